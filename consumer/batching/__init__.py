@@ -1,0 +1,1 @@
+"""Object changes to batches: exact bytes, age, one key in flight at a time, conflation."""

@@ -1,0 +1,1 @@
+"""File, environment and mounted secrets to one validated settings tree, all faults at once."""

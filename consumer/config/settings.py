@@ -1,0 +1,37 @@
+"""The whole file as one validated value."""
+
+from __future__ import annotations
+
+import msgspec
+
+from consumer.admin.settings import AdminSettings, LogSettings
+from consumer.auth.settings import SalesforceSettings
+from consumer.dead_letter.settings import DeadLetterSettings
+from consumer.delivery.settings import DeliverySettings
+from consumer.mapping.settings import ObjectSettings, RouteSettings
+from consumer.source.settings import KafkaSettings
+
+
+class ConnectorSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The `connector` section, joined with its schema file. `objects` has those that routes use."""
+
+    name: str
+    objects: dict[str, ObjectSettings]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """One validated configuration. `config_sha256` is of the effective settings, secrets left out.
+
+    `warnings` are findings that do not stop a run, each a full line with its place.
+    """
+
+    kafka: KafkaSettings
+    salesforce: SalesforceSettings
+    connector: ConnectorSettings
+    routes: tuple[RouteSettings, ...]
+    delivery: DeliverySettings
+    dead_letter: DeadLetterSettings
+    admin: AdminSettings
+    log: LogSettings
+    config_sha256: str
+    warnings: tuple[str, ...] = ()

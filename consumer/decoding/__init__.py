@@ -1,0 +1,1 @@
+"""Bytes to change event: one file per format, compiled once per route."""

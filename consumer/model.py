@@ -1,0 +1,264 @@
+"""The nouns carried between rooms.
+
+A Kafka **record** becomes **object changes** (`Upsert` or `Delete` of one Data Cloud row), which are packed
+into a **batch**, which is sent as a `Request`, answered by an `Answer`, and read as a **verdict**.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+
+import msgspec
+
+from consumer.errors import HoldReason
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+Headers: TypeAlias = "Sequence[tuple[str, bytes | None]]"
+
+
+class Record(Protocol):
+    """A Kafka record as the client hands it over; `confluent_kafka.Message` is one as it stands."""
+
+    def topic(self) -> str:
+        """Topic name."""
+        ...
+
+    def partition(self) -> int:
+        """Partition number."""
+        ...
+
+    def offset(self) -> int:
+        """Offset in the partition."""
+        ...
+
+    def key(self) -> bytes | None:
+        """Key bytes; `None` for a null key."""
+        ...
+
+    def value(self) -> bytes | None:
+        """Value bytes; `None` for a tombstone, `b''` for an empty value."""
+        ...
+
+    def headers(self) -> Headers | None:
+        """Headers in order, duplicates kept; `None` when there are none."""
+        ...
+
+    def timestamp(self) -> tuple[int, int]:
+        """Timestamp type (0 unknown, 1 create, 2 append) and milliseconds since the epoch."""
+        ...
+
+
+class PlainRecord:
+    """A record that came from somewhere else than the Kafka client: standard input, a sample, a test."""
+
+    __slots__ = ("_headers", "_key", "_offset", "_partition", "_timestamp_ms", "_topic", "_value")
+
+    def __init__(
+        self,
+        topic: str,
+        partition: int = 0,
+        offset: int = 0,
+        *,
+        key: bytes | None = None,
+        value: bytes | None = None,
+        headers: Headers | None = None,
+        timestamp_ms: int = 0,
+    ) -> None:
+        self._topic = topic
+        self._partition = partition
+        self._offset = offset
+        self._key = key
+        self._value = value
+        self._headers = headers
+        self._timestamp_ms = timestamp_ms
+
+    def topic(self) -> str:
+        """Topic name."""
+        return self._topic
+
+    def partition(self) -> int:
+        """Partition number."""
+        return self._partition
+
+    def offset(self) -> int:
+        """Offset in the partition."""
+        return self._offset
+
+    def key(self) -> bytes | None:
+        """Key bytes."""
+        return self._key
+
+    def value(self) -> bytes | None:
+        """Value bytes."""
+        return self._value
+
+    def headers(self) -> Headers | None:
+        """Headers in order."""
+        return self._headers
+
+    def timestamp(self) -> tuple[int, int]:
+        """Create time in milliseconds since the epoch."""
+        return (1 if self._timestamp_ms else 0, self._timestamp_ms)
+
+
+class Operation(StrEnum):
+    """What a request does to rows; also the metric label."""
+
+    UPSERT = "upsert"
+    DELETE = "delete"
+
+
+class FilterRule(StrEnum):
+    """Why a record is deliberately not sent: the closed list, said in `map` and in the log."""
+
+    TOMBSTONE = "tombstone"
+    HEARTBEAT = "heartbeat"
+    TRANSACTION = "transaction"
+    SCHEMA_CHANGE = "schema_change"
+    MESSAGE = "message"
+    DDL = "ddl"
+    CONTROL = "control"
+    BOOTSTRAP = "bootstrap"
+    WHERE = "where"
+    DELETES = "deletes"
+    CUSTOM = "custom"
+
+
+class Target(msgspec.Struct, frozen=True):
+    """Where rows go: one object of one Ingestion API connector."""
+
+    connector: str
+    object: str
+
+
+class Upsert(msgspec.Struct, gc=False):
+    """One row to write. The hot path makes one of these per record and nothing else.
+
+    `encoded` is the row as JSON bytes, encoded once. `record` is the source, kept until settled because a
+    rejected row goes to the dead-letter topic as it came.
+    """
+
+    key: str
+    encoded: bytes
+    record: Record
+
+
+class Delete(msgspec.Struct, gc=False):
+    """One row to remove. `encoded` is the key as a JSON string, as it stands in the request's `ids`."""
+
+    key: str
+    encoded: bytes
+    record: Record
+
+
+Change: TypeAlias = Upsert | Delete
+
+
+class Filtered(msgspec.Struct, frozen=True, gc=False):
+    """A record, or a part of one, that a named rule keeps from being sent. One value per rule, reused."""
+
+    rule: FilterRule
+
+
+class Request(msgspec.Struct, frozen=True):
+    """One HTTP request as a value. The body is final: a retry sends the same bytes."""
+
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+    url: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    timeout_s: float = 20.0
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What came back. Header names are lower case, in order, duplicates kept; the body is cut at 64 KiB."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    elapsed_s: float = 0.0
+    truncated: bool = False
+
+    def header(self, name: str) -> str | None:
+        """Return the first value of a header, by its lower-case name."""
+        return next((value for seen, value in self.headers if seen == name), None)
+
+
+class Failure(StrEnum):
+    """Why there was no usable answer; also the `result` label of `requests_total`."""
+
+    TIMEOUT = "timeout"
+    CONNECTION = "connection"
+    MALFORMED = "malformed"
+
+
+class NoAnswer(msgspec.Struct, frozen=True):
+    """No usable answer. `written` means the request may have been acted upon: a repeat may be a duplicate."""
+
+    failure: Failure
+    detail: str
+    written: bool
+    elapsed_s: float = 0.0
+
+
+Outcome: TypeAlias = Answer | NoAnswer
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """The service said it has the batch. `not_before_s`: it also asked for a pause of this long.
+
+    `odd` marks an acceptance in an undocumented form (200 or 201), which is counted.
+    """
+
+    odd: bool = False
+    not_before_s: float | None = None
+
+
+class Retry(msgspec.Struct, frozen=True):
+    """The moment's fault: the same bytes again. `after_s` is a floor for every lane (Retry-After).
+
+    `cause` is the `retries_total` label: a status as text, or a `Failure`. `maybe_written` says that the
+    repeat may be a duplicate. `throttled` says that the service asked us to slow down (429).
+    """
+
+    cause: str
+    after_s: float | None = None
+    maybe_written: bool = False
+    throttled: bool = False
+
+
+class Isolate(msgspec.Struct, frozen=True):
+    """The service rejects the batch as a whole: find the records at fault. Of more than one record only.
+
+    `ask_first` says that the validation call may name them (400, 422); 413 only halves.
+    """
+
+    ask_first: bool
+    detail: str
+    status: int
+
+
+class RefreshToken(msgspec.Struct, frozen=True):
+    """The token was refused: refresh once for the whole process, send again, do not count the attempt."""
+
+
+class Reject(msgspec.Struct, frozen=True):
+    """The single record of this batch is refused for good; `reason` is SINK_REJECTED or SINK_TOO_LARGE."""
+
+    reason: Literal["SINK_REJECTED", "SINK_TOO_LARGE"]
+    detail: str
+    status: int
+
+
+class HoldLane(msgspec.Struct, frozen=True):
+    """The set-up's fault: the lane of this object waits, probing. AUTH and RATE concern every lane."""
+
+    reason: HoldReason
+    detail: str
+
+
+Verdict: TypeAlias = Accepted | Retry | Isolate | RefreshToken | Reject | HoldLane

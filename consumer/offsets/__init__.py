@@ -1,0 +1,1 @@
+"""Per partition and assignment epoch: the low watermark over what is still open, and when to commit it."""

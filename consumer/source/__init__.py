@@ -1,0 +1,1 @@
+"""Kafka in: the consumer thread, rebalance hand-over, pause and resume, commits."""

@@ -1,0 +1,22 @@
+"""What the source is told: brokers, group, where a group without a position starts."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+
+class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The `kafka` section. `start_at` as a number is a time, in milliseconds since the epoch.
+
+    `properties` are librdkafka's own names with text values, without those the daemon owns. `buffer_bytes`
+    bounds what is read and not settled; `drain_timeout_s` bounds a hand-over.
+    """
+
+    bootstrap_servers: str
+    group_id: str
+    topics: tuple[str, ...] = ()
+    start_at: Literal["earliest", "latest"] | int = "earliest"
+    properties: dict[str, str] = {}
+    drain_timeout_s: float = 25.0
