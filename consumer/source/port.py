@@ -90,12 +90,12 @@ class Source(Protocol):
         """Begin: subscribe and poll on the consumer thread, events on the running loop."""
         ...
 
-    def pause(self) -> None:
-        """Hand over no more chunks; polling goes on."""
+    def pause(self, assignments: Sequence[Assignment]) -> None:
+        """Hand over no more chunks of these; polling goes on. A few that were under way may still come."""
         ...
 
-    def resume(self) -> None:
-        """Hand over chunks again."""
+    def resume(self, assignments: Sequence[Assignment]) -> None:
+        """Hand over chunks of these again."""
         ...
 
     def commit(self, positions: Sequence[Position]) -> None:
@@ -104,6 +104,14 @@ class Source(Protocol):
 
     def stop(self) -> None:
         """Shutdown is a revocation of everything: `revoking`, last commit, leave, `stopped`."""
+        ...
+
+    def end_offsets(self) -> dict[Assignment, int]:
+        """Return the last known end of each owned partition (the last stable offset)."""
+        ...
+
+    def subscribed_partitions(self) -> int:
+        """Return how many partitions all subscribed topics have together, as last known; 0 when unknown."""
         ...
 
     def progress_s(self) -> float:
