@@ -135,16 +135,76 @@ class Target(msgspec.Struct, frozen=True):
     object: str
 
 
+class Assignment:
+    """One ownership of one partition: made when it is assigned, forgotten when it goes.
+
+    Compared by identity: a later epoch of the same partition is another object. `next_offset` is the next
+    position to read once nothing is open; `committed` is the position that the group has confirmed, `None`
+    when it had none. `open_count` is how many records were polled and are not settled.
+    """
+
+    __slots__ = ("committed", "epoch", "next_offset", "open_count", "partition", "topic")
+
+    def __init__(self, topic: str, partition: int, epoch: int, next_offset: int, committed: int | None) -> None:
+        self.topic = topic
+        self.partition = partition
+        self.epoch = epoch
+        self.next_offset = next_offset
+        self.committed = committed
+        self.open_count = 0
+
+    def __repr__(self) -> str:
+        return f"{self.topic}[{self.partition}]#{self.epoch}"
+
+
+class RecordOutcome(StrEnum):
+    """What became of a record, once: the `outcome` label. Of a record with several parts the first that applies."""
+
+    DEAD_LETTERED = "dead_lettered"
+    ACCEPTED = "accepted"
+    CONFLATED = "conflated"
+    FILTERED = "filtered"
+    RELEASED = "released"
+    """Polled, not settled, and handed over with its partition: its next owner reads it again."""
+
+
+class Ticket:
+    """A record that became several parts: it is settled when all are, with the weightiest of their outcomes."""
+
+    __slots__ = ("assignment", "outcomes", "parts_open")
+
+    def __init__(self, assignment: Assignment, parts_open: int) -> None:
+        self.assignment = assignment
+        self.parts_open = parts_open
+        self.outcomes: set[RecordOutcome] = set()
+
+
+class Rider:
+    """Records whose settlement rides on a newer change of their key: conflated, still open until that settles."""
+
+    __slots__ = ("assignment", "count", "low_offset", "tickets")
+
+    def __init__(self, assignment: Assignment, low_offset: int) -> None:
+        self.assignment = assignment
+        self.low_offset = low_offset
+        self.count = 0
+        self.tickets: list[Ticket] = []
+
+
 class Upsert(msgspec.Struct, gc=False):
     """One row to write. The hot path makes one of these per record and nothing else.
 
     `encoded` is the row as JSON bytes, encoded once. `record` is the source, kept until settled because a
-    rejected row goes to the dead-letter topic as it came.
+    rejected row goes to the dead-letter topic as it came. Mapping gives the first three; the batcher fills
+    the rest: whose record it is, the older changes that it replaced, the ticket when it is one part of several.
     """
 
     key: str
     encoded: bytes
     record: Record
+    assignment: Assignment | None = None
+    riders: list[Rider] | None = None
+    ticket: Ticket | None = None
 
 
 class Delete(msgspec.Struct, gc=False):
@@ -153,6 +213,9 @@ class Delete(msgspec.Struct, gc=False):
     key: str
     encoded: bytes
     record: Record
+    assignment: Assignment | None = None
+    riders: list[Rider] | None = None
+    ticket: Ticket | None = None
 
 
 Change: TypeAlias = Upsert | Delete

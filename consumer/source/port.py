@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from consumer.model import Record
-from consumer.offsets.assignment import Assignment
+from consumer.model import Assignment, Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
