@@ -1,0 +1,153 @@
+"""The user's librdkafka properties, judged by the client itself before anything is read."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import confluent_kafka
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_SESSION_TIMEOUT_MS = 45_000
+"""librdkafka's own default of `session.timeout.ms`."""
+
+SECRETS = frozenset(
+    {
+        "sasl.password",
+        "sasl.oauthbearer.client.secret",
+        "sasl.oauthbearer.assertion.private.key.passphrase",
+        "sasl.oauthbearer.assertion.private.key.pem",
+        "ssl.key.password",
+        "ssl.key.pem",
+        "ssl.keystore.password",
+    }
+)
+"""Properties whose value is never shown and never written into the file."""
+
+_OWNED = {
+    "enable.auto.commit": "owned by the daemon: it commits what is settled, nothing else; remove it",
+    "auto.commit.enable": "owned by the daemon: it commits what is settled, nothing else; remove it",
+    "enable.auto.offset.store": "owned by the daemon: a position moves when its records are settled; remove it",
+    "auto.commit.interval.ms": "owned by the daemon: write delivery.commit_interval instead",
+    "auto.offset.reset": "owned by the daemon: write kafka.start_at instead (earliest, latest or a time)",
+    "group.id": "owned by the daemon: write kafka.group_id instead",
+    "bootstrap.servers": "owned by the daemon: write kafka.bootstrap_servers instead",
+    "metadata.broker.list": "owned by the daemon: write kafka.bootstrap_servers instead",
+    "enable.partition.eof": "owned by the daemon: it needs the ends of partitions to report lag; remove it",
+}
+
+_TEXT_ALLOWED = {
+    "isolation.level": (
+        frozenset({"read_committed"}),
+        "owned by the daemon: records of aborted transactions must not leave; write read_committed or remove it",
+    ),
+    "acks": (frozenset({"all", "-1"}), "must be all: a dead letter counts once all in-sync replicas have it"),
+    "request.required.acks": (
+        frozenset({"all", "-1"}),
+        "must be all: a dead letter counts once all in-sync replicas have it",
+    ),
+}
+
+_TLS_OFF = {
+    "enable.ssl.certificate.verification": (
+        frozenset({"false", "0", "f"}),
+        "certificate checking cannot be turned off; write the authority into ssl.ca.location",
+    ),
+    "ssl.endpoint.identification.algorithm": (
+        frozenset({"none"}),
+        "host name checking cannot be turned off; use a certificate with the broker's name",
+    ),
+}
+
+_CALLBACKS = frozenset(
+    {
+        "default.topic.config",
+        "default_topic_conf",
+        "interceptors",
+        "logger",
+        "on_commit",
+        "on_delivery",
+        "opaque",
+        "partitioner_callback",
+        "plugin.library.paths",
+    }
+)
+
+_STOPPER = "this.property.stops.the.client.before.it.starts"
+
+
+def check(properties: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Find what the daemon or the client refuses, without contacting a broker.
+
+    Returns: (property, what is wrong and what to write) for each fault; no value of the file is repeated.
+    """
+    faults: list[tuple[str, str]] = []
+    sound: dict[str, str] = {}
+    for name, value in properties.items():
+        fault = _refused(name, value) or _misspelt(name, value)
+        if fault is not None:
+            faults.append((name, fault))
+        else:
+            sound[name] = value
+    if sound and not faults:
+        faults.extend(_at_odds(sound))
+    return faults
+
+
+def _refused(name: str, value: str) -> str | None:
+    """Say why the daemon does not take a property, when it does not."""
+    if name in _OWNED:
+        return _OWNED[name]
+    if name in _TEXT_ALLOWED:
+        allowed, why = _TEXT_ALLOWED[name]
+        return None if value.strip().lower() in allowed else why
+    if name in _TLS_OFF:
+        refused, why = _TLS_OFF[name]
+        return why if value.strip().lower() in refused else None
+    if name.endswith("_cb") or name in _CALLBACKS:
+        return "code cannot be plugged in here: callbacks and plug-ins are the daemon's own; remove it"
+    return None
+
+
+def _misspelt(name: str, value: str) -> str | None:
+    """Let the client set one property: it knows names, types and ranges.
+
+    A second property, which does not exist, stops it before a client, its threads and its log lines are made.
+    """
+    text = _client_says({"group.id": "lint", name: value, _STOPPER: ""})
+    if text is None or _STOPPER in text:
+        return None
+    if "No such configuration property" in text:
+        return "no such property; see librdkafka's CONFIGURATION.md for the names"
+    if bounds := re.search(r"outside allowed range (-?\d+)\.\.(-?\d+)", text):
+        return f"outside the allowed range {bounds[1]}..{bounds[2]}"
+    if "must be set through" in text:
+        return "code cannot be plugged in here: callbacks and plug-ins are the daemon's own; remove it"
+    return "not a value of this property; see librdkafka's CONFIGURATION.md for what it takes"
+
+
+def _at_odds(properties: dict[str, str]) -> list[tuple[str, str]]:
+    """Let the client take all properties together: it refuses combinations and files it cannot read."""
+    quiet = {name: value for name, value in properties.items() if name != "debug"}
+    text = _client_says({"group.id": "lint", **quiet, "log_level": "0"})
+    if text is None:
+        return []
+    text = " ".join(text.removeprefix("Failed to create consumer: ").replace("`", " ").split())
+    for secret in SECRETS & properties.keys():
+        text = text.replace(properties[secret], "***") if properties[secret] else text
+    named = max((name for name in properties if name in text), key=len, default=next(iter(properties)))
+    return [(named, f"the Kafka client refuses it: {text}")]
+
+
+def _client_says(conf: dict[str, str]) -> str | None:
+    """Make a consumer that contacts nobody; return the client's complaint, `None` when it has none."""
+    try:
+        consumer = confluent_kafka.Consumer(conf)
+    except confluent_kafka.KafkaException as refusal:
+        return str(refusal.args[0].str())
+    except (TypeError, ValueError, AttributeError) as refusal:
+        return f"must be set through code: {type(refusal).__name__}"
+    consumer.close()
+    return None
