@@ -1,0 +1,181 @@
+"""The letter: the record's own bytes first, then why it is here."""
+
+from __future__ import annotations
+
+import pytest
+
+from consumer.dead_letter.envelope import (
+    Fault,
+    LetterContext,
+    failed_replays,
+    letter,
+    original_headers,
+    reference,
+    replayed_headers,
+)
+from consumer.errors import Reason
+from consumer.model import Headers, PlainRecord
+
+CONTEXT = LetterContext(connector_name="kafka_events", task_id="crm", config_sha256="ab12", version="0.1.0")
+FULL = Fault(
+    reason=Reason.SINK_REJECTED,
+    detail="number wanted, text found",
+    field="age",
+    object="customers",
+    http_status=400,
+    attempts=3,
+    first_failed_at_ms=1_700_000_000_123,
+)
+BARE = Fault(reason=Reason.DECODE_SYNTAX, first_failed_at_ms=0)
+
+
+def _record(
+    headers: Headers | None = None, *, key: bytes | None = b"42", value: bytes | None = b"{}"
+) -> PlainRecord:
+    return PlainRecord("shop.customers", 3, 17, key=key, value=value, headers=headers)
+
+
+def _added(headers: Headers) -> dict[str, str | None]:
+    return {name: None if value is None else value.decode() for name, value in headers}
+
+
+def test_everything_known_is_in_the_headers() -> None:
+    """A fault with all its figures fills every header of the promise."""
+    assert {
+        "__connect.errors.topic": "shop.customers",
+        "__connect.errors.partition": "3",
+        "__connect.errors.offset": "17",
+        "__connect.errors.connector.name": "kafka_events",
+        "__connect.errors.task.id": "crm",
+        "__connect.errors.stage": "TASK_PUT",
+        "__connect.errors.class.name": "consumer.delivery",
+        "__connect.errors.exception.class.name": "consumer.model.Reject",
+        "__connect.errors.exception.message": "SINK_REJECTED in age: number wanted, text found",
+        "datacloud.reason": "SINK_REJECTED",
+        "datacloud.detail": "number wanted, text found",
+        "datacloud.field": "age",
+        "datacloud.object": "customers",
+        "datacloud.http.status": "400",
+        "datacloud.attempts": "3",
+        "datacloud.first.failed.at": "2023-11-14T22:13:20.123Z",
+        "datacloud.config.sha256": "ab12",
+        "datacloud.version": "0.1.0",
+    } == _added(letter(_record(), FULL, CONTEXT).headers)
+
+
+def test_what_is_always_there_is_there_for_the_barest_fault() -> None:
+    """Connect's place and message, reason, attempts, time, configuration and version need nothing but a reason."""
+    bare_context = LetterContext(connector_name=None, task_id=None, config_sha256="ab12", version="0.1.0")
+    assert {
+        "__connect.errors.topic": "shop.customers",
+        "__connect.errors.partition": "3",
+        "__connect.errors.offset": "17",
+        "__connect.errors.stage": "VALUE_CONVERTER",
+        "__connect.errors.class.name": "consumer.decoding",
+        "__connect.errors.exception.class.name": "consumer.errors.RecordError",
+        "__connect.errors.exception.message": "DECODE_SYNTAX",
+        "datacloud.reason": "DECODE_SYNTAX",
+        "datacloud.attempts": "1",
+        "datacloud.first.failed.at": "1970-01-01T00:00:00.000Z",
+        "datacloud.config.sha256": "ab12",
+        "datacloud.version": "0.1.0",
+    } == _added(letter(_record(), BARE, bare_context).headers)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param([(f"h{at}", b"v") for at in range(1000)], id="H04"),
+        pytest.param([("trace", b"1"), ("trace", b"2"), ("trace", b"1")], id="duplicates"),
+        pytest.param([("nothing", None), ("empty", b"")], id="null-and-empty"),
+        pytest.param([("raw", b"\xff\x00\x1b[31m")], id="not-text"),
+        pytest.param([("datacloud.reason", b"theirs"), ("__connect.errors.stage", b"PRODUCE")], id="our-names"),
+    ],
+)
+def test_original_headers_come_first_and_untouched(headers: Headers) -> None:
+    """All headers of the record are kept, in order, before the first of ours."""
+    assert list(headers) == list(letter(_record(headers), FULL, CONTEXT).headers[: len(headers)])
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\x00\xff{", b"x"])
+def test_key_and_value_are_kept_byte_for_byte(content: bytes | None) -> None:
+    """Null stays null, empty stays empty, bytes stay bytes."""
+    sent = letter(_record(key=content, value=content), FULL, CONTEXT)
+    assert (content, content) == (sent.key, sent.value)
+
+
+def test_original_can_be_cut_out_again() -> None:
+    """The record's own headers come back exactly, even when a letter becomes a letter again."""
+    own: Headers = (("trace", b"1"), ("nothing", None))
+    once = letter(_record(own), FULL, CONTEXT)
+    twice = letter(_record(once.headers), FULL, CONTEXT)
+    assert (own, once.headers) == (original_headers(once.headers), original_headers(twice.headers))
+
+
+def test_a_record_that_was_never_a_letter_keeps_all_headers() -> None:
+    """Cutting out the original of a plain record changes nothing."""
+    assert (("a", b"1"),) == original_headers([("a", b"1")])
+
+
+def test_replays_count_up() -> None:
+    """Each failed replay adds one: none at first, then 1, then 2."""
+    headers: Headers = (("trace", b"1"),)
+    seen = []
+    for _ in range(3):
+        failed = letter(_record(headers), FULL, CONTEXT).headers
+        seen.append(failed_replays(failed))
+        headers = replayed_headers(failed)
+    assert [None, 1, 2] == seen
+
+
+def test_a_replayed_record_carries_its_own_headers_and_the_count() -> None:
+    """Nothing else of the letter goes back to the source topic."""
+    assert (("trace", b"1"), ("datacloud.replays", b"0")) == replayed_headers(
+        letter(_record([("trace", b"1")]), FULL, CONTEXT).headers
+    )
+
+
+@pytest.mark.parametrize("foreign", [b"", b"many", b"-1", b"9" * 5000, "²".encode()])
+def test_a_count_that_is_none_starts_at_zero(foreign: bytes) -> None:
+    """A header of that name with anything but a plain number counts as no failed replay, and breaks nothing."""
+    carried = letter(_record([("datacloud.replays", foreign)]), FULL, CONTEXT).headers
+    assert 1 == failed_replays(carried)
+
+
+def test_g09_reference_has_no_value_and_says_so() -> None:
+    """The reference form keeps key, headers and place, drops the value, and is marked."""
+    record = _record([("trace", b"1")], value=b"x" * 1_000_000)
+    sent = reference(record, FULL, CONTEXT)
+    full = letter(record, FULL, CONTEXT)
+    assert (b"42", None, (*full.headers, ("datacloud.reference", b"true"))) == (
+        sent.key,
+        sent.value,
+        sent.headers,
+    )
+
+
+def test_g09_reference_of_huge_headers_fits() -> None:
+    """Headers and a key that are too large themselves do not make the reference too large."""
+    record = _record([(f"h{at}", b"v" * 2000) for at in range(1000)], key=b"k" * 500_000)
+    sent = reference(record, FULL, CONTEXT)
+    assert (None, "__connect.errors.topic") == (sent.key, sent.headers[0][0])
+
+
+def test_long_text_is_cut() -> None:
+    """A service's long answer is cut at 512 characters."""
+    long = Fault(reason=Reason.SINK_REJECTED, detail="é" * 5000, first_failed_at_ms=0)
+    detail = _added(letter(_record(), long, CONTEXT).headers)["datacloud.detail"]
+    assert "é" * 511 + "…" == detail
+
+
+def test_text_that_is_not_unicode_is_escaped() -> None:
+    """A lone surrogate in a detail becomes its escape instead of an exception."""
+    odd = Fault(reason=Reason.FIELD_CHARS, detail="\ud800", first_failed_at_ms=0)
+    assert "\\ud800" == _added(letter(_record(), odd, CONTEXT).headers)["datacloud.detail"]
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_every_reason_has_a_stage_of_connect(reason: Reason) -> None:
+    """Tools that read Connect's headers find one of Connect's own stage names."""
+    sent = letter(_record(), Fault(reason=reason, first_failed_at_ms=0), CONTEXT)
+    assert _added(sent.headers)["__connect.errors.stage"] in {"VALUE_CONVERTER", "TRANSFORMATION", "TASK_PUT"}
