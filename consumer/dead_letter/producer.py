@@ -110,6 +110,8 @@ class KafkaDeadLetters:
         self._closed = True
         deadline_s = self._clock.now_s() + self._timeout_s + 1
         while self._sender_count and self._clock.now_s() < deadline_s:
+            if self._client is not None:
+                self._client.poll(0)
             await self._clock.sleep(SERVE_S)
         self._drop_client()
         if self._timer is not None:
