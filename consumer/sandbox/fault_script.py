@@ -1,0 +1,238 @@
+"""The fault script as text: one rule per line, read into `Rule` values."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import TYPE_CHECKING, Final, Literal
+
+from consumer.sandbox.faults import INGEST, Effect, Match, Poison, Rule
+from consumer.sandbox.vendor_answers import LOGIN_PAGE
+from consumer.sandbox.wire import Endpoint, Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HELP = """\
+A rule is: WHERE[/OBJECT] CLAUSE..., rules are parted by ';' or line ends. The first rule that strikes decides.
+
+WHERE    token | exchange | upsert | delete | test | ingest (upsert and delete) | any
+which    nth=3 | nth=3-9 | nth=3-   count of the requests that fit, from 1
+         every=10  ratio=0.05  seed=7  times=2  from=10s  until=20s (since the rules were set)
+what     status=503       answer so, the request is not acted upon
+         after            the request is acted upon first: the answer lies
+         header=NAME:VALUE (repeatable)  retry-after=2  body=TEXT  echo (the request's body comes back)
+         html             status 200 with a login page      redirect=URL   302
+         reset | malformed                                  no usable answer; with `after` an ambiguous one
+         delay=5s         answer late      late=30s         apply late, also when the client has given up
+         drip=100         body at 100 bytes/s   endless     a body without an end   gzip   a compressed body
+         expire-tokens | revoke-tokens                      every Data Cloud token that is out
+         skew=10m         the server's clock is that far ahead (-10m: behind)
+         poison=FIELD:VALUE   batches with such a record are a 400; the validation call names it
+
+Examples: 'upsert/customers nth=3 status=503 retry-after=2; ingest ratio=0.05 seed=7 reset after'
+          'exchange until=5s status=503'   'any nth=100 revoke-tokens'
+"""
+
+_WHERE: Final[dict[str, frozenset[Endpoint]]] = {
+    "any": frozenset(Endpoint),
+    "ingest": INGEST,
+    **{str(endpoint): frozenset({endpoint}) for endpoint in Endpoint if endpoint is not Endpoint.UNKNOWN},
+}
+_FLAGS: Final = frozenset({
+    "after", "echo", "html", "reset", "malformed", "endless", "gzip", "expire-tokens", "revoke-tokens"
+})  # fmt: skip
+_DURATION: Final = re.compile(r"(-?\d+(?:\.\d+)?)(ms|s|m|h)")
+_STATUSES: Final = range(200, 600)
+_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+class FaultScriptError(ValueError):
+    """A rule that cannot be read; the text says which, what was seen, and what to write."""
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        message = f"{text!r}: a whole number is wanted"
+        raise FaultScriptError(message)
+    return int(text)
+
+
+def _status(text: str) -> int:
+    status = _number(text)
+    if status not in _STATUSES:
+        message = f"{text!r}: a status from 200 to 599 is wanted"
+        raise FaultScriptError(message)
+    return status
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        message = f"{text!r}: a share from 0 to 1 is wanted"
+        raise FaultScriptError(message)
+    return share
+
+
+def _duration_s(text: str) -> float:
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        message = f"{text!r}: a duration with its unit is wanted, such as 500ms, 30s, 5m"
+        raise FaultScriptError(message)
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not name or not colon:
+        message = f"{text!r}: NAME:VALUE is wanted"
+        raise FaultScriptError(message)
+    return name, value.strip()
+
+
+class _Line:
+    """One rule while it is read."""
+
+    def __init__(self, words: list[str]) -> None:
+        self._match: dict[str, object] = {}
+        self._effect: dict[str, object] = {}
+        self._headers: list[tuple[str, str]] = []
+        self._poison: Poison | None = None
+        where, _, object_name = words[0].partition("/")
+        if where not in _WHERE:
+            message = f"{where!r}: no such place; one of {', '.join(_WHERE)} is wanted"
+            raise FaultScriptError(message)
+        self._match["endpoints"] = _WHERE[where]
+        if object_name:
+            self._match["object"] = object_name
+        for word in words[1:]:
+            self._clause(word)
+
+    def rule(self, text: str) -> Rule:
+        match = Match(**self._match)  # type: ignore[arg-type]  # each value came from the reader of its clause
+        if self._poison is not None:
+            return Rule(match=match, effect=self._poison, text=text)
+        if self._headers:
+            self._effect["headers"] = tuple(self._headers)
+        if not self._effect:
+            message = f"{text!r}: nothing goes wrong; add what should, such as status=503"
+            raise FaultScriptError(message)
+        return Rule(match=match, effect=Effect(**self._effect), text=text)  # type: ignore[arg-type]  # as above
+
+    def _clause(self, word: str) -> None:
+        name, equals, value = word.partition("=")
+        if name in _FLAGS and not equals:
+            self._flag(name)
+        elif name in _SETTERS and equals:
+            _SETTERS[name](self, value)
+        else:
+            message = f"{word!r}: no such clause"
+            raise FaultScriptError(message)
+
+    def _flag(self, name: str) -> None:
+        match name:
+            case "after" | "echo" | "gzip":
+                self._effect[name] = True
+            case "reset" | "malformed" | "endless":
+                self._effect["wire"] = Wire(name)
+            case "html":
+                self._effect |= {"status": self._effect.get("status", 200), "body": LOGIN_PAGE}
+                self._headers.append(("content-type", "text/html;charset=UTF-8"))
+            case _:
+                kind: Literal["expire", "revoke"] = "expire" if name == "expire-tokens" else "revoke"
+                self._effect["tokens"] = kind
+
+    def nth(self, text: str) -> None:
+        first, dash, last = text.partition("-")
+        self._match["first"] = _number(first)
+        if not dash:
+            self._match["last"] = _number(first)
+        elif last:
+            self._match["last"] = _number(last)
+
+    def every(self, text: str) -> None:
+        count = _number(text)
+        if count == 0:
+            message = "'0': at least every=1 is wanted"
+            raise FaultScriptError(message)
+        self._match |= {"every": count, "first": self._match.get("first", count)}
+
+    def window(self, name: str, text: str) -> None:
+        self._match[name] = _duration_s(text)
+
+    def figure(self, name: str, value: object) -> None:
+        self._match[name] = value
+
+    def outcome(self, name: str, value: object) -> None:
+        self._effect[name] = value
+
+    def header(self, name: str, value: str) -> None:
+        self._headers.append((name.lower(), value))
+
+    def redirect(self, url: str) -> None:
+        self._effect["status"] = self._effect.get("status", 302)
+        self.header("location", url)
+
+    def drip(self, text: str) -> None:
+        self._effect |= {"wire": Wire.DRIP, "drip_bytes_per_s": float(max(1, _number(text)))}
+
+    def poison(self, text: str) -> None:
+        self._poison = Poison(*_pair(text))
+
+
+_SETTERS: Final[dict[str, Callable[[_Line, str], None]]] = {
+    "nth": _Line.nth,
+    "every": _Line.every,
+    "ratio": lambda line, text: line.figure("ratio", _share(text)),
+    "seed": lambda line, text: line.figure("seed", _number(text)),
+    "times": lambda line, text: line.figure("times", _number(text)),
+    "from": lambda line, text: line.window("from_s", text),
+    "until": lambda line, text: line.window("until_s", text),
+    "status": lambda line, text: line.outcome("status", _status(text)),
+    "body": lambda line, text: line.outcome("body", text.encode()),
+    "header": lambda line, text: line.header(*_pair(text)),
+    "retry-after": lambda line, text: line.header("retry-after", text),
+    "redirect": _Line.redirect,
+    "delay": lambda line, text: line.outcome("delay_s", _duration_s(text)),
+    "late": lambda line, text: line.outcome("late_s", _duration_s(text)),
+    "drip": _Line.drip,
+    "skew": lambda line, text: line.outcome("skew_s", _duration_s(text)),
+    "poison": _Line.poison,
+}
+
+
+def read_script(text: str) -> list[Rule]:
+    """Read rules parted by `;` or line ends.
+
+    Raises: `FaultScriptError` with the rule and what is wrong with it.
+    """
+    rules: list[Rule] = []
+    lexer = shlex.shlex(text.replace("\n", " ; "), posix=True, punctuation_chars=";")
+    lexer.whitespace_split = True
+    lexer.commenters = ""
+    try:
+        words = list(lexer)
+    except ValueError as problem:
+        message = f"{text!r}: {problem}"
+        raise FaultScriptError(message) from problem
+    line: list[str] = []
+    for word in [*words, ";"]:
+        if not word.strip(";"):
+            if line:
+                rules.append(_read_line(line))
+            line = []
+        else:
+            line.append(word)
+    return rules
+
+
+def _read_line(words: list[str]) -> Rule:
+    text = shlex.join(words)
+    try:
+        return _Line(words).rule(text)
+    except FaultScriptError as problem:
+        message = f"fault rule `{text}`: {problem}"
+        raise FaultScriptError(message) from problem

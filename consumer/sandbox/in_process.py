@@ -1,0 +1,61 @@
+"""The fake tenant without sockets: the transport that hands requests straight to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from consumer.model import Failure, NoAnswer
+from consumer.sandbox.wire import Wire
+
+if TYPE_CHECKING:
+    from consumer.clock import Clock
+    from consumer.model import Answer, Outcome, Request
+    from consumer.sandbox.tenant import Tenant
+    from consumer.sandbox.wire import Reply
+
+ANSWER_BYTES: Final = 65_536
+
+
+class InProcessTransport:
+    """Sends to a tenant in the same process; `latency_s` is the way there, which every request takes."""
+
+    def __init__(self, tenant: Tenant, clock: Clock, *, latency_s: float = 0.0) -> None:
+        self._tenant = tenant
+        self._clock = clock
+        self.latency_s = latency_s
+
+    async def send(self, request: Request) -> Outcome:
+        """Let the tenant answer, and lose, cut or delay the answer as its fault script says."""
+        started_s = self._clock.now_s()
+        await self._clock.sleep(min(self.latency_s, request.timeout_s))
+        if self.latency_s >= request.timeout_s:
+            return NoAnswer(Failure.TIMEOUT, "no answer in time", written=False, elapsed_s=request.timeout_s)
+        reply = self._tenant.answer(request)
+        left_s = request.timeout_s - self.latency_s
+        await self._clock.sleep(min(reply.delay_s + reply.drip_s, left_s))
+        return _arrive(reply, left_s, self._clock.now_s() - started_s)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def _arrive(reply: Reply, left_s: float, elapsed_s: float) -> Outcome:
+    """Say what the client gets to see of a reply."""
+    if reply.delay_s + reply.drip_s >= left_s:
+        return NoAnswer(Failure.TIMEOUT, "no answer in time", written=True, elapsed_s=elapsed_s)
+    match reply.wire:
+        case Wire.RESET:
+            return NoAnswer(Failure.CONNECTION, "connection reset", written=True, elapsed_s=elapsed_s)
+        case Wire.MALFORMED:
+            return NoAnswer(Failure.MALFORMED, "malformed status line", written=True, elapsed_s=elapsed_s)
+        case Wire.ENDLESS:
+            body = (reply.answer.body + b" " * ANSWER_BYTES)[:ANSWER_BYTES]
+            return _timed(msgspec.structs.replace(reply.answer, body=body, truncated=True), elapsed_s)
+        case _:
+            return _timed(reply.answer, elapsed_s)
+
+
+def _timed(answer: Answer, elapsed_s: float) -> Answer:
+    return msgspec.structs.replace(answer, elapsed_s=elapsed_s)

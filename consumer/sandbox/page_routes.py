@@ -1,0 +1,173 @@
+"""What the sandbox shows of itself over HTTP: the page, the figures behind it, and the fault script to set."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import orjson
+from aiohttp import web
+
+from consumer.sandbox.fault_script import FaultScriptError, read_script
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from consumer.sandbox.tenant import Tenant
+
+_FILES: Final = {
+    "/": ("index.html", "text/html"),
+    "/sandbox/page/app.js": ("app.js", "text/javascript"),
+    "/sandbox/page/style.css": ("style.css", "text/css"),
+}
+_GUARDS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self';"
+        " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+_PAGE_ROWS: Final = 50
+_NEWEST_REQUESTS: Final = 60
+_NEWEST_PROBLEMS: Final = 50
+
+
+class _Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    rules: list[str]
+
+
+def add_page_routes(application: web.Application, tenant: Tenant) -> None:
+    """Add the page, `/sandbox/api/*.json` and `/sandbox/faults`."""
+    for path, (name, media) in _FILES.items():
+        application.router.add_get(path, _file(name, media))
+    for name, view in {
+        "overview": _overview,
+        "rows": _rows,
+        "requests": _requests,
+        "problems": _problems,
+    }.items():
+        application.router.add_get(f"/sandbox/api/{name}.json", _shown(tenant, view))
+    application.router.add_get("/sandbox/faults", _shown(tenant, _script))
+    application.router.add_post("/sandbox/faults", _setter(tenant))
+
+
+def _file(name: str, media: str) -> Callable[[web.Request], Any]:
+    body = resources.files("consumer.sandbox").joinpath("page", name).read_bytes()
+
+    async def serve(_request: web.Request) -> web.Response:
+        return web.Response(body=body, content_type=media, charset="utf-8", headers=_GUARDS)
+
+    return serve
+
+
+def _shown(tenant: Tenant, view: Callable[[Tenant, web.Request], object]) -> Callable[[web.Request], Any]:
+    async def serve(request: web.Request) -> web.Response:
+        tenant.settle()
+        return _json(view(tenant, request))
+
+    return serve
+
+
+def _json(content: object, status: int = 200) -> web.Response:
+    body = orjson.dumps(content)
+    return web.Response(body=body, status=status, content_type="application/json", headers=_GUARDS)
+
+
+def _overview(tenant: Tenant, _request: web.Request) -> object:
+    store = tenant.store
+    return {
+        "source": tenant.source_name,
+        "origin": tenant.origin,
+        "pending": store.pending_count(),
+        "requests": tenant.requests.totals.total(),
+        "statuses": tenant.requests.statuses(),
+        "body_bytes": tenant.requests.body_bytes,
+        "faults": _script(tenant, _request),
+        "objects": [
+            {
+                "name": name,
+                "category": settings.category,
+                "primary_key": settings.primary_key,
+                "record_modified": settings.record_modified,
+                "refresh_mode": settings.refresh_mode,
+                "fields": len(settings.fields),
+                "rows": store.count(name),
+                "problems": store.problem_count(name),
+                **msgspec.structs.asdict(store.tallies[name]),
+            }
+            for name, settings in store.objects.items()
+        ],
+    }
+
+
+def _object_name(tenant: Tenant, request: web.Request) -> str:
+    name = request.query.get("object", "")
+    if name not in tenant.store.objects:
+        raise web.HTTPNotFound(text="no such object", headers=_GUARDS)
+    return name
+
+
+def _rows(tenant: Tenant, request: web.Request) -> object:
+    """Return one page of an object's rows, each cell as the text to show; `null` stays null."""
+    name = _object_name(tenant, request)
+    number = request.query.get("page", "0")
+    page = int(number) if number.isdecimal() else 0
+    total, texts = tenant.store.search(
+        name, request.query.get("search", ""), offset=page * _PAGE_ROWS, limit=_PAGE_ROWS
+    )
+    settings = tenant.store.objects[name]
+    return {
+        "object": name,
+        "columns": [{"name": field, "type": kind} for field, kind in settings.fields.items()],
+        "primary_key": settings.primary_key,
+        "rows": [_cells(text, settings.fields) for text in texts],
+        "total": total,
+        "page": page,
+        "page_rows": _PAGE_ROWS,
+    }
+
+
+def _cells(text: str, fields: dict[str, Any]) -> list[str | None]:
+    members = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+    return [_cell(bytes(members[field])) if field in members else None for field in fields]
+
+
+def _cell(raw: bytes) -> str | None:
+    """Return a value as text; numbers keep the digits they came with, which a browser would round."""
+    if raw == b"null":
+        return None
+    return str(orjson.loads(raw)) if raw.startswith(b'"') else raw.decode()
+
+
+def _requests(tenant: Tenant, _request: web.Request) -> object:
+    return {"requests": [msgspec.structs.asdict(line) for line in tenant.requests.newest(_NEWEST_REQUESTS)]}
+
+
+def _problems(tenant: Tenant, request: web.Request) -> object:
+    name = _object_name(tenant, request)
+    problems = tenant.store.problems(name, _NEWEST_PROBLEMS)
+    return {"object": name, "problems": [msgspec.structs.asdict(problem) for problem in problems]}
+
+
+def _script(tenant: Tenant, _request: web.Request) -> object:
+    return {"rules": [{"text": text, "hits": hits} for text, hits in tenant.fault_lines()]}
+
+
+def _setter(tenant: Tenant) -> Callable[[web.Request], Any]:
+    async def serve(request: web.Request) -> web.Response:
+        # A page of another site can post text here unasked, but not JSON: that needs our consent first.
+        if request.content_type != "application/json":
+            return _json({"error": "content-type: application/json is wanted"}, status=415)
+        try:
+            script = msgspec.json.decode(await request.read(), type=_Script)
+            rules = [rule for line in script.rules for rule in read_script(line)]
+        except (msgspec.DecodeError, FaultScriptError) as problem:
+            return _json({"error": str(problem)}, status=400)
+        tenant.set_faults(rules)
+        return _json(_script(tenant, request))
+
+    return serve

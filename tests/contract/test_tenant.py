@@ -1,0 +1,407 @@
+"""One exam for the fake tenant, taken in process and over sockets."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import pytest
+
+from consumer.clock import SystemClock
+from consumer.hosts import Hosts
+from consumer.mapping.settings import FieldType, ObjectSettings
+from consumer.model import Answer, Failure, NoAnswer, Operation, Request
+from consumer.sandbox.fault_script import read_script
+from consumer.sandbox.in_process import InProcessTransport
+from consumer.sandbox.server import TenantServer
+from consumer.sandbox.tenant import Limits, Tenant
+from consumer.transport import HttpTransport
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from consumer.model import Outcome
+
+CUSTOMERS = ObjectSettings(
+    name="customers",
+    fields={
+        "id": FieldType.TEXT,
+        "email": FieldType.TEXT,
+        "balance": FieldType.NUMBER,
+        "born": FieldType.DATE,
+        "modified_at": FieldType.DATE_TIME,
+    },
+    primary_key="id",
+    record_modified="modified_at",
+)
+VIEWS = ObjectSettings(
+    name="page_views",
+    fields={"view_id": FieldType.TEXT, "viewed_at": FieldType.DATE_TIME},
+    primary_key="view_id",
+    category="engagement",
+    event_time="viewed_at",
+)
+FORM = (("content-type", "application/x-www-form-urlencoded"),)
+
+
+class Desk:
+    """A client of the tenant that knows no more than the vendor's documentation."""
+
+    def __init__(self, tenant: Tenant, transport: Any) -> None:  # noqa: ANN401 - either transport
+        self.tenant = tenant
+        self._transport = transport
+        self.token = ""
+
+    async def send(self, request: Request) -> Outcome:
+        """Send as it stands."""
+        outcome: Outcome = await self._transport.send(request)
+        return outcome
+
+    async def form(self, path: str, **fields: str) -> Answer:
+        """Post a form."""
+        body = urlencode(fields).encode()
+        outcome = await self.send(Request("POST", self.tenant.origin + path, FORM, body))
+        assert isinstance(outcome, Answer)
+        return outcome
+
+    async def core_token(self) -> str:
+        """Log in for a core token."""
+        answer = await self.form(
+            "/services/oauth2/token", grant_type="client_credentials", client_id="app", client_secret="s"
+        )
+        token: str = json.loads(answer.body)["access_token"]
+        return token
+
+    async def exchange(self, core: str) -> Answer:
+        """Exchange a core token."""
+        return await self.form(
+            "/services/a360/token",
+            grant_type="urn:salesforce:grant-type:external:cdp",
+            subject_token=core,
+            subject_token_type="urn:ietf:params:oauth:token-type:access_token",
+        )
+
+    async def log_in(self) -> None:
+        """Take both steps and keep the token."""
+        answer = await self.exchange(await self.core_token())
+        self.token = json.loads(answer.body)["access_token"]
+
+    def ingest(self, method: str, rest: str, body: bytes, timeout_s: float = 5.0) -> Request:
+        """Return a call of the Ingestion API."""
+        headers = (("Authorization", f"Bearer {self.token}"), ("Content-Type", "application/json"))
+        url = f"{self.tenant.origin}/api/v1/ingest/sources/{rest}"
+        return Request(method, url, headers, body, timeout_s)  # type: ignore[arg-type]  # a method, as the test says
+
+    async def upsert(self, *rows: dict[str, Any], to: str = "shop/customers", timeout_s: float = 5.0) -> Outcome:
+        """Send rows."""
+        return await self.send(self.ingest("POST", to, json.dumps({"data": rows}).encode(), timeout_s))
+
+    async def upserted(self, *rows: dict[str, Any], to: str = "shop/customers") -> Answer:
+        """Send rows and expect an answer."""
+        outcome = await self.upsert(*rows, to=to)
+        assert isinstance(outcome, Answer)
+        return outcome
+
+    async def delete(self, *keys: str, to: str = "shop/customers") -> Answer:
+        """Send keys and expect an answer."""
+        outcome = await self.send(self.ingest("DELETE", to, json.dumps({"ids": keys}).encode()))
+        assert isinstance(outcome, Answer)
+        return outcome
+
+    def script(self, text: str) -> None:
+        """Put faults in force."""
+        self.tenant.set_faults(read_script(text))
+
+
+def row(key: str | None, email: str | None = "a@x.io", at: str = "2025-01-01T00:00:00.000Z") -> dict[str, Any]:
+    return {"id": key, "email": email, "balance": 1, "born": None, "modified_at": at}
+
+
+@pytest.fixture(params=["in process", "sockets"])
+async def desk(request: pytest.FixtureRequest) -> AsyncIterator[Desk]:
+    clock = SystemClock()
+    limits = Limits(requests_per_second=20, retry_after_s=2)
+    tenant = Tenant({"customers": CUSTOMERS, "page_views": VIEWS}, source_name="shop", clock=clock, limits=limits)
+    if request.param == "in process":
+        desk = Desk(tenant, InProcessTransport(tenant, clock))
+        await desk.log_in()
+        yield desk
+        return
+    server = TenantServer(tenant, clock)
+    await server.start()
+    transport = HttpTransport(Hosts.known(server.origin, ()), clock, connections=8)
+    desk = Desk(tenant, transport)
+    try:
+        await desk.log_in()
+        yield desk
+    finally:
+        await transport.close()
+        await server.close()
+
+
+async def test_a_login_answers_with_its_own_origin(desk: Desk) -> None:
+    """The core token's `instance_url` carries a scheme."""
+    answer = await desk.form(
+        "/services/oauth2/token", grant_type="refresh_token", refresh_token="r", client_id="app"
+    )
+    assert (200, desk.tenant.origin) == (answer.status, json.loads(answer.body)["instance_url"])
+
+
+async def test_an_exchange_answers_with_a_host_without_a_scheme(desk: Desk) -> None:
+    """The Data Cloud `instance_url` is bare, as recorded from the vendor."""
+    answer = await desk.exchange(await desk.core_token())
+    given = json.loads(answer.body)
+    assert desk.tenant.origin == f"http://{given['instance_url']}"
+    assert given["expires_in"] == 7191
+
+
+async def test_a_core_token_is_exchanged_only_once(desk: Desk) -> None:
+    """A second exchange of the same core token is refused."""
+    core = await desk.core_token()
+    first, second = await desk.exchange(core), await desk.exchange(core)
+    assert (200, 400) == (first.status, second.status)
+    assert json.loads(second.body)["error_description"] == "invalid subject token"
+
+
+async def test_an_upsert_is_accepted_and_stored(desk: Desk) -> None:
+    """202 with the documented body, and the row is there."""
+    answer = await desk.upserted(row("1"))
+    assert (202, b'{"accepted":true}') == (answer.status, answer.body)
+    assert {"1": row("1")} == desk.tenant.rows("customers")
+
+
+async def test_digits_are_kept(desk: Desk) -> None:
+    """A number is stored digit for digit, beyond what a double holds."""
+    body = b'{"data":[{"id":"1","balance":12345678901234567890.1234567890,"modified_at":"2025-01-01T00:00:00Z"}]}'
+    await desk.send(desk.ingest("POST", "shop/customers", body))
+    assert Decimal("12345678901234567890.1234567890") == desk.tenant.rows("customers")["1"]["balance"]
+
+
+async def test_a_delete_removes_the_row(desk: Desk) -> None:
+    """The ids in the body, 202, and the row is gone."""
+    await desk.upserted(row("1"), row("2"))
+    answer = await desk.delete("1")
+    assert (202, ["2"]) == (answer.status, list(desk.tenant.rows("customers")))
+
+
+async def test_a_delete_takes_ids_from_the_query(desk: Desk) -> None:
+    """The older form of the call works too, with its keys percent-encoded."""
+    await desk.upserted(row("a+b"), row("2"))
+    await desk.send(desk.ingest("DELETE", "shop/customers?ids=a%2Bb", b""))
+    assert ["2"] == list(desk.tenant.rows("customers"))
+
+
+async def test_201_ids_are_refused(desk: Desk) -> None:
+    """At most 200 keys per delete (G07 seen from the other side)."""
+    answer = await desk.delete(*map(str, range(201)))
+    assert (400, []) == (answer.status, desk.tenant.acceptances())
+
+
+async def test_acceptances_are_logged_in_order(desk: Desk) -> None:
+    """The log tells object, operation, keys and versions of every accepted request."""
+    await desk.upserted(row("1"), row("2"))
+    await desk.delete("1")
+    seen = [(entry.operation, entry.keys) for entry in desk.tenant.acceptances("customers")]
+    assert [(Operation.UPSERT, ("1", "2")), (Operation.DELETE, ("1",))] == seen
+
+
+@pytest.mark.parametrize(
+    ("size", "status"), [pytest.param(200_000, 202, id="200000"), pytest.param(200_001, 413, id="200001")]
+)
+async def test_a_body_has_at_most_200_000_bytes(desk: Desk, size: int, status: int) -> None:
+    """The cap is on the whole encoded body (G01 seen from the other side)."""
+    frame = json.dumps({"data": [row("1", "")]}).encode()
+    body = frame.replace(b'"email": ""', b'"email": "' + b"x" * (size - len(frame)) + b'"')
+    outcome = await desk.send(desk.ingest("POST", "shop/customers", body))
+    assert isinstance(outcome, Answer)
+    assert (size, status) == (len(body), outcome.status)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b'{"data":[{"id":"1"}', id="cut short"),
+        pytest.param(b'[{"id":"1"}]', id="bare array"),
+        pytest.param(b'{"data":[{"id":"1"}],"more":1}', id="second member"),
+        pytest.param(b'{"data":[]}', id="empty"),
+        pytest.param(b'{"data":[1]}', id="not an object"),
+        pytest.param(b'{"data":[{"id":"\xff"}]}', id="not UTF-8"),
+        pytest.param(b'{"data":[{"id":"\\ud800"}]}', id="lone surrogate"),
+        pytest.param(b'{"data":[{"balance":NaN}]}', id="NaN"),
+        pytest.param(b"\x1f\x8b\x08", id="gzip"),
+    ],
+)
+async def test_another_shape_of_body_is_refused(desk: Desk, body: bytes) -> None:
+    """400 in the gateway's envelope, nothing accepted."""
+    outcome = await desk.send(desk.ingest("POST", "shop/customers", body))
+    assert isinstance(outcome, Answer)
+    assert (400, "Bad Request") == (outcome.status, json.loads(outcome.body)["error"])
+    assert [] == desk.tenant.acceptances()
+
+
+async def test_an_unknown_token_is_a_401(desk: Desk) -> None:
+    """In the gateway's envelope, with its status line under `details`."""
+    desk.token = "someone-else"
+    answer = await desk.upserted(row("1"))
+    assert (401, 401) == (answer.status, json.loads(answer.body)["details"]["statusCode"])
+
+
+async def test_an_unknown_source_is_a_404(desk: Desk) -> None:
+    """The connector's name is compared as it stands."""
+    answer = await desk.upserted(row("1"), to="Shop/customers")
+    assert (404, "Not Found") == (answer.status, json.loads(answer.body)["message"])
+
+
+async def test_another_method_is_a_405(desk: Desk) -> None:
+    """PUT on an object is not in the API."""
+    outcome = await desk.send(desk.ingest("PUT", "shop/customers", b"{}"))
+    assert isinstance(outcome, Answer)
+    assert outcome.status == 405
+
+
+async def test_the_rate_is_over_all_objects(desk: Desk) -> None:
+    """The 21st request of a second is a 429 with the pause that was set, whatever its object."""
+    view = {"view_id": "v", "viewed_at": "2025-01-01T00:00:00Z"}
+    statuses = [
+        (await (desk.upserted(row("1")) if n % 2 else desk.upserted(view, to="shop/page_views"))).status
+        for n in range(21)
+    ]
+    assert [202] * 20 + [429] == statuses
+    refused = await desk.upserted(row("1"))
+    assert (429, "2") == (refused.status, refused.header("retry-after"))
+
+
+async def test_the_validation_call_names_failing_records_only(desk: Desk) -> None:
+    """The documented report: a record as JSON text in another key order, with its causes; nothing is kept."""
+    bad = {**row("2"), "balance": "12"}
+    body = json.dumps({"data": [row("1"), bad]}).encode()
+    outcome = await desk.send(desk.ingest("POST", "shop/customers/actions/test", body))
+    assert isinstance(outcome, Answer)
+    [line] = json.loads(outcome.body)["details"]["validationReport"]
+    assert outcome.status == 400
+    assert ["#/balance: expected type: Number, found: String"] == line["causingExceptions"]
+    assert bad == json.loads(line["record"])
+    assert list(bad) != list(json.loads(line["record"]))
+    assert {} == desk.tenant.rows("customers")
+
+
+async def test_valid_records_pass_the_validation_call(desk: Desk) -> None:
+    """202, and nothing is kept."""
+    body = json.dumps({"data": [row("1")]}).encode()
+    outcome = await desk.send(desk.ingest("POST", "shop/customers/actions/test", body))
+    assert isinstance(outcome, Answer)
+    assert (202, {}) == (outcome.status, desk.tenant.rows("customers"))
+
+
+async def test_every_answer_tells_the_servers_time(desk: Desk) -> None:
+    """The Date header can be ahead or behind by the script's skew."""
+    desk.script("any skew=10m")
+    answer = await desk.upserted(row("1"))
+    assert (answer.header("date") or "").endswith("GMT")
+
+
+async def test_a_scripted_status_is_not_acted_upon(desk: Desk) -> None:
+    """503 with the script's headers; the row is not there."""
+    desk.script("upsert/customers nth=1 status=503 retry-after=7")
+    answer = await desk.upserted(row("1"))
+    assert (503, "7", {}) == (answer.status, answer.header("retry-after"), desk.tenant.rows("customers"))
+
+
+async def test_a_reset_before_writes_nothing(desk: Desk) -> None:
+    """The client cannot know: the request was written, and here it was not acted upon."""
+    desk.script("upsert times=1 reset")
+    outcome = await desk.upsert(row("1"))
+    assert isinstance(outcome, NoAnswer)
+    assert (Failure.CONNECTION, True, {}) == (outcome.failure, outcome.written, desk.tenant.rows("customers"))
+
+
+async def test_a_reset_after_leaves_the_row(desk: Desk) -> None:
+    """The ambiguous case: no answer, and the row is there."""
+    desk.script("upsert times=1 reset after")
+    outcome = await desk.upsert(row("1"))
+    assert isinstance(outcome, NoAnswer)
+    assert (True, ["1"]) == (outcome.written, list(desk.tenant.rows("customers")))
+
+
+async def test_a_late_answer_is_a_time_out(desk: Desk) -> None:
+    """The request was acted upon, the client gave up before it could know."""
+    desk.script("upsert times=1 delay=5s")
+    outcome = await desk.upsert(row("1"), timeout_s=0.2)
+    assert isinstance(outcome, NoAnswer)
+    assert (Failure.TIMEOUT, True, ["1"]) == (outcome.failure, outcome.written, list(desk.tenant.rows("customers")))
+
+
+async def test_a_slow_drip_is_a_time_out(desk: Desk) -> None:
+    """One deadline for the whole answer, however busy its bytes."""
+    desk.script("upsert times=1 drip=10")
+    outcome = await desk.upsert(row("1"), timeout_s=0.3)
+    assert isinstance(outcome, NoAnswer)
+    assert outcome.failure is Failure.TIMEOUT
+
+
+async def test_an_endless_body_is_cut(desk: Desk) -> None:
+    """64 KiB are read, the status stands (J31)."""
+    desk.script("upsert times=1 endless")
+    outcome = await desk.upsert(row("1"))
+    assert isinstance(outcome, Answer)
+    assert (202, True, 65_536) == (outcome.status, outcome.truncated, len(outcome.body))
+
+
+async def test_a_malformed_status_line_is_no_answer(desk: Desk) -> None:
+    """What comes is not HTTP (J34)."""
+    desk.script("upsert times=1 malformed")
+    outcome = await desk.upsert(row("1"))
+    assert isinstance(outcome, NoAnswer)
+    assert outcome.failure is Failure.MALFORMED
+
+
+async def test_a_redirect_is_given_as_it_stands(desk: Desk) -> None:
+    """302 with a location on another host (K20)."""
+    desk.script("token redirect=https://evil.test/")
+    answer = await desk.form("/services/oauth2/token", grant_type="client_credentials")
+    assert (302, "https://evil.test/") == (answer.status, answer.header("location"))
+
+
+async def test_a_login_page_comes_with_status_200(desk: Desk) -> None:
+    """HTML where JSON belongs (K21)."""
+    desk.script("exchange html")
+    answer = await desk.exchange("x")
+    assert (200, True) == (answer.status, answer.body.startswith(b"<html>"))
+
+
+async def test_a_body_can_come_compressed_unasked(desk: Desk) -> None:
+    """The bytes are gzip's and the header says so; nothing is inflated on the way."""
+    desk.script("upsert gzip")
+    answer = await desk.upserted(row("1"))
+    assert ("gzip", b"\x1f\x8b") == (answer.header("content-encoding"), answer.body[:2])
+
+
+async def test_a_body_can_echo_the_request(desk: Desk) -> None:
+    """An error that repeats what was sent (J39)."""
+    desk.script("upsert status=400 echo")
+    answer = await desk.upserted(row("1"))
+    assert {"data": [row("1")]} == json.loads(answer.body)
+
+
+async def test_revoked_tokens_are_refused_until_a_new_login(desk: Desk) -> None:
+    """Every token that is out goes; the next exchange gives a good one."""
+    desk.script("upsert nth=1 revoke-tokens")
+    before = await desk.upserted(row("1"))
+    await desk.log_in()
+    after = await desk.upserted(row("1"))
+    assert (401, 202) == (before.status, after.status)
+
+
+async def test_a_poisoned_record_fails_its_batch_and_is_named(desk: Desk) -> None:
+    """400 for the batch, nothing kept; the validation call tells which record it was (J11)."""
+    desk.script("ingest poison=email:bad@x.io")
+    batch = [row("1"), row("2", "bad@x.io"), row("3")]
+    answer = await desk.upserted(*batch)
+    body = json.dumps({"data": batch}).encode()
+    outcome = await desk.send(desk.ingest("POST", "shop/customers/actions/test", body))
+    assert isinstance(outcome, Answer)
+    report = json.loads(outcome.body)["details"]["validationReport"]
+    assert (400, {}) == (answer.status, desk.tenant.rows("customers"))
+    assert ["2"] == [json.loads(line["record"])["id"] for line in report]
