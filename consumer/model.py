@@ -7,7 +7,7 @@ into a **batch**, which is sent as a `Request`, answered by an `Answer`, and rea
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
@@ -179,16 +179,29 @@ class Ticket:
         self.outcomes: set[RecordOutcome] = set()
 
 
+class Low(NamedTuple):
+    """The lowest open offset of a partition that something holds, and that record's timestamp. Sorts by offset."""
+
+    offset: int
+    timestamp_ms: int
+
+
 class Rider:
-    """Records whose settlement rides on a newer change of their key: conflated, still open until that settles."""
+    """Older changes whose settlement rides on a newer one of their key: conflated, and open until it settles.
 
-    __slots__ = ("assignment", "count", "low_offset", "tickets")
+    `records` are kept only where the newer change carries their fields too (partial mode): when that is
+    rejected they go to the dead-letter topic with it. `bare_count` counts the records that became one change
+    alone; those that became several are in `tickets`.
+    """
 
-    def __init__(self, assignment: Assignment, low_offset: int) -> None:
+    __slots__ = ("assignment", "bare_count", "low", "records", "tickets")
+
+    def __init__(self, assignment: Assignment, low: Low) -> None:
         self.assignment = assignment
-        self.low_offset = low_offset
-        self.count = 0
+        self.low = low
+        self.bare_count = 0
         self.tickets: list[Ticket] = []
+        self.records: list[Record] = []
 
 
 class Upsert(msgspec.Struct, gc=False):

@@ -1,0 +1,201 @@
+"""Object changes of one target to batches: one key, one open request, over upserts and deletes alike.
+
+A key is in at most one of three places: an open batch (one for upserts, one for deletes), one sealed batch
+(ready, or in flight), or the waiting room behind either. That is the whole of the order promise: no two open
+requests ever hold one key, and a hot key never blocks its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from consumer.batching.batch import ENVELOPE_BYTES, Batch, forget_riders, low_of
+from consumer.batching.conflation import stand_for
+from consumer.model import Operation, Upsert
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+    from consumer.batching.conflation import Conflation
+    from consumer.model import Assignment, Change, Low, Target
+
+
+class Batcher:
+    """Gathers the changes of one object; sealed batches stand in `ready` until delivery takes them."""
+
+    def __init__(self, target: Target, conflation: Conflation, *, batch_bytes: int, delete_ids: int) -> None:
+        self.target = target
+        self.ready: deque[Batch] = deque()
+        self._conflation = conflation
+        self._room = {operation: batch_bytes - envelope + 1 for operation, envelope in ENVELOPE_BYTES.items()}
+        self._delete_ids = delete_ids
+        self._open = {operation: Batch(target, operation) for operation in Operation}
+        self._sealed: set[Batch] = set()
+        self._sealed_keys: set[str] = set()
+        self._waiting: dict[str, deque[Change]] = {}
+
+    def add(self, changes: Sequence[Change], assignment: Assignment, now_s: float) -> list[Change]:
+        """Take the changes of one chunk, in offset order.
+
+        Returns: the changes whose encoded row alone is over the limit; they are held by nothing here.
+        """
+        oversize: list[Change] = []
+        upserts = self._open[Operation.UPSERT]
+        deletes = self._open[Operation.DELETE].changes
+        sealed_keys, room = self._sealed_keys, self._room[Operation.UPSERT]
+        for change in changes:
+            change.assignment = assignment
+            key = change.key
+            size = upserts.size + len(change.encoded) + 1
+            if (
+                size <= room
+                and type(change) is Upsert
+                and key not in upserts.changes
+                and key not in sealed_keys
+                and key not in deletes
+                and upserts.size
+            ):
+                # The common way, written out: Batch.append without its calls.
+                upserts.changes[key] = change
+                upserts.size = size
+                if assignment not in upserts.lows:
+                    upserts.lows[assignment] = low_of(change.record)
+            else:
+                if not self._place(change, now_s):
+                    oversize.append(change)
+                upserts = self._open[Operation.UPSERT]
+                deletes = self._open[Operation.DELETE].changes
+        return oversize
+
+    def opened_s(self) -> float | None:
+        """Return when the oldest open batch got its first change; `None` when nothing is open."""
+        return min((batch.opened_s for batch in self._open.values() if batch.changes), default=None)
+
+    def seal_opened_before(self, moment_s: float) -> None:
+        """Seal the open batches that got their first change at or before this moment."""
+        for batch in [*self._open.values()]:
+            if batch.changes and batch.opened_s <= moment_s:
+                self._seal(batch.operation)
+
+    def settle(self, batch: Batch, now_s: float) -> None:
+        """Forget a batch whose every change was accepted or dead-lettered; what waited behind it moves up."""
+        self._sealed.discard(batch)
+        self._sealed_keys.difference_update(batch.changes)
+        for key in self._waiting.keys() & batch.changes.keys():
+            self._move_up(key, now_s)
+
+    def split(self, batch: Batch, groups: Iterable[Sequence[str]]) -> list[Batch]:
+        """Replace a sealed batch by batches of these groups of its keys, which are put first in `ready`.
+
+        Shape: the groups are disjoint and cover all keys. The parts hold the positions that the whole held.
+        """
+        parts = [batch.part(keys) for keys in groups]
+        self._sealed.discard(batch)
+        self._sealed.update(parts)
+        self.ready.extendleft(reversed(parts))
+        return parts
+
+    def drop(self, gone: Collection[Assignment], now_s: float) -> list[Change]:
+        """Forget the changes of assignments that are not ours any more, wherever they are.
+
+        No batch that holds one may be in flight: delivery has cancelled and given back those.
+
+        Returns: the changes that were dropped.
+        """
+        dropped: list[Change] = []
+        for key, queue in [*self._waiting.items()]:
+            kept = deque(change for change in queue if change.assignment not in gone)
+            dropped.extend(change for change in queue if change.assignment in gone)
+            for change in kept:
+                forget_riders(change, gone)
+            if kept:
+                self._waiting[key] = kept
+            else:
+                del self._waiting[key]
+        for batch in [*self._open.values(), *self._sealed]:
+            removed = batch.prune(gone)
+            dropped.extend(removed)
+            keys = [change.key for change in removed]
+            self._sealed_keys.difference_update(keys)
+            for key in keys:
+                if key in self._waiting:
+                    self._move_up(key, now_s)
+            if not batch.changes:
+                self._sealed.discard(batch)
+        self.ready = deque(batch for batch in self.ready if batch.changes)
+        return dropped
+
+    def lows(self) -> Iterator[tuple[Assignment, Low]]:
+        """Yield the lowest offset per partition of everything that is held here; a partition may come often."""
+        for batch in (*self._open.values(), *self._sealed):
+            yield from batch.lows.items()
+        for queue in self._waiting.values():
+            for change in queue:
+                if change.assignment is not None:
+                    yield change.assignment, low_of(change.record)
+                for rider in change.riders or ():
+                    yield rider.assignment, rider.low
+
+    def _place(self, change: Change, now_s: float) -> bool:
+        """Put a change where its key allows; false when its row alone is over the limit."""
+        key = change.key
+        operation = Operation.UPSERT if type(change) is Upsert else Operation.DELETE
+        if len(change.encoded) >= self._room[operation]:
+            return False
+        queue = self._waiting.get(key)
+        if queue is not None:
+            self._wait(change, queue)
+            return True
+        if key in self._sealed_keys:
+            self._waiting[key] = deque((change,))
+            return True
+        holder = next((batch for batch in self._open.values() if key in batch.changes), None)
+        if holder is None:
+            self._append(change, operation, now_s)
+            return True
+        if self._conflated(holder.changes[key], change):
+            holder.remove(key)
+            self._append(change, operation, now_s)
+        else:
+            self._waiting[key] = deque((change,))
+        return True
+
+    def _wait(self, change: Change, queue: deque[Change]) -> None:
+        if self._conflated(queue[-1], change):
+            queue[-1] = change
+        else:
+            queue.append(change)
+
+    def _conflated(self, older: Change, newer: Change) -> bool:
+        """Let the newer stand for both where the object allows it and one request can carry the result."""
+        encoded = self._conflation(older, newer)
+        if encoded is None or len(encoded) >= self._room[Operation.UPSERT]:
+            return False
+        stand_for(newer, older, encoded)
+        return True
+
+    def _append(self, change: Change, operation: Operation, now_s: float) -> None:
+        batch = self._open[operation]
+        full = operation is Operation.DELETE and len(batch.changes) >= self._delete_ids
+        if full or batch.size + len(change.encoded) + 1 > self._room[operation]:
+            batch = self._seal(operation)
+        if not batch.changes:
+            batch.opened_s = now_s
+        assert change.assignment is not None  # noqa: S101 - add() has set it
+        batch.append(change, change.assignment)
+
+    def _seal(self, operation: Operation) -> Batch:
+        batch = self._open[operation]
+        self.ready.append(batch)
+        self._sealed.add(batch)
+        self._sealed_keys.update(batch.changes)
+        fresh = self._open[operation] = Batch(self.target, operation)
+        return fresh
+
+    def _move_up(self, key: str, now_s: float) -> None:
+        queue = self._waiting[key]
+        change = queue.popleft()
+        if not queue:
+            del self._waiting[key]
+        self._append(change, Operation.UPSERT if type(change) is Upsert else Operation.DELETE, now_s)
