@@ -1,0 +1,52 @@
+"""The user's own mapping function, imported before anything is read."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from consumer.config.findings import Findings, Place
+
+_IMPORT_FAILURES = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    NameError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
+"""What a module of somebody else may raise while it is imported: the built-in failures, no more."""
+
+
+def imported(
+    place: Place, path: str, name: str | None, folder: Path, findings: Findings
+) -> Callable[..., Any] | None:
+    """Import `module:function`; modules are looked for on Python's path, then beside the configuration."""
+    if name is None:
+        return None
+    beside = str(folder.resolve())
+    if beside not in sys.path:
+        sys.path.append(beside)
+    module_name, _, function_name = name.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except _IMPORT_FAILURES as error:
+        text = f"module `{module_name}` cannot be imported: {type(error).__name__}: {error}"
+        raise findings.fault(place, path, f"{text}; install it, or put it beside this file") from None
+    function = getattr(module, function_name, None)
+    if not callable(function):
+        what = "no such name" if function is None else "not a function"
+        raise findings.fault(place, path, f"`{function_name}` in module `{module_name}`: {what}")
+    found: Callable[..., Any] = function
+    return found

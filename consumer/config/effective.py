@@ -1,0 +1,112 @@
+"""What holds in the end: its fingerprint, and a listing with the source of each value and secrets masked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from types import FunctionType
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from consumer.auth.settings import Secret
+from consumer.config.findings import Place, at
+from consumer.config.keys import DEFAULT, Section
+from consumer.config.secrets import SecretReference
+from consumer.config.several import ListOf, MapOf
+from consumer.config.shape import FILE, KAFKA, PROPERTIES
+from consumer.config.tree import Mapping, Node, Plain, Scalar, Sequence, plain_value
+from consumer.source.properties import SECRETS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from consumer.config.settings import Settings
+
+MASK = "***"
+
+_NOT_HASHED = frozenset({"config_sha256", "warnings", "place"})
+"""Fields of settings that say nothing about what is sent."""
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One effective value: its dotted path, the value as it may be shown, and where it came from."""
+
+    path: str
+    value: Plain
+    place: Place
+    variables: tuple[str, ...] = ()
+
+    @property
+    def origin(self) -> str:
+        """Name the source of the value: default, file and position, variable, or option."""
+        taken = ", ".join(f"${{{name}}}" for name in self.variables)
+        return f"{self.place}, {taken}" if taken else str(self.place)
+
+
+def sha256_of(settings: Settings) -> str:
+    """Return the fingerprint of everything that shapes what is sent; secrets and places do not."""
+    plain = json.dumps(_plain(settings), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(plain.encode()).hexdigest()
+
+
+def _plain(value: object) -> object:
+    """Reduce settings to what JSON holds."""
+    if isinstance(value, msgspec.Struct):
+        fields = {name: getattr(value, name) for name in value.__struct_fields__ if name not in _NOT_HASHED}
+        return {name: _plain(child) for name, child in fields.items() if not isinstance(child, Secret)}
+    if isinstance(value, dict):
+        return {key: _plain(child) for key, child in value.items() if key not in SECRETS}
+    if isinstance(value, tuple):
+        return [_plain(child) for child in value]
+    if isinstance(value, FunctionType):
+        return f"{value.__module__}:{value.__qualname__}"
+    return value if isinstance(value, str | int | float | None) else str(value)
+
+
+def lines(tree: Mapping) -> Iterator[Line]:
+    """List every effective value, in the order of the table, defaults included."""
+    yield from _lines(tree, FILE, "", Place("default", kind="default"))
+
+
+def _lines(node: Node | None, kind: object, path: str, place: Place) -> Iterator[Line]:
+    """List what stands below one node."""
+    if isinstance(kind, Section):
+        yield from _section_lines(node, kind, path)
+    elif isinstance(node, Mapping):
+        for member in node.members:
+            child = kind.kind if isinstance(kind, MapOf) else None
+            yield from _lines(member.node, child, at(path, member.key), member.node.place)
+    elif isinstance(node, Sequence):
+        for step, one in enumerate(node.nodes):
+            yield from _lines(one, kind.kind if isinstance(kind, ListOf) else None, at(path, step), one.place)
+    elif node is not None:
+        yield Line(path, MASK if _is_secret(path, kind) else node.value, place, node.variables)
+
+
+def _section_lines(node: Node | None, kind: Section, path: str) -> Iterator[Line]:
+    """List the keys of a section; one that may be absent and is, is left out."""
+    if isinstance(node, Scalar) and node.value is not None:
+        yield Line(path, node.value, node.place)
+        return
+    members = node if isinstance(node, Mapping) else Mapping(DEFAULT)
+    for name, key in kind.keys.items():
+        member = members.get(name)
+        below = at(path, name)
+        if member is not None:
+            yield from _lines(member.node, key.kind, below, member.node.place)
+        elif key.nested:
+            yield from _lines(None, key.kind, below, DEFAULT)
+        elif key.default is not None and not _is_rule(kind):
+            yield Line(below, plain_value(key.default), DEFAULT)
+
+
+def _is_rule(kind: Section) -> bool:
+    """Whether a section is a field rule, whose many falses say nothing."""
+    return "template" in kind.keys
+
+
+def _is_secret(path: str, kind: object) -> bool:
+    """Whether a value must not be shown."""
+    prefix = f"{KAFKA.name}.{PROPERTIES.name}."
+    return isinstance(kind, SecretReference) or (path.startswith(prefix) and path.removeprefix(prefix) in SECRETS)

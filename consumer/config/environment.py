@@ -1,0 +1,92 @@
+"""`${NAME}` and `${NAME:default}` in values become what the environment says."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from consumer.config.findings import Findings, at
+from consumer.config.tree import Mapping, Member, Node, Scalar, Sequence, plain_value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping as Lookup
+
+_REFERENCE = re.compile(r"\$(?P<escaped>\$\{)|\$\{(?P<inside>[^}]*)(?P<end>\}?)")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+
+def expand(node: Node, environ: Lookup[str, str], findings: Findings, path: str = "") -> Node:
+    """Return the tree with all references replaced; keys and values from the environment stay as they are.
+
+    `$${` is a literal `${`. A variable's own text is never looked into again.
+    """
+    if isinstance(node, Mapping):
+        return Mapping(
+            node.place,
+            tuple(
+                Member(member.key, member.place, expand(member.node, environ, findings, at(path, member.key)))
+                for member in node.members
+            ),
+        )
+    if isinstance(node, Sequence):
+        return Sequence(
+            node.place,
+            tuple(expand(child, environ, findings, at(path, step)) for step, child in enumerate(node.nodes)),
+        )
+    if "${" not in node.text or node.place.kind == "environment":
+        return node
+    return _Expansion(node, environ, findings, path).result()
+
+
+class _Expansion:
+    """One value with references in it."""
+
+    def __init__(self, scalar: Scalar, environ: Lookup[str, str], findings: Findings, path: str) -> None:
+        self._scalar = scalar
+        self._environ = environ
+        self._findings = findings
+        self._path = path
+        self._names: list[str] = []
+        self._defaulted = False
+        self._broken = False
+
+    def result(self) -> Scalar:
+        """Replace the references; without quotes around it the outcome is typed like any plain value."""
+        scalar = self._scalar
+        text = _REFERENCE.sub(self._replace, scalar.text)
+        whole = _REFERENCE.fullmatch(scalar.text) is not None
+        return Scalar(
+            scalar.place,
+            text,
+            text if scalar.quoted else plain_value(text),
+            scalar.text,
+            quoted=scalar.quoted,
+            variables=tuple(self._names),
+            taken=whole and bool(self._names) and not self._defaulted,
+            broken=self._broken,
+        )
+
+    def _replace(self, match: re.Match[str]) -> str:
+        """Return what one reference stands for."""
+        if match["escaped"]:
+            return "${"
+        name, colon, default = match["inside"].partition(":")
+        if not match["end"]:
+            return self._fault("a `${` without its `}`; write ${NAME}, or $${ for the characters themselves")
+        if not _NAME.match(name):
+            return self._fault("`${}` wants the name of a variable; write ${NAME} or ${NAME:default}")
+        value = self._environ.get(name)
+        if value is None and not colon:
+            return self._fault(
+                f"environment variable {name} is not set; set it, or write a default as ${{{name}:default}}"
+            )
+        if value is None:
+            self._defaulted = True
+        self._names.append(name)
+        return default if value is None else value
+
+    def _fault(self, text: str) -> str:
+        """Note a fault of this value; it is not judged any further."""
+        self._findings.fault(self._scalar.place, self._path, text)
+        self._broken = True
+        return ""

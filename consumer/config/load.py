@@ -1,0 +1,147 @@
+"""One file, the environment and the options to one validated `Settings`, or to every fault there is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from consumer.config import yaml_file
+from consumer.config.connector_schema import read_connector_schema
+from consumer.config.effective import sha256_of
+from consumer.config.environment import expand
+from consumer.config.findings import Fault, Findings, Unread, tried
+from consumer.config.kafka import kafka_settings
+from consumer.config.objects import object_settings
+from consumer.config.overrides import lay_over
+from consumer.config.routes import route_settings, used_object
+from consumer.config.salesforce import salesforce_settings
+from consumer.config.sections import admin_settings, dead_letter_settings, delivery_settings, log_settings
+from consumer.config.settings import ConnectorSettings, Settings
+from consumer.config.shape import (
+    ADMIN,
+    CONNECTOR,
+    CONNECTOR_NAME,
+    DEAD_LETTER,
+    DELIVERY,
+    DESTINATION,
+    FILE,
+    KAFKA,
+    LOG,
+    ROUTES,
+    SALESFORCE,
+    SCHEMA_FILE,
+    TOPICS,
+)
+from consumer.config.topics import judge_dead_letter_topic
+from consumer.config.tree import Mapping
+from consumer.errors import ConfigFaults
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping as Lookup
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from consumer.config.keys import Found
+    from consumer.config.objects import Schema
+    from consumer.mapping.settings import RouteSettings
+
+
+class Inspection(msgspec.Struct, frozen=True):
+    """What a file came to: settings when it has no fault, and every finding.
+
+    `tree` is the file with the environment and the options in it, for showing where a value came from;
+    `None` when the file could not be read at all.
+    """
+
+    settings: Settings | None
+    faults: tuple[Fault, ...]
+    warnings: tuple[Fault, ...]
+    tree: Mapping | None
+
+
+def load(path: Path, *, environ: Lookup[str, str], overrides: Sequence[str]) -> Settings:
+    """Read a configuration. `overrides` are `path=value`, as of `--set`.
+
+    Raises `ConfigFaults` with all faults at once; the caller prints them and exits 78.
+    """
+    inspection = inspect(path, environ=environ, overrides=overrides)
+    if inspection.settings is None:
+        raise ConfigFaults([str(fault) for fault in inspection.faults])
+    return inspection.settings
+
+
+def inspect(path: Path, *, environ: Lookup[str, str], overrides: Sequence[str]) -> Inspection:
+    """Read a configuration and keep all that was found about it, faults and warnings alike."""
+    findings = Findings()
+    tree = tried(_tree, path, environ, overrides, findings)
+    settings = None
+    if tree is not None:
+        settings = tried(_settings, FILE.read(tree, "", findings), path.parent, findings)
+    return Inspection(None if findings.faults else settings, findings.faults, findings.warnings, tree)
+
+
+def _tree(path: Path, environ: Lookup[str, str], overrides: Sequence[str], findings: Findings) -> Mapping:
+    """Read the file and lay over it what comes from elsewhere."""
+    tree = lay_over(yaml_file.read(path, findings), environ, overrides, findings)
+    expanded = expand(tree, environ, findings)
+    if not isinstance(expanded, Mapping):
+        raise Unread(str(path))
+    return expanded
+
+
+def _settings(file: Found, folder: Path, findings: Findings) -> Settings:
+    """Judge and build every section; what one lacks does not keep the others from being judged."""
+    routes = tried(lambda: file[ROUTES]) or ()
+    connector, built = _connector_and_routes(file, routes, folder, findings)
+    topics = tuple(
+        dict.fromkeys(topic for route in routes for topic in tried(lambda one: one[TOPICS], route) or ())
+    )
+    tried(judge_dead_letter_topic, file[DEAD_LETTER], routes, findings)
+    kafka = tried(kafka_settings, file[KAFKA], file[DELIVERY], topics, findings)
+    salesforce = tried(salesforce_settings, file[SALESFORCE], folder, findings)
+    delivery = tried(delivery_settings, file[DELIVERY], findings)
+    dead_letter = tried(dead_letter_settings, file[DEAD_LETTER])
+    admin = tried(admin_settings, file[ADMIN], findings)
+    log = tried(log_settings, file[LOG])
+    if not (kafka and salesforce and connector and built and delivery and dead_letter and admin and log):
+        raise Unread
+    settings = Settings(
+        kafka=kafka,
+        salesforce=salesforce,
+        connector=connector,
+        routes=built,
+        delivery=delivery,
+        dead_letter=dead_letter,
+        admin=admin,
+        log=log,
+        config_sha256="",
+        warnings=tuple(map(str, findings.warnings)),
+    )
+    return msgspec.structs.replace(settings, config_sha256=sha256_of(settings))
+
+
+def _connector_and_routes(
+    file: Found, routes: tuple[Found, ...], folder: Path, findings: Findings
+) -> tuple[ConnectorSettings | None, tuple[RouteSettings, ...]]:
+    """Judge the connector by its routes and the routes by their connector."""
+    connector = tried(lambda: file[CONNECTOR])
+    schema = (tried(_schema, connector, folder, findings) if connector else None) or {}
+    used = [tried(used_object, route, schema, findings) for route in routes]
+    names = dict.fromkeys(name for name in used if name is not None)
+    destinations = {tried(lambda one: one[DESTINATION], route) for route in routes}
+    if connector is None and not file.given(CONNECTOR) and destinations - {"crm_bulk", None}:
+        findings.fault(file.place, CONNECTOR.name, "required; write its name, schema_file and objects")
+    objects = (object_settings(connector, schema, names, findings) if connector else None) or {}
+    built = [tried(route_settings, route, objects, schema, folder, findings) for route in routes]
+    whole = tuple(route for route in built if route is not None)
+    if connector is None or len(whole) < len(routes):
+        return None, ()
+    used_objects = {name: objects[name] for name in names if name in objects}
+    name = tried(lambda: connector[CONNECTOR_NAME])
+    return (ConnectorSettings(name=name, objects=used_objects) if name else None), whole
+
+
+def _schema(connector: Found, folder: Path, findings: Findings) -> Schema:
+    """Read the connector's schema file, beside the configuration unless its path is absolute."""
+    return read_connector_schema(folder / connector[SCHEMA_FILE], findings, connector.place_of(SCHEMA_FILE))

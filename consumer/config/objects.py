@@ -1,0 +1,103 @@
+"""The `connector` section: what its schema file says, joined with what that file cannot say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from consumer.config.findings import Findings, did_you_mean, tried
+from consumer.config.shape import CATEGORY, EVENT_TIME, OBJECTS, PRIMARY_KEY, RECORD_MODIFIED, REFRESH_MODE
+from consumer.mapping.settings import FieldType, ObjectSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from consumer.config.keys import Found, Key
+
+Schema = dict[str, dict[str, FieldType]]
+
+_KEY_TYPES = frozenset({FieldType.TEXT, FieldType.NUMBER})
+_VERSION_TYPES = frozenset({FieldType.DATE_TIME})
+_EVENT_TYPES = frozenset({FieldType.DATE, FieldType.DATE_TIME})
+
+
+def object_settings(
+    connector: Found, schema: Schema, used: Iterable[str], findings: Findings
+) -> dict[str, ObjectSettings]:
+    """Judge all objects that are written, and build those that routes use."""
+    written = connector[OBJECTS] or {}
+    for name in written:
+        if name not in schema:
+            text = f"the schema file has no object `{name}`{did_you_mean(name, schema)}"
+            findings.fault(connector.place_of(OBJECTS, name), connector.path_of(OBJECTS, name), text)
+    built = {
+        name: tried(_object, name, found, schema[name], findings)
+        for name, found in written.items()
+        if name in schema
+    }
+    for name in used:
+        if name in schema and name not in written:
+            path = f"{connector.path_of(OBJECTS, name)}.{PRIMARY_KEY.name}"
+            text = "required: a route fills this object; name the primary key of its data stream"
+            findings.fault(connector.place_of(OBJECTS), path, text)
+    return {name: one for name, one in built.items() if one is not None}
+
+
+def _object(name: str, found: Found, fields: dict[str, FieldType], findings: Findings) -> ObjectSettings:
+    """Judge and build one object."""
+    category = found[CATEGORY]
+    tried(_judge_field, found, PRIMARY_KEY, fields, _KEY_TYPES, findings)
+    tried(_judge_field, found, RECORD_MODIFIED, fields, _VERSION_TYPES, findings)
+    tried(_judge_field, found, EVENT_TIME, fields, _EVENT_TYPES, findings)
+    tried(_judge_category, found, findings)
+    return ObjectSettings(
+        name=name,
+        fields=fields,
+        primary_key=found[PRIMARY_KEY],
+        category=category,
+        record_modified=found[RECORD_MODIFIED],
+        event_time=found[EVENT_TIME],
+        refresh_mode=found[REFRESH_MODE],
+    )
+
+
+def _judge_field(
+    found: Found,
+    key: Key[str] | Key[str | None],
+    fields: dict[str, FieldType],
+    types: frozenset[FieldType],
+    findings: Findings,
+) -> None:
+    """A named field must be in the schema and of a type that the service takes for it."""
+    name: str | None = found[key]
+    if name is None:
+        return
+    if name not in fields:
+        text = f"the schema has no field `{name}`{did_you_mean(name, fields)}"
+        raise findings.fault(found.place_of(key), found.path_of(key), text)
+    if fields[name] not in types:
+        wanted = " or ".join(sorted(types))
+        text = f"field `{name}` is {fields[name]} in the schema; expected a {wanted} field"
+        findings.fault(found.place_of(key), found.path_of(key), text)
+
+
+def _judge_category(found: Found, findings: Findings) -> None:
+    """What a category asks for and what it does not have."""
+    engagement = found[CATEGORY] == "engagement"
+    event_time = found[EVENT_TIME]
+    if engagement and event_time is None:
+        text = "required of an engagement object; name its Event Time field"
+        findings.fault(found.place, found.path_of(EVENT_TIME), text)
+    if not engagement and event_time is not None:
+        text = (
+            f"of engagement objects alone; this one is {found[CATEGORY]}: remove it, or write category: engagement"
+        )
+        findings.fault(found.place_of(EVENT_TIME), found.path_of(EVENT_TIME), text)
+    if engagement and found[REFRESH_MODE] == "partial":
+        text = "partial is of profile and other objects alone; write upsert"
+        findings.fault(found.place_of(REFRESH_MODE), found.path_of(REFRESH_MODE), text)
+    if not engagement and found[RECORD_MODIFIED] is None:
+        text = (
+            f"a {found[CATEGORY]} object without it: when a partition changes hands, an older row that arrives late"
+            " wins, for the tenant cannot tell; name the Record Modified field of its data stream"
+        )
+        findings.warn(found.place, found.path_of(RECORD_MODIFIED), text)

@@ -1,0 +1,146 @@
+"""`--set` and `DATACLOUD_CONSUMER__...` laid over the tree of the file, before anything is judged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from consumer.config import yaml_file
+from consumer.config.findings import Findings, Place, Unread, did_you_mean, tried
+from consumer.config.keys import Section
+from consumer.config.several import ListOf, MapOf
+from consumer.config.shape import FILE
+from consumer.config.tree import Mapping, Member, Node, Scalar, Sequence, plain_value, seen
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping as Lookup
+    from collections.abc import Sequence as Several
+
+PREFIX = "DATACLOUD_CONSUMER__"
+
+
+def lay_over(tree: Mapping, environ: Lookup[str, str], options: Several[str], findings: Findings) -> Mapping:
+    """Return the tree with the environment's keys set over the file's, and the options' over both."""
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and len(name) > len(PREFIX):
+            place = Place(f"environment variable {name}", kind="environment")
+            steps = _steps_of_variable(tree, name)
+            tree = tried(_set, tree, steps, environ[name], place, findings) or tree
+    for option in options:
+        path, equals, text = option.partition("=")
+        place = Place(f"--set {path}", kind="option")
+        if not equals or not path:
+            findings.fault(place, path or yaml_file.WHOLE, "expected path=value, such as kafka.group_id=x")
+            continue
+        tree = tried(_set, tree, _steps_of_path(path), text, place, findings) or tree
+    return tree
+
+
+def _steps_of_path(path: str) -> list[str]:
+    """Part a dotted path; below a mapping whose keys hold dots the rest is one key."""
+    steps: list[str] = []
+    kind: object = FILE
+    rest = path
+    while rest:
+        if isinstance(kind, MapOf) and kind.dotted:
+            return [*steps, rest]
+        head, _, rest = rest.partition(".")
+        steps.append(head)
+        kind = _kind_below(kind, head)
+    return steps
+
+
+def _steps_of_variable(tree: Mapping, name: str) -> list[str]:
+    """Part the name of a variable: keys in lower case, the user's own as the file spells them."""
+    words = name.removeprefix(PREFIX).split("__")
+    steps: list[str] = []
+    kind: object = FILE
+    node: Node | None = tree
+    for position, word in enumerate(words):
+        known = [member.key for member in node.members] if isinstance(node, Mapping) else []
+        if isinstance(kind, MapOf) and kind.dotted:
+            key = ".".join(words[position:]).lower().replace("_", ".")
+            return [*steps, next((seen for seen in known if seen.lower() == key), key)]
+        step = next((seen for seen in known if seen.lower() == word.lower()), word.lower())
+        steps.append(step)
+        node = _node_below(node, step)
+        kind = _kind_below(kind, step)
+    return steps
+
+
+def _kind_below(kind: object, step: str) -> object:
+    """Return the kind of a child."""
+    if isinstance(kind, Section):
+        return kind.keys[step].kind if step in kind.keys else None
+    if isinstance(kind, ListOf | MapOf):
+        return kind.kind
+    return None
+
+
+def _node_below(node: Node | None, step: str) -> Node | None:
+    """Return the child of this name or number, when there is one."""
+    if isinstance(node, Mapping):
+        member = node.get(step)
+        return member.node if member else None
+    if isinstance(node, Sequence) and step.isdecimal() and int(step) < len(node.nodes):
+        return node.nodes[int(step)]
+    return None
+
+
+def _set(tree: Mapping, steps: list[str], text: str, place: Place, findings: Findings) -> Mapping:
+    """Return the tree with one value set."""
+    kind: object = FILE
+    for step in steps:
+        kind = _kind_below(kind, step)
+    leaf = _leaf(text, kind, place, ".".join(steps), findings)
+    changed = _replaced(tree, steps, leaf, place, findings)
+    if not isinstance(changed, Mapping):
+        raise Unread(".".join(steps))
+    return changed
+
+
+def _leaf(text: str, kind: object, place: Place, path: str, findings: Findings) -> Node:
+    """Read the value of an override: text as it is, `[...]` and `{...}` where several values are wanted."""
+    if isinstance(kind, ListOf | MapOf | Section) and text[:1] in {"[", "{"}:
+        aside = Findings()
+        parsed = tried(yaml_file.parse, f"value: {text}", place.source, aside)
+        member = parsed.get("value") if parsed and not aside.faults else None
+        if member is None:
+            raise findings.fault(place, path, "not YAML; write a list as [a, b], a mapping as {key: value}")
+        return _placed(member.node, place)
+    return Scalar(place, text, plain_value(text), text)
+
+
+def _placed(node: Node, place: Place) -> Node:
+    """Return a parsed value with the override as its place."""
+    if isinstance(node, Mapping):
+        members = (Member(member.key, place, _placed(member.node, place)) for member in node.members)
+        return Mapping(place, tuple(members))
+    if isinstance(node, Sequence):
+        return Sequence(place, tuple(_placed(child, place) for child in node.nodes))
+    return Scalar(place, node.text, node.value, node.written, quoted=node.quoted)
+
+
+def _replaced(node: Node | None, steps: list[str], leaf: Node, place: Place, findings: Findings) -> Node:
+    """Return a node with the leaf set below it; what is missing on the way is made."""
+    if not steps:
+        return leaf
+    step, rest = steps[0], steps[1:]
+    if node is None or (isinstance(node, Scalar) and node.value is None):
+        node = Sequence(place) if step == "0" else Mapping(place)
+    if isinstance(node, Mapping):
+        before = node.get(step)
+        child = _replaced(before.node if before else None, rest, leaf, place, findings)
+        member = Member(step, place if before is None or not rest else before.place, child)
+        if before is None:
+            return Mapping(node.place, (*node.members, member))
+        return Mapping(node.place, tuple(member if one.key == step else one for one in node.members))
+    path = place.source.removeprefix("--set ")
+    if isinstance(node, Sequence):
+        count = len(node.nodes)
+        if not step.isdecimal() or int(step) > count:
+            guess = did_you_mean(step, map(str, range(count))) if step.isdecimal() else ""
+            raise findings.fault(place, path, f"`{step}` is no entry of the list; it has 0..{count - 1}{guess}")
+        index = int(step)
+        child = _replaced(node.nodes[index] if index < count else None, rest, leaf, place, findings)
+        return Sequence(node.place, (*node.nodes[:index], child, *node.nodes[index + 1 :]))
+    raise findings.fault(place, path, f"`{step}` cannot be set: {seen(node)} stands there, not a mapping")

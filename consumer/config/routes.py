@@ -1,0 +1,174 @@
+"""Routes: topics to an object, judged against the connector's schema and built."""
+
+from __future__ import annotations
+
+import zoneinfo
+from typing import TYPE_CHECKING
+
+from consumer.config import not_yet
+from consumer.config.custom import imported
+from consumer.config.findings import Findings, Unread, did_you_mean, tried
+from consumer.config.rule_shape import CONST
+from consumer.config.rules import field_rule
+from consumer.config.shape import (
+    CRM,
+    CRM_EXTERNAL_ID,
+    CRM_OPERATION,
+    CUSTOM,
+    DELETES,
+    DESTINATION,
+    ENCODING,
+    FIELDS,
+    FLAT_PREFIX,
+    FLUSH,
+    FORMAT,
+    OBJECT,
+    TOMBSTONES,
+    TOPICS,
+    WHERE,
+    ZONE,
+)
+from consumer.config.source_paths import fault_of_path
+from consumer.config.topics import judge_topics
+from consumer.mapping.settings import FieldRule, FieldType, ObjectSettings, RouteSettings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from consumer.config.keys import Found
+    from consumer.config.objects import Schema
+    from consumer.config.shape import Deletes
+
+TOMBSTONES_BY_FORMAT: dict[str, Deletes] = {"debezium_flat": "delete", "json": "dead_letter"}
+"""What a null value means where the route does not say; every other format ignores it."""
+
+PARTIAL_FORMATS = frozenset({"goldengate", "salesforce_cdc"})
+"""Formats whose updates hold the changed fields alone as a rule, not as an exception."""
+
+
+def used_object(route: Found, schema: Schema, findings: Findings) -> str | None:
+    """Return the object of a route that fills one of the connector, when it is one that exists."""
+    name = route[OBJECT]
+    if route[DESTINATION] == "crm_bulk":
+        if name is not None:
+            text = "has no meaning for destination crm_bulk; write crm: {object: ...} instead"
+            findings.fault(route.place_of(OBJECT), route.path_of(OBJECT), text)
+        return None
+    if name is None:
+        raise findings.fault(route.place, route.path_of(OBJECT), "required; name an object of the connector")
+    if schema and name not in schema:
+        text = f"the schema file has no object `{name}`{did_you_mean(name, schema)}"
+        findings.fault(route.place_of(OBJECT), route.path_of(OBJECT), text)
+    return name
+
+
+def route_settings(
+    route: Found, objects: dict[str, ObjectSettings], schema: Schema, folder: Path, findings: Findings
+) -> RouteSettings:
+    """Judge and build one route. Raises `Unread` where a fault leaves nothing to build from."""
+    tried(judge_topics, route, findings)
+    tried(_judge_zone, route, findings)
+    tried(_judge_where, route, findings)
+    tried(_judge_companions, route, findings)
+    not_yet.judge(route, findings)
+    name = tried(lambda: route[OBJECT])
+    fields = schema.get(name or "") if tried(lambda: route[DESTINATION]) != "crm_bulk" else None
+    rules = tried(_rules, route, fields, findings) or {}
+    custom = tried(imported, route.place_of(CUSTOM), route.path_of(CUSTOM), route[CUSTOM], folder, findings)
+    if name is None or name not in objects:
+        raise Unread(route.path_of(OBJECT))
+    tried(_judge_keys, route, objects[name], findings)
+    tried(_judge_partial, route, objects[name], findings)
+    tombstones, where = route[TOMBSTONES], route[WHERE]
+    return RouteSettings(
+        topics=route[TOPICS],
+        object=name,
+        format=route[FORMAT],
+        encoding=route[ENCODING],
+        destination=route[DESTINATION],
+        deletes=route[DELETES],
+        tombstones=tombstones or TOMBSTONES_BY_FORMAT.get(route[FORMAT], "ignore"),
+        zone=route[ZONE],
+        flat_prefix=route[FLAT_PREFIX] or "__",
+        where=where or {},
+        fields=rules,
+        custom=custom,
+        place=route.place.short,
+    )
+
+
+def _rules(route: Found, fields: dict[str, FieldType] | None, findings: Findings) -> dict[str, FieldRule]:
+    """Judge and build the field rules; a target that the schema does not have would be taken and blanked."""
+    built: dict[str, FieldRule] = {}
+    for target, rule in (route[FIELDS] or {}).items():
+        if fields and target not in fields:
+            text = f"the schema has no field `{target}`{did_you_mean(target, fields)}"
+            findings.fault(route.place_of(FIELDS, target), route.path_of(FIELDS, target), text)
+        made = tried(field_rule, rule, fields.get(target) if fields else None, findings)
+        if made is not None:
+            built[target] = made
+    return built
+
+
+def _judge_keys(route: Found, target: ObjectSettings, findings: Findings) -> None:
+    """A key or a version that is the same for every row is neither."""
+    for name in (target.primary_key, target.record_modified):
+        rule = (route[FIELDS] or {}).get(name or "")
+        if name and rule and rule.given(CONST):
+            what = "the primary key" if name == target.primary_key else "Record Modified"
+            findings.fault(rule.place_of(CONST), rule.path_of(CONST), f"{what} cannot be a constant; write from")
+
+
+def _judge_partial(route: Found, target: ObjectSettings, findings: Findings) -> None:
+    """Warn where rows come in part and a whole row is wanted."""
+    if route[FORMAT] in PARTIAL_FORMATS and target.refresh_mode == "upsert":
+        text = (
+            f"{route[FORMAT]} sends changed fields alone and `{target.name}` is in upsert mode: such records go to"
+            " the dead-letter topic; let the source send whole rows, or use refresh_mode: partial"
+        )
+        findings.warn(route.place_of(FORMAT), route.path_of(FORMAT), text)
+
+
+def _judge_zone(route: Found, findings: Findings) -> None:
+    """Refuse a zone that the machine does not know."""
+    name = route[ZONE]
+    if name is None:
+        return
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        guess = did_you_mean(name, zoneinfo.available_timezones())
+        text = f"`{name}` is no zone name; write one such as Europe/Berlin{guess}"
+        findings.fault(route.place_of(ZONE), route.path_of(ZONE), text)
+
+
+def _judge_where(route: Found, findings: Findings) -> None:
+    """Judge the source paths of the filter."""
+    for path in route[WHERE] or {}:
+        if fault := fault_of_path(path):
+            findings.fault(route.place_of(WHERE, path), route.path_of(WHERE, path), fault)
+
+
+def _judge_companions(route: Found, findings: Findings) -> None:
+    """Keys that belong to one format or one destination."""
+    destination = route[DESTINATION]
+    if route.given(FLAT_PREFIX) and route[FORMAT] != "debezium_flat":
+        text = "of format debezium_flat alone; remove it"
+        findings.fault(route.place_of(FLAT_PREFIX), route.path_of(FLAT_PREFIX), text)
+    if route.given(FLUSH) and destination == "streaming":
+        text = "of destination bulk or crm_bulk alone; streaming uses delivery.linger and delivery.batch_bytes"
+        findings.fault(route.place_of(FLUSH), route.path_of(FLUSH), text)
+    if destination != "crm_bulk":
+        if route.given(CRM):
+            text = "of destination crm_bulk alone; remove it"
+            findings.fault(route.place_of(CRM), route.path_of(CRM), text)
+        return
+    crm = route[CRM]
+    if crm is None:
+        text = "required by destination crm_bulk; write crm: {object: Contact, external_id: Kafka_Id__c}"
+        findings.fault(route.place, route.path_of(CRM), text)
+    elif crm[CRM_OPERATION] == "upsert" and crm[CRM_EXTERNAL_ID] is None:
+        findings.fault(crm.place, crm.path_of(CRM_EXTERNAL_ID), "required by operation upsert")
+    if not route[FIELDS]:
+        text = "required by destination crm_bulk: there is no schema file to take field names from"
+        findings.fault(route.place, route.path_of(FIELDS), text)

@@ -1,0 +1,138 @@
+"""The `salesforce` section: a login host that is known, and the secrets that its flow needs."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from consumer.auth.settings import SalesforceSettings, Secret
+from consumer.config.findings import Findings, Unread, tried
+from consumer.config.secrets import check_file, check_key_file
+from consumer.config.shape import (
+    ALLOWED_DOMAINS,
+    API_VERSION,
+    AUDIENCE,
+    CLIENT_ID,
+    CLIENT_SECRET,
+    CLIENT_SECRET_FILE,
+    FLOW,
+    LOGIN_URL,
+    PASSWORD,
+    PASSWORD_FILE,
+    PRIVATE_KEY,
+    PRIVATE_KEY_FILE,
+    REFRESH_TOKEN,
+    REFRESH_TOKEN_FILE,
+    USERNAME,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from consumer.config.keys import Found, Key
+
+_PAIRS: dict[str, tuple[Key[str | None], Key[str | None]]] = {
+    "private_key": (PRIVATE_KEY_FILE, PRIVATE_KEY),
+    "client_secret": (CLIENT_SECRET_FILE, CLIENT_SECRET),
+    "refresh_token": (REFRESH_TOKEN_FILE, REFRESH_TOKEN),
+    "password": (PASSWORD_FILE, PASSWORD),
+}
+_NEEDED = {
+    "jwt_bearer": frozenset({"private_key"}),
+    "client_credentials": frozenset({"client_secret"}),
+    "refresh_token": frozenset({"refresh_token"}),
+    "password": frozenset({"password", "client_secret"}),
+}
+_NEEDS_USERNAME = frozenset({"jwt_bearer", "password"})
+
+
+def salesforce_settings(section: Found, folder: Path, findings: Findings) -> SalesforceSettings:
+    """Judge and build the section. Raises `Unread` where a fault leaves nothing to build from."""
+    origin = tried(_origin, section, findings)
+    secrets = {name: tried(_secret, section, name, folder, findings) for name in _PAIRS}
+    tried(_judge_username, section, findings)
+    if origin is None:
+        raise Unread(section.path)
+    return SalesforceSettings(
+        login_url=origin,
+        flow=section[FLOW],
+        client_id=section[CLIENT_ID],
+        audience=section[AUDIENCE] or origin,
+        username=section[USERNAME],
+        private_key=secrets["private_key"],
+        client_secret=secrets["client_secret"],
+        refresh_token=secrets["refresh_token"],
+        password=secrets["password"],
+        allowed_domains=tuple(domain.lower() for domain in section[ALLOWED_DOMAINS]),
+        api_version=section[API_VERSION],
+    )
+
+
+def _judge_username(section: Found, findings: Findings) -> None:
+    """Some flows act for a user by name."""
+    if section[FLOW] in _NEEDS_USERNAME and section[USERNAME] is None:
+        findings.fault(section.place, section.path_of(USERNAME), f"required by flow {section[FLOW]}")
+
+
+def _secret(section: Found, name: str, folder: Path, findings: Findings) -> Secret | None:
+    """Return a secret as a path or a value; fault both, and neither where the flow needs it."""
+    in_file, in_environment = _PAIRS[name]
+    path, value = section[in_file], section[in_environment]
+    if path is not None and value is not None:
+        text = f"given beside {in_file.name}; keep one of the two"
+        findings.fault(section.place_of(in_environment), section.path_of(in_environment), text)
+    needed = name in _NEEDED[section[FLOW]]
+    if path is None and value is None:
+        if needed:
+            text = f"required by flow {section[FLOW]}; or write {in_environment.name}: ${{NAME}}"
+            findings.fault(section.place, section.path_of(in_file), text)
+        return None
+    if path is None:
+        return Secret(value=value)
+    file = folder / path
+    if needed:
+        judge = check_key_file if name == "private_key" else check_file
+        judge(file, section.place_of(in_file), section.path_of(in_file), findings)
+    return Secret(path=file)
+
+
+def _origin(section: Found, findings: Findings) -> str:
+    """Return scheme, host and port of the login address; nothing of it is repeated, it may hold a password."""
+    place, path = section.place_of(LOGIN_URL), section.path_of(LOGIN_URL)
+    address = section[LOGIN_URL]
+    host_only = "host only: no user, path, query or fragment; write https://HOST"
+    if any(letter in address for letter in "\\ \t\r\n") or not address.isprintable():
+        raise findings.fault(place, path, host_only)
+    try:
+        parts = urlsplit(address)
+        host, port = (parts.hostname or "").lower(), parts.port
+    except ValueError:
+        raise findings.fault(place, path, host_only) from None
+    loopback = is_loopback(host)
+    if parts.scheme not in {"https", "http"} or not host:
+        raise findings.fault(place, path, "https only; write https://HOST")
+    if parts.scheme == "http" and not loopback:
+        raise findings.fault(place, path, "https only; plain http is for a loopback address, where the sandbox is")
+    if not loopback and not is_under(host, section[ALLOWED_DOMAINS]):
+        text = (
+            "host not in allowed_domains; write a host under them, or add its domain to salesforce.allowed_domains"
+        )
+        raise findings.fault(place, path, text)
+    if "@" in parts.netloc or parts.path not in {"", "/"} or parts.query or parts.fragment or address[-1] in "?#":
+        raise findings.fault(place, path, host_only)
+    shown = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{shown}" if port is None else f"{parts.scheme}://{shown}:{port}"
+
+
+def is_under(host: str, domains: tuple[str, ...]) -> bool:
+    """Whether a host is one of the domains or lies under one, on a label border."""
+    return any(host == domain.lower() or host.endswith(f".{domain.lower()}") for domain in domains)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine by its name alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

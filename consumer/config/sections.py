@@ -1,0 +1,90 @@
+"""The small sections: delivery, dead letters, admin port and log."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from consumer.admin.settings import AdminSettings, LogSettings
+from consumer.config.findings import Findings, tried
+from consumer.config.shape import (
+    BATCH_BYTES,
+    BUFFER_BYTES,
+    COMMIT_INTERVAL,
+    CONFLATE,
+    DEAD_LETTER_TOPIC,
+    DRAIN_TIMEOUT,
+    FUSE,
+    FUSE_CONSECUTIVE,
+    FUSE_RATIO,
+    IN_FLIGHT,
+    LEVEL,
+    LINGER,
+    LISTEN,
+    LOG_FORMAT,
+    ON_FAULT,
+    REQUESTS_PER_SECOND,
+    TIMEOUT,
+)
+from consumer.dead_letter.settings import DeadLetterSettings, FuseSettings
+from consumer.delivery.settings import DeliverySettings
+
+if TYPE_CHECKING:
+    from consumer.config.keys import Found
+
+_LISTEN = re.compile(r"(\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._-]+)):(?P<port>\d{1,5})")
+_LAST_PORT = 65535
+
+
+def delivery_settings(delivery: Found, findings: Findings) -> DeliverySettings:
+    """Build the `delivery` section; a request must end before the drain that waits for it."""
+    tried(_judge_timeout, delivery, findings)
+    return DeliverySettings(
+        batch_bytes=delivery[BATCH_BYTES],
+        linger_s=delivery[LINGER],
+        in_flight=delivery[IN_FLIGHT],
+        requests_per_second=delivery[REQUESTS_PER_SECOND],
+        timeout_s=delivery[TIMEOUT],
+        drain_timeout_s=delivery[DRAIN_TIMEOUT],
+        buffer_bytes=delivery[BUFFER_BYTES],
+        conflate=delivery[CONFLATE],
+        commit_interval_s=delivery[COMMIT_INTERVAL],
+    )
+
+
+def _judge_timeout(delivery: Found, findings: Findings) -> None:
+    """A request that may outlive the drain is cancelled at every hand-over, and sent twice."""
+    timeout_s, drain_s = delivery[TIMEOUT], delivery[DRAIN_TIMEOUT]
+    if timeout_s >= drain_s:
+        text = (
+            f"{timeout_s:g}s is not below drain_timeout ({drain_s:g}s): a request could not end before the drain"
+            " that waits for it, and its records would be sent twice; write less, or a longer drain_timeout"
+        )
+        findings.fault(delivery.place_of(TIMEOUT), delivery.path_of(TIMEOUT), text)
+
+
+def dead_letter_settings(dead_letter: Found) -> DeadLetterSettings:
+    """Build the `dead_letter` section."""
+    fuse = dead_letter[FUSE]
+    return DeadLetterSettings(
+        topic=dead_letter[DEAD_LETTER_TOPIC],
+        on_fault=dead_letter[ON_FAULT],
+        fuse=FuseSettings(consecutive=fuse[FUSE_CONSECUTIVE], ratio=fuse[FUSE_RATIO]),
+    )
+
+
+def admin_settings(admin: Found, findings: Findings) -> AdminSettings:
+    """Build the `admin` section."""
+    listen = admin[LISTEN]
+    if listen == "off":
+        return AdminSettings(host=None)
+    match = _LISTEN.fullmatch(listen)
+    if match is None or int(match["port"]) > _LAST_PORT:
+        text = "expected host:port such as 127.0.0.1:8080, or off"
+        raise findings.fault(admin.place_of(LISTEN), admin.path_of(LISTEN), text)
+    return AdminSettings(host=match["six"] or match["host"], port=int(match["port"]))
+
+
+def log_settings(log: Found) -> LogSettings:
+    """Build the `log` section."""
+    return LogSettings(level=log[LEVEL], format=log[LOG_FORMAT])

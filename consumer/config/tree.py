@@ -1,0 +1,112 @@
+"""A configuration file as a tree whose every key and value knows where it was written."""
+
+from __future__ import annotations
+
+import re
+from typing import TypeAlias
+
+import msgspec
+
+from consumer.config.findings import Place
+
+Plain: TypeAlias = str | int | float | bool | None
+
+_SHOWN_LENGTH = 60
+_WORDS: dict[str, Plain] = {
+    "": None,
+    "~": None,
+    "null": None,
+    "Null": None,
+    "NULL": None,
+    "true": True,
+    "True": True,
+    "TRUE": True,
+    "false": False,
+    "False": False,
+    "FALSE": False,
+}
+_DECIMAL = re.compile(r"[-+]?[0-9]{1,400}\Z")
+_OCTAL = re.compile(r"0o[0-7]{1,400}\Z")
+_HEX = re.compile(r"0x[0-9a-fA-F]{1,400}\Z")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
+
+
+def plain_value(text: str) -> Plain:
+    """Read an unquoted scalar by the core schema of YAML 1.2: `no` and `1:30` are text, `.inf` is too.
+
+    Source: YAML 1.2.2, section 10.3.2; infinities and NaN are left as text because no key takes them.
+    """
+    if text in _WORDS:
+        return _WORDS[text]
+    if _DECIMAL.match(text):
+        return int(text)
+    if _OCTAL.match(text):
+        return int(text, 8)
+    if _HEX.match(text):
+        return int(text, 16)
+    if _FLOAT.match(text):
+        return float(text)
+    return text
+
+
+class Scalar(msgspec.Struct, frozen=True):
+    """One value. `variables` names the environment variables it was made of.
+
+    `written` is the text to show of it: as it stands in the file, before the environment came in. `taken`
+    says that all of it came from the environment. `broken` marks one whose fault is already reported.
+    """
+
+    place: Place
+    text: str
+    value: Plain
+    written: str
+    quoted: bool = False
+    variables: tuple[str, ...] = ()
+    taken: bool = False
+    broken: bool = False
+
+    @property
+    def untyped(self) -> bool:
+        """Whether the text came from where there are no types: a variable, an option."""
+        return bool(self.variables) or self.place.kind in {"environment", "option"}
+
+
+class Member(msgspec.Struct, frozen=True):
+    """One key of a mapping with its value."""
+
+    key: str
+    place: Place
+    node: Node
+
+
+class Mapping(msgspec.Struct, frozen=True):
+    """Keys and values, in file order."""
+
+    place: Place
+    members: tuple[Member, ...] = ()
+
+    def get(self, key: str) -> Member | None:
+        """Return the member of this name."""
+        return next((member for member in self.members if member.key == key), None)
+
+
+class Sequence(msgspec.Struct, frozen=True):
+    """Values, in file order."""
+
+    place: Place
+    nodes: tuple[Node, ...] = ()
+
+
+Node: TypeAlias = Scalar | Mapping | Sequence
+
+
+def seen(node: Node) -> str:
+    """Say what kind of thing stands there, never what the environment put into it."""
+    if isinstance(node, Mapping):
+        return "a mapping"
+    if isinstance(node, Sequence):
+        return "a list"
+    if node.value is None and not node.variables:
+        return "nothing"
+    shown = node.written if len(node.written) <= _SHOWN_LENGTH else f"{node.written[:_SHOWN_LENGTH]}..."
+    return f"`{shown.encode('unicode_escape').decode('ascii') if not shown.isprintable() else shown}`"
