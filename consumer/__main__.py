@@ -1,0 +1,5 @@
+"""`python -m consumer`: the same as `datacloud-consumer`."""
+
+from consumer.cli import main
+
+main()

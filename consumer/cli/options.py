@@ -1,0 +1,40 @@
+"""Options that verbs have in common, declared once."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from consumer.config.load import load
+
+if TYPE_CHECKING:
+    from consumer.config.settings import Settings
+
+
+class Output(StrEnum):
+    """How facts are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+ConfigFile: TypeAlias = Annotated[
+    Path,
+    typer.Option("-c", "--config", metavar="FILE", envvar="DATACLOUD_CONSUMER_CONFIG", help="Configuration file."),
+]
+Overrides: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Set one key over file and environment; repeatable."),
+]
+OutputFormat: TypeAlias = Annotated[Output, typer.Option("--output", help="How facts are printed.")]
+
+DEFAULT_FILE = Path("consumer.yaml")
+
+
+def settings(config: Path, overrides: list[str] | None) -> Settings:
+    """Load the configuration of a verb. Raises `ConfigFaults`, which `main` prints before it exits 78."""
+    return load(config, environ=os.environ, overrides=overrides or [])
