@@ -189,7 +189,7 @@ class Store:
         values = [(key, wall_ms * 1000) for key in keys]
         self._sql.executemany(f"DELETE FROM {table} WHERE key = ? AND {older}", values)  # noqa: S608 - our own name
         for key in keys:
-            (left,) = self._sql.execute(f"SELECT count(*) FROM {table} WHERE key = ?", (key,)).fetchone()  # noqa: S608
+            (left,) = self._sql.execute(f"SELECT count(*) FROM {table} WHERE key = ?", (key,)).fetchone()  # noqa: S608 - our own name
             tally.kept += left
 
     # ---- looking

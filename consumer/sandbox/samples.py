@@ -1,0 +1,282 @@
+"""Sample traffic of a small shop: Debezium changes of two tables and plain page views, the same for a seed."""
+
+from __future__ import annotations
+
+import base64
+import random
+import zlib
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from consumer.model import PlainRecord
+from consumer.sandbox.sample_tables import CUSTOMERS, ORDERS
+
+if TYPE_CHECKING:
+    from consumer.model import Headers
+    from consumer.sandbox.sample_tables import Table
+
+VIEWS_TOPIC: Final = "shop.events.page_views"
+FEWEST: Final = 40
+"""Below this there is no room for one of everything."""
+
+_OPENING_MS: Final = 1_736_150_400_000
+"""2025-01-06 08:00 UTC: well in the past, since a version that lies ahead of the clock is refused."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_GIVEN: Final = ("Ann", "Björn", "Chiara", "Dávid", "Elif", "Fatou", "Grace", "Hiro", "Inés", "João", "Keiko", "Lê")
+_FAMILY: Final = (
+    "Lee",
+    "Ångström",
+    "Rossi",
+    "Nagy",
+    "Öz",
+    "Diop",
+    "O'Brien",
+    "Satō",
+    "Muñoz",
+    "Silva",
+    "Wood",
+    "Văn",
+)
+_STATUSES: Final = ("new", "paid", "packed", "shipped", "delivered", "returned")
+_PAGES: Final = ("/", "/search?q=lamp", "/shoes/42", "/cart", "/checkout", "/help?topic=<refund>")
+_ROWS_LEFT: Final = 2
+_HOT_ROWS: Final = 20
+_HOT_SHARE: Final = 0.5
+_KNOWN_SHARE: Final = 0.8
+_VIP_SHARE: Final = 0.1
+_CUT_SHORT_AT: Final = 0.35
+_KEY_CHANGE_AT: Final = 0.5
+_OUT_OF_TYPE_AT: Final = 0.7
+
+
+def samples(count: int, seed: int = 7, *, partitions: int = 3) -> list[PlainRecord]:
+    """Return exactly `count` records in the order they happened.
+
+    Shape: snapshot reads first, then inserts, updates, deletes each with its tombstone, one changed primary
+    key, repeated page views; one order in five comes with its schema embedded. Two records cannot be placed:
+    a page view cut short, and a customer with text for a number.
+    """
+    if count < FEWEST:
+        message = f"{count} records: at least {FEWEST} are wanted"
+        raise ValueError(message)
+    shop = _Shop(count, seed, partitions)
+    shop.trade()
+    return shop.records
+
+
+class _Shop:
+    """The shop while it trades; every record takes the time some way on."""
+
+    def __init__(self, count: int, seed: int, partitions: int) -> None:
+        self.records: list[PlainRecord] = []
+        self._count = count
+        self._partitions = partitions
+        self._dice = random.Random(seed)  # noqa: S311 - the same shop again, not a secret
+        self._now_us = _OPENING_MS * 1000
+        self._offsets: dict[tuple[str, int], int] = {}
+        self._rows: dict[str, dict[int, dict[str, Any]]] = {CUSTOMERS.name: {}, ORDERS.name: {}}
+        self._keys: dict[str, list[int]] = {CUSTOMERS.name: [], ORDERS.name: []}
+        self._gone_orders: list[int] = []
+        self._next_id = {CUSTOMERS.name: 1, ORDERS.name: 1000}
+        self._views: list[tuple[bytes | None, bytes]] = []
+
+    def trade(self) -> None:
+        dice = self._dice
+        for at in range(snapshot := max(4, self._count // 60)):
+            self._write(CUSTOMERS, self._customer(), "r", "last" if at == snapshot - 1 else "true")
+        self._insert_order()
+        once = [
+            (self._count * _CUT_SHORT_AT, self._view_cut_short),
+            (self._count * _KEY_CHANGE_AT, self._change_key),
+            (self._count * _OUT_OF_TYPE_AT, self._customer_out_of_type),
+        ]
+        acts = (self._view, self._view_again, self._insert_order, self._update_order, self._insert_customer,
+                self._update_customer, self._delete_order, self._delete_customer, self._reopen_order)  # fmt: skip
+        shares = (28, 2, 16, 34, 4, 11, 3, 1, 1)
+        while (left := self._count - len(self.records)) > 0:
+            if once and len(self.records) >= once[0][0]:
+                once.pop(0)[1]()
+                continue
+            # The longest act writes two records; near the end only single ones fit.
+            (act,) = dice.choices(acts, shares) if left > 1 else (self._view,)
+            act()
+
+    # ---- what happens in a shop
+
+    def _insert_customer(self) -> None:
+        self._write(CUSTOMERS, self._customer(), "c")
+
+    def _update_customer(self) -> None:
+        row = self._pick(CUSTOMERS)
+        row["balance"] = _decimal(self._dice.randint(-5_000, 900_000))
+        row["vip"] = not row["vip"]
+        row["updated_at"] = self._now_us
+        self._write(CUSTOMERS, row, "u")
+
+    def _insert_order(self) -> None:
+        self._write(ORDERS, self._order(self._take_id(ORDERS)), "c")
+
+    def _update_order(self) -> None:
+        row = self._pick(ORDERS)
+        row["status"] = _STATUSES[min(_STATUSES.index(row["status"]) + 1, len(_STATUSES) - 1)]
+        self._write(ORDERS, row, "u")
+
+    def _delete_order(self) -> None:
+        if len(self._keys[ORDERS.name]) <= _ROWS_LEFT:
+            self._insert_order()
+            return
+        row = self._pick(ORDERS)
+        self._remove(ORDERS, row["id"])
+        self._gone_orders.append(row["id"])
+
+    def _delete_customer(self) -> None:
+        if len(self._keys[CUSTOMERS.name]) <= _ROWS_LEFT:
+            self._insert_customer()
+            return
+        self._remove(CUSTOMERS, self._pick(CUSTOMERS)["id"])
+
+    def _reopen_order(self) -> None:
+        """Insert a row again under the key of one that was deleted."""
+        row_id = self._gone_orders.pop() if self._gone_orders else self._take_id(ORDERS)
+        self._write(ORDERS, self._order(row_id), "c")
+
+    def _change_key(self) -> None:
+        """Write what Debezium makes of a changed primary key: delete, tombstone, create."""
+        row = dict(self._pick(CUSTOMERS))
+        old, new = row["id"], self._take_id(CUSTOMERS)
+        self._remove(CUSTOMERS, old, [("__debezium.newkey", orjson.dumps({"id": new}))])
+        self._write(CUSTOMERS, {**row, "id": new}, "c", headers=[("__debezium.oldkey", orjson.dumps({"id": old}))])
+
+    def _view(self) -> None:
+        self._tick()
+        customer = self._pick(CUSTOMERS)["id"] if self._dice.random() < _KNOWN_SHARE else None
+        view = {
+            "view_id": self._uid(),
+            "customer_id": customer,
+            "url": f"https://shop.example{self._dice.choice(_PAGES)}",
+            "referrer": self._dice.choice((None, "https://search.example/", "")),
+            "viewed_at": _zoned(self._now_us, "milliseconds"),
+            "duration_ms": self._dice.randint(80, 90_000),
+        }
+        key = None if customer is None else str(customer).encode()
+        self._views.append((key, orjson.dumps(view)))
+        self._append(VIEWS_TOPIC, *self._views[-1])
+
+    def _view_again(self) -> None:
+        """Repeat an event as its producer does when it is unsure: the same bytes."""
+        if self._views:
+            self._tick()
+            self._append(VIEWS_TOPIC, *self._dice.choice(self._views))
+        else:
+            self._view()
+
+    def _view_cut_short(self) -> None:
+        self._tick()
+        self._append(VIEWS_TOPIC, b"torn", b'{"view_id":"' + self._uid().encode() + b'","url":"https://shop')
+
+    def _customer_out_of_type(self) -> None:
+        row = {**self._customer(), "score": "high"}
+        self._tick()
+        self._append(CUSTOMERS.topic, CUSTOMERS.key(row["id"]), CUSTOMERS.value("c", None, row, self._now_us))
+
+    # ---- rows
+
+    def _customer(self) -> dict[str, Any]:
+        dice = self._dice
+        given, family, row_id = dice.choice(_GIVEN), dice.choice(_FAMILY), self._take_id(CUSTOMERS)
+        return {
+            "id": row_id,
+            "email": f"{given}.{row_id}@Shop.Example",
+            "full_name": f"{given} {family}",
+            "balance": _decimal(dice.randint(-5_000, 900_000)),
+            "score": dice.choice((None, dice.randint(0, 400) / 4)),
+            "vip": dice.random() < _VIP_SHARE,
+            "born": dice.choice((None, dice.randint(-3_000, 13_000))),
+            "created_at": _zoned(self._now_us, "microseconds"),
+            "updated_at": dice.choice((None, self._now_us)),
+            "prefs": dice.choice((None, '{"theme": "dark"}', '{"news": true, "k": 1}')),
+            "tags": dice.choice((None, [], ["new"], ["a", "b"])),
+            "uid": self._uid(),
+            "avatar": None,
+            "bio": dice.choice((None, "", "Likes lamps", 'Says "hi" \\o/ often', "日本語も")),
+        }
+
+    def _order(self, row_id: int) -> dict[str, Any]:
+        dice = self._dice
+        return {
+            "id": row_id,
+            "customer_id": self._pick(CUSTOMERS)["id"],
+            "status": _STATUSES[0],
+            "amount": _decimal(dice.randint(99, 99_999)),
+            "items": dice.randint(1, 12),
+            "placed_at": _zoned(self._now_us, "microseconds"),
+            "note": dice.choice((None, None, "leave at the door", "<b>gift</b>")),
+        }
+
+    def _pick(self, table: Table) -> dict[str, Any]:
+        keys = self._keys[table.name]
+        # Half of the changes hit the newest rows, so that some keys are hot.
+        first = max(0, len(keys) - _HOT_ROWS) if self._dice.random() < _HOT_SHARE else 0
+        return self._rows[table.name][keys[self._dice.randrange(first, len(keys))]]
+
+    def _take_id(self, table: Table) -> int:
+        self._next_id[table.name] += 1
+        return self._next_id[table.name] - 1
+
+    def _uid(self) -> str:
+        text = f"{self._dice.getrandbits(128):032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+    # ---- records
+
+    def _tick(self) -> None:
+        self._now_us += self._dice.randint(1_000, 40_000)
+
+    def _write(
+        self, table: Table, row: dict[str, Any], op: str, snapshot: str = "false", headers: Headers | None = None
+    ) -> None:
+        self._tick()
+        if row["id"] not in self._rows[table.name]:
+            self._keys[table.name].append(row["id"])
+        self._rows[table.name][row["id"]] = row
+        value = table.value(op, None, row, self._now_us, snapshot)
+        self._append(table.topic, table.key(row["id"]), value, headers)
+
+    def _remove(self, table: Table, row_id: int, headers: Headers | None = None) -> None:
+        """Write a delete and its tombstone."""
+        self._tick()
+        del self._rows[table.name][row_id]
+        self._keys[table.name].remove(row_id)
+        value = table.value("d", table.before(row_id), None, self._now_us)
+        self._append(table.topic, table.key(row_id), value, headers)
+        self._append(table.topic, table.key(row_id), None, headers)
+
+    def _append(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers | None = None) -> None:
+        partition = zlib.crc32(key or value or b"") % self._partitions
+        offset = self._offsets.get((topic, partition), 0)
+        self._offsets[topic, partition] = offset + 1
+        self.records.append(
+            PlainRecord(
+                topic,
+                partition,
+                offset,
+                key=key,
+                value=value,
+                headers=headers,
+                timestamp_ms=self._now_us // 1000 + 100,
+            )
+        )
+
+
+def _decimal(cents: int) -> str:
+    """Return an amount as Debezium's precise decimals come: base64 of a big-endian integer."""
+    return base64.b64encode(cents.to_bytes((cents.bit_length() + 8) // 8, "big", signed=True)).decode()
+
+
+def _zoned(moment_us: int, timespec: str) -> str:
+    """Return a time as text in UTC."""
+    moment = _EPOCH + timedelta(microseconds=moment_us)
+    return moment.isoformat(timespec=timespec).replace("+00:00", "Z")

@@ -1,0 +1,129 @@
+"""Which requests a fault script strikes, and what the tenant's limits and tokens make of them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from consumer.sandbox.fault_script import read_script
+from consumer.sandbox.faults import NOTHING, Faults
+from consumer.sandbox.rate import SlidingSecond
+from consumer.sandbox.wire import Endpoint
+
+if TYPE_CHECKING:
+    from tests.unit.sandbox.conftest import Caller
+
+
+def struck(script: str, count: int, *, step_s: float = 0.0, name: str = "customers") -> list[int]:
+    """Return which of `count` upserts go wrong, from 1."""
+    faults = Faults(read_script(script), now_s=50.0)
+    effects = [faults.effect(Endpoint.UPSERT, name, 50.0 + step_s * at) for at in range(count)]
+    return [at for at, effect in enumerate(effects, 1) if effect is not NOTHING]
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ("upsert nth=3 reset", [3]),
+        ("upsert nth=3-5 reset", [3, 4, 5]),
+        ("upsert nth=9- reset", [9, 10]),
+        ("upsert every=4 reset", [4, 8]),
+        ("upsert nth=2- every=4 reset", [2, 6, 10]),
+        ("upsert times=2 reset", [1, 2]),
+        ("upsert nth=4- times=2 reset", [4, 5]),
+        ("upsert/customers reset", list(range(1, 11))),
+        ("upsert/orders reset", []),
+        ("delete reset", []),
+        ("any nth=1 reset; ingest nth=2 reset", [1, 2]),
+    ],
+)
+def test_counting(script: str, expected: list[int]) -> None:
+    """Rules count the requests that they concern, each for itself."""
+    assert expected == struck(script, 10)
+
+
+def test_a_window_counts_from_when_the_rules_were_set() -> None:
+    """`from` belongs to it, `until` does not."""
+    assert [3, 4] == struck("upsert from=2s until=4s reset", 10, step_s=1.0)
+
+
+def test_a_ratio_is_the_same_for_a_seed() -> None:
+    """About the share that was asked for, and the same requests each time."""
+    first = struck("upsert ratio=0.2 seed=7 reset", 1000)
+    assert struck("upsert ratio=0.2 seed=7 reset", 1000) == first
+    assert struck("upsert ratio=0.2 seed=8 reset", 1000) != first
+    assert 150 < len(first) < 250
+
+
+def test_the_first_rule_that_strikes_decides(caller: Caller) -> None:
+    """Both count, one acts."""
+    caller.script("upsert status=503; upsert status=500")
+    assert [503, 503] == [caller.upsert("plain", {"id": "1"}).status for _ in range(2)]
+    assert [("upsert status=503", 2), ("upsert status=500", 2)] == caller.tenant.fault_lines()
+
+
+def test_a_lying_answer_leaves_the_row(caller: Caller) -> None:
+    """504 after the request was acted upon."""
+    caller.script("upsert times=1 status=504 after")
+    answer = caller.upsert("plain", {"id": "1"})
+    assert (504, ["1"]) == (answer.status, list(caller.tenant.rows("plain")))
+
+
+def test_a_body_can_be_put_in_place_of_the_tenants(caller: Caller) -> None:
+    """202 with a list of errors per record (J08), the rows accepted."""
+    caller.script("""upsert body='{"accepted":true,"errors":[{"index":0}]}' """)
+    answer = caller.upsert("plain", {"id": "1"})
+    assert (202, 1) == (answer.status, len(json.loads(answer.body)["errors"]))
+
+
+def test_a_header_can_be_added_to_the_tenants_answer(caller: Caller) -> None:
+    """202 with a limit that is used up (J07)."""
+    caller.script("upsert header=X-RateLimit-Remaining:0 header=X-RateLimit-Reset:1767225660")
+    answer = caller.upsert("plain", {"id": "1"})
+    assert (202, "0", "1767225660") == (
+        answer.status,
+        answer.header("x-ratelimit-remaining"),
+        answer.header("x-ratelimit-reset"),
+    )
+
+
+def test_expired_tokens_say_so(caller: Caller) -> None:
+    """401 with the vendor's reason."""
+    caller.script("upsert nth=1 expire-tokens")
+    answer = caller.upsert("plain", {"id": "1"})
+    assert json.loads(answer.body)["details"]["status"] == "UNAUTHENTICATED: Invalid JWT (not before or expired)"
+
+
+def test_poison_concerns_its_object_only(caller: Caller) -> None:
+    """Numbers are compared by their text."""
+    caller.script("ingest/plain poison=size:13")
+    statuses = [caller.upsert(name, {"id": "1", "size": 13}).status for name in ("plain", "events")]
+    assert [400, 202] == statuses
+
+
+def test_the_limit_is_of_any_sliding_second() -> None:
+    """Not of the calendar's seconds: what was admitted counts for one second from its own time."""
+    limit = SlidingSecond(2)
+    times = [0.0, 0.75, 0.875, 1.0, 1.5, 1.75, 1.875]
+    assert [True, True, False, True, False, True, False] == [limit.admit(now_s) for now_s in times]
+
+
+def test_requests_are_written_down(caller: Caller) -> None:
+    """Endpoint, object, status, sizes, and whether the script had a hand in it."""
+    caller.script("delete reset")
+    caller.upsert("plain", {"id": "1"}, {"id": "2"})
+    caller.delete("plain", "1")
+    seen = [
+        (line.endpoint, line.object, line.status, line.records, line.fault)
+        for line in caller.tenant.requests.newest(2)
+    ]
+    assert [(Endpoint.DELETE, "plain", 0, 0, True), (Endpoint.UPSERT, "plain", 202, 2, False)] == seen
+
+
+@pytest.mark.parametrize("content", [{"ids": []}, {"ids": [1]}, {"ids": ["1"], "more": 1}, ["1"], {}])
+def test_another_shape_of_ids_is_refused(caller: Caller, content: object) -> None:
+    """Texts, at least one, under `ids`."""
+    answer = caller.reply(caller.ingest("DELETE", "plain", content)).answer
+    assert (400, []) == (answer.status, caller.tenant.acceptances())

@@ -1,0 +1,214 @@
+"""What becomes of accepted records: delay, replacement, versions, deletes, engagement identity."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from consumer.mapping.settings import FieldType, ObjectSettings
+from consumer.model import Operation
+from consumer.sandbox.store import IncomingRow, Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.unit.sandbox.conftest import Caller
+
+
+OLD, NEW = "2025-12-01T00:00:00.000Z", "2025-12-01T00:00:00.001Z"
+AHEAD = "2026-01-01T00:05:00.000Z"
+
+
+def row(key: str | None, name: str | None = None, at: str | None = OLD) -> dict[str, Any]:
+    return {"id": key, "name": name, "size": 1, "at": at}
+
+
+def test_accepted_rows_show_only_after_the_delay(caller: Caller) -> None:
+    """202 is not stored: the row is there half a second later."""
+    caller.upsert("plain", row("1"))
+    caller.tenant.settle()
+    before = caller.tenant.store.count("plain")
+    caller.clock.pass_s(0.5)
+    caller.tenant.settle()
+    assert (0, 1) == (before, caller.tenant.store.count("plain"))
+
+
+def test_an_upsert_replaces_the_whole_row(caller: Caller) -> None:
+    """A field that the second record does not have is null afterwards."""
+    caller.upsert("plain", row("1", "Ann"))
+    caller.upsert("plain", {"id": "1", "size": 2})
+    assert {"1": {"id": "1", "name": None, "size": 2, "at": None}} == caller.tenant.rows("plain")
+
+
+def test_the_last_acceptance_wins_without_record_modified(caller: Caller) -> None:
+    """Nothing tells old from new but the order of acceptance."""
+    caller.upsert("plain", row("1", "new", NEW))
+    caller.upsert("plain", row("1", "old", OLD))
+    assert caller.tenant.rows("plain")["1"]["name"] == "old"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "left"),
+    [
+        pytest.param(OLD, NEW, "second", id="newer"),
+        pytest.param(NEW, OLD, "first", id="older"),
+        pytest.param(NEW, NEW, "first", id="equal"),
+        pytest.param("2025-12-01T00:00:00Z", "2025-12-01T00:00:00.0001Z", "second", id="other forms"),
+    ],
+)
+def test_only_a_newer_record_modified_is_stored(caller: Caller, first: str, second: str, left: str) -> None:
+    """Versions are compared as moments, not as text."""
+    caller.upsert("versioned", row("1", "first", first))
+    caller.upsert("versioned", row("1", "second", second))
+    assert caller.tenant.rows("versioned")["1"]["name"] == left
+    assert caller.tenant.store.tallies["versioned"].stale == (left == "first")
+
+
+def test_a_partial_stream_keeps_fields_that_are_not_given(caller: Caller) -> None:
+    """A given null blanks, an absent field stays."""
+    caller.upsert("partial", {"id": "1", "name": "Ann", "size": 7, "at": OLD})
+    caller.upsert("partial", {"id": "1", "name": None, "at": NEW})
+    assert {"1": {"id": "1", "name": None, "size": 7, "at": NEW}} == caller.tenant.rows("partial")
+
+
+def test_a_partial_stream_leaves_older_records_out(caller: Caller) -> None:
+    """Newer by Record Modified, or nothing happens."""
+    caller.upsert("partial", {"id": "1", "name": "Ann", "at": NEW})
+    caller.upsert("partial", {"id": "1", "name": "Bob", "at": OLD})
+    assert caller.tenant.rows("partial")["1"]["name"] == "Ann"
+
+
+def test_a_record_without_record_modified_is_a_problem_record(caller: Caller) -> None:
+    """Accepted, not stored, listed."""
+    answer = caller.upsert("versioned", row("1", at=None))
+    [problem] = caller.tenant.problems("versioned")
+    assert (202, {}) == (answer.status, caller.tenant.rows("versioned"))
+    assert "EMPTY_RECORD_MODIFIED" in problem.detailed_error
+
+
+def test_a_delete_takes_rows_that_are_older_than_now(caller: Caller) -> None:
+    """The stored version lies before the server's time."""
+    caller.upsert("versioned", row("1"))
+    caller.delete("versioned", "1")
+    assert {} == caller.tenant.rows("versioned")
+
+
+def test_a_row_dated_ahead_cannot_be_deleted(caller: Caller) -> None:
+    """Record Modified after the server's time keeps the row, and the tally says so (why D37 matters)."""
+    caller.upsert("versioned", row("1", at=AHEAD))
+    caller.delete("versioned", "1")
+    assert ["1"] == list(caller.tenant.rows("versioned"))
+    assert caller.tenant.store.tallies["versioned"].kept == 1
+
+
+def test_a_delete_then_an_upsert_leaves_the_row(caller: Caller) -> None:
+    """Acceptance order holds over both calls (D28 seen from the other side)."""
+    caller.upsert("plain", row("1", "first"))
+    caller.delete("plain", "1")
+    caller.upsert("plain", row("1", "again"))
+    assert caller.tenant.rows("plain")["1"]["name"] == "again"
+
+
+def test_keys_differ_by_case(caller: Caller) -> None:
+    """`a` and `A` are two rows (E14)."""
+    caller.upsert("plain", row("a"), row("A"))
+    caller.delete("plain", "A")
+    assert ["a"] == list(caller.tenant.rows("plain"))
+
+
+def test_foreign_fields_leave_one_blank_row(caller: Caller) -> None:
+    """Names of the DLO are taken, blanked, and all fall onto one key (D39)."""
+    answer = caller.upsert("plain", {"id__c": "1", "name__c": "Ann"}, {"id__c": "2", "name__c": "Bob"})
+    blank = {"id": None, "name": None, "size": None, "at": None}
+    assert (202, {"": blank}) == (answer.status, caller.tenant.rows("plain"))
+
+
+def test_a_null_primary_key_is_stored(caller: Caller) -> None:
+    """As the vendor does: the client has to refuse it."""
+    caller.upsert("plain", row(None, "Ann"))
+    assert caller.tenant.rows("plain")[""]["name"] == "Ann"
+
+
+def test_a_wrong_type_is_a_problem_record_and_its_neighbours_are_stored(caller: Caller) -> None:
+    """The batch is accepted whole; the failing row is listed with its field."""
+    answer = caller.upsert("plain", row("1"), {**row("2"), "size": "many"}, row("3"))
+    [problem] = caller.tenant.problems("plain")
+    [error] = json.loads(problem.detailed_error)["additionalInfo"]["transformationErrors"]
+    assert (202, ["1", "3"]) == (answer.status, list(caller.tenant.rows("plain")))
+    assert ("TRANSFORM_EVALUATION_ERROR", "size") == (problem.error_code, error["fieldName"])
+    assert json.loads(problem.error_row)["id"] == "2"
+
+
+def test_strict_refuses_the_batch_with_a_wrong_type(strict_caller: Caller) -> None:
+    """400 for all, nothing stored."""
+    answer = strict_caller.upsert("plain", row("1"), {**row("2"), "size": "many"})
+    assert (400, {}) == (answer.status, strict_caller.tenant.rows("plain"))
+
+
+def test_an_event_on_another_day_is_another_row(caller: Caller) -> None:
+    """Engagement identity is the key and the event date in UTC."""
+    caller.upsert(
+        "events", row("1", "Mon", "2025-12-01T23:59:59.999Z"), row("1", "Tue", "2025-12-02T00:00:00.000Z")
+    )
+    assert ["1 2025-12-01", "1 2025-12-02"] == list(caller.tenant.rows("events"))
+
+
+def test_an_event_repeated_on_its_day_replaces(caller: Caller) -> None:
+    """The same key and day is the same row."""
+    caller.upsert("events", row("1", "first"), row("1", "second"))
+    assert {"1 2025-12-01": row("1", "second")} == caller.tenant.rows("events")
+
+
+def test_an_event_without_its_time_is_a_problem_record(caller: Caller) -> None:
+    """There is no day to file it under."""
+    caller.upsert("events", row("1", at=None))
+    assert (1, {}) == (len(caller.tenant.problems("events")), caller.tenant.rows("events"))
+
+
+def test_a_late_write_lands_after_a_newer_one(caller: Caller) -> None:
+    """The request that was given up on is applied last, which only Record Modified can mend."""
+    caller.script("upsert nth=1 late=10s")
+    for name in ("plain", "versioned"):
+        caller.upsert(name, row("1", "first", OLD))
+        caller.upsert(name, row("1", "second", NEW))
+        caller.script("upsert nth=1 late=10s")
+    assert caller.tenant.rows("plain")["1"]["name"] == "first"
+    assert caller.tenant.rows("versioned")["1"]["name"] == "second"
+
+
+def test_acceptances_carry_versions_and_the_moment(caller: Caller) -> None:
+    """What a test of order per key needs."""
+    caller.upsert("versioned", row("1", at="1970-01-01T00:00:01.500Z"))
+    [entry] = caller.tenant.acceptances()
+    assert (Operation.UPSERT, ("1",), (1_500_000,)) == (entry.operation, entry.keys, entry.versions)
+    assert (100.0, caller.clock.wall_ms()) == (entry.now_s, entry.wall_ms)
+
+
+def test_a_store_in_a_file_is_found_again(tmp_path: Path) -> None:
+    """Rows and acceptances outlive the process."""
+    settings = ObjectSettings(name="plain", fields={"id": FieldType.TEXT}, primary_key="id")
+    for key in ("1", "2"):
+        store = Store({"plain": settings}, tmp_path / "tenant.sqlite")
+        incoming = IncomingRow(key, "", None, f'{{"id":"{key}"}}')
+        store.accept_rows("plain", [incoming], [], now_s=0.0, wall_ms=0, due_s=0.0, request=1)
+        store.apply_due(1.0, 0)
+        store.close()
+    again = Store({"plain": settings}, tmp_path / "tenant.sqlite")
+    assert (["1", "2"], [1, 2]) == (list(again.rows("plain")), [entry.sequence for entry in again.acceptances()])
+    again.close()
+
+
+def test_search_takes_wildcards_literally(caller: Caller) -> None:
+    """`%` and `_` are text like any other."""
+    caller.upsert("plain", row("1", "50%"), row("2", "500"))
+    caller.tenant.rows("plain")
+    total, [text] = caller.tenant.store.search("plain", "50%", offset=0, limit=10)
+    assert (1, "1") == (total, json.loads(text)["id"])
+
+
+def test_an_object_name_that_is_not_one_is_refused() -> None:
+    """Names go into statements: only the documented alphabet is taken."""
+    with pytest.raises(ValueError, match="letters, digits"):
+        Store({'a"b': ObjectSettings(name='a"b', fields={"id": FieldType.TEXT}, primary_key="id")})
