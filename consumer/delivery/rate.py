@@ -60,13 +60,13 @@ class RateBucket:
         return self._full_per_s * self._factor_now(now_s)
 
     def reserve(self, now_s: float) -> float:
-        """Take the next place: 0 when it is now, and the request starts; else how long to wait and `start`."""
+        """Take the next place: 0 when the request starts now, else how long to wait before asking `postponed`."""
         interval_s = 1.0 / self.limit_per_s(now_s)
         place_s = max(now_s, self._next_s - (self._burst - 1) * interval_s, self._paused_until_s)
         self._next_s = max(self._next_s, place_s) + interval_s
-        return place_s - now_s if place_s > now_s else self.start(now_s)
+        return place_s - now_s if place_s > now_s else self.postponed(now_s)
 
-    def start(self, now_s: float) -> float:
+    def postponed(self, now_s: float) -> float:
         """Start the request whose place has come: 0 when it may, else how long to wait and ask again.
 
         A pause makes places void: each is taken anew, after the pause and after all that were taken before.
@@ -74,7 +74,7 @@ class RateBucket:
         if now_s < self._paused_until_s:
             return self.reserve(now_s)
         started_s = self._started_s
-        while started_s and started_s[0] <= now_s - _WINDOW_S:
+        while started_s and started_s[0] + _WINDOW_S <= now_s:
             started_s.popleft()
         if len(started_s) >= self._most:
             # Lanes that overslept their places came together.

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import orjson
 
-from consumer.delivery.pause import pause_s
 from consumer.errors import HoldReason, Reason
 from consumer.masking import MASKED_CHARS, mask
 from consumer.model import (
@@ -22,6 +21,7 @@ from consumer.model import (
     Retry,
     Verdict,
 )
+from consumer.pause import pause_s
 
 _ACCEPTED: Final = frozenset({b'{"accepted":true}', b'{"accepted": true}', b""})
 _ODD: Final = frozenset({200, 201})

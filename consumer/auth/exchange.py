@@ -1,0 +1,168 @@
+"""The token dance without I/O: requests come out, answers go in, a Data Cloud token is the result."""
+
+from __future__ import annotations
+
+import re
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from urllib.parse import urlencode
+
+import orjson
+
+from consumer.auth.assertion import assertion
+from consumer.auth.token import CoreGrant, TokenGrant, read_core, read_exchange
+from consumer.errors import Hold, HoldReason, Transient
+from consumer.hosts import Hosts
+from consumer.masking import mask
+from consumer.model import Request
+from consumer.pause import pause_s
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from consumer.auth.settings import SalesforceSettings
+    from consumer.model import Answer
+
+    Dance: TypeAlias = "Generator[Request, Answer, TokenGrant]"
+
+_JWT_GRANT: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+_EXCHANGE_GRANT: Final = "urn:salesforce:grant-type:external:cdp"
+_ACCESS_TOKEN_TYPE: Final = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a name, no secret
+_FORM: Final = (("Content-Type", "application/x-www-form-urlencoded"), ("Accept", "application/json"))
+_MOMENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+_CODE = re.compile(r"[a-z][a-z_]{0,63}", re.ASCII)
+_SKEW_S: Final = 60
+"""A clock difference worth naming: from here on it eats into what an assertion is allowed."""
+
+_DESCRIPTION_CHARS: Final = 200
+
+
+class Secrets:
+    """What the login proves itself with, as read for one dance. Never shown.
+
+    The dance writes a rotated refresh token back, also when a later step fails: the old one is void by then.
+    """
+
+    __slots__ = ("client_secret", "password", "private_key", "refresh_token")
+
+    def __init__(
+        self,
+        *,
+        private_key: str | None = None,
+        client_secret: str | None = None,
+        refresh_token: str | None = None,
+        password: str | None = None,
+    ) -> None:
+        self.private_key = private_key
+        self.client_secret = client_secret
+        self.refresh_token = refresh_token
+        self.password = password
+
+    def __repr__(self) -> str:
+        return "Secrets()"
+
+
+def token_dance(settings: SalesforceSettings, secrets: Secrets, wall_ms: int) -> Dance:
+    """Log in, then exchange: a fresh core token for every exchange, for some flows it is good only once.
+
+    Raises: `Hold(AUTH)` for a refusal, with the OAuth code; `Transient` for the moment's faults.
+    """
+    core = yield from login(settings, secrets, wall_ms)
+    return (yield from exchange(settings, core, wall_ms))
+
+
+def login(settings: SalesforceSettings, secrets: Secrets, wall_ms: int) -> Generator[Request, Answer, CoreGrant]:
+    """Get a core token by the configured flow.
+
+    Raises: as `token_dance`.
+    """
+    url = f"{settings.login_url}/services/oauth2/token"
+    answer = yield _form(url, _login_form(settings, secrets, wall_ms), settings.timeout_s)
+    _check(answer, "login", wall_ms)
+    core = read_core(answer, _hosts(settings))
+    if core.rotated is not None:
+        secrets.refresh_token = core.rotated
+    return core
+
+
+def exchange(settings: SalesforceSettings, core: CoreGrant, wall_ms: int) -> Dance:
+    """Exchange a core token for a Data Cloud token, at the core instance that gave it.
+
+    Raises: as `token_dance`.
+    """
+    form = {
+        "grant_type": _EXCHANGE_GRANT,
+        "subject_token": core.value,
+        "subject_token_type": _ACCESS_TOKEN_TYPE,
+    }
+    answer = yield _form(f"{core.base_url}/services/a360/token", form, settings.timeout_s)
+    _check(answer, "token exchange", wall_ms)
+    return read_exchange(answer, _hosts(settings))
+
+
+def _login_form(settings: SalesforceSettings, secrets: Secrets, wall_ms: int) -> dict[str, str | None]:
+    """Return the form of the flow; what is `None` is left out.
+
+    Source: the four OAuth 2.0 flows of a connected app.
+    """
+    if settings.flow == "jwt_bearer":
+        signed = assertion(settings, secrets.private_key or "", wall_ms)
+        return {"grant_type": _JWT_GRANT, "assertion": signed}
+    form: dict[str, str | None] = {
+        "grant_type": settings.flow,
+        "client_id": settings.client_id,
+        "client_secret": secrets.client_secret,
+    }
+    if settings.flow == "refresh_token":
+        form["refresh_token"] = secrets.refresh_token
+    elif settings.flow == "password":
+        form |= {"username": settings.username, "password": secrets.password}
+    return form
+
+
+def _form(url: str, members: dict[str, Any], timeout_s: float) -> Request:
+    body = urlencode({name: value for name, value in members.items() if value is not None})
+    return Request("POST", url, _FORM, body.encode(), timeout_s)
+
+
+def _hosts(settings: SalesforceSettings) -> Hosts:
+    return Hosts.known(settings.login_url, settings.allowed_domains)
+
+
+def _check(answer: Answer, step: str, wall_ms: int) -> None:
+    """Let a 200 pass and sort every other answer."""
+    if answer.status == 200:  # noqa: PLR2004 - the one success of both endpoints
+        return
+    if answer.status in _MOMENT:
+        detail = f"{step} answered {answer.status}"
+        raise Transient(detail, after_s=pause_s(answer, wall_ms))
+    if 300 <= answer.status < 400:  # noqa: PLR2004 - HTTP's own borders
+        detail = f"{step} answered {answer.status}, a redirect; it is never followed, check login_url"
+        raise Hold(HoldReason.AUTH, detail)
+    detail = f"{step} refused with {answer.status}: {_oauth_fault(answer)}{_skew(answer, wall_ms)}"
+    raise Hold(HoldReason.AUTH, detail)
+
+
+def _oauth_fault(answer: Answer) -> str:
+    """Return the OAuth code and its description, masked; some refusals have neither, or are a page."""
+    try:
+        parsed = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        return "no OAuth error in the answer"
+    if not isinstance(parsed, dict):
+        return "no OAuth error in the answer"
+    code = parsed.get("error")
+    known = code if isinstance(code, str) and _CODE.fullmatch(code) else "no OAuth code"
+    described = parsed.get("error_description")
+    return f"{known} ({mask(described)[:_DESCRIPTION_CHARS]})" if isinstance(described, str) else known
+
+
+def _skew(answer: Answer, wall_ms: int) -> str:
+    """Name a clock that is off: the service only says that the assertion has expired or is not good yet."""
+    try:
+        ahead_s = round(wall_ms / 1000 - parsedate_to_datetime(answer.header("date") or "").timestamp())
+    except (ValueError, OverflowError):
+        return ""
+    if abs(ahead_s) < _SKEW_S:
+        return ""
+    return f"; this machine's clock is {abs(ahead_s)} s {'ahead of' if ahead_s > 0 else 'behind'} the service's"

@@ -1,0 +1,199 @@
+"""The token that lanes send with: made once for all of them, replaced ahead of time, held when refused."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
+from urllib.parse import urlsplit
+
+from consumer.auth.exchange import token_dance
+from consumer.auth.port import Token
+from consumer.auth.secret_files import SecretFiles
+from consumer.auth.token import TokenGrant, refresh_after_s
+from consumer.errors import Hold, HoldReason, Transient
+from consumer.model import NoAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from consumer.auth.exchange import Dance
+    from consumer.auth.settings import SalesforceSettings
+    from consumer.clock import Clock
+    from consumer.transport import Transport
+
+_Fault: TypeAlias = Hold | Transient
+
+REFUSALS_BORNE: Final = 5
+"""Tokens that may be refused one after another, none of them ever taken, before it is not the tokens' fault."""
+
+_SHORTEST_REFUSAL_S: Final = 30.0
+_LONGEST_REFUSAL_S: Final = 600.0
+_SHORTEST_FAULT_S: Final = 1.0
+_LONGEST_FAULT_S: Final = 30.0
+_DOUBLINGS: Final = 10
+
+
+class RefreshObserver(Protocol):
+    """Who counts token refreshes."""
+
+    def token_refresh(self, result: Literal["ok", "refused", "failed"]) -> None:
+        """A token was asked for."""
+        ...
+
+
+class TokenProvider:
+    """Single flight: however many senders find no good token, one dance is under way and all wait for it.
+
+    A token past four fifths of its life is replaced in the background while senders go on with it. After a
+    refusal nobody asks again for 30 s, rising to 10 min, unless a secret's file changes; callers are told at
+    once meanwhile.
+    """
+
+    def __init__(
+        self,
+        settings: SalesforceSettings,
+        transport: Transport,
+        clock: Clock,
+        *,
+        jitter: Callable[[], float],
+        observer: RefreshObserver,
+    ) -> None:
+        self._settings = settings
+        self._transport = transport
+        self._clock = clock
+        self._jitter = jitter
+        self._observer = observer
+        self._secrets = SecretFiles(settings)
+        self._token: Token | None = None
+        self._serial = 0
+        self._refresh_at_s = 0.0
+        self._expires_at_s = 0.0
+        self._dancing: asyncio.Task[Token | _Fault] | None = None
+        self._fault: _Fault | None = None
+        self._fault_signature = self._secrets.signature()
+        self._faults_in_a_row = 0
+        self._ask_again_s = 0.0
+        self._refused_serial = 0
+        self._refusals_in_a_row = 0
+
+    async def current(self) -> Token:
+        """Return a token that is believed good: see `Tokens.current`."""
+        now_s = self._clock.now_s()
+        token = self._token
+        if token is not None and now_s < self._expires_at_s:
+            if now_s >= self._refresh_at_s and self._may_ask(now_s):
+                self._under_way()
+            return token
+        if not self._may_ask(now_s):
+            raise self._told(now_s)
+        # Shielded: a sender that gives up does not take the token from the others.
+        made = await asyncio.shield(self._under_way())
+        if isinstance(made, Token):
+            return made
+        raise self._told(self._clock.now_s())
+
+    def refused(self, token: Token) -> bool:
+        """The service answered 401 to this token: see `Tokens.refused`."""
+        if token.serial > self._refused_serial and token.serial == self._serial:
+            self._refused_serial = token.serial
+            self._refusals_in_a_row += 1
+            self._token = None
+            if self._refusals_in_a_row >= REFUSALS_BORNE:
+                detail = f"{self._refusals_in_a_row} tokens in a row were refused as soon as they were made"
+                self._back_off(Hold(HoldReason.AUTH, detail), self._refusals_in_a_row - REFUSALS_BORNE)
+        return self._refusals_in_a_row < REFUSALS_BORNE
+
+    def accepted(self, token: Token) -> None:
+        """The service took this token: see `Tokens.accepted`."""
+        if self._refusals_in_a_row and token.serial > self._refused_serial:
+            self._refusals_in_a_row = 0
+
+    def expires_in_s(self) -> float | None:
+        """Return how long the present token is believed good, `None` when there is none."""
+        if self._token is None:
+            return None
+        return max(0.0, self._expires_at_s - self._clock.now_s())
+
+    async def close(self) -> None:
+        """End a dance that is under way."""
+        if self._dancing is not None:
+            self._dancing.cancel()
+            await asyncio.wait([self._dancing])
+
+    def _under_way(self) -> asyncio.Task[Token | _Fault]:
+        """Return the one dance under way, begun now if there is none."""
+        if self._dancing is None or self._dancing.done():
+            self._dancing = asyncio.create_task(self._make())
+        return self._dancing
+
+    def _may_ask(self, now_s: float) -> bool:
+        if self._fault is None or now_s >= self._ask_again_s:
+            return True
+        return self._dancing_now() or self._fault_signature != self._secrets.signature()
+
+    def _dancing_now(self) -> bool:
+        return self._dancing is not None and not self._dancing.done()
+
+    async def _make(self) -> Token | _Fault:
+        """Make a token; what goes wrong is the result, so that nobody need be waiting to hear of it."""
+        asked_s = self._clock.now_s()
+        try:
+            grant = await self._dance()
+        except Hold as fault:
+            self._observer.token_refresh("refused")
+            return self._back_off(fault, self._faults_in_a_row)
+        except Transient as fault:
+            self._observer.token_refresh("failed")
+            return self._back_off(fault, self._faults_in_a_row)
+        self._observer.token_refresh("ok")
+        self._serial += 1
+        self._token = Token(grant.value, grant.base_url, self._serial)
+        # Counted from before the dance, which is when the service may have begun to count.
+        self._refresh_at_s = asked_s + refresh_after_s(grant.lifetime_s)
+        self._expires_at_s = asked_s + grant.lifetime_s
+        self._fault = None
+        self._faults_in_a_row = 0
+        return self._token
+
+    async def _dance(self) -> TokenGrant:
+        secrets = self._secrets.read()
+        dance = token_dance(self._settings, secrets, self._clock.wall_ms())
+        try:
+            return await self._follow(dance)
+        finally:
+            # Also when a later step failed: the refresh token that was used is void by then.
+            self._secrets.remember(secrets.refresh_token)
+
+    async def _follow(self, dance: Dance) -> TokenGrant:
+        request = next(dance)
+        while True:
+            outcome = await self._transport.send(request)
+            if isinstance(outcome, NoAnswer):
+                detail = f"no token from {urlsplit(request.url).hostname}: {outcome.detail}"
+                raise Transient(detail)
+            try:
+                request = dance.send(outcome)
+            except StopIteration as end:
+                grant: TokenGrant = end.value
+                return grant
+
+    def _back_off(self, fault: _Fault, earlier: int) -> _Fault:
+        """Note a fault, and when to ask again: at least what the service asked for, when it did."""
+        doubled = 2.0 ** min(earlier, _DOUBLINGS)
+        if isinstance(fault, Hold):
+            wait_s = min(_LONGEST_REFUSAL_S, _SHORTEST_REFUSAL_S * doubled * (1.0 + 0.1 * self._jitter()))
+        else:
+            longest_s = min(_LONGEST_FAULT_S, _SHORTEST_FAULT_S * doubled)
+            wait_s = max(longest_s * (1.0 + self._jitter()) / 2, fault.after_s or 0.0)
+        self._fault = fault
+        self._faults_in_a_row += 1
+        self._fault_signature = self._secrets.signature()
+        self._ask_again_s = self._clock.now_s() + wait_s
+        return fault
+
+    def _told(self, now_s: float) -> _Fault:
+        """Return the fault that stands as a new exception: each caller raises its own."""
+        if isinstance(self._fault, Hold):
+            return Hold(self._fault.reason, self._fault.detail)
+        detail = self._fault.detail if self._fault is not None else "token replaced while waiting for it"
+        return Transient(detail, after_s=max(0.0, self._ask_again_s - now_s))

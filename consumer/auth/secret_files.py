@@ -1,0 +1,90 @@
+"""Secrets as they stand at this moment: read for every login, and watched for a change in between."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from consumer.auth.exchange import Secrets
+from consumer.errors import Hold, HoldReason
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from consumer.auth.settings import SalesforceSettings, Secret
+
+    Signature: TypeAlias = tuple[tuple[int, int, int] | None, ...]
+
+_LARGEST_BYTES: Final = 64 * 1024
+
+
+class SecretFiles:
+    """The secrets of the `salesforce` section. A mounted secret that is replaced is seen at the next login."""
+
+    def __init__(self, settings: SalesforceSettings) -> None:
+        self._private_key = settings.private_key
+        self._client_secret = settings.client_secret
+        self._refresh_token = settings.refresh_token
+        self._password = settings.password
+        self._read: tuple[Signature, str | None] = ((), None)
+        self._rotated: tuple[Signature, str] | None = None
+
+    def read(self) -> Secrets:
+        """Read all that are configured.
+
+        Raises: `Hold(AUTH)` that names the file which cannot be read, or is empty.
+        """
+        signature = _signature(self._refresh_token)
+        # A token that the service rotated is newer than the file, until the file is replaced.
+        if self._rotated is not None and self._rotated[0] == signature:
+            refresh_token: str | None = self._rotated[1]
+        else:
+            refresh_token = _read(self._refresh_token)
+        self._read = (signature, refresh_token)
+        return Secrets(
+            private_key=_read(self._private_key),
+            client_secret=_read(self._client_secret),
+            refresh_token=refresh_token,
+            password=_read(self._password),
+        )
+
+    def remember(self, refresh_token: str | None) -> None:
+        """Keep the refresh token that a login ended with; in memory only, the file is not ours."""
+        signature, used = self._read
+        if refresh_token is not None and refresh_token != used:
+            self._rotated = (signature, refresh_token)
+
+    def signature(self) -> Signature:
+        """Return what changes when any of the files is replaced or rewritten."""
+        return _signature(self._private_key, self._client_secret, self._refresh_token, self._password)
+
+
+def _read(secret: Secret | None) -> str | None:
+    if secret is None or secret.path is None:
+        return None if secret is None else secret.value
+    try:
+        with secret.path.open("rb") as file:
+            text = file.read(_LARGEST_BYTES).decode().strip()
+    except OSError as fault:
+        raise _unreadable(secret.path, fault.strerror or type(fault).__name__) from None
+    except UnicodeDecodeError:
+        raise _unreadable(secret.path, "not UTF-8 text") from None
+    if not text:
+        raise _unreadable(secret.path, "empty")
+    return text
+
+
+def _unreadable(path: Path, why: str) -> Hold:
+    return Hold(HoldReason.AUTH, f"secret file {path}: {why}")
+
+
+def _signature(*secrets: Secret | None) -> Signature:
+    return tuple([_stamp(secret.path) for secret in secrets if secret is not None and secret.path is not None])
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """Return modification time, inode and size of what the path leads to; mounted secrets are symbolic links."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_ino, found.st_size)

@@ -1,0 +1,114 @@
+"""Token answers, read strictly: what the login and the exchange gave, or what is wrong with it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import orjson
+
+from consumer.errors import Hold, HoldReason
+
+if TYPE_CHECKING:
+    from consumer.hosts import Hosts
+    from consumer.model import Answer
+
+ASSUMED_LIFETIME_S: Final = 900.0
+SHORTEST_LIFETIME_S: Final = 60.0
+LONGEST_LIFETIME_S: Final = 86_400.0
+_REFRESH_AT: Final = 0.8
+_TOKEN = re.compile(r"[\x21-\x7e]{1,32768}", re.ASCII)
+
+
+class CoreGrant(msgspec.Struct, frozen=True):
+    """What the login gave: a token of the core organisation and where it is taken. Never shown."""
+
+    value: str
+    base_url: str
+    rotated: str | None = None
+    """A new refresh token that replaces the one that was used."""
+
+    def __repr__(self) -> str:
+        return f"CoreGrant({self.base_url})"
+
+
+class TokenGrant(msgspec.Struct, frozen=True):
+    """What the exchange gave: a Data Cloud token, the tenant's origin and how long it lasts. Never shown."""
+
+    value: str
+    base_url: str
+    lifetime_s: float
+
+    def __repr__(self) -> str:
+        return f"TokenGrant({self.base_url}, {self.lifetime_s:g} s)"
+
+
+def refresh_after_s(lifetime_s: float) -> float:
+    """Return the age at which a token of this lifetime is replaced while it is still good."""
+    return lifetime_s * _REFRESH_AT
+
+
+def read_core(answer: Answer, hosts: Hosts) -> CoreGrant:
+    """Read the login's 200.
+
+    Raises: `Hold(AUTH)` that names the member at fault, never its value.
+    """
+    members = _members(answer, "login")
+    value, base_url = _token_and_origin(members, hosts, "login")
+    rotated = members.get("refresh_token")
+    return CoreGrant(value, base_url, rotated if isinstance(rotated, str) and _TOKEN.fullmatch(rotated) else None)
+
+
+def read_exchange(answer: Answer, hosts: Hosts) -> TokenGrant:
+    """Read the exchange's 200.
+
+    Raises: `Hold(AUTH)` that names the member at fault, never its value.
+    """
+    members = _members(answer, "token exchange")
+    value, base_url = _token_and_origin(members, hosts, "token exchange")
+    return TokenGrant(value, base_url, _lifetime_s(members.get("expires_in")))
+
+
+def _members(answer: Answer, step: str) -> dict[str, Any]:
+    parsed: object = None
+    if not answer.truncated:
+        try:
+            parsed = orjson.loads(answer.body)
+        except orjson.JSONDecodeError:
+            parsed = None
+    if not isinstance(parsed, dict):
+        raise _refused(step, "answered 200 without a token: not a JSON object, a login page perhaps")
+    return parsed
+
+
+def _token_and_origin(members: dict[str, Any], hosts: Hosts, step: str) -> tuple[str, str]:
+    value = members.get("access_token")
+    if not isinstance(value, str) or not value:
+        raise _refused(step, "answered without a usable access_token: text wanted")
+    if not _TOKEN.fullmatch(value):
+        raise _refused(step, "answered an access_token with characters that no token has")
+    kind = members.get("token_type", "Bearer")
+    if not isinstance(kind, str) or kind.lower() != "bearer":
+        raise _refused(step, "answered a token_type other than Bearer")
+    origin = members.get("instance_url")
+    if not isinstance(origin, str) or not origin.strip():
+        raise _refused(step, "answered without an instance_url")
+    try:
+        return value, hosts.tenant_origin(origin)
+    except ValueError as fault:
+        detail = f"answered an instance_url that is refused: {fault}"
+        raise _refused(step, detail) from None
+
+
+def _lifetime_s(value: object) -> float:
+    """Return the lifetime in seconds; whoever does not say it sensibly gets the assumed one."""
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value[:9])
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        return ASSUMED_LIFETIME_S
+    return min(max(float(value), SHORTEST_LIFETIME_S), LONGEST_LIFETIME_S)
+
+
+def _refused(step: str, detail: str) -> Hold:
+    return Hold(HoldReason.AUTH, f"{step} {detail}")
