@@ -39,7 +39,7 @@ def kafka_settings(kafka: Found, delivery: Found, topics: tuple[str, ...], findi
     written = kafka[PROPERTIES] or {}
     properties = {name: _text(value) for name, value in written.items()}
     _judge_properties(kafka, properties, written, findings)
-    tried(_judge_drain, delivery, properties, findings)
+    tried(_judge_drain, kafka, delivery, properties, findings)
     return KafkaSettings(
         bootstrap_servers=",".join(kafka[BOOTSTRAP_SERVERS]),
         group_id=kafka[GROUP_ID],
@@ -62,7 +62,7 @@ def _judge_brokers(kafka: Found, findings: Findings) -> None:
         if match is None or not 0 < int(match["port"] or 1) <= _LAST_PORT:
             place = kafka.place_of(BOOTSTRAP_SERVERS, step)
             text = "expected host:port, such as broker-1.example.com:9093"
-            findings.fault(place, kafka.path_of(BOOTSTRAP_SERVERS), text)
+            findings.fault(place, kafka.path_of(BOOTSTRAP_SERVERS, step), text)
 
 
 def _judge_registry(kafka: Found, findings: Findings) -> None:
@@ -94,7 +94,7 @@ def _judge_properties(
         findings.warn(kafka.place_of(PROPERTIES, "debug"), kafka.path_of(PROPERTIES, "debug"), text)
 
 
-def _judge_drain(delivery: Found, properties: dict[str, str], findings: Findings) -> None:
+def _judge_drain(kafka: Found, delivery: Found, properties: dict[str, str], findings: Findings) -> None:
     """A hand-over that outlasts the session is a loss: the group has given the partitions away meanwhile."""
     session = properties.get("session.timeout.ms", str(DEFAULT_SESSION_TIMEOUT_MS))
     if properties.get("group.protocol") == "consumer" or not session.isdecimal():
@@ -105,7 +105,10 @@ def _judge_drain(delivery: Found, properties: dict[str, str], findings: Findings
             f"{drain_ms:.0f} ms is not below session.timeout.ms ({session}): the group would give the partitions"
             " to another member while they are drained, and its records be sent twice; write less"
         )
-        findings.fault(delivery.place_of(DRAIN_TIMEOUT), delivery.path_of(DRAIN_TIMEOUT), text)
+        place = delivery.place_of(DRAIN_TIMEOUT)
+        if not delivery.given(DRAIN_TIMEOUT):
+            place = kafka.place_of(PROPERTIES, "session.timeout.ms")
+        findings.fault(place, delivery.path_of(DRAIN_TIMEOUT), text)
 
 
 _FREQUENT = (

@@ -98,7 +98,8 @@ class Found:
     def path_of(self, key: Key[T], step: str | int | None = None) -> str:
         """Return the dotted path of a key, or of one of its children."""
         path = at(self.path, key.name)
-        return path if step is None else at(path, step)
+        lone = isinstance(step, int) and isinstance(self.node(key), Scalar)
+        return path if step is None or lone else at(path, step)
 
     def place_of(self, key: Key[T], step: str | int | None = None) -> Place:
         """Return where the value of a key, or of one of its children, was written; else where its section is."""
@@ -132,22 +133,31 @@ class Section:
         """Read a section whose missing keys are reported at `place`."""
         members = self._members(node, path, findings)
         found = Found(path, place, members)
-        for member in members.members:
-            if member.key not in self.keys:
-                text = f"unknown key `{member.key}`{did_you_mean(member.key, self.keys)}"
-                findings.fault(member.place, at(path, member.key), text)
+        misspelt = self._judge_names(members, path, findings)
         for name, key in self.keys.items():
             written = members.get(name)
+            if written is None and name in misspelt:
+                continue
             with suppress(Unread):
                 if key.nested and isinstance(key.kind, Section):
                     child = written.node if written else Mapping(place)
                     child_place = written.place if written else place
                     found.put(name, key.kind.read_at(child, child_place, at(path, name), findings))
                 elif written is None or _left_out(key, written.node):
-                    found.put(name, _absent(key, written.node.place if written else place, path, findings))
+                    found.put(name, _absent(key, written.place if written else place, path, findings))
                 else:
                     found.put(name, key.kind.read(written.node, at(path, name), findings))
         return found
+
+    def _judge_names(self, members: Mapping, path: str, findings: Findings) -> set[str]:
+        """Fault unknown keys; return the keys they were meant to be, which nobody shall miss."""
+        meant: set[str] = set()
+        for member in members.members:
+            if member.key not in self.keys:
+                guess = did_you_mean(member.key, self.keys)
+                findings.fault(member.place, at(path, member.key), f"unknown key `{member.key}`{guess}")
+                meant.update(name for name in self.keys if f"`{name}`" in guess)
+        return meant
 
     def _members(self, node: Node, path: str, findings: Findings) -> Mapping:
         """Return the members of what is written, which may be nothing or the shorthand."""
@@ -185,8 +195,8 @@ class Section:
 
 def _left_out(key: Key[object], node: Node) -> bool:
     """Whether null was written for a key that may be absent."""
-    null = isinstance(node, Scalar) and node.value is None and not node.quoted and not node.broken
-    return null and not key.needed and key.default is None
+    null = isinstance(node, Scalar) and node.value is None and not node.quoted and not node.untyped
+    return null and key.default is None
 
 
 def _absent(key: Key[object], place: Place, path: str, findings: Findings) -> object:

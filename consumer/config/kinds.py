@@ -24,6 +24,7 @@ _BYTES = {
     "MiB": 1024**2,
     "GiB": 1024**3,
 }
+_TEXT = "text"
 _REFERENCE_SCHEMA: dict[str, object] = {"type": "string", "pattern": r"\$\{"}
 
 
@@ -49,7 +50,9 @@ def scalar(node: Node, path: str, findings: Findings, words: str) -> Scalar:
     if isinstance(node, Scalar):
         if node.broken:
             raise Unread(path)
-        if node.value is not None or node.quoted:
+        if node.untyped and not node.text.strip():
+            raise findings.fault(node.place, path, f"required: {seen(node)} is empty; expected {words}")
+        if node.value is not None or node.quoted or node.untyped:
             return node
     raise findings.fault(node.place, path, f"expected {words}, found {seen(node)}")
 
@@ -57,7 +60,7 @@ def scalar(node: Node, path: str, findings: Findings, words: str) -> Scalar:
 class Text:
     """Text that must not be empty, maybe of a certain form."""
 
-    def __init__(self, words: str = "text", pattern: str = "") -> None:
+    def __init__(self, words: str = _TEXT, pattern: str = "") -> None:
         self.words = words
         self._pattern = re.compile(pattern) if pattern else None
 
@@ -65,8 +68,8 @@ class Text:
         """Take text; a bare number must be quoted, so that nobody wonders what became of `007`."""
         found = scalar(node, path, findings, self.words)
         if not isinstance(found.value, str) and not found.untyped:
-            text = f"expected {self.words}, found {seen(node)}; put it in quotes"
-            raise findings.fault(node.place, path, text)
+            remedy = "; put it in quotes" if self.words == _TEXT else ""
+            raise findings.fault(node.place, path, f"expected {self.words}, found {seen(node)}{remedy}")
         if not found.text.strip():
             raise findings.fault(node.place, path, f"required: is empty; expected {self.words}")
         if self._pattern and not self._pattern.fullmatch(found.text):

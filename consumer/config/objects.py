@@ -24,6 +24,8 @@ def object_settings(
     connector: Found, schema: Schema, used: Iterable[str], findings: Findings
 ) -> dict[str, ObjectSettings]:
     """Judge all objects that are written, and build those that routes use."""
+    if not schema:
+        return {}
     written = connector[OBJECTS] or {}
     for name in written:
         if name not in schema:

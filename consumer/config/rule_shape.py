@@ -23,7 +23,7 @@ UNIT = optional("unit", Choice[TimeUnit]("s", "ms", "us", "ns", "days"), "How to
 SCALE = optional("scale", Whole(-1000, 1000), "Scale of Debezium's decimal bytes without schema.")
 
 RULE = Section(
-    "a source path or a rule",
+    "a source path, or a rule such as {const: 5}",
     FROM,
     CONST,
     TEMPLATE,

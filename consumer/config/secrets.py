@@ -81,9 +81,9 @@ def check_file(path: Path, place: Place, key: str, findings: Findings) -> bool:
     except FileNotFoundError:
         findings.warn(place, key, f"no file {path}; the login is held until it is there")
     except IsADirectoryError:
-        findings.fault(place, key, f"{path} is a directory; name the file in it")
+        findings.fault(place, key, "is a directory; name the file in it")
     except PermissionError:
-        findings.fault(place, key, f"permission denied on {path}; let this user read it")
+        findings.fault(place, key, "permission denied; let this user read it")
     except OSError as error:
-        findings.fault(place, key, f"{path} cannot be read: {error.strerror}")
+        findings.fault(place, key, f"cannot be read: {error.strerror}")
     return False

@@ -31,6 +31,7 @@ class ListOf(Generic[T]):
         if isinstance(node, Scalar) and node.broken:
             raise Unread(path)
         nodes: tuple[Node, ...]
+        lone = isinstance(node, Scalar)
         if isinstance(node, Sequence):
             nodes = node.nodes
         elif self._lone is not None and isinstance(node, Scalar) and node.value is not None:
@@ -42,7 +43,7 @@ class ListOf(Generic[T]):
         values: list[T] = []
         for step, child in enumerate(nodes):
             with suppress(Unread):
-                values.append(self.kind.read(child, at(path, step), findings))
+                values.append(self.kind.read(child, path if lone else at(path, step), findings))
         if len(values) < len(nodes):
             raise Unread(path)
         return tuple(values)

@@ -242,7 +242,7 @@ FLUSH = optional(
     "flush", Section("a mapping", FLUSH_EVERY, FLUSH_BYTES), "When a bulk job is closed; bulk destinations only."
 )
 ROUTE = Section(
-    "a mapping",
+    "routes, each with topics, format and object",
     TOPICS,
     FORMAT,
     ENCODING,

@@ -21,9 +21,9 @@ def fault_of_path(text: str) -> str | None:
     if root == "$kafka" and rest not in KAFKA_FACTS:
         known = ", ".join(KAFKA_FACTS)
         return f"unknown reference `{text}`; $kafka has {known}{did_you_mean(rest, KAFKA_FACTS)}"
-    if root != "$key" and not rest:
+    if root in {"$header", "$envelope"} and not rest:
         return f"`{root}` as a whole is no value; write {root}.NAME"
-    return _fault_of_steps(rest) if root in {"$key", "$envelope"} and dot else None
+    return _fault_of_steps(text) if root in {"$key", "$envelope"} and dot else None
 
 
 def fault_of_template(text: str) -> str | None:

@@ -21,7 +21,7 @@ def judge_topics(route: Found, findings: Findings) -> None:
     """Judge the topics of one route."""
     topics = route[TOPICS]
     for step, topic in enumerate(topics):
-        place, path = route.place_of(TOPICS, step), route.path_of(TOPICS)
+        place, path = route.place_of(TOPICS, step), route.path_of(TOPICS, step)
         if topic in topics[:step]:
             findings.fault(place, path, f"`{topic}` is given twice")
         elif topic.startswith("^"):
@@ -61,4 +61,4 @@ def judge_dead_letter_topic(dead_letter: Found, routes: Iterable[Found], finding
                 findings.fault(place, dead_letter.path_of(DEAD_LETTER_TOPIC), text)
             elif source.startswith("^") and not _fault_of_expression(source) and re.match(source, topic):
                 text = f"matches the dead-letter topic `{topic}`, which would be read as a source; narrow it"
-                findings.fault(route.place_of(TOPICS, step), route.path_of(TOPICS), text)
+                findings.fault(route.place_of(TOPICS, step), route.path_of(TOPICS, step), text)

@@ -106,7 +106,8 @@ def seen(node: Node) -> str:
         return "a mapping"
     if isinstance(node, Sequence):
         return "a list"
-    if node.value is None and not node.variables:
+    if node.value is None and not node.quoted and not node.untyped:
         return "nothing"
-    shown = node.written if len(node.written) <= _SHOWN_LENGTH else f"{node.written[:_SHOWN_LENGTH]}..."
+    written = f'"{node.written}"' if node.quoted else node.written
+    shown = written if len(written) <= _SHOWN_LENGTH else f"{written[:_SHOWN_LENGTH]}..."
     return f"`{shown.encode('unicode_escape').decode('ascii') if not shown.isprintable() else shown}`"

@@ -68,7 +68,8 @@ def parse(text: str, source: str, findings: Findings, *, whole: str = WHOLE) -> 
     try:
         node = builder.document(YAML(typ="safe", pure=True).parse(text))
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        unended = "end of stream" in str(error.problem) or "<stream end>" in str(error.problem)
+        mark = (error.context_mark if unended else None) or error.problem_mark or error.context_mark
         place = Place(source, mark.line + 1, mark.column + 1) if mark else Place(source, 1, 1)
         raise findings.fault(place, whole, _in_plain_words(error)) from None
     except YAMLError as error:
@@ -201,6 +202,10 @@ def _in_plain_words(error: MarkedYAMLError) -> str:
         return "tabs cannot indent; use spaces"
     if "cannot start any token" in problem:
         return f"{problem}; put the value in quotes"
+    if "end of stream" in problem:
+        return "a quote that is never closed; close it"
+    if "<stream end>" in problem:
+        return "a bracket or brace that is never closed; close it"
     if problem == "mapping values are not allowed here":
         return "a `:` where none can be; check the indentation, or put the value in quotes"
     return f"not YAML: {problem}"

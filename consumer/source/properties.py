@@ -81,7 +81,7 @@ _STOPPER = "this.property.stops.the.client.before.it.starts"
 def check(properties: Mapping[str, str]) -> list[tuple[str, str]]:
     """Find what the daemon or the client refuses, without contacting a broker.
 
-    Returns: (property, what is wrong and what to write) for each fault; no value of the file is repeated.
+    Returns: (property, what is wrong and what to write) for each fault; no secret is repeated.
     """
     faults: list[tuple[str, str]] = []
     sound: dict[str, str] = {}
@@ -117,15 +117,16 @@ def _misspelt(name: str, value: str) -> str | None:
     A second property, which does not exist, stops it before a client, its threads and its log lines are made.
     """
     text = _client_says({"group.id": "lint", name: value, _STOPPER: ""})
+    shown = "what is written" if name in SECRETS else f"`{value[:60]}`"
     if text is None or _STOPPER in text:
         return None
     if "No such configuration property" in text:
         return "no such property; see librdkafka's CONFIGURATION.md for the names"
     if bounds := re.search(r"outside allowed range (-?\d+)\.\.(-?\d+)", text):
-        return f"outside the allowed range {bounds[1]}..{bounds[2]}"
+        return f"{shown} is outside the allowed range {bounds[1]}..{bounds[2]}"
     if "must be set through" in text:
         return "code cannot be plugged in here: callbacks and plug-ins are the daemon's own; remove it"
-    return "not a value of this property; see librdkafka's CONFIGURATION.md for what it takes"
+    return f"{shown} is not a value of this property; see librdkafka's CONFIGURATION.md for what it takes"
 
 
 def _at_odds(properties: dict[str, str]) -> list[tuple[str, str]]:
