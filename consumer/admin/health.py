@@ -1,0 +1,133 @@
+"""Judge from figures whether the daemon lives and whether it gets on; told the time, and silent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from consumer.admin.port import Check, PartitionStatus, State, StatusReport
+
+if TYPE_CHECKING:
+    from consumer.errors import HoldReason
+
+STUCK_AFTER_S: Final = 60.0
+"""A partition with lag whose position does not move for this long is named."""
+
+LOOP_STALL_S: Final = 30.0
+"""The loop stamps every second; a stamp this old means that something blocks it again and again."""
+
+POLL_STALL_S: Final = 60.0
+"""The consumer thread polls many times a second; only a hand-over may keep it longer, by its drain budget."""
+
+
+def liveness(
+    now_s: float, *, polled_s: float, turned_s: float, drain_timeout_s: float, max_poll_interval_s: float
+) -> tuple[Check, ...]:
+    """Judge the two threads: the poll thread by its last call of `consume`, the loop by its last stamp.
+
+    Units: all on the same monotonic clock. A rebalance may keep the poll thread for `drain_timeout_s`; beyond
+    a third of `max_poll_interval_s` it is late by our own promise, whichever of the two is longer.
+    """
+    poll_limit_s = max(POLL_STALL_S, drain_timeout_s + POLL_STALL_S / 2, max_poll_interval_s / 3)
+    poll_age_s = now_s - polled_s
+    loop_age_s = now_s - turned_s
+    return (
+        Check(
+            "poll_thread",
+            (f"the consumer thread has not polled for {poll_age_s:.0f} s (limit {poll_limit_s:.0f} s)",)
+            if poll_age_s > poll_limit_s
+            else (),
+        ),
+        Check(
+            "event_loop",
+            (f"the event loop has not turned for {loop_age_s:.0f} s (limit {LOOP_STALL_S:.0f} s)",)
+            if loop_age_s > LOOP_STALL_S
+            else (),
+        ),
+    )
+
+
+class Watch:
+    """Remembers since when each owned partition has stood still, from one snapshot to the next.
+
+    Shape: `observe` a few times a minute; `readiness` whenever asked.
+    """
+
+    __slots__ = ("_moved",)
+
+    def __init__(self) -> None:
+        self._moved: dict[
+            tuple[str, int, int], tuple[int, float]
+        ] = {}  # (topic, partition, epoch): (position, since)
+
+    def observe(self, now_s: float, report: StatusReport) -> None:
+        """Take a snapshot in: what moved or has no lag starts anew, what is not owned any more is forgotten."""
+        moved = {}
+        for owned in report.assignment:
+            place = (owned.topic, owned.partition, owned.epoch)
+            earlier = self._moved.get(place)
+            still = earlier is not None and earlier[0] == owned.position and owned.lag
+            moved[place] = earlier if still and earlier is not None else (owned.position, now_s)
+        self._moved = moved
+
+    def readiness(self, now_s: float, report: StatusReport) -> tuple[Check, ...]:
+        """Judge whether this replica does its work: it has its partitions, nothing is held, all of them move."""
+        self.observe(now_s, report)
+        return (
+            Check("assignment", _assignment_problems(report.state)),
+            Check("holds", _hold_problems(report)),
+            Check("progress", tuple(self._stuck(now_s, report))),
+        )
+
+    def _stuck(self, now_s: float, report: StatusReport) -> list[str]:
+        problems = []
+        for owned in report.assignment:
+            still_s = now_s - self._moved[owned.topic, owned.partition, owned.epoch][1]
+            if still_s >= STUCK_AFTER_S:
+                problems.append(
+                    f"{owned.topic}[{owned.partition}] has stood at {owned.position} for {still_s:.0f} s "
+                    f"with {owned.lag} records to come: {_mechanism(owned)}"
+                )
+        return problems
+
+
+def _mechanism(owned: PartitionStatus) -> str:
+    """Say which part keeps a partition where it is."""
+    if owned.hold is not None:
+        return f"held by {owned.hold}"
+    if not owned.open:
+        return "source: the brokers hand over no records, none is open"
+    age = "" if owned.oldest_open_s is None else f", the oldest for {owned.oldest_open_s:.0f} s"
+    return f"delivery: {owned.open} records are open{age}"
+
+
+def _assignment_problems(state: State) -> tuple[str, ...]:
+    match state:
+        case State.STARTING:
+            return ("the group has not assigned partitions yet",)
+        case State.RUNNING:
+            return ()
+        case State.DRAINING:
+            return ("draining: partitions are being handed over",)
+        case State.STOPPED:
+            return ("stopped: the consumer has left the group",)
+
+
+def _hold_problems(report: StatusReport) -> tuple[str, ...]:
+    places: dict[HoldReason, list[str]] = {}
+    for owned in report.assignment:
+        if owned.hold is not None:
+            places.setdefault(owned.hold, []).append(f"{owned.topic}[{owned.partition}]")
+    named = tuple(
+        f"{hold.reason} since {hold.since:%Y-%m-%dT%H:%M:%SZ} on {_where(places.get(hold.reason, []))}: "
+        f"{hold.detail}"
+        for hold in report.holds
+    )
+    unnamed = places.keys() - {hold.reason for hold in report.holds}
+    return (*named, *(f"{reason} on {_where(places[reason])}" for reason in sorted(unnamed)))
+
+
+def _where(places: list[str]) -> str:
+    """Name up to five partitions: a probe's answer is read in one line."""
+    if not places:
+        return "all partitions"
+    return ", ".join(places[:5]) + (f" and {len(places) - 5} more" if len(places) > 5 else "")  # noqa: PLR2004 - as said

@@ -1,0 +1,191 @@
+"""Set the log up: one line per event to stderr, for a person or as JSON, without secrets, values or repeats."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TextIO
+
+import structlog
+
+from consumer.admin.redaction import MASK, clean, names_a_secret
+from consumer.admin.repeats import Repeats
+from consumer.errors import ConsumerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from structlog.typing import EventDict, Processor, WrappedLogger
+
+    from consumer.admin.settings import LogSettings
+
+ExcInfo = tuple[type[BaseException], BaseException, "TracebackType | None"]
+
+LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
+FRAMES: Final = 12
+NESTED: Final = 3
+"""How deep a list or a mapping in an event is followed."""
+
+
+class Threshold:
+    """Drops what is below the level. One object for all loggers, so that a change reaches those made before."""
+
+    def __init__(self, level: str) -> None:
+        self.level = LEVELS[level]
+
+    def __call__(self, _logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        """Pass an event on, or drop it."""
+        if LEVELS.get("error" if method == "exception" else method, 0) < self.level:
+            raise structlog.DropEvent
+        return event
+
+
+class Collapse:
+    """Drops an event that was written a moment ago; figures aside, it is the same when its texts are."""
+
+    def __init__(self, now_s: Callable[[], float]) -> None:
+        self._now_s = now_s
+        self._repeats = Repeats()
+        self._lock = threading.Lock()
+
+    def __call__(self, _logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        """Pass an event on with `repeated` when some were dropped before it, or drop it."""
+        texts = sorted((key, value) for key, value in event.items() if isinstance(value, str))
+        with self._lock:  # the consumer thread logs too
+            swallowed = self._repeats.swallowed((method, *texts), self._now_s())
+        if swallowed is None:
+            raise structlog.DropEvent
+        if swallowed:
+            event["repeated"] = swallowed
+        return event
+
+
+class LoggingBridge(logging.Handler):
+    """Writes what libraries log through the standard library as events of ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Hand one record over; its text is cleaned with everything else."""
+        level = next((name for name, figure in reversed(LEVELS.items()) if record.levelno >= figure), "debug")
+        try:
+            text = record.getMessage()
+        except (TypeError, ValueError):  # the library's arguments do not fit its own text
+            text = str(record.msg)
+        getattr(structlog.get_logger(), level)(text, logger=record.name, exc_info=record.exc_info)
+
+
+_threshold: Final = Threshold("info")
+
+
+def configure(
+    settings: LogSettings, *, stream: TextIO | None = None, now_s: Callable[[], float] = time.monotonic
+) -> None:
+    """Set up structlog and the standard library's logging; may be called again.
+
+    `stream` is stderr unless told otherwise; colours and the console form only on a terminal.
+    """
+    out = sys.stderr if stream is None else stream
+    on_console = settings.format == "console" or (settings.format == "auto" and out.isatty())
+    set_level(settings.level)
+    structlog.configure(
+        processors=[
+            _threshold,
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            show_exception,
+            clean_event,
+            Collapse(now_s),
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _console(out) if on_console else _json(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),
+        logger_factory=structlog.WriteLoggerFactory(out),
+        cache_logger_on_first_use=False,
+    )
+    root = logging.getLogger()
+    for earlier in [handler for handler in root.handlers if isinstance(handler, LoggingBridge)]:
+        root.removeHandler(earlier)
+    root.addHandler(LoggingBridge(logging.WARNING))
+    logging.captureWarnings(capture=True)
+
+
+def set_level(level: str) -> None:
+    """Change the level of every logger, those made before included."""
+    _threshold.level = LEVELS[level]
+
+
+def clean_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Mask what looks like a secret and escape what a terminal would obey, in every text of an event."""
+    return {
+        key: MASK if isinstance(value, str) and names_a_secret(key) else _clean(value)
+        for key, value in event.items()
+    }
+
+
+def show_exception(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Replace `exc_info` by type and places; the message only of our own errors, which hold no values."""
+    given = event.pop("exc_info", None)
+    exc_info = _exc_info(given)
+    if exc_info is not None:
+        event["exception"] = _describe(exc_info[1])
+        event["at"] = _places(exc_info[2])
+    return event
+
+
+def _exc_info(given: object) -> ExcInfo | None:
+    if isinstance(given, BaseException):
+        return type(given), given, given.__traceback__
+    if isinstance(given, tuple):
+        return given if given[0] is not None else None
+    present = sys.exc_info() if given else (None, None, None)
+    return present if present[0] is not None else None
+
+
+def _describe(error: BaseException) -> str:
+    """Name an exception and what caused it; a library's message may repeat what it was given."""
+    name = f"{type(error).__name__}: {error}" if isinstance(error, ConsumerError) else type(error).__qualname__
+    if isinstance(error, OSError) and error.strerror:
+        name = f"{name}: {error.strerror}"
+    cause = error.__cause__
+    return name if cause is None else f"{name}, caused by {_describe(cause)}"
+
+
+def _places(frames: TracebackType | None) -> list[str]:
+    return [
+        f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
+        for frame in traceback.extract_tb(frames)[-FRAMES:]
+    ]
+
+
+def _clean(value: object, depth: int = 0) -> object:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if depth < NESTED and isinstance(value, dict):
+        return {
+            clean(str(key)): MASK if names_a_secret(str(key)) else _clean(inner, depth + 1)
+            for key, inner in value.items()
+        }
+    if depth < NESTED and isinstance(value, list | tuple | set | frozenset):
+        return [_clean(inner, depth + 1) for inner in value]
+    return clean(_as_text(value))
+
+
+def _as_text(value: object) -> str:
+    """Say a value as text: bytes by their number alone, exceptions without a library's message."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        return f"<{len(value)} bytes>"
+    return _describe(value) if isinstance(value, BaseException) else str(value)
+
+
+def _console(out: TextIO) -> Processor:
+    coloured = out.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return structlog.dev.ConsoleRenderer(colors=coloured, pad_event_to=0)
+
+
+def _json() -> Processor:
+    return structlog.processors.JSONRenderer(ensure_ascii=False, sort_keys=False)

@@ -1,0 +1,139 @@
+"""Count what passes, for Prometheus: every name of the promise, with help and type from the start.
+
+Counters are raised per chunk, per request and per event, never per record. Gauges are not set at all: they
+are read from a snapshot of the daemon when somebody scrapes, so they agree with `/status`.
+"""
+
+from __future__ import annotations
+
+import platform
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    Info,
+    ProcessCollector,
+    disable_created_metrics,
+)
+
+from consumer.admin.snapshot_gauges import PREFIX, SnapshotGauges
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from consumer.admin.port import Facts
+    from consumer.errors import Reason
+    from consumer.model import Operation, RecordOutcome
+
+REQUEST_SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
+BATCH_BYTES: Final = (1_000, 5_000, 10_000, 25_000, 50_000, 100_000, 150_000, 190_000, 200_000)
+BATCH_RECORDS: Final = (1, 2, 5, 10, 25, 50, 100, 200, 500, 1_000, 2_500)
+
+
+class Metrics:
+    """One registry of this process. Labels are closed lists, configured objects, or topics that are read."""
+
+    def __init__(self, *, version: str, config_sha256: str) -> None:
+        # Else a second series stands beside every counter, that nobody asked for.
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library leaves this one untyped
+        self.registry = CollectorRegistry()
+        self._gauges = SnapshotGauges()
+        self.registry.register(self._gauges)
+        ProcessCollector(registry=self.registry)
+        build = Info(PREFIX + "build", "What is running.", registry=self.registry)
+        build.info({"version": version, "config_sha256": config_sha256, "python": platform.python_version()})
+        self._polled = self._counter("records_polled", "Records read from Kafka.", "topic")
+        self._settled = self._counter(
+            "records", "Records settled, once each, by what became of them.", "topic", "outcome"
+        )
+        self._requests = self._counter(
+            "requests", "Requests to the service by status, timeout or connection.", "object", "operation", "result"
+        )
+        self._request_seconds = self._histogram(
+            "request_seconds", "Time from sending a request to its answer.", REQUEST_SECONDS
+        )
+        self._batch_bytes = self._histogram("batch_bytes", "Encoded size of a request body.", BATCH_BYTES)
+        self._batch_records = self._histogram("batch_records", "Changes in one request.", BATCH_RECORDS)
+        self._retries = self._counter("retries", "Requests sent again, by why.", "cause")
+        self._bisects = self._counter("bisect_requests", "Extra requests to find the record that a batch fails on.")
+        self._dead_letters = self._counter(
+            "dead_letters", "Letters acknowledged by the dead-letter topic.", "topic", "reason"
+        )
+        self._commits = self._counter("commits", "Offset commits answered by the brokers.", "result")
+        self._rebalances = self._counter("rebalances", "Changes of the assignment.", "kind")
+        self._token_refreshes = self._counter("token_refreshes", "Tokens asked for.", "result")
+        self._throttled_seconds = self._counter(
+            "throttled_seconds", "Time in which requests waited because the service asked for it."
+        )
+
+    def watch(self, facts: Facts) -> None:
+        """Read the gauges from this daemon from now on; before, they have no samples."""
+        self._gauges.watch(facts)
+
+    def expect(self, topics: Iterable[str], outcomes: Iterable[RecordOutcome]) -> None:
+        """Show these topics at nought before their first record, so that a rate has a start."""
+        outcomes = tuple(outcomes)
+        for topic in topics:
+            self._polled.labels(topic)
+            for outcome in outcomes:
+                self._settled.labels(topic, outcome)
+
+    def polled(self, topic: str, count: int) -> None:
+        """Records of one chunk were taken over from the source."""
+        self._polled.labels(topic).inc(count)
+
+    def settled(self, topic: str, outcome: RecordOutcome, count: int = 1) -> None:
+        """Records were settled with one outcome."""
+        self._settled.labels(topic, outcome).inc(count)
+
+    def request(
+        self,
+        object_name: str,
+        operation: Operation | str,
+        result: int | str,
+        *,
+        seconds: float,
+        body_bytes: int,
+        records: int,
+    ) -> None:
+        """One request was answered, or was not: `result` is the status, or `timeout`, `connection`, `malformed`."""
+        self._requests.labels(object_name, operation, str(result)).inc()
+        self._request_seconds.observe(seconds)
+        self._batch_bytes.observe(body_bytes)
+        self._batch_records.observe(records)
+
+    def retry(self, cause: str) -> None:
+        """A request is sent again: a status as text, or a failure's name."""
+        self._retries.labels(cause).inc()
+
+    def bisected(self, count: int = 1) -> None:
+        """Requests were needed only to isolate a record."""
+        self._bisects.inc(count)
+
+    def dead_letter(self, topic: str, reason: Reason) -> None:
+        """A letter is in the dead-letter topic; `topic` is where its record came from."""
+        self._dead_letters.labels(topic, reason).inc()
+
+    def commit(self, result: str) -> None:
+        """A commit was answered: `ok` or `error`."""
+        self._commits.labels(result).inc()
+
+    def rebalance(self, kind: str) -> None:
+        """Partitions were `assigned`, `revoked` or `lost`."""
+        self._rebalances.labels(kind).inc()
+
+    def token_refresh(self, result: str) -> None:
+        """A token was asked for: `ok`, `refused` or `failed`."""
+        self._token_refreshes.labels(result).inc()
+
+    def throttled(self, duration_s: float) -> None:
+        """Requests waited this long at the service's wish."""
+        self._throttled_seconds.inc(duration_s)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(PREFIX + name, text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(PREFIX + name, text, buckets=buckets, registry=self.registry)

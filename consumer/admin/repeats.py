@@ -1,0 +1,35 @@
+"""Collapse log lines that repeat: the first is written, the next after a while says how many there were."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+WINDOW_S: Final = 10.0
+KEPT_COUNT: Final = 512
+"""How many different lines are remembered; the one that was longest silent is forgotten first."""
+
+
+class Repeats:
+    """Told of each line and the time, says whether to write it and how many of its like were swallowed."""
+
+    __slots__ = ("_seen",)
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[Hashable, tuple[float, int]] = OrderedDict()  # line: (written at, swallowed since)
+
+    def swallowed(self, line: Hashable, now_s: float) -> int | None:
+        """Return how many like it were swallowed before this one, or `None` to swallow this one too."""
+        written_s, count = self._seen.get(line, (now_s - WINDOW_S, 0))
+        if now_s - written_s < WINDOW_S:
+            self._seen[line] = (written_s, count + 1)
+            self._seen.move_to_end(line)
+            return None
+        self._seen[line] = (now_s, 0)
+        self._seen.move_to_end(line)
+        if len(self._seen) > KEPT_COUNT:
+            self._seen.popitem(last=False)
+        return count

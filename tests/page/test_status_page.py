@@ -1,0 +1,248 @@
+"""The status page in a real browser: what a person sees, live."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+from consumer.admin.metrics import Metrics
+from consumer.admin.port import (
+    Check,
+    HoldStatus,
+    Ledger,
+    PartitionStatus,
+    RateStatus,
+    State,
+    StatusReport,
+    TokenStatus,
+)
+from consumer.admin.server import AdminServer
+from consumer.errors import HoldReason
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
+
+CHROMIUM = shutil.which("chromium")
+DRIVER = shutil.which("chromedriver")
+
+pytestmark = [
+    pytest.mark.page,
+    pytest.mark.skipif(
+        CHROMIUM is None or DRIVER is None,
+        reason="needs a browser: install the packages chromium and chromium-driver",
+    ),
+]
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1300,1000",
+)
+
+DASH = "\N{EN DASH}"
+
+HELD = HoldStatus(
+    reason=HoldReason.AUTH,
+    since=datetime(2025, 1, 1, tzinfo=UTC),
+    detail="the grant was refused <b>twice</b>",
+)
+
+RUNNING = StatusReport(
+    version="0.1.0",
+    config_sha256="9f86d081884c7d659a2feaa0c55ad015",
+    state=State.RUNNING,
+    group_id="crm",
+    assignment=(
+        PartitionStatus(
+            topic="shop.orders", partition=0, epoch=2, position=100, end=160, lag=60, open=5, oldest_open_s=1.5
+        ),
+        PartitionStatus(topic="shop.customers", partition=1, epoch=2, position=1_234_567, end=1_234_600, lag=33),
+    ),
+    ledger=Ledger(polled=1000, accepted=900, conflated=50, filtered=30, dead_lettered=15, open=5),
+    token=TokenStatus(expires_in_s=300.0),
+    rate=RateStatus(limit=125.0, share=0.5),
+    in_flight=4,
+    buffer_bytes=3 * 1024 * 1024,
+)
+
+
+class Daemon:
+    """A daemon whose snapshot is set by the test."""
+
+    def __init__(self) -> None:
+        self.report = RUNNING
+
+    def status(self) -> StatusReport:
+        """Return what was set."""
+        return self.report
+
+    def liveness(self) -> tuple[Check, ...]:
+        """Nothing to ask."""
+        return ()
+
+    def readiness(self) -> tuple[Check, ...]:
+        """Nothing to ask."""
+        return ()
+
+
+@pytest.fixture
+def daemon() -> Daemon:
+    return Daemon()
+
+
+@pytest.fixture
+async def server(daemon: Daemon) -> AsyncIterator[AdminServer]:
+    made = AdminServer("127.0.0.1", 0, facts=daemon, metrics=Metrics(version="0", config_sha256="0"))
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    profile: Path = tmp_path_factory.mktemp("profile")
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(CHROMIUM)
+    for flag in (*FLAGS, f"--user-data-dir={profile}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(str(DRIVER)))
+    yield browser
+    browser.quit()
+
+
+class Page:
+    """The page as its reader; the browser blocks, so each look is taken beside the loop."""
+
+    def __init__(self, browser: webdriver.Chrome, url: str) -> None:
+        self.browser = browser
+        self.url = url
+
+    async def open(self) -> None:
+        """Open the page and wait for its first snapshot."""
+        await asyncio.to_thread(self.browser.get, self.url)
+        await self.until(lambda browser: _text(browser, "group") == "crm")
+
+    async def until(self, seen: Callable[[webdriver.Chrome], object]) -> None:
+        """Wait until something is seen."""
+        await asyncio.to_thread(WebDriverWait(self.browser, 20, poll_frequency=0.1).until, seen)
+
+    async def text(self, element_id: str) -> str:
+        """Read the visible text of one element."""
+        return await asyncio.to_thread(_text, self.browser, element_id)
+
+
+def _text(browser: webdriver.Chrome, element_id: str) -> str:
+    return browser.find_element(By.ID, element_id).text
+
+
+@pytest.fixture
+async def page(chromium: webdriver.Chrome, server: AdminServer) -> Page:
+    opened = Page(chromium, f"http://127.0.0.1:{server.port}/")
+    await opened.open()
+    return opened
+
+
+@pytest.mark.parametrize(
+    ("element_id", "text"),
+    [
+        ("state-text", "running"),
+        ("lag", "93"),
+        ("oldest", "1.5 s"),
+        ("in-flight", "4"),
+        ("buffer", "3.0 MiB"),
+        ("rate", "125 50 % share"),
+        ("token", "5 min"),
+        ("polled", "1,000"),
+        ("accepted", "900"),
+        ("dead_lettered", "15"),
+        ("ledger-check", "✓ adds up"),
+        ("version", "0.1.0"),
+        ("config", "9f86d081884c"),
+    ],
+)
+async def test_a_figure_is_shown(page: Page, element_id: str, text: str) -> None:
+    """Each figure of the snapshot stands where it is looked for."""
+    assert text == await page.text(element_id)
+
+
+async def test_partitions_are_listed_by_topic(page: Page) -> None:
+    """One row per partition, positions grouped by thousands."""
+    assert [
+        f"shop.customers 1 {DASH} 1,234,567 1,234,600 33 0 {DASH} 2",
+        f"shop.orders 0 {DASH} 100 160 60 5 1.5 s 2",
+    ] == (await page.text("rows")).splitlines()
+
+
+async def test_no_hold_shows_no_alarm(page: Page) -> None:
+    """The place of the holds is empty while nothing is held."""
+    assert "" == await page.text("holds")
+
+
+async def test_a_hold_is_big_and_named(page: Page, daemon: Daemon) -> None:
+    """A hold appears by itself, with reason, detail as plain text, and a next step."""
+    daemon.report = msgspec.structs.replace(RUNNING, holds=(HELD,))
+    await page.until(lambda browser: "AUTH" in _text(browser, "holds"))
+    shown = await page.text("holds")
+    assert (True, True, "running, held: AUTH") == (
+        "the grant was refused <b>twice</b>" in shown,
+        "Check the credentials" in shown,
+        await page.text("state-text"),
+    )
+
+
+async def test_a_ledger_that_does_not_add_up_says_so(page: Page, daemon: Daemon) -> None:
+    """The sum is checked on the page, not believed."""
+    daemon.report = msgspec.structs.replace(RUNNING, ledger=Ledger(polled=1000, accepted=990, open=5))
+    await page.until(lambda browser: _text(browser, "ledger-check") == "✗ off by 5")
+
+
+async def test_rates_come_from_successive_snapshots(page: Page, daemon: Daemon) -> None:
+    """The difference of two snapshots is drawn and said in words."""
+    daemon.report = msgspec.structs.replace(
+        RUNNING,
+        ledger=Ledger(polled=101_000, accepted=100_900, conflated=50, filtered=30, dead_lettered=15, open=5),
+    )
+    await page.until(lambda browser: _text(browser, "read-rate").endswith("K"))
+    line = await asyncio.to_thread(page.browser.find_element, By.ID, "read-line")
+    assert await asyncio.to_thread(line.get_attribute, "points")
+
+
+async def test_the_filter_narrows_the_rows(page: Page) -> None:
+    """Typing a part of a name leaves its topics, and says of how many."""
+    field = await asyncio.to_thread(page.browser.find_element, By.ID, "filter")
+    await asyncio.to_thread(field.send_keys, "CUST")
+    assert ("1 of 2", 1) == (
+        await page.text("partition-count"),
+        len((await page.text("rows")).splitlines()),
+    )
+
+
+async def test_a_daemon_that_went_away_is_said(page: Page, server: AdminServer) -> None:
+    """Figures that are old are not shown as if they were new."""
+    await server.stop()
+    await page.until(lambda browser: _text(browser, "state-text").startswith("no answer for"))
+
+
+async def test_the_page_breaks_no_rule_of_its_own(page: Page, daemon: Daemon) -> None:
+    """The browser reports no refused script, style or request, and no error."""
+    daemon.report = msgspec.structs.replace(RUNNING, holds=(HELD,))
+    await asyncio.to_thread(page.browser.get_log, "browser")
+    await page.open()
+    await page.until(lambda browser: "AUTH" in _text(browser, "holds"))
+    assert [] == await asyncio.to_thread(page.browser.get_log, "browser")

@@ -1,0 +1,167 @@
+"""Health: what counts as alive, what as ready, and how a partition that stands still is named."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from consumer.admin.health import Watch, liveness
+from consumer.admin.port import Check, HoldStatus, PartitionStatus, State, StatusReport
+from consumer.errors import HoldReason
+
+
+def _report(
+    *assignment: PartitionStatus, state: State = State.RUNNING, holds: tuple[HoldStatus, ...] = ()
+) -> StatusReport:
+    return StatusReport(
+        version="0", config_sha256="0", state=state, group_id="g", assignment=assignment, holds=holds
+    )
+
+
+def _owned(
+    position: int = 10, lag: int | None = 5, *, epoch: int = 1, open_count: int = 0, hold: HoldReason | None = None
+) -> PartitionStatus:
+    return PartitionStatus(
+        topic="shop.customers",
+        partition=3,
+        epoch=epoch,
+        position=position,
+        lag=lag,
+        open=open_count,
+        oldest_open_s=70.0 if open_count else None,
+        hold=hold,
+    )
+
+
+def _problems(checks: tuple[Check, ...], name: str) -> tuple[str, ...]:
+    return next(check.problems for check in checks if check.name == name)
+
+
+def _live(*, polled_s: float = 100.0, turned_s: float = 100.0, drain_timeout_s: float = 25.0) -> list[str]:
+    checks = liveness(
+        100.0, polled_s=polled_s, turned_s=turned_s, drain_timeout_s=drain_timeout_s, max_poll_interval_s=150.0
+    )
+    return [check.name for check in checks if check.problems]
+
+
+def test_two_turning_threads_are_alive() -> None:
+    """Nothing speaks against a daemon whose poll thread and loop have just been seen."""
+    assert [] == _live()
+
+
+def test_a_poll_thread_that_stands_is_named() -> None:
+    """A minute without `consume` is the poll thread's fault."""
+    assert ["poll_thread"] == _live(polled_s=39.0)
+
+
+def test_a_hand_over_is_no_stall() -> None:
+    """A rebalance that uses its drain budget keeps the thread without harm."""
+    assert [] == _live(polled_s=0.0, drain_timeout_s=90.0)
+
+
+def test_a_loop_that_stands_is_named() -> None:
+    """Half a minute without a turn is the loop's fault."""
+    assert ["event_loop"] == _live(turned_s=69.0)
+
+
+def test_all_is_well() -> None:
+    """A running replica whose partitions move is ready."""
+    watch = Watch()
+    watch.readiness(0.0, _report(_owned(10)))
+    assert (Check("assignment"), Check("holds"), Check("progress")) == watch.readiness(90.0, _report(_owned(11)))
+
+
+@pytest.mark.parametrize(
+    ("state", "ready"),
+    [(State.STARTING, False), (State.RUNNING, True), (State.DRAINING, False), (State.STOPPED, False)],
+)
+def test_only_a_running_daemon_is_ready(state: State, ready: bool) -> None:  # noqa: FBT001 - an expected value
+    """Before the first assignment, while draining, and after, somebody else has the partitions."""
+    assert ready is not bool(_problems(Watch().readiness(0.0, _report(state=state)), "assignment"))
+
+
+def test_a_replica_without_partitions_is_ready() -> None:
+    """More replicas than partitions is a spare, not a fault."""
+    assert () == _problems(Watch().readiness(0.0, _report()), "progress")
+
+
+def test_a_hold_is_named_with_its_partitions() -> None:
+    """Reason, since when, where, and why."""
+    hold = HoldStatus(
+        reason=HoldReason.SINK, since=datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC), detail="answered 207"
+    )
+    report = _report(_owned(hold=HoldReason.SINK), holds=(hold,))
+    assert ("SINK since 2025-01-02T03:04:05Z on shop.customers[3]: answered 207",) == _problems(
+        Watch().readiness(0.0, report), "holds"
+    )
+
+
+def test_a_hold_of_everything_says_so() -> None:
+    """A hold that no single partition carries concerns all."""
+    hold = HoldStatus(reason=HoldReason.AUTH, since=datetime(2025, 1, 2, tzinfo=UTC), detail="refused")
+    assert ("AUTH since 2025-01-02T00:00:00Z on all partitions: refused",) == _problems(
+        Watch().readiness(0.0, _report(_owned(), holds=(hold,))), "holds"
+    )
+
+
+def test_a_hold_of_one_partition_alone_is_enough() -> None:
+    """A partition that is held makes the replica not ready, listed or not."""
+    assert ("OFFSET_LOST on shop.customers[3]",) == _problems(
+        Watch().readiness(0.0, _report(_owned(hold=HoldReason.OFFSET_LOST))), "holds"
+    )
+
+
+@pytest.mark.parametrize(
+    ("owned", "mechanism"),
+    [
+        (_owned(open_count=12), "delivery: 12 records are open, the oldest for 70 s"),
+        (_owned(), "source: the brokers hand over no records, none is open"),
+        (_owned(hold=HoldReason.AUTH), "held by AUTH"),
+    ],
+)
+def test_a_partition_that_stands_is_named_with_its_mechanism(owned: PartitionStatus, mechanism: str) -> None:
+    """After sixty seconds with lag and without progress: which, where, and what keeps it."""
+    watch = Watch()
+    watch.observe(0.0, _report(owned))
+    assert (f"shop.customers[3] has stood at 10 for 60 s with 5 records to come: {mechanism}",) == _problems(
+        watch.readiness(60.0, _report(owned)), "progress"
+    )
+
+
+def test_just_under_a_minute_is_ready() -> None:
+    """A slow minute is no fault yet."""
+    watch = Watch()
+    watch.observe(0.0, _report(_owned()))
+    assert () == _problems(watch.readiness(59.9, _report(_owned())), "progress")
+
+
+@pytest.mark.parametrize("lag", [0, None])
+def test_no_lag_is_no_stall(lag: int | None) -> None:
+    """An idle topic stands for hours, and is fine; an unknown end proves nothing."""
+    watch = Watch()
+    watch.observe(0.0, _report(_owned(lag=lag)))
+    assert () == _problems(watch.readiness(3600.0, _report(_owned(lag=lag))), "progress")
+
+
+def test_the_minute_starts_with_the_lag() -> None:
+    """A topic that was idle for an hour has its full minute from its first record on."""
+    watch = Watch()
+    watch.observe(0.0, _report(_owned(lag=0)))
+    watch.observe(3600.0, _report(_owned(lag=0)))
+    assert () == _problems(watch.readiness(3601.0, _report(_owned(lag=5))), "progress")
+
+
+def test_a_new_epoch_starts_anew() -> None:
+    """A partition that came back is not blamed for the time before."""
+    watch = Watch()
+    watch.observe(0.0, _report(_owned(epoch=1)))
+    assert () == _problems(watch.readiness(61.0, _report(_owned(epoch=2))), "progress")
+
+
+def test_what_went_is_forgotten() -> None:
+    """The watch holds the owned partitions only."""
+    watch = Watch()
+    watch.observe(0.0, _report(_owned()))
+    watch.observe(1.0, _report())
+    assert {} == watch._moved

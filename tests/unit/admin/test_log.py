@@ -1,0 +1,227 @@
+"""The log: one line per event, for a machine or a person, with nothing in it that must not be."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import structlog
+
+from consumer.admin.log import LoggingBridge, configure, set_level
+from consumer.admin.settings import LogSettings
+from consumer.errors import Hold, HoldReason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+JWT = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJ4In0.c2lnbmF0dXJl-_x"
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is one."""
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
+
+
+class Hand:
+    """A clock that is turned by hand."""
+
+    def __init__(self) -> None:
+        self.time_s = 0.0
+
+    def now_s(self) -> float:
+        """Return where it was turned to."""
+        return self.time_s
+
+
+@pytest.fixture(autouse=True)
+def _tidy() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
+    root = logging.getLogger()
+    for handler in [handler for handler in root.handlers if isinstance(handler, LoggingBridge)]:
+        root.removeHandler(handler)
+    logging.captureWarnings(capture=False)
+
+
+@pytest.fixture
+def clock() -> Hand:
+    return Hand()
+
+
+@pytest.fixture
+def out(clock: Hand) -> io.StringIO:
+    stream = io.StringIO()
+    configure(LogSettings(), stream=stream, now_s=clock.now_s)
+    return stream
+
+
+def _lines(out: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+def test_an_event_is_one_json_line(out: io.StringIO) -> None:
+    """Where nobody watches, an event is a line of JSON with level and UTC time."""
+    structlog.get_logger().info("started", topic="t", count=3)
+    (line,) = _lines(out)
+    assert ("started", "info", "t", 3, "Z") == (
+        line["event"],
+        line["level"],
+        line["topic"],
+        line["count"],
+        line["timestamp"][-1],
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("\u202egnp.exe", id="C09"),
+        pytest.param('x\n{"level":"info","event":"forged"}\x1b[2J', id="C15"),
+        pytest.param("a\u2028b\x85c", id="separators"),
+    ],
+)
+def test_hostile_text_stays_one_plain_line(out: io.StringIO, text: str) -> None:
+    """No text can forge a line, move the cursor, or turn the direction of writing."""
+    structlog.get_logger().warning(text, detail=text, nested={"inner": [text]})
+    assert (1, True) == (len(out.getvalue().splitlines()), out.getvalue()[:-1].isprintable())
+
+
+def test_secrets_are_masked_wherever_they_stand(out: io.StringIO) -> None:
+    """In the event, in a field, in a nested one, under a telling name, in the text of a foreign object."""
+    structlog.get_logger().error(
+        f"answer {JWT}",
+        detail=f"Bearer {JWT}",
+        nested={"deep": [JWT], "client_secret": "plain words"},
+        password="plain words",
+        error=ValueError(JWT),
+    )
+    assert (False, False) == (JWT in out.getvalue(), "plain words" in out.getvalue())
+
+
+def test_bytes_are_never_shown(out: io.StringIO) -> None:
+    """A key or a value that strays into the log is a number of bytes."""
+    structlog.get_logger().info("odd", value=b"alice@example.com")
+    assert "<17 bytes>" == _lines(out)[0]["value"]
+
+
+def test_an_exception_is_its_type_and_places(out: io.StringIO) -> None:
+    """A library's message may repeat what it was given; where it happened is enough to find it."""
+    try:
+        int("alice@example.com")
+    except ValueError:
+        structlog.get_logger().exception("failed")
+    (line,) = _lines(out)
+    assert ("ValueError", True, False) == (
+        line["exception"],
+        line["at"][0].startswith("test_log.py:"),
+        "alice" in out.getvalue(),
+    )
+
+
+def test_our_own_errors_keep_their_message(out: io.StringIO) -> None:
+    """Our messages hold no values, and say what to do."""
+    try:
+        try:
+            raise ConnectionRefusedError(111, "Connection refused")
+        except OSError as refused:
+            raise Hold(HoldReason.BROKER, "the brokers are away") from refused
+    except Hold:
+        structlog.get_logger().exception("held")
+    assert (
+        "Hold: BROKER: the brokers are away, caused by ConnectionRefusedError: Connection refused"
+        == (_lines(out)[0]["exception"])
+    )
+
+
+def test_what_is_below_the_level_is_dropped(out: io.StringIO) -> None:
+    """Info is the level unless told otherwise."""
+    structlog.get_logger().debug("quiet")
+    assert "" == out.getvalue()
+
+
+def test_a_changed_level_reaches_old_loggers(out: io.StringIO) -> None:
+    """After SIGHUP a logger that was bound long ago speaks at the new level."""
+    bound = structlog.get_logger().bind(topic="t")
+    set_level("debug")
+    bound.debug("now heard")
+    assert ["now heard"] == [line["event"] for line in _lines(out)]
+
+
+def test_repeats_are_collapsed_and_counted(out: io.StringIO, clock: Hand) -> None:
+    """The same line a thousand times in a second is one line, and the next one says how many there were."""
+    for at in range(1000):
+        structlog.get_logger().warning("broker away", broker="b:9092", attempt=at)
+    clock.time_s = 10.0
+    structlog.get_logger().warning("broker away", broker="b:9092", attempt=1000)
+    assert [None, 999] == [line.get("repeated") for line in _lines(out)]
+
+
+def test_other_texts_are_no_repeats(out: io.StringIO) -> None:
+    """The same event about another broker is written."""
+    for broker in ("a", "b"):
+        structlog.get_logger().warning("broker away", broker=broker)
+    assert ["a", "b"] == [line["broker"] for line in _lines(out)]
+
+
+def test_libraries_are_heard_from_warning_on(out: io.StringIO) -> None:
+    """What asyncio or aiohttp log arrives as events of ours, cleaned like them."""
+    logging.getLogger("asyncio").info("quiet")
+    logging.getLogger("aiohttp.server").error("Error handling %s", f"Bearer {JWT}")
+    assert [("error", "aiohttp.server", "Error handling Bearer ***")] == [
+        (line["level"], line["logger"], line["event"]) for line in _lines(out)
+    ]
+
+
+def test_a_librarys_traceback_shows_no_values(out: io.StringIO) -> None:
+    """An exception that a library logs is reduced like our own."""
+    try:
+        int("alice@example.com")
+    except ValueError:
+        logging.getLogger("aiohttp.server").exception("Error handling request")
+    assert ("ValueError", False) == (_lines(out)[0]["exception"], "alice" in out.getvalue())
+
+
+def test_a_librarys_broken_line_does_no_harm(out: io.StringIO) -> None:
+    """Arguments that do not fit their text are left out."""
+    record = logging.LogRecord("lib", logging.WARNING, __file__, 1, "%d of %d", ("x",), None)
+    LoggingBridge().emit(record)
+    assert "%d of %d" == _lines(out)[0]["event"]
+
+
+def test_configuring_twice_writes_once() -> None:
+    """The second set-up replaces the first."""
+    configure(LogSettings(), stream=io.StringIO())
+    out = io.StringIO()
+    configure(LogSettings(), stream=out)
+    logging.getLogger("lib").warning("once")
+    assert 1 == len(_lines(out))
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_a_terminal_gets_the_console_form(
+    monkeypatch: pytest.MonkeyPatch,
+    no_color: str,
+    coloured: bool,  # noqa: FBT001 - an expected value
+) -> None:
+    """A person gets a readable line, in colour unless NO_COLOR asks for none."""
+    monkeypatch.setenv("NO_COLOR", no_color)
+    monkeypatch.setenv("TERM", "xterm")
+    out = Terminal()
+    configure(LogSettings(), stream=out)
+    structlog.get_logger().info("started", topic="t")
+    text = out.getvalue()
+    assert (True, False, coloured) == ("started" in text, text.startswith("{"), "\x1b[" in text)
+
+
+def test_console_lines_cannot_be_forged() -> None:
+    """On a terminal too, hostile text obeys nothing."""
+    out = io.StringIO()
+    configure(LogSettings(format="console"), stream=out)
+    structlog.get_logger().info("a\nb\x1b[2J", detail="\u202ex\ny")
+    assert (1, True) == (len(out.getvalue().splitlines()), out.getvalue()[:-1].isprintable())
