@@ -12,11 +12,11 @@ from typing import Annotated
 import typer
 
 from consumer import __version__
-from consumer.cli import config, lint
+from consumer.cli import config, lint, sandbox
 from consumer.cli.exits import CONFIG_FAULTS, CREDENTIALS_REFUSED, FATAL
 from consumer.errors import ConfigFaults, CredentialsRefused, Fatal
 
-VERBS = (lint, config)
+VERBS = (lint, config, sandbox)
 
 app = typer.Typer(
     name="datacloud-consumer",

@@ -13,25 +13,38 @@ from consumer.sandbox.wire import Endpoint, Wire
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-HELP = """\
-A rule is: WHERE[/OBJECT] CLAUSE..., rules are parted by ';' or line ends. The first rule that strikes decides.
+HELP: Final = """\
+Faults: WHERE[/OBJECT] CLAUSE..., parted by ';' or line ends.
+The first rule that strikes a request decides.
 
-WHERE    token | exchange | upsert | delete | test | ingest (upsert and delete) | any
-which    nth=3 | nth=3-9 | nth=3-   count of the requests that fit, from 1
-         every=10  ratio=0.05  seed=7  times=2  from=10s  until=20s (since the rules were set)
-what     status=503       answer so, the request is not acted upon
-         after            the request is acted upon first: the answer lies
-         header=NAME:VALUE (repeatable)  retry-after=2  body=TEXT  echo (the request's body comes back)
-         html             status 200 with a login page      redirect=URL   302
-         reset | malformed                                  no usable answer; with `after` an ambiguous one
-         delay=5s         answer late      late=30s         apply late, also when the client has given up
-         drip=100         body at 100 bytes/s   endless     a body without an end   gzip   a compressed body
-         expire-tokens | revoke-tokens                      every Data Cloud token that is out
-         skew=10m         the server's clock is that far ahead (-10m: behind)
-         poison=FIELD:VALUE   batches with such a record are a 400; the validation call names it
+WHERE   token, exchange, upsert, delete, test, ingest (upsert and
+        delete), any
 
-Examples: 'upsert/customers nth=3 status=503 retry-after=2; ingest ratio=0.05 seed=7 reset after'
-          'exchange until=5s status=503'   'any nth=100 revoke-tokens'
+Which of these requests:
+  nth=3  nth=3-9  nth=3-   by their count, from 1
+  every=10  ratio=0.05  seed=7  times=2
+  from=10s  until=20s      since the rules were set
+
+What goes wrong:
+  status=503               answered so, and not acted upon
+  after                    ... acted upon first: the answer lies
+  header=NAME:VALUE  retry-after=2  body=TEXT
+  echo                     the request's own body comes back
+  html                     a login page with status 200
+  redirect=URL             302
+  reset  malformed         no usable answer; see `after`
+  delay=5s                 answered late
+  late=30s                 applied late, also when given up on
+  drip=100                 a body at 100 bytes per second
+  endless  gzip            a body without end, or compressed
+  expire-tokens  revoke-tokens   all that are out
+  skew=10m                 the server's clock is ahead (-10m: behind)
+  poison=FIELD:VALUE       such a record makes its batch a 400, and
+                           the validation call names it
+
+Examples:
+  upsert/customers nth=3 status=503 retry-after=2
+  ingest ratio=0.05 seed=7 reset after; any nth=100 revoke-tokens
 """
 
 _WHERE: Final[dict[str, frozenset[Endpoint]]] = {

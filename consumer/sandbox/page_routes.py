@@ -20,6 +20,7 @@ _FILES: Final = {
     "/": ("index.html", "text/html"),
     "/sandbox/page/app.js": ("app.js", "text/javascript"),
     "/sandbox/page/style.css": ("style.css", "text/css"),
+    "/sandbox/page/icon.svg": ("icon.svg", "image/svg+xml"),
 }
 _GUARDS: Final = {
     "Content-Security-Policy": (

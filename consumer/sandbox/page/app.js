@@ -22,6 +22,11 @@ function show(parent, children) {
   if (parent.innerHTML !== next.innerHTML) parent.replaceChildren(...next.childNodes);
 }
 
+/* Sets a text only when it changed: a screen reader tells changes of a status, and would tell this one each second. */
+function say(id, text) {
+  if (byId(id).textContent !== text) byId(id).textContent = text;
+}
+
 async function ask(name, parameters) {
   const query = parameters ? `?${new URLSearchParams(parameters)}` : "";
   const answer = await fetch(`/sandbox/api/${name}.json${query}`, { cache: "no-store" });
@@ -45,7 +50,7 @@ function showFigures(overview) {
     ["Deletes accepted", count.format(sum("deletes"))],
     ["Requests", count.format(overview.requests)],
     ["Received", bytes(overview.body_bytes)],
-    ["Requests not accepted", count.format(refused), refused > 0],
+    ["Not accepted", count.format(refused), refused > 0],
     ["Problem records", count.format(sum("problems")), sum("problems") > 0],
   ];
   show(byId("figures"), figures.map(([name, value, bad]) =>
@@ -67,12 +72,12 @@ function showObjects(overview) {
 function showFaults(faults) {
   byId("faults-section").hidden = faults.rules.length === 0;
   show(byId("faults"), faults.rules.map((rule) => make("li", null,
-    make("code", null, rule.text), make("span", null, `${count.format(rule.hits)} times`))));
+    make("code", null, rule.text), make("span", null, `struck ${count.format(rule.hits)}×`))));
 }
 
 function showRows(answer) {
   const table = byId("rows-table");
-  byId("rows-title").textContent = `Rows of ${answer.object}`;
+  say("rows-title", `Rows of ${answer.object}`);
   show(table.tHead, [make("tr", null, ...answer.columns.map((column) =>
     make("th", { scope: "col", class: column.type === "number" ? "number" : null },
       column.name, make("small", null, column.name === answer.primary_key ? "primary key" : column.type))))]);
@@ -87,9 +92,9 @@ function showRows(answer) {
   show(table.tBodies[0], rows.length ? rows : [make("tr", null,
     make("td", { class: "empty", colspan: answer.columns.length }, none))]);
   const first = answer.page * answer.page_rows;
-  byId("rows-range").textContent = answer.rows.length
+  say("rows-range", answer.rows.length
     ? `${count.format(first + 1)} to ${count.format(first + answer.rows.length)} of ${count.format(answer.total)}`
-    : `0 of ${count.format(answer.total)}`;
+    : `0 of ${count.format(answer.total)}`);
   byId("previous").disabled = answer.page === 0;
   byId("next").disabled = first + answer.page_rows >= answer.total;
 }
@@ -119,7 +124,7 @@ function reasons(detail) {
 }
 
 function showProblems(answer) {
-  byId("problems-title").textContent = `Problem records of ${answer.object}`;
+  say("problems-title", `Problem records of ${answer.object}`);
   show(byId("problems"), answer.problems.length ? answer.problems.map((problem) => make("li", null,
     make("p", null, make("span", { class: "tag bad" }, problem.error_code)),
     make("p", null, reasons(problem.detailed_error)),
@@ -151,8 +156,8 @@ async function refresh() {
       await refresh();
       return;
     }
-    byId("source").textContent = overview.source;
-    byId("origin").textContent = overview.origin;
+    say("source", overview.source);
+    say("origin", overview.origin);
     showFigures(overview);
     showObjects(overview);
     showFaults(overview.faults);

@@ -1,0 +1,112 @@
+"""`sandbox`: the fake Data Cloud tenant alone, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sqlite3
+from pathlib import Path  # noqa: TC003 - the option's type is read at run time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from consumer.cli.options import settings
+from consumer.clock import SystemClock
+from consumer.errors import ConfigFaults
+from consumer.sandbox.fault_script import HELP, FaultScriptError, read_script
+from consumer.sandbox.schema_file import SchemaFileError, read_objects
+from consumer.sandbox.server import TenantServer
+from consumer.sandbox.shop_files import SOURCE_NAME, shop_objects
+from consumer.sandbox.store import Store
+from consumer.sandbox.tenant import Limits, Tenant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from consumer.mapping.settings import ObjectSettings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb; the fault script is explained below its options."""
+    unwrapped = "\n\n".join(f"\b\n{paragraph}" for paragraph in HELP.split("\n\n"))
+    app.command("sandbox", epilog=unwrapped)(sandbox)
+
+
+def sandbox(
+    *,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8081,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    config: Annotated[
+        Path | None,
+        typer.Option("-c", "--config", metavar="FILE", help="Take connector and objects from a configuration."),
+    ] = None,
+    schema: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Take the objects of a connector schema; a key is `id` or the first field."
+        ),
+    ] = None,
+    source: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the connector.")] = None,
+    faults: Annotated[
+        list[str] | None, typer.Option(metavar="RULES", help="What goes wrong; repeatable, see below.")
+    ] = None,
+    store: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep rows in a SQLite file instead of in memory.")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse a batch with a record that does not fit the schema.")
+    ] = False,
+) -> None:
+    """Run a fake Data Cloud tenant: log in with anything, send, and look at the rows in a browser."""
+    try:
+        rules = read_script(";".join(faults or []))
+    except FaultScriptError as problem:
+        raise typer.BadParameter(str(problem), param_hint="--faults") from problem
+    name, objects = _connector(config, schema)
+    clock = SystemClock()
+    try:
+        rows = Store(objects, store)
+    except sqlite3.Error as problem:
+        message = f"{store}: {problem}"
+        raise typer.BadParameter(message, param_hint="--store") from problem
+    limits = Limits(strict=strict)
+    tenant = Tenant(objects, source_name=source or name, clock=clock, store=rows, limits=limits, faults=rules)
+    try:
+        asyncio.run(_serve(TenantServer(tenant, clock, host=host, port=port), tenant))
+    except OSError as problem:
+        message = f"{host}:{port}: {problem.strerror}"
+        raise typer.BadParameter(message, param_hint="--port") from problem
+    finally:
+        rows.close()
+
+
+def _connector(config: Path | None, schema: Path | None) -> tuple[str, Mapping[str, ObjectSettings]]:
+    """Return the connector's name and objects: of a schema, of a configuration, or of the sample shop."""
+    if schema is not None:
+        try:
+            return SOURCE_NAME, read_objects(schema)
+        except SchemaFileError as problem:
+            raise ConfigFaults([str(problem)]) from problem
+    if config is not None:
+        connector = settings(config, None).connector
+        return connector.name, connector.objects
+    return SOURCE_NAME, shop_objects()
+
+
+async def _serve(server: TenantServer, tenant: Tenant) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    await server.start()
+    keys = ", ".join(f"{name} (key {each.primary_key})" for name, each in tenant.store.objects.items())
+    typer.echo(
+        f"Data Cloud sandbox on {server.origin}, its page too. It takes any credentials.\n"
+        f"Connector {tenant.source_name}: {keys}\n"
+        f"Point the daemon at it: --set salesforce.login_url={server.origin}"
+        f" --set connector.name={tenant.source_name}\n"
+        "Ctrl-C stops it."
+    )
+    await stopped.wait()
+    await server.close()
