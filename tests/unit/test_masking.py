@@ -1,0 +1,93 @@
+"""Texts of other parties in front of a log line."""
+
+from __future__ import annotations
+
+import pytest
+
+from consumer.masking import MASKED_CHARS, escape, mask
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Bad Request: JSON is properly formatted but has a mismatch with Schema.",
+        "#/age: expected type: Number, found: String",
+        "#: required key [email] not found",
+        "#: extraneous key [Email_c] is not permitted",
+        "Field 'email' is required",
+        "user hasn't approved this consumer",
+        "expired access/refresh token",
+        "value is required for property `name`",
+        "COMMON_ERROR_GENERIC",
+    ],
+)
+def test_names_and_words_stay(text: str) -> None:
+    """What names the fault and the field is what the operator needs."""
+    assert text == mask(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ('value "Ann Lee" is wrong', "Ann"),
+        ("value 'Ann O'Brien x' is wrong", "Brien"),
+        ("unclosed 'Ann Lee", "Lee"),
+        ('unclosed "Ann Lee', "Lee"),
+        ("#/born: [1999-01-01] is not a valid date-time", "1999"),
+        ("#/id:4711 wrong", "4711"),
+        ("call +49 (171) 555-0101 now", "555"),
+        ("mail ann.lee+x@example.org bounced", "example"),
+        ("mail [a]ann@example.org bounced", "ann@"),
+        ("body {'name': Ann, 'more': {}} end", "Ann"),
+        ("body {name: Ann", "Ann"),
+        ("name=Ann, rest", "Ann"),
+        ("found: Ann, wanted: Number", "Ann"),
+        ("value Ann is not a number", "Ann"),
+        ("input: {Ann", "Ann"),
+        ("Name Zoë is wrong", "Zo"),
+        ("名前は wrong", "名"),
+        ("token eyJhbGciOiJSUzIabcdefghijklmnopqrstuv bad", "eyJ"),
+        ("key aGVsbG9oZWxsb2hlbGxvaGVsbG9oZWxsb2hlbGxv bad", "aGVs"),
+        ("tag <b>Ann", "<b>"),
+        ("order A17B refused", "A17B"),
+    ],
+)
+def test_values_do_not(text: str, secret: str) -> None:
+    """Whatever has the form or the place of a value is masked."""
+    assert secret not in mask(text)
+    assert "***" in mask(text)
+
+
+def test_length_is_bounded_j39() -> None:
+    """At most 512 characters leave, whatever comes in."""
+    assert MASKED_CHARS == len(mask("word " * 10_000))
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("a\u202eb", "a\\u202eb"),
+        ("a\x1b[31mb", "a\\u001b[31mb"),
+        ("a\x00b", "a\\u0000b"),
+        ("a\u200fb", "a\\u200fb"),
+        ("a\ud800b", "a\\ud800b"),
+        ("plain", "plain"),
+        ("Zoë", "Zoë"),
+    ],
+)
+def test_unseen_characters_are_escaped_c09(text: str, escaped: str) -> None:
+    """Nothing that turns, hides or colours a log line gets into one."""
+    assert escaped == escape(text)
+
+
+def test_line_ends_do_not_survive() -> None:
+    """A text is one line."""
+    assert "a b c" == mask("a\r\nb\n\n c")
+
+
+@pytest.mark.parametrize(
+    "piece", ["a", "A", "a.", "'", '"', "{", "[", "@", "a@", "#/a", "key ", "value ", "=a", "é!"]
+)
+def test_hostile_texts_are_bounded(piece: str) -> None:
+    """Runs that invite a pattern to look again and again end in a short text all the same."""
+    assert len(mask(piece * 100_000)) <= MASKED_CHARS
