@@ -51,6 +51,10 @@ class Record(Protocol):
         """Timestamp type (0 unknown, 1 create, 2 append) and milliseconds since the epoch."""
         ...
 
+    def __len__(self) -> int:
+        """Bytes of the value."""
+        ...
+
 
 class PlainRecord:
     """A record that came from somewhere else than the Kafka client: standard input, a sample, a test."""
@@ -104,6 +108,10 @@ class PlainRecord:
         """Create time in milliseconds since the epoch."""
         return (1 if self._timestamp_ms else 0, self._timestamp_ms)
 
+    def __len__(self) -> int:
+        """Bytes of the value."""
+        return len(self._value or b"")
+
 
 class Operation(StrEnum):
     """What a request does to rows; also the metric label."""
@@ -140,10 +148,10 @@ class Assignment:
 
     Compared by identity: a later epoch of the same partition is another object. `next_offset` is the next
     position to read once nothing is open; `committed` is the position that the group has confirmed, `None`
-    when it had none. `open_count` is how many records were polled and are not settled.
+    when it had none. `open_count` and `held_bytes` are of the records that were polled and are not settled.
     """
 
-    __slots__ = ("committed", "epoch", "next_offset", "open_count", "partition", "topic")
+    __slots__ = ("committed", "epoch", "held_bytes", "next_offset", "open_count", "partition", "topic")
 
     def __init__(self, topic: str, partition: int, epoch: int, next_offset: int, committed: int | None) -> None:
         self.topic = topic
@@ -152,6 +160,7 @@ class Assignment:
         self.next_offset = next_offset
         self.committed = committed
         self.open_count = 0
+        self.held_bytes = 0
 
     def __repr__(self) -> str:
         return f"{self.topic}[{self.partition}]#{self.epoch}"
@@ -171,11 +180,12 @@ class RecordOutcome(StrEnum):
 class Ticket:
     """A record that became several parts: it is settled when all are, with the weightiest of their outcomes."""
 
-    __slots__ = ("assignment", "outcomes", "parts_open")
+    __slots__ = ("assignment", "outcomes", "parts_open", "value_bytes")
 
-    def __init__(self, assignment: Assignment, parts_open: int) -> None:
+    def __init__(self, assignment: Assignment, parts_open: int, value_bytes: int) -> None:
         self.assignment = assignment
         self.parts_open = parts_open
+        self.value_bytes = value_bytes
         self.outcomes: set[RecordOutcome] = set()
 
 
@@ -189,19 +199,28 @@ class Low(NamedTuple):
 class Rider:
     """Older changes whose settlement rides on a newer one of their key: conflated, and open until it settles.
 
-    `records` are kept only where the newer change carries their fields too (partial mode): when that is
-    rejected they go to the dead-letter topic with it. `bare_count` counts the records that became one change
-    alone; those that became several are in `tickets`.
+    `bare_count` counts the records that became one change alone, `bare_bytes` their values; those that became
+    several are in `tickets`. `kept` are records whose fields the newer change carries too (partial mode): when
+    it is rejected they go to the dead-letter topic with it.
     """
 
-    __slots__ = ("assignment", "bare_count", "low", "records", "tickets")
+    __slots__ = ("assignment", "bare_bytes", "bare_count", "kept", "low", "tickets")
 
     def __init__(self, assignment: Assignment, low: Low) -> None:
         self.assignment = assignment
         self.low = low
         self.bare_count = 0
+        self.bare_bytes = 0
         self.tickets: list[Ticket] = []
-        self.records: list[Record] = []
+        self.kept: list[tuple[Record, Ticket | None]] = []
+
+    def take(self, record: Record, ticket: Ticket | None) -> None:
+        """Let one more record ride, that is not needed any more itself."""
+        if ticket is None:
+            self.bare_count += 1
+            self.bare_bytes += len(record)
+        else:
+            self.tickets.append(ticket)
 
 
 class Upsert(msgspec.Struct, gc=False):

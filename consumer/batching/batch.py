@@ -28,7 +28,8 @@ class Batch:
     """Changes of one object and one operation, keyed by primary key; compared by identity.
 
     `size` counts each encoded row with one comma. `asked` says that the validation call was made for these
-    rows, `conflicts` how often they were answered 409, `attempts` how often they were sent.
+    rows, `isolating` that the batch exists only to find who is at fault, `conflicts` how often it was answered
+    409, `attempts` how often its rows were sent.
     """
 
     __slots__ = (
@@ -37,6 +38,7 @@ class Batch:
         "changes",
         "conflicts",
         "first_failed_ms",
+        "isolating",
         "lows",
         "opened_s",
         "operation",
@@ -54,6 +56,7 @@ class Batch:
         self.attempts = 0
         self.conflicts = 0
         self.asked = False
+        self.isolating = False
         self.first_failed_ms: int | None = None
 
     @property
@@ -85,6 +88,7 @@ class Batch:
         part.lows = dict(self.lows)
         part.opened_s = self.opened_s
         part.asked = self.asked
+        part.isolating = True
         part.attempts = self.attempts
         part.first_failed_ms = self.first_failed_ms
         return part

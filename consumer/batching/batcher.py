@@ -72,10 +72,10 @@ class Batcher:
         """Return when the oldest open batch got its first change; `None` when nothing is open."""
         return min((batch.opened_s for batch in self._open.values() if batch.changes), default=None)
 
-    def seal_opened_before(self, moment_s: float) -> None:
-        """Seal the open batches that got their first change at or before this moment."""
+    def seal_lingered(self, now_s: float, linger_s: float) -> None:
+        """Seal the open batches that got their first change at least this long ago."""
         for batch in [*self._open.values()]:
-            if batch.changes and batch.opened_s <= moment_s:
+            if batch.changes and batch.opened_s + linger_s <= now_s:
                 self._seal(batch.operation)
 
     def settle(self, batch: Batch, now_s: float) -> None:

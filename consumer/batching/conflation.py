@@ -55,14 +55,13 @@ def stand_for(newer: Change, older: Change, encoded: bytes) -> None:
         riders.append(rider)
     elif low < rider.low:
         rider.low = low
-    if older.ticket is None:
-        rider.bare_count += 1
-    else:
-        rider.tickets.append(older.ticket)
     if encoded is newer.encoded:
         for seen in riders:
-            seen.records.clear()
+            for record, ticket in seen.kept:
+                seen.take(record, ticket)
+            seen.kept.clear()
+        rider.take(older.record, older.ticket)
     else:
-        rider.records.append(older.record)
+        rider.kept.append((older.record, older.ticket))
         newer.encoded = encoded
     newer.riders = riders

@@ -33,6 +33,11 @@ class Fuse:
         self._run = 0
         self._latest: Reason | None = None
 
+    @property
+    def run(self) -> int:
+        """How many records in a row were at fault, up to now."""
+        return self._run
+
     def dead_lettered(self, now_s: float, reason: Reason | None = None) -> None:
         """Count one record at fault."""
         self._run += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from consumer.model import RecordOutcome
 
@@ -11,7 +11,13 @@ if TYPE_CHECKING:
 
     from consumer.model import Assignment, Change, Ticket
 
-_WEIGHT = list(RecordOutcome)
+RECORD_BYTES: Final = 1_000
+"""What an open record costs beside its value: the client's message, the change, its encoded row and its key.
+
+Source: resident memory of 100,000 open records of 500 bytes, divided out.
+"""
+
+_WEIGHT: Final = {outcome: weight for weight, outcome in enumerate(RecordOutcome)}
 
 
 class LedgerObserver(Protocol):
@@ -32,6 +38,7 @@ class Ledger:
     def __init__(self, observer: LedgerObserver) -> None:
         self.polled_count = 0
         self.settled_counts = dict.fromkeys(RecordOutcome, 0)
+        self.held_bytes = 0
         self._observer = observer
 
     @property
@@ -39,16 +46,22 @@ class Ledger:
         """Records polled and not settled."""
         return self.polled_count - sum(self.settled_counts.values())
 
-    def polled(self, assignment: Assignment, count: int) -> None:
+    def polled(self, assignment: Assignment, count: int, value_bytes: int) -> None:
         """Book records in."""
+        held_bytes = value_bytes + RECORD_BYTES * count
         self.polled_count += count
+        self.held_bytes += held_bytes
         assignment.open_count += count
+        assignment.held_bytes += held_bytes
         self._observer.polled(assignment.topic, count)
 
-    def settled(self, assignment: Assignment, outcome: RecordOutcome, count: int) -> None:
+    def settled(self, assignment: Assignment, outcome: RecordOutcome, count: int, value_bytes: int) -> None:
         """Book records out."""
+        held_bytes = value_bytes + RECORD_BYTES * count
         self.settled_counts[outcome] += count
+        self.held_bytes -= held_bytes
         assignment.open_count -= count
+        assignment.held_bytes -= held_bytes
         self._observer.settled(assignment.topic, outcome, count)
 
     def part_settled(self, ticket: Ticket, outcome: RecordOutcome) -> None:
@@ -56,29 +69,44 @@ class Ledger:
         ticket.outcomes.add(outcome)
         ticket.parts_open -= 1
         if ticket.parts_open == 0:
-            self.settled(ticket.assignment, min(ticket.outcomes, key=_WEIGHT.index), 1)
+            weightiest = min(ticket.outcomes, key=_WEIGHT.__getitem__)
+            self.settled(ticket.assignment, weightiest, 1, ticket.value_bytes)
 
     def changes_settled(self, changes: Iterable[Change], outcome: RecordOutcome) -> None:
         """Book the records of changes that came to one end, and those conflated into them."""
-        bare: dict[Assignment, int] = {}
+        counts: dict[Assignment | None, int] = {}
+        value_bytes: dict[Assignment | None, int] = {}
         for change in changes:
+            if change.riders is not None:
+                self.riders_settled(change)
             if change.ticket is not None:
                 self.part_settled(change.ticket, outcome)
-            elif (assignment := change.assignment) is not None:
-                bare[assignment] = bare.get(assignment, 0) + 1
-            if change.riders is not None:
-                self._riders_settled(change)
-        for assignment, count in bare.items():
-            self.settled(assignment, outcome, count)
+                continue
+            assignment = change.assignment
+            if assignment in counts:
+                counts[assignment] += 1
+                value_bytes[assignment] += len(change.record)
+            else:
+                counts[assignment] = 1
+                value_bytes[assignment] = len(change.record)
+        for assignment, count in counts.items():
+            if assignment is not None:
+                self.settled(assignment, outcome, count, value_bytes[assignment])
+
+    def riders_settled(self, change: Change) -> None:
+        """Book the records that were conflated into this change."""
+        for rider in change.riders or ():
+            for record, ticket in rider.kept:
+                rider.take(record, ticket)
+            rider.kept.clear()
+            if rider.bare_count:
+                self.settled(rider.assignment, RecordOutcome.CONFLATED, rider.bare_count, rider.bare_bytes)
+            for ticket in rider.tickets:
+                self.part_settled(ticket, RecordOutcome.CONFLATED)
 
     def released(self, assignment: Assignment) -> None:
         """Book out all that is open of a partition that goes to another owner."""
-        if assignment.open_count:
-            self.settled(assignment, RecordOutcome.RELEASED, assignment.open_count)
-
-    def _riders_settled(self, change: Change) -> None:
-        for rider in change.riders or ():
-            if rider.bare_count:
-                self.settled(rider.assignment, RecordOutcome.CONFLATED, rider.bare_count)
-            for ticket in rider.tickets:
-                self.part_settled(ticket, RecordOutcome.CONFLATED)
+        count = assignment.open_count
+        if count:
+            value_bytes = assignment.held_bytes - RECORD_BYTES * count
+            self.settled(assignment, RecordOutcome.RELEASED, count, value_bytes)

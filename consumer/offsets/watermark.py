@@ -24,6 +24,9 @@ def lowest(held: Iterable[tuple[Assignment, Low]]) -> dict[Assignment, Low]:
 
 
 def position(assignment: Assignment, marks: dict[Assignment, Low]) -> int:
-    """Return the position that may be committed: all below it is settled, and holes need no code."""
+    """Return the position that may be committed: all below it is settled, and holes need no code.
+
+    Low marks are only lower bounds; that nothing at all is open is known exactly.
+    """
     low = marks.get(assignment)
-    return assignment.next_offset if low is None else low.offset
+    return assignment.next_offset if low is None or not assignment.open_count else low.offset

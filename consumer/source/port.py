@@ -20,11 +20,10 @@ if TYPE_CHECKING:
 
 
 class Chunk(msgspec.Struct, frozen=True, gc=False):
-    """Records of one assignment, in offset order: the unit of work. `held_bytes` is keys plus values."""
+    """Records of one assignment, in offset order, at least one: the unit of work."""
 
     assignment: Assignment
     records: Sequence[Record]
-    held_bytes: int
 
 
 class Position(msgspec.Struct, frozen=True):

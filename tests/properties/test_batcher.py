@@ -66,6 +66,7 @@ class BatcherMachine(RuleBasedStateMachine):
             self.log[key].append((self.moments, assignment, offset))
             self.unsettled[key].append((self.moments, assignment, offset))
             self.open_offsets[assignment].add(offset)
+            assignment.open_count += 1
             if is_delete:
                 self.expected.pop(key, None)
                 changes.append(Delete(key, json.dumps(key).encode(), record))
@@ -83,7 +84,7 @@ class BatcherMachine(RuleBasedStateMachine):
     @rule()
     def linger_ends(self) -> None:
         """What is open is sealed."""
-        self.batcher.seal_opened_before(float(self.moments))
+        self.batcher.seal_lingered(float(self.moments), 0.0)
 
     @rule()
     def take(self) -> None:
@@ -126,9 +127,10 @@ class BatcherMachine(RuleBasedStateMachine):
                 self.rows[key] = row if full else self.rows.get(key, {}) | row
             stood_for = [entry for entry in self.unsettled[key] if entry[0] <= moment]
             self.unsettled[key] = [entry for entry in self.unsettled[key] if entry[0] > moment]
-            assert len(stood_for) == 1 + sum(rider.bare_count for rider in change.riders or ())
+            assert len(stood_for) == 1 + sum(rider.bare_count + len(rider.kept) for rider in change.riders or ())
             for _, assignment, offset in stood_for:
                 self.open_offsets[assignment].remove(offset)
+                assignment.open_count -= 1
 
     @invariant()
     def no_key_twice(self) -> None:

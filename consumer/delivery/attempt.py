@@ -1,0 +1,152 @@
+"""One attempt at one batch: wait for its turn, take the token, send, and read the answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+from consumer.delivery.backoff import polite_s
+from consumer.delivery.request import delete_request, upsert_request, validation_request
+from consumer.delivery.verdict import judge
+from consumer.errors import Hold, HoldReason, Transient
+from consumer.model import Accepted, Answer, Failure, HoldLane, NoAnswer, Operation, Retry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from consumer.auth.port import Token, Tokens
+    from consumer.batching.batch import Batch
+    from consumer.clock import Clock
+    from consumer.delivery.rate import AdaptiveLimit, RateBucket, RetryBudget
+    from consumer.model import Outcome, Request, Verdict
+    from consumer.transport import Transport
+
+_BUILD: Final = {Operation.UPSERT: upsert_request, Operation.DELETE: delete_request}
+_PUSHED_BACK: Final = frozenset({"429", "503"})
+RATE_HOLD_S: Final = 5.0
+"""A pause asked for by the service is named as a hold from this length on."""
+
+
+class AttemptObserver(Protocol):
+    """Who counts requests."""
+
+    def answered(self, batch: Batch, result: str, elapsed_s: float, body_bytes: int) -> None:
+        """A request ended: `result` is the status, or the kind of failure."""
+        ...
+
+    def odd_acceptance(self, batch: Batch) -> None:
+        """The service accepted in a form that it does not document."""
+        ...
+
+    def maybe_duplicate(self, batch: Batch) -> None:
+        """The batch may have been accepted already, and will be sent again."""
+        ...
+
+    def throttled(self, duration_s: float, hold: bool) -> None:  # noqa: FBT001 - two facts of one event
+        """The service asked for a pause; `hold` says that it is long enough to be named."""
+        ...
+
+
+class Attempt:
+    """What every attempt needs; it keeps nothing of a batch."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        tokens: Tokens,
+        rate: RateBucket,
+        limit: AdaptiveLimit,
+        budget: RetryBudget,
+        *,
+        timeout_s: float,
+        clock: Clock,
+        lots: Callable[[], float],
+        open_count: Callable[[], int],
+        observer: AttemptObserver,
+    ) -> None:
+        self._transport = transport
+        self._tokens = tokens
+        self._rate = rate
+        self._limit = limit
+        self._budget = budget
+        self._timeout_s = timeout_s
+        self._clock = clock
+        self._lots = lots
+        self._open_count = open_count
+        self._observer = observer
+
+    async def send(self, batch: Batch, refused: Token | None) -> tuple[Verdict, Token | None]:
+        """Send a batch once and judge what came back.
+
+        `refused` is the token that an earlier attempt at this batch was refused with, if any. Returns the
+        verdict and the token that was used, `None` when it did not come to that.
+        """
+        try:
+            token = await self._turn()
+            build = _BUILD[batch.operation]
+            encoded = [change.encoded for change in batch.changes.values()]
+            request = build(token.base_url, token.value, batch.target, encoded, self._timeout_s)
+            outcome = await self._transport.send(request)
+        except Hold as hold:
+            return HoldLane(hold.reason, hold.detail), None
+        except Transient as fault:
+            return Retry("token", fault.after_s), None
+        verdict = judge(
+            outcome,
+            records=len(batch.changes),
+            conflicts=batch.conflicts,
+            fresh_token=refused is not None and refused.serial != token.serial,
+            wall_ms=self._clock.wall_ms(),
+        )
+        self._learn(batch, request, outcome, verdict, token)
+        return verdict, token
+
+    async def validate(self, batch: Batch) -> Outcome:
+        """Ask the service which rows of a batch it would refuse; it stores nothing."""
+        try:
+            token = await self._turn()
+            encoded = [change.encoded for change in batch.changes.values()]
+            request = validation_request(token.base_url, token.value, batch.target, encoded, self._timeout_s)
+            return await self._transport.send(request)
+        except (Hold, Transient) as fault:
+            return NoAnswer(Failure.CONNECTION, detail=fault.detail, written=False)
+
+    def refused(self, token: Token) -> HoldLane | None:
+        """The service refused this token; returns the hold when tokens keep being refused fresh."""
+        if self._tokens.refused(token):
+            return None
+        return HoldLane(HoldReason.AUTH, "401: tokens are refused although they were just made")
+
+    async def _turn(self) -> Token:
+        """Wait for a place under the tenant's rate, and for a token that is believed good."""
+        wait_s = self._rate.reserve(self._clock.now_s())
+        while wait_s > 0:
+            await self._clock.sleep(wait_s)
+            wait_s = self._rate.postponed(self._clock.now_s())
+        token = await self._tokens.current()
+        self._budget.sent(self._clock.now_s())
+        return token
+
+    def _learn(self, batch: Batch, request: Request, outcome: Outcome, verdict: Verdict, token: Token) -> None:
+        """Let rate, concurrency and counters know what an answer tells about the service."""
+        now_s = self._clock.now_s()
+        result = str(outcome.status) if isinstance(outcome, Answer) else outcome.failure.value
+        self._observer.answered(batch, result, outcome.elapsed_s, len(request.body))
+        pause_s: float | None = None
+        if isinstance(verdict, Accepted):
+            self._tokens.accepted(token)
+            self._limit.answered(now_s, outcome.elapsed_s, self._open_count())
+            pause_s = verdict.not_before_s
+            if verdict.odd:
+                self._observer.odd_acceptance(batch)
+        elif isinstance(verdict, Retry):
+            pause_s = verdict.after_s
+            if verdict.cause in _PUSHED_BACK:
+                self._limit.pushed_back(now_s)
+            if verdict.throttled:
+                self._rate.throttled(now_s)
+            if verdict.maybe_written:
+                self._observer.maybe_duplicate(batch)
+        if pause_s is not None:
+            pause_s = polite_s(pause_s, self._lots())
+            self._rate.pause_until(now_s, pause_s)
+            self._observer.throttled(pause_s, pause_s >= RATE_HOLD_S)

@@ -1,0 +1,62 @@
+"""One object's way out: its batcher, its fuse, and whether it is held."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from consumer.delivery.backoff import probe_interval_s
+from consumer.errors import HoldReason
+
+if TYPE_CHECKING:
+    from consumer.batching.batch import Batch
+    from consumer.batching.batcher import Batcher
+    from consumer.dead_letter.fuse import Fuse
+    from consumer.model import HoldLane
+
+
+class Lane:
+    """While a lane is held one batch at a time goes out as a probe, at rising intervals."""
+
+    __slots__ = ("_probes", "batcher", "fuse", "held", "primary_key", "probe", "probe_due_s")
+
+    def __init__(self, batcher: Batcher, fuse: Fuse, primary_key: str) -> None:
+        self.batcher = batcher
+        self.fuse = fuse
+        self.primary_key = primary_key
+        self.held: HoldLane | None = None
+        self.probe_due_s = 0.0
+        self.probe: Batch | None = None
+        self._probes = 0
+
+    def may_start(self, now_s: float) -> bool:
+        """Tell whether a ready batch may go out now."""
+        if not self.batcher.ready:
+            return False
+        return self.held is None or (now_s >= self.probe_due_s and self.probe is None)
+
+    def hold(self, hold: HoldLane, batch: Batch, now_s: float) -> None:
+        """Begin a hold that this batch ran into, or go on with it after a probe that found it lasting."""
+        if self.held is not None and self.probe is not batch:
+            return  # an answer to what was sent before the hold began
+        self._probes = 0 if self.held is None else self._probes + 1
+        self.held = hold
+        self.probe_due_s = now_s + probe_interval_s(self._probes)
+
+    def released_by_answer(self) -> HoldLane | None:
+        """The service took a batch for what it is: whatever held the lane is over. Returns what that was.
+
+        A mass rejection is not over by a further rejection: see `released_by_acceptance`.
+        """
+        if self.held is None or self.held.reason is HoldReason.MASS_REJECT:
+            return None
+        return self._release()
+
+    def released_by_acceptance(self) -> HoldLane | None:
+        """The service accepted a batch: nothing holds the lane any more. Returns what did."""
+        if self.held is not None and self.held.reason is HoldReason.MASS_REJECT:
+            self.fuse.mend()
+        return self._release()
+
+    def _release(self) -> HoldLane | None:
+        held, self.held, self._probes = self.held, None, 0
+        return held

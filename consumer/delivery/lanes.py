@@ -1,0 +1,250 @@
+"""The lanes: ready batches out to the service, as many at a time as it bears, and their verdicts back.
+
+One task carries one batch from its first attempt to a verdict that ends its way; the dispatcher decides
+which batch goes next, the pure parts of this room decide everything else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from consumer.delivery.attempt import AttemptObserver
+from consumer.delivery.backoff import full_jitter_s
+from consumer.delivery.isolate import halves, keys_at_fault
+from consumer.errors import HoldReason
+from consumer.model import (
+    Accepted,
+    Answer,
+    HoldLane,
+    Isolate,
+    Operation,
+    RefreshToken,
+    Reject,
+    Retry,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Coroutine, Iterable
+
+    from consumer.auth.port import Token
+    from consumer.batching.batch import Batch
+    from consumer.clock import Clock
+    from consumer.delivery.attempt import Attempt
+    from consumer.delivery.lane import Lane
+    from consumer.delivery.rate import AdaptiveLimit, RetryBudget
+    from consumer.model import Assignment, Target, Verdict
+
+Spawn: TypeAlias = "Callable[[Coroutine[object, object, None]], asyncio.Task[None]]"
+
+
+class LaneEvents(Protocol):
+    """Who is told where batches end."""
+
+    def accepted(self, batch: Batch) -> None:
+        """All changes of the batch were accepted."""
+        ...
+
+    def rejected(self, batch: Batch, verdict: Reject) -> None:
+        """The one change of the batch was refused for good."""
+        ...
+
+    def lane_held(self, target: Target, hold: HoldLane) -> None:
+        """An object's lane waits."""
+        ...
+
+    def lane_released(self, target: Target, hold: HoldLane) -> None:
+        """It goes on."""
+        ...
+
+
+class LanesObserver(AttemptObserver, Protocol):
+    """Who counts what the lanes do."""
+
+    def retried(self, cause: str) -> None:
+        """A batch is about to be sent again."""
+        ...
+
+    def bisected(self) -> None:
+        """A request was made only to find who is at fault."""
+        ...
+
+
+class Lanes:
+    """Carries the ready batches of every object. Nothing here outlives the task group behind `spawn`."""
+
+    def __init__(
+        self,
+        lanes: Iterable[Lane],
+        attempt: Attempt,
+        limit: AdaptiveLimit,
+        budget: RetryBudget,
+        *,
+        linger_s: float,
+        clock: Clock,
+        lots: Callable[[], float],
+        spawn: Spawn,
+        events: LaneEvents,
+        observer: LanesObserver,
+    ) -> None:
+        self._lanes = deque(lanes)
+        self._attempt = attempt
+        self._limit = limit
+        self._budget = budget
+        self._linger_s = linger_s
+        self._clock = clock
+        self._lots = lots
+        self._spawn = spawn
+        self._events = events
+        self._observer = observer
+        self._carried: dict[Batch, asyncio.Task[None]] = {}
+        self._alarm: asyncio.TimerHandle | None = None
+        self._hurried = False
+
+    @property
+    def in_flight(self) -> int:
+        """Batches under way, those that wait for a retry included."""
+        return len(self._carried)
+
+    def hurry(self, hurried: bool) -> None:  # noqa: FBT001 - a state that is switched, not a variant of the call
+        """While partitions are being handed over nothing lingers."""
+        self._hurried = hurried
+        self.pump()
+
+    def pump(self) -> None:
+        """Start what may start; called whenever something became ready, was settled, or a moment has come."""
+        now_s = self._clock.now_s()
+        linger_s = 0.0 if self._hurried else self._linger_s
+        while len(self._carried) < self._limit.limit:
+            lane = self._next(now_s, linger_s)
+            if lane is None:
+                break
+            batch = lane.batcher.ready.popleft()
+            lane.probe = batch if lane.held is not None else lane.probe
+            self._carried[batch] = self._spawn(self._carry(lane, batch))
+        self._set_alarm(now_s, linger_s)
+
+    def give_up(self, gone: Collection[Assignment]) -> None:
+        """Cancel the requests that hold changes of lost assignments; their batches are ready, to be pruned."""
+        for lane in self._lanes:
+            for batch in [batch for batch in self._carried if batch.target == lane.batcher.target]:
+                if any(change.assignment in gone for change in batch.changes.values()):
+                    self._carried.pop(batch).cancel()
+                    lane.batcher.ready.appendleft(batch)
+                    lane.probe = None if lane.probe is batch else lane.probe
+
+    def _next(self, now_s: float, linger_s: float) -> Lane | None:
+        """Return the next lane with a batch to start, turn by turn, sealing what has lingered long enough."""
+        for _ in range(len(self._lanes)):
+            lane = self._lanes[0]
+            self._lanes.rotate(-1)
+            if not lane.batcher.ready:
+                lane.batcher.seal_lingered(now_s, linger_s)
+            if lane.may_start(now_s):
+                return lane
+        return None
+
+    def _set_alarm(self, now_s: float, linger_s: float) -> None:
+        """Wake up for the next batch that will have lingered, or the next probe."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        moments: list[float] = []
+        for lane in self._lanes:
+            opened_s = lane.batcher.opened_s()
+            if lane.held is not None:
+                moments.append(lane.probe_due_s)
+            elif opened_s is not None:
+                moments.append(opened_s + linger_s)
+        due_s = min((moment for moment in moments if moment > now_s), default=None)
+        if due_s is not None:
+            self._alarm = asyncio.get_running_loop().call_later(due_s - now_s, self.pump)
+
+    async def _carry(self, lane: Lane, batch: Batch) -> None:
+        """Take one batch to the verdict that ends its way, whatever that takes."""
+        refused: Token | None = None
+        retries = 0
+        while True:
+            batch.attempts += 1
+            if batch.isolating:
+                self._observer.bisected()
+            verdict, token = await self._attempt.send(batch, refused)
+            if isinstance(verdict, Retry):
+                await self._wait_for_retry(batch, verdict, retries)
+                retries += 1
+            elif isinstance(verdict, RefreshToken) and token is not None:
+                batch.attempts -= 1
+                refused = token
+                hold = self._attempt.refused(token)
+                if hold is not None:
+                    verdict = hold
+                    break
+            else:
+                break
+        groups = await self._groups(lane, batch, verdict) if isinstance(verdict, Isolate) else []
+        del self._carried[batch]
+        self._conclude(lane, batch, verdict, groups)
+        lane.probe = None if lane.probe is batch else lane.probe
+        self.pump()
+
+    async def _wait_for_retry(self, batch: Batch, verdict: Retry, retries: int) -> None:
+        batch.first_failed_ms = batch.first_failed_ms or self._clock.wall_ms()
+        batch.conflicts += verdict.cause == "409"
+        await self._clock.sleep(full_jitter_s(retries, self._lots()))
+        while (wait_s := self._budget.may_retry(self._clock.now_s())) > 0:
+            await self._clock.sleep(wait_s)
+        self._observer.retried(verdict.cause)
+
+    def _conclude(self, lane: Lane, batch: Batch, verdict: Verdict, groups: list[list[str]]) -> None:
+        now_s = self._clock.now_s()
+        match verdict:
+            case Accepted():
+                self._released(lane, lane.released_by_acceptance())
+                lane.fuse.passed(now_s, len(batch.changes))
+                self._events.accepted(batch)
+            case HoldLane():
+                lane.batcher.ready.appendleft(batch)
+                self._hold(lane, batch, verdict)
+            case Isolate() | Reject():
+                self._released(lane, lane.released_by_answer())
+                if lane.held is not None or (blown := lane.fuse.blown(now_s)):
+                    # Rejecting goes on: try another batch next time, one that is good ends the hold.
+                    lane.batcher.ready.append(batch)
+                    detail = lane.held.detail if lane.held is not None else f"{blown}; {verdict.detail}"
+                    self._hold(lane, batch, HoldLane(HoldReason.MASS_REJECT, detail))
+                elif isinstance(verdict, Isolate):
+                    lane.batcher.split(batch, groups)
+                else:
+                    lane.fuse.dead_lettered(now_s)
+                    self._events.rejected(batch, verdict)
+                    if blown := lane.fuse.blown(now_s):
+                        self._hold(lane, batch, HoldLane(HoldReason.MASS_REJECT, f"{blown}; {verdict.detail}"))
+
+    async def _groups(self, lane: Lane, batch: Batch, verdict: Isolate) -> list[list[str]]:
+        """Return the parts into which a refused batch is taken apart: the good first, each bad one alone.
+
+        The service's validation is asked once; where it does not help, halves in order.
+        """
+        keys = [*batch.changes]
+        if verdict.ask_first and not batch.asked and batch.operation is Operation.UPSERT:
+            batch.asked = True
+            self._observer.bisected()
+            outcome = await self._attempt.validate(batch)
+            if isinstance(outcome, Answer):
+                encoded = [change.encoded for change in batch.changes.values()]
+                bad = keys_at_fault(outcome, keys, encoded, lane.primary_key)
+                if bad:
+                    good = [key for key in keys if key not in bad]
+                    return [*([good] if good else []), *([key] for key in keys if key in bad)]
+        return [keys[part] for part in halves(len(keys))]
+
+    def _hold(self, lane: Lane, batch: Batch, hold: HoldLane) -> None:
+        was_held = lane.held is not None
+        lane.hold(hold, batch, self._clock.now_s())
+        if not was_held:
+            self._events.lane_held(lane.batcher.target, hold)
+
+    def _released(self, lane: Lane, hold: HoldLane | None) -> None:
+        if hold is not None:
+            self._events.lane_released(lane.batcher.target, hold)

@@ -1,0 +1,55 @@
+"""What is held at present, by reason and place: the one list that readiness, metrics and the intake read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+import msgspec
+
+from consumer.errors import HoldReason
+from consumer.model import Assignment, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+Place: TypeAlias = Target | Assignment | str | None
+"""What a hold concerns: an object, a partition, a topic by name, or everything."""
+
+
+class Held(msgspec.Struct, frozen=True):
+    """One hold. `since_ms` is UTC."""
+
+    reason: HoldReason
+    place: Place
+    detail: str
+    since_ms: int
+
+
+class Holds:
+    """The holds at present. `changed` is called with each that begins (true) or ends (false)."""
+
+    def __init__(self, changed: Callable[[Held, bool], None]) -> None:
+        self._held: dict[tuple[HoldReason, Place], Held] = {}
+        self._changed = changed
+
+    def __iter__(self) -> Iterator[Held]:
+        """Iterate over what is held, oldest first."""
+        return iter([*self._held.values()])
+
+    def hold(self, reason: HoldReason, place: Place, detail: str, wall_ms: int) -> None:
+        """Begin a hold; one that lasts already keeps its beginning and its first detail."""
+        if (reason, place) not in self._held:
+            held = self._held[reason, place] = Held(reason, place, detail, wall_ms)
+            self._changed(held, True)  # noqa: FBT003 - the second argument is the event
+
+    def release(self, reason: HoldReason, place: Place) -> None:
+        """End a hold, if there is one."""
+        held = self._held.pop((reason, place), None)
+        if held is not None:
+            self._changed(held, False)  # noqa: FBT003 - the second argument is the event
+
+    def forget(self, assignment: Assignment) -> None:
+        """End the holds of a partition that is not ours any more."""
+        for held in self:
+            if held.place is assignment:
+                self.release(held.reason, assignment)

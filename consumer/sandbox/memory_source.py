@@ -1,0 +1,191 @@
+"""Kafka in memory: partitions as lists, a group's positions, and a source that hands them over on the loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final
+
+from consumer.model import Assignment, PlainRecord
+from consumer.source.port import Chunk, Position
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from consumer.model import Headers
+    from consumer.source.port import SourceEvents
+
+TURN_S: Final = 0.01
+"""How often a partition with records to come is looked at."""
+
+Place = tuple[str, int]
+
+
+class MemoryLog:
+    """What brokers keep: records by partition, and one group's committed positions with their history."""
+
+    def __init__(self) -> None:
+        self.records: dict[Place, list[PlainRecord]] = defaultdict(list)
+        self.ends: dict[Place, int] = defaultdict(int)
+        self.committed: dict[Place, int] = {}
+        self.commits: list[tuple[Place, int]] = []
+
+    def append(
+        self,
+        topic: str,
+        partition: int,
+        *,
+        key: bytes | None = None,
+        value: bytes | None = None,
+        headers: Headers | None = None,
+        timestamp_ms: int = 0,
+    ) -> PlainRecord:
+        """Write a record at the end of a partition."""
+        place = (topic, partition)
+        record = PlainRecord(
+            topic, partition, self.ends[place], key=key, value=value, headers=headers, timestamp_ms=timestamp_ms
+        )
+        self.records[place].append(record)
+        self.ends[place] += 1
+        return record
+
+    def leave_hole(self, topic: str, partition: int, count: int = 1) -> None:
+        """Let offsets pass that carry no record, as transaction markers and compaction do."""
+        self.ends[topic, partition] += count
+
+
+class MemorySource:
+    """One member of the group. The test decides what is assigned to it, and when that goes."""
+
+    def __init__(self, log: MemoryLog, *, chunk_records: int = 50, drain_timeout_s: float = 25.0) -> None:
+        self._log = log
+        self._chunk_records = chunk_records
+        self._drain_timeout_s = drain_timeout_s
+        self._owned: dict[Place, Assignment] = {}
+        self._read: dict[Assignment, int] = {}
+        self._ended: dict[Assignment, int] = {}
+        self._paused: set[Assignment] = set()
+        self._epoch = 0
+        self._polled_s = 0.0
+        self._turning: asyncio.TimerHandle | None = None
+        self.refuse_commits: str | None = None
+        """While set, commits are answered with this error."""
+
+    # ── the source, as the corridor sees it ──────────────────────────────────────────────────────────────
+
+    def start(self, events: SourceEvents) -> None:
+        """Begin; nothing is assigned yet."""
+        self._events = events
+        self._turn()
+
+    def pause(self, assignments: Sequence[Assignment]) -> None:
+        """Hand over no more of these."""
+        self._paused.update(assignments)
+
+    def resume(self, assignments: Sequence[Assignment]) -> None:
+        """Hand over of these again."""
+        self._paused.difference_update(assignments)
+
+    def commit(self, positions: Sequence[Position]) -> None:
+        """Commit what is still owned; the answer comes with the next turn of the loop."""
+        owned = [position for position in positions if position.assignment in self._read]
+        if self.refuse_commits is None:
+            self._keep(owned)
+        asyncio.get_running_loop().call_soon(self._events.committed, owned, self.refuse_commits)
+
+    def stop(self) -> None:
+        """Let go of everything in order, then tell that this was all."""
+        self.revoke([*self._owned], then_stop=True)
+
+    def end_offsets(self) -> dict[Assignment, int]:
+        """Return the ends of what is owned."""
+        return {assignment: self._log.ends[place] for place, assignment in self._owned.items()}
+
+    def subscribed_partitions(self) -> int:
+        """Return how many partitions there are."""
+        return len(self._log.ends)
+
+    def progress_s(self) -> float:
+        """Return when partitions were last looked at."""
+        return self._polled_s
+
+    # ── the group, as the test plays it ──────────────────────────────────────────────────────────────────
+
+    def assign(self, places: Iterable[Place]) -> None:
+        """Give partitions to this member, each from its committed position or its beginning."""
+        assignments = []
+        for topic, partition in places:
+            self._epoch += 1
+            committed = self._log.committed.get((topic, partition))
+            assignment = Assignment(topic, partition, self._epoch, committed or 0, committed)
+            self._owned[topic, partition] = assignment
+            self._read[assignment] = committed or 0
+            assignments.append(assignment)
+        self._events.assigned(assignments)
+
+    def revoke(self, places: Iterable[Place], *, then_stop: bool = False) -> None:
+        """Take partitions away in order: what the corridor releases within the drain time-out is committed."""
+        assignments = [self._owned[place] for place in places]
+        self._paused.update(assignments)
+        released = False
+
+        def release(positions: Sequence[Position]) -> None:
+            nonlocal released
+            if released:
+                return
+            released = True
+            late.cancel()
+            self._keep(positions)
+            self._forget(assignments)
+            if then_stop:
+                self._close()
+
+        late = asyncio.get_running_loop().call_later(self._drain_timeout_s, release, ())
+        self._events.revoking(assignments, release)
+
+    def lose(self, places: Iterable[Place]) -> None:
+        """Take partitions away at once: they are another member's already."""
+        assignments = [self._owned[place] for place in places]
+        self._forget(assignments)
+        self._events.lost(assignments)
+
+    def crash(self) -> None:
+        """Fall silent, as a killed process does."""
+        self._forget([*self._owned.values()])
+        if self._turning is not None:
+            self._turning.cancel()
+
+    def _turn(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._polled_s = loop.time()
+        for place, assignment in [*self._owned.items()]:
+            if assignment not in self._paused:
+                self._hand_over(place, assignment)
+        self._turning = loop.call_later(TURN_S, self._turn)
+
+    def _hand_over(self, place: Place, assignment: Assignment) -> None:
+        start = self._read[assignment]
+        records = [record for record in self._log.records[place] if record.offset() >= start][: self._chunk_records]
+        if records:
+            self._read[assignment] = records[-1].offset() + 1
+            self._events.chunk(Chunk(assignment, records))
+        elif self._ended.get(assignment) != self._log.ends[place]:
+            self._ended[assignment] = self._log.ends[place]
+            self._events.reached_end(assignment, self._log.ends[place])
+
+    def _keep(self, positions: Iterable[Position]) -> None:
+        for position in positions:
+            place = (position.assignment.topic, position.assignment.partition)
+            self._log.committed[place] = position.offset
+            self._log.commits.append((place, position.offset))
+
+    def _forget(self, assignments: Iterable[Assignment]) -> None:
+        for assignment in assignments:
+            self._owned.pop((assignment.topic, assignment.partition), None)
+            self._read.pop(assignment, None)
+            self._paused.discard(assignment)
+
+    def _close(self) -> None:
+        if self._turning is not None:
+            self._turning.cancel()
+        self._events.stopped()
