@@ -195,8 +195,9 @@ class Section:
 
 def _left_out(key: Key[object], node: Node) -> bool:
     """Whether null was written for a key that may be absent."""
-    null = isinstance(node, Scalar) and node.value is None and not node.quoted and not node.untyped
-    return null and key.default is None
+    if not isinstance(node, Scalar) or node.quoted or node.broken or node.variables:
+        return False
+    return node.value is None and key.default is None
 
 
 def _absent(key: Key[object], place: Place, path: str, findings: Findings) -> object:
