@@ -1,0 +1,141 @@
+"""The login: hosts that are known, secrets that are guarded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from consumer.config.load import inspect, load
+from consumer.config.salesforce import is_loopback, is_under
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ENVIRON = {"SF_SECRET": "a-secret"}
+
+
+def login(path: Path, address: str) -> str:
+    """Return the origin that a login address comes to."""
+    return load(path, environ=ENVIRON, overrides=[f"salesforce.login_url={address}"]).salesforce.login_url
+
+
+def key_file(path: Path, mode: int) -> tuple[list[str], list[str]]:
+    """Return faults and warnings of a JWT set-up whose key file has this mode."""
+    key = path.with_name("key.pem")
+    key.write_text("-----BEGIN PRIVATE KEY-----\n", "utf-8")
+    key.chmod(mode)
+    options = ["flow=jwt_bearer", "username=u@example.com", "private_key_file=key.pem"]
+    found = inspect(path, environ=ENVIRON, overrides=[f"salesforce.{option}" for option in options])
+    return [fault.text for fault in found.faults], [warning.text for warning in found.warnings]
+
+
+@pytest.mark.parametrize(
+    ("address", "origin"),
+    [
+        ("https://login.salesforce.com", "https://login.salesforce.com"),
+        ("https://login.salesforce.com/", "https://login.salesforce.com"),
+        ("https://Acme.my.Salesforce.com", "https://acme.my.salesforce.com"),
+        ("https://acme.my.salesforce.com:8443", "https://acme.my.salesforce.com:8443"),
+        ("http://127.0.0.1:8021", "http://127.0.0.1:8021"),
+        ("http://localhost:8021", "http://localhost:8021"),
+        ("http://[::1]:8021", "http://[::1]:8021"),
+        ("https://127.0.0.1:8021", "https://127.0.0.1:8021"),
+    ],
+)
+def test_a_login_address_comes_to_its_origin(consumer_yaml: Path, address: str, origin: str) -> None:
+    """A host under an allowed domain by https, or a loopback address."""
+    assert origin == login(consumer_yaml, address)
+
+
+def test_the_audience_is_the_origin_by_default(consumer_yaml: Path) -> None:
+    """The assertion is for whoever the login is at."""
+    settings = load(consumer_yaml, environ=ENVIRON, overrides=["salesforce.login_url=https://a.my.salesforce.com/"])
+    assert settings.salesforce.audience == "https://a.my.salesforce.com"
+
+
+def test_an_allowed_domain_widens_the_hosts(consumer_yaml: Path) -> None:
+    """A domain of one's own is allowed by name."""
+    options = [
+        "salesforce.allowed_domains=[salesforce.com, Example.org]",
+        "salesforce.login_url=https://x.example.org",
+    ]
+    assert load(consumer_yaml, environ=ENVIRON, overrides=options).salesforce.allowed_domains == (
+        "salesforce.com",
+        "example.org",
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "under"),
+    [
+        ("salesforce.com", True),
+        ("login.salesforce.com", True),
+        ("evilsalesforce.com", False),
+        ("salesforce.com.evil.test", False),
+        ("login.salesforce.com.", False),
+        ("", False),
+    ],
+)
+def test_i62_domains_end_on_a_label_border(host: str, under: object) -> None:
+    """I62: a suffix of the name, never a piece of the text."""
+    assert under == is_under(host, ("salesforce.com",))
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("localhost", True),
+        ("localhost.evil.test", False),
+        ("10.0.0.1", False),
+        ("0.0.0.0", False),  # noqa: S104 - an address to be refused, nothing listens
+    ],
+)
+def test_loopback_is_known_by_its_address(host: str, loopback: object) -> None:
+    """A name that only begins like one is none."""
+    assert loopback == is_loopback(host)
+
+
+@pytest.mark.parametrize("mode", [0o400, 0o440, 0o600])
+def test_a_guarded_key_passes(consumer_yaml: Path, mode: int) -> None:
+    """The three modes that a key should have."""
+    assert ([], []) == key_file(consumer_yaml, mode)
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [
+        pytest.param(0o644, "mode 0644; others can read it; need 0400/0440/0600", id="I54"),
+        pytest.param(0o604, "mode 0604; others can read it; need 0400/0440/0600", id="I54-others-alone"),
+        pytest.param(
+            0o660, "mode 0660; its group can do more than read it alone; need 0400/0440/0600", id="I54-group-writes"
+        ),
+        pytest.param(
+            0o640, "mode 0640; its group can do more than read it alone; need 0400/0440/0600", id="I54-mixed"
+        ),
+    ],
+)
+def test_an_open_key_is_refused(consumer_yaml: Path, mode: int, said: str) -> None:
+    """I54: a private key that more can read than should is a fault."""
+    assert ([said], []) == key_file(consumer_yaml, mode)
+
+
+def test_a_key_that_is_not_mounted_yet_is_a_warning(consumer_yaml: Path) -> None:
+    """A check in a pipeline has no secrets; a pod's may be mounted later."""
+    options = [
+        "salesforce.flow=jwt_bearer",
+        "salesforce.username=u",
+        "salesforce.private_key_file=/no/such/key.pem",
+    ]
+    found = inspect(consumer_yaml, environ=ENVIRON, overrides=options)
+    assert ["no file /no/such/key.pem; the login is held until it is there"] == [one.text for one in found.warnings]
+    assert found.settings is not None
+
+
+def test_a_secret_of_another_flow_is_not_looked_at(consumer_yaml: Path) -> None:
+    """A key file beside a client secret does no harm."""
+    found = inspect(consumer_yaml, environ=ENVIRON, overrides=["salesforce.private_key_file=/no/such/key.pem"])
+    assert ((), ()) == (found.faults, found.warnings)
