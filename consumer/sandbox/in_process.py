@@ -31,7 +31,8 @@ class InProcessTransport:
         started_s = self._clock.now_s()
         await self._clock.sleep(min(self.latency_s, request.timeout_s))
         if self.latency_s >= request.timeout_s:
-            return NoAnswer(Failure.TIMEOUT, "no answer in time", written=False, elapsed_s=request.timeout_s)
+            # Lost on the way there; the client cannot tell that from an answer lost on the way back.
+            return NoAnswer(Failure.TIMEOUT, "no answer in time", written=True, elapsed_s=request.timeout_s)
         reply = self._tenant.answer(request)
         left_s = request.timeout_s - self.latency_s
         await self._clock.sleep(min(reply.delay_s + reply.drip_s, left_s))

@@ -114,15 +114,21 @@ def clock() -> SteppedClock:
     return SteppedClock()
 
 
-@pytest.fixture
-def caller(clock: SteppedClock) -> Caller:
-    limits = Limits(apply_delay_s=0.5)
+def call_tenant(clock: SteppedClock, limits: Limits) -> Caller:
     tenant = Tenant({each.name: each for each in objects()}, source_name="shop", clock=clock, limits=limits)
     return Caller(tenant, clock)
+
+
+@pytest.fixture
+def caller(clock: SteppedClock) -> Caller:
+    return call_tenant(clock, Limits(apply_delay_s=0.5))
 
 
 @pytest.fixture
 def strict_caller(clock: SteppedClock) -> Caller:
-    limits = Limits(strict=True)
-    tenant = Tenant({each.name: each for each in objects()}, source_name="shop", clock=clock, limits=limits)
-    return Caller(tenant, clock)
+    return call_tenant(clock, Limits(strict=True))
+
+
+@pytest.fixture
+def losing_caller(clock: SteppedClock) -> Caller:
+    return call_tenant(clock, Limits(unknown_objects="lose"))

@@ -122,6 +122,17 @@ def test_requests_are_written_down(caller: Caller) -> None:
     assert [(Endpoint.DELETE, "plain", 0, 0, True), (Endpoint.UPSERT, "plain", 202, 2, False)] == seen
 
 
+def test_an_unknown_object_is_refused(caller: Caller) -> None:
+    """404, as some have seen it."""
+    assert caller.upsert("nowhere", {"id": "1"}).status == 404
+
+
+def test_an_unknown_object_can_be_lost_instead(losing_caller: Caller) -> None:
+    """202 and nothing kept, as others have: a client has to be safe from either."""
+    answer = losing_caller.upsert("nowhere", {"id": "1"})
+    assert (202, []) == (answer.status, losing_caller.tenant.acceptances())
+
+
 @pytest.mark.parametrize("content", [{"ids": []}, {"ids": [1]}, {"ids": ["1"], "more": 1}, ["1"], {}])
 def test_another_shape_of_ids_is_refused(caller: Caller, content: object) -> None:
     """Texts, at least one, under `ids`."""
