@@ -1,0 +1,315 @@
+"""One token for all senders: single flight, replaced ahead of time, held when refused."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+
+from consumer.auth.port import Token
+from consumer.auth.provider import TokenProvider
+from consumer.errors import Hold, HoldReason, Transient
+from consumer.model import Answer, Failure, NoAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from consumer.auth.port import Tokens
+    from consumer.auth.settings import SalesforceSettings
+    from tests.unit.auth.conftest import ScriptedTransport, StillClock
+
+REFUSED = Answer(400, (), b'{"error":"invalid_grant","error_description":"audience is invalid"}')
+LOST = NoAnswer(Failure.CONNECTION, "connection lost", written=True)
+
+
+class Counted:
+    """Keeps the results of refreshes."""
+
+    def __init__(self) -> None:
+        self.results: list[str] = []
+
+    def token_refresh(self, result: str) -> None:
+        """Note one."""
+        self.results.append(result)
+
+
+@pytest.fixture
+def counted() -> Counted:
+    return Counted()
+
+
+@pytest.fixture
+async def provider(
+    settings: SalesforceSettings, transport: ScriptedTransport, clock: StillClock, counted: Counted
+) -> AsyncIterator[TokenProvider]:
+    made = TokenProvider(settings, transport, clock, jitter=lambda: 0.0, observer=counted)
+    yield made
+    await made.close()
+
+
+async def settled() -> None:
+    """Let what runs in the background run."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_is_the_port(provider: TokenProvider) -> None:
+    """The provider is what lanes ask for."""
+    tokens: Tokens = provider
+    assert "https://t.c360a.salesforce.com" == (await tokens.current()).base_url
+
+
+async def test_a_good_token_is_used_again(provider: TokenProvider, transport: ScriptedTransport) -> None:
+    """Asking twice is one dance."""
+    assert await provider.current() is await provider.current()
+    assert 2 == len(transport.requests)
+
+
+async def test_fifty_senders_cost_one_dance_k23(provider: TokenProvider, transport: ScriptedTransport) -> None:
+    """However many find the token gone, one asks and all get what it got."""
+    tokens = await asyncio.gather(*[provider.current() for _ in range(50)])
+    assert {1} == {token.serial for token in tokens}
+    assert 2 == len(transport.requests)
+
+
+async def test_fifty_senders_hear_of_one_refusal_k23(provider: TokenProvider, transport: ScriptedTransport) -> None:
+    """A refused dance is told to everybody who waited."""
+    transport.script = [REFUSED]
+    heard = await asyncio.gather(*[provider.current() for _ in range(50)], return_exceptions=True)
+    assert all(isinstance(fault, Hold) for fault in heard)
+    assert 1 == len(transport.requests)
+
+
+async def test_a_sender_that_gives_up_takes_nothing_away(
+    provider: TokenProvider, transport: ScriptedTransport
+) -> None:
+    """Cancelling one waiter leaves the dance to the others."""
+    transport.gate = asyncio.Event()
+    first, second = (asyncio.ensure_future(provider.current()) for _ in range(2))
+    await settled()
+    first.cancel()
+    transport.gate.set()
+    assert 1 == (await second).serial
+    assert first.cancelled()
+
+
+async def test_refresh_ahead_keeps_nobody_waiting(
+    provider: TokenProvider, transport: ScriptedTransport, clock: StillClock
+) -> None:
+    """From 80 % of its life a token is replaced while it is still given out."""
+    old = await provider.current()
+    clock.at_s += 7_191 * 0.79
+    await provider.current()
+    await settled()
+    assert 2 == len(transport.requests)
+    clock.at_s += 7_191 * 0.02
+    transport.gate = asyncio.Event()
+    assert await provider.current() is old
+    assert await provider.current() is old
+    transport.gate.set()
+    await settled()
+    assert 2 == (await provider.current()).serial
+    assert 4 == len(transport.requests)
+
+
+async def test_an_expired_token_is_not_given_out(provider: TokenProvider, clock: StillClock) -> None:
+    """At the end of its life the next one is waited for."""
+    await provider.current()
+    clock.at_s += 7_191
+    assert 2 == (await provider.current()).serial
+
+
+async def test_a_failed_refresh_ahead_is_nobodys_fault(
+    provider: TokenProvider, transport: ScriptedTransport, clock: StillClock
+) -> None:
+    """While the old token is good, a login that fails is only counted, and not hammered."""
+    old = await provider.current()
+    clock.at_s += 7_000
+    transport.script = [REFUSED]
+    for _ in range(5):
+        assert await provider.current() is old
+        await settled()
+    assert 3 == len(transport.requests)
+
+
+async def test_expires_in_s(provider: TokenProvider, clock: StillClock) -> None:
+    """What the status page tells of the token."""
+    assert provider.expires_in_s() is None
+    await provider.current()
+    assert 7_191.0 == provider.expires_in_s()
+    clock.at_s += 10_000
+    assert 0.0 == provider.expires_in_s()
+
+
+async def test_a_refusal_is_a_hold_with_its_code_k16(provider: TokenProvider, transport: ScriptedTransport) -> None:
+    """The OAuth code reaches the operator."""
+    transport.script = [REFUSED]
+    with pytest.raises(Hold, match=r"invalid_grant \(audience is invalid\)") as held:
+        await provider.current()
+    assert HoldReason.AUTH == held.value.reason
+
+
+async def test_a_refusal_backs_off_k16(
+    provider: TokenProvider, transport: ScriptedTransport, clock: StillClock
+) -> None:
+    """Asked every second for an hour, a refused login is tried after 30 s, doubling to 10 min."""
+    transport.script = [REFUSED] * 100
+    tried_s: list[float] = []
+    for _ in range(3_600):
+        before = len(transport.requests)
+        with pytest.raises(Hold, match="invalid_grant"):
+            await provider.current()
+        if len(transport.requests) > before:
+            tried_s.append(clock.at_s - 1_000)
+        clock.at_s += 1
+    gaps = [later - earlier for earlier, later in pairwise(tried_s)]
+    assert [30, 60, 120, 240, 480, 600, 600, 600, 600] == gaps
+
+
+@pytest.mark.parametrize("outcome", [LOST, Answer(503)])
+async def test_a_fault_of_the_moment_is_transient(
+    provider: TokenProvider, transport: ScriptedTransport, clock: StillClock, outcome: Answer | NoAnswer
+) -> None:
+    """Nothing is said of the credentials, and the next try is soon."""
+    transport.script = [outcome]
+    with pytest.raises(Transient) as fault:
+        await provider.current()
+    assert fault.value.after_s is not None
+    assert 0 < fault.value.after_s <= 1
+    with pytest.raises(Transient):
+        await provider.current()
+    assert 1 == len(transport.requests)
+    clock.at_s += fault.value.after_s
+    assert 1 == (await provider.current()).serial
+
+
+async def test_faults_of_the_moment_back_off_to_half_a_minute(
+    provider: TokenProvider, transport: ScriptedTransport, clock: StillClock
+) -> None:
+    """A login that is down for long is asked every 15 to 30 seconds."""
+    transport.script = [LOST] * 20
+    after_s = 0.0
+    while transport.script:
+        with pytest.raises(Transient) as fault:
+            await provider.current()
+        after_s = fault.value.after_s or 0.0
+        clock.at_s += after_s
+    assert 15.0 == after_s
+
+
+async def test_a_pause_of_the_login_is_kept(
+    provider: TokenProvider, transport: ScriptedTransport, clock: StillClock
+) -> None:
+    """Nothing is asked before Retry-After."""
+    transport.script = [Answer(429, (("retry-after", "40"),))]
+    with pytest.raises(Transient):
+        await provider.current()
+    clock.at_s += 39
+    with pytest.raises(Transient):
+        await provider.current()
+    assert 1 == len(transport.requests)
+
+
+async def test_an_unknown_host_is_told_as_it_is(provider: TokenProvider, transport: ScriptedTransport) -> None:
+    """A hold that the transport raises is passed on with its own reason."""
+    transport.script = [Hold(HoldReason.CONFIG, "x resolves to 10.0.0.1")]
+    with pytest.raises(Hold) as held:
+        await provider.current()
+    assert HoldReason.CONFIG == held.value.reason
+
+
+async def test_a_refused_token_is_replaced_once_j14(provider: TokenProvider, transport: ScriptedTransport) -> None:
+    """Many 401s to one token cost one dance."""
+    old = await provider.current()
+    assert [True] * 10 == [provider.refused(old) for _ in range(10)]
+    tokens = await asyncio.gather(*[provider.current() for _ in range(10)])
+    assert {2} == {token.serial for token in tokens}
+    assert 4 == len(transport.requests)
+
+
+async def test_a_late_401_does_not_cost_the_new_token(provider: TokenProvider) -> None:
+    """An answer to the old token says nothing of the one that replaced it."""
+    old = await provider.current()
+    provider.refused(old)
+    new = await provider.current()
+    assert provider.refused(old)
+    assert await provider.current() is new
+
+
+async def test_five_refused_tokens_are_a_hold_k24(
+    provider: TokenProvider, transport: ScriptedTransport, clock: StillClock
+) -> None:
+    """Each costs one dance; after five that nobody took, the tokens are not the fault."""
+    allowed = [provider.refused(await provider.current()) for _ in range(5)]
+    assert [True, True, True, True, False] == allowed
+    with pytest.raises(Hold, match="5 tokens in a row were refused"):
+        await provider.current()
+    assert 10 == len(transport.requests)
+    clock.at_s += 30
+    assert not provider.refused(await provider.current())
+    with pytest.raises(Hold, match="6 tokens in a row"):
+        await provider.current()
+    clock.at_s += 59
+    with pytest.raises(Hold):
+        await provider.current()
+
+
+async def test_a_taken_token_ends_the_count_k24(provider: TokenProvider) -> None:
+    """Ten revocations with successes between them are ten refreshes and no hold."""
+    for _ in range(10):
+        token = await provider.current()
+        provider.accepted(token)
+        assert provider.refused(token)
+
+
+async def test_a_late_acceptance_of_an_old_token_proves_nothing(provider: TokenProvider) -> None:
+    """An answer that was under way does not speak for the tokens that came after."""
+    first = await provider.current()
+    provider.refused(first)
+    provider.accepted(first)
+    for _ in range(3):
+        assert provider.refused(await provider.current())
+    assert not provider.refused(await provider.current())
+
+
+async def test_a_held_provider_recovers_by_itself(provider: TokenProvider, clock: StillClock) -> None:
+    """A token that is taken again ends it."""
+    for _ in range(5):
+        provider.refused(await provider.current())
+    clock.at_s += 30
+    token = await provider.current()
+    provider.accepted(token)
+    assert provider.refused(token)
+
+
+async def test_refreshes_are_counted(
+    provider: TokenProvider, transport: ScriptedTransport, clock: StillClock, counted: Counted
+) -> None:
+    """Each dance has one of three results."""
+    transport.script = [LOST]
+    with pytest.raises(Transient):
+        await provider.current()
+    clock.at_s += 1
+    transport.script = [REFUSED]
+    with pytest.raises(Hold):
+        await provider.current()
+    clock.at_s += 60
+    await provider.current()
+    assert ["failed", "refused", "ok"] == counted.results
+
+
+async def test_close_ends_a_dance(provider: TokenProvider, transport: ScriptedTransport) -> None:
+    """Nothing of the provider outlives it."""
+    transport.gate = asyncio.Event()
+    waiting = asyncio.ensure_future(provider.current())
+    await settled()
+    await provider.close()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+def test_a_token_is_not_shown_i17() -> None:
+    """A token says which one it is, never what it is."""
+    assert "Token(#3)" == repr(Token("seCRet", "https://x.salesforce.com", 3))
