@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -26,6 +25,7 @@ from consumer.config.shape import (
     REFRESH_TOKEN_FILE,
     USERNAME,
 )
+from consumer.hosts import Hosts, is_loopback_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,30 +109,21 @@ def _origin(section: Found, findings: Findings) -> str:
         host, port = (parts.hostname or "").lower(), parts.port
     except ValueError:
         raise findings.fault(place, path, host_only) from None
-    loopback = is_loopback(host)
     if parts.scheme not in {"https", "http"} or not host:
         raise findings.fault(place, path, "https only; write https://HOST")
+    loopback = is_loopback_name(host)
     if parts.scheme == "http" and not loopback:
         raise findings.fault(place, path, "https only; plain http is for a loopback address, where the sandbox is")
-    if not loopback and not is_under(host, section[ALLOWED_DOMAINS]):
+    shown = f"[{host}]" if ":" in host else host
+    known = Hosts.known(f"{parts.scheme}://{shown}", section[ALLOWED_DOMAINS])
+    if known.fault(f"{parts.scheme}://{shown}") is not None:
         text = (
             "host not in allowed_domains; write a host under them, or add its domain to salesforce.allowed_domains"
         )
         raise findings.fault(place, path, text)
     if "@" in parts.netloc or parts.path not in {"", "/"} or parts.query or parts.fragment or address[-1] in "?#":
         raise findings.fault(place, path, host_only)
-    shown = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{shown}" if port is None else f"{parts.scheme}://{shown}:{port}"
-
-
-def is_under(host: str, domains: tuple[str, ...]) -> bool:
-    """Whether a host is one of the domains or lies under one, on a label border."""
-    return any(host == domain.lower() or host.endswith(f".{domain.lower()}") for domain in domains)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine by its name alone."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    origin = f"{parts.scheme}://{shown}" if port is None else f"{parts.scheme}://{shown}:{port}"
+    if (fault := known.fault(origin)) is not None:
+        raise findings.fault(place, path, fault)
+    return origin
