@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
@@ -57,6 +57,10 @@ if TYPE_CHECKING:
     from consumer.mapping.port import Mapped, RouteMapper
     from consumer.source.intake import Intake
     from consumer.source.port import Source
+
+
+RATE_HOLD_S: Final = 3.0
+"""A pause asked for by the service is named as a hold from this length on."""
 
 
 class PipelineObserver(Protocol):
@@ -248,6 +252,15 @@ class Pipeline:
         if positions:
             self._committing = True
             self._source.commit(positions)
+
+    def name_pause(self, paused_s: float) -> None:
+        """A pause that the service asked for is a hold by name from some length on; called every second."""
+        if paused_s > RATE_HOLD_S:
+            self._holds.hold(
+                HoldReason.RATE, None, f"the service asked for a pause of {paused_s:.0f} s", self._clock.wall_ms()
+            )
+        elif not paused_s:
+            self._holds.release(HoldReason.RATE, None)
 
     # ── the way of a chunk ───────────────────────────────────────────────────────────────────────────────
 

@@ -20,6 +20,10 @@ class Letter(msgspec.Struct, frozen=True):
 class DeadLetters(Protocol):
     """Where records at fault go."""
 
+    async def check(self) -> None:
+        """Return when the topic would take a letter; raises `Hold(DEAD_LETTER)` with the next step."""
+        ...
+
     async def send(self, letter: Letter, reference: Letter) -> None:
         """Return once all in-sync replicas have the letter, or, when it is too large, its reference form.
 

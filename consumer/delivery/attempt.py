@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 _BUILD: Final = {Operation.UPSERT: upsert_request, Operation.DELETE: delete_request}
 _PUSHED_BACK: Final = frozenset({"429", "503"})
-RATE_HOLD_S: Final = 5.0
-"""A pause asked for by the service is named as a hold from this length on."""
 
 
 class AttemptObserver(Protocol):
@@ -41,8 +39,8 @@ class AttemptObserver(Protocol):
         """The batch may have been accepted already, and will be sent again."""
         ...
 
-    def throttled(self, duration_s: float, hold: bool) -> None:  # noqa: FBT001 - two facts of one event
-        """The service asked for a pause; `hold` says that it is long enough to be named."""
+    def throttled(self, duration_s: float) -> None:
+        """The service asked for a pause of this length."""
         ...
 
 
@@ -149,4 +147,4 @@ class Attempt:
         if pause_s is not None:
             pause_s = polite_s(pause_s, self._lots())
             self._rate.pause_until(now_s, pause_s)
-            self._observer.throttled(pause_s, pause_s >= RATE_HOLD_S)
+            self._observer.throttled(pause_s)

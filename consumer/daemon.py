@@ -1,0 +1,225 @@
+"""Composition root: build the rooms, start them, run, drain, stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from consumer import __version__
+from consumer.auth.port import Tokens
+from consumer.batching.batcher import Batcher
+from consumer.batching.conflation import Conflation, in_turn, merge, replace
+from consumer.clock import Clock
+from consumer.dead_letter.envelope import LetterContext
+from consumer.dead_letter.fuse import Fuse
+from consumer.dead_letter.outbox import Outbox
+from consumer.dead_letter.port import DeadLetters
+from consumer.delivery.attempt import Attempt
+from consumer.delivery.lane import Lane
+from consumer.delivery.lanes import Lanes
+from consumer.delivery.rate import AdaptiveLimit, RateBucket, RetryBudget
+from consumer.delivery.settings import SERVICE_DELETE_IDS, DeliverySettings
+from consumer.errors import Fatal
+from consumer.facts import DaemonFacts
+from consumer.holds import Holds
+from consumer.mapping.routing import RouteTable
+from consumer.model import Target
+from consumer.offsets.ledger import Ledger
+from consumer.offsets.progress import Progress
+from consumer.pipeline import Pipeline, Rooms
+from consumer.preflight import Preflight
+from consumer.source.intake import Intake
+from consumer.source.parking import Parking
+from consumer.source.port import Source
+from consumer.transport import Transport
+
+if TYPE_CHECKING:
+
+    from consumer.admin.telemetry import Telemetry
+    from consumer.config.settings import Settings
+    from consumer.mapping.settings import ObjectSettings
+
+STAMP_S: Final = 1.0
+"""How often the loop shows that it turns, and the share of the tenant's rate is fitted."""
+
+
+class Ports(msgspec.Struct, frozen=True):
+    """The outside world, real or as doubles."""
+
+    source: Source
+    transport: Transport
+    tokens: Tokens
+    dead_letters: DeadLetters
+    clock: Clock
+    lots: Callable[[], float]
+    """Uniform draws from [0, 1), for jitter."""
+
+
+class Daemon:
+    """One member of the group, from its checks at the start to leaving the group."""
+
+    def __init__(self, settings: Settings, ports: Ports, telemetry: Telemetry) -> None:
+        self._settings = settings
+        self._ports = ports
+        self._telemetry = telemetry
+        self._fault: str | None = None
+        self._stopping = asyncio.Event()
+        self._stopped = asyncio.Event()
+        clock, delivery, connector = ports.clock, settings.delivery, settings.connector
+        batchers = {
+            Target(connector.name, name): _batcher(Target(connector.name, name), described, delivery)
+            for name, described in connector.objects.items()
+        }
+        self._rate = RateBucket(delivery.requests_per_second)
+        self._limit = AdaptiveLimit(delivery.in_flight)
+        self._budget = RetryBudget()
+        self._lanes_by_target = {
+            target: Lane(batcher, Fuse(settings.dead_letter.fuse), connector.objects[target.object].primary_key)
+            for target, batcher in batchers.items()
+        }
+        self._rooms = Rooms(
+            routes=RouteTable(settings.routes, connector.name, connector.objects),
+            batchers=batchers,
+            fuse=lambda: Fuse(settings.dead_letter.fuse),
+            ledger=Ledger(telemetry),
+            progress=Progress(),
+            holds=Holds(telemetry.hold_changed),
+            parking=Parking(),
+        )
+        self._pipeline = Pipeline(
+            self._rooms,
+            stop_on_fault=settings.dead_letter.on_fault == "stop",
+            drain_timeout_s=delivery.drain_timeout_s,
+            clock=clock,
+            failed=self.fail,
+            stopped=self._stopped.set,
+            observer=telemetry,
+        )
+        self.facts = DaemonFacts(settings, self._rooms, ports.source, self._rate, clock)
+
+    def stop(self) -> None:
+        """Stop intake, drain, commit, leave the group."""
+        self._stopping.set()
+
+    def fail(self, detail: str) -> None:
+        """Something of ours is broken: commit what is settled, stop, and say why."""
+        self._fault = self._fault or detail
+        self.stop()
+
+    async def run(self) -> None:
+        """Run until told to stop.
+
+        Raises: `Fatal` when it stopped because it could not go on; what is settled is committed by then.
+        """
+        async with asyncio.TaskGroup() as group:
+            lanes = self._furnish(group)
+            chores = [group.create_task(self._commit_forever()), group.create_task(self._stamp_forever(lanes))]
+            if await self._ready_to_start(group):
+                self._ports.source.start(self._pipeline)
+                await self._stopping.wait()
+                self.facts.draining()
+                self._ports.source.stop()
+                await self._stopped.wait()
+            self.facts.stopped()
+            for chore in chores:
+                chore.cancel()
+        await self._ports.dead_letters.close()
+        await self._ports.transport.close()
+        if self._fault is not None:
+            raise Fatal(self._fault)
+
+    def _furnish(self, group: asyncio.TaskGroup) -> Lanes:
+        """Build the rooms that need the running loop, and connect them to the corridor."""
+        ports, settings = self._ports, self._settings
+        lanes: Lanes
+        attempt = Attempt(
+            ports.transport,
+            ports.tokens,
+            self._rate,
+            self._limit,
+            self._budget,
+            timeout_s=settings.delivery.timeout_s,
+            clock=ports.clock,
+            lots=ports.lots,
+            open_count=lambda: lanes.in_flight,
+            observer=self._telemetry,
+        )
+        lanes = Lanes(
+            self._lanes_by_target.values(),
+            attempt,
+            self._limit,
+            self._budget,
+            linger_s=settings.delivery.linger_s,
+            clock=ports.clock,
+            lots=ports.lots,
+            spawn=group.create_task,
+            events=self._pipeline,
+            observer=self._telemetry,
+        )
+        outbox = Outbox(
+            ports.dead_letters,
+            LetterContext(
+                connector_name=settings.connector.name,
+                task_id=settings.kafka.group_id,
+                config_sha256=settings.config_sha256,
+                version=__version__,
+            ),
+            clock=ports.clock,
+            spawn=group.create_task,
+            events=self._pipeline,
+        )
+        intake = Intake(ports.source, settings.delivery.buffer_bytes)
+        self._pipeline.connect(ports.source, intake, lanes, outbox)
+        self.facts.watch(lanes)
+        return lanes
+
+    async def _ready_to_start(self, group: asyncio.TaskGroup) -> bool:
+        """Check what can be checked before the first commit; false when told to stop meanwhile."""
+        ports, connector = self._ports, self._settings.connector
+        preflight = Preflight(
+            ports.transport,
+            ports.tokens,
+            ports.dead_letters,
+            self._rooms.holds,
+            ports.clock,
+            timeout_s=self._settings.delivery.timeout_s,
+        )
+        checks = group.create_task(preflight.pass_all(connector.name, connector.objects))
+        stopping = group.create_task(self._stopping.wait())
+        await asyncio.wait((checks, stopping), return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if checks.done():
+            return True
+        checks.cancel()
+        return False
+
+    async def _commit_forever(self) -> None:
+        while True:
+            await self._ports.clock.sleep(self._settings.delivery.commit_interval_s)
+            self._pipeline.commit()
+
+    async def _stamp_forever(self, lanes: Lanes) -> None:
+        while True:
+            self._rate.set_share(len(self._rooms.progress.owned), self._ports.source.subscribed_partitions())
+            self.facts.stamp()
+            self._pipeline.name_pause(self._rate.paused_s(self._ports.clock.now_s()))
+            lanes.pump()
+            await self._ports.clock.sleep(STAMP_S)
+
+
+def _batcher(target: Target, described: ObjectSettings, delivery: DeliverySettings) -> Batcher:
+    return Batcher(
+        target,
+        _conflation(described, delivery),
+        batch_bytes=delivery.batch_bytes,
+        delete_ids=SERVICE_DELETE_IDS,
+    )
+
+
+def _conflation(described: ObjectSettings, delivery: DeliverySettings) -> Conflation:
+    if described.category == "engagement" or not delivery.conflate:
+        return in_turn
+    return merge if described.refresh_mode == "partial" else replace

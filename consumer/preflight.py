@@ -1,0 +1,108 @@
+"""What is checked before the first record is read: dead-letter topic, token, and every object at the tenant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from consumer.delivery.backoff import probe_interval_s
+from consumer.delivery.request import validation_request
+from consumer.delivery.verdict import detail_of
+from consumer.errors import Hold, HoldReason, Transient
+from consumer.model import NoAnswer, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from consumer.auth.port import Tokens
+    from consumer.clock import Clock
+    from consumer.dead_letter.port import DeadLetters
+    from consumer.holds import Holds
+    from consumer.mapping.settings import ObjectSettings
+    from consumer.transport import Transport
+
+PROBE_KEY: Final = "datacloud-consumer-preflight"
+"""The primary key of the row that asks whether an object is there. The validation call stores nothing."""
+
+_UNAUTHORIZED: Final = 401
+_FORBIDDEN: Final = 403
+_NOT_THERE: Final = frozenset({404, 405, 406, 415})
+_MOMENT: Final = frozenset({408, 425, 429})
+_SERVER_ERRORS: Final = 500
+
+
+class Preflight:
+    """Asks until everything says yes; what says no meanwhile is a named hold."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        tokens: Tokens,
+        dead_letters: DeadLetters,
+        holds: Holds,
+        clock: Clock,
+        *,
+        timeout_s: float,
+    ) -> None:
+        self._transport = transport
+        self._tokens = tokens
+        self._dead_letters = dead_letters
+        self._holds = holds
+        self._clock = clock
+        self._timeout_s = timeout_s
+
+    async def pass_all(self, connector: str, objects: dict[str, ObjectSettings]) -> None:
+        """Return once the dead-letter topic takes letters and the tenant knows every object."""
+        await self._until_yes(self._dead_letters.check)
+        for name, described in objects.items():
+            target = Target(connector, name)
+
+            async def ask(target: Target = target, described: ObjectSettings = described) -> None:
+                await self._object_is_there(target, described)
+
+            await self._until_yes(ask)
+
+    async def _until_yes(self, ask: Callable[[], Awaitable[None]]) -> None:
+        probes = 0
+        held: HoldReason | None = None
+        while True:
+            try:
+                await ask()
+            except Hold as hold:
+                if held is not None and held is not hold.reason:
+                    self._holds.release(held, None)
+                held = hold.reason
+                self._holds.hold(held, None, hold.detail, self._clock.wall_ms())
+            except Transient as fault:
+                if held is None:
+                    held = HoldReason.SINK
+                self._holds.hold(held, None, fault.detail, self._clock.wall_ms())
+            else:
+                if held is not None:
+                    self._holds.release(held, None)
+                return
+            await self._clock.sleep(probe_interval_s(probes))
+            probes += 1
+
+    async def _object_is_there(self, target: Target, described: ObjectSettings) -> None:
+        """Ask the validation call with a row of nulls: whatever it says of the row, the object is there."""
+        token = await self._tokens.current()
+        row = dict.fromkeys(described.fields) | {described.primary_key: PROBE_KEY}
+        request = validation_request(
+            token.base_url, token.value, target, [msgspec.json.encode(row)], self._timeout_s
+        )
+        outcome = await self._transport.send(request)
+        if isinstance(outcome, NoAnswer):
+            raise Transient(outcome.detail)
+        if outcome.status == _UNAUTHORIZED:
+            self._tokens.refused(token)
+            raise Transient(detail_of(outcome))
+        if outcome.status == _FORBIDDEN:
+            raise Hold(HoldReason.AUTH, f"{detail_of(outcome)}; check the app's scopes and the user's permissions")
+        if outcome.status in _NOT_THERE:
+            place = f"object {target.object} of connector {target.connector}"
+            raise Hold(HoldReason.CONFIG, f"{detail_of(outcome)}; {place} is not known to the tenant")
+        if outcome.status in _MOMENT or outcome.status >= _SERVER_ERRORS:
+            raise Transient(detail_of(outcome))
+        self._tokens.accepted(token)
