@@ -188,6 +188,8 @@ class Store:
         older = "(modified_us IS NULL OR modified_us < ?)"
         values = [(key, wall_ms * 1000) for key in keys]
         self._sql.executemany(f"DELETE FROM {table} WHERE key = ? AND {older}", values)  # noqa: S608 - our own name
+        if self.objects[name].record_modified is None:
+            return
         for key in keys:
             (left,) = self._sql.execute(f"SELECT count(*) FROM {table} WHERE key = ?", (key,)).fetchone()  # noqa: S608 - our own name
             tally.kept += left
@@ -251,11 +253,14 @@ class Store:
 
     def search(self, name: str, text: str, *, offset: int, limit: int) -> tuple[int, list[str]]:
         """Return how many rows hold `text` anywhere, and one page of them as JSON text, by key."""
+        if not text:
+            query = f'SELECT row FROM "rows {name}" ORDER BY key, event_date LIMIT ? OFFSET ?'  # noqa: S608 - our own name
+            return self.count(name), [row for (row,) in self._sql.execute(query, (limit, offset))]
         pattern = "%" + re.sub(r"([\\%_])", r"\\\1", text) + "%"
         where = f"FROM \"rows {name}\" WHERE row LIKE ? ESCAPE '\\'"
         (total,) = self._sql.execute(f"SELECT count(*) {where}", (pattern,)).fetchone()
         query = f"SELECT row {where} ORDER BY key, event_date LIMIT ? OFFSET ?"
-        return total, [text for (text,) in self._sql.execute(query, (pattern, limit, offset))]
+        return total, [row for (row,) in self._sql.execute(query, (pattern, limit, offset))]
 
     def close(self) -> None:
         """Let go of the tables."""

@@ -73,6 +73,14 @@ def test_a_partial_stream_keeps_fields_that_are_not_given(caller: Caller) -> Non
     assert {"1": {"id": "1", "name": None, "size": 7, "at": NEW}} == caller.tenant.rows("partial")
 
 
+def test_a_partial_stream_keeps_digits(caller: Caller) -> None:
+    """Of the field that stays as well as of the one that comes."""
+    size = 123456789012345678901234567890
+    caller.upsert("partial", {"id": "1", "size": size, "at": OLD})
+    caller.upsert("partial", {"id": "1", "name": "日本", "at": NEW})
+    assert {"1": {"id": "1", "name": "日本", "size": size, "at": NEW}} == caller.tenant.rows("partial")
+
+
 def test_a_partial_stream_leaves_older_records_out(caller: Caller) -> None:
     """Newer by Record Modified, or nothing happens."""
     caller.upsert("partial", {"id": "1", "name": "Ann", "at": NEW})
