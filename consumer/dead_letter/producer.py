@@ -131,7 +131,7 @@ class KafkaDeadLetters:
             cause = self._fatal_cause(error)
             if client is self._client:
                 self._drop_client()
-            if self._closed or meaning(cause) is Means.HOLD:
+            if meaning(cause) is Means.HOLD:
                 return cause
         message = f"dead-letter topic {self.topic}: {REBUILDS + 1} producers in a row were lost ({cause.name()})"
         raise Fatal(message)

@@ -120,6 +120,12 @@ class DeadLettersExam:
             b"ref" if found.value is None else found.key or b"" for found in candidate.read()
         )
 
+    async def test_letters_that_fit_alone_are_not_refused_together(self, candidate: Candidate) -> None:
+        """Letters that are just small enough stay whole, however many are under way to one partition."""
+        full, short = forms(plain_record(value=LARGE[: LIMIT_BYTES * 3 // 5]))
+        await asyncio.gather(*(candidate.dead_letters.send(full, short) for _ in range(12)))
+        assert [full] * 12 == candidate.read()
+
     async def test_an_outage_is_a_hold(self, candidate: Candidate) -> None:
         """Nothing is dropped and nothing pretended: the sender is told to hold."""
         await candidate.check()
