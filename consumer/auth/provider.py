@@ -129,10 +129,7 @@ class TokenProvider:
     def _may_ask(self, now_s: float) -> bool:
         if self._fault is None or now_s >= self._ask_again_s:
             return True
-        return self._dancing_now() or self._fault_signature != self._secrets.signature()
-
-    def _dancing_now(self) -> bool:
-        return self._dancing is not None and not self._dancing.done()
+        return self._fault_signature != self._secrets.signature()
 
     async def _make(self) -> Token | _Fault:
         """Make a token; what goes wrong is the result, so that nobody need be waiting to hear of it."""

@@ -47,6 +47,7 @@ def drive(bucket: RateBucket, lanes: int, until_s: float, lateness: list[float])
 )
 @example(owned=[6], lanes=40, lateness=[0.0])
 @example(owned=[1, 1, 1, 1, 1], lanes=40, lateness=[0.0])
+@example(owned=[1] * 44, lanes=9, lateness=[0.0])
 @example(owned=[3, 5], lanes=40, lateness=[0.0, 0.0, 0.4])
 def test_all_replicas_together(owned: list[int], lanes: int, lateness: list[float]) -> None:
     """Replicas that own all partitions between them, each as fast as it may, stay within the tenant's rate."""
