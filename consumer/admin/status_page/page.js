@@ -24,6 +24,7 @@ const short = new Intl.NumberFormat("en", { notation: "compact", maximumFraction
 
 let history = [];
 let latest = null;
+let toldHolds = "[]";
 let answeredAt = performance.now();
 
 function duration(seconds) {
@@ -33,6 +34,11 @@ function duration(seconds) {
   if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
   if (seconds < 172800) return `${Math.round(seconds / 3600)} h`;
   return `${Math.round(seconds / 86400)} d`;
+}
+
+function age(hold) {
+  const seconds = Math.max(0, (Date.now() - Date.parse(hold.since)) / 1000);
+  return seconds < 60 ? "for less than a minute" : `for ${seconds < 120 ? "a minute" : duration(seconds)}`;
 }
 
 function bytes(count) {
@@ -63,11 +69,14 @@ function showState(report) {
 }
 
 function showHolds(report) {
+  const told = JSON.stringify(report.holds.map((hold) => [hold.reason, hold.detail, age(hold)]));
+  if (told === toldHolds) return; // read out once, not with every snapshot
+  toldHolds = told;
   find("holds").hidden = report.holds.length === 0;
   find("hold-list").replaceChildren(...report.holds.map((hold) => {
     const line = element("li");
     const name = element("p", undefined, "name");
-    name.append(element("span", hold.reason), element("span", `for ${duration((Date.now() - Date.parse(hold.since)) / 1000)}`, "since"));
+    name.append(element("span", hold.reason), element("span", age(hold), "since"));
     line.append(name, element("p", hold.detail, "detail"));
     if (STEPS[hold.reason]) line.append(element("p", STEPS[hold.reason], "step"));
     return line;
