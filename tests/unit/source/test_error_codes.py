@@ -1,0 +1,76 @@
+"""The one table of the Kafka client's error codes."""
+
+from __future__ import annotations
+
+import pytest
+from confluent_kafka import KafkaError
+
+from consumer.source import error_codes
+from consumer.source.error_codes import MEANINGS, Meaning, detail_of, meaning_of
+
+
+def _client_codes() -> dict[str, int]:
+    """Every code that the installed client knows, by name."""
+    return {
+        name: value
+        for name in dir(KafkaError)
+        if name.lstrip("_").isupper() and isinstance(value := getattr(KafkaError, name), int)
+    }
+
+
+def _tables() -> list[str]:
+    rows = [getattr(error_codes, f"_{meaning.name}") for meaning in Meaning]
+    return [name for row in rows for name in row.split()]
+
+
+def test_every_code_of_the_client_is_decided() -> None:
+    """A newer client with a new code turns this red until somebody has decided what it means."""
+    assert [] == sorted(name for name, code in _client_codes().items() if code not in MEANINGS)
+
+
+def test_no_code_is_decided_twice() -> None:
+    """Two rows for one code would leave the decision to their order."""
+    names = _tables()
+    assert sorted(set(names)) == sorted(names)
+
+
+@pytest.mark.parametrize(
+    ("code", "meaning"),
+    [
+        pytest.param(KafkaError._PARTITION_EOF, Meaning.SILENT, id="end-of-partition"),
+        pytest.param(KafkaError._MAX_POLL_EXCEEDED, Meaning.REJOIN, id="left-the-group"),
+        pytest.param(KafkaError._TRANSPORT, Meaning.PASSING, id="one-connection"),
+        pytest.param(KafkaError.UNKNOWN_TOPIC_OR_PART, Meaning.ABSENT, id="no-such-topic"),
+        pytest.param(KafkaError._ALL_BROKERS_DOWN, Meaning.BROKER, id="all-connections"),
+        pytest.param(KafkaError._AUTHENTICATION, Meaning.AUTH, id="password"),
+        pytest.param(KafkaError._SSL, Meaning.AUTH, id="certificate"),
+        pytest.param(KafkaError.TOPIC_AUTHORIZATION_FAILED, Meaning.AUTH, id="topic-acl"),
+        pytest.param(KafkaError.GROUP_AUTHORIZATION_FAILED, Meaning.AUTH, id="group-acl"),
+        pytest.param(KafkaError._AUTO_OFFSET_RESET, Meaning.OFFSET_LOST, id="retention"),
+        pytest.param(KafkaError.FENCED_INSTANCE_ID, Meaning.FATAL, id="static-member-taken"),
+    ],
+)
+def test_a_code_means(code: int, meaning: Meaning) -> None:
+    """The codes that operators meet."""
+    assert meaning is meaning_of(KafkaError(code))
+
+
+def test_an_unknown_code_is_fatal() -> None:
+    """What nobody has decided stops the daemon rather than being lived with."""
+    assert Meaning.FATAL is meaning_of(KafkaError(31999))
+
+
+def test_what_the_client_calls_fatal_is_fatal() -> None:
+    """The client's own word counts more than the table."""
+    assert Meaning.FATAL is meaning_of(KafkaError(KafkaError._TRANSPORT, "x", True))  # noqa: FBT003 - its signature
+
+
+def test_the_detail_names_the_code_and_the_next_step() -> None:
+    """An operator reads what was seen and what to do."""
+    detail = detail_of(KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED))
+    assert detail.startswith("GROUP_AUTHORIZATION_FAILED: grant this user READ on the consumer group")
+
+
+def test_the_detail_is_bounded() -> None:
+    """The client's words come from a peer and may be long."""
+    assert len(detail_of(KafkaError(KafkaError._FAIL, "x" * 10_000))) < 400
