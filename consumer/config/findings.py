@@ -100,8 +100,11 @@ def did_you_mean(seen: str, known: Iterable[str]) -> str:
 
 
 def at(path: str, step: str | int) -> str:
-    """Return the dotted path of a key below another."""
-    return f"{path}.{step}" if path else str(step)
+    """Return the dotted path of a key below another; an empty key or an odd one is written so that it shows."""
+    shown = str(step)
+    if not shown or not shown.isprintable():
+        shown = f'"{shown.encode("unicode_escape").decode("ascii")}"'
+    return f"{path}.{shown}" if path else shown
 
 
 def tried(check: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:

@@ -155,7 +155,7 @@ class Section:
         for member in members.members:
             if member.key not in self.keys:
                 guess = did_you_mean(member.key, self.keys)
-                findings.fault(member.place, at(path, member.key), f"unknown key `{member.key}`{guess}")
+                findings.fault(member.place, at(path, member.key), f"unknown key `{at('', member.key)}`{guess}")
                 meant.update(name for name in self.keys if f"`{name}`" in guess)
         return meant
 

@@ -130,7 +130,7 @@ def _connector_and_routes(
     used = [tried(used_object, route, schema, findings) for route in routes]
     names = dict.fromkeys(name for name in used if name is not None)
     destinations = {tried(lambda one: one[DESTINATION], route) for route in routes}
-    if connector is None and not file.given(CONNECTOR) and destinations - {"crm_bulk", None}:
+    if tried(lambda: file[CONNECTOR] is None) and destinations - {"crm_bulk", None}:
         findings.fault(file.place, CONNECTOR.name, "required; write its name, schema_file and objects")
     objects = (object_settings(connector, schema, names, findings) if connector else None) or {}
     built = [tried(route_settings, route, objects, schema, folder, findings) for route in routes]

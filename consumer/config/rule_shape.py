@@ -20,7 +20,7 @@ NUMBER = defaulted("number", Boolean(), "false", "Take a number that is written 
 JSON = defaulted("json", Boolean(), "false", "Send a nested value as JSON text.")
 REQUIRED = defaulted("required", Boolean(), "false", "A missing or null source is the record's fault.")
 UNIT = optional("unit", Choice[TimeUnit]("s", "ms", "us", "ns", "days"), "How to read a bare number as a time.")
-SCALE = optional("scale", Whole(-1000, 1000), "Scale of Debezium's decimal bytes without schema.")
+SCALE = optional("scale", Whole(-400, 400), "Scale of Debezium's decimal bytes without schema.")
 
 RULE = Section(
     "a source path, or a rule such as {const: 5}",

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -34,13 +35,30 @@ def paths(section: Section, above: str = "") -> Iterator[str]:
             yield from paths(inner, f"{path}{step}.")
 
 
+ODD = [
+    "10s",
+    "-1",
+    "200KB",
+    "^a.*",
+    "${X}",
+    "${X:1}",
+    "$kafka.x",
+    "a..b",
+    "{a}",
+    "http://[",
+    "off",
+    "../x",
+    "/x",
+    "::",
+]
+
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(),
     st.floats(allow_nan=False, allow_infinity=False),
     st.text(max_size=20),
-    st.sampled_from(["10s", "-1", "200KB", "^a.*", "${X}", "${X:1}", "$kafka.x", "a..b", "{a}", "http://[", "off"]),
+    st.sampled_from(ODD),
 )
 VALUES = st.recursive(
     SCALARS.map(lambda value: "null" if value is None else str(value)),
@@ -61,10 +79,20 @@ def judge(found: Inspection) -> None:
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(path=st.sampled_from(sorted(paths(FILE))), value=VALUES)
-def test_any_value_of_any_key(path: str, value: str) -> None:
-    """An option may hold anything."""
-    judge(inspect(ROOT / "config" / "consumer.yaml", environ=ENVIRON, overrides=[f"{path}={value}"]))
+@given(chosen=st.dictionaries(st.sampled_from(sorted(paths(FILE))), VALUES, min_size=1, max_size=8))
+def test_any_value_of_any_key(chosen: dict[str, str]) -> None:
+    """Options may hold anything."""
+    options = [f"{path}={value}" for path, value in chosen.items()]
+    judge(inspect(ROOT / "config" / "consumer.yaml", environ=ENVIRON, overrides=options))
+
+
+@pytest.mark.parametrize("value", ODD)
+def test_an_odd_value_of_every_key_at_once(value: str) -> None:
+    """No key takes another down with it."""
+    every = sorted(paths(FILE))
+    leaves = [path for path in every if not any(other.startswith(f"{path}.") for other in every)]
+    options = [f"{path}={value}" for path in leaves]
+    judge(inspect(ROOT / "config" / "consumer.yaml", environ=ENVIRON, overrides=options))
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
