@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 TOMBSTONES_BY_FORMAT: dict[str, Deletes] = {"debezium_flat": "delete", "json": "dead_letter"}
 """What a null value means where the route does not say; every other format ignores it."""
 
+FLAT_PREFIX_DEFAULT = "__"
+
 PARTIAL_FORMATS = frozenset({"goldengate", "salesforce_cdc"})
 """Formats whose updates hold the changed fields alone as a rule, not as an exception."""
 
@@ -89,7 +91,7 @@ def route_settings(
         deletes=route[DELETES],
         tombstones=tombstones or TOMBSTONES_BY_FORMAT.get(route[FORMAT], "ignore"),
         zone=route[ZONE],
-        flat_prefix=route[FLAT_PREFIX] or "__",
+        flat_prefix=route[FLAT_PREFIX] or FLAT_PREFIX_DEFAULT,
         where=where or {},
         fields=rules,
         custom=custom,
@@ -152,7 +154,7 @@ def _judge_where(route: Found, findings: Findings) -> None:
 def _judge_companions(route: Found, findings: Findings) -> None:
     """Keys that belong to one format or one destination."""
     destination = route[DESTINATION]
-    if route.given(FLAT_PREFIX) and route[FORMAT] != "debezium_flat":
+    if route[FLAT_PREFIX] not in {None, FLAT_PREFIX_DEFAULT} and route[FORMAT] != "debezium_flat":
         text = "of format debezium_flat alone; remove it"
         findings.fault(route.place_of(FLAT_PREFIX), route.path_of(FLAT_PREFIX), text)
     if route.given(FLUSH) and destination == "streaming":
