@@ -22,7 +22,7 @@ from consumer.delivery.lane import Lane
 from consumer.delivery.lanes import Lanes
 from consumer.delivery.rate import AdaptiveLimit, RateBucket, RetryBudget
 from consumer.delivery.settings import SERVICE_DELETE_IDS, DeliverySettings
-from consumer.errors import Fatal
+from consumer.errors import ConsumerError, Fatal
 from consumer.facts import DaemonFacts
 from consumer.holds import Holds
 from consumer.mapping.routing import RouteTable
@@ -37,7 +37,6 @@ from consumer.source.port import Source
 from consumer.transport import Transport
 
 if TYPE_CHECKING:
-
     from consumer.admin.telemetry import Telemetry
     from consumer.config.settings import Settings
     from consumer.mapping.settings import ObjectSettings
@@ -68,6 +67,7 @@ class Daemon:
         self._fault: str | None = None
         self._stopping = asyncio.Event()
         self._stopped = asyncio.Event()
+        self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         clock, delivery, connector = ports.clock, settings.delivery, settings.connector
         batchers = {
             Target(connector.name, name): _batcher(Target(connector.name, name), described, delivery)
@@ -109,27 +109,47 @@ class Daemon:
         self._fault = self._fault or detail
         self.stop()
 
+    def broken(self, error: BaseException) -> None:
+        """An error of ours came up where nothing awaits it: the run ends with it, and commits nothing more."""
+        if not self._broken.done():
+            self._broken.set_exception(error)
+
     async def run(self) -> None:
         """Run until told to stop.
 
         Raises: `Fatal` when it stopped because it could not go on; what is settled is committed by then.
         """
-        async with asyncio.TaskGroup() as group:
-            lanes = self._furnish(group)
-            chores = [group.create_task(self._commit_forever()), group.create_task(self._stamp_forever(lanes))]
-            if await self._ready_to_start(group):
-                self._ports.source.start(self._pipeline)
-                await self._stopping.wait()
-                self.facts.draining()
-                self._ports.source.stop()
-                await self._stopped.wait()
-            self.facts.stopped()
-            for chore in chores:
-                chore.cancel()
+        try:
+            async with asyncio.TaskGroup() as group:
+                await self._live(group)
+        except ExceptionGroup as errors:
+            # What stopped us by name is told by that name; anything else is an error of ours, told in full.
+            known = errors.subgroup(ConsumerError)
+            if known is None:
+                raise
+            raise _first(known) from errors
         await self._ports.dead_letters.close()
         await self._ports.transport.close()
         if self._fault is not None:
             raise Fatal(self._fault)
+
+    async def _live(self, group: asyncio.TaskGroup) -> None:
+        """Check, read, drain; the chores go on beside it."""
+        lanes = self._furnish(group)
+        chores = [
+            group.create_task(self._commit_forever()),
+            group.create_task(self._stamp_forever(lanes)),
+            group.create_task(self._raise_what_breaks()),
+        ]
+        if await self._ready_to_start(group):
+            self._ports.source.start(self._pipeline)
+            await self._stopping.wait()
+            self.facts.draining()
+            self._ports.source.stop()
+            await self._stopped.wait()
+        self.facts.stopped()
+        for chore in chores:
+            chore.cancel()
 
     def _furnish(self, group: asyncio.TaskGroup) -> Lanes:
         """Build the rooms that need the running loop, and connect them to the corridor."""
@@ -196,6 +216,9 @@ class Daemon:
         checks.cancel()
         return False
 
+    async def _raise_what_breaks(self) -> None:
+        await self._broken
+
     async def _commit_forever(self) -> None:
         while True:
             await self._ports.clock.sleep(self._settings.delivery.commit_interval_s)
@@ -208,6 +231,12 @@ class Daemon:
             self._pipeline.name_pause(self._rate.paused_s(self._ports.clock.now_s()))
             lanes.pump()
             await self._ports.clock.sleep(STAMP_S)
+
+
+def _first(errors: BaseExceptionGroup[ConsumerError]) -> ConsumerError:
+    """Return the first error of a group, however deep."""
+    first = errors.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 def _batcher(target: Target, described: ObjectSettings, delivery: DeliverySettings) -> Batcher:

@@ -12,11 +12,11 @@ from typing import Annotated
 import typer
 
 from consumer import __version__
-from consumer.cli import config, lint, sandbox
+from consumer.cli import config, lint, run, sandbox
 from consumer.cli.exits import CONFIG_FAULTS, CREDENTIALS_REFUSED, FATAL
 from consumer.errors import ConfigFaults, CredentialsRefused, Fatal
 
-VERBS = (lint, config, sandbox)
+VERBS = (run, sandbox, lint, config)
 
 app = typer.Typer(
     name="datacloud-consumer",

@@ -115,12 +115,15 @@ class Attempt:
         return HoldLane(HoldReason.AUTH, "401: tokens are refused although they were just made")
 
     async def _turn(self) -> Token:
-        """Wait for a place under the tenant's rate, and for a token that is believed good."""
+        """Wait for a token that is believed good, then for a place under the tenant's rate.
+
+        In this order: lanes that waited for a token together would all start together after their places.
+        """
+        token = await self._tokens.current()
         wait_s = self._rate.reserve(self._clock.now_s())
         while wait_s > 0:
             await self._clock.sleep(wait_s)
             wait_s = self._rate.postponed(self._clock.now_s())
-        token = await self._tokens.current()
         self._budget.sent(self._clock.now_s())
         return token
 

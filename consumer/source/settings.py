@@ -20,3 +20,6 @@ class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True):
     start_at: Literal["earliest", "latest"] | int = "earliest"
     properties: dict[str, str] = {}
     drain_timeout_s: float = 25.0
+
+    def __repr__(self) -> str:
+        return f"KafkaSettings({self.bootstrap_servers}, group {self.group_id})"

@@ -1,0 +1,145 @@
+"""The daemon on the real world: its ports, its admin server, its signals."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import random
+import signal
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+
+from consumer import __version__
+from consumer.admin.log import set_level
+from consumer.admin.metrics import Metrics
+from consumer.admin.server import AdminServer
+from consumer.admin.telemetry import Telemetry
+from consumer.auth.provider import TokenProvider
+from consumer.clock import SystemClock
+from consumer.daemon import Daemon, Ports
+from consumer.dead_letter.producer import KafkaDeadLetters
+from consumer.errors import ConfigFaults
+from consumer.hosts import Hosts
+from consumer.model import RecordOutcome
+from consumer.source.kafka import KafkaSource
+from consumer.transport import HttpTransport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from consumer.config.settings import Settings
+
+_log = structlog.get_logger("consumer")
+
+SPARE_CONNECTIONS: Final = 4
+"""Beside the batches in flight: login, exchange, validation."""
+
+YOUNG_OBJECTS: Final = 20_000
+"""Records come and go by the thousand: a collection every 700 new objects would look at them for nothing."""
+
+
+async def serve(
+    settings: Settings,
+    *,
+    read_level: Callable[[], str] | None = None,
+    started: Callable[[Daemon, AdminServer], None] | None = None,
+) -> None:
+    """Run one daemon until SIGTERM or SIGINT; a second one ends the process at once.
+
+    `read_level` reads the log level again on SIGHUP; `started` is called once the admin port listens.
+    Raises: `Fatal`, `ConfigFaults` (admin port taken).
+    """
+    clock = SystemClock()
+    metrics = Metrics(version=__version__, config_sha256=settings.config_sha256)
+    telemetry = Telemetry(metrics)
+    hosts = Hosts.known(settings.salesforce.login_url, settings.salesforce.allowed_domains)
+    transport = HttpTransport(hosts, clock, connections=settings.delivery.in_flight + SPARE_CONNECTIONS)
+    tokens = TokenProvider(settings.salesforce, transport, clock, jitter=random.random, observer=telemetry)
+    dead_letters = KafkaDeadLetters(
+        settings.kafka.bootstrap_servers, settings.kafka.properties, settings.dead_letter.topic, clock
+    )
+    ports = Ports(
+        source=KafkaSource(settings.kafka, clock),
+        transport=transport,
+        tokens=tokens,
+        dead_letters=dead_letters,
+        clock=clock,
+        lots=random.random,
+    )
+    daemon = Daemon(settings, ports, telemetry)
+    daemon.facts.ask_for_token(tokens.expires_in_s)
+    metrics.expect(
+        [topic for route in settings.routes for topic in route.topics if not topic.startswith("^")], RecordOutcome
+    )
+    metrics.watch(daemon.facts)
+    admin = AdminServer(settings.admin.host or "", settings.admin.port, facts=daemon.facts, metrics=metrics)
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _loop, context: _unawaited(daemon, context))
+    signals = Signals(daemon, read_level or (lambda: settings.log.level))
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS, 20, 50)
+    try:
+        if settings.admin.host is not None:
+            await admin.start()
+        signals.listen(loop)
+        _log.info("starting", version=__version__, config_sha256=settings.config_sha256, admin_port=admin.port)
+        if started is not None:
+            started(daemon, admin)
+        await daemon.run()
+    finally:
+        signals.ignore(loop)
+        await admin.stop()
+        await tokens.close()
+        await transport.close()
+
+
+def _unawaited(daemon: Daemon, context: dict[str, Any]) -> None:
+    """An error in a callback is an error of ours: it ends the run."""
+    error = context.get("exception")
+    if isinstance(error, Exception):
+        daemon.broken(error)
+    else:
+        _log.warning("event loop", message=context.get("message"))
+
+
+class Signals:
+    """SIGTERM and SIGINT drain, a second one ends at once; SIGHUP reads the log level again."""
+
+    def __init__(self, daemon: Daemon, read_level: Callable[[], str]) -> None:
+        self._daemon = daemon
+        self._read_level = read_level
+        self._seen = False
+
+    def listen(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Take the signals over."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop, number)
+        loop.add_signal_handler(signal.SIGHUP, self._read_again)
+
+    def ignore(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Give the signals back."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.remove_signal_handler(number)
+
+    def _stop(self, number: signal.Signals) -> None:
+        if self._seen:
+            # Nothing is lost: what is not committed is read again. A hanging client cannot keep us.
+            _log.warning("second signal; ending now, what is open is read again", signal=number.name)
+            sys.stderr.flush()
+            os._exit(128 + number)
+        self._seen = True
+        _log.info("draining", signal=number.name)
+        self._daemon.stop()
+
+    def _read_again(self) -> None:
+        """Secrets are read again when their files change, without a signal; the level is what is left."""
+        try:
+            level = self._read_level()
+        except ConfigFaults as faults:
+            _log.error("log level stays: the configuration has faults", faults=faults.faults)
+            return
+        set_level(level)
+        _log.info("log level read again", level=level)

@@ -1,0 +1,210 @@
+"""The whole daemon on virtual time: real rooms and login; tenant, log and dead-letter topic in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from typing import TYPE_CHECKING, Any
+
+from consumer.admin.metrics import Metrics
+from consumer.admin.settings import AdminSettings, LogSettings
+from consumer.admin.telemetry import Telemetry
+from consumer.auth.provider import TokenProvider
+from consumer.auth.settings import SalesforceSettings, Secret
+from consumer.config.settings import ConnectorSettings, Settings
+from consumer.daemon import Daemon, Ports
+from consumer.dead_letter.settings import DeadLetterSettings
+from consumer.delivery.settings import DeliverySettings
+from consumer.mapping.settings import FieldType, ObjectSettings, RouteSettings
+from consumer.sandbox.fault_script import read_script
+from consumer.sandbox.in_process import InProcessTransport
+from consumer.sandbox.memory_dead_letters import MemoryDeadLetters
+from consumer.sandbox.memory_source import MemoryLog, MemorySource
+from consumer.sandbox.tenant import Limits, Tenant
+from consumer.sandbox.virtual_time import VirtualClock
+from consumer.source.settings import KafkaSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from consumer.admin.port import StatusReport
+
+TOPIC = "shop.public.customers"
+ORIGIN = "http://127.0.0.1:8021"
+
+CUSTOMERS = ObjectSettings(
+    name="customers",
+    fields={
+        "id": FieldType.TEXT,
+        "email": FieldType.TEXT,
+        "age": FieldType.NUMBER,
+        "updated_at": FieldType.DATE_TIME,
+    },
+    primary_key="id",
+    record_modified="updated_at",
+)
+VIEWS = ObjectSettings(
+    name="views",
+    fields={"id": FieldType.TEXT, "page": FieldType.TEXT, "at": FieldType.DATE_TIME},
+    primary_key="id",
+    category="engagement",
+    event_time="at",
+)
+ROUTES = (
+    RouteSettings(topics=(TOPIC,), object="customers", format="debezium"),
+    RouteSettings(topics=("views",), object="views", format="json", tombstones="dead_letter"),
+)
+
+
+def settings(
+    *,
+    delivery: DeliverySettings | None = None,
+    dead_letter: DeadLetterSettings | None = None,
+    objects: Sequence[ObjectSettings] = (CUSTOMERS, VIEWS),
+    routes: Sequence[RouteSettings] = ROUTES,
+) -> Settings:
+    """One configuration, as the file would give it."""
+    return Settings(
+        kafka=KafkaSettings(bootstrap_servers="memory", group_id="g"),
+        salesforce=SalesforceSettings(
+            login_url=ORIGIN,
+            flow="client_credentials",
+            client_id="id",
+            audience=ORIGIN,
+            client_secret=Secret(value="made-up"),
+        ),
+        connector=ConnectorSettings(name="events", objects={one.name: one for one in objects}),
+        routes=tuple(routes),
+        delivery=delivery or DeliverySettings(),
+        dead_letter=dead_letter or DeadLetterSettings(),
+        admin=AdminSettings(host=None),
+        log=LogSettings(),
+        config_sha256="0" * 64,
+    )
+
+
+class World:
+    """Everything outside the daemon, and members of the group inside it."""
+
+    def __init__(self, given: Settings | None = None, *, seed: int = 1, latency_s: float = 0.05) -> None:
+        self.settings = given or settings()
+        self.clock = VirtualClock()
+        self.random = random.Random(seed)  # noqa: S311 - a schedule, not a secret
+        self.log = MemoryLog()
+        self.tenant = Tenant(
+            self.settings.connector.objects,
+            source_name=self.settings.connector.name,
+            clock=self.clock,
+            origin=ORIGIN,
+            limits=Limits(apply_delay_s=0.05),
+        )
+        self.latency_s = latency_s
+        self.dead_letters = MemoryDeadLetters()
+        self.members: list[Member] = []
+
+    def member(self) -> Member:
+        """Return a fresh process of the group, not started."""
+        member = Member(self)
+        self.members.append(member)
+        return member
+
+    def change(self, key: int, op: str, *, partition: int = 0, ts_ms: int = 1_750_000_000_000, **row: Any) -> None:  # noqa: ANN401 - a row
+        """Write a Debezium change, and for a delete its tombstone."""
+        after = None if op == "d" else {"id": key, "email": None, "age": None} | row
+        before = {"id": key} if op == "d" else None
+        value = {"op": op, "before": before, "after": after, "source": {"ts_ms": ts_ms}, "ts_ms": ts_ms}
+        self.put(json.dumps(value).encode(), key=key, partition=partition)
+        if op == "d":
+            self.put(None, key=key, partition=partition)
+
+    def put(self, value: bytes | None, *, key: int = 0, topic: str = TOPIC, partition: int = 0) -> None:
+        """Write raw bytes."""
+        self.log.append(
+            topic,
+            partition,
+            key=json.dumps({"id": key}).encode(),
+            value=value,
+            timestamp_ms=self.clock.wall_ms(),
+        )
+
+    def faults(self, script: str) -> None:
+        """Put a fault script in force at the tenant; an empty one ends them."""
+        self.tenant.set_faults(read_script(script))
+
+    def dead_letter_reasons(self) -> list[str]:
+        """Return the reasons of all letters, in order."""
+        return [
+            (value or b"").decode()
+            for letter in self.dead_letters.letters
+            for name, value in letter.headers
+            if name == "datacloud.reason"
+        ]
+
+    async def until(self, condition: Callable[[], bool], within_s: float = 600.0) -> None:
+        """Let virtual time pass until something is so; fail when it never is."""
+        deadline_s = self.clock.now_s() + within_s
+        while not condition():
+            assert self.clock.now_s() < deadline_s, f"not within {within_s} virtual seconds"
+            await asyncio.sleep(0.02)
+
+
+class Member:
+    """One daemon of the group."""
+
+    def __init__(self, world: World) -> None:
+        clock = world.clock
+        self._world = world
+        self.metrics = Metrics(version="0", config_sha256="0")
+        telemetry = Telemetry(self.metrics)
+        transport = InProcessTransport(world.tenant, clock, latency_s=world.latency_s)
+        self.source = MemorySource(world.log, drain_timeout_s=world.settings.delivery.drain_timeout_s)
+        self.daemon = Daemon(
+            world.settings,
+            Ports(
+                source=self.source,
+                transport=transport,
+                tokens=TokenProvider(
+                    world.settings.salesforce,
+                    transport,
+                    clock,
+                    jitter=world.random.random,
+                    observer=telemetry,
+                ),
+                dead_letters=world.dead_letters,
+                clock=clock,
+                lots=world.random.random,
+            ),
+            telemetry,
+        )
+        self.task: asyncio.Task[None] | None = None
+
+    async def start(self, *partitions: int, topic: str = TOPIC) -> None:
+        """Start the daemon, and give it these partitions once its checks have passed."""
+        self.task = asyncio.create_task(self.daemon.run())
+        await self._world.until(lambda: hasattr(self.source, "_events"))
+        self.source.assign([(topic, partition) for partition in partitions])
+
+    def status(self) -> StatusReport:
+        """What `/status` says."""
+        return self.daemon.facts.status()
+
+    def settled(self) -> bool:
+        """Tell whether every position is at its end and committed."""
+        return all(
+            one.position == one.end and self._world.log.committed.get((one.topic, one.partition)) == one.end
+            for one in self.status().assignment
+        )
+
+    async def stop(self) -> None:
+        """SIGTERM: drain, commit, leave."""
+        self.daemon.stop()
+        assert self.task is not None
+        await self.task
+
+    async def kill(self) -> None:
+        """SIGKILL: nothing more is done."""
+        self.source.crash()
+        assert self.task is not None
+        self.task.cancel()
+        await asyncio.wait([self.task])
