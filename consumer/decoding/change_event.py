@@ -1,0 +1,67 @@
+"""The shape that every format decodes to, and the port of a format."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from consumer.decoding.columns import NO_COLUMNS, Columns
+from consumer.decoding.opened import Absent, Row
+from consumer.decoding.wrapping import Wrapping
+from consumer.model import Filtered, Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from consumer.model import Record
+
+
+class Envelope(msgspec.Struct):
+    """A value, opened and recognised, before its operation is judged.
+
+    `members` are what `$envelope.x` refers to. `columns` type the rows inside. `wrapping` is what stood around
+    it, when a later value may come in the same one.
+    """
+
+    members: Row
+    columns: Columns = NO_COLUMNS
+    wrapping: Wrapping | None = None
+
+
+class ChangeEvent(msgspec.Struct, kw_only=True):
+    """One row that changed.
+
+    `row` is the new row of an upsert; of a delete it is what the source gives of the old one, if anything.
+    `old_row` is the row before an update, when the source gives it. `absent` is what a column means that is not
+    there. `keys_only` says that only key columns of a deleted row are what they seem. `source_ms` is when the
+    source made the change.
+    """
+
+    operation: Operation
+    row: Row | None
+    old_row: Row | None = None
+    source_ms: int | None = None
+    absent: Absent = Absent.MISSING
+    keys_only: bool = False
+
+
+class ChangeDecoder(Protocol):
+    """One format."""
+
+    has_placeholders: bool
+    """Whether text may be the mark of a value that was not sent."""
+
+    def open(self, value: bytes, record: Record) -> Envelope | Filtered:
+        """Open a value that is not null, or filter one that is the source's own housekeeping.
+
+        Raises: `RecordError`: DECODE or ENVELOPE_SHAPE.
+        """
+        ...
+
+    def events(self, envelope: Envelope, record: Record) -> Sequence[ChangeEvent] | Filtered:
+        """Read the rows that changed; never an empty sequence.
+
+        Raises: `RecordError`: ENVELOPE.
+        """
+        ...

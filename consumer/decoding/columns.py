@@ -1,0 +1,56 @@
+"""What a source schema says of its columns: the meaning of the values that JSON alone cannot tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum, auto
+from typing import Literal, TypeAlias
+
+import msgspec
+
+
+class Meaning(Enum):
+    """How a value is to be read. PLAIN is what it looks like."""
+
+    PLAIN = auto()
+    DECIMAL = auto()
+    VARIABLE_DECIMAL = auto()
+    DAYS = auto()
+    TIME_MS = auto()
+    TIME_US = auto()
+    TIME_NS = auto()
+    MOMENT_MS = auto()
+    MOMENT_US = auto()
+    MOMENT_NS = auto()
+    ZONED_TIMESTAMP = auto()
+    ISO_DATE = auto()
+    ISO_TIME = auto()
+
+
+Written: TypeAlias = Literal["text", "integer", "float", "boolean", "other"]
+"""How the values stand in the document; a hint for reading them fast, never trusted."""
+
+
+class Column(msgspec.Struct, frozen=True):
+    """One column. `fields` are those of a nested record."""
+
+    meaning: Meaning = Meaning.PLAIN
+    written: Written = "other"
+    scale: int = 0
+    fields: Mapping[str, Column] = {}
+
+
+Columns: TypeAlias = Mapping[str, Column]
+
+NO_COLUMNS: Columns = {}
+UNKNOWN = Column()
+
+
+def column_at(columns: Columns, steps: tuple[str, ...]) -> Column | None:
+    """Find the column of a path, through nested records; `None` when the schema does not tell."""
+    column = columns.get(steps[0])
+    for step in steps[1:]:
+        if column is None:
+            return None
+        column = column.fields.get(step)
+    return column

@@ -1,0 +1,98 @@
+"""Kafka Connect's embedded schema to columns: scale, days, microseconds and the like, by schema name.
+
+Source: the semantic types of Debezium (`io.debezium.time.*`, `io.debezium.data.*`) and of Kafka Connect
+(`org.apache.kafka.connect.data.*`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from consumer.decoding.columns import NO_COLUMNS, Column, Columns, Meaning, Written
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class ConnectField(msgspec.Struct):
+    """One node of the schema; what is not needed here is not read."""
+
+    type: str = ""
+    field: str = ""
+    name: str | None = None
+    parameters: dict[str, str] | None = None
+    fields: list[ConnectField] | None = None
+
+
+_SCHEMA = msgspec.json.Decoder(ConnectField)
+
+_CONNECT = "org.apache.kafka.connect.data."
+_TIME = "io.debezium.time."
+_MEANINGS = {
+    _CONNECT + "Decimal": Meaning.DECIMAL,
+    _CONNECT + "Date": Meaning.DAYS,
+    _CONNECT + "Time": Meaning.TIME_MS,
+    _CONNECT + "Timestamp": Meaning.MOMENT_MS,
+    "io.debezium.data.VariableScaleDecimal": Meaning.VARIABLE_DECIMAL,
+    _TIME + "Date": Meaning.DAYS,
+    _TIME + "Time": Meaning.TIME_MS,
+    _TIME + "MicroTime": Meaning.TIME_US,
+    _TIME + "NanoTime": Meaning.TIME_NS,
+    _TIME + "Timestamp": Meaning.MOMENT_MS,
+    _TIME + "MicroTimestamp": Meaning.MOMENT_US,
+    _TIME + "NanoTimestamp": Meaning.MOMENT_NS,
+    _TIME + "ZonedTimestamp": Meaning.ZONED_TIMESTAMP,
+    _TIME + "IsoTimestamp": Meaning.ZONED_TIMESTAMP,
+    _TIME + "IsoDate": Meaning.ISO_DATE,
+    _TIME + "IsoTime": Meaning.ISO_TIME,
+}
+_WRITTEN: dict[str, Written] = {
+    "string": "text",
+    "bytes": "text",
+    "int8": "integer",
+    "int16": "integer",
+    "int32": "integer",
+    "int64": "integer",
+    "float": "float",
+    "double": "float",
+    "boolean": "boolean",
+}
+
+
+def read_connect_schema(schema: bytes) -> ConnectField | None:
+    """Read an embedded schema; `None` when it is none that this version understands (no column is typed then)."""
+    try:
+        return _SCHEMA.decode(schema)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def columns_of_row(schema: ConnectField | None) -> Columns:
+    """Return the columns of a schema whose payload is the row itself."""
+    return _columns(schema.fields or ()) if schema is not None else NO_COLUMNS
+
+
+def columns_of_envelope(schema: ConnectField | None) -> Columns:
+    """Return the columns of the row inside a change-event schema."""
+    if schema is None:
+        return NO_COLUMNS
+    members = {member.field: member for member in schema.fields or ()}
+    return columns_of_row(members.get("after") or members.get("before"))
+
+
+def _columns(fields: Sequence[ConnectField]) -> Columns:
+    return {field.field: _column(field) for field in fields}
+
+
+def _column(field: ConnectField) -> Column:
+    meaning = _MEANINGS.get(field.name or "", Meaning.PLAIN)
+    written = _WRITTEN.get(field.type, "other")
+    if meaning is Meaning.DECIMAL:
+        try:
+            scale = int((field.parameters or {}).get("scale", ""))
+        except ValueError:
+            return Column(written=written)
+        return Column(meaning, written, scale)
+    return Column(meaning, written, fields=_columns(field.fields or ()))

@@ -1,0 +1,37 @@
+"""Debezium's own records, which are no rows: heartbeats, transaction borders, schema changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from consumer.decoding.filtered import FILTERED
+from consumer.decoding.opened import open_value
+from consumer.model import FilterRule
+
+if TYPE_CHECKING:
+    from consumer.decoding.opened import Row
+    from consumer.model import Filtered
+
+HEARTBEAT_PREFIX = "__debezium-heartbeat"
+TRANSACTION_SUFFIX = ".transaction"
+
+_TRANSACTION_MEMBERS = frozenset({"status", "id", "event_count", "data_collections"})
+_SCHEMA_CHANGE_MEMBERS = frozenset({"databaseName", "schemaName", "tableChanges"})
+
+
+def own_record(members: Row, topic: str) -> Filtered | None:
+    """Recognise a record of Debezium's own by its shape, a heartbeat by its topic too."""
+    if topic.startswith(HEARTBEAT_PREFIX) and "op" not in members:
+        return FILTERED[FilterRule.HEARTBEAT]
+    if is_transaction_border(members):
+        return FILTERED[FilterRule.TRANSACTION]
+    if "ddl" in members and not _SCHEMA_CHANGE_MEMBERS.isdisjoint(members) and "op" not in members:
+        return FILTERED[FilterRule.SCHEMA_CHANGE]
+    return None
+
+
+def is_transaction_border(members: Row) -> bool:
+    """Whether a record says that a transaction begins or ends."""
+    if not members.keys() >= _TRANSACTION_MEMBERS or "op" in members:
+        return False
+    return open_value(members["status"]) in {"BEGIN", "END"}

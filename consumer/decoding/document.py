@@ -1,0 +1,106 @@
+"""Value bytes to a JSON object whose members are still closed, or the reason why they are none."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, TypeAlias
+
+import msgspec
+
+from consumer.errors import Reason, RecordError
+
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+JsonObject: TypeAlias = dict[str, msgspec.Raw]
+
+_WHITE = b" \t\r\n"
+_ANY = msgspec.json.Decoder(msgspec.Raw)
+_OBJECT = msgspec.json.Decoder(JsonObject)
+_TEXT = msgspec.json.Decoder(str)
+
+_FRAMES = (
+    (b"\x1f\x8b", "gzip"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"\x04\x22\x4d\x18", "lz4"),
+    (b"\x82SNAPPY\x00", "snappy"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ\x00", "xz"),
+    (b"PK\x03\x04", "zip"),
+    (b"PAR1", "Parquet"),
+    (b"Obj\x01", "an Avro object container"),
+    (b"\xac\xed\x00\x05", "Java serialisation"),
+)
+_REGISTRY_HEADER_BYTES = 5
+_KINDS = {0x5B: "an array", 0x22: "text", 0x6E: "null", 0x74: "true", 0x66: "false"}
+_TEXT_STARTS = frozenset(b'{["-0123456789ntf')
+_ASCII_END = 0x80
+
+
+def open_object(value: bytes) -> JsonObject:
+    """Open a JSON object, one level deep; all of its syntax and its UTF-8 are judged, used or not.
+
+    Raises: `RecordError` with the DECODE reason.
+    """
+    body = value.strip(_WHITE)
+    if not body:
+        raise RecordError(Reason.DECODE_EMPTY, f"JSON object wanted, {len(value)} bytes of white space found")
+    try:
+        _ANY.decode(value)
+    except RecursionError:
+        raise RecordError(Reason.DECODE_DEPTH, "nested deeper than the decoder follows") from None
+    except msgspec.DecodeError as error:
+        _refuse(value, body, str(error))
+    if not value.isascii():
+        require_utf8(value)
+    if not body.startswith(b"{"):
+        _refuse_kind(body)
+    return _OBJECT.decode(value)
+
+
+def open_member(raw: object) -> JsonObject | None:
+    """Open an object inside a checked document; `None` when it is another kind of value, or not there."""
+    if not isinstance(raw, msgspec.Raw) or bytes(raw)[:1] != b"{":
+        return None
+    return _OBJECT.decode(raw)
+
+
+def require_utf8(value: bytes) -> None:
+    """Refuse bytes that are not UTF-8 (RFC 3629: no surrogates, nothing above U+10FFFF)."""
+    try:
+        value.decode()
+    except UnicodeDecodeError as error:
+        detail = f"not UTF-8 at byte {error.start}"
+        raise RecordError(Reason.DECODE_ENCODING, detail) from None
+
+
+def _refuse(value: bytes, body: bytes, message: str) -> NoReturn:
+    """Say why bytes are not JSON: a frame around it, another encoding, or a fault of syntax."""
+    frame = next((name for magic, name in _FRAMES if value.startswith(magic)), None)
+    if frame is not None:
+        raise RecordError(Reason.DECODE_FRAMED, f"JSON wanted, {frame} found; nothing is unpacked")
+    if value[0] == 0 and len(value) > _REGISTRY_HEADER_BYTES and value[1:3] != b"{\x00":
+        detail = "JSON wanted, the schema registry's wire form found; write the route's `encoding`"
+        raise RecordError(Reason.DECODE_FRAMED, detail)
+    if body[0] in _TEXT_STARTS or body[0] >= _ASCII_END:
+        require_utf8(value)
+    if "surrogate" in message or ("truncated" in message and _is_whole(value)):
+        raise RecordError(Reason.DECODE_ENCODING, "an escape stands for half a character (a lone surrogate)")
+    raise RecordError(Reason.DECODE_SYNTAX, f"not JSON: {message.removeprefix('JSON is malformed: ')}")
+
+
+def _is_whole(value: bytes) -> bool:
+    """Whether a document that the decoder calls truncated is complete to one that takes lone surrogates."""
+    try:
+        json.loads(value, parse_int=str, parse_float=str)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _refuse_kind(body: bytes) -> NoReturn:
+    kind = _KINDS.get(body[0], "a number")
+    detail = f"JSON object wanted, {kind} found"
+    if kind == "text" and _TEXT.decode(body).lstrip().startswith(("{", "[")):
+        detail += "; it holds a JSON document (double encoded)"
+    raise RecordError(Reason.DECODE_NOT_OBJECT, detail)

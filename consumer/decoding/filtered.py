@@ -1,0 +1,7 @@
+"""One `Filtered` value per rule, made once."""
+
+from __future__ import annotations
+
+from consumer.model import Filtered, FilterRule
+
+FILTERED: dict[FilterRule, Filtered] = {rule: Filtered(rule) for rule in FilterRule}

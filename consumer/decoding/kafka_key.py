@@ -1,0 +1,75 @@
+"""The Kafka key, opened when something asks for it: raw text, a JSON object, or a single value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from consumer.decoding.columns import NO_COLUMNS, Columns
+from consumer.decoding.connect_schema import columns_of_row
+from consumer.decoding.document import JsonObject, open_member, open_object
+from consumer.decoding.opened import Digits, open_json
+from consumer.decoding.wrapping import SchemaCache
+from consumer.errors import Reason, RecordError
+
+if TYPE_CHECKING:
+    from consumer.decoding.opened import Opened
+
+NAME = "$key"
+_VALUE = msgspec.json.Decoder(msgspec.Raw)
+_SCHEMAS = SchemaCache(columns_of_row)
+
+
+class KafkaKey:
+    """The key of one record. `fields` is `None` when the key is no JSON object; `scalar` is `None` when it is."""
+
+    __slots__ = ("columns", "content", "fields", "scalar")
+
+    def __init__(self, content: bytes | None) -> None:
+        self.content = content
+        self.columns: Columns = NO_COLUMNS
+        self.fields: JsonObject | None = None
+        self.scalar: Opened = None
+        if content is None:
+            return
+        if content.lstrip(b" \t\r\n").startswith(b"{"):
+            self._open_object(content)
+        else:
+            self.scalar = _open_scalar(content)
+
+    def _open_object(self, content: bytes) -> None:
+        """Open a JSON object, bare or in Connect's wrapping."""
+        try:
+            document = open_object(content)
+        except RecordError as error:
+            raise RecordError(error.reason, error.detail, field=NAME) from None
+        schema = open_member(document.get("schema"))
+        if schema is None or "type" not in schema or "payload" not in document:
+            self.fields = document
+            return
+        self.columns = _SCHEMAS.columns(bytes(document["schema"]))
+        self.fields = open_member(document["payload"])
+        if self.fields is None:
+            self.scalar = open_json(document["payload"])
+
+
+def key_text(content: bytes) -> str:
+    """Return the key as text. Raises DECODE_ENCODING when it is none."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        detail = f"the Kafka key is not UTF-8 at byte {error.start}"
+        raise RecordError(Reason.DECODE_ENCODING, detail, field=NAME) from None
+
+
+def _open_scalar(content: bytes) -> Opened:
+    """Open a key that is one value: JSON when it is JSON, else plain text as a string serialiser writes it."""
+    text = key_text(content)
+    try:
+        raw = _VALUE.decode(content)
+    except (msgspec.DecodeError, RecursionError):
+        return text
+    opened = open_json(raw)
+    # 12e5 is JSON's 1200000 and just as well somebody's hexadecimal id: only plain figures are numbers here.
+    return text if isinstance(opened, Digits) and "e" in opened.lower() else opened

@@ -1,0 +1,40 @@
+"""Debezium's mark for a value that the source has and did not send, in every form it takes.
+
+Source: Debezium's PostgreSQL connector writes its placeholder as text, as text inside an array, as the bytes
+of the text in a number array, and for binary columns in base64 or hex.
+"""
+
+from __future__ import annotations
+
+import base64
+
+import msgspec
+
+from consumer.decoding.opened import Nested, Opened
+
+PLACEHOLDER = "__debezium_unavailable_value"
+PLACEHOLDERS = frozenset(
+    {
+        PLACEHOLDER,
+        base64.b64encode(PLACEHOLDER.encode()).decode(),
+        base64.urlsafe_b64encode(PLACEHOLDER.encode()).decode(),
+        PLACEHOLDER.encode().hex(),
+    }
+)
+MARKS: tuple[bytes, ...] = tuple(sorted({text.strip("=").encode() for text in PLACEHOLDERS}))
+"""Byte strings of which one stands in every document with a placeholder that is text."""
+
+_NUMBERS = list(PLACEHOLDER.encode())
+_ANY = msgspec.json.Decoder(list[object] | dict[str, object])
+
+
+def is_placeholder(opened: Opened) -> bool:
+    """Whether an opened value is the mark, or an array that holds it."""
+    if type(opened) is str:
+        return opened in PLACEHOLDERS
+    if not isinstance(opened, Nested) or (PLACEHOLDER not in opened and "95" not in opened):
+        return False
+    members = _ANY.decode(opened)
+    if isinstance(members, dict):
+        return members == {PLACEHOLDER: PLACEHOLDER}
+    return members == _NUMBERS or any(isinstance(one, str) and one in PLACEHOLDERS for one in members)

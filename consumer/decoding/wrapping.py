@@ -1,0 +1,75 @@
+"""The `{"schema": ..., "payload": ...}` pair of Connect's JSON converter: unwrapped, known again by its bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from consumer.decoding.columns import Columns
+from consumer.decoding.connect_schema import read_connect_schema
+from consumer.decoding.document import open_member
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from consumer.decoding.connect_schema import ConnectField
+    from consumer.decoding.document import JsonObject
+
+_KNOWN_SCHEMAS = 64
+_STRUCT = b'"struct"'
+
+
+class Wrapping(msgspec.Struct, frozen=True):
+    """What stood around a payload.
+
+    `prefix` is all that came before it: a later value that starts with the same bytes and ends with one brace
+    is the same wrapping around another payload. It is empty when the payload was not the last member.
+    """
+
+    prefix: bytes
+    columns: Columns
+
+
+class SchemaCache:
+    """Embedded schemas already read, by their bytes; forgotten all at once when there are too many."""
+
+    def __init__(self, read_columns: Callable[[ConnectField | None], Columns]) -> None:
+        self._read_columns = read_columns
+        self._columns: dict[bytes, Columns] = {}
+
+    def columns(self, schema: bytes) -> Columns:
+        """Return the columns of a schema, reading it once."""
+        found = self._columns.get(schema)
+        if found is None:
+            if len(self._columns) >= _KNOWN_SCHEMAS:
+                self._columns.clear()
+            found = self._columns[schema] = self._read_columns(read_connect_schema(schema))
+        return found
+
+
+def unwrap(value: bytes, document: JsonObject, schemas: SchemaCache) -> tuple[JsonObject, Wrapping] | None:
+    """Take the payload out of its wrapping; `None` when the document is not wrapped.
+
+    It is when it has both members and the payload is an object.
+    """
+    if "schema" not in document or "payload" not in document:
+        return None
+    payload = open_member(document["payload"])
+    if payload is None:
+        return None
+    columns = schemas.columns(bytes(document["schema"]))
+    return payload, Wrapping(_prefix(value, bytes(document["payload"])), columns)
+
+
+def is_connect_struct(document: JsonObject) -> bool:
+    """Whether the document is the converter's pair and nothing else: a row may have such names itself."""
+    if list(document) != ["schema", "payload"]:
+        return False
+    schema = open_member(document["schema"])
+    return schema is not None and "fields" in schema and bytes(schema.get("type", b"")) == _STRUCT
+
+
+def _prefix(value: bytes, payload: bytes) -> bytes:
+    """Return the bytes before the payload, when it is the last thing but one brace."""
+    return value[: -len(payload) - 1] if value.endswith(payload + b"}") else b""

@@ -1,0 +1,104 @@
+"""The user's own function, called with a plain row before the field rules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from consumer.decoding.opened import Absent, ExactFloat, Row, open_value
+from consumer.decoding.placeholders import is_placeholder
+from consumer.errors import Reason, RecordError
+from consumer.mapping.sources import kafka_time_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from consumer.mapping.sources import Origin
+    from consumer.model import Operation
+
+_PLAIN = msgspec.json.Decoder(float_hook=ExactFloat)
+
+
+class CustomContext(msgspec.Struct, frozen=True):
+    """What a custom function may know beside the row."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int | None
+    headers: list[tuple[str, bytes | None]]
+    key: bytes | None
+    operation: str
+    source_ms: int | None
+
+
+class CustomRule:
+    """Calls the function and checks what comes back."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    def rows(self, row: Row, origin: Origin, operation: Operation, source_ms: int | None) -> list[Row]:
+        """Return the rows to map, none when the record is filtered. Raises MAP_CUSTOM for anything else.
+
+        A column that comes back as it went in stays the source's value, digits and type; one that the source did
+        not send stays so unless the function fills it.
+        """
+        plain, unprovided = _opened_row(row, origin)
+        returned = self._call(dict(plain), _context(origin, operation, source_ms))
+        if returned is None:
+            return []
+        given: list[Any] = returned if isinstance(returned, list) else [returned]
+        if not all(isinstance(one, dict) and all(isinstance(name, str) for name in one) for one in given):
+            raise RecordError(Reason.MAP_CUSTOM, "a dict, a list of dicts or None wanted from the custom function")
+        return [unprovided | {name: _kept(name, value, plain, row) for name, value in one.items()} for one in given]
+
+    def _call(self, row: dict[str, object], context: CustomContext) -> object:
+        """Call somebody else's code: whatever it raises is this record's fault, named by its kind alone."""
+        try:
+            return self._function(row, context)
+        except Exception as error:  # noqa: BLE001 - the user's function may raise anything; its text may hold values
+            detail = f"the custom function raised {type(error).__name__}"
+            raise RecordError(Reason.MAP_CUSTOM, detail) from None
+
+
+def _opened_row(row: Row, origin: Origin) -> tuple[dict[str, object], dict[str, object]]:
+    """Open a row for the function; what the source did not send is not in it."""
+    plain: dict[str, object] = {}
+    unprovided: dict[str, object] = {}
+    for name, value in row.items():
+        if isinstance(value, Absent) or (origin.has_placeholders and is_placeholder(open_value(value))):
+            unprovided[name] = Absent.UNPROVIDED
+        else:
+            plain[name] = _decoded(value) if isinstance(value, msgspec.Raw) else value
+    return plain, unprovided
+
+
+def _decoded(raw: msgspec.Raw) -> object:
+    try:
+        return _PLAIN.decode(raw)
+    except (msgspec.ValidationError, RecursionError):
+        raise RecordError(Reason.NUMBER_RANGE, "a number beyond what the custom function can be given") from None
+
+
+def _kept(name: str, value: object, plain: dict[str, object], row: Row) -> object:
+    """Return the source's own value when the function handed it on unchanged."""
+    before = plain.get(name)
+    if name in plain and type(before) is type(value) and before == value:
+        return row[name]
+    return value
+
+
+def _context(origin: Origin, operation: Operation, source_ms: int | None) -> CustomContext:
+    record = origin.record
+    return CustomContext(
+        topic=record.topic(),
+        partition=record.partition(),
+        offset=record.offset(),
+        timestamp_ms=kafka_time_ms(record),
+        headers=list(record.headers() or ()),
+        key=record.key(),
+        operation=str(operation),
+        source_ms=source_ms,
+    )

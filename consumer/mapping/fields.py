@@ -1,0 +1,140 @@
+"""Field rules, compiled: each field of the connector schema with its source, conversion and meaning of absence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+import msgspec
+
+from consumer.decoding.columns import Column, Columns, column_at
+from consumer.decoding.opened import Absent, Opened
+from consumer.errors import Reason, RecordError
+from consumer.mapping.conversion import Conversion, constant, scalar_text
+from consumer.mapping.keys import KeyField
+from consumer.mapping.settings import FieldRule, FieldType
+from consumer.mapping.sources import RowPath, Source, source_of, template_of
+from consumer.mapping.version_field import VersionField
+from consumer.mapping.writings import Out
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import tzinfo
+
+    from consumer.mapping.settings import ObjectSettings, RouteSettings
+    from consumer.mapping.sources import Origin
+
+Filled: TypeAlias = Out | msgspec.UnsetType
+
+_UNPROVIDED = (
+    "the source did not send this value (unchanged and left out); in upsert mode null would blank it: let the"
+    " source send whole rows, or use refresh_mode: partial"
+)
+
+
+class ConstantField:
+    """A field that is the same in every row. `UNSET` leaves it out."""
+
+    def __init__(self, name: str, out: Filled) -> None:
+        self.name = name
+        self.out = out
+
+    def fill(self, origin: Origin) -> Filled:
+        """Return the constant."""
+        del origin
+        return self.out
+
+
+class SourceField:
+    """A field filled from the record."""
+
+    def __init__(self, name: str, source: Source, conversion: Conversion, *, required: bool, partial: bool) -> None:
+        self.name = name
+        self.source = source
+        self.conversion = conversion
+        self.required = required
+        self.partial = partial
+
+    def fill(self, origin: Origin) -> Filled:
+        """Return what is sent; `UNSET` leaves the field out. Raises `RecordError` that names the field."""
+        try:
+            found = self.source.fetch(origin)
+            if isinstance(found, Absent) or found is None:
+                return self._absent(found)
+            return self.conversion.convert(found)
+        except RecordError as error:
+            raise RecordError(error.reason, error.detail, field=self.name) from None
+
+    def _absent(self, found: Absent | None) -> Filled:
+        """Decide what stands for a value that is not there."""
+        if found is Absent.UNPROVIDED:
+            if self.partial:
+                return msgspec.UNSET
+            raise RecordError(Reason.ENVELOPE_UNAVAILABLE, _UNPROVIDED)
+        if self.conversion.fallback is not msgspec.UNSET:
+            return self.conversion.fallback
+        if found is None:
+            if self.required:
+                raise RecordError(Reason.FIELD_NULL, "a value wanted, null found")
+            return None
+        if self.required:
+            raise RecordError(Reason.FIELD_MISSING, "a value wanted, nothing found")
+        return msgspec.UNSET if self.partial else None
+
+
+Field: TypeAlias = ConstantField | SourceField
+
+
+class RowPlan(msgspec.Struct, frozen=True):
+    """All fields of an object, in the order of its schema. The key and the version stand apart from `others`."""
+
+    key: KeyField
+    version: VersionField | None
+    others: tuple[Field, ...]
+    order: tuple[str, ...]
+
+
+def compile_row(route: RouteSettings, target: ObjectSettings, columns: Columns, zone: tzinfo | None) -> RowPlan:
+    """Compile the field rules of a route against the columns that the source's schema types."""
+    partial = target.refresh_mode == "partial"
+
+    def written(path: str) -> Callable[[Opened], str]:
+        conversion = Conversion(FieldType.TEXT, None, _column(source_of(path), columns), zone)
+        return lambda opened: scalar_text(conversion.understand(opened))
+
+    def compiled(name: str) -> tuple[Source, Conversion]:
+        rule = route.fields.get(name)
+        source = _source(name, rule, written)
+        return source, Conversion(target.fields[name], rule, _column(source, columns), zone)
+
+    others: list[Field] = []
+    for name in target.fields:
+        if name in {target.primary_key, target.record_modified}:
+            continue
+        rule = route.fields.get(name)
+        if rule is not None and rule.const is not msgspec.UNSET:
+            out = constant(rule.const, target.fields[name])
+            others.append(ConstantField(name, msgspec.UNSET if partial and out is None else out))
+            continue
+        required = (rule is not None and rule.required) or name == target.event_time
+        source, conversion = compiled(name)
+        others.append(SourceField(name, source, conversion, required=required, partial=partial))
+    version = None
+    if target.record_modified is not None:
+        rule = route.fields.get(target.record_modified)
+        source, conversion = compiled(target.record_modified)
+        version = VersionField(target.record_modified, source, conversion, zone, ruled=rule is not None)
+    key = KeyField(target.primary_key, *compiled(target.primary_key))
+    return RowPlan(key, version, tuple(others), tuple(target.fields))
+
+
+def _source(name: str, rule: FieldRule | None, written: Callable[[str], Callable[[Opened], str]]) -> Source:
+    """Compile the source of a field; without a rule it is the column of the same name, dots and all."""
+    if rule is None:
+        return RowPath((name,))
+    if isinstance(rule.template, str):
+        return template_of(rule.template, written)
+    return source_of(rule.source) if isinstance(rule.source, str) else RowPath((name,))
+
+
+def _column(source: Source, columns: Columns) -> Column | None:
+    return column_at(columns, source.steps) if isinstance(source, RowPath) else None

@@ -1,0 +1,58 @@
+"""Topic to the routes that take it, each compiled once."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from consumer.decoding.debezium_topics import HEARTBEAT_PREFIX, TRANSACTION_SUFFIX
+from consumer.decoding.formats import DECODERS
+from consumer.mapping.careful import CarefulMapper
+from consumer.mapping.own_records import OwnRecordsFirst
+from consumer.mapping.route import CompiledRoute
+from consumer.mapping.version import VersionMemory
+from consumer.model import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from consumer.mapping.port import RouteMapper
+    from consumer.mapping.settings import ObjectSettings, RouteSettings
+
+
+class RouteTable:
+    """All routes of the file. A topic may stand in several: each record is offered to all, in file order."""
+
+    def __init__(
+        self, routes: Sequence[RouteSettings], connector: str, objects: Mapping[str, ObjectSettings]
+    ) -> None:
+        self._routes = tuple(routes)
+        self._connector = connector
+        self._objects = objects
+        self._versions = {route.object: VersionMemory() for route in routes}
+        self._by_topic: dict[str, tuple[RouteMapper, ...]] = {}
+
+    def mappers(self, topic: str) -> tuple[RouteMapper, ...]:
+        """Return a mapper per route that takes the topic; empty when none does (ROUTE_NONE)."""
+        found = self._by_topic.get(topic)
+        if found is None:
+            found = tuple(self._mapper(route, topic) for route in self._routes if takes(route, topic))
+            self._by_topic[topic] = found
+        return found
+
+    def _mapper(self, route: RouteSettings, topic: str) -> RouteMapper:
+        """Compile a route for one topic: what it learns of the records is the topic's."""
+        target = self._objects[route.object]
+        decoder = DECODERS[route.format]()
+        zone = ZoneInfo(route.zone) if route.zone is not None else None
+        careful = CarefulMapper(route, target, decoder, self._versions[route.object], zone)
+        mapper = CompiledRoute(Target(self._connector, target.name), target, careful)
+        if topic.startswith(HEARTBEAT_PREFIX) or topic.endswith(TRANSACTION_SUFFIX):
+            return OwnRecordsFirst(mapper)
+        return mapper
+
+
+def takes(route: RouteSettings, topic: str) -> bool:
+    """Whether a route takes a topic, by name or by its regular expression."""
+    return any(re.match(one, topic) is not None if one.startswith("^") else one == topic for one in route.topics)
