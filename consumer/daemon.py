@@ -141,15 +141,18 @@ class Daemon:
             group.create_task(self._stamp_forever(lanes)),
             group.create_task(self._raise_what_breaks()),
         ]
-        if await self._ready_to_start(group):
-            self._ports.source.start(self._pipeline)
-            await self._stopping.wait()
-            self.facts.draining()
-            self._ports.source.stop()
-            await self._stopped.wait()
-        self.facts.stopped()
-        for chore in chores:
-            chore.cancel()
+        try:
+            if await self._ready_to_start(group):
+                self._ports.source.start(self._pipeline)
+                await self._stopping.wait()
+                self.facts.draining()
+                self._ports.source.stop()
+                await self._stopped.wait()
+        finally:
+            self.facts.stopped()
+            self._pipeline.close()
+            for chore in chores:
+                chore.cancel()
 
     def _furnish(self, group: asyncio.TaskGroup) -> Lanes:
         """Build the rooms that need the running loop, and connect them to the corridor."""

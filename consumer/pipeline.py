@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeVarTuple, Unpack
 
 import msgspec
 
@@ -58,6 +58,8 @@ if TYPE_CHECKING:
     from consumer.source.intake import Intake
     from consumer.source.port import Source
 
+
+Arguments = TypeVarTuple("Arguments")
 
 RATE_HOLD_S: Final = 3.0
 """A pause asked for by the service is named as a hold from this length on."""
@@ -125,6 +127,7 @@ class Pipeline:
         self._fuses: dict[str, Fuse] = {}
         self._hand_overs: list[HandOver] = []
         self._committing = False
+        self._timers: set[asyncio.TimerHandle] = set()
 
     def connect(self, source: Source, intake: Intake, lanes: Lanes, outbox: Outbox) -> None:
         """Take the rooms that call back; before anything is started."""
@@ -132,6 +135,12 @@ class Pipeline:
         self._intake = intake
         self._lanes = lanes
         self._outbox = outbox
+
+    def close(self) -> None:
+        """Nothing happens by the clock any more."""
+        for timer in self._timers:
+            timer.cancel()
+        self._lanes.close()
 
     # ── from the source ──────────────────────────────────────────────────────────────────────────────────
 
@@ -163,7 +172,7 @@ class Pipeline:
         hand_over = HandOver(frozenset(assignments), release)
         # A little before the consumer thread gives up waiting, so that what is settled by then is committed.
         delay_s = 0.95 * self._drain_timeout_s
-        hand_over.alarm = asyncio.get_running_loop().call_later(delay_s, self._hand_over, hand_over)
+        hand_over.alarm = self._later(delay_s, self._hand_over, hand_over)
         self._hand_overs.append(hand_over)
         self._lanes.hurry(True)  # noqa: FBT003 - a state that is switched
         self._finish_hand_overs()
@@ -387,7 +396,7 @@ class Pipeline:
             if topic not in self._parking:
                 self._parking.open(topic)
                 self._holds.hold(HoldReason.MASS_REJECT, topic, blown, self._clock.wall_ms())
-                asyncio.get_running_loop().call_later(probe_interval_s(0), self._probe, topic, 1)
+                self._later(probe_interval_s(0), self._probe, topic, 1)
             return False
         fuse.dead_lettered(now_s, error.reason)
         self._post(assignment, record, error, target, ticket)
@@ -437,7 +446,7 @@ class Pipeline:
                 self._parking.open(topic)
                 for chunk in rest:
                     self._parking.park(chunk)
-                asyncio.get_running_loop().call_later(probe_interval_s(probes), self._probe, topic, probes + 1)
+                self._later(probe_interval_s(probes), self._probe, topic, probes + 1)
                 return
         self._holds.release(HoldReason.MASS_REJECT, topic)
         for chunk in rest:
@@ -498,6 +507,16 @@ class Pipeline:
         self._intake.forget(gone)
         self._lanes.pump()
         self._adjust_intake()
+
+    def _later(
+        self, delay_s: float, act: Callable[[Unpack[Arguments]], None], *arguments: *Arguments
+    ) -> asyncio.TimerHandle:
+        """Do something when its time has come, unless the corridor is closed by then."""
+        loop = asyncio.get_running_loop()
+        self._timers = {timer for timer in self._timers if timer.when() > loop.time() and not timer.cancelled()}
+        timer = loop.call_later(delay_s, act, *arguments)
+        self._timers.add(timer)
+        return timer
 
     def _lows(self) -> Iterator[tuple[Assignment, Low]]:
         """Yield what every room holds open."""

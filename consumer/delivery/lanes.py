@@ -125,6 +125,12 @@ class Lanes:
             self._carried[batch] = self._spawn(self._carry(lane, batch))
         self._set_alarm(now_s, linger_s)
 
+    def close(self) -> None:
+        """Start nothing more."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
     def give_up(self, gone: Collection[Assignment]) -> None:
         """Cancel the requests that hold changes of lost assignments; their batches are ready, to be pruned."""
         for lane in self._lanes:

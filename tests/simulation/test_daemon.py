@@ -285,8 +285,8 @@ async def test_a_lost_partition_commits_nothing_any_more() -> None:
     for key in range(2_000):
         world.change(key, "c", email=f"{key}@x.io")
     first, second = world.member(), world.member()
-    await first.start(0)
     await second.start()
+    await first.start(0)
     await world.until(lambda: first.daemon.facts.status().in_flight > 0)
     commits = len(world.log.commits)
     first.source.lose([(TOPIC, 0)])
@@ -391,7 +391,7 @@ async def test_a_run_of_bad_records_is_a_hold_and_drips() -> None:
 
 @story
 async def test_on_fault_stop_ends_the_daemon_before_the_record() -> None:
-    """`dead_letter.on_fault: stop`: what is before the record is committed, nothing beyond it, and it says where."""
+    """`dead_letter.on_fault: stop`: what is before the record is committed, nothing beyond, and it says where."""
     world = World(settings(dead_letter=DeadLetterSettings(on_fault="stop")))
     world.change(1, "c", email="a@x.io")
     world.put(b"{")
