@@ -1,0 +1,146 @@
+"""What the brokers tell beside the records: topics, leaders, ends; and whether an earlier trouble is gone."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from confluent_kafka import KafkaException, TopicPartition
+
+from consumer.errors import HoldReason
+from consumer.source.error_codes import HOLDS, detail_of, meaning_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from confluent_kafka import Consumer, KafkaError
+    from confluent_kafka.admin._metadata import TopicMetadata
+
+    from consumer.model import Assignment
+    from consumer.source.hold_ups import HoldUps
+    from consumer.source.ownership import Owned, Ownership
+
+DESCRIBE_EVERY_S: Final = 10.0
+TIMEOUT_S: Final = 1.0
+ENDS_PER_TURN: Final = 10
+"""Ends asked of the brokers per second: each costs the consumer thread two round trips."""
+
+ASKED_END_S: Final = 10.0
+"""How old the end of a paused partition may get. It is not fetched, so its end is known only by asking."""
+
+REFUSED_QUIET_S: Final = 12.0
+"""How long refusals must be over. One broker of several may refuse while another answers, and the client tries
+again after 10 s at most (`reconnect.backoff.max.ms`): a shorter silence would let the hold flicker."""
+
+BROKERS: Final = "brokers"
+REFUSED: Final = "refused"
+LEADER: Final = "leader"
+
+
+class BrokerWatch:
+    """Asks once a second, cheaply; only the consumer thread calls it, `ends` and `partition_count` may be read."""
+
+    def __init__(self, topics: Sequence[str], ownership: Ownership, hold_ups: HoldUps) -> None:
+        self.ends: dict[Assignment, int] = {}
+        self.partition_count = 0
+        self._names = [topic for topic in topics if not topic.startswith("^")]
+        self._patterns = [re.compile(topic) for topic in topics if topic.startswith("^")]
+        self._ownership = ownership
+        self._hold_ups = hold_ups
+        self._describe_at_s = 0.0
+        self._missing: set[str] = set()
+        self._log = structlog.get_logger()
+
+    def turn(self, consumer: Consumer, now_s: float) -> None:
+        """Look around; blocks for a second at most when no broker answers."""
+        if now_s >= self._describe_at_s or self._hold_ups.of_all():
+            self._describe_at_s = now_s + DESCRIBE_EVERY_S
+            try:
+                described = dict(self._describe(consumer))
+            except KafkaException as error:
+                self._no_answer(error.args[0], now_s)
+                return
+            self._answered(described, now_s)
+        self._look_at_ends(consumer, now_s)
+
+    def look_again(self) -> None:
+        """Describe the topics in the next turn: the partitions have just been dealt anew."""
+        self._describe_at_s = 0.0
+
+    def reached_end(self, owned: Owned, offset: int) -> None:
+        """Note the end that the client met; with a transaction open it lies before what the leader has."""
+        owned.end_offset = offset
+        self.ends[owned.assignment] = offset
+
+    def _describe(self, consumer: Consumer) -> Iterator[tuple[str, TopicMetadata]]:
+        for name in self._names:
+            yield name, consumer.list_topics(name, timeout=TIMEOUT_S).topics[name]
+        if self._patterns:
+            for name, topic in consumer.list_topics(timeout=TIMEOUT_S).topics.items():
+                if name not in self._names and any(pattern.match(name) for pattern in self._patterns):
+                    yield name, topic
+
+    def _no_answer(self, error: KafkaError, now_s: float) -> None:
+        reason = HOLDS.get(meaning_of(error), HoldReason.BROKER)
+        self._hold_ups.begin(reason, BROKERS, f"no broker answers: {detail_of(error)}", now_s)
+
+    def _answered(self, described: dict[str, TopicMetadata], now_s: float) -> None:
+        self._hold_ups.end(BROKERS)
+        self._hold_ups.end_when_quiet(REFUSED, now_s, REFUSED_QUIET_S)
+        self.partition_count = sum(len(topic.partitions) for topic in described.values())
+        for name, topic in described.items():
+            self._judge_topic(name, topic, now_s)
+
+    def _judge_topic(self, name: str, topic: TopicMetadata, now_s: float) -> None:
+        symptom = f"topic {name}"
+        if topic.error is not None:
+            reason = HOLDS.get(meaning_of(topic.error))
+            if reason is not None:
+                self._hold_ups.begin(reason, symptom, f"{symptom}: {detail_of(topic.error)}", now_s)
+            elif name not in self._missing:
+                self._missing.add(name)
+                self._log.warning("topic_missing", topic=name, detail=detail_of(topic.error))
+            return
+        self._hold_ups.end(symptom)
+        self._missing.discard(name)
+        for number, partition in topic.partitions.items():
+            owned = self._ownership.at((name, number))
+            if owned is None:
+                continue
+            if partition.leader < 0:
+                detail = f"{name}[{number}] has no leader; it is read again when one of its replicas is back"
+                self._hold_ups.begin(HoldReason.BROKER, LEADER, detail, now_s, owned.assignment)
+            else:
+                self._hold_ups.end(LEADER, owned.assignment)
+
+    def _look_at_ends(self, consumer: Consumer, now_s: float) -> None:
+        paused: list[Owned] = []
+        ends: dict[Assignment, int] = {}
+        for owned in self._ownership:
+            end = self.ends.get(owned.assignment)
+            if owned.client_paused:
+                paused.append(owned)
+            elif owned.end_offset != owned.read_offset:
+                end = max(_cached_end(consumer, owned), owned.read_offset)
+            if end is not None:
+                ends[owned.assignment] = end
+        self.ends = ends
+        stale = sorted((each for each in paused if now_s - each.end_s >= ASKED_END_S), key=lambda each: each.end_s)
+        for owned in stale[:ENDS_PER_TURN]:
+            owned.end_s = now_s
+            try:
+                _, ends[owned.assignment] = consumer.get_watermark_offsets(
+                    TopicPartition(*owned.key), timeout=TIMEOUT_S, cached=False
+                )
+            except KafkaException:
+                return  # asked again in 10 s; what is wrong with the brokers shows elsewhere
+
+
+def _cached_end(consumer: Consumer, owned: Owned) -> int:
+    """Return the end as the last fetch told it: the high watermark; negative before the first fetch."""
+    try:
+        _, end = consumer.get_watermark_offsets(TopicPartition(*owned.key), cached=True)
+    except KafkaException:
+        return -1
+    return end

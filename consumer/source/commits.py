@@ -1,0 +1,99 @@
+"""Commits under way: sent without waiting, answered through the client's callback, told as positions."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from typing import TYPE_CHECKING, TypeAlias
+
+from confluent_kafka import KafkaException, TopicPartition
+
+from consumer.source.error_codes import detail_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from confluent_kafka import Consumer, KafkaError
+
+    from consumer.source.ownership import Key
+    from consumer.source.port import Position
+
+_Content: TypeAlias = tuple[tuple[str, int, int], ...]
+
+
+class Commits:
+    """What was sent and not answered. `told` is the `committed` event, `judge` hears of every answer's error."""
+
+    def __init__(
+        self, told: Callable[[Sequence[Position], str | None], None], judge: Callable[[KafkaError | None], None]
+    ) -> None:
+        self._told = told
+        self._judge = judge
+        self._open: defaultdict[_Content, deque[tuple[Position, ...]]] = defaultdict(deque)
+        self._failed: list[Position] = []
+
+    def __len__(self) -> int:
+        """Count the commits that have no answer yet."""
+        return sum(map(len, self._open.values()))
+
+    def send(self, consumer: Consumer, positions: Iterable[Position], pins: Iterable[TopicPartition] = ()) -> None:
+        """Send one commit: the highest position of each partition, and `pins` for partitions of other members."""
+        newest: dict[Key, Position] = {}
+        for position in positions:
+            key = (position.assignment.topic, position.assignment.partition)
+            if key not in newest or newest[key].offset < position.offset:
+                newest[key] = position
+        offsets = [TopicPartition(*key, position.offset) for key, position in newest.items()]
+        offsets += [pin for pin in pins if (pin.topic, pin.partition) not in newest]
+        if not offsets:
+            return  # the client takes an empty commit for one of what it has stored, and has nothing
+        self._failed = []
+        content = _content(offsets)
+        self._open[content].append(tuple(newest.values()))
+        try:
+            consumer.commit(offsets=offsets, asynchronous=True)
+        except KafkaException as refusal:
+            error: KafkaError = refusal.args[0]
+            self._settle(content, error, {})
+
+    def answered(self, error: KafkaError | None, partitions: Sequence[TopicPartition]) -> None:
+        """Take the client's answer; it names the same partitions and offsets as the commit did."""
+        errors = {(each.topic, each.partition): each.error for each in partitions if each.error is not None}
+        self._settle(_content(partitions), error, errors)
+
+    def take_failed(self) -> list[Position]:
+        """Return the positions that were refused since the last commit was sent."""
+        failed, self._failed = self._failed, []
+        return failed
+
+    def abandon(self, why: str) -> int:
+        """Tell everything that has no answer as failed; returns how many commits that were."""
+        count = len(self)
+        for waiting in self._open.values():
+            for positions in waiting:
+                self._told(positions, why)
+        self._open.clear()
+        return count
+
+    def _settle(self, content: _Content, error: KafkaError | None, errors: dict[Key, KafkaError]) -> None:
+        waiting = self._open.get(content)
+        if not waiting:
+            return
+        positions = waiting.popleft()
+        if not waiting:
+            del self._open[content]
+        first = error if error is not None else next(iter(errors.values()), None)
+        self._judge(first)
+        settled: list[Position] = []
+        refused: list[Position] = []
+        for position in positions:
+            key = (position.assignment.topic, position.assignment.partition)
+            (refused if error is not None or key in errors else settled).append(position)
+        if settled:
+            self._told(tuple(settled), None)
+        if refused and first is not None:
+            self._failed += refused
+            self._told(tuple(refused), detail_of(first))
+
+
+def _content(partitions: Iterable[TopicPartition]) -> _Content:
+    return tuple(sorted((each.topic, each.partition, each.offset) for each in partitions))

@@ -1,0 +1,86 @@
+"""The source on Kafka: starts the consumer thread and carries the corridor's wishes to it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING
+
+from consumer.clock import SystemClock
+from consumer.source.consumer_thread import ConsumerThread
+from consumer.source.hand_over import HandOver
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from consumer.clock import Clock
+    from consumer.model import Assignment
+    from consumer.source.port import Position, SourceEvents
+    from consumer.source.settings import KafkaSettings
+
+
+class KafkaSource:
+    """A `Source`. Made and started on the event loop; every call after `start`, and every event, is on it."""
+
+    def __init__(self, settings: KafkaSettings, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        self._started_s = self._clock.now_s()
+        self._consumer: ConsumerThread | None = None
+        self._events: SourceEvents | None = None
+        self._is_stopping = False
+        self._is_broken = False
+
+    def start(self, events: SourceEvents) -> None:
+        """Subscribe and poll on the consumer thread, events on the running loop.
+
+        Raises: `ConfigFaults` when the client does not take its properties.
+        """
+        self._events = events
+        hand_over = HandOver(asyncio.get_running_loop(), events)
+        self._consumer = ConsumerThread(self._settings, self._clock, hand_over, self._broke)
+        # A daemon thread: should the client hang while closing, the process can still end.
+        threading.Thread(target=self._consumer.run, name="kafka-consumer", daemon=True).start()
+
+    def pause(self, assignments: Sequence[Assignment]) -> None:
+        """Hand over no more chunks of these; polling goes on."""
+        if self._consumer is not None:
+            self._consumer.do(self._consumer.pause, tuple(assignments))
+
+    def resume(self, assignments: Sequence[Assignment]) -> None:
+        """Hand over chunks of these again."""
+        if self._consumer is not None:
+            self._consumer.do(self._consumer.resume, tuple(assignments))
+
+    def commit(self, positions: Sequence[Position]) -> None:
+        """Commit without waiting; positions of what is not owned any more are dropped."""
+        if self._consumer is not None:
+            self._consumer.do(self._consumer.commit, tuple(positions))
+
+    def stop(self) -> None:
+        """Give everything back, commit, leave; `stopped` is the last event."""
+        self._is_stopping = True
+        if self._consumer is not None:
+            self._consumer.do(self._consumer.leave)
+        if self._is_broken and self._events is not None:
+            asyncio.get_running_loop().call_soon(self._events.stopped)
+
+    def end_offsets(self) -> dict[Assignment, int]:
+        """Return the last known end of each owned partition."""
+        return {} if self._consumer is None else dict(self._consumer.watch.ends)
+
+    def subscribed_partitions(self) -> int:
+        """Return how many partitions all subscribed topics have together; 0 when unknown."""
+        return 0 if self._consumer is None else self._consumer.watch.partition_count
+
+    def progress_s(self) -> float:
+        """Return the monotonic time of the last call of `consume`."""
+        return self._started_s if self._consumer is None else self._consumer.progress_s
+
+    def _broke(self) -> None:
+        """Run on the loop: the thread is gone without having left the group, and will not answer any more."""
+        self._is_broken = True
+        if self._events is not None:
+            self._events.failed("the consumer thread broke; its traceback is on standard error")
+            if self._is_stopping:
+                self._events.stopped()

@@ -1,0 +1,96 @@
+"""Which partitions are ours, and which assignment each of them is: the consumer thread's own book."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from confluent_kafka import TopicPartition
+
+from consumer.model import Assignment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+Key: TypeAlias = tuple[str, int]
+"""Topic and partition."""
+
+
+class Start(NamedTuple):
+    """Where reading a partition begins; `committed` is the group's position, `None` when it had none."""
+
+    key: Key
+    offset: int
+    committed: int | None
+
+
+class Owned:
+    """One assignment as the consumer thread sees it.
+
+    `read_offset` is behind the last record taken from the client. `paused` is the corridor's wish, `halted` is
+    ours (its position is lost, or it is being given back); `client_paused` is what the client was told.
+    """
+
+    __slots__ = ("assignment", "client_paused", "end_offset", "end_s", "halted", "key", "paused", "read_offset")
+
+    def __init__(self, assignment: Assignment) -> None:
+        self.assignment = assignment
+        self.key: Key = (assignment.topic, assignment.partition)
+        self.read_offset = assignment.next_offset
+        self.paused = False
+        self.halted = False
+        self.client_paused = False
+        self.end_offset: int | None = None
+        self.end_s = 0.0
+
+
+class Ownership:
+    """What the group gave us: `pending` waits for its start position, the rest is being read."""
+
+    def __init__(self) -> None:
+        self.pending: list[Key] = []
+        self._owned: dict[Key, Owned] = {}
+        self._epoch = 0
+
+    def __iter__(self) -> Iterator[Owned]:
+        """Iterate over what is read."""
+        return iter([*self._owned.values()])
+
+    def __len__(self) -> int:
+        return len(self._owned)
+
+    def expect(self, keys: Iterable[Key]) -> None:
+        """Remember what was given and has no start position yet."""
+        self.pending.extend(keys)
+
+    def take(self, starts: Iterable[Start]) -> list[Owned]:
+        """Begin a new epoch of each: a new assignment."""
+        taken = []
+        for start in starts:
+            self._epoch += 1
+            owned = Owned(Assignment(*start.key, self._epoch, start.offset, start.committed))
+            self._owned[start.key] = owned
+            taken.append(owned)
+        done = {owned.key for owned in taken}
+        self.pending = [key for key in self.pending if key not in done]
+        return taken
+
+    def at(self, key: Key) -> Owned | None:
+        """Return what is read of a partition now."""
+        return self._owned.get(key)
+
+    def of(self, assignment: Assignment) -> Owned | None:
+        """Return an assignment's entry, unless it is not ours any more; a later epoch is another assignment."""
+        owned = self._owned.get((assignment.topic, assignment.partition))
+        return owned if owned is not None and owned.assignment is assignment else None
+
+    def let_go(self, keys: Iterable[Key]) -> list[Owned]:
+        """Forget partitions; returns those that were being read."""
+        gone = set(keys)
+        self.pending = [key for key in self.pending if key not in gone]
+        return [owned for key in gone if (owned := self._owned.pop(key, None)) is not None]
+
+
+def where_to_read(owned: Owned) -> TopicPartition:
+    """Return what the client is told of a partition: it goes on behind the last record taken."""
+    topic, partition = owned.key
+    return TopicPartition(topic, partition, owned.read_offset)

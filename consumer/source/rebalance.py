@@ -1,0 +1,131 @@
+"""Partitions come and go: the client's rebalance callbacks, called inside `consume` on the consumer thread."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from confluent_kafka import TopicPartition
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from confluent_kafka import Consumer
+
+    from consumer.source.commits import Commits
+    from consumer.source.hand_over import HandOver
+    from consumer.source.hold_ups import HoldUps
+    from consumer.source.ownership import Key, Owned, Ownership
+    from consumer.source.port import Position
+
+GROUP: Final = "group"
+"""The symptom that is gone when the group deals us partitions, even none."""
+
+
+class Release:
+    """What the corridor calls, once, with the positions of what it finished."""
+
+    def __init__(self) -> None:
+        self._done = threading.Event()
+        self._positions: Sequence[Position] = ()
+
+    def __call__(self, positions: Sequence[Position]) -> None:
+        """Run on the loop."""
+        if not self._done.is_set():
+            self._positions = tuple(positions)
+            self._done.set()
+
+    def wait(self, timeout_s: float) -> Sequence[Position] | None:
+        """Run on the consumer thread; `None` when the corridor did not finish in time."""
+        return self._positions if self._done.wait(timeout_s) else None
+
+
+class Rebalance:
+    """Gives and takes partitions.
+
+    No callback asks the brokers anything: a question can take seconds, and the client serves nothing meanwhile.
+    What is assigned therefore waits as pending, and the thread's next turn finds its start positions; to the
+    client the assignment is empty until then, which it does not mind (classic, cooperative, and the brokers'
+    own protocol; see the tests against a real broker).
+    """
+
+    def __init__(
+        self,
+        ownership: Ownership,
+        hand_over: HandOver,
+        hold_ups: HoldUps,
+        commits: Commits,
+        *,
+        incremental: bool,
+        drain_timeout_s: float,
+    ) -> None:
+        self.closing = False
+        self._ownership = ownership
+        self._hand_over = hand_over
+        self._hold_ups = hold_ups
+        self._commits = commits
+        self._incremental = incremental
+        self._drain_timeout_s = drain_timeout_s
+        self._log = structlog.get_logger()
+
+    def on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """Partitions were given to us."""
+        self._hold_ups.end(GROUP)
+        if not self.closing:
+            self._ownership.expect(_keys(partitions))
+        if self._incremental:
+            consumer.incremental_assign([])
+        else:
+            consumer.assign([])
+
+    def on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """Partitions are to be given back.
+
+        1. the corridor finishes what is open of them and says how far it is;
+        2. that is committed without waiting: a blocking commit would stand for the whole session time-out when
+           there is no coordinator;
+        3. they are unassigned, and the client joins the group again. It sends the commit first and waits for its
+           answer before it joins, so whoever is next finds the position.
+        """
+        keys = _keys(partitions)
+        going = [owned for key in keys if (owned := self._ownership.at(key)) is not None]
+        if not self.closing:
+            self._commits.send(consumer, self.hand_back(going))
+        self._let_go(consumer, keys)
+
+    def on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """Partitions are somebody else's already."""
+        keys = _keys(partitions)
+        gone = [owned.assignment for key in keys if (owned := self._ownership.at(key)) is not None]
+        if gone:
+            self._hand_over.drop(gone)
+            self._hand_over.post(self._hand_over.events.lost, gone)
+        self._let_go(consumer, keys)
+
+    def hand_back(self, going: Iterable[Owned]) -> list[Position]:
+        """Have the corridor finish what is open of these; returns the positions to commit, none when it is late."""
+        assignments = [owned.assignment for owned in going]
+        if not assignments:
+            return []
+        self._hand_over.drop(assignments)
+        release = Release()
+        self._hand_over.post(self._hand_over.events.revoking, assignments, release)
+        positions = release.wait(self._drain_timeout_s)
+        if positions is None:
+            self._log.warning("drain_timeout", partitions=len(assignments), timeout_s=self._drain_timeout_s)
+            return []
+        return [each for each in positions if self._ownership.of(each.assignment) is not None]
+
+    def _let_go(self, consumer: Consumer, keys: list[Key]) -> None:
+        gone = self._ownership.let_go(keys)
+        for owned in gone:
+            self._hold_ups.forget(owned.assignment)
+        if self._incremental:
+            consumer.incremental_unassign([TopicPartition(*owned.key) for owned in gone])
+        else:
+            consumer.unassign()
+
+
+def _keys(partitions: Iterable[TopicPartition]) -> list[Key]:
+    return [(each.topic, each.partition) for each in partitions]

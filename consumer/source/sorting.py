@@ -1,0 +1,113 @@
+"""What `consume` returned becomes chunks, one run of one assignment each, and ends of partitions."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, cast
+
+from confluent_kafka import KafkaException, TopicPartition
+
+from consumer.source.error_codes import Meaning, meaning_of
+from consumer.source.port import Chunk
+from consumer.source.troubles import RECORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from confluent_kafka import Consumer, KafkaError, Message
+
+    from consumer.model import Record
+    from consumer.source.broker_watch import BrokerWatch
+    from consumer.source.hand_over import HandOver
+    from consumer.source.hold_ups import HoldUps
+    from consumer.source.ownership import Key, Owned, Ownership
+    from consumer.source.troubles import Troubles
+
+WATERMARK_TIMEOUT_S: Final = 1.0
+
+
+class Sorting:
+    """Sorts messages by assignment; what is not ours any more is dropped here and read by its next owner."""
+
+    def __init__(
+        self, ownership: Ownership, hand_over: HandOver, hold_ups: HoldUps, watch: BrokerWatch, troubles: Troubles
+    ) -> None:
+        self._ownership = ownership
+        self._hand_over = hand_over
+        self._hold_ups = hold_ups
+        self._watch = watch
+        self._troubles = troubles
+
+    def sort(self, consumer: Consumer, messages: Sequence[Message]) -> None:
+        """Put records and ends into the hand-over, in offset order within each partition."""
+        runs: dict[Key, list[Record]] = {}
+        topic, partition = "", -1
+        run: list[Record] = []
+        for message in messages:
+            error = message.error()
+            if error is not None:
+                self._take_error(consumer, message, error, runs)
+                partition = -1
+                continue
+            # Runs of one partition are long: the look-up is made where a run begins, not for each record.
+            if message.partition() != partition or message.topic() != topic:
+                record = cast("Record", message)
+                topic, partition = record.topic(), record.partition()
+                run = runs.setdefault((topic, partition), [])
+            run.append(cast("Record", message))
+        for where, records in runs.items():
+            self._take_run(where, records)
+
+    def _take_run(self, key: Key, records: list[Record]) -> None:
+        owned = self._ownership.at(key)
+        if owned is None or owned.halted:
+            return
+        if records[0].offset() < owned.read_offset:
+            records = [record for record in records if record.offset() >= owned.read_offset]
+        if not records:
+            return
+        owned.read_offset = records[-1].offset() + 1
+        self._hand_over.add_chunk(Chunk(owned.assignment, records))
+        self._hold_ups.end(RECORDS, owned.assignment)
+
+    def _take_error(
+        self, consumer: Consumer, message: Message, error: KafkaError, runs: dict[Key, list[Record]]
+    ) -> None:
+        topic, partition = message.topic(), message.partition()
+        if topic is None:
+            self._troubles.of_group(error)
+            return
+        key = (topic, -1 if partition is None else partition)
+        owned = self._ownership.at(key)
+        if owned is None:
+            if error.code() != error._PARTITION_EOF:  # noqa: SLF001 - the library's spelling
+                self._troubles.of_topic(error, topic)
+        elif error.code() == error._PARTITION_EOF:  # noqa: SLF001 - the library's spelling
+            if run := runs.pop(key, None):
+                self._take_run(key, run)
+            self._take_end(owned, message.offset() or 0)
+        elif meaning_of(error) is Meaning.OFFSET_LOST:
+            self._take_loss(consumer, owned, error)
+        else:
+            self._troubles.of_partition(error, owned)
+
+    def _take_end(self, owned: Owned, offset: int) -> None:
+        if owned.halted or offset < owned.read_offset:
+            return
+        owned.read_offset = offset
+        self._watch.reached_end(owned, offset)
+        self._hand_over.add_end(owned.assignment, offset)
+        self._hold_ups.end(RECORDS, owned.assignment)
+
+    def _take_loss(self, consumer: Consumer, owned: Owned, error: KafkaError) -> None:
+        if owned.halted:
+            return
+        owned.halted = True
+        low: int | None = None
+        end: int | None = None
+        # The figures are for the reader; the loss is certain without them.
+        with suppress(KafkaException):
+            low, end = consumer.get_watermark_offsets(
+                TopicPartition(*owned.key), timeout=WATERMARK_TIMEOUT_S, cached=False
+            )
+        self._troubles.offset_lost(owned, low, end, error)

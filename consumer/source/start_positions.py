@@ -1,0 +1,108 @@
+"""Where reading begins: the group's position, or what `start_at` says where there is none. Never a guess."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+
+from confluent_kafka import KafkaException, TopicPartition
+
+from consumer.source.ownership import Key, Start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from confluent_kafka import Consumer, KafkaError
+
+StartAt: TypeAlias = Literal["earliest", "latest"] | int
+
+ASK_TIMEOUT_S: Final = 2.0
+"""Of one question to the brokers. The thread asks again a second later, so that it keeps polling in between."""
+
+_GIVE_UP_AFTER: Final = 2
+"""Partitions that fail in one round before the rest is left for the next: each may cost a time-out."""
+
+
+class Found(NamedTuple):
+    """What one round of questions gave.
+
+    `starts` begin now. `pins` are positions of partitions that other members may own. `failed` says what kept the
+    others waiting, `None` when nothing did.
+    """
+
+    starts: list[Start]
+    pins: list[TopicPartition]
+    failed: KafkaError | None
+
+
+class _Topic(NamedTuple):
+    partitions: list[int]
+    known: bool
+    """Whether the group has a position in any of its partitions."""
+
+
+class StartPositions:
+    """Asks the brokers. Every question is bounded; what fails raises or stays pending, and is asked again."""
+
+    def __init__(self, start_at: StartAt) -> None:
+        self._start_at = start_at
+
+    def find(self, consumer: Consumer, keys: Sequence[Key]) -> Found:
+        """Find where these begin.
+
+        A partition without a position, in a topic where the group has one, is new: it begins at its beginning,
+        whatever `start_at` says, or its first records would be passed over. So that this stays decidable, the
+        first member that meets a topic pins `latest` or a time for all its partitions, those of others included:
+        a partition that stays silent has a position then, too.
+
+        Raises: `KafkaException` when the group's positions cannot be had; nothing begins.
+        """
+        committed = self._committed(consumer, keys)
+        found = Found([Start(key, offset, offset) for key, offset in committed.items()], [], None)
+        topics: dict[str, _Topic] = {}
+        failures = 0
+        for key in keys:
+            if key in committed:
+                continue
+            try:
+                if key[0] not in topics:
+                    topics[key[0]] = topic = self._ask_topic(consumer, key[0])
+                    if not topic.known and self._start_at != "earliest":
+                        found.pins.extend(self._pins(consumer, key[0], topic.partitions))
+                found.starts.append(Start(key, self._begin(consumer, key, topics[key[0]].known), None))
+            except KafkaException as error:
+                failures += 1
+                found = found._replace(failed=error.args[0])
+                if failures == _GIVE_UP_AFTER:
+                    break
+        return found
+
+    def _ask_topic(self, consumer: Consumer, topic: str) -> _Topic:
+        described = consumer.list_topics(topic, timeout=ASK_TIMEOUT_S).topics[topic]
+        if described.error is not None:
+            raise KafkaException(described.error)
+        partitions = sorted(described.partitions)
+        return _Topic(partitions, bool(self._committed(consumer, [(topic, each) for each in partitions])))
+
+    def _pins(self, consumer: Consumer, topic: str, partitions: Iterable[int]) -> list[TopicPartition]:
+        return [
+            TopicPartition(topic, each, self._begin(consumer, (topic, each), known=False)) for each in partitions
+        ]
+
+    def _begin(self, consumer: Consumer, key: Key, known: bool) -> int:  # noqa: FBT001 - a fact about the topic
+        where = TopicPartition(*key)
+        if isinstance(self._start_at, int) and not known:
+            [answer] = consumer.offsets_for_times([TopicPartition(*key, self._start_at)], timeout=ASK_TIMEOUT_S)
+            if answer.error is not None:
+                raise KafkaException(answer.error)
+            if answer.offset >= 0:
+                return answer.offset
+        low, end = consumer.get_watermark_offsets(where, timeout=ASK_TIMEOUT_S, cached=False)
+        return low if known or self._start_at == "earliest" else end
+
+    @staticmethod
+    def _committed(consumer: Consumer, keys: Iterable[Key]) -> dict[Key, int]:
+        answers = consumer.committed([TopicPartition(*key) for key in keys], timeout=ASK_TIMEOUT_S)
+        for answer in answers:
+            if answer.error is not None:
+                raise KafkaException(answer.error)
+        return {(answer.topic, answer.partition): answer.offset for answer in answers if answer.offset >= 0}

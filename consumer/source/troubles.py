@@ -1,0 +1,126 @@
+"""Errors of the Kafka client, wherever it tells them, become hold-ups, log lines, or the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from consumer.errors import HoldReason
+from consumer.source.broker_watch import BROKERS, REFUSED
+from consumer.source.error_codes import HOLDS, Meaning, detail_of, meaning_of
+from consumer.source.rebalance import GROUP
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from confluent_kafka import KafkaError
+
+    from consumer.clock import Clock
+    from consumer.source.hold_ups import HoldUps
+    from consumer.source.ownership import Owned
+
+NOTE_EVERY_S: Final = 60.0
+
+COMMIT: Final = "commit"
+OFFSET: Final = "offset"
+RECORDS: Final = "records"
+START: Final = "start"
+
+
+class Troubles:
+    """Judges every error by the one table. `ended` hears the first fatal one."""
+
+    def __init__(self, clock: Clock, hold_ups: HoldUps, ended: Callable[[str], None]) -> None:
+        self.fatal = False
+        self._clock = clock
+        self._hold_ups = hold_ups
+        self._ended = ended
+        self._noted_s: dict[tuple[int, str], float] = {}
+        self._log = structlog.get_logger()
+
+    def of_client(self, error: KafkaError) -> None:
+        """Judge what the error callback tells: connections, credentials, the client itself. Up to 20 a second."""
+        meaning = meaning_of(error)
+        if meaning is Meaning.BROKER:
+            self._hold(HoldReason.BROKER, BROKERS, error)
+        elif meaning in HOLDS:
+            self._hold(HOLDS[meaning], REFUSED, error)
+        else:
+            self._lesser(meaning, error, "")
+
+    def of_group(self, error: KafkaError) -> None:
+        """Judge an error that `consume` tells and that concerns no partition of ours."""
+        meaning = meaning_of(error)
+        if meaning in HOLDS:
+            self._hold(HOLDS[meaning], GROUP, error)
+        else:
+            self._lesser(meaning, error, "")
+
+    def of_topic(self, error: KafkaError, topic: str) -> None:
+        """Judge an error that `consume` tells of a topic; the watch sees when it is gone."""
+        meaning = meaning_of(error)
+        if meaning in HOLDS:
+            self._hold(HOLDS[meaning], f"topic {topic}", error)
+        else:
+            self._lesser(meaning, error, topic)
+
+    def of_partition(self, error: KafkaError, owned: Owned) -> None:
+        """Judge an error that `consume` tells of a partition that we read; its next records end it."""
+        meaning = meaning_of(error)
+        if meaning in HOLDS and meaning is not Meaning.AUTH:
+            detail = f"{owned.assignment.topic}[{owned.assignment.partition}]: {detail_of(error)}"
+            self._hold_ups.begin(HOLDS[meaning], RECORDS, detail, self._clock.now_s(), owned.assignment)
+        else:
+            self.of_topic(error, owned.assignment.topic)
+
+    def of_commit(self, error: KafkaError | None) -> None:
+        """Judge the answer to a commit."""
+        if error is None:
+            self._hold_ups.end(COMMIT)
+        else:
+            self.of_question(error, COMMIT)
+
+    def of_question(self, error: KafkaError, symptom: str) -> None:
+        """Judge why something that we asked of the brokers was not answered; it is asked again."""
+        meaning = meaning_of(error)
+        if meaning is Meaning.PASSING:
+            self._hold(HoldReason.BROKER, symptom, error)
+        elif meaning in HOLDS:
+            self._hold(HOLDS[meaning], symptom, error)
+        else:
+            self._lesser(meaning, error, "")
+
+    def offset_lost(self, owned: Owned, low: int | None, end: int | None, error: KafkaError) -> None:
+        """Hold a partition whose position is not there any more; it is not read, and nothing is passed over."""
+        where = f"{owned.assignment.topic}[{owned.assignment.partition}]"
+        holds = "the partition does not hold it" if low is None else f"the partition holds {low} to {end}"
+        detail = (
+            f"{where}: position {owned.read_offset}, but {holds}: records were deleted before they were read"
+            " (retention, deletion, truncation). Nothing is skipped: stop the group and set its position by hand,"
+            f" or bring the records back ({detail_of(error)})"
+        )
+        self._hold_ups.begin(HoldReason.OFFSET_LOST, OFFSET, detail, self._clock.now_s(), owned.assignment)
+
+    def _hold(self, reason: HoldReason, symptom: str, error: KafkaError) -> None:
+        self._hold_ups.begin(reason, symptom, detail_of(error), self._clock.now_s())
+
+    def _lesser(self, meaning: Meaning, error: KafkaError, topic: str) -> None:
+        if meaning is Meaning.FATAL:
+            self.end(error)
+        elif meaning is not Meaning.SILENT:
+            self._note(error, topic)
+
+    def end(self, error: KafkaError) -> None:
+        """Tell, once, that the client cannot go on."""
+        if not self.fatal:
+            self.fatal = True
+            self._ended(detail_of(error))
+
+    def _note(self, error: KafkaError, topic: str) -> None:
+        """Write a line, once a minute for the same."""
+        now_s = self._clock.now_s()
+        last_s = self._noted_s.get((error.code(), topic))
+        if last_s is None or now_s - last_s >= NOTE_EVERY_S:
+            self._noted_s[error.code(), topic] = now_s
+            self._log.warning("kafka_trouble", code=error.name(), topic=topic, detail=detail_of(error))
