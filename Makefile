@@ -50,7 +50,7 @@ lock: ## Pin all requirements anew, with hashes
 	  --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate -o requirements/dev.txt
 
 bench: setup ## Throughput and CPU per record against a floor of the same run, on a real broker
-	$(BIN)/python bench/run.py
+	$(BIN)/python -m bench.run
 
 clean: ## Remove what was built
 	rm -rf $(VENV) build dist .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -147,6 +147,11 @@ class KafkaBroker:
         """What a client is told."""
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def pid(self) -> int | None:
+        """The broker's process, `None` while it is down."""
+        return None if self._broker is None else self._broker.pid
+
     def __enter__(self) -> Self:
         self.start()
         return self

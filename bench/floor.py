@@ -1,0 +1,240 @@
+"""The floor: the least that any program must do with the same records, and nothing of what the daemon promises.
+
+The same client settings, a typed decode of only the used fields, the same three conversions, one encode, join, POST
+of full bodies. No order, no positions, no retries, no faults: what the daemon costs beyond this is its promises.
+Prints one JSON object: what it cost, counted from before the first fetch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import http.client
+import json
+import re
+import resource
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+
+from bench.records import PARTITION_COUNT, topic_of
+from consumer.source.client_conf import client_conf
+from consumer.source.settings import KafkaSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bench.records import Shape
+
+BODY_BYTES: Final = 200_000
+_OPEN_REQUESTS: Final = 32
+_CHUNK_RECORDS: Final = 500
+_PATH: Final = "/api/v1/ingest/sources/bench/customers"
+_HEAD: Final = b'{"data":['
+_TAIL: Final = b"]}"
+_MILLIS: Final = tuple(f".{ms:03}Z" for ms in range(1000))
+_EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
+_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+
+
+class Row(msgspec.Struct, gc=False):
+    """The fourteen fields as the source writes them. A number that is handed on keeps its digits."""
+
+    id: str
+    email: str
+    first_name: str
+    last_name: str
+    phone: str
+    street: str
+    city: str
+    country: str
+    segment: str
+    vip: bool
+    score: msgspec.Raw
+    balance: str
+    born: int
+    updated_at: int
+
+
+class Sent(msgspec.Struct, gc=False):
+    """The fourteen fields as Data Cloud takes them."""
+
+    id: str
+    email: str
+    first_name: str
+    last_name: str
+    phone: str
+    street: str
+    city: str
+    country: str
+    segment: str
+    vip: bool
+    score: msgspec.Raw
+    balance: msgspec.Raw
+    born: str
+    updated_at: str
+
+
+class Bare(msgspec.Struct, gc=False):
+    """A Debezium envelope."""
+
+    after: Row
+
+
+class Wrapped(msgspec.Struct, gc=False):
+    """The same beside its schema."""
+
+    payload: Bare
+
+
+@lru_cache(8192)
+def second_text(second: int) -> str:
+    """Write a second; neighbouring records share it."""
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+@lru_cache(8192)
+def day_text(days: int) -> str:
+    """Write a day."""
+    return date.fromordinal(days + _EPOCH_DAY).isoformat()
+
+
+def number_of_text(text: str) -> msgspec.Raw:
+    """Hand a decimal in text on, digit for digit."""
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(text)
+    return msgspec.Raw(text.encode())
+
+
+def number_of_bytes(text: str) -> msgspec.Raw:
+    """Write out a decimal of scale 2 whose unscaled value is base64."""
+    digits = str(int.from_bytes(base64.b64decode(text), "big", signed=True)).rjust(3, "0")
+    return msgspec.Raw(f"{digits[:-2]}.{digits[-2:]}".encode())
+
+
+def mapper(shape: Shape) -> Callable[[bytes], bytes]:
+    """Return the way of one value to its encoded row."""
+    bare, wrapped = msgspec.json.Decoder(Bare).decode, msgspec.json.Decoder(Wrapped).decode
+    encode = msgspec.json.Encoder().encode
+
+    def sent(row: Row, balance: msgspec.Raw) -> bytes:
+        second, us = divmod(row.updated_at, 1_000_000)
+        return encode(
+            Sent(
+                row.id,
+                row.email,
+                row.first_name,
+                row.last_name,
+                row.phone,
+                row.street,
+                row.city,
+                row.country,
+                row.segment,
+                row.vip,
+                row.score,
+                balance,
+                day_text(row.born),
+                second_text(second) + _MILLIS[us // 1000],
+            )
+        )
+
+    def map_bare(value: bytes) -> bytes:
+        row = bare(value).after
+        return sent(row, number_of_text(row.balance))
+
+    def map_wrapped(value: bytes) -> bytes:
+        row = wrapped(value).payload.after
+        return sent(row, number_of_bytes(row.balance))
+
+    return map_bare if shape == "bare" else map_wrapped
+
+
+class Posts:
+    """Bodies out, as many at a time as hide the latency."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._where = (host, port)
+        self._own = threading.local()
+        self._places = threading.Semaphore(2 * _OPEN_REQUESTS)
+        self._pool = ThreadPoolExecutor(_OPEN_REQUESTS)
+
+    def send(self, body: bytes) -> None:
+        """Take a body, waiting while too many are under way."""
+        self._places.acquire()
+        self._pool.submit(self._post, body).add_done_callback(lambda done: self._done(done.exception()))
+
+    def finish(self) -> None:
+        """Return once everything was answered."""
+        self._pool.shutdown()
+
+    def _post(self, body: bytes) -> None:
+        connection: http.client.HTTPConnection | None = getattr(self._own, "connection", None)
+        if connection is None:
+            connection = self._own.connection = http.client.HTTPConnection(*self._where)
+        connection.request(
+            "POST", _PATH, body, {"Content-Type": "application/json", "Authorization": "Bearer bench"}
+        )
+        connection.getresponse().read()
+
+    def _done(self, error: BaseException | None) -> None:
+        self._places.release()
+        if error is not None:
+            print(f"floor: {error!r}", flush=True)
+
+
+def carry(consumer: Consumer, shape: Shape, count: int, posts: Posts) -> float:
+    """Consume, map, join and send until so many records have gone out; returns the seconds since the first."""
+    map_value = mapper(shape)
+    rows: list[bytes] = []
+    append = rows.append
+    size = len(_HEAD) + len(_TAIL) - 1
+    began_s = 0.0
+    while count:
+        messages = consumer.consume(_CHUNK_RECORDS, 0.05)
+        began_s = began_s or (time.monotonic() if messages else 0.0)
+        count -= len(messages)
+        for message in messages:
+            encoded = map_value(message.value() or b"")
+            size += len(encoded) + 1
+            if size > BODY_BYTES:
+                posts.send(b"".join((_HEAD, b",".join(rows), _TAIL)))
+                rows.clear()
+                size = len(_HEAD) + len(_TAIL) + len(encoded)
+            append(encoded)
+    posts.send(b"".join((_HEAD, b",".join(rows), _TAIL)))
+    posts.finish()
+    return time.monotonic() - began_s
+
+
+def main() -> None:
+    """Carry a backlog once."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--broker", required=True)
+    parser.add_argument("--tenant", required=True)
+    parser.add_argument("--shape", choices=("bare", "wrapped"), required=True)
+    parser.add_argument("--records", type=int, required=True)
+    given = parser.parse_args()
+    host, _, port = given.tenant.partition(":")
+    settings = KafkaSettings(bootstrap_servers=given.broker, group_id="bench-floor")
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    consumer = Consumer({**client_conf(settings, {}), "enable.partition.eof": False})
+    topic = topic_of(given.shape)
+    consumer.assign([TopicPartition(topic, one, OFFSET_BEGINNING) for one in range(PARTITION_COUNT)])
+    elapsed_s = carry(consumer, given.shape, given.records, Posts(host, int(port)))
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    consumer.close()
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    start_cpu_s = before.ru_utime + before.ru_stime
+    print(
+        json.dumps({"cpu_s": cpu_s, "start_cpu_s": start_cpu_s, "elapsed_s": elapsed_s, "rss_kib": after.ru_maxrss})
+    )
+
+
+if __name__ == "__main__":
+    main()

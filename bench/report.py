@@ -1,0 +1,91 @@
+"""What the drains say together: medians, the ratio to the floor of the same run, and the targets."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from bench.drain import Drain, Side
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+SIDES: Final[tuple[Side, ...]] = ("floor", "daemon")
+
+LEAST_RECORDS_PER_S: Final = 40_000
+LEAST_FILL: Final = 0.97
+MOST_CPU_RATIO: Final = 1.6
+MOST_RSS_MIB: Final = 256
+
+_COLUMNS: Final = (
+    f"{'scenario':14} {'side':7} {'records/s':>10} {'CPU µs':>8} {'spread':>13} {'fill %':>7} {'largest':>8}"
+    f" {'RSS MiB':>8} {'conflated':>9} {'tenant %':>8} {'other %':>8}"
+)
+
+
+class Target(msgspec.Struct, frozen=True):
+    """One thing that is wanted of the daemon, and what was found."""
+
+    name: str
+    wanted: str
+    found: float
+    met: bool
+
+
+class Report(msgspec.Struct, frozen=True):
+    """One scenario. `cpu_ratio` is the daemon's CPU per record to the floor's, `None` without one of them."""
+
+    scenario: str
+    drains: list[Drain]
+    cpu_ratio: float | None
+    targets: list[Target]
+
+
+def report(scenario: str, drains: Sequence[Drain], *, judged_for_speed: bool) -> Report:
+    """Judge a scenario by the medians of its rounds."""
+    floor, daemon = _of(drains, "floor"), _of(drains, "daemon")
+    ratio = None
+    targets: list[Target] = []
+    if daemon:
+        if floor:
+            ratio = median(one.cpu_us for one in daemon) / median(one.cpu_us for one in floor)
+            targets.append(Target("CPU to the floor's", f"<= {MOST_CPU_RATIO}", ratio, ratio <= MOST_CPU_RATIO))
+        if judged_for_speed:
+            speed = median(one.records_per_s for one in daemon)
+            wanted = f">= {LEAST_RECORDS_PER_S}"
+            targets.append(Target("records/s", wanted, speed, speed >= LEAST_RECORDS_PER_S))
+        fill = median(one.fill for one in daemon)
+        targets.append(Target("fill", f">= {LEAST_FILL}", fill, fill >= LEAST_FILL))
+        rss = max(one.rss_mib for one in daemon)
+        targets.append(Target("RSS MiB", f"<= {MOST_RSS_MIB}", rss, rss <= MOST_RSS_MIB))
+    return Report(scenario, [*drains], ratio, targets)
+
+
+def table(reports: Iterable[Report]) -> str:
+    """Write the medians as a table, and under it how each target stands."""
+    lines = [_COLUMNS]
+    for one in reports:
+        lines += [_line(one.scenario, side, drains) for side in SIDES if (drains := _of(one.drains, side))]
+    for one in reports:
+        for target in one.targets:
+            verdict = "met" if target.met else "MISSED"
+            lines.append(f"{one.scenario:14} {target.name:20} {target.found:12,.2f}  {target.wanted:10} {verdict}")
+    return "\n".join(lines)
+
+
+def _line(scenario: str, side: Side, drains: Sequence[Drain]) -> str:
+    cpu = sorted(one.cpu_us for one in drains)
+    return (
+        f"{scenario:14} {side:7} {median(one.records_per_s for one in drains):10,.0f} {median(cpu):8.2f}"
+        f" {f'{cpu[0]:.2f}-{cpu[-1]:.2f}':>13} {100 * median(one.fill for one in drains):7.2f}"
+        f" {max(one.largest_body for one in drains):8,} {max(one.rss_mib for one in drains):8.1f}"
+        f" {median(one.conflated for one in drains):9,.0f} {100 * median(one.tenant_busy for one in drains):8.1f}"
+        f" {100 * median(one.elsewhere for one in drains):8.1f}"
+    )
+
+
+def _of(drains: Iterable[Drain], side: Side) -> list[Drain]:
+    return [one for one in drains if one.side == side]
