@@ -17,12 +17,13 @@ PLACEHOLDERS = frozenset(
     {
         PLACEHOLDER,
         base64.b64encode(PLACEHOLDER.encode()).decode(),
-        base64.urlsafe_b64encode(PLACEHOLDER.encode()).decode(),
         PLACEHOLDER.encode().hex(),
     }
 )
-MARKS: tuple[bytes, ...] = tuple(sorted({text.strip("=").encode() for text in PLACEHOLDERS}))
-"""Byte strings of which one stands in every document with a placeholder that is text."""
+TEXT_MARK = PLACEHOLDER.encode()
+BASE64_MARK = base64.b64encode(TEXT_MARK).rstrip(b"=")
+HEX_MARK = TEXT_MARK.hex().encode()
+"""Of these one stands in every document with a placeholder that is text."""
 
 _NUMBERS = list(PLACEHOLDER.encode())
 _ANY = msgspec.json.Decoder(list[object] | dict[str, object])

@@ -19,24 +19,21 @@ from consumer.mapping.custom import CustomRule
 from consumer.mapping.deleted_row import deleted_row, key_columns
 from consumer.mapping.fields import compile_row
 from consumer.mapping.sources import Origin, kafka_time_ms
-from consumer.mapping.version import LARGEST_LEAD_MS
+from consumer.mapping.version import LARGEST_LEAD_MS, NO_LIMIT_MS
 from consumer.model import Delete, Filtered, FilterRule, Operation, Upsert
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import tzinfo
 
     from consumer.decoding.change_event import ChangeDecoder, Envelope
     from consumer.decoding.columns import Columns
     from consumer.decoding.opened import Row
+    from consumer.mapping.bound_route import BoundRoute
     from consumer.mapping.fields import RowPlan
     from consumer.mapping.port import Mapped
-    from consumer.mapping.settings import ObjectSettings, RouteSettings
-    from consumer.mapping.version import VersionMemory
     from consumer.model import Record
 
 _KNOWN_PLANS = 64
-_NO_LIMIT = 1 << 400
 
 encode = msgspec.json.Encoder().encode
 
@@ -44,21 +41,13 @@ encode = msgspec.json.Encoder().encode
 class CarefulMapper:
     """Maps the records of one route."""
 
-    def __init__(
-        self,
-        route: RouteSettings,
-        target: ObjectSettings,
-        decoder: ChangeDecoder,
-        versions: VersionMemory,
-        zone: tzinfo | None,
-    ) -> None:
-        self._route = route
-        self._target = target
+    def __init__(self, bound: BoundRoute, decoder: ChangeDecoder) -> None:
+        self.where = Where(bound.route.where)
+        self._bound = bound
+        self._route = bound.route
+        self._versions = bound.versions
         self._decoder = decoder
-        self._versions = versions
-        self._zone = zone
-        self._where = Where(route.where)
-        self._custom = CustomRule(route.custom) if route.custom is not None else None
+        self._custom = CustomRule(bound.route.custom) if bound.route.custom is not None else None
         self._plans: dict[int, tuple[Columns, RowPlan]] = {}
 
     def open(self, value: bytes, record: Record) -> Envelope | Filtered:
@@ -68,7 +57,7 @@ class CarefulMapper:
     def map_opened(self, envelope: Envelope, record: Record, wall_ms: int) -> Mapped | tuple[Mapped, ...]:
         """Map an opened value."""
         origin = Origin(record, envelope.members, has_placeholders=self._decoder.has_placeholders)
-        if not self._where.takes_record(origin):
+        if not self.where.takes_record(origin):
             return FILTERED[FilterRule.WHERE]
         events = self._decoder.events(envelope, record)
         if isinstance(events, Filtered):
@@ -83,9 +72,11 @@ class CarefulMapper:
         if meaning == "dead_letter":
             raise RecordError(Reason.TOMBSTONE_UNMAPPED, "a null value found; write the route's `tombstones`")
         if record.key() is None:
-            raise RecordError(Reason.KEY_MISSING, "a tombstone without Kafka key", field=self._target.primary_key)
+            raise RecordError(
+                Reason.KEY_MISSING, "a tombstone without Kafka key", field=self._bound.object.primary_key
+            )
         origin = Origin(record)
-        if not self._where.takes_record(origin):
+        if not self.where.takes_record(origin):
             return FILTERED[FilterRule.WHERE]
         event = ChangeEvent(operation=Operation.DELETE, row=None, keys_only=True)
         return self._mapped((event,), origin, origin.key.columns, wall_ms)
@@ -93,7 +84,7 @@ class CarefulMapper:
     def _mapped(
         self, events: Iterable[ChangeEvent], origin: Origin, columns: Columns, wall_ms: int
     ) -> Mapped | tuple[Mapped, ...]:
-        plan = self._plan(columns)
+        plan = self.row_plan(columns)
         mapped: list[Mapped] = []
         for event in events:
             if event.operation is Operation.UPSERT:
@@ -102,19 +93,19 @@ class CarefulMapper:
                 mapped += self._deletes(plan, event, origin, wall_ms)
         return mapped[0] if len(mapped) == 1 else tuple(mapped)
 
-    def _plan(self, columns: Columns) -> RowPlan:
+    def row_plan(self, columns: Columns) -> RowPlan:
         """Compile the field rules once per source schema."""
         known = self._plans.get(id(columns))
         if known is None or known[0] is not columns:
             if len(self._plans) >= _KNOWN_PLANS:
                 self._plans.clear()
-            known = columns, compile_row(self._route, self._target, columns, self._zone)
+            known = columns, compile_row(self._bound, columns)
             self._plans[id(columns)] = known
         return known[1]
 
     def _upserts(self, plan: RowPlan, event: ChangeEvent, origin: Origin, wall_ms: int) -> list[Mapped]:
         row = event.row or {}
-        if not self._where.takes_row(origin.at(row, event.absent)):
+        if not self.where.takes_row(origin.at(row, event.absent)):
             return [FILTERED[FilterRule.WHERE]]
         rows = self._custom_rows(row, event, origin)
         if not rows:
@@ -131,7 +122,7 @@ class CarefulMapper:
             version_ms = plan.version.version_ms(
                 origin, kafka_time_ms(origin.record) if change_ms is None else change_ms
             )
-            latest_ms = _NO_LIMIT if plan.version.counts else wall_ms + LARGEST_LEAD_MS
+            latest_ms = NO_LIMIT_MS if plan.version.counts else wall_ms + LARGEST_LEAD_MS
             try:
                 risen_ms = self._versions.rise(key, version_ms, latest_ms)
             except RecordError as error:
@@ -161,16 +152,14 @@ class CarefulMapper:
 
     def _deletes(self, plan: RowPlan, event: ChangeEvent, origin: Origin, wall_ms: int) -> list[Mapped]:
         columns = key_columns(plan.key.source)
-        row = deleted_row(event, origin, columns)
-        trusted = None
-        if event.keys_only:
-            trusted = frozenset(columns).union(origin.key.fields or ())
-        if not self._where.takes_row(origin.at(row, event.absent), trusted):
-            return [FILTERED[FilterRule.WHERE]]
+        if self.where.of_row:
+            trusted = frozenset(columns).union(origin.key.fields or ()) if event.keys_only else None
+            if not self.where.takes_row(origin.at(deleted_row(event, origin, columns), event.absent), trusted):
+                return [FILTERED[FilterRule.WHERE]]
         refused = self._refused_delete()
         if refused is not None:
             return [refused]
-        rows = self._custom_rows(row, event, origin)
+        rows = self._custom_rows(deleted_row(event, origin, columns), event, origin)
         keys = [plan.key.fill(origin.at(one, event.absent))[0] for one in rows]
         if not keys:
             return [FILTERED[FilterRule.CUSTOM]]

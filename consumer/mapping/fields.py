@@ -18,9 +18,8 @@ from consumer.mapping.writings import Out
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import tzinfo
 
-    from consumer.mapping.settings import ObjectSettings, RouteSettings
+    from consumer.mapping.bound_route import BoundRoute
     from consumer.mapping.sources import Origin
 
 Filled: TypeAlias = Out | msgspec.UnsetType
@@ -57,15 +56,14 @@ class SourceField:
     def fill(self, origin: Origin) -> Filled:
         """Return what is sent; `UNSET` leaves the field out. Raises `RecordError` that names the field."""
         try:
-            found = self.source.fetch(origin)
-            if isinstance(found, Absent) or found is None:
-                return self._absent(found)
-            return self.conversion.convert(found)
+            return self.of(self.source.fetch(origin))
         except RecordError as error:
             raise RecordError(error.reason, error.detail, field=self.name) from None
 
-    def _absent(self, found: Absent | None) -> Filled:
-        """Decide what stands for a value that is not there."""
+    def of(self, found: Opened | Absent) -> Filled:
+        """Fill the field with a source value. Raises as `fill`, without the field's name."""
+        if not isinstance(found, Absent) and found is not None:
+            return self.conversion.convert(found)
         if found is Absent.UNPROVIDED:
             if self.partial:
                 return msgspec.UNSET
@@ -93,9 +91,9 @@ class RowPlan(msgspec.Struct, frozen=True):
     order: tuple[str, ...]
 
 
-def compile_row(route: RouteSettings, target: ObjectSettings, columns: Columns, zone: tzinfo | None) -> RowPlan:
+def compile_row(bound: BoundRoute, columns: Columns) -> RowPlan:
     """Compile the field rules of a route against the columns that the source's schema types."""
-    partial = target.refresh_mode == "partial"
+    route, target, zone, partial = bound.route, bound.object, bound.zone, bound.partial
 
     def written(path: str) -> Callable[[Opened], str]:
         conversion = Conversion(FieldType.TEXT, None, _column(source_of(path), columns), zone)

@@ -34,12 +34,12 @@ class KeyField:
     def fill(self, origin: Origin) -> tuple[str, Out]:
         """Return the key as text, and as it stands in the row. Raises: KEY reasons, ENVELOPE_UNAVAILABLE."""
         try:
-            return self._fill(origin)
+            return self.of(self.source.fetch(origin))
         except RecordError as error:
             raise RecordError(error.reason, error.detail, field=self.name) from None
 
-    def _fill(self, origin: Origin) -> tuple[str, Out]:
-        found = self.source.fetch(origin)
+    def of(self, found: Opened | Absent) -> tuple[str, Out]:
+        """Make the key of a source value. Raises as `fill`, without the field's name."""
         if found is Absent.UNPROVIDED:
             raise RecordError(Reason.ENVELOPE_UNAVAILABLE, "the source did not send the primary key")
         if isinstance(found, Absent) or found is None:

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from consumer.decoding.columns import NO_COLUMNS
+from consumer.errors import RecordError
+from consumer.mapping.fast_way import FastWay
+from consumer.mapping.shapes import GoCareful, Widen
 from consumer.model import Filtered
 
 if TYPE_CHECKING:
+    from consumer.decoding.change_event import Envelope
+    from consumer.mapping.bound_route import BoundRoute
     from consumer.mapping.careful import CarefulMapper
     from consumer.mapping.port import Mapped
     from consumer.mapping.settings import ObjectSettings
     from consumer.model import Record, Target
 
+_REMEMBERED_WRAPPINGS = 4
+_CLOSING_BRACE = ord("}")
+_SCHEMA_FIRST = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"schema"')
+
 
 class CompiledRoute:
-    """The mapper of one route."""
+    """The mapper of one route for the records of one topic."""
 
-    def __init__(self, target: Target, object_settings: ObjectSettings, careful: CarefulMapper) -> None:
+    def __init__(self, target: Target, bound: BoundRoute, careful: CarefulMapper) -> None:
         self._target = target
-        self._object = object_settings
+        self._bound = bound
         self._careful = careful
+        self._bare = FastWay(bound, careful, NO_COLUMNS)
+        self._wrappings: list[tuple[bytes, FastWay]] = []
 
     @property
     def target(self) -> Target:
@@ -29,14 +44,55 @@ class CompiledRoute:
     @property
     def object(self) -> ObjectSettings:
         """Its schema and settings."""
-        return self._object
+        return self._bound.object
 
     def map(self, record: Record, wall_ms: int) -> Mapped | tuple[Mapped, ...]:
         """Turn one record into its change, or into several in order."""
         value = record.value()
         if value is None:
             return self._careful.map_tombstone(record, wall_ms)
+        way, body = self._bare, value
+        if self._wrappings:
+            for prefix, wrapped in self._wrappings:
+                if value.startswith(prefix) and value[-1] == _CLOSING_BRACE:
+                    way, body = wrapped, value[len(prefix) : -1]
+                    break
+        fast = way.map
+        unfit = False
+        if fast is not None and (way is not self._bare or not self._may_be_wrapped(value)):
+            try:
+                if not body.isascii():
+                    body.decode()
+                return fast(body, record, wall_ms)
+            except (msgspec.ValidationError, Widen):
+                unfit = True
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, GoCareful, RecordError):
+                pass
+        return self._map_carefully(value, record, wall_ms, way if unfit else None)
+
+    def _map_carefully(
+        self, value: bytes, record: Record, wall_ms: int, unfit: FastWay | None
+    ) -> Mapped | tuple[Mapped, ...]:
+        """Map by the reference; a record that proves good teaches the fast way what it did not fit."""
         envelope = self._careful.open(value, record)
         if isinstance(envelope, Filtered):
             return envelope
-        return self._careful.map_opened(envelope, record, wall_ms)
+        mapped = self._careful.map_opened(envelope, record, wall_ms)
+        if unfit is not None:
+            unfit.learn(envelope.members)
+        self._remember_wrapping(envelope)
+        return mapped
+
+    def _may_be_wrapped(self, value: bytes) -> bool:
+        """Whether a value of the bare form may be Connect's pair; an envelope shows it by lacking its `op`."""
+        if value.startswith(b'{"') and not value.startswith(b'{"schema"'):
+            return False
+        return self._bound.route.format == "json" and _SCHEMA_FIRST.match(value) is not None
+
+    def _remember_wrapping(self, envelope: Envelope) -> None:
+        """Know the wrapping of a good record again by its bytes."""
+        wrapping = envelope.wrapping
+        if wrapping is None or not wrapping.prefix or any(known == wrapping.prefix for known, _ in self._wrappings):
+            return
+        self._wrappings.insert(0, (wrapping.prefix, FastWay(self._bound, self._careful, wrapping.columns)))
+        del self._wrappings[_REMEMBERED_WRAPPINGS:]

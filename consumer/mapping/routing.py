@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from consumer.decoding.debezium_topics import HEARTBEAT_PREFIX, TRANSACTION_SUFFIX
 from consumer.decoding.formats import DECODERS
+from consumer.mapping.bound_route import BoundRoute
 from consumer.mapping.careful import CarefulMapper
 from consumer.mapping.own_records import OwnRecordsFirst
 from consumer.mapping.route import CompiledRoute
@@ -44,10 +45,10 @@ class RouteTable:
     def _mapper(self, route: RouteSettings, topic: str) -> RouteMapper:
         """Compile a route for one topic: what it learns of the records is the topic's."""
         target = self._objects[route.object]
-        decoder = DECODERS[route.format]()
         zone = ZoneInfo(route.zone) if route.zone is not None else None
-        careful = CarefulMapper(route, target, decoder, self._versions[route.object], zone)
-        mapper = CompiledRoute(Target(self._connector, target.name), target, careful)
+        bound = BoundRoute(route, target, self._versions[route.object], zone)
+        careful = CarefulMapper(bound, DECODERS[route.format]())
+        mapper = CompiledRoute(Target(self._connector, target.name), bound, careful)
         if topic.startswith(HEARTBEAT_PREFIX) or topic.endswith(TRANSACTION_SUFFIX):
             return OwnRecordsFirst(mapper)
         return mapper

@@ -19,7 +19,9 @@ _FIRST_SECOND = (date.min.toordinal() - _EPOCH_DAY) * 86_400
 _LAST_SECOND = (date.max.toordinal() - _EPOCH_DAY + 1) * 86_400 - 1
 _DAY_NS = 86_400_000_000_000
 
+_MICROS_LENGTH = len("2026-01-31T00:00:00.123456Z")
 _MILLIS = tuple(f".{ms:03}Z" for ms in range(1000))
+_MILLI_SUFFIX = {f"{ms:03}": suffix for ms, suffix in enumerate(_MILLIS)}
 
 _DATE = r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
 _CLOCK = r"([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]+))?)?"
@@ -35,6 +37,27 @@ def moment_text(ms: int) -> str:
     """Write a point in time, UTC to the millisecond. Raises TIME_RANGE outside the years 0001 to 9999."""
     second, milli = divmod(ms, 1000)
     return _second_text(second) + _MILLIS[milli]
+
+
+def moment_text_of_us(us: int) -> str:
+    """Write a point in time given in microseconds."""
+    return _second_text(us // 1_000_000) + _MILLIS[us // 1_000 % 1_000]
+
+
+def moment_text_of_text(text: str, zone: tzinfo | None = None) -> str:
+    """Write a point in time given as text: `moment_text` of `moment_of`, in one step for the commonest form."""
+    # 2026-01-31T00:00:00.123456Z, in three pieces that are each known again: digits are ASCII digits by the table.
+    if len(text) == _MICROS_LENGTH and text[26] == "Z" and text[23:26] in _MILLI_SUFFIX:
+        second, suffix = _dotted_second_text(text[:20]), _MILLI_SUFFIX.get(text[20:23])
+        if second is not None and suffix is not None:
+            return second + suffix
+    return moment_text(moment_of(text, zone))
+
+
+@lru_cache(_KEPT)
+def _dotted_second_text(text: str) -> str | None:
+    second = _utc_second(text[:-1]) if text.endswith(".") else None
+    return None if second is None else _second_text(second)
 
 
 @lru_cache(_KEPT)

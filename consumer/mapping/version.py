@@ -7,6 +7,9 @@ from consumer.errors import Reason, RecordError
 LARGEST_LEAD_MS = 300_000
 """How far a version may lie ahead of now: a row beyond it could not be deleted and would block later updates."""
 
+NO_LIMIT_MS = 1 << 400
+"""The limit of a Record Modified that counts something else than time."""
+
 _KEYS_PER_GENERATION = 100_000
 
 

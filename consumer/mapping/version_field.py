@@ -43,14 +43,29 @@ class VersionField:
         """
         try:
             found = self.source.fetch(origin)
-            if isinstance(found, Absent) or found is None:
-                return self._absent(change_ms)
-            opened = self.conversion.understand(found)
-            if self.conversion.values is not None:
-                return self._of_out(self.conversion.mapped(opened))
-            return self._read(opened)
+            version_ms = self.of(found)
+            return self.of_change(change_ms) if version_ms is None else version_ms
         except RecordError as error:
             raise RecordError(error.reason, error.detail, field=self.name) from None
+
+    def of(self, found: Opened | Absent) -> int | None:
+        """Read the version that the row gives; `None` when it is the change's own time that counts."""
+        if isinstance(found, Absent) or found is None:
+            if self.conversion.fallback is not msgspec.UNSET:
+                return self._of_out(self.conversion.fallback)
+            if self.ruled:
+                raise RecordError(Reason.VERSION_MISSING, "the rule of Record Modified finds no value")
+            return None
+        opened = self.conversion.understand(found)
+        if self.conversion.values is not None:
+            return self._of_out(self.conversion.mapped(opened))
+        return self._read(opened)
+
+    def of_change(self, change_ms: int | None) -> int:
+        """Take the change's own time. Raises VERSION_MISSING when nothing tells it."""
+        if change_ms is None:
+            raise RecordError(Reason.VERSION_MISSING, "neither the row, the envelope nor Kafka tells a time")
+        return change_ms
 
     def written(self, version_ms: int) -> Out:
         """Write a version as the field's type wants it."""
@@ -59,15 +74,6 @@ class VersionField:
         if self.conversion.target is FieldType.DATE:
             return day_text(version_ms // _DAY_MS)
         return moment_text(version_ms)
-
-    def _absent(self, change_ms: int | None) -> int:
-        if self.conversion.fallback is not msgspec.UNSET:
-            return self._of_out(self.conversion.fallback)
-        if self.ruled:
-            raise RecordError(Reason.VERSION_MISSING, "the rule of Record Modified finds no value")
-        if change_ms is None:
-            raise RecordError(Reason.VERSION_MISSING, "neither the row, the envelope nor Kafka tells a time")
-        return change_ms
 
     def _of_out(self, out: Out | msgspec.UnsetType) -> int:
         """Read a version that the configuration names."""

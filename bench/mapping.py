@@ -1,0 +1,213 @@
+"""Microseconds per record of mapping, against a bare typed decode and encode of the same records in the same run.
+
+Run: `python bench/mapping.py [--profile KIND]`. The floor decodes fourteen fields into a struct and encodes the
+struct again, nothing else: no conversion, no key, no version, no check. Each figure is the best of many short
+rounds, floor and mapping in turn, so that a busy machine slows both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from consumer.mapping.routing import RouteTable
+from consumer.mapping.settings import FieldRule, FieldType, ObjectSettings, RouteSettings
+from consumer.model import PlainRecord, Upsert
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROUNDS = 60
+RECORDS = 512
+WALL_MS = 1_796_000_000_000
+
+_TYPES = {
+    "id": FieldType.TEXT,
+    "email": FieldType.TEXT,
+    "first_name": FieldType.TEXT,
+    "last_name": FieldType.TEXT,
+    "phone": FieldType.TEXT,
+    "status": FieldType.TEXT,
+    "country": FieldType.TEXT,
+    "city": FieldType.TEXT,
+    "zip": FieldType.TEXT,
+    "orders": FieldType.NUMBER,
+    "balance": FieldType.NUMBER,
+    "born": FieldType.DATE,
+    "created_at": FieldType.DATE_TIME,
+    "updated_at": FieldType.DATE_TIME,
+}
+_RULES = {"born": FieldRule(source="born", unit="days"), "updated_at": FieldRule(source="updated_at", unit="us")}
+_INTEGERS = frozenset({"id", "orders", "born", "updated_at"})
+_CONNECT: dict[str, dict[str, Any]] = {
+    "id": {"type": "int64"},
+    "orders": {"type": "int32"},
+    "balance": {"type": "double"},
+    "born": {"type": "int32", "name": "io.debezium.time.Date", "version": 1},
+    "created_at": {"type": "string", "name": "io.debezium.time.ZonedTimestamp", "version": 1},
+    "updated_at": {"type": "int64", "name": "io.debezium.time.MicroTimestamp", "version": 1},
+}
+
+
+def row(number: int) -> dict[str, Any]:
+    """Make one row; consecutive ones lie milliseconds apart, as in a busy table."""
+    return {
+        "id": 100_000 + number,
+        "email": f"customer{number}@example.com",
+        "first_name": "Ann",
+        "last_name": "Lee",
+        "phone": "+49 30 123456",
+        "status": "active",
+        "country": "DE",
+        "city": "Berlin",
+        "zip": "10115",
+        "orders": number % 17,
+        "balance": 12.5,
+        "born": 7338 + number % 3000,
+        "created_at": f"2026-11-22T02:{number % 60:02}:39.647221Z",
+        "updated_at": 1_767_323_045_678_901 + number * 2_500,
+    }
+
+
+def envelope(number: int) -> dict[str, Any]:
+    """Wrap a row in a Debezium envelope."""
+    clock_ns = 1_795_322_421_516_244_000 + number * 1_000_000
+    return {
+        "before": None,
+        "after": row(number),
+        "source": {
+            "connector": "postgresql",
+            "name": "shop",
+            "ts_ms": clock_ns // 1_000_000,
+            "db": "shop",
+            "ts_us": clock_ns // 1_000,
+            "ts_ns": clock_ns,
+            "table": "customers",
+            "lsn": 22_579_616 + number,
+        },
+        "op": "u",
+        "ts_ms": clock_ns // 1_000_000,
+    }
+
+
+def schema() -> dict[str, Any]:
+    """Write the schema that Connect's converter puts before each payload."""
+    fields = [{"optional": True, "field": name, **_CONNECT.get(name, {"type": "string"})} for name in _TYPES]
+    members = [
+        {"type": "struct", "fields": fields, "optional": True, "name": "shop.public.customers.Value", "field": name}
+        for name in ("before", "after")
+    ]
+    return {"type": "struct", "fields": members, "optional": False, "name": "shop.public.customers.Envelope"}
+
+
+def floor_structs() -> tuple[Any, Any]:
+    """Make the structs of the floor: the row alone, and the envelope with what a mapping has to know."""
+    fields = [(name, (int if name in _INTEGERS else str) | None, None) for name in _TYPES if name != "balance"]
+    used: Any = msgspec.defstruct("Used", [*fields, ("balance", float | None, None)], gc=False)
+    source: Any = msgspec.defstruct("Source", [("ts_ns", int | None, None)], gc=False)
+    whole: Any = msgspec.defstruct(
+        "Whole", [("op", str), ("after", used | None, None), ("source", source | None, None)], gc=False
+    )
+    return used, whole
+
+
+def floor(kind: str, values: list[bytes]) -> Callable[[], None]:
+    """Make the bare loop of one kind of record."""
+    used, whole = floor_structs()
+    encode = msgspec.json.Encoder().encode
+    if kind == "json":
+        decode_row = msgspec.json.Decoder(used).decode
+
+        def plain() -> None:
+            for value in values:
+                encode(decode_row(value))
+
+        return plain
+    if kind == "wrapped":
+        payload: Any = msgspec.defstruct("Wrapped", [("payload", whole)], gc=False)
+        decode_wrapped = msgspec.json.Decoder(payload).decode
+
+        def wrapped() -> None:
+            for value in values:
+                encode(decode_wrapped(value).payload.after)
+
+        return wrapped
+    decode = msgspec.json.Decoder(whole).decode
+
+    def bare() -> None:
+        for value in values:
+            encode(decode(value).after)
+
+    return bare
+
+
+def mapping(kind: str, values: list[bytes]) -> Callable[[], None]:
+    """Make the loop over the compiled route, warmed up until it has learned what there is to learn."""
+    target = ObjectSettings(name="customers", fields=_TYPES, primary_key="id", record_modified="updated_at")
+    route = RouteSettings(
+        topics=("customers",),
+        object="customers",
+        format="json" if kind == "json" else "debezium",
+        fields={} if kind == "wrapped" else _RULES,
+    )
+    (mapper,) = RouteTable([route], "shop", {"customers": target}).mappers("customers")
+    records = [PlainRecord("customers", value=value, timestamp_ms=WALL_MS) for value in values]
+    for record in records[:8]:
+        if not isinstance(mapper.map(record, WALL_MS), Upsert):
+            raise TypeError(kind)
+
+    def run() -> None:
+        for record in records:
+            mapper.map(record, WALL_MS)
+
+    return run
+
+
+def best_us(*loops: Callable[[], None]) -> list[float]:
+    """Return the best time per record of each loop, measured in turn."""
+    best = [float("inf")] * len(loops)
+    for _ in range(ROUNDS):
+        for place, loop in enumerate(loops):
+            start = time.process_time()
+            loop()
+            best[place] = min(best[place], (time.process_time() - start) / RECORDS * 1e6)
+    return best
+
+
+def values_of(kind: str) -> list[bytes]:
+    """Make the records of one kind."""
+    encode = msgspec.json.encode
+    if kind == "json":
+        return [encode(row(number)) for number in range(RECORDS)]
+    if kind == "wrapped":
+        known = schema()
+        return [encode({"schema": known, "payload": envelope(number)}) for number in range(RECORDS)]
+    return [encode(envelope(number)) for number in range(RECORDS)]
+
+
+def main() -> None:
+    """Print a line per kind of record."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--profile", choices=("bare", "wrapped", "json"))
+    profiled = parser.parse_args().profile
+    if profiled is not None:
+        run = mapping(profiled, values_of(profiled))
+        with cProfile.Profile() as profile:
+            for _ in range(20):
+                run()
+        profile.print_stats("tottime")
+        return
+    print(f"{'kind':8} {'bytes':>6} {'floor µs':>9} {'mapping µs':>11} {'ratio':>6}")
+    for kind in ("bare", "wrapped", "json"):
+        values = values_of(kind)
+        floor_us, mapping_us = best_us(floor(kind, values), mapping(kind, values))
+        size = sum(map(len, values)) // len(values)
+        print(f"{kind:8} {size:6} {floor_us:9.2f} {mapping_us:11.2f} {mapping_us / floor_us:6.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+"""The conversions that most records need, taken apart to one call each.
+
+Each does what `Conversion.convert` does for values of its shape, and leaves the record to the careful way where
+that would be refused; a property test holds the two against each other.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from consumer.decoding.columns import Column, Meaning
+from consumer.decoding.opened import Nested, open_json
+from consumer.decoding.placeholders import PLACEHOLDERS, is_placeholder
+from consumer.mapping.numbers import SAFE_LENGTH
+from consumer.mapping.readings import TICKS_PER_SECOND
+from consumer.mapping.settings import FieldType
+from consumer.mapping.shapes import GoCareful, Shape, Widen
+from consumer.mapping.times import date_of, day_text, moment_text, moment_text_of_text, moment_text_of_us
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import tzinfo
+
+    import msgspec
+
+    from consumer.mapping.conversion import Conversion
+    from consumer.mapping.writings import Out
+
+HotConverter: TypeAlias = "Callable[[Any], Out]"
+
+_STANDS_FOR_ITSELF = re.compile(r"[ !#-\[\]-~]*")
+"""Text that JSON writes between quotes as it is."""
+
+_TICKS: dict[Meaning, int] = {
+    Meaning.MOMENT_MS: 1_000,
+    Meaning.MOMENT_US: 1_000_000,
+    Meaning.MOMENT_NS: 1_000_000_000,
+}
+_PER_SECOND_MS = TICKS_PER_SECOND["ms"]
+_TIMED = frozenset({FieldType.DATE_TIME, FieldType.TEXT})
+_DATED = frozenset({FieldType.DATE, FieldType.TEXT})
+
+
+def same(value: Out) -> Out:
+    """Hand a value on as it was decoded; callers leave this one out."""
+    return value
+
+
+def hot_converter(
+    conversion: Conversion, column: Column | None, shape: Shape, zone: tzinfo | None, *, has_placeholders: bool
+) -> HotConverter | None:
+    """Return the one-call converter of a field, for values that are not null; `None` when there is none."""
+    rule = conversion.rule
+    if conversion.values is not None:
+        plain = shape is Shape.RAW and not (rule.trim or rule.lower) and conversion.reading is None
+        return _values(conversion, has_placeholders=has_placeholders) if plain else None
+    if shape is Shape.INTEGER:
+        return _of_integer(conversion, column)
+    if shape is Shape.BOOLEAN:
+        return same if conversion.target is FieldType.BOOLEAN else None
+    if shape is Shape.RAW:
+        return _json_text(conversion, has_placeholders=has_placeholders) if rule.json else None
+    return _of_text(conversion, column, zone, has_placeholders=has_placeholders)
+
+
+def ticks_of(conversion: Conversion, column: Column | None) -> int | None:
+    """Return how many ticks a second an epoch figure counts; `None` when it counts none."""
+    unit = conversion.rule.unit
+    if unit is not None:
+        return TICKS_PER_SECOND.get(unit)
+    if conversion.rule.scale is not None or column is None:
+        return None
+    return _TICKS.get(column.meaning)
+
+
+def int_text(value: int) -> str:
+    """Write an integer's digits. A zero may have had a sign: from then on its leaf is read as it stands."""
+    if not value:
+        raise Widen
+    text = str(value)
+    if len(text) > SAFE_LENGTH:
+        raise GoCareful
+    return text
+
+
+def _of_integer(conversion: Conversion, column: Column | None) -> HotConverter | None:
+    per_second = ticks_of(conversion, column)
+    if per_second is not None:
+        return _moment(per_second) if conversion.target in _TIMED else None
+    counts_days = conversion.rule.unit == "days" or (
+        conversion.rule.scale is None and column is not None and column.meaning is Meaning.DAYS
+    )
+    if counts_days:
+        return day_text if conversion.target in _DATED else None
+    return int_text if conversion.target is FieldType.TEXT and conversion.reading is None else None
+
+
+def counted_ms(per_second: int) -> Callable[[int], int]:
+    """Make the reader of an epoch figure as milliseconds."""
+    if per_second <= _PER_SECOND_MS:
+        factor = _PER_SECOND_MS // per_second
+        return lambda ticks: ticks * factor
+    per_ms = per_second // _PER_SECOND_MS
+    return lambda ticks: ticks // per_ms
+
+
+def _moment(per_second: int) -> HotConverter:
+    if per_second == _PER_SECOND_MS:
+        return moment_text
+    if per_second == TICKS_PER_SECOND["us"]:
+        return moment_text_of_us
+    as_ms = counted_ms(per_second)
+    return lambda ticks: moment_text(as_ms(ticks))
+
+
+def is_moment_text(conversion: Conversion, column: Column | None) -> bool:
+    """Whether a text is read as an ISO date-time and no other way: a date-time field does so itself."""
+    rule = conversion.rule
+    if rule.scale is not None:
+        return False
+    if conversion.reading is None:
+        return conversion.target is FieldType.DATE_TIME
+    return rule.unit is None and column is not None and column.meaning is Meaning.ZONED_TIMESTAMP
+
+
+def _of_text(
+    conversion: Conversion, column: Column | None, zone: tzinfo | None, *, has_placeholders: bool
+) -> HotConverter | None:
+    rule = conversion.rule
+    if is_moment_text(conversion, column):
+        if rule.trim or rule.lower or conversion.target not in _TIMED:
+            return None
+        return moment_text_of_text if zone is None else lambda text: moment_text_of_text(text, zone)
+    if conversion.reading is not None:
+        return None
+    if conversion.target is FieldType.DATE and not rule.trim:
+        return date_of
+    if conversion.target is not FieldType.TEXT:
+        return None
+    return _tidied(conversion, has_placeholders=has_placeholders) if rule.trim or rule.lower else same
+
+
+def _tidied(conversion: Conversion, *, has_placeholders: bool) -> HotConverter:
+    def tidied(text: str) -> str:
+        if has_placeholders and text in PLACEHOLDERS:
+            raise GoCareful
+        return str(conversion.understand(text))
+
+    return tidied
+
+
+def _values(conversion: Conversion, *, has_placeholders: bool) -> HotConverter:
+    """Look a value up by its JSON bytes: text with its quotes, numbers and booleans as they stand."""
+    by_bytes: dict[bytes, Out] = {}
+    for source, out in (conversion.values or {}).items():
+        if (
+            source not in PLACEHOLDERS
+            and source.isascii()
+            and source.isprintable()
+            and not set(source) & set('"\\')
+        ):
+            by_bytes[b'"%s"' % source.encode()] = out
+
+    def look_up(raw: msgspec.Raw) -> Out:
+        content = bytes(raw)
+        if content in by_bytes:
+            return by_bytes[content]
+        opened = open_json(raw)
+        if opened is None:
+            return None
+        if has_placeholders and is_placeholder(opened):
+            raise GoCareful
+        return conversion.mapped(opened)
+
+    return look_up
+
+
+def _json_text(conversion: Conversion, *, has_placeholders: bool) -> HotConverter | None:
+    """Hand nested JSON on as text; where a mark of a missing value may hide in numbers, look carefully."""
+    if conversion.reading is not None or conversion.rule.trim or conversion.rule.lower:
+        return None
+
+    def as_text(raw: msgspec.Raw) -> Out:
+        opened = open_json(raw)
+        if isinstance(opened, Nested):
+            if has_placeholders and "95" in opened:
+                raise GoCareful
+            return str(opened)
+        return None if opened is None else conversion.convert(opened)
+
+    return as_text
