@@ -1,0 +1,204 @@
+"""Daemon and sandbox as a user starts them: processes with a configuration file, signals, and `/status`."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING, Any, Self
+
+from tests.kafka.broker import free_port
+
+if TYPE_CHECKING:
+    import signal
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+PATIENCE_S = 120.0
+LOOK_EVERY_S = 0.05
+
+SCHEMA = """\
+openapi: 3.0.3
+components:
+  schemas:
+    customers:
+      type: object
+      properties:
+        id: {type: string}
+        email: {type: string}
+        n: {type: number}
+        updated_at: {type: string, format: date-time}
+"""
+
+CONFIGURATION = """\
+kafka:
+  bootstrap_servers: BOOTSTRAP
+  group_id: GROUP
+  properties: PROPERTIES
+salesforce:
+  login_url: http://127.0.0.1:TENANT
+  flow: client_credentials
+  client_id: sandbox
+  client_secret_file: secret.txt
+connector:
+  name: kafka_events
+  schema_file: schema.yaml
+  objects:
+    customers: {category: profile, primary_key: id, record_modified: updated_at}
+routes:
+  - topics: [TOPIC]
+    format: debezium
+    object: customers
+delivery: {linger: 50ms, commit_interval: 200ms, drain_timeout: 4s, timeout: 3s}
+dead_letter: {topic: TOPIC.dead}
+admin: {listen: "127.0.0.1:8080"}
+"""
+
+
+def await_that(condition: Callable[[], bool], what: str, within_s: float = PATIENCE_S) -> None:
+    """Look again and again until something is so; fail by name when it never is."""
+    deadline_s = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > deadline_s:
+            message = f"not within {within_s:.0f} s: {what}"
+            raise AssertionError(message)
+        # An end-to-end test: processes, sockets and a broker have no clock of ours.
+        time.sleep(LOOK_EVERY_S)
+
+
+class Process:
+    """One process of ours with its log in a file."""
+
+    def __init__(self, name: str, folder: Path, *arguments: str) -> None:
+        self.log = folder / f"{name}.log"
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "consumer", *arguments], stdout=log, stderr=log, cwd=folder
+            )
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self.process.send_signal(number)
+
+    def ended(self, within_s: float = 30.0) -> int:
+        """Wait for the end and return the exit code; negative for a signal."""
+        return self.process.wait(within_s)
+
+    def alive(self) -> bool:
+        """Tell whether it still runs."""
+        return self.process.poll() is None
+
+
+class Fleet:
+    """One topic, one tenant, and any number of members of one group."""
+
+    def __init__(self, folder: Path, bootstrap: str, topic: str, **properties: str) -> None:
+        self.folder = folder
+        self.topic = topic
+        self.group = f"group-{topic}"
+        self._bootstrap = bootstrap
+        self._properties = properties
+        self._tenant_port = free_port()
+        self._members: list[Process] = []
+        self._ports: dict[Process, int] = {}
+
+    def __enter__(self) -> Self:
+        """Write the files and start the tenant."""
+        secret = self.folder / "secret.txt"
+        secret.write_text("made-up")
+        secret.chmod(0o600)
+        (self.folder / "schema.yaml").write_text(SCHEMA)
+        text = CONFIGURATION
+        for name, value in {
+            "BOOTSTRAP": self._bootstrap,
+            "GROUP": self.group,
+            "PROPERTIES": json.dumps(self._properties),
+            "TENANT": str(self._tenant_port),
+            "TOPIC": self.topic,
+        }.items():
+            text = text.replace(name, value)
+        (self.folder / "consumer.yaml").write_text(text)
+        self.tenant = Process(
+            "tenant",
+            self.folder,
+            "sandbox",
+            "--config=consumer.yaml",
+            f"--port={self._tenant_port}",
+            "--store=tenant.sqlite",
+        )
+        address = f"http://127.0.0.1:{self._tenant_port}/"
+        await_that(lambda: not self.tenant.alive() or self._asked(address) is not None, "the tenant answers")
+        assert self.tenant.alive(), self.tenant.log.read_text()[-2000:]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End what was started."""
+        for process in [*self._members, self.tenant]:
+            if process.alive():
+                process.process.kill()
+            process.process.wait()
+
+    def member(self, name: str, **delivery: str) -> Process:
+        """Start a daemon, with these delivery settings, and wait until its admin port answers."""
+        port = free_port()
+        sets = [f"--set=delivery.{key}={value}" for key, value in delivery.items()]
+        member = Process(name, self.folder, "run", f"--set=admin.listen=127.0.0.1:{port}", *sets)
+        self._members.append(member)
+        self._ports[member] = port
+        await_that(lambda: not member.alive() or self.status(member) is not None, f"{name} answers")
+        assert member.alive(), member.log.read_text()[-2000:]
+        return member
+
+    def status(self, member: Process) -> dict[str, Any] | None:
+        """What a member's `/status` says; `None` while it does not answer."""
+        body = self._asked(f"http://127.0.0.1:{self._ports[member]}/status")
+        return None if body is None else json.loads(body)
+
+    def polled(self, member: Process) -> int:
+        """How many records a member has read."""
+        status = self.status(member)
+        return 0 if status is None else int(status["ledger"]["polled"])
+
+    def faults(self, *rules: str) -> None:
+        """Put a fault script in force at the tenant."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self._tenant_port}/sandbox/faults",
+            data=json.dumps({"rules": rules}).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request) as answer:  # noqa: S310 - loopback
+            assert answer.status == 200
+
+    def pending(self) -> int:
+        """How many accepted requests the tenant has not applied yet."""
+        body = self._asked(f"http://127.0.0.1:{self._tenant_port}/sandbox/api/overview.json")
+        return -1 if body is None else int(json.loads(body)["pending"])
+
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """The tenant's customers by key; read from its file."""
+        return {key: json.loads(row) for key, row in self._query('SELECT key, row FROM "rows customers"')}
+
+    def acceptances(self) -> Iterator[tuple[int, str, list[str], list[int | None]]]:
+        """Every acceptance in order: its wall time in ms, the operation, keys, and versions in microseconds."""
+        for wall_ms, operation, keys, versions in self._query(
+            "SELECT wall_ms, operation, keys, versions FROM acceptances ORDER BY sequence"
+        ):
+            yield wall_ms, operation, json.loads(keys), json.loads(versions)
+
+    def _query(self, sql: str) -> list[Any]:
+        connection = sqlite3.connect(self.folder / "tenant.sqlite")
+        try:
+            return connection.execute(sql).fetchall()
+        finally:
+            connection.close()
+
+    def _asked(self, url: str) -> bytes | None:
+        try:
+            with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - loopback
+                return bytes(answer.read())
+        except (urllib.error.URLError, OSError):
+            return None

@@ -1,0 +1,78 @@
+"""A lane's hold: one probe at a time, at rising intervals, ended by the answer that shows its cause gone."""
+
+from __future__ import annotations
+
+from consumer.batching.batcher import Batcher
+from consumer.batching.conflation import replace
+from consumer.dead_letter.fuse import Fuse
+from consumer.dead_letter.settings import FuseSettings
+from consumer.delivery.lane import Lane
+from consumer.errors import HoldReason
+from consumer.model import Assignment, HoldLane, PlainRecord, Target, Upsert
+
+
+def lane_with_batches(count: int) -> Lane:
+    batcher = Batcher(Target("c", "o"), replace, batch_bytes=1_000, delete_ids=200)
+    source = Assignment("t", 0, 1, 0, None)
+    for at in range(count):
+        batcher.add([Upsert(str(at), b"{}", PlainRecord("t", 0, at))], source, 0.0)
+        batcher.seal_lingered(0.0, 0.0)
+    return Lane(batcher, Fuse(FuseSettings()), "id")
+
+
+CONFIG = HoldLane(HoldReason.CONFIG, "404")
+MASS = HoldLane(HoldReason.MASS_REJECT, "20 in a row")
+
+
+def test_a_held_lane_starts_one_probe_when_it_is_due() -> None:
+    """Probes start after 5 s, and never two at a time."""
+    lane = lane_with_batches(2)
+    batch = lane.batcher.ready[0]
+    lane.hold(CONFIG, batch, 100.0)
+    assert not lane.may_start(104.9)
+    assert lane.may_start(105.0)
+    lane.probe = batch
+    assert not lane.may_start(105.0)
+
+
+def test_probes_that_find_the_hold_lasting_rise_to_30_seconds() -> None:
+    """5, 10, 20, then 30 s apart."""
+    lane = lane_with_batches(1)
+    batch = lane.batcher.ready[0]
+    lane.hold(CONFIG, batch, 0.0)
+    dues = [lane.probe_due_s]
+    for _ in range(4):
+        lane.probe = batch
+        lane.hold(CONFIG, batch, 0.0)
+        dues.append(lane.probe_due_s)
+    assert [5.0, 10.0, 20.0, 30.0, 30.0] == dues
+
+
+def test_late_answers_from_before_the_hold_do_not_move_the_probe() -> None:
+    """32 requests in flight that all find the hold are one hold, not 32 steps of backing off."""
+    lane = lane_with_batches(2)
+    first, second = lane.batcher.ready
+    lane.hold(CONFIG, first, 0.0)
+    lane.hold(CONFIG, second, 1.0)
+    assert 5.0 == lane.probe_due_s
+
+
+def test_a_mass_rejection_ends_with_an_acceptance_only() -> None:
+    """A further rejection is no sign that rejecting is over."""
+    lane = lane_with_batches(1)
+    lane.hold(MASS, lane.batcher.ready[0], 0.0)
+    assert lane.released_by_answer() is None
+    assert MASS == lane.released_by_acceptance()
+    assert lane.held is None
+
+
+def test_any_reading_of_the_batch_ends_another_hold() -> None:
+    """A 400 shows that connector, object and token are right."""
+    lane = lane_with_batches(1)
+    lane.hold(CONFIG, lane.batcher.ready[0], 0.0)
+    assert CONFIG == lane.released_by_answer()
+
+
+def test_a_lane_without_batches_starts_nothing() -> None:
+    """Held or not."""
+    assert not lane_with_batches(0).may_start(1e9)

@@ -1,0 +1,130 @@
+"""The account of every record, for each way that a record can end."""
+
+from __future__ import annotations
+
+from consumer.batching.conflation import merge, replace, stand_for
+from consumer.model import Assignment, Delete, Low, PlainRecord, RecordOutcome, Rider, Ticket, Upsert
+from consumer.offsets.ledger import RECORD_BYTES, Ledger
+
+
+class Book:
+    """Remembers what the ledger told."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[str, str, int]] = []
+
+    def polled(self, topic: str, count: int) -> None:
+        """Note what came in."""
+        self.entries.append((topic, "polled", count))
+
+    def settled(self, topic: str, outcome: RecordOutcome, count: int) -> None:
+        """Note what went out."""
+        self.entries.append((topic, str(outcome), count))
+
+
+def upsert(assignment: Assignment, offset: int, encoded: bytes = b'{"a":1}', value: bytes = b"12345") -> Upsert:
+    return Upsert("k", encoded, PlainRecord(assignment.topic, 0, offset, value=value), assignment)
+
+
+def assignment(topic: str = "t") -> Assignment:
+    return Assignment(topic, 0, 1, 0, None)
+
+
+def test_accepted_changes_are_booked_by_topic() -> None:
+    """One booking per topic, bytes given back to the last one."""
+    book = Book()
+    ledger = Ledger(book)
+    one, two = assignment("one"), assignment("two")
+    ledger.polled(one, 2, 10)
+    ledger.polled(two, 1, 5)
+    ledger.changes_settled([upsert(one, 0), upsert(two, 0), upsert(one, 1)], RecordOutcome.ACCEPTED)
+    assert [("one", "accepted", 2), ("two", "accepted", 1)] == book.entries[2:]
+    assert (0, 0) == (ledger.open_count, ledger.held_bytes)
+    assert (0, 0) == (one.open_count, one.held_bytes)
+
+
+def test_what_rides_on_a_change_is_conflated_with_it() -> None:
+    """The older record of a key settles with the newer, as conflated."""
+    ledger = Ledger(Book())
+    source = assignment()
+    ledger.polled(source, 2, 10)
+    older, newer = upsert(source, 0), upsert(source, 1)
+    stand_for(newer, older, replace(older, newer))
+    ledger.changes_settled([newer], RecordOutcome.ACCEPTED)
+    assert 1 == ledger.settled_counts[RecordOutcome.ACCEPTED]
+    assert 1 == ledger.settled_counts[RecordOutcome.CONFLATED]
+    assert (0, 0) == (ledger.open_count, ledger.held_bytes)
+
+
+def test_kept_records_of_a_merged_change_are_conflated_when_it_is_accepted() -> None:
+    """Partial mode keeps the older record for a rejection; an acceptance settles it like any other."""
+    ledger = Ledger(Book())
+    source = assignment()
+    ledger.polled(source, 2, 10)
+    older, newer = upsert(source, 0), upsert(source, 1, b'{"b":2}')
+    encoded = merge(older, newer)
+    assert encoded is not None
+    stand_for(newer, older, encoded)
+    assert newer.riders is not None
+    assert [older.record] == [record for record, _ in newer.riders[0].kept]
+    ledger.changes_settled([newer], RecordOutcome.ACCEPTED)
+    assert 0 == ledger.open_count
+
+
+def test_a_record_of_several_parts_is_booked_once_with_the_weightiest_outcome() -> None:
+    """Dead-lettered outweighs accepted, accepted outweighs conflated and filtered."""
+    source = assignment()
+    for outcomes, expected in (
+        ([RecordOutcome.FILTERED, RecordOutcome.ACCEPTED], RecordOutcome.ACCEPTED),
+        ([RecordOutcome.ACCEPTED, RecordOutcome.DEAD_LETTERED], RecordOutcome.DEAD_LETTERED),
+        ([RecordOutcome.CONFLATED, RecordOutcome.FILTERED], RecordOutcome.CONFLATED),
+    ):
+        ledger = Ledger(Book())
+        ledger.polled(source, 1, 5)
+        ticket = Ticket(source, 2, 5)
+        ledger.part_settled(ticket, outcomes[0])
+        assert 1 == ledger.open_count
+        ledger.part_settled(ticket, outcomes[1])
+        assert 0 == ledger.open_count
+        assert 1 == ledger.settled_counts[expected]
+
+
+def test_a_ticket_that_rides_is_a_conflated_part() -> None:
+    """A part of a record that was replaced by a newer change counts as conflated."""
+    ledger = Ledger(Book())
+    source = assignment()
+    ledger.polled(source, 2, 10)
+    ticket = Ticket(source, 1, 5)
+    newer = upsert(source, 1)
+    rider = Rider(source, Low(0, 0))
+    rider.take(PlainRecord("t", 0, 0, value=b"12345"), ticket)
+    newer.riders = [rider]
+    ledger.changes_settled([newer], RecordOutcome.ACCEPTED)
+    assert 1 == ledger.settled_counts[RecordOutcome.CONFLATED]
+
+
+def test_a_partition_that_goes_takes_its_open_records_along() -> None:
+    """Released: neither settled nor open here any more, whatever their size was."""
+    ledger = Ledger(Book())
+    source, other = assignment(), assignment("other")
+    ledger.polled(source, 3, 1_000)
+    ledger.polled(other, 1, 5)
+    ledger.released(source)
+    assert 3 == ledger.settled_counts[RecordOutcome.RELEASED]
+    assert (1, RECORD_BYTES + 5) == (ledger.open_count, ledger.held_bytes)
+    ledger.released(source)
+    assert 3 == ledger.settled_counts[RecordOutcome.RELEASED]
+
+
+def test_a_delete_over_a_merge_needs_the_older_records_no_more() -> None:
+    """What a delete replaces is not kept: its fields are in nothing that is sent."""
+    source = assignment()
+    first, second = upsert(source, 0), upsert(source, 1, b'{"b":2}')
+    encoded = merge(first, second)
+    assert encoded is not None
+    stand_for(second, first, encoded)
+    last = Delete("k", b'"k"', PlainRecord("t", 0, 2), source)
+    stand_for(last, second, merge(second, last) or b"")
+    assert last.riders is not None
+    assert [] == last.riders[0].kept
+    assert 2 == last.riders[0].bare_count

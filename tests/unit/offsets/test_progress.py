@@ -1,0 +1,74 @@
+"""Positions over time: the low watermark, what is to be committed, and standing still."""
+
+from __future__ import annotations
+
+from consumer.model import Assignment, Low
+from consumer.offsets.progress import Progress
+from consumer.offsets.watermark import lowest, position
+
+
+def owned(next_offset: int = 10, committed: int | None = 10) -> tuple[Progress, Assignment]:
+    progress = Progress()
+    assignment = Assignment("t", 0, 1, next_offset, committed)
+    progress.own(assignment, 0.0)
+    return progress, assignment
+
+
+def test_the_lowest_of_all_holders_counts() -> None:
+    """Whoever holds the lowest offset holds the position."""
+    assignment = Assignment("t", 0, 1, 100, 0)
+    assignment.open_count = 3
+    marks = lowest([(assignment, Low(40, 7)), (assignment, Low(30, 9)), (assignment, Low(50, 1))])
+    assert 30 == position(assignment, marks)
+
+
+def test_with_nothing_open_the_position_is_the_next_offset() -> None:
+    """Also when a holder still shows a low mark that is only a lower bound."""
+    assignment = Assignment("t", 0, 1, 100, 0)
+    assert 100 == position(assignment, {assignment: Low(40, 0)})
+
+
+def test_a_position_never_goes_back() -> None:
+    """A lower bound that appears later does not undo what may have been committed."""
+    progress, assignment = owned()
+    assignment.open_count, assignment.next_offset = 1, 50
+    progress.advance([(assignment, Low(40, 0))], 1.0)
+    progress.advance([(assignment, Low(20, 0))], 2.0)
+    assert 40 == progress.position(assignment)
+
+
+def test_what_the_group_knows_is_not_committed_again() -> None:
+    """Only what differs from the confirmed position is given."""
+    progress, assignment = owned()
+    assert [] == progress.to_commit()
+    assignment.next_offset = 12
+    progress.advance([], 1.0)
+    assert [(assignment, 12)] == progress.to_commit()
+
+
+def test_a_start_without_a_position_is_committed() -> None:
+    """I10: after a restart an idle partition begins where it began, whatever `start_at` says by then."""
+    progress, assignment = owned(committed=None)
+    assert [(assignment, 10)] == progress.to_commit()
+
+
+def test_a_later_epoch_is_another_assignment() -> None:
+    """I3: nothing of an earlier ownership is committed once it is over."""
+    progress, assignment = owned()
+    assignment.next_offset = 99
+    progress.disown(assignment)
+    later = Assignment("t", 0, 2, 20, 20)
+    progress.own(later, 1.0)
+    progress.advance([], 2.0)
+    assert assignment not in progress
+    assert [] == progress.to_commit()
+    assert [later] == progress.owned
+
+
+def test_standing_still_is_counted_from_the_last_move() -> None:
+    """The age starts anew whenever the position moves."""
+    progress, assignment = owned()
+    assert 5.0 == progress.still_s(assignment, 5.0)
+    assignment.next_offset = 11
+    progress.advance([], 6.0)
+    assert 1.0 == progress.still_s(assignment, 7.0)
