@@ -57,6 +57,11 @@ class AdminServer:
         self._runner: web.AppRunner | None = None
 
     @property
+    def metrics(self) -> Metrics:
+        """What `/metrics` shows."""
+        return self._metrics
+
+    @property
     def port(self) -> int:
         """The port that is bound: with 0 in the settings, the one that the system chose."""
         if self._runner is None or not self._runner.addresses:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
@@ -13,7 +13,11 @@ from consumer.errors import ConsumerError, Fatal
 from consumer.serve import serve
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     import typer
+
+Result = TypeVar("Result")
 
 
 def register(app: typer.Typer) -> None:
@@ -28,12 +32,21 @@ def run(*, config: ConfigFile = DEFAULT_FILE, overrides: Overrides = None) -> No
     log = structlog.get_logger("consumer")
     for warning in given.warnings:
         log.warning("configuration", finding=warning)
+    to_its_end(serve(given, read_level=lambda: settings(config, overrides).log.level))
+    log.info("stopped")
+
+
+def to_its_end(daemon: Coroutine[object, object, Result]) -> Result:
+    """Run something that has a daemon in it, and return what it returns.
+
+    Raises: `Fatal` for an error of ours that nothing foresaw; it is in the log then.
+    """
     try:
-        asyncio.run(serve(given, read_level=lambda: settings(config, overrides).log.level))
+        return asyncio.run(daemon)
     except ConsumerError:
         raise
     except Exception as error:  # the one place: an error of ours, said in full, exit 70
+        log = structlog.get_logger("consumer")
         log.exception("broken; nothing more was committed, the next start reads it again")
         message = f"{type(error).__name__}, see the log"
         raise Fatal(message) from error
-    log.info("stopped")

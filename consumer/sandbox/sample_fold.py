@@ -8,11 +8,12 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from consumer.errors import Reason
 from consumer.sandbox.sample_tables import CUSTOMERS, ORDERS
 from consumer.sandbox.samples import VIEWS_TOPIC
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from consumer.model import Record
 
@@ -45,6 +46,18 @@ def fold(records: Iterable[Record]) -> dict[str, Rows]:
         if name == ORDERS.name:
             kept[name][str(row["id"])] = _order(row, moment)
     return kept
+
+
+def unplaceable(records: Iterable[Record]) -> Iterator[tuple[Record, Reason]]:
+    """Yield the records that cannot be placed, each with the reason that its dead letter must give."""
+    for record in records:
+        content = record.value()
+        value = _read(content)
+        if value is None:
+            if content is not None:
+                yield record, Reason.DECODE_SYNTAX
+        elif record.topic() == CUSTOMERS.topic and isinstance((value["after"] or {}).get("score"), str):
+            yield record, Reason.FIELD_TYPE
 
 
 def _read(value: bytes | None) -> dict[str, Any] | None:

@@ -14,6 +14,8 @@ from consumer.model import PlainRecord
 from consumer.sandbox.sample_tables import CUSTOMERS, ORDERS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from consumer.model import Headers
     from consumer.sandbox.sample_tables import Table
 
@@ -59,12 +61,19 @@ def samples(count: int, seed: int = 7, *, partitions: int = 3) -> list[PlainReco
     key, repeated page views; one order in five comes with its schema embedded. Two records cannot be placed:
     a page view cut short, and a customer with text for a number.
     """
+    return samples_and_on(count, seed, partitions=partitions)[0]
+
+
+def samples_and_on(
+    count: int, seed: int = 7, *, partitions: int = 3
+) -> tuple[list[PlainRecord], Iterator[PlainRecord]]:
+    """Return the same, and what happens in that shop afterwards: without end, and all of it can be placed."""
     if count < FEWEST:
         message = f"{count} records: at least {FEWEST} are wanted"
         raise ValueError(message)
     shop = _Shop(count, seed, partitions)
     shop.trade()
-    return shop.records
+    return shop.records, shop.trade_on()
 
 
 class _Shop:
@@ -84,7 +93,6 @@ class _Shop:
         self._views: list[tuple[bytes | None, bytes]] = []
 
     def trade(self) -> None:
-        dice = self._dice
         for at in range(snapshot := max(4, self._count // 60)):
             self._write(CUSTOMERS, self._customer(), "r", "last" if at == snapshot - 1 else "true")
         self._insert_order()
@@ -93,16 +101,26 @@ class _Shop:
             (self._count * _KEY_CHANGE_AT, self._change_key),
             (self._count * _OUT_OF_TYPE_AT, self._customer_out_of_type),
         ]
-        acts = (self._view, self._view_again, self._insert_order, self._update_order, self._insert_customer,
-                self._update_customer, self._delete_order, self._delete_customer, self._reopen_order)  # fmt: skip
-        shares = (28, 2, 16, 34, 4, 11, 3, 1, 1)
         while (left := self._count - len(self.records)) > 0:
             if once and len(self.records) >= once[0][0]:
                 once.pop(0)[1]()
                 continue
             # The longest act writes two records; near the end only single ones fit.
-            (act,) = dice.choices(acts, shares) if left > 1 else (self._view,)
+            act = self._any_act() if left > 1 else self._view
             act()
+
+    def trade_on(self) -> Iterator[PlainRecord]:
+        """Yield what is written from now on."""
+        while True:
+            self.records = []
+            self._any_act()()
+            yield from self.records
+
+    def _any_act(self) -> Callable[[], None]:
+        acts = (self._view, self._view_again, self._insert_order, self._update_order, self._insert_customer,
+                self._update_customer, self._delete_order, self._delete_customer, self._reopen_order)  # fmt: skip
+        (act,) = self._dice.choices(acts, (28, 2, 16, 34, 4, 11, 3, 1, 1))
+        return act
 
     # ---- what happens in a shop
 
