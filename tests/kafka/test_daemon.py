@@ -6,7 +6,7 @@ import json
 import random
 import signal
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from confluent_kafka import Consumer, Producer
@@ -85,12 +85,9 @@ def dead_letters(broker: KafkaBroker, topic: str) -> list[tuple[bytes | None, st
         assert message is not None
         assert message.error() is None
         read += 1
-        headers = {
-            name: bytes(value or b"") for name, value in message.headers() or [] if not isinstance(value, str)
-        }
+        headers = dict(cast("list[tuple[str, bytes]]", message.headers()))
         place = (headers["__connect.errors.partition"], headers["__connect.errors.offset"])
-        value = message.value()
-        seen[place] = (None if value is None else bytes(value), headers["datacloud.reason"].decode())  # type: ignore[arg-type]
+        seen[place] = (message.value(), headers["datacloud.reason"].decode())
     consumer.close()
     return [*seen.values()]
 
