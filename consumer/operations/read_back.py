@@ -48,6 +48,7 @@ def read_back(
         "enable.auto.commit": False,
         "enable.partition.eof": True,
         "isolation.level": "read_committed",
+        "fetch.wait.max.ms": 10,  # an end is told by the answer to a fetch
     }
     consumer = Consumer(conf)
     try:
@@ -100,11 +101,16 @@ def _letter(message: Message) -> Letter:
     return Letter(
         place=Place(
             said.get(CONNECT + "topic", ""),
-            int(said.get(CONNECT + "partition", "-1")),
-            int(said.get(CONNECT + "offset", "-1")),
+            _figure(said.get(CONNECT + "partition", "")),
+            _figure(said.get(CONNECT + "offset", "")),
         ),
         reason=said.get(OURS + "reason", ""),
         key=message.key(),
         value=message.value(),
         headers=tuple(original_headers(headers)),
     )
+
+
+def _figure(text: str) -> int:
+    """Read a partition or an offset; -1 where a stranger wrote something else."""
+    return int(text) if text.isdecimal() else -1

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 import pytest
 
 from consumer.model import PlainRecord
-from consumer.sandbox.sample_fold import fold
-from consumer.sandbox.samples import FEWEST, samples
+from consumer.sandbox.sample_fold import fold, unplaceable
+from consumer.sandbox.samples import FEWEST, samples, samples_and_on
 from consumer.sandbox.shop_files import shop_objects
 
 
@@ -154,3 +155,21 @@ def test_a_customer_is_folded_by_hand() -> None:
         "modified_at": "2026-11-22T02:11:41.294Z",
     }  # fmt: skip
     assert {"7": expected} == fold([record])["customers"]
+
+
+def test_what_cannot_be_placed_is_named_with_its_reason() -> None:
+    """The view is cut short, the customer has text for a number."""
+    assert {("shop.events.page_views", "DECODE_SYNTAX"), ("shop.public.customers", "FIELD_TYPE")} == {
+        (record.topic(), reason) for record, reason in unplaceable(RECORDS)
+    }
+
+
+def test_the_shop_goes_on() -> None:
+    """At the offsets that follow, and with nothing that cannot be placed."""
+    records, traffic = samples_and_on(500)
+    further = list(islice(traffic, 1000))
+    offsets = defaultdict(list)
+    for record in [*records, *further]:
+        offsets[record.topic(), record.partition()].append(record.offset())
+    assert all(list(range(len(each))) == each for each in offsets.values())
+    assert [] == list(unplaceable(further))
