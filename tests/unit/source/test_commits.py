@@ -1,0 +1,148 @@
+"""Commits under way, against a client that only takes them down."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+
+from consumer.model import Assignment
+from consumer.source.commits import Commits
+from consumer.source.port import Position
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from confluent_kafka import Consumer
+
+
+class Client:
+    """Takes commits down; refuses them at once when told to."""
+
+    def __init__(self) -> None:
+        self.sent: list[list[TopicPartition]] = []
+        self.refuses: KafkaError | None = None
+
+    def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> None:
+        """Stand in for the client's method."""
+        assert asynchronous
+        if self.refuses is not None:
+            raise KafkaException(self.refuses)
+        self.sent.append(offsets)
+
+
+class Answered(NamedTuple):
+    """A partition in an answer; the client's own does not let us write the error."""
+
+    topic: str
+    partition: int
+    offset: int
+    error: KafkaError | None
+
+
+class Desk:
+    """Commits with their client and their listener."""
+
+    def __init__(self) -> None:
+        self.client = Client()
+        self.told: list[tuple[tuple[Position, ...], str | None]] = []
+        self.judged: list[KafkaError | None] = []
+        self.commits = Commits(self._tell, self.judged.append)
+
+    def _tell(self, positions: Sequence[Position], error: str | None) -> None:
+        self.told.append((tuple(positions), error))
+
+    def send(self, *positions: Position, pins: Sequence[TopicPartition] = ()) -> None:
+        """Send a commit."""
+        self.commits.send(cast("Consumer", self.client), positions, pins)
+
+
+ONE = Assignment("t", 1, 1, 0, None)
+TWO = Assignment("t", 2, 2, 0, None)
+
+
+def test_an_answer_is_told_with_its_positions() -> None:
+    """Nothing is told before."""
+    desk = Desk()
+    desk.send(Position(ONE, 5), Position(TWO, 7))
+    before = [*desk.told]
+    desk.commits.answered(None, desk.client.sent[0])
+    assert [] == before
+    assert [((Position(ONE, 5), Position(TWO, 7)), None)] == desk.told
+
+
+def test_the_highest_position_of_a_partition_is_sent() -> None:
+    """I4: a commit never carries two of one partition."""
+    desk = Desk()
+    desk.send(Position(ONE, 9), Position(ONE, 5))
+    assert [9] == [each.offset for each in desk.client.sent[0]]
+
+
+def test_an_empty_commit_is_not_sent() -> None:
+    """The client would commit what it has stored, or raise `_NO_OFFSET`."""
+    desk = Desk()
+    desk.send()
+    assert [] == desk.client.sent
+
+
+def test_what_failed_alone_is_told_alone() -> None:
+    """A partition's own error leaves the others committed."""
+    desk = Desk()
+    desk.send(Position(ONE, 5), Position(TWO, 7))
+    answer = [Answered("t", 1, 5, None), Answered("t", 2, 7, KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))]
+    desk.commits.answered(None, cast("list[TopicPartition]", answer))
+    [(settled, none), (refused, error)] = desk.told
+    assert ((Position(ONE, 5),), None) == (settled, none)
+    assert (Position(TWO, 7),) == refused
+    assert (error or "").startswith("TOPIC_AUTHORIZATION_FAILED")
+
+
+def test_a_refusal_on_the_spot_is_an_answer() -> None:
+    """The corridor hears of every commit, however it ends."""
+    desk = Desk()
+    desk.client.refuses = KafkaError(KafkaError._STATE)
+    desk.send(Position(ONE, 5))
+    assert [(Position(ONE, 5),)] == [positions for positions, _ in desk.told]
+    assert 0 == len(desk.commits)
+    assert [Position(ONE, 5)] == desk.commits.take_failed()
+
+
+def test_two_alike_are_two() -> None:
+    """The same positions sent again wait for their own answer."""
+    desk = Desk()
+    desk.send(Position(ONE, 5))
+    desk.send(Position(ONE, 5))
+    desk.commits.answered(None, desk.client.sent[0])
+    assert 1 == len(desk.commits)
+
+
+def test_a_strange_answer_is_nobodys() -> None:
+    """An answer to what was abandoned before changes nothing."""
+    desk = Desk()
+    desk.commits.answered(None, [TopicPartition("t", 1, 5)])
+    assert [] == desk.told
+
+
+def test_what_has_no_answer_at_the_end_is_told_as_failed() -> None:
+    """Nothing stays without a word."""
+    desk = Desk()
+    desk.send(Position(ONE, 5))
+    assert 1 == desk.commits.abandon("no answer before leaving")
+    assert [((Position(ONE, 5),), "no answer before leaving")] == desk.told
+
+
+def test_a_pin_does_not_replace_a_position() -> None:
+    """A pin is for partitions of other members; what we read ourselves we know better."""
+    desk = Desk()
+    desk.send(Position(ONE, 5), pins=[TopicPartition("t", 1, 3), TopicPartition("t", 2, 4)])
+    assert [("t", 1, 5), ("t", 2, 4)] == [(each.topic, each.partition, each.offset) for each in desk.client.sent[0]]
+
+
+def test_every_answer_is_judged() -> None:
+    """A good one ends what an earlier bad one began."""
+    desk = Desk()
+    desk.send(Position(ONE, 5))
+    desk.commits.answered(KafkaError(KafkaError._WAIT_COORD), desk.client.sent[0])
+    desk.send(Position(ONE, 5))
+    desk.commits.answered(None, desk.client.sent[1])
+    assert [KafkaError._WAIT_COORD, None] == [error and error.code() for error in desk.judged]

@@ -1,0 +1,84 @@
+"""From the thread to the loop."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from consumer.model import Assignment, PlainRecord
+from consumer.source.hand_over import SLOTS, HandOver, LoopGoneError
+from consumer.source.port import Chunk
+
+if TYPE_CHECKING:
+    from consumer.source.port import SourceEvents
+
+ONE = Assignment("t", 1, 1, 0, None)
+TWO = Assignment("t", 2, 2, 0, None)
+
+
+class Ear:
+    """Hears chunks and ends."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def chunk(self, chunk: Chunk) -> None:
+        """A `SourceEvents` method."""
+        self.heard.append(f"chunk {chunk.assignment}")
+
+    def reached_end(self, assignment: Assignment, offset: int) -> None:
+        """A `SourceEvents` method."""
+        self.heard.append(f"end {assignment} {offset}")
+
+
+def chunk_of(assignment: Assignment) -> Chunk:
+    return Chunk(assignment, [PlainRecord(assignment.topic, assignment.partition)])
+
+
+async def test_only_so_many_chunks_are_under_way() -> None:
+    """The loop takes one, the thread may bring one."""
+    ear = Ear()
+    desk = HandOver(asyncio.get_running_loop(), cast("SourceEvents", ear))
+    for _ in range(SLOTS + 2):
+        desk.add_chunk(chunk_of(ONE))
+    before = desk.flush(0)
+    await asyncio.sleep(0)
+    heard = len(ear.heard)
+    after = desk.flush(0)
+    await asyncio.sleep(0)
+    assert (False, SLOTS, True, SLOTS + 2) == (before, heard, after, len(ear.heard))
+
+
+async def test_an_end_comes_after_the_records_before_it() -> None:
+    """Else the position would pass over them."""
+    ear = Ear()
+    desk = HandOver(asyncio.get_running_loop(), cast("SourceEvents", ear))
+    desk.add_chunk(chunk_of(ONE))
+    desk.add_end(ONE, 7)
+    desk.flush(0)
+    await asyncio.sleep(0)
+    assert ["chunk t[1]#1", "end t[1]#1 7"] == ear.heard
+
+
+async def test_what_goes_is_dropped_and_the_rest_is_not() -> None:
+    """The next owner reads it again."""
+    ear = Ear()
+    desk = HandOver(asyncio.get_running_loop(), cast("SourceEvents", ear))
+    desk.add_chunk(chunk_of(ONE))
+    desk.add_chunk(chunk_of(TWO))
+    desk.add_end(ONE, 7)
+    desk.drop([ONE])
+    desk.flush(0)
+    await asyncio.sleep(0)
+    assert ["chunk t[2]#2"] == ear.heard
+
+
+def test_a_closed_loop_is_said() -> None:
+    """The thread ends instead of reading for nobody."""
+    loop = asyncio.new_event_loop()
+    desk = HandOver(loop, cast("SourceEvents", Ear()))
+    loop.close()
+    with pytest.raises(LoopGoneError):
+        desk.post(print)

@@ -1,0 +1,43 @@
+"""The book of what is ours."""
+
+from __future__ import annotations
+
+from consumer.source.ownership import Ownership, Start, where_to_read
+
+
+def test_each_taking_is_a_new_assignment() -> None:
+    """I3: an answer of an earlier epoch finds nothing."""
+    book = Ownership()
+    [first] = book.take([Start(("t", 0), 5, 5)])
+    book.let_go([("t", 0)])
+    [second] = book.take([Start(("t", 0), 7, 7)])
+    assert second.assignment.epoch > first.assignment.epoch
+    assert book.of(first.assignment) is None
+    assert second is book.of(second.assignment)
+
+
+def test_what_is_taken_is_not_pending_any_more() -> None:
+    """The rest still waits for its start position."""
+    book = Ownership()
+    book.expect([("t", 0), ("t", 1)])
+    book.take([Start(("t", 1), 0, None)])
+    assert [("t", 0)] == book.pending
+
+
+def test_letting_go_returns_what_was_read() -> None:
+    """What was pending only is forgotten, and no assignment of it was ever told."""
+    book = Ownership()
+    book.expect([("t", 0), ("t", 1)])
+    [taken] = book.take([Start(("t", 1), 0, None)])
+    assert [taken] == book.let_go([("t", 0), ("t", 1), ("other", 3)])
+    assert ([], 0) == (book.pending, len(book))
+
+
+def test_reading_goes_on_behind_the_last_record_taken() -> None:
+    """An eager rebalance gives everything anew to the client."""
+    book = Ownership()
+    [owned] = book.take([Start(("t", 1), 4, None)])
+    owned.read_offset = 9
+    where = where_to_read(owned)
+    assert ("t", 1, 9) == (where.topic, where.partition, where.offset)
+    assert 4 == owned.assignment.next_offset
