@@ -82,6 +82,8 @@ class BrokerWatch:
                     yield name, topic
 
     def _no_answer(self, error: KafkaError, now_s: float) -> None:
+        if REFUSED in self._hold_ups.symptoms():
+            return
         reason = HOLDS.get(meaning_of(error), HoldReason.BROKER)
         self._hold_ups.begin(reason, BROKERS, f"no broker answers: {detail_of(error)}", now_s)
 

@@ -43,9 +43,12 @@ class Troubles:
         """Judge what the error callback tells: connections, credentials, the client itself. Up to 20 a second."""
         meaning = meaning_of(error)
         if meaning is Meaning.BROKER:
-            self._hold(HoldReason.BROKER, BROKERS, error)
+            if REFUSED not in self._hold_ups.symptoms():
+                self._hold(HoldReason.BROKER, BROKERS, error)
         elif meaning in HOLDS:
+            # Brokers that refuse every connection also count as down; the refusal is what can be mended.
             self._hold(HOLDS[meaning], REFUSED, error)
+            self._hold_ups.end(BROKERS)
         else:
             self._lesser(meaning, error, "")
 
