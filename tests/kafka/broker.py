@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Final, Self
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._acl import AclBinding, AclBindingFilter, AclOperation, AclPermissionType
 from confluent_kafka.admin._listoffsets import OffsetSpec
+from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 KAFKA_VERSION: Final = "4.1.1"
+USER: Final = "reader"
+PASSWORD: Final = "sesame"
 POM: Final = Path(__file__).with_name("pom.xml")
 
 _ADMIN_TIMEOUT_S: Final = 20.0
@@ -61,6 +65,11 @@ _PROPERTIES: Final[Mapping[str, str]] = {
     "group.consumer.heartbeat.interval.ms": "300",
     "group.consumer.min.session.timeout.ms": "1500",
     "group.consumer.session.timeout.ms": "3000",
+    # Everybody may do everything until a test denies it, and on one more listener has to say who he is.
+    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    "super.users": "User:ANONYMOUS",
+    "allow.everyone.if.no.acl.found": "true",
+    "sasl.enabled.mechanisms": "PLAIN",
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": "500",
 }
 
@@ -76,6 +85,11 @@ Configuration:
 _LATEST: Final = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the library has no types for it
 
 _STARTED: Final = b"Kafka Server started"
+
+
+def _denial(kind: ResourceType, name: str) -> AclBinding:
+    literal, read = ResourcePatternType.LITERAL, AclOperation.READ
+    return AclBinding(kind, name, literal, f"User:{USER}", "*", read, AclPermissionType.DENY)
 
 
 class BrokerNotStartedError(RuntimeError):
@@ -137,6 +151,7 @@ class KafkaBroker:
         self.folder = folder
         self.port = free_port()
         self._controller_port = free_port()
+        self._login_port = free_port()
         self._extra = dict(properties or {})
         self._heap_mb = heap_mb
         self._broker: subprocess.Popen[bytes] | None = None
@@ -151,6 +166,11 @@ class KafkaBroker:
     def pid(self) -> int | None:
         """The broker's process, `None` while it is down."""
         return None if self._broker is None else self._broker.pid
+
+    @property
+    def login_bootstrap(self) -> str:
+        """What a client is told that has to log in, as `USER` with `PASSWORD`, by SASL PLAIN without TLS."""
+        return f"127.0.0.1:{self._login_port}"
 
     def __enter__(self) -> Self:
         self.start()
@@ -228,6 +248,19 @@ class KafkaBroker:
         positions = asked[group].result(_ADMIN_TIMEOUT_S).topic_partitions
         return {each.partition: each.offset for each in positions if each.topic == topic and each.offset >= 0}
 
+    def deny(self, kind: ResourceType, name: str) -> None:
+        """Take `USER`'s right to read a topic or a group away."""
+        for answer in self._admin().create_acls([_denial(kind, name)]).values():
+            answer.result(_ADMIN_TIMEOUT_S)
+
+    def allow(self, kind: ResourceType, name: str) -> None:
+        """Give the right back."""
+        rule = AclBindingFilter(
+            kind, name, ResourcePatternType.LITERAL, None, None, AclOperation.ANY, AclPermissionType.ANY
+        )
+        for answer in self._admin().delete_acls([rule]).values():
+            answer.result(_ADMIN_TIMEOUT_S)
+
     def _await_partitions(self, topic: str, partitions: int) -> None:
         # A new partition is known before its leader serves it; a client that asks in between is turned away.
         deadline_s = time.monotonic() + _ADMIN_TIMEOUT_S
@@ -257,12 +290,15 @@ class KafkaBroker:
         return ["java", *quick, log_settings, f"-Djava.io.tmpdir={self.folder}", "-cp", f"{libraries}/*"]
 
     def _write_settings(self) -> Path:
-        plain, controller = self.bootstrap, f"127.0.0.1:{self._controller_port}"
+        plain, login, controller = self.bootstrap, self.login_bootstrap, f"127.0.0.1:{self._controller_port}"
         own = {
             "controller.quorum.bootstrap.servers": controller,
-            "listeners": f"PLAINTEXT://{plain},CONTROLLER://{controller}",
-            "advertised.listeners": f"PLAINTEXT://{plain},CONTROLLER://{controller}",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "listeners": f"PLAINTEXT://{plain},LOGIN://{login},CONTROLLER://{controller}",
+            "advertised.listeners": f"PLAINTEXT://{plain},LOGIN://{login},CONTROLLER://{controller}",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,LOGIN:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "listener.name.login.plain.sasl.jaas.config": (
+                f'org.apache.kafka.common.security.plain.PlainLoginModule required user_{USER}="{PASSWORD}";'
+            ),
             "log.dirs": str(self.folder / "logs"),
         }
         lines = [f"{name}={value}" for name, value in {**_PROPERTIES, **own, **self._extra}.items()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from consumer.source.kafka import KafkaSource
 from consumer.source.port import Position
@@ -31,6 +31,9 @@ def _quick(properties: Mapping[str, str]) -> dict[str, str]:
     """Add them to the test's own; with the brokers' protocol the brokers set the group's time-outs."""
     brokers_own = {"session.timeout.ms", "heartbeat.interval.ms"} if "group.protocol" in properties else set()
     return {name: value for name, value in {**QUICK, **properties}.items() if name not in brokers_own}
+
+
+T = TypeVar("T")
 
 
 class Held(NamedTuple):
@@ -180,3 +183,21 @@ class Member:
         if not self.heard.is_stopped:
             self.source.stop()
             await self.heard.until(lambda: self.heard.is_stopped, within_s=30)
+
+
+async def eventually(ask: Callable[[], T], wanted: T, within_s: float = 20.0) -> None:
+    """Return once a question to the broker is answered as wanted."""
+    seen: object = None
+    try:
+        async with asyncio.timeout(within_s):
+            while (seen := await asyncio.to_thread(ask)) != wanted:  # noqa: ASYNC110 - a broker has to be asked
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        assert wanted == seen
+
+
+async def carried_out(member: Member) -> None:
+    """Return once the consumer thread has done what it was asked before: it does so once per turn."""
+    for _ in range(2):
+        seen_s = member.source.progress_s()
+        await eventually(lambda seen_s=seen_s: member.source.progress_s() > seen_s, wanted=True)  # type: ignore[misc]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
@@ -13,10 +13,10 @@ from confluent_kafka import Producer
 
 from consumer.errors import HoldReason
 from consumer.source.port import Position
-from tests.kafka.member import Listener, Member
+from tests.kafka.member import Listener, Member, carried_out, eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from tests.kafka.broker import KafkaBroker
 
@@ -27,26 +27,6 @@ PROTOCOLS = [
     pytest.param({"partition.assignment.strategy": "range"}, id="eager"),
     pytest.param({"group.protocol": "consumer"}, id="next-generation"),
 ]
-
-T = TypeVar("T")
-
-
-async def eventually(ask: Callable[[], T], wanted: T, within_s: float = 20.0) -> None:
-    """Return once a question to the broker is answered as wanted."""
-    seen: object = None
-    try:
-        async with asyncio.timeout(within_s):
-            while (seen := await asyncio.to_thread(ask)) != wanted:  # noqa: ASYNC110 - a broker has to be asked
-                await asyncio.sleep(0.05)
-    except TimeoutError:
-        assert wanted == seen
-
-
-async def carried_out(member: Member) -> None:
-    """Return once the consumer thread has done what it was asked before: it does so once per turn."""
-    for _ in range(2):
-        seen_s = member.source.progress_s()
-        await eventually(lambda seen_s=seen_s: member.source.progress_s() > seen_s, wanted=True)  # type: ignore[misc]
 
 
 def topic_of(broker: KafkaBroker, partitions: int = 1, **config: str) -> str:
@@ -175,6 +155,23 @@ async def test_a_paused_partition_hands_nothing_over_and_the_other_goes_on(kafka
     assert [*range(10)] == heard.offsets(0)
 
 
+async def test_a_resumed_partition_is_read_at_once(kafka_broker: KafkaBroker) -> None:
+    """The client sleeps for a second over what it has nothing to fetch of; it is woken."""
+    topic = topic_of(kafka_broker)
+    async with Member(kafka_broker.bootstrap, group_name(), topic) as member:
+        await member.heard.until(lambda: ("reached_end", (0, 0)) in member.heard.log)
+        took_s = []
+        for count in range(1, 6):
+            member.source.pause(member.heard.assignments)
+            await carried_out(member)
+            produce(kafka_broker, topic, [b"x"])
+            begun_s = time.monotonic()
+            member.source.resume(member.heard.assignments)
+            await member.heard.until(partial(_has, member.heard, count))
+            took_s.append(time.monotonic() - begun_s)
+    assert sorted(took_s)[2] < 0.4
+
+
 async def test_pausing_in_a_flood_loses_and_repeats_nothing(kafka_broker: KafkaBroker) -> None:
     """What the client had fetched ahead when it was paused comes again, once."""
     topic = topic_of(kafka_broker, 2)
@@ -278,6 +275,34 @@ async def test_a_commit_of_an_earlier_epoch_is_dropped(kafka_broker: KafkaBroker
     assert new is not old
     assert [] == [positions for positions, _ in first.heard.commits if any(each.offset == 3 for each in positions)]
     assert {0: 7} == seen
+
+
+async def test_a_member_that_overslept_harms_nobody(kafka_broker: KafkaBroker) -> None:
+    """I3: the group gave its partition away while it drained; what it names afterwards counts for nothing."""
+    topic, group = topic_of(kafka_broker), group_name()
+    produce(kafka_broker, topic, numbers(10))
+    sleepy = {
+        "partition.assignment.strategy": "range",
+        "max.poll.interval.ms": "6000",
+        "session.timeout.ms": "6000",
+    }
+    async with Member(kafka_broker.bootstrap, group, topic, properties=sleepy, drain_timeout_s=20) as first:
+        await first.heard.until(lambda: len(first.heard.records) == 10)
+        stale = [Position(first.heard.assignments[0], 3)]
+        first.heard.keeps_releases = True
+        async with Member(kafka_broker.bootstrap, group, topic, properties=sleepy) as second:
+            await second.heard.until(lambda: ("reached_end", (0, 10)) in second.heard.log)
+            second.source.commit(second.heard.positions())
+            await eventually(lambda: kafka_broker.committed(group, topic), {0: 10})
+            first.heard.keeps_releases = False
+            first.heard.releases[0](stale)
+            await first.heard.until(lambda: first.heard.commits[1:])
+            seen = kafka_broker.committed(group, topic)
+            await first.heard.until(lambda: len(first.heard.owned()) + len(second.heard.owned()) == 1)
+    assert {0: 10} == seen
+    assert tuple(stale) == first.heard.commits[1][0]
+    assert (first.heard.commits[1][1] or "").startswith(("UNKNOWN_MEMBER_ID", "ILLEGAL_GENERATION"))
+    assert [] == first.heard.failures
 
 
 async def test_a_release_that_comes_too_late_commits_nothing(kafka_broker: KafkaBroker) -> None:
@@ -455,6 +480,30 @@ async def test_a_broker_that_dies_is_a_hold_until_it_is_back(kafka_broker: Kafka
     assert (HoldReason.BROKER, None) == (held.reason, held.assignment)
     assert [*range(10)] == member.heard.offsets()
     assert [] == member.heard.failures
+
+
+@pytest.mark.parametrize("properties", PROTOCOLS[:2])
+async def test_an_outage_beyond_the_session_is_a_loss_and_a_new_epoch(
+    kafka_broker: KafkaBroker, properties: dict[str, str]
+) -> None:
+    """Somebody else may have the partitions by then; reading begins anew at the group's position."""
+    topic, group = topic_of(kafka_broker), group_name()
+    produce(kafka_broker, topic, numbers(5))
+    async with Member(kafka_broker.bootstrap, group, topic, properties=properties) as member:
+        await member.heard.until(lambda: len(member.heard.records) == 5)
+        [old] = member.heard.assignments
+        member.source.commit([Position(old, 3)])
+        await member.heard.until(lambda: ((Position(old, 3),), None) in member.heard.commits)
+        try:
+            kafka_broker.kill()
+            await member.heard.until(lambda: "lost" in [name for name, _ in member.heard.log])
+        finally:
+            await asyncio.to_thread(kafka_broker.restart)
+        await member.heard.until(lambda: len(member.heard.records) >= 7)
+        [new] = member.heard.assignments
+    assert (3, 3) == (new.next_offset, new.committed)
+    assert new.epoch > old.epoch
+    assert [*range(5), 3, 4] == member.heard.offsets()
 
 
 async def test_no_broker_at_the_start_is_a_hold(kafka_broker: KafkaBroker) -> None:
