@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from collections import defaultdict
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from consumer.model import Assignment, PlainRecord
 from consumer.source.port import Chunk, Position
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
     from consumer.source.port import SourceEvents
 
 TURN_S: Final = 0.01
-"""How often a partition with records to come is looked at."""
+"""The time between two chunks of a partition."""
 
-Place = tuple[str, int]
+Place: TypeAlias = tuple[str, int]
 
 
 class MemoryLog:
@@ -29,6 +30,12 @@ class MemoryLog:
         self.ends: dict[Place, int] = defaultdict(int)
         self.committed: dict[Place, int] = {}
         self.commits: list[tuple[Place, int]] = []
+        self.readers: list[MemorySource] = []
+
+    def commit(self, place: Place, offset: int) -> None:
+        """Keep a position for the group."""
+        self.committed[place] = offset
+        self.commits.append((place, offset))
 
     def append(
         self,
@@ -47,11 +54,17 @@ class MemoryLog:
         )
         self.records[place].append(record)
         self.ends[place] += 1
+        self._tell_readers()
         return record
 
     def leave_hole(self, topic: str, partition: int, count: int = 1) -> None:
         """Let offsets pass that carry no record, as transaction markers and compaction do."""
         self.ends[topic, partition] += count
+        self._tell_readers()
+
+    def _tell_readers(self) -> None:
+        for reader in self.readers:
+            reader.wake()
 
 
 class MemorySource:
@@ -68,6 +81,7 @@ class MemorySource:
         self._epoch = 0
         self._polled_s = 0.0
         self._turning: asyncio.TimerHandle | None = None
+        self._silent = False
         self.refuse_commits: str | None = None
         """While set, commits are answered with this error."""
 
@@ -76,7 +90,8 @@ class MemorySource:
     def start(self, events: SourceEvents) -> None:
         """Begin; nothing is assigned yet."""
         self._events = events
-        self._turn()
+        self._log.readers.append(self)
+        self._polled_s = asyncio.get_running_loop().time()
 
     def pause(self, assignments: Sequence[Assignment]) -> None:
         """Hand over no more of these."""
@@ -85,6 +100,7 @@ class MemorySource:
     def resume(self, assignments: Sequence[Assignment]) -> None:
         """Hand over of these again."""
         self._paused.difference_update(assignments)
+        self.wake()
 
     def commit(self, positions: Sequence[Position]) -> None:
         """Commit what is still owned; the answer comes with the next turn of the loop."""
@@ -106,8 +122,8 @@ class MemorySource:
         return len(self._log.ends)
 
     def progress_s(self) -> float:
-        """Return when partitions were last looked at."""
-        return self._polled_s
+        """Return the present, until it fell silent: in memory nothing blocks."""
+        return self._polled_s if self._silent else asyncio.get_running_loop().time()
 
     # ── the group, as the test plays it ──────────────────────────────────────────────────────────────────
 
@@ -122,6 +138,7 @@ class MemorySource:
             self._read[assignment] = committed or 0
             assignments.append(assignment)
         self._events.assigned(assignments)
+        self.wake()
 
     def revoke(self, places: Iterable[Place], *, then_stop: bool = False) -> None:
         """Take partitions away in order: what the corridor releases within the drain time-out is committed."""
@@ -152,40 +169,52 @@ class MemorySource:
     def crash(self) -> None:
         """Fall silent, as a killed process does."""
         self._forget([*self._owned.values()])
-        if self._turning is not None:
-            self._turning.cancel()
+        self._fall_silent()
+
+    def wake(self) -> None:
+        """There may be something to hand over."""
+        if self._turning is None and not self._silent:
+            self._turning = asyncio.get_running_loop().call_later(TURN_S, self._turn)
 
     def _turn(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._polled_s = loop.time()
+        self._turning = None
         for place, assignment in [*self._owned.items()]:
-            if assignment not in self._paused:
-                self._hand_over(place, assignment)
-        self._turning = loop.call_later(TURN_S, self._turn)
+            if assignment not in self._paused and self._hand_over(place, assignment):
+                self.wake()
 
-    def _hand_over(self, place: Place, assignment: Assignment) -> None:
-        start = self._read[assignment]
-        records = [record for record in self._log.records[place] if record.offset() >= start][: self._chunk_records]
-        if records:
-            self._read[assignment] = records[-1].offset() + 1
-            self._events.chunk(Chunk(assignment, records))
-        elif self._ended.get(assignment) != self._log.ends[place]:
+    def _hand_over(self, place: Place, assignment: Assignment) -> bool:
+        """Hand over a chunk, or tell that the end is reached; false when there is nothing to say."""
+        records, start = self._log.records[place], self._read[assignment]
+        first = bisect_left(records, start, key=PlainRecord.offset)
+        chunk = records[first : first + self._chunk_records]
+        if chunk:
+            self._read[assignment] = chunk[-1].offset() + 1
+            self._events.chunk(Chunk(assignment, chunk))
+            return True
+        if self._ended.get(assignment) != self._log.ends[place]:
             self._ended[assignment] = self._log.ends[place]
             self._events.reached_end(assignment, self._log.ends[place])
+        return False
 
     def _keep(self, positions: Iterable[Position]) -> None:
         for position in positions:
-            place = (position.assignment.topic, position.assignment.partition)
-            self._log.committed[place] = position.offset
-            self._log.commits.append((place, position.offset))
+            self._log.commit((position.assignment.topic, position.assignment.partition), position.offset)
 
     def _forget(self, assignments: Iterable[Assignment]) -> None:
         for assignment in assignments:
             self._owned.pop((assignment.topic, assignment.partition), None)
             self._read.pop(assignment, None)
             self._paused.discard(assignment)
+            self._ended.pop(assignment, None)
 
-    def _close(self) -> None:
+    def _fall_silent(self) -> None:
+        self._silent = True
+        self._polled_s = asyncio.get_running_loop().time()
+        if self in self._log.readers:
+            self._log.readers.remove(self)
         if self._turning is not None:
             self._turning.cancel()
+
+    def _close(self) -> None:
+        self._fall_silent()
         self._events.stopped()
