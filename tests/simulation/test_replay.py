@@ -1,0 +1,58 @@
+"""I19: the same bytes and configuration make the same requests; a request that is repeated is the same bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from consumer.delivery.settings import DeliverySettings
+from consumer.sandbox.virtual_time import VirtualLoop
+from tests.simulation.world import World, settings
+
+if TYPE_CHECKING:
+    from consumer.model import Request
+    from consumer.sandbox.wire import Reply
+
+
+def watched(world: World) -> list[tuple[str, str, bytes]]:
+    """Return a list to which every upsert and delete is added that reaches the tenant."""
+    seen: list[tuple[str, str, bytes]] = []
+    answer = world.tenant.answer
+
+    def look_and_answer(request: Request) -> Reply:
+        if "/ingest/" in request.url and not request.url.endswith("/test"):
+            seen.append((request.method, request.url, request.body))
+        return answer(request)
+
+    world.tenant.answer = look_and_answer  # type: ignore[method-assign]  # to look over its shoulder
+    return seen
+
+
+async def carry(*, faults: str = "") -> list[tuple[str, str, bytes]]:
+    """Carry one log and return what was asked of the tenant."""
+    world = World(settings(delivery=DeliverySettings(batch_bytes=5_000)))
+    world.faults(faults)
+    seen = watched(world)
+    for key in range(300):
+        world.change(key, "c", partition=key % 3, email=f"{key}@x.io", age=key)
+    for key in range(0, 300, 7):
+        world.change(key, "d", partition=key % 3)
+    for key in range(0, 300, 14):
+        world.change(key, "c", partition=key % 3, email=f"{key}@z.io")
+    member = world.member()
+    await member.start(0, 1, 2)
+    await world.until(member.settled)
+    await member.stop()
+    return seen
+
+
+def test_the_same_log_makes_the_same_requests() -> None:
+    """Two daemons that know nothing of each other ask for the same, byte for byte and in the same order."""
+    first, second = VirtualLoop.run(carry()), VirtualLoop.run(carry())
+    assert len(first) > 5
+    assert first == second
+
+
+def test_a_request_that_is_repeated_is_the_same_bytes() -> None:
+    """The first answers are lost after the tenant acted: nothing is built anew from what is open by then."""
+    seen = VirtualLoop.run(carry(faults="ingest nth=1-3 reset after"))
+    assert 3 == len(seen) - len(set(seen))
