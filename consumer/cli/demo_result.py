@@ -21,8 +21,10 @@ def print_text(outcome: Outcome) -> None:
     for table in (_records(outcome), _requests(outcome), _script(outcome), _letters(outcome), _rows(outcome)):
         console.print(table, "", sep="\n")
     console.print(f"Retries: {retries}. Tokens fetched: {outcome.token_refreshes}.\n")
-    for line in verdict_lines(outcome):
-        console.print(line, soft_wrap=True, markup=False, style="bold red" if outcome.differences else "bold green")
+    *lines, last = verdict_lines(outcome)
+    colour = "red" if outcome.differences else "green"
+    console.print(*lines, sep="\n", soft_wrap=True, markup=False, style=colour)
+    console.print(last, soft_wrap=True, markup=False, style=f"bold {colour}")
 
 
 def print_json(outcome: Outcome) -> None:
@@ -54,21 +56,24 @@ def print_json(outcome: Outcome) -> None:
 
 
 def verdict_lines(outcome: Outcome) -> list[str]:
-    """Return the last lines: one that begins with `verified`, or every difference."""
+    """Return the last lines: what was checked and one that begins with `verified`, or every difference."""
     if outcome.differences:
         count = len(outcome.differences)
         return [f"not verified: {count} {'difference' if count == 1 else 'differences'}", *outcome.differences]
     ledger, tables = outcome.evidence.ledger, outcome.evidence.rows
-    row_count = sum(map(len, tables.values()))
+    row_count, letter_count = sum(map(len, tables.values())), len(outcome.evidence.letters)
+    partition_count = len(outcome.evidence.ends)
+    sum_of = f"{ledger.accepted:,} accepted + {ledger.conflated:,} conflated + {ledger.filtered:,} filtered"
     figures = (
-        f"verified in {outcome.elapsed_s:.1f} s: "
-        f"{ledger.polled:,} records = {ledger.accepted:,} accepted + {ledger.conflated:,} conflated"
-        f" + {ledger.filtered:,} filtered + {ledger.dead_lettered:,} dead-lettered; "
-        f"{row_count:,} rows in {len(tables)} tables equal the fold of the log; "
-        f"{len(outcome.evidence.letters)} dead letters, the expected ones, byte for byte; "
-        f"{len(outcome.evidence.ends)} partitions committed at their ends"
+        f"{ledger.polled:,} records, {row_count:,} rows, {letter_count} dead letters, {partition_count} partitions"
     )
-    return [figures]
+    return [
+        f"ledger        {ledger.polled:,} = {sum_of} + {ledger.dead_lettered:,} dead-lettered",
+        f"tables        {row_count:,} rows in {len(tables)} tables equal the fold of the log",
+        f"dead letters  {letter_count}, the expected ones, byte for byte",
+        f"positions     {partition_count} partitions committed at their ends",
+        f"verified in {outcome.elapsed_s:.1f} s: {figures}",
+    ]
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -61,7 +61,7 @@ class Screen:
 
     def up(self, addresses: Addresses) -> None:
         """Say where everything is."""
-        self._say(f"daemon {addresses.admin}   tenant {addresses.tenant}   broker {addresses.broker}")
+        self._say(f"broker  {addresses.broker}\ntenant  {addresses.tenant}\ndaemon  {addresses.admin}")
         self._progress.start_task(self._settled)
 
     def produced(self, count: int) -> None:
