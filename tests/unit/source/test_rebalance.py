@@ -1,0 +1,188 @@
+"""Giving partitions back, with the loop on one side and a client that only takes orders down on the other."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+import pytest
+from confluent_kafka import TopicPartition
+
+from consumer.model import PlainRecord
+from consumer.source.commits import Commits
+from consumer.source.hand_over import HandOver
+from consumer.source.hold_ups import HoldUps
+from consumer.source.ownership import Ownership, Start
+from consumer.source.port import Chunk, Position
+from consumer.source.rebalance import Rebalance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from confluent_kafka import Consumer
+
+    from consumer.model import Assignment
+    from consumer.source.port import SourceEvents
+
+
+class Client:
+    """Takes down what it is told, in order."""
+
+    def __init__(self) -> None:
+        self.orders: list[str] = []
+
+    def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> None:
+        """Stand in for the client's method."""
+        assert asynchronous
+        self.orders.append(f"commit {[(each.partition, each.offset) for each in offsets]}")
+
+    def incremental_assign(self, partitions: list[TopicPartition]) -> None:
+        """Stand in for the client's method."""
+        self.orders.append(f"incremental_assign {[each.partition for each in partitions]}")
+
+    def incremental_unassign(self, partitions: list[TopicPartition]) -> None:
+        """Stand in for the client's method."""
+        self.orders.append(f"incremental_unassign {[each.partition for each in partitions]}")
+
+    def assign(self, partitions: list[TopicPartition]) -> None:
+        """Stand in for the client's method."""
+        self.orders.append(f"assign {[each.partition for each in partitions]}")
+
+    def unassign(self) -> None:
+        """Stand in for the client's method."""
+        self.orders.append("unassign")
+
+
+class Desk:
+    """A rebalance with two partitions of a topic, 0 and 1, being read; it is also who listens."""
+
+    def __init__(self, *, incremental: bool = True, drain_timeout_s: float = 5.0) -> None:
+        self.client = Client()
+        self.heard: list[str] = []
+        self.releases: list[Callable[[Sequence[Position]], None]] = []
+        self.is_asked = asyncio.Event()
+        self.answer: list[tuple[int, int]] | None = []
+        self.ownership = Ownership()
+        self.hand_over = HandOver(asyncio.get_running_loop(), cast("SourceEvents", self))
+        hold_ups = HoldUps(lambda *_: None, lambda *_: None)
+        commits = Commits(lambda *_: None, lambda _: None)
+        self.rebalance = Rebalance(
+            self.ownership,
+            self.hand_over,
+            hold_ups,
+            commits,
+            incremental=incremental,
+            drain_timeout_s=drain_timeout_s,
+        )
+        self.ownership.take([Start(("t", 0), 0, None), Start(("t", 1), 0, None)])
+
+    def chunk(self, chunk: Chunk) -> None:
+        """A `SourceEvents` method."""
+        self.heard.append(f"chunk {chunk.assignment.partition}")
+
+    def revoking(self, assignments: Sequence[Assignment], release: Callable[[Sequence[Position]], None]) -> None:
+        """A `SourceEvents` method."""
+        self.heard.append(f"revoking {[each.partition for each in assignments]}")
+        self.releases.append(release)
+        self.is_asked.set()
+        if self.answer is not None:
+            release([Position(self.at(partition), offset) for partition, offset in self.answer])
+
+    def lost(self, assignments: Sequence[Assignment]) -> None:
+        """A `SourceEvents` method."""
+        self.heard.append(f"lost {[each.partition for each in assignments]}")
+
+    def at(self, partition: int) -> Assignment:
+        """Return what is read of a partition."""
+        owned = self.ownership.at(("t", partition))
+        assert owned is not None
+        return owned.assignment
+
+    def wait_with_a_chunk(self, partition: int) -> None:
+        """Have a chunk that the loop has not got yet."""
+        self.hand_over.add_chunk(Chunk(self.at(partition), [PlainRecord("t", partition)]))
+
+    async def revoke(self, *partitions: int) -> None:
+        """Run the callback on another thread, as the client does."""
+        there = [TopicPartition("t", partition) for partition in partitions]
+        await asyncio.to_thread(self.rebalance.on_revoke, cast("Consumer", self.client), there)
+
+    async def lose(self, *partitions: int) -> None:
+        """Run the callback on another thread."""
+        there = [TopicPartition("t", partition) for partition in partitions]
+        await asyncio.to_thread(self.rebalance.on_lost, cast("Consumer", self.client), there)
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    ("incremental", "last"), [pytest.param(True, "incremental_unassign [1]"), pytest.param(False, "unassign")]
+)
+async def test_the_position_is_committed_before_the_partition_goes(*, incremental: bool, last: str) -> None:
+    """I5: whoever is next begins behind it."""
+    desk = Desk(incremental=incremental)
+    desk.answer = [(1, 42)]
+    await desk.revoke(1)
+    assert ["commit [(1, 42)]", last] == desk.client.orders
+
+
+async def test_what_waits_of_it_is_dropped_before_the_corridor_is_told() -> None:
+    """I3: no chunk follows `revoking`; the other partition's stays."""
+    desk = Desk()
+    desk.wait_with_a_chunk(0)
+    desk.wait_with_a_chunk(1)
+    await desk.revoke(1)
+    desk.hand_over.flush(0)
+    await asyncio.sleep(0)
+    assert ["revoking [1]", "chunk 0"] == desk.heard
+
+
+async def test_a_position_of_another_epoch_is_not_committed() -> None:
+    """The corridor names only what goes, and only that is believed."""
+    desk = Desk()
+    desk.answer = None
+    old = desk.at(1)
+    desk.ownership.let_go([("t", 1)])
+    desk.ownership.take([Start(("t", 1), 0, None)])
+    going = asyncio.create_task(desk.revoke(1))
+    await desk.is_asked.wait()
+    desk.releases[0]([Position(old, 42)])
+    await going
+    assert ["incremental_unassign [1]"] == desk.client.orders
+
+
+async def test_a_corridor_that_does_not_finish_is_not_waited_for_for_ever() -> None:
+    """The group waits for us; what is not settled is read again by the next owner."""
+    desk = Desk(drain_timeout_s=0.01)
+    desk.answer = None
+    await desk.revoke(0, 1)
+    assert ["incremental_unassign [0, 1]"] == [_sorted(order) for order in desk.client.orders]
+
+
+def _sorted(order: str) -> str:
+    return order.replace("[1, 0]", "[0, 1]")
+
+
+async def test_what_was_never_begun_goes_without_a_word() -> None:
+    """A partition that still waited for its start position was never told to anybody."""
+    desk = Desk()
+    desk.ownership.expect([("t", 7)])
+    await desk.revoke(7)
+    assert ([], ["incremental_unassign []"], []) == (desk.heard, desk.client.orders, desk.ownership.pending)
+
+
+async def test_what_is_lost_is_told_and_nothing_is_committed() -> None:
+    """It is somebody else's already."""
+    desk = Desk()
+    desk.wait_with_a_chunk(1)
+    await desk.lose(1)
+    desk.hand_over.flush(0)
+    await asyncio.sleep(0)
+    assert (["lost [1]"], ["incremental_unassign [1]"]) == (desk.heard, desk.client.orders)
+
+
+async def test_nothing_new_is_begun_while_leaving() -> None:
+    """What the group gives us in the last seconds goes to the next member."""
+    desk = Desk()
+    desk.rebalance.closing = True
+    desk.rebalance.on_assign(cast("Consumer", desk.client), [TopicPartition("t", 5)])
+    assert ([], ["incremental_assign []"]) == (desk.ownership.pending, desk.client.orders)
