@@ -189,6 +189,21 @@ class Ticket:
         self.outcomes: set[RecordOutcome] = set()
 
 
+class Tally:
+    """How many records something stands for, and the bytes of their values."""
+
+    __slots__ = ("count", "value_bytes")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.value_bytes = 0
+
+    def add(self, count: int, value_bytes: int) -> None:
+        """Count more records, or fewer."""
+        self.count += count
+        self.value_bytes += value_bytes
+
+
 class Low(NamedTuple):
     """The lowest open offset of a partition that something holds, and that record's timestamp. Sorts by offset."""
 

@@ -61,6 +61,9 @@ if TYPE_CHECKING:
 
 Arguments = TypeVarTuple("Arguments")
 
+_CHANGE: Final = (Upsert, Delete)
+"""Asked for each record: `Upsert | Delete` would be made anew each time."""
+
 RATE_HOLD_S: Final = 3.0
 """A pause asked for by the service is named as a hold from this length on."""
 
@@ -204,7 +207,7 @@ class Pipeline:
 
     def accepted(self, batch: Batch) -> None:
         """The service has the batch: its records are settled, and those that were conflated into them."""
-        self._ledger.changes_settled(batch.changes.values(), RecordOutcome.ACCEPTED)
+        self._ledger.batch_settled(batch.tallies, batch.bearers.values(), RecordOutcome.ACCEPTED)
         self._settled(batch)
 
     def rejected(self, batch: Batch, verdict: Reject) -> None:
@@ -222,7 +225,7 @@ class Pipeline:
                 for record, ticket in rider.kept:
                     self._outbox.post(rider.assignment, record, fault, ticket)
                 rider.kept.clear()
-            self._ledger.riders_settled(change)
+            self._ledger.riders_settled((change,))
             if change.assignment is not None:
                 self._outbox.post(change.assignment, change.record, fault, change.ticket)
         self._settled(batch)
@@ -306,7 +309,7 @@ class Pipeline:
                     break
                 continue
             good_count += 1
-            if isinstance(mapped, Upsert | Delete):
+            if isinstance(mapped, _CHANGE):
                 append(mapped)
             elif isinstance(mapped, Filtered):
                 filtered[mapped.rule] += 1
@@ -499,7 +502,7 @@ class Pipeline:
             for change in batcher.drop(gone, now_s):
                 # Records of ours that rode on a change of theirs: the next owner sends that, and with it these.
                 forget_riders(change, gone)
-                self._ledger.riders_settled(change)
+                self._ledger.riders_settled((change,))
         for assignment in gone:
             self._progress.disown(assignment)
             self._ledger.released(assignment)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from consumer.model import Assignment, Change, Low, Operation, Record, Target
+from consumer.model import Assignment, Change, Low, Operation, Record, Tally, Target
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -27,6 +27,8 @@ def forget_riders(change: Change, gone: Collection[Assignment]) -> None:
 class Batch:
     """Changes of one object and one operation, keyed by primary key; compared by identity.
 
+    `tallies` count the records that are settled with the batch and became one change alone; `bearers` are the
+    changes that are one part of several, or that older records ride on. `lows` are the positions that are held.
     `size` counts each encoded row with one comma. `asked` says that the validation call was made for these
     rows, `isolating` that the batch exists only to find who is at fault, `conflicts` how often it was answered
     409, `attempts` how often its rows were sent.
@@ -35,6 +37,7 @@ class Batch:
     __slots__ = (
         "asked",
         "attempts",
+        "bearers",
         "changes",
         "conflicts",
         "first_failed_ms",
@@ -43,6 +46,7 @@ class Batch:
         "opened_s",
         "operation",
         "size",
+        "tallies",
         "target",
     )
 
@@ -50,6 +54,8 @@ class Batch:
         self.target = target
         self.operation = operation
         self.changes: dict[str, Change] = {}
+        self.bearers: dict[str, Change] = {}
+        self.tallies: dict[Assignment, Tally] = {}
         self.lows: dict[Assignment, Low] = {}
         self.size = 0
         self.opened_s = 0.0
@@ -68,14 +74,33 @@ class Batch:
         """Take a change in, and hold the positions of its record and of all that ride on it."""
         self.changes[change.key] = change
         self.size += len(change.encoded) + 1
-        self._hold(assignment, low_of(change.record))
+        self._count(change, assignment)
+        self.hold(assignment, change.record)
         for rider in change.riders or ():
-            self._hold(rider.assignment, rider.low)
+            held = self.lows.get(rider.assignment)
+            if held is None or rider.low < held:
+                self.lows[rider.assignment] = rider.low
+
+    def tally(self, assignment: Assignment, count: int, value_bytes: int) -> None:
+        """Count more records, or fewer, that are settled with the batch."""
+        tally = self.tallies.get(assignment)
+        if tally is None:
+            tally = self.tallies[assignment] = Tally()
+        tally.add(count, value_bytes)
+
+    def hold(self, assignment: Assignment, record: Record) -> None:
+        """Hold the position of a record."""
+        held = self.lows.get(assignment)
+        if held is None or record.offset() < held.offset:
+            self.lows[assignment] = low_of(record)
 
     def remove(self, key: str) -> Change:
         """Let a change go. The low marks stay, they are only lower bounds, until the batch is empty."""
         change = self.changes.pop(key)
         self.size -= len(change.encoded) + 1
+        self.bearers.pop(key, None)
+        if change.ticket is None and change.assignment is not None:
+            self.tally(change.assignment, -1, -len(change.record))
         if not self.changes:
             self.lows.clear()
         return change
@@ -84,7 +109,10 @@ class Batch:
         """Return a batch of these of its changes, which holds the same positions."""
         part = Batch(self.target, self.operation)
         part.changes = {key: self.changes[key] for key in keys}
-        part.size = sum(len(change.encoded) + 1 for change in part.changes.values())
+        for change in part.changes.values():
+            part.size += len(change.encoded) + 1
+            if change.assignment is not None:
+                part._count(change, change.assignment)
         part.lows = dict(self.lows)
         part.opened_s = self.opened_s
         part.asked = self.asked
@@ -100,9 +128,11 @@ class Batch:
             forget_riders(change, gone)
         for assignment in gone:
             self.lows.pop(assignment, None)
+            self.tallies.pop(assignment, None)
         return removed
 
-    def _hold(self, assignment: Assignment, low: Low) -> None:
-        held = self.lows.get(assignment)
-        if held is None or low < held:
-            self.lows[assignment] = low
+    def _count(self, change: Change, assignment: Assignment) -> None:
+        if change.ticket is None:
+            self.tally(assignment, 1, len(change.record))
+        if change.ticket is not None or change.riders is not None:
+            self.bearers[change.key] = change

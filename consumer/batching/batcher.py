@@ -31,9 +31,9 @@ class Batcher:
         self._room = {operation: batch_bytes - envelope + 1 for operation, envelope in ENVELOPE_BYTES.items()}
         self._delete_ids = delete_ids
         self._open = {operation: Batch(target, operation) for operation in Operation}
-        self._sealed: set[Batch] = set()
+        self._sealed: dict[Batch, None] = {}  # a set that keeps its order: the same records make the same requests
         self._sealed_keys: set[str] = set()
-        self._waiting: dict[str, deque[Change]] = {}
+        self._waiting: dict[str, list[Change]] = {}
 
     def add(self, changes: Sequence[Change], assignment: Assignment, now_s: float) -> list[Change]:
         """Take the changes of one chunk, in offset order.
@@ -41,31 +41,46 @@ class Batcher:
         Returns: the changes whose encoded row alone is over the limit; they are held by nothing here.
         """
         oversize: list[Change] = []
-        upserts = self._open[Operation.UPSERT]
-        deletes = self._open[Operation.DELETE].changes
         sealed_keys, room = self._sealed_keys, self._room[Operation.UPSERT]
+        deletes = self._open[Operation.DELETE].changes
+        upserts = self._open[Operation.UPSERT]
+        held, size = upserts.changes, upserts.size
+        count = value_bytes = 0
         for change in changes:
             change.assignment = assignment
             key = change.key
-            size = upserts.size + len(change.encoded) + 1
+            grown = size + len(change.encoded) + 1
             if (
-                size <= room
-                and type(change) is Upsert
-                and key not in upserts.changes
+                grown <= room
+                and size
                 and key not in sealed_keys
+                and key not in held
                 and key not in deletes
-                and upserts.size
+                and type(change) is Upsert
+                and change.ticket is None
             ):
                 # The common way, written out: Batch.append without its calls.
-                upserts.changes[key] = change
-                upserts.size = size
-                if assignment not in upserts.lows:
-                    upserts.lows[assignment] = low_of(change.record)
-            else:
-                if not self._place(change, now_s):
-                    oversize.append(change)
+                held[key] = change
+                size = grown
+                if not count:
+                    # The first of the chunk here has its lowest offset.
+                    upserts.hold(assignment, change.record)
+                count += 1
+                value_bytes += len(change.record)
+                continue
+            upserts.size = size
+            if not self._place(change, now_s):
+                oversize.append(change)
+            deletes = self._open[Operation.DELETE].changes
+            if self._open[Operation.UPSERT] is not upserts:
+                upserts.tally(assignment, count, value_bytes)
+                count = value_bytes = 0
                 upserts = self._open[Operation.UPSERT]
-                deletes = self._open[Operation.DELETE].changes
+                held = upserts.changes
+            size = upserts.size
+        upserts.size = size
+        if count:
+            upserts.tally(assignment, count, value_bytes)
         return oversize
 
     def opened_s(self) -> float | None:
@@ -80,10 +95,12 @@ class Batcher:
 
     def settle(self, batch: Batch, now_s: float) -> None:
         """Forget a batch whose every change was accepted or dead-lettered; what waited behind it moves up."""
-        self._sealed.discard(batch)
+        self._sealed.pop(batch, None)
         self._sealed_keys.difference_update(batch.changes)
-        for key in self._waiting.keys() & batch.changes.keys():
-            self._move_up(key, now_s)
+        if self._waiting:
+            # In the order of the batch, not of a set: the same records make the same requests.
+            for key in [key for key in batch.changes if key in self._waiting]:
+                self._move_up(key, now_s)
 
     def split(self, batch: Batch, groups: Iterable[Sequence[str]]) -> list[Batch]:
         """Replace a sealed batch by batches of these groups of its keys, which are put first in `ready`.
@@ -91,8 +108,8 @@ class Batcher:
         Shape: the groups are disjoint and cover all keys. The parts hold the positions that the whole held.
         """
         parts = [batch.part(keys) for keys in groups]
-        self._sealed.discard(batch)
-        self._sealed.update(parts)
+        self._sealed.pop(batch, None)
+        self._sealed.update(dict.fromkeys(parts))
         self.ready.extendleft(reversed(parts))
         return parts
 
@@ -105,7 +122,7 @@ class Batcher:
         """
         dropped: list[Change] = []
         for key, queue in [*self._waiting.items()]:
-            kept = deque(change for change in queue if change.assignment not in gone)
+            kept = [change for change in queue if change.assignment not in gone]
             dropped.extend(change for change in queue if change.assignment in gone)
             for change in kept:
                 forget_riders(change, gone)
@@ -122,7 +139,7 @@ class Batcher:
                 if key in self._waiting:
                     self._move_up(key, now_s)
             if not batch.changes:
-                self._sealed.discard(batch)
+                self._sealed.pop(batch, None)
         self.ready = deque(batch for batch in self.ready if batch.changes)
         return dropped
 
@@ -148,7 +165,7 @@ class Batcher:
             self._wait(change, queue)
             return True
         if key in self._sealed_keys:
-            self._waiting[key] = deque((change,))
+            self._waiting[key] = [change]
             return True
         holder = next((batch for batch in self._open.values() if key in batch.changes), None)
         if holder is None:
@@ -158,10 +175,10 @@ class Batcher:
             holder.remove(key)
             self._append(change, operation, now_s)
         else:
-            self._waiting[key] = deque((change,))
+            self._waiting[key] = [change]
         return True
 
-    def _wait(self, change: Change, queue: deque[Change]) -> None:
+    def _wait(self, change: Change, queue: list[Change]) -> None:
         if self._conflated(queue[-1], change):
             queue[-1] = change
         else:
@@ -188,14 +205,15 @@ class Batcher:
     def _seal(self, operation: Operation) -> Batch:
         batch = self._open[operation]
         self.ready.append(batch)
-        self._sealed.add(batch)
+        self._sealed[batch] = None
         self._sealed_keys.update(batch.changes)
         fresh = self._open[operation] = Batch(self.target, operation)
         return fresh
 
     def _move_up(self, key: str, now_s: float) -> None:
         queue = self._waiting[key]
-        change = queue.popleft()
+        # A list: a queue of one is the rule, and costs a tenth of a deque. Long ones are moved by the library.
+        change = queue.pop(0)
         if not queue:
             del self._waiting[key]
         self._append(change, Operation.UPSERT if type(change) is Upsert else Operation.DELETE, now_s)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Final, Protocol
 
-from consumer.model import RecordOutcome
+from consumer.model import RecordOutcome, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from consumer.model import Assignment, Change, Ticket
 
@@ -57,6 +58,8 @@ class Ledger:
 
     def settled(self, assignment: Assignment, outcome: RecordOutcome, count: int, value_bytes: int) -> None:
         """Book records out."""
+        if not count:
+            return
         held_bytes = value_bytes + RECORD_BYTES * count
         self.settled_counts[outcome] += count
         self.held_bytes -= held_bytes
@@ -72,37 +75,35 @@ class Ledger:
             weightiest = min(ticket.outcomes, key=_WEIGHT.__getitem__)
             self.settled(ticket.assignment, weightiest, 1, ticket.value_bytes)
 
-    def changes_settled(self, changes: Iterable[Change], outcome: RecordOutcome) -> None:
-        """Book the records of changes that came to one end, and those conflated into them."""
-        counts: dict[Assignment | None, int] = {}
-        value_bytes: dict[Assignment | None, int] = {}
-        for change in changes:
-            if change.riders is not None:
-                self.riders_settled(change)
+    def batch_settled(
+        self, tallies: Mapping[Assignment, Tally], bearers: Collection[Change], outcome: RecordOutcome
+    ) -> None:
+        """Book the records of a batch whose changes came to one end, and those conflated into them.
+
+        Shape: `tallies` count the records that became one change alone; `bearers` are the changes that are one
+        part of several, or that records ride on. The records themselves are not looked at: there are many, and
+        what was read a while ago is slow to reach.
+        """
+        for assignment, tally in tallies.items():
+            self.settled(assignment, outcome, tally.count, tally.value_bytes)
+        for change in bearers:
             if change.ticket is not None:
                 self.part_settled(change.ticket, outcome)
-                continue
-            assignment = change.assignment
-            if assignment in counts:
-                counts[assignment] += 1
-                value_bytes[assignment] += len(change.record)
-            else:
-                counts[assignment] = 1
-                value_bytes[assignment] = len(change.record)
-        for assignment, count in counts.items():
-            if assignment is not None:
-                self.settled(assignment, outcome, count, value_bytes[assignment])
+        self.riders_settled(bearers)
 
-    def riders_settled(self, change: Change) -> None:
-        """Book the records that were conflated into this change."""
-        for rider in change.riders or ():
-            for record, ticket in rider.kept:
-                rider.take(record, ticket)
-            rider.kept.clear()
-            if rider.bare_count:
-                self.settled(rider.assignment, RecordOutcome.CONFLATED, rider.bare_count, rider.bare_bytes)
-            for ticket in rider.tickets:
-                self.part_settled(ticket, RecordOutcome.CONFLATED)
+    def riders_settled(self, changes: Iterable[Change]) -> None:
+        """Book the records that were conflated into these changes."""
+        tallies: defaultdict[Assignment, Tally] = defaultdict(Tally)
+        for change in changes:
+            for rider in change.riders or ():
+                for record, ticket in rider.kept:
+                    rider.take(record, ticket)
+                rider.kept.clear()
+                tallies[rider.assignment].add(rider.bare_count, rider.bare_bytes)
+                for ticket in rider.tickets:
+                    self.part_settled(ticket, RecordOutcome.CONFLATED)
+        for assignment, tally in tallies.items():
+            self.settled(assignment, RecordOutcome.CONFLATED, tally.count, tally.value_bytes)
 
     def released(self, assignment: Assignment) -> None:
         """Book out all that is open of a partition that goes to another owner."""

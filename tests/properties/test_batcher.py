@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import hypothesis.strategies as st
 import msgspec
@@ -157,12 +157,31 @@ class BatcherMachine(RuleBasedStateMachine):
 
     @invariant()
     def positions_are_the_watermark(self) -> None:
-        """No position is beyond an offset that was neither applied nor stood for, and none goes back."""
+        """No position is beyond an offset that was neither applied nor stood for, none that was reached either.
+
+        A mark alone may fall behind: a batch keeps its lower bound when the change that set it has moved on.
+        """
         marks = lowest(self.batcher.lows())
         for assignment, offsets in self.open_offsets.items():
-            now = position(assignment, marks)
-            assert self.positions[assignment] <= now <= min(offsets, default=assignment.next_offset)
-            self.positions[assignment] = now
+            reached = max(self.positions[assignment], position(assignment, marks))
+            assert reached <= min(offsets, default=assignment.next_offset)
+            self.positions[assignment] = reached
+
+    @invariant()
+    def tallies_count_what_is_there(self) -> None:
+        """What a batch says it settles is what its changes are, record for record and byte for byte."""
+        for batch in [*self.batcher._open.values(), *self.batcher._sealed]:
+            counted: Counter[Assignment] = Counter()
+            sizes: Counter[Assignment] = Counter()
+            for change in batch.changes.values():
+                assert change.assignment is not None
+                counted[change.assignment] += 1
+                sizes[change.assignment] += len(change.record)
+            assert counted == Counter({one: tally.count for one, tally in batch.tallies.items()})
+            assert sizes == Counter({one: tally.value_bytes for one, tally in batch.tallies.items()})
+            assert batch.bearers == {
+                key: change for key, change in batch.changes.items() if change.riders is not None
+            }
 
     @invariant()
     def order_per_key(self) -> None:

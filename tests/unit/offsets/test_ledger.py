@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from consumer.batching.batch import Batch
 from consumer.batching.conflation import merge, replace, stand_for
-from consumer.model import Assignment, Delete, Low, PlainRecord, RecordOutcome, Rider, Ticket, Upsert
+from consumer.model import (
+    Assignment,
+    Delete,
+    Low,
+    Operation,
+    PlainRecord,
+    RecordOutcome,
+    Rider,
+    Target,
+    Ticket,
+    Upsert,
+)
 from consumer.offsets.ledger import RECORD_BYTES, Ledger
 
 
@@ -26,6 +38,16 @@ def upsert(assignment: Assignment, offset: int, encoded: bytes = b'{"a":1}', val
     return Upsert("k", encoded, PlainRecord(assignment.topic, 0, offset, value=value), assignment)
 
 
+def settled(ledger: Ledger, *changes: Upsert) -> None:
+    """Have a batch of these changes accepted."""
+    batch = Batch(Target("c", "o"), Operation.UPSERT)
+    for number, change in enumerate(changes):
+        change.key = str(number)
+        assert change.assignment is not None
+        batch.append(change, change.assignment)
+    ledger.batch_settled(batch.tallies, batch.bearers.values(), RecordOutcome.ACCEPTED)
+
+
 def assignment(topic: str = "t") -> Assignment:
     return Assignment(topic, 0, 1, 0, None)
 
@@ -37,7 +59,7 @@ def test_accepted_changes_are_booked_by_topic() -> None:
     one, two = assignment("one"), assignment("two")
     ledger.polled(one, 2, 10)
     ledger.polled(two, 1, 5)
-    ledger.changes_settled([upsert(one, 0), upsert(two, 0), upsert(one, 1)], RecordOutcome.ACCEPTED)
+    settled(ledger, upsert(one, 0), upsert(two, 0), upsert(one, 1))
     assert [("one", "accepted", 2), ("two", "accepted", 1)] == book.entries[2:]
     assert (0, 0) == (ledger.open_count, ledger.held_bytes)
     assert (0, 0) == (one.open_count, one.held_bytes)
@@ -50,7 +72,7 @@ def test_what_rides_on_a_change_is_conflated_with_it() -> None:
     ledger.polled(source, 2, 10)
     older, newer = upsert(source, 0), upsert(source, 1)
     stand_for(newer, older, replace(older, newer))
-    ledger.changes_settled([newer], RecordOutcome.ACCEPTED)
+    settled(ledger, newer)
     assert 1 == ledger.settled_counts[RecordOutcome.ACCEPTED]
     assert 1 == ledger.settled_counts[RecordOutcome.CONFLATED]
     assert (0, 0) == (ledger.open_count, ledger.held_bytes)
@@ -67,7 +89,7 @@ def test_kept_records_of_a_merged_change_are_conflated_when_it_is_accepted() -> 
     stand_for(newer, older, encoded)
     assert newer.riders is not None
     assert [older.record] == [record for record, _ in newer.riders[0].kept]
-    ledger.changes_settled([newer], RecordOutcome.ACCEPTED)
+    settled(ledger, newer)
     assert 0 == ledger.open_count
 
 
@@ -99,7 +121,7 @@ def test_a_ticket_that_rides_is_a_conflated_part() -> None:
     rider = Rider(source, Low(0, 0))
     rider.take(PlainRecord("t", 0, 0, value=b"12345"), ticket)
     newer.riders = [rider]
-    ledger.changes_settled([newer], RecordOutcome.ACCEPTED)
+    settled(ledger, newer)
     assert 1 == ledger.settled_counts[RecordOutcome.CONFLATED]
 
 
