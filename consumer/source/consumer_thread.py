@@ -241,13 +241,15 @@ class ConsumerThread:
             self._commit_the_last()
             if len(self._commits) == 0:
                 self._consumer.close()
-            else:
-                # Closing waits for open commits, up to the session time-out; the group notices by itself.
-                self._log.warning("left_without_answer", commits=len(self._commits), waited_s=LAST_COMMIT_S)
         except KafkaException as error:
             self._log.warning("left_with_error", error=error.args[0].name())
-        self._commits.abandon("no answer before leaving")
-        self._hand_over.post(self._hand_over.events.stopped)
+        unanswered = self._commits.abandon("no answer before leaving")
+        self._hand_over.post_last(self._hand_over.events.stopped)
+        if unanswered:
+            # Closing waits for open commits, up to the session time-out, and so does freeing the client at the
+            # end of the process. In here, nobody waits for it: this is a daemon thread.
+            self._log.warning("left_without_answer", commits=unanswered, waited_s=LAST_COMMIT_S)
+            self._consumer.close()
 
     def _commit_the_last(self) -> None:
         self._rebalance.closing = True

@@ -30,13 +30,21 @@ class HandOver:
         self._loop = loop
         self._slots = threading.Semaphore(SLOTS)
         self._waiting: deque[Chunk | tuple[Assignment, int]] = deque()
+        self._is_over = False
 
     def post(self, event: Callable[..., None], *arguments: Any) -> None:  # noqa: ANN401 - those of the event
         """Have the loop call an event after everything that was posted before it."""
+        if self._is_over:
+            return
         try:
             self._loop.call_soon_threadsafe(event, *arguments)
         except RuntimeError as error:
             raise LoopGoneError from error
+
+    def post_last(self, event: Callable[..., None]) -> None:
+        """Post an event and nothing after it."""
+        self.post(event)
+        self._is_over = True
 
     def add_chunk(self, chunk: Chunk) -> None:
         """Put records behind what waits already."""

@@ -35,6 +35,7 @@ _OWNED = {
     "group.id": "owned by the daemon: write kafka.group_id instead",
     "bootstrap.servers": "owned by the daemon: write kafka.bootstrap_servers instead",
     "metadata.broker.list": "owned by the daemon: write kafka.bootstrap_servers instead",
+    "test.mock.num.brokers": "puts the client's own test brokers in place of yours; remove it",
     "enable.partition.eof": "owned by the daemon: it needs the ends of partitions to report lag; remove it",
 }
 

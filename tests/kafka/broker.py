@@ -218,7 +218,7 @@ class KafkaBroker:
         """Create a topic and wait until each of its partitions answers."""
         topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=dict(config or {}))
         self._admin().create_topics([topic])[name].result(_ADMIN_TIMEOUT_S)
-        self._await_partitions(name, partitions)
+        self._ends_of(name, partitions)
 
     def delete_topic(self, name: str) -> None:
         """Delete a topic."""
@@ -227,7 +227,7 @@ class KafkaBroker:
     def add_partitions(self, name: str, total: int) -> None:
         """Raise the number of partitions of a topic to `total` and wait until each answers."""
         self._admin().create_partitions([NewPartitions(name, total)])[name].result(_ADMIN_TIMEOUT_S)
-        self._await_partitions(name, total)
+        self._ends_of(name, total)
 
     def delete_records(self, topic: str, partition: int, before_offset: int) -> None:
         """Drop what is below an offset, as retention would."""
@@ -235,12 +235,8 @@ class KafkaBroker:
         self._admin().delete_records([where])[where].result(_ADMIN_TIMEOUT_S)
 
     def end_offsets(self, topic: str) -> dict[int, int]:
-        """Return the high watermark of each partition."""
-        admin = self._admin()
-        partitions = admin.list_topics(topic, timeout=_ADMIN_TIMEOUT_S).topics[topic].partitions
-        asked = {TopicPartition(topic, partition): _LATEST for partition in partitions}
-        answers = admin.list_offsets(asked) if asked else {}
-        return {where.partition: answer.result(_ADMIN_TIMEOUT_S).offset for where, answer in answers.items()}
+        """Return the high watermark of each partition, once all answer."""
+        return self._ends_of(topic, None)
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
         """Return the group's positions in a topic, by partition; a partition without one is absent."""
@@ -261,21 +257,31 @@ class KafkaBroker:
         for answer in self._admin().delete_acls([rule]).values():
             answer.result(_ADMIN_TIMEOUT_S)
 
-    def _await_partitions(self, topic: str, partitions: int) -> None:
-        # A new partition is known before its leader serves it; a client that asks in between is turned away.
+    def _ends_of(self, topic: str, partitions: int | None) -> dict[int, int]:
+        # A partition is known before its leader serves it, and again after a restart; who asks in between is
+        # turned away.
         deadline_s = time.monotonic() + _ADMIN_TIMEOUT_S
         seen: object = None
         pause = threading.Event()
         while time.monotonic() < deadline_s:
             try:
-                seen = self.end_offsets(topic)
+                ends = self._ask_ends(topic)
             except KafkaException as error:
                 seen = error
-            if isinstance(seen, dict) and len(seen) == partitions:
-                return
+            else:
+                if len(ends) == partitions or (partitions is None and ends):
+                    return ends
+                seen = ends
             pause.wait(0.02)
-        message = f"topic {topic} does not answer with {partitions} partitions: {seen}"
+        message = f"topic {topic} does not answer with {partitions or 'its'} partitions: {seen}"
         raise BrokerNotStartedError(message)
+
+    def _ask_ends(self, topic: str) -> dict[int, int]:
+        admin = self._admin()
+        partitions = admin.list_topics(topic, timeout=_ADMIN_TIMEOUT_S).topics[topic].partitions
+        asked = {TopicPartition(topic, partition): _LATEST for partition in partitions}
+        answers = admin.list_offsets(asked) if asked else {}
+        return {where.partition: answer.result(_ADMIN_TIMEOUT_S).offset for where, answer in answers.items()}
 
     def _admin(self) -> AdminClient:
         # One for the broker's life: freeing a client right after its answer races with its own thread, which may

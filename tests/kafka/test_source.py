@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import time
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from tests.kafka.broker import KafkaBroker
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
+
+ROOT = Path(__file__).parents[2]
 
 PROTOCOLS = [
     pytest.param({}, id="cooperative"),
@@ -542,3 +547,35 @@ async def test_stopping_without_a_broker_is_bounded(kafka_broker: KafkaBroker) -
     [*_, (positions, error)] = member.heard.commits
     assert [5] == [each.offset for each in positions]
     assert error is not None
+
+
+_CHILD = """
+import asyncio, sys
+from tests.kafka.member import Member
+
+async def main():
+    async with Member(*sys.argv[1:], properties={"session.timeout.ms": "45000"}) as member:
+        await member.heard.until(member.heard.values)
+        print("read", flush=True)
+        await asyncio.to_thread(sys.stdin.readline)
+
+asyncio.run(main())
+"""
+
+
+def test_the_process_ends_without_a_broker(kafka_broker: KafkaBroker) -> None:
+    """A client with an open commit waits for the whole session time-out when it is freed; nobody waits for it."""
+    topic = topic_of(kafka_broker)
+    produce(kafka_broker, topic, [b"v"])
+    command = [sys.executable, "-c", _CHILD, kafka_broker.bootstrap, group_name(), topic]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as child:
+        assert child.stdout is not None
+        assert child.stdin is not None
+        assert b"read\n" == child.stdout.readline()
+        kafka_broker.kill()
+        try:
+            child.stdin.close()
+            assert 0 == child.wait(15)
+        finally:
+            child.kill()
+            kafka_broker.restart()

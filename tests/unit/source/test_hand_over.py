@@ -75,6 +75,16 @@ async def test_what_goes_is_dropped_and_the_rest_is_not() -> None:
     assert ["chunk t[2]#2"] == ear.heard
 
 
+async def test_nothing_is_posted_after_the_last() -> None:
+    """`stopped` is the last event, whatever the client still says while it closes."""
+    heard: list[str] = []
+    desk = HandOver(asyncio.get_running_loop(), cast("SourceEvents", Ear()))
+    desk.post_last(lambda: heard.append("stopped"))
+    desk.post(heard.append, "held")
+    await asyncio.sleep(0)
+    assert ["stopped"] == heard
+
+
 def test_a_closed_loop_is_said() -> None:
     """The thread ends instead of reading for nobody."""
     loop = asyncio.new_event_loop()

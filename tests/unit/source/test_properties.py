@@ -46,6 +46,7 @@ def test_ordinary_properties_pass() -> None:
         pytest.param("isolation.level", "read_uncommitted", "read_committed", id="isolation"),
         pytest.param("group.id", "x", "kafka.group_id", id="group"),
         pytest.param("bootstrap.servers", "x:1", "kafka.bootstrap_servers", id="brokers"),
+        pytest.param("test.mock.num.brokers", "1", "test brokers in place of yours", id="mock"),
         pytest.param("error_cb", "x", "callbacks", id="callback"),
         pytest.param("rebalance_cb", "x", "callbacks", id="callback-of-the-library"),
         pytest.param("logger", "x", "callbacks", id="logger"),

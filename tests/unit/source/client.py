@@ -1,0 +1,86 @@
+"""A Kafka client that answers as it is told to, for tests of what asks it questions."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from confluent_kafka import KafkaError, KafkaException
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from confluent_kafka import Consumer, TopicPartition
+
+
+class Where(NamedTuple):
+    """A partition in an answer; the client's own class does not let a test write its error."""
+
+    topic: str
+    partition: int
+    offset: int = -1001
+    error: KafkaError | None = None
+
+
+class Answers:
+    """Topics with their partitions and leaders, watermarks, positions; what is not here is refused."""
+
+    def __init__(self) -> None:
+        self.leaders: dict[str, list[int]] = {"t": [1, 1]}
+        self.topic_errors: dict[str, KafkaError] = {}
+        self.watermarks: dict[tuple[str, int], tuple[int, int]] = {}
+        self.cached: dict[tuple[str, int], tuple[int, int]] = {}
+        self.positions: dict[tuple[str, int], int] = {}
+        self.times: dict[tuple[str, int], int] = {}
+        self.silent = False
+        self.asked: list[str] = []
+
+    def as_consumer(self) -> Consumer:
+        """Return it in the type of the client."""
+        return cast("Consumer", self)
+
+    def _ask(self, question: str) -> None:
+        self.asked.append(question)
+        if self.silent:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+
+    def list_topics(self, topic: str | None = None, timeout: float = -1) -> Any:  # noqa: ANN401 - the client's type
+        """Stand in for the client's method."""
+        assert timeout > 0
+        self._ask(f"topics {topic}")
+        names = [topic] if topic else [*self.leaders]
+        return SimpleNamespace(topics={name: self._describe(name) for name in names})
+
+    def _describe(self, name: str) -> SimpleNamespace:
+        leaders = self.leaders.get(name, [])
+        error = self.topic_errors.get(name)
+        if name not in self.leaders:
+            error = KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)
+        partitions = {number: SimpleNamespace(leader=leader) for number, leader in enumerate(leaders)}
+        return SimpleNamespace(topic=name, error=error, partitions={} if error else partitions)
+
+    def get_watermark_offsets(
+        self, partition: TopicPartition, timeout: float = -1, *, cached: bool = False
+    ) -> tuple[int, int]:
+        """Stand in for the client's method."""
+        key = (partition.topic, partition.partition)
+        if cached:
+            return self.cached.get(key, (-1001, -1001))
+        assert timeout > 0
+        self._ask(f"watermarks {key[1]}")
+        if key not in self.watermarks:
+            raise KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
+        return self.watermarks[key]
+
+    def committed(self, partitions: Sequence[TopicPartition], timeout: float = -1) -> list[Where]:
+        """Stand in for the client's method."""
+        assert timeout > 0
+        self._ask("committed")
+        keys = [(each.topic, each.partition) for each in partitions]
+        return [Where(*key, self.positions.get(key, -1001)) for key in keys]
+
+    def offsets_for_times(self, partitions: Sequence[TopicPartition], timeout: float = -1) -> list[Where]:
+        """Stand in for the client's method."""
+        assert timeout > 0
+        keys = [(each.topic, each.partition) for each in partitions]
+        return [Where(*key, self.times.get(key, -1)) for key in keys]
