@@ -252,7 +252,7 @@ class KafkaBroker:
     def allow(self, kind: ResourceType, name: str) -> None:
         """Give the right back."""
         rule = AclBindingFilter(
-            kind, name, ResourcePatternType.LITERAL, None, None, AclOperation.ANY, AclPermissionType.ANY
+            kind, name, ResourcePatternType.LITERAL, f"User:{USER}", "*", AclOperation.ANY, AclPermissionType.ANY
         )
         for answer in self._admin().delete_acls([rule]).values():
             answer.result(_ADMIN_TIMEOUT_S)
