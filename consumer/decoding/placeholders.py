@@ -35,7 +35,7 @@ def is_placeholder(opened: Opened) -> bool:
         return opened in PLACEHOLDERS
     if not isinstance(opened, Nested) or (PLACEHOLDER not in opened and "95" not in opened):
         return False
-    members = _ANY.decode(opened)
+    members = _ANY.decode(opened.encode())
     if isinstance(members, dict):
         return members == {PLACEHOLDER: PLACEHOLDER}
     return members == _NUMBERS or any(isinstance(one, str) and one in PLACEHOLDERS for one in members)

@@ -102,6 +102,8 @@ def straight_line(plan: FastPlan, versions: VersionMemory) -> FastMap:  # noqa: 
 
     def fast_map(body: bytes, record: Record, wall_ms: int) -> Mapped:  # noqa: C901, PLR0912 - spares every call it can
         event = decode(body)
+        if envelope is not None and not event.op:
+            raise GoCareful
         if around and not all(test(event, record) for test in around):
             return _WHERE
         row = event

@@ -32,7 +32,7 @@ def checked(digits: str) -> str:
     """Return a number's digits as they stand. Raises NUMBER_RANGE for one that is infinite as a double."""
     if (len(digits) > SAFE_LENGTH or "e" in digits or "E" in digits) and math.isinf(float(digits)):
         raise RecordError(Reason.NUMBER_RANGE, _RANGE)
-    return digits
+    return str(digits)
 
 
 def number_of_text(text: str) -> str:
@@ -73,7 +73,7 @@ _VARIABLE = msgspec.json.Decoder(_VariableScale)
 def variable_decimal(nested: Nested) -> Digits | None:
     """Write out Debezium's `{scale, value}`; `None` when the object is something else."""
     try:
-        variable = _VARIABLE.decode(nested)
+        variable = _VARIABLE.decode(nested.encode())
     except (msgspec.DecodeError, RecursionError):
         return None
     return decimal_of_text(variable.value, variable.scale)

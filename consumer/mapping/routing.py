@@ -42,6 +42,12 @@ class RouteTable:
             self._by_topic[topic] = found
         return found
 
+    def forget_versions(self, topic: str) -> None:
+        """Records of this topic are given back unsettled, and may come again, to us or to another member."""
+        for route in self._routes:
+            if takes(route, topic):
+                self._versions[route.object].forget()
+
     def _mapper(self, route: RouteSettings, topic: str) -> RouteMapper:
         """Compile a route for one topic: what it learns of the records is the topic's."""
         target = self._objects[route.object]

@@ -60,3 +60,12 @@ class VersionMemory:
         if last is None:
             last = self._old.get(key, deleted_ms)
         self.remember(key, max(last, deleted_ms))
+
+    def forget(self) -> None:
+        """Forget every version: records are about to come a second time.
+
+        Lifted over the later changes of its key that were mapped the first time, an older change would win over
+        them for whoever reads them next.
+        """
+        self._young = {}
+        self._old = {}

@@ -108,7 +108,7 @@ def _refuse_days(days: int) -> NoReturn:
 
 _TEXTS: dict[type, Callable[[Any], Out]] = {
     str: plain_text,
-    Digits: lambda digits: str(checked(digits)),
+    Digits: checked,
     bool: boolean_text,
     Days: day_text,
     Moment: moment_text,
