@@ -225,9 +225,8 @@ class Pipeline:
                 for record, ticket in rider.kept:
                     self._outbox.post(rider.assignment, record, fault, ticket)
                 rider.kept.clear()
-            self._ledger.riders_settled((change,))
             if change.assignment is not None:
-                self._outbox.post(change.assignment, change.record, fault, change.ticket)
+                self._outbox.post(change.assignment, change.record, fault, change.ticket, change)
         self._settled(batch)
 
     def lane_held(self, target: Target, hold: HoldLane) -> None:
@@ -245,11 +244,15 @@ class Pipeline:
         self._holds.hold(hold.reason, assignment, hold.detail, self._clock.wall_ms())
         self._adjust_intake()
 
-    def letter_sent(self, assignment: Assignment, record: Record, fault: Fault, ticket: Ticket | None) -> None:
-        """The dead-letter topic has the record: it is settled."""
+    def letter_sent(
+        self, assignment: Assignment, record: Record, fault: Fault, ticket: Ticket | None, change: Change | None
+    ) -> None:
+        """The dead-letter topic has the record: it is settled, and those that were conflated into it."""
         self._holds.release(HoldReason.DEAD_LETTER, assignment)
         self._observer.dead_lettered(record, fault)
         self._settle_record(assignment, record, ticket, RecordOutcome.DEAD_LETTERED)
+        if change is not None:
+            self._ledger.riders_settled((change,))
         self._adjust_intake()
         self._finish_hand_overs()
 
@@ -495,14 +498,17 @@ class Pipeline:
     def _let_go(self, gone: Collection[Assignment]) -> None:
         """Forget all that is open of partitions that are not ours any more; nothing of them is sent from now on."""
         now_s = self._clock.now_s()
+        for topic in {assignment.topic for assignment in gone if assignment.open_count}:
+            self._routes.forget_versions(topic)
         self._lanes.give_up(gone)
-        self._outbox.drop(gone)
         self._parking.drop(gone)
+        dropped = self._outbox.drop(gone)
         for batcher in self._batchers.values():
-            for change in batcher.drop(gone, now_s):
-                # Records of ours that rode on a change of theirs: the next owner sends that, and with it these.
-                forget_riders(change, gone)
-                self._ledger.riders_settled((change,))
+            dropped += batcher.drop(gone, now_s)
+        for change in dropped:
+            # Records of ours that rode on a change of theirs: the next owner sends that, and with it these.
+            forget_riders(change, gone)
+        self._ledger.riders_settled(dropped)
         for assignment in gone:
             self._progress.disown(assignment)
             self._ledger.released(assignment)

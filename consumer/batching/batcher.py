@@ -83,6 +83,11 @@ class Batcher:
             upserts.tally(assignment, count, value_bytes)
         return oversize
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is held here: what waits has a batch before it."""
+        return not self._sealed and not any(batch.changes for batch in self._open.values())
+
     def opened_s(self) -> float | None:
         """Return when the oldest open batch got its first change; `None` when nothing is open."""
         return min((batch.opened_s for batch in self._open.values() if batch.changes), default=None)
@@ -116,7 +121,7 @@ class Batcher:
     def drop(self, gone: Collection[Assignment], now_s: float) -> list[Change]:
         """Forget the changes of assignments that are not ours any more, wherever they are.
 
-        No batch that holds one may be in flight: delivery has cancelled and given back those.
+        Delivery has cancelled the requests that hold one, and sends what is left of their batches anew.
 
         Returns: the changes that were dropped.
         """

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from consumer.batching.batch import forget_riders
 from consumer.dead_letter.envelope import Fault, LetterContext, letter, reference
 from consumer.delivery.backoff import probe_interval_s
 from consumer.errors import Hold
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from consumer.clock import Clock
     from consumer.dead_letter.port import DeadLetters, Letter
-    from consumer.model import Assignment, Record, Ticket
+    from consumer.model import Assignment, Change, Record, Ticket
 
 
 class OutboxEvents(Protocol):
@@ -26,9 +27,20 @@ class OutboxEvents(Protocol):
         """The topic does not take letters: this partition waits."""
         ...
 
-    def letter_sent(self, assignment: Assignment, record: Record, fault: Fault, ticket: Ticket | None) -> None:
-        """All in-sync replicas have the letter of this record, or of this part of it."""
+    def letter_sent(
+        self, assignment: Assignment, record: Record, fault: Fault, ticket: Ticket | None, change: Change | None
+    ) -> None:
+        """All in-sync replicas have the letter of this record, or of this part of it, or of this change."""
         ...
+
+
+class Posted(NamedTuple):
+    """One letter under way: whose record it is, and the change that other records may ride on."""
+
+    assignment: Assignment
+    record: Record
+    change: Change | None
+    task: asyncio.Task[None]
 
 
 class Outbox:
@@ -48,30 +60,52 @@ class Outbox:
         self._clock = clock
         self._spawn = spawn
         self._events = events
-        self._under_way: dict[int, tuple[Assignment, Low, asyncio.Task[None]]] = {}
+        self._under_way: dict[int, Posted] = {}
         self._posted_count = 0
 
-    def post(self, assignment: Assignment, record: Record, fault: Fault, ticket: Ticket | None) -> None:
-        """Send a record at fault on its way; `letter_sent` tells when it has arrived."""
+    def post(
+        self,
+        assignment: Assignment,
+        record: Record,
+        fault: Fault,
+        ticket: Ticket | None,
+        change: Change | None = None,
+    ) -> None:
+        """Send a record at fault on its way; `letter_sent` tells when it has arrived.
+
+        `change` is what became of the record: the records that ride on it are open until the letter is there.
+        """
         full = letter(record, fault, self._context)
         small = reference(record, fault, self._context)
         self._posted_count += 1
         number = self._posted_count
-        tell = partial(self._events.letter_sent, assignment, record, fault, ticket)
+        tell = partial(self._events.letter_sent, assignment, record, fault, ticket, change)
         task = self._spawn(self._deliver(number, assignment, full, small, tell))
-        self._under_way[number] = (assignment, Low(record.offset(), record.timestamp()[1]), task)
+        self._under_way[number] = Posted(assignment, record, change, task)
 
     def lows(self) -> Iterator[tuple[Assignment, Low]]:
-        """Yield the position of every record whose letter is under way."""
-        for assignment, low, _ in self._under_way.values():
-            yield assignment, low
+        """Yield the position of every record whose letter is under way, and of those that ride on it."""
+        for posted in self._under_way.values():
+            yield posted.assignment, Low(posted.record.offset(), posted.record.timestamp()[1])
+            if posted.change is not None:
+                for rider in posted.change.riders or ():
+                    yield rider.assignment, rider.low
 
-    def drop(self, gone: Collection[Assignment]) -> None:
-        """Stop sending for partitions that are not ours any more: their next owner will."""
-        for number, (assignment, _, task) in [*self._under_way.items()]:
-            if assignment in gone:
-                task.cancel()
+    def drop(self, gone: Collection[Assignment]) -> list[Change]:
+        """Stop sending for partitions that are not ours any more: their next owner will.
+
+        Returns: the changes that were dropped, on which records of ours may ride.
+        """
+        dropped: list[Change] = []
+        for number, posted in [*self._under_way.items()]:
+            if posted.assignment in gone:
+                posted.task.cancel()
                 del self._under_way[number]
+                if posted.change is not None:
+                    dropped.append(posted.change)
+            elif posted.change is not None:
+                forget_riders(posted.change, gone)
+        return dropped
 
     async def _deliver(
         self, number: int, assignment: Assignment, full: Letter, small: Letter, tell: Callable[[], None]

@@ -57,6 +57,10 @@ class Lane:
             self.fuse.mend()
         return self._release()
 
+    def released_for_want_of_probes(self) -> HoldLane | None:
+        """Nothing is left to send: the next batch will show whether the cause is gone. Returns what held."""
+        return self._release()
+
     def _release(self) -> HoldLane | None:
         held, self.held, self._probes = self.held, None, 0
         return held

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from consumer.delivery.attempt import AttemptObserver
@@ -101,6 +102,7 @@ class Lanes:
         self._carried: dict[Batch, asyncio.Task[None]] = {}
         self._alarm: asyncio.TimerHandle | None = None
         self._hurried = False
+        self._closed = False
 
     @property
     def in_flight(self) -> int:
@@ -114,6 +116,8 @@ class Lanes:
 
     def pump(self) -> None:
         """Start what may start; called whenever something became ready, was settled, or a moment has come."""
+        if self._closed:
+            return
         now_s = self._clock.now_s()
         linger_s = 0.0 if self._hurried else self._linger_s
         while len(self._carried) < self._limit.limit:
@@ -127,24 +131,40 @@ class Lanes:
 
     def close(self) -> None:
         """Start nothing more."""
+        self._closed = True
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
 
     def give_up(self, gone: Collection[Assignment]) -> None:
-        """Cancel the requests that hold changes of lost assignments; their batches are ready, to be pruned."""
+        """Cancel the requests that hold changes of lost assignments.
+
+        What is left of their batches is ready again once the request has ended, not before: until then its
+        keys are open.
+        """
         for lane in self._lanes:
             for batch in [batch for batch in self._carried if batch.target == lane.batcher.target]:
                 if any(change.assignment in gone for change in batch.changes.values()):
-                    self._carried.pop(batch).cancel()
-                    lane.batcher.ready.appendleft(batch)
-                    lane.probe = None if lane.probe is batch else lane.probe
+                    task = self._carried[batch]
+                    task.add_done_callback(partial(self._given_up, lane, batch))
+                    task.cancel()
+
+    def _given_up(self, lane: Lane, batch: Batch, _task: asyncio.Task[None]) -> None:
+        if self._carried.pop(batch, None) is None:
+            return  # cancelled twice
+        lane.probe = None if lane.probe is batch else lane.probe
+        if batch.changes:
+            lane.batcher.ready.appendleft(batch)
+        self.pump()
 
     def _next(self, now_s: float, linger_s: float) -> Lane | None:
         """Return the next lane with a batch to start, turn by turn, sealing what has lingered long enough."""
         for _ in range(len(self._lanes)):
             lane = self._lanes[0]
             self._lanes.rotate(-1)
+            if lane.held is not None and lane.batcher.is_empty:
+                # Its batches went with their partitions: there is nothing left to probe with.
+                self._released(lane, lane.released_for_want_of_probes())
             if not lane.batcher.ready:
                 lane.batcher.seal_lingered(now_s, linger_s)
             if lane.may_start(now_s):
@@ -246,10 +266,12 @@ class Lanes:
         return [keys[part] for part in halves(len(keys))]
 
     def _hold(self, lane: Lane, batch: Batch, hold: HoldLane) -> None:
-        was_held = lane.held is not None
+        earlier = lane.held
         lane.hold(hold, batch, self._clock.now_s())
-        if not was_held:
-            self._events.lane_held(lane.batcher.target, hold)
+        now = lane.held
+        if now is not None and (earlier is None or earlier.reason is not now.reason):
+            self._released(lane, earlier)
+            self._events.lane_held(lane.batcher.target, now)
 
     def _released(self, lane: Lane, hold: HoldLane | None) -> None:
         if hold is not None:

@@ -48,6 +48,7 @@ class Progress:
             now = position(assignment, marks)
             if now > earlier:
                 self._positions[assignment] = now
+            if now > earlier or not assignment.open_count:
                 self._moved_s[assignment] = now_s
 
     def position(self, assignment: Assignment) -> int:
@@ -66,5 +67,5 @@ class Progress:
         return self._marks.get(assignment)
 
     def still_s(self, assignment: Assignment, now_s: float) -> float:
-        """Return for how long the position has not moved."""
+        """Return for how long the position has not moved although something was open."""
         return now_s - self._moved_s[assignment]

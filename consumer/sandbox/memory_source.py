@@ -11,7 +11,7 @@ from consumer.model import Assignment, PlainRecord
 from consumer.source.port import Chunk, Position
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from consumer.model import Headers
     from consumer.source.port import SourceEvents
@@ -31,9 +31,12 @@ class MemoryLog:
         self.committed: dict[Place, int] = {}
         self.commits: list[tuple[Place, int]] = []
         self.readers: list[MemorySource] = []
+        self.on_commit: Callable[[Place, int], None] = lambda _place, _offset: None
+        """Told of each commit, before it is kept."""
 
     def commit(self, place: Place, offset: int) -> None:
         """Keep a position for the group."""
+        self.on_commit(place, offset)
         self.committed[place] = offset
         self.commits.append((place, offset))
 
@@ -82,6 +85,8 @@ class MemorySource:
         self._polled_s = 0.0
         self._turning: asyncio.TimerHandle | None = None
         self._silent = False
+        self.starts: dict[Assignment, int] = {}
+        """Where each ownership began."""
         self.refuse_commits: str | None = None
         """While set, commits are answered with this error."""
 
@@ -135,10 +140,14 @@ class MemorySource:
             committed = self._log.committed.get((topic, partition))
             assignment = Assignment(topic, partition, self._epoch, committed or 0, committed)
             self._owned[topic, partition] = assignment
-            self._read[assignment] = committed or 0
+            self._read[assignment] = self.starts[assignment] = committed or 0
             assignments.append(assignment)
         self._events.assigned(assignments)
         self.wake()
+
+    def ownership(self, place: Place) -> Assignment | None:
+        """Return the present ownership of a partition, `None` when it is not this member's."""
+        return self._owned.get(place)
 
     def revoke(self, places: Iterable[Place], *, then_stop: bool = False) -> None:
         """Take partitions away in order: what the corridor releases within the drain time-out is committed."""

@@ -68,7 +68,15 @@ def test_a_later_epoch_is_another_assignment() -> None:
 def test_standing_still_is_counted_from_the_last_move() -> None:
     """The age starts anew whenever the position moves."""
     progress, assignment = owned()
-    assert 5.0 == progress.still_s(assignment, 5.0)
-    assignment.next_offset = 11
-    progress.advance([], 6.0)
-    assert 1.0 == progress.still_s(assignment, 7.0)
+    assignment.open_count, assignment.next_offset = 2, 12
+    progress.advance([(assignment, Low(10, 0))], 5.0)
+    assert 6.0 == progress.still_s(assignment, 6.0)
+    progress.advance([(assignment, Low(11, 0))], 7.0)
+    assert 1.0 == progress.still_s(assignment, 8.0)
+
+
+def test_having_nothing_open_is_not_standing_still() -> None:
+    """A record that comes after an idle hour is not an hour old."""
+    progress, assignment = owned()
+    progress.advance([], 3_600.0)
+    assert 1.0 == progress.still_s(assignment, 3_601.0)

@@ -1,0 +1,491 @@
+"""A seeded storm in virtual time: writers, members that come and go, and a tenant and brokers that fail."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from consumer.admin.metrics import Metrics
+from consumer.admin.telemetry import Telemetry
+from consumer.auth.provider import TokenProvider
+from consumer.daemon import Daemon, Ports
+from consumer.delivery.settings import DeliverySettings
+from consumer.mapping.settings import FieldType, ObjectSettings, RouteSettings
+from consumer.sandbox.fault_script import read_script
+from consumer.sandbox.memory_dead_letters import MemoryDeadLetters
+from consumer.sandbox.memory_source import MemoryLog, MemorySource
+from consumer.sandbox.tenant import Limits
+from consumer.sandbox.virtual_time import BEGINNING_MS, VirtualClock, VirtualLoop
+from tests.simulation.witness import BrokenPromiseError, Sender, Witness, WitnessedTenant, Written
+from tests.simulation.world import ORIGIN, settings
+
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Callable, Coroutine, Iterable
+
+    from consumer.config.settings import Settings
+    from consumer.sandbox.memory_source import Place
+
+PARTITIONS = 4
+MEMBERS = 3
+KEYS = 40
+CALM_S = 1_200.0
+
+CUSTOMERS = ObjectSettings(
+    name="customers",
+    fields={"id": FieldType.TEXT, "n": FieldType.NUMBER, "mark": FieldType.TEXT, "at": FieldType.DATE_TIME},
+    primary_key="id",
+    record_modified="at",
+)
+PREFERENCES = ObjectSettings(
+    name="preferences",
+    fields={
+        "id": FieldType.TEXT,
+        "n": FieldType.NUMBER,
+        "a": FieldType.NUMBER,
+        "b": FieldType.NUMBER,
+        "at": FieldType.DATE_TIME,
+    },
+    primary_key="id",
+    record_modified="at",
+    refresh_mode="partial",
+)
+VIEWS = ObjectSettings(
+    name="views",
+    fields={"id": FieldType.TEXT, "n": FieldType.NUMBER, "at": FieldType.DATE_TIME},
+    primary_key="id",
+    category="engagement",
+    event_time="at",
+)
+ROUTES = (
+    RouteSettings(topics=("customers",), object="customers", format="debezium"),
+    RouteSettings(topics=("preferences",), object="preferences", format="json", tombstones="delete"),
+    RouteSettings(topics=("views",), object="views", format="json", tombstones="dead_letter"),
+)
+TENANT_FAULTS = (
+    "ingest ratio=0.3 seed={seed} status=503",
+    "ingest ratio=0.3 seed={seed} status=500 after",
+    "ingest ratio=0.3 seed={seed} status=429 retry-after={small}",
+    "ingest ratio=0.2 seed={seed} reset",
+    "ingest ratio=0.2 seed={seed} reset after",
+    "ingest ratio=0.1 seed={seed} delay=30s",
+    "ingest ratio=0.2 seed={seed} malformed",
+    "ingest ratio=0.3 seed={seed} status=408; any nth=7 revoke-tokens",
+    "ingest status=503",
+    "ingest status=403",
+    "ingest/customers status=404",
+    "ingest/customers status=409",
+    "ingest/preferences html",
+    "ingest/views status=207",
+    "ingest redirect=https://elsewhere.test/",
+    "any every=9 revoke-tokens",
+    "exchange status=500",
+    "token status=400",
+    "ingest ratio=0.2 seed={seed} status=502; test status=500",
+    "ingest ratio=0.3 seed={seed} delay=8s",
+    "ingest ratio=0.2 seed={seed} status=504 after",
+)
+POISON = "ingest poison=mark:refuse"
+
+
+class SharedDeadLetters(MemoryDeadLetters):
+    """One topic for all members: a member that closes its producer does not close the topic."""
+
+    async def close(self) -> None:
+        """The topic stays."""
+
+
+class ShuffledLoop(VirtualLoop):
+    """Runs what is ready in a seeded order: nothing may depend on who was called first."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._lots = random.Random(seed)  # noqa: S311 - a schedule, not a secret
+
+    def _run_once(self) -> None:
+        ready: deque[Any] = self.__dict__["_ready"]
+        if len(ready) > 1:
+            handles = [*ready]
+            ready.clear()
+            self._lots.shuffle(handles)
+            ready.extend(handles)
+        super()._run_once()  # type: ignore[misc]  # the loop's own turn
+
+
+class Member:
+    """One process of the group."""
+
+    def __init__(self, storm: Storm, name: str) -> None:
+        self.name = name
+        self.source = MemorySource(storm.log, chunk_records=storm.random.choice([1, 7, 50]))
+        self.sender = Sender(name, storm.tenant, storm.clock, self.source)
+        self.sender.set_latency(storm.random.choice([0.0, 0.05, 0.4]))
+        telemetry = Telemetry(Metrics(version="0", config_sha256="0"))
+        tokens = TokenProvider(
+            storm.settings.salesforce, self.sender, storm.clock, jitter=storm.random.random, observer=telemetry
+        )
+        ports = Ports(
+            source=self.source,
+            transport=self.sender,
+            tokens=tokens,
+            dead_letters=storm.dead_letters,
+            clock=storm.clock,
+            lots=storm.random.random,
+        )
+        self.daemon = Daemon(storm.settings, ports, telemetry)
+        self.sender.daemon = self.daemon
+        self.task = asyncio.create_task(self.daemon.run())
+        self.leaving = False
+
+    @property
+    def listening(self) -> bool:
+        """Whether its checks have passed and it has not begun to leave."""
+        return hasattr(self.source, "_events") and not self.leaving
+
+    def close_books(self) -> None:
+        """What the daemon says of its records adds up, at any moment."""
+        ledger = self.daemon.facts.status().ledger
+        total = ledger.accepted + ledger.conflated + ledger.filtered + ledger.dead_lettered + ledger.open
+        if ledger.polled != total or ledger.open < 0:
+            message = f"ledger: {ledger} of {self.name} does not add up"
+            raise BrokenPromiseError(message)
+
+
+class Storm:
+    """One run: some virtual time of trouble, then calm, then judgement."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.random = random.Random(seed)  # noqa: S311 - a schedule, not a secret
+        self.clock = VirtualClock()
+        self.settings = self._settings()
+        self.log = MemoryLog()
+        self.dead_letters = SharedDeadLetters()
+        self.tenant = WitnessedTenant(
+            self.settings.connector.objects,
+            source_name="events",
+            clock=self.clock,
+            origin=ORIGIN,
+            limits=Limits(apply_delay_s=0.0),
+        )
+        self.witness = Witness(self.log, self.dead_letters)
+        self.witness.queueing = {"views"} if self.settings.delivery.conflate else {*self.settings.connector.objects}
+        self.witness.partial = {"preferences"}
+        self.tenant.witness = self.witness
+        self.places = [(route.topics[0], partition) for route in ROUTES for partition in range(PARTITIONS)]
+        self.owners: dict[Place, Member] = {}
+        self.members: list[Member] = []
+        self.moment = 0
+        self.names = 0
+        self.log.on_commit = self.witness.saw_commit
+
+    def _settings(self) -> Settings:
+        delivery = DeliverySettings(
+            batch_bytes=self.random.choice([600, 3_000, 200_000]),
+            linger_s=self.random.choice([0.0, 0.1, 1.0]),
+            in_flight=self.random.choice([1, 4, 32]),
+            buffer_bytes=self.random.choice([20_000, 10_000_000]),
+            conflate=self.random.random() < 0.8,
+        )
+        return settings(delivery=delivery, objects=(CUSTOMERS, PREFERENCES, VIEWS), routes=ROUTES)
+
+    async def rage(self, duration_s: float) -> None:
+        """Let it all happen for so long, then clear up and wait until everything has arrived."""
+        self.tenant.set_faults(read_script(POISON))
+        for place in self.places:
+            self.log.ends[place] += 0
+        for _ in range(self.random.randint(1, MEMBERS)):
+            self.join()
+        end_s = self.clock.now_s() + duration_s
+        chores = [asyncio.create_task(self._write(end_s)), asyncio.create_task(self._trouble(end_s))]
+        try:
+            while not all(chore.done() for chore in chores):
+                await self._turn()
+            await self._calm()
+        finally:
+            for chore in chores:
+                chore.cancel()
+            await asyncio.wait(chores)
+            for chore in chores:
+                if not chore.cancelled() and (error := chore.exception()):
+                    raise error
+            await self._end()
+
+    # ── the writers ──────────────────────────────────────────────────────────────────────────────────────
+
+    async def _write(self, end_s: float) -> None:
+        while self.clock.now_s() < end_s:
+            for _ in range(self.random.choice([1, 3, 30, 200])):
+                self._write_one()
+            await asyncio.sleep(self.random.choice([0.1, 1.0, 5.0, 30.0]))
+
+    def _write_one(self) -> None:
+        self.moment += 1
+        topic = self.random.choice(["customers", "customers", "preferences", "views"])
+        number = self.random.randrange(KEYS)
+        place = (topic, number % PARTITIONS)
+        lot = self.random.random()
+        if lot < 0.02:
+            self.log.leave_hole(*place, self.random.randint(1, 3))
+        if lot < 0.01:
+            self._put(place, b"{", "poison", f"poison-{self.moment}", None)
+            return
+        {"customers": self._customer, "preferences": self._preference, "views": self._view}[topic](
+            place, number, lot
+        )
+
+    def _customer(self, place: Place, number: int, lot: float) -> None:
+        key = str(number)
+        ts_ms = self._source_ms()
+        source = {"source": {"ts_ms": ts_ms}, "ts_ms": ts_ms}
+        if lot > 0.85:
+            self._put(
+                place,
+                json.dumps({"op": "d", "before": {"id": number}, "after": None} | source),
+                "delete",
+                key,
+                None,
+            )
+            self.moment += 1
+            self._put(place, None, "noise", key, None)
+            return
+        refused = 0.01 <= lot < 0.02
+        row = {"id": key, "n": self.moment, "mark": "refuse" if refused else "fine"}
+        after = row | {"id": number}
+        kind = "refused" if refused else "upsert"
+        self._put(place, json.dumps({"op": "u", "before": None, "after": after} | source), kind, key, row)
+
+    def _preference(self, place: Place, number: int, lot: float) -> None:
+        key = f"p{number}"
+        if lot > 0.9:
+            self._put(place, None, "delete", key, None)
+            return
+        row: dict[str, Any] = {"id": key, "n": self.moment, "a": self.moment % 5, "b": self.moment % 7}
+        self._put(place, json.dumps(row), "upsert", key, row)
+
+    def _view(self, place: Place, number: int, lot: float) -> None:
+        key = f"v{number}"
+        row = {"id": key, "n": self.moment, "at": "2025-06-15T00:00:00.000Z"}
+        self._put(place, json.dumps(row), "upsert" if lot >= 0 else "noise", key, row)
+
+    def _put(
+        self, place: Place, value: str | bytes | None, kind: str, key: str, row: dict[str, Any] | None
+    ) -> None:
+        raw = value.encode() if isinstance(value, str) else value
+        kafka_key = json.dumps({"id": key}).encode()
+        record = self.log.append(*place, key=kafka_key, value=raw, timestamp_ms=self._source_ms())
+        self.witness.wrote(Written(self.moment, place, record.offset(), place[0], key, kind), row)
+
+    def _source_ms(self) -> int:
+        """Return the source's time of the present record: it rises, as a takeover needs it to."""
+        return BEGINNING_MS - 20_000_000 + 10 * self.moment
+
+    # ── trouble ──────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _trouble(self, end_s: float) -> None:
+        troubles: list[Callable[[], Coroutine[Any, Any, None]]] = [
+            self._kill,
+            self._term,
+            self._move,
+            self._move,
+            self._lose,
+            self._break_tenant,
+            self._break_tenant,
+            self._break_tenant,
+            self._break_dead_letters,
+            self._refuse_commits,
+            self._jump_clock,
+            self._change_latency,
+        ]
+        while self.clock.now_s() < end_s:
+            await asyncio.sleep(self.random.choice([0.5, 5.0, 20.0]))
+            await self.random.choice(troubles)()
+
+    async def _kill(self) -> None:
+        member = self._any_member()
+        member.source.crash()
+        member.task.cancel()
+        self._bury(member)
+        self.witness.counts["kills"] += 1
+
+    async def _term(self) -> None:
+        member = self._any_member()
+        if member.listening:
+            member.leaving = True
+            member.daemon.stop()
+            self.witness.counts["terms"] += 1
+
+    async def _move(self) -> None:
+        """Take some of a member's partitions away in order."""
+        member = self._any_member()
+        mine = [place for place, owner in self.owners.items() if owner is member]
+        if member.listening and mine:
+            going = self.random.sample(mine, self.random.randint(1, len(mine)))
+            for place in going:
+                # Not free before it was released: `_turn` finds it when the source has let go of it.
+                self.owners.pop(place)
+            owned = [member.source.ownership(place) for place in going]
+            open_count = sum(one.open_count for one in owned if one is not None)
+            self.witness.counts["revokes"] += 1
+            self.witness.counts["revokes with records open"] += open_count > 0
+            member.source.revoke(going)
+
+    async def _lose(self) -> None:
+        member = self._any_member()
+        mine = [place for place, owner in self.owners.items() if owner is member]
+        if member.listening and mine:
+            going = self.random.sample(mine, self.random.randint(1, len(mine)))
+            for place in going:
+                self.owners.pop(place)
+            member.source.lose(going)
+            self.witness.counts["losses"] += 1
+
+    async def _break_tenant(self) -> None:
+        script = self.random.choice(TENANT_FAULTS)
+        filled = script.format(seed=self.random.randrange(1_000), small=self.random.choice([1, 5, 40]))
+        self.tenant.set_faults(read_script(f"{filled}; {POISON}"))
+        self.witness.counts["tenant faults"] += 1
+        await asyncio.sleep(self.random.choice([1.0, 10.0, 60.0]))
+        self.tenant.set_faults(read_script(POISON))
+
+    async def _break_dead_letters(self) -> None:
+        self.dead_letters.break_down()
+        await asyncio.sleep(self.random.choice([1.0, 40.0]))
+        self.dead_letters.recover()
+
+    async def _refuse_commits(self) -> None:
+        member = self._any_member()
+        member.source.refuse_commits = "coordinator is loading"
+        await asyncio.sleep(10.0)
+        member.source.refuse_commits = None
+
+    async def _jump_clock(self) -> None:
+        self.clock.skew_ms = self.random.choice([0, 0, 100_000, -100_000])
+
+    async def _change_latency(self) -> None:
+        self._any_member().sender.set_latency(self.random.choice([0.0, 0.05, 1.0, 5.0]))
+
+    # ── the group ────────────────────────────────────────────────────────────────────────────────────────
+
+    def join(self) -> None:
+        """Start a member."""
+        self.names += 1
+        self.members.append(Member(self, f"m{self.names}"))
+
+    def _any_member(self) -> Member:
+        return self.random.choice(self.members)
+
+    def _bury(self, member: Member) -> None:
+        self.members.remove(member)
+        self.owners = {place: owner for place, owner in self.owners.items() if owner is not member}
+        if not self.members or self.random.random() < 0.7:
+            self.join()
+
+    async def _turn(self) -> None:
+        """One turn of the group coordinator: bury who ended, give free partitions away."""
+        await asyncio.sleep(1.0)
+        for member in [*self.members]:
+            member.close_books()
+            if member.task.done():
+                if error := member.task.exception():
+                    raise error
+                self._bury(member)
+        while len(self.members) < 1:
+            self.join()
+        listening = [member for member in self.members if member.listening]
+        free = [place for place in self.places if place not in self.owners and not self._still_held(place)]
+        if listening and free:
+            for place in free:
+                owner = self.owners[place] = self.random.choice(listening)
+                owner.source.assign([place])
+
+    def _still_held(self, place: Place) -> bool:
+        return any(member.source.ownership(place) is not None for member in self.members)
+
+    # ── calm, and judgement ──────────────────────────────────────────────────────────────────────────────
+
+    async def _calm(self) -> None:
+        """I8: with everything mended all that was written arrives."""
+        self.dead_letters.recover()
+        self.tenant.set_faults(read_script(POISON))
+        self.clock.skew_ms = 0
+        deadline_s = self.clock.now_s() + CALM_S
+        while not self._all_committed():
+            if self.clock.now_s() > deadline_s:
+                behind = {p: (self.log.committed.get(p), self.log.ends[p]) for p in self.places}
+                behind = {place: figures for place, figures in behind.items() if figures[0] != figures[1]}
+                holds = [hold for member in self.members for hold in member.daemon.facts.status().holds]
+                message = f"I8: not settled {CALM_S:.0f} s after the storm: {behind}, held by {holds}"
+                raise BrokenPromiseError(message)
+            for member in self.members:
+                member.source.refuse_commits = None
+                member.sender.set_latency(0.05)
+            await self._turn()
+        self._judge_rows()
+        self._judge_letters()
+        self._judge_rate()
+
+    def _all_committed(self) -> bool:
+        return all(self.log.committed.get(place, 0) == self.log.ends[place] for place in self.places)
+
+    def _judge_rows(self) -> None:
+        """The tenant's rows are the fold of the log."""
+        for name in ("customers", "preferences", "views"):
+            rows = {key.partition(" ")[0]: row for key, row in self.tenant.rows(name).items()}
+            wanted = {key: row for (object_name, key), row in self.witness.rows.items() if object_name == name}
+            for key in rows.keys() | wanted.keys():
+                row = rows.get(key)
+                shown = None if row is None else {field: row[field] for field in wanted.get(key, row)}
+                if shown != wanted.get(key) and (name, key) not in self.witness.undecided:
+                    message = f"fold: {name} {key} is {shown}, should be {wanted.get(key)}"
+                    raise BrokenPromiseError(message)
+
+    def _judge_letters(self) -> None:
+        """Every record that is at fault by itself is in the dead-letter topic."""
+        for records in self.witness.written.values():
+            for one in records:
+                if one.kind == "poison" and (one.place, one.offset) not in self.witness.letters:
+                    message = f"letters: {one} is not in the dead-letter topic"
+                    raise BrokenPromiseError(message)
+
+    def _judge_rate(self) -> None:
+        """I14: the tenant never had to say 429 by itself."""
+        if any(line.status == 429 and not line.fault for line in self.tenant.requests):
+            message = "I14: the tenant's own limit was exceeded"
+            raise BrokenPromiseError(message)
+
+    async def _end(self) -> None:
+        for member in self.members:
+            member.source.crash()
+            member.task.cancel()
+        if self.members:
+            await asyncio.wait([member.task for member in self.members])
+
+
+def run_storm(seed: int, duration_s: float = 600.0) -> dict[str, int]:
+    """Run one storm and return what it counted. Raises `BrokenPromiseError` with the promise that was broken."""
+
+    async def main() -> dict[str, int]:
+        storm = Storm(seed)
+        await storm.rage(duration_s)
+        return {**storm.witness.counts, "records": storm.moment}
+
+    with asyncio.Runner(loop_factory=partial(ShuffledLoop, seed)) as runner:
+        return runner.run(main())
+
+
+def run_storms(seeds: Iterable[int], duration_s: float = 600.0) -> dict[str, int]:
+    """Run several, adding up what they counted; a broken promise names its seed."""
+    totals: dict[str, int] = {}
+    for seed in seeds:
+        try:
+            counts = run_storm(seed, duration_s)
+        except BrokenPromiseError as broken:
+            message = f"seed {seed}: {broken}"
+            raise BrokenPromiseError(message) from broken
+        for name, count in counts.items():
+            totals[name] = totals.get(name, 0) + count
+    return totals
