@@ -542,7 +542,7 @@ class Pipeline:
                 return True
             return any(mapper.target in places for mapper in self._routes.mappers(assignment.topic))
 
-        self._intake.adjust(self._progress.owned, self._ledger.held_bytes, is_held)
+        self._intake.adjust(self._progress.owned, self._ledger.held_bytes, is_held if places else None)
 
 
 class HandOver:

@@ -23,11 +23,19 @@ class Intake:
         self._full = False
         self._paused: set[Assignment] = set()
 
-    def adjust(self, owned: Iterable[Assignment], held_bytes: int, is_held: Callable[[Assignment], bool]) -> None:
-        """Pause what must not go on, resume what may. Cheap when nothing changes."""
+    def adjust(
+        self, owned: Iterable[Assignment], held_bytes: int, is_held: Callable[[Assignment], bool] | None
+    ) -> None:
+        """Pause what must not go on, resume what may. `is_held` is `None` when nothing is.
+
+        Called for every chunk and every batch, of a member that may own hundreds of partitions: when all is well
+        none of them is looked at.
+        """
         limit = self._buffer_bytes * RESUME_AT if self._full else self._buffer_bytes
         self._full = held_bytes > limit
-        wanted = {assignment for assignment in owned if self._full or is_held(assignment)}
+        if is_held is None and not self._full and not self._paused:
+            return
+        wanted = {one for one in owned if self._full or (is_held is not None and is_held(one))}
         if wanted == self._paused:
             return
         if begin := wanted - self._paused:

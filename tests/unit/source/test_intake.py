@@ -80,3 +80,19 @@ def test_a_partition_that_went_is_forgotten() -> None:
     taps.paused.discard(ONE)
     tap.adjust([TWO], 0, lambda _: False)
     assert set() == taps.paused
+
+
+def test_when_nothing_is_held_any_more_everything_is_resumed() -> None:
+    """The end of the last hold is noticed although there is none left to ask about."""
+    taps = Taps()
+    tap = intake(taps)
+    tap.adjust([ONE, TWO], 0, lambda one: one is TWO)
+    tap.adjust([ONE, TWO], 0, None)
+    assert set() == taps.paused
+
+
+def test_a_buffer_that_fills_pauses_although_nothing_is_held() -> None:
+    """Nothing held is not the same as nothing to do."""
+    taps = Taps()
+    intake(taps).adjust([ONE, TWO], 1_001, None)
+    assert {ONE, TWO} == taps.paused
