@@ -1,0 +1,46 @@
+"""`map`: records on standard input, outgoing changes on standard output, without network."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+import typer
+
+from consumer.cli.exits import FINDINGS, WRONG_USAGE
+from consumer.cli.options import DEFAULT_FILE, ConfigFile, Overrides, settings
+from consumer.clock import SystemClock
+from consumer.mapping.routing import RouteTable
+from consumer.operations.mapped_lines import DEAD_LETTER, outcomes
+from consumer.operations.record_lines import UnreadableLine, record_of_line
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("map")(map_records)
+
+
+def map_records(
+    config: ConfigFile = DEFAULT_FILE,
+    overrides: Overrides = None,
+    *,
+    topic: Annotated[str | None, typer.Option("--topic", help="Topic of lines that name none.")] = None,
+) -> None:
+    """Show what records become: lines of kcat -J, or {"key": ..., "value": ...}, on standard input."""
+    loaded = settings(config, overrides)
+    routes = RouteTable(loaded.routes, loaded.connector.name, loaded.connector.objects)
+    clock = SystemClock()
+    dead_letters = 0
+    for number, line in enumerate(typer.get_binary_stream("stdin"), start=1):
+        if not line.strip():
+            continue
+        try:
+            record = record_of_line(line, topic)
+        except UnreadableLine as error:
+            typer.echo(f"line {number}: {error}", err=True)
+            raise typer.Exit(WRONG_USAGE) from None
+        for outcome in outcomes(routes, record, clock.wall_ms(), loaded.delivery.batch_bytes):
+            dead_letters += outcome["outcome"] == DEAD_LETTER
+            typer.echo(msgspec.json.encode(outcome))
+    if dead_letters:
+        raise typer.Exit(FINDINGS)

@@ -1,0 +1,65 @@
+"""What becomes of a record under the routes of the file, as one JSON value per change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from consumer.batching.batch import ENVELOPE_BYTES
+from consumer.errors import Reason, RecordError
+from consumer.model import Filtered, Operation, Upsert
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from consumer.mapping.port import Mapped, RouteMapper
+    from consumer.mapping.routing import RouteTable
+    from consumer.model import Record
+
+DEAD_LETTER = "dead_letter"
+
+
+def outcomes(routes: RouteTable, record: Record, wall_ms: int, batch_bytes: int) -> Iterator[dict[str, object]]:
+    """Map one record by every route that takes it; yield what `map` prints, in order."""
+    place: dict[str, object] = {
+        "topic": record.topic(),
+        "partition": record.partition(),
+        "offset": record.offset(),
+    }
+    mappers = routes.mappers(record.topic())
+    if not mappers:
+        error = RecordError(Reason.ROUTE_NONE, "no route takes this topic")
+        yield place | _dead_letter(error)
+    for mapper in mappers:
+        name = mapper.target.object
+        try:
+            for mapped in _changes(mapper, record, wall_ms, batch_bytes):
+                yield place | _outcome(mapped, name)
+        except RecordError as error:
+            yield place | _dead_letter(error) | {"object": name}
+
+
+def _changes(mapper: RouteMapper, record: Record, wall_ms: int, batch_bytes: int) -> tuple[Mapped, ...]:
+    """Map a record, and refuse a row that no request could carry."""
+    mapped = mapper.map(record, wall_ms)
+    changes = mapped if isinstance(mapped, tuple) else (mapped,)
+    for change in changes:
+        if isinstance(change, Upsert) and len(change.encoded) + ENVELOPE_BYTES[Operation.UPSERT] > batch_bytes:
+            detail = f"the row has {len(change.encoded)} bytes; a request has {batch_bytes} in all"
+            raise RecordError(Reason.RECORD_SIZE, detail)
+    return changes
+
+
+def _outcome(mapped: Mapped, name: str) -> dict[str, object]:
+    if isinstance(mapped, Filtered):
+        return {"outcome": "filtered", "rule": mapped.rule}
+    if isinstance(mapped, Upsert):
+        row = msgspec.Raw(mapped.encoded)
+        return {"outcome": "upsert", "object": name, "key": mapped.key, "record": row}
+    return {"outcome": "delete", "object": name, "key": mapped.key}
+
+
+def _dead_letter(error: RecordError) -> dict[str, object]:
+    field = {"field": error.field} if error.field is not None else {}
+    return {"outcome": DEAD_LETTER, "reason": error.reason, **field, "detail": error.detail}
