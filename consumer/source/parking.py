@@ -50,9 +50,7 @@ class Parking:
     def count(self, assignment: Assignment) -> int:
         """Return how many records of a partition are set aside."""
         return sum(
-            len(chunk.records)
-            for chunk in self._chunks.get(assignment.topic, ())
-            if chunk.assignment is assignment
+            len(chunk.records) for chunk in self._chunks.get(assignment.topic, ()) if chunk.assignment is assignment
         )
 
     def lows(self) -> Iterator[tuple[Assignment, Low]]:
