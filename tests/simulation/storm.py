@@ -263,7 +263,8 @@ class Storm:
         if lot > 0.9:
             self._put(place, None, "delete", key, None)
             return
-        row: dict[str, Any] = {"id": key, "n": self.moment, "a": self.moment % 5, "b": self.moment % 7}
+        row: dict[str, Any] = {"id": key, "n": self.moment}
+        row |= self.random.choice([{"a": self.moment}, {"b": self.moment}, {"a": self.moment, "b": self.moment}])
         self._put(place, json.dumps(row), "upsert", key, row)
 
     def _view(self, place: Place, number: int, lot: float) -> None:

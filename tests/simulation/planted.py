@@ -1,0 +1,321 @@
+"""Bugs that code like ours has had, planted one at a time: the storm's judges must catch each of them.
+
+Each stands with the seed of a storm that caught it. What it changes is one decision of one room; the storm does not
+know which.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from consumer.batching import conflation
+from consumer.batching.batcher import Batcher
+from consumer.dead_letter.outbox import Outbox
+from consumer.delivery import attempt as attempt_module
+from consumer.delivery.lane import Lane
+from consumer.delivery.lanes import Lanes
+from consumer.delivery.rate import RateBucket
+from consumer.delivery.verdict import judge
+from consumer.mapping.routing import RouteTable
+from consumer.model import (
+    Accepted,
+    Answer,
+    Assignment,
+    Delete,
+    HoldLane,
+    Isolate,
+    NoAnswer,
+    Operation,
+    Reject,
+    Retry,
+    Upsert,
+)
+from consumer.offsets import progress as progress_module
+from consumer.offsets.ledger import Ledger
+from consumer.pipeline import Pipeline
+from consumer.source.port import Position
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+    from consumer.batching.batch import Batch
+
+Plant: TypeAlias = "Callable[[pytest.MonkeyPatch], None]"
+
+
+def _verdict(change: Callable[[Any, Any], Any]) -> Plant:
+    """Plant a misreading of answers: `change(outcome, verdict)` is what the lanes get to see."""
+
+    def plant(patch: pytest.MonkeyPatch) -> None:
+        def misread(outcome: Any, **facts: Any) -> Any:  # noqa: ANN401 - whatever judge takes and gives
+            return change(outcome, judge(outcome, **facts))
+
+        patch.setattr(attempt_module, "judge", misread)
+
+    return plant
+
+
+def commit_before_accept(patch: pytest.MonkeyPatch) -> None:
+    """Positions follow what was read, not what was settled."""
+    patch.setattr(progress_module, "position", lambda assignment, _marks: assignment.next_offset)
+
+
+def highest_seen_commit(patch: pytest.MonkeyPatch) -> None:
+    """The highest open offset is committed instead of the lowest."""
+
+    def highest(held: Any) -> dict[Any, Any]:  # noqa: ANN401 - as the function it stands in for
+        marks: dict[Any, Any] = {}
+        for assignment, low in held:
+            marks[assignment] = max(low, marks.get(assignment, low))
+        return marks
+
+    patch.setattr(progress_module, "lowest", highest)
+
+
+def fence_before_drain(patch: pytest.MonkeyPatch) -> None:
+    """At a revoke what is in flight is forgotten, and counted as done."""
+
+    def revoking(self: Pipeline, assignments: Any, release: Any) -> None:  # noqa: ANN401 - as the method
+        positions = [Position(one, one.next_offset) for one in assignments]
+        self._let_go(frozenset(assignments))
+        release(positions)
+
+    patch.setattr(Pipeline, "revoking", revoking)
+
+
+def upserts_and_deletes_apart(patch: pytest.MonkeyPatch) -> None:
+    """Two groups that know nothing of each other: a key is in flight in both."""
+    place = Batcher._place
+
+    def apart(self: Batcher, change: Any, now_s: float) -> bool:  # noqa: ANN401 - as the method
+        if type(change) is Delete:
+            self._append(change, Operation.DELETE, now_s)
+            return True
+        return place(self, change, now_s)
+
+    patch.setattr(Batcher, "_place", apart)
+
+
+def create_and_delete_are_nothing(patch: pytest.MonkeyPatch) -> None:
+    """A delete that meets an unsent upsert cancels it, and goes nowhere itself."""
+    append = Batcher._append
+
+    def cancelling(self: Batcher, change: Any, operation: Operation, now_s: float) -> None:  # noqa: ANN401
+        if type(change) is Upsert or change.riders is None:
+            append(self, change, operation, now_s)
+
+    patch.setattr(Batcher, "_append", cancelling)
+
+
+def split_loses_one(patch: pytest.MonkeyPatch) -> None:
+    """Taken apart to find the bad record, a batch of three or more loses its last."""
+    split = Batcher.split
+
+    def losing(self: Batcher, batch: Batch, groups: Any) -> Any:  # noqa: ANN401 - as the method
+        groups = [list(group) for group in groups]
+        if len(batch.changes) > 2:
+            key = groups[-1].pop()
+            self._sealed_keys.discard(key)
+        return split(self, batch, [group for group in groups if group])
+
+    patch.setattr(Batcher, "split", losing)
+
+
+def whole_batch_dead_lettered(patch: pytest.MonkeyPatch) -> None:
+    """One bad record takes its batch along."""
+
+    def change(_outcome: Any, verdict: Any) -> Any:  # noqa: ANN401 - verdicts
+        return Reject("SINK_REJECTED", "all", 400) if isinstance(verdict, Isolate) else verdict
+
+    _verdict(change)(patch)
+
+
+def retry_lets_newer_pass(patch: pytest.MonkeyPatch) -> None:
+    """While a batch waits for its retry its keys are free: the newer change goes first, the older wins."""
+    wait = Lanes._wait_for_retry
+
+    async def freeing(self: Lanes, batch: Batch, verdict: Retry, retries: int) -> None:
+        for lane in self._lanes:
+            if lane.batcher.target == batch.target:
+                lane.batcher._sealed_keys.difference_update(batch.changes)
+        await wait(self, batch, verdict, retries)
+
+    patch.setattr(Lanes, "_wait_for_retry", freeing)
+
+
+def sealed_keys_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """A key in flight does not keep its next change back."""
+    seal = Batcher._seal
+
+    def forgetting(self: Batcher, operation: Operation) -> Batch:
+        fresh = seal(self, operation)
+        self._sealed_keys.clear()
+        return fresh
+
+    patch.setattr(Batcher, "_seal", forgetting)
+
+
+def waiting_room_leaks(patch: pytest.MonkeyPatch) -> None:
+    """What waited behind a batch is forgotten when that settles."""
+    patch.setattr(Batcher, "_move_up", lambda self, key, _now_s: self._waiting.pop(key))
+
+
+def riders_hold_nothing(patch: pytest.MonkeyPatch) -> None:
+    """A conflated record's offset is not held by the change that replaced it."""
+    stand_for = conflation.stand_for
+
+    def lowless(newer: Any, older: Any, encoded: bytes) -> None:  # noqa: ANN401 - as the function
+        stand_for(newer, older, encoded)
+        for rider in newer.riders:
+            rider.low = rider.low._replace(offset=2**40)
+
+    patch.setattr("consumer.batching.batcher.stand_for", lowless)
+
+
+def letter_settles_before_it_is_there(patch: pytest.MonkeyPatch) -> None:
+    """A dead letter counts as sent when it was handed to the producer."""
+    post = Outbox.post
+
+    def hasty(self: Outbox, assignment: Any, record: Any, *rest: Any) -> None:  # noqa: ANN401 - as the method
+        post(self, assignment, record, *rest)
+        number = max(self._under_way)
+        self._under_way[number] = self._under_way[number]._replace(assignment=Assignment("", 0, 0, 0, None))
+
+    patch.setattr(Outbox, "post", hasty)
+
+
+def lost_goes_on(patch: pytest.MonkeyPatch) -> None:
+    """A lost partition is worked on as before."""
+    patch.setattr(Pipeline, "lost", lambda _self, _assignments: None)
+
+
+def retry_after_ignored(patch: pytest.MonkeyPatch) -> None:
+    """The service's wish for a pause is not kept."""
+    patch.setattr(RateBucket, "pause_until", lambda _self, _now_s, _duration_s: None)
+
+
+def time_out_is_acceptance(patch: pytest.MonkeyPatch) -> None:
+    """No answer is taken for a good one."""
+
+    def change(outcome: Any, verdict: Any) -> Any:  # noqa: ANN401 - verdicts
+        return Accepted() if isinstance(outcome, NoAnswer) else verdict
+
+    _verdict(change)(patch)
+
+
+def any_2xx_is_acceptance(patch: pytest.MonkeyPatch) -> None:
+    """A proxy's page with status 200 counts as accepted."""
+
+    def change(outcome: Any, verdict: Any) -> Any:  # noqa: ANN401 - verdicts
+        return Accepted() if isinstance(outcome, Answer) and outcome.status // 100 == 2 else verdict
+
+    _verdict(change)(patch)
+
+
+def set_up_faults_drop(patch: pytest.MonkeyPatch) -> None:
+    """404 and 403 are "not retriable": the batch is dropped and settled."""
+
+    def change(_outcome: Any, verdict: Any) -> Any:  # noqa: ANN401 - verdicts
+        return Accepted() if isinstance(verdict, HoldLane) else verdict
+
+    _verdict(change)(patch)
+
+
+def holds_never_end(patch: pytest.MonkeyPatch) -> None:
+    """A hold needs somebody to end it."""
+    patch.setattr(Lane, "may_start", lambda self, _now_s: bool(self.batcher.ready) and self.held is None)
+
+
+def settled_twice(patch: pytest.MonkeyPatch) -> None:
+    """A dead-lettered record is booked out twice."""
+    settled = Ledger.settled
+
+    def twice(self: Ledger, assignment: Any, outcome: Any, count: int, value_bytes: int) -> None:  # noqa: ANN401
+        settled(self, assignment, outcome, count + (outcome == "dead_lettered"), value_bytes)
+
+    patch.setattr(Ledger, "settled", twice)
+
+
+def versions_outlive_a_loss(patch: pytest.MonkeyPatch) -> None:
+    """Records that come a second time are lifted over the later changes of their key."""
+    patch.setattr(RouteTable, "forget_versions", lambda _self, _topic: None)
+
+
+def partial_rows_replace(patch: pytest.MonkeyPatch) -> None:
+    """In partial mode the newer change replaces the older, whose fields are lost."""
+    patch.setattr("consumer.daemon.merge", lambda _older, newer: newer.encoded)
+
+
+def riders_settle_before_the_letter(patch: pytest.MonkeyPatch) -> None:
+    """Records that rode on a rejected change are settled at the rejection, before its letter is there."""
+    post = Outbox.post
+
+    def hasty(self: Outbox, assignment: Any, record: Any, fault: Any, ticket: Any, change: Any = None) -> None:  # noqa: ANN401, PLR0917
+        if change is not None:
+            self._events._ledger.riders_settled((change,))  # type: ignore[attr-defined]  # the corridor's
+            change.riders = None
+        post(self, assignment, record, fault, ticket, None)
+
+    patch.setattr(Outbox, "post", hasty)
+
+
+def given_up_at_once(patch: pytest.MonkeyPatch) -> None:
+    """A batch of a lost partition is ready again while its cancelled request is still open."""
+
+    def give_up(self: Lanes, gone: Any) -> None:  # noqa: ANN401 - as the method
+        for lane in self._lanes:
+            for batch in [batch for batch in self._carried if batch.target == lane.batcher.target]:
+                if any(change.assignment in gone for change in batch.changes.values()):
+                    self._carried.pop(batch).cancel()
+                    lane.batcher.ready.appendleft(batch)
+
+    patch.setattr(Lanes, "give_up", give_up)
+
+
+def nothing_to_probe_with(patch: pytest.MonkeyPatch) -> None:
+    """A held lane whose batches went with their partition stays held."""
+    patch.setattr(Lane, "released_for_want_of_probes", lambda _self: None)
+
+
+def first_reason_left(patch: pytest.MonkeyPatch) -> None:
+    """A hold that turns into another one leaves the first in the list."""
+
+    def hold(self: Lanes, lane: Lane, batch: Batch, hold: HoldLane) -> None:
+        was_held = lane.held is not None
+        lane.hold(hold, batch, self._clock.now_s())
+        if not was_held:
+            self._events.lane_held(lane.batcher.target, hold)
+
+    patch.setattr(Lanes, "_hold", hold)
+
+
+PLANTED: dict[Plant, int] = {
+    commit_before_accept: 0,
+    highest_seen_commit: 0,
+    fence_before_drain: 1,
+    upserts_and_deletes_apart: 0,
+    create_and_delete_are_nothing: 1,
+    split_loses_one: 0,
+    whole_batch_dead_lettered: 0,
+    retry_lets_newer_pass: 2,
+    sealed_keys_forgotten: 0,
+    waiting_room_leaks: 0,
+    riders_hold_nothing: 1,
+    letter_settles_before_it_is_there: 0,
+    lost_goes_on: 1,
+    retry_after_ignored: 10,
+    time_out_is_acceptance: 2,
+    any_2xx_is_acceptance: 2,
+    set_up_faults_drop: 0,
+    holds_never_end: 0,
+    settled_twice: 0,
+    versions_outlive_a_loss: 82,
+    partial_rows_replace: 1,
+    riders_settle_before_the_letter: 4,
+    given_up_at_once: 12,
+    nothing_to_probe_with: 80,
+    first_reason_left: 266,
+}
+"""Each bug with the seed of a storm that catches it; the last five were ours, found by a storm."""
