@@ -45,12 +45,15 @@ def open_object(value: bytes) -> JsonObject:
     body = value.strip(_WHITE)
     if not body:
         raise RecordError(Reason.DECODE_EMPTY, f"JSON object wanted, {len(value)} bytes of white space found")
+    fault = None
     try:
         _ANY.decode(value)
     except RecursionError:
         raise RecordError(Reason.DECODE_DEPTH, "nested deeper than the decoder follows") from None
     except msgspec.DecodeError as error:
-        _refuse(value, body, str(error))
+        fault = str(error)
+    if fault is not None:
+        _refuse(value, body, fault)
     if not value.isascii():
         require_utf8(value)
     if not body.startswith(b"{"):

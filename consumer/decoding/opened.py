@@ -121,8 +121,19 @@ def _plain(value: object) -> object:
 _NESTED = msgspec.json.Encoder(decimal_format="number", enc_hook=_plain)
 
 
+def _is_finite(value: object) -> bool:
+    """Whether no float inside is one that JSON cannot say; the encoder would write null for it."""
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or isinstance(value, ExactFloat) or math.isfinite(value)
+
+
 def _open_nested(value: object) -> Opened:
     try:
+        if not _is_finite(value):
+            raise RecordError(Reason.FIELD_TYPE, "a nested value holds NaN or infinity")
         return Nested(_NESTED.encode(value), "utf-8")
     except (TypeError, ValueError, RecursionError) as error:
         detail = f"a nested value holds something that is no JSON value ({type(error).__name__})"

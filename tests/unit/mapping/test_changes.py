@@ -1,0 +1,320 @@
+"""Which changes a record makes: deletes, changed keys, tombstones, several rows, and the version of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from consumer.errors import Reason, RecordError
+from consumer.mapping.settings import FieldRule, FieldType, ObjectSettings
+from consumer.mapping.version import LARGEST_LEAD_MS, VersionMemory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from consumer.mapping.custom import CustomContext
+
+PAIR = {"id": FieldRule(template="{a}/{b}")}
+EMAIL = {"id": FieldRule(source="email")}
+
+
+def change(op: str, after: object = None, before: object = None, **more: object) -> dict[str, object]:
+    """Write a Debezium envelope."""
+    return {"op": op, "after": after, "before": before, "source": {"ts_ms": 1_700_000_000_000}} | more
+
+
+@pytest.mark.parametrize(
+    ("fields", "before", "key", "expected"),
+    [
+        pytest.param({}, {"id": 1}, None, ("delete", "1"), id="old-row"),
+        pytest.param({}, {"id": 1}, {"id": 1}, ("delete", "1"), id="old-row-and-key"),
+        pytest.param({}, {"id": None}, {"id": 7}, ("delete", "7"), id="null-in-the-old-row"),
+        pytest.param({}, {"id": 0}, {"id": 0}, ("delete", "0"), id="zero-that-the-key-confirms"),
+        pytest.param({}, None, b"k7", ("delete", "k7"), id="plain-text-key"),
+        pytest.param({}, None, b'"k7"', ("delete", "k7"), id="json-text-key"),
+        pytest.param({}, None, b"42", ("delete", "42"), id="number-key"),
+        pytest.param({}, None, b"12e5", ("delete", "12e5"), id="hexadecimal-key"),
+        pytest.param({}, None, b"007", ("delete", "007"), id="zeros-in-front"),
+        pytest.param({}, None, b"1.5", "KEY_TYPE", id="fraction-key"),
+        pytest.param({}, None, b"true", "KEY_TYPE", id="boolean-key"),
+        pytest.param({}, None, b"null", "KEY_MISSING", id="null-key"),
+        pytest.param({}, None, b"[7]", "KEY_TYPE", id="array-key"),
+        pytest.param({}, None, b"", "KEY_EMPTY", id="empty-key"),
+        pytest.param({}, None, b'{"id":', "DECODE_SYNTAX", id="broken-key"),
+        pytest.param({}, None, b"\xff", "DECODE_ENCODING", id="key-that-is-no-text"),
+        pytest.param({}, {"id": 1}, b'{"id":', ("delete", "1"), id="broken-key-that-is-not-needed"),
+        pytest.param(PAIR, {"a": 1, "b": "x"}, None, ("delete", "1/x"), id="compound"),
+        pytest.param(PAIR, None, {"a": 1, "b": "x"}, ("delete", "1/x"), id="compound-from-the-key"),
+        pytest.param(PAIR, {"a": 1, "b": ""}, {"a": 1, "b": "x"}, ("delete", "1/x"), id="compound-from-both"),
+        pytest.param(EMAIL, {"id": 1, "email": "a@x.io"}, {"id": 1}, ("delete", "a@x.io"), id="full-old-row"),
+        pytest.param(EMAIL, {"id": 1, "email": ""}, {"id": 1}, "KEY_MISSING", id="invented-default"),
+    ],
+)
+def test_key_of_a_delete(
+    fields: dict[str, FieldRule], before: object, key: object, expected: object, mapping: Callable[..., Any]
+) -> None:
+    """The old row tells the key, else the Kafka key; what Debezium invents for unknown columns does not."""
+    assert expected == mapping(fields=fields, format="debezium").outcome(change("d", before=before), key=key)
+
+
+@pytest.mark.parametrize(
+    ("deletes", "expected"),
+    [("delete", ("delete", "1")), ("ignore", "deletes"), ("dead_letter", "DELETE_UNWANTED")],
+)
+def test_meaning_of_deletes(deletes: str, expected: object, mapping: Callable[..., Any]) -> None:
+    """The route says what becomes of a delete."""
+    assert expected == mapping(format="debezium", deletes=deletes).outcome(change("d", before={"id": 1}))
+
+
+@pytest.mark.parametrize(
+    ("deletes", "expected"),
+    [
+        ("delete", [("delete", "1"), "upsert"]),
+        ("ignore", ["deletes", "upsert"]),
+        ("dead_letter", "DELETE_UNWANTED"),
+    ],
+)
+def test_changed_key_is_two_changes(deletes: str, expected: object, mapping: Callable[..., Any]) -> None:
+    """The old key is deleted before the new one is written."""
+    outcome = mapping(format="debezium", deletes=deletes).outcome(change("u", {"id": 2}, {"id": 1}))
+    said = outcome
+    if isinstance(outcome, list):
+        said = [one[0] if one[0] == "upsert" else one for one in outcome]
+
+    assert expected == said
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param({"id": 2, "name": "old"}, id="same-key"),
+        pytest.param({"name": "old"}, id="no-key-in-the-old-row"),
+        pytest.param({"id": None}, id="null-key"),
+        pytest.param({"id": True}, id="key-that-was-never-sent"),
+    ],
+)
+def test_old_row_without_another_key_changes_nothing(before: object, mapping: Callable[..., Any]) -> None:
+    """What was never sent under another key need not be deleted."""
+    assert mapping(format="debezium").outcome(change("u", {"id": 2}, before))[:2] == ("upsert", "2")
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        pytest.param({"id": 7}, ("delete", "7"), id="object"),
+        pytest.param({"other": 7}, "KEY_MISSING", id="object-without-the-key"),
+        pytest.param(b"k", ("delete", "k"), id="text"),
+        pytest.param(None, "KEY_MISSING", id="null"),
+    ],
+)
+def test_tombstone_as_delete(key: object, expected: object, mapping: Callable[..., Any]) -> None:
+    """A tombstone deletes by the Kafka key where the route says so."""
+    assert expected == mapping(tombstones="delete").outcome(None, key=key)
+
+
+def test_tombstone_obeys_deletes(mapping: Callable[..., Any]) -> None:
+    """A tombstone that means delete is one, for `deletes` too."""
+    assert mapping(tombstones="delete", deletes="ignore").outcome(None, key=b"1") == "deletes"
+
+
+def test_where_does_not_judge_invented_columns_of_a_delete(mapping: Callable[..., Any]) -> None:
+    """Columns that a key-only old row does not have cannot keep its delete back."""
+    route = mapping(format="debezium", where={"status": ("active",)})
+
+    assert route.outcome(change("d", before={"id": 1, "status": ""}), key={"id": 1}) == ("delete", "1")
+
+
+def test_where_judges_the_operation_before_it_is_read(mapping: Callable[..., Any]) -> None:
+    """A route that lists the operations it wants is not troubled by a truncate."""
+    route = mapping(format="debezium", where={"$envelope.op": ("c", "u", "r", "d")})
+
+    assert route.outcome(change("t")) == "where"
+
+
+def custom(row: dict[str, Any], context: CustomContext) -> Any:  # noqa: ANN401 - what a user may return
+    """Do as the row asks."""
+    asked = row.pop("do", None)
+    if asked == "raise":
+        raise KeyError(row)
+    if asked == "split":
+        return [row | {"id": "a"}, row | {"id": "b"}]
+    if asked == "told":
+        return {"id": context.operation, "name": f"{context.topic} {context.source_ms} {context.key!r}"}
+    return {"none": None, "empty": [], "number": 7, "rows": [7], "names": {1: 2}}.get(asked, row)
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        pytest.param("none", "custom", id="none-filters"),
+        pytest.param("empty", "custom", id="empty-list-filters"),
+        pytest.param("number", "MAP_CUSTOM", id="not-a-row"),
+        pytest.param("rows", "MAP_CUSTOM", id="not-rows"),
+        pytest.param("names", "MAP_CUSTOM", id="names-that-are-no-text"),
+        pytest.param("raise", "MAP_CUSTOM", id="raises"),
+    ],
+)
+def test_custom_function_that_gives_no_row(asked: str, expected: str, mapping: Callable[..., Any]) -> None:
+    """None filters; anything that is no row is the record's fault."""
+    assert expected == mapping(custom=custom).outcome({"id": 1, "do": asked})
+
+
+def test_custom_function_may_make_several_rows(mapping: Callable[..., Any]) -> None:
+    """A list is one change each."""
+    outcome = mapping(custom=custom).outcome({"id": 1, "do": "split"})
+
+    assert [("upsert", "a"), ("upsert", "b")] == [one[:2] for one in outcome]
+
+
+def test_fault_in_one_row_is_the_whole_record_s(mapping: Callable[..., Any]) -> None:
+    """Nothing of a record is sent when a part of it is at fault."""
+
+    def halves(row: dict[str, Any], context: object) -> list[dict[str, Any]]:
+        del context
+        return [row, {"name": "no key"}]
+
+    assert mapping(custom=halves).outcome({"id": 1}) == "KEY_MISSING"
+
+
+def test_custom_function_hands_digits_on(mapping: Callable[..., Any]) -> None:
+    """What comes back as it went in keeps its digits and the meaning of its column."""
+    rules = {"name": FieldRule(source="price", scale=2), "amount": FieldRule(source="exact")}
+    row = mapping(fields=rules, custom=custom).row(b'{"id":1,"exact":1.10,"price":"BNI="}')
+
+    assert (row["amount"], row["name"]) == ("1.10", "12.34")
+
+
+def test_custom_function_is_told_of_deletes(mapping: Callable[..., Any]) -> None:
+    """It is called for deletes too, with what is left of the old row."""
+    route = mapping(format="debezium", custom=custom)
+
+    assert route.outcome(change("d", before={"id": 1, "do": "told"})) == ("delete", "delete")
+
+
+def test_value_of_a_strange_type_is_at_fault(mapping: Callable[..., Any]) -> None:
+    """A Python value that no column has is a FIELD_TYPE where a rule uses it."""
+    assert mapping(custom=lambda row, _: row | {"name": object()}).outcome({"id": 1}) == "FIELD_TYPE"
+
+
+VERSIONED = ObjectSettings(
+    name="v",
+    fields={"id": FieldType.TEXT, "at": FieldType.DATE_TIME},
+    primary_key="id",
+    record_modified="at",
+)
+IN_US = {"at": FieldRule(source="at", unit="us")}
+
+
+def versions(route: Any, *values: object, **facts: Any) -> list[Any]:  # noqa: ANN401 - of many kinds
+    """Map records in order; return their versions, or what else became of them."""
+    outcomes = [route.outcome(value, **facts) for value in values]
+    return [outcome[2]["at"] if outcome[0] == "upsert" else outcome for outcome in outcomes]
+
+
+def test_version_rises_on_a_tie_and_on_a_step_back(mapping: Callable[..., Any]) -> None:
+    """D25: a later change of a key is always later, by one millisecond when its time is not."""
+    times = ["2024-01-01T00:00:00.005Z", "2024-01-01T00:00:00.005Z", "2024-01-01T00:00:00.001Z"]
+    rows = [{"id": 1, "at": at} for at in times]
+
+    assert versions(mapping(VERSIONED), *rows) == [f"2024-01-01T00:00:00.{ms:03}Z" for ms in (5, 6, 7)]
+
+
+def test_version_is_of_its_key_alone(mapping: Callable[..., Any]) -> None:
+    """Another key may have the same version."""
+    rows = [{"id": key, "at": "2024-01-01T00:00:00Z"} for key in (1, 2)]
+
+    assert versions(mapping(VERSIONED), *rows) == ["2024-01-01T00:00:00.000Z"] * 2
+
+
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [
+        pytest.param(
+            {"source": {"ts_ns": 1_700_000_000_000_999_999, "ts_ms": 5}}, "2023-11-14T22:13:20.000Z", id="ns"
+        ),
+        pytest.param({"source": {"ts_us": 1_700_000_000_001_999, "ts_ms": 5}}, "2023-11-14T22:13:20.001Z", id="us"),
+        pytest.param({"source": {"ts_ms": 1_700_000_000_002}}, "2023-11-14T22:13:20.002Z", id="ms"),
+        pytest.param({"source": None, "ts_ms": 1_700_000_000_003}, "2023-11-14T22:13:20.003Z", id="envelope"),
+        pytest.param({"source": None}, "1970-01-01T00:00:01.000Z", id="kafka"),
+    ],
+)
+@pytest.mark.parametrize("times", [1, 3], ids=["first", "learned"])
+def test_version_without_a_value_is_the_change_s_time(
+    members: dict[str, object], expected: str, times: int, mapping: Callable[..., Any]
+) -> None:
+    """The source's clock by its finest reading, else the envelope's, else Kafka's."""
+    route = mapping(VERSIONED, format="debezium")
+    changes = [change("u", {"id": number}) | members for number in range(1, times + 1)]
+
+    assert [expected] * times == versions(route, *changes)
+
+
+def test_version_needs_some_time(mapping: Callable[..., Any]) -> None:
+    """Without any time there is no version."""
+    assert versions(mapping(VERSIONED), {"id": 1}, timestamp_ms=0) == ["VERSION_MISSING"]
+
+
+@pytest.mark.parametrize("value", [{"id": 1}, {"id": 1, "at": None}], ids=["missing", "null"])
+def test_rule_of_the_version_must_find_one(value: object, mapping: Callable[..., Any]) -> None:
+    """A rule that finds nothing is a fault, whatever the change's own time."""
+    assert versions(mapping(VERSIONED, IN_US), value) == ["VERSION_MISSING"]
+
+
+@pytest.mark.parametrize(
+    ("ahead_ms", "expected"),
+    [(LARGEST_LEAD_MS, "2027-01-15T08:05:00.000Z"), (LARGEST_LEAD_MS + 1, "TIME_RANGE")],
+)
+def test_version_far_ahead_of_now(ahead_ms: int, expected: str, mapping: Callable[..., Any]) -> None:
+    """D37: five minutes ahead are taken, one millisecond more is not."""
+    value = {"id": 1, "at": (1_800_000_000_000 + ahead_ms) * 1000}
+
+    assert versions(mapping(VERSIONED, IN_US), value) == [expected]
+
+
+def test_row_created_again_is_later_than_its_delete(mapping: Callable[..., Any]) -> None:
+    """D28: what is created in the millisecond of the delete comes after it."""
+    route = mapping(VERSIONED, format="debezium")
+
+    assert versions(route, change("d", before={"id": 1}), change("c", {"id": 1})) == [
+        ("delete", "1"),
+        "2023-11-14T22:13:20.001Z",
+    ]
+
+
+def test_version_memory_remembers_the_generation_before() -> None:
+    """A key seen less than a generation of other keys ago is still known."""
+    memory = VersionMemory(keys_per_generation=2)
+    for key in ("a", "b", "c"):
+        memory.rise(key, 5, 10)
+
+    assert memory.rise("b", 5, 10) == 6
+
+
+def test_version_memory_is_bounded() -> None:
+    """A key that two generations of others have followed is forgotten."""
+    memory = VersionMemory(keys_per_generation=2)
+    for key in ("a", "b", "c", "d", "e"):
+        memory.rise(key, 5, 10)
+
+    assert memory.rise("a", 5, 10) == 5
+
+
+def test_version_beyond_the_limit_is_not_remembered() -> None:
+    """A refused version leaves no trace."""
+    memory = VersionMemory()
+    memory.rise("a", 10, 10)
+    with pytest.raises(RecordError) as raised:
+        memory.rise("a", 5, 10)
+
+    assert raised.value.reason is Reason.TIME_RANGE
+    assert memory.rise("a", 5, 11) == 11
+
+
+def test_number_as_version_counts_up(mapping: Callable[..., Any]) -> None:
+    """A version that is a number rises by one on a tie."""
+    target = msgspec.structs.replace(VERSIONED, fields={"id": FieldType.TEXT, "at": FieldType.NUMBER})
+    rows = [{"id": 1, "at": 7}, {"id": 1, "at": 7}, {"id": 1, "at": 1.5}]
+
+    assert versions(mapping(target), *rows) == ["7", "8", "FIELD_TYPE"]

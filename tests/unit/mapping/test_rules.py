@@ -1,0 +1,203 @@
+"""Field rules: where a value comes from, and what stands for one that is not there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from consumer.mapping.settings import FieldRule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from consumer.mapping.settings import ObjectSettings
+
+
+def name_by(mapping: Callable[..., Any], rule: FieldRule, value: object, **facts: Any) -> Any:  # noqa: ANN401 - of many kinds
+    """Map a record whose name goes by a rule; return the name, or the reason."""
+    outcome = mapping(fields={"name": rule}).outcome(value, **facts)
+    return outcome if isinstance(outcome, str) else outcome[2]["name"]
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        pytest.param("other", "o", id="another-column"),
+        pytest.param("a.b.c", "deep", id="path"),
+        pytest.param("a.none.c", None, id="null-on-the-path"),
+        pytest.param("a.missing.c", None, id="nothing-on-the-path"),
+        pytest.param("other.x", "FIELD_TYPE", id="text-on-the-path"),
+        pytest.param("list.0", "FIELD_TYPE", id="array-on-the-path"),
+        pytest.param("$kafka.topic", "shop.public.things", id="topic"),
+        pytest.param("$kafka.partition", "0", id="partition"),
+        pytest.param("$kafka.offset", "17", id="offset"),
+        pytest.param("$kafka.timestamp_ms", "1000", id="timestamp"),
+        pytest.param("$key", '{"k":{"x":7}}', id="raw-key"),
+        pytest.param("$key.k.x", "7", id="json-key"),
+        pytest.param("$key.q", None, id="nothing-in-the-key"),
+        pytest.param("$header.h", "last", id="last-header-of-the-name"),
+        pytest.param("$header.a.b", "dots", id="header-with-dots"),
+        pytest.param("$header.null", None, id="null-header"),
+        pytest.param("$header.none", None, id="no-such-header"),
+        pytest.param("$header.bytes", "DECODE_ENCODING", id="header-that-is-no-text"),
+        pytest.param("$envelope.other", "o", id="envelope-of-a-plain-row"),
+    ],
+)
+def test_source(source: str, expected: object, mapping: Callable[..., Any]) -> None:
+    """A path in the row, or a reference to what is around it."""
+    value = {"id": 1, "other": "o", "a": {"b": {"c": "deep"}, "none": None}, "list": [1]}
+    headers = [("h", b"first"), ("h", b"last"), ("a.b", b"dots"), ("null", None), ("bytes", b"\xff")]
+
+    assert expected == name_by(
+        mapping, FieldRule(source=source), value, key='{"k":{"x":7}}', headers=headers, offset=17
+    )
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        pytest.param("{first} {last}", "Ann Lee", id="two-values"),
+        pytest.param("{{{first}}}", "{Ann}", id="braces"),
+        pytest.param("{n}-{t}-{$kafka.offset}", "1.50-true-17", id="scalars-as-their-json-text"),
+        pytest.param("{first} {none}", None, id="null-part"),
+        pytest.param("{first} {missing}", None, id="missing-part"),
+        pytest.param("{o}", "FIELD_TYPE", id="nested-part"),
+    ],
+)
+def test_template(template: str, expected: object, mapping: Callable[..., Any]) -> None:
+    """Text around values; one that is missing or null makes the whole missing."""
+    value = b'{"id":1,"first":"Ann","last":"Lee","n":1.50,"t":true,"none":null,"o":{}}'
+
+    assert expected == name_by(mapping, FieldRule(template=template), value, offset=17)
+
+
+@pytest.mark.parametrize(
+    ("rule", "value", "expected"),
+    [
+        pytest.param(FieldRule(source="s", default="d"), {}, "d", id="missing"),
+        pytest.param(FieldRule(source="s", default="d"), {"s": None}, "d", id="null"),
+        pytest.param(FieldRule(source="s", default="d"), {"s": ""}, "", id="empty-text-is-a-value"),
+        pytest.param(FieldRule(source="s", default="d", required=True), {}, "d", id="default-before-required"),
+        pytest.param(FieldRule(source="s", values={"1": None}), {"s": 1}, None, id="mapped-to-null"),
+        pytest.param(FieldRule(source="s", values={"1": None}, default="d"), {"s": 1}, None, id="null-stays"),
+        pytest.param(FieldRule(source="s", values={"1": "a"}, default=None), {"s": 2}, None, id="null-by-default"),
+        pytest.param(FieldRule(source="s", values={"a": 7}, trim=True, lower=True), {"s": " A "}, "7", id="tidied"),
+        pytest.param(FieldRule(template="{s}", default="d"), {"s": None}, "d", id="template"),
+        pytest.param(FieldRule(const="c"), {"name": "n"}, "c", id="const"),
+        pytest.param(FieldRule(const=True), {}, "true", id="const-as-the-type-wants"),
+        pytest.param(FieldRule(const=None), {"name": "n"}, None, id="const-null"),
+    ],
+)
+def test_what_stands_for_a_value(
+    rule: FieldRule, value: dict[str, object], expected: object, mapping: Callable[..., Any]
+) -> None:
+    """Constants, defaults and maps."""
+    assert expected == name_by(mapping, rule, {"id": 1} | value)
+
+
+@pytest.mark.parametrize(
+    ("rules", "value", "expected"),
+    [
+        pytest.param({}, {}, {}, id="missing-is-left-out"),
+        pytest.param({}, {"name": None}, {"name": None}, id="null-is-sent"),
+        pytest.param({"name": FieldRule(source="s")}, {}, {}, id="missing-by-a-rule"),
+        pytest.param({"name": FieldRule(source="s", default="d")}, {}, {"name": "d"}, id="default"),
+        pytest.param({"name": FieldRule(const=None)}, {"name": "n"}, {}, id="const-null-is-left-out"),
+        pytest.param({"amount": FieldRule(source="s")}, {"s": 1.5}, {"amount": "1.5"}, id="number"),
+        pytest.param({"amount": FieldRule(source="s")}, {"s": None}, {"amount": None}, id="null-number"),
+    ],
+)
+@pytest.mark.parametrize("times", [1, 4], ids=["first", "learned"])
+def test_partial_mode(
+    *,
+    rules: dict[str, FieldRule],
+    value: dict[str, object],
+    expected: dict[str, object],
+    times: int,
+    things: ObjectSettings,
+    mapping: Callable[..., Any],
+) -> None:
+    """In partial mode what the source does not give is left out, and what it gives is sent."""
+    route = mapping(msgspec.structs.replace(things, refresh_mode="partial"), rules)
+    rows = [route.row({"id": 1} | value) for _ in range(times)]
+
+    assert [{"id": "1"} | expected] * times == rows
+
+
+MARK = "__debezium_unavailable_value"
+MARKS = [
+    pytest.param(MARK, id="text"),
+    pytest.param("X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==", id="base64"),
+    pytest.param(MARK.encode().hex(), id="hex"),
+    pytest.param([MARK], id="text-array"),
+    pytest.param(list(MARK.encode()), id="number-array"),
+    pytest.param({MARK: MARK}, id="map"),
+]
+
+
+@pytest.mark.parametrize("mark", MARKS)
+@pytest.mark.parametrize("times", [1, 4], ids=["first", "learned"])
+def test_value_that_was_not_sent_is_never_a_value(mark: object, times: int, mapping: Callable[..., Any]) -> None:
+    """An unchanged TOAST column blanks nothing: in upsert mode its record is at fault."""
+    route = mapping(fields={"name": FieldRule(source="name", json=True, default="d")}, format="debezium")
+    for _ in range(times - 1):
+        route.row({"op": "u", "after": {"id": 1, "name": ["x"]}})
+
+    assert route.outcome({"op": "u", "after": {"id": 1, "name": mark}}) == "ENVELOPE_UNAVAILABLE"
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_value_that_was_not_sent_is_left_out_in_partial_mode(
+    mark: object, things: ObjectSettings, mapping: Callable[..., Any]
+) -> None:
+    """Partial refresh sends the other fields; a default does not take its place."""
+    target = msgspec.structs.replace(things, refresh_mode="partial")
+    rules = {"name": FieldRule(source="name", json=True, default="d")}
+
+    assert mapping(target, rules, format="debezium").row({"op": "u", "after": {"id": 1, "name": mark}}) == {
+        "id": "1"
+    }
+
+
+def test_mark_is_text_like_any_other_in_a_plain_row(mapping: Callable[..., Any]) -> None:
+    """Only Debezium's formats have the mark."""
+    assert mapping().row({"id": 1, "name": MARK})["name"] == MARK
+
+
+def test_event_time_must_be_there(things: ObjectSettings, mapping: Callable[..., Any]) -> None:
+    """An engagement row without its event time has no place."""
+    target = msgspec.structs.replace(things, category="engagement", event_time="seen")
+
+    assert mapping(target).outcome({"id": 1}) == "FIELD_MISSING"
+
+
+@pytest.mark.parametrize(
+    ("where", "row", "taken"),
+    [
+        pytest.param({"s": ("a", "b")}, {"s": "b"}, True, id="listed"),
+        pytest.param({"s": ("a",)}, {"s": "b"}, False, id="not-listed"),
+        pytest.param({"s": (1,)}, {"s": 1}, True, id="number"),
+        pytest.param({"s": (1,)}, {"s": 1.0}, True, id="number-by-amount"),
+        pytest.param({"s": (1,)}, {"s": "1"}, True, id="number-as-text"),
+        pytest.param({"s": (True,)}, {"s": True}, True, id="boolean"),
+        pytest.param({"s": (1,)}, {"s": True}, False, id="true-is-not-one"),
+        pytest.param({"s": (None,)}, {"s": None}, True, id="null"),
+        pytest.param({"s": (None,)}, {}, True, id="missing-is-null"),
+        pytest.param({"s": ("null",)}, {"s": None}, False, id="null-is-not-its-name"),
+        pytest.param({"s": ("a",)}, {"s": {"a": 1}}, False, id="object"),
+        pytest.param({"s": ("a",), "t": ("b",)}, {"s": "a", "t": "c"}, False, id="all-must-hold"),
+        pytest.param({"$header.h": ("x",)}, {}, True, id="header"),
+        pytest.param({"$kafka.partition": (0,)}, {}, True, id="partition"),
+    ],
+)
+@pytest.mark.parametrize("times", [1, 3], ids=["first", "again"])
+def test_where(
+    where: dict[str, Any], row: dict[str, object], *, taken: bool, times: int, mapping: Callable[..., Any]
+) -> None:
+    """Rows that the conditions do not take are filtered."""
+    route = mapping(where=where)
+    outcomes = [route.outcome({"id": 1} | row, headers=[("h", b"x")]) for _ in range(times)]
+
+    assert [taken] * times == [outcome != "where" for outcome in outcomes]
