@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from consumer import __version__
+from consumer.alarms import Alarms
 from consumer.auth.port import Tokens
 from consumer.batching.batcher import Batcher
 from consumer.batching.conflation import Conflation, in_turn, merge, replace
@@ -24,13 +25,16 @@ from consumer.delivery.rate import AdaptiveLimit, RateBucket, RetryBudget
 from consumer.delivery.settings import SERVICE_DELETE_IDS, DeliverySettings
 from consumer.errors import ConsumerError, Fatal
 from consumer.facts import DaemonFacts
+from consumer.hand_overs import HandOvers
 from consumer.holds import Holds
 from consumer.mapping.routing import RouteTable
 from consumer.model import Target
 from consumer.offsets.ledger import Ledger
 from consumer.offsets.progress import Progress
-from consumer.pipeline import Pipeline, Rooms
+from consumer.pipeline import Pipeline
+from consumer.placing import Placing
 from consumer.preflight import Preflight
+from consumer.rooms import Rooms
 from consumer.source.intake import Intake
 from consumer.source.parking import Parking
 from consumer.source.port import Source
@@ -74,6 +78,7 @@ class Daemon:
             for name, described in connector.objects.items()
         }
         self._rate = RateBucket(delivery.requests_per_second)
+        self._alarms = Alarms()
         self._limit = AdaptiveLimit(delivery.in_flight)
         self._budget = RetryBudget()
         self._lanes_by_target = {
@@ -91,8 +96,6 @@ class Daemon:
         )
         self._pipeline = Pipeline(
             self._rooms,
-            stop_on_fault=settings.dead_letter.on_fault == "stop",
-            drain_timeout_s=delivery.drain_timeout_s,
             clock=clock,
             failed=self.fail,
             stopped=self._stopped.set,
@@ -150,7 +153,8 @@ class Daemon:
                 await self._stopped.wait()
         finally:
             self.facts.stopped()
-            self._pipeline.close()
+            self._alarms.close()
+            lanes.close()
             for chore in chores:
                 chore.cancel()
 
@@ -195,7 +199,28 @@ class Daemon:
             events=self._pipeline,
         )
         intake = Intake(ports.source, settings.delivery.buffer_bytes)
-        self._pipeline.connect(ports.source, intake, lanes, outbox)
+        placing = Placing(
+            self._rooms,
+            outbox,
+            self._alarms,
+            stop_on_fault=settings.dead_letter.on_fault == "stop",
+            clock=ports.clock,
+            failed=self.fail,
+            went_on=self._pipeline.went_on,
+            observer=self._telemetry,
+        )
+        hand_overs = HandOvers(
+            self._rooms,
+            intake,
+            lanes,
+            outbox,
+            self._alarms,
+            drain_timeout_s=settings.delivery.drain_timeout_s,
+            clock=ports.clock,
+        )
+        self._pipeline.connect(
+            source=ports.source, intake=intake, lanes=lanes, outbox=outbox, placing=placing, hand_overs=hand_overs
+        )
         self.facts.watch(lanes)
         return lanes
 

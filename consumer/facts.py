@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from consumer.delivery.lanes import Lanes
     from consumer.delivery.rate import RateBucket
     from consumer.errors import HoldReason
-    from consumer.pipeline import Rooms
+    from consumer.rooms import Rooms
     from consumer.source.port import Source
 
 MAX_POLL_INTERVAL_MS: Final = 300_000

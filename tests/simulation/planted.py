@@ -79,7 +79,7 @@ def fence_before_drain(patch: pytest.MonkeyPatch) -> None:
 
     def revoking(self: Pipeline, assignments: Any, release: Any) -> None:  # noqa: ANN401 - as the method
         positions = [Position(one, one.next_offset) for one in assignments]
-        self._let_go(frozenset(assignments))
+        self._hand_overs.let_go(frozenset(assignments))
         release(positions)
 
     patch.setattr(Pipeline, "revoking", revoking)

@@ -1,0 +1,246 @@
+"""One stretch of the corridor: every record of a chunk gets its place, in a batch, in the outbox, or filtered.
+
+Records that fail one after the other are set aside instead, until a probe finds one that does not.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final, Protocol
+
+from consumer.dead_letter.envelope import Fault
+from consumer.delivery.backoff import probe_interval_s
+from consumer.errors import HoldReason, Reason, RecordError
+from consumer.model import Delete, Filtered, RecordOutcome, Ticket, Upsert
+from consumer.source.port import Chunk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from consumer.alarms import Alarms
+    from consumer.clock import Clock
+    from consumer.dead_letter.fuse import Fuse
+    from consumer.dead_letter.outbox import Outbox
+    from consumer.mapping.port import Mapped, RouteMapper
+    from consumer.model import Assignment, Change, FilterRule, Record, Target
+    from consumer.rooms import Rooms
+
+_CHANGE: Final = (Upsert, Delete)
+"""Asked for each record: `Upsert | Delete` would be made anew each time."""
+
+
+class PlacingObserver(Protocol):
+    """Who is told what is not sent."""
+
+    def filtered(self, topic: str, rule: FilterRule, count: int) -> None:
+        """Records were deliberately not sent."""
+        ...
+
+
+class Placing:
+    """Maps chunks and hands on what comes of it; what it sets aside it takes up again by itself."""
+
+    def __init__(
+        self,
+        rooms: Rooms,
+        outbox: Outbox,
+        alarms: Alarms,
+        *,
+        stop_on_fault: bool,
+        clock: Clock,
+        failed: Callable[[str], None],
+        went_on: Callable[[], None],
+        observer: PlacingObserver,
+    ) -> None:
+        self._routes = rooms.routes
+        self._batchers = rooms.batchers
+        self._ledger = rooms.ledger
+        self._holds = rooms.holds
+        self._parking = rooms.parking
+        self._new_fuse = rooms.fuse
+        self._outbox = outbox
+        self._alarms = alarms
+        self._stop_on_fault = stop_on_fault
+        self._clock = clock
+        self._failed = failed
+        self._went_on = went_on
+        self._observer = observer
+        self._fuses: dict[str, Fuse] = {}
+
+    def place(self, chunk: Chunk) -> None:
+        """Give every record of a chunk its place: in a batch, in the outbox, or filtered."""
+        topic = chunk.assignment.topic
+        if topic in self._parking:
+            self._parking.park(chunk)
+            return
+        mappers = self._routes.mappers(topic)
+        if len(mappers) == 1:
+            self._place_by_one_route(chunk, mappers[0])
+        else:
+            self._place_by_routes(chunk, mappers)
+
+    def _place_by_one_route(self, chunk: Chunk, mapper: RouteMapper) -> None:
+        """The common way, written as one loop: this is where the time of the daemon goes."""
+        assignment, records = chunk.assignment, chunk.records
+        wall_ms = self._clock.wall_ms()
+        changes: list[Change] = []
+        append = changes.append
+        map_record = mapper.map
+        filtered: Counter[FilterRule] = Counter()
+        filtered_bytes = 0
+        good_count = 0
+        for at, record in enumerate(records):
+            try:
+                mapped = map_record(record, wall_ms)
+            except RecordError as error:
+                self._passed(assignment, good_count)
+                good_count = 0
+                if not self._at_fault(assignment, record, error, mapper.target, None):
+                    self._parking.park(Chunk(assignment, records[at:]))
+                    break
+                continue
+            good_count += 1
+            if isinstance(mapped, _CHANGE):
+                append(mapped)
+            elif isinstance(mapped, Filtered):
+                filtered[mapped.rule] += 1
+                filtered_bytes += len(record)
+            else:
+                self._spread(assignment, record, [(mapper.target, part) for part in mapped])
+        self._passed(assignment, good_count)
+        if filtered:
+            self._ledger.settled(assignment, RecordOutcome.FILTERED, filtered.total(), filtered_bytes)
+            for rule, count in filtered.items():
+                self._observer.filtered(assignment.topic, rule, count)
+        self._batch(assignment, mapper.target, changes)
+
+    def _place_by_routes(self, chunk: Chunk, mappers: Sequence[RouteMapper]) -> None:
+        """A topic of several routes, or of none: each record is offered to all of them, independently."""
+        assignment, records = chunk.assignment, chunk.records
+        wall_ms = self._clock.wall_ms()
+        for at, record in enumerate(records):
+            parts: list[tuple[Target, Mapped]] = []
+            faults: list[tuple[Target | None, RecordError]] = []
+            if not mappers:
+                faults.append((None, RecordError(Reason.ROUTE_NONE, "no route names this topic")))
+            for mapper in mappers:
+                try:
+                    mapped = mapper.map(record, wall_ms)
+                except RecordError as error:
+                    faults.append((mapper.target, error))
+                else:
+                    parts.extend(
+                        (mapper.target, part) for part in (mapped if isinstance(mapped, tuple) else (mapped,))
+                    )
+            ticket = Ticket(assignment, len(parts) + len(faults), len(record))
+            if not all(self._at_fault(assignment, record, error, target, ticket) for target, error in faults):
+                self._parking.park(Chunk(assignment, records[at:]))
+                break
+            if not faults:
+                self._passed(assignment, 1)
+            self._spread(assignment, record, parts, ticket)
+
+    def _spread(
+        self,
+        assignment: Assignment,
+        record: Record,
+        parts: Sequence[tuple[Target, Mapped]],
+        ticket: Ticket | None = None,
+    ) -> None:
+        """Place the parts of one record, which is settled when all of them are."""
+        ticket = ticket or Ticket(assignment, len(parts), len(record))
+        for target, part in parts:
+            if isinstance(part, Filtered):
+                self._observer.filtered(assignment.topic, part.rule, 1)
+                self._ledger.part_settled(ticket, RecordOutcome.FILTERED)
+            else:
+                part.ticket = ticket
+                self._batch(assignment, target, [part])
+
+    def _batch(self, assignment: Assignment, target: Target, changes: Sequence[Change]) -> None:
+        if not changes:
+            return
+        for change in self._batchers[target].add(changes, assignment, self._clock.now_s()):
+            error = RecordError(
+                Reason.RECORD_SIZE,
+                f"the encoded row has {len(change.encoded)} bytes, more than one request carries",
+            )
+            self._post(assignment, change.record, error, target, change.ticket)
+
+    def _at_fault(
+        self,
+        assignment: Assignment,
+        record: Record,
+        error: RecordError,
+        target: Target | None,
+        ticket: Ticket | None,
+    ) -> bool:
+        """Send a record to the dead-letter topic; false when it must be set aside instead, with what follows it."""
+        topic = assignment.topic
+        if self._stop_on_fault:
+            self._parking.open(topic)
+            place = f"{topic}[{assignment.partition}]@{record.offset()}"
+            self._failed(f"{place}: {error}; dead_letter.on_fault is stop, so nothing beyond it is committed")
+            return False
+        fuse = self._fuse(topic)
+        now_s = self._clock.now_s()
+        if blown := fuse.blown(now_s):
+            if topic not in self._parking:
+                self._parking.open(topic)
+                self._holds.hold(HoldReason.MASS_REJECT, topic, blown, self._clock.wall_ms())
+                self._alarms.after(probe_interval_s(0), self._probe, topic, 1)
+            return False
+        fuse.dead_lettered(now_s, error.reason)
+        self._post(assignment, record, error, target, ticket)
+        return True
+
+    def _post(
+        self,
+        assignment: Assignment,
+        record: Record,
+        error: RecordError,
+        target: Target | None,
+        ticket: Ticket | None,
+    ) -> None:
+        fault = Fault(
+            reason=error.reason,
+            detail=error.detail,
+            field=error.field,
+            object=target.object if target is not None else None,
+            first_failed_at_ms=self._clock.wall_ms(),
+        )
+        self._outbox.post(assignment, record, fault, ticket)
+
+    def _passed(self, assignment: Assignment, count: int) -> None:
+        """Good records end a run of bad ones."""
+        self._fuse(assignment.topic).passed(self._clock.now_s(), count)
+
+    def _fuse(self, topic: str) -> Fuse:
+        fuse = self._fuses.get(topic)
+        if fuse is None:
+            fuse = self._fuses[topic] = self._new_fuse()
+        return fuse
+
+    def _probe(self, topic: str, probes: int) -> None:
+        """Try one record of a topic that was set aside: a good one ends the hold, a bad one is dead-lettered.
+
+        So a topic of bad records drips into the dead-letter topic, a few a minute, instead of flooding it, and
+        a long run of bad records ends by itself.
+        """
+        taken = self._parking.take_one(topic)
+        rest = self._parking.take_all(topic)
+        blown = self._fuses.pop(topic)
+        if taken is not None:
+            assignment, record = taken
+            self.place(Chunk(assignment, [record]))
+            if self._fuses[topic].run:
+                self._fuses[topic] = blown
+                self._parking.open(topic)
+                for chunk in rest:
+                    self._parking.park(chunk)
+                self._alarms.after(probe_interval_s(probes), self._probe, topic, probes + 1)
+                return
+        self._holds.release(HoldReason.MASS_REJECT, topic)
+        for chunk in rest:
+            self.place(chunk)
+        self._went_on()
