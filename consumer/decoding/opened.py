@@ -89,6 +89,13 @@ def open_json(raw: msgspec.Raw) -> Opened:
     return _LITERALS[content]
 
 
+def _open_int(value: int) -> Opened:
+    try:
+        return Digits(int(value))
+    except ValueError:
+        raise RecordError(Reason.NUMBER_RANGE, "an integer beyond what can be written out") from None
+
+
 def _open_float(value: float) -> Opened:
     if math.isfinite(value):
         return Digits(value.digits if isinstance(value, ExactFloat) else repr(value))
@@ -149,7 +156,7 @@ _BY_TYPE: dict[type, Callable[..., Opened]] = {
     type(None): lambda _: None,
     bool: bool,
     str: str,
-    int: lambda value: Digits(int(value)),
+    int: _open_int,
     float: _open_float,
     ExactFloat: _open_float,
     Decimal: _open_decimal,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from consumer.decoding.connect_schema import ConnectField
     from consumer.decoding.document import JsonObject
 
-_KNOWN_SCHEMAS = 64
+_KNOWN_SCHEMAS = 32
 _STRUCT = b'"struct"'
 
 

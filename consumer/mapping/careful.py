@@ -23,7 +23,7 @@ from consumer.mapping.version import LARGEST_LEAD_MS, NO_LIMIT_MS
 from consumer.model import Delete, Filtered, FilterRule, Operation, Upsert
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from consumer.decoding.change_event import ChangeDecoder, Envelope
     from consumer.decoding.columns import Columns
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from consumer.mapping.port import Mapped
     from consumer.model import Record
 
-_KNOWN_PLANS = 64
+_KNOWN_PLANS = 32
 
 encode = msgspec.json.Encoder().encode
 
@@ -129,7 +129,7 @@ class CarefulMapper:
                 raise RecordError(error.reason, error.detail, field=plan.version.name) from None
             outs[plan.version.name] = plan.version.written(risen_ms)
         row = {name: outs[name] for name in plan.order if outs[name] is not msgspec.UNSET}
-        return Upsert(key, encode(row), origin.record)
+        return Upsert(key, _encoded(row), origin.record)
 
     def _left_behind(
         self, plan: RowPlan, event: ChangeEvent, origin: Origin, keys: set[str], wall_ms: int
@@ -189,3 +189,11 @@ class CarefulMapper:
         if self._custom is None:
             return [row]
         return self._custom.rows(row, origin, operation or event.operation, event.source_ms)
+
+
+def _encoded(row: Mapping[str, object]) -> bytes:
+    """Encode a row. Raises FIELD_CHARS for half a character, which only a custom function can bring."""
+    try:
+        return encode(row)
+    except UnicodeEncodeError:
+        raise RecordError(Reason.FIELD_CHARS, "a row in UTF-8 wanted, a lone surrogate found") from None

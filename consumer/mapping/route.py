@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from consumer.mapping.settings import ObjectSettings
     from consumer.model import Record, Target
 
-_REMEMBERED_WRAPPINGS = 4
+_REMEMBERED_WRAPPINGS = 32
 _CLOSING_BRACE = ord("}")
 _SCHEMA_FIRST = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"schema"')
 
@@ -34,6 +34,7 @@ class CompiledRoute:
         self._bound = bound
         self._careful = careful
         self._bare = FastWay(bound, careful, NO_COLUMNS)
+        self._plain = bound.route.format == "json"
         self._wrappings: list[tuple[bytes, FastWay]] = []
 
     @property
@@ -53,13 +54,15 @@ class CompiledRoute:
             return self._careful.map_tombstone(record, wall_ms)
         way, body = self._bare, value
         if self._wrappings:
-            for prefix, wrapped in self._wrappings:
+            for place, (prefix, wrapped) in enumerate(self._wrappings):
                 if value.startswith(prefix) and value[-1] == _CLOSING_BRACE:
                     way, body = wrapped, value[len(prefix) : -1]
+                    if place:  # the schema of the moment stands first
+                        self._wrappings.insert(0, self._wrappings.pop(place))
                     break
         fast = way.map
         unfit = False
-        if fast is not None and (way is not self._bare or not self._may_be_wrapped(value)):
+        if fast is not None and (way is not self._bare or not self._plain or not _may_be_wrapped(value)):
             try:
                 if not body.isascii():
                     body.decode()
@@ -83,12 +86,6 @@ class CompiledRoute:
         self._remember_wrapping(envelope)
         return mapped
 
-    def _may_be_wrapped(self, value: bytes) -> bool:
-        """Whether a value of the bare form may be Connect's pair; an envelope shows it by lacking its `op`."""
-        if value.startswith(b'{"') and not value.startswith(b'{"schema"'):
-            return False
-        return self._bound.route.format == "json" and _SCHEMA_FIRST.match(value) is not None
-
     def _remember_wrapping(self, envelope: Envelope) -> None:
         """Know the wrapping of a good record again by its bytes."""
         wrapping = envelope.wrapping
@@ -96,3 +93,10 @@ class CompiledRoute:
             return
         self._wrappings.insert(0, (wrapping.prefix, FastWay(self._bound, self._careful, wrapping.columns)))
         del self._wrappings[_REMEMBERED_WRAPPINGS:]
+
+
+def _may_be_wrapped(value: bytes) -> bool:
+    """Whether a plain value may be Connect's pair; an envelope that is wrapped shows it by lacking its `op`."""
+    if value.startswith(b'{"') and not value.startswith(b'{"schema"'):
+        return False
+    return _SCHEMA_FIRST.match(value) is not None

@@ -198,6 +198,21 @@ def test_value_of_a_strange_type_is_at_fault(mapping: Callable[..., Any]) -> Non
     assert mapping(custom=lambda row, _: row | {"name": object()}).outcome({"id": 1}) == "FIELD_TYPE"
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        pytest.param("\ud800", "FIELD_CHARS", id="half-a-character"),
+        pytest.param(10**5000, "NUMBER_RANGE", id="endless-integer"),
+        pytest.param(float("nan"), "NaN", id="not-a-number-as-text"),
+    ],
+)
+def test_python_value_that_no_source_writes(value: object, expected: str, mapping: Callable[..., Any]) -> None:
+    """What only a custom function can bring has an outcome too."""
+    outcome = mapping(custom=lambda row, _: row | {"name": value}).outcome({"id": 1})
+
+    assert expected == (outcome if isinstance(outcome, str) else outcome[2]["name"])
+
+
 VERSIONED = ObjectSettings(
     name="v",
     fields={"id": FieldType.TEXT, "at": FieldType.DATE_TIME},
