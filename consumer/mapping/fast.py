@@ -7,21 +7,21 @@ before anything is remembered, and the record is mapped anew the careful way.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
 from consumer.decoding.debezium import UPSERT_OPS
 from consumer.decoding.filtered import FILTERED
-from consumer.decoding.placeholders import BASE64_MARK, HEX_MARK, PLACEHOLDERS, TEXT_MARK
+from consumer.decoding.placeholders import PLACEHOLDERS
 from consumer.mapping.deleted_row import INVENTED
 from consumer.mapping.keys import LONGEST_KEY
 from consumer.mapping.numbers import SAFE_LENGTH
 from consumer.mapping.shapes import GoCareful
-from consumer.mapping.times import moment_text
-from consumer.mapping.version import LARGEST_LEAD_MS, NO_LIMIT_MS
-from consumer.model import Delete, FilterRule, Record, Upsert
+from consumer.mapping.version import LARGEST_LEAD_MS
+from consumer.mapping.written_out import Straight, check_lines, key_lines, remember_lines, version_lines
+from consumer.model import Delete, FilterRule, Record
 
 if TYPE_CHECKING:
     from consumer.mapping.port import Mapped
@@ -49,15 +49,15 @@ encode = msgspec.json.Encoder().encode
 class FastPlan(msgspec.Struct, kw_only=True):
     """What one route compiles to, for one schema of its source.
 
-    Slots are positions in the outgoing row. `pick` takes all of them from the decoded row at once. `numbers` takes
-    the raw numbers that are only checked. `converters` get values that are not null, `totals` all, `fills` the
-    whole document. The key is plain, text or an integer as decoded, unless `key_of` makes it.
+    Slots are positions in the outgoing row, `attributes` their names in the decoded one. `numbers` are the names of
+    raw numbers that are only checked. `converters` get values that are not null, `totals` all, `fills` the whole
+    document. The key is plain, text or an integer as decoded, unless `key_of` makes it.
     """
 
     decode: Callable[[bytes], Any]
-    pick: Callable[[Any], tuple[Any, ...]]
+    attributes: tuple[str, ...]
     out: type[msgspec.Struct]
-    numbers: Callable[[Any], tuple[msgspec.Raw, ...]] | None
+    numbers: tuple[str, ...]
     converters: tuple[tuple[int, Callable[[Any], Any]], ...]
     totals: tuple[tuple[int, Callable[[Any], Any]], ...]
     fills: tuple[tuple[int, Fill], ...]
@@ -71,10 +71,14 @@ class FastPlan(msgspec.Struct, kw_only=True):
 
 
 class VersionPlan(msgspec.Struct, kw_only=True):
-    """How Record Modified is filled. `read` gets a flat source value that is not null; else `of` finds it."""
+    """How Record Modified is filled. `read` gets a flat source value that is not null; else `of` finds it.
+
+    `ticks_per_ms` says that reading is no more than a division.
+    """
 
     slot: int
     read: Callable[[Any], int] | None
+    ticks_per_ms: int | None
     of: Callable[[Any, Record], int | None]
     change_ms: Callable[[Any, Record], int | None]
     written: Callable[[int], Any]
@@ -82,77 +86,79 @@ class VersionPlan(msgspec.Struct, kw_only=True):
 
 
 class EnvelopePlan(msgspec.Struct, kw_only=True):
-    """What an envelope has around its row. The key getters are `None` where no column makes the key."""
+    """What an envelope has around its row. `keys` are the key columns, as named in the old row and in the new."""
 
     old_key: Callable[[Any], Any] | None
-    new_key: Callable[[Any], Any] | None
+    keys: tuple[tuple[str, str], ...]
     deletes: str
 
 
-def straight_line(plan: FastPlan, versions: VersionMemory) -> FastMap:  # noqa: C901 - one line, in order
-    """Lay the parts of a plan in a row: a closure, whose names are nearer than attributes."""
-    decode, pick, out_row, numbers = plan.decode, plan.pick, plan.out, plan.numbers
-    converters, totals, fills = plan.converters, plan.totals, plan.fills
-    key_slot, key_is_text, key_of = plan.key_slot, plan.key_is_text, plan.key_of
-    around, of_row, envelope = plan.around, plan.of_row, plan.envelope
-    version = plan.version
-    version_slot, written = (version.slot, version.written) if version is not None else (-1, moment_text)
-    text_mark, base64_mark, hex_mark = TEXT_MARK, BASE64_MARK, HEX_MARK
-    delete = deleter(plan, versions)
+def straight_line(plan: FastPlan, versions: VersionMemory) -> FastMap:
+    """Write the parts of a plan out, one after the other, and compile them."""
+    straight = Straight()
+    name, add = straight.name, straight.add
+    envelope, version = plan.envelope, plan.version
+    straight.names["versions"] = versions
+    add(f"event = {name('decode', plan.decode)}(body)")
+    if envelope is not None:
+        add("op = event.op", "if not op: raise GoCareful")
+    for test in plan.around:
+        add(f"if not {name('test', test)}(event, record): return {name('filtered', _WHERE)}")
+    if envelope is None:
+        add("row = event")
+    else:
+        others = " and ".join(f'op != "{op}"' for op in _UPSERT_OPS)
+        add(f"if {others}: return {name('delete', deleter(plan, versions))}(event, record, wall_ms)")
+        add("row = event.after", "if not row: raise GoCareful")
+        if envelope.keys:
+            changed = " or ".join(f"before.{old} != row.{new}" for old, new in envelope.keys)
+            add("before = event.before", f"if before and ({changed}): raise GoCareful")
+    for test in plan.of_row:
+        add(f"if not {name('test', test)}(event, record): return {name('filtered', _WHERE)}")
+    if plan.numbers:
+        numbers = "(" + "".join(f"row.{attribute}, " for attribute in plan.numbers) + ")"
+        add(
+            f'digits = b",".join({numbers})',
+            f"if len(digits) > SAFE_LENGTH or digits.translate(None, {name('plain', _PLAIN_NUMBERS)}):",
+            f"    {name('check', _check_each)}({numbers})",
+        )
+    slots = {slot: f"row.{attribute}" for slot, attribute in enumerate(plan.attributes)}
+    for slot, convert in plan.converters:
+        value = f"value_{slot}"
+        add(f"{value} = {slots[slot]}", f"if {value} is not None: {value} = {straight.converted(convert, value)}")
+        slots[slot] = value
+    for slot, total in plan.totals:
+        slots[slot] = f"{name('total', total)}({slots[slot]})"
+    for slot, fill in plan.fills:
+        slots[slot] = f"{name('fill', fill)}(event, record)"
+    if plan.key_of is not None:
+        add(f"key, keyed = {name('key_of', plan.key_of)}(event, record)")
+        slots[plan.key_slot] = "keyed"
+    else:
+        add(f"key = {slots[plan.key_slot]}", *key_lines())
+        if plan.key_is_text:
+            slots[plan.key_slot] = "key"
+    if version is not None:
+        add(*_own_version_lines(straight, version, slots[version.slot]))
+        add(*version_lines(limited=not version.counts))
+        slots[version.slot] = straight.converted(version.written, "version")
+    arguments = ", ".join(slots[slot] for slot in sorted(slots))
+    add(f"encoded = {name('encode', encode)}({name('out', plan.out)}({arguments}))")
+    add(*check_lines(has_placeholders=envelope is not None))
+    if version is not None:
+        add(*remember_lines())
+    add("return Upsert(key, encoded, record)")
+    return straight.compiled()  # type: ignore[no-any-return]  # what was compiled is one
 
-    def fast_map(body: bytes, record: Record, wall_ms: int) -> Mapped:  # noqa: C901, PLR0912 - spares every call it can
-        event = decode(body)
-        if envelope is not None and not event.op:
-            raise GoCareful
-        if around and not all(test(event, record) for test in around):
-            return _WHERE
-        row = event
-        if envelope is not None:
-            if event.op not in _UPSERT_OPS:
-                return delete(event, record, wall_ms)
-            row = event.after
-            if not row or (event.before and _key_changed(envelope, event.before, row)):
-                raise GoCareful
-        if of_row and not all(test(event, record) for test in of_row):
-            return _WHERE
-        out = list(pick(row))
-        if numbers is not None:
-            digits = b",".join(numbers(row))
-            if len(digits) > SAFE_LENGTH or digits.translate(None, _PLAIN_NUMBERS):
-                _check_each(numbers(row))
-        for slot, convert in converters:
-            value = out[slot]
-            if value is not None:
-                out[slot] = convert(value)
-        if totals:
-            for slot, total in totals:
-                out[slot] = total(out[slot])
-        if fills:
-            for slot, fill in fills:
-                out[slot] = fill(event, record)
-        if key_of is not None:
-            key, out[key_slot] = key_of(event, record)
-        else:
-            key = plain_key(out[key_slot])
-            if key_is_text:
-                out[key_slot] = key
-        if version is not None:
-            version_ms = versions.next_version(
-                key,
-                own_version_ms(version, out[version_slot], event, record),
-                NO_LIMIT_MS if version.counts else wall_ms + LARGEST_LEAD_MS,
-            )
-            out[version_slot] = written(version_ms)
-        encoded: bytes = encode(out_row(*out))
-        if b"\\" in encoded and b"\\u0000" in encoded:
-            raise GoCareful
-        if envelope is not None and (text_mark in encoded or base64_mark in encoded or hex_mark in encoded):
-            raise GoCareful
-        if version is not None:
-            versions.remember(key, version_ms)
-        return Upsert(key, encoded, record)
 
-    return fast_map
+def _own_version_lines(straight: Straight, version: VersionPlan, value: str) -> Iterator[str]:
+    """Find the version that the row gives, else the time of the change."""
+    found = f"{straight.name('own', own_version_ms)}({straight.name('plan', version)}, {value}, event, record)"
+    if version.ticks_per_ms is None:
+        yield f"version = {found}"
+    else:
+        yield f"version = {value}"
+        yield f"version = version // {version.ticks_per_ms} if version else {found}"
 
 
 def own_version_ms(version: VersionPlan, value: Any, event: Any, record: Record) -> int:  # noqa: ANN401 - as decoded
@@ -197,11 +203,6 @@ def plain_key(value: Any) -> str:  # noqa: ANN401 - whatever was decoded
     if not value or len(value) > LONGEST_KEY or not value.isprintable():
         raise GoCareful
     return value  # type: ignore[no-any-return]  # text, by the leaf's shape
-
-
-def _key_changed(envelope: EnvelopePlan, before: Any, row: Any) -> bool:  # noqa: ANN401 - structs made at run time
-    old_key, new_key = envelope.old_key, envelope.new_key
-    return old_key is not None and new_key is not None and bool(old_key(before) != new_key(row))
 
 
 def _check_each(numbers: tuple[msgspec.Raw, ...]) -> None:

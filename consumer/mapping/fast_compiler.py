@@ -105,9 +105,9 @@ class _Compiler:
                 (totals if takes_all else converters).append((slots[name], convert))
         return FastPlan(
             decode=msgspec.json.Decoder(layout.root).decode,
-            pick=_tuple_getter([self._attribute(name) for name in self._row_plan.order]),
+            attributes=tuple(self._attribute(name) for name in self._row_plan.order),
             out=_out_struct(self._row_plan.order),
-            numbers=_tuple_getter([self._attribute(name) for name in numbers]) if numbers else None,
+            numbers=tuple(self._attribute(name) for name in numbers),
             converters=tuple(converters),
             totals=tuple(totals),
             fills=tuple(fills),
@@ -310,7 +310,10 @@ class _Compiler:
     def _envelope_plan(self) -> EnvelopePlan:
         return EnvelopePlan(
             old_key=self._key_getter(("before",)),
-            new_key=self._key_getter(self.prefix),
+            keys=tuple(
+                (self._layout.attribute(("before", column)), self._layout.attribute((*self.prefix, column)))
+                for column in self._key_columns()
+            ),
             deletes=self._route.deletes,
         )
 
@@ -319,11 +322,22 @@ class _Compiler:
         return VersionPlan(
             slot=slot,
             read=self._version_reader(version) if self._is_flat(version.source) else None,
+            ticks_per_ms=self._version_ticks_per_ms(version) if self._is_flat(version.source) else None,
             of=lambda event, record: version.of(found(event, record)),
             change_ms=envelope_change_ms if self.prefix else row_change_ms,
             written=version.written if version.conversion.target is not FieldType.DATE_TIME else moment_text,
             counts=version.counts,
         )
+
+    def _version_ticks_per_ms(self, version: VersionField) -> int | None:
+        """Return what an epoch figure is divided by to be milliseconds, where a division is all there is to do."""
+        conversion, column = version.conversion, self._column(version.source)
+        if conversion.target is not FieldType.DATE_TIME or conversion.values is not None:
+            return None
+        if self._leaf(version.source).shape is not Shape.INTEGER:
+            return None
+        per_second = ticks_of(conversion, column)
+        return per_second // 1_000 if per_second is not None and per_second >= 1_000 else None  # noqa: PLR2004 - ms
 
     def _version_reader(self, version: VersionField) -> Callable[[Any], int] | None:
         """Make the one-call reader of a version, for the two forms that sources write most."""
@@ -347,13 +361,6 @@ class _Compiler:
             return accepted.takes(None if isinstance(value, Absent) else value)
 
         return holds
-
-
-def _tuple_getter(attributes: list[str]) -> Callable[[Any], tuple[Any, ...]]:
-    if len(attributes) > 1:
-        return attrgetter(*attributes)
-    get = attrgetter(attributes[0])
-    return lambda row: (get(row),)
 
 
 def _out_struct(order: tuple[str, ...]) -> type[msgspec.Struct]:

@@ -20,8 +20,10 @@ _LAST_SECOND = (date.max.toordinal() - _EPOCH_DAY + 1) * 86_400 - 1
 _DAY_NS = 86_400_000_000_000
 
 _MICROS_LENGTH = len("2026-01-31T00:00:00.123456Z")
-_MILLIS = tuple(f".{ms:03}Z" for ms in range(1000))
-_MILLI_SUFFIX = {f"{ms:03}": suffix for ms, suffix in enumerate(_MILLIS)}
+MILLIS = tuple(f".{ms:03}Z" for ms in range(1000))
+"""How a date-time ends, by its millisecond."""
+
+_MILLI_SUFFIX = {f"{ms:03}": suffix for ms, suffix in enumerate(MILLIS)}
 
 _DATE = r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
 _CLOCK = r"([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]+))?)?"
@@ -36,12 +38,12 @@ _INFINITIES = frozenset({"infinity", "-infinity"})
 def moment_text(ms: int) -> str:
     """Write a point in time, UTC to the millisecond. Raises TIME_RANGE outside the years 0001 to 9999."""
     second, milli = divmod(ms, 1000)
-    return _second_text(second) + _MILLIS[milli]
+    return second_text(second) + MILLIS[milli]
 
 
 def moment_text_of_us(us: int) -> str:
     """Write a point in time given in microseconds."""
-    return _second_text(us // 1_000_000) + _MILLIS[us // 1_000 % 1_000]
+    return second_text(us // 1_000_000) + MILLIS[us // 1_000 % 1_000]
 
 
 def moment_text_of_text(text: str, zone: tzinfo | None = None) -> str:
@@ -57,11 +59,12 @@ def moment_text_of_text(text: str, zone: tzinfo | None = None) -> str:
 @lru_cache(_KEPT)
 def _dotted_second_text(text: str) -> str | None:
     second = _utc_second(text[:-1]) if text.endswith(".") else None
-    return None if second is None else _second_text(second)
+    return None if second is None else second_text(second)
 
 
 @lru_cache(_KEPT)
-def _second_text(second: int) -> str:
+def second_text(second: int) -> str:
+    """Write a whole second, without the zone. Raises TIME_RANGE outside the years 0001 to 9999."""
     if not _FIRST_SECOND <= second <= _LAST_SECOND:
         raise RecordError(Reason.TIME_RANGE, "outside the years 0001 to 9999")
     return (_EPOCH + timedelta(seconds=second)).replace(tzinfo=None).isoformat()

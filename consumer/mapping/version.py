@@ -21,9 +21,9 @@ class VersionMemory:
     """
 
     def __init__(self, keys_per_generation: int = _KEYS_PER_GENERATION) -> None:
-        self._keys_per_generation = keys_per_generation
-        self._young: dict[str, int] = {}
-        self._old: dict[str, int] = {}
+        self.keys_per_generation = keys_per_generation
+        self.young: dict[str, int] = {}
+        self.old: dict[str, int] = {}
 
     def rise(self, key: str, version_ms: int, latest_ms: int) -> int:
         """Return the version to send, and remember it. As `next_version`, then `remember`."""
@@ -36,9 +36,9 @@ class VersionMemory:
 
         Raises: TIME_RANGE when it would lie beyond `latest_ms`.
         """
-        last = self._young.get(key)
+        last = self.young.get(key)
         if last is None:
-            last = self._old.get(key)
+            last = self.old.get(key)
         if last is not None and version_ms <= last:
             version_ms = last + 1
         if version_ms > latest_ms:
@@ -48,17 +48,20 @@ class VersionMemory:
 
     def remember(self, key: str, version_ms: int) -> None:
         """Keep the version of a change that is sent."""
-        young = self._young
-        young[key] = version_ms
-        if len(young) >= self._keys_per_generation:
-            self._old = young
-            self._young = {}
+        self.young[key] = version_ms
+        if len(self.young) >= self.keys_per_generation:
+            self.turn()
+
+    def turn(self) -> None:
+        """Begin a new generation of keys; the one before the last is forgotten."""
+        self.old = self.young
+        self.young = {}
 
     def mark_delete(self, key: str, deleted_ms: int) -> None:
         """Keep when a row was deleted: one created again under its key must be later."""
-        last = self._young.get(key)
+        last = self.young.get(key)
         if last is None:
-            last = self._old.get(key, deleted_ms)
+            last = self.old.get(key, deleted_ms)
         self.remember(key, max(last, deleted_ms))
 
     def forget(self) -> None:
@@ -67,5 +70,5 @@ class VersionMemory:
         Lifted over the later changes of its key that were mapped the first time, an older change would win over
         them for whoever reads them next.
         """
-        self._young = {}
-        self._old = {}
+        self.young = {}
+        self.old = {}
