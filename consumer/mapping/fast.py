@@ -96,10 +96,29 @@ class EnvelopePlan(msgspec.Struct, kw_only=True):
 def straight_line(plan: FastPlan, versions: VersionMemory) -> FastMap:
     """Write the parts of a plan out, one after the other, and compile them."""
     straight = Straight()
-    name, add = straight.name, straight.add
-    envelope, version = plan.envelope, plan.version
     straight.names["versions"] = versions
-    add(f"event = {name('decode', plan.decode)}(body)")
+    straight.add(f"event = {straight.name('decode', plan.decode)}(body)")
+    _write_envelope(straight, plan, versions)
+    _write_numbers(straight, plan)
+    slots = _write_values(straight, plan)
+    _write_key(straight, plan, slots)
+    version = plan.version
+    if version is not None:
+        straight.add(*_own_version_lines(straight, version, slots[version.slot]))
+        straight.add(*version_lines(limited=not version.counts))
+        slots[version.slot] = straight.converted(version.written, "version")
+    arguments = ", ".join(slots[slot] for slot in sorted(slots))
+    straight.add(f"encoded = {straight.name('encode', encode)}({straight.name('out', plan.out)}({arguments}))")
+    straight.add(*check_lines(has_placeholders=plan.envelope is not None))
+    if version is not None:
+        straight.add(*remember_lines())
+    straight.add("return Upsert(key, encoded, record)")
+    return straight.compiled()  # type: ignore[no-any-return]  # what was compiled is one
+
+
+def _write_envelope(straight: Straight, plan: FastPlan, versions: VersionMemory) -> None:
+    """Find the row of an upsert; what is none, and rows that `where` leaves out, end here."""
+    name, add, envelope = straight.name, straight.add, plan.envelope
     if envelope is not None:
         add("op = event.op", "if not op: raise GoCareful")
     for test in plan.around:
@@ -110,45 +129,54 @@ def straight_line(plan: FastPlan, versions: VersionMemory) -> FastMap:
         others = " and ".join(f'op != "{op}"' for op in _UPSERT_OPS)
         add(f"if {others}: return {name('delete', deleter(plan, versions))}(event, record, wall_ms)")
         add("row = event.after", "if not row: raise GoCareful")
-        if envelope.keys:
-            changed = " or ".join(f"before.{old} != row.{new}" for old, new in envelope.keys)
-            add("before = event.before", f"if before and ({changed}): raise GoCareful")
+        add(*_key_change_lines(envelope))
     for test in plan.of_row:
         add(f"if not {name('test', test)}(event, record): return {name('filtered', _WHERE)}")
+
+
+def _key_change_lines(envelope: EnvelopePlan) -> Iterator[str]:
+    """A changed key is two changes."""
+    if envelope.keys:
+        changed = " or ".join(f"before.{old} != row.{new}" for old, new in envelope.keys)
+        yield "before = event.before"
+        yield f"if before and ({changed}): raise GoCareful"
+
+
+def _write_numbers(straight: Straight, plan: FastPlan) -> None:
+    """Check all numbers that go through as they stand at once."""
     if plan.numbers:
         numbers = "(" + "".join(f"row.{attribute}, " for attribute in plan.numbers) + ")"
-        add(
+        plain, check = straight.name("plain", _PLAIN_NUMBERS), straight.name("check", _check_each)
+        straight.add(
             f'digits = b",".join({numbers})',
-            f"if len(digits) > SAFE_LENGTH or digits.translate(None, {name('plain', _PLAIN_NUMBERS)}):",
-            f"    {name('check', _check_each)}({numbers})",
+            f"if len(digits) > SAFE_LENGTH or digits.translate(None, {plain}): {check}({numbers})",
         )
+
+
+def _write_values(straight: Straight, plan: FastPlan) -> dict[int, str]:
+    """Convert what wants converting; returns the expression of each slot."""
     slots = {slot: f"row.{attribute}" for slot, attribute in enumerate(plan.attributes)}
     for slot, convert in plan.converters:
         value = f"value_{slot}"
-        add(f"{value} = {slots[slot]}", f"if {value} is not None: {value} = {straight.converted(convert, value)}")
+        straight.add(f"{value} = {slots[slot]}")
+        straight.add(f"if {value} is not None: {value} = {straight.converted(convert, value)}")
         slots[slot] = value
     for slot, total in plan.totals:
-        slots[slot] = f"{name('total', total)}({slots[slot]})"
+        slots[slot] = f"{straight.name('total', total)}({slots[slot]})"
     for slot, fill in plan.fills:
-        slots[slot] = f"{name('fill', fill)}(event, record)"
+        slots[slot] = f"{straight.name('fill', fill)}(event, record)"
+    return slots
+
+
+def _write_key(straight: Straight, plan: FastPlan, slots: dict[int, str]) -> None:
+    """Make the key, and give its slot what is sent of it."""
     if plan.key_of is not None:
-        add(f"key, keyed = {name('key_of', plan.key_of)}(event, record)")
+        straight.add(f"key, keyed = {straight.name('key_of', plan.key_of)}(event, record)")
         slots[plan.key_slot] = "keyed"
-    else:
-        add(f"key = {slots[plan.key_slot]}", *key_lines())
-        if plan.key_is_text:
-            slots[plan.key_slot] = "key"
-    if version is not None:
-        add(*_own_version_lines(straight, version, slots[version.slot]))
-        add(*version_lines(limited=not version.counts))
-        slots[version.slot] = straight.converted(version.written, "version")
-    arguments = ", ".join(slots[slot] for slot in sorted(slots))
-    add(f"encoded = {name('encode', encode)}({name('out', plan.out)}({arguments}))")
-    add(*check_lines(has_placeholders=envelope is not None))
-    if version is not None:
-        add(*remember_lines())
-    add("return Upsert(key, encoded, record)")
-    return straight.compiled()  # type: ignore[no-any-return]  # what was compiled is one
+        return
+    straight.add(f"key = {slots[plan.key_slot]}", *key_lines())
+    if plan.key_is_text:
+        slots[plan.key_slot] = "key"
 
 
 def _own_version_lines(straight: Straight, version: VersionPlan, value: str) -> Iterator[str]:

@@ -7,7 +7,10 @@ that would be refused; a property test holds the two against each other.
 from __future__ import annotations
 
 import re
+from binascii import a2b_base64
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
 
 from consumer.decoding.columns import Column, Meaning
 from consumer.decoding.opened import Nested, open_json
@@ -22,8 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import tzinfo
 
-    import msgspec
-
     from consumer.mapping.conversion import Conversion
     from consumer.mapping.writings import Out
 
@@ -31,6 +32,12 @@ HotConverter: TypeAlias = "Callable[[Any], Out]"
 
 _STANDS_FOR_ITSELF = re.compile(r"[ !#-\[\]-~]*")
 """Text that JSON writes between quotes as it is."""
+
+_PLAIN_DECIMAL = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?").fullmatch
+_QUOTE = ord('"')
+_COMMON_BYTES = 16
+_COMMON_SCALE = 38
+"""What databases call decimal has 38 digits at most; the careful way takes them all."""
 
 _TICKS: dict[Meaning, int] = {
     Meaning.MOMENT_MS: 1_000,
@@ -60,7 +67,7 @@ def hot_converter(
     if shape is Shape.BOOLEAN:
         return same if conversion.target is FieldType.BOOLEAN else None
     if shape is Shape.RAW:
-        return _json_text(conversion, has_placeholders=has_placeholders) if rule.json else None
+        return _of_raw(conversion, has_placeholders=has_placeholders)
     return _of_text(conversion, column, zone, has_placeholders=has_placeholders)
 
 
@@ -82,6 +89,57 @@ def int_text(value: int) -> str:
     if len(text) > SAFE_LENGTH:
         raise GoCareful
     return text
+
+
+def _of_raw(conversion: Conversion, *, has_placeholders: bool) -> HotConverter | None:
+    if conversion.target is FieldType.NUMBER and conversion.rule.number and conversion.reading is None:
+        return decimal_text_as_number
+    return _json_text(conversion, has_placeholders=has_placeholders) if conversion.rule.json else None
+
+
+def decimal_text_as_number(raw: msgspec.Raw) -> msgspec.Raw:
+    """Take a decimal out of its quotes, digit for digit; a number that has none is one already."""
+    content = bytes(raw)
+    if len(content) > SAFE_LENGTH:
+        raise GoCareful
+    if content[0] == _QUOTE:
+        content = content[1:-1]
+        if _PLAIN_DECIMAL(content):
+            return msgspec.Raw(content)
+    elif _PLAIN_DECIMAL(content):
+        return raw
+    raise GoCareful
+
+
+def decimal_bytes_as_number(scale: int) -> HotConverter:
+    """Make the converter of a decimal whose unscaled value is base64 of a two's complement integer."""
+    width = scale + 1
+
+    def as_number(text: str) -> msgspec.Raw:
+        try:
+            unscaled = a2b_base64(text, strict_mode=True)
+        except ValueError:
+            raise GoCareful from None
+        if not 0 < len(unscaled) <= _COMMON_BYTES:
+            raise GoCareful
+        digits = str(int.from_bytes(unscaled, "big", signed=True))
+        if scale:
+            sign, digits = ("-", digits[1:]) if digits[0] == "-" else ("", digits)
+            digits = digits.rjust(width, "0")
+            digits = f"{sign}{digits[:-scale]}.{digits[-scale:]}"
+        return msgspec.Raw(digits.encode())
+
+    return as_number
+
+
+def _scale_of(conversion: Conversion, column: Column | None) -> int | None:
+    """Return the scale of decimals that come as bytes in base64, where it is a common one."""
+    scale = conversion.rule.scale
+    if scale is None and conversion.rule.unit is None and column is not None and column.meaning is Meaning.DECIMAL:
+        scale = column.scale
+    if scale is None or conversion.rule.trim or conversion.rule.lower:
+        return None
+    return scale if 0 <= scale <= _COMMON_SCALE else None
 
 
 def _of_integer(conversion: Conversion, column: Column | None) -> HotConverter | None:
@@ -124,10 +182,13 @@ def is_moment_text(conversion: Conversion, column: Column | None) -> bool:
     return rule.unit is None and column is not None and column.meaning is Meaning.ZONED_TIMESTAMP
 
 
-def _of_text(
+def _of_text(  # noqa: PLR0911 - one line per kind of text
     conversion: Conversion, column: Column | None, zone: tzinfo | None, *, has_placeholders: bool
 ) -> HotConverter | None:
     rule = conversion.rule
+    scale = _scale_of(conversion, column)
+    if scale is not None and conversion.target is FieldType.NUMBER:
+        return decimal_bytes_as_number(scale)
     if is_moment_text(conversion, column):
         if rule.trim or rule.lower or conversion.target not in _TIMED:
             return None

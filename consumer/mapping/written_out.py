@@ -1,4 +1,4 @@
-"""The fast way of one route written out as one Python function, and compiled: no loop over fields, no call to spare.
+"""The fast way of one route written out as one Python function and compiled: no loop over fields, no idle call.
 
 A closure over tables does the same in twice the time (`bench/mapping.py`, fourteen fields, three conversions: 4.4
 µs against 2.6): each field costs a step of a loop, a test and a call there, and one attribute here. As with
@@ -34,15 +34,18 @@ class Straight:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.names: dict[str, Any] = {
+            "BACKSLASH": b"\\",
             "BASE64_MARK": BASE64_MARK,
             "GoCareful": GoCareful,
             "HEX_MARK": HEX_MARK,
             "LARGEST_LEAD_MS": LARGEST_LEAD_MS,
             "LONGEST_KEY": LONGEST_KEY,
             "MILLIS": MILLIS,
+            "NUL": b"\\u0000",
             "SAFE_LENGTH": SAFE_LENGTH,
             "TEXT_MARK": TEXT_MARK,
             "Upsert": Upsert,
+            "find": bytes.find,
             "second_text": second_text,
         }
 
@@ -91,10 +94,14 @@ def version_lines(*, limited: bool) -> Iterator[str]:
 
 
 def check_lines(*, has_placeholders: bool) -> Iterator[str]:
-    """Let nothing out that the careful way would refuse, whatever field it is in."""
-    yield 'if b"\\\\" in encoded and b"\\\\u0000" in encoded: raise GoCareful'
+    """Let nothing out that the careful way would refuse, whatever field it is in.
+
+    `find` takes half the time of `in`, which first tries its operand as a number.
+    """
+    yield "if find(encoded, BACKSLASH) >= 0 and find(encoded, NUL) >= 0: raise GoCareful"
     if has_placeholders:
-        yield "if TEXT_MARK in encoded or BASE64_MARK in encoded or HEX_MARK in encoded: raise GoCareful"
+        marks = " or ".join(f"find(encoded, {mark}) >= 0" for mark in ("TEXT_MARK", "BASE64_MARK", "HEX_MARK"))
+        yield f"if {marks}: raise GoCareful"
 
 
 def remember_lines() -> Iterator[str]:
