@@ -121,6 +121,9 @@ class Rebalance:
         gone = self._ownership.let_go(keys)
         for owned in gone:
             self._hold_ups.forget(owned.assignment)
+        if paused := [TopicPartition(*owned.key) for owned in gone if owned.client_paused]:
+            # The client keeps a pause beyond the assignment: should the partition come back, it would stand still.
+            consumer.resume(paused)
         if self._incremental:
             consumer.incremental_unassign([TopicPartition(*owned.key) for owned in gone])
         else:

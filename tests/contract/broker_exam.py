@@ -128,6 +128,21 @@ class BrokerExam:
             await member.heard.until(lambda: len(member.heard.records) >= 8000)
         assert [[*range(2000)]] * 4 == [member.heard.offsets(partition) for partition in range(4)]
 
+    async def test_a_partition_that_went_paused_is_read_when_it_comes_back(self, examinee: Examinee) -> None:
+        """The client keeps a pause beyond the assignment, and may be given the partition again."""
+        topic, group = _topic(examinee), f"g-{uuid4()}"
+        async with _member(examinee, topic, group) as first:
+            await first.heard.until(lambda: len(first.heard.owned()) == 4)
+            first.source.pause(first.heard.assignments)
+            async with _member(examinee, topic, group) as second:
+                await second.heard.until(lambda: len(first.heard.owned()) == len(second.heard.owned()) == 2)
+            await first.heard.until(lambda: len(first.heard.owned()) == 4)
+            first.source.resume(first.heard.assignments)
+            for partition in range(4):
+                examinee.put(topic, b"x", partition=partition)
+            examinee.flush()
+            await first.heard.until(lambda: len(first.heard.records) == 4)
+
     async def test_the_number_of_partitions_and_their_ends_are_told(self, examinee: Examinee) -> None:
         """Lag and the share of the tenant's rate rest on them."""
         topic = _topic(examinee)

@@ -52,6 +52,10 @@ class Client:
         """Stand in for the client's method."""
         self.orders.append("unassign")
 
+    def resume(self, partitions: list[TopicPartition]) -> None:
+        """Stand in for the client's method."""
+        self.orders.append(f"resume {[each.partition for each in partitions]}")
+
 
 class Desk:
     """A rebalance with two partitions of a topic, 0 and 1, being read; it is also who listens."""
@@ -178,6 +182,20 @@ async def test_what_is_lost_is_told_and_nothing_is_committed() -> None:
     desk.hand_over.flush(0)
     await asyncio.sleep(0)
     assert (["lost [1]"], ["incremental_unassign [1]"]) == (desk.heard, desk.client.orders)
+
+
+@pytest.mark.parametrize(
+    ("incremental", "last"), [(True, "incremental_unassign [1]"), (False, "unassign")], ids=["incremental", "eager"]
+)
+@pytest.mark.parametrize("lost", [False, True], ids=["revoked", "lost"])
+async def test_the_clients_pause_goes_with_the_partition(*, incremental: bool, last: str, lost: bool) -> None:
+    """The client would keep it for the next time that we get the partition, which would then stand still."""
+    desk = Desk(incremental=incremental)
+    paused = desk.ownership.at(("t", 1))
+    assert paused is not None
+    paused.client_paused = True
+    await (desk.lose(1) if lost else desk.revoke(1))
+    assert ["resume [1]", last] == desk.client.orders
 
 
 async def test_nothing_new_is_begun_while_leaving() -> None:
