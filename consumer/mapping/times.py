@@ -13,6 +13,9 @@ from functools import lru_cache
 from consumer.errors import Reason, RecordError
 
 _KEPT = 8192
+_KEPT_DAYS = 32_768
+"""Dates of birth reach over as many days."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _FIRST_SECOND = (date.min.toordinal() - _EPOCH_DAY) * 86_400
@@ -70,7 +73,7 @@ def second_text(second: int) -> str:
     return (_EPOCH + timedelta(seconds=second)).replace(tzinfo=None).isoformat()
 
 
-@lru_cache(_KEPT)
+@lru_cache(_KEPT_DAYS)
 def day_text(days: int) -> str:
     """Write a calendar date. Raises TIME_RANGE outside the years 0001 to 9999."""
     ordinal = days + _EPOCH_DAY
