@@ -47,7 +47,7 @@ class Threshold:
 
 
 class Collapse:
-    """Drops an event that was written a moment ago; figures aside, it is the same when its texts are."""
+    """Drops an event that was written a moment ago; figures aside, it is the same when its texts and lists are."""
 
     def __init__(self, now_s: Callable[[], float]) -> None:
         self._now_s = now_s
@@ -56,7 +56,8 @@ class Collapse:
 
     def __call__(self, _logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
         """Pass an event on with `repeated` when some were dropped before it, or drop it."""
-        texts = sorted((key, value) for key, value in event.items() if isinstance(value, str))
+        # A list names what is concerned: two rebalances within a second move other partitions, and both are told.
+        texts = sorted((key, str(value)) for key, value in event.items() if isinstance(value, (str, list)))
         with self._lock:  # the consumer thread logs too
             swallowed = self._repeats.swallowed((method, *texts), self._now_s())
         if swallowed is None:

@@ -162,6 +162,13 @@ def test_repeats_are_collapsed_and_counted(out: io.StringIO, clock: Hand) -> Non
     assert [None, 999] == [line.get("repeated") for line in _lines(out)]
 
 
+def test_other_places_are_no_repeats(out: io.StringIO) -> None:
+    """Two rebalances in a row tell of different partitions, and both are written."""
+    for place in ("t[0]@17", "t[1]@4", "t[1]@4"):
+        structlog.get_logger().info("partitions revoked", count=1, partitions=[place])
+    assert [["t[0]@17"], ["t[1]@4"]] == [line["partitions"] for line in _lines(out)]
+
+
 def test_other_texts_are_no_repeats(out: io.StringIO) -> None:
     """The same event about another broker is written."""
     for broker in ("a", "b"):
