@@ -178,6 +178,7 @@ class Storm:
         self.places = [(route.topics[0], partition) for route in ROUTES for partition in range(PARTITIONS)]
         self.owners: dict[Place, Member] = {}
         self.members: list[Member] = []
+        self.killed: list[asyncio.Task[None]] = []
         self.moment = 0
         self.names = 0
         self.log.on_commit = self.witness.saw_commit
@@ -307,8 +308,10 @@ class Storm:
 
     async def _kill(self) -> None:
         member = self._any_member()
+        member.sender.killed = True
         member.source.crash()
         member.task.cancel()
+        self.killed.append(member.task)
         self._bury(member)
         self.witness.counts["kills"] += 1
 
@@ -388,6 +391,9 @@ class Storm:
     async def _turn(self) -> None:
         """One turn of the group coordinator: bury who ended, give free partitions away."""
         await asyncio.sleep(1.0)
+        for task in self.killed:
+            if task.done() and not task.cancelled() and (error := task.exception()):
+                raise error
         for member in [*self.members]:
             member.close_books()
             if member.task.done():

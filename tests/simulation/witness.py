@@ -191,7 +191,9 @@ class _Door:
         self._sender = sender
 
     def answer(self, request: Request) -> Reply:
-        """Answer this member."""
+        """Answer this member; what a killed process had on the wire is lost."""
+        if self._sender.killed:
+            raise asyncio.CancelledError
         self._tenant.sender = self._sender
         self._tenant.moments = self._sender.moments()
         return self._tenant.answer(request)
@@ -209,6 +211,7 @@ class Sender:
         self._transport = InProcessTransport(cast("Tenant", _Door(tenant, self)), clock)
         self._open: set[Name] = set()
         self._paused_until_s = -1.0
+        self.killed = False
 
     def set_latency(self, latency_s: float) -> None:
         """Let requests take this long to arrive from now on."""
