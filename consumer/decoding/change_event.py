@@ -34,8 +34,8 @@ class ChangeEvent(msgspec.Struct, kw_only=True):
 
     `row` is the new row of an upsert; of a delete it is what the source gives of the old one, if anything.
     `old_row` is the row before an update, when the source gives it. `absent` is what a column means that is not
-    there. `keys_only` says that only key columns of a deleted row are what they seem. `source_ms` is when the
-    source made the change.
+    there. `keys_only` says that only key columns of a deleted row are what they seem, and those in `added`, which
+    the format put there. `source_ms` is when the source made the change.
     """
 
     operation: Operation
@@ -44,6 +44,7 @@ class ChangeEvent(msgspec.Struct, kw_only=True):
     source_ms: int | None = None
     absent: Absent = Absent.MISSING
     keys_only: bool = False
+    added: frozenset[str] = frozenset()
 
 
 class ChangeDecoder(Protocol):

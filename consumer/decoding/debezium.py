@@ -9,19 +9,23 @@ from consumer.decoding.connect_schema import columns_of_envelope
 from consumer.decoding.debezium_topics import own_record
 from consumer.decoding.document import open_member, open_object
 from consumer.decoding.filtered import FILTERED
-from consumer.decoding.opened import Digits, Row, open_value
+from consumer.decoding.members import row_or_null, whole_number
+from consumer.decoding.opened import open_value
 from consumer.decoding.wrapping import SchemaCache, unwrap
 from consumer.errors import Reason, RecordError
-from consumer.model import FilterRule, Operation
+from consumer.model import Filtered, FilterRule, Operation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from consumer.model import Filtered, Record
+    from consumer.decoding.opened import Opened, Row
+    from consumer.model import Record
 
 UPSERT_OPS = frozenset({"c", "u", "r"})
-_CLOCKS = (("ts_ns", 1_000_000), ("ts_us", 1_000), ("ts_ms", 1))
-_CLOCK_DIGITS = 20
+CLOCKS = (("ts_ns", 1_000_000), ("ts_us", 1_000), ("ts_ms", 1))
+"""Members that tell a time, the finest first, each with its ticks per millisecond."""
+
+TRUNCATED = "the whole table was emptied; the rows stay until they are deleted by key"
 
 
 class DebeziumDecoder:
@@ -49,46 +53,45 @@ class DebeziumDecoder:
         """Read the one row of an envelope."""
         del record
         members = envelope.members
-        op = open_value(members["op"])
-        before = _row(members, "before")
-        if op in UPSERT_OPS:
-            after = _row(members, "after")
-            if after is None:
-                raise RecordError(Reason.ENVELOPE_SHAPE, f"an object wanted for op {op}, none found", field="after")
-            return (
-                ChangeEvent(
-                    operation=Operation.UPSERT, row=after, old_row=before, source_ms=change_time_ms(members)
-                ),
-            )
-        if op == "d":
-            return (
-                ChangeEvent(
-                    operation=Operation.DELETE, row=before, keys_only=True, source_ms=change_time_ms(members)
-                ),
-            )
-        if op == "m":
-            return FILTERED[FilterRule.MESSAGE]
-        if op == "t":
-            detail = "the whole table was emptied; the rows stay until they are deleted by key"
-            raise RecordError(Reason.ENVELOPE_TRUNCATE, detail, field="op")
-        raise RecordError(Reason.ENVELOPE_OP, "one of c, u, r, d, t, m wanted, something else found", field="op")
+        return events_of(open_value(members["op"]), members, change_time_ms(members), "op")
+
+
+def events_of(op: Opened, members: Row, source_ms: int | None, place: str) -> Sequence[ChangeEvent] | Filtered:
+    """Read the row of an operation from `before` and `after`. `place` is where the operation stood.
+
+    Raises: `RecordError`: ENVELOPE.
+    """
+    before = row_or_null(members, "before")
+    operation = judge_op(op, place)
+    if isinstance(operation, Filtered):
+        return operation
+    if operation is Operation.DELETE:
+        return (ChangeEvent(operation=operation, row=before, keys_only=True, source_ms=source_ms),)
+    after = row_or_null(members, "after")
+    if after is None:
+        raise RecordError(Reason.ENVELOPE_SHAPE, f"an object wanted for op {op}, none found", field="after")
+    return (ChangeEvent(operation=operation, row=after, old_row=before, source_ms=source_ms),)
+
+
+def judge_op(op: Opened, place: str) -> Operation | Filtered:
+    """Say what an operation is. Raises: ENVELOPE_TRUNCATE, ENVELOPE_OP."""
+    if op in UPSERT_OPS:
+        return Operation.UPSERT
+    if op == "d":
+        return Operation.DELETE
+    if op == "m":
+        return FILTERED[FilterRule.MESSAGE]
+    if op == "t":
+        raise RecordError(Reason.ENVELOPE_TRUNCATE, TRUNCATED, field=place)
+    raise RecordError(Reason.ENVELOPE_OP, "one of c, u, r, d, t, m wanted, something else found", field=place)
 
 
 def change_time_ms(members: Row) -> int | None:
     """Return when the source made the change: its own clock by the finest reading, else the envelope's."""
     source = open_member(members.get("source"))
     for place in (source or {}, members):
-        for name, per_ms in _CLOCKS:
-            opened = open_value(place.get(name))
-            if isinstance(opened, Digits) and len(opened) <= _CLOCK_DIGITS and opened.lstrip("-").isdecimal():
-                return int(opened) // per_ms
+        for name, per_ms in CLOCKS:
+            ticks = whole_number(place.get(name))
+            if ticks is not None:
+                return ticks // per_ms
     return None
-
-
-def _row(members: Row, name: str) -> Row | None:
-    """Return a row of the envelope. Raises ENVELOPE_SHAPE when it is neither object nor null."""
-    raw = members.get(name)
-    row = open_member(raw)
-    if row is None and open_value(raw) is not None:
-        raise RecordError(Reason.ENVELOPE_SHAPE, "an object or null wanted, something else found", field=name)
-    return row

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import tzinfo
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from consumer.decoding.debezium import DebeziumDecoder
+from consumer.decoding.debezium_flat import DebeziumFlatDecoder
 from consumer.decoding.plain_json import PlainJsonDecoder
 
 if TYPE_CHECKING:
@@ -12,4 +16,16 @@ if TYPE_CHECKING:
 
     from consumer.decoding.change_event import ChangeDecoder
 
-DECODERS: dict[str, Callable[[], ChangeDecoder]] = {"json": PlainJsonDecoder, "debezium": DebeziumDecoder}
+
+class FormatSettings(msgspec.Struct, frozen=True):
+    """What a route tells its format: the prefix of added columns, and the zone of times that carry none."""
+
+    flat_prefix: str = "__"
+    zone: tzinfo | None = None
+
+
+DECODERS: dict[str, Callable[[FormatSettings], ChangeDecoder]] = {
+    "json": lambda _: PlainJsonDecoder(),
+    "debezium": lambda _: DebeziumDecoder(),
+    "debezium_flat": lambda route: DebeziumFlatDecoder(route.flat_prefix),
+}

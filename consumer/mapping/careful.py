@@ -153,14 +153,15 @@ class CarefulMapper:
     def _deletes(self, plan: RowPlan, event: ChangeEvent, origin: Origin, wall_ms: int) -> list[Mapped]:
         columns = key_columns(plan.key.source)
         if self.where.of_row:
-            trusted = frozenset(columns).union(origin.key.fields or ()) if event.keys_only else None
-            if not self.where.takes_row(origin.at(deleted_row(event, origin, columns), event.absent), trusted):
+            row = deleted_row(event, origin, columns)
+            known = columns + tuple(origin.key.fields or ()) if event.keys_only else tuple(row)
+            if not self.where.takes_row(origin.at(row), event.added.union(known)):
                 return [FILTERED[FilterRule.WHERE]]
         refused = self._refused_delete()
         if refused is not None:
             return [refused]
         rows = self._custom_rows(deleted_row(event, origin, columns), event, origin)
-        keys = [plan.key.fill(origin.at(one, event.absent))[0] for one in rows]
+        keys = [plan.key.fill(origin.at(one))[0] for one in rows]
         if not keys:
             return [FILTERED[FilterRule.CUSTOM]]
         return [self._delete(plan, key, event, origin, wall_ms) for key in keys]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from consumer.decoding.debezium_topics import HEARTBEAT_PREFIX, TRANSACTION_SUFFIX
-from consumer.decoding.formats import DECODERS
+from consumer.decoding.formats import DECODERS, FormatSettings
 from consumer.mapping.bound_route import BoundRoute
 from consumer.mapping.careful import CarefulMapper
 from consumer.mapping.own_records import OwnRecordsFirst
@@ -53,7 +53,7 @@ class RouteTable:
         target = self._objects[route.object]
         zone = ZoneInfo(route.zone) if route.zone is not None else None
         bound = BoundRoute(route, target, self._versions[route.object], zone)
-        careful = CarefulMapper(bound, DECODERS[route.format]())
+        careful = CarefulMapper(bound, DECODERS[route.format](FormatSettings(route.flat_prefix, zone)))
         mapper = CompiledRoute(Target(self._connector, target.name), bound, careful)
         if topic.startswith(HEARTBEAT_PREFIX) or topic.endswith(TRANSACTION_SUFFIX):
             return OwnRecordsFirst(mapper)

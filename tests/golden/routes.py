@@ -98,11 +98,16 @@ def tables(prefix: str, *, typed: bool) -> list[RouteSettings]:
 
 
 def unwrapped() -> list[RouteSettings]:
-    """Return plain routes for the rows that the transformation leaves; deleted ones are filtered by a condition."""
-    kept: dict[str, tuple[str, ...]] = {"__deleted": ("false",)}
+    """Return routes for the rows that the transformation leaves; a tombstone deletes, as it does by default."""
     rules = UNTYPED | {"pairs": PAIR}
     return [
-        RouteSettings(topics=(f"unw.inv.{table}",), object=name, where=dict(kept), fields=rules.get(name, {}))
+        RouteSettings(
+            topics=(f"unw.inv.{table}",),
+            object=name,
+            format="debezium_flat",
+            tombstones="delete",
+            fields=rules.get(name, {}),
+        )
         for table, name in [*OF_TABLE, ("outbox", "outbox")]
     ]
 
@@ -120,8 +125,6 @@ ROUTES: dict[str, list[RouteSettings]] = {
     "pg_schemas_enabled.jsonl": customers({"tags": FieldRule(source="tags", json=True)}, "versioned"),
     "pg_decimal_string_tx_heartbeat.jsonl": customers(IN_TEXT),
     "pg_replica_full_unwrap.jsonl": [
-        RouteSettings(
-            topics=("^.*",), object="customers", where={"__deleted": ("false",)}, fields=UNTYPED["customers"]
-        )
+        RouteSettings(topics=("^.*",), object="customers", format="debezium_flat", fields=UNTYPED["customers"])
     ],
 }

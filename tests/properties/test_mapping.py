@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from consumer.decoding.formats import DECODERS
+from consumer.decoding.formats import DECODERS, FormatSettings
 from consumer.errors import RecordError
 from consumer.mapping import fast, hot_converters, written_out
 from consumer.mapping.bound_route import BoundRoute
@@ -388,7 +388,7 @@ def bind(route: RouteSettings, target: ObjectSettings) -> BoundRoute:
 def compiled(route: RouteSettings, target: ObjectSettings) -> CompiledRoute:
     """Compile a route as the daemon does."""
     bound = bind(route, target)
-    careful = CarefulMapper(bound, DECODERS[route.format]())
+    careful = CarefulMapper(bound, DECODERS[route.format](FormatSettings()))
     return CompiledRoute(Target("shop", target.name), bound, careful)
 
 
@@ -407,7 +407,7 @@ def difference(
     route: RouteSettings, target: ObjectSettings, records: list[PlainRecord]
 ) -> tuple[object, object] | None:
     """Return the first outcome that differs: the reference's and the fast way's."""
-    reference = CarefulMapper(bind(route, target), DECODERS[route.format]())
+    reference = CarefulMapper(bind(route, target), DECODERS[route.format](FormatSettings()))
     mapper = compiled(route, target)
     for record in records:
         wanted = said(lambda record=record: by_reference(reference, record))  # type: ignore[misc]  # called at once

@@ -1,0 +1,87 @@
+"""Format `debezium_flat`: rows as `ExtractNewRecordState` leaves them, with its marks as columns of a prefix."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from consumer.decoding.change_event import ChangeEvent, Envelope
+from consumer.decoding.connect_schema import columns_of_row
+from consumer.decoding.debezium import CLOCKS, judge_op
+from consumer.decoding.debezium_topics import own_record
+from consumer.decoding.document import open_object
+from consumer.decoding.members import whole_number
+from consumer.decoding.opened import open_value
+from consumer.decoding.wrapping import SchemaCache, is_connect_struct, unwrap
+from consumer.errors import Reason, RecordError
+from consumer.model import Filtered, Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from consumer.decoding.opened import Row
+    from consumer.model import Record
+
+_ENVELOPE = frozenset({"before", "after", "source", "op"})
+_DELETED = {"true": True, "false": False, True: True, False: False, None: False}
+
+
+class DebeziumFlatDecoder:
+    """Decodes rows that say beside their columns whether they were deleted."""
+
+    has_placeholders = True
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._deleted = f"{prefix}deleted"
+        self._op = f"{prefix}op"
+        self._clocks = [(f"{prefix}{place}{name}", per_ms) for place in ("source_", "") for name, per_ms in CLOCKS]
+        self._schemas = SchemaCache(columns_of_row)
+
+    def open(self, value: bytes, record: Record) -> Envelope | Filtered:
+        """Open the row; what passes the transformation unchanged because it is no row is filtered by its rule."""
+        document = open_object(value)
+        wrapped = unwrap(value, document, self._schemas) if is_connect_struct(document) else None
+        envelope = Envelope(document) if wrapped is None else Envelope(wrapped[0], wrapped[1].columns, wrapped[1])
+        if self._op not in envelope.members and self._deleted not in envelope.members:
+            own = own_record(envelope.members, record.topic())
+            if own is not None:
+                return own
+            if envelope.members.keys() >= _ENVELOPE:
+                detail = "a flat row wanted, a whole envelope found; write `format: debezium`"
+                raise RecordError(Reason.ENVELOPE_SHAPE, detail)
+        return envelope
+
+    def events(self, envelope: Envelope, record: Record) -> Sequence[ChangeEvent] | Filtered:
+        """Read the one row. What a deleted one has beside its key may be invented, but for the marks."""
+        del record
+        members = envelope.members
+        op = open_value(members.get(self._op))
+        operation = Operation.UPSERT if op is None else judge_op(op, self._op)
+        if isinstance(operation, Filtered):
+            return operation
+        if self._is_deleted(members):
+            operation = Operation.DELETE
+        deleted = operation is Operation.DELETE
+        added = frozenset(name for name in members if name.startswith(self._prefix)) if deleted else frozenset()
+        return (
+            ChangeEvent(
+                operation=operation, row=members, keys_only=deleted, added=added, source_ms=self._time_ms(members)
+            ),
+        )
+
+    def _is_deleted(self, members: Row) -> bool:
+        """Read the mark of a delete, text or boolean. Raises ENVELOPE_SHAPE for anything else."""
+        mark = open_value(members.get(self._deleted))
+        if mark not in _DELETED:
+            raise RecordError(
+                Reason.ENVELOPE_SHAPE, "true or false wanted, another value found", field=self._deleted
+            )
+        return _DELETED[mark]
+
+    def _time_ms(self, members: Row) -> int | None:
+        """Return when the source made the change: its own clock by the finest reading, else Debezium's."""
+        for name, per_ms in self._clocks:
+            ticks = whole_number(members.get(name))
+            if ticks is not None:
+                return ticks // per_ms
+        return None

@@ -1,0 +1,143 @@
+"""Format `debezium_flat`: rows that say beside their columns what became of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from consumer.mapping.settings import FieldRule
+from tests.unit.decoding.exam import PAIR, Route, case, neighbours, upsert
+
+NAME = "debezium_flat"
+
+
+def flat(op: str | None = "u", deleted: object = "false", **columns: object) -> dict[str, object]:
+    """Write a row with its marks."""
+    marks = {"__op": op, "__deleted": deleted, "__table": "things", "__source_ts_ms": 1_700_000_000_000}
+    return {"id": 1, "name": "a"} | columns | {name: mark for name, mark in marks.items() if mark is not None}
+
+
+A = upsert(name="a")
+ENVELOPE = {"before": None, "after": {"id": 1}, "source": {"ts_ms": 1}, "op": "c", "ts_ms": 1}
+SCHEMA_CHANGE = {"source": {}, "databaseName": "shop", "ddl": "CREATE TABLE t (id INT)", "tableChanges": []}
+BORDER = {"status": "BEGIN", "id": "1:2", "event_count": None, "data_collections": None, "ts_ms": 1}
+DELETE = ("delete", "1")
+
+CASES = [
+    case("created", flat("c"), A),
+    case("snapshot", flat("r"), A),
+    case("updated", flat("u"), A),
+    case("no-marks", {"id": 1, "name": "a"}, A),
+    case("op-alone", flat("u", None), A),
+    case("mark-alone", flat(None, "false"), A),
+    case("boolean-mark", flat(None, deleted=False), A),
+    case("D34-text", flat("d", "true"), DELETE),
+    case("D34-boolean", flat("d", deleted=True), DELETE),
+    case("D34-mark-alone-text", flat(None, "true"), DELETE),
+    case("D34-mark-alone-boolean", flat(None, deleted=True), DELETE),
+    case("op-d-alone", flat("d", None), DELETE),
+    case("mark-before-op", flat("u", "true"), DELETE),
+    case("key-from-kafka", flat("d", "true", id=0, name=""), ("delete", "7"), key={"id": 7}),
+    case("key-null", flat("c", id=None), "KEY_MISSING"),
+    case("key-of-nothing", flat("d", "true", id=None), "KEY_MISSING"),
+    case("ignored-delete", flat("d", "true"), "deletes", route={"deletes": "ignore"}),
+    case("unwanted-delete", flat("d", "true"), "DELETE_UNWANTED", route={"deletes": "dead_letter"}),
+    case("truncate", flat("t", None), "ENVELOPE_TRUNCATE"),
+    case("message", flat("m", None), "message"),
+    case("unknown-op", flat("x"), "ENVELOPE_OP"),
+    case("op-no-text", flat("u") | {"__op": 7}, "ENVELOPE_OP"),
+    case("mark-is-other-text", flat("u", "yes"), "ENVELOPE_SHAPE"),
+    case("mark-is-number", flat("u", 1), "ENVELOPE_SHAPE"),
+    case("mark-is-nested", flat("u", {}), "ENVELOPE_SHAPE"),
+    case("whole-envelope", ENVELOPE, "ENVELOPE_SHAPE"),
+    case("schema-change", SCHEMA_CHANGE, "schema_change"),
+    case("transaction-border", BORDER, "transaction"),
+    case("heartbeat", {"ts_ms": 1}, "heartbeat", topic="__debezium-heartbeat.shop"),
+    case("column-named-like-a-statement", flat("u", ddl="x", databaseName="y"), A),
+    case("placeholder", flat("u", name="__debezium_unavailable_value"), "ENVELOPE_UNAVAILABLE"),
+    case("tombstone", None, ("delete", "1"), key={"id": 1}, route={"tombstones": "delete"}),
+    case("tombstone-without-key", None, "KEY_MISSING", route={"tombstones": "delete"}),
+    case("tombstone-ignored", None, "tombstone", key={"id": 1}),
+    case(
+        "prefix",
+        {"id": 1, "name": "a", "_cdc_deleted": "true", "__deleted": "false"},
+        DELETE,
+        route={"flat_prefix": "_cdc_"},
+    ),
+    case("prefix-op", {"id": 1, "name": "a", "_cdc_op": "d"}, DELETE, route={"flat_prefix": "_cdc_"}),
+    case("where-mark", flat("u"), "where", route={"where": {"__op": ("c",)}}),
+    case("where-mark-of-a-delete", flat("d", "true"), "where", route={"where": {"__table": ("others",)}}),
+    case("where-invented", flat("d", "true", name=""), DELETE, route={"where": {"name": ("a",)}}),
+    case("where-envelope", flat("u"), A, route={"where": {"$envelope.__op": ("u",)}}),
+    case("compound", flat("d", "true", a=1, b="x"), ("delete", "1/x"), route={"fields": PAIR}),
+    case("not-an-object", b"[]", "DECODE_NOT_OBJECT"),
+]
+
+
+@pytest.mark.parametrize(("value", "expected", "rest"), CASES)
+def test_record_becomes(value: object, expected: list[object], rest: dict[str, Any]) -> None:
+    """One record, one outcome, and the same when its bytes come again."""
+    settings, facts = rest.pop("route", {}), rest
+    route = Route(NAME, **settings)
+    assert expected == route.said(value, **facts)
+    assert expected == route.said(value, **facts)
+    neighbours(lambda: Route(NAME, **settings | {"where": {}}), lambda n: flat("u", id=n, a=1, b=n), value, facts)
+
+
+def test_partial_row_leaves_out_what_was_not_sent() -> None:
+    """An unchanged large value is left as it is."""
+    value = flat("u", name="__debezium_unavailable_value", amount=1)
+    assert Route(NAME, partial=True).row(value) == {"id": "1", "amount": 1}
+
+
+def test_schema_around_the_row_types_its_columns() -> None:
+    """The converter's pair is opened, and the scale of a decimal is the schema's."""
+    decimal = {"type": "bytes", "name": "org.apache.kafka.connect.data.Decimal", "parameters": {"scale": "2"}}
+    fields = [
+        {"type": "int64", "field": "id"},
+        decimal | {"field": "amount"},
+        {"type": "string", "field": "__deleted"},
+    ]
+    wrapped = {
+        "schema": {"type": "struct", "fields": fields},
+        "payload": {"id": 1, "amount": "BNI=", "__deleted": "false"},
+    }
+    route = Route(NAME)
+    assert [route.row(wrapped) for _ in range(3)] == [{"id": "1", "name": None, "amount": 12.34}] * 3
+    wrapped["payload"] = {"id": 1, "amount": "BNI=", "__deleted": "true"}
+    assert route.said(wrapped) == [DELETE]
+
+
+@pytest.mark.parametrize(
+    ("marks", "expected"),
+    [
+        pytest.param({"__source_ts_ns": 1_700_000_000_001_999_999}, "2023-11-14T22:13:20.001Z", id="ns"),
+        pytest.param({"__source_ts_us": 1_700_000_000_002_999}, "2023-11-14T22:13:20.002Z", id="us"),
+        pytest.param({"__source_ts_ms": 1_700_000_000_003, "__ts_ms": 5}, "2023-11-14T22:13:20.003Z", id="ms"),
+        pytest.param({"__ts_ms": 1_700_000_000_004}, "2023-11-14T22:13:20.004Z", id="debezium"),
+        pytest.param({"__source_ts_ms": None}, "1970-01-01T00:00:01.000Z", id="kafka"),
+    ],
+)
+def test_version_is_the_finest_clock(marks: dict[str, object], expected: str) -> None:
+    """The source's clock, else Debezium's, else Kafka's."""
+    assert expected == Route(NAME, version="at").version({"id": 1} | marks)
+
+
+def test_marks_are_columns_for_rules() -> None:
+    """A rule may send a mark like any other column."""
+    assert Route(NAME, fields={"name": FieldRule(source="__op")}).row(flat("c"))["name"] == "c"
+
+
+def test_custom_function_is_told_of_the_delete() -> None:
+    """It gets what is left of the row, and the time of the change."""
+
+    def custom(row: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - what the mapping gives
+        return {"id": f"{row['id']} {context.operation} {context.source_ms}"}
+
+    assert Route(NAME, custom=custom).said(flat("d", "true")) == [("delete", "1 delete 1700000000000")]
+
+
+def test_whole_envelope_is_told_its_format() -> None:
+    """The likeliest mistake has its remedy in the message."""
+    assert "format: debezium" in Route(NAME).detail(ENVELOPE)
