@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from consumer.dead_letter.envelope import Fault
 from consumer.errors import Hold, HoldReason, Reason
-from consumer.model import RecordOutcome
+from consumer.model import RecordOutcome, Target
 from consumer.placing import PlacingObserver
 from consumer.rooms import Rooms, open_lows
 from consumer.source.port import Chunk, Position
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from consumer.dead_letter.outbox import Outbox
     from consumer.delivery.lanes import Lanes
     from consumer.hand_overs import HandOvers
-    from consumer.model import Assignment, Change, HoldLane, Record, Reject, Target, Ticket
+    from consumer.holds import Held
+    from consumer.model import Assignment, Change, HoldLane, Record, Reject, Ticket
     from consumer.placing import Placing
     from consumer.source.intake import Intake
     from consumer.source.port import Source
@@ -239,7 +240,7 @@ class Pipeline:
 
     def adjust_intake(self) -> None:
         """Let the partitions hand over more, or not, as what is open and what is held now say."""
-        places = {held.place for held in self._holds}
+        places = {held.place for held in self._holds if not _wants_more(held)}
 
         def is_held(assignment: Assignment) -> bool:
             if assignment in places or assignment.topic in places:
@@ -247,3 +248,8 @@ class Pipeline:
             return any(mapper.target in places for mapper in self._rooms.routes.mappers(assignment.topic))
 
         self._intake.adjust(self._progress.owned, self._ledger.held_bytes, is_held if places else None)
+
+
+def _wants_more(held: Held) -> bool:
+    """Tell whether a hold ends sooner when reading goes on: what the service will take may only be further on."""
+    return held.reason is HoldReason.MASS_REJECT and isinstance(held.place, Target)

@@ -31,7 +31,8 @@ class Batch:
     changes that are one part of several, or that older records ride on. `lows` are the positions that are held.
     `size` counts each encoded row with one comma. `asked` says that the validation call was made for these
     rows, `isolating` that the batch exists only to find who is at fault, `conflicts` how often it was answered
-    409, `attempts` how often its rows were sent.
+    409, `attempts` how often its rows were sent. `singled_out` are the keys that the service named as those at
+    fault, few among many good ones.
     """
 
     __slots__ = (
@@ -45,6 +46,7 @@ class Batch:
         "lows",
         "opened_s",
         "operation",
+        "singled_out",
         "size",
         "tallies",
         "target",
@@ -63,6 +65,7 @@ class Batch:
         self.conflicts = 0
         self.asked = False
         self.isolating = False
+        self.singled_out: frozenset[str] = frozenset()
         self.first_failed_ms: int | None = None
 
     @property
@@ -117,6 +120,7 @@ class Batch:
         part.opened_s = self.opened_s
         part.asked = self.asked
         part.isolating = True
+        part.singled_out = self.singled_out
         part.attempts = self.attempts
         part.first_failed_ms = self.first_failed_ms
         return part

@@ -44,6 +44,14 @@ class Fuse:
         self._latest = reason
         self._add(now_s, 1, 1)
 
+    def singled_out(self, now_s: float) -> None:
+        """Count one record at fault that the service named among many good ones: no part of a run."""
+        self._add(now_s, 1, 1)
+
+    def are_few(self, failed: int, records: int) -> bool:
+        """Tell whether so many of so many at fault are a share that may go on."""
+        return failed < records * self._settings.ratio
+
     def passed(self, now_s: float, count: int = 1) -> None:
         """Count records that were not at fault; any number of them ends the run."""
         if count <= 0:

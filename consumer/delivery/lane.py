@@ -34,6 +34,16 @@ class Lane:
             return False
         return self.held is None or (now_s >= self.probe_due_s and self.probe is None)
 
+    def wants_the_newest(self, now_s: float) -> bool:
+        """Tell whether a mass rejection is about to be probed: the newest is the likeliest to be good."""
+        held = self.held
+        return held is not None and held.reason is HoldReason.MASS_REJECT and now_s >= self.probe_due_s
+
+    def take(self, now_s: float) -> Batch:
+        """Take out the batch that goes next: in turn, but after a mass rejection what was refused stands first."""
+        ready = self.batcher.ready
+        return ready.pop() if self.wants_the_newest(now_s) else ready.popleft()
+
     def hold(self, hold: HoldLane, batch: Batch, now_s: float) -> None:
         """Begin a hold that this batch ran into, or go on with it after a probe that found it lasting."""
         if self.held is not None and self.probe is not batch:

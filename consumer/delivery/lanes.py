@@ -124,7 +124,7 @@ class Lanes:
             lane = self._next(now_s, linger_s)
             if lane is None:
                 break
-            batch = lane.batcher.ready.popleft()
+            batch = lane.take(now_s)
             lane.probe = batch if lane.held is not None else lane.probe
             self._carried[batch] = self._spawn(self._carry(lane, batch))
         self._set_alarm(now_s, linger_s)
@@ -165,7 +165,7 @@ class Lanes:
             if lane.held is not None and lane.batcher.is_empty:
                 # Its batches went with their partitions: there is nothing left to probe with.
                 self._released(lane, lane.released_for_want_of_probes())
-            if not lane.batcher.ready:
+            if not lane.batcher.ready or lane.wants_the_newest(now_s):
                 lane.batcher.seal_lingered(now_s, linger_s)
             if lane.may_start(now_s):
                 return lane
@@ -235,17 +235,33 @@ class Lanes:
             case Isolate() | Reject():
                 self._released(lane, lane.released_by_answer())
                 if lane.held is not None or (blown := lane.fuse.blown(now_s)):
-                    # Rejecting goes on: try another batch next time, one that is good ends the hold.
-                    lane.batcher.ready.append(batch)
+                    self._set_aside(lane, batch, groups)
                     detail = lane.held.detail if lane.held is not None else f"{blown}; {verdict.detail}"
                     self._hold(lane, batch, HoldLane(HoldReason.MASS_REJECT, detail))
                 elif isinstance(verdict, Isolate):
                     lane.batcher.split(batch, groups)
                 else:
-                    lane.fuse.dead_lettered(now_s)
+                    if batch.singled_out.issuperset(batch.changes):
+                        lane.fuse.singled_out(now_s)
+                    else:
+                        lane.fuse.dead_lettered(now_s)
                     self._events.rejected(batch, verdict)
                     if blown := lane.fuse.blown(now_s):
                         self._hold(lane, batch, HoldLane(HoldReason.MASS_REJECT, f"{blown}; {verdict.detail}"))
+
+    def _set_aside(self, lane: Lane, batch: Batch, groups: list[list[str]]) -> None:
+        """Rejecting goes on: try something else next time, one batch that is good ends the hold.
+
+        Where every batch has one bad record among many good ones no batch would ever be good. So a probe is
+        parted in two: what may be good is tried next, the rest after all others.
+        """
+        ready = lane.batcher.ready
+        if lane.probe is not batch or not groups:
+            ready.appendleft(batch)
+            return
+        hopeful, *rest = groups
+        lane.batcher.split(batch, [hopeful, [key for keys in rest for key in keys]])
+        ready.append(ready.popleft())
 
     async def _groups(self, lane: Lane, batch: Batch, verdict: Isolate) -> list[list[str]]:
         """Return the parts into which a refused batch is taken apart: the good first, each bad one alone.
@@ -261,6 +277,8 @@ class Lanes:
                 encoded = [change.encoded for change in batch.changes.values()]
                 bad = keys_at_fault(outcome, keys, encoded, lane.primary_key)
                 if bad:
+                    if lane.fuse.are_few(len(bad), len(keys)):
+                        batch.singled_out = bad
                     good = [key for key in keys if key not in bad]
                     return [*([good] if good else []), *([key] for key in keys if key in bad)]
         return [keys[part] for part in halves(len(keys))]

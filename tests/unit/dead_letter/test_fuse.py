@@ -102,3 +102,19 @@ def test_mend_forgets_run_and_share() -> None:
     _fail(fuse, 200)
     fuse.mend()
     assert fuse.blown(0.0) is None
+
+
+def test_records_singled_out_among_many_are_no_run() -> None:
+    """Records that the service names among many good ones count for the share alone."""
+    fuse = _fuse()
+    for _ in range(199):
+        fuse.singled_out(0.0)
+    assert (0, None) == (fuse.run, fuse.blown(0.0))
+    fuse.singled_out(0.0)
+    assert fuse.blown(0.0) is not None
+
+
+def test_few_is_below_the_share_that_blows_it() -> None:
+    """What counts as few is what may go on for ever."""
+    fuse = _fuse(ratio=0.05)
+    assert (True, False) == (fuse.are_few(4, 100), fuse.are_few(5, 100))

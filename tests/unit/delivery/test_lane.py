@@ -76,3 +76,14 @@ def test_any_reading_of_the_batch_ends_another_hold() -> None:
 def test_a_lane_without_batches_starts_nothing() -> None:
     """Held or not."""
     assert not lane_with_batches(0).may_start(1e9)
+
+
+def test_a_mass_rejection_is_probed_with_the_newest() -> None:
+    """What is refused stands first by then; in any other hold the batches keep their turn."""
+    lane = lane_with_batches(3)
+    oldest, _, newest = lane.batcher.ready
+    lane.hold(CONFIG, oldest, 0.0)
+    assert oldest is lane.take(5.0)
+    lane.held = None
+    lane.hold(MASS, oldest, 10.0)
+    assert newest is lane.take(15.0)

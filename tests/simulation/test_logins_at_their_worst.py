@@ -1,0 +1,149 @@
+"""Tokens that are revoked, exchanges that are down, keys that rotate and clocks that are off, on virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from consumer.auth.settings import Secret
+from consumer.delivery.settings import DeliverySettings
+from consumer.errors import HoldReason
+from consumer.sandbox.login import Credentials
+from consumer.sandbox.virtual_time import VirtualLoop
+from consumer.sandbox.wire import Endpoint
+from tests.simulation.trouble import PARTITIONS, begin, fill
+from tests.simulation.world import ORIGIN, World, settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from consumer.config.settings import Settings
+
+
+def test_a_revocation_every_5_s_costs_one_token_each() -> None:
+    """J14, K23: ten minutes of it, with many requests open; no letter, nothing lost, no hold that stays."""
+
+    async def told() -> None:
+        world = World(settings(delivery=DeliverySettings(batch_bytes=2_000)))
+        member = await begin(world, "")
+        revoked = 0
+        for second in range(600):
+            for key in range(100):
+                world.change(second * 100 + key, "c", partition=key % PARTITIONS, email="a@x.io")
+            if second % 5 == 4:
+                world.faults("ingest nth=1 revoke-tokens")
+                revoked += 1
+            await asyncio.sleep(1)
+        await world.until(member.settled)
+        assert 1 + revoked == world.tenant.requests.totals[Endpoint.EXCHANGE, 200]
+        assert 60_000 == len(world.tenant.rows("customers"))
+        assert [] == world.dead_letter_reasons()
+        assert not member.status().holds
+        await member.stop()
+
+    VirtualLoop.run(told())
+
+
+@pytest.mark.parametrize("fault", ["status=503", "reset", "html", "status=400", "delay=10m", "gzip", "endless"])
+def test_an_exchange_that_is_down_for_ten_minutes_is_outlasted(fault: str) -> None:
+    """K21, K22, I12: with no token left it is asked for at most twice a minute in the long run; nothing is lost."""
+
+    async def told() -> None:
+        world = World()
+        fill(world, 2_000)
+        member = await begin(world, f"upsert nth=1 revoke-tokens; exchange {fault}")
+        before = len([line for line in world.tenant.requests if line.endpoint is Endpoint.EXCHANGE])
+        await asyncio.sleep(600)
+        asked = len([line for line in world.tenant.requests if line.endpoint is Endpoint.EXCHANGE]) - before
+        assert 2 <= asked <= 40
+        assert {} == world.tenant.rows("customers")
+        world.faults("")
+        await world.until(member.settled, within_s=700)
+        assert 2_000 == len(world.tenant.rows("customers"))
+        assert [] == world.dead_letter_reasons()
+        await member.stop()
+
+    VirtualLoop.run(told())
+
+
+def key_pair() -> tuple[str, bytes]:
+    """Return a private key as the file has it, and the public key that the service knows."""
+    key = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    public = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return private.decode(), public
+
+
+def by_jwt(key_file: Path) -> Settings:
+    """Return settings that log in with a signed assertion."""
+    salesforce = msgspec.structs.replace(
+        settings().salesforce,
+        flow="jwt_bearer",
+        client_secret=None,
+        username="integration@example.com",
+        private_key=Secret(path=key_file),
+        audience=ORIGIN,
+    )
+    return msgspec.structs.replace(settings(), salesforce=salesforce)
+
+
+def test_a_private_key_is_rotated_under_load(tmp_path: Path) -> None:
+    """K16: the old key is refused after the rotation, a hold says so, the new file ends it without a restart."""
+    (old, old_public), (new, new_public) = key_pair(), key_pair()
+    key_file = tmp_path / "key.pem"
+    key_file.write_text(old)
+
+    async def told() -> None:
+        world = World(by_jwt(key_file))
+        world.tenant._login._credentials = Credentials(public_key=old_public)
+        fill(world, 20_000)
+        member = await begin(world, "")
+        await world.until(lambda: member.status().ledger.accepted > 1_000)
+        world.tenant._login._credentials = Credentials(public_key=new_public)
+        world.tenant._sessions.revoke_all()
+        await world.until(lambda: {HoldReason.AUTH} == {hold.reason for hold in member.status().holds})
+        assert "invalid_grant" in next(hold.detail for hold in member.status().holds)
+        await asyncio.sleep(120)
+        assert not member.settled()
+        key_file.write_text(new + "\n")
+        await world.until(lambda: not member.status().holds, within_s=31)
+        await world.until(member.settled, within_s=60)
+        assert 20_000 == len(world.tenant.rows("customers"))
+        assert [] == world.dead_letter_reasons()
+        await member.stop()
+
+    VirtualLoop.run(told())
+
+
+@pytest.mark.parametrize(("skew", "said"), [("10m", "behind"), ("-3h", "ahead of")])
+def test_a_clock_that_is_off_is_named(skew: str, said: str, tmp_path: Path) -> None:
+    """K18: the service says only that the assertion is not good; the hold says whose clock is off, and how much."""
+    private, public = key_pair()
+    key_file = tmp_path / "key.pem"
+    key_file.write_text(private)
+
+    async def told() -> None:
+        world = World(by_jwt(key_file))
+        world.tenant._login._credentials = Credentials(public_key=public)
+        fill(world, 100)
+        member = await begin(world, f"any skew={skew}; upsert nth=1 revoke-tokens")
+        world.tenant._sessions.revoke_all()
+        await world.until(lambda: bool(member.status().holds))
+        hold = member.status().holds[0]
+        assert HoldReason.AUTH is hold.reason
+        assert f"s {said} the service's" in hold.detail
+        world.faults("")
+        await world.until(member.settled, within_s=120)
+        assert [] == world.dead_letter_reasons()
+        await member.stop()
+
+    VirtualLoop.run(told())
