@@ -12,11 +12,15 @@ if TYPE_CHECKING:
     from consumer.config.keys import Found, Key
 
 NOT_IN_THIS_VERSION: dict[str, tuple[str, ...]] = {
-    FORMAT.name: ("cloudevents", "maxwell", "canal", "dms", "goldengate", "salesforce_cdc"),
+    FORMAT.name: ("cloudevents", "canal", "dms", "goldengate", "salesforce_cdc"),
     ENCODING.name: ("avro", "protobuf", "json_schema"),
     DESTINATION.name: ("bulk", "crm_bulk"),
 }
-_THERE = {FORMAT.name: "json, debezium or debezium_flat", ENCODING.name: "json", DESTINATION.name: "streaming"}
+_THERE = {
+    FORMAT.name: "json, debezium, debezium_flat or maxwell",
+    ENCODING.name: "json",
+    DESTINATION.name: "streaming",
+}
 
 
 def judge(route: Found, findings: Findings) -> None:

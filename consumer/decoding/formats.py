@@ -9,6 +9,7 @@ import msgspec
 
 from consumer.decoding.debezium import DebeziumDecoder
 from consumer.decoding.debezium_flat import DebeziumFlatDecoder
+from consumer.decoding.maxwell import MaxwellDecoder
 from consumer.decoding.plain_json import PlainJsonDecoder
 
 if TYPE_CHECKING:
@@ -28,4 +29,5 @@ DECODERS: dict[str, Callable[[FormatSettings], ChangeDecoder]] = {
     "json": lambda _: PlainJsonDecoder(),
     "debezium": lambda _: DebeziumDecoder(),
     "debezium_flat": lambda route: DebeziumFlatDecoder(route.flat_prefix),
+    "maxwell": lambda _: MaxwellDecoder(),
 }

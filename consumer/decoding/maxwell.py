@@ -1,0 +1,62 @@
+"""Format `maxwell`: one row in `data`, what an update changed in `old`, and the time in seconds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from consumer.decoding.change_event import ChangeEvent, Envelope
+from consumer.decoding.document import open_object
+from consumer.decoding.filtered import FILTERED
+from consumer.decoding.members import row_of, row_or_null, text_of, whole_number
+from consumer.errors import Reason, RecordError
+from consumer.model import FilterRule, Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from consumer.model import Filtered, Record
+
+_OPERATIONS = {
+    "insert": Operation.UPSERT,
+    "update": Operation.UPSERT,
+    "bootstrap-insert": Operation.UPSERT,
+    "delete": Operation.DELETE,
+}
+_BOOTSTRAP = frozenset({"bootstrap-start", "bootstrap-complete"})
+_DDL = frozenset(f"{thing}-{verb}" for thing in ("table", "database") for verb in ("create", "alter", "drop"))
+
+
+class MaxwellDecoder:
+    """Decodes the rows of Maxwell's daemon."""
+
+    has_placeholders = False
+
+    def open(self, value: bytes, record: Record) -> Envelope:
+        """Open the envelope."""
+        del record
+        return Envelope(open_object(value))
+
+    def events(self, envelope: Envelope, record: Record) -> Sequence[ChangeEvent] | Filtered:
+        """Read the one row; `old` has the changed columns alone, the others are those of the new row."""
+        del record
+        members = envelope.members
+        kind = text_of(members, "type")
+        if kind in _BOOTSTRAP:
+            return FILTERED[FilterRule.BOOTSTRAP]
+        if kind in _DDL:
+            return FILTERED[FilterRule.DDL]
+        operation = _OPERATIONS.get(kind)
+        if operation is None:
+            detail = "insert, update, delete or one of Maxwell's bootstrap and DDL types wanted, another found"
+            raise RecordError(Reason.ENVELOPE_OP, detail, field="type")
+        row = row_of(members, "data")
+        changed = row_or_null(members, "old") if kind == "update" else None
+        seconds = whole_number(members.get("ts"))
+        return (
+            ChangeEvent(
+                operation=operation,
+                row=row,
+                old_row=row | changed if changed else None,
+                source_ms=None if seconds is None else seconds * 1_000,
+            ),
+        )
