@@ -134,7 +134,7 @@ def test_fault_teaches_nothing(mapping: Callable[..., Any], monkeypatch: pytest.
     assert is_fast(route, '{"id":"k","name":"a"}', monkeypatch)
 
 
-def wrapped(column: dict[str, str], row: str) -> str:
+def wrapped(column: dict[str, Any], row: str) -> str:
     """Write an envelope behind its schema."""
     fields = [{"type": "int64", "field": "id"}, column | {"field": "name"}]
     schema = {"type": "struct", "fields": [{"type": "struct", "fields": fields, "field": "after"}]}
@@ -165,6 +165,16 @@ def test_schemas_may_alternate(mapping: Callable[..., Any], monkeypatch: pytest.
 
     assert is_fast(route, wrapped(DAYS, '{"id":1,"name":19782}'), monkeypatch)
     assert is_fast(route, wrapped(TEXT, '{"id":1,"name":"a"}'), monkeypatch)
+
+
+def test_a_column_is_read_by_the_schema_of_its_record(mapping: Callable[..., Any]) -> None:
+    """A source that begins to write decimals as text does not have its text taken for base64, nor the other way."""
+    route = mapping(format="debezium")
+    decimal = {"type": "bytes", "name": "org.apache.kafka.connect.data.Decimal", "parameters": {"scale": "2"}}
+
+    for _ in range(3):
+        assert route.row(wrapped(decimal, '{"id":1,"name":"BNI="}'))["name"] == "12.34"
+        assert route.row(wrapped(TEXT, '{"id":1,"name":"BNI="}'))["name"] == "BNI="
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,14 @@ async def test_records_of_one_partition_are_one_chunk() -> None:
     assert ["0: [5, 6]", "1: [5, 9]"] == desk.heard
 
 
+async def test_a_gap_in_the_log_is_read_across() -> None:
+    """Compaction and transactions leave offsets without records: nothing waits for them."""
+    desk = Desk()
+    await desk.sort(Told(0, 5))
+    await desk.sort(Told(0, 9), Told(0, 12))
+    assert ["0: [5]", "0: [9, 12]"] == desk.heard
+
+
 async def test_an_end_stands_between_what_came_before_and_after_it() -> None:
     """The position may pass over markers only once the records before them are known."""
     desk = Desk()
