@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast check lint types format lock bench clean
+.PHONY: help setup demo test test-fast soak check lint types format lock bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -26,7 +26,10 @@ test: setup ## Everything; parts that are not there (JDK 17 + Maven, Chromium) a
 	$(BIN)/pytest
 
 test-fast: setup ## Without the real broker and the browser
-	$(BIN)/pytest -m "not kafka and not page"
+	$(BIN)/pytest -m "not kafka and not page and not soak"
+
+soak: setup ## The storms in their long form, each for SOAK_MINUTES (10) at most; SOAK_SEED repeats one
+	$(BIN)/pytest -m soak --capture=no
 
 check: setup lint types ## Lint, types and the architecture test
 	$(BIN)/pytest --quiet tests/test_architecture.py

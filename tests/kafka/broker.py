@@ -11,29 +11,20 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
-import time
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.admin._acl import AclBinding, AclBindingFilter, AclOperation, AclPermissionType
-from confluent_kafka.admin._listoffsets import OffsetSpec
-from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
-from confluent_kafka.cimpl import NewPartitions, NewTopic
+from tests.kafka.administered import USER, Administered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
 KAFKA_VERSION: Final = "4.1.1"
-USER: Final = "reader"
 PASSWORD: Final = "sesame"
 POM: Final = Path(__file__).with_name("pom.xml")
 
-_ADMIN_TIMEOUT_S: Final = 20.0
 _READY_TIMEOUT_S: Final = 90.0
 _STOP_TIMEOUT_S: Final = 30.0
 
@@ -82,14 +73,7 @@ Configuration:
     Root: {level: INFO, AppenderRef: [{ref: STDOUT}]}
 """
 
-_LATEST: Final = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the library has no types for it
-
 _STARTED: Final = b"Kafka Server started"
-
-
-def _denial(kind: ResourceType, name: str) -> AclBinding:
-    literal, read = ResourcePatternType.LITERAL, AclOperation.READ
-    return AclBinding(kind, name, literal, f"User:{USER}", "*", read, AclPermissionType.DENY)
 
 
 class BrokerNotStartedError(RuntimeError):
@@ -141,26 +125,37 @@ def free_port() -> int:
         return port
 
 
-class KafkaBroker:
+def new_cluster_id() -> str:
+    """Return an identity for a cluster."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=").replace("-", "a")
+
+
+class KafkaBroker(Administered):
     """One broker that is its own controller, on one folder and one port for as long as the object lives.
 
     `properties` are added to, or replace, the broker's own. A `with` block starts it and ends it.
     """
 
     def __init__(self, folder: Path, properties: Mapping[str, str] | None = None, heap_mb: int = 512) -> None:
+        super().__init__()
         self.folder = folder
+        self._log = folder / "broker.log"
         self.port = free_port()
         self._controller_port = free_port()
         self._login_port = free_port()
         self._extra = dict(properties or {})
         self._heap_mb = heap_mb
         self._broker: subprocess.Popen[bytes] | None = None
-        self._admin_client: AdminClient | None = None
 
     @property
     def bootstrap(self) -> str:
         """What a client is told."""
         return f"127.0.0.1:{self.port}"
+
+    @property
+    def controller(self) -> str:
+        """Where it is its own controller, or one of several."""
+        return f"127.0.0.1:{self._controller_port}"
 
     @property
     def pid(self) -> int | None:
@@ -183,13 +178,17 @@ class KafkaBroker:
 
     def start(self) -> None:
         """Start on the folder as it is, formatting it the first time; returns when the broker takes requests."""
+        self.launch()
+        self.await_ready()
+
+    def launch(self) -> None:
+        """Start it without waiting; a broker of several is ready only when most of them are there."""
         libraries = fetch_jars()
         self.folder.mkdir(parents=True, exist_ok=True)
         settings = self._write_settings()
         if not (self.folder / "logs" / "meta.properties").exists():
             self._format(libraries, settings)
-        log_path = self.folder / "broker.log"
-        with log_path.open("wb") as log:
+        with self._log.open("wb") as log:
             # A session of its own: an interrupt on the terminal stops the test, which then stops the broker.
             self._broker = subprocess.Popen(
                 [*self._java(libraries), f"-Xmx{self._heap_mb}m", "kafka.Kafka", str(settings)],
@@ -199,7 +198,6 @@ class KafkaBroker:
                 start_new_session=True,
             )
         atexit.register(self.kill)
-        self._await_ready(log_path)
 
     def stop(self) -> None:
         """End it cleanly; nothing happens when it is down already."""
@@ -207,6 +205,7 @@ class KafkaBroker:
 
     def kill(self) -> None:
         """End it as a power cut would (`kill -9`); its folder stays."""
+        self.forget_administrator()
         self._end(signal.SIGKILL)
 
     def restart(self) -> None:
@@ -214,81 +213,11 @@ class KafkaBroker:
         self.stop()
         self.start()
 
-    def create_topic(self, name: str, partitions: int = 1, config: Mapping[str, str] | None = None) -> None:
-        """Create a topic and wait until each of its partitions answers."""
-        topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=dict(config or {}))
-        self._admin().create_topics([topic])[name].result(_ADMIN_TIMEOUT_S)
-        self._ends_of(name, partitions)
+    def _founding(self) -> list[str]:
+        return ["--standalone", "-t", new_cluster_id()]
 
-    def delete_topic(self, name: str) -> None:
-        """Delete a topic."""
-        self._admin().delete_topics([name])[name].result(_ADMIN_TIMEOUT_S)
-
-    def add_partitions(self, name: str, total: int) -> None:
-        """Raise the number of partitions of a topic to `total` and wait until each answers."""
-        self._admin().create_partitions([NewPartitions(name, total)])[name].result(_ADMIN_TIMEOUT_S)
-        self._ends_of(name, total)
-
-    def delete_records(self, topic: str, partition: int, before_offset: int) -> None:
-        """Drop what is below an offset, as retention would."""
-        where = TopicPartition(topic, partition, before_offset)
-        self._admin().delete_records([where])[where].result(_ADMIN_TIMEOUT_S)
-
-    def end_offsets(self, topic: str) -> dict[int, int]:
-        """Return the high watermark of each partition, once all answer."""
-        return self._ends_of(topic, None)
-
-    def committed(self, group: str, topic: str) -> dict[int, int]:
-        """Return the group's positions in a topic, by partition; a partition without one is absent."""
-        asked = self._admin().list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
-        positions = asked[group].result(_ADMIN_TIMEOUT_S).topic_partitions
-        return {each.partition: each.offset for each in positions if each.topic == topic and each.offset >= 0}
-
-    def deny(self, kind: ResourceType, name: str) -> None:
-        """Take `USER`'s right to read a topic or a group away."""
-        for answer in self._admin().create_acls([_denial(kind, name)]).values():
-            answer.result(_ADMIN_TIMEOUT_S)
-
-    def allow(self, kind: ResourceType, name: str) -> None:
-        """Give the right back."""
-        rule = AclBindingFilter(
-            kind, name, ResourcePatternType.LITERAL, f"User:{USER}", "*", AclOperation.ANY, AclPermissionType.ANY
-        )
-        for answer in self._admin().delete_acls([rule]).values():
-            answer.result(_ADMIN_TIMEOUT_S)
-
-    def _ends_of(self, topic: str, partitions: int | None) -> dict[int, int]:
-        # A partition is known before its leader serves it, and again after a restart; who asks in between is
-        # turned away.
-        deadline_s = time.monotonic() + _ADMIN_TIMEOUT_S
-        seen: object = None
-        pause = threading.Event()
-        while time.monotonic() < deadline_s:
-            try:
-                ends = self._ask_ends(topic)
-            except KafkaException as error:
-                seen = error
-            else:
-                if len(ends) == partitions or (partitions is None and ends):
-                    return ends
-                seen = ends
-            pause.wait(0.02)
-        message = f"topic {topic} does not answer with {partitions or 'its'} partitions: {seen}"
-        raise BrokerNotStartedError(message)
-
-    def _ask_ends(self, topic: str) -> dict[int, int]:
-        admin = self._admin()
-        partitions = admin.list_topics(topic, timeout=_ADMIN_TIMEOUT_S).topics[topic].partitions
-        asked = {TopicPartition(topic, partition): _LATEST for partition in partitions}
-        answers = admin.list_offsets(asked) if asked else {}
-        return {where.partition: answer.result(_ADMIN_TIMEOUT_S).offset for where, answer in answers.items()}
-
-    def _admin(self) -> AdminClient:
-        # One for the broker's life: freeing a client right after its answer races with its own thread, which may
-        # still be delivering that answer (seen as a crash of the interpreter).
-        if self._admin_client is None:
-            self._admin_client = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
-        return self._admin_client
+    def _quorum(self) -> dict[str, str]:
+        return {"controller.quorum.bootstrap.servers": self.controller}
 
     def _java(self, libraries: Path) -> list[str]:
         quick = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Djava.awt.headless=true"]
@@ -296,9 +225,9 @@ class KafkaBroker:
         return ["java", *quick, log_settings, f"-Djava.io.tmpdir={self.folder}", "-cp", f"{libraries}/*"]
 
     def _write_settings(self) -> Path:
-        plain, login, controller = self.bootstrap, self.login_bootstrap, f"127.0.0.1:{self._controller_port}"
+        plain, login, controller = self.bootstrap, self.login_bootstrap, self.controller
         own = {
-            "controller.quorum.bootstrap.servers": controller,
+            **self._quorum(),
             "listeners": f"PLAINTEXT://{plain},LOGIN://{login},CONTROLLER://{controller}",
             "advertised.listeners": f"PLAINTEXT://{plain},LOGIN://{login},CONTROLLER://{controller}",
             "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,LOGIN:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
@@ -314,26 +243,26 @@ class KafkaBroker:
         return settings
 
     def _format(self, libraries: Path, settings: Path) -> None:
-        cluster_id = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=").replace("-", "a")
-        tool = ["kafka.tools.StorageTool", "format", "--standalone", "-t", cluster_id, "-c", str(settings)]
+        tool = ["kafka.tools.StorageTool", "format", *self._founding(), "-c", str(settings)]
         command = [*self._java(libraries), "-Xmx128m", *tool]
         done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         if done.returncode:
             raise BrokerNotStartedError(done.stdout.decode(errors="replace")[-4000:])
 
-    def _await_ready(self, log_path: Path) -> None:
+    def await_ready(self) -> None:
+        """Wait until it takes requests."""
         broker = self._broker
         assert broker is not None
         for _ in range(int(_READY_TIMEOUT_S * 10)):
             try:
                 broker.wait(timeout=0.1)
             except subprocess.TimeoutExpired:
-                if _STARTED in log_path.read_bytes() and self._listens():
+                if _STARTED in self._log.read_bytes() and self._listens():
                     return
             else:
                 break
         self.kill()
-        raise BrokerNotStartedError(log_path.read_bytes()[-4000:].decode(errors="replace"))
+        raise BrokerNotStartedError(self._log.read_bytes()[-4000:].decode(errors="replace"))
 
     def _listens(self) -> bool:
         with closing(socket.socket()) as probe:

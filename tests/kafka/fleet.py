@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from typing import TYPE_CHECKING, Any, Self
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from tests.kafka.broker import free_port
 
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 PATIENCE_S = 120.0
@@ -53,10 +55,21 @@ routes:
   - topics: [TOPIC]
     format: debezium
     object: customers
-delivery: {linger: 50ms, commit_interval: 200ms, drain_timeout: 4s, timeout: 3s}
+delivery: {linger: 50ms, commit_interval: 200ms, drain_timeout: DRAIN, timeout: TIMEOUT}
 dead_letter: {topic: TOPIC.dead}
 admin: {listen: "127.0.0.1:8080"}
 """
+
+_POSITION = re.compile(r"\[(\d+)\]@(\d+)$")
+
+
+class Acceptance(NamedTuple):
+    """A request that the tenant accepted; versions in microseconds, `None` for deletes."""
+
+    wall_ms: int
+    operation: str
+    keys: list[str]
+    versions: list[int | None]
 
 
 def await_that(condition: Callable[[], bool], what: str, within_s: float = PATIENCE_S) -> None:
@@ -96,12 +109,20 @@ class Process:
 class Fleet:
     """One topic, one tenant, and any number of members of one group."""
 
-    def __init__(self, folder: Path, bootstrap: str, topic: str, **properties: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        bootstrap: str,
+        topic: str,
+        properties: Mapping[str, str] | None = None,
+        drain_ms: int = 4_000,
+    ) -> None:
         self.folder = folder
         self.topic = topic
         self.group = f"group-{topic}"
         self._bootstrap = bootstrap
-        self._properties = properties
+        self._drain_ms = drain_ms
+        self._properties = dict(properties or {})
         self._tenant_port = free_port()
         self._members: list[Process] = []
         self._ports: dict[Process, int] = {}
@@ -115,6 +136,8 @@ class Fleet:
         text = CONFIGURATION
         for name, value in {
             "BOOTSTRAP": self._bootstrap,
+            "DRAIN": f"{self._drain_ms}ms",
+            "TIMEOUT": f"{self._drain_ms * 3 // 4}ms",
             "GROUP": self.group,
             "PROPERTIES": json.dumps(self._properties),
             "TENANT": str(self._tenant_port),
@@ -142,10 +165,15 @@ class Fleet:
                 process.process.kill()
             process.process.wait()
 
-    def member(self, name: str, **delivery: str) -> Process:
-        """Start a daemon, with these delivery settings, and wait until its admin port answers."""
+    def member(self, name: str, instance: str | None = None, **delivery: str) -> Process:
+        """Start a daemon, with these delivery settings, and wait until its admin port answers.
+
+        `instance` makes it a static member of the group.
+        """
         port = free_port()
         sets = [f"--set=delivery.{key}={value}" for key, value in delivery.items()]
+        if instance is not None:
+            sets.append(f"--set=kafka.properties.group.instance.id={instance}")
         member = Process(name, self.folder, "run", f"--set=admin.listen=127.0.0.1:{port}", *sets)
         self._members.append(member)
         self._ports[member] = port
@@ -162,6 +190,51 @@ class Fleet:
         """How many records a member has read."""
         status = self.status(member)
         return 0 if status is None else int(status["ledger"]["polled"])
+
+    def open_requests(self, member: Process) -> int:
+        """How many requests of a member are under way."""
+        status = self.status(member)
+        return 0 if status is None else int(status["in_flight"])
+
+    def owned(self, member: Process) -> int:
+        """How many partitions a member has."""
+        status = self.status(member)
+        return 0 if status is None else len(status["assignment"])
+
+    def holds(self, member: Process) -> dict[int, str]:
+        """What holds each partition of a member that is held."""
+        status = self.status(member) or {"assignment": []}
+        return {each["partition"]: each["hold"] for each in status["assignment"] if each["hold"] is not None}
+
+    def reasons(self, member: Process) -> set[str]:
+        """The reasons of a member's holds."""
+        status = self.status(member) or {"holds": []}
+        return {each["reason"] for each in status["holds"]}
+
+    def page(self, member: Process, path: str) -> tuple[int, str]:
+        """Status and text of a page of a member's admin port."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._ports[member]}{path}", timeout=2) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def events(self, event: str) -> Iterator[tuple[int, dict[int, int]]]:
+        """Every line of this event in the members' logs: its wall time in ms, and positions by partition."""
+        for log in {member.log for member in self._members}:
+            for line in log.read_text().splitlines():
+                entry = json.loads(line) if line.startswith("{") else {}
+                if entry.get("event") != event:
+                    continue
+                found = [_POSITION.search(place) for place in entry.get("partitions", [])]
+                positions = {int(each[1]): int(each[2]) for each in found if each is not None}
+                yield int(datetime.fromisoformat(entry["timestamp"]).timestamp() * 1000), positions
+
+    def losses(self) -> list[int]:
+        """When partitions went without a hand-over, or before all of them was settled; wall times in ms."""
+        unsettled = "handed over unsettled; the next owner reads them again"
+        return [wall_ms for event in ("partitions lost", unsettled) for wall_ms, _ in self.events(event)]
 
     def faults(self, *rules: str) -> None:
         """Put a fault script in force at the tenant."""
@@ -182,12 +255,12 @@ class Fleet:
         """The tenant's customers by key; read from its file."""
         return {key: json.loads(row) for key, row in self._query('SELECT key, row FROM "rows customers"')}
 
-    def acceptances(self) -> Iterator[tuple[int, str, list[str], list[int | None]]]:
-        """Every acceptance in order: its wall time in ms, the operation, keys, and versions in microseconds."""
+    def acceptances(self) -> Iterator[Acceptance]:
+        """Every acceptance in order."""
         for wall_ms, operation, keys, versions in self._query(
             "SELECT wall_ms, operation, keys, versions FROM acceptances ORDER BY sequence"
         ):
-            yield wall_ms, operation, json.loads(keys), json.loads(versions)
+            yield Acceptance(wall_ms, operation, json.loads(keys), json.loads(versions))
 
     def _query(self, sql: str) -> list[Any]:
         connection = sqlite3.connect(self.folder / "tenant.sqlite")

@@ -10,7 +10,8 @@ from confluent_kafka import Producer
 from confluent_kafka.admin._resource import ResourceType
 
 from consumer.errors import HoldReason
-from tests.kafka.broker import PASSWORD, USER
+from tests.kafka.administered import USER
+from tests.kafka.broker import PASSWORD
 from tests.kafka.member import Member, carried_out
 
 if TYPE_CHECKING:

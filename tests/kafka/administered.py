@@ -1,0 +1,178 @@
+"""What a test asks of brokers, or has them do, beside the program under test: topics, positions, rights."""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._acl import AclBinding, AclBindingFilter, AclOperation, AclPermissionType
+from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
+from confluent_kafka.admin._listoffsets import OffsetSpec
+from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
+from confluent_kafka.cimpl import NewPartitions, NewTopic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+T = TypeVar("T")
+
+USER: Final = "reader"
+
+_ADMIN_TIMEOUT_S: Final = 20.0
+_ONE_ANSWER_S: Final = 3.0
+_LATEST: Final = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the library has no types for it
+
+
+class NoAnswerError(RuntimeError):
+    """A topic does not answer in time."""
+
+
+def _denial(kind: ResourceType, name: str) -> AclBinding:
+    literal, read = ResourcePatternType.LITERAL, AclOperation.READ
+    return AclBinding(kind, name, literal, f"User:{USER}", "*", read, AclPermissionType.DENY)
+
+
+class Administered(ABC):
+    """Brokers that can be asked through one administrator's client."""
+
+    def __init__(self) -> None:
+        self._admin_client: AdminClient | None = None
+        self._retired: list[AdminClient] = []
+
+    @property
+    @abstractmethod
+    def bootstrap(self) -> str:
+        """What a client is told."""
+
+    def create_topic(self, name: str, partitions: int = 1, config: Mapping[str, str] | None = None) -> None:
+        """Create a topic and wait until each of its partitions answers."""
+        topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=dict(config or {}))
+        self._admin().create_topics([topic])[name].result(_ADMIN_TIMEOUT_S)
+        self._ends_of(name, partitions)
+
+    def create_placed_topic(
+        self, name: str, replicas: list[list[int]], config: Mapping[str, str] | None = None
+    ) -> None:
+        """Create a topic whose partitions lie on these brokers, and wait until each answers."""
+        topic = NewTopic(name, num_partitions=len(replicas), replica_assignment=replicas, config=dict(config or {}))
+        self._admin().create_topics([topic])[name].result(_ADMIN_TIMEOUT_S)
+        self._ends_of(name, len(replicas))
+
+    def delete_topic(self, name: str) -> None:
+        """Delete a topic."""
+        self._admin().delete_topics([name])[name].result(_ADMIN_TIMEOUT_S)
+
+    def add_partitions(self, name: str, total: int) -> None:
+        """Raise the number of partitions of a topic to `total` and wait until each answers."""
+        self._admin().create_partitions([NewPartitions(name, total)])[name].result(_ADMIN_TIMEOUT_S)
+        self._ends_of(name, total)
+
+    def delete_records(self, topic: str, partition: int, before_offset: int) -> None:
+        """Drop what is below an offset, as retention would."""
+        where = TopicPartition(topic, partition, before_offset)
+        self._admin().delete_records([where])[where].result(_ADMIN_TIMEOUT_S)
+
+    def end_offsets(self, topic: str) -> dict[int, int]:
+        """Return the high watermark of each partition, once all answer."""
+        return self._ends_of(topic, None)
+
+    def committed(self, group: str, topic: str) -> dict[int, int]:
+        """Return the group's positions in a topic, by partition; a partition without one is absent."""
+        positions = self._patiently(lambda: self._ask_positions(group))
+        return {each.partition: each.offset for each in positions if each.topic == topic and each.offset >= 0}
+
+    def configure_group(self, group: str, settings: Mapping[str, str]) -> None:
+        """Set what the broker keeps to with one group of the next generation."""
+        entries = [
+            ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+            for name, value in settings.items()
+        ]
+        resource = ConfigResource(ResourceType.GROUP, group, incremental_configs=entries)
+        self._admin().incremental_alter_configs([resource])[resource].result(_ADMIN_TIMEOUT_S)
+
+    def set_position(self, group: str, topic: str, positions: Mapping[int, int]) -> None:
+        """Set a group's positions by hand, as an operator would; nobody may be in the group."""
+        places = [TopicPartition(topic, partition, offset) for partition, offset in positions.items()]
+        asked = self._admin().alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)])
+        for each in asked[group].result(_ADMIN_TIMEOUT_S).topic_partitions:
+            assert each.error is None, each.error
+
+    def leaders(self, topic: str) -> dict[int, int]:
+        """Return the leading broker of each partition; -1 where there is none."""
+        partitions = self._admin().list_topics(topic, timeout=_ADMIN_TIMEOUT_S).topics[topic].partitions
+        return {number: partition.leader for number, partition in partitions.items()}
+
+    def in_sync(self, topic: str) -> dict[int, set[int]]:
+        """Return the brokers that have all of each partition."""
+        partitions = self._admin().list_topics(topic, timeout=_ADMIN_TIMEOUT_S).topics[topic].partitions
+        return {number: set(partition.isrs) for number, partition in partitions.items()}
+
+    def deny(self, kind: ResourceType, name: str) -> None:
+        """Take `USER`'s right to read a topic or a group away."""
+        for answer in self._admin().create_acls([_denial(kind, name)]).values():
+            answer.result(_ADMIN_TIMEOUT_S)
+
+    def allow(self, kind: ResourceType, name: str) -> None:
+        """Give the right back."""
+        rule = AclBindingFilter(
+            kind, name, ResourcePatternType.LITERAL, f"User:{USER}", "*", AclOperation.ANY, AclPermissionType.ANY
+        )
+        for answer in self._admin().delete_acls([rule]).values():
+            answer.result(_ADMIN_TIMEOUT_S)
+
+    def forget_administrator(self) -> None:
+        """Ask through a new client: one that met a broker's death may wait for a coordinator for ever."""
+        if self._admin_client is not None:
+            self._retired.append(self._admin_client)
+            self._admin_client = None
+
+    def _ends_of(self, topic: str, partitions: int | None) -> dict[int, int]:
+        # A partition is known before its leader serves it, and again after a restart; who asks in between is
+        # turned away.
+        def all_ends() -> dict[int, int]:
+            ends = self._ask_ends(topic)
+            if len(ends) == partitions or (partitions is None and ends):
+                return ends
+            message = f"topic {topic} answers with {len(ends)} partitions of {partitions or 'some'}"
+            raise NoAnswerError(message)
+
+        return self._patiently(all_ends)
+
+    def _patiently(self, ask: Callable[[], T]) -> T:
+        """Ask again while brokers come and go: who asks then is turned away, or not answered at all."""
+        deadline_s = time.monotonic() + _ADMIN_TIMEOUT_S
+        pause = threading.Event()
+        while True:
+            try:
+                return ask()
+            except (KafkaException, NoAnswerError, TimeoutError):
+                if time.monotonic() > deadline_s:
+                    raise
+            pause.wait(0.02)
+
+    def _ask_positions(self, group: str) -> list[TopicPartition]:
+        asked = self._admin().list_consumer_group_offsets(
+            [ConsumerGroupTopicPartitions(group)], request_timeout=_ONE_ANSWER_S
+        )
+        positions: list[TopicPartition] = asked[group].result(_ONE_ANSWER_S).topic_partitions
+        return positions
+
+    def _ask_ends(self, topic: str) -> dict[int, int]:
+        admin = self._admin()
+        partitions = admin.list_topics(topic, timeout=_ONE_ANSWER_S).topics[topic].partitions
+        asked = {TopicPartition(topic, partition): _LATEST for partition in partitions}
+        answers = admin.list_offsets(asked, request_timeout=_ONE_ANSWER_S) if asked else {}
+        return {where.partition: answer.result(_ONE_ANSWER_S).offset for where, answer in answers.items()}
+
+    def _admin(self) -> AdminClient:
+        # None is freed before the end: freeing a client right after its answer races with its own thread, which
+        # may still be delivering that answer (seen as a crash of the interpreter).
+        if self._admin_client is None:
+            self._admin_client = AdminClient(
+                {"bootstrap.servers": self.bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 500}
+            )
+        return self._admin_client

@@ -1,0 +1,77 @@
+"""Three real brokers that replicate to each other: leaders are lost, and others step in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Self
+
+from tests.kafka.administered import Administered
+from tests.kafka.broker import KafkaBroker, new_cluster_id
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_PROPERTIES: Final[Mapping[str, str]] = {
+    "offsets.topic.replication.factor": "3",
+    "transaction.state.log.replication.factor": "3",
+    "min.insync.replicas": "1",
+    "replica.lag.time.max.ms": "2000",
+    "controller.quorum.election.timeout.ms": "500",
+    "controller.quorum.fetch.timeout.ms": "1500",
+    # Leaders stay where a test has put them.
+    "auto.leader.rebalance.enable": "false",
+}
+
+
+class _OneOfSeveral(KafkaBroker):
+    """A broker that founds its quorum together with others."""
+
+    def __init__(self, folder: Path, number: int, cluster_id: str) -> None:
+        super().__init__(folder, {**_PROPERTIES, "node.id": str(number)}, heap_mb=256)
+        self.voters = ""
+        self._cluster_id = cluster_id
+
+    def _founding(self) -> list[str]:
+        return ["-t", self._cluster_id]
+
+    def _quorum(self) -> dict[str, str]:
+        return {"controller.quorum.voters": self.voters}
+
+
+class KafkaCluster(Administered):
+    """Three brokers, numbered from 1, that are their own controllers; a `with` block starts and ends them."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        cluster_id = new_cluster_id()
+        self.brokers = {
+            number: _OneOfSeveral(folder / f"broker-{number}", number, cluster_id) for number in (1, 2, 3)
+        }
+        for broker in self.brokers.values():
+            broker.voters = ",".join(f"{number}@{one.controller}" for number, one in self.brokers.items())
+
+    @property
+    def bootstrap(self) -> str:
+        """What a client is told."""
+        return ",".join(broker.bootstrap for broker in self.brokers.values())
+
+    def kill(self, number: int) -> None:
+        """End one broker as a power cut would."""
+        self.forget_administrator()
+        self.brokers[number].kill()
+
+    def start(self, number: int) -> None:
+        """Start one again; returns when it takes requests."""
+        self.brokers[number].start()
+
+    def __enter__(self) -> Self:
+        for broker in self.brokers.values():
+            broker.launch()
+        for broker in self.brokers.values():
+            broker.await_ready()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # A controller that is asked to leave waits for the others; the last would wait in vain.
+        for broker in self.brokers.values():
+            broker.kill()

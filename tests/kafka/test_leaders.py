@@ -1,0 +1,149 @@
+"""Three brokers: leaders that are lost, and logs that come back shorter than they were."""
+
+from __future__ import annotations
+
+import signal
+import time
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+from tests.kafka.cluster import KafkaCluster
+from tests.kafka.conftest import require_tools
+from tests.kafka.fleet import Fleet, Process, await_that
+from tests.kafka.judgement import await_the_end, crash_now, judge
+from tests.kafka.siege import Siege, rounds
+from tests.kafka.traffic import Traffic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
+
+QUICK = {"topic.metadata.refresh.interval.ms": "1000", "reconnect.backoff.max.ms": "500"}
+
+
+@pytest.fixture(scope="module")
+def kafka_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
+    """Run three brokers for the tests of this file; a test that kills one starts it again."""
+    require_tools()
+    with KafkaCluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
+
+
+def new_topic(cluster: KafkaCluster, replicas: list[list[int]], **config: str) -> str:
+    """Make a topic on these brokers, the leader of each partition first, and its dead-letter topic on all."""
+    topic = f"t-{uuid4().hex[:12]}"
+    cluster.create_placed_topic(topic, replicas, {key.replace("_", "."): value for key, value in config.items()})
+    cluster.create_placed_topic(f"{topic}.dead", [[1, 2, 3]])
+    return topic
+
+
+def term(member: Process) -> None:
+    member.send(signal.SIGTERM)
+    assert 0 == member.ended(), member.log.read_text()[-2000:]
+
+
+def is_whole(cluster: KafkaCluster, topic: str) -> bool:
+    """Tell whether every broker has all of every partition again, the group's positions included."""
+    return all({1, 2, 3} == brokers for name in (topic, OFFSETS) for brokers in cluster.in_sync(name).values())
+
+
+OFFSETS = "__consumer_offsets"
+
+
+@rounds(2, 20)
+def test_a_leader_that_is_lost_is_followed_by_another(
+    kafka_cluster: KafkaCluster, tmp_path: Path, siege: Siege
+) -> None:
+    """Leaders and coordinators are killed in turn, under load; the daemon finds the next by itself."""
+    topic = new_topic(kafka_cluster, [[1, 2, 3], [2, 3, 1], [3, 1, 2]] * 2)
+    traffic = Traffic(kafka_cluster.bootstrap, topic, 6, keys=2_000, seed=siege.seed)
+    crashes = []
+    with Fleet(tmp_path, kafka_cluster.bootstrap, topic, QUICK) as fleet:
+        fleet.faults("ingest delay=100ms")
+        with traffic.flowing(per_second=500):
+            member = fleet.member("one")
+            for number in siege:
+                await_that(lambda: is_whole(kafka_cluster, topic), "all replicas are in sync")
+                await_that(lambda: fleet.open_requests(member) > 0, "requests are open")
+                victim = number % 3 + 1
+                led = [one for one, leader in kafka_cluster.leaders(topic).items() if leader == victim]
+                assert led, "void: that broker leads nothing"
+                crashes.append(crash_now(fleet, kafka_cluster))
+                before = kafka_cluster.committed(fleet.group, topic)
+                kafka_cluster.kill(victim)
+                await_that(
+                    lambda led=led, before=before: _moved(fleet, kafka_cluster, led, before),  # type: ignore[misc]
+                    "every partition goes on without that broker",
+                )
+                kafka_cluster.start(victim)
+        await_the_end(fleet, kafka_cluster)
+        term(member)
+        counts = judge(fleet, kafka_cluster, traffic, crashes)
+        siege.tell("leaders", {**counts, "leader kills": len(crashes)})
+
+
+def _moved(fleet: Fleet, cluster: KafkaCluster, partitions: list[int], before: dict[int, int]) -> bool:
+    now = cluster.committed(fleet.group, fleet.topic)
+    return all(now.get(one, 0) > before.get(one, 0) for one in partitions)
+
+
+def test_a_partition_without_a_leader_waits_by_name_and_alone(kafka_cluster: KafkaCluster, tmp_path: Path) -> None:
+    """I9: its only replica is gone: BROKER for that partition, the others go on; then it goes on too."""
+    topic = new_topic(kafka_cluster, [[1], [2], [3]])
+    traffic = Traffic(kafka_cluster.bootstrap, topic, 3, keys=1_000, seed=21)
+    with Fleet(tmp_path, kafka_cluster.bootstrap, topic, QUICK) as fleet:
+        member = fleet.member("one")
+        with traffic.flowing(per_second=300):
+            await_that(lambda: _moved(fleet, kafka_cluster, [0, 1, 2], {}), "all partitions move")
+            await_that(lambda: is_whole_of_offsets(kafka_cluster), "the group's positions are everywhere")
+            crash = crash_now(fleet, kafka_cluster)
+            kafka_cluster.kill(3)
+            await_that(lambda: {2: "BROKER"} == fleet.holds(member), "that partition is held, and no other", 60)
+            status, ready = fleet.page(member, "/readyz?verbose")
+            assert 503 == status
+            assert f"{topic}[2]" in ready
+            before = kafka_cluster.committed(fleet.group, topic)
+            await_that(lambda: _moved(fleet, kafka_cluster, [0, 1], before), "the others go on")
+            kafka_cluster.start(3)
+            await_that(lambda: {} == fleet.holds(member), "the hold ends by itself", 60)
+        await_the_end(fleet, kafka_cluster)
+        term(member)
+        judge(fleet, kafka_cluster, traffic, [crash])
+
+
+def is_whole_of_offsets(cluster: KafkaCluster) -> bool:
+    return all({1, 2, 3} == brokers for brokers in cluster.in_sync(OFFSETS).values())
+
+
+def test_a_log_that_came_back_shorter_is_a_hold_and_never_a_jump(
+    kafka_cluster: KafkaCluster, tmp_path: Path
+) -> None:
+    """I10: an unclean election takes records that were settled; the position lies behind the end."""
+    topic = new_topic(kafka_cluster, [[1, 2], [3, 2]], unclean_leader_election_enable="true")
+    traffic = Traffic(kafka_cluster.bootstrap, topic, 2, keys=1_000_000, seed=22)
+    with Fleet(tmp_path, kafka_cluster.bootstrap, topic, QUICK) as fleet:
+        member = fleet.member("one")
+        await_that(lambda: is_whole_of_offsets(kafka_cluster), "the group's positions are everywhere")
+        traffic.write(200)
+        await_the_end(fleet, kafka_cluster)
+        short = kafka_cluster.end_offsets(topic)[0]
+        kafka_cluster.kill(2)
+        await_that(lambda: {1} == kafka_cluster.in_sync(topic)[0], "the leader goes on alone")
+        traffic.write(200)
+        await_the_end(fleet, kafka_cluster)
+        long = kafka_cluster.end_offsets(topic)[0]
+        # The last two brokers are the quorum: the third is back before another may go.
+        kafka_cluster.kill(1)
+        kafka_cluster.start(2)
+        await_that(lambda: kafka_cluster.leaders(topic)[0] == 2, "the shorter log leads", 60)
+        assert short == kafka_cluster.end_offsets(topic)[0] < long, "void: nothing was lost"
+        await_that(lambda: {0: "OFFSET_LOST"} == fleet.holds(member), "the partition is held", 60)
+        time.sleep(2)  # nothing happens in the meantime: there is nothing to wait for
+        assert long == kafka_cluster.committed(fleet.group, topic)[0]
+        term(member)
+        assert long == kafka_cluster.committed(fleet.group, topic)[0]
+        kafka_cluster.start(1)

@@ -1,0 +1,161 @@
+"""What happens to topics while daemons read them, or while none does: retention, transactions, growth, rebirth."""
+
+from __future__ import annotations
+
+import json
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+from confluent_kafka import Producer
+
+from tests.kafka.fleet import Fleet, Process, await_that
+from tests.kafka.judgement import await_the_end, judge
+from tests.kafka.topics import topic_of
+from tests.kafka.traffic import Traffic, change
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.kafka.broker import KafkaBroker
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
+
+QUICK = {"topic.metadata.refresh.interval.ms": "500"}
+
+
+def arena(broker: KafkaBroker, partitions: int) -> tuple[str, Traffic]:
+    """Make a topic with its dead-letter topic, and the traffic for it."""
+    topic = topic_of(broker, partitions)
+    broker.create_topic(f"{topic}.dead", 1)
+    return topic, Traffic(broker.bootstrap, topic, partitions, keys=10**12, seed=3)
+
+
+def term(member: Process) -> None:
+    member.send(signal.SIGTERM)
+    assert 0 == member.ended(), member.log.read_text()[-2000:]
+
+
+def test_what_retention_took_is_a_hold_and_never_a_jump(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
+    """I10: named on every page, the position stays, the other partition goes on, and an operator can end it."""
+    topic, traffic = arena(kafka_broker, 2)
+    traffic.write(400)
+    with Fleet(tmp_path, kafka_broker.bootstrap, topic) as fleet:
+        first = fleet.member("first")
+        await_the_end(fleet, kafka_broker)
+        term(first)
+        before = kafka_broker.committed(fleet.group, topic)
+        traffic.write(400)
+        kafka_broker.delete_records(topic, 0, before[0] + 20)
+        second = fleet.member("second")
+        await_that(lambda: {0: "OFFSET_LOST"} == fleet.holds(second), "partition 0 is held")
+        traffic.write(100)
+        await_that(
+            lambda: kafka_broker.committed(fleet.group, topic)[1] == kafka_broker.end_offsets(topic)[1],
+            "the other partition goes on",
+        )
+        status, ready = fleet.page(second, "/readyz?verbose")
+        assert 503 == status
+        assert "OFFSET_LOST" in ready
+        assert f"{topic}[0]" in ready
+        assert 'datacloud_consumer_hold{reason="OFFSET_LOST"} 1.0' in fleet.page(second, "/metrics")[1]
+        assert 200 == fleet.page(second, "/livez")[0]
+        assert before[0] == kafka_broker.committed(fleet.group, topic)[0]
+        term(second)
+        assert before[0] == kafka_broker.committed(fleet.group, topic)[0]
+        kafka_broker.set_position(fleet.group, topic, {0: before[0] + 20})
+        third = fleet.member("third")
+        await_the_end(fleet, kafka_broker)
+        term(third)
+        gone = {
+            n
+            for n, place in traffic.places.items()
+            if place.partition == 0 and before[0] <= place.offset < before[0] + 20
+        }
+        assert gone, "void: retention took nothing that was not read"
+        traffic.fold = {key: n for key, n in traffic.fold.items() if n not in gone}
+        traffic.poison = {
+            place: value
+            for place, value in traffic.poison.items()
+            if place.partition == 1 or not before[0] <= place.offset < before[0] + 20
+        }
+        assert 0 == judge(fleet, kafka_broker, traffic)["duplicates"]
+
+
+def test_aborted_records_are_never_sent_and_markers_leave_no_lag(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
+    """I2: committed and aborted transactions, the last of them aborted; the group reaches the very end."""
+    topic, traffic = arena(kafka_broker, 2)
+    producer = Producer(
+        {"bootstrap.servers": kafka_broker.bootstrap, "transactional.id": topic, "transaction.timeout.ms": 10_000}
+    )
+    producer.init_transactions(20)
+    with Fleet(tmp_path, kafka_broker.bootstrap, topic) as fleet:
+        member = fleet.member("one")
+        for turn in range(10):
+            producer.begin_transaction()
+            for key in range(20):
+                producer.produce(topic, key=str(key), value=change(key, 20 * turn + key), partition=key % 2)
+            if turn % 3 == 0:
+                producer.flush(20)
+                producer.abort_transaction(20)
+            else:
+                producer.commit_transaction(20)
+        await_the_end(fleet, kafka_broker)
+        status = fleet.status(member)
+        assert status is not None
+        assert [0, 0] == [each["lag"] for each in status["assignment"]]
+        term(member)
+        assert {str(key): 20 * 8 + key for key in range(20)} == {key: row["n"] for key, row in fleet.rows().items()}
+        sent = {version for each in fleet.acceptances() for version in each.versions if version is not None}
+        aborted = {20 * turn + key for turn in (0, 3, 6, 9) for key in range(20)}
+        assert set() == {version // 1000 % 1000 for version in sent} & aborted
+    assert 0 == traffic.written
+
+
+def test_a_topic_that_grows_is_read_from_the_beginning_of_its_new_partitions(
+    kafka_broker: KafkaBroker, tmp_path: Path
+) -> None:
+    """I10: records that came before we knew of a partition are not passed over, whatever `start_at` says."""
+    topic, traffic = arena(kafka_broker, 2)
+    traffic.write(200)
+    with Fleet(tmp_path, kafka_broker.bootstrap, topic, QUICK) as fleet:
+        first = fleet.member("first")
+        await_the_end(fleet, kafka_broker)
+        with traffic.flowing(per_second=500):
+            for total in (4, 6):
+                kafka_broker.add_partitions(topic, total)
+                traffic.partitions = total
+                await_that(lambda total=total: total == fleet.owned(first), f"all {total} partitions are read")  # type: ignore[misc]
+        await_the_end(fleet, kafka_broker)
+        assert all(kafka_broker.end_offsets(topic).values()), "void: nothing was written to the new partitions"
+        term(first)
+        assert 0 == judge(fleet, kafka_broker, traffic)["duplicates"]
+
+
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_a_topic_that_was_born_again_is_read_from_its_beginning(
+    kafka_broker: KafkaBroker, tmp_path: Path, protocol: str
+) -> None:
+    """Deleted and created again under a running daemon, with fewer and then with more records than before."""
+    topic, traffic = arena(kafka_broker, 2)
+    traffic.write(200)
+    properties = QUICK | {"group.protocol": protocol}
+    with Fleet(tmp_path, kafka_broker.bootstrap, topic, properties) as fleet:
+        member = fleet.member("one")
+        await_the_end(fleet, kafka_broker)
+        expected = dict(traffic.fold)
+        for life, count in enumerate((50, 1_000), start=1):
+            kafka_broker.delete_topic(topic)
+            await_that(lambda: fleet.owned(member) == 0, "the group has noticed")
+            kafka_broker.create_topic(topic, 2)
+            producer = Producer({"bootstrap.servers": kafka_broker.bootstrap})
+            for number in range(count):
+                n = 10_000 * life + number
+                key = 10_000_000 + number
+                expected[str(key)] = n
+                producer.produce(topic, key=json.dumps({"id": key}), value=change(key, n), partition=number % 2)
+            assert 0 == producer.flush(20)
+            await_the_end(fleet, kafka_broker, 30)
+            assert expected == {key: row["n"] for key, row in fleet.rows().items()}
+        assert set() == fleet.reasons(member)
+        term(member)

@@ -1,0 +1,192 @@
+"""Storms over real processes and a real broker: members killed, stopped and dealt anew, brokers cut off.
+
+Every test proves that its storm took place, or fails as void; each ends with the same judgement.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.kafka.fleet import Fleet, Process, await_that
+from tests.kafka.judgement import await_the_end, crash_now, judge, open_when_revoked
+from tests.kafka.siege import Siege, rounds
+from tests.kafka.topics import topic_of
+from tests.kafka.traffic import Traffic
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.kafka.broker import KafkaBroker
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
+
+SHORT_SESSION = {"session.timeout.ms": "3000", "heartbeat.interval.ms": "500"}
+"""How soon the group notices that a member is dead."""
+
+SMALL = {"batch_bytes": "20KB", "buffer_bytes": "2MB", "in_flight": "8"}
+"""Small bodies and a small buffer: there is always something open, and never much to drain."""
+
+
+def arena(broker: KafkaBroker, partitions: int, *, keys: int, seed: int) -> tuple[str, Traffic]:
+    """Make a topic with its dead-letter topic, and the traffic for it."""
+    topic = topic_of(broker, partitions)
+    broker.create_topic(f"{topic}.dead", 1)
+    return topic, Traffic(broker.bootstrap, topic, partitions, keys=keys, seed=seed)
+
+
+def term(*members: Process) -> None:
+    """Stop members in order, one after the other, and have each end well."""
+    for member in members:
+        member.send(signal.SIGTERM)
+        assert 0 == member.ended(), member.log.read_text()[-2000:]
+
+
+def is_busy(fleet: Fleet, member: Process, beyond: int = 0) -> bool:
+    """Tell whether a member has read more than so many records and has requests open."""
+    return fleet.polled(member) > beyond and fleet.open_requests(member) > 0
+
+
+@rounds(4, 100)
+def test_kills_lose_nothing_and_repeat_only_what_was_not_committed(
+    kafka_broker: KafkaBroker, tmp_path: Path, siege: Siege
+) -> None:
+    """I1, I7: kill -9 of one of two members while it has requests open, again and again, under load."""
+    lots = random.Random(siege.seed)  # noqa: S311 - a schedule, not a secret
+    topic, traffic = arena(kafka_broker, 6, keys=3_000, seed=siege.seed)
+    crashes = []
+    with Fleet(tmp_path, kafka_broker.bootstrap, topic, SHORT_SESSION, drain_ms=2_000) as fleet:
+        fleet.faults("ingest every=11 delay=300ms", "ingest delay=100ms")
+        with traffic.flowing(per_second=1_500):
+            members = [fleet.member("one", **SMALL), fleet.member("two", **SMALL)]
+            for number in siege:
+                victim = members.pop(lots.randrange(2))
+                await_that(lambda victim=victim: is_busy(fleet, victim), "the victim has requests open")  # type: ignore[misc]
+                victim.send(signal.SIGKILL)
+                victim.ended()
+                crashes.append(crash_now(fleet, kafka_broker))
+                members.append(fleet.member(f"heir-{number}", **SMALL))
+                await_that(lambda: all(fleet.owned(member) for member in members), "both members have partitions")
+        await_the_end(fleet, kafka_broker)
+        term(*members)
+        counts = judge(fleet, kafka_broker, traffic, crashes)
+        siege.tell("kills", counts + Counter(kills=len(crashes)))
+        assert counts["duplicates"] > 0, "void: no kill left anything open behind"
+
+
+@rounds(4, 100)
+def test_terms_under_load_repeat_nothing(kafka_broker: KafkaBroker, tmp_path: Path, siege: Siege) -> None:
+    """I5: SIGTERM with requests open, again and again, while others write; no change is accepted twice."""
+    topic, traffic = arena(kafka_broker, 4, keys=3_000, seed=siege.seed)
+    with Fleet(tmp_path, kafka_broker.bootstrap, topic) as fleet:
+        fleet.faults("ingest delay=200ms")
+        with traffic.flowing(per_second=1_500):
+            for number in siege:
+                member = fleet.member(f"turn-{number}", **SMALL)
+                await_that(lambda member=member: is_busy(fleet, member, beyond=100), "a member is in the middle")  # type: ignore[misc]
+                term(member)
+        last = fleet.member("last")
+        await_the_end(fleet, kafka_broker)
+        term(last)
+        counts = judge(fleet, kafka_broker, traffic) + open_when_revoked(fleet, traffic)
+        siege.tell("terms", counts)
+        assert 0 == counts["losses"] == counts["duplicates"]
+        assert counts["revokes with records open"] > siege.rounds / 2, "void: nothing was open when they stopped"
+
+
+@rounds(2, 30)
+def test_a_broker_that_is_cut_off_under_load_is_outlasted(
+    kafka_broker: KafkaBroker, tmp_path: Path, siege: Siege
+) -> None:
+    """I8: the broker is killed and comes back; members and writer go on by themselves, and nothing is lost."""
+    topic, traffic = arena(kafka_broker, 4, keys=3_000, seed=siege.seed)
+    crashes = []
+    with Fleet(tmp_path, kafka_broker.bootstrap, topic, {"reconnect.backoff.max.ms": "500"}) as fleet:
+        fleet.faults("ingest delay=100ms")
+        with traffic.flowing(per_second=1_000):
+            members = [fleet.member("one", **SMALL), fleet.member("two", **SMALL)]
+            for _ in siege:
+                await_that(lambda: all(is_busy(fleet, member) for member in members), "both have requests open")
+                floor = crash_now(fleet, kafka_broker)
+                kafka_broker.kill()
+                await_that(
+                    lambda: all("BROKER" in fleet.reasons(member) for member in members), "both name the hold"
+                )
+                kafka_broker.start()
+                crashes.append(floor)
+                await_that(lambda: not any(fleet.reasons(member) for member in members), "the holds are gone", 45)
+        await_the_end(fleet, kafka_broker)
+        term(*members)
+        counts = judge(fleet, kafka_broker, traffic, crashes)
+        siege.tell("broker kills", counts + Counter({"broker kills": len(crashes)}))
+
+
+DEALS = {
+    "classic-eager": {"partition.assignment.strategy": "range"},
+    "cooperative-sticky": {},
+    "next-generation": {"group.protocol": "consumer"},
+}
+
+
+def _deal(name: str, *, static: bool, soak: bool) -> object:
+    marks = [pytest.mark.soak] if soak else []
+    return pytest.param(DEALS[name], static, id=f"{name}-{'static' if static else 'dynamic'}", marks=marks)
+
+
+@pytest.mark.parametrize(
+    ("properties", "static"),
+    [
+        _deal("classic-eager", static=False, soak=False),
+        _deal("cooperative-sticky", static=False, soak=True),
+        _deal("next-generation", static=False, soak=False),
+        _deal("classic-eager", static=True, soak=True),
+        _deal("cooperative-sticky", static=True, soak=True),
+        _deal("next-generation", static=True, soak=True),
+    ],
+)
+def test_members_come_and_go_without_a_duplicate(
+    kafka_broker: KafkaBroker,
+    tmp_path: Path,
+    properties: dict[str, str],
+    static: bool,  # noqa: FBT001 - a case
+) -> None:
+    """I3, I5: from one member to five and back to one over 24 partitions, under load, whoever deals them."""
+    topic, traffic = arena(kafka_broker, 24, keys=5_000, seed=5)
+    if "group.protocol" in properties:
+        # A busy machine must not look like a dead member.
+        kafka_broker.configure_group(f"group-{topic}", {"consumer.session.timeout.ms": "30000"})
+    else:
+        # A static member that leaves is missed only when its session has ended.
+        properties = properties | {"session.timeout.ms": "6000" if static else "30000"}
+    with Fleet(tmp_path, kafka_broker.bootstrap, topic, properties) as fleet:
+        fleet.faults("ingest delay=150ms")
+        with traffic.flowing(per_second=1_000):
+            members: list[Process] = []
+            for number in range(5):
+                members.append(fleet.member(f"m{number}", f"m{number}" if static else None, **SMALL))
+                _await_dealt(fleet, members)
+            if static:
+                # A static member that comes back finds its partitions, and nobody else is disturbed.
+                term(members[0])
+                members[0] = fleet.member("m0-again", "m0", **SMALL)
+                _await_dealt(fleet, members)
+            while len(members) > 1:
+                term(members.pop())
+                _await_dealt(fleet, members)
+        await_the_end(fleet, kafka_broker)
+        term(*members)
+        counts = judge(fleet, kafka_broker, traffic) + open_when_revoked(fleet, traffic)
+        Siege(1, 5).tell("come and go", counts)
+        assert 0 == counts["losses"] == counts["duplicates"]
+        assert counts["revokes with records open"] >= 4, "void: nothing was open when partitions moved"
+
+
+def _await_dealt(fleet: Fleet, members: list[Process]) -> None:
+    def dealt() -> bool:
+        return sum(map(fleet.owned, members)) == 24 and all(map(fleet.owned, members))
+
+    await_that(dealt, f"{len(members)} members share all partitions, each has some", 60)
