@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from consumer.decoding.canal import CanalDecoder
 from consumer.decoding.debezium import DebeziumDecoder
 from consumer.decoding.debezium_flat import DebeziumFlatDecoder
 from consumer.decoding.maxwell import MaxwellDecoder
@@ -29,5 +30,6 @@ DECODERS: dict[str, Callable[[FormatSettings], ChangeDecoder]] = {
     "json": lambda _: PlainJsonDecoder(),
     "debezium": lambda _: DebeziumDecoder(),
     "debezium_flat": lambda route: DebeziumFlatDecoder(route.flat_prefix),
+    "canal": lambda _: CanalDecoder(),
     "maxwell": lambda _: MaxwellDecoder(),
 }

@@ -1,0 +1,87 @@
+"""Format `canal`: Canal's flat message, which has several rows of one statement in `data`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from consumer.decoding.change_event import ChangeEvent, Envelope
+from consumer.decoding.debezium import TRUNCATED
+from consumer.decoding.document import open_member, open_object
+from consumer.decoding.filtered import FILTERED
+from consumer.decoding.members import text_of, whole_number
+from consumer.decoding.opened import open_value
+from consumer.errors import Reason, RecordError
+from consumer.model import FilterRule, Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from consumer.decoding.document import JsonObject
+    from consumer.decoding.opened import Row
+    from consumer.model import Filtered, Record
+
+_OPERATIONS = {
+    "INSERT": Operation.UPSERT,
+    "UPDATE": Operation.UPSERT,
+    "INIT": Operation.UPSERT,
+    "DELETE": Operation.DELETE,
+}
+_DDL = frozenset({"CREATE", "ALTER", "ERASE", "RENAME", "QUERY", "CINDEX", "DINDEX"})
+_ROWS = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class CanalDecoder:
+    """Decodes the flat messages of Canal."""
+
+    has_placeholders = False
+
+    def open(self, value: bytes, record: Record) -> Envelope:
+        """Open the envelope."""
+        del record
+        return Envelope(open_object(value))
+
+    def events(self, envelope: Envelope, record: Record) -> Sequence[ChangeEvent] | Filtered:
+        """Read one change per row, in order."""
+        del record
+        members = envelope.members
+        is_ddl = open_value(members.get("isDdl")) is True
+        kind = text_of(members, "type") if "type" in members or not is_ddl else ""
+        if kind == "TRUNCATE":
+            raise RecordError(Reason.ENVELOPE_TRUNCATE, TRUNCATED, field="type")
+        if is_ddl or kind in _DDL:
+            return FILTERED[FilterRule.DDL]
+        operation = _OPERATIONS.get(kind)
+        if operation is None:
+            detail = "INSERT, UPDATE, INIT, DELETE, TRUNCATE or a DDL type wanted, another found"
+            raise RecordError(Reason.ENVELOPE_OP, detail, field="type")
+        source_ms = whole_number(members.get("es"))
+        if source_ms is None:
+            source_ms = whole_number(members.get("ts"))
+        return [
+            ChangeEvent(operation=operation, row=row, old_row=row | old if old else None, source_ms=source_ms)
+            for row, old in _rows(members, with_old=kind == "UPDATE")
+        ]
+
+
+def _rows(members: Row, *, with_old: bool) -> list[tuple[JsonObject, JsonObject | None]]:
+    """Pair each row with what it was in the columns that changed. Raises: ENVELOPE_SHAPE."""
+    rows = _objects(members, "data")
+    if not rows or None in rows:
+        raise RecordError(Reason.ENVELOPE_SHAPE, "an array of one row or more wanted", field="data")
+    old_rows = _objects(members, "old") if with_old and open_value(members.get("old")) is not None else None
+    if old_rows is not None and len(old_rows) != len(rows):
+        raise RecordError(Reason.ENVELOPE_SHAPE, "as many old rows as rows wanted", field="old")
+    return [(row or {}, old) for row, old in zip(rows, old_rows or [None] * len(rows), strict=True)]
+
+
+def _objects(members: Row, name: str) -> list[JsonObject | None]:
+    """Return an array of objects and nulls. Raises: ENVELOPE_SHAPE."""
+    raw = members.get(name)
+    if not isinstance(raw, msgspec.Raw) or not bytes(raw).startswith(b"["):
+        raise RecordError(Reason.ENVELOPE_SHAPE, "an array of rows wanted, something else found", field=name)
+    rows = [(one, open_member(one)) for one in _ROWS.decode(raw)]
+    if any(row is None and open_value(one) is not None for one, row in rows):
+        raise RecordError(Reason.ENVELOPE_SHAPE, "an array of rows wanted, another value in it found", field=name)
+    return [row for _, row in rows]
