@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from consumer.decoding.canal import CanalDecoder
+from consumer.decoding.cloudevents import CloudEventsDecoder
 from consumer.decoding.debezium import DebeziumDecoder
 from consumer.decoding.debezium_flat import DebeziumFlatDecoder
 from consumer.decoding.maxwell import MaxwellDecoder
@@ -31,5 +32,6 @@ DECODERS: dict[str, Callable[[FormatSettings], ChangeDecoder]] = {
     "debezium": lambda _: DebeziumDecoder(),
     "debezium_flat": lambda route: DebeziumFlatDecoder(route.flat_prefix),
     "canal": lambda _: CanalDecoder(),
+    "cloudevents": lambda _: CloudEventsDecoder(),
     "maxwell": lambda _: MaxwellDecoder(),
 }

@@ -1,0 +1,126 @@
+"""Format `cloudevents`: the row is an event's data, in a structured document or beside `ce_` headers."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from consumer.decoding.change_event import ChangeEvent, Envelope
+from consumer.decoding.connect_schema import columns_of_envelope, columns_of_row
+from consumer.decoding.debezium import CLOCKS, events_of
+from consumer.decoding.document import open_member, open_object
+from consumer.decoding.members import clock_ms, row_of, whole_number
+from consumer.decoding.opened import open_value
+from consumer.decoding.wrapping import SchemaCache, is_connect_struct, unwrap
+from consumer.errors import Reason, RecordError
+from consumer.model import Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from consumer.decoding.document import JsonObject
+    from consumer.decoding.opened import Row
+    from consumer.model import Filtered, Record
+
+_HEADER_PREFIX = "ce_"
+_STRUCTURED = b"application/cloudevents"
+_ROW = "data"
+_ROW_BYTES = "data_base64"
+_OP = "iodebeziumop"
+_CLOCKS = tuple((f"iodebezium{name.replace('_', '')}", per_ms) for name, per_ms in CLOCKS)
+
+
+class CloudEventsDecoder:
+    """Decodes events in JSON; those of Debezium's converter are change events, all others are rows."""
+
+    has_placeholders = True
+
+    def __init__(self) -> None:
+        self._row_schemas = SchemaCache(columns_of_row)
+        self._change_schemas = SchemaCache(columns_of_envelope)
+
+    def open(self, value: bytes, record: Record) -> Envelope:
+        """Open the event: its attributes and, under `data`, what they are about, whatever the mode."""
+        document = open_object(value)
+        attributes = _binary_attributes(record)
+        if attributes is not None:
+            content = value.strip()
+            return self._envelope(attributes | {_ROW: msgspec.Raw(content)}, document, content)
+        if is_connect_struct(document):
+            document = row_of(document, "payload")
+        if "specversion" not in document:
+            detail = "a CloudEvent wanted: neither `specversion` in the value nor a `ce_specversion` header found"
+            raise RecordError(Reason.ENVELOPE_SHAPE, detail, field="specversion")
+        if _ROW_BYTES in document:
+            content = _decoded(document)
+            row = _opened_bytes(content)
+            return self._envelope(document | {_ROW: msgspec.Raw(content)}, row, content)
+        return self._envelope(document, row_of(document, _ROW), bytes(document[_ROW]))
+
+    def _envelope(self, members: Row, row: JsonObject, content: bytes) -> Envelope:
+        """Take the row out of Connect's wrapping where it is in one; `data` is the row then."""
+        schemas = self._change_schemas if _OP in members else self._row_schemas
+        wrapped = unwrap(content, row, schemas) if is_connect_struct(row) else None
+        if wrapped is None:
+            return Envelope(members)
+        return Envelope({**members, _ROW: row["payload"]}, wrapped[1].columns)
+
+    def events(self, envelope: Envelope, record: Record) -> Sequence[ChangeEvent] | Filtered:
+        """Read the one row, or Debezium's change."""
+        del record
+        members = envelope.members
+        row = open_member(members[_ROW]) or {}
+        if _OP in members:
+            return events_of(open_value(members[_OP]), row, _debezium_time_ms(members), _OP)
+        return (ChangeEvent(operation=Operation.UPSERT, row=row, source_ms=clock_ms(members.get("time"))),)
+
+
+def _binary_attributes(record: Record) -> dict[str, object] | None:
+    """Return the attributes of an event in binary mode, all text; `None` in structured mode.
+
+    Raises: DECODE_ENCODING.
+    """
+    headers = record.headers() or ()
+    names = {name.lower(): content or b"" for name, content in headers}
+    if f"{_HEADER_PREFIX}specversion" not in names or names.get("content-type", b"").startswith(_STRUCTURED):
+        return None
+    attributes: dict[str, object] = {}
+    for name, content in names.items():
+        if name.startswith(_HEADER_PREFIX):
+            try:
+                attributes[name.removeprefix(_HEADER_PREFIX)] = content.decode()
+            except UnicodeDecodeError as error:
+                detail = f"the header is not UTF-8 at byte {error.start}"
+                raise RecordError(Reason.DECODE_ENCODING, detail, field=f"$header.{name}") from None
+    return attributes
+
+
+def _decoded(document: JsonObject) -> bytes:
+    """Return the bytes in `data_base64`. Raises: ENVELOPE_SHAPE."""
+    text = open_value(document[_ROW_BYTES])
+    if type(text) is str:
+        try:
+            return base64.b64decode(text, validate=True).strip()
+        except (binascii.Error, ValueError):
+            pass
+    raise RecordError(Reason.ENVELOPE_SHAPE, "base64 text wanted, something else found", field=_ROW_BYTES)
+
+
+def _opened_bytes(content: bytes) -> JsonObject:
+    """Open the object in the bytes. Raises: the DECODE reason, with the place."""
+    try:
+        return open_object(content)
+    except RecordError as error:
+        raise RecordError(error.reason, error.detail, field=_ROW_BYTES) from None
+
+
+def _debezium_time_ms(members: Row) -> int | None:
+    """Return when the source made the change: its own clock by the finest reading, else the event's time."""
+    for name, per_ms in _CLOCKS:
+        ticks = whole_number(members.get(name))
+        if ticks is not None:
+            return ticks // per_ms
+    return clock_ms(members.get("time"))
