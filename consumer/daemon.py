@@ -221,7 +221,7 @@ class Daemon:
         self._pipeline.connect(
             source=ports.source, intake=intake, lanes=lanes, outbox=outbox, placing=placing, hand_overs=hand_overs
         )
-        self.facts.watch(lanes)
+        self.facts.watch(lanes, outbox)
         return lanes
 
     async def _ready_to_start(self, group: asyncio.TaskGroup) -> bool:

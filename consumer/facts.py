@@ -18,15 +18,18 @@ from consumer.admin.port import (
 )
 from consumer.admin.port import Ledger as LedgerStatus
 from consumer.model import Assignment, RecordOutcome, Target
+from consumer.offsets.watermark import lowest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from consumer.clock import Clock
     from consumer.config.settings import Settings
+    from consumer.dead_letter.outbox import Outbox
     from consumer.delivery.lanes import Lanes
     from consumer.delivery.rate import RateBucket
     from consumer.errors import HoldReason
+    from consumer.model import Low
     from consumer.rooms import Rooms
     from consumer.source.port import Source
 
@@ -47,11 +50,13 @@ class DaemonFacts:
         self._state = State.STARTING
         self._turned_s = clock.now_s()
         self._lanes: Lanes | None = None
+        self._outbox: Outbox | None = None
         self._token_expires_in_s: Callable[[], float | None] = lambda: None
 
-    def watch(self, lanes: Lanes) -> None:
-        """Take the lanes, once they stand."""
+    def watch(self, lanes: Lanes, outbox: Outbox) -> None:
+        """Take the rooms that hold open records, once they stand."""
         self._lanes = lanes
+        self._outbox = outbox
 
     def ask_for_token(self, expires_in_s: Callable[[], float | None]) -> None:
         """Take the question that tells how long the token is good."""
@@ -76,13 +81,16 @@ class DaemonFacts:
         """Return a snapshot."""
         now_s, wall_ms, rooms = self._clock.now_s(), self._clock.wall_ms(), self._rooms
         ends = self._source.end_offsets()
+        letters = lowest(self._outbox.lows()) if self._outbox is not None else {}
         counts = rooms.ledger.settled_counts
         return StatusReport(
             version=__version__,
             config_sha256=self._settings.config_sha256,
             state=self._state,
             group_id=self._settings.kafka.group_id,
-            assignment=tuple(self._partition(one, ends.get(one), now_s) for one in rooms.progress.owned),
+            assignment=tuple(
+                self._partition(one, ends.get(one), letters.get(one), now_s) for one in rooms.progress.owned
+            ),
             holds=tuple(
                 HoldStatus(
                     reason=held.reason,
@@ -122,7 +130,9 @@ class DaemonFacts:
         """Return what `/readyz` asks: assignment, holds, progress of each partition."""
         return self._watch.readiness(self._clock.now_s(), self.status())
 
-    def _partition(self, assignment: Assignment, end: int | None, now_s: float) -> PartitionStatus:
+    def _partition(
+        self, assignment: Assignment, end: int | None, letter: Low | None, now_s: float
+    ) -> PartitionStatus:
         progress = self._rooms.progress
         position = progress.position(assignment)
         return PartitionStatus(
@@ -135,7 +145,15 @@ class DaemonFacts:
             open=assignment.open_count,
             oldest_open_s=progress.still_s(assignment, now_s) if assignment.open_count else None,
             hold=self._hold_of(assignment),
+            trouble=self._trouble(assignment, letter) if assignment.open_count else None,
         )
+
+    def _trouble(self, assignment: Assignment, letter: Low | None) -> str | None:
+        """Return what the oldest open record of a partition waits for, as far as somebody knows."""
+        low = self._rooms.progress.oldest(assignment)
+        if letter is not None and low is not None and letter <= low:
+            return "dead_letter: the topic has not confirmed a letter"
+        return self._lanes.trouble(assignment) if self._lanes is not None else None
 
     def _hold_of(self, assignment: Assignment) -> HoldReason | None:
         """Return what holds a partition: itself, its topic, an object that it feeds, or everything."""

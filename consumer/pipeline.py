@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from consumer.dead_letter.envelope import Fault
 from consumer.errors import Hold, HoldReason, Reason
 from consumer.model import RecordOutcome, Target
+from consumer.offsets.committing import Committing
 from consumer.placing import PlacingObserver
 from consumer.rooms import Rooms, open_lows
 from consumer.source.port import Chunk, Position
@@ -76,7 +77,8 @@ class Pipeline:
         self.failed = failed
         self.stopped = stopped
         self._observer = observer
-        self._committing = False
+        self._committing = Committing()
+        self._commits_held = False
 
     def connect(
         self,
@@ -133,7 +135,7 @@ class Pipeline:
 
     def committed(self, positions: Sequence[Position], error: str | None) -> None:
         """A commit was answered; on an error the positions go out again with the next."""
-        self._committing = False
+        self._committing.answered(error)
         self._observer.commit_answered(len(positions), error)
         if error is None:
             for position in positions:
@@ -210,12 +212,25 @@ class Pipeline:
     def commit(self) -> None:
         """Commit every position that moved; one commit at a time, called once per commit interval."""
         self._progress.advance(open_lows(self._rooms, self._outbox), self._clock.now_s())
-        if self._committing:
-            return
         positions = [Position(assignment, offset) for assignment, offset in self._progress.to_commit()]
-        if positions:
-            self._committing = True
-            self._source.commit(positions)
+        now_s = self._clock.now_s()
+        if not positions:
+            self._committing.nothing_due()
+        else:
+            self._committing.due(now_s)
+            if self._committing.may_ask(now_s):
+                self._committing.asked(now_s)
+                self._source.commit(positions)
+        self._name_commits(self._committing.stalled(now_s))
+
+    def _name_commits(self, stalled: str | None) -> None:
+        """Commits that do not succeed are a hold by name; delivery goes on, what is read again grows."""
+        if stalled is not None:
+            self._commits_held = True
+            self._holds.hold(HoldReason.BROKER, None, stalled, self._clock.wall_ms())
+        elif self._commits_held:
+            self._commits_held = False
+            self._holds.release(HoldReason.BROKER, None)
 
     def name_pause(self, paused_s: float) -> None:
         """A pause that the service asked for is a hold by name from some length on; called every second."""

@@ -9,8 +9,9 @@ from consumer.admin.port import Check, PartitionStatus, State, StatusReport
 if TYPE_CHECKING:
     from consumer.errors import HoldReason
 
-STUCK_AFTER_S: Final = 60.0
-"""A partition with lag whose position does not move for this long is named."""
+STUCK_AFTER_S: Final = 56.0
+"""A partition with lag whose position does not move for this long is named: within a minute, and positions are
+only looked at every second or two."""
 
 LOOP_STALL_S: Final = 30.0
 """The loop stamps every second; a stamp this old means that something blocks it again and again."""
@@ -97,7 +98,7 @@ def _mechanism(owned: PartitionStatus) -> str:
     if not owned.open:
         return "source: the brokers hand over no records, none is open"
     age = "" if owned.oldest_open_s is None else f", the oldest for {owned.oldest_open_s:.0f} s"
-    return f"delivery: {owned.open} records are open{age}"
+    return f"{owned.trouble or 'delivery'}: {owned.open} records are open{age}"
 
 
 def _assignment_problems(state: State) -> tuple[str, ...]:

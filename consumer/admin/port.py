@@ -23,7 +23,10 @@ class State(StrEnum):
 
 
 class PartitionStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One owned partition. `position` is what may be committed; `end` and `lag` are `None` while unknown."""
+    """One owned partition. `position` is what may be committed; `end` and `lag` are `None` while unknown.
+
+    `trouble` is what its oldest open record waits for, when that is known.
+    """
 
     topic: str
     partition: int
@@ -34,6 +37,7 @@ class PartitionStatus(msgspec.Struct, frozen=True, kw_only=True):
     open: int = 0
     oldest_open_s: float | None = None
     hold: HoldReason | None = None
+    trouble: str | None = None
 
 
 class HoldStatus(msgspec.Struct, frozen=True, kw_only=True):

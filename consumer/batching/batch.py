@@ -32,7 +32,7 @@ class Batch:
     `size` counts each encoded row with one comma. `asked` says that the validation call was made for these
     rows, `isolating` that the batch exists only to find who is at fault, `conflicts` how often it was answered
     409, `attempts` how often its rows were sent. `singled_out` are the keys that the service named as those at
-    fault, few among many good ones.
+    fault, few among many good ones. `trouble` is why it was to be sent again, the last time.
     """
 
     __slots__ = (
@@ -50,6 +50,7 @@ class Batch:
         "size",
         "tallies",
         "target",
+        "trouble",
     )
 
     def __init__(self, target: Target, operation: Operation) -> None:
@@ -67,6 +68,7 @@ class Batch:
         self.isolating = False
         self.singled_out: frozenset[str] = frozenset()
         self.first_failed_ms: int | None = None
+        self.trouble: str | None = None
 
     @property
     def body_bytes(self) -> int:

@@ -109,6 +109,12 @@ class Lanes:
         """Batches under way, those that wait for a retry included."""
         return len(self._carried)
 
+    def trouble(self, assignment: Assignment) -> str | None:
+        """Return what keeps the oldest batch under way that holds records of a partition, if it failed before."""
+        mine = [batch for batch in self._carried if assignment in batch.lows]
+        oldest = min(mine, key=lambda batch: batch.lows[assignment], default=None)
+        return None if oldest is None or oldest.trouble is None else _told(oldest.trouble)
+
     def hurry(self, hurried: bool) -> None:  # noqa: FBT001 - a state that is switched, not a variant of the call
         """While partitions are being handed over nothing lingers."""
         self._hurried = hurried
@@ -217,6 +223,7 @@ class Lanes:
     async def _wait_for_retry(self, batch: Batch, verdict: Retry, retries: int) -> None:
         batch.first_failed_ms = batch.first_failed_ms or self._clock.wall_ms()
         batch.conflicts += verdict.cause == "409"
+        batch.trouble = verdict.cause
         await self._clock.sleep(full_jitter_s(retries, self._lots()))
         while (wait_s := self._budget.may_retry(self._clock.now_s())) > 0:
             await self._clock.sleep(wait_s)
@@ -294,3 +301,10 @@ class Lanes:
     def _released(self, lane: Lane, hold: HoldLane | None) -> None:
         if hold is not None:
             self._events.lane_released(lane.batcher.target, hold)
+
+
+def _told(cause: str) -> str:
+    """Say why a batch is sent again."""
+    if cause == "token":
+        return "login: it gives no token"
+    return f"delivery: the service answers {cause}" if cause.isdigit() else f"delivery: no answer ({cause})"

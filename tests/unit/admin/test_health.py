@@ -20,7 +20,13 @@ def _report(
 
 
 def _owned(
-    position: int = 10, lag: int | None = 5, *, epoch: int = 1, open_count: int = 0, hold: HoldReason | None = None
+    position: int = 10,
+    lag: int | None = 5,
+    *,
+    epoch: int = 1,
+    open_count: int = 0,
+    hold: HoldReason | None = None,
+    trouble: str | None = None,
 ) -> PartitionStatus:
     return PartitionStatus(
         topic="shop.customers",
@@ -31,6 +37,7 @@ def _owned(
         open=open_count,
         oldest_open_s=70.0 if open_count else None,
         hold=hold,
+        trouble=trouble,
     )
 
 
@@ -116,6 +123,10 @@ def test_a_hold_of_one_partition_alone_is_enough() -> None:
     ("owned", "mechanism"),
     [
         (_owned(open_count=12), "delivery: 12 records are open, the oldest for 70 s"),
+        (
+            _owned(open_count=1, trouble="login: it gives no token"),
+            "login: it gives no token: 1 records are open, the oldest for 70 s",
+        ),
         (_owned(), "source: the brokers hand over no records, none is open"),
         (_owned(hold=HoldReason.AUTH), "held by AUTH"),
     ],
@@ -129,11 +140,11 @@ def test_a_partition_that_stands_is_named_with_its_mechanism(owned: PartitionSta
     )
 
 
-def test_just_under_a_minute_is_ready() -> None:
-    """A slow minute is no fault yet."""
+def test_a_slow_moment_is_ready() -> None:
+    """Not quite a minute is no fault yet."""
     watch = Watch()
     watch.observe(0.0, _report(_owned()))
-    assert () == _problems(watch.readiness(59.9, _report(_owned())), "progress")
+    assert () == _problems(watch.readiness(55.9, _report(_owned())), "progress")
 
 
 @pytest.mark.parametrize("lag", [0, None])

@@ -106,7 +106,18 @@ async def test_status_has_the_promised_shape(browser: aiohttp.ClientSession) -> 
     """Every promised key is there, by its name."""
     async with browser.get("/status") as answer:
         told = await answer.json()
-    partition = {"topic", "partition", "epoch", "position", "end", "lag", "open", "oldest_open_s", "hold"}
+    partition = {
+        "topic",
+        "partition",
+        "epoch",
+        "position",
+        "end",
+        "lag",
+        "open",
+        "oldest_open_s",
+        "hold",
+        "trouble",
+    }
     ledger = {"polled", "accepted", "conflated", "filtered", "dead_lettered", "open"}
     top = {
         "version",

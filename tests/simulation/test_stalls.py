@@ -1,0 +1,294 @@
+"""I9, I15: whatever stands still is named within a minute, and what is held in memory meanwhile is bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import tracemalloc
+from typing import TYPE_CHECKING, Any, overload
+
+import pytest
+
+from consumer.delivery.settings import SERVICE_BODY_BYTES, DeliverySettings
+from consumer.model import PlainRecord
+from consumer.offsets.ledger import RECORD_BYTES
+from consumer.sandbox.memory_dead_letters import MemoryDeadLetters
+from consumer.sandbox.virtual_time import VirtualLoop
+from tests.simulation.storm import PARTITIONS as STORM_PARTITIONS
+from tests.simulation.storm import Storm
+from tests.simulation.world import TOPIC, World, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+
+    from consumer.admin.port import Check
+    from consumer.dead_letter.port import Letter
+    from consumer.model import Assignment
+    from consumer.sandbox.memory_source import MemorySource, Place
+    from consumer.source.port import Position
+    from tests.simulation.world import Member
+
+PARTITIONS = 3
+
+
+class SilentDeadLetters(MemoryDeadLetters):
+    """A topic that answers nothing while it is silent."""
+
+    silent = False
+
+    async def send(self, letter: Letter, reference: Letter) -> None:
+        """Take the letter, or never say so."""
+        while self.silent:  # noqa: ASYNC110 - virtual time, and no event to set
+            await asyncio.sleep(1)
+        await super().send(letter, reference)
+
+
+def problems(member: Member) -> str:
+    """Return what `/readyz` says against the daemon; empty when it is ready."""
+    return "; ".join(problem for check in member.daemon.facts.readiness() for problem in check.problems)
+
+
+# ── what stands still ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def tenant_never_answers(world: World, _: MemorySource) -> None:
+    world.faults("ingest delay=10h")
+
+
+def tenant_answers_503(world: World, _: MemorySource) -> None:
+    world.faults("ingest status=503")
+
+
+def tenant_resets(world: World, _: MemorySource) -> None:
+    world.faults("ingest reset")
+
+
+def tenant_refuses_the_object(world: World, _: MemorySource) -> None:
+    world.faults("ingest/customers status=404")
+
+
+def tenant_asks_for_pauses(world: World, _: MemorySource) -> None:
+    world.faults("ingest status=429 retry-after=300")
+
+
+def login_never_answers(world: World, _: MemorySource) -> None:
+    world.faults("ingest nth=1 revoke-tokens; token delay=10h")
+
+
+def exchange_never_answers(world: World, _: MemorySource) -> None:
+    world.faults("ingest nth=1 revoke-tokens; exchange delay=10h")
+
+
+def dead_letters_never_confirmed(world: World, _: MemorySource) -> None:
+    assert isinstance(world.dead_letters, SilentDeadLetters)
+    world.dead_letters.silent = True
+    world.put(b"{")
+
+
+def dead_letters_refused(world: World, _: MemorySource) -> None:
+    world.dead_letters.break_down()
+    world.put(b"{")
+
+
+def source_hands_nothing_over(_: World, source: MemorySource) -> None:
+    def hand_over(place: Place, assignment: Assignment) -> bool:
+        """Have nothing."""
+        del place, assignment
+        return False
+
+    source._hand_over = hand_over  # type: ignore[method-assign]  # the stall
+
+
+def commits_never_answered(_: World, source: MemorySource) -> None:
+    def commit(positions: Sequence[Position]) -> None:
+        """Ask nobody."""
+        del positions
+
+    source.commit = commit  # type: ignore[method-assign]  # the stall
+
+
+def commits_refused(_: World, source: MemorySource) -> None:
+    source.refuse_commits = "coordinator is loading"
+
+
+STALLS: list[tuple[Callable[[World, MemorySource], None], str]] = [
+    (tenant_never_answers, "delivery: no answer (timeout)"),
+    (tenant_answers_503, "delivery: the service answers 503"),
+    (tenant_resets, "delivery: no answer (connection)"),
+    (tenant_refuses_the_object, "CONFIG"),
+    (tenant_asks_for_pauses, "RATE"),
+    (login_never_answers, "login: it gives no token"),
+    (exchange_never_answers, "login: it gives no token"),
+    (dead_letters_never_confirmed, "dead_letter: the topic has not confirmed a letter"),
+    (dead_letters_refused, "DEAD_LETTER"),
+    (source_hands_nothing_over, "source: the brokers hand over no records"),
+    (commits_never_answered, "BROKER"),
+    (commits_refused, "BROKER"),
+]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(("stall", "mechanism"), [pytest.param(*one, id=one[0].__name__) for one in STALLS])
+def test_a_stall_is_named_within_a_minute(
+    stall: Callable[[World, MemorySource], None], mechanism: str, seed: int
+) -> None:
+    """I9: the partition and the mechanism; and with the cause gone everything arrives and all is well again."""
+
+    async def told() -> None:
+        world = World(seed=seed)
+        world.dead_letters = SilentDeadLetters()
+        member = world.member()
+        await member.start(*range(PARTITIONS))
+        writer = asyncio.create_task(_write(world, random.Random(seed)))  # noqa: S311 - a schedule
+        await asyncio.sleep(20 + 10 * world.random.random())
+        assert "" == problems(member)
+        kept = dict(vars(member.source))
+        stall(world, member.source)
+        await asyncio.sleep(60)
+        said = problems(member)
+        assert mechanism in said
+        assert f"{TOPIC}[" in said
+        _mend(world, member.source, kept)
+        await world.until(lambda: not problems(member), within_s=400)
+        writer.cancel()
+        await world.until(member.settled, within_s=400)
+        await member.stop()
+
+    VirtualLoop.run(told())
+
+
+async def _write(world: World, lots: random.Random) -> None:
+    """Write to every partition twice a second, one record in a hundred at fault."""
+    key = 0
+    while True:
+        for partition in range(PARTITIONS):
+            key += 1
+            if key % 25 == 0:
+                world.put(b"{", partition=partition)
+            else:
+                world.change(key, "c", partition=partition, email=f"{key}@x.io")
+        await asyncio.sleep(lots.random())
+
+
+def _mend(world: World, source: MemorySource, kept: dict[str, Any]) -> None:
+    """End whatever stall it was."""
+    world.faults("")
+    assert isinstance(world.dead_letters, SilentDeadLetters)
+    world.dead_letters.silent = False
+    world.dead_letters.recover()
+    for name in ("_hand_over", "commit"):
+        if name not in kept:
+            vars(source).pop(name, None)
+    source.refuse_commits = None
+    source.wake()
+
+
+# ── what does not ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class CalmStorm(Storm):
+    """Members come and go, are killed and lose partitions, clocks jump; the tenant and the brokers are well."""
+
+    alarms: list[str]
+
+    async def _trouble(self, end_s: float) -> None:
+        troubles: list[Callable[[], Coroutine[Any, Any, None]]] = [
+            self._kill,
+            self._term,
+            self._move,
+            self._lose,
+            self._jump_clock,
+        ]
+        while self.clock.now_s() < end_s:
+            await asyncio.sleep(self.random.choice([0.5, 5.0, 20.0]))
+            await self.random.choice(troubles)()
+
+    async def _turn(self) -> None:
+        await super()._turn()
+        for member in self.members:
+            checks: list[Check] = [*member.daemon.facts.readiness()]
+            # Without partitions yet, or with none any more, a member is not ready, and that is no alarm.
+            self.alarms += [problem for check in checks if check.name != "assignment" for problem in check.problems]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_nothing_is_named_while_the_tenant_is_well(seed: int) -> None:
+    """I9: ten minutes of hand-overs, kills, losses and jumping clocks raise no alarm."""
+
+    async def told() -> list[str]:
+        storm = CalmStorm(seed)
+        storm.alarms = []
+        await storm.rage(600)
+        assert len(storm.places) == STORM_PARTITIONS * 3
+        return storm.alarms
+
+    assert [] == VirtualLoop.run(told())
+
+
+# ── what is held meanwhile ───────────────────────────────────────────────────────────────────────────────────
+
+
+class Lazy:
+    """The records of one partition, made when they are looked at: a backlog that costs nothing."""
+
+    def __init__(self, partition: int, count: int, email_chars: int) -> None:
+        self._partition = partition
+        self._count = count
+        self._email_chars = email_chars
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, at: int) -> PlainRecord: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[PlainRecord]: ...
+    def __getitem__(self, at: int | slice) -> PlainRecord | list[PlainRecord]:
+        if isinstance(at, slice):
+            return [self._record(one) for one in range(*at.indices(self._count))]
+        return PlainRecord(TOPIC, self._partition, at)
+
+    def _record(self, offset: int) -> PlainRecord:
+        key = b'"%d-%d"' % (self._partition, offset)
+        value = b'{"op":"c","before":null,"after":{"id":%s,"email":"%s"},"source":{"ts_ms":1750000000000}}' % (
+            key,
+            b"x" * self._email_chars,
+        )
+        return PlainRecord(TOPIC, self._partition, offset, key=key, value=value)
+
+
+@pytest.mark.parametrize(
+    ("email_chars", "count", "chunk_records"),
+    [pytest.param(190_000, 10_000, 5, id="200 KB each"), pytest.param(20, 1_000_000, 50, id="1,000,000 behind")],
+)
+def test_memory_stays_within_its_bound(email_chars: int, count: int, chunk_records: int) -> None:
+    """I15: the tenant does not answer for an hour; what is open stays within the buffer and a chunk of each."""
+    buffer_bytes = 8 * 1024 * 1024
+    record_bytes = email_chars + 150 + RECORD_BYTES
+    bound = buffer_bytes + PARTITIONS * chunk_records * record_bytes
+
+    async def told() -> tuple[int, int]:
+        world = World(settings(delivery=DeliverySettings(buffer_bytes=buffer_bytes)))
+        for partition in range(PARTITIONS):
+            world.log.records[TOPIC, partition] = Lazy(partition, count // PARTITIONS, email_chars)  # type: ignore[assignment]  # looks like one
+            world.log.ends[TOPIC, partition] = count // PARTITIONS
+        member = world.member()
+        member.source._chunk_records = chunk_records
+        await member.start()
+        world.faults("ingest status=503 delay=10h")
+        tracemalloc.start()
+        before, _ = tracemalloc.get_traced_memory()
+        member.source.assign([(TOPIC, partition) for partition in range(PARTITIONS)])
+        most = 0
+        for _ in range(3_600):
+            await asyncio.sleep(1)
+            most = max(most, member.status().buffer_bytes)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        await member.kill()
+        return most, peak - before
+
+    counted, traced = VirtualLoop.run(told())
+    assert counted <= bound
+    # A row as wide as its record is there twice, and a third time in the body of a request.
+    assert traced <= 2 * bound + 32 * SERVICE_BODY_BYTES
