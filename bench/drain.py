@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bench.records import Shape
     from tests.kafka.broker import KafkaBroker
 
-Side: TypeAlias = Literal["floor", "daemon"]
+Side: TypeAlias = Literal["lean", "floor", "daemon"]
 
 ROOT: Final = Path(__file__).parent.parent
 
@@ -118,7 +118,7 @@ class Bench:
         self._tenant.reset()
         own = tuple(pid for pid in (os.getpid(), self._tenant.pid, self._broker.pid) if pid is not None)
         began_s, machine_s, own_s, tenant_s = time.monotonic(), machine_cpu_s(), _sum(own), cpu_s(self._tenant.pid)
-        found, child_s = self._floor() if side == "floor" else self._daemon()
+        found, child_s = self._daemon() if side == "daemon" else self._floor(side)
         elsewhere_s = machine_cpu_s() - machine_s - (_sum(own) - own_s) - child_s
         tenant_s = cpu_s(self._tenant.pid) - tenant_s
         counts = self._tenant.counts()
@@ -148,10 +148,10 @@ class Bench:
             message = f"{drain.side}: a body of {drain.largest_body} bytes"
             raise DrainFailedError(message)
 
-    def _floor(self) -> tuple[dict[str, Any], float]:
+    def _floor(self, side: Side) -> tuple[dict[str, Any], float]:
         command = [sys.executable, "-m", "bench.floor", "--broker", self._broker.bootstrap]
         command += ["--tenant", f"127.0.0.1:{self._tenant.port}", "--shape", self._shape]
-        command += ["--records", str(self._records)]
+        command += ["--records", str(self._records), "--conversions", "lean" if side == "lean" else "plain"]
         done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=_GIVE_UP_S)
         found = json.loads(done.stdout)
         return {**found, "conflated": 0}, found["cpu_s"] + found["start_cpu_s"]

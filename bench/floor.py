@@ -1,7 +1,9 @@
-"""The floor: the least that any program must do with the same records, and nothing of what the daemon promises.
+"""The floors: what any program must do with the same records, and nothing of what the daemon promises.
 
 The same client settings, a typed decode of only the used fields, the same three conversions, one encode, join, POST
-of full bodies. No order, no positions, no retries, no faults: what the daemon costs beyond this is its promises.
+of full bodies. No order, no positions, no retries, no faults. The plain floor converts as the standard library
+offers it; the lean one keeps every second, day and pattern that it has met, as the daemon does: less is hardly
+possible in this language.
 Prints one JSON object: what it cost, counted from before the first fetch.
 """
 
@@ -15,10 +17,12 @@ import re
 import resource
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
@@ -28,8 +32,6 @@ from consumer.source.client_conf import client_conf
 from consumer.source.settings import KafkaSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from bench.records import Shape
 
 BODY_BYTES: Final = 200_000
@@ -118,13 +120,54 @@ def number_of_bytes(text: str) -> msgspec.Raw:
     return msgspec.Raw(f"{digits[:-2]}.{digits[-2:]}".encode())
 
 
-def mapper(shape: Shape) -> Callable[[bytes], bytes]:
+class Conversions(NamedTuple):
+    """The three conversions of a floor."""
+
+    moment: Callable[[int], str]
+    day: Callable[[int], str]
+    number_of_text: Callable[[str], msgspec.Raw]
+    number_of_bytes: Callable[[str], msgspec.Raw]
+
+
+def lean_moment(us: int) -> str:
+    """Write a point in time; the text of its second is known mostly."""
+    second, us = divmod(us, 1_000_000)
+    return second_text(second) + _MILLIS[us // 1000]
+
+
+def plain_moment(us: int) -> str:
+    """Write a point in time."""
+    return datetime.fromtimestamp(us / 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def plain_day(days: int) -> str:
+    """Write a day."""
+    return (date(1970, 1, 1) + timedelta(days=days)).isoformat()
+
+
+def plain_number_of_text(text: str) -> msgspec.Raw:
+    """Hand a decimal in text on, digit for digit."""
+    return msgspec.Raw(str(Decimal(text)).encode())
+
+
+def plain_number_of_bytes(text: str) -> msgspec.Raw:
+    """Write out a decimal of scale 2 whose unscaled value is base64."""
+    return msgspec.Raw(str(Decimal(int.from_bytes(base64.b64decode(text), "big", signed=True)).scaleb(-2)).encode())
+
+
+CONVERSIONS: Final = {
+    "lean": Conversions(lean_moment, day_text, number_of_text, number_of_bytes),
+    "plain": Conversions(plain_moment, plain_day, plain_number_of_text, plain_number_of_bytes),
+}
+
+
+def mapper(shape: Shape, conversions: Conversions) -> Callable[[bytes], bytes]:
     """Return the way of one value to its encoded row."""
     bare, wrapped = msgspec.json.Decoder(Bare).decode, msgspec.json.Decoder(Wrapped).decode
     encode = msgspec.json.Encoder().encode
+    moment, day, number_of_text, number_of_bytes = conversions
 
     def sent(row: Row, balance: msgspec.Raw) -> bytes:
-        second, us = divmod(row.updated_at, 1_000_000)
         return encode(
             Sent(
                 row.id,
@@ -139,8 +182,8 @@ def mapper(shape: Shape) -> Callable[[bytes], bytes]:
                 row.vip,
                 row.score,
                 balance,
-                day_text(row.born),
-                second_text(second) + _MILLIS[us // 1000],
+                day(row.born),
+                moment(row.updated_at),
             )
         )
 
@@ -188,9 +231,8 @@ class Posts:
             print(f"floor: {error!r}", flush=True)
 
 
-def carry(consumer: Consumer, shape: Shape, count: int, posts: Posts) -> float:
+def carry(consumer: Consumer, map_value: Callable[[bytes], bytes], count: int, posts: Posts) -> float:
     """Consume, map, join and send until so many records have gone out; returns the seconds since the first."""
-    map_value = mapper(shape)
     rows: list[bytes] = []
     append = rows.append
     size = len(_HEAD) + len(_TAIL) - 1
@@ -219,6 +261,7 @@ def main() -> None:
     parser.add_argument("--tenant", required=True)
     parser.add_argument("--shape", choices=("bare", "wrapped"), required=True)
     parser.add_argument("--records", type=int, required=True)
+    parser.add_argument("--conversions", choices=CONVERSIONS, required=True)
     given = parser.parse_args()
     host, _, port = given.tenant.partition(":")
     settings = KafkaSettings(bootstrap_servers=given.broker, group_id="bench-floor")
@@ -226,7 +269,8 @@ def main() -> None:
     consumer = Consumer({**client_conf(settings, {}), "enable.partition.eof": False})
     topic = topic_of(given.shape)
     consumer.assign([TopicPartition(topic, one, OFFSET_BEGINNING) for one in range(PARTITION_COUNT)])
-    elapsed_s = carry(consumer, given.shape, given.records, Posts(host, int(port)))
+    map_value = mapper(given.shape, CONVERSIONS[given.conversions])
+    elapsed_s = carry(consumer, map_value, given.records, Posts(host, int(port)))
     after = resource.getrusage(resource.RUSAGE_SELF)
     consumer.close()
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

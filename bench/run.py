@@ -1,6 +1,6 @@
-"""`make bench`: the daemon against a floor written for the purpose, on the same records, in the same run.
+"""`make bench`: the daemon against two floors written for the purpose, on the same records, in the same run.
 
-Each scenario drains one backlog on a real broker into a tenant that costs next to nothing, floor and daemon by
+Each scenario drains one backlog on a real broker into a tenant that costs next to nothing, floors and daemon by
 turns.
 See the README beside this file for how to read the figures.
 """
@@ -94,7 +94,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--records", type=int, help="of each backlog")
     parser.add_argument("--rounds", type=int, default=3, help="drains of each side (default: 3)")
     parser.add_argument("--quick", action="store_true", help="small backlogs at 100 ms: under 90 s")
-    parser.add_argument("--only", choices=("floor", "daemon"), help="one side; no ratio then")
+    parser.add_argument("--only", choices=SIDES, help="one side; no ratio then")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every drain there")
     return parser.parse_args()
 
