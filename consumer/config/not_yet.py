@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from consumer.config.keys import Found, Key
 
 NOT_IN_THIS_VERSION: dict[str, tuple[str, ...]] = {
-    FORMAT.name: ("dms", "goldengate", "salesforce_cdc"),
+    FORMAT.name: ("salesforce_cdc",),
     ENCODING.name: ("avro", "protobuf", "json_schema"),
     DESTINATION.name: ("bulk", "crm_bulk"),
 }
 _THERE = {
-    FORMAT.name: "json, debezium, debezium_flat, maxwell, canal or cloudevents",
+    FORMAT.name: "json, debezium, debezium_flat, maxwell, canal, cloudevents, dms or goldengate",
     ENCODING.name: "json",
     DESTINATION.name: "streaming",
 }

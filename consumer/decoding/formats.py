@@ -11,6 +11,8 @@ from consumer.decoding.canal import CanalDecoder
 from consumer.decoding.cloudevents import CloudEventsDecoder
 from consumer.decoding.debezium import DebeziumDecoder
 from consumer.decoding.debezium_flat import DebeziumFlatDecoder
+from consumer.decoding.dms import DmsDecoder
+from consumer.decoding.goldengate import GoldenGateDecoder
 from consumer.decoding.maxwell import MaxwellDecoder
 from consumer.decoding.plain_json import PlainJsonDecoder
 
@@ -33,5 +35,7 @@ DECODERS: dict[str, Callable[[FormatSettings], ChangeDecoder]] = {
     "debezium_flat": lambda route: DebeziumFlatDecoder(route.flat_prefix),
     "canal": lambda _: CanalDecoder(),
     "cloudevents": lambda _: CloudEventsDecoder(),
+    "dms": lambda _: DmsDecoder(),
+    "goldengate": lambda route: GoldenGateDecoder(route.zone),
     "maxwell": lambda _: MaxwellDecoder(),
 }

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING
 
 from consumer.decoding.document import open_member
-from consumer.decoding.opened import Digits, open_value
+from consumer.decoding.opened import open_value
 from consumer.errors import Reason, RecordError
 
 if TYPE_CHECKING:
@@ -59,12 +59,11 @@ def clock_ms(value: object, zone: tzinfo | None = None) -> int | None:
     `zone` is that of a time without one, UTC when it is not given either.
     """
     opened = open_value(value)
-    if type(opened) is not str or isinstance(opened, Digits):
+    if type(opened) is not str:
         return None
     try:
         at = datetime.fromisoformat(opened)
-        at = at if at.tzinfo is not None else at.replace(tzinfo=zone or UTC)
-        since = at - _EPOCH
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
+    since = (at if at.tzinfo is not None else at.replace(tzinfo=zone or UTC)) - _EPOCH
     return (since.days * 86_400 + since.seconds) * 1_000 + since.microseconds // 1_000

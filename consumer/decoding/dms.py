@@ -1,0 +1,53 @@
+"""Format `dms`: what AWS Database Migration Service writes, a row in `data` and all else in `metadata`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from consumer.decoding.change_event import ChangeEvent, Envelope
+from consumer.decoding.document import open_object
+from consumer.decoding.filtered import FILTERED
+from consumer.decoding.members import clock_ms, row_of, text_of
+from consumer.errors import Reason, RecordError
+from consumer.model import FilterRule, Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from consumer.model import Filtered, Record
+
+_OPERATIONS = {
+    "load": Operation.UPSERT,
+    "insert": Operation.UPSERT,
+    "update": Operation.UPSERT,
+    "delete": Operation.DELETE,
+}
+_KIND = "metadata.record-type"
+_OPERATION = "metadata.operation"
+
+
+class DmsDecoder:
+    """Decodes the rows of AWS DMS; the image of a row before its update is not looked at."""
+
+    has_placeholders = False
+
+    def open(self, value: bytes, record: Record) -> Envelope:
+        """Open the envelope."""
+        del record
+        return Envelope(open_object(value))
+
+    def events(self, envelope: Envelope, record: Record) -> Sequence[ChangeEvent] | Filtered:
+        """Read the one row."""
+        del record
+        metadata = row_of(envelope.members, "metadata")
+        kind = text_of(metadata, "record-type", _KIND)
+        if kind == "control":
+            return FILTERED[FilterRule.CONTROL]
+        if kind != "data":
+            raise RecordError(Reason.ENVELOPE_SHAPE, "data or control wanted, another type found", field=_KIND)
+        operation = _OPERATIONS.get(text_of(metadata, "operation", _OPERATION))
+        if operation is None:
+            detail = "load, insert, update or delete wanted, another operation found"
+            raise RecordError(Reason.ENVELOPE_OP, detail, field=_OPERATION)
+        row = row_of(envelope.members, "data")
+        return (ChangeEvent(operation=operation, row=row, source_ms=clock_ms(metadata.get("timestamp"))),)

@@ -1,0 +1,66 @@
+"""Format `goldengate`: Oracle GoldenGate's operations in JSON, whose updates may hold changed columns alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from consumer.decoding.change_event import ChangeEvent, Envelope
+from consumer.decoding.debezium import TRUNCATED
+from consumer.decoding.document import open_object
+from consumer.decoding.members import clock_ms, row_or_null, text_of
+from consumer.decoding.opened import Absent
+from consumer.errors import Reason, RecordError
+from consumer.model import Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import tzinfo
+
+    from consumer.model import Record
+
+_ROW_MODELLED = (
+    "an object wanted, none found; a row beside the operation is GoldenGate's json_row: let the handler write json"
+)
+
+
+class GoldenGateDecoder:
+    """Decodes operations with their images `before` and `after`. `zone` is that of `op_ts`, UTC when not given."""
+
+    has_placeholders = False
+
+    def __init__(self, zone: tzinfo | None) -> None:
+        self._zone = zone
+
+    def open(self, value: bytes, record: Record) -> Envelope:
+        """Open the envelope."""
+        del record
+        return Envelope(open_object(value))
+
+    def events(self, envelope: Envelope, record: Record) -> Sequence[ChangeEvent]:
+        """Read the one row; a column that an update does not have is unchanged, not null."""
+        del record
+        members = envelope.members
+        operation = text_of(members, "op_type")
+        source_ms = clock_ms(members.get("op_ts"), self._zone)
+        if operation == "T":
+            raise RecordError(Reason.ENVELOPE_TRUNCATE, TRUNCATED, field="op_type")
+        if operation not in {"I", "U", "D"}:
+            raise RecordError(Reason.ENVELOPE_OP, "one of I, U, D, T wanted, another found", field="op_type")
+        before, after = row_or_null(members, "before"), row_or_null(members, "after")
+        image = "before" if operation == "D" else "after"
+        row = before if operation == "D" else after
+        if row is None:
+            raise RecordError(Reason.ENVELOPE_SHAPE, _ROW_MODELLED, field=image)
+        if operation == "D":
+            return (ChangeEvent(operation=Operation.DELETE, row=row, source_ms=source_ms),)
+        if operation == "I":
+            return (ChangeEvent(operation=Operation.UPSERT, row=row, source_ms=source_ms),)
+        return (
+            ChangeEvent(
+                operation=Operation.UPSERT,
+                row=row,
+                old_row=row | before if before else None,
+                absent=Absent.UNPROVIDED,
+                source_ms=source_ms,
+            ),
+        )

@@ -1,0 +1,115 @@
+"""Format `dms`: rows and control records of AWS DMS, as its documentation shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.unit.decoding.exam import PAIR, Route, case, neighbours, upsert
+
+NAME = "dms"
+
+
+def change(operation: object = "insert", row: object = None, **metadata: object) -> dict[str, object]:
+    """Write a record of DMS; what is named after Python's fashion stands with hyphens."""
+    told = {
+        "timestamp": "2021-02-18T23:57:11.970360Z",
+        "record-type": "data",
+        "operation": operation,
+        "partition-key-type": "primary-key",
+        "schema-name": "shop",
+        "table-name": "things",
+        "transaction-id": 87_978_110_091_475,
+    }
+    told |= {name.replace("_", "-"): one for name, one in metadata.items()}
+    return {"data": {"id": 1, "name": "a", "amount": 1.50} if row is None else row, "metadata": told}
+
+
+def without(name: str) -> dict[str, object]:
+    """Leave a member of the metadata out."""
+    value = change()
+    metadata = value["metadata"]
+    assert isinstance(metadata, dict)
+    del metadata[name]
+    return value
+
+
+A = upsert(name="a", amount=1.5)
+CONTROL = {
+    "metadata": {
+        "timestamp": "2021-02-18T23:09:09.509179Z",
+        "record-type": "control",
+        "operation": "create-table",
+        "partition-key-type": "task-id",
+        "schema-name": "",
+        "table-name": "awsdms_apply_exceptions",
+    }
+}
+
+CASES = [
+    case("load", change("load"), A),
+    case("insert", change(), A),
+    case("update", change("update"), A),
+    case("update-with-a-before-image", change("update") | {"before-image": {"id": 1, "name": "b"}}, A),
+    case("delete", change("delete"), ("delete", "1")),
+    case("delete-of-a-key", change("delete", {"id": 1}), ("delete", "1")),
+    case("control", CONTROL, "control"),
+    case("control-drop", {"metadata": CONTROL["metadata"] | {"operation": "drop-table"}}, "control"),
+    case("absent-column-is-null", change(row={"id": 1}), upsert()),
+    case("compound", change("delete", {"a": 1, "b": "x"}), ("delete", "1/x"), route={"fields": PAIR}),
+    case("ignored-delete", change("delete"), "deletes", route={"deletes": "ignore"}),
+    case("unwanted-delete", change("delete"), "DELETE_UNWANTED", route={"deletes": "dead_letter"}),
+    case("key-missing", change(row={"name": "a"}), "KEY_MISSING"),
+    case("key-missing-in-a-delete", change("delete", {"name": "a"}), "KEY_MISSING"),
+    case("unknown-operation", change("upsert"), "ENVELOPE_OP"),
+    case("no-operation", without("operation"), "ENVELOPE_SHAPE"),
+    case("operation-no-text", change(7), "ENVELOPE_SHAPE"),
+    case("no-type", without("record-type"), "ENVELOPE_SHAPE"),
+    case("unknown-type", change(record_type="table"), "ENVELOPE_SHAPE"),
+    case("no-metadata", {"data": {"id": 1}}, "ENVELOPE_SHAPE"),
+    case("metadata-is-text", change() | {"metadata": "x"}, "ENVELOPE_SHAPE"),
+    case("no-row", change() | {"data": None}, "ENVELOPE_SHAPE"),
+    case("row-is-an-array", change(row=[]), "ENVELOPE_SHAPE"),
+    case("plain-row", {"id": 1, "name": "a"}, "ENVELOPE_SHAPE"),
+    case("where-table", change(), "where", route={"where": {"$envelope.metadata.table-name": ("others",)}}),
+    case("where-operation", change(), A, route={"where": {"$envelope.metadata.operation": ("insert",)}}),
+    case("where-row", change(), "where", route={"where": {"name": ("b",)}}),
+    case("where-short-delete", change("delete", {"id": 1}), ("delete", "1"), route={"where": {"name": ("b",)}}),
+    case("tombstone", None, "tombstone"),
+    case("not-json", b"\x00", "DECODE_SYNTAX"),
+]
+
+
+@pytest.mark.parametrize(("value", "expected", "rest"), CASES)
+def test_record_becomes(value: object, expected: list[object], rest: dict[str, Any]) -> None:
+    """One record, its outcome, and good neighbours that do not notice."""
+    settings = rest.get("route", {})
+    assert expected == Route(NAME, **settings).said(value)
+    neighbours(
+        lambda: Route(NAME, **settings | {"where": {}}), lambda n: change(row={"id": n, "a": n, "b": n}), value, {}
+    )
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "expected"),
+    [
+        pytest.param("2021-02-18T23:57:11.970360Z", "2021-02-18T23:57:11.970Z", id="micros"),
+        pytest.param("2021-02-18T23:57:11", "2021-02-18T23:57:11.000Z", id="utc-without-zone"),
+        pytest.param("1969-12-31T23:59:59.999999Z", "1969-12-31T23:59:59.999Z", id="cut-towards-the-past"),
+        pytest.param(None, "1970-01-01T00:00:01.000Z", id="kafka"),
+        pytest.param(7, "1970-01-01T00:00:01.000Z", id="no-text"),
+    ],
+)
+def test_version_is_the_timestamp_of_the_metadata(timestamp: object, expected: str) -> None:
+    """DMS tells the time in ISO 8601; without it it is Kafka's."""
+    assert expected == Route(NAME, version="at").version(change(timestamp=timestamp))
+
+
+def test_custom_function_gets_the_row() -> None:
+    """The row, the operation and the time."""
+
+    def custom(row: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - what the mapping gives
+        return row | {"name": f"{context.operation} {context.source_ms}"}
+
+    assert Route(NAME, custom=custom).row(change())["name"] == "upsert 1613692631970"
