@@ -22,6 +22,7 @@ FLOORS = {
     "consumer.model": WORDS,
     "consumer.errors": WORDS,
     "consumer.clock": WORDS,
+    "consumer.headers": WORDS,
     "consumer.masking": WORDS,
     "consumer.hosts": WORDS,
     "consumer.pause": WORDS,

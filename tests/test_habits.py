@@ -60,3 +60,14 @@ def test_no_test_waits_for_the_clock(path: Path) -> None:
 def test_a_planted_wait_is_seen(source: str, *, virtual: bool) -> None:
     """The reader itself is red on each kind."""
     assert waits_in(ast.parse(source), virtual=virtual)
+
+
+def test_headers_are_read_in_one_place() -> None:
+    """What the client gives for a name that is no text must not be touched: see `consumer/headers.py`."""
+    asked = {
+        name_of(path)
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "headers"
+    }
+    assert {"consumer/headers.py"} == asked

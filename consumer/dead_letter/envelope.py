@@ -13,6 +13,7 @@ import msgspec
 
 from consumer.dead_letter.port import Letter
 from consumer.errors import Reason
+from consumer.headers import headers_of
 
 if TYPE_CHECKING:
     from consumer.model import Headers, Record
@@ -64,7 +65,7 @@ class LetterContext(msgspec.Struct, frozen=True, kw_only=True):
 
 def letter(record: Record, fault: Fault, context: LetterContext) -> Letter:
     """Return the full copy: key, value and headers byte for byte, our headers after them."""
-    original = tuple(record.headers() or ())
+    original = tuple(headers_of(record))
     return Letter(
         key=record.key(), value=record.value(), headers=(*original, *_added(record, fault, context, original))
     )
@@ -75,7 +76,7 @@ def reference(record: Record, fault: Fault, context: LetterContext) -> Letter:
 
     Key and original headers stay while they are small enough not to be the cause themselves.
     """
-    original = tuple(record.headers() or ())
+    original = tuple(headers_of(record))
     key = record.key()
     kept = original if _headers_bytes(original) <= REFERENCE_KEEPS_BYTES else ()
     return Letter(

@@ -16,6 +16,7 @@ from consumer.decoding.members import clock_ms, row_of, whole_number
 from consumer.decoding.opened import open_value
 from consumer.decoding.wrapping import SchemaCache, is_connect_struct, unwrap
 from consumer.errors import Reason, RecordError
+from consumer.headers import headers_of
 from consumer.model import Operation
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def _binary_attributes(record: Record) -> dict[str, object] | None:
 
     Raises: DECODE_ENCODING.
     """
-    headers = record.headers() or ()
+    headers = headers_of(record)
     names = {name.lower(): content or b"" for name, content in headers}
     if f"{_HEADER_PREFIX}specversion" not in names or names.get("content-type", b"").startswith(_STRUCTURED):
         return None

@@ -9,6 +9,7 @@ import msgspec
 from consumer.decoding.opened import Absent, ExactFloat, Row, open_value
 from consumer.decoding.placeholders import is_placeholder
 from consumer.errors import Reason, RecordError
+from consumer.headers import headers_of
 from consumer.mapping.sources import kafka_time_ms
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def _context(origin: Origin, operation: Operation, source_ms: int | None) -> Cus
         partition=record.partition(),
         offset=record.offset(),
         timestamp_ms=kafka_time_ms(record),
-        headers=list(record.headers() or ()),
+        headers=list(headers_of(record)),
         key=record.key(),
         operation=str(operation),
         source_ms=source_ms,

@@ -10,6 +10,7 @@ from consumer.decoding.kafka_key import KafkaKey, key_text
 from consumer.decoding.opened import Absent, Nested, Opened, Row, kind_of, open_value
 from consumer.decoding.placeholders import is_placeholder
 from consumer.errors import Reason, RecordError
+from consumer.headers import headers_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,7 +113,7 @@ class Header:
 
     def fetch(self, origin: Origin) -> Opened | Absent:
         """Find the header. Raises DECODE_ENCODING when its bytes are no text."""
-        for name, content in reversed(origin.record.headers() or ()):
+        for name, content in reversed(headers_of(origin.record)):
             if name == self.name:
                 try:
                     return None if content is None else content.decode()

@@ -13,6 +13,7 @@ import msgspec
 from consumer.admin.snapshot_gauges import PREFIX
 from consumer.clock import SystemClock
 from consumer.config.load import load
+from consumer.headers import headers_of
 from consumer.operations.read_back import read_back
 from consumer.operations.running_daemon import RunningDaemon
 from consumer.operations.verification import Evidence, Expected, Letter, Place, differences
@@ -200,7 +201,7 @@ def _put(broker: EmbeddedBroker, records: Iterable[Record]) -> None:
             record.topic(),
             record.value(),
             key=record.key(),
-            headers=record.headers() or (),
+            headers=headers_of(record),
             partition=record.partition(),
         )
 
@@ -313,7 +314,7 @@ def _expected(records: Sequence[Record]) -> Expected:
                 reason=reason,
                 key=record.key(),
                 value=record.value(),
-                headers=tuple(record.headers() or ()),
+                headers=tuple(headers_of(record)),
             )
             for record, reason in unplaceable(records)
         ),

@@ -9,6 +9,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from consumer.dead_letter.envelope import CONNECT, OURS, original_headers
 from consumer.errors import Fatal
+from consumer.headers import headers_of
 from consumer.operations.verification import Letter, Partition, Place
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Message
 
-    from consumer.model import Headers
+    from consumer.model import Record
+
 
 ANSWER_S: Final = 10.0
 """How long the brokers may take for one answer."""
@@ -95,7 +97,7 @@ def _messages(consumer: Consumer, topic: str) -> Iterator[Message]:
 
 
 def _letter(message: Message) -> Letter:
-    headers = cast("Headers", message.headers() or ())  # the library's types allow for what is produced, not read
+    headers = headers_of(cast("Record", message))  # the library's types allow for what is produced, not read
     # The last of a name counts: the record's own headers come first, and may have any name.
     said = {name: (value or b"").decode("utf-8", "replace") for name, value in headers}
     return Letter(

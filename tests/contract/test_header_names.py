@@ -1,0 +1,43 @@
+"""Header names that are no text, through the real client: it must not take the daemon with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from consumer.dead_letter.envelope import Fault, LetterContext, letter, original_headers, reference
+from consumer.errors import Reason
+from consumer.headers import NO_NAME, headers_of
+from consumer.sandbox.broker import EmbeddedBroker
+from tests.contract.raw_batch import put_raw
+from tests.kafka.member import Member
+
+if TYPE_CHECKING:
+    from consumer.model import Record
+
+CONTEXT = LetterContext(connector_name="c", task_id="g", config_sha256="0", version="0")
+
+
+@pytest.fixture
+async def record() -> Record:
+    """Read a record whose first and last header have names that are not UTF-8."""
+    with EmbeddedBroker() as broker:
+        broker.create_topic("t")
+        await put_raw(broker.bootstrap_servers, "t", b"v", [(b"\xff\xfe", b"1"), (b"ok", b"2"), (b"\xff", None)])
+        async with Member(broker.bootstrap_servers, "g", "t", properties=broker.consumer_properties) as member:
+            await member.heard.until(lambda: member.heard.records)
+            return member.heard.records[0]
+
+
+async def test_a_name_that_is_no_text_is_none(record: Record) -> None:
+    """The others stay as they are, and asking again is safe."""
+    expected = [(NO_NAME, b"1"), ("ok", b"2"), (NO_NAME, None)]
+    assert [expected, expected] == [[*headers_of(record)] for _ in range(2)]
+
+
+async def test_its_letter_can_be_written(record: Record) -> None:
+    """Full and as a reference; the values are all there."""
+    fault = Fault(reason=Reason.DECODE_SYNTAX, first_failed_at_ms=0)
+    written = [letter(record, fault, CONTEXT), reference(record, fault, CONTEXT)]
+    assert [[b"1", b"2", None]] * 2 == [[value for _, value in original_headers(one.headers)] for one in written]
