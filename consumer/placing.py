@@ -85,18 +85,19 @@ class Placing:
         wall_ms = self._clock.wall_ms()
         changes: list[Change] = []
         append = changes.append
-        map_record = mapper.map
         filtered: Counter[FilterRule] = Counter()
         filtered_bytes = 0
-        good_count = 0
-        for at, record in enumerate(records):
+        good_count = at = 0
+        while (reached := mapper.map_run(records, at, wall_ms, append)) < len(records):
+            good_count += reached - at
+            at, record = reached + 1, records[reached]
             try:
-                mapped = map_record(record, wall_ms)
+                mapped = mapper.map(record, wall_ms)
             except RecordError as error:
                 self._passed(assignment, good_count)
                 good_count = 0
                 if not self._at_fault(assignment, record, error, mapper.target, None):
-                    self._parking.park(Chunk(assignment, records[at:]))
+                    self._parking.park(Chunk(assignment, records[reached:]))
                     break
                 continue
             good_count += 1
@@ -106,7 +107,12 @@ class Placing:
                 filtered[mapped.rule] += 1
                 filtered_bytes += len(record)
             else:
+                # What came before it goes first: one of its parts may have the key of an earlier change.
+                self._batch(assignment, mapper.target, changes)
+                changes.clear()
                 self._spread(assignment, record, [(mapper.target, part) for part in mapped])
+        else:
+            good_count += reached - at
         self._passed(assignment, good_count)
         if filtered:
             self._ledger.settled(assignment, RecordOutcome.FILTERED, filtered.total(), filtered_bytes)

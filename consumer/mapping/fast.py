@@ -7,8 +7,8 @@ before anything is remembered, and the record is mapped anew the careful way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -21,7 +21,7 @@ from consumer.mapping.numbers import SAFE_LENGTH
 from consumer.mapping.shapes import GoCareful
 from consumer.mapping.version import LARGEST_LEAD_MS
 from consumer.mapping.written_out import Straight, check_lines, key_lines, remember_lines, version_lines
-from consumer.model import Delete, FilterRule, Record
+from consumer.model import Change, Delete, FilterRule, Record
 
 if TYPE_CHECKING:
     from consumer.mapping.port import Mapped
@@ -29,6 +29,18 @@ if TYPE_CHECKING:
 
 FastMap: TypeAlias = Callable[[bytes, Record, int], "Mapped"]
 """From a document that is not null and all UTF-8, its record and the present to its change."""
+
+FastRun: TypeAlias = Callable[[Sequence[Record], int, int, Callable[[Change], None], bytes], int]
+"""From records, the first of them to map, the present, where changes go and the wrapping of all documents to the
+first record that was not mapped."""
+
+
+class Fast(NamedTuple):
+    """One route's fast way, for one record and for a run of them."""
+
+    map: FastMap
+    run: FastRun
+
 
 Fill: TypeAlias = Callable[[Any, Record], Any]
 """From the decoded document and the record to a value ready to send."""
@@ -93,7 +105,7 @@ class EnvelopePlan(msgspec.Struct, kw_only=True):
     deletes: str
 
 
-def straight_line(plan: FastPlan, versions: VersionMemory) -> FastMap:
+def straight_line(plan: FastPlan, versions: VersionMemory) -> Fast:
     """Write the parts of a plan out, one after the other, and compile them."""
     straight = Straight()
     straight.names["versions"] = versions
@@ -112,8 +124,8 @@ def straight_line(plan: FastPlan, versions: VersionMemory) -> FastMap:
     straight.add(*check_lines(has_placeholders=plan.envelope is not None))
     if version is not None:
         straight.add(*remember_lines())
-    straight.add("return Upsert(key, encoded, record)")
-    return straight.compiled()  # type: ignore[no-any-return]  # what was compiled is one
+    straight.result = "Upsert(key, encoded, record)"
+    return Fast(*straight.compiled())
 
 
 def _write_envelope(straight: Straight, plan: FastPlan, versions: VersionMemory) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from consumer.decoding.opened import Opened
     from consumer.mapping.bound_route import BoundRoute
     from consumer.mapping.conditions import Condition, Where
-    from consumer.mapping.fast import FastMap, Fill, Test
+    from consumer.mapping.fast import Fast, Fill, Test
     from consumer.mapping.fields import Field, RowPlan
     from consumer.mapping.leaves import Path
     from consumer.mapping.sources import Source
@@ -48,7 +48,7 @@ _ROW_PREFIX: dict[str, Path] = {"json": (), "debezium": ("after",)}
 
 def compile_fast(
     bound: BoundRoute, row_plan: RowPlan, where: Where, columns: Columns, learned: dict[Path, Shape]
-) -> tuple[FastMap, tuple[Leaf, ...]] | None:
+) -> tuple[Fast, tuple[Leaf, ...]] | None:
     """Compile the fast way, with the leaves that it guesses at; `None` where there is none."""
     if bound.route.custom is not None or bound.route.format not in _ROW_PREFIX:
         return None

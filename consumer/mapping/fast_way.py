@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from consumer.decoding.opened import Row
     from consumer.mapping.bound_route import BoundRoute
     from consumer.mapping.careful import CarefulMapper
-    from consumer.mapping.fast import FastMap
+    from consumer.mapping.fast import FastMap, FastRun
     from consumer.mapping.leaves import Leaf, Path
 
 
@@ -29,6 +29,7 @@ class FastWay:
         self._learned: dict[Path, Shape] = {}
         self._leaves: tuple[Leaf, ...] = ()
         self.map: FastMap | None = None
+        self.run: FastRun | None = None
         self._compile()
 
     def learn(self, members: Row) -> None:
@@ -46,7 +47,7 @@ class FastWay:
     def _compile(self) -> None:
         plan = self._careful.row_plan(self._columns)
         compiled = compile_fast(self._bound, plan, self._careful.where, self._columns, self._learned)
-        self.map, self._leaves = compiled if compiled is not None else (None, ())
+        (self.map, self.run), self._leaves = compiled if compiled is not None else ((None, None), ())
 
 
 def _value_at(members: Row, path: Path) -> Opened:

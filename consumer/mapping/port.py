@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from consumer.model import Delete, Filtered, Upsert
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from consumer.mapping.settings import ObjectSettings
-    from consumer.model import Record, Target
+    from consumer.model import Change, Record, Target
 
 Mapped: TypeAlias = Upsert | Delete | Filtered
 
@@ -24,6 +26,13 @@ class RouteMapper(Protocol):
     @property
     def object(self) -> ObjectSettings:
         """Its schema and settings."""
+        ...
+
+    def map_run(self, records: Sequence[Record], start: int, wall_ms: int, append: Callable[[Change], None]) -> int:
+        """Map records from `start` on as long as each is a plain upsert, appending its change.
+
+        Returns: the index of the first record that was not mapped, to be given to `map`; all when none is left.
+        """
         ...
 
     def map(self, record: Record, wall_ms: int) -> Mapped | tuple[Mapped, ...]:

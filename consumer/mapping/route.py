@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from consumer.decoding.columns import NO_COLUMNS
-from consumer.errors import RecordError
 from consumer.mapping.fast_way import FastWay
-from consumer.mapping.shapes import GoCareful, Widen
+from consumer.mapping.shapes import Widen
+from consumer.mapping.written_out import UNFIT
 from consumer.model import Filtered
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from consumer.decoding.change_event import Envelope
     from consumer.mapping.bound_route import BoundRoute
     from consumer.mapping.careful import CarefulMapper
     from consumer.mapping.port import Mapped
     from consumer.mapping.settings import ObjectSettings
-    from consumer.model import Record, Target
+    from consumer.model import Change, Record, Target
 
 _REMEMBERED_WRAPPINGS = 32
 _CLOSING_BRACE = ord("}")
@@ -47,6 +49,14 @@ class CompiledRoute:
         """Its schema and settings."""
         return self._bound.object
 
+    def map_run(self, records: Sequence[Record], start: int, wall_ms: int, append: Callable[[Change], None]) -> int:
+        """Map records from `start` on as long as all are plain upserts; return the first that is not mapped."""
+        prefix, way = self._wrappings[0] if self._wrappings else (b"", self._bare)
+        # Of plain documents each may be Connect's pair, which wants a look of its own.
+        if way.run is None or (self._plain and not prefix):
+            return start
+        return way.run(records, start, wall_ms, append, prefix)
+
     def map(self, record: Record, wall_ms: int) -> Mapped | tuple[Mapped, ...]:
         """Turn one record into its change, or into several in order."""
         value = record.value()
@@ -69,7 +79,7 @@ class CompiledRoute:
                 return fast(body, record, wall_ms)
             except (msgspec.ValidationError, Widen):
                 unfit = True
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, GoCareful, RecordError):
+            except UNFIT:
                 pass
         return self._map_carefully(value, record, wall_ms, way if unfit else None)
 

@@ -8,9 +8,14 @@ are values in its namespace.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from consumer.decoding.placeholders import BASE64_MARK, HEX_MARK, TEXT_MARK
+from consumer.errors import RecordError
 from consumer.mapping.keys import LONGEST_KEY
 from consumer.mapping.numbers import SAFE_LENGTH
 from consumer.mapping.shapes import GoCareful
@@ -20,6 +25,16 @@ from consumer.model import Upsert
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+UNFIT: Final = (
+    msgspec.ValidationError,
+    msgspec.DecodeError,
+    UnicodeDecodeError,
+    RecursionError,
+    GoCareful,
+    RecordError,
+)
+"""With these a record leaves the fast way."""
 
 _IN_PLACE: dict[Any, str] = {
     moment_text: "second_text({value} // 1000) + MILLIS[{value} % 1000]",
@@ -33,9 +48,11 @@ class Straight:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.result = ""
         self.names: dict[str, Any] = {
             "BACKSLASH": b"\\",
             "BASE64_MARK": BASE64_MARK,
+            "CLOSING_BRACE": ord("}"),
             "GoCareful": GoCareful,
             "HEX_MARK": HEX_MARK,
             "LARGEST_LEAD_MS": LARGEST_LEAD_MS,
@@ -44,8 +61,10 @@ class Straight:
             "NUL": b"\\u0000",
             "SAFE_LENGTH": SAFE_LENGTH,
             "TEXT_MARK": TEXT_MARK,
+            "UNFIT": UNFIT,
             "Upsert": Upsert,
             "find": bytes.find,
+            "islice": islice,
             "second_text": second_text,
         }
 
@@ -64,19 +83,46 @@ class Straight:
         in_place = _IN_PLACE.get(convert)
         return in_place.format(value=value) if in_place else f"{self.name('convert', convert)}({value})"
 
-    def compiled(self) -> Any:  # noqa: ANN401 - the function
-        """Compile what was written."""
-        body = "\n".join(f"        {line}" for line in self.lines)
+    def compiled(self) -> tuple[Any, Any]:
+        """Compile what was written, twice: for one record, and for a run of records that are all plain upserts.
+
+        In a run, whatever would leave the straight line leaves the loop instead, before that record.
+        """
+        one = [*self.lines, f"return {self.result}"]
+        run = [*(_LEAVES.sub("return at", line) for line in self.lines), f"append({self.result})", "at += 1"]
         # Names are those of a function around it: nearer than globals, and, unlike defaults of its own arguments,
         # not filled in anew at every call.
-        source = (
-            f"def around({', '.join(self.names)}):\n"
-            f"    def fast_map(body, record, wall_ms):\n{body}\n"
-            "    return fast_map\n"
+        source = "\n".join(
+            (
+                f"def around({', '.join(self.names)}):",
+                "    def fast_map(body, record, wall_ms):",
+                *(f"        {line}" for line in one),
+                "    def fast_run(records, at, wall_ms, append, prefix):",
+                "        cut = len(prefix)",
+                "        try:",
+                "            for record in islice(records, at, None):",
+                *(f"                {line}" for line in (*_BODY_LINES, *run)),
+                "        except UNFIT: pass",
+                "        return at",
+                "    return fast_map, fast_run",
+            )
         )
         namespace: dict[str, Any] = {}
         exec(compile(source, "<fast way of a route>", "exec"), namespace)  # noqa: S102 - our own text, see above
-        return namespace["around"](**self.names)
+        one_map, many = namespace["around"](**self.names)
+        return one_map, many
+
+
+_LEAVES = re.compile(r"return .*")
+_BODY_LINES = (
+    "body = record.value()",
+    "if not body: return at",
+    "if prefix:",
+    "    if body[-1] != CLOSING_BRACE or not body.startswith(prefix): return at",
+    "    body = body[cut:-1]",
+    "if not body.isascii(): body.decode()",
+)
+"""A document out of its record, as `CompiledRoute.map` takes it."""
 
 
 def key_lines() -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -21,7 +22,7 @@ from consumer.mapping.route import CompiledRoute
 from consumer.mapping.settings import FieldRule, FieldType, ObjectSettings, RouteSettings, TimeUnit
 from consumer.mapping.times import moment_text
 from consumer.mapping.version import VersionMemory
-from consumer.model import Delete, Filtered, PlainRecord, Target, Upsert
+from consumer.model import Change, Delete, Filtered, PlainRecord, Target, Upsert
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -371,6 +372,11 @@ def said(run: Callable[[], Mapped | tuple[Mapped, ...]]) -> object:
         mapped = run()
     except RecordError as error:
         return error.reason, error.field, error.detail
+    return said_of(mapped)
+
+
+def said_of(mapped: Mapped | tuple[Mapped, ...]) -> object:
+    """Say all of what was mapped."""
     return [_said(one) for one in (mapped if isinstance(mapped, tuple) else (mapped,))]
 
 
@@ -409,12 +415,28 @@ def difference(
     """Return the first outcome that differs: the reference's and the fast way's."""
     reference = CarefulMapper(bind(route, target), DECODERS[route.format](FormatSettings()))
     mapper = compiled(route, target)
+    all_wanted: list[object] = []
     for record in records:
         wanted = said(lambda record=record: by_reference(reference, record))  # type: ignore[misc]  # called at once
         got = said(lambda record=record: mapper.map(record, WALL_MS))  # type: ignore[misc]  # called at once
         if wanted != got:
             return wanted, got
-    return None
+        all_wanted.append(wanted)
+    in_runs = mapped_in_runs(compiled(route, target), records)
+    return None if all_wanted == in_runs else (all_wanted, in_runs)
+
+
+def mapped_in_runs(mapper: CompiledRoute, records: list[PlainRecord]) -> list[object]:
+    """Map as the corridor does: in runs as far as they go, record by record where they do not."""
+    got: list[object] = []
+    changes: list[Change] = []
+    at = 0
+    while (reached := mapper.map_run(records, at, WALL_MS, changes.append)) < len(records):
+        got += map(said_of, changes)
+        changes.clear()
+        got.append(said(partial(mapper.map, records[reached], WALL_MS)))
+        at = reached + 1
+    return [*got, *map(said_of, changes)]
 
 
 @settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -444,6 +445,23 @@ async def test_a_key_is_never_in_two_open_requests_and_never_goes_back() -> None
     last = {at % 7: at for at in range(20_000)}
     expected = {str(key): at for key, at in last.items() if at % 11}
     assert expected == {key: row["age"] for key, row in world.tenant.rows("customers").items()}
+    await member.stop()
+
+
+@story
+async def test_a_record_of_two_changes_follows_what_came_before_it() -> None:
+    """A changed key in one record deletes the old row after the changes written to it in the same chunk."""
+    world = World()
+    ts_ms = 1_750_000_000_000
+    world.change(1, "c", email="a@x.io", ts_ms=ts_ms)
+    moved = {"op": "u", "before": {"id": 1}, "after": {"id": 2, "email": "a@x.io"}, "source": {"ts_ms": ts_ms + 1}}
+    world.put(json.dumps(moved).encode())
+    world.change(3, "c", email="c@x.io", ts_ms=ts_ms + 2)
+    member = world.member()
+    await member.start(0)
+    await world.until(member.settled)
+    assert ["2", "3"] == sorted(world.tenant.rows("customers"))
+    assert_accounted(world)
     await member.stop()
 
 
