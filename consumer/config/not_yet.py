@@ -5,27 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from consumer.config.findings import tried
-from consumer.config.shape import DESTINATION, ENCODING, FORMAT
+from consumer.config.shape import DESTINATION, ENCODING
 
 if TYPE_CHECKING:
     from consumer.config.findings import Findings
     from consumer.config.keys import Found, Key
 
 NOT_IN_THIS_VERSION: dict[str, tuple[str, ...]] = {
-    FORMAT.name: ("salesforce_cdc",),
     ENCODING.name: ("avro", "protobuf", "json_schema"),
     DESTINATION.name: ("bulk", "crm_bulk"),
 }
-_THERE = {
-    FORMAT.name: "json, debezium, debezium_flat, maxwell, canal, cloudevents, dms or goldengate",
-    ENCODING.name: "json",
-    DESTINATION.name: "streaming",
-}
+_THERE = {ENCODING.name: "json", DESTINATION.name: "streaming"}
 
 
 def judge(route: Found, findings: Findings) -> None:
     """Fault the words of a route that are known and not built."""
-    keys: tuple[Key[str], ...] = (FORMAT, ENCODING, DESTINATION)
+    keys: tuple[Key[str], ...] = (ENCODING, DESTINATION)
     for key in keys:
         tried(_judge_word, route, key, findings)
 

@@ -15,6 +15,7 @@ from consumer.decoding.dms import DmsDecoder
 from consumer.decoding.goldengate import GoldenGateDecoder
 from consumer.decoding.maxwell import MaxwellDecoder
 from consumer.decoding.plain_json import PlainJsonDecoder
+from consumer.decoding.salesforce_cdc import SalesforceCdcDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,4 +39,5 @@ DECODERS: dict[str, Callable[[FormatSettings], ChangeDecoder]] = {
     "dms": lambda _: DmsDecoder(),
     "goldengate": lambda route: GoldenGateDecoder(route.zone),
     "maxwell": lambda _: MaxwellDecoder(),
+    "salesforce_cdc": lambda _: SalesforceCdcDecoder(),
 }

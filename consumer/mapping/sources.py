@@ -211,7 +211,10 @@ def template_of(text: str, written: Callable[[str], Callable[[Opened], str]]) ->
 
 
 def _follow(row: Row, steps: tuple[str, ...], absent: Absent) -> Opened | Absent:
-    """Follow a path, one object at a time. Raises FIELD_TYPE where a step finds something else than an object."""
+    """Follow a path, one object at a time; what is not in an inner object means the same as in the row.
+
+    Raises: FIELD_TYPE where a step finds something else than an object.
+    """
     value = row.get(steps[0], absent)
     for step in steps[1:]:
         if isinstance(value, Absent):
@@ -224,5 +227,5 @@ def _follow(row: Row, steps: tuple[str, ...], absent: Absent) -> Opened | Absent
             if not isinstance(opened, Nested):
                 raise RecordError(Reason.FIELD_TYPE, f"an object wanted inside the path, {kind_of(opened)} found")
             raise RecordError(Reason.FIELD_TYPE, "an object wanted inside the path, an array found")
-        value = inner.get(step, Absent.MISSING)
+        value = inner.get(step, absent)
     return value if isinstance(value, Absent) else open_value(value)

@@ -1,0 +1,151 @@
+"""Format `salesforce_cdc`: Salesforce's change events, one change for each of the record ids they name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from consumer.decoding.change_event import ChangeEvent, Envelope
+from consumer.decoding.columns import NO_COLUMNS
+from consumer.decoding.connect_schema import columns_of_row
+from consumer.decoding.document import open_member, open_object
+from consumer.decoding.members import row_of, text_of, whole_number
+from consumer.decoding.opened import Absent, open_value
+from consumer.decoding.wrapping import SchemaCache, is_connect_struct, unwrap
+from consumer.errors import Reason, RecordError
+from consumer.model import Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from consumer.decoding.opened import Row
+    from consumer.model import Record
+
+_HEADER = "ChangeEventHeader"
+_ID = "Id"
+_OPERATIONS = {
+    "CREATE": Operation.UPSERT,
+    "UPDATE": Operation.UPSERT,
+    "UNDELETE": Operation.UPSERT,
+    "DELETE": Operation.DELETE,
+}
+_ANEW = "; the event does not hold the change: read the object anew"
+_TEXTS = msgspec.json.Decoder(list[str])
+_NULL = msgspec.Raw(b"null")
+
+
+class SalesforceCdcDecoder:
+    """Decodes change events, bare or under `payload` as the streaming API and Kafka connectors hand them on."""
+
+    has_placeholders = False
+
+    def __init__(self) -> None:
+        self._schemas = SchemaCache(columns_of_row)
+
+    def open(self, value: bytes, record: Record) -> Envelope:
+        """Open the event; its members are reached by name whatever stands around it."""
+        del record
+        document = open_object(value)
+        wrapped = unwrap(value, document, self._schemas) if is_connect_struct(document) else None
+        columns = NO_COLUMNS if wrapped is None else wrapped[1].columns
+        outer = open_member(document.get("data")) if _HEADER not in document else None
+        members: Row = {**document, **(outer or {})}
+        return Envelope({**members, **_body(members)}, columns)
+
+    def events(self, envelope: Envelope, record: Record) -> Sequence[ChangeEvent]:
+        """Read one change per record id, in order."""
+        del record
+        body = _body(envelope.members)
+        header = row_of(body, _HEADER)
+        kind = text_of(header, "changeType", f"{_HEADER}.changeType")
+        operation = _OPERATIONS.get(kind)
+        if operation is None:
+            detail = "CREATE, UPDATE, DELETE or UNDELETE wanted, another type found"
+            if kind.startswith("GAP_"):
+                detail = f"a gap event found{_ANEW}"
+            raise RecordError(Reason.ENVELOPE_OP, detail, field=f"{_HEADER}.changeType")
+        absent = Absent.UNPROVIDED if kind == "UPDATE" else Absent.MISSING
+        row: Row = {}
+        if operation is Operation.UPSERT:
+            columns = {name: value for name, value in body.items() if name != _HEADER}
+            row = _changed(columns, header) if kind == "UPDATE" else columns
+        source_ms = whole_number(header.get("commitTimestamp"))
+        return [
+            ChangeEvent(operation=operation, row={**row, _ID: one}, absent=absent, source_ms=source_ms)
+            for one in _record_ids(header)
+        ]
+
+
+def _body(members: Row) -> Row:
+    """Return what has the header and the fields of the object."""
+    payload = open_member(members.get("payload"))
+    return payload if payload is not None and _HEADER in payload else members
+
+
+def _record_ids(header: Row) -> list[str]:
+    """Return the ids of the records that changed. Raises: ENVELOPE_SHAPE; ENVELOPE_OP when all of them did."""
+    place = f"{_HEADER}.recordIds"
+    ids = _texts(header, "recordIds")
+    if not ids or "" in ids:
+        raise RecordError(Reason.ENVELOPE_SHAPE, "an array of one record id or more wanted", field=place)
+    if any(one.endswith("*") for one in ids):
+        raise RecordError(Reason.ENVELOPE_OP, f"all records of the object found{_ANEW}", field=place)
+    return ids
+
+
+def _changed(columns: Row, header: Row) -> Row:
+    """Return the fields that an update provides; of a compound field the parts that it names."""
+    names = _field_names(header, "changedFields")
+    parts: dict[str, dict[str, object]] = {}
+    row = dict(columns) if names is None else _picked(columns, names, parts)
+    for name in _field_names(header, "nulledFields") or ():
+        whole, _, part = name.partition(".")
+        if part:
+            parts.setdefault(whole, {})[part] = _NULL
+        else:
+            row[whole] = None
+    for whole, some in parts.items():
+        given = (open_member(columns.get(whole)) or {}) if names is None else {}
+        row[whole] = msgspec.Raw(msgspec.json.encode({**given, **some}))
+    return row
+
+
+def _picked(columns: Row, names: Iterable[str], parts: dict[str, dict[str, object]]) -> dict[str, object]:
+    """Return the named fields that are there; parts of compound ones go to `parts`."""
+    row: dict[str, object] = {}
+    for name in names:
+        whole, _, part = name.partition(".")
+        if whole not in columns:
+            continue
+        if not part:
+            row[whole] = columns[whole]
+            continue
+        inner = open_member(columns[whole]) or {}
+        if part in inner:
+            parts.setdefault(whole, {})[part] = inner[part]
+    return row
+
+
+def _field_names(header: Row, name: str) -> list[str] | None:
+    """Return a list of field names; `None` when there is none. Raises: ENVELOPE_SHAPE."""
+    if open_value(header.get(name)) is None:
+        return None
+    names = _texts(header, name)
+    if names is None:
+        raise RecordError(Reason.ENVELOPE_SHAPE, "an array of field names wanted", field=f"{_HEADER}.{name}")
+    if any(one.startswith("0x") or "-0x" in one for one in names):
+        detail = "field names wanted, bit maps found; let what reads the Pub/Sub API expand them"
+        raise RecordError(Reason.ENVELOPE_SHAPE, detail, field=f"{_HEADER}.{name}")
+    return names
+
+
+def _texts(header: Row, name: str) -> list[str] | None:
+    """Return an array of texts; `None` when it is none."""
+    raw = header.get(name)
+    if not isinstance(raw, msgspec.Raw):
+        return None
+    try:
+        return _TEXTS.decode(raw)
+    except msgspec.ValidationError:
+        return None
