@@ -25,6 +25,16 @@ _ENVELOPE = frozenset({"before", "after", "source", "op"})
 _DELETED = {"true": True, "false": False, True: True, False: False, None: False}
 
 
+def flat_marks(prefix: str) -> tuple[str, str]:
+    """Return the columns that tell the operation and the delete."""
+    return f"{prefix}op", f"{prefix}deleted"
+
+
+def flat_clocks(prefix: str) -> list[tuple[str, int]]:
+    """Return the columns that may tell a time, the first that does counts, each with its ticks per millisecond."""
+    return [(f"{prefix}{place}{name}", per_ms) for place in ("source_", "") for name, per_ms in CLOCKS]
+
+
 class DebeziumFlatDecoder:
     """Decodes rows that say beside their columns whether they were deleted."""
 
@@ -32,9 +42,8 @@ class DebeziumFlatDecoder:
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
-        self._deleted = f"{prefix}deleted"
-        self._op = f"{prefix}op"
-        self._clocks = [(f"{prefix}{place}{name}", per_ms) for place in ("source_", "") for name, per_ms in CLOCKS]
+        self._op, self._deleted = flat_marks(prefix)
+        self._clocks = flat_clocks(prefix)
         self._schemas = SchemaCache(columns_of_row)
 
     def open(self, value: bytes, record: Record) -> Envelope | Filtered:

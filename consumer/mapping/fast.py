@@ -16,6 +16,7 @@ from consumer.decoding.debezium import UPSERT_OPS
 from consumer.decoding.filtered import FILTERED
 from consumer.decoding.placeholders import PLACEHOLDERS
 from consumer.mapping.deleted_row import INVENTED
+from consumer.mapping.flat_marks import require_live
 from consumer.mapping.keys import LONGEST_KEY
 from consumer.mapping.numbers import SAFE_LENGTH
 from consumer.mapping.shapes import GoCareful
@@ -80,6 +81,8 @@ class FastPlan(msgspec.Struct, kw_only=True):
     around: tuple[Test, ...]
     of_row: tuple[Test, ...]
     envelope: EnvelopePlan | None
+    marks: tuple[str, str] | None
+    has_placeholders: bool
 
 
 class VersionPlan(msgspec.Struct, kw_only=True):
@@ -121,7 +124,7 @@ def straight_line(plan: FastPlan, versions: VersionMemory) -> Fast:
         slots[version.slot] = straight.converted(version.written, "version")
     arguments = ", ".join(slots[slot] for slot in sorted(slots))
     straight.add(f"encoded = {straight.name('encode', encode)}({straight.name('out', plan.out)}({arguments}))")
-    straight.add(*check_lines(has_placeholders=plan.envelope is not None))
+    straight.add(*check_lines(has_placeholders=plan.has_placeholders))
     if version is not None:
         straight.add(*remember_lines())
     straight.result = "Upsert(key, encoded, record)"
@@ -133,6 +136,9 @@ def _write_envelope(straight: Straight, plan: FastPlan, versions: VersionMemory)
     name, add, envelope = straight.name, straight.add, plan.envelope
     if envelope is not None:
         add("op = event.op", "if not op: raise GoCareful")
+    if plan.marks is not None:
+        op, deleted = plan.marks
+        add(f"{name('live', require_live)}(event.{op}, event.{deleted}, body)")
     for test in plan.around:
         add(f"if not {name('test', test)}(event, record): return {name('filtered', _WHERE)}")
     if envelope is None:

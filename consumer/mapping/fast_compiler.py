@@ -13,6 +13,7 @@ from consumer.mapping.change_clocks import envelope_change_ms, row_change_ms
 from consumer.mapping.conversion import Conversion
 from consumer.mapping.fast import EnvelopePlan, FastPlan, VersionPlan, straight_line
 from consumer.mapping.fields import ConstantField, SourceField
+from consumer.mapping.flat_marks import FlatMarks
 from consumer.mapping.hot_converters import counted_ms, hot_converter, is_moment_text, same, ticks_of
 from consumer.mapping.leaves import NULL, Conflict, Layout, Leaf, Leaves
 from consumer.mapping.settings import FieldType
@@ -43,7 +44,8 @@ _NAMED: dict[Path, str] = {
     ("source",): "source",
     **{("source", clock): clock for clock in _CLOCKS},
 }
-_ROW_PREFIX: dict[str, Path] = {"json": (), "debezium": ("after",)}
+_FLAT = "debezium_flat"
+_ROW_PREFIX: dict[str, Path] = {"json": (), "debezium": ("after",), _FLAT: ()}
 
 
 def compile_fast(
@@ -74,7 +76,8 @@ class _Compiler:
         self._row_plan = row_plan
         self._where = where
         self._columns = columns
-        self._marked = bool(self.prefix)
+        self._flat = FlatMarks(bound.route.flat_prefix, row_plan) if bound.route.format == _FLAT else None
+        self._has_placeholders = bool(self.prefix) or self._flat is not None
         self._fields: dict[str, Field] = {field.name: field for field in row_plan.others}
 
     def plan(self) -> FastPlan:
@@ -118,6 +121,8 @@ class _Compiler:
             around=tuple(map(self._test, self._where.around)),
             of_row=tuple(map(self._test, self._where.of_row)),
             envelope=self._envelope_plan() if self.prefix else None,
+            marks=self._flat.attributes(layout) if self._flat is not None else None,
+            has_placeholders=self._has_placeholders,
         )
 
     # Collecting
@@ -128,6 +133,8 @@ class _Compiler:
         self._clocks = [self.leaves.use(("source", clock), Shape.INTEGER) for clock in _CLOCKS if self._has_clocks]
         if self.prefix:
             self.leaves.use(("op",), Shape.TEXT)
+        for name in self._flat.columns if self._flat is not None else ():
+            self.leaves.use((name,), Shape.RAW)
         self._use(key.source, key.conversion)
         if version is not None:
             self._use(version.source, version.conversion)
@@ -233,9 +240,9 @@ class _Compiler:
         """Make the converter of a flat field, and whether it wants absent values too."""
         leaf, conversion = self._leaf(field.source), field.conversion
         hot = hot_converter(
-            conversion, self._column(field.source), leaf.shape, self._zone, has_placeholders=self._marked
+            conversion, self._column(field.source), leaf.shape, self._zone, has_placeholders=self._has_placeholders
         )
-        opened = opener(leaf.shape, has_placeholders=self._marked)
+        opened = opener(leaf.shape, has_placeholders=self._has_placeholders)
         if hot is None:
             return (lambda value: field.of(opened(value))), True
         if not (self._partial or field.required or conversion.fallback is not msgspec.UNSET):
@@ -259,7 +266,9 @@ class _Compiler:
         if path is None:
             return lambda _, record: source.fetch(Origin(record))
         get = self._layout.getter(path)
-        opened = opener(self.leaves.at(path).shape, has_placeholders=self._marked and isinstance(source, RowPath))
+        opened = opener(
+            self.leaves.at(path).shape, has_placeholders=self._has_placeholders and isinstance(source, RowPath)
+        )
         return lambda event, _: opened(get(event))
 
     def _found_template(self, template: Template) -> Callable[[Any, Record], Opened | Absent]:
@@ -317,6 +326,12 @@ class _Compiler:
             deletes=self._route.deletes,
         )
 
+    def _change_ms(self) -> Callable[[Any, Record], int | None]:
+        """Choose the reader of a change's own time."""
+        if self.prefix:
+            return envelope_change_ms
+        return row_change_ms if self._flat is None else self._flat.change_ms(self._layout)
+
     def _version_plan(self, version: VersionField, slot: int) -> VersionPlan:
         found = self._found(version.source)
         return VersionPlan(
@@ -324,7 +339,7 @@ class _Compiler:
             read=self._version_reader(version) if self._is_flat(version.source) else None,
             ticks_per_ms=self._version_ticks_per_ms(version) if self._is_flat(version.source) else None,
             of=lambda event, record: version.of(found(event, record)),
-            change_ms=envelope_change_ms if self.prefix else row_change_ms,
+            change_ms=self._change_ms(),
             written=version.written if version.conversion.target is not FieldType.DATE_TIME else moment_text,
             counts=version.counts,
         )

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from consumer.decoding.formats import DECODERS, FormatSettings
 from consumer.errors import RecordError
-from consumer.mapping import fast, hot_converters, written_out
+from consumer.mapping import fast, flat_marks, hot_converters, written_out
 from consumer.mapping.bound_route import BoundRoute
 from consumer.mapping.careful import CarefulMapper
 from consumer.mapping.route import CompiledRoute
@@ -150,7 +150,7 @@ TRUE_TYPES: dict[str, dict[str, Any]] = {
 }
 
 SOURCES = st.sampled_from(
-    [*COLUMNS[:6], "code", "c.d", "$kafka.offset", "$key", "$key.id", "$header.h", "$envelope.op"]
+    [*COLUMNS[:6], "code", "c.d", "$kafka.offset", "$key", "$key.id", "$header.h", "$envelope.op", "__op"]
 )
 DEFAULTS: dict[FieldType, st.SearchStrategy[Any]] = {
     FieldType.TEXT: st.sampled_from(["unknown", 7, None]),
@@ -244,7 +244,7 @@ def bound_routes(draw: st.DrawFn) -> tuple[RouteSettings, ObjectSettings]:
     route = RouteSettings(
         topics=(TOPIC,),
         object="things",
-        format=draw(st.sampled_from(["json", "debezium"])),
+        format=draw(st.sampled_from(["json", "debezium", "debezium_flat"])),
         deletes=draw(st.sampled_from(["delete", "delete", "ignore", "dead_letter"])),
         tombstones=draw(st.sampled_from(["ignore", "delete"])),
         zone=draw(st.sampled_from([None, "Europe/Berlin"])),
@@ -307,6 +307,33 @@ def envelopes(draw: st.DrawFn) -> str:
     return "{" + ",".join(f"{json.dumps(name)}:{value}" for name, value in members.items()) + "}"
 
 
+NO_ROWS = [
+    '{"before":null,"after":{"id":1},"source":{},"op":"c","id":1}',
+    '{"ddl":null,"databaseName":"shop","id":1}',
+    '{"\\u0064dl":"x","tableChanges":[],"id":1}',
+    '{"status":"BEGIN","id":"1","event_count":null,"data_collections":null}',
+]
+
+
+@st.composite
+def flat_rows(draw: st.DrawFn) -> str:
+    """Draw a row with its marks, mostly of one that lives; sometimes with none or strange ones, or what is no row."""
+    if draw(rarely(12)):
+        return draw(st.sampled_from(NO_ROWS))
+    if draw(rarely(3)):
+        return draw(rows())
+    marks = {
+        "__op": draw(st.sampled_from(['"c"', '"u"', '"u"', '"r"', '"d"', '"m"', '"t"', '"x"', "null", "7"])),
+        "__deleted": draw(st.sampled_from(['"false"', '"false"', "false", '"true"', "true", "null", '"no"', "{}"])),
+        "__source_ts_ms": draw(st.sampled_from(["1700000000000", "1700000000001", "null", '"5"', "1.5", "[]"])),
+        "__source_ts_ns": "1700000000002000000",
+        "__ts_ms": draw(st.sampled_from(["1700000000500", "null", "true"])),
+    }
+    kept = draw(st.sets(st.sampled_from(list(marks)))) | ({"__op"} if draw(st.booleans()) else set())
+    written = "".join(f",{json.dumps(name)}:{marks[name]}" for name in sorted(kept))
+    return draw(rows())[:-1] + written + "}"
+
+
 @st.composite
 def schemas(draw: st.DrawFn) -> str:
     """Draw an embedded schema whose types need not be true of the values."""
@@ -322,10 +349,10 @@ def documents(draw: st.DrawFn, name: str, fields: str) -> bytes | None:
     """Draw a value of a format, sometimes in Connect's wrapping, sometimes broken."""
     if draw(rarely(20)):
         return None
-    text = draw(envelopes() if name == "debezium" else rows())
+    text = draw({"debezium": envelopes, "debezium_flat": flat_rows}.get(name, rows)())
     if draw(rarely(2)):
         members = f'{{"field":"after","type":"struct","fields":{fields}}}'
-        known = f'{{"type":"struct","fields":{fields if name == "json" else f"[{members}]"}}}'
+        known = f'{{"type":"struct","fields":{f"[{members}]" if name == "debezium" else fields}}}'
         form = draw(
             st.sampled_from(
                 [
@@ -467,6 +494,43 @@ def telling_journey() -> tuple[RouteSettings, ObjectSettings, list[PlainRecord]]
     )
     target = ObjectSettings(name="things", fields=FIELDS, primary_key="id")
     return route, target, [PlainRecord(TOPIC, value=value.encode()) for value in values]
+
+
+def flat_journey() -> tuple[RouteSettings, ObjectSettings, list[PlainRecord]]:
+    """Write a journey of flat rows: plain ones that teach, then what is no upsert, with marks and without."""
+    plain = [f'{{"id":{number},"name":"a","__op":"u","__deleted":"false"}}' for number in (1, 2, 3)]
+    odd = [
+        '{"id":4,"name":"a","__op":"d"}',
+        '{"id":5,"name":"a","__deleted":true}',
+        '{"id":6,"name":"__debezium_unavailable_value","__op":"u"}',
+        *NO_ROWS,
+    ]
+    target = ObjectSettings(name="things", fields={"id": FieldType.TEXT, "name": FieldType.TEXT}, primary_key="id")
+    route = RouteSettings(topics=(TOPIC,), object="things", format="debezium_flat")
+    return route, target, [PlainRecord(TOPIC, value=value.encode()) for value in plain + odd]
+
+
+def test_flat_rows_that_are_no_upserts_are_mapped_as_the_reference() -> None:
+    """Neither a deleted row nor what is no row passes for one."""
+    assert difference(*flat_journey()) is None
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "planted"),
+    [
+        pytest.param(fast, "require_live", lambda *_: None, id="marks-not-read"),
+        pytest.param(flat_marks, "_NO_ROW", (), id="what-is-no-row"),
+        pytest.param(flat_marks, "_NO_ROW", (b'"op"', b'"ddl"', b'"data_collections"'), id="an-escaped-name"),
+        pytest.param(written_out, "TEXT_MARK", b"no such mark", id="a-mark-sent-as-value"),
+    ],
+)
+def test_planted_bug_of_flat_rows_is_seen(
+    place: object, name: str, planted: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The comparison sees a fast way that takes too much for an upsert."""
+    monkeypatch.setattr(place, name, planted)
+
+    assert difference(*flat_journey()) is not None
 
 
 def test_odd_records_after_plain_ones_are_mapped_as_the_reference() -> None:
