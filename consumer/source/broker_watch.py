@@ -9,6 +9,7 @@ import structlog
 from confluent_kafka import KafkaException, TopicPartition
 
 from consumer.errors import HoldReason
+from consumer.source.client_conf import BROKERS_OWN
 from consumer.source.error_codes import HOLDS, detail_of, meaning_of
 
 if TYPE_CHECKING:
@@ -78,7 +79,9 @@ class BrokerWatch:
             yield name, consumer.list_topics(name, timeout=TIMEOUT_S).topics[name]
         if self._patterns:
             for name, topic in consumer.list_topics(timeout=TIMEOUT_S).topics.items():
-                if name not in self._names and any(pattern.match(name) for pattern in self._patterns):
+                if name in self._names or name in BROKERS_OWN:
+                    continue
+                if any(pattern.match(name) for pattern in self._patterns):
                     yield name, topic
 
     def _no_answer(self, error: KafkaError, now_s: float) -> None:

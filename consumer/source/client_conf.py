@@ -9,6 +9,11 @@ if TYPE_CHECKING:
 
     from consumer.source.settings import KafkaSettings
 
+BROKERS_OWN: Final = frozenset(
+    {"__consumer_offsets", "__transaction_state", "__share_group_state", "__cluster_metadata"}
+)
+"""The brokers' own topics: nobody's records, fifty partitions each. `__debezium-heartbeat` is none of them."""
+
 DEFAULTS: Final[Mapping[str, str]] = {
     "client.id": "datacloud-consumer",
     # How long the client leaves a partition alone once its queue was full. At its own default of 1000 ms a flood
@@ -25,6 +30,8 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "fetch.max.bytes": "2097152",
     "max.partition.fetch.bytes": "262144",
     "socket.keepalive.enable": "true",
+    # An expression would take the brokers' own topics along, and this client does not leave them out by itself.
+    "topic.blacklist": f"^({'|'.join(sorted(BROKERS_OWN))})$",
 }
 """What the user may set otherwise."""
 

@@ -11,7 +11,7 @@ import pytest
 from confluent_kafka import Producer
 
 from tests.kafka.member import Listener, Member, carried_out, eventually
-from tests.kafka.topics import group_name, numbers, produce, topic_of
+from tests.kafka.topics import PROTOCOLS, group_name, numbers, produce, topic_of
 
 if TYPE_CHECKING:
     from tests.kafka.broker import KafkaBroker
@@ -199,3 +199,21 @@ async def test_a_regular_expression_reads_every_topic_that_fits(kafka_broker: Ka
         await member.heard.until(lambda: len(member.heard.records) == 2)
         await eventually(member.source.subscribed_partitions, 3)
     assert {b"a", b"b"} == {*member.heard.values()}
+
+
+@pytest.mark.parametrize("properties", PROTOCOLS)
+async def test_an_expression_does_not_reach_the_brokers_own_topics(
+    kafka_broker: KafkaBroker, properties: dict[str, str]
+) -> None:
+    """They are no records of anybody, and fifty partitions more in the share of the rate."""
+    topic, group = topic_of(kafka_broker), group_name()
+    produce(kafka_broker, topic, [b"a"])
+    async with Member(kafka_broker.bootstrap, group, topic) as other:  # a position makes a topic of the brokers
+        await other.heard.until(lambda: other.heard.records)
+    own = f"^(__consumer_offsets|{topic})$"
+    async with Member(kafka_broker.bootstrap, group_name(), own, properties=properties) as member:
+        await member.heard.until(lambda: member.heard.records)
+        await eventually(member.source.subscribed_partitions, 1)
+    assert [(topic, 0)] == [
+        (each.topic, each.partition) for name, what in member.heard.log if name == "assigned" for each in what
+    ]

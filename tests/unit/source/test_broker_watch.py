@@ -102,6 +102,14 @@ def test_partitions_of_all_subscribed_topics_are_counted() -> None:
     assert 6 == desk.watch.partition_count
 
 
+def test_the_brokers_own_topics_are_not_counted() -> None:
+    """An expression may fit their names; the client leaves them out as well."""
+    desk = Desk("^_.*")
+    desk.client.leaders = {"__consumer_offsets": [1] * 50, "__debezium-heartbeat.shop": [1]}
+    desk.turn()
+    assert 1 == desk.watch.partition_count
+
+
 def test_a_missing_topic_is_no_hold() -> None:
     """Tables often get theirs with their first change."""
     desk = Desk("t", "not-yet")
