@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from consumer.decoding.columns import NO_COLUMNS, Columns
+from consumer.decoding.document import open_object
 from consumer.decoding.opened import Absent, Row
-from consumer.decoding.wrapping import Wrapping
+from consumer.decoding.wrapping import SchemaCache, Wrapping, is_connect_struct, unwrap
 from consumer.model import Filtered, Operation
 
 if TYPE_CHECKING:
@@ -27,6 +28,16 @@ class Envelope(msgspec.Struct):
     members: Row
     columns: Columns = NO_COLUMNS
     wrapping: Wrapping | None = None
+
+
+def open_envelope(value: bytes, schemas: SchemaCache) -> Envelope:
+    """Open a value, and take it out of Connect's wrapping where it is in one.
+
+    Raises: `RecordError`: DECODE.
+    """
+    document = open_object(value)
+    wrapped = unwrap(value, document, schemas) if is_connect_struct(document) else None
+    return Envelope(document) if wrapped is None else Envelope(wrapped[0], wrapped[1].columns, wrapped[1])
 
 
 class ChangeEvent(msgspec.Struct, kw_only=True):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from consumer.decoding.change_event import ChangeEvent, Envelope
+from consumer.decoding.change_event import ChangeEvent, Envelope, open_envelope
 from consumer.decoding.connect_schema import columns_of_row
 from consumer.decoding.debezium import CLOCKS, judge_op
 from consumer.decoding.debezium_topics import own_record
-from consumer.decoding.document import open_object
 from consumer.decoding.members import whole_number
 from consumer.decoding.opened import open_value
-from consumer.decoding.wrapping import SchemaCache, is_connect_struct, unwrap
+from consumer.decoding.wrapping import SchemaCache
 from consumer.errors import Reason, RecordError
 from consumer.model import Filtered, Operation
 
@@ -48,9 +47,7 @@ class DebeziumFlatDecoder:
 
     def open(self, value: bytes, record: Record) -> Envelope | Filtered:
         """Open the row; what passes the transformation unchanged because it is no row is filtered by its rule."""
-        document = open_object(value)
-        wrapped = unwrap(value, document, self._schemas) if is_connect_struct(document) else None
-        envelope = Envelope(document) if wrapped is None else Envelope(wrapped[0], wrapped[1].columns, wrapped[1])
+        envelope = open_envelope(value, self._schemas)
         if self._op not in envelope.members and self._deleted not in envelope.members:
             own = own_record(envelope.members, record.topic())
             if own is not None:

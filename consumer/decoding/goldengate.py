@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from consumer.decoding.change_event import ChangeEvent, Envelope
+from consumer.decoding.change_event import ChangeEvent, open_envelope
+from consumer.decoding.connect_schema import columns_of_envelope
 from consumer.decoding.debezium import TRUNCATED
-from consumer.decoding.document import open_object
 from consumer.decoding.members import clock_ms, row_or_null, text_of
 from consumer.decoding.opened import Absent
+from consumer.decoding.wrapping import SchemaCache
 from consumer.errors import Reason, RecordError
 from consumer.model import Operation
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import tzinfo
 
+    from consumer.decoding.change_event import Envelope
     from consumer.model import Record
 
 _ROW_MODELLED = (
@@ -30,11 +32,12 @@ class GoldenGateDecoder:
 
     def __init__(self, zone: tzinfo | None) -> None:
         self._zone = zone
+        self._schemas = SchemaCache(columns_of_envelope)
 
     def open(self, value: bytes, record: Record) -> Envelope:
-        """Open the envelope."""
+        """Open the envelope, also in the wrapping of Connect's JSON converter."""
         del record
-        return Envelope(open_object(value))
+        return open_envelope(value, self._schemas)
 
     def events(self, envelope: Envelope, record: Record) -> Sequence[ChangeEvent]:
         """Read the one row; a column that an update does not have is unchanged, not null."""

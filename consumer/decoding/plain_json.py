@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from consumer.decoding.change_event import ChangeEvent, Envelope
+from consumer.decoding.change_event import ChangeEvent, Envelope, open_envelope
 from consumer.decoding.connect_schema import columns_of_row
-from consumer.decoding.document import open_object
-from consumer.decoding.wrapping import SchemaCache, is_connect_struct, unwrap
+from consumer.decoding.wrapping import SchemaCache
 from consumer.model import Operation
 
 if TYPE_CHECKING:
@@ -27,9 +26,7 @@ class PlainJsonDecoder:
     def open(self, value: bytes, record: Record) -> Envelope:
         """Open the object."""
         del record
-        document = open_object(value)
-        wrapped = unwrap(value, document, self._schemas) if is_connect_struct(document) else None
-        return Envelope(document) if wrapped is None else Envelope(wrapped[0], wrapped[1].columns, wrapped[1])
+        return open_envelope(value, self._schemas)
 
     def events(self, envelope: Envelope, record: Record) -> Sequence[ChangeEvent]:
         """Read the one row."""

@@ -72,6 +72,9 @@ class CarefulMapper:
         if meaning == "dead_letter":
             raise RecordError(Reason.TOMBSTONE_UNMAPPED, "a null value found; write the route's `tombstones`")
         if record.key() is None:
+            refused = self._refused_delete()
+            if refused is not None:
+                return refused
             raise RecordError(
                 Reason.KEY_MISSING, "a tombstone without Kafka key", field=self._bound.object.primary_key
             )

@@ -58,6 +58,13 @@ CASES = [
     case("placeholder", flat("u", name="__debezium_unavailable_value"), "ENVELOPE_UNAVAILABLE"),
     case("tombstone", None, ("delete", "1"), key={"id": 1}, route={"tombstones": "delete"}),
     case("tombstone-without-key", None, "KEY_MISSING", route={"tombstones": "delete"}),
+    case("tombstone-without-key-ignored", None, "deletes", route={"tombstones": "delete", "deletes": "ignore"}),
+    case(
+        "tombstone-without-key-unwanted",
+        None,
+        "DELETE_UNWANTED",
+        route={"tombstones": "delete", "deletes": "dead_letter"},
+    ),
     case("tombstone-ignored", None, "tombstone", key={"id": 1}),
     case(
         "prefix",
@@ -78,7 +85,7 @@ CASES = [
 @pytest.mark.parametrize(("value", "expected", "rest"), CASES)
 def test_record_becomes(value: object, expected: list[object], rest: dict[str, Any]) -> None:
     """One record, one outcome, and the same when its bytes come again."""
-    settings, facts = rest.pop("route", {}), rest
+    settings, facts = rest.get("route", {}), {name: fact for name, fact in rest.items() if name != "route"}
     route = Route(NAME, **settings)
     assert expected == route.said(value, **facts)
     assert expected == route.said(value, **facts)

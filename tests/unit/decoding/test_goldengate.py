@@ -168,6 +168,18 @@ def test_custom_function_gets_what_was_sent() -> None:
     assert row == {"id": "WILL", "name": "['id'] 1370211276000"}
 
 
+def test_schema_around_the_operation_types_its_columns() -> None:
+    """The Kafka Connect handler writes through the converter."""
+    decimal = {"type": "bytes", "name": "org.apache.kafka.connect.data.Decimal", "parameters": {"scale": "2"}}
+    after = {"type": "struct", "field": "after", "fields": [decimal | {"field": "amount"}]}
+    value = {
+        "schema": {"type": "struct", "fields": [after]},
+        "payload": change("I", {"id": "WILL", "amount": "BNI="}),
+    }
+    route = Route(NAME)
+    assert [route.said(value) for _ in range(2)] == [[upsert("WILL", amount=12.34)]] * 2
+
+
 def test_row_modelled_variant_is_told_its_remedy() -> None:
     """The likeliest mistake."""
     assert "json_row" in Route(NAME).detail(ROW_MODELLED)
