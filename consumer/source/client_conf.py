@@ -57,6 +57,16 @@ def client_conf(settings: KafkaSettings, hooks: Mapping[str, Any]) -> dict[str, 
     return conf
 
 
+def subscription(settings: KafkaSettings) -> list[str]:
+    """Return what the client subscribes to: topics, and expressions that fit the beginning of a name.
+
+    Where the brokers deal the partitions they also read the expressions, and want the whole name to fit.
+    """
+    if not _next_generation(settings.properties):
+        return list(settings.topics)
+    return [f"^({topic}).*" if topic.startswith("^") else topic for topic in settings.topics]
+
+
 def is_incremental(properties: Mapping[str, str]) -> bool:
     """Return whether the group moves single partitions, rather than taking all away and dealing them again."""
     strategy = properties.get("partition.assignment.strategy", COOPERATIVE)

@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, KafkaException
 
 from consumer.errors import ConfigFaults
 from consumer.source.broker_watch import BrokerWatch
-from consumer.source.client_conf import client_conf, is_incremental
+from consumer.source.client_conf import client_conf, is_incremental, subscription
 from consumer.source.client_log import ClientLog
 from consumer.source.commits import Commits
 from consumer.source.hand_over import HandOver, LoopGoneError
@@ -108,7 +108,7 @@ class ConsumerThread:
         well = False
         try:
             self._consumer.subscribe(
-                list(self._settings.topics),
+                subscription(self._settings),
                 on_assign=self._rebalance.on_assign,
                 on_revoke=self._rebalance.on_revoke,
                 on_lost=self._rebalance.on_lost,

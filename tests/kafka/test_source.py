@@ -201,6 +201,21 @@ async def test_a_regular_expression_reads_every_topic_that_fits(kafka_broker: Ka
     assert {b"a", b"b"} == {*member.heard.values()}
 
 
+@pytest.mark.parametrize("expression", ["^{0}", "^nothing|^{0}", "^{0}[.]a$"], ids=["beginning", "either", "whole"])
+@pytest.mark.parametrize("properties", PROTOCOLS)
+async def test_an_expression_fits_the_beginning_of_a_name(
+    kafka_broker: KafkaBroker, properties: dict[str, str], expression: str
+) -> None:
+    """In every group protocol, whoever reads it: the client or the brokers."""
+    stem = f"t-{uuid4().hex[:12]}"
+    kafka_broker.create_topic(f"{stem}.a")
+    produce(kafka_broker, f"{stem}.a", [b"a"])
+    route = expression.format(stem)
+    async with Member(kafka_broker.bootstrap, group_name(), route, properties=properties) as member:
+        await member.heard.until(lambda: member.heard.records)
+        await eventually(member.source.subscribed_partitions, 1)
+
+
 @pytest.mark.parametrize("properties", PROTOCOLS)
 async def test_an_expression_does_not_reach_the_brokers_own_topics(
     kafka_broker: KafkaBroker, properties: dict[str, str]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from confluent_kafka import Consumer
 
-from consumer.source.client_conf import DEFAULTS, OWNED, client_conf, is_incremental
+from consumer.source.client_conf import DEFAULTS, OWNED, client_conf, is_incremental, subscription
 from consumer.source.properties import check
 from consumer.source.settings import KafkaSettings
 
 
 def settings(**properties: str) -> KafkaSettings:
     dotted = {name.replace("_", "."): value for name, value in properties.items()}
-    return KafkaSettings(bootstrap_servers="127.0.0.1:1", group_id="g", topics=("t",), properties=dotted)
+    return KafkaSettings(bootstrap_servers="127.0.0.1:1", group_id="g", topics=("t", "^a|^b"), properties=dotted)
 
 
 def test_what_the_daemon_owns_wins() -> None:
@@ -45,6 +45,14 @@ def test_the_brokers_own_protocol_takes_no_strategy() -> None:
 def test_whether_single_partitions_move(properties: dict[str, str], *, expected: bool) -> None:
     """The wrong way of assigning is an error of the client."""
     assert expected is is_incremental(properties)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "expression"), [("classic", "^a|^b"), ("consumer", "^(^a|^b).*")], ids=["client", "brokers"]
+)
+def test_expressions_are_written_for_who_reads_them(protocol: str, expression: str) -> None:
+    """The client looks for them in a name, the brokers want all of the name to fit."""
+    assert ["t", expression] == subscription(settings(group_protocol=protocol))
 
 
 def test_the_client_knows_every_name() -> None:
