@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Consumer, KafkaError
 
+    from consumer.model import Assignment
     from consumer.source.ownership import Key
     from consumer.source.port import Position
 
@@ -21,13 +22,21 @@ _Content: TypeAlias = tuple[tuple[str, int, int], ...]
 
 
 class Commits:
-    """What was sent and not answered. `told` is the `committed` event, `judge` hears of every answer's error."""
+    """What was sent and not answered.
+
+    `told` is the `committed` event, `judge` hears of every answer's error, `leader_epoch` knows what to commit
+    with an assignment's position, so that its next reader finds out if the log was shortened meanwhile.
+    """
 
     def __init__(
-        self, told: Callable[[Sequence[Position], str | None], None], judge: Callable[[KafkaError | None], None]
+        self,
+        told: Callable[[Sequence[Position], str | None], None],
+        judge: Callable[[KafkaError | None], None],
+        leader_epoch: Callable[[Assignment, int], int],
     ) -> None:
         self._told = told
         self._judge = judge
+        self._leader_epoch = leader_epoch
         self._open: defaultdict[_Content, deque[tuple[Position, ...]]] = defaultdict(deque)
         self._failed: list[Position] = []
 
@@ -42,7 +51,7 @@ class Commits:
             key = (position.assignment.topic, position.assignment.partition)
             if key not in newest or newest[key].offset < position.offset:
                 newest[key] = position
-        offsets = [TopicPartition(*key, position.offset) for key, position in newest.items()]
+        offsets = [self._place(key, position) for key, position in newest.items()]
         offsets += [pin for pin in pins if (pin.topic, pin.partition) not in newest]
         if not offsets:
             return  # the client takes an empty commit for one of what it has stored, and has nothing
@@ -73,6 +82,10 @@ class Commits:
                 self._told(positions, why)
         self._open.clear()
         return count
+
+    def _place(self, key: Key, position: Position) -> TopicPartition:
+        epoch = self._leader_epoch(position.assignment, position.offset)
+        return TopicPartition(*key, position.offset, leader_epoch=epoch)
 
     def _settle(self, content: _Content, error: KafkaError | None, errors: dict[Key, KafkaError]) -> None:
         waiting = self._open.get(content)

@@ -14,8 +14,10 @@ from consumer.source.broker_watch import BrokerWatch
 from consumer.source.client_conf import client_conf, is_incremental, subscription
 from consumer.source.client_log import ClientLog
 from consumer.source.commits import Commits
+from consumer.source.error_codes import detail_of
 from consumer.source.hand_over import HandOver, LoopGoneError
 from consumer.source.hold_ups import HoldUps
+from consumer.source.leaderships import ask_leaders
 from consumer.source.ownership import Ownership, where_to_read
 from consumer.source.pauses import Pauses
 from consumer.source.port import Position
@@ -83,7 +85,9 @@ class ConsumerThread:
         )
         self._troubles = Troubles(clock, self._hold_ups, lambda detail: post(events.failed, detail))
         self._commits = Commits(
-            lambda positions, error: post(events.committed, positions, error), self._troubles.of_commit
+            lambda positions, error: post(events.committed, positions, error),
+            self._troubles.of_commit,
+            self._ownership.leader_epoch,
         )
         self._incremental = is_incremental(settings.properties)
         self._rebalance = Rebalance(
@@ -230,6 +234,10 @@ class ConsumerThread:
             for owned in earlier:
                 self._pauses.forget(owned)
             self._consumer.assign([where_to_read(owned) for owned in [*earlier, *taken]])
+        for where, refusal in ask_leaders(self._consumer, map(where_to_read, taken), self._breath.wait):
+            self._log.warning(
+                "position_not_checked", topic=where.topic, partition=where.partition, detail=detail_of(refusal)
+            )
         self._pauses.apply(self._consumer)
         self.watch.look_again()
         # A start that is only a rule would move with the partition: committed, it is a position like any other.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from confluent_kafka import TopicPartition
 
 from consumer.model import Assignment
+from consumer.source.leaderships import UNKNOWN, Leaderships
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -16,11 +17,15 @@ Key: TypeAlias = tuple[str, int]
 
 
 class Start(NamedTuple):
-    """Where reading a partition begins; `committed` is the group's position, `None` when it had none."""
+    """Where reading a partition begins; `committed` is the group's position, `None` when it had none.
+
+    `leader_epoch` was committed with it, if the broker knew one.
+    """
 
     key: Key
     offset: int
     committed: int | None
+    leader_epoch: int | None = None
 
 
 class Owned:
@@ -30,12 +35,23 @@ class Owned:
     ours (its position is lost, or it is being given back); `client_paused` is what the client was told.
     """
 
-    __slots__ = ("assignment", "client_paused", "end_offset", "end_s", "halted", "key", "paused", "read_offset")
+    __slots__ = (
+        "assignment",
+        "client_paused",
+        "end_offset",
+        "end_s",
+        "halted",
+        "key",
+        "leaderships",
+        "paused",
+        "read_offset",
+    )
 
-    def __init__(self, assignment: Assignment) -> None:
+    def __init__(self, assignment: Assignment, leader_epoch: int | None = None) -> None:
         self.assignment = assignment
         self.key: Key = (assignment.topic, assignment.partition)
         self.read_offset = assignment.next_offset
+        self.leaderships = Leaderships(self.read_offset, leader_epoch)
         self.paused = False
         self.halted = False
         self.client_paused = False
@@ -67,7 +83,7 @@ class Ownership:
         taken = []
         for start in starts:
             self._epoch += 1
-            owned = Owned(Assignment(*start.key, self._epoch, start.offset, start.committed))
+            owned = Owned(Assignment(*start.key, self._epoch, start.offset, start.committed), start.leader_epoch)
             self._owned[start.key] = owned
             taken.append(owned)
         done = {owned.key for owned in taken}
@@ -83,6 +99,14 @@ class Ownership:
         owned = self._owned.get((assignment.topic, assignment.partition))
         return owned if owned is not None and owned.assignment is assignment else None
 
+    def leader_epoch(self, assignment: Assignment, position: int) -> int:
+        """Return the leader epoch to commit with a position."""
+        owned = self.of(assignment)
+        if owned is None:
+            return UNKNOWN
+        owned.leaderships.forget_before(assignment.committed or 0)
+        return owned.leaderships.before(position)
+
     def let_go(self, keys: Iterable[Key]) -> list[Owned]:
         """Forget partitions; returns those that were being read."""
         gone = set(keys)
@@ -91,6 +115,10 @@ class Ownership:
 
 
 def where_to_read(owned: Owned) -> TopicPartition:
-    """Return what the client is told of a partition: it goes on behind the last record taken."""
+    """Return what the client is told of a partition: it goes on behind the last record taken.
+
+    With the leader epoch of that record it asks the leader whether the log still has it.
+    """
     topic, partition = owned.key
-    return TopicPartition(topic, partition, owned.read_offset)
+    epoch = owned.leaderships.before(owned.read_offset)
+    return TopicPartition(topic, partition, owned.read_offset, leader_epoch=epoch)

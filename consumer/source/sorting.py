@@ -67,6 +67,7 @@ class Sorting:
         if not records:
             return
         owned.read_offset = records[-1].offset() + 1
+        owned.leaderships.read(cast("list[Message]", records))
         self._hand_over.add_chunk(Chunk(owned.assignment, records))
         self._hold_ups.end(RECORDS, owned.assignment)
 

@@ -57,7 +57,7 @@ class StartPositions:
         Raises: `KafkaException` when the group's positions cannot be had; nothing begins.
         """
         committed = self._committed(consumer, keys)
-        found = Found([Start(key, offset, offset) for key, offset in committed.items()], [], None)
+        found = Found([Start(key, *position) for key, position in committed.items()], [], None)
         topics: dict[str, _Topic] = {}
         failures = 0
         for key in keys:
@@ -100,9 +100,13 @@ class StartPositions:
         return low if known or self._start_at == "earliest" else end
 
     @staticmethod
-    def _committed(consumer: Consumer, keys: Iterable[Key]) -> dict[Key, int]:
+    def _committed(consumer: Consumer, keys: Iterable[Key]) -> dict[Key, tuple[int, int, int | None]]:
         answers = consumer.committed([TopicPartition(*key) for key in keys], timeout=ASK_TIMEOUT_S)
         for answer in answers:
             if answer.error is not None:
                 raise KafkaException(answer.error)
-        return {(answer.topic, answer.partition): answer.offset for answer in answers if answer.offset >= 0}
+        return {
+            (answer.topic, answer.partition): (answer.offset, answer.offset, answer.leader_epoch)
+            for answer in answers
+            if answer.offset >= 0
+        }

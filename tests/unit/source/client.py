@@ -20,6 +20,7 @@ class Where(NamedTuple):
     partition: int
     offset: int = -1001
     error: KafkaError | None = None
+    leader_epoch: int | None = None
 
 
 class Answers:
@@ -31,6 +32,7 @@ class Answers:
         self.watermarks: dict[tuple[str, int], tuple[int, int]] = {}
         self.cached: dict[tuple[str, int], tuple[int, int]] = {}
         self.positions: dict[tuple[str, int], int] = {}
+        self.epochs: dict[tuple[str, int], int] = {}
         self.times: dict[tuple[str, int], int] = {}
         self.silent = False
         self.asked: list[str] = []
@@ -77,7 +79,7 @@ class Answers:
         assert timeout > 0
         self._ask("committed")
         keys = [(each.topic, each.partition) for each in partitions]
-        return [Where(*key, self.positions.get(key, -1001)) for key in keys]
+        return [Where(*key, self.positions.get(key, -1001), None, self.epochs.get(key)) for key in keys]
 
     def offsets_for_times(self, partitions: Sequence[TopicPartition], timeout: float = -1) -> list[Where]:
         """Stand in for the client's method."""

@@ -47,7 +47,7 @@ class Desk:
         self.client = Client()
         self.told: list[tuple[tuple[Position, ...], str | None]] = []
         self.judged: list[KafkaError | None] = []
-        self.commits = Commits(self._tell, self.judged.append)
+        self.commits = Commits(self._tell, self.judged.append, lambda _, position: position % 4)
 
     def _tell(self, positions: Sequence[Position], error: str | None) -> None:
         self.told.append((tuple(positions), error))
@@ -76,6 +76,13 @@ def test_the_highest_position_of_a_partition_is_sent() -> None:
     desk = Desk()
     desk.send(Position(ONE, 9), Position(ONE, 5))
     assert [9] == [each.offset for each in desk.client.sent[0]]
+
+
+def test_i10_a_position_goes_with_the_epoch_of_its_leader() -> None:
+    """Else a log that was shortened and has grown again looks sound to whoever reads on."""
+    desk = Desk()
+    desk.send(Position(ONE, 9))
+    assert [1] == [each.leader_epoch for each in desk.client.sent[0]]
 
 
 def test_an_empty_commit_is_not_sent() -> None:

@@ -69,7 +69,7 @@ class Desk:
         self.ownership = Ownership()
         self.hand_over = HandOver(asyncio.get_running_loop(), cast("SourceEvents", self))
         hold_ups = HoldUps(lambda *_: None, lambda *_: None)
-        commits = Commits(lambda *_: None, lambda _: None)
+        commits = Commits(lambda *_: None, lambda _: None, lambda *_: -1)
         self.rebalance = Rebalance(
             self.ownership,
             self.hand_over,

@@ -36,6 +36,10 @@ class Told(PlainRecord):
         """Stand in for the client's method."""
         return None if self._code is None else KafkaError(self._code)
 
+    def leader_epoch(self) -> int:
+        """Stand in for the client's method: a new leader from offset 8 on."""
+        return 3 if self.offset() < 8 else 4
+
     def topic(self) -> str:
         """Stand in for the client's method, which gives `None` for errors of no topic."""
         return cast("str", self._named)
@@ -94,6 +98,15 @@ async def test_an_end_stands_between_what_came_before_and_after_it() -> None:
     desk = Desk()
     await desk.sort(Told(0, 5), Told(1, 5), Told(0, 8, KafkaError._PARTITION_EOF), Told(0, 8))
     assert ["0: [5]", "0: end 8", "1: [5]", "0: [8]"] == desk.heard
+
+
+async def test_what_is_read_is_known_by_its_leader() -> None:
+    """A position is committed with the epoch of the record before it, across a change of leaders too."""
+    desk = Desk()
+    await desk.sort(Told(0, 5), Told(0, 7), Told(0, 8), Told(0, 9))
+    owned = desk.ownership.at(("t", 0))
+    assert owned is not None
+    assert [3, 3, 4] == [desk.ownership.leader_epoch(owned.assignment, position) for position in (6, 8, 10)]
 
 
 async def test_what_is_not_ours_is_dropped() -> None:

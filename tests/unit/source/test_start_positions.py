@@ -44,6 +44,14 @@ def test_a_position_is_where_it_begins(start_at: StartAt) -> None:
     assert ["committed"] == answers.asked
 
 
+def test_i10_a_position_brings_the_epoch_of_its_leader() -> None:
+    """With it the leader is asked whether its log still has what was read."""
+    answers = fresh()
+    answers.positions, answers.epochs = {ZERO: 7}, {ZERO: 4}
+    found = StartPositions("earliest").find(answers.as_consumer(), [ZERO])
+    assert [Start(ZERO, 7, 7, 4)] == found.starts
+
+
 @pytest.mark.parametrize("start_at", ["latest", 1_700_000_000_000])
 def test_i10_a_new_partition_of_a_known_topic_begins_at_its_beginning(start_at: StartAt) -> None:
     """Known by a partition that another member may own."""
