@@ -7,11 +7,10 @@ import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._acl import AclBinding, AclBindingFilter, AclOperation, AclPermissionType
 from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
-from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
@@ -24,7 +23,6 @@ USER: Final = "reader"
 
 _ADMIN_TIMEOUT_S: Final = 20.0
 _ONE_ANSWER_S: Final = 3.0
-_LATEST: Final = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the library has no types for it
 
 
 class NoAnswerError(RuntimeError):
@@ -42,6 +40,7 @@ class Administered(ABC):
     def __init__(self) -> None:
         self._admin_client: AdminClient | None = None
         self._retired: list[AdminClient] = []
+        self._clients: dict[str, Consumer] = {}
 
     @property
     @abstractmethod
@@ -82,8 +81,7 @@ class Administered(ABC):
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
         """Return the group's positions in a topic, by partition; a partition without one is absent."""
-        positions = self._patiently(lambda: self._ask_positions(group))
-        return {each.partition: each.offset for each in positions if each.topic == topic and each.offset >= 0}
+        return self._patiently(lambda: self._ask_positions(group, topic))
 
     def configure_group(self, group: str, settings: Mapping[str, str]) -> None:
         """Set what the broker keeps to with one group of the next generation."""
@@ -103,12 +101,12 @@ class Administered(ABC):
 
     def leaders(self, topic: str) -> dict[int, int]:
         """Return the leading broker of each partition; -1 where there is none."""
-        partitions = self._admin().list_topics(topic, timeout=_ADMIN_TIMEOUT_S).topics[topic].partitions
+        partitions = self._client("").list_topics(topic, timeout=_ADMIN_TIMEOUT_S).topics[topic].partitions
         return {number: partition.leader for number, partition in partitions.items()}
 
     def in_sync(self, topic: str) -> dict[int, set[int]]:
         """Return the brokers that have all of each partition."""
-        partitions = self._admin().list_topics(topic, timeout=_ADMIN_TIMEOUT_S).topics[topic].partitions
+        partitions = self._client("").list_topics(topic, timeout=_ADMIN_TIMEOUT_S).topics[topic].partitions
         return {number: set(partition.isrs) for number, partition in partitions.items()}
 
     def deny(self, kind: ResourceType, name: str) -> None:
@@ -154,19 +152,40 @@ class Administered(ABC):
                     raise
             pause.wait(0.02)
 
-    def _ask_positions(self, group: str) -> list[TopicPartition]:
-        asked = self._admin().list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(group)], request_timeout=_ONE_ANSWER_S
-        )
-        positions: list[TopicPartition] = asked[group].result(_ONE_ANSWER_S).topic_partitions
-        return positions
+    def _ask_positions(self, group: str, topic: str) -> dict[int, int]:
+        client = self._client(group)
+        partitions = client.list_topics(topic, timeout=_ONE_ANSWER_S).topics[topic].partitions
+        places = [TopicPartition(topic, partition) for partition in partitions]
+        answers = client.committed(places, timeout=_ONE_ANSWER_S) if places else []
+        for answer in answers:
+            if answer.error is not None:
+                raise KafkaException(answer.error)
+        return {answer.partition: answer.offset for answer in answers if answer.offset >= 0}
 
     def _ask_ends(self, topic: str) -> dict[int, int]:
-        admin = self._admin()
-        partitions = admin.list_topics(topic, timeout=_ONE_ANSWER_S).topics[topic].partitions
-        asked = {TopicPartition(topic, partition): _LATEST for partition in partitions}
-        answers = admin.list_offsets(asked, request_timeout=_ONE_ANSWER_S) if asked else {}
-        return {where.partition: answer.result(_ONE_ANSWER_S).offset for where, answer in answers.items()}
+        client = self._client("")
+        partitions = client.list_topics(topic, timeout=_ONE_ANSWER_S).topics[topic].partitions
+        return {
+            partition: client.get_watermark_offsets(
+                TopicPartition(topic, partition), timeout=_ONE_ANSWER_S, cached=False
+            )[1]
+            for partition in partitions
+        }
+
+    def _client(self, group: str) -> Consumer:
+        # What is asked while brokers die is asked of a consumer: the administrator's client may wait for ever for
+        # a coordinator that went, or end the whole process when another takes over.
+        if group not in self._clients:
+            self._clients[group] = Consumer(
+                {
+                    "bootstrap.servers": self.bootstrap,
+                    "group.id": group or "nobody",
+                    "isolation.level": "read_uncommitted",
+                    "reconnect.backoff.max.ms": 500,
+                    "log_level": 0,
+                }
+            )
+        return self._clients[group]
 
     def _admin(self) -> AdminClient:
         # None is freed before the end: freeing a client right after its answer races with its own thread, which

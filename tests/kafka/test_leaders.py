@@ -147,3 +147,37 @@ def test_a_log_that_came_back_shorter_is_a_hold_and_never_a_jump(
         term(member)
         assert long == kafka_cluster.committed(fleet.group, topic)[0]
         kafka_cluster.start(1)
+
+
+def test_a_log_that_was_shorter_and_has_grown_again_is_not_read_on(
+    kafka_cluster: KafkaCluster, tmp_path: Path
+) -> None:
+    """I10: while no daemon ran, an unclean election took records and others came: the position lies among them."""
+    topic = new_topic(kafka_cluster, [[1, 2], [3, 2]], unclean_leader_election_enable="true")
+    traffic = Traffic(kafka_cluster.bootstrap, topic, 2, keys=1_000_000, seed=23)
+    with Fleet(tmp_path, kafka_cluster.bootstrap, topic, QUICK) as fleet:
+        first = fleet.member("first")
+        await_that(lambda: is_whole_of_offsets(kafka_cluster), "the group's positions are everywhere")
+        traffic.write(200)
+        await_the_end(fleet, kafka_cluster)
+        kafka_cluster.kill(2)
+        await_that(lambda: {1} == kafka_cluster.in_sync(topic)[0], "the leader goes on alone")
+        traffic.write(200)
+        await_the_end(fleet, kafka_cluster)
+        term(first)
+        settled = kafka_cluster.committed(fleet.group, topic)[0]
+        kafka_cluster.kill(1)
+        kafka_cluster.start(2)
+        await_that(lambda: kafka_cluster.leaders(topic)[0] == 2, "the shorter log leads", 60)
+        # The first writer's numbers went with what the shorter log does not have.
+        Traffic(kafka_cluster.bootstrap, topic, 2, keys=1_000_000, seed=24).write(600)
+        assert kafka_cluster.end_offsets(topic)[0] > settled, "void: the position lies behind the end"
+        second = fleet.member("second")
+        await_that(lambda: {0: "OFFSET_LOST"} == fleet.holds(second), "the partition is held", 30)
+        await_that(
+            lambda: kafka_cluster.committed(fleet.group, topic)[1] == kafka_cluster.end_offsets(topic)[1],
+            "the other partition goes on",
+        )
+        assert settled == kafka_cluster.committed(fleet.group, topic)[0]
+        term(second)
+        kafka_cluster.start(1)

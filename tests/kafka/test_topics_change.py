@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka import Producer
 
 from tests.kafka.fleet import Fleet, Process, await_that
-from tests.kafka.judgement import await_the_end, judge
+from tests.kafka.judgement import await_the_end, committed_to_the_end, judge
 from tests.kafka.topics import topic_of
 from tests.kafka.traffic import Traffic, change
 
@@ -132,15 +132,26 @@ def test_a_topic_that_grows_is_read_from_the_beginning_of_its_new_partitions(
         assert 0 == judge(fleet, kafka_broker, traffic)["duplicates"]
 
 
+def write_again(broker: KafkaBroker, topic: str, count: int, life: int) -> dict[str, int]:
+    """Write rows of another life of a topic, of keys of its own; returns them."""
+    producer = Producer({"bootstrap.servers": broker.bootstrap})
+    rows = {}
+    for number in range(count):
+        key, n = 10**13 + number, 10_000 * life + number
+        rows[str(key)] = n
+        producer.produce(topic, key=json.dumps({"id": key}), value=change(key, n), partition=number % 2)
+    assert 0 == producer.flush(20)
+    return rows
+
+
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])
 def test_a_topic_that_was_born_again_is_read_from_its_beginning(
     kafka_broker: KafkaBroker, tmp_path: Path, protocol: str
 ) -> None:
-    """Deleted and created again under a running daemon, with fewer and then with more records than before."""
+    """I10: deleted under a running daemon, and created again with fewer and then with more records than before."""
     topic, traffic = arena(kafka_broker, 2)
     traffic.write(200)
-    properties = QUICK | {"group.protocol": protocol}
-    with Fleet(tmp_path, kafka_broker.bootstrap, topic, properties) as fleet:
+    with Fleet(tmp_path, kafka_broker.bootstrap, topic, QUICK | {"group.protocol": protocol}) as fleet:
         member = fleet.member("one")
         await_the_end(fleet, kafka_broker)
         expected = dict(traffic.fold)
@@ -148,14 +159,35 @@ def test_a_topic_that_was_born_again_is_read_from_its_beginning(
             kafka_broker.delete_topic(topic)
             await_that(lambda: fleet.owned(member) == 0, "the group has noticed")
             kafka_broker.create_topic(topic, 2)
-            producer = Producer({"bootstrap.servers": kafka_broker.bootstrap})
-            for number in range(count):
-                n = 10_000 * life + number
-                key = 10_000_000 + number
-                expected[str(key)] = n
-                producer.produce(topic, key=json.dumps({"id": key}), value=change(key, n), partition=number % 2)
-            assert 0 == producer.flush(20)
+            expected |= write_again(kafka_broker, topic, count, life)
             await_the_end(fleet, kafka_broker, 30)
             assert expected == {key: row["n"] for key, row in fleet.rows().items()}
         assert set() == fleet.reasons(member)
         term(member)
+
+
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_a_topic_that_was_born_again_unseen_is_not_read_from_its_middle(
+    kafka_broker: KafkaBroker, tmp_path: Path, protocol: str
+) -> None:
+    """I10: where the group has not noticed, the old position is a hold; the next start begins at the beginning."""
+    topic, traffic = arena(kafka_broker, 2)
+    traffic.write(200)
+    with Fleet(tmp_path, kafka_broker.bootstrap, topic, {"group.protocol": protocol}) as fleet:
+        member = fleet.member("one")
+        await_the_end(fleet, kafka_broker)
+        kafka_broker.delete_topic(topic)
+        kafka_broker.create_topic(topic, 2)
+        expected = traffic.fold | write_again(kafka_broker, topic, 50, 1)
+        await_that(
+            lambda: (
+                {0: "OFFSET_LOST", 1: "OFFSET_LOST"} == fleet.holds(member)
+                or committed_to_the_end(fleet, kafka_broker)
+            ),
+            "held, or read to the end",
+        )
+        term(member)
+        again = fleet.member("again")
+        await_the_end(fleet, kafka_broker)
+        assert expected == {key: row["n"] for key, row in fleet.rows().items()}
+        term(again)
