@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from consumer.transport import Transport
 
 _BUILD: Final = {Operation.UPSERT: upsert_request, Operation.DELETE: delete_request}
+NO_TOKEN: Final = "token"  # noqa: S105 - the name of a cause
+"""Why a batch is tried again that was not sent: there was no token."""
+
 _PUSHED_BACK: Final = frozenset({"429", "503"})
 
 
@@ -87,7 +90,7 @@ class Attempt:
         except Hold as hold:
             return HoldLane(hold.reason, hold.detail), None
         except Transient as fault:
-            return Retry("token", fault.after_s), None
+            return Retry(NO_TOKEN, fault.after_s), None
         verdict = judge(
             outcome,
             records=len(batch.changes),

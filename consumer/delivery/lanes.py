@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
-from consumer.delivery.attempt import AttemptObserver
-from consumer.delivery.backoff import full_jitter_s
+from consumer.delivery.attempt import NO_TOKEN, AttemptObserver
+from consumer.delivery.backoff import full_jitter_s, polite_s
 from consumer.delivery.isolate import halves, keys_at_fault
 from consumer.errors import HoldReason
 from consumer.model import (
@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     from consumer.model import Assignment, Target, Verdict
 
 Spawn: TypeAlias = "Callable[[Coroutine[object, object, None]], asyncio.Task[None]]"
+
+
+TOKEN_WAIT_S: Final = 0.5
+"""The shortest wait for a token; the login says when it is asked again."""
 
 
 class LaneEvents(Protocol):
@@ -224,9 +228,13 @@ class Lanes:
         batch.first_failed_ms = batch.first_failed_ms or self._clock.wall_ms()
         batch.conflicts += verdict.cause == "409"
         batch.trouble = verdict.cause
-        await self._clock.sleep(full_jitter_s(retries, self._lots()))
-        while (wait_s := self._budget.may_retry(self._clock.now_s())) > 0:
-            await self._clock.sleep(wait_s)
+        if verdict.cause == NO_TOKEN:
+            # It was not sent: it burdens nobody, and all of it goes once there is a token again.
+            await self._clock.sleep(polite_s(max(verdict.after_s or 0.0, TOKEN_WAIT_S), self._lots()))
+        else:
+            await self._clock.sleep(full_jitter_s(retries, self._lots()))
+            while (wait_s := self._budget.may_retry(self._clock.now_s())) > 0:
+                await self._clock.sleep(wait_s)
         self._observer.retried(verdict.cause)
 
     def _conclude(self, lane: Lane, batch: Batch, verdict: Verdict, groups: list[list[str]]) -> None:
@@ -305,6 +313,6 @@ class Lanes:
 
 def _told(cause: str) -> str:
     """Say why a batch is sent again."""
-    if cause == "token":
+    if cause == NO_TOKEN:
         return "login: it gives no token"
     return f"delivery: the service answers {cause}" if cause.isdigit() else f"delivery: no answer ({cause})"

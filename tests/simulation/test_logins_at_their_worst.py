@@ -71,6 +71,27 @@ def test_an_exchange_that_is_down_for_ten_minutes_is_outlasted(fault: str) -> No
     VirtualLoop.run(told())
 
 
+def test_all_batches_go_once_there_is_a_token_again() -> None:
+    """I14: what was never sent is no retry, and does not wait for its turn among those that are, one a second."""
+
+    async def told() -> None:
+        world = World(settings(delivery=DeliverySettings(batch_bytes=1_000)))
+        fill(world, 3_000)
+        member = await begin(world, "")
+        await world.until(member.settled)
+        await asyncio.sleep(70)
+        world.faults("exchange status=503")
+        world.tenant._sessions.revoke_all()
+        fill(world, 3_000)
+        await asyncio.sleep(5)
+        assert member.status().in_flight >= 24
+        world.faults("")
+        await world.until(member.settled, within_s=12)
+        await member.stop()
+
+    VirtualLoop.run(told())
+
+
 def key_pair() -> tuple[str, bytes]:
     """Return a private key as the file has it, and the public key that the service knows."""
     key = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
