@@ -17,7 +17,6 @@ import re
 import resource
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -32,6 +31,8 @@ from consumer.source.client_conf import client_conf
 from consumer.source.settings import KafkaSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bench.records import Shape
 
 BODY_BYTES: Final = 200_000

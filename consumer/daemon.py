@@ -99,6 +99,7 @@ class Daemon:
             clock=clock,
             failed=self.fail,
             stopped=self._stopped.set,
+            owned_changed=self._fit_share,
             observer=telemetry,
         )
         self.facts = DaemonFacts(settings, self._rooms, ports.source, self._rate, clock)
@@ -217,6 +218,7 @@ class Daemon:
             self._alarms,
             drain_timeout_s=settings.delivery.drain_timeout_s,
             clock=ports.clock,
+            owned_changed=self._fit_share,
         )
         self._pipeline.connect(
             source=ports.source, intake=intake, lanes=lanes, outbox=outbox, placing=placing, hand_overs=hand_overs
@@ -252,9 +254,14 @@ class Daemon:
             await self._ports.clock.sleep(self._settings.delivery.commit_interval_s)
             self._pipeline.commit()
 
+    def _fit_share(self) -> None:
+        """Partitions came or went, here or elsewhere: so does our share of the tenant's rate."""
+        owned, subscribed = len(self._rooms.progress.owned), self._ports.source.subscribed_partitions()
+        self._rate.set_share(owned, subscribed, self._ports.clock.now_s())
+
     async def _stamp_forever(self, lanes: Lanes) -> None:
         while True:
-            self._rate.set_share(len(self._rooms.progress.owned), self._ports.source.subscribed_partitions())
+            self._fit_share()
             self.facts.stamp()
             self._pipeline.name_pause(self._rate.paused_s(self._ports.clock.now_s()))
             lanes.pump()

@@ -45,6 +45,7 @@ class HandOvers:
         *,
         drain_timeout_s: float,
         clock: Clock,
+        owned_changed: Callable[[], None],
     ) -> None:
         self._rooms = rooms
         self._intake = intake
@@ -54,6 +55,7 @@ class HandOvers:
         # A little before the consumer thread gives up waiting, so that what is settled by then is committed.
         self._drain_s = 0.95 * drain_timeout_s
         self._clock = clock
+        self._owned_changed = owned_changed
         self._under_way: list[HandOver] = []
 
     def begin(self, assignments: Sequence[Assignment], release: Callable[[Sequence[Position]], None]) -> None:
@@ -89,6 +91,7 @@ class HandOvers:
             rooms.progress.disown(assignment)
             rooms.ledger.released(assignment)
             rooms.holds.forget(assignment)
+        self._owned_changed()
         self._intake.forget(gone)
         self._lanes.pump()
 

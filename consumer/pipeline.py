@@ -66,6 +66,7 @@ class Pipeline:
         clock: Clock,
         failed: Callable[[str], None],
         stopped: Callable[[], None],
+        owned_changed: Callable[[], None],
         observer: PipelineObserver,
     ) -> None:
         self._rooms = rooms
@@ -76,6 +77,7 @@ class Pipeline:
         self._clock = clock
         self.failed = failed
         self.stopped = stopped
+        self._owned_changed = owned_changed
         self._observer = observer
         self._committing = Committing()
         self._commits_held = False
@@ -104,6 +106,7 @@ class Pipeline:
         """These partitions are ours from now on."""
         for assignment in assignments:
             self._progress.own(assignment, self._clock.now_s())
+        self._owned_changed()
         self._observer.assignment_changed("assigned", assignments)
         self.adjust_intake()
 

@@ -6,11 +6,13 @@ from collections import deque
 from math import floor
 from typing import Final
 
-_MARGIN: Final = 0.04
+_MARGIN: Final = 0.05
 """Requests arrive closer together than they left, when a slow one is followed by fast ones."""
 
 _BURST: Final = 0.02
-_WINDOW_S: Final = 1.0
+_WINDOW_S: Final = 1.02
+"""A little more than the service's second: what started just outside of it may arrive inside."""
+
 _UNKNOWN_SHARE: Final = 0.1
 """Before the number of partitions is known: other replicas may be using all the rest."""
 
@@ -28,12 +30,14 @@ class RateBucket:
     Two rules. Places are spaced (GCRA), so that the service sees a stream, not waves. And whatever the
     scheduler does to lanes that wait for their place, no second holds more starts than `_most`, which is
     below the share. The shares of all replicas together are at most the tenant's, as long as each has at
-    least one request per second.
+    least one request per second: a share that shrinks does so at once, one that grows waits until what its
+    earlier owner started has left the second.
     """
 
     def __init__(self, requests_per_second: int) -> None:
         self._tenant_per_s = requests_per_second
         self._share = 1.0
+        self._grown: tuple[float, float] | None = None  # the larger share to come, and when
         self._factor = 1.0
         self._factor_at_s = 0.0
         self._next_s = float("-inf")
@@ -50,10 +54,15 @@ class RateBucket:
         """The part of the tenant's rate that is ours, 0 to 1."""
         return self._share
 
-    def set_share(self, owned: int, subscribed: int) -> None:
+    def set_share(self, owned: int, subscribed: int, now_s: float) -> None:
         """Take the share of the partitions owned among all that are subscribed, 0 when that is not known."""
-        self._share = min(1.0, max(owned, 1) / subscribed) if subscribed > 0 else _UNKNOWN_SHARE
-        self._fit()
+        share = min(1.0, max(owned, 1) / subscribed) if subscribed > 0 else _UNKNOWN_SHARE
+        if share <= self._share:
+            self._grown = None
+            self._take(share)
+        elif self._grown is None or share < self._grown[0]:
+            self._grown = (share, now_s + _WINDOW_S)
+        self._grow(now_s)
 
     def limit_per_s(self, now_s: float) -> float:
         """Return how many requests per second may start at present."""
@@ -61,8 +70,12 @@ class RateBucket:
 
     def reserve(self, now_s: float) -> float:
         """Take the next place: 0 when the request starts now, else how long to wait before asking `postponed`."""
+        self._grow(now_s)
         interval_s = 1.0 / self.limit_per_s(now_s)
         place_s = max(now_s, self._next_s - (self._burst - 1) * interval_s, self._paused_until_s)
+        if self._grown is not None and place_s > self._grown[1]:
+            # A place at the old, smaller rate would be held long after the larger share has come.
+            return self._grown[1] - now_s
         self._next_s = max(self._next_s, place_s) + interval_s
         return place_s - now_s if place_s > now_s else self.postponed(now_s)
 
@@ -73,6 +86,7 @@ class RateBucket:
         """
         if now_s < self._paused_until_s:
             return self.reserve(now_s)
+        self._grow(now_s)
         started_s = self._started_s
         while started_s and started_s[0] + _WINDOW_S <= now_s:
             started_s.popleft()
@@ -98,6 +112,16 @@ class RateBucket:
         self._factor = max(_SMALLEST_FACTOR, self._factor_now(now_s) / 2)
         self._factor_at_s = now_s
 
+    def _grow(self, now_s: float) -> None:
+        if self._grown is not None and now_s >= self._grown[1]:
+            share, self._grown = self._grown[0], None
+            self._take(share)
+
+    def _take(self, share: float) -> None:
+        if share != self._share:
+            self._share = share
+            self._fit()
+
     def _fit(self) -> None:
         """Spread the share over a second: `burst` places at once and the rest spaced make at most `cap`."""
         cap = self._tenant_per_s * self._share
@@ -105,7 +129,7 @@ class RateBucket:
             cap = floor(cap)
         self._burst = max(1, floor(cap * _BURST))
         self._full_per_s = (cap + 1 - self._burst) * (1.0 - _MARGIN)
-        self._most = floor(self._burst + self._full_per_s)
+        self._most = max(1, min(floor(self._burst + self._full_per_s), round(cap * (1.0 - _MARGIN))))
 
     def _factor_now(self, now_s: float) -> float:
         return min(1.0, self._factor + max(0.0, now_s - self._factor_at_s) * _CLIMB_PER_S)

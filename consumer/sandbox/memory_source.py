@@ -81,6 +81,7 @@ class MemorySource:
         self._read: dict[Assignment, int] = {}
         self._ended: dict[Assignment, int] = {}
         self._paused: set[Assignment] = set()
+        self._going: set[Assignment] = set()
         self._epoch = 0
         self._polled_s = 0.0
         self._turning: asyncio.TimerHandle | None = None
@@ -152,7 +153,7 @@ class MemorySource:
     def revoke(self, places: Iterable[Place], *, then_stop: bool = False) -> None:
         """Take partitions away in order: what the corridor releases within the drain time-out is committed."""
         assignments = [self._owned[place] for place in places]
-        self._paused.update(assignments)
+        self._going.update(assignments)
         released = False
 
         def release(positions: Sequence[Position]) -> None:
@@ -188,7 +189,7 @@ class MemorySource:
     def _turn(self) -> None:
         self._turning = None
         for place, assignment in [*self._owned.items()]:
-            if assignment not in self._paused and self._hand_over(place, assignment):
+            if assignment not in self._paused | self._going and self._hand_over(place, assignment):
                 self.wake()
 
     def _hand_over(self, place: Place, assignment: Assignment) -> bool:
@@ -214,6 +215,7 @@ class MemorySource:
             self._owned.pop((assignment.topic, assignment.partition), None)
             self._read.pop(assignment, None)
             self._paused.discard(assignment)
+            self._going.discard(assignment)
             self._ended.pop(assignment, None)
 
     def _fall_silent(self) -> None:

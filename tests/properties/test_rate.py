@@ -55,7 +55,7 @@ def test_all_replicas_together(owned: list[int], lanes: int, lateness: list[floa
     for count in owned:
         if count:
             bucket = RateBucket(TENANT)
-            bucket.set_share(count, sum(owned))
+            bucket.set_share(count, sum(owned), 0.0)
             starts += drive(bucket, lanes, 2.5, lateness)
     assert most_in_a_second(starts) <= TENANT
 
@@ -93,7 +93,7 @@ def test_partitions_that_move_take_their_rate_with_them(moves: list[Step], lanes
     now_s = 0.0
     for duration_s, first_owns in moves:
         for bucket, owns in zip(buckets, (first_owns, 6 - first_owns), strict=True):
-            bucket.set_share(owns, 6)
+            bucket.set_share(owns, 6, now_s)
             ends_s, at_s = now_s + duration_s, now_s
             for _ in range(lanes * 20):
                 wait_s = bucket.reserve(at_s) if owns else ends_s

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import tracemalloc
-from typing import TYPE_CHECKING, Any, overload
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from consumer.model import PlainRecord
 from consumer.offsets.ledger import RECORD_BYTES
 from consumer.sandbox.memory_dead_letters import MemoryDeadLetters
 from consumer.sandbox.virtual_time import VirtualLoop
+from tests.simulation.backlog import Backlog
 from tests.simulation.storm import PARTITIONS as STORM_PARTITIONS
 from tests.simulation.storm import Storm
 from tests.simulation.world import TOPIC, World, settings
@@ -228,33 +230,13 @@ def test_nothing_is_named_while_the_tenant_is_well(seed: int) -> None:
 # ── what is held meanwhile ───────────────────────────────────────────────────────────────────────────────────
 
 
-class Lazy:
-    """The records of one partition, made when they are looked at: a backlog that costs nothing."""
-
-    def __init__(self, partition: int, count: int, email_chars: int) -> None:
-        self._partition = partition
-        self._count = count
-        self._email_chars = email_chars
-
-    def __len__(self) -> int:
-        return self._count
-
-    @overload
-    def __getitem__(self, at: int) -> PlainRecord: ...
-    @overload
-    def __getitem__(self, at: slice) -> list[PlainRecord]: ...
-    def __getitem__(self, at: int | slice) -> PlainRecord | list[PlainRecord]:
-        if isinstance(at, slice):
-            return [self._record(one) for one in range(*at.indices(self._count))]
-        return PlainRecord(TOPIC, self._partition, at)
-
-    def _record(self, offset: int) -> PlainRecord:
-        key = b'"%d-%d"' % (self._partition, offset)
-        value = b'{"op":"c","before":null,"after":{"id":%s,"email":"%s"},"source":{"ts_ms":1750000000000}}' % (
-            key,
-            b"x" * self._email_chars,
-        )
-        return PlainRecord(TOPIC, self._partition, offset, key=key, value=value)
+def _record(partition: int, offset: int, email_chars: int) -> PlainRecord:
+    key = b'"%d-%d"' % (partition, offset)
+    value = b'{"op":"c","before":null,"after":{"id":%s,"email":"%s"},"source":{"ts_ms":1750000000000}}' % (
+        key,
+        b"x" * email_chars,
+    )
+    return PlainRecord(TOPIC, partition, offset, key=key, value=value)
 
 
 @pytest.mark.parametrize(
@@ -270,7 +252,9 @@ def test_memory_stays_within_its_bound(email_chars: int, count: int, chunk_recor
     async def told() -> tuple[int, int]:
         world = World(settings(delivery=DeliverySettings(buffer_bytes=buffer_bytes)))
         for partition in range(PARTITIONS):
-            world.log.records[TOPIC, partition] = Lazy(partition, count // PARTITIONS, email_chars)  # type: ignore[assignment]  # looks like one
+            world.log.records[TOPIC, partition] = Backlog(
+                (TOPIC, partition), count // PARTITIONS, partial(_record, email_chars=email_chars)
+            )  # type: ignore[assignment]  # looks like one
             world.log.ends[TOPIC, partition] = count // PARTITIONS
         member = world.member()
         member.source._chunk_records = chunk_records

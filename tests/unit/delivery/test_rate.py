@@ -28,22 +28,46 @@ def test_full_rate_is_used() -> None:
 def test_share_follows_ownership() -> None:
     """Half of the partitions are half of the rate."""
     bucket = RateBucket(250)
-    bucket.set_share(owned=3, subscribed=6)
+    bucket.set_share(owned=3, subscribed=6, now_s=0.0)
     assert 0.5 == bucket.share
     assert bucket.limit_per_s(0.0) <= 125
+
+
+def test_a_share_shrinks_at_once_and_grows_a_second_later() -> None:
+    """What the earlier owner of a partition started has left the sliding second by then."""
+    bucket = RateBucket(250)
+    bucket.set_share(owned=1, subscribed=6, now_s=10.0)
+    bucket.set_share(owned=3, subscribed=6, now_s=20.0)
+    bucket.reserve(20.9)
+    assert 1 / 6 == bucket.share
+    bucket.reserve(21.1)
+    assert 0.5 == bucket.share
+    bucket.set_share(owned=6, subscribed=6, now_s=30.0)
+    bucket.set_share(owned=2, subscribed=6, now_s=30.5)
+    bucket.set_share(owned=2, subscribed=6, now_s=40.0)
+    assert 1 / 3 == bucket.share
+
+
+def test_no_place_is_taken_beyond_the_moment_when_the_share_grows() -> None:
+    """Lanes that waited at a small share's rate would go on waiting long after it has grown."""
+    bucket = RateBucket(250)
+    bucket.set_share(owned=0, subscribed=250, now_s=0.0)
+    bucket.set_share(owned=250, subscribed=250, now_s=0.0)
+    waits = [bucket.reserve(0.0) for _ in range(30)]
+    assert 1 < max(waits) < 1.1
 
 
 def test_unknown_partition_count_is_a_small_share() -> None:
     """While nobody knows how many replicas there are, most of the rate is left to them."""
     bucket = RateBucket(250)
-    bucket.set_share(owned=3, subscribed=0)
+    bucket.set_share(owned=3, subscribed=0, now_s=0.0)
     assert bucket.limit_per_s(0.0) <= 25
 
 
 def test_the_smallest_share_still_moves() -> None:
     """One partition of a thousand is slow, not stuck."""
     bucket = RateBucket(250)
-    bucket.set_share(owned=1, subscribed=1_000)
+    bucket.set_share(owned=1, subscribed=1_000, now_s=0.0)
     assert starts(bucket, 0.0, 3)[-1] < 10.0
 
 

@@ -1,0 +1,184 @@
+"""I14: many replicas, one tenant; never over its 250 requests in any sliding second, whoever owns what."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench.concurrency import PROFILES, measure
+from consumer.delivery.settings import DeliverySettings
+from consumer.model import PlainRecord
+from consumer.sandbox.virtual_time import VirtualLoop
+from tests.simulation.backlog import Backlog
+from tests.simulation.world import TOPIC, World, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.concurrency import Profile
+    from consumer.model import Request
+    from consumer.sandbox.wire import Reply
+    from tests.simulation.world import Member
+
+TENANT = 250
+PARTITIONS = 30
+LATENCY_S = 0.05
+
+
+class Group:
+    """Members that share the partitions evenly; the coordinator moves what has to move, in order."""
+
+    def __init__(self) -> None:
+        delivery = DeliverySettings(batch_bytes=200, linger_s=0.1, buffer_bytes=60_000)
+        self.world = World(settings(delivery=delivery), latency_s=LATENCY_S)
+        self.places = [(TOPIC, partition) for partition in range(PARTITIONS)]
+        for place in self.places:
+            self.world.log.records[place] = Backlog(place, 10_000, _customer)  # type: ignore[assignment]  # looks like a list
+            self.world.log.ends[place] = 10_000
+        self.members: list[Member] = []
+        self.arrivals: list[float] = []
+        self._watch()
+
+    def _watch(self) -> None:
+        """Note when requests for rows reach the tenant; its own log of them forgets."""
+        answer = self.world.tenant.answer
+
+        def note_and_answer(request: Request) -> Reply:
+            if "/ingest/" in request.url:
+                self.arrivals.append(self.world.clock.now_s())
+            return answer(request)
+
+        self.world.tenant.answer = note_and_answer  # type: ignore[method-assign]  # to look over its shoulder
+
+    async def become(self, count: int) -> None:
+        """Let the group have so many members, and every partition an owner."""
+        while len(self.members) < count:
+            member = self.world.member()
+            await member.start()
+            self.members.append(member)
+        wanted = {place: self.members[at % count] for at, place in enumerate(self.places)}
+        for member in self.members:
+            going = [
+                place for place in self.places if wanted[place] is not member and member.source.ownership(place)
+            ]
+            if going:
+                member.source.revoke(going)
+        await self.world.until(lambda: self._moved(wanted))
+        for member in [*self.members]:
+            coming = [
+                place for place in self.places if wanted[place] is member and not member.source.ownership(place)
+            ]
+            member.source.assign(coming)
+            if member not in wanted.values():
+                self.members.remove(member)
+                await member.stop()
+
+    def _moved(self, wanted: dict[tuple[str, int], Member]) -> bool:
+        return all(
+            wanted[place] is member or member.source.ownership(place) is None
+            for place in self.places
+            for member in self.members
+        )
+
+    async def kill_one(self) -> None:
+        """Let the last member die; its partitions are given to the others at once."""
+        member = self.members.pop()
+        gone = [place for place in self.places if member.source.ownership(place)]
+        await member.kill()
+        for at, place in enumerate(gone):
+            self.members[at % len(self.members)].source.assign([place])
+
+    async def end(self) -> None:
+        """End without draining."""
+        for member in self.members:
+            await member.kill()
+
+
+def _customer(partition: int, offset: int) -> PlainRecord:
+    key = b'"%d-%d"' % (partition, offset)
+    value = b'{"op":"c","before":null,"after":{"id":%s},"source":{"ts_ms":1750000000000}}' % key
+    return PlainRecord(TOPIC, partition, offset, key=key, value=value)
+
+
+def most_in_a_second(arrivals: Sequence[float]) -> int:
+    """Return how many requests the fullest sliding second holds."""
+    most = first = 0
+    for last, at_s in enumerate(arrivals):
+        while arrivals[first] <= at_s - 1.0:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
+
+
+def per_second(arrivals: Sequence[float], from_s: float, until_s: float) -> float:
+    """Return the mean rate of a stretch of time."""
+    return len([at_s for at_s in arrivals if from_s <= at_s < until_s]) / (until_s - from_s)
+
+
+@pytest.mark.parametrize("sizes", [(1, 2, 3, 5, 10), (10, 5, 3, 2, 1), (2, 10, 1, 5)])
+def test_no_sliding_second_holds_more_than_the_tenant_takes(sizes: tuple[int, ...]) -> None:
+    """I14: at every size and through every rebalance; and together they use nine tenths of it between these."""
+
+    async def told() -> None:
+        group = Group()
+        stretches = []
+        for size in sizes:
+            await group.become(size)
+            await asyncio.sleep(5)
+            assert [1 / size] * size == pytest.approx([member.status().rate.share for member in group.members])
+            now_s = group.world.clock.now_s()
+            stretches.append((now_s - 2, now_s))
+        arrivals = group.arrivals
+        await group.end()
+        assert most_in_a_second(arrivals) <= TENANT
+        for stretch in stretches:
+            assert per_second(arrivals, *stretch) >= 0.9 * TENANT
+
+    VirtualLoop.run(told())
+
+
+def test_a_killed_members_share_goes_to_the_others() -> None:
+    """I14: the others take over no sooner than its last requests are out of the second."""
+
+    async def told() -> None:
+        group = Group()
+        await group.become(4)
+        await asyncio.sleep(5)
+        for _ in range(3):
+            await group.kill_one()
+            await asyncio.sleep(4)
+        arrivals = group.arrivals
+        shares = [member.status().rate.share for member in group.members]
+        await group.end()
+        assert [1.0] == shares
+        assert most_in_a_second(arrivals) <= TENANT
+
+    VirtualLoop.run(told())
+
+
+def test_nothing_comes_before_retry_after() -> None:
+    """I14: a replica that was told to wait waits; only it was told, so the others go on with their own share."""
+
+    async def told() -> None:
+        group = Group()
+        await group.become(5)
+        await asyncio.sleep(5)
+        told_s = group.world.clock.now_s()
+        for member in group.members[:3]:
+            member.daemon._rate.pause_until(told_s, 7.0)
+        await asyncio.sleep(10)
+        arrivals = group.arrivals
+        await group.end()
+        assert per_second(arrivals, told_s + 1, told_s + 7) <= 2 / 5 * TENANT
+        assert per_second(arrivals, told_s + 8, told_s + 10) >= 0.9 * TENANT
+        assert most_in_a_second(arrivals) <= TENANT
+
+    VirtualLoop.run(told())
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.name)
+def test_the_adaptive_limit_comes_within_a_tenth_of_the_best_fixed_one(profile: Profile) -> None:
+    """Whatever the tenant's latency does: the figures of `python -m bench.concurrency`."""
+    assert measure(profile).share >= 0.9
