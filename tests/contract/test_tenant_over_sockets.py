@@ -102,14 +102,37 @@ class Wired:
     async def begin(self, faults: str) -> None:
         """Wait for the checks to pass, then let things go wrong."""
         await self.until(lambda: self.source.started)
-        while not condition():  # noqa: ASYNC110 - real sockets have no event to set: let the loop turn
+        self.tenant.set_faults(read_script(faults))
         self.source.assign([(TOPIC, 0)])
 
-    async def until(condition: Callable[[], bool], within_s: float = 30.0) -> None:
-    """Wait until something is so; fail when it never is."""
-    async with asyncio.timeout(within_s):
-        while not condition():  # noqa: ASYNC110 - real sockets have no event to set: let the loop turn
-            await asyncio.sleep(0)
+    async def until(self, condition: Callable[[], bool], within_s: float = 30.0) -> None:
+        """Wait until something is so, looking at each start, commit and hold; fail when it never is."""
+        async with asyncio.timeout(within_s):
+            while not condition():
+                self._changed.clear()
+                await self._changed.wait()
+
+    def settled(self) -> bool:
+        """Tell whether everything is committed."""
+        return self.log.committed.get((TOPIC, 0)) == COUNT
+
+    def holds(self) -> set[HoldReason]:
+        """Return what the daemon is held by."""
+        return {hold.reason for hold in self.daemon.facts.status().holds}
+
+    def assert_all_is_there(self) -> None:
+        """Every row arrived, and no record was blamed."""
+        rows = self.tenant.rows("customers")
+        assert {str(key): key for key in range(COUNT)} == {key: row["age"] for key, row in rows.items()}
+        assert [] == self.dead_letters.letters
+        assert set() == self.holds()
+
+    async def end(self) -> None:
+        """Leave in order."""
+        self.daemon.stop()
+        await self._task
+        await self._tokens.close()
+        await self._transport.close()
 
 
 @pytest.fixture
