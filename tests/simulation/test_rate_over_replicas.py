@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -46,7 +47,7 @@ class Group:
         answer = self.world.tenant.answer
 
         def note_and_answer(request: Request) -> Reply:
-            if "/ingest/" in request.url:
+            if "/ingest/" in request.url and not request.url.endswith("/actions/test"):
                 self.arrivals.append(self.world.clock.now_s())
             return answer(request)
 
@@ -154,6 +155,28 @@ def test_a_killed_members_share_goes_to_the_others() -> None:
         await group.end()
         assert [1.0] == shares
         assert most_in_a_second(arrivals) <= TENANT
+
+    VirtualLoop.run(told())
+
+
+@pytest.mark.parametrize("seed", [0, 4, 6, 14])
+def test_members_that_come_go_and_die_at_any_moment_stay_within_it(seed: int) -> None:
+    """I14: rebalances that follow each other faster than a second passes.
+
+    What a member asks once before it starts, one validation call for each object, is not counted.
+    """
+
+    async def told() -> None:
+        lots = random.Random(seed)  # noqa: S311 - a schedule, not a secret
+        group = Group()
+        for _ in range(6):
+            if len(group.members) > 1 and lots.random() < 0.3:
+                await group.kill_one()
+            else:
+                await group.become(lots.choice([1, 2, 3, 5, 10]))
+            await asyncio.sleep(lots.uniform(0.2, 4))
+        await group.end()
+        assert 200 < most_in_a_second(group.arrivals) <= TENANT
 
     VirtualLoop.run(told())
 
