@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
 HotConverter: TypeAlias = "Callable[[Any], Out]"
 
-_STANDS_FOR_ITSELF = re.compile(r"[ !#-\[\]-~]*")
-"""Text that JSON writes between quotes as it is."""
-
 _PLAIN_DECIMAL = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?").fullmatch
 _QUOTE = ord('"')
 _COMMON_BYTES = 16
