@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 LONGEST = 450
 """Lines of a file of the package: beyond it, it is several rooms."""
 
-OUT_OF_TIME = ("unit", "properties", "contract", "golden", "bad_config", "simulation")
+OUT_OF_TIME = ("unit", "properties", "contract", "golden", "fuzz", "bad_config", "simulation")
 """Tests that own their time or need none. A broker, a browser and the demonstration live in real time."""
 
 SOURCES = sorted((ROOT / "consumer").rglob("*.py"))

@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import base64
 import json
-from functools import partial
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from consumer.decoding.formats import DECODERS, FormatSettings
-from consumer.errors import RecordError
 from consumer.mapping import fast, flat_marks, hot_converters, written_out
-from consumer.mapping.bound_route import BoundRoute
-from consumer.mapping.careful import CarefulMapper
-from consumer.mapping.route import CompiledRoute
+from consumer.mapping.routing import RouteTable
 from consumer.mapping.settings import FieldRule, FieldType, ObjectSettings, RouteSettings, TimeUnit
 from consumer.mapping.times import moment_text
-from consumer.mapping.version import VersionMemory
-from consumer.model import Change, Delete, Filtered, PlainRecord, Target, Upsert
+from consumer.model import PlainRecord
+from tests.fuzz.ways import Reference, in_runs, one_by_one
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from consumer.mapping.port import Mapped
+    from consumer.mapping.port import RouteMapper
+    from tests.fuzz.ways import Told
 
 WALL_MS = 1_800_000_000_000
 TOPIC = "shop.public.things"
@@ -393,77 +386,24 @@ def journeys(draw: st.DrawFn) -> tuple[RouteSettings, ObjectSettings, list[Plain
     return route, target, records
 
 
-def said(run: Callable[[], Mapped | tuple[Mapped, ...]]) -> object:
-    """Say all of an outcome that anybody downstream can see."""
-    try:
-        mapped = run()
-    except RecordError as error:
-        return error.reason, error.field, error.detail
-    return said_of(mapped)
-
-
-def said_of(mapped: Mapped | tuple[Mapped, ...]) -> object:
-    """Say all of what was mapped."""
-    return [_said(one) for one in (mapped if isinstance(mapped, tuple) else (mapped,))]
-
-
-def _said(mapped: Mapped) -> object:
-    if isinstance(mapped, Upsert | Delete):
-        return type(mapped).__name__, mapped.key, mapped.encoded
-    return mapped.rule
-
-
-def bind(route: RouteSettings, target: ObjectSettings) -> BoundRoute:
-    """Bind a route with versions of its own."""
-    return BoundRoute(route, target, VersionMemory(), ZoneInfo(route.zone) if route.zone else None)
-
-
-def compiled(route: RouteSettings, target: ObjectSettings) -> CompiledRoute:
+def compiled(route: RouteSettings, target: ObjectSettings) -> RouteMapper:
     """Compile a route as the daemon does."""
-    bound = bind(route, target)
-    careful = CarefulMapper(bound, DECODERS[route.format](FormatSettings()))
-    return CompiledRoute(Target("shop", target.name), bound, careful)
-
-
-def by_reference(careful: CarefulMapper, record: PlainRecord) -> Mapped | tuple[Mapped, ...]:
-    """Map one record the careful way alone."""
-    value = record.value()
-    if value is None:
-        return careful.map_tombstone(record, WALL_MS)
-    envelope = careful.open(value, record)
-    if isinstance(envelope, Filtered):
-        return envelope
-    return careful.map_opened(envelope, record, WALL_MS)
+    (mapper,) = RouteTable([route], "shop", {target.name: target}).mappers(TOPIC)
+    return mapper
 
 
 def difference(
     route: RouteSettings, target: ObjectSettings, records: list[PlainRecord]
-) -> tuple[object, object] | None:
-    """Return the first outcome that differs: the reference's and the fast way's."""
-    reference = CarefulMapper(bind(route, target), DECODERS[route.format](FormatSettings()))
-    mapper = compiled(route, target)
-    all_wanted: list[object] = []
-    for record in records:
-        wanted = said(lambda record=record: by_reference(reference, record))  # type: ignore[misc]  # called at once
-        got = said(lambda record=record: mapper.map(record, WALL_MS))  # type: ignore[misc]  # called at once
+) -> tuple[list[Told], list[Told]] | None:
+    """Return the outcomes that differ: the reference's and those of the fast way, by itself or in runs."""
+    wanted = one_by_one(Reference(route, target), records, WALL_MS)
+    for got in (
+        one_by_one(compiled(route, target), records, WALL_MS),
+        in_runs(compiled(route, target), records, WALL_MS),
+    ):
         if wanted != got:
             return wanted, got
-        all_wanted.append(wanted)
-    in_runs = mapped_in_runs(compiled(route, target), records)
-    return None if all_wanted == in_runs else (all_wanted, in_runs)
-
-
-def mapped_in_runs(mapper: CompiledRoute, records: list[PlainRecord]) -> list[object]:
-    """Map as the corridor does: in runs as far as they go, record by record where they do not."""
-    got: list[object] = []
-    changes: list[Change] = []
-    at = 0
-    while (reached := mapper.map_run(records, at, WALL_MS, changes.append)) < len(records):
-        got += map(said_of, changes)
-        changes.clear()
-        got.append(said(partial(mapper.map, records[reached], WALL_MS)))
-        at = reached + 1
-    return [*got, *map(said_of, changes)]
+    return None
 
 
 @settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

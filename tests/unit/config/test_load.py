@@ -107,7 +107,7 @@ def test_sizes(consumer_yaml: Path, written: str, size: int) -> None:
 
 @pytest.mark.parametrize(("name", "tombstones"), [("json", "dead_letter"), ("debezium", "ignore")])
 def test_tombstones_by_format(consumer_yaml: Path, name: str, tombstones: str) -> None:
-    """What a null value means where the route does not say."""
+    """A04: What a null value means where the route does not say."""
     assert tombstones == loaded(consumer_yaml, f"routes.0.format={name}").routes[0].tombstones
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 import pytest
@@ -11,12 +11,19 @@ import pytest
 from consumer.errors import RecordError
 from consumer.mapping.routing import RouteTable
 from consumer.mapping.settings import FieldRule, FieldType, ObjectSettings, RouteSettings
-from consumer.model import PlainRecord, Upsert
+from consumer.model import PlainRecord
+from tests.fuzz.ways import in_runs, one_by_one
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from _pytest.mark.structures import ParameterSet
+
+    from consumer.mapping.port import RouteMapper
+    from consumer.model import Record
+    from tests.fuzz.ways import Told
+
+    Way: TypeAlias = Callable[[RouteMapper, Sequence[Record], int], list[Told]]
 
 WALL_MS = 1_800_000_000_000
 
@@ -61,6 +68,7 @@ def named(content: bytes) -> bytes:
 
 
 DEBEZIUM = {"format": "debezium"}
+FLAT = {"format": "debezium_flat"}
 
 
 def envelope(op: str, after: object = None, before: object = None, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - members of all kinds
@@ -194,6 +202,9 @@ ENVELOPES = [
     case("D22", DDL, "schema_change", route=DEBEZIUM, topic="shop"),
     case("D32", {"id": 1}, "FIELD_MISSING", rules=REQUIRED),
     case("D33", {"id": 1, "amount": "12"}, "FIELD_TYPE"),
+    case("D34", ROW | {"__deleted": "true"}, ("delete", "1"), route=FLAT),
+    case("D34-boolean", ROW | {"__deleted": True}, ("delete", "1"), route=FLAT),
+    case("D34-lives", ROW | {"__deleted": "false"}, upsert(name="a"), route=FLAT),
     case("D36", ROW, "ENVELOPE_SHAPE", route=DEBEZIUM),
     case("D37", {"id": 1, "seen": "2027-02-01T00:00:00Z"}, "TIME_RANGE", version="seen"),
 ]
@@ -326,31 +337,27 @@ def test_outcome_is_the_same_after_the_route_has_learned(
     assert one.expected == said(table, record_of(one))
 
 
-@pytest.mark.parametrize("position", [0, 256, 512], ids=["first", "middle", "last"])
+@pytest.mark.parametrize("way", [one_by_one, in_runs])
 @pytest.mark.parametrize("one", CASES)
-def test_neighbours_are_mapped_as_without_it(one: Case, position: int) -> None:
-    """Among 512 good records the bad one changes nothing of what the others become."""
-    records: Sequence[PlainRecord] = good_records(one, 512)
-    alone = [encoded(table, record) for table in [table_of(one)] for record in records]
-    table = table_of(one)
-    among: list[bytes | None] = []
-    for place, record in enumerate([*records[:position], record_of(one), *records[position:]]):
-        mapped = encoded(table, record)
-        if place != position:
-            among.append(mapped)
+def test_neighbours_never_notice(
+    one: Case, way: Callable[[RouteMapper, Sequence[Record], int], list[Told]]
+) -> None:
+    """First, in the middle and last of 512: its one outcome, and all others become what they are without it."""
+    good = good_records(one, 511)
+    alone = way(mapper_of(one), good, WALL_MS)
+    (expected,) = one_by_one(mapper_of(one), [record_of(one)], WALL_MS)
+    for position in (0, 255, 511):
+        among = way(mapper_of(one), [*good[:position], record_of(one), *good[position:]], WALL_MS)
 
-    assert alone == among
-    assert one.topic.startswith("__") or None not in alone
+        assert alone == among[:position] + among[position + 1 :]
+        assert expected == among[position]
+    assert one.topic.startswith("__") or all(isinstance(told, list) for told in alone)
 
 
-def encoded(table: RouteTable, record: PlainRecord) -> bytes | None:
-    """Map one record; return the row's bytes, `None` when it was no upsert."""
-    (mapper,) = table.mappers(record.topic())
-    try:
-        mapped = mapper.map(record, WALL_MS)
-    except RecordError:
-        return None
-    return mapped.encoded if isinstance(mapped, Upsert) else None
+def mapper_of(one: Case) -> RouteMapper:
+    """Compile the route of a case for its topic."""
+    (mapper,) = table_of(one).mappers(one.topic)
+    return mapper
 
 
 @pytest.mark.parametrize(
@@ -380,3 +387,10 @@ def test_topic_without_route_has_no_mapper() -> None:
     table = RouteTable([route], "shop", {"things": ObjectSettings(name="things", fields={}, primary_key="id")})
 
     assert table.mappers("shop.public.others") == ()
+
+
+def test_b29_the_detail_names_the_decimal_mode() -> None:
+    """B29: whoever reads the letter learns what to write."""
+    one = Case(raw('"amount":"AfQ="'), "FIELD_TYPE")
+    with pytest.raises(RecordError, match="mode precise write `scale`"):
+        mapper_of(one).map(record_of(one), WALL_MS)

@@ -1,0 +1,86 @@
+"""The ways from records to outcomes, each with all of an outcome that anybody downstream can see."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+from zoneinfo import ZoneInfo
+
+from consumer.decoding.formats import DECODERS, FormatSettings
+from consumer.errors import Reason, RecordError
+from consumer.mapping.bound_route import BoundRoute
+from consumer.mapping.careful import CarefulMapper
+from consumer.mapping.version import VersionMemory
+from consumer.model import Change, Delete, Filtered, FilterRule, Upsert
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from consumer.mapping.port import Mapped, RouteMapper
+    from consumer.mapping.settings import ObjectSettings, RouteSettings
+    from consumer.model import Record
+
+Told: TypeAlias = tuple[Reason, str | None, str] | list[tuple[str, str, bytes] | FilterRule]
+"""Reason, field and detail of a record at fault; else its changes and the rules that filtered it, in order."""
+
+
+def told(run: Callable[[], Mapped | tuple[Mapped, ...]]) -> Told:
+    """Say what became of a record."""
+    try:
+        mapped = run()
+    except RecordError as error:
+        return error.reason, error.field, error.detail
+    return told_of(mapped)
+
+
+def told_of(mapped: Mapped | tuple[Mapped, ...]) -> Told:
+    """Say what was mapped."""
+    return [
+        (type(one).__name__, one.key, one.encoded) if isinstance(one, Upsert | Delete) else one.rule
+        for one in (mapped if isinstance(mapped, tuple) else (mapped,))
+    ]
+
+
+class OneByOne(Protocol):
+    """What maps a record by itself: a compiled route, or the reference."""
+
+    def map(self, record: Record, wall_ms: int) -> Mapped | tuple[Mapped, ...]:
+        """Map one record."""
+        ...
+
+
+def one_by_one(mapper: OneByOne, records: Sequence[Record], wall_ms: int) -> list[Told]:
+    """Map every record by itself."""
+    return [told(partial(mapper.map, record, wall_ms)) for record in records]
+
+
+def in_runs(mapper: RouteMapper, records: Sequence[Record], wall_ms: int) -> list[Told]:
+    """Map as the corridor does: in runs as far as they go, by itself what a run stops at."""
+    all_told: list[Told] = []
+    changes: list[Change] = []
+    at = 0
+    while (reached := mapper.map_run(records, at, wall_ms, changes.append)) < len(records):
+        all_told += map(told_of, changes)
+        changes.clear()
+        all_told.append(told(partial(mapper.map, records[reached], wall_ms)))
+        at = reached + 1
+    return [*all_told, *map(told_of, changes)]
+
+
+class Reference:
+    """The careful way alone, with versions of its own."""
+
+    def __init__(self, route: RouteSettings, target: ObjectSettings) -> None:
+        zone = ZoneInfo(route.zone) if route.zone is not None else None
+        bound = BoundRoute(route, target, VersionMemory(), zone)
+        self._careful = CarefulMapper(bound, DECODERS[route.format](FormatSettings(route.flat_prefix, zone)))
+
+    def map(self, record: Record, wall_ms: int) -> Mapped | tuple[Mapped, ...]:
+        """Map one record."""
+        value = record.value()
+        if value is None:
+            return self._careful.map_tombstone(record, wall_ms)
+        envelope = self._careful.open(value, record)
+        if isinstance(envelope, Filtered):
+            return envelope
+        return self._careful.map_opened(envelope, record, wall_ms)
