@@ -22,22 +22,28 @@ DEAD_LETTER = "dead_letter"
 
 def outcomes(routes: RouteTable, record: Record, wall_ms: int, batch_bytes: int) -> Iterator[dict[str, object]]:
     """Map one record by every route that takes it; yield what `map` prints, in order."""
-    place: dict[str, object] = {
-        "topic": record.topic(),
-        "partition": record.partition(),
-        "offset": record.offset(),
-    }
     mappers = routes.mappers(record.topic())
     if not mappers:
-        error = RecordError(Reason.ROUTE_NONE, "no route takes this topic")
-        yield place | _dead_letter(error)
+        yield _place(record) | _dead_letter(RecordError(Reason.ROUTE_NONE, "no route takes this topic"))
     for mapper in mappers:
-        name = mapper.target.object
-        try:
-            for mapped in _changes(mapper, record, wall_ms, batch_bytes):
-                yield place | _outcome(mapped, name)
-        except RecordError as error:
-            yield place | _dead_letter(error) | {"object": name}
+        yield from outcomes_of_route(mapper, record, wall_ms, batch_bytes)
+
+
+def outcomes_of_route(
+    mapper: RouteMapper, record: Record, wall_ms: int, batch_bytes: int
+) -> Iterator[dict[str, object]]:
+    """Map one record by one route; a record at fault is dead-lettered whole."""
+    place = _place(record)
+    name = mapper.target.object
+    try:
+        for mapped in _changes(mapper, record, wall_ms, batch_bytes):
+            yield place | _outcome(mapped, name)
+    except RecordError as error:
+        yield place | _dead_letter(error) | {"object": name}
+
+
+def _place(record: Record) -> dict[str, object]:
+    return {"topic": record.topic(), "partition": record.partition(), "offset": record.offset()}
 
 
 def _changes(mapper: RouteMapper, record: Record, wall_ms: int, batch_bytes: int) -> tuple[Mapped, ...]:

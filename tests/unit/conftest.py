@@ -12,7 +12,7 @@ from consumer.cli import main
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-EXAMPLES = Path(__file__).parents[3] / "config"
+EXAMPLES = Path(__file__).parents[2] / "config"
 
 
 class Ran(NamedTuple):
