@@ -275,13 +275,17 @@ class Filtered(msgspec.Struct, frozen=True, gc=False):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """One HTTP request as a value. The body is final: a retry sends the same bytes."""
+    """One HTTP request as a value. The body is final: a retry sends the same bytes.
+
+    `body_path` names a file that is the body instead of `body`, read while it is sent, never as a whole.
+    """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     url: str
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     timeout_s: float = 20.0
+    body_path: str | None = None
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 import aiohttp
@@ -12,7 +13,7 @@ from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 from consumer import __version__
-from consumer.errors import Hold, HoldReason
+from consumer.errors import Fatal, Hold, HoldReason
 from consumer.model import Answer, Failure, NoAnswer
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class HttpTransport:
             raise Hold(HoldReason.CONFIG, detail)
         if self._session.closed:
             return NoAnswer(Failure.CONNECTION, "the connections are closed", written=False)
-        body = _Body(request.body) if request.body else None
+        body = _body(request)
         started_s = self._clock.now_s()
         try:
             response = await self._session.request(
@@ -166,6 +167,20 @@ def _cause(error: BaseException) -> str:
     return type(error).__name__ if number is None else f"{type(error).__name__} {number}"
 
 
+def _body(request: Request) -> _Body | None:
+    """Return the body of a request, `None` when it has none.
+
+    Raises: `Fatal` for a file of ours that is not there.
+    """
+    if request.body_path is None:
+        return _Body(request.body) if request.body else None
+    try:
+        return _FileBody(Path(request.body_path))
+    except OSError as error:
+        detail = f"cannot read the spooled file {request.body_path}: {error.strerror}"
+        raise Fatal(detail) from error
+
+
 class _Body(Payload):
     """A request body that knows whether any of it was given to the connection, and refuses to be sent twice.
 
@@ -198,6 +213,22 @@ class _Body(Payload):
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         """Return the body as text; the library asks for it only in its own messages."""
         return self._content.decode(encoding, errors)
+
+
+class _FileBody(_Body):
+    """A file as a body, read slice by slice while the peer takes it: memory holds one slice."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(b"")
+        self._size = path.stat().st_size
+        self._path = path
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Hand the file over."""
+        self._consumed = True
+        with self._path.open("rb") as file:
+            while piece := file.read(_SLICE_BYTES):
+                await writer.write(piece)
 
 
 class _CleanConnector(aiohttp.TCPConnector):

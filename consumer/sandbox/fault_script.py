@@ -18,7 +18,8 @@ Faults: WHERE[/OBJECT] CLAUSE..., parted by ';' or line ends.
 The first rule that strikes a request decides.
 
 WHERE   token, exchange, upsert, delete, test, ingest (upsert and
-        delete), any
+        delete), create-job, upload, close-job, job, jobs,
+        delete-job, any
 
 Which of these requests:
   nth=3  nth=3-9  nth=3-   by their count, from 1
@@ -38,6 +39,8 @@ What goes wrong:
   drip=100                 a body at 100 bytes per second
   endless  gzip            a body without end, or compressed
   expire-tokens  revoke-tokens   all that are out
+  fail-job  hang-job  vanish-job   what becomes of the bulk job that
+                           close-job closes
   skew=10m                 the server's clock is ahead (-10m: behind)
   poison=FIELD:VALUE       such a record makes its batch a 400, and
                            the validation call names it
@@ -53,7 +56,8 @@ _WHERE: Final[dict[str, frozenset[Endpoint]]] = {
     **{str(endpoint): frozenset({endpoint}) for endpoint in Endpoint if endpoint is not Endpoint.UNKNOWN},
 }
 _FLAGS: Final = frozenset({
-    "after", "echo", "html", "reset", "malformed", "endless", "gzip", "expire-tokens", "revoke-tokens"
+    "after", "echo", "html", "reset", "malformed", "endless", "gzip", "expire-tokens", "revoke-tokens",
+    "fail-job", "hang-job", "vanish-job",
 })  # fmt: skip
 _DURATION: Final = re.compile(r"(-?\d+(?:\.\d+)?)(ms|s|m|h)")
 _STATUSES: Final = range(200, 600)
@@ -154,6 +158,8 @@ class _Line:
             case "html":
                 self._effect |= {"status": self._effect.get("status", 200), "body": LOGIN_PAGE}
                 self._headers.append(("content-type", "text/html;charset=UTF-8"))
+            case "fail-job" | "hang-job" | "vanish-job":
+                self._effect["job"] = name.removesuffix("-job")
             case _:
                 kind: Literal["expire", "revoke"] = "expire" if name == "expire-tokens" else "revoke"
                 self._effect["tokens"] = kind

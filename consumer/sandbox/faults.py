@@ -39,7 +39,8 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
 
     With a `status`, a reset or a malformed answer the request is not acted upon, unless `after` says that it
     was first: the ambiguous case. Everything else changes the answer that the tenant would have given.
-    `late_s` lets accepted rows be applied that much later, so that a request given up on still lands.
+    `late_s` lets accepted rows be applied that much later, so that a request given up on still lands. `job`
+    says what becomes of a bulk job that this request closes.
     """
 
     status: int | None = None
@@ -53,6 +54,7 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     drip_bytes_per_s: float = 0.0
     gzip: bool = False
     tokens: Literal["expire", "revoke"] | None = None
+    job: Literal["fail", "hang", "vanish"] | None = None
     skew_s: float = 0.0
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -33,6 +34,8 @@ class InProcessTransport:
         if self.latency_s >= request.timeout_s:
             # Lost on the way there; the client cannot tell that from an answer lost on the way back.
             return NoAnswer(Failure.TIMEOUT, "no answer in time", written=True, elapsed_s=request.timeout_s)
+        if request.body_path is not None:
+            request = msgspec.structs.replace(request, body=Path(request.body_path).read_bytes(), body_path=None)  # noqa: ASYNC240 - virtual time stands still meanwhile
         reply = self._tenant.answer(request)
         left_s = request.timeout_s - self.latency_s
         await self._clock.sleep(min(reply.delay_s + reply.drip_s, left_s))

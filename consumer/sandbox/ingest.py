@@ -111,9 +111,18 @@ class ObjectDesk:
             return schema_mismatch(moment.wall_ms, path, self._tenant_id, None), len(rows)
         if self._strict and not all(map(self._check.fits, rows)):
             return schema_mismatch(moment.wall_ms, path, self._tenant_id, None), len(rows)
+        self._take(read, moment, serial)
+        return ACCEPTED, len(rows)
+
+    def load(self, texts: Sequence[bytes], moment: Moment, serial: int) -> None:
+        """Take the rows of a bulk job, as JSON texts: what does not fit becomes a problem record, alone."""
+        raws = [msgspec.Raw(text) for text in texts]
+        self._take(_Texts([orjson.loads(text) for text in texts], raws), moment, serial)
+
+    def _take(self, read: _Texts, moment: Moment, serial: int) -> None:
         incoming: list[IncomingRow] = []
         problems: list[Problem] = []
-        for row, raw in zip(rows, read.texts, strict=True):
+        for row, raw in zip(read.rows, read.texts, strict=True):
             entry = self._incoming(row, raw)
             if isinstance(entry, IncomingRow):
                 incoming.append(entry)
@@ -128,7 +137,6 @@ class ObjectDesk:
             due_s=moment.due_s,
             request=serial,
         )
-        return ACCEPTED, len(rows)
 
     def delete(self, request: Request, moment: Moment, serial: int) -> tuple[Answer, int]:
         """Take keys, from the body or from the query; return the answer and how many there were."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from consumer.sandbox.tenant import Tenant
     from consumer.sandbox.wire import Reply
 
-_REQUEST_BYTES: Final = 16 * 1024 * 1024
+_REQUEST_BYTES: Final = 160_000_000
 """Far over the tenant's own limit, so that it is the tenant who refuses."""
 
 _FILLER: Final = b" " * 16_384

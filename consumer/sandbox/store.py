@@ -54,6 +54,14 @@ class Acceptance(msgspec.Struct, frozen=True):
     request: int
 
 
+class Instant(msgspec.Struct, frozen=True):
+    """When something was accepted, and by which request."""
+
+    now_s: float
+    wall_ms: int
+    request: int
+
+
 class Tally(msgspec.Struct):
     """What became of an object's accepted records."""
 
@@ -143,6 +151,25 @@ class Store:
         self._log(name, Operation.DELETE, versions, now_s=now_s, wall_ms=wall_ms, request=request)
         self.tallies[name].deletes += len(keys)
         heapq.heappush(self._pending, _Pending(due_s, self._sequence, name, deleted=tuple(keys)))
+
+    def remove_older(self, name: str, keys: Sequence[tuple[str, int | None]], *, moment: Instant) -> None:
+        """Do the deletes of a bulk job: of rows whose Record Modified is older than the one given for their key.
+
+        Units: µs; `None` for a line without one, which removes only rows that have none either.
+        """
+        versions = [(key, older_us) for key, older_us in keys]
+        self._log(
+            name, Operation.DELETE, versions, now_s=moment.now_s, wall_ms=moment.wall_ms, request=moment.request
+        )
+        tally = self.tallies[name]
+        tally.deletes += len(keys)
+        statement = f'DELETE FROM "rows {name}" WHERE key = ? AND (modified_us IS NULL OR modified_us < ?)'  # noqa: S608 - our own name
+        self._sql.executemany(statement, versions)
+        for key, _ in keys:
+            tally.kept += self._sql.execute(
+                f'SELECT count(*) FROM "rows {name}" WHERE key = ?',  # noqa: S608 - our own name
+                (key,),
+            ).fetchone()[0]
 
     def _log(
         self,

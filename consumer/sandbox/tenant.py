@@ -10,6 +10,9 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from consumer.model import Answer
+from consumer.sandbox.bulk_jobs import PATH as BULK
+from consumer.sandbox.bulk_jobs import BulkDesk, BulkLimits
+from consumer.sandbox.bulk_jobs import endpoint_of as bulk_endpoint
 from consumer.sandbox.faults import NOTHING, Faults
 from consumer.sandbox.ingest import Moment, ObjectDesk
 from consumer.sandbox.login import Credentials, Login
@@ -35,6 +38,7 @@ _DIRECT: Final = {
     "/services/a360/token": Endpoint.EXCHANGE,
     "/services/a360/revoke": Endpoint.REVOKE,
 }
+_JSON: Final = "application/json"
 _BY_METHOD: Final = {"POST": Endpoint.UPSERT, "DELETE": Endpoint.DELETE}
 
 
@@ -49,6 +53,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     apply_delay_s: float = 0.05
     token_lifetime_s: float = 7191.0
     unknown_objects: Literal["refuse", "lose"] = "refuse"
+    bulk: BulkLimits = BulkLimits()
     strict: bool = False
     """Whether a record that does not fit its schema makes the whole batch a 400 instead of a problem record."""
 
@@ -58,6 +63,11 @@ class _Call(msgspec.Struct, frozen=True):
     path: str
     source: str = ""
     object: str | None = None
+    job: str | None = None
+
+
+class _Wanted(msgspec.Struct):
+    object: str | None = None
 
 
 def _read_call(request: Request) -> _Call:
@@ -65,6 +75,9 @@ def _read_call(request: Request) -> _Call:
     path = urlsplit(request.url).path
     if path in _DIRECT:
         return _Call(_DIRECT[path] if request.method == "POST" else Endpoint.UNKNOWN, path)
+    if path == BULK or path.startswith(f"{BULK}/"):
+        endpoint, job = bulk_endpoint(request.method, path)
+        return _Call(endpoint, path, job=job)
     if path.startswith(_INGEST):
         match path.removeprefix(_INGEST).removesuffix("/").split("/"):
             case [source, name]:
@@ -109,15 +122,17 @@ class Tenant:
             for name, settings in objects.items()
         }
 
+        self.bulk = BulkDesk(objects, self._desks, self.store, source_name=source_name, limits=self.limits.bulk)
+
     # ---- answering
 
     def answer(self, request: Request) -> Reply:
         """Answer one request, with whatever the fault script has for it."""
         now_s = self._clock.now_s()
-        call = _read_call(request)
+        call = self._named(request, _read_call(request))
         effect = self._faults.effect(call.endpoint, call.object, now_s)
         wall_ms = self._clock.wall_ms() + round(effect.skew_s * 1000)
-        self.store.apply_due(now_s, wall_ms)
+        self._advance(now_s, wall_ms)
         match effect.tokens:
             case "expire":
                 self._sessions.expire_all()
@@ -126,12 +141,26 @@ class Tenant:
         answer, records = Answer(status=0), 0
         if not effect.replaces or effect.after:
             moment = Moment(now_s, wall_ms, now_s + self.limits.apply_delay_s + effect.late_s)
-            answer, records = self._serve(request, call, moment)
+            answer, records = self._serve(request, call, moment, effect)
         reply = _play(effect, answer, request, wall_ms)
         self._write_down(request, call, reply, records=records, fault=effect is not NOTHING, now_s=now_s)
         return reply
 
-    def _serve(self, request: Request, call: _Call, moment: Moment) -> tuple[Answer, int]:  # noqa: PLR0911 - one per call
+    def _named(self, request: Request, call: _Call) -> _Call:
+        """Say which object a request of a bulk job is about: the body or the job knows it."""
+        if call.job is None:
+            return call
+        if call.endpoint is not Endpoint.CREATE_JOB:
+            return msgspec.structs.replace(call, object=self.bulk.object_of(call.job))
+        try:
+            wanted = msgspec.json.decode(request.body, type=_Wanted).object
+        except msgspec.DecodeError:
+            wanted = None
+        return msgspec.structs.replace(call, object=wanted)
+
+    def _serve(  # noqa: PLR0911 - one per call
+        self, request: Request, call: _Call, moment: Moment, effect: Effect
+    ) -> tuple[Answer, int]:
         match call.endpoint:
             case Endpoint.TOKEN:
                 return self._login.token(request, self.origin, moment.wall_ms), 0
@@ -142,6 +171,8 @@ class Tenant:
         refusal = self._refusal(request, call, moment)
         if refusal is not None:
             return refusal, 0
+        if call.job is not None:
+            return self.bulk.answer(call.endpoint, call.job, request, moment, effect.job)
         desk = self._desks.get(call.object or "")
         if desk is None:
             return ACCEPTED, 0
@@ -169,14 +200,13 @@ class Tenant:
                 return refused
             pause = ("retry-after", str(self.limits.retry_after_s))
             return msgspec.structs.replace(refused, headers=(*refused.headers, pause))
+        if call.job is not None:
+            return _media_refusal(request, headers, moment, "text/csv" if request.method == "PUT" else _JSON)
         if call.source != self.source_name:
             return envelope(404, moment.wall_ms)
         if call.object not in self._desks and self.limits.unknown_objects == "refuse":
             return envelope(404, moment.wall_ms)
-        media = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if request.body and media != "application/json":
-            return envelope(415, moment.wall_ms)
-        return None
+        return _media_refusal(request, headers, moment, _JSON)
 
     def _write_down(
         self, request: Request, call: _Call, reply: Reply, *, records: int, fault: bool, now_s: float
@@ -213,7 +243,13 @@ class Tenant:
 
     def settle(self) -> None:
         """Apply what is due by now."""
-        self.store.apply_due(self._clock.now_s(), self._clock.wall_ms())
+        self._advance(self._clock.now_s(), self._clock.wall_ms())
+
+    def _advance(self, now_s: float, wall_ms: int) -> None:
+        """Let what is due happen: rows first, for a job ends no earlier than what was accepted before it."""
+        self.store.apply_due(now_s, wall_ms)
+        self.bulk.advance(now_s, wall_ms, self.requests.next_sequence())
+        self.store.apply_due(now_s, wall_ms)
 
     def rows(self, name: str) -> dict[str, dict[str, Any]]:
         """Return an object's rows by identity, as `Store.rows` does, after applying everything accepted."""
@@ -231,6 +267,11 @@ class Tenant:
 
     def _finish(self) -> None:
         self.store.apply_due(float("inf"), self._clock.wall_ms())
+
+
+def _media_refusal(request: Request, headers: Mapping[str, str], moment: Moment, wanted: str) -> Answer | None:
+    media = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return envelope(415, moment.wall_ms) if request.body and media != wanted else None
 
 
 def _play(effect: Effect, answer: Answer, request: Request, wall_ms: int) -> Reply:

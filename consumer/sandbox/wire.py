@@ -18,6 +18,12 @@ class Endpoint(StrEnum):
     UPSERT = "upsert"
     DELETE = "delete"
     TEST = "test"
+    CREATE_JOB = "create-job"
+    UPLOAD = "upload"
+    CLOSE_JOB = "close-job"
+    JOB = "job"
+    JOBS = "jobs"
+    DELETE_JOB = "delete-job"
     UNKNOWN = "unknown"
 
 

@@ -6,12 +6,15 @@ import asyncio
 import re
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
-from consumer.errors import Hold, HoldReason
+from consumer.errors import Fatal, Hold, HoldReason
 from consumer.model import Answer, Request
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from consumer.transport import HttpTransport
     from tests.unit.transport.conftest import Answering, Connection, Listen
 
@@ -54,6 +57,25 @@ async def test_a_large_body_arrives_whole(
         answer = await transport.send(post(peer.url, body))
     assert isinstance(answer, Answer)
     assert body == peer.seen[0].partition(b"\r\n\r\n")[2]
+
+
+async def test_a_file_arrives_whole(
+    transport: HttpTransport, listen: Listen, answering: type[Answering], accepted: bytes, tmp_path: Path
+) -> None:
+    """A body that is a file goes out slice by slice under the file's length."""
+    body = bytes(range(256)) * 8_192
+    spooled = tmp_path / "1.csv"
+    spooled.write_bytes(body)
+    async with listen(answering(accepted)) as peer:
+        answer = await transport.send(msgspec.structs.replace(post(peer.url, b""), body_path=str(spooled)))
+    assert isinstance(answer, Answer)
+    assert body == peer.seen[0].partition(b"\r\n\r\n")[2]
+
+
+async def test_a_file_that_is_gone_is_our_fault(transport: HttpTransport, tmp_path: Path) -> None:
+    """Nobody else takes files out of the spool: the daemon must not go on as if the moment were to blame."""
+    with pytest.raises(Fatal, match=r"gone\.csv"):
+        await transport.send(Request("PUT", "http://127.0.0.1:9/", body_path=str(tmp_path / "gone.csv")))
 
 
 async def test_connections_are_kept(

@@ -1,0 +1,201 @@
+"""The fake tenant's Bulk Ingestion API by the vendor's documentation, in process and over sockets."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from consumer.clock import SystemClock
+from consumer.hosts import Hosts
+from consumer.model import Answer, Request
+from consumer.sandbox.bulk_jobs import BulkLimits
+from consumer.sandbox.in_process import InProcessTransport
+from consumer.sandbox.server import TenantServer
+from consumer.sandbox.tenant import Limits, Tenant
+from consumer.transport import HttpTransport
+from tests.contract.test_tenant import CUSTOMERS, VIEWS, Desk, row
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+HEADER = "id,email,balance,born,modified_at"
+AT = "2025-01-02T00:00:00.000Z"
+
+
+class BulkDesk(Desk):
+    """A client of the bulk API."""
+
+    folder: Path
+
+    async def call(self, method: str, rest: str = "", content: object = None) -> Answer:
+        """Make a JSON call of the jobs' address."""
+        headers = (("Authorization", f"Bearer {self.token}"), ("Content-Type", "application/json"))
+        url = f"{self.tenant.origin}/api/v1/ingest/jobs{rest}"
+        body = b"" if content is None else json.dumps(content).encode()
+        outcome = await self.send(Request(method, url, headers, body, 5.0))  # type: ignore[arg-type]  # a method, as the test says
+        assert isinstance(outcome, Answer)
+        return outcome
+
+    async def create(self, operation: str = "upsert", name: str = "customers") -> Answer:
+        """Create a job."""
+        return await self.call("POST", "", {"object": name, "sourceName": "shop", "operation": operation})
+
+    async def job(self, operation: str = "upsert") -> str:
+        """Create a job and return its id."""
+        answer = await self.create(operation)
+        assert 201 == answer.status
+        created = json.loads(answer.body)
+        assert ("Open", f"api/v1/ingest/jobs/{created['id']}/batches") == (created["state"], created["contentUrl"])
+        identity: str = created["id"]
+        return identity
+
+    async def upload(self, job: str, *lines: str) -> Answer:
+        """Upload a file of these lines."""
+        spooled = self.folder / "upload.csv"
+        spooled.write_text("".join(f"{line}\n" for line in lines))
+        headers = (("Authorization", f"Bearer {self.token}"), ("Content-Type", "text/csv"))
+        url = f"{self.tenant.origin}/api/v1/ingest/jobs/{job}/batches"
+        outcome = await self.send(Request("PUT", url, headers, timeout_s=5.0, body_path=str(spooled)))
+        assert isinstance(outcome, Answer)
+        return outcome
+
+    async def close(self, job: str, state: str = "UploadComplete") -> Answer:
+        """Say that all is uploaded, or that nothing of it counts."""
+        return await self.call("PATCH", f"/{job}", {"state": state})
+
+    async def state(self, job: str) -> str:
+        """Ask how a job is."""
+        answer = await self.call("GET", f"/{job}")
+        state: str = json.loads(answer.body)["state"]
+        return state
+
+    async def run(self, operation: str, *lines: str) -> str:
+        """Take a job from its creation to its end."""
+        job = await self.job(operation)
+        assert (202, b"") == ((answer := await self.upload(job, *lines)).status, answer.body)
+        assert 200 == (await self.close(job)).status
+        return await self.state(job)
+
+
+@pytest.fixture(params=["in process", "sockets"])
+async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BulkDesk]:
+    clock = SystemClock()
+    limits = Limits(apply_delay_s=0.0, bulk=BulkLimits(queue_s=0.0, run_s=0.0, jobs_per_hour=4, file_bytes=5_000))
+    tenant = Tenant({"customers": CUSTOMERS, "page_views": VIEWS}, source_name="shop", clock=clock, limits=limits)
+    server = TenantServer(tenant, clock)
+    transport: InProcessTransport | HttpTransport
+    if request.param == "in process":
+        transport = InProcessTransport(tenant, clock)
+    else:
+        await server.start()
+        transport = HttpTransport(Hosts.known(server.origin, ()), clock, connections=8)
+    desk = BulkDesk(tenant, transport)
+    desk.folder = tmp_path
+    try:
+        await desk.log_in()
+        yield desk
+    finally:
+        await transport.close()
+        await server.close()
+
+
+async def test_upserts_are_rows(desk: BulkDesk) -> None:
+    """An empty value is null, a column that is not there too, a foreign one is left out; digits stay."""
+    assert "JobComplete" == await desk.run(
+        "upsert", "id,email,balance,modified_at,foreign", f'7,"a,""b""",12.50,{AT},x'
+    )
+    found = desk.tenant.rows("customers")["7"]
+    assert ('a,"b"', "12.50", None) == (found["email"], str(found["balance"]), found["born"])
+
+
+async def test_a_row_that_does_not_fit_is_a_problem_record_alone(desk: BulkDesk) -> None:
+    """The job is complete all the same; there is no list of failed rows."""
+    assert "JobComplete" == await desk.run("upsert", HEADER, f"7,a,many,,{AT}", f"8,a,1,,{AT}")
+    assert (["8"], 1) == ([*desk.tenant.rows("customers")], len(desk.tenant.problems("customers")))
+
+
+async def test_deletes_have_no_header_and_need_a_newer_time(desk: BulkDesk) -> None:
+    """A line without a time, or with an older one, removes nothing from a stream with a Record Modified."""
+    await desk.upserted(row("1"), row("2"), row("3"))
+    assert "JobComplete" == await desk.run("delete", f"1,{AT}", "2", "3,2024-01-01T00:00:00.000Z")
+    assert ["2", "3"] == [*desk.tenant.rows("customers")]
+
+
+async def test_every_file_counts(desk: BulkDesk) -> None:
+    """Several files of one job, each with its header."""
+    job = await desk.job()
+    for key in ("1", "2"):
+        await desk.upload(job, HEADER, f"{key},a,1,,{AT}")
+    await desk.close(job)
+    await desk.state(job)
+    assert ["1", "2"] == [*desk.tenant.rows("customers")]
+
+
+async def test_an_aborted_job_leaves_nothing(desk: BulkDesk) -> None:
+    """What was uploaded is deleted, and the object is free again."""
+    job = await desk.job()
+    await desk.upload(job, HEADER, f"1,a,1,,{AT}")
+    answer = await desk.close(job, "Aborted")
+    assert (200, "Aborted") == (answer.status, json.loads(answer.body)["state"])
+    assert 201 == (await desk.create()).status
+    assert {} == desk.tenant.rows("customers")
+
+
+async def test_one_job_per_object(desk: BulkDesk) -> None:
+    """409 while a job is active, whatever its operation; another object is free."""
+    await desk.job()
+    assert [409, 409, 201] == [
+        (await desk.create()).status,
+        (await desk.create("delete")).status,
+        (await desk.create(name="page_views")).status,
+    ]
+
+
+async def test_a_closed_job_takes_nothing_more(desk: BulkDesk) -> None:
+    """Neither a file nor another end."""
+    job = await desk.job()
+    await desk.close(job)
+    assert [409, 409] == [(await desk.upload(job, HEADER)).status, (await desk.close(job, "Aborted")).status]
+
+
+async def test_limits(desk: BulkDesk) -> None:
+    """A file too large is 413, an unknown object 404, a job too many in the hour 429."""
+    job = await desk.job()
+    assert 413 == (await desk.upload(job, HEADER, "x" * 5_000)).status
+    assert 404 == (await desk.create(name="nothing")).status
+    await desk.close(job, "Aborted")
+    for _ in range(3):
+        await desk.close(await desk.job(), "Aborted")
+    assert 429 == (await desk.create()).status
+
+
+async def test_jobs_are_listed_and_deleted(desk: BulkDesk) -> None:
+    """The list can be asked for states; a job that is open cannot be deleted, one that is over can."""
+    job = await desk.job()
+    assert 409 == (await desk.call("DELETE", f"/{job}")).status
+    listed = json.loads((await desk.call("GET", "?states=Open,InProgress&limit=5")).body)
+    assert [job] == [entry["id"] for entry in listed["data"]]
+    await desk.close(job, "Aborted")
+    assert {"data": []} == json.loads((await desk.call("GET", "?states=Open")).body)
+    assert [204, 404] == [
+        (await desk.call("DELETE", f"/{job}")).status,
+        (await desk.call("GET", f"/{job}")).status,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fate", "status", "state"),
+    [("fail-job", 200, "Failed"), ("hang-job", 200, "InProgress"), ("vanish-job", 404, "")],
+)
+async def test_scripted_fates(desk: BulkDesk, fate: str, status: int, state: str) -> None:
+    """A job can be made to fail, to hang and to vanish, by the request that closes it; nothing of it is applied."""
+    desk.script(f"close-job/customers {fate}")
+    job = await desk.job()
+    await desk.upload(job, HEADER, f"1,a,1,,{AT}")
+    await desk.close(job)
+    answer = await desk.call("GET", f"/{job}")
+    assert (status, state) == (answer.status, json.loads(answer.body).get("state", ""))
+    assert {} == desk.tenant.rows("customers")
