@@ -11,8 +11,10 @@ import msgspec
 from consumer import __version__
 from consumer.alarms import Alarms
 from consumer.auth.port import Tokens
-from consumer.batching.batcher import Batcher
-from consumer.batching.conflation import Conflation, in_turn, merge, replace
+from consumer.bulk.job_state import HourlyJobs
+from consumer.bulk.lanes import BulkLanes
+from consumer.bulk.requests import IngestionJobs
+from consumer.bulk.runner import JobRunner
 from consumer.clock import Clock
 from consumer.dead_letter.envelope import LetterContext
 from consumer.dead_letter.fuse import Fuse
@@ -22,13 +24,11 @@ from consumer.delivery.attempt import Attempt
 from consumer.delivery.lane import Lane
 from consumer.delivery.lanes import Lanes
 from consumer.delivery.rate import AdaptiveLimit, RateBucket, RetryBudget
-from consumer.delivery.settings import SERVICE_DELETE_IDS, DeliverySettings
 from consumer.errors import ConsumerError, Fatal
 from consumer.facts import DaemonFacts
 from consumer.hand_overs import HandOvers
 from consumer.holds import Holds
 from consumer.mapping.routing import RouteTable
-from consumer.model import Target
 from consumer.offsets.ledger import Ledger
 from consumer.offsets.progress import Progress
 from consumer.pipeline import Pipeline
@@ -38,12 +38,12 @@ from consumer.rooms import Rooms
 from consumer.source.intake import Intake
 from consumer.source.parking import Parking
 from consumer.source.port import Source
+from consumer.takers import batchers_of, gatherers_of, spool_of
 from consumer.transport import Transport
 
 if TYPE_CHECKING:
     from consumer.admin.telemetry import Telemetry
     from consumer.config.settings import Settings
-    from consumer.mapping.settings import ObjectSettings
 
 STAMP_S: Final = 1.0
 """How often the loop shows that it turns, and the share of the tenant's rate is fitted."""
@@ -73,10 +73,8 @@ class Daemon:
         self._stopped = asyncio.Event()
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         clock, delivery, connector = ports.clock, settings.delivery, settings.connector
-        batchers = {
-            Target(connector.name, name): _batcher(Target(connector.name, name), described, delivery)
-            for name, described in connector.objects.items()
-        }
+        batchers = batchers_of(settings)
+        self._spool = spool_of(settings)
         self._rate = RateBucket(delivery.requests_per_second)
         self._alarms = Alarms()
         self._limit = AdaptiveLimit(delivery.in_flight)
@@ -88,6 +86,7 @@ class Daemon:
         self._rooms = Rooms(
             routes=RouteTable(settings.routes, connector.name, connector.objects),
             batchers=batchers,
+            gatherers=gatherers_of(settings, self._spool),
             fuse=lambda: Fuse(settings.dead_letter.fuse),
             ledger=Ledger(telemetry),
             progress=Progress(),
@@ -132,6 +131,9 @@ class Daemon:
             if known is None:
                 raise
             raise _first(known) from errors
+        finally:
+            if self._spool is not None:
+                self._spool.close()
         await self._ports.dead_letters.close()
         await self._ports.transport.close()
         if self._fault is not None:
@@ -139,27 +141,30 @@ class Daemon:
 
     async def _live(self, group: asyncio.TaskGroup) -> None:
         """Check, read, drain; the chores go on beside it."""
-        lanes = self._furnish(group)
+        lanes, bulk = self._furnish(group)
         chores = [
             group.create_task(self._commit_forever()),
-            group.create_task(self._stamp_forever(lanes)),
+            group.create_task(self._stamp_forever(lanes, bulk)),
             group.create_task(self._raise_what_breaks()),
         ]
         try:
             if await self._ready_to_start(group):
+                bulk.start()
                 self._ports.source.start(self._pipeline)
                 await self._stopping.wait()
                 self.facts.draining()
                 self._ports.source.stop()
                 await self._stopped.wait()
+                await bulk.leave()
         finally:
             self.facts.stopped()
             self._alarms.close()
             lanes.close()
+            bulk.close()
             for chore in chores:
                 chore.cancel()
 
-    def _furnish(self, group: asyncio.TaskGroup) -> Lanes:
+    def _furnish(self, group: asyncio.TaskGroup) -> tuple[Lanes, BulkLanes]:
         """Build the rooms that need the running loop, and connect them to the corridor."""
         ports, settings = self._ports, self._settings
         lanes: Lanes
@@ -186,6 +191,21 @@ class Daemon:
             spawn=group.create_task,
             events=self._pipeline,
             observer=self._telemetry,
+        )
+        bulk = BulkLanes(
+            self._rooms.gatherers.values(),
+            JobRunner(
+                IngestionJobs(settings.delivery.timeout_s),
+                ports.transport,
+                ports.tokens,
+                HourlyJobs(),
+                clock=ports.clock,
+                lots=ports.lots,
+                observer=self._telemetry,
+            ),
+            clock=ports.clock,
+            spawn=group.create_task,
+            events=self._pipeline,
         )
         outbox = Outbox(
             ports.dead_letters,
@@ -216,15 +236,22 @@ class Daemon:
             lanes,
             outbox,
             self._alarms,
+            bulk=bulk,
             drain_timeout_s=settings.delivery.drain_timeout_s,
             clock=ports.clock,
             owned_changed=self._fit_share,
         )
         self._pipeline.connect(
-            source=ports.source, intake=intake, lanes=lanes, outbox=outbox, placing=placing, hand_overs=hand_overs
+            source=ports.source,
+            intake=intake,
+            lanes=lanes,
+            bulk=bulk,
+            outbox=outbox,
+            placing=placing,
+            hand_overs=hand_overs,
         )
-        self.facts.watch(lanes, outbox)
-        return lanes
+        self.facts.watch(lanes, bulk, outbox)
+        return lanes, bulk
 
     async def _ready_to_start(self, group: asyncio.TaskGroup) -> bool:
         """Check what can be checked before the first commit; false when told to stop meanwhile."""
@@ -259,12 +286,13 @@ class Daemon:
         owned, subscribed = len(self._rooms.progress.owned), self._ports.source.subscribed_partitions()
         self._rate.set_share(owned, subscribed, self._ports.clock.now_s())
 
-    async def _stamp_forever(self, lanes: Lanes) -> None:
+    async def _stamp_forever(self, lanes: Lanes, bulk: BulkLanes) -> None:
         while True:
             self._fit_share()
             self.facts.stamp()
             self._pipeline.name_pause(self._rate.paused_s(self._ports.clock.now_s()))
             lanes.pump()
+            bulk.pump()
             await self._ports.clock.sleep(STAMP_S)
 
 
@@ -272,18 +300,3 @@ def _first(errors: BaseExceptionGroup[ConsumerError]) -> ConsumerError:
     """Return the first error of a group, however deep."""
     first = errors.exceptions[0]
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
-
-
-def _batcher(target: Target, described: ObjectSettings, delivery: DeliverySettings) -> Batcher:
-    return Batcher(
-        target,
-        _conflation(described, delivery),
-        batch_bytes=delivery.batch_bytes,
-        delete_ids=SERVICE_DELETE_IDS,
-    )
-
-
-def _conflation(described: ObjectSettings, delivery: DeliverySettings) -> Conflation:
-    if described.category == "engagement" or not delivery.conflate:
-        return in_turn
-    return merge if described.refresh_mode == "partial" else replace

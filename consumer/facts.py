@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from consumer import __version__
 from consumer.admin.health import Watch, liveness
 from consumer.admin.port import (
+    BulkStatus,
     Check,
     HoldStatus,
     PartitionStatus,
@@ -23,6 +26,7 @@ from consumer.offsets.watermark import lowest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from consumer.bulk.lanes import BulkLanes
     from consumer.clock import Clock
     from consumer.config.settings import Settings
     from consumer.dead_letter.outbox import Outbox
@@ -50,12 +54,14 @@ class DaemonFacts:
         self._state = State.STARTING
         self._turned_s = clock.now_s()
         self._lanes: Lanes | None = None
+        self._bulk: BulkLanes | None = None
         self._outbox: Outbox | None = None
         self._token_expires_in_s: Callable[[], float | None] = lambda: None
 
-    def watch(self, lanes: Lanes, outbox: Outbox) -> None:
+    def watch(self, lanes: Lanes, bulk: BulkLanes, outbox: Outbox) -> None:
         """Take the rooms that hold open records, once they stand."""
         self._lanes = lanes
+        self._bulk = bulk
         self._outbox = outbox
 
     def ask_for_token(self, expires_in_s: Callable[[], float | None]) -> None:
@@ -112,6 +118,9 @@ class DaemonFacts:
             in_flight=self._lanes.in_flight if self._lanes is not None else 0,
             buffer_bytes=rooms.ledger.held_bytes,
             freshness_s=self._freshness_s(wall_ms),
+            bulk=tuple(
+                BulkStatus(**msgspec.structs.asdict(one)) for one in (self._bulk.progress() if self._bulk else ())
+            ),
         )
 
     def liveness(self) -> tuple[Check, ...]:
@@ -146,6 +155,7 @@ class DaemonFacts:
             oldest_open_s=progress.still_s(assignment, now_s) if assignment.open_count else None,
             hold=self._hold_of(assignment),
             trouble=self._trouble(assignment, letter) if assignment.open_count else None,
+            gathering=self._is_gathering(assignment),
         )
 
     def _trouble(self, assignment: Assignment, letter: Low | None) -> str | None:
@@ -154,6 +164,16 @@ class DaemonFacts:
         if letter is not None and low is not None and letter <= low:
             return "dead_letter: the topic has not confirmed a letter"
         return self._lanes.trouble(assignment) if self._lanes is not None else None
+
+    def _is_gathering(self, assignment: Assignment) -> bool:
+        """Whether a partition stands because its oldest open record is for a job, and that job is not held."""
+        oldest = self._rooms.progress.oldest(assignment) if assignment.open_count else None
+        return oldest is not None and any(
+            low == oldest
+            for gatherer in self._rooms.gatherers.values()
+            for one, low in gatherer.lows()
+            if one is assignment
+        )
 
     def _hold_of(self, assignment: Assignment) -> HoldReason | None:
         """Return what holds a partition: itself, its topic, an object that it feeds, or everything."""

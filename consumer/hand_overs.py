@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from consumer.batching.batch import forget_riders
-from consumer.rooms import open_lows
+from consumer.rooms import left_behind, open_lows
 from consumer.source.port import Position
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from consumer.alarms import Alarms
+    from consumer.bulk.lanes import BulkLanes
     from consumer.clock import Clock
     from consumer.dead_letter.outbox import Outbox
     from consumer.delivery.lanes import Lanes
@@ -43,6 +44,7 @@ class HandOvers:
         outbox: Outbox,
         alarms: Alarms,
         *,
+        bulk: BulkLanes,
         drain_timeout_s: float,
         clock: Clock,
         owned_changed: Callable[[], None],
@@ -50,6 +52,7 @@ class HandOvers:
         self._rooms = rooms
         self._intake = intake
         self._lanes = lanes
+        self._bulk = bulk
         self._outbox = outbox
         self._alarms = alarms
         # A little before the consumer thread gives up waiting, so that what is settled by then is committed.
@@ -67,10 +70,9 @@ class HandOvers:
         self.end_what_is_done()
 
     def end_what_is_done(self) -> None:
-        """Let go where nothing is open but what is set aside; called whenever something was settled."""
-        parking = self._rooms.parking
+        """Let go where nothing is open but what nobody waits for; called whenever something was settled."""
         for hand_over in [*self._under_way]:
-            if all(one.open_count == parking.count(one) for one in hand_over.assignments):
+            if all(one.open_count == left_behind(self._rooms, one) for one in hand_over.assignments):
                 self._end(hand_over)
 
     def let_go(self, gone: Collection[Assignment]) -> None:
@@ -79,6 +81,9 @@ class HandOvers:
         for topic in {assignment.topic for assignment in gone if assignment.open_count}:
             rooms.routes.forget_versions(topic)
         self._lanes.give_up(gone)
+        self._bulk.give_up(gone)
+        for gatherer in rooms.gatherers.values():
+            gatherer.drop(gone)
         rooms.parking.drop(gone)
         dropped = self._outbox.drop(gone)
         for batcher in rooms.batchers.values():

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from consumer.dead_letter.envelope import Fault
 from consumer.errors import Hold, HoldReason, Reason
-from consumer.model import RecordOutcome, Target
+from consumer.model import RecordOutcome, Tally, Target
 from consumer.offsets.committing import Committing
 from consumer.placing import PlacingObserver
 from consumer.rooms import Rooms, open_lows
@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from consumer.batching.batch import Batch
+    from consumer.bulk.gatherer import Gather
+    from consumer.bulk.lanes import BulkLanes
     from consumer.clock import Clock
     from consumer.dead_letter.outbox import Outbox
     from consumer.delivery.lanes import Lanes
     from consumer.hand_overs import HandOvers
-    from consumer.holds import Held
+    from consumer.holds import Held, Place
     from consumer.model import Assignment, Change, HoldLane, Record, Reject, Ticket
     from consumer.placing import Placing
     from consumer.source.intake import Intake
@@ -88,6 +90,7 @@ class Pipeline:
         source: Source,
         intake: Intake,
         lanes: Lanes,
+        bulk: BulkLanes,
         outbox: Outbox,
         placing: Placing,
         hand_overs: HandOvers,
@@ -96,6 +99,7 @@ class Pipeline:
         self._source = source
         self._intake = intake
         self._lanes = lanes
+        self._bulk = bulk
         self._outbox = outbox
         self._placing = placing
         self._hand_overs = hand_overs
@@ -180,6 +184,23 @@ class Pipeline:
                 self._outbox.post(change.assignment, change.record, fault, change.ticket, change)
         self._settled(batch)
 
+    def gather_settled(self, target: Target, gather: Gather) -> None:
+        """A bulk job is complete: its rows are accepted, what they replaced on disk is conflated."""
+        accepted = gather.accepted()
+        for assignment, all_of_it in gather.tallies.items():
+            written = accepted.get(assignment) or Tally()
+            conflated_count = all_of_it.count - written.count
+            conflated_bytes = all_of_it.value_bytes - written.value_bytes
+            self._ledger.spooled_settled(assignment, RecordOutcome.ACCEPTED, written.count, written.value_bytes)
+            self._ledger.spooled_settled(assignment, RecordOutcome.CONFLATED, conflated_count, conflated_bytes)
+        for ticket in gather.tickets.values():
+            self._ledger.part_settled(ticket, RecordOutcome.ACCEPTED)
+        for ticket in gather.conflated:
+            self._ledger.part_settled(ticket, RecordOutcome.CONFLATED)
+        self._rooms.gatherers[target].settle()
+        self.adjust_intake()
+        self._hand_overs.end_what_is_done()
+
     def lane_held(self, target: Target, hold: HoldLane) -> None:
         """An object's lane waits: so do the partitions that feed it."""
         self._holds.hold(hold.reason, target, hold.detail, self._clock.wall_ms())
@@ -254,11 +275,13 @@ class Pipeline:
     def went_on(self) -> None:
         """Something was placed: let the lanes have what is ready, and the source know how much is open."""
         self._lanes.pump()
+        self._bulk.pump()
         self.adjust_intake()
 
     def adjust_intake(self) -> None:
         """Let the partitions hand over more, or not, as what is open and what is held now say."""
-        places = {held.place for held in self._holds if not _wants_more(held)}
+        places: set[Place] = {held.place for held in self._holds if not _wants_more(held)}
+        places |= {target for target, gatherer in self._rooms.gatherers.items() if gatherer.is_full()}
 
         def is_held(assignment: Assignment) -> bool:
             if assignment in places or assignment.topic in places:

@@ -54,6 +54,7 @@ class Placing:
     ) -> None:
         self._routes = rooms.routes
         self._batchers = rooms.batchers
+        self._gatherers = rooms.gatherers
         self._ledger = rooms.ledger
         self._holds = rooms.holds
         self._parking = rooms.parking
@@ -166,12 +167,24 @@ class Placing:
     def _batch(self, assignment: Assignment, target: Target, changes: Sequence[Change]) -> None:
         if not changes:
             return
+        if target in self._gatherers:
+            self._gather(assignment, target, changes)
+            return
         for change in self._batchers[target].add(changes, assignment, self._clock.now_s()):
             error = RecordError(
                 Reason.RECORD_SIZE,
                 f"the encoded row has {len(change.encoded)} bytes, more than one request carries",
             )
             self._post(assignment, change.record, error, target, change.ticket)
+
+    def _gather(self, assignment: Assignment, target: Target, changes: Sequence[Change]) -> None:
+        """Spool changes for a job. What is one part of several stays in the account of memory: its ticket does."""
+        faults = self._gatherers[target].add(changes, assignment, self._clock.now_s())
+        for change, error in faults:
+            self._post(assignment, change.record, error, target, change.ticket)
+        refused = {id(change) for change, _ in faults}
+        sizes = [len(one.record) for one in changes if one.ticket is None and id(one) not in refused]
+        self._ledger.spooled(assignment, len(sizes), sum(sizes))
 
     def _at_fault(
         self,

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from consumer.batching.batcher import Batcher
+from consumer.bulk.gatherer import Gatherer
 from consumer.dead_letter.fuse import Fuse
 from consumer.holds import Holds
 from consumer.mapping.routing import RouteTable
-from consumer.model import Assignment, Low, Target
+from consumer.model import Assignment, Low, Target, Ticket
 from consumer.offsets.ledger import Ledger
 from consumer.offsets.progress import Progress
 from consumer.source.parking import Parking
@@ -25,6 +26,7 @@ class Rooms(msgspec.Struct, frozen=True):
 
     routes: RouteTable
     batchers: Mapping[Target, Batcher]
+    gatherers: Mapping[Target, Gatherer]
     fuse: Callable[[], Fuse]
     ledger: Ledger
     progress: Progress
@@ -32,9 +34,24 @@ class Rooms(msgspec.Struct, frozen=True):
     parking: Parking
 
 
+def left_behind(rooms: Rooms, assignment: Assignment) -> int:
+    """Return how many open records of a partition nobody waits for when it goes: its next owner reads them again.
+
+    They are set aside, or gathered for a job that has not begun.
+    """
+    count, tickets = rooms.parking.count(assignment), set[Ticket]()
+    for gatherer in rooms.gatherers.values():
+        gathered_count, gathered_tickets = gatherer.gathered(assignment)
+        count += gathered_count
+        tickets |= gathered_tickets
+    return count + len(tickets)
+
+
 def open_lows(rooms: Rooms, outbox: Outbox) -> Iterator[tuple[Assignment, Low]]:
     """Yield the lowest offsets of everything that is held open anywhere; a partition may come often."""
     for batcher in rooms.batchers.values():
         yield from batcher.lows()
+    for gatherer in rooms.gatherers.values():
+        yield from gatherer.lows()
     yield from outbox.lows()
     yield from rooms.parking.lows()

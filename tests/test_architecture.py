@@ -58,6 +58,7 @@ FLOORS = {
     "consumer.config": SUPPLIES,
     "consumer.sandbox": SUPPLIES,
     "consumer.daemon": WIRING,
+    "consumer.takers": WIRING,
     "consumer.facts": WIRING,
     "consumer.preflight": WIRING,
     "consumer.serve": WIRING,

@@ -83,7 +83,7 @@ class Watch:
         problems = []
         for owned in report.assignment:
             still_s = now_s - self._moved[owned.topic, owned.partition, owned.epoch][1]
-            if still_s >= STUCK_AFTER_S:
+            if still_s >= STUCK_AFTER_S and not owned.gathering:
                 problems.append(
                     f"{owned.topic}[{owned.partition}] has stood at {owned.position} for {still_s:.0f} s "
                     f"with {owned.lag} records to come: {_mechanism(owned)}"

@@ -104,6 +104,10 @@ class Metrics:
         self._batch_bytes.observe(body_bytes)
         self._batch_records.observe(records)
 
+    def job_request(self, object_name: str, step: str, result: str) -> None:
+        """One request of a bulk job was answered, or was not."""
+        self._requests.labels(object_name, step, result).inc()
+
     def retry(self, cause: str) -> None:
         """A request is sent again: a status as text, or a failure's name."""
         self._retries.labels(cause).inc()

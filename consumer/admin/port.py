@@ -25,7 +25,8 @@ class State(StrEnum):
 class PartitionStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One owned partition. `position` is what may be committed; `end` and `lag` are `None` while unknown.
 
-    `trouble` is what its oldest open record waits for, when that is known.
+    `trouble` is what its oldest open record waits for, when that is known. `gathering` says that it waits for a
+    bulk job, as it is meant to.
     """
 
     topic: str
@@ -38,6 +39,7 @@ class PartitionStatus(msgspec.Struct, frozen=True, kw_only=True):
     oldest_open_s: float | None = None
     hold: HoldReason | None = None
     trouble: str | None = None
+    gathering: bool = False
 
 
 class HoldStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +92,18 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     in_flight: int = 0
     buffer_bytes: int = 0
     freshness_s: dict[str, float] = {}
+    bulk: tuple[BulkStatus, ...] = ()
+
+
+class BulkStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an object with a bulk destination is: what is gathered, and how far the job before it is."""
+
+    object: str
+    gathered_rows: int = 0
+    gathered_bytes: int = 0
+    phase: str | None = None
+    job: str | None = None
+    rows: int = 0
 
 
 class Check(msgspec.Struct, frozen=True):

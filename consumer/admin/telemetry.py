@@ -104,6 +104,21 @@ class Telemetry:
         self._metrics.throttled(duration_s)
         _log.info("pausing as the service asked", seconds=round(duration_s, 1))
 
+    # ── bulk jobs ────────────────────────────────────────────────────────────────────────────────────────
+
+    def job_answered(self, target: Target, step: str, result: str, elapsed_s: float) -> None:
+        """A request of a bulk job ended. It is no batch: its size and time say nothing about those."""
+        self._metrics.job_request(target.object, step, result)
+        _log.debug("bulk job", object=target.object, step=step, result=result, seconds=round(elapsed_s, 1))
+
+    def job_found(self, target: Target, job: str, action: str) -> None:
+        """A job was found that nobody waited for."""
+        _log.warning("bulk job found", object=target.object, job=job, action=action)
+
+    def job_over(self, target: Target, job: str) -> None:
+        """A bulk job came to its end."""
+        _log.info("bulk job over", object=target.object, job=job)
+
     # ── tokens and holds ─────────────────────────────────────────────────────────────────────────────────
 
     def token_refresh(self, result: Literal["ok", "refused", "failed"]) -> None:

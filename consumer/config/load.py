@@ -14,7 +14,7 @@ from consumer.config.findings import Fault, Findings, Unread, tried
 from consumer.config.kafka import kafka_settings
 from consumer.config.objects import object_settings
 from consumer.config.overrides import lay_over
-from consumer.config.routes import route_settings, used_object
+from consumer.config.routes import judge_ways, route_settings, used_object
 from consumer.config.salesforce import salesforce_settings
 from consumer.config.sections import admin_settings, dead_letter_settings, delivery_settings, log_settings
 from consumer.config.settings import ConnectorSettings, Settings
@@ -137,6 +137,7 @@ def _connector_and_routes(
     whole = tuple(route for route in built if route is not None)
     if connector is None or len(whole) < len(routes):
         return None, ()
+    judge_ways([*zip(routes, whole, strict=True)], findings)
     used_objects = {name: objects[name] for name in names if name in objects}
     name = tried(lambda: connector[CONNECTOR_NAME])
     return (ConnectorSettings(name=name, objects=used_objects) if name else None), whole

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 NOT_IN_THIS_VERSION: dict[str, tuple[str, ...]] = {
     ENCODING.name: ("avro", "protobuf", "json_schema"),
-    DESTINATION.name: ("bulk", "crm_bulk"),
+    DESTINATION.name: ("crm_bulk",),
 }
-_THERE = {ENCODING.name: "json", DESTINATION.name: "streaming"}
+_THERE = {ENCODING.name: "json", DESTINATION.name: "streaming or bulk"}
 
 
 def judge(route: Found, findings: Findings) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zoneinfo
 from typing import TYPE_CHECKING
 
+from consumer.bulk.settings import FlushSettings
 from consumer.config import not_yet
 from consumer.config.custom import imported
 from consumer.config.findings import Findings, Unread, did_you_mean, tried
@@ -21,6 +22,8 @@ from consumer.config.shape import (
     FIELDS,
     FLAT_PREFIX,
     FLUSH,
+    FLUSH_BYTES,
+    FLUSH_EVERY,
     FORMAT,
     OBJECT,
     TOMBSTONES,
@@ -33,6 +36,7 @@ from consumer.config.topics import judge_topics
 from consumer.mapping.settings import FieldRule, FieldType, ObjectSettings, RouteSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from consumer.config.keys import Found
@@ -81,6 +85,7 @@ def route_settings(
         raise Unread(route.path_of(OBJECT))
     tried(_judge_keys, route, objects[name], findings)
     tried(_judge_partial, route, objects[name], findings)
+    tried(_judge_bulk, route, objects[name], findings)
     tombstones, where = route[TOMBSTONES], route[WHERE]
     return RouteSettings(
         topics=route[TOPICS],
@@ -88,6 +93,7 @@ def route_settings(
         format=route[FORMAT],
         encoding=route[ENCODING],
         destination=route[DESTINATION],
+        flush=_flush(route),
         deletes=route[DELETES],
         tombstones=tombstones or TOMBSTONES_BY_FORMAT.get(route[FORMAT], "ignore"),
         zone=route[ZONE],
@@ -129,6 +135,37 @@ def _judge_partial(route: Found, target: ObjectSettings, findings: Findings) -> 
             " the dead-letter topic; let the source send whole rows, or use refresh_mode: partial"
         )
         findings.warn(route.place_of(FORMAT), route.path_of(FORMAT), text)
+
+
+def _flush(route: Found) -> FlushSettings | None:
+    """Return when a gather becomes a job; `None` where nothing is gathered."""
+    if route[DESTINATION] == "streaming":
+        return None
+    flush = route[FLUSH]
+    return FlushSettings() if flush is None else FlushSettings(every_s=flush[FLUSH_EVERY], bytes=flush[FLUSH_BYTES])
+
+
+def _judge_bulk(route: Found, target: ObjectSettings, findings: Findings) -> None:
+    """Refuse what a job cannot do: it replaces whole rows."""
+    if route[DESTINATION] == "bulk" and target.refresh_mode == "partial":
+        text = (
+            f"bulk writes whole rows and `{target.name}` is in partial mode: fields that a change does not have"
+            " would be blanked; write streaming, or refresh_mode: upsert"
+        )
+        findings.fault(route.place_of(DESTINATION), route.path_of(DESTINATION), text)
+
+
+def judge_ways(routes: Sequence[tuple[Found, RouteSettings]], findings: Findings) -> None:
+    """Refuse an object that is filled in two ways: a job cancels the stream, and their order is nobody's."""
+    first: dict[str, RouteSettings] = {}
+    for found, route in routes:
+        earlier = first.setdefault(route.object, route)
+        if (earlier.destination, earlier.flush) != (route.destination, route.flush):
+            text = (
+                f"the route at {earlier.place} fills `{route.object}` too, by another destination or flush; write"
+                " the same in both"
+            )
+            findings.fault(found.place_of(DESTINATION), found.path_of(DESTINATION), text)
 
 
 def _judge_zone(route: Found, findings: Findings) -> None:

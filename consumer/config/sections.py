@@ -24,6 +24,7 @@ from consumer.config.shape import (
     LOG_FORMAT,
     ON_FAULT,
     REQUESTS_PER_SECOND,
+    SPOOL_DIR,
     TIMEOUT,
 )
 from consumer.dead_letter.settings import DeadLetterSettings, FuseSettings
@@ -49,6 +50,7 @@ def delivery_settings(delivery: Found, findings: Findings) -> DeliverySettings:
         buffer_bytes=delivery[BUFFER_BYTES],
         conflate=delivery[CONFLATE],
         commit_interval_s=delivery[COMMIT_INTERVAL],
+        spool_dir=delivery[SPOOL_DIR],
     )
 
 

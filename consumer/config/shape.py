@@ -286,6 +286,12 @@ CONFLATE = defaulted(
     "conflate", Boolean(), "true", "Whether a newer change replaces an unsent older one; never for engagement."
 )
 COMMIT_INTERVAL = defaulted("commit_interval", Duration("10ms", "10m"), "1s", "How often positions are committed.")
+SPOOL_DIR = optional(
+    "spool_dir",
+    Text("the path of a directory"),
+    "Where rows of bulk destinations are gathered; by default below the system's directory for temporary files. On"
+    " a disk that outlives a restart a job that was left open is known again at once.",
+)
 DELIVERY = section(
     "delivery",
     Section(
@@ -299,6 +305,7 @@ DELIVERY = section(
         BUFFER_BYTES,
         CONFLATE,
         COMMIT_INTERVAL,
+        SPOOL_DIR,
     ),
     "Sizes, rates and time-outs of sending.",
 )

@@ -26,3 +26,4 @@ class DeliverySettings(msgspec.Struct, frozen=True, kw_only=True):
     buffer_bytes: int = 64 * 1024 * 1024
     conflate: bool = True
     commit_interval_s: float = 1.0
+    spool_dir: str | None = None

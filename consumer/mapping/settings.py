@@ -8,6 +8,8 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from consumer.bulk.settings import FlushSettings
+
 FormatName: TypeAlias = Literal[
     "json", "debezium", "debezium_flat", "cloudevents", "maxwell", "canal", "dms", "goldengate", "salesforce_cdc"
 ]
@@ -61,7 +63,8 @@ class FieldRule(msgspec.Struct, frozen=True, kw_only=True):
 class RouteSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One route of the file. `topics` are names, or one regular expression starting with `^`.
 
-    `custom` is the user's function, already imported. `place` is the route's `file:line`, for messages.
+    `flush` is of the bulk destinations alone. `custom` is the user's function, already imported. `place` is the
+    route's `file:line`, for messages.
     """
 
     topics: tuple[str, ...]
@@ -69,6 +72,7 @@ class RouteSettings(msgspec.Struct, frozen=True, kw_only=True):
     format: FormatName = "json"
     encoding: EncodingName = "json"
     destination: Literal["streaming", "bulk", "crm_bulk"] = "streaming"
+    flush: FlushSettings | None = None
     deletes: Literal["delete", "ignore", "dead_letter"] = "delete"
     tombstones: Literal["ignore", "delete", "dead_letter"] = "ignore"
     zone: str | None = None

@@ -67,6 +67,17 @@ class Ledger:
         assignment.held_bytes -= held_bytes
         self._observer.settled(assignment.topic, outcome, count)
 
+    def spooled(self, assignment: Assignment, count: int, value_bytes: int) -> None:
+        """Open records left memory for the disk: they are open still, and not held."""
+        held_bytes = value_bytes + RECORD_BYTES * count
+        self.held_bytes -= held_bytes
+        assignment.held_bytes -= held_bytes
+
+    def spooled_settled(self, assignment: Assignment, outcome: RecordOutcome, count: int, value_bytes: int) -> None:
+        """Book records out that are on disk."""
+        self.spooled(assignment, -count, -value_bytes)
+        self.settled(assignment, outcome, count, value_bytes)
+
     def part_settled(self, ticket: Ticket, outcome: RecordOutcome) -> None:
         """Book one part of a record; the record itself when it was the last."""
         ticket.outcomes.add(outcome)

@@ -117,6 +117,7 @@ async def test_status_has_the_promised_shape(browser: aiohttp.ClientSession) -> 
         "oldest_open_s",
         "hold",
         "trouble",
+        "gathering",
     }
     ledger = {"polled", "accepted", "conflated", "filtered", "dead_lettered", "open"}
     top = {

@@ -1,0 +1,104 @@
+"""What an outcome means for the step of a job: every answer of either API, and every lack of one, read one way."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Final, TypeAlias
+
+import msgspec
+
+from consumer.bulk.job_state import Job, read_job, read_jobs
+from consumer.bulk.requests import Step
+from consumer.delivery.verdict import detail_of, judge
+from consumer.errors import HoldReason
+from consumer.model import HoldLane, NoAnswer, Outcome, RefreshToken, Reject, Retry
+
+_THROTTLED_CREATION_S: Final = 60.0
+"""The limit that a creation runs into is one of an hour."""
+
+_SUCCESS: Final = {
+    Step.CREATE: frozenset({200, 201}),
+    Step.UPLOAD: frozenset({201, 202}),
+    Step.CLOSE: frozenset({200}),
+    Step.ABORT: frozenset({200}),
+    Step.ASK: frozenset({200}),
+    Step.LIST: frozenset({200}),
+}
+
+
+class Done(msgspec.Struct, frozen=True):
+    """The step is taken. `jobs` is what the service says of the job, or of all that it was asked for."""
+
+    jobs: tuple[Job, ...] = ()
+
+
+class Gone(msgspec.Struct, frozen=True):
+    """There is no such job; on a creation, no such object."""
+
+    detail: str
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """The step is not taken and will not be: a file that is refused, a state that allows it not."""
+
+    detail: str
+
+
+class Busy(msgspec.Struct, frozen=True):
+    """Another job is active on the object."""
+
+    detail: str
+
+
+class Unsure(msgspec.Struct, frozen=True):
+    """An upload of which nobody knows whether it counts: once more could double its rows."""
+
+    detail: str
+
+
+class Again(msgspec.Struct, frozen=True):
+    """The moment's fault: the same once more. `after_s` is a floor."""
+
+    cause: str
+    after_s: float | None = None
+
+
+Heard: TypeAlias = Done | Gone | Refused | Busy | Unsure | Again | RefreshToken | HoldLane
+
+
+def read(step: Step, outcome: Outcome, *, fresh_token: bool, wall_ms: int) -> Heard:  # noqa: PLR0911 - one per row of the table
+    """Read what became of one step. `fresh_token` says that its token was itself made because of a 401."""
+    if isinstance(outcome, NoAnswer):
+        if step is Step.UPLOAD and outcome.written:
+            return Unsure(f"upload without an answer ({outcome.failure.value}: {outcome.detail})")
+        return Again(outcome.failure.value)
+    if outcome.status in _SUCCESS[step]:
+        return _taken(step, outcome.body) or HoldLane(
+            HoldReason.SINK, f"{outcome.status}: not the service's own answer; a proxy may have answered"
+        )
+    if outcome.status == HTTPStatus.NOT_FOUND and step is not Step.LIST:
+        return Gone(detail_of(outcome))
+    if outcome.status == HTTPStatus.CONFLICT:
+        return Busy(detail_of(outcome)) if step is Step.CREATE else Refused(detail_of(outcome))
+    verdict = judge(outcome, records=1, conflicts=1, fresh_token=fresh_token, wall_ms=wall_ms)
+    match verdict:
+        case Retry():
+            throttled_s = _THROTTLED_CREATION_S if verdict.throttled and step is Step.CREATE else 0.0
+            return Again(verdict.cause, max(verdict.after_s or 0.0, throttled_s) or None)
+        case RefreshToken() | HoldLane():
+            return verdict
+        case Reject():
+            return Refused(verdict.detail)
+        case _:
+            return HoldLane(HoldReason.SINK, f"{outcome.status}: not an answer to this step")
+
+
+def _taken(step: Step, body: bytes) -> Done | None:
+    """Return what a success says; `None` when it does not say what this step's success says."""
+    if step is Step.UPLOAD:
+        return Done()
+    if step is Step.LIST:
+        jobs = read_jobs(body)
+        return None if jobs is None else Done(tuple(jobs))
+    job = read_job(body)
+    return None if job is None else Done((job,))

@@ -1,0 +1,92 @@
+"""The CSV files of one job, written from the spool piece by piece, so that the event loop turns meanwhile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from consumer.bulk.csv import delete_line
+from consumer.bulk.job_state import FILES_PER_JOB
+from consumer.errors import Fatal
+from consumer.model import Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from consumer.bulk.spool import Spool
+    from consumer.clock import Clock
+
+_PIECE_ROWS: Final = 2_000
+"""A few milliseconds of work."""
+
+
+class _Files:
+    """Files of one operation, each with its header, none larger than allowed."""
+
+    def __init__(self, folder: Path, operation: Operation, header: bytes, file_bytes: int) -> None:
+        self.paths: list[Path] = []
+        self._folder = folder
+        self._operation = operation
+        self._header = header
+        self._file_bytes = file_bytes
+        self._file: BinaryIO | None = None
+        self._written_bytes = 0
+
+    def write(self, lines: list[bytes]) -> None:
+        """Append lines; the one that would be too many for a file begins the next."""
+        piece = b"".join(lines)
+        if self._file is not None and self._written_bytes + len(piece) <= self._file_bytes:
+            self._put(piece)
+            return
+        for line in lines:
+            if self._file is None or self._written_bytes + len(line) > self._file_bytes:
+                self._next()
+            self._put(line)
+
+    def close(self) -> None:
+        """All is written."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _put(self, content: bytes) -> None:
+        assert self._file is not None  # noqa: S101 - opened before anything is put
+        self._file.write(content)
+        self._written_bytes += len(content)
+
+    def _next(self) -> None:
+        self.close()
+        if len(self.paths) >= FILES_PER_JOB:
+            message = f"a job of more than {FILES_PER_JOB} files of {self._file_bytes} bytes was gathered"
+            raise Fatal(message)
+        path = self._folder / f"{self._operation.value}-{len(self.paths) + 1}.csv"
+        self.paths.append(path)
+        self._file = path.open("wb")
+        self._written_bytes = 0
+        self._put(self._header)
+
+
+async def write_files(
+    spool: Spool,
+    operation: Operation,
+    folder: Path,
+    *,
+    header: bytes,
+    file_bytes: int,
+    deleted_at: Callable[[], str] | None,
+    clock: Clock,
+) -> tuple[Path, ...]:
+    """Write what is spooled of one operation and return the files; none when there is nothing.
+
+    `deleted_at` gives the second column of deletes, where the stream has a Record Modified. Deletes have no header.
+    """
+    is_delete = operation is Operation.DELETE
+    files = _Files(folder, operation, b"" if is_delete else header, file_bytes)
+    moment = deleted_at() if deleted_at is not None else None
+    try:
+        for piece in spool.lines(operation, _PIECE_ROWS):
+            files.write([delete_line(key, moment) if is_delete else line for key, line in piece])
+            await clock.sleep(0)
+    finally:
+        files.close()
+    return tuple(files.paths)

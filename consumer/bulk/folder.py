@@ -1,0 +1,50 @@
+"""A place on disk of this process's own: the first that no living process has, so that a restart finds it again."""
+
+from __future__ import annotations
+
+import fcntl
+from typing import TYPE_CHECKING, Final
+
+from consumer.errors import Fatal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_PLACES: Final = 256
+
+
+class SpoolFolder:
+    """Claimed by a lock that ends with the process, however it ends."""
+
+    def __init__(self, root: Path) -> None:
+        """Claim a place below `root`. Raises: `Fatal` when none can be had."""
+        for number in range(_PLACES):
+            place = root / str(number)
+            try:
+                place.mkdir(parents=True, exist_ok=True, mode=0o700)
+                lock = (place / "lock").open("wb")
+            except OSError as error:
+                detail = (
+                    f"cannot spool to {place}: {error.strerror}; set delivery.spool_dir to a writable directory"
+                )
+                raise Fatal(detail) from error
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.close()
+                continue
+            self._lock = lock
+            self._place = place
+            return
+        detail = f"all {_PLACES} places below {root} are taken by other processes"
+        raise Fatal(detail)
+
+    def of_object(self, name: str) -> Path:
+        """Return the folder of one object."""
+        folder = self._place / name
+        folder.mkdir(exist_ok=True, mode=0o700)
+        return folder
+
+    def close(self) -> None:
+        """Let another process have the place."""
+        self._lock.close()

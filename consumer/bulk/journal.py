@@ -1,0 +1,43 @@
+"""The journal of one job: which one is ours and how far it came, on disk, so that a restart knows it again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A job that was created by us. `closed` says that all of it was uploaded and that the service was told so."""
+
+    job_id: str
+    operation: str
+    uploaded: int = 0
+    closed: bool = False
+
+
+class Journal:
+    """One small file; written anew as a whole and put in place at once, so that it is never half."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> Entry | None:
+        """Return the job that was under way, `None` when there is none, or what is there cannot be read."""
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=Entry)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return None
+
+    def write(self, entry: Entry) -> None:
+        """Note how far the job is."""
+        fresh = self._path.with_suffix(".fresh")
+        fresh.write_bytes(msgspec.json.encode(entry))
+        fresh.replace(self._path)
+
+    def clear(self) -> None:
+        """The job is over, or nothing of it counts."""
+        self._path.unlink(missing_ok=True)

@@ -1,0 +1,236 @@
+"""The lanes of the bulk destinations: what is gathered becomes a job when it is due, settled by its outcome."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, Protocol
+
+import msgspec
+
+from consumer.bulk.files import write_files
+from consumer.bulk.job_state import FILE_BYTES
+from consumer.bulk.journal import Journal
+from consumer.bulk.runner import Broken, JobPlan
+from consumer.errors import HoldReason
+from consumer.model import HoldLane, Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Coroutine, Iterable
+
+    from consumer.bulk.gatherer import Gather, Gatherer
+    from consumer.bulk.runner import JobRunner
+    from consumer.clock import Clock
+    from consumer.model import Assignment, Target
+
+    Spawn = Callable[[Coroutine[object, object, None]], asyncio.Task[None]]
+
+_LEAVE_S: Final = 3.0
+"""How long leaving waits for the service to abort what is open; the next start does it otherwise."""
+
+_FIRST_REPEAT_S: Final = 60.0
+_LONGEST_REPEAT_S: Final = 600.0
+"""Between jobs of the same rows: each costs one of the twenty that an hour has."""
+
+
+class BulkEvents(Protocol):
+    """Who is told how gathers fare."""
+
+    def gather_settled(self, target: Target, gather: Gather) -> None:
+        """The job of these rows is complete."""
+        ...
+
+    def lane_held(self, target: Target, hold: HoldLane) -> None:
+        """An object's job waits."""
+        ...
+
+    def lane_released(self, target: Target, hold: HoldLane) -> None:
+        """It goes on."""
+        ...
+
+
+class JobProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the job of an object is, for `/status`; `rows` and `bytes` are of what is being gathered beside it."""
+
+    object: str
+    gathered_rows: int
+    gathered_bytes: int
+    phase: str | None = None
+    job: str | None = None
+    rows: int = 0
+
+
+class _Lane:
+    """One object's jobs, one after the other; hears of each how it goes on."""
+
+    def __init__(self, gatherer: Gatherer, events: BulkEvents) -> None:
+        self.gatherer = gatherer
+        self.journal = Journal(gatherer.folder / "job.json")
+        self.task: asyncio.Task[None] | None = None
+        self.phase_now: str | None = None
+        self.job_id: str | None = None
+        self.held_by: HoldLane | None = None
+        self._events = events
+
+    def phase(self, phase: str, job_id: str | None) -> None:
+        """The job goes on to this."""
+        self.phase_now, self.job_id = phase, job_id
+
+    def held(self, hold: HoldLane) -> None:
+        """The job waits by name."""
+        if self.held_by is None or self.held_by.reason is not hold.reason:
+            self.released()
+            self.held_by = hold
+            self._events.lane_held(self.gatherer.target, hold)
+
+    def released(self) -> None:
+        """It goes on."""
+        if self.held_by is not None:
+            held, self.held_by = self.held_by, None
+            self._events.lane_released(self.gatherer.target, held)
+
+
+class BulkLanes:
+    """Carries the gathers of every bulk target. Nothing here outlives the task group behind `spawn`."""
+
+    def __init__(
+        self,
+        gatherers: Iterable[Gatherer],
+        runner: JobRunner,
+        *,
+        clock: Clock,
+        spawn: Spawn,
+        events: BulkEvents,
+    ) -> None:
+        self._lanes = [_Lane(gatherer, events) for gatherer in gatherers]
+        self._runner = runner
+        self._clock = clock
+        self._spawn = spawn
+        self._events = events
+        self._closed = False
+
+    def start(self) -> None:
+        """See to the jobs that an earlier run left."""
+        for lane in self._lanes:
+            if lane.journal.read() is not None:
+                self._begin(lane)
+
+    def pump(self) -> None:
+        """Let what is due become a job; called every second and whenever a job is over."""
+        now_s = self._clock.now_s()
+        for lane in self._lanes:
+            if lane.task is None and not self._closed and lane.gatherer.is_due(now_s):
+                lane.gatherer.seal()
+                self._begin(lane)
+
+    def give_up(self, gone: Collection[Assignment]) -> None:
+        """Stop the jobs that carry rows of assignments that are not ours any more, unless they are closed.
+
+        A closed job is the service's: it goes on and settles what is still ours. Another is aborted, for the
+        next owner sends those rows; what is left of them here goes into a new job.
+        """
+        for lane in self._lanes:
+            gather = lane.gatherer.under_way
+            if gather is None or lane.task is None or not any(one in gather.lows for one in gone):
+                continue
+            entry = lane.journal.read()
+            if entry is None or not entry.closed:
+                lane.task.cancel()
+
+    async def leave(self) -> None:
+        """Have open jobs aborted before the process ends, if the service answers; begin nothing more."""
+        self._closed = True
+        tasks = [lane.task for lane in self._lanes if lane.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LEAVE_S):
+                for lane in self._lanes:
+                    entry = lane.journal.read()
+                    if entry is not None and not entry.closed:
+                        await self._runner.settle_left(lane.gatherer.target, lane.journal, lane)
+
+    def close(self) -> None:
+        """Let go of what is gathered: it is read from Kafka again."""
+        self._closed = True
+        for lane in self._lanes:
+            if lane.task is not None:
+                lane.task.cancel()
+            lane.gatherer.close()
+
+    def progress(self) -> tuple[JobProgress, ...]:
+        """Return where every object's job is."""
+        return tuple(self._progress(lane) for lane in self._lanes)
+
+    def _progress(self, lane: _Lane) -> JobProgress:
+        rows, line_bytes = lane.gatherer.figures()
+        gather = lane.gatherer.under_way
+        return JobProgress(
+            object=lane.gatherer.target.object,
+            gathered_rows=rows,
+            gathered_bytes=line_bytes,
+            phase=lane.phase_now,
+            job=lane.job_id,
+            rows=0 if gather is None else gather.row_count,
+        )
+
+    def _begin(self, lane: _Lane) -> None:
+        lane.task = self._spawn(self._carry(lane))
+        lane.task.add_done_callback(lambda task: self._ended(lane, task))
+
+    def _ended(self, lane: _Lane, task: asyncio.Task[None]) -> None:
+        """A task came to its end, or was cancelled: what is left of its gather begins anew."""
+        if not task.cancelled() and task.exception() is not None:
+            return  # an error of ours, which ends the run
+        lane.task = None
+        lane.phase_now = lane.job_id = None
+        if self._closed:
+            return
+        if lane.gatherer.under_way is not None or lane.journal.read() is not None:
+            self._begin(lane)
+        else:
+            self.pump()
+
+    async def _carry(self, lane: _Lane) -> None:
+        """Take one gather to its end, whatever that takes: deletes first, each operation by its own job."""
+        gatherer = lane.gatherer
+        await self._runner.settle_left(gatherer.target, lane.journal, lane)
+        gather = gatherer.under_way
+        if gather is None:
+            return
+        for operation in (Operation.DELETE, Operation.UPSERT):
+            if gather.spool.count(operation):
+                await self._carry_operation(lane, gather, operation)
+        lane.released()
+        self._events.gather_settled(gatherer.target, gather)
+
+    async def _carry_operation(self, lane: _Lane, gather: Gather, operation: Operation) -> None:
+        gatherer = lane.gatherer
+        repeats = 0
+        while True:
+            lane.phase(f"writing {operation.value}s", None)
+            # Anew each time: rows may have gone to another owner meanwhile, who has sent newer ones.
+            files = await write_files(
+                gather.spool,
+                operation,
+                gatherer.folder,
+                header=gatherer.csv.header,
+                file_bytes=FILE_BYTES,
+                deleted_at=self._now_text if gatherer.dated_deletes else None,
+                clock=self._clock,
+            )
+            plan = JobPlan(gatherer.target, operation, files)
+            end = await self._runner.run(plan, lane.journal, lane) if files else None
+            for path in files:
+                path.unlink()
+            if not isinstance(end, Broken):
+                return
+            lane.held(HoldLane(HoldReason.SINK, end.detail))
+            await self._clock.sleep(min(_LONGEST_REPEAT_S, _FIRST_REPEAT_S * 2.0 ** min(repeats, 8)))
+            repeats += 1
+
+    def _now_text(self) -> str:
+        moment = datetime.fromtimestamp(self._clock.wall_ms() / 1000, UTC)
+        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

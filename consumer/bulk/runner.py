@@ -1,0 +1,326 @@
+"""One job from its creation to its outcome: create, upload, close, ask until it is over; nothing is left unsaid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+
+import msgspec
+
+from consumer.bulk.answers import Again, Busy, Done, Gone, Refused, Unsure, read
+from consumer.bulk.job_state import (
+    BUSY_HOLD_S,
+    HUNG_AFTER_S,
+    YOUNG_STREAM_TRIES,
+    HourlyJobs,
+    Job,
+    JobState,
+    busy_after_s,
+    is_abandoned,
+    poll_after_s,
+    young_stream_s,
+)
+from consumer.bulk.journal import Entry
+from consumer.bulk.requests import Step
+from consumer.delivery.backoff import full_jitter_s, polite_s, probe_interval_s
+from consumer.errors import Hold, HoldReason, Transient
+from consumer.model import HoldLane, NoAnswer, Operation, RefreshToken, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from consumer.auth.port import Token, Tokens
+    from consumer.bulk.journal import Journal
+    from consumer.bulk.requests import IngestionJobs
+    from consumer.clock import Clock
+    from consumer.model import Outcome, Request
+    from consumer.transport import Transport
+
+_NAMED_AFTER_RETRIES: Final = 6
+"""A moment's fault that lasts longer is named as a hold."""
+
+_TOKEN_WAIT_S: Final = 1.0
+
+
+class JobPlan(msgspec.Struct, frozen=True):
+    """What one job carries: files of one object and one operation, whole and on disk."""
+
+    target: Target
+    operation: Operation
+    files: tuple[Path, ...]
+
+
+class Finished(msgspec.Struct, frozen=True):
+    """The job is complete."""
+
+    job: Job
+
+
+class Broken(msgspec.Struct, frozen=True):
+    """The job came to nothing, or nobody knows to what: its rows need another."""
+
+    detail: str
+
+
+JobEnd: TypeAlias = Finished | Broken
+
+
+class JobWatch(Protocol):
+    """Who is told how one job fares."""
+
+    def phase(self, phase: str, job_id: str | None) -> None:
+        """The job goes on to this."""
+        ...
+
+    def held(self, hold: HoldLane) -> None:
+        """The job waits by name; told again and again while it does."""
+        ...
+
+    def released(self) -> None:
+        """It goes on."""
+        ...
+
+
+class RunnerObserver(Protocol):
+    """Who counts requests and logs what was found."""
+
+    def job_answered(self, target: Target, step: str, result: str, elapsed_s: float) -> None:
+        """A request ended: `result` is the status, or the kind of failure."""
+        ...
+
+    def job_over(self, target: Target, job: str) -> None:
+        """A job came to its end."""
+        ...
+
+    def job_found(self, target: Target, job: str, action: str) -> None:
+        """A job that nobody was waiting for was found, and what is done with it."""
+        ...
+
+
+class JobRunner:
+    """Runs jobs, each object's one after the other; keeps nothing of them but how many there were."""
+
+    def __init__(
+        self,
+        api: IngestionJobs,
+        transport: Transport,
+        tokens: Tokens,
+        jobs: HourlyJobs,
+        *,
+        clock: Clock,
+        lots: Callable[[], float],
+        observer: RunnerObserver,
+    ) -> None:
+        self._api = api
+        self._transport = transport
+        self._tokens = tokens
+        self._jobs = jobs
+        self._clock = clock
+        self._lots = lots
+        self._observer = observer
+
+    async def run(self, plan: JobPlan, journal: Journal, watch: JobWatch) -> JobEnd:
+        """Run a job from the beginning; what the journal knows from earlier must be settled (`settle_left`).
+
+        Waits for as long as it takes for whatever is the moment's or the set-up's fault, naming it.
+        """
+        job = await self._created(plan, watch)
+        try:
+            entry = Entry(job.id, plan.operation.value)
+            journal.write(entry)
+            for at, path in enumerate(plan.files):
+                watch.phase(f"uploading file {at + 1} of {len(plan.files)}", job.id)
+                heard = await self._step(Step.UPLOAD, plan.target, watch, self._upload(job.id, path))
+                if not isinstance(heard, Done):
+                    await self._abort(plan.target, job.id, watch)
+                    journal.clear()
+                    return Broken(f"{job.named} was aborted: {heard.detail}")
+                entry = msgspec.structs.replace(entry, uploaded=at + 1)
+                journal.write(entry)
+            watch.phase("closing", job.id)
+            journal.write(msgspec.structs.replace(entry, closed=True))
+            await self._close(plan.target, job.id, watch)
+            end = await self._awaited(plan.target, job.id, watch)
+            journal.clear()
+            return end
+        finally:
+            self._jobs.ended()
+
+    async def resume(self, plan: JobPlan, journal: Journal, watch: JobWatch) -> JobEnd:
+        """Go on with the job that the journal knows, if it was closed; else begin anew.
+
+        For rows that are still on disk as they were: a job that is not closed is aborted, for nobody knows
+        whether its last file counts.
+        """
+        left = journal.read()
+        if left is None or not left.closed:
+            await self.settle_left(plan.target, journal, watch)
+            return await self.run(plan, journal, watch)
+        end = await self._awaited(plan.target, left.job_id, watch)
+        journal.clear()
+        return end
+
+    async def settle_left(self, target: Target, journal: Journal, watch: JobWatch) -> None:
+        """See to it that a job of an earlier life is over: an open one is aborted, one under way waited for."""
+        left = journal.read()
+        if left is None:
+            return
+        job = await self._asked(target, left.job_id, watch)
+        if job is not None and job.state is JobState.OPEN:
+            self._observer.job_found(target, job.named, "aborted: it was left open by an earlier run")
+            await self._abort(target, job.id, watch)
+        elif job is not None and not job.state.is_over:
+            self._observer.job_found(target, job.named, "adopted: waited for before a new one is made")
+            await self._awaited(target, job.id, watch)
+        journal.clear()
+
+    # ── the steps ────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _created(self, plan: JobPlan, watch: JobWatch) -> Job:
+        """Create a job, as soon as the limits and other jobs allow it."""
+        not_found = 0
+        busy_since_s: float | None = None
+        while True:
+            await self._allowed(watch)
+            watch.phase("creating", None)
+            heard = await self._step(
+                Step.CREATE,
+                plan.target,
+                watch,
+                lambda token: self._api.create(token, plan.target, plan.operation),
+            )
+            match heard:
+                case Done():
+                    watch.released()
+                    self._jobs.begun(self._clock.now_s())
+                    return heard.jobs[0]
+                case Busy():
+                    now_s = self._clock.now_s()
+                    busy_since_s = now_s if busy_since_s is None else busy_since_s
+                    named = await self._who_is_busy(plan.target, watch)
+                    watch.phase(f"waiting for {named}", None)
+                    if now_s - busy_since_s >= BUSY_HOLD_S:
+                        watch.held(HoldLane(HoldReason.SINK, f"{named} is active on the object"))
+                    await self._clock.sleep(polite_s(busy_after_s(), self._lots()))
+                case Gone() if not_found < YOUNG_STREAM_TRIES - 1:
+                    not_found += 1
+                    await self._clock.sleep(young_stream_s())
+                case _:
+                    not_found += 1
+                    watch.held(HoldLane(HoldReason.CONFIG, f"no job can be created: {heard.detail}"))
+                    await self._clock.sleep(probe_interval_s(not_found))
+
+    async def _allowed(self, watch: JobWatch) -> None:
+        while (wait_s := self._jobs.wait_s(self._clock.now_s())) != 0.0:
+            if wait_s is None:
+                watch.phase("waiting for a job of another object to end", None)
+            else:
+                watch.phase("waiting for the service's limit of jobs in an hour", None)
+            await self._clock.sleep(min(wait_s or busy_after_s(), busy_after_s()))
+
+    async def _who_is_busy(self, target: Target, watch: JobWatch) -> str:
+        """Name the job that is active on an object; one that has lost its maker is aborted."""
+        heard = await self._step(Step.LIST, target, watch, self._api.active)
+        if not isinstance(heard, Done):
+            return "a job that the service does not list"
+        for job in heard.jobs:
+            if job.object == target.object and job.source in {"", target.connector} and not job.state.is_over:
+                if is_abandoned(job, self._clock.wall_ms()):
+                    self._observer.job_found(target, job.named, "aborted: open and untouched for half an hour")
+                    await self._abort(target, job.id, watch)
+                return job.named
+        return "a job that the service does not list"
+
+    def _upload(self, job_id: str, path: Path) -> Callable[[Token], Request]:
+        return lambda token: self._api.upload(token, job_id, path)
+
+    async def _close(self, target: Target, job_id: str, watch: JobWatch) -> None:
+        """Say that all is uploaded. What the job makes of it is seen when it is asked."""
+        await self._step(Step.CLOSE, target, watch, lambda token: self._api.close(token, job_id))
+
+    async def _abort(self, target: Target, job_id: str, watch: JobWatch) -> None:
+        """Have the job thrown away; one that cannot be aborted is waited for when the next meets it."""
+        watch.phase("aborting", job_id)
+        await self._step(Step.ABORT, target, watch, lambda token: self._api.abort(token, job_id))
+
+    async def _asked(self, target: Target, job_id: str, watch: JobWatch) -> Job | None:
+        heard = await self._step(Step.ASK, target, watch, lambda token: self._api.ask(token, job_id))
+        return heard.jobs[0] if isinstance(heard, Done) else None
+
+    async def _awaited(self, target: Target, job_id: str, watch: JobWatch) -> JobEnd:
+        """Ask until the job is over."""
+        began_s, polls = self._clock.now_s(), 0
+        while True:
+            await self._clock.sleep(poll_after_s(polls))
+            polls += 1
+            job = await self._asked(target, job_id, watch)
+            if job is None:
+                return Broken(f"job {job_id} is not known to the service any more")
+            watch.phase(str(job.state), job_id)
+            if job.state.is_over:
+                self._observer.job_over(target, job.named)
+            if job.state is JobState.COMPLETE:
+                watch.released()
+                return Finished(job)
+            if job.state.is_over:
+                return Broken(f"{job.named}: {job.message or 'no reason is given'}")
+            if job.state is JobState.OPEN:
+                await self._close(target, job_id, watch)
+            waited_s = self._clock.now_s() - began_s
+            if waited_s >= HUNG_AFTER_S:
+                detail = f"{job.named} has been under way for {waited_s / 3600:.0f} h; it may still be applied"
+                watch.held(HoldLane(HoldReason.SINK, detail))
+
+    # ── one request ──────────────────────────────────────────────────────────────────────────────────────
+
+    async def _step(
+        self, step: Step, target: Target, watch: JobWatch, make: Callable[[Token], Request]
+    ) -> Done | Gone | Refused | Busy | Unsure:
+        """Take one step, however often it has to be asked for."""
+        refused: Token | None = None
+        retries = probes = 0
+        while True:
+            heard, token = await self._sent(step, target, make, refused)
+            match heard:
+                case RefreshToken() if token is not None and self._tokens.refused(token):
+                    refused = token
+                case RefreshToken():
+                    watch.held(HoldLane(HoldReason.AUTH, "tokens are refused as soon as they are made"))
+                    await self._clock.sleep(probe_interval_s(probes))
+                    probes += 1
+                case HoldLane():
+                    watch.held(heard)
+                    await self._clock.sleep(probe_interval_s(probes))
+                    probes += 1
+                case Again():
+                    retries += 1
+                    if retries >= _NAMED_AFTER_RETRIES:
+                        detail = f"{step.value.replace('_', ' ')}: {heard.cause}, {retries} times in a row"
+                        watch.held(HoldLane(HoldReason.SINK, detail))
+                    wait_s = full_jitter_s(retries, self._lots())
+                    await self._clock.sleep(max(wait_s, polite_s(heard.after_s or 0.0, self._lots())))
+                case _:
+                    if retries >= _NAMED_AFTER_RETRIES or probes:
+                        watch.released()
+                    return heard
+
+    async def _sent(
+        self, step: Step, target: Target, make: Callable[[Token], Request], refused: Token | None
+    ) -> tuple[Done | Gone | Refused | Busy | Unsure | Again | RefreshToken | HoldLane, Token | None]:
+        try:
+            token = await self._tokens.current()
+            outcome = await self._transport.send(make(token))
+        except Hold as hold:
+            return HoldLane(hold.reason, hold.detail), None
+        except Transient as fault:
+            return Again("no token", max(fault.after_s or 0.0, _TOKEN_WAIT_S)), None
+        self._observer.job_answered(target, step.value, _result(outcome), outcome.elapsed_s)
+        fresh_token = refused is not None and refused.serial != token.serial
+        heard = read(step, outcome, fresh_token=fresh_token, wall_ms=self._clock.wall_ms())
+        if isinstance(heard, Done):
+            self._tokens.accepted(token)
+        return heard, token
+
+
+def _result(outcome: Outcome) -> str:
+    return outcome.failure.value if isinstance(outcome, NoAnswer) else str(outcome.status)

@@ -1,0 +1,95 @@
+"""Rows gathered for one job, on disk: the newest of each key, or all of them in turn; memory holds none."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING, NamedTuple
+
+from consumer.model import Operation, Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+    from pathlib import Path
+
+_CACHE_KIB = 16 * 1024
+_OPERATIONS = {Operation.UPSERT: 0, Operation.DELETE: 1}
+
+
+class SpooledRow(NamedTuple):
+    """One row. `turn` is 0 where the newest of a key replaces the older, else it tells them apart.
+
+    `owner` numbers the assignment whose record it is; `value_bytes` are of that record, -1 where the record
+    has other parts elsewhere and is accounted by its ticket.
+    """
+
+    key: str
+    turn: int
+    operation: int
+    owner: int
+    value_bytes: int
+    line: bytes
+
+
+class Spool:
+    """A table of its own, that nobody needs after a crash: what was gathered is read from Kafka again."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.unlink(missing_ok=True)
+        self._sql = sqlite3.connect(path, isolation_level=None)
+        for pragma in (
+            "journal_mode = OFF",
+            "synchronous = OFF",
+            f"cache_size = -{_CACHE_KIB}",
+            "temp_store = FILE",
+        ):
+            self._sql.execute(f"PRAGMA {pragma}")
+        self._sql.execute(
+            "CREATE TABLE rows (key TEXT, turn INTEGER, operation INTEGER, owner INTEGER, value_bytes INTEGER,"
+            " line BLOB, PRIMARY KEY (key, turn)) WITHOUT ROWID"
+        )
+
+    def put(self, rows: Sequence[SpooledRow]) -> None:
+        """Take rows, in order: one whose key and turn are there already replaces what is there."""
+        self._sql.execute("BEGIN")
+        self._sql.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?)", rows)
+        self._sql.execute("COMMIT")
+
+    def forget_key(self, key: str) -> None:
+        """Drop every turn of a key: it is about to be deleted."""
+        self._sql.execute("DELETE FROM rows WHERE key = ?", (key,))
+
+    def forget_owners(self, owners: Collection[int]) -> None:
+        """Drop the rows of assignments that are not ours any more."""
+        self._sql.executemany("DELETE FROM rows WHERE owner = ?", [(owner,) for owner in owners])
+
+    def line_bytes(self) -> int:
+        """Return how many bytes the lines have."""
+        (found,) = self._sql.execute("SELECT coalesce(sum(length(line)), 0) FROM rows").fetchone()
+        return int(found)
+
+    def count(self, operation: Operation) -> int:
+        """Return how many rows are to be written, or removed."""
+        query = "SELECT count(*) FROM rows WHERE operation = ?"
+        return int(self._sql.execute(query, (_OPERATIONS[operation],)).fetchone()[0])
+
+    def tallies(self) -> dict[int, Tally]:
+        """Return by owner how many records with no other parts are here, and the bytes of their values."""
+        query = "SELECT owner, count(*), sum(value_bytes) FROM rows WHERE value_bytes >= 0 GROUP BY owner"
+        found: dict[int, Tally] = {}
+        for owner, count, value_bytes in self._sql.execute(query):
+            found[owner] = Tally()
+            found[owner].add(count, value_bytes)
+        return found
+
+    def lines(self, operation: Operation, many: int) -> Iterator[list[tuple[str, bytes]]]:
+        """Yield keys and lines of one operation, so many at a time, by key and turn: same rows, same file."""
+        query = "SELECT key, line FROM rows WHERE operation = ? ORDER BY key, turn"
+        cursor = self._sql.execute(query, (_OPERATIONS[operation],))
+        while found := cursor.fetchmany(many):
+            yield found
+
+    def close(self) -> None:
+        """Let go of the table and of its file."""
+        self._sql.close()
+        self._path.unlink(missing_ok=True)

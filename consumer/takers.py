@@ -1,0 +1,85 @@
+"""What takes the changes of each object, as its routes want it: a batcher, or a gatherer of bulk jobs."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from consumer.batching.batcher import Batcher
+from consumer.batching.conflation import Conflation, in_turn, merge, replace
+from consumer.bulk.csv import INGESTION, CsvRows
+from consumer.bulk.folder import SpoolFolder
+from consumer.bulk.gatherer import Gatherer
+from consumer.delivery.settings import SERVICE_DELETE_IDS
+from consumer.model import Target
+
+if TYPE_CHECKING:
+    from consumer.bulk.settings import FlushSettings
+    from consumer.config.settings import Settings
+    from consumer.delivery.settings import DeliverySettings
+    from consumer.mapping.settings import ObjectSettings
+
+
+def batchers_of(settings: Settings) -> dict[Target, Batcher]:
+    """Build a batcher for every object that no bulk route fills."""
+    connector, flushes = settings.connector, _flushes(settings)
+    targets = [Target(connector.name, name) for name in connector.objects if name not in flushes]
+    return {target: _batcher(target, connector.objects[target.object], settings.delivery) for target in targets}
+
+
+def spool_of(settings: Settings) -> SpoolFolder | None:
+    """Claim the place where rows are gathered, by group, so that daemons on one machine do not meet.
+
+    `None` where nothing is gathered. Raises: `Fatal` when none can be had.
+    """
+    if not _flushes(settings):
+        return None
+    root = settings.delivery.spool_dir or f"{tempfile.gettempdir()}/datacloud-consumer"
+    return SpoolFolder(Path(root) / quote(settings.kafka.group_id, safe=""))
+
+
+def gatherers_of(settings: Settings, spool: SpoolFolder | None) -> dict[Target, Gatherer]:
+    """Build a gatherer for every object that a bulk route fills."""
+    connector = settings.connector
+    if spool is None:
+        return {}
+    return {
+        (target := Target(connector.name, name)): _gatherer(target, connector.objects[name], flush, spool)
+        for name, flush in _flushes(settings).items()
+    }
+
+
+def _flushes(settings: Settings) -> dict[str, FlushSettings]:
+    return {
+        route.object: route.flush
+        for route in settings.routes
+        if route.destination == "bulk" and route.flush is not None
+    }
+
+
+def _gatherer(target: Target, described: ObjectSettings, flush: FlushSettings, spool: SpoolFolder) -> Gatherer:
+    return Gatherer(
+        target,
+        CsvRows(described.fields, INGESTION),
+        flush,
+        spool.of_object(target.object),
+        in_turn=described.category == "engagement",
+        dated_deletes=described.record_modified is not None,
+    )
+
+
+def _batcher(target: Target, described: ObjectSettings, delivery: DeliverySettings) -> Batcher:
+    return Batcher(
+        target,
+        _conflation(described, delivery),
+        batch_bytes=delivery.batch_bytes,
+        delete_ids=SERVICE_DELETE_IDS,
+    )
+
+
+def _conflation(described: ObjectSettings, delivery: DeliverySettings) -> Conflation:
+    if described.category == "engagement" or not delivery.conflate:
+        return in_turn
+    return merge if described.refresh_mode == "partial" else replace

@@ -1,0 +1,354 @@
+"""Bulk destinations on virtual time: what is gathered becomes jobs, whatever happens to them and to the daemon."""
+
+from __future__ import annotations
+
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from consumer.bulk.settings import FlushSettings
+from consumer.delivery.settings import DeliverySettings
+from consumer.errors import HoldReason
+from consumer.mapping.settings import RouteSettings
+from consumer.model import Answer
+from consumer.sandbox.bulk_jobs import PATH
+from consumer.sandbox.virtual_time import VirtualLoop
+from consumer.sandbox.wire import Endpoint, Reply
+from tests.simulation.test_daemon import assert_accounted, hold_reasons
+from tests.simulation.world import TOPIC, World, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from pathlib import Path
+
+    from consumer.model import Request
+
+EVERY_S = 60.0
+ROUTE = RouteSettings(
+    topics=(TOPIC,),
+    object="customers",
+    format="debezium",
+    destination="bulk",
+    flush=FlushSettings(every_s=EVERY_S, bytes=1_000_000),
+)
+
+
+def bulk_world(folder: str, *, flush: FlushSettings | None = None, **delivery: Any) -> World:  # noqa: ANN401 - settings of delivery
+    route = (
+        ROUTE
+        if flush is None
+        else RouteSettings(
+            topics=ROUTE.topics, object="customers", format="debezium", destination="bulk", flush=flush
+        )
+    )
+    views = RouteSettings(topics=("views",), object="views", format="json", tombstones="dead_letter")
+    return World(settings(routes=(route, views), delivery=DeliverySettings(spool_dir=folder, **delivery)))
+
+
+async def _in_loop(told: Callable[[World], Coroutine[Any, Any, None]], folder: str) -> None:
+    await told(bulk_world(folder))
+
+
+def story(told: Callable[[World], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    """Run a story about a world with a bulk route, in virtual time."""
+
+    def test() -> None:
+        with TemporaryDirectory() as folder:
+            VirtualLoop.run(_in_loop(told, folder))
+
+    test.__doc__ = told.__doc__
+    test.__name__ = told.__name__
+    return test
+
+
+def asked(world: World, *endpoints: Endpoint) -> list[Endpoint]:
+    """Return the requests of these kinds, in order."""
+    return [line.endpoint for line in world.tenant.requests if line.endpoint in endpoints]
+
+
+STEPS = (Endpoint.CREATE_JOB, Endpoint.UPLOAD, Endpoint.CLOSE_JOB)
+
+
+def write(world: World, keys: range, partition: int = 0) -> None:
+    """Write inserts, an update of every second key and a delete of every fifth."""
+    for key in keys:
+        world.change(key, "c", partition=partition, email=f"{key}@x.io", age=1)
+    for key in keys[::2]:
+        world.change(key, "u", partition=partition, email=f"{key}@y.io", age=2)
+    for key in keys[::5]:
+        world.change(key, "d", partition=partition)
+
+
+def assert_folded(world: World, keys: range) -> None:
+    """The tenant holds what the log says."""
+    rows = world.tenant.rows("customers")
+    left = [key for at, key in enumerate(keys) if at % 5]
+    assert {str(key) for key in left} == set(rows)
+    assert {str(key): 2 if key in keys[::2] else 1 for key in left} == {
+        key: row["age"] for key, row in rows.items()
+    }
+
+
+@story
+async def test_a_gather_is_two_jobs_and_moves_positions_after_them(world: World) -> None:
+    """The newest change of each key goes, deletes before upserts; nothing is committed before both are complete."""
+    world.change(1, "c", email="old@x.io")
+    write(world, range(100))
+    member = world.member()
+    await member.start(0)
+    await world.until(lambda: Endpoint.CREATE_JOB in asked(world, *STEPS))
+    assert world.clock.now_s() >= EVERY_S
+    assert 0 == world.log.committed.get((TOPIC, 0), 0)
+    await world.until(member.settled)
+    assert [*STEPS, *STEPS] == asked(world, *STEPS)
+    assert_folded(world, range(100))
+    assert_accounted(world)
+    ledger = member.status().ledger
+    assert (100, 71, 0) == (ledger.accepted, ledger.conflated, ledger.open)
+    await member.stop()
+
+
+@story
+async def test_progress_is_told_and_readiness_is_not_lost(world: World) -> None:
+    """While rows are gathered for longer than a minute the daemon is ready, and says what it gathers."""
+    member = world.member()
+    write(world, range(100))
+    await member.start(0)
+    await world.until(lambda: member.status().bulk[0].gathered_rows > 0)
+    world.faults("close-job hang-job")
+    await world.until(lambda: member.status().bulk[0].phase == "InProgress")
+    await world.clock.sleep(120)
+    assert [] == [check.problems for check in member.daemon.facts.readiness() if check.problems]
+    assert member.status().bulk[0].job is not None
+    await member.kill()
+
+
+@story
+async def test_memory_is_not_what_bounds_a_gather(world: World) -> None:
+    """Rows on disk are open and not held: the buffer stays free."""
+    write(world, range(200))
+    member = world.member()
+    await member.start(0)
+    await world.until(lambda: member.status().ledger.open >= 240)
+    assert 0 == member.status().buffer_bytes
+    await member.kill()
+
+
+def test_enough_bytes_make_a_job_early_and_a_second_gather_waits() -> None:
+    """A full gather goes at once; the next fills up behind it and then its partitions pause, without a hold."""
+    with TemporaryDirectory() as folder:
+        VirtualLoop.run(_full_gathers(folder))
+
+
+async def _full_gathers(folder: str) -> None:
+    world = bulk_world(folder, flush=FlushSettings(every_s=5_000.0, bytes=20_000))
+    world.faults("close-job nth=1 hang-job")
+    for key in range(2_000):
+        world.change(key, "c", email=f"{key}@x.io", age=1)
+    member = world.member()
+    await member.start(0)
+    await world.until(lambda: asked(world, *STEPS) == [*STEPS])
+    await world.until(lambda: member.status().bulk[0].gathered_bytes >= 20_000)
+    gathered = member.status().bulk[0].gathered_rows
+    await world.clock.sleep(60)
+    assert gathered == member.status().bulk[0].gathered_rows < 2_000
+    assert set() == hold_reasons(world)
+    for job in world.tenant.bulk.jobs.values():
+        job.fate = None
+    await world.until(lambda: member.status().ledger.accepted > 1_000)
+    await member.kill()
+
+
+@story
+async def test_a_partition_that_goes_takes_its_gathered_rows_along(world: World) -> None:
+    """Nobody waits for a job that has not begun: the next owner reads the rows again. What stays, goes."""
+    write(world, range(100), partition=0)
+    write(world, range(100, 200), partition=1)
+    member = world.member()
+    await member.start(0, 1)
+    await world.until(lambda: member.status().ledger.open >= 300)
+    began_s = world.clock.now_s()
+    member.source.revoke([(TOPIC, 1)])
+    await world.until(lambda: len(member.status().assignment) == 1)
+    assert world.clock.now_s() - began_s < 1.0
+    await world.until(member.settled)
+    assert_folded(world, range(100))
+    assert 0 == world.log.committed.get((TOPIC, 1), 0)
+    await member.stop()
+
+
+@story
+async def test_a_stop_lets_a_job_finish_that_can(world: World) -> None:
+    """A job that ends within the drain is settled and committed."""
+    write(world, range(100))
+    member = world.member()
+    await member.start(0)
+    await world.until(lambda: Endpoint.UPLOAD in asked(world, *STEPS))
+    await member.stop()
+    assert_folded(world, range(100))
+    assert world.log.ends[TOPIC, 0] == world.log.committed[TOPIC, 0]
+
+
+@story
+async def test_a_stop_aborts_a_job_that_is_open(world: World) -> None:
+    """One whose upload does not end within the drain is thrown away before the process ends."""
+    write(world, range(100))
+    world.faults("upload delay=200s")
+    member = world.member()
+    await member.start(0)
+    await world.until(lambda: Endpoint.UPLOAD in asked(world, *STEPS))
+    await member.stop()
+    assert ["Aborted"] == [job.state for job in world.tenant.bulk.jobs.values()]
+    assert 0 == world.log.committed.get((TOPIC, 0), 0)
+
+
+@pytest.mark.parametrize("acted_upon", [False, True], ids=["lost on the way", "answer lost"])
+@pytest.mark.parametrize("at", range(1, 16))
+def test_a_crash_at_every_step(at: int, acted_upon: bool) -> None:  # noqa: FBT001 - a case
+    """Killed at any request of a job, the next run ends what was left and loses nothing."""
+    with TemporaryDirectory() as folder:
+        VirtualLoop.run(_crash(folder, at, acted_upon=acted_upon))
+
+
+async def _crash(folder: str, at: int, *, acted_upon: bool) -> None:
+    world = bulk_world(folder)
+    write(world, range(100))
+    first = world.member()
+    answer, seen = world.tenant.answer, 0
+
+    def dying(request: Request) -> Reply:
+        nonlocal seen
+        seen += PATH in request.url
+        if seen < at or first.task is None or first.task.done() or first.task.cancelling():
+            return answer(request)
+        first.source.crash()
+        first.task.cancel()
+        return answer(request) if acted_upon else Reply(Answer(500))
+
+    world.tenant.answer = dying  # type: ignore[method-assign]  # the wire is cut here
+    await first.start(0)
+    task = first.task
+    assert task is not None
+    await world.until(lambda: task.done() or first.settled())
+    if not task.done():
+        await first.kill()
+    second = world.member()
+    await second.start(0)
+    await world.until(second.settled, within_s=4_000.0)
+    assert_folded(world, range(100))
+    assert all(job.state in {"JobComplete", "Aborted"} for job in world.tenant.bulk.jobs.values())
+    assert set() == {hold.reason for hold in second.status().holds}
+    await second.stop()
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("close-job nth=1 fail-job", "Failed"),
+        ("close-job nth=1 vanish-job", "not known to the service"),
+        ("upload nth=1 reset", "upload without an answer"),
+        ("upload nth=1 reset after", "upload without an answer"),
+        ("upload nth=1 status=400", "aborted"),
+        ("create-job nth=1-6 status=404", "no job can be created"),
+        ("create-job nth=1-12 status=503", "503"),
+        ("jobs status=500; job nth=1-9 status=500", "500"),
+        ("upload nth=1-3 status=403", "403"),
+        ("close-job nth=1-2 html", "own answer"),
+    ],
+)
+def test_what_goes_wrong_with_a_job_has_a_name_and_an_end(script: str, said: str) -> None:
+    """Whatever becomes of a job: it is a hold by name, nothing is dead-lettered, and the rows arrive."""
+    with TemporaryDirectory() as folder:
+        VirtualLoop.run(_gone_wrong(folder, script, said))
+
+
+async def _gone_wrong(folder: str, script: str, said: str) -> None:
+    world = bulk_world(folder)
+    write(world, range(100))
+    member = world.member()
+    await member.start(0)
+    world.faults(script)
+    await world.until(lambda: bool(member.status().holds))
+    assert said in member.status().holds[0].detail
+    assert 0 == world.log.committed.get((TOPIC, 0), 0)
+    await world.until(member.settled, within_s=4_000.0)
+    assert_folded(world, range(100))
+    assert ([], set()) == (world.dead_letters.letters, hold_reasons(world))
+    assert_accounted(world)
+    await member.stop()
+
+
+@story
+async def test_a_revoked_token_in_the_middle_of_an_upload(world: World) -> None:
+    """A new token, the same file, no hold."""
+    write(world, range(100))
+    member = world.member()
+    await member.start(0)
+    world.faults("upload nth=1 revoke-tokens")
+    await world.until(member.settled)
+    assert_folded(world, range(100))
+    await member.stop()
+
+
+@story
+async def test_a_job_that_hangs_is_named_and_never_sent_anew(world: World) -> None:
+    """For a day it is asked, and its rows are in no other job; when it ends, all goes on."""
+    write(world, range(1, 5))
+    world.faults("close-job nth=1 hang-job")
+    member = world.member()
+    await member.start(0)
+    await world.until(lambda: HoldReason.SINK in hold_reasons(world), within_s=5_000.0)
+    await world.clock.sleep(86_400)
+    assert 1 == len(world.tenant.bulk.jobs)
+    (job,) = world.tenant.bulk.jobs.values()
+    job.fate = None
+    await world.until(member.settled)
+    assert set() == hold_reasons(world)
+    await member.stop()
+
+
+@story
+async def test_another_job_on_the_object_is_waited_for_by_name(world: World) -> None:
+    """A job of somebody else is not touched until it has been open and untouched for half an hour."""
+    member = world.member()
+    await member.start(0)
+    write(world, range(100))
+    world.faults("create-job nth=1 status=500 after")
+    await world.until(lambda: "waiting for job" in (member.status().bulk[0].phase or ""), within_s=400.0)
+    first = next(iter(world.tenant.bulk.jobs))
+    assert first in (member.status().bulk[0].phase or "")
+    await world.until(lambda: HoldReason.SINK in hold_reasons(world), within_s=1_000.0)
+    assert "Open" == world.tenant.bulk.jobs[first].state
+    await world.until(member.settled, within_s=4_000.0)
+    assert "Aborted" == world.tenant.bulk.jobs[first].state
+    assert_folded(world, range(100))
+    assert set() == hold_reasons(world)
+    await member.stop()
+
+
+@story
+async def test_a_row_that_csv_cannot_carry_is_dead_lettered_alone(world: World) -> None:
+    """Its neighbours go with the job."""
+    world.change(1, "c", email="a@x.io")
+    world.change(2, "c", email="x" * 1_100_000)
+    member = world.member()
+    await member.start(0)
+    await world.until(member.settled)
+    assert (["RECORD_SIZE"], ["1"]) == (world.dead_letter_reasons(), [*world.tenant.rows("customers")])
+    await member.stop()
+
+
+def test_the_spool_is_empty_afterwards(tmp_path: Path) -> None:
+    """No file of a job, and no journal, outlives its outcome."""
+    VirtualLoop.run(_to_its_end(str(tmp_path)))
+    assert ["lock"] == [path.name for path in tmp_path.rglob("*") if path.is_file()]
+
+
+async def _to_its_end(folder: str) -> None:
+    world = bulk_world(folder)
+    write(world, range(100))
+    member = world.member()
+    await member.start(0)
+    await world.until(member.settled)
+    await member.stop()

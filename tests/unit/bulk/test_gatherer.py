@@ -1,0 +1,126 @@
+"""What is gathered for a job, on disk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from consumer.bulk.csv import INGESTION, CsvRows
+from consumer.bulk.gatherer import Gatherer
+from consumer.bulk.settings import FlushSettings
+from consumer.errors import Reason
+from consumer.mapping.settings import FieldType
+from consumer.model import Assignment, Change, Delete, Operation, PlainRecord, Target, Ticket, Upsert
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FIELDS = {"id": FieldType.TEXT, "n": FieldType.NUMBER}
+
+
+def upsert(offset: int, key: str, n: int, ticket: Ticket | None = None) -> Change:
+    record = PlainRecord("t", 0, offset, value=b"12345", timestamp_ms=offset)
+    return Upsert(key, f'{{"id":"{key}","n":{n}}}'.encode(), record, ticket=ticket)
+
+
+def delete(offset: int, key: str) -> Change:
+    return Delete(key, f'"{key}"'.encode(), PlainRecord("t", 0, offset, value=b"123"))
+
+
+def gatherer(folder: Path, *, in_turn: bool = False, flush_bytes: int = 1_000) -> Gatherer:
+    return Gatherer(
+        Target("c", "o"),
+        CsvRows(FIELDS, INGESTION),
+        FlushSettings(every_s=60.0, bytes=flush_bytes),
+        folder,
+        in_turn=in_turn,
+        dated_deletes=False,
+    )
+
+
+@pytest.fixture
+def assignment() -> Assignment:
+    return Assignment("t", 0, 1, 0, None)
+
+
+def lines(gather: Gatherer, operation: Operation) -> list[tuple[str, bytes]]:
+    assert gather.under_way is not None
+    return [row for piece in gather.under_way.spool.lines(operation, 2) for row in piece]
+
+
+def test_the_newest_change_of_a_key_counts(tmp_path: Path, assignment: Assignment) -> None:
+    """Within a chunk, over chunks, and over upserts and deletes alike."""
+    one = gatherer(tmp_path)
+    one.add([upsert(0, "a", 1), upsert(1, "b", 1), upsert(2, "a", 2)], assignment, 0.0)
+    one.add([delete(3, "b"), delete(4, "c"), upsert(5, "c", 3)], assignment, 0.0)
+    one.seal()
+    assert [("a", b"a,2\n"), ("c", b"c,3\n")] == lines(one, Operation.UPSERT)
+    assert [("b", b"")] == lines(one, Operation.DELETE)
+
+
+def test_engagement_keeps_every_event(tmp_path: Path, assignment: Assignment) -> None:
+    """In their order; a delete takes all before it along."""
+    one = gatherer(tmp_path, in_turn=True)
+    one.add([upsert(0, "a", 1), upsert(1, "a", 2), upsert(2, "b", 1), delete(3, "b")], assignment, 0.0)
+    one.seal()
+    assert [("a", b"a,1\n"), ("a", b"a,2\n")] == lines(one, Operation.UPSERT)
+    assert [("b", b"")] == lines(one, Operation.DELETE)
+
+
+def test_what_was_replaced_is_told_apart(tmp_path: Path, assignment: Assignment) -> None:
+    """Records whose rows go are accepted, all others of the gather conflated; bytes too."""
+    one = gatherer(tmp_path)
+    one.add([upsert(0, "a", 1), upsert(1, "b", 1), upsert(2, "a", 2)], assignment, 0.0)
+    gather = one.seal()
+    accepted = gather.accepted()[assignment]
+    assert (3, 2, 15, 10) == (
+        gather.tallies[assignment].count,
+        accepted.count,
+        gather.tallies[assignment].value_bytes,
+        accepted.value_bytes,
+    )
+
+
+def test_the_ticket_of_a_replaced_part_is_conflated(tmp_path: Path, assignment: Assignment) -> None:
+    """A record of several parts is counted by its ticket, not by its row."""
+    first, second = Ticket(assignment, 2, 5), Ticket(assignment, 2, 5)
+    one = gatherer(tmp_path)
+    one.add([upsert(0, "a", 1, first), upsert(1, "a", 2, second)], assignment, 0.0)
+    assert (0, {first, second}) == one.gathered(assignment)
+    gather = one.seal()
+    assert ([first], [second], {}) == (gather.conflated, [*gather.tickets.values()], gather.accepted())
+
+
+def test_what_goes_takes_its_rows_and_positions_along(tmp_path: Path, assignment: Assignment) -> None:
+    """Also what is under way; what is left stays."""
+    other = Assignment("t", 1, 1, 0, None)
+    one = gatherer(tmp_path)
+    one.add([upsert(5, "a", 1)], assignment, 0.0)
+    one.add([upsert(7, "b", 1)], other, 0.0)
+    one.seal()
+    one.add([upsert(6, "c", 1)], assignment, 0.0)
+    one.drop({assignment})
+    assert [("b", b"b,1\n")] == lines(one, Operation.UPSERT)
+    assert [(other, 7)] == [(whose, low.offset) for whose, low in one.lows()]
+
+
+def test_due_by_age_or_by_bytes_and_one_job_at_a_time(tmp_path: Path, assignment: Assignment) -> None:
+    """Bytes are of what is left after replacing; the second gather is full while the first is under way."""
+    one = gatherer(tmp_path, flush_bytes=20)
+    one.add([upsert(at, "a", at) for at in range(10)], assignment, 100.0)
+    assert (False, True) == (one.is_due(159.0), one.is_due(160.0))
+    one.add([upsert(at, str(at), at) for at in range(10, 15)], assignment, 101.0)
+    assert one.is_due(101.0)
+    one.seal()
+    one.add([upsert(at, str(at), at) for at in range(20, 30)], assignment, 101.0)
+    assert (False, True) == (one.is_due(999.0), one.is_full())
+    one.settle()
+    assert (True, False) == (one.is_due(101.0), one.is_full())
+
+
+def test_a_row_over_the_limit_is_given_back(tmp_path: Path, assignment: Assignment) -> None:
+    """It is held by nothing here."""
+    one = gatherer(tmp_path, flush_bytes=20)
+    ((change, fault),) = one.add([upsert(0, "a" * 30, 1)], assignment, 0.0)
+    assert ("a" * 30, Reason.RECORD_SIZE, []) == (change.key, fault.reason, [*one.lows()])
