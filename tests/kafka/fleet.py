@@ -116,12 +116,16 @@ class Fleet:
         topic: str,
         properties: Mapping[str, str] | None = None,
         drain_ms: int = 4_000,
+        *,
+        route: str = "",
     ) -> None:
+        """`route` are further lines of the route, indented as they stand in the file."""
         self.folder = folder
         self.topic = topic
         self.group = f"group-{topic}"
         self._bootstrap = bootstrap
         self._drain_ms = drain_ms
+        self._route = route
         self._properties = dict(properties or {})
         self._tenant_port = free_port()
         self._members: list[Process] = []
@@ -141,6 +145,7 @@ class Fleet:
             "GROUP": self.group,
             "PROPERTIES": json.dumps(self._properties),
             "TENANT": str(self._tenant_port),
+            "    object: customers\n": f"    object: customers\n{self._route}",
             "TOPIC": self.topic,
         }.items():
             text = text.replace(name, value)
