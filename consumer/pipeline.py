@@ -289,6 +289,9 @@ class Pipeline:
             return any(mapper.target in places for mapper in self._rooms.routes.mappers(assignment.topic))
 
         self._intake.adjust(self._progress.owned, self._ledger.held_bytes, is_held if places else None)
+        if self._intake.is_full:
+            for gatherer in self._rooms.gatherers.values():
+                gatherer.press()
 
 
 def _wants_more(held: Held) -> bool:

@@ -156,6 +156,7 @@ class Placing:
     ) -> None:
         """Place the parts of one record, which is settled when all of them are."""
         ticket = ticket or Ticket(assignment, len(parts), len(record))
+        spooled_count = 0
         for target, part in parts:
             if isinstance(part, Filtered):
                 self._observer.filtered(assignment.topic, part.rule, 1)
@@ -163,6 +164,9 @@ class Placing:
             else:
                 part.ticket = ticket
                 self._batch(assignment, target, [part])
+                spooled_count += target in self._gatherers
+        if spooled_count and spooled_count == ticket.parts_open:
+            self._ledger.ticket_spooled(ticket)
 
     def _batch(self, assignment: Assignment, target: Target, changes: Sequence[Change]) -> None:
         if not changes:
@@ -178,7 +182,7 @@ class Placing:
             self._post(assignment, change.record, error, target, change.ticket)
 
     def _gather(self, assignment: Assignment, target: Target, changes: Sequence[Change]) -> None:
-        """Spool changes for a job. What is one part of several stays in the account of memory: its ticket does."""
+        """Spool changes for a job. What is one part of several is accounted with its ticket, by `_spread`."""
         faults = self._gatherers[target].add(changes, assignment, self._clock.now_s())
         for change, error in faults:
             self._post(assignment, change.record, error, target, change.ticket)

@@ -23,7 +23,7 @@ class Gather:
 
     `tallies` count every record that is settled with it and became one change alone; `lows` are the positions
     that are held. `tickets` are of the records that have other parts, by the place of their row; those in
-    `conflated` belong to rows that were replaced.
+    `conflated` belong to rows that were replaced. `pressed` says that memory is wanted back.
     """
 
     def __init__(self, spool: Spool, opened_s: float) -> None:
@@ -36,6 +36,7 @@ class Gather:
         self.lows: dict[Assignment, Low] = {}
         self.tickets: dict[tuple[str, int], Ticket] = {}
         self.conflated: list[Ticket] = []
+        self.pressed = False
 
     def owner(self, assignment: Assignment) -> int:
         """Return the number of an assignment here."""
@@ -131,11 +132,16 @@ class Gatherer:
         gather = self._open
         if gather is None or self.under_way is not None or not gather.lows:
             return False
-        return now_s - gather.opened_s >= self.flush.every_s or self._has_enough(gather)
+        return gather.pressed or now_s - gather.opened_s >= self.flush.every_s or self._has_enough(gather)
 
     def is_full(self) -> bool:
         """Tell whether nothing more is wanted: the next job has enough, and the one before is not over."""
         return self._open is not None and self.under_way is not None and self._has_enough(self._open)
+
+    def press(self) -> None:
+        """Memory is full: what holds some of it, because its records have parts elsewhere, does not wait longer."""
+        if self._open is not None and (self._open.tickets or self._open.conflated):
+            self._open.pressed = True
 
     def seal(self) -> Gather:
         """Close what is gathered: it is under way from now on."""

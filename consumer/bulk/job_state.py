@@ -15,9 +15,6 @@ from consumer.masking import MASKED_CHARS, mask
 FILE_BYTES: Final = 150_000_000
 """The most that one CSV file may have. Source: Ingestion API limits, "150 MB", read as decimal, the smaller one."""
 
-CRM_FILE_BYTES: Final = 100_000_000
-"""The one file of a CRM job, raw. Source: Bulk API 2.0 limits, 150 MB once it is encoded in base64."""
-
 FILES_PER_JOB: Final = 100
 JOBS_PER_HOUR: Final = 20
 JOBS_AT_A_TIME: Final = 5

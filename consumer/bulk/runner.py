@@ -179,6 +179,7 @@ class JobRunner:
     async def _created(self, plan: JobPlan, watch: JobWatch) -> Job:
         """Create a job, as soon as the limits and other jobs allow it."""
         not_found = 0
+        named = False
         busy_since_s: float | None = None
         while True:
             await self._allowed(watch)
@@ -191,22 +192,25 @@ class JobRunner:
             )
             match heard:
                 case Done():
-                    watch.released()
+                    if named:
+                        watch.released()
                     self._jobs.begun(self._clock.now_s())
                     return heard.jobs[0]
                 case Busy():
                     now_s = self._clock.now_s()
                     busy_since_s = now_s if busy_since_s is None else busy_since_s
-                    named = await self._who_is_busy(plan.target, watch)
-                    watch.phase(f"waiting for {named}", None)
+                    other = await self._who_is_busy(plan.target, watch)
+                    watch.phase(f"waiting for {other}", None)
                     if now_s - busy_since_s >= BUSY_HOLD_S:
-                        watch.held(HoldLane(HoldReason.SINK, f"{named} is active on the object"))
+                        named = True
+                        watch.held(HoldLane(HoldReason.SINK, f"{other} is active on the object"))
                     await self._clock.sleep(polite_s(busy_after_s(), self._lots()))
                 case Gone() if not_found < YOUNG_STREAM_TRIES - 1:
                     not_found += 1
                     await self._clock.sleep(young_stream_s())
                 case _:
                     not_found += 1
+                    named = True
                     watch.held(HoldLane(HoldReason.CONFIG, f"no job can be created: {heard.detail}"))
                     await self._clock.sleep(probe_interval_s(not_found))
 

@@ -18,6 +18,9 @@ RECORD_BYTES: Final = 1_000
 Source: resident memory of 100,000 open records of 500 bytes, divided out.
 """
 
+TICKET_BYTES: Final = 400
+"""What a record of several parts costs when all its parts are on disk."""
+
 _WEIGHT: Final = {outcome: weight for weight, outcome in enumerate(RecordOutcome)}
 
 
@@ -72,6 +75,11 @@ class Ledger:
         held_bytes = value_bytes + RECORD_BYTES * count
         self.held_bytes -= held_bytes
         assignment.held_bytes -= held_bytes
+
+    def ticket_spooled(self, ticket: Ticket) -> None:
+        """Every open part of a record left memory for the disk: what is left of it is its ticket."""
+        self.spooled(ticket.assignment, 1, ticket.value_bytes - TICKET_BYTES)
+        ticket.value_bytes = TICKET_BYTES - RECORD_BYTES
 
     def spooled_settled(self, assignment: Assignment, outcome: RecordOutcome, count: int, value_bytes: int) -> None:
         """Book records out that are on disk."""

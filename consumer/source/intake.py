@@ -44,6 +44,11 @@ class Intake:
             self._source.resume([*end])
         self._paused = wanted
 
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing more is wanted of any partition, because of what is open."""
+        return self._full
+
     def forget(self, gone: Iterable[Assignment]) -> None:
         """These are not ours any more."""
         self._paused.difference_update(gone)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from consumer.bulk.settings import FlushSettings
@@ -16,7 +17,7 @@ from consumer.sandbox.bulk_jobs import PATH
 from consumer.sandbox.virtual_time import VirtualLoop
 from consumer.sandbox.wire import Endpoint, Reply
 from tests.simulation.test_daemon import assert_accounted, hold_reasons
-from tests.simulation.world import TOPIC, World, settings
+from tests.simulation.world import CUSTOMERS, TOPIC, World, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -80,9 +81,9 @@ def write(world: World, keys: range, partition: int = 0) -> None:
         world.change(key, "d", partition=partition)
 
 
-def assert_folded(world: World, keys: range) -> None:
+def assert_folded(world: World, keys: range, name: str = "customers") -> None:
     """The tenant holds what the log says."""
-    rows = world.tenant.rows("customers")
+    rows = world.tenant.rows(name)
     left = [key for at, key in enumerate(keys) if at % 5]
     assert {str(key) for key in left} == set(rows)
     assert {str(key): 2 if key in keys[::2] else 1 for key in left} == {
@@ -352,3 +353,33 @@ async def _to_its_end(folder: str) -> None:
     await member.start(0)
     await world.until(member.settled)
     await member.stop()
+
+
+def test_records_of_several_routes_do_not_stop_the_stream() -> None:
+    """A topic of a bulk and a streaming route: what fills memory until the job is over makes the job come early."""
+    with TemporaryDirectory() as folder:
+        VirtualLoop.run(_two_routes(folder))
+
+
+async def _two_routes(folder: str) -> None:
+    bulk_route = RouteSettings(
+        topics=(TOPIC,),
+        object="customers",
+        format="debezium",
+        destination="bulk",
+        flush=FlushSettings(every_s=86_400.0),
+    )
+    people = msgspec.structs.replace(CUSTOMERS, name="people")
+    world = World(
+        settings(
+            objects=(CUSTOMERS, people),
+            routes=(bulk_route, RouteSettings(topics=(TOPIC,), object="people", format="debezium")),
+            delivery=DeliverySettings(spool_dir=folder, buffer_bytes=400_000),
+        )
+    )
+    write(world, range(500))
+    member = world.member()
+    await member.start(0)
+    await world.until(lambda: member.status().ledger.polled == 950 and len(world.tenant.rows("people")) == 400)
+    assert_folded(world, range(500), "people")
+    await member.kill()

@@ -124,3 +124,14 @@ def test_a_row_over_the_limit_is_given_back(tmp_path: Path, assignment: Assignme
     one = gatherer(tmp_path, flush_bytes=20)
     ((change, fault),) = one.add([upsert(0, "a" * 30, 1)], assignment, 0.0)
     assert ("a" * 30, Reason.RECORD_SIZE, []) == (change.key, fault.reason, [*one.lows()])
+
+
+def test_memory_that_is_wanted_back_makes_a_job_of_what_holds_some(tmp_path: Path, assignment: Assignment) -> None:
+    """Rows of records with other parts keep their tickets in memory; rows without hold none, and wait on."""
+    one = gatherer(tmp_path)
+    one.add([upsert(0, "a", 1)], assignment, 0.0)
+    one.press()
+    assert not one.is_due(1.0)
+    one.add([upsert(1, "b", 1, Ticket(assignment, 2, 5))], assignment, 0.0)
+    one.press()
+    assert one.is_due(1.0)
