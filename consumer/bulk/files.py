@@ -87,6 +87,11 @@ async def write_files(
         for piece in spool.lines(operation, _PIECE_ROWS):
             files.write([delete_line(key, moment) if is_delete else line for key, line in piece])
             await clock.sleep(0)
+    except OSError as error:
+        detail = (
+            f"cannot write the files of a job to {folder}: {error.strerror}; its rows are read from Kafka again"
+        )
+        raise Fatal(detail) from error
     finally:
         files.close()
     return tuple(files.paths)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
+from consumer.errors import Fatal
 from consumer.model import Operation, Tally
 
 if TYPE_CHECKING:
@@ -34,7 +36,12 @@ class Spool:
     """A table of its own, that nobody needs after a crash: what was gathered is read from Kafka again."""
 
     def __init__(self, path: Path) -> None:
+        """Make the table. Raises: `Fatal`, as all that writes, when the disk does not take it."""
         self._path = path
+        with self._told():
+            self._make(path)
+
+    def _make(self, path: Path) -> None:
         path.unlink(missing_ok=True)
         self._sql = sqlite3.connect(path, isolation_level=None)
         for pragma in (
@@ -51,17 +58,20 @@ class Spool:
 
     def put(self, rows: Sequence[SpooledRow]) -> None:
         """Take rows, in order: one whose key and turn are there already replaces what is there."""
-        self._sql.execute("BEGIN")
-        self._sql.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?)", rows)
-        self._sql.execute("COMMIT")
+        with self._told():
+            self._sql.execute("BEGIN")
+            self._sql.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?)", rows)
+            self._sql.execute("COMMIT")
 
     def forget_key(self, key: str) -> None:
         """Drop every turn of a key: it is about to be deleted."""
-        self._sql.execute("DELETE FROM rows WHERE key = ?", (key,))
+        with self._told():
+            self._sql.execute("DELETE FROM rows WHERE key = ?", (key,))
 
     def forget_owners(self, owners: Collection[int]) -> None:
         """Drop the rows of assignments that are not ours any more."""
-        self._sql.executemany("DELETE FROM rows WHERE owner = ?", [(owner,) for owner in owners])
+        with self._told():
+            self._sql.executemany("DELETE FROM rows WHERE owner = ?", [(owner,) for owner in owners])
 
     def line_bytes(self) -> int:
         """Return how many bytes the lines have."""
@@ -88,6 +98,15 @@ class Spool:
         cursor = self._sql.execute(query, (_OPERATIONS[operation],))
         while found := cursor.fetchmany(many):
             yield found
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tell what the disk did not take by the name of the place."""
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            detail = f"cannot spool to {self._path}: {error}; nothing gathered is lost, it is read from Kafka again"
+            raise Fatal(detail) from error
 
     def close(self) -> None:
         """Let go of the table and of its file."""

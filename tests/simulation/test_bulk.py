@@ -17,12 +17,13 @@ from consumer.sandbox.bulk_jobs import PATH
 from consumer.sandbox.virtual_time import VirtualLoop
 from consumer.sandbox.wire import Endpoint, Reply
 from tests.simulation.test_daemon import assert_accounted, hold_reasons
-from tests.simulation.world import CUSTOMERS, TOPIC, World, settings
+from tests.simulation.world import CUSTOMERS, TOPIC, VIEWS, World, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from pathlib import Path
 
+    from consumer.mapping.settings import ObjectSettings
     from consumer.model import Request
 
 EVERY_S = 60.0
@@ -35,16 +36,18 @@ ROUTE = RouteSettings(
 )
 
 
-def bulk_world(folder: str, *, flush: FlushSettings | None = None, **delivery: Any) -> World:  # noqa: ANN401 - settings of delivery
-    route = (
-        ROUTE
-        if flush is None
-        else RouteSettings(
-            topics=ROUTE.topics, object="customers", format="debezium", destination="bulk", flush=flush
+def bulk_world(
+    folder: str, *, flush: FlushSettings | None = ROUTE.flush, described: ObjectSettings = CUSTOMERS
+) -> World:
+    """Return a world with a bulk route, and one that streams."""
+    views = RouteSettings(topics=("views",), object="views", format="json", tombstones="dead_letter")
+    return World(
+        settings(
+            objects=(described, VIEWS),
+            routes=(msgspec.structs.replace(ROUTE, flush=flush), views),
+            delivery=DeliverySettings(spool_dir=folder),
         )
     )
-    views = RouteSettings(topics=("views",), object="views", format="json", tombstones="dead_letter")
-    return World(settings(routes=(route, views), delivery=DeliverySettings(spool_dir=folder, **delivery)))
 
 
 async def _in_loop(told: Callable[[World], Coroutine[Any, Any, None]], folder: str) -> None:

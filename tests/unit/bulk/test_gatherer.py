@@ -9,7 +9,8 @@ import pytest
 from consumer.bulk.csv import INGESTION, CsvRows
 from consumer.bulk.gatherer import Gatherer
 from consumer.bulk.settings import FlushSettings
-from consumer.errors import Reason
+from consumer.bulk.spool import Spool, SpooledRow
+from consumer.errors import Fatal, Reason
 from consumer.mapping.settings import FieldType
 from consumer.model import Assignment, Change, Delete, Operation, PlainRecord, Target, Ticket, Upsert
 
@@ -135,3 +136,14 @@ def test_memory_that_is_wanted_back_makes_a_job_of_what_holds_some(tmp_path: Pat
     one.add([upsert(1, "b", 1, Ticket(assignment, 2, 5))], assignment, 0.0)
     one.press()
     assert one.is_due(1.0)
+
+
+def test_a_disk_that_takes_nothing_more_is_named(tmp_path: Path) -> None:
+    """A folder that is gone, and a table that cannot grow, stand for a full disk."""
+    with pytest.raises(Fatal, match="cannot spool to"):
+        Spool(tmp_path / "gone" / "1.rows")
+    spool = Spool(tmp_path / "1.rows")
+    spool._sql.execute("PRAGMA max_page_count = 4")
+    row = SpooledRow("a", 0, 0, 0, 1, b"x" * 100_000)
+    with pytest.raises(Fatal, match="full"):
+        spool.put([row])

@@ -199,7 +199,7 @@ def test_a_broken_module_of_the_user_is_a_fault(consumer_yaml: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["consumer", "minimal", "sandbox"])
+@pytest.mark.parametrize("name", ["consumer", "minimal", "sandbox", "bulk"])
 def test_the_shipped_examples_are_in_order(name: str) -> None:
     """Once their variables are set, the examples load."""
     found = inspect(ROOT / "config" / f"{name}.yaml", environ=ENVIRON, overrides=[])
