@@ -58,6 +58,7 @@ class CloudEventsDecoder:
         if _ROW_BYTES in document:
             content = _decoded(document)
             row = _opened_bytes(content)
+            content = content.strip()
             return self._envelope(document | {_ROW: msgspec.Raw(content)}, row, content)
         return self._envelope(document, row_of(document, _ROW), bytes(document[_ROW]))
 
@@ -104,7 +105,7 @@ def _decoded(document: JsonObject) -> bytes:
     text = open_value(document[_ROW_BYTES])
     if type(text) is str:
         try:
-            return base64.b64decode(text, validate=True).strip()
+            return base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError):
             pass
     raise RecordError(Reason.ENVELOPE_SHAPE, "base64 text wanted, something else found", field=_ROW_BYTES)

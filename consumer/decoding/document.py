@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from itertools import accumulate
 from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
@@ -31,6 +33,16 @@ _FRAMES = (
     (b"Obj\x01", "an Avro object container"),
     (b"\xac\xed\x00\x05", "Java serialisation"),
 )
+DEEPEST = 500
+"""Levels of nesting. The decoder follows as far as the interpreter's stack, which is another length at every place:
+half of it leaves room for all that opens a document's members later."""
+
+_DEPTH = f"at most {DEEPEST} levels of nesting wanted, more found"
+_SHALLOW = 16
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_NO_BRACKETS = bytes(set(range(256)) - set(b'[]{}"\\'))
+_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1, ord('"'): 0, ord("\\"): 0}
+_SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 _REGISTRY_HEADER_BYTES = 5
 _KINDS = {0x5B: "an array", 0x22: "text", 0x6E: "null", 0x74: "true", 0x66: "false"}
 _TEXT_STARTS = frozenset(b'{["-0123456789ntf')
@@ -45,11 +57,13 @@ def open_object(value: bytes) -> JsonObject:
     body = value.strip(_WHITE)
     if not body:
         raise RecordError(Reason.DECODE_EMPTY, f"JSON object wanted, {len(value)} bytes of white space found")
+    if nests_deeper(value, DEEPEST):
+        raise RecordError(Reason.DECODE_DEPTH, _DEPTH)
     fault = None
     try:
         _ANY.decode(value)
     except RecursionError:
-        raise RecordError(Reason.DECODE_DEPTH, "nested deeper than the decoder follows") from None
+        raise RecordError(Reason.DECODE_DEPTH, _DEPTH) from None
     except msgspec.DecodeError as error:
         fault = str(error)
     if fault is not None:
@@ -59,6 +73,23 @@ def open_object(value: bytes) -> JsonObject:
     if not body.startswith(b"{"):
         _refuse_kind(body)
     return _OBJECT.decode(value)
+
+
+def nests_deeper(value: bytes, levels: int) -> bool:
+    """Whether more levels than these are open somewhere: for most a look at the length, for nearly all a count."""
+    if len(value) <= levels or value.count(b"[") + value.count(b"{") <= levels:
+        return False
+    brackets = value.translate(None, _NO_BRACKETS)
+    if b"\\" in brackets:
+        brackets = _STRING.sub(b"", value).translate(None, _NO_BRACKETS)
+    # Two quotes side by side are a text without brackets, or the border of two texts: nothing stands between them.
+    brackets = _STRING.sub(b"", brackets.replace(b'""', b""))
+    left = brackets
+    for _ in range(_SHALLOW):
+        if not left:
+            return False
+        left = left.replace(b"[]", b"").replace(b"{}", b"")
+    return any(depth > levels for depth in accumulate(map(_STEPS.__getitem__, brackets)))
 
 
 def open_member(raw: object) -> JsonObject | None:
@@ -87,18 +118,23 @@ def _refuse(value: bytes, body: bytes, message: str) -> NoReturn:
         raise RecordError(Reason.DECODE_FRAMED, detail)
     if body[0] in _TEXT_STARTS or body[0] >= _ASCII_END:
         require_utf8(value)
-    if "surrogate" in message or ("truncated" in message and _is_whole(value)):
+    if "surrogate" in message or (_SURROGATE_ESCAPE.search(value) is not None and _is_whole(value)):
         raise RecordError(Reason.DECODE_ENCODING, "an escape stands for half a character (a lone surrogate)")
     raise RecordError(Reason.DECODE_SYNTAX, f"not JSON: {message.removeprefix('JSON is malformed: ')}")
 
 
 def _is_whole(value: bytes) -> bool:
-    """Whether a document that the decoder calls truncated is complete to one that takes lone surrogates."""
+    """Whether a document is JSON to a reader that takes lone surrogates; ours calls them a fault of syntax."""
     try:
-        json.loads(value, parse_int=str, parse_float=str)
+        json.loads(value, parse_int=str, parse_float=str, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    """Take no NaN and no infinity. Raises: `ValueError`."""
+    raise ValueError(name)
 
 
 def _refuse_kind(body: bytes) -> NoReturn:

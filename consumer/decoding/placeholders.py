@@ -10,7 +10,7 @@ import base64
 
 import msgspec
 
-from consumer.decoding.opened import Nested, Opened
+from consumer.decoding.opened import Nested, Opened, open_json
 
 PLACEHOLDER = "__debezium_unavailable_value"
 PLACEHOLDERS = frozenset(
@@ -25,8 +25,8 @@ BASE64_MARK = base64.b64encode(TEXT_MARK).rstrip(b"=")
 HEX_MARK = TEXT_MARK.hex().encode()
 """Of these one stands in every document with a placeholder that is text."""
 
-_NUMBERS = list(PLACEHOLDER.encode())
-_ANY = msgspec.json.Decoder(list[object] | dict[str, object])
+_NUMBERS = [b"%d" % byte for byte in TEXT_MARK]
+_OPENED = msgspec.json.Decoder(list[msgspec.Raw] | dict[str, msgspec.Raw])
 
 
 def is_placeholder(opened: Opened) -> bool:
@@ -35,7 +35,9 @@ def is_placeholder(opened: Opened) -> bool:
         return opened in PLACEHOLDERS
     if not isinstance(opened, Nested) or (PLACEHOLDER not in opened and "95" not in opened):
         return False
-    members = _ANY.decode(opened.encode())
+    members = _OPENED.decode(opened.encode())
     if isinstance(members, dict):
-        return members == {PLACEHOLDER: PLACEHOLDER}
-    return members == _NUMBERS or any(isinstance(one, str) and one in PLACEHOLDERS for one in members)
+        return len(members) == 1 and PLACEHOLDER in members and open_json(members[PLACEHOLDER]) == PLACEHOLDER
+    if list(map(bytes, members)) == _NUMBERS:
+        return True
+    return any(type(one) is str and one in PLACEHOLDERS for one in map(open_json, members))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import msgspec
 
 from consumer.decoding.debezium import UPSERT_OPS
+from consumer.decoding.document import DEEPEST, nests_deeper
 from consumer.decoding.filtered import FILTERED
 from consumer.decoding.placeholders import PLACEHOLDERS
 from consumer.mapping.deleted_row import INVENTED
@@ -112,6 +113,9 @@ def straight_line(plan: FastPlan, versions: VersionMemory) -> Fast:
     """Write the parts of a plan out, one after the other, and compile them."""
     straight = Straight()
     straight.names["versions"] = versions
+    # A wrapping may be around the document, which is a level more.
+    deep = straight.name("deep", nests_deeper)
+    straight.add(f"if len(body) >= {2 * DEEPEST} and {deep}(body, {DEEPEST - 1}): raise GoCareful")
     straight.add(f"event = {straight.name('decode', plan.decode)}(body)")
     _write_envelope(straight, plan, versions)
     _write_numbers(straight, plan)

@@ -129,10 +129,10 @@ class _Compiler:
 
     def _collect(self) -> None:
         key, version = self._row_plan.key, self._row_plan.version
-        self._has_clocks = bool(self.prefix) and version is not None
-        self._clocks = [self.leaves.use(("source", clock), Shape.INTEGER) for clock in _CLOCKS if self._has_clocks]
         if self.prefix:
-            self.leaves.use(("op",), Shape.TEXT)
+            self.leaves.fix(("op",), Shape.TEXT)
+        for clock in _CLOCKS if self.prefix and version is not None else ():
+            self.leaves.fix(("source", clock), Shape.INTEGER)
         for name in self._flat.columns if self._flat is not None else ():
             self.leaves.use((name,), Shape.RAW)
         self._use(key.source, key.conversion)
@@ -143,8 +143,6 @@ class _Compiler:
                 self._use(field.source, field.conversion)
         for condition in (*self._where.around, *self._where.of_row):
             self._use(condition.source, _TEXT_RULE)
-        if self._has_clocks and any(leaf.shape is not Shape.INTEGER for leaf in self._clocks):
-            raise Conflict
         for step in self._key_columns() if self.prefix else ():
             # Old and new keys are compared as decoded, so they are decoded alike.
             self.leaves.use(("before", step), Shape.TEXT).shape = self.leaves.at((*self.prefix, step)).shape

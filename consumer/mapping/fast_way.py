@@ -36,6 +36,8 @@ class FastWay:
         """Widen the shapes that a good record did not fit, and compile again when there are any."""
         before = dict(self._learned)
         for leaf in self._leaves:
+            if leaf.is_fixed:
+                continue
             for path in (leaf.path, ("before", *leaf.path[1:]) if leaf.path[0] == "after" else leaf.path):
                 opened = _value_at(members, path)
                 shape = widened(self._learned.get(leaf.path, leaf.shape), opened)

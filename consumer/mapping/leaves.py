@@ -22,12 +22,13 @@ NULL = msgspec.Raw(b"null")
 class Leaf:
     """One used place of the document. A place that several uses want in different shapes is raw."""
 
-    __slots__ = ("path", "shape", "uses")
+    __slots__ = ("is_fixed", "path", "shape", "uses")
 
     def __init__(self, path: Path, shape: Shape) -> None:
         self.path = path
         self.shape = shape
         self.uses = 1
+        self.is_fixed = False
 
 
 class Leaves:
@@ -44,8 +45,14 @@ class Leaves:
             leaf = self._by_path[path] = Leaf(path, self._learned.get(path, shape))
             return leaf
         leaf.uses += 1
-        if path not in self._learned and leaf.shape is not shape:
+        if path not in self._learned and leaf.shape is not shape and not leaf.is_fixed:
             leaf.shape = Shape.RAW
+        return leaf
+
+    def fix(self, path: Path, shape: Shape) -> Leaf:
+        """Note a use that no record may widen: one that does not fit goes the careful way, and no other with it."""
+        leaf = self.use(path, shape)
+        leaf.shape, leaf.is_fixed = shape, True
         return leaf
 
     def at(self, path: Path) -> Leaf:

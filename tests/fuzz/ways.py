@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from consumer.mapping.settings import ObjectSettings, RouteSettings
     from consumer.model import Record
 
-Told: TypeAlias = tuple[Reason, str | None, str] | list[tuple[str, str, bytes] | FilterRule]
-"""Reason, field and detail of a record at fault; else its changes and the rules that filtered it, in order."""
+Told: TypeAlias = tuple[Reason, str | None, str] | list[tuple[str, str, bytes] | FilterRule] | str
+"""Reason, field and detail of a record at fault; else its changes and the rules that filtered it, in order.
+
+A text names an exception that escaped, which is no outcome at all.
+"""
 
 
 def told(run: Callable[[], Mapped | tuple[Mapped, ...]]) -> Told:
@@ -30,6 +33,8 @@ def told(run: Callable[[], Mapped | tuple[Mapped, ...]]) -> Told:
         mapped = run()
     except RecordError as error:
         return error.reason, error.field, error.detail
+    except Exception as error:  # noqa: BLE001 - whatever escapes is told, and judged by whoever asked
+        return f"{type(error).__name__} escaped"
     return told_of(mapped)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from consumer.decoding.document import open_object
+from consumer.decoding.document import DEEPEST, open_object
 from consumer.errors import RecordError
 
 
@@ -64,3 +64,19 @@ def test_every_truncation_is_a_fault(closing: int) -> None:
     whole = b'{"a":[1,2]}x'
 
     assert detail_of(whole[:closing][:10]).startswith("DECODE_SYNTAX")
+
+
+@pytest.mark.parametrize("opening", ["[", '{"a":'], ids=["arrays", "objects"])
+def test_depth_has_a_limit_of_its_own(opening: str) -> None:
+    """What the interpreter's stack would still take is refused too: what opens the members stands deeper in it."""
+    closing = {"[": "]", '{"a":': "}"}[opening]
+    inner = DEEPEST - 1
+
+    assert open_object(f'{{"x":{opening * inner}1{closing * inner}}}'.encode()).keys() == {"x"}
+    assert detail_of(f'{{"x":{opening * DEEPEST}1{closing * DEEPEST}}}'.encode()).startswith("DECODE_DEPTH")
+
+
+def test_brackets_in_texts_and_side_by_side_are_no_depth() -> None:
+    """Only what is open at once counts."""
+    texts = '"' + '\\"[{' * DEEPEST + '"'
+    assert open_object(f'{{"x":{texts},"y":[{"[1]," * DEEPEST}1]}}'.encode()).keys() == {"x", "y"}

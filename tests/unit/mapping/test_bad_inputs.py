@@ -155,6 +155,8 @@ NUMBERS = [
 STRINGS = [
     case("C01", named(b"\\ud800"), "DECODE_ENCODING"),
     case("C01-unused", b'{"id":1,"unused":"\\ud800"}', "DECODE_ENCODING"),
+    case("C01-before-more", b'{"id":1,"name":"\\ud800","amount":1}', "DECODE_ENCODING"),
+    case("C01-in-a-broken-document", b'{"id":1,"name":"\\ud800","amount":NaN}', "DECODE_SYNTAX"),
     case("C02-low", named(b"\\udc00"), "DECODE_ENCODING"),
     case("C02-swapped", named(b"\\ude00\\ud83d"), "DECODE_ENCODING"),
     case("C03", named(b"\\ud83d\\ude00"), upsert(name="\U0001f600")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from consumer.mapping.route import CompiledRoute
@@ -16,10 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from consumer.mapping.settings import ObjectSettings as Objects
+    from consumer.model import Change
 
 OBJECTS = {
     name: ObjectSettings(name=name, fields={"id": FieldType.TEXT}, primary_key="id") for name in ("one", "two")
 }
+
+VERSIONED_FIELDS = {"id": FieldType.TEXT, "at": FieldType.DATE_TIME}
+TOPIC = "shop.public.things"
 
 
 def names(table: RouteTable, topic: str) -> list[str]:
@@ -220,3 +225,25 @@ def test_column_may_be_read_whole_and_in_part(mapping: Callable[..., Any]) -> No
     row = mapping(fields=rules).row({"id": 1, "v": {"x": 7}})
 
     assert (row["name"], row["amount"]) == ('{"x":7}', "7")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param({"op": {"a": 1}, "after": {"id": 1}}, id="an-operation-that-is-no-text"),
+        pytest.param({"op": 7, "after": {"id": 1}}, id="an-operation-that-is-a-number"),
+        pytest.param({"op": "c", "after": {"id": 1}, "source": {"ts_ns": "x", "ts_ms": 5}}, id="a-clock-in-text"),
+        pytest.param({"op": "c", "after": {"id": 1}, "source": {"ts_us": {}, "ts_ms": 5}}, id="a-clock-of-none"),
+    ],
+)
+def test_one_odd_record_costs_the_fast_way_nothing(odd: dict[str, Any], mapping: Callable[..., Any]) -> None:
+    """What stands around a row is not learned: the records after an odd one are mapped in one run as before."""
+    versioned = msgspec.structs.replace(OBJECTS["one"], fields=VERSIONED_FIELDS, record_modified="at")
+    route = mapping(versioned, format="debezium", where={"$kafka.offset": (1,)})
+    good = {"op": "c", "after": {"id": 2}, "source": {"ts_ms": 5}}
+    records = [PlainRecord(TOPIC, offset=1, value=json.dumps(good).encode()) for _ in range(3)]
+    route.outcome(odd)
+    route.outcome(odd, offset=1)
+    changes: list[Change] = []
+
+    assert 3 == route.mapper.map_run(records, 0, 1_800_000_000_000, changes.append)
