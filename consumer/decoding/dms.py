@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from consumer.decoding.change_event import ChangeEvent, Envelope
 from consumer.decoding.document import open_object
 from consumer.decoding.filtered import FILTERED
-from consumer.decoding.members import clock_ms, row_of, text_of
+from consumer.decoding.members import clock_ms, row_of, row_or_null, text_of
 from consumer.errors import Reason, RecordError
 from consumer.model import FilterRule, Operation
 
@@ -22,12 +22,15 @@ _OPERATIONS = {
     "update": Operation.UPSERT,
     "delete": Operation.DELETE,
 }
+_BEFORE = "before-image"
+"""The name that `BeforeImageSettings` gives the earlier values of an update in all of its documentation."""
+
 _KIND = "metadata.record-type"
 _OPERATION = "metadata.operation"
 
 
 class DmsDecoder:
-    """Decodes the rows of AWS DMS; the image of a row before its update is not looked at."""
+    """Decodes the rows of AWS DMS, and what they were before an update where the task is told to say so."""
 
     has_placeholders = False
 
@@ -37,7 +40,7 @@ class DmsDecoder:
         return Envelope(open_object(value))
 
     def events(self, envelope: Envelope, record: Record) -> Sequence[ChangeEvent] | Filtered:
-        """Read the one row."""
+        """Read the one row; columns that the image of the row before does not have are as they are now."""
         del record
         metadata = row_of(envelope.members, "metadata")
         kind = text_of(metadata, "record-type", _KIND)
@@ -50,4 +53,12 @@ class DmsDecoder:
             detail = "load, insert, update or delete wanted, another operation found"
             raise RecordError(Reason.ENVELOPE_OP, detail, field=_OPERATION)
         row = row_of(envelope.members, "data")
-        return (ChangeEvent(operation=operation, row=row, source_ms=clock_ms(metadata.get("timestamp"))),)
+        before = row_or_null(envelope.members, _BEFORE) if operation is Operation.UPSERT else None
+        return (
+            ChangeEvent(
+                operation=operation,
+                row=row,
+                old_row=row | before if before else None,
+                source_ms=clock_ms(metadata.get("timestamp")),
+            ),
+        )

@@ -36,6 +36,7 @@ def without(name: str) -> dict[str, object]:
 
 
 A = upsert(name="a", amount=1.5)
+PAIR_CHANGED = change("update", {"a": 1, "b": "x"}) | {"before-image": {"b": "y"}}
 CONTROL = {
     "metadata": {
         "timestamp": "2021-02-18T23:09:09.509179Z",
@@ -52,6 +53,31 @@ CASES = [
     case("insert", change(), A),
     case("update", change("update"), A),
     case("update-with-a-before-image", change("update") | {"before-image": {"id": 1, "name": "b"}}, A),
+    case("changed-key", change("update") | {"before-image": {"id": 7}}, ("delete", "7"), A),
+    case(
+        "changed-key-with-all-columns",
+        change("update") | {"before-image": {"id": 7, "name": "b"}},
+        ("delete", "7"),
+        A,
+    ),
+    case("changed-key-in-part", PAIR_CHANGED, ("delete", "1/y"), upsert("1/x"), route={"fields": PAIR}),
+    case(
+        "changed-key-ignored-delete",
+        change("update") | {"before-image": {"id": 7}},
+        "deletes",
+        A,
+        route={"deletes": "ignore"},
+    ),
+    case(
+        "changed-key-unwanted-delete",
+        change("update") | {"before-image": {"id": 7}},
+        "DELETE_UNWANTED",
+        route={"deletes": "dead_letter"},
+    ),
+    case("before-image-null", change("update") | {"before-image": None}, A),
+    case("before-image-empty", change("update") | {"before-image": {}}, A),
+    case("before-image-is-text", change("update") | {"before-image": "x"}, "ENVELOPE_SHAPE"),
+    case("before-image-of-a-delete", change("delete") | {"before-image": {"id": 7}}, ("delete", "1")),
     case("delete", change("delete"), ("delete", "1")),
     case("delete-of-a-key", change("delete", {"id": 1}), ("delete", "1")),
     case("control", CONTROL, "control"),
