@@ -39,6 +39,7 @@ half of it leaves room for all that opens a document's members later."""
 
 _DEPTH = f"at most {DEEPEST} levels of nesting wanted, more found"
 _SHALLOW = 16
+_FIRST_LOOK = 2
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b'[]{}"\\'))
 _STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1, ord('"'): 0, ord("\\"): 0}
@@ -84,11 +85,18 @@ def nests_deeper(value: bytes, levels: int) -> bool:
         brackets = _STRING.sub(b"", value).translate(None, _NO_BRACKETS)
     # Two quotes side by side are a text without brackets, or the border of two texts: nothing stands between them.
     brackets = _STRING.sub(b"", brackets.replace(b'""', b""))
+    if _opens(brackets[: _FIRST_LOOK * levels], levels):
+        return True
     left = brackets
     for _ in range(_SHALLOW):
         if not left:
             return False
         left = left.replace(b"[]", b"").replace(b"{}", b"")
+    return _opens(brackets, levels)
+
+
+def _opens(brackets: bytes, levels: int) -> bool:
+    """Whether more brackets than these are open at once."""
     return any(depth > levels for depth in accumulate(map(_STEPS.__getitem__, brackets)))
 
 

@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from consumer.decoding.debezium import CLOCKS
 from consumer.mapping.shapes import GoCareful
 from consumer.mapping.sources import kafka_time_ms
 
 if TYPE_CHECKING:
     from consumer.model import Record
+
+_LARGEST_TICKS = 9 * 10**18
+"""No clock ticks that far: what is beyond is left to the careful way, which may take it for no time at all."""
 
 
 def envelope_change_ms(event: Any, record: Record) -> int | None:  # noqa: ANN401 - a struct made at run time
@@ -19,16 +23,14 @@ def envelope_change_ms(event: Any, record: Record) -> int | None:  # noqa: ANN40
     source = event.source
     if not source:
         raise GoCareful
-    ticks = source.ts_ns
-    if ticks is not None and ticks is not msgspec.UNSET:
-        return ticks // 1_000_000  # type: ignore[no-any-return]  # an integer, by the leaf's shape
-    ticks = source.ts_us
-    if ticks is not None and ticks is not msgspec.UNSET:
-        return ticks // 1_000  # type: ignore[no-any-return]  # as above
-    ticks = source.ts_ms
-    if ticks is None or ticks is msgspec.UNSET:
-        raise GoCareful
-    return ticks  # type: ignore[no-any-return]  # as above
+    for name, per_ms in CLOCKS:
+        ticks = getattr(source, name)
+        if ticks is None or ticks is msgspec.UNSET:
+            continue
+        if abs(ticks) >= _LARGEST_TICKS:
+            raise GoCareful
+        return ticks // per_ms  # type: ignore[no-any-return]  # an integer, by the leaf's shape
+    raise GoCareful
 
 
 def row_change_ms(event: Any, record: Record) -> int | None:  # noqa: ANN401 - a struct made at run time

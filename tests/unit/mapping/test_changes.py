@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -296,6 +297,14 @@ def test_row_created_again_is_later_than_its_delete(mapping: Callable[..., Any])
         ("delete", "1"),
         "2023-11-14T22:13:20.001Z",
     ]
+
+
+def test_delete_by_a_clock_beyond_all_time_lifts_no_version(mapping: Callable[..., Any]) -> None:
+    """A clock of forty digits is none, for a delete too: the row may be created again with its own time."""
+    route = mapping(VERSIONED, format="debezium")
+    gone = json.dumps(change("d", before={"id": "k"}, source={"ts_ns": 10**40, "ts_ms": 1_700_000_000_000}))
+
+    assert versions(route, gone, change("c", {"id": "k"})) == [("delete", "k"), "2023-11-14T22:13:20.001Z"]
 
 
 def test_version_memory_remembers_the_generation_before() -> None:
