@@ -1,4 +1,4 @@
-"""`config show`, `config schema`, `config reference`: what holds, what may be written, what it means."""
+"""`config show`, `schema`, `reference` and `init`: what holds, what may be written, and a first file."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 import typer
 
+from consumer.cli.config_init import init
 from consumer.cli.options import DEFAULT_FILE, ConfigFile, Output, OutputFormat, Overrides
 from consumer.config import documents
 from consumer.config.effective import lines
@@ -19,11 +20,14 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb with its three parts."""
-    verb = typer.Typer(help="What holds, what may be written, and what it means.", no_args_is_help=True)
+    """Add the verb with its parts."""
+    verb = typer.Typer(
+        help="What holds, what may be written, what it means, and a first file.", no_args_is_help=True
+    )
     verb.command("show")(show)
     verb.command("schema")(schema)
     verb.command("reference")(reference)
+    verb.command("init")(init)
     app.add_typer(verb, name="config")
 
 

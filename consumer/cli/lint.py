@@ -1,4 +1,4 @@
-"""`lint`: every fault of configuration and connector schema, without network."""
+"""`lint`: every fault of configuration and connector schema, without network unless a sample is asked for."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import orjson
 import typer
 
 from consumer.cli.exits import CONFIG_FAULTS, FINDINGS
-from consumer.cli.options import DEFAULT_FILE, ConfigFile, Output, OutputFormat, Overrides
+from consumer.cli.lint_sample import sample_of
+from consumer.cli.options import DEFAULT_FILE, RECORDS, ConfigFile, Output, OutputFormat, Overrides, RecordCount
 from consumer.config.load import Inspection, inspect
 
 if TYPE_CHECKING:
+    from consumer.cli.lint_sample import SampleReport
     from consumer.config.findings import Fault
 
 
@@ -28,25 +30,37 @@ def lint(
     overrides: Overrides = None,
     *,
     deny_warnings: Annotated[bool, typer.Option("--deny-warnings", help="Exit 1 when there is a warning.")] = False,
+    sample: Annotated[
+        bool,
+        typer.Option("--sample", help="Read the newest records of each topic, and say what would become of them."),
+    ] = False,
+    records: RecordCount = RECORDS,
     output: OutputFormat = Output.TEXT,
 ) -> None:
     """Say everything that is wrong with a configuration: place, what was seen, what to write."""
     inspections = {file: inspect(file, environ=os.environ, overrides=overrides or []) for file in files or [config]}
+    sampled = {
+        file: sample_of(found.settings, records)
+        for file, found in inspections.items()
+        if sample and found.settings is not None
+    }
     if output is Output.JSON:
-        typer.echo(orjson.dumps([_report(file, found) for file, found in inspections.items()]).decode())
+        reports = [_report(file, found, sampled.get(file)) for file, found in inspections.items()]
+        typer.echo(orjson.dumps(reports).decode())
     else:
         for file, found in inspections.items():
-            for line in _lines(file, found):
-                typer.echo(line)
+            typer.echo("\n".join(_lines(file, found, sampled.get(file))))
     if any(found.settings is None for found in inspections.values()):
         raise typer.Exit(CONFIG_FAULTS)
-    if deny_warnings and any(found.warnings for found in inspections.values()):
+    warned = any(found.warnings for found in inspections.values()) or any(one.warnings for one in sampled.values())
+    if deny_warnings and warned:
         raise typer.Exit(FINDINGS)
 
 
-def _lines(file: Path, found: Inspection) -> list[str]:
+def _lines(file: Path, found: Inspection, sampled: SampleReport | None) -> list[str]:
     """Write one file's findings as text."""
     warnings = [f"{warning.place}: {warning.path}: warning: {warning.text}" for warning in found.warnings]
+    warnings += sampled.lines if sampled is not None else []
     if found.settings is None:
         count = len(found.faults)
         return [*map(str, found.faults), *warnings, f"{file}: {count} {'fault' if count == 1 else 'faults'}"]
@@ -54,9 +68,10 @@ def _lines(file: Path, found: Inspection) -> list[str]:
     return [*warnings, f"{file}: ok: {routes}"]
 
 
-def _report(file: Path, found: Inspection) -> dict[str, object]:
+def _report(file: Path, found: Inspection, sampled: SampleReport | None) -> dict[str, object]:
     """Write one file's findings as a JSON value."""
     return {
+        **({"sample": sampled.value} if sampled is not None else {}),
         "file": str(file),
         "ok": found.settings is not None,
         "faults": [_finding(fault) for fault in found.faults],

@@ -32,6 +32,11 @@ Overrides: TypeAlias = Annotated[
 ]
 OutputFormat: TypeAlias = Annotated[Output, typer.Option("--output", help="How facts are printed.")]
 
+RecordCount: TypeAlias = Annotated[
+    int, typer.Option("--records", min=1, max=100_000, help="How many records of each topic are read, the newest.")
+]
+
+RECORDS = 200
 DEFAULT_FILE = Path("consumer.yaml")
 
 

@@ -85,20 +85,20 @@ class Choice(Generic[T]):
     """One of a few words."""
 
     def __init__(self, *options: T) -> None:
-        self._options: dict[str, T] = {str(option): option for option in options}
-        self.words = " or ".join([", ".join(list(self._options)[:-1]), list(self._options)[-1]])
+        self.options: dict[str, T] = {str(option): option for option in options}
+        self.words = " or ".join([", ".join(list(self.options)[:-1]), list(self.options)[-1]])
 
     def read(self, node: Node, path: str, findings: Findings) -> T:
         """Take one of the words, as it is spelt."""
         found = scalar(node, path, findings, self.words)
-        if found.text not in self._options:
-            guess = did_you_mean(found.text, self._options) if not found.variables else ""
+        if found.text not in self.options:
+            guess = did_you_mean(found.text, self.options) if not found.variables else ""
             raise findings.fault(node.place, path, f"expected {self.words}, found {seen(node)}{guess}")
-        return self._options[found.text]
+        return self.options[found.text]
 
     def json_schema(self) -> dict[str, object]:
         """Describe it."""
-        return {"anyOf": [{"enum": list(self._options)}, _REFERENCE_SCHEMA]}
+        return {"anyOf": [{"enum": list(self.options)}, _REFERENCE_SCHEMA]}
 
 
 class Boolean:

@@ -162,22 +162,18 @@ TOPICS = required(
     ListOf(Text("a topic"), lone=itself),
     "Topic names, or one regular expression that starts with `^`.",
 )
-FORMAT = defaulted(
-    "format",
-    Choice[FormatName](
-        "json",
-        "debezium",
-        "debezium_flat",
-        "cloudevents",
-        "maxwell",
-        "canal",
-        "dms",
-        "goldengate",
-        "salesforce_cdc",
-    ),
+FORMATS = Choice[FormatName](
     "json",
-    "What a record's value looks like.",
+    "debezium",
+    "debezium_flat",
+    "cloudevents",
+    "maxwell",
+    "canal",
+    "dms",
+    "goldengate",
+    "salesforce_cdc",
 )
+FORMAT = defaulted("format", FORMATS, "json", "What a record's value looks like.")
 ENCODING = defaulted(
     "encoding",
     Choice[EncodingName]("json", "avro", "protobuf", "json_schema"),

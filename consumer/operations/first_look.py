@@ -1,0 +1,102 @@
+"""A first look at a topic: from its sample to the route that would carry it, or why there can be none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NoReturn
+
+import msgspec
+
+from consumer.mapping.settings import FormatName
+from consumer.operations.guessed_route import GuessedRoute, guess_route
+from consumer.operations.recognition import EVIDENCE, Recognition, recognise
+from consumer.operations.sampled_rows import rows_of
+from consumer.operations.sampling import NoSample
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from consumer.operations.sampling import Sample
+
+CLEAR_SHARE: Final = 0.9
+"""A format that fewer of the values have is not the topic's."""
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What the user says of a topic: its object, and the format and the zone where those are not to be guessed."""
+
+    object: str
+    format: FormatName | None = None
+    zone: str | None = None
+
+
+class FirstLook(msgspec.Struct, frozen=True):
+    """A guessed route, and what was seen: lines without any value."""
+
+    route: GuessedRoute
+    remarks: tuple[str, ...]
+
+
+def look_at(sample: Sample, wanted: Wanted) -> FirstLook:
+    """Recognise a topic and guess its route. Raises `NoSample` when its values are not rows of one format."""
+    if not sample.records:
+        _refuse(sample, "is empty; produce records first, or name another topic")
+    recognition = recognise(sample.records)
+    name = wanted.format or _format_of(sample, recognition)
+    rows = rows_of(sample.records, name, recognition.prefix)
+    if not rows.rows:
+        seen = (
+            ", ".join(_counted(rows.refused)) or f"{rows.delete_count} deletes, {rows.tombstone_count} null values"
+        )
+        _refuse(sample, f"has no new row of format {name} among {len(sample.records)} records ({seen})")
+    route = guess_route(sample.topic, wanted.object, rows, (name, recognition.prefix), wanted.zone)
+    remarks = [_figures(sample, recognition), _evidence(recognition, name, chosen=wanted.format is not None)]
+    remarks += [f"not decoded: {line}" for line in _counted(rows.refused)]
+    return FirstLook(route, tuple(remarks))
+
+
+def _format_of(sample: Sample, recognition: Recognition) -> FormatName:
+    """Return the format of nearly all values."""
+    count = recognition.value_count
+    if recognition.framings:
+        framing, framed = next(iter(recognition.framings.items()))
+        text = (
+            f"has {framed} of {count} values in the frame of a schema registry: encoding {framing}, by their bytes;"
+            " write its route by hand, with that encoding and the registry"
+        )
+        _refuse(sample, text)
+    name = recognition.format
+    if name is None and not count:
+        _refuse(sample, f"has null values alone among {len(sample.records)} records; sample more with --records")
+    if name is None:
+        _refuse(sample, f"has no value that is a JSON object: {', '.join(_counted(recognition.refused))}")
+    if recognition.formats[name] < CLEAR_SHARE * count:
+        seen = ", ".join([*_counted(recognition.formats), *_counted(recognition.refused)])
+        _refuse(sample, f"has values of several formats: {seen}; choose one with --format")
+    return name
+
+
+def _refuse(sample: Sample, text: str) -> NoReturn:
+    message = f"topic `{sample.topic}` {text}"
+    raise NoSample(message)
+
+
+def _figures(sample: Sample, recognition: Recognition) -> str:
+    """Say how many records of which kinds were read."""
+    partitions = f"{sample.partition_count} {'partition' if sample.partition_count == 1 else 'partitions'}"
+    kinds = [*_counted(recognition.formats), *_counted(recognition.framings), *_counted(recognition.refused)]
+    if recognition.null_count:
+        kinds.append(f"{recognition.null_count} null")
+    return f"{len(sample.records)} of {sample.record_count} records of {partitions}: {', '.join(kinds)}"
+
+
+def _evidence(recognition: Recognition, name: FormatName, *, chosen: bool) -> str:
+    """Say how sure the format is, and by what it is told."""
+    if chosen:
+        return f"format {name}, as asked for"
+    others = recognition.others(name)
+    sure = "sure: every value has" if not others else f"all but {others} of {recognition.value_count} values have"
+    return f"format {name}; {sure} {EVIDENCE[name]}"
+
+
+def _counted(counts: Mapping[FormatName, int] | Mapping[str, int]) -> list[str]:
+    return [f"{count} {name}" for name, count in counts.items()]
