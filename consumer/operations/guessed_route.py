@@ -269,9 +269,11 @@ def _record_modified(rows: SampledRows, fields: list[GuessedField]) -> tuple[Cho
 
 
 def _tombstones(rows: SampledRows, form: FormatName, key: GuessedKey) -> Choice | None:
-    """Of plain JSON a null value has no meaning of its own."""
-    if form not in {"json", "cloudevents"} or not rows.tombstone_count:
+    """Choose what a null value means, where the format does not say it or no Kafka key can."""
+    if not rows.tombstone_count or form not in {"json", "debezium_flat", "cloudevents"}:
         return None
-    if key.by_kafka_key:
-        return Choice("delete", "a guess: null values were seen, and the Kafka key names the row")
-    return Choice("ignore", "null values were seen, and the Kafka key does not name a row")
+    if not key.by_kafka_key:
+        return Choice("ignore", "null values were seen, and the Kafka key does not name a row")
+    if form == "debezium_flat":
+        return None
+    return Choice("delete", "a guess: null values were seen, and the Kafka key names the row")

@@ -190,6 +190,6 @@ EVIDENCE: Final[dict[FormatName, str]] = {
     "debezium": "`op`, `source` and a row `before` or `after`",
     "maxwell": "`database`, `type` and `ts`",
     "debezium_flat": "Debezium's marks beside the columns",
-    "json": "an object without the signs of another format",
+    "json": "columns alone, without the signs of another format",
 }
 """What tells each format."""

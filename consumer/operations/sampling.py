@@ -12,6 +12,7 @@ from consumer.model import PlainRecord
 from consumer.source.client_conf import BROKERS_OWN, client_conf
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
     from confluent_kafka import Message
@@ -98,9 +99,9 @@ class Sampler:
         filled = {number: span for number, span in ends.items() if span[1] > span[0]}
         if not filled:
             return []
-        share = -(-count // len(filled))
+        shares = _shares({number: high - low for number, (low, high) in filled.items()}, count)
         unread = {number: high - 1 for number, (_, high) in filled.items()}
-        starts = [TopicPartition(topic, one, max(low, high - share)) for one, (low, high) in filled.items()]
+        starts = [TopicPartition(topic, one, high - shares[one]) for one, (_, high) in filled.items()]
         self._consumer.assign(starts)
         records: list[PlainRecord] = []
         byte_count = 0
@@ -135,6 +136,16 @@ class Sampler:
         said: KafkaError = error.args[0]
         told = f": {self._last_error}" if self._last_error else ""
         return NoSample(f"the brokers at {self._bootstrap} answered {said.name()} ({said.str()}){told}")
+
+
+def _shares(spans: Mapping[int, int], count: int) -> dict[int, int]:
+    """Part a count between partitions as evenly as they can give it; each gives at least one."""
+    shares: dict[int, int] = {}
+    left = count
+    for place, (number, span) in enumerate(sorted(spans.items(), key=lambda one: one[1])):
+        shares[number] = min(span, max(1, left // (len(spans) - place)))
+        left -= shares[number]
+    return shares
 
 
 def _kept(message: Message) -> PlainRecord:

@@ -1,0 +1,302 @@
+"""`config init` and `lint --sample` on the embedded broker: what is recognised, guessed, written, and refused."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from consumer.config.load import inspect
+from consumer.operations.first_look import FirstLook, Wanted, look_at
+from consumer.operations.sampling import Sampler
+from consumer.operations.trial import tried_out
+from consumer.sandbox.broker import EmbeddedBroker
+from consumer.source.settings import KafkaSettings
+from tests.contract.first_topics import documented, plain, recorded
+from tests.unit.conftest import EXAMPLES, run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from consumer.mapping.settings import FormatName
+
+__all__ = ["run"]
+
+WALL_MS = 1_900_000_000_000
+OF_CHANGES = {topic for topic, *_ in (*recorded(), *documented()) if not topic.endswith(".message")}
+ROWS = [*sorted(OF_CHANGES), "shop.orders", "web.clicks"]
+
+
+@pytest.fixture(scope="module")
+def brokers() -> Iterator[EmbeddedBroker]:
+    """One broker with all topics."""
+    with EmbeddedBroker() as broker:
+        for topic, key, value, headers in (*recorded(), *documented(), *plain()):
+            broker.put(topic, value, key=key, headers=headers, timestamp_ms=1_800_000_000_000)
+        broker.create_topic("empty")
+        broker.flush()
+        yield broker
+
+
+@pytest.fixture
+def started(brokers: EmbeddedBroker, run: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
+    """Return a function that runs `config init` for topics into a folder."""
+
+    def call(*topics: str, words: tuple[str, ...] = ()) -> Any:  # noqa: ANN401 - what `run` returns
+        named = [word for topic in topics for word in ("--topic", topic)]
+        return run(
+            "config",
+            "init",
+            "--bootstrap",
+            brokers.bootstrap_servers,
+            "--output-dir",
+            str(tmp_path),
+            *named,
+            *words,
+        )
+
+    return call
+
+
+def look(brokers: EmbeddedBroker, topic: str, form: FormatName | None = None, zone: str | None = None) -> FirstLook:
+    """Take a first look at a topic."""
+    with Sampler(KafkaSettings(bootstrap_servers=brokers.bootstrap_servers, group_id="g")) as sampler:
+        return look_at(sampler.sample(topic, 200), Wanted("rows", form, zone))
+
+
+@pytest.mark.parametrize("topic", ROWS)
+def test_what_is_written_loads_and_maps_its_samples(
+    topic: str, started: Callable[..., Any], tmp_path: Path
+) -> None:
+    """No fault, and every record finds its place that is a row and holds no time beyond the calendar."""
+    ran = started(topic)
+    assert (0, "") == (ran.code, ran.err)
+    found = inspect(tmp_path / "consumer.yaml", environ={}, overrides=[])
+    assert () == found.faults
+    assert found.settings is not None
+    with Sampler(found.settings.kafka) as sampler:
+        sample = sampler.sample(topic, 200)
+    (trial,) = tried_out(found.settings, sample.records, WALL_MS)
+    assert {"ENVELOPE_TRUNCATE", "ENVELOPE_OP", "TIME_RANGE"} >= {fault.reason for fault in trial.faults}
+
+
+@pytest.mark.parametrize("name", sorted({topic for topic, *_ in documented()}))
+def test_every_format_is_recognised_for_sure(name: str, brokers: EmbeddedBroker) -> None:
+    """By the records of its page in the documentation."""
+    found = look(brokers, name)
+    assert name == f"pages.{found.route.format}"
+    assert f"format {found.route.format}; sure: every value has" in found.remarks[1]
+
+
+def test_types_are_those_that_the_source_declares(brokers: EmbeddedBroker) -> None:
+    """A table with Debezium's schema: nothing has to be guessed."""
+    route = look(brokers, "pg_schemas_enabled.shop.public.customers").route
+    types = {field.name: str(field.guess.type) for field in route.fields}
+    assert {
+        "balance": "number",
+        "vip": "boolean",
+        "born": "date",
+        "created_at": "date-time",
+    }.items() <= types.items()
+    assert "date-time" == types["updated_at"]
+
+
+def test_types_are_guessed_from_what_stands_there(brokers: EmbeddedBroker) -> None:
+    """Numbers with a time's name and size, nested values, text, booleans; names that the service does not take."""
+    fields = {field.name: field for field in look(brokers, "shop.orders").route.fields}
+    assert {
+        "order_id": ("string", {}),
+        "total": ("number", {}),
+        "placed_at": ("date-time", {"from": "placed_at", "unit": "ms"}),
+        "customer": ("string", {"from": "customer", "json": True}),
+        "gift": ("boolean", {}),
+        "note": ("string", {}),
+        "zip": ("string", {}),
+        "created": ("string", {}),
+        "a_b": ("string", {"from": "a b"}),
+        "version_value": ("number", {"from": "version"}),
+    } == {name: (str(field.guess.type), field.rule) for name, field in fields.items()}
+
+
+def test_a_zone_makes_times_of_texts_without_one(brokers: EmbeddedBroker) -> None:
+    """And stands in the route."""
+    route = look(brokers, "shop.orders", zone="Europe/Berlin").route
+    types = {field.name: str(field.guess.type) for field in route.fields}
+    assert ("date-time", "Europe/Berlin") == (types["created"], route.zone)
+
+
+@pytest.mark.parametrize(
+    ("topic", "key", "category"),
+    [
+        ("dbz36-schemas-off.nos.inv.orders", "id", "other"),
+        ("dbz36-schemas-off.nos.inv.comp_pk", "rows_key", "other"),
+        ("dbz36-schemas-off.nos.inv.no_pk", "record_id", "other"),
+        ("shop.orders", "order_id", "engagement"),
+        ("web.clicks", "click_id", "engagement"),
+        ("pages.salesforce_cdc", "Id", "other"),
+        ("pages.cloudevents", "event_key", "other"),
+    ],
+)
+def test_keys_and_categories_are_guessed(topic: str, key: str, category: str, brokers: EmbeddedBroker) -> None:
+    """The Kafka key's columns, a column that equals it, a name, an event's identity, else the place in Kafka."""
+    route = look(brokers, topic).route
+    assert (key, category) == (route.primary_key.value, route.category.value)
+
+
+@pytest.mark.parametrize(
+    ("topic", "said"),
+    [
+        ("empty", "topic `empty` is empty"),
+        ("framed.avro", "topic `framed.avro` has 60 of 60 values in the frame of a schema registry: encoding avro"),
+        ("framed.protobuf", "in the frame of a schema registry: encoding protobuf"),
+        ("framed.json", "in the frame of a schema registry: encoding json_schema"),
+        ("framed.header", "in the frame of a schema registry: encoding avro"),
+        ("mixed", "has values of several formats: 40 debezium, 20 json; choose one with --format"),
+        ("binary", "topic `binary` has no value that is a JSON object: 60 DECODE_ENCODING"),
+        ("nulls", "topic `nulls` has null values alone among 60 records"),
+        ("dbz36-unw.unw.message", "has no new row of format debezium among 1 records"),
+    ],
+)
+def test_what_is_no_topic_of_rows_is_refused(
+    topic: str, said: str, started: Callable[..., Any], tmp_path: Path
+) -> None:
+    """With what was seen, exit 1, and nothing is written."""
+    ran = started(topic)
+    assert (1, "") == (ran.code, ran.out)
+    assert said in ran.err
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_a_format_can_be_chosen_instead(started: Callable[..., Any]) -> None:
+    """Where the samples do not tell; what is of another format would be dead-lettered, and is said."""
+    ran = started("mixed", words=("--format", "debezium"))
+    assert (0, True) == (ran.code, "20 dead letters: ENVELOPE_SHAPE" in ran.out)
+
+
+def test_no_file_is_written_over(started: Callable[..., Any], tmp_path: Path) -> None:
+    """Exit 2 and the file as it was; --force writes."""
+    (tmp_path / "consumer.yaml").write_text("mine")
+    refused = started("web.clicks")
+    assert (2, "mine") == (refused.code, (tmp_path / "consumer.yaml").read_text())
+    assert "--force" in refused.err
+    assert (0, True) == (started("web.clicks", words=("--force",)).code, (tmp_path / "connector.yaml").exists())
+
+
+def test_several_topics_make_several_routes(started: Callable[..., Any], tmp_path: Path) -> None:
+    """Objects are named for their topics, with more of the name where two are alike."""
+    topics = ("shop.orders", "dbz36-schemas-off.nos.inv.orders", "web.clicks")
+    assert started(*topics).code == 0
+    found = inspect(tmp_path / "consumer.yaml", environ={}, overrides=[])
+    assert found.settings is not None
+    assert ["orders", "inv_orders", "clicks"] == [route.object for route in found.settings.routes]
+
+
+def test_no_value_of_a_record_is_written_or_printed(started: Callable[..., Any], tmp_path: Path) -> None:
+    """Neither into the files nor onto the screen."""
+    ran = started("pg_default_schemaless.shop.public.customers")
+    written = "".join(path.read_text() for path in tmp_path.iterdir()) + ran.out
+    assert not re.findall(r"a@x\.io|Ann Lee|EtaH|toast toast|1767323045678901", written)
+
+
+def test_a_second_look_sees_the_same(started: Callable[..., Any]) -> None:
+    """No position has moved: nothing was committed."""
+    assert started("web.clicks").out == started("web.clicks", words=("--force",)).out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--format", "debezum"), "did you mean `debezium`"),
+        (("--zone", "Berlin/Mitte"), "is no zone name"),
+        (("--object", "a__b"), "without `__`"),
+        (("--property", "security.protocol"), "expected NAME=VALUE"),
+    ],
+)
+def test_options_are_judged_before_anything_is_read(
+    words: tuple[str, ...], said: str, started: Callable[..., Any]
+) -> None:
+    """Wrong usage, exit 2."""
+    ran = started("web.clicks", words=words)
+    assert (2, True) == (ran.code, said in re.sub(r"[│\s]+", " ", ran.err))
+
+
+def test_a_secret_on_the_command_line_is_refused(started: Callable[..., Any]) -> None:
+    """As in the file: a reference to the environment is wanted, and the value is not repeated."""
+    ran = started("web.clicks", words=("--property", "sasl.password=hunter2"))
+    assert (78, True, False) == (ran.code, "a secret written out" in ran.err, "hunter2" in ran.err)
+
+
+CONFIG = """\
+kafka: {{bootstrap_servers: "{bootstrap}", group_id: g, properties: {{security.protocol: PLAINTEXT}}}}
+salesforce: {{flow: client_credentials, client_id: an-app, client_secret: "${{SF_CLIENT_SECRET}}"}}
+connector:
+  name: shop
+  schema_file: connector.yaml
+  objects:
+    customers: {{primary_key: id, category: other, record_modified: updated_at}}
+routes:
+  - topics: [{topic}]
+    format: {form}
+    object: customers
+"""
+
+
+@pytest.fixture
+def sampled(brokers: EmbeddedBroker, run: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
+    """Return a function that runs `lint --sample` with one route."""
+    (tmp_path / "connector.yaml").write_text((EXAMPLES / "sandbox-connector.yaml").read_text())
+
+    def call(topic: str, form: str, *words: str) -> Any:  # noqa: ANN401 - what `run` returns
+        text = CONFIG.format(bootstrap=brokers.bootstrap_servers, topic=topic, form=form)
+        (tmp_path / "consumer.yaml").write_text(text)
+        return run("lint", "--sample", "-c", str(tmp_path / "consumer.yaml"), *words)
+
+    return call
+
+
+def test_lint_says_what_would_be_dead_lettered(sampled: Callable[..., Any]) -> None:
+    """By reason and field, with the count and the place of the first; warnings alone end with 0."""
+    ran = sampled("pg_default_schemaless.shop.public.customers", "debezium")
+    assert ran.code == 0
+    (said,) = [line for line in ran.out.splitlines() if "FIELD_TYPE in balance" in line]
+    assert re.search(r"consumer.yaml:9: warning: \S+: \d+ of 10 records would be dead-lettered: FIELD_TYPE", said)
+    assert re.search(r"the first pg_default_schemaless\.shop\.public\.customers\[\d\]@\d+$", said)
+
+
+def test_lint_can_deny_what_a_sample_shows(sampled: Callable[..., Any]) -> None:
+    """Exit 1 for a pipeline."""
+    assert sampled("pg_default_schemaless.shop.public.customers", "debezium", "--deny-warnings").code == 1
+
+
+@pytest.mark.parametrize(
+    ("topic", "form", "said"),
+    [
+        ("pg_replica_full_unwrap.shop.public.customers", "json", "look like debezium_flat; the route says json"),
+        ("framed.avro", "json", "60 of 60 values are in the frame of a schema registry: encoding avro"),
+        ("empty", "json", "empty: no record to look at"),
+        ("nobodys", "json", "nobodys"),
+    ],
+)
+def test_lint_says_what_a_topic_looks_like(topic: str, form: str, said: str, sampled: Callable[..., Any]) -> None:
+    """Another format, a frame, nothing at all."""
+    assert said in sampled(topic, form).out
+
+
+def test_lint_has_the_same_as_json(sampled: Callable[..., Any]) -> None:
+    """Topics with their trials."""
+    ran = sampled("pg_default_schemaless.shop.public.customers", "debezium", "--output", "json")
+    (report,) = json.loads(ran.out)
+    (topic,) = report["sample"]
+    assert (10, {"debezium": 8}) == (topic["records"], topic["formats"])
+    assert ("FIELD_TYPE", "balance") in {
+        (one["reason"], one["field"]) for one in topic["routes"][0]["dead_letters"]
+    }
+
+
+def test_without_brokers_that_is_said(run: Callable[..., Any], tmp_path: Path) -> None:
+    """A warning of lint, and the end of init."""
+    ran = run("config", "init", "--topic", "t", "--bootstrap", "127.0.0.1:1", "--output-dir", str(tmp_path))
+    assert (1, True) == (ran.code, "the brokers at 127.0.0.1:1" in ran.err)
