@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -48,5 +49,22 @@ def imported(
     if not callable(function):
         what = "no such name" if function is None else "not a function"
         raise findings.fault(place, path, f"`{function_name}` in module `{module_name}`: {what}")
+    if fault := _fault_of(function):
+        raise findings.fault(place, path, f"`{function_name}` in module `{module_name}` {fault}")
     found: Callable[..., Any] = function
     return found
+
+
+def _fault_of(function: Callable[..., Any]) -> str | None:
+    """Say why a function cannot be called with a row and a context, as far as that can be told without a call."""
+    if inspect.iscoroutinefunction(function):
+        return "is async; write a plain function"
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        return "is a generator; return a list of rows"
+    try:
+        inspect.signature(function).bind("row", "context")
+    except TypeError:
+        return "does not take (row, context)"
+    except ValueError:
+        return None
+    return None

@@ -28,6 +28,12 @@ _TEXT = "text"
 _REFERENCE_SCHEMA: dict[str, object] = {"type": "string", "pattern": r"\$\{"}
 
 
+def _ecma(pattern: str) -> str:
+    """Write a pattern that must fit the whole as JSON Schema reads it, which knows no inline flags."""
+    folded = pattern.removeprefix("(?i)")
+    return f"^(?:{folded if folded == pattern else folded.replace('a-z', 'A-Za-z')})$"
+
+
 class Kind(Protocol[T_co]):
     """One kind of value. `words` say how it is written."""
 
@@ -77,8 +83,11 @@ class Text:
         return found.text
 
     def json_schema(self) -> dict[str, object]:
-        """Describe it."""
-        return {"type": "string", "minLength": 1}
+        """Describe it; what is written in full has the form, a reference gets it from the environment."""
+        if self._pattern is None:
+            return {"type": "string", "minLength": 1}
+        formed: dict[str, object] = {"type": "string", "pattern": _ecma(self._pattern.pattern)}
+        return {"anyOf": [formed, _REFERENCE_SCHEMA]}
 
 
 class Choice(Generic[T]):
@@ -291,4 +300,5 @@ class StartAt:
 
     def json_schema(self) -> dict[str, object]:
         """Describe it."""
-        return {"type": "string"}
+        time = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}[Tt].+([Zz]|[+-]\d{2}:?\d{2})$"}
+        return {"anyOf": [{"enum": list(self._words)}, time, _REFERENCE_SCHEMA]}

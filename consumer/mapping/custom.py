@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -47,19 +48,30 @@ class CustomRule:
         not send stays so unless the function fills it.
         """
         plain, unprovided = _opened_row(row, origin)
-        returned = self._call(dict(plain), _context(origin, operation, source_ms))
+        # What is nested is opened anew: the function may change it in place, and that is a change too.
+        handed = {
+            name: _opened(row[name]) if isinstance(value, dict | list) else value for name, value in plain.items()
+        }
+        returned = self._call(handed, _context(origin, operation, source_ms))
         if returned is None:
             return []
         given: list[Any] = returned if isinstance(returned, list) else [returned]
-        if not all(isinstance(one, dict) and all(isinstance(name, str) for name in one) for one in given):
-            raise RecordError(Reason.MAP_CUSTOM, "a dict, a list of dicts or None wanted from the custom function")
+        for one in given:
+            if not isinstance(one, dict):
+                within = " in the list" if one is not returned else ""
+                detail = (
+                    f"a dict, a list of dicts or None wanted from the custom function, {_kind(one)} found{within}"
+                )
+                raise RecordError(Reason.MAP_CUSTOM, detail)
+            if not all(isinstance(name, str) for name in one):
+                raise RecordError(Reason.MAP_CUSTOM, "a row with text as names wanted from the custom function")
         return [unprovided | {name: _kept(name, value, plain, row) for name, value in one.items()} for one in given]
 
     def _call(self, row: dict[str, object], context: CustomContext) -> object:
         """Call somebody else's code: whatever it raises is this record's fault, named by its kind alone."""
         try:
             return self._function(row, context)
-        except Exception as error:  # noqa: BLE001 - the user's function may raise anything; its text may hold values
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's function may raise anything, or mean to end us
             detail = f"the custom function raised {type(error).__name__}"
             raise RecordError(Reason.MAP_CUSTOM, detail) from None
 
@@ -72,13 +84,20 @@ def _opened_row(row: Row, origin: Origin) -> tuple[dict[str, object], dict[str, 
         if isinstance(value, Absent) or (origin.has_placeholders and is_placeholder(open_value(value))):
             unprovided[name] = Absent.UNPROVIDED
         else:
-            plain[name] = _decoded(value) if isinstance(value, msgspec.Raw) else value
+            plain[name] = _opened(value)
     return plain, unprovided
 
 
-def _decoded(raw: msgspec.Raw) -> object:
+def _kind(value: object) -> str:
+    return "None" if value is None else f"a {type(value).__name__}"
+
+
+def _opened(value: object) -> object:
+    """Open a value of the source, each time anew; other values are copied as far as they can be changed."""
+    if not isinstance(value, msgspec.Raw):
+        return deepcopy(value) if isinstance(value, dict | list) else value
     try:
-        return _PLAIN.decode(raw)
+        return _PLAIN.decode(value)
     except (msgspec.ValidationError, RecursionError):
         raise RecordError(Reason.NUMBER_RANGE, "a number beyond what the custom function can be given") from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,6 +12,7 @@ import pytest
 from consumer.errors import Reason, RecordError
 from consumer.mapping.settings import FieldRule, FieldType, ObjectSettings
 from consumer.mapping.version import LARGEST_LEAD_MS, VersionMemory
+from consumer.model import PlainRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -177,6 +179,51 @@ def test_fault_in_one_row_is_the_whole_record_s(mapping: Callable[..., Any]) -> 
         return [row, {"name": "no key"}]
 
     assert mapping(custom=halves).outcome({"id": 1}) == "KEY_MISSING"
+
+
+def test_custom_function_may_change_what_is_nested_in_place(mapping: Callable[..., Any]) -> None:
+    """A change inside a value is a change: the source's own is not sent in its place."""
+
+    def marked(row: dict[str, Any], _: CustomContext) -> dict[str, Any]:
+        row["name"]["seen"] = True
+        return row
+
+    rules = {"name": FieldRule(source="name", json=True)}
+    assert '{"a":1,"seen":true}' == mapping(fields=rules, custom=marked).row({"id": 1, "name": {"a": 1}})["name"]
+
+
+@pytest.mark.parametrize(
+    ("returned", "kind"),
+    [
+        ("text", "a str found"),
+        (({"id": 1},), "a tuple found"),
+        ([{"id": 1}, None], "None found in the list"),
+        ({1: 2}, "text as names wanted"),
+    ],
+)
+def test_custom_function_that_returns_no_row_is_told_what_it_gave(
+    returned: object, kind: str, mapping: Callable[..., Any]
+) -> None:
+    """The kind of thing, never what it holds."""
+    route = mapping(custom=lambda _row, _context: returned)
+    with pytest.raises(RecordError) as refused:
+        route.mapper.map(PlainRecord("t", value=b'{"id":1}'), 0)
+    assert ("MAP_CUSTOM", True) == (refused.value.reason, kind in refused.value.detail)
+
+
+def test_custom_function_cannot_end_the_daemon(mapping: Callable[..., Any]) -> None:
+    """`sys.exit` in it is that record's fault."""
+    assert "MAP_CUSTOM" == mapping(custom=lambda _row, _context: sys.exit(3)).outcome({"id": 1})
+
+
+def test_custom_function_cannot_change_its_context(mapping: Callable[..., Any]) -> None:
+    """Nobody else would see it."""
+
+    def meddling(row: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - it breaks the type
+        context.offset = 7
+        return row
+
+    assert "MAP_CUSTOM" == mapping(custom=meddling).outcome({"id": 1})
 
 
 def test_custom_function_hands_digits_on(mapping: Callable[..., Any]) -> None:

@@ -1,0 +1,86 @@
+"""The JSON Schema of the file, held against files: it takes what the program takes, and refuses other shapes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from consumer.config.documents import json_schema
+from consumer.config.load import inspect
+
+ROOT = Path(__file__).parents[3]
+VALIDATOR = Draft202012Validator(json_schema())
+GOOD = sorted(
+    path for path in (ROOT / "config").glob("*.yaml") if "connector" not in path.name and ".test." not in path.name
+)
+MISTAKES = sorted((ROOT / "tests" / "bad_config").glob("*.yaml"))
+OF_SHAPE = ("unknown key", "required; expected", "expected ", "must be ")
+"""How a message begins when it is the shape that is wrong: a schema can see that."""
+
+
+BEYOND = {
+    "I42-acks",  # librdkafka's own properties are the client's to judge
+    "admin-listen-port-too-high",  # what stands inside of an address
+    "broker-port-too-high",
+    "broker-with-http",
+    "broker-without-port-number",
+    "duration-too-long",  # an amount that is written with its unit
+}
+"""Mistakes of one value that a schema cannot see."""
+
+
+def content(path: Path) -> Any:  # noqa: ANN401 - whatever stands there
+    """Read a file as an editor does; `None` for one that is no YAML."""
+    try:
+        return YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
+    except (YAMLError, RecursionError, ValueError):
+        return None
+
+
+def said_of_shape(path: Path) -> list[str]:
+    """Return the faults of a file that are of its shape alone."""
+    found = inspect(path, environ={"SF_SECRET": "s", "EMPTY": ""}, overrides=[])
+    return [
+        fault.text for fault in found.faults if fault.place.source == str(path) and fault.text.startswith(OF_SHAPE)
+    ]
+
+
+def test_it_is_a_schema() -> None:
+    """By the rules of its own dialect."""
+    Draft202012Validator.check_schema(json_schema())
+
+
+@pytest.mark.parametrize("path", GOOD, ids=lambda path: path.name)
+def test_examples_are_valid(path: Path) -> None:
+    """An editor marks nothing in a file that the program takes."""
+    assert [] == [error.message for error in VALIDATOR.iter_errors(content(path))]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in MISTAKES if path.stem not in BEYOND and content(path) and said_of_shape(path)],
+    ids=lambda path: path.stem,
+)
+def test_mistakes_of_shape_are_refused(path: Path) -> None:
+    """Unknown keys, missing keys, other kinds of values, words that are none of the list."""
+    assert not VALIDATOR.is_valid(content(path))
+
+
+def test_enough_mistakes_are_of_shape() -> None:
+    """The choice above has something to choose from."""
+    assert 35 <= sum(1 for path in MISTAKES if content(path) and said_of_shape(path))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in MISTAKES if not inspect(path, environ={"SF_SECRET": "s", "EMPTY": ""}, overrides=[]).faults],
+    ids=lambda path: path.stem,
+)
+def test_what_is_only_warned_of_is_valid(path: Path) -> None:
+    """The schema is never stricter than the program."""
+    assert [] == [error.message for error in VALIDATOR.iter_errors(content(path))]
