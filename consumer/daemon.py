@@ -24,6 +24,7 @@ from consumer.delivery.attempt import Attempt
 from consumer.delivery.lane import Lane
 from consumer.delivery.lanes import Lanes
 from consumer.delivery.rate import AdaptiveLimit, RateBucket, RetryBudget
+from consumer.delivery.turns import Turns
 from consumer.errors import ConsumerError, Fatal
 from consumer.facts import DaemonFacts
 from consumer.hand_overs import HandOvers
@@ -76,6 +77,7 @@ class Daemon:
         batchers = batchers_of(settings)
         self._spool = spool_of(settings)
         self._rate = RateBucket(delivery.requests_per_second)
+        self._turns = Turns(self._rate, clock, ports.lots)
         self._alarms = Alarms()
         self._limit = AdaptiveLimit(delivery.in_flight)
         self._budget = RetryBudget()
@@ -171,12 +173,11 @@ class Daemon:
         attempt = Attempt(
             ports.transport,
             ports.tokens,
-            self._rate,
+            self._turns,
             self._limit,
             self._budget,
             timeout_s=settings.delivery.timeout_s,
             clock=ports.clock,
-            lots=ports.lots,
             open_count=lambda: lanes.in_flight,
             observer=self._telemetry,
         )
@@ -259,9 +260,10 @@ class Daemon:
         preflight = Preflight(
             ports.transport,
             ports.tokens,
+            self._turns,
             ports.dead_letters,
             self._rooms.holds,
-            ports.clock,
+            clock=ports.clock,
             timeout_s=self._settings.delivery.timeout_s,
         )
         checks = group.create_task(preflight.pass_all(connector.name, connector.objects))

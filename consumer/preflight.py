@@ -8,7 +8,7 @@ import msgspec
 
 from consumer.delivery.backoff import probe_interval_s
 from consumer.delivery.request import validation_request
-from consumer.delivery.verdict import detail_of
+from consumer.delivery.verdict import detail_of, judge
 from consumer.errors import Hold, HoldReason, Transient
 from consumer.model import NoAnswer, Target
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from consumer.auth.port import Tokens
     from consumer.clock import Clock
     from consumer.dead_letter.port import DeadLetters
+    from consumer.delivery.turns import Turns
     from consumer.holds import Holds
     from consumer.mapping.settings import ObjectSettings
     from consumer.transport import Transport
@@ -39,14 +40,16 @@ class Preflight:
         self,
         transport: Transport,
         tokens: Tokens,
+        turns: Turns,
         dead_letters: DeadLetters,
         holds: Holds,
-        clock: Clock,
         *,
+        clock: Clock,
         timeout_s: float,
     ) -> None:
         self._transport = transport
         self._tokens = tokens
+        self._turns = turns
         self._dead_letters = dead_letters
         self._holds = holds
         self._clock = clock
@@ -88,11 +91,13 @@ class Preflight:
     async def _object_is_there(self, target: Target, described: ObjectSettings) -> None:
         """Ask the validation call with a row of nulls: whatever it says of the row, the object is there."""
         token = await self._tokens.current()
+        await self._turns.come()
         row = dict.fromkeys(described.fields) | {described.primary_key: PROBE_KEY}
         request = validation_request(
             token.base_url, token.value, target, [msgspec.json.encode(row)], self._timeout_s
         )
         outcome = await self._transport.send(request)
+        self._turns.heed(judge(outcome, records=1, conflicts=0, fresh_token=False, wall_ms=self._clock.wall_ms()))
         if isinstance(outcome, NoAnswer):
             raise Transient(outcome.detail)
         if outcome.status == _UNAUTHORIZED:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from consumer.delivery.backoff import polite_s
 from consumer.delivery.request import delete_request, upsert_request, validation_request
 from consumer.delivery.verdict import judge
 from consumer.errors import Hold, HoldReason, Transient
@@ -16,7 +15,8 @@ if TYPE_CHECKING:
     from consumer.auth.port import Token, Tokens
     from consumer.batching.batch import Batch
     from consumer.clock import Clock
-    from consumer.delivery.rate import AdaptiveLimit, RateBucket, RetryBudget
+    from consumer.delivery.rate import AdaptiveLimit, RetryBudget
+    from consumer.delivery.turns import Turns
     from consumer.model import Outcome, Request, Verdict
     from consumer.transport import Transport
 
@@ -54,24 +54,22 @@ class Attempt:
         self,
         transport: Transport,
         tokens: Tokens,
-        rate: RateBucket,
+        turns: Turns,
         limit: AdaptiveLimit,
         budget: RetryBudget,
         *,
         timeout_s: float,
         clock: Clock,
-        lots: Callable[[], float],
         open_count: Callable[[], int],
         observer: AttemptObserver,
     ) -> None:
         self._transport = transport
         self._tokens = tokens
-        self._rate = rate
+        self._turns = turns
         self._limit = limit
         self._budget = budget
         self._timeout_s = timeout_s
         self._clock = clock
-        self._lots = lots
         self._open_count = open_count
         self._observer = observer
 
@@ -91,13 +89,7 @@ class Attempt:
             return HoldLane(hold.reason, hold.detail), None
         except Transient as fault:
             return Retry(NO_TOKEN, fault.after_s), None
-        verdict = judge(
-            outcome,
-            records=len(batch.changes),
-            conflicts=batch.conflicts,
-            fresh_token=refused is not None and refused.serial != token.serial,
-            wall_ms=self._clock.wall_ms(),
-        )
+        verdict = self._judge(batch, outcome, fresh_token=refused is not None and refused.serial != token.serial)
         self._learn(batch, request, outcome, verdict, token)
         return verdict, token
 
@@ -107,9 +99,11 @@ class Attempt:
             token = await self._turn()
             encoded = [change.encoded for change in batch.changes.values()]
             request = validation_request(token.base_url, token.value, batch.target, encoded, self._timeout_s)
-            return await self._transport.send(request)
+            outcome = await self._transport.send(request)
         except (Hold, Transient) as fault:
             return NoAnswer(Failure.CONNECTION, detail=fault.detail, written=False)
+        self._heed(self._judge(batch, outcome, fresh_token=False))
+        return outcome
 
     def refused(self, token: Token) -> HoldLane | None:
         """The service refused this token; returns the hold when tokens keep being refused fresh."""
@@ -123,34 +117,38 @@ class Attempt:
         In this order: lanes that waited for a token together would all start together after their places.
         """
         token = await self._tokens.current()
-        wait_s = self._rate.reserve(self._clock.now_s())
-        while wait_s > 0:
-            await self._clock.sleep(wait_s)
-            wait_s = self._rate.postponed(self._clock.now_s())
+        await self._turns.come()
         self._budget.sent(self._clock.now_s())
         return token
+
+    def _judge(self, batch: Batch, outcome: Outcome, *, fresh_token: bool) -> Verdict:
+        return judge(
+            outcome,
+            records=len(batch.changes),
+            conflicts=batch.conflicts,
+            fresh_token=fresh_token,
+            wall_ms=self._clock.wall_ms(),
+        )
 
     def _learn(self, batch: Batch, request: Request, outcome: Outcome, verdict: Verdict, token: Token) -> None:
         """Let rate, concurrency and counters know what an answer tells about the service."""
         now_s = self._clock.now_s()
         result = str(outcome.status) if isinstance(outcome, Answer) else outcome.failure.value
         self._observer.answered(batch, result, outcome.elapsed_s, len(request.body))
-        pause_s: float | None = None
         if isinstance(verdict, Accepted):
             self._tokens.accepted(token)
             self._limit.answered(now_s, outcome.elapsed_s, self._open_count())
-            pause_s = verdict.not_before_s
             if verdict.odd:
                 self._observer.odd_acceptance(batch)
         elif isinstance(verdict, Retry):
-            pause_s = verdict.after_s
             if verdict.cause in _PUSHED_BACK:
                 self._limit.pushed_back(now_s)
-            if verdict.throttled:
-                self._rate.throttled(now_s)
             if verdict.maybe_written:
                 self._observer.maybe_duplicate(batch)
+        self._heed(verdict)
+
+    def _heed(self, verdict: Verdict) -> None:
+        """Keep to what an answer says of the rate."""
+        pause_s = self._turns.heed(verdict)
         if pause_s is not None:
-            pause_s = polite_s(pause_s, self._lots())
-            self._rate.pause_until(now_s, pause_s)
             self._observer.throttled(pause_s)

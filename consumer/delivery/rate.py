@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from math import floor
+from math import ceil, floor
 from typing import Final
 
-_MARGIN: Final = 0.05
+_MARGIN: Final = 0.03
 """Requests arrive closer together than they left, when a slow one is followed by fast ones."""
 
 _BURST: Final = 0.02
 _WINDOW_S: Final = 1.02
 """A little more than the service's second: what started just outside of it may arrive inside."""
 
-_UNKNOWN_SHARE: Final = 0.1
-"""Before the number of partitions is known: other replicas may be using all the rest."""
+_NEWCOMERS: Final = 0.04
+"""The part of the tenant's rate that is never dealt: ten requests of 250, for processes without a share."""
 
 _SMALLEST_FACTOR: Final = 1 / 16
 _CLIMB_PER_S: Final = 1 / 60
@@ -29,14 +29,21 @@ class RateBucket:
 
     Two rules. Places are spaced (GCRA), so that the service sees a stream, not waves. And whatever the
     scheduler does to lanes that wait for their place, no second holds more starts than `_most`, which is
-    below the share. The shares of all replicas together are at most the tenant's, as long as each has at
-    least one request per second: a share that shrinks does so at once, one that grows waits until what its
-    earlier owner started has left the second.
+    below the share.
+
+    Why all replicas together stay within the tenant's rate, in any window of a second:
+    1. Partitions share out what is left beside the newcomers' part, each share rounded down, so owners that
+       stand still start no more than that, as long as each has at least one request per second.
+    2. A share that shrinks does so at once. One that grows waits until what the earlier owner started has left
+       the window. So no window holds starts under the old and under the new share of one partition.
+    3. Who owns nothing, or has just been given its first partition, starts one request in a window. Nobody has
+       dealt it a share, and it knows of no other that starts beside it; so all that can be said of these is
+       their number: as many may start within one second as the newcomers' part has requests.
     """
 
     def __init__(self, requests_per_second: int) -> None:
-        self._tenant_per_s = requests_per_second
-        self._share = 1.0
+        self._dealt_per_s = max(1, requests_per_second - ceil(requests_per_second * _NEWCOMERS))
+        self._share = 0.0
         self._grown: tuple[float, float] | None = None  # the larger share to come, and when
         self._factor = 1.0
         self._factor_at_s = 0.0
@@ -51,18 +58,18 @@ class RateBucket:
 
     @property
     def share(self) -> float:
-        """The part of the tenant's rate that is ours, 0 to 1."""
+        """The part of what is dealt that is ours, 0 to 1."""
         return self._share
 
     def set_share(self, owned: int, subscribed: int, now_s: float) -> None:
         """Take the share of the partitions owned among all that are subscribed, 0 when that is not known."""
-        share = min(1.0, max(owned, 1) / subscribed) if subscribed > 0 else _UNKNOWN_SHARE
+        self._grow(now_s)
+        share = min(1.0, owned / subscribed) if subscribed > 0 else 0.0
         if share <= self._share:
             self._grown = None
             self._take(share)
         elif self._grown is None or share < self._grown[0]:
             self._grown = (share, now_s + _WINDOW_S)
-        self._grow(now_s)
 
     def limit_per_s(self, now_s: float) -> float:
         """Return how many requests per second may start at present."""
@@ -124,7 +131,7 @@ class RateBucket:
 
     def _fit(self) -> None:
         """Spread the share over a second: `burst` places at once and the rest spaced make at most `cap`."""
-        cap = self._tenant_per_s * self._share
+        cap = self._dealt_per_s * self._share if self._share else 1.0
         if cap >= 1:
             cap = floor(cap)
         self._burst = max(1, floor(cap * _BURST))

@@ -23,12 +23,15 @@ def most_in_a_second(starts: list[float]) -> int:
     return most
 
 
-def drive(bucket: RateBucket, lanes: int, until_s: float, lateness: list[float]) -> list[float]:
+UNTIL_S = 3.5
+
+
+def drive(bucket: RateBucket, lanes: int, from_s: float, lateness: list[float]) -> list[float]:
     """Run lanes that always want to send, each waking later than it asked to by drawn amounts."""
     starts: list[float] = []
-    waking = [(0.0, lane, False) for lane in range(lanes)]
+    waking = [(from_s, lane, False) for lane in range(lanes)]
     turn = 0
-    while waking and waking[0][0] < until_s:
+    while waking and waking[0][0] < UNTIL_S:
         now_s, lane, has_place = heapq.heappop(waking)
         wait_s = bucket.postponed(now_s) if has_place else bucket.reserve(now_s)
         if wait_s == 0.0:
@@ -44,19 +47,25 @@ def drive(bucket: RateBucket, lanes: int, until_s: float, lateness: list[float])
     owned=st.lists(st.integers(0, 30), min_size=1, max_size=5).filter(any),
     lanes=st.integers(1, 40),
     lateness=st.lists(st.floats(0.0, 0.5), min_size=1, max_size=7),
+    newcomers_s=st.lists(st.floats(1.0, 3.0), max_size=10),
 )
-@example(owned=[6], lanes=40, lateness=[0.0])
-@example(owned=[1, 1, 1, 1, 1], lanes=40, lateness=[0.0])
-@example(owned=[1] * 44, lanes=9, lateness=[0.0])
-@example(owned=[3, 5], lanes=40, lateness=[0.0, 0.0, 0.4])
-def test_all_replicas_together(owned: list[int], lanes: int, lateness: list[float]) -> None:
-    """Replicas that own all partitions between them, each as fast as it may, stay within the tenant's rate."""
+@example(owned=[6], lanes=40, lateness=[0.0], newcomers_s=[2.0] * 10)
+@example(owned=[1, 1, 1, 1, 1], lanes=40, lateness=[0.0], newcomers_s=[2.0] * 10)
+@example(owned=[1] * 44, lanes=9, lateness=[0.0], newcomers_s=[2.0] * 10)
+@example(owned=[1] * 30, lanes=9, lateness=[0.0], newcomers_s=[1.9, 2.0, 2.1] * 3)
+@example(owned=[3, 5], lanes=40, lateness=[0.0, 0.0, 0.4], newcomers_s=[2.0] * 10)
+def test_all_replicas_together(
+    owned: list[int], lanes: int, lateness: list[float], newcomers_s: list[float]
+) -> None:
+    """Owners of all partitions and ten that own nothing yet, each as fast as it may, stay within the rate."""
     starts: list[float] = []
+    for began_s in newcomers_s:
+        starts += drive(RateBucket(TENANT), lanes, began_s, lateness)
     for count in owned:
         if count:
             bucket = RateBucket(TENANT)
             bucket.set_share(count, sum(owned), 0.0)
-            starts += drive(bucket, lanes, 2.5, lateness)
+            starts += drive(bucket, lanes, 0.0, lateness)
     assert most_in_a_second(starts) <= TENANT
 
 
@@ -64,6 +73,8 @@ def test_all_replicas_together(owned: list[int], lanes: int, lateness: list[floa
 def test_pauses_and_refusals_never_raise_it(tenant: int, steps: list[Step]) -> None:
     """Pauses, halving and climbing, in any order, leave the limit standing and the pauses kept."""
     bucket = RateBucket(tenant)
+    for owned_since_s in (-20.0, -10.0):
+        bucket.set_share(1, 1, owned_since_s)
     starts: list[float] = []
     now_s = paused_until_s = 0.0
     for advance_s, kind in steps:

@@ -87,6 +87,7 @@ TENANT_FAULTS = (
     "ingest ratio=0.2 seed={seed} status=502; test status=500",
     "ingest ratio=0.3 seed={seed} delay=8s",
     "ingest ratio=0.2 seed={seed} status=504 after",
+    "test status=429 retry-after={small}",
 )
 POISON = "ingest poison=mark:refuse"
 

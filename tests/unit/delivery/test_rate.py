@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from consumer.delivery.rate import AdaptiveLimit, RateBucket, RetryBudget
@@ -20,14 +22,34 @@ def starts(bucket: RateBucket, from_s: float, count: int) -> list[float]:
     return at
 
 
+def owner_of_all(requests_per_second: int = 250) -> RateBucket:
+    """Return the bucket of a replica that has owned all partitions for long."""
+    bucket = RateBucket(requests_per_second)
+    for now_s in (-20.0, -10.0):
+        bucket.set_share(owned=1, subscribed=1, now_s=now_s)
+    return bucket
+
+
 def test_full_rate_is_used() -> None:
     """A single replica that owns everything starts more than nine tenths of what the tenant takes."""
-    assert starts(RateBucket(250), 100.0, 2_300)[-1] < 110.0
+    assert starts(owner_of_all(), 100.0, 2_275)[-1] < 110.0
+
+
+def test_who_owns_nothing_starts_one_request_a_second() -> None:
+    """Before partitions were dealt, a process asks of the tenant what it has to ask, slowly."""
+    at = starts(RateBucket(250), 100.0, 5)
+    assert 100.0 == at[0]
+    assert all(1.0 < later - earlier < 1.1 for earlier, later in pairwise(at))
+
+
+def test_ten_newcomers_find_room_beside_the_owners() -> None:
+    """What is never dealt is a request each for ten processes that start within the same second."""
+    assert len([at_s for at_s in starts(owner_of_all(), 100.0, 1_000) if at_s < 101.0]) <= 250 - 10
 
 
 def test_share_follows_ownership() -> None:
     """Half of the partitions are half of the rate."""
-    bucket = RateBucket(250)
+    bucket = owner_of_all()
     bucket.set_share(owned=3, subscribed=6, now_s=0.0)
     assert 0.5 == bucket.share
     assert bucket.limit_per_s(0.0) <= 125
@@ -58,10 +80,10 @@ def test_no_place_is_taken_beyond_the_moment_when_the_share_grows() -> None:
 
 
 def test_unknown_partition_count_is_a_small_share() -> None:
-    """While nobody knows how many replicas there are, most of the rate is left to them."""
-    bucket = RateBucket(250)
+    """While nobody knows how many replicas there are, the rate is left to them."""
+    bucket = owner_of_all()
     bucket.set_share(owned=3, subscribed=0, now_s=0.0)
-    assert bucket.limit_per_s(0.0) <= 25
+    assert bucket.limit_per_s(0.0) <= 1
 
 
 def test_the_smallest_share_still_moves() -> None:
@@ -73,7 +95,7 @@ def test_the_smallest_share_still_moves() -> None:
 
 def test_a_pause_starts_nothing() -> None:
     """After Retry-After nothing starts before its end, then places are spaced again."""
-    bucket = RateBucket(250)
+    bucket = owner_of_all()
     bucket.pause_until(10.0, 5.0)
     at = starts(bucket, 10.0, 20)
     assert 15.0 == at[0]
@@ -82,7 +104,7 @@ def test_a_pause_starts_nothing() -> None:
 
 def test_a_pause_makes_waiting_places_void() -> None:
     """A lane that waits for its place when a pause comes starts after the pause."""
-    bucket = RateBucket(10)
+    bucket = owner_of_all(10)
     bucket.reserve(0.0)
     wait_s = bucket.reserve(0.0)
     bucket.pause_until(0.0, 30.0)
@@ -93,7 +115,7 @@ def test_a_pause_makes_waiting_places_void() -> None:
 
 def test_the_longer_pause_counts() -> None:
     """A later, shorter pause does not shorten one that is on."""
-    bucket = RateBucket(250)
+    bucket = owner_of_all()
     bucket.pause_until(0.0, 60.0)
     bucket.pause_until(1.0, 5.0)
     assert 59.0 == bucket.paused_s(1.0)
@@ -101,7 +123,7 @@ def test_the_longer_pause_counts() -> None:
 
 def test_throttled_halves_once_per_event() -> None:
     """Refusals of requests that were under way together halve the rate once."""
-    bucket = RateBucket(250)
+    bucket = owner_of_all()
     full = bucket.limit_per_s(50.0)
     for at_s in (50.0, 50.1, 50.9):
         bucket.throttled(at_s)
@@ -110,7 +132,7 @@ def test_throttled_halves_once_per_event() -> None:
 
 def test_throttled_rate_climbs_back() -> None:
     """The full rate is back after half a minute without a refusal."""
-    bucket = RateBucket(250)
+    bucket = owner_of_all()
     full = bucket.limit_per_s(0.0)
     bucket.throttled(50.0)
     assert bucket.limit_per_s(60.0) < full
@@ -119,7 +141,7 @@ def test_throttled_rate_climbs_back() -> None:
 
 def test_throttling_never_stops_the_daemon() -> None:
     """However often the service refuses, some rate is left."""
-    bucket = RateBucket(250)
+    bucket = owner_of_all()
     for second in range(100):
         bucket.throttled(float(second) * 1.5)
     assert bucket.limit_per_s(149.0) > 10
@@ -127,7 +149,7 @@ def test_throttling_never_stops_the_daemon() -> None:
 
 def test_lanes_that_overslept_do_not_rush() -> None:
     """A stalled loop wakes many lanes at once; still no second holds more than the tenant takes."""
-    bucket = RateBucket(250)
+    bucket = owner_of_all()
     waiting = [bucket.reserve(0.0) for _ in range(400)]
     late = [bucket.postponed(2.0) for wait_s in waiting if wait_s > 0]
     assert late.count(0.0) <= 250
