@@ -245,7 +245,7 @@ def versions_outlive_a_loss(patch: pytest.MonkeyPatch) -> None:
 
 def partial_rows_replace(patch: pytest.MonkeyPatch) -> None:
     """In partial mode the newer change replaces the older, whose fields are lost."""
-    patch.setattr("consumer.daemon.merge", lambda _older, newer: newer.encoded)
+    patch.setattr("consumer.takers.merge", lambda _older, newer: newer.encoded)
 
 
 def riders_settle_before_the_letter(patch: pytest.MonkeyPatch) -> None:
