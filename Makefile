@@ -47,7 +47,7 @@ format: setup ## Format the code
 
 lock: ## Pin all requirements anew, with hashes
 	$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv==$(UV_VERSION)
-	UV_CUSTOM_COMPILE_COMMAND="make lock" build/lock/bin/uv pip compile --quiet --upgrade pyproject.toml \
+	UV_CUSTOM_COMPILE_COMMAND="make lock" build/lock/bin/uv pip compile --quiet --upgrade pyproject.toml --all-extras \
 	  --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate -o requirements/run.txt
 	UV_CUSTOM_COMPILE_COMMAND="make lock" build/lock/bin/uv pip compile --quiet --upgrade pyproject.toml --group dev \
 	  --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate -o requirements/dev.txt

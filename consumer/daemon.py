@@ -20,6 +20,7 @@ from consumer.dead_letter.envelope import LetterContext
 from consumer.dead_letter.fuse import Fuse
 from consumer.dead_letter.outbox import Outbox
 from consumer.dead_letter.port import DeadLetters
+from consumer.decoding.schema_shelf import SchemaShelf
 from consumer.delivery.attempt import Attempt
 from consumer.delivery.lane import Lane
 from consumer.delivery.lanes import Lanes
@@ -35,9 +36,11 @@ from consumer.offsets.progress import Progress
 from consumer.pipeline import Pipeline
 from consumer.placing import Placing
 from consumer.preflight import Preflight
+from consumer.registry.port import SchemaRegistry
 from consumer.rooms import Rooms
+from consumer.schema_wait import SchemaWait
 from consumer.source.intake import Intake
-from consumer.source.parking import Parking
+from consumer.source.parking import Parking, partition_of, topic_of
 from consumer.source.port import Source
 from consumer.takers import batchers_of, gatherers_of, spool_of
 from consumer.transport import Transport
@@ -60,6 +63,8 @@ class Ports(msgspec.Struct, frozen=True):
     clock: Clock
     lots: Callable[[], float]
     """Uniform draws from [0, 1), for jitter."""
+    registry: SchemaRegistry | None = None
+    """Where schemas come from; none is needed where every route is JSON."""
 
 
 class Daemon:
@@ -85,15 +90,18 @@ class Daemon:
             target: Lane(batcher, Fuse(settings.dead_letter.fuse), connector.objects[target.object].primary_key)
             for target, batcher in batchers.items()
         }
+        schemas = SchemaShelf()
         self._rooms = Rooms(
-            routes=RouteTable(settings.routes, connector.name, connector.objects),
+            routes=RouteTable(settings.routes, connector.name, connector.objects, schemas),
             batchers=batchers,
             gatherers=gatherers_of(settings, self._spool),
             fuse=lambda: Fuse(settings.dead_letter.fuse),
             ledger=Ledger(telemetry),
             progress=Progress(),
             holds=Holds(telemetry.hold_changed),
-            parking=Parking(),
+            parking=Parking(topic_of),
+            waiting=Parking(partition_of),
+            schemas=schemas,
         )
         self._pipeline = Pipeline(
             self._rooms,
@@ -138,6 +146,8 @@ class Daemon:
                 self._spool.close()
         await self._ports.dead_letters.close()
         await self._ports.transport.close()
+        if self._ports.registry is not None:
+            await self._ports.registry.close()
         if self._fault is not None:
             raise Fatal(self._fault)
 
@@ -163,6 +173,7 @@ class Daemon:
             self._alarms.close()
             lanes.close()
             bulk.close()
+            self._schemas.close()
             for chore in chores:
                 chore.cancel()
 
@@ -221,10 +232,18 @@ class Daemon:
             events=self._pipeline,
         )
         intake = Intake(ports.source, settings.delivery.buffer_bytes)
+        self._schemas = SchemaWait(
+            self._rooms,
+            ports.registry,
+            clock=ports.clock,
+            spawn=group.create_task,
+            holds_changed=self._pipeline.adjust_intake,
+        )
         placing = Placing(
             self._rooms,
             outbox,
             self._alarms,
+            self._schemas,
             stop_on_fault=settings.dead_letter.on_fault == "stop",
             clock=ports.clock,
             failed=self.fail,

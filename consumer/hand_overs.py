@@ -85,6 +85,7 @@ class HandOvers:
         for gatherer in rooms.gatherers.values():
             gatherer.drop(gone)
         rooms.parking.drop(gone)
+        rooms.waiting.drop(gone)
         dropped = self._outbox.drop(gone)
         for batcher in rooms.batchers.values():
             dropped += batcher.drop(gone, now_s)

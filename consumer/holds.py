@@ -29,27 +29,30 @@ class Holds:
     """The holds at present. `changed` is called with each that begins (true) or ends (false)."""
 
     def __init__(self, changed: Callable[[Held, bool], None]) -> None:
-        self._held: dict[tuple[HoldReason, Place], Held] = {}
+        self._held: dict[tuple[HoldReason, Place, str], Held] = {}
         self._changed = changed
 
     def __iter__(self) -> Iterator[Held]:
         """Iterate over what is held, oldest first."""
         return iter([*self._held.values()])
 
-    def hold(self, reason: HoldReason, place: Place, detail: str, wall_ms: int) -> None:
-        """Begin a hold; one that lasts already keeps its beginning and its first detail."""
-        if (reason, place) not in self._held:
-            held = self._held[reason, place] = Held(reason, place, detail, wall_ms)
+    def hold(self, reason: HoldReason, place: Place, detail: str, wall_ms: int, cause: str = "") -> None:
+        """Begin a hold; one that lasts already keeps its beginning and its first detail.
+
+        `cause` tells apart what may hold one place for the same reason: each ends by itself.
+        """
+        if (reason, place, cause) not in self._held:
+            held = self._held[reason, place, cause] = Held(reason, place, detail, wall_ms)
             self._changed(held, True)  # noqa: FBT003 - the second argument is the event
 
-    def release(self, reason: HoldReason, place: Place) -> None:
+    def release(self, reason: HoldReason, place: Place, cause: str = "") -> None:
         """End a hold, if there is one."""
-        held = self._held.pop((reason, place), None)
+        held = self._held.pop((reason, place, cause), None)
         if held is not None:
             self._changed(held, False)  # noqa: FBT003 - the second argument is the event
 
     def forget(self, assignment: Assignment) -> None:
         """End the holds of a partition that is not ours any more."""
-        for held in self:
-            if held.place is assignment:
-                self.release(held.reason, assignment)
+        for reason, place, cause in [*self._held]:
+            if place is assignment:
+                self.release(reason, place, cause)

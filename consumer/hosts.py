@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -20,6 +20,55 @@ _HTTPS_PORT = 443
 _LARGEST_PORT = 65_535
 _TRANSLATED = IPv6Address("64:ff9b::")
 _TRANSLATED_BITS = 32
+
+
+class HostPolicy(Protocol):
+    """Where requests may go."""
+
+    def fault(self, url: str) -> str | None:
+        """Return why nothing may be sent to this URL, or `None`."""
+        ...
+
+    def address_fault(self, host: str, addresses: Iterable[str]) -> str | None:
+        """Return why the addresses that a name resolved to may not be called, or `None`."""
+        ...
+
+
+class OneHost(msgspec.Struct, frozen=True):
+    """One address that the configuration names, and nothing else: a service of the house, wherever it is.
+
+    `url` is the address that every request begins with; by http or https, on any port, private addresses too.
+    """
+
+    url: str
+
+    def fault(self, url: str) -> str | None:
+        """Return why nothing may be sent to this URL, or `None` when it is below the one that is known."""
+        if _URL.fullmatch(url) is None:
+            return "not an absolute http(s) address of plain host, port and path"
+        return None if url.startswith(f"{self.url}/") else f"it is not below {self.url}"
+
+    def address_fault(self, host: str, addresses: Iterable[str]) -> str | None:
+        """Take whatever the name resolves to: the operator's own network says where the service is."""
+        del host, addresses
+        return None
+
+
+def service_address_fault(url: str) -> str | None:
+    """Return why this is no address to put paths behind, or `None`; nothing of it is repeated."""
+    found = _URL.fullmatch(url)
+    if found is None:
+        return "expected http(s)://HOST[:PORT][/PATH], without user, query or fragment"
+    port = found.group(3)
+    if port is not None and not 0 < int(port) <= _LARGEST_PORT:
+        return f"port {port} does not exist"
+    return None
+
+
+def is_loopback_url(url: str) -> bool:
+    """Return whether an address of a service means this machine."""
+    found = _URL.fullmatch(url)
+    return found is not None and is_loopback_name(found.group(2))
 
 
 class Hosts(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ Records that fail one after the other are set aside instead, until a probe finds
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 from consumer.dead_letter.envelope import Fault
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from consumer.mapping.port import Mapped, RouteMapper
     from consumer.model import Assignment, Change, FilterRule, Record, Target
     from consumer.rooms import Rooms
+    from consumer.schema_wait import SchemaWait
 
 _CHANGE: Final = (Upsert, Delete)
 """Asked for each record: `Upsert | Delete` would be made anew each time."""
@@ -45,6 +47,7 @@ class Placing:
         rooms: Rooms,
         outbox: Outbox,
         alarms: Alarms,
+        schemas: SchemaWait,
         *,
         stop_on_fault: bool,
         clock: Clock,
@@ -58,9 +61,11 @@ class Placing:
         self._ledger = rooms.ledger
         self._holds = rooms.holds
         self._parking = rooms.parking
+        self._waiting = rooms.waiting
         self._new_fuse = rooms.fuse
         self._outbox = outbox
         self._alarms = alarms
+        self._schemas = schemas
         self._stop_on_fault = stop_on_fault
         self._clock = clock
         self._failed = failed
@@ -69,12 +74,35 @@ class Placing:
         self._fuses: dict[str, Fuse] = {}
 
     def place(self, chunk: Chunk) -> None:
-        """Give every record of a chunk its place: in a batch, in the outbox, or filtered."""
-        topic = chunk.assignment.topic
+        """Give every record of a chunk its place: in a batch, in the outbox, or filtered.
+
+        What waits for a schema comes before what is set aside: once it goes on it may be set aside too.
+        """
+        assignment, topic = chunk.assignment, chunk.assignment.topic
+        if assignment in self._waiting:
+            self._waiting.park(chunk)
+            return
         if topic in self._parking:
             self._parking.park(chunk)
             return
-        mappers = self._routes.mappers(topic)
+        ready_count = self._schemas.ready_count(topic, chunk.records)
+        if ready_count < len(chunk.records):
+            rest = chunk.records[ready_count:]
+            self._waiting.open(assignment)
+            self._waiting.park(Chunk(assignment, rest))
+            self._schemas.ask(assignment, rest, partial(self._go_on, assignment))
+            chunk = Chunk(assignment, chunk.records[:ready_count])
+        if chunk.records:
+            self._place_ready(chunk)
+
+    def _go_on(self, assignment: Assignment) -> None:
+        """The schemas are at hand that records of this partition waited for."""
+        for chunk in self._waiting.take_all(assignment):
+            self.place(chunk)
+        self._went_on()
+
+    def _place_ready(self, chunk: Chunk) -> None:
+        mappers = self._routes.mappers(chunk.assignment.topic)
         if len(mappers) == 1:
             self._place_by_one_route(chunk, mappers[0])
         else:
@@ -250,6 +278,10 @@ class Placing:
         So a topic of bad records drips into the dead-letter topic, a few a minute, instead of flooding it, and
         a long run of bad records ends by itself.
         """
+        first = self._parking.first(topic)[:1]
+        if first and not self._schemas.ready_count(topic, first):
+            self._schemas.ask(topic, first, partial(self._probe, topic, probes))
+            return
         taken = self._parking.take_one(topic)
         rest = self._parking.take_all(topic)
         blown = self._fuses.pop(topic)

@@ -10,6 +10,7 @@ import msgspec
 from consumer.batching.batcher import Batcher
 from consumer.bulk.gatherer import Gatherer
 from consumer.dead_letter.fuse import Fuse
+from consumer.decoding.schema_shelf import SchemaShelf
 from consumer.holds import Holds
 from consumer.mapping.routing import RouteTable
 from consumer.model import Assignment, Low, Target, Ticket
@@ -31,15 +32,19 @@ class Rooms(msgspec.Struct, frozen=True):
     ledger: Ledger
     progress: Progress
     holds: Holds
-    parking: Parking
+    parking: Parking[str]
+    """Topics whose records fail one after the other."""
+    waiting: Parking[Assignment]
+    """Partitions whose records name schemas that are not at hand."""
+    schemas: SchemaShelf
 
 
 def left_behind(rooms: Rooms, assignment: Assignment) -> int:
     """Return how many open records of a partition nobody waits for when it goes: its next owner reads them again.
 
-    They are set aside, or gathered for a job that has not begun.
+    They are set aside, wait for a schema, or are gathered for a job that has not begun.
     """
-    count, tickets = rooms.parking.count(assignment), set[Ticket]()
+    count, tickets = rooms.parking.count(assignment) + rooms.waiting.count(assignment), set[Ticket]()
     for gatherer in rooms.gatherers.values():
         gathered_count, gathered_tickets = gatherer.gathered(assignment)
         count += gathered_count
@@ -55,3 +60,4 @@ def open_lows(rooms: Rooms, outbox: Outbox) -> Iterator[tuple[Assignment, Low]]:
         yield from gatherer.lows()
     yield from outbox.lows()
     yield from rooms.parking.lows()
+    yield from rooms.waiting.lows()

@@ -24,6 +24,7 @@ from consumer.dead_letter.producer import KafkaDeadLetters
 from consumer.errors import ConfigFaults
 from consumer.hosts import Hosts
 from consumer.model import RecordOutcome
+from consumer.registry.client import RegistryClient
 from consumer.source.kafka import KafkaSource
 from consumer.transport import HttpTransport
 
@@ -61,6 +62,7 @@ async def serve(
     dead_letters = KafkaDeadLetters(
         settings.kafka.bootstrap_servers, settings.kafka.properties, settings.dead_letter.topic, clock
     )
+    registry = RegistryClient(settings.registry, clock) if settings.registry is not None else None
     ports = Ports(
         source=KafkaSource(settings.kafka, clock),
         transport=transport,
@@ -68,6 +70,7 @@ async def serve(
         dead_letters=dead_letters,
         clock=clock,
         lots=random.random,
+        registry=registry,
     )
     daemon = Daemon(settings, ports, telemetry)
     daemon.facts.ask_for_token(tokens.expires_in_s)
@@ -94,6 +97,8 @@ async def serve(
         await admin.stop()
         await tokens.close()
         await transport.close()
+        if registry is not None:
+            await registry.close()
 
 
 def _unawaited(daemon: Daemon, context: dict[str, Any]) -> None:

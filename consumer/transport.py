@@ -18,6 +18,7 @@ from consumer.model import Answer, Failure, NoAnswer
 
 if TYPE_CHECKING:
     from socket import AddressFamily
+    from ssl import SSLContext
 
     from aiohttp.abc import AbstractResolver, AbstractStreamWriter, ResolveResult
     from aiohttp.client_reqrep import ConnectionKey
@@ -25,11 +26,11 @@ if TYPE_CHECKING:
     from aiohttp.tracing import Trace
 
     from consumer.clock import Clock
-    from consumer.hosts import Hosts
+    from consumer.hosts import HostPolicy
     from consumer.model import Outcome, Request
 
 ANSWER_BYTES: Final = 64 * 1024
-"""Answers are read this far and no further; the status is what decides."""
+"""Answers are read this far and no further where nothing else is said; the status is what decides."""
 
 HEADER_LINE_BYTES: Final = 16 * 1024
 HEADER_COUNT: Final = 128
@@ -57,18 +58,28 @@ class HttpTransport:
     """The real one. No redirects, no cookies, no proxy from the environment, no decompression.
 
     It is made on the running event loop. `resolver` stands in for the system's; its answers are judged alike.
+    `tls` is what servers are held to instead of the system's authorities, and what they are shown of us.
     """
 
     def __init__(
-        self, hosts: Hosts, clock: Clock, *, connections: int, resolver: AbstractResolver | None = None
+        self,
+        hosts: HostPolicy,
+        clock: Clock,
+        *,
+        connections: int,
+        answer_bytes: int = ANSWER_BYTES,
+        tls: SSLContext | None = None,
+        resolver: AbstractResolver | None = None,
     ) -> None:
         self._hosts = hosts
         self._clock = clock
+        self._answer_bytes = answer_bytes
         self._session = aiohttp.ClientSession(
             connector=_CleanConnector(
                 limit=connections,
                 resolver=_GuardedResolver(hosts, resolver or ThreadedResolver()),
                 ttl_dns_cache=_DNS_CACHE_S,
+                ssl=tls or True,
             ),
             headers={"User-Agent": f"datacloud-consumer/{__version__}", "Accept-Encoding": "identity"},
             skip_auto_headers=("Content-Type",),
@@ -104,7 +115,7 @@ class HttpTransport:
             )
             try:
                 content = await response.content.readany()
-                while not response.content.at_eof() and len(content) < ANSWER_BYTES:
+                while not response.content.at_eof() and len(content) < self._answer_bytes:
                     content += await response.content.readany()
             finally:
                 # Closes the connection unless the answer was read to its end, which has released it already.
@@ -116,9 +127,9 @@ class HttpTransport:
         return Answer(
             response.status,
             tuple([(name.lower(), value) for name, value in response.headers.items()]),
-            content[:ANSWER_BYTES],
+            content[: self._answer_bytes],
             self._clock.now_s() - started_s,
-            truncated=not response.content.at_eof() or len(content) > ANSWER_BYTES,
+            truncated=not response.content.at_eof() or len(content) > self._answer_bytes,
         )
 
     async def close(self) -> None:
@@ -250,7 +261,7 @@ class _CleanConnector(aiohttp.TCPConnector):
 class _GuardedResolver(aiohttp.abc.AbstractResolver):
     """A resolver whose answers are judged before anything connects to them; address literals never come here."""
 
-    def __init__(self, hosts: Hosts, inner: AbstractResolver) -> None:
+    def __init__(self, hosts: HostPolicy, inner: AbstractResolver) -> None:
         self._hosts = hosts
         self._inner = inner
 

@@ -33,18 +33,18 @@ class SecretFiles:
 
         Raises: `Hold(AUTH)` that names the file which cannot be read, or is empty.
         """
-        signature = _signature(self._refresh_token)
+        signature = signature_of(self._refresh_token)
         # A token that the service rotated is newer than the file, until the file is replaced.
         if self._rotated is not None and self._rotated[0] == signature:
             refresh_token: str | None = self._rotated[1]
         else:
-            refresh_token = _read(self._refresh_token)
+            refresh_token = read_secret(self._refresh_token)
         self._read = (signature, refresh_token)
         return Secrets(
-            private_key=_read(self._private_key),
-            client_secret=_read(self._client_secret),
+            private_key=read_secret(self._private_key),
+            client_secret=read_secret(self._client_secret),
             refresh_token=refresh_token,
-            password=_read(self._password),
+            password=read_secret(self._password),
         )
 
     def remember(self, refresh_token: str | None) -> None:
@@ -55,10 +55,14 @@ class SecretFiles:
 
     def signature(self) -> Signature:
         """Return what changes when any of the files is replaced or rewritten."""
-        return _signature(self._private_key, self._client_secret, self._refresh_token, self._password)
+        return signature_of(self._private_key, self._client_secret, self._refresh_token, self._password)
 
 
-def _read(secret: Secret | None) -> str | None:
+def read_secret(secret: Secret | None) -> str | None:
+    """Read one secret; `None` where none is configured.
+
+    Raises: `Hold(AUTH)` that names the file which cannot be read, or is empty.
+    """
     if secret is None or secret.path is None:
         return None if secret is None else secret.value
     try:
@@ -77,7 +81,8 @@ def _unreadable(path: Path, why: str) -> Hold:
     return Hold(HoldReason.AUTH, f"secret file {path}: {why}")
 
 
-def _signature(*secrets: Secret | None) -> Signature:
+def signature_of(*secrets: Secret | None) -> Signature:
+    """Return what changes when the file of any of these is replaced or rewritten."""
     return tuple([_stamp(secret.path) for secret in secrets if secret is not None and secret.path is not None])
 
 

@@ -12,7 +12,6 @@ from consumer.config.shape import (
     DRAIN_TIMEOUT,
     GROUP_ID,
     PROPERTIES,
-    SCHEMA_REGISTRY,
     START_AT,
 )
 from consumer.source.properties import DEFAULT_SESSION_TIMEOUT_MS, SECRETS, check
@@ -35,7 +34,6 @@ _ANSWERED = frozenset({"isolation.level", "acks", "request.required.acks"})
 def kafka_settings(kafka: Found, delivery: Found, topics: tuple[str, ...], findings: Findings) -> KafkaSettings:
     """Judge and build the section. Raises `Unread` where a fault leaves nothing to build from."""
     tried(_judge_brokers, kafka, findings)
-    tried(_judge_registry, kafka, findings)
     written = kafka[PROPERTIES] or {}
     properties = {name: _text(value) for name, value in written.items()}
     _judge_properties(kafka, properties, written, findings)
@@ -63,14 +61,6 @@ def _judge_brokers(kafka: Found, findings: Findings) -> None:
             place = kafka.place_of(BOOTSTRAP_SERVERS, step)
             text = "expected host:port, such as broker-1.example.com:9093"
             findings.fault(place, kafka.path_of(BOOTSTRAP_SERVERS, step), text)
-
-
-def _judge_registry(kafka: Found, findings: Findings) -> None:
-    """Say that the registry has no reader yet."""
-    if kafka[SCHEMA_REGISTRY] is not None:
-        findings.warn(
-            kafka.place_of(SCHEMA_REGISTRY), kafka.path_of(SCHEMA_REGISTRY), "not used: every route is JSON"
-        )
 
 
 def _judge_properties(

@@ -14,6 +14,7 @@ from consumer.config.findings import Fault, Findings, Unread, tried
 from consumer.config.kafka import kafka_settings
 from consumer.config.objects import object_settings
 from consumer.config.overrides import lay_over
+from consumer.config.registry import registry_settings
 from consumer.config.routes import judge_ways, route_settings, used_object
 from consumer.config.salesforce import salesforce_settings
 from consumer.config.sections import admin_settings, dead_letter_settings, delivery_settings, log_settings
@@ -99,6 +100,7 @@ def _settings(file: Found, folder: Path, findings: Findings) -> Settings:
     )
     tried(judge_dead_letter_topic, file[DEAD_LETTER], routes, findings)
     kafka = tried(kafka_settings, file[KAFKA], file[DELIVERY], topics, findings)
+    registry = tried(registry_settings, file[KAFKA], routes, folder, findings)
     salesforce = tried(salesforce_settings, file[SALESFORCE], folder, findings)
     delivery = tried(delivery_settings, file[DELIVERY], findings)
     dead_letter = tried(dead_letter_settings, file[DEAD_LETTER])
@@ -109,6 +111,7 @@ def _settings(file: Found, folder: Path, findings: Findings) -> Settings:
     settings = Settings(
         kafka=kafka,
         salesforce=salesforce,
+        registry=registry,
         connector=connector,
         routes=built,
         delivery=delivery,

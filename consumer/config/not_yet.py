@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from consumer.config.keys import Found, Key
 
 NOT_IN_THIS_VERSION: dict[str, tuple[str, ...]] = {
-    ENCODING.name: ("avro", "protobuf", "json_schema"),
+    ENCODING.name: ("protobuf",),
     DESTINATION.name: ("crm_bulk",),
 }
 _THERE = {ENCODING.name: "json", DESTINATION.name: "streaming or bulk"}

@@ -63,9 +63,9 @@ def literal_secret(name: str) -> str:
     return f"a secret written out; write {name}_file: PATH, or {name}: ${{NAME}} and set that variable"
 
 
-def check_key_file(path: Path, place: Place, key: str, findings: Findings) -> None:
+def check_key_file(path: Path, place: Place, key: str, findings: Findings, waits: str = "the login") -> None:
     """Refuse a private key that more than its owner and, read-only, its group can read; warn when it is missing."""
-    if not check_file(path, place, key, findings):
+    if not check_file(path, place, key, findings, waits):
         return
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077 and mode != stat.S_IRUSR | stat.S_IRGRP:
@@ -73,13 +73,16 @@ def check_key_file(path: Path, place: Place, key: str, findings: Findings) -> No
         findings.fault(place, key, f"mode {mode:04o}; {who}; need 0400/0440/0600")
 
 
-def check_file(path: Path, place: Place, key: str, findings: Findings) -> bool:
-    """Say whether a secret's file is there and can be opened; missing is a warning: mounts may come later."""
+def check_file(path: Path, place: Place, key: str, findings: Findings, waits: str = "the login") -> bool:
+    """Say whether a secret's file is there and can be opened; missing is a warning: mounts may come later.
+
+    `waits` is what cannot go on without it.
+    """
     try:
         with path.open("rb"):
             return True
     except FileNotFoundError:
-        findings.warn(place, key, f"no file {path}; the login is held until it is there")
+        findings.warn(place, key, f"no file {path}; {waits} is held until it is there")
     except IsADirectoryError:
         findings.fault(place, key, "is a directory; name the file in it")
     except PermissionError:

@@ -9,6 +9,7 @@ from consumer.auth.settings import SalesforceSettings
 from consumer.dead_letter.settings import DeadLetterSettings
 from consumer.delivery.settings import DeliverySettings
 from consumer.mapping.settings import ObjectSettings, RouteSettings
+from consumer.registry.settings import RegistrySettings
 from consumer.source.settings import KafkaSettings
 
 
@@ -29,6 +30,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     salesforce: SalesforceSettings
     connector: ConnectorSettings
     routes: tuple[RouteSettings, ...]
+    registry: RegistrySettings | None = None
     delivery: DeliverySettings
     dead_letter: DeadLetterSettings
     admin: AdminSettings

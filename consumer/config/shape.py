@@ -37,8 +37,28 @@ TOPIC: Final = r"[A-Za-z0-9._-]{1,249}"
 REGISTRY_URL = required("url", Text("an address such as https://registry.example.com"), "Address of the registry.")
 REGISTRY_USERNAME = optional("username", Text(), "User name, where the registry wants one.")
 REGISTRY_PASSWORD_FILE = optional("password_file", SecretFile(), "File with its password.")
-REGISTRY_PASSWORD = optional("password", SecretReference(), "Its password as a reference to the environment.")
-REGISTRY = Section("a mapping", REGISTRY_URL, REGISTRY_USERNAME, REGISTRY_PASSWORD_FILE, REGISTRY_PASSWORD)
+REGISTRY_PASSWORD = optional("password", SecretReference(), "The same as a reference to the environment.")
+REGISTRY_TOKEN_FILE = optional("token_file", SecretFile(), "File with a bearer token, instead of a user name.")
+REGISTRY_TOKEN = optional("token", SecretReference(), "The same as a reference to the environment.")
+REGISTRY_CERTIFICATE_FILE = optional(
+    "certificate_file", SecretFile(), "PEM certificate that is shown to the registry, for mutual TLS."
+)
+REGISTRY_KEY_FILE = optional("key_file", SecretFile(), "PEM key of that certificate, without a passphrase.")
+REGISTRY_CA_FILE = optional(
+    "ca_file", SecretFile(), "PEM authorities that the registry's certificate is from; the system's when absent."
+)
+REGISTRY = Section(
+    "a mapping",
+    REGISTRY_URL,
+    REGISTRY_USERNAME,
+    REGISTRY_PASSWORD_FILE,
+    REGISTRY_PASSWORD,
+    REGISTRY_TOKEN_FILE,
+    REGISTRY_TOKEN,
+    REGISTRY_CERTIFICATE_FILE,
+    REGISTRY_KEY_FILE,
+    REGISTRY_CA_FILE,
+)
 
 BOOTSTRAP_SERVERS = required(
     "bootstrap_servers",

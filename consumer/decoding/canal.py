@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from consumer.decoding.change_event import ChangeEvent, Envelope
+from consumer.decoding.change_event import ChangeEvent, Envelope, open_envelope
+from consumer.decoding.connect_schema import columns_of_member
 from consumer.decoding.debezium import TRUNCATED
-from consumer.decoding.document import open_member, open_object
+from consumer.decoding.document import open_member
 from consumer.decoding.filtered import FILTERED
 from consumer.decoding.members import text_of, whole_number
 from consumer.decoding.opened import open_value
+from consumer.decoding.wrapping import SchemaCache
 from consumer.errors import Reason, RecordError
 from consumer.model import FilterRule, Operation
 
@@ -37,10 +39,13 @@ class CanalDecoder:
 
     has_placeholders = False
 
+    def __init__(self) -> None:
+        self._schemas = SchemaCache(columns_of_member("data"))
+
     def open(self, value: bytes, record: Record) -> Envelope:
-        """Open the envelope."""
+        """Open the envelope, bare or in Connect's wrapping."""
         del record
-        return Envelope(open_object(value))
+        return open_envelope(value, self._schemas)
 
     def events(self, envelope: Envelope, record: Record) -> Sequence[ChangeEvent] | Filtered:
         """Read one change per row, in order."""

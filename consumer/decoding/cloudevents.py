@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from consumer.decoding.change_event import ChangeEvent, Envelope
-from consumer.decoding.connect_schema import columns_of_envelope, columns_of_row
+from consumer.decoding.columns import NO_COLUMNS, Columns
+from consumer.decoding.connect_schema import columns_of_envelope, columns_of_row, member_of
 from consumer.decoding.debezium import CLOCKS, events_of
 from consumer.decoding.document import open_member, open_object
 from consumer.decoding.members import clock_ms, row_of, whole_number
@@ -22,6 +23,7 @@ from consumer.model import Operation
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from consumer.decoding.connect_schema import ConnectField
     from consumer.decoding.document import JsonObject
     from consumer.decoding.opened import Row
     from consumer.model import Filtered, Record
@@ -40,6 +42,7 @@ class CloudEventsDecoder:
     has_placeholders = True
 
     def __init__(self) -> None:
+        self._outer_schemas = SchemaCache(_columns_of_event)
         self._row_schemas = SchemaCache(columns_of_row)
         self._change_schemas = SchemaCache(columns_of_envelope)
 
@@ -50,8 +53,9 @@ class CloudEventsDecoder:
         if attributes is not None:
             content = value.strip()
             return self._envelope(attributes | {_ROW: msgspec.Raw(content)}, document, content)
-        if is_connect_struct(document):
-            document = row_of(document, "payload")
+        columns = NO_COLUMNS
+        if is_connect_struct(document) and (outer := unwrap(value, document, self._outer_schemas)) is not None:
+            document, columns = outer[0], outer[1].columns
         if "specversion" not in document:
             detail = "a CloudEvent wanted: neither `specversion` in the value nor a `ce_specversion` header found"
             raise RecordError(Reason.ENVELOPE_SHAPE, detail, field="specversion")
@@ -60,14 +64,17 @@ class CloudEventsDecoder:
             row = _opened_bytes(content)
             content = content.strip()
             return self._envelope(document | {_ROW: msgspec.Raw(content)}, row, content)
-        return self._envelope(document, row_of(document, _ROW), bytes(document[_ROW]))
+        return self._envelope(document, row_of(document, _ROW), bytes(document[_ROW]), columns)
 
-    def _envelope(self, members: Row, row: JsonObject, content: bytes) -> Envelope:
-        """Take the row out of Connect's wrapping where it is in one; `data` is the row then."""
+    def _envelope(self, members: Row, row: JsonObject, content: bytes, columns: Columns = NO_COLUMNS) -> Envelope:
+        """Take the row out of Connect's wrapping where it is in one; `data` is the row then.
+
+        `columns` are those that a wrapping around the whole event tells of.
+        """
         schemas = self._change_schemas if _OP in members else self._row_schemas
         wrapped = unwrap(content, row, schemas) if is_connect_struct(row) else None
         if wrapped is None:
-            return Envelope(members)
+            return Envelope(members, columns)
         return Envelope({**members, _ROW: row["payload"]}, wrapped[1].columns)
 
     def events(self, envelope: Envelope, record: Record) -> Sequence[ChangeEvent] | Filtered:
@@ -78,6 +85,12 @@ class CloudEventsDecoder:
         if _OP in members:
             return events_of(open_value(members[_OP]), row, _debezium_time_ms(members), _OP)
         return (ChangeEvent(operation=Operation.UPSERT, row=row, source_ms=clock_ms(members.get("time"))),)
+
+
+def _columns_of_event(schema: ConnectField | None) -> Columns:
+    """Return the columns of the row under `data`, and of the rows in it where it is a change of Debezium's."""
+    inner = member_of(schema, _ROW)
+    return columns_of_envelope(inner) or columns_of_row(inner)
 
 
 def _binary_attributes(record: Record) -> dict[str, object] | None:

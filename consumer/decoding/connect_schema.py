@@ -13,10 +13,10 @@ import msgspec
 from consumer.decoding.columns import NO_COLUMNS, Column, Columns, Meaning, Written
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 
-class ConnectField(msgspec.Struct):
+class ConnectField(msgspec.Struct, omit_defaults=True):
     """One node of the schema; what is not needed here is not read."""
 
     type: str = ""
@@ -76,10 +76,23 @@ def columns_of_row(schema: ConnectField | None) -> Columns:
 
 def columns_of_envelope(schema: ConnectField | None) -> Columns:
     """Return the columns of the row inside a change-event schema."""
-    if schema is None:
-        return NO_COLUMNS
-    members = {member.field: member for member in schema.fields or ()}
-    return columns_of_row(members.get("after") or members.get("before"))
+    return columns_of_row(member_of(schema, "after") or member_of(schema, "before"))
+
+
+def columns_of_member(name: str) -> Callable[[ConnectField | None], Columns]:
+    """Make the reader of the columns of a row that is one member of a document."""
+    return lambda schema: columns_of_row(member_of(schema, name))
+
+
+def member_of(schema: ConnectField | None, name: str) -> ConnectField | None:
+    """Return the schema of a member of a document; `None` where it is not told."""
+    members = {member.field: member for member in (schema.fields if schema is not None else None) or ()}
+    return members.get(name)
+
+
+def meaning_of(field: ConnectField) -> Meaning:
+    """Return how the values of a column are to be read."""
+    return _MEANINGS.get(field.name or "", Meaning.PLAIN)
 
 
 def _columns(fields: Sequence[ConnectField]) -> Columns:
@@ -87,7 +100,7 @@ def _columns(fields: Sequence[ConnectField]) -> Columns:
 
 
 def _column(field: ConnectField) -> Column:
-    meaning = _MEANINGS.get(field.name or "", Meaning.PLAIN)
+    meaning = meaning_of(field)
     written = _WRITTEN.get(field.type, "other")
     if meaning is Meaning.DECIMAL:
         try:

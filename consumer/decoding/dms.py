@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from consumer.decoding.change_event import ChangeEvent, Envelope
-from consumer.decoding.document import open_object
+from consumer.decoding.change_event import ChangeEvent, Envelope, open_envelope
+from consumer.decoding.connect_schema import columns_of_member
 from consumer.decoding.filtered import FILTERED
 from consumer.decoding.members import clock_ms, row_of, row_or_null, text_of
+from consumer.decoding.wrapping import SchemaCache
 from consumer.errors import Reason, RecordError
 from consumer.model import FilterRule, Operation
 
@@ -34,10 +35,13 @@ class DmsDecoder:
 
     has_placeholders = False
 
+    def __init__(self) -> None:
+        self._schemas = SchemaCache(columns_of_member("data"))
+
     def open(self, value: bytes, record: Record) -> Envelope:
-        """Open the envelope."""
+        """Open the envelope, bare or in Connect's wrapping."""
         del record
-        return Envelope(open_object(value))
+        return open_envelope(value, self._schemas)
 
     def events(self, envelope: Envelope, record: Record) -> Sequence[ChangeEvent] | Filtered:
         """Read the one row; columns that the image of the row before does not have are as they are now."""

@@ -70,6 +70,13 @@ def is_connect_struct(document: JsonObject) -> bool:
     return schema is not None and "fields" in schema and bytes(schema.get("type", b"")) == _STRUCT
 
 
+def wrapping_around(schema: ConnectField) -> tuple[bytes, bytes]:
+    """Return what to put before and after a payload to wrap it; nothing where it is no struct."""
+    if schema.fields is None:
+        return b"", b""
+    return b'{"schema":' + msgspec.json.encode(schema) + b',"payload":', b"}"
+
+
 def _prefix(value: bytes, payload: bytes) -> bytes:
     """Return the bytes before the payload, when it is the last thing but one brace."""
     return value[: -len(payload) - 1] if value.endswith(payload + b"}") else b""

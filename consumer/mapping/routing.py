@@ -8,8 +8,10 @@ from zoneinfo import ZoneInfo
 
 from consumer.decoding.debezium_topics import HEARTBEAT_PREFIX, TRANSACTION_SUFFIX
 from consumer.decoding.formats import DECODERS, FormatSettings
+from consumer.decoding.schema_shelf import SchemaShelf
 from consumer.mapping.bound_route import BoundRoute
 from consumer.mapping.careful import CarefulMapper
+from consumer.mapping.encoded import EncodedRoute, Transcoders
 from consumer.mapping.own_records import OwnRecordsFirst
 from consumer.mapping.route import CompiledRoute
 from consumer.mapping.version import VersionMemory
@@ -26,12 +28,19 @@ class RouteTable:
     """All routes of the file. A topic may stand in several: each record is offered to all, in file order."""
 
     def __init__(
-        self, routes: Sequence[RouteSettings], connector: str, objects: Mapping[str, ObjectSettings]
+        self,
+        routes: Sequence[RouteSettings],
+        connector: str,
+        objects: Mapping[str, ObjectSettings],
+        schemas: SchemaShelf | None = None,
     ) -> None:
         self._routes = tuple(routes)
         self._connector = connector
         self._objects = objects
         self._versions = {route.object: VersionMemory() for route in routes}
+        self._schemas = schemas or SchemaShelf()
+        self._keys = Transcoders(self._schemas, None)
+        self._encoded: dict[str, bool] = {}
         self._by_topic: dict[str, tuple[RouteMapper, ...]] = {}
 
     def mappers(self, topic: str) -> tuple[RouteMapper, ...]:
@@ -40,6 +49,14 @@ class RouteTable:
         if found is None:
             found = tuple(self._mapper(route, topic) for route in self._routes if takes(route, topic))
             self._by_topic[topic] = found
+        return found
+
+    def is_encoded(self, topic: str) -> bool:
+        """Whether the records of a topic name schemas that have to be at hand before they are mapped."""
+        found = self._encoded.get(topic)
+        if found is None:
+            found = any(route.encoding != "json" for route in self._routes if takes(route, topic))
+            self._encoded[topic] = found
         return found
 
     def forget_versions(self, topic: str) -> None:
@@ -54,10 +71,12 @@ class RouteTable:
         zone = ZoneInfo(route.zone) if route.zone is not None else None
         bound = BoundRoute(route, target, self._versions[route.object], zone)
         careful = CarefulMapper(bound, DECODERS[route.format](FormatSettings(route.flat_prefix, zone)))
-        mapper = CompiledRoute(Target(self._connector, target.name), bound, careful)
+        mapper: RouteMapper = CompiledRoute(Target(self._connector, target.name), bound, careful)
         if topic.startswith(HEARTBEAT_PREFIX) or topic.endswith(TRANSACTION_SUFFIX):
-            return OwnRecordsFirst(mapper)
-        return mapper
+            mapper = OwnRecordsFirst(mapper)
+        if route.encoding == "json":
+            return mapper
+        return EncodedRoute(mapper, self._keys, Transcoders(self._schemas, route.encoding))
 
 
 def takes(route: RouteSettings, topic: str) -> bool:

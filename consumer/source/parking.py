@@ -1,41 +1,64 @@
-"""Chunks set aside: of topics whose records fail one after the other, until a probe finds one that does not."""
+"""Chunks set aside: of topics whose records fail one after the other, or of partitions that wait for a schema."""
 
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from consumer.model import Low
 from consumer.source.port import Chunk
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from consumer.model import Assignment, Record
 
 
-class Parking:
-    """Keeps whole chunks, in order, by topic; what is parked is open and holds its positions."""
+def topic_of(assignment: Assignment) -> str:
+    """Keep chunks by their topic."""
+    return assignment.topic
 
-    def __init__(self) -> None:
-        self._chunks: dict[str, deque[Chunk]] = {}
 
-    def __contains__(self, topic: object) -> bool:
-        """Tell whether chunks of this topic are set aside."""
-        return topic in self._chunks
+def partition_of(assignment: Assignment) -> Assignment:
+    """Keep chunks by their partition, one ownership of it."""
+    return assignment
 
-    def open(self, topic: str) -> None:
-        """Set aside what comes of this topic from now on."""
-        self._chunks.setdefault(topic, deque())
+
+Place = TypeVar("Place", bound=Hashable)
+
+
+class Parking(Generic[Place]):
+    """Keeps whole chunks, in order, by place; what is parked is open and holds its positions.
+
+    `place_of` says by what they are kept: by topic, or by partition.
+    """
+
+    def __init__(self, place_of: Callable[[Assignment], Place]) -> None:
+        self._place_of = place_of
+        self._chunks: dict[Place, deque[Chunk]] = {}
+
+    def __contains__(self, place: object) -> bool:
+        """Tell whether chunks of this place are set aside."""
+        return place in self._chunks
+
+    def open(self, place: Place) -> None:
+        """Set aside what comes of this place from now on."""
+        self._chunks.setdefault(place, deque())
 
     def park(self, chunk: Chunk) -> None:
-        """Set aside a chunk of a topic that is open here; an empty one is nothing."""
+        """Set aside a chunk of a place that is open here; an empty one is nothing."""
         if chunk.records:
-            self._chunks[chunk.assignment.topic].append(chunk)
+            self._chunks[self._place_of(chunk.assignment)].append(chunk)
 
-    def take_one(self, topic: str) -> tuple[Assignment, Record] | None:
-        """Take out the first record of a topic, `None` when nothing is set aside any more."""
-        chunks = self._chunks.get(topic)
+    def first(self, place: Place) -> Sequence[Record]:
+        """Return the records of the first chunk of a place; none when nothing is set aside any more."""
+        chunks = self._chunks.get(place)
+        return chunks[0].records if chunks else ()
+
+    def take_one(self, place: Place) -> tuple[Assignment, Record] | None:
+        """Take out the first record of a place, `None` when nothing is set aside any more."""
+        chunks = self._chunks.get(place)
         if not chunks:
             return None
         first = chunks.popleft()
@@ -43,14 +66,16 @@ class Parking:
             chunks.appendleft(Chunk(first.assignment, rest))
         return first.assignment, first.records[0]
 
-    def take_all(self, topic: str) -> list[Chunk]:
-        """Take out everything of a topic: it goes on."""
-        return [*self._chunks.pop(topic, ())]
+    def take_all(self, place: Place) -> list[Chunk]:
+        """Take out everything of a place: it goes on."""
+        return [*self._chunks.pop(place, ())]
 
     def count(self, assignment: Assignment) -> int:
         """Return how many records of a partition are set aside."""
         return sum(
-            len(chunk.records) for chunk in self._chunks.get(assignment.topic, ()) if chunk.assignment is assignment
+            len(chunk.records)
+            for chunk in self._chunks.get(self._place_of(assignment), ())
+            if chunk.assignment is assignment
         )
 
     def lows(self) -> Iterator[tuple[Assignment, Low]]:
@@ -60,6 +85,8 @@ class Parking:
                 yield chunk.assignment, Low(chunk.records[0].offset(), chunk.records[0].timestamp()[1])
 
     def drop(self, gone: Collection[Assignment]) -> None:
-        """Forget what belongs to partitions that are not ours any more; the topic stays set aside."""
-        for topic, chunks in self._chunks.items():
-            self._chunks[topic] = deque(chunk for chunk in chunks if chunk.assignment not in gone)
+        """Forget what belongs to partitions that are not ours any more; a topic stays set aside."""
+        for place, chunks in [*self._chunks.items()]:
+            self._chunks[place] = deque(chunk for chunk in chunks if chunk.assignment not in gone)
+            if place in gone:
+                del self._chunks[place]

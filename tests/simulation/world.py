@@ -17,10 +17,13 @@ from consumer.daemon import Daemon, Ports
 from consumer.dead_letter.settings import DeadLetterSettings
 from consumer.delivery.settings import DeliverySettings
 from consumer.mapping.settings import FieldType, ObjectSettings, RouteSettings
+from consumer.registry.client import RegistryClient
+from consumer.registry.settings import RegistrySettings
 from consumer.sandbox.fault_script import read_script
 from consumer.sandbox.in_process import InProcessTransport
 from consumer.sandbox.memory_dead_letters import MemoryDeadLetters
 from consumer.sandbox.memory_source import MemoryLog, MemorySource
+from consumer.sandbox.registry import InProcessRegistry, Registry
 from consumer.sandbox.tenant import Limits, Tenant
 from consumer.sandbox.virtual_time import VirtualClock
 from consumer.source.settings import KafkaSettings
@@ -101,6 +104,7 @@ class World:
         )
         self.latency_s = latency_s
         self.dead_letters = MemoryDeadLetters()
+        self.registry = Registry()
         self.members: list[Member] = []
 
     def member(self) -> Member:
@@ -174,6 +178,11 @@ class Member:
                 dead_letters=world.dead_letters,
                 clock=clock,
                 lots=world.random.random,
+                registry=RegistryClient(
+                    RegistrySettings(url="http://registry"),
+                    clock,
+                    connect=lambda _: InProcessRegistry(world.registry),
+                ),
             ),
             telemetry,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from consumer.model import Assignment, Low, PlainRecord
-from consumer.source.parking import Parking
+from consumer.source.parking import Parking, topic_of
 from consumer.source.port import Chunk
 
 ONE, TWO = Assignment("t", 0, 1, 0, None), Assignment("t", 1, 2, 0, None)
@@ -13,8 +13,8 @@ def chunk(assignment: Assignment, *offsets: int) -> Chunk:
     return Chunk(assignment, [PlainRecord("t", assignment.partition, offset) for offset in offsets])
 
 
-def parked(*chunks: Chunk) -> Parking:
-    parking = Parking()
+def parked(*chunks: Chunk) -> Parking[str]:
+    parking = Parking(topic_of)
     parking.open("t")
     for one in chunks:
         parking.park(one)

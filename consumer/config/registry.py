@@ -1,0 +1,126 @@
+"""The `kafka.schema_registry` section, and the routes that need one: address, credentials, libraries."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from consumer.auth.settings import Secret
+from consumer.config.findings import Findings, tried
+from consumer.config.secrets import check_file, check_key_file
+from consumer.config.shape import (
+    ENCODING,
+    REGISTRY_CA_FILE,
+    REGISTRY_CERTIFICATE_FILE,
+    REGISTRY_KEY_FILE,
+    REGISTRY_PASSWORD,
+    REGISTRY_PASSWORD_FILE,
+    REGISTRY_TOKEN,
+    REGISTRY_TOKEN_FILE,
+    REGISTRY_URL,
+    REGISTRY_USERNAME,
+    SCHEMA_REGISTRY,
+)
+from consumer.decoding.encodings import ENCODINGS
+from consumer.hosts import is_loopback_url, service_address_fault
+from consumer.registry.settings import RegistrySettings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from consumer.config.keys import Found, Key
+
+
+def registry_settings(
+    kafka: Found, routes: tuple[Found, ...], folder: Path, findings: Findings
+) -> RegistrySettings | None:
+    """Judge and build the section, which the encodings of the routes may ask for."""
+    section = kafka[SCHEMA_REGISTRY]
+    encoded = [route for route in routes if tried(lambda one: one[ENCODING], route) in ENCODINGS]
+    for route in encoded:
+        _judge_route(route, section, findings)
+    if section is None:
+        return None
+    if routes and not encoded:
+        text = "not used: the encoding of every route is json"
+        findings.warn(kafka.place_of(SCHEMA_REGISTRY), kafka.path_of(SCHEMA_REGISTRY), text)
+    tried(_judge_credentials, section, findings)
+    url = tried(_url, section, findings)
+    certificate, private_key = section[REGISTRY_CERTIFICATE_FILE], section[REGISTRY_KEY_FILE]
+    authorities = section[REGISTRY_CA_FILE]
+    for key, judge in (
+        (REGISTRY_CERTIFICATE_FILE, check_file),
+        (REGISTRY_KEY_FILE, check_key_file),
+        (REGISTRY_CA_FILE, check_file),
+    ):
+        if (path := section[key]) is not None:
+            judge(folder / path, section.place_of(key), section.path_of(key), findings, "the registry")
+    return RegistrySettings(
+        url=url or "",
+        username=section[REGISTRY_USERNAME],
+        password=_secret(section, REGISTRY_PASSWORD_FILE, REGISTRY_PASSWORD, folder, findings),
+        token=_secret(section, REGISTRY_TOKEN_FILE, REGISTRY_TOKEN, folder, findings),
+        certificate=folder / certificate if certificate is not None else None,
+        private_key=Secret(path=folder / private_key) if private_key is not None else None,
+        authorities=folder / authorities if authorities is not None else None,
+    )
+
+
+def _judge_route(route: Found, section: Found | None, findings: Findings) -> None:
+    """A route that reads schemas needs somebody to ask for them, and somebody who understands them."""
+    name = route[ENCODING]
+    place, path = route.place_of(ENCODING), route.path_of(ENCODING)
+    if section is None:
+        text = f"`{name}` needs the schema registry; write kafka.schema_registry: {{url: https://HOST}}"
+        findings.fault(place, path, text)
+    library = ENCODINGS[name].library
+    if library is not None and find_spec(library) is None:
+        text = f"`{name}` needs an extra that is not installed; pip install datacloud-consumer[{name}]"
+        findings.fault(place, path, text)
+
+
+def _judge_credentials(section: Found, findings: Findings) -> None:
+    """One way to show who asks, and all of it."""
+    name, key = section[REGISTRY_USERNAME], REGISTRY_PASSWORD_FILE
+    has_password = section[key] is not None or section[REGISTRY_PASSWORD] is not None
+    has_token = section[REGISTRY_TOKEN_FILE] is not None or section[REGISTRY_TOKEN] is not None
+    if name is not None and not has_password:
+        text = "required by username; or write password: ${NAME}"
+        findings.fault(section.place, section.path_of(key), text)
+    if has_password and name is None:
+        findings.fault(section.place, section.path_of(REGISTRY_USERNAME), "required by the password")
+    if has_token and (name is not None or has_password):
+        place, path = section.place_of(REGISTRY_USERNAME), section.path_of(REGISTRY_USERNAME)
+        findings.fault(place, path, "given beside a token; keep one of the two")
+    if section[REGISTRY_CERTIFICATE_FILE] is None and section[REGISTRY_KEY_FILE] is not None:
+        text = "required by key_file; write the certificate that the key is of"
+        findings.fault(section.place, section.path_of(REGISTRY_CERTIFICATE_FILE), text)
+    if section[REGISTRY_KEY_FILE] is None and section[REGISTRY_CERTIFICATE_FILE] is not None:
+        text = "required by certificate_file; write its key's file"
+        findings.fault(section.place, section.path_of(REGISTRY_KEY_FILE), text)
+
+
+def _url(section: Found, findings: Findings) -> str:
+    """Return the address without a trailing slash; nothing of a bad one is repeated, it may hold a password."""
+    place, path = section.place_of(REGISTRY_URL), section.path_of(REGISTRY_URL)
+    url = section[REGISTRY_URL].rstrip("/")
+    if (fault := service_address_fault(url)) is not None:
+        raise findings.fault(place, path, fault)
+    if url.startswith("http:") and not is_loopback_url(url):
+        text = "the registry is spoken to without TLS, credentials included; write https://"
+        findings.warn(place, path, text)
+    return url
+
+
+def _secret(
+    section: Found, in_file: Key[str | None], in_environment: Key[str | None], folder: Path, findings: Findings
+) -> Secret | None:
+    """Return a secret as a path or a value; fault both."""
+    path, value = section[in_file], section[in_environment]
+    if path is not None and value is not None:
+        text = f"given beside {in_file.name}; keep one of the two"
+        findings.fault(section.place_of(in_environment), section.path_of(in_environment), text)
+    if path is None:
+        return None if value is None else Secret(value=value)
+    check_file(folder / path, section.place_of(in_file), section.path_of(in_file), findings, "the registry")
+    return Secret(path=folder / path)

@@ -1,0 +1,33 @@
+"""Floats as JSON can say them: the shortest digits that mean the same, and text for what is no number."""
+
+from __future__ import annotations
+
+import math
+import struct
+from typing import Final
+
+_SINGLE: Final = struct.Struct("<f")
+_FEWEST_DIGITS: Final = 6
+_MOST_DIGITS: Final = 9
+
+
+def double_out(value: float | None) -> float | str | None:
+    """Return a double for the JSON encoder, which writes its shortest digits itself."""
+    if value is None or math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def single_out(value: float | None) -> float | str | None:
+    """Return a float of 32 bits: the double with the fewest digits that still means it."""
+    if value is None or not math.isfinite(value):
+        return double_out(value)
+    for digits in range(_FEWEST_DIGITS, _MOST_DIGITS):
+        short = float(f"{value:.{digits}g}")
+        try:
+            (meant,) = _SINGLE.unpack(_SINGLE.pack(short))
+        except OverflowError:
+            continue  # rounded up beyond the largest
+        if meant == value:
+            return short
+    return float(f"{value:.{_MOST_DIGITS}g}")

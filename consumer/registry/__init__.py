@@ -1,0 +1,1 @@
+"""Schema registry: the schemas that records name, asked for once each."""

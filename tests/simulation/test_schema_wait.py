@@ -1,0 +1,222 @@
+"""Records wait for their schemas: once each, in order, and never at the records' cost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from consumer.dead_letter.settings import DeadLetterSettings, FuseSettings
+from consumer.errors import HoldReason
+from consumer.mapping.settings import RouteSettings
+from consumer.sandbox.virtual_time import VirtualLoop
+from tests.framed import avro_body, framed
+from tests.simulation.test_daemon import story
+from tests.simulation.world import CUSTOMERS, TOPIC, World, settings
+
+if TYPE_CHECKING:
+    from tests.simulation.world import Member
+
+ROUTE = RouteSettings(topics=(TOPIC,), object="customers", format="json", encoding="avro", tombstones="delete")
+
+
+def schema(*more: str) -> str:
+    """The schema of a customer's row, with columns added to it."""
+    fields = [{"name": "id", "type": "long"}, {"name": "updated_at", "type": "string"}]
+    fields += [{"name": name, "type": "string"} for name in more]
+    return json.dumps({"type": "record", "name": "customer", "fields": fields})
+
+
+class Producer:
+    """Writes rows by the youngest schema that it registered."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.schema = ""
+        self.id = 0
+        self.evolve()
+
+    def evolve(self, *more: str) -> None:
+        """Register a schema that has more columns."""
+        self.schema = schema(*more)
+        self.id = self.world.registry.register(f"{TOPIC}-value", self.schema)
+
+    def put(self, *keys: int, partition: int = 0, **more: str) -> None:
+        """Write a row per key."""
+        for key in keys:
+            row = {"id": key, "updated_at": "2025-01-01T00:00:00Z"} | more
+            self.world.put(framed(self.id, avro_body(self.schema, row)), key=key, partition=partition)
+
+
+def world_of(*, fuse: int = 20) -> World:
+    dead_letter = DeadLetterSettings(fuse=FuseSettings(consecutive=fuse))
+    return World(settings(objects=[CUSTOMERS], routes=[ROUTE], dead_letter=dead_letter))
+
+
+def rows(world: World) -> set[str]:
+    """The keys that the tenant holds."""
+    return set(world.tenant.rows("customers"))
+
+
+def holds(member: Member) -> list[tuple[HoldReason, str]]:
+    return [(hold.reason, hold.detail) for hold in member.status().holds]
+
+
+@story
+async def test_a_schema_is_asked_for_once() -> None:
+    """However many records and partitions name it, and one that is added in the middle as well."""
+    world = world_of()
+    producer = Producer(world)
+    producer.put(1, 2, 3)
+    producer.put(4, 5, partition=1)
+    producer.evolve("email")
+    producer.put(6, 1, email="a@example.com")
+    member = world.member()
+    await member.start(0, 1)
+    await world.until(member.settled)
+    assert {"1", "2", "3", "4", "5", "6"} == rows(world)
+    assert {"/schemas/ids/1": 1, "/schemas/ids/2": 1} == dict(world.registry.asked)
+    assert [] == world.dead_letter_reasons()
+    await member.stop()
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"), [(503, HoldReason.BROKER), (401, HoldReason.AUTH), (400, HoldReason.CONFIG)]
+)
+def test_a_registry_that_gives_nothing_is_a_hold_and_ends_by_itself(status: int, reason: HoldReason) -> None:
+    """Nothing is dead-lettered, nothing lost, nothing overtaken; the partition that waits is named."""
+
+    async def told() -> None:
+        world = world_of()
+        producer = Producer(world)
+        producer.put(1, 2)
+        member = world.member()
+        await member.start(0, 1)
+        await world.until(member.settled)
+        world.registry.trouble = status
+        producer.evolve("email")
+        producer.put(1, 3, email="new@example.com")
+        await world.until(lambda: bool(member.status().holds))
+        producer.put(1, 4, email="newest@example.com")
+        ((held, detail),) = holds(member)
+        assert reason is held
+        assert detail.startswith(f"schema 2 is wanted: the schema registry answered {status}")
+        assert [reason, None] == [one.hold for one in member.status().assignment]
+        await asyncio.sleep(120)
+        assert (2, {"1", "2"}) == (world.log.committed[TOPIC, 0], rows(world))
+        world.registry.trouble = None
+        await world.until(member.settled, within_s=40.0)
+        assert not member.status().holds
+        assert [] == world.dead_letter_reasons()
+        assert "newest@example.com" == world.tenant.rows("customers")["1"]["email"]
+        await member.stop()
+
+    VirtualLoop.run(told())
+
+
+@story
+async def test_other_partitions_go_on() -> None:
+    """Those whose schemas are at hand, while one waits for another."""
+    world = world_of()
+    producer = Producer(world)
+    producer.put(1, partition=1)
+    member = world.member()
+    await member.start(0, 1)
+    await world.until(member.settled)
+    world.registry.trouble = 500
+    first, text = producer.id, producer.schema
+    producer.evolve("email")
+    producer.put(2, email="x@example.com", partition=0)
+    await world.until(lambda: bool(member.status().holds))
+    producer.id, producer.schema = first, text
+    producer.put(3, 4, partition=1)
+    await world.until(lambda: world.log.committed.get((TOPIC, 1)) == 3)
+    assert {"1", "3", "4"} == rows(world)
+    await member.stop()
+
+
+@story
+async def test_a_shutdown_does_not_wait_for_the_registry() -> None:
+    """What waits is given back; the next owner reads it again."""
+    world = world_of()
+    producer = Producer(world)
+    world.registry.trouble = 503
+    producer.put(1)
+    member = world.member()
+    await member.start(0)
+    await world.until(lambda: bool(member.status().holds))
+    begun_s = world.clock.now_s()
+    await member.stop()
+    assert world.clock.now_s() - begun_s < 1.0
+    world.registry.trouble = None
+    heir = world.member()
+    await heir.start(0)
+    await world.until(heir.settled)
+    assert {"1"} == rows(world)
+    await heir.stop()
+
+
+@story
+async def test_a_partition_that_went_holds_nothing_any_more() -> None:
+    """Its hold goes with it, and comes with it to the next owner."""
+    world = world_of()
+    producer = Producer(world)
+    world.registry.trouble = 503
+    producer.put(1)
+    member = world.member()
+    await member.start(0)
+    await world.until(lambda: bool(member.status().holds))
+    member.source.lose([(TOPIC, 0)])
+    await world.until(lambda: not member.status().holds)
+    await asyncio.sleep(60)
+    assert not member.status().holds
+    await member.stop()
+
+
+@story
+async def test_records_of_a_schema_that_nobody_has_are_at_fault() -> None:
+    """Each alone; the registry is asked once for all of them, and again after a while."""
+    world = world_of()
+    producer = Producer(world)
+    for key in range(3):
+        world.put(framed(77, b"x"), key=key)
+    producer.put(5)
+    member = world.member()
+    await member.start(0)
+    await world.until(member.settled)
+    assert 3 * ["DECODE_SCHEMA"] == world.dead_letter_reasons()
+    assert ({"5"}, 1) == (rows(world), world.registry.asked["/schemas/ids/77"])
+    await asyncio.sleep(61)
+    world.put(framed(77, b"x"))
+    await world.until(member.settled)
+    assert 2 == world.registry.asked["/schemas/ids/77"]
+    await member.stop()
+
+
+@story
+async def test_a_fuse_and_a_wait_keep_the_order() -> None:
+    """A topic that is set aside for its faults probes a record whose schema is not at hand: first that comes."""
+    world = world_of(fuse=2)
+    producer = Producer(world)
+    for key in range(8):
+        world.put(framed(77, b"x"), key=key)
+    producer.put(1)
+    producer.evolve("email")
+    producer.put(1, email="last@example.com")
+    member = world.member()
+    await member.start(0)
+    await world.until(lambda: [HoldReason.MASS_REJECT] == [reason for reason, _ in holds(member)])
+    world.registry.trouble = 503
+    await world.until(lambda: HoldReason.BROKER in {reason for reason, _ in holds(member)})
+    before = len(world.dead_letters.letters)
+    await asyncio.sleep(120)
+    assert HoldReason.MASS_REJECT in {reason for reason, _ in holds(member)}
+    assert (before, 0) == (len(world.dead_letters.letters), len(rows(world)))
+    world.registry.trouble = None
+    await world.until(member.settled)
+    assert not member.status().holds
+    assert 8 * ["DECODE_SCHEMA"] == world.dead_letter_reasons()
+    assert "last@example.com" == world.tenant.rows("customers")["1"]["email"]
+    await member.stop()

@@ -1,0 +1,248 @@
+"""Records in the registry's wire form map as the JSON of the same change does."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from consumer.decoding.schema_shelf import SchemaShelf
+from consumer.decoding.wire_form import KEY_HEADER, VALUE_HEADER
+from consumer.decoding.written_schema import WrittenSchema
+from consumer.errors import RecordError
+from consumer.mapping.routing import RouteTable
+from consumer.mapping.settings import FieldRule, FieldType, ObjectSettings, RouteSettings
+from consumer.model import Delete, Filtered, PlainRecord, Upsert
+from tests.framed import avro_body, framed
+
+if TYPE_CHECKING:
+    from consumer.mapping.port import RouteMapper
+    from consumer.model import Change, Headers, Record
+
+WALL_MS = 1_800_000_000_000
+TARGET = ObjectSettings(
+    name="customers",
+    fields={"id": FieldType.TEXT, "name": FieldType.TEXT, "balance": FieldType.NUMBER, "at": FieldType.DATE_TIME},
+    primary_key="id",
+    record_modified="at",
+)
+DECIMAL = {
+    "type": "bytes",
+    "connect.name": "org.apache.kafka.connect.data.Decimal",
+    "connect.parameters": {"scale": "2"},
+}
+ROW = {
+    "type": "record",
+    "name": "Value",
+    "namespace": "shop.public.customers",
+    "fields": [
+        {"name": "id", "type": "long"},
+        {"name": "name", "type": ["null", "string"]},
+        {"name": "balance", "type": ["null", DECIMAL]},
+        {"name": "at", "type": {"type": "long", "connect.name": "io.debezium.time.MicroTimestamp"}},
+    ],
+}
+ENVELOPE = {
+    "type": "record",
+    "name": "Envelope",
+    "namespace": "shop.public.customers",
+    "fields": [
+        {"name": "before", "type": ["null", ROW]},
+        {"name": "after", "type": ["null", "Value"]},
+        {
+            "name": "source",
+            "type": {"type": "record", "name": "Source", "fields": [{"name": "ts_ms", "type": "long"}]},
+        },
+        {"name": "op", "type": "string"},
+    ],
+}
+KEY = {"type": "record", "name": "Key", "fields": [{"name": "id", "type": "long"}]}
+CUSTOMER = {"id": 42, "name": "Ann", "balance": b"\x04\xd2", "at": 1_700_000_000_123_456}
+SENT = b'{"id":"42","name":"Ann","balance":12.34,"at":"2023-11-14T22:13:20.123Z"}'
+GUID = bytes(range(16))
+
+VALUES, KEYS, ROWS, TEXTS, BROKEN, JSON = 1, 2, 3, 4, 5, 6
+
+
+def shelf() -> SchemaShelf:
+    made = SchemaShelf()
+    for number, schema in ((VALUES, ENVELOPE), (KEYS, KEY), (ROWS, ROW), (TEXTS, "string")):
+        made.put(number, WrittenSchema("AVRO", json.dumps(schema)), 0.0)
+    made.put(GUID, WrittenSchema("AVRO", json.dumps(ENVELOPE)), 0.0)
+    made.put(BROKEN, WrittenSchema("AVRO", "{"), 0.0)
+    made.put(JSON, WrittenSchema("JSON", "{}"), 0.0)
+    return made
+
+
+def mapper(**route: Any) -> RouteMapper:  # noqa: ANN401 - settings by name
+    settings = RouteSettings(
+        **{"topics": ("t",), "object": "customers", "format": "debezium", "encoding": "avro"} | route
+    )
+    (made,) = RouteTable([settings], "shop", {"customers": TARGET}, shelf()).mappers("t")
+    return made
+
+
+def change(op: str, **images: Any) -> bytes:  # noqa: ANN401 - rows
+    value = {"before": None, "after": None, "source": {"ts_ms": 5}, "op": op} | images
+    return avro_body(ENVELOPE, value)
+
+
+def record(value: bytes | None, *, key: bytes | None = None, headers: Headers = ()) -> PlainRecord:
+    return PlainRecord("t", 0, 7, key=key, value=value, headers=headers, timestamp_ms=WALL_MS)
+
+
+@pytest.mark.parametrize(
+    ("value", "headers"),
+    [
+        pytest.param(framed(VALUES, change("c", after=CUSTOMER)), (), id="id"),
+        pytest.param(b"\1" + GUID + change("c", after=CUSTOMER), (), id="guid"),
+        pytest.param(change("c", after=CUSTOMER), [(VALUE_HEADER, b"\1" + GUID)], id="header"),
+    ],
+)
+def test_a_change_is_opened_out_of_every_frame(value: bytes, headers: Headers) -> None:
+    """And its columns mean what the schema says: a decimal, a time in microseconds."""
+    came = record(value, headers=headers)
+    mapped = mapper().map(came, WALL_MS)
+    assert isinstance(mapped, Upsert)
+    assert (SENT, "42", came) == (mapped.encoded, mapped.key, mapped.record)
+
+
+def test_a_run_is_mapped_as_its_records_are_one_by_one() -> None:
+    """With several schemas among them, and the record at fault where it stands."""
+    route = mapper()
+    good = record(framed(VALUES, change("c", after=CUSTOMER)))
+    later = record(b"\1" + GUID + change("u", after=CUSTOMER | {"at": 1_700_000_001_000_000}))
+    bad = record(b"{}")
+    records: list[Record] = [good, good, later, later, bad, good]
+    route.map(good, WALL_MS)
+    route.map(later, WALL_MS)
+    changes: list[Change] = []
+    at = 0
+    while (at := route.map_run(records, at, WALL_MS, changes.append)) < len(records):
+        try:
+            mapped = route.map(records[at], WALL_MS)
+        except RecordError as error:
+            assert "DECODE_FRAMED" == str(error.reason)  # noqa: PT017 - one of several, at its place
+        else:
+            assert isinstance(mapped, Upsert)
+            changes.append(mapped)
+        at += 1
+    assert [good, good, later, later, good] == [one.record for one in changes]
+    assert 5 * ["42"] == [one.key for one in changes]
+
+
+def test_a_delete_and_its_tombstone_need_no_value() -> None:
+    """The key's own schema says what it is."""
+    key = framed(KEYS, avro_body(KEY, {"id": 42}))
+    deleted = mapper().map(record(framed(VALUES, change("d", before=CUSTOMER)), key=key), WALL_MS)
+    buried = mapper(tombstones="delete").map(record(None, key=key), WALL_MS)
+    assert isinstance(deleted, Delete)
+    assert isinstance(buried, Delete)
+    assert ("42", "42") == (deleted.key, buried.key)
+    assert isinstance(mapper().map(record(None, key=key), WALL_MS), Filtered)
+
+
+@pytest.mark.parametrize(
+    ("key", "headers", "text"),
+    [
+        pytest.param(framed(TEXTS, b"\x04k7"), (), "k7", id="avro-text"),
+        pytest.param(b"k7", (), "k7", id="plain-text"),
+        pytest.param(b"\x04k7", [(KEY_HEADER, b"\0\0\0\0\4")], "k7", id="avro-text-by-header"),
+    ],
+)
+def test_a_key_may_be_text_in_a_frame_or_in_none(key: bytes, headers: Headers, text: str) -> None:
+    """Keys are often written by another serialiser than values."""
+    route = mapper(format="json", fields={"name": FieldRule(source="$key")})
+    mapped = route.map(record(framed(ROWS, avro_body(ROW, CUSTOMER)), key=key, headers=headers), WALL_MS)
+    assert isinstance(mapped, Upsert)
+    assert text == json.loads(mapped.encoded)["name"]
+
+
+def test_a_key_that_cannot_be_opened_is_no_matter_where_nobody_asks_for_it() -> None:
+    """An integer serialiser's eight bytes look like a frame."""
+    key = (7).to_bytes(8)
+    mapped = mapper().map(record(framed(VALUES, change("c", after=CUSTOMER)), key=key), WALL_MS)
+    assert isinstance(mapped, Upsert)
+    with pytest.raises(RecordError, match=r"DECODE_SCHEMA in \$key: schema 0: it is not at hand"):
+        mapper(tombstones="delete").map(record(None, key=key), WALL_MS)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        pytest.param(b'{"op":"c"}', "DECODE_FRAMED: the schema registry's wire form wanted", id="no-frame"),
+        pytest.param(b"", "DECODE_EMPTY: the schema registry's wire form wanted", id="empty"),
+        pytest.param(framed(99, b"x"), "DECODE_SCHEMA: schema 99: it is not at hand", id="unknown"),
+        pytest.param(
+            framed(BROKEN, b"x"),
+            r"DECODE_SCHEMA: schema 5: it is no Avro schema \(JSONDecodeError\)",
+            id="broken-schema",
+        ),
+        pytest.param(
+            framed(JSON, b"{}"),
+            "DECODE_SCHEMA: schema 6: the registry's kind of it is not that of the route's encoding, avro",
+            id="another-kind",
+        ),
+        pytest.param(framed(VALUES, b"x"), "DECODE_SYNTAX: not a body of this Avro schema", id="garbage"),
+    ],
+)
+def test_a_record_that_cannot_be_opened_is_at_fault(value: bytes, said: str) -> None:
+    """Twice in a row alike: what is remembered of a schema does not change the verdict."""
+    route = mapper()
+    for _ in range(2):
+        with pytest.raises(RecordError, match=f"^{said}"):
+            route.map(record(value), WALL_MS)
+
+
+def test_a_value_that_json_cannot_say_is_the_fields_fault() -> None:
+    """As it is in JSON, where Connect writes text for it."""
+    kind = {
+        "type": "record",
+        "name": "r",
+        "fields": [{"name": "id", "type": "long"}, {"name": "balance", "type": "double"}],
+    }
+    known = shelf()
+    known.put(9, WrittenSchema("AVRO", json.dumps(kind)), 0.0)
+    route = RouteSettings(topics=("t",), object="customers", format="json", encoding="avro")
+    (made,) = RouteTable([route], "shop", {"customers": TARGET}, known).mappers("t")
+    with pytest.raises(RecordError, match="FIELD_TYPE in balance"):
+        made.map(record(framed(9, avro_body(kind, {"id": 1, "balance": float("nan")}))), WALL_MS)
+
+
+def test_bodies_of_json_schema_are_json() -> None:
+    """Typed by what the schema's annotations say, as it stands without any."""
+    typed = {
+        "type": "object",
+        "properties": {
+            "at": {"oneOf": [{"type": "null"}, {"type": "integer", "title": "io.debezium.time.MicroTimestamp"}]}
+        },
+    }
+    known = shelf()
+    known.put(9, WrittenSchema("JSON", json.dumps(typed)), 0.0)
+    route = RouteSettings(topics=("t",), object="customers", format="json", encoding="json_schema")
+    (made,) = RouteTable([route], "shop", {"customers": TARGET}, known).mappers("t")
+    body = b'{"id":42,"name":"Ann","balance":12.34,"at":1700000000123456}'
+    mapped = made.map(record(framed(9, body)), WALL_MS)
+    bare = made.map(
+        record(framed(JSON, body.replace(b"1700000000123456", b'"2023-11-14T22:13:20.123456Z"'))), WALL_MS
+    )
+    assert isinstance(mapped, Upsert)
+    assert isinstance(bare, Upsert)
+    assert (SENT, SENT.replace(b".123Z", b".124Z")) == (mapped.encoded, bare.encoded)
+    for broken in (b'{"id":42', b'1},"x":{', b"[]"):
+        with pytest.raises(RecordError, match=r"^DECODE_(SYNTAX|NOT_OBJECT)"):
+            made.map(record(framed(9, broken)), WALL_MS)
+
+
+def test_a_custom_function_is_given_the_key_that_was_meant() -> None:
+    """Not bytes that it could not read."""
+    seen: list[bytes | None] = []
+
+    def custom(row: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - the user's function
+        seen.append(context.key)
+        return row
+
+    route = mapper(custom=custom)
+    route.map(record(framed(VALUES, change("c", after=CUSTOMER)), key=framed(TEXTS, b"\x04k7")), WALL_MS)
+    assert [b"k7"] == seen
