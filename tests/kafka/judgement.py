@@ -1,21 +1,14 @@
-"""The judgement at the end of every storm, by what the tenant and the brokers have, never by what a daemon says.
-
-1. The tenant's rows are the fold of what was written.
-2. The group stands at the end of every partition.
-3. Exactly the poison was dead-lettered, byte for byte.
-4. A change is accepted again only after a crash, and only if its position was not committed at the crash; or when
-   a whole request is repeated after an answer that lied (`repeats`).
-5. A key goes back at most once per crash: between crashes its changes are accepted in the log's order.
-"""
+"""The judgement at the end of every storm, by what the tenant and the brokers have, never by what a daemon says."""
 
 from __future__ import annotations
 
 import time
-from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, NamedTuple, cast
+from collections import Counter
+from typing import TYPE_CHECKING, cast
 
 from confluent_kafka import Consumer
 
+from tests.kafka.evidence import Crash, Evidence, judge_evidence
 from tests.kafka.fleet import await_that
 from tests.kafka.traffic import BASE_MS, Place
 
@@ -23,19 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tests.kafka.administered import Administered
-    from tests.kafka.fleet import Acceptance, Fleet
+    from tests.kafka.fleet import Fleet
     from tests.kafka.traffic import Traffic
-
-LATE_MS = 500
-"""What a killed process had sent is accepted this much later at most: the tenant's delays here are shorter, and
-whoever takes over is slower."""
-
-
-class Crash(NamedTuple):
-    """Something after which changes may come again: when, and what was committed by then."""
-
-    wall_ms: int
-    committed: dict[int, int]
 
 
 def crash_now(fleet: Fleet, broker: Administered) -> Crash:
@@ -59,54 +41,22 @@ def judge(
     fleet: Fleet, broker: Administered, traffic: Traffic, crashes: Sequence[Crash] = (), *, repeats: bool = False
 ) -> Counter[str]:
     """Judge a run that has ended; returns what was counted. Partitions that were lost count as crashes."""
-    assert broker.end_offsets(fleet.topic) == broker.committed(fleet.group, fleet.topic)
-    rows = {key: row["n"] for key, row in fleet.rows().items()}
-    assert {} == {
-        key: (traffic.fold.get(key), rows.get(key))
-        for key in traffic.fold.keys() | rows.keys()
-        if traffic.fold.get(key) != rows.get(key)
-    }, "rows that are not the fold, as key: (should be, is)"
-    letters = dead_letters(broker, f"{fleet.topic}.dead")
-    assert traffic.poison == {place: value for place, (value, _) in letters.items()}
     losses = [Crash(wall_ms, {}) for wall_ms in fleet.losses()]
-    crashes = sorted([*crashes, *losses])
-    counts = order_of([*fleet.acceptances()], traffic.places, crashes, repeats=repeats)
+    letters = dead_letters(broker, f"{fleet.topic}.dead")
+    evidence = Evidence(
+        fold=traffic.fold,
+        rows={key: row["n"] for key, row in fleet.rows().items()},
+        ends=broker.end_offsets(fleet.topic),
+        committed=broker.committed(fleet.group, fleet.topic),
+        poison=traffic.poison,
+        letters={place: value for place, (value, _) in letters.items()},
+        keys=traffic.keys,
+        places=traffic.places,
+        acceptances=[*fleet.acceptances()],
+        crashes=sorted([*crashes, *losses], key=lambda crash: crash.wall_ms),
+    )
+    counts = judge_evidence(evidence, repeats=repeats)
     return counts + Counter(changes=traffic.written, poison=len(traffic.poison), losses=len(losses))
-
-
-def order_of(
-    acceptances: Sequence[Acceptance], places: dict[int, Place], crashes: Sequence[Crash], *, repeats: bool
-) -> Counter[str]:
-    """Judge the acceptances alone: rules 4 and 5 above."""
-    counts: Counter[str] = Counter()
-    seen_at: dict[int, int] = {}
-    latest: dict[str, int] = {}
-    steps_back: defaultdict[str, int] = defaultdict(int)
-    requests: set[tuple[object, ...]] = set()
-    for wall_ms, operation, keys, versions in acceptances:
-        before = sum(1 for crash in crashes if crash.wall_ms + LATE_MS <= wall_ms)
-        floors = [crash.committed for crash in crashes[:before]]
-        whole = (operation, *keys, *versions)
-        is_repeat = repeats and whole in requests
-        requests.add(whole)
-        counts["requests"] += 1
-        counts["requests repeated whole"] += is_repeat
-        for key, version in zip(keys, versions, strict=True):
-            if version is None or is_repeat:
-                continue
-            n = version // 1000 - BASE_MS
-            place = places[n]
-            floor = max((floor.get(place.partition, 0) for floor in floors), default=0)
-            assert place.offset >= floor or n not in seen_at, f"{n} at {place} came again; {floor} was committed"
-            if n in seen_at:
-                counts["duplicates"] += 1
-                assert seen_at[n] < before, f"{n} of key {key} at {place} was accepted twice without a crash"
-            seen_at[n] = before
-            if n <= latest.get(key, -1):
-                steps_back[key] += 1
-                assert steps_back[key] <= before, f"key {key} went back to {n} from {latest[key]}"
-            latest[key] = n
-    return counts
 
 
 def dead_letters(broker: Administered, topic: str) -> dict[Place, tuple[bytes | None, str]]:

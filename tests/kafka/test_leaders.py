@@ -13,12 +13,14 @@ from tests.kafka.cluster import KafkaCluster
 from tests.kafka.conftest import require_tools
 from tests.kafka.fleet import Fleet, Process, await_that
 from tests.kafka.judgement import await_the_end, crash_now, judge
-from tests.kafka.siege import Siege, rounds
 from tests.kafka.traffic import Traffic
+from tests.siege import rounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.siege import Siege
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
@@ -71,7 +73,7 @@ def test_a_leader_that_is_lost_is_followed_by_another(
                 await_that(lambda: fleet.open_requests(member) > 0, "requests are open")
                 victim = number % 3 + 1
                 led = [one for one, leader in kafka_cluster.leaders(topic).items() if leader == victim]
-                assert led, "void: that broker leads nothing"
+                siege.tell({"leaders lost": len(led)})
                 crashes.append(crash_now(fleet, kafka_cluster))
                 before = kafka_cluster.committed(fleet.group, topic)
                 kafka_cluster.kill(victim)
@@ -83,7 +85,8 @@ def test_a_leader_that_is_lost_is_followed_by_another(
         await_the_end(fleet, kafka_cluster)
         term(member)
         counts = judge(fleet, kafka_cluster, traffic, crashes)
-        siege.tell("leaders", {**counts, "leader kills": len(crashes)})
+        siege.tell({**counts, "leader kills": len(crashes)})
+        siege.prove(leaders_lost=siege.done)
 
 
 def _moved(fleet: Fleet, cluster: KafkaCluster, partitions: list[int], before: dict[int, int]) -> bool:

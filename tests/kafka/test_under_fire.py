@@ -14,14 +14,15 @@ import pytest
 
 from tests.kafka.fleet import Fleet, Process, await_that
 from tests.kafka.judgement import await_the_end, crash_now, judge, open_when_revoked
-from tests.kafka.siege import Siege, rounds
 from tests.kafka.topics import topic_of
 from tests.kafka.traffic import Traffic
+from tests.siege import LONG_MARKS, long, rounds, short
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.kafka.broker import KafkaBroker
+    from tests.siege import Siege
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
@@ -74,8 +75,8 @@ def test_kills_lose_nothing_and_repeat_only_what_was_not_committed(
         await_the_end(fleet, kafka_broker)
         term(*members)
         counts = judge(fleet, kafka_broker, traffic, crashes)
-        siege.tell("kills", counts + Counter(kills=len(crashes)))
-        assert counts["duplicates"] > 0, "void: no kill left anything open behind"
+        siege.tell(counts + Counter(kills=len(crashes)))
+        siege.prove(kills=1, duplicates=siege.done // 4)
 
 
 @rounds(4, 100)
@@ -93,9 +94,9 @@ def test_terms_under_load_repeat_nothing(kafka_broker: KafkaBroker, tmp_path: Pa
         await_the_end(fleet, kafka_broker)
         term(last)
         counts = judge(fleet, kafka_broker, traffic) + open_when_revoked(fleet, traffic)
-        siege.tell("terms", counts)
+        siege.tell(counts + Counter(terms=siege.done))
         assert 0 == counts["losses"] == counts["duplicates"]
-        assert counts["revokes with records open"] > siege.rounds / 2, "void: nothing was open when they stopped"
+        siege.prove(terms=1, revokes_with_records_open=siege.done // 2)
 
 
 @rounds(2, 30)
@@ -122,7 +123,8 @@ def test_a_broker_that_is_cut_off_under_load_is_outlasted(
         await_the_end(fleet, kafka_broker)
         term(*members)
         counts = judge(fleet, kafka_broker, traffic, crashes)
-        siege.tell("broker kills", counts + Counter({"broker kills": len(crashes)}))
+        siege.tell(counts + Counter({"broker kills": len(crashes)}))
+        siege.prove(broker_kills=1)
 
 
 DEALS = {
@@ -132,20 +134,20 @@ DEALS = {
 }
 
 
-def _deal(name: str, *, static: bool, soak: bool) -> object:
-    marks = [pytest.mark.soak] if soak else []
-    return pytest.param(DEALS[name], static, id=f"{name}-{'static' if static else 'dynamic'}", marks=marks)
+def _short(name: str) -> object:
+    return pytest.param(DEALS[name], False, short(1), id=f"{name}-dynamic-short")
+
+
+def _long(name: str, *, static: bool) -> object:
+    kind = "static" if static else "dynamic"
+    return pytest.param(DEALS[name], static, long(1), id=f"{name}-{kind}-long", marks=LONG_MARKS)
 
 
 @pytest.mark.parametrize(
-    ("properties", "static"),
+    ("properties", "static", "siege"),
     [
-        _deal("classic-eager", static=False, soak=False),
-        _deal("cooperative-sticky", static=False, soak=True),
-        _deal("next-generation", static=False, soak=False),
-        _deal("classic-eager", static=True, soak=True),
-        _deal("cooperative-sticky", static=True, soak=True),
-        _deal("next-generation", static=True, soak=True),
+        *[_short(name) for name in ("classic-eager", "next-generation")],
+        *[_long(name, static=static) for static in (False, True) for name in DEALS],
     ],
 )
 def test_members_come_and_go_without_a_duplicate(
@@ -153,9 +155,10 @@ def test_members_come_and_go_without_a_duplicate(
     tmp_path: Path,
     properties: dict[str, str],
     static: bool,  # noqa: FBT001 - a case
+    siege: Siege,
 ) -> None:
     """I3, I5: from one member to five and back to one over 24 partitions, under load, whoever deals them."""
-    topic, traffic = arena(kafka_broker, 24, keys=5_000, seed=5)
+    topic, traffic = arena(kafka_broker, 24, keys=5_000, seed=siege.seed)
     if "group.protocol" in properties:
         # A busy machine must not look like a dead member.
         kafka_broker.configure_group(f"group-{topic}", {"consumer.session.timeout.ms": "30000"})
@@ -166,23 +169,25 @@ def test_members_come_and_go_without_a_duplicate(
         fleet.faults("ingest delay=150ms")
         with traffic.flowing(per_second=1_000):
             members: list[Process] = []
-            for number in range(5):
-                members.append(fleet.member(f"m{number}", f"m{number}" if static else None, **SMALL))
-                _await_dealt(fleet, members)
-            if static:
-                # A static member that comes back finds its partitions, and nobody else is disturbed.
-                term(members[0])
-                members[0] = fleet.member("m0-again", "m0", **SMALL)
-                _await_dealt(fleet, members)
-            while len(members) > 1:
-                term(members.pop())
-                _await_dealt(fleet, members)
+            for _ in siege:
+                while len(members) < 5:
+                    number = len(members)
+                    members.append(fleet.member(f"m{number}", f"m{number}" if static else None, **SMALL))
+                    _await_dealt(fleet, members)
+                if static:
+                    # A static member that comes back finds its partitions, and nobody else is disturbed.
+                    term(members[0])
+                    members[0] = fleet.member("m0-again", "m0", **SMALL)
+                    _await_dealt(fleet, members)
+                while len(members) > 1:
+                    term(members.pop())
+                    _await_dealt(fleet, members)
         await_the_end(fleet, kafka_broker)
         term(*members)
         counts = judge(fleet, kafka_broker, traffic) + open_when_revoked(fleet, traffic)
-        Siege(1, 5).tell("come and go", counts)
+        siege.tell(counts)
         assert 0 == counts["losses"] == counts["duplicates"]
-        assert counts["revokes with records open"] >= 4, "void: nothing was open when partitions moved"
+        siege.prove(revokes_with_records_open=4)
 
 
 def _await_dealt(fleet: Fleet, members: list[Process]) -> None:

@@ -6,6 +6,7 @@ import json
 import random
 import threading
 import time
+from array import array
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from confluent_kafka import KafkaException, Producer
@@ -45,12 +46,14 @@ def change(key: int, n: int, *, deleted: bool = False, padding: int = 300) -> by
 class Traffic:
     """Writes to one topic, a key always to the same partition, and knows what the tenant must hold in the end.
 
-    `fold` is the last `n` of each key that is there; `places` and `poison` say where each record lies, as the
-    broker confirmed it. In a `with` block of `flowing` it writes at a rate, beside the test.
+    `fold` is the last `n` of each key that is there, `keys` the key of every change; `places` and `poison` say
+    where each record lies, as the broker confirmed it. In a `with` block of `flowing` it writes at a rate, beside
+    the test.
     """
 
     def __init__(self, bootstrap: str, topic: str, partitions: int, *, keys: int, seed: int) -> None:
         self.fold: dict[str, int] = {}
+        self.keys = array("L")
         self.places: dict[int, Place] = {}
         self.poison: dict[Place, bytes] = {}
         self.refusals: list[str] = []
@@ -90,6 +93,7 @@ class Traffic:
         self.written += 1
         lot, key = self._lots.random(), self._lots.randrange(self._keys)
         partition = key % self.partitions
+        self.keys.append(key)
         if lot < POISON_SHARE or n == 0:
             value = POISON[self._poisoned % len(POISON)]
             self._poisoned += 1

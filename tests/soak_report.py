@@ -1,0 +1,116 @@
+"""The report of `make soak`: what each long form counted, printed at the end and kept in `build/`.
+
+A form stands in the report as soon as it has ended, so a soak that was broken off goes on with `SOAK_RESUME=1`:
+forms that passed are left out, and stay in the report.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from tests.siege import Siege, VoidError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
+FOLDER: Final = Path(__file__).parents[1] / "build"
+
+Forms = dict[str, dict[str, Any]]
+"""By the name of the form: how it ended, when, seed, seconds, rounds and counts."""
+
+
+def ended(siege: Siege, error: BaseException | None) -> str:
+    """Return how a form ended: passed, cut short, void, failed, or not run for want of a part."""
+    if isinstance(error, pytest.skip.Exception):
+        return "not run"
+    if isinstance(error, VoidError):
+        return "void"
+    if error is not None:
+        return "failed"
+    return "passed" if siege.done == siege.rounds else "cut short"
+
+
+def entry(siege: Siege, error: BaseException | None, duration_s: float) -> dict[str, Any]:
+    """Return one form's part of the report."""
+    return {
+        "ended": ended(siege, error),
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seed": siege.seed,
+        "duration_s": round(duration_s),
+        "rounds": siege.done,
+        "rounds_asked": siege.rounds,
+        "counts": dict(sorted(siege.counts.items())),
+        "error": None if error is None else str(error)[:500],
+    }
+
+
+def table(forms: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the report for people: a line for each form, and one for what it counted."""
+    lines = [f"{'form':<58} {'ended':<10} {'rounds':>9} {'minutes':>8} {'seed':>8}"]
+    for name, one in forms.items():
+        rounds = f"{one['rounds']}/{one['rounds_asked']}"
+        lines.append(f"{name:<58} {one['ended']:<10} {rounds:>9} {one['duration_s'] / 60:>8.1f} {one['seed']:>8}")
+        lines += [f"    {count:>12,} {what}" for what, count in one["counts"].items()]
+        if one["error"] is not None:
+            lines.append(f"    {one['error'].splitlines()[0]}")
+    return "\n".join(lines) + "\n"
+
+
+def load(folder: Path) -> Forms:
+    """Return the report as it stands, empty when there is none."""
+    path = folder / "soak.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def save(folder: Path, forms: Forms) -> None:
+    """Keep the report, for machines and for people."""
+    folder.mkdir(exist_ok=True)
+    (folder / "soak.json").write_text(json.dumps(forms, indent=1) + "\n", encoding="utf-8")
+    (folder / "soak.txt").write_text(table(forms), encoding="utf-8")
+
+
+class SoakReport:
+    """Watches the forms of a run end."""
+
+    def __init__(self, folder: Path, *, resumes: bool) -> None:
+        self._folder = folder
+        self._resumes = resumes
+        if not resumes:
+            save(folder, {})
+
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Leave out what passed before, when the soak goes on."""
+        forms = load(self._folder) if self._resumes else {}
+        passed = [item for item in items if forms.get(item.name, {}).get("ended") == "passed"]
+        items[:] = [item for item in items if item not in passed]
+        config.hook.pytest_deselected(items=passed)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Take a form into the report when its test has ended, or could not begin."""
+        report = yield
+        error = None if call.excinfo is None else call.excinfo.value
+        siege = item.callspec.params.get("siege") if isinstance(item, pytest.Function) else None
+        if isinstance(siege, Siege) and (call.when == "call" or error is not None):
+            forms = load(self._folder)
+            forms[item.name] = entry(siege, error, call.duration)
+            save(self._folder, forms)
+        return report
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print the report."""
+        terminalreporter.section("soak")
+        terminalreporter.write(table(load(self._folder)))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin a report, or go on with the one that is there."""
+    config.pluginmanager.register(SoakReport(FOLDER, resumes="SOAK_RESUME" in os.environ), "soak-report")
