@@ -28,8 +28,8 @@ test: setup ## Everything; parts that are not there (JDK 17 + Maven, Chromium) a
 test-fast: setup ## Without the real broker and the browser
 	$(BIN)/pytest -m "not kafka and not page and not soak"
 
-soak: setup ## The storms in their long form, each for SOAK_MINUTES (10) at most; SOAK_SEED repeats one
-	$(BIN)/pytest -m soak --capture=no
+soak: setup ## The storms in their long form, with a report in build/soak.txt; see the README
+	$(BIN)/pytest -p tests.soak_report -m soak $(SOAK)
 
 check: setup lint types ## Lint, types and the architecture test
 	$(BIN)/pytest --quiet tests/test_architecture.py

@@ -88,7 +88,6 @@ class DaemonFacts:
         now_s, wall_ms, rooms = self._clock.now_s(), self._clock.wall_ms(), self._rooms
         ends = self._source.end_offsets()
         letters = lowest(self._outbox.lows()) if self._outbox is not None else {}
-        counts = rooms.ledger.settled_counts
         return StatusReport(
             version=__version__,
             config_sha256=self._settings.config_sha256,
@@ -105,14 +104,7 @@ class DaemonFacts:
                 )
                 for held in rooms.holds
             ),
-            ledger=LedgerStatus(
-                polled=rooms.ledger.polled_count - counts[RecordOutcome.RELEASED],
-                accepted=counts[RecordOutcome.ACCEPTED],
-                conflated=counts[RecordOutcome.CONFLATED],
-                filtered=counts[RecordOutcome.FILTERED],
-                dead_lettered=counts[RecordOutcome.DEAD_LETTERED],
-                open=rooms.ledger.open_count,
-            ),
+            ledger=self.ledger(),
             token=TokenStatus(expires_in_s=self._token_expires_in_s()),
             rate=RateStatus(limit=self._rate.limit_per_s(now_s), share=self._rate.share),
             in_flight=self._lanes.in_flight if self._lanes is not None else 0,
@@ -121,6 +113,19 @@ class DaemonFacts:
             bulk=tuple(
                 BulkStatus(**msgspec.structs.asdict(one)) for one in (self._bulk.progress() if self._bulk else ())
             ),
+        )
+
+    def ledger(self) -> LedgerStatus:
+        """Return what became of the records, without a look at the partitions."""
+        ledger = self._rooms.ledger
+        counts = ledger.settled_counts
+        return LedgerStatus(
+            polled=ledger.polled_count - counts[RecordOutcome.RELEASED],
+            accepted=counts[RecordOutcome.ACCEPTED],
+            conflated=counts[RecordOutcome.CONFLATED],
+            filtered=counts[RecordOutcome.FILTERED],
+            dead_lettered=counts[RecordOutcome.DEAD_LETTERED],
+            open=ledger.open_count,
         )
 
     def liveness(self) -> tuple[Check, ...]:

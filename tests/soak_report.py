@@ -19,7 +19,7 @@ from tests.siege import Siege, VoidError
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
-FOLDER: Final = Path(__file__).parents[1] / "build"
+FOLDER: Final = Path(os.environ.get("SOAK_FOLDER", Path(__file__).parents[1] / "build"))
 
 Forms = dict[str, dict[str, Any]]
 """By the name of the form: how it ended, when, seed, seconds, rounds and counts."""
@@ -70,7 +70,7 @@ def load(folder: Path) -> Forms:
 
 def save(folder: Path, forms: Forms) -> None:
     """Keep the report, for machines and for people."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "soak.json").write_text(json.dumps(forms, indent=1) + "\n", encoding="utf-8")
     (folder / "soak.txt").write_text(table(forms), encoding="utf-8")
 
@@ -98,7 +98,8 @@ class SoakReport:
         """Take a form into the report when its test has ended, or could not begin."""
         report = yield
         error = None if call.excinfo is None else call.excinfo.value
-        siege = item.callspec.params.get("siege") if isinstance(item, pytest.Function) else None
+        case = getattr(item, "callspec", None)
+        siege = None if case is None else case.params.get("siege")
         if isinstance(siege, Siege) and (call.when == "call" or error is not None):
             forms = load(self._folder)
             forms[item.name] = entry(siege, error, call.duration)

@@ -148,7 +148,7 @@ class Member:
 
     def close_books(self) -> None:
         """What the daemon says of its records adds up, at any moment."""
-        ledger = self.daemon.facts.status().ledger
+        ledger = self.daemon.facts.ledger()
         total = ledger.accepted + ledger.conflated + ledger.filtered + ledger.dead_lettered + ledger.open
         if ledger.polled != total or ledger.open < 0:
             message = f"ledger: {ledger} of {self.name} does not add up"

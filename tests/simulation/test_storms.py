@@ -2,31 +2,67 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 
+from tests.siege import LONG_MARKS, long
 from tests.simulation.planted import PLANTED, Plant
 from tests.simulation.storm import run_storm, run_storms
 from tests.simulation.witness import BrokenPromiseError
+
+if TYPE_CHECKING:
+    from typing import Never
+
+    from tests.siege import Siege
 
 STORM_S = 600.0
 STORMS_PER_PART = 24
 PARTS = 6
 """6 parts of 24 storms of 10 minutes: 24 hours."""
 
-FIRST_SEED = int(os.environ.get("STORM_SEED", "0"))
-"""A soak goes through other seeds than a push does."""
+DAYS = 100
+SOAK_JOBS = int(os.environ.get("SOAK_JOBS", "1"))
+"""How many processes storm side by side in a soak; what else runs then finds the machine busy."""
+
+EVENTS = ("kills", "terms", "revokes with records open", "losses", "tenant faults", "duplicates")
+"""What must happen in storms, or they prove nothing."""
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_no_promise_breaks_in_the_storm(part: int) -> None:
     """I1-I8, I12, I14 and the fold, judged on what tenant, topic and brokers saw."""
-    first = FIRST_SEED + part * STORMS_PER_PART
+    first = part * STORMS_PER_PART
     counts = run_storms(range(first, first + STORMS_PER_PART), STORM_S)
-    for what in ("kills", "terms", "revokes with records open", "losses", "tenant faults", "duplicates"):
+    for what in EVENTS:
         assert counts[what] > 0, f"the storm was void: no {what}"
+
+
+@pytest.mark.parametrize("siege", [pytest.param(long(DAYS), id="long", marks=LONG_MARKS)])
+def test_2400_virtual_hours_of_storms(siege: Siege) -> None:
+    """The same storms from other seeds, a virtual day a round."""
+    storms = PARTS * STORMS_PER_PART
+    with ProcessPoolExecutor(
+        SOAK_JOBS, multiprocessing.get_context("spawn"), partial(structlog.configure, processors=[_silence])
+    ) as pool:
+        for day in siege:
+            first = (siege.seed * DAYS + day) * storms
+            parts = [range(first + job, first + storms, SOAK_JOBS) for job in range(SOAK_JOBS)]
+            for counts in pool.map(partial(run_storms, duration_s=STORM_S), parts):
+                siege.tell(counts)
+            siege.tell({"virtual hours": int(storms * STORM_S / 3_600)})
+    siege.prove(**{what.replace(" ", "_"): siege.done for what in EVENTS})
+
+
+def _silence(_logger: object, _method: str, _event: object) -> Never:
+    """Drop what a member has to say: a hundred thousand lines that nobody reads."""
+    raise structlog.DropEvent
 
 
 def broken_promise(error: BaseException) -> BrokenPromiseError | None:
