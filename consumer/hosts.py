@@ -58,7 +58,7 @@ def service_address_fault(url: str) -> str | None:
     """Return why this is no address to put paths behind, or `None`; nothing of it is repeated."""
     found = _URL.fullmatch(url)
     if found is None:
-        return "expected http(s)://HOST[:PORT][/PATH], without user, query or fragment"
+        return "a plain address wanted; write http(s)://HOST[:PORT][/PATH], without user, query or fragment"
     port = found.group(3)
     if port is not None and not 0 < int(port) <= _LARGEST_PORT:
         return f"port {port} does not exist"

@@ -5,22 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from consumer.config.findings import tried
-from consumer.config.shape import DESTINATION, ENCODING
+from consumer.config.shape import DESTINATION
 
 if TYPE_CHECKING:
     from consumer.config.findings import Findings
     from consumer.config.keys import Found, Key
 
 NOT_IN_THIS_VERSION: dict[str, tuple[str, ...]] = {
-    ENCODING.name: ("protobuf",),
     DESTINATION.name: ("crm_bulk",),
 }
-_THERE = {ENCODING.name: "json", DESTINATION.name: "streaming or bulk"}
+_THERE = {DESTINATION.name: "streaming or bulk"}
 
 
 def judge(route: Found, findings: Findings) -> None:
     """Fault the words of a route that are known and not built."""
-    keys: tuple[Key[str], ...] = (ENCODING, DESTINATION)
+    keys: tuple[Key[str], ...] = (DESTINATION,)
     for key in keys:
         tried(_judge_word, route, key, findings)
 

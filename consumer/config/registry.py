@@ -74,9 +74,16 @@ def _judge_route(route: Found, section: Found | None, findings: Findings) -> Non
         text = f"`{name}` needs the schema registry; write kafka.schema_registry: {{url: https://HOST}}"
         findings.fault(place, path, text)
     library = ENCODINGS[name].library
-    if library is not None and find_spec(library) is None:
+    if library is not None and not _is_installed(library):
         text = f"`{name}` needs an extra that is not installed; pip install datacloud-consumer[{name}]"
         findings.fault(place, path, text)
+
+
+def _is_installed(library: str) -> bool:
+    try:
+        return find_spec(library) is not None
+    except ModuleNotFoundError:  # of a package around it
+        return False
 
 
 def _judge_credentials(section: Found, findings: Findings) -> None:

@@ -25,6 +25,7 @@ class Encoding(msgspec.Struct, frozen=True):
 
 ENCODINGS: Final = {
     "avro": Encoding("AVRO", ("consumer.decoding.avro_body", "compile_avro"), "fastavro"),
+    "protobuf": Encoding("PROTOBUF", ("consumer.decoding.protobuf_body", "compile_protobuf"), "google.protobuf"),
     "json_schema": Encoding("JSON", ("consumer.decoding.json_body", "compile_json_schema"), None),
 }
 _BY_KIND: Final = {encoding.kind: encoding for encoding in ENCODINGS.values()}

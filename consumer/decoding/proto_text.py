@@ -1,0 +1,272 @@
+"""Protobuf files in their own language to descriptors, as far as reading bodies needs them.
+
+A registry gives out the text of `.proto` files, and the Protobuf library takes descriptors alone. Taken in are
+packages, imports, messages, fields, maps, oneofs and enums; options, services and extensions say nothing about how
+a body is read, and are passed over. What a name refers to is left to the library, which knows all files.
+
+Source: the language specifications of proto2, proto3 and edition 2023.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from google.protobuf.descriptor_pb2 import DescriptorProto, Edition, FieldDescriptorProto, FileDescriptorProto
+
+from consumer.errors import Reason, RecordError
+
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from google.protobuf.descriptor_pb2 import EnumDescriptorProto
+
+DEEPEST: Final = 64
+
+_TOKEN = re.compile(
+    r"""
+    (?P<space> \s+ | //[^\n]* | /\*.*?\*/ )
+  | (?P<name> [A-Za-z_.][\w.]* )
+  | (?P<number> [-+]?[\d.][\w.+-]* )
+  | (?P<text> "(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*' )
+  | (?P<sign> [{}()\[\]<>=;,:/+-] )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_SCALARS: Final = {name.lower().removeprefix("type_"): number for name, number in FieldDescriptorProto.Type.items()}
+_LABELS: Final = {
+    "optional": FieldDescriptorProto.LABEL_OPTIONAL,
+    "required": FieldDescriptorProto.LABEL_REQUIRED,
+    "repeated": FieldDescriptorProto.LABEL_REPEATED,
+}
+_PASSED_OVER: Final = frozenset({"option", "extensions", "reserved", "extend", "service"})
+_PAIRS: Final = {"{": "}", "[": "]", "(": ")", "<": ">"}
+
+
+def read_proto_text(text: str, name: str) -> FileDescriptorProto:
+    """Read one file, which others import as `name`. Raises: DECODE_SCHEMA."""
+    return _Reader(_tokens(text), name).file()
+
+
+def _refuse(seen: str) -> NoReturn:
+    raise RecordError(Reason.DECODE_SCHEMA, f"it is no Protobuf file that is understood: {seen}")
+
+
+def _tokens(text: str) -> list[str]:
+    tokens, at = [], 0
+    while at < len(text):
+        found = _TOKEN.match(text, at)
+        if found is None:
+            _refuse("it has signs that the language does not have")
+        if found.lastgroup != "space":
+            tokens.append(found[0])
+        at = found.end()
+    return tokens
+
+
+class _Reader:
+    """Goes over the tokens once."""
+
+    def __init__(self, tokens: list[str], name: str) -> None:
+        self._tokens = tokens
+        self._at = 0
+        self._file = FileDescriptorProto(name=name, syntax="proto2")
+
+    def file(self) -> FileDescriptorProto:
+        """Read the whole file."""
+        file = self._file
+        while self._at < len(self._tokens):
+            word = self._next()
+            if word == "message":
+                self._message(file.message_type.add(), 0)
+            elif word == "enum":
+                self._enum(file.enum_type.add())
+            elif word in _PASSED_OVER:
+                self._pass_over()
+            elif word != ";":
+                self._line(word)
+                self._want(";")
+        return file
+
+    def _line(self, word: str) -> None:
+        """Read a declaration that ends with a semicolon."""
+        file = self._file
+        if word in ("syntax", "edition"):
+            self._want("=")
+            self._syntax(word, self._text())
+        elif word == "package":
+            file.package = self._next()
+        elif word == "import":
+            if self._peek() in ("public", "weak") and self._next() == "public":
+                file.public_dependency.append(len(file.dependency))
+            file.dependency.append(self._text())
+        else:
+            _refuse("something else than a declaration")
+
+    def _syntax(self, word: str, text: str) -> None:
+        if word == "edition":
+            self._file.syntax = "editions"
+            try:
+                self._file.edition = Edition.Value(f"EDITION_{text}")
+            except ValueError:
+                _refuse("an edition that is not known")
+        elif text in ("proto2", "proto3"):
+            self._file.syntax = text
+        else:
+            _refuse("a syntax that is not known")
+
+    def _message(self, message: DescriptorProto, depth: int) -> None:
+        if depth > DEEPEST:
+            _refuse("messages nested too deep")
+        message.name = self._next()
+        self._want("{")
+        while (word := self._next()) != "}":
+            if word == "message":
+                self._message(message.nested_type.add(), depth + 1)
+            elif word == "enum":
+                self._enum(message.enum_type.add())
+            elif word == "oneof":
+                self._oneof(message)
+            elif word in _PASSED_OVER:
+                self._pass_over()
+            elif word != ";":
+                self._field(message, word)
+        self._add_presence(message)
+
+    def _oneof(self, message: DescriptorProto) -> None:
+        index = len(message.oneof_decl)
+        message.oneof_decl.add().name = self._next()
+        self._want("{")
+        while (word := self._next()) != "}":
+            if word == "option":
+                self._pass_over()
+            elif word != ";":
+                self._field(message, word).oneof_index = index
+
+    def _field(self, message: DescriptorProto, word: str) -> FieldDescriptorProto:
+        """Read a field, whose first word has been read."""
+        label = _LABELS.get(word)
+        kind = word if label is None else self._next()
+        if kind == "group":
+            _refuse("groups, which are not read")
+        if kind == "map" and self._peek() == "<":
+            return self._map(message)
+        field = message.field.add(label=label or FieldDescriptorProto.LABEL_OPTIONAL)
+        self._rest_of_field(field, kind)
+        if word == "optional" and self._file.syntax == "proto3":
+            field.proto3_optional = True
+        return field
+
+    def _map(self, message: DescriptorProto) -> FieldDescriptorProto:
+        """Read a map: a list of messages with key and value, to the library."""
+        self._want("<")
+        key = self._next()
+        self._want(",")
+        value = self._next()
+        self._want(">")
+        field = message.field.add(label=FieldDescriptorProto.LABEL_REPEATED)
+        entry = message.nested_type.add()
+        entry.options.map_entry = True
+        for number, (name, kind) in enumerate((("key", key), ("value", value)), 1):
+            part = entry.field.add(name=name, number=number, label=FieldDescriptorProto.LABEL_OPTIONAL)
+            _set_type(part, kind)
+        self._rest_of_field(field, "")
+        entry.name = "".join(word[:1].upper() + word[1:] for word in field.name.split("_")) + "Entry"
+        field.type_name = entry.name
+        field.type = FieldDescriptorProto.TYPE_MESSAGE
+        return field
+
+    def _rest_of_field(self, field: FieldDescriptorProto, kind: str) -> None:
+        """Read name and number, and pass over options."""
+        if kind:
+            _set_type(field, kind)
+        field.name = self._next()
+        self._want("=")
+        field.number = self._number()
+        if self._peek() == "[":
+            self._next()
+            self._close("[")
+        self._want(";")
+
+    def _add_presence(self, message: DescriptorProto) -> None:
+        """Give each `optional` field of proto3 the oneof of its own that the library knows it by."""
+        for field in message.field:
+            if field.proto3_optional:
+                field.oneof_index = len(message.oneof_decl)
+                message.oneof_decl.add().name = f"_{field.name}"
+
+    def _enum(self, enum: EnumDescriptorProto) -> None:
+        enum.name = self._next()
+        self._want("{")
+        while (word := self._next()) != "}":
+            if word == "reserved" or (word == "option" and self._peek() != "="):
+                if word == "option" and self._tokens[self._at : self._at + 3] == ["allow_alias", "=", "true"]:
+                    enum.options.allow_alias = True
+                self._pass_over()
+            elif word != ";":
+                self._want("=")
+                enum.value.add(name=word, number=self._number())
+                if self._peek() == "[":
+                    self._next()
+                    self._close("[")
+                self._want(";")
+
+    def _pass_over(self) -> None:
+        """Pass over a statement, to its semicolon or its closing brace."""
+        while (word := self._next()) != ";":
+            if word in _PAIRS:
+                self._close(word)
+                if word == "{":
+                    return
+
+    def _close(self, opening: str) -> None:
+        """Pass over everything to the sign that closes what was opened."""
+        open_signs = [_PAIRS[opening]]
+        while open_signs:
+            word = self._next()
+            if word == open_signs[-1]:
+                open_signs.pop()
+            elif word in _PAIRS:
+                open_signs.append(_PAIRS[word])
+
+    def _next(self) -> str:
+        if self._at >= len(self._tokens):
+            _refuse("it ends too early")
+        self._at += 1
+        return self._tokens[self._at - 1]
+
+    def _peek(self) -> str:
+        return self._tokens[self._at] if self._at < len(self._tokens) else ""
+
+    def _want(self, sign: str) -> None:
+        if self._next() != sign:
+            _refuse(f"`{sign}` is missing")
+
+    def _text(self) -> str:
+        """Read a text, in one piece or in several."""
+        text = ""
+        while self._peek()[:1] in ('"', "'"):
+            text += self._next()[1:-1]
+        if not text:
+            _refuse("a text is missing")
+        return text
+
+    def _number(self) -> int:
+        word = self._next()
+        if word in ("-", "+"):
+            word += self._next()
+        try:
+            sign, digits = (-1, word[1:]) if word.startswith("-") else (1, word.removeprefix("+"))
+            octal = digits.startswith("0") and digits.isdecimal()
+            return sign * int(digits, 8 if octal else 0)
+        except ValueError:
+            _refuse("a number is missing")
+
+
+def _set_type(field: FieldDescriptorProto, kind: str) -> None:
+    """Say what a field holds: one of the language's own types, or a name that the library resolves."""
+    scalar = _SCALARS.get(kind)
+    if scalar is None or kind in ("message", "enum", "group"):
+        field.type_name = kind
+    else:
+        field.type = scalar

@@ -1,0 +1,233 @@
+"""Protobuf bodies to JSON documents: names as they stand in the file, numbers with their digits, enums by name.
+
+Needs the Protobuf library, of the extra `protobuf`. A field that was not set is null where the message can tell,
+and its zero value where it cannot; times and decimals of the well-known types become what the field rules read.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import DecodeError
+from google.protobuf.message_factory import GetMessageClass
+
+from consumer.decoding.floats import double_out, single_out
+from consumer.decoding.protobuf_files import ProtobufFiles
+from consumer.errors import Reason, RecordError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
+    from google.protobuf.descriptor import Descriptor, EnumDescriptor
+
+    from consumer.decoding.wire_form import Frame
+    from consumer.decoding.written_schema import Transcode, WrittenSchema
+
+MOST_STEPS: Final = 64
+"""Steps to a message that stands in others."""
+
+_LONGEST_SHIFT: Final = 28
+
+LARGEST_SCALE: Final = 1_000
+_NANOS: Final = 1_000_000_000
+_WHOLE: Final = 2.0**53
+_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - written with a Z below
+
+_encode = msgspec.json.Encoder().encode
+
+
+def compile_protobuf(written: WrittenSchema) -> Transcode:
+    """Compile the readers of one schema's messages. Raises: DECODE_SCHEMA."""
+    files = ProtobufFiles(written)
+    readers: dict[tuple[int, ...], tuple[type[Any], Callable[[Any], Any]]] = {}
+
+    def transcode(frame: Frame) -> bytes:
+        if frame.after_id is None:
+            place, start = message_place(frame.body)
+            body = frame.body[start:]
+        else:
+            place, _ = message_place(frame.after_id)
+            body = frame.body
+        reader = readers.get(place)
+        if reader is None:
+            found = files.message(place)
+            reader = readers[place] = GetMessageClass(found), _Writers().of(found)
+        message, write = reader
+        try:
+            return _encode(write(message.FromString(body)))
+        except UnicodeDecodeError:
+            raise RecordError(Reason.DECODE_ENCODING, "a text in the Protobuf body is not UTF-8") from None
+        except DecodeError:
+            raise RecordError(Reason.DECODE_SYNTAX, "not a body of this Protobuf message") from None
+
+    return transcode
+
+
+def message_place(content: bytes) -> tuple[tuple[int, ...], int]:
+    """Read the place of the message in its file, and where the body begins. A single zero is the first message.
+
+    Raises: DECODE_FRAMED.
+    """
+    count, at = _zigzag(content, 0)
+    if not count:
+        return (0,), at
+    if not 0 < count <= MOST_STEPS:
+        _refuse()
+    steps = []
+    for _ in range(count):
+        step, at = _zigzag(content, at)
+        if step < 0:
+            _refuse()
+        steps.append(step)
+    return tuple(steps), at
+
+
+def _zigzag(content: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        if at >= len(content) or shift > _LONGEST_SHIFT:
+            _refuse()
+        byte = content[at]
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        at += 1
+        if not byte & 0x80:
+            return (value >> 1) ^ -(value & 1), at
+
+
+def _refuse() -> NoReturn:
+    detail = "the place of a Protobuf message wanted behind the schema's id, something else found"
+    raise RecordError(Reason.DECODE_FRAMED, detail)
+
+
+class _Writers:
+    """From messages to what the JSON encoder writes; one writer per type, made when it is met first."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Callable[[Any], Any]] = {}
+
+    def of(self, descriptor: Descriptor) -> Callable[[Any], Any]:
+        """Return the writer of a type of message."""
+        name = descriptor.full_name
+        found = _WELL_KNOWN.get(name) or self._known.get(name)
+        if found is not None:
+            return found
+        plan: list[tuple[str, bool, Callable[[Any], Any] | None]] = []
+
+        def write(message: Any) -> dict[str, Any]:  # noqa: ANN401 - a message
+            written: dict[str, Any] = {}
+            for field, tells, convert in plan:
+                if tells and not message.HasField(field):
+                    written[field] = None
+                else:
+                    value = getattr(message, field)
+                    written[field] = value if convert is None else convert(value)
+            return written
+
+        self._known[name] = write  # before its fields: a message may hold itself
+        plan += [(field.name, field.has_presence, self._field(field)) for field in descriptor.fields]
+        return write
+
+    def _field(self, field: FieldDescriptor) -> Callable[[Any], Any] | None:
+        kind = field.message_type
+        if kind is not None and kind.GetOptions().map_entry:
+            convert = self._one(kind.fields_by_name["value"])
+            return lambda entries: {
+                _key(key): entries[key] if convert is None else convert(entries[key]) for key in entries
+            }
+        convert = self._one(field)
+        if not field.is_repeated:
+            return convert
+        return list if convert is None else lambda values: [convert(value) for value in values]
+
+    def _one(self, field: FieldDescriptor) -> Callable[[Any], Any] | None:
+        """Return what is done to one value; `None` where it goes through as it stands."""
+        if field.message_type is not None:
+            return self.of(field.message_type)
+        if field.enum_type is not None:
+            return _enum(field.enum_type)
+        if field.type == FieldDescriptor.TYPE_FLOAT:
+            return single_out
+        return double_out if field.type == FieldDescriptor.TYPE_DOUBLE else None
+
+
+def _enum(descriptor: EnumDescriptor) -> Callable[[int], str | int]:
+    names = {value.number: value.name for value in reversed(descriptor.values)}  # of several the first counts
+    return lambda number: names.get(number, number)
+
+
+def _key(key: object) -> str:
+    return str(key).lower() if isinstance(key, bool) else str(key)
+
+
+def _timestamp(message: Any) -> str:  # noqa: ANN401 - a message
+    if not 0 <= message.nanos < _NANOS:
+        raise RecordError(Reason.TIME_RANGE, "a timestamp's nanoseconds lie outside of its second")
+    try:
+        at = _EPOCH + timedelta(seconds=message.seconds)
+    except OverflowError:
+        raise RecordError(Reason.TIME_RANGE, "a timestamp outside of the years 0001 to 9999") from None
+    return f"{at.isoformat()}.{message.nanos:09}Z"
+
+
+def _duration(message: Any) -> str:  # noqa: ANN401 - a message
+    nanos = message.seconds * _NANOS + message.nanos
+    return f"{'-' if nanos < 0 else ''}{abs(nanos) // _NANOS}.{abs(nanos) % _NANOS:09}s"
+
+
+def _decimal(message: Any) -> msgspec.Raw:  # noqa: ANN401 - a message
+    """Write an unscaled number and its scale, digit for digit."""
+    scale = message.scale
+    if abs(scale) > LARGEST_SCALE or len(message.value) > LARGEST_SCALE:
+        raise RecordError(Reason.NUMBER_RANGE, f"a decimal of more than {LARGEST_SCALE} digits")
+    unscaled = int.from_bytes(message.value, signed=True)
+    number = Decimal((int(unscaled < 0), tuple(map(int, str(abs(unscaled)))), -scale))
+    return msgspec.Raw(f"{number:f}".encode())
+
+
+def _wrapped(message: Any) -> Any:  # noqa: ANN401 - a message with one value
+    return double_out(message.value) if isinstance(message.value, float) else message.value
+
+
+def _struct(message: Any) -> dict[str, Any]:  # noqa: ANN401 - a message
+    return {name: _value(inner) for name, inner in message.fields.items()}
+
+
+def _list(message: Any) -> list[Any]:  # noqa: ANN401 - a message
+    return [_value(inner) for inner in message.values]
+
+
+def _value(message: Any) -> Any:  # noqa: ANN401 - any value of JSON
+    kind = message.WhichOneof("kind")
+    if kind == "struct_value":
+        return _struct(message.struct_value)
+    if kind == "list_value":
+        return _list(message.list_value)
+    if kind == "number_value":
+        number = message.number_value
+        return int(number) if abs(number) < _WHOLE and number.is_integer() else double_out(number)
+    return None if kind in (None, "null_value") else getattr(message, kind)
+
+
+_WELL_KNOWN: Final[dict[str, Callable[[Any], Any]]] = {
+    "google.protobuf.Timestamp": _timestamp,
+    "google.protobuf.Duration": _duration,
+    "google.protobuf.FloatValue": lambda message: single_out(message.value),
+    **{
+        f"google.protobuf.{name}Value": _wrapped
+        for name in ("Double", "Int64", "UInt64", "Int32", "UInt32", "Bool", "String", "Bytes")
+    },
+    "google.protobuf.Struct": _struct,
+    "google.protobuf.ListValue": _list,
+    "google.protobuf.Value": _value,
+    "google.type.Date": lambda message: f"{message.year:04}-{message.month:02}-{message.day:02}",
+    "google.type.TimeOfDay": lambda message: (
+        f"{message.hours:02}:{message.minutes:02}:{message.seconds:02}.{message.nanos:09}"
+    ),
+    "confluent.type.Decimal": _decimal,
+}

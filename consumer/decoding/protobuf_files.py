@@ -1,0 +1,120 @@
+"""The files of a Protobuf schema, joined with those that every serialiser takes for granted.
+
+A registry has a file as text, or as a descriptor in base64, as some serialisers register it. Files under
+`google/protobuf` come with the library; those under `confluent` and `google/type` are not registered by anybody,
+and stand here as far as rows use them.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message import DecodeError
+
+from consumer.decoding.proto_text import read_proto_text
+from consumer.errors import Reason, RecordError
+
+if TYPE_CHECKING:
+    from google.protobuf.descriptor import Descriptor
+
+    from consumer.decoding.written_schema import WrittenSchema
+
+_ROOT: Final = "datacloud_consumer/schema.proto"
+_OWN: Final = {
+    "google/protobuf/any.proto": "any_pb2",
+    "google/protobuf/descriptor.proto": "descriptor_pb2",
+    "google/protobuf/duration.proto": "duration_pb2",
+    "google/protobuf/empty.proto": "empty_pb2",
+    "google/protobuf/field_mask.proto": "field_mask_pb2",
+    "google/protobuf/struct.proto": "struct_pb2",
+    "google/protobuf/timestamp.proto": "timestamp_pb2",
+    "google/protobuf/wrappers.proto": "wrappers_pb2",
+}
+_GRANTED: Final = {
+    "confluent/meta.proto": "package confluent;",
+    "confluent/type/decimal.proto": (
+        "package confluent.type; message Decimal { bytes value = 1; uint32 precision = 2; int32 scale = 3; }"
+    ),
+    "google/type/date.proto": (
+        "package google.type; message Date { int32 year = 1; int32 month = 2; int32 day = 3; }"
+    ),
+    "google/type/decimal.proto": "package google.type; message Decimal { string value = 1; }",
+    "google/type/latlng.proto": (
+        "package google.type; message LatLng { double latitude = 1; double longitude = 2; }"
+    ),
+    "google/type/money.proto": (
+        "package google.type; message Money { string currency_code = 1; int64 units = 2; int32 nanos = 3; }"
+    ),
+    "google/type/timeofday.proto": (
+        "package google.type;"
+        " message TimeOfDay { int32 hours = 1; int32 minutes = 2; int32 seconds = 3; int32 nanos = 4; }"
+    ),
+}
+
+
+class ProtobufFiles:
+    """Finds the messages of one schema by their place in its file."""
+
+    def __init__(self, written: WrittenSchema) -> None:
+        """Join the files. Raises: DECODE_SCHEMA."""
+        files = {reference.name: _file(reference.text, reference.name) for reference in written.references}
+        root = _file(written.text, _ROOT)
+        root.name = _ROOT
+        self._pool = DescriptorPool()
+        self._added: set[str] = set()
+        try:
+            self._add(root, files)
+            self._root = self._pool.FindFileByName(_ROOT)
+        except (TypeError, KeyError) as error:
+            detail = f"its types do not fit together ({type(error).__name__})"
+            raise RecordError(Reason.DECODE_SCHEMA, detail) from None
+        self._order = [message.name for message in root.message_type]
+
+    def message(self, place: tuple[int, ...]) -> Descriptor:
+        """Return the message at a place: its number in the file, then in the message around it, and so on.
+
+        What maps are made of is not counted, as the serialiser for Java does not; that for Python does.
+        Raises: DECODE_SYNTAX; the place came with the record.
+        """
+        try:
+            found = self._root.message_types_by_name[self._order[place[0]]]
+            for step in place[1:]:
+                found = [one for one in found.nested_types if not one.GetOptions().map_entry][step]
+        except IndexError:
+            raise RecordError(Reason.DECODE_SYNTAX, "its schema has no message at the place it names") from None
+        return found
+
+    def _add(self, file: FileDescriptorProto, files: dict[str, FileDescriptorProto]) -> None:
+        """Add a file to the pool behind those that it imports."""
+        if file.name in self._added:
+            return
+        self._added.add(file.name)
+        for name in file.dependency:
+            self._add(files.get(name) or _granted(name), files)
+        self._pool.Add(file)
+
+
+def _granted(name: str) -> FileDescriptorProto:
+    """Return a file that nobody registers. Raises: DECODE_SCHEMA."""
+    if name in _OWN:
+        file = FileDescriptorProto()
+        import_module(f"google.protobuf.{_OWN[name]}").DESCRIPTOR.CopyToProto(file)
+        return file
+    if name in _GRANTED:
+        return read_proto_text(f'syntax = "proto3"; {_GRANTED[name]}', name)
+    raise RecordError(Reason.DECODE_SCHEMA, "it imports a file that the registry does not give with it")
+
+
+def _file(text: str, name: str) -> FileDescriptorProto:
+    """Read a file that the registry has, in either form."""
+    try:
+        file = FileDescriptorProto.FromString(base64.b64decode(text, validate=True))
+    except (binascii.Error, ValueError, DecodeError):
+        return read_proto_text(text, name)
+    file.name = name
+    return file

@@ -1,0 +1,44 @@
+"""The page of the encodings is true: its configuration loads, each record becomes what stands under it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from consumer.config.load import load
+from consumer.decoding.encodings import ENCODINGS
+from consumer.decoding.schema_shelf import SchemaShelf
+from consumer.decoding.written_schema import WrittenSchema
+from consumer.mapping.routing import RouteTable
+from consumer.operations.mapped_lines import outcomes
+from consumer.operations.record_lines import record_of_line
+from tests.unit.docs.tables import ROOT
+from tests.unit.docs.test_format_pages import WALL_MS, blocks
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PAGE = (ROOT / "docs" / "encodings.md").read_text(encoding="utf-8")
+
+
+def test_records_become_what_stands_under_them(tmp_path: Path) -> None:
+    """Behind the schema, blocks of JSON go in pairs: a record as `map` reads it, and what `map` prints."""
+    _, connector, configuration = blocks(PAGE, "yaml")
+    (tmp_path / "connector.yaml").write_text(connector)
+    (tmp_path / "consumer.yaml").write_text(configuration)
+    settings = load(tmp_path / "consumer.yaml", environ={"SF_CLIENT_SECRET": "made-up"}, overrides=[])
+    schema, *shown = blocks(PAGE, "json")
+    shelf = SchemaShelf()
+    shelf.put(7, WrittenSchema("AVRO", schema), 0.0)
+    for source, printed in zip(shown[::2], shown[1::2], strict=True):
+        routes = RouteTable(settings.routes, settings.connector.name, settings.connector.objects, shelf)
+        found = outcomes(routes, record_of_line(source.encode(), None), WALL_MS, settings.delivery.batch_bytes)
+        assert printed.splitlines() == [msgspec.json.encode(one).decode() for one in found]
+
+
+def test_every_encoding_is_told_with_what_it_needs() -> None:
+    """As `pip` wants to hear it."""
+    assert sorted(ENCODINGS) == sorted(name for name in ENCODINGS if f"| `{name}` |" in PAGE)
+    for name, encoding in ENCODINGS.items():
+        assert (encoding.library is not None) == (f"pip install datacloud-consumer[{name}]" in PAGE)
