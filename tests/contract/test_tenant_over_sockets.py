@@ -205,8 +205,8 @@ async def test_answers_of_somebody_else_are_a_hold(wired: Wired, fault: str, rea
 
 
 async def test_revocations_under_load_cost_one_token_each(wired: Wired) -> None:
-    """J14: two of them, with many requests on the way."""
-    await wired.begin("upsert every=3 times=2 revoke-tokens")
+    """J14: two of them, with many requests on the way; the second long after a fresh token is in use."""
+    await wired.begin("upsert nth=2 revoke-tokens; upsert nth=9 revoke-tokens")
     await wired.until(wired.settled)
     assert 3 == wired.tenant.requests.totals[Endpoint.EXCHANGE, 200]
     wired.assert_all_is_there()
