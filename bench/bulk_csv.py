@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import csv
 import io
-import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from bench.mapping import best_s
 from consumer.bulk.csv import INGESTION, CsvRows
 from consumer.mapping.settings import FieldType
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ROUNDS = 60
 ROWS = 2_000
 TARGET_ROWS_PER_S = 150_000
 
@@ -83,13 +82,6 @@ def by_the_csv_module(rows: list[bytes]) -> Callable[[], bytes]:
     return run
 
 
-def best_s(run: Callable[[], object]) -> float:
-    """Time one round by the processor's clock."""
-    began_s = time.process_time()
-    run()
-    return time.process_time() - began_s
-
-
 def main() -> None:
     """Measure and tell."""
     rows = [encoded(number) for number in range(ROWS)]
@@ -98,10 +90,7 @@ def main() -> None:
     if b"".join(writer.lines(rows)) != theirs():
         message = "the two do not write the same"
         raise SystemExit(message)
-    ours_s = theirs_s = float("inf")
-    for _ in range(ROUNDS):
-        ours_s = min(ours_s, best_s(lambda: b"".join(writer.lines(rows))))
-        theirs_s = min(theirs_s, best_s(theirs))
+    ours_s, theirs_s = best_s(lambda: b"".join(writer.lines(rows)), theirs)
     ours, module = ROWS / ours_s, ROWS / theirs_s
     print(f"bulk csv     {ours:10,.0f} rows/s   target {TARGET_ROWS_PER_S:,}")
     print(f"csv module   {module:10,.0f} rows/s   ratio {ours / module:.2f}")

@@ -5,12 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from consumer import __version__
 from consumer.admin.health import Watch, liveness
 from consumer.admin.port import (
-    BulkStatus,
     Check,
     HoldStatus,
     PartitionStatus,
@@ -110,9 +107,7 @@ class DaemonFacts:
             in_flight=self._lanes.in_flight if self._lanes is not None else 0,
             buffer_bytes=rooms.ledger.held_bytes,
             freshness_s=self._freshness_s(wall_ms),
-            bulk=tuple(
-                BulkStatus(**msgspec.structs.asdict(one)) for one in (self._bulk.progress() if self._bulk else ())
-            ),
+            bulk=self._bulk.progress() if self._bulk is not None else (),
         )
 
     def ledger(self) -> LedgerStatus:

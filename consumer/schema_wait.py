@@ -104,7 +104,7 @@ class SchemaWait:
     async def _ask_until_answered(self, schema: SchemaRef) -> None:
         """Ask for one schema, for as long as somebody waits for it."""
         probes = 0
-        while any(schema in one.schemas for one in self._still_waiting()):
+        while self._who_wants(schema):
             try:
                 written = None if self._registry is None else await self._registry.schema(schema)
             except Hold as hold:
@@ -120,12 +120,15 @@ class SchemaWait:
         self._troubles.pop(schema, None)
         self._answered(schema)
 
-    def _still_waiting(self) -> Iterator[_Waiting]:
-        """Yield who waits, and forget partitions that are not ours any more."""
+    def _who_wants(self, schema: SchemaRef) -> list[Assignment | str]:
+        """Return who waits for a schema still."""
+        self._forget_gone()
+        return [who for who, one in self._waiting.items() if schema in one.schemas]
+
+    def _forget_gone(self) -> None:
+        """Forget partitions that are not ours any more."""
         for who in [*self._waiting]:
-            if isinstance(who, str) or who in self._progress:
-                yield self._waiting[who]
-            else:
+            if not isinstance(who, str) and who not in self._progress:
                 del self._waiting[who]
 
     def _trouble(self, schema: SchemaRef, hold: Hold) -> None:
@@ -133,8 +136,7 @@ class SchemaWait:
         known = self._troubles.get(schema)
         if known is None or known.reason is not hold.reason:
             self._troubles[schema] = hold = Hold(hold.reason, f"{shown(schema)} is wanted: {hold.detail}")
-        list(self._still_waiting())
-        for who in [who for who, one in self._waiting.items() if schema in one.schemas]:
+        for who in self._who_wants(schema):
             if known is not None and known.reason is not hold.reason:
                 self._holds.release(known.reason, who, CAUSE)
             self._hold(who, self._troubles[schema])
@@ -146,7 +148,7 @@ class SchemaWait:
     def _answered(self, schema: SchemaRef) -> None:
         """Let those go on who waited for this schema last."""
         ready: list[_Waiting] = []
-        list(self._still_waiting())
+        self._forget_gone()
         for who, one in [*self._waiting.items()]:
             one.schemas.discard(schema)
             if not one.schemas:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
-import msgspec
-
+from consumer.admin.port import BulkStatus
 from consumer.bulk.files import write_files
 from consumer.bulk.job_state import FILE_BYTES
 from consumer.bulk.journal import Journal
 from consumer.bulk.runner import Broken, JobPlan
 from consumer.errors import HoldReason
+from consumer.mapping.times import moment_text
 from consumer.model import HoldLane, Operation
 
 if TYPE_CHECKING:
@@ -48,17 +47,6 @@ class BulkEvents(Protocol):
     def lane_released(self, target: Target, hold: HoldLane) -> None:
         """It goes on."""
         ...
-
-
-class JobProgress(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the job of an object is, for `/status`; `rows` and `bytes` are of what is being gathered beside it."""
-
-    object: str
-    gathered_rows: int
-    gathered_bytes: int
-    phase: str | None = None
-    job: str | None = None
-    rows: int = 0
 
 
 class _Lane:
@@ -160,14 +148,14 @@ class BulkLanes:
                 lane.task.cancel()
             lane.gatherer.close()
 
-    def progress(self) -> tuple[JobProgress, ...]:
+    def progress(self) -> tuple[BulkStatus, ...]:
         """Return where every object's job is."""
         return tuple(self._progress(lane) for lane in self._lanes)
 
-    def _progress(self, lane: _Lane) -> JobProgress:
+    def _progress(self, lane: _Lane) -> BulkStatus:
         rows, line_bytes = lane.gatherer.figures()
         gather = lane.gatherer.under_way
-        return JobProgress(
+        return BulkStatus(
             object=lane.gatherer.target.object,
             gathered_rows=rows,
             gathered_bytes=line_bytes,
@@ -232,5 +220,4 @@ class BulkLanes:
             repeats += 1
 
     def _now_text(self) -> str:
-        moment = datetime.fromtimestamp(self._clock.wall_ms() / 1000, UTC)
-        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return moment_text(self._clock.wall_ms())

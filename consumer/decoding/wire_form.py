@@ -46,14 +46,14 @@ def frame_of(content: bytes, headers: Headers, name: str) -> Frame:
     """
     for seen, held in reversed(headers):
         if seen == name:
-            found = _split(held or b"")
+            found = split_id(held or b"")
             if found is None:
                 detail = "a schema id wanted, something else found"
                 raise RecordError(Reason.DECODE_FRAMED, detail, field=f"$header.{name}")
             return Frame(found[0], content, found[1])
     if not content:
         raise RecordError(Reason.DECODE_EMPTY, f"{_WANTED}, 0 bytes found")
-    found = _split(content)
+    found = split_id(content)
     if found is None:
         raise RecordError(Reason.DECODE_FRAMED, f"{_WANTED}, {_seen(content)}")
     return Frame(found[0], found[1], None)
@@ -65,9 +65,9 @@ def schema_of(content: bytes | None, headers: Headers, name: str) -> SchemaRef |
         return None
     for seen, held in reversed(headers):
         if seen == name:
-            found = _split(held or b"")
+            found = split_id(held or b"")
             return None if found is None else found[0]
-    found = _split(content)
+    found = split_id(content)
     return None if found is None else found[0]
 
 
@@ -79,7 +79,7 @@ def shown(schema: SchemaRef) -> str:
     return f"schema {digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
-def _split(content: bytes) -> tuple[SchemaRef, bytes] | None:
+def split_id(content: bytes) -> tuple[SchemaRef, bytes] | None:
     """Part the id from what follows it; `None` where there is none."""
     if content[:1] == b"\0" and len(content) >= _ID_END:
         return int.from_bytes(content[1:_ID_END]), content[_ID_END:]

@@ -23,7 +23,7 @@ class Coverage:
 
     def __init__(self, route: RouteSettings, target: ObjectSettings) -> None:
         self.route = route
-        self._fields = {name: False for name in target.fields if not _is_never_filled(route, name)}
+        self._fields = {name: False for name in target.fields if not is_never_filled(route, name)}
         self._outcomes = dict.fromkeys(OUTCOMES, False)
 
     def look_at(self, outcomes: Iterable[Mapping[str, object]], wanted: Iterable[Mapping[str, object]]) -> None:
@@ -34,7 +34,7 @@ class Coverage:
             self._outcomes[str(outcome["outcome"])] = True
             record = outcome.get("record")
             if row and isinstance(record, msgspec.Raw):
-                filled = (name for name, value in _ROW.decode(record).items() if bytes(value) != _NULL)
+                filled = (name for name, is_filled in fields_filled(record).items() if is_filled)
                 self._fields.update((name, True) for name in filled if name in row and name in self._fields)
 
     @property
@@ -48,7 +48,12 @@ class Coverage:
         return [name for name, covered in self._outcomes.items() if not covered]
 
 
-def _is_never_filled(route: RouteSettings, name: str) -> bool:
+def fields_filled(record: msgspec.Raw) -> dict[str, bool]:
+    """Tell of each field of an encoded row whether it has a value."""
+    return {name: bytes(value) != _NULL for name, value in _ROW.decode(record).items()}
+
+
+def is_never_filled(route: RouteSettings, name: str) -> bool:
     """Whether a rule says `const: null`."""
     rule = route.fields.get(name)
     return rule is not None and rule.const is None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from consumer.decoding.document import open_member, open_object
+from consumer.decoding.wire_form import KEY_HEADER, VALUE_HEADER, split_id
 from consumer.decoding.wrapping import is_connect_struct
 from consumer.errors import RecordError
 from consumer.headers import headers_of
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
 DEFAULT_PREFIX: Final = "__"
 
-_ID_BYTES: Final = 5
-_GUID_BYTES: Final = 17
-_SCHEMA_HEADERS: Final = frozenset({"__value_schema_id", "__key_schema_id"})
 _MARKS: Final = ("deleted", "op", "source_ts_ms", "ts_ms", "table", "lsn", "db")
 _FEWEST_MARKS: Final = 2
 _MARKED = re.compile(r"(\W+|_+)(?:deleted|op|source_ts_ms)\Z")
@@ -95,15 +93,17 @@ def framing_of(value: bytes, record: Record) -> str | None:
 
     The frame says which schema, not which encoding; that is told by the bytes behind it.
     """
-    by_header = any(name in _SCHEMA_HEADERS for name, _ in headers_of(record))
-    header_bytes = {b"\x00": _ID_BYTES, b"\x01": _GUID_BYTES}.get(value[:1], 0)
-    if not by_header and (not header_bytes or len(value) <= header_bytes):
-        return None
-    body = value if by_header and not header_bytes else value[header_bytes:]
-    if body.lstrip()[:1] in {b"{", b"["}:
+    _, body = split_id(value) or (None, b"")
+    if not body:
+        by_header = any(name in {KEY_HEADER, VALUE_HEADER} for name, _ in headers_of(record))
+        return ("json_schema" if _is_like_json(value) else "avro") if by_header else None
+    if _is_like_json(body):
         return "json_schema"
-    index_bytes = 1 if body[:1] == b"\x00" else 0
-    return "protobuf" if index_bytes and _is_protobuf(body[index_bytes:]) else "avro"
+    return "protobuf" if body[:1] == b"\x00" and _is_protobuf(body[1:]) else "avro"
+
+
+def _is_like_json(body: bytes) -> bool:
+    return body.lstrip()[:1] in {b"{", b"["}
 
 
 def _is_protobuf(body: bytes) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from consumer.mapping.routing import RouteTable, takes
+from consumer.operations.coverage import fields_filled, is_never_filled
 from consumer.operations.mapped_lines import DEAD_LETTER, outcomes_of_route
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from consumer.config.settings import Settings
     from consumer.mapping.settings import RouteSettings
     from consumer.model import Record
-
-_ROW = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -56,11 +55,8 @@ class Trial:
     @property
     def never_filled(self) -> list[str]:
         """Fields that are null in every row, although nobody asked for that."""
-        rules = self.route.fields
         return [
-            name
-            for name, filled in self._filled.items()
-            if not filled and not (name in rules and rules[name].const is None)
+            name for name, filled in self._filled.items() if not filled and not is_never_filled(self.route, name)
         ]
 
     def look_at(self, record: Record, outcomes: Iterable[dict[str, object]]) -> None:
@@ -76,8 +72,8 @@ class Trial:
                 self.faults.setdefault(fault, FaultyRecords(place)).count += 1
             row = outcome.get("record")
             if isinstance(row, msgspec.Raw):
-                for name, value in _ROW.decode(row).items():
-                    self._filled[name] = self._filled.get(name, False) or bytes(value) != b"null"
+                for name, filled in fields_filled(row).items():
+                    self._filled[name] = self._filled.get(name, False) or filled
 
 
 def tried_out(settings: Settings, records: Iterable[Record], wall_ms: int) -> Iterator[Trial]:

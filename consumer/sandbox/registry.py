@@ -11,6 +11,7 @@ import msgspec
 from aiohttp import web
 
 from consumer.model import Answer, Request
+from consumer.sandbox.listening import listening
 
 if TYPE_CHECKING:
     from consumer.model import Outcome
@@ -142,15 +143,8 @@ class RegistryServer:
         """
         application = web.Application()
         application.router.add_route("*", "/{path:.*}", self._answer)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, self._host, self._port).start()
-        except OSError:
-            await runner.cleanup()
-            raise
-        self._runner = runner
-        self._port = runner.addresses[0][1]
+        self._runner = await listening(application, self._host, self._port)
+        self._port = self._runner.addresses[0][1]
         self.origin = f"http://{self._host}:{self._port}"
 
     async def close(self) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from consumer.model import Request
+from consumer.sandbox.listening import listening
 from consumer.sandbox.page_routes import add_page_routes
 from consumer.sandbox.wire import Wire
 
@@ -50,15 +51,8 @@ class TenantServer:
         application = web.Application(client_max_size=_REQUEST_BYTES)
         add_page_routes(application, self._tenant)
         application.router.add_route("*", "/{path:.*}", self._answer)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, self._host, self._port).start()
-        except OSError:
-            await runner.cleanup()
-            raise
-        self._runner = runner
-        port = runner.addresses[0][1]
+        self._runner = await listening(application, self._host, self._port)
+        port = self._runner.addresses[0][1]
         host = f"[{self._host}]" if ":" in self._host else self._host
         self._tenant.origin = f"http://{host}:{port}"
 

@@ -8,14 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from consumer.clock import SystemClock
-from consumer.hosts import Hosts
 from consumer.model import Answer, Request
 from consumer.sandbox.bulk_jobs import BulkLimits
-from consumer.sandbox.in_process import InProcessTransport
-from consumer.sandbox.server import TenantServer
 from consumer.sandbox.tenant import Limits, Tenant
-from consumer.transport import HttpTransport
-from tests.contract.test_tenant import CUSTOMERS, VIEWS, Desk, row
+from tests.contract.test_tenant import CUSTOMERS, VIEWS, Desk, reached, row
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -82,24 +78,14 @@ class BulkDesk(Desk):
 
 @pytest.fixture(params=["in process", "sockets"])
 async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BulkDesk]:
-    clock = SystemClock()
     limits = Limits(apply_delay_s=0.0, bulk=BulkLimits(queue_s=0.0, run_s=0.0, jobs_per_hour=4, file_bytes=5_000))
-    tenant = Tenant({"customers": CUSTOMERS, "page_views": VIEWS}, source_name="shop", clock=clock, limits=limits)
-    server = TenantServer(tenant, clock)
-    transport: InProcessTransport | HttpTransport
-    if request.param == "in process":
-        transport = InProcessTransport(tenant, clock)
-    else:
-        await server.start()
-        transport = HttpTransport(Hosts.known(server.origin, ()), clock, connections=8)
-    desk = BulkDesk(tenant, transport)
-    desk.folder = tmp_path
-    try:
+    objects = {"customers": CUSTOMERS, "page_views": VIEWS}
+    tenant = Tenant(objects, source_name="shop", clock=SystemClock(), limits=limits)
+    async with reached(tenant, request.param) as transport:
+        desk = BulkDesk(tenant, transport)
+        desk.folder = tmp_path
         await desk.log_in()
         yield desk
-    finally:
-        await transport.close()
-        await server.close()
 
 
 async def test_upserts_are_rows(desk: BulkDesk) -> None:

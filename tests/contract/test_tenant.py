@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -119,26 +120,32 @@ def row(key: str | None, email: str | None = "a@x.io", at: str = "2025-01-01T00:
     return {"id": key, "email": email, "balance": 1, "born": None, "modified_at": at}
 
 
-@pytest.fixture(params=["in process", "sockets"])
-async def desk(request: pytest.FixtureRequest) -> AsyncIterator[Desk]:
+@asynccontextmanager
+async def reached(tenant: Tenant, way: str) -> AsyncIterator[InProcessTransport | HttpTransport]:
+    """Give a transport to the tenant, "in process" or over "sockets"."""
     clock = SystemClock()
-    limits = Limits(requests_per_second=20, retry_after_s=2)
-    tenant = Tenant({"customers": CUSTOMERS, "page_views": VIEWS}, source_name="shop", clock=clock, limits=limits)
-    if request.param == "in process":
-        desk = Desk(tenant, InProcessTransport(tenant, clock))
-        await desk.log_in()
-        yield desk
+    if way == "in process":
+        yield InProcessTransport(tenant, clock)
         return
     server = TenantServer(tenant, clock)
     await server.start()
     transport = HttpTransport(Hosts.known(server.origin, ()), clock, connections=8)
-    desk = Desk(tenant, transport)
     try:
-        await desk.log_in()
-        yield desk
+        yield transport
     finally:
         await transport.close()
         await server.close()
+
+
+@pytest.fixture(params=["in process", "sockets"])
+async def desk(request: pytest.FixtureRequest) -> AsyncIterator[Desk]:
+    limits = Limits(requests_per_second=20, retry_after_s=2)
+    objects = {"customers": CUSTOMERS, "page_views": VIEWS}
+    tenant = Tenant(objects, source_name="shop", clock=SystemClock(), limits=limits)
+    async with reached(tenant, request.param) as transport:
+        desk = Desk(tenant, transport)
+        await desk.log_in()
+        yield desk
 
 
 async def test_a_login_answers_with_its_own_origin(desk: Desk) -> None:
