@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +19,7 @@ from tests.kafka.member import Member
 if TYPE_CHECKING:
     from consumer.model import Record
 
+ROOT = Path(__file__).parents[2]
 CONTEXT = LetterContext(connector_name="c", task_id="g", config_sha256="0", version="0")
 
 
@@ -34,6 +38,13 @@ async def test_a_name_that_is_no_text_is_none(record: Record) -> None:
     """The others stay as they are, and asking again is safe."""
     expected = [(NO_NAME, b"1"), ("ok", b"2"), (NO_NAME, None)]
     assert [expected, expected] == [[*headers_of(record)] for _ in range(2)]
+
+
+def test_it_is_found_after_a_thousand_good_ones() -> None:
+    """By itself: if it is not, the interpreter ends. A call that has become hot is not checked as a cold one is."""
+    program = [sys.executable, "-m", "tests.contract.hot_headers"]
+    done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (0, f"['{NO_NAME}', 'ok', '{NO_NAME}']\n") == (done.returncode, done.stdout), done.stderr
 
 
 async def test_its_letter_can_be_written(record: Record) -> None:
