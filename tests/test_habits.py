@@ -62,12 +62,25 @@ def test_a_planted_wait_is_seen(source: str, *, virtual: bool) -> None:
     assert waits_in(ast.parse(source), virtual=virtual)
 
 
+def asks_for_headers(call: ast.Call) -> bool:
+    """Tell whether a call asks for headers, written out or through a caller of the method."""
+    if isinstance(call.func, ast.Attribute):
+        return call.func.attr == "headers"
+    return ast.unparse(call) == "methodcaller('headers')"
+
+
+@pytest.mark.parametrize("source", ["record.headers()", "methodcaller('headers')"])
+def test_the_question_for_headers_is_seen(source: str) -> None:
+    """The check itself, on both forms."""
+    assert asks_for_headers(ast.parse(source, mode="eval").body)  # type: ignore[arg-type]  # a call, as it stands there
+
+
 def test_headers_are_read_in_one_place() -> None:
     """What the client gives for a name that is no text must not be touched: see `consumer/headers.py`."""
     asked = {
         name_of(path)
         for path in SOURCES
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "headers"
+        if isinstance(node, ast.Call) and asks_for_headers(node)
     }
     assert {"consumer/headers.py"} == asked
