@@ -288,7 +288,7 @@ class Pipeline:
                 return True
             return any(mapper.target in places for mapper in self._rooms.routes.mappers(assignment.topic))
 
-        self._intake.adjust(self._progress.owned, self._ledger.held_bytes, is_held if places else None)
+        self._intake.adjust(self._progress.owned, self._rooms.held_bytes, is_held if places else None)
         if self._intake.is_full:
             for gatherer in self._rooms.gatherers.values():
                 gatherer.press()

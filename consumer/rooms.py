@@ -38,6 +38,11 @@ class Rooms(msgspec.Struct, frozen=True):
     """Partitions whose records name schemas that are not at hand."""
     schemas: SchemaShelf
 
+    @property
+    def held_bytes(self) -> int:
+        """What everything read and not settled takes in memory: the records, and the rows that they became."""
+        return self.ledger.held_bytes + sum(batcher.encoded_bytes for batcher in self.batchers.values())
+
 
 def left_behind(rooms: Rooms, assignment: Assignment) -> int:
     """Return how many open records of a partition nobody waits for when it goes: its next owner reads them again.

@@ -31,9 +31,11 @@ class Batcher:
         self._room = {operation: batch_bytes - envelope + 1 for operation, envelope in ENVELOPE_BYTES.items()}
         self._delete_ids = delete_ids
         self._open = {operation: Batch(target, operation) for operation in Operation}
-        self._sealed: dict[Batch, None] = {}  # a set that keeps its order: the same records make the same requests
+        self._sealed: dict[Batch, int] = {}  # in order, with their sizes: the same records make the same requests
+        self._sealed_bytes = 0
         self._sealed_keys: set[str] = set()
         self._waiting: dict[str, list[Change]] = {}
+        self._waiting_bytes = 0
 
     def add(self, changes: Sequence[Change], assignment: Assignment, now_s: float) -> list[Change]:
         """Take the changes of one chunk, in offset order.
@@ -84,6 +86,11 @@ class Batcher:
         return oversize
 
     @property
+    def encoded_bytes(self) -> int:
+        """What the encoded rows take that are held here, wherever they are."""
+        return self._sealed_bytes + self._waiting_bytes + sum(batch.size for batch in self._open.values())
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing is held here: what waits has a batch before it."""
         return not self._sealed and not any(batch.changes for batch in self._open.values())
@@ -100,7 +107,7 @@ class Batcher:
 
     def settle(self, batch: Batch, now_s: float) -> None:
         """Forget a batch whose every change was accepted or dead-lettered; what waited behind it moves up."""
-        self._sealed.pop(batch, None)
+        self._sealed_bytes -= self._sealed.pop(batch, 0)
         self._sealed_keys.difference_update(batch.changes)
         if self._waiting:
             # In the order of the batch, not of a set: the same records make the same requests.
@@ -113,8 +120,9 @@ class Batcher:
         Shape: the groups are disjoint and cover all keys. The parts hold the positions that the whole held.
         """
         parts = [batch.part(keys) for keys in groups]
-        self._sealed.pop(batch, None)
-        self._sealed.update(dict.fromkeys(parts))
+        self._sealed_bytes -= self._sealed.pop(batch, 0)
+        for part in parts:
+            self._book(part)
         self.ready.extendleft(reversed(parts))
         return parts
 
@@ -146,6 +154,9 @@ class Batcher:
             if not batch.changes:
                 self._sealed.pop(batch, None)
         self.ready = deque(batch for batch in self.ready if batch.changes)
+        self._sealed = {batch: batch.size for batch in self._sealed}
+        self._sealed_bytes = sum(self._sealed.values())
+        self._waiting_bytes = sum(len(change.encoded) for queue in self._waiting.values() for change in queue)
         return dropped
 
     def lows(self) -> Iterator[tuple[Assignment, Low]]:
@@ -170,7 +181,7 @@ class Batcher:
             self._wait(change, queue)
             return True
         if key in self._sealed_keys:
-            self._waiting[key] = [change]
+            self._wait(change, self._waiting.setdefault(key, []))
             return True
         holder = next((batch for batch in self._open.values() if key in batch.changes), None)
         if holder is None:
@@ -180,14 +191,14 @@ class Batcher:
             holder.remove(key)
             self._append(change, operation, now_s)
         else:
-            self._waiting[key] = [change]
+            self._wait(change, self._waiting.setdefault(key, []))
         return True
 
     def _wait(self, change: Change, queue: list[Change]) -> None:
-        if self._conflated(queue[-1], change):
-            queue[-1] = change
-        else:
-            queue.append(change)
+        if queue and self._conflated(queue[-1], change):
+            self._waiting_bytes -= len(queue.pop().encoded)
+        queue.append(change)
+        self._waiting_bytes += len(change.encoded)
 
     def _conflated(self, older: Change, newer: Change) -> bool:
         """Let the newer stand for both where the object allows it and one request can carry the result."""
@@ -210,15 +221,20 @@ class Batcher:
     def _seal(self, operation: Operation) -> Batch:
         batch = self._open[operation]
         self.ready.append(batch)
-        self._sealed[batch] = None
+        self._book(batch)
         self._sealed_keys.update(batch.changes)
         fresh = self._open[operation] = Batch(self.target, operation)
         return fresh
+
+    def _book(self, batch: Batch) -> None:
+        self._sealed[batch] = batch.size
+        self._sealed_bytes += batch.size
 
     def _move_up(self, key: str, now_s: float) -> None:
         queue = self._waiting[key]
         # A list: a queue of one is the rule, and costs a tenth of a deque. Long ones are moved by the library.
         change = queue.pop(0)
+        self._waiting_bytes -= len(change.encoded)
         if not queue:
             del self._waiting[key]
         self._append(change, Operation.UPSERT if type(change) is Upsert else Operation.DELETE, now_s)

@@ -16,6 +16,9 @@ _WINDOW_S: Final = 1.02
 _NEWCOMERS: Final = 0.04
 """The part of the tenant's rate that is never dealt: ten requests of 250, for processes without a share."""
 
+_TICK_S: Final = 0.001
+"""The shortest wait that is asked for: one that a clock cannot tell from none would be asked for again and again."""
+
 _SMALLEST_FACTOR: Final = 1 / 16
 _CLIMB_PER_S: Final = 1 / 60
 """How much of the full rate comes back per second after a 429: from a half in half a minute."""
@@ -99,7 +102,7 @@ class RateBucket:
             started_s.popleft()
         if len(started_s) >= self._most:
             # Lanes that overslept their places came together.
-            return started_s[-self._most] + _WINDOW_S - now_s
+            return max(_TICK_S, started_s[-self._most] + _WINDOW_S - now_s)
         started_s.append(now_s)
         return 0.0
 

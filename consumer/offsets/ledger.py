@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from consumer.model import Assignment, Change, Ticket
 
 RECORD_BYTES: Final = 1_000
-"""What an open record costs beside its value: the client's message, the change, its encoded row and its key.
+"""What an open record costs beside its value and its encoded row: the client's message, the change and its key.
 
-Source: resident memory of 100,000 open records of 500 bytes, divided out.
+Source: resident memory of a process with 45,000 open records of 460 bytes and rows of 350, divided out.
 """
 
 TICKET_BYTES: Final = 400

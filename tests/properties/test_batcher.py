@@ -156,6 +156,14 @@ class BatcherMachine(RuleBasedStateMachine):
             assert batch.operation is Operation.UPSERT or len(batch.changes) <= DELETE_IDS
 
     @invariant()
+    def what_it_takes_is_known(self) -> None:
+        """The rows that are held, each with what parts it from the next in a body; those that wait as they are."""
+        batches = [*self.batcher._open.values(), *self.batcher._sealed]
+        placed = sum(len(change.encoded) + 1 for batch in batches for change in batch.changes.values())
+        waiting = sum(len(change.encoded) for queue in self.batcher._waiting.values() for change in queue)
+        assert placed + waiting == self.batcher.encoded_bytes
+
+    @invariant()
     def positions_are_the_watermark(self) -> None:
         """No position is beyond an offset that was neither applied nor stood for, none that was reached either.
 

@@ -306,7 +306,7 @@ PLANTED: dict[Plant, int] = {
     letter_settles_before_it_is_there: 0,
     lost_goes_on: 0,
     retry_after_ignored: 10,
-    time_out_is_acceptance: 8,
+    time_out_is_acceptance: 17,
     any_2xx_is_acceptance: 2,
     set_up_faults_drop: 2,
     holds_never_end: 2,

@@ -155,6 +155,13 @@ def test_lanes_that_overslept_do_not_rush() -> None:
     assert late.count(0.0) <= 250
 
 
+def test_a_wait_is_never_shorter_than_a_clock_can_tell() -> None:
+    """A lane that wakes a billionth of a second early must not ask for that billionth, and wake early again."""
+    bucket = RateBucket(250)
+    assert 0.0 == bucket.reserve(10.0)
+    assert bucket.postponed(11.02 - 1e-10) >= 0.001
+
+
 def test_retries_are_a_tenth_i14() -> None:
     """Of each minute's requests at most a tenth are retries, and all of that tenth may be."""
     budget = RetryBudget()

@@ -1,0 +1,38 @@
+"""How many records are taken at once."""
+
+from __future__ import annotations
+
+from consumer.source.appetite import CHUNK_BYTES, MOST_RECORDS, Appetite
+
+
+def fed(*sizes: int) -> Appetite:
+    """Return the appetite after a chunk of records of these sizes."""
+    appetite = Appetite()
+    appetite.fed([b"x" * size for size in sizes])
+    return appetite
+
+
+def test_small_records_are_taken_by_the_hundred() -> None:
+    """What is asked for costs a call, however little comes."""
+    assert MOST_RECORDS == fed(500, 490, 0).records
+
+
+def test_large_ones_weigh_no_more_than_a_chunk_may() -> None:
+    """Several chunks are on their way before the loop can say that it has enough."""
+    assert 5 == fed(190_000, 210_000).records
+    assert 5 * 200_000 == CHUNK_BYTES
+
+
+def test_the_largest_are_taken_one_by_one() -> None:
+    """One is always asked for."""
+    assert 1 == fed(20_000_000).records
+
+
+def test_tombstones_weigh_nothing() -> None:
+    """And divide nothing."""
+    assert MOST_RECORDS == fed(0, 0).records
+
+
+def test_the_first_chunk_is_a_taste() -> None:
+    """Nobody knows yet how large the records are."""
+    assert Appetite().records < MOST_RECORDS / 10
