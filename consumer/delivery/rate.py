@@ -17,7 +17,7 @@ _NEWCOMERS: Final = 0.04
 """The part of the tenant's rate that is never dealt: ten requests of 250, for processes without a share."""
 
 _TICK_S: Final = 0.001
-"""The shortest wait that is asked for: one that a clock cannot tell from none would be asked for again and again."""
+"""The shortest wait that is asked for: what a clock cannot tell from none would be asked for again and again."""
 
 _SMALLEST_FACTOR: Final = 1 / 16
 _CLIMB_PER_S: Final = 1 / 60

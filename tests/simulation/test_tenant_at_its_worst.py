@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from math import ceil, log2
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,60 +12,18 @@ from consumer.delivery.settings import DeliverySettings
 from consumer.errors import HoldReason
 from consumer.sandbox.virtual_time import VirtualLoop
 from consumer.sandbox.wire import Endpoint
-from tests.simulation.trouble import PARTITIONS, begin, fill
+from tests.simulation.trouble import PARTITIONS, POISON, begin, carry, fill
 from tests.simulation.world import World, settings
 
 if TYPE_CHECKING:
     from consumer.sandbox.requests_log import RequestLine
 
 INGEST = (Endpoint.UPSERT, Endpoint.DELETE)
-POISON = "ingest poison=email:bad@x.io"
 
 
 def ingest_lines(world: World) -> list[RequestLine]:
     """Return the requests for rows, validation calls of the start left out."""
     return [line for line in world.tenant.requests if line.endpoint in INGEST]
-
-
-class Carried(NamedTuple):
-    """How one log was carried."""
-
-    duration_s: float
-    requests: int
-    letters: int
-    rows: int
-    largest_batch: int
-    was_held: bool
-
-
-def carry(count: int, poison_every: int = 0, *, faults: str = POISON) -> Carried:
-    """Carry a log of so many inserts to its end."""
-
-    async def told() -> Carried:
-        world = World()
-        member = await begin(world, faults)
-        await world.until(lambda: member.status().rate.share == 1.0)
-        poisoned = fill(world, count, poison_every)
-        began_s, began = world.clock.now_s(), len([*world.tenant.requests])
-        was_held = False
-        while not member.settled():
-            await asyncio.sleep(0.1)
-            was_held = was_held or bool(member.status().holds)
-            assert world.clock.now_s() - began_s < 3_600, member.status()
-        lines = [*world.tenant.requests][began:]
-        rows = world.tenant.rows("customers")
-        assert count - poisoned == len(rows)
-        await member.stop()
-        return Carried(
-            duration_s=world.clock.now_s() - began_s,
-            requests=len(lines),
-            letters=len(world.dead_letters.letters),
-            rows=len(rows),
-            largest_batch=max(line.records for line in lines),
-            was_held=was_held,
-        )
-
-    return VirtualLoop.run(told())
 
 
 # ── records that it refuses ──────────────────────────────────────────────────────────────────────────────────
