@@ -118,14 +118,16 @@ class Fleet:
         drain_ms: int = 4_000,
         *,
         route: str = "",
+        kafka: str = "",
     ) -> None:
-        """`route` are further lines of the route, indented as they stand in the file."""
+        """`route` and `kafka` are further lines of these sections, indented as they stand in the file."""
         self.folder = folder
         self.topic = topic
         self.group = f"group-{topic}"
         self._bootstrap = bootstrap
         self._drain_ms = drain_ms
         self._route = route
+        self._kafka = kafka
         self._properties = dict(properties or {})
         self._tenant_port = free_port()
         self._members: list[Process] = []
@@ -143,6 +145,7 @@ class Fleet:
             "DRAIN": f"{self._drain_ms}ms",
             "TIMEOUT": f"{self._drain_ms * 3 // 4}ms",
             "GROUP": self.group,
+            "  properties: PROPERTIES\n": f"  properties: PROPERTIES\n{self._kafka}",
             "PROPERTIES": json.dumps(self._properties),
             "TENANT": str(self._tenant_port),
             "    object: customers\n": f"    object: customers\n{self._route}",
