@@ -2,18 +2,24 @@
 
 Run: `python bench/mapping.py [--profile KIND]`. The floor decodes fourteen fields into a struct and encodes the
 struct again, nothing else: no conversion, no key, no version, no check. Each figure is the best of many short
-rounds, floor and mapping in turn, so that a busy machine slows both.
+rounds, floor and mapping in turn, so that a busy machine slows both. The floor of `avro`, which is mapped from the
+registry's wire form, is that of `bare`: the same envelopes in JSON.
 """
 
 from __future__ import annotations
 
 import argparse
 import cProfile
+import io
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
+import fastavro
 import msgspec
 
+from consumer.decoding.schema_shelf import SchemaShelf
+from consumer.decoding.written_schema import WrittenSchema
 from consumer.mapping.routing import RouteTable
 from consumer.mapping.settings import FieldRule, FieldType, ObjectSettings, RouteSettings
 from consumer.model import PlainRecord, Upsert
@@ -21,6 +27,7 @@ from consumer.model import PlainRecord, Upsert
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+KINDS = ("bare", "wrapped", "json", "avro")
 ROUNDS = 60
 RECORDS = 512
 WALL_MS = 1_796_000_000_000
@@ -42,6 +49,7 @@ _TYPES = {
     "updated_at": FieldType.DATE_TIME,
 }
 _RULES = {"born": FieldRule(source="born", unit="days"), "updated_at": FieldRule(source="updated_at", unit="us")}
+_AVRO = {"int64": "long", "int32": "int", "double": "double", "string": "string"}
 _INTEGERS = frozenset({"id", "orders", "born", "updated_at"})
 _CONNECT: dict[str, dict[str, Any]] = {
     "id": {"type": "int64"},
@@ -115,6 +123,44 @@ def floor_structs() -> tuple[Any, Any]:
     return used, whole
 
 
+def avro_schema(connect: dict[str, Any], known: set[str]) -> Any:  # noqa: ANN401 - a schema of Avro's
+    """Say in Avro what Connect's schema says, as Confluent's converter does."""
+    kind: Any = _AVRO.get(connect["type"])
+    if connect["type"] == "struct":
+        kind = name = connect["name"].replace(".", "_")
+        if name not in known:
+            known.add(name)
+            fields = [{"name": one["field"], "type": avro_schema(one, known)} for one in connect["fields"]]
+            kind = {"type": "record", "name": name, "fields": fields}
+    elif "name" in connect:
+        kind = {"type": kind, "connect.name": connect["name"]}
+    return ["null", kind] if connect.get("optional") else kind
+
+
+def avro_envelope() -> Any:  # noqa: ANN401 - a schema of Avro's
+    """Write the schema of a whole envelope."""
+    kinds = {int: "int64", str: "string"}
+    source = [{"field": name, "type": kinds[type(value)]} for name, value in envelope(0)["source"].items()]
+    whole = schema()
+    whole["fields"] += [
+        {"field": "source", "type": "struct", "name": "Source", "fields": source},
+        {"field": "op", "type": "string"},
+        {"field": "ts_ms", "type": "int64"},
+    ]
+    return avro_schema(whole, set())
+
+
+def avro_values() -> list[bytes]:
+    """Write the envelopes as Avro, in the frame of schema 1."""
+    parsed = fastavro.parse_schema(avro_envelope())
+    values = []
+    for number in range(RECORDS):
+        stream = io.BytesIO()
+        fastavro.schemaless_writer(stream, parsed, envelope(number))
+        values.append(bytes((0, 0, 0, 0, 1)) + stream.getvalue())
+    return values
+
+
 def floor(kind: str, values: list[bytes]) -> Callable[[], None]:
     """Make the bare loop of one kind of record."""
     used, whole = floor_structs()
@@ -152,9 +198,12 @@ def mapping(kind: str, values: list[bytes]) -> Callable[[], None]:
         topics=("customers",),
         object="customers",
         format="json" if kind == "json" else "debezium",
-        fields={} if kind == "wrapped" else _RULES,
+        encoding="avro" if kind == "avro" else "json",
+        fields={} if kind in ("wrapped", "avro") else _RULES,
     )
-    (mapper,) = RouteTable([route], "shop", {"customers": target}).mappers("customers")
+    schemas = SchemaShelf()
+    schemas.put(1, WrittenSchema("AVRO", json.dumps(avro_envelope())), 0.0)
+    (mapper,) = RouteTable([route], "shop", {"customers": target}, schemas).mappers("customers")
     records = [PlainRecord("customers", value=value, timestamp_ms=WALL_MS) for value in values]
     for record in records[:8]:
         if not isinstance(mapper.map(record, WALL_MS), Upsert):
@@ -181,6 +230,8 @@ def best_s(*loops: Callable[[], object]) -> list[float]:
 def values_of(kind: str) -> list[bytes]:
     """Make the records of one kind."""
     encode = msgspec.json.encode
+    if kind == "avro":
+        return avro_values()
     if kind == "json":
         return [encode(row(number)) for number in range(RECORDS)]
     if kind == "wrapped":
@@ -192,7 +243,7 @@ def values_of(kind: str) -> list[bytes]:
 def main() -> None:
     """Print a line per kind of record."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--profile", choices=("bare", "wrapped", "json"))
+    parser.add_argument("--profile", choices=KINDS)
     profiled = parser.parse_args().profile
     if profiled is not None:
         run = mapping(profiled, values_of(profiled))
@@ -202,9 +253,10 @@ def main() -> None:
         profile.print_stats("tottime")
         return
     print(f"{'kind':8} {'bytes':>6} {'floor µs':>9} {'mapping µs':>11} {'ratio':>6}")
-    for kind in ("bare", "wrapped", "json"):
+    for kind in KINDS:
         values = values_of(kind)
-        floor_us, mapping_us = (s / RECORDS * 1e6 for s in best_s(floor(kind, values), mapping(kind, values)))
+        plain = values_of("bare") if kind == "avro" else values
+        floor_us, mapping_us = (s / RECORDS * 1e6 for s in best_s(floor(kind, plain), mapping(kind, values)))
         size = sum(map(len, values)) // len(values)
         print(f"{kind:8} {size:6} {floor_us:9.2f} {mapping_us:11.2f} {mapping_us / floor_us:6.2f}")
 

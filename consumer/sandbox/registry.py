@@ -14,6 +14,9 @@ from consumer.model import Answer, Request
 from consumer.sandbox.listening import listening
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from consumer.clock import Clock
     from consumer.model import Outcome
 
 _JSON: Final = (("content-type", "application/vnd.schemaregistry.v1+json"),)
@@ -113,13 +116,16 @@ class Registry:
 
 
 class InProcessRegistry:
-    """The registry without sockets: a transport that hands requests straight to it."""
+    """The registry without sockets: a transport that hands requests straight to it, after `latency_s()`."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, clock: Clock, latency_s: Callable[[], float]) -> None:
         self._registry = registry
+        self._clock = clock
+        self._latency_s = latency_s
 
     async def send(self, request: Request) -> Outcome:
         """Let the registry answer."""
+        await self._clock.sleep(self._latency_s())
         return self._registry.answer(request)
 
     async def close(self) -> None:

@@ -73,12 +73,52 @@ async def test_a_schema_is_asked_for_once() -> None:
     producer.put(4, 5, partition=1)
     producer.evolve("email")
     producer.put(6, 1, email="a@example.com")
+    world.registry_latency_s = 1.0
     member = world.member()
     await member.start(0, 1)
     await world.until(member.settled)
     assert {"1", "2", "3", "4", "5", "6"} == rows(world)
     assert {"/schemas/ids/1": 1, "/schemas/ids/2": 1} == dict(world.registry.asked)
     assert [] == world.dead_letter_reasons()
+    await member.stop()
+
+
+@story
+async def test_what_follows_a_record_that_waits_does_not_overtake_it() -> None:
+    """Although its own schema is at hand."""
+    world = world_of()
+    producer = Producer(world)
+    producer.put(1)
+    member = world.member()
+    await member.start(0)
+    await world.until(member.settled)
+    old = producer.id, producer.schema
+    producer.evolve("email")
+    world.registry_latency_s = 5.0
+    producer.put(1, email="older@example.com")
+    await world.until(lambda: member.status().ledger.polled == 2)
+    producer.id, producer.schema = old
+    producer.put(1)
+    await world.until(lambda: member.status().ledger.polled == 3)
+    await world.until(member.settled)
+    assert {"1"} == rows(world)
+    assert world.tenant.rows("customers")["1"]["email"] is None
+    await member.stop()
+
+
+@story
+async def test_who_comes_to_wait_for_a_schema_in_trouble_is_held_at_once() -> None:
+    """Not with the next probe, which may be half a minute away."""
+    world = world_of()
+    producer = Producer(world)
+    world.registry.trouble = 503
+    producer.put(1)
+    member = world.member()
+    await member.start(0, 1)
+    await world.until(lambda: bool(member.status().holds))
+    await asyncio.sleep(20)
+    producer.put(2, partition=1)
+    await world.until(lambda: len(member.status().holds) == 2, within_s=1.0)
     await member.stop()
 
 

@@ -105,6 +105,7 @@ class World:
         self.latency_s = latency_s
         self.dead_letters = MemoryDeadLetters()
         self.registry = Registry()
+        self.registry_latency_s = 0.01
         self.members: list[Member] = []
 
     def member(self) -> Member:
@@ -181,7 +182,7 @@ class Member:
                 registry=RegistryClient(
                     RegistrySettings(url="http://registry"),
                     clock,
-                    connect=lambda _: InProcessRegistry(world.registry),
+                    connect=lambda _: InProcessRegistry(world.registry, clock, lambda: world.registry_latency_s),
                 ),
             ),
             telemetry,
