@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast soak check lint types format lock bench clean
+.PHONY: help setup demo test test-fast test-kubernetes chart soak check lint types format lock bench clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
 $(VENV)/ready: requirements/dev.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -22,11 +22,19 @@ setup: $(VENV)/ready ## Make the virtual environment from the pinned, hashed req
 demo: setup ## The main job on embedded parts, visibly, verified at the end
 	$(BIN)/datacloud-consumer demo
 
-test: setup ## Everything; parts that are not there (JDK 17 + Maven, Chromium) are named
+test: setup ## Everything but Kubernetes; parts that are not there (JDK 17 + Maven, Chromium) are named
 	$(BIN)/pytest
 
 test-fast: setup ## Without the real broker and the browser
-	$(BIN)/pytest -m "not kafka and not page and not soak"
+	$(BIN)/pytest -m "not kafka and not page and not soak and not kubernetes"
+
+test-kubernetes: setup ## The chart on real Helm and a real API server, built once by Go into build/tools
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/kubernetes.txt
+	$(BIN)/python -m tests.kubernetes.tools
+	$(BIN)/pytest -m kubernetes tests/kubernetes
+
+chart: setup ## Write the chart's schema and README anew from values.yaml and the configuration's schema
+	$(BIN)/python -m tests.kubernetes.chart_files
 
 soak: setup ## The storms in their long form, with a report in build/soak.txt; see the README
 	$(BIN)/pytest -p tests.soak_report -m soak $(SOAK)
@@ -51,6 +59,8 @@ lock: ## Pin all requirements anew, with hashes
 	  --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate -o requirements/run.txt
 	UV_CUSTOM_COMPILE_COMMAND="make lock" build/lock/bin/uv pip compile --quiet --upgrade pyproject.toml --group dev \
 	  --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate -o requirements/dev.txt
+	UV_CUSTOM_COMPILE_COMMAND="make lock" build/lock/bin/uv pip compile --quiet --upgrade --group kubernetes -c requirements/dev.txt \
+	  --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate -o requirements/kubernetes.txt
 
 bench: setup ## Throughput and CPU per record against a floor of the same run, on a real broker
 	$(BIN)/python -m bench.run

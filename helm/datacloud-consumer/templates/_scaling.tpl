@@ -1,0 +1,42 @@
+{{/* How fast pods come and go, the same for KEDA and for an HPA of ours: every change moves partitions. */}}
+{{- define "dc.scalingBehavior" -}}
+scaleUp:
+  stabilizationWindowSeconds: {{ .Values.autoscaling.scaleUpWindowSeconds }}
+  policies:
+    - {type: Percent, value: 100, periodSeconds: 60}
+    - {type: Pods, value: 2, periodSeconds: 60}
+scaleDown:
+  stabilizationWindowSeconds: {{ .Values.autoscaling.scaleDownWindowSeconds }}
+  policies:
+    - {type: Pods, value: 1, periodSeconds: 60}
+{{- end -}}
+
+{{/* What KEDA needs of the credentials, as JSON: parameter, Secret, key. */}}
+{{- define "dc.kedaParameters" -}}
+{{- $parameters := list -}}
+{{- with .Values.credentials -}}
+{{- if ne $.Values.autoscaling.keda.authentication.sasl "none" -}}
+{{- $parameters = append $parameters (dict "parameter" "username" "name" .kafkaSasl.existingSecret "key" .kafkaSasl.usernameKey) -}}
+{{- $parameters = append $parameters (dict "parameter" "password" "name" .kafkaSasl.existingSecret "key" .kafkaSasl.passwordKey) -}}
+{{- end -}}
+{{- if $.Values.autoscaling.keda.authentication.tls -}}
+{{- if .kafkaCa.existingSecret -}}
+{{- $parameters = append $parameters (dict "parameter" "ca" "name" .kafkaCa.existingSecret "key" .kafkaCa.key) -}}
+{{- end -}}
+{{- if .kafkaTls.existingSecret -}}
+{{- $parameters = append $parameters (dict "parameter" "cert" "name" .kafkaTls.existingSecret "key" .kafkaTls.certificateKey) -}}
+{{- $parameters = append $parameters (dict "parameter" "key" "name" .kafkaTls.existingSecret "key" .kafkaTls.privateKeyKey) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $parameters | toJson -}}
+{{- end -}}
+
+{{- define "dc.kedaAuthenticationName" -}}
+{{- $auth := .Values.autoscaling.keda.authentication -}}
+{{- if $auth.existing -}}
+{{- $auth.existing -}}
+{{- else if include "dc.kedaParameters" . | fromJsonArray -}}
+{{- include "dc.fullname" . -}}
+{{- end -}}
+{{- end -}}

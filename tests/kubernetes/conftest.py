@@ -1,0 +1,64 @@
+"""What these tests need: tools that are built, schemas of Kubernetes, schemas of other people's kinds."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.kubernetes import custom_kinds
+from tests.kubernetes import kubernetes_schemas as schemas
+from tests.kubernetes.chart import VERSIONS
+from tests.kubernetes.tools import tool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that asks for a tool is one of `make test-kubernetes`."""
+    for item in items:
+        if "require" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.kubernetes)
+
+
+@pytest.fixture(scope="session")
+def require() -> Callable[[str], Path]:
+    """Return a function that gives a tool's path, or skips where it is not built."""
+
+    def path_of(name: str) -> Path:
+        path = tool(name).path
+        if not path.exists():
+            pytest.skip(f"{name} is not built; run `make test-kubernetes` where Go is installed (Debian: golang)")
+        return path
+
+    return path_of
+
+
+@pytest.fixture(scope="session")
+def helm(require: Callable[[str], Path]) -> Path:
+    """Real Helm."""
+    return require("helm")
+
+
+@pytest.fixture(scope="session")
+def kubernetes_schemas(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The strict schemas of Kubernetes, a folder by version."""
+    found = importlib.util.find_spec("kubernetes_validate")
+    if found is None or found.origin is None:
+        pytest.skip("no schemas of Kubernetes; `make test-kubernetes` installs them (requirements/kubernetes.txt)")
+    folder = tmp_path_factory.mktemp("kubernetes-schemas")
+    for version in VERSIONS:
+        (folder / f"v{version}").mkdir()
+        package = Path(found.origin).parent / "kubernetes-json-schema" / f"v{version}-local-strict"
+        schemas.write(package, folder / f"v{version}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def custom_schemas(helm: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The schemas of ServiceMonitor, ScaledObject and others, from the definitions that their projects publish."""
+    assert helm.exists()
+    return custom_kinds.write_schemas(tmp_path_factory.mktemp("custom-kinds"))

@@ -1,0 +1,65 @@
+"""The page on Kubernetes: its values render, its manifests are valid, and its list of alerts is whole."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.kubernetes.chart import ROOT, SCENARIOS, VERSIONS, manifests, only, rendered
+from tests.kubernetes.kubeconform import conform
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+PAGE = (ROOT / "docs" / "kubernetes.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+MANIFESTS = [block for block in BLOCKS if block.startswith("apiVersion:")]
+VALUES = [block for block in BLOCKS if not block.startswith("apiVersion:")]
+
+
+def valid(text: str, require: Callable[[str], Path], kubernetes: Path, custom: Path) -> None:
+    answer = conform(require("kubeconform"), text, VERSIONS[-1], kubernetes, custom)
+    assert 0 == answer.returncode, answer.stdout + answer.stderr
+
+
+def test_the_page_has_both_kinds() -> None:
+    """Else nothing below would be looked at."""
+    assert MANIFESTS
+    assert VALUES
+
+
+@pytest.mark.parametrize("block", MANIFESTS)
+def test_a_manifest_is_valid(
+    block: str, require: Callable[[str], Path], kubernetes_schemas: Path, custom_schemas: Path
+) -> None:
+    """As it stands on the page."""
+    valid(block, require, kubernetes_schemas, custom_schemas)
+
+
+@pytest.mark.parametrize("block", VALUES)
+def test_values_render(
+    block: str, require: Callable[[str], Path], kubernetes_schemas: Path, custom_schemas: Path, tmp_path: Path
+) -> None:
+    """With real Helm, and what comes out is valid."""
+    (tmp_path / "values.yaml").write_text(block, encoding="utf-8")
+    require("helm")
+    valid(rendered(tmp_path / "values.yaml"), require, kubernetes_schemas, custom_schemas)
+
+
+def test_secrets_of_the_values_are_those_of_the_manifests(helm: Path) -> None:
+    """Whoever follows the page has every Secret that the values name."""
+    assert helm.exists()
+    named = {name for block in VALUES for name in re.findall(r"existingSecret: ([a-z-]+)", block)}
+    made = {manifest["metadata"]["name"] for block in MANIFESTS for manifest in manifests(block)}
+    assert named == made
+
+
+def test_every_alert_is_told_of(helm: Path) -> None:
+    """In the order of the rules."""
+    assert helm.exists()
+    spec = only(manifests(rendered(SCENARIOS["monitoring"])), "PrometheusRule")["spec"]
+    alerts = [rule["alert"] for group in spec["groups"] for rule in group["rules"]]
+    assert alerts == re.findall(r"^\| (DatacloudConsumer\w+) \|", PAGE, re.MULTILINE)
