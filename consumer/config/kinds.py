@@ -28,6 +28,22 @@ _TEXT = "text"
 _REFERENCE_SCHEMA: dict[str, object] = {"type": "string", "pattern": r"\$\{"}
 
 
+def span_s(text: str) -> float | None:
+    """Return a duration as it is written, such as 30s or 2h, in seconds; `None` when it is none."""
+    match = _DURATION.fullmatch(text)
+    # Without the dust of binary fractions.
+    return None if match is None else round(float(match[1]) * _SECONDS[match[2]], 6)
+
+
+def moment_ms(text: str) -> int | None:
+    """Return an RFC 3339 time in milliseconds since the epoch; `None` when it is none, or has no zone."""
+    try:
+        moment = datetime.fromisoformat(text) if "T" in text.upper() else None
+    except ValueError:
+        return None
+    return None if moment is None or moment.tzinfo is None else int(moment.timestamp() * 1000)
+
+
 def _ecma(pattern: str) -> str:
     """Write a pattern that must fit the whole as JSON Schema reads it, which knows no inline flags."""
     folded = pattern.removeprefix("(?i)")
@@ -194,11 +210,10 @@ class Duration:
         found = scalar(node, path, findings, self.words)
         if re.fullmatch(r"[-+]?\d+(\.\d+)?", found.text):
             raise findings.fault(node.place, path, f"give a unit, e.g. 10s; found {seen(node)}")
-        match = _DURATION.fullmatch(found.text)
-        if match is None:
+        value = span_s(found.text)
+        if value is None:
             raise findings.fault(node.place, path, f"expected {self.words}, found {seen(node)}")
-        value = _seconds(match)
-        bounds = [_seconds(bound) for bound in map(_DURATION.fullmatch, (self._low, self._high)) if bound]
+        bounds = [bound for bound in map(span_s, (self._low, self._high)) if bound is not None]
         if not bounds[0] <= value <= bounds[1]:
             raise findings.fault(node.place, path, f"must be {self._low}..{self._high}, found {seen(node)}")
         return value
@@ -206,11 +221,6 @@ class Duration:
     def json_schema(self) -> dict[str, object]:
         """Describe it."""
         return {"anyOf": [{"type": "string", "pattern": r"^\d+(\.\d+)?(ms|s|m|h)$"}, _REFERENCE_SCHEMA]}
-
-
-def _seconds(match: re.Match[str]) -> float:
-    """Return a matched duration in seconds, without the dust of binary fractions."""
-    return round(float(match[1]) * _SECONDS[match[2]], 6)
 
 
 class Size:
@@ -289,14 +299,11 @@ class StartAt:
         found = scalar(node, path, findings, self.words)
         if found.text in self._words:
             return self._words[found.text]
-        try:
-            moment = datetime.fromisoformat(found.text) if "T" in found.text.upper() else None
-        except ValueError:
-            moment = None
-        if moment is None or moment.tzinfo is None:
+        moment = moment_ms(found.text)
+        if moment is None:
             guess = did_you_mean(found.text, self._words)
             raise findings.fault(node.place, path, f"expected {self.words}, found {seen(node)}{guess}")
-        return int(moment.timestamp() * 1000)
+        return moment
 
     def json_schema(self) -> dict[str, object]:
         """Describe it."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Self, cast
+from typing import TYPE_CHECKING, Final, Self, cast
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from consumer.headers import headers_of
 from consumer.model import PlainRecord
-from consumer.source.client_conf import BROKERS_OWN, client_conf
+from consumer.operations.bystander import ANSWER_S, bystander_conf
+from consumer.source.client_conf import BROKERS_OWN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,13 +21,8 @@ if TYPE_CHECKING:
     from consumer.model import Record
     from consumer.source.settings import KafkaSettings
 
-ANSWER_S: Final = 10.0
-"""How long the brokers may take for one answer."""
-
 MOST_BYTES: Final = 64 * 1024 * 1024
 """How much of one topic is kept; a sample of large records ends early."""
-
-_OF_MEMBERS: Final = ("group.", "partition.assignment.strategy", "topic.blacklist", "session.timeout.ms")
 
 
 class NoSample(Exception):  # noqa: N818 - told to the user, and the end of the verb
@@ -48,10 +44,7 @@ class Sampler:
     def __init__(self, settings: KafkaSettings) -> None:
         self._bootstrap = settings.bootstrap_servers
         self._last_error = ""
-        conf = client_conf(settings, {"error_cb": self._note, "log_level": 0})
-        kept: dict[str, Any] = {name: value for name, value in conf.items() if not name.startswith(_OF_MEMBERS)}
-        # The client wants a group's name before it reads anything. Nobody joins this one or asks for its position.
-        self._consumer = Consumer({**kept, "group.id": "datacloud-consumer-sample", "fetch.wait.max.ms": 10})
+        self._consumer = Consumer(bystander_conf(settings, "datacloud-consumer-sample", self._note))
 
     def __enter__(self) -> Self:
         return self

@@ -48,6 +48,7 @@ _PROPERTIES: Final[Mapping[str, str]] = {
     "log.initial.task.delay.ms": "500",
     "log.retention.check.interval.ms": "1000",
     "log.segment.delete.delay.ms": "500",
+    "log.cleaner.backoff.ms": "200",
     "broker.session.timeout.ms": "1500",
     "broker.heartbeat.interval.ms": "300",
     "group.initial.rebalance.delay.ms": "0",
