@@ -28,7 +28,7 @@ test: setup ## Everything but Kubernetes; parts that are not there (JDK 17 + Mav
 test-fast: setup ## Without the real broker and the browser
 	$(BIN)/pytest -m "not kafka and not page and not soak and not kubernetes"
 
-test-kubernetes: setup ## The chart on real Helm and a real API server, built once by Go into build/tools
+test-kubernetes: setup ## The chart on real Helm and a real API server, built by Go once per machine
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/kubernetes.txt
 	$(BIN)/python -m tests.kubernetes.tools
 	$(BIN)/pytest -m kubernetes tests/kubernetes

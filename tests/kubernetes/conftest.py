@@ -11,10 +11,13 @@ import pytest
 from tests.kubernetes import custom_kinds
 from tests.kubernetes import kubernetes_schemas as schemas
 from tests.kubernetes.chart import VERSIONS
+from tests.kubernetes.cluster import Cluster
 from tests.kubernetes.tools import tool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from tests.kubernetes.chart import Manifest
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -58,7 +61,29 @@ def kubernetes_schemas(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def custom_schemas(helm: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The schemas of ServiceMonitor, ScaledObject and others, from the definitions that their projects publish."""
-    assert helm.exists()
-    return custom_kinds.write_schemas(tmp_path_factory.mktemp("custom-kinds"))
+def definitions() -> list[Manifest]:
+    """The definitions of ServiceMonitor, ScaledObject and others, as their projects publish them."""
+    found = custom_kinds.definitions()
+    if found is None:
+        pytest.skip("no definitions of other kinds; `make test-kubernetes` fetches them with Go (Debian: golang)")
+    return found
+
+
+@pytest.fixture(scope="session")
+def custom_schemas(definitions: list[Manifest], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The schemas of these kinds, as kubeconform reads them."""
+    folder = tmp_path_factory.mktemp("custom-kinds")
+    custom_kinds.write_schemas(definitions, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cluster(
+    require: Callable[[str], Path], definitions: list[Manifest], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Cluster]:
+    """An API server that knows the kinds of others, for one file of tests."""
+    require("helm")
+    with Cluster(require("control-plane"), tmp_path_factory.mktemp("cluster")) as server:
+        for definition in definitions:
+            server.define(definition)
+        yield server

@@ -1,0 +1,31 @@
+"""The chart as it was before the last change of its version, out of the history."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import tarfile
+from typing import TYPE_CHECKING
+
+from tests.kubernetes.chart import CHART, ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write(folder: Path) -> Path | None:
+    """Write it into a folder, and return its own; None where there is no history to look into."""
+    changes = _git("log", "--format=%H", "-G^version:", "--", str(CHART / "Chart.yaml")).split()
+    if not changes:
+        return None
+    # The oldest change is the chart's beginning, and has nothing before it.
+    before = changes[0].decode() + ("^" if len(changes) > 1 else "")
+    place = CHART.relative_to(ROOT)
+    with tarfile.open(fileobj=io.BytesIO(_git("archive", before, str(place)))) as archive:
+        archive.extractall(folder, filter="data")
+    return folder / place
+
+
+def _git(*arguments: str) -> bytes:
+    """Run git; what it cannot say is nothing."""
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, timeout=60, check=False).stdout  # noqa: S607 - the machine's own git

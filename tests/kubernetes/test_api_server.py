@@ -1,0 +1,120 @@
+"""A real API server takes every scenario into a namespace that enforces `restricted`, and upgrades over it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.kubernetes import previous
+from tests.kubernetes.chart import CHART, SCENARIOS, Manifest, manifests, rendered
+from tests.kubernetes.restricted import pods
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.kubernetes.cluster import Cluster
+
+
+@pytest.fixture(params=SCENARIOS)
+def scenario(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def previous_chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The chart that people have installed."""
+    found = previous.write(tmp_path_factory.mktemp("previous"))
+    if found is None:
+        pytest.skip("no history of the chart here; a full clone has it")
+    return found
+
+
+def pod_of(spec: Manifest, name: str) -> Manifest:
+    """Make the pod that a controller would make."""
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
+
+
+def test_it_is_installed_and_upgraded(scenario: str, cluster: Cluster) -> None:
+    """Twice over, the second time with a change, and without a warning of pod security."""
+    cluster.make_namespace(scenario)
+    values: list[str | Path] = ["--namespace", scenario, "--values", SCENARIOS[scenario]]
+    for change in ([], ["--set", "adminPort=8181,podAnnotations.second=time"]):
+        answer = cluster.helm("upgrade", "--install", "shop", CHART, *values, *change)
+        assert 0 == answer.returncode, answer.stderr
+        assert "PodSecurity" not in answer.stderr
+    status, found = cluster.ask(f"/api/v1/namespaces/{scenario}/services/shop-datacloud-consumer")
+    assert (200, 8181) == (status, found["spec"]["ports"][0]["port"])
+
+
+def test_it_goes_over_the_previous_chart_and_back(scenario: str, cluster: Cluster, previous_chart: Path) -> None:
+    """With the values of then and now; a rollback is a command, not a repair."""
+    namespace = f"upgrade-{scenario}"
+    cluster.make_namespace(namespace)
+    of_then = previous_chart / SCENARIOS[scenario].relative_to(CHART)
+    if not of_then.exists():
+        pytest.skip("the previous chart has no such scenario")
+    for command in (
+        ("install", "shop", previous_chart, "--values", of_then),
+        ("upgrade", "shop", CHART, "--values", SCENARIOS[scenario]),
+        ("rollback", "shop", "1"),
+    ):
+        answer = cluster.helm(*command, "--namespace", namespace)
+        assert 0 == answer.returncode, answer.stderr
+
+
+def test_its_pods_are_admitted(scenario: str, cluster: Cluster) -> None:
+    """Pods of the workload and of `helm test`, as their controllers would make them."""
+    namespace = f"pods-of-{scenario}"
+    cluster.make_namespace(namespace)
+    for number, spec in enumerate(pods(manifests(rendered(SCENARIOS[scenario])))):
+        status, answer = cluster.ask(
+            f"/api/v1/namespaces/{namespace}/pods?dryRun=All", pod_of(spec, f"pod-{number}")
+        )
+        assert 201 == status, answer
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("securityContext.allowPrivilegeEscalation=true", "allowPrivilegeEscalation != false"),
+        ("podSecurityContext.seccompProfile=null", "seccompProfile"),
+        ("podSecurityContext.runAsUser=0", "runAsUser=0"),
+    ],
+)
+def test_a_pod_that_may_more_is_refused(change: str, said: str, cluster: Cluster) -> None:
+    """The namespace itself is red on each."""
+    namespace = f"refused-{said[:4].lower()}"
+    cluster.make_namespace(namespace)
+    (spec, *_) = pods(manifests(rendered(SCENARIOS["minimal"], "--set", change)))
+    status, answer = cluster.ask(f"/api/v1/namespaces/{namespace}/pods?dryRun=All", pod_of(spec, "pod"))
+    assert 403 == status
+    assert said in answer["message"]
+
+
+def test_a_key_that_a_definition_refuses_is_seen(cluster: Cluster) -> None:
+    """The definitions of others hold here: a trigger without its type is no ScaledObject."""
+    cluster.make_namespace("refused-kind")
+    planted = {
+        "apiVersion": "keda.sh/v1alpha1",
+        "kind": "ScaledObject",
+        "metadata": {"name": "planted"},
+        "spec": {"scaleTargetRef": {"name": "x"}, "triggers": [{"metadata": {}}]},
+    }
+    status, answer = cluster.ask("/apis/keda.sh/v1alpha1/namespaces/refused-kind/scaledobjects", planted)
+    assert 422 == status
+    assert "type" in answer["message"]
+
+
+def test_what_the_cluster_has_decides_what_is_rendered(cluster: Cluster) -> None:
+    """`monitoring.render: available` finds the kinds that are served."""
+    cluster.make_namespace("available")
+    answer = cluster.helm(
+        "install", "shop", CHART, "--namespace", "available", "--values", SCENARIOS["monitoring"],
+        "--set", "monitoring.render=available",
+    )  # fmt: skip
+    assert 0 == answer.returncode, answer.stderr
+    status, _ = cluster.ask(
+        "/apis/monitoring.coreos.com/v1/namespaces/available/servicemonitors/shop-datacloud-consumer"
+    )
+    assert 200 == status
