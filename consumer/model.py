@@ -278,6 +278,7 @@ class Request(msgspec.Struct, frozen=True):
     """One HTTP request as a value. The body is final: a retry sends the same bytes.
 
     `body_path` names a file that is the body instead of `body`, read while it is sent, never as a whole.
+    `answer_path` names one that takes the body of a 200, written while it comes, instead of the answer's.
     """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -286,6 +287,7 @@ class Request(msgspec.Struct, frozen=True):
     body: bytes = b""
     timeout_s: float = 20.0
     body_path: str | None = None
+    answer_path: str | None = None
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
 import aiohttp
 from aiohttp import http_exceptions
@@ -114,9 +115,12 @@ class HttpTransport:
                 timeout=aiohttp.ClientTimeout(total=request.timeout_s, ceil_threshold=math.inf),
             )
             try:
-                content = await response.content.readany()
-                while not response.content.at_eof() and len(content) < self._answer_bytes:
-                    content += await response.content.readany()
+                if request.answer_path is not None and response.status == HTTPStatus.OK:
+                    content = await _spooled(response.content, Path(request.answer_path))
+                else:
+                    content = await response.content.readany()
+                    while not response.content.at_eof() and len(content) < self._answer_bytes:
+                        content += await response.content.readany()
             finally:
                 # Closes the connection unless the answer was read to its end, which has released it already.
                 response.close()
@@ -190,6 +194,32 @@ def _body(request: Request) -> _Body | None:
     except OSError as error:
         detail = f"cannot read the spooled file {request.body_path}: {error.strerror}"
         raise Fatal(detail) from error
+
+
+async def _spooled(content: aiohttp.StreamReader, path: Path) -> bytes:
+    """Write a body to a file, piece by piece; nothing of it is left for the answer.
+
+    Raises: `Fatal` for a file of ours that cannot be written.
+    """
+    with _open_to_write(path) as file:
+        while not content.at_eof():
+            piece = await content.readany()
+            try:
+                file.write(piece)
+            except OSError as error:
+                raise Fatal(_cannot_write(path, error)) from error
+    return b""
+
+
+def _open_to_write(path: Path) -> BinaryIO:
+    try:
+        return path.open("wb", buffering=0)
+    except OSError as error:
+        raise Fatal(_cannot_write(path, error)) from error
+
+
+def _cannot_write(path: Path, error: OSError) -> str:
+    return f"cannot write the spooled file {path}: {error.strerror}"
 
 
 class _Body(Payload):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -14,7 +14,14 @@ FormatName: TypeAlias = Literal[
     "json", "debezium", "debezium_flat", "cloudevents", "maxwell", "canal", "dms", "goldengate", "salesforce_cdc"
 ]
 EncodingName: TypeAlias = Literal["json", "avro", "protobuf", "json_schema"]
+CrmOperation: TypeAlias = Literal["insert", "update", "upsert", "delete", "hardDelete"]
 TimeUnit: TypeAlias = Literal["s", "ms", "us", "ns", "days"]
+
+
+PLACE_KEY: Final = "$place"
+"""The key of rows that have none: no field can have this name, and none is sent."""
+
+CRM_ID: Final = "Id"
 
 
 class FieldType(StrEnum):
@@ -60,11 +67,28 @@ class FieldRule(msgspec.Struct, frozen=True, kw_only=True):
     scale: int | None = None
 
 
+class CrmTarget(msgspec.Struct, frozen=True, kw_only=True):
+    """What a route to the CRM does with its sObject.
+
+    `described` is the sObject as this route fills it, all text, changes in part. Its key is the field that names a
+    row; an insert without an external id has none, and is named by the place of its record (`PLACE_KEY`).
+    """
+
+    described: ObjectSettings
+    operation: CrmOperation = "upsert"
+    external_id: str | None = None
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Return the columns that the route fills."""
+        return tuple(name for name in self.described.fields if name != PLACE_KEY)
+
+
 class RouteSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One route of the file. `topics` are names, or one regular expression starting with `^`.
 
-    `flush` is of the bulk destinations alone. `custom` is the user's function, already imported. `place` is the
-    route's `file:line`, for messages.
+    `flush` is of the bulk destinations alone, `crm` of the CRM's, where `object` is an sObject. `custom` is the
+    user's function, already imported. `place` is the route's `file:line`, for messages.
     """
 
     topics: tuple[str, ...]
@@ -73,6 +97,7 @@ class RouteSettings(msgspec.Struct, frozen=True, kw_only=True):
     encoding: EncodingName = "json"
     destination: Literal["streaming", "bulk", "crm_bulk"] = "streaming"
     flush: FlushSettings | None = None
+    crm: CrmTarget | None = None
     deletes: Literal["delete", "ignore", "dead_letter"] = "delete"
     tombstones: Literal["ignore", "delete", "dead_letter"] = "ignore"
     zone: str | None = None

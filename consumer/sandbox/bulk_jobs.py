@@ -8,7 +8,7 @@ import uuid
 from collections import deque
 from datetime import UTC, datetime
 from io import StringIO
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -16,6 +16,7 @@ import orjson
 
 from consumer.mapping.settings import FieldType
 from consumer.model import Answer
+from consumer.sandbox.faults import JobFate
 from consumer.sandbox.ingest import Moment
 from consumer.sandbox.schema_check import read_moment
 from consumer.sandbox.store import Instant
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from consumer.sandbox.store import Store
 
 PATH: Final = "/api/v1/ingest/jobs"
-Fate: TypeAlias = Literal["fail", "hang", "vanish"]
 
 _HOUR_S: Final = 3600.0
 _ACTIVE: Final = frozenset({"Open", "UploadComplete", "InProgress"})
@@ -71,7 +71,7 @@ class SandboxJob(msgspec.Struct):
     state: str = "Open"
     files: list[bytes] = []
     closed_s: float | None = None
-    fate: Fate | None = None
+    fate: JobFate | None = None
 
 
 def endpoint_of(method: str, path: str) -> tuple[Endpoint, str]:
@@ -108,7 +108,7 @@ class BulkDesk:
         return None if job is None else job.object
 
     def answer(  # noqa: PLR0911 - one per call
-        self, endpoint: Endpoint, job_id: str, request: Request, moment: Moment, fate: Fate | None
+        self, endpoint: Endpoint, job_id: str, request: Request, moment: Moment, fate: JobFate | None
     ) -> tuple[Answer, int]:
         """Answer one request; the second value is how many records came with it."""
         if endpoint is Endpoint.CREATE_JOB:
@@ -199,7 +199,7 @@ class BulkDesk:
         del self.jobs[job.id]
         return Answer(204)
 
-    def _close(self, job: SandboxJob, request: Request, moment: Moment, fate: Fate | None) -> Answer:
+    def _close(self, job: SandboxJob, request: Request, moment: Moment, fate: JobFate | None) -> Answer:
         try:
             wanted = str(orjson.loads(request.body)["state"]).lower()
         except (orjson.JSONDecodeError, KeyError, TypeError):

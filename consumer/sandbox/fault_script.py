@@ -19,7 +19,7 @@ The first rule that strikes a request decides.
 
 WHERE   token, exchange, upsert, delete, test, ingest (upsert and
         delete), create-job, upload, close-job, job, jobs,
-        delete-job, any
+        delete-job, results, describe, query, any
 
 Which of these requests:
   nth=3  nth=3-9  nth=3-   by their count, from 1
@@ -40,7 +40,8 @@ What goes wrong:
   endless  gzip            a body without end, or compressed
   expire-tokens  revoke-tokens   all that are out
   fail-job  hang-job  vanish-job   what becomes of the bulk job that
-                           close-job closes
+                           close-job closes; of a CRM job also
+  stop-job  lock-job       ended half way; every third row locked
   skew=10m                 the server's clock is ahead (-10m: behind)
   poison=FIELD:VALUE       such a record makes its batch a 400, and
                            the validation call names it
@@ -57,7 +58,7 @@ _WHERE: Final[dict[str, frozenset[Endpoint]]] = {
 }
 _FLAGS: Final = frozenset({
     "after", "echo", "html", "reset", "malformed", "endless", "gzip", "expire-tokens", "revoke-tokens",
-    "fail-job", "hang-job", "vanish-job",
+    "fail-job", "hang-job", "vanish-job", "stop-job", "lock-job",
 })  # fmt: skip
 _DURATION: Final = re.compile(r"(-?\d+(?:\.\d+)?)(ms|s|m|h)")
 _STATUSES: Final = range(200, 600)
@@ -158,7 +159,7 @@ class _Line:
             case "html":
                 self._effect |= {"status": self._effect.get("status", 200), "body": LOGIN_PAGE}
                 self._headers.append(("content-type", "text/html;charset=UTF-8"))
-            case "fail-job" | "hang-job" | "vanish-job":
+            case "fail-job" | "hang-job" | "vanish-job" | "stop-job" | "lock-job":
                 self._effect["job"] = name.removesuffix("-job")
             case _:
                 kind: Literal["expire", "revoke"] = "expire" if name == "expire-tokens" else "revoke"

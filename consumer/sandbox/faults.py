@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
@@ -11,6 +11,9 @@ from consumer.sandbox.wire import Endpoint, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+JobFate: TypeAlias = Literal["fail", "hang", "vanish", "stop", "lock"]
+"""What becomes of a job; the last two are of CRM jobs alone: ended half way, and rows that are locked."""
 
 INGEST = frozenset({Endpoint.UPSERT, Endpoint.DELETE})
 
@@ -54,7 +57,7 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     drip_bytes_per_s: float = 0.0
     gzip: bool = False
     tokens: Literal["expire", "revoke"] | None = None
-    job: Literal["fail", "hang", "vanish"] | None = None
+    job: JobFate | None = None
     skew_s: float = 0.0
 
     @property

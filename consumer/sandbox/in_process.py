@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from consumer.model import Failure, NoAnswer
+from consumer.model import Answer, Failure, NoAnswer
 from consumer.sandbox.wire import Wire
 
 if TYPE_CHECKING:
     from consumer.clock import Clock
-    from consumer.model import Answer, Outcome, Request
+    from consumer.model import Outcome, Request
     from consumer.sandbox.tenant import Tenant
     from consumer.sandbox.wire import Reply
 
@@ -39,7 +40,11 @@ class InProcessTransport:
         reply = self._tenant.answer(request)
         left_s = request.timeout_s - self.latency_s
         await self._clock.sleep(min(reply.delay_s + reply.drip_s, left_s))
-        return _arrive(reply, left_s, self._clock.now_s() - started_s)
+        outcome = _arrive(reply, left_s, self._clock.now_s() - started_s)
+        if isinstance(outcome, Answer) and outcome.status == HTTPStatus.OK and request.answer_path is not None:
+            Path(request.answer_path).write_bytes(outcome.body)  # noqa: ASYNC240 - as above
+            return msgspec.structs.replace(outcome, body=b"")
+        return outcome
 
     async def close(self) -> None:
         """Nothing is open."""

@@ -50,6 +50,7 @@ def add_page_routes(application: web.Application, tenant: Tenant) -> None:
         "rows": _rows,
         "requests": _requests,
         "problems": _problems,
+        "crm": _crm,
     }.items():
         application.router.add_get(f"/sandbox/api/{name}.json", _shown(tenant, view))
     application.router.add_get("/sandbox/faults", _shown(tenant, _script))
@@ -103,6 +104,14 @@ def _overview(tenant: Tenant, _request: web.Request) -> object:
             for name, settings in store.objects.items()
         ],
     }
+
+
+def _crm(tenant: Tenant, request: web.Request) -> object:
+    """Return the records of an sObject by id."""
+    name = request.query.get("object", "")
+    if name not in tenant.crm.store.objects:
+        raise web.HTTPNotFound(text="no such object", headers=_GUARDS)
+    return tenant.crm_rows(name)
 
 
 def _object_name(tenant: Tenant, request: web.Request) -> str:

@@ -30,6 +30,7 @@ class Sessions:
         self._tenant_id = tenant_id
         self.lifetime_s = lifetime_s
         self._core: set[str] = set()
+        self._core_sessions: set[str] = set()
         self._tokens: dict[str, _Issued] = {}
         self._serial = 0
 
@@ -41,6 +42,7 @@ class Sessions:
         """Return a new core token; the `!` in it is as in the real ones."""
         token = f"00D5g0000000001EAA!AQ{self._fingerprint()[:44]}"
         self._core.add(token)
+        self._core_sessions.add(token)
         return token
 
     def spend_core(self, token: str) -> bool:
@@ -73,13 +75,20 @@ class Sessions:
             return "Invalid JWT (not before or expired)"
         return None
 
+    def is_core_session(self, authorization: str | None) -> bool:
+        """Tell whether this Authorization header opens the CRM: a core token does, a Data Cloud token does not."""
+        scheme, _, token = (authorization or "").partition(" ")
+        return scheme.lower() == "bearer" and token in self._core_sessions
+
     def expire_all(self) -> None:
-        """Let every Data Cloud token that is out be past its time."""
+        """Let every token that is out be past its time."""
+        self._core_sessions.clear()
         for issued in self._tokens.values():
             issued.expires_at_s = min(issued.expires_at_s, self._clock.now_s())
 
     def revoke_all(self) -> None:
-        """Revoke every Data Cloud token that is out."""
+        """Revoke every token that is out."""
+        self._core_sessions.clear()
         for issued in self._tokens.values():
             issued.revoked = True
 

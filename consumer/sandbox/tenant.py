@@ -13,6 +13,8 @@ from consumer.model import Answer
 from consumer.sandbox.bulk_jobs import PATH as BULK
 from consumer.sandbox.bulk_jobs import BulkDesk, BulkLimits
 from consumer.sandbox.bulk_jobs import endpoint_of as bulk_endpoint
+from consumer.sandbox.crm_jobs import CrmCall, CrmDesk, CrmLimits, crm_call
+from consumer.sandbox.crm_objects import standard_objects
 from consumer.sandbox.faults import NOTHING, Faults
 from consumer.sandbox.ingest import Moment, ObjectDesk
 from consumer.sandbox.login import Credentials, Login
@@ -20,7 +22,7 @@ from consumer.sandbox.rate import SlidingSecond
 from consumer.sandbox.requests_log import RequestLine, RequestsLog
 from consumer.sandbox.sessions import Sessions
 from consumer.sandbox.store import Store
-from consumer.sandbox.vendor_answers import ACCEPTED, envelope, unauthorized
+from consumer.sandbox.vendor_answers import ACCEPTED, core_error, envelope, unauthorized
 from consumer.sandbox.wire import Endpoint, Reply, Wire
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from consumer.clock import Clock
     from consumer.mapping.settings import ObjectSettings
     from consumer.model import Request
+    from consumer.sandbox.crm_objects import CrmObjects
     from consumer.sandbox.faults import Effect, Rule
     from consumer.sandbox.store import Acceptance, Problem
 
@@ -54,6 +57,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     token_lifetime_s: float = 7191.0
     unknown_objects: Literal["refuse", "lose"] = "refuse"
     bulk: BulkLimits = BulkLimits()
+    crm: CrmLimits = CrmLimits()
     strict: bool = False
     """Whether a record that does not fit its schema makes the whole batch a 400 instead of a problem record."""
 
@@ -64,6 +68,7 @@ class _Call(msgspec.Struct, frozen=True):
     source: str = ""
     object: str | None = None
     job: str | None = None
+    crm: CrmCall | None = None
 
 
 class _Wanted(msgspec.Struct):
@@ -75,6 +80,8 @@ def _read_call(request: Request) -> _Call:
     path = urlsplit(request.url).path
     if path in _DIRECT:
         return _Call(_DIRECT[path] if request.method == "POST" else Endpoint.UNKNOWN, path)
+    if (crm := crm_call(request.method, path)) is not None:
+        return _Call(crm.endpoint, path, crm=crm)
     if path == BULK or path.startswith(f"{BULK}/"):
         endpoint, job = bulk_endpoint(request.method, path)
         return _Call(endpoint, path, job=job)
@@ -106,6 +113,7 @@ class Tenant:
         limits: Limits | None = None,
         faults: Sequence[Rule] = (),
         tenant_id: str = "a360/sandbox/0001",
+        crm_objects: CrmObjects | None = None,
     ) -> None:
         self.source_name = source_name
         self.origin = origin
@@ -123,6 +131,8 @@ class Tenant:
         }
 
         self.bulk = BulkDesk(objects, self._desks, self.store, source_name=source_name, limits=self.limits.bulk)
+        self.crm = CrmDesk(standard_objects() if crm_objects is None else crm_objects, limits=self.limits.crm)
+        self.crm.watch_poisons(lambda name: self._faults.poisons(name, clock.now_s()))
 
     # ---- answering
 
@@ -148,6 +158,8 @@ class Tenant:
 
     def _named(self, request: Request, call: _Call) -> _Call:
         """Say which object a request of a bulk job is about: the body or the job knows it."""
+        if call.crm is not None:
+            return msgspec.structs.replace(call, object=self.crm.object_of(call.crm, request))
         if call.job is None:
             return call
         if call.endpoint is not Endpoint.CREATE_JOB:
@@ -168,6 +180,8 @@ class Tenant:
                 return self._login.exchange(request, self.origin), 0
             case Endpoint.REVOKE:
                 return self._login.revoke(request), 0
+        if call.crm is not None:
+            return self._serve_crm(call.crm, request, moment, effect)
         refusal = self._refusal(request, call, moment)
         if refusal is not None:
             return refusal, 0
@@ -185,6 +199,15 @@ class Tenant:
                 return desk.delete(request, moment, serial)
             case _:
                 return desk.test(request, moment.wall_ms, poisons)
+
+    def _serve_crm(self, call: CrmCall, request: Request, moment: Moment, effect: Effect) -> tuple[Answer, int]:
+        headers = {name.lower(): value for name, value in request.headers}
+        if not self._sessions.is_core_session(headers.get("authorization")):
+            return core_error(401, "INVALID_SESSION_ID", "Session expired or invalid"), 0
+        wanted = "text/csv" if request.method == "PUT" else _JSON
+        if _media_refusal(request, headers, moment, wanted) is not None:
+            return core_error(415, "UNSUPPORTED_MEDIA_TYPE", "Unsupported media type"), 0
+        return self.crm.answer(call, request, moment, effect.job)
 
     def _refusal(self, request: Request, call: _Call, moment: Moment) -> Answer | None:  # noqa: PLR0911 - one per cause
         """Refuse what does not get as far as an object: the token first, then place, rate and media type."""
@@ -249,12 +272,18 @@ class Tenant:
         """Let what is due happen: rows first, for a job ends no earlier than what was accepted before it."""
         self.store.apply_due(now_s, wall_ms)
         self.bulk.advance(now_s, wall_ms, self.requests.next_sequence())
+        self.crm.advance(now_s, wall_ms)
         self.store.apply_due(now_s, wall_ms)
 
     def rows(self, name: str) -> dict[str, dict[str, Any]]:
         """Return an object's rows by identity, as `Store.rows` does, after applying everything accepted."""
         self._finish()
         return self.store.rows(name)
+
+    def crm_rows(self, name: str) -> dict[str, dict[str, str | None]]:
+        """Return the records of an sObject by id."""
+        self.settle()
+        return self.crm.store.rows[name]
 
     def acceptances(self, name: str | None = None) -> list[Acceptance]:
         """Return every request that was answered 202, in order."""

@@ -78,6 +78,11 @@ def envelope(
     return as_json(status, content)
 
 
+def core_error(status: int, code: str, message: str) -> Answer:
+    """Return an error of the CRM: a JSON array, unlike everything else here."""
+    return as_json(status, [{"errorCode": code, "message": message}])
+
+
 def unauthorized(wall_ms: int, why: str) -> Answer:
     """Return the 401 of a token that is unknown, expired or revoked."""
     return envelope(

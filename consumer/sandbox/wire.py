@@ -24,6 +24,9 @@ class Endpoint(StrEnum):
     JOB = "job"
     JOBS = "jobs"
     DELETE_JOB = "delete-job"
+    RESULTS = "results"
+    DESCRIBE = "describe"
+    QUERY = "query"
     UNKNOWN = "unknown"
 
 

@@ -1,0 +1,338 @@
+"""The fake CRM's Bulk API 2.0 by the vendor's documentation, in process and over sockets."""
+
+from __future__ import annotations
+
+import csv
+import json
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pytest
+
+from consumer.clock import SystemClock
+from consumer.model import Answer, Request
+from consumer.sandbox.crm_jobs import CrmLimits
+from consumer.sandbox.tenant import Limits, Tenant
+from tests.contract.test_tenant import CUSTOMERS, Desk, reached
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+ROOT = "/services/data/v61.0"
+HEADER = "Kafka_Id__c,LastName,Email"
+
+
+class CrmDesk(Desk):
+    """A client of the CRM, with a core token."""
+
+    folder: Path
+
+    async def call(self, method: str, rest: str, content: object = None, token: str | None = None) -> Answer:
+        """Make a JSON call."""
+        headers = (("Authorization", f"Bearer {token or self.token}"), ("Content-Type", "application/json"))
+        body = b"" if content is None else json.dumps(content).encode()
+        outcome = await self.send(Request(method, f"{self.tenant.origin}{ROOT}{rest}", headers, body, 5.0))  # type: ignore[arg-type]  # a method, as the test says
+        assert isinstance(outcome, Answer)
+        return outcome
+
+    async def create(self, operation: str = "upsert", name: str = "Contact", **more: str) -> Answer:
+        """Create a job."""
+        wanted = {"object": name, "operation": operation, "contentType": "CSV"} | more
+        if operation == "upsert":
+            wanted = {"externalIdFieldName": "Kafka_Id__c"} | wanted
+        return await self.call("POST", "/jobs/ingest", wanted)
+
+    async def job(self, operation: str = "upsert", name: str = "Contact", **more: str) -> str:
+        """Create a job and return its id."""
+        answer = await self.create(operation, name, **more)
+        assert 200 == answer.status
+        created = json.loads(answer.body)
+        assert ("Open", "V2Ingest", operation) == (created["state"], created["jobType"], created["operation"])
+        assert f"services/data/v61.0/jobs/ingest/{created['id']}/batches" == created["contentUrl"]
+        identity: str = created["id"]
+        return identity
+
+    async def upload(self, job: str, content: str) -> Answer:
+        """Upload the data of a job."""
+        spooled = self.folder / "upload.csv"
+        spooled.write_text(content, newline="")
+        headers = (("Authorization", f"Bearer {self.token}"), ("Content-Type", "text/csv"))
+        url = f"{self.tenant.origin}{ROOT}/jobs/ingest/{job}/batches"
+        outcome = await self.send(Request("PUT", url, headers, timeout_s=5.0, body_path=str(spooled)))
+        assert isinstance(outcome, Answer)
+        return outcome
+
+    async def close(self, job: str, state: str = "UploadComplete") -> Answer:
+        """Say that all is uploaded, or that nothing of it counts."""
+        return await self.call("PATCH", f"/jobs/ingest/{job}", {"state": state})
+
+    async def told(self, job: str) -> dict[str, Any]:
+        """Ask how a job is."""
+        told: dict[str, Any] = json.loads((await self.call("GET", f"/jobs/ingest/{job}")).body)
+        return told
+
+    async def run(self, operation: str, *lines: str, **more: str) -> str:
+        """Take a job from its creation to its end."""
+        job = await self.job(operation, **more)
+        assert (201, b"") == ((answer := await self.upload(job, "\n".join(lines) + "\n")).status, answer.body)
+        assert 200 == (await self.close(job)).status
+        return job
+
+    async def results(self, job: str, part: str, delimiter: str = ",") -> list[dict[str, str]]:
+        """Fetch a result file to disk and read it."""
+        spooled = self.folder / "results.csv"
+        headers = (("Authorization", f"Bearer {self.token}"),)
+        url = f"{self.tenant.origin}{ROOT}/jobs/ingest/{job}/{part}"
+        outcome = await self.send(Request("GET", url, headers, timeout_s=5.0, answer_path=str(spooled)))
+        assert isinstance(outcome, Answer)
+        assert (200, b"", False) == (outcome.status, outcome.body, outcome.truncated)
+        return [*csv.DictReader(StringIO(spooled.read_bytes().decode(), newline=""), delimiter=delimiter)]
+
+    async def failed(self, job: str) -> dict[str, str]:
+        """Return `sf__Error` of the rows that failed, by external id."""
+        return {row["Kafka_Id__c"]: row["sf__Error"] for row in await self.results(job, "failedResults")}
+
+    def contacts(self) -> dict[str, dict[str, str | None]]:
+        """Return the contacts by external id."""
+        self.tenant.settle()
+        return self.tenant.crm.store.by("Contact", "Kafka_Id__c")
+
+
+@pytest.fixture(params=["in process", "sockets"])
+async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[CrmDesk]:
+    limits = Limits(crm=CrmLimits(queue_s=0.0, run_s=0.0, batches_per_day=3, file_bytes=500_000))
+    tenant = Tenant({"customers": CUSTOMERS}, source_name="shop", clock=SystemClock(), limits=limits)
+    async with reached(tenant, request.param) as transport:
+        desk = CrmDesk(tenant, transport)
+        desk.folder = tmp_path
+        desk.token = await desk.core_token()
+        yield desk
+
+
+def error_of(answer: Answer) -> tuple[int, str]:
+    """Return status and code of an error, which is a JSON array."""
+    (error,) = json.loads(answer.body)
+    return answer.status, error["errorCode"]
+
+
+async def test_an_upsert_creates_and_updates(desk: CrmDesk) -> None:
+    """By the external id; a blank leaves what is there, `#N/A` makes it null."""
+    await desk.run("upsert", HEADER, "k1,Kay,k1@x.io", "k2,Lee,k2@x.io")
+    job = await desk.run("upsert", HEADER, 'k1,"Kay, ""the"" first",', "k2,,#N/A")
+    assert ('Kay, "the" first', "k1@x.io") == (desk.contacts()["k1"]["LastName"], desk.contacts()["k1"]["Email"])
+    assert ("Lee", None) == (desk.contacts()["k2"]["LastName"], desk.contacts()["k2"]["Email"])
+    done = await desk.results(job, "successfulResults")
+    assert {"k1", "k2"} == {row["Kafka_Id__c"] for row in done}
+    assert ({"false"}, {18}) == ({row["sf__Created"] for row in done}, {len(row["sf__Id"]) for row in done})
+
+
+async def test_a_complete_job_may_have_failed_rows(desk: CrmDesk) -> None:
+    """Each with its reason, and counted; the others are there."""
+    job = await desk.run("upsert", HEADER, "k1,Kay,k1@x.io", "k2,,k2@x.io", "k3,Mo,nowhere")
+    told = await desk.told(job)
+    assert ("JobComplete", 3, 2) == (told["state"], told["numberRecordsProcessed"], told["numberRecordsFailed"])
+    failed = await desk.failed(job)
+    assert ["INVALID_EMAIL_ADDRESS", "REQUIRED_FIELD_MISSING"] == sorted(
+        one.split(":")[0] for one in failed.values()
+    )
+    assert ["k1"] == [*desk.contacts()]
+    assert [] == await desk.results(job, "unprocessedrecords")
+
+
+async def test_results_do_not_keep_the_order_of_rows(desk: CrmDesk) -> None:
+    """Whoever relies on it is found out."""
+    lines = [f"k{at},Name {at}," for at in range(50)]
+    done = await desk.results(await desk.run("upsert", HEADER, *lines), "successfulResults")
+    found = [row["Kafka_Id__c"] for row in done]
+    assert [f"k{at}" for at in range(50)] != found
+    assert {f"k{at}" for at in range(50)} == {*found}
+
+
+async def test_an_insert_is_not_idempotent(desk: CrmDesk) -> None:
+    """The same rows twice are two records; with an external id that is taken they fail."""
+    for _ in range(2):
+        await desk.run("insert", "LastName", "Kay")
+    assert 2 == len(desk.tenant.crm_rows("Contact"))
+
+
+async def test_a_duplicate_external_id_fails(desk: CrmDesk) -> None:
+    """Within one insert and against what is there."""
+    job = await desk.run("insert", HEADER, "k1,Kay,", "k1,Kay,")
+    assert "DUPLICATE_VALUE" == (await desk.failed(job))["k1"].split(":")[0]
+
+
+async def test_an_update_and_a_delete_go_by_id(desk: CrmDesk) -> None:
+    """An id that is not there fails, one that was deleted says so; a delete takes the id alone."""
+    await desk.run("upsert", HEADER, "k1,Kay,k1@x.io")
+    (id_,) = desk.tenant.crm_rows("Contact")
+    job = await desk.run("update", "Id,Email", f"{id_},new@x.io", "0035g0000009999AAA,x@x.io")
+    assert "new@x.io" == desk.contacts()["k1"]["Email"]
+    assert ["INVALID_CROSS_REFERENCE_KEY"] == [
+        row["sf__Error"].split(":")[0] for row in await desk.results(job, "failedResults")
+    ]
+    job = await desk.run("delete", "Id", id_, id_)
+    assert {} == desk.tenant.crm_rows("Contact")
+    assert ["ENTITY_IS_DELETED"] == [
+        row["sf__Error"].split(":")[0] for row in await desk.results(job, "failedResults")
+    ]
+
+
+async def test_a_delete_job_takes_the_id_alone(desk: CrmDesk) -> None:
+    """Another column makes the job fail, nothing of it is done."""
+    job = await desk.run("delete", "Kafka_Id__c", "k1")
+    assert "Failed" == (await desk.told(job))["state"]
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "sign", "line_end", "end"), [("TAB", "\t", "LF", "\n"), ("SEMICOLON", ";", "CRLF", "\r\n")]
+)
+async def test_delimiters_and_line_ends(desk: CrmDesk, delimiter: str, sign: str, line_end: str, end: str) -> None:
+    """As the job was created; the results have the same."""
+    job = await desk.job(columnDelimiter=delimiter, lineEnding=line_end)
+    await desk.upload(job, end.join([HEADER.replace(",", sign), f"k1{sign}Kay{sign}k1@x.io", ""]))
+    await desk.close(job)
+    await desk.told(job)
+    assert "Kay" == desk.contacts()["k1"]["LastName"]
+    assert ["k1"] == [row["Kafka_Id__c"] for row in await desk.results(job, "successfulResults", sign)]
+
+
+@pytest.mark.parametrize(
+    ("operation", "more", "status", "code"),
+    [
+        ("merge", {}, 400, "INVALIDJOB"),
+        ("upsert", {"externalIdFieldName": ""}, 400, "INVALIDJOB"),
+        ("upsert", {"externalIdFieldName": "Email"}, 400, "INVALIDJOB"),
+        ("insert", {"name": "Nothing__c"}, 400, "INVALIDENTITY"),
+        ("insert", {"columnDelimiter": "DOT"}, 400, "INVALIDJOB"),
+    ],
+)
+async def test_creations_that_are_refused(
+    desk: CrmDesk, operation: str, more: dict[str, str], status: int, code: str
+) -> None:
+    """Errors are arrays here."""
+    assert (status, code) == error_of(await desk.create(operation, **more))
+
+
+async def test_one_upload_per_job(desk: CrmDesk) -> None:
+    """A second is refused, as is one after the job was closed, and one over the limit."""
+    job = await desk.job()
+    assert (413, "REQUEST_ENTITY_TOO_LARGE") == error_of(await desk.upload(job, "x" * 500_001))
+    await desk.upload(job, f"{HEADER}\nk1,Kay,\n")
+    assert (400, "INVALIDJOBSTATE") == error_of(await desk.upload(job, f"{HEADER}\nk2,Lee,\n"))
+
+
+async def test_a_job_without_data_cannot_be_closed(desk: CrmDesk) -> None:
+    """But aborted; then nothing more can be done with it but delete it."""
+    job = await desk.job()
+    assert (400, "INVALIDJOBSTATE") == error_of(await desk.close(job))
+    assert (400, "INVALIDJOBSTATE") == error_of(await desk.call("DELETE", f"/jobs/ingest/{job}"))
+    assert 200 == (await desk.close(job, "Aborted")).status
+    assert (400, "INVALIDJOBSTATE") == error_of(await desk.close(job))
+    assert 204 == (await desk.call("DELETE", f"/jobs/ingest/{job}")).status
+    assert (404, "NOT_FOUND") == error_of(await desk.call("GET", f"/jobs/ingest/{job}"))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("Kafka_Id__c,Surname\nk1,Kay\n", "Field name not found"),
+        ("Kafka_Id__c,LastName\nk1\n", "Number of columns"),
+        ('Kafka_Id__c,LastName\nk1,"Kay\n', "InvalidBatch"),
+        (f"{HEADER},{'x' * 32_000}\n", "Header is too long"),
+    ],
+)
+async def test_a_file_at_fault_fails_the_job(desk: CrmDesk, content: str, said: str) -> None:
+    """The job is told what is wrong; no row of it is applied."""
+    job = await desk.job()
+    await desk.upload(job, content)
+    await desk.close(job)
+    told = await desk.told(job)
+    assert "Failed" == told["state"]
+    assert said in told["errorMessage"]
+    assert {} == desk.contacts()
+
+
+async def test_a_value_at_the_limit_is_taken_and_one_above_is_not(desk: CrmDesk) -> None:
+    """32,000 characters of a description; a row over it fails alone."""
+    rows = (f"k1,Kay,{'x' * 32_000}", f"k2,Lee,{'x' * 32_001}")
+    job = await desk.run("upsert", "Kafka_Id__c,LastName,Description", *rows)
+    assert ["STRING_TOO_LONG"] == [error.split(":")[0] for error in (await desk.failed(job)).values()]
+
+
+async def test_jobs_are_listed(desk: CrmDesk) -> None:
+    """With their states, in the CRM's own envelope; other types of jobs are not among them."""
+    job = await desk.job()
+    listed = json.loads((await desk.call("GET", "/jobs/ingest?jobType=V2Ingest")).body)
+    assert (True, [(job, "Open")]) == (listed["done"], [(one["id"], one["state"]) for one in listed["records"]])
+    assert [] == json.loads((await desk.call("GET", "/jobs/ingest?jobType=Classic")).body)["records"]
+
+
+async def test_batches_of_a_day_are_limited(desk: CrmDesk) -> None:
+    """Then no job can be created."""
+    for at in range(3):
+        await desk.told(await desk.run("upsert", HEADER, f"k{at},Kay,"))
+    assert (403, "REQUEST_LIMIT_EXCEEDED") == error_of(await desk.create())
+
+
+async def test_results_of_a_job_that_is_not_over(desk: CrmDesk) -> None:
+    """There are none."""
+    job = await desk.job()
+    assert (400, "INVALIDJOBSTATE") == error_of(await desk.call("GET", f"/jobs/ingest/{job}/failedResults"))
+
+
+async def test_describe(desk: CrmDesk) -> None:
+    """Fields with what may be done to them; an unknown object is 404."""
+    told = json.loads((await desk.call("GET", "/sobjects/Contact/describe")).body)
+    fields = {field["name"]: field for field in told["fields"]}
+    assert (True, False) == (fields["LastName"]["createable"], fields["Name"]["createable"])
+    assert (True, False) == (fields["Kafka_Id__c"]["externalId"], fields["LastName"]["externalId"])
+    assert (404, "NOT_FOUND") == error_of(await desk.call("GET", "/sobjects/Contct/describe"))
+
+
+async def test_ids_are_found_by_external_id(desk: CrmDesk) -> None:
+    """By a query, for a delete takes ids."""
+    await desk.run("upsert", HEADER, "k1,Kay,", "o'2,Lee,")
+    asked = quote(r"SELECT Id, Kafka_Id__c FROM Contact WHERE Kafka_Id__c IN ('k1','o\'2','k9')")
+    told = json.loads((await desk.call("GET", f"/query?q={asked}")).body)
+    assert {"k1", "o'2"} == {record["Kafka_Id__c"] for record in told["records"]}
+
+
+async def test_only_a_core_token_opens_it(desk: CrmDesk) -> None:
+    """Neither none, nor a Data Cloud token, nor one that was revoked."""
+    core = desk.token
+    tenant_token = json.loads((await desk.exchange(await desk.core_token())).body)["access_token"]
+    assert (401, "INVALID_SESSION_ID") == error_of(await desk.call("GET", "/jobs/ingest", token=tenant_token))
+    desk.script("describe revoke-tokens")
+    await desk.call("GET", "/sobjects/Contact/describe")
+    assert (401, "INVALID_SESSION_ID") == error_of(await desk.call("GET", "/jobs/ingest", token=core))
+
+
+@pytest.mark.parametrize(
+    ("fate", "status", "state", "rows"),
+    [
+        ("fail-job", 200, "Failed", 0),
+        ("hang-job", 200, "InProgress", 0),
+        ("vanish-job", 404, "", 4),
+        ("stop-job", 200, "Failed", 2),
+        ("lock-job", 200, "JobComplete", 2),
+    ],
+)
+async def test_scripted_fates(desk: CrmDesk, fate: str, status: int, state: str, rows: int) -> None:
+    """A job can be made to fail, hang, vanish with its rows applied, stop half way, or find rows locked."""
+    desk.script(f"close-job/Contact {fate}")
+    job = await desk.run("upsert", HEADER, *[f"k{at},Kay," for at in range(4)])
+    answer = await desk.call("GET", f"/jobs/ingest/{job}")
+    told = json.loads(answer.body)
+    assert (status, state) == (answer.status, told["state"] if isinstance(told, dict) else "")
+    assert rows == len(desk.contacts())
+    if state == "Failed":
+        assert 4 - rows == len(await desk.results(job, "unprocessedrecords"))
+
+
+async def test_a_poisoned_row_fails_alone(desk: CrmDesk) -> None:
+    """As a validation rule of the organisation would have it."""
+    desk.script("upsert/Contact poison=LastName:Kay")
+    job = await desk.run("upsert", HEADER, "k1,Kay,", "k2,Lee,")
+    assert ["k1"] == [*await desk.failed(job)]
