@@ -57,6 +57,15 @@ def client_conf(settings: KafkaSettings, hooks: Mapping[str, Any]) -> dict[str, 
     return conf
 
 
+def administrator_conf(settings: KafkaSettings) -> dict[str, Any]:
+    """Return what the client is made with that asks for the topics' ids: the way to the brokers, and no word.
+
+    It shares the consumer's troubles, and those are told by the consumer.
+    """
+    conf: dict[str, Any] = {name: value for name, value in settings.properties.items() if name != "debug"}
+    return conf | {"bootstrap.servers": settings.bootstrap_servers, "log_level": "0"}
+
+
 def subscription(settings: KafkaSettings) -> list[str]:
     """Return what the client subscribes to: topics, and expressions that fit the beginning of a name.
 

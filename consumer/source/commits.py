@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from typing import TYPE_CHECKING, TypeAlias
 
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import KafkaException
 
 from consumer.source.error_codes import detail_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from confluent_kafka import Consumer, KafkaError
+    from confluent_kafka import Consumer, KafkaError, TopicPartition
 
     from consumer.model import Assignment
     from consumer.source.ownership import Key
@@ -24,19 +24,19 @@ _Content: TypeAlias = tuple[tuple[str, int, int], ...]
 class Commits:
     """What was sent and not answered.
 
-    `told` is the `committed` event, `judge` hears of every answer's error, `leader_epoch` knows what to commit
-    with an assignment's position, so that its next reader finds out if the log was shortened meanwhile.
+    `told` is the `committed` event, `judge` hears of every answer's error, `place` knows what to commit with an
+    assignment's position, so that its next reader finds out if the log was shortened or replaced meanwhile.
     """
 
     def __init__(
         self,
         told: Callable[[Sequence[Position], str | None], None],
         judge: Callable[[KafkaError | None], None],
-        leader_epoch: Callable[[Assignment, int], int],
+        place: Callable[[Assignment, int], TopicPartition],
     ) -> None:
         self._told = told
         self._judge = judge
-        self._leader_epoch = leader_epoch
+        self._place = place
         self._open: defaultdict[_Content, deque[tuple[Position, ...]]] = defaultdict(deque)
         self._failed: list[Position] = []
 
@@ -51,7 +51,7 @@ class Commits:
             key = (position.assignment.topic, position.assignment.partition)
             if key not in newest or newest[key].offset < position.offset:
                 newest[key] = position
-        offsets = [self._place(key, position) for key, position in newest.items()]
+        offsets = [self._place(each.assignment, each.offset) for each in newest.values()]
         offsets += [pin for pin in pins if (pin.topic, pin.partition) not in newest]
         if not offsets:
             return  # the client takes an empty commit for one of what it has stored, and has nothing
@@ -82,10 +82,6 @@ class Commits:
                 self._told(positions, why)
         self._open.clear()
         return count
-
-    def _place(self, key: Key, position: Position) -> TopicPartition:
-        epoch = self._leader_epoch(position.assignment, position.offset)
-        return TopicPartition(*key, position.offset, leader_epoch=epoch)
 
     def _settle(self, content: _Content, error: KafkaError | None, errors: dict[Key, KafkaError]) -> None:
         waiting = self._open.get(content)

@@ -25,10 +25,13 @@ from consumer.source.port import Position
 from consumer.source.rebalance import Rebalance
 from consumer.source.sorting import Sorting
 from consumer.source.start_positions import Found, StartPositions
+from consumer.source.topic_ids import TopicIds, administrator
 from consumer.source.troubles import START, Troubles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from confluent_kafka.admin import AdminClient
 
     from consumer.clock import Clock
     from consumer.model import Assignment
@@ -84,7 +87,7 @@ class ConsumerThread:
         self._commits = Commits(
             lambda positions, error: post(events.committed, positions, error),
             self._troubles.of_commit,
-            self._ownership.leader_epoch,
+            self._ownership.place,
         )
         self._incremental = is_incremental(settings.properties)
         self._rebalance = Rebalance(
@@ -95,10 +98,11 @@ class ConsumerThread:
             incremental=self._incremental,
             drain_timeout_s=settings.drain_timeout_s,
         )
-        self._starts = StartPositions(settings.start_at)
         self.watch = BrokerWatch(settings.topics, self._ownership, self._hold_ups)
         self._sorting = Sorting(self._ownership, hand_over, self._hold_ups, self.watch, self._troubles)
-        self._consumer = self._make_client()
+        self._consumer, administrator = self._make_clients()
+        self._topic_ids = TopicIds(administrator)
+        self._starts = StartPositions(settings.start_at, self._topic_ids)
 
     def do(self, command: Callable[..., None], *arguments: Any) -> None:  # noqa: ANN401 - those of the command
         """Have the thread carry out a command in its next turn."""
@@ -147,10 +151,10 @@ class ConsumerThread:
         """Give everything back and end."""
         self._leaving = True
 
-    def _make_client(self) -> Consumer:
+    def _make_clients(self) -> tuple[Consumer, AdminClient]:
         hooks = {"error_cb": self._troubles.of_client, "on_commit": self._commits.answered, "logger": ClientLog()}
         try:
-            return Consumer(client_conf(self._settings, hooks))
+            return Consumer(client_conf(self._settings, hooks)), administrator(self._settings)
         except KafkaException as refusal:
             fault = f"kafka.properties: the Kafka client refuses them: {refusal.args[0].str()}"
             raise ConfigFaults([fault]) from refusal
@@ -178,6 +182,7 @@ class ConsumerThread:
         if self._hand_over.flush(SLOT_WAIT_S):
             self._waiting_since_s = None
             self._catch_up()
+            self._look_for_reborn_topics(now_s)
             self._read(IDLE_S)
             return
         if self._waiting_since_s is None:
@@ -185,6 +190,13 @@ class ConsumerThread:
         if now_s - self._waiting_since_s >= STALLED_S:
             self._stall()
             self._read(0)
+
+    def _look_for_reborn_topics(self, now_s: float) -> None:
+        """Begin anew where a topic is another one; nothing that was read of the former waits here any more."""
+        ids = self._topic_ids.turn({owned.assignment.topic for owned in self._ownership}, now_s)
+        if reborn := self._ownership.outdated(ids):
+            self._rebalance.start_again(self._consumer, reborn)
+            self._pauses.apply(self._consumer)
 
     def _read(self, wait_s: float) -> None:
         self.progress_s = self._clock.now_s()

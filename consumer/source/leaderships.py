@@ -46,6 +46,31 @@ def ask_leaders(
     return refused
 
 
+def what_was_lost(position: int, epoch: int, low: int | None, end: int | None) -> str:
+    """Return what is seen of a log that does not go on at a position, and what can be done about it."""
+    before = f"position {position}" if epoch == UNKNOWN else f"position {position}, behind a record of leader {epoch}"
+    if low is None or end is None:
+        return f"{before}, but the partition does not hold it, and its leader did not say what it holds. {_DECIDE}"
+    seen = f"{before}, but the partition holds {low} to {end}: "
+    if position < low:
+        return f"{seen}{low - position} offsets were removed before they were read (retention, deletion). {_DECIDE}"
+    if position > end:
+        return f"{seen}the log is shorter than it was (an unclean election, or a topic that was made again). {_REREAD}"
+    return (
+        f"{seen}the record before the position is not the one that was read: the log was shortened (an unclean"
+        f" election) and has grown again. {_REREAD}"
+    )
+
+
+_DECIDE: Final = (
+    "Nothing is skipped: stop the group and set its position to where it shall go on, or bring the records back"
+)
+_REREAD: Final = (
+    "Nothing is skipped: records below the position may be others than those that were read. Stop the group and set"
+    " its position back to before the election; what comes twice does no harm"
+)
+
+
 class _Span(NamedTuple):
     first: int
     end: int

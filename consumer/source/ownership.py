@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from confluent_kafka import TopicPartition
 
 from consumer.model import Assignment
-from consumer.source.leaderships import UNKNOWN, Leaderships
+from consumer.source.leaderships import Leaderships
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 Key: TypeAlias = tuple[str, int]
 """Topic and partition."""
@@ -19,13 +19,14 @@ Key: TypeAlias = tuple[str, int]
 class Start(NamedTuple):
     """Where reading a partition begins; `committed` is the group's position, `None` when it had none.
 
-    `leader_epoch` was committed with it, if the broker knew one.
+    `leader_epoch` was committed with it, if the broker knew one. `topic_id` is the incarnation that has the offset.
     """
 
     key: Key
     offset: int
     committed: int | None
     leader_epoch: int | None = None
+    topic_id: str | None = None
 
 
 class Owned:
@@ -45,13 +46,15 @@ class Owned:
         "leaderships",
         "paused",
         "read_offset",
+        "topic_id",
     )
 
-    def __init__(self, assignment: Assignment, leader_epoch: int | None = None) -> None:
+    def __init__(self, assignment: Assignment, leader_epoch: int | None, topic_id: str | None) -> None:
         self.assignment = assignment
         self.key: Key = (assignment.topic, assignment.partition)
         self.read_offset = assignment.next_offset
         self.leaderships = Leaderships(self.read_offset, leader_epoch)
+        self.topic_id = topic_id
         self.paused = False
         self.halted = False
         self.client_paused = False
@@ -83,7 +86,8 @@ class Ownership:
         taken = []
         for start in starts:
             self._epoch += 1
-            owned = Owned(Assignment(*start.key, self._epoch, start.offset, start.committed), start.leader_epoch)
+            assignment = Assignment(*start.key, self._epoch, start.offset, start.committed)
+            owned = Owned(assignment, start.leader_epoch, start.topic_id)
             self._owned[start.key] = owned
             taken.append(owned)
         done = {owned.key for owned in taken}
@@ -99,13 +103,25 @@ class Ownership:
         owned = self._owned.get((assignment.topic, assignment.partition))
         return owned if owned is not None and owned.assignment is assignment else None
 
-    def leader_epoch(self, assignment: Assignment, position: int) -> int:
-        """Return the leader epoch to commit with a position."""
+    def place(self, assignment: Assignment, position: int) -> TopicPartition:
+        """Return what is committed: a position, its leader epoch, and as metadata the topic's id."""
+        where = (assignment.topic, assignment.partition, position)
         owned = self.of(assignment)
         if owned is None:
-            return UNKNOWN
+            return TopicPartition(*where)
         owned.leaderships.forget_before(assignment.committed or 0)
-        return owned.leaderships.before(position)
+        return TopicPartition(*where, owned.topic_id or "", owned.leaderships.before(position))
+
+    def outdated(self, ids: Mapping[str, str]) -> list[Owned]:
+        """Return what is read of topics that have been made anew; one without an id takes the first it hears."""
+        gone = []
+        for owned in self._owned.values():
+            now = ids.get(owned.assignment.topic, owned.topic_id)
+            if owned.topic_id is None:
+                owned.topic_id = now
+            elif owned.topic_id != now:
+                gone.append(owned)
+        return gone
 
     def let_go(self, keys: Iterable[Key]) -> list[Owned]:
         """Forget partitions; returns those that were being read."""

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from confluent_kafka import TopicPartition
 
+from consumer.source.ownership import where_to_read
+from consumer.source.start_positions import OUTDATED
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -102,6 +105,32 @@ class Rebalance:
             self._hand_over.drop(gone)
             self._hand_over.post(self._hand_over.events.lost, gone)
         self._let_go(consumer, keys)
+
+    def start_again(self, consumer: Consumer, reborn: Sequence[Owned]) -> None:
+        """Begin anew what is read of topics that were deleted and made again behind the group's back.
+
+        What was read of the former topic is finished as for a revocation, so that nothing that is in hand is lost
+        with it. Its positions are committed no more: they mean nothing in the new one.
+        """
+        for owned in reborn:
+            self._log.warning(
+                "topic_reborn",
+                topic=owned.assignment.topic,
+                partition=owned.assignment.partition,
+                read_to=owned.read_offset,
+                last_known_end=owned.end_offset,
+                detail=OUTDATED,
+            )
+        self.hand_back(reborn)
+        keys = [owned.key for owned in reborn]
+        self._let_go(consumer, keys)
+        self._ownership.expect(keys)
+        if not self._incremental:
+            # All was taken away; what has not changed goes on at once.
+            rest = [*self._ownership]
+            for owned in rest:
+                owned.client_paused = False
+            consumer.assign([where_to_read(owned) for owned in rest])
 
     def hand_back(self, going: Iterable[Owned]) -> list[Position]:
         """Have the corridor finish what is open of these; returns the positions to commit, none when it is late."""

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
+import structlog
 from confluent_kafka import KafkaException, TopicPartition
 
 from consumer.source.ownership import Key, Start
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from confluent_kafka import Consumer, KafkaError
+
+    from consumer.source.topic_ids import TopicIds
 
 StartAt: TypeAlias = Literal["earliest", "latest"] | int
 
 ASK_TIMEOUT_S: Final = 2.0
 """Of one question to the brokers. The thread asks again a second later, so that it keeps polling in between."""
+
+OUTDATED: Final = (
+    "the topic was deleted and made again since this position was reached: the new one is read from its beginning;"
+    " records of the former one that had not been read are gone"
+)
 
 _GIVE_UP_AFTER: Final = 2
 """Partitions that fail in one round before the rest is left for the next: each may cost a time-out."""
@@ -40,11 +48,19 @@ class _Topic(NamedTuple):
     """Whether the group has a position in any of its partitions."""
 
 
+class _Committed(NamedTuple):
+    offset: int
+    leader_epoch: int | None
+    topic_id: str | None
+
+
 class StartPositions:
     """Asks the brokers. Every question is bounded; what fails raises or stays pending, and is asked again."""
 
-    def __init__(self, start_at: StartAt) -> None:
+    def __init__(self, start_at: StartAt, topic_ids: TopicIds) -> None:
         self._start_at = start_at
+        self._topic_ids = topic_ids
+        self._log = structlog.get_logger()
 
     def find(self, consumer: Consumer, keys: Sequence[Key]) -> Found:
         """Find where these begin.
@@ -54,21 +70,32 @@ class StartPositions:
         first member that meets a topic pins `latest` or a time for all its partitions, those of others included:
         a partition that stays silent has a position then, too.
 
+        A position of an earlier incarnation of its topic is none: what lies there now was never read. The topic is
+        known to the group all the same, and begins at its beginning. The ids are asked first: should a topic be
+        made anew between the two questions, its position goes with the id that it belongs to, and that is noticed.
+
         Raises: `KafkaException` when the group's positions cannot be had; nothing begins.
         """
+        ids = self._topic_ids.ask({topic for topic, _ in keys})
         committed = self._committed(consumer, keys)
-        found = Found([Start(key, *position) for key, position in committed.items()], [], None)
+        found = Found([], [], None)
+        for key, position in committed.items():
+            topic_id = position.topic_id or ids.get(key[0])
+            if not self._is_outdated(key, position, ids):
+                found.starts.append(Start(key, position.offset, position.offset, position.leader_epoch, topic_id))
+        going_on = {start.key for start in found.starts}
         topics: dict[str, _Topic] = {}
         failures = 0
         for key in keys:
-            if key in committed:
+            if key in going_on:
                 continue
             try:
                 if key[0] not in topics:
                     topics[key[0]] = topic = self._ask_topic(consumer, key[0])
                     if not topic.known and self._start_at != "earliest":
-                        found.pins.extend(self._pins(consumer, key[0], topic.partitions))
-                found.starts.append(Start(key, self._begin(consumer, key, topics[key[0]].known), None))
+                        found.pins.extend(self._pins(consumer, key[0], topic.partitions, ids.get(key[0])))
+                begin = self._begin(consumer, key, topics[key[0]].known)
+                found.starts.append(Start(key, begin, None, None, ids.get(key[0])))
             except KafkaException as error:
                 failures += 1
                 found = found._replace(failed=error.args[0])
@@ -76,16 +103,31 @@ class StartPositions:
                     break
         return found
 
+    def _is_outdated(self, key: Key, position: _Committed, ids: Mapping[str, str]) -> bool:
+        now = ids.get(key[0], position.topic_id)
+        if position.topic_id in (None, now):
+            return False
+        self._log.warning(
+            "position_outdated", topic=key[0], partition=key[1], position=position.offset, detail=OUTDATED
+        )
+        return True
+
     def _ask_topic(self, consumer: Consumer, topic: str) -> _Topic:
         described = consumer.list_topics(topic, timeout=ASK_TIMEOUT_S).topics[topic]
         if described.error is not None:
             raise KafkaException(described.error)
         partitions = sorted(described.partitions)
-        return _Topic(partitions, bool(self._committed(consumer, [(topic, each) for each in partitions])))
+        known = self._topic_ids.is_reborn(topic) or bool(
+            self._committed(consumer, [(topic, each) for each in partitions])
+        )
+        return _Topic(partitions, known)
 
-    def _pins(self, consumer: Consumer, topic: str, partitions: Iterable[int]) -> list[TopicPartition]:
+    def _pins(
+        self, consumer: Consumer, topic: str, partitions: Iterable[int], topic_id: str | None
+    ) -> list[TopicPartition]:
         return [
-            TopicPartition(topic, each, self._begin(consumer, (topic, each), known=False)) for each in partitions
+            TopicPartition(topic, each, self._begin(consumer, (topic, each), known=False), topic_id or "")
+            for each in partitions
         ]
 
     def _begin(self, consumer: Consumer, key: Key, known: bool) -> int:  # noqa: FBT001 - a fact about the topic
@@ -100,13 +142,15 @@ class StartPositions:
         return low if known or self._start_at == "earliest" else end
 
     @staticmethod
-    def _committed(consumer: Consumer, keys: Iterable[Key]) -> dict[Key, tuple[int, int, int | None]]:
+    def _committed(consumer: Consumer, keys: Iterable[Key]) -> dict[Key, _Committed]:
         answers = consumer.committed([TopicPartition(*key) for key in keys], timeout=ASK_TIMEOUT_S)
         for answer in answers:
             if answer.error is not None:
                 raise KafkaException(answer.error)
         return {
-            (answer.topic, answer.partition): (answer.offset, answer.offset, answer.leader_epoch)
+            (answer.topic, answer.partition): _Committed(
+                answer.offset, answer.leader_epoch, answer.metadata or None
+            )
             for answer in answers
             if answer.offset >= 0
         }

@@ -9,6 +9,7 @@ import structlog
 from consumer.errors import HoldReason
 from consumer.source.broker_watch import BROKERS, REFUSED
 from consumer.source.error_codes import HOLDS, Meaning, detail_of, meaning_of
+from consumer.source.leaderships import what_was_lost
 from consumer.source.rebalance import GROUP
 
 if TYPE_CHECKING:
@@ -97,12 +98,9 @@ class Troubles:
     def offset_lost(self, owned: Owned, low: int | None, end: int | None, error: KafkaError) -> None:
         """Hold a partition whose position is not there any more; it is not read, and nothing is passed over."""
         where = f"{owned.assignment.topic}[{owned.assignment.partition}]"
-        holds = "the partition does not hold it" if low is None else f"the partition holds {low} to {end}"
-        detail = (
-            f"{where}: position {owned.read_offset}, but {holds}: records were deleted before they were read"
-            " (retention, deletion, truncation). Nothing is skipped: stop the group and set its position by hand,"
-            f" or bring the records back ({detail_of(error)})"
-        )
+        position = owned.read_offset
+        lost = what_was_lost(position, owned.leaderships.before(position), low, end)
+        detail = f"{where}: {lost} ({detail_of(error)})"
         self._hold_ups.begin(HoldReason.OFFSET_LOST, OFFSET, detail, self._clock.now_s(), owned.assignment)
 
     def _hold(self, reason: HoldReason, symptom: str, error: KafkaError) -> None:

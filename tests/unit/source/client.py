@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -10,7 +11,8 @@ from confluent_kafka import KafkaError, KafkaException
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from confluent_kafka import Consumer, TopicPartition
+    from confluent_kafka import Consumer, TopicCollection, TopicPartition
+    from confluent_kafka.admin import AdminClient
 
 
 class Where(NamedTuple):
@@ -21,6 +23,7 @@ class Where(NamedTuple):
     offset: int = -1001
     error: KafkaError | None = None
     leader_epoch: int | None = None
+    metadata: str | None = None
 
 
 class Answers:
@@ -33,6 +36,7 @@ class Answers:
         self.cached: dict[tuple[str, int], tuple[int, int]] = {}
         self.positions: dict[tuple[str, int], int] = {}
         self.epochs: dict[tuple[str, int], int] = {}
+        self.metadata: dict[tuple[str, int], str] = {}
         self.times: dict[tuple[str, int], int] = {}
         self.silent = False
         self.asked: list[str] = []
@@ -79,10 +83,47 @@ class Answers:
         assert timeout > 0
         self._ask("committed")
         keys = [(each.topic, each.partition) for each in partitions]
-        return [Where(*key, self.positions.get(key, -1001), None, self.epochs.get(key)) for key in keys]
+        return [
+            Where(*key, self.positions.get(key, -1001), None, self.epochs.get(key), self.metadata.get(key))
+            for key in keys
+        ]
 
     def offsets_for_times(self, partitions: Sequence[TopicPartition], timeout: float = -1) -> list[Where]:
         """Stand in for the client's method."""
         assert timeout > 0
         keys = [(each.topic, each.partition) for each in partitions]
         return [Where(*key, self.times.get(key, -1)) for key in keys]
+
+
+class Ids:
+    """An administrator's client that tells ids of topics; a topic without one is refused."""
+
+    def __init__(self, **ids: str) -> None:
+        self.ids: dict[str, str] = ids
+        self.refusal = KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)
+        self.asked: list[list[str]] = []
+        self.answers_by_itself = True
+        self._waiting: list[tuple[str, Future[Any]]] = []
+
+    def as_administrator(self) -> AdminClient:
+        """Return it in the type of the client."""
+        return cast("AdminClient", self)
+
+    def describe_topics(self, topics: TopicCollection, *, request_timeout: float) -> dict[str, Future[Any]]:
+        """Stand in for the client's method."""
+        assert request_timeout > 0
+        self.asked.append([*topics.topic_names])
+        futures: dict[str, Future[Any]] = {name: Future() for name in topics.topic_names}
+        self._waiting += futures.items()
+        if self.answers_by_itself:
+            self.answer()
+        return futures
+
+    def answer(self) -> None:
+        """Answer what has been asked."""
+        for name, future in self._waiting:
+            if name in self.ids:
+                future.set_result(SimpleNamespace(topic_id=self.ids[name]))
+            else:
+                future.set_exception(KafkaException(self.refusal))
+        self._waiting.clear()

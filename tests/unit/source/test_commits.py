@@ -40,6 +40,10 @@ class Answered(NamedTuple):
     error: KafkaError | None
 
 
+def _placed(assignment: Assignment, position: int) -> TopicPartition:
+    return TopicPartition(assignment.topic, assignment.partition, position, "id", position % 4)
+
+
 class Desk:
     """Commits with their client and their listener."""
 
@@ -47,7 +51,7 @@ class Desk:
         self.client = Client()
         self.told: list[tuple[tuple[Position, ...], str | None]] = []
         self.judged: list[KafkaError | None] = []
-        self.commits = Commits(self._tell, self.judged.append, lambda _, position: position % 4)
+        self.commits = Commits(self._tell, self.judged.append, _placed)
 
     def _tell(self, positions: Sequence[Position], error: str | None) -> None:
         self.told.append((tuple(positions), error))
@@ -78,11 +82,11 @@ def test_the_highest_position_of_a_partition_is_sent() -> None:
     assert [9] == [each.offset for each in desk.client.sent[0]]
 
 
-def test_i10_a_position_goes_with_the_epoch_of_its_leader() -> None:
-    """Else a log that was shortened and has grown again looks sound to whoever reads on."""
+def test_i10_a_position_goes_with_the_epoch_of_its_leader_and_the_id_of_its_topic() -> None:
+    """Else a log that was shortened or replaced, and has grown again, looks sound to whoever reads on."""
     desk = Desk()
     desk.send(Position(ONE, 9))
-    assert [1] == [each.leader_epoch for each in desk.client.sent[0]]
+    assert [(1, "id")] == [(each.leader_epoch, each.metadata) for each in desk.client.sent[0]]
 
 
 def test_an_empty_commit_is_not_sent() -> None:

@@ -128,3 +128,20 @@ def test_seeks_that_are_refused_are_told_and_do_not_hold_polling_up() -> None:
     client = Client(too_early=1_000)
     assert [(0, "_STATE"), (1, "_STATE"), (2, "_STATE")] == _ask(client, 4, 4, 4)
     assert 1_000 - 5 - 3 == client.too_early
+
+
+@pytest.mark.parametrize(
+    ("low", "end", "words"),
+    [
+        pytest.param(80, 120, "holds 80 to 120: 30 offsets were removed before they were read", id="retention"),
+        pytest.param(0, 40, "holds 0 to 40: the log is shorter than it was", id="shorter"),
+        pytest.param(0, 50, "has grown again", id="grown-to-the-position"),
+        pytest.param(0, 90, "holds 0 to 90: the record before the position is not the one that was read", id="grown"),
+        pytest.param(None, None, "its leader did not say what it holds", id="silent"),
+    ],
+)
+def test_a_lost_position_is_told_by_what_is_seen(low: int | None, end: int | None, words: str) -> None:
+    """Retention is not blamed for an election: what to do about them differs."""
+    told = what_was_lost(50, 3, low, end)
+    assert told.startswith("position 50, behind a record of leader 3, but the partition ")
+    assert words in told

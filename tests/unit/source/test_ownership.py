@@ -41,3 +41,21 @@ def test_reading_goes_on_behind_the_last_record_taken() -> None:
     where = where_to_read(owned)
     assert ("t", 1, 9) == (where.topic, where.partition, where.offset)
     assert 4 == owned.assignment.next_offset
+
+
+def test_i10_a_topic_that_was_made_again_is_told_apart() -> None:
+    """By its id alone; a topic that was not asked about, or told nothing, is the same."""
+    book = Ownership()
+    [one, other] = book.take([Start(("t", 0), 4, 4, None, "old"), Start(("u", 0), 4, 4, None, "same")])
+    assert [] == book.outdated({"t": "old"})
+    assert [one] == book.outdated({"t": "new", "u": "same"})
+    assert "same" == other.topic_id
+
+
+def test_the_first_id_that_is_heard_is_the_topics() -> None:
+    """Where nobody told it when reading began."""
+    book = Ownership()
+    [owned] = book.take([Start(("t", 0), 4, None)])
+    assert [] == book.outdated({"t": "id"})
+    assert "id" == book.place(owned.assignment, 5).metadata
+    assert [owned] == book.outdated({"t": "new"})

@@ -69,7 +69,7 @@ class Desk:
         self.ownership = Ownership()
         self.hand_over = HandOver(asyncio.get_running_loop(), cast("SourceEvents", self))
         hold_ups = HoldUps(lambda *_: None, lambda *_: None)
-        commits = Commits(lambda *_: None, lambda _: None, lambda *_: -1)
+        commits = Commits(lambda *_: None, lambda _: None, self.ownership.place)
         self.rebalance = Rebalance(
             self.ownership,
             self.hand_over,
@@ -110,6 +110,11 @@ class Desk:
         """Run the callback on another thread, as the client does."""
         there = [TopicPartition("t", partition) for partition in partitions]
         await asyncio.to_thread(self.rebalance.on_revoke, cast("Consumer", self.client), there)
+
+    async def start_again(self, *partitions: int) -> None:
+        """Have topics be found made again, on another thread."""
+        reborn = [owned for owned in self.ownership if owned.assignment.partition in partitions]
+        await asyncio.to_thread(self.rebalance.start_again, cast("Consumer", self.client), reborn)
 
     async def lose(self, *partitions: int) -> None:
         """Run the callback on another thread."""
@@ -204,3 +209,24 @@ async def test_nothing_new_is_begun_while_leaving() -> None:
     desk.rebalance.closing = True
     desk.rebalance.on_assign(cast("Consumer", desk.client), [TopicPartition("t", 5)])
     assert ([], ["incremental_assign []"]) == (desk.ownership.pending, desk.client.orders)
+
+
+@pytest.mark.parametrize(
+    ("incremental", "orders"),
+    [
+        pytest.param(True, ["incremental_unassign [1]"], id="incremental"),
+        pytest.param(False, ["unassign", "assign [0]"], id="eager"),
+    ],
+)
+async def test_i10_what_was_made_again_begins_anew_and_its_old_position_is_not_committed(
+    *, incremental: bool, orders: list[str]
+) -> None:
+    """What is in hand is finished first; the others are read on."""
+    desk = Desk(incremental=incremental)
+    desk.answer = [(1, 7)]
+    former = desk.at(1)
+    await desk.start_again(1)
+    assert ["revoking [1]"] == desk.heard
+    assert orders == desk.client.orders
+    assert [("t", 1)] == desk.ownership.pending
+    assert desk.ownership.of(former) is None

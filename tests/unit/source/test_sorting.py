@@ -106,7 +106,7 @@ async def test_what_is_read_is_known_by_its_leader() -> None:
     await desk.sort(Told(0, 5), Told(0, 7), Told(0, 8), Told(0, 9))
     owned = desk.ownership.at(("t", 0))
     assert owned is not None
-    assert [3, 3, 4] == [desk.ownership.leader_epoch(owned.assignment, position) for position in (6, 8, 10)]
+    assert [3, 3, 4] == [desk.ownership.place(owned.assignment, position).leader_epoch for position in (6, 8, 10)]
 
 
 async def test_what_is_not_ours_is_dropped() -> None:

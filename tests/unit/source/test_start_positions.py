@@ -7,7 +7,8 @@ from confluent_kafka import KafkaError, KafkaException
 
 from consumer.source.ownership import Start
 from consumer.source.start_positions import StartAt, StartPositions
-from tests.unit.source.client import Answers
+from consumer.source.topic_ids import TopicIds
+from tests.unit.source.client import Answers, Ids
 
 ZERO, ONE = ("t", 0), ("t", 1)
 
@@ -20,6 +21,11 @@ def fresh() -> Answers:
     return answers
 
 
+def positions(start_at: StartAt, ids: TopicIds | None = None) -> StartPositions:
+    """Where brokers that tell no ids are asked, unless a test says which."""
+    return StartPositions(start_at, ids or TopicIds(Ids().as_administrator()))
+
+
 @pytest.mark.parametrize(
     ("start_at", "begins"),
     [
@@ -30,7 +36,7 @@ def fresh() -> Answers:
 )
 def test_a_group_that_knows_nothing_begins_as_the_file_says(start_at: StartAt, begins: list[int]) -> None:
     """A time after the last record begins at the end."""
-    found = StartPositions(start_at).find(fresh().as_consumer(), [ZERO, ONE])
+    found = positions(start_at).find(fresh().as_consumer(), [ZERO, ONE])
     assert [Start(ZERO, begins[0], None), Start(ONE, begins[1], None)] == found.starts
 
 
@@ -39,7 +45,7 @@ def test_a_position_is_where_it_begins(start_at: StartAt) -> None:
     """Even where it is not in the partition any more: that is found by reading, and not papered over."""
     answers = fresh()
     answers.positions = {ZERO: 1, ONE: 99}
-    found = StartPositions(start_at).find(answers.as_consumer(), [ZERO, ONE])
+    found = positions(start_at).find(answers.as_consumer(), [ZERO, ONE])
     assert [Start(ZERO, 1, 1), Start(ONE, 99, 99)] == found.starts
     assert ["committed"] == answers.asked
 
@@ -48,7 +54,7 @@ def test_i10_a_position_brings_the_epoch_of_its_leader() -> None:
     """With it the leader is asked whether its log still has what was read."""
     answers = fresh()
     answers.positions, answers.epochs = {ZERO: 7}, {ZERO: 4}
-    found = StartPositions("earliest").find(answers.as_consumer(), [ZERO])
+    found = positions("earliest").find(answers.as_consumer(), [ZERO])
     assert [Start(ZERO, 7, 7, 4)] == found.starts
 
 
@@ -57,26 +63,26 @@ def test_i10_a_new_partition_of_a_known_topic_begins_at_its_beginning(start_at: 
     """Known by a partition that another member may own."""
     answers = fresh()
     answers.positions = {ONE: 20}
-    found = StartPositions(start_at).find(answers.as_consumer(), [ZERO])
+    found = positions(start_at).find(answers.as_consumer(), [ZERO])
     assert ([Start(ZERO, 3, None)], []) == (found.starts, found.pins)
 
 
 def test_the_first_to_meet_a_topic_pins_it_for_all() -> None:
     """Else a member that comes a moment later would take its own partitions for new ones."""
-    found = StartPositions("latest").find(fresh().as_consumer(), [ZERO])
+    found = positions("latest").find(fresh().as_consumer(), [ZERO])
     assert [("t", 0, 10), ("t", 1, 20)] == [(each.topic, each.partition, each.offset) for each in found.pins]
 
 
 def test_earliest_needs_no_pins() -> None:
     """The beginning is the beginning for everybody."""
-    assert [] == StartPositions("earliest").find(fresh().as_consumer(), [ZERO]).pins
+    assert [] == positions("earliest").find(fresh().as_consumer(), [ZERO]).pins
 
 
 def test_h19_a_partition_without_a_leader_does_not_keep_the_others() -> None:
     """It stays pending and is asked again."""
     answers = fresh()
     del answers.watermarks[ZERO]
-    found = StartPositions("earliest").find(answers.as_consumer(), [ZERO, ONE])
+    found = positions("earliest").find(answers.as_consumer(), [ZERO, ONE])
     assert [Start(ONE, 0, None)] == found.starts
     assert found.failed is not None
     assert KafkaError.LEADER_NOT_AVAILABLE == found.failed.code()
@@ -87,7 +93,7 @@ def test_silence_begins_nothing() -> None:
     answers = fresh()
     answers.silent = True
     with pytest.raises(KafkaException):
-        StartPositions("earliest").find(answers.as_consumer(), [ZERO, ONE])
+        positions("earliest").find(answers.as_consumer(), [ZERO, ONE])
 
 
 def test_many_failures_are_left_for_the_next_round() -> None:
@@ -95,6 +101,49 @@ def test_many_failures_are_left_for_the_next_round() -> None:
     answers = fresh()
     answers.watermarks = {}
     answers.leaders = {"t": [1] * 50}
-    found = StartPositions("earliest").find(answers.as_consumer(), [("t", number) for number in range(50)])
+    found = positions("earliest").find(answers.as_consumer(), [("t", number) for number in range(50)])
     assert [] == found.starts
     assert 2 == len([question for question in answers.asked if question.startswith("watermarks")])
+
+
+@pytest.mark.parametrize("start_at", ["earliest", "latest", 1_700_000_000_000])
+def test_i10_a_position_in_a_topic_that_was_made_again_is_none(start_at: StartAt) -> None:
+    """What lies there now was never read: the new topic begins at its beginning, whatever `start_at` says."""
+    answers = fresh()
+    answers.positions, answers.metadata = {ZERO: 9, ONE: 9}, {ZERO: "old", ONE: "new"}
+    found = positions(start_at, TopicIds(Ids(t="new").as_administrator())).find(answers.as_consumer(), [ZERO, ONE])
+    assert [Start(ONE, 9, 9, None, "new"), Start(ZERO, 3, None, None, "new")] == found.starts
+
+
+def test_i10_a_position_says_itself_which_topic_it_was_in() -> None:
+    """So that a topic made again is noticed later, too, though nobody tells its id now."""
+    answers = fresh()
+    answers.positions, answers.metadata = {ZERO: 9}, {ZERO: "old"}
+    found = positions("earliest").find(answers.as_consumer(), [ZERO])
+    assert [Start(ZERO, 9, 9, None, "old")] == found.starts
+
+
+def test_a_position_of_nobody_knows_which_topic_goes_on() -> None:
+    """It was set by hand, or committed before ids were."""
+    answers = fresh()
+    answers.positions = {ZERO: 9}
+    found = positions("earliest", TopicIds(Ids(t="new").as_administrator())).find(answers.as_consumer(), [ZERO])
+    assert [Start(ZERO, 9, 9, None, "new")] == found.starts
+
+
+def test_i10_a_topic_that_was_made_again_before_our_eyes_begins_at_its_beginning() -> None:
+    """The brokers have dropped the positions of the former one, and `latest` would pass over its first records."""
+    brokers = Ids(t="old")
+    ids = TopicIds(brokers.as_administrator())
+    ids.ask(["t"])
+    brokers.ids["t"] = "new"
+    found = positions("latest", ids).find(fresh().as_consumer(), [ZERO])
+    assert ([Start(ZERO, 3, None, None, "new")], []) == (found.starts, found.pins)
+
+
+def test_pins_say_which_topic_they_are_in() -> None:
+    """As every position does."""
+    ids = TopicIds(Ids(t="id").as_administrator())
+    assert ["id", "id"] == [
+        each.metadata for each in positions("latest", ids).find(fresh().as_consumer(), [ZERO]).pins
+    ]

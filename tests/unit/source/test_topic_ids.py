@@ -1,0 +1,75 @@
+"""Ids of topics, against a client that tells them as a test says."""
+
+from __future__ import annotations
+
+from confluent_kafka import KafkaError
+
+from consumer.source.topic_ids import ASK_EVERY_S, NO_ID, TopicIds
+from tests.unit.source.client import Ids
+
+
+def test_ids_are_told() -> None:
+    """A topic that is not there is absent."""
+    assert {"t": "one"} == TopicIds(Ids(t="one").as_administrator()).ask(["t", "u"])
+
+
+def test_old_brokers_have_no_ids() -> None:
+    """They say zero for every topic, which would make all of them one."""
+    assert {} == TopicIds(Ids(t=NO_ID).as_administrator()).ask(["t"])
+
+
+def test_nobody_waits_in_a_turn() -> None:
+    """The answer is told in the turn that finds it, once."""
+    brokers = Ids(t="one")
+    brokers.answers_by_itself = False
+    ids = TopicIds(brokers.as_administrator())
+    assert {} == ids.turn(["t"], 0.0)
+    brokers.answer()
+    assert {"t": "one"} == ids.turn(["t"], 0.1)
+    assert {} == ids.turn(["t"], 0.2)
+    assert [["t"]] == brokers.asked
+
+
+def test_it_is_asked_again_every_few_seconds() -> None:
+    """And not while a question is open."""
+    brokers = Ids(t="one")
+    ids = TopicIds(brokers.as_administrator())
+    ids.turn(["t"], 0.0)
+    ids.turn(["t"], ASK_EVERY_S)
+    brokers.answers_by_itself = False
+    ids.turn(["t"], 2 * ASK_EVERY_S)
+    ids.turn(["t"], 3 * ASK_EVERY_S)
+    assert 3 == len(brokers.asked)
+
+
+def test_nothing_is_asked_of_nothing() -> None:
+    """A member without partitions has no topics."""
+    brokers = Ids()
+    assert {} == TopicIds(brokers.as_administrator()).turn([], 0.0)
+    assert [] == brokers.asked
+
+
+def test_i10_an_id_that_was_followed_by_another_never_comes_back() -> None:
+    """A broker that lags behind tells it for a moment; the topic would be read from its beginning again."""
+    brokers = Ids(t="one")
+    ids = TopicIds(brokers.as_administrator())
+    ids.ask(["t"])
+    assert not ids.is_reborn("t")
+    brokers.ids["t"] = "two"
+    assert {"t": "two"} == ids.ask(["t"])
+    assert ids.is_reborn("t")
+    brokers.ids["t"] = "one"
+    assert {} == ids.ask(["t"])
+
+
+def test_brokers_that_do_not_answer_are_not_waited_for_twice() -> None:
+    """Reading goes on without ids; should an answer come later, it counts."""
+    brokers = Ids()
+    brokers.refusal = KafkaError(KafkaError._TIMED_OUT)
+    ids = TopicIds(brokers.as_administrator())
+    assert {} == ids.ask(["t"])
+    brokers.answers_by_itself = False
+    assert {} == ids.ask(["t"])
+    brokers.ids["t"] = "one"
+    brokers.answer()
+    assert {"t": "one"} == ids.turn(["t"], 0.0)
