@@ -48,14 +48,18 @@ def ask_leaders(
 
 def what_was_lost(position: int, epoch: int, low: int | None, end: int | None) -> str:
     """Return what is seen of a log that does not go on at a position, and what can be done about it."""
-    before = f"position {position}" if epoch == UNKNOWN else f"position {position}, behind a record of leader {epoch}"
+    before = f"position {position}"
+    if epoch != UNKNOWN:
+        before += f" (leader epoch {epoch})"
     if low is None or end is None:
         return f"{before}, but the partition does not hold it, and its leader did not say what it holds. {_DECIDE}"
     seen = f"{before}, but the partition holds {low} to {end}: "
     if position < low:
         return f"{seen}{low - position} offsets were removed before they were read (retention, deletion). {_DECIDE}"
     if position > end:
-        return f"{seen}the log is shorter than it was (an unclean election, or a topic that was made again). {_REREAD}"
+        return (
+            f"{seen}the log is shorter than it was (an unclean election, or a topic that was made again). {_REREAD}"
+        )
     return (
         f"{seen}the record before the position is not the one that was read: the log was shortened (an unclean"
         f" election) and has grown again. {_REREAD}"

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 import structlog
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from consumer.source.ownership import Key, Start
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from confluent_kafka import Consumer, KafkaError
+    from confluent_kafka import Consumer
 
     from consumer.source.topic_ids import TopicIds
 
@@ -91,7 +91,7 @@ class StartPositions:
                 continue
             try:
                 if key[0] not in topics:
-                    topics[key[0]] = topic = self._ask_topic(consumer, key[0])
+                    topics[key[0]] = topic = self._ask_topic(consumer, key[0], ids.get(key[0]))
                     if not topic.known and self._start_at != "earliest":
                         found.pins.extend(self._pins(consumer, key[0], topic.partitions, ids.get(key[0])))
                 begin = self._begin(consumer, key, topics[key[0]].known)
@@ -112,7 +112,7 @@ class StartPositions:
         )
         return True
 
-    def _ask_topic(self, consumer: Consumer, topic: str) -> _Topic:
+    def _ask_topic(self, consumer: Consumer, topic: str, topic_id: str | None) -> _Topic:
         described = consumer.list_topics(topic, timeout=ASK_TIMEOUT_S).topics[topic]
         if described.error is not None:
             raise KafkaException(described.error)
@@ -120,6 +120,9 @@ class StartPositions:
         known = self._topic_ids.is_reborn(topic) or bool(
             self._committed(consumer, [(topic, each) for each in partitions])
         )
+        if not known and self._start_at != "earliest" and topic_id is None and self._topic_ids.was_told(topic):
+            # Made again, it begins at its beginning; never read by the group, it does not.
+            raise KafkaException(KafkaError(KafkaError.REQUEST_TIMED_OUT, f"no broker tells the id of {topic}"))
         return _Topic(partitions, known)
 
     def _pins(

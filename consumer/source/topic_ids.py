@@ -68,6 +68,10 @@ class TopicIds:
         """Return whether an earlier incarnation of this topic was seen here."""
         return topic in self._reborn
 
+    def was_told(self, topic: str) -> bool:
+        """Return whether the brokers have told an id of this topic before."""
+        return topic in self._last
+
     def _describe(self, topics: Collection[str]) -> dict[str, Future[Any]]:
         return self._client.describe_topics(TopicCollection(sorted(topics)), request_timeout=ANSWER_S)
 

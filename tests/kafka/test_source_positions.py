@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 
 from consumer.errors import HoldReason
 from tests.kafka.member import Member, carried_out, eventually
@@ -36,7 +37,7 @@ async def test_retention_that_passed_the_position_holds_the_partition(kafka_brok
     assert HoldReason.OFFSET_LOST is held.reason
     assert held.assignment is not None
     assert 0 == held.assignment.partition
-    assert "position 4, but the partition holds 8 to 10" in held.detail
+    assert "position 4 (leader epoch 0), but the partition holds 8 to 10: 4 offsets were removed" in held.detail
     assert [] == second.heard.offsets(0)
     assert {0: 4, 1: 15} == kafka_broker.committed(group, topic)
 
@@ -55,6 +56,26 @@ async def test_retention_while_reading_holds_the_partition(kafka_broker: KafkaBr
         [held] = member.heard.held_now
     assert HoldReason.OFFSET_LOST is held.reason
     assert [] == member.heard.records
+
+
+async def test_i10_a_position_of_a_deleted_topic_is_none_in_its_successor(kafka_broker: KafkaBroker) -> None:
+    """Committed late, by a member that has not noticed, it lies in the middle of records that nobody has read."""
+    topic, group = topic_of(kafka_broker), group_name()
+    produce(kafka_broker, topic, numbers(10))
+    async with Member(kafka_broker.bootstrap, group, topic) as first:
+        await first.heard.until(lambda: len(first.heard.records) == 10)
+    late = Consumer({"bootstrap.servers": kafka_broker.bootstrap, "group.id": group})
+    positions = late.committed([TopicPartition(topic, 0)], timeout=10)
+    kafka_broker.delete_topic(topic)
+    kafka_broker.create_topic(topic)
+    produce(kafka_broker, topic, numbers(20))
+    late.commit(offsets=positions, asynchronous=False)
+    late.close()
+    assert {0: 10} == kafka_broker.committed(group, topic)
+    async with Member(kafka_broker.bootstrap, group, topic, start_at="latest") as second:
+        await second.heard.until(lambda: 19 in second.heard.offsets())
+    assert [*range(20)] == second.heard.offsets()
+    assert {0: 20} == kafka_broker.committed(group, topic)
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,12 @@ import pytest
 from confluent_kafka import Producer
 
 from tests.kafka.fleet import Fleet, Process, await_that
-from tests.kafka.judgement import await_the_end, committed_to_the_end, judge
-from tests.kafka.topics import topic_of
+from tests.kafka.judgement import await_the_end, judge
+from tests.kafka.topics import PROTOCOLS, topic_of
 from tests.kafka.traffic import Traffic, change
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from tests.kafka.broker import KafkaBroker
@@ -132,62 +133,92 @@ def test_a_topic_that_grows_is_read_from_the_beginning_of_its_new_partitions(
         assert 0 == judge(fleet, kafka_broker, traffic)["duplicates"]
 
 
-def write_again(broker: KafkaBroker, topic: str, count: int, life: int) -> dict[str, int]:
-    """Write rows of another life of a topic, of keys of its own; returns them."""
+def write_again(broker: KafkaBroker, topic: str, counts: Sequence[int], life: int) -> dict[str, int]:
+    """Write rows of another life of a topic, so many to each partition, of keys of its own; returns them."""
     producer = Producer({"bootstrap.servers": broker.bootstrap})
     rows = {}
-    for number in range(count):
+    places = [partition for partition, count in enumerate(counts) for _ in range(count)]
+    for number, partition in enumerate(places):
         key, n = 10**13 + number, 10_000 * life + number
         rows[str(key)] = n
-        producer.produce(topic, key=json.dumps({"id": key}), value=change(key, n), partition=number % 2)
+        producer.produce(topic, key=json.dumps({"id": key}), value=change(key, n), partition=partition)
     assert 0 == producer.flush(20)
     return rows
 
 
-@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def await_rows(fleet: Fleet, broker: KafkaBroker, expected: dict[str, int]) -> None:
+    """Wait until the tenant holds exactly these, and the group stands at the end."""
+    await_that(
+        lambda: fleet.pending() == 0 and expected == {key: row["n"] for key, row in fleet.rows().items()},
+        "every record came",
+        40,
+    )
+    await_the_end(fleet, broker, 30)
+
+
+@pytest.mark.parametrize("properties", PROTOCOLS)
 def test_a_topic_that_was_born_again_is_read_from_its_beginning(
-    kafka_broker: KafkaBroker, tmp_path: Path, protocol: str
+    kafka_broker: KafkaBroker, tmp_path: Path, properties: dict[str, str]
 ) -> None:
     """I10: deleted under a running daemon, and created again with fewer and then with more records than before."""
     topic, traffic = arena(kafka_broker, 2)
     traffic.write(200)
-    with Fleet(tmp_path, kafka_broker.bootstrap, topic, QUICK | {"group.protocol": protocol}) as fleet:
+    with Fleet(tmp_path, kafka_broker.bootstrap, topic, QUICK | properties) as fleet:
         member = fleet.member("one")
         await_the_end(fleet, kafka_broker)
         expected = dict(traffic.fold)
-        for life, count in enumerate((50, 1_000), start=1):
+        for life, count in enumerate((25, 500), start=1):
             kafka_broker.delete_topic(topic)
             await_that(lambda: fleet.owned(member) == 0, "the group has noticed")
             kafka_broker.create_topic(topic, 2)
-            expected |= write_again(kafka_broker, topic, count, life)
-            await_the_end(fleet, kafka_broker, 30)
-            assert expected == {key: row["n"] for key, row in fleet.rows().items()}
+            expected |= write_again(kafka_broker, topic, [count, count], life)
+            await_rows(fleet, kafka_broker, expected)
         assert set() == fleet.reasons(member)
         term(member)
 
 
-@pytest.mark.parametrize("protocol", ["classic", "consumer"])
-def test_a_topic_that_was_born_again_unseen_is_not_read_from_its_middle(
-    kafka_broker: KafkaBroker, tmp_path: Path, protocol: str
+@pytest.mark.parametrize(
+    ("properties", "times"),
+    [
+        *(pytest.param(*protocol.values, 5, id=f"more-{protocol.id}") for protocol in PROTOCOLS),
+        pytest.param({}, 1, id="same-cooperative"),
+        pytest.param({}, 0.25, id="fewer-cooperative"),
+    ],
+)
+def test_a_topic_that_was_born_again_at_once_is_read_from_its_beginning(
+    kafka_broker: KafkaBroker, tmp_path: Path, properties: dict[str, str], times: float
 ) -> None:
-    """I10: where the group has not noticed, the old position is a hold; the next start begins at the beginning."""
+    """I10: a classic group does not notice; the topic's id tells, however many records there are now."""
     topic, traffic = arena(kafka_broker, 2)
     traffic.write(200)
-    with Fleet(tmp_path, kafka_broker.bootstrap, topic, {"group.protocol": protocol}) as fleet:
+    with Fleet(tmp_path, kafka_broker.bootstrap, topic, properties) as fleet:
         member = fleet.member("one")
         await_the_end(fleet, kafka_broker)
+        ends = kafka_broker.end_offsets(topic)
         kafka_broker.delete_topic(topic)
         kafka_broker.create_topic(topic, 2)
-        expected = traffic.fold | write_again(kafka_broker, topic, 50, 1)
-        await_that(
-            lambda: (
-                {0: "OFFSET_LOST", 1: "OFFSET_LOST"} == fleet.holds(member)
-                or committed_to_the_end(fleet, kafka_broker)
-            ),
-            "held, or read to the end",
-        )
+        counts = [int(ends[partition] * times) for partition in range(2)]
+        expected = traffic.fold | write_again(kafka_broker, topic, counts, 1)
+        await_rows(fleet, kafka_broker, expected)
+        await_that(lambda: set() == fleet.reasons(member), "nothing is held", 10)
         term(member)
-        again = fleet.member("again")
+        assert dict(enumerate(counts)) == kafka_broker.committed(fleet.group, topic)
+
+
+def test_a_topic_that_was_born_again_while_nobody_read_begins_by_start_at(
+    kafka_broker: KafkaBroker, tmp_path: Path
+) -> None:
+    """The brokers drop a group's positions with the topic: to the next start it is a topic never read."""
+    topic, traffic = arena(kafka_broker, 2)
+    traffic.write(200)
+    with Fleet(tmp_path, kafka_broker.bootstrap, topic) as fleet:
+        first = fleet.member("first")
         await_the_end(fleet, kafka_broker)
-        assert expected == {key: row["n"] for key, row in fleet.rows().items()}
+        term(first)
+        kafka_broker.delete_topic(topic)
+        kafka_broker.create_topic(topic, 2)
+        await_that(lambda: {} == kafka_broker.committed(fleet.group, topic), "the positions are gone", 10)
+        expected = traffic.fold | write_again(kafka_broker, topic, [500, 500], 1)
+        again = fleet.member("again")
+        await_rows(fleet, kafka_broker, expected)
         term(again)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from consumer.source.leaderships import UNKNOWN, Leaderships, ask_leaders
+from consumer.source.leaderships import UNKNOWN, Leaderships, ask_leaders, what_was_lost
 from consumer.source.ownership import Ownership, Start, where_to_read
 
 if TYPE_CHECKING:
@@ -136,12 +137,14 @@ def test_seeks_that_are_refused_are_told_and_do_not_hold_polling_up() -> None:
         pytest.param(80, 120, "holds 80 to 120: 30 offsets were removed before they were read", id="retention"),
         pytest.param(0, 40, "holds 0 to 40: the log is shorter than it was", id="shorter"),
         pytest.param(0, 50, "has grown again", id="grown-to-the-position"),
-        pytest.param(0, 90, "holds 0 to 90: the record before the position is not the one that was read", id="grown"),
+        pytest.param(
+            0, 90, "holds 0 to 90: the record before the position is not the one that was read", id="grown"
+        ),
         pytest.param(None, None, "its leader did not say what it holds", id="silent"),
     ],
 )
 def test_a_lost_position_is_told_by_what_is_seen(low: int | None, end: int | None, words: str) -> None:
     """Retention is not blamed for an election: what to do about them differs."""
     told = what_was_lost(50, 3, low, end)
-    assert told.startswith("position 50, behind a record of leader 3, but the partition ")
+    assert told.startswith("position 50 (leader epoch 3), but the partition ")
     assert words in told

@@ -141,6 +141,22 @@ def test_i10_a_topic_that_was_made_again_before_our_eyes_begins_at_its_beginning
     assert ([Start(ZERO, 3, None, None, "new")], []) == (found.starts, found.pins)
 
 
+@pytest.mark.parametrize(
+    ("start_at", "begins"), [pytest.param("latest", [], id="latest"), pytest.param("earliest", [0], id="earliest")]
+)
+def test_i10_a_topic_whose_id_was_told_and_is_not_told_now_waits(start_at: StartAt, begins: list[int]) -> None:
+    """Made again, its first records must not be passed over; the beginning is right either way."""
+    brokers = Ids(t="old")
+    ids = TopicIds(brokers.as_administrator())
+    ids.ask(["t"])
+    del brokers.ids["t"]
+    answers = fresh()
+    answers.watermarks[ZERO] = (0, 10)
+    found = positions(start_at, ids).find(answers.as_consumer(), [ZERO])
+    assert begins == [start.offset for start in found.starts]
+    assert (start_at == "latest") is (found.failed is not None)
+
+
 def test_pins_say_which_topic_they_are_in() -> None:
     """As every position does."""
     ids = TopicIds(Ids(t="id").as_administrator())
