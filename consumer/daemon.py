@@ -31,6 +31,7 @@ from consumer.facts import DaemonFacts
 from consumer.hand_overs import HandOvers
 from consumer.holds import Holds
 from consumer.mapping.routing import RouteTable
+from consumer.offsets.accounts import ObjectAccounts
 from consumer.offsets.ledger import Ledger
 from consumer.offsets.progress import Progress
 from consumer.pipeline import Pipeline
@@ -97,6 +98,7 @@ class Daemon:
             gatherers=gatherers_of(settings, self._spool),
             fuse=lambda: Fuse(settings.dead_letter.fuse),
             ledger=Ledger(telemetry),
+            accounts=ObjectAccounts(),
             progress=Progress(),
             holds=Holds(telemetry.hold_changed),
             parking=Parking(topic_of),

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Final
 from consumer import __version__
 from consumer.admin.health import Watch, liveness
 from consumer.admin.port import (
+    Accounts,
     Check,
     HoldStatus,
+    ObjectAccount,
+    PartitionAccount,
     PartitionStatus,
     RateStatus,
     State,
@@ -17,6 +20,7 @@ from consumer.admin.port import (
     TokenStatus,
 )
 from consumer.admin.port import Ledger as LedgerStatus
+from consumer.census import census_of
 from consumer.model import Assignment, RecordOutcome, Target
 from consumer.offsets.watermark import lowest
 
@@ -121,6 +125,31 @@ class DaemonFacts:
             filtered=counts[RecordOutcome.FILTERED],
             dead_lettered=counts[RecordOutcome.DEAD_LETTERED],
             open=ledger.open_count,
+        )
+
+    def accounts(self) -> Accounts:
+        """Return the ledger in parts; what is open is looked for where it lies, not worked out."""
+        rooms, census = self._rooms, census_of(self._rooms, self._outbox)
+        return Accounts(
+            partitions=tuple(
+                PartitionAccount(
+                    topic=topic,
+                    partition=partition,
+                    polled=account.came_in_count,
+                    open=census.records[topic, partition],
+                    **account.settled_counts,
+                )
+                for (topic, partition), account in sorted(rooms.ledger.by_partition.items())
+            ),
+            objects=tuple(
+                ObjectAccount(
+                    object=name,
+                    offered=account.came_in_count,
+                    open=census.changes[name],
+                    **account.settled_counts,
+                )
+                for name, account in sorted(rooms.accounts.by_object.items())
+            ),
         )
 
     def liveness(self) -> tuple[Check, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from consumer.batching.batch import forget_riders
+from consumer.census import census_of
+from consumer.model import RecordOutcome
 from consumer.rooms import left_behind, open_lows
 from consumer.source.port import Position
 
@@ -78,6 +80,7 @@ class HandOvers:
     def let_go(self, gone: Collection[Assignment]) -> None:
         """Forget all that is open of partitions that are not ours any more; nothing of them is sent from now on."""
         rooms, now_s = self._rooms, self._clock.now_s()
+        before = census_of(rooms, self._outbox).changes
         for topic in {assignment.topic for assignment in gone if assignment.open_count}:
             rooms.routes.forget_versions(topic)
         self._lanes.give_up(gone)
@@ -97,6 +100,8 @@ class HandOvers:
             rooms.progress.disown(assignment)
             rooms.ledger.released(assignment)
             rooms.holds.forget(assignment)
+        for name, count in (before - census_of(rooms, self._outbox).changes).items():
+            rooms.accounts.settled(name, RecordOutcome.RELEASED, count)
         self._owned_changed()
         self._intake.forget(gone)
         self._lanes.pump()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from consumer.dead_letter.envelope import Fault
 from consumer.errors import Hold, HoldReason, Reason
-from consumer.model import RecordOutcome, Tally, Target
+from consumer.model import Operation, RecordOutcome, Tally, Target
 from consumer.offsets.committing import Committing
 from consumer.placing import PlacingObserver
 from consumer.rooms import Rooms, open_lows
@@ -74,6 +74,7 @@ class Pipeline:
         self._rooms = rooms
         self._batchers = rooms.batchers
         self._ledger = rooms.ledger
+        self._accounts = rooms.accounts
         self._progress = rooms.progress
         self._holds = rooms.holds
         self._clock = clock
@@ -162,7 +163,8 @@ class Pipeline:
 
     def accepted(self, batch: Batch) -> None:
         """The service has the batch: its records are settled, and those that were conflated into them."""
-        self._ledger.batch_settled(batch.tallies, batch.bearers.values(), RecordOutcome.ACCEPTED)
+        conflated_count = self._ledger.batch_settled(batch.tallies, batch.bearers.values(), RecordOutcome.ACCEPTED)
+        self._changes_accepted(batch.target, len(batch.changes), conflated_count)
         self._settled(batch)
 
     def rejected(self, batch: Batch, verdict: Reject) -> None:
@@ -197,6 +199,8 @@ class Pipeline:
             self._ledger.part_settled(ticket, RecordOutcome.ACCEPTED)
         for ticket in gather.conflated:
             self._ledger.part_settled(ticket, RecordOutcome.CONFLATED)
+        row_count = sum(map(gather.spool.count, Operation))
+        self._changes_accepted(target, row_count, gather.change_count - row_count)
         self._rooms.gatherers[target].settle()
         self.adjust_intake()
         self._hand_overs.end_what_is_done()
@@ -226,8 +230,10 @@ class Pipeline:
             self._ledger.settled(assignment, RecordOutcome.DEAD_LETTERED, 1, len(record))
         else:
             self._ledger.part_settled(ticket, RecordOutcome.DEAD_LETTERED)
-        if change is not None:
-            self._ledger.riders_settled((change,))
+        conflated_count = self._ledger.riders_settled((change,)) if change is not None else 0
+        if fault.object is not None:
+            self._accounts.settled(fault.object, RecordOutcome.DEAD_LETTERED, 1)
+            self._accounts.settled(fault.object, RecordOutcome.CONFLATED, conflated_count)
         self.adjust_intake()
         self._hand_overs.end_what_is_done()
 
@@ -266,6 +272,10 @@ class Pipeline:
             self._holds.release(HoldReason.RATE, None)
 
     # ── what follows from it ─────────────────────────────────────────────────────────────────────────────
+
+    def _changes_accepted(self, target: Target, count: int, conflated_count: int) -> None:
+        self._accounts.settled(target.object, RecordOutcome.ACCEPTED, count)
+        self._accounts.settled(target.object, RecordOutcome.CONFLATED, conflated_count)
 
     def _settled(self, batch: Batch) -> None:
         self._batchers[batch.target].settle(batch, self._clock.now_s())

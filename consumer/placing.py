@@ -59,6 +59,7 @@ class Placing:
         self._batchers = rooms.batchers
         self._gatherers = rooms.gatherers
         self._ledger = rooms.ledger
+        self._accounts = rooms.accounts
         self._holds = rooms.holds
         self._parking = rooms.parking
         self._waiting = rooms.waiting
@@ -145,6 +146,7 @@ class Placing:
         self._passed(assignment, good_count)
         if filtered:
             self._ledger.settled(assignment, RecordOutcome.FILTERED, filtered.total(), filtered_bytes)
+            self._filtered(mapper.target, filtered.total())
             for rule, count in filtered.items():
                 self._observer.filtered(assignment.topic, rule, count)
         self._batch(assignment, mapper.target, changes)
@@ -188,6 +190,7 @@ class Placing:
         for target, part in parts:
             if isinstance(part, Filtered):
                 self._observer.filtered(assignment.topic, part.rule, 1)
+                self._filtered(target, 1)
                 self._ledger.part_settled(ticket, RecordOutcome.FILTERED)
             else:
                 part.ticket = ticket
@@ -199,6 +202,7 @@ class Placing:
     def _batch(self, assignment: Assignment, target: Target, changes: Sequence[Change]) -> None:
         if not changes:
             return
+        self._accounts.offered(target.object, len(changes))
         if target in self._gatherers:
             self._gather(assignment, target, changes)
             return
@@ -242,6 +246,8 @@ class Placing:
                 self._alarms.after(probe_interval_s(0), self._probe, topic, 1)
             return False
         fuse.dead_lettered(now_s, error.reason)
+        if target is not None:
+            self._accounts.offered(target.object, 1)
         self._post(assignment, record, error, target, ticket)
         return True
 
@@ -261,6 +267,10 @@ class Placing:
             first_failed_at_ms=self._clock.wall_ms(),
         )
         self._outbox.post(assignment, record, fault, ticket)
+
+    def _filtered(self, target: Target, count: int) -> None:
+        self._accounts.offered(target.object, count)
+        self._accounts.settled(target.object, RecordOutcome.FILTERED, count)
 
     def _passed(self, assignment: Assignment, count: int) -> None:
         """Good records end a run of bad ones."""

@@ -14,6 +14,7 @@ from consumer.decoding.schema_shelf import SchemaShelf
 from consumer.holds import Holds
 from consumer.mapping.routing import RouteTable
 from consumer.model import Assignment, Low, Target, Ticket
+from consumer.offsets.accounts import ObjectAccounts
 from consumer.offsets.ledger import Ledger
 from consumer.offsets.progress import Progress
 from consumer.source.parking import Parking
@@ -30,6 +31,7 @@ class Rooms(msgspec.Struct, frozen=True):
     gatherers: Mapping[Target, Gatherer]
     fuse: Callable[[], Fuse]
     ledger: Ledger
+    accounts: ObjectAccounts
     progress: Progress
     holds: Holds
     parking: Parking[str]

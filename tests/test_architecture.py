@@ -53,6 +53,7 @@ FLOORS = {
     "consumer.registry": EDGE,
     "consumer.admin": EDGE,
     "consumer.rooms": STORY,
+    "consumer.census": STORY,
     "consumer.alarms": STORY,
     "consumer.placing": STORY,
     "consumer.schema_wait": STORY,

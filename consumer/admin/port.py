@@ -61,6 +61,40 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     open: int = 0
 
 
+class PartitionAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the records of one partition since the start. `open` is counted where it lies."""
+
+    topic: str
+    partition: int
+    polled: int = 0
+    accepted: int = 0
+    conflated: int = 0
+    filtered: int = 0
+    dead_lettered: int = 0
+    released: int = 0
+    open: int = 0
+
+
+class ObjectAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the changes of one object since the start: a record is one of each object it is offered to."""
+
+    object: str
+    offered: int = 0
+    accepted: int = 0
+    conflated: int = 0
+    filtered: int = 0
+    dead_lettered: int = 0
+    released: int = 0
+    open: int = 0
+
+
+class Accounts(msgspec.Struct, frozen=True, kw_only=True):
+    """The ledger in parts. What came in is the sum of all else; `open` is not what is missing to that sum."""
+
+    partitions: tuple[PartitionAccount, ...] = ()
+    objects: tuple[ObjectAccount, ...] = ()
+
+
 class TokenStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How long the present token is believed good; `None` when there is none."""
 
@@ -77,7 +111,8 @@ class RateStatus(msgspec.Struct, frozen=True, kw_only=True):
 class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     """The body of `/status`: one snapshot, taken on the event loop, so that its figures agree.
 
-    `freshness_s` is now minus the source time of the oldest open record, by topic.
+    `freshness_s` is now minus the source time of the oldest open record, by topic. `accounts` are there when
+    they are asked for.
     """
 
     version: str
@@ -93,6 +128,7 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     buffer_bytes: int = 0
     freshness_s: dict[str, float] = {}
     bulk: tuple[BulkStatus, ...] = ()
+    accounts: Accounts | None = None
 
 
 class BulkStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +154,10 @@ class Facts(Protocol):
 
     def status(self) -> StatusReport:
         """Return a snapshot."""
+        ...
+
+    def accounts(self) -> Accounts:
+        """Return the ledger in parts; it takes a look at everything that is open."""
         ...
 
     def liveness(self) -> tuple[Check, ...]:

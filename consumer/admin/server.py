@@ -117,8 +117,11 @@ class AdminServer:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         return web.Response(body=encode(self._metrics.registry), headers={"Content-Type": content_type})
 
-    async def _status(self, _request: web.Request) -> web.Response:
-        return web.Response(body=msgspec.json.encode(self._facts.status()), content_type="application/json")
+    async def _status(self, request: web.Request) -> web.Response:
+        report = self._facts.status()
+        if "ledger" in request.query:
+            report = msgspec.structs.replace(report, accounts=self._facts.accounts())
+        return web.Response(body=msgspec.json.encode(report), content_type="application/json")
 
 
 def _probe(request: web.Request, checks: tuple[Check, ...]) -> web.Response:

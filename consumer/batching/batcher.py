@@ -159,6 +159,13 @@ class Batcher:
         self._waiting_bytes = sum(len(change.encoded) for queue in self._waiting.values() for change in queue)
         return dropped
 
+    def changes(self) -> Iterator[Change]:
+        """Yield every change that is held here, wherever it is."""
+        for batch in (*self._open.values(), *self._sealed):
+            yield from batch.changes.values()
+        for queue in self._waiting.values():
+            yield from queue
+
     def lows(self) -> Iterator[tuple[Assignment, Low]]:
         """Yield the lowest offset per partition of everything that is held here; a partition may come often."""
         for batch in (*self._open.values(), *self._sealed):

@@ -38,6 +38,12 @@ class Gather:
         self.conflated: list[Ticket] = []
         self.pressed = False
 
+    @property
+    def change_count(self) -> int:
+        """How many changes are settled with it, those that were replaced included."""
+        bare_count = sum(tally.count for tally in self.tallies.values())
+        return bare_count + len(self.tickets) + len(self.conflated)
+
     def owner(self, assignment: Assignment) -> int:
         """Return the number of an assignment here."""
         return self.owners.setdefault(assignment, len(self.owners))
@@ -158,12 +164,12 @@ class Gatherer:
 
     def drop(self, gone: Collection[Assignment]) -> None:
         """Forget the rows of assignments that are not ours any more, wherever they are."""
-        for gather in self._gathers():
+        for gather in self.gathers():
             gather.forget(gone)
 
     def lows(self) -> Iterator[tuple[Assignment, Low]]:
         """Yield the lowest offset per partition of everything that is held here."""
-        for gather in self._gathers():
+        for gather in self.gathers():
             yield from gather.lows.items()
 
     def gathered(self, assignment: Assignment) -> tuple[int, set[Ticket]]:
@@ -180,11 +186,12 @@ class Gatherer:
 
     def close(self) -> None:
         """Let go of everything: it is read from Kafka again."""
-        for gather in self._gathers():
+        for gather in self.gathers():
             gather.spool.close()
         self._open = self.under_way = None
 
-    def _gathers(self) -> list[Gather]:
+    def gathers(self) -> list[Gather]:
+        """Return what is held here: the gather whose job runs, and the one that is open."""
         return [gather for gather in (self.under_way, self._open) if gather is not None]
 
     def _gather(self, now_s: float) -> Gather:

@@ -6,20 +6,24 @@ from typing import TYPE_CHECKING
 
 import orjson
 import typer
-from rich import box
 from rich.console import Console
-from rich.table import Table
+
+from consumer.cli.tables import table
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from consumer.operations.demonstration import Outcome
+
+_FIGURES = {"records", "count", "struck", "rows"}
 
 
 def print_text(outcome: Outcome) -> None:
     """Print what happened, and `verified` with its figures or what differs."""
     console = Console(highlight=False)
     retries = ", ".join(f"{count} after {cause}" for cause, count in sorted(outcome.retries.items())) or "none"
-    for table in (_records(outcome), _requests(outcome), _script(outcome), _letters(outcome), _rows(outcome)):
-        console.print(table, "", sep="\n")
+    for part in (_records(outcome), _requests(outcome), _script(outcome), _letters(outcome), _rows(outcome)):
+        console.print(part, "", sep="\n")
     console.print(f"Retries: {retries}. Tokens fetched: {outcome.token_refreshes}.\n")
     *lines, last = verdict_lines(outcome)
     colour = "red" if outcome.differences else "green"
@@ -76,20 +80,9 @@ def verdict_lines(outcome: Outcome) -> list[str]:
     ]
 
 
-def _table(title: str, *columns: str) -> Table:
-    """Return an empty table; its last column takes the width that is left."""
-    table = Table(
-        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False
-    )
-    for name in columns:
-        figures = name in {"records", "count", "struck", "rows"}
-        table.add_column(name, justify="right" if figures else "left", no_wrap=figures)
-    return table
-
-
 def _records(outcome: Outcome) -> Table:
     ledger = outcome.evidence.ledger
-    table = _table("Records, by what became of them", "outcome", "records", "meaning")
+    made = table("Records, by what became of them", "outcome", "records", "meaning", figures=_FIGURES)
     for name, count, meaning in (
         ("accepted", ledger.accepted, "sent, and answered 202"),
         ("conflated", ledger.conflated, "replaced by a newer change of the row before sent"),
@@ -98,33 +91,33 @@ def _records(outcome: Outcome) -> Table:
         ("open", ledger.open, "not settled"),
         ("polled", ledger.polled, "the sum of the above"),
     ):
-        table.add_row(name, f"{count:,}", meaning)
-    return table
+        made.add_row(name, f"{count:,}", meaning)
+    return made
 
 
 def _requests(outcome: Outcome) -> Table:
-    table = _table("Requests at the tenant", "call", "status", "count")
+    made = table("Requests at the tenant", "call", "status", "count", figures=_FIGURES)
     for (call, status), count in sorted(outcome.requests.items()):
-        table.add_row(call, str(status), f"{count:,}")
-    return table
+        made.add_row(call, str(status), f"{count:,}")
+    return made
 
 
 def _script(outcome: Outcome) -> Table:
-    table = _table("What went wrong on purpose", "fault", "struck")
+    made = table("What went wrong on purpose", "fault", "struck", figures=_FIGURES)
     for rule, hits in outcome.script:
-        table.add_row(rule, str(hits))
-    return table
+        made.add_row(rule, str(hits))
+    return made
 
 
 def _letters(outcome: Outcome) -> Table:
-    table = _table("Dead letters, read back from the broker", "record", "reason")
+    made = table("Dead letters, read back from the broker", "record", "reason", figures=_FIGURES)
     for letter in outcome.evidence.letters:
-        table.add_row(str(letter.place), letter.reason)
-    return table
+        made.add_row(str(letter.place), letter.reason)
+    return made
 
 
 def _rows(outcome: Outcome) -> Table:
-    table = _table("Rows at the tenant", "object", "rows", "the log's fold has")
+    made = table("Rows at the tenant", "object", "rows", "the log's fold has", figures=_FIGURES)
     for name, rows in outcome.evidence.rows.items():
-        table.add_row(name, f"{len(rows):,}", f"{len(outcome.expected.rows.get(name, {})):,}")
-    return table
+        made.add_row(name, f"{len(rows):,}", f"{len(outcome.expected.rows.get(name, {})):,}")
+    return made

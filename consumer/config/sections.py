@@ -80,10 +80,18 @@ def admin_settings(admin: Found, findings: Findings) -> AdminSettings:
     listen = admin[LISTEN]
     if listen == "off":
         return AdminSettings(host=None)
-    match = _LISTEN.fullmatch(listen)
-    if match is None or int(match["port"]) > _LAST_PORT:
+    at = admin_at(listen)
+    if at is None:
         text = "expected host:port such as 127.0.0.1:8080, or off"
         raise findings.fault(admin.place_of(LISTEN), admin.path_of(LISTEN), text)
+    return at
+
+
+def admin_at(text: str) -> AdminSettings | None:
+    """Read an address of an admin port; `None` when it is none."""
+    match = _LISTEN.fullmatch(text)
+    if match is None or int(match["port"]) > _LAST_PORT:
+        return None
     return AdminSettings(host=match["six"] or match["host"], port=int(match["port"]))
 
 

@@ -13,7 +13,7 @@ from consumer.model import Low
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Collection, Coroutine, Iterator
+    from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator
 
     from consumer.clock import Clock
     from consumer.dead_letter.port import DeadLetters, Letter
@@ -35,10 +35,12 @@ class OutboxEvents(Protocol):
 
 
 class Posted(NamedTuple):
-    """One letter under way: whose record it is, and the change that other records may ride on."""
+    """One letter under way: whose record it is, for which object, and the change that other records may ride on."""
 
     assignment: Assignment
     record: Record
+    object: str | None
+    ticket: Ticket | None
     change: Change | None
     task: asyncio.Task[None]
 
@@ -81,7 +83,11 @@ class Outbox:
         number = self._posted_count
         tell = partial(self._events.letter_sent, assignment, record, fault, ticket, change)
         task = self._spawn(self._deliver(number, assignment, full, small, tell))
-        self._under_way[number] = Posted(assignment, record, change, task)
+        self._under_way[number] = Posted(assignment, record, fault.object, ticket, change, task)
+
+    def posted(self) -> Iterable[Posted]:
+        """Return the letters under way."""
+        return self._under_way.values()
 
     def lows(self) -> Iterator[tuple[Assignment, Low]]:
         """Yield the position of every record whose letter is under way, and of those that ride on it."""

@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final, Protocol
 
 from consumer.model import RecordOutcome, Tally
+from consumer.offsets.accounts import Account
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -43,6 +44,7 @@ class Ledger:
         self.polled_count = 0
         self.settled_counts = dict.fromkeys(RecordOutcome, 0)
         self.held_bytes = 0
+        self.by_partition: defaultdict[tuple[str, int], Account] = defaultdict(Account)
         self._observer = observer
 
     @property
@@ -57,6 +59,7 @@ class Ledger:
         self.held_bytes += held_bytes
         assignment.open_count += count
         assignment.held_bytes += held_bytes
+        self.by_partition[assignment.topic, assignment.partition].came_in_count += count
         self._observer.polled(assignment.topic, count)
 
     def settled(self, assignment: Assignment, outcome: RecordOutcome, count: int, value_bytes: int) -> None:
@@ -68,6 +71,7 @@ class Ledger:
         self.held_bytes -= held_bytes
         assignment.open_count -= count
         assignment.held_bytes -= held_bytes
+        self.by_partition[assignment.topic, assignment.partition].settled_counts[outcome] += count
         self._observer.settled(assignment.topic, outcome, count)
 
     def spooled(self, assignment: Assignment, count: int, value_bytes: int) -> None:
@@ -96,9 +100,10 @@ class Ledger:
 
     def batch_settled(
         self, tallies: Mapping[Assignment, Tally], bearers: Collection[Change], outcome: RecordOutcome
-    ) -> None:
+    ) -> int:
         """Book the records of a batch whose changes came to one end, and those conflated into them.
 
+        Returns: how many changes were conflated.
         Shape: `tallies` count the records that became one change alone; `bearers` are the changes that are one
         part of several, or that records ride on. The records themselves are not looked at: there are many, and
         what was read a while ago is slow to reach.
@@ -108,10 +113,11 @@ class Ledger:
         for change in bearers:
             if change.ticket is not None:
                 self.part_settled(change.ticket, outcome)
-        self.riders_settled(bearers)
+        return self.riders_settled(bearers)
 
-    def riders_settled(self, changes: Iterable[Change]) -> None:
-        """Book the records that were conflated into these changes."""
+    def riders_settled(self, changes: Iterable[Change]) -> int:
+        """Book the records that were conflated into these changes; return how many changes those were."""
+        conflated_count = 0
         tallies: defaultdict[Assignment, Tally] = defaultdict(Tally)
         for change in changes:
             for rider in change.riders or ():
@@ -119,10 +125,12 @@ class Ledger:
                     rider.take(record, ticket)
                 rider.kept.clear()
                 tallies[rider.assignment].add(rider.bare_count, rider.bare_bytes)
+                conflated_count += rider.bare_count + len(rider.tickets)
                 for ticket in rider.tickets:
                     self.part_settled(ticket, RecordOutcome.CONFLATED)
         for assignment, tally in tallies.items():
             self.settled(assignment, RecordOutcome.CONFLATED, tally.count, tally.value_bytes)
+        return conflated_count
 
     def released(self, assignment: Assignment) -> None:
         """Book out all that is open of a partition that goes to another owner."""

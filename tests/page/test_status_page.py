@@ -15,6 +15,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from consumer.admin.metrics import Metrics
 from consumer.admin.port import (
+    Accounts,
+    BulkStatus,
     Check,
     HoldStatus,
     Ledger,
@@ -90,6 +92,10 @@ class Daemon:
     def status(self) -> StatusReport:
         """Return what was set."""
         return self.report
+
+    def accounts(self) -> Accounts:
+        """Nobody asks."""
+        return Accounts()
 
     def liveness(self) -> tuple[Check, ...]:
         """Nothing to ask."""
@@ -204,6 +210,19 @@ async def test_a_hold_is_big_and_named(page: Page, daemon: Daemon) -> None:
         "Check the credentials" in shown,
         await page.text("state-text"),
     )
+
+
+async def test_bulk_jobs_show_how_far_they_are(page: Page, daemon: Daemon) -> None:
+    """An object that is gathered for a job has a line of its own; without any there is no table."""
+    assert "" == await page.text("jobs")
+    job = BulkStatus(
+        object="people", gathered_rows=12_000, gathered_bytes=2048, phase="uploading", job="7f", rows=900
+    )
+    daemon.report = msgspec.structs.replace(RUNNING, bulk=(job, BulkStatus(object="orders", gathered_rows=5)))
+    await page.until(lambda browser: "uploading" in _text(browser, "job-rows"))
+    assert ["people 12,000 2.0 KiB 900 uploading 7f", f"orders 5 0 B {DASH} gathering {DASH}"] == (
+        await page.text("job-rows")
+    ).splitlines()
 
 
 async def test_a_ledger_that_does_not_add_up_says_so(page: Page, daemon: Daemon) -> None:

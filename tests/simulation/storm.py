@@ -8,12 +8,15 @@ import random
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from consumer.admin.metrics import Metrics
 from consumer.admin.telemetry import Telemetry
 from consumer.auth.provider import TokenProvider
 from consumer.daemon import Daemon, Ports
 from consumer.delivery.settings import DeliverySettings
 from consumer.mapping.settings import FieldType, ObjectSettings, RouteSettings
+from consumer.operations.reconciliation import differences
 from consumer.sandbox.fault_script import read_script
 from consumer.sandbox.memory_dead_letters import MemoryDeadLetters
 from consumer.sandbox.memory_source import MemoryLog, MemorySource
@@ -152,6 +155,11 @@ class Member:
         total = ledger.accepted + ledger.conflated + ledger.filtered + ledger.dead_lettered + ledger.open
         if ledger.polled != total or ledger.open < 0:
             message = f"ledger: {ledger} of {self.name} does not add up"
+            raise BrokenPromiseError(message)
+        if off := differences(
+            msgspec.structs.replace(self.daemon.facts.status(), accounts=self.daemon.facts.accounts())
+        ):
+            message = f"ledger of {self.name}: {'; '.join(off)}"
             raise BrokenPromiseError(message)
 
 

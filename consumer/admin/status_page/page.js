@@ -137,6 +137,24 @@ function showPartitions(report) {
     ? whole.format(shown.length) : `${whole.format(shown.length)} of ${whole.format(report.assignment.length)}`);
 }
 
+function jobRow(bulk) {
+  const made = element("tr");
+  const object = element("th", bulk.object);
+  object.scope = "row";
+  const figure = (text) => element("td", text, "number");
+  made.append(
+    object, figure(whole.format(bulk.gathered_rows)), figure(bytes(bulk.gathered_bytes)),
+    figure(bulk.phase === null ? "–" : whole.format(bulk.rows)),
+    element("td", bulk.phase ?? "gathering", bulk.phase === null ? "soft" : undefined), element("td", bulk.job ?? "–"),
+  );
+  return made;
+}
+
+function showJobs(report) {
+  find("jobs").hidden = report.bulk.length === 0;
+  find("job-rows").replaceChildren(...report.bulk.map(jobRow));
+}
+
 function remember(report) {
   const { polled, open } = report.ledger;
   const now = performance.now();
@@ -178,7 +196,7 @@ function show(report) {
   say("version", report.version);
   say("config", report.config_sha256.slice(0, 12));
   find("config").title = report.config_sha256;
-  for (const part of [showState, showHolds, showFigures, showLedger, showPartitions]) part(report);
+  for (const part of [showState, showHolds, showFigures, showLedger, showJobs, showPartitions]) part(report);
   showRates();
 }
 

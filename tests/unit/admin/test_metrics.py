@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from consumer.admin.metrics import Metrics
 from consumer.admin.port import (
+    Accounts,
     Check,
     HoldStatus,
     Ledger,
@@ -78,6 +79,10 @@ class StillDaemon:
     def status(self) -> StatusReport:
         """Return the report."""
         return self.report
+
+    def accounts(self) -> Accounts:
+        """Nobody asks."""
+        return Accounts()
 
     def liveness(self) -> tuple[Check, ...]:
         """Nothing to ask."""

@@ -12,7 +12,16 @@ import msgspec
 import pytest
 
 from consumer.admin.metrics import Metrics
-from consumer.admin.port import Check, HoldStatus, Ledger, PartitionStatus, State, StatusReport
+from consumer.admin.port import (
+    Accounts,
+    Check,
+    HoldStatus,
+    Ledger,
+    PartitionAccount,
+    PartitionStatus,
+    State,
+    StatusReport,
+)
 from consumer.admin.server import AdminServer
 from consumer.errors import ConfigFaults, HoldReason
 
@@ -29,6 +38,8 @@ REPORT = StatusReport(
     ledger=Ledger(polled=9, accepted=7, open=2),
 )
 
+ACCOUNTS = Accounts(partitions=(PartitionAccount(topic="t", partition=3, polled=9, accepted=7, open=2),))
+
 
 class Daemon:
     """A daemon with answers to set."""
@@ -40,6 +51,10 @@ class Daemon:
     def status(self) -> StatusReport:
         """Return a snapshot."""
         return REPORT
+
+    def accounts(self) -> Accounts:
+        """Return the ledger in parts."""
+        return ACCOUNTS
 
     def liveness(self) -> tuple[Check, ...]:
         """Return what was set."""
@@ -146,6 +161,12 @@ async def test_status_reads_back(browser: aiohttp.ClientSession) -> None:
     """What is written is the snapshot, so the `status` verb can read it by its type."""
     async with browser.get("/status") as answer:
         assert REPORT == msgspec.json.decode(await answer.read(), type=StatusReport)
+
+
+async def test_the_ledger_in_parts_is_told_when_asked_for(browser: aiohttp.ClientSession) -> None:
+    """It takes a look at all that is open, which a probe or a page has no need of."""
+    async with browser.get("/status?ledger") as answer:
+        assert ACCOUNTS == msgspec.json.decode(await answer.read(), type=StatusReport).accounts
 
 
 async def test_metrics_are_in_the_form_of_prometheus(browser: aiohttp.ClientSession) -> None:

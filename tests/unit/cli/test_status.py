@@ -1,0 +1,119 @@
+"""`status` against an admin port: tables, JSON and exit codes."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from consumer.admin.port import BulkStatus, PartitionStatus
+from tests.unit.operations.test_reconciliation import RIGHT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from consumer.admin.port import StatusReport
+    from tests.unit.conftest import Ran
+
+    Run = Callable[..., Ran]
+
+BUSY = msgspec.structs.replace(
+    RIGHT,
+    assignment=(PartitionStatus(topic="t", partition=0, epoch=1, position=5, end=12, lag=7, open=2),),
+    bulk=(BulkStatus(object="people", gathered_rows=12_000, gathered_bytes=900_000, phase="uploading", job="7f"),),
+)
+
+
+class AdminPort:
+    """Answers with what was set, on a port of its own."""
+
+    def __init__(self) -> None:
+        self.body = b""
+        self.status = 200
+        port = self
+
+        class Answering(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(port.status)
+                self.send_header("Content-Length", str(len(port.body)))
+                self.end_headers()
+                self.wfile.write(port.body)
+
+            def log_message(self, *_: object) -> None: ...
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+        self.at = f"127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def tell(self, report: StatusReport) -> None:
+        """Answer with this."""
+        self.body = msgspec.json.encode(report)
+
+    def close(self) -> None:
+        """Answer no more."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def port() -> Iterator[AdminPort]:
+    made = AdminPort()
+    made.tell(BUSY)
+    yield made
+    made.close()
+
+
+def test_books_that_are_right_end_with_nought(run: Run, port: AdminPort) -> None:
+    """A line per partition, a sum, a line per object."""
+    ran = run("status", "--ledger", "--at", port.at)
+    assert (0, True) == (ran.code, "the ledger adds up" in ran.out)
+    lines = {" ".join(line.split()) for line in ran.out.splitlines()}
+    wanted = {"t[0] 20 10 4 1 1 2 2", "t[1] 9 4 2 2 0 0 1", "all 29 14 6 3 1 2 3", "customers 29 14 6 3 1 2 3"}
+    assert set() == wanted - lines
+
+
+def test_books_that_are_off_end_with_one(run: Run, port: AdminPort) -> None:
+    """What is missing is named by place and figure."""
+    ledger = msgspec.structs.replace(RIGHT.ledger, accepted=15)
+    port.tell(msgspec.structs.replace(RIGHT, ledger=ledger))
+    ran = run("status", "--ledger", "--at", port.at, "--output", "json")
+    told = json.loads(ran.out)
+    sentence = "all: 15 records accepted in the total, 14 in the partitions"
+    assert (1, False, [sentence]) == (ran.code, told["adds_up"], told["differences"])
+
+
+def test_the_report_shows_partitions_and_jobs(run: Run, port: AdminPort) -> None:
+    """Without `--ledger` it is what goes on."""
+    ran = run("status", "--at", port.at)
+    lines = [" ".join(line.split()) for line in ran.out.splitlines()]
+    assert (0, True, True) == (ran.code, "t[0] 5 12 7 2" in lines, "people 12,000 900,000 0 7f uploading" in lines)
+
+
+def test_nobody_at_the_port(run: Run, port: AdminPort) -> None:
+    """It says where it asked, and is a finding."""
+    port.close()
+    ran = run("status", "--at", port.at)
+    assert (1, True) == (ran.code, f"no daemon answers at {port.at}" in ran.err)
+
+
+@pytest.mark.parametrize(("status", "body"), [(404, b""), (200, b"<html>"), (200, b'{"version":1}')])
+def test_another_program_at_the_port(run: Run, port: AdminPort, status: int, body: bytes) -> None:
+    """What is no report is not taken for one."""
+    port.status, port.body = status, body
+    ran = run("status", "--at", port.at)
+    assert (1, "", True) == (ran.code, ran.out, "another program" in ran.err)
+
+
+def test_an_address_that_is_none(run: Run) -> None:
+    """That is wrong usage."""
+    assert 2 == run("status", "--at", "somewhere").code
+
+
+def test_the_admin_port_of_the_file_is_asked(run: Run, port: AdminPort, examples: object) -> None:
+    """Without `--at` it is the one that the daemon of this file listens on."""
+    ran = run("status", "-c", f"{examples}/minimal.yaml", "--set", f"admin.listen={port.at}", "--output", "json")
+    assert (0, "g") == (ran.code, json.loads(ran.out or "{}").get("group_id"))
