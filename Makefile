@@ -61,6 +61,8 @@ lock: ## Pin all requirements anew, with hashes
 	  --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate -o requirements/dev.txt
 	UV_CUSTOM_COMPILE_COMMAND="make lock" build/lock/bin/uv pip compile --quiet --upgrade --group kubernetes -c requirements/dev.txt \
 	  --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate -o requirements/kubernetes.txt
+	UV_CUSTOM_COMPILE_COMMAND="make lock" build/lock/bin/uv pip compile --quiet --upgrade --group image -c requirements/dev.txt \
+	  --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate -o requirements/image.txt
 
 bench: setup ## Throughput and CPU per record against a floor of the same run, on a real broker
 	$(BIN)/python -m bench.run

@@ -1,0 +1,177 @@
+"""The image: what its Dockerfile promises, and its file tree built by the same steps and run as a pod runs it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from consumer import __version__
+from tests.kubernetes import image_tree
+from tests.kubernetes.chart import ROOT
+from tests.kubernetes.dockerfile import offences, pairs, stages
+from tests.kubernetes.image_tree import ImageTree
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+pytestmark = pytest.mark.timeout(600)
+
+DOCKERFILE = ROOT / "Dockerfile"
+TEXT = DOCKERFILE.read_text(encoding="utf-8")
+OUR_PACKAGES = Path("opt/datacloud-consumer/lib/python3.11/site-packages")
+
+needs_hadolint = pytest.mark.skipif(
+    not (Path(sys.executable).parent / "hadolint").exists(),
+    reason="no hadolint; `make test-kubernetes` installs it (requirements/kubernetes.txt)",
+)
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> ImageTree:
+    """The tree of the last stage."""
+    if why := image_tree.cannot():
+        pytest.skip(why)
+    return ImageTree(DOCKERFILE, tmp_path_factory.mktemp("image"))
+
+
+def run(image: ImageTree, words: Sequence[str], **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run words in the image."""
+    return subprocess.run(
+        image.contained(words, environ=environ), capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def hadolint(text: str) -> str:
+    """Return what hadolint finds."""
+    answer = subprocess.run(
+        [Path(sys.executable).parent / "hadolint", "--no-color", "-"],
+        input=text, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    return answer.stdout + answer.stderr
+
+
+def test_it_keeps_what_it_promises() -> None:
+    """Digest, stages, user by number, entry point without a shell, hashes."""
+    assert [] == offences(TEXT)
+
+
+@pytest.mark.parametrize(
+    ("there", "planted", "offence"),
+    [
+        ("@sha256:", ":latest #", "is not named by its digest"),
+        ("USER 10001:10001", "USER root", "the user is not a number above nought"),
+        ("USER 10001:10001", "USER 0:0", "the user is not a number above nought"),
+        ('ENTRYPOINT ["datacloud-consumer"]', "ENTRYPOINT datacloud-consumer", "the entry point is not a list"),
+        (
+            "--require-hashes --requirement requirements/run.txt",
+            "-r requirements/run.txt",
+            "installs without hashes",
+        ),
+        ("COPY consumer consumer", "ADD consumer consumer", "ADD consumer consumer"),
+    ],
+)
+def test_a_broken_promise_is_seen(there: str, planted: str, offence: str) -> None:
+    """The reader itself is red on each."""
+    assert there in TEXT
+    assert any(offence in said for said in offences(TEXT.replace(there, planted)))
+
+
+def test_labels_say_what_it_is() -> None:
+    """Version and base are those of the sources and of the first line."""
+    (labels,) = stages(TEXT)[-1].all("LABEL")
+    found = {name.removeprefix("org.opencontainers.image."): text for name, text in pairs(labels).items()}
+    tag, _, digest = stages(TEXT)[0].base.partition("@")
+    assert (__version__, f"docker.io/library/{tag}", digest, "Apache-2.0") == (
+        found["version"], found["base.name"], found["base.digest"], found["licenses"],
+    )  # fmt: skip
+
+
+def test_nothing_else_is_sent_to_the_builder() -> None:
+    """What the steps copy is what .dockerignore lets through."""
+    wanted = {
+        word
+        for stage in stages(TEXT)
+        for text in stage.all("COPY")
+        if "--from=" not in text
+        for word in text.split()[:-1]
+    }
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert wanted == {line.removeprefix("!") for line in lines if line.startswith("!")}
+    assert "*" in lines
+
+
+@needs_hadolint
+@pytest.mark.kubernetes
+def test_hadolint_is_content() -> None:
+    """Not a word, not even of style."""
+    assert "" == hadolint(TEXT)
+
+
+@needs_hadolint
+@pytest.mark.kubernetes
+def test_hadolint_sees_a_planted_fault() -> None:
+    """So it reads this file at all."""
+    assert "DL3025" in hadolint(TEXT.replace('CMD ["run"]', "CMD run"))
+
+
+@pytest.mark.kubernetes
+def test_it_runs_as_a_user_without_rights(image: ImageTree) -> None:
+    """By number, with no capability and none to be had."""
+    status = run(image, ["cat", "/proc/self/status"]).stdout
+    found = dict(line.split(":", 1) for line in status.splitlines())
+    assert ["10001"] * 4 == found["Uid"].split()
+    assert {"0" * 16} == {found[name].strip() for name in ("CapEff", "CapPrm", "CapBnd", "CapInh")}
+    assert "1" == found["NoNewPrivs"].strip()
+
+
+@pytest.mark.kubernetes
+@pytest.mark.parametrize("place", ["/", "/opt/datacloud-consumer", "/usr/local/lib", "/home"])
+def test_nothing_can_be_written(image: ImageTree, place: str) -> None:
+    """The root is read-only, not only somebody else's."""
+    answer = run(image, ["touch", f"{place}/planted"])
+    assert 0 != answer.returncode
+    assert "Read-only file system" in answer.stderr
+
+
+@pytest.mark.kubernetes
+def test_all_of_it_is_compiled(image: ImageTree) -> None:
+    """Ours, what we need, and Python's own: nothing is compiled at each start."""
+    packages = image.added / OUR_PACKAGES
+    sources = [path for path in packages.rglob("*.py") if "{" not in str(path)]
+    assert sources
+    assert [] == [path for path in sources if not _compiled(path).exists()]
+    assert _compiled(image.added / "usr/local/lib/python3.11/asyncio/base_events.py").exists()
+
+
+@pytest.mark.kubernetes
+@pytest.mark.parametrize("python", ["python", "/usr/local/bin/python"])
+def test_no_means_of_building_is_left(image: ImageTree, python: str) -> None:
+    """Neither in the environment of the daemon nor in the base's."""
+    tools = ("pip", "setuptools", "wheel", "uv", "hatchling", "ensurepip")
+    asked = f"import importlib.util as u; print([name for name in {tools} if u.find_spec(name)])"
+    assert "[]\n" == run(image, [python, "-c", asked]).stdout
+    assert "" == run(image, ["sh", "-c", "ls /opt/*/bin /usr/local/bin | grep -E '^(pip|uv|hatch|wheel)'"]).stdout
+
+
+@pytest.mark.kubernetes
+def test_it_is_this_version(image: ImageTree) -> None:
+    """The sources' own, installed: nothing of this folder is seen from within."""
+    answer = run(image, image.entry_point("--version"))
+    assert __version__ in answer.stdout
+    where = run(image, ["python", "-c", "import consumer; print(consumer.__file__)"]).stdout
+    assert f"/{OUR_PACKAGES}/consumer/__init__.py\n" == where
+
+
+@pytest.mark.kubernetes
+def test_the_demonstration_runs_in_it(image: ImageTree) -> None:
+    """Broker, tenant and daemon in one, verified at the end: with no more than /tmp to write to."""
+    answer = run(image, image.entry_point("demo", "--records", "400"))
+    assert 0 == answer.returncode, answer.stdout + answer.stderr
+
+
+def _compiled(path: Path) -> Path:
+    return path.parent / "__pycache__" / f"{path.stem}.cpython-311.pyc"
