@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import orjson
 
 from consumer.auth.assertion import assertion
-from consumer.auth.token import CoreGrant, TokenGrant, read_core, read_exchange
+from consumer.auth.token import LONGEST_LIFETIME_S, CoreGrant, TokenGrant, read_core, read_exchange
 from consumer.errors import Hold, HoldReason, Transient
 from consumer.hosts import Hosts
 from consumer.masking import mask
@@ -69,6 +69,16 @@ def token_dance(settings: SalesforceSettings, secrets: Secrets, wall_ms: int) ->
     """
     core = yield from login(settings, secrets, wall_ms)
     return (yield from exchange(settings, core, wall_ms))
+
+
+def core_dance(settings: SalesforceSettings, secrets: Secrets, wall_ms: int) -> Dance:
+    """Log in and be content with the core token, which opens the CRM.
+
+    The login does not say how long a session lasts, and using it prolongs it: it is used until it is refused.
+    Raises: as `token_dance`.
+    """
+    core = yield from login(settings, secrets, wall_ms)
+    return TokenGrant(core.value, core.base_url, LONGEST_LIFETIME_S)
 
 
 def login(settings: SalesforceSettings, secrets: Secrets, wall_ms: int) -> Generator[Request, Answer, CoreGrant]:

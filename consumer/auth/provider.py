@@ -16,7 +16,7 @@ from consumer.model import NoAnswer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from consumer.auth.exchange import Dance
+    from consumer.auth.exchange import Dance, Secrets
     from consumer.auth.settings import SalesforceSettings
     from consumer.clock import Clock
     from consumer.transport import Transport
@@ -57,13 +57,17 @@ class TokenProvider:
         *,
         jitter: Callable[[], float],
         observer: RefreshObserver,
+        dance: Callable[[SalesforceSettings, Secrets, int], Dance] = token_dance,
+        secrets: SecretFiles | None = None,
     ) -> None:
+        """`dance` says which token is made. `secrets` are shared by who logs in as the same user."""
         self._settings = settings
         self._transport = transport
         self._clock = clock
         self._jitter = jitter
         self._observer = observer
-        self._secrets = SecretFiles(settings)
+        self._token_dance = dance
+        self._secrets = secrets or SecretFiles(settings)
         self._token: Token | None = None
         self._serial = 0
         self._refresh_at_s = 0.0
@@ -154,7 +158,7 @@ class TokenProvider:
 
     async def _dance(self) -> TokenGrant:
         secrets = self._secrets.read()
-        dance = token_dance(self._settings, secrets, self._clock.wall_ms())
+        dance = self._token_dance(self._settings, secrets, self._clock.wall_ms())
         try:
             return await self._follow(dance)
         finally:

@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 from itertools import pairwise
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
+import msgspec
 import pytest
 
+from consumer.auth.exchange import core_dance, token_dance
 from consumer.auth.port import Token
 from consumer.auth.provider import TokenProvider
+from consumer.auth.secret_files import SecretFiles
+from consumer.auth.settings import Secret
 from consumer.errors import Hold, HoldReason, Transient
 from consumer.model import Answer, Failure, NoAnswer
+from tests.unit.auth.conftest import core_answer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -313,3 +319,33 @@ async def test_close_ends_a_dance(provider: TokenProvider, transport: ScriptedTr
 def test_a_token_is_not_shown_i17() -> None:
     """A token says which one it is, never what it is."""
     assert "Token(#3)" == repr(Token("seCRet", "https://x.salesforce.com", 3))
+
+
+async def test_a_core_token_is_one_request(
+    settings: SalesforceSettings, transport: ScriptedTransport, clock: StillClock, counted: Counted
+) -> None:
+    """For the CRM: no exchange, the instance that the login named, and one request more after a revocation."""
+    provider = TokenProvider(settings, transport, clock, jitter=lambda: 0.0, observer=counted, dance=core_dance)
+    token = await provider.current()
+    assert ("core-token", "https://core.my.salesforce.com") == (token.value, token.base_url)
+    assert provider.refused(token)
+    assert [2, 2] == [(await one).serial for one in (provider.current(), provider.current())]
+    assert ["/services/oauth2/token"] * 2 == [urlsplit(request.url).path for request in transport.requests]
+    await provider.close()
+
+
+async def test_a_rotated_refresh_token_is_shared(
+    settings: SalesforceSettings, transport: ScriptedTransport, clock: StillClock, counted: Counted
+) -> None:
+    """Who logs in as the same user goes on with what the other's login ended with."""
+    settings = msgspec.structs.replace(settings, flow="refresh_token", refresh_token=Secret(value="first"))
+    secrets = SecretFiles(settings)
+    transport.script.append(core_answer(refresh_token="second"))
+    for dance in (core_dance, token_dance):
+        provider = TokenProvider(
+            settings, transport, clock, jitter=lambda: 0.0, observer=counted, dance=dance, secrets=secrets
+        )
+        await provider.current()
+        await provider.close()
+    asked = [parse_qs(request.body.decode()).get("refresh_token") for request in transport.requests[:2]]
+    assert [["first"], ["second"]] == asked
