@@ -8,7 +8,7 @@ import msgspec
 
 
 class Token(msgspec.Struct, frozen=True):
-    """A token and the origin that takes it (`https://host`, no trailing slash): the tenant's, or the CRM's. Never shown."""
+    """A token and the origin that takes it (`https://host`, no trailing slash): tenant or CRM. Never shown."""
 
     value: str
     base_url: str

@@ -23,7 +23,15 @@ _SUCCESS: Final = {
     Step.ABORT: frozenset({200}),
     Step.ASK: frozenset({200}),
     Step.LIST: frozenset({200}),
+    Step.RESULTS: frozenset({200}),
+    Step.FIND: frozenset({200}),
 }
+
+
+_WITHOUT_WORDS: Final = frozenset({Step.UPLOAD, Step.RESULTS, Step.FIND})
+"""Steps whose success says nothing, or says it in a file."""
+
+_OUT_OF_REQUESTS: Final = b"REQUEST_LIMIT_EXCEEDED"
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -80,6 +88,8 @@ def read(step: Step, outcome: Outcome, *, fresh_token: bool, wall_ms: int) -> He
         return Gone(detail_of(outcome))
     if outcome.status == HTTPStatus.CONFLICT:
         return Busy(detail_of(outcome)) if step is Step.CREATE else Refused(detail_of(outcome))
+    if outcome.status == HTTPStatus.FORBIDDEN and _OUT_OF_REQUESTS in outcome.body:
+        return HoldLane(HoldReason.RATE, detail_of(outcome))
     verdict = judge(outcome, records=1, conflicts=1, fresh_token=fresh_token, wall_ms=wall_ms)
     match verdict:
         case Retry():
@@ -95,7 +105,7 @@ def read(step: Step, outcome: Outcome, *, fresh_token: bool, wall_ms: int) -> He
 
 def _taken(step: Step, body: bytes) -> Done | None:
     """Return what a success says; `None` when it does not say what this step's success says."""
-    if step is Step.UPLOAD:
+    if step in _WITHOUT_WORDS:
         return Done()
     if step is Step.LIST:
         jobs = read_jobs(body)

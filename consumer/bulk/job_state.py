@@ -60,7 +60,7 @@ _BY_LOWER: Final = {state.lower(): state for state in JobState}
 class Job(msgspec.Struct, frozen=True):
     """A job as the service tells of it. `changed_ms` is its last change, 0 when the service does not say.
 
-    `failed_count` is told by the CRM alone.
+    `failed_count` and `created_by` are told by the CRM alone.
     """
 
     id: str
@@ -70,6 +70,7 @@ class Job(msgspec.Struct, frozen=True):
     operation: str = ""
     changed_ms: int = 0
     failed_count: int = 0
+    created_by: str = ""
     message: str = ""
 
     @property
@@ -162,6 +163,7 @@ def _job(entry: object) -> Job | None:
         operation=_text(entry, "operation"),
         changed_ms=_moment_ms(_text(entry, "systemModstamp", "createdDate")),
         failed_count=failed if isinstance(failed, int) else 0,
+        created_by=_text(entry, "createdById"),
         message=mask(_text(entry, "errorMessage"))[:MASKED_CHARS],
     )
 

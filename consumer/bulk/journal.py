@@ -11,12 +11,16 @@ if TYPE_CHECKING:
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A job that was created by us. `closed` says that all of it was uploaded and that the service was told so."""
+    """A job that was created by us. `closed` says that all of it was uploaded and that the service was told so.
+
+    `spool` names the rows that it carries, where they are needed to read its results.
+    """
 
     job_id: str
     operation: str
     uploaded: int = 0
     closed: bool = False
+    spool: str = ""
 
 
 class Journal:

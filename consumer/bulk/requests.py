@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import quote
 
 import orjson
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from consumer.model import Operation, Target
 
 _JOBS: Final = "/api/v1/ingest/jobs"
-_UPLOAD_BYTES_PER_S: Final = 1_000_000
-"""The slowest upload that is waited for."""
+_SLOWEST_BYTES_PER_S: Final = 1_000_000
+"""The slowest way of a file that is waited for."""
 
 _LISTED: Final = 100
 _ACTIVE: Final = "Open,UploadComplete,InProgress"
@@ -33,6 +33,36 @@ class Step(StrEnum):
     ABORT = "abort_job"
     ASK = "job"
     LIST = "jobs"
+    RESULTS = "results"
+    FIND = "query"
+
+
+class JobApi(Protocol):
+    """What a runner asks of either API; each is a request value."""
+
+    def create(self, token: Token, target: Target, operation: Operation) -> Request:
+        """Return the request that creates a job."""
+        ...
+
+    def upload(self, token: Token, job_id: str, path: Path) -> Request:
+        """Return the request that uploads one file."""
+        ...
+
+    def close(self, token: Token, job_id: str) -> Request:
+        """Return the request that says that all is uploaded."""
+        ...
+
+    def abort(self, token: Token, job_id: str) -> Request:
+        """Return the request that has all that was uploaded thrown away."""
+        ...
+
+    def ask(self, token: Token, job_id: str) -> Request:
+        """Return the request for the state of a job."""
+        ...
+
+    def active(self, token: Token) -> Request:
+        """Return the request for the jobs that are not over."""
+        ...
 
 
 class IngestionJobs:
@@ -48,10 +78,8 @@ class IngestionJobs:
 
     def upload(self, token: Token, job_id: str, path: Path) -> Request:
         """Return the request that uploads one file; it may take as long as its size needs."""
-        timeout_s = self._timeout_s + path.stat().st_size / _UPLOAD_BYTES_PER_S
-        headers = (*_headers(token), ("Content-Type", "text/csv"))
         url = f"{token.base_url}{_JOBS}/{quote(job_id, safe='')}/batches"
-        return Request("PUT", url, headers, timeout_s=timeout_s, body_path=str(path))
+        return upload_request(url, token, path, self._timeout_s)
 
     def close(self, token: Token, job_id: str) -> Request:
         """Return the request that says that all is uploaded."""
@@ -64,19 +92,36 @@ class IngestionJobs:
     def ask(self, token: Token, job_id: str) -> Request:
         """Return the request for the state of a job."""
         url = f"{token.base_url}{_JOBS}/{quote(job_id, safe='')}"
-        return Request("GET", url, _headers(token), timeout_s=self._timeout_s)
+        return Request("GET", url, headers_with(token), timeout_s=self._timeout_s)
 
     def active(self, token: Token) -> Request:
         """Return the request for the jobs that are not over."""
         url = f"{token.base_url}{_JOBS}?limit={_LISTED}&states={_ACTIVE}"
-        return Request("GET", url, _headers(token), timeout_s=self._timeout_s)
+        return Request("GET", url, headers_with(token), timeout_s=self._timeout_s)
 
     def _json(self, method: str, token: Token, rest: str, content: dict[str, str]) -> Request:
-        headers = (*_headers(token), ("Content-Type", "application/json"))
-        return Request(method, f"{token.base_url}{_JOBS}{rest}", headers, orjson.dumps(content), self._timeout_s)  # type: ignore[arg-type]  # POST or PATCH, as above
+        return json_request(method, f"{token.base_url}{_JOBS}{rest}", token, content, self._timeout_s)
 
 
-def _headers(token: Token) -> tuple[tuple[str, str], ...]:
+def json_request(method: str, url: str, token: Token, content: dict[str, str], timeout_s: float) -> Request:
+    """Return a request with a JSON body."""
+    headers = (*headers_with(token), ("Content-Type", "application/json"))
+    return Request(method, url, headers, orjson.dumps(content), timeout_s)  # type: ignore[arg-type]  # POST or PATCH, of its callers
+
+
+def upload_request(url: str, token: Token, path: Path, timeout_s: float) -> Request:
+    """Return the upload of a file of CSV; it may take as long as its size needs."""
+    headers = (*headers_with(token), ("Content-Type", "text/csv"))
+    return Request("PUT", url, headers, timeout_s=timeout_s + transfer_s(path), body_path=str(path))
+
+
+def transfer_s(path: Path) -> float:
+    """Return how long a file may take on its way, either way."""
+    return path.stat().st_size / _SLOWEST_BYTES_PER_S
+
+
+def headers_with(token: Token) -> tuple[tuple[str, str], ...]:
+    """Return the headers that every request has."""
     return (
         ("Authorization", f"Bearer {token.value}"),
         ("Accept", "application/json"),

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from consumer.auth.port import Token, Tokens
     from consumer.bulk.journal import Journal
-    from consumer.bulk.requests import IngestionJobs
+    from consumer.bulk.requests import JobApi
     from consumer.clock import Clock
     from consumer.model import Outcome, Request
     from consumer.transport import Transport
@@ -43,11 +43,15 @@ _TOKEN_WAIT_S: Final = 1.0
 
 
 class JobPlan(msgspec.Struct, frozen=True):
-    """What one job carries: files of one object and one operation, whole and on disk."""
+    """What one job carries: files of one object and one operation, whole and on disk.
+
+    `spool` is noted in the journal, for whoever has to read the job's results.
+    """
 
     target: Target
     operation: Operation
     files: tuple[Path, ...]
+    spool: str = ""
 
 
 class Finished(msgspec.Struct, frozen=True):
@@ -57,9 +61,13 @@ class Finished(msgspec.Struct, frozen=True):
 
 
 class Broken(msgspec.Struct, frozen=True):
-    """The job came to nothing, or nobody knows to what: its rows need another."""
+    """The job came to nothing, or nobody knows to what: its rows need another.
+
+    `job` is there when the service tells of its end: then it may tell of its rows too.
+    """
 
     detail: str
+    job: Job | None = None
 
 
 JobEnd: TypeAlias = Finished | Broken
@@ -102,7 +110,7 @@ class JobRunner:
 
     def __init__(
         self,
-        api: IngestionJobs,
+        api: JobApi,
         transport: Transport,
         tokens: Tokens,
         jobs: HourlyJobs,
@@ -124,13 +132,19 @@ class JobRunner:
 
         Waits for as long as it takes for whatever is the moment's or the set-up's fault, naming it.
         """
+        end = await self.carry(plan, journal, watch)
+        journal.clear()
+        return end
+
+    async def carry(self, plan: JobPlan, journal: Journal, watch: JobWatch) -> JobEnd:
+        """Run a job as `run` does; one that was closed stays in the journal, for whoever reads its results."""
         job = await self._created(plan, watch)
         try:
-            entry = Entry(job.id, plan.operation.value)
+            entry = Entry(job.id, plan.operation.value, spool=plan.spool)
             journal.write(entry)
             for at, path in enumerate(plan.files):
                 watch.phase(f"uploading file {at + 1} of {len(plan.files)}", job.id)
-                heard = await self._step(Step.UPLOAD, plan.target, watch, self._upload(job.id, path))
+                heard = await self.step(Step.UPLOAD, plan.target, watch, self._upload(job.id, path))
                 if not isinstance(heard, Done):
                     await self._abort(plan.target, job.id, watch)
                     journal.clear()
@@ -140,9 +154,7 @@ class JobRunner:
             watch.phase("closing", job.id)
             journal.write(msgspec.structs.replace(entry, closed=True))
             await self._close(plan.target, job.id, watch)
-            end = await self._awaited(plan.target, job.id, watch)
-            journal.clear()
-            return end
+            return await self.awaited(plan.target, job.id, watch)
         finally:
             self._jobs.ended()
 
@@ -156,7 +168,7 @@ class JobRunner:
         if left is None or not left.closed:
             await self.settle_left(plan.target, journal, watch)
             return await self.run(plan, journal, watch)
-        end = await self._awaited(plan.target, left.job_id, watch)
+        end = await self.awaited(plan.target, left.job_id, watch)
         journal.clear()
         return end
 
@@ -171,7 +183,7 @@ class JobRunner:
             await self._abort(target, job.id, watch)
         elif job is not None and not job.state.is_over:
             self._observer.job_found(target, job.named, "adopted: waited for before a new one is made")
-            await self._awaited(target, job.id, watch)
+            await self.awaited(target, job.id, watch)
         journal.clear()
 
     # ── the steps ────────────────────────────────────────────────────────────────────────────────────────
@@ -184,7 +196,7 @@ class JobRunner:
         while True:
             await self._allowed(watch)
             watch.phase("creating", None)
-            heard = await self._step(
+            heard = await self.step(
                 Step.CREATE,
                 plan.target,
                 watch,
@@ -224,7 +236,7 @@ class JobRunner:
 
     async def _who_is_busy(self, target: Target, watch: JobWatch) -> str:
         """Name the job that is active on an object; one that has lost its maker is aborted."""
-        heard = await self._step(Step.LIST, target, watch, self._api.active)
+        heard = await self.step(Step.LIST, target, watch, self._api.active)
         if not isinstance(heard, Done):
             return "a job that the service does not list"
         for job in heard.jobs:
@@ -240,18 +252,18 @@ class JobRunner:
 
     async def _close(self, target: Target, job_id: str, watch: JobWatch) -> None:
         """Say that all is uploaded. What the job makes of it is seen when it is asked."""
-        await self._step(Step.CLOSE, target, watch, lambda token: self._api.close(token, job_id))
+        await self.step(Step.CLOSE, target, watch, lambda token: self._api.close(token, job_id))
 
     async def _abort(self, target: Target, job_id: str, watch: JobWatch) -> None:
         """Have the job thrown away; one that cannot be aborted is waited for when the next meets it."""
         watch.phase("aborting", job_id)
-        await self._step(Step.ABORT, target, watch, lambda token: self._api.abort(token, job_id))
+        await self.step(Step.ABORT, target, watch, lambda token: self._api.abort(token, job_id))
 
     async def _asked(self, target: Target, job_id: str, watch: JobWatch) -> Job | None:
-        heard = await self._step(Step.ASK, target, watch, lambda token: self._api.ask(token, job_id))
+        heard = await self.step(Step.ASK, target, watch, lambda token: self._api.ask(token, job_id))
         return heard.jobs[0] if isinstance(heard, Done) else None
 
-    async def _awaited(self, target: Target, job_id: str, watch: JobWatch) -> JobEnd:
+    async def awaited(self, target: Target, job_id: str, watch: JobWatch) -> JobEnd:
         """Ask until the job is over."""
         began_s, polls = self._clock.now_s(), 0
         while True:
@@ -267,7 +279,7 @@ class JobRunner:
                 watch.released()
                 return Finished(job)
             if job.state.is_over:
-                return Broken(f"{job.named}: {job.message or 'no reason is given'}")
+                return Broken(f"{job.named}: {job.message or 'no reason is given'}", job)
             if job.state is JobState.OPEN:
                 await self._close(target, job_id, watch)
             waited_s = self._clock.now_s() - began_s
@@ -277,7 +289,7 @@ class JobRunner:
 
     # ── one request ──────────────────────────────────────────────────────────────────────────────────────
 
-    async def _step(
+    async def step(
         self, step: Step, target: Target, watch: JobWatch, make: Callable[[Token], Request]
     ) -> Done | Gone | Refused | Busy | Unsure:
         """Take one step, however often it has to be asked for."""
