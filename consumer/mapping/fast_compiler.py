@@ -16,6 +16,7 @@ from consumer.mapping.fields import ConstantField, SourceField
 from consumer.mapping.flat_marks import FlatMarks
 from consumer.mapping.hot_converters import counted_ms, hot_converter, is_moment_text, same, ticks_of
 from consumer.mapping.leaves import NULL, Conflict, Layout, Leaf, Leaves
+from consumer.mapping.readings import TICKS_PER_SECOND
 from consumer.mapping.settings import FieldType
 from consumer.mapping.shapes import Shape, first_shape, opener
 from consumer.mapping.sources import EnvelopePath, Origin, RowPath, Template, TemplatePart
@@ -349,8 +350,7 @@ class _Compiler:
             return None
         if self._leaf(version.source).shape is not Shape.INTEGER:
             return None
-        per_second = ticks_of(conversion, column)
-        return per_second // 1_000 if per_second is not None and per_second >= 1_000 else None  # noqa: PLR2004 - ms
+        return {TICKS_PER_SECOND["ms"]: 1, TICKS_PER_SECOND["us"]: 1_000}.get(ticks_of(conversion, column) or 0)
 
     def _version_reader(self, version: VersionField) -> Callable[[Any], int] | None:
         """Make the one-call reader of a version, for the two forms that sources write most."""

@@ -15,7 +15,7 @@ import msgspec
 from consumer.decoding.columns import Column, Meaning
 from consumer.decoding.opened import Nested, open_json
 from consumer.decoding.placeholders import PLACEHOLDERS, is_placeholder
-from consumer.mapping.numbers import SAFE_LENGTH
+from consumer.mapping.numbers import NANO, NANO_ENDS, SAFE_LENGTH
 from consumer.mapping.readings import TICKS_PER_SECOND
 from consumer.mapping.settings import FieldType
 from consumer.mapping.shapes import GoCareful, Shape, Widen
@@ -156,8 +156,16 @@ def counted_ms(per_second: int) -> Callable[[int], int]:
     if per_second <= _PER_SECOND_MS:
         factor = _PER_SECOND_MS // per_second
         return lambda ticks: ticks * factor
+    if per_second == NANO:
+        return _nanos_as_ms
     per_ms = per_second // _PER_SECOND_MS
     return lambda ticks: ticks // per_ms
+
+
+def _nanos_as_ms(ticks: int) -> int:
+    if ticks in NANO_ENDS:
+        raise GoCareful
+    return ticks // 1_000_000
 
 
 def _moment(per_second: int) -> HotConverter:

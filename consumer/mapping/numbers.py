@@ -22,6 +22,10 @@ _LARGEST_SCALE = 400
 _LARGEST_BYTES = 130
 """The bytes of an integer that no double holds any more (2^1024), with its sign."""
 
+NANO = 1_000_000_000
+NANO_ENDS = (-(2**63), 2**63 - 1)
+"""What sources that count nanoseconds in 64 bits write for infinity: these would be moments of 1677 and 2262."""
+
 _LARGEST_EPOCH = 1e21
 _SMALLEST_EPOCH = 1e-12
 _FLOOR = Context(prec=60, rounding=ROUND_FLOOR)
@@ -82,11 +86,14 @@ def variable_decimal(nested: Nested) -> Digits | None:
 def floor_ms(digits: str, per_second: int) -> int:
     """Read an epoch figure of so many ticks a second as milliseconds, towards the past."""
     if len(digits) <= SAFE_LENGTH and INTEGER.fullmatch(digits):
-        return int(digits) * 1000 // per_second
+        ticks = int(digits)
+        if per_second == NANO and ticks in NANO_ENDS:
+            raise RecordError(Reason.TIME_RANGE, "the least or the greatest of 64 bits, which stands for infinity")
+        return ticks * 1000 // per_second
     rough = float(checked(digits))
     if abs(rough) > _LARGEST_EPOCH:
         raise RecordError(Reason.TIME_RANGE, "outside the years 0001 to 9999")
     if abs(rough) < _SMALLEST_EPOCH:
         return 0
-    ticks = _FLOOR.multiply(Decimal(digits), Decimal(1000))
-    return int(_FLOOR.divide(ticks, Decimal(per_second)).to_integral_value(ROUND_FLOOR))
+    thousandfold = _FLOOR.multiply(Decimal(digits), Decimal(1000))
+    return int(_FLOOR.divide(thousandfold, Decimal(per_second)).to_integral_value(ROUND_FLOOR))
