@@ -63,6 +63,7 @@ class Apicurio:
         self._log = folder / "apicurio.log"
         self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}/apis/ccompat/v7"
+        self.own_url = f"http://127.0.0.1:{self._port}/apis/registry/v2"
 
     def __enter__(self) -> Self:
         """Start it and wait until it answers. Raises: `NotHereError`."""

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import atexit
 import base64
-import os
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
+from tests.kafka import jars
 from tests.kafka.administered import USER, Administered
 
 if TYPE_CHECKING:
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 KAFKA_VERSION: Final = "4.1.1"
+JARS: Final = f"kafka-{KAFKA_VERSION}"
 PASSWORD: Final = "sesame"
 POM: Final = Path(__file__).with_name("pom.xml")
 
@@ -83,39 +82,7 @@ class BrokerNotStartedError(RuntimeError):
 
 def missing_tools() -> str | None:
     """Return what to install before a broker can run here; `None` when all is there."""
-    wanted = {"java": "a Java 17 runtime (Debian: openjdk-17-jre-headless)", "mvn": "Maven (Debian: maven)"}
-    absent = [what for command, what in wanted.items() if shutil.which(command) is None]
-    if shutil.which("mvn") is None and _libraries().is_dir():
-        absent = [what for what in absent if what != wanted["mvn"]]
-    return f"install {' and '.join(absent)} to run the tests against a real broker" if absent else None
-
-
-def _libraries() -> Path:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "datacloud-consumer" / f"kafka-{KAFKA_VERSION}"
-
-
-def fetch_jars() -> Path:
-    """Return the folder of the broker's jars, fetching them once per machine.
-
-    The folder appears under its final name only when it is complete: Maven fills a neighbour that is then renamed,
-    so an interrupted or a second concurrent run leaves nothing half.
-    """
-    final = _libraries()
-    if final.is_dir():
-        return final
-    final.parent.mkdir(parents=True, exist_ok=True)
-    part = final.with_name(f"{final.name}.{os.getpid()}.part")
-    command = ["mvn", "-q", "-B", "-Dstyle.color=never", "-f", str(POM), "dependency:copy-dependencies"]
-    command += [f"-Dkafka.version={KAFKA_VERSION}", "-DincludeScope=runtime", f"-DoutputDirectory={part}"]
-    subprocess.run(command, check=True, stdout=sys.stderr)
-    try:
-        part.rename(final)
-    except OSError:
-        if not final.is_dir():
-            raise
-        shutil.rmtree(part)
-    return final
+    return jars.missing_tools([JARS], "the tests against a real broker")
 
 
 def free_port() -> int:
@@ -184,7 +151,7 @@ class KafkaBroker(Administered):
 
     def launch(self) -> None:
         """Start it without waiting; a broker of several is ready only when most of them are there."""
-        libraries = fetch_jars()
+        libraries = jars.fetched(JARS, POM, f"-Dkafka.version={KAFKA_VERSION}")
         self.folder.mkdir(parents=True, exist_ok=True)
         settings = self._write_settings()
         if not (self.folder / "logs" / "meta.properties").exists():

@@ -1,0 +1,63 @@
+"""The outcomes of the recorded types as lines, for a file whose differences are read."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from consumer.mapping.settings import FieldType
+from tests.golden.type_outcomes import Refused, cases, halves, sent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.golden.type_outcomes import Case
+
+LONGEST: Final = 100
+
+
+def expected_lines() -> list[str]:
+    """Return a line per column and what it looks like: where it is found, and what it becomes as each type.
+
+    `without` are the types as which a record without schema, with the rule that it needs, becomes something else.
+    What came by the snapshot and again by the log stands once.
+    """
+    return [msgspec.json.encode(_line(case)).decode() for case in cases()]
+
+
+def short(text: str) -> str:
+    """Cut what is endless."""
+    return str(text) if len(text) <= LONGEST else f"{text[:LONGEST]}... ({len(text)})"
+
+
+def _line(case: Case) -> dict[str, Any]:
+    becomes: dict[str, object] = {}
+    without: dict[str, object] = {}
+    for target in FieldType:
+        with_schema, with_rule = sent(case, target, "schema"), sent(case, target, "schemaless")
+        becomes[target] = _written(with_schema)
+        if with_rule != with_schema:
+            without[target] = _written(with_rule)
+    arrives = [json.dumps(value, ensure_ascii=False) for value in case.arrives if value is not None]
+    return {
+        "column": f"{case.table}.{case.column}",
+        "type": case.sql_type,
+        "modes": case.modes,
+        "meaning": case.meaning,
+        "arrives": _written(arrives),
+        "becomes": becomes,
+        **({"without": without} if without else {}),
+    }
+
+
+def _written(values: Sequence[str]) -> object:
+    """Write JSON as it stands, and one reason once."""
+    snapshot, log = halves(values)
+    once = [_raw(value) for value in (snapshot if snapshot == log else values)]
+    return str(values[0]) if len(set(values)) == 1 and isinstance(values[0], Refused) else once
+
+
+def _raw(text: str) -> msgspec.Raw | str:
+    return short(text) if isinstance(text, Refused) or len(text) > LONGEST else msgspec.Raw(text.encode())

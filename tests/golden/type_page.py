@@ -1,0 +1,171 @@
+"""The tables of `docs/debezium-types.md`, from the recorded types; `python -m tests.golden.type_page` writes them.
+
+It also writes the outcomes that the golden test compares with. Read the differences before they are committed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from consumer.mapping.settings import FieldType
+from tests.golden.debezium_types import MODES, TABLES
+from tests.golden.type_lines import expected_lines, short
+from tests.golden.type_outcomes import RECORDED, Refused, cases, halves, missing, sent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.golden.type_outcomes import Case
+
+PAGE: Final = Path(__file__).parents[2] / "docs" / "debezium-types.md"
+OUTCOMES: Final = RECORDED / "outcomes.ndjson"
+
+_SETTING: Final = {
+    "numbers": "decimal.handling.mode",
+    "times": "time.precision.mode",
+    "bytes": "binary.handling.mode",
+    "kinds": "include.unknown.datatypes",
+}
+_SETTING_OF_COLUMN: Final = {"iv": "interval.handling.mode", "hs": "hstore.handling.mode"}
+_DEFAULTS: Final = {
+    "decimal.handling.mode": "precise",
+    "time.precision.mode": "adaptive",
+    "binary.handling.mode": "bytes",
+    "include.unknown.datatypes": "false",
+    "interval.handling.mode": "numeric",
+    "hstore.handling.mode": "json",
+}
+_AS_TEXT: Final = ("Time", "IsoTime", "MicroTime", "NanoTime")
+_SPACES: Final = re.compile(r"^(io\.debezium\.(time|data)\.|org\.apache\.kafka\.connect\.data\.)")
+
+
+def table(name: str) -> str:
+    """Return a table of the page: of a family of types, of what is lost, or of what does not arrive."""
+    if name == "refused":
+        return _markdown(("PostgreSQL", "value", "settings", "arrives", "becomes"), _refused())
+    if name == "absent":
+        return _markdown(("PostgreSQL", "arrives with `include.unknown.datatypes`"), _absent())
+    return _markdown(
+        ("PostgreSQL", "setting", "arrives", "for example", "becomes", "without schema"), _family(name)
+    )
+
+
+def page(text: str) -> str:
+    """Return a text with its tables as they are now; each stands behind its mark, up to an empty line."""
+    return re.sub(
+        r"(<!-- table: (\w+) -->\n).*?(?=\n\n|\Z)", lambda found: found[1] + table(found[2]), text, flags=re.DOTALL
+    )
+
+
+def natural(case: Case) -> FieldType:
+    """Return the type of the connector's schema that a column is made for."""
+    if _name(case) in _AS_TEXT:
+        return FieldType.TEXT
+    order = (FieldType.BOOLEAN, FieldType.DATE, FieldType.DATE_TIME, FieldType.NUMBER)
+    taken = (target for target in order if not isinstance(_sent(case, target)[0], Refused))
+    return next(taken, FieldType.TEXT)
+
+
+def _family(name: str) -> Iterator[tuple[str, ...]]:
+    told = set()
+    for case in sorted((case for case in cases() if case.table == name), key=_place):
+        if (place := (case.sql_type, _settings(case), _name(case))) in told:
+            continue
+        told.add(place)
+        target = natural(case)
+        first = next(value for value in case.arrives if value is not None)
+        yield (
+            _code(case.sql_type),
+            _settings(case),
+            _code(_name(case)),
+            _code(short(json.dumps(first, ensure_ascii=False))),
+            f"{target} {_code(short(_sent(case, target)[0]))}",
+            _needs(case, target),
+        )
+
+
+def _place(case: Case) -> int:
+    return [*TABLES[case.table]].index(case.column)
+
+
+def _needs(case: Case, target: FieldType) -> str:
+    """Say what a record without schema needs to become the same."""
+    rule = case.rule(target)
+    spared = "" if case.nested is None and case.number_rule(target) is None else ", with a schema too"
+    if rule is None:
+        same = _sent(case, target) == sent(case, target, "schemaless")
+        return "the same" if same else f"{target} {_code(sent(case, target, 'schemaless')[0])}"
+    told = {"unit": rule.unit, "scale": rule.scale, "json": rule.json or None, "number": rule.number or None}
+    words = [f"{name}: {str(value).lower()}" for name, value in told.items() if value is not None]
+    return _code(", ".join(words)) + spared
+
+
+def _refused() -> list[tuple[str, ...]]:
+    """List the values that the type they are made for does not take, and those that come as null."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for case in cases():
+        outcomes = iter(_sent(case, natural(case)))
+        became = [None if value is None else next(outcomes) for value in case.arrives]
+        ways = ("", " by the log") if halves(case.arrives)[0] != halves(case.arrives)[1] else ("",)
+        for way, arrived, after in zip(ways, halves(case.arrives), halves(became), strict=False):
+            for literal, value, outcome in zip(
+                TABLES[case.table][case.column].values, arrived, after, strict=False
+            ):
+                if outcome is None or isinstance(outcome, Refused):
+                    place = (case.sql_type, literal, way, short(json.dumps(value)), outcome or "null")
+                    found.setdefault(place, []).append(_settings(case))
+    return [
+        (_code(sql_type), _code(literal) + way, ", ".join(dict.fromkeys(settings)), _code(arrives), outcome)
+        for (sql_type, literal, way, arrives, outcome), settings in found.items()
+    ]
+
+
+def _absent() -> Iterator[tuple[str, str]]:
+    arriving = {case.column: case for case in cases() if "unknown" in case.modes}
+    for family in TABLES:
+        for column in missing("adaptive", family):
+            case = arriving.get(column)
+            shown = "never" if case is None else _code(json.dumps(case.arrives[0]))
+            yield _code(TABLES[family][column].type), shown
+
+
+def _sent(case: Case, target: FieldType) -> list[str]:
+    return sent(case, target, "schema")
+
+
+def _settings(case: Case) -> str:
+    """Name the values of the setting that the column depends on; `any` where all are alike."""
+    setting = _SETTING_OF_COLUMN.get(case.column, _SETTING[case.table])
+    value = {
+        mode: each.settings.get(setting.replace(".", "__"), _DEFAULTS[setting])
+        for mode, each in MODES.items()
+        if case.table in each.tables
+    }
+    under = dict.fromkeys(value[mode] for mode in case.modes)
+    others = [each for each in value.values() if each not in under]
+    if not others:
+        return "any"
+    return f"all but {others[0]}" if len(others) == 1 and len(under) > 2 else ", ".join(under)
+
+
+def _name(case: Case) -> str:
+    return _SPACES.sub("", case.meaning)
+
+
+def _code(text: str) -> str:
+    return "`" + text.replace("|", "\\|").replace("\n", "\\n") + "`"
+
+
+def _markdown(header: tuple[str, ...], rows: Iterator[tuple[str, ...]] | list[tuple[str, ...]]) -> str:
+    lines = [header, ("---",) * len(header), *rows]
+    return "\n".join(
+        f"| {' | '.join(cells)} |".replace("| --- ", "|---").replace("--- |", "---|") for cells in lines
+    )
+
+
+if __name__ == "__main__":
+    OUTCOMES.write_text("".join(f"{line}\n" for line in expected_lines()), encoding="utf-8")
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,39 @@
+"""PostgreSQL and Kafka Connect as fixtures: one of each per test run, beside the broker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.kafka.debezium.connect import ConnectWorker, missing_tools
+from tests.kafka.debezium.postgres import Postgres, missing_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.kafka.broker import KafkaBroker
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """Run one server for all tests of the run; each test has tables of its own."""
+    missing = missing_server()
+    if missing is not None:
+        pytest.skip(missing)
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def connect(
+    kafka_broker: KafkaBroker, postgres: Postgres, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ConnectWorker]:
+    """Run one worker for all tests of the run; each test puts a connector of its own."""
+    missing = missing_tools()
+    if missing is not None:
+        pytest.skip(missing)
+    # It reads from the server: the server outlives it.
+    del postgres
+    with ConnectWorker(tmp_path_factory.mktemp("connect"), kafka_broker.bootstrap) as worker:
+        yield worker
