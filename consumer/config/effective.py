@@ -16,6 +16,7 @@ from consumer.config.secrets import SecretReference
 from consumer.config.several import ListOf, MapOf
 from consumer.config.shape import FILE, KAFKA, PROPERTIES
 from consumer.config.tree import Mapping, Node, Plain, Scalar, Sequence, plain_value
+from consumer.decoding.opened import ExactFloat
 from consumer.source.properties import SECRETS
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ def _plain(value: object) -> object:
         return [_plain(child) for child in value]
     if isinstance(value, FunctionType):
         return f"{value.__module__}:{value.__qualname__}"
+    if isinstance(value, ExactFloat):
+        return value.digits
     return value if isinstance(value, str | int | float | None) else str(value)
 
 

@@ -8,6 +8,8 @@ from typing import ClassVar, Generic, Literal, Protocol, TypeVar
 
 from consumer.config.findings import Findings, Unread, did_you_mean
 from consumer.config.tree import Node, Plain, Scalar, seen
+from consumer.decoding.opened import ExactFloat
+from consumer.mapping.numbers import GRAMMAR as JSON_NUMBER
 
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
@@ -262,12 +264,13 @@ class PlainValue:
     words = "text, a number, true, false or null"
 
     def read(self, node: Node, path: str, findings: Findings) -> Plain:
-        """Take one plain value."""
+        """Take one plain value; a fraction keeps its digits."""
         if not isinstance(node, Scalar):
             raise findings.fault(node.place, path, f"expected {self.words}, found {seen(node)}")
         if node.broken:
             raise Unread(path)
-        return node.value
+        exact = isinstance(node.value, float) and JSON_NUMBER.fullmatch(node.text)
+        return ExactFloat(node.text) if exact else node.value
 
     def json_schema(self) -> dict[str, object]:
         """Describe it."""

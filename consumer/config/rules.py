@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,6 +22,8 @@ from consumer.config.rule_shape import (
     VALUES,
 )
 from consumer.config.source_paths import fault_of_path, fault_of_template
+from consumer.errors import Reason, RecordError
+from consumer.mapping.conversion import constant
 from consumer.mapping.settings import FieldRule, FieldType
 
 if TYPE_CHECKING:
@@ -38,6 +39,14 @@ _TYPES_OF: dict[Key[object], tuple[FieldType, ...]] = {
     JSON: (FieldType.TEXT,),
     UNIT: (FieldType.TEXT, FieldType.DATE, FieldType.DATE_TIME),
     SCALE: (FieldType.TEXT, FieldType.NUMBER),
+}
+_OF_ANOTHER_KIND = frozenset({Reason.FIELD_TYPE, Reason.TIME_FORMAT, Reason.TIME_ZONE})
+_WANTED = {
+    FieldType.TEXT: "text",
+    FieldType.NUMBER: "a number without quotes",
+    FieldType.BOOLEAN: "true or false",
+    FieldType.DATE: "a date such as 2026-01-31",
+    FieldType.DATE_TIME: "a time with zone such as 2026-01-31T00:00:00Z",
 }
 
 
@@ -104,7 +113,7 @@ def _judge_words(rule: Found, findings: Findings) -> None:
 def _judge_types(rule: Found, target: FieldType, findings: Findings) -> None:
     """Some keys have a meaning for some target types alone."""
     for key, types in _TYPES_OF.items():
-        if rule.given(key) and rule[key] not in {None, False} and target not in types:
+        if rule.given(key) and rule[key] is not None and rule[key] is not False and target not in types:
             wanted = ", ".join(types)
             text = f"has no meaning for a {target} field; it is of {wanted}"
             findings.fault(rule.place_of(key), rule.path_of(key), text)
@@ -134,38 +143,10 @@ def _judge_values(rule: Found, target: FieldType, findings: Findings) -> None:
 
 
 def fault_of_value(value: Plain, target: FieldType) -> str | None:
-    """Say why a written value does not fit a field, when it does not."""
-    if value is None:
-        return None
-    fits = {
-        FieldType.TEXT: True,
-        FieldType.NUMBER: isinstance(value, int | float) and not isinstance(value, bool),
-        FieldType.BOOLEAN: isinstance(value, bool),
-        FieldType.DATE: isinstance(value, str) and _is_date(value),
-        FieldType.DATE_TIME: isinstance(value, str) and _is_date_time(value),
-    }
-    if fits[target]:
-        return None
-    wanted = {
-        FieldType.NUMBER: "a number without quotes",
-        FieldType.BOOLEAN: "true or false",
-        FieldType.DATE: "a date such as 2026-01-31",
-        FieldType.DATE_TIME: "a time with zone such as 2026-01-31T00:00:00Z",
-    }
-    return f"the field is a {target} field; expected {wanted[target]}"
-
-
-def _is_date(text: str) -> bool:
-    """Whether text is a calendar date."""
+    """Say why a written value does not fit a field, when it does not: what would send it is asked."""
     try:
-        return date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False
-
-
-def _is_date_time(text: str) -> bool:
-    """Whether text is a moment."""
-    try:
-        return datetime.fromisoformat(text).tzinfo is not None and len(text) > len("2026-01-31")
-    except ValueError:
-        return False
+        constant(value, target)
+    except RecordError as error:
+        why = "" if error.reason in _OF_ANOTHER_KIND else f"{error.detail}; "
+        return f"the field is a {target} field; {why}expected {_WANTED[target]}"
+    return None

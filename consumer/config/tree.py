@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import isfinite
 from typing import TypeAlias
 
 import msgspec
@@ -44,7 +45,7 @@ def plain_value(text: str) -> Plain:
         return int(text, 8)
     if _HEX.match(text):
         return int(text, 16)
-    if _FLOAT.match(text):
+    if _FLOAT.match(text) and isfinite(float(text)):
         return float(text)
     return text
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
-from consumer.decoding.opened import Absent, Digits, Nested, Opened
+from consumer.decoding.opened import Absent, Digits, Nested, Opened, open_value
 from consumer.errors import Reason, RecordError
 from consumer.mapping.conversion import scalar_text
 from consumer.mapping.numbers import SAFE_LENGTH
@@ -25,12 +24,9 @@ class Accepted:
 
     def __init__(self, listed: Sequence[Listed]) -> None:
         self.null = None in listed
-        self.texts = frozenset(
-            one if isinstance(one, str) else json.dumps(one) for one in listed if one is not None
-        )
-        self._amounts = frozenset(
-            Decimal(str(one)) for one in listed if isinstance(one, int | float) and not isinstance(one, bool)
-        )
+        opened = [open_value(one) for one in listed if one is not None]
+        self.texts = frozenset(map(scalar_text, opened))
+        self._amounts = frozenset(Decimal(one) for one in opened if isinstance(one, Digits))
 
     def takes(self, opened: Opened) -> bool:
         """Whether a value is among them."""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from consumer.decoding.opened import Digits, Nested, Opened, kind_of
+from consumer.decoding.opened import Digits, Nested, Opened, kind_of, open_value
 from consumer.errors import Reason, RecordError
 from consumer.mapping.readings import reading_of
 from consumer.mapping.settings import FieldRule, FieldType
-from consumer.mapping.times import date_of, moment_of, moment_text
 from consumer.mapping.writings import Out, boolean_text, write, writing_of
 
 if TYPE_CHECKING:
@@ -84,17 +82,8 @@ def scalar_text(opened: Opened) -> str:
 
 
 def constant(value: str | float | bool | None, target: FieldType) -> Out:  # noqa: FBT001 - a written value
-    """Make a value of the configuration ready to send."""
-    if value is None or (isinstance(value, bool) and target is FieldType.BOOLEAN):
-        return value
-    if isinstance(value, bool | int | float):
-        text = json.dumps(value)
-        return msgspec.Raw(text.encode()) if target is FieldType.NUMBER else text
-    if target is FieldType.DATE:
-        return date_of(value)
-    if target is FieldType.DATE_TIME:
-        return moment_text(moment_of(value, None))
-    return value
+    """Make a value of the configuration ready to send. Raises `RecordError` for one that no such field takes."""
+    return None if value is None else write(writing_of(target, None), open_value(value), target)
 
 
 _CANONICAL = writing_of(FieldType.TEXT, None)

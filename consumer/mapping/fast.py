@@ -245,10 +245,8 @@ def deleter(plan: FastPlan, versions: VersionMemory) -> Callable[[Any, Record, i
 
 
 def plain_key(value: Any) -> str:  # noqa: ANN401 - whatever was decoded
-    """Return a key decoded as text or integer. A zero may have had a sign, and anything odd wants a reason."""
+    """Return a key decoded as text or integer; anything odd wants a reason."""
     if type(value) is int:
-        if not value:
-            raise GoCareful
         value = str(value)
     if not value or len(value) > LONGEST_KEY or not value.isprintable():
         raise GoCareful

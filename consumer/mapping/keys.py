@@ -58,7 +58,7 @@ class KeyField:
         if out is None:
             raise RecordError(Reason.KEY_MISSING, "a primary key wanted, null found")
         if isinstance(out, msgspec.Raw):
-            return require_key(str(out, "ascii")), out
+            return _integer_key(Digits(out, "ascii"), FieldType.NUMBER)
         if isinstance(out, bool):
             raise RecordError(Reason.KEY_TYPE, "a string or an integer wanted, boolean found")
         return require_key(out), out
@@ -91,9 +91,10 @@ def require_key(text: str) -> str:
 
 
 def _integer_key(digits: Digits, target: FieldType) -> tuple[str, Out]:
+    """Make a key of an integer. A zero names one row, whatever its sign; no other has two spellings."""
     if not INTEGER.fullmatch(digits):
         raise RecordError(Reason.KEY_TYPE, "a string or an integer wanted, another number found")
-    text = require_key(str(digits))
+    text = require_key("0" if digits == "-0" else str(digits))
     return text, text if target is FieldType.TEXT else msgspec.Raw(text.encode())
 
 

@@ -34,7 +34,11 @@ _ZONE = r"(Z|[+-][0-9]{2}(?::?[0-9]{2})?)?"
 _DATE_TIME_TEXT = re.compile(f"{_DATE}[T ]{_CLOCK}{_ZONE}")
 _DATE_TEXT = re.compile(_DATE)
 _TIME_TEXT = re.compile(_CLOCK)
-_OTHER_YEARS = re.compile(r"[+-]?[0-9]{4,}-[0-9]{2}-[0-9]{2}(?:[T ].*)?(?: BC)?", re.DOTALL)
+_OTHER_YEARS = re.compile(
+    r"(?:[+-][0-9]{4}|[+-]?[0-9]{5,})-[0-9]{2}-[0-9]{2}(?:[T ].*)?"
+    r"|[0-9]{4,}-[0-9]{2}-[0-9]{2}(?: .*)? BC",
+    re.DOTALL,
+)
 _INFINITIES = frozenset({"infinity", "-infinity"})
 
 

@@ -126,10 +126,8 @@ _BODY_LINES = (
 
 
 def key_lines() -> Iterator[str]:
-    """Read a plain key: a zero may have had a sign, and anything odd wants a reason."""
-    yield "if type(key) is int:"
-    yield "    if not key: raise GoCareful"
-    yield "    key = str(key)"
+    """Read a plain key; anything odd wants a reason."""
+    yield "if type(key) is int: key = str(key)"
     yield "if not key or len(key) > LONGEST_KEY or not key.isprintable(): raise GoCareful"
 
 

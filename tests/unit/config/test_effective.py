@@ -69,6 +69,12 @@ def test_the_fingerprint_changes_with_a_setting(consumer_yaml: Path) -> None:
     assert sha(consumer_yaml) != sha(consumer_yaml, "delivery.batch_bytes=100000")
 
 
+def test_the_fingerprint_changes_with_the_digits_of_a_number(consumer_yaml: Path) -> None:
+    """They are sent as they stand."""
+    rule = "routes.0.fields.email.const="
+    assert sha(consumer_yaml, f"{rule}1.5") != sha(consumer_yaml, f"{rule}1.50")
+
+
 def test_the_fingerprint_changes_with_the_schema(consumer_yaml: Path) -> None:
     """The connector's fields are part of the configuration."""
     before = sha(consumer_yaml)

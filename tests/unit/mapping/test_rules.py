@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from consumer.decoding.opened import ExactFloat
 from consumer.mapping.settings import FieldRule
 
 if TYPE_CHECKING:
@@ -181,6 +182,8 @@ def test_event_time_must_be_there(things: ObjectSettings, mapping: Callable[...,
         pytest.param({"s": (1,)}, {"s": 1}, True, id="number"),
         pytest.param({"s": (1,)}, {"s": 1.0}, True, id="number-by-amount"),
         pytest.param({"s": (1,)}, {"s": "1"}, True, id="number-as-text"),
+        pytest.param({"s": (ExactFloat("1.50"),)}, {"s": "1.50"}, True, id="number-as-text-digit-for-digit"),
+        pytest.param({"s": (ExactFloat("1.50"),)}, {"s": 1.5}, True, id="fraction-by-amount"),
         pytest.param({"s": (True,)}, {"s": True}, True, id="boolean"),
         pytest.param({"s": (1,)}, {"s": True}, False, id="true-is-not-one"),
         pytest.param({"s": (None,)}, {"s": None}, True, id="null"),
