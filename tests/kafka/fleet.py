@@ -119,6 +119,8 @@ class Fleet:
         *,
         route: str = "",
         kafka: str = "",
+        schema: str = SCHEMA,
+        configuration: str = CONFIGURATION,
     ) -> None:
         """`route` and `kafka` are further lines of these sections, indented as they stand in the file."""
         self.folder = folder
@@ -128,6 +130,8 @@ class Fleet:
         self._drain_ms = drain_ms
         self._route = route
         self._kafka = kafka
+        self._schema = schema
+        self._configuration = configuration
         self._properties = dict(properties or {})
         self._tenant_port = free_port()
         self._members: list[Process] = []
@@ -138,8 +142,8 @@ class Fleet:
         secret = self.folder / "secret.txt"
         secret.write_text("made-up")
         secret.chmod(0o600)
-        (self.folder / "schema.yaml").write_text(SCHEMA)
-        text = CONFIGURATION
+        (self.folder / "schema.yaml").write_text(self._schema)
+        text = self._configuration
         for name, value in {
             "BOOTSTRAP": self._bootstrap,
             "DRAIN": f"{self._drain_ms}ms",
@@ -261,7 +265,11 @@ class Fleet:
 
     def rows(self) -> dict[str, dict[str, Any]]:
         """The tenant's customers by key; read from its file."""
-        return {key: json.loads(row) for key, row in self._query('SELECT key, row FROM "rows customers"')}
+        return {key: json.loads(row) for key, row in self.row_texts("customers").items()}
+
+    def row_texts(self, name: str) -> dict[str, str]:
+        """The tenant's rows of an object by key, as the JSON they came in."""
+        return dict(self._query(f'SELECT key, row FROM "rows {name}"'))  # noqa: S608 - a name of our own
 
     def acceptances(self) -> Iterator[Acceptance]:
         """Every acceptance in order."""

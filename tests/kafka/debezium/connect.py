@@ -27,7 +27,7 @@ PLUGIN_JARS: Final = f"plugins-{DEBEZIUM_VERSION}/debezium"
 CONVERTER_VERSION: Final = "2.6.13.Final"
 """The last of Apicurio's converters whose whole family of jars is published; its registry may be newer."""
 
-CONVERTER_JARS: Final = f"converters-{CONVERTER_VERSION}/avro"
+CONVERTER_JARS: Final = f"avro-converter-{CONVERTER_VERSION}"
 
 _STOP_TIMEOUT_S: Final = 30.0
 _LOG_SETTINGS: Final = """\
@@ -126,12 +126,14 @@ class ConnectWorker:
         """Start on the folder as it is; returns when the worker answers and its earlier connectors run again."""
         libraries = jars.fetched(WORKER_JARS, POM, "-Pworker", f"-Dkafka.version={KAFKA_VERSION}")
         jars.fetched(PLUGIN_JARS, POM, "-Pdebezium", f"-Ddebezium.version={DEBEZIUM_VERSION}")
-        jars.fetched(CONVERTER_JARS, POM, "-Pavro", f"-Dapicurio.version={CONVERTER_VERSION}")
+        # Not a plugin: this one does not say what it is, and looking for it costs ten seconds at every start.
+        converter = jars.fetched(CONVERTER_JARS, POM, "-Pavro", f"-Dapicurio.version={CONVERTER_VERSION}")
         self._folder.mkdir(parents=True, exist_ok=True)
         settings = self._write_settings()
         quick = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Xmx512m"]
         logging = f"-Dlog4j2.configurationFile={self._folder / 'log4j2.properties'}"
-        main = ["-cp", f"{libraries}/*", "org.apache.kafka.connect.cli.ConnectStandalone", str(settings)]
+        classes = ["-cp", f"{libraries}/*:{converter}/*"]
+        main = [*classes, "org.apache.kafka.connect.cli.ConnectStandalone", str(settings)]
         with self.log.open("ab") as log:
             self._worker = subprocess.Popen(
                 ["java", *quick, logging, *main],  # noqa: S607 - whichever the machine has
@@ -200,9 +202,8 @@ class ConnectWorker:
             "value.converter": _JSON,
             "offset.storage.file.filename": str(self._folder / "offsets.dat"),
             "offset.flush.interval.ms": "1000",
-            "plugin.path": ",".join(str(jars.kept_at(name).parent) for name in (PLUGIN_JARS, CONVERTER_JARS)),
-            # The converter for Avro does not say what it is: it has to be looked for.
-            "plugin.discovery": "hybrid_warn",
+            "plugin.path": str(jars.kept_at(PLUGIN_JARS).parent),
+            "plugin.discovery": "service_load",
         }
         settings = self._folder / "worker.properties"
         settings.write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
