@@ -17,11 +17,14 @@ from tests.kafka.broker import free_port
 
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 PATIENCE_S = 120.0
 LOOK_EVERY_S = 0.05
+
+OURS = (sys.executable, "-m", "consumer")
+"""The program of this folder."""
 
 SCHEMA = """\
 openapi: 3.0.3
@@ -86,12 +89,10 @@ def await_that(condition: Callable[[], bool], what: str, within_s: float = PATIE
 class Process:
     """One process of ours with its log in a file."""
 
-    def __init__(self, name: str, folder: Path, *arguments: str) -> None:
+    def __init__(self, name: str, folder: Path, *arguments: str, program: Sequence[str] = OURS) -> None:
         self.log = folder / f"{name}.log"
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "consumer", *arguments], stdout=log, stderr=log, cwd=folder
-            )
+            self.process = subprocess.Popen([*program, *arguments], stdout=log, stderr=log, cwd=folder)
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal."""
@@ -177,16 +178,18 @@ class Fleet:
                 process.process.kill()
             process.process.wait()
 
-    def member(self, name: str, instance: str | None = None, **delivery: str) -> Process:
+    def member(
+        self, name: str, instance: str | None = None, program: Sequence[str] = OURS, **delivery: str
+    ) -> Process:
         """Start a daemon, with these delivery settings, and wait until its admin port answers.
 
-        `instance` makes it a static member of the group.
+        `instance` makes it a static member of the group; `program` is another version's, or a container's.
         """
         port = free_port()
         sets = [f"--set=delivery.{key}={value}" for key, value in delivery.items()]
         if instance is not None:
             sets.append(f"--set=kafka.properties.group.instance.id={instance}")
-        member = Process(name, self.folder, "run", f"--set=admin.listen=127.0.0.1:{port}", *sets)
+        member = Process(name, self.folder, "run", f"--set=admin.listen=127.0.0.1:{port}", *sets, program=program)
         self._members.append(member)
         self._ports[member] = port
         await_that(lambda: not member.alive() or self.status(member) is not None, f"{name} answers")
@@ -197,6 +200,10 @@ class Fleet:
         """What a member's `/status` says; `None` while it does not answer."""
         body = self._asked(f"http://127.0.0.1:{self._ports[member]}/status")
         return None if body is None else json.loads(body)
+
+    def ready(self, member: Process) -> bool:
+        """Tell whether a member says that it is ready."""
+        return self._asked(f"http://127.0.0.1:{self._ports[member]}/readyz") is not None
 
     def polled(self, member: Process) -> int:
         """How many records a member has read."""

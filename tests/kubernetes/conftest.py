@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.kafka.conftest import kafka_broker
 from tests.kubernetes import custom_kinds
 from tests.kubernetes import kubernetes_schemas as schemas
 from tests.kubernetes.chart import VERSIONS
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.kubernetes.chart import Manifest
+
+
+__all__ = ["kafka_broker"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

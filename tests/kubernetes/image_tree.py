@@ -95,9 +95,9 @@ class ImageTree:
             *_shared(self._root, mounts or {}),
             f"mount -o remount,ro {self._root}",
             f"mount -t tmpfs -o mode=1777,size=16m tmpfs {self._root}/tmp",  # noqa: S108 - the container's own
-            shlex.join(
-                ["exec", "chroot", str(self._root), "env", "-i", *settings, "setpriv", *limits, "--", *words]
-            ),
+            shlex.join(["exec", "chroot", str(self._root), "env", "-i", *settings, "setpriv", *limits])
+            + ' -- "$@"',
+            words=words,
         )
 
     def _build(self, stage: Stage) -> None:
@@ -165,8 +165,9 @@ def _shared(root: Path, mounts: Mapping[Path, str]) -> Iterator[str]:
         yield f"mount -o remount,bind,ro {root}{place}"
 
 
-def _in_mounts(*steps: str) -> list[str]:
-    return ["unshare", "--mount", "sh", "-ec", "\n".join(steps)]
+def _in_mounts(*steps: str, words: Sequence[str] = ()) -> list[str]:
+    """Return a command that takes steps where it may mount; its last words are what a step finds in "$@"."""
+    return ["unshare", "--mount", "sh", "-ec", "\n".join(steps), "sh", *words]
 
 
 def _below(folder: Path, place: Path) -> Path:

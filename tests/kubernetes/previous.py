@@ -1,4 +1,4 @@
-"""The chart as it was before the last change of its version, out of the history."""
+"""What people have installed: program and chart as they were before the last change of the chart's version."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def write(folder: Path) -> Path | None:
-    """Write it into a folder, and return its own; None where there is no history to look into."""
+def write(folder: Path, place: Path) -> Path | None:
+    """Write a folder of ours as it was into another; None where there is no history to look into."""
     changes = _git("log", "--format=%H", "-G^version:", "--", str(CHART / "Chart.yaml")).split()
     if not changes:
         return None
     # The oldest change is the chart's beginning, and has nothing before it.
     before = changes[0].decode() + ("^" if len(changes) > 1 else "")
-    place = CHART.relative_to(ROOT)
-    with tarfile.open(fileobj=io.BytesIO(_git("archive", before, str(place)))) as archive:
+    within = place.relative_to(ROOT)
+    with tarfile.open(fileobj=io.BytesIO(_git("archive", before, str(within)))) as archive:
         archive.extractall(folder, filter="data")
-    return folder / place
+    return folder / within
 
 
 def _git(*arguments: str) -> bytes:

@@ -24,7 +24,7 @@ def scenario(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def previous_chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The chart that people have installed."""
-    found = previous.write(tmp_path_factory.mktemp("previous"))
+    found = previous.write(tmp_path_factory.mktemp("previous"), CHART)
     if found is None:
         pytest.skip("no history of the chart here; a full clone has it")
     return found

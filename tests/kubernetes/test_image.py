@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from consumer import __version__
+from tests.kafka.fleet import Fleet
+from tests.kafka.judgement import await_the_end, judge
+from tests.kafka.topics import topic_of
+from tests.kafka.traffic import Traffic
 from tests.kubernetes import image_tree
 from tests.kubernetes.chart import ROOT
 from tests.kubernetes.dockerfile import offences, pairs, stages
@@ -17,6 +23,8 @@ from tests.kubernetes.image_tree import ImageTree
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from tests.kafka.broker import KafkaBroker
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -171,6 +179,28 @@ def test_the_demonstration_runs_in_it(image: ImageTree) -> None:
     """Broker, tenant and daemon in one, verified at the end: with no more than /tmp to write to."""
     answer = run(image, image.entry_point("demo", "--records", "400"))
     assert 0 == answer.returncode, answer.stdout + answer.stderr
+
+
+@pytest.mark.kafka
+@pytest.mark.kubernetes
+def test_the_daemon_runs_in_it_and_ends_well(image: ImageTree, kafka_broker: KafkaBroker, tmp_path: Path) -> None:
+    """On a real broker, with its files mounted as a pod has them; SIGTERM comes to the daemon itself."""
+    topic = topic_of(kafka_broker, 2)
+    kafka_broker.create_topic(f"{topic}.dead", 1)
+    traffic = Traffic(kafka_broker.bootstrap, topic, 2, keys=500, seed=9)
+    traffic.write(3_000)
+    with Fleet(tmp_path, kafka_broker.bootstrap, topic) as fleet:
+        shutil.chown(tmp_path / "secret.txt", 10001, 10001)
+        tmp_path.chmod(0o755)
+        place = "/run/pod"
+        contained = image.contained(
+            image.entry_point()[:1], {tmp_path: place}, {"DATACLOUD_CONSUMER_CONFIG": f"{place}/consumer.yaml"}
+        )
+        pod = fleet.member("pod", program=contained)
+        await_the_end(fleet, kafka_broker)
+        pod.send(signal.SIGTERM)
+        assert 0 == pod.ended(), pod.log.read_text()[-2000:]
+        judge(fleet, kafka_broker, traffic)
 
 
 def _compiled(path: Path) -> Path:
