@@ -28,7 +28,9 @@ async def test_a_broker_that_dies_is_a_hold_until_it_is_back(kafka_broker: Kafka
     """The hold names the brokers, ends by itself, and nothing is lost or repeated."""
     topic, group = topic_of(kafka_broker), group_name()
     produce(kafka_broker, topic, numbers(5))
-    async with Member(kafka_broker.bootstrap, group, topic) as member:
+    # A broker may take longer to start than the short sessions of the tests last.
+    outlasting = {"session.timeout.ms": "60000"}
+    async with Member(kafka_broker.bootstrap, group, topic, properties=outlasting) as member:
         await member.heard.until(lambda: len(member.heard.records) == 5)
         try:
             kafka_broker.kill()
