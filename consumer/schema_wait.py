@@ -70,7 +70,7 @@ class SchemaWait:
         now_s = self._clock.now_s()
         lacks, known = self._shelf.lacks, set[object]()
         for at, record in enumerate(records):
-            for schema in _schemas_of(record):
+            for schema in schemas_of(record):
                 if schema not in known:
                     if lacks(schema, now_s):
                         return at
@@ -85,7 +85,7 @@ class SchemaWait:
         now_s = self._clock.now_s()
         wanted: dict[SchemaRef, None] = {}
         for record in records:
-            wanted |= dict.fromkeys(one for one in _schemas_of(record) if self._shelf.lacks(one, now_s))
+            wanted |= dict.fromkeys(one for one in schemas_of(record) if self._shelf.lacks(one, now_s))
             if len(wanted) >= ASKED_AT_ONCE:
                 break
         self._waiting[who] = _Waiting(set(wanted), go_on)
@@ -163,7 +163,7 @@ class SchemaWait:
             self._holds.release(reason, who, CAUSE)
 
 
-def _schemas_of(record: Record) -> Iterator[SchemaRef]:
+def schemas_of(record: Record) -> Iterator[SchemaRef]:
     """Yield the schemas that a record names, of its value and of its key."""
     headers = headers_of(record)
     value, key = record.value(), record.key()

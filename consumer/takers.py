@@ -34,10 +34,13 @@ def spool_of(settings: Settings) -> SpoolFolder | None:
 
     `None` where nothing is gathered. Raises: `Fatal` when none can be had.
     """
-    if not _flushes(settings):
-        return None
+    return SpoolFolder(spool_root(settings)) if _flushes(settings) else None
+
+
+def spool_root(settings: Settings) -> Path:
+    """Return the folder of this group below `delivery.spool_dir`."""
     root = settings.delivery.spool_dir or f"{tempfile.gettempdir()}/datacloud-consumer"
-    return SpoolFolder(Path(root) / quote(settings.kafka.group_id, safe=""))
+    return Path(root) / quote(settings.kafka.group_id, safe="")
 
 
 def gatherers_of(settings: Settings, spool: SpoolFolder | None) -> dict[Target, Gatherer]:

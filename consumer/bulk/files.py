@@ -20,7 +20,7 @@ _PIECE_ROWS: Final = 2_000
 """A few milliseconds of work."""
 
 
-class _Files:
+class CsvFiles:
     """Files of one operation, each with its header, none larger than allowed."""
 
     def __init__(self, folder: Path, operation: Operation, header: bytes, file_bytes: int) -> None:
@@ -56,9 +56,6 @@ class _Files:
 
     def _next(self) -> None:
         self.close()
-        if len(self.paths) >= FILES_PER_JOB:
-            message = f"a job of more than {FILES_PER_JOB} files of {self._file_bytes} bytes was gathered"
-            raise Fatal(message)
         path = self._folder / f"{self._operation.value}-{len(self.paths) + 1}.csv"
         self.paths.append(path)
         self._file = path.open("wb")
@@ -81,7 +78,7 @@ async def write_files(
     `deleted_at` gives the second column of deletes, where the stream has a Record Modified. Deletes have no header.
     """
     is_delete = operation is Operation.DELETE
-    files = _Files(folder, operation, b"" if is_delete else header, file_bytes)
+    files = CsvFiles(folder, operation, b"" if is_delete else header, file_bytes)
     moment = deleted_at() if deleted_at is not None else None
     try:
         for piece in spool.lines(operation, _PIECE_ROWS):
@@ -94,4 +91,7 @@ async def write_files(
         raise Fatal(detail) from error
     finally:
         files.close()
+    if len(files.paths) > FILES_PER_JOB:
+        message = f"a job of more than {FILES_PER_JOB} files of {file_bytes} bytes was gathered"
+        raise Fatal(message)
     return tuple(files.paths)

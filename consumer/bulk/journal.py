@@ -23,8 +23,15 @@ class Entry(msgspec.Struct, frozen=True):
     spool: str = ""
 
 
+def put_in_place(path: Path, content: bytes) -> None:
+    """Write a small file anew as a whole and put it in place at once, so that it is never half."""
+    fresh = path.with_suffix(".fresh")
+    fresh.write_bytes(content)
+    fresh.replace(path)
+
+
 class Journal:
-    """One small file; written anew as a whole and put in place at once, so that it is never half."""
+    """One small file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -38,9 +45,7 @@ class Journal:
 
     def write(self, entry: Entry) -> None:
         """Note how far the job is."""
-        fresh = self._path.with_suffix(".fresh")
-        fresh.write_bytes(msgspec.json.encode(entry))
-        fresh.replace(self._path)
+        put_in_place(self._path, msgspec.json.encode(entry))
 
     def clear(self) -> None:
         """The job is over, or nothing of it counts."""

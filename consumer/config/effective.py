@@ -47,7 +47,16 @@ class Line(msgspec.Struct, frozen=True):
 
 def sha256_of(settings: Settings) -> str:
     """Return the fingerprint of everything that shapes what is sent; secrets and places do not."""
-    plain = json.dumps(_plain(settings), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return _sha256(settings)
+
+
+def mapping_sha256_of(settings: Settings) -> str:
+    """Return the fingerprint of what shapes rows alone: the routes, and the objects that they fill."""
+    return _sha256((settings.routes, settings.connector))
+
+
+def _sha256(value: object) -> str:
+    plain = json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(plain.encode()).hexdigest()
 
 

@@ -1,0 +1,134 @@
+"""`backfill`: a range of topics through the bulk API: its plan, and with `--execute` the doing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from consumer.cli.backfill_report import show_plan, show_report
+from consumer.cli.exits import FINDINGS
+from consumer.cli.options import DEFAULT_FILE, ConfigFile, Output, OutputFormat, Overrides, settings
+from consumer.cli.progress_line import on_screen
+from consumer.cli.run import to_its_end
+from consumer.operations.backfill import refuse_to_pass_over, undertaken
+from consumer.operations.backfill_state import Asked
+from consumer.operations.bystander import Refusal
+from consumer.operations.edges import WORDS, NotAnEdge, read_edge
+
+if TYPE_CHECKING:
+    from consumer.config.settings import Settings
+    from consumer.operations.backfill import Undertaking
+    from consumer.operations.backfill_plan import Plan
+    from consumer.operations.backfill_reading import Audience
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("backfill")(backfill)
+
+
+def backfill(
+    *,
+    config: ConfigFile = DEFAULT_FILE,
+    overrides: Overrides = None,
+    topics: Annotated[list[str], typer.Option("--topic", metavar="TOPIC", help="Topic to read; repeatable.")],
+    partitions: Annotated[
+        list[int] | None, typer.Option("--partition", min=0, metavar="N", help="Only this partition; repeatable.")
+    ] = None,
+    begin: Annotated[
+        str | None, typer.Option("--from", metavar="EDGE", help=f"Where it begins: {WORDS}.", show_default="all")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", metavar="EDGE", help="Where it ends, itself left out.", show_default="now")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--object", metavar="NAME", help="Only into this object.")] = None,
+    execute: Annotated[bool, typer.Option("--execute", help="Do it; without, only the plan is shown.")] = False,
+    handing_over: Annotated[
+        bool, typer.Option("--hand-over", help="Then set the group to where streaming continues.")
+    ] = False,
+    afresh: Annotated[
+        bool, typer.Option("--afresh", help="Forget what an earlier run of the same has left.")
+    ] = False,
+    output: OutputFormat = Output.TEXT,
+) -> None:
+    """Send a range of topics through the bulk API, by the mapping of their routes: the last state of each key.
+
+    Shows the plan; --execute does it, and goes on where a run that was ended left off. The group's daemons have
+    to be stopped meanwhile.
+    """
+    given = settings(config, overrides)
+    asked = Asked(
+        topics=tuple(dict.fromkeys(topics)),
+        partitions=tuple(sorted(set(partitions or ()))),
+        begin=begin,
+        end=end,
+        object=name,
+    )
+    for option, text in (("--from", begin), ("--to", end)):
+        _judge_edge(option, text)
+    wish = _Wish(given, asked, execute=execute, handing_over=handing_over, afresh=afresh, output=output)
+    with on_screen() as screen:
+        try:
+            to_its_end(wish.fulfil(screen))
+        except Refusal as refusal:
+            screen.over()
+            typer.echo(str(refusal), err=True)
+            raise typer.Exit(FINDINGS) from None
+
+
+def _judge_edge(option: str, text: str | None) -> None:
+    """Refuse what is no edge of a range, as wrong usage."""
+    if text is not None:
+        try:
+            read_edge(text, 0)
+        except NotAnEdge as error:
+            raise typer.BadParameter(str(error), param_hint=option) from error
+
+
+class _Wish:
+    """What is wanted of one call."""
+
+    def __init__(
+        self,
+        given: Settings,
+        asked: Asked,
+        *,
+        execute: bool,
+        handing_over: bool,
+        afresh: bool,
+        output: Output,
+    ) -> None:
+        self._given = given
+        self._asked = asked
+        self._execute = execute
+        self._handing_over = handing_over
+        self._afresh = afresh
+        self._output = output
+
+    async def fulfil(self, audience: Audience) -> None:
+        """Show the plan, and do it where that is wanted."""
+        async with undertaken(self._given, self._asked, audience) as undertaking:
+            if self._afresh and self._execute:
+                await undertaking.begin_afresh()
+            plan = await undertaking.plan()
+            if self._handing_over:
+                refuse_to_pass_over(plan)
+            if not self._execute:
+                show_plan(plan, self._output)
+                return
+            if self._output is Output.TEXT:
+                show_plan(plan, self._output)
+            await undertaking.execute(plan.backfill)
+            await self._conclude(undertaking, plan)
+
+    async def _conclude(self, undertaking: Undertaking, plan: Plan) -> None:
+        """Hand over where that is wanted, tell what came of it all, and only then forget it."""
+        try:
+            if self._handing_over:
+                await undertaking.hand_over(plan)
+        except Refusal:
+            show_report(plan, self._output, handed_over=False)
+            raise
+        show_report(plan, self._output, handed_over=self._handing_over)
+        undertaking.forget()

@@ -1,0 +1,245 @@
+"""Plan and report of a backfill on standard output: tables and sentences for a person, or one JSON object."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import typer
+from rich.console import Console
+
+from consumer.bulk.job_state import JOBS_PER_HOUR
+from consumer.cli.options import Output
+from consumer.cli.tables import table
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from consumer.operations.backfill_plan import Plan
+    from consumer.operations.backfill_state import Load, Progress
+
+_WORDS = frozenset({"topic", "object", "operation", "job", "remark"})
+"""Columns that are no figures."""
+
+
+def show_plan(plan: Plan, output: Output) -> None:
+    """Print what would be done."""
+    if output is Output.JSON:
+        typer.echo(orjson.dumps(_plan_value(plan)))
+        return
+    console = _console()
+    console.print(_stretches(plan), "", _estimates(plan), "", sep="\n")
+    console.print(*_sentences(plan), sep="\n", soft_wrap=True, markup=False)
+
+
+def show_report(plan: Plan, output: Output, *, handed_over: bool) -> None:
+    """Print what came of it."""
+    if output is Output.JSON:
+        typer.echo(orjson.dumps(_report_value(plan, handed_over=handed_over)))
+        return
+    console = _console()
+    console.print("", _objects(plan), "", _jobs(plan), "", _continues(plan), "", sep="\n")
+    group = f"group `{plan.group_id}`"
+    if handed_over:
+        last = f"{group} was set there: start its daemons, and they go on."
+    else:
+        last = f"{group} was left where it stands. --hand-over sets it to where streaming continues."
+    console.print(last, soft_wrap=True, markup=False)
+
+
+def _console() -> Console:
+    return Console(highlight=False)
+
+
+def _made(title: str, *columns: str) -> Table:
+    return table(title, *columns, figures={*columns} - _WORDS)
+
+
+def _stretches(plan: Plan) -> Table:
+    made = _made("What is read", "topic", "partition", "from", "to", "records", "remark")
+    for one in plan.backfill.stretches:
+        made.add_row(
+            one.topic,
+            str(one.partition),
+            f"{one.begin:,}",
+            f"{one.end:,}",
+            f"{one.offset_count:,}",
+            one.remark,
+        )
+    return made
+
+
+def _estimates(plan: Plan) -> Table:
+    made = _made("What is sent, at most", "object", "rows", "removals", "CSV", "files", "jobs")
+    for one in plan.estimates:
+        made.add_row(
+            one.object,
+            f"{one.upsert_count:,}",
+            f"{one.delete_count:,}",
+            size_text(one.csv_bytes),
+            f"{one.file_count:,}",
+            f"{one.job_count:,}",
+        )
+    return made
+
+
+def _sentences(plan: Plan) -> list[str]:
+    limit = f"at least {plan.limit_hours} h" if plan.limit_hours else "less than an hour"
+    estimated = (
+        f"Estimated from {plan.sampled_count:,} records, of which {plan.filtered_count:,} are filtered and"
+        f" {plan.dead_lettered_count:,} would be dead-lettered; of each key only the last state is sent, so that it"
+        " is less where keys come again."
+    )
+    jobs = (
+        f"Jobs: {plan.job_count} of the {JOBS_PER_HOUR} that the tenant has in an hour, one after the other;"
+        f" by this limit alone it takes {limit}."
+    )
+    disk = (
+        f"Disk: at most {size_text(plan.needed_bytes)} below {plan.folder}, where {size_text(plan.free_bytes)} are"
+        " free."
+    )
+    stream = (
+        "A job cancels the tenant's streaming job of its object, which goes on afterwards without loss and may show"
+        " as failed in the stream's history; a daemon that streams to the object meanwhile may be answered 409, and"
+        " holds."
+    )
+    return [estimated, jobs, disk, stream, _group_sentence(plan), *_begun_sentence(plan)]
+
+
+def _group_sentence(plan: Plan) -> str:
+    if not plan.group_in_use:
+        return f"Group `{plan.group_id}` is not in use, and has to stay so until it is over."
+    return (
+        f"Group `{plan.group_id}` is in use: --execute refuses until its daemons are stopped, so that no older row"
+        " overtakes a newer one."
+    )
+
+
+def _begun_sentence(plan: Plan) -> list[str]:
+    if not plan.was_begun:
+        return []
+    return [f"It was begun before ({plan.backfill.phase}): --execute goes on from there, --afresh forgets it."]
+
+
+def _objects(plan: Plan) -> Table:
+    made = _made("Records", "object", "records", "accepted", "conflated", "filtered", "dead-lettered")
+    for name, progress in plan.backfill.objects.items():
+        figures = _figures(progress, [load for load in plan.backfill.loads if load.object == name])
+        made.add_row(name, *(f"{figure:,}" for figure in figures.values()))
+    return made
+
+
+def _figures(progress: Progress, loads: list[Load]) -> dict[str, int]:
+    """Return what became of the records of one object: the first is the sum of the others."""
+    return {
+        "records": progress.record_count,
+        "accepted": sum(load.accepted_count for load in loads),
+        "conflated": sum(load.conflated_count for load in loads),
+        "filtered": progress.filtered_count,
+        "dead_lettered": progress.dead_lettered_count,
+    }
+
+
+def _jobs(plan: Plan) -> Table:
+    made = _made("Jobs", "object", "operation", "rows", "CSV", "files", "records", "accepted", "conflated", "job")
+    for load in plan.backfill.loads:
+        made.add_row(
+            load.object,
+            load.operation,
+            f"{load.row_count:,}",
+            size_text(load.line_bytes),
+            f"{len(load.files):,}",
+            f"{load.record_count:,}",
+            f"{load.accepted_count:,}",
+            f"{load.conflated_count:,}",
+            load.job_id,
+        )
+    return made
+
+
+def _continues(plan: Plan) -> Table:
+    made = _made("Where it ends", "topic", "partition", "streaming continues from", "the group stands at")
+    for (topic, partition), offset in plan.continues_from.items():
+        position = plan.positions.get((topic, partition))
+        made.add_row(topic, str(partition), f"{offset:,}", "nowhere" if position is None else f"{position:,}")
+    return made
+
+
+def _plan_value(plan: Plan) -> dict[str, Any]:
+    return {
+        "stretches": [
+            {
+                "topic": one.topic,
+                "partition": one.partition,
+                "from": one.begin,
+                "to": one.end,
+                "remark": one.remark,
+                "group_position": plan.positions.get(one.place),
+            }
+            for one in plan.backfill.stretches
+        ],
+        "objects": [
+            {
+                "object": one.object,
+                "rows": one.upsert_count,
+                "removals": one.delete_count,
+                "csv_bytes": one.csv_bytes,
+                "files": one.file_count,
+                "jobs": one.job_count,
+            }
+            for one in plan.estimates
+        ],
+        "sample": {
+            "records": plan.sampled_count,
+            "filtered": plan.filtered_count,
+            "dead_lettered": plan.dead_lettered_count,
+        },
+        "limit_hours": plan.limit_hours,
+        "disk": {"folder": plan.folder, "needed_bytes": plan.needed_bytes, "free_bytes": plan.free_bytes},
+        "group": {"id": plan.group_id, "in_use": plan.group_in_use},
+        "begun": str(plan.backfill.phase) if plan.was_begun else None,
+    }
+
+
+def _report_value(plan: Plan, *, handed_over: bool) -> dict[str, Any]:
+    loads = plan.backfill.loads
+    return {
+        "objects": [
+            {"object": name, **_figures(progress, [load for load in loads if load.object == name])}
+            for name, progress in plan.backfill.objects.items()
+        ],
+        "jobs": [
+            {
+                "object": load.object,
+                "operation": load.operation,
+                "job": load.job_id,
+                "rows": load.row_count,
+                "csv_bytes": load.line_bytes,
+                "files": len(load.files),
+                "records": load.record_count,
+                "accepted": load.accepted_count,
+                "conflated": load.conflated_count,
+            }
+            for load in loads
+        ],
+        "continues_from": [
+            {
+                "topic": topic,
+                "partition": partition,
+                "offset": offset,
+                "group_position": plan.positions.get((topic, partition)),
+            }
+            for (topic, partition), offset in plan.continues_from.items()
+        ],
+        "handed_over": handed_over,
+    }
+
+
+def size_text(byte_count: int) -> str:
+    """Write a size in decimal units, as the service's limits are."""
+    size, unit = float(byte_count), "B"
+    for larger in ("KB", "MB", "GB", "TB"):
+        if size < 1000:  # noqa: PLR2004 - decimal units
+            break
+        size, unit = size / 1000, larger
+    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"

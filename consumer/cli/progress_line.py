@@ -1,0 +1,82 @@
+"""How far something long is: one bar on a terminal, lines elsewhere, always on standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from consumer.admin.log import configure
+from consumer.admin.settings import LogSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LINE_S: Final = 5.0
+"""Where there is no bar: a line at most so often for the same step."""
+
+
+@contextmanager
+def on_screen() -> Iterator[ProgressLine]:
+    """Set up log and display for as long as it takes; nothing is shown before the first step."""
+    console = Console(stderr=True, highlight=False)
+    moving = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    progress = Progress(
+        TextColumn("{task.description:>8}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=console,
+        disable=not moving,
+    )
+    with progress:
+        # Now, so that log lines go above the bars: while they are shown, standard error is theirs.
+        configure(LogSettings(level="warning", format="console"))
+        yield ProgressLine(progress, console)
+
+
+class ProgressLine:
+    """One bar for each step, one after the other, and what is waited for."""
+
+    def __init__(self, progress: Progress, console: Console) -> None:
+        self._progress = progress
+        self._console = console
+        self._bars: dict[str, TaskID] = {}
+        self._waiting = ""
+        self._said: tuple[str, float] = ("", 0.0)
+
+    def step(self, name: str, done: int, total: int, note: str = "") -> None:
+        """Show how far a step is."""
+        if name not in self._bars:
+            self._bars[name] = self._progress.add_task(name, total=total, note="")
+        waiting = f", waiting: {self._waiting}" if self._waiting else ""
+        self._progress.update(self._bars[name], completed=done, total=total, note=f"{note}{waiting}")
+        if self._progress.disable:
+            self._line(f"{name} {note}", f"{name} {done:,} of {total:,}{', ' * bool(note)}{note}", done == total)
+
+    def waits(self, reason: str) -> None:
+        """Show what is waited for; nothing any more when it is empty."""
+        if reason == self._waiting:
+            return
+        self._waiting = reason
+        for bar in self._bars.values():
+            self._progress.update(bar, note=f"waiting: {reason}" if reason else "")
+        if self._progress.disable and reason:
+            self._console.print(f"waiting: {reason}", soft_wrap=True, markup=False)
+
+    def over(self) -> None:
+        """Nothing moves any more: what is printed from now on stands below."""
+        self._progress.stop()
+
+    def _line(self, step: str, text: str, is_last: bool) -> None:  # noqa: FBT001 - the end of a step is always said
+        said, said_s = self._said
+        now_s = time.monotonic()
+        if step != said or is_last or now_s - said_s >= LINE_S:
+            self._said = (step, now_s)
+            self._console.print(text, soft_wrap=True, markup=False)

@@ -1,0 +1,199 @@
+"""A range of topics through the bulk API: planned, then read, written and sent, with every record told for."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from consumer import __version__
+from consumer.admin.metrics import Metrics
+from consumer.admin.telemetry import Telemetry
+from consumer.auth.provider import TokenProvider
+from consumer.bulk.job_state import HourlyJobs
+from consumer.bulk.requests import IngestionJobs
+from consumer.bulk.runner import JobRunner
+from consumer.clock import SystemClock
+from consumer.dead_letter.envelope import LetterContext
+from consumer.dead_letter.producer import KafkaDeadLetters
+from consumer.decoding.schema_shelf import SchemaShelf
+from consumer.errors import CredentialsRefused, Hold, HoldReason, Transient
+from consumer.hosts import Hosts
+from consumer.operations.backfill_plan import planned
+from consumer.operations.backfill_reading import Reading
+from consumer.operations.backfill_routes import RowMakers, chosen_routes
+from consumer.operations.backfill_sending import Sending, Writing
+from consumer.operations.backfill_state import Phase, Workplace
+from consumer.operations.bystander import Refusal
+from consumer.operations.group import is_in_use, set_positions
+from consumer.operations.schemas_first import SchemasFirst
+from consumer.registry.client import RegistryClient
+from consumer.takers import spool_root
+from consumer.transport import HttpTransport
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from consumer.config.settings import Settings
+    from consumer.operations.backfill_plan import Plan
+    from consumer.operations.backfill_reading import Audience
+    from consumer.operations.backfill_state import Asked, Backfill
+
+_CONNECTIONS = 4
+
+
+class Undertaking:
+    """One backfill on the real world, from plan to last job; each step raises `Refusal` for what cannot be."""
+
+    def __init__(self, settings: Settings, asked: Asked, workplace: Workplace, audience: Audience) -> None:
+        self._settings = settings
+        self._asked = asked
+        self._workplace = workplace
+        self._audience = audience
+        self._clock = clock = SystemClock()
+        self._routes = chosen_routes(settings, asked)
+        shelf = SchemaShelf()
+        self._makers = RowMakers(settings, self._routes, shelf)
+        telemetry = Telemetry(Metrics(version=__version__, config_sha256=settings.config_sha256))
+        hosts = Hosts.known(settings.salesforce.login_url, settings.salesforce.allowed_domains)
+        self._transport = HttpTransport(hosts, clock, connections=_CONNECTIONS)
+        self._tokens = TokenProvider(
+            settings.salesforce, self._transport, clock, jitter=random.random, observer=telemetry
+        )
+        self._dead_letters = KafkaDeadLetters(
+            settings.kafka.bootstrap_servers, settings.kafka.properties, settings.dead_letter.topic, clock
+        )
+        self._registry = RegistryClient(settings.registry, clock) if settings.registry is not None else None
+        self._schemas = SchemasFirst(shelf, self._registry, clock, audience.waits)
+        self._runner = JobRunner(
+            IngestionJobs(settings.delivery.timeout_s),
+            self._transport,
+            self._tokens,
+            HourlyJobs(),
+            clock=clock,
+            lots=random.random,
+            observer=telemetry,
+        )
+
+    async def plan(self) -> Plan:
+        """Reckon, and do nothing."""
+        return await planned(
+            self._settings,
+            self._asked,
+            self._routes,
+            makers=self._makers,
+            schemas=self._schemas,
+            workplace=self._workplace,
+            clock=self._clock,
+        )
+
+    async def execute(self, backfill: Backfill) -> None:
+        """Go on from where it is to the last job.
+
+        Raises: `CredentialsRefused` before anything is done; `Fatal` when disk or client fail.
+        """
+        if backfill.phase is Phase.OVER:
+            return
+        await self._refuse_beside_members()
+        await self._ready()
+        self._workplace.keep(backfill)
+        if backfill.phase is Phase.READING:
+            await self._reading().read(backfill)
+        if backfill.phase is Phase.WRITING:
+            await Writing(self._settings, self._workplace, clock=self._clock, audience=self._audience).write(
+                backfill
+            )
+        if backfill.phase is Phase.SENDING:
+            await self._refuse_beside_members()
+            await self._sending().send(backfill)
+
+    async def begin_afresh(self) -> None:
+        """Drop what an earlier run has left: its job, if it is open, and its files."""
+        if (left := self._workplace.left()) is not None:
+            await self._sending().let_go(left)
+        self._workplace.clear()
+
+    async def hand_over(self, plan: Plan) -> None:
+        """Set the group to where streaming continues. Raises: `Refusal` while it has members."""
+        await asyncio.to_thread(set_positions, self._settings.kafka, plan.continues_from)
+
+    def forget(self) -> None:
+        """It is over and told of."""
+        self._workplace.clear()
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        await self._dead_letters.close()
+        await self._tokens.close()
+        await self._transport.close()
+        if self._registry is not None:
+            await self._registry.close()
+
+    def _sending(self) -> Sending:
+        return Sending(self._settings, self._workplace, self._runner, clock=self._clock, audience=self._audience)
+
+    def _reading(self) -> Reading:
+        settings = self._settings
+        return Reading(
+            settings,
+            self._workplace,
+            makers=self._makers,
+            schemas=self._schemas,
+            dead_letters=self._dead_letters,
+            context=LetterContext(
+                connector_name=settings.connector.name,
+                task_id=settings.kafka.group_id,
+                config_sha256=settings.config_sha256,
+                version=__version__,
+            ),
+            clock=self._clock,
+            audience=self._audience,
+        )
+
+    async def _refuse_beside_members(self) -> None:
+        """A job would interrupt and overtake what a daemon streams of the object."""
+        if await asyncio.to_thread(is_in_use, self._settings.kafka):
+            group = self._settings.kafka.group_id
+            message = (
+                f"group `{group}` is in use: a job interrupts what its daemons stream, and its older rows would"
+                " overtake their newer ones; stop them, then run this again (what is done stays done)"
+            )
+            raise Refusal(message)
+
+    async def _ready(self) -> None:
+        """See that the dead-letter topic and the tenant's login are there, before the first record is read."""
+        try:
+            await self._dead_letters.check()
+            await self._tokens.current()
+        except Hold as hold:
+            if hold.reason is HoldReason.AUTH:
+                raise CredentialsRefused(hold.detail) from hold
+            raise Refusal(str(hold)) from hold
+        except Transient as fault:
+            message = f"the login does not answer: {fault.detail}"
+            raise Refusal(message) from fault
+
+
+@asynccontextmanager
+async def undertaken(settings: Settings, asked: Asked, audience: Audience) -> AsyncIterator[Undertaking]:
+    """Claim the place of a backfill for as long as it is worked on."""
+    with Workplace(spool_root(settings), asked) as workplace:
+        undertaking = Undertaking(settings, asked, workplace, audience)
+        try:
+            yield undertaking
+        finally:
+            await undertaking.close()
+
+
+def refuse_to_pass_over(plan: Plan) -> None:
+    """Raise `Refusal` where the group's handing over would leave records out that nobody has sent."""
+    for one in plan.backfill.stretches:
+        position = plan.positions.get(one.place)
+        if position is not None and position < one.begin:
+            message = (
+                f"{one.topic}[{one.partition}]: group `{plan.group_id}` stands at {position}, and the range begins"
+                f" at {one.begin}: handing over would pass over what is between; begin at {position}, or leave"
+                " --hand-over out"
+            )
+            raise Refusal(message)

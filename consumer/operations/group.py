@@ -1,0 +1,69 @@
+"""The consumer group as an operator sees it: whether anybody is in it, and setting its positions when nobody is."""
+
+from __future__ import annotations
+
+from concurrent.futures import TimeoutError as NotInTime
+from typing import TYPE_CHECKING, Final
+
+from confluent_kafka import Consumer, ConsumerGroupState, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from consumer.operations.bystander import ANSWER_S, Refusal, bystander_conf
+from consumer.source.error_codes import detail_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from consumer.operations.stretches import Place
+    from consumer.source.settings import KafkaSettings
+
+_WITHOUT_MEMBERS: Final = frozenset({ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD})
+"""The client has no name for some states of the newer protocol: those have members."""
+
+_SOMEBODY_IS_THERE: Final = frozenset(
+    {KafkaError.UNKNOWN_MEMBER_ID, KafkaError.ILLEGAL_GENERATION, KafkaError.REBALANCE_IN_PROGRESS}
+    | {KafkaError.STALE_MEMBER_EPOCH, KafkaError.FENCED_MEMBER_EPOCH}
+)
+"""What the brokers answer to an outsider who commits for a group with members."""
+
+
+def is_in_use(settings: KafkaSettings) -> bool:
+    """Tell whether anybody is in the group, by either protocol. Raises: `Refusal` without an answer."""
+    client = AdminClient(bystander_conf(settings, settings.group_id, _unheard))
+    try:
+        listed = client.list_consumer_groups(request_timeout=ANSWER_S).result(ANSWER_S + 1)
+    except KafkaException as error:
+        message = f"the brokers do not say who is in group `{settings.group_id}`: {detail_of(error.args[0])}"
+        raise Refusal(message) from error
+    except NotInTime as error:
+        message = f"the brokers do not say who is in group `{settings.group_id}` within {ANSWER_S:.0f} s"
+        raise Refusal(message) from error
+    return any(one.group_id == settings.group_id and one.state not in _WITHOUT_MEMBERS for one in listed.valid)
+
+
+def set_positions(settings: KafkaSettings, positions: Mapping[Place, int]) -> None:
+    """Set where the group goes on; the brokers take that from an outsider only while nobody is in it.
+
+    Raises: `Refusal` when they do not take it.
+    """
+    consumer = Consumer(bystander_conf(settings, settings.group_id, _unheard))
+    try:
+        places = [TopicPartition(*place, offset) for place, offset in sorted(positions.items())]
+        answers = consumer.commit(offsets=places, asynchronous=False) or []
+    except KafkaException as error:
+        raise _not_taken(settings.group_id, error.args[0]) from error
+    finally:
+        consumer.close()
+    for answer in answers:
+        if answer.error is not None:
+            raise _not_taken(settings.group_id, answer.error)
+
+
+def _not_taken(group_id: str, error: KafkaError) -> Refusal:
+    if error.code() in _SOMEBODY_IS_THERE:
+        return Refusal(f"group `{group_id}` has members: stop them, then hand over again; its positions stay")
+    return Refusal(f"group `{group_id}` cannot be handed its positions: {detail_of(error)}")
+
+
+def _unheard(_error: KafkaError) -> None:
+    """What the client tells beside its answers is told again by them."""
