@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 class Entry(msgspec.Struct, frozen=True):
     """A job that was created by us. `closed` says that all of it was uploaded and that the service was told so.
 
-    `spool` names the rows that it carries, where they are needed to read its results.
+    `spool` names the rows that it carries, where they are needed to read its results. Without an id it is one
+    that was to be created from `begun_ms` on: whether it was, nobody has noted.
     """
 
     job_id: str
@@ -21,6 +22,7 @@ class Entry(msgspec.Struct, frozen=True):
     uploaded: int = 0
     closed: bool = False
     spool: str = ""
+    begun_ms: int = 0
 
 
 def put_in_place(path: Path, content: bytes) -> None:

@@ -41,6 +41,9 @@ _NAMED_AFTER_RETRIES: Final = 6
 
 _TOKEN_WAIT_S: Final = 1.0
 
+_CLOCKS_DIFFER_MS: Final = 60_000
+"""How far the service's clock may be behind ours."""
+
 
 class JobPlan(msgspec.Struct, frozen=True):
     """What one job carries: files of one object and one operation, whole and on disk.
@@ -162,14 +165,18 @@ class JobRunner:
         """Go on with the job that the journal knows, if it was closed; else begin anew.
 
         For rows that are still on disk as they were: a job that is not closed is aborted, for nobody knows
-        whether its last file counts.
+        whether its last file counts. What is complete stays in the journal until the caller has noted it, so
+        that a job which ended together with us is heard of again, and not run twice.
         """
         left = journal.read()
-        if left is None or not left.closed:
+        if left is not None and left.closed:
+            end = await self.awaited(plan.target, left.job_id, watch)
+        else:
             await self.settle_left(plan.target, journal, watch)
-            return await self.run(plan, journal, watch)
-        end = await self.awaited(plan.target, left.job_id, watch)
-        journal.clear()
+            journal.write(Entry("", plan.operation.value, begun_ms=self._clock.wall_ms()))
+            end = await self.carry(plan, journal, watch)
+        if isinstance(end, Broken):
+            journal.clear()
         return end
 
     async def settle_left(self, target: Target, journal: Journal, watch: JobWatch) -> None:
@@ -177,7 +184,8 @@ class JobRunner:
         left = journal.read()
         if left is None:
             return
-        job = await self._asked(target, left.job_id, watch)
+        asked = self._asked(target, left.job_id, watch) if left.job_id else self._nameless(target, left, watch)
+        job = await asked
         if job is not None and job.state is JobState.OPEN:
             self._observer.job_found(target, job.named, "aborted: it was left open by an earlier run")
             await self._abort(target, job.id, watch)
@@ -246,6 +254,17 @@ class JobRunner:
                     await self._abort(target, job.id, watch)
                 return job.named
         return "a job that the service does not list"
+
+    async def _nameless(self, target: Target, left: Entry, watch: JobWatch) -> Job | None:
+        """Find the job that was created as we ended, before its id was noted: open, and untouched before that."""
+        heard = await self.step(Step.LIST, target, watch, self._api.active)
+        since_ms = left.begun_ms - _CLOCKS_DIFFER_MS
+        for job in heard.jobs if isinstance(heard, Done) else ():
+            is_like_it = (job.object, job.operation) == (target.object, left.operation)
+            is_untouched = job.state is JobState.OPEN and job.changed_ms >= since_ms
+            if is_like_it and is_untouched and job.source in {"", target.connector}:
+                return job
+        return None
 
     def _upload(self, job_id: str, path: Path) -> Callable[[Token], Request]:
         return lambda token: self._api.upload(token, job_id, path)

@@ -142,7 +142,6 @@ class Sending:
     ) -> None:
         self._connector = settings.connector.name
         self._workplace = workplace
-        self._journal = Journal(workplace.folder / "job.json")
         self._runner = runner
         self._clock = clock
         self._audience = audience
@@ -150,10 +149,12 @@ class Sending:
     async def send(self, backfill: Backfill) -> None:
         """Run every job that is not complete, however long that takes."""
         for at, load in enumerate(backfill.loads):
-            watch = _Watch(self._audience, at, len(backfill.loads), load)
+            journal = self._journal(at)
             if load.job_id is None:
-                load.job_id = await self._complete(load, watch)
+                watch = _Watch(self._audience, at, len(backfill.loads), load)
+                load.job_id = await self._complete(load, journal, watch)
                 self._workplace.keep(backfill)
+            journal.clear()
             for path in self._paths(load):
                 path.unlink(missing_ok=True)
         backfill.phase = Phase.OVER
@@ -164,19 +165,23 @@ class Sending:
         for at, load in enumerate(backfill.loads):
             if load.job_id is None:
                 watch = _Watch(self._audience, at, len(backfill.loads), load)
-                await self._runner.settle_left(self._target(load), self._journal, watch)
+                await self._runner.settle_left(self._target(load), self._journal(at), watch)
                 return
 
-    async def _complete(self, load: Load, watch: _Watch) -> str:
+    async def _complete(self, load: Load, journal: Journal, watch: _Watch) -> str:
         """Run one job until one of its rows is complete, and return its id."""
         plan = JobPlan(self._target(load), Operation(load.operation), tuple(self._paths(load)))
         repeats = 0
-        while isinstance(end := await self._runner.resume(plan, self._journal, watch), Broken):
+        while isinstance(end := await self._runner.resume(plan, journal, watch), Broken):
             self._audience.waits(f"SINK: {end.detail}")
             await self._clock.sleep(min(_LONGEST_REPEAT_S, _FIRST_REPEAT_S * 2.0 ** min(repeats, 8)))
             repeats += 1
         self._audience.waits("")
         return end.job.id
+
+    def _journal(self, at: int) -> Journal:
+        """Return the journal of one job, which is no other's."""
+        return Journal(self._workplace.folder / f"job-{at}.json")
 
     def _target(self, load: Load) -> Target:
         return Target(self._connector, load.object)

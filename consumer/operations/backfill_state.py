@@ -180,3 +180,5 @@ class Workplace:
         for path in self.folder.iterdir():
             if path.is_dir():
                 shutil.rmtree(path)
+            elif path.suffix == ".json":
+                path.unlink()

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import random
-import signal
 import subprocess
 import sys
-import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.kafka.fleet import Fleet, Process, await_that
+from tests.kafka.fleet import Fleet, Process
 from tests.kafka.judgement import await_the_end, dead_letters
 from tests.kafka.traffic import Traffic
 

@@ -130,7 +130,33 @@ def test_a_job_is_taken_up_where_it_was(tmp_path: Path, endpoint: Endpoint, coun
         desk = Desk(tmp_path)
         await desk.cut_at(endpoint, count)
         assert isinstance(await desk.runner.resume(desk.plan, desk.journal, desk.told), Finished)
-        assert (states, ["1", "2"], None) == (desk.states(), desk.rows(), desk.journal.read())
+        assert (states, ["1", "2"]) == (desk.states(), desk.rows())
+
+    VirtualLoop.run(told())
+
+
+def test_a_job_that_ended_with_us_is_heard_of_again(tmp_path: Path) -> None:
+    """Complete, and the process ended before that was noted: no second job of the same rows."""
+
+    async def told() -> None:
+        desk = Desk(tmp_path)
+        first = await desk.runner.resume(desk.plan, desk.journal, desk.told)
+        assert first == await desk.runner.resume(desk.plan, desk.journal, desk.told)
+        assert ["JobComplete"] == desk.states()
+
+    VirtualLoop.run(told())
+
+
+def test_a_job_whose_id_was_never_noted_is_found_and_aborted(tmp_path: Path) -> None:
+    """Created as the process ended: it is known by when it was to be."""
+
+    async def told() -> None:
+        desk = Desk(tmp_path)
+        await desk.cut_at(Endpoint.CREATE_JOB, 1)
+        desk.journal.write(Entry("", "upsert", begun_ms=desk.world.clock.wall_ms() - 1_000))
+        assert isinstance(await desk.runner.resume(desk.plan, desk.journal, desk.told), Finished)
+        assert ["Aborted", "JobComplete"] == desk.states()
+        assert ["aborted: it was left open by an earlier run"] == desk.told.found
 
     VirtualLoop.run(told())
 
