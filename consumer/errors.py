@@ -7,6 +7,7 @@ ConsumerError
 ├── Hold               the set-up's fault    drop nothing, commit nothing past it, pause, name it, probe
 ├── ConfigFaults       the file's faults     print them all and exit 78, before anything is read
 ├── CredentialsRefused the set-up's, final   only where a verb must end: exit 77
+├── Refusal            the wish's            a verb cannot do it as things stand: say what to do, exit 1
 └── Fatal              ours                  commit what is settled, stop, exit 70
 ```
 
@@ -114,6 +115,10 @@ class Hold(ConsumerError):  # noqa: N818 - named for what it is, not for being a
 
 class CredentialsRefused(ConsumerError):  # noqa: N818 - the fact, as the operator reads it
     """The login was refused for good while a verb could not go on without it (exit 77)."""
+
+
+class Refusal(ConsumerError):  # noqa: N818 - named for what it is, not for being an error
+    """What was asked for cannot be done as things stand: what was seen, where, and what to do."""
 
 
 class Fatal(ConsumerError):  # noqa: N818 - named for what it is, not for being an error

@@ -13,8 +13,8 @@ import typer
 
 from consumer import __version__
 from consumer.cli import backfill, config, demo, lint, map, run, sandbox, status, test  # noqa: A004 - a verb
-from consumer.cli.exits import CONFIG_FAULTS, CREDENTIALS_REFUSED, FATAL
-from consumer.errors import ConfigFaults, CredentialsRefused, Fatal
+from consumer.cli.exits import CONFIG_FAULTS, CREDENTIALS_REFUSED, FATAL, FINDINGS
+from consumer.errors import ConfigFaults, CredentialsRefused, Fatal, Refusal
 
 VERBS = (run, demo, sandbox, lint, map, test, status, backfill, config)
 
@@ -57,6 +57,8 @@ def main() -> None:
         _end(str(faults), CONFIG_FAULTS)
     except CredentialsRefused as refused:
         _end(str(refused), CREDENTIALS_REFUSED)
+    except Refusal as refusal:
+        _end(str(refusal), FINDINGS)
     except Fatal as fatal:
         _end(f"fatal: {fatal}", FATAL)
 

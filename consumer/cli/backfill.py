@@ -7,20 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from consumer.cli.backfill_report import show_plan, show_report
-from consumer.cli.exits import FINDINGS
 from consumer.cli.options import DEFAULT_FILE, ConfigFile, Output, OutputFormat, Overrides, settings
 from consumer.cli.progress_line import on_screen
 from consumer.cli.run import to_its_end
+from consumer.errors import Refusal
 from consumer.operations.backfill import refuse_to_pass_over, undertaken
 from consumer.operations.backfill_state import Asked
-from consumer.operations.bystander import Refusal
 from consumer.operations.edges import WORDS, NotAnEdge, read_edge
 
 if TYPE_CHECKING:
+    from consumer.cli.progress_line import ProgressLine
     from consumer.config.settings import Settings
     from consumer.operations.backfill import Undertaking
     from consumer.operations.backfill_plan import Plan
-    from consumer.operations.backfill_reading import Audience
 
 
 def register(app: typer.Typer) -> None:
@@ -69,12 +68,7 @@ def backfill(
         _judge_edge(option, text)
     wish = _Wish(given, asked, execute=execute, handing_over=handing_over, afresh=afresh, output=output)
     with on_screen() as screen:
-        try:
-            to_its_end(wish.fulfil(screen))
-        except Refusal as refusal:
-            screen.over()
-            typer.echo(str(refusal), err=True)
-            raise typer.Exit(FINDINGS) from None
+        to_its_end(wish.fulfil(screen))
 
 
 def _judge_edge(option: str, text: str | None) -> None:
@@ -106,9 +100,9 @@ class _Wish:
         self._afresh = afresh
         self._output = output
 
-    async def fulfil(self, audience: Audience) -> None:
+    async def fulfil(self, screen: ProgressLine) -> None:
         """Show the plan, and do it where that is wanted."""
-        async with undertaken(self._given, self._asked, audience) as undertaking:
+        async with undertaken(self._given, self._asked, screen) as undertaking:
             if self._afresh and self._execute:
                 await undertaking.begin_afresh()
             plan = await undertaking.plan()
@@ -120,6 +114,7 @@ class _Wish:
             if self._output is Output.TEXT:
                 show_plan(plan, self._output)
             await undertaking.execute(plan.backfill)
+            screen.over()
             await self._conclude(undertaking, plan)
 
     async def _conclude(self, undertaking: Undertaking, plan: Plan) -> None:

@@ -18,14 +18,13 @@ from consumer.clock import SystemClock
 from consumer.dead_letter.envelope import LetterContext
 from consumer.dead_letter.producer import KafkaDeadLetters
 from consumer.decoding.schema_shelf import SchemaShelf
-from consumer.errors import CredentialsRefused, Hold, HoldReason, Transient
+from consumer.errors import CredentialsRefused, Hold, HoldReason, Refusal, Transient
 from consumer.hosts import Hosts
 from consumer.operations.backfill_plan import planned
 from consumer.operations.backfill_reading import Reading
 from consumer.operations.backfill_routes import RowMakers, chosen_routes
 from consumer.operations.backfill_sending import Sending, Writing
 from consumer.operations.backfill_state import Phase, Workplace
-from consumer.operations.bystander import Refusal
 from consumer.operations.group import is_in_use, set_positions
 from consumer.operations.schemas_first import SchemasFirst
 from consumer.registry.client import RegistryClient

@@ -12,10 +12,11 @@ import msgspec
 from consumer.bulk.csv import delete_line
 from consumer.bulk.job_state import FILE_BYTES, FILES_PER_JOB, JOBS_PER_HOUR
 from consumer.config.effective import mapping_sha256_of
+from consumer.errors import Refusal
 from consumer.mapping.times import moment_text
 from consumer.operations.backfill_routes import surveyed
 from consumer.operations.backfill_state import Backfill
-from consumer.operations.bystander import ANSWER_S, Refusal
+from consumer.operations.bystander import ANSWER_S
 from consumer.operations.group import is_in_use
 from consumer.operations.range_reader import RangeReader
 from consumer.operations.stretches import Place, Stretch

@@ -10,9 +10,8 @@ from consumer.dead_letter.envelope import Fault as Blame
 from consumer.dead_letter.envelope import LetterContext, letter, reference
 from consumer.dead_letter.fuse import Fuse
 from consumer.delivery.backoff import probe_interval_s
-from consumer.errors import Hold
+from consumer.errors import Hold, Refusal
 from consumer.operations.backfill_state import Phase
-from consumer.operations.bystander import Refusal
 from consumer.operations.range_reader import RangeReader
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from consumer.errors import Refusal
 from consumer.mapping.routing import RouteTable, takes
-from consumer.operations.bystander import Refusal
 from consumer.operations.edges import read_edge
 from consumer.operations.offered_rows import RowMaker
 from consumer.operations.stretches import RangeFinder

@@ -13,8 +13,7 @@ import msgspec
 
 from consumer.bulk.journal import put_in_place
 from consumer.bulk.layers import Layer
-from consumer.errors import Fatal
-from consumer.operations.bystander import Refusal
+from consumer.errors import Fatal, Refusal
 from consumer.operations.stretches import Stretch
 
 if TYPE_CHECKING:

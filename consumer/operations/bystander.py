@@ -19,10 +19,6 @@ ANSWER_S: Final = 10.0
 _OF_MEMBERS: Final = ("group.", "partition.assignment.strategy", "topic.blacklist", "session.timeout.ms")
 
 
-class Refusal(Exception):  # noqa: N818 - told to the user, and the end of the verb
-    """What was asked for cannot be done as things stand: what was seen, where, and what to do."""
-
-
 def bystander_conf(
     settings: KafkaSettings, group_id: str, error_cb: Callable[[KafkaError], None]
 ) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 from confluent_kafka import Consumer, ConsumerGroupState, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from consumer.operations.bystander import ANSWER_S, Refusal, bystander_conf
+from consumer.errors import Refusal
+from consumer.operations.bystander import ANSWER_S, bystander_conf
 from consumer.source.error_codes import detail_of
 
 if TYPE_CHECKING:

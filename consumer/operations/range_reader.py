@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final, Self, cast
 
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
-from consumer.errors import Fatal
-from consumer.operations.bystander import Refusal, bystander_conf
+from consumer.errors import Fatal, Refusal
+from consumer.operations.bystander import bystander_conf
 from consumer.source.error_codes import Meaning, detail_of, meaning_of
 
 if TYPE_CHECKING:

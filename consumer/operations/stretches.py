@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple, Self, TypeAlias
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from consumer.operations.bystander import ANSWER_S, Refusal, bystander_conf
+from consumer.errors import Refusal
+from consumer.operations.bystander import ANSWER_S, bystander_conf
 from consumer.operations.edges import AtOffset, AtTime
 from consumer.source.error_codes import detail_of
 

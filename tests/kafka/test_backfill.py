@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import random
+import signal
 import subprocess
 import sys
+import threading
+import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +19,7 @@ from tests.kafka.judgement import await_the_end, dead_letters
 from tests.kafka.traffic import Traffic
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.kafka.broker import KafkaBroker
@@ -24,27 +30,25 @@ PARTITIONS = 3
 PATIENCE_S = 150
 
 
-class History:
-    """A topic with a past, a tenant, and the verb."""
+def traffic_of(broker: KafkaBroker, topic: str, *, records: int, keys: int) -> Traffic:
+    """Return a topic that has a past."""
+    broker.create_topic(topic, PARTITIONS)
+    broker.create_topic(f"{topic}.dead", 1)
+    traffic = Traffic(broker.bootstrap, topic, PARTITIONS, keys=keys, seed=23)
+    traffic.write(records)
+    return traffic
 
-    def __init__(self, broker: KafkaBroker, folder: Path, topic: str, *, records: int, keys: int) -> None:
-        broker.create_topic(topic, PARTITIONS)
-        broker.create_topic(f"{topic}.dead", 1)
-        self.broker = broker
-        self.topic = topic
-        self.traffic = Traffic(broker.bootstrap, topic, PARTITIONS, keys=keys, seed=23)
-        self.traffic.write(records)
-        self.fleet = Fleet(folder, broker.bootstrap, topic)
 
-    def words(self, *options: str) -> list[str]:
-        """Return the words of a call."""
-        spool = f"--set=delivery.spool_dir={self.fleet.folder / 'spool'}"
-        return ["backfill", f"--topic={self.topic}", spool, "--output=json", *options]
+class Desk:
+    """The verb, beside a tenant of its own that has nothing yet."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.fleet = fleet
 
     def call(self, *options: str) -> tuple[int, dict[str, Any], str]:
         """Run the verb to its end: its code, what it says on standard output, and on standard error."""
         done = subprocess.run(
-            [sys.executable, "-m", "consumer", *self.words(*options)],
+            [sys.executable, "-m", "consumer", *self._words(*options)],
             check=False,
             cwd=self.fleet.folder,
             capture_output=True,
@@ -52,13 +56,35 @@ class History:
         )
         return done.returncode, json.loads(done.stdout or b"{}"), done.stderr.decode()
 
-    def begin(self, name: str, *options: str) -> Process:
+    def executed(self, *options: str) -> dict[str, Any]:
+        """Run the verb to its end, which is a good one, and return its report."""
+        code, report, said = self.call("--execute", *options)
+        assert 0 == code, said
+        return report
+
+    def begin(self) -> Process:
         """Start the verb."""
-        return Process(name, self.fleet.folder, *self.words("--execute", *options))
+        return Process("begun", self.fleet.folder, *self._words("--execute"))
 
     def rows(self) -> dict[str, int]:
         """Return the last change of each row at the tenant."""
         return {key: int(row["n"]) for key, row in self.fleet.rows().items()}
+
+    def _words(self, *options: str) -> list[str]:
+        return [
+            "backfill",
+            f"--topic={self.fleet.topic}",
+            "--set=delivery.spool_dir=spool",
+            "--output=json",
+            *options,
+        ]
+
+
+@contextmanager
+def desk(broker: KafkaBroker, folder: Path, topic: str) -> Iterator[Desk]:
+    folder.mkdir(exist_ok=True)
+    with Fleet(folder, broker.bootstrap, topic) as fleet:
+        yield Desk(fleet)
 
 
 def summed(figures: dict[str, int]) -> int:
@@ -67,25 +93,76 @@ def summed(figures: dict[str, int]) -> int:
 
 def test_a_history_goes_in_bulk_and_the_group_goes_on_behind_it(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
     """What the tenant has is the fold; every record is told for; the group is handed over and a daemon goes on."""
-    history = History(kafka_broker, tmp_path, "backfill-whole", records=20_000, keys=3_000)
-    ends = kafka_broker.end_offsets(history.topic)
-    with history.fleet as fleet:
-        code, plan, said = history.call()
+    topic = "backfill-whole"
+    traffic = traffic_of(kafka_broker, topic, records=20_000, keys=3_000)
+    ends = kafka_broker.end_offsets(topic)
+    with desk(kafka_broker, tmp_path, topic) as verb:
+        code, plan, said = verb.call()
         assert 0 == code, said
-        assert {} == fleet.rows(), "a plan does nothing"
-        code, report, said = history.call("--execute", "--hand-over")
-        assert 0 == code, said
-        assert history.traffic.fold == history.rows()
-        assert ends == kafka_broker.committed(fleet.group, history.topic)
-        history.traffic.write(500)
-        member = fleet.member("daemon")
-        await_the_end(fleet, kafka_broker)
-        assert history.traffic.fold == history.rows()
-        assert 1_500 > fleet.polled(member)
+        assert {} == verb.rows(), "a plan does nothing"
+        report = verb.executed("--hand-over")
+        assert traffic.fold == verb.rows()
+        assert ends == kafka_broker.committed(verb.fleet.group, topic)
+        traffic.write(500)
+        member = verb.fleet.member("daemon")
+        await_the_end(verb.fleet, kafka_broker)
+        assert traffic.fold == verb.rows()
+        assert 1_500 > verb.fleet.polled(member)
     (figures,) = report["objects"]
     assert sum(ends.values()) == figures["records"] == summed(figures)
-    assert len(history.traffic.poison) == figures["dead_lettered"]
-    assert set(history.traffic.poison) == set(dead_letters(kafka_broker, f"{history.topic}.dead"))
+    assert {place for place in traffic.poison if place.offset < ends[place.partition]} == {
+        place for place in dead_letters(kafka_broker, f"{topic}.dead") if place.offset < ends[place.partition]
+    }
     assert plan["objects"][0]["rows"] >= sum(job["rows"] for job in report["jobs"] if job["operation"] == "upsert")
     assert report["handed_over"] is True
     assert [] == [*(tmp_path / "spool").rglob("*.rows")]
+
+
+def test_it_refuses_beside_a_daemon_and_to_pass_records_over(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
+    """A group with members is not overtaken, and none is handed over what it has not sent."""
+    topic = "backfill-beside"
+    traffic_of(kafka_broker, topic, records=500, keys=50)
+    with desk(kafka_broker, tmp_path, topic) as verb:
+        kafka_broker.set_position(verb.fleet.group, topic, {0: 3, 1: 0, 2: 0})
+        code, _, said = verb.call("--execute", "--from=20", "--hand-over")
+        assert (1, True) == (code, "stands at 3, and the range begins at 20" in said)
+        verb.fleet.member("daemon")
+        code, plan, said = verb.call()
+        assert (0, True) == (code, plan["group"]["in_use"]), said
+        code, _, said = verb.call("--execute")
+        assert (1, True) == (code, f"group `{verb.fleet.group}` is in use" in said)
+
+
+@pytest.mark.parametrize(
+    ("records", "moments"),
+    [
+        pytest.param(20_000, 3, id="few"),
+        pytest.param(300_000, 20, id="many", marks=[pytest.mark.soak, pytest.mark.timeout(3_000)]),
+    ],
+)
+def test_a_kill_at_any_moment_loses_nothing_and_doubles_nothing(
+    kafka_broker: KafkaBroker, tmp_path: Path, records: int, moments: int
+) -> None:
+    """SIGKILL spread over all that a whole run takes, each into a tenant of its own; then the same again."""
+    topic = f"backfill-killed-{records}"
+    traffic = traffic_of(kafka_broker, topic, records=records, keys=records // 10)
+    with desk(kafka_broker, tmp_path / "whole", topic) as verb:
+        began_s = time.monotonic()
+        whole = verb.executed()
+        took_s = time.monotonic() - began_s
+        assert traffic.fold == verb.rows()
+    lots, pause = random.Random(moments), threading.Event()  # noqa: S311 - a schedule, not a secret
+    for moment in range(moments):
+        with desk(kafka_broker, tmp_path / f"{moment}", topic) as verb:
+            killed = verb.begin()
+            pause.wait((moment + lots.random()) / moments * took_s)
+            killed.send(signal.SIGKILL)
+            killed.ended()
+            report = verb.executed()
+            assert traffic.fold == verb.rows(), killed.log.read_text()
+        assert whole["objects"] == report["objects"]
+        assert _without_ids(whole["jobs"]) == _without_ids(report["jobs"])
+
+
+def _without_ids(jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: figure for name, figure in job.items() if name != "job"} for job in jobs]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from confluent_kafka import Producer
 
-from consumer.operations.bystander import Refusal
+from consumer.errors import Refusal
 from consumer.operations.edges import AtOffset, AtTime
 from consumer.operations.range_reader import RangeReader
 from consumer.operations.stretches import RangeFinder, Stretch
