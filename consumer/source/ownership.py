@@ -8,6 +8,7 @@ from confluent_kafka import TopicPartition
 
 from consumer.model import Assignment
 from consumer.source.leaderships import Leaderships
+from consumer.source.topic_ids import is_made_again
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -116,11 +117,13 @@ class Ownership:
         """Return what is read of topics that have been made anew; one without an id takes the first it hears."""
         gone = []
         for owned in self._owned.values():
-            now = ids.get(owned.assignment.topic, owned.topic_id)
-            if owned.topic_id is None:
-                owned.topic_id = now
-            elif owned.topic_id != now:
+            now = ids.get(owned.assignment.topic)
+            if now is None:
+                continue
+            if owned.topic_id is not None and is_made_again(owned.topic_id, now):
                 gone.append(owned)
+            else:
+                owned.topic_id = now
         return gone
 
     def let_go(self, keys: Iterable[Key]) -> list[Owned]:

@@ -8,6 +8,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from consumer.source.ownership import Key, Start
+from consumer.source.topic_ids import is_made_again
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -80,7 +81,7 @@ class StartPositions:
         committed = self._committed(consumer, keys)
         found = Found([], [], None)
         for key, position in committed.items():
-            topic_id = position.topic_id or ids.get(key[0])
+            topic_id = ids.get(key[0], position.topic_id)
             if not self._is_outdated(key, position, ids):
                 found.starts.append(Start(key, position.offset, position.offset, position.leader_epoch, topic_id))
         going_on = {start.key for start in found.starts}
@@ -104,8 +105,8 @@ class StartPositions:
         return found
 
     def _is_outdated(self, key: Key, position: _Committed, ids: Mapping[str, str]) -> bool:
-        now = ids.get(key[0], position.topic_id)
-        if position.topic_id in (None, now):
+        now = ids.get(key[0])
+        if now is None or position.topic_id is None or not is_made_again(position.topic_id, now):
             return False
         self._log.warning(
             "position_outdated", topic=key[0], partition=key[1], position=position.offset, detail=OUTDATED

@@ -1,4 +1,8 @@
-"""Which incarnation of a topic we read: one that is deleted and made again has its name and another id."""
+"""Which incarnation of a topic we read: one that is deleted and made again has its name and another id.
+
+Shape: an id here is the cluster's and the topic's, `<cluster>:<topic>`. A mirror copies a group's positions into
+another cluster, translated, together with what was committed beside them: there they are sound.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +35,11 @@ _KEPT: Final[list[AdminClient]] = []
 """Never freed: freeing this client right after its answer races with its own thread, and ends the process."""
 
 
+def is_made_again(then: str, now: str) -> bool:
+    """Return whether two ids of one name are of different topics in one cluster."""
+    return then != now and then.partition(":")[0] == now.partition(":")[0]
+
+
 class TopicIds:
     """Asks with a client of its own, for the consumer has no such question; only the consumer thread calls it.
 
@@ -40,6 +49,7 @@ class TopicIds:
     def __init__(self, client: AdminClient) -> None:
         self._client = client
         self._open: dict[str, Future[Any]] = {}
+        self._cluster: Future[Any] | None = None
         self._ask_at_s = 0.0
         self._last: dict[str, str] = {}
         self._former: set[str] = set()
@@ -54,7 +64,7 @@ class TopicIds:
         """
         self._open = self._describe(topics)
         if not self._silent:
-            wait(self._open.values(), timeout=ANSWER_S)
+            wait(self._awaited(), timeout=ANSWER_S)
         return self._collect()
 
     def turn(self, topics: Collection[str], now_s: float) -> dict[str, str]:
@@ -73,25 +83,42 @@ class TopicIds:
         return topic in self._last
 
     def _describe(self, topics: Collection[str]) -> dict[str, Future[Any]]:
+        if self._cluster is None:
+            # Once: should the brokers' name lead to other ones, their topics count as made again, and are read.
+            self._cluster = self._client.describe_cluster(request_timeout=ANSWER_S)
         return self._client.describe_topics(TopicCollection(sorted(topics)), request_timeout=ANSWER_S)
 
+    def _awaited(self) -> list[Future[Any]]:
+        return [*self._open.values(), *([] if self._cluster is None else [self._cluster])]
+
     def _collect(self) -> dict[str, str]:
-        if not all(answer.done() for answer in self._open.values()):
+        if not self._open or not all(answer.done() for answer in self._awaited()):
             return {}
         answers, self._open = self._open, {}
+        cluster = self._answer("the cluster", self._cluster)
+        if cluster is None:
+            self._cluster = None
+            return {}
         ids: dict[str, str] = {}
         for topic, answer in answers.items():
-            try:
-                found = str(answer.result().topic_id)
-            except KafkaException as error:
-                self._no_answer(topic, error)
+            described = self._answer(topic, answer)
+            if described is None or str(described.topic_id) == NO_ID:
                 continue
-            except CancelledError:
-                continue
-            self._silent = False
-            if found != NO_ID and self._is_current(topic, found):
+            found = f"{cluster.cluster_id}:{described.topic_id}"
+            if self._is_current(topic, found):
                 ids[topic] = found
         return ids
+
+    def _answer(self, what: str, answer: Future[Any] | None) -> Any:  # noqa: ANN401 - the client's own descriptions
+        try:
+            described = None if answer is None else answer.result()
+        except CancelledError:
+            return None
+        except KafkaException as error:
+            self._no_answer(what, error)
+            return None
+        self._silent = False
+        return described
 
     def _is_current(self, topic: str, found: str) -> bool:
         if found in self._former:
@@ -103,12 +130,12 @@ class TopicIds:
             self._reborn.add(topic)
         return True
 
-    def _no_answer(self, topic: str, error: KafkaException) -> None:
+    def _no_answer(self, what: str, error: KafkaException) -> None:
         reason = error.args[0]
         if reason.code() in (reason.UNKNOWN_TOPIC_OR_PART, reason.UNKNOWN_TOPIC_ID) or self._silent:
             return
         self._silent = True
-        self._log.warning("topic_id_unknown", topic=topic, detail=detail_of(reason))
+        self._log.warning("topic_id_unknown", what=what, detail=detail_of(reason))
 
 
 def administrator(settings: KafkaSettings) -> AdminClient:

@@ -96,10 +96,11 @@ class Answers:
 
 
 class Ids:
-    """An administrator's client that tells ids of topics; a topic without one is refused."""
+    """An administrator's client that tells ids of topics in cluster `c`; a topic without one is refused."""
 
     def __init__(self, **ids: str) -> None:
         self.ids: dict[str, str] = ids
+        self.cluster: str | None = "c"
         self.refusal = KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)
         self.asked: list[list[str]] = []
         self.answers_by_itself = True
@@ -118,6 +119,16 @@ class Ids:
         if self.answers_by_itself:
             self.answer()
         return futures
+
+    def describe_cluster(self, *, request_timeout: float) -> Future[Any]:
+        """Stand in for the client's method."""
+        assert request_timeout > 0
+        future: Future[Any] = Future()
+        if self.cluster is None:
+            future.set_exception(KafkaException(self.refusal))
+        else:
+            future.set_result(SimpleNamespace(cluster_id=self.cluster))
+        return future
 
     def answer(self) -> None:
         """Answer what has been asked."""

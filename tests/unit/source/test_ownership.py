@@ -46,16 +46,24 @@ def test_reading_goes_on_behind_the_last_record_taken() -> None:
 def test_i10_a_topic_that_was_made_again_is_told_apart() -> None:
     """By its id alone; a topic that was not asked about, or told nothing, is the same."""
     book = Ownership()
-    [one, other] = book.take([Start(("t", 0), 4, 4, None, "old"), Start(("u", 0), 4, 4, None, "same")])
-    assert [] == book.outdated({"t": "old"})
-    assert [one] == book.outdated({"t": "new", "u": "same"})
-    assert "same" == other.topic_id
+    [one, other] = book.take([Start(("t", 0), 4, 4, None, "c:old"), Start(("u", 0), 4, 4, None, "c:same")])
+    assert [] == book.outdated({"t": "c:old"})
+    assert [one] == book.outdated({"t": "c:new", "u": "c:same"})
+    assert "c:same" == other.topic_id
+
+
+def test_a_position_of_another_cluster_goes_on_and_takes_the_id_of_this_one() -> None:
+    """A mirror has translated it, and copied what was committed beside it."""
+    book = Ownership()
+    [owned] = book.take([Start(("t", 0), 4, 4, None, "c:old")])
+    assert [] == book.outdated({"t": "mirror:id"})
+    assert "mirror:id" == owned.topic_id
 
 
 def test_the_first_id_that_is_heard_is_the_topics() -> None:
     """Where nobody told it when reading began."""
     book = Ownership()
     [owned] = book.take([Start(("t", 0), 4, None)])
-    assert [] == book.outdated({"t": "id"})
-    assert "id" == book.place(owned.assignment, 5).metadata
-    assert [owned] == book.outdated({"t": "new"})
+    assert [] == book.outdated({"t": "c:id"})
+    assert "c:id" == book.place(owned.assignment, 5).metadata
+    assert [owned] == book.outdated({"t": "c:new"})

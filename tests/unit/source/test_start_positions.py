@@ -110,17 +110,25 @@ def test_many_failures_are_left_for_the_next_round() -> None:
 def test_i10_a_position_in_a_topic_that_was_made_again_is_none(start_at: StartAt) -> None:
     """What lies there now was never read: the new topic begins at its beginning, whatever `start_at` says."""
     answers = fresh()
-    answers.positions, answers.metadata = {ZERO: 9, ONE: 9}, {ZERO: "old", ONE: "new"}
+    answers.positions, answers.metadata = {ZERO: 9, ONE: 9}, {ZERO: "c:old", ONE: "c:new"}
     found = positions(start_at, TopicIds(Ids(t="new").as_administrator())).find(answers.as_consumer(), [ZERO, ONE])
-    assert [Start(ONE, 9, 9, None, "new"), Start(ZERO, 3, None, None, "new")] == found.starts
+    assert [Start(ONE, 9, 9, None, "c:new"), Start(ZERO, 3, None, None, "c:new")] == found.starts
 
 
 def test_i10_a_position_says_itself_which_topic_it_was_in() -> None:
     """So that a topic made again is noticed later, too, though nobody tells its id now."""
     answers = fresh()
-    answers.positions, answers.metadata = {ZERO: 9}, {ZERO: "old"}
+    answers.positions, answers.metadata = {ZERO: 9}, {ZERO: "c:old"}
     found = positions("earliest").find(answers.as_consumer(), [ZERO])
-    assert [Start(ZERO, 9, 9, None, "old")] == found.starts
+    assert [Start(ZERO, 9, 9, None, "c:old")] == found.starts
+
+
+def test_a_position_that_a_mirror_copied_goes_on() -> None:
+    """It is translated, and what is beside it is of the other cluster: the topic was not made again."""
+    answers = fresh()
+    answers.positions, answers.metadata = {ZERO: 9}, {ZERO: "elsewhere:old"}
+    found = positions("earliest", TopicIds(Ids(t="new").as_administrator())).find(answers.as_consumer(), [ZERO])
+    assert [Start(ZERO, 9, 9, None, "c:new")] == found.starts
 
 
 def test_a_position_of_nobody_knows_which_topic_goes_on() -> None:
@@ -128,7 +136,7 @@ def test_a_position_of_nobody_knows_which_topic_goes_on() -> None:
     answers = fresh()
     answers.positions = {ZERO: 9}
     found = positions("earliest", TopicIds(Ids(t="new").as_administrator())).find(answers.as_consumer(), [ZERO])
-    assert [Start(ZERO, 9, 9, None, "new")] == found.starts
+    assert [Start(ZERO, 9, 9, None, "c:new")] == found.starts
 
 
 def test_i10_a_topic_that_was_made_again_before_our_eyes_begins_at_its_beginning() -> None:
@@ -138,7 +146,7 @@ def test_i10_a_topic_that_was_made_again_before_our_eyes_begins_at_its_beginning
     ids.ask(["t"])
     brokers.ids["t"] = "new"
     found = positions("latest", ids).find(fresh().as_consumer(), [ZERO])
-    assert ([Start(ZERO, 3, None, None, "new")], []) == (found.starts, found.pins)
+    assert ([Start(ZERO, 3, None, None, "c:new")], []) == (found.starts, found.pins)
 
 
 @pytest.mark.parametrize(
@@ -160,6 +168,6 @@ def test_i10_a_topic_whose_id_was_told_and_is_not_told_now_waits(start_at: Start
 def test_pins_say_which_topic_they_are_in() -> None:
     """As every position does."""
     ids = TopicIds(Ids(t="id").as_administrator())
-    assert ["id", "id"] == [
+    assert ["c:id", "c:id"] == [
         each.metadata for each in positions("latest", ids).find(fresh().as_consumer(), [ZERO]).pins
     ]

@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
+import pytest
 from confluent_kafka import KafkaError
 
-from consumer.source.topic_ids import ASK_EVERY_S, NO_ID, TopicIds
+from consumer.source.topic_ids import ASK_EVERY_S, NO_ID, TopicIds, is_made_again
 from tests.unit.source.client import Ids
 
 
 def test_ids_are_told() -> None:
     """A topic that is not there is absent."""
-    assert {"t": "one"} == TopicIds(Ids(t="one").as_administrator()).ask(["t", "u"])
+    assert {"t": "c:one"} == TopicIds(Ids(t="one").as_administrator()).ask(["t", "u"])
+
+
+def test_without_the_cluster_no_id_is_known() -> None:
+    """Asked again with the next question, and not once it is known."""
+    brokers = Ids(t="one")
+    brokers.cluster = None
+    ids = TopicIds(brokers.as_administrator())
+    assert {} == ids.ask(["t"])
+    brokers.cluster = "c"
+    assert {"t": "c:one"} == ids.ask(["t"])
+    brokers.cluster = "other"
+    assert {"t": "c:one"} == ids.ask(["t"])
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "is_so"),
+    [
+        pytest.param("c:one", "c:one", False, id="same"),
+        pytest.param("c:one", "c:two", True, id="made-again"),
+        pytest.param("c:one", "d:two", False, id="in-another-cluster"),
+        pytest.param("a word of somebody else", "c:two", False, id="not-ours"),
+    ],
+)
+def test_made_again_is_another_topic_of_the_same_cluster(then: str, now: str, *, is_so: bool) -> None:
+    """What others commit beside a position says nothing."""
+    assert is_so is is_made_again(then, now)
 
 
 def test_old_brokers_have_no_ids() -> None:
@@ -25,7 +52,7 @@ def test_nobody_waits_in_a_turn() -> None:
     ids = TopicIds(brokers.as_administrator())
     assert {} == ids.turn(["t"], 0.0)
     brokers.answer()
-    assert {"t": "one"} == ids.turn(["t"], 0.1)
+    assert {"t": "c:one"} == ids.turn(["t"], 0.1)
     assert {} == ids.turn(["t"], 0.2)
     assert [["t"]] == brokers.asked
 
@@ -56,7 +83,7 @@ def test_i10_an_id_that_was_followed_by_another_never_comes_back() -> None:
     ids.ask(["t"])
     assert not ids.is_reborn("t")
     brokers.ids["t"] = "two"
-    assert {"t": "two"} == ids.ask(["t"])
+    assert {"t": "c:two"} == ids.ask(["t"])
     assert ids.is_reborn("t")
     brokers.ids["t"] = "one"
     assert {} == ids.ask(["t"])
@@ -72,4 +99,4 @@ def test_brokers_that_do_not_answer_are_not_waited_for_twice() -> None:
     assert {} == ids.ask(["t"])
     brokers.ids["t"] = "one"
     brokers.answer()
-    assert {"t": "one"} == ids.turn(["t"], 0.0)
+    assert {"t": "c:one"} == ids.turn(["t"], 0.0)
