@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import sys
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -56,35 +57,42 @@ async def serve(
     clock = SystemClock()
     metrics = Metrics(version=__version__, config_sha256=settings.config_sha256)
     telemetry = Telemetry(metrics)
-    hosts = Hosts.known(settings.salesforce.login_url, settings.salesforce.allowed_domains)
-    transport = HttpTransport(hosts, clock, connections=settings.delivery.in_flight + SPARE_CONNECTIONS)
-    tokens = TokenProvider(settings.salesforce, transport, clock, jitter=random.random, observer=telemetry)
-    dead_letters = KafkaDeadLetters(
-        settings.kafka.bootstrap_servers, settings.kafka.properties, settings.dead_letter.topic, clock
-    )
-    registry = RegistryClient(settings.registry, clock) if settings.registry is not None else None
-    ports = Ports(
-        source=KafkaSource(settings.kafka, clock),
-        transport=transport,
-        tokens=tokens,
-        dead_letters=dead_letters,
-        clock=clock,
-        lots=random.random,
-        registry=registry,
-    )
-    daemon = Daemon(settings, ports, telemetry)
-    daemon.facts.ask_for_token(tokens.expires_in_s)
-    metrics.expect(
-        [topic for route in settings.routes for topic in route.topics if not topic.startswith("^")], RecordOutcome
-    )
-    metrics.watch(daemon.facts)
-    admin = AdminServer(settings.admin.host or "", settings.admin.port, facts=daemon.facts, metrics=metrics)
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda _loop, context: _unawaited(daemon, context))
-    signals = Signals(daemon, read_level or (lambda: settings.log.level))
-    gc.freeze()
-    gc.set_threshold(YOUNG_OBJECTS, 20, 50)
-    try:
+    async with AsyncExitStack() as closing:
+        hosts = Hosts.known(settings.salesforce.login_url, settings.salesforce.allowed_domains)
+        transport = HttpTransport(hosts, clock, connections=settings.delivery.in_flight + SPARE_CONNECTIONS)
+        closing.push_async_callback(transport.close)
+        tokens = TokenProvider(settings.salesforce, transport, clock, jitter=random.random, observer=telemetry)
+        closing.push_async_callback(tokens.close)
+        registry = None
+        if settings.registry is not None:
+            registry = RegistryClient(settings.registry, clock)
+            closing.push_async_callback(registry.close)
+        ports = Ports(
+            source=KafkaSource(settings.kafka, clock),
+            transport=transport,
+            tokens=tokens,
+            dead_letters=KafkaDeadLetters(
+                settings.kafka.bootstrap_servers, settings.kafka.properties, settings.dead_letter.topic, clock
+            ),
+            clock=clock,
+            lots=random.random,
+            registry=registry,
+        )
+        daemon = Daemon(settings, ports, telemetry)
+        daemon.facts.ask_for_token(tokens.expires_in_s)
+        metrics.expect(
+            [topic for route in settings.routes for topic in route.topics if not topic.startswith("^")],
+            RecordOutcome,
+        )
+        metrics.watch(daemon.facts)
+        admin = AdminServer(settings.admin.host or "", settings.admin.port, facts=daemon.facts, metrics=metrics)
+        closing.push_async_callback(admin.stop)
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _loop, context: _unawaited(daemon, context))
+        signals = Signals(daemon, read_level or (lambda: settings.log.level))
+        closing.callback(signals.ignore, loop)
+        gc.freeze()
+        gc.set_threshold(YOUNG_OBJECTS, 20, 50)
         if settings.admin.host is not None:
             await admin.start()
         signals.listen(loop)
@@ -92,13 +100,6 @@ async def serve(
         if started is not None:
             started(daemon, admin)
         await daemon.run()
-    finally:
-        signals.ignore(loop)
-        await admin.stop()
-        await tokens.close()
-        await transport.close()
-        if registry is not None:
-            await registry.close()
 
 
 def _unawaited(daemon: Daemon, context: dict[str, Any]) -> None:
