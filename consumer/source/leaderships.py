@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from confluent_kafka import KafkaException
@@ -46,7 +47,13 @@ def ask_leaders(
     return refused
 
 
-def what_was_lost(position: int, epoch: int, low: int | None, end: int | None) -> str:
+def parted_at(error: KafkaError) -> int | None:
+    """Return where a leader's log parts from the one that was read, as the client says it in words alone."""
+    told = _PARTED_AT.search(error.str())
+    return None if told is None else int(told[1])
+
+
+def what_was_lost(position: int, epoch: int, low: int | None, end: int | None, parted: int | None) -> str:
     """Return what is seen of a log that does not go on at a position, and what can be done about it."""
     before = f"position {position}"
     if epoch != UNKNOWN:
@@ -56,22 +63,24 @@ def what_was_lost(position: int, epoch: int, low: int | None, end: int | None) -
     seen = f"{before}, but the partition holds {low} to {end}: "
     if position < low:
         return f"{seen}{low - position} offsets were removed before they were read (retention, deletion). {_DECIDE}"
-    if position > end:
+    if parted is not None:
         return (
-            f"{seen}the log is shorter than it was (an unclean election, or a topic that was made again). {_REREAD}"
+            f"{seen}from offset {parted} on its records are not those that were read ({_CAUSES}). Nothing is"
+            f" skipped: stop the group and set its position back to {parted}, or to {low} if the topic was made"
+            f" again. {_TWICE}"
         )
+    shorter = "the log is shorter than it was" if position > end else "the log was shorter, and has grown since"
     return (
-        f"{seen}the record before the position is not the one that was read: the log was shortened (an unclean"
-        f" election) and has grown again. {_REREAD}"
+        f"{seen}{shorter} ({_CAUSES}). Nothing is skipped: records below the position may be others than those that"
+        f" were read. Stop the group and set its position back to before that. {_TWICE}"
     )
 
 
+_PARTED_AT: Final = re.compile(r"\bbroker end offset is (\d+)\b")
+_CAUSES: Final = "an unclean election, or a topic that was made again"
+_TWICE: Final = "What comes twice does no harm"
 _DECIDE: Final = (
     "Nothing is skipped: stop the group and set its position to where it shall go on, or bring the records back"
-)
-_REREAD: Final = (
-    "Nothing is skipped: records below the position may be others than those that were read. Stop the group and set"
-    " its position back to before the election; what comes twice does no harm"
 )
 
 

@@ -9,7 +9,7 @@ import structlog
 from consumer.errors import HoldReason
 from consumer.source.broker_watch import BROKERS, REFUSED
 from consumer.source.error_codes import HOLDS, Meaning, detail_of, meaning_of
-from consumer.source.leaderships import what_was_lost
+from consumer.source.leaderships import parted_at, what_was_lost
 from consumer.source.rebalance import GROUP
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Troubles:
         """Hold a partition whose position is not there any more; it is not read, and nothing is passed over."""
         where = f"{owned.assignment.topic}[{owned.assignment.partition}]"
         position = owned.read_offset
-        lost = what_was_lost(position, owned.leaderships.before(position), low, end)
+        lost = what_was_lost(position, owned.leaderships.before(position), low, end, parted_at(error))
         detail = f"{where}: {lost} ({detail_of(error)})"
         self._hold_ups.begin(HoldReason.OFFSET_LOST, OFFSET, detail, self._clock.now_s(), owned.assignment)
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
+READY = "/readyz?verbose"
 QUICK = {"topic.metadata.refresh.interval.ms": "1000", "reconnect.backoff.max.ms": "500"}
 
 
@@ -106,7 +107,7 @@ def test_a_partition_without_a_leader_waits_by_name_and_alone(kafka_cluster: Kaf
             crash = crash_now(fleet, kafka_cluster)
             kafka_cluster.kill(3)
             await_that(lambda: {2: "BROKER"} == fleet.holds(member), "that partition is held, and no other", 60)
-            status, ready = fleet.page(member, "/readyz?verbose")
+            status, ready = fleet.page(member, READY)
             assert 503 == status
             assert f"{topic}[2]" in ready
             before = kafka_cluster.committed(fleet.group, topic)
@@ -145,6 +146,7 @@ def test_a_log_that_came_back_shorter_is_a_hold_and_never_a_jump(
         await_that(lambda: kafka_cluster.leaders(topic)[0] == 2, "the shorter log leads", 60)
         assert short == kafka_cluster.end_offsets(topic)[0] < long, "void: nothing was lost"
         await_that(lambda: {0: "OFFSET_LOST"} == fleet.holds(member), "the partition is held", 60)
+        assert f"from offset {short} on its records are not those that were read" in fleet.page(member, READY)[1]
         time.sleep(2)  # nothing happens in the meantime: there is nothing to wait for
         assert long == kafka_cluster.committed(fleet.group, topic)[0]
         term(member)
@@ -163,6 +165,7 @@ def test_a_log_that_was_shorter_and_has_grown_again_is_not_read_on(
         await_that(lambda: is_whole_of_offsets(kafka_cluster), "the group's positions are everywhere")
         traffic.write(200)
         await_the_end(fleet, kafka_cluster)
+        short = kafka_cluster.end_offsets(topic)[0]
         kafka_cluster.kill(2)
         await_that(lambda: {1} == kafka_cluster.in_sync(topic)[0], "the leader goes on alone")
         traffic.write(200)
@@ -173,7 +176,8 @@ def test_a_log_that_was_shorter_and_has_grown_again_is_not_read_on(
         kafka_cluster.start(2)
         await_that(lambda: kafka_cluster.leaders(topic)[0] == 2, "the shorter log leads", 60)
         # The first writer's numbers went with what the shorter log does not have.
-        Traffic(kafka_cluster.bootstrap, topic, 2, keys=1_000_000, seed=24).write(600)
+        others = Traffic(kafka_cluster.bootstrap, topic, 2, keys=1_000_000, seed=24)
+        others.write(600)
         assert kafka_cluster.end_offsets(topic)[0] > settled, "void: the position lies behind the end"
         second = fleet.member("second")
         await_that(lambda: {0: "OFFSET_LOST"} == fleet.holds(second), "the partition is held", 30)
@@ -181,6 +185,12 @@ def test_a_log_that_was_shorter_and_has_grown_again_is_not_read_on(
             lambda: kafka_cluster.committed(fleet.group, topic)[1] == kafka_cluster.end_offsets(topic)[1],
             "the other partition goes on",
         )
+        assert f"from offset {short} on its records are not those that were read" in fleet.page(second, READY)[1]
         assert settled == kafka_cluster.committed(fleet.group, topic)[0]
         term(second)
         kafka_cluster.start(1)
+        kafka_cluster.set_position(fleet.group, topic, {0: short})
+        third = fleet.member("third")
+        await_the_end(fleet, kafka_cluster)
+        assert others.fold.items() <= {key: row["n"] for key, row in fleet.rows().items()}.items()
+        term(third)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from consumer.source.leaderships import UNKNOWN, Leaderships, ask_leaders, what_was_lost
+from consumer.source.leaderships import UNKNOWN, Leaderships, ask_leaders, parted_at, what_was_lost
 from consumer.source.ownership import Ownership, Start, where_to_read
 
 if TYPE_CHECKING:
@@ -136,15 +136,28 @@ def test_seeks_that_are_refused_are_told_and_do_not_hold_polling_up() -> None:
     [
         pytest.param(80, 120, "holds 80 to 120: 30 offsets were removed before they were read", id="retention"),
         pytest.param(0, 40, "holds 0 to 40: the log is shorter than it was", id="shorter"),
-        pytest.param(0, 50, "has grown again", id="grown-to-the-position"),
-        pytest.param(
-            0, 90, "holds 0 to 90: the record before the position is not the one that was read", id="grown"
-        ),
+        pytest.param(0, 50, "has grown since", id="grown-to-the-position"),
+        pytest.param(0, 90, "holds 0 to 90: the log was shorter, and has grown since", id="grown"),
         pytest.param(None, None, "its leader did not say what it holds", id="silent"),
     ],
 )
 def test_a_lost_position_is_told_by_what_is_seen(low: int | None, end: int | None, words: str) -> None:
     """Retention is not blamed for an election: what to do about them differs."""
-    told = what_was_lost(50, 3, low, end)
+    told = what_was_lost(50, 3, low, end, None)
     assert told.startswith("position 50 (leader epoch 3), but the partition ")
     assert words in told
+
+
+@pytest.mark.parametrize("end", [30, 90])
+def test_where_a_log_parts_from_the_one_that_was_read_is_told(end: int) -> None:
+    """The leader knows, and reading anew from there is enough: whether the log has grown again or not."""
+    words = "Partition log truncation detected at offset 50: broker end offset is 30 (offset leader epoch 3)"
+    parted = parted_at(KafkaError(KafkaError._AUTO_OFFSET_RESET, words))
+    told = what_was_lost(50, 3, 4, end, parted)
+    assert f"holds 4 to {end}: from offset 30 on its records are not those that were read" in told
+    assert "set its position back to 30, or to 4 if the topic was made again" in told
+
+
+def test_a_leader_that_does_not_know_the_epoch_says_no_offset() -> None:
+    """Then it is the reader's decision how far to go back."""
+    assert parted_at(KafkaError(KafkaError._AUTO_OFFSET_RESET, "broker end offset is -1")) is None
