@@ -163,8 +163,11 @@ def test_members_come_and_go_without_a_duplicate(
         # A busy machine must not look like a dead member.
         kafka_broker.configure_group(f"group-{topic}", {"consumer.session.timeout.ms": "30000"})
     else:
-        # A static member that leaves is missed only when its session has ended.
-        properties = properties | {"session.timeout.ms": "6000" if static else "30000"}
+        # A static member that leaves is missed only when its session has ended; a heartbeat tells of a rebalance.
+        properties = properties | {
+            "session.timeout.ms": "6000" if static else "30000",
+            "heartbeat.interval.ms": "500",
+        }
     with Fleet(tmp_path, kafka_broker.bootstrap, topic, properties) as fleet:
         fleet.faults("ingest delay=150ms")
         with traffic.flowing(per_second=1_000):
