@@ -15,6 +15,7 @@ from consumer.model import PlainRecord
 from consumer.offsets.ledger import RECORD_BYTES
 from consumer.sandbox.memory_dead_letters import MemoryDeadLetters
 from consumer.sandbox.virtual_time import VirtualLoop
+from tests.siege import LONG_MARKS, long
 from tests.simulation.backlog import Backlog
 from tests.simulation.storm import PARTITIONS as STORM_PARTITIONS
 from tests.simulation.storm import Storm
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from consumer.model import Assignment
     from consumer.sandbox.memory_source import MemorySource, Place
     from consumer.source.port import Position
+    from tests.siege import Siege
     from tests.simulation.world import Member
 
 PARTITIONS = 3
@@ -213,18 +215,34 @@ class CalmStorm(Storm):
             self.alarms += [problem for check in checks if check.name != "assignment" for problem in check.problems]
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_nothing_is_named_while_the_tenant_is_well(seed: int) -> None:
-    """I9: ten minutes of hand-overs, kills, losses and jumping clocks raise no alarm."""
+def calm(seed: int) -> CalmStorm:
+    """Let ten minutes of it happen; returns what it heard and counted."""
 
-    async def told() -> list[str]:
+    async def told() -> CalmStorm:
         storm = CalmStorm(seed)
         storm.alarms = []
         await storm.rage(600)
         assert len(storm.places) == STORM_PARTITIONS * 3
-        return storm.alarms
+        return storm
 
-    assert [] == VirtualLoop.run(told())
+    return VirtualLoop.run(told())
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_nothing_is_named_while_the_tenant_is_well(seed: int) -> None:
+    """I9: ten minutes of hand-overs, kills, losses and jumping clocks raise no alarm."""
+    assert [] == calm(seed).alarms
+
+
+@pytest.mark.parametrize("siege", [pytest.param(long(144), id="long", marks=LONG_MARKS)])
+def test_nothing_is_named_in_a_day_while_the_tenant_is_well(siege: Siege) -> None:
+    """I9: the same for a virtual day, from other seeds."""
+    for number in siege:
+        seed = siege.seed * siege.rounds + number
+        storm = calm(seed)
+        assert [] == storm.alarms, f"seed {seed}"
+        siege.tell({**storm.witness.counts, "virtual minutes": 10})
+    siege.prove(kills=siege.done, terms=siege.done, losses=siege.done)
 
 
 # ── what is held meanwhile ───────────────────────────────────────────────────────────────────────────────────
