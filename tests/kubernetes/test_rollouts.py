@@ -93,8 +93,18 @@ class Pods:
         """Stop a pod, which has to end well within its grace."""
         self.running.remove(pod)
         pod.send(signal.SIGTERM)
-        assert 0 == pod.ended(self._grace_s), pod.log.read_text()[-2000:]
+        self._await_end(pod)
         self._await(self._is_dealt, "others have its partitions")
+
+    def replace(self, pod: Process, min_ready_s: int) -> None:
+        """Stop a pod and start another at once: a Deployment does not wait for the end of what it has stopped."""
+        self.running.remove(pod)
+        pod.send(signal.SIGTERM)
+        self.add(min_ready_s=min_ready_s)
+        self._await_end(pod)
+
+    def _await_end(self, pod: Process) -> None:
+        assert 0 == pod.ended(self._grace_s), pod.log.read_text()[-2000:]
 
     def judge(self, traffic: Traffic) -> None:
         """Judge what is left behind: nothing lost, nothing twice; and pods went while they had records open."""
@@ -142,8 +152,7 @@ def test_a_rolling_update_loses_and_repeats_nothing(
         with traffic.flowing(PER_SECOND):
             pods.add(3, program_before)
             for pod in list(pods.running):
-                pods.remove(pod)
-                pods.add(min_ready_s=terms.min_ready_s)
+                pods.replace(pod, terms.min_ready_s)
         await_the_end(fleet, kafka_broker)
         for pod in list(pods.running):
             pods.remove(pod)

@@ -1,0 +1,155 @@
+"""Kubernetes' own controllers and scheduler act on the chart; on its nodes, the init container is really run."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.kubernetes.chart import CHART, SCENARIOS
+from tests.kubernetes.cluster import Cluster, await_true
+from tests.kubernetes.nodes import Nodes, is_ready
+from tests.kubernetes.pod_files import PodFiles
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
+
+    from tests.kubernetes.chart import Manifest
+
+PODS = 3
+NAME = "shop-datacloud-consumer"
+NAMESPACES = count(1)
+BAD = "config.routes[0].object=nobody"
+"""What only `lint` can see: no schema of the connector has it."""
+
+
+class Release:
+    """The chart in a namespace of its own, with three pods."""
+
+    def __init__(self, cluster: Cluster, nodes: Nodes) -> None:
+        self.namespace = f"release-{next(NAMESPACES)}"
+        self._cluster = cluster
+        self._nodes = nodes
+        cluster.make_namespace(self.namespace)
+
+    def helm(self, verb: str, scenario: str, *more: str, within: str = "90s") -> subprocess.CompletedProcess[str]:
+        """Install or upgrade, and wait for it."""
+        return self._cluster.helm(
+            verb, "shop", CHART, "--namespace", self.namespace, "--values", SCENARIOS[scenario],
+            "--set", f"replicaCount={PODS},minReadySeconds=1", "--wait", "--timeout", within, *more,
+        )  # fmt: skip
+
+    def pods(self) -> list[Manifest]:
+        """Return its pods."""
+        _, answer = self._cluster.ask(f"/api/v1/namespaces/{self.namespace}/pods")
+        found: list[Manifest] = answer["items"]
+        return found
+
+    def ready(self) -> list[str]:
+        """Return the names of those that are ready."""
+        return [pod["metadata"]["name"] for pod in self.pods() if is_ready(pod)]
+
+    def await_rollout(self) -> None:
+        """Wait as `kubectl rollout status` does; Helm is content with all but one, as far as one may be missing."""
+        await_true(self._is_rolled_out, "the rollout does not end")
+
+    def _is_rolled_out(self) -> bool:
+        for kind in ("deployments", "statefulsets"):
+            _, workload = self._cluster.ask(f"/apis/apps/v1/namespaces/{self.namespace}/{kind}/{NAME}")
+            if workload["kind"] != "Status":
+                status, generation = workload["status"], workload["metadata"]["generation"]
+                counts = [status.get(name) for name in ("replicas", "updatedReplicas", "availableReplicas")]
+                return [PODS] * 3 == counts and generation == status.get("observedGeneration")
+        return False
+
+    def evict(self, name: str) -> int:
+        """Ask for an eviction, as the drain of a node does; return the status."""
+        wanted = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": name, "namespace": self.namespace},
+        }
+        status, _ = self._cluster.ask(f"/api/v1/namespaces/{self.namespace}/pods/{name}/eviction", wanted)
+        return status
+
+    def await_budget(self) -> None:
+        """Wait until the controller has counted its pods, and one may go."""
+        path = f"/apis/policy/v1/namespaces/{self.namespace}/poddisruptionbudgets/{NAME}"
+        await_true(lambda: self._cluster.ask(path)[1]["status"].get("disruptionsAllowed") == 1, "nothing may go")
+
+
+@pytest.fixture(scope="module")
+def nodes(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
+    """Nodes on which the init container is run, and nothing else."""
+
+    def lints(pod: Manifest) -> bool:
+        volumes = {volume["name"]: volume for volume in pod["spec"]["volumes"]}
+        name, namespace = volumes["config"]["configMap"]["name"], pod["metadata"]["namespace"]
+        _, configured = cluster.ask(f"/api/v1/namespaces/{namespace}/configmaps/{name}")
+        found = [{**configured, "kind": "ConfigMap"}, {**pod, "kind": "Pod"}]
+        answer = PodFiles(found, tmp_path_factory.mktemp("pod")).run(*pod["spec"]["initContainers"][-1]["args"])
+        return answer.returncode == 0
+
+    cluster.add_controllers()
+    with Nodes(cluster, lints) as running:
+        yield running
+
+
+@pytest.fixture
+def release(cluster: Cluster, nodes: Nodes) -> Release:
+    return Release(cluster, nodes)
+
+
+@pytest.mark.parametrize("scenario", ["minimal", "static-membership"])
+def test_helm_waits_until_all_are_ready(scenario: str, release: Release) -> None:
+    """Deployment and StatefulSet; the pods are spread over the zones."""
+    answer = release.helm("install", scenario)
+    assert 0 == answer.returncode, answer.stderr
+    assert len(release.ready()) >= PODS - 1
+    release.await_rollout()
+    assert PODS == len({pod["spec"]["nodeName"] for pod in release.pods()})
+
+
+def test_a_rollout_has_no_pod_more_and_never_two_less(release: Release, nodes: Nodes) -> None:
+    """`maxSurge: 0`: a member more would move partitions twice."""
+    assert 0 == release.helm("install", "minimal").returncode
+    release.await_rollout()
+    before = set(release.ready())
+    nodes.seen.pop(release.namespace)
+    answer = release.helm("upgrade", "minimal", "--set", "podAnnotations.second=time")
+    assert 0 == answer.returncode, answer.stderr
+    release.await_rollout()
+    assert set() == before & set(release.ready())
+    seen = nodes.seen[release.namespace]
+    assert {PODS - 1, PODS} == {ready for _, ready in seen}
+    assert PODS == max(there for there, _ in seen)
+
+
+def test_a_bad_configuration_stops_at_the_first_pod(release: Release) -> None:
+    """Helm takes it, `lint` in the init container does not: the others go on, and the next upgrade mends it."""
+    assert 0 == release.helm("install", "minimal").returncode
+    release.await_rollout()
+    before = set(release.ready())
+    answer = release.helm("upgrade", "minimal", "--set", BAD, within="20s")
+    assert 0 != answer.returncode
+    assert "deadline exceeded" in answer.stderr
+    assert PODS - 1 == len(before & set(release.ready()))
+    answer = release.helm("upgrade", "minimal")
+    assert 0 == answer.returncode, answer.stderr
+    release.await_rollout()
+
+
+def test_a_drain_takes_one_pod_at_a_time(release: Release, nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The budget keeps the second, and never a pod that is not ready itself, such as one on hold."""
+    assert 0 == release.helm("install", "minimal").returncode
+    release.await_rollout()
+    release.await_budget()
+    monkeypatch.setattr(nodes, "judge", lambda _: False)
+    first, second, _ = release.ready()
+    assert 201 == release.evict(first)
+    await_true(lambda: len(release.pods()) == PODS and len(release.ready()) == PODS - 1, "no pod in its place")
+    assert 429 == release.evict(second)
+    (unready,) = {pod["metadata"]["name"] for pod in release.pods()} - set(release.ready())
+    assert 201 == release.evict(unready)
