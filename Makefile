@@ -66,6 +66,7 @@ lock: ## Pin all requirements anew, with hashes
 
 bench: setup ## Throughput and CPU per record against a floor of the same run, on a real broker
 	$(BIN)/python -m bench.run
+	$(BIN)/python -m bench.conversions
 
 clean: ## Remove what was built
 	rm -rf $(VENV) build dist .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -7,7 +7,7 @@ a date-time from 2.5 µs to 0.4 µs.
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from functools import lru_cache
 
 from consumer.errors import Reason, RecordError
@@ -16,12 +16,13 @@ _KEPT = 8192
 _KEPT_DAYS = 32_768
 """Dates of birth reach over as many days."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - what is added to it is UTC
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _FIRST_SECOND = (date.min.toordinal() - _EPOCH_DAY) * 86_400
 _LAST_SECOND = (date.max.toordinal() - _EPOCH_DAY + 1) * 86_400 - 1
 _DAY_NS = 86_400_000_000_000
 
+_SECONDS_LENGTH = len("2026-01-31T00:00:00")
 _MICROS_LENGTH = len("2026-01-31T00:00:00.123456Z")
 MILLIS = tuple(f".{ms:03}Z" for ms in range(1000))
 """How a date-time ends, by its millisecond."""
@@ -31,6 +32,8 @@ _MILLI_SUFFIX = {f"{ms:03}": suffix for ms, suffix in enumerate(MILLIS)}
 _DATE = r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
 _CLOCK = r"([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]+))?)?"
 _ZONE = r"(Z|[+-][0-9]{2}(?::?[0-9]{2})?)?"
+_SECOND_TEXT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}")
+_TAIL = re.compile(rf"(?:\.([0-9]+))?{_ZONE}")
 _DATE_TIME_TEXT = re.compile(f"{_DATE}[T ]{_CLOCK}{_ZONE}")
 _DATE_TEXT = re.compile(_DATE)
 _TIME_TEXT = re.compile(_CLOCK)
@@ -39,6 +42,10 @@ _OTHER_YEARS = re.compile(
     r"|[0-9]{4,}-[0-9]{2}-[0-9]{2}(?: .*)? BC",
     re.DOTALL,
 )
+_NO_HOUR = "24"
+"""Python 3.13 and later read it as the next day."""
+
+_NO_SUCH_TIME = "no such date or time of day"
 _INFINITIES = frozenset({"infinity", "-infinity"})
 
 
@@ -65,8 +72,9 @@ def moment_text_of_text(text: str, zone: tzinfo | None = None) -> str:
 
 @lru_cache(_KEPT)
 def _dotted_second_text(text: str) -> str | None:
-    second = _utc_second(text[:-1]) if text.endswith(".") else None
-    return None if second is None else second_text(second)
+    if not text.endswith(".") or _utc_second(text[:-1], "Z", None) is None:
+        return None
+    return f"{text[:10]}T{text[11:-1]}"
 
 
 @lru_cache(_KEPT)
@@ -74,7 +82,7 @@ def second_text(second: int) -> str:
     """Write a whole second, without the zone. Raises TIME_RANGE outside the years 0001 to 9999."""
     if not _FIRST_SECOND <= second <= _LAST_SECOND:
         raise RecordError(Reason.TIME_RANGE, "outside the years 0001 to 9999")
-    return (_EPOCH + timedelta(seconds=second)).replace(tzinfo=None).isoformat()
+    return (_EPOCH + timedelta(seconds=second)).isoformat()
 
 
 @lru_cache(_KEPT_DAYS)
@@ -105,26 +113,38 @@ def moment_of(text: str, zone: tzinfo | None) -> int:
 
     `zone` is that of texts that carry none. Raises: TIME_FORMAT, TIME_ZONE, TIME_RANGE.
     """
-    # The form that sources write most is read through the memory of its first 19 characters.
-    if text[-1:] == "Z" and text[19:20] == "." and text.isascii() and text[20:-1].isdigit():
-        utc_second = _utc_second(text[:19])
-        if utc_second is not None:
-            return utc_second * 1000 + int(text[20:23].removesuffix("Z").ljust(3, "0"))
+    # Nearly all are read through the memory of their first 19 characters, which neighbours share.
+    tail = _TAIL.fullmatch(text, _SECONDS_LENGTH)
+    if tail is not None:
+        fraction, offset = tail.groups()
+        known = _utc_second(text[:_SECONDS_LENGTH], offset, zone)
+        if known is not None:
+            return known * 1000 + (int(fraction[:3].ljust(3, "0")) if fraction else 0)
     match = _DATE_TIME_TEXT.fullmatch(text)
     if match is None:
         return _moment_of_other_shape(text, zone)
     year, month, day, hour, minute, second, fraction, offset = match.groups()
     local = _calendar(year, month, day, hour, minute, second or "0")
     ms = int((fraction or "0")[:3].ljust(3, "0"))
-    if offset is None:
-        return _zoned(local, zone) * 1000 + ms
-    return (_second_of(local) - _offset_seconds(offset)) * 1000 + ms
+    return _second_in_utc(local, offset, zone) * 1000 + ms
 
 
 @lru_cache(_KEPT)
-def _utc_second(text: str) -> int | None:
-    match = _DATE_TIME_TEXT.fullmatch(text)
-    return None if match is None or match[6] is None else _second_of(_calendar(*match.groups()[:6]))
+def _utc_second(text: str, offset: str | None, zone: tzinfo | None) -> int | None:
+    if not _SECOND_TEXT.fullmatch(text):
+        return None
+    try:
+        local = None if text[11:13] == _NO_HOUR else datetime.fromisoformat(text)
+    except ValueError:
+        local = None
+    if local is None:
+        raise RecordError(Reason.TIME_RANGE, _NO_SUCH_TIME)
+    return _second_in_utc(local, offset, zone)
+
+
+def _second_in_utc(local: datetime, offset: str | None, zone: tzinfo | None) -> int:
+    """Read a local time with its own offset, else in the route's zone."""
+    return _zoned(local, zone) if offset is None else _second_of(local) - _offset_seconds(offset)
 
 
 def _moment_of_other_shape(text: str, zone: tzinfo | None) -> int:
@@ -141,11 +161,11 @@ def _calendar(*parts: str) -> datetime:
     try:
         return datetime(*map(int, parts))  # type: ignore[arg-type]  # noqa: DTZ001 - the caller adds the zone
     except ValueError:
-        raise RecordError(Reason.TIME_RANGE, "no such date or time of day") from None
+        raise RecordError(Reason.TIME_RANGE, _NO_SUCH_TIME) from None
 
 
 def _second_of(local: datetime) -> int:
-    return int((local.replace(tzinfo=UTC) - _EPOCH) // timedelta(seconds=1))
+    return ((local.toordinal() - _EPOCH_DAY) * 24 + local.hour) * 3600 + local.minute * 60 + local.second
 
 
 def _offset_seconds(offset: str) -> int:
@@ -168,7 +188,7 @@ def _zoned(local: datetime, zone: tzinfo | None) -> int:
     return _second_of(local) - int(first.total_seconds())
 
 
-@lru_cache(_KEPT)
+@lru_cache(_KEPT_DAYS)
 def date_of(text: str) -> str:
     """Read a calendar date, a trailing `Z` allowed. Raises: TIME_FORMAT, TIME_RANGE, FIELD_TYPE for a date-time."""
     stripped = text.removesuffix("Z")
