@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from consumer.config.settings import Settings
-    from consumer.operations.mapping_test_file import Expected, Written
+    from consumer.operations.mapping_test_file import Expected
+    from consumer.operations.mapping_test_shape import Written
 
     Outcome = Mapping[str, object]
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from consumer.operations.mapping_test_file import EXPECT, OUTCOME_MEMBERS, TEST
+from consumer.operations.mapping_test_file import OUTCOME_MEMBERS
+from consumer.operations.mapping_test_shape import EXPECT, TEST
 from tests.unit.docs.tables import first_column, table, text_of
 from tests.unit.docs.test_format_pages import AROUND, blocks
 
