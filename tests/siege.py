@@ -18,7 +18,7 @@ SOAK_MINUTES: Final = float(os.environ.get("SOAK_MINUTES", "0"))
 SOAK_SEED: Final = int(os.environ.get("SOAK_SEED", str(time.time_ns() % 1_000_000)))
 
 AT_MOST_S: Final = 60 * SOAK_MINUTES or float("inf")
-LONGEST_S: Final = 3 * 3_600
+LONGEST_S: Final = 12 * 3_600
 """When a long form without a bound is taken for one that hangs."""
 
 
@@ -37,12 +37,20 @@ class Siege:
         self.seed = seed
         self.done = 0
         self.counts: Counter[str] = Counter()
-        self._at_most_s = at_most_s
+        self.earlier_s = 0.0
+        self.at_most_s = at_most_s
+
+    def go_on(self, seed: int, done: int, counts: Mapping[str, int], duration_s: float) -> None:
+        """Take up a form that was cut short: its rounds and what happened in them count."""
+        self.seed = seed
+        self.done = done
+        self.counts = Counter(counts)
+        self.earlier_s = duration_s
 
     def __iter__(self) -> Iterator[int]:
-        end_s = time.monotonic() + self._at_most_s
-        for number in range(self.rounds):
-            if time.monotonic() > end_s:
+        began_s = time.monotonic()
+        for number in range(self.done, self.rounds):
+            if time.monotonic() - began_s > self.at_most_s:
                 return
             yield number
             self.done += 1

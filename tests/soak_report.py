@@ -1,7 +1,7 @@
 """The report of `make soak`: what each long form counted, printed at the end and kept in `build/`.
 
 A form stands in the report as soon as it has ended, so a soak that was broken off goes on with `SOAK_RESUME=1`:
-forms that passed are left out, and stay in the report.
+forms that passed are left out, and stay in the report; a form that was cut short has the rounds that it lacks.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def entry(siege: Siege, error: BaseException | None, duration_s: float) -> dict[
         "ended": ended(siege, error),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "seed": siege.seed,
-        "duration_s": round(duration_s),
+        "duration_s": round(siege.earlier_s + duration_s),
         "rounds": siege.done,
         "rounds_asked": siege.rounds,
         "counts": dict(sorted(siege.counts.items())),
@@ -75,6 +75,12 @@ def save(folder: Path, forms: Forms) -> None:
     (folder / "soak.txt").write_text(table(forms), encoding="utf-8")
 
 
+def _siege_of(item: pytest.Item) -> Siege | None:
+    case = getattr(item, "callspec", None)
+    siege = None if case is None else case.params.get("siege")
+    return siege if isinstance(siege, Siege) else None
+
+
 class SoakReport:
     """Watches the forms of a run end."""
 
@@ -85,11 +91,16 @@ class SoakReport:
             save(folder, {})
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Leave out what passed before, when the soak goes on."""
+        """Leave out what passed before, when the soak goes on, and take up what was cut short."""
         forms = load(self._folder) if self._resumes else {}
         passed = [item for item in items if forms.get(item.name, {}).get("ended") == "passed"]
         items[:] = [item for item in items if item not in passed]
         config.hook.pytest_deselected(items=passed)
+        for item in items:
+            form = forms.get(item.name)
+            siege = _siege_of(item)
+            if form is not None and siege is not None and form["ended"] == "cut short":
+                siege.go_on(form["seed"], form["rounds"], form["counts"], form["duration_s"])
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -98,9 +109,8 @@ class SoakReport:
         """Take a form into the report when its test has ended, or could not begin."""
         report = yield
         error = None if call.excinfo is None else call.excinfo.value
-        case = getattr(item, "callspec", None)
-        siege = None if case is None else case.params.get("siege")
-        if isinstance(siege, Siege) and (call.when == "call" or error is not None):
+        siege = _siege_of(item)
+        if siege is not None and (call.when == "call" or error is not None):
             forms = load(self._folder)
             forms[item.name] = entry(siege, error, call.duration)
             save(self._folder, forms)

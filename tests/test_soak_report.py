@@ -33,6 +33,12 @@ def test_holds(siege):
 def test_short_of_time(siege):
     assert [] == [*siege]
 
+@form(Siege(3, 42))
+def test_in_pieces(siege):
+    for number in siege:
+        siege.tell({f"round {number}": 1})
+        siege.at_most_s = -1.0  # the time is up after each
+
 @form(Siege(2, 42))
 def test_calm(siege):
     for _ in siege:
@@ -76,6 +82,7 @@ def test_every_form_says_how_it_ended(soak: Soak) -> None:
     assert {
         "test_holds[long]": "passed",
         "test_short_of_time[long]": "cut short",
+        "test_in_pieces[long]": "cut short",
         "test_calm[long]": "void",
         "test_breaks[long]": "failed",
         "test_lacks_a_part[long]": "not run",
@@ -106,3 +113,16 @@ def test_a_soak_that_goes_on_leaves_out_what_passed(soak: Soak) -> None:
     assert "passed" == forms["test_holds[long]"]["ended"]
     printed, _ = soak()
     assert "deselected" not in printed
+
+
+def test_a_form_that_was_cut_short_goes_on_with_the_rounds_it_lacks(soak: Soak) -> None:
+    """So that a soak of hours may be had in pieces; each round counts once."""
+    soak()
+    for _ in range(2):
+        _, forms = soak(SOAK_RESUME="1")
+    pieces = forms["test_in_pieces[long]"]
+    assert ("passed", 3, {"round 0": 1, "round 1": 1, "round 2": 1}) == (
+        pieces["ended"],
+        pieces["rounds"],
+        pieces["counts"],
+    )
