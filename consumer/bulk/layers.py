@@ -78,9 +78,10 @@ class Layers:
     Raises: `Fatal`, as all that reads or writes, over what the disk does not do.
     """
 
-    def __init__(self, folder: Path, fold: Fold, listed: Iterable[Layer] = ()) -> None:
+    def __init__(self, folder: Path, fold: Fold, listed: Iterable[Layer] = (), merged_at: int = MERGED_AT) -> None:
         self.listed = [*listed]
         self.held_bytes = 0
+        self._merged_at = merged_at
         self._folder = folder
         self._fold = fold
         self._held: list[KeptRow] = []
@@ -106,7 +107,7 @@ class Layers:
 
     def merge_ripe(self) -> Iterator[None]:
         """Merge layers of one rank while there are many, a piece at a time."""
-        while ripe := _ripe(self.listed):
+        while ripe := _ripe(self.listed, self._merged_at):
             name = self._next_name()
             yield from self._written(name, _pieces(self._merged(self.listed[ripe])))
             self.listed[ripe] = [Layer(name, self.listed[ripe.start].rank + 1)]
@@ -172,12 +173,12 @@ def _put(file: BinaryIO, content: bytes) -> None:
     file.write(content)
 
 
-def _ripe(layers: Sequence[Layer]) -> slice | None:
+def _ripe(layers: Sequence[Layer], merged_at: int) -> slice | None:
     """Return the first run of layers of one rank that is long enough to become one of the next."""
     at = 0
     for _, same in groupby(layers, attrgetter("rank")):
         count = len([*same])
-        if count >= MERGED_AT:
+        if count >= merged_at:
             return slice(at, at + count)
         at += count
     return None

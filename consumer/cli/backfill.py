@@ -109,10 +109,10 @@ class _Wish:
             if self._handing_over:
                 refuse_to_pass_over(plan)
             if not self._execute:
-                show_plan(plan, self._output)
+                show_plan(plan, self._output, is_all=True)
                 return
             if self._output is Output.TEXT:
-                show_plan(plan, self._output)
+                show_plan(plan, self._output, is_all=False)
             await undertaking.execute(plan.backfill)
             screen.over()
             await self._conclude(undertaking, plan)

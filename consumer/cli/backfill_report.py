@@ -22,14 +22,15 @@ _WORDS = frozenset({"topic", "object", "operation", "job", "remark"})
 """Columns that are no figures."""
 
 
-def show_plan(plan: Plan, output: Output) -> None:
-    """Print what would be done."""
+def show_plan(plan: Plan, output: Output, *, is_all: bool) -> None:
+    """Print what would be done; `is_all` where nothing else follows."""
     if output is Output.JSON:
         typer.echo(orjson.dumps(_plan_value(plan)))
         return
     console = _console()
     console.print(_stretches(plan), "", _estimates(plan), "", sep="\n")
-    console.print(*_sentences(plan), sep="\n", soft_wrap=True, markup=False)
+    last = ("Nothing was done: --execute does it.",) if is_all else ()
+    console.print(*_sentences(plan), *last, sep="\n", soft_wrap=True, markup=False)
 
 
 def show_report(plan: Plan, output: Output, *, handed_over: bool) -> None:
@@ -38,7 +39,7 @@ def show_report(plan: Plan, output: Output, *, handed_over: bool) -> None:
         typer.echo(orjson.dumps(_report_value(plan, handed_over=handed_over)))
         return
     console = _console()
-    console.print("", _objects(plan), "", _jobs(plan), "", _continues(plan), "", sep="\n")
+    console.print("", _objects(plan), "", _jobs(plan), *_ids(plan), "", _continues(plan), "", sep="\n")
     group = f"group `{plan.group_id}`"
     if handed_over:
         last = f"{group} was set there: start its daemons, and they go on."
@@ -103,6 +104,8 @@ def _sentences(plan: Plan) -> list[str]:
         " as failed in the stream's history; a daemon that streams to the object meanwhile may be answered 409, and"
         " holds."
     )
+    if not plan.backfill.offset_count:
+        return ["There is nothing in this range.", *_begun_sentence(plan)]
     return [estimated, jobs, disk, stream, _group_sentence(plan), *_begun_sentence(plan)]
 
 
@@ -141,9 +144,10 @@ def _figures(progress: Progress, loads: list[Load]) -> dict[str, int]:
 
 
 def _jobs(plan: Plan) -> Table:
-    made = _made("Jobs", "object", "operation", "rows", "CSV", "files", "records", "accepted", "conflated", "job")
-    for load in plan.backfill.loads:
+    made = _made("Jobs", "no.", "object", "operation", "rows", "CSV", "files", "records", "accepted", "conflated")
+    for number, load in enumerate(plan.backfill.loads, start=1):
         made.add_row(
+            str(number),
             load.object,
             load.operation,
             f"{load.row_count:,}",
@@ -152,13 +156,17 @@ def _jobs(plan: Plan) -> Table:
             f"{load.record_count:,}",
             f"{load.accepted_count:,}",
             f"{load.conflated_count:,}",
-            load.job_id,
         )
     return made
 
 
+def _ids(plan: Plan) -> list[str]:
+    """Return the jobs as the service calls them."""
+    return [f"{number}. {load.job_id}" for number, load in enumerate(plan.backfill.loads, start=1)]
+
+
 def _continues(plan: Plan) -> Table:
-    made = _made("Where it ends", "topic", "partition", "streaming continues from", "the group stands at")
+    made = _made("Where it ends", "topic", "partition", "streaming continues from", "the group stood at")
     for (topic, partition), offset in plan.continues_from.items():
         position = plan.positions.get((topic, partition))
         made.add_row(topic, str(partition), f"{offset:,}", "nowhere" if position is None else f"{position:,}")

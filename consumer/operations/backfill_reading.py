@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from consumer.operations.offered_rows import Fault, RowMaker
     from consumer.operations.schemas_first import SchemasFirst
 
-STEP_BYTES: Final = 32 * 1024 * 1024
+STEP_BYTES: Final = 24 * 1024 * 1024
 """Rows of all objects together that are in memory at most before they are laid down, and noted."""
 
 STEP_S: Final = 30.0
@@ -73,9 +73,11 @@ class Reading:
         context: LetterContext,
         clock: Clock,
         audience: Audience,
+        step_bytes: int = STEP_BYTES,
     ) -> None:
         self._settings = settings
         self._workplace = workplace
+        self._step_bytes = step_bytes
         self._makers = makers
         self._schemas = schemas
         self._dead_letters = dead_letters
@@ -101,7 +103,7 @@ class Reading:
                 backfill.read = [reader.positions[one.place] for one in backfill.stretches]
                 self._audience.step(Phase.READING, backfill.read_count, backfill.offset_count)
                 now_s = self._clock.now_s()
-                if sum(one.held_bytes for one in layers.values()) >= STEP_BYTES or now_s - noted_s >= STEP_S:
+                if sum(one.held_bytes for one in layers.values()) >= self._step_bytes or now_s - noted_s >= STEP_S:
                     await self._note(backfill, layers)
                     noted_s = now_s
         backfill.phase = Phase.WRITING

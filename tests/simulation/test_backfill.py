@@ -1,0 +1,231 @@
+"""The jobs of a backfill on virtual time: written, run, cut off at every step, gone on with."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+from io import StringIO
+from typing import TYPE_CHECKING
+
+import pytest
+
+from consumer.bulk.job_state import HourlyJobs
+from consumer.bulk.layers import KeptRow
+from consumer.bulk.requests import IngestionJobs
+from consumer.bulk.runner import JobRunner
+from consumer.errors import Fatal
+from consumer.operations.backfill_reading import layers_of
+from consumer.operations.backfill_sending import Sending, Writing
+from consumer.operations.backfill_state import Asked, Backfill, Phase, Workplace
+from consumer.sandbox.in_process import InProcessTransport
+from consumer.sandbox.virtual_time import VirtualLoop
+from tests.simulation.test_job_runner import Told
+from tests.simulation.world import TOPIC, World
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+UPSERTS = {f"u{at:02}": f"u{at:02},a@x.io,{at},2025-01-02T00:00:00.000Z\n".encode() for at in range(12)}
+DELETES = [f"d{at}" for at in range(5)]
+FILE_BYTES = 120
+"""Two rows, with their header."""
+
+
+class Shown:
+    """An audience that keeps the last of each."""
+
+    def __init__(self) -> None:
+        self.steps: dict[Phase, tuple[int, int]] = {}
+        self.reasons: list[str] = []
+
+    def step(self, phase: Phase, done: int, total: int, note: str = "") -> None:
+        """How far it is."""
+        del note
+        self.steps[phase] = (done, total)
+
+    def waits(self, reason: str) -> None:
+        """What is waited for."""
+        self.reasons.append(reason)
+
+
+class Desk:
+    """A workplace whose rows have been read, and a tenant that has what is to be removed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.world = World()
+        self.shown = Shown()
+        self.workplace = Workplace(folder, Asked(topics=(TOPIC,)))
+        self.runner = JobRunner(
+            IngestionJobs(20.0),
+            InProcessTransport(self.world.tenant, self.world.clock, latency_s=0.05),
+            self.world.member().daemon._ports.tokens,
+            HourlyJobs(),
+            clock=self.world.clock,
+            lots=lambda: 0.0,
+            observer=Told(),
+        )
+
+    def read(self) -> Backfill:
+        """Lay rows down as reading would: every key twice, the older first."""
+        backfill = Backfill.begun(Asked(topics=(TOPIC,)), "0", (), ["customers"])
+        (layers,) = layers_of(self.world.settings, self.workplace, backfill).values()
+        for rows in (dict.fromkeys([*UPSERTS, *DELETES], b"older\n"), UPSERTS | dict.fromkeys(DELETES, b"")):
+            for key, line in rows.items():
+                layers.put(KeptRow(key, 1, 1, line))
+            layers.lay_down()
+        progress = backfill.objects["customers"]
+        progress.record_count, progress.layers = 2 * (len(UPSERTS) + len(DELETES)) + 3, layers.listed
+        progress.filtered_count, progress.dead_lettered_count = 2, 1
+        backfill.phase = Phase.WRITING
+        self.workplace.keep(backfill)
+        return backfill
+
+    async def go_on(self) -> Backfill:
+        """Do what is left, as a process that has just begun."""
+        left = self.workplace.left()
+        assert left is not None
+        clock, settings = self.world.clock, self.world.settings
+        if left.phase is Phase.WRITING:
+            limits = {"file_bytes": FILE_BYTES, "files_per_job": 2}
+            await Writing(settings, self.workplace, clock=clock, audience=self.shown, **limits).write(left)
+        if left.phase is Phase.SENDING:
+            await Sending(settings, self.workplace, self.runner, clock=clock, audience=self.shown).send(left)
+        return left
+
+    async def cut_at(self, requests: int) -> None:
+        """Go on until the tenant has had so many requests, and end there as a kill would."""
+        task = asyncio.create_task(self.go_on())
+        await self.world.until(lambda: len([*self.world.tenant.requests]) >= requests or task.done())
+        task.cancel()
+        await asyncio.wait([task])
+
+    def completed(self) -> list[str]:
+        """The operations of the jobs that came to their end, in order."""
+        jobs = self.world.tenant.bulk.jobs.values()
+        return [job.operation for job in jobs if job.state == "JobComplete"]
+
+
+def test_every_key_is_in_one_job_with_its_newest_row(tmp_path: Path) -> None:
+    """Removals first; files within the limit, each with its header; figures that add up; nothing left on disk."""
+
+    async def told() -> None:
+        desk = Desk(tmp_path)
+        with desk.workplace:
+            desk.read()
+            over = await desk.go_on()
+            assert Phase.OVER is over.phase
+            assert {*UPSERTS} == {*desk.world.tenant.rows("customers")}
+            assert ["delete", "upsert", "upsert", "upsert"] == [load.operation for load in over.loads]
+            assert [5, 4, 4, 4] == [load.row_count for load in over.loads]
+            assert [10, 8, 8, 8] == [load.record_count for load in over.loads]
+            assert [5, 4, 4, 4] == [load.conflated_count for load in over.loads]
+            desk.workplace.clear()
+
+    VirtualLoop.run(told())
+    assert [] == [*tmp_path.iterdir()]
+
+
+def test_files_hold_what_the_service_reads(tmp_path: Path) -> None:
+    """Upserts with the header in every file; removals without, dated where the object has a Record Modified."""
+
+    async def told() -> None:
+        desk = Desk(tmp_path)
+        with desk.workplace:
+            backfill = desk.read()
+            writing = Writing(
+                desk.world.settings,
+                desk.workplace,
+                clock=desk.world.clock,
+                audience=desk.shown,
+                file_bytes=FILE_BYTES,
+            )
+            await writing.write(backfill)
+            files.update((path.name, path.read_text()) for path in _csv_files(tmp_path))
+
+    files: dict[str, str] = {}
+    VirtualLoop.run(told())
+    assert all(len(content) <= FILE_BYTES for content in files.values())
+    removals = [*csv.reader(StringIO(files.pop("delete-1.csv") + files.pop("delete-2.csv")))]
+    assert DELETES == [key for key, _ in removals]
+    assert all(moment.endswith("Z") for _, moment in removals)
+    assert all(content.startswith("id,email,age,updated_at\n") for content in files.values())
+    written = (files[f"upsert-{number}.csv"].partition("\n")[2] for number in range(1, len(files) + 1))
+    assert b"".join(UPSERTS.values()).decode() == "".join(written)
+
+
+def _csv_files(folder: Path) -> list[Path]:
+    return [*folder.rglob("*.csv")]
+
+
+@pytest.mark.parametrize("requests", range(1, 23))
+def test_it_goes_on_from_every_step_and_no_job_runs_twice(tmp_path: Path, requests: int) -> None:
+    """Cut off after each request of a whole run: what is complete stays so, the rest is sent once."""
+
+    async def told() -> None:
+        desk = Desk(tmp_path)
+        with desk.workplace:
+            desk.read()
+            await desk.cut_at(requests)
+            over = await desk.go_on()
+            assert Phase.OVER is over.phase
+            assert {*UPSERTS} == {*desk.world.tenant.rows("customers")}
+            assert ["delete", "upsert", "upsert", "upsert"] == desk.completed()
+            assert all(load.job_id for load in over.loads)
+
+    VirtualLoop.run(told())
+
+
+@pytest.mark.parametrize(
+    "script", ["close-job nth=2 fail-job", "upload nth=2 reset after", "close-job nth=2 vanish-job"]
+)
+def test_what_goes_wrong_with_a_job_is_named_and_its_rows_go_into_another(tmp_path: Path, script: str) -> None:
+    """It waits by name, and goes on by itself."""
+
+    async def told() -> None:
+        desk = Desk(tmp_path)
+        desk.world.faults(script)
+        with desk.workplace:
+            desk.read()
+            await desk.go_on()
+        assert {*UPSERTS} == {*desk.world.tenant.rows("customers")}
+        assert any(reason.startswith("SINK: job ") for reason in desk.shown.reasons)
+        assert "" == desk.shown.reasons[-1]
+
+    VirtualLoop.run(told())
+
+
+def test_records_that_are_missing_in_the_jobs_end_it(tmp_path: Path) -> None:
+    """An invariant of ours: what was read and is not in a job, filtered or dead-lettered was lost."""
+
+    async def told() -> None:
+        desk = Desk(tmp_path)
+        with desk.workplace:
+            desk.read().objects["customers"].record_count += 1
+            left = desk.workplace.left()
+            assert left is not None
+            left.objects["customers"].record_count += 1
+            desk.workplace.keep(left)
+            with pytest.raises(Fatal, match="customers: 35 records were mapped, and 34 are in its jobs"):
+                await desk.go_on()
+
+    VirtualLoop.run(told())
+
+
+def test_what_was_left_is_let_go_of(tmp_path: Path) -> None:
+    """Beginning afresh: the open job of an earlier run is aborted, so that it blocks nothing."""
+
+    async def told() -> None:
+        desk = Desk(tmp_path)
+        desk.world.faults("upload nth=1 delay=10s")
+        with desk.workplace:
+            desk.read()
+            await desk.cut_at(5)
+            left = desk.workplace.left()
+            assert left is not None
+            sending = Sending(
+                desk.world.settings, desk.workplace, desk.runner, clock=desk.world.clock, audience=desk.shown
+            )
+            await sending.let_go(left)
+        assert {"Aborted"} == {job.state for job in desk.world.tenant.bulk.jobs.values()}
+
+    VirtualLoop.run(told())
