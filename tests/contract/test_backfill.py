@@ -1,0 +1,219 @@
+"""Reading a backfill from the embedded broker: ended at any step, gone on with, and the rows are the fold."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from consumer import __version__
+from consumer.clock import SystemClock
+from consumer.dead_letter.envelope import LetterContext
+from consumer.decoding.schema_shelf import SchemaShelf
+from consumer.errors import Refusal
+from consumer.operations.backfill_reading import Reading, layers_of
+from consumer.operations.backfill_routes import RowMakers, chosen_routes, surveyed
+from consumer.operations.backfill_state import Asked, Backfill, Phase, Workplace
+from consumer.operations.schemas_first import SchemasFirst
+from consumer.sandbox.broker import PARTITIONS, EmbeddedBroker
+from consumer.sandbox.memory_dead_letters import MemoryDeadLetters
+from tests.unit.operations.backfill_files import settings_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from consumer.bulk.layers import KeptRow
+    from consumer.config.settings import Settings
+    from consumer.operations.stretches import Stretch
+
+RECORDS = 6_000
+KEYS = 400
+BAD_EVERY = 500
+TOPICS = ("customers", "visits")
+STEP_BYTES = 60_000
+"""A few hundred rows: some twenty steps."""
+
+
+MOST_LIVES = 200
+
+
+class EndedError(Exception):
+    """The process ends here."""
+
+
+class Log:
+    """What lies in the topics, and what follows from it."""
+
+    def __init__(self) -> None:
+        self.customers: dict[str, int] = {}
+        self.visits: dict[str, list[int]] = {}
+        self.filtered_count = 0
+
+    def fill(self, broker: EmbeddedBroker) -> None:
+        """Write seeded records: rows, removals, robots that are filtered, and what is no JSON."""
+        lots = random.Random(3)  # noqa: S311 - a schedule, not a secret
+        for n in range(RECORDS):
+            number = lots.randrange(KEYS)
+            key, partition = f"k{number}", number % PARTITIONS
+            is_removal = lots.random() < 0.1
+            if n % BAD_EVERY == 0:
+                broker.put("customers", b"{", key=b"bad", partition=partition)
+            if lots.random() < 0.05:
+                self.filtered_count += 1
+                robot = json.dumps({"id": key, "kind": "robot"}).encode()
+                broker.put("customers", robot, key=key.encode(), partition=partition)
+            at = f"2026-01-01T00:00:{n // 1000:02}.{n % 1000:03}Z"
+            row = {"id": key, "kind": "person", "email": None, "n": n, "at": at}
+            value = None if is_removal else json.dumps(row).encode()
+            for topic in TOPICS:
+                broker.put(topic, value, key=key.encode(), partition=partition)
+            if is_removal:
+                self.customers.pop(key, None)
+                self.visits[key] = []
+            else:
+                self.customers[key] = n
+                self.visits.setdefault(key, []).append(n)
+        broker.flush()
+
+
+@pytest.fixture(scope="module")
+def log() -> Iterator[tuple[EmbeddedBroker, Log]]:
+    with EmbeddedBroker() as broker:
+        written = Log()
+        written.fill(broker)
+        yield broker, written
+
+
+class Shown:
+    """An audience that ends the process at a step, if it is told to."""
+
+    def __init__(self, lots: random.Random | None = None) -> None:
+        self._lots = lots
+
+    def step(self, phase: Phase, done: int, total: int, note: str = "") -> None:
+        """Go on, or not."""
+        del phase, done, total, note
+        if self._lots is not None and self._lots.random() < 0.5:
+            raise EndedError
+
+    def waits(self, reason: str) -> None:
+        """Nothing is waited for here."""
+        del reason
+
+
+class Process:
+    """One life of the verb: what it has in memory goes with it."""
+
+    def __init__(self, settings: Settings, folder: Path, letters: MemoryDeadLetters, shown: Shown) -> None:
+        self.asked = Asked(topics=TOPICS)
+        self.settings = settings
+        self.workplace = Workplace(folder, self.asked)
+        self.routes = chosen_routes(settings, self.asked)
+        shelf, self.clock = SchemaShelf(), SystemClock()
+        self.makers = RowMakers(settings, self.routes, shelf)
+        self.schemas = SchemasFirst(shelf, None, self.clock, shown.waits)
+        self._letters = letters
+        self._shown = shown
+
+    async def read(self, stretches: tuple[Stretch, ...]) -> Backfill:
+        """Read what is left, from the beginning where nothing was begun."""
+        with self.workplace:
+            backfill = self.workplace.left() or Backfill.begun(self.asked, "0", stretches, self.makers.objects)
+            reading = Reading(
+                self.settings,
+                self.workplace,
+                makers=self.makers,
+                schemas=self.schemas,
+                dead_letters=self._letters,
+                context=LetterContext(connector_name="c", task_id="g", config_sha256="0", version=__version__),
+                clock=self.clock,
+                audience=self._shown,
+                step_bytes=STEP_BYTES,
+            )
+            if backfill.phase is Phase.READING:
+                await reading.read(backfill)
+            return backfill
+
+
+def settings_at(broker: EmbeddedBroker, folder: Path, *overrides: str) -> Settings:
+    return settings_in(folder, f"kafka.bootstrap_servers={broker.bootstrap_servers}", *overrides)
+
+
+def found(settings: Settings) -> tuple[Stretch, ...]:
+    asked = Asked(topics=TOPICS)
+    stretches, _ = surveyed(settings, asked, chosen_routes(settings, asked), 0)
+    return stretches
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_wherever_it_ends_the_rows_are_the_fold(
+    log: tuple[EmbeddedBroker, Log], tmp_path: Path, seed: int
+) -> None:
+    """Ended again and again, each life with the notes of those before: no record twice, none left out."""
+    broker, written = log
+    settings, lots = settings_at(broker, tmp_path), random.Random(seed)  # noqa: S311 - a schedule, not a secret
+    stretches = await asyncio.to_thread(found, settings)
+    lives = 0
+    backfill: Backfill | None = None
+    while backfill is None:
+        lives += 1
+        try:
+            backfill = await Process(settings, tmp_path / "spool", MemoryDeadLetters(), Shown(lots)).read(stretches)
+        except EndedError:
+            assert lives < MOST_LIVES
+    rows = {
+        name: [row for piece in one.pieces() for row in piece]
+        for name, one in layers_of(settings, Workplace(tmp_path / "spool", backfill.asked), backfill).items()
+    }
+    assert written.customers == {row.key: last_field(row) for row in rows["customers"] if row.line}
+    visits: dict[str, list[int]] = {key: [] for key in written.visits}
+    for row in rows["visits"]:
+        if row.line:
+            visits[row.key].append(last_field(row))
+    assert written.visits == visits
+    for topic, progress in zip(TOPICS, backfill.objects.values(), strict=True):
+        assert progress.record_count == sum(one.offset_count for one in stretches if one.topic == topic)
+        assert progress.record_count - progress.filtered_count - progress.dead_lettered_count == sum(
+            row.record_count for row in rows[topic]
+        )
+    customers = backfill.objects["customers"]
+    assert written.filtered_count == customers.filtered_count
+    assert RECORDS // BAD_EVERY == customers.dead_lettered_count
+    assert 1 < lives
+
+
+def last_field(row: KeptRow) -> int:
+    """The number of the change that a row is of: as such, or as milliseconds."""
+    digits = row.line.decode().strip().rpartition(",")[2].rpartition(":")[2]
+    return int(digits.removesuffix("Z").replace(".", ""))
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("dead_letter.fuse.consecutive=1", "1 records in a row were at fault"),
+        ("dead_letter.on_fault=stop", "dead_letter.on_fault is stop"),
+    ],
+)
+async def test_too_many_at_fault_end_it_before_anything_is_sent(
+    log: tuple[EmbeddedBroker, Log], tmp_path: Path, override: str, said: str
+) -> None:
+    """It is not the records then: nothing goes to the dead-letter topic, and the place of the first is named."""
+    settings, letters = settings_at(log[0], tmp_path, override), MemoryDeadLetters()
+    stretches = await asyncio.to_thread(found, settings)
+    with pytest.raises(Refusal, match=rf"customers\[\d\]@\d+.*{said}.*DECODE_SYNTAX|DECODE_SYNTAX.*{said}"):
+        await Process(settings, tmp_path / "spool", letters, Shown()).read(stretches)
+    assert [] == letters.letters
+
+
+async def test_letters_are_there_before_it_is_noted(log: tuple[EmbeddedBroker, Log], tmp_path: Path) -> None:
+    """Every record at fault, once, where nothing ended."""
+    settings, letters = settings_at(log[0], tmp_path), MemoryDeadLetters()
+    stretches = await asyncio.to_thread(found, settings)
+    await Process(settings, tmp_path / "spool", letters, Shown()).read(stretches)
+    assert RECORDS // BAD_EVERY == len(letters.letters)
+    assert {b"{"} == {letter.value for letter in letters.letters}
