@@ -15,6 +15,7 @@ from consumer.model import Filtered, Operation
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from consumer.decoding.document import JsonObject
     from consumer.model import Record
 
 
@@ -35,7 +36,11 @@ def open_envelope(value: bytes, schemas: SchemaCache) -> Envelope:
 
     Raises: `RecordError`: DECODE.
     """
-    document = open_object(value)
+    return envelope_of(value, open_object(value), schemas)
+
+
+def envelope_of(value: bytes, document: JsonObject, schemas: SchemaCache) -> Envelope:
+    """Take a document that was opened already out of Connect's wrapping where it is in one."""
     wrapped = unwrap(value, document, schemas) if is_connect_struct(document) else None
     return Envelope(document) if wrapped is None else Envelope(wrapped[0], wrapped[1].columns, wrapped[1])
 
@@ -64,9 +69,10 @@ class ChangeDecoder(Protocol):
     has_placeholders: bool
     """Whether text may be the mark of a value that was not sent."""
 
-    def open(self, value: bytes, record: Record) -> Envelope | Filtered:
+    def open(self, value: bytes, record: Record) -> Envelope | Filtered | None:
         """Open a value that is not null, or filter one that is the source's own housekeeping.
 
+        Returns: `None` for a tombstone in words: a value that says null where the record could have had none.
         Raises: `RecordError`: DECODE or ENVELOPE_SHAPE.
         """
         ...

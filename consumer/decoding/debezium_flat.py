@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from consumer.decoding.change_event import ChangeEvent, Envelope, open_envelope
+from consumer.decoding.change_event import ChangeEvent, Envelope, envelope_of
 from consumer.decoding.connect_schema import columns_of_row
 from consumer.decoding.debezium import CLOCKS, judge_op
 from consumer.decoding.debezium_topics import own_record
+from consumer.decoding.document import open_object
 from consumer.decoding.members import whole_number
 from consumer.decoding.opened import open_value
-from consumer.decoding.wrapping import SchemaCache
+from consumer.decoding.wrapping import SchemaCache, is_connect_null
 from consumer.errors import Reason, RecordError
 from consumer.model import Filtered, Operation
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from consumer.model import Record
 
 _ENVELOPE = frozenset({"before", "after", "source", "op"})
+_NULL = b"null"
 _DELETED = {"true": True, "false": False, True: True, False: False, None: False}
 
 
@@ -45,9 +47,18 @@ class DebeziumFlatDecoder:
         self._clocks = flat_clocks(prefix)
         self._schemas = SchemaCache(columns_of_row)
 
-    def open(self, value: bytes, record: Record) -> Envelope | Filtered:
-        """Open the row; what passes the transformation unchanged because it is no row is filtered by its rule."""
-        envelope = open_envelope(value, self._schemas)
+    def open(self, value: bytes, record: Record) -> Envelope | Filtered | None:
+        """Open the row; what passes the transformation unchanged because it is no row is filtered by its rule.
+
+        Source: with `delete.tombstone.handling.mode=tombstone` Debezium 3.6 makes a deleted row a null that still
+        has its schema, which Connect's JSON converter writes as `null`, or as a pair whose payload is null.
+        """
+        if value == _NULL:
+            return None
+        document = open_object(value)
+        if is_connect_null(document):
+            return None
+        envelope = envelope_of(value, document, self._schemas)
         if self._op not in envelope.members and self._deleted not in envelope.members:
             own = own_record(envelope.members, record.topic())
             if own is not None:

@@ -1,11 +1,11 @@
-"""Debezium's own records, which are no rows: heartbeats, transaction borders, schema changes."""
+"""Debezium's own records, which are no rows: heartbeats, transaction borders, schema changes, messages."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from consumer.decoding.filtered import FILTERED
-from consumer.decoding.opened import open_value
+from consumer.decoding.opened import Nested, open_value
 from consumer.model import FilterRule
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ TRANSACTION_SUFFIX = ".transaction"
 
 _TRANSACTION_MEMBERS = frozenset({"status", "id", "event_count", "data_collections"})
 _SCHEMA_CHANGE_MEMBERS = frozenset({"databaseName", "schemaName", "tableChanges"})
+_MESSAGE_MEMBERS = frozenset({"op", "source", "message"})
 
 
 def own_record(members: Row, topic: str) -> Filtered | None:
@@ -27,7 +28,17 @@ def own_record(members: Row, topic: str) -> Filtered | None:
         return FILTERED[FilterRule.TRANSACTION]
     if "ddl" in members and not _SCHEMA_CHANGE_MEMBERS.isdisjoint(members) and "op" not in members:
         return FILTERED[FilterRule.SCHEMA_CHANGE]
+    if _is_message(members):
+        return FILTERED[FilterRule.MESSAGE]
     return None
+
+
+def _is_message(members: Row) -> bool:
+    """Whether a record is what somebody wrote into the log of the database by hand."""
+    if not members.keys() >= _MESSAGE_MEMBERS or open_value(members["op"]) != "m":
+        return False
+    source, message = (open_value(members[name]) for name in ("source", "message"))
+    return isinstance(source, Nested) and isinstance(message, Nested)
 
 
 def is_transaction_border(members: Row) -> bool:

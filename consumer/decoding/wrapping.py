@@ -70,6 +70,11 @@ def is_connect_struct(document: JsonObject) -> bool:
     return schema is not None and "fields" in schema and bytes(schema.get("type", b"")) == _STRUCT
 
 
+def is_connect_null(document: JsonObject) -> bool:
+    """Whether the document is the converter's pair around a null."""
+    return bytes(document.get("payload", b"")) == b"null" and is_connect_struct(document)
+
+
 def wrapping_around(schema: ConnectField) -> tuple[bytes, bytes]:
     """Return what to put before and after a payload to wrap it; nothing where it is no struct."""
     if schema.fields is None:

@@ -50,8 +50,8 @@ class CarefulMapper:
         self._custom = CustomRule(bound.route.custom) if bound.route.custom is not None else None
         self._plans: dict[int, tuple[Columns, RowPlan]] = {}
 
-    def open(self, value: bytes, record: Record) -> Envelope | Filtered:
-        """Open a value that is not null."""
+    def open(self, value: bytes, record: Record) -> Envelope | Filtered | None:
+        """Open a value that is not null; `None` when it says null all the same: a tombstone."""
         return self._decoder.open(value, record)
 
     def map_opened(self, envelope: Envelope, record: Record, wall_ms: int) -> Mapped | tuple[Mapped, ...]:

@@ -88,6 +88,8 @@ class CompiledRoute:
     ) -> Mapped | tuple[Mapped, ...]:
         """Map by the reference; a record that proves good teaches the fast way what it did not fit."""
         envelope = self._careful.open(value, record)
+        if envelope is None:
+            return self._careful.map_tombstone(record, wall_ms)
         if isinstance(envelope, Filtered):
             return envelope
         mapped = self._careful.map_opened(envelope, record, wall_ms)

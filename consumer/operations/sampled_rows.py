@@ -98,11 +98,11 @@ def rows_of(records: Iterable[Record], name: FormatName, prefix: str) -> Sampled
     found = SampledRows()
     for record in records:
         value = record.value()
-        if value is None:
-            found.tombstone_count += 1
-            continue
         try:
-            envelope = decoder.open(value, record)
+            envelope = None if value is None else decoder.open(value, record)
+            if envelope is None:
+                found.tombstone_count += 1
+                continue
             events = envelope if isinstance(envelope, Filtered) else decoder.events(envelope, record)
         except RecordError as error:
             found.refused[f"{error.reason} ({error.detail})"] += 1

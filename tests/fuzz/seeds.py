@@ -96,7 +96,7 @@ def _rows(name: FormatName, record: PlainRecord, value: bytes) -> list[Row]:
         events = decoder.events(envelope, record) if isinstance(envelope, Envelope) else envelope
     except RecordError:
         return []
-    return [] if isinstance(events, Filtered) else [event.row for event in events if event.row is not None]
+    return [] if isinstance(events, Filtered | None) else [event.row for event in events if event.row is not None]
 
 
 def _table(name: str, kind: FormatName, records: list[PlainRecord]) -> Table:

@@ -83,9 +83,9 @@ class Reference:
     def map(self, record: Record, wall_ms: int) -> Mapped | tuple[Mapped, ...]:
         """Map one record."""
         value = record.value()
-        if value is None:
+        envelope = None if value is None else self._careful.open(value, record)
+        if envelope is None:
             return self._careful.map_tombstone(record, wall_ms)
-        envelope = self._careful.open(value, record)
         if isinstance(envelope, Filtered):
             return envelope
         return self._careful.map_opened(envelope, record, wall_ms)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from consumer.mapping.settings import FieldRule, FieldType, ObjectSettings, RouteSettings
+from consumer.mapping.settings import FieldRule, FieldType, FormatName, ObjectSettings, RouteSettings
 
 TEXT, NUMBER, BOOLEAN = FieldType.TEXT, FieldType.NUMBER, FieldType.BOOLEAN
 DATE, DATE_TIME = FieldType.DATE, FieldType.DATE_TIME
@@ -32,6 +32,22 @@ ORDERS = {
     "changed": DATE_TIME,
 }
 
+MEMBERS = {
+    **dict.fromkeys(["id", "email"], TEXT),
+    "balance": NUMBER,
+    "vip": BOOLEAN,
+    "born": DATE,
+    **dict.fromkeys(["updated_at", "changed"], DATE_TIME),
+}
+DOCUMENTS = dict.fromkeys(["id", "title", "body"], TEXT)
+OF_SHOP = [
+    ("customers", "members"),
+    ("documents", "documents"),
+    ("documents", "whole_documents"),
+    ("pairs", "numbered_pairs"),
+    ("keyless", "words"),
+]
+
 OBJECTS = {
     one.name: one
     for one in [
@@ -48,6 +64,11 @@ OBJECTS = {
             primary_key="id",
             refresh_mode="partial",
         ),
+        ObjectSettings(name="members", fields=MEMBERS, primary_key="id", record_modified="changed"),
+        ObjectSettings(name="documents", fields=DOCUMENTS, primary_key="id", refresh_mode="partial"),
+        ObjectSettings(name="whole_documents", fields=DOCUMENTS, primary_key="id"),
+        ObjectSettings(name="numbered_pairs", fields={"key": TEXT, "n": NUMBER}, primary_key="key"),
+        ObjectSettings(name="words", fields={"n": NUMBER, "word": TEXT}, primary_key="n"),
         ObjectSettings(name="outbox", fields={"id": TEXT, "type": TEXT, "payload": TEXT}, primary_key="id"),
     ]
 }
@@ -117,7 +138,33 @@ def customers(rules: dict[str, FieldRule], name: str = "customers") -> list[Rout
     return [RouteSettings(topics=("^.*",), object=name, format="debezium", fields=rules)]
 
 
+def shop(name: str, format_name: FormatName, *, typed: bool = False) -> list[RouteSettings]:
+    """Return the routes of what one connector wrote: of its tables, and of its topics that are no tables."""
+    rules = {"numbered_pairs": PAIR}
+    if not typed:
+        rules["members"] = {name: UNTYPED["customers"][name] for name in ("balance", "born")}
+    topics = [((f"{name}.shop.{table}",), row) for table, row in OF_SHOP]
+    topics.append(((rf"^(__debezium-heartbeat[.]{name}|{name}[.](transaction|message|shop[.]signals))$",), "words"))
+    return [
+        RouteSettings(
+            topics=names,
+            object=row,
+            format=format_name,
+            tombstones="delete" if format_name == "debezium_flat" else "ignore",
+            fields=rules.get(row, {}),
+        )
+        for names, row in topics
+    ]
+
+
 ROUTES: dict[str, list[RouteSettings]] = {
+    "dbz36-bare.ndjson": shop("bare", "debezium"),
+    "dbz36-schema.ndjson": shop("schema", "debezium", typed=True),
+    **{
+        f"dbz36-flat_{mode}.ndjson": shop(f"flat_{mode}", "debezium_flat")
+        for mode in ("drop", "tombstone", "rewrite", "rewrite_with_tombstone", "delete_to_tombstone")
+    },
+    "dbz36-flat_null.ndjson": shop("flat_null", "debezium_flat", typed=True),
     "dbz36-schemas-off.ndjson": tables("nos", typed=False),
     "dbz36-schemas-on.ndjson": tables("sch", typed=True),
     "dbz36-unw.ndjson": unwrapped(),

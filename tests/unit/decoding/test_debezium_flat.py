@@ -20,6 +20,8 @@ def flat(op: str | None = "u", deleted: object = "false", **columns: object) -> 
 
 A = upsert(name="a")
 ENVELOPE = {"before": None, "after": {"id": 1}, "source": {"ts_ms": 1}, "op": "c", "ts_ms": 1}
+NULL_PAIR = {"schema": {"type": "struct", "fields": [], "optional": True}, "payload": None}
+MESSAGE = {"op": "m", "ts_ms": 1, "source": {"table": ""}, "message": {"prefix": "shop", "content": "YQ=="}}
 SCHEMA_CHANGE = {"source": {}, "databaseName": "shop", "ddl": "CREATE TABLE t (id INT)", "tableChanges": []}
 BORDER = {"status": "BEGIN", "id": "1:2", "event_count": None, "data_collections": None, "ts_ms": 1}
 DELETE = ("delete", "1")
@@ -53,6 +55,8 @@ CASES = [
     case("whole-envelope", ENVELOPE, "ENVELOPE_SHAPE"),
     case("schema-change", SCHEMA_CHANGE, "schema_change"),
     case("transaction-border", BORDER, "transaction"),
+    case("logical-message", MESSAGE, "message"),
+    case("row-with-columns-of-a-message", {"id": 1, "name": "a", "op": "m", "source": "x", "message": "y"}, A),
     case("heartbeat", {"ts_ms": 1}, "heartbeat", topic="__debezium-heartbeat.shop"),
     case("column-named-like-a-statement", flat("u", ddl="x", databaseName="y"), A),
     case("placeholder", flat("u", name="__debezium_unavailable_value"), "ENVELOPE_UNAVAILABLE"),
@@ -65,6 +69,10 @@ CASES = [
         "DELETE_UNWANTED",
         route={"tombstones": "delete", "deletes": "dead_letter"},
     ),
+    case("tombstone-in-words", b"null", DELETE, key={"id": 1}, route={"tombstones": "delete"}),
+    case("tombstone-in-a-pair", NULL_PAIR, DELETE, key={"id": 1}, route={"tombstones": "delete"}),
+    case("tombstone-in-words-ignored", b"null", "tombstone", key={"id": 1}),
+    case("pair-that-is-none", {"schema": 1, "payload": None}, "KEY_MISSING"),
     case("tombstone-ignored", None, "tombstone", key={"id": 1}),
     case(
         "prefix",
