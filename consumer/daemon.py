@@ -49,6 +49,7 @@ from consumer.transport import Transport
 if TYPE_CHECKING:
     from consumer.admin.telemetry import Telemetry
     from consumer.config.settings import Settings
+    from consumer.mapping.port import RouteMapper
 
 STAMP_S: Final = 1.0
 """How often the loop shows that it turns, and the share of the tenant's rate is fitted."""
@@ -71,7 +72,14 @@ class Ports(msgspec.Struct, frozen=True):
 class Daemon:
     """One member of the group, from its checks at the start to leaving the group."""
 
-    def __init__(self, settings: Settings, ports: Ports, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        ports: Ports,
+        telemetry: Telemetry,
+        sieve: Callable[[RouteMapper], RouteMapper] | None = None,
+    ) -> None:
+        """`sieve` stands before every route, where not all is to pass."""
         self._settings = settings
         self._ports = ports
         self._telemetry = telemetry
@@ -93,7 +101,7 @@ class Daemon:
         }
         schemas = SchemaShelf()
         self._rooms = Rooms(
-            routes=RouteTable(settings.routes, connector.name, connector.objects, schemas),
+            routes=RouteTable(settings.routes, connector.name, connector.objects, schemas, sieve),
             batchers=batchers,
             gatherers=gatherers_of(settings, self._spool),
             fuse=lambda: Fuse(settings.dead_letter.fuse),

@@ -134,6 +134,7 @@ class FilterRule(StrEnum):
     WHERE = "where"
     DELETES = "deletes"
     CUSTOM = "custom"
+    SUPERSEDED = "superseded"
 
 
 class Target(msgspec.Struct, frozen=True):

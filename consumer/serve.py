@@ -8,7 +8,7 @@ import os
 import random
 import signal
 import sys
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -30,9 +30,11 @@ from consumer.source.kafka import KafkaSource
 from consumer.transport import HttpTransport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from consumer.clock import Clock
     from consumer.config.settings import Settings
+    from consumer.source.port import Source
 
 _log = structlog.get_logger("consumer")
 
@@ -58,26 +60,7 @@ async def serve(
     metrics = Metrics(version=__version__, config_sha256=settings.config_sha256)
     telemetry = Telemetry(metrics)
     async with AsyncExitStack() as closing:
-        hosts = Hosts.known(settings.salesforce.login_url, settings.salesforce.allowed_domains)
-        transport = HttpTransport(hosts, clock, connections=settings.delivery.in_flight + SPARE_CONNECTIONS)
-        closing.push_async_callback(transport.close)
-        tokens = TokenProvider(settings.salesforce, transport, clock, jitter=random.random, observer=telemetry)
-        closing.push_async_callback(tokens.close)
-        registry = None
-        if settings.registry is not None:
-            registry = RegistryClient(settings.registry, clock)
-            closing.push_async_callback(registry.close)
-        ports = Ports(
-            source=KafkaSource(settings.kafka, clock),
-            transport=transport,
-            tokens=tokens,
-            dead_letters=KafkaDeadLetters(
-                settings.kafka.bootstrap_servers, settings.kafka.properties, settings.dead_letter.topic, clock
-            ),
-            clock=clock,
-            lots=random.random,
-            registry=registry,
-        )
+        ports, tokens = real_ports(settings, KafkaSource(settings.kafka, clock), clock, telemetry, closing)
         daemon = Daemon(settings, ports, telemetry)
         daemon.facts.ask_for_token(tokens.expires_in_s)
         metrics.expect(
@@ -87,19 +70,55 @@ async def serve(
         metrics.watch(daemon.facts)
         admin = AdminServer(settings.admin.host or "", settings.admin.port, facts=daemon.facts, metrics=metrics)
         closing.push_async_callback(admin.stop)
-        loop = asyncio.get_running_loop()
-        loop.set_exception_handler(lambda _loop, context: _unawaited(daemon, context))
-        signals = Signals(daemon, read_level or (lambda: settings.log.level))
-        closing.callback(signals.ignore, loop)
+        closing.enter_context(attended(daemon, read_level or (lambda: settings.log.level)))
         gc.freeze()
         gc.set_threshold(YOUNG_OBJECTS, 20, 50)
         if settings.admin.host is not None:
             await admin.start()
-        signals.listen(loop)
         _log.info("starting", version=__version__, config_sha256=settings.config_sha256, admin_port=admin.port)
         if started is not None:
             started(daemon, admin)
         await daemon.run()
+
+
+def real_ports(
+    settings: Settings, source: Source, clock: Clock, telemetry: Telemetry, closing: AsyncExitStack
+) -> tuple[Ports, TokenProvider]:
+    """Make everything outside a daemon but its source, and the provider behind its tokens; `closing` lets it go."""
+    hosts = Hosts.known(settings.salesforce.login_url, settings.salesforce.allowed_domains)
+    transport = HttpTransport(hosts, clock, connections=settings.delivery.in_flight + SPARE_CONNECTIONS)
+    closing.push_async_callback(transport.close)
+    tokens = TokenProvider(settings.salesforce, transport, clock, jitter=random.random, observer=telemetry)
+    closing.push_async_callback(tokens.close)
+    registry = None
+    if settings.registry is not None:
+        registry = RegistryClient(settings.registry, clock)
+        closing.push_async_callback(registry.close)
+    ports = Ports(
+        source=source,
+        transport=transport,
+        tokens=tokens,
+        dead_letters=KafkaDeadLetters(
+            settings.kafka.bootstrap_servers, settings.kafka.properties, settings.dead_letter.topic, clock
+        ),
+        clock=clock,
+        lots=random.random,
+        registry=registry,
+    )
+    return ports, tokens
+
+
+@contextmanager
+def attended(daemon: Daemon, read_level: Callable[[], str]) -> Iterator[None]:
+    """Let signals and errors of the loop reach a daemon for as long as it runs."""
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _loop, context: _unawaited(daemon, context))
+    signals = Signals(daemon, read_level)
+    signals.listen(loop)
+    try:
+        yield
+    finally:
+        signals.ignore(loop)
 
 
 def _unawaited(daemon: Daemon, context: dict[str, Any]) -> None:

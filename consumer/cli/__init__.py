@@ -12,11 +12,11 @@ from typing import Annotated
 import typer
 
 from consumer import __version__
-from consumer.cli import backfill, config, demo, lint, map, run, sandbox, status, test  # noqa: A004 - a verb
+from consumer.cli import backfill, config, demo, lint, map, replay, run, sandbox, status, test  # noqa: A004 - a verb
 from consumer.cli.exits import CONFIG_FAULTS, CREDENTIALS_REFUSED, FATAL, FINDINGS
 from consumer.errors import ConfigFaults, CredentialsRefused, Fatal, Refusal
 
-VERBS = (run, demo, sandbox, lint, map, test, status, backfill, config)
+VERBS = (run, demo, sandbox, lint, map, test, status, replay, backfill, config)
 
 app = typer.Typer(
     name="datacloud-consumer",

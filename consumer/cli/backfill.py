@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from consumer.cli.backfill_report import show_plan, show_report
-from consumer.cli.options import DEFAULT_FILE, ConfigFile, Output, OutputFormat, Overrides, settings
+from consumer.cli.options import DEFAULT_FILE, ConfigFile, Output, OutputFormat, Overrides, judge_edge, settings
 from consumer.cli.progress_line import on_screen
 from consumer.cli.run import to_its_end
 from consumer.errors import Refusal
 from consumer.operations.backfill import refuse_to_pass_over, undertaken
 from consumer.operations.backfill_state import Asked
-from consumer.operations.edges import WORDS, NotAnEdge, read_edge
+from consumer.operations.edges import WORDS
 
 if TYPE_CHECKING:
     from consumer.cli.progress_line import ProgressLine
@@ -65,19 +65,10 @@ def backfill(
         object=name,
     )
     for option, text in (("--from", begin), ("--to", end)):
-        _judge_edge(option, text)
+        judge_edge(option, text)
     wish = _Wish(given, asked, execute=execute, handing_over=handing_over, afresh=afresh, output=output)
     with on_screen() as screen:
         to_its_end(wish.fulfil(screen))
-
-
-def _judge_edge(option: str, text: str | None) -> None:
-    """Refuse what is no edge of a range, as wrong usage."""
-    if text is not None:
-        try:
-            read_edge(text, 0)
-        except NotAnEdge as error:
-            raise typer.BadParameter(str(error), param_hint=option) from error
 
 
 class _Wish:

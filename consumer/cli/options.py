@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from consumer.config.load import load
+from consumer.operations.edges import NotAnEdge, read_edge
 
 if TYPE_CHECKING:
     from consumer.config.settings import Settings
@@ -43,3 +44,12 @@ DEFAULT_FILE = Path("consumer.yaml")
 def settings(config: Path, overrides: list[str] | None) -> Settings:
     """Load the configuration of a verb. Raises `ConfigFaults`, which `main` prints before it exits 78."""
     return load(config, environ=os.environ, overrides=overrides or [])
+
+
+def judge_edge(option: str, text: str | None) -> None:
+    """Refuse what is no edge of a range, as wrong usage."""
+    if text is not None:
+        try:
+            read_edge(text, 0)
+        except NotAnEdge as error:
+            raise typer.BadParameter(str(error), param_hint=option) from error

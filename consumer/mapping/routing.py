@@ -18,7 +18,7 @@ from consumer.mapping.version import VersionMemory
 from consumer.model import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from consumer.mapping.port import RouteMapper
     from consumer.mapping.settings import ObjectSettings, RouteSettings
@@ -33,12 +33,15 @@ class RouteTable:
         connector: str,
         objects: Mapping[str, ObjectSettings],
         schemas: SchemaShelf | None = None,
+        sieve: Callable[[RouteMapper], RouteMapper] | None = None,
     ) -> None:
+        """`sieve` stands before every mapper, where not all is to pass."""
         self._routes = tuple(routes)
         self._connector = connector
         self._objects = objects
         self._versions = {route.object: VersionMemory() for route in routes}
         self._schemas = schemas or SchemaShelf()
+        self._sieve = sieve
         self._keys = Transcoders(self._schemas, None)
         self._encoded: dict[str, bool] = {}
         self._by_topic: dict[str, tuple[RouteMapper, ...]] = {}
@@ -48,6 +51,8 @@ class RouteTable:
         found = self._by_topic.get(topic)
         if found is None:
             found = tuple(self._mapper(route, topic) for route in self._routes if takes(route, topic))
+            if self._sieve is not None:
+                found = tuple(map(self._sieve, found))
             self._by_topic[topic] = found
         return found
 

@@ -1,0 +1,141 @@
+"""Reading for a replay: records of its parts into the book, in steps that a restart goes on from."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, Protocol, Self
+
+from consumer.operations.replay_rules import Reading
+from consumer.operations.stretches import Stretch
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from types import TracebackType
+
+    from consumer.clock import Clock
+    from consumer.mapping.routing import RouteTable
+    from consumer.model import Record
+    from consumer.operations.edges import Edge
+    from consumer.operations.replay_book import Book, Part
+    from consumer.operations.replay_rules import Rules
+    from consumer.operations.schemas_first import SchemasFirst
+    from consumer.operations.stretches import Place
+
+READ_S: Final = 0.2
+READ_RECORDS: Final = 1_000
+"""Mapped on the loop in some ten milliseconds."""
+
+
+class RecordReader(Protocol):
+    """Records of stretches, as `RangeReader` gives them."""
+
+    @property
+    def positions(self) -> Mapping[Place, int]:
+        """The next offset of each stretch, its end once it is complete."""
+        ...
+
+    @property
+    def trouble(self) -> str:
+        """What the client last complained of, nothing since records came again."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every record of every stretch was given."""
+        ...
+
+    async def read(self, wait_s: float, most: int) -> Mapping[Place, Sequence[Record]]:
+        """Return the next records by partition, in offset order; none when none came within `wait_s`."""
+        ...
+
+
+class RecordLog(Protocol):
+    """What a replay asks the brokers; every answer may take its time. Raises: `Refusal`."""
+
+    async def stretches(
+        self, topic: str, begin: Edge | None, end: Edge | None, partitions: Collection[int]
+    ) -> list[Stretch]:
+        """Find a range in the partitions of a topic."""
+        ...
+
+    async def positions(self, places: Iterable[Place]) -> dict[Place, int]:
+        """Return where the group stands; a partition where it has no position is absent."""
+        ...
+
+    async def ends(self, places: Iterable[Place]) -> dict[Place, int]:
+        """Return the ends of partitions, as far as they may be read now."""
+        ...
+
+    async def reader(self, stretches: Iterable[Stretch]) -> RecordReader:
+        """Return a reader of exactly these."""
+        ...
+
+
+class Audience(Protocol):
+    """Who is shown how it goes."""
+
+    def step(self, name: str, done: int, total: int, note: str = "") -> None:
+        """So much of this is done."""
+        ...
+
+    def waits(self, reason: str) -> None:
+        """It waits for this; for nothing any more when it is empty."""
+        ...
+
+
+class Scan:
+    """Maps what is read, with a route table of its own, and keeps in the book what it came to."""
+
+    def __init__(
+        self,
+        book: Book,
+        log: RecordLog,
+        routes: RouteTable,
+        schemas: SchemasFirst,
+        *,
+        rules: Rules,
+        clock: Clock,
+        audience: Audience,
+    ) -> None:
+        self._book = book
+        self._log = log
+        self._routes = routes
+        self._schemas = schemas
+        self._rules = rules
+        self._clock = clock
+        self._audience = audience
+
+    async def up_to(self, ends: Mapping[int, int], name: str) -> None:
+        """Read every part from where it was read to up to these offsets.
+
+        Raises: `Refusal` when records are gone; `Fatal` when disk or client fail.
+        """
+        parts = {one.place: one for one in self._book.parts if one.scanned < ends[one.number]}
+        first = {place: part.scanned for place, part in parts.items()}
+        total = sum(ends[part.number] - part.scanned for part in parts.values())
+        stretches = [Stretch(*place, part.scanned, ends[part.number]) for place, part in parts.items()]
+        if not stretches:
+            return
+        with await self._log.reader(stretches) as reader:
+            while not reader.is_complete:
+                found = await reader.read(READ_S, READ_RECORDS)
+                self._audience.waits(reader.trouble)
+                for place, records in found.items():
+                    await self._read(parts[place], records)
+                self._book.take_scanned({parts[place].number: at for place, at in reader.positions.items()})
+                self._audience.step(name, sum(at - first[place] for place, at in reader.positions.items()), total)
+
+    async def _read(self, part: Part, records: Sequence[Record]) -> None:
+        """Map records in slices, so that the loop turns meanwhile."""
+        if self._routes.is_encoded(part.topic):
+            await self._schemas.at_hand(records)
+        reading = Reading(self._routes.mappers(part.topic), part, self._rules)
+        step = reading.read(records, self._clock.wall_ms())
+        self._book.take(step, {part.number: records[-1].offset() + 1})
+        await asyncio.sleep(0)

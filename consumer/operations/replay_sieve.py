@@ -1,0 +1,77 @@
+"""A route of a replay: what the book says is to be sent goes through, what a newer change replaced is filtered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from consumer.model import Filtered, FilterRule
+from consumer.operations.replay_rules import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from consumer.mapping.port import Mapped, RouteMapper
+    from consumer.mapping.settings import ObjectSettings
+    from consumer.model import Change, Record, Target
+    from consumer.operations.replay_book import Book, Part
+    from consumer.operations.replay_rules import Rules
+    from consumer.operations.stretches import Place
+
+SUPERSEDED = Filtered(FilterRule.SUPERSEDED)
+
+
+class Sieve:
+    """Stands before a mapper: a record may be handed over for the sake of another of its rows or objects."""
+
+    def __init__(self, mapper: RouteMapper, book: Book, parts: dict[Place, Part], rules: Rules) -> None:
+        self._mapper = mapper
+        self._book = book
+        self._parts = parts
+        self._rules = rules
+        self._rule = rules.of(mapper.object)
+        self._undated = rules.is_undated(mapper.object)
+        self._lifted = rules.is_lifted(mapper.object)
+
+    @property
+    def target(self) -> Target:
+        """The object that the route fills."""
+        return self._mapper.target
+
+    @property
+    def object(self) -> ObjectSettings:
+        """Its schema and settings."""
+        return self._mapper.object
+
+    def map_run(
+        self, _records: Sequence[Record], start: int, _wall_ms: int, _append: Callable[[Change], None]
+    ) -> int:
+        """Map nothing at once: each change is judged by itself."""
+        return start
+
+    def map(self, record: Record, wall_ms: int) -> Mapped | tuple[Mapped, ...]:
+        """Turn one record into those of its changes that are to be sent."""
+        mapped = self._mapper.map(record, wall_ms)
+        if self._lifted:
+            # Mapped a second time its version is a tie with its own, and rises by the least there is.
+            mapped = self._mapper.map(record, wall_ms)
+        if isinstance(mapped, Filtered):
+            return mapped
+        part = self._parts[record.topic(), record.partition()]
+        if not isinstance(mapped, tuple):
+            return mapped if self._passes(mapped, part, record.offset()) else SUPERSEDED
+        return tuple(
+            change if isinstance(change, Filtered) or self._passes(change, part, record.offset()) else SUPERSEDED
+            for change in mapped
+        )
+
+    def _passes(self, change: Change, part: Part, offset: int) -> bool:
+        if not self._rules.takes(change):
+            return False
+        name, inside = self.target.object, offset < part.end
+        match self._rule:
+            case Rule.EVERY:
+                return inside
+            case Rule.MERGED:
+                return inside or self._book.is_concerned(name, change.key, undated=self._undated)
+            case _:
+                return self._book.is_newest(name, change.key, part.number, offset)

@@ -1,0 +1,172 @@
+"""`replay` as a process on a real Apache Kafka broker and the sandbox: beside the live daemon, killed, resumed."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any, Self
+
+import pytest
+
+from tests.kafka.fleet import Fleet, Process, await_that
+from tests.kafka.judgement import await_the_end
+from tests.kafka.traffic import Traffic
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.kafka.broker import KafkaBroker
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+
+PARTITIONS = 3
+PATIENCE_S = 150
+BROKEN = "    fields: {email: {const: broken}}\n"
+UNDATED = "DATACLOUD_CONSUMER__CONNECTOR__OBJECTS__CUSTOMERS__RECORD_MODIFIED"
+
+
+class Mended:
+    """A topic that a live daemon has carried by a broken mapping, which is mended now; and the verb."""
+
+    def __init__(self, broker: KafkaBroker, folder: Path, topic: str, *, records: int, keys: int) -> None:
+        broker.create_topic(topic, PARTITIONS)
+        broker.create_topic(f"{topic}.dead", 1)
+        self.broker = broker
+        self.topic = topic
+        self.traffic = Traffic(broker.bootstrap, topic, PARTITIONS, keys=keys, seed=29)
+        self.traffic.write(records)
+        self.ends = broker.end_offsets(topic)
+        self.fleet = Fleet(folder, broker.bootstrap, topic, {"session.timeout.ms": "6000"}, route=BROKEN)
+
+    def __enter__(self) -> Self:
+        fleet = self.fleet.__enter__()
+        daemon = fleet.member("broken")
+        await_the_end(fleet, self.broker)
+        daemon.send(signal.SIGTERM)
+        assert 0 == daemon.ended()
+        file = fleet.folder / "consumer.yaml"
+        file.write_text(file.read_text().replace(BROKEN, ""))
+        assert {"broken"} == self.emails()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.fleet.__exit__()
+
+    def words(self, *options: str) -> list[str]:
+        """Return the words of a call: small requests, so that there are many."""
+        spool = f"--set=delivery.spool_dir={self.fleet.folder / 'spool'}"
+        sets = ["--set=delivery.batch_bytes=4000", "--set=delivery.commit_interval=200ms", spool]
+        return ["replay", f"--topic={self.topic}", "--from=0", "--output=json", *sets, *options]
+
+    def call(self, *options: str) -> tuple[int, dict[str, Any], str]:
+        """Run the verb to its end: its code, what it says on standard output, and on standard error."""
+        done = subprocess.run(
+            [sys.executable, "-m", "consumer", *self.words(*options)],
+            check=False,
+            cwd=self.fleet.folder,
+            capture_output=True,
+            timeout=PATIENCE_S,
+        )
+        return done.returncode, json.loads(done.stdout or b"{}"), done.stderr.decode()
+
+    def begin(self, name: str, *options: str) -> Process:
+        """Start the verb."""
+        return Process(name, self.fleet.folder, *self.words("--execute", *options))
+
+    def emails(self) -> set[str]:
+        """Return the different emails at the tenant, without those that name their row."""
+        return {row["email"] for key, row in self.fleet.rows().items() if row["email"] != f"{key}@example.com"}
+
+    def rows(self) -> dict[str, int]:
+        """Return the last change of each row at the tenant."""
+        return {key: int(row["n"]) for key, row in self.fleet.rows().items()}
+
+    def applied(self) -> None:
+        """Wait until the tenant has applied all that it accepted."""
+        await_that(lambda: self.fleet.pending() == 0, "the tenant has applied everything")
+
+
+def test_a_mended_mapping_is_replayed_at_its_own_rate(
+    kafka_broker: KafkaBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plan does nothing; the doing mends every row, within its rate, and commits nothing for the group."""
+    monkeypatch.setenv(UNDATED, "null")
+    with Mended(kafka_broker, tmp_path, "replay-whole", records=6_000, keys=1_500) as mended:
+        accepted_before = len([*mended.fleet.acceptances()])
+        committed = kafka_broker.committed(mended.fleet.group, mended.topic)
+        code, plan, said = mended.call()
+        assert (0, accepted_before) == (code, len([*mended.fleet.acceptances()])), said
+        code, told, said = mended.call("--execute", "--rate=8")
+        mended.applied()
+        assert (1, True) == (code, told["outcome"]["is_finished"]), said  # the poison is dead-lettered again
+        assert (set(), mended.traffic.fold) == (mended.emails(), mended.rows())
+        assert committed == kafka_broker.committed(mended.fleet.group, mended.topic)
+        sent_ms = [one.wall_ms for one in [*mended.fleet.acceptances()][accepted_before:]]
+        assert len(sent_ms) >= 16
+        assert 8 >= max(sum(at <= other < at + 1_000 for other in sent_ms) for at in sent_ms)
+    assert len(mended.traffic.poison) == plan["faulty_count"] == told["outcome"]["ledger"]["dead_lettered"]
+    assert sum(mended.ends.values()) == plan["record_count"]
+    assert [] == [*(tmp_path / "spool").rglob("*.book*")]
+
+
+@pytest.mark.parametrize("kills", [4, pytest.param(20, marks=[pytest.mark.soak, pytest.mark.timeout(900)])])
+def test_killed_at_random_beside_the_live_daemon(
+    kafka_broker: KafkaBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kills: int
+) -> None:
+    """By kill -9, each time gone on with, while the daemon carries newer changes: the table is the fold at last."""
+    monkeypatch.setenv(UNDATED, "null")
+    chance = random.Random(kills)  # noqa: S311 - a schedule, not a secret
+    with Mended(kafka_broker, tmp_path, f"replay-killed-{kills}", records=6_000, keys=900) as mended:
+        daemon = mended.fleet.member("live")
+        to = f"--to={max(mended.ends.values())}"
+        killed = moments = 0
+        with mended.traffic.flowing(60):
+            while killed < kills:
+                moments += 1
+                assert moments < 10 * kills, "it ended before it could be killed"
+                running = mended.begin(f"killed-{moments}", to, f"--rate={max(2, 30 // kills)}")
+                if running_on(running, chance.uniform(1.0, 6.0)):
+                    running.send(signal.SIGKILL)
+                    running.ended()
+                    killed += 1
+                else:
+                    assert "is_finished" in running.log.read_text(), running.log.read_text()[-2000:]
+            code, told, said = mended.call("--execute", to, "--rate=50")
+            assert (True, code in {0, 1}) == (told.get("outcome", {}).get("is_finished"), True), said
+        await_the_end(mended.fleet, kafka_broker)
+        mended.applied()
+        assert (mended.traffic.fold, set()) == (mended.rows(), mended.emails())
+        assert daemon.alive()
+        ends = kafka_broker.end_offsets(mended.topic)
+        await_that(
+            lambda: kafka_broker.committed(mended.fleet.group, mended.topic) == ends,
+            "the group is where its daemon is",
+        )
+
+
+def running_on(process: Process, for_s: float) -> bool:
+    """Tell whether a process is still there after so long."""
+    try:
+        process.process.wait(for_s)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
+
+
+def test_a_second_process_at_the_same_replay_is_refused(
+    kafka_broker: KafkaBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two that write into one checkpoint would each forget what the other has done; SIGTERM ends in order."""
+    monkeypatch.setenv(UNDATED, "null")
+    with Mended(kafka_broker, tmp_path, "replay-twice", records=2_000, keys=400) as mended:
+        first = mended.begin("first", "--rate=1")
+        await_that(lambda: any((tmp_path / "spool").rglob("*.book")), "the first is at it")
+        code, _, said = mended.call("--execute", "--rate=1")
+        assert (1, True) == (code, "another process is at this replay" in said), said
+        await_that(lambda: "sending" in first.log.read_text(), "it sends")
+        first.send(signal.SIGTERM)
+        assert 1 == first.ended()
+        assert '"is_finished":false' in first.log.read_text()

@@ -1,0 +1,448 @@
+"""A replay beside the live daemon, on virtual time: what is sent again, and that no row ever goes back."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import random
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from consumer.auth.provider import TokenProvider
+from consumer.daemon import Ports
+from consumer.mapping.settings import FieldRule
+from consumer.operations.replay import Outcome, Replay
+from consumer.operations.replay_book import Asked, Book
+from consumer.sandbox.in_process import InProcessTransport
+from consumer.sandbox.virtual_time import VirtualLoop
+from tests.simulation.record_log import MemoryRecordLog
+from tests.simulation.world import CUSTOMERS, ROUTES, TOPIC, VIEWS, World, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from pathlib import Path
+
+    from consumer.mapping.settings import ObjectSettings
+    from consumer.operations.replay_plan import Plan
+    from consumer.source.port import Source
+
+
+def story(told: Callable[[Path], Coroutine[Any, Any, None]]) -> Callable[[Path], None]:
+    """Run a coroutine test in virtual time, with a folder."""
+
+    def test(tmp_path: Path) -> None:
+        VirtualLoop.run(told(tmp_path))
+
+    test.__doc__ = inspect.getdoc(told)
+    test.__name__ = told.__name__
+    return test
+
+
+UNDATED = msgspec.structs.replace(CUSTOMERS, record_modified=None)
+PARTIAL = msgspec.structs.replace(UNDATED, refresh_mode="partial")
+RATE = 10
+
+
+@dataclass
+class Quiet:
+    """Remembers what was shown."""
+
+    steps: list[tuple[str, int, int]] = field(default_factory=list)
+    waited: set[str] = field(default_factory=set)
+
+    def step(self, name: str, done: int, total: int, note: str = "") -> None:  # noqa: ARG002 - the audience's
+        """Note it."""
+        self.steps.append((name, done, total))
+
+    def waits(self, reason: str) -> None:
+        """Note it."""
+        self.waited.add(reason)
+
+
+class Replaying:
+    """One command, as often as it is given."""
+
+    def __init__(self, world: World, folder: Path, asked: Asked) -> None:
+        self._world = world
+        self._asked = asked
+        self.path = folder / "replay.book"
+        self.plan: Plan | None = None
+        self.audience = Quiet()
+
+    async def run(self, *, execute: bool = True) -> Outcome | None:
+        """Plan, and do it."""
+        world = self._world
+        with Book(self.path) as book:
+            made = Replay(
+                world.settings,
+                self._asked,
+                book,
+                MemoryRecordLog(world.log),
+                requests_per_second=RATE,
+                registry=None,
+                clock=world.clock,
+                audience=self.audience,
+            )
+            self.plan = await made.plan(is_to_be_done=execute, group_in_use=False)
+            if not execute:
+                return None
+
+            def ports(source: Source) -> Ports:
+                transport = InProcessTransport(world.tenant, world.clock, latency_s=world.latency_s)
+                return Ports(
+                    source=source,
+                    transport=transport,
+                    tokens=TokenProvider(
+                        world.settings.salesforce,
+                        transport,
+                        world.clock,
+                        jitter=world.random.random,
+                        observer=made.telemetry,
+                    ),
+                    dead_letters=world.dead_letters,
+                    clock=world.clock,
+                    lots=world.random.random,
+                )
+
+            return await made.execute(ports, lambda _daemon: nullcontext())
+
+    async def run_killed(self, after_s: float) -> Outcome | None:
+        """The same, killed after so long if it has not ended."""
+        task = asyncio.create_task(self.run())
+        await asyncio.wait([task], timeout=after_s)
+        task.cancel()
+        await asyncio.wait([task])
+        return None if task.cancelled() else task.result()
+
+
+BROKEN = tuple(
+    msgspec.structs.replace(route, fields={"email": FieldRule(const="broken")})
+    if route.object == "customers"
+    else route
+    for route in ROUTES
+)
+"""A mapping that was not right when the live daemon carried the log."""
+
+
+def world_of(described: ObjectSettings, *, seed: int = 1) -> World:
+    return World(settings(objects=(described, VIEWS)), seed=seed)
+
+
+async def delivered_wrongly(world: World, *partitions: int) -> None:
+    """Let the live daemon carry what there is by a broken mapping, which is mended after that."""
+    right = world.settings
+    world.settings = msgspec.structs.replace(right, routes=BROKEN)
+    await delivered(world, *partitions)
+    world.settings = right
+
+
+def left_in(folder: Path) -> list[Path]:
+    return [*folder.iterdir()]
+
+
+def fold(world: World) -> dict[str, str | None]:
+    """Return by key the email that the log's last change leaves."""
+    rows: dict[str, str | None] = {}
+    for place, records in sorted(world.log.records.items()):
+        for record in records if place[0] == TOPIC else ():
+            value = record.value()
+            if value is None:
+                continue
+            change = json.loads(value)
+            if change["op"] == "d":
+                rows.pop(str(change["before"]["id"]), None)
+            else:
+                rows[str(change["after"]["id"])] = change["after"]["email"]
+    return rows
+
+
+def table(world: World) -> dict[str, str | None]:
+    """Return by key the email that the tenant has."""
+    return {key: row.get("email") for key, row in world.tenant.rows("customers").items()}
+
+
+async def delivered(world: World, *partitions: int) -> None:
+    """Let the live daemon carry what there is, and stop it."""
+    member = world.member()
+    await member.start(*(partitions or (0,)))
+    await world.until(member.settled)
+    await member.stop()
+    world.members.remove(member)
+
+
+def moments(world: World) -> Any:  # noqa: ANN401 - made here
+    """Return a function that writes a change at a source time that rises."""
+    count = 0
+
+    def change(key: int, op: str, partition: int = 0, **row: Any) -> None:  # noqa: ANN401 - a row
+        nonlocal count
+        count += 1
+        world.change(key, op, partition=partition, ts_ms=1_750_000_000_000 + count * 5, **row)
+
+    return change
+
+
+@story
+async def test_a_plan_does_nothing(tmp_path: Path) -> None:
+    """It says what would be sent, and leaves neither a request nor a file nor a commit."""
+    world = world_of(UNDATED)
+    change = moments(world)
+    for key in range(20):
+        change(key, "c", email="old")
+    for key in range(5):
+        change(key, "u", email="new")
+    await delivered(world)
+    requests, commits = len(world.tenant.acceptances()), len(world.log.commits)
+    replaying = Replaying(world, tmp_path, Asked(topics=(TOPIC,), begin="0", end="20"))
+    assert None is await replaying.run(execute=False)
+    plan = replaying.plan
+    assert plan is not None
+    assert (20, 15, 5, 5, 1) == (
+        plan.record_count,
+        plan.sent_count,
+        plan.superseded_count,
+        plan.later_count,
+        plan.request_count,
+    )
+    assert (requests, commits, []) == (
+        len(world.tenant.acceptances()),
+        len(world.log.commits),
+        left_in(tmp_path),
+    )
+
+
+@story
+async def test_rows_without_a_version_get_their_newest_state(tmp_path: Path) -> None:
+    """What changed behind the range is sent as it is now; what the range does not name is left alone."""
+    world = world_of(UNDATED)
+    change = moments(world)
+    for key in range(30):
+        change(key, "c", email=f"old {key}")
+    for key in range(10):
+        change(key, "u", email=f"new {key}")
+    await delivered_wrongly(world)
+    outcome = await Replaying(world, tmp_path, Asked(topics=(TOPIC,), begin="0", end="20")).run()
+    wanted = {str(key): f"{'new' if key < 10 else 'old'} {key}" for key in range(20)}
+    assert wanted | {str(key): "broken" for key in range(20, 30)} == table(world)
+    assert outcome is not None
+    assert (True, 20, 0, 1) == (
+        outcome.is_finished,
+        outcome.ledger.accepted,
+        outcome.ledger.filtered,
+        outcome.look_count,
+    )
+    assert [] == left_in(tmp_path)
+
+
+@story
+async def test_rows_with_a_version_are_left_to_the_tenant(tmp_path: Path) -> None:
+    """Nothing is read beyond the range, and what the tenant has of the same moment stays."""
+    world = world_of(CUSTOMERS)
+    change = moments(world)
+    for key in range(10):
+        change(key, "c", email="right")
+    await delivered_wrongly(world)
+    replaying = Replaying(world, tmp_path, Asked(topics=(TOPIC,), begin="0", end="5"))
+    await replaying.run()
+    assert replaying.plan is not None
+    assert (False, {"broken"}) == (replaying.plan.reads_on, set(table(world).values()))
+
+
+@story
+async def test_a_lifted_version_is_taken(tmp_path: Path) -> None:
+    """By one millisecond: enough for the tenant, and too little to win over the row's next change."""
+    world = world_of(CUSTOMERS)
+    change = moments(world)
+    for key in range(10):
+        change(key, "c", email="right")
+    change(3, "u", email="newer")
+    await delivered_wrongly(world)
+    await Replaying(world, tmp_path, Asked(topics=(TOPIC,), begin="0", end="5", lifted=True)).run()
+    change(4, "u", email="newest")
+    await delivered(world)
+    rows = table(world)
+    assert ["right", "right", "right", "newer", "newest", *["broken"] * 5] == [rows[str(key)] for key in range(10)]
+
+
+@story
+async def test_a_row_that_was_deleted_in_the_range_and_lives_again_survives(tmp_path: Path) -> None:
+    """A delete has no version, and would take the newer row away; one for good is deleted again."""
+    world = world_of(CUSTOMERS)
+    change = moments(world)
+    for key in range(6):
+        change(key, "c", email="first")
+    for key in range(4):
+        change(key, "d")
+    change(0, "c", email="again, in the range")
+    end = world.log.ends[TOPIC, 0]
+    change(1, "c", email="again, behind it")
+    change(5, "u", email="later")
+    await delivered(world)
+    replaying = Replaying(world, tmp_path, Asked(topics=(TOPIC,), begin="0", end=str(end)))
+    await replaying.run()
+    assert fold(world) == table(world)
+    plan = replaying.plan
+    assert plan is not None
+    rows = plan.objects[0].rows
+    assert (True, 4, 2, 1, 2) == (
+        plan.reads_on,
+        rows.deleted_once_count,
+        rows.living_again_count,
+        rows.living_again_later_count,
+        rows.delete_count,
+    )
+
+
+@story
+async def test_partial_rows_are_sent_in_their_turn(tmp_path: Path) -> None:
+    """The last change of a row says little of it: all of the range go out, and the later ones of these rows."""
+    world = world_of(PARTIAL)
+    change = moments(world)
+    for key in range(5):
+        change(key, "c", email="first", age=1)
+    for key in range(5):
+        change(key, "u", email="second", age=2)
+    await delivered_wrongly(world)
+    await Replaying(world, tmp_path, Asked(topics=(TOPIC,), begin="0", end="3")).run()
+    rows = table(world)
+    assert ["second", "second", "second", "broken", "broken"] == [rows[str(key)] for key in range(5)]
+
+
+@story
+async def test_events_of_the_range_are_sent_as_they_are(tmp_path: Path) -> None:
+    """Engagement: each of them, none beyond, and nothing is read on for."""
+    world = world_of(UNDATED)
+    for key in range(10):
+        world.put(b'{"id":"%d","page":"/","at":"2025-06-15T00:00:00Z"}' % key, topic="views")
+    world.log.committed["views", 0] = 10
+    outcome = await Replaying(world, tmp_path, Asked(topics=("views",), begin="2", end="7")).run()
+    assert outcome is not None
+    assert (5, {f"{key} 2025-06-15" for key in range(2, 7)}) == (
+        outcome.ledger.accepted,
+        {*world.tenant.rows("views")},
+    )
+
+
+@story
+async def test_one_row_alone(tmp_path: Path) -> None:
+    """By its key; what else the range holds is counted and not sent."""
+    world = world_of(UNDATED)
+    change = moments(world)
+    for key in range(10):
+        change(key, "c", email="right")
+    await delivered_wrongly(world)
+    replaying = Replaying(world, tmp_path, Asked(topics=(TOPIC,), begin="0", key="7"))
+    await replaying.run()
+    assert replaying.plan is not None
+    assert (9, ["7"]) == (
+        replaying.plan.other_count,
+        [key for key, email in table(world).items() if email == "right"],
+    )
+
+
+@story
+async def test_what_cannot_be_placed_goes_to_the_dead_letter_topic(tmp_path: Path) -> None:
+    """As it would have gone when it came; the plan says how many and why."""
+    world = world_of(UNDATED)
+    moments(world)(1, "c", email="right")
+    world.put(b"no json", key=2)
+    world.log.committed[TOPIC, 0] = 2
+    replaying = Replaying(world, tmp_path, Asked(topics=(TOPIC,), begin="0"))
+    outcome = await replaying.run()
+    assert outcome is not None
+    assert replaying.plan is not None
+    assert (1, 1, {"DECODE_SYNTAX": 1}, ["DECODE_SYNTAX"]) == (
+        outcome.ledger.accepted,
+        outcome.ledger.dead_lettered,
+        replaying.plan.reasons,
+        world.dead_letter_reasons(),
+    )
+
+
+@story
+async def test_what_the_group_has_not_reached_is_left_to_it(tmp_path: Path) -> None:
+    """The range ends where the group stands, whatever was asked for."""
+    world = world_of(UNDATED)
+    change = moments(world)
+    for key in range(10):
+        change(key, "c", email="right")
+    world.log.committed[TOPIC, 0] = 4
+    await Replaying(world, tmp_path, Asked(topics=(TOPIC,), begin="0", end="9")).run()
+    assert ({"0", "1", "2", "3"}, 4) == (set(table(world)), world.log.committed[TOPIC, 0])
+
+
+@story
+async def test_it_keeps_below_its_rate(tmp_path: Path) -> None:
+    """Not more than its requests in any second, however many it has to make."""
+    narrow = msgspec.structs.replace(settings().delivery, batch_bytes=400)
+    world = World(settings(objects=(UNDATED, VIEWS), delivery=narrow))
+    change = moments(world)
+    for key in range(200):
+        change(key, "c", email="right")
+    world.log.committed[TOPIC, 0] = 200
+    started_s = world.clock.now_s()
+    await Replaying(world, tmp_path, Asked(topics=(TOPIC,), begin="0")).run()
+    sent_s = [one.now_s for one in world.tenant.acceptances("customers") if one.now_s >= started_s]
+    assert len(sent_s) > 30
+    assert RATE >= max(sum(at <= other < at + 1 for other in sent_s) for at in sent_s)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_killed_at_any_moment_beside_a_live_daemon(seed: int, tmp_path: Path) -> None:
+    """Killed and resumed until it ends, while the live daemon goes on: the table is the fold, its group unmoved."""
+
+    async def told() -> None:
+        chance = random.Random(seed)  # noqa: S311 - a schedule, not a secret
+        described = [UNDATED, CUSTOMERS, PARTIAL][seed % 3]
+        narrow = msgspec.structs.replace(settings().delivery, batch_bytes=2_000, linger_s=0.1)
+        world = World(settings(objects=(described, VIEWS), delivery=narrow), seed=seed)
+        change = moments(world)
+
+        def some(count: int) -> None:
+            for _ in range(count):
+                key = chance.randrange(300)
+                change(key, "d" if chance.random() < 0.1 else "u", email=f"{chance.random()}", partition=key % 2)
+
+        some(2_000)
+        await delivered_wrongly(world, 0, 1)
+        live = world.member()
+        await live.start(0, 1)
+        ends = {place: end for place, end in world.log.ends.items() if place[0] == TOPIC}
+        lifted = described is CUSTOMERS
+        asked = Asked(topics=(TOPIC,), begin="0", end=str(min(ends.values())), lifted=lifted)
+        replaying = Replaying(world, tmp_path, asked)
+        kills, outcome = 0, None
+
+        async def goes_on() -> None:
+            while True:
+                some(5)
+                await asyncio.sleep(chance.uniform(0.05, 0.5))
+
+        writing = asyncio.create_task(goes_on())
+        while outcome is None:
+            assert kills < 200
+            outcome = await replaying.run_killed(chance.uniform(0.1, 4.0 + kills))
+            kills += outcome is None
+        writing.cancel()
+        assert kills
+        await world.until(live.settled, within_s=120)
+        rows = table(world)
+        wrong = {key for key in fold(world) if rows.get(key) not in {fold(world)[key], "broken"}}
+        assert (set(), set(fold(world))) == (wrong, set(rows))
+        named = {
+            str(json.loads(r.key() or b"")["id"])
+            for place in ends
+            for r in world.log.records[place]
+            if r.offset() < min(ends.values())
+        }
+        assert set() == {key for key in named & set(rows) if rows[key] != fold(world)[key]}
+        commits = [offset for place, offset in world.log.commits if place == (TOPIC, 0)]
+        assert sorted(commits) == commits
+        await live.stop()
+
+    VirtualLoop.run(told())

@@ -1,0 +1,52 @@
+"""`replay` on the command line: what is wrong usage, and what is refused before any broker is asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.unit.conftest import Ran
+
+    Run = Callable[..., Ran]
+
+
+@pytest.fixture(autouse=True)
+def _log_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log is the whole process's."""
+    monkeypatch.setattr("consumer.cli.progress_line.configure", lambda _log: None)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--topic=t",), "Missing option '--from'"),
+        (("--from=1h",), "Missing option '--topic'"),
+        (("--topic=t", "--from=yesterday"), "expected an offset"),
+        (("--topic=t", "--from=1h", "--to=soon"), "expected an offset"),
+        (("--topic=t", "--from=1h", "--rate=251"), "which is all of the tenant's"),
+        (("--topic=t", "--from=1h", "--rate=0"), "--rate"),
+    ],
+)
+def test_wrong_usage(run: Run, examples: Path, options: tuple[str, ...], told: str) -> None:
+    """Said before anything is done."""
+    ran = run("replay", f"--config={examples}/minimal.yaml", *options)
+    assert (2, True) == (ran.code, told in " ".join(ran.err.split()))
+
+
+def test_a_topic_without_a_route(run: Run, examples: Path, tmp_path: Path) -> None:
+    """It is refused by name, and nothing is left on disk."""
+    words = ("--topic=nobodys", "--from=1h", f"--checkpoint={tmp_path / 'a.book'}")
+    ran = run("replay", f"--config={examples}/minimal.yaml", *words)
+    assert (1, True, []) == (ran.code, "no route takes topic `nobodys`" in ran.err, [*tmp_path.iterdir()])
+
+
+def test_a_route_that_goes_by_jobs(run: Run, examples: Path, tmp_path: Path) -> None:
+    """Its ranges are sent by `backfill`."""
+    words = ("--topic=shop.public.customers", "--from=1h", f"--checkpoint={tmp_path / 'a.book'}")
+    ran = run("replay", f"--config={examples}/bulk.yaml", *words)
+    assert (1, True) == (ran.code, "sent by `backfill`" in ran.err)
