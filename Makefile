@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-kubernetes chart soak check lint types format lock bench clean
+.PHONY: help setup demo test test-fast test-kubernetes chart manifests soak check lint types format lock bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -35,6 +35,10 @@ test-kubernetes: setup ## The chart on real Helm and a real API server, built by
 
 chart: setup ## Write the chart's schema and README anew from values.yaml and the configuration's schema
 	$(BIN)/python -m tests.kubernetes.chart_files
+
+manifests: setup ## Render deploy/ anew from the chart
+	$(BIN)/python -m tests.kubernetes.tools
+	$(BIN)/python -m tests.kubernetes.deploy_files
 
 soak: setup ## The storms in their long form, with a report in build/soak.txt; see the README
 	$(BIN)/pytest -p tests.soak_report -m soak $(SOAK)

@@ -13,9 +13,11 @@ from tests.kubernetes import custom_kinds
 from tests.kubernetes import kubernetes_schemas as schemas
 from tests.kubernetes.chart import VERSIONS
 from tests.kubernetes.cluster import Cluster
+from tests.kubernetes.kubeconform import conform
 from tests.kubernetes.tools import tool
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Iterator
 
     from tests.kubernetes.chart import Manifest
@@ -79,6 +81,18 @@ def custom_schemas(definitions: list[Manifest], tmp_path_factory: pytest.TempPat
     folder = tmp_path_factory.mktemp("custom-kinds")
     custom_kinds.write_schemas(definitions, folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def conforming(
+    require: Callable[[str], Path], kubernetes_schemas: Path, custom_schemas: Path
+) -> Callable[[str, str], subprocess.CompletedProcess[str]]:
+    """Return what holds manifests against the schemas of a version."""
+
+    def judge(text: str, version: str) -> subprocess.CompletedProcess[str]:
+        return conform(require("kubeconform"), text, version, kubernetes_schemas, custom_schemas)
+
+    return judge
 
 
 @pytest.fixture(scope="module")

@@ -66,6 +66,7 @@ TOOLS: Final = (
     ),
     Tool("kubeconform", "v0.7.0", "github.com/yannh/kubeconform/cmd/kubeconform"),
     Tool("helm-unittest", "v1.0.0", "github.com/helm-unittest/helm-unittest/cmd/helm-unittest"),
+    Tool("kustomize", "v5.7.1", "sigs.k8s.io/kustomize/kustomize/v5"),
     Tool(
         "promtool",
         "v0.316.0",
@@ -116,6 +117,17 @@ DEFINITIONS: Final = (
         "github.com/external-secrets/external-secrets@v1.3.2",
         "config/crds/bases",
         ("external-secrets.io_externalsecrets.yaml", "external-secrets.io_clustersecretstores.yaml"),
+    ),
+    Definitions("github.com/argoproj/argo-cd/v3@v3.1.0", "manifests/crds", ("application-crd.yaml",)),
+    Definitions(
+        "github.com/fluxcd/source-controller@v1.7.0",
+        "config/crd/bases",
+        ("source.toolkit.fluxcd.io_gitrepositories.yaml",),
+    ),
+    Definitions(
+        "github.com/fluxcd/helm-controller@v1.4.0",
+        "config/crd/bases",
+        ("helm.toolkit.fluxcd.io_helmreleases.yaml",),
     ),
 )
 
