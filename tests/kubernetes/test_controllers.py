@@ -141,6 +141,15 @@ def test_a_bad_configuration_stops_at_the_first_pod(release: Release) -> None:
     release.await_rollout()
 
 
+def test_a_single_pod_can_stay_until_its_heir_is_ready(release: Release) -> None:
+    """`rollout`: Helm waits for the heir, and a bad configuration leaves the pod that works."""
+    one = ("--set", "replicaCount=1,rollout.maxSurge=1,rollout.maxUnavailable=0")
+    assert 0 == release.helm("install", "minimal", *one).returncode
+    (working,) = release.ready()
+    assert 0 != release.helm("upgrade", "minimal", *one, "--set", BAD, within="20s").returncode
+    assert [working] == release.ready()
+
+
 def test_a_drain_takes_one_pod_at_a_time(release: Release, nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
     """The budget keeps the second, and never a pod that is not ready itself, such as one on hold."""
     assert 0 == release.helm("install", "minimal").returncode

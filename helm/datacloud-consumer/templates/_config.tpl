@@ -101,6 +101,11 @@
 {{- end -}}
 
 {{- define "dc.refuseGrace" -}}
+{{- with .Values.rollout -}}
+{{- if not (or (int .maxSurge) (int .maxUnavailable)) -}}
+{{- fail "rollout: maxSurge and maxUnavailable are both 0; no pod could ever be replaced" -}}
+{{- end -}}
+{{- end -}}
 {{- $drain := include "dc.milliseconds" (dig "delivery" "drain_timeout" "25s" (default dict .Values.config)) -}}
 {{- $timeout := include "dc.milliseconds" (dig "delivery" "timeout" "20s" (default dict .Values.config)) -}}
 {{- if $drain -}}
