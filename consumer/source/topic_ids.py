@@ -31,6 +31,11 @@ ANSWER_S: Final = 1.0
 NO_ID: Final = "AAAAAAAAAAAAAAAAAAAAAA"
 """What brokers before 2.8 say, whose topics have none."""
 
+UNPROTECTED: Final = (
+    "the brokers do not say which topic this is; should it be deleted and made again at once, it is read on where"
+    " the former one was"
+)
+
 _KEPT: Final[list[AdminClient]] = []
 """Never freed: freeing this client right after its answer races with its own thread, and ends the process."""
 
@@ -55,6 +60,7 @@ class TopicIds:
         self._former: set[str] = set()
         self._reborn: set[str] = set()
         self._silent = False
+        self._warned = False
         self._log = structlog.get_logger()
 
     def ask(self, topics: Collection[str]) -> dict[str, str]:
@@ -102,7 +108,10 @@ class TopicIds:
         ids: dict[str, str] = {}
         for topic, answer in answers.items():
             described = self._answer(topic, answer)
-            if described is None or str(described.topic_id) == NO_ID:
+            if described is None:
+                continue
+            if str(described.topic_id) == NO_ID:
+                self._warn(topic, "they give topics no ids")
                 continue
             found = f"{cluster.cluster_id}:{described.topic_id}"
             if self._is_current(topic, found):
@@ -132,10 +141,15 @@ class TopicIds:
 
     def _no_answer(self, what: str, error: KafkaException) -> None:
         reason = error.args[0]
-        if reason.code() in (reason.UNKNOWN_TOPIC_OR_PART, reason.UNKNOWN_TOPIC_ID) or self._silent:
-            return
-        self._silent = True
-        self._log.warning("topic_id_unknown", what=what, detail=detail_of(reason))
+        if reason.code() not in (reason.UNKNOWN_TOPIC_OR_PART, reason.UNKNOWN_TOPIC_ID):
+            self._silent = True
+            self._warn(what, detail_of(reason))
+
+    def _warn(self, what: str, why: str) -> None:
+        """Say once that nobody tells ids. Where some were told before, brokers are away, and others say that."""
+        if not self._last and not self._warned:
+            self._warned = True
+            self._log.warning("topic_id_unknown", what=what, detail=f"{UNPROTECTED} ({why})")
 
 
 def administrator(settings: KafkaSettings) -> AdminClient:

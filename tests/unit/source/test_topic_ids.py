@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from confluent_kafka import KafkaError
+from structlog.testing import capture_logs
 
 from consumer.source.topic_ids import ASK_EVERY_S, NO_ID, TopicIds, is_made_again
 from tests.unit.source.client import Ids
@@ -41,8 +42,26 @@ def test_made_again_is_another_topic_of_the_same_cluster(then: str, now: str, *,
 
 
 def test_old_brokers_have_no_ids() -> None:
-    """They say zero for every topic, which would make all of them one."""
-    assert {} == TopicIds(Ids(t=NO_ID).as_administrator()).ask(["t"])
+    """They say zero for every topic, which would make all of them one; what that costs is said once."""
+    ids = TopicIds(Ids(t=NO_ID).as_administrator())
+    with capture_logs() as log:
+        assert [{}, {}] == [ids.ask(["t"]), ids.ask(["t"])]
+    assert [("topic_id_unknown", "t")] == [(line["event"], line["what"]) for line in log]
+
+
+@pytest.mark.parametrize("was_told", [True, False])
+def test_brokers_that_go_away_are_for_others_to_tell(*, was_told: bool) -> None:
+    """Silence from the first moment on is what nobody else would say."""
+    brokers = Ids(t="one")
+    ids = TopicIds(brokers.as_administrator())
+    if was_told:
+        ids.ask(["t"])
+    del brokers.ids["t"]
+    brokers.refusal = KafkaError(KafkaError._TIMED_OUT)
+    with capture_logs() as log:
+        ids.ask(["t"])
+        ids.ask(["t"])
+    assert ([] if was_told else ["topic_id_unknown"]) == [line["event"] for line in log]
 
 
 def test_nobody_waits_in_a_turn() -> None:
