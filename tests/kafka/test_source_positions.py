@@ -78,6 +78,20 @@ async def test_i10_a_position_of_a_deleted_topic_is_none_in_its_successor(kafka_
     assert {0: 20} == kafka_broker.committed(group, topic)
 
 
+async def test_i10_a_topic_made_again_before_our_eyes_begins_at_its_beginning(kafka_broker: KafkaBroker) -> None:
+    """The brokers have dropped its positions, and `latest` would pass over what was written meanwhile."""
+    topic = topic_of(kafka_broker)
+    produce(kafka_broker, topic, numbers(10))
+    async with Member(kafka_broker.bootstrap, group_name(), topic, start_at="latest") as member:
+        await member.heard.until(lambda: member.heard.commits)
+        kafka_broker.delete_topic(topic)
+        await member.heard.until(lambda: not member.heard.assignments)
+        kafka_broker.create_topic(topic)
+        await asyncio.to_thread(produce, kafka_broker, topic, numbers(5))
+        await member.heard.until(lambda: 4 in member.heard.offsets())
+    assert [*range(5)] == member.heard.offsets()
+
+
 @pytest.mark.parametrize(
     ("start_at", "expected"),
     [
