@@ -81,8 +81,6 @@ class HandOvers:
         """Forget all that is open of partitions that are not ours any more; nothing of them is sent from now on."""
         rooms, now_s = self._rooms, self._clock.now_s()
         before = census_of(rooms, self._outbox).changes
-        for topic in {assignment.topic for assignment in gone if assignment.open_count}:
-            rooms.routes.forget_versions(topic)
         self._lanes.give_up(gone)
         self._bulk.give_up(gone)
         for gatherer in rooms.gatherers.values():

@@ -109,6 +109,8 @@ class Pipeline:
 
     def assigned(self, assignments: Sequence[Assignment]) -> None:
         """These partitions are ours from now on."""
+        for topic in {one.topic for one in assignments if self._progress.comes_again(one)}:
+            self._rooms.routes.forget_versions(topic)
         for assignment in assignments:
             self._progress.own(assignment, self._clock.now_s())
         self._owned_changed()

@@ -65,7 +65,7 @@ class RouteTable:
         return found
 
     def forget_versions(self, topic: str) -> None:
-        """Records of this topic are given back unsettled, and may come again, to us or to another member."""
+        """Records of this topic that were mapped before come again."""
         for route in self._routes:
             if takes(route, topic):
                 self._versions[route.object].forget()

@@ -65,10 +65,10 @@ class VersionMemory:
         self.remember(key, max(last, deleted_ms))
 
     def forget(self) -> None:
-        """Forget every version: records are about to come a second time.
+        """Forget every version: records come a second time.
 
         Lifted over the later changes of its key that were mapped the first time, an older change would win over
-        them for whoever reads them next.
+        them for whoever reads them after us.
         """
         self.young = {}
         self.old = {}

@@ -19,6 +19,7 @@ class Progress:
         self._positions: dict[Assignment, int] = {}
         self._moved_s: dict[Assignment, float] = {}
         self._marks: dict[Assignment, Low] = {}
+        self._read_to: dict[tuple[str, int], int] = {}
 
     @property
     def owned(self) -> list[Assignment]:
@@ -29,6 +30,13 @@ class Progress:
         """Tell whether this assignment is ours still."""
         return assignment in self._positions
 
+    def comes_again(self, assignment: Assignment) -> bool:
+        """Tell whether this partition, not ours yet, begins with records that were read here under its last epoch.
+
+        They were not settled when it went, or they were and the group was never told.
+        """
+        return assignment.next_offset < self._read_to.get((assignment.topic, assignment.partition), 0)
+
     def own(self, assignment: Assignment, now_s: float) -> None:
         """This partition is ours from now on."""
         self._positions[assignment] = assignment.next_offset
@@ -36,6 +44,7 @@ class Progress:
 
     def disown(self, assignment: Assignment) -> None:
         """This partition is not ours any more: nothing of it is committed from now on."""
+        self._read_to[assignment.topic, assignment.partition] = assignment.next_offset
         self._positions.pop(assignment, None)
         self._moved_s.pop(assignment, None)
         self._marks.pop(assignment, None)

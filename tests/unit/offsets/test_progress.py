@@ -80,3 +80,25 @@ def test_having_nothing_open_is_not_standing_still() -> None:
     progress, assignment = owned()
     progress.advance([], 3_600.0)
     assert 1.0 == progress.still_s(assignment, 3_601.0)
+
+
+def test_what_was_read_under_an_earlier_epoch_comes_again() -> None:
+    """Settled or not: the group begins before it."""
+    progress, assignment = owned()
+    assignment.next_offset = 50
+    progress.disown(assignment)
+    assert progress.comes_again(Assignment("t", 0, 2, 49, 49))
+    assert not progress.comes_again(Assignment("t", 0, 2, 50, 50))
+    assert not progress.comes_again(Assignment("t", 1, 2, 49, 49))
+
+
+def test_only_the_last_epoch_counts_for_what_comes_again() -> None:
+    """What an earlier one read beyond it was forgotten when the last one began."""
+    progress, assignment = owned()
+    assignment.next_offset = 50
+    progress.disown(assignment)
+    later = Assignment("t", 0, 2, 20, 20)
+    progress.own(later, 1.0)
+    later.next_offset = 30
+    progress.disown(later)
+    assert not progress.comes_again(Assignment("t", 0, 3, 40, 40))
