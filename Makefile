@@ -22,7 +22,7 @@ setup: $(VENV)/ready ## Make the virtual environment from the pinned, hashed req
 demo: setup ## The main job on embedded parts, visibly, verified at the end
 	$(BIN)/datacloud-consumer demo
 
-test: setup ## Everything but Kubernetes; parts that are not there (JDK 17 + Maven, Chromium) are named
+test: setup ## Everything but Kubernetes; parts that are not there (JDK 17 + Maven, PostgreSQL, Chromium) are named
 	$(BIN)/pytest
 
 test-fast: setup ## Without the real broker and the browser

@@ -63,21 +63,29 @@ TABLES: Final = """\
     documents: {primary_key: id, record_modified: changed, refresh_mode: partial}
 routes:
   - topics: [TOPIC.TOPIC.customers]
-    format: debezium
+    format: FORMAT
     encoding: ENCODING
     object: customers
     fields: {tags: {from: tags, json: true}}
   - topics: [TOPIC.TOPIC.documents]
-    format: debezium
+    format: FORMAT
     encoding: ENCODING
     object: documents
 """
 
 
-def configuration(encoding: str) -> str:
+FLAT: Final = {
+    "transforms": "flat",
+    "transforms.flat.type": "io.debezium.transforms.ExtractNewRecordState",
+    "transforms.flat.add.fields": "op,source.ts_ms",
+}
+
+
+def configuration(format_name: str, encoding: str) -> str:
     """Put the routes of the shop in the place of those that a fleet has."""
     before, _, rest = CONFIGURATION.partition("  objects:\n")
-    return before + TABLES.replace("ENCODING", encoding) + rest[rest.index("delivery:") :]
+    routes = TABLES.replace("ENCODING", encoding).replace("FORMAT", format_name)
+    return before + routes + rest[rest.index("delivery:") :]
 
 
 class Chain:
@@ -122,12 +130,14 @@ class Chain:
                 yield json.loads(record.value)["payload"]
 
 
-def chain_of(folder: Path, broker: KafkaBroker, shop: Shop, registry: str | None = None) -> Chain:
+def chain_of(
+    folder: Path, broker: KafkaBroker, shop: Shop, format_name: str = "debezium", registry: str | None = None
+) -> Chain:
     """Make the configuration of a chain, through a registry or without."""
     broker.create_topic(f"{shop.name}.dead")
-    text, lines = configuration("json"), ""
+    text, lines = configuration(format_name, "json"), ""
     if registry is not None:
-        text, lines = configuration("avro"), f"  schema_registry: {{url: {registry!r}}}\n"
+        text, lines = configuration(format_name, "avro"), f"  schema_registry: {{url: {registry!r}}}\n"
     fleet = Fleet(folder, broker.bootstrap, shop.name, kafka=lines, schema=SCHEMA, configuration=text)
     return Chain(fleet, broker, shop)
 
@@ -193,15 +203,23 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apicurio]:
         pytest.skip(str(missing))
 
 
-def test_the_same_in_avro_through_a_registry(
-    kafka_broker: KafkaBroker, postgres: Postgres, connect: ConnectWorker, registry: Apicurio, tmp_path: Path
+@pytest.mark.parametrize(("format_name", "settings"), [("debezium", {}), ("debezium_flat", FLAT)])
+def test_the_same_in_avro_through_a_registry(  # noqa: PLR0917 - five parts, and what differs
+    kafka_broker: KafkaBroker,
+    postgres: Postgres,
+    connect: ConnectWorker,
+    registry: Apicurio,
+    tmp_path: Path,
+    format_name: str,
+    settings: dict[str, str],
 ) -> None:
     """Keys and values framed, schemas asked for on the way; columns come and go in the middle."""
-    name = "avro_shop"
+    name = f"avro_{format_name}"
     shop = Shop(postgres, name, seed=2)
     shop.work(100)
-    connect.put(name, postgres_connector(name, postgres.port, shop.tables) | avro_converters(registry.own_url))
-    chain = chain_of(tmp_path, kafka_broker, shop, registry.url)
+    connector = postgres_connector(name, postgres.port, shop.tables) | avro_converters(registry.own_url)
+    connect.put(name, connector | settings)
+    chain = chain_of(tmp_path, kafka_broker, shop, format_name, registry.url)
     await_records(kafka_broker.bootstrap, chain.topics, 2)
     with chain.fleet as fleet:
         member = fleet.member("only")
