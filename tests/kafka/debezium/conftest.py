@@ -1,4 +1,4 @@
-"""PostgreSQL and Kafka Connect as fixtures: one of each per test run, beside the broker."""
+"""PostgreSQL and Kafka Connect as fixtures: one of each for the tests of a file, beside the broker of all."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from tests.kafka.broker import KafkaBroker
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def postgres() -> Iterator[Postgres]:
-    """Run one server for all tests of the run; each test has tables of its own."""
+    """Run one server for all tests of the file; each test has tables of its own."""
     missing = missing_server()
     if missing is not None:
         pytest.skip(missing)
@@ -25,11 +25,11 @@ def postgres() -> Iterator[Postgres]:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def connect(
     kafka_broker: KafkaBroker, postgres: Postgres, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ConnectWorker]:
-    """Run one worker for all tests of the run; each test puts a connector of its own."""
+    """Run one worker for all tests of the file; each test puts a connector of its own."""
     missing = missing_tools()
     if missing is not None:
         pytest.skip(missing)
