@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -37,6 +38,8 @@ _UNITS: Final = {
     "io.debezium.time.NanoTimestamp": "ns",
 }
 _DECIMAL: Final = "org.apache.kafka.connect.data.Decimal"
+_TIMES_OF_DAY: Final = {"Time", "IsoTime", "MicroTime", "NanoTime"}
+_SPACES: Final = re.compile(r"^(io\.debezium\.(time|data)\.|org\.apache\.kafka\.connect\.data\.)")
 _NESTED: Final = {"array", "map", "io.debezium.data.geometry.Point"}
 
 
@@ -74,6 +77,11 @@ class Case:
     def meaning(self) -> str:
         """What the schema calls the column, by its most telling name."""
         return str(self.schema.get("name") or self.schema["type"])
+
+    @property
+    def name(self) -> str:
+        """The same without the package."""
+        return _SPACES.sub("", self.meaning)
 
     @property
     def nested(self) -> FieldRule | None:
@@ -169,6 +177,15 @@ def sent(case: Case, target: FieldType, encoding: str) -> list[str]:
         for record, arrived in zip(records(case.modes[0], case.table, encoding), case.arrives, strict=True)
         if arrived is not None
     ]
+
+
+def natural(case: Case) -> FieldType:
+    """Return the type of the connector's schema that a column is made for."""
+    if case.name in _TIMES_OF_DAY:
+        return FieldType.TEXT
+    order = (FieldType.BOOLEAN, FieldType.DATE, FieldType.DATE_TIME, FieldType.NUMBER)
+    taken = (target for target in order if not isinstance(sent(case, target, "schema")[0], Refused))
+    return next(taken, FieldType.TEXT)
 
 
 def _routes(case: Case, target: FieldType, rule: FieldRule | None, encoding: str) -> RouteTable:

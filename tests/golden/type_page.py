@@ -10,14 +10,14 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from consumer.mapping.settings import FieldType
 from tests.golden.debezium_types import MODES, TABLES
 from tests.golden.type_lines import expected_lines, short
-from tests.golden.type_outcomes import RECORDED, Refused, cases, halves, missing, sent
+from tests.golden.type_outcomes import RECORDED, Refused, cases, halves, missing, natural, sent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from consumer.mapping.settings import FieldType
     from tests.golden.type_outcomes import Case
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "debezium-types.md"
@@ -38,8 +38,6 @@ _DEFAULTS: Final = {
     "interval.handling.mode": "numeric",
     "hstore.handling.mode": "json",
 }
-_AS_TEXT: Final = ("Time", "IsoTime", "MicroTime", "NanoTime")
-_SPACES: Final = re.compile(r"^(io\.debezium\.(time|data)\.|org\.apache\.kafka\.connect\.data\.)")
 
 
 def table(name: str) -> str:
@@ -60,19 +58,10 @@ def page(text: str) -> str:
     )
 
 
-def natural(case: Case) -> FieldType:
-    """Return the type of the connector's schema that a column is made for."""
-    if _name(case) in _AS_TEXT:
-        return FieldType.TEXT
-    order = (FieldType.BOOLEAN, FieldType.DATE, FieldType.DATE_TIME, FieldType.NUMBER)
-    taken = (target for target in order if not isinstance(_sent(case, target)[0], Refused))
-    return next(taken, FieldType.TEXT)
-
-
 def _family(name: str) -> Iterator[tuple[str, ...]]:
     told = set()
     for case in sorted((case for case in cases() if case.table == name), key=_place):
-        if (place := (case.sql_type, _settings(case), _name(case))) in told:
+        if (place := (case.sql_type, _settings(case), case.name)) in told:
             continue
         told.add(place)
         target = natural(case)
@@ -80,7 +69,7 @@ def _family(name: str) -> Iterator[tuple[str, ...]]:
         yield (
             _code(case.sql_type),
             _settings(case),
-            _code(_name(case)),
+            _code(case.name),
             _code(short(json.dumps(first, ensure_ascii=False))),
             f"{target} {_code(short(_sent(case, target)[0]))}",
             _needs(case, target),
@@ -149,10 +138,6 @@ def _settings(case: Case) -> str:
     if not others:
         return "any"
     return f"all but {others[0]}" if len(others) == 1 and len(under) > 2 else ", ".join(under)
-
-
-def _name(case: Case) -> str:
-    return _SPACES.sub("", case.meaning)
 
 
 def _code(text: str) -> str:
