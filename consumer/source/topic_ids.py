@@ -75,6 +75,7 @@ class TopicIds:
 
     def turn(self, topics: Collection[str], now_s: float) -> dict[str, str]:
         """Ask every few seconds, without waiting; returns the answer once it is there, else nothing."""
+        self._client.poll(0)  # it keeps an error for each connection that fails, until somebody takes them
         if now_s >= self._ask_at_s and not self._open and topics:
             self._ask_at_s = now_s + ASK_EVERY_S
             self._open = self._describe(topics)

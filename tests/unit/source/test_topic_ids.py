@@ -88,6 +88,14 @@ def test_it_is_asked_again_every_few_seconds() -> None:
     assert 3 == len(brokers.asked)
 
 
+def test_errors_that_nobody_asked_for_do_not_pile_up() -> None:
+    """The client keeps one for each connection that fails: an outage of a day would be a heap of them."""
+    brokers = Ids()
+    brokers.kept_errors = 157
+    TopicIds(brokers.as_administrator()).turn([], 0.0)
+    assert 0 == brokers.kept_errors
+
+
 def test_nothing_is_asked_of_nothing() -> None:
     """A member without partitions has no topics."""
     brokers = Ids()
