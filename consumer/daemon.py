@@ -11,11 +11,16 @@ import msgspec
 from consumer import __version__
 from consumer.alarms import Alarms
 from consumer.auth.port import Tokens
-from consumer.bulk.job_state import HourlyJobs
+from consumer.bulk.carrier import IngestionCarrier
+from consumer.bulk.crm_carrier import CrmCarrier
+from consumer.bulk.crm_gatherer import CrmGatherer
+from consumer.bulk.crm_requests import CrmJobs
+from consumer.bulk.job_state import CRM_JOBS_PER_HOUR, HourlyJobs
 from consumer.bulk.lanes import BulkLanes
 from consumer.bulk.requests import IngestionJobs
 from consumer.bulk.runner import JobRunner
 from consumer.clock import Clock
+from consumer.crm_check import CrmCheck
 from consumer.dead_letter.envelope import LetterContext
 from consumer.dead_letter.fuse import Fuse
 from consumer.dead_letter.outbox import Outbox
@@ -43,11 +48,12 @@ from consumer.schema_wait import SchemaWait
 from consumer.source.intake import Intake
 from consumer.source.parking import Parking, partition_of, topic_of
 from consumer.source.port import Source
-from consumer.takers import batchers_of, gatherers_of, spool_of
+from consumer.takers import batchers_of, crm_targets, gatherers_of, spool_of
 from consumer.transport import Transport
 
 if TYPE_CHECKING:
     from consumer.admin.telemetry import Telemetry
+    from consumer.bulk.requests import JobApi
     from consumer.config.settings import Settings
     from consumer.mapping.port import RouteMapper
 
@@ -65,6 +71,8 @@ class Ports(msgspec.Struct, frozen=True):
     clock: Clock
     lots: Callable[[], float]
     """Uniform draws from [0, 1), for jitter."""
+    core_tokens: Tokens | None = None
+    """What opens the CRM; none is needed where no route goes there."""
     registry: SchemaRegistry | None = None
     """Where schemas come from; none is needed where every route is JSON."""
 
@@ -90,6 +98,7 @@ class Daemon:
         clock, delivery, connector = ports.clock, settings.delivery, settings.connector
         batchers = batchers_of(settings)
         self._spool = spool_of(settings)
+        self._crm = CrmJobs(settings.salesforce.api_version, delivery.timeout_s, crm_targets(settings))
         self._rate = RateBucket(delivery.requests_per_second)
         self._turns = Turns(self._rate, clock, ports.lots)
         self._alarms = Alarms()
@@ -214,17 +223,19 @@ class Daemon:
             events=self._pipeline,
             observer=self._telemetry,
         )
+        ingestion = IngestionCarrier(
+            self._runner(IngestionJobs(settings.delivery.timeout_s), ports.tokens, HourlyJobs()), ports.clock
+        )
+        crm = CrmCarrier(
+            self._runner(self._crm, ports.core_tokens or ports.tokens, HourlyJobs(per_hour=CRM_JOBS_PER_HOUR)),
+            self._crm,
+            clock=ports.clock,
+            events=self._pipeline,
+            mass_count=settings.dead_letter.fuse.consecutive,
+        )
         bulk = BulkLanes(
             self._rooms.gatherers.values(),
-            JobRunner(
-                IngestionJobs(settings.delivery.timeout_s),
-                ports.transport,
-                ports.tokens,
-                HourlyJobs(),
-                clock=ports.clock,
-                lots=ports.lots,
-                observer=self._telemetry,
-            ),
+            lambda gatherer: crm if isinstance(gatherer, CrmGatherer) else ingestion,
             clock=ports.clock,
             spawn=group.create_task,
             events=self._pipeline,
@@ -232,7 +243,7 @@ class Daemon:
         outbox = Outbox(
             ports.dead_letters,
             LetterContext(
-                connector_name=settings.connector.name,
+                connector_name=settings.connector.name or None,
                 task_id=settings.kafka.group_id,
                 config_sha256=settings.config_sha256,
                 version=__version__,
@@ -283,6 +294,18 @@ class Daemon:
         self.facts.watch(lanes, bulk, outbox)
         return lanes, bulk
 
+    def _runner(self, api: JobApi, tokens: Tokens, jobs: HourlyJobs) -> JobRunner:
+        ports = self._ports
+        return JobRunner(
+            api,
+            ports.transport,
+            tokens,
+            jobs,
+            clock=ports.clock,
+            lots=ports.lots,
+            observer=self._telemetry,
+        )
+
     async def _ready_to_start(self, group: asyncio.TaskGroup) -> bool:
         """Check what can be checked before the first commit; false when told to stop meanwhile."""
         ports, connector = self._ports, self._settings.connector
@@ -294,6 +317,7 @@ class Daemon:
             self._rooms.holds,
             clock=ports.clock,
             timeout_s=self._settings.delivery.timeout_s,
+            crm=self._crm_check(),
         )
         checks = group.create_task(preflight.pass_all(connector.name, connector.objects))
         stopping = group.create_task(self._stopping.wait())
@@ -303,6 +327,13 @@ class Daemon:
             return True
         checks.cancel()
         return False
+
+    def _crm_check(self) -> CrmCheck | None:
+        """Return what asks the CRM, where a route goes there."""
+        ports = self._ports
+        if self._spool is None or ports.core_tokens is None:
+            return None
+        return CrmCheck(self._crm, ports.transport, ports.core_tokens, self._settings.routes, self._spool.place)
 
     async def _raise_what_breaks(self) -> None:
         await self._broken

@@ -207,6 +207,16 @@ class Pipeline:
         self.adjust_intake()
         self._hand_overs.end_what_is_done()
 
+    def row_refused(self, assignment: Assignment, record: Record, fault: Fault, ticket: Ticket | None) -> None:
+        """A bulk job took this row not: its record comes back from the disk and goes to the dead-letter topic."""
+        if ticket is None:
+            self._ledger.spooled(assignment, -1, -len(record))
+        self._outbox.post(assignment, record, fault, ticket)
+
+    def letters_open(self) -> int:
+        """Return how many letters are under way."""
+        return self._outbox.open_count
+
     def lane_held(self, target: Target, hold: HoldLane) -> None:
         """An object's lane waits: so do the partitions that feed it."""
         self._holds.hold(hold.reason, target, hold.detail, self._clock.wall_ms())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from consumer.auth.port import Tokens
     from consumer.clock import Clock
+    from consumer.crm_check import CrmCheck
     from consumer.dead_letter.port import DeadLetters
     from consumer.delivery.turns import Turns
     from consumer.holds import Holds
@@ -46,6 +48,7 @@ class Preflight:
         *,
         clock: Clock,
         timeout_s: float,
+        crm: CrmCheck | None = None,
     ) -> None:
         self._transport = transport
         self._tokens = tokens
@@ -54,9 +57,10 @@ class Preflight:
         self._holds = holds
         self._clock = clock
         self._timeout_s = timeout_s
+        self._crm = crm
 
     async def pass_all(self, connector: str, objects: dict[str, ObjectSettings]) -> None:
-        """Return once the dead-letter topic takes letters and the tenant knows every object."""
+        """Return once the dead-letter topic takes letters, and tenant and CRM know every object."""
         await self._until_yes(self._dead_letters.check)
         for name, described in objects.items():
             target = Target(connector, name)
@@ -65,6 +69,9 @@ class Preflight:
                 await self._object_is_there(target, described)
 
             await self._until_yes(ask)
+        if self._crm is not None:
+            for name in self._crm.names:
+                await self._until_yes(partial(self._crm.ask, name))
 
     async def _until_yes(self, ask: Callable[[], Awaitable[None]]) -> None:
         probes = 0

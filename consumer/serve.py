@@ -18,7 +18,9 @@ from consumer.admin.log import set_level
 from consumer.admin.metrics import Metrics
 from consumer.admin.server import AdminServer
 from consumer.admin.telemetry import Telemetry
+from consumer.auth.exchange import core_dance, token_dance
 from consumer.auth.provider import TokenProvider
+from consumer.auth.secret_files import SecretFiles
 from consumer.clock import SystemClock
 from consumer.daemon import Daemon, Ports
 from consumer.dead_letter.producer import KafkaDeadLetters
@@ -32,6 +34,8 @@ from consumer.transport import HttpTransport
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from consumer.auth.exchange import Dance, Secrets
+    from consumer.auth.settings import SalesforceSettings
     from consumer.clock import Clock
     from consumer.config.settings import Settings
     from consumer.source.port import Source
@@ -84,12 +88,30 @@ async def serve(
 def real_ports(
     settings: Settings, source: Source, clock: Clock, telemetry: Telemetry, closing: AsyncExitStack
 ) -> tuple[Ports, TokenProvider]:
-    """Make everything outside a daemon but its source, and the provider behind its tokens; `closing` lets it go."""
+    """Make everything outside a daemon but its source, and the provider behind its tokens; `closing` lets it go.
+
+    Those are the tenant's, or where every route goes to the CRM, the CRM's.
+    """
     hosts = Hosts.known(settings.salesforce.login_url, settings.salesforce.allowed_domains)
     transport = HttpTransport(hosts, clock, connections=settings.delivery.in_flight + SPARE_CONNECTIONS)
     closing.push_async_callback(transport.close)
-    tokens = TokenProvider(settings.salesforce, transport, clock, jitter=random.random, observer=telemetry)
-    closing.push_async_callback(tokens.close)
+    secrets = SecretFiles(settings.salesforce)
+
+    def provider(dance: Callable[[SalesforceSettings, Secrets, int], Dance]) -> TokenProvider:
+        made = TokenProvider(
+            settings.salesforce,
+            transport,
+            clock,
+            jitter=random.random,
+            observer=telemetry,
+            dance=dance,
+            secrets=secrets,
+        )
+        closing.push_async_callback(made.close)
+        return made
+
+    tokens = provider(token_dance)
+    core_tokens = provider(core_dance) if any(route.crm is not None for route in settings.routes) else None
     registry = None
     if settings.registry is not None:
         registry = RegistryClient(settings.registry, clock)
@@ -98,6 +120,7 @@ def real_ports(
         source=source,
         transport=transport,
         tokens=tokens,
+        core_tokens=core_tokens,
         dead_letters=KafkaDeadLetters(
             settings.kafka.bootstrap_servers, settings.kafka.properties, settings.dead_letter.topic, clock
         ),
@@ -105,7 +128,7 @@ def real_ports(
         lots=random.random,
         registry=registry,
     )
-    return ports, tokens
+    return ports, tokens if settings.connector.objects or core_tokens is None else core_tokens
 
 
 @contextmanager

@@ -9,17 +9,19 @@ from urllib.parse import quote
 
 from consumer.batching.batcher import Batcher
 from consumer.batching.conflation import Conflation, in_turn, merge, replace
-from consumer.bulk.csv import INGESTION, CsvRows
+from consumer.bulk.crm_gatherer import CrmGatherer
+from consumer.bulk.csv import CRM, INGESTION, CsvRows
 from consumer.bulk.folder import SpoolFolder
 from consumer.bulk.gatherer import Gatherer
+from consumer.bulk.settings import FlushSettings
 from consumer.delivery.settings import SERVICE_DELETE_IDS
+from consumer.mapping.settings import CRM_CONNECTOR, FieldType
 from consumer.model import Target
 
 if TYPE_CHECKING:
-    from consumer.bulk.settings import FlushSettings
     from consumer.config.settings import Settings
     from consumer.delivery.settings import DeliverySettings
-    from consumer.mapping.settings import ObjectSettings
+    from consumer.mapping.settings import CrmTarget, ObjectSettings
 
 
 def batchers_of(settings: Settings) -> dict[Target, Batcher]:
@@ -34,7 +36,7 @@ def spool_of(settings: Settings) -> SpoolFolder | None:
 
     `None` where nothing is gathered. Raises: `Fatal` when none can be had.
     """
-    return SpoolFolder(spool_root(settings)) if _flushes(settings) else None
+    return SpoolFolder(spool_root(settings)) if _flushes(settings) or crm_targets(settings) else None
 
 
 def spool_root(settings: Settings) -> Path:
@@ -51,7 +53,30 @@ def gatherers_of(settings: Settings, spool: SpoolFolder | None) -> dict[Target, 
     return {
         (target := Target(connector.name, name)): _gatherer(target, connector.objects[name], flush, spool)
         for name, flush in _flushes(settings).items()
+    } | {target: _crm_gatherer(target, crm, settings, spool) for target, crm in crm_targets(settings).items()}
+
+
+def crm_targets(settings: Settings) -> dict[Target, CrmTarget]:
+    """Return every sObject that a route fills, with what its routes have in common."""
+    return {
+        Target(CRM_CONNECTOR, route.object): route.crm
+        for route in reversed(settings.routes)
+        if route.crm is not None
     }
+
+
+def _crm_gatherer(target: Target, crm: CrmTarget, settings: Settings, spool: SpoolFolder) -> CrmGatherer:
+    """Build the gatherer of an sObject: its columns are those of all its routes."""
+    routes = [route for route in settings.routes if route.crm is not None and route.object == target.object]
+    columns = tuple(dict.fromkeys(name for route in routes if route.crm is not None for name in route.crm.fields))
+    return CrmGatherer(
+        target,
+        CsvRows(dict.fromkeys(columns, FieldType.TEXT), CRM),
+        routes[0].flush or FlushSettings(),
+        spool.of_object(f"crm.{target.object}"),
+        crm=crm,
+        columns=columns,
+    )
 
 
 def _flushes(settings: Settings) -> dict[str, FlushSettings]:

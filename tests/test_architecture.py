@@ -65,6 +65,7 @@ FLOORS = {
     "consumer.takers": WIRING,
     "consumer.facts": WIRING,
     "consumer.preflight": WIRING,
+    "consumer.crm_check": WIRING,
     "consumer.serve": WIRING,
     "consumer.operations": TOOLS,
     "consumer.cli": DOOR,

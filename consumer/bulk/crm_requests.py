@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+import msgspec
+
 from consumer.bulk.requests import headers_with, json_request, transfer_s, upload_request
 from consumer.model import Operation, Request
 
@@ -20,7 +22,12 @@ _LONGEST_QUERY_CHARS: Final = 8_000
 """Of the look-up in its address, which gateways bound at 16 KB."""
 
 _KEYS_PER_QUERY: Final = 200
-RESULT_PARTS: Final = ("successfulResults", "failedResults", "unprocessedrecords")
+
+
+class _Found(msgspec.Struct):
+    """The answer to a look-up: records with their id, and under the field's name their key."""
+
+    records: list[dict[str, object]] = []
 
 
 class CrmJobs:
@@ -114,6 +121,17 @@ def pieces_of_keys(keys: Iterable[str]) -> Iterator[list[str]]:
         chars += key_chars
     if piece:
         yield piece
+
+
+def found_ids(path: Path, field: str) -> dict[str, str]:
+    """Read the answer to a look-up: ids by key, and by the key without case, for so the CRM compares them."""
+    try:
+        records = msgspec.json.decode(path.read_bytes(), type=_Found).records
+    except msgspec.DecodeError:
+        return {}
+    named = [(str(one.get(field)), one.get("Id")) for one in records]
+    exact = {key: id_ for key, id_ in named if isinstance(id_, str)}
+    return {key.casefold(): id_ for key, id_ in exact.items()} | exact
 
 
 def _quoted(key: str) -> str:

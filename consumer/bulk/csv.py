@@ -14,7 +14,7 @@ from consumer.errors import Reason, RecordError
 from consumer.mapping.settings import FieldType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 _AS_THEY_STAND: Final = frozenset({FieldType.NUMBER, FieldType.BOOLEAN})
 """Types whose JSON text is also their CSV text."""
@@ -139,6 +139,11 @@ class CsvRows:
             detail = f"at most {form.longest_field_chars} characters wanted, {len(value)} found"
             raise RecordError(Reason.FIELD_RANGE, detail, field=self._names[at])
         return _quoted(value)
+
+
+def csv_line(values: Sequence[str]) -> bytes:
+    """Return the line of values as they are, line end included."""
+    return f"{','.join([_quoted(value) for value in values])}\n".encode()
 
 
 def delete_line(key: str, deleted_at: str | None) -> bytes:

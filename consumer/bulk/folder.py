@@ -45,6 +45,11 @@ class SpoolFolder:
         folder.mkdir(exist_ok=True, mode=0o700)
         return folder
 
+    @property
+    def place(self) -> Path:
+        """The folder of this process."""
+        return self._place
+
     def close(self) -> None:
         """Let another process have the place."""
         self._lock.close()

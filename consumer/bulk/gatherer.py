@@ -53,6 +53,14 @@ class Gather:
         found = self.spool.tallies()
         return {one: found[owner] for one, owner in self.owners.items() if one in self.tallies and owner in found}
 
+    def refuse(self, assignment: Assignment, value_bytes: int, ticket: Ticket | None) -> None:
+        """Count one record out: it is accounted by its letter."""
+        if ticket is None:
+            self.tallies[assignment].add(-1, -value_bytes)
+            return
+        self.tickets = {at: one for at, one in self.tickets.items() if one is not ticket}
+        self.conflated = [one for one in self.conflated if one is not ticket]
+
     def forget(self, gone: Collection[Assignment]) -> None:
         """Drop what belongs to assignments that are not ours any more."""
         self.spool.forget_owners([self.owners[one] for one in gone if one in self.owners])
@@ -122,6 +130,7 @@ class Gatherer:
                     owner,
                     len(change.record) if ticket is None else -1,
                     line,
+                    self._kept(gather, change, owner),
                 )
             )
             if ticket is not None or gather.tickets:
@@ -197,10 +206,19 @@ class Gatherer:
     def _gather(self, now_s: float) -> Gather:
         if self._open is None:
             self._gather_count += 1
-            self._open = Gather(Spool(self.folder / f"{self._gather_count}.rows"), now_s)
+            self._open = self._new_gather(self.folder / f"{self._gather_count}.rows", now_s)
         if not self._open.lows:
             self._open.opened_s = now_s
         return self._open
+
+    def _new_gather(self, path: Path, now_s: float) -> Gather:
+        """Open what takes the rows of one job to be."""
+        return Gather(Spool(path), now_s)
+
+    def _kept(self, gather: Gather, change: Change, owner: int) -> bytes:
+        """Return what is kept of a change's record beside its row: nothing, where no row is refused alone."""
+        del gather, change, owner
+        return b""
 
     def _line(self, change: Change) -> bytes:
         """Return what is spooled of a change: an upsert's line; a delete's is written when the job is."""

@@ -19,6 +19,12 @@ FILES_PER_JOB: Final = 100
 JOBS_PER_HOUR: Final = 20
 JOBS_AT_A_TIME: Final = 5
 
+CRM_JOBS_PER_HOUR: Final = 600
+"""A day has 15,000 batches of 10,000 rows, and each job takes at least one of them.
+
+Source: Bulk API 2.0 limits, "Batch allocations".
+"""
+
 ABANDONED_AFTER_S: Final = 1800.0
 """An open job of somebody unknown that nothing was done to for this long has lost its maker."""
 

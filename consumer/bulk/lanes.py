@@ -7,30 +7,20 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
 from consumer.admin.port import BulkStatus
-from consumer.bulk.files import write_files
-from consumer.bulk.job_state import FILE_BYTES
 from consumer.bulk.journal import Journal
-from consumer.bulk.runner import Broken, JobPlan
-from consumer.errors import HoldReason
-from consumer.mapping.times import moment_text
-from consumer.model import HoldLane, Operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine, Iterable
 
+    from consumer.bulk.carrier import Carrier
     from consumer.bulk.gatherer import Gather, Gatherer
-    from consumer.bulk.runner import JobRunner
     from consumer.clock import Clock
-    from consumer.model import Assignment, Target
+    from consumer.model import Assignment, HoldLane, Target
 
     Spawn = Callable[[Coroutine[object, object, None]], asyncio.Task[None]]
 
 _LEAVE_S: Final = 3.0
 """How long leaving waits for the service to abort what is open; the next start does it otherwise."""
-
-_FIRST_REPEAT_S: Final = 60.0
-_LONGEST_REPEAT_S: Final = 600.0
-"""Between jobs of the same rows: each costs one of the twenty that an hour has."""
 
 
 class BulkEvents(Protocol):
@@ -85,14 +75,14 @@ class BulkLanes:
     def __init__(
         self,
         gatherers: Iterable[Gatherer],
-        runner: JobRunner,
+        carrier_of: Callable[[Gatherer], Carrier],
         *,
         clock: Clock,
         spawn: Spawn,
         events: BulkEvents,
     ) -> None:
         self._lanes = [_Lane(gatherer, events) for gatherer in gatherers]
-        self._runner = runner
+        self._carrier_of = carrier_of
         self._clock = clock
         self._spawn = spawn
         self._events = events
@@ -138,7 +128,7 @@ class BulkLanes:
                 for lane in self._lanes:
                     entry = lane.journal.read()
                     if entry is not None and not entry.closed:
-                        await self._runner.settle_left(lane.gatherer.target, lane.journal, lane)
+                        await self._carrier_of(lane.gatherer).settle_left(lane.gatherer, lane.journal, lane)
 
     def close(self) -> None:
         """Let go of what is gathered: it is read from Kafka again."""
@@ -182,42 +172,13 @@ class BulkLanes:
             self.pump()
 
     async def _carry(self, lane: _Lane) -> None:
-        """Take one gather to its end, whatever that takes: deletes first, each operation by its own job."""
-        gatherer = lane.gatherer
-        await self._runner.settle_left(gatherer.target, lane.journal, lane)
+        """Take one gather to its end, whatever that takes, after what an earlier run left."""
+        gatherer, carrier = lane.gatherer, self._carrier_of(lane.gatherer)
+        await carrier.settle_left(gatherer, lane.journal, lane)
         gather = gatherer.under_way
         if gather is None:
+            lane.released()
             return
-        for operation in (Operation.DELETE, Operation.UPSERT):
-            if gather.spool.count(operation):
-                await self._carry_operation(lane, gather, operation)
+        await carrier.carry(gatherer, gather, lane.journal, lane)
         lane.released()
         self._events.gather_settled(gatherer.target, gather)
-
-    async def _carry_operation(self, lane: _Lane, gather: Gather, operation: Operation) -> None:
-        gatherer = lane.gatherer
-        repeats = 0
-        while True:
-            lane.phase(f"writing {operation.value}s", None)
-            # Anew each time: rows may have gone to another owner meanwhile, who has sent newer ones.
-            files = await write_files(
-                gather.spool,
-                operation,
-                gatherer.folder,
-                header=gatherer.csv.header,
-                file_bytes=FILE_BYTES,
-                deleted_at=self._now_text if gatherer.dated_deletes else None,
-                clock=self._clock,
-            )
-            plan = JobPlan(gatherer.target, operation, files)
-            end = await self._runner.run(plan, lane.journal, lane) if files else None
-            for path in files:
-                path.unlink()
-            if not isinstance(end, Broken):
-                return
-            lane.held(HoldLane(HoldReason.SINK, end.detail))
-            await self._clock.sleep(min(_LONGEST_REPEAT_S, _FIRST_REPEAT_S * 2.0 ** min(repeats, 8)))
-            repeats += 1
-
-    def _now_text(self) -> str:
-        return moment_text(self._clock.wall_ms())

@@ -194,6 +194,11 @@ class JobRunner:
             await self.awaited(target, job.id, watch)
         journal.clear()
 
+    async def abandon(self, target: Target, job: Job, watch: JobWatch) -> None:
+        """Abort a job that has lost its maker, and say so."""
+        self._observer.job_found(target, job.named, "aborted: open and untouched for half an hour")
+        await self._abort(target, job.id, watch)
+
     # ── the steps ────────────────────────────────────────────────────────────────────────────────────────
 
     async def _created(self, plan: JobPlan, watch: JobWatch) -> Job:
@@ -250,8 +255,7 @@ class JobRunner:
         for job in heard.jobs:
             if job.object == target.object and job.source in {"", target.connector} and not job.state.is_over:
                 if is_abandoned(job, self._clock.wall_ms()):
-                    self._observer.job_found(target, job.named, "aborted: open and untouched for half an hour")
-                    await self._abort(target, job.id, watch)
+                    await self.abandon(target, job, watch)
                 return job.named
         return "a job that the service does not list"
 

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _CACHE_KIB = 16 * 1024
-_OPERATIONS = {Operation.UPSERT: 0, Operation.DELETE: 1}
+OPERATIONS = {Operation.UPSERT: 0, Operation.DELETE: 1}
 
 
 class SpooledRow(NamedTuple):
     """One row. `turn` is 0 where the newest of a key replaces the older, else it tells them apart.
 
     `owner` numbers the assignment whose record it is; `value_bytes` are of that record, -1 where the record
-    has other parts elsewhere and is accounted by its ticket.
+    has other parts elsewhere and is accounted by its ticket. `record` is kept where a row can be refused alone.
     """
 
     key: str
@@ -30,10 +30,14 @@ class SpooledRow(NamedTuple):
     owner: int
     value_bytes: int
     line: bytes
+    record: bytes = b""
 
 
 class Spool:
     """A table of its own, that nobody needs after a crash: what was gathered is read from Kafka again."""
+
+    _JOURNAL = "OFF"
+    _COLUMNS = "key TEXT, turn INTEGER, operation INTEGER, owner INTEGER, value_bytes INTEGER, line BLOB"
 
     def __init__(self, path: Path) -> None:
         """Make the table. Raises: `Fatal`, as all that writes, when the disk does not take it."""
@@ -45,22 +49,21 @@ class Spool:
         path.unlink(missing_ok=True)
         self._sql = sqlite3.connect(path, isolation_level=None)
         for pragma in (
-            "journal_mode = OFF",
+            f"journal_mode = {self._JOURNAL}",
             "synchronous = OFF",
             f"cache_size = -{_CACHE_KIB}",
             "temp_store = FILE",
         ):
             self._sql.execute(f"PRAGMA {pragma}")
-        self._sql.execute(
-            "CREATE TABLE rows (key TEXT, turn INTEGER, operation INTEGER, owner INTEGER, value_bytes INTEGER,"
-            " line BLOB, PRIMARY KEY (key, turn)) WITHOUT ROWID"
-        )
+        self._sql.execute(f"CREATE TABLE rows ({self._COLUMNS}, PRIMARY KEY (key, turn)) WITHOUT ROWID")
 
     def put(self, rows: Sequence[SpooledRow]) -> None:
         """Take rows, in order: one whose key and turn are there already replaces what is there."""
         with self._told():
             self._sql.execute("BEGIN")
-            self._sql.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?)", rows)
+            self._sql.executemany(
+                "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?)", [row[:6] for row in rows]
+            )
             self._sql.execute("COMMIT")
 
     def forget_key(self, key: str) -> None:
@@ -81,7 +84,7 @@ class Spool:
     def count(self, operation: Operation) -> int:
         """Return how many rows are to be written, or removed."""
         query = "SELECT count(*) FROM rows WHERE operation = ?"
-        return int(self._sql.execute(query, (_OPERATIONS[operation],)).fetchone()[0])
+        return int(self._sql.execute(query, (OPERATIONS[operation],)).fetchone()[0])
 
     def tallies(self) -> dict[int, Tally]:
         """Return by owner how many records with no other parts are here, and the bytes of their values."""
@@ -95,7 +98,7 @@ class Spool:
     def lines(self, operation: Operation, many: int) -> Iterator[list[tuple[str, bytes]]]:
         """Yield keys and lines of one operation, so many at a time, by key and turn: same rows, same file."""
         query = "SELECT key, line FROM rows WHERE operation = ? ORDER BY key, turn"
-        cursor = self._sql.execute(query, (_OPERATIONS[operation],))
+        cursor = self._sql.execute(query, (OPERATIONS[operation],))
         while found := cursor.fetchmany(many):
             yield found
 

@@ -13,6 +13,7 @@ import typer
 from consumer.cli.options import settings
 from consumer.clock import SystemClock
 from consumer.errors import ConfigFaults
+from consumer.sandbox.crm_objects import objects_of
 from consumer.sandbox.fault_script import HELP, FaultScriptError, read_script
 from consumer.sandbox.schema_file import SchemaFileError, read_objects
 from consumer.sandbox.server import TenantServer
@@ -23,6 +24,7 @@ from consumer.sandbox.tenant import Limits, Tenant
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from consumer.config.settings import Settings
     from consumer.mapping.settings import ObjectSettings
 
 
@@ -62,7 +64,8 @@ def sandbox(
         rules = read_script(";".join(faults or []))
     except FaultScriptError as problem:
         raise typer.BadParameter(str(problem), param_hint="--faults") from problem
-    name, objects = _connector(config, schema)
+    loaded = settings(config, None) if config is not None else None
+    name, objects = _connector(loaded, schema)
     clock = SystemClock()
     try:
         rows = Store(objects, store)
@@ -70,7 +73,15 @@ def sandbox(
         message = f"{store}: {problem}"
         raise typer.BadParameter(message, param_hint="--store") from problem
     limits = Limits(strict=strict)
-    tenant = Tenant(objects, source_name=source or name, clock=clock, store=rows, limits=limits, faults=rules)
+    tenant = Tenant(
+        objects,
+        source_name=source or name,
+        clock=clock,
+        store=rows,
+        limits=limits,
+        faults=rules,
+        crm_objects=objects_of(loaded.routes if loaded is not None else ()),
+    )
     try:
         asyncio.run(_serve(TenantServer(tenant, clock, host=host, port=port), tenant))
     except OSError as problem:
@@ -80,16 +91,15 @@ def sandbox(
         rows.close()
 
 
-def _connector(config: Path | None, schema: Path | None) -> tuple[str, Mapping[str, ObjectSettings]]:
+def _connector(loaded: Settings | None, schema: Path | None) -> tuple[str, Mapping[str, ObjectSettings]]:
     """Return the connector's name and objects: of a schema, of a configuration, or of the sample shop."""
     if schema is not None:
         try:
             return SOURCE_NAME, read_objects(schema)
         except SchemaFileError as problem:
             raise ConfigFaults([str(problem)]) from problem
-    if config is not None:
-        connector = settings(config, None).connector
-        return connector.name, connector.objects
+    if loaded is not None:
+        return loaded.connector.name or SOURCE_NAME, loaded.connector.objects
     return SOURCE_NAME, shop_objects()
 
 
@@ -101,9 +111,11 @@ async def _serve(server: TenantServer, tenant: Tenant) -> None:
         loop.add_signal_handler(number, stopped.set)
     await server.start()
     keys = ", ".join(f"{name} (key {each.primary_key})" for name, each in tenant.store.objects.items())
+    sobjects = ", ".join(tenant.crm.store.objects)
     typer.echo(
         f"Data Cloud sandbox on {server.origin}, its page too. It takes any credentials.\n"
-        f"Connector {tenant.source_name}: {keys}\n"
+        f"Connector {tenant.source_name}: {keys or 'no objects'}\n"
+        f"CRM: {sobjects}; their records as JSON: /sandbox/api/crm.json?object=NAME\n"
         f"Point the daemon at it: --set salesforce.login_url={server.origin}"
         f" --set connector.name={tenant.source_name}\n"
         "Ctrl-C stops it."

@@ -43,7 +43,8 @@ def run_files(
         message = f"{config}: no *{SUFFIX} beside it; write one, or name the file"
         raise ConfigFaults([message])
     findings = Findings()
-    tests = [test for path in paths for test in read_tests(path, loaded.connector.objects, findings)]
+    objects = {route.object: loaded.described(route) for route in loaded.routes}
+    tests = [test for path in paths for test in read_tests(path, objects, findings)]
     if findings.faults:
         raise ConfigFaults([str(fault) for fault in findings.faults])
     ran = run_tests(loaded, tests)

@@ -18,7 +18,7 @@ from consumer.config.registry import registry_settings
 from consumer.config.routes import judge_ways, route_settings, used_object
 from consumer.config.salesforce import salesforce_settings
 from consumer.config.sections import admin_settings, dead_letter_settings, delivery_settings, log_settings
-from consumer.config.settings import ConnectorSettings, Settings
+from consumer.config.settings import NO_CONNECTOR, ConnectorSettings, Settings
 from consumer.config.shape import (
     ADMIN,
     CONNECTOR,
@@ -138,9 +138,11 @@ def _connector_and_routes(
     objects = (object_settings(connector, schema, names, findings) if connector else None) or {}
     built = [tried(route_settings, route, objects, schema, folder, findings) for route in routes]
     whole = tuple(route for route in built if route is not None)
-    if connector is None or len(whole) < len(routes):
+    if len(whole) < len(routes):
         return None, ()
     judge_ways([*zip(routes, whole, strict=True)], findings)
+    if connector is None:
+        return (NO_CONNECTOR if destinations == {"crm_bulk"} else None), whole
     used_objects = {name: objects[name] for name in names if name in objects}
     name = tried(lambda: connector[CONNECTOR_NAME])
     return (ConnectorSettings(name=name, objects=used_objects) if name else None), whole

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import zoneinfo
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from consumer.bulk.settings import FlushSettings
-from consumer.config import not_yet
+from consumer.config.crm import PLACE_RULE, crm_flush, crm_target
 from consumer.config.custom import imported
 from consumer.config.findings import Findings, Unread, did_you_mean, tried
 from consumer.config.rule_shape import CONST
 from consumer.config.rules import field_rule
 from consumer.config.shape import (
     CRM,
-    CRM_EXTERNAL_ID,
-    CRM_OPERATION,
     CUSTOM,
     DELETES,
     DESTINATION,
@@ -33,10 +31,17 @@ from consumer.config.shape import (
 )
 from consumer.config.source_paths import fault_of_path
 from consumer.config.topics import judge_topics
-from consumer.mapping.settings import FieldRule, FieldType, ObjectSettings, RouteSettings
+from consumer.mapping.settings import (
+    PLACE_KEY,
+    CrmTarget,
+    FieldRule,
+    FieldType,
+    ObjectSettings,
+    RouteSettings,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from consumer.config.keys import Found
@@ -76,9 +81,10 @@ def route_settings(
     tried(_judge_zone, route, findings)
     tried(_judge_where, route, findings)
     tried(_judge_companions, route, findings)
-    not_yet.judge(route, findings)
+    if tried(lambda: route[DESTINATION]) == "crm_bulk":
+        return _crm_route(route, folder, findings)
     name = tried(lambda: route[OBJECT])
-    fields = schema.get(name or "") if tried(lambda: route[DESTINATION]) != "crm_bulk" else None
+    fields = schema.get(name or "")
     rules = tried(_rules, route, fields, findings) or {}
     custom = tried(imported, route.place_of(CUSTOM), route.path_of(CUSTOM), route[CUSTOM], folder, findings)
     if name is None or name not in objects:
@@ -86,14 +92,42 @@ def route_settings(
     tried(_judge_keys, route, objects[name], findings)
     tried(_judge_partial, route, objects[name], findings)
     tried(_judge_bulk, route, objects[name], findings)
+    return _built(route, rules, custom, object=name, flush=_flush(route))
+
+
+def _crm_route(route: Found, folder: Path, findings: Findings) -> RouteSettings:
+    """Judge and build a route to the CRM, whose fields are all text. Raises as `route_settings`."""
+    crm = tried(crm_target, route, findings)
+    written = route[FIELDS] or {}
+    columns = dict.fromkeys(written, FieldType.TEXT)
+    rules = tried(_rules, route, columns, findings) or {}
+    custom = tried(imported, route.place_of(CUSTOM), route.path_of(CUSTOM), route[CUSTOM], folder, findings)
+    if crm is None:
+        raise Unread(route.path_of(CRM))
+    if crm.described.primary_key == PLACE_KEY:
+        rules |= {PLACE_KEY: PLACE_RULE}
+    return _built(route, rules, custom, object=crm.described.name, flush=crm_flush(route, findings), crm=crm)
+
+
+def _built(
+    route: Found,
+    rules: dict[str, FieldRule],
+    custom: Callable[..., Any] | None,
+    *,
+    object: str,  # noqa: A002 - its name in the file
+    flush: FlushSettings | None,
+    crm: CrmTarget | None = None,
+) -> RouteSettings:
+    """Put together what was judged."""
     tombstones, where = route[TOMBSTONES], route[WHERE]
     return RouteSettings(
         topics=route[TOPICS],
-        object=name,
+        object=object,
         format=route[FORMAT],
         encoding=route[ENCODING],
         destination=route[DESTINATION],
-        flush=_flush(route),
+        flush=flush,
+        crm=crm,
         deletes=route[DELETES],
         tombstones=tombstones or TOMBSTONES_BY_FORMAT.get(route[FORMAT], "ignore"),
         zone=route[ZONE],
@@ -157,15 +191,21 @@ def _judge_bulk(route: Found, target: ObjectSettings, findings: Findings) -> Non
 
 def judge_ways(routes: Sequence[tuple[Found, RouteSettings]], findings: Findings) -> None:
     """Refuse an object that is filled in two ways: a job cancels the stream, and their order is nobody's."""
-    first: dict[str, RouteSettings] = {}
+    first: dict[tuple[bool, str], RouteSettings] = {}
     for found, route in routes:
-        earlier = first.setdefault(route.object, route)
-        if (earlier.destination, earlier.flush) != (route.destination, route.flush):
+        earlier = first.setdefault((route.crm is None, route.object), route)
+        if _way(earlier) != _way(route):
             text = (
                 f"the route at {earlier.place} fills `{route.object}` too, by another destination or flush; write"
                 " the same in both"
             )
             findings.fault(found.place_of(DESTINATION), found.path_of(DESTINATION), text)
+
+
+def _way(route: RouteSettings) -> tuple[object, ...]:
+    """Return what all routes to one object have in common."""
+    crm = route.crm
+    return route.destination, route.flush, crm and (crm.operation, crm.external_id)
 
 
 def _judge_zone(route: Found, findings: Findings) -> None:
@@ -206,8 +246,6 @@ def _judge_companions(route: Found, findings: Findings) -> None:
     if crm is None:
         text = "required by destination crm_bulk; write crm: {object: Contact, external_id: Kafka_Id__c}"
         findings.fault(route.place, route.path_of(CRM), text)
-    elif crm[CRM_OPERATION] == "upsert" and crm[CRM_EXTERNAL_ID] is None:
-        findings.fault(crm.place, crm.path_of(CRM_EXTERNAL_ID), "required by operation upsert")
     if not route[FIELDS]:
         text = "required by destination crm_bulk: there is no schema file to take field names from"
         findings.fault(route.place, route.path_of(FIELDS), text)

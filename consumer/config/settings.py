@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from consumer.admin.settings import AdminSettings, LogSettings
 from consumer.auth.settings import SalesforceSettings
 from consumer.dead_letter.settings import DeadLetterSettings
 from consumer.delivery.settings import DeliverySettings
-from consumer.mapping.settings import ObjectSettings, RouteSettings
+from consumer.mapping.settings import PLACE_KEY, ObjectSettings, RouteSettings
 from consumer.registry.settings import RegistrySettings
 from consumer.source.settings import KafkaSettings
 
@@ -18,6 +20,10 @@ class ConnectorSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     objects: dict[str, ObjectSettings]
+
+
+NO_CONNECTOR: Final = ConnectorSettings(name="", objects={})
+"""Where every route goes to the CRM."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,3 +43,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log: LogSettings
     config_sha256: str
     warnings: tuple[str, ...] = ()
+
+    def described(self, route: RouteSettings) -> ObjectSettings:
+        """Return the object that a route fills, as its file shows it."""
+        if route.crm is None:
+            return self.connector.objects[route.object]
+        described = route.crm.described
+        shown = {name: kind for name, kind in described.fields.items() if name != PLACE_KEY}
+        return msgspec.structs.replace(described, fields=shown)

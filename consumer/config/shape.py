@@ -21,7 +21,7 @@ from consumer.config.rule_shape import RULE
 from consumer.config.secrets import SecretFile, SecretReference
 from consumer.config.several import ListOf, MapOf, itself, parted_by_commas
 from consumer.delivery.settings import SERVICE_BODY_BYTES, SERVICE_REQUESTS_PER_SECOND
-from consumer.mapping.settings import EncodingName, FormatName
+from consumer.mapping.settings import CrmOperation, EncodingName, FormatName
 
 Flow: TypeAlias = Literal["jwt_bearer", "client_credentials", "refresh_token", "password"]
 Category: TypeAlias = Literal["profile", "engagement", "other"]
@@ -237,7 +237,7 @@ CUSTOM = optional(
 CRM_OBJECT = required("object", Text("an sObject such as Contact", r"[A-Za-z]\w{0,79}"), "CRM object.")
 CRM_OPERATION = defaulted(
     "operation",
-    Choice[str]("insert", "update", "upsert", "delete", "hardDelete"),
+    Choice[CrmOperation]("insert", "update", "upsert", "delete", "hardDelete"),
     "upsert",
     "Operation of the bulk job.",
 )
@@ -252,7 +252,7 @@ FLUSH_BYTES = defaulted(
     "bytes",
     Size(1, 150_000_000, too_many="is over the service limit"),
     "140MB",
-    "How many bytes are gathered for one job.",
+    "How many bytes are gathered for one job; crm_bulk takes at most 100MB, and that when nothing is said.",
 )
 FLUSH = optional(
     "flush", Section("a mapping", FLUSH_EVERY, FLUSH_BYTES), "When a bulk job is closed; bulk destinations only."

@@ -89,6 +89,11 @@ class Outbox:
         """Return the letters under way."""
         return self._under_way.values()
 
+    @property
+    def open_count(self) -> int:
+        """How many letters are under way."""
+        return len(self._under_way)
+
     def lows(self) -> Iterator[tuple[Assignment, Low]]:
         """Yield the position of every record whose letter is under way, and of those that ride on it."""
         for posted in self._under_way.values():

@@ -14,6 +14,7 @@ from consumer.mapping.careful import CarefulMapper
 from consumer.mapping.encoded import EncodedRoute, Transcoders
 from consumer.mapping.own_records import OwnRecordsFirst
 from consumer.mapping.route import CompiledRoute
+from consumer.mapping.settings import CRM_CONNECTOR
 from consumer.mapping.version import VersionMemory
 from consumer.model import Target
 
@@ -72,11 +73,14 @@ class RouteTable:
 
     def _mapper(self, route: RouteSettings, topic: str) -> RouteMapper:
         """Compile a route for one topic: what it learns of the records is the topic's."""
-        target = self._objects[route.object]
+        if route.crm is None:
+            described, connector = self._objects[route.object], self._connector
+        else:
+            described, connector = route.crm.described, CRM_CONNECTOR
         zone = ZoneInfo(route.zone) if route.zone is not None else None
-        bound = BoundRoute(route, target, self._versions[route.object], zone)
+        bound = BoundRoute(route, described, self._versions[route.object], zone)
         careful = CarefulMapper(bound, DECODERS[route.format](FormatSettings(route.flat_prefix, zone)))
-        mapper: RouteMapper = CompiledRoute(Target(self._connector, target.name), bound, careful)
+        mapper: RouteMapper = CompiledRoute(Target(connector, described.name), bound, careful)
         if topic.startswith(HEARTBEAT_PREFIX) or topic.endswith(TRANSACTION_SUFFIX):
             mapper = OwnRecordsFirst(mapper)
         if route.encoding == "json":

@@ -22,6 +22,8 @@ PLACE_KEY: Final = "$place"
 """The key of rows that have none: no field can have this name, and none is sent."""
 
 CRM_ID: Final = "Id"
+CRM_CONNECTOR: Final = ""
+"""Stands in the target of an sObject: no connector can have this name."""
 
 
 class FieldType(StrEnum):

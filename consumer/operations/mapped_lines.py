@@ -8,6 +8,7 @@ import msgspec
 
 from consumer.batching.batch import ENVELOPE_BYTES
 from consumer.errors import Reason, RecordError
+from consumer.mapping.settings import CRM_CONNECTOR, PLACE_KEY
 from consumer.model import Filtered, Operation, Upsert
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from consumer.model import Record
 
 DEAD_LETTER = "dead_letter"
+_PLACE = PLACE_KEY.encode()
 
 
 def outcomes(routes: RouteTable, record: Record, wall_ms: int, batch_bytes: int) -> Iterator[dict[str, object]]:
@@ -50,8 +52,13 @@ def _changes(mapper: RouteMapper, record: Record, wall_ms: int, batch_bytes: int
     """Map a record, and refuse a row that no request could carry."""
     mapped = mapper.map(record, wall_ms)
     changes = mapped if isinstance(mapped, tuple) else (mapped,)
+    is_bounded = mapper.target.connector != CRM_CONNECTOR  # what a job carries is bounded by its file
     for change in changes:
-        if isinstance(change, Upsert) and len(change.encoded) + ENVELOPE_BYTES[Operation.UPSERT] > batch_bytes:
+        if (
+            is_bounded
+            and isinstance(change, Upsert)
+            and len(change.encoded) + ENVELOPE_BYTES[Operation.UPSERT] > batch_bytes
+        ):
             detail = f"the row has {len(change.encoded)} bytes; a request has {batch_bytes} in all"
             raise RecordError(Reason.RECORD_SIZE, detail)
     return changes
@@ -61,9 +68,16 @@ def _outcome(mapped: Mapped, name: str) -> dict[str, object]:
     if isinstance(mapped, Filtered):
         return {"outcome": "filtered", "rule": mapped.rule}
     if isinstance(mapped, Upsert):
-        row = msgspec.Raw(mapped.encoded)
+        row = _shown(mapped.encoded) if _PLACE in mapped.encoded else msgspec.Raw(mapped.encoded)
         return {"outcome": "upsert", "object": name, "key": mapped.key, "record": row}
     return {"outcome": "delete", "object": name, "key": mapped.key}
+
+
+def _shown(encoded: bytes) -> dict[str, msgspec.Raw]:
+    """Return a row without the place that names it where it has no key."""
+    row = msgspec.json.decode(encoded, type=dict[str, msgspec.Raw])
+    row.pop(PLACE_KEY, None)
+    return row
 
 
 def _dead_letter(error: RecordError) -> dict[str, object]:

@@ -61,7 +61,7 @@ class Tested(msgspec.Struct, frozen=True):
 def run_tests(settings: Settings, tests: Iterable[MappingTest]) -> Tested:
     """Map the record of each test by itself, as if no other had been."""
     routes = RouteTable(settings.routes, settings.connector.name, settings.connector.objects)
-    coverage = [Coverage(route, settings.connector.objects[route.object]) for route in settings.routes]
+    coverage = [Coverage(route, settings.described(route)) for route in settings.routes]
     verdicts = []
     for test in tests:
         topic = test.record.topic()

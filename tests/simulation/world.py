@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from consumer.admin.metrics import Metrics
 from consumer.admin.settings import AdminSettings, LogSettings
 from consumer.admin.telemetry import Telemetry
+from consumer.auth.exchange import core_dance
 from consumer.auth.provider import TokenProvider
 from consumer.auth.settings import SalesforceSettings, Secret
 from consumer.config.settings import ConnectorSettings, Settings
@@ -19,6 +20,7 @@ from consumer.delivery.settings import DeliverySettings
 from consumer.mapping.settings import FieldType, ObjectSettings, RouteSettings
 from consumer.registry.client import RegistryClient
 from consumer.registry.settings import RegistrySettings
+from consumer.sandbox.crm_objects import objects_of
 from consumer.sandbox.fault_script import read_script
 from consumer.sandbox.in_process import InProcessTransport
 from consumer.sandbox.memory_dead_letters import MemoryDeadLetters
@@ -101,6 +103,7 @@ class World:
             clock=self.clock,
             origin=ORIGIN,
             limits=Limits(apply_delay_s=0.05),
+            crm_objects=objects_of(self.settings.routes),
         )
         self.latency_s = latency_s
         self.dead_letters = MemoryDeadLetters()
@@ -175,6 +178,14 @@ class Member:
                     clock,
                     jitter=world.random.random,
                     observer=telemetry,
+                ),
+                core_tokens=TokenProvider(
+                    world.settings.salesforce,
+                    transport,
+                    clock,
+                    jitter=world.random.random,
+                    observer=telemetry,
+                    dance=core_dance,
                 ),
                 dead_letters=world.dead_letters,
                 clock=clock,

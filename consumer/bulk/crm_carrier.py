@@ -1,0 +1,263 @@
+"""Rows gathered for an sObject to jobs of the CRM, and every row to its outcome by the job's result files."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Final, Protocol
+
+from consumer.bulk.answers import Done
+from consumer.bulk.carrier import repeat_after_s
+from consumer.bulk.crm_file import write_file
+from consumer.bulk.crm_gatherer import FILE_BYTES, JOURNAL, CrmGather, CrmGatherer
+from consumer.bulk.crm_requests import found_ids, pieces_of_keys
+from consumer.bulk.crm_results import said_of
+from consumer.bulk.crm_spool import LeftSpool
+from consumer.bulk.insert_book import InsertBook
+from consumer.bulk.job_state import is_abandoned
+from consumer.bulk.requests import Step
+from consumer.bulk.result_reader import Load, ResultReader
+from consumer.bulk.runner import Broken, JobPlan
+from consumer.dead_letter.envelope import Fault
+from consumer.errors import HoldReason, Reason
+from consumer.model import HoldLane, Operation
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from consumer.bulk.crm_requests import CrmJobs
+    from consumer.bulk.crm_spool import RefusedRow
+    from consumer.bulk.gatherer import Gather, Gatherer
+    from consumer.bulk.job_state import Job
+    from consumer.bulk.journal import Entry, Journal
+    from consumer.bulk.runner import JobEnd, JobRunner, JobWatch
+    from consumer.clock import Clock
+    from consumer.model import Assignment, Record, Ticket
+
+_LETTERS_AT_A_TIME: Final = 500
+_ROOM_AFTER_S: Final = 0.05
+_LOOK_AGAIN_S: Final = 600.0
+_BOOK: Final = "inserted.book"
+
+
+class LetterEvents(Protocol):
+    """Who sends the records of refused rows to the dead-letter topic."""
+
+    def row_refused(self, assignment: Assignment, record: Record, fault: Fault, ticket: Ticket | None) -> None:
+        """The CRM refuses this row for good."""
+        ...
+
+    def letters_open(self) -> int:
+        """Return how many letters are under way."""
+        ...
+
+
+class CrmCarrier:
+    """Carries the gathers of sObjects, those of one after the other.
+
+    `mass_count`: so many rows that are all refused, and none taken, are the set-up's fault.
+    """
+
+    def __init__(
+        self,
+        runner: JobRunner,
+        api: CrmJobs,
+        *,
+        clock: Clock,
+        events: LetterEvents,
+        mass_count: int,
+    ) -> None:
+        self._runner = runner
+        self._api = api
+        self._clock = clock
+        self._events = events
+        self._mass_count = mass_count
+        self._results = ResultReader(runner, api, clock)
+
+    async def settle_left(self, gatherer: Gatherer, journal: Journal, watch: JobWatch) -> None:
+        """See to it that a job of an earlier life is over.
+
+        Rows of most jobs are sent again, which changes nothing. Rows that were inserted would be there twice: their
+        outcome is read, and is theirs when their records are read again.
+        """
+        crm = _crm(gatherer)
+        left = journal.read()
+        if left is None:
+            return
+        path = crm.folder / left.spool
+        if not (crm.inserts and left.operation == Operation.UPSERT and left.closed and path.is_file()):
+            await self._runner.settle_left(crm.target, journal, watch)
+            return
+        spool = LeftSpool(path)
+        load = Load(crm, spool, Operation.UPSERT, watch)
+        end = await self._end_of_insert(load, left, await self._runner.awaited(crm.target, left.job_id, watch))
+        await self._results.read(load, left.job_id, path, end)
+        await _note(load, self._clock)
+        spool.close()
+        journal.clear()
+
+    async def carry(self, gatherer: Gatherer, gather: Gather, journal: Journal, watch: JobWatch) -> None:
+        """Take one gather to its end: deletes first, each operation by its own jobs."""
+        crm = _crm(gatherer)
+        assert isinstance(gather, CrmGather)  # noqa: S101 - of a CRM gatherer
+        if crm.inserts:
+            await _recall(crm, gather, self._clock)
+            await self._post_refused(crm, gather)
+        for operation in (Operation.DELETE, Operation.UPSERT):
+            load = Load(crm, gather.rows, operation, watch)
+            repeats = 0
+            while gather.rows.pending_count(operation):
+                after_s = await self._one_job(load, journal, repeats)
+                await self._post_refused(crm, gather)
+                if after_s:
+                    watch.phase(f"waiting to send what is left of {operation.value}s", None)
+                    await self._clock.sleep(after_s)
+                repeats = repeats + 1 if after_s else 0
+
+    # ── one job ──────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _one_job(self, load: Load, journal: Journal, repeats: int) -> float:
+        """Send what has no outcome yet, or as much of it as one upload takes; return the wait before the rest."""
+        crm, spool, operation, watch = load
+        if operation is Operation.DELETE and crm.finds_ids:
+            await self._find_ids(load)
+        watch.phase(f"writing {operation.value}s", None)
+        written = await write_file(crm, spool, operation, FILE_BYTES, self._clock)
+        if written is None:
+            return 0.0
+        end = await self._runner.carry(JobPlan(crm.target, operation, (written,), spool.name), journal, watch)
+        left = journal.read()
+        if left is None:  # it was never closed, and nothing of it counts
+            written.unlink()
+            return _held(watch, HoldReason.SINK, _detail(end), repeats)
+        if load.inserts:
+            end = await self._end_of_insert(load, left, end)
+        counts = await self._results.read(load, left.job_id, written, end)
+        mass = not counts.accepted and counts.refused > self._mass_count
+        if mass:
+            spool.withdraw_refusals(self._mass_count)
+        if load.inserts:
+            await _note(load, self._clock)
+        journal.clear()
+        written.unlink()
+        if mass:
+            detail = f"job {left.job_id}: all of {counts.refused} rows were refused, none was taken"
+            return _held(watch, HoldReason.MASS_REJECT, detail, repeats)
+        if isinstance(end, Broken):
+            return _held(watch, HoldReason.SINK, end.detail, repeats)
+        watch.released()
+        await self._sweep(load, end.job)
+        return repeat_after_s(repeats) if counts.again or counts.unprocessed else 0.0
+
+    async def _end_of_insert(self, load: Load, left: Entry, end: JobEnd) -> JobEnd:
+        """Return how a job that inserts ended; one that nobody knows any more is asked for again, by name.
+
+        Whether its rows were inserted cannot be told, and twice is worse than late.
+        """
+        while isinstance(end, Broken) and end.job is None:
+            detail = (
+                f"{end.detail}: whether its rows were inserted cannot be told, so they are not sent again; stop,"
+                f" remove {load.crm.folder / JOURNAL} and start to have them inserted again"
+            )
+            load.watch.held(HoldLane(HoldReason.SINK, detail))
+            await self._clock.sleep(_LOOK_AGAIN_S)
+            end = await self._runner.awaited(load.crm.target, left.job_id, load.watch)
+        return end
+
+    async def _sweep(self, load: Load, ours: Job) -> None:
+        """Abort jobs of this user and object that were left open: a creation whose answer never came."""
+        heard = await self._runner.step(Step.LIST, load.crm.target, load.watch, self._api.active)
+        for job in heard.jobs if isinstance(heard, Done) else ():
+            same = (job.created_by, job.object, job.operation) == (ours.created_by, ours.object, ours.operation)
+            if same and is_abandoned(job, self._clock.wall_ms()):
+                await self._runner.abandon(load.crm.target, job, load.watch)
+
+    # ── letters and look-ups ─────────────────────────────────────────────────────────────────────────────
+
+    async def _post_refused(self, crm: CrmGatherer, gather: CrmGather) -> None:
+        """Send the records of refused rows to the dead-letter topic, no more at a time than memory is meant for."""
+        while True:
+            while self._events.letters_open() >= _LETTERS_AT_A_TIME:
+                await self._clock.sleep(_ROOM_AFTER_S)
+            # From here to the last of them nothing may come between: they are counted out as they are taken.
+            refused = gather.rows.take_refused(_LETTERS_AT_A_TIME)
+            if not refused:
+                return
+            owners = {number: assignment for assignment, number in gather.owners.items()}
+            for row in refused:
+                self._post(crm, gather, row, owners)
+
+    def _post(self, crm: CrmGatherer, gather: CrmGather, row: RefusedRow, owners: dict[int, Assignment]) -> None:
+        detail, field = said_of(row.error, crm.columns)
+        fault = Fault(
+            reason=Reason.SINK_REJECTED,
+            detail=detail,
+            field=field,
+            object=crm.target.object,
+            first_failed_at_ms=self._clock.wall_ms(),
+        )
+        for kept in row.records:
+            assignment = owners.get(kept.owner)
+            if assignment is None or assignment not in gather.tallies:
+                continue  # another's by now, who sends it again
+            ticket = gather.numbered[kept.ticket] if kept.ticket >= 0 else None
+            record = kept.record()
+            gather.refuse(assignment, len(record), ticket)
+            self._events.row_refused(assignment, record, fault, ticket)
+
+    async def _find_ids(self, load: Load) -> None:
+        """Find the ids of the records to delete; what is not there needs no delete."""
+        crm, spool, operation, watch = load
+        into, field = crm.folder / "found.json", crm.crm.described.primary_key
+        watch.phase("looking up ids", None)
+        for rows in spool.pending(operation, _LETTERS_AT_A_TIME):
+            for keys in pieces_of_keys([row[0] for row in rows]):
+                await self._found(load, field, keys, into)
+                found = found_ids(into, field)
+                ids = [(found.get(key) or found.get(key.casefold()), key) for key in keys]
+                spool.have_ids([(f"{id_}\n".encode(), key) for id_, key in ids if id_])
+                spool.settle_without_sending([key for id_, key in ids if not id_])
+        into.unlink(missing_ok=True)
+
+    async def _found(self, load: Load, field: str, keys: list[str], into: Path) -> None:
+        target = load.crm.target
+        while True:
+            heard = await self._runner.step(
+                Step.FIND, target, load.watch, lambda token: self._api.find(token, target, field, keys, into)
+            )
+            if isinstance(heard, Done):
+                return
+            load.watch.held(HoldLane(HoldReason.CONFIG, f"no ids can be looked up: {heard.detail}"))
+            await self._clock.sleep(_LOOK_AGAIN_S)
+
+
+async def _note(load: Load, clock: Clock) -> None:
+    """Note in the book what became of rows that were inserted."""
+    with closing(InsertBook(load.crm.folder / _BOOK)) as book:
+        await book.note(load.spool, clock)
+
+
+async def _recall(crm: CrmGatherer, gather: CrmGather, clock: Clock) -> None:
+    """Let rows that were inserted before have the outcome that they had."""
+    lows = [(one.topic, one.partition, low.offset) for one, low in gather.lows.items()]
+    with closing(InsertBook(crm.folder / _BOOK)) as book:
+        book.forget_before(lows)
+        if not book.knows_any([low[:2] for low in lows]):
+            return
+        for piece in gather.rows.pending(Operation.UPSERT, _LETTERS_AT_A_TIME):
+            known = [(book.outcome(record), key, turn) for key, turn, _, record in piece]
+            gather.rows.settle_turns([(found[0], key, turn) for found, key, turn in known if found is not None])
+            await clock.sleep(0)
+
+
+def _held(watch: JobWatch, reason: HoldReason, detail: str, repeats: int) -> float:
+    watch.held(HoldLane(reason, detail))
+    return repeat_after_s(repeats)
+
+
+def _crm(gatherer: Gatherer) -> CrmGatherer:
+    assert isinstance(gatherer, CrmGatherer)  # noqa: S101 - the composition root pairs them
+    return gatherer
+
+
+def _detail(end: JobEnd) -> str:
+    return end.detail if isinstance(end, Broken) else "the job came to no end"

@@ -1,0 +1,70 @@
+"""The one file of a CRM job, written from the spool piece by piece; what does not fit goes with the next job."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from consumer.errors import Fatal
+from consumer.mapping.settings import CRM_ID, PLACE_KEY
+from consumer.model import Operation
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from consumer.bulk.crm_gatherer import CrmGatherer
+    from consumer.bulk.crm_spool import CrmSpool
+    from consumer.clock import Clock
+
+_PIECE_ROWS: Final = 2_000
+"""A few milliseconds of work."""
+
+_ID_HEADER: Final = f"{CRM_ID}\n".encode()
+
+
+async def write_file(
+    crm: CrmGatherer, spool: CrmSpool, operation: Operation, file_bytes: int, clock: Clock
+) -> Path | None:
+    """Write what has no outcome yet and return the file; `None` when there is nothing.
+
+    Each row is noted to be under way, and by what its result will name it.
+    """
+    deletes = operation is Operation.DELETE
+    header = _ID_HEADER if deletes else crm.csv.header
+    path = crm.folder / f"{operation.value}.csv"
+    written_bytes = len(header)
+    row_count = 0
+    spool.begin_file()
+    try:
+        with path.open("wb") as file:
+            file.write(header)
+            for piece in spool.pending(operation, _PIECE_ROWS):
+                marks: list[tuple[str, str, int]] = []
+                for key, turn, spooled, _ in piece:
+                    line = spooled or f"{key}\n".encode()
+                    written_bytes += len(line)
+                    if written_bytes > file_bytes:
+                        break
+                    file.write(line)
+                    marks.append((_mark(crm, key, line, deletes=deletes), key, turn))
+                spool.sending(marks)
+                row_count += len(marks)
+                if len(marks) < len(piece):
+                    break
+                await clock.sleep(0)
+    except OSError as error:
+        detail = f"cannot write {path}: {error.strerror}; its rows are read from Kafka again"
+        raise Fatal(detail) from error
+    spool.index_marks()
+    if not row_count:
+        path.unlink()
+        return None
+    return path
+
+
+def _mark(crm: CrmGatherer, key: str, line: bytes, *, deletes: bool) -> str:
+    """Return what a result names a row by: the id of a delete, the key, or all columns together."""
+    if deletes:
+        return line.decode().rstrip("\n")
+    if crm.crm.described.primary_key == PLACE_KEY:
+        return crm.marking(Operation.UPSERT).mark_of_line(line)
+    return key

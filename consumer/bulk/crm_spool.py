@@ -1,0 +1,256 @@
+"""Rows gathered for the CRM, on disk, each with the record that it came from and what became of it."""
+
+from __future__ import annotations
+
+import csv
+import sqlite3
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from consumer.bulk.csv import CRM, csv_line
+from consumer.bulk.kept_records import KeptRecord, kept_records
+from consumer.bulk.spool import OPERATIONS, Spool
+from consumer.model import Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from consumer.bulk.spool import SpooledRow
+
+TRIES: Final = 5
+"""How often a row that the service could not take at that moment is sent before it is at fault itself."""
+
+_PENDING: Final = "FROM rows WHERE operation = ? AND tries >= 0 AND owner >= 0"
+_BY_MARK: Final = (
+    "WHERE (key, turn) = (SELECT key, turn FROM rows WHERE mark = ? AND tries >= 0 AND sent > 0 LIMIT 1)"
+)
+_UPSERT: Final = OPERATIONS[Operation.UPSERT]
+
+
+class RefusedRow(NamedTuple):
+    """A row that the service refused, with its records: its own last."""
+
+    error: str
+    records: list[KeptRecord]
+
+
+class CrmSpool(Spool):
+    """As the spool of rows; a newer change in part lies over the older one, and outcomes are noted row by row.
+
+    A column of `rows` beside those of `Spool`: `tries` counts how often a row was sent, -1 is accepted, -2 refused.
+    `sent` is 1 while it is under way; `mark` is what results name it by.
+    """
+
+    _COLUMNS = (
+        "key TEXT, turn INTEGER, operation INTEGER, owner INTEGER, value_bytes INTEGER, line BLOB, record BLOB,"
+        " tries INTEGER DEFAULT 0, sent INTEGER DEFAULT 0, mark TEXT, error TEXT"
+    )
+
+    def __init__(self, path: Path, *, disowns: bool) -> None:
+        """Make the table.
+
+        `disowns` keeps rows of assignments that are not ours any more, once they may have been sent, and all rows
+        whole over the end of the process, however that comes.
+        """
+        self._disowns = disowns
+        self._JOURNAL = "TRUNCATE" if disowns else "OFF"
+        self._sealed = False
+        super().__init__(path)
+        self._sql.create_function("joined", 4, joined, deterministic=True)
+        self._sql.create_function("kept", 6, _kept, deterministic=True)
+
+    @property
+    def name(self) -> str:
+        """Return the name of its file, by which a restart finds it again."""
+        return self._path.name
+
+    def put(self, rows: Sequence[SpooledRow]) -> None:
+        """Take rows, in order; see `joined` for one whose key and turn are there already."""
+        with self._told():
+            self._sql.execute("BEGIN")
+            self._sql.executemany(
+                "INSERT INTO rows (key, turn, operation, owner, value_bytes, line, record)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key, turn) DO UPDATE SET"
+                " record = kept(operation, line, record, excluded.operation, excluded.line, excluded.record),"
+                " line = joined(operation, line, excluded.operation, excluded.line),"
+                " operation = excluded.operation, owner = excluded.owner, value_bytes = excluded.value_bytes",
+                rows,
+            )
+            self._sql.execute("COMMIT")
+
+    def seal(self) -> None:
+        """Nothing more is put here: jobs carry what there is."""
+        self._sealed = True
+
+    def forget_owners(self, owners: Collection[int]) -> None:
+        """Drop the rows of assignments that are not ours any more; disown those that may be sent already."""
+        if not (self._disowns and self._sealed):
+            super().forget_owners(owners)
+            return
+        with self._told():
+            self._sql.executemany(
+                "UPDATE rows SET owner = -1, value_bytes = -1 WHERE owner = ?", [(owner,) for owner in owners]
+            )
+
+    def leave(self) -> None:
+        """Let go of the table, and leave its file to who comes after us."""
+        self._sql.close()
+
+    # ── what is to be sent ───────────────────────────────────────────────────────────────────────────────
+
+    def count(self, operation: Operation) -> int:
+        """Return how many rows are to be written, or removed, but for those that were refused."""
+        query = "SELECT count(*) FROM rows WHERE operation = ? AND tries >= -1 AND owner >= 0"
+        return int(self._sql.execute(query, (OPERATIONS[operation],)).fetchone()[0])
+
+    def pending_count(self, operation: Operation) -> int:
+        """Return how many rows of an operation have no outcome yet."""
+        return int(self._sql.execute(_with("SELECT count(*)", _PENDING), (OPERATIONS[operation],)).fetchone()[0])
+
+    def pending(self, operation: Operation, many: int) -> Iterator[list[tuple[str, int, bytes, bytes]]]:
+        """Yield key, turn, line and record of the rows that have no outcome yet, so many at a time, in order."""
+        after: tuple[str, int] = ("", -1)
+        query = _with(
+            "SELECT key, turn, line, record", _PENDING, "AND (key, turn) > (?, ?) ORDER BY key, turn LIMIT ?"
+        )
+        while found := self._sql.execute(query, (OPERATIONS[operation], *after, many)).fetchall():
+            yield found
+            after = found[-1][:2]
+
+    def begin_file(self) -> None:
+        """No row is under way: what the service told nothing of goes with the next file."""
+        with self._told():
+            self._sql.execute("UPDATE rows SET sent = 0 WHERE sent > 0")
+
+    def sending(self, marks: Iterable[tuple[str, str, int]]) -> None:
+        """Note rows that go with the file. `marks` are mark, key and turn of each."""
+        self._write("UPDATE rows SET sent = 1, mark = ? WHERE key = ? AND turn = ?", marks)
+
+    def index_marks(self) -> None:
+        """Make rows quick to find by what results name them by."""
+        with self._told():
+            self._sql.execute("CREATE INDEX IF NOT EXISTS marks ON rows (mark)")
+
+    def have_ids(self, ids: Iterable[tuple[bytes, str]]) -> None:
+        """Note the ids of records to delete: line and key of each."""
+        self._write("UPDATE rows SET line = ? WHERE key = ? AND operation = 1", ids)
+
+    # ── what became of it ────────────────────────────────────────────────────────────────────────────────
+
+    def accepted_marks(self, marks: Iterable[str]) -> int:
+        """Note rows that the service took; return how many were found."""
+        statement = _with("UPDATE rows SET tries = -1, sent = 0", _BY_MARK)
+        return self._write(statement, [(mark,) for mark in marks])
+
+    def refused_marks(self, marks: Iterable[tuple[str, str]]) -> int:
+        """Note rows that the service refused for good, with its words; return how many were found."""
+        rows = [(error, mark) for mark, error in marks]
+        return self._write(_with("UPDATE rows SET tries = -2, sent = 0, error = ?", _BY_MARK), rows)
+
+    def busy_marks(self, marks: Iterable[tuple[str, str]]) -> int:
+        """Note rows that could not be taken at that moment; too often is for good. Returns how many were found."""
+        rows = [(TRIES, error, mark) for mark, error in marks]
+        tries = "UPDATE rows SET tries = CASE WHEN tries + 1 >= ? THEN -2 ELSE tries + 1 END, sent = 0, error = ?"
+        return self._write(_with(tries, _BY_MARK), rows)
+
+    def unprocessed_marks(self, marks: Iterable[str]) -> int:
+        """Note rows that the service did not come to; return how many were found."""
+        return self._write(_with("UPDATE rows SET sent = 0", _BY_MARK), [(mark,) for mark in marks])
+
+    def settle_without_sending(self, keys: Iterable[str]) -> None:
+        """Note deletes of what is not there: there is nothing to do."""
+        rows = [(key,) for key in keys]
+        self._write("UPDATE rows SET tries = -1 WHERE key = ? AND operation = 1", rows)
+
+    def settle_turns(self, turns: Iterable[tuple[str | None, str, int]]) -> None:
+        """Note outcomes that are known already: error or none, key and turn of each."""
+        self._write(
+            "UPDATE rows SET tries = CASE WHEN ?1 IS NULL THEN -1 ELSE -2 END, error = ?1"
+            " WHERE key = ?2 AND turn = ?3",
+            turns,
+        )
+
+    def unmentioned_count(self) -> int:
+        """Return how many rows that went with the file the service has told nothing of."""
+        return int(self._sql.execute("SELECT count(*) FROM rows WHERE sent > 0 AND tries >= 0").fetchone()[0])
+
+    def withdraw_refusals(self, but: int) -> None:
+        """Let rows that were refused be sent again, all but so many."""
+        with self._told():
+            self._sql.execute(
+                "UPDATE rows SET tries = 0 WHERE tries = -2 AND value_bytes >= -1 AND (key, turn) NOT IN"
+                " (SELECT key, turn FROM rows WHERE tries = -2 AND value_bytes >= -1 ORDER BY key, turn LIMIT ?)",
+                (but,),
+            )
+
+    def take_refused(self, many: int) -> list[RefusedRow]:
+        """Return refused rows that nobody was told of yet, and count them out: they are accounted as letters."""
+        query = (
+            "SELECT key, turn, error, record FROM rows"
+            " WHERE tries = -2 AND value_bytes >= -1 AND owner >= 0 LIMIT ?"
+        )
+        found = self._sql.execute(query, (many,)).fetchall()
+        self._write("UPDATE rows SET value_bytes = -2 WHERE key = ? AND turn = ?", [row[:2] for row in found])
+        return [RefusedRow(error or "", kept_records(record)) for _, _, error, record in found]
+
+    def outcomes(self, many: int) -> Iterator[list[tuple[bytes, str | None]]]:
+        """Yield record and error of every row with an outcome, so many at a time."""
+        query = "SELECT record, CASE WHEN tries = -2 THEN coalesce(error, '') END FROM rows WHERE tries < 0"
+        cursor = self._sql.execute(query)
+        while found := cursor.fetchmany(many):
+            yield found
+
+    def _write(self, statement: str, rows: Iterable[tuple[object, ...]]) -> int:
+        with self._told():
+            self._sql.execute("BEGIN")
+            count = self._sql.executemany(statement, rows).rowcount
+            self._sql.execute("COMMIT")
+        return max(0, count)
+
+
+class LeftSpool(CrmSpool):
+    """The rows of a job that an earlier run left, as they stand on disk."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the table. Raises: `Fatal` when it cannot be read."""
+        super().__init__(path, disowns=True)
+
+    def _make(self, path: Path) -> None:
+        self._sql = sqlite3.connect(f"file:{path}?mode=rw", uri=True, isolation_level=None)
+        self._sql.execute("SELECT count(*) FROM rows")
+
+
+def joined(older_operation: int, older: bytes, operation: int, newer: bytes) -> bytes:
+    """Return the line of a key that has an older change: of two in part the newer lies over the older.
+
+    What a row does not have is blank, which the CRM leaves as it is. Over a delete the row is a new one: there what
+    is blank is null.
+    """
+    if operation != _UPSERT or not _may_have_blanks(newer):
+        return newer
+    values = _values(newer)
+    below = _values(older) if older_operation == _UPSERT else [CRM.null] * len(values)
+    return csv_line([value or under for value, under in zip(values, below, strict=True)])
+
+
+def _kept(  # noqa: PLR0917 - as SQL calls it
+    older_operation: int, older: bytes, older_record: bytes, operation: int, newer: bytes, record: bytes
+) -> bytes:
+    """Return the records of a key that has an older change: both, where the row has something of each."""
+    if _UPSERT == operation == older_operation and _may_have_blanks(newer):
+        both = zip(_values(newer), _values(older), strict=True)
+        if any(under and not value for value, under in both):
+            return older_record + record
+    return record
+
+
+def _with(*parts: str) -> str:
+    return " ".join(parts)
+
+
+def _may_have_blanks(line: bytes) -> bool:
+    return b",," in line or line.startswith(b",") or line.endswith(b",\n")
+
+
+def _values(line: bytes) -> list[str]:
+    return next(csv.reader([line.decode()[:-1]], strict=True))
