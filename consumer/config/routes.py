@@ -196,8 +196,8 @@ def judge_ways(routes: Sequence[tuple[Found, RouteSettings]], findings: Findings
         earlier = first.setdefault((route.crm is None, route.object), route)
         if _way(earlier) != _way(route):
             text = (
-                f"the route at {earlier.place} fills `{route.object}` too, by another destination or flush; write"
-                " the same in both"
+                f"the route at {earlier.place} fills `{route.object}` too, by another destination, flush or"
+                " operation; write the same in both"
             )
             findings.fault(found.place_of(DESTINATION), found.path_of(DESTINATION), text)
 

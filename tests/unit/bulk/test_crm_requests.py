@@ -1,0 +1,115 @@
+"""Requests to the CRM as its guide has them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from consumer.auth.port import Token
+from consumer.bulk.answers import read
+from consumer.bulk.crm_requests import CrmJobs, found_ids, pieces_of_keys
+from consumer.bulk.requests import Step
+from consumer.errors import HoldReason
+from consumer.mapping.settings import CrmOperation, CrmTarget, FieldType, ObjectSettings
+from consumer.model import Answer, HoldLane, Operation, Target
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TOKEN = Token("00D!core", "https://shop.my.salesforce.com", 1)
+TARGET = Target("", "Contact")
+ROOT = "https://shop.my.salesforce.com/services/data/v61.0"
+
+
+def jobs(operation: CrmOperation = "upsert", external_id: str | None = "Key__c") -> CrmJobs:
+    described = ObjectSettings(name="Contact", fields={"Key__c": FieldType.TEXT}, primary_key="Key__c")
+    return CrmJobs(
+        "v61.0", 20.0, {TARGET: CrmTarget(described=described, operation=operation, external_id=external_id)}
+    )
+
+
+@pytest.mark.parametrize(
+    ("operation", "of_rows", "of_deletes"),
+    [
+        ("upsert", "upsert", "delete"),
+        ("insert", "insert", "delete"),
+        ("update", "update", "delete"),
+        ("delete", "delete", "delete"),
+        ("hardDelete", "hardDelete", "hardDelete"),
+    ],
+)
+def test_creation(operation: CrmOperation, of_rows: str, of_deletes: str) -> None:
+    """With the line end and the delimiter that are written; the external id goes with an upsert alone."""
+    for asked, wanted in ((Operation.UPSERT, of_rows), (Operation.DELETE, of_deletes)):
+        request = jobs(operation).create(TOKEN, TARGET, asked)
+        external_id = {"externalIdFieldName": "Key__c"} if wanted == "upsert" else {}
+        assert ("POST", f"{ROOT}/jobs/ingest") == (request.method, request.url)
+        assert {
+            "object": "Contact",
+            "operation": wanted,
+            "contentType": "CSV",
+            "lineEnding": "LF",
+            "columnDelimiter": "COMMA",
+        } | external_id == json.loads(request.body)
+        assert ("Authorization", "Bearer 00D!core") in request.headers
+
+
+def test_files_are_streamed_both_ways(tmp_path: Path) -> None:
+    """One upload, and results into a file; both may take as long as their size needs."""
+    sent = tmp_path / "sent.csv"
+    sent.write_bytes(b"x" * 10_000_000)
+    upload = jobs().upload(TOKEN, "750A", sent)
+    assert ("PUT", f"{ROOT}/jobs/ingest/750A/batches", str(sent), 30.0) == (
+        upload.method,
+        upload.url,
+        upload.body_path,
+        upload.timeout_s,
+    )
+    results = jobs().results(TOKEN, "750A", "failedResults", sent, tmp_path / "into.csv")
+    assert (f"{ROOT}/jobs/ingest/750A/failedResults", str(tmp_path / "into.csv"), 40.0) == (
+        results.url,
+        results.answer_path,
+        results.timeout_s,
+    )
+
+
+def test_keys_cannot_leave_their_quotes(tmp_path: Path) -> None:
+    """A look-up is one question, whatever the keys are."""
+    request = jobs().find(TOKEN, TARGET, "Key__c", ["a", "o'b", "c\\'d"], tmp_path / "found.json")
+    asked = parse_qs(urlsplit(request.url).query)["q"][0]
+    assert r"SELECT Id, Key__c FROM Contact WHERE Key__c IN ('a','o\'b','c\\\'d')" == asked
+
+
+def test_look_ups_fit_into_an_address() -> None:
+    """By count and by length; every key is in one of them, in order."""
+    keys = [f"{at}" for at in range(450)] + ["x" * 255] * 60
+    pieces = [*pieces_of_keys(keys)]
+    assert keys == [key for piece in pieces for key in piece]
+    assert max(map(len, pieces)) == 200
+    assert max(sum(len(key) + 9 for key in piece) for piece in pieces) <= 8_000
+
+
+def test_ids_are_found_without_case(tmp_path: Path) -> None:
+    """The very key comes first."""
+    path = tmp_path / "found.json"
+    path.write_text('{"totalSize":2,"done":true,"records":[{"Id":"1","Key__c":"AB"},{"Id":"2","Key__c":"ab"}]}')
+    found = found_ids(path, "Key__c")
+    assert ("1", "2") == (found["AB"], found["ab"])
+
+
+def test_an_answer_that_finds_nothing(tmp_path: Path) -> None:
+    """Such as a page of somebody else."""
+    path = tmp_path / "found.json"
+    path.write_text("<html>")
+    assert {} == found_ids(path, "Key__c")
+
+
+def test_requests_that_are_used_up_are_a_rate() -> None:
+    """403 is not always about permissions."""
+    body = b'[{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"TotalRequests Limit exceeded."}]'
+    heard = read(Step.CREATE, Answer(403, (), body), fresh_token=False, wall_ms=0)
+    assert isinstance(heard, HoldLane)
+    assert HoldReason.RATE is heard.reason

@@ -1,0 +1,145 @@
+"""Result files of a job, read as a stream and matched by content."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from consumer.bulk.crm_results import Counts, Marking, note_accepted, note_refused, note_unprocessed, said_of
+from consumer.bulk.crm_spool import CrmSpool
+from consumer.bulk.kept_records import keep
+from consumer.bulk.spool import SpooledRow
+from consumer.clock import SystemClock
+from consumer.errors import Transient
+from consumer.model import Operation, PlainRecord
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CLOCK = SystemClock()
+KEYED = Marking(("Key__c", "Name"), "Key__c")
+WHOLE = Marking(("Key__c", "Name"), None)
+
+
+def spooled(folder: Path, marking: Marking, *lines: bytes) -> CrmSpool:
+    """Return rows that are under way."""
+    spool = CrmSpool(folder / "1.rows", disowns=False)
+    record = keep(PlainRecord("t", value=b"v"), 0, -1, 0)
+    spool.put([SpooledRow(f"k{at}", 0, 0, 0, 1, line, record) for at, line in enumerate(lines)])
+    for piece in spool.pending(Operation.UPSERT, 10):
+        marks = [
+            (marking.mark_of_line(line) if marking is WHOLE else key, key, turn) for key, turn, line, _ in piece
+        ]
+        spool.sending(marks)
+    return spool
+
+
+async def accepted(folder: Path, marking: Marking, spool: CrmSpool, content: str) -> Counts:
+    counts = Counts()
+    path = folder / "results.csv"
+    path.write_text(content, newline="")
+    await note_accepted(path, marking, spool, counts, CLOCK)
+    return counts
+
+
+async def test_rows_are_matched_by_their_key(tmp_path: Path) -> None:
+    """Whatever the order of rows and columns, and the case of the header."""
+    spool = spooled(tmp_path, KEYED, b"k0,a\n", b"k1,b\n", b"k2,c\n")
+    content = '"sf__Id","sf__Created",NAME,KEY__C\n"1","true","c","k2"\n"2","true","a","k0"\n"3","true","?","k9"\n'
+    counts = await accepted(tmp_path, KEYED, spool, content)
+    assert (2, 1, 1) == (counts.accepted, counts.unknown, spool.unmentioned_count())
+
+
+async def test_rows_without_a_key_are_matched_by_all_columns(tmp_path: Path) -> None:
+    """Quotes, line ends and nulls are no matter of how they are written; the same row twice is two rows."""
+    spool = spooled(tmp_path, WHOLE, b'k0,"a ""x""\r\ny"\n', b"k1,#N/A\n", b"k1,#N/A\n")
+    content = '"sf__Id","sf__Created","Key__c","Name"\r\n"1","true","k1","#N/A"\r\n"2","true","k0","a ""x""\ny"\r\n'
+    counts = await accepted(tmp_path, WHOLE, spool, content)
+    assert (2, 0, 1) == (counts.accepted, counts.unknown, spool.unmentioned_count())
+
+
+async def test_a_field_at_the_limit_is_read(tmp_path: Path) -> None:
+    """131,072 characters."""
+    spool = spooled(tmp_path, KEYED, b"k0,a\n")
+    counts = await accepted(
+        tmp_path, KEYED, spool, f'"sf__Id","sf__Created",Key__c,Name\n1,true,k0,"{"x" * 131_072}"\n'
+    )
+    assert 1 == counts.accepted
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("<html>login</html>", "no column Key__c"),
+        ('sf__Id,sf__Created,Key__c,Name\n1,true,"k0\n', "not CSV"),
+        ("sf__Id,sf__Created,Key__c,Name\n1,true\n", "not CSV"),
+    ],
+)
+async def test_what_is_no_result_file(tmp_path: Path, content: str, said: str) -> None:
+    """Is read again later; no row has an outcome by it."""
+    spool = spooled(tmp_path, KEYED, b"k0,a\n")
+    with pytest.raises(Transient, match=said):
+        await accepted(tmp_path, KEYED, spool, content)
+    assert 1 == spool.unmentioned_count()
+
+
+async def test_an_empty_file_is_none(tmp_path: Path) -> None:
+    """Some say that there are no such rows by saying nothing."""
+    assert 0 == (await accepted(tmp_path, KEYED, spooled(tmp_path, KEYED, b"k0,a\n"), "")).accepted
+
+
+@pytest.mark.parametrize(
+    ("error", "deletes", "counted"),
+    [
+        ("REQUIRED_FIELD_MISSING:Required fields are missing: [Name]:Name --", False, (0, 1, 0)),
+        ("UNABLE_TO_LOCK_ROW:unable to obtain exclusive access:--", False, (0, 0, 1)),
+        ("ENTITY_IS_DELETED:entity is deleted:--", True, (1, 0, 0)),
+        ("ENTITY_IS_DELETED:entity is deleted:--", False, (0, 1, 0)),
+    ],
+)
+async def test_refusals(tmp_path: Path, error: str, deletes: bool, counted: tuple[int, int, int]) -> None:  # noqa: FBT001 - a case
+    """For good, for the moment, or none because it is done."""
+    spool = spooled(tmp_path, KEYED, b"k0,a\n")
+    path = tmp_path / "failed.csv"
+    path.write_text(f'"sf__Id","sf__Error",Key__c,Name\n"","{error}",k0,a\n')
+    counts = Counts()
+    await note_refused(path, KEYED, spool, counts, CLOCK, deletes=deletes)
+    assert counted == (counts.accepted, counts.refused, counts.again)
+
+
+async def test_rows_that_nobody_came_to(tmp_path: Path) -> None:
+    """Wait for the next job."""
+    spool = spooled(tmp_path, KEYED, b"k0,a\n", b"k1,b\n")
+    path = tmp_path / "unprocessed.csv"
+    path.write_text("Key__c,Name\nk1,b\n")
+    counts = Counts()
+    await note_unprocessed(path, KEYED, spool, counts, CLOCK)
+    assert (1, 1, 2) == (counts.unprocessed, spool.unmentioned_count(), spool.pending_count(Operation.UPSERT))
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "field"),
+    [
+        (
+            "REQUIRED_FIELD_MISSING:Required fields are missing: [LastName]:LastName --",
+            "REQUIRED_FIELD_MISSING: Required fields are missing: ***",
+            "LastName",
+        ),
+        (
+            "INVALID_EMAIL_ADDRESS:Email: invalid email address: ada@nowhere:Email --",
+            "INVALID_EMAIL_ADDRESS: Email: invalid email address: ***",
+            "Email",
+        ),
+        (
+            "DUPLICATE_VALUE:duplicate value found: Key__c duplicates value on record with id: 0035g01:Key__c --",
+            "DUPLICATE_VALUE: duplicate value found: *** duplicates value *** record with id: ***",
+            None,
+        ),
+        ("ENTITY_IS_DELETED:entity is deleted:--", "ENTITY_IS_DELETED: entity is deleted", None),
+        ("something 4711 else", "something *** else", None),
+    ],
+)
+def test_what_is_said_of_a_refusal(error: str, said: str, field: str | None) -> None:
+    """Its code and words stay, values are masked, and its field is named when it is one of ours."""
+    assert (said, field) == said_of(error, ("LastName", "Email"))

@@ -1,0 +1,47 @@
+"""What became of rows that were inserted, over a restart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from consumer.bulk.crm_spool import CrmSpool
+from consumer.bulk.insert_book import InsertBook
+from consumer.bulk.kept_records import keep
+from consumer.bulk.spool import SpooledRow
+from consumer.clock import SystemClock
+from consumer.model import PlainRecord
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def packed(offset: int, part: int = 0, partition: int = 0) -> bytes:
+    return keep(PlainRecord("t", partition, offset, value=b"v"), 0, -1, part)
+
+
+async def test_outcomes_are_known_again_by_place(tmp_path: Path) -> None:
+    """Taken or refused; each row of a record has its own; noting twice changes nothing."""
+    spool = CrmSpool(tmp_path / "1.rows", disowns=True)
+    spool.put([SpooledRow(f"k{at}", at, 0, 0, 1, b"x\n", packed(7, at)) for at in range(3)])
+    spool.sending([(f"k{at}", f"k{at}", at) for at in range(3)])
+    spool.accepted_marks(["k0"])
+    spool.refused_marks([("k1", "BAD")])
+    for _ in range(2):
+        book = InsertBook(tmp_path / "inserted.book")
+        await book.note(spool, SystemClock())
+        book.close()
+    book = InsertBook(tmp_path / "inserted.book")
+    assert [(None,), ("BAD",), None] == [book.outcome(packed(7, part)) for part in range(3)]
+    assert (True, False) == (book.knows_any([("t", 0)]), book.knows_any([("t", 1)]))
+
+
+async def test_what_never_comes_again_is_forgotten(tmp_path: Path) -> None:
+    """A partition of which only later records come; one that is read from before is kept."""
+    spool = CrmSpool(tmp_path / "1.rows", disowns=True)
+    spool.put([SpooledRow(f"k{at}", at, 0, 0, 1, b"x\n", packed(7, 0, at)) for at in range(2)])
+    spool.sending([(f"k{at}", f"k{at}", at) for at in range(2)])
+    spool.accepted_marks(["k0", "k1"])
+    book = InsertBook(tmp_path / "inserted.book")
+    await book.note(spool, SystemClock())
+    book.forget_before([("t", 0, 8), ("t", 1, 7)])
+    assert (False, True) == (book.knows_any([("t", 0)]), book.knows_any([("t", 1)]))

@@ -1,0 +1,69 @@
+"""Columns of routes against what the CRM says of its objects."""
+
+from __future__ import annotations
+
+import pytest
+
+from consumer.crm_check import DescribedField, faults_of
+from consumer.mapping.settings import CrmOperation, CrmTarget, FieldType, ObjectSettings, RouteSettings
+
+DESCRIBED = [
+    DescribedField(name="Id"),
+    DescribedField(name="LastName", createable=True, updateable=True),
+    DescribedField(name="Email", createable=True, updateable=True, id_lookup=True),
+    DescribedField(name="Key__c", createable=True, updateable=True, external_id=True),
+    DescribedField(name="MasterId", createable=True),
+    DescribedField(name="CreatedDate"),
+    DescribedField(name="AccountId", createable=True, updateable=True, relationship_name="Account"),
+]
+
+
+def faults(*columns: str, operation: CrmOperation = "upsert", external_id: str | None = "Key__c") -> list[str]:
+    described = ObjectSettings(
+        name="Contact", fields=dict.fromkeys(columns, FieldType.TEXT), primary_key=columns[0]
+    )
+    crm = CrmTarget(described=described, operation=operation, external_id=external_id)
+    route = RouteSettings(topics=("t",), object="Contact", destination="crm_bulk", crm=crm)
+    return [*faults_of(route, DESCRIBED)]
+
+
+def test_a_good_route() -> None:
+    """Names without case, and a parent by its external id."""
+    assert [] == faults("Key__c", "lastname", "Account.Key__c", "AccountId", "MasterId")
+
+
+def test_an_unknown_column_comes_with_a_guess() -> None:
+    """As a typing error has one."""
+    assert ["Contact has no field `LstName`; did you mean `LastName`?"] == faults("Key__c", "LstName")
+    assert ["Contact has no field `Acount.Key__c`"] == [
+        fault.partition(";")[0] for fault in faults("Key__c", "Acount.Key__c")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("operation", "column", "word"),
+    [
+        ("insert", "CreatedDate", "created"),
+        ("insert", "Id", "created"),
+        ("update", "MasterId", "updated"),
+        ("upsert", "CreatedDate", "written"),
+    ],
+)
+def test_a_column_that_cannot_be_filled(operation: CrmOperation, column: str, word: str) -> None:
+    """By this operation, for this user."""
+    first = "Id" if operation == "update" else "Key__c"
+    said = faults(first, column, operation=operation, external_id=None if operation == "update" else "Key__c")
+    assert [f"`{column}` of Contact cannot be {word} by this user"] == said
+
+
+def test_an_upsert_needs_an_external_id() -> None:
+    """Or a field that the CRM looks records up by."""
+    assert [] == faults("Email", external_id="Email")
+    assert ["`LastName` of Contact is no external id, which an upsert needs"] == faults(
+        "LastName", external_id="LastName"
+    )
+
+
+def test_a_delete_takes_the_id() -> None:
+    """Which nobody can write, and need not."""
+    assert [] == faults("Id", operation="delete", external_id=None)
