@@ -16,7 +16,7 @@ from consumer.cli.replay_report import show_outcome, show_plan
 from consumer.cli.run import to_its_end
 from consumer.clock import SystemClock
 from consumer.operations.edges import WORDS
-from consumer.operations.group import is_in_use
+from consumer.operations.group import Group
 from consumer.operations.kafka_log import KafkaLog
 from consumer.operations.replay import Replay, usual_book
 from consumer.operations.replay_book import Asked, Book
@@ -129,7 +129,7 @@ class _Wish:
 
     async def fulfil(self, path: Path, audience: Audience, *, afresh: bool) -> Outcome | None:
         """Show the plan, and do it where that is wanted."""
-        clock = SystemClock()
+        clock, group = SystemClock(), Group(self._given.kafka)
         async with AsyncExitStack() as stack:
             book = stack.enter_context(Book(path))
             if afresh and self._execute:
@@ -148,7 +148,7 @@ class _Wish:
                 clock=clock,
                 audience=audience,
             )
-            in_use = await asyncio.to_thread(is_in_use, self._given.kafka)
+            in_use = await asyncio.to_thread(group.is_in_use)
             plan = await made.plan(is_to_be_done=self._execute, group_in_use=in_use)
             if not self._execute or self._output is Output.TEXT:
                 show_plan(plan, self._output)

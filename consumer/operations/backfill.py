@@ -25,7 +25,7 @@ from consumer.operations.backfill_reading import Reading
 from consumer.operations.backfill_routes import RowMakers, chosen_routes
 from consumer.operations.backfill_sending import Sending, Writing
 from consumer.operations.backfill_state import Phase, Workplace
-from consumer.operations.group import is_in_use, set_positions
+from consumer.operations.group import Group
 from consumer.operations.schemas_first import SchemasFirst
 from consumer.registry.client import RegistryClient
 from consumer.takers import spool_root
@@ -52,6 +52,7 @@ class Undertaking:
         self._audience = audience
         self._clock = clock = SystemClock()
         self._routes = chosen_routes(settings, asked)
+        self._group = Group(settings.kafka)
         shelf = SchemaShelf()
         self._makers = RowMakers(settings, self._routes, shelf)
         telemetry = Telemetry(Metrics(version=__version__, config_sha256=settings.config_sha256))
@@ -83,6 +84,7 @@ class Undertaking:
             self._routes,
             makers=self._makers,
             schemas=self._schemas,
+            group=self._group,
             workplace=self._workplace,
             clock=self._clock,
         )
@@ -115,7 +117,7 @@ class Undertaking:
 
     async def hand_over(self, plan: Plan) -> None:
         """Set the group to where streaming continues. Raises: `Refusal` while it has members."""
-        await asyncio.to_thread(set_positions, self._settings.kafka, plan.continues_from)
+        await asyncio.to_thread(self._group.set_positions, plan.continues_from)
 
     def forget(self) -> None:
         """It is over and told of."""
@@ -152,7 +154,7 @@ class Undertaking:
 
     async def _refuse_beside_members(self) -> None:
         """A job would interrupt and overtake what a daemon streams of the object."""
-        if await asyncio.to_thread(is_in_use, self._settings.kafka):
+        if await asyncio.to_thread(self._group.is_in_use):
             group = self._settings.kafka.group_id
             message = (
                 f"group `{group}` is in use: a job interrupts what its daemons stream, and its older rows would"

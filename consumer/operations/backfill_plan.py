@@ -17,7 +17,6 @@ from consumer.mapping.times import moment_text
 from consumer.operations.backfill_routes import surveyed
 from consumer.operations.backfill_state import Backfill
 from consumer.operations.bystander import ANSWER_S
-from consumer.operations.group import is_in_use
 from consumer.operations.range_reader import RangeReader
 from consumer.operations.stretches import Place, Stretch
 
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from consumer.model import Record
     from consumer.operations.backfill_routes import RowMakers
     from consumer.operations.backfill_state import Asked, Workplace
+    from consumer.operations.group import Group
     from consumer.operations.offered_rows import Offered
     from consumer.operations.schemas_first import SchemasFirst
 
@@ -132,11 +132,13 @@ async def planned(
     *,
     makers: RowMakers,
     schemas: SchemasFirst,
+    group: Group,
     workplace: Workplace,
     clock: Clock,
 ) -> Plan:
     """Ask the brokers, map a sample, and reckon. Raises: `Refusal`, `NotAnEdge`."""
     stretches, positions = await asyncio.to_thread(surveyed, settings, asked, routes, clock.wall_ms())
+    group_in_use = await asyncio.to_thread(group.is_in_use)
     left = workplace.left()
     sha256 = mapping_sha256_of(settings)
     if left is not None and left.mapping_sha256 != sha256:
@@ -166,7 +168,7 @@ async def planned(
         was_begun=left is not None,
         folder=str(workplace.folder),
         group_id=settings.kafka.group_id,
-        group_in_use=await asyncio.to_thread(is_in_use, settings.kafka),
+        group_in_use=group_in_use,
         positions=positions,
         sampled_count=sum(one.record_count for one in sampled.values()),
         filtered_count=sum(one.filtered_count for one in sampled.values()),

@@ -28,42 +28,50 @@ _SOMEBODY_IS_THERE: Final = frozenset(
 """What the brokers answer to an outsider who commits for a group with members."""
 
 
-def is_in_use(settings: KafkaSettings) -> bool:
-    """Tell whether anybody is in the group, by either protocol. Raises: `Refusal` without an answer."""
-    client = AdminClient(bystander_conf(settings, settings.group_id, _unheard))
-    try:
-        listed = client.list_consumer_groups(request_timeout=ANSWER_S).result(ANSWER_S + 1)
-    except KafkaException as error:
-        message = f"the brokers do not say who is in group `{settings.group_id}`: {detail_of(error.args[0])}"
-        raise Refusal(message) from error
-    except NotInTime as error:
-        message = f"the brokers do not say who is in group `{settings.group_id}` within {ANSWER_S:.0f} s"
-        raise Refusal(message) from error
-    return any(one.group_id == settings.group_id and one.state not in _WITHOUT_MEMBERS for one in listed.valid)
+class Group:
+    """One group at its brokers; every question blocks for as long as they take to answer."""
 
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._name = f"group `{settings.group_id}`"
+        # Kept: freed right after an answer it races with its own thread, which may still be giving that.
+        self._administrator = AdminClient(bystander_conf(settings, settings.group_id, _unheard))
 
-def set_positions(settings: KafkaSettings, positions: Mapping[Place, int]) -> None:
-    """Set where the group goes on; the brokers take that from an outsider only while nobody is in it.
+    def is_in_use(self) -> bool:
+        """Tell whether anybody is in it, by either protocol. Raises: `Refusal` without an answer."""
+        try:
+            listed = self._administrator.list_consumer_groups(request_timeout=ANSWER_S).result(ANSWER_S + 1)
+        except KafkaException as error:
+            message = f"the brokers do not say who is in {self._name}: {detail_of(error.args[0])}"
+            raise Refusal(message) from error
+        except NotInTime as error:
+            message = f"the brokers do not say who is in {self._name} within {ANSWER_S:.0f} s"
+            raise Refusal(message) from error
+        return any(
+            one.group_id == self._settings.group_id and one.state not in _WITHOUT_MEMBERS for one in listed.valid
+        )
 
-    Raises: `Refusal` when they do not take it.
-    """
-    consumer = Consumer(bystander_conf(settings, settings.group_id, _unheard))
-    try:
-        places = [TopicPartition(*place, offset) for place, offset in sorted(positions.items())]
-        answers = consumer.commit(offsets=places, asynchronous=False) or []
-    except KafkaException as error:
-        raise _not_taken(settings.group_id, error.args[0]) from error
-    finally:
-        consumer.close()
-    for answer in answers:
-        if answer.error is not None:
-            raise _not_taken(settings.group_id, answer.error)
+    def set_positions(self, positions: Mapping[Place, int]) -> None:
+        """Set where it goes on; the brokers take that from an outsider only while nobody is in it.
 
+        Raises: `Refusal` when they do not take it.
+        """
+        consumer = Consumer(bystander_conf(self._settings, self._settings.group_id, _unheard))
+        try:
+            places = [TopicPartition(*place, offset) for place, offset in sorted(positions.items())]
+            answers = consumer.commit(offsets=places, asynchronous=False) or []
+        except KafkaException as error:
+            raise self._not_taken(error.args[0]) from error
+        finally:
+            consumer.close()
+        for answer in answers:
+            if answer.error is not None:
+                raise self._not_taken(answer.error)
 
-def _not_taken(group_id: str, error: KafkaError) -> Refusal:
-    if error.code() in _SOMEBODY_IS_THERE:
-        return Refusal(f"group `{group_id}` has members: stop them, then hand over again; its positions stay")
-    return Refusal(f"group `{group_id}` cannot be handed its positions: {detail_of(error)}")
+    def _not_taken(self, error: KafkaError) -> Refusal:
+        if error.code() in _SOMEBODY_IS_THERE:
+            return Refusal(f"{self._name} has members: stop them, then hand over again; its positions stay")
+        return Refusal(f"{self._name} cannot be handed its positions: {detail_of(error)}")
 
 
 def _unheard(_error: KafkaError) -> None:
