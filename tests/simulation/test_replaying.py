@@ -3,188 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import json
 import random
-from contextlib import nullcontext
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
-from consumer.auth.provider import TokenProvider
-from consumer.daemon import Ports
-from consumer.mapping.settings import FieldRule
-from consumer.operations.replay import Outcome, Replay
-from consumer.operations.replay_book import Asked, Book
-from consumer.sandbox.in_process import InProcessTransport
+from consumer.operations.replay_book import Asked
 from consumer.sandbox.virtual_time import VirtualLoop
-from tests.simulation.record_log import MemoryRecordLog
-from tests.simulation.world import CUSTOMERS, ROUTES, TOPIC, VIEWS, World, settings
+from tests.simulation.replaying import (
+    PARTIAL,
+    RATE,
+    UNDATED,
+    Replaying,
+    delivered,
+    delivered_wrongly,
+    fold,
+    left_in,
+    moments,
+    story,
+    table,
+    world_of,
+)
+from tests.simulation.world import CUSTOMERS, TOPIC, VIEWS, World, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
     from pathlib import Path
-
-    from consumer.mapping.settings import ObjectSettings
-    from consumer.operations.replay_plan import Plan
-    from consumer.source.port import Source
-
-
-def story(told: Callable[[Path], Coroutine[Any, Any, None]]) -> Callable[[Path], None]:
-    """Run a coroutine test in virtual time, with a folder."""
-
-    def test(tmp_path: Path) -> None:
-        VirtualLoop.run(told(tmp_path))
-
-    test.__doc__ = inspect.getdoc(told)
-    test.__name__ = told.__name__
-    return test
-
-
-UNDATED = msgspec.structs.replace(CUSTOMERS, record_modified=None)
-PARTIAL = msgspec.structs.replace(UNDATED, refresh_mode="partial")
-RATE = 10
-
-
-@dataclass
-class Quiet:
-    """Remembers what was shown."""
-
-    steps: list[tuple[str, int, int]] = field(default_factory=list)
-    waited: set[str] = field(default_factory=set)
-
-    def step(self, name: str, done: int, total: int, note: str = "") -> None:  # noqa: ARG002 - the audience's
-        """Note it."""
-        self.steps.append((name, done, total))
-
-    def waits(self, reason: str) -> None:
-        """Note it."""
-        self.waited.add(reason)
-
-
-class Replaying:
-    """One command, as often as it is given."""
-
-    def __init__(self, world: World, folder: Path, asked: Asked) -> None:
-        self._world = world
-        self._asked = asked
-        self.path = folder / "replay.book"
-        self.plan: Plan | None = None
-        self.audience = Quiet()
-
-    async def run(self, *, execute: bool = True) -> Outcome | None:
-        """Plan, and do it."""
-        world = self._world
-        with Book(self.path) as book:
-            made = Replay(
-                world.settings,
-                self._asked,
-                book,
-                MemoryRecordLog(world.log),
-                requests_per_second=RATE,
-                registry=None,
-                clock=world.clock,
-                audience=self.audience,
-            )
-            self.plan = await made.plan(is_to_be_done=execute, group_in_use=False)
-            if not execute:
-                return None
-
-            def ports(source: Source) -> Ports:
-                transport = InProcessTransport(world.tenant, world.clock, latency_s=world.latency_s)
-                return Ports(
-                    source=source,
-                    transport=transport,
-                    tokens=TokenProvider(
-                        world.settings.salesforce,
-                        transport,
-                        world.clock,
-                        jitter=world.random.random,
-                        observer=made.telemetry,
-                    ),
-                    dead_letters=world.dead_letters,
-                    clock=world.clock,
-                    lots=world.random.random,
-                )
-
-            return await made.execute(ports, lambda _daemon: nullcontext())
-
-    async def run_killed(self, after_s: float) -> Outcome | None:
-        """The same, killed after so long if it has not ended."""
-        task = asyncio.create_task(self.run())
-        await asyncio.wait([task], timeout=after_s)
-        task.cancel()
-        await asyncio.wait([task])
-        return None if task.cancelled() else task.result()
-
-
-BROKEN = tuple(
-    msgspec.structs.replace(route, fields={"email": FieldRule(const="broken")})
-    if route.object == "customers"
-    else route
-    for route in ROUTES
-)
-"""A mapping that was not right when the live daemon carried the log."""
-
-
-def world_of(described: ObjectSettings, *, seed: int = 1) -> World:
-    return World(settings(objects=(described, VIEWS)), seed=seed)
-
-
-async def delivered_wrongly(world: World, *partitions: int) -> None:
-    """Let the live daemon carry what there is by a broken mapping, which is mended after that."""
-    right = world.settings
-    world.settings = msgspec.structs.replace(right, routes=BROKEN)
-    await delivered(world, *partitions)
-    world.settings = right
-
-
-def left_in(folder: Path) -> list[Path]:
-    return [*folder.iterdir()]
-
-
-def fold(world: World) -> dict[str, str | None]:
-    """Return by key the email that the log's last change leaves."""
-    rows: dict[str, str | None] = {}
-    for place, records in sorted(world.log.records.items()):
-        for record in records if place[0] == TOPIC else ():
-            value = record.value()
-            if value is None:
-                continue
-            change = json.loads(value)
-            if change["op"] == "d":
-                rows.pop(str(change["before"]["id"]), None)
-            else:
-                rows[str(change["after"]["id"])] = change["after"]["email"]
-    return rows
-
-
-def table(world: World) -> dict[str, str | None]:
-    """Return by key the email that the tenant has."""
-    return {key: row.get("email") for key, row in world.tenant.rows("customers").items()}
-
-
-async def delivered(world: World, *partitions: int) -> None:
-    """Let the live daemon carry what there is, and stop it."""
-    member = world.member()
-    await member.start(*(partitions or (0,)))
-    await world.until(member.settled)
-    await member.stop()
-    world.members.remove(member)
-
-
-def moments(world: World) -> Any:  # noqa: ANN401 - made here
-    """Return a function that writes a change at a source time that rises."""
-    count = 0
-
-    def change(key: int, op: str, partition: int = 0, **row: Any) -> None:  # noqa: ANN401 - a row
-        nonlocal count
-        count += 1
-        world.change(key, op, partition=partition, ts_ms=1_750_000_000_000 + count * 5, **row)
-
-    return change
 
 
 @story

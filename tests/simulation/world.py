@@ -117,6 +117,14 @@ class World:
         self.members.append(member)
         return member
 
+    def registry_client(self) -> RegistryClient:
+        """Return a client of the schema registry."""
+        return RegistryClient(
+            RegistrySettings(url="http://registry"),
+            self.clock,
+            connect=lambda _: InProcessRegistry(self.registry, self.clock, lambda: self.registry_latency_s),
+        )
+
     def change(self, key: int, op: str, *, partition: int = 0, ts_ms: int = 1_750_000_000_000, **row: Any) -> None:  # noqa: ANN401 - a row
         """Write a Debezium change, and for a delete its tombstone."""
         after = None if op == "d" else {"id": key, "email": None, "age": None} | row
@@ -190,11 +198,7 @@ class Member:
                 dead_letters=world.dead_letters,
                 clock=clock,
                 lots=world.random.random,
-                registry=RegistryClient(
-                    RegistrySettings(url="http://registry"),
-                    clock,
-                    connect=lambda _: InProcessRegistry(world.registry, clock, lambda: world.registry_latency_s),
-                ),
+                registry=world.registry_client(),
             ),
             telemetry,
         )
