@@ -28,7 +28,7 @@ TO_ADDRESSES = RouteSettings(
     format="debezium",
     fields={"address": FieldRule(source="email"), "owner": FieldRule(source="id")},
 )
-ONE_BY_ONE = DeliverySettings(batch_bytes=130, linger_s=0.0)
+ONE_BY_ONE = DeliverySettings(batch_bytes=100, linger_s=0.0)
 """Each row in a request of its own: an older one that got through would be seen."""
 
 
