@@ -141,6 +141,7 @@ class Replay:
         reading_on = self._reads_on()
         if reading_on and self._book.phase is not Phase.LOOKING:
             await self._read_on(positions)
+        self._book.index()
         return plan_of(
             self._settings,
             self._book,

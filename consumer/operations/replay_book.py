@@ -26,7 +26,6 @@ _TABLES: Final = (
      stop INTEGER, window INTEGER, scanned INTEGER, sent INTEGER, remark TEXT)""",
     """CREATE TABLE states (object TEXT, key TEXT, part INTEGER, offset INTEGER, timestamp_ms INTEGER,
      is_delete INTEGER, was_deleted INTEGER, PRIMARY KEY (object, key)) WITHOUT ROWID""",
-    "CREATE INDEX states_by_place ON states (part, offset)",
     "CREATE TABLE also (part INTEGER, offset INTEGER, PRIMARY KEY (part, offset)) WITHOUT ROWID",
 )
 
@@ -111,6 +110,15 @@ class Step(msgspec.Struct):
     also: list[tuple[int, int]] = []
     counts: dict[str, int] = {}
 
+    def add(self, later: Step) -> None:
+        """Take in what the next records came to."""
+        self.inside += later.inside
+        self.beyond += later.beyond
+        self.beyond_also += later.beyond_also
+        self.also += later.also
+        for name, count in later.counts.items():
+            self.counts[name] = self.counts.get(name, 0) + count
+
 
 class Book:
     """One file, that one process has open at a time. Every method is one transaction: kept as a whole, or not."""
@@ -151,6 +159,7 @@ class Book:
         with self._kept():
             for table in ("about", "counts", "parts", "states", "also"):
                 self._sql.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
+            self._sql.execute("DROP INDEX IF EXISTS states_by_place")
             rows = [msgspec.structs.astuple(part) for part in parts]
             self._sql.executemany("INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
             self._sql.execute("INSERT INTO about VALUES (?)", (msgspec.json.encode(about),))
@@ -176,12 +185,10 @@ class Book:
                 )
             self._move("scanned", scanned)
 
-    def take_scanned(self, scanned: Mapping[int, int]) -> None:
-        """Keep that all below these was read, also where it held no record."""
-        moved = {one.number: scanned[one.number] for one in self.parts if scanned.get(one.number, 0) > one.scanned}
-        if moved:
-            with self._kept():
-                self._move("scanned", moved)
+    def index(self) -> None:
+        """Make what is wanted quick to find by its place; while rows are read it would be most of the work."""
+        with self._kept():
+            self._sql.execute("CREATE INDEX IF NOT EXISTS states_by_place ON states (part, offset)")
 
     def read_on(self, stops: Mapping[int, int]) -> None:
         """Read up to these offsets before sending: by part, and never less far than before."""

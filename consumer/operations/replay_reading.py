@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
+from consumer.operations.replay_book import Step
 from consumer.operations.replay_rules import Reading
 from consumer.operations.stretches import Stretch
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 READ_S: Final = 0.2
 READ_RECORDS: Final = 1_000
 """Mapped on the loop in some ten milliseconds."""
+
+STEP_S: Final = 1.0
+"""How long is read between two notes. A note touches most pages of a large book, however few rows are in it."""
 
 
 class RecordReader(Protocol):
@@ -122,20 +126,23 @@ class Scan:
         stretches = [Stretch(*place, part.scanned, ends[part.number]) for place, part in parts.items()]
         if not stretches:
             return
+        step, kept_s = Step(), self._clock.now_s()
         with await self._log.reader(stretches) as reader:
             while not reader.is_complete:
                 found = await reader.read(READ_S, READ_RECORDS)
                 self._audience.waits(reader.trouble)
                 for place, records in found.items():
-                    await self._read(parts[place], records)
-                self._book.take_scanned({parts[place].number: at for place, at in reader.positions.items()})
+                    step.add(await self._read(parts[place], records))
                 self._audience.step(name, sum(at - first[place] for place, at in reader.positions.items()), total)
+                if self._clock.now_s() - kept_s >= STEP_S:
+                    self._book.take(step, {parts[place].number: at for place, at in reader.positions.items()})
+                    step, kept_s = Step(), self._clock.now_s()
+            self._book.take(step, {parts[place].number: at for place, at in reader.positions.items()})
 
-    async def _read(self, part: Part, records: Sequence[Record]) -> None:
-        """Map records in slices, so that the loop turns meanwhile."""
+    async def _read(self, part: Part, records: Sequence[Record]) -> Step:
+        """Map records, and let the loop turn."""
         if self._routes.is_encoded(part.topic):
             await self._schemas.at_hand(records)
         reading = Reading(self._routes.mappers(part.topic), part, self._rules)
-        step = reading.read(records, self._clock.wall_ms())
-        self._book.take(step, {part.number: records[-1].offset() + 1})
         await asyncio.sleep(0)
+        return reading.read(records, self._clock.wall_ms())
