@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.kubernetes.chart import Manifest
+    from tests.kubernetes.kubeconform import Conforming
 
 
 __all__ = ["kafka_broker"]
@@ -84,9 +85,7 @@ def custom_schemas(definitions: list[Manifest], tmp_path_factory: pytest.TempPat
 
 
 @pytest.fixture(scope="session")
-def conforming(
-    require: Callable[[str], Path], kubernetes_schemas: Path, custom_schemas: Path
-) -> Callable[[str, str], subprocess.CompletedProcess[str]]:
+def conforming(require: Callable[[str], Path], kubernetes_schemas: Path, custom_schemas: Path) -> Conforming:
     """Return what holds manifests against the schemas of a version."""
 
     def judge(text: str, version: str) -> subprocess.CompletedProcess[str]:

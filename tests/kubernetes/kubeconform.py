@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+Conforming = Callable[[str, str], subprocess.CompletedProcess[str]]
+"""What holds manifests against the schemas of a version of Kubernetes."""
 
 
 def conform(

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.kubernetes.cluster import Cluster
-
-    Conforming = Callable[[str, str], subprocess.CompletedProcess[str]]
+    from tests.kubernetes.kubeconform import Conforming
 
 pytestmark = pytest.mark.usefixtures("helm")
 

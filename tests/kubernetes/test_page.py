@@ -8,21 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.kubernetes.chart import ROOT, SCENARIOS, VERSIONS, manifests, only, rendered
-from tests.kubernetes.kubeconform import conform
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
+
+    from tests.kubernetes.kubeconform import Conforming
 
 PAGE = (ROOT / "docs" / "kubernetes.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 MANIFESTS = [block for block in BLOCKS if block.startswith("apiVersion:")]
 VALUES = [block for block in BLOCKS if not block.startswith("apiVersion:")]
-
-
-def valid(text: str, require: Callable[[str], Path], kubernetes: Path, custom: Path) -> None:
-    answer = conform(require("kubeconform"), text, VERSIONS[-1], kubernetes, custom)
-    assert 0 == answer.returncode, answer.stdout + answer.stderr
 
 
 def test_the_page_has_both_kinds() -> None:
@@ -32,21 +27,19 @@ def test_the_page_has_both_kinds() -> None:
 
 
 @pytest.mark.parametrize("block", MANIFESTS)
-def test_a_manifest_is_valid(
-    block: str, require: Callable[[str], Path], kubernetes_schemas: Path, custom_schemas: Path
-) -> None:
+def test_a_manifest_is_valid(block: str, conforming: Conforming) -> None:
     """As it stands on the page."""
-    valid(block, require, kubernetes_schemas, custom_schemas)
+    answer = conforming(block, VERSIONS[-1])
+    assert 0 == answer.returncode, answer.stdout + answer.stderr
 
 
 @pytest.mark.parametrize("block", VALUES)
-def test_values_render(
-    block: str, require: Callable[[str], Path], kubernetes_schemas: Path, custom_schemas: Path, tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("helm")
+def test_values_render(block: str, conforming: Conforming, tmp_path: Path) -> None:
     """With real Helm, and what comes out is valid."""
     (tmp_path / "values.yaml").write_text(block, encoding="utf-8")
-    require("helm")
-    valid(rendered(tmp_path / "values.yaml"), require, kubernetes_schemas, custom_schemas)
+    answer = conforming(rendered(tmp_path / "values.yaml"), VERSIONS[-1])
+    assert 0 == answer.returncode, answer.stdout + answer.stderr
 
 
 def test_secrets_of_the_values_are_those_of_the_manifests(helm: Path) -> None:

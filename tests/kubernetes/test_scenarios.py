@@ -8,13 +8,13 @@ import pytest
 
 from tests.kubernetes import chart
 from tests.kubernetes.chart import CHART, SCENARIOS, VERSIONS, manifests, only, rendered
-from tests.kubernetes.kubeconform import conform
 from tests.kubernetes.pod_files import PodFiles
 from tests.kubernetes.restricted import offences, pods
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
+
+    from tests.kubernetes.kubeconform import Conforming
 
 pytestmark = pytest.mark.usefixtures("helm")
 
@@ -31,12 +31,9 @@ def test_helm_lints_it(scenario: Path) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_every_object_is_valid(
-    scenario: Path, version: str, require: Callable[[str], Path], kubernetes_schemas: Path, custom_schemas: Path
-) -> None:
+def test_every_object_is_valid(scenario: Path, version: str, conforming: Conforming) -> None:
     """No key is unknown to that version, none is missing."""
-    text = rendered(scenario, "--kube-version", version)
-    answer = conform(require("kubeconform"), text, version, kubernetes_schemas, custom_schemas)
+    answer = conforming(rendered(scenario, "--kube-version", version), version)
     assert 0 == answer.returncode, answer.stdout + answer.stderr
 
 
@@ -48,11 +45,9 @@ def test_every_object_is_valid(
     ],
     ids=["deployment", "scaled-object"],
 )
-def test_an_unknown_key_is_seen(
-    planted: str, require: Callable[[str], Path], kubernetes_schemas: Path, custom_schemas: Path
-) -> None:
+def test_an_unknown_key_is_seen(planted: str, conforming: Conforming) -> None:
     """The check itself is red on one, of Kubernetes' kinds and of others'."""
-    answer = conform(require("kubeconform"), planted, "1.34.0", kubernetes_schemas, custom_schemas)
+    answer = conforming(planted, "1.34.0")
     assert 1 == answer.returncode
     assert "dditional" in answer.stdout
 
