@@ -23,12 +23,13 @@ _ROOM: Final = {"cpu": "8", "memory": "16Gi", "pods": "50", "ephemeral-storage":
 class Nodes:
     """Three of them, each in a zone of its own, for as long as the `with` block lasts.
 
-    `judge` says whether a pod's containers would start; it may be changed. `seen` has, for each look at the pods of
-    a namespace, how many there were that were not on their way out, and how many of them were ready.
+    `judge` says whether a pod's containers would start, `readiness` what they answer then. `seen` has, for each look
+    at the pods of a namespace, how many there were that were not on their way out, and how many of them were ready.
     """
 
     def __init__(self, cluster: Cluster, judge: Callable[[Manifest], bool]) -> None:
         self.judge = judge
+        self.readiness = "True"
         self.seen: dict[str, list[tuple[int, int]]] = {}
         self._cluster = cluster
         self._ending = threading.Event()
@@ -78,7 +79,7 @@ class Nodes:
             if name not in self._judged:
                 self._judged[name] = self.judge(pod)
             if self._judged[name]:
-                self._patch(f"{path}/status", {"status": _running()})
+                self._patch(f"{path}/status", {"status": _running(self.readiness)})
 
     def _patch(self, path: str, change: Manifest) -> None:
         self._cluster.ask(path, change, "PATCH")
@@ -90,10 +91,10 @@ def is_ready(pod: Manifest) -> bool:
     return conditions.get("Ready") == "True" and "deletionTimestamp" not in pod["metadata"]
 
 
-def _running() -> dict[str, Any]:
+def _running(readiness: str) -> dict[str, Any]:
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    kinds = ("PodScheduled", "Initialized", "ContainersReady", "Ready")
-    conditions = [{"type": kind, "status": "True", "lastTransitionTime": now} for kind in kinds]
+    found = {"PodScheduled": "True", "Initialized": "True", "ContainersReady": readiness, "Ready": readiness}
+    conditions = [{"type": kind, "status": status, "lastTransitionTime": now} for kind, status in found.items()]
     return {"phase": "Running", "startTime": now, "conditions": conditions}
 
 
