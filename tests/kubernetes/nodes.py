@@ -23,8 +23,8 @@ _ROOM: Final = {"cpu": "8", "memory": "16Gi", "pods": "50", "ephemeral-storage":
 class Nodes:
     """Three of them, each in a zone of its own, for as long as the `with` block lasts.
 
-    `judge` says whether a pod's containers would start, `readiness` what they answer then. `seen` has, for each look
-    at the pods of a namespace, how many there were that were not on their way out, and how many of them were ready.
+    `judge` says whether a pod's containers would start, `readiness` what they answer then. `seen` has, for each
+    look at the pods of a namespace, how many were there and not on their way out, and how many of them were ready.
     """
 
     def __init__(self, cluster: Cluster, judge: Callable[[Manifest], bool]) -> None:
