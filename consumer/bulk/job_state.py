@@ -81,8 +81,9 @@ class Job(msgspec.Struct, frozen=True):
 
     @property
     def named(self) -> str:
-        """Return how the job is called in a message."""
-        return f"job {self.id} ({self.state})"
+        """Return how the job is called in a message: complete does not mean that every row was taken."""
+        refused = f", {self.failed_count} rows refused" if self.failed_count else ""
+        return f"job {self.id} ({self.state}{refused})"
 
 
 def read_job(body: bytes) -> Job | None:

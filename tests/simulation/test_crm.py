@@ -412,6 +412,20 @@ async def test_deletes_of_what_is_not_there_are_done(world: World) -> None:
     await member.stop()
 
 
+@story
+async def test_an_object_that_is_not_there_is_waited_for_by_name(world: World) -> None:
+    """Nothing is read before; when the object is there, all goes on by itself."""
+    fields = world.tenant.crm.store.objects.pop("Contact")
+    contact(world, 1)
+    member = world.member()
+    member.task = asyncio.create_task(member.daemon.run())
+    await world.until(lambda: HoldReason.CONFIG in hold_reasons(world))
+    assert "crm.yaml:12: the CRM has no object Contact" in member.status().holds[0].detail
+    world.tenant.crm.store.objects["Contact"] = fields
+    await world.until(lambda: hold_reasons(world) == set())
+    await member.stop()
+
+
 def test_an_unknown_column_is_a_hold_with_a_guess() -> None:
     """Before anything is read, by the route's line; it ends by itself when the field is there."""
     route = crm_route()

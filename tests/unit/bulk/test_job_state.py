@@ -90,3 +90,10 @@ def test_five_jobs_at_a_time() -> None:
     assert jobs.wait_s(10_000.0) is None
     jobs.ended()
     assert 0.0 == jobs.wait_s(10_000.0)
+
+
+def test_a_complete_job_says_how_many_rows_were_refused() -> None:
+    """Complete is not success."""
+    job = read_job(b'{"id":"750A","state":"JobComplete","numberRecordsProcessed":5,"numberRecordsFailed":3}')
+    assert job is not None
+    assert "job 750A (JobComplete, 3 rows refused)" == job.named
