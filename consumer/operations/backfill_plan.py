@@ -92,7 +92,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         return 2 * sum(one.csv_bytes for one in self.estimates)
 
 
-class _Sampled:
+class Sampled:
     """What the sample of one object came to."""
 
     def __init__(self) -> None:
@@ -148,7 +148,7 @@ async def planned(
         )
         raise Refusal(message)
     backfill = left or Backfill.begun(asked, sha256, stretches, makers.objects)
-    sampled = {name: _Sampled() for name in makers.objects}
+    sampled = {name: Sampled() for name in makers.objects}
     for topic, records in (await _sample(settings, backfill.stretches)).items():
         if makers.is_encoded(topic):
             await schemas.at_hand(records)
@@ -184,7 +184,7 @@ async def _sample(settings: Settings, stretches: Iterable[Stretch]) -> dict[str,
     share = max(_FEWEST, SAMPLE_RECORDS // max(1, len(filled)))
     found: dict[str, list[Record]] = {}
     silent_s = 0.0
-    with RangeReader(settings.kafka, [_middle(one, share) for one in filled]) as reader:
+    with RangeReader(settings.kafka, [middle_of(one, share) for one in filled]) as reader:
         while not reader.is_complete:
             read = await asyncio.to_thread(reader.read, _READ_S)
             silent_s = 0.0 if read else silent_s + _READ_S
@@ -196,7 +196,7 @@ async def _sample(settings: Settings, stretches: Iterable[Stretch]) -> dict[str,
     return found
 
 
-def _middle(stretch: Stretch, count: int) -> Stretch:
+def middle_of(stretch: Stretch, count: int) -> Stretch:
     """Return so many offsets from the middle of a stretch, or all where it has no more."""
     begin = max(stretch.begin, (stretch.begin + stretch.end - count) // 2)
     return Stretch(stretch.topic, stretch.partition, begin, min(begin + count, stretch.end))

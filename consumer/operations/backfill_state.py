@@ -149,7 +149,11 @@ class Workplace:
         while True:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             lock = path.open("wb")
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.close()
+                raise
             if path.exists() and path.stat().st_ino == os.fstat(lock.fileno()).st_ino:
                 return lock
             lock.close()
