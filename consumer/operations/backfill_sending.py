@@ -57,6 +57,8 @@ class Writing:
     async def write(self, backfill: Backfill) -> None:
         """Write what every object gets, its removals before its rows. Raises: `Fatal` as the disk does."""
         layers = layers_of(self._settings, self._workplace, backfill)
+        for stale in self._workplace.folder.glob("job-*.json"):
+            stale.unlink()  # of an earlier backfill, whose notes could not be read
         loads: list[Load] = []
         for name, one in layers.items():
             loads += await self._write_object(backfill, name, one)
