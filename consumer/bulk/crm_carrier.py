@@ -18,6 +18,7 @@ from consumer.bulk.requests import Step
 from consumer.bulk.result_reader import Load, ResultReader
 from consumer.bulk.runner import Broken, JobPlan
 from consumer.dead_letter.envelope import Fault
+from consumer.delivery.backoff import probe_interval_s
 from consumer.errors import HoldReason, Reason
 from consumer.model import HoldLane, Operation
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 _LETTERS_AT_A_TIME: Final = 500
 _ROOM_AFTER_S: Final = 0.05
-_LOOK_AGAIN_S: Final = 600.0
+_LOOK_AGAIN_S: Final = 30.0
 _BOOK: Final = "inserted.book"
 
 
@@ -219,7 +220,7 @@ class CrmCarrier:
         into.unlink(missing_ok=True)
 
     async def _found(self, load: Load, field: str, keys: list[str], into: Path) -> None:
-        target = load.crm.target
+        target, probes = load.crm.target, 0
         while True:
             heard = await self._runner.step(
                 Step.FIND, target, load.watch, lambda token: self._api.find(token, target, field, keys, into)
@@ -227,7 +228,8 @@ class CrmCarrier:
             if isinstance(heard, Done):
                 return
             load.watch.held(HoldLane(HoldReason.CONFIG, f"no ids can be looked up: {heard.detail}"))
-            await self._clock.sleep(_LOOK_AGAIN_S)
+            await self._clock.sleep(probe_interval_s(probes))
+            probes += 1
 
 
 async def _note(load: Load, clock: Clock) -> None:

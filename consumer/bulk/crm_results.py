@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import re
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _PIECE_ROWS: Final = 2_000
 """A few milliseconds of work."""
 
+_CODE: Final = re.compile(r"[A-Z][A-Z_]{0,79}")
+_ID: Final = "sf__id"
 _ERROR: Final = "sf__error"
 _MOMENT: Final = frozenset(
     {
@@ -124,21 +127,23 @@ def said_of(error: str, columns: Sequence[str]) -> tuple[str, str | None]:
     message, _, named = rest.rpartition(":")
     field = named.removesuffix("--").strip()
     known = field if field in columns else None
-    said = f"{code}: {mask(message or rest)}" if code.isascii() and code.replace("_", "").isalnum() else mask(error)
+    said = f"{code}: {mask(message or rest)}" if _CODE.fullmatch(code) else mask(error)
     return said[:MASKED_CHARS], known
 
 
 def _pieces(path: Path, marking: Marking) -> Iterator[list[tuple[str, str]]]:
     """Yield mark and error of the rows of a file, a piece at a time; memory holds one."""
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         rows = csv.reader(file, strict=True)
         try:
             header = next(rows, None)
             if header is None:
                 return  # nothing at all is also how a service says that there are none
-            row_of = _row_reader(header, marking)
             piece: list[tuple[str, str]] = []
+            # A file without rows may have no columns of ours; a page of somebody else has none of theirs either.
+            row_of = None if _ID in map(str.lower, header) or not any(header) else _row_reader(header, marking)
             for row in rows:
+                row_of = row_of or _row_reader(header, marking)
                 piece.append(row_of(row))
                 if len(piece) >= _PIECE_ROWS:
                     yield piece

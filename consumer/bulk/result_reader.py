@@ -24,7 +24,6 @@ _READINGS: Final = 3
 """How often results are read that do not tell of every row, before what they leave out is sent again."""
 
 _READ_AGAIN_S: Final = 30.0
-_LOOK_AGAIN_S: Final = 600.0
 
 
 class Load(NamedTuple):
@@ -57,8 +56,8 @@ class ResultReader:
     async def read(self, load: Load, job_id: str, sent: Path, end: JobEnd) -> Counts:
         """Read the results of a job. `sent` is about as large as they are.
 
-        Of a job that nobody knows there are none. Rows that repeated readings leave out are sent again, but never
-        inserted again.
+        Of a job that nobody knows there are none. What a job that failed or was aborted does not tell of, it did
+        not come to. Rows of a complete job that repeated readings leave out are sent again, but never inserted.
         """
         counts = Counts()
         if isinstance(end, Broken) and end.job is None:
@@ -67,7 +66,7 @@ class ResultReader:
         while True:
             try:
                 await self._read_once(load, job_id, sent, counts)
-                unmentioned = load.spool.unmentioned_count()
+                unmentioned = 0 if isinstance(end, Broken) else load.spool.unmentioned_count()
                 fault = f"its results tell nothing of {unmentioned} rows" if unmentioned else None
             except Transient as error:
                 fault = error.detail
@@ -76,7 +75,7 @@ class ResultReader:
                 return counts
             if readings >= _READINGS:
                 load.watch.held(HoldLane(HoldReason.SINK, f"job {job_id}: {fault}; nothing is inserted again"))
-            await self._clock.sleep(_READ_AGAIN_S if readings < _READINGS else _LOOK_AGAIN_S)
+            await self._clock.sleep(_READ_AGAIN_S)
 
     async def _read_once(self, load: Load, job_id: str, sent: Path, counts: Counts) -> None:
         marking, spool, clock = load.crm.marking(load.operation), load.spool, self._clock

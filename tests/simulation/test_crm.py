@@ -548,6 +548,30 @@ def test_an_insert_that_stopped_half_way_goes_on_with_the_rest() -> None:
     in_time(told, crm_route("insert", None))
 
 
+def test_an_insert_that_somebody_aborts_goes_into_another_job() -> None:
+    """What it had inserted stays, the rest is inserted once."""
+
+    async def told(world: World) -> None:
+        for key in range(20):
+            contact(world, key)
+        world.faults("close-job nth=1 hang-job")
+        member = world.member()
+        await member.start(0)
+        await world.until(lambda: member.status().bulk[0].phase == "InProgress")
+        (job,) = world.tenant.crm.jobs.values()
+        job.state = "Aborted"
+        await world.until(lambda: HoldReason.SINK in hold_reasons(world))
+        await world.until(member.settled, within_s=2_000.0)
+        assert (20, 2, set()) == (
+            len(world.tenant.crm_rows("Contact")),
+            len(world.tenant.crm.jobs),
+            hold_reasons(world),
+        )
+        await member.stop()
+
+    in_time(told, crm_route("insert", None))
+
+
 def test_a_stop_with_an_insert_under_way_doubles_nothing() -> None:
     """The job goes on at the CRM; the next process reads its results."""
 

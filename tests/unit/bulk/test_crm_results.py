@@ -72,6 +72,7 @@ async def test_a_field_at_the_limit_is_read(tmp_path: Path) -> None:
     ("content", "said"),
     [
         ("<html>login</html>", "no column Key__c"),
+        ("sf__Id,sf__Created\n1,true\n", "no column Key__c"),
         ('sf__Id,sf__Created,Key__c,Name\n1,true,"k0\n', "not CSV"),
         ("sf__Id,sf__Created,Key__c,Name\n1,true\n", "not CSV"),
     ],
@@ -84,9 +85,10 @@ async def test_what_is_no_result_file(tmp_path: Path, content: str, said: str) -
     assert 1 == spool.unmentioned_count()
 
 
-async def test_an_empty_file_is_none(tmp_path: Path) -> None:
-    """Some say that there are no such rows by saying nothing."""
-    assert 0 == (await accepted(tmp_path, KEYED, spooled(tmp_path, KEYED, b"k0,a\n"), "")).accepted
+@pytest.mark.parametrize("content", ["", '"sf__Id","sf__Created"\n'])
+async def test_an_empty_file_is_none(tmp_path: Path, content: str) -> None:
+    """Some say that there are no such rows by saying nothing, or nothing but a header."""
+    assert 0 == (await accepted(tmp_path, KEYED, spooled(tmp_path, KEYED, b"k0,a\n"), content)).accepted
 
 
 @pytest.mark.parametrize(
@@ -138,6 +140,7 @@ async def test_rows_that_nobody_came_to(tmp_path: Path) -> None:
         ),
         ("ENTITY_IS_DELETED:entity is deleted:--", "ENTITY_IS_DELETED: entity is deleted", None),
         ("something 4711 else", "something *** else", None),
+        ("4711:is no code:--", "*** no code:--", None),
     ],
 )
 def test_what_is_said_of_a_refusal(error: str, said: str, field: str | None) -> None:
