@@ -7,6 +7,8 @@ import inspect
 import sys
 from typing import TYPE_CHECKING, Any
 
+from consumer.config.findings import did_you_mean
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -47,7 +49,8 @@ def imported(
         raise findings.fault(place, path, f"{text}; install it, or put it beside this file") from None
     function = getattr(module, function_name, None)
     if not callable(function):
-        what = "no such name" if function is None else "not a function"
+        guess = did_you_mean(function_name, (name for name, one in vars(module).items() if callable(one)))
+        what = f"no such name{guess}" if function is None else "not a function"
         raise findings.fault(place, path, f"`{function_name}` in module `{module_name}`: {what}")
     if fault := _fault_of(function):
         raise findings.fault(place, path, f"`{function_name}` in module `{module_name}` {fault}")

@@ -9,8 +9,8 @@ from consumer.bulk.settings import FlushSettings
 from consumer.config.crm import PLACE_RULE, crm_flush, crm_target
 from consumer.config.custom import imported
 from consumer.config.findings import Findings, Unread, did_you_mean, tried
-from consumer.config.rule_shape import CONST
-from consumer.config.rules import field_rule
+from consumer.config.rule_shape import CONST, RULE_DEFAULT, VALUES
+from consumer.config.rules import fault_of_key, field_rule
 from consumer.config.shape import (
     CRM,
     CUSTOM,
@@ -44,9 +44,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from consumer.config.keys import Found
+    from consumer.config.keys import Found, Key
     from consumer.config.objects import Schema
     from consumer.config.shape import Deletes
+    from consumer.config.tree import Plain
 
 TOMBSTONES_BY_FORMAT: dict[str, Deletes] = {"debezium_flat": "delete", "json": "dead_letter"}
 """What a null value means where the route does not say; every other format ignores it."""
@@ -159,6 +160,16 @@ def _judge_keys(route: Found, target: ObjectSettings, findings: Findings) -> Non
         if name and rule and rule.given(CONST):
             what = "the primary key" if name == target.primary_key else "Record Modified"
             findings.fault(rule.place_of(CONST), rule.path_of(CONST), f"{what} cannot be a constant; write from")
+    rule = (route[FIELDS] or {}).get(target.primary_key)
+    if rule is None:
+        return
+    written: list[tuple[Key[Any], str | None, Plain]] = [
+        (VALUES, step, value) for step, value in (rule[VALUES] or {}).items()
+    ]
+    written += [(RULE_DEFAULT, None, rule[RULE_DEFAULT])] if rule.given(RULE_DEFAULT) else []
+    for key, step, value in written:
+        if fault := fault_of_key(value, target.fields[target.primary_key]):
+            findings.fault(rule.place_of(key, step), rule.path_of(key, step), fault)
 
 
 def _judge_partial(route: Found, target: ObjectSettings, findings: Findings) -> None:

@@ -24,6 +24,7 @@ from consumer.config.rule_shape import (
 from consumer.config.source_paths import fault_of_path, fault_of_template
 from consumer.errors import Reason, RecordError
 from consumer.mapping.conversion import constant
+from consumer.mapping.keys import key_of_constant
 from consumer.mapping.settings import FieldRule, FieldType
 
 if TYPE_CHECKING:
@@ -39,6 +40,10 @@ _TYPES_OF: dict[Key[object], tuple[FieldType, ...]] = {
     JSON: (FieldType.TEXT,),
     UNIT: (FieldType.TEXT, FieldType.DATE, FieldType.DATE_TIME),
     SCALE: (FieldType.TEXT, FieldType.NUMBER),
+}
+_TEXT_TAKEN_BY: dict[FieldType, tuple[Key[object], ...]] = {
+    FieldType.NUMBER: (NUMBER, VALUES),
+    FieldType.BOOLEAN: (VALUES,),
 }
 _OF_ANOTHER_KIND = frozenset({Reason.FIELD_TYPE, Reason.TIME_FORMAT, Reason.TIME_ZONE})
 _WANTED = {
@@ -56,6 +61,7 @@ def field_rule(rule: Found, target: FieldType | None, findings: Findings) -> Fie
     tried(_judge_words, rule, findings)
     if target is not None:
         tried(_judge_types, rule, target, findings)
+        tried(_judge_template, rule, target, findings)
         tried(_judge_unit, rule, target, findings)
         tried(_judge_values, rule, target, findings)
     return FieldRule(
@@ -119,6 +125,15 @@ def _judge_types(rule: Found, target: FieldType, findings: Findings) -> None:
             findings.fault(rule.place_of(key), rule.path_of(key), text)
 
 
+def _judge_template(rule: Found, target: FieldType, findings: Findings) -> None:
+    """A template makes text, which two types take by permission alone."""
+    allowed = _TEXT_TAKEN_BY.get(target)
+    if rule.given(TEMPLATE) and allowed is not None and not any(rule.given(key) and rule[key] for key in allowed):
+        keys = " or ".join(key.name for key in allowed)
+        text = f"makes text, the field is a {target} field; write {keys} beside it, or from"
+        findings.fault(rule.place_of(TEMPLATE), rule.path_of(TEMPLATE), text)
+
+
 def _judge_unit(rule: Found, target: FieldType, findings: Findings) -> None:
     """A date counts days; a date-time counts anything else."""
     unit = rule[UNIT]
@@ -149,4 +164,15 @@ def fault_of_value(value: Plain, target: FieldType) -> str | None:
     except RecordError as error:
         why = "" if error.reason in _OF_ANOTHER_KIND else f"{error.detail}; "
         return f"the field is a {target} field; {why}expected {_WANTED[target]}"
+    return None
+
+
+def fault_of_key(value: Plain, target: FieldType) -> str | None:
+    """Say why a written value that fits its field names no row; null is told by nobody."""
+    if value is None or fault_of_value(value, target):
+        return None
+    try:
+        key_of_constant(constant(value, target))
+    except RecordError as error:
+        return f"names no row: {error.detail}"
     return None

@@ -51,17 +51,7 @@ class KeyField:
             if self.conversion.values is None:
                 return self._written(opened)
             out = self.conversion.mapped(opened)
-        return self._of_constant(out)
-
-    def _of_constant(self, out: Out) -> tuple[str, Out]:
-        """Take a key from the configuration's own values."""
-        if out is None:
-            raise RecordError(Reason.KEY_MISSING, "a primary key wanted, null found")
-        if isinstance(out, msgspec.Raw):
-            return _integer_key(Digits(out, "ascii"), FieldType.NUMBER)
-        if isinstance(out, bool):
-            raise RecordError(Reason.KEY_TYPE, "a string or an integer wanted, boolean found")
-        return require_key(out), out
+        return key_of_constant(out)
 
     def _written(self, opened: Opened) -> tuple[str, Out]:
         """Take a key from the source."""
@@ -73,10 +63,21 @@ class KeyField:
         if isinstance(opened, str | Days | Moment | TimeOfDay) and target is not FieldType.NUMBER:
             text = require_key(opened) if type(opened) is str and target is FieldType.TEXT else None
             out = text if text is not None else write(self.conversion.writing, opened, target)
-            return (out, out) if isinstance(out, str) else self._of_constant(out)
+            return (out, out) if isinstance(out, str) else key_of_constant(out)
         if type(opened) is str and self.conversion.rule.number:
             return _integer_key(Digits(opened), target)
         raise RecordError(Reason.KEY_TYPE, f"an integer wanted, {kind_of(opened)} found")
+
+
+def key_of_constant(out: Out) -> tuple[str, Out]:
+    """Take a key from the configuration's own values. Raises: the KEY reasons."""
+    if out is None:
+        raise RecordError(Reason.KEY_MISSING, "a primary key wanted, null found")
+    if isinstance(out, msgspec.Raw):
+        return _integer_key(Digits(out, "ascii"), FieldType.NUMBER)
+    if isinstance(out, bool):
+        raise RecordError(Reason.KEY_TYPE, "a string or an integer wanted, boolean found")
+    return require_key(out), out
 
 
 def require_key(text: str) -> str:
