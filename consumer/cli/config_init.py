@@ -12,7 +12,7 @@ import typer
 from consumer.cli.exits import FINDINGS
 from consumer.cli.options import RECORDS, RecordCount
 from consumer.clock import SystemClock
-from consumer.config.brokers import named_brokers
+from consumer.config.brokers import named_brokers, named_registry
 from consumer.config.findings import did_you_mean
 from consumer.config.load import load
 from consumer.config.shape import FORMATS
@@ -47,6 +47,14 @@ def init(
             help="A librdkafka property, such as security.protocol=SSL; secrets as '${NAME}'; repeatable.",
         ),
     ] = None,
+    registry: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--registry",
+            metavar="KEY=VALUE",
+            help="A key of kafka.schema_registry, such as url=https://registry.example.com; repeatable.",
+        ),
+    ] = None,
     records: RecordCount = RECORDS,
     object_name: Annotated[
         str | None, typer.Option("--object", metavar="NAME", help="Name of the object; of one topic only.")
@@ -70,19 +78,21 @@ def init(
     names = _object_names(topics, object_name)
     wanted = {topic: Wanted(name, _format(form), _zone(zone)) for topic, name in names.items()}
     _refuse_to_overwrite(folder, force=force)
-    given = dict(_property(one) for one in properties or [])
+    given = dict(_pair(one, "--property") for one in properties or [])
     brokers = named_brokers(bootstrap, given, GROUP, os.environ)
+    asked = dict(_pair(one, "--registry") for one in registry or [])
+    schemas = named_registry(asked, folder, os.environ)
     try:
         with Sampler(brokers) as sampler:
             samples = {topic: sampler.sample(topic, records) for topic in wanted}
-        looks = {topic: look_at(sample, wanted[topic]) for topic, sample in samples.items()}
+        looks = {topic: look_at(sample, wanted[topic], schemas) for topic, sample in samples.items()}
     except NoSample as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(FINDINGS) from None
     folder.mkdir(parents=True, exist_ok=True)
     routes = [(look.route, look.remarks) for look in looks.values()]
     (folder / CONNECTOR).write_text(connector_schema(look.route for look in looks.values()), encoding="utf-8")
-    (folder / CONFIGURATION).write_text(configuration(bootstrap, given, connector, routes), encoding="utf-8")
+    (folder / CONFIGURATION).write_text(configuration(bootstrap, given, connector, routes, asked), encoding="utf-8")
     _tell(folder, looks, samples)
 
 
@@ -99,8 +109,8 @@ def _tell(folder: Path, looks: dict[str, FirstLook], samples: dict[str, Sample])
             typer.echo(f"  {line}")
     file = folder / CONFIGURATION
     settings = load(file, environ=os.environ, overrides=[])
-    for sample in samples.values():
-        for trial in tried_out(settings, sample.records, SystemClock().wall_ms()):
+    for topic, sample in samples.items():
+        for trial in tried_out(settings, sample.records, SystemClock().wall_ms(), looks[topic].schemas):
             counts = ", ".join(f"{count} {outcome}" for outcome, count in trial.outcomes.most_common())
             typer.echo(f"{sample.topic}: these records would become: {counts}")
             for fault, faulty in trial.faults.items():
@@ -142,11 +152,11 @@ def _zone(zone: str | None) -> str | None:
         raise typer.BadParameter(message, param_hint="--zone") from None
 
 
-def _property(text: str) -> tuple[str, str]:
+def _pair(text: str, option: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not sign or not name:
         message = f"expected NAME=VALUE, found `{name}`"
-        raise typer.BadParameter(message, param_hint="--property")
+        raise typer.BadParameter(message, param_hint=option)
     return name, value
 
 

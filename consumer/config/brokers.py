@@ -1,4 +1,4 @@
-"""Brokers named on the command line, judged as those of a file."""
+"""Brokers and a schema registry named on the command line, judged as those of a file."""
 
 from __future__ import annotations
 
@@ -7,17 +7,22 @@ from typing import TYPE_CHECKING
 from consumer.config.environment import expand
 from consumer.config.findings import Findings, Place, tried
 from consumer.config.kafka import kafka_settings
-from consumer.config.shape import BOOTSTRAP_SERVERS, DELIVERY, GROUP_ID, KAFKA, PROPERTIES
+from consumer.config.registry import registry_settings
+from consumer.config.shape import BOOTSTRAP_SERVERS, DELIVERY, GROUP_ID, KAFKA, PROPERTIES, SCHEMA_REGISTRY
 from consumer.config.tree import Mapping, Member, Scalar
 from consumer.errors import ConfigFaults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Lookup
+    from pathlib import Path
 
+    from consumer.config.keys import Found
+    from consumer.registry.settings import RegistrySettings
     from consumer.source.settings import KafkaSettings
 
 _BOOTSTRAP = Place("--bootstrap", kind="option")
 _PROPERTY = Place("--property", kind="option")
+_REGISTRY = Place("--registry", kind="option")
 
 
 def named_brokers(
@@ -28,21 +33,44 @@ def named_brokers(
     Raises: `ConfigFaults`.
     """
     findings = Findings()
-    written = tuple(_member(name, text, _PROPERTY) for name, text in properties.items())
-    tree = Mapping(
-        _BOOTSTRAP,
-        (
-            _member(BOOTSTRAP_SERVERS.name, bootstrap, _BOOTSTRAP),
-            _member(GROUP_ID.name, group_id, _BOOTSTRAP),
-            Member(PROPERTIES.name, _PROPERTY, Mapping(_PROPERTY, written)),
-        ),
+    found = _kafka(
+        bootstrap, group_id, Member(PROPERTIES.name, _PROPERTY, _mapping(properties, _PROPERTY)), environ, findings
     )
-    found = KAFKA.kind.read(expand(tree, environ, findings), KAFKA.name, findings)
     delivery = DELIVERY.kind.read(Mapping(_BOOTSTRAP), DELIVERY.name, findings)
     settings = tried(kafka_settings, found, delivery, (), findings)
     if findings.faults or settings is None:
         raise ConfigFaults([str(fault) for fault in findings.faults])
     return settings
+
+
+def named_registry(given: Lookup[str, str], folder: Path, environ: Lookup[str, str]) -> RegistrySettings | None:
+    """Return how a registry is asked; files are looked for in `folder`, as those of a file that is written there.
+
+    Raises: `ConfigFaults`.
+    """
+    if not given:
+        return None
+    findings = Findings()
+    section = Member(SCHEMA_REGISTRY.name, _REGISTRY, _mapping(given, _REGISTRY))
+    found = _kafka("localhost", "none", section, environ, findings)
+    settings = tried(registry_settings, found, (), folder, findings)
+    if findings.faults:
+        raise ConfigFaults([str(fault) for fault in findings.faults])
+    return settings
+
+
+def _kafka(bootstrap: str, group_id: str, more: Member, environ: Lookup[str, str], findings: Findings) -> Found:
+    """Read a `kafka` section that nobody wrote."""
+    members = (
+        _member(BOOTSTRAP_SERVERS.name, bootstrap, _BOOTSTRAP),
+        _member(GROUP_ID.name, group_id, _BOOTSTRAP),
+        more,
+    )
+    return KAFKA.kind.read(expand(Mapping(_BOOTSTRAP, members), environ, findings), KAFKA.name, findings)
+
+
+def _mapping(written: Lookup[str, str], place: Place) -> Mapping:
+    return Mapping(place, tuple(_member(name, text, place) for name, text in written.items()))
 
 
 def _member(name: str, text: str, place: Place) -> Member:

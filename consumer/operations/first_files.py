@@ -59,10 +59,12 @@ def configuration(
     properties: Mapping[str, str],
     connector: str,
     routes: Iterable[tuple[GuessedRoute, Sequence[str]]],
+    registry: Mapping[str, str],
 ) -> str:
     """Write the configuration; `routes` come with the lines that are said of each."""
     told = list(routes)
-    lines = [*_kafka(bootstrap, properties), *_SALESFORCE.splitlines(), ""]
+    used = registry if any(route.encoding != "json" for route, _ in told) else {}
+    lines = [*_kafka(bootstrap, properties, used), *_SALESFORCE.splitlines(), ""]
     lines += ["connector:", f"  name: {_scalar(connector)}", f"  schema_file: {CONNECTOR}", "  objects:"]
     for route, _ in told:
         lines += _object(route)
@@ -84,7 +86,7 @@ def connector_schema(routes: Iterable[GuessedRoute]) -> str:
     return _CONNECTOR_HEAD + "\n".join(lines) + "\n"
 
 
-def _kafka(bootstrap: str, properties: Mapping[str, str]) -> Iterator[str]:
+def _kafka(bootstrap: str, properties: Mapping[str, str], registry: Mapping[str, str]) -> Iterator[str]:
     yield "kafka:"
     yield f"  bootstrap_servers: {_scalar(bootstrap)}"
     yield f"  group_id: {GROUP}"
@@ -92,6 +94,9 @@ def _kafka(bootstrap: str, properties: Mapping[str, str]) -> Iterator[str]:
     if properties:
         yield "  properties:"
         yield from (f"    {name}: {_scalar(text)}" for name, text in properties.items())
+    if registry:
+        yield "  schema_registry:"
+        yield from (f"    {name}: {_scalar(text)}" for name, text in registry.items())
 
 
 def _object(route: GuessedRoute) -> Iterator[str]:
@@ -116,6 +121,8 @@ def _route(route: GuessedRoute, remarks: Iterable[str]) -> Iterator[str]:
     yield from (f"  # {remark}" for remark in remarks)
     yield f"  - topics: [{_scalar(route.topic)}]"
     yield f"    format: {route.format}"
+    if route.encoding != "json":
+        yield f"    encoding: {route.encoding}"
     yield f"    object: {_scalar(route.object)}"
     if route.format == "debezium_flat" and route.prefix != "__":
         yield f"    flat_prefix: {_scalar(route.prefix)}"

@@ -6,16 +6,20 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 import msgspec
 
-from consumer.mapping.settings import FormatName
+from consumer.decoding.schema_shelf import SchemaShelf
+from consumer.mapping.settings import EncodingName, FormatName
 from consumer.operations.guessed_route import GuessedRoute, guess_route
 from consumer.operations.recognition import EVIDENCE, Recognition, recognise
 from consumer.operations.sampled_rows import rows_of
 from consumer.operations.sampling import NoSample
+from consumer.operations.unframed import schemas_in, unframed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from consumer.operations.sampling import Sample
+    from consumer.operations.unframed import Unframed
+    from consumer.registry.settings import RegistrySettings
 
 CLEAR_SHARE: Final = 0.9
 """A format that fewer of the values have is not the topic's."""
@@ -34,13 +38,25 @@ class FirstLook(msgspec.Struct, frozen=True):
 
     route: GuessedRoute
     remarks: tuple[str, ...]
+    schemas: SchemaShelf
 
 
-def look_at(sample: Sample, wanted: Wanted) -> FirstLook:
+def look_at(sample: Sample, wanted: Wanted, registry: RegistrySettings | None = None) -> FirstLook:
     """Recognise a topic and guess its route. Raises `NoSample` when its values are not rows of one format."""
     if not sample.records:
         _refuse(sample, "is empty; produce records first, or name another topic")
     recognition = recognise(sample.records)
+    encoding: EncodingName = "json"
+    schemas, spoken = SchemaShelf(), list[str]()
+    if recognition.framings:
+        if registry is None:
+            _refuse(sample, f"{_framed(recognition)}; name the registry with --registry url=https://HOST")
+        schemas = schemas_in(sample.records, registry)
+        opened = unframed(sample.records, schemas)
+        encoding = _encoding_of(sample, opened)
+        spoken = [f"encoding {encoding}, by the registry", *map("not opened: {}".format, _counted(opened.refused))]
+        sample = msgspec.structs.replace(sample, records=opened.records)
+        recognition = recognise(sample.records)
     name = wanted.format or _format_of(sample, recognition)
     rows = rows_of(sample.records, name, recognition.prefix)
     if not rows.rows:
@@ -48,22 +64,33 @@ def look_at(sample: Sample, wanted: Wanted) -> FirstLook:
             ", ".join(_counted(rows.refused)) or f"{rows.delete_count} deletes, {rows.tombstone_count} null values"
         )
         _refuse(sample, f"has no new row of format {name} among {len(sample.records)} records ({seen})")
-    route = guess_route(sample.topic, wanted.object, rows, (name, recognition.prefix), wanted.zone)
-    remarks = [_figures(sample, recognition), _evidence(recognition, name, chosen=wanted.format is not None)]
+    route = guess_route(sample.topic, wanted.object, rows, (name, recognition.prefix, encoding), wanted.zone)
+    remarks = [_figures(sample, recognition), *spoken]
+    remarks.append(_evidence(recognition, name, chosen=wanted.format is not None))
     remarks += [f"not decoded: {line}" for line in _counted(rows.refused)]
-    return FirstLook(route, tuple(remarks))
+    return FirstLook(route, tuple(remarks), schemas)
+
+
+def _framed(recognition: Recognition) -> str:
+    """Say how many values are in a frame."""
+    framing, framed = next(iter(recognition.framings.items()))
+    frame = f"{framed} of {recognition.value_count} values in the frame of a schema registry"
+    return f"has {frame}: encoding {framing}, by their bytes"
+
+
+def _encoding_of(sample: Sample, opened: Unframed) -> EncodingName:
+    """Return the encoding of nearly all values."""
+    name = next(iter(opened.encodings), None)
+    count = sum(opened.encodings.values()) + sum(opened.refused.values())
+    if name is None or opened.encodings[name] < CLEAR_SHARE * count:
+        seen = ", ".join([*_counted(opened.encodings), *_counted(opened.refused)])
+        _refuse(sample, f"has values that no one encoding opens: {seen}")
+    return name
 
 
 def _format_of(sample: Sample, recognition: Recognition) -> FormatName:
     """Return the format of nearly all values."""
     count = recognition.value_count
-    if recognition.framings:
-        framing, framed = next(iter(recognition.framings.items()))
-        text = (
-            f"has {framed} of {count} values in the frame of a schema registry: encoding {framing}, by their bytes;"
-            " write its route by hand, with that encoding and the registry"
-        )
-        _refuse(sample, text)
     name = recognition.format
     if name is None and not count:
         _refuse(sample, f"has null values alone among {len(sample.records)} records; sample more with --records")
@@ -98,5 +125,5 @@ def _evidence(recognition: Recognition, name: FormatName, *, chosen: bool) -> st
     return f"format {name}; {sure} {EVIDENCE[name]}"
 
 
-def _counted(counts: Mapping[FormatName, int] | Mapping[str, int]) -> list[str]:
+def _counted(counts: Mapping[FormatName, int] | Mapping[EncodingName, int] | Mapping[str, int]) -> list[str]:
     return [f"{count} {name}" for name, count in counts.items()]

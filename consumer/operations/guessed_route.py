@@ -9,7 +9,7 @@ import msgspec
 
 from consumer.config.routes import PARTIAL_FORMATS
 from consumer.decoding.opened import Digits, Nested, Opened
-from consumer.mapping.settings import FieldType, FormatName
+from consumer.mapping.settings import EncodingName, FieldType, FormatName
 from consumer.operations.guesses import Guess, GuessedField, fit_name, guess, is_reachable, words_of
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class GuessedRoute(msgspec.Struct, frozen=True, kw_only=True):
     object: str
     format: FormatName
     prefix: str
+    encoding: EncodingName
     zone: str | None
     fields: tuple[GuessedField, ...]
     left_out: tuple[str, ...]
@@ -64,9 +65,9 @@ def object_names(topics: Iterable[str]) -> dict[str, str]:
 
 
 def guess_route(
-    topic: str, name: str, rows: SampledRows, form: tuple[FormatName, str], zone: str | None
+    topic: str, name: str, rows: SampledRows, form: tuple[FormatName, str, EncodingName], zone: str | None
 ) -> GuessedRoute:
-    """Guess a route from the rows of its topic; `form` is its format and the prefix of a flat row's marks."""
+    """Guess a route from the rows of its topic; `form`: format, prefix of a flat row's marks, encoding."""
     fields, left_out = _fields(rows, zoned=zone is not None)
     key = _Key(name, rows, fields).guess()
     fields = [key.field, *(one for one in fields if one.name != key.field.name)]
@@ -80,6 +81,7 @@ def guess_route(
         object=name,
         format=form[0],
         prefix=form[1],
+        encoding=form[2],
         zone=zone,
         fields=tuple(fields),
         left_out=left_out,

@@ -31,6 +31,12 @@ _BY_MEANING: Final = {
     Meaning.TIME_NS: FieldType.TEXT,
     Meaning.ISO_TIME: FieldType.TEXT,
 }
+_BY_WRITTEN: Final = {
+    "integer": FieldType.NUMBER,
+    "float": FieldType.NUMBER,
+    "boolean": FieldType.BOOLEAN,
+    "text": FieldType.TEXT,
+}
 _FROM_2000_S: Final = 946_684_800
 _UNTIL_2100_S: Final = 4_102_444_800
 _PER_SECOND: Final[dict[TimeUnit, int]] = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
@@ -39,6 +45,10 @@ _DAY_WORDS: Final = _BIRTH_WORDS | {"date", "day", "on", "since", "until", "star
 _TIME_WORDS: Final = frozenset(
     {"at", "ts", "time", "timestamp", "datetime", "date", "created", "updated", "modified", "changed", "deleted"}
     | {"seen", "expires", "expiry", "since", "until", "when", "last", "on"}
+)
+_AMOUNT_WORDS: Final = frozenset(
+    {"amount", "balance", "cost", "credit", "debit", "discount", "fee", "gross", "limit", "net", "paid", "payment"}
+    | {"price", "rate", "salary", "sum", "tax", "total", "value", "vat"}
 )
 _DAYS_OF_BIRTH: Final = range(-36_525, 47_483)
 _DAYS: Final = range(3_653, 47_483)
@@ -90,6 +100,8 @@ def guess(seen: SeenColumn, *, zoned: bool) -> Guess:
     if known is not None:
         return Guess(known, {}, "as the source's schema says")
     kinds = set(seen.kinds) - {"null"}
+    if not kinds and seen.written in _BY_WRITTEN:
+        return Guess(_BY_WRITTEN[seen.written], {}, "only null was seen; the type is the source's schema's")
     if kinds and kinds <= {"integer", "fraction"}:
         return _of_numbers(seen, kinds)
     for only, guessed in _BY_ONLY_KIND.items():
@@ -120,6 +132,8 @@ def _of_texts(seen: SeenColumn, kinds: set[str], *, zoned: bool) -> Guess:
         return Guess(FieldType.TEXT, {}, "times without zone: write the route's zone, and format: date-time here")
     if kinds == {"numeral"} and _NUMERIC_SQL.match(seen.declared):
         return Guess(FieldType.NUMBER, {"number": True}, "a number in text, as the source declares it")
+    if kinds == {"text"} and seen.all_unscaled and words_of(seen.name) & _AMOUNT_WORDS:
+        return Guess(FieldType.TEXT, {}, "if it is a decimal in base64: type: number, and a rule with its scale")
     mixed = kinds & {"integer", "fraction", "boolean"}
     return Guess(FieldType.TEXT, {}, "values of several kinds" if mixed else "")
 

@@ -10,6 +10,7 @@ from consumer.mapping.routing import takes
 from consumer.operations.recognition import Recognition, recognise
 from consumer.operations.sampling import NoSample
 from consumer.operations.trial import Trial, tried_out
+from consumer.operations.unframed import schemas_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,16 +40,23 @@ class Warned(msgspec.Struct, frozen=True):
 def sampled_topics(settings: Settings, sampler: Sampler, count: int, wall_ms: int) -> Iterator[SampledTopic]:
     """Sample every topic of the routes, once each, and map what was found. Raises `NoSample` without brokers."""
     for topic in dict.fromkeys(name for route in settings.routes for name in _topics(route, settings, sampler)):
+        registry = settings.registry if _is_encoded(settings, topic) else None
         try:
             sample = sampler.sample(topic, count)
+            schemas = schemas_in(sample.records, registry) if registry is not None else None
         except NoSample as error:
             yield SampledTopic(topic, problem=str(error))
             continue
         if not sample.records:
             yield SampledTopic(topic, problem="no record to look at")
             continue
-        trials = tuple(tried_out(settings, sample.records, wall_ms))
+        trials = tuple(tried_out(settings, sample.records, wall_ms, schemas))
         yield SampledTopic(topic, len(sample.records), recognise(sample.records), trials)
+
+
+def _is_encoded(settings: Settings, topic: str) -> bool:
+    """Whether a route of the topic reads records that name schemas."""
+    return any(route.encoding != "json" and takes(route, topic) for route in settings.routes)
 
 
 def _topics(route: RouteSettings, settings: Settings, sampler: Sampler) -> list[str]:

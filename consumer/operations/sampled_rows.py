@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from binascii import a2b_base64
 from collections import Counter
 from datetime import date
 from typing import TYPE_CHECKING, Final
@@ -47,6 +48,8 @@ class SeenColumn:
         self.declared = ""
         self.lowest: int | None = None
         self.highest: int | None = None
+        self.written = "other"
+        self.all_unscaled = True
 
     @property
     def value_count(self) -> int:
@@ -60,6 +63,10 @@ class SeenColumn:
         self.declared = declared or self.declared
         if column is not None and column.meaning is not Meaning.PLAIN:
             self.meaning = column.meaning
+        if column is not None:
+            self.written = column.written
+        if opened is not None:
+            self.all_unscaled &= type(opened) is str and is_unscaled(opened)
         if kind == "integer" and len(str(opened)) < SAFE_LENGTH:
             number = int(str(opened))
             self.lowest = number if self.lowest is None else min(self.lowest, number)
@@ -165,6 +172,16 @@ def kind_seen(opened: Opened) -> str:
         if isinstance(opened, kind):
             return name
     return _kind_of_text(str(opened))
+
+
+def is_unscaled(text: str) -> bool:
+    """Whether text may be the unscaled value of a decimal: base64 of an integer in as few bytes as it needs."""
+    try:
+        content = a2b_base64(text, strict_mode=True)
+    except ValueError:
+        return False
+    number = int.from_bytes(content, "big", signed=True)
+    return bool(content) and len(content) == ((number if number >= 0 else ~number).bit_length() // 8) + 1
 
 
 def _is_decimal(opened: Nested) -> bool:

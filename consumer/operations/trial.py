@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from consumer.config.settings import Settings
+    from consumer.decoding.schema_shelf import SchemaShelf
     from consumer.mapping.settings import RouteSettings
     from consumer.model import Record
 
@@ -76,9 +77,11 @@ class Trial:
                     self._filled[name] = self._filled.get(name, False) or filled
 
 
-def tried_out(settings: Settings, records: Iterable[Record], wall_ms: int) -> Iterator[Trial]:
+def tried_out(
+    settings: Settings, records: Iterable[Record], wall_ms: int, schemas: SchemaShelf | None = None
+) -> Iterator[Trial]:
     """Map a sample of one topic by every route that takes it."""
-    routes = RouteTable(settings.routes, settings.connector.name, settings.connector.objects)
+    routes = RouteTable(settings.routes, settings.connector.name, settings.connector.objects, schemas)
     sample = list(records)
     topic = sample[0].topic() if sample else ""
     taken = [route for route in settings.routes if takes(route, topic)]
