@@ -15,7 +15,7 @@ const STEPS = {
   MASS_REJECT: "Compare the mapping with what the records look like now.",
   DEAD_LETTER: "Bring the dead-letter topic back, or let this client write to it.",
   BROKER: "Look at the brokers and the network between.",
-  OFFSET_LOST: "Choose where to go on: records of this range are gone from the topic.",
+  OFFSET_LOST: "Choose where to go on: the log has not what belongs before this position. The detail says where to set it.",
 };
 
 const find = (id) => document.getElementById(id);
