@@ -78,7 +78,10 @@ class Nodes:
             name = pod["metadata"]["uid"]
             if name not in self._judged:
                 self._judged[name] = self.judge(pod)
-            if self._judged[name]:
+            if pod["spec"]["restartPolicy"] == "Never":
+                phase = "Succeeded" if self._judged[name] else "Failed"
+                self._patch(f"{path}/status", {"status": {"phase": phase}})
+            elif self._judged[name]:
                 self._patch(f"{path}/status", {"status": _running(self.readiness)})
 
     def _patch(self, path: str, change: Manifest) -> None:

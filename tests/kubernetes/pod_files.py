@@ -24,7 +24,7 @@ MOUNTS: Final = ("/etc/datacloud-consumer", "/run/secrets/datacloud-consumer")
 
 
 class PodFiles:
-    """What the first pod of a chart sees, below a folder; Secrets hold made-up certificates, keys and words."""
+    """What the first pod of a chart sees below a folder; Secrets hold made-up certificates, keys and words."""
 
     def __init__(self, manifests: list[Manifest], folder: Path) -> None:
         self._folder = folder
@@ -55,7 +55,8 @@ class PodFiles:
 
     @property
     def _container(self) -> Manifest:
-        found: list[Manifest] = [part for part in self._pod["containers"] if part["name"] == "consumer"]
+        parts = [*self._pod["containers"], *self._pod.get("initContainers", ())]
+        found: list[Manifest] = [part for part in parts if part["name"] in {"consumer", "lint"}]
         return found[0]
 
     def _here(self, text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,9 +12,14 @@ from tests.kubernetes.chart import CHART, SCENARIOS, Manifest, manifests, render
 from tests.kubernetes.restricted import pods
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.kubernetes.cluster import Cluster
+
+
+NAMED = re.compile(r"kubectl -n \S+ .*\b((?:deployment|statefulset)/[a-z-]+)")
+"""What the commands of the notes are about."""
 
 
 @pytest.fixture(params=SCENARIOS)
@@ -30,19 +36,26 @@ def previous_chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return found
 
 
+def _workloads(cluster: Cluster, namespace: str) -> Iterator[str]:
+    for kind in ("deployment", "statefulset"):
+        _, answer = cluster.ask(f"/apis/apps/v1/namespaces/{namespace}/{kind}s")
+        yield from (f"{kind}/{found['metadata']['name']}" for found in answer["items"])
+
+
 def pod_of(spec: Manifest, name: str) -> Manifest:
     """Make the pod that a controller would make."""
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
 
 
 def test_it_is_installed_and_upgraded(scenario: str, cluster: Cluster) -> None:
-    """Twice over, the second time with a change, and without a warning of pod security."""
+    """Twice, then with a change, without a warning of pod security; the notes name what is there."""
     cluster.make_namespace(scenario)
     values: list[str | Path] = ["--namespace", scenario, "--values", SCENARIOS[scenario]]
     for change in ([], ["--set", "adminPort=8181,podAnnotations.second=time"]):
         answer = cluster.helm("upgrade", "--install", "shop", CHART, *values, *change)
         assert 0 == answer.returncode, answer.stderr
         assert "PodSecurity" not in answer.stderr
+        assert set(_workloads(cluster, scenario)) == set(NAMED.findall(answer.stdout))
     status, found = cluster.ask(f"/api/v1/namespaces/{scenario}/services/shop-datacloud-consumer")
     assert (200, 8181) == (status, found["spec"]["ports"][0]["port"])
 

@@ -41,6 +41,10 @@ class Release:
             "--set", f"replicaCount={PODS},minReadySeconds=1", "--wait", "--timeout", within, *more,
         )  # fmt: skip
 
+    def test(self) -> int:
+        """Run `helm test`, and return its exit code."""
+        return self._cluster.helm("test", "shop", "--namespace", self.namespace, "--timeout", "60s").returncode
+
     def pods(self) -> list[Manifest]:
         """Return its pods."""
         _, answer = self._cluster.ask(f"/api/v1/namespaces/{self.namespace}/pods")
@@ -50,6 +54,11 @@ class Release:
     def ready(self) -> list[str]:
         """Return the names of those that are ready."""
         return [pod["metadata"]["name"] for pod in self.pods() if is_ready(pod)]
+
+    def spoil_configuration(self) -> None:
+        """Change the ConfigMap by hand."""
+        path = f"/api/v1/namespaces/{self.namespace}/configmaps/{NAME}"
+        self._cluster.ask(path, {"data": {"consumer.yaml": "kafka: {}\n"}}, "PATCH")
 
     def await_rollout(self) -> None:
         """Wait as `kubectl rollout status` does; Helm is content with all but one, as far as one may be missing."""
@@ -143,6 +152,14 @@ def test_a_bad_configuration_stops_at_the_first_pod(release: Release) -> None:
     answer = release.helm("upgrade", "minimal")
     assert 0 == answer.returncode, answer.stderr
     release.await_rollout()
+
+
+def test_helm_test_lints_what_is_there_now(release: Release) -> None:
+    """The pod of `helm test` reads the live ConfigMap, whatever it was when the release was made."""
+    assert 0 == release.helm("install", "minimal").returncode
+    assert 0 == release.test()
+    release.spoil_configuration()
+    assert 0 != release.test()
 
 
 def test_a_single_pod_can_stay_until_its_heir_is_ready(release: Release) -> None:
