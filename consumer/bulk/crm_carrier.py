@@ -215,7 +215,7 @@ class CrmCarrier:
                 await self._found(load, field, keys, into)
                 found = found_ids(into, field)
                 ids = [(found.get(key) or found.get(key.casefold()), key) for key in keys]
-                spool.have_ids([(f"{id_}\n".encode(), key) for id_, key in ids if id_])
+                spool.have_ids([(id_.encode(), key) for id_, key in ids if id_])
                 spool.settle_without_sending([key for id_, key in ids if not id_])
         into.unlink(missing_ok=True)
 

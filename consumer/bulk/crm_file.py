@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from consumer.bulk.csv import csv_line
 from consumer.errors import Fatal
 from consumer.mapping.settings import CRM_ID, PLACE_KEY
 from consumer.model import Operation
@@ -40,12 +41,12 @@ async def write_file(
             for piece in spool.pending(operation, _PIECE_ROWS):
                 marks: list[tuple[str, str, int]] = []
                 for key, turn, spooled, _ in piece:
-                    line = spooled or f"{key}\n".encode()
+                    line = _delete_line(key, spooled) if deletes else spooled
                     written_bytes += len(line)
                     if written_bytes > file_bytes:
                         break
                     file.write(line)
-                    marks.append((_mark(crm, key, line, deletes=deletes), key, turn))
+                    marks.append((_mark(crm, key, spooled, deletes=deletes), key, turn))
                 spool.sending(marks)
                 row_count += len(marks)
                 if len(marks) < len(piece):
@@ -61,10 +62,19 @@ async def write_file(
     return path
 
 
-def _mark(crm: CrmGatherer, key: str, line: bytes, *, deletes: bool) -> str:
+def _delete_line(key: str, found: bytes) -> bytes:
+    """Return the line of a delete: the id that was looked up, else the key, which is one."""
+    return csv_line([_id(key, found)])
+
+
+def _mark(crm: CrmGatherer, key: str, spooled: bytes, *, deletes: bool) -> str:
     """Return what a result names a row by: the id of a delete, the key, or all columns together."""
     if deletes:
-        return line.decode().rstrip("\n")
+        return _id(key, spooled)
     if crm.crm.described.primary_key == PLACE_KEY:
-        return crm.marking(Operation.UPSERT).mark_of_line(line)
+        return crm.marking(Operation.UPSERT).mark_of_line(spooled)
     return key
+
+
+def _id(key: str, found: bytes) -> str:
+    return found.decode() if found else key

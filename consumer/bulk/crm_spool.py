@@ -132,7 +132,7 @@ class CrmSpool(Spool):
             self._sql.execute("CREATE INDEX IF NOT EXISTS marks ON rows (mark)")
 
     def have_ids(self, ids: Iterable[tuple[bytes, str]]) -> None:
-        """Note the ids of records to delete: line and key of each."""
+        """Note the ids of records to delete, each with its key, where a row has its line."""
         self._write("UPDATE rows SET line = ? WHERE key = ? AND operation = 1", ids)
 
     # ── what became of it ────────────────────────────────────────────────────────────────────────────────

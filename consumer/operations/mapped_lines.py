@@ -73,11 +73,11 @@ def _outcome(mapped: Mapped, name: str) -> dict[str, object]:
     return {"outcome": "delete", "object": name, "key": mapped.key}
 
 
-def _shown(encoded: bytes) -> dict[str, msgspec.Raw]:
+def _shown(encoded: bytes) -> msgspec.Raw:
     """Return a row without the place that names it where it has no key."""
     row = msgspec.json.decode(encoded, type=dict[str, msgspec.Raw])
     row.pop(PLACE_KEY, None)
-    return row
+    return msgspec.Raw(msgspec.json.encode(row))
 
 
 def _dead_letter(error: RecordError) -> dict[str, object]:

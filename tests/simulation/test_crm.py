@@ -619,6 +619,24 @@ def test_rows_that_go_by_id(operation: CrmOperation) -> None:
     in_time(told, crm_route(operation, None))
 
 
+def test_deletes_by_id_are_one_column_whatever_the_id_is() -> None:
+    """What is no id is refused alone; its neighbours go."""
+
+    async def told(world: World) -> None:
+        world.tenant.crm.store.apply("Contact", "insert", None, {"LastName": "Kay"})
+        (id_,) = world.tenant.crm_rows("Contact")
+        for at, key in enumerate((id_, 'no "id", at all')):
+            value = {"op": "d", "before": {"id": key}, "source": {"ts_ms": 1}, "ts_ms": 1}
+            world.put(json.dumps(value).encode(), key=at)
+        member = world.member()
+        await member.start(0)
+        await world.until(member.settled)
+        assert ({}, [1]) == (world.tenant.crm_rows("Contact"), refused(world))
+        await member.stop()
+
+    in_time(told, crm_route("update", None))
+
+
 def test_a_lost_partition_takes_its_rows_along() -> None:
     """Its next owner sends them; what a job of ours still does to them is nobody's here."""
 

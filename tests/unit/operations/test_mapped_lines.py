@@ -1,0 +1,40 @@
+"""What `map` and the mapping tests say of a record."""
+
+from __future__ import annotations
+
+import msgspec
+
+from consumer.config.crm import PLACE_RULE
+from consumer.mapping.routing import RouteTable
+from consumer.mapping.settings import PLACE_KEY, CrmTarget, FieldRule, FieldType, ObjectSettings, RouteSettings
+from consumer.model import PlainRecord
+from consumer.operations.mapped_lines import outcomes
+
+
+def test_a_row_without_a_key_is_named_by_its_place() -> None:
+    """The place is the key, and no field of the record; no request's size bounds what goes by a file."""
+    described = ObjectSettings(
+        name="Contact",
+        fields={PLACE_KEY: FieldType.TEXT, "LastName": FieldType.TEXT},
+        primary_key=PLACE_KEY,
+        refresh_mode="partial",
+    )
+    route = RouteSettings(
+        topics=("people",),
+        object="Contact",
+        destination="crm_bulk",
+        crm=CrmTarget(described=described, operation="insert"),
+        fields={PLACE_KEY: PLACE_RULE, "LastName": FieldRule(source="name")},
+    )
+    record = PlainRecord("people", 2, 17, value=b'{"name":"Lace"}')
+    (told,) = outcomes(RouteTable((route,), "", {}), record, 0, batch_bytes=10)
+    assert {
+        "topic": "people",
+        "partition": 2,
+        "offset": 17,
+        "outcome": "upsert",
+        "object": "Contact",
+        "key": "people[2]@17",
+        "record": {"LastName": "Lace"},
+    } == msgspec.json.decode(msgspec.json.encode(told))
+    assert isinstance(told["record"], msgspec.Raw)
