@@ -7,11 +7,13 @@ import inspect
 import json
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from consumer.dead_letter.settings import DeadLetterSettings
 from consumer.delivery.settings import DeliverySettings
 from consumer.errors import Fatal, HoldReason
+from consumer.operations.reconciliation import differences
 from consumer.sandbox.virtual_time import VirtualLoop
 from consumer.sandbox.wire import Endpoint
 from tests.simulation.world import TOPIC, World, settings
@@ -37,12 +39,16 @@ def hold_reasons(world: World) -> set[HoldReason]:
 
 
 def assert_accounted(world: World) -> None:
-    """The ledger's identity holds for every member."""
+    """The ledger's identity holds for every member, and for those alive by partition and by object too."""
     for member in world.members:
         ledger = member.status().ledger
         assert ledger.polled == (
             ledger.accepted + ledger.conflated + ledger.filtered + ledger.dead_lettered + ledger.open
         )
+        if member.task is None or member.task.done():
+            continue  # what it held went with it
+        facts = member.daemon.facts
+        assert [] == differences(msgspec.structs.replace(facts.status(), accounts=facts.accounts()))
 
 
 @story
