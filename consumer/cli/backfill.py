@@ -67,8 +67,13 @@ def backfill(
     for option, text in (("--from", begin), ("--to", end)):
         judge_edge(option, text)
     wish = _Wish(given, asked, execute=execute, handing_over=handing_over, afresh=afresh, output=output)
-    with on_screen() as screen:
-        to_its_end(wish.fulfil(screen))
+    try:
+        with on_screen() as screen:
+            to_its_end(wish.fulfil(screen))
+    except KeyboardInterrupt:
+        if execute:
+            typer.echo("stopped: the same command goes on from what was noted", err=True)
+        raise
 
 
 class _Wish:

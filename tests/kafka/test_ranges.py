@@ -17,6 +17,8 @@ from consumer.source.settings import KafkaSettings
 from tests.kafka.topics import group_name, numbers, produce, topic_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from consumer.operations.edges import Edge
     from tests.kafka.broker import KafkaBroker
 
@@ -179,6 +181,34 @@ def test_records_that_go_before_they_are_read_are_not_passed_over(kafka_broker: 
     kafka_broker.delete_records(topic, 0, 6)
     with pytest.raises(Refusal, match=rf"{topic}\[0\]: from 0 on records are gone before they were read"):
         read_all(kafka_broker, [whole])
+
+
+def test_a_broker_that_dies_is_outlasted(kafka_broker: KafkaBroker) -> None:
+    """What the client complains of is shown meanwhile; then it goes on, nothing twice and nothing left out."""
+    topic = topic_of(kafka_broker)
+    written = [b"%d" % number + b"." * 1_000 for number in range(20_000)]  # more than the client keeps unread
+    produce(kafka_broker, topic, written)
+    (whole,) = found(kafka_broker, topic)
+    values: list[bytes] = []
+    give_up_s = time.monotonic() + 90
+    with RangeReader(settings(kafka_broker), [whole]) as reader:
+        read_into(values, reader, lambda: len(values) > 0, give_up_s)
+        kafka_broker.kill()
+        try:
+            read_into(values, reader, lambda: bool(reader.trouble), give_up_s)
+        finally:
+            kafka_broker.start()
+        read_into(values, reader, lambda: reader.is_complete, give_up_s)
+        assert "" == reader.trouble
+    assert written == values
+
+
+def read_into(values: list[bytes], reader: RangeReader, is_over: Callable[[], bool], give_up_s: float) -> None:
+    """Read until something is so."""
+    while not is_over():
+        assert time.monotonic() < give_up_s, (reader.positions, reader.trouble)
+        for records in reader.read(0.1, most=100).values():
+            values += [cast("bytes", record.value()) for record in records]
 
 
 def test_a_topic_or_a_partition_that_is_not_there_is_refused(kafka_broker: KafkaBroker) -> None:

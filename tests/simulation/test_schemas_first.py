@@ -1,0 +1,68 @@
+"""Schemas for a verb that reads beside the daemon: fetched before records are mapped, however long that takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from consumer.decoding.schema_shelf import SchemaShelf
+from consumer.errors import ConsumerError, Hold, HoldReason, Transient
+from consumer.model import PlainRecord
+from consumer.operations.schemas_first import SchemasFirst
+from consumer.sandbox.virtual_time import VirtualClock, VirtualLoop
+
+if TYPE_CHECKING:
+    from consumer.decoding.wire_form import SchemaRef
+    from consumer.decoding.written_schema import WrittenSchema
+
+RECORDS = [PlainRecord("t", 0, at, value=b"\x00\x00\x00\x00" + bytes([7 + at % 2]) + b"body") for at in range(6)]
+"""In frames that name schemas 7 and 8 in turn."""
+
+
+class Registry:
+    """Has no schema, and says so only after these faults."""
+
+    def __init__(self, *faults: ConsumerError) -> None:
+        self.faults = [*faults]
+        self.asked = 0
+
+    async def schema(self, schema: SchemaRef) -> WrittenSchema | None:
+        """Answer, or not."""
+        del schema
+        self.asked += 1
+        if self.faults:
+            raise self.faults.pop(0)
+        return None
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def asked(registry: Registry, times: int = 1) -> tuple[list[str], float]:
+    """Have the records' schemas at hand, so many times; return what was waited for, and how long."""
+    waits: list[str] = []
+
+    async def told() -> float:
+        clock = VirtualClock()
+        schemas = SchemasFirst(SchemaShelf(), registry, clock, waits.append)
+        began_s = clock.now_s()
+        for _ in range(times):
+            await schemas.at_hand(RECORDS)
+        return clock.now_s() - began_s
+
+    return waits, VirtualLoop.run(told())
+
+
+def test_each_schema_is_asked_for_once() -> None:
+    """However many records name it, and whether the registry has it or not."""
+    registry = Registry()
+    assert ([], 0.0) == asked(registry, times=3)
+    assert 2 == registry.asked
+
+
+@pytest.mark.parametrize("fault", [Transient("is down"), Hold(HoldReason.AUTH, "is down")])
+def test_a_registry_that_does_not_say_is_waited_for_by_name(fault: ConsumerError) -> None:
+    """Asked again, ever more seldom, and told of when it is over."""
+    waits, waited_s = asked(Registry(fault, fault))
+    assert (["schema registry: is down", "schema registry: is down", ""], 15.0) == (waits, waited_s)
