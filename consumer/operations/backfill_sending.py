@@ -159,6 +159,7 @@ class Sending:
             journal.clear()
             for path in self._paths(load):
                 path.unlink(missing_ok=True)
+            self._audience.step(Phase.SENDING, at + 1, len(backfill.loads))
         backfill.phase = Phase.OVER
         self._workplace.keep(backfill)
 
@@ -204,8 +205,9 @@ class _Watch:
 
     def phase(self, phase: str, job_id: str | None) -> None:
         """The job goes on to this."""
-        what = f"{self._load.object}: {self._load.row_count:,} {self._load.operation}s, {phase}"
-        self._audience.step(Phase.SENDING, self._done, self._total, f"{what}, job {job_id}" if job_id else what)
+        del job_id  # it is in the report, once it is complete
+        note = f"{self._load.object}, {self._load.operation}: {phase}"
+        self._audience.step(Phase.SENDING, self._done, self._total, note)
 
     def held(self, hold: HoldLane) -> None:
         """The job waits by name."""

@@ -114,6 +114,7 @@ def test_every_key_is_in_one_job_with_its_newest_row(tmp_path: Path) -> None:
             desk.read()
             over = await desk.go_on()
             assert Phase.OVER is over.phase
+            assert {Phase.WRITING: (34, 34), Phase.SENDING: (4, 4)} == desk.shown.steps
             assert {*UPSERTS} == {*desk.world.tenant.rows("customers")}
             assert ["delete", "upsert", "upsert", "upsert"] == [load.operation for load in over.loads]
             assert [5, 4, 4, 4] == [load.row_count for load in over.loads]
