@@ -21,11 +21,20 @@ SchemaRef: TypeAlias = int | bytes
 
 KEY_HEADER: Final = "__key_schema_id"
 VALUE_HEADER: Final = "__value_schema_id"
+_APICURIO: Final = {
+    name: frozenset(f"apicurio.{part}.{told}" for told in ("globalId", "contentId", "contentHash", "artifactId"))
+    for name, part in ((KEY_HEADER, "key"), (VALUE_HEADER, "value"))
+}
+"""Headers in which Apicurio's serialisers put what they call a schema by: a body behind them often begins with a
+zero too (a union's first branch), and what follows would be taken for an id."""
 
 _ID, _GUID = 0, 1
 _ID_END = 5
 _GUID_END = 17
 _WANTED = "the schema registry's wire form wanted (a zero and an id, or a one and a GUID)"
+_TELL_APICURIO = (
+    "set apicurio.registry.headers.enabled=false and apicurio.registry.as-confluent=true at its producer"
+)
 
 
 class Frame(NamedTuple):
@@ -51,6 +60,10 @@ def frame_of(content: bytes, headers: Headers, name: str) -> Frame:
                 detail = "a schema id wanted, something else found"
                 raise RecordError(Reason.DECODE_FRAMED, detail, field=f"$header.{name}")
             return Frame(found[0], content, found[1])
+    if _has_apicurios_own(headers, name):
+        raise RecordError(
+            Reason.DECODE_FRAMED, f"{_WANTED}, an id in Apicurio's own headers found; {_TELL_APICURIO}"
+        )
     if not content:
         raise RecordError(Reason.DECODE_EMPTY, f"{_WANTED}, 0 bytes found")
     found = split_id(content)
@@ -67,8 +80,12 @@ def schema_of(content: bytes | None, headers: Headers, name: str) -> SchemaRef |
         if seen == name:
             found = split_id(held or b"")
             return None if found is None else found[0]
-    found = split_id(content)
+    found = None if _has_apicurios_own(headers, name) else split_id(content)
     return None if found is None else found[0]
+
+
+def _has_apicurios_own(headers: Headers, name: str) -> bool:
+    return any(seen in _APICURIO[name] for seen, _ in headers)
 
 
 def shown(schema: SchemaRef) -> str:

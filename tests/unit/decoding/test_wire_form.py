@@ -23,6 +23,9 @@ GUID = bytes(range(16))
         pytest.param(b"\1" + GUID + b"body", (), Frame(GUID, b"body", None), id="guid"),
         pytest.param(b"body", [(VALUE_HEADER, b"\1" + GUID)], Frame(GUID, b"body", b""), id="guid-in-a-header"),
         pytest.param(b"", [(VALUE_HEADER, b"\1" + GUID)], Frame(GUID, b"", b""), id="no-body-behind-a-header"),
+        pytest.param(
+            b"\0\0\0\0\1x", [("apicurio.key.globalId", bytes(8))], Frame(1, b"x", None), id="a-header-of-the-key"
+        ),
         pytest.param(b"\0body", [(VALUE_HEADER, b"\0\0\0\0\7")], Frame(7, b"\0body", b""), id="id-in-a-header"),
         pytest.param(
             b"body", [(VALUE_HEADER, b"\0\0\0\0\7\2\4")], Frame(7, b"body", b"\2\4"), id="protobuf-in-a-header"
@@ -60,6 +63,13 @@ WANTED = "the schema registry's wire form wanted (a zero and an id, or a one and
             id="bare-json",
         ),
         pytest.param(b"Obj\1", (), f"DECODE_FRAMED: {WANTED}other bytes found", id="container"),
+        pytest.param(
+            b"\0\2\2\2\16",
+            [("apicurio.value.globalId", bytes(7) + b"\1"), ("apicurio.value.encoding", b"BINARY")],
+            f"DECODE_FRAMED: {WANTED}an id in Apicurio's own headers found; set"
+            " apicurio.registry.headers.enabled=false and apicurio.registry.as-confluent=true at its producer",
+            id="apicurios-own-headers",
+        ),
         pytest.param(
             b"\0\0\0\0\1x",
             [(VALUE_HEADER, None)],
