@@ -78,7 +78,7 @@ def core_dance(settings: SalesforceSettings, secrets: Secrets, wall_ms: int) -> 
     Raises: as `token_dance`.
     """
     core = yield from login(settings, secrets, wall_ms)
-    return TokenGrant(core.value, core.base_url, LONGEST_LIFETIME_S)
+    return TokenGrant(core.value, core.base_url, LONGEST_LIFETIME_S, core.user)
 
 
 def login(settings: SalesforceSettings, secrets: Secrets, wall_ms: int) -> Generator[Request, Answer, CoreGrant]:

@@ -14,6 +14,8 @@ class Token(msgspec.Struct, frozen=True):
     base_url: str
     serial: int
     """Rises by one with each token of this process, so that 'this one was refused' is exact."""
+    user: str = ""
+    """Id of the user that is logged in, of tokens for the CRM."""
 
     def __repr__(self) -> str:
         return f"Token(#{self.serial})"

@@ -148,7 +148,7 @@ class TokenProvider:
             return self._back_off(fault, self._faults_in_a_row)
         self._observer.token_refresh("ok")
         self._serial += 1
-        self._token = Token(grant.value, grant.base_url, self._serial)
+        self._token = Token(grant.value, grant.base_url, self._serial, grant.user)
         # Counted from before the dance, which is when the service may have begun to count.
         self._refresh_at_s = asked_s + refresh_after_s(grant.lifetime_s)
         self._expires_at_s = asked_s + grant.lifetime_s

@@ -18,6 +18,7 @@ ASSUMED_LIFETIME_S: Final = 900.0
 SHORTEST_LIFETIME_S: Final = 60.0
 LONGEST_LIFETIME_S: Final = 86_400.0
 _REFRESH_AT: Final = 0.8
+_IDENTITY = re.compile(r"/id/[A-Za-z0-9]{15,18}/([A-Za-z0-9]{15,18})$", re.ASCII)
 _TOKEN = re.compile(r"[\x21-\x7e]{1,32768}", re.ASCII)
 
 
@@ -28,6 +29,8 @@ class CoreGrant(msgspec.Struct, frozen=True):
     base_url: str
     rotated: str | None = None
     """A new refresh token that replaces the one that was used."""
+    user: str = ""
+    """Id of the user that is logged in, as the CRM writes it beside what that user makes."""
 
     def __repr__(self) -> str:
         return f"CoreGrant({self.base_url})"
@@ -39,6 +42,7 @@ class TokenGrant(msgspec.Struct, frozen=True):
     value: str
     base_url: str
     lifetime_s: float
+    user: str = ""
 
     def __repr__(self) -> str:
         return f"TokenGrant({self.base_url}, {self.lifetime_s:g} s)"
@@ -57,7 +61,8 @@ def read_core(answer: Answer, hosts: Hosts) -> CoreGrant:
     members = _members(answer, "login")
     value, base_url = _token_and_origin(members, hosts, "login")
     rotated = members.get("refresh_token")
-    return CoreGrant(value, base_url, rotated if isinstance(rotated, str) and _TOKEN.fullmatch(rotated) else None)
+    rotated = rotated if isinstance(rotated, str) and _TOKEN.fullmatch(rotated) else None
+    return CoreGrant(value, base_url, rotated, _user(members.get("id")))
 
 
 def read_exchange(answer: Answer, hosts: Hosts) -> TokenGrant:
@@ -99,6 +104,12 @@ def _token_and_origin(members: dict[str, Any], hosts: Hosts, step: str) -> tuple
     except ValueError as fault:
         detail = f"answered an instance_url that is refused: {fault}"
         raise _refused(step, detail) from None
+
+
+def _user(identity: object) -> str:
+    """Return the user of an identity address, its last part; nothing when it is none."""
+    found = _IDENTITY.search(identity) if isinstance(identity, str) else None
+    return found[1] if found is not None else ""
 
 
 def _lifetime_s(value: object) -> float:

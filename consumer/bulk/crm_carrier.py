@@ -13,7 +13,7 @@ from consumer.bulk.crm_requests import found_ids, pieces_of_keys
 from consumer.bulk.crm_results import said_of
 from consumer.bulk.crm_spool import LeftSpool
 from consumer.bulk.insert_book import InsertBook
-from consumer.bulk.job_state import is_abandoned
+from consumer.bulk.job_state import BUSY_HOLD_S, JobState, busy_after_s, is_abandoned
 from consumer.bulk.requests import Step
 from consumer.bulk.result_reader import Load, ResultReader
 from consumer.bulk.runner import Broken, JobPlan
@@ -25,6 +25,7 @@ from consumer.model import HoldLane, Operation
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from consumer.auth.port import Token
     from consumer.bulk.crm_requests import CrmJobs
     from consumer.bulk.crm_spool import RefusedRow
     from consumer.bulk.gatherer import Gather, Gatherer
@@ -32,11 +33,12 @@ if TYPE_CHECKING:
     from consumer.bulk.journal import Entry, Journal
     from consumer.bulk.runner import JobEnd, JobRunner, JobWatch
     from consumer.clock import Clock
-    from consumer.model import Assignment, Record, Ticket
+    from consumer.model import Assignment, Record, Request, Ticket
 
 _LETTERS_AT_A_TIME: Final = 500
 _ROOM_AFTER_S: Final = 0.05
 _LOOK_AGAIN_S: Final = 30.0
+_UNDER_WAY: Final = frozenset({JobState.UPLOAD_COMPLETE, JobState.IN_PROGRESS})
 _BOOK: Final = "inserted.book"
 
 
@@ -121,6 +123,7 @@ class CrmCarrier:
         crm, spool, operation, watch = load
         if operation is Operation.DELETE and crm.finds_ids:
             await self._find_ids(load)
+        await self._await_others(load)
         watch.phase(f"writing {operation.value}s", None)
         written = await write_file(crm, spool, operation, FILE_BYTES, self._clock)
         if written is None:
@@ -163,6 +166,40 @@ class CrmCarrier:
             await self._clock.sleep(_LOOK_AGAIN_S)
             end = await self._runner.awaited(load.crm.target, left.job_id, load.watch)
         return end
+
+    async def _await_others(self, load: Load) -> None:
+        """Wait for jobs of this user on the object: another member's, whose older rows must not come last.
+
+        1. A member closes a job, and loses a partition whose rows are in it.
+        2. The next owner reads these rows and newer ones of their keys, and would send them.
+        3. The CRM runs jobs side by side, in any order.
+        """
+        crm, watch = load.crm, load.watch
+        began_s = self._clock.now_s()
+        while (other := await self._other_job(load)) is not None:
+            watch.phase(f"waiting for {other.named}", None)
+            if self._clock.now_s() - began_s >= BUSY_HOLD_S:
+                watch.held(
+                    HoldLane(HoldReason.SINK, f"{other.named} of this user is active on {crm.target.object}")
+                )
+            await self._clock.sleep(busy_after_s())
+
+    async def _other_job(self, load: Load) -> Job | None:
+        """Return a job of this user on the object that is under way, if there is one."""
+        user = ""
+
+        def ask(token: Token) -> Request:
+            nonlocal user
+            user = token.user
+            return self._api.active(token)
+
+        heard = await self._runner.step(Step.LIST, load.crm.target, load.watch, ask)
+        found = [
+            job
+            for job in (heard.jobs if isinstance(heard, Done) else ())
+            if job.object == load.crm.target.object and job.created_by == user and job.state in _UNDER_WAY
+        ]
+        return found[0] if found and user else None
 
     async def _sweep(self, load: Load, ours: Job) -> None:
         """Abort jobs of this user and object that were left open: a creation whose answer never came."""

@@ -637,6 +637,29 @@ def test_deletes_by_id_are_one_column_whatever_the_id_is() -> None:
     in_time(told, crm_route("update", None))
 
 
+@story
+async def test_a_job_of_another_member_is_waited_for(world: World) -> None:
+    """A partition went to us while its rows are in a job of its former owner: ours begins when that is over."""
+    contact(world, 1, name="old")
+    world.faults("close-job nth=1 hang-job")
+    first = world.member()
+    await first.start(0)
+    await world.until(lambda: first.status().bulk[0].phase == "InProgress")
+    first.source.lose([(TOPIC, 0)])
+    contact(world, 1, "u", name="new")
+    second = world.member()
+    await second.start(0)
+    await world.until(lambda: "waiting for job" in (second.status().bulk[0].phase or ""))
+    await world.until(lambda: bool(second.status().holds), within_s=2_000.0)
+    assert "of this user is active on Contact" in second.status().holds[0].detail
+    (job,) = world.tenant.crm.jobs.values()
+    job.fate = None
+    await world.until(second.settled)
+    assert ("new", ()) == (contacts(world)["1"]["LastName"], second.status().holds)
+    await first.stop()
+    await second.stop()
+
+
 def test_a_lost_partition_takes_its_rows_along() -> None:
     """Its next owner sends them; what a job of ours still does to them is nobody's here."""
 

@@ -10,7 +10,7 @@ import msgspec
 import orjson
 import pytest
 
-from consumer.auth.exchange import Secrets, token_dance
+from consumer.auth.exchange import Secrets, core_dance, token_dance
 from consumer.auth.token import CoreGrant, TokenGrant, refresh_after_s
 from consumer.errors import Hold, HoldReason, Transient
 from consumer.model import Answer
@@ -352,3 +352,23 @@ def test_a_local_login_exchanges_locally(settings: SalesforceSettings, core: Ans
 def test_nothing_secret_is_shown_i17(shown: object) -> None:
     """Values that carry secrets do not print them."""
     assert "seCR" not in f"{shown!r} {shown}"
+
+
+@pytest.mark.parametrize(
+    ("identity", "user"),
+    [
+        ("https://login.salesforce.com/id/00D5g0000000001EAA/0055g0000000001AAA", "0055g0000000001AAA"),
+        ("https://login.salesforce.com/id/00D5g0000000001EAA/", ""),
+        (7, ""),
+        (None, ""),
+    ],
+)
+def test_a_core_token_knows_its_user(
+    settings: SalesforceSettings, core: Answers, identity: object, user: str
+) -> None:
+    """By the identity address of the login; without one there is none."""
+    steps = core_dance(settings, Secrets(client_secret="client-secret"), WALL_MS)
+    next(steps)
+    with pytest.raises(StopIteration) as end:
+        steps.send(core(id=identity))
+    assert ("core-token", user) == (end.value.value.value, end.value.value.user)
