@@ -73,6 +73,7 @@ class _Replay:
         self._repeats = repeats
         self._counts: Counter[str] = Counter()
         self._crashes_seen = 0
+        self._crash_ms = 0
         self._floors: defaultdict[int, int] = defaultdict(int)
         self._seen_after: dict[int, int] = {}  # n: the crashes before its latest acceptance
         self._latest: dict[str, int] = {}
@@ -102,6 +103,7 @@ class _Replay:
     def _crash(self, crash: Crash) -> None:
         """Rule 6, for what is committed since the crash before; from now on nothing of it may come again."""
         self._crashes_seen += 1
+        self._crash_ms = crash.wall_ms
         for partition, floor in crash.committed.items():
             self._floors[partition] = max(self._floors[partition], floor)
             changes = self._log[partition]
@@ -113,7 +115,7 @@ class _Replay:
                 )
 
     def _accept(self, acceptance: Acceptance) -> None:
-        _, operation, keys, versions = acceptance
+        wall_ms, operation, keys, versions = acceptance
         whole = (operation, *keys, *versions)
         is_repeat = self._repeats and whole in self._requests
         self._requests.add(whole)
@@ -124,13 +126,16 @@ class _Replay:
                 # Which of its deletes that was cannot be told: until its next change all of the key may be settled.
                 self._reached[key] = inf
             elif not is_repeat:
-                self._accept_change(key, version // 1000 - BASE_MS)
+                self._accept_change(key, version // 1000 - BASE_MS, wall_ms)
 
-    def _accept_change(self, key: str, n: int) -> None:
+    def _accept_change(self, key: str, n: int, wall_ms: int) -> None:
         """Rules 4 and 5."""
         place, before = self._evidence.places[n], self._crashes_seen
         floor = self._floors[place.partition]
-        assert place.offset >= floor, f"{n} at {place} came again; {floor} was committed"
+        assert place.offset >= floor, (
+            f"{n} at {place} came again; {floor} was committed, {wall_ms - self._crash_ms} ms before; it had"
+            f"{'' if n in self._seen_after else ' not'} been accepted"
+        )
         if n in self._seen_after:
             self._counts["duplicates"] += 1
             assert self._seen_after[n] < before, f"{n} of key {key} at {place} was accepted twice without a crash"
