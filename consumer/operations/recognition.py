@@ -10,7 +10,7 @@ import msgspec
 
 from consumer.decoding.document import open_member, open_object
 from consumer.decoding.wire_form import KEY_HEADER, VALUE_HEADER, split_id
-from consumer.decoding.wrapping import is_connect_struct
+from consumer.decoding.wrapping import is_connect_null, is_connect_struct
 from consumer.errors import RecordError
 from consumer.headers import headers_of
 from consumer.mapping.settings import FormatName
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from consumer.model import Record
 
 DEFAULT_PREFIX: Final = "__"
+
+_NULL: Final = b"null"
+"""A tombstone in words, as `debezium_flat` may have them."""
 
 _MARKS: Final = ("deleted", "op", "source_ts_ms", "ts_ms", "table", "lsn", "db")
 _FEWEST_MARKS: Final = 2
@@ -67,13 +70,17 @@ def recognise(records: Iterable[Record]) -> Recognition:
     null_count = 0
     for record in records:
         value = record.value()
-        if value is None:
+        if value is None or value == _NULL:
             null_count += 1
         elif (framing := framing_of(value, record)) is not None:
             framings[framing] += 1
         else:
             try:
-                name, prefix = _format_of(open_object(value), record)
+                document = open_object(value)
+                if is_connect_null(document):
+                    null_count += 1
+                    continue
+                name, prefix = _format_of(document, record)
             except RecordError as error:
                 refused[f"{error.reason} ({error.detail})"] += 1
                 continue
