@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from consumer.admin.telemetry import Telemetry
     from consumer.bulk.requests import JobApi
     from consumer.config.settings import Settings
+    from consumer.dead_letter.settings import FuseSettings
     from consumer.mapping.port import RouteMapper
 
 STAMP_S: Final = 1.0
@@ -86,8 +87,9 @@ class Daemon:
         ports: Ports,
         telemetry: Telemetry,
         sieve: Callable[[RouteMapper], RouteMapper] | None = None,
+        record_fuse: FuseSettings | None = None,
     ) -> None:
-        """`sieve` stands before every route, where not all is to pass."""
+        """`sieve` stands before every route, where not all is to pass; `record_fuse` measures what passes it."""
         self._settings = settings
         self._ports = ports
         self._telemetry = telemetry
@@ -113,7 +115,7 @@ class Daemon:
             routes=RouteTable(settings.routes, connector.name, connector.objects, schemas, sieve),
             batchers=batchers,
             gatherers=gatherers_of(settings, self._spool),
-            fuse=lambda: Fuse(settings.dead_letter.fuse),
+            fuse=lambda: Fuse(record_fuse or settings.dead_letter.fuse),
             ledger=Ledger(telemetry),
             accounts=ObjectAccounts(),
             progress=Progress(),

@@ -16,6 +16,7 @@ from consumer.admin.settings import AdminSettings
 from consumer.admin.telemetry import Telemetry
 from consumer.config.effective import mapping_sha256_of
 from consumer.daemon import Daemon, Ports
+from consumer.dead_letter.settings import FuseSettings
 from consumer.decoding.schema_shelf import SchemaShelf
 from consumer.errors import Refusal
 from consumer.mapping.routing import RouteTable
@@ -45,6 +46,10 @@ if TYPE_CHECKING:
 
 LOOK_S: Final = 0.25
 PROGRESS_S: Final = 1.0
+
+COUNTED: Final = FuseSettings(consecutive=1 << 62, ratio=2.0)
+"""No fuse for records that cannot be mapped: the plan has counted them, and what a newer change replaced is not
+there to count as good beside them. What the tenant refuses has the fuse of the file."""
 
 MakePorts: TypeAlias = "Callable[[Source], Ports]"
 
@@ -201,7 +206,7 @@ class Replay:
             audience=self._audience,
             finished=finished,
         )
-        daemon = Daemon(self._narrowed, make_ports(source), self.telemetry, sieve)
+        daemon = Daemon(self._narrowed, make_ports(source), self.telemetry, sieve, COUNTED)
         return daemon
 
     async def _survey(self) -> list[Part]:

@@ -210,6 +210,20 @@ async def test_what_cannot_be_placed_goes_to_the_dead_letter_topic(tmp_path: Pat
 
 
 @story
+async def test_records_at_fault_that_the_plan_has_counted_are_no_hold(tmp_path: Path) -> None:
+    """The good ones beside them are not handed over where a newer one is: a run of bad ones proves nothing."""
+    world = world_of(UNDATED)
+    for _ in range(30):
+        world.put(b"no json", key=2)
+    world.log.committed[TOPIC, 0] = 30
+    started_s = world.clock.now_s()
+    replaying = Replaying(world, tmp_path, Asked(topics=(TOPIC,), begin="0"))
+    outcome = await replaying.run()
+    assert outcome is not None
+    assert (30, True) == (outcome.ledger.dead_lettered, world.clock.now_s() - started_s < 20)
+
+
+@story
 async def test_what_the_group_has_not_reached_is_left_to_it(tmp_path: Path) -> None:
     """The range ends where the group stands, whatever was asked for."""
     world = world_of(UNDATED)
