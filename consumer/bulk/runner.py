@@ -331,6 +331,7 @@ class JobRunner:
                     watch.held(heard)
                     await self._clock.sleep(probe_interval_s(probes))
                     probes += 1
+                    refused = None  # by now a token that is refused is an old one, and is replaced
                 case Again():
                     retries += 1
                     if retries >= _NAMED_AFTER_RETRIES:

@@ -327,6 +327,19 @@ async def test_a_revoked_token_in_the_middle_of_an_upload(world: World) -> None:
 
 
 @story
+async def test_a_token_that_is_revoked_twice_is_replaced_twice(world: World) -> None:
+    """The second time under a hold AUTH, which ends by itself with another token."""
+    contact(world, 1)
+    member = world.member()
+    await member.start(0)
+    world.faults("upload nth=1-2 revoke-tokens")
+    await world.until(lambda: HoldReason.AUTH in hold_reasons(world))
+    await world.until(member.settled)
+    assert (["1"], set()) == ([*contacts(world)], hold_reasons(world))
+    await member.stop()
+
+
+@story
 async def test_locked_rows_go_again(world: World) -> None:
     """They are not at fault themselves: the next job takes them, and nothing is dead-lettered."""
     for key in range(30):
