@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
+import pytest
 
 from consumer.config.load import load
 from consumer.decoding.encodings import ENCODINGS
@@ -22,15 +23,18 @@ if TYPE_CHECKING:
 PAGE = (ROOT / "docs" / "encodings.md").read_text(encoding="utf-8")
 
 
-def test_records_become_what_stands_under_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("at", "encoding", "number"), [(1, "avro", 7), (2, "protobuf", 8), (3, "json_schema", 9)])
+def test_records_become_what_stands_under_them(at: int, encoding: str, number: int, tmp_path: Path) -> None:
     """Behind the schema, blocks of JSON go in pairs: a record as `map` reads it, and what `map` prints."""
     _, connector, configuration = blocks(PAGE, "yaml")
     (tmp_path / "connector.yaml").write_text(connector)
-    (tmp_path / "consumer.yaml").write_text(configuration)
+    (tmp_path / "consumer.yaml").write_text(configuration.replace("encoding: avro", f"encoding: {encoding}"))
     settings = load(tmp_path / "consumer.yaml", environ={"SF_CLIENT_SECRET": "made-up"}, overrides=[])
-    schema, *shown = blocks(PAGE, "json")
+    part = PAGE.split("\n## Example")[at]
+    schema, *shown = [*blocks(part, "protobuf"), *blocks(part, "json")]
     shelf = SchemaShelf()
-    shelf.put(7, WrittenSchema("AVRO", schema), 0.0)
+    shelf.put(number, WrittenSchema(ENCODINGS[encoding].kind, schema), 0.0)
+    assert shown
     for source, printed in zip(shown[::2], shown[1::2], strict=True):
         routes = RouteTable(settings.routes, settings.connector.name, settings.connector.objects, shelf)
         found = outcomes(routes, record_of_line(source.encode(), None), WALL_MS, settings.delivery.batch_bytes)
