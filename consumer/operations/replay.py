@@ -18,7 +18,7 @@ from consumer.config.effective import mapping_sha256_of
 from consumer.daemon import Daemon, Ports
 from consumer.dead_letter.settings import FuseSettings
 from consumer.decoding.schema_shelf import SchemaShelf
-from consumer.errors import Refusal
+from consumer.errors import Fatal, Refusal
 from consumer.mapping.routing import RouteTable
 from consumer.operations.edges import read_edge
 from consumer.operations.replay_book import About, Asked, Book, Part, Phase
@@ -162,16 +162,21 @@ class Replay:
     ) -> Outcome:
         """Send what the plan says. `attended` is around the daemon that does it, so that a signal can stop it.
 
-        Raises: `Fatal` when it cannot go on; the same command takes it up again.
+        Raises: `Refusal` when what it was to read is gone; `Fatal` when it cannot go on; the same command takes it
+        up again.
         """
         book, started_s = self._book, self._clock.now_s()
         if book.phase in {Phase.PLANNING, Phase.READING}:
             book.enter(Phase.SENDING)
-        daemon = self._daemon(make_ports)
+        source, daemon = self._daemon(make_ports)
         watching = asyncio.create_task(self._show(daemon, book.wanted_count()))
         try:
             with attended(daemon):
                 await daemon.run()
+        except Fatal as fatal:
+            if source.refusal is None:
+                raise
+            raise source.refusal from fatal
         finally:
             watching.cancel()
             with suppress(asyncio.CancelledError):
@@ -187,7 +192,7 @@ class Replay:
             book.close_for_good()
         return outcome
 
-    def _daemon(self, make_ports: MakePorts) -> Daemon:
+    def _daemon(self, make_ports: MakePorts) -> tuple[ReplaySource, Daemon]:
         book, parts = self._book, {one.place: one for one in self._book.parts}
 
         def sieve(mapper: RouteMapper) -> RouteMapper:
@@ -207,7 +212,7 @@ class Replay:
             finished=finished,
         )
         daemon = Daemon(self._narrowed, make_ports(source), self.telemetry, sieve, COUNTED)
-        return daemon
+        return source, daemon
 
     async def _survey(self) -> list[Part]:
         """Find the range. What the group has not reached yet is left to it."""

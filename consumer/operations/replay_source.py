@@ -97,6 +97,8 @@ class ReplaySource:
         self._resumed = asyncio.Event()
         self._settled = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self.refusal: Refusal | None = None
+        """Why it cannot go on, where that is nobody's fault: what it was to read is gone."""
 
     # ── the source, as the corridor sees it ──────────────────────────────────────────────────────────────
 
@@ -162,7 +164,10 @@ class ReplaySource:
                 if not await self._find_what_changed():
                     break
             self._finished()
-        except (Refusal, Fatal) as error:
+        except Refusal as refusal:
+            self.refusal = refusal
+            self._events.failed(str(refusal))
+        except Fatal as error:
             self._events.failed(str(error))
 
     async def _send(self) -> None:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from consumer.errors import Refusal
 from consumer.operations.replay_book import Asked
+from consumer.operations.replay_source import ReplaySource
 from consumer.sandbox.virtual_time import VirtualLoop
 from tests.simulation.replaying import (
     PARTIAL,
@@ -303,5 +305,23 @@ def test_killed_at_any_moment_beside_a_live_daemon(seed: int, tmp_path: Path) ->
         commits = [offset for place, offset in world.log.commits if place == (TOPIC, 0)]
         assert sorted(commits) == commits
         await live.stop()
+
+    VirtualLoop.run(told())
+
+
+def test_what_retention_takes_meanwhile_is_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of ours is broken: a range that begins later can be asked for."""
+
+    async def gone(_source: ReplaySource) -> None:
+        message = "records are gone"
+        raise Refusal(message)
+
+    async def told() -> None:
+        world = world_of(UNDATED)
+        moments(world)(1, "c", email="right")
+        world.log.committed[TOPIC, 0] = 1
+        monkeypatch.setattr(ReplaySource, "_send", gone)
+        with pytest.raises(Refusal, match="records are gone"):
+            await Replaying(world, tmp_path, Asked(topics=(TOPIC,), begin="0")).run()
 
     VirtualLoop.run(told())
