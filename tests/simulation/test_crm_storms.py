@@ -1,0 +1,75 @@
+"""CRM jobs of several members under random faults, kills and moving partitions; judged by the fold of the log."""
+
+from __future__ import annotations
+
+import asyncio
+from tempfile import TemporaryDirectory
+
+import msgspec
+import pytest
+
+from consumer.bulk.settings import FlushSettings
+from consumer.mapping.settings import FieldRule
+from consumer.sandbox.virtual_time import VirtualLoop
+from tests.simulation.test_bulk_storms import PARTITIONS, Storm
+from tests.simulation.test_crm import contacts, crm_route, crm_world
+from tests.simulation.test_daemon import assert_accounted
+
+STEPS = 20
+FAULTS = (
+    "",
+    "close-job ratio=0.6 fail-job",
+    "close-job ratio=0.6 stop-job",
+    "close-job ratio=0.3 lock-job",
+    "close-job ratio=0.4 vanish-job",
+    "upload ratio=0.4 reset after",
+    "upload ratio=0.4 reset; close-job ratio=0.3 reset after",
+    "create-job ratio=0.3 status=503; job ratio=0.3 status=500",
+    "results ratio=0.4 status=500; query ratio=0.3 reset",
+    "create-job ratio=0.2 reset after",
+    "any ratio=0.1 revoke-tokens",
+    "upload delay=30s; results delay=15s",
+)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_crm_holds_the_fold_after_a_storm(seed: int) -> None:
+    """Nothing is lost, every position reaches its end, no older row wins, and no good row is dead-lettered."""
+    with TemporaryDirectory() as folder:
+        VirtualLoop.run(_storm(folder, seed))
+
+
+async def _storm(folder: str, seed: int) -> None:
+    route = crm_route()
+    route = msgspec.structs.replace(
+        route,
+        flush=FlushSettings(every_s=90.0, bytes=3_000),
+        fields=route.fields | {"LastName": FieldRule(source="age")},
+    )
+    world = crm_world(folder, route)
+    storm = Storm(world, seed)
+    lots = storm.lots
+    members = [await storm.join(), await storm.join()]
+    for partition in range(PARTITIONS):
+        await storm.give(partition, lots.choice(members))
+    for _ in range(STEPS):
+        storm.write(lots.randrange(40))
+        world.faults(lots.choice(FAULTS).replace("ratio", f"seed={lots.randrange(1_000)} ratio"))
+        act = lots.randrange(5)
+        if act == 0:
+            await storm.give(lots.randrange(PARTITIONS), lots.choice(members))
+        elif act == 1:
+            leaving = members.pop(lots.randrange(len(members)))
+            await storm.end(leaving, killed=lots.random() < 0.5)
+            members.append(await storm.join())
+            for partition in range(PARTITIONS):
+                if partition not in storm.owner:
+                    await storm.give(partition, lots.choice(members))
+        await asyncio.sleep(lots.uniform(0.0, 200.0))
+    world.faults("")
+    await world.until(lambda: all(member.settled() for member in members), within_s=40_000.0)
+    assert storm.fold == {key: int(row["LastName"] or 0) for key, row in contacts(world).items()}
+    assert [] == world.dead_letters.letters
+    assert_accounted(world)
+    for member in members:
+        await member.stop()
