@@ -191,7 +191,7 @@ def test_the_verb_says_where_it_is_and_ends_well(tmp_path: Path, number: signal.
         "--schema", str(schema), "--source", "meters", "--faults", "token status=503", cwd=tmp_path
     ) as process:
         assert process.stdout is not None
-        said = [process.stdout.readline() for _ in range(4)]
+        said = [process.stdout.readline() for _ in range(5)]
         origin = said[0].split(" on ")[1].split(",")[0]
         with pytest.raises(urllib.error.HTTPError, match="503") as refused:
             urllib.request.urlopen(f"{origin}/services/oauth2/token", b"x=y")  # noqa: S310 - our own address
@@ -200,7 +200,8 @@ def test_the_verb_says_where_it_is_and_ends_well(tmp_path: Path, number: signal.
         _, errors = process.communicate(timeout=10)
     assert (0, "") == (process.returncode, errors)
     assert said[1] == "Connector meters: readings (key ref)\n"
-    assert f"--set salesforce.login_url={origin} --set connector.name=meters" in said[2]
+    assert said[2].startswith("CRM: Contact, Campaign; ")
+    assert f"--set salesforce.login_url={origin} --set connector.name=meters" in said[3]
 
 
 @pytest.mark.parametrize(
