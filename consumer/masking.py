@@ -8,8 +8,10 @@ from typing import Final
 MASKED_CHARS: Final = 512
 """The longest text that leaves this file."""
 
+MASK: Final = "***"
+"""What stands for a value."""
+
 _READ_CHARS: Final = 4_096
-_MASK: Final = "***"
 
 _NAME = r"[A-Za-z_][\w.-]{0,79}"
 _TYPE = r"(?:JSON)?(?:string|number|integer|boolean|null|array|object|date|date-time)\b"
@@ -63,4 +65,4 @@ def escape(text: str) -> str:
 
 def _replacement(piece: re.Match[str]) -> str:
     kept = piece["keep"]
-    return kept if kept is not None else (piece["lead"] or "") + _MASK
+    return kept if kept is not None else (piece["lead"] or "") + MASK

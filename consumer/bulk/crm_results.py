@@ -11,10 +11,10 @@ import msgspec
 
 from consumer.bulk.csv import csv_line
 from consumer.errors import Transient
-from consumer.masking import MASKED_CHARS, mask
+from consumer.masking import MASK, MASKED_CHARS, mask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from consumer.bulk.crm_spool import CrmSpool
@@ -26,6 +26,7 @@ _PIECE_ROWS: Final = 2_000
 _CODE: Final = re.compile(r"[A-Z][A-Z_]{0,79}")
 _ID: Final = "sf__id"
 _ERROR: Final = "sf__error"
+_THEIRS: Final = "sf__"
 _MOMENT: Final = frozenset(
     {
         "UNABLE_TO_LOCK_ROW",
@@ -163,8 +164,23 @@ def _row_reader(header: Sequence[str], marking: Marking) -> Callable[[Sequence[s
         raise Transient(detail)
     ours = [places[name.lower()] for name in marking.columns]
     error_at = places.get(_ERROR)
+    sent = [at for name, at in places.items() if not name.startswith(_THEIRS)]
 
     def read(row: Sequence[str]) -> tuple[str, str]:
-        return marking.mark([row[at] for at in ours]), "" if error_at is None else row[error_at]
+        error = "" if error_at is None else _without_values(row[error_at], [row[at] for at in sent])
+        return marking.mark([row[at] for at in ours]), error
 
     return read
+
+
+def _without_values(error: str, values: Iterable[str]) -> str:
+    """Return `sf__Error` with the row's own values masked where its message repeats them, as many messages do."""
+    code, colon, rest = error.partition(":")
+    message, last_colon, field = rest.rpartition(":")
+    if not field.endswith("--"):
+        message, last_colon, field = rest, "", ""
+    for value in sorted({each.strip() for each in values}, key=len, reverse=True):
+        if value and value.casefold() in message.casefold():
+            whole = rf"(?<!\w){re.escape(value)}(?!\w)"
+            message = re.sub(whole, MASK, message, flags=re.IGNORECASE)
+    return f"{code}{colon}{message}{last_colon}{field}"

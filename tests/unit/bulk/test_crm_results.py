@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -108,6 +109,26 @@ async def test_refusals(tmp_path: Path, error: str, deletes: bool, counted: tupl
     counts = Counts()
     await note_refused(path, KEYED, spool, counts, CLOCK, deletes=deletes)
     assert counted == (counts.accepted, counts.refused, counts.again)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "kept"),
+    [
+        ("not an address", "INVALID_EMAIL_ADDRESS:Email: invalid address: NOT an address:Name --", "Name --"),
+        ("see: below", "FIELD_INTEGRITY_EXCEPTION:bad value for Name: see: below", "bad value for Name: ***"),
+        ("A", "STRING_TOO_LONG:Account: data value too large: A (max length=0):Name --", "Account: data value"),
+        ("x", "SOMETHING_ELSE", "SOMETHING_ELSE"),
+    ],
+)
+async def test_a_message_does_not_repeat_the_rows_values(tmp_path: Path, value: str, error: str, kept: str) -> None:
+    """I17: plain words have no form to be known by, but the row says which they are."""
+    spool = spooled(tmp_path, KEYED, f"k0,{value}\n".encode())
+    path = tmp_path / "failed.csv"
+    path.write_text(f'"sf__Id","sf__Error",Key__c,Name\n"","{error}",k0,"{value}"\n')
+    await note_refused(path, KEYED, spool, Counts(), CLOCK, deletes=False)
+    (row,) = spool.take_refused(10)
+    assert kept in row.error
+    assert not re.search(rf"(?<!\w){value}(?!\w)", row.error, re.IGNORECASE)
 
 
 async def test_rows_that_nobody_came_to(tmp_path: Path) -> None:
