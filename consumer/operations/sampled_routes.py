@@ -8,26 +8,20 @@ import msgspec
 
 from consumer.mapping.routing import takes
 from consumer.operations.recognition import Recognition, recognise
+from consumer.operations.sampled_rows import rows_of
 from consumer.operations.sampling import NoSample
 from consumer.operations.trial import Trial, tried_out
-from consumer.operations.unframed import schemas_in
+from consumer.operations.unframed import schemas_in, unframed
+from consumer.operations.unseen_columns import unseen_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from consumer.config.settings import Settings
+    from consumer.decoding.schema_shelf import SchemaShelf
     from consumer.mapping.settings import RouteSettings
+    from consumer.model import Record
     from consumer.operations.sampling import Sampler
-
-
-class SampledTopic(msgspec.Struct, frozen=True):
-    """One topic of the routes: its trials, one a route, or the problem that left nothing to try."""
-
-    topic: str
-    record_count: int = 0
-    recognition: Recognition | None = None
-    trials: tuple[Trial, ...] = ()
-    problem: str = ""
 
 
 class Warned(msgspec.Struct, frozen=True):
@@ -35,6 +29,20 @@ class Warned(msgspec.Struct, frozen=True):
 
     place: str
     text: str
+
+
+class SampledTopic(msgspec.Struct, frozen=True):
+    """One topic of the routes: its trials, one a route, or the problem that left nothing to try.
+
+    `misread` are rules that read columns which no row has.
+    """
+
+    topic: str
+    record_count: int = 0
+    recognition: Recognition | None = None
+    trials: tuple[Trial, ...] = ()
+    misread: tuple[Warned, ...] = ()
+    problem: str = ""
 
 
 def sampled_topics(settings: Settings, sampler: Sampler, count: int, wall_ms: int) -> Iterator[SampledTopic]:
@@ -51,7 +59,18 @@ def sampled_topics(settings: Settings, sampler: Sampler, count: int, wall_ms: in
             yield SampledTopic(topic, problem="no record to look at")
             continue
         trials = tuple(tried_out(settings, sample.records, wall_ms, schemas))
-        yield SampledTopic(topic, len(sample.records), recognise(sample.records), trials)
+        misread = tuple(_misread(trials, sample.records, schemas))
+        yield SampledTopic(topic, len(sample.records), recognise(sample.records), trials, misread)
+
+
+def _misread(trials: Iterable[Trial], records: Sequence[Record], schemas: SchemaShelf | None) -> Iterator[Warned]:
+    """Hold the columns that each route reads against those that its rows have."""
+    for route in (trial.route for trial in trials):
+        opened = unframed(records, schemas).records if route.encoding != "json" and schemas is not None else records
+        columns = rows_of(opened, route.format, route.flat_prefix).columns
+        if columns:
+            for text in unseen_columns(route, columns):
+                yield Warned(route.place, f"{records[0].topic()}: {text}")
 
 
 def _is_encoded(settings: Settings, topic: str) -> bool:
@@ -67,10 +86,11 @@ def _topics(route: RouteSettings, settings: Settings, sampler: Sampler) -> list[
 
 
 def warnings_of(settings: Settings, seen: SampledTopic) -> Iterator[Warned]:
-    """Say what a user has to look at: nothing there, another format, dead letters by their cause."""
+    """Say what a user has to look at: no records, columns that are not there, another format, dead letters."""
     if seen.problem:
         route = next((route for route in settings.routes if takes(route, seen.topic)), settings.routes[0])
         yield Warned(route.place, f"{seen.topic}: {seen.problem}")
+    yield from seen.misread
     for trial in seen.trials:
         place, route = trial.route.place, trial.route
         if seen.recognition is not None and (other := _other_format(seen.recognition, route)):

@@ -249,8 +249,8 @@ def sampled(brokers: EmbeddedBroker, run: Callable[..., Any], tmp_path: Path) ->
     """Return a function that runs `lint --sample` with one route."""
     (tmp_path / "connector.yaml").write_text((EXAMPLES / "sandbox-connector.yaml").read_text())
 
-    def call(topic: str, form: str, *words: str) -> Any:  # noqa: ANN401 - what `run` returns
-        text = CONFIG.format(bootstrap=brokers.bootstrap_servers, topic=topic, form=form)
+    def call(topic: str, form: str, *words: str, rules: str = "") -> Any:  # noqa: ANN401 - what `run` returns
+        text = CONFIG.format(bootstrap=brokers.bootstrap_servers, topic=topic, form=form) + rules
         (tmp_path / "consumer.yaml").write_text(text)
         return run("lint", "--sample", "-c", str(tmp_path / "consumer.yaml"), *words)
 
@@ -283,6 +283,34 @@ def test_lint_can_deny_what_a_sample_shows(sampled: Callable[..., Any]) -> None:
 def test_lint_says_what_a_topic_looks_like(topic: str, form: str, said: str, sampled: Callable[..., Any]) -> None:
     """Another format, a frame, nothing at all."""
     assert said in sampled(topic, form).out
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        (
+            "    fields: {email: {from: emial, default: nobody}}\n",
+            "fields.email reads `emial`, and no sampled row has that column; did you mean `email`?",
+        ),
+        (
+            '    fields: {bio: {template: "{full_name} {nowhere.at_all}"}}\n',
+            "fields.bio reads `nowhere`, and no sampled row has that column\n",
+        ),
+        ("    where: {vipp: [true]}\n", "where.vipp reads `vipp`, and no sampled row has that column; did"),
+    ],
+)
+def test_lint_says_which_columns_are_not_there(rules: str, said: str, sampled: Callable[..., Any]) -> None:
+    """A default would hide a misspelt source for good, and a condition on one filters everything."""
+    ran = sampled("pg_default_schemaless.shop.public.customers", "debezium", rules=rules)
+    assert f"consumer.yaml:9: warning: pg_default_schemaless.shop.public.customers: {said}" in ran.out
+    assert 1 == ran.out.count("no sampled row")
+
+
+def test_lint_says_nothing_of_columns_that_are_there(sampled: Callable[..., Any]) -> None:
+    """Nor of what is around the row."""
+    rules = '    fields: {bio: {template: "{full_name} {$kafka.offset} {$envelope.source.lsn}"}, email: email}\n'
+    ran = sampled("pg_default_schemaless.shop.public.customers", "debezium", rules=rules)
+    assert "no sampled row" not in ran.out
 
 
 def test_lint_has_the_same_as_json(sampled: Callable[..., Any]) -> None:
