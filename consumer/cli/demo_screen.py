@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-from consumer.admin.log import configure
-from consumer.admin.settings import LogSettings
+from consumer.cli.bars import bars
 from consumer.cli.demo_result import print_json, print_text
 from consumer.cli.options import Output
 from consumer.operations.demonstration import TRAFFIC_RECORDS, TRAFFIC_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from rich.console import Console
+    from rich.progress import Progress
 
     from consumer.admin.port import Ledger, StatusReport
     from consumer.operations.demonstration import Addresses, Outcome
@@ -30,20 +27,7 @@ LINE_S: Final = 1.0
 @contextmanager
 def on_screen(record_count: int, output: Output) -> Iterator[Screen]:
     """Set up log and display for as long as the demo runs."""
-    console = Console(stderr=True, highlight=False)
-    moving = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-    progress = Progress(
-        TextColumn("{task.description:>9}"),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[note]}"),
-        console=console,
-        disable=not moving,
-    )
-    with progress:
-        # Now, so that log lines go above the bars: while they are shown, standard error is theirs.
-        configure(LogSettings(level="warning", format="console"))
+    with bars(9) as (progress, console):
         yield Screen(record_count, output, progress, console)
 
 

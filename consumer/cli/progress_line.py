@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-
-from consumer.admin.log import configure
-from consumer.admin.settings import LogSettings
+from consumer.cli.bars import bars
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
 
 LINE_S: Final = 5.0
 """Where there is no bar: a line at most so often for the same step."""
@@ -24,20 +21,7 @@ LINE_S: Final = 5.0
 @contextmanager
 def on_screen() -> Iterator[ProgressLine]:
     """Set up log and display for as long as it takes; nothing is shown before the first step."""
-    console = Console(stderr=True, highlight=False)
-    moving = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-    progress = Progress(
-        TextColumn("{task.description:>8}"),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[note]}"),
-        console=console,
-        disable=not moving,
-    )
-    with progress:
-        # Now, so that log lines go above the bars: while they are shown, standard error is theirs.
-        configure(LogSettings(level="warning", format="console"))
+    with bars(8) as (progress, console):
         yield ProgressLine(progress, console)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def _log_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """The log is the whole process's."""
-    monkeypatch.setattr("consumer.cli.progress_line.configure", lambda _log: None)
+    monkeypatch.setattr("consumer.cli.bars.configure", lambda _log: None)
 
 
 @pytest.mark.parametrize(
