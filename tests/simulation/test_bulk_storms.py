@@ -17,6 +17,8 @@ from tests.simulation.test_daemon import assert_accounted
 from tests.simulation.world import CUSTOMERS, TOPIC
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from consumer.mapping.settings import ObjectSettings
     from tests.simulation.world import Member, World
 
@@ -92,6 +94,30 @@ class Storm:
             await member.stop()
         self.owner = {partition: one for partition, one in self.owner.items() if one is not member}
 
+    async def rage(self, faults: Sequence[str], steps: int) -> list[Member]:
+        """Write, break and move with two members, then let all become well; returns who is there at the end."""
+        world, lots = self.world, self.lots
+        members = [await self.join(), await self.join()]
+        for partition in range(PARTITIONS):
+            await self.give(partition, lots.choice(members))
+        for _ in range(steps):
+            self.write(lots.randrange(40))
+            world.faults(lots.choice(faults).replace("ratio", f"seed={lots.randrange(1_000)} ratio"))
+            act = lots.randrange(5)
+            if act == 0:
+                await self.give(lots.randrange(PARTITIONS), lots.choice(members))
+            elif act == 1:
+                leaving = members.pop(lots.randrange(len(members)))
+                await self.end(leaving, killed=lots.random() < 0.5)
+                members.append(await self.join())
+                for partition in range(PARTITIONS):
+                    if partition not in self.owner:
+                        await self.give(partition, lots.choice(members))
+            await asyncio.sleep(lots.uniform(0.0, 200.0))
+        world.faults("")
+        await world.until(lambda: all(member.settled() for member in members), within_s=40_000.0)
+        return members
+
 
 @pytest.mark.parametrize("versioned", [True, False], ids=["versioned", "unversioned"])
 @pytest.mark.parametrize("seed", range(6))
@@ -107,26 +133,7 @@ def test_the_tenant_holds_the_fold_after_a_storm(seed: int, versioned: bool) -> 
 async def _storm(folder: str, seed: int, described: ObjectSettings) -> None:
     world = bulk_world(folder, flush=FlushSettings(every_s=90.0, bytes=3_000), described=described)
     storm = Storm(world, seed)
-    lots = storm.lots
-    members = [await storm.join(), await storm.join()]
-    for partition in range(PARTITIONS):
-        await storm.give(partition, lots.choice(members))
-    for _ in range(STEPS):
-        storm.write(lots.randrange(40))
-        world.faults(lots.choice(FAULTS).replace("ratio", f"seed={lots.randrange(1_000)} ratio"))
-        act = lots.randrange(5)
-        if act == 0:
-            await storm.give(lots.randrange(PARTITIONS), lots.choice(members))
-        elif act == 1:
-            leaving = members.pop(lots.randrange(len(members)))
-            await storm.end(leaving, killed=lots.random() < 0.5)
-            members.append(await storm.join())
-            for partition in range(PARTITIONS):
-                if partition not in storm.owner:
-                    await storm.give(partition, lots.choice(members))
-        await asyncio.sleep(lots.uniform(0.0, 200.0))
-    world.faults("")
-    await world.until(lambda: all(member.settled() for member in members), within_s=40_000.0)
+    members = await storm.rage(FAULTS, STEPS)
     assert storm.fold == {key: row["age"] for key, row in world.tenant.rows("customers").items()}
     assert {"JobComplete", "Failed", "Aborted"} >= {job.state for job in world.tenant.bulk.jobs.values()}
     assert [] == world.dead_letters.letters

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from tempfile import TemporaryDirectory
 
 import msgspec
@@ -11,7 +10,7 @@ import pytest
 from consumer.bulk.settings import FlushSettings
 from consumer.mapping.settings import FieldRule
 from consumer.sandbox.virtual_time import VirtualLoop
-from tests.simulation.test_bulk_storms import PARTITIONS, Storm
+from tests.simulation.test_bulk_storms import Storm
 from tests.simulation.test_crm import contacts, crm_route, crm_world
 from tests.simulation.test_daemon import assert_accounted
 
@@ -48,26 +47,7 @@ async def _storm(folder: str, seed: int) -> None:
     )
     world = crm_world(folder, route)
     storm = Storm(world, seed)
-    lots = storm.lots
-    members = [await storm.join(), await storm.join()]
-    for partition in range(PARTITIONS):
-        await storm.give(partition, lots.choice(members))
-    for _ in range(STEPS):
-        storm.write(lots.randrange(40))
-        world.faults(lots.choice(FAULTS).replace("ratio", f"seed={lots.randrange(1_000)} ratio"))
-        act = lots.randrange(5)
-        if act == 0:
-            await storm.give(lots.randrange(PARTITIONS), lots.choice(members))
-        elif act == 1:
-            leaving = members.pop(lots.randrange(len(members)))
-            await storm.end(leaving, killed=lots.random() < 0.5)
-            members.append(await storm.join())
-            for partition in range(PARTITIONS):
-                if partition not in storm.owner:
-                    await storm.give(partition, lots.choice(members))
-        await asyncio.sleep(lots.uniform(0.0, 200.0))
-    world.faults("")
-    await world.until(lambda: all(member.settled() for member in members), within_s=40_000.0)
+    members = await storm.rage(FAULTS, STEPS)
     assert storm.fold == {key: int(row["LastName"] or 0) for key, row in contacts(world).items()}
     assert [] == world.dead_letters.letters
     assert_accounted(world)
