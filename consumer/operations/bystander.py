@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from confluent_kafka import Consumer
 
 from consumer.source.client_conf import client_conf
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
 
     from confluent_kafka import KafkaError
 
@@ -29,3 +33,22 @@ def bystander_conf(
     conf = client_conf(settings, {"error_cb": error_cb, "log_level": 0})
     kept: dict[str, Any] = {name: value for name, value in conf.items() if not name.startswith(_OF_MEMBERS)}
     return {**kept, "group.id": group_id, "fetch.wait.max.ms": 10}
+
+
+class Bystander(ABC):
+    """Such a client, closed when its `with` block ends."""
+
+    def __init__(self, settings: KafkaSettings, group_id: str) -> None:
+        self._consumer = Consumer(bystander_conf(settings, group_id, self._note))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._consumer.close()
+
+    @abstractmethod
+    def _note(self, error: KafkaError) -> None:
+        """Hear what the client complains of, also before anything was asked."""

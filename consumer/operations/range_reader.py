@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Self, cast
+from typing import TYPE_CHECKING, Final, cast
 
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import KafkaError, TopicPartition
 
 from consumer.errors import Fatal, Refusal
-from consumer.operations.bystander import bystander_conf
+from consumer.operations.bystander import Bystander
 from consumer.source.error_codes import Meaning, detail_of, meaning_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from types import TracebackType
 
     from confluent_kafka import Message
 
@@ -24,7 +23,7 @@ MOST_RECORDS: Final = 2_000
 """What one `read` gives at most, unless told otherwise."""
 
 
-class RangeReader:
+class RangeReader(Bystander):
     """Reads stretches while its `with` block lasts, outlasting brokers that come and go. For one thread at a time.
 
     `positions` is the next offset of each stretch, its end once it is complete: a reader that is made of
@@ -39,16 +38,8 @@ class RangeReader:
         self._ends = {one.place: one.end for one in stretches}
         self.positions: dict[Place, int] = {one.place: one.begin for one in stretches}
         self._unread = {place for place, end in self._ends.items() if self.positions[place] < end}
-        self._consumer = Consumer(bystander_conf(settings, settings.group_id, self._note))
+        super().__init__(settings, settings.group_id)
         self._consumer.assign([TopicPartition(*place, self.positions[place]) for place in sorted(self._unread)])
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._consumer.close()
 
     @property
     def is_complete(self) -> bool:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Self, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from consumer.headers import headers_of
 from consumer.model import PlainRecord
-from consumer.operations.bystander import ANSWER_S, bystander_conf
+from consumer.operations.bystander import ANSWER_S, Bystander
 from consumer.source.client_conf import BROKERS_OWN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import TracebackType
 
     from confluent_kafka import Message
 
@@ -38,21 +37,13 @@ class Sample(msgspec.Struct, frozen=True):
     records: tuple[PlainRecord, ...]
 
 
-class Sampler:
+class Sampler(Bystander):
     """Reads samples while its `with` block lasts."""
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._bootstrap = settings.bootstrap_servers
         self._last_error = ""
-        self._consumer = Consumer(bystander_conf(settings, "datacloud-consumer-sample", self._note))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._consumer.close()
+        super().__init__(settings, "datacloud-consumer-sample")
 
     def topics(self) -> list[str]:
         """Return the names of all topics but the brokers' own. Raises `NoSample`."""

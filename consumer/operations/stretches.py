@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Self, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import msgspec
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from consumer.errors import Refusal
-from consumer.operations.bystander import ANSWER_S, bystander_conf
+from consumer.operations.bystander import ANSWER_S, Bystander
 from consumer.operations.edges import AtOffset, AtTime
 from consumer.source.error_codes import detail_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
-    from types import TracebackType
 
     from consumer.operations.edges import Edge
     from consumer.source.settings import KafkaSettings
@@ -86,21 +85,13 @@ def stretch_of(place: Place, begin: Edge | None, end: Edge | None, held: Held) -
     return Stretch(*place, first, max(first, last), "; ".join(remarks))
 
 
-class RangeFinder:
+class RangeFinder(Bystander):
     """Asks the brokers while its `with` block lasts; blocks for as long as they take for an answer."""
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._bootstrap = settings.bootstrap_servers
         self._last_error = ""
-        self._consumer = Consumer(bystander_conf(settings, settings.group_id, self._note))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._consumer.close()
+        super().__init__(settings, settings.group_id)
 
     def stretches(
         self, topic: str, begin: Edge | None, end: Edge | None, partitions: Collection[int] = ()
