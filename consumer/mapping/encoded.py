@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from consumer.decoding.wire_form import Frame, SchemaRef
     from consumer.decoding.written_schema import Transcode
     from consumer.mapping.port import Mapped, RouteMapper
-    from consumer.mapping.settings import ObjectSettings
-    from consumer.model import Change, Headers, Record, Target
+    from consumer.model import Change, Headers, Record
 
 _COMPILED: Final = 500
 _QUOTE = b'"'
@@ -128,18 +127,9 @@ class EncodedRoute:
 
     def __init__(self, mapper: RouteMapper, keys: Transcoders, values: Transcoders) -> None:
         self._mapper = mapper
+        self.target, self.object = mapper.target, mapper.object
         self._keys = keys
         self._values = values
-
-    @property
-    def target(self) -> Target:
-        """The object that the route fills."""
-        return self._mapper.target
-
-    @property
-    def object(self) -> ObjectSettings:
-        """Its schema and settings."""
-        return self._mapper.object
 
     def map_run(self, records: Sequence[Record], start: int, wall_ms: int, append: Callable[[Change], None]) -> int:
         """Map records from `start` on as long as all are plain upserts; each is opened when its turn comes."""

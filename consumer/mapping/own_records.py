@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from consumer.mapping.port import Mapped, RouteMapper
-    from consumer.mapping.settings import ObjectSettings
-    from consumer.model import Change, Filtered, Record, Target
+    from consumer.model import Change, Filtered, Record
 
 
 class OwnRecordsFirst:
@@ -21,16 +20,7 @@ class OwnRecordsFirst:
 
     def __init__(self, mapper: RouteMapper) -> None:
         self._mapper = mapper
-
-    @property
-    def target(self) -> Target:
-        """The object that the route fills."""
-        return self._mapper.target
-
-    @property
-    def object(self) -> ObjectSettings:
-        """Its schema and settings."""
-        return self._mapper.object
+        self.target, self.object = mapper.target, mapper.object
 
     def map_run(self, records: Sequence[Record], start: int, wall_ms: int, append: Callable[[Change], None]) -> int:
         """Map none in a run: each record is looked at."""

@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from consumer.mapping.port import Mapped, RouteMapper
-    from consumer.mapping.settings import ObjectSettings
-    from consumer.model import Change, Record, Target
+    from consumer.model import Change, Record
     from consumer.operations.replay_book import Book, Part
     from consumer.operations.replay_rules import Rules
     from consumer.operations.stretches import Place
@@ -25,22 +24,13 @@ class Sieve:
 
     def __init__(self, mapper: RouteMapper, book: Book, parts: dict[Place, Part], rules: Rules) -> None:
         self._mapper = mapper
+        self.target, self.object = mapper.target, mapper.object
         self._book = book
         self._parts = parts
         self._rules = rules
         self._rule = rules.of(mapper.object)
         self._undated = rules.is_undated(mapper.object)
         self._lifted = rules.is_lifted(mapper.object)
-
-    @property
-    def target(self) -> Target:
-        """The object that the route fills."""
-        return self._mapper.target
-
-    @property
-    def object(self) -> ObjectSettings:
-        """Its schema and settings."""
-        return self._mapper.object
 
     def map_run(
         self, _records: Sequence[Record], start: int, _wall_ms: int, _append: Callable[[Change], None]
