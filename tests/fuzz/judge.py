@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from consumer.errors import Reason
 from consumer.mapping.own_records import OwnRecordsFirst
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from consumer.mapping.port import RouteMapper
     from consumer.mapping.settings import ObjectSettings, RouteSettings
     from consumer.model import PlainRecord, Record
-    from tests.fuzz.ways import OneByOne, Told
+    from tests.fuzz.ways import Told
 
 WALL_MS = 1_800_000_000_000
 SLOW_S = 0.05
@@ -53,9 +53,9 @@ class Judge:
         self._ways = [
             RouteTable([route], "shop", {target.name: target}).mappers(route.topics[0])[0] for _ in range(2)
         ]
-        self._reference: OneByOne = Reference(route, target)
+        self._reference: RouteMapper = Reference(route, target)
         if isinstance(self._ways[0], OwnRecordsFirst):
-            self._reference = OwnRecordsFirst(cast("RouteMapper", self._reference))
+            self._reference = OwnRecordsFirst(self._reference)
         self._check = SchemaCheck(target)
         self._target = target
         self._versions: dict[str, Any] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 from zoneinfo import ZoneInfo
 
 from consumer.decoding.formats import DECODERS, FormatSettings
@@ -11,7 +11,7 @@ from consumer.errors import Reason, RecordError
 from consumer.mapping.bound_route import BoundRoute
 from consumer.mapping.careful import CarefulMapper
 from consumer.mapping.version import VersionMemory
-from consumer.model import Change, Delete, Filtered, FilterRule, Upsert
+from consumer.model import Change, Delete, Filtered, FilterRule, Target, Upsert
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,15 +46,7 @@ def told_of(mapped: Mapped | tuple[Mapped, ...]) -> Told:
     ]
 
 
-class OneByOne(Protocol):
-    """What maps a record by itself: a compiled route, or the reference."""
-
-    def map(self, record: Record, wall_ms: int) -> Mapped | tuple[Mapped, ...]:
-        """Map one record."""
-        ...
-
-
-def one_by_one(mapper: OneByOne, records: Sequence[Record], wall_ms: int) -> list[Told]:
+def one_by_one(mapper: RouteMapper, records: Sequence[Record], wall_ms: int) -> list[Told]:
     """Map every record by itself."""
     return [told(partial(mapper.map, record, wall_ms)) for record in records]
 
@@ -75,10 +67,16 @@ def in_runs(mapper: RouteMapper, records: Sequence[Record], wall_ms: int) -> lis
 class Reference:
     """The careful way alone, with versions of its own."""
 
-    def __init__(self, route: RouteSettings, target: ObjectSettings) -> None:
+    def __init__(self, route: RouteSettings, described: ObjectSettings) -> None:
+        self.target, self.object = Target("shop", described.name), described
         zone = ZoneInfo(route.zone) if route.zone is not None else None
-        bound = BoundRoute(route, target, VersionMemory(), zone)
+        bound = BoundRoute(route, described, VersionMemory(), zone)
         self._careful = CarefulMapper(bound, DECODERS[route.format](FormatSettings(route.flat_prefix, zone)))
+
+    def map_run(self, records: Sequence[Record], start: int, wall_ms: int, append: Callable[[Change], None]) -> int:
+        """Map none in a run: the reference takes each by itself."""
+        del records, wall_ms, append
+        return start
 
     def map(self, record: Record, wall_ms: int) -> Mapped | tuple[Mapped, ...]:
         """Map one record."""
