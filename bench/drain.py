@@ -18,7 +18,7 @@ import msgspec
 from bench.floor import BODY_BYTES
 from bench.records import topic_of
 from bench.usage import cpu_s, machine_cpu_s, rss_peak_kib
-from tests.kafka.broker import free_port
+from tests.loopback import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -11,8 +11,8 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-from tests.kafka.broker import free_port
 from tests.kafka.fleet import await_that
+from tests.loopback import free_port
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -6,14 +6,13 @@ import atexit
 import base64
 import secrets
 import signal
-import socket
 import subprocess
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from tests.kafka import jars
 from tests.kafka.administered import USER, Administered
+from tests.loopback import free_port, listens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,14 +82,6 @@ class BrokerNotStartedError(RuntimeError):
 def missing_tools() -> str | None:
     """Return what to install before a broker can run here; `None` when all is there."""
     return jars.missing_tools([JARS], "the tests against a real broker")
-
-
-def free_port() -> int:
-    """Return a loopback port that nothing listens on at this moment."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def new_cluster_id() -> str:
@@ -225,16 +216,12 @@ class KafkaBroker(Administered):
             try:
                 broker.wait(timeout=0.1)
             except subprocess.TimeoutExpired:
-                if _STARTED in self._log.read_bytes() and self._listens():
+                if _STARTED in self._log.read_bytes() and listens(self.port):
                     return
             else:
                 break
         self.kill()
         raise BrokerNotStartedError(self._log.read_bytes()[-4000:].decode(errors="replace"))
-
-    def _listens(self) -> bool:
-        with closing(socket.socket()) as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def _end(self, how: signal.Signals) -> None:
         broker, self._broker = self._broker, None

@@ -13,7 +13,7 @@ import urllib.request
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from tests.kafka.broker import free_port
+from tests.loopback import free_port
 
 if TYPE_CHECKING:
     import signal

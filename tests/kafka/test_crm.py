@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 from confluent_kafka import Producer
 
-from tests.kafka.broker import free_port
 from tests.kafka.fleet import Process, await_that
 from tests.kafka.judgement import dead_letters
 from tests.kafka.traffic import Place
+from tests.loopback import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from ruamel.yaml import YAML
 
-from tests.kafka.broker import free_port
 from tests.kubernetes.tools import tool
+from tests.loopback import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path

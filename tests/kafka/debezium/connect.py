@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from tests.kafka import jars
-from tests.kafka.broker import KAFKA_VERSION, free_port
+from tests.kafka.broker import KAFKA_VERSION
 from tests.kafka.debezium.postgres import ACCOUNT
 from tests.kafka.fleet import await_that
+from tests.loopback import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-from tests.kafka.broker import free_port
+from tests.loopback import free_port
 
 if TYPE_CHECKING:
     from types import TracebackType
