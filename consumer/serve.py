@@ -29,6 +29,7 @@ from consumer.hosts import Hosts
 from consumer.model import RecordOutcome
 from consumer.registry.client import RegistryClient
 from consumer.source.kafka import KafkaSource
+from consumer.source.login import connection
 from consumer.transport import HttpTransport
 
 if TYPE_CHECKING:
@@ -122,7 +123,10 @@ def real_ports(
         tokens=tokens,
         core_tokens=core_tokens,
         dead_letters=KafkaDeadLetters(
-            settings.kafka.bootstrap_servers, settings.kafka.properties, settings.dead_letter.topic, clock
+            settings.kafka.bootstrap_servers,
+            connection(settings.kafka.bootstrap_servers, settings.kafka.properties),
+            settings.dead_letter.topic,
+            clock,
         ),
         clock=clock,
         lots=random.random,

@@ -14,6 +14,7 @@ from consumer.config.shape import (
     PROPERTIES,
     START_AT,
 )
+from consumer.source.login import librdkafkas, login_faults
 from consumer.source.properties import DEFAULT_SESSION_TIMEOUT_MS, SECRETS, check
 from consumer.source.settings import KafkaSettings
 
@@ -67,14 +68,15 @@ def _judge_properties(
     kafka: Found, properties: dict[str, str], written: Mapping[str, Scalar], findings: Findings
 ) -> None:
     """Let the source room judge the properties, keep secrets out of the file, and warn of the unwise."""
-    for name, text in check(properties):
+    bootstrap = ",".join(tried(lambda: kafka[BOOTSTRAP_SERVERS]) or ())
+    for name, text in (*check(properties), *login_faults(bootstrap, properties)):
         guess = did_you_mean(name, _FREQUENT) if text.startswith("no such property") else ""
         findings.fault(kafka.place_of(PROPERTIES, name), kafka.path_of(PROPERTIES, name), f"{text}{guess}")
     for name in sorted(SECRETS & written.keys()):
         if not is_from_environment(written[name]):
             text = f"a secret written out; write {name}: ${{NAME}} and set that variable"
             findings.fault(kafka.place_of(PROPERTIES, name), kafka.path_of(PROPERTIES, name), text)
-    protocol = properties.get("security.protocol", "plaintext").lower()
+    protocol = librdkafkas(properties).get("security.protocol", "plaintext").lower()
     if not protocol.endswith("ssl"):
         place = kafka.place_of(PROPERTIES, "security.protocol")
         text = "the brokers are spoken to without TLS; write security.protocol: SSL or SASL_SSL"

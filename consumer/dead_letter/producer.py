@@ -46,7 +46,7 @@ class KafkaDeadLetters:
     def __init__(
         self,
         bootstrap_servers: str,
-        properties: Mapping[str, str],
+        properties: Mapping[str, Any],
         topic: str,
         clock: Clock,
         *,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,8 +72,8 @@ _CONSUMING: Final = (
 
 
 def producer_properties(
-    bootstrap_servers: str, properties: Mapping[str, str], message_timeout_ms: int = MESSAGE_TIMEOUT_MS
-) -> dict[str, str]:
+    bootstrap_servers: str, properties: Mapping[str, Any], message_timeout_ms: int = MESSAGE_TIMEOUT_MS
+) -> dict[str, Any]:
     """Return the producer's properties: what the user gave for the connection, what we prefer, what we own."""
     shared = {
         name: value

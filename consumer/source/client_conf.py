@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from consumer.source.login import connection
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -49,7 +51,7 @@ COOPERATIVE: Final = "cooperative-sticky"
 
 def client_conf(settings: KafkaSettings, hooks: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the client is made with; `hooks` are the callbacks, which belong to the consumer thread."""
-    conf: dict[str, Any] = {**DEFAULTS, **settings.properties, **OWNED, **hooks}
+    conf = {**DEFAULTS, **connection(settings.bootstrap_servers, settings.properties), **OWNED, **hooks}
     conf["bootstrap.servers"] = settings.bootstrap_servers
     conf["group.id"] = settings.group_id
     if not _next_generation(settings.properties):
@@ -62,7 +64,8 @@ def administrator_conf(settings: KafkaSettings) -> dict[str, Any]:
 
     It shares the consumer's troubles, and those are told by the consumer.
     """
-    conf: dict[str, Any] = {name: value for name, value in settings.properties.items() if name != "debug"}
+    conf = connection(settings.bootstrap_servers, settings.properties)
+    conf.pop("debug", None)
     return conf | {"bootstrap.servers": settings.bootstrap_servers, "log_level": "0"}
 
 

@@ -144,7 +144,8 @@ HOLDS: Final = {
 _ADVICE: Final = {
     "_ALL_BROKERS_DOWN": "no broker can be reached; check kafka.bootstrap_servers, the network and the brokers "
     "(a TLS listener spoken to without TLS looks the same)",
-    "_AUTHENTICATION": "the brokers refuse the credentials; check sasl.mechanisms, sasl.username and sasl.password",
+    "_AUTHENTICATION": "the brokers refuse the credentials; check sasl.mechanisms, sasl.username and sasl.password "
+    "(under AWS_MSK_IAM the role's right to kafka-cluster:Connect, and this log for missing AWS credentials)",
     "_SSL": "no trusted TLS connection; check ssl.ca.location, the brokers' certificates and their names",
     "TOPIC_AUTHORIZATION_FAILED": "grant this user READ and DESCRIBE on the topic",
     "GROUP_AUTHORIZATION_FAILED": "grant this user READ on the consumer group (kafka.group_id)",

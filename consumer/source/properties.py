@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import confluent_kafka
 
+from consumer.source.login import librdkafkas
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -86,7 +88,7 @@ def check(properties: Mapping[str, str]) -> list[tuple[str, str]]:
     """
     faults: list[tuple[str, str]] = []
     sound: dict[str, str] = {}
-    for name, value in properties.items():
+    for name, value in librdkafkas(properties).items():
         fault = _refused(name, value) or _misspelt(name, value)
         if fault is not None:
             faults.append((name, fault))

@@ -84,6 +84,11 @@ def missing_tools() -> str | None:
     return jars.missing_tools([JARS], "the tests against a real broker")
 
 
+def fetched_jars() -> Path:
+    """Return the folder of the broker's jars, fetching them the first time."""
+    return jars.fetched(JARS, POM, f"-Dkafka.version={KAFKA_VERSION}")
+
+
 def new_cluster_id() -> str:
     """Return an identity for a cluster."""
     return base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=").replace("-", "a")
@@ -92,10 +97,17 @@ def new_cluster_id() -> str:
 class KafkaBroker(Administered):
     """One broker that is its own controller, on one folder and one port for as long as the object lives.
 
-    `properties` are added to, or replace, the broker's own. A `with` block starts it and ends it.
+    `properties` are added to, or replace, the broker's own; `classes` is a folder of classes that they name. A
+    `with` block starts it and ends it.
     """
 
-    def __init__(self, folder: Path, properties: Mapping[str, str] | None = None, heap_mb: int = 512) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        properties: Mapping[str, str] | None = None,
+        heap_mb: int = 512,
+        classes: Path | None = None,
+    ) -> None:
         super().__init__()
         self.folder = folder
         self._log = folder / "broker.log"
@@ -104,6 +116,7 @@ class KafkaBroker(Administered):
         self._login_port = free_port()
         self._extra = dict(properties or {})
         self._heap_mb = heap_mb
+        self._classes = classes
         self._broker: subprocess.Popen[bytes] | None = None
 
     @property
@@ -142,7 +155,7 @@ class KafkaBroker(Administered):
 
     def launch(self) -> None:
         """Start it without waiting; a broker of several is ready only when most of them are there."""
-        libraries = jars.fetched(JARS, POM, f"-Dkafka.version={KAFKA_VERSION}")
+        libraries = fetched_jars()
         self.folder.mkdir(parents=True, exist_ok=True)
         settings = self._write_settings()
         if not (self.folder / "logs" / "meta.properties").exists():
@@ -181,7 +194,8 @@ class KafkaBroker(Administered):
     def _java(self, libraries: Path) -> list[str]:
         quick = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Djava.awt.headless=true"]
         log_settings = f"-Dlog4j2.configurationFile={self.folder / 'log4j2.yaml'}"
-        return ["java", *quick, log_settings, f"-Djava.io.tmpdir={self.folder}", "-cp", f"{libraries}/*"]
+        classes = f"{libraries}/*" if self._classes is None else f"{libraries}/*:{self._classes}"
+        return ["java", *quick, log_settings, f"-Djava.io.tmpdir={self.folder}", "-cp", classes]
 
     def _write_settings(self) -> Path:
         plain, login, controller = self.bootstrap, self.login_bootstrap, self.controller

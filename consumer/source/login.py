@@ -1,0 +1,106 @@
+"""How the Kafka clients log in: as librdkafka does by itself, or to Amazon MSK by IAM, which it cannot.
+
+`sasl.mechanisms: AWS_MSK_IAM` is what other Kafka clients call it. To the brokers it is OAUTHBEARER with a request
+to AWS as token, signed with the AWS credentials of the process.
+"""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Fault = tuple[str, str]
+
+MSK_IAM: Final = "AWS_MSK_IAM"
+REGION: Final = "aws.region"
+"""A property of ours, for brokers whose names do not tell."""
+
+_MECHANISM: Final = ("sasl.mechanisms", "sasl.mechanism")
+_TOKENS: Final = "OAUTHBEARER"
+_PROTOCOL: Final = "security.protocol"
+_LIBRARY: Final = "botocore"
+_A_REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
+_MSK_HOST: Final = re.compile(
+    r"\.kafka(?:-serverless)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?(?::\d+)?$", re.IGNORECASE
+)
+_YES: Final = ("true", "1", "t")
+
+
+def librdkafkas(properties: Mapping[str, str]) -> dict[str, str]:
+    """Return properties by names and values that librdkafka knows."""
+    name, mechanism = _mechanism(properties)
+    if mechanism != MSK_IAM:
+        return dict(properties)
+    kept = {one: value for one, value in properties.items() if one != REGION}
+    return {_PROTOCOL: "SASL_SSL", **kept, name: _TOKENS}
+
+
+def connection(bootstrap_servers: str, properties: Mapping[str, str]) -> dict[str, Any]:
+    """Return properties as a client is made with them: beside librdkafka's own, the callback that makes tokens."""
+    region = _region(bootstrap_servers, properties)
+    if region is None or _mechanism(properties)[1] != MSK_IAM:
+        return dict(properties)
+    signer: Callable[[str], object] = import_module("consumer.source.msk_iam").MskIam
+    return {**librdkafkas(properties), "oauth_cb": signer(region)}
+
+
+def login_faults(bootstrap_servers: str, properties: Mapping[str, str]) -> list[Fault]:
+    """Find what keeps a client from ever logging in.
+
+    Returns: (property, what is wrong and what to write) for each fault.
+    """
+    name, mechanism = _mechanism(properties)
+    if mechanism == MSK_IAM:
+        return _iam_faults(name, bootstrap_servers, properties)
+    faults = []
+    if REGION in properties:
+        faults.append((REGION, f"is for sasl.mechanisms: {MSK_IAM} alone; remove it"))
+    if mechanism == _TOKENS and not _has_tokens(properties):
+        text = "nobody makes the tokens; write sasl.oauthbearer.method: oidc and where they come from"
+        faults.append((name, f"{text}, or for Amazon MSK {name}: {MSK_IAM}"))
+    return faults
+
+
+def _iam_faults(name: str, bootstrap_servers: str, properties: Mapping[str, str]) -> list[Fault]:
+    faults = [
+        (other, f"given beside {MSK_IAM}, which takes the AWS credentials of the process; remove it")
+        for other in properties
+        if other.startswith("sasl.") and other not in _MECHANISM
+    ]
+    if not properties.get(_PROTOCOL, "sasl_ssl").strip().lower().startswith("sasl_"):
+        faults.append((_PROTOCOL, f"{MSK_IAM} is a login by SASL; write SASL_SSL or remove it"))
+    region = _region(bootstrap_servers, properties)
+    if region is None:
+        faults.append(
+            (name, f"no broker's name tells the AWS region; write {REGION}, such as eu-west-1, beside it")
+        )
+    elif _A_REGION.fullmatch(region) is None:
+        faults.append((REGION, f"`{region[:60]}` is not an AWS region; write one such as eu-west-1"))
+    if find_spec(_LIBRARY) is None:
+        text = f"{MSK_IAM} needs an extra that is not installed; pip install datacloud-consumer[msk]"
+        faults.append((name, text))
+    return faults
+
+
+def _mechanism(properties: Mapping[str, str]) -> tuple[str, str]:
+    """Return the mechanism and the name under which it is written; librdkafka has two."""
+    name = next((one for one in _MECHANISM if one in properties), _MECHANISM[0])
+    return name, properties.get(name, "").strip().upper()
+
+
+def _region(bootstrap_servers: str, properties: Mapping[str, str]) -> str | None:
+    """Return what is written, else what the name of a broker tells."""
+    found = (_MSK_HOST.search(broker.strip()) for broker in bootstrap_servers.split(","))
+    return properties.get(REGION) or next((match["region"].lower() for match in found if match is not None), None)
+
+
+def _has_tokens(properties: Mapping[str, str]) -> bool:
+    """Whether librdkafka makes tokens itself; without, it takes the login for granted and never connects."""
+    if properties.get("sasl.oauthbearer.method", "").strip().lower() == "oidc":
+        return True
+    return properties.get("enable.sasl.oauthbearer.unsecure.jwt", "").strip().lower() in _YES
