@@ -72,7 +72,8 @@ START_AT = defaulted(
 PROPERTIES = optional(
     "properties",
     MapOf(PropertyText(), keys="librdkafka properties", dotted=True),
-    "Any librdkafka property; the ones that the daemon owns are refused with the reason.",
+    "Any librdkafka property; the ones that the daemon owns are refused with the reason. And `sasl.mechanisms:"
+    " AWS_MSK_IAM`, a login to Amazon MSK by IAM.",
 )
 SCHEMA_REGISTRY = optional("schema_registry", REGISTRY, "Where Avro, Protobuf and JSON Schema come from.")
 KAFKA = section(

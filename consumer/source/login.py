@@ -34,10 +34,8 @@ _YES: Final = ("true", "1", "t")
 def librdkafkas(properties: Mapping[str, str]) -> dict[str, str]:
     """Return properties by names and values that librdkafka knows."""
     name, mechanism = _mechanism(properties)
-    if mechanism != MSK_IAM:
-        return dict(properties)
     kept = {one: value for one, value in properties.items() if one != REGION}
-    return {_PROTOCOL: "SASL_SSL", **kept, name: _TOKENS}
+    return {_PROTOCOL: "SASL_SSL", **kept, name: _TOKENS} if mechanism == MSK_IAM else kept
 
 
 def connection(bootstrap_servers: str, properties: Mapping[str, str]) -> dict[str, Any]:

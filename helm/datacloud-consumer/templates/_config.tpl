@@ -171,7 +171,14 @@
 {{- fail "autoscaling.keda.consumerGroup: KEDA does not know the pod's environment; write the group out" -}}
 {{- end -}}
 {{- $auth := .Values.autoscaling.keda.authentication -}}
-{{- if and (ne $auth.sasl "none") (not (or $auth.existing .Values.credentials.kafkaSasl.existingSecret)) -}}
+{{- if eq $auth.sasl "aws_msk_iam" -}}
+{{- if not (include "dc.mskRegion" .) -}}
+{{- fail "autoscaling.keda.authentication.sasl: the brokers' names tell no AWS region; write aws.region into config.kafka.properties" -}}
+{{- end -}}
+{{- if not $auth.tls -}}
+{{- fail "autoscaling.keda.authentication.tls: logins by IAM go over TLS; write true" -}}
+{{- end -}}
+{{- else if and (ne $auth.sasl "none") (not (or $auth.existing .Values.credentials.kafkaSasl.existingSecret)) -}}
 {{- fail "autoscaling.keda.authentication.sasl: needs credentials.kafkaSasl.existingSecret, or authentication.existing" -}}
 {{- end -}}
 {{- end -}}

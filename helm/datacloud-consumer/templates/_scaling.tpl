@@ -15,7 +15,7 @@ scaleDown:
 {{- define "dc.kedaParameters" -}}
 {{- $parameters := list -}}
 {{- with .Values.credentials -}}
-{{- if ne $.Values.autoscaling.keda.authentication.sasl "none" -}}
+{{- if not (has $.Values.autoscaling.keda.authentication.sasl (list "none" "aws_msk_iam")) -}}
 {{- $parameters = append $parameters (dict "parameter" "username" "name" .kafkaSasl.existingSecret "key" .kafkaSasl.usernameKey) -}}
 {{- $parameters = append $parameters (dict "parameter" "password" "name" .kafkaSasl.existingSecret "key" .kafkaSasl.passwordKey) -}}
 {{- end -}}
@@ -36,7 +36,14 @@ scaleDown:
 {{- $auth := .Values.autoscaling.keda.authentication -}}
 {{- if $auth.existing -}}
 {{- $auth.existing -}}
-{{- else if include "dc.kedaParameters" . | fromJsonArray -}}
+{{- else if or (eq $auth.sasl "aws_msk_iam") (include "dc.kedaParameters" . | fromJsonArray) -}}
 {{- include "dc.fullname" . -}}
 {{- end -}}
+{{- end -}}
+
+{{/* The AWS region of the brokers: as the daemon is told, else as their names tell. */}}
+{{- define "dc.mskRegion" -}}
+{{- $properties := dig "kafka" "properties" dict (default dict .Values.config) -}}
+{{- $host := regexFind "[.]kafka(-serverless)?[.][a-z0-9-]+[.]amazonaws[.]com" (include "dc.bootstrapServers" .) -}}
+{{- get $properties "aws.region" | default (regexReplaceAll "^[.]kafka(-serverless)?[.]|[.]amazonaws[.]com$" $host "") -}}
 {{- end -}}

@@ -1,0 +1,94 @@
+"""The token for Amazon MSK; that brokers can judge it is tested on a real one."""
+
+from __future__ import annotations
+
+import base64
+import os
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import structlog
+from botocore.exceptions import CredentialRetrievalError
+from botocore.session import Session
+
+from consumer.source.msk_iam import AGAIN_S, LIFETIME_S, MskIam
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOW_S = 1_800_000_000.0
+
+
+class Stopped:
+    """A clock that stands."""
+
+    def now_s(self) -> float:
+        """A `Clock` method."""
+        return NOW_S
+
+    def wall_ms(self) -> int:
+        """A `Clock` method."""
+        return int(NOW_S * 1000)
+
+    async def sleep(self, duration_s: float) -> None:
+        """A `Clock` method."""
+
+
+@pytest.fixture(autouse=True)
+def _own_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+
+
+@pytest.fixture
+def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "open-sesame")
+
+
+@pytest.mark.usefixtures("_credentials")
+def test_a_token_is_a_request_to_connect() -> None:
+    """Signed for the region, for a quarter of an hour, without the secret."""
+    token, end_s = MskIam("eu-west-1", Stopped())(None)
+    request = urlsplit(base64.urlsafe_b64decode(token + "==").decode())
+    asked = {name: values[0] for name, values in parse_qs(request.query).items()}
+    assert ("https", "kafka.eu-west-1.amazonaws.com", "/") == (request.scheme, request.netloc, request.path)
+    assert ("kafka-cluster:Connect", str(LIFETIME_S)) == (asked["Action"], asked["X-Amz-Expires"])
+    assert asked["X-Amz-Credential"].startswith("AKIDEXAMPLE/")
+    assert asked["X-Amz-Credential"].endswith("/eu-west-1/kafka-cluster/aws4_request")
+    assert "open-sesame" not in request.query
+    assert NOW_S + LIFETIME_S == end_s
+    assert "=" not in token
+
+
+def test_without_credentials_the_client_is_told_to_ask_again_soon() -> None:
+    """One line says so, however often it is asked."""
+    login = MskIam("eu-west-1", Stopped())
+    with structlog.testing.capture_logs() as logged:
+        told = [login(None) for _ in range(3)]
+    assert [NOW_S + AGAIN_S] * 3 == [end_s for _, end_s in told]
+    [line] = logged
+    assert ("aws_credentials_missing", "eu-west-1") == (line["event"], line["region"])
+    assert "NoCredentialsError" in line["detail"]
+
+
+@pytest.mark.usefixtures("_credentials")
+def test_a_token_outlives_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is good for some minutes yet; whoever gives credentials may answer before it ends."""
+    login = MskIam("eu-west-1", Stopped())
+    first, _ = login(None)
+    with structlog.testing.capture_logs() as logged, monkeypatch.context() as broken:
+        broken.setattr(Session, "get_credentials", _refuse)
+        assert (first, NOW_S + AGAIN_S) == login(None)
+    with structlog.testing.capture_logs() as later:
+        _, end_s = login(None)
+    assert NOW_S + LIFETIME_S == end_s
+    assert ["aws_credentials_missing", "aws_credentials_found"] == [line["event"] for line in (*logged, *later)]
+
+
+def _refuse(_session: Session) -> None:
+    raise CredentialRetrievalError(provider="container-role", error_msg="no answer")
