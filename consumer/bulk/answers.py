@@ -23,7 +23,7 @@ _SUCCESS: Final = {
     Step.ABORT: frozenset({200}),
     Step.ASK: frozenset({200}),
     Step.LIST: frozenset({200}),
-    Step.RESULTS: frozenset({200}),
+    Step.RESULTS: frozenset({200, 204}),
     Step.FIND: frozenset({200}),
 }
 

@@ -19,7 +19,7 @@ from consumer.bulk.result_reader import Load, ResultReader
 from consumer.bulk.runner import Broken, JobPlan
 from consumer.dead_letter.envelope import Fault
 from consumer.delivery.backoff import probe_interval_s
-from consumer.errors import HoldReason, Reason
+from consumer.errors import HoldReason, Reason, Transient
 from consumer.model import HoldLane, Operation
 
 if TYPE_CHECKING:
@@ -148,6 +148,9 @@ class CrmCarrier:
             return _held(watch, HoldReason.MASS_REJECT, detail, repeats)
         if isinstance(end, Broken):
             return _held(watch, HoldReason.SINK, end.detail, repeats)
+        if counts.left_out:
+            detail = f"job {left.job_id}: {counts.left_out}; what they leave out is sent again"
+            return _held(watch, HoldReason.SINK, detail, repeats)
         watch.released()
         await self._sweep(load, end.job)
         return repeat_after_s(repeats) if counts.again or counts.unprocessed else 0.0
@@ -193,10 +196,16 @@ class CrmCarrier:
             user = token.user
             return self._api.active(token)
 
-        heard = await self._runner.step(Step.LIST, load.crm.target, load.watch, ask)
+        probes = 0
+        while not isinstance(heard := await self._runner.step(Step.LIST, load.crm.target, load.watch, ask), Done):
+            load.watch.held(HoldLane(HoldReason.CONFIG, f"no jobs can be listed: {heard.detail}"))
+            await self._clock.sleep(probe_interval_s(probes))
+            probes += 1
+        if probes:
+            load.watch.released()
         found = [
             job
-            for job in (heard.jobs if isinstance(heard, Done) else ())
+            for job in heard.jobs
             if job.object == load.crm.target.object and job.created_by == user and job.state in _UNDER_WAY
         ]
         return found[0] if found and user else None
@@ -249,22 +258,29 @@ class CrmCarrier:
         watch.phase("looking up ids", None)
         for rows in spool.pending(operation, _LETTERS_AT_A_TIME):
             for keys in pieces_of_keys([row[0] for row in rows]):
-                await self._found(load, field, keys, into)
-                found = found_ids(into, field)
+                found = await self._found(load, field, keys, into)
                 ids = [(found.get(key) or found.get(key.casefold()), key) for key in keys]
                 spool.have_ids([(id_.encode(), key) for id_, key in ids if id_])
                 spool.settle_without_sending([key for id_, key in ids if not id_])
         into.unlink(missing_ok=True)
 
-    async def _found(self, load: Load, field: str, keys: list[str], into: Path) -> None:
+    async def _found(self, load: Load, field: str, keys: list[str], into: Path) -> dict[str, str]:
+        """Return ids by key, however often that has to be asked for: what is missed here would never be deleted."""
         target, probes = load.crm.target, 0
         while True:
             heard = await self._runner.step(
                 Step.FIND, target, load.watch, lambda token: self._api.find(token, target, field, keys, into)
             )
-            if isinstance(heard, Done):
-                return
-            load.watch.held(HoldLane(HoldReason.CONFIG, f"no ids can be looked up: {heard.detail}"))
+            try:
+                if isinstance(heard, Done):
+                    found = found_ids(into, field)
+                    if probes:
+                        load.watch.released()
+                    return found
+                hold = HoldLane(HoldReason.CONFIG, f"no ids can be looked up: {heard.detail}")
+            except Transient as fault:
+                hold = HoldLane(HoldReason.SINK, f"no ids can be looked up: {fault.detail}")
+            load.watch.held(hold)
             await self._clock.sleep(probe_interval_s(probes))
             probes += 1
 

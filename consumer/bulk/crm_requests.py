@@ -8,6 +8,7 @@ from urllib.parse import quote
 import msgspec
 
 from consumer.bulk.requests import headers_with, json_request, transfer_s, upload_request
+from consumer.errors import Transient
 from consumer.model import Operation, Request
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ _KEYS_PER_QUERY: Final = 200
 class _Found(msgspec.Struct):
     """The answer to a look-up: records with their id, and under the field's name their key."""
 
-    records: list[dict[str, object]] = []
+    records: list[dict[str, object]]
+    done: bool
 
 
 class CrmJobs:
@@ -124,12 +126,19 @@ def pieces_of_keys(keys: Iterable[str]) -> Iterator[list[str]]:
 
 
 def found_ids(path: Path, field: str) -> dict[str, str]:
-    """Read the answer to a look-up: ids by key, and by the key without case, for so the CRM compares them."""
+    """Read the answer to a look-up: ids by key, and by the key without case, for so the CRM compares them.
+
+    Raises: `Transient` for what is no whole answer: that a key is not in it would say nothing.
+    """
     try:
-        records = msgspec.json.decode(path.read_bytes(), type=_Found).records
+        answer = msgspec.json.decode(path.read_bytes(), type=_Found)
     except msgspec.DecodeError:
-        return {}
-    named = [(str(one.get(field)), one.get("Id")) for one in records]
+        detail = "not the service's own answer; a proxy may have answered"
+        raise Transient(detail) from None
+    if not answer.done:
+        detail = f"{len(answer.records)} records and more have these keys: they name no record each"
+        raise Transient(detail)
+    named = [(str(one.get(field)), one.get("Id")) for one in answer.records]
     exact = {key: id_ for key, id_ in named if isinstance(id_, str)}
     return {key.casefold(): id_ for key, id_ in exact.items()} | exact
 

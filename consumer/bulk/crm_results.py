@@ -48,13 +48,22 @@ _DONE: Final = frozenset({"ENTITY_IS_DELETED"})
 
 
 class Counts(msgspec.Struct):
-    """How many rows the result files told of; `unknown` are rows that nothing was sent for, or not by us."""
+    """How many rows the result files told of, and in words what they left out.
+
+    `unknown` are rows that nothing was sent for, not by us, or of which an earlier reading has told.
+    """
 
     accepted: int = 0
     refused: int = 0
     again: int = 0
     unprocessed: int = 0
     unknown: int = 0
+    left_out: str = ""
+
+    @property
+    def processed(self) -> int:
+        """How many rows were told of that the service came to."""
+        return self.accepted + self.refused + self.again + self.unknown
 
 
 class Marking:
@@ -149,7 +158,7 @@ def _pieces(path: Path, marking: Marking) -> Iterator[list[tuple[str, str]]]:
                 if len(piece) >= _PIECE_ROWS:
                     yield piece
                     piece = []
-        except (csv.Error, UnicodeDecodeError, IndexError) as error:
+        except (csv.Error, UnicodeDecodeError) as error:
             detail = f"the result file is not CSV as it was sent ({type(error).__name__})"
             raise Transient(detail) from None
         if piece:
@@ -167,6 +176,9 @@ def _row_reader(header: Sequence[str], marking: Marking) -> Callable[[Sequence[s
     sent = [at for name, at in places.items() if not name.startswith(_THEIRS)]
 
     def read(row: Sequence[str]) -> tuple[str, str]:
+        if len(row) != len(header):  # cut off: what stands last may be half of what was sent
+            detail = f"the result file has a row of {len(row)} columns under a header of {len(header)}"
+            raise Transient(detail)
         error = "" if error_at is None else _without_values(row[error_at], [row[at] for at in sent])
         return marking.mark([row[at] for at in ours]), error
 

@@ -66,7 +66,7 @@ _BY_LOWER: Final = {state.lower(): state for state in JobState}
 class Job(msgspec.Struct, frozen=True):
     """A job as the service tells of it. `changed_ms` is its last change, 0 when the service does not say.
 
-    `failed_count` and `created_by` are told by the CRM alone.
+    `processed_count`, `failed_count` and `created_by` are told by the CRM alone.
     """
 
     id: str
@@ -75,6 +75,7 @@ class Job(msgspec.Struct, frozen=True):
     source: str = ""
     operation: str = ""
     changed_ms: int = 0
+    processed_count: int = 0
     failed_count: int = 0
     created_by: str = ""
     message: str = ""
@@ -161,7 +162,6 @@ def _job(entry: object) -> Job | None:
     state = _BY_LOWER.get(_text(entry, "state", "states").lower())
     if not isinstance(identity, str) or not identity.isascii() or not identity.isprintable() or state is None:
         return None
-    failed = entry.get("numberRecordsFailed")
     return Job(
         id=identity,
         state=state,
@@ -169,7 +169,8 @@ def _job(entry: object) -> Job | None:
         source=_text(entry, "sourceName"),
         operation=_text(entry, "operation"),
         changed_ms=_moment_ms(_text(entry, "systemModstamp", "createdDate")),
-        failed_count=failed if isinstance(failed, int) else 0,
+        processed_count=_count(entry, "numberRecordsProcessed"),
+        failed_count=_count(entry, "numberRecordsFailed"),
         created_by=_text(entry, "createdById"),
         message=mask(_text(entry, "errorMessage"))[:MASKED_CHARS],
     )
@@ -177,6 +178,10 @@ def _job(entry: object) -> Job | None:
 
 def _text(entry: dict[str, Any], *names: str) -> str:
     return next((value for name in names if isinstance(value := entry.get(name), str)), "")
+
+
+def _count(entry: dict[str, Any], name: str) -> int:
+    return value if isinstance(value := entry.get(name), int) else 0
 
 
 def _moment_ms(text: str) -> int:

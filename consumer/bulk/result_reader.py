@@ -6,19 +6,22 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from consumer.bulk.answers import Done
 from consumer.bulk.crm_results import Counts, note_accepted, note_refused, note_unprocessed
+from consumer.bulk.job_state import JobState
 from consumer.bulk.requests import Step
-from consumer.bulk.runner import Broken
 from consumer.errors import HoldReason, Transient
 from consumer.model import HoldLane, Operation
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from consumer.auth.port import Token
     from consumer.bulk.crm_gatherer import CrmGatherer
     from consumer.bulk.crm_requests import CrmJobs
     from consumer.bulk.crm_spool import CrmSpool
+    from consumer.bulk.job_state import Job
     from consumer.bulk.runner import JobEnd, JobRunner, JobWatch
     from consumer.clock import Clock
+    from consumer.model import Request
 
 _READINGS: Final = 3
 """How often results are read that do not tell of every row, before what they leave out is sent again."""
@@ -60,43 +63,50 @@ class ResultReader:
         not come to. Rows of a complete job that repeated readings leave out are sent again, but never inserted.
         """
         counts = Counts()
-        if isinstance(end, Broken) and end.job is None:
+        if end.job is None:
             return counts
         readings = 0
         while True:
-            try:
-                await self._read_once(load, job_id, sent, counts)
-                unmentioned = 0 if isinstance(end, Broken) else load.spool.unmentioned_count()
-                fault = f"its results tell nothing of {unmentioned} rows" if unmentioned else None
-            except Transient as error:
-                fault = error.detail
+            counts.left_out = await self._read_once(load, end.job, job_id, sent, counts)
             readings += 1
-            if fault is None or (readings >= _READINGS and not load.inserts):
+            if not counts.left_out or (readings >= _READINGS and not load.inserts):
                 return counts
             if readings >= _READINGS:
-                load.watch.held(HoldLane(HoldReason.SINK, f"job {job_id}: {fault}; nothing is inserted again"))
+                detail = f"job {job_id}: {counts.left_out}; nothing is inserted again"
+                load.watch.held(HoldLane(HoldReason.SINK, detail))
             await self._clock.sleep(_READ_AGAIN_S)
 
-    async def _read_once(self, load: Load, job_id: str, sent: Path, counts: Counts) -> None:
+    async def _read_once(self, load: Load, job: Job, job_id: str, sent: Path, counts: Counts) -> str:
+        """Read all result files, and say what they leave out; nothing, when they tell of every row."""
         marking, spool, clock = load.crm.marking(load.operation), load.spool, self._clock
         into = load.crm.folder / "results.csv"
+        told_before = counts.processed
         load.watch.phase("reading results", job_id)
-        await self._fetch(load, job_id, "successfulResults", sent, into)
-        await note_accepted(into, marking, spool, counts, clock)
-        await self._fetch(load, job_id, "failedResults", sent, into)
-        await note_refused(into, marking, spool, counts, clock, deletes=load.deletes)
-        await self._fetch(load, job_id, "unprocessedrecords", sent, into)
-        await note_unprocessed(into, marking, spool, counts, clock)
-        into.unlink()
+        try:
+            await self._fetch(load, job_id, "successfulResults", sent, into)
+            await note_accepted(into, marking, spool, counts, clock)
+            await self._fetch(load, job_id, "failedResults", sent, into)
+            await note_refused(into, marking, spool, counts, clock, deletes=load.deletes)
+            await self._fetch(load, job_id, "unprocessedrecords", sent, into)
+            await note_unprocessed(into, marking, spool, counts, clock)
+        except Transient as error:
+            return error.detail
+        finally:
+            into.unlink(missing_ok=True)
+        if job.state is JobState.COMPLETE:
+            missing = spool.unmentioned_count()
+        else:
+            missing = job.processed_count - (counts.processed - told_before)
+        return f"its results tell nothing of {missing} rows" if missing > 0 else ""
 
     async def _fetch(self, load: Load, job_id: str, part: str, sent: Path, into: Path) -> None:
         """Fetch one result file. Raises: `Transient` when the service has none."""
-        heard = await self._runner.step(
-            Step.RESULTS,
-            load.crm.target,
-            load.watch,
-            lambda token: self._api.results(token, job_id, part, sent, into),
-        )
+
+        def ask(token: Token) -> Request:
+            into.write_bytes(b"")  # an answer of nothing at all writes nothing: there are no such rows
+            return self._api.results(token, job_id, part, sent, into)
+
+        heard = await self._runner.step(Step.RESULTS, load.crm.target, load.watch, ask)
         if not isinstance(heard, Done):
             detail = f"{part}: {heard.detail}"
             raise Transient(detail)

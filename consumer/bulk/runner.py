@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 _NAMED_AFTER_RETRIES: Final = 6
 """A moment's fault that lasts longer is named as a hold."""
 
+_CLOSINGS: Final = 3
+"""How often closing an open job may be refused before it is given up."""
+
 _TOKEN_WAIT_S: Final = 1.0
 
 _CLOCKS_DIFFER_MS: Final = 60_000
@@ -273,9 +276,10 @@ class JobRunner:
     def _upload(self, job_id: str, path: Path) -> Callable[[Token], Request]:
         return lambda token: self._api.upload(token, job_id, path)
 
-    async def _close(self, target: Target, job_id: str, watch: JobWatch) -> None:
+    async def _close(self, target: Target, job_id: str, watch: JobWatch) -> Refused | None:
         """Say that all is uploaded. What the job makes of it is seen when it is asked."""
-        await self.step(Step.CLOSE, target, watch, lambda token: self._api.close(token, job_id))
+        heard = await self.step(Step.CLOSE, target, watch, lambda token: self._api.close(token, job_id))
+        return heard if isinstance(heard, Refused) else None
 
     async def _abort(self, target: Target, job_id: str, watch: JobWatch) -> None:
         """Have the job thrown away; one that cannot be aborted is waited for when the next meets it."""
@@ -287,8 +291,8 @@ class JobRunner:
         return heard.jobs[0] if isinstance(heard, Done) else None
 
     async def awaited(self, target: Target, job_id: str, watch: JobWatch) -> JobEnd:
-        """Ask until the job is over."""
-        began_s, polls = self._clock.now_s(), 0
+        """Ask until the job is over. One that stays open and lets itself not be closed is aborted."""
+        began_s, polls, refusals, reason = self._clock.now_s(), 0, 0, "no reason is given"
         while True:
             await self._clock.sleep(poll_after_s(polls))
             polls += 1
@@ -302,9 +306,12 @@ class JobRunner:
                 watch.released()
                 return Finished(job)
             if job.state.is_over:
-                return Broken(f"{job.named}: {job.message or 'no reason is given'}", job)
-            if job.state is JobState.OPEN:
-                await self._close(target, job_id, watch)
+                return Broken(f"{job.named}: {job.message or reason}", job)
+            if job.state is JobState.OPEN and (refused := await self._close(target, job_id, watch)) is not None:
+                refusals += 1
+                if refusals >= _CLOSINGS:
+                    reason = f"it cannot be closed: {refused.detail}"
+                    await self._abort(target, job_id, watch)
             waited_s = self._clock.now_s() - began_s
             if waited_s >= HUNG_AFTER_S:
                 detail = f"{job.named} has been under way for {waited_s / 3600:.0f} h; it may still be applied"

@@ -151,21 +151,24 @@ def _message(body: bytes) -> str:
     """Find the message in an error body of either style; never the records that it may repeat.
 
     Shape: the gateway's `{"error", "message", "details": {"validationReport": [{"causingExceptions"}]}}`, the
-    core's `[{"errorCode", "message"}]`.
+    core's `[{"errorCode", "message"}]`, of which the first few are told.
     """
     if not body.strip():
         return "no message"
     parsed = _parsed(body)
-    if isinstance(parsed, list) and parsed and isinstance(parsed[0], dict):
-        parsed = parsed[0]
-    if isinstance(parsed, dict):
-        texts = [text for name in ("errorCode", "error", "message") if isinstance(text := parsed.get(name), str)]
-        texts += _causes(parsed.get("details"))
+    entries = [one for one in (parsed if isinstance(parsed, list) else [parsed]) if isinstance(one, dict)]
+    if entries:
+        texts = [text for entry in entries[:_MESSAGE_COUNT] for text in _texts(entry)]
         return mask(" | ".join(dict.fromkeys(texts))) if texts else "JSON without a message"
     text = body.decode("utf-8", "replace")
     if text.lstrip().startswith("<"):
         return "a page of markup"
     return mask(text)
+
+
+def _texts(entry: dict[str, Any]) -> list[str]:
+    named = [text for name in ("errorCode", "error", "message") if isinstance(text := entry.get(name), str)]
+    return named + _causes(entry.get("details"))
 
 
 def _causes(details: object) -> list[str]:

@@ -12,7 +12,7 @@ from consumer.auth.port import Token
 from consumer.bulk.answers import read
 from consumer.bulk.crm_requests import CrmJobs, found_ids, pieces_of_keys
 from consumer.bulk.requests import Step
-from consumer.errors import HoldReason
+from consumer.errors import HoldReason, Transient
 from consumer.mapping.settings import CrmOperation, CrmTarget, FieldType, ObjectSettings
 from consumer.model import Answer, HoldLane, Operation, Target
 
@@ -100,16 +100,35 @@ def test_ids_are_found_without_case(tmp_path: Path) -> None:
     assert ("1", "2") == (found["AB"], found["ab"])
 
 
-def test_an_answer_that_finds_nothing(tmp_path: Path) -> None:
-    """Such as a page of somebody else."""
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "own answer"),
+        ("<html>", "own answer"),
+        ("{}", "own answer"),
+        ('{"done":true}', "own answer"),
+        ('[{"errorCode":"A","message":"b"}]', "own answer"),
+        ('{"records":[{"Id":"1","Key__c":"a"}],"done":false,"nextRecordsUrl":"/x"}', "1 records and more"),
+    ],
+)
+def test_what_is_no_whole_answer_to_a_look_up(tmp_path: Path, content: str, said: str) -> None:
+    """CRM27: that a key is not in it says nothing of the record, which would never be deleted."""
     path = tmp_path / "found.json"
-    path.write_text("<html>")
+    path.write_text(content)
+    with pytest.raises(Transient, match=said):
+        found_ids(path, "Key__c")
+
+
+def test_an_answer_that_finds_nothing(tmp_path: Path) -> None:
+    """Whole, and without records."""
+    path = tmp_path / "found.json"
+    path.write_text('{"totalSize":0,"done":true,"records":[]}')
     assert {} == found_ids(path, "Key__c")
 
 
 def test_requests_that_are_used_up_are_a_rate() -> None:
-    """403 is not always about permissions."""
-    body = b'[{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"TotalRequests Limit exceeded."}]'
+    """403 is not always about permissions, also where the array names that last."""
+    body = b'[{"errorCode":"A"},{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"TotalRequests Limit exceeded."}]'
     heard = read(Step.CREATE, Answer(403, (), body), fresh_token=False, wall_ms=0)
     assert isinstance(heard, HoldLane)
     assert HoldReason.RATE is heard.reason

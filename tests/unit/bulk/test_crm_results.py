@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -75,7 +76,9 @@ async def test_a_field_at_the_limit_is_read(tmp_path: Path) -> None:
         ("<html>login</html>", "no column Key__c"),
         ("sf__Id,sf__Created\n1,true\n", "no column Key__c"),
         ('sf__Id,sf__Created,Key__c,Name\n1,true,"k0\n', "not CSV"),
-        ("sf__Id,sf__Created,Key__c,Name\n1,true\n", "not CSV"),
+        ("sf__Id,sf__Created,Key__c,Name\n1,true\n", "2 columns under a header of 4"),
+        ("sf__Id,sf__Created,Key__c,Name\n1,true,k0\n", "3 columns"),
+        ("sf__Id,sf__Created,Key__c,Name\n1,true,k0,a,b\n", "5 columns"),
     ],
 )
 async def test_what_is_no_result_file(tmp_path: Path, content: str, said: str) -> None:
@@ -84,6 +87,19 @@ async def test_what_is_no_result_file(tmp_path: Path, content: str, said: str) -
     with pytest.raises(Transient, match=said):
         await accepted(tmp_path, KEYED, spool, content)
     assert 1 == spool.unmentioned_count()
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+async def test_a_file_that_is_cut_anywhere_takes_no_row_for_another(tmp_path: Path, quote: str) -> None:
+    """CRM20: k1 is the beginning of k10, of which alone the file tells."""
+    row = ",".join(f"{quote}{text}{quote}" for text in ("1", "true", "k10", "a"))
+    content = f"sf__Id,sf__Created,Key__c,Name\n{row}"
+    for end in range(len(content)):
+        spool = spooled(tmp_path, KEYED, *[b"k,a\n"] * 11)
+        with suppress(Transient):
+            await accepted(tmp_path, KEYED, spool, content[:end])
+        assert "k1" in {key for piece in spool.pending(Operation.UPSERT, 20) for key, _, _, _ in piece}
+        spool.close()
 
 
 @pytest.mark.parametrize("content", ["", '"sf__Id","sf__Created"\n'])

@@ -61,7 +61,7 @@ def test_an_insert_without_external_id_is_named_by_its_place(tmp_path: Path) -> 
 
 
 def test_a_header_over_the_limit(tmp_path: Path) -> None:
-    """Is said before anything is sent."""
+    """CRM10: is said before anything is sent."""
     columns = {f"{'x' * 70}{at}__c": "a" for at in range(450)}
     path = tmp_path / "consumer.yaml"
     fields = ", ".join(f"{name}: {source}" for name, source in columns.items())

@@ -171,6 +171,14 @@ def test_the_cores_error_style_is_read() -> None:
     assert verdict.detail.endswith("API_DISABLED | not enabled")
 
 
+def test_every_one_of_a_few_errors_of_the_core_is_told() -> None:
+    """CRM31: the first three of a list, each text once; what is no error among them is left out."""
+    body = b'[{"errorCode":"A","message":"b"},7,{"errorCode":"C","message":"b"},{"message":"d"},{"message":"e"}]'
+    verdict = read(status(403, body))
+    assert isinstance(verdict, HoldLane)
+    assert verdict.detail.endswith("; A | b | C | d")
+
+
 def test_401_asks_for_one_refresh_j14() -> None:
     """A refused token is replaced and the batch goes again."""
     assert RefreshToken() == read(status(401))
