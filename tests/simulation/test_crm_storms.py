@@ -10,8 +10,8 @@ import pytest
 from consumer.bulk.settings import FlushSettings
 from consumer.mapping.settings import FieldRule
 from consumer.sandbox.virtual_time import VirtualLoop
+from tests.simulation.crm import contacts, crm_route, crm_world
 from tests.simulation.test_bulk_storms import Storm
-from tests.simulation.test_crm import contacts, crm_route, crm_world
 from tests.simulation.test_daemon import assert_accounted
 
 STEPS = 20

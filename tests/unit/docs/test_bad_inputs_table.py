@@ -21,8 +21,9 @@ IDS = {
     "E": "01 04 05 06 07 09 12 14 17 18",
     "F": "01 02 03 08 18 19 20 24 30",
     "H": "04 07 11 13 14 19",
+    "CRM": " ".join(f"{number:02}" for number in range(1, 33)),
 }
-ROWS = table(text_of("tests/bad-inputs.md"), "id")
+ROWS = table(text_of("tests/bad-inputs.md"), "id") + table(text_of("tests/bad-inputs.md"), "CRM id")
 MAPPED = [row for row in ROWS if "CASES" in row[3].split(", ")]
 NAMED = [(row[0], test) for row in ROWS for test in row[3].split(", ") if test != "CASES"]
 

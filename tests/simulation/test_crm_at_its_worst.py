@@ -1,0 +1,198 @@
+"""Jobs of the CRM that go wrong, and a CRM that is not as the routes need it: each is said by name, and ends."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from consumer.errors import HoldReason
+from consumer.mapping.settings import FieldType
+from consumer.sandbox.wire import Endpoint
+from tests.simulation.crm import assert_folded, contact, contacts, crm_route, in_time, story, write
+from tests.simulation.test_bulk import asked
+from tests.simulation.test_daemon import assert_accounted, hold_reasons
+from tests.simulation.world import TOPIC, World
+
+if TYPE_CHECKING:
+    from consumer.mapping.settings import RouteSettings
+
+STEPS = (
+    Endpoint.QUERY,
+    Endpoint.JOBS,
+    Endpoint.CREATE_JOB,
+    Endpoint.UPLOAD,
+    Endpoint.CLOSE_JOB,
+    Endpoint.JOB,
+    Endpoint.RESULTS,
+)
+ANSWERS = (
+    *[f"status={status}" for status in (204, 400, 401, 403, 404, 409, 429, 500)],
+    *("html", "reset", "reset after", "status=503 after"),
+)
+
+
+def exists(world: World, key: int) -> None:
+    """Let a contact be there from before."""
+    world.tenant.crm.store.apply("Contact", "insert", None, {"LastName": "Old", "Kafka_Id__c": str(key)})
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        pytest.param("close-job nth=1 fail-job", "could not be finished", id="CRM15 fails"),
+        pytest.param("close-job nth=1 stop-job", "could not be finished", id="CRM15 fails half way"),
+        pytest.param("close-job nth=1 vanish-job", "not known to the service", id="CRM17 vanishes"),
+        pytest.param("upload nth=1 reset", "upload without an answer", id="CRM14 cut"),
+        pytest.param("upload nth=1 reset after", "upload without an answer", id="CRM14 answer cut"),
+        pytest.param("create-job nth=1 status=400 body=INVALIDENTITY", "no job can be created", id="CRM12"),
+        pytest.param("query nth=1 html", "no ids can be looked up", id="CRM27 page"),
+        pytest.param("query nth=1 status=200 body={}", "no ids can be looked up", id="CRM27 nothing"),
+        pytest.param("jobs nth=1-2 status=400", "no jobs can be listed", id="CRM28"),
+        pytest.param("close-job nth=1-4 status=400", "cannot be closed", id="CRM29"),
+        ("upload nth=1 status=400", "aborted"),
+        ("create-job nth=1-6 status=404", "no job can be created"),
+        ("create-job nth=1-12 status=503", "503"),
+        ("results nth=1-9 status=500", "500"),
+        ("results nth=1-2 status=403", "403"),
+        ("upload nth=1-3 status=403", "403"),
+        ("close-job nth=1-2 html", "own answer"),
+        ("query nth=1-2 status=400", "no ids can be looked up"),
+    ],
+)
+def test_what_goes_wrong_with_a_job_has_a_name_and_an_end(script: str, said: str) -> None:
+    """Whatever becomes of a job: it is a hold by name, no good row is dead-lettered, and the rows arrive."""
+
+    async def told(world: World) -> None:
+        for key in range(1, 41):
+            contact(world, key)
+        exists(world, 41)
+        world.change(41, "d")
+        member = world.member()
+        await member.start(0)
+        world.faults(script)
+        await world.until(lambda: bool(member.status().holds), within_s=4_000.0)
+        assert said in member.status().holds[0].detail
+        assert 0 == world.log.committed.get((TOPIC, 0), 0)
+        await world.until(member.settled, within_s=8_000.0)
+        assert {str(key) for key in range(1, 41)} == {*contacts(world)}
+        assert ([], set()) == (world.dead_letters.letters, hold_reasons(world))
+        assert_accounted(world)
+        await member.stop()
+
+    in_time(told)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_token_that_is_revoked_before_a_step(step: Endpoint) -> None:
+    """CRM13: one new token, the same request again, the same file: no hold, and no job more."""
+
+    async def told(world: World) -> None:
+        exists(world, 0)
+        write(world, range(40))
+        member = world.member()
+        await member.start(0)
+        logins = asked(world, Endpoint.TOKEN)
+        world.faults(f"{step} nth=1 revoke-tokens")
+        await world.until(member.settled)
+        assert_folded(world, range(40))
+        assert (len(logins) + 1, 2) == (len(asked(world, Endpoint.TOKEN)), len(world.tenant.crm.jobs))
+        assert set() == hold_reasons(world)
+        await member.stop()
+
+    in_time(told)
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+@pytest.mark.parametrize(
+    ("route", "step"),
+    [(crm_route(), step) for step in STEPS] + [(crm_route("insert", None), step) for step in STEPS[1:]],
+    ids=[f"upsert {step}" for step in STEPS] + [f"insert {step}" for step in STEPS[1:]],
+)
+def test_every_answer_at_every_step(route: RouteSettings, step: Endpoint, answer: str) -> None:
+    """CRM30: given twice, whatever it is: no row is lost, none is there twice, none is blamed for it."""
+
+    async def told(world: World) -> None:
+        for key in range(10, 20):
+            contact(world, key)
+        if route.crm is not None and route.crm.operation == "upsert":
+            exists(world, 20)
+            world.change(20, "d")
+        member = world.member()
+        await member.start(0)
+        world.faults(f"{step} nth=1-2 {answer}")
+        await world.until(member.settled, within_s=4_000.0)
+        assert [f"Name {key}" for key in range(10, 20)] == sorted(
+            str(row["LastName"]) for row in world.tenant.crm_rows("Contact").values()
+        )
+        assert ([], set()) == (world.dead_letters.letters, hold_reasons(world))
+        assert_accounted(world)
+        await member.stop()
+
+    in_time(told, route)
+
+
+@story
+async def test_a_token_that_is_revoked_twice_is_replaced_twice(world: World) -> None:
+    """The second time under a hold AUTH, which ends by itself with another token."""
+    contact(world, 1)
+    member = world.member()
+    await member.start(0)
+    world.faults("upload nth=1-2 revoke-tokens")
+    await world.until(lambda: HoldReason.AUTH in hold_reasons(world))
+    await world.until(member.settled)
+    assert (["1"], set()) == ([*contacts(world)], hold_reasons(world))
+    await member.stop()
+
+
+@story
+async def test_a_job_that_hangs_is_named_and_never_sent_anew(world: World) -> None:
+    """CRM16: for a day it is asked, and its rows are in no other job; when it ends, all goes on."""
+    contact(world, 1)
+    world.faults("close-job nth=1 hang-job")
+    member = world.member()
+    await member.start(0)
+    await world.until(lambda: HoldReason.SINK in hold_reasons(world), within_s=5_000.0)
+    await world.clock.sleep(86_400)
+    (job,) = world.tenant.crm.jobs.values()
+    job.fate = None
+    await world.until(member.settled)
+    assert (set(), ["1"]) == (hold_reasons(world), [*contacts(world)])
+    await member.stop()
+
+
+@story
+async def test_an_object_that_is_not_there_is_waited_for_by_name(world: World) -> None:
+    """CRM11: nothing is read before; when the object is there, all goes on by itself."""
+    fields = world.tenant.crm.store.objects.pop("Contact")
+    contact(world, 1)
+    member = world.member()
+    member.task = asyncio.create_task(member.daemon.run())
+    await world.until(lambda: HoldReason.CONFIG in hold_reasons(world))
+    assert "crm.yaml:12: the CRM has no object Contact" in member.status().holds[0].detail
+    world.tenant.crm.store.objects["Contact"] = fields
+    await world.until(lambda: hold_reasons(world) == set())
+    await member.stop()
+
+
+def test_an_unknown_column_is_a_hold_with_a_guess() -> None:
+    """Before anything is read, by the route's line; it ends by itself when the field is there."""
+    route = crm_route()
+    assert route.crm is not None
+    described = msgspec.structs.replace(
+        route.crm.described, fields=dict.fromkeys(["Kafka_Id__c", "LastNam", "Name"], FieldType.TEXT)
+    )
+    route = msgspec.structs.replace(route, crm=msgspec.structs.replace(route.crm, described=described))
+
+    async def told(world: World) -> None:
+        member = world.member()
+        member.task = asyncio.create_task(member.daemon.run())
+        await world.until(lambda: HoldReason.CONFIG in hold_reasons(world))
+        detail = member.status().holds[0].detail
+        assert "crm.yaml:12: Contact has no field `LastNam`; did you mean `LastName`?" in detail
+        assert "`Name` of Contact cannot be written" in detail
+        await member.stop()
+
+    in_time(told, route)

@@ -1,0 +1,69 @@
+"""Rows that nothing names are inserted, which no repetition may do twice: what becomes of their jobs."""
+
+from __future__ import annotations
+
+from consumer.errors import HoldReason
+from tests.simulation.crm import contact, crm_route, in_time
+from tests.simulation.test_daemon import assert_accounted, hold_reasons
+from tests.simulation.world import TOPIC, World
+
+
+def test_an_insert_whose_job_vanished_is_not_repeated() -> None:
+    """CRM18: nobody can tell what it did: it is held by name, and says what an operator can do."""
+
+    async def told(world: World) -> None:
+        contact(world, 1)
+        world.faults("close-job nth=1 vanish-job")
+        member = world.member()
+        await member.start(0)
+        await world.until(lambda: bool(member.status().holds))
+        assert "cannot be told" in member.status().holds[0].detail
+        assert "job.json" in member.status().holds[0].detail
+        await world.clock.sleep(5_000)
+        assert (1, 0) == (len(world.tenant.crm_rows("Contact")), world.log.committed.get((TOPIC, 0), 0))
+        await member.kill()
+
+    in_time(told, crm_route("insert", None))
+
+
+def test_an_insert_that_stopped_half_way_goes_on_with_the_rest() -> None:
+    """What it did not come to goes into another job; nothing is inserted twice."""
+
+    async def told(world: World) -> None:
+        for key in range(20):
+            contact(world, key)
+        world.faults("close-job nth=1 stop-job")
+        member = world.member()
+        await member.start(0)
+        await world.until(member.settled, within_s=2_000.0)
+        assert sorted(f"Name {key}" for key in range(20)) == sorted(
+            str(row["LastName"]) for row in world.tenant.crm_rows("Contact").values()
+        )
+        assert_accounted(world)
+        await member.stop()
+
+    in_time(told, crm_route("insert", None))
+
+
+def test_an_insert_that_somebody_aborts_goes_into_another_job() -> None:
+    """What it had inserted stays, the rest is inserted once."""
+
+    async def told(world: World) -> None:
+        for key in range(20):
+            contact(world, key)
+        world.faults("close-job nth=1 hang-job")
+        member = world.member()
+        await member.start(0)
+        await world.until(lambda: member.status().bulk[0].phase == "InProgress")
+        (job,) = world.tenant.crm.jobs.values()
+        job.state = "Aborted"
+        await world.until(lambda: HoldReason.SINK in hold_reasons(world))
+        await world.until(member.settled, within_s=2_000.0)
+        assert (20, 2, set()) == (
+            len(world.tenant.crm_rows("Contact")),
+            len(world.tenant.crm.jobs),
+            hold_reasons(world),
+        )
+        await member.stop()
+
+    in_time(told, crm_route("insert", None))

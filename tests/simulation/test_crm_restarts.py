@@ -1,0 +1,173 @@
+"""Processes that die over jobs of the CRM, partitions that go elsewhere: nothing is lost, no insert doubled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from consumer.model import Answer
+from consumer.sandbox.wire import Endpoint, Reply
+from tests.simulation.crm import (
+    EVERY_S,
+    assert_folded,
+    contact,
+    contacts,
+    crm_route,
+    in_time,
+    refused,
+    story,
+    write,
+)
+from tests.simulation.test_bulk import STEPS, asked
+from tests.simulation.test_daemon import assert_accounted
+from tests.simulation.world import TOPIC, World
+
+if TYPE_CHECKING:
+    from consumer.model import Request
+
+
+@pytest.mark.parametrize("acted_upon", [False, True], ids=["lost on the way", "answer lost"])
+@pytest.mark.parametrize("at", range(1, 17))
+def test_a_crash_at_every_step(at: int, acted_upon: bool) -> None:  # noqa: FBT001 - a case
+    """CRM32: killed at any request of the CRM, the next run ends what was left and loses nothing."""
+
+    async def told(world: World) -> None:
+        write(world, range(40))
+        await crash(world, at, acted_upon=acted_upon)
+        assert_folded(world, range(40))
+        assert {key for key in range(0, 40, 7) if key % 5} == {*refused(world)}
+        assert not [
+            job.id for job in world.tenant.crm.jobs.values() if job.state in {"UploadComplete", "InProgress"}
+        ]
+
+    in_time(told)
+
+
+@pytest.mark.parametrize("acted_upon", [False, True], ids=["lost on the way", "answer lost"])
+@pytest.mark.parametrize("at", range(1, 11))
+def test_a_crash_doubles_no_insert(at: int, acted_upon: bool) -> None:  # noqa: FBT001 - a case
+    """CRM32: killed at any request, the next run reads the results of the job under way instead of repeating it."""
+
+    async def told(world: World) -> None:
+        for key in range(1, 41):
+            contact(world, key, name="" if key % 7 == 0 else f"Name {key}")
+        contact(world, 1)
+        await crash(world, at, acted_upon=acted_upon)
+        assert sorted([f"Name {key}" for key in range(1, 41) if key % 7] + ["Name 1"]) == sorted(
+            str(row["LastName"]) for row in world.tenant.crm_rows("Contact").values()
+        )
+        assert {*range(7, 41, 7)} == {*refused(world)}
+
+    in_time(told, crm_route("insert", None))
+
+
+async def crash(world: World, at: int, *, acted_upon: bool) -> None:
+    """Kill the first process at a request of the CRM; let a second one take everything to its end."""
+    first = world.member()
+    answer, seen = world.tenant.answer, 0
+
+    def dying(request: Request) -> Reply:
+        nonlocal seen
+        seen += "/jobs/ingest" in request.url or "/query" in request.url
+        if seen < at or first.task is None or first.task.done() or first.task.cancelling():
+            return answer(request)
+        first.source.crash()
+        first.task.cancel()
+        return answer(request) if acted_upon else Reply(Answer(500))
+
+    world.tenant.answer = dying  # type: ignore[method-assign]  # the wire is cut here
+    await first.start(0)
+    task = first.task
+    assert task is not None
+    await world.until(lambda: task.done() or first.settled())
+    if not task.done():
+        await first.kill()
+    second = world.member()
+    await second.start(0)
+    await world.until(second.settled, within_s=4_000.0)
+    assert_accounted(world)
+    assert set() == {hold.reason for hold in second.status().holds}
+    await second.stop()
+
+
+def test_a_stop_with_an_insert_under_way_doubles_nothing() -> None:
+    """The job goes on at the CRM; the next process reads its results."""
+
+    async def told(world: World) -> None:
+        for key in range(20):
+            contact(world, key)
+        world.faults("close-job nth=1 hang-job")
+        first = world.member()
+        await first.start(0)
+        await world.until(lambda: first.status().bulk[0].phase == "InProgress")
+        await first.stop()
+        (job,) = world.tenant.crm.jobs.values()
+        job.fate = None
+        second = world.member()
+        await second.start(0)
+        await world.until(second.settled)
+        assert (20, 1) == (len(world.tenant.crm_rows("Contact")), len(world.tenant.crm.jobs))
+        await second.stop()
+
+    in_time(told, crm_route("insert", None))
+
+
+@story
+async def test_a_creation_whose_answer_was_lost_leaves_no_job_behind(world: World) -> None:
+    """It is found by the list, and aborted once it was untouched for half an hour."""
+    member = world.member()
+    await member.start(0)
+    world.faults("create-job nth=1 status=500 after")
+    for turn in range(40):
+        contact(world, turn)
+        await world.clock.sleep(EVERY_S)
+    await world.until(member.settled)
+    states = [job.state for job in world.tenant.crm.jobs.values()]
+    assert ("Aborted", {"JobComplete"}) == (states[0], {*states[1:]})
+    await member.stop()
+
+
+@story
+async def test_a_job_of_another_member_is_waited_for(world: World) -> None:
+    """A partition went to us while its rows are in a job of its former owner: ours begins when that is over."""
+    contact(world, 1, name="old")
+    world.faults("close-job nth=1 hang-job")
+    first = world.member()
+    await first.start(0)
+    await world.until(lambda: first.status().bulk[0].phase == "InProgress")
+    first.source.lose([(TOPIC, 0)])
+    contact(world, 1, "u", name="new")
+    second = world.member()
+    await second.start(0)
+    await world.until(lambda: "waiting for job" in (second.status().bulk[0].phase or ""))
+    await world.until(lambda: bool(second.status().holds), within_s=2_000.0)
+    assert "of this user is active on Contact" in second.status().holds[0].detail
+    (job,) = world.tenant.crm.jobs.values()
+    job.fate = None
+    await world.until(second.settled)
+    assert ("new", ()) == (contacts(world)["1"]["LastName"], second.status().holds)
+    await first.stop()
+    await second.stop()
+
+
+def test_a_lost_partition_takes_its_rows_along() -> None:
+    """Its next owner sends them; what a job of ours still does to them is nobody's here."""
+
+    async def told(world: World) -> None:
+        write(world, range(40))
+        member = world.member()
+        await member.start(0)
+        await world.until(lambda: Endpoint.UPLOAD in asked(world, *STEPS))
+        member.source.lose([(TOPIC, 0)])
+        await world.clock.sleep(300)
+        assert ([], 0) == (world.dead_letters.letters, member.status().ledger.open)
+        assert_accounted(world)
+        second = world.member()
+        await second.start(0)
+        await world.until(second.settled, within_s=2_000.0)
+        assert_folded(world, range(40))
+        await member.stop()
+        await second.stop()
+
+    in_time(told)
