@@ -126,9 +126,10 @@ class Placing:
             except RecordError as error:
                 self._passed(assignment, good_count)
                 good_count = 0
-                if not self._at_fault(assignment, record, error, mapper.target, None):
+                if not self._may_fail(assignment, record, error):
                     self._parking.park(Chunk(assignment, records[reached:]))
                     break
+                self._refuse(assignment, record, error, mapper.target, None)
                 continue
             good_count += 1
             if isinstance(mapped, _CHANGE):
@@ -169,12 +170,14 @@ class Placing:
                     parts.extend(
                         (mapper.target, part) for part in (mapped if isinstance(mapped, tuple) else (mapped,))
                     )
-            ticket = Ticket(assignment, len(parts) + len(faults), len(record))
-            if not all(self._at_fault(assignment, record, error, target, ticket) for target, error in faults):
-                self._parking.park(Chunk(assignment, records[at:]))
-                break
             if not faults:
                 self._passed(assignment, 1)
+            elif not self._may_fail(assignment, record, faults[0][1]):
+                self._parking.park(Chunk(assignment, records[at:]))
+                break
+            ticket = Ticket(assignment, len(parts) + len(faults), len(record))
+            for target, fault in faults:
+                self._refuse(assignment, record, fault, target, ticket)
             self._spread(assignment, record, parts, ticket)
 
     def _spread(
@@ -222,15 +225,11 @@ class Placing:
         sizes = [len(one.record) for one in changes if one.ticket is None and id(one) not in refused]
         self._ledger.spooled(assignment, len(sizes), sum(sizes))
 
-    def _at_fault(
-        self,
-        assignment: Assignment,
-        record: Record,
-        error: RecordError,
-        target: Target | None,
-        ticket: Ticket | None,
-    ) -> bool:
-        """Send a record to the dead-letter topic; false when it must be set aside instead, with what follows it."""
+    def _may_fail(self, assignment: Assignment, record: Record, error: RecordError) -> bool:
+        """Count a record at fault; false when it must be set aside instead, whole, with what follows it.
+
+        Asked once for each record, before anything of it goes out: what is set aside is mapped again.
+        """
         topic = assignment.topic
         if self._stop_on_fault:
             self._parking.open(topic)
@@ -246,10 +245,20 @@ class Placing:
                 self._alarms.after(probe_interval_s(0), self._probe, topic, 1)
             return False
         fuse.dead_lettered(now_s, error.reason)
+        return True
+
+    def _refuse(
+        self,
+        assignment: Assignment,
+        record: Record,
+        error: RecordError,
+        target: Target | None,
+        ticket: Ticket | None,
+    ) -> None:
+        """Send what a route could not map to the dead-letter topic: a record, or its part for one object."""
         if target is not None:
             self._accounts.offered(target.object, 1)
         self._post(assignment, record, error, target, ticket)
-        return True
 
     def _post(
         self,

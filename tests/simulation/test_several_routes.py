@@ -1,0 +1,108 @@
+"""A topic that stands in several routes: each record has one letter for each route that it fails, and no more."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from consumer.dead_letter.settings import DeadLetterSettings, FuseSettings
+from consumer.errors import HoldReason
+from consumer.mapping.settings import FieldType, ObjectSettings, RouteSettings
+from consumer.sandbox.virtual_time import VirtualLoop
+from tests.simulation.test_daemon import assert_accounted, hold_reasons, story
+from tests.simulation.world import CUSTOMERS, TOPIC, World, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from consumer.dead_letter.port import Letter
+
+RANKS = ObjectSettings(
+    name="ranks",
+    fields={"id": FieldType.TEXT, "rank": FieldType.NUMBER, "updated_at": FieldType.DATE_TIME},
+    primary_key="id",
+    record_modified="updated_at",
+)
+ROUTES = [RouteSettings(topics=(TOPIC,), object=one.name, format="debezium") for one in (CUSTOMERS, RANKS)]
+NO_NUMBER = "many"
+
+
+def world_of(*, fuse: int) -> World:
+    """Return a world whose one topic fills two objects."""
+    dead_letter = DeadLetterSettings(fuse=FuseSettings(consecutive=fuse))
+    return World(settings(objects=[CUSTOMERS, RANKS], routes=ROUTES, dead_letter=dead_letter))
+
+
+def addresses(letters: Iterable[Letter]) -> Counter[tuple[int, str]]:
+    """Return how many letters there are by offset and object."""
+    headers = [dict(one.headers) for one in letters]
+    return Counter(
+        (int(one["__connect.errors.offset"] or b""), (one["datacloud.object"] or b"").decode()) for one in headers
+    )
+
+
+@pytest.mark.parametrize("fuse", [1, 2, 3])
+def test_a_record_that_both_routes_refuse_has_a_letter_for_each(fuse: int) -> None:
+    """However long the run that the fuse allows: a record is set aside as a whole, or not at all."""
+
+    async def told() -> None:
+        world = world_of(fuse=fuse)
+        for _ in range(7):
+            world.put(b"{")
+        world.change(1, "c", email="a@x.io")
+        member = world.member()
+        await member.start(0)
+        await world.until(member.settled)
+        wanted = Counter((offset, route.object) for offset in range(7) for route in ROUTES)
+        assert wanted == addresses(world.dead_letters.letters)
+        assert ({"1"}, {"1"}) == (set(world.tenant.rows("customers")), set(world.tenant.rows("ranks")))
+        assert_accounted(world)
+        await member.stop()
+
+    VirtualLoop.run(told())
+
+
+@story
+async def test_the_fuse_counts_records_and_not_their_letters() -> None:
+    """As many records in a row as it says, whatever number of routes each of them fails."""
+    world = world_of(fuse=20)
+    for _ in range(24):
+        world.put(b"{")
+    member = world.member()
+    await member.start(0)
+    await world.until(lambda: HoldReason.MASS_REJECT in hold_reasons(world))
+    assert 20 == member.status().ledger.dead_lettered
+    await member.stop()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_the_records_each_fault_has_one_letter(seed: int) -> None:
+    """Runs of records that one route refuses, or the other, or both, between good ones; and letters that wait."""
+
+    async def told() -> None:
+        lots = random.Random(seed)  # noqa: S311 - a schedule, not a secret
+        world = world_of(fuse=lots.choice([1, 2, 3, 5]))
+        wanted: Counter[tuple[int, str]] = Counter()
+        member = world.member()
+        await member.start(0)
+        for _ in range(20):
+            age, rank = lots.choices([1, NO_NUMBER], k=2)
+            for _ in range(lots.choice([1, 1, 2, 4])):
+                offset = world.log.ends[TOPIC, 0]
+                world.change(offset, "c", age=age, rank=rank)
+                refusals = {"customers": age, "ranks": rank}
+                wanted.update((offset, name) for name, said in refusals.items() if said == NO_NUMBER)
+            if lots.random() < 0.2:
+                world.dead_letters.break_down()
+            await asyncio.sleep(lots.choice([0.01, 1.0, 20.0]))
+            world.dead_letters.recover()
+        await world.until(member.settled, within_s=2_000)
+        assert wanted == addresses(world.dead_letters.letters)
+        assert_accounted(world)
+        await member.stop()
+
+    VirtualLoop.run(told())
