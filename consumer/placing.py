@@ -77,7 +77,8 @@ class Placing:
     def place(self, chunk: Chunk) -> None:
         """Give every record of a chunk its place: in a batch, in the outbox, or filtered.
 
-        What waits for a schema comes before what is set aside: once it goes on it may be set aside too.
+        A partition waits in one place only, or its records would overtake each other: what waits for a schema may
+        be set aside once it goes on, and what follows a record that is set aside is set aside with it.
         """
         assignment, topic = chunk.assignment, chunk.assignment.topic
         if assignment in self._waiting:
@@ -87,14 +88,21 @@ class Placing:
             self._parking.park(chunk)
             return
         ready_count = self._schemas.ready_count(topic, chunk.records)
-        if ready_count < len(chunk.records):
-            rest = chunk.records[ready_count:]
-            self._waiting.open(assignment)
-            self._waiting.park(Chunk(assignment, rest))
-            self._schemas.ask(assignment, rest, partial(self._go_on, assignment))
-            chunk = Chunk(assignment, chunk.records[:ready_count])
-        if chunk.records:
+        if ready_count == len(chunk.records):
             self._place_ready(chunk)
+        else:
+            self._place_ready(Chunk(assignment, chunk.records[:ready_count]))
+            self._let_wait(Chunk(assignment, chunk.records[ready_count:]))
+
+    def _let_wait(self, chunk: Chunk) -> None:
+        """Let records wait for their schemas, or with those before them, if these were set aside just now."""
+        assignment = chunk.assignment
+        if assignment.topic in self._parking:
+            self._parking.park(chunk)
+            return
+        self._waiting.open(assignment)
+        self._waiting.park(chunk)
+        self._schemas.ask(assignment, chunk.records, partial(self._go_on, assignment))
 
     def _go_on(self, assignment: Assignment) -> None:
         """The schemas are at hand that records of this partition waited for."""

@@ -260,3 +260,29 @@ async def test_a_fuse_and_a_wait_keep_the_order() -> None:
     assert 8 * ["DECODE_SCHEMA"] == world.dead_letter_reasons()
     assert "last@example.com" == world.tenant.rows("customers")["1"]["email"]
     await member.stop()
+
+
+@story
+async def test_what_waits_for_a_schema_does_not_overtake_what_is_set_aside_before_it() -> None:
+    """Of one chunk, whichever goes on first."""
+    world = world_of(fuse=2)
+    producer = Producer(world)
+    producer.put(9)
+    member = world.member()
+    await member.start(0)
+    await world.until(member.settled)
+    for _ in range(4):
+        world.put(b"{")
+    producer.put(1, 2)
+    world.registry.trouble = 503
+    producer.evolve("email")
+    producer.put(1, email="last@example.com")
+    await world.until(lambda: HoldReason.MASS_REJECT in {reason for reason, _ in holds(member)})
+    await asyncio.sleep(60)
+    world.registry.trouble = None
+    await world.until(member.settled)
+    assert {"1", "2", "9"} == rows(world)
+    assert 4 * ["DECODE_FRAMED"] == world.dead_letter_reasons()
+    assert not member.status().holds
+    assert "last@example.com" == world.tenant.rows("customers")["1"]["email"]
+    await member.stop()
