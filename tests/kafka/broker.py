@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
+from tests.ending import end
 from tests.kafka import jars
 from tests.kafka.administered import USER, Administered
 from tests.loopback import free_port, listens
@@ -24,7 +25,6 @@ PASSWORD: Final = "sesame"
 POM: Final = Path(__file__).with_name("pom.xml")
 
 _READY_TIMEOUT_S: Final = 90.0
-_STOP_TIMEOUT_S: Final = 30.0
 
 # Small and quick where a production broker is large and patient. Each figure that is not about size shortens a
 # wait: how soon a dead broker may register again (9 s otherwise), retention runs, a hand-over is noticed.
@@ -239,12 +239,6 @@ class KafkaBroker(Administered):
 
     def _end(self, how: signal.Signals) -> None:
         broker, self._broker = self._broker, None
-        if broker is None:
-            return
-        atexit.unregister(self.kill)
-        broker.send_signal(how)
-        try:
-            broker.wait(_STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            broker.kill()
-            broker.wait()
+        if broker is not None:
+            atexit.unregister(self.kill)
+            end(broker, how)

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from ruamel.yaml import YAML
 
+from tests.ending import end
 from tests.kubernetes.tools import tool
 from tests.loopback import free_port
 
@@ -165,7 +166,7 @@ class Cluster:
         running = subprocess.Popen(
             [self._program, part, *arguments], stdout=log, stderr=log, start_new_session=True
         )
-        self._stack.callback(_end, running)
+        self._stack.callback(end, running)
 
     def _await_ready(self) -> None:
         await_true(self._is_ready, f"the API server is not ready; see {self.folder}")
@@ -175,16 +176,6 @@ class Cluster:
             return self.ask("/readyz")[0] == 200
         except OSError:
             return False
-
-
-def _end(running: subprocess.Popen[bytes]) -> None:
-    """Ask a process to end, and make it where it will not."""
-    running.terminate()
-    try:
-        running.wait(20)
-    except subprocess.TimeoutExpired:
-        running.kill()
-        running.wait()
 
 
 def await_true(asked: Any, otherwise: str) -> None:  # noqa: ANN401 - any question without arguments

@@ -11,6 +11,7 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from tests.ending import end
 from tests.kafka import jars
 from tests.kafka.broker import KAFKA_VERSION
 from tests.kafka.debezium.postgres import ACCOUNT
@@ -30,7 +31,6 @@ CONVERTER_VERSION: Final = "2.6.13.Final"
 
 CONVERTER_JARS: Final = f"avro-converter-{CONVERTER_VERSION}"
 
-_STOP_TIMEOUT_S: Final = 30.0
 _LOG_SETTINGS: Final = """\
 status=warn
 appender.out.type=Console
@@ -215,12 +215,6 @@ class ConnectWorker:
 
     def _end(self, how: signal.Signals) -> None:
         worker, self._worker = self._worker, None
-        if worker is None:
-            return
-        atexit.unregister(self.kill)
-        worker.send_signal(how)
-        try:
-            worker.wait(_STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            worker.kill()
-            worker.wait()
+        if worker is not None:
+            atexit.unregister(self.kill)
+            end(worker, how)
