@@ -18,6 +18,7 @@ from consumer.mapping.settings import FieldType
 from consumer.model import Answer
 from consumer.sandbox.faults import JobFate
 from consumer.sandbox.ingest import Moment
+from consumer.sandbox.job_queue import ACTIVE, let_run
 from consumer.sandbox.schema_check import read_moment
 from consumer.sandbox.store import Instant
 from consumer.sandbox.vendor_answers import as_json, envelope
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 PATH: Final = "/api/v1/ingest/jobs"
 
 _HOUR_S: Final = 3600.0
-_ACTIVE: Final = frozenset({"Open", "UploadComplete", "InProgress"})
 _ENDPOINTS: Final = {
     ("POST", 0): Endpoint.CREATE_JOB,
     ("GET", 0): Endpoint.JOBS,
@@ -128,13 +128,7 @@ class BulkDesk:
 
     def advance(self, now_s: float, wall_ms: int, serial: int) -> None:
         """Let closed jobs go through their states, in the order in which they were closed."""
-        closed = [job for job in self.jobs.values() if job.closed_s is not None and job.state in _ACTIVE]
-        for job in sorted(closed, key=lambda one: one.closed_s or 0.0):
-            waited_s = now_s - (job.closed_s or 0.0)
-            if waited_s >= self.limits.queue_s:
-                job.state = "InProgress"
-            if waited_s < self.limits.queue_s + self.limits.run_s or job.fate == "hang":
-                continue
+        for job in let_run(self.jobs.values(), self.limits, now_s):
             if job.fate == "vanish":
                 del self.jobs[job.id]
                 continue
@@ -157,7 +151,7 @@ class BulkDesk:
             return envelope(404, moment.wall_ms)
         while self._created_s and self._created_s[0] <= moment.now_s - _HOUR_S:
             self._created_s.popleft()
-        active = [job for job in self.jobs.values() if job.state in _ACTIVE]
+        active = [job for job in self.jobs.values() if job.state in ACTIVE]
         if any(job.object == wanted["object"] for job in active):
             return envelope(409, moment.wall_ms)
         if len(self._created_s) >= self.limits.jobs_per_hour or len(active) >= self.limits.jobs_at_a_time:

@@ -1,56 +1,38 @@
-"""The CRM's Bulk API 2.0 of the fake organisation: jobs, their states, limits and result files, and `describe`."""
+"""The CRM's Bulk API 2.0 of the fake organisation: jobs and their limits, queries, and `describe`."""
 
 from __future__ import annotations
 
-import csv
-import random
 import re
 from collections import deque
 from datetime import UTC, datetime
-from io import StringIO
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 import orjson
 
 from consumer.model import Answer
 from consumer.sandbox.crm_objects import described
-from consumer.sandbox.crm_rows import CrmRows, Refused, Taken
-from consumer.sandbox.faults import JobFate, is_poisoned
+from consumer.sandbox.crm_rows import CrmRows
+from consumer.sandbox.crm_runs import DELIMITERS, LINE_ENDS, CrmJob, CrmRuns, result_file
+from consumer.sandbox.job_queue import ACTIVE, let_run
 from consumer.sandbox.vendor_answers import as_json, core_error
 from consumer.sandbox.wire import Endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from consumer.model import Request
+    from consumer.sandbox.crm_calls import CrmCall
     from consumer.sandbox.crm_objects import CrmObjects
-    from consumer.sandbox.faults import Poison
+    from consumer.sandbox.faults import JobFate, Poison
     from consumer.sandbox.ingest import Moment
 
-_ROOT: Final = re.compile(r"/services/data/v\d{2,3}\.0/(.+)")
-_DELIMITERS: Final = {"COMMA": ",", "TAB": "\t", "PIPE": "|", "SEMICOLON": ";", "CARET": "^", "BACKQUOTE": "`"}
-_LINE_ENDS: Final = {"LF": "\n", "CRLF": "\r\n"}
 _OPERATIONS: Final = frozenset({"insert", "update", "upsert", "delete", "hardDelete"})
-_ACTIVE: Final = frozenset({"Open", "UploadComplete", "InProgress"})
-_RESULTS: Final = frozenset({"successfulResults", "failedResults", "unprocessedrecords"})
 _QUERY: Final = re.compile(r"SELECT Id, ?(\w+) FROM (\w+) WHERE (\w+) IN \((.*)\)", re.DOTALL)
 _QUOTED: Final = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
-_HEADER_CHARS: Final = 32_000
-_RECORD_CHARS: Final = 400_000
 _DAY_S: Final = 86_400.0
 _LISTED: Final = 1_000
-_BATCH_ROWS: Final = 10_000
-_USER: Final = "0055g0000000001AAA"
-_LOCKED: Final = "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record:--"
-_ENDPOINTS: Final = {
-    ("POST", 0): Endpoint.CREATE_JOB,
-    ("GET", 0): Endpoint.JOBS,
-    ("GET", 1): Endpoint.JOB,
-    ("PATCH", 1): Endpoint.CLOSE_JOB,
-    ("DELETE", 1): Endpoint.DELETE_JOB,
-}
 
 
 class CrmLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,74 +44,23 @@ class CrmLimits(msgspec.Struct, frozen=True, kw_only=True):
     run_s: float = 1.0
 
 
-class CrmCall(msgspec.Struct, frozen=True):
-    """Which call a path is. `object` stands in the path of a description alone; `part` names a result file."""
-
-    endpoint: Endpoint
-    job: str = ""
-    object: str = ""
-    part: str = ""
-
-
-class CrmJob(msgspec.Struct):
-    """One job. `closed_s` is when its upload was complete."""
-
-    id: str
-    object: str
-    operation: str
-    external_id: str | None
-    line_ending: str
-    delimiter: str
-    created_ms: int
-    changed_ms: int
-    created_by: str = _USER
-    state: str = "Open"
-    message: str = ""
-    content: bytes | None = None
-    closed_s: float | None = None
-    fate: JobFate | None = None
-    columns: list[str] = []
-    successful: list[list[str]] = []
-    failed: list[list[str]] = []
-    unprocessed: list[list[str]] = []
-
-
-def crm_call(method: str, path: str) -> CrmCall | None:  # noqa: PLR0911 - one per address
-    """Say which call of the CRM a path is; `None` when it is none of its addresses."""
-    rooted = _ROOT.fullmatch(path)
-    if rooted is None:
-        return None
-    match [unquote(part) for part in rooted[1].split("/") if part]:
-        case ["query"] if method == "GET":
-            return CrmCall(Endpoint.QUERY)
-        case ["sobjects", name, "describe"] if method == "GET":
-            return CrmCall(Endpoint.DESCRIBE, object=name)
-        case ["jobs", "ingest", job, "batches"] if method == "PUT":
-            return CrmCall(Endpoint.UPLOAD, job)
-        case ["jobs", "ingest", job, part] if method == "GET" and part in _RESULTS:
-            return CrmCall(Endpoint.RESULTS, job, part=part)
-        case ["jobs", "ingest", *rest] if len(rest) <= 1:
-            return CrmCall(_ENDPOINTS.get((method, len(rest)), Endpoint.UNKNOWN), "".join(rest))
-        case _:
-            return CrmCall(Endpoint.UNKNOWN)
-
-
 class CrmDesk:
     """Where the requests of the CRM are answered. Nothing happens by itself: `advance` does what is due."""
 
-    def __init__(self, objects: CrmObjects, *, limits: CrmLimits | None = None) -> None:
+    def __init__(
+        self,
+        objects: CrmObjects,
+        *,
+        poisons: Callable[[str], Sequence[Poison]],
+        limits: CrmLimits | None = None,
+    ) -> None:
+        """`poisons` says which values of an object are refused now."""
         self.limits = limits or CrmLimits()
         self.jobs: dict[str, CrmJob] = {}
         self.store = CrmRows(objects)
+        self._runs = CrmRuns(self.store, poisons)
         self._batches_s: deque[float] = deque()
         self._serial = 0
-        # Result files come in an order of their own: whoever matches rows by their place is found out.
-        self._shuffle = random.Random(10).shuffle  # noqa: S311 - an order, not a secret
-        self._poisons: Callable[[str], Sequence[Poison]] = lambda _: ()
-
-    def watch_poisons(self, poisons: Callable[[str], Sequence[Poison]]) -> None:
-        """Take the question which values of an object are refused now."""
-        self._poisons = poisons
 
     def object_of(self, call: CrmCall, request: Request) -> str | None:
         """Return the object that a call is about, for the fault script and the log."""
@@ -170,15 +101,9 @@ class CrmDesk:
 
     def advance(self, now_s: float, wall_ms: int) -> None:
         """Let closed jobs go through their states, in the order in which they were closed."""
-        closed = [job for job in self.jobs.values() if job.closed_s is not None and job.state in _ACTIVE]
-        for job in sorted(closed, key=lambda one: one.closed_s or 0.0):
-            waited_s = now_s - (job.closed_s or 0.0)
-            if waited_s >= self.limits.queue_s:
-                job.state = "InProgress"
-            if waited_s < self.limits.queue_s + self.limits.run_s or job.fate == "hang":
-                continue
+        for job in let_run(self.jobs.values(), self.limits, now_s):
             job.changed_ms = wall_ms
-            self._run(job, now_s)
+            self._batches_s.extend([now_s] * self._runs.run(job))
             if job.fate == "vanish":
                 del self.jobs[job.id]
 
@@ -192,7 +117,7 @@ class CrmDesk:
         external_id = wanted.get("externalIdFieldName") or None
         delimiter, line_ending = wanted.get("columnDelimiter", "COMMA"), wanted.get("lineEnding", "LF")
         fault = self._creation_fault(name, operation, external_id)
-        if fault is None and (delimiter not in _DELIMITERS or line_ending not in _LINE_ENDS):
+        if fault is None and (delimiter not in DELIMITERS or line_ending not in LINE_ENDS):
             fault = "INVALIDJOB", "InvalidJob : columnDelimiter or lineEnding is not one of the known"
         if fault is not None:
             return core_error(400, *fault)
@@ -278,7 +203,7 @@ class CrmDesk:
         state = (_wanted(request) or {}).get("state")
         if state == "UploadComplete" and job.state == "Open" and job.content is not None:
             job.state, job.closed_s, job.fate = "UploadComplete", moment.now_s, fate
-        elif state == "Aborted" and job.state in _ACTIVE:
+        elif state == "Aborted" and job.state in ACTIVE:
             job.state, job.content = "Aborted", None
         else:
             return core_error(400, "INVALIDJOBSTATE", f"InvalidJobState : Job is {job.state}; no such change of it")
@@ -286,88 +211,15 @@ class CrmDesk:
         return as_json(200, _shown(job))
 
     def _delete(self, job: CrmJob) -> Answer:
-        if job.state in _ACTIVE:
+        if job.state in ACTIVE:
             return core_error(400, "INVALIDJOBSTATE", f"InvalidJobState : Job is {job.state}")
         del self.jobs[job.id]
         return Answer(204)
 
     def _results(self, job: CrmJob, part: str) -> Answer:
-        if job.state in _ACTIVE:
+        if job.state in ACTIVE:
             return core_error(400, "INVALIDJOBSTATE", f"InvalidJobState : Job is {job.state}; there are no results")
-        own, rows = {
-            "successfulResults": (["sf__Id", "sf__Created"], job.successful),
-            "failedResults": (["sf__Id", "sf__Error"], job.failed),
-            "unprocessedrecords": ([], job.unprocessed),
-        }[part]
-        written = StringIO()
-        writer = csv.writer(
-            written,
-            delimiter=_DELIMITERS[job.delimiter],
-            lineterminator=_LINE_ENDS[job.line_ending],
-            quoting=csv.QUOTE_ALL,
-        )
-        writer.writerow([*own, *job.columns])
-        writer.writerows(rows)
-        return Answer(200, (("content-type", "text/csv"),), written.getvalue().encode())
-
-    # ---- a job runs
-
-    def _run(self, job: CrmJob, now_s: float) -> None:
-        content, job.content = job.content or b"", None
-        try:
-            lines = csv.reader(
-                StringIO(content.decode("utf-8"), newline=""), delimiter=_DELIMITERS[job.delimiter], strict=True
-            )
-            job.columns = next(lines, [])
-            rows = [*lines]
-        except (csv.Error, UnicodeDecodeError) as problem:
-            job.state, job.message = "Failed", f"InvalidBatch : {problem}"
-            return
-        self._batches_s.extend([now_s] * (1 + len(rows) // _BATCH_ROWS))
-        if fault := self._file_fault(job, content, rows):
-            job.state, job.message, job.unprocessed = "Failed", f"InvalidBatch : {fault}", rows
-            return
-        if job.fate in {"fail", "stop"}:
-            half = 0 if job.fate == "fail" else len(rows) // 2
-            rows, job.unprocessed = rows[:half], rows[half:]
-            job.state, job.message = "Failed", "TransientError : The batch could not be finished"
-        else:
-            job.state = "JobComplete"
-        self._apply(job, rows)
-        for part in (job.successful, job.failed, job.unprocessed):
-            self._shuffle(part)
-
-    def _file_fault(self, job: CrmJob, content: bytes, rows: Iterable[Sequence[str]]) -> str | None:
-        fields = self.store.objects[job.object]
-        if len(content.partition(b"\n")[0].decode()) > _HEADER_CHARS:
-            return "Header is too long"
-        unknown = next((name for name in job.columns if name not in fields), None)
-        if unknown is not None:
-            return f"Field name not found : {unknown}"
-        if job.operation in {"delete", "hardDelete"} and job.columns != ["Id"]:
-            return "Field name not found : delete takes Id alone"
-        if any(len(row) != len(job.columns) for row in rows):
-            return "Number of columns in a row differs from the header"
-        return None
-
-    def _apply(self, job: CrmJob, rows: Iterable[list[str]]) -> None:
-        poisons = self._poisons(job.object)
-        for at, row in enumerate(rows):
-            cells = dict(zip(job.columns, row, strict=True))
-            outcome: Taken | Refused
-            if job.fate == "lock" and at % 3 == 0:
-                outcome = Refused(_LOCKED)
-            elif sum(map(len, row)) > _RECORD_CHARS:
-                outcome = Refused("INVALID_BATCH:Record is too long:--")
-            elif (poison := next((one for one in poisons if is_poisoned(cells, one)), None)) is not None:
-                said = f"FIELD_CUSTOM_VALIDATION_EXCEPTION:{poison.value} is not allowed here:{poison.field} --"
-                outcome = Refused(said)
-            else:
-                outcome = self.store.apply(job.object, job.operation, job.external_id, cells)
-            if isinstance(outcome, Taken):
-                job.successful.append([outcome.id, str(outcome.created).lower(), *row])
-            else:
-                job.failed.append([outcome.id, outcome.error, *row])
+        return Answer(200, (("content-type", "text/csv"),), result_file(job, part))
 
 
 def _wanted(request: Request) -> dict[str, str] | None:

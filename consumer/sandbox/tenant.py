@@ -13,7 +13,8 @@ from consumer.model import Answer
 from consumer.sandbox.bulk_jobs import PATH as BULK
 from consumer.sandbox.bulk_jobs import BulkDesk, BulkLimits
 from consumer.sandbox.bulk_jobs import endpoint_of as bulk_endpoint
-from consumer.sandbox.crm_jobs import CrmCall, CrmDesk, CrmLimits, crm_call
+from consumer.sandbox.crm_calls import CrmCall, crm_call
+from consumer.sandbox.crm_jobs import CrmDesk, CrmLimits
 from consumer.sandbox.crm_objects import standard_objects
 from consumer.sandbox.faults import NOTHING, Faults
 from consumer.sandbox.ingest import Moment, ObjectDesk
@@ -131,8 +132,11 @@ class Tenant:
         }
 
         self.bulk = BulkDesk(objects, self._desks, self.store, source_name=source_name, limits=self.limits.bulk)
-        self.crm = CrmDesk(standard_objects() if crm_objects is None else crm_objects, limits=self.limits.crm)
-        self.crm.watch_poisons(lambda name: self._faults.poisons(name, clock.now_s()))
+        self.crm = CrmDesk(
+            standard_objects() if crm_objects is None else crm_objects,
+            poisons=lambda name: self._faults.poisons(name, clock.now_s()),
+            limits=self.limits.crm,
+        )
 
     # ---- answering
 
