@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from consumer.admission import admitted
 from consumer.config.findings import did_you_mean
 from consumer.delivery.verdict import detail_of
 from consumer.errors import Hold, HoldReason, Transient
 from consumer.mapping.settings import CRM_ID
-from consumer.model import NoAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from consumer.transport import Transport
 
 _OK: Final = 200
-_UNAUTHORIZED: Final = 401
-_FORBIDDEN: Final = 403
 _NOT_FOUND: Final = 404
 
 
@@ -67,18 +65,12 @@ class CrmCheck:
         token = await self._tokens.current()
         path = self._folder / f"{name}.describe.json"
         outcome = await self._transport.send(self._api.describe(token, name, path))
-        if isinstance(outcome, NoAnswer):
-            raise Transient(outcome.detail)
-        if outcome.status == _UNAUTHORIZED:
-            self._tokens.refused(token)
-            raise Transient(detail_of(outcome))
-        if outcome.status == _FORBIDDEN:
-            raise Hold(HoldReason.AUTH, f"{detail_of(outcome)}; check the app's scopes and the user's permissions")
-        if outcome.status == _NOT_FOUND:
+        answer = admitted(outcome, token, self._tokens)
+        if answer.status == _NOT_FOUND:
             routes = ", ".join(route.place for route in self._routes if route.object == name)
             raise Hold(HoldReason.CONFIG, f"{routes}: the CRM has no object {name}, or shows it not to this user")
-        if outcome.status != _OK:
-            raise Transient(detail_of(outcome))
+        if answer.status != _OK:
+            raise Transient(detail_of(answer))
         self._tokens.accepted(token)
         self._judge(name, path)
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from consumer.admission import admitted
 from consumer.delivery.backoff import probe_interval_s
 from consumer.delivery.request import validation_request
 from consumer.delivery.verdict import detail_of, judge
 from consumer.errors import Hold, HoldReason, Transient
-from consumer.model import NoAnswer, Target
+from consumer.model import Target
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 PROBE_KEY: Final = "datacloud-consumer-preflight"
 """The primary key of the row that asks whether an object is there. The validation call stores nothing."""
 
-_UNAUTHORIZED: Final = 401
-_FORBIDDEN: Final = 403
 _NOT_THERE: Final = frozenset({404, 405, 406, 415})
 _MOMENT: Final = frozenset({408, 425, 429})
 _SERVER_ERRORS: Final = 500
@@ -105,16 +104,10 @@ class Preflight:
         )
         outcome = await self._transport.send(request)
         self._turns.heed(judge(outcome, records=1, conflicts=0, fresh_token=False, wall_ms=self._clock.wall_ms()))
-        if isinstance(outcome, NoAnswer):
-            raise Transient(outcome.detail)
-        if outcome.status == _UNAUTHORIZED:
-            self._tokens.refused(token)
-            raise Transient(detail_of(outcome))
-        if outcome.status == _FORBIDDEN:
-            raise Hold(HoldReason.AUTH, f"{detail_of(outcome)}; check the app's scopes and the user's permissions")
-        if outcome.status in _NOT_THERE:
+        answer = admitted(outcome, token, self._tokens)
+        if answer.status in _NOT_THERE:
             place = f"object {target.object} of connector {target.connector}"
-            raise Hold(HoldReason.CONFIG, f"{detail_of(outcome)}; {place} is not known to the tenant")
-        if outcome.status in _MOMENT or outcome.status >= _SERVER_ERRORS:
-            raise Transient(detail_of(outcome))
+            raise Hold(HoldReason.CONFIG, f"{detail_of(answer)}; {place} is not known to the tenant")
+        if answer.status in _MOMENT or answer.status >= _SERVER_ERRORS:
+            raise Transient(detail_of(answer))
         self._tokens.accepted(token)

@@ -64,6 +64,7 @@ FLOORS = {
     "consumer.daemon": WIRING,
     "consumer.takers": WIRING,
     "consumer.facts": WIRING,
+    "consumer.admission": WIRING,
     "consumer.preflight": WIRING,
     "consumer.crm_check": WIRING,
     "consumer.serve": WIRING,
