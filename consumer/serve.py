@@ -80,7 +80,8 @@ async def serve(
         gc.set_threshold(YOUNG_OBJECTS, 20, 50)
         if settings.admin.host is not None:
             await admin.start()
-        _log.info("starting", version=__version__, config_sha256=settings.config_sha256, admin_port=admin.port)
+        port = "off" if settings.admin.host is None else admin.port
+        _log.info("starting", version=__version__, config_sha256=settings.config_sha256, admin_port=port)
         if started is not None:
             started(daemon, admin)
         await daemon.run()
