@@ -23,7 +23,7 @@ demo: setup ## The main job on embedded parts, visibly, verified at the end
 	$(BIN)/datacloud-consumer demo
 
 test: setup ## Everything but Kubernetes; parts that are not there (JDK 17 + Maven, PostgreSQL, Chromium) are named
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadgroup
 
 test-fast: setup ## Without the real broker and the browser
 	$(BIN)/pytest -m "not kafka and not page and not soak and not kubernetes"
