@@ -26,6 +26,9 @@ class Commits:
 
     `told` is the `committed` event, `judge` hears of every answer's error, `place` knows what to commit with an
     assignment's position, so that its next reader finds out if the log was shortened or replaced meanwhile.
+
+    `judge` hears `None` too when nothing of what was refused `is_ours` any more: whoever reads on commits it, and a
+    topic at rest, of which nothing is left to commit, would be held up for ever.
     """
 
     def __init__(
@@ -33,10 +36,12 @@ class Commits:
         told: Callable[[Sequence[Position], str | None], None],
         judge: Callable[[KafkaError | None], None],
         place: Callable[[Assignment, int], TopicPartition],
+        is_ours: Callable[[Assignment], bool],
     ) -> None:
         self._told = told
         self._judge = judge
         self._place = place
+        self._is_ours = is_ours
         self._open: defaultdict[_Content, deque[tuple[Position, ...]]] = defaultdict(deque)
         self._failed: list[Position] = []
 
@@ -74,6 +79,13 @@ class Commits:
         failed, self._failed = self._failed, []
         return failed
 
+    def let_go(self) -> None:
+        """Forget what was refused of partitions that are not ours any more: nobody commits that again."""
+        if self._failed:
+            self._failed = [each for each in self._failed if self._is_ours(each.assignment)]
+            if not self._failed:
+                self._judge(None)
+
     def abandon(self, why: str) -> int:
         """Tell everything that has no answer as failed; returns how many commits that were."""
         count = len(self)
@@ -91,16 +103,17 @@ class Commits:
         if not waiting:
             del self._open[content]
         first = error if error is not None else next(iter(errors.values()), None)
-        self._judge(first)
         settled: list[Position] = []
         refused: list[Position] = []
         for position in positions:
             key = (position.assignment.topic, position.assignment.partition)
             (refused if error is not None or key in errors else settled).append(position)
+        self._judge(first)
+        self._failed += refused
+        self.let_go()
         if settled:
             self._told(tuple(settled), None)
         if refused and first is not None:
-            self._failed += refused
             self._told(tuple(refused), detail_of(first))
 
 

@@ -88,6 +88,7 @@ class ConsumerThread:
             lambda positions, error: post(events.committed, positions, error),
             self._troubles.of_commit,
             self._ownership.place,
+            lambda assignment: self._ownership.of(assignment) is not None,
         )
         self._incremental = is_incremental(settings.properties)
         self._rebalance = Rebalance(

@@ -150,6 +150,7 @@ class Rebalance:
         gone = self._ownership.let_go(keys)
         for owned in gone:
             self._hold_ups.forget(owned.assignment)
+        self._commits.let_go()
         if paused := [TopicPartition(*owned.key) for owned in gone if owned.client_paused]:
             # The client keeps a pause beyond the assignment: should the partition come back, it would stand still.
             consumer.resume(paused)

@@ -6,6 +6,8 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
+import pytest
+
 from consumer.source.kafka import KafkaSource
 from consumer.source.port import Position
 from consumer.source.settings import KafkaSettings
@@ -64,11 +66,14 @@ class Listener:
 
     async def until(self, condition: Callable[[], object], within_s: float = 25.0) -> None:
         """Return once the condition holds; looked at after every event, and at times for what others heard."""
-        async with asyncio.timeout(within_s):
-            while not condition():
-                self._changed.clear()
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._changed.wait(), 0.2)
+        try:
+            async with asyncio.timeout(within_s):
+                while not condition():
+                    self._changed.clear()
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._changed.wait(), 0.2)
+        except TimeoutError:
+            pytest.fail(f"not within {within_s} s; held: {self.held_now}; heard last: {self.log[-12:]}")
 
     def values(self) -> list[bytes]:
         """Return the values that came, in order."""

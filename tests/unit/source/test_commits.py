@@ -51,7 +51,8 @@ class Desk:
         self.client = Client()
         self.told: list[tuple[tuple[Position, ...], str | None]] = []
         self.judged: list[KafkaError | None] = []
-        self.commits = Commits(self._tell, self.judged.append, _placed)
+        self.ours = {ONE, TWO}
+        self.commits = Commits(self._tell, self.judged.append, _placed, lambda one: one in self.ours)
 
     def _tell(self, positions: Sequence[Position], error: str | None) -> None:
         self.told.append((tuple(positions), error))
@@ -157,3 +158,38 @@ def test_every_answer_is_judged() -> None:
     desk.send(Position(ONE, 5))
     desk.commits.answered(None, desk.client.sent[1])
     assert [KafkaError._WAIT_COORD, None] == [error and error.code() for error in desk.judged]
+
+
+def test_a_refusal_is_over_when_what_was_refused_is_somebody_elses() -> None:
+    """A broker died with the answer, the session went with it, and nothing is left to commit."""
+    desk = Desk()
+    desk.send(Position(ONE, 5), Position(TWO, 7))
+    desk.commits.answered(KafkaError(KafkaError._TRANSPORT), desk.client.sent[0])
+    desk.ours.remove(ONE)
+    desk.commits.let_go()
+    before = [*desk.judged]
+    desk.ours.remove(TWO)
+    desk.commits.let_go()
+    desk.commits.let_go()
+    assert [KafkaError._TRANSPORT] == [error and error.code() for error in before]
+    assert [None] == desk.judged[1:]
+
+
+def test_a_refusal_that_comes_after_the_loss_is_over_at_once() -> None:
+    """It is judged, for it may say that the client cannot go on."""
+    desk = Desk()
+    desk.send(Position(ONE, 5))
+    desk.ours.clear()
+    desk.commits.let_go()
+    desk.commits.answered(KafkaError(KafkaError._TRANSPORT), desk.client.sent[0])
+    assert [KafkaError._TRANSPORT, None] == [error and error.code() for error in desk.judged]
+
+
+def test_a_commit_that_is_under_way_is_waited_for() -> None:
+    """What was refused before it is in it, and still ours."""
+    desk = Desk()
+    desk.send(Position(ONE, 5))
+    desk.commits.answered(KafkaError(KafkaError._TRANSPORT), desk.client.sent[0])
+    desk.send(Position(ONE, 5))
+    desk.commits.let_go()
+    assert [KafkaError._TRANSPORT] == [error and error.code() for error in desk.judged]

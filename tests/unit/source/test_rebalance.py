@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, cast
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaError, TopicPartition
 
 from consumer.model import PlainRecord
 from consumer.source.commits import Commits
@@ -69,12 +69,18 @@ class Desk:
         self.ownership = Ownership()
         self.hand_over = HandOver(asyncio.get_running_loop(), cast("SourceEvents", self))
         hold_ups = HoldUps(lambda *_: None, lambda *_: None)
-        commits = Commits(lambda *_: None, lambda _: None, self.ownership.place)
+        self.judged: list[KafkaError | None] = []
+        self.commits = Commits(
+            lambda *_: None,
+            self.judged.append,
+            self.ownership.place,
+            lambda assignment: self.ownership.of(assignment) is not None,
+        )
         self.rebalance = Rebalance(
             self.ownership,
             self.hand_over,
             hold_ups,
-            commits,
+            self.commits,
             incremental=incremental,
             drain_timeout_s=drain_timeout_s,
         )
@@ -230,3 +236,13 @@ async def test_i10_what_was_made_again_begins_anew_and_its_old_position_is_not_c
     assert orders == desk.client.orders
     assert [("t", 1)] == desk.ownership.pending
     assert desk.ownership.of(former) is None
+
+
+@pytest.mark.parametrize("incremental", [True, False])
+async def test_a_commit_that_failed_is_no_trouble_once_its_partition_is_lost(*, incremental: bool) -> None:
+    """Nobody commits it again, so nothing else would end the hold of a topic at rest."""
+    desk = Desk(incremental=incremental)
+    desk.commits.send(cast("Consumer", desk.client), [Position(desk.at(1), 42)])
+    desk.commits.answered(KafkaError(KafkaError._TRANSPORT), [TopicPartition("t", 1, 42)])
+    await desk.lose(1)
+    assert [KafkaError._TRANSPORT, None] == [error and error.code() for error in desk.judged]
