@@ -60,7 +60,7 @@ class BulkLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SandboxJob(msgspec.Struct):
-    """One job. `closed_s` is when its upload was complete."""
+    """One job. `closed_s` is when its upload was complete; `row_count` is of all files."""
 
     id: str
     object: str
@@ -70,6 +70,7 @@ class SandboxJob(msgspec.Struct):
     changed_ms: int
     state: str = "Open"
     files: list[bytes] = []
+    row_count: int = 0
     closed_s: float | None = None
     fate: JobFate | None = None
 
@@ -185,7 +186,9 @@ class BulkDesk:
             return envelope(400, moment.wall_ms, "Bad Request: too many files"), 0
         job.files.append(request.body)
         job.changed_ms = moment.wall_ms
-        return Answer(202), request.body.count(b"\n") - (job.operation == "upsert")
+        rows = request.body.count(b"\n") - (job.operation == "upsert")
+        job.row_count += rows
+        return Answer(202), rows
 
     def _delete(self, job: SandboxJob, moment: Moment) -> Answer:
         if job.state in {"Open", "InProgress"}:

@@ -197,7 +197,8 @@ class CrmDesk:
             return core_error(413, "REQUEST_ENTITY_TOO_LARGE", "The file is over the limit"), 0
         job.content = request.body
         job.changed_ms = moment.wall_ms
-        return Answer(201), max(0, request.body.count(b"\n") - 1)
+        job.row_count = max(0, request.body.count(b"\n") - 1)
+        return Answer(201), job.row_count
 
     def _close(self, job: CrmJob, request: Request, moment: Moment, fate: JobFate | None) -> Answer:
         state = (_wanted(request) or {}).get("state")

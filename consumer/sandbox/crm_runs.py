@@ -29,7 +29,7 @@ _LOCKED: Final = "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this r
 
 
 class CrmJob(msgspec.Struct):
-    """One job. `closed_s` is when its upload was complete."""
+    """One job. `closed_s` is when its upload was complete; `row_count` is exact once the job has run."""
 
     id: str
     object: str
@@ -43,6 +43,7 @@ class CrmJob(msgspec.Struct):
     state: str = "Open"
     message: str = ""
     content: bytes | None = None
+    row_count: int = 0
     closed_s: float | None = None
     fate: JobFate | None = None
     columns: list[str] = []
@@ -69,6 +70,7 @@ class CrmRuns:
             )
             job.columns = next(lines, [])
             rows = [*lines]
+            job.row_count = len(rows)
         except (csv.Error, UnicodeDecodeError) as problem:
             job.state, job.message = "Failed", f"InvalidBatch : {problem}"
             return 0

@@ -10,6 +10,7 @@ import orjson
 from aiohttp import web
 
 from consumer.sandbox.fault_script import FaultScriptError, read_script
+from consumer.sandbox.job_lines import newest_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +36,7 @@ _GUARDS: Final = {
 _PAGE_ROWS: Final = 50
 _NEWEST_REQUESTS: Final = 60
 _NEWEST_PROBLEMS: Final = 50
+_NEWEST_JOBS: Final = 50
 
 
 class _Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,6 +52,7 @@ def add_page_routes(application: web.Application, tenant: Tenant) -> None:
         "rows": _rows,
         "requests": _requests,
         "problems": _problems,
+        "jobs": _jobs,
         "crm": _crm,
     }.items():
         application.router.add_get(f"/sandbox/api/{name}.json", _shown(tenant, view))
@@ -161,6 +164,10 @@ def _problems(tenant: Tenant, request: web.Request) -> object:
     name = _object_name(tenant, request)
     problems = tenant.store.problems(name, _NEWEST_PROBLEMS)
     return {"object": name, "problems": [msgspec.structs.asdict(problem) for problem in problems]}
+
+
+def _jobs(tenant: Tenant, _request: web.Request) -> object:
+    return {"jobs": [msgspec.structs.asdict(line) for line in newest_jobs(tenant, _NEWEST_JOBS)]}
 
 
 def _script(tenant: Tenant, _request: web.Request) -> object:

@@ -10,6 +10,7 @@ import pytest
 from consumer.clock import SystemClock
 from consumer.model import Answer, Request
 from consumer.sandbox.bulk_jobs import BulkLimits
+from consumer.sandbox.job_lines import newest_jobs
 from consumer.sandbox.tenant import Limits, Tenant
 from tests.contract.test_tenant import CUSTOMERS, VIEWS, Desk, reached, row
 
@@ -185,3 +186,19 @@ async def test_scripted_fates(desk: BulkDesk, fate: str, status: int, state: str
     answer = await desk.call("GET", f"/{job}")
     assert (status, state) == (answer.status, json.loads(answer.body).get("state", ""))
     assert {} == desk.tenant.rows("customers")
+
+
+async def test_jobs_are_shown_with_the_rows_of_all_their_files(desk: BulkDesk) -> None:
+    """On the page; what became of each row this API never tells."""
+    job = await desk.job()
+    await desk.upload(job, HEADER, f"7,a,1,,{AT}", f"8,a,1,,{AT}")
+    await desk.upload(job, HEADER, f"9,a,1,,{AT}")
+    (shown,) = newest_jobs(desk.tenant, 10)
+    assert ("bulk", "customers", "upsert", "Open", 3, None) == (
+        shown.destination,
+        shown.object,
+        shown.operation,
+        shown.state,
+        shown.rows,
+        shown.accepted,
+    )

@@ -13,6 +13,7 @@ import pytest
 from consumer.clock import SystemClock
 from consumer.model import Answer, Request
 from consumer.sandbox.crm_jobs import CrmLimits
+from consumer.sandbox.job_lines import newest_jobs
 from consumer.sandbox.tenant import Limits, Tenant
 from tests.contract.test_tenant import CUSTOMERS, Desk, reached
 
@@ -336,3 +337,30 @@ async def test_a_poisoned_row_fails_alone(desk: CrmDesk) -> None:
     desk.script("upsert/Contact poison=LastName:Kay")
     job = await desk.run("upsert", HEADER, "k1,Kay,", "k2,Lee,")
     assert ["k1"] == [*await desk.failed(job)]
+
+
+async def test_jobs_are_shown_with_what_became_of_their_rows(desk: CrmDesk) -> None:
+    """On the page, the one that something was done to last first; a text of two lines is one row."""
+    done = await desk.run("upsert", HEADER, 'k1,"Kay\nLee",', "k2,,", "k3,Mo,")
+    await desk.told(done)
+    desk.script("close-job stop-job")
+    stopped = await desk.run("upsert", HEADER, "k4,Ada,", "k5,Bo,")
+    await desk.told(stopped)
+    assert [
+        (stopped, "crm_bulk", "Contact", "upsert", "Failed", 2, 1, 0, 1),
+        (done, "crm_bulk", "Contact", "upsert", "JobComplete", 3, 2, 1, 0),
+    ] == [
+        (
+            job.id,
+            job.destination,
+            job.object,
+            job.operation,
+            job.state,
+            job.rows,
+            job.accepted,
+            job.refused,
+            job.unprocessed,
+        )
+        for job in newest_jobs(desk.tenant, 10)
+    ]
+    assert [stopped] == [job.id for job in newest_jobs(desk.tenant, 1)]

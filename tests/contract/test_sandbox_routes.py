@@ -16,6 +16,7 @@ import pytest
 from consumer.clock import SystemClock
 from consumer.hosts import Hosts
 from consumer.model import Answer, Request
+from consumer.sandbox.crm_runs import CrmJob
 from consumer.sandbox.server import TenantServer
 from consumer.sandbox.shop_files import shop_objects
 from consumer.sandbox.store import IncomingRow
@@ -106,6 +107,20 @@ async def test_the_overview_counts(visitor: Visitor) -> None:
         orders["primary_key"],
         orders["rows"],
         orders["upserts"],
+    )
+
+
+async def test_jobs_have_a_view_of_their_own(visitor: Visitor) -> None:
+    """Which is empty where nothing goes in bulk."""
+    assert {"jobs": []} == await visitor.figures("/sandbox/api/jobs.json")
+    visitor.tenant.crm.jobs["750"] = CrmJob("750", "Contact", "insert", None, "LF", "COMMA", 1, 2)
+    (job,) = (await visitor.figures("/sandbox/api/jobs.json"))["jobs"]
+    assert ("crm_bulk", "750", "Open", 0, "") == (
+        job["destination"],
+        job["id"],
+        job["state"],
+        job["refused"],
+        job["message"],
     )
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -53,14 +54,26 @@ class Sandbox:
 
     def __init__(self, origin: str) -> None:
         self.origin = origin
-        self._token = ""
+        self._token = self._core_token = ""
 
     def call(self, path: str, body: bytes | None, media: str) -> dict[str, Any]:
         """Send something and return the JSON that comes back."""
-        headers = {"Content-Type": media, "Authorization": f"Bearer {self._token}"}
-        request = urllib.request.Request(self.origin + path, body, headers)  # noqa: S310 - our own address
+        content: dict[str, Any] = json.loads(self._sent("GET" if body is None else "POST", path, body, media))
+        return content
+
+    def load_contacts(self, content: bytes) -> None:
+        """Let the CRM insert contacts by a job."""
+        jobs, token = "/services/data/v61.0/jobs/ingest", self._core_token
+        wanted = b'{"object":"Contact","operation":"insert","contentType":"CSV"}'
+        job = json.loads(self._sent("POST", jobs, wanted, "application/json", token))["id"]
+        self._sent("PUT", f"{jobs}/{job}/batches", content, "text/csv", token)
+        self._sent("PATCH", f"{jobs}/{job}", b'{"state":"UploadComplete"}', "application/json", token)
+
+    def _sent(self, method: str, path: str, body: bytes | None, media: str, token: str = "") -> bytes:
+        headers = {"Content-Type": media, "Authorization": f"Bearer {token or self._token}"}
+        request = urllib.request.Request(self.origin + path, body, headers, method=method)  # noqa: S310 - our own address
         with urllib.request.urlopen(request) as answer:  # noqa: S310 - our own address
-            content: dict[str, Any] = json.load(answer)
+            content: bytes = answer.read()
         return content
 
     def log_in(self) -> None:
@@ -69,7 +82,8 @@ class Sandbox:
         core = self.call(
             "/services/oauth2/token", b"grant_type=client_credentials&client_id=a&client_secret=b", form
         )
-        token = core["access_token"].replace("!", "%21")
+        self._core_token = core["access_token"]
+        token = self._core_token.replace("!", "%21")
         exchange = (
             f"grant_type=urn:salesforce:grant-type:external:cdp&subject_token={token}"
             "&subject_token_type=urn:ietf:params:oauth:token-type:access_token"
@@ -84,8 +98,15 @@ class Sandbox:
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
-    command = [sys.executable, "-m", "consumer", "sandbox", "--port", "0"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path)
+    with started(tmp_path) as sandbox:
+        yield sandbox
+
+
+@contextmanager
+def started(folder: Path, *arguments: str) -> Iterator[Sandbox]:
+    """Run a sandbox of its own."""
+    command = [sys.executable, "-m", "consumer", "sandbox", "--port", "0", *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder)
     assert process.stdout is not None
     try:
         origin = process.stdout.readline().split(" on ")[1].split(",")[0]

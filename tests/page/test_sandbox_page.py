@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
+
+from tests.page.conftest import started
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.page
 
+CRM_EXAMPLE = Path(__file__).parents[2] / "config" / "crm.yaml"
 SCRIPT = "<img src=x onerror=document.title='owned'><script>document.title='owned'</script>"
 
 
@@ -140,6 +144,25 @@ def test_the_fault_script_in_force_is_shown(page: Chrome, sandbox: Sandbox) -> N
     until(page, lambda: texts(page, "#faults code") == ["delete status=503"])
 
 
+def test_bulk_jobs_are_listed_with_what_became_of_their_rows(page: Chrome, sandbox: Sandbox) -> None:
+    """Once there are any: destination, object, operation, state and counts."""
+    assert not page.find_element(By.ID, "jobs-section").is_displayed()
+    sandbox.load_contacts(b"LastName,Email\nAda,ada@example.com\n,nobody@example.com\n")
+    until(page, lambda: "JobComplete" in texts(page, "#jobs td"))
+    assert page.find_element(By.ID, "jobs-section").is_displayed()
+    assert ["crm_bulk", "Contact", "insert", "JobComplete", "2", "1", "1", "0"] == texts(page, "#jobs td")[1:9]
+
+
+def test_a_sandbox_of_the_crm_alone_is_live(browser: Chrome, tmp_path: Path) -> None:
+    """Without an object of Data Cloud there are no rows to show, but requests and jobs."""
+    with started(tmp_path, "-c", str(CRM_EXAMPLE)) as sandbox:
+        browser.get(sandbox.origin)
+        until(browser, lambda: texts(browser, "#state-text") == ["Live"])
+        sandbox.load_contacts(b"LastName\nAda\n")
+        until(browser, lambda: "JobComplete" in texts(browser, "#jobs td"))
+        assert not browser.find_element(By.ID, "rows").is_displayed()
+
+
 def test_the_keyboard_reaches_everything(page: Chrome) -> None:
     """From the top: the skip link, the objects, the search, the table, in reading order; focus is seen."""
     page.execute_script("document.activeElement.blur()")
@@ -170,8 +193,9 @@ def test_text_stands_out_from_its_ground(page: Chrome, sandbox: Sandbox, scheme:
         "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     )
     sandbox.upsert("orders", order("1"), order("2", amount="much"))
+    sandbox.load_contacts(b"LastName\nAda\n")
     choose(page, "orders")
-    until(page, lambda: texts(page, "#problems .tag"))
+    until(page, lambda: texts(page, "#problems .tag") and "JobComplete" in texts(page, "#jobs td"))
     until(page, lambda: keys(page))
     assert [] == page.execute_script(CONTRAST)
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})

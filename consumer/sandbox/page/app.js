@@ -58,6 +58,7 @@ function showFigures(overview) {
 }
 
 function showObjects(overview) {
+  for (const id of ["objects-section", "rows", "problems-section"]) byId(id).hidden = overview.objects.length === 0;
   show(byId("objects"), overview.objects.map((object) => make("li", null,
     make("button", { type: "button", "data-object": object.name, "aria-pressed": object.name === chosen.object },
       make("span", { class: "top" },
@@ -114,6 +115,22 @@ function showRequests(answer) {
     : [make("tr", null, make("td", { class: "empty", colspan: 7 }, "Nobody has called yet."))]);
 }
 
+function showJobs(answer) {
+  const kinds = { JobComplete: "good", Failed: "bad", Aborted: "bad" };
+  const figure = (value) => make("td", { class: "number" }, value === null ? "" : count.format(value));
+  byId("jobs-section").hidden = answer.jobs.length === 0;
+  show(byId("jobs").tBodies[0], answer.jobs.map((job) => make("tr", null,
+    make("td", null, new Date(job.changed_ms).toISOString().slice(11, 23)),
+    make("td", null, job.destination),
+    make("td", null, job.object),
+    make("td", null, job.operation),
+    make("td", { title: job.message || null },
+      make("span", { class: `tag ${job.refused && kinds[job.state] === "good" ? "" : kinds[job.state] || ""}` }, job.state),
+      ...(job.message ? [" ", job.message] : [])),
+    figure(job.rows), figure(job.accepted), figure(job.refused), figure(job.unprocessed),
+    make("td", { class: "mono" }, job.id))));
+}
+
 function reasons(detail) {
   try {
     const errors = JSON.parse(detail).additionalInfo.transformationErrors;
@@ -144,14 +161,15 @@ async function refresh() {
   const mine = ++turn;
   try {
     const overview = await ask("overview");
-    if (!overview.objects.some((object) => object.name === chosen.object)) chosen.object = overview.objects[0].name;
-    const [rows, requests, problems] = await Promise.all([
-      ask("rows", { object: chosen.object, page: chosen.page, search: chosen.search }),
+    if (!overview.objects.some((object) => object.name === chosen.object)) chosen.object = overview.objects[0]?.name ?? null;
+    const [rows, requests, problems, jobs] = await Promise.all([
+      chosen.object && ask("rows", { object: chosen.object, page: chosen.page, search: chosen.search }),
       ask("requests"),
-      ask("problems", { object: chosen.object }),
+      chosen.object && ask("problems", { object: chosen.object }),
+      ask("jobs"),
     ]);
     if (mine !== turn) return;
-    if (rows.rows.length === 0 && chosen.page > 0) {
+    if (rows && rows.rows.length === 0 && chosen.page > 0) {
       chosen.page = Math.max(0, Math.ceil(rows.total / rows.page_rows) - 1);
       await refresh();
       return;
@@ -161,9 +179,10 @@ async function refresh() {
     showFigures(overview);
     showObjects(overview);
     showFaults(overview.faults);
-    showRows(rows);
+    if (rows) showRows(rows);
     showRequests(requests);
-    showProblems(problems);
+    if (problems) showProblems(problems);
+    showJobs(jobs);
     setState("live", "Live");
   } catch (problem) {
     if (mine === turn) setState("lost", "The sandbox does not answer");
