@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import json
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -17,28 +16,15 @@ from consumer.mapping.settings import FieldRule
 from consumer.operations.replay import Outcome, Replay
 from consumer.operations.replay_book import Asked, Book
 from consumer.sandbox.in_process import InProcessTransport
-from consumer.sandbox.virtual_time import VirtualLoop
 from tests.simulation.record_log import MemoryRecordLog
 from tests.simulation.world import CUSTOMERS, ROUTES, TOPIC, VIEWS, World, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
     from pathlib import Path
 
     from consumer.mapping.settings import ObjectSettings
     from consumer.operations.replay_plan import Plan
     from consumer.source.port import Source
-
-
-def story(told: Callable[[Path], Coroutine[Any, Any, None]]) -> Callable[[Path], None]:
-    """Run a coroutine test in virtual time, with a folder."""
-
-    def test(tmp_path: Path) -> None:
-        VirtualLoop.run(told(tmp_path))
-
-    test.__doc__ = inspect.getdoc(told)
-    test.__name__ = told.__name__
-    return test
 
 
 UNDATED = msgspec.structs.replace(CUSTOMERS, record_modified=None)
@@ -141,6 +127,7 @@ async def delivered_wrongly(world: World, *partitions: int) -> None:
 
 
 def left_in(folder: Path) -> list[Path]:
+    """Return what is left in a folder: what a coroutine may not ask itself."""
     return [*folder.iterdir()]
 
 

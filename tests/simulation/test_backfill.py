@@ -19,6 +19,8 @@ from consumer.operations.backfill_sending import Sending, Writing
 from consumer.operations.backfill_state import Asked, Backfill, Phase, Workplace
 from consumer.sandbox.in_process import InProcessTransport
 from consumer.sandbox.virtual_time import VirtualLoop
+from tests.simulation.replaying import left_in
+from tests.simulation.stories import story
 from tests.simulation.test_job_runner import Told
 from tests.simulation.world import TOPIC, World
 
@@ -105,25 +107,22 @@ class Desk:
         return [job.operation for job in jobs if job.state == "JobComplete"]
 
 
-def test_every_key_is_in_one_job_with_its_newest_row(tmp_path: Path) -> None:
+@story
+async def test_every_key_is_in_one_job_with_its_newest_row(tmp_path: Path) -> None:
     """Removals first; files within the limit, each with its header; figures that add up; nothing left on disk."""
-
-    async def told() -> None:
-        desk = Desk(tmp_path)
-        with desk.workplace:
-            desk.read()
-            over = await desk.go_on()
-            assert Phase.OVER is over.phase
-            assert {Phase.WRITING: (34, 34), Phase.SENDING: (4, 4)} == desk.shown.steps
-            assert {*UPSERTS} == {*desk.world.tenant.rows("customers")}
-            assert ["delete", "upsert", "upsert", "upsert"] == [load.operation for load in over.loads]
-            assert [5, 4, 4, 4] == [load.row_count for load in over.loads]
-            assert [10, 8, 8, 8] == [load.record_count for load in over.loads]
-            assert [5, 4, 4, 4] == [load.conflated_count for load in over.loads]
-            desk.workplace.clear()
-
-    VirtualLoop.run(told())
-    assert [] == [*tmp_path.iterdir()]
+    desk = Desk(tmp_path)
+    with desk.workplace:
+        desk.read()
+        over = await desk.go_on()
+        assert Phase.OVER is over.phase
+        assert {Phase.WRITING: (34, 34), Phase.SENDING: (4, 4)} == desk.shown.steps
+        assert {*UPSERTS} == {*desk.world.tenant.rows("customers")}
+        assert ["delete", "upsert", "upsert", "upsert"] == [load.operation for load in over.loads]
+        assert [5, 4, 4, 4] == [load.row_count for load in over.loads]
+        assert [10, 8, 8, 8] == [load.record_count for load in over.loads]
+        assert [5, 4, 4, 4] == [load.conflated_count for load in over.loads]
+        desk.workplace.clear()
+    assert [] == left_in(tmp_path)
 
 
 def test_files_hold_what_the_service_reads(tmp_path: Path) -> None:
@@ -159,74 +158,64 @@ def _csv_files(folder: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("requests", range(1, 23))
-def test_it_goes_on_from_every_step_and_no_job_runs_twice(tmp_path: Path, requests: int) -> None:
+@story
+async def test_it_goes_on_from_every_step_and_no_job_runs_twice(tmp_path: Path, requests: int) -> None:
     """Cut off after each request of a whole run: what is complete stays so, the rest is sent once."""
-
-    async def told() -> None:
-        desk = Desk(tmp_path)
-        with desk.workplace:
-            desk.read()
-            await desk.cut_at(requests)
-            over = await desk.go_on()
-            assert Phase.OVER is over.phase
-            assert {*UPSERTS} == {*desk.world.tenant.rows("customers")}
-            assert ["delete", "upsert", "upsert", "upsert"] == desk.completed()
-            assert all(load.job_id for load in over.loads)
-
-    VirtualLoop.run(told())
+    desk = Desk(tmp_path)
+    with desk.workplace:
+        desk.read()
+        await desk.cut_at(requests)
+        over = await desk.go_on()
+        assert Phase.OVER is over.phase
+        assert {*UPSERTS} == {*desk.world.tenant.rows("customers")}
+        assert ["delete", "upsert", "upsert", "upsert"] == desk.completed()
+        assert all(load.job_id for load in over.loads)
 
 
 @pytest.mark.parametrize(
     "script", ["close-job nth=2 fail-job", "upload nth=2 reset after", "close-job nth=2 vanish-job"]
 )
-def test_what_goes_wrong_with_a_job_is_named_and_its_rows_go_into_another(tmp_path: Path, script: str) -> None:
+@story
+async def test_what_goes_wrong_with_a_job_is_named_and_its_rows_go_into_another(
+    tmp_path: Path, script: str
+) -> None:
     """It waits by name, and goes on by itself."""
-
-    async def told() -> None:
-        desk = Desk(tmp_path)
-        desk.world.faults(script)
-        with desk.workplace:
-            desk.read()
-            await desk.go_on()
-        assert {*UPSERTS} == {*desk.world.tenant.rows("customers")}
-        assert any(reason.startswith("SINK: job ") for reason in desk.shown.reasons)
-        assert "" == desk.shown.reasons[-1]
-
-    VirtualLoop.run(told())
+    desk = Desk(tmp_path)
+    desk.world.faults(script)
+    with desk.workplace:
+        desk.read()
+        await desk.go_on()
+    assert {*UPSERTS} == {*desk.world.tenant.rows("customers")}
+    assert any(reason.startswith("SINK: job ") for reason in desk.shown.reasons)
+    assert "" == desk.shown.reasons[-1]
 
 
-def test_records_that_are_missing_in_the_jobs_end_it(tmp_path: Path) -> None:
+@story
+async def test_records_that_are_missing_in_the_jobs_end_it(tmp_path: Path) -> None:
     """An invariant of ours: what was read and is not in a job, filtered or dead-lettered was lost."""
-
-    async def told() -> None:
-        desk = Desk(tmp_path)
-        with desk.workplace:
-            desk.read().objects["customers"].record_count += 1
-            left = desk.workplace.left()
-            assert left is not None
-            left.objects["customers"].record_count += 1
-            desk.workplace.keep(left)
-            with pytest.raises(Fatal, match="customers: 35 records were mapped, and 34 are in its jobs"):
-                await desk.go_on()
-
-    VirtualLoop.run(told())
+    desk = Desk(tmp_path)
+    with desk.workplace:
+        desk.read().objects["customers"].record_count += 1
+        left = desk.workplace.left()
+        assert left is not None
+        left.objects["customers"].record_count += 1
+        desk.workplace.keep(left)
+        with pytest.raises(Fatal, match="customers: 35 records were mapped, and 34 are in its jobs"):
+            await desk.go_on()
 
 
-def test_what_was_left_is_let_go_of(tmp_path: Path) -> None:
+@story
+async def test_what_was_left_is_let_go_of(tmp_path: Path) -> None:
     """Beginning afresh: the open job of an earlier run is aborted, so that it blocks nothing."""
-
-    async def told() -> None:
-        desk = Desk(tmp_path)
-        desk.world.faults("upload nth=1 delay=10s")
-        with desk.workplace:
-            desk.read()
-            await desk.cut_at(5)
-            left = desk.workplace.left()
-            assert left is not None
-            sending = Sending(
-                desk.world.settings, desk.workplace, desk.runner, clock=desk.world.clock, audience=desk.shown
-            )
-            await sending.let_go(left)
-        assert {"Aborted"} == {job.state for job in desk.world.tenant.bulk.jobs.values()}
-
-    VirtualLoop.run(told())
+    desk = Desk(tmp_path)
+    desk.world.faults("upload nth=1 delay=10s")
+    with desk.workplace:
+        desk.read()
+        await desk.cut_at(5)
+        left = desk.workplace.left()
+        assert left is not None
+        sending = Sending(
+            desk.world.settings, desk.workplace, desk.runner, clock=desk.world.clock, audience=desk.shown
+        )
+        await sending.let_go(left)
+    assert {"Aborted"} == {job.state for job in desk.world.tenant.bulk.jobs.values()}

@@ -16,7 +16,7 @@ from consumer.model import Answer
 from consumer.sandbox.bulk_jobs import PATH
 from consumer.sandbox.virtual_time import VirtualLoop
 from consumer.sandbox.wire import Endpoint, Reply
-from tests.simulation.test_daemon import assert_accounted, hold_reasons
+from tests.simulation.stories import assert_accounted, hold_reasons
 from tests.simulation.world import CUSTOMERS, TOPIC, VIEWS, World, settings
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import pytest
 
 from consumer.bulk.settings import FlushSettings
 from consumer.sandbox.virtual_time import VirtualLoop
+from tests.simulation.stories import assert_accounted
 from tests.simulation.test_bulk import bulk_world
-from tests.simulation.test_daemon import assert_accounted
 from tests.simulation.world import CUSTOMERS, TOPIC
 
 if TYPE_CHECKING:

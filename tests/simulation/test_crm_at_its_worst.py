@@ -12,8 +12,8 @@ from consumer.errors import HoldReason
 from consumer.mapping.settings import FieldType
 from consumer.sandbox.wire import Endpoint
 from tests.simulation.crm import assert_folded, contact, contacts, crm_route, in_time, story, write
+from tests.simulation.stories import assert_accounted, hold_reasons
 from tests.simulation.test_bulk import asked
-from tests.simulation.test_daemon import assert_accounted, hold_reasons
 from tests.simulation.world import TOPIC, World
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.simulation.crm import contact, contacts, crm_route, in_time, story
-from tests.simulation.test_daemon import assert_accounted
+from tests.simulation.stories import assert_accounted
 
 if TYPE_CHECKING:
     from tests.simulation.world import World

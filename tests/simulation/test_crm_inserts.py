@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from consumer.errors import HoldReason
 from tests.simulation.crm import contact, crm_route, in_time
-from tests.simulation.test_daemon import assert_accounted, hold_reasons
+from tests.simulation.stories import assert_accounted, hold_reasons
 from tests.simulation.world import TOPIC, World
 
 

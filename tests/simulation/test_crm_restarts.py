@@ -19,8 +19,8 @@ from tests.simulation.crm import (
     story,
     write,
 )
+from tests.simulation.stories import assert_accounted
 from tests.simulation.test_bulk import STEPS, asked
-from tests.simulation.test_daemon import assert_accounted
 from tests.simulation.world import TOPIC, World
 
 if TYPE_CHECKING:

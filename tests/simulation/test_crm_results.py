@@ -14,8 +14,8 @@ import pytest
 from consumer.errors import HoldReason
 from consumer.sandbox.wire import Endpoint
 from tests.simulation.crm import contact, contacts, crm_route, in_time, refused, story
+from tests.simulation.stories import assert_accounted, hold_reasons
 from tests.simulation.test_bulk import asked
-from tests.simulation.test_daemon import assert_accounted, hold_reasons
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,8 +11,8 @@ from consumer.bulk.settings import FlushSettings
 from consumer.mapping.settings import FieldRule
 from consumer.sandbox.virtual_time import VirtualLoop
 from tests.simulation.crm import contacts, crm_route, crm_world
+from tests.simulation.stories import assert_accounted
 from tests.simulation.test_bulk_storms import Storm
-from tests.simulation.test_daemon import assert_accounted
 
 STEPS = 20
 FAULTS = (

@@ -12,6 +12,7 @@ from consumer.errors import HoldReason, Reason
 from consumer.model import PlainRecord
 from consumer.sandbox.memory_dead_letters import MemoryDeadLetters
 from consumer.sandbox.virtual_time import VirtualLoop
+from tests.simulation.stories import story
 from tests.simulation.world import TOPIC, World
 
 if TYPE_CHECKING:
@@ -100,27 +101,24 @@ def test_half_an_hour_without_the_topic_holds_the_partitions_concerned_alone() -
     assert (60 + OUTAGE_S) * PARTITIONS == row_count
 
 
-def test_outages_that_come_and_go_lose_no_letter_and_let_nobody_else_wait() -> None:
+@story
+async def test_outages_that_come_and_go_lose_no_letter_and_let_nobody_else_wait() -> None:
     """Twenty seconds up, forty down, for half an hour, with a kill in the middle."""
-
-    async def told() -> None:
-        stream = Stream()
-        first = await stream.member()
-        for minute in range(30):
-            stream.world.dead_letters.recover()
-            await stream.run(20)
-            stream.world.dead_letters.break_down()
-            await stream.run(40)
-            if minute == 15:
-                await first.kill()
-                first = await _restarted(stream)
+    stream = Stream()
+    first = await stream.member()
+    for minute in range(30):
         stream.world.dead_letters.recover()
-        await stream.world.until(first.settled, within_s=120)
-        assert stream.bad == places_of(stream.world.dead_letters.letters).keys()
-        assert 1_800 * PARTITIONS == len(stream.world.tenant.rows("customers"))
-        await first.stop()
-
-    VirtualLoop.run(told())
+        await stream.run(20)
+        stream.world.dead_letters.break_down()
+        await stream.run(40)
+        if minute == 15:
+            await first.kill()
+            first = await _restarted(stream)
+    stream.world.dead_letters.recover()
+    await stream.world.until(first.settled, within_s=120)
+    assert stream.bad == places_of(stream.world.dead_letters.letters).keys()
+    assert 1_800 * PARTITIONS == len(stream.world.tenant.rows("customers"))
+    await first.stop()
 
 
 async def _restarted(stream: Stream) -> Member:
@@ -173,26 +171,23 @@ def test_a_hundred_thousand_fuzzed_records_come_back_byte_for_byte() -> None:
         assert wanted == (sent.key, sent.value, original_headers(sent.headers))
 
 
-def test_fuzzed_records_through_the_daemon_come_back_byte_for_byte() -> None:
+@story
+async def test_fuzzed_records_through_the_daemon_come_back_byte_for_byte() -> None:
     """A topic without a good record drips through the fuse, and what is there is what was written."""
-
-    async def told() -> None:
-        lots = random.Random(7)  # noqa: S311 - bytes, not a secret
-        world = World()
-        bad = []
-        for offset in range(2_000):
-            record = fuzzed(lots, offset)
-            world.change(offset, "c", email="good@x.io")
-            if offset % 40 == 0:
-                value = b"{" + (record.value() or b"")
-                bad.append((record.key(), value, tuple(record.headers() or ())))
-                world.log.append(TOPIC, 0, key=record.key(), value=value, headers=record.headers())
-        member = world.member()
-        await member.start(0)
-        await world.until(member.settled)
-        await member.stop()
-        letters = [(one.key, one.value, original_headers(one.headers)) for one in world.dead_letters.letters]
-        assert Counter(bad) == Counter(letters)
-        assert 2_000 == len(world.tenant.rows("customers"))
-
-    VirtualLoop.run(told())
+    lots = random.Random(7)  # noqa: S311 - bytes, not a secret
+    world = World()
+    bad = []
+    for offset in range(2_000):
+        record = fuzzed(lots, offset)
+        world.change(offset, "c", email="good@x.io")
+        if offset % 40 == 0:
+            value = b"{" + (record.value() or b"")
+            bad.append((record.key(), value, tuple(record.headers() or ())))
+            world.log.append(TOPIC, 0, key=record.key(), value=value, headers=record.headers())
+    member = world.member()
+    await member.start(0)
+    await world.until(member.settled)
+    await member.stop()
+    letters = [(one.key, one.value, original_headers(one.headers)) for one in world.dead_letters.letters]
+    assert Counter(bad) == Counter(letters)
+    assert 2_000 == len(world.tenant.rows("customers"))

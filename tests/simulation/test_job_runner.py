@@ -13,8 +13,8 @@ from consumer.bulk.requests import IngestionJobs
 from consumer.bulk.runner import Broken, Finished, JobPlan, JobRunner
 from consumer.model import Operation, Target
 from consumer.sandbox.in_process import InProcessTransport
-from consumer.sandbox.virtual_time import VirtualLoop
 from consumer.sandbox.wire import Endpoint
+from tests.simulation.stories import story
 from tests.simulation.world import World
 
 if TYPE_CHECKING:
@@ -102,17 +102,14 @@ class Desk:
         await asyncio.wait([task])
 
 
-def test_every_file_is_uploaded_and_the_journal_is_empty(tmp_path: Path) -> None:
+@story
+async def test_every_file_is_uploaded_and_the_journal_is_empty(tmp_path: Path) -> None:
     """Both files' rows arrive, the outcome names the job."""
-
-    async def told() -> None:
-        desk = Desk(tmp_path)
-        end = await desk.runner.run(desk.plan, desk.journal, desk.told)
-        assert isinstance(end, Finished)
-        assert JobState.COMPLETE is end.job.state
-        assert (["1", "2"], None) == (desk.rows(), desk.journal.read())
-
-    VirtualLoop.run(told())
+    desk = Desk(tmp_path)
+    end = await desk.runner.run(desk.plan, desk.journal, desk.told)
+    assert isinstance(end, Finished)
+    assert JobState.COMPLETE is end.job.state
+    assert (["1", "2"], None) == (desk.rows(), desk.journal.read())
 
 
 @pytest.mark.parametrize(
@@ -123,94 +120,75 @@ def test_every_file_is_uploaded_and_the_journal_is_empty(tmp_path: Path) -> None
         (Endpoint.CLOSE_JOB, 1, ["JobComplete"]),
     ],
 )
-def test_a_job_is_taken_up_where_it_was(tmp_path: Path, endpoint: Endpoint, count: int, states: list[str]) -> None:
+@story
+async def test_a_job_is_taken_up_where_it_was(
+    tmp_path: Path, endpoint: Endpoint, count: int, states: list[str]
+) -> None:
     """One whose files are all there is closed and waited for; another is aborted, its files go into a new one."""
-
-    async def told() -> None:
-        desk = Desk(tmp_path)
-        await desk.cut_at(endpoint, count)
-        assert isinstance(await desk.runner.resume(desk.plan, desk.journal, desk.told), Finished)
-        assert (states, ["1", "2"]) == (desk.states(), desk.rows())
-
-    VirtualLoop.run(told())
+    desk = Desk(tmp_path)
+    await desk.cut_at(endpoint, count)
+    assert isinstance(await desk.runner.resume(desk.plan, desk.journal, desk.told), Finished)
+    assert (states, ["1", "2"]) == (desk.states(), desk.rows())
 
 
-def test_a_job_that_ended_with_us_is_heard_of_again(tmp_path: Path) -> None:
+@story
+async def test_a_job_that_ended_with_us_is_heard_of_again(tmp_path: Path) -> None:
     """Complete, and the process ended before that was noted: no second job of the same rows."""
-
-    async def told() -> None:
-        desk = Desk(tmp_path)
-        first = await desk.runner.resume(desk.plan, desk.journal, desk.told)
-        assert first == await desk.runner.resume(desk.plan, desk.journal, desk.told)
-        assert ["JobComplete"] == desk.states()
-
-    VirtualLoop.run(told())
+    desk = Desk(tmp_path)
+    first = await desk.runner.resume(desk.plan, desk.journal, desk.told)
+    assert first == await desk.runner.resume(desk.plan, desk.journal, desk.told)
+    assert ["JobComplete"] == desk.states()
 
 
-def test_a_job_whose_id_was_never_noted_is_found_and_aborted(tmp_path: Path) -> None:
+@story
+async def test_a_job_whose_id_was_never_noted_is_found_and_aborted(tmp_path: Path) -> None:
     """Created as the process ended: it is known by when it was to be."""
-
-    async def told() -> None:
-        desk = Desk(tmp_path)
-        await desk.cut_at(Endpoint.CREATE_JOB, 1)
-        desk.journal.write(Entry("", "upsert", begun_ms=desk.world.clock.wall_ms() - 1_000))
-        assert isinstance(await desk.runner.resume(desk.plan, desk.journal, desk.told), Finished)
-        assert ["Aborted", "JobComplete"] == desk.states()
-        assert ["aborted: it was left open by an earlier run"] == desk.told.found
-
-    VirtualLoop.run(told())
+    desk = Desk(tmp_path)
+    await desk.cut_at(Endpoint.CREATE_JOB, 1)
+    desk.journal.write(Entry("", "upsert", begun_ms=desk.world.clock.wall_ms() - 1_000))
+    assert isinstance(await desk.runner.resume(desk.plan, desk.journal, desk.told), Finished)
+    assert ["Aborted", "JobComplete"] == desk.states()
+    assert ["aborted: it was left open by an earlier run"] == desk.told.found
 
 
-def test_nothing_left_is_begun_anew(tmp_path: Path) -> None:
+@story
+async def test_nothing_left_is_begun_anew(tmp_path: Path) -> None:
     """Resuming without a journal is running; so it is with one that cannot be read."""
-
-    async def told() -> None:
-        desk = Desk(tmp_path)
-        (tmp_path / "job.json").write_bytes(b'{"job_id":')
-        assert isinstance(await desk.runner.resume(desk.plan, desk.journal, desk.told), Finished)
-        assert ["JobComplete"] == desk.states()
-
-    VirtualLoop.run(told())
+    desk = Desk(tmp_path)
+    (tmp_path / "job.json").write_bytes(b'{"job_id":')
+    assert isinstance(await desk.runner.resume(desk.plan, desk.journal, desk.told), Finished)
+    assert ["JobComplete"] == desk.states()
 
 
-def test_a_job_that_is_gone_is_broken_when_taken_up(tmp_path: Path) -> None:
+@story
+async def test_a_job_that_is_gone_is_broken_when_taken_up(tmp_path: Path) -> None:
     """Whether its rows arrived nobody knows: the caller sends them again."""
-
-    async def told() -> None:
-        desk = Desk(tmp_path)
-        desk.journal.write(Entry("no-such-job", "upsert", uploaded=2, closed=True))
-        end = await desk.runner.resume(desk.plan, desk.journal, desk.told)
-        assert isinstance(end, Broken)
-        assert "no-such-job" in end.detail
-        assert desk.journal.read() is None
-
-    VirtualLoop.run(told())
+    desk = Desk(tmp_path)
+    desk.journal.write(Entry("no-such-job", "upsert", uploaded=2, closed=True))
+    end = await desk.runner.resume(desk.plan, desk.journal, desk.told)
+    assert isinstance(end, Broken)
+    assert "no-such-job" in end.detail
+    assert desk.journal.read() is None
 
 
-def test_the_limit_of_an_hour_is_waited_for(tmp_path: Path) -> None:
+@story
+async def test_the_limit_of_an_hour_is_waited_for(tmp_path: Path) -> None:
     """The second job begins when the first is an hour old, and says what it waits for."""
-
-    async def told() -> None:
-        desk = Desk(tmp_path, HourlyJobs(per_hour=1))
-        await desk.runner.run(desk.plan, desk.journal, desk.told)
-        await desk.runner.run(desk.plan, desk.journal, desk.told)
-        first, second = (job.created_ms for job in desk.world.tenant.bulk.jobs.values())
-        assert 3_600_000 <= second - first < 3_700_000
-        assert "waiting for the service's limit of jobs in an hour" in desk.told.phases
-        assert [] == desk.told.holds
-
-    VirtualLoop.run(told())
+    desk = Desk(tmp_path, HourlyJobs(per_hour=1))
+    await desk.runner.run(desk.plan, desk.journal, desk.told)
+    await desk.runner.run(desk.plan, desk.journal, desk.told)
+    first, second = (job.created_ms for job in desk.world.tenant.bulk.jobs.values())
+    assert 3_600_000 <= second - first < 3_700_000
+    assert "waiting for the service's limit of jobs in an hour" in desk.told.phases
+    assert [] == desk.told.holds
 
 
-def test_a_job_that_ends_badly_leaves_its_place_to_another(tmp_path: Path) -> None:
+@story
+async def test_a_job_that_ends_badly_leaves_its_place_to_another(tmp_path: Path) -> None:
     """Broken or cut, it counts as running no longer."""
-
-    async def told() -> None:
-        jobs = HourlyJobs(at_a_time=1)
-        desk = Desk(tmp_path, jobs)
-        desk.world.faults("close-job fail-job")
-        assert isinstance(await desk.runner.run(desk.plan, desk.journal, desk.told), Broken)
-        await desk.cut_at(Endpoint.UPLOAD, 3)
-        assert 0 == jobs.running
-
-    VirtualLoop.run(told())
+    jobs = HourlyJobs(at_a_time=1)
+    desk = Desk(tmp_path, jobs)
+    desk.world.faults("close-job fail-job")
+    assert isinstance(await desk.runner.run(desk.plan, desk.journal, desk.told), Broken)
+    await desk.cut_at(Endpoint.UPLOAD, 3)
+    assert 0 == jobs.running

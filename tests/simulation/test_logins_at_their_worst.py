@@ -16,6 +16,7 @@ from consumer.errors import HoldReason
 from consumer.sandbox.login import Credentials
 from consumer.sandbox.virtual_time import VirtualLoop
 from consumer.sandbox.wire import Endpoint
+from tests.simulation.stories import story
 from tests.simulation.trouble import PARTITIONS, begin, fill
 from tests.simulation.world import ORIGIN, World, settings
 
@@ -25,71 +26,62 @@ if TYPE_CHECKING:
     from consumer.config.settings import Settings
 
 
-def test_a_revocation_every_5_s_costs_one_token_each() -> None:
+@story
+async def test_a_revocation_every_5_s_costs_one_token_each() -> None:
     """J14, K23: ten minutes of it, with many requests open; no letter, nothing lost, no hold that stays."""
-
-    async def told() -> None:
-        world = World(settings(delivery=DeliverySettings(batch_bytes=2_000)))
-        member = await begin(world, "")
-        revoked = 0
-        for second in range(600):
-            for key in range(100):
-                world.change(second * 100 + key, "c", partition=key % PARTITIONS, email="a@x.io")
-            if second % 5 == 4:
-                world.faults("ingest nth=1 revoke-tokens")
-                revoked += 1
-            await asyncio.sleep(1)
-        await world.until(member.settled)
-        assert 1 + revoked == world.tenant.requests.totals[Endpoint.EXCHANGE, 200]
-        assert 60_000 == len(world.tenant.rows("customers"))
-        assert [] == world.dead_letter_reasons()
-        assert not member.status().holds
-        await member.stop()
-
-    VirtualLoop.run(told())
+    world = World(settings(delivery=DeliverySettings(batch_bytes=2_000)))
+    member = await begin(world, "")
+    revoked = 0
+    for second in range(600):
+        for key in range(100):
+            world.change(second * 100 + key, "c", partition=key % PARTITIONS, email="a@x.io")
+        if second % 5 == 4:
+            world.faults("ingest nth=1 revoke-tokens")
+            revoked += 1
+        await asyncio.sleep(1)
+    await world.until(member.settled)
+    assert 1 + revoked == world.tenant.requests.totals[Endpoint.EXCHANGE, 200]
+    assert 60_000 == len(world.tenant.rows("customers"))
+    assert [] == world.dead_letter_reasons()
+    assert not member.status().holds
+    await member.stop()
 
 
 @pytest.mark.parametrize("fault", ["status=503", "reset", "html", "status=400", "delay=10m", "gzip", "endless"])
-def test_an_exchange_that_is_down_for_ten_minutes_is_outlasted(fault: str) -> None:
+@story
+async def test_an_exchange_that_is_down_for_ten_minutes_is_outlasted(fault: str) -> None:
     """K21, K22, I12: with no token left it is asked for at most twice a minute in the long run; nothing is lost."""
-
-    async def told() -> None:
-        world = World()
-        fill(world, 2_000)
-        member = await begin(world, f"upsert nth=1 revoke-tokens; exchange {fault}")
-        before = len([line for line in world.tenant.requests if line.endpoint is Endpoint.EXCHANGE])
-        await asyncio.sleep(600)
-        asked = len([line for line in world.tenant.requests if line.endpoint is Endpoint.EXCHANGE]) - before
-        assert 2 <= asked <= 40
-        assert {} == world.tenant.rows("customers")
-        world.faults("")
-        await world.until(member.settled, within_s=700)
-        assert 2_000 == len(world.tenant.rows("customers"))
-        assert [] == world.dead_letter_reasons()
-        await member.stop()
-
-    VirtualLoop.run(told())
+    world = World()
+    fill(world, 2_000)
+    member = await begin(world, f"upsert nth=1 revoke-tokens; exchange {fault}")
+    before = len([line for line in world.tenant.requests if line.endpoint is Endpoint.EXCHANGE])
+    await asyncio.sleep(600)
+    asked = len([line for line in world.tenant.requests if line.endpoint is Endpoint.EXCHANGE]) - before
+    assert 2 <= asked <= 40
+    assert {} == world.tenant.rows("customers")
+    world.faults("")
+    await world.until(member.settled, within_s=700)
+    assert 2_000 == len(world.tenant.rows("customers"))
+    assert [] == world.dead_letter_reasons()
+    await member.stop()
 
 
-def test_all_batches_go_once_there_is_a_token_again() -> None:
+@story
+async def test_all_batches_go_once_there_is_a_token_again() -> None:
     """I14: what was never sent is no retry, and does not wait for its turn among those that are, one a second."""
-
-    async def told() -> None:
-        world = World(settings(delivery=DeliverySettings(batch_bytes=1_000)))
-        fill(world, 3_000)
-        member = await begin(world, "")
-        await world.until(member.settled)
-        await asyncio.sleep(70)
-        world.faults("exchange status=503")
-        world.tenant._sessions.revoke_all()
-        fill(world, 3_000)
-        await asyncio.sleep(5)
-        assert member.status().in_flight >= 24
-        world.faults("")
-        await world.until(member.settled, within_s=12)
-        await member.stop()
-
-    VirtualLoop.run(told())
+    world = World(settings(delivery=DeliverySettings(batch_bytes=1_000)))
+    fill(world, 3_000)
+    member = await begin(world, "")
+    await world.until(member.settled)
+    await asyncio.sleep(70)
+    world.faults("exchange status=503")
+    world.tenant._sessions.revoke_all()
+    fill(world, 3_000)
+    await asyncio.sleep(5)
+    assert member.status().in_flight >= 24
+    world.faults("")
+    await world.until(member.settled, within_s=12)
+    await member.stop()
 
 
 def key_pair() -> tuple[str, bytes]:

@@ -11,8 +11,8 @@ import pytest
 from bench.concurrency import PROFILES, measure
 from consumer.delivery.settings import DeliverySettings
 from consumer.model import PlainRecord
-from consumer.sandbox.virtual_time import VirtualLoop
 from tests.simulation.backlog import Backlog
+from tests.simulation.stories import story
 from tests.simulation.trouble import begin, fill
 from tests.simulation.world import TOPIC, World, settings
 
@@ -120,87 +120,75 @@ def per_second(arrivals: Sequence[float], from_s: float, until_s: float) -> floa
 
 
 @pytest.mark.parametrize("sizes", [(1, 2, 3, 5, 10), (10, 5, 3, 2, 1), (2, 10, 1, 5)])
-def test_no_sliding_second_holds_more_than_the_tenant_takes(sizes: tuple[int, ...]) -> None:
+@story
+async def test_no_sliding_second_holds_more_than_the_tenant_takes(sizes: tuple[int, ...]) -> None:
     """I14: at every size and through every rebalance; and together they use nine tenths of it between these."""
-
-    async def told() -> None:
-        group = Group()
-        stretches = []
-        for size in sizes:
-            await group.become(size)
-            await asyncio.sleep(5)
-            assert [1 / size] * size == pytest.approx([member.status().rate.share for member in group.members])
-            now_s = group.world.clock.now_s()
-            stretches.append((now_s - 2, now_s))
-        arrivals = group.arrivals
-        await group.end()
-        assert most_in_a_second(arrivals) <= TENANT
-        for stretch in stretches:
-            assert per_second(arrivals, *stretch) >= 0.9 * TENANT
-
-    VirtualLoop.run(told())
-
-
-def test_a_killed_members_share_goes_to_the_others() -> None:
-    """I14: the others take over no sooner than its last requests are out of the second."""
-
-    async def told() -> None:
-        group = Group()
-        await group.become(4)
+    group = Group()
+    stretches = []
+    for size in sizes:
+        await group.become(size)
         await asyncio.sleep(5)
-        for _ in range(3):
-            await group.kill_one()
-            await asyncio.sleep(4)
-        arrivals = group.arrivals
-        shares = [member.status().rate.share for member in group.members]
-        await group.end()
-        assert [1.0] == shares
-        assert most_in_a_second(arrivals) <= TENANT
+        assert [1 / size] * size == pytest.approx([member.status().rate.share for member in group.members])
+        now_s = group.world.clock.now_s()
+        stretches.append((now_s - 2, now_s))
+    arrivals = group.arrivals
+    await group.end()
+    assert most_in_a_second(arrivals) <= TENANT
+    for stretch in stretches:
+        assert per_second(arrivals, *stretch) >= 0.9 * TENANT
 
-    VirtualLoop.run(told())
+
+@story
+async def test_a_killed_members_share_goes_to_the_others() -> None:
+    """I14: the others take over no sooner than its last requests are out of the second."""
+    group = Group()
+    await group.become(4)
+    await asyncio.sleep(5)
+    for _ in range(3):
+        await group.kill_one()
+        await asyncio.sleep(4)
+    arrivals = group.arrivals
+    shares = [member.status().rate.share for member in group.members]
+    await group.end()
+    assert [1.0] == shares
+    assert most_in_a_second(arrivals) <= TENANT
 
 
 @pytest.mark.parametrize("seed", [0, 4, 6, 14])
-def test_members_that_come_go_and_die_at_any_moment_stay_within_it(seed: int) -> None:
+@story
+async def test_members_that_come_go_and_die_at_any_moment_stay_within_it(seed: int) -> None:
     """I14: rebalances that follow each other faster than a second passes."""
-
-    async def told() -> None:
-        lots = random.Random(seed)  # noqa: S311 - a schedule, not a secret
-        group = Group()
-        for _ in range(6):
-            if len(group.members) > 1 and lots.random() < 0.3:
-                await group.kill_one()
-            else:
-                await group.become(lots.choice([1, 2, 3, 5, 10]))
-            await asyncio.sleep(lots.uniform(0.2, 4))
-        await group.end()
-        assert 200 < most_in_a_second(group.arrivals) <= TENANT
-
-    VirtualLoop.run(told())
+    lots = random.Random(seed)  # noqa: S311 - a schedule, not a secret
+    group = Group()
+    for _ in range(6):
+        if len(group.members) > 1 and lots.random() < 0.3:
+            await group.kill_one()
+        else:
+            await group.become(lots.choice([1, 2, 3, 5, 10]))
+        await asyncio.sleep(lots.uniform(0.2, 4))
+    await group.end()
+    assert 200 < most_in_a_second(group.arrivals) <= TENANT
 
 
 @pytest.mark.parametrize("count", range(1, 11))
-def test_members_that_start_under_full_load_find_a_place_for_their_questions(count: int) -> None:
+@story
+async def test_members_that_start_under_full_load_find_a_place_for_their_questions(count: int) -> None:
     """I14: what a member asks before it owns anything, one validation call for each object, is counted too."""
-
-    async def told() -> None:
-        lots = random.Random(count)  # noqa: S311 - a schedule, not a secret
-        group = Group()
-        await group.become(1)
-        await asyncio.sleep(5)
-        began_s = group.world.clock.now_s()
-        newcomers = [group.world.member() for _ in range(count)]
-        await asyncio.gather(*(_start_later(newcomer, lots.uniform(0, 2)) for newcomer in newcomers))
-        loaded = per_second(group.arrivals, began_s, group.world.clock.now_s())
-        group.members += newcomers
-        await group.become(count + 1)
-        await asyncio.sleep(3)
-        arrivals = group.arrivals
-        await group.end()
-        assert most_in_a_second(arrivals) <= TENANT
-        assert loaded >= 0.9 * TENANT
-
-    VirtualLoop.run(told())
+    lots = random.Random(count)  # noqa: S311 - a schedule, not a secret
+    group = Group()
+    await group.become(1)
+    await asyncio.sleep(5)
+    began_s = group.world.clock.now_s()
+    newcomers = [group.world.member() for _ in range(count)]
+    await asyncio.gather(*(_start_later(newcomer, lots.uniform(0, 2)) for newcomer in newcomers))
+    loaded = per_second(group.arrivals, began_s, group.world.clock.now_s())
+    group.members += newcomers
+    await group.become(count + 1)
+    await asyncio.sleep(3)
+    arrivals = group.arrivals
+    await group.end()
+    assert most_in_a_second(arrivals) <= TENANT
+    assert loaded >= 0.9 * TENANT
 
 
 async def _start_later(member: Member, delay_s: float) -> None:
@@ -208,59 +196,50 @@ async def _start_later(member: Member, delay_s: float) -> None:
     await member.start()
 
 
-def test_nothing_comes_before_retry_after() -> None:
+@story
+async def test_nothing_comes_before_retry_after() -> None:
     """I14: a replica that was told to wait waits; only it was told, so the others go on with their own share."""
-
-    async def told() -> None:
-        group = Group()
-        await group.become(5)
-        await asyncio.sleep(5)
-        told_s = group.world.clock.now_s()
-        for member in group.members[:3]:
-            member.daemon._rate.pause_until(told_s, 7.0)
-        await asyncio.sleep(10)
-        arrivals = group.arrivals
-        await group.end()
-        assert per_second(arrivals, told_s + 1, told_s + 7) <= 2 / 5 * TENANT
-        assert per_second(arrivals, told_s + 8, told_s + 10) >= 0.9 * TENANT
-        assert most_in_a_second(arrivals) <= TENANT
-
-    VirtualLoop.run(told())
+    group = Group()
+    await group.become(5)
+    await asyncio.sleep(5)
+    told_s = group.world.clock.now_s()
+    for member in group.members[:3]:
+        member.daemon._rate.pause_until(told_s, 7.0)
+    await asyncio.sleep(10)
+    arrivals = group.arrivals
+    await group.end()
+    assert per_second(arrivals, told_s + 1, told_s + 7) <= 2 / 5 * TENANT
+    assert per_second(arrivals, told_s + 8, told_s + 10) >= 0.9 * TENANT
+    assert most_in_a_second(arrivals) <= TENANT
 
 
 ASKED_TO_WAIT = "test nth=1 status=429 retry-after=60"
 
 
-def test_a_member_that_is_told_to_wait_at_its_start_waits() -> None:
+@story
+async def test_a_member_that_is_told_to_wait_at_its_start_waits() -> None:
     """I14: the questions before the first record keep to Retry-After like all others."""
-
-    async def told() -> None:
-        group = Group()
-        group.world.faults(ASKED_TO_WAIT)
-        await group.become(1)
-        await group.end()
-        first_s, second_s, *_ = group.arrivals
-        assert second_s - first_s >= 60
-
-    VirtualLoop.run(told())
+    group = Group()
+    group.world.faults(ASKED_TO_WAIT)
+    await group.become(1)
+    await group.end()
+    first_s, second_s, *_ = group.arrivals
+    assert second_s - first_s >= 60
 
 
-def test_what_a_question_after_the_bad_one_is_told_holds_for_all() -> None:
+@story
+async def test_what_a_question_after_the_bad_one_is_told_holds_for_all() -> None:
     """I14: the validation that names the record at fault may itself be asked too often."""
-
-    async def told() -> None:
-        world = World(latency_s=LATENCY_S)
-        member = await begin(world, f"ingest poison=email:bad@x.io; {ASKED_TO_WAIT}")
-        fill(world, 8, poison_every=8)
-        await world.until(lambda: any(line.status == 429 for line in world.tenant.requests))
-        told_s = world.clock.now_s()
-        requests = [*world.tenant.requests]
-        await asyncio.sleep(told_s + 59 - world.clock.now_s())
-        assert requests == [*world.tenant.requests]
-        await world.until(member.settled)
-        await member.kill()
-
-    VirtualLoop.run(told())
+    world = World(latency_s=LATENCY_S)
+    member = await begin(world, f"ingest poison=email:bad@x.io; {ASKED_TO_WAIT}")
+    fill(world, 8, poison_every=8)
+    await world.until(lambda: any(line.status == 429 for line in world.tenant.requests))
+    told_s = world.clock.now_s()
+    requests = [*world.tenant.requests]
+    await asyncio.sleep(told_s + 59 - world.clock.now_s())
+    assert requests == [*world.tenant.requests]
+    await world.until(member.settled)
+    await member.kill()
 
 
 @pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.name)

@@ -24,10 +24,10 @@ from tests.simulation.replaying import (
     fold,
     left_in,
     moments,
-    story,
     table,
     world_of,
 )
+from tests.simulation.stories import story
 from tests.simulation.world import CUSTOMERS, TOPIC, VIEWS, World, settings
 
 if TYPE_CHECKING:
@@ -254,59 +254,56 @@ async def test_it_keeps_below_its_rate(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_killed_at_any_moment_beside_a_live_daemon(seed: int, tmp_path: Path) -> None:
+@story
+async def test_killed_at_any_moment_beside_a_live_daemon(seed: int, tmp_path: Path) -> None:
     """Killed and resumed until it ends, while the live daemon goes on: the table is the fold, its group unmoved."""
+    chance = random.Random(seed)  # noqa: S311 - a schedule, not a secret
+    described = [UNDATED, CUSTOMERS, PARTIAL][seed % 3]
+    narrow = msgspec.structs.replace(settings().delivery, batch_bytes=2_000, linger_s=0.1)
+    world = World(settings(objects=(described, VIEWS), delivery=narrow), seed=seed)
+    change = moments(world)
 
-    async def told() -> None:
-        chance = random.Random(seed)  # noqa: S311 - a schedule, not a secret
-        described = [UNDATED, CUSTOMERS, PARTIAL][seed % 3]
-        narrow = msgspec.structs.replace(settings().delivery, batch_bytes=2_000, linger_s=0.1)
-        world = World(settings(objects=(described, VIEWS), delivery=narrow), seed=seed)
-        change = moments(world)
+    def some(count: int) -> None:
+        for _ in range(count):
+            key = chance.randrange(300)
+            change(key, "d" if chance.random() < 0.1 else "u", email=f"{chance.random()}", partition=key % 2)
 
-        def some(count: int) -> None:
-            for _ in range(count):
-                key = chance.randrange(300)
-                change(key, "d" if chance.random() < 0.1 else "u", email=f"{chance.random()}", partition=key % 2)
+    some(2_000)
+    await delivered_wrongly(world, 0, 1)
+    live = world.member()
+    await live.start(0, 1)
+    ends = {place: end for place, end in world.log.ends.items() if place[0] == TOPIC}
+    lifted = described is CUSTOMERS
+    asked = Asked(topics=(TOPIC,), begin="0", end=str(min(ends.values())), lifted=lifted)
+    replaying = Replaying(world, tmp_path, asked)
+    kills, outcome = 0, None
 
-        some(2_000)
-        await delivered_wrongly(world, 0, 1)
-        live = world.member()
-        await live.start(0, 1)
-        ends = {place: end for place, end in world.log.ends.items() if place[0] == TOPIC}
-        lifted = described is CUSTOMERS
-        asked = Asked(topics=(TOPIC,), begin="0", end=str(min(ends.values())), lifted=lifted)
-        replaying = Replaying(world, tmp_path, asked)
-        kills, outcome = 0, None
+    async def goes_on() -> None:
+        while True:
+            some(5)
+            await asyncio.sleep(chance.uniform(0.05, 0.5))
 
-        async def goes_on() -> None:
-            while True:
-                some(5)
-                await asyncio.sleep(chance.uniform(0.05, 0.5))
-
-        writing = asyncio.create_task(goes_on())
-        while outcome is None:
-            assert kills < 200
-            outcome = await replaying.run_killed(chance.uniform(0.1, 4.0 + kills))
-            kills += outcome is None
-        writing.cancel()
-        assert kills
-        await world.until(live.settled, within_s=120)
-        rows = table(world)
-        wrong = {key for key in fold(world) if rows.get(key) not in {fold(world)[key], "broken"}}
-        assert (set(), set(fold(world))) == (wrong, set(rows))
-        named = {
-            str(json.loads(r.key() or b"")["id"])
-            for place in ends
-            for r in world.log.records[place]
-            if r.offset() < min(ends.values())
-        }
-        assert set() == {key for key in named & set(rows) if rows[key] != fold(world)[key]}
-        commits = [offset for place, offset in world.log.commits if place == (TOPIC, 0)]
-        assert sorted(commits) == commits
-        await live.stop()
-
-    VirtualLoop.run(told())
+    writing = asyncio.create_task(goes_on())
+    while outcome is None:
+        assert kills < 200
+        outcome = await replaying.run_killed(chance.uniform(0.1, 4.0 + kills))
+        kills += outcome is None
+    writing.cancel()
+    assert kills
+    await world.until(live.settled, within_s=120)
+    rows = table(world)
+    wrong = {key for key in fold(world) if rows.get(key) not in {fold(world)[key], "broken"}}
+    assert (set(), set(fold(world))) == (wrong, set(rows))
+    named = {
+        str(json.loads(r.key() or b"")["id"])
+        for place in ends
+        for r in world.log.records[place]
+        if r.offset() < min(ends.values())
+    }
+    assert set() == {key for key in named & set(rows) if rows[key] != fold(world)[key]}
+    commits = [offset for place, offset in world.log.commits if place == (TOPIC, 0)]
+    assert sorted(commits) == commits
+    await live.stop()
 
 
 def test_what_retention_takes_meanwhile_is_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

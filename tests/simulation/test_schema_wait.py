@@ -11,9 +11,8 @@ import pytest
 from consumer.dead_letter.settings import DeadLetterSettings, FuseSettings
 from consumer.errors import HoldReason
 from consumer.mapping.settings import RouteSettings
-from consumer.sandbox.virtual_time import VirtualLoop
 from tests.framed import avro_body, framed
-from tests.simulation.test_daemon import story
+from tests.simulation.stories import story
 from tests.simulation.world import CUSTOMERS, TOPIC, World, settings
 
 if TYPE_CHECKING:
@@ -125,35 +124,32 @@ async def test_who_comes_to_wait_for_a_schema_in_trouble_is_held_at_once() -> No
 @pytest.mark.parametrize(
     ("status", "reason"), [(503, HoldReason.BROKER), (401, HoldReason.AUTH), (400, HoldReason.CONFIG)]
 )
-def test_a_registry_that_gives_nothing_is_a_hold_and_ends_by_itself(status: int, reason: HoldReason) -> None:
+@story
+async def test_a_registry_that_gives_nothing_is_a_hold_and_ends_by_itself(status: int, reason: HoldReason) -> None:
     """Nothing is dead-lettered, nothing lost, nothing overtaken; the partition that waits is named."""
-
-    async def told() -> None:
-        world = world_of()
-        producer = Producer(world)
-        producer.put(1, 2)
-        member = world.member()
-        await member.start(0, 1)
-        await world.until(member.settled)
-        world.registry.trouble = status
-        producer.evolve("email")
-        producer.put(1, 3, email="new@example.com")
-        await world.until(lambda: bool(member.status().holds))
-        producer.put(1, 4, email="newest@example.com")
-        ((held, detail),) = holds(member)
-        assert reason is held
-        assert detail.startswith(f"schema 2 is wanted: the schema registry answered {status}")
-        assert [reason, None] == [one.hold for one in member.status().assignment]
-        await asyncio.sleep(120)
-        assert (2, {"1", "2"}) == (world.log.committed[TOPIC, 0], rows(world))
-        world.registry.trouble = None
-        await world.until(member.settled, within_s=40.0)
-        assert not member.status().holds
-        assert [] == world.dead_letter_reasons()
-        assert "newest@example.com" == world.tenant.rows("customers")["1"]["email"]
-        await member.stop()
-
-    VirtualLoop.run(told())
+    world = world_of()
+    producer = Producer(world)
+    producer.put(1, 2)
+    member = world.member()
+    await member.start(0, 1)
+    await world.until(member.settled)
+    world.registry.trouble = status
+    producer.evolve("email")
+    producer.put(1, 3, email="new@example.com")
+    await world.until(lambda: bool(member.status().holds))
+    producer.put(1, 4, email="newest@example.com")
+    ((held, detail),) = holds(member)
+    assert reason is held
+    assert detail.startswith(f"schema 2 is wanted: the schema registry answered {status}")
+    assert [reason, None] == [one.hold for one in member.status().assignment]
+    await asyncio.sleep(120)
+    assert (2, {"1", "2"}) == (world.log.committed[TOPIC, 0], rows(world))
+    world.registry.trouble = None
+    await world.until(member.settled, within_s=40.0)
+    assert not member.status().holds
+    assert [] == world.dead_letter_reasons()
+    assert "newest@example.com" == world.tenant.rows("customers")["1"]["email"]
+    await member.stop()
 
 
 @story

@@ -12,8 +12,7 @@ import pytest
 from consumer.dead_letter.settings import DeadLetterSettings, FuseSettings
 from consumer.errors import HoldReason
 from consumer.mapping.settings import FieldType, ObjectSettings, RouteSettings
-from consumer.sandbox.virtual_time import VirtualLoop
-from tests.simulation.test_daemon import assert_accounted, hold_reasons, story
+from tests.simulation.stories import assert_accounted, hold_reasons, story
 from tests.simulation.world import CUSTOMERS, TOPIC, World, settings
 
 if TYPE_CHECKING:
@@ -46,24 +45,21 @@ def addresses(letters: Iterable[Letter]) -> Counter[tuple[int, str]]:
 
 
 @pytest.mark.parametrize("fuse", [1, 2, 3])
-def test_a_record_that_both_routes_refuse_has_a_letter_for_each(fuse: int) -> None:
+@story
+async def test_a_record_that_both_routes_refuse_has_a_letter_for_each(fuse: int) -> None:
     """However long the run that the fuse allows: a record is set aside as a whole, or not at all."""
-
-    async def told() -> None:
-        world = world_of(fuse=fuse)
-        for _ in range(7):
-            world.put(b"{")
-        world.change(1, "c", email="a@x.io")
-        member = world.member()
-        await member.start(0)
-        await world.until(member.settled)
-        wanted = Counter((offset, route.object) for offset in range(7) for route in ROUTES)
-        assert wanted == addresses(world.dead_letters.letters)
-        assert ({"1"}, {"1"}) == (set(world.tenant.rows("customers")), set(world.tenant.rows("ranks")))
-        assert_accounted(world)
-        await member.stop()
-
-    VirtualLoop.run(told())
+    world = world_of(fuse=fuse)
+    for _ in range(7):
+        world.put(b"{")
+    world.change(1, "c", email="a@x.io")
+    member = world.member()
+    await member.start(0)
+    await world.until(member.settled)
+    wanted = Counter((offset, route.object) for offset in range(7) for route in ROUTES)
+    assert wanted == addresses(world.dead_letters.letters)
+    assert ({"1"}, {"1"}) == (set(world.tenant.rows("customers")), set(world.tenant.rows("ranks")))
+    assert_accounted(world)
+    await member.stop()
 
 
 @story
@@ -80,29 +76,26 @@ async def test_the_fuse_counts_records_and_not_their_letters() -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_whatever_the_records_each_fault_has_one_letter(seed: int) -> None:
+@story
+async def test_whatever_the_records_each_fault_has_one_letter(seed: int) -> None:
     """Runs of records that one route refuses, or the other, or both, between good ones; and letters that wait."""
-
-    async def told() -> None:
-        lots = random.Random(seed)  # noqa: S311 - a schedule, not a secret
-        world = world_of(fuse=lots.choice([1, 2, 3, 5]))
-        wanted: Counter[tuple[int, str]] = Counter()
-        member = world.member()
-        await member.start(0)
-        for _ in range(20):
-            age, rank = lots.choices([1, NO_NUMBER], k=2)
-            for _ in range(lots.choice([1, 1, 2, 4])):
-                offset = world.log.ends[TOPIC, 0]
-                world.change(offset, "c", age=age, rank=rank)
-                refusals = {"customers": age, "ranks": rank}
-                wanted.update((offset, name) for name, said in refusals.items() if said == NO_NUMBER)
-            if lots.random() < 0.2:
-                world.dead_letters.break_down()
-            await asyncio.sleep(lots.choice([0.01, 1.0, 20.0]))
-            world.dead_letters.recover()
-        await world.until(member.settled, within_s=2_000)
-        assert wanted == addresses(world.dead_letters.letters)
-        assert_accounted(world)
-        await member.stop()
-
-    VirtualLoop.run(told())
+    lots = random.Random(seed)  # noqa: S311 - a schedule, not a secret
+    world = world_of(fuse=lots.choice([1, 2, 3, 5]))
+    wanted: Counter[tuple[int, str]] = Counter()
+    member = world.member()
+    await member.start(0)
+    for _ in range(20):
+        age, rank = lots.choices([1, NO_NUMBER], k=2)
+        for _ in range(lots.choice([1, 1, 2, 4])):
+            offset = world.log.ends[TOPIC, 0]
+            world.change(offset, "c", age=age, rank=rank)
+            refusals = {"customers": age, "ranks": rank}
+            wanted.update((offset, name) for name, said in refusals.items() if said == NO_NUMBER)
+        if lots.random() < 0.2:
+            world.dead_letters.break_down()
+        await asyncio.sleep(lots.choice([0.01, 1.0, 20.0]))
+        world.dead_letters.recover()
+    await world.until(member.settled, within_s=2_000)
+    assert wanted == addresses(world.dead_letters.letters)
+    assert_accounted(world)
+    await member.stop()

@@ -17,6 +17,7 @@ from consumer.sandbox.memory_dead_letters import MemoryDeadLetters
 from consumer.sandbox.virtual_time import VirtualLoop
 from tests.siege import LONG_MARKS, long
 from tests.simulation.backlog import Backlog
+from tests.simulation.stories import story
 from tests.simulation.storm import PARTITIONS as STORM_PARTITIONS
 from tests.simulation.storm import Storm
 from tests.simulation.world import TOPIC, World, settings
@@ -133,32 +134,29 @@ STALLS: list[tuple[Callable[[World, MemorySource], None], str]] = [
 
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize(("stall", "mechanism"), [pytest.param(*one, id=one[0].__name__) for one in STALLS])
-def test_a_stall_is_named_within_a_minute(
+@story
+async def test_a_stall_is_named_within_a_minute(
     stall: Callable[[World, MemorySource], None], mechanism: str, seed: int
 ) -> None:
     """I9: the partition and the mechanism; and with the cause gone everything arrives and all is well again."""
-
-    async def told() -> None:
-        world = World(seed=seed)
-        world.dead_letters = SilentDeadLetters()
-        member = world.member()
-        await member.start(*range(PARTITIONS))
-        writer = asyncio.create_task(_write(world, random.Random(seed)))  # noqa: S311 - a schedule
-        await asyncio.sleep(20 + 10 * world.random.random())
-        assert "" == problems(member)
-        kept = dict(vars(member.source))
-        stall(world, member.source)
-        await asyncio.sleep(60)
-        said = problems(member)
-        assert mechanism in said
-        assert f"{TOPIC}[" in said
-        _mend(world, member.source, kept)
-        await world.until(lambda: not problems(member), within_s=400)
-        writer.cancel()
-        await world.until(member.settled, within_s=400)
-        await member.stop()
-
-    VirtualLoop.run(told())
+    world = World(seed=seed)
+    world.dead_letters = SilentDeadLetters()
+    member = world.member()
+    await member.start(*range(PARTITIONS))
+    writer = asyncio.create_task(_write(world, random.Random(seed)))  # noqa: S311 - a schedule
+    await asyncio.sleep(20 + 10 * world.random.random())
+    assert "" == problems(member)
+    kept = dict(vars(member.source))
+    stall(world, member.source)
+    await asyncio.sleep(60)
+    said = problems(member)
+    assert mechanism in said
+    assert f"{TOPIC}[" in said
+    _mend(world, member.source, kept)
+    await world.until(lambda: not problems(member), within_s=400)
+    writer.cancel()
+    await world.until(member.settled, within_s=400)
+    await member.stop()
 
 
 async def _write(world: World, lots: random.Random) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from consumer.delivery.settings import DeliverySettings
 from consumer.errors import HoldReason
-from consumer.sandbox.virtual_time import VirtualLoop
 from consumer.sandbox.wire import Endpoint
+from tests.simulation.stories import story
 from tests.simulation.trouble import PARTITIONS, POISON, begin, carry, fill
 from tests.simulation.world import World, settings
 
@@ -58,67 +58,58 @@ def test_one_bad_record_in_100_costs_at_most_a_quarter_when_validation_helps() -
 
 
 @pytest.mark.parametrize("faults", [HELPING, NOT_HELPING])
-def test_a_tenth_of_bad_records_drips_and_ends(faults: str) -> None:
+@story
+async def test_a_tenth_of_bad_records_drips_and_ends(faults: str) -> None:
     """J12: beyond the fuse's share it holds, although no batch is without a bad row; good ones let it go on."""
-
-    async def told() -> None:
-        world = World()
-        poisoned = fill(world, 3_000, 10)
-        member = await begin(world, faults)
-        await world.until(lambda: {HoldReason.MASS_REJECT} == {hold.reason for hold in member.status().holds})
-        good = 0
-        while not member.settled():
-            good += 1
-            assert good < 360, member.status()
-            world.change(10_000 + good, "c", email="good@x.io")
-            await asyncio.sleep(10)
-        assert poisoned == len(world.dead_letters.letters)
-        assert 2_700 + good == len(world.tenant.rows("customers"))
-        await member.stop()
-
-    VirtualLoop.run(told())
+    world = World()
+    poisoned = fill(world, 3_000, 10)
+    member = await begin(world, faults)
+    await world.until(lambda: {HoldReason.MASS_REJECT} == {hold.reason for hold in member.status().holds})
+    good = 0
+    while not member.settled():
+        good += 1
+        assert good < 360, member.status()
+        world.change(10_000 + good, "c", email="good@x.io")
+        await asyncio.sleep(10)
+    assert poisoned == len(world.dead_letters.letters)
+    assert 2_700 + good == len(world.tenant.rows("customers"))
+    await member.stop()
 
 
-def test_good_records_behind_a_run_of_bad_ones_are_reached() -> None:
+@story
+async def test_good_records_behind_a_run_of_bad_ones_are_reached() -> None:
     """J12, I8: the hold of 20 bad records in a row ends with the first good one that is written after them."""
-
-    async def told() -> None:
-        world = World()
-        member = await begin(world, POISON)
-        for key in range(25):
-            world.change(key, "c", email="bad@x.io")
-            await asyncio.sleep(2)
-        assert {HoldReason.MASS_REJECT} == {hold.reason for hold in member.status().holds}
-        world.change(99, "c", email="good@x.io")
-        await world.until(lambda: not member.status().holds, within_s=31)
-        await world.until(member.settled, within_s=60)
-        assert (25, 1) == (len(world.dead_letters.letters), len(world.tenant.rows("customers")))
-        await member.stop()
-
-    VirtualLoop.run(told())
+    world = World()
+    member = await begin(world, POISON)
+    for key in range(25):
+        world.change(key, "c", email="bad@x.io")
+        await asyncio.sleep(2)
+    assert {HoldReason.MASS_REJECT} == {hold.reason for hold in member.status().holds}
+    world.change(99, "c", email="good@x.io")
+    await world.until(lambda: not member.status().holds, within_s=31)
+    await world.until(member.settled, within_s=60)
+    assert (25, 1) == (len(world.dead_letters.letters), len(world.tenant.rows("customers")))
+    await member.stop()
 
 
 @pytest.mark.parametrize("faults", [HELPING, NOT_HELPING])
-def test_everything_rejected_holds_within_20_and_ends_by_itself(faults: str) -> None:
+@story
+async def test_everything_rejected_holds_within_20_and_ends_by_itself(faults: str) -> None:
     """J12: an hour of rejections is a hold and at most 20 letters; all others arrive once it is over."""
-
-    async def told() -> None:
-        world = World()
-        for key in range(5_000):
-            world.change(key, "c", partition=key % PARTITIONS, email="bad@x.io")
-        member = await begin(world, faults)
-        await world.until(lambda: {HoldReason.MASS_REJECT} == {hold.reason for hold in member.status().holds})
-        await asyncio.sleep(3_600)
-        letters = len(world.dead_letters.letters)
-        assert letters <= 20
-        world.faults("")
-        await world.until(lambda: not member.status().holds, within_s=31)
-        await world.until(member.settled, within_s=60)
-        assert letters == len(world.dead_letters.letters)
-        assert 5_000 == letters + len(world.tenant.rows("customers"))
-        await member.stop()
-
-    VirtualLoop.run(told())
+    world = World()
+    for key in range(5_000):
+        world.change(key, "c", partition=key % PARTITIONS, email="bad@x.io")
+    member = await begin(world, faults)
+    await world.until(lambda: {HoldReason.MASS_REJECT} == {hold.reason for hold in member.status().holds})
+    await asyncio.sleep(3_600)
+    letters = len(world.dead_letters.letters)
+    assert letters <= 20
+    world.faults("")
+    await world.until(lambda: not member.status().holds, within_s=31)
+    await world.until(member.settled, within_s=60)
+    assert letters == len(world.dead_letters.letters)
+    assert 5_000 == letters + len(world.tenant.rows("customers"))
+    await member.stop()
 
 
 # ── pauses that it asks for ──────────────────────────────────────────────────────────────────────────────────
@@ -143,47 +134,41 @@ def test_everything_rejected_holds_within_20_and_ends_by_itself(faults: str) -> 
         pytest.param("retry-after:", 0, 3, id="empty"),
     ],
 )
-def test_retry_after_in_every_form(header: str, least_s: float, most_s: float, status: int) -> None:
+@story
+async def test_retry_after_in_every_form(header: str, least_s: float, most_s: float, status: int) -> None:
     """J24, J25, I14: nothing starts before the time that was asked for, and nonsense stops nobody."""
-
-    async def told() -> None:
-        world = World()
-        fill(world, 40)
-        await asyncio.sleep(9)
-        # Virtual second 0 is 2025-06-15T15:06:40Z, and the refusal comes in the eleventh second or the twelfth.
-        dates = {
-            "imf": "Sun, 15 Jun 2025 15:07:00 GMT",
-            "rfc850": "Sunday, 15-Jun-25 15:07:00 GMT",
-            "asctime": "Sun Jun 15 15:07:00 2025",
-        }
-        member = await begin(world, f"upsert nth=1 status={status} header='{header.format(**dates)}'")
-        await world.until(member.settled)
-        refused, *later = ingest_lines(world)
-        assert status == refused.status
-        assert least_s <= later[0].now_s - refused.now_s <= most_s
-        assert 40 == len(world.tenant.rows("customers"))
-        await member.stop()
-
-    VirtualLoop.run(told())
+    world = World()
+    fill(world, 40)
+    await asyncio.sleep(9)
+    # Virtual second 0 is 2025-06-15T15:06:40Z, and the refusal comes in the eleventh second or the twelfth.
+    dates = {
+        "imf": "Sun, 15 Jun 2025 15:07:00 GMT",
+        "rfc850": "Sunday, 15-Jun-25 15:07:00 GMT",
+        "asctime": "Sun Jun 15 15:07:00 2025",
+    }
+    member = await begin(world, f"upsert nth=1 status={status} header='{header.format(**dates)}'")
+    await world.until(member.settled)
+    refused, *later = ingest_lines(world)
+    assert status == refused.status
+    assert least_s <= later[0].now_s - refused.now_s <= most_s
+    assert 40 == len(world.tenant.rows("customers"))
+    await member.stop()
 
 
-def test_503_for_half_an_hour_is_outlasted() -> None:
+@story
+async def test_503_for_half_an_hour_is_outlasted() -> None:
     """J18: nothing is lost or dead-lettered, the tenant is not hammered, and it goes on within a minute."""
-
-    async def told() -> None:
-        world = World()
-        fill(world, 20_000)
-        member = await begin(world, "upsert status=503")
-        await asyncio.sleep(1_800)
-        assert len(ingest_lines(world)) <= 1_800 * 1.2
-        assert 0 == sum(world.log.committed.values())
-        world.faults("")
-        await world.until(member.settled, within_s=60)
-        assert 20_000 == len(world.tenant.rows("customers"))
-        assert [] == world.dead_letter_reasons()
-        await member.stop()
-
-    VirtualLoop.run(told())
+    world = World()
+    fill(world, 20_000)
+    member = await begin(world, "upsert status=503")
+    await asyncio.sleep(1_800)
+    assert len(ingest_lines(world)) <= 1_800 * 1.2
+    assert 0 == sum(world.log.committed.values())
+    world.faults("")
+    await world.until(member.settled, within_s=60)
+    assert 20_000 == len(world.tenant.rows("customers"))
+    assert [] == world.dead_letter_reasons()
+    await member.stop()
 
 
 @pytest.mark.parametrize(
@@ -204,17 +189,14 @@ def test_503_for_half_an_hour_is_outlasted() -> None:
         "status=500 echo",
     ],
 )
-def test_answers_of_every_kind_lose_nothing(fault: str) -> None:
+@story
+async def test_answers_of_every_kind_lose_nothing(fault: str) -> None:
     """J31, J34, J39: a minute of one in three answers spoiled; every row arrives, none is dead-lettered."""
-
-    async def told() -> None:
-        world = World(settings(delivery=DeliverySettings(batch_bytes=2_000)))
-        fill(world, 2_000)
-        member = await begin(world, f"ingest every=3 until=60s {fault}; test until=60s status=500")
-        await world.until(member.settled, within_s=600)
-        assert {str(key) for key in range(2_000)} == world.tenant.rows("customers").keys()
-        assert [] == world.dead_letter_reasons()
-        assert not member.status().holds
-        await member.stop()
-
-    VirtualLoop.run(told())
+    world = World(settings(delivery=DeliverySettings(batch_bytes=2_000)))
+    fill(world, 2_000)
+    member = await begin(world, f"ingest every=3 until=60s {fault}; test until=60s status=500")
+    await world.until(member.settled, within_s=600)
+    assert {str(key) for key in range(2_000)} == world.tenant.rows("customers").keys()
+    assert [] == world.dead_letter_reasons()
+    assert not member.status().holds
+    await member.stop()
