@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 def require_tools() -> None:
     """Skip where Java or Maven is missing, saying what to install; in CI that is a failure."""
-    missing = missing_tools()
+    require_none(missing_tools())
+
+
+def require_none(missing: str | None) -> None:
+    """Skip where something is missing, saying what; in CI that is a failure."""
     if missing is None:
         return
     if os.environ.get("CI"):

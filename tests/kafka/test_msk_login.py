@@ -22,7 +22,7 @@ from consumer.dead_letter.producer import KafkaDeadLetters
 from consumer.errors import HoldReason
 from consumer.source.login import connection
 from tests.kafka.broker import KafkaBroker, fetched_jars
-from tests.kafka.conftest import require_tools
+from tests.kafka.conftest import require_none, require_tools
 from tests.kafka.member import Member
 
 if TYPE_CHECKING:
@@ -76,9 +76,8 @@ class Msk:
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
     require_tools()
-    compiler = shutil.which("javac")
-    if compiler is None:
-        pytest.skip("install a JDK (Debian: openjdk-17-jdk-headless) to judge logins by IAM")
+    compiler = shutil.which("javac") or ""
+    require_none(None if compiler else "install a JDK (Debian: openjdk-17-jdk-headless) to judge logins by IAM")
     classes = tmp_path_factory.mktemp("classes")
     subprocess.run([compiler, "-cp", f"{fetched_jars()}/*", "-d", str(classes), str(_JUDGE)], check=True)
     with KafkaBroker(tmp_path_factory.mktemp("msk") / "broker", _SETTINGS, classes=classes) as made:
