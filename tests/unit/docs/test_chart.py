@@ -63,6 +63,19 @@ def test_the_chart_is_of_this_version() -> None:
     assert __version__ == load(CHART / "Chart.yaml")["appVersion"]
 
 
+def test_annotations_are_what_artifact_hub_reads() -> None:
+    """Texts under its names; the changes are a list in a text, each of a kind that it knows."""
+    annotations = load(CHART / "Chart.yaml")["annotations"]
+    known = {"category", "license", "operator", "prerelease", "containsSecurityUpdates", "changes"}
+    assert known == {name.removeprefix("artifacthub.io/") for name in annotations}
+    assert all(isinstance(text, str) for text in annotations.values())
+    for flag in ("operator", "prerelease", "containsSecurityUpdates"):
+        assert annotations[f"artifacthub.io/{flag}"] in {"true", "false"}
+    for change in YAML(typ="safe", pure=True).load(annotations["artifacthub.io/changes"]):
+        assert {"kind", "description"} == set(change)
+        assert change["kind"] in {"added", "changed", "deprecated", "removed", "fixed", "security"}
+
+
 def test_scenarios_are_many() -> None:
     """Each tells in its first line what it is for."""
     assert len(SCENARIOS) >= 12
