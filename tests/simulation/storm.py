@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,14 +14,14 @@ from consumer.admin.telemetry import Telemetry
 from consumer.auth.provider import TokenProvider
 from consumer.daemon import Daemon, Ports
 from consumer.delivery.settings import DeliverySettings
-from consumer.mapping.settings import FieldType, ObjectSettings, RouteSettings
 from consumer.operations.reconciliation import differences
 from consumer.sandbox.fault_script import read_script
 from consumer.sandbox.memory_dead_letters import MemoryDeadLetters
 from consumer.sandbox.memory_source import MemoryLog, MemorySource
 from consumer.sandbox.tenant import Limits
-from consumer.sandbox.virtual_time import BEGINNING_MS, VirtualClock, VirtualLoop
-from tests.simulation.witness import BrokenPromiseError, Sender, Witness, WitnessedTenant, Written
+from consumer.sandbox.virtual_time import VirtualClock, VirtualLoop
+from tests.simulation.storm_writers import CUSTOMERS, PARTITIONS, PREFERENCES, ROUTES, VIEWS, Writers
+from tests.simulation.witness import BrokenPromiseError, Sender, Witness, WitnessedTenant
 from tests.simulation.world import ORIGIN, settings
 
 if TYPE_CHECKING:
@@ -32,42 +31,9 @@ if TYPE_CHECKING:
     from consumer.config.settings import Settings
     from consumer.sandbox.memory_source import Place
 
-PARTITIONS = 4
 MEMBERS = 3
-KEYS = 40
 CALM_S = 1_200.0
 
-CUSTOMERS = ObjectSettings(
-    name="customers",
-    fields={"id": FieldType.TEXT, "n": FieldType.NUMBER, "mark": FieldType.TEXT, "at": FieldType.DATE_TIME},
-    primary_key="id",
-    record_modified="at",
-)
-PREFERENCES = ObjectSettings(
-    name="preferences",
-    fields={
-        "id": FieldType.TEXT,
-        "n": FieldType.NUMBER,
-        "a": FieldType.NUMBER,
-        "b": FieldType.NUMBER,
-        "at": FieldType.DATE_TIME,
-    },
-    primary_key="id",
-    record_modified="at",
-    refresh_mode="partial",
-)
-VIEWS = ObjectSettings(
-    name="views",
-    fields={"id": FieldType.TEXT, "n": FieldType.NUMBER, "at": FieldType.DATE_TIME},
-    primary_key="id",
-    category="engagement",
-    event_time="at",
-)
-ROUTES = (
-    RouteSettings(topics=("customers",), object="customers", format="debezium"),
-    RouteSettings(topics=("preferences",), object="preferences", format="json", tombstones="delete"),
-    RouteSettings(topics=("views",), object="views", format="json", tombstones="dead_letter"),
-)
 TENANT_FAULTS = (
     "ingest ratio=0.3 seed={seed} status=503",
     "ingest ratio=0.3 seed={seed} status=500 after",
@@ -184,11 +150,11 @@ class Storm:
         self.witness.queueing = {"views"} if self.settings.delivery.conflate else {*self.settings.connector.objects}
         self.witness.partial = {"preferences"}
         self.tenant.witness = self.witness
+        self.writers = Writers(self.random, self.log, self.witness, self.clock)
         self.places = [(route.topics[0], partition) for route in ROUTES for partition in range(PARTITIONS)]
         self.owners: dict[Place, Member] = {}
         self.members: list[Member] = []
         self.killed: list[asyncio.Task[None]] = []
-        self.moment = 0
         self.names = 0
         self.log.on_commit = self.witness.saw_commit
 
@@ -210,7 +176,7 @@ class Storm:
         for _ in range(self.random.randint(1, MEMBERS)):
             self.join()
         end_s = self.clock.now_s() + duration_s
-        chores = [asyncio.create_task(self._write(end_s)), asyncio.create_task(self._trouble(end_s))]
+        chores = [asyncio.create_task(self.writers.write(end_s)), asyncio.create_task(self._trouble(end_s))]
         try:
             while not all(chore.done() for chore in chores):
                 await self._turn()
@@ -223,76 +189,6 @@ class Storm:
                 if not chore.cancelled() and (error := chore.exception()):
                     raise error
             await self._end()
-
-    # ── the writers ──────────────────────────────────────────────────────────────────────────────────────
-
-    async def _write(self, end_s: float) -> None:
-        while self.clock.now_s() < end_s:
-            for _ in range(self.random.choice([1, 3, 30, 200])):
-                self._write_one()
-            await asyncio.sleep(self.random.choice([0.1, 1.0, 5.0, 30.0]))
-
-    def _write_one(self) -> None:
-        self.moment += 1
-        topic = self.random.choice(["customers", "customers", "preferences", "views"])
-        number = self.random.randrange(KEYS)
-        place = (topic, number % PARTITIONS)
-        lot = self.random.random()
-        if lot < 0.02:
-            self.log.leave_hole(*place, self.random.randint(1, 3))
-        if lot < 0.01:
-            self._put(place, b"{", "poison", f"poison-{self.moment}", None)
-            return
-        {"customers": self._customer, "preferences": self._preference, "views": self._view}[topic](
-            place, number, lot
-        )
-
-    def _customer(self, place: Place, number: int, lot: float) -> None:
-        key = str(number)
-        ts_ms = self._source_ms()
-        source = {"source": {"ts_ms": ts_ms}, "ts_ms": ts_ms}
-        if lot > 0.85:
-            self._put(
-                place,
-                json.dumps({"op": "d", "before": {"id": number}, "after": None} | source),
-                "delete",
-                key,
-                None,
-            )
-            self.moment += 1
-            self._put(place, None, "noise", key, None)
-            return
-        refused = 0.01 <= lot < 0.02
-        row = {"id": key, "n": self.moment, "mark": "refuse" if refused else "fine"}
-        after = row | {"id": number}
-        kind = "refused" if refused else "upsert"
-        self._put(place, json.dumps({"op": "u", "before": None, "after": after} | source), kind, key, row)
-
-    def _preference(self, place: Place, number: int, lot: float) -> None:
-        key = f"p{number}"
-        if lot > 0.9:
-            self._put(place, None, "delete", key, None)
-            return
-        row: dict[str, Any] = {"id": key, "n": self.moment}
-        row |= self.random.choice([{"a": self.moment}, {"b": self.moment}, {"a": self.moment, "b": self.moment}])
-        self._put(place, json.dumps(row), "upsert", key, row)
-
-    def _view(self, place: Place, number: int, lot: float) -> None:
-        key = f"v{number}"
-        row = {"id": key, "n": self.moment, "at": "2025-06-15T00:00:00.000Z"}
-        self._put(place, json.dumps(row), "upsert" if lot >= 0 else "noise", key, row)
-
-    def _put(
-        self, place: Place, value: str | bytes | None, kind: str, key: str, row: dict[str, Any] | None
-    ) -> None:
-        raw = value.encode() if isinstance(value, str) else value
-        kafka_key = json.dumps({"id": key}).encode()
-        record = self.log.append(*place, key=kafka_key, value=raw, timestamp_ms=self._source_ms())
-        self.witness.wrote(Written(self.moment, place, record.offset(), place[0], key, kind), row)
-
-    def _source_ms(self) -> int:
-        """Return the source's time of the present record: it rises, as a takeover needs it to."""
-        return BEGINNING_MS - 20_000_000 + 10 * self.moment
 
     # ── trouble ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -440,38 +336,10 @@ class Storm:
                 member.source.refuse_commits = None
                 member.sender.set_latency(0.05)
             await self._turn()
-        self._judge_rows()
-        self._judge_letters()
-        self._judge_rate()
+        self.witness.judge_end(self.tenant)
 
     def _all_committed(self) -> bool:
         return all(self.log.committed.get(place, 0) == self.log.ends[place] for place in self.places)
-
-    def _judge_rows(self) -> None:
-        """The tenant's rows are the fold of the log."""
-        for name in ("customers", "preferences", "views"):
-            rows = {key.partition(" ")[0]: row for key, row in self.tenant.rows(name).items()}
-            wanted = {key: row for (object_name, key), row in self.witness.rows.items() if object_name == name}
-            for key in rows.keys() | wanted.keys():
-                row = rows.get(key)
-                shown = None if row is None else {field: row[field] for field in wanted.get(key, row)}
-                if shown != wanted.get(key) and (name, key) not in self.witness.undecided:
-                    message = f"fold: {name} {key} is {shown}, should be {wanted.get(key)}"
-                    raise BrokenPromiseError(message)
-
-    def _judge_letters(self) -> None:
-        """Every record that is at fault by itself is in the dead-letter topic."""
-        for records in self.witness.written.values():
-            for one in records:
-                if one.kind == "poison" and (one.place, one.offset) not in self.witness.letters:
-                    message = f"letters: {one} is not in the dead-letter topic"
-                    raise BrokenPromiseError(message)
-
-    def _judge_rate(self) -> None:
-        """I14: the tenant never had to say 429 by itself."""
-        if any(line.status == 429 and not line.fault for line in self.tenant.requests):
-            message = "I14: the tenant's own limit was exceeded"
-            raise BrokenPromiseError(message)
 
     async def _end(self) -> None:
         for member in self.members:
@@ -487,7 +355,7 @@ def run_storm(seed: int, duration_s: float = 600.0) -> dict[str, int]:
     async def main() -> dict[str, int]:
         storm = Storm(seed)
         await storm.rage(duration_s)
-        return {**storm.witness.counts, "records": storm.moment}
+        return {**storm.witness.counts, "records": storm.writers.moment}
 
     with asyncio.Runner(loop_factory=partial(ShuffledLoop, seed)) as runner:
         return runner.run(main())

@@ -18,8 +18,8 @@ from consumer.sandbox.virtual_time import VirtualLoop
 from tests.siege import LONG_MARKS, long
 from tests.simulation.backlog import Backlog
 from tests.simulation.stories import story
-from tests.simulation.storm import PARTITIONS as STORM_PARTITIONS
 from tests.simulation.storm import Storm
+from tests.simulation.storm_writers import PARTITIONS as STORM_PARTITIONS
 from tests.simulation.world import TOPIC, World, settings
 
 if TYPE_CHECKING:

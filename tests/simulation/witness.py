@@ -153,6 +153,41 @@ class Witness:
             return one.moment in self.accepted[name]
         return max(self.newest[name], self.newest_letter[name]) >= one.moment
 
+    # ── what is left at the end ──────────────────────────────────────────────────────────────────────────
+
+    def judge_end(self, tenant: Tenant) -> None:
+        """All was settled after the storm: judge what tenant and topic hold."""
+        self._judge_rows(tenant)
+        self._judge_letters()
+        _judge_rate(tenant)
+
+    def _judge_rows(self, tenant: Tenant) -> None:
+        """The tenant's rows are the fold of the log."""
+        for name in ("customers", "preferences", "views"):
+            rows = {key.partition(" ")[0]: row for key, row in tenant.rows(name).items()}
+            wanted = {key: row for (object_name, key), row in self.rows.items() if object_name == name}
+            for key in rows.keys() | wanted.keys():
+                row = rows.get(key)
+                shown = None if row is None else {field: row[field] for field in wanted.get(key, row)}
+                if shown != wanted.get(key) and (name, key) not in self.undecided:
+                    message = f"fold: {name} {key} is {shown}, should be {wanted.get(key)}"
+                    raise BrokenPromiseError(message)
+
+    def _judge_letters(self) -> None:
+        """Every record that is at fault by itself is in the dead-letter topic."""
+        for records in self.written.values():
+            for one in records:
+                if one.kind == "poison" and (one.place, one.offset) not in self.letters:
+                    message = f"letters: {one} is not in the dead-letter topic"
+                    raise BrokenPromiseError(message)
+
+
+def _judge_rate(tenant: Tenant) -> None:
+    """I14: the tenant never had to say 429 by itself."""
+    if any(line.status == 429 and not line.fault for line in tenant.requests):
+        message = "I14: the tenant's own limit was exceeded"
+        raise BrokenPromiseError(message)
+
 
 class _Watched(list[Any]):
     """The list of letters, seen as it grows."""
