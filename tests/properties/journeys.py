@@ -1,0 +1,299 @@
+"""Routes and records as a mapper may meet them, drawn: most records fit, and some are strange."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+from hypothesis import strategies as st
+
+from consumer.mapping.settings import FieldRule, FieldType, ObjectSettings, RouteSettings, TimeUnit
+from consumer.model import PlainRecord
+from tests.properties.values import MARK, VALUES
+
+TOPIC = "shop.public.things"
+COLUMNS = ("id", "name", "amount", "active", "born", "seen", "x.y", "code")
+FIELDS = {
+    "id": FieldType.TEXT,
+    "name": FieldType.TEXT,
+    "amount": FieldType.NUMBER,
+    "active": FieldType.BOOLEAN,
+    "born": FieldType.DATE,
+    "seen": FieldType.DATE_TIME,
+    "code": FieldType.TEXT,
+    "extra": FieldType.TEXT,
+}
+COLUMN_TYPES: list[dict[str, Any]] = [
+    {"type": "string"},
+    {"type": "int64"},
+    {"type": "double"},
+    {"type": "boolean"},
+    {"type": "bytes", "name": "org.apache.kafka.connect.data.Decimal", "parameters": {"scale": "2"}},
+    {"type": "bytes", "name": "org.apache.kafka.connect.data.Decimal"},
+    {"type": "struct", "name": "io.debezium.data.VariableScaleDecimal"},
+    *(
+        {"type": kind, "name": f"io.debezium.time.{name}"}
+        for kind, name in [
+            ("int32", "Date"),
+            ("int64", "MicroTime"),
+            ("int64", "Timestamp"),
+            ("int64", "MicroTimestamp"),
+            ("int64", "NanoTimestamp"),
+            ("string", "ZonedTimestamp"),
+            ("string", "IsoDate"),
+            ("string", "IsoTime"),
+        ]
+    ),
+]
+
+TRUE_TYPES: dict[str, dict[str, Any]] = {
+    "id": {"type": "int64"},
+    "amount": {"type": "double"},
+    "active": {"type": "boolean"},
+    "born": {"type": "int32", "name": "io.debezium.time.Date"},
+    "seen": {"type": "int64", "name": "io.debezium.time.MicroTimestamp"},
+}
+
+SOURCES = st.sampled_from(
+    [*COLUMNS[:6], "code", "c.d", "$kafka.offset", "$key", "$key.id", "$header.h", "$envelope.op", "__op"]
+)
+DEFAULTS: dict[FieldType, st.SearchStrategy[Any]] = {
+    FieldType.TEXT: st.sampled_from(["unknown", 7, None]),
+    FieldType.NUMBER: st.sampled_from([0, 1.5, None]),
+    FieldType.BOOLEAN: st.sampled_from([True, False, None]),
+    FieldType.DATE: st.sampled_from(["2020-01-01", None]),
+    FieldType.DATE_TIME: st.sampled_from(["2020-01-01T00:00:00Z", None]),
+}
+
+
+def rarely(one_in: int) -> st.SearchStrategy[bool]:
+    """Draw true about once in so many times; the ends of a range would be drawn far more often."""
+    return st.integers(0, one_in).map(lambda drawn: drawn == one_in // 2 + 1)
+
+
+@st.composite
+def rules(draw: st.DrawFn, name: str, target: FieldType) -> FieldRule:
+    """Draw a rule that the configuration would let pass."""
+    default = draw(st.one_of(st.just(msgspec.UNSET), DEFAULTS[target]))
+    required = draw(rarely(3))
+    kind = draw(st.sampled_from(["source", "source", "source", "template", "const"]))
+    if kind == "const":
+        return FieldRule(const=draw(DEFAULTS[target]))
+    values = draw(
+        st.none()
+        | st.none()
+        | st.dictionaries(st.sampled_from(["1", "a", "true", "null", "é", MARK, ""]), DEFAULTS[target], min_size=1)
+    )
+    trim = target is not FieldType.BOOLEAN and draw(st.booleans())
+    lower = target is FieldType.TEXT and draw(st.booleans())
+    number = target is FieldType.NUMBER and draw(st.booleans())
+    if kind == "template":
+        text = draw(
+            st.sampled_from(["{name}", "{id}|{code}", "{{{amount}}}", "{seen}/{$kafka.offset}", "{c.d}-{born}"])
+        )
+        return FieldRule(
+            template=text, default=default, required=required, values=values, trim=trim, lower=lower, number=number
+        )
+    units: dict[FieldType, list[TimeUnit]] = {
+        FieldType.TEXT: ["s", "ms", "us", "ns", "days"],
+        FieldType.DATE: ["days"],
+        FieldType.DATE_TIME: ["s", "ms", "us", "ns"],
+    }
+    unit = draw(st.none() | st.sampled_from(units[target])) if target in units else None
+    scaled = target in {FieldType.TEXT, FieldType.NUMBER} and unit is None
+    return FieldRule(
+        source=draw(SOURCES) if draw(rarely(5)) else name,
+        default=default,
+        required=required,
+        values=values,
+        trim=trim,
+        lower=lower,
+        number=number,
+        json=target is FieldType.TEXT and draw(st.booleans()),
+        unit=unit,
+        scale=draw(st.none() | st.sampled_from([0, 2, -1])) if scaled else None,
+    )
+
+
+@st.composite
+def bound_routes(draw: st.DrawFn) -> tuple[RouteSettings, ObjectSettings]:
+    """Draw a route and its object."""
+    ruled = draw(st.sets(st.sampled_from(list(FIELDS)), max_size=3))
+    where: dict[str, tuple[Any, ...]] = draw(
+        st.sampled_from(
+            [
+                *[{}] * 8,
+                {"$envelope.op": ("c", "u")},
+                {"name": ("a", 1, None)},
+                {"c.d": (7,), "code": ("a", "1", True, None)},
+            ]
+        )
+    )
+    target = ObjectSettings(
+        name="things",
+        fields=FIELDS,
+        primary_key="id",
+        record_modified=draw(st.sampled_from([None, "seen", "seen"])),
+        event_time=draw(st.sampled_from([*[None] * 7, "born"])),
+        refresh_mode=draw(st.sampled_from(["upsert", "upsert", "partial"])),
+    )
+    fields = {name: draw(rules(name, FIELDS[name])) for name in sorted(ruled)}
+    if draw(st.booleans()):
+        fields["born"] = FieldRule(source="born", unit="days")
+        fields["seen"] = FieldRule(source="seen", unit="us", default="2020-01-01T00:00:00Z")
+    if not draw(rarely(3)):
+        fields.pop("id", None)
+    for name in ("id", "seen"):
+        if name in fields and isinstance(fields[name].const, str | int | float | bool | None):
+            del fields[name]
+    route = RouteSettings(
+        topics=(TOPIC,),
+        object="things",
+        format=draw(st.sampled_from(["json", "debezium", "debezium_flat"])),
+        deletes=draw(st.sampled_from(["delete", "delete", "ignore", "dead_letter"])),
+        tombstones=draw(st.sampled_from(["ignore", "delete"])),
+        zone=draw(st.sampled_from([None, "Europe/Berlin"])),
+        where=where,
+        fields=fields,
+    )
+    return route, target
+
+
+NUMBERS = st.sampled_from(["0", "1", "-7", "1.10", "-0.0", "1E5", "1e-400", "9" * 40, "null"])
+FITTING: dict[str, st.SearchStrategy[str]] = {
+    "id": st.sampled_from(["1", "1", "42", '"k"', '"1"', '"AA=="', "0"]),
+    "name": st.integers(0, 5).flatmap(
+        lambda n: VALUES if n == 3 else st.sampled_from(['"a"', "null", "7", '" B "'])
+    ),
+    "amount": NUMBERS,
+    "active": st.sampled_from(["true", "false", "null"]),
+    "born": st.sampled_from(['"2024-02-29"', "19782", "null"]),
+    "seen": st.sampled_from(
+        ['"2024-02-29T10:00:00.123456Z"', '"2024-02-29T10:00:00Z"', "1767323045678901", "null"]
+    ),
+    "code": st.sampled_from(['"a"', "1", "true", "null", "0", "12", '"AfQ="']),
+    "c": st.sampled_from(['{"d":7}', '{"d":"x"}', '{"d":null}', "{}", "null", "3"]),
+}
+
+
+@st.composite
+def rows(draw: st.DrawFn) -> str:
+    """Draw a row as JSON text: mostly columns that fit their fields, with a few that need not."""
+    names = draw(st.sets(st.sampled_from(list(FITTING)), min_size=5))
+    columns = {name: draw(FITTING[name]) for name in sorted(names | {"id"})}
+    if draw(rarely(2)):
+        columns |= draw(st.dictionaries(st.sampled_from([*COLUMNS, "schema", "payload"]), VALUES, max_size=2))
+    if draw(rarely(20)):
+        del columns["id"]
+    comma = draw(st.sampled_from([",", " , "]))
+    return "{" + comma.join(f"{json.dumps(name)}:{value}" for name, value in columns.items()) + "}"
+
+
+@st.composite
+def envelopes(draw: st.DrawFn) -> str:
+    """Draw a Debezium envelope as JSON text."""
+    op = draw(st.sampled_from([*"cccuuuuuuuurrrddddtmx"]))
+    row = rarely(12).flatmap(lambda odd: st.sampled_from(["null", "[]", '"x"']) if odd else rows())
+    after = draw(row) if op != "d" or draw(st.booleans()) else "null"
+    members = {"op": json.dumps(op), "after": after}
+    if draw(st.booleans()):
+        members["before"] = draw(st.one_of(row, st.just(after), st.just("null")))
+    if not draw(rarely(4)):
+        clock = draw(st.sampled_from(["1700000000000", "1700000000001", "null", '"x"', "1.5", "1800000400000"]))
+        members["source"] = draw(
+            st.sampled_from([f'{{"ts_ms":{clock}}}', f'{{"ts_ns":{clock}000000,"ts_ms":1}}', "3"])
+        )
+        if clock in {"null", '"x"', "1.5"}:
+            members["source"] = f'{{"ts_ms":{clock},"ts_us":null}}'
+    if draw(st.booleans()):
+        members["ts_ms"] = draw(st.sampled_from(["1700000000500", "null", "true"]))
+    if draw(rarely(30)):
+        del members["op"]
+    return "{" + ",".join(f"{json.dumps(name)}:{value}" for name, value in members.items()) + "}"
+
+
+NO_ROWS = [
+    '{"before":null,"after":{"id":1},"source":{},"op":"c","id":1}',
+    '{"ddl":null,"databaseName":"shop","id":1}',
+    '{"\\u0064dl":"x","tableChanges":[],"id":1}',
+    '{"status":"BEGIN","id":"1","event_count":null,"data_collections":null}',
+]
+
+
+@st.composite
+def flat_rows(draw: st.DrawFn) -> str:
+    """Draw a row with its marks, mostly of one that lives; sometimes with none or strange ones, or no row."""
+    if draw(rarely(12)):
+        return draw(st.sampled_from(NO_ROWS))
+    if draw(rarely(3)):
+        return draw(rows())
+    marks = {
+        "__op": draw(st.sampled_from(['"c"', '"u"', '"u"', '"r"', '"d"', '"m"', '"t"', '"x"', "null", "7"])),
+        "__deleted": draw(st.sampled_from(['"false"', '"false"', "false", '"true"', "true", "null", '"no"', "{}"])),
+        "__source_ts_ms": draw(st.sampled_from(["1700000000000", "1700000000001", "null", '"5"', "1.5", "[]"])),
+        "__source_ts_ns": "1700000000002000000",
+        "__ts_ms": draw(st.sampled_from(["1700000000500", "null", "true"])),
+    }
+    kept = draw(st.sets(st.sampled_from(list(marks)))) | ({"__op"} if draw(st.booleans()) else set())
+    written = "".join(f",{json.dumps(name)}:{marks[name]}" for name in sorted(kept))
+    return draw(rows())[:-1] + written + "}"
+
+
+@st.composite
+def schemas(draw: st.DrawFn) -> str:
+    """Draw an embedded schema whose types need not be true of the values."""
+    fields = [
+        draw(st.sampled_from([TRUE_TYPES.get(name, {"type": "string"}), *COLUMN_TYPES])) | {"field": name}
+        for name in COLUMNS
+    ]
+    return json.dumps(fields)
+
+
+@st.composite
+def documents(draw: st.DrawFn, name: str, fields: str) -> bytes | None:
+    """Draw a value of a format, sometimes in Connect's wrapping, sometimes broken."""
+    if draw(rarely(20)):
+        return None
+    text = draw({"debezium": envelopes, "debezium_flat": flat_rows}.get(name, rows)())
+    if draw(rarely(2)):
+        members = f'{{"field":"after","type":"struct","fields":{fields}}}'
+        known = f'{{"type":"struct","fields":{f"[{members}]" if name == "debezium" else fields}}}'
+        form = draw(
+            st.sampled_from(
+                [
+                    '{{"schema":{0},"payload":{1}}}',
+                    '{{"schema":{0},"payload":{1}}}',
+                    '{{"schema": {0}, "payload": {1} }}',
+                    '{{"payload":{1},"schema":{0}}}',
+                    '{{"schema":{0},"payload":{1},"more":1}}',
+                ]
+            )
+        )
+        text = form.format(known, text)
+    content = text.encode("utf-8", "surrogatepass")
+    if draw(rarely(25)):
+        at = draw(st.integers(0, len(content)))
+        content = content[:at] + draw(st.sampled_from([b"", b"\xe9", b"\0", b"}", b'"'])) + content[at + 1 :]
+    return content
+
+
+@st.composite
+def journeys(draw: st.DrawFn) -> tuple[RouteSettings, ObjectSettings, list[PlainRecord]]:
+    """Draw a route and a few records, so that what the first ones teach meets the later ones."""
+    route, target = draw(bound_routes())
+    fields = draw(schemas())
+    keys = st.sampled_from([None, b'{"id":7}', b"k7", b"42", b'{"id":1}', b'{"id":1}', b'{"id":'])
+    headers = st.sampled_from([None, [("h", b"a")], [("h", b"a"), ("h", b"\xff")], [("h", None)]])
+    records = [
+        PlainRecord(
+            TOPIC,
+            offset=offset,
+            key=draw(keys),
+            value=draw(documents(route.format, fields)),
+            headers=draw(headers),
+            timestamp_ms=draw(st.sampled_from([0, 1_700_000_000_000])),
+        )
+        for offset in range(draw(st.integers(2, 7)))
+    ]
+    return route, target, records
