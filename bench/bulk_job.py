@@ -1,14 +1,16 @@
-"""A file of 150 MB from the mapped row to the last byte uploaded: rows per second of each step, and peak memory.
+"""A file as large as a job takes, from the mapped row to the last byte uploaded: rows per second, peak memory.
 
-Run: `python -m bench.bulk_job [--megabytes 150]`. A gatherer takes distinct rows as the corridor gives them, the
-files are written, and the file is sent over a real socket to a peer in another process that reads and forgets it.
-Times are of this process's own CPU; memory is the peak of the whole process, start-up included.
+Run: `python -m bench.bulk_job [bulk|crm_bulk] [--megabytes 150]`. A gatherer takes distinct rows as the corridor
+gives them, the files are written, and the file is sent over a real socket to a peer in another process that reads
+and forgets it. Of the CRM the result file is read too, which names every row. Times are of this process's own CPU;
+memory is the peak of the whole process, start-up included.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import csv
 import multiprocessing
 import resource
 import tempfile
@@ -16,18 +18,23 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.bulk_csv import FIELDS, encoded
-from consumer.bulk.csv import INGESTION, CsvRows
+from bench.bulk_csv import CONTACT, FIELDS, encoded, encoded_contact
+from consumer.bulk.crm_file import write_file
+from consumer.bulk.crm_gatherer import CrmGather, CrmGatherer
+from consumer.bulk.crm_results import Counts, note_accepted
+from consumer.bulk.csv import CRM, INGESTION, CsvRows
 from consumer.bulk.files import write_files
 from consumer.bulk.gatherer import Gatherer
 from consumer.bulk.job_state import FILE_BYTES
 from consumer.bulk.settings import FlushSettings
 from consumer.clock import SystemClock
 from consumer.hosts import Hosts
+from consumer.mapping.settings import CrmTarget, ObjectSettings
 from consumer.model import Answer, Assignment, Operation, PlainRecord, Request, Target, Upsert
 from consumer.transport import HttpTransport
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from multiprocessing.connection import Connection
 
 CHUNK = 500
@@ -55,50 +62,96 @@ def peer(told: Connection) -> None:
     asyncio.run(serve())
 
 
-def gathered(folder: Path, wanted_bytes: int) -> tuple[Gatherer, int, float]:
-    """Gather rows until there are enough; the making of the rows is not timed."""
-    rows = CsvRows(FIELDS, INGESTION)
-    gatherer = Gatherer(
+def bulk_gatherer(folder: Path, wanted_bytes: int) -> Gatherer:
+    """Make what gathers rows for the Bulk Ingestion API."""
+    return Gatherer(
         Target("shop", "customers"),
-        rows,
+        CsvRows(FIELDS, INGESTION),
         FlushSettings(bytes=wanted_bytes),
         folder,
         in_turn=False,
         dated_deletes=True,
     )
+
+
+def crm_gatherer(folder: Path, wanted_bytes: int) -> CrmGatherer:
+    """Make what gathers Contacts: each with its record, which goes to the dead-letter topic if it is refused."""
+    described = ObjectSettings(
+        name="Contact", fields=CONTACT, primary_key="Kafka_Id__c", category="other", refresh_mode="partial"
+    )
+    return CrmGatherer(
+        Target("", "Contact"),
+        CsvRows(CONTACT, CRM),
+        FlushSettings(bytes=wanted_bytes),
+        folder,
+        crm=CrmTarget(described=described, external_id="Kafka_Id__c"),
+        columns=(*CONTACT,),
+    )
+
+
+def gathered(gatherer: Gatherer, row: Callable[[int], bytes]) -> tuple[int, float]:
+    """Gather rows until there are enough; the making of the rows is not timed."""
     assignment = Assignment("shop.public.customers", 0, 1, 0, None)
     count, spent_s = 0, 0.0
     while not gatherer.is_due(0.0):
-        changes = [Upsert(f"{at * 7_919 % 10_000_019}", encoded(at), _WHERE) for at in range(count, count + CHUNK)]
+        numbers = [at * 7_919 % 10_000_019 for at in range(count, count + CHUNK)]
+        changes = [Upsert(str(100_000 + number), row(number), _WHERE) for number in numbers]
         began_s = time.process_time()
         gatherer.add(changes, assignment, 0.0)
         spent_s += time.process_time() - began_s
         count += CHUNK
-    return gatherer, count, spent_s
+    return count, spent_s
 
 
-async def run(megabytes: int, port: int) -> None:
+async def written(gatherer: Gatherer, folder: Path) -> tuple[Path, float]:
+    """Write the file of the rows that are gathered."""
+    gather = gatherer.seal()
+    clock = SystemClock()
+    began_s = time.process_time()
+    if isinstance(gatherer, CrmGatherer) and isinstance(gather, CrmGather):
+        file = await write_file(gatherer, gather.rows, Operation.UPSERT, FILE_BYTES, clock)
+        assert file is not None  # noqa: S101 - there are rows
+        return file, time.process_time() - began_s
+    (file,) = await write_files(
+        gather.spool,
+        Operation.UPSERT,
+        folder,
+        header=gatherer.csv.header,
+        file_bytes=FILE_BYTES + 1_000_000,
+        deleted_at=None,
+        clock=clock,
+    )
+    return file, time.process_time() - began_s
+
+
+async def heard(gatherer: CrmGatherer, sent: Path) -> tuple[int, float]:
+    """Read the result file of a job that took every row; the making of the file is not timed."""
+    gather = gatherer.under_way
+    assert isinstance(gather, CrmGather)  # noqa: S101 - of this gatherer
+    path, counts = sent.with_name("results.csv"), Counts()
+    with sent.open(newline="", encoding="utf-8") as rows, path.open("w", newline="", encoding="utf-8") as file:
+        reader, writer = csv.reader(rows), csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n")
+        writer.writerow(["sf__Id", "sf__Created", *next(reader)])
+        writer.writerows(["0035g0000000001AAA", "true", *row] for row in reader)
+    began_s = time.process_time()
+    await note_accepted(path, gatherer.marking(Operation.UPSERT), gather.rows, counts, SystemClock())
+    return counts.accepted, time.process_time() - began_s
+
+
+async def run(destination: str, megabytes: int, port: int) -> None:
     """Measure and tell."""
     clock = SystemClock()
     transport = HttpTransport(Hosts.known(f"http://127.0.0.1:{port}", ()), clock, connections=1)
     with tempfile.TemporaryDirectory() as name:
-        gatherer, count, gather_s = gathered(Path(name), megabytes * 1_000_000)
-        spool = gatherer.seal().spool
-        began_s = time.process_time()
-        (file,) = await write_files(
-            spool,
-            Operation.UPSERT,
-            Path(name),
-            header=gatherer.csv.header,
-            file_bytes=FILE_BYTES + 1_000_000,
-            deleted_at=None,
-            clock=clock,
-        )
-        write_s = time.process_time() - began_s
+        make, row = (bulk_gatherer, encoded) if destination == "bulk" else (crm_gatherer, encoded_contact)
+        gatherer = make(Path(name), megabytes * 1_000_000)
+        count, gather_s = gathered(gatherer, row)
+        file, write_s = await written(gatherer, Path(name))
         began_s = time.monotonic()
         upload = Request("PUT", f"http://127.0.0.1:{port}/", timeout_s=120.0, body_path=str(file))
         outcome = await transport.send(upload)
         upload_s = time.monotonic() - began_s
+        results = await heard(gatherer, file) if isinstance(gatherer, CrmGatherer) else None
         file_bytes = file.stat().st_size
         gatherer.close()
     await transport.close()
@@ -108,18 +161,22 @@ async def run(megabytes: int, port: int) -> None:
     print(f"gather (CSV and spool)   {count / gather_s:10,.0f} rows/s of CPU")
     print(f"write the file           {count / write_s:10,.0f} rows/s of CPU")
     print(f"upload                   {file_bytes / upload_s / 1e6:10,.0f} MB/s")
+    if results is not None:
+        print(f"read the results         {results[0] / results[1]:10,.0f} rows/s of CPU")
     print(f"peak memory              {peak_mib:10,.0f} MiB     target {MEMORY_TARGET_MIB}")
 
 
 def main() -> None:
     """Start the peer, measure, end it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--megabytes", type=int, default=150)
+    parser.add_argument("destination", choices=("bulk", "crm_bulk"), nargs="?", default="bulk")
+    parser.add_argument("--megabytes", type=int, default=None)
     arguments = parser.parse_args()
+    megabytes = arguments.megabytes or (150 if arguments.destination == "bulk" else 100)
     here, there = multiprocessing.get_context("spawn").Pipe()
     process = multiprocessing.get_context("spawn").Process(target=peer, args=(there,), daemon=True)
     process.start()
-    asyncio.run(run(arguments.megabytes, here.recv()))
+    asyncio.run(run(arguments.destination, megabytes, here.recv()))
     process.kill()
 
 

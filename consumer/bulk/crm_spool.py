@@ -21,6 +21,7 @@ TRIES: Final = 5
 """How often a row that the service could not take at that moment is sent before it is at fault itself."""
 
 _PENDING: Final = "FROM rows WHERE operation = ? AND tries >= 0 AND owner >= 0"
+_UNTOLD: Final = "tries = -2 AND value_bytes >= -1"
 _BY_MARK: Final = (
     "WHERE (key, turn) = (SELECT key, turn FROM rows WHERE mark = ? AND tries >= 0 AND sent > 0 LIMIT 1)"
 )
@@ -127,9 +128,10 @@ class CrmSpool(Spool):
         self._write("UPDATE rows SET sent = 1, mark = ? WHERE key = ? AND turn = ?", marks)
 
     def index_marks(self) -> None:
-        """Make rows quick to find by what results name them by."""
+        """Make rows quick to find: by what results name them by, and those whose refusal nobody was told of."""
         with self._told():
             self._sql.execute("CREATE INDEX IF NOT EXISTS marks ON rows (mark)")
+            self._sql.execute(f"CREATE INDEX IF NOT EXISTS refused ON rows (owner) WHERE {_UNTOLD}")
 
     def have_ids(self, ids: Iterable[tuple[bytes, str]]) -> None:
         """Note the ids of records to delete, each with its key, where a row has its line."""
@@ -178,17 +180,14 @@ class CrmSpool(Spool):
         """Let rows that were refused be sent again, all but so many."""
         with self._told():
             self._sql.execute(
-                "UPDATE rows SET tries = 0 WHERE tries = -2 AND value_bytes >= -1 AND (key, turn) NOT IN"
-                " (SELECT key, turn FROM rows WHERE tries = -2 AND value_bytes >= -1 ORDER BY key, turn LIMIT ?)",
+                f"UPDATE rows SET tries = 0 WHERE {_UNTOLD} AND (key, turn) NOT IN"  # noqa: S608 - our own words
+                f" (SELECT key, turn FROM rows WHERE {_UNTOLD} ORDER BY key, turn LIMIT ?)",
                 (but,),
             )
 
     def take_refused(self, many: int) -> list[RefusedRow]:
         """Return refused rows that nobody was told of yet, and count them out: they are accounted as letters."""
-        query = (
-            "SELECT key, turn, error, record FROM rows"
-            " WHERE tries = -2 AND value_bytes >= -1 AND owner >= 0 LIMIT ?"
-        )
+        query = _with("SELECT key, turn, error, record FROM rows WHERE", _UNTOLD, "AND owner >= 0 LIMIT ?")
         found = self._sql.execute(query, (many,)).fetchall()
         self._write("UPDATE rows SET value_bytes = -2 WHERE key = ? AND turn = ?", [row[:2] for row in found])
         return [RefusedRow(error or "", kept_records(record)) for _, _, error, record in found]

@@ -55,7 +55,8 @@ class Spool:
             "temp_store = FILE",
         ):
             self._sql.execute(f"PRAGMA {pragma}")
-        self._sql.execute(f"CREATE TABLE rows ({self._COLUMNS}, PRIMARY KEY (key, turn)) WITHOUT ROWID")
+        # With row ids: a tree of keys that held whole rows, which come in no order, would be deep and slow to fill.
+        self._sql.execute(f"CREATE TABLE rows ({self._COLUMNS}, PRIMARY KEY (key, turn))")
 
     def put(self, rows: Sequence[SpooledRow]) -> None:
         """Take rows, in order: one whose key and turn are there already replaces what is there."""
