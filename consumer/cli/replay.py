@@ -19,8 +19,9 @@ from consumer.operations.edges import WORDS
 from consumer.operations.group import Group
 from consumer.operations.kafka_log import KafkaLog
 from consumer.operations.replay import Replay, usual_book
-from consumer.operations.replay_book import Asked, Book
+from consumer.operations.replay_book import Book
 from consumer.operations.replay_plan import usual_rate
+from consumer.operations.replay_words import Asked
 from consumer.registry.client import RegistryClient
 from consumer.serve import attended, real_ports
 

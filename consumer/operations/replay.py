@@ -21,12 +21,12 @@ from consumer.decoding.schema_shelf import SchemaShelf
 from consumer.errors import Fatal, Refusal
 from consumer.mapping.routing import RouteTable
 from consumer.operations.edges import read_edge
-from consumer.operations.replay_book import About, Asked, Book, Part, Phase
 from consumer.operations.replay_plan import Plan, plan_of
 from consumer.operations.replay_reading import Scan
 from consumer.operations.replay_rules import Rules, replayed_routes
 from consumer.operations.replay_sieve import Sieve
 from consumer.operations.replay_source import ReplaySource
+from consumer.operations.replay_words import About, Asked, Part, Phase
 from consumer.operations.schemas_first import SchemasFirst
 from consumer.takers import spool_root
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from consumer.clock import Clock
     from consumer.config.settings import Settings
     from consumer.mapping.port import RouteMapper
+    from consumer.operations.replay_book import Book
     from consumer.operations.replay_reading import Audience, RecordLog
     from consumer.operations.stretches import Place, Stretch
     from consumer.registry.port import SchemaRegistry

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager
-from enum import StrEnum
-from typing import TYPE_CHECKING, Final, Self, TypeAlias
+from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 
 from consumer.errors import Fatal, Refusal
+from consumer.operations.replay_words import About, Part, Phase, RowCounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
-    from consumer.operations.stretches import Place
+    from consumer.operations.replay_words import Step
 
 _CACHE_KIB: Final = 32 * 1024
 _TABLES: Final = (
@@ -40,84 +40,6 @@ _CONCERNED: Final = "object = :object AND key = :key AND (was_deleted OR :undate
 _MOVE: Final = f"""UPDATE states SET part = :part, offset = :offset, timestamp_ms = :timestamp_ms,
  is_delete = :is_delete WHERE {_CONCERNED} AND {_NEWER}"""  # noqa: S608 - no value
 _MOVE_ALSO: Final = f"INSERT OR IGNORE INTO also SELECT :part, :offset FROM states WHERE {_CONCERNED}"  # noqa: S608
-
-
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """What the user asked for, edges as they were written. The same again goes on with what was begun."""
-
-    topics: tuple[str, ...]
-    partitions: tuple[int, ...] = ()
-    begin: str | None = None
-    end: str | None = None
-    key: str | None = None
-    lifted: bool = False
-
-
-class Phase(StrEnum):
-    """What is to be done next."""
-
-    PLANNING = "planning"
-    """Reading for a plan; nobody has said that it is to be done."""
-
-    READING = "reading"
-    SENDING = "sending"
-    LOOKING = "looking"
-    """All is sent; what of it has changed meanwhile is looked for."""
-
-
-class About(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose book it is. `look_count`: how often it was looked again for what changed meanwhile."""
-
-    asked: Asked
-    mapping_sha256: str
-    phase: Phase = Phase.PLANNING
-    look_count: int = 0
-
-
-class Part(msgspec.Struct, kw_only=True):
-    """One partition: what was asked for is from `begin` to `end`, what is read to find the newest is up to `stop`.
-
-    `window` is where sending began this time, `scanned` and `sent` are the next offsets to read and to send.
-    """
-
-    number: int
-    topic: str
-    partition: int
-    begin: int
-    end: int
-    stop: int
-    window: int
-    scanned: int
-    sent: int
-    remark: str = ""
-
-    @property
-    def place(self) -> Place:
-        """Where it is."""
-        return self.topic, self.partition
-
-
-Row: TypeAlias = dict[str, str | int]
-"""One change, as the statements above name its parts."""
-
-
-class Step(msgspec.Struct):
-    """What some records came to: changes of the range, changes after it, offsets that are sent anyway, counts."""
-
-    inside: list[Row] = []
-    beyond: list[Row] = []
-    beyond_also: list[Row] = []
-    also: list[tuple[int, int]] = []
-    counts: dict[str, int] = {}
-
-    def add(self, later: Step) -> None:
-        """Take in what the next records came to."""
-        self.inside += later.inside
-        self.beyond += later.beyond
-        self.beyond_also += later.beyond_also
-        self.also += later.also
-        for name, count in later.counts.items():
-            self.counts[name] = self.counts.get(name, 0) + count
 
 
 class Book:
@@ -342,18 +264,3 @@ class Book:
         except (sqlite3.Error, OSError) as error:
             detail = f"cannot work in {self.path}: {error}; once it can be written, the same command goes on"
             raise Fatal(detail) from error
-
-
-class RowCounts(msgspec.Struct, frozen=True):
-    """Rows of one object by their newest state.
-
-    `deleted_once`: deleted somewhere in the range. `living_again`: of these, written again later; `later`: whose
-    newest state is behind the range; `living_again_later`: both.
-    """
-
-    row_count: int = 0
-    delete_count: int = 0
-    deleted_once_count: int = 0
-    living_again_count: int = 0
-    later_count: int = 0
-    living_again_later_count: int = 0

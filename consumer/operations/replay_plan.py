@@ -11,8 +11,8 @@ from consumer.batching.batch import ENVELOPE_BYTES
 from consumer.delivery.settings import SERVICE_DELETE_IDS
 from consumer.mapping.routing import takes
 from consumer.model import Operation
-from consumer.operations.replay_book import Asked, RowCounts
 from consumer.operations.replay_rules import Rule, Rules
+from consumer.operations.replay_words import Asked, RowCounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

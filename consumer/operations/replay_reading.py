@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
-from consumer.operations.replay_book import Step
 from consumer.operations.replay_rules import Reading
+from consumer.operations.replay_words import Step
 from consumer.operations.stretches import Stretch
 
 if TYPE_CHECKING:
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from consumer.mapping.routing import RouteTable
     from consumer.model import Record
     from consumer.operations.edges import Edge
-    from consumer.operations.replay_book import Book, Part
+    from consumer.operations.replay_book import Book
     from consumer.operations.replay_rules import Rules
+    from consumer.operations.replay_words import Part
     from consumer.operations.schemas_first import SchemasFirst
     from consumer.operations.stretches import Place
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from consumer.errors import RecordError, Refusal
 from consumer.mapping.routing import takes
 from consumer.model import Delete, Filtered
-from consumer.operations.replay_book import Row, Step
+from consumer.operations.replay_words import Row, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from consumer.mapping.port import Mapped, RouteMapper
     from consumer.mapping.settings import ObjectSettings, RouteSettings
     from consumer.model import Change, Record
-    from consumer.operations.replay_book import Asked, Book, Part
+    from consumer.operations.replay_book import Book
+    from consumer.operations.replay_words import Asked, Part
 
 
 class Rule(StrEnum):

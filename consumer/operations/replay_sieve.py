@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
     from consumer.mapping.port import Mapped, RouteMapper
     from consumer.model import Change, Record
-    from consumer.operations.replay_book import Book, Part
+    from consumer.operations.replay_book import Book
     from consumer.operations.replay_rules import Rules
+    from consumer.operations.replay_words import Part
     from consumer.operations.stretches import Place
 
 SUPERSEDED = Filtered(FilterRule.SUPERSEDED)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from consumer.errors import Fatal, Refusal
 from consumer.model import Assignment
-from consumer.operations.replay_book import Phase
 from consumer.operations.replay_reading import READ_S
+from consumer.operations.replay_words import Phase
 from consumer.operations.stretches import Stretch
 from consumer.source.port import Chunk, Position
 
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
     from consumer.clock import Clock
     from consumer.model import Record
-    from consumer.operations.replay_book import Book, Part
+    from consumer.operations.replay_book import Book
     from consumer.operations.replay_reading import Audience, RecordLog, Scan
+    from consumer.operations.replay_words import Part
     from consumer.operations.stretches import Place
     from consumer.source.port import SourceEvents
 

@@ -14,7 +14,7 @@ from consumer.auth.provider import TokenProvider
 from consumer.daemon import Ports
 from consumer.mapping.settings import FieldRule
 from consumer.operations.replay import Outcome, Replay
-from consumer.operations.replay_book import Asked, Book
+from consumer.operations.replay_book import Book
 from consumer.sandbox.in_process import InProcessTransport
 from tests.simulation.record_log import MemoryRecordLog
 from tests.simulation.world import CUSTOMERS, ROUTES, TOPIC, VIEWS, World, settings
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from consumer.mapping.settings import ObjectSettings
     from consumer.operations.replay_plan import Plan
+    from consumer.operations.replay_words import Asked
     from consumer.source.port import Source
 
 

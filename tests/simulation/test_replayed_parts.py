@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from consumer.delivery.settings import DeliverySettings
 from consumer.mapping.settings import FieldRule, FieldType, ObjectSettings, RouteSettings
-from consumer.operations.replay_book import Asked
+from consumer.operations.replay_words import Asked
 from tests.simulation.replaying import UNDATED, Replaying, delivered, table
 from tests.simulation.stories import story
 from tests.simulation.test_schema_wait import Producer

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from consumer.errors import Refusal
-from consumer.operations.replay_book import Asked
 from consumer.operations.replay_source import ReplaySource
+from consumer.operations.replay_words import Asked
 from consumer.sandbox.virtual_time import VirtualLoop
 from tests.simulation.replaying import (
     PARTIAL,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from consumer.errors import Fatal, Refusal
-from consumer.operations.replay_book import About, Asked, Book, Part, Phase, Row, RowCounts, Step
+from consumer.operations.replay_book import Book
+from consumer.operations.replay_words import About, Asked, Part, Phase, Row, RowCounts, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
