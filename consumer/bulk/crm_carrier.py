@@ -92,7 +92,7 @@ class CrmCarrier:
             return
         spool = LeftSpool(path)
         load = Load(crm, spool, Operation.UPSERT, watch)
-        end = await self._end_of_insert(load, left, await self._runner.awaited(crm.target, left.job_id, watch))
+        end = await self._end_of_insert(load, left, await self._runner.adopt(crm.target, left.job_id, watch))
         await self._results.read(load, left.job_id, path, end)
         await _note(load, self._clock)
         spool.close()

@@ -197,6 +197,11 @@ class JobRunner:
             await self.awaited(target, job.id, watch)
         journal.clear()
 
+    async def adopt(self, target: Target, job_id: str, watch: JobWatch) -> JobEnd:
+        """Wait for a job of an earlier life whose results are wanted, and say so."""
+        self._observer.job_found(target, f"job {job_id}", "adopted: its results tell what became of its rows")
+        return await self.awaited(target, job_id, watch)
+
     async def abandon(self, target: Target, job: Job, watch: JobWatch) -> None:
         """Abort a job that has lost its maker, and say so."""
         self._observer.job_found(target, job.named, "aborted: open and untouched for half an hour")

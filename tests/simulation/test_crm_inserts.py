@@ -67,3 +67,24 @@ def test_an_insert_that_somebody_aborts_goes_into_another_job() -> None:
         await member.stop()
 
     in_time(told, crm_route("insert", None))
+
+
+def test_an_insert_whose_job_cannot_be_closed_goes_into_another() -> None:
+    """CRM29: it is aborted, nothing of it was inserted, and all of it is inserted once."""
+
+    async def told(world: World) -> None:
+        for key in range(10, 20):
+            contact(world, key)
+        world.faults("close-job nth=1-4 status=400")
+        member = world.member()
+        await member.start(0)
+        await world.until(lambda: HoldReason.SINK in hold_reasons(world))
+        assert "cannot be closed" in member.status().holds[0].detail
+        await world.until(member.settled, within_s=2_000.0)
+        assert (["Aborted", "JobComplete"], [f"Name {key}" for key in range(10, 20)]) == (
+            [job.state for job in world.tenant.crm.jobs.values()],
+            sorted(str(row["LastName"]) for row in world.tenant.crm_rows("Contact").values()),
+        )
+        await member.stop()
+
+    in_time(told, crm_route("insert", None))

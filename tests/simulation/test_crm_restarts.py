@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from structlog.testing import capture_logs
 
 from consumer.model import Answer
 from consumer.sandbox.wire import Endpoint, Reply
@@ -24,6 +25,7 @@ from tests.simulation.test_bulk import STEPS, asked
 from tests.simulation.world import TOPIC, World
 
 if TYPE_CHECKING:
+    from consumer.mapping.settings import RouteSettings
     from consumer.model import Request
 
 
@@ -60,6 +62,31 @@ def test_a_crash_doubles_no_insert(at: int, acted_upon: bool) -> None:  # noqa: 
         assert {*range(7, 41, 7)} == {*refused(world)}
 
     in_time(told, crm_route("insert", None))
+
+
+@pytest.mark.parametrize(
+    ("route", "at", "action"),
+    [
+        (crm_route(), 3, "aborted: it was left open by an earlier run"),
+        (crm_route(), 4, "adopted: waited for before a new one is made"),
+        (crm_route("insert", None), 3, "aborted: it was left open by an earlier run"),
+        (crm_route("insert", None), 4, "adopted: its results tell what became of its rows"),
+    ],
+    ids=["upsert open", "upsert closed", "insert open", "insert closed"],
+)
+def test_what_is_done_with_a_job_that_was_left_is_said(route: RouteSettings, at: int, action: str) -> None:
+    """CRM32: in the log, by the job's name."""
+
+    async def told(world: World) -> None:
+        contact(world, 1)
+        with capture_logs() as log:
+            await crash(world, at, acted_upon=True)
+        (job,) = [job.id for job in world.tenant.crm.jobs.values()][:1]
+        assert [(action, True)] == [
+            (line["action"], job in line["job"]) for line in log if line["event"] == "bulk job found"
+        ]
+
+    in_time(told, route)
 
 
 async def crash(world: World, at: int, *, acted_upon: bool) -> None:
