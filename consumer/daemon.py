@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
-
-import msgspec
 
 from consumer import __version__
 from consumer.alarms import Alarms
-from consumer.auth.port import Tokens
-from consumer.bulk.carrier import IngestionCarrier
-from consumer.bulk.crm_carrier import CrmCarrier
-from consumer.bulk.crm_gatherer import CrmGatherer
 from consumer.bulk.crm_requests import CrmJobs
-from consumer.bulk.job_state import CRM_JOBS_PER_HOUR, HourlyJobs
 from consumer.bulk.lanes import BulkLanes
-from consumer.bulk.requests import IngestionJobs
-from consumer.bulk.runner import JobRunner
-from consumer.clock import Clock
 from consumer.crm_check import CrmCheck
 from consumer.dead_letter.envelope import LetterContext
 from consumer.dead_letter.fuse import Fuse
 from consumer.dead_letter.outbox import Outbox
-from consumer.dead_letter.port import DeadLetters
 from consumer.decoding.schema_shelf import SchemaShelf
 from consumer.delivery.attempt import Attempt
 from consumer.delivery.lane import Lane
@@ -42,40 +30,23 @@ from consumer.offsets.progress import Progress
 from consumer.pipeline import Pipeline
 from consumer.placing import Placing
 from consumer.preflight import Preflight
-from consumer.registry.port import SchemaRegistry
 from consumer.rooms import Rooms
 from consumer.schema_wait import SchemaWait
 from consumer.source.intake import Intake
 from consumer.source.parking import Parking, partition_of, topic_of
-from consumer.source.port import Source
-from consumer.takers import batchers_of, crm_targets, gatherers_of, spool_of
-from consumer.transport import Transport
+from consumer.takers import batchers_of, carriers_of, crm_targets, gatherers_of, spool_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from consumer.admin.telemetry import Telemetry
-    from consumer.bulk.requests import JobApi
     from consumer.config.settings import Settings
     from consumer.dead_letter.settings import FuseSettings
     from consumer.mapping.port import RouteMapper
+    from consumer.ports import Ports
 
 STAMP_S: Final = 1.0
 """How often the loop shows that it turns, and the share of the tenant's rate is fitted."""
-
-
-class Ports(msgspec.Struct, frozen=True):
-    """The outside world, real or as doubles."""
-
-    source: Source
-    transport: Transport
-    tokens: Tokens
-    dead_letters: DeadLetters
-    clock: Clock
-    lots: Callable[[], float]
-    """Uniform draws from [0, 1), for jitter."""
-    core_tokens: Tokens | None = None
-    """What opens the CRM; none is needed where no route goes there."""
-    registry: SchemaRegistry | None = None
-    """Where schemas come from; none is needed where every route is JSON."""
 
 
 class Daemon:
@@ -225,19 +196,9 @@ class Daemon:
             events=self._pipeline,
             observer=self._telemetry,
         )
-        ingestion = IngestionCarrier(
-            self._runner(IngestionJobs(settings.delivery.timeout_s), ports.tokens, HourlyJobs()), ports.clock
-        )
-        crm = CrmCarrier(
-            self._runner(self._crm, ports.core_tokens or ports.tokens, HourlyJobs(per_hour=CRM_JOBS_PER_HOUR)),
-            self._crm,
-            clock=ports.clock,
-            events=self._pipeline,
-            mass_count=settings.dead_letter.fuse.consecutive,
-        )
         bulk = BulkLanes(
             self._rooms.gatherers.values(),
-            lambda gatherer: crm if isinstance(gatherer, CrmGatherer) else ingestion,
+            carriers_of(settings, ports, self._crm, self._pipeline, self._telemetry),
             clock=ports.clock,
             spawn=group.create_task,
             events=self._pipeline,
@@ -295,18 +256,6 @@ class Daemon:
         )
         self.facts.watch(lanes, bulk, outbox)
         return lanes, bulk
-
-    def _runner(self, api: JobApi, tokens: Tokens, jobs: HourlyJobs) -> JobRunner:
-        ports = self._ports
-        return JobRunner(
-            api,
-            ports.transport,
-            tokens,
-            jobs,
-            clock=ports.clock,
-            lots=ports.lots,
-            observer=self._telemetry,
-        )
 
     async def _ready_to_start(self, group: asyncio.TaskGroup) -> bool:
         """Check what can be checked before the first commit; false when told to stop meanwhile."""

@@ -22,11 +22,12 @@ from consumer.auth.exchange import core_dance, token_dance
 from consumer.auth.provider import TokenProvider
 from consumer.auth.secret_files import SecretFiles
 from consumer.clock import SystemClock
-from consumer.daemon import Daemon, Ports
+from consumer.daemon import Daemon
 from consumer.dead_letter.producer import KafkaDeadLetters
 from consumer.errors import ConfigFaults
 from consumer.hosts import Hosts
 from consumer.model import RecordOutcome
+from consumer.ports import Ports
 from consumer.registry.client import RegistryClient
 from consumer.source.kafka import KafkaSource
 from consumer.source.login import connection

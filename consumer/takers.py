@@ -1,4 +1,4 @@
-"""What takes the changes of each object, as its routes want it: a batcher, or a gatherer of bulk jobs."""
+"""What takes the changes of each object, as its routes want it: a batcher, or a gatherer and its carrier."""
 
 from __future__ import annotations
 
@@ -9,19 +9,33 @@ from urllib.parse import quote
 
 from consumer.batching.batcher import Batcher
 from consumer.batching.conflation import Conflation, in_turn, merge, replace
+from consumer.bulk.carrier import IngestionCarrier
+from consumer.bulk.crm_carrier import CrmCarrier
 from consumer.bulk.crm_gatherer import CrmGatherer
 from consumer.bulk.csv import CRM, INGESTION, CsvRows
 from consumer.bulk.folder import SpoolFolder
 from consumer.bulk.gatherer import Gatherer
+from consumer.bulk.job_state import CRM_JOBS_PER_HOUR, HourlyJobs
+from consumer.bulk.requests import IngestionJobs
+from consumer.bulk.runner import JobRunner
 from consumer.bulk.settings import FlushSettings
 from consumer.delivery.settings import SERVICE_DELETE_IDS
 from consumer.mapping.settings import CRM_CONNECTOR, FieldType
 from consumer.model import Target
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from consumer.auth.port import Tokens
+    from consumer.bulk.carrier import Carrier
+    from consumer.bulk.crm_carrier import LetterEvents
+    from consumer.bulk.crm_requests import CrmJobs
+    from consumer.bulk.requests import JobApi
+    from consumer.bulk.runner import RunnerObserver
     from consumer.config.settings import Settings
     from consumer.delivery.settings import DeliverySettings
     from consumer.mapping.settings import CrmTarget, ObjectSettings
+    from consumer.ports import Ports
 
 
 def batchers_of(settings: Settings) -> dict[Target, Batcher]:
@@ -54,6 +68,27 @@ def gatherers_of(settings: Settings, spool: SpoolFolder | None) -> dict[Target, 
         (target := Target(connector.name, name)): _gatherer(target, connector.objects[name], flush, spool)
         for name, flush in _flushes(settings).items()
     } | {target: _crm_gatherer(target, crm, settings, spool) for target, crm in crm_targets(settings).items()}
+
+
+def carriers_of(
+    settings: Settings, ports: Ports, crm_jobs: CrmJobs, letters: LetterEvents, observer: RunnerObserver
+) -> Callable[[Gatherer], Carrier]:
+    """Say who carries what a gatherer has, by the API that its rows go to."""
+
+    def runner(api: JobApi, tokens: Tokens, jobs: HourlyJobs) -> JobRunner:
+        return JobRunner(api, ports.transport, tokens, jobs, clock=ports.clock, lots=ports.lots, observer=observer)
+
+    ingestion = IngestionCarrier(
+        runner(IngestionJobs(settings.delivery.timeout_s), ports.tokens, HourlyJobs()), ports.clock
+    )
+    crm = CrmCarrier(
+        runner(crm_jobs, ports.core_tokens or ports.tokens, HourlyJobs(per_hour=CRM_JOBS_PER_HOUR)),
+        crm_jobs,
+        clock=ports.clock,
+        events=letters,
+        mass_count=settings.dead_letter.fuse.consecutive,
+    )
+    return lambda gatherer: crm if isinstance(gatherer, CrmGatherer) else ingestion
 
 
 def crm_targets(settings: Settings) -> dict[Target, CrmTarget]:

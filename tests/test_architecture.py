@@ -62,6 +62,7 @@ FLOORS = {
     "consumer.config": SUPPLIES,
     "consumer.sandbox": SUPPLIES,
     "consumer.daemon": WIRING,
+    "consumer.ports": WIRING,
     "consumer.takers": WIRING,
     "consumer.facts": WIRING,
     "consumer.admission": WIRING,

@@ -27,9 +27,9 @@ from consumer.serve import attended, real_ports
 
 if TYPE_CHECKING:
     from consumer.config.settings import Settings
-    from consumer.daemon import Ports
     from consumer.operations.replay import Outcome
     from consumer.operations.replay_reading import Audience
+    from consumer.ports import Ports
     from consumer.source.port import Source
 
 QUIET: Final = "warning"

@@ -15,7 +15,7 @@ from consumer.admin.port import Ledger
 from consumer.admin.settings import AdminSettings
 from consumer.admin.telemetry import Telemetry
 from consumer.config.effective import mapping_sha256_of
-from consumer.daemon import Daemon, Ports
+from consumer.daemon import Daemon
 from consumer.dead_letter.settings import FuseSettings
 from consumer.decoding.schema_shelf import SchemaShelf
 from consumer.errors import Fatal, Refusal
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from consumer.operations.replay_book import Book
     from consumer.operations.replay_reading import Audience, RecordLog
     from consumer.operations.stretches import Place, Stretch
+    from consumer.ports import Ports
     from consumer.registry.port import SchemaRegistry
     from consumer.source.port import Source
 

@@ -17,10 +17,11 @@ from consumer.admin.metrics import Metrics
 from consumer.admin.telemetry import Telemetry
 from consumer.auth.provider import TokenProvider
 from consumer.clock import SystemClock
-from consumer.daemon import Daemon, Ports
+from consumer.daemon import Daemon
 from consumer.delivery.settings import DeliverySettings
 from consumer.errors import HoldReason
 from consumer.hosts import Hosts
+from consumer.ports import Ports
 from consumer.sandbox.fault_script import read_script
 from consumer.sandbox.memory_dead_letters import MemoryDeadLetters
 from consumer.sandbox.memory_source import MemoryLog, MemorySource

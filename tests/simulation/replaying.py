@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from consumer.auth.provider import TokenProvider
-from consumer.daemon import Ports
 from consumer.mapping.settings import FieldRule
 from consumer.operations.replay import Outcome, Replay
 from consumer.operations.replay_book import Book
+from consumer.ports import Ports
 from consumer.sandbox.in_process import InProcessTransport
 from tests.simulation.record_log import MemoryRecordLog
 from tests.simulation.world import CUSTOMERS, ROUTES, TOPIC, VIEWS, World, settings

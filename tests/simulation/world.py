@@ -14,10 +14,11 @@ from consumer.auth.exchange import core_dance
 from consumer.auth.provider import TokenProvider
 from consumer.auth.settings import SalesforceSettings, Secret
 from consumer.config.settings import ConnectorSettings, Settings
-from consumer.daemon import Daemon, Ports
+from consumer.daemon import Daemon
 from consumer.dead_letter.settings import DeadLetterSettings
 from consumer.delivery.settings import DeliverySettings
 from consumer.mapping.settings import FieldType, ObjectSettings, RouteSettings
+from consumer.ports import Ports
 from consumer.registry.client import RegistryClient
 from consumer.registry.settings import RegistrySettings
 from consumer.sandbox.crm_objects import objects_of
