@@ -12,7 +12,7 @@ from consumer.bulk.crm_gatherer import FILE_BYTES, JOURNAL, CrmGather, CrmGather
 from consumer.bulk.crm_requests import found_ids, pieces_of_keys
 from consumer.bulk.crm_results import said_of
 from consumer.bulk.crm_spool import LeftSpool
-from consumer.bulk.insert_book import InsertBook
+from consumer.bulk.insert_book import BOOK, InsertBook
 from consumer.bulk.job_state import BUSY_HOLD_S, JobState, busy_after_s, is_abandoned
 from consumer.bulk.requests import Step
 from consumer.bulk.result_reader import Load, ResultReader
@@ -39,7 +39,6 @@ _LETTERS_AT_A_TIME: Final = 500
 _ROOM_AFTER_S: Final = 0.05
 _LOOK_AGAIN_S: Final = 30.0
 _UNDER_WAY: Final = frozenset({JobState.UPLOAD_COMPLETE, JobState.IN_PROGRESS})
-_BOOK: Final = "inserted.book"
 
 
 class LetterEvents(Protocol):
@@ -94,7 +93,7 @@ class CrmCarrier:
         load = Load(crm, spool, Operation.UPSERT, watch)
         end = await self._end_of_insert(load, left, await self._runner.adopt(crm.target, left.job_id, watch))
         await self._results.read(load, left.job_id, path, end)
-        await _note(load, self._clock)
+        await load.note_outcomes(self._clock)
         spool.close()
         journal.clear()
 
@@ -140,7 +139,7 @@ class CrmCarrier:
         if mass:
             spool.withdraw_refusals(self._mass_count)
         if load.inserts:
-            await _note(load, self._clock)
+            await load.note_outcomes(self._clock)
         journal.clear()
         written.unlink()
         if mass:
@@ -285,16 +284,10 @@ class CrmCarrier:
             probes += 1
 
 
-async def _note(load: Load, clock: Clock) -> None:
-    """Note in the book what became of rows that were inserted."""
-    with closing(InsertBook(load.crm.folder / _BOOK)) as book:
-        await book.note(load.spool, clock)
-
-
 async def _recall(crm: CrmGatherer, gather: CrmGather, clock: Clock) -> None:
     """Let rows that were inserted before have the outcome that they had."""
     lows = [(one.topic, one.partition, low.offset) for one, low in gather.lows.items()]
-    with closing(InsertBook(crm.folder / _BOOK)) as book:
+    with closing(InsertBook(crm.folder / BOOK)) as book:
         book.forget_before(lows)
         if not book.knows_any([low[:2] for low in lows]):
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from consumer.bulk.kept_records import kept_records
 from consumer.errors import Fatal
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from consumer.bulk.crm_spool import CrmSpool
     from consumer.clock import Clock
 
-_PIECE_ROWS = 2_000
+BOOK: Final = "inserted.book"
+_PIECE_ROWS: Final = 2_000
 
 
 class InsertBook:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from consumer.bulk.answers import Done
+from consumer.bulk.crm_gatherer import JOURNAL
 from consumer.bulk.crm_results import Counts, note_accepted, note_refused, note_unprocessed
+from consumer.bulk.insert_book import BOOK, InsertBook
 from consumer.bulk.job_state import JobState
 from consumer.bulk.requests import Step
-from consumer.errors import HoldReason, Transient
+from consumer.errors import Fatal, HoldReason, Transient
 from consumer.model import HoldLane, Operation
 
 if TYPE_CHECKING:
@@ -42,6 +45,11 @@ class Load(NamedTuple):
         """Whether sending a row twice makes two of it."""
         return self.crm.inserts and self.operation is Operation.UPSERT
 
+    async def note_outcomes(self, clock: Clock) -> None:
+        """Note in the book what became of rows that were inserted."""
+        with closing(InsertBook(self.crm.folder / BOOK)) as book:
+            await book.note(self.spool, clock)
+
     @property
     def deletes(self) -> bool:
         """Whether the rows name what is to be deleted."""
@@ -72,7 +80,11 @@ class ResultReader:
             if not counts.left_out or (readings >= _READINGS and not load.inserts):
                 return counts
             if readings >= _READINGS:
-                detail = f"job {job_id}: {counts.left_out}; nothing is inserted again"
+                await load.note_outcomes(self._clock)
+                detail = (
+                    f"job {job_id}: {counts.left_out}; nothing is inserted again: stop, remove"
+                    f" {load.crm.folder / JOURNAL} and start to have what they leave out inserted again"
+                )
                 load.watch.held(HoldLane(HoldReason.SINK, detail))
             await self._clock.sleep(_READ_AGAIN_S)
 
@@ -103,10 +115,18 @@ class ResultReader:
         """Fetch one result file. Raises: `Transient` when the service has none."""
 
         def ask(token: Token) -> Request:
-            into.write_bytes(b"")  # an answer of nothing at all writes nothing: there are no such rows
+            _empty(into)  # an answer of nothing at all writes nothing: there are no such rows
             return self._api.results(token, job_id, part, sent, into)
 
         heard = await self._runner.step(Step.RESULTS, load.crm.target, load.watch, ask)
         if not isinstance(heard, Done):
             detail = f"{part}: {heard.detail}"
             raise Transient(detail)
+
+
+def _empty(path: Path) -> None:
+    try:
+        path.write_bytes(b"")
+    except OSError as error:
+        detail = f"cannot write {path}: {error.strerror}; its rows are read from Kafka again"
+        raise Fatal(detail) from error

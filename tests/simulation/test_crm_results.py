@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from io import StringIO
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
@@ -198,6 +199,37 @@ def test_an_insert_that_its_job_never_tells_of_is_not_repeated() -> None:
             hold_reasons(world),
         )
         await member.stop()
+
+    in_time(told, crm_route("insert", None))
+
+
+def remove_as_said(detail: str) -> None:
+    """Do what a hold tells the operator to do."""
+    named = re.search(r"stop, remove (\S+) and start", detail)
+    assert named is not None
+    Path(named[1]).unlink()
+
+
+def test_what_was_told_of_is_not_inserted_again_by_hand() -> None:
+    """CRM25: who removes the journal, as the hold says, has just the rows inserted that were left out."""
+
+    async def told(world: World) -> None:
+        told_otherwise(world, DONE, without(b"Name 11"), times=3)
+        for key in (11, 12, 13):
+            contact(world, key)
+        first = world.member()
+        await first.start(0)
+        await world.until(lambda: HoldReason.SINK in hold_reasons(world))
+        said = first.status().holds[0].detail
+        await first.kill()
+        remove_as_said(said)
+        second = world.member()
+        await second.start(0)
+        await world.until(second.settled)
+        assert ["Name 11", "Name 11", "Name 12", "Name 13"] == sorted(
+            str(row["LastName"]) for row in world.tenant.crm_rows("Contact").values()
+        )
+        await second.stop()
 
     in_time(told, crm_route("insert", None))
 
