@@ -52,6 +52,7 @@ def exists(world: World, key: int) -> None:
         pytest.param("query nth=1 status=200 body={}", "no ids can be looked up", id="CRM27 nothing"),
         pytest.param("jobs nth=1-2 status=400", "no jobs can be listed", id="CRM28"),
         pytest.param("close-job nth=1-4 status=400", "cannot be closed", id="CRM29"),
+        ("create-job nth=1-2 status=403 body=REQUEST_LIMIT_EXCEEDED", "REQUEST_LIMIT_EXCEEDED"),
         ("upload nth=1 status=400", "aborted"),
         ("create-job nth=1-6 status=404", "no job can be created"),
         ("create-job nth=1-12 status=503", "503"),
