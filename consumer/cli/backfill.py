@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from consumer.cli.backfill_report import show_plan, show_report
-from consumer.cli.options import DEFAULT_FILE, ConfigFile, Output, OutputFormat, Overrides, judge_edge, settings
+from consumer.cli.options import (
+    DEFAULT_FILE,
+    ConfigFile,
+    Output,
+    OutputFormat,
+    Overrides,
+    Partitions,
+    Topics,
+    judge_edge,
+    settings,
+)
 from consumer.cli.progress_line import on_screen
 from consumer.cli.run import to_its_end
 from consumer.errors import Refusal
@@ -31,10 +41,8 @@ def backfill(
     *,
     config: ConfigFile = DEFAULT_FILE,
     overrides: Overrides = None,
-    topics: Annotated[list[str], typer.Option("--topic", metavar="TOPIC", help="Topic to read; repeatable.")],
-    partitions: Annotated[
-        list[int] | None, typer.Option("--partition", min=0, metavar="N", help="Only this partition; repeatable.")
-    ] = None,
+    topics: Topics,
+    partitions: Partitions = None,
     begin: Annotated[
         str | None, typer.Option("--from", metavar="EDGE", help=f"Where it begins: {WORDS}.", show_default="all")
     ] = None,

@@ -37,6 +37,13 @@ RecordCount: TypeAlias = Annotated[
     int, typer.Option("--records", min=1, max=100_000, help="How many records of each topic are read, the newest.")
 ]
 
+Topics: TypeAlias = Annotated[
+    list[str], typer.Option("--topic", metavar="TOPIC", help="Topic to read; repeatable.")
+]
+Partitions: TypeAlias = Annotated[
+    list[int] | None, typer.Option("--partition", min=0, metavar="N", help="Only this partition; repeatable.")
+]
+
 RECORDS = 200
 DEFAULT_FILE = Path("consumer.yaml")
 

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from consumer.cli.exits import FINDINGS
-from consumer.cli.options import DEFAULT_FILE, ConfigFile, Output, OutputFormat, Overrides, judge_edge, settings
+from consumer.cli.options import (
+    DEFAULT_FILE,
+    ConfigFile,
+    Output,
+    OutputFormat,
+    Overrides,
+    Partitions,
+    Topics,
+    judge_edge,
+    settings,
+)
 from consumer.cli.progress_line import on_screen
 from consumer.cli.replay_report import show_outcome, show_plan
 from consumer.cli.run import to_its_end
@@ -45,7 +55,7 @@ def replay(
     *,
     config: ConfigFile = DEFAULT_FILE,
     overrides: Overrides = None,
-    topics: Annotated[list[str], typer.Option("--topic", metavar="TOPIC", help="Topic to read; repeatable.")],
+    topics: Topics,
     begin: Annotated[str, typer.Option("--from", metavar="EDGE", help=f"Where it begins: {WORDS}.")],
     end: Annotated[
         str | None,
@@ -53,9 +63,7 @@ def replay(
             "--to", metavar="EDGE", help="Where it ends, itself left out.", show_default="where the group stands"
         ),
     ] = None,
-    partitions: Annotated[
-        list[int] | None, typer.Option("--partition", min=0, metavar="N", help="Only this partition; repeatable.")
-    ] = None,
+    partitions: Partitions = None,
     key: Annotated[
         str | None, typer.Option("--key", metavar="KEY", help="Only this row, by its key as `map` prints it.")
     ] = None,

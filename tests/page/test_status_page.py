@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from consumer.admin.metrics import Metrics
 from consumer.admin.port import (
-    Accounts,
     BulkStatus,
-    Check,
     HoldStatus,
     Ledger,
     PartitionStatus,
@@ -28,33 +24,14 @@ from consumer.admin.port import (
 )
 from consumer.admin.server import AdminServer
 from consumer.errors import HoldReason
+from tests.still_daemon import StillDaemon
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Callable
 
-CHROMIUM = shutil.which("chromium")
-DRIVER = shutil.which("chromedriver")
+    from selenium import webdriver
 
-pytestmark = [
-    pytest.mark.page,
-    pytest.mark.skipif(
-        CHROMIUM is None or DRIVER is None,
-        reason="needs a browser: install the packages chromium and chromium-driver",
-    ),
-]
-
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--window-size=1300,1000",
-)
+pytestmark = pytest.mark.page
 
 DASH = "\N{EN DASH}"
 
@@ -83,53 +60,17 @@ RUNNING = StatusReport(
 )
 
 
-class Daemon:
-    """A daemon whose snapshot is set by the test."""
-
-    def __init__(self) -> None:
-        self.report = RUNNING
-
-    def status(self) -> StatusReport:
-        """Return what was set."""
-        return self.report
-
-    def accounts(self) -> Accounts:
-        """Nobody asks."""
-        return Accounts()
-
-    def liveness(self) -> tuple[Check, ...]:
-        """Nothing to ask."""
-        return ()
-
-    def readiness(self) -> tuple[Check, ...]:
-        """Nothing to ask."""
-        return ()
+@pytest.fixture
+def daemon() -> StillDaemon:
+    return StillDaemon(RUNNING)
 
 
 @pytest.fixture
-def daemon() -> Daemon:
-    return Daemon()
-
-
-@pytest.fixture
-async def server(daemon: Daemon) -> AsyncIterator[AdminServer]:
+async def server(daemon: StillDaemon) -> AsyncIterator[AdminServer]:
     made = AdminServer("127.0.0.1", 0, facts=daemon, metrics=Metrics(version="0", config_sha256="0"))
     await made.start()
     yield made
     await made.stop()
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    profile: Path = tmp_path_factory.mktemp("profile")
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(CHROMIUM)
-    for flag in (*FLAGS, f"--user-data-dir={profile}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(str(DRIVER)))
-    yield browser
-    browser.quit()
 
 
 class Page:
@@ -158,8 +99,8 @@ def _text(browser: webdriver.Chrome, element_id: str) -> str:
 
 
 @pytest.fixture
-async def page(chromium: webdriver.Chrome, server: AdminServer) -> Page:
-    opened = Page(chromium, f"http://127.0.0.1:{server.port}/")
+async def page(browser: webdriver.Chrome, server: AdminServer) -> Page:
+    opened = Page(browser, f"http://127.0.0.1:{server.port}/")
     await opened.open()
     return opened
 
@@ -200,7 +141,7 @@ async def test_no_hold_shows_no_alarm(page: Page) -> None:
     assert "" == await page.text("holds")
 
 
-async def test_a_hold_is_big_and_named(page: Page, daemon: Daemon) -> None:
+async def test_a_hold_is_big_and_named(page: Page, daemon: StillDaemon) -> None:
     """A hold appears by itself, with reason, detail as plain text, and a next step."""
     daemon.report = msgspec.structs.replace(RUNNING, holds=(HELD,))
     await page.until(lambda browser: "AUTH" in _text(browser, "holds"))
@@ -212,7 +153,7 @@ async def test_a_hold_is_big_and_named(page: Page, daemon: Daemon) -> None:
     )
 
 
-async def test_bulk_jobs_show_how_far_they_are(page: Page, daemon: Daemon) -> None:
+async def test_bulk_jobs_show_how_far_they_are(page: Page, daemon: StillDaemon) -> None:
     """An object that is gathered for a job has a line of its own; without any there is no table."""
     assert "" == await page.text("jobs")
     job = BulkStatus(
@@ -225,13 +166,13 @@ async def test_bulk_jobs_show_how_far_they_are(page: Page, daemon: Daemon) -> No
     ).splitlines()
 
 
-async def test_a_ledger_that_does_not_add_up_says_so(page: Page, daemon: Daemon) -> None:
+async def test_a_ledger_that_does_not_add_up_says_so(page: Page, daemon: StillDaemon) -> None:
     """The sum is checked on the page, not believed."""
     daemon.report = msgspec.structs.replace(RUNNING, ledger=Ledger(polled=1000, accepted=990, open=5))
     await page.until(lambda browser: _text(browser, "ledger-check") == "✗ off by 5")
 
 
-async def test_rates_come_from_successive_snapshots(page: Page, daemon: Daemon) -> None:
+async def test_rates_come_from_successive_snapshots(page: Page, daemon: StillDaemon) -> None:
     """The difference of two snapshots is drawn and said in words."""
     daemon.report = msgspec.structs.replace(
         RUNNING,
@@ -258,7 +199,7 @@ async def test_a_daemon_that_went_away_is_said(page: Page, server: AdminServer) 
     await page.until(lambda browser: _text(browser, "state-text").startswith("no answer for"))
 
 
-async def test_the_page_breaks_no_rule_of_its_own(page: Page, daemon: Daemon) -> None:
+async def test_the_page_breaks_no_rule_of_its_own(page: Page, daemon: StillDaemon) -> None:
     """The browser reports no refused script, style or request, and no error."""
     daemon.report = msgspec.structs.replace(RUNNING, holds=(HELD,))
     await asyncio.to_thread(page.browser.get_log, "browser")

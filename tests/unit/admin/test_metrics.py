@@ -10,8 +10,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from consumer.admin.metrics import Metrics
 from consumer.admin.port import (
-    Accounts,
-    Check,
     HoldStatus,
     Ledger,
     PartitionStatus,
@@ -22,6 +20,7 @@ from consumer.admin.port import (
 )
 from consumer.errors import HoldReason, Reason
 from consumer.model import Operation, RecordOutcome
+from tests.still_daemon import StillDaemon
 
 PREFIX = "datacloud_consumer_"
 
@@ -70,29 +69,6 @@ REPORT = StatusReport(
 )
 
 
-class StillDaemon:
-    """A daemon that always reports the same."""
-
-    def __init__(self, report: StatusReport = REPORT) -> None:
-        self.report = report
-
-    def status(self) -> StatusReport:
-        """Return the report."""
-        return self.report
-
-    def accounts(self) -> Accounts:
-        """Nobody asks."""
-        return Accounts()
-
-    def liveness(self) -> tuple[Check, ...]:
-        """Nothing to ask."""
-        return ()
-
-    def readiness(self) -> tuple[Check, ...]:
-        """Nothing to ask."""
-        return ()
-
-
 def _metrics() -> Metrics:
     return Metrics(version="0.1.0", config_sha256="ab12")
 
@@ -100,7 +76,7 @@ def _metrics() -> Metrics:
 def _counted() -> Metrics:
     """Make metrics in which everything has happened once, each call with its own figure."""
     metrics = _metrics()
-    metrics.watch(StillDaemon())
+    metrics.watch(StillDaemon(REPORT))
     metrics.polled("t", 500)
     metrics.settled("t", RecordOutcome.ACCEPTED, 450)
     metrics.request("customers", Operation.UPSERT, 202, seconds=0.2, body_bytes=180_000, records=450)

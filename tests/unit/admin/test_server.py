@@ -24,6 +24,7 @@ from consumer.admin.port import (
 )
 from consumer.admin.server import AdminServer
 from consumer.errors import ConfigFaults, HoldReason
+from tests.still_daemon import StillDaemon
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -41,37 +42,16 @@ REPORT = StatusReport(
 ACCOUNTS = Accounts(partitions=(PartitionAccount(topic="t", partition=3, polled=9, accepted=7, open=2),))
 
 
-class Daemon:
-    """A daemon with answers to set."""
-
-    def __init__(self) -> None:
-        self.live: tuple[Check, ...] = (Check("poll_thread"), Check("event_loop"))
-        self.ready: tuple[Check, ...] = (Check("assignment"), Check("holds"))
-
-    def status(self) -> StatusReport:
-        """Return a snapshot."""
-        return REPORT
-
-    def accounts(self) -> Accounts:
-        """Return the ledger in parts."""
-        return ACCOUNTS
-
-    def liveness(self) -> tuple[Check, ...]:
-        """Return what was set."""
-        return self.live
-
-    def readiness(self) -> tuple[Check, ...]:
-        """Return what was set."""
-        return self.ready
+@pytest.fixture
+def daemon() -> StillDaemon:
+    daemon = StillDaemon(REPORT, ACCOUNTS)
+    daemon.live = (Check("poll_thread"), Check("event_loop"))
+    daemon.ready = (Check("assignment"), Check("holds"))
+    return daemon
 
 
 @pytest.fixture
-def daemon() -> Daemon:
-    return Daemon()
-
-
-@pytest.fixture
-async def server(daemon: Daemon) -> AsyncIterator[AdminServer]:
+async def server(daemon: StillDaemon) -> AsyncIterator[AdminServer]:
     metrics = Metrics(version="0.1.0", config_sha256="ab12")
     metrics.watch(daemon)
     made = AdminServer("127.0.0.1", 0, facts=daemon, metrics=metrics)
@@ -93,7 +73,7 @@ async def test_a_probe_of_a_healthy_daemon_is_200(browser: aiohttp.ClientSession
         assert (200, "ok\n") == (answer.status, await answer.text())
 
 
-async def test_a_probe_names_what_is_wrong(browser: aiohttp.ClientSession, daemon: Daemon) -> None:
+async def test_a_probe_names_what_is_wrong(browser: aiohttp.ClientSession, daemon: StillDaemon) -> None:
     """Not ready is 503 with every problem on its own line, asked for in detail or not."""
     daemon.ready = (Check("assignment"), Check("holds", ("AUTH: refused", "SINK: answered 207")))
     async with browser.get("/readyz") as answer:
@@ -103,14 +83,14 @@ async def test_a_probe_names_what_is_wrong(browser: aiohttp.ClientSession, daemo
         )
 
 
-async def test_a_verbose_probe_lists_every_check(browser: aiohttp.ClientSession, daemon: Daemon) -> None:
+async def test_a_verbose_probe_lists_every_check(browser: aiohttp.ClientSession, daemon: StillDaemon) -> None:
     """What was looked at and found well is listed too."""
     daemon.live = (Check("poll_thread", ("has not polled for 70 s",)), Check("event_loop"))
     async with browser.get("/livez?verbose") as answer:
         assert "[+] event_loop\n[-] poll_thread: has not polled for 70 s\nnot ok\n" == await answer.text()
 
 
-async def test_liveness_does_not_ask_for_readiness(browser: aiohttp.ClientSession, daemon: Daemon) -> None:
+async def test_liveness_does_not_ask_for_readiness(browser: aiohttp.ClientSession, daemon: StillDaemon) -> None:
     """A hold restarts nobody."""
     daemon.ready = (Check("holds", ("AUTH: refused",)),)
     async with browser.get("/livez") as answer:
@@ -233,26 +213,26 @@ async def test_every_answer_is_hardened(browser: aiohttp.ClientSession, method: 
         )
 
 
-async def test_a_taken_port_is_a_fault_of_the_configuration(server: AdminServer, daemon: Daemon) -> None:
+async def test_a_taken_port_is_a_fault_of_the_configuration(server: AdminServer, daemon: StillDaemon) -> None:
     """The message names the address and what to write instead."""
     second = AdminServer("127.0.0.1", server.port, facts=daemon, metrics=Metrics(version="0", config_sha256="0"))
     with pytest.raises(ConfigFaults, match=rf"^admin\.listen: 127\.0\.0\.1:{server.port} is taken.*another port"):
         await second.start()
 
 
-async def test_a_foreign_address_is_a_fault_of_the_configuration(daemon: Daemon) -> None:
+async def test_a_foreign_address_is_a_fault_of_the_configuration(daemon: StillDaemon) -> None:
     """An address of another machine is said to be one."""
     foreign = AdminServer("192.0.2.1", 0, facts=daemon, metrics=Metrics(version="0", config_sha256="0"))
     with pytest.raises(ConfigFaults, match="no address of this machine"):
         await foreign.start()
 
 
-async def test_stop_without_start_does_no_harm(daemon: Daemon) -> None:
+async def test_stop_without_start_does_no_harm(daemon: StillDaemon) -> None:
     """A daemon that fails before it listens can be taken down like any other."""
     await AdminServer("127.0.0.1", 0, facts=daemon, metrics=Metrics(version="0", config_sha256="0")).stop()
 
 
-async def test_the_port_is_free_after_stop(daemon: Daemon) -> None:
+async def test_the_port_is_free_after_stop(daemon: StillDaemon) -> None:
     """What was bound is let go."""
     first = AdminServer("127.0.0.1", 0, facts=daemon, metrics=Metrics(version="0", config_sha256="0"))
     await first.start()

@@ -15,10 +15,7 @@ if TYPE_CHECKING:
     Run = Callable[..., Ran]
 
 
-@pytest.fixture(autouse=True)
-def _log_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The log is the whole process's."""
-    monkeypatch.setattr("consumer.cli.bars.configure", lambda _log: None)
+pytestmark = pytest.mark.usefixtures("log_as_it_is")
 
 
 @pytest.mark.parametrize(
