@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from consumer.decoding.change_event import ChangeEvent, Envelope, open_envelope
+from consumer.decoding.change_event import BareOrWrapped, ChangeEvent
 from consumer.decoding.connect_schema import columns_of_member
 from consumer.decoding.debezium import TRUNCATED
 from consumer.decoding.document import open_member
 from consumer.decoding.filtered import FILTERED
 from consumer.decoding.members import text_of, whole_number
 from consumer.decoding.opened import open_value
-from consumer.decoding.wrapping import SchemaCache
 from consumer.errors import Reason, RecordError
 from consumer.model import FilterRule, Operation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from consumer.decoding.change_event import Envelope
     from consumer.decoding.document import JsonObject
     from consumer.decoding.opened import Row
     from consumer.model import Filtered, Record
@@ -34,18 +34,11 @@ _DDL = frozenset({"CREATE", "ALTER", "ERASE", "RENAME", "QUERY", "CINDEX", "DIND
 _ROWS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-class CanalDecoder:
+class CanalDecoder(BareOrWrapped):
     """Decodes the flat messages of Canal."""
 
-    has_placeholders = False
-
     def __init__(self) -> None:
-        self._schemas = SchemaCache(columns_of_member("data"))
-
-    def open(self, value: bytes, record: Record) -> Envelope:
-        """Open the envelope, bare or in Connect's wrapping."""
-        del record
-        return open_envelope(value, self._schemas)
+        super().__init__(columns_of_member("data"))
 
     def events(self, envelope: Envelope, record: Record) -> Sequence[ChangeEvent] | Filtered:
         """Read one change per row, in order."""

@@ -13,8 +13,9 @@ from consumer.decoding.wrapping import SchemaCache, Wrapping, is_connect_struct,
 from consumer.model import Filtered, Operation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from consumer.decoding.connect_schema import ConnectField
     from consumer.decoding.document import JsonObject
     from consumer.model import Record
 
@@ -29,14 +30,6 @@ class Envelope(msgspec.Struct):
     members: Row
     columns: Columns = NO_COLUMNS
     wrapping: Wrapping | None = None
-
-
-def open_envelope(value: bytes, schemas: SchemaCache) -> Envelope:
-    """Open a value, and take it out of Connect's wrapping where it is in one.
-
-    Raises: `RecordError`: DECODE.
-    """
-    return envelope_of(value, open_object(value), schemas)
 
 
 def envelope_of(value: bytes, document: JsonObject, schemas: SchemaCache) -> Envelope:
@@ -83,3 +76,18 @@ class ChangeDecoder(Protocol):
         Raises: `RecordError`: ENVELOPE.
         """
         ...
+
+
+class BareOrWrapped:
+    """What those formats do alike whose values stand bare or in Connect's wrapping; their text is never a mark."""
+
+    has_placeholders = False
+
+    def __init__(self, columns_of: Callable[[ConnectField | None], Columns]) -> None:
+        """`columns_of` reads the schema in a wrapping."""
+        self._schemas = SchemaCache(columns_of)
+
+    def open(self, value: bytes, record: Record) -> Envelope:
+        """Open a value, and take it out of its wrapping where it is in one. Raises: `RecordError`: DECODE."""
+        del record
+        return envelope_of(value, open_object(value), self._schemas)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from consumer.decoding.change_event import ChangeEvent, Envelope, open_envelope
+from consumer.decoding.change_event import BareOrWrapped, ChangeEvent
 from consumer.decoding.connect_schema import columns_of_member
 from consumer.decoding.filtered import FILTERED
 from consumer.decoding.members import clock_ms, row_of, row_or_null, text_of
-from consumer.decoding.wrapping import SchemaCache
 from consumer.errors import Reason, RecordError
 from consumer.model import FilterRule, Operation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from consumer.decoding.change_event import Envelope
     from consumer.model import Filtered, Record
 
 _OPERATIONS = {
@@ -30,18 +30,11 @@ _KIND = "metadata.record-type"
 _OPERATION = "metadata.operation"
 
 
-class DmsDecoder:
+class DmsDecoder(BareOrWrapped):
     """Decodes the rows of AWS DMS, and what they were before an update where the task is told to say so."""
 
-    has_placeholders = False
-
     def __init__(self) -> None:
-        self._schemas = SchemaCache(columns_of_member("data"))
-
-    def open(self, value: bytes, record: Record) -> Envelope:
-        """Open the envelope, bare or in Connect's wrapping."""
-        del record
-        return open_envelope(value, self._schemas)
+        super().__init__(columns_of_member("data"))
 
     def events(self, envelope: Envelope, record: Record) -> Sequence[ChangeEvent] | Filtered:
         """Read the one row; columns that the image of the row before does not have are as they are now."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from consumer.decoding.change_event import ChangeEvent, open_envelope
+from consumer.decoding.change_event import BareOrWrapped, ChangeEvent
 from consumer.decoding.connect_schema import columns_of_envelope
 from consumer.decoding.debezium import TRUNCATED
 from consumer.decoding.members import clock_ms, row_or_null, text_of
 from consumer.decoding.opened import Absent
-from consumer.decoding.wrapping import SchemaCache
 from consumer.errors import Reason, RecordError
 from consumer.model import Operation
 
@@ -25,19 +24,12 @@ _ROW_MODELLED = (
 )
 
 
-class GoldenGateDecoder:
+class GoldenGateDecoder(BareOrWrapped):
     """Decodes operations with their images `before` and `after`. `zone` is that of `op_ts`, UTC when not given."""
 
-    has_placeholders = False
-
     def __init__(self, zone: tzinfo | None) -> None:
+        super().__init__(columns_of_envelope)
         self._zone = zone
-        self._schemas = SchemaCache(columns_of_envelope)
-
-    def open(self, value: bytes, record: Record) -> Envelope:
-        """Open the envelope, also in the wrapping of Connect's JSON converter."""
-        del record
-        return open_envelope(value, self._schemas)
 
     def events(self, envelope: Envelope, record: Record) -> Sequence[ChangeEvent]:
         """Read the one row; a column that an update does not have is unchanged, not null."""

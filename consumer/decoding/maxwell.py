@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from consumer.decoding.change_event import ChangeEvent, Envelope, open_envelope
+from consumer.decoding.change_event import BareOrWrapped, ChangeEvent
 from consumer.decoding.connect_schema import columns_of_member
 from consumer.decoding.filtered import FILTERED
 from consumer.decoding.members import row_of, row_or_null, text_of, whole_number
-from consumer.decoding.wrapping import SchemaCache
 from consumer.errors import Reason, RecordError
 from consumer.model import FilterRule, Operation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from consumer.decoding.change_event import Envelope
     from consumer.model import Filtered, Record
 
 _OPERATIONS = {
@@ -27,18 +27,11 @@ _BOOTSTRAP = frozenset({"bootstrap-start", "bootstrap-complete"})
 _DDL = frozenset(f"{thing}-{verb}" for thing in ("table", "database") for verb in ("create", "alter", "drop"))
 
 
-class MaxwellDecoder:
+class MaxwellDecoder(BareOrWrapped):
     """Decodes the rows of Maxwell's daemon."""
 
-    has_placeholders = False
-
     def __init__(self) -> None:
-        self._schemas = SchemaCache(columns_of_member("data"))
-
-    def open(self, value: bytes, record: Record) -> Envelope:
-        """Open the envelope, bare or in Connect's wrapping."""
-        del record
-        return open_envelope(value, self._schemas)
+        super().__init__(columns_of_member("data"))
 
     def events(self, envelope: Envelope, record: Record) -> Sequence[ChangeEvent] | Filtered:
         """Read the one row; `old` has the changed columns alone, the others are those of the new row."""
