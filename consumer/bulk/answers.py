@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from consumer.bulk.job_state import Job, read_job, read_jobs
+from consumer.bulk.job_state import Job, locator_of_rest, read_job, read_jobs
 from consumer.bulk.requests import Step
 from consumer.delivery.verdict import detail_of, judge
 from consumer.errors import HoldReason
@@ -35,9 +35,13 @@ _OUT_OF_REQUESTS: Final = b"REQUEST_LIMIT_EXCEEDED"
 
 
 class Done(msgspec.Struct, frozen=True):
-    """The step is taken. `jobs` is what the service says of the job, or of all that it was asked for."""
+    """The step is taken. `jobs` is what the service says of the job, or of all that it was asked for.
+
+    `rest` is where a list that is not whole goes on.
+    """
 
     jobs: tuple[Job, ...] = ()
+    rest: str = ""
 
 
 class Gone(msgspec.Struct, frozen=True):
@@ -109,6 +113,6 @@ def _taken(step: Step, body: bytes) -> Done | None:
         return Done()
     if step is Step.LIST:
         jobs = read_jobs(body)
-        return None if jobs is None else Done(tuple(jobs))
+        return None if jobs is None else Done(tuple(jobs), locator_of_rest(body))
     job = read_job(body)
     return None if job is None else Done((job,))

@@ -9,7 +9,7 @@ from consumer.bulk.answers import Done
 from consumer.bulk.carrier import repeat_after_s
 from consumer.bulk.crm_file import write_file
 from consumer.bulk.crm_gatherer import FILE_BYTES, JOURNAL, CrmGather, CrmGatherer
-from consumer.bulk.crm_requests import found_ids, pieces_of_keys
+from consumer.bulk.crm_requests import found_ids, job_operation, pieces_of_keys
 from consumer.bulk.crm_results import said_of
 from consumer.bulk.crm_spool import LeftSpool
 from consumer.bulk.insert_book import BOOK, InsertBook
@@ -23,6 +23,7 @@ from consumer.errors import HoldReason, Reason, Transient
 from consumer.model import HoldLane, Operation
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from consumer.auth.port import Token
@@ -151,7 +152,6 @@ class CrmCarrier:
             detail = f"job {left.job_id}: {counts.left_out}; what they leave out is sent again"
             return _held(watch, HoldReason.SINK, detail, repeats)
         watch.released()
-        await self._sweep(load, end.job)
         return repeat_after_s(repeats) if counts.again or counts.unprocessed else 0.0
 
     async def _end_of_insert(self, load: Load, left: Entry, end: JobEnd) -> JobEnd:
@@ -176,45 +176,50 @@ class CrmCarrier:
         2. The next owner reads these rows and newer ones of their keys, and would send them.
         3. The CRM runs jobs side by side, in any order.
         """
-        crm, watch = load.crm, load.watch
+        named, watch = load.crm.target.object, load.watch
         began_s = self._clock.now_s()
-        while (other := await self._other_job(load)) is not None:
+        while (other := _under_way(ours := await self._ours(load))) is not None:
             watch.phase(f"waiting for {other.named}", None)
             if self._clock.now_s() - began_s >= BUSY_HOLD_S:
-                watch.held(
-                    HoldLane(HoldReason.SINK, f"{other.named} of this user is active on {crm.target.object}")
-                )
+                watch.held(HoldLane(HoldReason.SINK, f"{other.named} of this user is active on {named}"))
             await self._clock.sleep(busy_after_s())
+        await self._sweep(load, ours)
 
-    async def _other_job(self, load: Load) -> Job | None:
-        """Return a job of this user on the object that is under way, if there is one."""
-        user = ""
+    async def _ours(self, load: Load) -> list[Job]:
+        """Return the jobs of this user on the object, of the seven days that the CRM keeps them.
+
+        However often that has to be asked for: older rows could be in a job that is not seen.
+        """
+        user, rest, probes = "", "", 0
+        jobs: list[Job] = []
 
         def ask(token: Token) -> Request:
             nonlocal user
             user = token.user
-            return self._api.active(token)
+            return self._api.active(token, rest)
 
-        probes = 0
-        while not isinstance(heard := await self._runner.step(Step.LIST, load.crm.target, load.watch, ask), Done):
-            load.watch.held(HoldLane(HoldReason.CONFIG, f"no jobs can be listed: {heard.detail}"))
-            await self._clock.sleep(probe_interval_s(probes))
-            probes += 1
+        while True:
+            heard = await self._runner.step(Step.LIST, load.crm.target, load.watch, ask)
+            if isinstance(heard, Done):
+                jobs += heard.jobs
+                if heard.rest in {"", rest}:
+                    break
+                rest = heard.rest
+            else:
+                load.watch.held(HoldLane(HoldReason.CONFIG, f"no jobs can be listed: {heard.detail}"))
+                await self._clock.sleep(probe_interval_s(probes))
+                probes += 1
+                jobs, rest = [], ""
         if probes:
             load.watch.released()
-        found = [
-            job
-            for job in heard.jobs
-            if job.object == load.crm.target.object and job.created_by == user and job.state in _UNDER_WAY
-        ]
-        return found[0] if found and user else None
+        return [job for job in jobs if user and (job.object, job.created_by) == (load.crm.target.object, user)]
 
-    async def _sweep(self, load: Load, ours: Job) -> None:
-        """Abort jobs of this user and object that were left open: a creation whose answer never came."""
-        heard = await self._runner.step(Step.LIST, load.crm.target, load.watch, self._api.active)
-        for job in heard.jobs if isinstance(heard, Done) else ():
-            same = (job.created_by, job.object, job.operation) == (ours.created_by, ours.object, ours.operation)
-            if same and is_abandoned(job, self._clock.wall_ms()):
+    async def _sweep(self, load: Load, ours: list[Job]) -> None:
+        """Abort jobs of the same kind that were left open: a creation whose answer never came."""
+        for job in ours:
+            if job.operation == job_operation(load.crm.crm, load.operation) and is_abandoned(
+                job, self._clock.wall_ms()
+            ):
                 await self._runner.abandon(load.crm.target, job, load.watch)
 
     # ── letters and look-ups ─────────────────────────────────────────────────────────────────────────────
@@ -295,6 +300,10 @@ async def _recall(crm: CrmGatherer, gather: CrmGather, clock: Clock) -> None:
             known = [(book.outcome(record), key, turn) for key, turn, _, record in piece]
             gather.rows.settle_turns([(found[0], key, turn) for found, key, turn in known if found is not None])
             await clock.sleep(0)
+
+
+def _under_way(jobs: Iterable[Job]) -> Job | None:
+    return next((job for job in jobs if job.state in _UNDER_WAY), None)
 
 
 def _held(watch: JobWatch, reason: HoldReason, detail: str, repeats: int) -> float:

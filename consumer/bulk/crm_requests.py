@@ -70,9 +70,10 @@ class CrmJobs:
         """Return the request for the state of a job."""
         return self._get(token, self._job(token, job_id))
 
-    def active(self, token: Token) -> Request:
-        """Return the request for the latest jobs, those that are over among them."""
-        return self._get(token, f"{self._job(token)}?jobType=V2Ingest")
+    def active(self, token: Token, rest: str = "") -> Request:
+        """Return the request for jobs, those that are over among them; `rest` is where the list goes on."""
+        asked = f"queryLocator={quote(rest, safe='')}" if rest else "jobType=V2Ingest"
+        return self._get(token, f"{self._job(token)}?{asked}")
 
     def results(self, token: Token, job_id: str, part: str, sent: Path, into: Path) -> Request:
         """Return the request for one result file, which may take as long as the upload of what was sent."""

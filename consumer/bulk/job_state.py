@@ -6,6 +6,7 @@ from collections import deque
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 import orjson
@@ -104,6 +105,17 @@ def read_jobs(body: bytes) -> list[Job] | None:
     if not isinstance(listed, list):
         return None
     return [job for entry in listed if (job := _job(entry)) is not None]
+
+
+def locator_of_rest(body: bytes) -> str:
+    """Read where the CRM's list of jobs goes on; nothing when it is whole.
+
+    Shape: `nextRecordsUrl` is an address with `queryLocator`; only that is used of it.
+    """
+    parsed = _parsed(body)
+    address = parsed.get("nextRecordsUrl") if isinstance(parsed, dict) else None
+    asked = parse_qs(urlsplit(address).query) if isinstance(address, str) else {}
+    return asked.get("queryLocator", [""])[0]
 
 
 def is_abandoned(job: Job, wall_ms: int) -> bool:

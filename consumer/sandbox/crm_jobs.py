@@ -32,7 +32,6 @@ _OPERATIONS: Final = frozenset({"insert", "update", "upsert", "delete", "hardDel
 _QUERY: Final = re.compile(r"SELECT Id, ?(\w+) FROM (\w+) WHERE (\w+) IN \((.*)\)", re.DOTALL)
 _QUOTED: Final = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
 _DAY_S: Final = 86_400.0
-_LISTED: Final = 1_000
 
 
 class CrmLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +39,7 @@ class CrmLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     file_bytes: int = 100_000_000
     batches_per_day: int = 15_000
+    jobs_per_page: int = 1_000
     queue_s: float = 1.0
     run_s: float = 1.0
 
@@ -159,8 +159,8 @@ class CrmDesk:
         asked = parse_qs(urlsplit(request.url).query)
         start = int(asked.get("queryLocator", ["0"])[0])
         kinds = set(asked.get("jobType", ["V2Ingest"]))
-        found = sorted(self.jobs.values(), key=lambda job: -job.changed_ms) if "V2Ingest" in kinds else []
-        end = start + _LISTED
+        found = sorted(self.jobs.values(), key=lambda job: job.created_ms) if "V2Ingest" in kinds else []
+        end = start + self.limits.jobs_per_page
         path = urlsplit(request.url).path
         return as_json(
             200,

@@ -32,9 +32,9 @@ class JobLine(msgspec.Struct, frozen=True):
 
 
 def newest_jobs(tenant: Tenant, count: int) -> list[JobLine]:
-    """Return the jobs that something was done to last."""
+    """Return the jobs that something was done to last; of two at once the later made comes first."""
     lines = [_bulk(job) for job in tenant.bulk.jobs.values()] + [_crm(job) for job in tenant.crm.jobs.values()]
-    return sorted(lines, key=lambda line: -line.changed_ms)[:count]
+    return sorted(lines, key=lambda line: line.changed_ms)[: -count - 1 : -1]
 
 
 def _bulk(job: SandboxJob) -> JobLine:

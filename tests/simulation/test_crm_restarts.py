@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
@@ -174,6 +175,31 @@ async def test_a_job_of_another_member_is_waited_for(world: World) -> None:
     job.fate = None
     await world.until(second.settled)
     assert ("new", ()) == (contacts(world)["1"]["LastName"], second.status().holds)
+    await first.stop()
+    await second.stop()
+
+
+@story
+async def test_a_job_of_another_member_is_seen_on_the_last_page(world: World) -> None:
+    """CRM33: the list has jobs of seven days, the oldest first, and ours begins when the newest is over."""
+    world.tenant.crm.limits = msgspec.structs.replace(world.tenant.crm.limits, jobs_per_page=1)
+    first = world.member()
+    await first.start(0)
+    for name in ("old", "older"):
+        contact(world, 1, name=name)
+        await world.until(first.settled)
+    world.faults("close-job nth=1 hang-job")
+    contact(world, 1, name="last")
+    await world.until(lambda: first.status().bulk[0].phase == "InProgress")
+    first.source.lose([(TOPIC, 0)])
+    contact(world, 1, "u", name="new")
+    second = world.member()
+    await second.start(0)
+    await world.until(lambda: "waiting for job" in (second.status().bulk[0].phase or ""))
+    *_, job = world.tenant.crm.jobs.values()
+    job.fate = None
+    await world.until(second.settled)
+    assert "new" == contacts(world)["1"]["LastName"]
     await first.stop()
     await second.stop()
 

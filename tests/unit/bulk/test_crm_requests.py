@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from consumer.auth.port import Token
-from consumer.bulk.answers import read
+from consumer.bulk.answers import Done, read
 from consumer.bulk.crm_requests import CrmJobs, found_ids, pieces_of_keys
 from consumer.bulk.requests import Step
 from consumer.errors import HoldReason, Transient
@@ -132,3 +132,18 @@ def test_requests_that_are_used_up_are_a_rate() -> None:
     heard = read(Step.CREATE, Answer(403, (), body), fresh_token=False, wall_ms=0)
     assert isinstance(heard, HoldLane)
     assert HoldReason.RATE is heard.reason
+
+
+def test_the_rest_of_a_list_is_asked_for_at_our_own_address() -> None:
+    """CRM33: of the address that the answer names just the locator is used, whatever its host."""
+    body = b'{"done":false,"records":[],"nextRecordsUrl":"https://a.example/jobs/ingest?queryLocator=01g%2B-2000"}'
+    heard = read(Step.LIST, Answer(200, (), body), fresh_token=False, wall_ms=0)
+    assert isinstance(heard, Done)
+    assert f"{ROOT}/jobs/ingest?queryLocator=01g%2B-2000" == jobs().active(TOKEN, heard.rest).url
+
+
+@pytest.mark.parametrize("more", ["", ',"nextRecordsUrl":null', ',"nextRecordsUrl":7', ',"nextRecordsUrl":"/x"'])
+def test_a_list_that_is_whole(more: str) -> None:
+    """Nothing more is asked for."""
+    body = f'{{"done":true,"records":[]{more}}}'.encode()
+    assert Done() == read(Step.LIST, Answer(200, (), body), fresh_token=False, wall_ms=0)

@@ -21,7 +21,7 @@ IDS = {
     "E": "01 04 05 06 07 09 12 14 17 18",
     "F": "01 02 03 08 18 19 20 24 30",
     "H": "04 07 11 13 14 19",
-    "CRM": " ".join(f"{number:02}" for number in range(1, 33)),
+    "CRM": " ".join(f"{number:02}" for number in range(1, 34)),
 }
 ROWS = table(text_of("tests/bad-inputs.md"), "id") + table(text_of("tests/bad-inputs.md"), "CRM id")
 MAPPED = [row for row in ROWS if "CASES" in row[3].split(", ")]
