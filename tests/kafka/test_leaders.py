@@ -123,6 +123,27 @@ def is_whole_of_offsets(cluster: KafkaCluster) -> bool:
     return all({1, 2, 3} == brokers for brokers in cluster.in_sync(OFFSETS).values())
 
 
+def settle_what_one_broker_has(cluster: KafkaCluster, fleet: Fleet, traffic: Traffic, topic: str) -> int:
+    """Settle records of partition 0 that its leader alone has; return where the log of the other ends."""
+    await_that(lambda: is_whole_of_offsets(cluster), "the group's positions are everywhere")
+    traffic.write(200)
+    await_the_end(fleet, cluster)
+    short = cluster.end_offsets(topic)[0]
+    cluster.kill(2)
+    await_that(lambda: {1} == cluster.in_sync(topic)[0], "the leader goes on alone")
+    traffic.write(200)
+    await_the_end(fleet, cluster)
+    return short
+
+
+def let_the_shorter_log_lead(cluster: KafkaCluster, topic: str) -> None:
+    """Take the leader of partition 0 away: the election is unclean."""
+    # The last two brokers are the quorum: the third is back before another may go.
+    cluster.kill(1)
+    cluster.start(2)
+    await_that(lambda: cluster.leaders(topic)[0] == 2, "the shorter log leads", 60)
+
+
 def test_a_log_that_came_back_shorter_is_a_hold_and_never_a_jump(
     kafka_cluster: KafkaCluster, tmp_path: Path
 ) -> None:
@@ -131,19 +152,9 @@ def test_a_log_that_came_back_shorter_is_a_hold_and_never_a_jump(
     traffic = Traffic(kafka_cluster.bootstrap, topic, 2, keys=1_000_000, seed=22)
     with Fleet(tmp_path, kafka_cluster.bootstrap, topic, QUICK) as fleet:
         member = fleet.member("one")
-        await_that(lambda: is_whole_of_offsets(kafka_cluster), "the group's positions are everywhere")
-        traffic.write(200)
-        await_the_end(fleet, kafka_cluster)
-        short = kafka_cluster.end_offsets(topic)[0]
-        kafka_cluster.kill(2)
-        await_that(lambda: {1} == kafka_cluster.in_sync(topic)[0], "the leader goes on alone")
-        traffic.write(200)
-        await_the_end(fleet, kafka_cluster)
+        short = settle_what_one_broker_has(kafka_cluster, fleet, traffic, topic)
         long = kafka_cluster.end_offsets(topic)[0]
-        # The last two brokers are the quorum: the third is back before another may go.
-        kafka_cluster.kill(1)
-        kafka_cluster.start(2)
-        await_that(lambda: kafka_cluster.leaders(topic)[0] == 2, "the shorter log leads", 60)
+        let_the_shorter_log_lead(kafka_cluster, topic)
         assert short == kafka_cluster.end_offsets(topic)[0] < long, "void: nothing was lost"
         await_that(lambda: {0: "OFFSET_LOST"} == fleet.holds(member), "the partition is held", 60)
         assert f"from offset {short} on its records are not those that were read" in fleet.page(member, READY)[1]
@@ -162,19 +173,10 @@ def test_a_log_that_was_shorter_and_has_grown_again_is_not_read_on(
     traffic = Traffic(kafka_cluster.bootstrap, topic, 2, keys=1_000_000, seed=23)
     with Fleet(tmp_path, kafka_cluster.bootstrap, topic, QUICK) as fleet:
         first = fleet.member("first")
-        await_that(lambda: is_whole_of_offsets(kafka_cluster), "the group's positions are everywhere")
-        traffic.write(200)
-        await_the_end(fleet, kafka_cluster)
-        short = kafka_cluster.end_offsets(topic)[0]
-        kafka_cluster.kill(2)
-        await_that(lambda: {1} == kafka_cluster.in_sync(topic)[0], "the leader goes on alone")
-        traffic.write(200)
-        await_the_end(fleet, kafka_cluster)
+        short = settle_what_one_broker_has(kafka_cluster, fleet, traffic, topic)
         term(first)
         settled = kafka_cluster.committed(fleet.group, topic)[0]
-        kafka_cluster.kill(1)
-        kafka_cluster.start(2)
-        await_that(lambda: kafka_cluster.leaders(topic)[0] == 2, "the shorter log leads", 60)
+        let_the_shorter_log_lead(kafka_cluster, topic)
         # The first writer's numbers went with what the shorter log does not have.
         others = Traffic(kafka_cluster.bootstrap, topic, 2, keys=1_000_000, seed=24)
         others.write(600)

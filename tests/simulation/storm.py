@@ -231,12 +231,7 @@ class Storm:
     async def _move(self) -> None:
         """Take some of a member's partitions away in order."""
         member = self._any_member()
-        mine = [place for place, owner in self.owners.items() if owner is member]
-        if member.listening and mine:
-            going = self.random.sample(mine, self.random.randint(1, len(mine)))
-            for place in going:
-                # Not free before it was released: `_turn` finds it when the source has let go of it.
-                self.owners.pop(place)
+        if going := self._some_of(member):
             owned = [member.source.ownership(place) for place in going]
             open_count = sum(one.open_count for one in owned if one is not None)
             self.witness.counts["revokes"] += 1
@@ -244,14 +239,22 @@ class Storm:
             member.source.revoke(going)
 
     async def _lose(self) -> None:
+        """Take some of a member's partitions away without asking it."""
         member = self._any_member()
-        mine = [place for place, owner in self.owners.items() if owner is member]
-        if member.listening and mine:
-            going = self.random.sample(mine, self.random.randint(1, len(mine)))
-            for place in going:
-                self.owners.pop(place)
+        if going := self._some_of(member):
             member.source.lose(going)
             self.witness.counts["losses"] += 1
+
+    def _some_of(self, member: Member) -> list[Place]:
+        """Draw some of a member's partitions; none of one that does not listen."""
+        mine = [place for place, owner in self.owners.items() if owner is member]
+        if not member.listening or not mine:
+            return []
+        going = self.random.sample(mine, self.random.randint(1, len(mine)))
+        for place in going:
+            # Not free before it was released: `_turn` finds it when the source has let go of it.
+            self.owners.pop(place)
+        return going
 
     async def _break_tenant(self) -> None:
         script = self.random.choice(TENANT_FAULTS)
