@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
@@ -17,6 +18,7 @@ from tests.simulation.storm import run_storm, run_storms
 from tests.simulation.witness import BrokenPromiseError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Never
 
     from tests.siege import Siege
@@ -72,7 +74,15 @@ def broken_promise(error: BaseException) -> BrokenPromiseError | None:
     return error if isinstance(error, BrokenPromiseError) else None
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # a run that a judge ended leaves coroutines behind
+@pytest.fixture
+def _swept() -> Iterator[None]:
+    """Clear up, here and not at any later moment, what a run leaves behind that a judge ended: open coroutines."""
+    yield
+    gc.collect()
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.usefixtures("_swept")
 @pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
 def test_a_planted_bug_is_caught(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
     """The judges are red on each bug of the table, with its seed."""
