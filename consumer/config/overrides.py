@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from consumer.config import yaml_file
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence as Several
 
 PREFIX = "DATACLOUD_CONSUMER__"
+_NUMBERED = re.compile(r"\[(\d+)\]")
 
 
 def lay_over(tree: Mapping, environ: Lookup[str, str], options: Several[str], findings: Findings) -> Mapping:
@@ -36,7 +38,7 @@ def lay_over(tree: Mapping, environ: Lookup[str, str], options: Several[str], fi
 
 
 def _steps_of_path(path: str) -> list[str]:
-    """Part a dotted path; below a mapping whose keys hold dots the rest is one key."""
+    """Part a dotted path; below a mapping whose keys hold dots the rest is one key. `routes[0]` is `routes.0`."""
     steps: list[str] = []
     kind: object = FILE
     rest = path
@@ -44,8 +46,9 @@ def _steps_of_path(path: str) -> list[str]:
         if isinstance(kind, MapOf) and kind.dotted:
             return [*steps, rest]
         head, _, rest = rest.partition(".")
-        steps.append(head)
-        kind = _kind_below(kind, head)
+        for step in _NUMBERED.sub(r".\1", head).split("."):
+            steps.append(step)
+            kind = _kind_below(kind, step)
     return steps
 
 

@@ -76,8 +76,9 @@ def test_a_property_by_its_variable(consumer_yaml: Path) -> None:
 
 
 def test_an_entry_of_a_list(consumer_yaml: Path) -> None:
-    """Entries have numbers."""
+    """Entries have numbers, behind a dot or in brackets."""
     assert loaded(consumer_yaml, "routes.0.topics.0=other").routes[0].topics == ("other",)
+    assert loaded(consumer_yaml, "routes[0].topics[0]=other").routes[0].topics == ("other",)
 
 
 def test_an_entry_of_a_list_by_its_variable(consumer_yaml: Path) -> None:
