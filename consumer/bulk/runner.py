@@ -173,7 +173,7 @@ class JobRunner:
         """
         left = journal.read()
         if left is not None and left.closed:
-            end = await self.awaited(plan.target, left.job_id, watch)
+            end = await self.adopt(plan.target, left.job_id, watch)
         else:
             await self.settle_left(plan.target, journal, watch)
             journal.write(Entry("", plan.operation.value, begun_ms=self._clock.wall_ms()))
@@ -198,8 +198,8 @@ class JobRunner:
         journal.clear()
 
     async def adopt(self, target: Target, job_id: str, watch: JobWatch) -> JobEnd:
-        """Wait for a job of an earlier life whose results are wanted, and say so."""
-        self._observer.job_found(target, f"job {job_id}", "adopted: its results tell what became of its rows")
+        """Wait for a job of an earlier life whose outcome is wanted, and say so."""
+        self._observer.job_found(target, f"job {job_id}", "adopted: its outcome decides over its rows")
         return await self.awaited(target, job_id, watch)
 
     async def abandon(self, target: Target, job: Job, watch: JobWatch) -> None:

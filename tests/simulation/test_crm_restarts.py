@@ -71,7 +71,7 @@ def test_a_crash_doubles_no_insert(at: int, acted_upon: bool) -> None:  # noqa: 
         (crm_route(), 3, "aborted: it was left open by an earlier run"),
         (crm_route(), 4, "adopted: waited for before a new one is made"),
         (crm_route("insert", None), 3, "aborted: it was left open by an earlier run"),
-        (crm_route("insert", None), 4, "adopted: its results tell what became of its rows"),
+        (crm_route("insert", None), 4, "adopted: its outcome decides over its rows"),
     ],
     ids=["upsert open", "upsert closed", "insert open", "insert closed"],
 )

@@ -136,7 +136,9 @@ async def test_a_job_that_ended_with_us_is_heard_of_again(tmp_path: Path) -> Non
     """Complete, and the process ended before that was noted: no second job of the same rows."""
     desk = Desk(tmp_path)
     first = await desk.runner.resume(desk.plan, desk.journal, desk.told)
+    assert [] == desk.told.found
     assert first == await desk.runner.resume(desk.plan, desk.journal, desk.told)
+    assert ["adopted: its outcome decides over its rows"] == desk.told.found
     assert ["JobComplete"] == desk.states()
 
 
