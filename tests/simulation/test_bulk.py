@@ -12,10 +12,10 @@ from consumer.bulk.settings import FlushSettings
 from consumer.delivery.settings import DeliverySettings
 from consumer.errors import HoldReason
 from consumer.mapping.settings import RouteSettings
-from consumer.model import Answer
 from consumer.sandbox.bulk_jobs import PATH
 from consumer.sandbox.virtual_time import VirtualLoop
-from consumer.sandbox.wire import Endpoint, Reply
+from consumer.sandbox.wire import Endpoint
+from tests.simulation.crashes import crash
 from tests.simulation.stories import assert_accounted, hold_reasons
 from tests.simulation.world import CUSTOMERS, TOPIC, VIEWS, World, settings
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from consumer.mapping.settings import ObjectSettings
-    from consumer.model import Request
 
 EVERY_S = 60.0
 ROUTE = RouteSettings(
@@ -218,32 +217,9 @@ def test_a_crash_at_every_step(at: int, acted_upon: bool) -> None:  # noqa: FBT0
 async def _crash(folder: str, at: int, *, acted_upon: bool) -> None:
     world = bulk_world(folder)
     write(world, range(100))
-    first = world.member()
-    answer, seen = world.tenant.answer, 0
-
-    def dying(request: Request) -> Reply:
-        nonlocal seen
-        seen += PATH in request.url
-        if seen < at or first.task is None or first.task.done() or first.task.cancelling():
-            return answer(request)
-        first.source.crash()
-        first.task.cancel()
-        return answer(request) if acted_upon else Reply(Answer(500))
-
-    world.tenant.answer = dying  # type: ignore[method-assign]  # the wire is cut here
-    await first.start(0)
-    task = first.task
-    assert task is not None
-    await world.until(lambda: task.done() or first.settled())
-    if not task.done():
-        await first.kill()
-    second = world.member()
-    await second.start(0)
-    await world.until(second.settled, within_s=4_000.0)
+    await crash(world, at, lambda url: PATH in url, acted_upon=acted_upon)
     assert_folded(world, range(100))
     assert all(job.state in {"JobComplete", "Aborted"} for job in world.tenant.bulk.jobs.values())
-    assert set() == {hold.reason for hold in second.status().holds}
-    await second.stop()
 
 
 @pytest.mark.parametrize(

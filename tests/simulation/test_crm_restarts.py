@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from consumer.model import Answer
-from consumer.sandbox.wire import Endpoint, Reply
+from consumer.sandbox.wire import Endpoint
+from tests.simulation.crashes import crash
 from tests.simulation.crm import (
     EVERY_S,
     assert_folded,
@@ -27,7 +27,6 @@ from tests.simulation.world import TOPIC, World
 
 if TYPE_CHECKING:
     from consumer.mapping.settings import RouteSettings
-    from consumer.model import Request
 
 
 @pytest.mark.parametrize("acted_upon", [False, True], ids=["lost on the way", "answer lost"])
@@ -37,7 +36,7 @@ def test_a_crash_at_every_step(at: int, acted_upon: bool) -> None:  # noqa: FBT0
 
     async def told(world: World) -> None:
         write(world, range(40))
-        await crash(world, at, acted_upon=acted_upon)
+        await crash_in_crm(world, at, acted_upon=acted_upon)
         assert_folded(world, range(40))
         assert {key for key in range(0, 40, 7) if key % 5} == {*refused(world)}
         assert not [
@@ -56,7 +55,7 @@ def test_a_crash_doubles_no_insert(at: int, acted_upon: bool) -> None:  # noqa: 
         for key in range(1, 41):
             contact(world, key, name="" if key % 7 == 0 else f"Name {key}")
         contact(world, 1)
-        await crash(world, at, acted_upon=acted_upon)
+        await crash_in_crm(world, at, acted_upon=acted_upon)
         assert sorted([f"Name {key}" for key in range(1, 41) if key % 7] + ["Name 1"]) == sorted(
             str(row["LastName"]) for row in world.tenant.crm_rows("Contact").values()
         )
@@ -81,7 +80,7 @@ def test_what_is_done_with_a_job_that_was_left_is_said(route: RouteSettings, at:
     async def told(world: World) -> None:
         contact(world, 1)
         with capture_logs() as log:
-            await crash(world, at, acted_upon=True)
+            await crash_in_crm(world, at, acted_upon=True)
         (job,) = [job.id for job in world.tenant.crm.jobs.values()][:1]
         assert [(action, True)] == [
             (line["action"], job in line["job"]) for line in log if line["event"] == "bulk job found"
@@ -90,33 +89,10 @@ def test_what_is_done_with_a_job_that_was_left_is_said(route: RouteSettings, at:
     in_time(told, route)
 
 
-async def crash(world: World, at: int, *, acted_upon: bool) -> None:
-    """Kill the first process at a request of the CRM; let a second one take everything to its end."""
-    first = world.member()
-    answer, seen = world.tenant.answer, 0
-
-    def dying(request: Request) -> Reply:
-        nonlocal seen
-        seen += "/jobs/ingest" in request.url or "/query" in request.url
-        if seen < at or first.task is None or first.task.done() or first.task.cancelling():
-            return answer(request)
-        first.source.crash()
-        first.task.cancel()
-        return answer(request) if acted_upon else Reply(Answer(500))
-
-    world.tenant.answer = dying  # type: ignore[method-assign]  # the wire is cut here
-    await first.start(0)
-    task = first.task
-    assert task is not None
-    await world.until(lambda: task.done() or first.settled())
-    if not task.done():
-        await first.kill()
-    second = world.member()
-    await second.start(0)
-    await world.until(second.settled, within_s=4_000.0)
+async def crash_in_crm(world: World, at: int, *, acted_upon: bool) -> None:
+    """Kill the first process at a request of the CRM."""
+    await crash(world, at, lambda url: "/jobs/ingest" in url or "/query" in url, acted_upon=acted_upon)
     assert_accounted(world)
-    assert set() == {hold.reason for hold in second.status().holds}
-    await second.stop()
 
 
 def test_a_stop_with_an_insert_under_way_doubles_nothing() -> None:

@@ -26,9 +26,9 @@ def test_a_login_by_iam_is_one_by_tokens_over_tls(name: str) -> None:
     assert {"security.protocol": "SASL_SSL", name: "OAUTHBEARER", "client.id": "c"} == made
 
 
-def test_the_client_takes_what_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("no_aws")
+def test_the_client_takes_what_is_made() -> None:
     """Without credentials too: its constructor neither waits nor fails."""
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     made = connection("127.0.0.1:1", {**IAM, "aws.region": "eu-west-1"})
     Consumer({**made, "bootstrap.servers": "127.0.0.1:1", "group.id": "g", "log_level": "0"}).close()
 

@@ -1,0 +1,45 @@
+"""A process that dies at one request of a job, and the next one that takes everything to its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from consumer.model import Answer
+from consumer.sandbox.wire import Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from consumer.model import Request
+    from tests.simulation.world import World
+
+
+async def crash(world: World, at: int, counts: Callable[[str], bool], *, acted_upon: bool) -> None:
+    """Kill the first process at the request of this number among the addresses that count; let a second one end it.
+
+    `acted_upon` says whether the service has done what was asked when the answer is lost.
+    """
+    first = world.member()
+    answer, seen = world.tenant.answer, 0
+
+    def dying(request: Request) -> Reply:
+        nonlocal seen
+        seen += counts(request.url)
+        if seen < at or first.task is None or first.task.done() or first.task.cancelling():
+            return answer(request)
+        first.source.crash()
+        first.task.cancel()
+        return answer(request) if acted_upon else Reply(Answer(500))
+
+    world.tenant.answer = dying  # type: ignore[method-assign]  # the wire is cut here
+    await first.start(0)
+    task = first.task
+    assert task is not None
+    await world.until(lambda: task.done() or first.settled())
+    if not task.done():
+        await first.kill()
+    second = world.member()
+    await second.start(0)
+    await world.until(second.settled, within_s=4_000.0)
+    assert set() == {hold.reason for hold in second.status().holds}
+    await second.stop()
