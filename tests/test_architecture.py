@@ -25,6 +25,7 @@ FLOORS = {
     "consumer.headers": WORDS,
     "consumer.masking": WORDS,
     "consumer.hosts": WORDS,
+    "consumer.extras": WORDS,
     "consumer.pause": WORDS,
     "consumer.holds": PURE,
     "consumer.decoding": PURE,

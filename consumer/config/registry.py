@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from consumer.auth.settings import Secret
@@ -22,6 +21,7 @@ from consumer.config.shape import (
     SCHEMA_REGISTRY,
 )
 from consumer.decoding.encodings import ENCODINGS
+from consumer.extras import not_installed
 from consumer.hosts import is_loopback_url, service_address_fault
 from consumer.registry.settings import RegistrySettings
 
@@ -74,16 +74,9 @@ def _judge_route(route: Found, section: Found | None, findings: Findings) -> Non
         text = f"`{name}` needs the schema registry; write kafka.schema_registry: {{url: https://HOST}}"
         findings.fault(place, path, text)
     library = ENCODINGS[name].library
-    if library is not None and not _is_installed(library):
-        text = f"`{name}` needs an extra that is not installed; pip install datacloud-consumer[{name}]"
-        findings.fault(place, path, text)
-
-
-def _is_installed(library: str) -> bool:
-    try:
-        return find_spec(library) is not None
-    except ModuleNotFoundError:  # of a package around it
-        return False
+    missing = None if library is None else not_installed(library, name)
+    if missing is not None:
+        findings.fault(place, path, f"`{name}` {missing}")
 
 
 def _judge_credentials(section: Found, findings: Findings) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
+
+from consumer.extras import not_installed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,7 +24,6 @@ REGION: Final = "aws.region"
 _MECHANISM: Final = ("sasl.mechanisms", "sasl.mechanism")
 _TOKENS: Final = "OAUTHBEARER"
 _PROTOCOL: Final = "security.protocol"
-_LIBRARY: Final = "botocore"
 _A_REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
 _MSK_HOST: Final = re.compile(
     r"\.kafka(?:-serverless)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?(?::\d+)?$", re.IGNORECASE
@@ -79,9 +79,8 @@ def _iam_faults(name: str, bootstrap_servers: str, properties: Mapping[str, str]
         )
     elif _A_REGION.fullmatch(region) is None:
         faults.append((REGION, f"`{region[:60]}` is not an AWS region; write one such as eu-west-1"))
-    if find_spec(_LIBRARY) is None:
-        text = f"{MSK_IAM} needs an extra that is not installed; pip install datacloud-consumer[msk]"
-        faults.append((name, text))
+    if (missing := not_installed("botocore", "msk")) is not None:
+        faults.append((name, f"{MSK_IAM} {missing}"))
     return faults
 
 

@@ -101,6 +101,6 @@ def test_a_login_that_cannot_work_says_what_to_write(
 
 def test_a_library_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """With what to type."""
-    monkeypatch.setattr("consumer.source.login.find_spec", lambda _name: None)
+    monkeypatch.setattr("consumer.extras.find_spec", lambda _name: None)
     [(_, text)] = login_faults(MSK, IAM)
     assert "pip install datacloud-consumer[msk]" in text
