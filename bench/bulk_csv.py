@@ -63,7 +63,13 @@ CONTACT = dict.fromkeys(
 
 def encoded(number: int) -> bytes:
     """Make one row; a tenth has a value that needs quotes, a fifth has a null."""
-    note = 'said "well, perhaps"' if number % 10 == 0 else None if number % 5 == 0 else "nothing to report"
+    note = (
+        'said "well, perhaps"'
+        if number % 10 == 0
+        else None
+        if number % 5 == 0
+        else "nothing to report"
+    )
     return msgspec.json.encode(
         {
             "id": str(100_000 + number),
@@ -119,7 +125,10 @@ def bulk_by_the_csv_module(rows: list[bytes]) -> Callable[[], bytes]:
         for row in rows:
             values = decode(row)
             writer.writerow(
-                [words[value] if value is True or value is False else value for value in values.values()]
+                [
+                    words[value] if value is True or value is False else value
+                    for value in values.values()
+                ]
             )
         return text.getvalue().encode()
 

@@ -20,18 +20,24 @@ from typing import TYPE_CHECKING
 
 from bench.bulk_csv import CONTACT, FIELDS, encoded, encoded_contact
 from consumer.bulk.crm_file import write_file
-from consumer.bulk.crm_gatherer import CrmGather, CrmGatherer
 from consumer.bulk.crm_results import Counts, note_accepted
+from consumer.bulk.crm_row_buffer import CrmBulkBatch, CrmRowBuffer
 from consumer.bulk.csv import CRM, INGESTION, CsvRows
 from consumer.bulk.files import write_files
-from consumer.bulk.gatherer import Gatherer
 from consumer.bulk.job_state import FILE_BYTES
-from consumer.bulk.settings import FlushSettings
+from consumer.bulk.row_buffer import RowBuffer
 from consumer.clock import SystemClock
-from consumer.hosts import Hosts
-from consumer.mapping.settings import CrmTarget, ObjectSettings
-from consumer.model import Answer, Assignment, Operation, PlainRecord, Request, Target, Upsert
-from consumer.transport import HttpTransport
+from consumer.http.client import HttpTransport
+from consumer.http.hosts import Hosts
+from consumer.http.messages import Answer, Request
+from consumer.mapping.settings import CrmTarget, FlushSettings, ObjectSettings
+from consumer.model import (
+    Assignment,
+    Operation,
+    PlainRecord,
+    Target,
+    Upsert,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +54,11 @@ def peer(told: Connection) -> None:
 
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
-        left = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        left = next(
+            int(line[15:])
+            for line in head.lower().split(b"\r\n")
+            if line.startswith(b"content-length:")
+        )
         while left > 0:
             left -= len(await reader.read(min(left, _READ_BYTES)))
         writer.write(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
@@ -62,9 +72,9 @@ def peer(told: Connection) -> None:
     asyncio.run(serve())
 
 
-def bulk_gatherer(folder: Path, wanted_bytes: int) -> Gatherer:
+def bulk_gatherer(folder: Path, wanted_bytes: int) -> RowBuffer:
     """Make what gathers rows for the Bulk Ingestion API."""
-    return Gatherer(
+    return RowBuffer(
         Target("shop", "customers"),
         CsvRows(FIELDS, INGESTION),
         FlushSettings(bytes=wanted_bytes),
@@ -74,12 +84,16 @@ def bulk_gatherer(folder: Path, wanted_bytes: int) -> Gatherer:
     )
 
 
-def crm_gatherer(folder: Path, wanted_bytes: int) -> CrmGatherer:
+def crm_gatherer(folder: Path, wanted_bytes: int) -> CrmRowBuffer:
     """Make what gathers Contacts: each with its record, which goes to the dead-letter topic if it is refused."""
     described = ObjectSettings(
-        name="Contact", fields=CONTACT, primary_key="Kafka_Id__c", category="other", refresh_mode="partial"
+        name="Contact",
+        fields=CONTACT,
+        primary_key="Kafka_Id__c",
+        category="other",
+        refresh_mode="partial",
     )
-    return CrmGatherer(
+    return CrmRowBuffer(
         Target("", "Contact"),
         CsvRows(CONTACT, CRM),
         FlushSettings(bytes=wanted_bytes),
@@ -89,34 +103,34 @@ def crm_gatherer(folder: Path, wanted_bytes: int) -> CrmGatherer:
     )
 
 
-def gathered(gatherer: Gatherer, row: Callable[[int], bytes]) -> tuple[int, float]:
+def buffered(row_buffer: RowBuffer, row: Callable[[int], bytes]) -> tuple[int, float]:
     """Gather rows until there are enough; the making of the rows is not timed."""
     assignment = Assignment("shop.public.customers", 0, 1, 0, None)
     count, spent_s = 0, 0.0
-    while not gatherer.is_due(0.0):
+    while not row_buffer.is_due(0.0):
         numbers = [at * 7_919 % 10_000_019 for at in range(count, count + CHUNK)]
         changes = [Upsert(str(100_000 + number), row(number), _WHERE) for number in numbers]
         began_s = time.process_time()
-        gatherer.add(changes, assignment, 0.0)
+        row_buffer.add(changes, assignment, 0.0)
         spent_s += time.process_time() - began_s
         count += CHUNK
     return count, spent_s
 
 
-async def written(gatherer: Gatherer, folder: Path) -> tuple[Path, float]:
+async def written(row_buffer: RowBuffer, folder: Path) -> tuple[Path, float]:
     """Write the file of the rows that are gathered."""
-    gather = gatherer.seal()
+    bulk_batch = row_buffer.seal()
     clock = SystemClock()
     began_s = time.process_time()
-    if isinstance(gatherer, CrmGatherer) and isinstance(gather, CrmGather):
-        file = await write_file(gatherer, gather.rows, Operation.UPSERT, FILE_BYTES, clock)
+    if isinstance(row_buffer, CrmRowBuffer) and isinstance(bulk_batch, CrmBulkBatch):
+        file = await write_file(row_buffer, bulk_batch.rows, Operation.UPSERT, FILE_BYTES, clock)
         assert file is not None  # noqa: S101 - there are rows
         return file, time.process_time() - began_s
     (file,) = await write_files(
-        gather.spool,
+        bulk_batch.spool,
         Operation.UPSERT,
         folder,
-        header=gatherer.csv.header,
+        header=row_buffer.csv.header,
         file_bytes=FILE_BYTES + 1_000_000,
         deleted_at=None,
         clock=clock,
@@ -124,17 +138,25 @@ async def written(gatherer: Gatherer, folder: Path) -> tuple[Path, float]:
     return file, time.process_time() - began_s
 
 
-async def heard(gatherer: CrmGatherer, sent: Path) -> tuple[int, float]:
+async def heard(row_buffer: CrmRowBuffer, sent: Path) -> tuple[int, float]:
     """Read the result file of a job that took every row; the making of the file is not timed."""
-    gather = gatherer.under_way
-    assert isinstance(gather, CrmGather)  # noqa: S101 - of this gatherer
+    bulk_batch = row_buffer.under_way
+    assert isinstance(bulk_batch, CrmBulkBatch)  # noqa: S101 - of this gatherer
     path, counts = sent.with_name("results.csv"), Counts()
-    with sent.open(newline="", encoding="utf-8") as rows, path.open("w", newline="", encoding="utf-8") as file:
-        reader, writer = csv.reader(rows), csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    with (
+        sent.open(newline="", encoding="utf-8") as rows,
+        path.open("w", newline="", encoding="utf-8") as file,
+    ):
+        reader, writer = (
+            csv.reader(rows),
+            csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n"),
+        )
         writer.writerow(["sf__Id", "sf__Created", *next(reader)])
         writer.writerows(["0035g0000000001AAA", "true", *row] for row in reader)
     began_s = time.process_time()
-    await note_accepted(path, gatherer.marking(Operation.UPSERT), gather.rows, counts, SystemClock())
+    await note_accepted(
+        path, row_buffer.marking(Operation.UPSERT), bulk_batch.rows, counts, SystemClock()
+    )
     return counts.accepted, time.process_time() - began_s
 
 
@@ -143,17 +165,19 @@ async def run(destination: str, megabytes: int, port: int) -> None:
     clock = SystemClock()
     transport = HttpTransport(Hosts.known(f"http://127.0.0.1:{port}", ()), clock, connections=1)
     with tempfile.TemporaryDirectory() as name:
-        make, row = (bulk_gatherer, encoded) if destination == "bulk" else (crm_gatherer, encoded_contact)
-        gatherer = make(Path(name), megabytes * 1_000_000)
-        count, gather_s = gathered(gatherer, row)
-        file, write_s = await written(gatherer, Path(name))
+        make, row = (
+            (bulk_gatherer, encoded) if destination == "bulk" else (crm_gatherer, encoded_contact)
+        )
+        row_buffer = make(Path(name), megabytes * 1_000_000)
+        count, gather_s = buffered(row_buffer, row)
+        file, write_s = await written(row_buffer, Path(name))
         began_s = time.monotonic()
         upload = Request("PUT", f"http://127.0.0.1:{port}/", timeout_s=120.0, body_path=str(file))
         outcome = await transport.send(upload)
         upload_s = time.monotonic() - began_s
-        results = await heard(gatherer, file) if isinstance(gatherer, CrmGatherer) else None
+        results = await heard(row_buffer, file) if isinstance(row_buffer, CrmRowBuffer) else None
         file_bytes = file.stat().st_size
-        gatherer.close()
+        row_buffer.close()
     await transport.close()
     assert isinstance(outcome, Answer), outcome  # noqa: S101 - a measurement of something else otherwise
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

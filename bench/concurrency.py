@@ -9,7 +9,7 @@ import heapq
 import random
 from typing import Final, NamedTuple, Protocol
 
-from consumer.delivery.rate import AdaptiveLimit
+from consumer.delivery.load_control import AdaptiveLimit
 
 IN_FLIGHT: Final = 32
 FIXED: Final = (1, 2, 4, 8, 12, 16, 24, 32)
@@ -73,14 +73,14 @@ class Outcome(NamedTuple):
 
 def drive(profile: Profile, limit: Limit, seed: int = 1) -> Outcome:
     """Keep as many requests open as the limit allows, against a tenant of this profile."""
-    lots = random.Random(seed)  # noqa: S311 - a schedule, not a secret
+    rng = random.Random(seed)  # noqa: S311 - a schedule, not a secret
     free_s: list[float] = []  # when each busy server will be free
     open_: list[tuple[float, float]] = []  # when answered, when sent
     now_s = total_s = 0.0
     count = 0
     while now_s < DURATION_S:
         while len(open_) < limit.limit:
-            heapq.heappush(open_, (_answer_s(profile, free_s, now_s, lots), now_s))
+            heapq.heappush(open_, (_answer_s(profile, free_s, now_s, rng), now_s))
         now_s, sent_s = open_[0]
         limit.answered(now_s, now_s - sent_s, len(open_))
         heapq.heappop(open_)
@@ -89,14 +89,14 @@ def drive(profile: Profile, limit: Limit, seed: int = 1) -> Outcome:
     return Outcome(count / DURATION_S, total_s / count)
 
 
-def _answer_s(profile: Profile, free_s: list[float], now_s: float, lots: random.Random) -> float:
+def _answer_s(profile: Profile, free_s: list[float], now_s: float, rng: random.Random) -> float:
     """Return when a request that is sent now will be answered: at once a server is free, plus its service."""
     phase = next(one for one in reversed(profile.phases) if one.from_s <= now_s)
     while free_s and free_s[0] <= now_s:
         heapq.heappop(free_s)
     queued = len(free_s) - phase.servers
     begins_s = heapq.nsmallest(queued + 1, free_s)[-1] if queued >= 0 else now_s
-    ends_s = begins_s + phase.service_s * lots.uniform(0.9, 1.1)
+    ends_s = begins_s + phase.service_s * rng.uniform(0.9, 1.1)
     heapq.heappush(free_s, ends_s)
     return ends_s
 
@@ -121,12 +121,16 @@ def measure(profile: Profile) -> Row:
     outcomes = {limit: drive(profile, Fixed(limit)) for limit in FIXED}
     fastest = max(outcome.per_s for outcome in outcomes.values())
     best = min(limit for limit, outcome in outcomes.items() if outcome.per_s >= 0.99 * fastest)
-    return Row(profile, best, outcomes[best], outcomes[IN_FLIGHT], drive(profile, AdaptiveLimit(IN_FLIGHT)))
+    return Row(
+        profile, best, outcomes[best], outcomes[IN_FLIGHT], drive(profile, AdaptiveLimit(IN_FLIGHT))
+    )
 
 
 def main() -> None:
     """Print the table."""
-    print("| tenant | best fixed | requests/s | latency | adaptive | of the best | latency | latency at 32 |")
+    print(
+        "| tenant | best fixed | requests/s | latency | adaptive | of the best | latency | latency at 32 |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     for row in map(measure, PROFILES):
         best, adaptive, largest = row.best_outcome, row.adaptive, row.largest

@@ -3,7 +3,7 @@
 Run: `python -m bench.conversions`. The floor is the shortest correct line of Python that makes the same of the same
 value; every conversion is first held against it. `near` are values as consecutive records have them, with seconds
 and days in common; of `far` each is in a second and on a day of its own, and there are more of them than are kept
-in mind. `careful` is the reference's way. Each figure is the best of several rounds, all of them in turn.
+in mind. `slow_path` is the reference's way. Each figure is the best of several rounds, all of them in turn.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import msgspec
 
 from consumer.decoding.opened import Digits
 from consumer.mapping.conversion import Conversion
-from consumer.mapping.hot_converters import hot_converter
+from consumer.mapping.fast_path.converters import hot_converter
+from consumer.mapping.fast_path.shapes import Shape, first_shape
 from consumer.mapping.settings import FieldRule, FieldType
-from consumer.mapping.shapes import Shape, first_shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,7 +76,9 @@ def decimal_of_text(text: str) -> msgspec.Raw:
 
 def decimal_of_bytes(text: str) -> msgspec.Raw:
     """Write out a decimal of scale 2 whose unscaled value is base64."""
-    return msgspec.Raw(str(Decimal(int.from_bytes(base64.b64decode(text), "big", signed=True)).scaleb(-2)).encode())
+    return msgspec.Raw(
+        str(Decimal(int.from_bytes(base64.b64decode(text), "big", signed=True)).scaleb(-2)).encode()
+    )
 
 
 def bytes_of(unscaled: int) -> str:
@@ -91,9 +93,19 @@ def rule(**settings: Any) -> FieldRule:  # noqa: ANN401 - of the rule
 
 CASES = (
     Case(
-        "decimal in text", FieldType.NUMBER, rule(number=True), lambda us: f"{cents(us) / 100:.2f}", decimal_of_text
+        "decimal in text",
+        FieldType.NUMBER,
+        rule(number=True),
+        lambda us: f"{cents(us) / 100:.2f}",
+        decimal_of_text,
     ),
-    Case("decimal in bytes", FieldType.NUMBER, rule(scale=2), lambda us: bytes_of(cents(us)), decimal_of_bytes),
+    Case(
+        "decimal in bytes",
+        FieldType.NUMBER,
+        rule(scale=2),
+        lambda us: bytes_of(cents(us)),
+        decimal_of_bytes,
+    ),
     Case(
         "days to date",
         FieldType.DATE,
@@ -140,7 +152,12 @@ CASES = (
         "date-time in the route's zone",
         FieldType.DATE_TIME,
         rule(),
-        lambda us: utc(us).astimezone(_BERLIN).replace(tzinfo=None, hour=12).isoformat(timespec="microseconds"),
+        lambda us: (
+            utc(us)
+            .astimezone(_BERLIN)
+            .replace(tzinfo=None, hour=12)
+            .isoformat(timespec="microseconds")
+        ),
         lambda text: utc_text(datetime.fromisoformat(text).replace(tzinfo=_BERLIN)),
         _BERLIN,
     ),
@@ -180,13 +197,18 @@ def measured(case: Case) -> list[float]:
         (case.floor, near),
         (convert, [decoded(value, shape) for value in near]),
         (convert, [decoded(value, shape) for value in far]),
-        (conversion.convert, [Digits(value) if isinstance(value, int) else value for value in near]),
+        (
+            conversion.convert,
+            [Digits(value) if isinstance(value, int) else value for value in near],
+        ),
     )
 
 
 def main() -> None:
     """Print a line per conversion."""
-    print(f"{'conversion':30} {'floor':>6} {'near':>6} {'ratio':>6} {'far':>6} {'ratio':>6} {'careful':>8}")
+    print(
+        f"{'conversion':30} {'floor':>6} {'near':>6} {'ratio':>6} {'far':>6} {'ratio':>6} {'careful':>8}"
+    )
     for case in CASES:
         floor_ns, near_ns, far_ns, careful_ns = measured(case)
         print(

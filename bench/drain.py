@@ -116,8 +116,15 @@ class Bench:
         """
         self._round += 1
         self._tenant.reset()
-        own = tuple(pid for pid in (os.getpid(), self._tenant.pid, self._broker.pid) if pid is not None)
-        began_s, machine_s, own_s, tenant_s = time.monotonic(), machine_cpu_s(), _sum(own), cpu_s(self._tenant.pid)
+        own = tuple(
+            pid for pid in (os.getpid(), self._tenant.pid, self._broker.pid) if pid is not None
+        )
+        began_s, machine_s, own_s, tenant_s = (
+            time.monotonic(),
+            machine_cpu_s(),
+            _sum(own),
+            cpu_s(self._tenant.pid),
+        )
         found, child_s = self._daemon() if side == "daemon" else self._floor(side)
         elsewhere_s = machine_cpu_s() - machine_s - (_sum(own) - own_s) - child_s
         tenant_s = cpu_s(self._tenant.pid) - tenant_s
@@ -131,7 +138,8 @@ class Bench:
             start_cpu_s=found["start_cpu_s"],
             rss_mib=found["rss_kib"] / 1024,
             requests=counts["requests"],
-            fill=(counts["body_bytes"] - counts["last_bytes"]) / (BODY_BYTES * max(1, counts["requests"] - 1)),
+            fill=(counts["body_bytes"] - counts["last_bytes"])
+            / (BODY_BYTES * max(1, counts["requests"] - 1)),
             largest_body=counts["largest_bytes"],
             tenant_busy=tenant_s / found["elapsed_s"],
             elsewhere=max(0.0, elsewhere_s / (time.monotonic() - began_s) / (os.cpu_count() or 1)),
@@ -151,8 +159,15 @@ class Bench:
     def _floor(self, side: Side) -> tuple[dict[str, Any], float]:
         command = [sys.executable, "-m", "bench.floor", "--broker", self._broker.bootstrap]
         command += ["--tenant", f"127.0.0.1:{self._tenant.port}", "--shape", self._shape]
-        command += ["--records", str(self._records), "--conversions", "lean" if side == "lean" else "plain"]
-        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=_GIVE_UP_S)
+        command += [
+            "--records",
+            str(self._records),
+            "--conversions",
+            "lean" if side == "lean" else "plain",
+        ]
+        done = subprocess.run(
+            command, cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=_GIVE_UP_S
+        )
         found = json.loads(done.stdout)
         return {**found, "conflated": 0}, found["cpu_s"] + found["start_cpu_s"]
 
@@ -185,7 +200,9 @@ class Bench:
                 raise DrainFailedError(message)
         return found, end_cpu_s
 
-    def _await_end(self, daemon: subprocess.Popen[bytes], admin_port: int, group: str) -> dict[str, Any]:
+    def _await_end(
+        self, daemon: subprocess.Popen[bytes], admin_port: int, group: str
+    ) -> dict[str, Any]:
         """Return the status at the committed end."""
         topic = topic_of(self._shape)
         give_up_s = time.monotonic() + _GIVE_UP_S
@@ -197,7 +214,9 @@ class Bench:
             if ledger["dead_lettered"] or ledger["filtered"]:
                 message = f"the daemon sorted records out: {ledger}"
                 raise DrainFailedError(message)
-            if settled == self._records and self._broker.committed(group, topic) == self._broker.end_offsets(topic):
+            if settled == self._records and self._broker.committed(
+                group, topic
+            ) == self._broker.end_offsets(topic):
                 return status
         message = f"the daemon did not come to the end of {topic}"
         raise DrainFailedError(message)

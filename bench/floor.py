@@ -153,7 +153,9 @@ def plain_number_of_text(text: str) -> msgspec.Raw:
 
 def plain_number_of_bytes(text: str) -> msgspec.Raw:
     """Write out a decimal of scale 2 whose unscaled value is base64."""
-    return msgspec.Raw(str(Decimal(int.from_bytes(base64.b64decode(text), "big", signed=True)).scaleb(-2)).encode())
+    return msgspec.Raw(
+        str(Decimal(int.from_bytes(base64.b64decode(text), "big", signed=True)).scaleb(-2)).encode()
+    )
 
 
 CONVERSIONS: Final = {
@@ -211,7 +213,9 @@ class Posts:
     def send(self, body: bytes) -> None:
         """Take a body, waiting while too many are under way."""
         self._places.acquire()
-        self._pool.submit(self._post, body).add_done_callback(lambda done: self._done(done.exception()))
+        self._pool.submit(self._post, body).add_done_callback(
+            lambda done: self._done(done.exception())
+        )
 
     def finish(self) -> None:
         """Return once everything was answered."""
@@ -222,7 +226,10 @@ class Posts:
         if connection is None:
             connection = self._own.connection = http.client.HTTPConnection(*self._where)
         connection.request(
-            "POST", _PATH, body, {"Content-Type": "application/json", "Authorization": "Bearer bench"}
+            "POST",
+            _PATH,
+            body,
+            {"Content-Type": "application/json", "Authorization": "Bearer bench"},
         )
         connection.getresponse().read()
 
@@ -232,7 +239,9 @@ class Posts:
             print(f"floor: {error!r}", flush=True)
 
 
-def carry(consumer: Consumer, map_value: Callable[[bytes], bytes], count: int, posts: Posts) -> float:
+def carry(
+    consumer: Consumer, map_value: Callable[[bytes], bytes], count: int, posts: Posts
+) -> float:
     """Consume, map, join and send until so many records have gone out; returns the seconds since the first."""
     rows: list[bytes] = []
     append = rows.append
@@ -269,7 +278,9 @@ def main() -> None:
     before = resource.getrusage(resource.RUSAGE_SELF)
     consumer = Consumer({**client_conf(settings, {}), "enable.partition.eof": False})
     topic = topic_of(given.shape)
-    consumer.assign([TopicPartition(topic, one, OFFSET_BEGINNING) for one in range(PARTITION_COUNT)])
+    consumer.assign(
+        [TopicPartition(topic, one, OFFSET_BEGINNING) for one in range(PARTITION_COUNT)]
+    )
     map_value = mapper(given.shape, CONVERSIONS[given.conversions])
     elapsed_s = carry(consumer, map_value, given.records, Posts(host, int(port)))
     after = resource.getrusage(resource.RUSAGE_SELF)
@@ -277,7 +288,14 @@ def main() -> None:
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     start_cpu_s = before.ru_utime + before.ru_stime
     print(
-        json.dumps({"cpu_s": cpu_s, "start_cpu_s": start_cpu_s, "elapsed_s": elapsed_s, "rss_kib": after.ru_maxrss})
+        json.dumps(
+            {
+                "cpu_s": cpu_s,
+                "start_cpu_s": start_cpu_s,
+                "elapsed_s": elapsed_s,
+                "rss_kib": after.ru_maxrss,
+            }
+        )
     )
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import fastavro
 import msgspec
 
-from consumer.decoding.schema_shelf import SchemaShelf
+from consumer.decoding.schema_cache import SchemaCache
 from consumer.decoding.written_schema import WrittenSchema
 from consumer.mapping.routing import RouteTable
 from consumer.mapping.settings import FieldRule, FieldType, ObjectSettings, RouteSettings
@@ -48,7 +48,10 @@ _TYPES = {
     "created_at": FieldType.DATE_TIME,
     "updated_at": FieldType.DATE_TIME,
 }
-_RULES = {"born": FieldRule(source="born", unit="days"), "updated_at": FieldRule(source="updated_at", unit="us")}
+_RULES = {
+    "born": FieldRule(source="born", unit="days"),
+    "updated_at": FieldRule(source="updated_at", unit="us"),
+}
 _AVRO = {"int64": "long", "int32": "int", "double": "double", "string": "string"}
 _INTEGERS = frozenset({"id", "orders", "born", "updated_at"})
 _CONNECT: dict[str, dict[str, Any]] = {
@@ -104,21 +107,41 @@ def envelope(number: int) -> dict[str, Any]:
 
 def schema() -> dict[str, Any]:
     """Write the schema that Connect's converter puts before each payload."""
-    fields = [{"optional": True, "field": name, **_CONNECT.get(name, {"type": "string"})} for name in _TYPES]
+    fields = [
+        {"optional": True, "field": name, **_CONNECT.get(name, {"type": "string"})}
+        for name in _TYPES
+    ]
     members = [
-        {"type": "struct", "fields": fields, "optional": True, "name": "shop.public.customers.Value", "field": name}
+        {
+            "type": "struct",
+            "fields": fields,
+            "optional": True,
+            "name": "shop.public.customers.Value",
+            "field": name,
+        }
         for name in ("before", "after")
     ]
-    return {"type": "struct", "fields": members, "optional": False, "name": "shop.public.customers.Envelope"}
+    return {
+        "type": "struct",
+        "fields": members,
+        "optional": False,
+        "name": "shop.public.customers.Envelope",
+    }
 
 
 def floor_structs() -> tuple[Any, Any]:
     """Make the structs of the floor: the row alone, and the envelope with what a mapping has to know."""
-    fields = [(name, (int if name in _INTEGERS else str) | None, None) for name in _TYPES if name != "balance"]
+    fields = [
+        (name, (int if name in _INTEGERS else str) | None, None)
+        for name in _TYPES
+        if name != "balance"
+    ]
     used: Any = msgspec.defstruct("Used", [*fields, ("balance", float | None, None)], gc=False)
     source: Any = msgspec.defstruct("Source", [("ts_ns", int | None, None)], gc=False)
     whole: Any = msgspec.defstruct(
-        "Whole", [("op", str), ("after", used | None, None), ("source", source | None, None)], gc=False
+        "Whole",
+        [("op", str), ("after", used | None, None), ("source", source | None, None)],
+        gc=False,
     )
     return used, whole
 
@@ -130,7 +153,9 @@ def avro_schema(connect: dict[str, Any], known: set[str]) -> Any:  # noqa: ANN40
         kind = name = connect["name"].replace(".", "_")
         if name not in known:
             known.add(name)
-            fields = [{"name": one["field"], "type": avro_schema(one, known)} for one in connect["fields"]]
+            fields = [
+                {"name": one["field"], "type": avro_schema(one, known)} for one in connect["fields"]
+            ]
             kind = {"type": "record", "name": name, "fields": fields}
     elif "name" in connect:
         kind = {"type": kind, "connect.name": connect["name"]}
@@ -140,7 +165,9 @@ def avro_schema(connect: dict[str, Any], known: set[str]) -> Any:  # noqa: ANN40
 def avro_envelope() -> Any:  # noqa: ANN401 - a schema of Avro's
     """Write the schema of a whole envelope."""
     kinds = {int: "int64", str: "string"}
-    source = [{"field": name, "type": kinds[type(value)]} for name, value in envelope(0)["source"].items()]
+    source = [
+        {"field": name, "type": kinds[type(value)]} for name, value in envelope(0)["source"].items()
+    ]
     whole = schema()
     whole["fields"] += [
         {"field": "source", "type": "struct", "name": "Source", "fields": source},
@@ -193,7 +220,9 @@ def floor(kind: str, values: list[bytes]) -> Callable[[], None]:
 
 def mapping(kind: str, values: list[bytes]) -> Callable[[], None]:
     """Make the loop over the compiled route, warmed up until it has learned what there is to learn."""
-    target = ObjectSettings(name="customers", fields=_TYPES, primary_key="id", record_modified="updated_at")
+    target = ObjectSettings(
+        name="customers", fields=_TYPES, primary_key="id", record_modified="updated_at"
+    )
     route = RouteSettings(
         topics=("customers",),
         object="customers",
@@ -201,7 +230,7 @@ def mapping(kind: str, values: list[bytes]) -> Callable[[], None]:
         encoding="avro" if kind == "avro" else "json",
         fields={} if kind in ("wrapped", "avro") else _RULES,
     )
-    schemas = SchemaShelf()
+    schemas = SchemaCache()
     schemas.put(1, WrittenSchema("AVRO", json.dumps(avro_envelope())), 0.0)
     (mapper,) = RouteTable([route], "shop", {"customers": target}, schemas).mappers("customers")
     records = [PlainRecord("customers", value=value, timestamp_ms=WALL_MS) for value in values]
@@ -256,7 +285,9 @@ def main() -> None:
     for kind in KINDS:
         values = values_of(kind)
         plain = values_of("bare") if kind == "avro" else values
-        floor_us, mapping_us = (s / RECORDS * 1e6 for s in best_s(floor(kind, plain), mapping(kind, values)))
+        floor_us, mapping_us = (
+            s / RECORDS * 1e6 for s in best_s(floor(kind, plain), mapping(kind, values))
+        )
         size = sum(map(len, values)) // len(values)
         print(f"{kind:8} {size:6} {floor_us:9.2f} {mapping_us:11.2f} {mapping_us / floor_us:6.2f}")
 

@@ -71,7 +71,12 @@ class Tenant:
 
     @staticmethod
     def _token(instance_url: str) -> bytes:
-        token = {"access_token": "bench", "instance_url": instance_url, "token_type": "Bearer", "expires_in": 7200}
+        token = {
+            "access_token": "bench",
+            "instance_url": instance_url,
+            "token_type": "Bearer",
+            "expires_in": 7200,
+        }
         return json.dumps(token).encode()
 
 
@@ -121,7 +126,12 @@ class Connection(asyncio.BufferedProtocol):
         first, _, rest = head[:found].partition(b"\r\n")
         self._path = first.split(b" ")[1]
         self._length = self._left = next(
-            (int(line[15:]) for line in rest.split(b"\r\n") if line[:15].lower() == b"content-length:"), 0
+            (
+                int(line[15:])
+                for line in rest.split(b"\r\n")
+                if line[:15].lower() == b"content-length:"
+            ),
+            0,
         )
         self._braces = 0
         if not self._left:
@@ -153,7 +163,9 @@ class Connection(asyncio.BufferedProtocol):
 async def serve(latency_s: float) -> None:
     """Listen on a free port, print it, and serve."""
     tenant = Tenant(latency_s)
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(tenant), HOST, 0, backlog=256)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Connection(tenant), HOST, 0, backlog=256
+    )
     tenant.port = server.sockets[0].getsockname()[1]
     print(tenant.port, flush=True)
     await server.serve_forever()

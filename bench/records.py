@@ -66,12 +66,14 @@ def records(shape: Shape, count: int, first_us: int) -> Iterator[Keyed]:
 
     Shape: about 500 bytes bare, 3.0 KB wrapped; a key has one partition and comes back at random.
     """
-    lots = random.Random(20)  # noqa: S311 - the same records each time is what is wanted
+    rng = random.Random(20)  # noqa: S311 - the same records each time is what is wanted
     write = _bare if shape == "bare" else _wrapped
     for number in range(count):
-        customer = lots.randrange(KEY_COUNT)
+        customer = rng.randrange(KEY_COUNT)
         key = f'{{"id":"c-{customer:07}"}}'.encode()
-        value = write(number, customer, lots.randrange(1_000_000), first_us + number * _US_PER_RECORD)
+        value = write(
+            number, customer, rng.randrange(1_000_000), first_us + number * _US_PER_RECORD
+        )
         yield Keyed(customer % PARTITION_COUNT, key, value.encode())
 
 
@@ -103,7 +105,11 @@ def _envelope(number: int, customer: int, lot: int, us: int, balance: str) -> st
 
 
 def _struct(columns: dict[str, dict[str, object]], **more: object) -> dict[str, object]:
-    return {"type": "struct", "fields": [{**kind, "field": name} for name, kind in columns.items()], **more}
+    return {
+        "type": "struct",
+        "fields": [{**kind, "field": name} for name, kind in columns.items()],
+        **more,
+    }
 
 
 _SCHEMA: Final = json.dumps(
@@ -111,7 +117,9 @@ _SCHEMA: Final = json.dumps(
         {
             "before": _struct(_COLUMNS, optional=True, name="bench.public.customers.Value"),
             "after": _struct(_COLUMNS, optional=True, name="bench.public.customers.Value"),
-            "source": _struct(_SOURCE, optional=False, name="io.debezium.connector.postgresql.Source"),
+            "source": _struct(
+                _SOURCE, optional=False, name="io.debezium.connector.postgresql.Source"
+            ),
             "op": _STRING,
             "ts_ms": {"type": "int64", "optional": True},
         },

@@ -52,7 +52,9 @@ def report(scenario: str, drains: Sequence[Drain], *, judged_for_speed: bool) ->
     targets: list[Target] = []
     if daemon:
         if ratio is not None:
-            targets.append(Target("CPU to the floor's", f"<= {MOST_CPU_RATIO}", ratio, ratio <= MOST_CPU_RATIO))
+            targets.append(
+                Target("CPU to the floor's", f"<= {MOST_CPU_RATIO}", ratio, ratio <= MOST_CPU_RATIO)
+            )
         if judged_for_speed:
             speed = median(one.records_per_s for one in daemon)
             wanted = f">= {LEAST_RECORDS_PER_S}"
@@ -74,13 +76,19 @@ def table(reports: Iterable[Report]) -> str:
     """Write the medians as a table, and under it how each target stands."""
     lines = [_COLUMNS]
     for one in reports:
-        lines += [_line(one.scenario, side, drains) for side in SIDES if (drains := _of(one.drains, side))]
+        lines += [
+            _line(one.scenario, side, drains) for side in SIDES if (drains := _of(one.drains, side))
+        ]
     for one in reports:
         if one.lean_cpu_ratio is not None:
-            lines.append(f"{one.scenario:14} {'CPU to the lean one':20} {one.lean_cpu_ratio:12,.2f}  told")
+            lines.append(
+                f"{one.scenario:14} {'CPU to the lean one':20} {one.lean_cpu_ratio:12,.2f}  told"
+            )
         for target in one.targets:
             verdict = "met" if target.met else "MISSED"
-            lines.append(f"{one.scenario:14} {target.name:20} {target.found:12,.2f}  {target.wanted:10} {verdict}")
+            lines.append(
+                f"{one.scenario:14} {target.name:20} {target.found:12,.2f}  {target.wanted:10} {verdict}"
+            )
     return "\n".join(lines)
 
 

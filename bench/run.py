@@ -90,7 +90,9 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("--scenario", action="append", choices=[one.name for one in SCENARIOS], help="repeatable")
+    parser.add_argument(
+        "--scenario", action="append", choices=[one.name for one in SCENARIOS], help="repeatable"
+    )
     parser.add_argument("--records", type=int, help="of each backlog")
     parser.add_argument("--rounds", type=int, default=3, help="drains of each side (default: 3)")
     parser.add_argument("--quick", action="store_true", help="small backlogs at 100 ms: under 90 s")
@@ -101,7 +103,10 @@ def _arguments() -> argparse.Namespace:
 
 def _measure(scenarios: Sequence[Scenario], sides: Sequence[Side], rounds: int) -> list[Report]:
     reports: list[Report] = []
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder, KafkaBroker(Path(folder) / "broker") as broker:
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as folder,
+        KafkaBroker(Path(folder) / "broker") as broker,
+    ):
         broker.create_topic("bench.dead-letter")
         for shape in dict.fromkeys(one.shape for one in scenarios):
             of_shape = [one for one in scenarios if one.shape == shape]
@@ -109,9 +114,13 @@ def _measure(scenarios: Sequence[Scenario], sides: Sequence[Side], rounds: int) 
             for scenario in of_shape:
                 with NullTenant(scenario.latency_ms) as tenant:
                     bench = Bench(broker, tenant, shape, scenario.records)
-                    drains = [_told(scenario, bench.drain(side)) for _ in range(rounds) for side in sides]
+                    drains = [
+                        _told(scenario, bench.drain(side)) for _ in range(rounds) for side in sides
+                    ]
                 # Of a small backlog the tail, a linger and a commit, would be judged.
-                judged = scenario.name == JUDGED_FOR_SPEED and scenario.records >= LEAST_JUDGED_RECORDS
+                judged = (
+                    scenario.name == JUDGED_FOR_SPEED and scenario.records >= LEAST_JUDGED_RECORDS
+                )
                 reports.append(report(scenario.name, drains, judged_for_speed=judged))
     return reports
 

@@ -25,5 +25,7 @@ def rss_peak_kib(pid: int) -> int:
 
 def machine_cpu_s() -> float:
     """Return the CPU seconds that the whole machine has spent on anything but waiting."""
-    user, nice, system, _idle, _wait, irq, soft, steal = map(int, Path("/proc/stat").read_text().split()[1:9])
+    user, nice, system, _idle, _wait, irq, soft, steal = map(
+        int, Path("/proc/stat").read_text().split()[1:9]
+    )
     return (user + nice + system + irq + soft + steal) / _TICKS_PER_S

@@ -11,4 +11,8 @@ def not_installed(library: str, extra: str) -> str | None:
         found = find_spec(library) is not None
     except ModuleNotFoundError:  # of a package around it
         found = False
-    return None if found else f"needs an extra that is not installed; pip install datacloud-consumer[{extra}]"
+    return (
+        None
+        if found
+        else f"needs an extra that is not installed; pip install datacloud-consumer[{extra}]"
+    )

@@ -12,15 +12,15 @@ from consumer.model import Assignment, Target
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-Place: TypeAlias = Target | Assignment | str | None
+HoldScope: TypeAlias = Target | Assignment | str | None
 """What a hold concerns: an object, a partition, a topic by name, or everything."""
 
 
-class Held(msgspec.Struct, frozen=True):
+class ActiveHold(msgspec.Struct, frozen=True):
     """One hold. `since_ms` is UTC."""
 
     reason: HoldReason
-    place: Place
+    place: HoldScope
     detail: str
     since_ms: int
 
@@ -28,24 +28,26 @@ class Held(msgspec.Struct, frozen=True):
 class Holds:
     """The holds at present. `changed` is called with each that begins (true) or ends (false)."""
 
-    def __init__(self, changed: Callable[[Held, bool], None]) -> None:
-        self._held: dict[tuple[HoldReason, Place, str], Held] = {}
+    def __init__(self, changed: Callable[[ActiveHold, bool], None]) -> None:
+        self._held: dict[tuple[HoldReason, HoldScope, str], ActiveHold] = {}
         self._changed = changed
 
-    def __iter__(self) -> Iterator[Held]:
+    def __iter__(self) -> Iterator[ActiveHold]:
         """Iterate over what is held, oldest first."""
         return iter([*self._held.values()])
 
-    def hold(self, reason: HoldReason, place: Place, detail: str, wall_ms: int, cause: str = "") -> None:
+    def hold(
+        self, reason: HoldReason, place: HoldScope, detail: str, wall_ms: int, cause: str = ""
+    ) -> None:
         """Begin a hold; one that lasts already keeps its beginning and its first detail.
 
         `cause` tells apart what may hold one place for the same reason: each ends by itself.
         """
         if (reason, place, cause) not in self._held:
-            held = self._held[reason, place, cause] = Held(reason, place, detail, wall_ms)
+            held = self._held[reason, place, cause] = ActiveHold(reason, place, detail, wall_ms)
             self._changed(held, True)  # noqa: FBT003 - the second argument is the event
 
-    def release(self, reason: HoldReason, place: Place, cause: str = "") -> None:
+    def release(self, reason: HoldReason, place: HoldScope, cause: str = "") -> None:
         """End a hold, if there is one."""
         held = self._held.pop((reason, place, cause), None)
         if held is not None:

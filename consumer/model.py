@@ -7,15 +7,16 @@ into a **batch**, which is sent as a `Request`, answered by an `Answer`, and rea
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 import msgspec
-
-from consumer.errors import HoldReason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+
+PartitionKey: TypeAlias = tuple[str, int]
+"""Topic and partition."""
 
 Headers: TypeAlias = "Sequence[tuple[str, bytes | None]]"
 
@@ -152,9 +153,19 @@ class Assignment:
     when it had none. `open_count` and `held_bytes` are of the records that were polled and are not settled.
     """
 
-    __slots__ = ("committed", "epoch", "held_bytes", "next_offset", "open_count", "partition", "topic")
+    __slots__ = (
+        "committed",
+        "epoch",
+        "held_bytes",
+        "next_offset",
+        "open_count",
+        "partition",
+        "topic",
+    )
 
-    def __init__(self, topic: str, partition: int, epoch: int, next_offset: int, committed: int | None) -> None:
+    def __init__(
+        self, topic: str, partition: int, epoch: int, next_offset: int, committed: int | None
+    ) -> None:
         self.topic = topic
         self.partition = partition
         self.epoch = epoch
@@ -178,7 +189,7 @@ class RecordOutcome(StrEnum):
     """Polled, not settled, and handed over with its partition: its next owner reads it again."""
 
 
-class Ticket:
+class PartialRecord:
     """A record that became several parts: it is settled when all are, with the weightiest of their outcomes."""
 
     __slots__ = ("assignment", "outcomes", "parts_open", "value_bytes")
@@ -190,7 +201,7 @@ class Ticket:
         self.outcomes: set[RecordOutcome] = set()
 
 
-class Tally:
+class RecordCount:
     """How many records something stands for, and the bytes of their values."""
 
     __slots__ = ("count", "value_bytes")
@@ -212,31 +223,31 @@ class Low(NamedTuple):
     timestamp_ms: int
 
 
-class Rider:
+class Superseded:
     """Older changes whose settlement rides on a newer one of their key: conflated, and open until it settles.
 
     `bare_count` counts the records that became one change alone, `bare_bytes` their values; those that became
-    several are in `tickets`. `kept` are records whose fields the newer change carries too (partial mode): when
+    several are in `partial_records`. `kept` are records whose fields the newer change carries too (partial mode): when
     it is rejected they go to the dead-letter topic with it.
     """
 
-    __slots__ = ("assignment", "bare_bytes", "bare_count", "kept", "low", "tickets")
+    __slots__ = ("assignment", "bare_bytes", "bare_count", "kept", "low", "partial_records")
 
     def __init__(self, assignment: Assignment, low: Low) -> None:
         self.assignment = assignment
         self.low = low
         self.bare_count = 0
         self.bare_bytes = 0
-        self.tickets: list[Ticket] = []
-        self.kept: list[tuple[Record, Ticket | None]] = []
+        self.partial_records: list[PartialRecord] = []
+        self.kept: list[tuple[Record, PartialRecord | None]] = []
 
-    def take(self, record: Record, ticket: Ticket | None) -> None:
+    def take(self, record: Record, partial_record: PartialRecord | None) -> None:
         """Let one more record ride, that is not needed any more itself."""
-        if ticket is None:
+        if partial_record is None:
             self.bare_count += 1
             self.bare_bytes += len(record)
         else:
-            self.tickets.append(ticket)
+            self.partial_records.append(partial_record)
 
 
 class Upsert(msgspec.Struct, gc=False):
@@ -251,8 +262,8 @@ class Upsert(msgspec.Struct, gc=False):
     encoded: bytes
     record: Record
     assignment: Assignment | None = None
-    riders: list[Rider] | None = None
-    ticket: Ticket | None = None
+    superseded: list[Superseded] | None = None
+    partial_record: PartialRecord | None = None
 
 
 class Delete(msgspec.Struct, gc=False):
@@ -262,8 +273,8 @@ class Delete(msgspec.Struct, gc=False):
     encoded: bytes
     record: Record
     assignment: Assignment | None = None
-    riders: list[Rider] | None = None
-    ticket: Ticket | None = None
+    superseded: list[Superseded] | None = None
+    partial_record: PartialRecord | None = None
 
 
 Change: TypeAlias = Upsert | Delete
@@ -273,109 +284,3 @@ class Filtered(msgspec.Struct, frozen=True, gc=False):
     """A record, or a part of one, that a named rule keeps from being sent. One value per rule, reused."""
 
     rule: FilterRule
-
-
-class Request(msgspec.Struct, frozen=True):
-    """One HTTP request as a value. The body is final: a retry sends the same bytes.
-
-    `body_path` names a file that is the body instead of `body`, read while it is sent, never as a whole.
-    `answer_path` names one that takes the body of a 200, written while it comes, instead of the answer's.
-    """
-
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-    url: str
-    headers: tuple[tuple[str, str], ...] = ()
-    body: bytes = b""
-    timeout_s: float = 20.0
-    body_path: str | None = None
-    answer_path: str | None = None
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """What came back. Header names are lower case, in order, duplicates kept; the body is cut at 64 KiB."""
-
-    status: int
-    headers: tuple[tuple[str, str], ...] = ()
-    body: bytes = b""
-    elapsed_s: float = 0.0
-    truncated: bool = False
-
-    def header(self, name: str) -> str | None:
-        """Return the first value of a header, by its lower-case name."""
-        return next((value for seen, value in self.headers if seen == name), None)
-
-
-class Failure(StrEnum):
-    """Why there was no usable answer; also the `result` label of `requests_total`."""
-
-    TIMEOUT = "timeout"
-    CONNECTION = "connection"
-    MALFORMED = "malformed"
-
-
-class NoAnswer(msgspec.Struct, frozen=True):
-    """No usable answer. `written` means the request may have been acted upon: a repeat may be a duplicate."""
-
-    failure: Failure
-    detail: str
-    written: bool
-    elapsed_s: float = 0.0
-
-
-Outcome: TypeAlias = Answer | NoAnswer
-
-
-class Accepted(msgspec.Struct, frozen=True):
-    """The service said it has the batch. `not_before_s`: it also asked for a pause of this long.
-
-    `odd` marks an acceptance in an undocumented form (200 or 201), which is counted.
-    """
-
-    odd: bool = False
-    not_before_s: float | None = None
-
-
-class Retry(msgspec.Struct, frozen=True):
-    """The moment's fault: the same bytes again. `after_s` is a floor for every lane (Retry-After).
-
-    `cause` is the `retries_total` label: a status as text, or a `Failure`. `maybe_written` says that the
-    repeat may be a duplicate. `throttled` says that the service asked us to slow down (429).
-    """
-
-    cause: str
-    after_s: float | None = None
-    maybe_written: bool = False
-    throttled: bool = False
-
-
-class Isolate(msgspec.Struct, frozen=True):
-    """The service rejects the batch as a whole: find the records at fault. Of more than one record only.
-
-    `ask_first` says that the validation call may name them (400, 422); 413 only halves.
-    """
-
-    ask_first: bool
-    detail: str
-    status: int
-
-
-class RefreshToken(msgspec.Struct, frozen=True):
-    """The token was refused: refresh once for the whole process, send again, do not count the attempt."""
-
-
-class Reject(msgspec.Struct, frozen=True):
-    """The single record of this batch is refused for good; `reason` is SINK_REJECTED or SINK_TOO_LARGE."""
-
-    reason: Literal["SINK_REJECTED", "SINK_TOO_LARGE"]
-    detail: str
-    status: int
-
-
-class HoldLane(msgspec.Struct, frozen=True):
-    """The set-up's fault: the lane of this object waits, probing. AUTH and RATE concern every lane."""
-
-    reason: HoldReason
-    detail: str
-
-
-Verdict: TypeAlias = Accepted | Retry | Isolate | RefreshToken | Reject | HoldLane

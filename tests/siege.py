@@ -88,5 +88,9 @@ LONG_MARKS: Final = (pytest.mark.soak, pytest.mark.timeout(min(AT_MOST_S + 600, 
 def rounds(few: int, many: int) -> pytest.MarkDecorator:
     """Run a test with a `siege` of few rounds, and of many under the marker `soak`."""
     return pytest.mark.parametrize(
-        "siege", [pytest.param(short(few), id="short"), pytest.param(long(many), id="long", marks=LONG_MARKS)]
+        "siege",
+        [
+            pytest.param(short(few), id="short"),
+            pytest.param(long(many), id="long", marks=LONG_MARKS),
+        ],
     )

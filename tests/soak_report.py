@@ -55,7 +55,9 @@ def table(forms: Mapping[str, Mapping[str, Any]]) -> str:
     lines = [f"{'form':<58} {'ended':<10} {'rounds':>9} {'minutes':>8} {'seed':>8}"]
     for name, one in forms.items():
         rounds = f"{one['rounds']}/{one['rounds_asked']}"
-        lines.append(f"{name:<58} {one['ended']:<10} {rounds:>9} {one['duration_s'] / 60:>8.1f} {one['seed']:>8}")
+        lines.append(
+            f"{name:<58} {one['ended']:<10} {rounds:>9} {one['duration_s'] / 60:>8.1f} {one['seed']:>8}"
+        )
         lines += [f"    {count:>12,} {what}" for what, count in one["counts"].items()]
         if one["error"] is not None:
             lines.append(f"    {one['error'].splitlines()[0]}")
@@ -90,7 +92,9 @@ class SoakReport:
         if not resumes:
             save(folder, {})
 
-    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
         """Leave out what passed before, when the soak goes on, and take up what was cut short."""
         forms = load(self._folder) if self._resumes else {}
         passed = [item for item in items if forms.get(item.name, {}).get("ended") == "passed"]
@@ -124,4 +128,6 @@ class SoakReport:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Begin a report, or go on with the one that is there."""
-    config.pluginmanager.register(SoakReport(FOLDER, resumes="SOAK_RESUME" in os.environ), "soak-report")
+    config.pluginmanager.register(
+        SoakReport(FOLDER, resumes="SOAK_RESUME" in os.environ), "soak-report"
+    )

@@ -19,7 +19,7 @@ class StillDaemon:
         self.ready: tuple[Check, ...] = ()
         self._accounts = accounts or Accounts()
 
-    def status(self) -> StatusReport:
+    def snapshot(self) -> StatusReport:
         """Return the snapshot that was set."""
         return self.report
 

@@ -24,18 +24,18 @@ FLOORS = {
     "consumer.clock": WORDS,
     "consumer.headers": WORDS,
     "consumer.masking": WORDS,
-    "consumer.hosts": WORDS,
+    "consumer.http.hosts": WORDS,
     "consumer.extras": WORDS,
-    "consumer.pause": WORDS,
+    "consumer.http.retry_after": WORDS,
     "consumer.holds": PURE,
     "consumer.decoding": PURE,
     "consumer.mapping": PURE,
     "consumer.batching": PURE,
     "consumer.offsets": PURE,
     "consumer.delivery.request": PURE,
-    "consumer.delivery.verdict": PURE,
-    "consumer.delivery.backoff": PURE,
-    "consumer.delivery.rate": PURE,
+    "consumer.delivery.judge": PURE,
+    "consumer.backoff": PURE,
+    "consumer.delivery.load_control": PURE,
     "consumer.delivery.isolate": PURE,
     "consumer.auth.assertion": PURE,
     "consumer.auth.exchange": PURE,
@@ -45,7 +45,7 @@ FLOORS = {
     "consumer.bulk.csv": PURE,
     "consumer.bulk.job_state": PURE,
     "consumer.registry.exchange": PURE,
-    "consumer.transport": EDGE,
+    "consumer.http.client": EDGE,
     "consumer.source": EDGE,
     "consumer.delivery": EDGE,
     "consumer.auth": EDGE,
@@ -53,37 +53,47 @@ FLOORS = {
     "consumer.bulk": EDGE,
     "consumer.registry": EDGE,
     "consumer.admin": EDGE,
-    "consumer.rooms": STORY,
-    "consumer.census": STORY,
-    "consumer.alarms": STORY,
-    "consumer.placing": STORY,
-    "consumer.schema_wait": STORY,
-    "consumer.hand_overs": STORY,
-    "consumer.pipeline": STORY,
+    "consumer.engine.state": STORY,
+    "consumer.engine.open_counts": STORY,
+    "consumer.engine.timers": STORY,
+    "consumer.engine.record_dispatch": STORY,
+    "consumer.engine.schema_wait": STORY,
+    "consumer.engine.revocation": STORY,
+    "consumer.engine.pipeline": STORY,
     "consumer.config": SUPPLIES,
     "consumer.sandbox": SUPPLIES,
-    "consumer.daemon": WIRING,
-    "consumer.ports": WIRING,
-    "consumer.takers": WIRING,
-    "consumer.facts": WIRING,
-    "consumer.admission": WIRING,
-    "consumer.preflight": WIRING,
-    "consumer.crm_check": WIRING,
-    "consumer.serve": WIRING,
+    "consumer.app.daemon": WIRING,
+    "consumer.app.ports": WIRING,
+    "consumer.app.targets": WIRING,
+    "consumer.app.status": WIRING,
+    "consumer.app.access": WIRING,
+    "consumer.app.preflight": WIRING,
+    "consumer.app.crm_preflight": WIRING,
+    "consumer.app.serve": WIRING,
     "consumer.operations": TOOLS,
     "consumer.cli": DOOR,
     "consumer.__main__": DOOR,
 }
-PURE_NEIGHBOURS = {(room, room) for room in ("decoding", "mapping", "batching", "offsets", "delivery", "auth")} | {
+PURE_NEIGHBOURS = {
+    (room, room) for room in ("decoding", "mapping", "batching", "offsets", "delivery", "auth")
+} | {
     ("dead_letter", "dead_letter"),
-    ("mapping", "decoding"),  # a route is compiled from both: the mapping reads the columns that decoding found
+    (
+        "mapping",
+        "decoding",
+    ),  # a route is compiled from both: the mapping reads the columns that decoding found
 }
 WORDS_OF_ROOMS = {"settings", "port"}
 
 IMPURE = {"asyncio", "aiohttp", "confluent_kafka", "os", "time", "random", "logging", "structlog"}
 ALLOWED_LIBRARY_PLACES = {
-    "confluent_kafka": ("consumer.source", "consumer.dead_letter", "consumer.sandbox", "consumer.operations"),
-    "aiohttp": ("consumer.transport", "consumer.admin", "consumer.sandbox"),
+    "confluent_kafka": (
+        "consumer.source",
+        "consumer.dead_letter",
+        "consumer.sandbox",
+        "consumer.operations",
+    ),
+    "aiohttp": ("consumer.http.client", "consumer.admin", "consumer.sandbox"),
 }
 CLOCK_EXEMPT = {"consumer.clock"}
 
@@ -102,7 +112,9 @@ def floor_of(module: str) -> int:
     while name not in FLOORS:
         name = name.rpartition(".")[0]
         if name == "consumer":
-            pytest.fail(f"{module} stands on no floor: add its room to FLOORS and to ARCHITECTURE.md")
+            pytest.fail(
+                f"{module} stands on no floor: add its room to FLOORS and to ARCHITECTURE.md"
+            )
     return FLOORS[name]
 
 
@@ -147,7 +159,10 @@ def import_fault(module: str, imported: str) -> str | None:
     if library == "consumer":
         if floor_of(imported) > floor:
             return f"imports {imported} from a higher floor"
-        if floor_of(imported) == floor == PURE and (room_of(module), room_of(imported)) not in PURE_NEIGHBOURS:
+        if (
+            floor_of(imported) == floor == PURE
+            and (room_of(module), room_of(imported)) not in PURE_NEIGHBOURS
+        ):
             return f"imports {imported} from another pure room"
         return None
     if floor <= PURE and library in IMPURE and module not in CLOCK_EXEMPT:
@@ -176,8 +191,8 @@ def test_module_keeps_to_its_floor(path: Path) -> None:
     ("module", "source"),
     [
         ("consumer.batching.planted", "import asyncio"),
-        ("consumer.batching.planted", "from consumer.delivery.verdict import judge"),
-        ("consumer.offsets.planted", "from consumer.pipeline import Pipeline"),
+        ("consumer.batching.planted", "from consumer.delivery.judge import judge"),
+        ("consumer.offsets.planted", "from consumer.engine.pipeline import Pipeline"),
         ("consumer.auth.planted", "import aiohttp"),
         ("consumer.admin.planted", "import confluent_kafka"),
         ("consumer.source.planted", "from consumer.config.load import load"),
@@ -192,5 +207,17 @@ def test_planted_breach_is_seen(module: str, source: str) -> None:
 
 def test_names_to_avoid_are_not_used_for_modules() -> None:
     """A file is named for what happens in it."""
-    avoided = {"data", "item", "info", "process", "handle", "manager", "helper", "util", "utils", "common", "base"}
+    avoided = {
+        "data",
+        "item",
+        "info",
+        "process",
+        "handle",
+        "manager",
+        "helper",
+        "util",
+        "utils",
+        "common",
+        "base",
+    }
     assert set() == avoided & {path.stem for path in MODULES}

@@ -27,7 +27,11 @@ def waits_in(tree: ast.AST, *, virtual: bool) -> list[int]:
     """Return the lines that wait for the wall clock: `time.sleep`, and `asyncio.sleep` outside of virtual time."""
     lines = []
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "sleep":
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "sleep"
+        ):
             called = ast.unparse(node.func)
             waits = called == "asyncio.sleep" and not virtual and ast.unparse(node.args[0]) != "0"
             if called == "time.sleep" or waits:

@@ -68,9 +68,24 @@ def soak(tmp_path: Path) -> Soak:
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
 
     def run(**environment: str) -> tuple[str, dict[str, Any]]:
-        command = [sys.executable, "-m", "pytest", "-p", "tests.soak_report", "-c", "pytest.ini", "test_forms.py"]
-        told = os.environ | {"PYTHONPATH": str(ROOT), "SOAK_FOLDER": str(tmp_path / "build")} | environment
-        ran = subprocess.run(command, cwd=tmp_path, env=told, capture_output=True, text=True, check=False)
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "tests.soak_report",
+            "-c",
+            "pytest.ini",
+            "test_forms.py",
+        ]
+        told = (
+            os.environ
+            | {"PYTHONPATH": str(ROOT), "SOAK_FOLDER": str(tmp_path / "build")}
+            | environment
+        )
+        ran = subprocess.run(
+            command, cwd=tmp_path, env=told, capture_output=True, text=True, check=False
+        )
         return ran.stdout, json.loads((tmp_path / "build/soak.json").read_text())
 
     return run
@@ -93,8 +108,13 @@ def test_a_form_says_what_it_counted(soak: Soak) -> None:
     """Seed, rounds and counts, for whoever repeats it."""
     _, forms = soak()
     counted = forms["test_holds[long]"]
-    assert (42, 3, 3, {"kills": 6}) == tuple(counted[name] for name in ("seed", "rounds", "rounds_asked", "counts"))
-    assert (1, "I1: a promise") == (forms["test_breaks[long]"]["rounds"], forms["test_breaks[long]"]["error"][:13])
+    assert (42, 3, 3, {"kills": 6}) == tuple(
+        counted[name] for name in ("seed", "rounds", "rounds_asked", "counts")
+    )
+    assert (1, "I1: a promise") == (
+        forms["test_breaks[long]"]["rounds"],
+        forms["test_breaks[long]"]["error"][:13],
+    )
 
 
 def test_the_report_is_printed_and_kept(soak: Soak, tmp_path: Path) -> None:

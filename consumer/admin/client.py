@@ -36,7 +36,9 @@ def report_of(settings: AdminSettings) -> StatusReport:
         answer = connection.getresponse()
         status, body = answer.status, answer.read(ANSWER_BYTES)
     except (OSError, HTTPException) as error:
-        message = f"no daemon answers at {at} ({error}); is it running, and is that its admin.listen?"
+        message = (
+            f"no daemon answers at {at} ({error}); is it running, and is that its admin.listen?"
+        )
         raise NoReport(message) from error
     finally:
         connection.close()
@@ -46,5 +48,7 @@ def report_of(settings: AdminSettings) -> StatusReport:
     try:
         return msgspec.json.decode(body, type=StatusReport)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        message = f"{at} answered /status in another form ({error}): another program, or another version"
+        message = (
+            f"{at} answered /status in another form ({error}): another program, or another version"
+        )
         raise NoReport(message) from error

@@ -21,7 +21,12 @@ POLL_STALL_S: Final = 60.0
 
 
 def liveness(
-    now_s: float, *, polled_s: float, turned_s: float, drain_timeout_s: float, max_poll_interval_s: float
+    now_s: float,
+    *,
+    polled_s: float,
+    turned_s: float,
+    drain_timeout_s: float,
+    max_poll_interval_s: float,
 ) -> tuple[Check, ...]:
     """Judge the two threads: the poll thread by its last call of `consume`, the loop by its last stamp.
 
@@ -34,7 +39,9 @@ def liveness(
     return (
         Check(
             "poll_thread",
-            (f"the consumer thread has not polled for {poll_age_s:.0f} s (limit {poll_limit_s:.0f} s)",)
+            (
+                f"the consumer thread has not polled for {poll_age_s:.0f} s (limit {poll_limit_s:.0f} s)",
+            )
             if poll_age_s > poll_limit_s
             else (),
         ),
@@ -47,7 +54,7 @@ def liveness(
     )
 
 
-class Watch:
+class ProgressWatch:
     """Remembers since when each owned partition has stood still, from one snapshot to the next.
 
     Shape: `observe` a few times a minute; `readiness` whenever asked.

@@ -57,7 +57,9 @@ class Collapse:
     def __call__(self, _logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
         """Pass an event on with `repeated` when some were dropped before it, or drop it."""
         # A list names what is concerned: two rebalances within a second move other partitions, and both are told.
-        texts = sorted((key, str(value)) for key, value in event.items() if isinstance(value, (str, list)))
+        texts = sorted(
+            (key, str(value)) for key, value in event.items() if isinstance(value, (str, list))
+        )
         with self._lock:  # the consumer thread logs too
             swallowed = self._repeats.swallowed((method, *texts), self._now_s())
         if swallowed is None:
@@ -72,7 +74,9 @@ class LoggingBridge(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Hand one record over; its text is cleaned with everything else."""
-        level = next((name for name, figure in reversed(LEVELS.items()) if record.levelno >= figure), "debug")
+        level = next(
+            (name for name, figure in reversed(LEVELS.items()) if record.levelno >= figure), "debug"
+        )
         try:
             text = record.getMessage()
         except (TypeError, ValueError):  # the library's arguments do not fit its own text
@@ -84,7 +88,10 @@ _threshold: Final = Threshold("info")
 
 
 def configure(
-    settings: LogSettings, *, stream: TextIO | None = None, now_s: Callable[[], float] = time.monotonic
+    settings: LogSettings,
+    *,
+    stream: TextIO | None = None,
+    now_s: Callable[[], float] = time.monotonic,
 ) -> None:
     """Set up structlog and the standard library's logging; may be called again.
 
@@ -149,7 +156,11 @@ def _exc_info(given: object) -> ExcInfo | None:
 
 def _describe(error: BaseException) -> str:
     """Name an exception and what caused it; a library's message may repeat what it was given."""
-    name = f"{type(error).__name__}: {error}" if isinstance(error, ConsumerError) else type(error).__qualname__
+    name = (
+        f"{type(error).__name__}: {error}"
+        if isinstance(error, ConsumerError)
+        else type(error).__qualname__
+    )
     if isinstance(error, OSError) and error.strerror:
         name = f"{name}: {error.strerror}"
     cause = error.__cause__

@@ -23,7 +23,7 @@ from consumer.admin.snapshot_gauges import PREFIX, SnapshotGauges
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from consumer.admin.port import Facts
+    from consumer.admin.port import StatusProvider
     from consumer.errors import Reason
     from consumer.model import Operation, RecordOutcome
 
@@ -43,34 +43,52 @@ class Metrics:
         self.registry.register(self._gauges)
         ProcessCollector(registry=self.registry)
         build = Info(PREFIX + "build", "What is running.", registry=self.registry)
-        build.info({"version": version, "config_sha256": config_sha256, "python": platform.python_version()})
+        build.info(
+            {
+                "version": version,
+                "config_sha256": config_sha256,
+                "python": platform.python_version(),
+            }
+        )
         self._polled = self._counter("records_polled", "Records read from Kafka.", "topic")
         self._settled = self._counter(
             "records", "Records settled, once each, by what became of them.", "topic", "outcome"
         )
         self._requests = self._counter(
-            "requests", "Requests to the service by status, timeout or connection.", "object", "operation", "result"
+            "requests",
+            "Requests to the service by status, timeout or connection.",
+            "object",
+            "operation",
+            "result",
         )
         self._request_seconds = self._histogram(
             "request_seconds", "Time from sending a request to its answer.", REQUEST_SECONDS
         )
-        self._batch_bytes = self._histogram("batch_bytes", "Encoded size of a request body.", BATCH_BYTES)
-        self._batch_records = self._histogram("batch_records", "Changes in one request.", BATCH_RECORDS)
+        self._batch_bytes = self._histogram(
+            "batch_bytes", "Encoded size of a request body.", BATCH_BYTES
+        )
+        self._batch_records = self._histogram(
+            "batch_records", "Changes in one request.", BATCH_RECORDS
+        )
         self._retries = self._counter("retries", "Requests sent again, by why.", "cause")
-        self._bisects = self._counter("bisect_requests", "Extra requests to find the record that a batch fails on.")
+        self._bisects = self._counter(
+            "bisect_requests", "Extra requests to find the record that a batch fails on."
+        )
         self._dead_letters = self._counter(
             "dead_letters", "Letters acknowledged by the dead-letter topic.", "topic", "reason"
         )
-        self._commits = self._counter("commits", "Offset commits answered by the brokers.", "result")
+        self._commits = self._counter(
+            "commits", "Offset commits answered by the brokers.", "result"
+        )
         self._rebalances = self._counter("rebalances", "Changes of the assignment.", "kind")
         self._token_refreshes = self._counter("token_refreshes", "Tokens asked for.", "result")
         self._throttled_seconds = self._counter(
             "throttled_seconds", "Time in which requests waited because the service asked for it."
         )
 
-    def watch(self, facts: Facts) -> None:
+    def watch(self, provider: StatusProvider) -> None:
         """Read the gauges from this daemon from now on; before, they have no samples."""
-        self._gauges.watch(facts)
+        self._gauges.watch(provider)
 
     def expect(self, topics: Iterable[str], outcomes: Iterable[RecordOutcome]) -> None:
         """Show these topics at nought before their first record, so that a rate has a start."""

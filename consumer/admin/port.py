@@ -50,7 +50,7 @@ class HoldStatus(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
 
 
-class Ledger(msgspec.Struct, frozen=True, kw_only=True):
+class LedgerStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What became of every record: `polled` is the sum of the others at any moment."""
 
     polled: int = 0
@@ -121,7 +121,7 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     group_id: str
     assignment: tuple[PartitionStatus, ...] = ()
     holds: tuple[HoldStatus, ...] = ()
-    ledger: Ledger = Ledger()
+    ledger: LedgerStatus = LedgerStatus()
     token: TokenStatus = TokenStatus()
     rate: RateStatus = RateStatus()
     in_flight: int = 0
@@ -149,10 +149,10 @@ class Check(msgspec.Struct, frozen=True):
     problems: tuple[str, ...] = ()
 
 
-class Facts(Protocol):
+class StatusProvider(Protocol):
     """The running daemon, as the admin port sees it; every call is on the event loop and returns at once."""
 
-    def status(self) -> StatusReport:
+    def snapshot(self) -> StatusReport:
         """Return a snapshot."""
         ...
 

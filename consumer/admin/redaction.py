@@ -35,7 +35,8 @@ _PROSE: Final = re.compile(r"[A-Za-z]+[.:]?")
 """What follows a name after a mere space is a secret unless it reads as a word: "token refused"."""
 
 _SECRET_NAME: Final = re.compile(
-    r"authorization|token|assertion|jwt|secret|passw|passphrase|api_?key|private_?key|cookie", re.IGNORECASE
+    r"authorization|token|assertion|jwt|secret|passw|passphrase|api_?key|private_?key|cookie",
+    re.IGNORECASE,
 )
 
 _UNSAFE: Final = re.compile(

@@ -19,7 +19,9 @@ class Repeats:
     __slots__ = ("_seen",)
 
     def __init__(self) -> None:
-        self._seen: OrderedDict[Hashable, tuple[float, int]] = OrderedDict()  # line: (written at, swallowed since)
+        self._seen: OrderedDict[Hashable, tuple[float, int]] = (
+            OrderedDict()
+        )  # line: (written at, swallowed since)
 
     def swallowed(self, line: Hashable, now_s: float) -> int | None:
         """Return how many like it were swallowed before this one, or `None` to swallow this one too."""

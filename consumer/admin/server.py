@@ -15,7 +15,7 @@ from consumer.errors import ConfigFaults
 
 if TYPE_CHECKING:
     from consumer.admin.metrics import Metrics
-    from consumer.admin.port import Check, Facts
+    from consumer.admin.port import Check, StatusProvider
 
 Answering: TypeAlias = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -49,10 +49,10 @@ SHUTDOWN_S: Final = 1.0
 class AdminServer:
     """The admin port. It only reads: every path takes GET and HEAD, and nothing else."""
 
-    def __init__(self, host: str, port: int, *, facts: Facts, metrics: Metrics) -> None:
+    def __init__(self, host: str, port: int, *, provider: StatusProvider, metrics: Metrics) -> None:
         self._host = host
         self._asked_port = port
-        self._facts = facts
+        self._provider = provider
         self._metrics = metrics
         self._runner: web.AppRunner | None = None
 
@@ -79,7 +79,11 @@ class AdminServer:
         for path, (name, content_type) in PAGE_FILES.items():
             app.router.add_get(path, _fixed(name, content_type))
         runner = web.AppRunner(
-            app, access_log=None, handle_signals=False, keepalive_timeout=KEEP_ALIVE_S, shutdown_timeout=SHUTDOWN_S
+            app,
+            access_log=None,
+            handle_signals=False,
+            keepalive_timeout=KEEP_ALIVE_S,
+            shutdown_timeout=SHUTDOWN_S,
         )
         await runner.setup()
         try:
@@ -108,19 +112,21 @@ class AdminServer:
                 return f'{address} cannot be listened on ({refused.strerror}); write another address, or "off"'
 
     async def _livez(self, request: web.Request) -> web.Response:
-        return _probe(request, self._facts.liveness())
+        return _probe(request, self._provider.liveness())
 
     async def _readyz(self, request: web.Request) -> web.Response:
-        return _probe(request, self._facts.readiness())
+        return _probe(request, self._provider.readiness())
 
     async def _metrics_text(self, request: web.Request) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        return web.Response(body=encode(self._metrics.registry), headers={"Content-Type": content_type})
+        return web.Response(
+            body=encode(self._metrics.registry), headers={"Content-Type": content_type}
+        )
 
     async def _status(self, request: web.Request) -> web.Response:
-        report = self._facts.status()
+        report = self._provider.snapshot()
         if "ledger" in request.query:
-            report = msgspec.structs.replace(report, accounts=self._facts.accounts())
+            report = msgspec.structs.replace(report, accounts=self._provider.accounts())
         return web.Response(body=msgspec.json.encode(report), content_type="application/json")
 
 
@@ -130,7 +136,9 @@ def _probe(request: web.Request, checks: tuple[Check, ...]) -> web.Response:
     status = 503 if lines else 200
     if "verbose" in request.query:
         lines = [f"[+] {check.name}" for check in checks if not check.problems] + lines
-    return web.Response(status=status, text="\n".join([*lines, "not ok" if status != 200 else "ok"]) + "\n")  # noqa: PLR2004 - HTTP's own
+    return web.Response(
+        status=status, text="\n".join([*lines, "not ok" if status != 200 else "ok"]) + "\n"
+    )  # noqa: PLR2004 - HTTP's own
 
 
 def _fixed(name: str, content_type: str) -> Answering:

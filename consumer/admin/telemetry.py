@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from consumer.admin.metrics import Metrics
     from consumer.batching.batch import Batch
-    from consumer.dead_letter.envelope import Fault
-    from consumer.holds import Held
+    from consumer.dead_letter.envelope import RecordFault
+    from consumer.holds import ActiveHold
     from consumer.model import FilterRule, Record
 
 _log = structlog.get_logger("consumer")
@@ -36,7 +36,9 @@ class Telemetry:
         """Records were settled."""
         self._metrics.settled(topic, outcome, count)
         if outcome is RecordOutcome.RELEASED:
-            _log.warning("handed over unsettled; the next owner reads them again", topic=topic, records=count)
+            _log.warning(
+                "handed over unsettled; the next owner reads them again", topic=topic, records=count
+            )
 
     # ── the corridor ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -50,7 +52,7 @@ class Telemetry:
         """Records were deliberately not sent."""
         _log.debug("filtered", topic=topic, rule=str(rule), records=count)
 
-    def dead_lettered(self, record: Record, fault: Fault) -> None:
+    def dead_lettered(self, record: Record, fault: RecordFault) -> None:
         """The dead-letter topic has a record."""
         self._metrics.dead_letter(record.topic(), fault.reason)
         _log.warning(
@@ -68,7 +70,9 @@ class Telemetry:
         """A commit was answered."""
         self._metrics.commit("ok" if error is None else "error")
         if error is not None:
-            _log.warning("commit failed; it goes out again with the next", partitions=count, error=error)
+            _log.warning(
+                "commit failed; it goes out again with the next", partitions=count, error=error
+            )
 
     # ── the lanes ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -109,7 +113,9 @@ class Telemetry:
     def job_answered(self, target: Target, step: str, result: str, elapsed_s: float) -> None:
         """A request of a bulk job ended. It is no batch: its size and time say nothing about those."""
         self._metrics.job_request(target.object, step, result)
-        _log.debug("bulk job", object=target.object, step=step, result=result, seconds=round(elapsed_s, 1))
+        _log.debug(
+            "bulk job", object=target.object, step=step, result=result, seconds=round(elapsed_s, 1)
+        )
 
     def job_found(self, target: Target, job: str, action: str) -> None:
         """A job was found that nobody waited for."""
@@ -129,10 +135,16 @@ class Telemetry:
         else:
             _log.warning("no new token", result=result)
 
-    def hold_changed(self, held: Held, begins: bool) -> None:  # noqa: FBT001 - the two events of a hold
+    def hold_changed(self, held: ActiveHold, begins: bool) -> None:  # noqa: FBT001 - the two events of a hold
         """A hold began or ended."""
         place = held.place
-        where = place.object if isinstance(place, Target) else "everything" if place is None else str(place)
+        where = (
+            place.object
+            if isinstance(place, Target)
+            else "everything"
+            if place is None
+            else str(place)
+        )
         if begins:
             _log.warning("hold begins", reason=str(held.reason), where=where, detail=held.detail)
         else:

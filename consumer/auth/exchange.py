@@ -12,23 +12,26 @@ import orjson
 from consumer.auth.assertion import assertion
 from consumer.auth.token import LONGEST_LIFETIME_S, CoreGrant, TokenGrant, read_core, read_exchange
 from consumer.errors import Hold, HoldReason, Transient
-from consumer.hosts import Hosts
+from consumer.http.hosts import Hosts
+from consumer.http.messages import Request
+from consumer.http.retry_after import pause_s
 from consumer.masking import mask
-from consumer.model import Request
-from consumer.pause import pause_s
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from consumer.auth.settings import SalesforceSettings
-    from consumer.model import Answer
+    from consumer.http.messages import Answer
 
-    Dance: TypeAlias = "Generator[Request, Answer, TokenGrant]"
+    AuthFlow: TypeAlias = "Generator[Request, Answer, TokenGrant]"
 
 _JWT_GRANT: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _EXCHANGE_GRANT: Final = "urn:salesforce:grant-type:external:cdp"
 _ACCESS_TOKEN_TYPE: Final = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a name, no secret
-_FORM: Final = (("Content-Type", "application/x-www-form-urlencoded"), ("Accept", "application/json"))
+_FORM: Final = (
+    ("Content-Type", "application/x-www-form-urlencoded"),
+    ("Accept", "application/json"),
+)
 _MOMENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _CODE = re.compile(r"[a-z][a-z_]{0,63}", re.ASCII)
 _SKEW_S: Final = 60
@@ -62,7 +65,7 @@ class Secrets:
         return "Secrets()"
 
 
-def token_dance(settings: SalesforceSettings, secrets: Secrets, wall_ms: int) -> Dance:
+def token_flow(settings: SalesforceSettings, secrets: Secrets, wall_ms: int) -> AuthFlow:
     """Log in, then exchange: a fresh core token for every exchange, for some flows it is good only once.
 
     Raises: `Hold(AUTH)` for a refusal, with the OAuth code; `Transient` for the moment's faults.
@@ -71,20 +74,22 @@ def token_dance(settings: SalesforceSettings, secrets: Secrets, wall_ms: int) ->
     return (yield from exchange(settings, core, wall_ms))
 
 
-def core_dance(settings: SalesforceSettings, secrets: Secrets, wall_ms: int) -> Dance:
+def core_flow(settings: SalesforceSettings, secrets: Secrets, wall_ms: int) -> AuthFlow:
     """Log in and be content with the core token, which opens the CRM.
 
     The login does not say how long a session lasts, and using it prolongs it: it is used until it is refused.
-    Raises: as `token_dance`.
+    Raises: as `token_flow`.
     """
     core = yield from login(settings, secrets, wall_ms)
     return TokenGrant(core.value, core.base_url, LONGEST_LIFETIME_S, core.user)
 
 
-def login(settings: SalesforceSettings, secrets: Secrets, wall_ms: int) -> Generator[Request, Answer, CoreGrant]:
+def login(
+    settings: SalesforceSettings, secrets: Secrets, wall_ms: int
+) -> Generator[Request, Answer, CoreGrant]:
     """Get a core token by the configured flow.
 
-    Raises: as `token_dance`.
+    Raises: as `token_flow`.
     """
     url = f"{settings.login_url}/services/oauth2/token"
     answer = yield _form(url, _login_form(settings, secrets, wall_ms), settings.timeout_s)
@@ -95,10 +100,10 @@ def login(settings: SalesforceSettings, secrets: Secrets, wall_ms: int) -> Gener
     return core
 
 
-def exchange(settings: SalesforceSettings, core: CoreGrant, wall_ms: int) -> Dance:
+def exchange(settings: SalesforceSettings, core: CoreGrant, wall_ms: int) -> AuthFlow:
     """Exchange a core token for a Data Cloud token, at the core instance that gave it.
 
-    Raises: as `token_dance`.
+    Raises: as `token_flow`.
     """
     form = {
         "grant_type": _EXCHANGE_GRANT,
@@ -110,7 +115,9 @@ def exchange(settings: SalesforceSettings, core: CoreGrant, wall_ms: int) -> Dan
     return read_exchange(answer, _hosts(settings))
 
 
-def _login_form(settings: SalesforceSettings, secrets: Secrets, wall_ms: int) -> dict[str, str | None]:
+def _login_form(
+    settings: SalesforceSettings, secrets: Secrets, wall_ms: int
+) -> dict[str, str | None]:
     """Return the form of the flow; what is `None` is left out.
 
     Source: the four OAuth 2.0 flows of a connected app.
@@ -147,7 +154,9 @@ def _check(answer: Answer, step: str, wall_ms: int) -> None:
         detail = f"{step} answered {answer.status}"
         raise Transient(detail, after_s=pause_s(answer, wall_ms))
     if 300 <= answer.status < 400:  # noqa: PLR2004 - HTTP's own borders
-        detail = f"{step} answered {answer.status}, a redirect; it is never followed, check login_url"
+        detail = (
+            f"{step} answered {answer.status}, a redirect; it is never followed, check login_url"
+        )
         raise Hold(HoldReason.AUTH, detail)
     detail = f"{step} refused with {answer.status}: {_oauth_fault(answer)}{_skew(answer, wall_ms)}"
     raise Hold(HoldReason.AUTH, detail)
@@ -164,13 +173,17 @@ def _oauth_fault(answer: Answer) -> str:
     code = parsed.get("error")
     known = code if isinstance(code, str) and _CODE.fullmatch(code) else "no OAuth code"
     described = parsed.get("error_description")
-    return f"{known} ({mask(described)[:_DESCRIPTION_CHARS]})" if isinstance(described, str) else known
+    return (
+        f"{known} ({mask(described)[:_DESCRIPTION_CHARS]})" if isinstance(described, str) else known
+    )
 
 
 def _skew(answer: Answer, wall_ms: int) -> str:
     """Name a clock that is off: the service only says that the assertion has expired or is not good yet."""
     try:
-        ahead_s = round(wall_ms / 1000 - parsedate_to_datetime(answer.header("date") or "").timestamp())
+        ahead_s = round(
+            wall_ms / 1000 - parsedate_to_datetime(answer.header("date") or "").timestamp()
+        )
     except (ValueError, OverflowError):
         return ""
     if abs(ahead_s) < _SKEW_S:

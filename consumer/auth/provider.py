@@ -6,22 +6,22 @@ import asyncio
 from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
-from consumer.auth.exchange import token_dance
+from consumer.auth.exchange import token_flow
 from consumer.auth.port import Token
 from consumer.auth.secret_files import SecretFiles
 from consumer.auth.token import TokenGrant, refresh_after_s
 from consumer.errors import Hold, HoldReason, Transient
-from consumer.model import NoAnswer
+from consumer.http.messages import NoAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from consumer.auth.exchange import Dance, Secrets
+    from consumer.auth.exchange import AuthFlow, Secrets
     from consumer.auth.settings import SalesforceSettings
     from consumer.clock import Clock
-    from consumer.transport import Transport
+    from consumer.http.client import Transport
 
-_Fault: TypeAlias = Hold | Transient
+_RefreshFailure: TypeAlias = Hold | Transient
 
 REFUSALS_BORNE: Final = 5
 """Tokens that may be refused one after another, none of them ever taken, before it is not the tokens' fault."""
@@ -57,23 +57,23 @@ class TokenProvider:
         *,
         jitter: Callable[[], float],
         observer: RefreshObserver,
-        dance: Callable[[SalesforceSettings, Secrets, int], Dance] = token_dance,
+        auth_flow: Callable[[SalesforceSettings, Secrets, int], AuthFlow] = token_flow,
         secrets: SecretFiles | None = None,
     ) -> None:
-        """`dance` says which token is made. `secrets` are shared by who logs in as the same user."""
+        """`auth_flow` says which token is made. `secrets` are shared by who logs in as the same user."""
         self._settings = settings
         self._transport = transport
         self._clock = clock
         self._jitter = jitter
         self._observer = observer
-        self._token_dance = dance
+        self._token_flow = auth_flow
         self._secrets = secrets or SecretFiles(settings)
         self._token: Token | None = None
         self._serial = 0
         self._refresh_at_s = 0.0
         self._expires_at_s = 0.0
-        self._dancing: asyncio.Task[Token | _Fault] | None = None
-        self._fault: _Fault | None = None
+        self._running_flow: asyncio.Task[Token | _RefreshFailure] | None = None
+        self._fault: _RefreshFailure | None = None
         self._fault_signature = self._secrets.signature()
         self._faults_in_a_row = 0
         self._ask_again_s = 0.0
@@ -104,7 +104,9 @@ class TokenProvider:
             self._token = None
             if self._refusals_in_a_row >= REFUSALS_BORNE:
                 detail = f"{self._refusals_in_a_row} tokens in a row were refused as soon as they were made"
-                self._back_off(Hold(HoldReason.AUTH, detail), self._refusals_in_a_row - REFUSALS_BORNE)
+                self._back_off(
+                    Hold(HoldReason.AUTH, detail), self._refusals_in_a_row - REFUSALS_BORNE
+                )
         return self._refusals_in_a_row < REFUSALS_BORNE
 
     def accepted(self, token: Token) -> None:
@@ -120,26 +122,26 @@ class TokenProvider:
 
     async def close(self) -> None:
         """End a dance that is under way."""
-        if self._dancing is not None:
-            self._dancing.cancel()
-            await asyncio.wait([self._dancing])
+        if self._running_flow is not None:
+            self._running_flow.cancel()
+            await asyncio.wait([self._running_flow])
 
-    def _under_way(self) -> asyncio.Task[Token | _Fault]:
+    def _under_way(self) -> asyncio.Task[Token | _RefreshFailure]:
         """Return the one dance under way, begun now if there is none."""
-        if self._dancing is None or self._dancing.done():
-            self._dancing = asyncio.create_task(self._make())
-        return self._dancing
+        if self._running_flow is None or self._running_flow.done():
+            self._running_flow = asyncio.create_task(self._make())
+        return self._running_flow
 
     def _may_ask(self, now_s: float) -> bool:
         if self._fault is None or now_s >= self._ask_again_s:
             return True
         return self._fault_signature != self._secrets.signature()
 
-    async def _make(self) -> Token | _Fault:
+    async def _make(self) -> Token | _RefreshFailure:
         """Make a token; what goes wrong is the result, so that nobody need be waiting to hear of it."""
         asked_s = self._clock.now_s()
         try:
-            grant = await self._dance()
+            grant = await self._auth_flow()
         except Hold as fault:
             self._observer.token_refresh("refused")
             return self._back_off(fault, self._faults_in_a_row)
@@ -156,33 +158,35 @@ class TokenProvider:
         self._faults_in_a_row = 0
         return self._token
 
-    async def _dance(self) -> TokenGrant:
+    async def _auth_flow(self) -> TokenGrant:
         secrets = self._secrets.read()
-        dance = self._token_dance(self._settings, secrets, self._clock.wall_ms())
+        auth_flow = self._token_flow(self._settings, secrets, self._clock.wall_ms())
         try:
-            return await self._follow(dance)
+            return await self._follow(auth_flow)
         finally:
             # Also when a later step failed: the refresh token that was used is void by then.
             self._secrets.remember(secrets.refresh_token)
 
-    async def _follow(self, dance: Dance) -> TokenGrant:
-        request = next(dance)
+    async def _follow(self, auth_flow: AuthFlow) -> TokenGrant:
+        request = next(auth_flow)
         while True:
             outcome = await self._transport.send(request)
             if isinstance(outcome, NoAnswer):
                 detail = f"no token from {urlsplit(request.url).hostname}: {outcome.detail}"
                 raise Transient(detail)
             try:
-                request = dance.send(outcome)
+                request = auth_flow.send(outcome)
             except StopIteration as end:
                 grant: TokenGrant = end.value
                 return grant
 
-    def _back_off(self, fault: _Fault, earlier: int) -> _Fault:
+    def _back_off(self, fault: _RefreshFailure, earlier: int) -> _RefreshFailure:
         """Note a fault, and when to ask again: at least what the service asked for, when it did."""
         doubled = 2.0 ** min(earlier, _DOUBLINGS)
         if isinstance(fault, Hold):
-            wait_s = min(_LONGEST_REFUSAL_S, _SHORTEST_REFUSAL_S * doubled * (1.0 + 0.1 * self._jitter()))
+            wait_s = min(
+                _LONGEST_REFUSAL_S, _SHORTEST_REFUSAL_S * doubled * (1.0 + 0.1 * self._jitter())
+            )
         else:
             longest_s = min(_LONGEST_FAULT_S, _SHORTEST_FAULT_S * doubled)
             wait_s = max(longest_s * (1.0 + self._jitter()) / 2, fault.after_s or 0.0)
@@ -192,9 +196,11 @@ class TokenProvider:
         self._ask_again_s = self._clock.now_s() + wait_s
         return fault
 
-    def _told(self, now_s: float) -> _Fault:
+    def _told(self, now_s: float) -> _RefreshFailure:
         """Return the fault that stands as a new exception: each caller raises its own."""
         if isinstance(self._fault, Hold):
             return Hold(self._fault.reason, self._fault.detail)
-        detail = self._fault.detail if self._fault is not None else "token replaced while waiting for it"
+        detail = (
+            self._fault.detail if self._fault is not None else "token replaced while waiting for it"
+        )
         return Transient(detail, after_s=max(0.0, self._ask_again_s - now_s))

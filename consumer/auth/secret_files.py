@@ -55,7 +55,9 @@ class SecretFiles:
 
     def signature(self) -> Signature:
         """Return what changes when any of the files is replaced or rewritten."""
-        return signature_of(self._private_key, self._client_secret, self._refresh_token, self._password)
+        return signature_of(
+            self._private_key, self._client_secret, self._refresh_token, self._password
+        )
 
 
 def read_secret(secret: Secret | None) -> str | None:
@@ -83,7 +85,13 @@ def _unreadable(path: Path, why: str) -> Hold:
 
 def signature_of(*secrets: Secret | None) -> Signature:
     """Return what changes when the file of any of these is replaced or rewritten."""
-    return tuple([_stamp(secret.path) for secret in secrets if secret is not None and secret.path is not None])
+    return tuple(
+        [
+            _stamp(secret.path)
+            for secret in secrets
+            if secret is not None and secret.path is not None
+        ]
+    )
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

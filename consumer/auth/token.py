@@ -11,8 +11,8 @@ import orjson
 from consumer.errors import Hold, HoldReason
 
 if TYPE_CHECKING:
-    from consumer.hosts import Hosts
-    from consumer.model import Answer
+    from consumer.http.hosts import Hosts
+    from consumer.http.messages import Answer
 
 ASSUMED_LIFETIME_S: Final = 900.0
 SHORTEST_LIFETIME_S: Final = 60.0
@@ -83,7 +83,9 @@ def _members(answer: Answer, step: str) -> dict[str, Any]:
         except orjson.JSONDecodeError:
             parsed = None
     if not isinstance(parsed, dict):
-        raise _refused(step, "answered 200 without a token: not a JSON object, a login page perhaps")
+        raise _refused(
+            step, "answered 200 without a token: not a JSON object, a login page perhaps"
+        )
     return parsed
 
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from consumer.model import Assignment, Change, Low, Operation, Record, Tally, Target
+from consumer.model import (
+    Assignment,
+    Change,
+    Low,
+    Operation,
+    Record,
+    RecordCount,
+    Target,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -18,16 +26,16 @@ def low_of(record: Record) -> Low:
     return Low(record.offset(), record.timestamp()[1])
 
 
-def forget_riders(change: Change, gone: Collection[Assignment]) -> None:
+def forget_superseded(change: Change, gone: Collection[Assignment]) -> None:
     """Let a change stand no longer for the records of these assignments."""
-    if change.riders is not None:
-        change.riders = [rider for rider in change.riders if rider.assignment not in gone]
+    if change.superseded is not None:
+        change.superseded = [entry for entry in change.superseded if entry.assignment not in gone]
 
 
 class Batch:
     """Changes of one object and one operation, keyed by primary key; compared by identity.
 
-    `tallies` count the records that are settled with the batch and became one change alone; `bearers` are the
+    `record_counts` count the records that are settled with the batch and became one change alone; `linked_changes` are the
     changes that are one part of several, or that older records ride on. `lows` are the positions that are held.
     `size` counts each encoded row with one comma. `asked` says that the validation call was made for these
     rows, `isolating` that the batch exists only to find who is at fault, `conflicts` how often it was answered
@@ -38,17 +46,17 @@ class Batch:
     __slots__ = (
         "asked",
         "attempts",
-        "bearers",
         "changes",
         "conflicts",
         "first_failed_ms",
         "isolating",
+        "linked_changes",
         "lows",
         "opened_s",
         "operation",
+        "record_counts",
         "singled_out",
         "size",
-        "tallies",
         "target",
         "trouble",
     )
@@ -57,8 +65,8 @@ class Batch:
         self.target = target
         self.operation = operation
         self.changes: dict[str, Change] = {}
-        self.bearers: dict[str, Change] = {}
-        self.tallies: dict[Assignment, Tally] = {}
+        self.linked_changes: dict[str, Change] = {}
+        self.record_counts: dict[Assignment, RecordCount] = {}
         self.lows: dict[Assignment, Low] = {}
         self.size = 0
         self.opened_s = 0.0
@@ -81,17 +89,17 @@ class Batch:
         self.size += len(change.encoded) + 1
         self._count(change, assignment)
         self.hold(assignment, change.record)
-        for rider in change.riders or ():
-            held = self.lows.get(rider.assignment)
-            if held is None or rider.low < held:
-                self.lows[rider.assignment] = rider.low
+        for entry in change.superseded or ():
+            held = self.lows.get(entry.assignment)
+            if held is None or entry.low < held:
+                self.lows[entry.assignment] = entry.low
 
-    def tally(self, assignment: Assignment, count: int, value_bytes: int) -> None:
+    def record_count(self, assignment: Assignment, count: int, value_bytes: int) -> None:
         """Count more records, or fewer, that are settled with the batch."""
-        tally = self.tallies.get(assignment)
-        if tally is None:
-            tally = self.tallies[assignment] = Tally()
-        tally.add(count, value_bytes)
+        record_count = self.record_counts.get(assignment)
+        if record_count is None:
+            record_count = self.record_counts[assignment] = RecordCount()
+        record_count.add(count, value_bytes)
 
     def hold(self, assignment: Assignment, record: Record) -> None:
         """Hold the position of a record."""
@@ -103,9 +111,9 @@ class Batch:
         """Let a change go. The low marks stay, they are only lower bounds, until the batch is empty."""
         change = self.changes.pop(key)
         self.size -= len(change.encoded) + 1
-        self.bearers.pop(key, None)
-        if change.ticket is None and change.assignment is not None:
-            self.tally(change.assignment, -1, -len(change.record))
+        self.linked_changes.pop(key, None)
+        if change.partial_record is None and change.assignment is not None:
+            self.record_count(change.assignment, -1, -len(change.record))
         if not self.changes:
             self.lows.clear()
         return change
@@ -129,16 +137,18 @@ class Batch:
 
     def prune(self, gone: Collection[Assignment]) -> list[Change]:
         """Remove and return the changes of assignments that are not ours any more, and their low marks."""
-        removed = [self.remove(key) for key, change in [*self.changes.items()] if change.assignment in gone]
+        removed = [
+            self.remove(key) for key, change in [*self.changes.items()] if change.assignment in gone
+        ]
         for change in self.changes.values():
-            forget_riders(change, gone)
+            forget_superseded(change, gone)
         for assignment in gone:
             self.lows.pop(assignment, None)
-            self.tallies.pop(assignment, None)
+            self.record_counts.pop(assignment, None)
         return removed
 
     def _count(self, change: Change, assignment: Assignment) -> None:
-        if change.ticket is None:
-            self.tally(assignment, 1, len(change.record))
-        if change.ticket is not None or change.riders is not None:
-            self.bearers[change.key] = change
+        if change.partial_record is None:
+            self.record_count(assignment, 1, len(change.record))
+        if change.partial_record is not None or change.superseded is not None:
+            self.linked_changes[change.key] = change

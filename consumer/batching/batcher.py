@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from consumer.batching.batch import ENVELOPE_BYTES, Batch, forget_riders, low_of
-from consumer.batching.conflation import stand_for
+from consumer.batching.batch import ENVELOPE_BYTES, Batch, forget_superseded, low_of
+from consumer.batching.conflation import supersede
 from consumer.model import Operation, Upsert
 
 if TYPE_CHECKING:
@@ -24,14 +24,20 @@ if TYPE_CHECKING:
 class Batcher:
     """Gathers the changes of one object; sealed batches stand in `ready` until delivery takes them."""
 
-    def __init__(self, target: Target, conflation: Conflation, *, batch_bytes: int, delete_ids: int) -> None:
+    def __init__(
+        self, target: Target, conflation: Conflation, *, batch_bytes: int, delete_ids: int
+    ) -> None:
         self.target = target
         self.ready: deque[Batch] = deque()
         self._conflation = conflation
-        self._room = {operation: batch_bytes - envelope + 1 for operation, envelope in ENVELOPE_BYTES.items()}
+        self._room = {
+            operation: batch_bytes - envelope + 1 for operation, envelope in ENVELOPE_BYTES.items()
+        }
         self._delete_ids = delete_ids
         self._open = {operation: Batch(target, operation) for operation in Operation}
-        self._sealed: dict[Batch, int] = {}  # in order, with their sizes: the same records make the same requests
+        self._sealed: dict[
+            Batch, int
+        ] = {}  # in order, with their sizes: the same records make the same requests
         self._sealed_bytes = 0
         self._sealed_keys: set[str] = set()
         self._waiting: dict[str, list[Change]] = {}
@@ -59,7 +65,7 @@ class Batcher:
                 and key not in held
                 and key not in deletes
                 and type(change) is Upsert
-                and change.ticket is None
+                and change.partial_record is None
             ):
                 # The common way, written out: Batch.append without its calls.
                 held[key] = change
@@ -75,20 +81,24 @@ class Batcher:
                 oversize.append(change)
             deletes = self._open[Operation.DELETE].changes
             if self._open[Operation.UPSERT] is not upserts:
-                upserts.tally(assignment, count, value_bytes)
+                upserts.record_count(assignment, count, value_bytes)
                 count = value_bytes = 0
                 upserts = self._open[Operation.UPSERT]
                 held = upserts.changes
             size = upserts.size
         upserts.size = size
         if count:
-            upserts.tally(assignment, count, value_bytes)
+            upserts.record_count(assignment, count, value_bytes)
         return oversize
 
     @property
     def encoded_bytes(self) -> int:
         """What the encoded rows take that are held here, wherever they are."""
-        return self._sealed_bytes + self._waiting_bytes + sum(batch.size for batch in self._open.values())
+        return (
+            self._sealed_bytes
+            + self._waiting_bytes
+            + sum(batch.size for batch in self._open.values())
+        )
 
     @property
     def is_empty(self) -> bool:
@@ -138,7 +148,7 @@ class Batcher:
             kept = [change for change in queue if change.assignment not in gone]
             dropped.extend(change for change in queue if change.assignment in gone)
             for change in kept:
-                forget_riders(change, gone)
+                forget_superseded(change, gone)
             if kept:
                 self._waiting[key] = kept
             else:
@@ -156,7 +166,9 @@ class Batcher:
         self.ready = deque(batch for batch in self.ready if batch.changes)
         self._sealed = {batch: batch.size for batch in self._sealed}
         self._sealed_bytes = sum(self._sealed.values())
-        self._waiting_bytes = sum(len(change.encoded) for queue in self._waiting.values() for change in queue)
+        self._waiting_bytes = sum(
+            len(change.encoded) for queue in self._waiting.values() for change in queue
+        )
         return dropped
 
     def changes(self) -> Iterator[Change]:
@@ -174,8 +186,8 @@ class Batcher:
             for change in queue:
                 if change.assignment is not None:
                     yield change.assignment, low_of(change.record)
-                for rider in change.riders or ():
-                    yield rider.assignment, rider.low
+                for entry in change.superseded or ():
+                    yield entry.assignment, entry.low
 
     def _place(self, change: Change, now_s: float) -> bool:
         """Put a change where its key allows; false when its row alone is over the limit."""
@@ -212,7 +224,7 @@ class Batcher:
         encoded = self._conflation(older, newer)
         if encoded is None or len(encoded) >= self._room[Operation.UPSERT]:
             return False
-        stand_for(newer, older, encoded)
+        supersede(newer, older, encoded)
         return True
 
     def _append(self, change: Change, operation: Operation, now_s: float) -> None:
@@ -244,4 +256,6 @@ class Batcher:
         self._waiting_bytes -= len(change.encoded)
         if not queue:
             del self._waiting[key]
-        self._append(change, Operation.UPSERT if type(change) is Upsert else Operation.DELETE, now_s)
+        self._append(
+            change, Operation.UPSERT if type(change) is Upsert else Operation.DELETE, now_s
+        )

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import msgspec
 
 from consumer.batching.batch import low_of
-from consumer.model import Change, Delete, Rider
+from consumer.model import Change, Delete, Superseded
 
 Conflation: TypeAlias = Callable[[Change, Change], bytes | None]
 """`(older, newer)` to the encoded form that stands for both, or `None` when the newer must wait its turn."""
@@ -40,28 +40,28 @@ def in_turn(_older: Change, _newer: Change) -> None:
     """Engagement: every event counts, each waits for the one before it."""
 
 
-def stand_for(newer: Change, older: Change, encoded: bytes) -> None:
+def supersede(newer: Change, older: Change, encoded: bytes) -> None:
     """Let the newer change stand for both: the older's record, and all that rode on it, settle with the newer.
 
     Where the newer carries the older's fields too, the older's record is kept: a rejection concerns both.
     """
     assignment = older.assignment
     assert assignment is not None  # noqa: S101 - the batcher sets it before any change meets another
-    riders = older.riders if older.riders is not None else []
+    superseded = older.superseded if older.superseded is not None else []
     low = low_of(older.record)
-    rider = next((seen for seen in riders if seen.assignment is assignment), None)
-    if rider is None:
-        rider = Rider(assignment, low)
-        riders.append(rider)
-    elif low < rider.low:
-        rider.low = low
+    entry = next((seen for seen in superseded if seen.assignment is assignment), None)
+    if entry is None:
+        entry = Superseded(assignment, low)
+        superseded.append(entry)
+    elif low < entry.low:
+        entry.low = low
     if encoded is newer.encoded:
-        for seen in riders:
-            for record, ticket in seen.kept:
-                seen.take(record, ticket)
+        for seen in superseded:
+            for record, partial_record in seen.kept:
+                seen.take(record, partial_record)
             seen.kept.clear()
-        rider.take(older.record, older.ticket)
+        entry.take(older.record, older.partial_record)
     else:
-        rider.kept.append((older.record, older.ticket))
+        entry.kept.append((older.record, older.partial_record))
         newer.encoded = encoded
-    newer.riders = riders
+    newer.superseded = superseded

@@ -8,27 +8,28 @@ from typing import Final, TypeAlias
 import msgspec
 
 from consumer.bulk.job_state import Job, locator_of_rest, read_job, read_jobs
-from consumer.bulk.requests import Step
-from consumer.delivery.verdict import detail_of, judge
+from consumer.bulk.requests import JobStep
+from consumer.delivery.judge import detail_of, judge
+from consumer.delivery.verdicts import HoldLane, RefreshToken, Reject, Retry
 from consumer.errors import HoldReason
-from consumer.model import HoldLane, NoAnswer, Outcome, RefreshToken, Reject, Retry
+from consumer.http.messages import HttpOutcome, NoAnswer
 
 _THROTTLED_CREATION_S: Final = 60.0
 """The limit that a creation runs into is one of an hour."""
 
 _SUCCESS: Final = {
-    Step.CREATE: frozenset({200, 201}),
-    Step.UPLOAD: frozenset({201, 202}),
-    Step.CLOSE: frozenset({200}),
-    Step.ABORT: frozenset({200}),
-    Step.ASK: frozenset({200}),
-    Step.LIST: frozenset({200}),
-    Step.RESULTS: frozenset({200, 204}),
-    Step.FIND: frozenset({200}),
+    JobStep.CREATE: frozenset({200, 201}),
+    JobStep.UPLOAD: frozenset({201, 202}),
+    JobStep.CLOSE: frozenset({200}),
+    JobStep.ABORT: frozenset({200}),
+    JobStep.ASK: frozenset({200}),
+    JobStep.LIST: frozenset({200}),
+    JobStep.RESULTS: frozenset({200, 204}),
+    JobStep.FIND: frozenset({200}),
 }
 
 
-_WITHOUT_WORDS: Final = frozenset({Step.UPLOAD, Step.RESULTS, Step.FIND})
+_WITHOUT_WORDS: Final = frozenset({JobStep.UPLOAD, JobStep.RESULTS, JobStep.FIND})
 """Steps whose success says nothing, or says it in a file."""
 
 _OUT_OF_REQUESTS: Final = b"REQUEST_LIMIT_EXCEEDED"
@@ -75,29 +76,32 @@ class Again(msgspec.Struct, frozen=True):
     after_s: float | None = None
 
 
-Heard: TypeAlias = Done | Gone | Refused | Busy | Unsure | Again | RefreshToken | HoldLane
+StepOutcome: TypeAlias = Done | Gone | Refused | Busy | Unsure | Again | RefreshToken | HoldLane
 
 
-def read(step: Step, outcome: Outcome, *, fresh_token: bool, wall_ms: int) -> Heard:  # noqa: PLR0911 - one per row of the table
+def read(step: JobStep, outcome: HttpOutcome, *, fresh_token: bool, wall_ms: int) -> StepOutcome:  # noqa: PLR0911 - one per row of the table
     """Read what became of one step. `fresh_token` says that its token was itself made because of a 401."""
     if isinstance(outcome, NoAnswer):
-        if step is Step.UPLOAD and outcome.written:
+        if step is JobStep.UPLOAD and outcome.written:
             return Unsure(f"upload without an answer ({outcome.failure.value}: {outcome.detail})")
         return Again(outcome.failure.value)
     if outcome.status in _SUCCESS[step]:
         return _taken(step, outcome.body) or HoldLane(
-            HoldReason.SINK, f"{outcome.status}: not the service's own answer; a proxy may have answered"
+            HoldReason.SINK,
+            f"{outcome.status}: not the service's own answer; a proxy may have answered",
         )
-    if outcome.status == HTTPStatus.NOT_FOUND and step is not Step.LIST:
+    if outcome.status == HTTPStatus.NOT_FOUND and step is not JobStep.LIST:
         return Gone(detail_of(outcome))
     if outcome.status == HTTPStatus.CONFLICT:
-        return Busy(detail_of(outcome)) if step is Step.CREATE else Refused(detail_of(outcome))
+        return Busy(detail_of(outcome)) if step is JobStep.CREATE else Refused(detail_of(outcome))
     if outcome.status == HTTPStatus.FORBIDDEN and _OUT_OF_REQUESTS in outcome.body:
         return HoldLane(HoldReason.RATE, detail_of(outcome))
     verdict = judge(outcome, records=1, conflicts=1, fresh_token=fresh_token, wall_ms=wall_ms)
     match verdict:
         case Retry():
-            throttled_s = _THROTTLED_CREATION_S if verdict.throttled and step is Step.CREATE else 0.0
+            throttled_s = (
+                _THROTTLED_CREATION_S if verdict.throttled and step is JobStep.CREATE else 0.0
+            )
             return Again(verdict.cause, max(verdict.after_s or 0.0, throttled_s) or None)
         case RefreshToken() | HoldLane():
             return verdict
@@ -107,11 +111,11 @@ def read(step: Step, outcome: Outcome, *, fresh_token: bool, wall_ms: int) -> He
             return HoldLane(HoldReason.SINK, f"{outcome.status}: not an answer to this step")
 
 
-def _taken(step: Step, body: bytes) -> Done | None:
+def _taken(step: JobStep, body: bytes) -> Done | None:
     """Return what a success says; `None` when it does not say what this step's success says."""
     if step in _WITHOUT_WORDS:
         return Done()
-    if step is Step.LIST:
+    if step is JobStep.LIST:
         jobs = read_jobs(body)
         return None if jobs is None else Done(tuple(jobs), locator_of_rest(body))
     job = read_job(body)

@@ -12,7 +12,7 @@ from consumer.model import Operation
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from consumer.bulk.crm_gatherer import CrmGatherer
+    from consumer.bulk.crm_row_buffer import CrmRowBuffer
     from consumer.bulk.crm_spool import CrmSpool
     from consumer.clock import Clock
 
@@ -23,7 +23,7 @@ _ID_HEADER: Final = f"{CRM_ID}\n".encode()
 
 
 async def write_file(
-    crm: CrmGatherer, spool: CrmSpool, operation: Operation, file_bytes: int, clock: Clock
+    crm: CrmRowBuffer, spool: CrmSpool, operation: Operation, file_bytes: int, clock: Clock
 ) -> Path | None:
     """Write what has no outcome yet and return the file; `None` when there is nothing.
 
@@ -67,7 +67,7 @@ def _delete_line(key: str, found: bytes) -> bytes:
     return csv_line([_id(key, found)])
 
 
-def _mark(crm: CrmGatherer, key: str, spooled: bytes, *, deletes: bool) -> str:
+def _mark(crm: CrmRowBuffer, key: str, spooled: bytes, *, deletes: bool) -> str:
     """Return what a result names a row by: the id of a delete, the key, or all columns together."""
     if deletes:
         return _id(key, spooled)

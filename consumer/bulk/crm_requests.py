@@ -9,7 +9,8 @@ import msgspec
 
 from consumer.bulk.requests import headers_with, json_request, transfer_s, upload_request
 from consumer.errors import Transient
-from consumer.model import Operation, Request
+from consumer.http.messages import Request
+from consumer.model import Operation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -25,7 +26,7 @@ _LONGEST_QUERY_CHARS: Final = 8_000
 _KEYS_PER_QUERY: Final = 200
 
 
-class _Found(msgspec.Struct):
+class _LookupAnswer(msgspec.Struct):
     """The answer to a look-up: records with their id, and under the field's name their key."""
 
     records: list[dict[str, object]]
@@ -35,7 +36,9 @@ class _Found(msgspec.Struct):
 class CrmJobs:
     """The Bulk API 2.0 of one organisation. Source: Bulk API 2.0 developer guide, "Bulk API 2.0 Ingest"."""
 
-    def __init__(self, api_version: str, timeout_s: float, targets: Mapping[Target, CrmTarget]) -> None:
+    def __init__(
+        self, api_version: str, timeout_s: float, targets: Mapping[Target, CrmTarget]
+    ) -> None:
         self._root = f"/services/data/{api_version}"
         self._timeout_s = timeout_s
         self._targets = targets
@@ -81,24 +84,32 @@ class CrmJobs:
         timeout_s = self._timeout_s + 2 * transfer_s(sent)
         return Request("GET", url, headers_with(token), timeout_s=timeout_s, answer_path=str(into))
 
-    def find(self, token: Token, target: Target, field: str, keys: Iterable[str], into: Path) -> Request:
+    def find(
+        self, token: Token, target: Target, field: str, keys: Iterable[str], into: Path
+    ) -> Request:
         """Return the request for the ids of records that have these keys."""
         values = ",".join([_quoted(key) for key in keys])
         asked = f"SELECT Id, {field} FROM {target.object} WHERE {field} IN ({values})"  # noqa: S608 - names are of the configuration, keys are quoted
         url = f"{token.base_url}{self._root}/query?q={quote(asked, safe='')}"
-        return Request("GET", url, headers_with(token), timeout_s=self._timeout_s, answer_path=str(into))
+        return Request(
+            "GET", url, headers_with(token), timeout_s=self._timeout_s, answer_path=str(into)
+        )
 
     def describe(self, token: Token, name: str, into: Path) -> Request:
         """Return the request for the description of an sObject."""
         url = f"{token.base_url}{self._root}/sobjects/{quote(name, safe='')}/describe"
-        return Request("GET", url, headers_with(token), timeout_s=self._timeout_s, answer_path=str(into))
+        return Request(
+            "GET", url, headers_with(token), timeout_s=self._timeout_s, answer_path=str(into)
+        )
 
     def _job(self, token: Token, job_id: str = "") -> str:
         jobs = f"{token.base_url}{self._root}/jobs/ingest"
         return f"{jobs}/{quote(job_id, safe='')}" if job_id else jobs
 
     def _state(self, token: Token, job_id: str, state: str) -> Request:
-        return json_request("PATCH", self._job(token, job_id), token, {"state": state}, self._timeout_s)
+        return json_request(
+            "PATCH", self._job(token, job_id), token, {"state": state}, self._timeout_s
+        )
 
     def _get(self, token: Token, url: str) -> Request:
         return Request("GET", url, headers_with(token), timeout_s=self._timeout_s)
@@ -132,7 +143,7 @@ def found_ids(path: Path, field: str) -> dict[str, str]:
     Raises: `Transient` for what is no whole answer: that a key is not in it would say nothing.
     """
     try:
-        answer = msgspec.json.decode(path.read_bytes(), type=_Found)
+        answer = msgspec.json.decode(path.read_bytes(), type=_LookupAnswer)
     except msgspec.DecodeError:
         detail = "not the service's own answer; a proxy may have answered"
         raise Transient(detail) from None

@@ -87,7 +87,9 @@ class Marking:
         return hashlib.blake2b(line.replace(b"\r\n", b"\n"), digest_size=16).hexdigest()
 
 
-async def note_accepted(path: Path, marking: Marking, spool: CrmSpool, counts: Counts, clock: Clock) -> None:
+async def note_accepted(
+    path: Path, marking: Marking, spool: CrmSpool, counts: Counts, clock: Clock
+) -> None:
     """Tell the spool of the rows that were taken. Raises: `Transient` for what is no result file."""
     for piece in _pieces(path, marking):
         found = spool.accepted_marks([mark for mark, _ in piece])
@@ -121,7 +123,9 @@ async def note_refused(
         await clock.sleep(0)
 
 
-async def note_unprocessed(path: Path, marking: Marking, spool: CrmSpool, counts: Counts, clock: Clock) -> None:
+async def note_unprocessed(
+    path: Path, marking: Marking, spool: CrmSpool, counts: Counts, clock: Clock
+) -> None:
     """Tell the spool of the rows that nobody came to. Raises: `Transient` for what is no result file."""
     for piece in _pieces(path, marking):
         counts.unprocessed += spool.unprocessed_marks([mark for mark, _ in piece])
@@ -151,7 +155,11 @@ def _pieces(path: Path, marking: Marking) -> Iterator[list[tuple[str, str]]]:
                 return  # nothing at all is also how a service says that there are none
             piece: list[tuple[str, str]] = []
             # A file without rows may have no columns of ours; a page of somebody else has none of theirs either.
-            row_of = None if _ID in map(str.lower, header) or not any(header) else _row_reader(header, marking)
+            row_of = (
+                None
+                if _ID in map(str.lower, header) or not any(header)
+                else _row_reader(header, marking)
+            )
             for row in rows:
                 row_of = row_of or _row_reader(header, marking)
                 piece.append(row_of(row))
@@ -165,7 +173,9 @@ def _pieces(path: Path, marking: Marking) -> Iterator[list[tuple[str, str]]]:
             yield piece
 
 
-def _row_reader(header: Sequence[str], marking: Marking) -> Callable[[Sequence[str]], tuple[str, str]]:
+def _row_reader(
+    header: Sequence[str], marking: Marking
+) -> Callable[[Sequence[str]], tuple[str, str]]:
     places = {name.lower(): at for at, name in enumerate(header)}
     missing = [name for name in marking.columns if name.lower() not in places]
     if missing:
@@ -177,7 +187,9 @@ def _row_reader(header: Sequence[str], marking: Marking) -> Callable[[Sequence[s
 
     def read(row: Sequence[str]) -> tuple[str, str]:
         if len(row) != len(header):  # cut off: what stands last may be half of what was sent
-            detail = f"the result file has a row of {len(row)} columns under a header of {len(header)}"
+            detail = (
+                f"the result file has a row of {len(row)} columns under a header of {len(header)}"
+            )
             raise Transient(detail)
         error = "" if error_at is None else _without_values(row[error_at], [row[at] for at in sent])
         return marking.mark([row[at] for at in ours]), error

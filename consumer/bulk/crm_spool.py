@@ -22,9 +22,7 @@ TRIES: Final = 5
 
 _PENDING: Final = "FROM rows WHERE operation = ? AND tries >= 0 AND owner >= 0"
 _UNTOLD: Final = "tries = -2 AND value_bytes >= -1"
-_BY_MARK: Final = (
-    "WHERE (key, turn) = (SELECT key, turn FROM rows WHERE mark = ? AND tries >= 0 AND sent > 0 LIMIT 1)"
-)
+_BY_MARK: Final = "WHERE (key, turn) = (SELECT key, turn FROM rows WHERE mark = ? AND tries >= 0 AND sent > 0 LIMIT 1)"
 _UPSERT: Final = OPERATIONS[Operation.UPSERT]
 
 
@@ -90,7 +88,8 @@ class CrmSpool(Spool):
             return
         with self._told():
             self._sql.executemany(
-                "UPDATE rows SET owner = -1, value_bytes = -1 WHERE owner = ?", [(owner,) for owner in owners]
+                "UPDATE rows SET owner = -1, value_bytes = -1 WHERE owner = ?",
+                [(owner,) for owner in owners],
             )
 
     def leave(self) -> None:
@@ -106,13 +105,21 @@ class CrmSpool(Spool):
 
     def pending_count(self, operation: Operation) -> int:
         """Return how many rows of an operation have no outcome yet."""
-        return int(self._sql.execute(_with("SELECT count(*)", _PENDING), (OPERATIONS[operation],)).fetchone()[0])
+        return int(
+            self._sql.execute(
+                _with("SELECT count(*)", _PENDING), (OPERATIONS[operation],)
+            ).fetchone()[0]
+        )
 
-    def pending(self, operation: Operation, many: int) -> Iterator[list[tuple[str, int, bytes, bytes]]]:
+    def pending(
+        self, operation: Operation, many: int
+    ) -> Iterator[list[tuple[str, int, bytes, bytes]]]:
         """Yield key, turn, line and record of the rows that have no outcome yet, so many at a time, in order."""
         after: tuple[str, int] = ("", -1)
         query = _with(
-            "SELECT key, turn, line, record", _PENDING, "AND (key, turn) > (?, ?) ORDER BY key, turn LIMIT ?"
+            "SELECT key, turn, line, record",
+            _PENDING,
+            "AND (key, turn) > (?, ?) ORDER BY key, turn LIMIT ?",
         )
         while found := self._sql.execute(query, (OPERATIONS[operation], *after, many)).fetchall():
             yield found
@@ -174,7 +181,11 @@ class CrmSpool(Spool):
 
     def unmentioned_count(self) -> int:
         """Return how many rows that went with the file the service has told nothing of."""
-        return int(self._sql.execute("SELECT count(*) FROM rows WHERE sent > 0 AND tries >= 0").fetchone()[0])
+        return int(
+            self._sql.execute("SELECT count(*) FROM rows WHERE sent > 0 AND tries >= 0").fetchone()[
+                0
+            ]
+        )
 
     def withdraw_refusals(self, but: int) -> None:
         """Let rows that were refused be sent again, all but so many."""
@@ -187,9 +198,14 @@ class CrmSpool(Spool):
 
     def take_refused(self, many: int) -> list[RefusedRow]:
         """Return refused rows that nobody was told of yet, and count them out: they are accounted as letters."""
-        query = _with("SELECT key, turn, error, record FROM rows WHERE", _UNTOLD, "AND owner >= 0 LIMIT ?")
+        query = _with(
+            "SELECT key, turn, error, record FROM rows WHERE", _UNTOLD, "AND owner >= 0 LIMIT ?"
+        )
         found = self._sql.execute(query, (many,)).fetchall()
-        self._write("UPDATE rows SET value_bytes = -2 WHERE key = ? AND turn = ?", [row[:2] for row in found])
+        self._write(
+            "UPDATE rows SET value_bytes = -2 WHERE key = ? AND turn = ?",
+            [row[:2] for row in found],
+        )
         return [RefusedRow(error or "", kept_records(record)) for _, _, error, record in found]
 
     def outcomes(self, many: int) -> Iterator[list[tuple[bytes, str | None]]]:
@@ -233,7 +249,12 @@ def joined(older_operation: int, older: bytes, operation: int, newer: bytes) -> 
 
 
 def _kept(  # noqa: PLR0917 - as SQL calls it
-    older_operation: int, older: bytes, older_record: bytes, operation: int, newer: bytes, record: bytes
+    older_operation: int,
+    older: bytes,
+    older_record: bytes,
+    operation: int,
+    newer: bytes,
+    record: bytes,
 ) -> bytes:
     """Return the records of a key that has an older change: both, where the row has something of each."""
     if _UPSERT == operation == older_operation and _may_have_blanks(newer):

@@ -68,7 +68,11 @@ class CsvRows:
         members = [
             (f"f{at}", msgspec.Raw, msgspec.field(default=_NOTHING, name=name))
             if kind in _AS_THEY_STAND
-            else (f"f{at}", str | msgspec.UnsetType | None, msgspec.field(default=msgspec.UNSET, name=name))
+            else (
+                f"f{at}",
+                str | msgspec.UnsetType | None,
+                msgspec.field(default=msgspec.UNSET, name=name),
+            )
             for at, (name, kind) in enumerate(fields.items())
         ]
         row: Any = msgspec.defstruct("Row", members, gc=False)
@@ -97,10 +101,15 @@ class CsvRows:
         try:
             joined = ",".join(values)
             blank = ",," in joined or joined[-1:] == "," or joined[:1] == ","
-        except TypeError:  # a null, or a field that is not there: rare enough not to be looked for beforehand
+        except (
+            TypeError
+        ):  # a null, or a field that is not there: rare enough not to be looked for beforehand
             null, absent = self._form.null, self._form.absent
             joined = ",".join(
-                [null if value is None else absent if value is msgspec.UNSET else value for value in values]
+                [
+                    null if value is None else absent if value is msgspec.UNSET else value
+                    for value in values
+                ]
             )
             blank = "" in values
         if (
@@ -131,7 +140,9 @@ class CsvRows:
         if not value:
             return form.empty
         if "\0" in value:
-            raise RecordError(Reason.FIELD_CHARS, "text without NUL wanted, NUL found", field=self._names[at])
+            raise RecordError(
+                Reason.FIELD_CHARS, "text without NUL wanted, NUL found", field=self._names[at]
+            )
         if value == form.reserved:
             detail = f"any text but {form.reserved} wanted: the API reads that as null"
             raise RecordError(Reason.FIELD_CHARS, detail, field=self._names[at])

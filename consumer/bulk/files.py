@@ -85,9 +85,7 @@ async def write_files(
             files.write([delete_line(key, moment) if is_delete else line for key, line in piece])
             await clock.sleep(0)
     except OSError as error:
-        detail = (
-            f"cannot write the files of a job to {folder}: {error.strerror}; its rows are read from Kafka again"
-        )
+        detail = f"cannot write the files of a job to {folder}: {error.strerror}; its rows are read from Kafka again"
         raise Fatal(detail) from error
     finally:
         files.close()

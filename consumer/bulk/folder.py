@@ -24,9 +24,7 @@ class SpoolFolder:
                 place.mkdir(parents=True, exist_ok=True, mode=0o700)
                 lock = (place / "lock").open("wb")
             except OSError as error:
-                detail = (
-                    f"cannot spool to {place}: {error.strerror}; set delivery.spool_dir to a writable directory"
-                )
+                detail = f"cannot spool to {place}: {error.strerror}; set delivery.spool_dir to a writable directory"
                 raise Fatal(detail) from error
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

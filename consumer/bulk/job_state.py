@@ -172,7 +172,12 @@ def _job(entry: object) -> Job | None:
         return None
     identity = entry.get("id")
     state = _BY_LOWER.get(_text(entry, "state", "states").lower())
-    if not isinstance(identity, str) or not identity.isascii() or not identity.isprintable() or state is None:
+    if (
+        not isinstance(identity, str)
+        or not identity.isascii()
+        or not identity.isprintable()
+        or state is None
+    ):
         return None
     return Job(
         id=identity,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _LENGTH_BYTES: Final = 4
 
 
-class Place(NamedTuple):
+class RowOrigin(NamedTuple):
     """Where a row came from: the record, and which of its rows it is."""
 
     topic: str
@@ -27,11 +27,11 @@ class Place(NamedTuple):
 class KeptRecord(msgspec.Struct, frozen=True, array_like=True):
     """A record as it is kept beside its row, byte for byte, so that a row that is refused can be told of in full.
 
-    `owner` numbers the assignment in its gather, `ticket` the ticket where the record has several parts, else -1.
+    `owner` numbers the assignment in its gather, `partial_record` the ticket where the record has several parts, else -1.
     """
 
     owner: int
-    ticket: int
+    partial_record: int
     part: int
     topic: str
     partition: int
@@ -42,9 +42,9 @@ class KeptRecord(msgspec.Struct, frozen=True, array_like=True):
     headers: tuple[tuple[str, bytes | None], ...]
 
     @property
-    def place(self) -> Place:
+    def place(self) -> RowOrigin:
         """Return where its row came from."""
-        return Place(self.topic, self.partition, self.offset, self.part)
+        return RowOrigin(self.topic, self.partition, self.offset, self.part)
 
     def record(self) -> Record:
         """Return the record itself."""
@@ -63,12 +63,12 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(KeptRecord).decode
 
 
-def keep(record: Record, owner: int, ticket: int, part: int) -> bytes:
+def keep(record: Record, owner: int, partial_record: int, part: int) -> bytes:
     """Pack a record."""
     packed = _encode(
         KeptRecord(
             owner,
-            ticket,
+            partial_record,
             part,
             record.topic(),
             record.partition(),

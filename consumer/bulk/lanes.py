@@ -7,15 +7,16 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
 from consumer.admin.port import BulkStatus
-from consumer.bulk.journal import Journal
+from consumer.bulk.job_journal import JobJournal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine, Iterable
 
-    from consumer.bulk.carrier import Carrier
-    from consumer.bulk.gatherer import Gather, Gatherer
+    from consumer.bulk.job_uploader import JobUploader
+    from consumer.bulk.row_buffer import BulkBatch, RowBuffer
     from consumer.clock import Clock
-    from consumer.model import Assignment, HoldLane, Target
+    from consumer.delivery.verdicts import HoldLane
+    from consumer.model import Assignment, Target
 
     Spawn = Callable[[Coroutine[object, object, None]], asyncio.Task[None]]
 
@@ -26,7 +27,7 @@ _LEAVE_S: Final = 3.0
 class BulkEvents(Protocol):
     """Who is told how gathers fare."""
 
-    def gather_settled(self, target: Target, gather: Gather) -> None:
+    def bulk_batch_settled(self, target: Target, bulk_batch: BulkBatch) -> None:
         """The job of these rows is complete."""
         ...
 
@@ -39,12 +40,12 @@ class BulkEvents(Protocol):
         ...
 
 
-class _Lane:
+class _BulkLane:
     """One object's jobs, one after the other; hears of each how it goes on."""
 
-    def __init__(self, gatherer: Gatherer, events: BulkEvents) -> None:
-        self.gatherer = gatherer
-        self.journal = Journal(gatherer.folder / "job.json")
+    def __init__(self, row_buffer: RowBuffer, events: BulkEvents) -> None:
+        self.row_buffer = row_buffer
+        self.journal = JobJournal(row_buffer.folder / "job.json")
         self.task: asyncio.Task[None] | None = None
         self.phase_now: str | None = None
         self.job_id: str | None = None
@@ -60,13 +61,13 @@ class _Lane:
         if self.held_by is None or self.held_by.reason is not hold.reason:
             self.released()
             self.held_by = hold
-            self._events.lane_held(self.gatherer.target, hold)
+            self._events.lane_held(self.row_buffer.target, hold)
 
     def released(self) -> None:
         """It goes on."""
         if self.held_by is not None:
             held, self.held_by = self.held_by, None
-            self._events.lane_released(self.gatherer.target, held)
+            self._events.lane_released(self.row_buffer.target, held)
 
 
 class BulkLanes:
@@ -74,15 +75,15 @@ class BulkLanes:
 
     def __init__(
         self,
-        gatherers: Iterable[Gatherer],
-        carrier_of: Callable[[Gatherer], Carrier],
+        row_buffers: Iterable[RowBuffer],
+        uploader_of: Callable[[RowBuffer], JobUploader],
         *,
         clock: Clock,
         spawn: Spawn,
         events: BulkEvents,
     ) -> None:
-        self._lanes = [_Lane(gatherer, events) for gatherer in gatherers]
-        self._carrier_of = carrier_of
+        self._lanes = [_BulkLane(row_buffer, events) for row_buffer in row_buffers]
+        self._uploader_of = uploader_of
         self._clock = clock
         self._spawn = spawn
         self._events = events
@@ -98,8 +99,8 @@ class BulkLanes:
         """Let what is due become a job; called every second and whenever a job is over."""
         now_s = self._clock.now_s()
         for lane in self._lanes:
-            if lane.task is None and not self._closed and lane.gatherer.is_due(now_s):
-                lane.gatherer.seal()
+            if lane.task is None and not self._closed and lane.row_buffer.is_due(now_s):
+                lane.row_buffer.seal()
                 self._begin(lane)
 
     def give_up(self, gone: Collection[Assignment]) -> None:
@@ -109,8 +110,12 @@ class BulkLanes:
         next owner sends those rows; what is left of them here goes into a new job.
         """
         for lane in self._lanes:
-            gather = lane.gatherer.under_way
-            if gather is None or lane.task is None or not any(one in gather.lows for one in gone):
+            bulk_batch = lane.row_buffer.under_way
+            if (
+                bulk_batch is None
+                or lane.task is None
+                or not any(one in bulk_batch.lows for one in gone)
+            ):
                 continue
             entry = lane.journal.read()
             if entry is None or not entry.closed:
@@ -128,7 +133,9 @@ class BulkLanes:
                 for lane in self._lanes:
                     entry = lane.journal.read()
                     if entry is not None and not entry.closed:
-                        await self._carrier_of(lane.gatherer).settle_left(lane.gatherer, lane.journal, lane)
+                        await self._uploader_of(lane.row_buffer).settle_left(
+                            lane.row_buffer, lane.journal, lane
+                        )
 
     def close(self) -> None:
         """Let go of what is gathered: it is read from Kafka again."""
@@ -136,29 +143,29 @@ class BulkLanes:
         for lane in self._lanes:
             if lane.task is not None:
                 lane.task.cancel()
-            lane.gatherer.close()
+            lane.row_buffer.close()
 
     def progress(self) -> tuple[BulkStatus, ...]:
         """Return where every object's job is."""
         return tuple(self._progress(lane) for lane in self._lanes)
 
-    def _progress(self, lane: _Lane) -> BulkStatus:
-        rows, line_bytes = lane.gatherer.figures()
-        gather = lane.gatherer.under_way
+    def _progress(self, lane: _BulkLane) -> BulkStatus:
+        rows, line_bytes = lane.row_buffer.figures()
+        bulk_batch = lane.row_buffer.under_way
         return BulkStatus(
-            object=lane.gatherer.target.object,
+            object=lane.row_buffer.target.object,
             gathered_rows=rows,
             gathered_bytes=line_bytes,
             phase=lane.phase_now,
             job=lane.job_id,
-            rows=0 if gather is None else gather.row_count,
+            rows=0 if bulk_batch is None else bulk_batch.row_count,
         )
 
-    def _begin(self, lane: _Lane) -> None:
+    def _begin(self, lane: _BulkLane) -> None:
         lane.task = self._spawn(self._carry(lane))
         lane.task.add_done_callback(lambda task: self._ended(lane, task))
 
-    def _ended(self, lane: _Lane, task: asyncio.Task[None]) -> None:
+    def _ended(self, lane: _BulkLane, task: asyncio.Task[None]) -> None:
         """A task came to its end, or was cancelled: what is left of its gather begins anew."""
         if not task.cancelled() and task.exception() is not None:
             return  # an error of ours, which ends the run
@@ -166,19 +173,19 @@ class BulkLanes:
         lane.phase_now = lane.job_id = None
         if self._closed:
             return
-        if lane.gatherer.under_way is not None or lane.journal.read() is not None:
+        if lane.row_buffer.under_way is not None or lane.journal.read() is not None:
             self._begin(lane)
         else:
             self.pump()
 
-    async def _carry(self, lane: _Lane) -> None:
+    async def _carry(self, lane: _BulkLane) -> None:
         """Take one gather to its end, whatever that takes, after what an earlier run left."""
-        gatherer, carrier = lane.gatherer, self._carrier_of(lane.gatherer)
-        await carrier.settle_left(gatherer, lane.journal, lane)
-        gather = gatherer.under_way
-        if gather is None:
+        row_buffer, uploader = lane.row_buffer, self._uploader_of(lane.row_buffer)
+        await uploader.settle_left(row_buffer, lane.journal, lane)
+        bulk_batch = row_buffer.under_way
+        if bulk_batch is None:
             lane.released()
             return
-        await carrier.carry(gatherer, gather, lane.journal, lane)
+        await uploader.carry(row_buffer, bulk_batch, lane.journal, lane)
         lane.released()
-        self._events.gather_settled(gatherer.target, gather)
+        self._events.bulk_batch_settled(row_buffer.target, bulk_batch)

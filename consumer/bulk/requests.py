@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import orjson
 
-from consumer.model import Request
+from consumer.http.messages import Request
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,7 @@ _LISTED: Final = 100
 _ACTIVE: Final = "Open,UploadComplete,InProgress"
 
 
-class Step(StrEnum):
+class JobStep(StrEnum):
     """What is asked of the API; also the `operation` label of `requests_total`."""
 
     CREATE = "create_job"
@@ -73,7 +73,11 @@ class IngestionJobs:
 
     def create(self, token: Token, target: Target, operation: Operation) -> Request:
         """Return the request that creates a job."""
-        wanted = {"object": target.object, "sourceName": target.connector, "operation": operation.value}
+        wanted = {
+            "object": target.object,
+            "sourceName": target.connector,
+            "operation": operation.value,
+        }
         return self._json("POST", token, "", wanted)
 
     def upload(self, token: Token, job_id: str, path: Path) -> Request:
@@ -100,10 +104,14 @@ class IngestionJobs:
         return Request("GET", url, headers_with(token), timeout_s=self._timeout_s)
 
     def _json(self, method: str, token: Token, rest: str, content: dict[str, str]) -> Request:
-        return json_request(method, f"{token.base_url}{_JOBS}{rest}", token, content, self._timeout_s)
+        return json_request(
+            method, f"{token.base_url}{_JOBS}{rest}", token, content, self._timeout_s
+        )
 
 
-def json_request(method: str, url: str, token: Token, content: dict[str, str], timeout_s: float) -> Request:
+def json_request(
+    method: str, url: str, token: Token, content: dict[str, str], timeout_s: float
+) -> Request:
     """Return a request with a JSON body."""
     headers = (*headers_with(token), ("Content-Type", "application/json"))
     return Request(method, url, headers, orjson.dumps(content), timeout_s)  # type: ignore[arg-type]  # POST or PATCH, of its callers

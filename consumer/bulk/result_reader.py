@@ -6,25 +6,26 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from consumer.bulk.answers import Done
-from consumer.bulk.crm_gatherer import JOURNAL
 from consumer.bulk.crm_results import Counts, note_accepted, note_refused, note_unprocessed
-from consumer.bulk.insert_book import BOOK, InsertBook
+from consumer.bulk.crm_row_buffer import JOURNAL
+from consumer.bulk.insert_journal import INSERT_JOURNAL, InsertJournal
 from consumer.bulk.job_state import JobState
-from consumer.bulk.requests import Step
+from consumer.bulk.requests import JobStep
+from consumer.delivery.verdicts import HoldLane
 from consumer.errors import Fatal, HoldReason, Transient
-from consumer.model import HoldLane, Operation
+from consumer.model import Operation
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from consumer.auth.port import Token
-    from consumer.bulk.crm_gatherer import CrmGatherer
     from consumer.bulk.crm_requests import CrmJobs
+    from consumer.bulk.crm_row_buffer import CrmRowBuffer
     from consumer.bulk.crm_spool import CrmSpool
     from consumer.bulk.job_state import Job
     from consumer.bulk.runner import JobEnd, JobRunner, JobWatch
     from consumer.clock import Clock
-    from consumer.model import Request
+    from consumer.http.messages import Request
 
 _READINGS: Final = 3
 """How often results are read that do not tell of every row, before what they leave out is sent again."""
@@ -32,10 +33,10 @@ _READINGS: Final = 3
 _READ_AGAIN_S: Final = 30.0
 
 
-class Load(NamedTuple):
+class OperationRows(NamedTuple):
     """What the jobs of one operation carry, and who is told how they fare."""
 
-    crm: CrmGatherer
+    crm: CrmRowBuffer
     spool: CrmSpool
     operation: Operation
     watch: JobWatch
@@ -47,13 +48,16 @@ class Load(NamedTuple):
 
     async def note_outcomes(self, clock: Clock) -> None:
         """Note in the book what became of rows that were inserted."""
-        with closing(InsertBook(self.crm.folder / BOOK)) as book:
-            await book.note(self.spool, clock)
+        with closing(InsertJournal(self.crm.folder / INSERT_JOURNAL)) as insert_journal:
+            await insert_journal.note(self.spool, clock)
 
     @property
     def deletes(self) -> bool:
         """Whether the rows name what is to be deleted."""
-        return self.operation is Operation.DELETE or self.crm.crm.operation in {"delete", "hardDelete"}
+        return self.operation is Operation.DELETE or self.crm.crm.operation in {
+            "delete",
+            "hardDelete",
+        }
 
 
 class ResultReader:
@@ -64,7 +68,7 @@ class ResultReader:
         self._api = api
         self._clock = clock
 
-    async def read(self, load: Load, job_id: str, sent: Path, end: JobEnd) -> Counts:
+    async def read(self, load: OperationRows, job_id: str, sent: Path, end: JobEnd) -> Counts:
         """Read the results of a job. `sent` is about as large as they are.
 
         Of a job that nobody knows there are none. What a job that failed or was aborted does not tell of, it did
@@ -88,7 +92,9 @@ class ResultReader:
                 load.watch.held(HoldLane(HoldReason.SINK, detail))
             await self._clock.sleep(_READ_AGAIN_S)
 
-    async def _read_once(self, load: Load, job: Job, job_id: str, sent: Path, counts: Counts) -> str:
+    async def _read_once(
+        self, load: OperationRows, job: Job, job_id: str, sent: Path, counts: Counts
+    ) -> str:
         """Read all result files, and say what they leave out; nothing, when they tell of every row."""
         marking, spool, clock = load.crm.marking(load.operation), load.spool, self._clock
         into = load.crm.folder / "results.csv"
@@ -111,14 +117,16 @@ class ResultReader:
             missing = job.processed_count - (counts.processed - told_before)
         return f"its results tell nothing of {missing} rows" if missing > 0 else ""
 
-    async def _fetch(self, load: Load, job_id: str, part: str, sent: Path, into: Path) -> None:
+    async def _fetch(
+        self, load: OperationRows, job_id: str, part: str, sent: Path, into: Path
+    ) -> None:
         """Fetch one result file. Raises: `Transient` when the service has none."""
 
         def ask(token: Token) -> Request:
             _empty(into)  # an answer of nothing at all writes nothing: there are no such rows
             return self._api.results(token, job_id, part, sent, into)
 
-        heard = await self._runner.step(Step.RESULTS, load.crm.target, load.watch, ask)
+        heard = await self._runner.step(JobStep.RESULTS, load.crm.target, load.watch, ask)
         if not isinstance(heard, Done):
             detail = f"{part}: {heard.detail}"
             raise Transient(detail)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 import msgspec
 
+from consumer.backoff import full_jitter_s, polite_s, probe_interval_s
 from consumer.bulk.answers import Again, Busy, Done, Gone, Refused, Unsure, read
+from consumer.bulk.job_journal import JournalEntry
 from consumer.bulk.job_state import (
     BUSY_HOLD_S,
     HUNG_AFTER_S,
@@ -20,21 +22,21 @@ from consumer.bulk.job_state import (
     poll_after_s,
     young_stream_s,
 )
-from consumer.bulk.journal import Entry
-from consumer.bulk.requests import Step
-from consumer.delivery.backoff import full_jitter_s, polite_s, probe_interval_s
+from consumer.bulk.requests import JobStep
+from consumer.delivery.verdicts import HoldLane, RefreshToken
 from consumer.errors import Hold, HoldReason, Transient
-from consumer.model import HoldLane, NoAnswer, Operation, RefreshToken, Target
+from consumer.http.messages import NoAnswer
+from consumer.model import Operation, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from consumer.auth.port import Token, Tokens
-    from consumer.bulk.journal import Journal
+    from consumer.bulk.job_journal import JobJournal
     from consumer.bulk.requests import JobApi
     from consumer.clock import Clock
-    from consumer.model import Outcome, Request
-    from consumer.transport import Transport
+    from consumer.http.client import Transport
+    from consumer.http.messages import HttpOutcome, Request
 
 _NAMED_AFTER_RETRIES: Final = 6
 """A moment's fault that lasts longer is named as a hold."""
@@ -122,7 +124,7 @@ class JobRunner:
         jobs: HourlyJobs,
         *,
         clock: Clock,
-        lots: Callable[[], float],
+        rng: Callable[[], float],
         observer: RunnerObserver,
     ) -> None:
         self._api = api
@@ -130,10 +132,10 @@ class JobRunner:
         self._tokens = tokens
         self._jobs = jobs
         self._clock = clock
-        self._lots = lots
+        self._rng = rng
         self._observer = observer
 
-    async def run(self, plan: JobPlan, journal: Journal, watch: JobWatch) -> JobEnd:
+    async def run(self, plan: JobPlan, journal: JobJournal, watch: JobWatch) -> JobEnd:
         """Run a job from the beginning; what the journal knows from earlier must be settled (`settle_left`).
 
         Waits for as long as it takes for whatever is the moment's or the set-up's fault, naming it.
@@ -142,15 +144,17 @@ class JobRunner:
         journal.clear()
         return end
 
-    async def carry(self, plan: JobPlan, journal: Journal, watch: JobWatch) -> JobEnd:
+    async def carry(self, plan: JobPlan, journal: JobJournal, watch: JobWatch) -> JobEnd:
         """Run a job as `run` does; one that was closed stays in the journal, for whoever reads its results."""
         job = await self._created(plan, watch)
         try:
-            entry = Entry(job.id, plan.operation.value, spool=plan.spool)
+            entry = JournalEntry(job.id, plan.operation.value, spool=plan.spool)
             journal.write(entry)
             for at, path in enumerate(plan.files):
                 watch.phase(f"uploading file {at + 1} of {len(plan.files)}", job.id)
-                heard = await self.step(Step.UPLOAD, plan.target, watch, self._upload(job.id, path))
+                heard = await self.step(
+                    JobStep.UPLOAD, plan.target, watch, self._upload(job.id, path)
+                )
                 if not isinstance(heard, Done):
                     await self._abort(plan.target, job.id, watch)
                     journal.clear()
@@ -164,7 +168,7 @@ class JobRunner:
         finally:
             self._jobs.ended()
 
-    async def resume(self, plan: JobPlan, journal: Journal, watch: JobWatch) -> JobEnd:
+    async def resume(self, plan: JobPlan, journal: JobJournal, watch: JobWatch) -> JobEnd:
         """Go on with the job that the journal knows, if it was closed; else begin anew.
 
         For rows that are still on disk as they were: a job that is not closed is aborted, for nobody knows
@@ -176,30 +180,40 @@ class JobRunner:
             end = await self.adopt(plan.target, left.job_id, watch)
         else:
             await self.settle_left(plan.target, journal, watch)
-            journal.write(Entry("", plan.operation.value, begun_ms=self._clock.wall_ms()))
+            journal.write(JournalEntry("", plan.operation.value, begun_ms=self._clock.wall_ms()))
             end = await self.carry(plan, journal, watch)
         if isinstance(end, Broken):
             journal.clear()
         return end
 
-    async def settle_left(self, target: Target, journal: Journal, watch: JobWatch) -> None:
+    async def settle_left(self, target: Target, journal: JobJournal, watch: JobWatch) -> None:
         """See to it that a job of an earlier life is over: an open one is aborted, one under way waited for."""
         left = journal.read()
         if left is None:
             return
-        asked = self._asked(target, left.job_id, watch) if left.job_id else self._nameless(target, left, watch)
+        asked = (
+            self._asked(target, left.job_id, watch)
+            if left.job_id
+            else self._nameless(target, left, watch)
+        )
         job = await asked
         if job is not None and job.state is JobState.OPEN:
-            self._observer.job_found(target, job.named, "aborted: it was left open by an earlier run")
+            self._observer.job_found(
+                target, job.named, "aborted: it was left open by an earlier run"
+            )
             await self._abort(target, job.id, watch)
         elif job is not None and not job.state.is_over:
-            self._observer.job_found(target, job.named, "adopted: waited for before a new one is made")
+            self._observer.job_found(
+                target, job.named, "adopted: waited for before a new one is made"
+            )
             await self.awaited(target, job.id, watch)
         journal.clear()
 
     async def adopt(self, target: Target, job_id: str, watch: JobWatch) -> JobEnd:
         """Wait for a job of an earlier life whose outcome is wanted, and say so."""
-        self._observer.job_found(target, f"job {job_id}", "adopted: its outcome decides over its rows")
+        self._observer.job_found(
+            target, f"job {job_id}", "adopted: its outcome decides over its rows"
+        )
         return await self.awaited(target, job_id, watch)
 
     async def abandon(self, target: Target, job: Job, watch: JobWatch) -> None:
@@ -218,7 +232,7 @@ class JobRunner:
             await self._allowed(watch)
             watch.phase("creating", None)
             heard = await self.step(
-                Step.CREATE,
+                JobStep.CREATE,
                 plan.target,
                 watch,
                 lambda token: self._api.create(token, plan.target, plan.operation),
@@ -237,14 +251,16 @@ class JobRunner:
                     if now_s - busy_since_s >= BUSY_HOLD_S:
                         named = True
                         watch.held(HoldLane(HoldReason.SINK, f"{other} is active on the object"))
-                    await self._clock.sleep(polite_s(busy_after_s(), self._lots()))
+                    await self._clock.sleep(polite_s(busy_after_s(), self._rng()))
                 case Gone() if not_found < YOUNG_STREAM_TRIES - 1:
                     not_found += 1
                     await self._clock.sleep(young_stream_s())
                 case _:
                     not_found += 1
                     named = True
-                    watch.held(HoldLane(HoldReason.CONFIG, f"no job can be created: {heard.detail}"))
+                    watch.held(
+                        HoldLane(HoldReason.CONFIG, f"no job can be created: {heard.detail}")
+                    )
                     await self._clock.sleep(probe_interval_s(not_found))
 
     async def _allowed(self, watch: JobWatch) -> None:
@@ -257,19 +273,23 @@ class JobRunner:
 
     async def _who_is_busy(self, target: Target, watch: JobWatch) -> str:
         """Name the job that is active on an object; one that has lost its maker is aborted."""
-        heard = await self.step(Step.LIST, target, watch, self._api.active)
+        heard = await self.step(JobStep.LIST, target, watch, self._api.active)
         if not isinstance(heard, Done):
             return "a job that the service does not list"
         for job in heard.jobs:
-            if job.object == target.object and job.source in {"", target.connector} and not job.state.is_over:
+            if (
+                job.object == target.object
+                and job.source in {"", target.connector}
+                and not job.state.is_over
+            ):
                 if is_abandoned(job, self._clock.wall_ms()):
                     await self.abandon(target, job, watch)
                 return job.named
         return "a job that the service does not list"
 
-    async def _nameless(self, target: Target, left: Entry, watch: JobWatch) -> Job | None:
+    async def _nameless(self, target: Target, left: JournalEntry, watch: JobWatch) -> Job | None:
         """Find the job that was created as we ended, before its id was noted: open, and untouched before that."""
-        heard = await self.step(Step.LIST, target, watch, self._api.active)
+        heard = await self.step(JobStep.LIST, target, watch, self._api.active)
         since_ms = left.begun_ms - _CLOCKS_DIFFER_MS
         for job in heard.jobs if isinstance(heard, Done) else ():
             is_like_it = (job.object, job.operation) == (target.object, left.operation)
@@ -283,16 +303,20 @@ class JobRunner:
 
     async def _close(self, target: Target, job_id: str, watch: JobWatch) -> Refused | None:
         """Say that all is uploaded. What the job makes of it is seen when it is asked."""
-        heard = await self.step(Step.CLOSE, target, watch, lambda token: self._api.close(token, job_id))
+        heard = await self.step(
+            JobStep.CLOSE, target, watch, lambda token: self._api.close(token, job_id)
+        )
         return heard if isinstance(heard, Refused) else None
 
     async def _abort(self, target: Target, job_id: str, watch: JobWatch) -> None:
         """Have the job thrown away; one that cannot be aborted is waited for when the next meets it."""
         watch.phase("aborting", job_id)
-        await self.step(Step.ABORT, target, watch, lambda token: self._api.abort(token, job_id))
+        await self.step(JobStep.ABORT, target, watch, lambda token: self._api.abort(token, job_id))
 
     async def _asked(self, target: Target, job_id: str, watch: JobWatch) -> Job | None:
-        heard = await self.step(Step.ASK, target, watch, lambda token: self._api.ask(token, job_id))
+        heard = await self.step(
+            JobStep.ASK, target, watch, lambda token: self._api.ask(token, job_id)
+        )
         return heard.jobs[0] if isinstance(heard, Done) else None
 
     async def awaited(self, target: Target, job_id: str, watch: JobWatch) -> JobEnd:
@@ -312,7 +336,10 @@ class JobRunner:
                 return Finished(job)
             if job.state.is_over:
                 return Broken(f"{job.named}: {job.message or reason}", job)
-            if job.state is JobState.OPEN and (refused := await self._close(target, job_id, watch)) is not None:
+            if (
+                job.state is JobState.OPEN
+                and (refused := await self._close(target, job_id, watch)) is not None
+            ):
                 refusals += 1
                 if refusals >= _CLOSINGS:
                     reason = f"it cannot be closed: {refused.detail}"
@@ -325,7 +352,7 @@ class JobRunner:
     # ── one request ──────────────────────────────────────────────────────────────────────────────────────
 
     async def step(
-        self, step: Step, target: Target, watch: JobWatch, make: Callable[[Token], Request]
+        self, step: JobStep, target: Target, watch: JobWatch, make: Callable[[Token], Request]
     ) -> Done | Gone | Refused | Busy | Unsure:
         """Take one step, however often it has to be asked for."""
         refused: Token | None = None
@@ -336,7 +363,9 @@ class JobRunner:
                 case RefreshToken() if token is not None and self._tokens.refused(token):
                     refused = token
                 case RefreshToken():
-                    watch.held(HoldLane(HoldReason.AUTH, "tokens are refused as soon as they are made"))
+                    watch.held(
+                        HoldLane(HoldReason.AUTH, "tokens are refused as soon as they are made")
+                    )
                     await self._clock.sleep(probe_interval_s(probes))
                     probes += 1
                 case HoldLane():
@@ -349,16 +378,20 @@ class JobRunner:
                     if retries >= _NAMED_AFTER_RETRIES:
                         detail = f"{step.value.replace('_', ' ')}: {heard.cause}, {retries} times in a row"
                         watch.held(HoldLane(HoldReason.SINK, detail))
-                    wait_s = full_jitter_s(retries, self._lots())
-                    await self._clock.sleep(max(wait_s, polite_s(heard.after_s or 0.0, self._lots())))
+                    wait_s = full_jitter_s(retries, self._rng())
+                    await self._clock.sleep(
+                        max(wait_s, polite_s(heard.after_s or 0.0, self._rng()))
+                    )
                 case _:
                     if retries >= _NAMED_AFTER_RETRIES or probes:
                         watch.released()
                     return heard
 
     async def _sent(
-        self, step: Step, target: Target, make: Callable[[Token], Request], refused: Token | None
-    ) -> tuple[Done | Gone | Refused | Busy | Unsure | Again | RefreshToken | HoldLane, Token | None]:
+        self, step: JobStep, target: Target, make: Callable[[Token], Request], refused: Token | None
+    ) -> tuple[
+        Done | Gone | Refused | Busy | Unsure | Again | RefreshToken | HoldLane, Token | None
+    ]:
         try:
             token = await self._tokens.current()
             outcome = await self._transport.send(make(token))
@@ -374,5 +407,5 @@ class JobRunner:
         return heard, token
 
 
-def _result(outcome: Outcome) -> str:
+def _result(outcome: HttpOutcome) -> str:
     return outcome.failure.value if isinstance(outcome, NoAnswer) else str(outcome.status)

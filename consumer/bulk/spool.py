@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from consumer.errors import Fatal
-from consumer.model import Operation, Tally
+from consumer.model import Operation, RecordCount
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -37,7 +37,9 @@ class Spool:
     """A table of its own, that nobody needs after a crash: what was gathered is read from Kafka again."""
 
     _JOURNAL = "OFF"
-    _COLUMNS = "key TEXT, turn INTEGER, operation INTEGER, owner INTEGER, value_bytes INTEGER, line BLOB"
+    _COLUMNS = (
+        "key TEXT, turn INTEGER, operation INTEGER, owner INTEGER, value_bytes INTEGER, line BLOB"
+    )
 
     def __init__(self, path: Path) -> None:
         """Make the table. Raises: `Fatal`, as all that writes, when the disk does not take it."""
@@ -75,7 +77,9 @@ class Spool:
     def forget_owners(self, owners: Collection[int]) -> None:
         """Drop the rows of assignments that are not ours any more."""
         with self._told():
-            self._sql.executemany("DELETE FROM rows WHERE owner = ?", [(owner,) for owner in owners])
+            self._sql.executemany(
+                "DELETE FROM rows WHERE owner = ?", [(owner,) for owner in owners]
+            )
 
     def line_bytes(self) -> int:
         """Return how many bytes the lines have."""
@@ -87,12 +91,12 @@ class Spool:
         query = "SELECT count(*) FROM rows WHERE operation = ?"
         return int(self._sql.execute(query, (OPERATIONS[operation],)).fetchone()[0])
 
-    def tallies(self) -> dict[int, Tally]:
+    def record_counts(self) -> dict[int, RecordCount]:
         """Return by owner how many records with no other parts are here, and the bytes of their values."""
         query = "SELECT owner, count(*), sum(value_bytes) FROM rows WHERE value_bytes >= 0 GROUP BY owner"
-        found: dict[int, Tally] = {}
+        found: dict[int, RecordCount] = {}
         for owner, count, value_bytes in self._sql.execute(query):
-            found[owner] = Tally()
+            found[owner] = RecordCount()
             found[owner].add(count, value_bytes)
         return found
 

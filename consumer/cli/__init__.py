@@ -39,7 +39,10 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001 - the shape of an opti
 def _program(
     *,
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and end."
+        ),
     ] = False,
 ) -> None:
     """Carry Kafka change-data-capture and event topics into Salesforce Data Cloud."""

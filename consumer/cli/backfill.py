@@ -15,21 +15,21 @@ from consumer.cli.options import (
     Overrides,
     Partitions,
     Topics,
-    judge_edge,
     settings,
+    validate_bound,
 )
 from consumer.cli.progress_line import on_screen
 from consumer.cli.run import to_its_end
 from consumer.errors import Refusal
-from consumer.operations.backfill import refuse_to_pass_over, undertaken
-from consumer.operations.backfill_state import Asked
-from consumer.operations.edges import WORDS
+from consumer.operations.backfill.backfill import refuse_to_pass_over, undertaken
+from consumer.operations.backfill.state import BackfillRequest
+from consumer.operations.kafka.range_bounds import WORDS
 
 if TYPE_CHECKING:
     from consumer.cli.progress_line import ProgressLine
     from consumer.config.settings import Settings
-    from consumer.operations.backfill import Undertaking
-    from consumer.operations.backfill_plan import Plan
+    from consumer.operations.backfill.backfill import BackfillRun
+    from consumer.operations.backfill.plan import BackfillPlan
 
 
 def register(app: typer.Typer) -> None:
@@ -44,13 +44,23 @@ def backfill(
     topics: Topics,
     partitions: Partitions = None,
     begin: Annotated[
-        str | None, typer.Option("--from", metavar="EDGE", help=f"Where it begins: {WORDS}.", show_default="all")
+        str | None,
+        typer.Option(
+            "--from", metavar="EDGE", help=f"Where it begins: {WORDS}.", show_default="all"
+        ),
     ] = None,
     end: Annotated[
-        str | None, typer.Option("--to", metavar="EDGE", help="Where it ends, itself left out.", show_default="now")
+        str | None,
+        typer.Option(
+            "--to", metavar="EDGE", help="Where it ends, itself left out.", show_default="now"
+        ),
     ] = None,
-    name: Annotated[str | None, typer.Option("--object", metavar="NAME", help="Only into this object.")] = None,
-    execute: Annotated[bool, typer.Option("--execute", help="Do it; without, only the plan is shown.")] = False,
+    name: Annotated[
+        str | None, typer.Option("--object", metavar="NAME", help="Only into this object.")
+    ] = None,
+    execute: Annotated[
+        bool, typer.Option("--execute", help="Do it; without, only the plan is shown.")
+    ] = False,
     handing_over: Annotated[
         bool, typer.Option("--hand-over", help="Then set the group to where streaming continues.")
     ] = False,
@@ -65,7 +75,7 @@ def backfill(
     to be stopped meanwhile.
     """
     given = settings(config, overrides)
-    asked = Asked(
+    asked = BackfillRequest(
         topics=tuple(dict.fromkeys(topics)),
         partitions=tuple(sorted(set(partitions or ()))),
         begin=begin,
@@ -73,8 +83,10 @@ def backfill(
         object=name,
     )
     for option, text in (("--from", begin), ("--to", end)):
-        judge_edge(option, text)
-    wish = _Wish(given, asked, execute=execute, handing_over=handing_over, afresh=afresh, output=output)
+        validate_bound(option, text)
+    wish = _BackfillCommand(
+        given, asked, execute=execute, handing_over=handing_over, afresh=afresh, output=output
+    )
     try:
         with on_screen() as screen:
             to_its_end(wish.fulfil(screen))
@@ -84,13 +96,13 @@ def backfill(
         raise
 
 
-class _Wish:
+class _BackfillCommand:
     """What is wanted of one call."""
 
     def __init__(
         self,
         given: Settings,
-        asked: Asked,
+        asked: BackfillRequest,
         *,
         execute: bool,
         handing_over: bool,
@@ -121,7 +133,7 @@ class _Wish:
             screen.over()
             await self._conclude(undertaking, plan)
 
-    async def _conclude(self, undertaking: Undertaking, plan: Plan) -> None:
+    async def _conclude(self, undertaking: BackfillRun, plan: BackfillPlan) -> None:
         """Hand over where that is wanted, tell what came of it all, and only then forget it."""
         try:
             if self._handing_over:

@@ -15,36 +15,40 @@ from consumer.cli.tables import table
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from consumer.operations.backfill_plan import Plan
-    from consumer.operations.backfill_state import Load, Progress
+    from consumer.operations.backfill.plan import BackfillPlan
+    from consumer.operations.backfill.state import BackfillJob, ObjectProgress
 
 _WORDS = frozenset({"topic", "object", "operation", "job", "remark"})
 """Columns that are no figures."""
 
 
-def show_plan(plan: Plan, output: Output, *, is_all: bool) -> None:
+def show_plan(plan: BackfillPlan, output: Output, *, is_all: bool) -> None:
     """Print what would be done; `is_all` where nothing else follows."""
     if output is Output.JSON:
         typer.echo(orjson.dumps(_plan_value(plan)))
         return
     console = _console()
-    console.print(_stretches(plan), "", _estimates(plan), "", sep="\n")
+    console.print(_offset_ranges(plan), "", _estimates(plan), "", sep="\n")
     last = ("Nothing was done: --execute does it.",) if is_all else ()
     console.print(*_sentences(plan), *last, sep="\n", soft_wrap=True, markup=False)
 
 
-def show_report(plan: Plan, output: Output, *, handed_over: bool) -> None:
+def show_report(plan: BackfillPlan, output: Output, *, handed_over: bool) -> None:
     """Print what came of it."""
     if output is Output.JSON:
         typer.echo(orjson.dumps(_report_value(plan, handed_over=handed_over)))
         return
     console = _console()
-    console.print("", _objects(plan), "", _jobs(plan), *_ids(plan), "", _continues(plan), "", sep="\n")
+    console.print(
+        "", _objects(plan), "", _jobs(plan), *_ids(plan), "", _continues(plan), "", sep="\n"
+    )
     group = f"group `{plan.group_id}`"
     if handed_over:
         last = f"{group} was set there: start its daemons, and they go on."
     else:
-        last = f"{group} was left where it stands. --hand-over sets it to where streaming continues."
+        last = (
+            f"{group} was left where it stands. --hand-over sets it to where streaming continues."
+        )
     console.print(last, soft_wrap=True, markup=False)
 
 
@@ -56,9 +60,9 @@ def _made(title: str, *columns: str) -> Table:
     return table(title, *columns, figures={*columns} - _WORDS)
 
 
-def _stretches(plan: Plan) -> Table:
+def _offset_ranges(plan: BackfillPlan) -> Table:
     made = _made("What is read", "topic", "partition", "from", "to", "records", "remark")
-    for one in plan.backfill.stretches:
+    for one in plan.backfill.offset_ranges:
         made.add_row(
             one.topic,
             str(one.partition),
@@ -70,7 +74,7 @@ def _stretches(plan: Plan) -> Table:
     return made
 
 
-def _estimates(plan: Plan) -> Table:
+def _estimates(plan: BackfillPlan) -> Table:
     made = _made("What is sent, at most", "object", "rows", "removals", "CSV", "files", "jobs")
     for one in plan.estimates:
         made.add_row(
@@ -84,7 +88,7 @@ def _estimates(plan: Plan) -> Table:
     return made
 
 
-def _sentences(plan: Plan) -> list[str]:
+def _sentences(plan: BackfillPlan) -> list[str]:
     limit = f"at least {plan.limit_hours} h" if plan.limit_hours else "less than an hour"
     estimated = (
         f"Estimated from {plan.sampled_count:,} records, of which {plan.filtered_count:,} are filtered and"
@@ -109,7 +113,7 @@ def _sentences(plan: Plan) -> list[str]:
     return [estimated, jobs, disk, stream, _group_sentence(plan), *_begun_sentence(plan)]
 
 
-def _group_sentence(plan: Plan) -> str:
+def _group_sentence(plan: BackfillPlan) -> str:
     if not plan.group_in_use:
         return f"Group `{plan.group_id}` is not in use, and has to stay so until it is over."
     return (
@@ -118,21 +122,25 @@ def _group_sentence(plan: Plan) -> str:
     )
 
 
-def _begun_sentence(plan: Plan) -> list[str]:
+def _begun_sentence(plan: BackfillPlan) -> list[str]:
     if not plan.was_begun:
         return []
-    return [f"It was begun before ({plan.backfill.phase}): --execute goes on from there, --afresh forgets it."]
+    return [
+        f"It was begun before ({plan.backfill.phase}): --execute goes on from there, --afresh forgets it."
+    ]
 
 
-def _objects(plan: Plan) -> Table:
-    made = _made("Records", "object", "records", "accepted", "conflated", "filtered", "dead-lettered")
+def _objects(plan: BackfillPlan) -> Table:
+    made = _made(
+        "Records", "object", "records", "accepted", "conflated", "filtered", "dead-lettered"
+    )
     for name, progress in plan.backfill.objects.items():
         figures = _figures(progress, [load for load in plan.backfill.loads if load.object == name])
         made.add_row(name, *(f"{figure:,}" for figure in figures.values()))
     return made
 
 
-def _figures(progress: Progress, loads: list[Load]) -> dict[str, int]:
+def _figures(progress: ObjectProgress, loads: list[BackfillJob]) -> dict[str, int]:
     """Return what became of the records of one object: the first is the sum of the others."""
     return {
         "records": progress.record_count,
@@ -143,8 +151,19 @@ def _figures(progress: Progress, loads: list[Load]) -> dict[str, int]:
     }
 
 
-def _jobs(plan: Plan) -> Table:
-    made = _made("Jobs", "no.", "object", "operation", "rows", "CSV", "files", "records", "accepted", "conflated")
+def _jobs(plan: BackfillPlan) -> Table:
+    made = _made(
+        "Jobs",
+        "no.",
+        "object",
+        "operation",
+        "rows",
+        "CSV",
+        "files",
+        "records",
+        "accepted",
+        "conflated",
+    )
     for number, load in enumerate(plan.backfill.loads, start=1):
         made.add_row(
             str(number),
@@ -160,20 +179,24 @@ def _jobs(plan: Plan) -> Table:
     return made
 
 
-def _ids(plan: Plan) -> list[str]:
+def _ids(plan: BackfillPlan) -> list[str]:
     """Return the jobs as the service calls them."""
     return [f"{number}. {load.job_id}" for number, load in enumerate(plan.backfill.loads, start=1)]
 
 
-def _continues(plan: Plan) -> Table:
-    made = _made("Where it ends", "topic", "partition", "streaming continues from", "the group stood at")
+def _continues(plan: BackfillPlan) -> Table:
+    made = _made(
+        "Where it ends", "topic", "partition", "streaming continues from", "the group stood at"
+    )
     for (topic, partition), offset in plan.continues_from.items():
         position = plan.positions.get((topic, partition))
-        made.add_row(topic, str(partition), f"{offset:,}", "nowhere" if position is None else f"{position:,}")
+        made.add_row(
+            topic, str(partition), f"{offset:,}", "nowhere" if position is None else f"{position:,}"
+        )
     return made
 
 
-def _plan_value(plan: Plan) -> dict[str, Any]:
+def _plan_value(plan: BackfillPlan) -> dict[str, Any]:
     return {
         "stretches": [
             {
@@ -184,7 +207,7 @@ def _plan_value(plan: Plan) -> dict[str, Any]:
                 "remark": one.remark,
                 "group_position": plan.positions.get(one.place),
             }
-            for one in plan.backfill.stretches
+            for one in plan.backfill.offset_ranges
         ],
         "objects": [
             {
@@ -203,13 +226,17 @@ def _plan_value(plan: Plan) -> dict[str, Any]:
             "dead_lettered": plan.dead_lettered_count,
         },
         "limit_hours": plan.limit_hours,
-        "disk": {"folder": plan.folder, "needed_bytes": plan.needed_bytes, "free_bytes": plan.free_bytes},
+        "disk": {
+            "folder": plan.folder,
+            "needed_bytes": plan.needed_bytes,
+            "free_bytes": plan.free_bytes,
+        },
         "group": {"id": plan.group_id, "in_use": plan.group_in_use},
         "begun": str(plan.backfill.phase) if plan.was_begun else None,
     }
 
 
-def _report_value(plan: Plan, *, handed_over: bool) -> dict[str, Any]:
+def _report_value(plan: BackfillPlan, *, handed_over: bool) -> dict[str, Any]:
     loads = plan.backfill.loads
     return {
         "objects": [

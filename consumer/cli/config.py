@@ -16,13 +16,14 @@ from consumer.config.load import inspect
 from consumer.errors import ConfigFaults
 
 if TYPE_CHECKING:
-    from consumer.config.effective import Line
+    from consumer.config.effective import EffectiveSetting
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb with its parts."""
     verb = typer.Typer(
-        help="What holds, what may be written, what it means, and a first file.", no_args_is_help=True
+        help="What holds, what may be written, what it means, and a first file.",
+        no_args_is_help=True,
     )
     verb.command("show")(show)
     verb.command("schema")(schema)
@@ -35,7 +36,9 @@ def show(
     config: ConfigFile = DEFAULT_FILE,
     overrides: Overrides = None,
     *,
-    origin: Annotated[bool, typer.Option("--origin", help="Say where each value came from.")] = False,
+    origin: Annotated[
+        bool, typer.Option("--origin", help="Say where each value came from.")
+    ] = False,
     output: OutputFormat = Output.TEXT,
 ) -> None:
     """Print the effective settings, defaults included and secrets masked."""
@@ -60,7 +63,7 @@ def show(
     typer.echo(f"# config_sha256 {found.settings.config_sha256}")
 
 
-def _entry(line: Line, *, origin: bool) -> dict[str, object]:
+def _entry(line: EffectiveSetting, *, origin: bool) -> dict[str, object]:
     """Write one value as a JSON value."""
     entry: dict[str, object] = {"path": line.path, "value": line.value}
     return {**entry, "origin": line.origin} if origin else entry

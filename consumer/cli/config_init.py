@@ -10,24 +10,30 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import typer
 
 from consumer.cli.exits import FINDINGS
-from consumer.cli.options import RECORDS, RecordCount
+from consumer.cli.options import RECORDS, RecordsOption
 from consumer.clock import SystemClock
 from consumer.config.brokers import named_brokers, named_registry
 from consumer.config.findings import did_you_mean
 from consumer.config.load import load
 from consumer.config.shape import FORMATS
-from consumer.operations.first_files import CONFIGURATION, CONNECTOR, GROUP, configuration, connector_schema
-from consumer.operations.first_look import FirstLook, Wanted, look_at
-from consumer.operations.guessed_route import object_names
-from consumer.operations.guesses import fit_name
-from consumer.operations.sampling import NoSample, Sampler
-from consumer.operations.trial import tried_out
+from consumer.operations.sampling.first_files import (
+    CONFIGURATION,
+    CONNECTOR,
+    GROUP,
+    configuration,
+    connector_schema,
+)
+from consumer.operations.sampling.first_look import FirstLook, TopicHints, look_at
+from consumer.operations.sampling.guessed_route import object_names
+from consumer.operations.sampling.guesses import fit_name
+from consumer.operations.sampling.sampler import NoSample, Sampler
+from consumer.operations.sampling.trial import tried_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from consumer.mapping.settings import FormatName
-    from consumer.operations.sampling import Sample
+    from consumer.operations.sampling.sampler import Sample
 
 AUTO = "auto"
 
@@ -35,10 +41,14 @@ AUTO = "auto"
 def init(
     topics: Annotated[
         list[str],
-        typer.Option("--topic", metavar="TOPIC", help="A topic to carry; repeatable, one route for each."),
+        typer.Option(
+            "--topic", metavar="TOPIC", help="A topic to carry; repeatable, one route for each."
+        ),
     ],
     *,
-    bootstrap: Annotated[str, typer.Option("--bootstrap", metavar="HOST:PORT", help="Brokers.")] = "localhost:9092",
+    bootstrap: Annotated[
+        str, typer.Option("--bootstrap", metavar="HOST:PORT", help="Brokers.")
+    ] = "localhost:9092",
     properties: Annotated[
         list[str] | None,
         typer.Option(
@@ -55,28 +65,36 @@ def init(
             help="A key of kafka.schema_registry, such as url=https://registry.example.com; repeatable.",
         ),
     ] = None,
-    records: RecordCount = RECORDS,
+    records: RecordsOption = RECORDS,
     object_name: Annotated[
-        str | None, typer.Option("--object", metavar="NAME", help="Name of the object; of one topic only.")
+        str | None,
+        typer.Option("--object", metavar="NAME", help="Name of the object; of one topic only."),
     ] = None,
     connector: Annotated[
         str, typer.Option("--connector", metavar="NAME", help="Source name of the connector.")
     ] = "kafka_events",
     form: Annotated[
-        str, typer.Option("--format", metavar="FORMAT", help="Format of the values; auto recognises it.")
+        str,
+        typer.Option(
+            "--format", metavar="FORMAT", help="Format of the values; auto recognises it."
+        ),
     ] = AUTO,
     zone: Annotated[
         str | None, typer.Option("--zone", metavar="ZONE", help="Zone of times that carry none.")
     ] = None,
-    folder: Annotated[Path, typer.Option("--output-dir", metavar="DIR", help="Where the two files go.")] = Path(),
-    force: Annotated[bool, typer.Option("--force", help="Write over files that are there.")] = False,
+    folder: Annotated[
+        Path, typer.Option("--output-dir", metavar="DIR", help="Where the two files go.")
+    ] = Path(),
+    force: Annotated[
+        bool, typer.Option("--force", help="Write over files that are there.")
+    ] = False,
 ) -> None:
     """Read the newest records of topics, and write consumer.yaml and connector.yaml from what they look like.
 
     No group is joined and nothing is committed. Guesses are called so; no value of a record is written anywhere.
     """
     names = _object_names(topics, object_name)
-    wanted = {topic: Wanted(name, _format(form), _zone(zone)) for topic, name in names.items()}
+    wanted = {topic: TopicHints(name, _format(form), _zone(zone)) for topic, name in names.items()}
     _refuse_to_overwrite(folder, force=force)
     given = dict(_pair(one, "--property") for one in properties or [])
     brokers = named_brokers(bootstrap, given, GROUP, os.environ)
@@ -85,14 +103,20 @@ def init(
     try:
         with Sampler(brokers) as sampler:
             samples = {topic: sampler.sample(topic, records) for topic in wanted}
-        looks = {topic: look_at(sample, wanted[topic], schemas) for topic, sample in samples.items()}
+        looks = {
+            topic: look_at(sample, wanted[topic], schemas) for topic, sample in samples.items()
+        }
     except NoSample as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(FINDINGS) from None
     folder.mkdir(parents=True, exist_ok=True)
     routes = [(look.route, look.remarks) for look in looks.values()]
-    (folder / CONNECTOR).write_text(connector_schema(look.route for look in looks.values()), encoding="utf-8")
-    (folder / CONFIGURATION).write_text(configuration(bootstrap, given, connector, routes, asked), encoding="utf-8")
+    (folder / CONNECTOR).write_text(
+        connector_schema(look.route for look in looks.values()), encoding="utf-8"
+    )
+    (folder / CONFIGURATION).write_text(
+        configuration(bootstrap, given, connector, routes, asked), encoding="utf-8"
+    )
     _tell(folder, looks, samples)
 
 
@@ -102,21 +126,34 @@ def _tell(folder: Path, looks: dict[str, FirstLook], samples: dict[str, Sample])
         route = look.route
         typer.echo(f"{route.topic} -> {route.object}")
         key, category = route.primary_key, route.category
-        chosen = [f"category {category.value} ({category.why})", f"primary key {key.value} ({key.why})"]
-        chosen += [f"record modified {one.value} ({one.why})" for one in (route.record_modified,) if one]
+        chosen = [
+            f"category {category.value} ({category.why})",
+            f"primary key {key.value} ({key.why})",
+        ]
+        chosen += [
+            f"record modified {one.value} ({one.why})" for one in (route.record_modified,) if one
+        ]
         chosen += [f"event time {one.value} ({one.why})" for one in (route.event_time,) if one]
         for line in (*look.remarks, f"{len(route.fields)} fields", *chosen):
             typer.echo(f"  {line}")
     file = folder / CONFIGURATION
     settings = load(file, environ=os.environ, overrides=[])
     for topic, sample in samples.items():
-        for trial in tried_out(settings, sample.records, SystemClock().wall_ms(), looks[topic].schemas):
-            counts = ", ".join(f"{count} {outcome}" for outcome, count in trial.outcomes.most_common())
+        for trial in tried_out(
+            settings, sample.records, SystemClock().wall_ms(), looks[topic].schemas
+        ):
+            counts = ", ".join(
+                f"{count} {outcome}" for outcome, count in trial.outcomes.most_common()
+            )
             typer.echo(f"{sample.topic}: these records would become: {counts}")
             for fault, faulty in trial.faults.items():
-                typer.echo(f"{sample.topic}: {faulty.count} dead letters: {fault}, the first {faulty.first}")
+                typer.echo(
+                    f"{sample.topic}: {faulty.count} dead letters: {fault}, the first {faulty.first}"
+                )
     typer.echo(f"written: {file} and {folder / CONNECTOR}")
-    typer.echo(f"next: write its salesforce section, then datacloud-consumer lint --sample -c {file}")
+    typer.echo(
+        f"next: write its salesforce section, then datacloud-consumer lint --sample -c {file}"
+    )
 
 
 def _object_names(topics: Sequence[str], wanted: str | None) -> dict[str, str]:

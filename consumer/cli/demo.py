@@ -11,7 +11,7 @@ from consumer.cli.exits import FINDINGS
 from consumer.cli.options import Output, OutputFormat
 from consumer.cli.run import to_its_end
 from consumer.errors import ConfigFaults
-from consumer.operations.demonstration import MOST, Plan, demonstrate, demonstrate_on
+from consumer.operations.demo.demo import MOST, DemoRequest, demonstrate, demonstrate_on
 from consumer.sandbox.samples import FEWEST
 
 RECORDS: Final = 3_000
@@ -27,15 +27,19 @@ def demo(
     records: Annotated[
         int, typer.Option(min=FEWEST, max=MOST, help="How many records the sample log has.")
     ] = RECORDS,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the admin page; 0 takes a free one.")] = 0,
-    stay: Annotated[bool, typer.Option("--serve", help="Then keep pages and traffic up until Ctrl-C.")] = False,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the admin page; 0 takes a free one.")
+    ] = 0,
+    stay: Annotated[
+        bool, typer.Option("--serve", help="Then keep pages and traffic up until Ctrl-C.")
+    ] = False,
     output: OutputFormat = Output.TEXT,
 ) -> None:
     """Carry sample records from an embedded broker into a sandbox tenant, and check that what landed is right.
 
     Two records cannot be placed, a token expires, and the tenant asks for a pause. Exit 0 only when verified.
     """
-    plan = Plan(record_count=records, admin_port=port)
+    plan = DemoRequest(record_count=records, admin_port=port)
     act = demonstrate_on if stay else demonstrate
     with on_screen(records, output) as screen:
         try:

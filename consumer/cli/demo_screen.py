@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from consumer.cli.bars import bars
 from consumer.cli.demo_result import print_json, print_text
 from consumer.cli.options import Output
-from consumer.operations.demonstration import TRAFFIC_RECORDS, TRAFFIC_S
+from consumer.operations.demo.demo import TRAFFIC_RECORDS, TRAFFIC_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-    from consumer.admin.port import Ledger, StatusReport
-    from consumer.operations.demonstration import Addresses, Outcome
+    from consumer.admin.port import LedgerStatus, StatusReport
+    from consumer.operations.demo.demo import DemoAddresses, DemoResult
 
 LINE_S: Final = 1.0
 """Where there are no bars: a line at most so often."""
@@ -34,18 +34,22 @@ def on_screen(record_count: int, output: Output) -> Iterator[Screen]:
 class Screen:
     """An `Audience` on standard error and standard output."""
 
-    def __init__(self, record_count: int, output: Output, progress: Progress, console: Console) -> None:
+    def __init__(
+        self, record_count: int, output: Output, progress: Progress, console: Console
+    ) -> None:
         self._count = record_count
         self._output = output
         self._progress = progress
         self._console = console
         self._produced = progress.add_task("produced", total=record_count, note="")
         self._settled = progress.add_task("settled", total=record_count, start=False, note="")
-        self._said: tuple[float, Ledger | None] = (0.0, None)
+        self._said: tuple[float, LedgerStatus | None] = (0.0, None)
 
-    def up(self, addresses: Addresses) -> None:
+    def up(self, addresses: DemoAddresses) -> None:
         """Say where everything is."""
-        self._say(f"broker  {addresses.broker}\ntenant  {addresses.tenant}\ndaemon  {addresses.admin}")
+        self._say(
+            f"broker  {addresses.broker}\ntenant  {addresses.tenant}\ndaemon  {addresses.admin}"
+        )
         self._progress.start_task(self._settled)
 
     def produced(self, count: int) -> None:
@@ -64,7 +68,7 @@ class Screen:
         if self._progress.disable and ledger.polled:
             self._line(ledger, f"{settled:,} of {self._count:,} settled, {note}")
 
-    def verdict(self, outcome: Outcome) -> None:
+    def verdict(self, outcome: DemoResult) -> None:
         """Print the result."""
         self._progress.stop()
         if self._output is Output.JSON:
@@ -72,7 +76,7 @@ class Screen:
         else:
             print_text(outcome)
 
-    def traffic(self, addresses: Addresses) -> None:
+    def traffic(self, addresses: DemoAddresses) -> None:
         """Say where to look."""
         per_s = TRAFFIC_RECORDS / TRAFFIC_S
         self._say(
@@ -84,9 +88,11 @@ class Screen:
     def over(self, report: StatusReport) -> None:
         """Say how it ended."""
         ledger = report.ledger
-        self._say(f"stopped: {ledger.polled:,} records read, {ledger.polled - ledger.open:,} of them settled")
+        self._say(
+            f"stopped: {ledger.polled:,} records read, {ledger.polled - ledger.open:,} of them settled"
+        )
 
-    def _line(self, ledger: Ledger, text: str) -> None:
+    def _line(self, ledger: LedgerStatus, text: str) -> None:
         said_s, said = self._said
         now_s = time.monotonic()
         if ledger != said and now_s - said_s >= LINE_S:

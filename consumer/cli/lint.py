@@ -11,12 +11,20 @@ import typer
 
 from consumer.cli.exits import CONFIG_FAULTS, FINDINGS
 from consumer.cli.lint_sample import sample_of
-from consumer.cli.options import DEFAULT_FILE, RECORDS, ConfigFile, Output, OutputFormat, Overrides, RecordCount
+from consumer.cli.options import (
+    DEFAULT_FILE,
+    RECORDS,
+    ConfigFile,
+    Output,
+    OutputFormat,
+    Overrides,
+    RecordsOption,
+)
 from consumer.config.load import Inspection, inspect
 
 if TYPE_CHECKING:
     from consumer.cli.lint_sample import SampleReport
-    from consumer.config.findings import Fault
+    from consumer.config.findings import Finding
 
 
 def register(app: typer.Typer) -> None:
@@ -25,20 +33,30 @@ def register(app: typer.Typer) -> None:
 
 
 def lint(
-    files: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help="Files to check.")] = None,
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE]...", help="Files to check.")
+    ] = None,
     config: ConfigFile = DEFAULT_FILE,
     overrides: Overrides = None,
     *,
-    deny_warnings: Annotated[bool, typer.Option("--deny-warnings", help="Exit 1 when there is a warning.")] = False,
+    deny_warnings: Annotated[
+        bool, typer.Option("--deny-warnings", help="Exit 1 when there is a warning.")
+    ] = False,
     sample: Annotated[
         bool,
-        typer.Option("--sample", help="Read the newest records of each topic, and say what would become of them."),
+        typer.Option(
+            "--sample",
+            help="Read the newest records of each topic, and say what would become of them.",
+        ),
     ] = False,
-    records: RecordCount = RECORDS,
+    records: RecordsOption = RECORDS,
     output: OutputFormat = Output.TEXT,
 ) -> None:
     """Say everything that is wrong with a configuration: place, what was seen, what to write."""
-    inspections = {file: inspect(file, environ=os.environ, overrides=overrides or []) for file in files or [config]}
+    inspections = {
+        file: inspect(file, environ=os.environ, overrides=overrides or [])
+        for file in files or [config]
+    }
     sampled = {
         file: sample_of(found.settings, records)
         for file, found in inspections.items()
@@ -52,19 +70,29 @@ def lint(
             typer.echo("\n".join(_lines(file, found, sampled.get(file))))
     if any(found.settings is None for found in inspections.values()):
         raise typer.Exit(CONFIG_FAULTS)
-    warned = any(found.warnings for found in inspections.values()) or any(one.warnings for one in sampled.values())
+    warned = any(found.warnings for found in inspections.values()) or any(
+        one.warnings for one in sampled.values()
+    )
     if deny_warnings and warned:
         raise typer.Exit(FINDINGS)
 
 
 def _lines(file: Path, found: Inspection, sampled: SampleReport | None) -> list[str]:
     """Write one file's findings as text."""
-    warnings = [f"{warning.place}: {warning.path}: warning: {warning.text}" for warning in found.warnings]
+    warnings = [
+        f"{warning.place}: {warning.path}: warning: {warning.text}" for warning in found.warnings
+    ]
     warnings += sampled.lines if sampled is not None else []
     if found.settings is None:
         count = len(found.faults)
-        return [*map(str, found.faults), *warnings, f"{file}: {count} {'fault' if count == 1 else 'faults'}"]
-    routes = ", ".join(f"{' '.join(route.topics)} -> {route.object}" for route in found.settings.routes)
+        return [
+            *map(str, found.faults),
+            *warnings,
+            f"{file}: {count} {'fault' if count == 1 else 'faults'}",
+        ]
+    routes = ", ".join(
+        f"{' '.join(route.topics)} -> {route.object}" for route in found.settings.routes
+    )
     return [*warnings, f"{file}: ok: {routes}"]
 
 
@@ -84,7 +112,7 @@ def _report(file: Path, found: Inspection, sampled: SampleReport | None) -> dict
     }
 
 
-def _finding(fault: Fault) -> dict[str, object]:
+def _finding(fault: Finding) -> dict[str, object]:
     """Write one finding as a JSON value; without a file its source is the option or the variable."""
     place = fault.place
     where: dict[str, object] = (

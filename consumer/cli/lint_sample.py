@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from consumer.clock import SystemClock
-from consumer.operations.sampled_routes import sampled_topics, warnings_of
-from consumer.operations.sampling import NoSample, Sampler
+from consumer.operations.sampling.sampled_routes import sampled_topics, warnings_of
+from consumer.operations.sampling.sampler import NoSample, Sampler
 
 if TYPE_CHECKING:
     from consumer.config.settings import Settings
-    from consumer.operations.sampled_routes import SampledTopic
-    from consumer.operations.trial import Trial
+    from consumer.operations.sampling.sampled_routes import SampledTopic
+    from consumer.operations.sampling.trial import Trial
 
 
 class SampleReport(msgspec.Struct):
@@ -50,7 +50,9 @@ def _add(report: SampleReport, settings: Settings, seen: SampledTopic) -> None:
         )
         if trial.never_filled:
             fields = ", ".join(trial.never_filled)
-            report.lines.append(f"{trial.route.place}: {seen.topic} -> {trial.route.object}: always null: {fields}")
+            report.lines.append(
+                f"{trial.route.place}: {seen.topic} -> {trial.route.object}: always null: {fields}"
+            )
     report.value.append(
         {
             "topic": seen.topic,

@@ -24,7 +24,9 @@ def map_records(
     config: ConfigFile = DEFAULT_FILE,
     overrides: Overrides = None,
     *,
-    topic: Annotated[str | None, typer.Option("--topic", help="Topic of lines that name none.")] = None,
+    topic: Annotated[
+        str | None, typer.Option("--topic", help="Topic of lines that name none.")
+    ] = None,
 ) -> None:
     """Show what records become: lines of kcat -J, or {"key": ..., "value": ...}, on standard input."""
     loaded = settings(config, overrides)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from consumer.config.load import load
-from consumer.operations.edges import NotAnEdge, read_edge
+from consumer.operations.kafka.range_bounds import InvalidBound, read_bound
 
 if TYPE_CHECKING:
     from consumer.config.settings import Settings
@@ -25,23 +25,35 @@ class Output(StrEnum):
 
 ConfigFile: TypeAlias = Annotated[
     Path,
-    typer.Option("-c", "--config", metavar="FILE", envvar="DATACLOUD_CONSUMER_CONFIG", help="Configuration file."),
+    typer.Option(
+        "-c",
+        "--config",
+        metavar="FILE",
+        envvar="DATACLOUD_CONSUMER_CONFIG",
+        help="Configuration file.",
+    ),
 ]
 Overrides: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="PATH=VALUE", help="Set one key over file and environment; repeatable."),
+    typer.Option(
+        "--set", metavar="PATH=VALUE", help="Set one key over file and environment; repeatable."
+    ),
 ]
 OutputFormat: TypeAlias = Annotated[Output, typer.Option("--output", help="How facts are printed.")]
 
-RecordCount: TypeAlias = Annotated[
-    int, typer.Option("--records", min=1, max=100_000, help="How many records of each topic are read, the newest.")
+RecordsOption: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        "--records", min=1, max=100_000, help="How many records of each topic are read, the newest."
+    ),
 ]
 
 Topics: TypeAlias = Annotated[
     list[str], typer.Option("--topic", metavar="TOPIC", help="Topic to read; repeatable.")
 ]
 Partitions: TypeAlias = Annotated[
-    list[int] | None, typer.Option("--partition", min=0, metavar="N", help="Only this partition; repeatable.")
+    list[int] | None,
+    typer.Option("--partition", min=0, metavar="N", help="Only this partition; repeatable."),
 ]
 
 RECORDS = 200
@@ -53,10 +65,10 @@ def settings(config: Path, overrides: list[str] | None) -> Settings:
     return load(config, environ=os.environ, overrides=overrides or [])
 
 
-def judge_edge(option: str, text: str | None) -> None:
+def validate_bound(option: str, text: str | None) -> None:
     """Refuse what is no edge of a range, as wrong usage."""
     if text is not None:
         try:
-            read_edge(text, 0)
-        except NotAnEdge as error:
+            read_bound(text, 0)
+        except InvalidBound as error:
             raise typer.BadParameter(str(error), param_hint=option) from error

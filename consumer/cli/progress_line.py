@@ -40,9 +40,15 @@ class ProgressLine:
         if name not in self._bars:
             self._bars[name] = self._progress.add_task(name, total=total, note="")
         waiting = f", waiting: {self._waiting}" if self._waiting else ""
-        self._progress.update(self._bars[name], completed=done, total=total, note=f"{note}{waiting}")
+        self._progress.update(
+            self._bars[name], completed=done, total=total, note=f"{note}{waiting}"
+        )
         if self._progress.disable:
-            self._line(f"{name} {note}", f"{name} {done:,} of {total:,}{', ' * bool(note)}{note}", done == total)
+            self._line(
+                f"{name} {note}",
+                f"{name} {done:,} of {total:,}{', ' * bool(note)}{note}",
+                done == total,
+            )
 
     def waits(self, reason: str) -> None:
         """Show what is waited for; nothing any more when it is empty."""

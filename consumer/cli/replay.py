@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from consumer.app.serve import attended, real_ports
 from consumer.cli.exits import FINDINGS
 from consumer.cli.options import (
     DEFAULT_FILE,
@@ -18,28 +19,27 @@ from consumer.cli.options import (
     Overrides,
     Partitions,
     Topics,
-    judge_edge,
     settings,
+    validate_bound,
 )
 from consumer.cli.progress_line import on_screen
 from consumer.cli.replay_report import show_outcome, show_plan
 from consumer.cli.run import to_its_end
 from consumer.clock import SystemClock
-from consumer.operations.edges import WORDS
-from consumer.operations.group import Group
-from consumer.operations.kafka_log import KafkaLog
-from consumer.operations.replay import Replay, usual_book
-from consumer.operations.replay_book import Book
-from consumer.operations.replay_plan import usual_rate
-from consumer.operations.replay_words import Asked
+from consumer.operations.kafka.group import ConsumerGroup
+from consumer.operations.kafka.log import KafkaRangeLog
+from consumer.operations.kafka.range_bounds import WORDS
+from consumer.operations.replay.checkpoint import Checkpoint
+from consumer.operations.replay.plan import usual_rate
+from consumer.operations.replay.replay import Replay, usual_book
+from consumer.operations.replay.state import ReplayRequest
 from consumer.registry.client import RegistryClient
-from consumer.serve import attended, real_ports
 
 if TYPE_CHECKING:
+    from consumer.app.ports import Ports
     from consumer.config.settings import Settings
-    from consumer.operations.replay import Outcome
-    from consumer.operations.replay_reading import Audience
-    from consumer.ports import Ports
+    from consumer.operations.progress_display import ProgressDisplay
+    from consumer.operations.replay.replay import ReplayResult
     from consumer.source.port import Source
 
 QUIET: Final = "warning"
@@ -56,21 +56,28 @@ def replay(
     config: ConfigFile = DEFAULT_FILE,
     overrides: Overrides = None,
     topics: Topics,
-    begin: Annotated[str, typer.Option("--from", metavar="EDGE", help=f"Where it begins: {WORDS}.")],
+    begin: Annotated[
+        str, typer.Option("--from", metavar="EDGE", help=f"Where it begins: {WORDS}.")
+    ],
     end: Annotated[
         str | None,
         typer.Option(
-            "--to", metavar="EDGE", help="Where it ends, itself left out.", show_default="where the group stands"
+            "--to",
+            metavar="EDGE",
+            help="Where it ends, itself left out.",
+            show_default="where the group stands",
         ),
     ] = None,
     partitions: Partitions = None,
     key: Annotated[
-        str | None, typer.Option("--key", metavar="KEY", help="Only this row, by its key as `map` prints it.")
+        str | None,
+        typer.Option("--key", metavar="KEY", help="Only this row, by its key as `map` prints it."),
     ] = None,
     lift: Annotated[
         bool,
         typer.Option(
-            "--lift", help="Lift Record Modified by 1 ms: the tenant takes rows that it has in this version."
+            "--lift",
+            help="Lift Record Modified by 1 ms: the tenant takes rows that it has in this version.",
         ),
     ] = False,
     rate: Annotated[
@@ -83,13 +90,20 @@ def replay(
             show_default="4 % of delivery.requests_per_second",
         ),
     ] = None,
-    execute: Annotated[bool, typer.Option("--execute", help="Do it; without, only the plan is shown.")] = False,
+    execute: Annotated[
+        bool, typer.Option("--execute", help="Do it; without, only the plan is shown.")
+    ] = False,
     afresh: Annotated[
         bool, typer.Option("--afresh", help="Forget what an earlier run of the same has left.")
     ] = False,
     checkpoint: Annotated[
         Path | None,
-        typer.Option("--checkpoint", metavar="FILE", help="Where it keeps how far it is.", show_default="by group"),
+        typer.Option(
+            "--checkpoint",
+            metavar="FILE",
+            help="Where it keeps how far it is.",
+            show_default="by group",
+        ),
     ] = None,
     output: OutputFormat = Output.TEXT,
 ) -> None:
@@ -99,10 +113,10 @@ def replay(
     newer state may be overwritten, the newest up to the group's position is sent instead.
     """
     given = settings(config, overrides)
-    judge_edge("--from", begin)
-    judge_edge("--to", end)
+    validate_bound("--from", begin)
+    validate_bound("--to", end)
     _judge_rate(given, rate)
-    asked = Asked(
+    asked = ReplayRequest(
         topics=tuple(dict.fromkeys(topics)),
         partitions=tuple(sorted(set(partitions or ()))),
         begin=begin,
@@ -111,7 +125,7 @@ def replay(
         lifted=lift,
     )
     path = checkpoint or usual_book(given, asked)
-    wish = _Wish(given, asked, rate or usual_rate(given), execute=execute, output=output)
+    wish = _ReplayCommand(given, asked, rate or usual_rate(given), execute=execute, output=output)
     with on_screen() as screen:
         outcome = to_its_end(wish.fulfil(path, screen, afresh=afresh))
     if outcome is not None and (not outcome.is_finished or outcome.ledger.dead_lettered):
@@ -126,23 +140,27 @@ def _judge_rate(given: Settings, rate: int | None) -> None:
         raise typer.BadParameter(message, param_hint="--rate")
 
 
-class _Wish:
+class _ReplayCommand:
     """What is wanted of one call."""
 
-    def __init__(self, given: Settings, asked: Asked, rate: int, *, execute: bool, output: Output) -> None:
+    def __init__(
+        self, given: Settings, asked: ReplayRequest, rate: int, *, execute: bool, output: Output
+    ) -> None:
         self._given = given
         self._asked = asked
         self._rate = rate
         self._execute = execute
         self._output = output
 
-    async def fulfil(self, path: Path, audience: Audience, *, afresh: bool) -> Outcome | None:
+    async def fulfil(
+        self, path: Path, audience: ProgressDisplay, *, afresh: bool
+    ) -> ReplayResult | None:
         """Show the plan, and do it where that is wanted."""
-        clock, group = SystemClock(), Group(self._given.kafka)
+        clock, group = SystemClock(), ConsumerGroup(self._given.kafka)
         async with AsyncExitStack() as stack:
-            book = stack.enter_context(Book(path))
+            checkpoint = stack.enter_context(Checkpoint(path))
             if afresh and self._execute:
-                book.close_for_good()
+                checkpoint.close_for_good()
             registry = None
             if self._given.registry is not None:
                 registry = RegistryClient(self._given.registry, clock)
@@ -150,8 +168,8 @@ class _Wish:
             made = Replay(
                 self._given,
                 self._asked,
-                book,
-                KafkaLog(self._given.kafka),
+                checkpoint,
+                KafkaRangeLog(self._given.kafka),
                 requests_per_second=self._rate,
                 registry=registry,
                 clock=clock,

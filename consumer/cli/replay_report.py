@@ -10,19 +10,19 @@ from rich.console import Console
 
 from consumer.cli.options import Output
 from consumer.cli.tables import table
-from consumer.operations.replay_rules import Rule
+from consumer.operations.replay.rules import ReplayRule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from consumer.operations.replay import Outcome
-    from consumer.operations.replay_plan import ObjectPlan, Plan
+    from consumer.operations.replay.plan import ObjectPlan, ReplayPlan
+    from consumer.operations.replay.replay import ReplayResult
 
 _WHY: Final = {
-    Rule.NEWEST: "the newest state of each row up to the group's position, and nothing older",
-    Rule.DATED: "record_modified: the tenant keeps the newer of two rows, and what it has of the same moment",
-    Rule.MERGED: "partial rows: every change of the range, and the later ones of these rows, each in its turn",
-    Rule.EVERY: "engagement: every event of the range",
+    ReplayRule.NEWEST: "the newest state of each row up to the group's position, and nothing older",
+    ReplayRule.DATED: "record_modified: the tenant keeps the newer of two rows, and what it has of the same moment",
+    ReplayRule.MERGED: "partial rows: every change of the range, and the later ones of these rows, each in its turn",
+    ReplayRule.EVERY: "engagement: every event of the range",
 }
 _LIFT: Final = (
     "A row that the tenant has already in the version of its Record Modified stays as it is, though the mapping was"
@@ -30,14 +30,16 @@ _LIFT: Final = (
 )
 
 
-def show_plan(plan: Plan, output: Output) -> None:
+def show_plan(plan: ReplayPlan, output: Output) -> None:
     """Print what would be done."""
     if output is Output.JSON:
         typer.echo(msgspec.json.encode(_plan_value(plan)).decode())
         return
     console = _console()
     figures = ("from", "to", "records at most", "read on to", "group at")
-    parts = table("What is read", "topic", "partition", *figures, "remark", figures={"partition", *figures})
+    parts = table(
+        "What is read", "topic", "partition", *figures, "remark", figures={"partition", *figures}
+    )
     for one in plan.parts:
         parts.add_row(
             one.topic,
@@ -58,7 +60,7 @@ def show_plan(plan: Plan, output: Output) -> None:
     console.print(*_sentences(plan), sep="\n", soft_wrap=True)
 
 
-def show_outcome(plan: Plan, outcome: Outcome, output: Output) -> None:
+def show_outcome(plan: ReplayPlan, outcome: ReplayResult, output: Output) -> None:
     """Print what came of it."""
     if output is Output.JSON:
         told = {"plan": _plan_value(plan), "outcome": msgspec.to_builtins(outcome)}
@@ -70,9 +72,13 @@ def show_outcome(plan: Plan, outcome: Outcome, output: Output) -> None:
         f"{ledger.accepted:,} accepted + {ledger.conflated:,} conflated + {ledger.filtered:,} filtered"
         f" + {ledger.dead_lettered:,} dead-lettered"
     )
-    console.print(f"\nsent           {ledger.polled - ledger.open:,} records = {sums}", soft_wrap=True)
+    console.print(
+        f"\nsent           {ledger.polled - ledger.open:,} records = {sums}", soft_wrap=True
+    )
     if outcome.look_count:
-        console.print(f"looked again   {outcome.look_count} times for what changed meanwhile", soft_wrap=True)
+        console.print(
+            f"looked again   {outcome.look_count} times for what changed meanwhile", soft_wrap=True
+        )
     if outcome.is_finished:
         console.print(f"replayed in {outcome.elapsed_s:.1f} s", style="bold green", soft_wrap=True)
     else:
@@ -80,7 +86,7 @@ def show_outcome(plan: Plan, outcome: Outcome, output: Output) -> None:
         console.print(text, style="bold red", soft_wrap=True)
 
 
-def _sentences(plan: Plan) -> Iterator[str]:
+def _sentences(plan: ReplayPlan) -> Iterator[str]:
     """Say what the tables do not."""
     yield (
         f"The range has {plan.record_count:,} records: {plan.sent_count:,} are sent, {plan.superseded_count:,} are"
@@ -92,7 +98,7 @@ def _sentences(plan: Plan) -> Iterator[str]:
             f"It was read on to where the group stands: {plan.later_count:,} newer changes of these rows are there,"
             " and are sent instead. What changes while it runs is looked for at its end."
         )
-    if any(each.rule is Rule.DATED for each in plan.objects):
+    if any(each.rule is ReplayRule.DATED for each in plan.objects):
         yield _LIFT
     for each in plan.objects:
         yield from _deletes(each)
@@ -121,12 +127,12 @@ def _deletes(each: ObjectPlan) -> Iterator[str]:
     )
 
 
-def _reasons(plan: Plan) -> str:
+def _reasons(plan: ReplayPlan) -> str:
     told = ", ".join(f"{count:,} {reason}" for reason, count in sorted(plan.reasons.items()))
     return f" ({told})" if told else ""
 
 
-def _others(plan: Plan) -> str:
+def _others(plan: ReplayPlan) -> str:
     return f", {plan.other_count:,} are of other keys" if plan.asked.key is not None else ""
 
 
@@ -140,7 +146,7 @@ def _span(duration_s: float) -> str:
     return f"{minutes:,.0f} min" if minutes < 90 else f"{minutes / 60:,.1f} h"  # noqa: PLR2004 - and minutes
 
 
-def _plan_value(plan: Plan) -> dict[str, Any]:
+def _plan_value(plan: ReplayPlan) -> dict[str, Any]:
     value: dict[str, Any] = msgspec.to_builtins(plan)
     return value | {
         "record_count": plan.record_count,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, TypeVar
 import structlog
 
 from consumer.admin.log import configure
+from consumer.app.serve import serve
 from consumer.cli.options import DEFAULT_FILE, ConfigFile, Overrides, settings
 from consumer.errors import ConsumerError, Fatal
-from consumer.serve import serve
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

@@ -40,23 +40,34 @@ def sandbox(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     config: Annotated[
         Path | None,
-        typer.Option("-c", "--config", metavar="FILE", help="Take connector and objects from a configuration."),
+        typer.Option(
+            "-c",
+            "--config",
+            metavar="FILE",
+            help="Take connector and objects from a configuration.",
+        ),
     ] = None,
     schema: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Take the objects of a connector schema; a key is `id` or the first field."
+            metavar="FILE",
+            help="Take the objects of a connector schema; a key is `id` or the first field.",
         ),
     ] = None,
-    source: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the connector.")] = None,
+    source: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name of the connector.")
+    ] = None,
     faults: Annotated[
-        list[str] | None, typer.Option(metavar="RULES", help="What goes wrong; repeatable, see below.")
+        list[str] | None,
+        typer.Option(metavar="RULES", help="What goes wrong; repeatable, see below."),
     ] = None,
     store: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Keep rows in a SQLite file instead of in memory.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Keep rows in a SQLite file instead of in memory."),
     ] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse a batch with a record that does not fit the schema.")
+        bool,
+        typer.Option("--strict", help="Refuse a batch with a record that does not fit the schema."),
     ] = False,
 ) -> None:
     """Run a fake Data Cloud tenant: log in with anything, send, and look at the rows in a browser."""
@@ -91,7 +102,9 @@ def sandbox(
         rows.close()
 
 
-def _connector(loaded: Settings | None, schema: Path | None) -> tuple[str, Mapping[str, ObjectSettings]]:
+def _connector(
+    loaded: Settings | None, schema: Path | None
+) -> tuple[str, Mapping[str, ObjectSettings]]:
     """Return the connector's name and objects: of a schema, of a configuration, or of the sample shop."""
     if schema is not None:
         try:
@@ -110,7 +123,9 @@ async def _serve(server: TenantServer, tenant: Tenant) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
     await server.start()
-    keys = ", ".join(f"{name} (key {each.primary_key})" for name, each in tenant.store.objects.items())
+    keys = ", ".join(
+        f"{name} (key {each.primary_key})" for name, each in tenant.store.objects.items()
+    )
     sobjects = ", ".join(tenant.crm.store.objects)
     typer.echo(
         f"Data Cloud sandbox on {server.origin}, its page too. It takes any credentials.\n"

@@ -14,7 +14,7 @@ from consumer.cli.exits import FINDINGS
 from consumer.cli.options import DEFAULT_FILE, ConfigFile, Output, OutputFormat, Overrides, settings
 from consumer.cli.status_tables import print_ledger, print_report
 from consumer.config.sections import admin_at
-from consumer.operations.reconciliation import differences
+from consumer.operations.ledger_check import differences
 
 if TYPE_CHECKING:
     from consumer.admin.port import StatusReport
@@ -32,12 +32,15 @@ def status(
     *,
     at: Annotated[
         str | None,
-        typer.Option("--at", metavar="HOST:PORT", help="Admin port to ask; else the file's admin.listen."),
+        typer.Option(
+            "--at", metavar="HOST:PORT", help="Admin port to ask; else the file's admin.listen."
+        ),
     ] = None,
     ledger: Annotated[
         bool,
         typer.Option(
-            "--ledger", help="Every record's whereabouts, by partition and by object; exit 1 if it is off."
+            "--ledger",
+            help="Every record's whereabouts, by partition and by object; exit 1 if it is off.",
         ),
     ] = False,
     output: OutputFormat = Output.TEXT,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from consumer.cli.tables import table
-from consumer.operations.reconciliation import OUTCOMES, object_lines, partition_lines, total
+from consumer.operations.ledger_check import OUTCOMES, object_lines, partition_lines, total
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,13 +16,17 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from consumer.admin.port import StatusReport
-    from consumer.operations.reconciliation import Line
+    from consumer.operations.ledger_check import AccountLine
 
 
 def print_report(report: StatusReport) -> None:
     """Print state, holds, partitions and jobs."""
     console = _console()
-    token = "none" if report.token.expires_in_s is None else f"good for {report.token.expires_in_s:,.0f} s"
+    token = (
+        "none"
+        if report.token.expires_in_s is None
+        else f"good for {report.token.expires_in_s:,.0f} s"
+    )
     console.print(
         f"{report.state} as a member of {report.group_id}, version {report.version},"
         f" configuration {report.config_sha256[:12]}",
@@ -33,7 +37,9 @@ def print_report(report: StatusReport) -> None:
     )
     for hold in report.holds:
         age_s = (datetime.now(UTC) - hold.since).total_seconds()
-        console.print(f"held: {hold.reason} for {age_s:,.0f} s: {hold.detail}", soft_wrap=True, style="red")
+        console.print(
+            f"held: {hold.reason} for {age_s:,.0f} s: {hold.detail}", soft_wrap=True, style="red"
+        )
     for part in (_partitions(report), _jobs(report)):
         if part.row_count:
             console.print("", part, sep="\n")
@@ -42,16 +48,22 @@ def print_report(report: StatusReport) -> None:
 def print_ledger(report: StatusReport, off: Sequence[str]) -> None:
     """Print the accounts of partitions and of objects, and whether they add up."""
     console = _console()
-    console.print(_accounts("Records, by partition", "polled", partition_lines(report)), "", sep="\n")
+    console.print(
+        _accounts("Records, by partition", "polled", partition_lines(report)), "", sep="\n"
+    )
     console.print(_accounts("Changes, by object", "offered", object_lines(report)), "", sep="\n")
     if off:
-        console.print(*off, "the ledger does not add up", sep="\n", soft_wrap=True, style="bold red")
+        console.print(
+            *off, "the ledger does not add up", sep="\n", soft_wrap=True, style="bold red"
+        )
     else:
         sums = " + ".join(name.replace("_", "-") for name in OUTCOMES)
-        console.print(f"the ledger adds up: what came in = {sums}", soft_wrap=True, style="bold green")
+        console.print(
+            f"the ledger adds up: what came in = {sums}", soft_wrap=True, style="bold green"
+        )
 
 
-def _accounts(title: str, came_in: str, lines: Sequence[Line]) -> Table:
+def _accounts(title: str, came_in: str, lines: Sequence[AccountLine]) -> Table:
     names = [came_in, *(name.replace("_", "-") for name in OUTCOMES)]
     made = table(title, "", *names, figures=names)
     for line in [*lines, total(lines)] if len(lines) > 1 else lines:

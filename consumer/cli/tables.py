@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 def table(title: str, *columns: str, figures: Collection[str]) -> Table:
     """Return an empty table whose columns of figures stand to the right and are never broken."""
     made = Table(
-        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        show_edge=False,
     )
     for name in columns:
         is_figure = name in figures

@@ -12,13 +12,13 @@ from consumer.cli.exits import FINDINGS
 from consumer.cli.options import DEFAULT_FILE, ConfigFile, Output, OutputFormat, Overrides, settings
 from consumer.config.findings import Findings
 from consumer.errors import ConfigFaults
-from consumer.operations.mapping_test_file import SUFFIX, read_tests, tests_beside
-from consumer.operations.mapping_tests import Tested, run_tests
+from consumer.operations.mapping_tests.files import SUFFIX, read_tests, tests_beside
+from consumer.operations.mapping_tests.runner import TestRunResult, run_tests
 
 if TYPE_CHECKING:
-    from consumer.config.findings import Place
-    from consumer.operations.coverage import Coverage
-    from consumer.operations.mapping_tests import Verdict
+    from consumer.config.findings import Location
+    from consumer.operations.mapping_tests.coverage import Coverage
+    from consumer.operations.mapping_tests.runner import MappingTestResult
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +29,10 @@ def register(app: typer.Typer) -> None:
 def run_files(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FILE]...", help=f"Files of tests; else every *{SUFFIX} beside the configuration."),
+        typer.Argument(
+            metavar="[FILE]...",
+            help=f"Files of tests; else every *{SUFFIX} beside the configuration.",
+        ),
     ] = None,
     config: ConfigFile = DEFAULT_FILE,
     overrides: Overrides = None,
@@ -53,7 +56,7 @@ def run_files(
         raise typer.Exit(FINDINGS)
 
 
-def _lines(ran: Tested) -> list[str]:
+def _lines(ran: TestRunResult) -> list[str]:
     """Write the outcome as text: what differs, what no test covers, and the figures as the last line."""
     lines = []
     for verdict in ran.verdicts:
@@ -64,7 +67,9 @@ def _lines(ran: Tested) -> list[str]:
         else:
             lines.append(f"{test.place}: passed: {test.name}")
     lines += [
-        f"{one.route.place}: not covered: {_named(one)}: {what}" for one in ran.coverage if (what := _missed(one))
+        f"{one.route.place}: not covered: {_named(one)}: {what}"
+        for one in ran.coverage
+        if (what := _missed(one))
     ]
     count = len(ran.verdicts)
     return [
@@ -83,7 +88,7 @@ def _missed(coverage: Coverage) -> str:
     return "; ".join(f"{what} {', '.join(names)}" for what, names in parts if names)
 
 
-def _report(ran: Tested) -> str:
+def _report(ran: TestRunResult) -> str:
     """Write the same as one JSON object."""
     return orjson.dumps(
         {
@@ -104,7 +109,7 @@ def _report(ran: Tested) -> str:
     ).decode()
 
 
-def _verdict(verdict: Verdict) -> dict[str, object]:
+def _verdict(verdict: MappingTestResult) -> dict[str, object]:
     test = verdict.test
     return {
         **_where(test.place),
@@ -117,5 +122,5 @@ def _verdict(verdict: Verdict) -> dict[str, object]:
     }
 
 
-def _where(place: Place) -> dict[str, object]:
+def _where(place: Location) -> dict[str, object]:
     return {"file": place.source, "line": place.line, "column": place.column}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from consumer.bulk.settings import FlushSettings
 from consumer.config.findings import Unread
 from consumer.config.rule_shape import CONST
 from consumer.config.shape import (
@@ -21,11 +20,19 @@ from consumer.config.shape import (
     FORMAT,
     TOMBSTONES,
 )
-from consumer.mapping.settings import CRM_ID, PLACE_KEY, CrmTarget, FieldRule, FieldType, ObjectSettings
+from consumer.mapping.settings import (
+    CRM_ID,
+    PLACE_KEY,
+    CrmTarget,
+    FieldRule,
+    FieldType,
+    FlushSettings,
+    ObjectSettings,
+)
 
 if TYPE_CHECKING:
     from consumer.config.findings import Findings
-    from consumer.config.keys import Found
+    from consumer.config.keys import SectionValues
     from consumer.mapping.settings import CrmOperation
 
 UPLOAD_BYTES: Final = 100_000_000
@@ -42,7 +49,7 @@ _BY_ID: Final[frozenset[str]] = frozenset({"update", "delete", "hardDelete"})
 _DELETING: Final[frozenset[str]] = frozenset({"delete", "hardDelete"})
 
 
-def crm_target(route: Found, findings: Findings) -> CrmTarget:
+def crm_target(route: SectionValues, findings: Findings) -> CrmTarget:
     """Judge and build what a route does with its sObject. Raises `Unread` where there is nothing to build from."""
     crm, rules = route[CRM], route[FIELDS]
     if crm is None or not rules:
@@ -50,7 +57,9 @@ def crm_target(route: Found, findings: Findings) -> CrmTarget:
     operation: CrmOperation = crm[CRM_OPERATION]
     external_id = crm[CRM_EXTERNAL_ID]
     if operation == "upsert" and external_id is None:
-        raise findings.fault(crm.place, crm.path_of(CRM_EXTERNAL_ID), "required by operation upsert")
+        raise findings.fault(
+            crm.place, crm.path_of(CRM_EXTERNAL_ID), "required by operation upsert"
+        )
     if operation in _BY_ID and external_id is not None:
         text = f"has no meaning for operation {operation}, which goes by Id; remove it"
         findings.fault(crm.place_of(CRM_EXTERNAL_ID), crm.path_of(CRM_EXTERNAL_ID), text)
@@ -70,7 +79,7 @@ def crm_target(route: Found, findings: Findings) -> CrmTarget:
     return CrmTarget(described=described, operation=operation, external_id=external_id)
 
 
-def crm_flush(route: Found, findings: Findings) -> FlushSettings:
+def crm_flush(route: SectionValues, findings: Findings) -> FlushSettings:
     """Judge and build when a gather becomes a job: one upload carries less than the Ingestion API's."""
     flush = route[FLUSH]
     if flush is None:
@@ -81,7 +90,7 @@ def crm_flush(route: Found, findings: Findings) -> FlushSettings:
     return FlushSettings(every_s=flush[FLUSH_EVERY], bytes=min(flush[FLUSH_BYTES], UPLOAD_BYTES))
 
 
-def _judge_columns(route: Found, operation: CrmOperation, findings: Findings) -> None:
+def _judge_columns(route: SectionValues, operation: CrmOperation, findings: Findings) -> None:
     """Columns are field names, together no longer than a header may be; a delete takes the id alone."""
     names = [*(route[FIELDS] or {})]
     for name in names:
@@ -97,7 +106,7 @@ def _judge_columns(route: Found, operation: CrmOperation, findings: Findings) ->
         findings.fault(route.place_of(FIELDS), route.path_of(FIELDS), text)
 
 
-def _judge_key(route: Found, key: str, findings: Findings) -> None:
+def _judge_key(route: SectionValues, key: str, findings: Findings) -> None:
     """What names a row has a rule, and is not the same for every row."""
     rules = route[FIELDS] or {}
     if key != PLACE_KEY and key not in rules:
@@ -106,11 +115,13 @@ def _judge_key(route: Found, key: str, findings: Findings) -> None:
     elif key in rules and rules[key].given(CONST):
         rule = rules[key]
         findings.fault(
-            rule.place_of(CONST), rule.path_of(CONST), "what names a row cannot be a constant; write from"
+            rule.place_of(CONST),
+            rule.path_of(CONST),
+            "what names a row cannot be a constant; write from",
         )
 
 
-def _judge_deletes(route: Found, findings: Findings) -> None:
+def _judge_deletes(route: SectionValues, findings: Findings) -> None:
     """A row that nothing names cannot be deleted."""
     if route[DELETES] != "delete" or (route[FORMAT] == "json" and route[TOMBSTONES] != "delete"):
         return

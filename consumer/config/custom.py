@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from consumer.config.findings import Findings, Place
+    from consumer.config.findings import Findings, Location
 
 _IMPORT_FAILURES = (
     ArithmeticError,
@@ -33,7 +33,7 @@ _IMPORT_FAILURES = (
 
 
 def imported(
-    place: Place, path: str, name: str | None, folder: Path, findings: Findings
+    place: Location, path: str, name: str | None, folder: Path, findings: Findings
 ) -> Callable[..., Any] | None:
     """Import `module:function`; modules are looked for on Python's path, then beside the configuration."""
     if name is None:
@@ -46,10 +46,14 @@ def imported(
         module = importlib.import_module(module_name)
     except _IMPORT_FAILURES as error:
         text = f"module `{module_name}` cannot be imported: {type(error).__name__}: {error}"
-        raise findings.fault(place, path, f"{text}; install it, or put it beside this file") from None
+        raise findings.fault(
+            place, path, f"{text}; install it, or put it beside this file"
+        ) from None
     function = getattr(module, function_name, None)
     if not callable(function):
-        guess = did_you_mean(function_name, (name for name, one in vars(module).items() if callable(one)))
+        guess = did_you_mean(
+            function_name, (name for name, one in vars(module).items() if callable(one))
+        )
         what = f"no such name{guess}" if function is None else "not a function"
         raise findings.fault(place, path, f"`{function_name}` in module `{module_name}`: {what}")
     if fault := _fault_of(function):

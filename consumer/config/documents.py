@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from consumer.config.keys import Key, Section
+from consumer.config.keys import ConfigKey, Section
 from consumer.config.several import ListOf, MapOf
 from consumer.config.shape import FILE
 
@@ -59,7 +59,7 @@ def _chapter(path: str, kind: Section) -> Iterator[str]:
         yield from _chapter(full, inner)
 
 
-def _below(key: Key[object]) -> tuple[str, Section] | None:
+def _below(key: ConfigKey[object]) -> tuple[str, Section] | None:
     """Return the section that a key holds, one or many times, with its name."""
     kind: object = key.kind
     if isinstance(kind, Section):
@@ -71,7 +71,7 @@ def _below(key: Key[object]) -> tuple[str, Section] | None:
     return None
 
 
-def _default(key: Key[object]) -> str:
+def _default(key: ConfigKey[object]) -> str:
     """Say what holds when the key is absent."""
     if key.needed:
         return "required"

@@ -10,12 +10,19 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from consumer.auth.settings import Secret
-from consumer.config.findings import Place, at
+from consumer.config.findings import Location, at
 from consumer.config.keys import DEFAULT, Section
 from consumer.config.secrets import SecretReference
 from consumer.config.several import ListOf, MapOf
 from consumer.config.shape import FILE, KAFKA, PROPERTIES
-from consumer.config.tree import Mapping, Node, Plain, Scalar, Sequence, plain_value
+from consumer.config.tree import (
+    MappingNode,
+    Node,
+    Plain,
+    ScalarNode,
+    SequenceNode,
+    plain_value,
+)
 from consumer.decoding.opened import ExactFloat
 from consumer.source.properties import SECRETS
 
@@ -30,12 +37,12 @@ _NOT_HASHED = frozenset({"config_sha256", "warnings", "place"})
 """Fields of settings that say nothing about what is sent."""
 
 
-class Line(msgspec.Struct, frozen=True):
+class EffectiveSetting(msgspec.Struct, frozen=True):
     """One effective value: its dotted path, the value as it may be shown, and where it came from."""
 
     path: str
     value: Plain
-    place: Place
+    place: Location
     variables: tuple[str, ...] = ()
 
     @property
@@ -63,8 +70,14 @@ def _sha256(value: object) -> str:
 def _plain(value: object) -> object:
     """Reduce settings to what JSON holds."""
     if isinstance(value, msgspec.Struct):
-        fields = {name: getattr(value, name) for name in value.__struct_fields__ if name not in _NOT_HASHED}
-        return {name: _plain(child) for name, child in fields.items() if not isinstance(child, Secret)}
+        fields = {
+            name: getattr(value, name)
+            for name in value.__struct_fields__
+            if name not in _NOT_HASHED
+        }
+        return {
+            name: _plain(child) for name, child in fields.items() if not isinstance(child, Secret)
+        }
     if isinstance(value, dict):
         return {key: _plain(child) for key, child in value.items() if key not in SECRETS}
     if isinstance(value, tuple):
@@ -76,32 +89,38 @@ def _plain(value: object) -> object:
     return value if isinstance(value, str | int | float | None) else str(value)
 
 
-def lines(tree: Mapping) -> Iterator[Line]:
+def lines(tree: MappingNode) -> Iterator[EffectiveSetting]:
     """List every effective value, in the order of the table, defaults included."""
-    yield from _lines(tree, FILE, "", Place("default", kind="default"))
+    yield from _lines(tree, FILE, "", Location("default", kind="default"))
 
 
-def _lines(node: Node | None, kind: object, path: str, place: Place) -> Iterator[Line]:
+def _lines(
+    node: Node | None, kind: object, path: str, place: Location
+) -> Iterator[EffectiveSetting]:
     """List what stands below one node."""
     if isinstance(kind, Section):
         yield from _section_lines(node, kind, path)
-    elif isinstance(node, Mapping):
+    elif isinstance(node, MappingNode):
         for member in node.members:
             child = kind.kind if isinstance(kind, MapOf) else None
             yield from _lines(member.node, child, at(path, member.key), member.node.place)
-    elif isinstance(node, Sequence):
+    elif isinstance(node, SequenceNode):
         for step, one in enumerate(node.nodes):
-            yield from _lines(one, kind.kind if isinstance(kind, ListOf) else None, at(path, step), one.place)
+            yield from _lines(
+                one, kind.kind if isinstance(kind, ListOf) else None, at(path, step), one.place
+            )
     elif node is not None:
-        yield Line(path, MASK if _is_secret(path, kind) else node.value, place, node.variables)
+        yield EffectiveSetting(
+            path, MASK if _is_secret(path, kind) else node.value, place, node.variables
+        )
 
 
-def _section_lines(node: Node | None, kind: Section, path: str) -> Iterator[Line]:
+def _section_lines(node: Node | None, kind: Section, path: str) -> Iterator[EffectiveSetting]:
     """List the keys of a section; one that may be absent and is, is left out."""
-    if isinstance(node, Scalar) and node.value is not None:
-        yield Line(path, node.value, node.place)
+    if isinstance(node, ScalarNode) and node.value is not None:
+        yield EffectiveSetting(path, node.value, node.place)
         return
-    members = node if isinstance(node, Mapping) else Mapping(DEFAULT)
+    members = node if isinstance(node, MappingNode) else MappingNode(DEFAULT)
     for name, key in kind.keys.items():
         member = members.get(name)
         below = at(path, name)
@@ -110,7 +129,7 @@ def _section_lines(node: Node | None, kind: Section, path: str) -> Iterator[Line
         elif key.nested:
             yield from _lines(None, key.kind, below, DEFAULT)
         elif key.default is not None and not _is_rule(kind):
-            yield Line(below, plain_value(key.default), DEFAULT)
+            yield EffectiveSetting(below, plain_value(key.default), DEFAULT)
 
 
 def _is_rule(kind: Section) -> bool:
@@ -121,4 +140,6 @@ def _is_rule(kind: Section) -> bool:
 def _is_secret(path: str, kind: object) -> bool:
     """Whether a value must not be shown."""
     prefix = f"{KAFKA.name}.{PROPERTIES.name}."
-    return isinstance(kind, SecretReference) or (path.startswith(prefix) and path.removeprefix(prefix) in SECRETS)
+    return isinstance(kind, SecretReference) or (
+        path.startswith(prefix) and path.removeprefix(prefix) in SECRETS
+    )

@@ -6,32 +6,46 @@ import re
 from typing import TYPE_CHECKING
 
 from consumer.config.findings import Findings, at
-from consumer.config.tree import Mapping, Member, Node, Scalar, Sequence, plain_value
+from consumer.config.tree import (
+    MappingNode,
+    Member,
+    Node,
+    ScalarNode,
+    SequenceNode,
+    plain_value,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping as Lookup
+    from collections.abc import Mapping
 
 _REFERENCE = re.compile(r"\$(?P<escaped>\$\{)|\$\{(?P<inside>[^}]*)(?P<end>\}?)")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
-def expand(node: Node, environ: Lookup[str, str], findings: Findings, path: str = "") -> Node:
+def expand(node: Node, environ: Mapping[str, str], findings: Findings, path: str = "") -> Node:
     """Return the tree with all references replaced; keys and values from the environment stay as they are.
 
     `$${` is a literal `${`. A variable's own text is never looked into again.
     """
-    if isinstance(node, Mapping):
-        return Mapping(
+    if isinstance(node, MappingNode):
+        return MappingNode(
             node.place,
             tuple(
-                Member(member.key, member.place, expand(member.node, environ, findings, at(path, member.key)))
+                Member(
+                    member.key,
+                    member.place,
+                    expand(member.node, environ, findings, at(path, member.key)),
+                )
                 for member in node.members
             ),
         )
-    if isinstance(node, Sequence):
-        return Sequence(
+    if isinstance(node, SequenceNode):
+        return SequenceNode(
             node.place,
-            tuple(expand(child, environ, findings, at(path, step)) for step, child in enumerate(node.nodes)),
+            tuple(
+                expand(child, environ, findings, at(path, step))
+                for step, child in enumerate(node.nodes)
+            ),
         )
     if "${" not in node.text or node.place.kind == "environment":
         return node
@@ -41,7 +55,9 @@ def expand(node: Node, environ: Lookup[str, str], findings: Findings, path: str 
 class _Expansion:
     """One value with references in it."""
 
-    def __init__(self, scalar: Scalar, environ: Lookup[str, str], findings: Findings, path: str) -> None:
+    def __init__(
+        self, scalar: ScalarNode, environ: Mapping[str, str], findings: Findings, path: str
+    ) -> None:
         self._scalar = scalar
         self._environ = environ
         self._findings = findings
@@ -50,12 +66,12 @@ class _Expansion:
         self._defaulted = False
         self._broken = False
 
-    def result(self) -> Scalar:
+    def result(self) -> ScalarNode:
         """Replace the references; without quotes around it the outcome is typed like any plain value."""
         scalar = self._scalar
         text = _REFERENCE.sub(self._replace, scalar.text)
         whole = _REFERENCE.fullmatch(scalar.text) is not None
-        return Scalar(
+        return ScalarNode(
             scalar.place,
             text,
             text if scalar.quoted else plain_value(text),
@@ -72,9 +88,13 @@ class _Expansion:
             return "${"
         name, colon, default = match["inside"].partition(":")
         if not match["end"]:
-            return self._fault("a `${` without its `}`; write ${NAME}, or $${ for the characters themselves")
+            return self._fault(
+                "a `${` without its `}`; write ${NAME}, or $${ for the characters themselves"
+            )
         if not _NAME.match(name):
-            return self._fault("`${}` wants the name of a variable; write ${NAME} or ${NAME:default}")
+            return self._fault(
+                "`${}` wants the name of a variable; write ${NAME} or ${NAME:default}"
+            )
         value = self._environ.get(name)
         if value is None and not colon:
             return self._fault(

@@ -15,7 +15,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Place(msgspec.Struct, frozen=True):
+class Location(msgspec.Struct, frozen=True):
     """Where a key or a value was written: in a file (1-based line and column), or outside of one (line 0)."""
 
     source: str
@@ -32,10 +32,10 @@ class Place(msgspec.Struct, frozen=True):
         return f"{self.source}:{self.line}" if self.line else self.source
 
 
-class Fault(msgspec.Struct, frozen=True):
+class Finding(msgspec.Struct, frozen=True):
     """One finding: where, which key, what was seen and what to write."""
 
-    place: Place
+    place: Location
     path: str
     text: str
 
@@ -51,30 +51,30 @@ class Findings:
     """Faults and warnings of one configuration, in the order in which a reader meets them."""
 
     def __init__(self) -> None:
-        self._faults: dict[Fault, None] = {}
-        self._warnings: dict[Fault, None] = {}
+        self._faults: dict[Finding, None] = {}
+        self._warnings: dict[Finding, None] = {}
 
-    def fault(self, place: Place, path: str, text: str) -> Unread:
+    def fault(self, place: Location, path: str, text: str) -> Unread:
         """Note a fault; the answer is there to be raised where no value can be given."""
-        self._faults[Fault(place, path, text)] = None
+        self._faults[Finding(place, path, text)] = None
         return Unread(path)
 
-    def warn(self, place: Place, path: str, text: str) -> None:
+    def warn(self, place: Location, path: str, text: str) -> None:
         """Note a warning."""
-        self._warnings[Fault(place, path, text)] = None
+        self._warnings[Finding(place, path, text)] = None
 
     @property
-    def faults(self) -> tuple[Fault, ...]:
+    def faults(self) -> tuple[Finding, ...]:
         """All faults, sorted by place; those from outside of a file last."""
         return _sorted(self._faults)
 
     @property
-    def warnings(self) -> tuple[Fault, ...]:
+    def warnings(self) -> tuple[Finding, ...]:
         """All warnings, sorted by place."""
         return _sorted(self._warnings)
 
 
-def _sorted(found: Iterable[Fault]) -> tuple[Fault, ...]:
+def _sorted(found: Iterable[Finding]) -> tuple[Finding, ...]:
     """Sort by place, files in the order in which they were first met."""
     sources: dict[str, int] = {}
     for fault in found:

@@ -21,8 +21,8 @@ from consumer.source.settings import KafkaSettings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from consumer.config.keys import Found
-    from consumer.config.tree import Scalar
+    from consumer.config.keys import SectionValues
+    from consumer.config.tree import ScalarNode
 
 _BROKER = re.compile(
     r"((PLAINTEXT|SSL|SASL_PLAINTEXT|SASL_SSL)://)?(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9._-]+)(:(?P<port>\d{1,5}))?"
@@ -32,7 +32,9 @@ _ANSWERED = frozenset({"isolation.level", "acks", "request.required.acks"})
 """Properties that may be written when they agree with the daemon, which sets them itself."""
 
 
-def kafka_settings(kafka: Found, delivery: Found, topics: tuple[str, ...], findings: Findings) -> KafkaSettings:
+def kafka_settings(
+    kafka: SectionValues, delivery: SectionValues, topics: tuple[str, ...], findings: Findings
+) -> KafkaSettings:
     """Judge and build the section. Raises `Unread` where a fault leaves nothing to build from."""
     tried(_judge_brokers, kafka, findings)
     written = kafka[PROPERTIES] or {}
@@ -49,12 +51,12 @@ def kafka_settings(kafka: Found, delivery: Found, topics: tuple[str, ...], findi
     )
 
 
-def _text(value: Scalar) -> str:
+def _text(value: ScalarNode) -> str:
     """Return a property as librdkafka reads it."""
     return str(value.value).lower() if isinstance(value.value, bool) else value.text
 
 
-def _judge_brokers(kafka: Found, findings: Findings) -> None:
+def _judge_brokers(kafka: SectionValues, findings: Findings) -> None:
     """Refuse what is not host:port."""
     for step, broker in enumerate(kafka[BOOTSTRAP_SERVERS]):
         match = _BROKER.fullmatch(broker)
@@ -65,13 +67,18 @@ def _judge_brokers(kafka: Found, findings: Findings) -> None:
 
 
 def _judge_properties(
-    kafka: Found, properties: dict[str, str], written: Mapping[str, Scalar], findings: Findings
+    kafka: SectionValues,
+    properties: dict[str, str],
+    written: Mapping[str, ScalarNode],
+    findings: Findings,
 ) -> None:
     """Let the source room judge the properties, keep secrets out of the file, and warn of the unwise."""
     bootstrap = ",".join(tried(lambda: kafka[BOOTSTRAP_SERVERS]) or ())
     for name, text in (*check(properties), *login_faults(bootstrap, properties)):
         guess = did_you_mean(name, _FREQUENT) if text.startswith("no such property") else ""
-        findings.fault(kafka.place_of(PROPERTIES, name), kafka.path_of(PROPERTIES, name), f"{text}{guess}")
+        findings.fault(
+            kafka.place_of(PROPERTIES, name), kafka.path_of(PROPERTIES, name), f"{text}{guess}"
+        )
     for name in sorted(SECRETS & written.keys()):
         if not is_from_environment(written[name]):
             text = f"a secret written out; write {name}: ${{NAME}} and set that variable"
@@ -86,7 +93,9 @@ def _judge_properties(
         findings.warn(kafka.place_of(PROPERTIES, "debug"), kafka.path_of(PROPERTIES, "debug"), text)
 
 
-def _judge_drain(kafka: Found, delivery: Found, properties: dict[str, str], findings: Findings) -> None:
+def _judge_drain(
+    kafka: SectionValues, delivery: SectionValues, properties: dict[str, str], findings: Findings
+) -> None:
     """A hand-over that outlasts the session is a loss: the group has given the partitions away meanwhile."""
     session = properties.get("session.timeout.ms", str(DEFAULT_SESSION_TIMEOUT_MS))
     if properties.get("group.protocol") == "consumer" or not session.isdecimal():

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import ClassVar, Generic, Literal, Protocol, TypeVar
 
 from consumer.config.findings import Findings, Unread, did_you_mean
-from consumer.config.tree import Node, Plain, Scalar, seen
+from consumer.config.tree import Node, Plain, ScalarNode, seen
 from consumer.decoding.opened import ExactFloat
 from consumer.mapping.numbers import GRAMMAR as JSON_NUMBER
 
@@ -69,13 +69,15 @@ class Kind(Protocol[T_co]):
         ...
 
 
-def scalar(node: Node, path: str, findings: Findings, words: str) -> Scalar:
+def scalar(node: Node, path: str, findings: Findings, words: str) -> ScalarNode:
     """Return the node as a single value that is there."""
-    if isinstance(node, Scalar):
+    if isinstance(node, ScalarNode):
         if node.broken:
             raise Unread(path)
         if node.untyped and not node.text.strip():
-            raise findings.fault(node.place, path, f"required: {seen(node)} is empty; expected {words}")
+            raise findings.fault(
+                node.place, path, f"required: {seen(node)} is empty; expected {words}"
+            )
         if node.value is not None or node.quoted or node.untyped:
             return node
     raise findings.fault(node.place, path, f"expected {words}, found {seen(node)}")
@@ -93,7 +95,9 @@ class Text:
         found = scalar(node, path, findings, self.words)
         if not isinstance(found.value, str) and not found.untyped:
             remedy = "; put it in quotes" if self.words == _TEXT else ""
-            raise findings.fault(node.place, path, f"expected {self.words}, found {seen(node)}{remedy}")
+            raise findings.fault(
+                node.place, path, f"expected {self.words}, found {seen(node)}{remedy}"
+            )
         if not found.text.strip():
             raise findings.fault(node.place, path, f"required: is empty; expected {self.words}")
         if self._pattern and not self._pattern.fullmatch(found.text):
@@ -120,7 +124,9 @@ class Choice(Generic[T]):
         found = scalar(node, path, findings, self.words)
         if found.text not in self.options:
             guess = did_you_mean(found.text, self.options) if not found.variables else ""
-            raise findings.fault(node.place, path, f"expected {self.words}, found {seen(node)}{guess}")
+            raise findings.fault(
+                node.place, path, f"expected {self.words}, found {seen(node)}{guess}"
+            )
         return self.options[found.text]
 
     def json_schema(self) -> dict[str, object]:
@@ -136,7 +142,9 @@ class Boolean:
     def read(self, node: Node, path: str, findings: Findings) -> bool:
         """Take YAML 1.2's booleans; `yes` and `on` are text there."""
         found = scalar(node, path, findings, self.words)
-        value = {"true": True, "false": False}.get(found.text.lower()) if found.untyped else found.value
+        value = (
+            {"true": True, "false": False}.get(found.text.lower()) if found.untyped else found.value
+        )
         if not isinstance(value, bool):
             raise findings.fault(node.place, path, f"expected true or false, found {seen(node)}")
         return value
@@ -165,7 +173,9 @@ class Whole:
         if isinstance(value, bool) or not isinstance(value, int):
             raise findings.fault(node.place, path, f"expected {self.words}, found {seen(node)}")
         if self._high is not None and value > self._high and self._too_many:
-            raise findings.fault(node.place, path, f"{self._too_many} {self._high}, found {seen(node)}")
+            raise findings.fault(
+                node.place, path, f"{self._too_many} {self._high}, found {seen(node)}"
+            )
         if value < self._low or (self._high is not None and value > self._high):
             raise findings.fault(node.place, path, f"must be {self._bounds}, found {seen(node)}")
         return value
@@ -195,7 +205,9 @@ class Ratio:
 
     def json_schema(self) -> dict[str, object]:
         """Describe it."""
-        return {"anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": 1}, _REFERENCE_SCHEMA]}
+        return {
+            "anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": 1}, _REFERENCE_SCHEMA]
+        }
 
 
 class Duration:
@@ -217,12 +229,16 @@ class Duration:
             raise findings.fault(node.place, path, f"expected {self.words}, found {seen(node)}")
         bounds = [bound for bound in map(span_s, (self._low, self._high)) if bound is not None]
         if not bounds[0] <= value <= bounds[1]:
-            raise findings.fault(node.place, path, f"must be {self._low}..{self._high}, found {seen(node)}")
+            raise findings.fault(
+                node.place, path, f"must be {self._low}..{self._high}, found {seen(node)}"
+            )
         return value
 
     def json_schema(self) -> dict[str, object]:
         """Describe it."""
-        return {"anyOf": [{"type": "string", "pattern": r"^\d+(\.\d+)?(ms|s|m|h)$"}, _REFERENCE_SCHEMA]}
+        return {
+            "anyOf": [{"type": "string", "pattern": r"^\d+(\.\d+)?(ms|s|m|h)$"}, _REFERENCE_SCHEMA]
+        }
 
 
 class Size:
@@ -230,7 +246,9 @@ class Size:
 
     words = "bytes such as 200000 or 200KB"
 
-    def __init__(self, low: int, high: int | None = None, *, too_many: str = "is over the limit") -> None:
+    def __init__(
+        self, low: int, high: int | None = None, *, too_many: str = "is over the limit"
+    ) -> None:
         self._low = low
         self._high = high
         self._too_many = too_many
@@ -246,7 +264,9 @@ class Size:
             text = f"{found.written} {self._too_many} {self._high}; write {self._high} or less"
             raise findings.fault(node.place, path, text)
         if value < self._low:
-            raise findings.fault(node.place, path, f"must be at least {self._low} bytes, found {seen(node)}")
+            raise findings.fault(
+                node.place, path, f"must be at least {self._low} bytes, found {seen(node)}"
+            )
         return value
 
     def json_schema(self) -> dict[str, object]:
@@ -265,7 +285,7 @@ class PlainValue:
 
     def read(self, node: Node, path: str, findings: Findings) -> Plain:
         """Take one plain value; a fraction keeps its digits."""
-        if not isinstance(node, Scalar):
+        if not isinstance(node, ScalarNode):
             raise findings.fault(node.place, path, f"expected {self.words}, found {seen(node)}")
         if node.broken:
             raise Unread(path)
@@ -282,7 +302,7 @@ class PropertyText:
 
     words = "text, a number, true or false"
 
-    def read(self, node: Node, path: str, findings: Findings) -> Scalar:
+    def read(self, node: Node, path: str, findings: Findings) -> ScalarNode:
         """Take one value with where it came from: some of these are secrets."""
         return scalar(node, path, findings, self.words)
 
@@ -291,13 +311,18 @@ class PropertyText:
         return {"type": ["string", "number", "boolean"]}
 
 
-class StartAt:
+class StartAtKind:
     """Where a group without a position starts. Units: milliseconds since the epoch for a time."""
 
     words = "earliest, latest, or a time with zone such as 2026-01-31T00:00:00Z"
-    _words: ClassVar[dict[str, Literal["earliest", "latest"]]] = {"earliest": "earliest", "latest": "latest"}
+    _words: ClassVar[dict[str, Literal["earliest", "latest"]]] = {
+        "earliest": "earliest",
+        "latest": "latest",
+    }
 
-    def read(self, node: Node, path: str, findings: Findings) -> Literal["earliest", "latest"] | int:
+    def read(
+        self, node: Node, path: str, findings: Findings
+    ) -> Literal["earliest", "latest"] | int:
         """Take a word or an RFC 3339 time."""
         found = scalar(node, path, findings, self.words)
         if found.text in self._words:
@@ -305,7 +330,9 @@ class StartAt:
         moment = moment_ms(found.text)
         if moment is None:
             guess = did_you_mean(found.text, self._words)
-            raise findings.fault(node.place, path, f"expected {self.words}, found {seen(node)}{guess}")
+            raise findings.fault(
+                node.place, path, f"expected {self.words}, found {seen(node)}{guess}"
+            )
         return moment
 
     def json_schema(self) -> dict[str, object]:

@@ -10,14 +10,19 @@ from consumer.config import yaml_file
 from consumer.config.connector_schema import read_connector_schema
 from consumer.config.effective import sha256_of
 from consumer.config.environment import expand
-from consumer.config.findings import Fault, Findings, Unread, tried
+from consumer.config.findings import Finding, Findings, Unread, tried
 from consumer.config.kafka import kafka_settings
 from consumer.config.objects import object_settings
 from consumer.config.overrides import lay_over
 from consumer.config.registry import registry_settings
 from consumer.config.routes import judge_ways, route_settings, used_object
 from consumer.config.salesforce import salesforce_settings
-from consumer.config.sections import admin_settings, dead_letter_settings, delivery_settings, log_settings
+from consumer.config.sections import (
+    admin_settings,
+    dead_letter_settings,
+    delivery_settings,
+    log_settings,
+)
 from consumer.config.settings import NO_CONNECTOR, ConnectorSettings, Settings
 from consumer.config.shape import (
     ADMIN,
@@ -35,15 +40,14 @@ from consumer.config.shape import (
     TOPICS,
 )
 from consumer.config.topics import judge_dead_letter_topic
-from consumer.config.tree import Mapping
+from consumer.config.tree import MappingNode
 from consumer.errors import ConfigFaults
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping as Lookup
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from consumer.config.keys import Found
+    from consumer.config.keys import SectionValues
     from consumer.config.objects import Schema
     from consumer.mapping.settings import RouteSettings
 
@@ -56,12 +60,12 @@ class Inspection(msgspec.Struct, frozen=True):
     """
 
     settings: Settings | None
-    faults: tuple[Fault, ...]
-    warnings: tuple[Fault, ...]
-    tree: Mapping | None
+    faults: tuple[Finding, ...]
+    warnings: tuple[Finding, ...]
+    tree: MappingNode | None
 
 
-def load(path: Path, *, environ: Lookup[str, str], overrides: Sequence[str]) -> Settings:
+def load(path: Path, *, environ: Mapping[str, str], overrides: Sequence[str]) -> Settings:
     """Read a configuration. `overrides` are `path=value`, as of `--set`.
 
     Raises `ConfigFaults` with all faults at once; the caller prints them and exits 78.
@@ -72,31 +76,37 @@ def load(path: Path, *, environ: Lookup[str, str], overrides: Sequence[str]) -> 
     return inspection.settings
 
 
-def inspect(path: Path, *, environ: Lookup[str, str], overrides: Sequence[str]) -> Inspection:
+def inspect(path: Path, *, environ: Mapping[str, str], overrides: Sequence[str]) -> Inspection:
     """Read a configuration and keep all that was found about it, faults and warnings alike."""
     findings = Findings()
     tree = tried(_tree, path, environ, overrides, findings)
     settings = None
     if tree is not None:
         settings = tried(_settings, FILE.read(tree, "", findings), path.parent, findings)
-    return Inspection(None if findings.faults else settings, findings.faults, findings.warnings, tree)
+    return Inspection(
+        None if findings.faults else settings, findings.faults, findings.warnings, tree
+    )
 
 
-def _tree(path: Path, environ: Lookup[str, str], overrides: Sequence[str], findings: Findings) -> Mapping:
+def _tree(
+    path: Path, environ: Mapping[str, str], overrides: Sequence[str], findings: Findings
+) -> MappingNode:
     """Read the file and lay over it what comes from elsewhere."""
     tree = lay_over(yaml_file.read(path, findings), environ, overrides, findings)
     expanded = expand(tree, environ, findings)
-    if not isinstance(expanded, Mapping):
+    if not isinstance(expanded, MappingNode):
         raise Unread(str(path))
     return expanded
 
 
-def _settings(file: Found, folder: Path, findings: Findings) -> Settings:
+def _settings(file: SectionValues, folder: Path, findings: Findings) -> Settings:
     """Judge and build every section; what one lacks does not keep the others from being judged."""
     routes = tried(lambda: file[ROUTES]) or ()
     connector, built = _connector_and_routes(file, routes, folder, findings)
     topics = tuple(
-        dict.fromkeys(topic for route in routes for topic in tried(lambda one: one[TOPICS], route) or ())
+        dict.fromkeys(
+            topic for route in routes for topic in tried(lambda one: one[TOPICS], route) or ()
+        )
     )
     tried(judge_dead_letter_topic, file[DEAD_LETTER], routes, findings)
     kafka = tried(kafka_settings, file[KAFKA], file[DELIVERY], topics, findings)
@@ -106,7 +116,9 @@ def _settings(file: Found, folder: Path, findings: Findings) -> Settings:
     dead_letter = tried(dead_letter_settings, file[DEAD_LETTER])
     admin = tried(admin_settings, file[ADMIN], findings)
     log = tried(log_settings, file[LOG])
-    if not (kafka and salesforce and connector and built and delivery and dead_letter and admin and log):
+    if not (
+        kafka and salesforce and connector and built and delivery and dead_letter and admin and log
+    ):
         raise Unread
     settings = Settings(
         kafka=kafka,
@@ -125,7 +137,7 @@ def _settings(file: Found, folder: Path, findings: Findings) -> Settings:
 
 
 def _connector_and_routes(
-    file: Found, routes: tuple[Found, ...], folder: Path, findings: Findings
+    file: SectionValues, routes: tuple[SectionValues, ...], folder: Path, findings: Findings
 ) -> tuple[ConnectorSettings | None, tuple[RouteSettings, ...]]:
     """Judge the connector by its routes and the routes by their connector."""
     connector = tried(lambda: file[CONNECTOR])
@@ -134,7 +146,9 @@ def _connector_and_routes(
     names = dict.fromkeys(name for name in used if name is not None)
     destinations = {tried(lambda one: one[DESTINATION], route) for route in routes}
     if tried(lambda: file[CONNECTOR] is None) and destinations - {"crm_bulk", None}:
-        findings.fault(file.place, CONNECTOR.name, "required; write its name, schema_file and objects")
+        findings.fault(
+            file.place, CONNECTOR.name, "required; write its name, schema_file and objects"
+        )
     objects = (object_settings(connector, schema, names, findings) if connector else None) or {}
     built = [tried(route_settings, route, objects, schema, folder, findings) for route in routes]
     whole = tuple(route for route in built if route is not None)
@@ -148,6 +162,8 @@ def _connector_and_routes(
     return (ConnectorSettings(name=name, objects=used_objects) if name else None), whole
 
 
-def _schema(connector: Found, folder: Path, findings: Findings) -> Schema:
+def _schema(connector: SectionValues, folder: Path, findings: Findings) -> Schema:
     """Read the connector's schema file, beside the configuration unless its path is absolute."""
-    return read_connector_schema(folder / connector[SCHEMA_FILE], findings, connector.place_of(SCHEMA_FILE))
+    return read_connector_schema(
+        folder / connector[SCHEMA_FILE], findings, connector.place_of(SCHEMA_FILE)
+    )

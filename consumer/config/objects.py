@@ -5,13 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from consumer.config.findings import Findings, did_you_mean, tried
-from consumer.config.shape import CATEGORY, EVENT_TIME, OBJECTS, PRIMARY_KEY, RECORD_MODIFIED, REFRESH_MODE
+from consumer.config.shape import (
+    CATEGORY,
+    EVENT_TIME,
+    OBJECTS,
+    PRIMARY_KEY,
+    RECORD_MODIFIED,
+    REFRESH_MODE,
+)
 from consumer.mapping.settings import FieldType, ObjectSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from consumer.config.keys import Found, Key
+    from consumer.config.keys import ConfigKey, SectionValues
 
 Schema = dict[str, dict[str, FieldType]]
 
@@ -21,7 +28,7 @@ _EVENT_TYPES = frozenset({FieldType.DATE, FieldType.DATE_TIME})
 
 
 def object_settings(
-    connector: Found, schema: Schema, used: Iterable[str], findings: Findings
+    connector: SectionValues, schema: Schema, used: Iterable[str], findings: Findings
 ) -> dict[str, ObjectSettings]:
     """Judge all objects that are written, and build those that routes use."""
     if not schema:
@@ -30,7 +37,9 @@ def object_settings(
     for name in written:
         if name not in schema:
             text = f"the schema file has no object `{name}`{did_you_mean(name, schema)}"
-            findings.fault(connector.place_of(OBJECTS, name), connector.path_of(OBJECTS, name), text)
+            findings.fault(
+                connector.place_of(OBJECTS, name), connector.path_of(OBJECTS, name), text
+            )
     built = {
         name: tried(_object, name, found, schema[name], findings)
         for name, found in written.items()
@@ -44,7 +53,9 @@ def object_settings(
     return {name: one for name, one in built.items() if one is not None}
 
 
-def _object(name: str, found: Found, fields: dict[str, FieldType], findings: Findings) -> ObjectSettings:
+def _object(
+    name: str, found: SectionValues, fields: dict[str, FieldType], findings: Findings
+) -> ObjectSettings:
     """Judge and build one object."""
     category = found[CATEGORY]
     tried(_judge_field, found, PRIMARY_KEY, fields, _KEY_TYPES, findings)
@@ -63,8 +74,8 @@ def _object(name: str, found: Found, fields: dict[str, FieldType], findings: Fin
 
 
 def _judge_field(
-    found: Found,
-    key: Key[str] | Key[str | None],
+    found: SectionValues,
+    key: ConfigKey[str] | ConfigKey[str | None],
     fields: dict[str, FieldType],
     types: frozenset[FieldType],
     findings: Findings,
@@ -82,7 +93,7 @@ def _judge_field(
         findings.fault(found.place_of(key), found.path_of(key), text)
 
 
-def _judge_category(found: Found, findings: Findings) -> None:
+def _judge_category(found: SectionValues, findings: Findings) -> None:
     """What a category asks for and what it does not have."""
     engagement = found[CATEGORY] == "engagement"
     event_time = found[EVENT_TIME]
@@ -90,9 +101,7 @@ def _judge_category(found: Found, findings: Findings) -> None:
         text = "required of an engagement object; name its Event Time field"
         findings.fault(found.place, found.path_of(EVENT_TIME), text)
     if not engagement and event_time is not None:
-        text = (
-            f"of engagement objects alone; this one is {found[CATEGORY]}: remove it, or write category: engagement"
-        )
+        text = f"of engagement objects alone; this one is {found[CATEGORY]}: remove it, or write category: engagement"
         findings.fault(found.place_of(EVENT_TIME), found.path_of(EVENT_TIME), text)
     if engagement and found[REFRESH_MODE] == "partial":
         text = "partial is of profile and other objects alone; write upsert"

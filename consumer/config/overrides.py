@@ -6,32 +6,49 @@ import re
 from typing import TYPE_CHECKING
 
 from consumer.config import yaml_file
-from consumer.config.findings import Findings, Place, Unread, did_you_mean, tried
+from consumer.config.findings import (
+    Findings,
+    Location,
+    Unread,
+    did_you_mean,
+    tried,
+)
 from consumer.config.keys import Section
 from consumer.config.several import ListOf, MapOf
 from consumer.config.shape import FILE
-from consumer.config.tree import Mapping, Member, Node, Scalar, Sequence, plain_value, seen
+from consumer.config.tree import (
+    MappingNode,
+    Member,
+    Node,
+    ScalarNode,
+    SequenceNode,
+    plain_value,
+    seen,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping as Lookup
-    from collections.abc import Sequence as Several
+    from collections.abc import Mapping, Sequence
 
 PREFIX = "DATACLOUD_CONSUMER__"
 _NUMBERED = re.compile(r"\[(\d+)\]")
 
 
-def lay_over(tree: Mapping, environ: Lookup[str, str], options: Several[str], findings: Findings) -> Mapping:
+def lay_over(
+    tree: MappingNode, environ: Mapping[str, str], options: Sequence[str], findings: Findings
+) -> MappingNode:
     """Return the tree with the environment's keys set over the file's, and the options' over both."""
     for name in sorted(environ):
         if name.startswith(PREFIX) and len(name) > len(PREFIX):
-            place = Place(f"environment variable {name}", kind="environment")
+            place = Location(f"environment variable {name}", kind="environment")
             steps = _steps_of_variable(tree, name)
             tree = tried(_set, tree, steps, environ[name], place, findings) or tree
     for option in options:
         path, equals, text = option.partition("=")
-        place = Place(f"--set {path}", kind="option")
+        place = Location(f"--set {path}", kind="option")
         if not equals or not path:
-            findings.fault(place, path or yaml_file.WHOLE, "expected path=value, such as kafka.group_id=x")
+            findings.fault(
+                place, path or yaml_file.WHOLE, "expected path=value, such as kafka.group_id=x"
+            )
             continue
         tree = tried(_set, tree, _steps_of_path(path), text, place, findings) or tree
     return tree
@@ -52,14 +69,14 @@ def _steps_of_path(path: str) -> list[str]:
     return steps
 
 
-def _steps_of_variable(tree: Mapping, name: str) -> list[str]:
+def _steps_of_variable(tree: MappingNode, name: str) -> list[str]:
     """Part the name of a variable: keys in lower case, the user's own as the file spells them."""
     words = name.removeprefix(PREFIX).split("__")
     steps: list[str] = []
     kind: object = FILE
     node: Node | None = tree
     for position, word in enumerate(words):
-        known = [member.key for member in node.members] if isinstance(node, Mapping) else []
+        known = [member.key for member in node.members] if isinstance(node, MappingNode) else []
         if isinstance(kind, MapOf) and kind.dotted:
             key = ".".join(words[position:]).lower().replace("_", ".")
             return [*steps, next((seen for seen in known if seen.lower() == key), key)]
@@ -81,69 +98,83 @@ def _kind_below(kind: object, step: str) -> object:
 
 def _node_below(node: Node | None, step: str) -> Node | None:
     """Return the child of this name or number, when there is one."""
-    if isinstance(node, Mapping):
+    if isinstance(node, MappingNode):
         member = node.get(step)
         return member.node if member else None
-    if isinstance(node, Sequence) and step.isdecimal() and int(step) < len(node.nodes):
+    if isinstance(node, SequenceNode) and step.isdecimal() and int(step) < len(node.nodes):
         return node.nodes[int(step)]
     return None
 
 
-def _set(tree: Mapping, steps: list[str], text: str, place: Place, findings: Findings) -> Mapping:
+def _set(
+    tree: MappingNode, steps: list[str], text: str, place: Location, findings: Findings
+) -> MappingNode:
     """Return the tree with one value set."""
     kind: object = FILE
     for step in steps:
         kind = _kind_below(kind, step)
     leaf = _leaf(text, kind, place, ".".join(steps), findings)
     changed = _replaced(tree, steps, leaf, place, findings)
-    if not isinstance(changed, Mapping):
+    if not isinstance(changed, MappingNode):
         raise Unread(".".join(steps))
     return changed
 
 
-def _leaf(text: str, kind: object, place: Place, path: str, findings: Findings) -> Node:
+def _leaf(text: str, kind: object, place: Location, path: str, findings: Findings) -> Node:
     """Read the value of an override: text as it is, `[...]` and `{...}` where several values are wanted."""
     if isinstance(kind, ListOf | MapOf | Section) and text[:1] in {"[", "{"}:
         aside = Findings()
         parsed = tried(yaml_file.parse, f"value: {text}", place.source, aside)
         member = parsed.get("value") if parsed and not aside.faults else None
         if member is None:
-            raise findings.fault(place, path, "not YAML; write a list as [a, b], a mapping as {key: value}")
+            raise findings.fault(
+                place, path, "not YAML; write a list as [a, b], a mapping as {key: value}"
+            )
         return _placed(member.node, place)
-    return Scalar(place, text, plain_value(text), text)
+    return ScalarNode(place, text, plain_value(text), text)
 
 
-def _placed(node: Node, place: Place) -> Node:
+def _placed(node: Node, place: Location) -> Node:
     """Return a parsed value with the override as its place."""
-    if isinstance(node, Mapping):
-        members = (Member(member.key, place, _placed(member.node, place)) for member in node.members)
-        return Mapping(place, tuple(members))
-    if isinstance(node, Sequence):
-        return Sequence(place, tuple(_placed(child, place) for child in node.nodes))
-    return Scalar(place, node.text, node.value, node.written, quoted=node.quoted)
+    if isinstance(node, MappingNode):
+        members = (
+            Member(member.key, place, _placed(member.node, place)) for member in node.members
+        )
+        return MappingNode(place, tuple(members))
+    if isinstance(node, SequenceNode):
+        return SequenceNode(place, tuple(_placed(child, place) for child in node.nodes))
+    return ScalarNode(place, node.text, node.value, node.written, quoted=node.quoted)
 
 
-def _replaced(node: Node | None, steps: list[str], leaf: Node, place: Place, findings: Findings) -> Node:
+def _replaced(
+    node: Node | None, steps: list[str], leaf: Node, place: Location, findings: Findings
+) -> Node:
     """Return a node with the leaf set below it; what is missing on the way is made."""
     if not steps:
         return leaf
     step, rest = steps[0], steps[1:]
-    if node is None or (isinstance(node, Scalar) and node.value is None):
-        node = Sequence(place) if step == "0" else Mapping(place)
-    if isinstance(node, Mapping):
+    if node is None or (isinstance(node, ScalarNode) and node.value is None):
+        node = SequenceNode(place) if step == "0" else MappingNode(place)
+    if isinstance(node, MappingNode):
         before = node.get(step)
         child = _replaced(before.node if before else None, rest, leaf, place, findings)
         member = Member(step, place if before is None or not rest else before.place, child)
         if before is None:
-            return Mapping(node.place, (*node.members, member))
-        return Mapping(node.place, tuple(member if one.key == step else one for one in node.members))
+            return MappingNode(node.place, (*node.members, member))
+        return MappingNode(
+            node.place, tuple(member if one.key == step else one for one in node.members)
+        )
     path = place.source.removeprefix("--set ")
-    if isinstance(node, Sequence):
+    if isinstance(node, SequenceNode):
         count = len(node.nodes)
         if not step.isdecimal() or int(step) > count:
             guess = did_you_mean(step, map(str, range(count))) if step.isdecimal() else ""
-            raise findings.fault(place, path, f"`{step}` is no entry of the list; it has 0..{count - 1}{guess}")
+            raise findings.fault(
+                place, path, f"`{step}` is no entry of the list; it has 0..{count - 1}{guess}"
+            )
         index = int(step)
         child = _replaced(node.nodes[index] if index < count else None, rest, leaf, place, findings)
-        return Sequence(node.place, (*node.nodes[:index], child, *node.nodes[index + 1 :]))
-    raise findings.fault(place, path, f"`{step}` cannot be set: {seen(node)} stands there, not a mapping")
+        return SequenceNode(node.place, (*node.nodes[:index], child, *node.nodes[index + 1 :]))
+    raise findings.fault(
+        place, path, f"`{step}` cannot be set: {seen(node)} stands there, not a mapping"
+    )

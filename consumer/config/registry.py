@@ -22,17 +22,17 @@ from consumer.config.shape import (
 )
 from consumer.decoding.encodings import ENCODINGS
 from consumer.extras import not_installed
-from consumer.hosts import is_loopback_url, service_address_fault
+from consumer.http.hosts import is_loopback_url, service_address_fault
 from consumer.registry.settings import RegistrySettings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from consumer.config.keys import Found, Key
+    from consumer.config.keys import ConfigKey, SectionValues
 
 
 def registry_settings(
-    kafka: Found, routes: tuple[Found, ...], folder: Path, findings: Findings
+    kafka: SectionValues, routes: tuple[SectionValues, ...], folder: Path, findings: Findings
 ) -> RegistrySettings | None:
     """Judge and build the section, which the encodings of the routes may ask for."""
     section = kafka[SCHEMA_REGISTRY]
@@ -54,7 +54,9 @@ def registry_settings(
         (REGISTRY_CA_FILE, check_file),
     ):
         if (path := section[key]) is not None:
-            judge(folder / path, section.place_of(key), section.path_of(key), findings, "the registry")
+            judge(
+                folder / path, section.place_of(key), section.path_of(key), findings, "the registry"
+            )
     return RegistrySettings(
         url=url or "",
         username=section[REGISTRY_USERNAME],
@@ -66,7 +68,7 @@ def registry_settings(
     )
 
 
-def _judge_route(route: Found, section: Found | None, findings: Findings) -> None:
+def _judge_route(route: SectionValues, section: SectionValues | None, findings: Findings) -> None:
     """A route that reads schemas needs somebody to ask for them, and somebody who understands them."""
     name = route[ENCODING]
     place, path = route.place_of(ENCODING), route.path_of(ENCODING)
@@ -79,7 +81,7 @@ def _judge_route(route: Found, section: Found | None, findings: Findings) -> Non
         findings.fault(place, path, f"`{name}` {missing}")
 
 
-def _judge_credentials(section: Found, findings: Findings) -> None:
+def _judge_credentials(section: SectionValues, findings: Findings) -> None:
     """One way to show who asks, and all of it."""
     name, key = section[REGISTRY_USERNAME], REGISTRY_PASSWORD_FILE
     has_password = section[key] is not None or section[REGISTRY_PASSWORD] is not None
@@ -88,7 +90,9 @@ def _judge_credentials(section: Found, findings: Findings) -> None:
         text = "required by username; or write password: ${NAME}"
         findings.fault(section.place, section.path_of(key), text)
     if has_password and name is None:
-        findings.fault(section.place, section.path_of(REGISTRY_USERNAME), "required by the password")
+        findings.fault(
+            section.place, section.path_of(REGISTRY_USERNAME), "required by the password"
+        )
     if has_token and (name is not None or has_password):
         place, path = section.place_of(REGISTRY_USERNAME), section.path_of(REGISTRY_USERNAME)
         findings.fault(place, path, "given beside a token; keep one of the two")
@@ -100,7 +104,7 @@ def _judge_credentials(section: Found, findings: Findings) -> None:
         findings.fault(section.place, section.path_of(REGISTRY_KEY_FILE), text)
 
 
-def _url(section: Found, findings: Findings) -> str:
+def _url(section: SectionValues, findings: Findings) -> str:
     """Return the address without a trailing slash; nothing of a bad one is repeated, it may hold a password."""
     place, path = section.place_of(REGISTRY_URL), section.path_of(REGISTRY_URL)
     url = section[REGISTRY_URL].rstrip("/")
@@ -113,7 +117,11 @@ def _url(section: Found, findings: Findings) -> str:
 
 
 def _secret(
-    section: Found, in_file: Key[str | None], in_environment: Key[str | None], folder: Path, findings: Findings
+    section: SectionValues,
+    in_file: ConfigKey[str | None],
+    in_environment: ConfigKey[str | None],
+    folder: Path,
+    findings: Findings,
 ) -> Secret | None:
     """Return a secret as a path or a value; fault both."""
     path, value = section[in_file], section[in_environment]
@@ -122,5 +130,7 @@ def _secret(
         findings.fault(section.place_of(in_environment), section.path_of(in_environment), text)
     if path is None:
         return None if value is None else Secret(value=value)
-    check_file(folder / path, section.place_of(in_file), section.path_of(in_file), findings, "the registry")
+    check_file(
+        folder / path, section.place_of(in_file), section.path_of(in_file), findings, "the registry"
+    )
     return Secret(path=folder / path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import zoneinfo
 from typing import TYPE_CHECKING, Any
 
-from consumer.bulk.settings import FlushSettings
 from consumer.config.crm import PLACE_RULE, crm_flush, crm_target
 from consumer.config.custom import imported
 from consumer.config.findings import Findings, Unread, did_you_mean, tried
@@ -36,6 +35,7 @@ from consumer.mapping.settings import (
     CrmTarget,
     FieldRule,
     FieldType,
+    FlushSettings,
     ObjectSettings,
     RouteSettings,
 )
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from consumer.config.keys import Found, Key
+    from consumer.config.keys import ConfigKey, SectionValues
     from consumer.config.objects import Schema
     from consumer.config.shape import Deletes
     from consumer.config.tree import Plain
@@ -58,7 +58,7 @@ PARTIAL_FORMATS = frozenset({"goldengate", "salesforce_cdc"})
 """Formats whose updates hold the changed fields alone as a rule, not as an exception."""
 
 
-def used_object(route: Found, schema: Schema, findings: Findings) -> str | None:
+def used_object(route: SectionValues, schema: Schema, findings: Findings) -> str | None:
     """Return the object of a route that fills one of the connector, when it is one that exists."""
     name = route[OBJECT]
     if route[DESTINATION] == "crm_bulk":
@@ -67,7 +67,9 @@ def used_object(route: Found, schema: Schema, findings: Findings) -> str | None:
             findings.fault(route.place_of(OBJECT), route.path_of(OBJECT), text)
         return None
     if name is None:
-        raise findings.fault(route.place, route.path_of(OBJECT), "required; name an object of the connector")
+        raise findings.fault(
+            route.place, route.path_of(OBJECT), "required; name an object of the connector"
+        )
     if schema and name not in schema:
         text = f"the schema file has no object `{name}`{did_you_mean(name, schema)}"
         findings.fault(route.place_of(OBJECT), route.path_of(OBJECT), text)
@@ -75,7 +77,11 @@ def used_object(route: Found, schema: Schema, findings: Findings) -> str | None:
 
 
 def route_settings(
-    route: Found, objects: dict[str, ObjectSettings], schema: Schema, folder: Path, findings: Findings
+    route: SectionValues,
+    objects: dict[str, ObjectSettings],
+    schema: Schema,
+    folder: Path,
+    findings: Findings,
 ) -> RouteSettings:
     """Judge and build one route. Raises `Unread` where a fault leaves nothing to build from."""
     tried(judge_topics, route, findings)
@@ -87,7 +93,9 @@ def route_settings(
     name = tried(lambda: route[OBJECT])
     fields = schema.get(name or "")
     rules = tried(_rules, route, fields, findings) or {}
-    custom = tried(imported, route.place_of(CUSTOM), route.path_of(CUSTOM), route[CUSTOM], folder, findings)
+    custom = tried(
+        imported, route.place_of(CUSTOM), route.path_of(CUSTOM), route[CUSTOM], folder, findings
+    )
     if name is None or name not in objects:
         raise Unread(route.path_of(OBJECT))
     tried(_judge_keys, route, objects[name], findings)
@@ -96,22 +104,26 @@ def route_settings(
     return _built(route, rules, custom, object=name, flush=_flush(route))
 
 
-def _crm_route(route: Found, folder: Path, findings: Findings) -> RouteSettings:
+def _crm_route(route: SectionValues, folder: Path, findings: Findings) -> RouteSettings:
     """Judge and build a route to the CRM, whose fields are all text. Raises as `route_settings`."""
     crm = tried(crm_target, route, findings)
     written = route[FIELDS] or {}
     columns = dict.fromkeys(written, FieldType.TEXT)
     rules = tried(_rules, route, columns, findings) or {}
-    custom = tried(imported, route.place_of(CUSTOM), route.path_of(CUSTOM), route[CUSTOM], folder, findings)
+    custom = tried(
+        imported, route.place_of(CUSTOM), route.path_of(CUSTOM), route[CUSTOM], folder, findings
+    )
     if crm is None:
         raise Unread(route.path_of(CRM))
     if crm.described.primary_key == PLACE_KEY:
         rules |= {PLACE_KEY: PLACE_RULE}
-    return _built(route, rules, custom, object=crm.described.name, flush=crm_flush(route, findings), crm=crm)
+    return _built(
+        route, rules, custom, object=crm.described.name, flush=crm_flush(route, findings), crm=crm
+    )
 
 
 def _built(
-    route: Found,
+    route: SectionValues,
     rules: dict[str, FieldRule],
     custom: Callable[..., Any] | None,
     *,
@@ -140,7 +152,9 @@ def _built(
     )
 
 
-def _rules(route: Found, fields: dict[str, FieldType] | None, findings: Findings) -> dict[str, FieldRule]:
+def _rules(
+    route: SectionValues, fields: dict[str, FieldType] | None, findings: Findings
+) -> dict[str, FieldRule]:
     """Judge and build the field rules; a target that the schema does not have would be taken and blanked."""
     built: dict[str, FieldRule] = {}
     for target, rule in (route[FIELDS] or {}).items():
@@ -153,17 +167,21 @@ def _rules(route: Found, fields: dict[str, FieldType] | None, findings: Findings
     return built
 
 
-def _judge_keys(route: Found, target: ObjectSettings, findings: Findings) -> None:
+def _judge_keys(route: SectionValues, target: ObjectSettings, findings: Findings) -> None:
     """A key or a version that is the same for every row is neither."""
     for name in (target.primary_key, target.record_modified):
         rule = (route[FIELDS] or {}).get(name or "")
         if name and rule and rule.given(CONST):
             what = "the primary key" if name == target.primary_key else "Record Modified"
-            findings.fault(rule.place_of(CONST), rule.path_of(CONST), f"{what} cannot be a constant; write from")
+            findings.fault(
+                rule.place_of(CONST),
+                rule.path_of(CONST),
+                f"{what} cannot be a constant; write from",
+            )
     rule = (route[FIELDS] or {}).get(target.primary_key)
     if rule is None:
         return
-    written: list[tuple[Key[Any], str | None, Plain]] = [
+    written: list[tuple[ConfigKey[Any], str | None, Plain]] = [
         (VALUES, step, value) for step, value in (rule[VALUES] or {}).items()
     ]
     written += [(RULE_DEFAULT, None, rule[RULE_DEFAULT])] if rule.given(RULE_DEFAULT) else []
@@ -172,7 +190,7 @@ def _judge_keys(route: Found, target: ObjectSettings, findings: Findings) -> Non
             findings.fault(rule.place_of(key, step), rule.path_of(key, step), fault)
 
 
-def _judge_partial(route: Found, target: ObjectSettings, findings: Findings) -> None:
+def _judge_partial(route: SectionValues, target: ObjectSettings, findings: Findings) -> None:
     """Warn where rows come in part and a whole row is wanted."""
     if route[FORMAT] in PARTIAL_FORMATS and target.refresh_mode == "upsert":
         text = (
@@ -182,15 +200,19 @@ def _judge_partial(route: Found, target: ObjectSettings, findings: Findings) -> 
         findings.warn(route.place_of(FORMAT), route.path_of(FORMAT), text)
 
 
-def _flush(route: Found) -> FlushSettings | None:
+def _flush(route: SectionValues) -> FlushSettings | None:
     """Return when a gather becomes a job; `None` where nothing is gathered."""
     if route[DESTINATION] == "streaming":
         return None
     flush = route[FLUSH]
-    return FlushSettings() if flush is None else FlushSettings(every_s=flush[FLUSH_EVERY], bytes=flush[FLUSH_BYTES])
+    return (
+        FlushSettings()
+        if flush is None
+        else FlushSettings(every_s=flush[FLUSH_EVERY], bytes=flush[FLUSH_BYTES])
+    )
 
 
-def _judge_bulk(route: Found, target: ObjectSettings, findings: Findings) -> None:
+def _judge_bulk(route: SectionValues, target: ObjectSettings, findings: Findings) -> None:
     """Refuse what a job cannot do: it replaces whole rows."""
     if route[DESTINATION] == "bulk" and target.refresh_mode == "partial":
         text = (
@@ -200,7 +222,7 @@ def _judge_bulk(route: Found, target: ObjectSettings, findings: Findings) -> Non
         findings.fault(route.place_of(DESTINATION), route.path_of(DESTINATION), text)
 
 
-def judge_ways(routes: Sequence[tuple[Found, RouteSettings]], findings: Findings) -> None:
+def judge_ways(routes: Sequence[tuple[SectionValues, RouteSettings]], findings: Findings) -> None:
     """Refuse an object that is filled in two ways: a job cancels the stream, and their order is nobody's."""
     first: dict[tuple[bool, str], RouteSettings] = {}
     for found, route in routes:
@@ -219,7 +241,7 @@ def _way(route: RouteSettings) -> tuple[object, ...]:
     return route.destination, route.flush, crm and (crm.operation, crm.external_id)
 
 
-def _judge_zone(route: Found, findings: Findings) -> None:
+def _judge_zone(route: SectionValues, findings: Findings) -> None:
     """Refuse a zone that the machine does not know."""
     name = route[ZONE]
     if name is None:
@@ -232,14 +254,14 @@ def _judge_zone(route: Found, findings: Findings) -> None:
         findings.fault(route.place_of(ZONE), route.path_of(ZONE), text)
 
 
-def _judge_where(route: Found, findings: Findings) -> None:
+def _judge_where(route: SectionValues, findings: Findings) -> None:
     """Judge the source paths of the filter."""
     for path in route[WHERE] or {}:
         if fault := fault_of_path(path):
             findings.fault(route.place_of(WHERE, path), route.path_of(WHERE, path), fault)
 
 
-def _judge_companions(route: Found, findings: Findings) -> None:
+def _judge_companions(route: SectionValues, findings: Findings) -> None:
     """Keys that belong to one format or one destination."""
     destination = route[DESTINATION]
     if route[FLAT_PREFIX] not in {None, FLAT_PREFIX_DEFAULT} and route[FORMAT] != "debezium_flat":

@@ -28,12 +28,22 @@ from consumer.mapping.keys import key_of_constant
 from consumer.mapping.settings import FieldRule, FieldType
 
 if TYPE_CHECKING:
-    from consumer.config.keys import Found, Key
+    from consumer.config.keys import ConfigKey, SectionValues
     from consumer.config.tree import Plain
 
-_MODIFIERS: tuple[Key[object], ...] = (VALUES, RULE_DEFAULT, LOWER, TRIM, NUMBER, JSON, REQUIRED, UNIT, SCALE)
-_NOT_OF_TEMPLATES: tuple[Key[object], ...] = (JSON, UNIT, SCALE)
-_TYPES_OF: dict[Key[object], tuple[FieldType, ...]] = {
+_MODIFIERS: tuple[ConfigKey[object], ...] = (
+    VALUES,
+    RULE_DEFAULT,
+    LOWER,
+    TRIM,
+    NUMBER,
+    JSON,
+    REQUIRED,
+    UNIT,
+    SCALE,
+)
+_NOT_OF_TEMPLATES: tuple[ConfigKey[object], ...] = (JSON, UNIT, SCALE)
+_TYPES_OF: dict[ConfigKey[object], tuple[FieldType, ...]] = {
     LOWER: (FieldType.TEXT,),
     TRIM: (FieldType.TEXT, FieldType.NUMBER, FieldType.DATE, FieldType.DATE_TIME),
     NUMBER: (FieldType.NUMBER,),
@@ -41,7 +51,7 @@ _TYPES_OF: dict[Key[object], tuple[FieldType, ...]] = {
     UNIT: (FieldType.TEXT, FieldType.DATE, FieldType.DATE_TIME),
     SCALE: (FieldType.TEXT, FieldType.NUMBER),
 }
-_TEXT_TAKEN_BY: dict[FieldType, tuple[Key[object], ...]] = {
+_TEXT_TAKEN_BY: dict[FieldType, tuple[ConfigKey[object], ...]] = {
     FieldType.NUMBER: (NUMBER, VALUES),
     FieldType.BOOLEAN: (VALUES,),
 }
@@ -55,7 +65,7 @@ _WANTED = {
 }
 
 
-def field_rule(rule: Found, target: FieldType | None, findings: Findings) -> FieldRule:
+def field_rule(rule: SectionValues, target: FieldType | None, findings: Findings) -> FieldRule:
     """Judge and build one rule. `target` is unknown (`None`) where the schema has no such field."""
     _judge_source(rule, findings)
     tried(_judge_words, rule, findings)
@@ -85,9 +95,9 @@ def _or_unset(text: str | None) -> str | msgspec.UnsetType:
     return msgspec.UNSET if text is None else text
 
 
-def _judge_source(rule: Found, findings: Findings) -> None:
+def _judge_source(rule: SectionValues, findings: Findings) -> None:
     """Exactly one of from, const and template."""
-    sources: tuple[Key[object], ...] = (FROM, CONST, TEMPLATE)
+    sources: tuple[ConfigKey[object], ...] = (FROM, CONST, TEMPLATE)
     given = [key for key in sources if rule.given(key)]
     if not given:
         findings.fault(rule.place, rule.path, "no source; write one of from, const, template")
@@ -96,7 +106,7 @@ def _judge_source(rule: Found, findings: Findings) -> None:
         findings.fault(rule.place_of(extra), rule.path_of(extra), text)
 
 
-def _judge_words(rule: Found, findings: Findings) -> None:
+def _judge_words(rule: SectionValues, findings: Findings) -> None:
     """Judge paths and templates, and what stands beside a constant or a template."""
     path, template = tried(lambda: rule[FROM]), tried(lambda: rule[TEMPLATE])
     if path is not None and (fault := fault_of_path(path)):
@@ -107,34 +117,55 @@ def _judge_words(rule: Found, findings: Findings) -> None:
         if not rule.given(key):
             continue
         if rule.given(CONST):
-            findings.fault(rule.place_of(key), rule.path_of(key), "has no meaning beside const; remove it")
+            findings.fault(
+                rule.place_of(key), rule.path_of(key), "has no meaning beside const; remove it"
+            )
         elif rule.given(TEMPLATE) and key in _NOT_OF_TEMPLATES:
-            findings.fault(rule.place_of(key), rule.path_of(key), "has no meaning beside template; remove it")
+            findings.fault(
+                rule.place_of(key), rule.path_of(key), "has no meaning beside template; remove it"
+            )
     if rule.given(UNIT) and rule.given(SCALE):
-        findings.fault(rule.place_of(SCALE), rule.path_of(SCALE), "given beside unit; a value is one or the other")
+        findings.fault(
+            rule.place_of(SCALE),
+            rule.path_of(SCALE),
+            "given beside unit; a value is one or the other",
+        )
     if rule.given(VALUES) and not rule[VALUES]:
-        findings.fault(rule.place_of(VALUES), rule.path_of(VALUES), "is empty; write source value: target value")
+        findings.fault(
+            rule.place_of(VALUES),
+            rule.path_of(VALUES),
+            "is empty; write source value: target value",
+        )
 
 
-def _judge_types(rule: Found, target: FieldType, findings: Findings) -> None:
+def _judge_types(rule: SectionValues, target: FieldType, findings: Findings) -> None:
     """Some keys have a meaning for some target types alone."""
     for key, types in _TYPES_OF.items():
-        if rule.given(key) and rule[key] is not None and rule[key] is not False and target not in types:
+        if (
+            rule.given(key)
+            and rule[key] is not None
+            and rule[key] is not False
+            and target not in types
+        ):
             wanted = ", ".join(types)
             text = f"has no meaning for a {target} field; it is of {wanted}"
             findings.fault(rule.place_of(key), rule.path_of(key), text)
 
 
-def _judge_template(rule: Found, target: FieldType, findings: Findings) -> None:
+def _judge_template(rule: SectionValues, target: FieldType, findings: Findings) -> None:
     """A template makes text, which two types take by permission alone."""
     allowed = _TEXT_TAKEN_BY.get(target)
-    if rule.given(TEMPLATE) and allowed is not None and not any(rule.given(key) and rule[key] for key in allowed):
+    if (
+        rule.given(TEMPLATE)
+        and allowed is not None
+        and not any(rule.given(key) and rule[key] for key in allowed)
+    ):
         keys = " or ".join(key.name for key in allowed)
         text = f"makes text, the field is a {target} field; write {keys} beside it, or from"
         findings.fault(rule.place_of(TEMPLATE), rule.path_of(TEMPLATE), text)
 
 
-def _judge_unit(rule: Found, target: FieldType, findings: Findings) -> None:
+def _judge_unit(rule: SectionValues, target: FieldType, findings: Findings) -> None:
     """A date counts days; a date-time counts anything else."""
     unit = rule[UNIT]
     if unit is None:
@@ -147,7 +178,7 @@ def _judge_unit(rule: Found, target: FieldType, findings: Findings) -> None:
         findings.fault(rule.place_of(UNIT), rule.path_of(UNIT), text)
 
 
-def _judge_values(rule: Found, target: FieldType, findings: Findings) -> None:
+def _judge_values(rule: SectionValues, target: FieldType, findings: Findings) -> None:
     """Values written in the file must be ones that the target's type takes."""
     for key in (CONST, RULE_DEFAULT):
         if rule.given(key) and (fault := fault_of_value(rule[key], target)):

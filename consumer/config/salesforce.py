@@ -25,14 +25,14 @@ from consumer.config.shape import (
     REFRESH_TOKEN_FILE,
     USERNAME,
 )
-from consumer.hosts import Hosts, is_loopback_name
+from consumer.http.hosts import Hosts, is_loopback_name
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from consumer.config.keys import Found, Key
+    from consumer.config.keys import ConfigKey, SectionValues
 
-_PAIRS: dict[str, tuple[Key[str | None], Key[str | None]]] = {
+_PAIRS: dict[str, tuple[ConfigKey[str | None], ConfigKey[str | None]]] = {
     "private_key": (PRIVATE_KEY_FILE, PRIVATE_KEY),
     "client_secret": (CLIENT_SECRET_FILE, CLIENT_SECRET),
     "refresh_token": (REFRESH_TOKEN_FILE, REFRESH_TOKEN),
@@ -47,7 +47,9 @@ _NEEDED = {
 _NEEDS_USERNAME = frozenset({"jwt_bearer", "password"})
 
 
-def salesforce_settings(section: Found, folder: Path, findings: Findings) -> SalesforceSettings:
+def salesforce_settings(
+    section: SectionValues, folder: Path, findings: Findings
+) -> SalesforceSettings:
     """Judge and build the section. Raises `Unread` where a fault leaves nothing to build from."""
     origin = tried(_origin, section, findings)
     secrets = {name: tried(_secret, section, name, folder, findings) for name in _PAIRS}
@@ -69,13 +71,15 @@ def salesforce_settings(section: Found, folder: Path, findings: Findings) -> Sal
     )
 
 
-def _judge_username(section: Found, findings: Findings) -> None:
+def _judge_username(section: SectionValues, findings: Findings) -> None:
     """Some flows act for a user by name."""
     if section[FLOW] in _NEEDS_USERNAME and section[USERNAME] is None:
-        findings.fault(section.place, section.path_of(USERNAME), f"required by flow {section[FLOW]}")
+        findings.fault(
+            section.place, section.path_of(USERNAME), f"required by flow {section[FLOW]}"
+        )
 
 
-def _secret(section: Found, name: str, folder: Path, findings: Findings) -> Secret | None:
+def _secret(section: SectionValues, name: str, folder: Path, findings: Findings) -> Secret | None:
     """Return a secret as a path or a value; fault both, and neither where the flow needs it."""
     in_file, in_environment = _PAIRS[name]
     path, value = section[in_file], section[in_environment]
@@ -97,7 +101,7 @@ def _secret(section: Found, name: str, folder: Path, findings: Findings) -> Secr
     return Secret(path=file)
 
 
-def _origin(section: Found, findings: Findings) -> str:
+def _origin(section: SectionValues, findings: Findings) -> str:
     """Return scheme, host and port of the login address; nothing of it is repeated, it may hold a password."""
     place, path = section.place_of(LOGIN_URL), section.path_of(LOGIN_URL)
     address = section[LOGIN_URL]
@@ -113,15 +117,21 @@ def _origin(section: Found, findings: Findings) -> str:
         raise findings.fault(place, path, "https only; write https://HOST")
     loopback = is_loopback_name(host)
     if parts.scheme == "http" and not loopback:
-        raise findings.fault(place, path, "https only; plain http is for a loopback address, where the sandbox is")
+        raise findings.fault(
+            place, path, "https only; plain http is for a loopback address, where the sandbox is"
+        )
     shown = f"[{host}]" if ":" in host else host
     known = Hosts.known(f"{parts.scheme}://{shown}", section[ALLOWED_DOMAINS])
     if known.fault(f"{parts.scheme}://{shown}") is not None:
-        text = (
-            "host not in allowed_domains; write a host under them, or add its domain to salesforce.allowed_domains"
-        )
+        text = "host not in allowed_domains; write a host under them, or add its domain to salesforce.allowed_domains"
         raise findings.fault(place, path, text)
-    if "@" in parts.netloc or parts.path not in {"", "/"} or parts.query or parts.fragment or address[-1] in "?#":
+    if (
+        "@" in parts.netloc
+        or parts.path not in {"", "/"}
+        or parts.query
+        or parts.fragment
+        or address[-1] in "?#"
+    ):
         raise findings.fault(place, path, host_only)
     origin = f"{parts.scheme}://{shown}" if port is None else f"{parts.scheme}://{shown}:{port}"
     if (fault := known.fault(origin)) is not None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import stat
 from typing import TYPE_CHECKING
 
-from consumer.config.findings import Findings, Place, Unread
-from consumer.config.tree import Node, Scalar, seen
+from consumer.config.findings import Findings, Location, Unread
+from consumer.config.tree import Node, ScalarNode, seen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,10 +21,14 @@ class SecretFile:
 
     def read(self, node: Node, path: str, findings: Findings) -> str:
         """Take a path."""
-        if isinstance(node, Scalar) and node.broken:
+        if isinstance(node, ScalarNode) and node.broken:
             raise Unread(path)
-        if not isinstance(node, Scalar) or not node.text.strip() or "\n" in node.text:
-            found = "several lines" if isinstance(node, Scalar) and "\n" in node.text else seen(node)
+        if not isinstance(node, ScalarNode) or not node.text.strip() or "\n" in node.text:
+            found = (
+                "several lines"
+                if isinstance(node, ScalarNode) and "\n" in node.text
+                else seen(node)
+            )
             raise findings.fault(node.place, path, f"expected {self.words}, found {found}")
         return node.text
 
@@ -40,9 +44,9 @@ class SecretReference:
 
     def read(self, node: Node, path: str, findings: Findings) -> str:
         """Take a value that came from the environment as a whole; the value itself is never repeated."""
-        if isinstance(node, Scalar) and node.broken:
+        if isinstance(node, ScalarNode) and node.broken:
             raise Unread(path)
-        if not isinstance(node, Scalar) or not is_from_environment(node):
+        if not isinstance(node, ScalarNode) or not is_from_environment(node):
             raise findings.fault(node.place, path, literal_secret(path.rpartition(".")[2]))
         if not node.text.strip():
             raise findings.fault(node.place, path, "required: its environment variable is empty")
@@ -53,17 +57,21 @@ class SecretReference:
         return {"type": "string", "pattern": r"^\$\{[A-Za-z_][A-Za-z0-9_]*\}$"}
 
 
-def is_from_environment(node: Scalar) -> bool:
+def is_from_environment(node: ScalarNode) -> bool:
     """Whether all of a value came from the environment."""
     return node.taken or node.place.kind == "environment"
 
 
 def literal_secret(name: str) -> str:
     """Say that a secret does not belong into the file."""
-    return f"a secret written out; write {name}_file: PATH, or {name}: ${{NAME}} and set that variable"
+    return (
+        f"a secret written out; write {name}_file: PATH, or {name}: ${{NAME}} and set that variable"
+    )
 
 
-def check_key_file(path: Path, place: Place, key: str, findings: Findings, waits: str = "the login") -> None:
+def check_key_file(
+    path: Path, place: Location, key: str, findings: Findings, waits: str = "the login"
+) -> None:
     """Refuse a private key that more than its owner and, read-only, its group can read; warn when it is missing."""
     if not check_file(path, place, key, findings, waits):
         return
@@ -73,7 +81,9 @@ def check_key_file(path: Path, place: Place, key: str, findings: Findings, waits
         findings.fault(place, key, f"mode {mode:04o}; {who}; need 0400/0440/0600")
 
 
-def check_file(path: Path, place: Place, key: str, findings: Findings, waits: str = "the login") -> bool:
+def check_file(
+    path: Path, place: Location, key: str, findings: Findings, waits: str = "the login"
+) -> bool:
     """Say whether a secret's file is there and can be opened; missing is a warning: mounts may come later.
 
     `waits` is what cannot go on without it.

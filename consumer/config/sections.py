@@ -31,13 +31,13 @@ from consumer.dead_letter.settings import DeadLetterSettings, FuseSettings
 from consumer.delivery.settings import DeliverySettings
 
 if TYPE_CHECKING:
-    from consumer.config.keys import Found
+    from consumer.config.keys import SectionValues
 
 _LISTEN = re.compile(r"(\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._-]+)):(?P<port>\d{1,5})")
 _LAST_PORT = 65535
 
 
-def delivery_settings(delivery: Found, findings: Findings) -> DeliverySettings:
+def delivery_settings(delivery: SectionValues, findings: Findings) -> DeliverySettings:
     """Build the `delivery` section; a request must end before the drain that waits for it."""
     tried(_judge_timeout, delivery, findings)
     return DeliverySettings(
@@ -54,7 +54,7 @@ def delivery_settings(delivery: Found, findings: Findings) -> DeliverySettings:
     )
 
 
-def _judge_timeout(delivery: Found, findings: Findings) -> None:
+def _judge_timeout(delivery: SectionValues, findings: Findings) -> None:
     """A request that may outlive the drain is cancelled at every hand-over, and sent twice."""
     timeout_s, drain_s = delivery[TIMEOUT], delivery[DRAIN_TIMEOUT]
     if timeout_s >= drain_s:
@@ -65,7 +65,7 @@ def _judge_timeout(delivery: Found, findings: Findings) -> None:
         findings.fault(delivery.place_of(TIMEOUT), delivery.path_of(TIMEOUT), text)
 
 
-def dead_letter_settings(dead_letter: Found) -> DeadLetterSettings:
+def dead_letter_settings(dead_letter: SectionValues) -> DeadLetterSettings:
     """Build the `dead_letter` section."""
     fuse = dead_letter[FUSE]
     return DeadLetterSettings(
@@ -75,7 +75,7 @@ def dead_letter_settings(dead_letter: Found) -> DeadLetterSettings:
     )
 
 
-def admin_settings(admin: Found, findings: Findings) -> AdminSettings:
+def admin_settings(admin: SectionValues, findings: Findings) -> AdminSettings:
     """Build the `admin` section."""
     listen = admin[LISTEN]
     if listen == "off":
@@ -95,6 +95,6 @@ def admin_at(text: str) -> AdminSettings | None:
     return AdminSettings(host=match["six"] or match["host"], port=int(match["port"]))
 
 
-def log_settings(log: Found) -> LogSettings:
+def log_settings(log: SectionValues) -> LogSettings:
     """Build the `log` section."""
     return LogSettings(level=log[LEVEL], format=log[LOG_FORMAT])

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import msgspec
 
 from consumer.config.findings import Findings, Unread, at
-from consumer.config.tree import Mapping, Node, Scalar, Sequence, seen
+from consumer.config.tree import (
+    MappingNode,
+    Node,
+    ScalarNode,
+    SequenceNode,
+    seen,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,20 +27,24 @@ T = TypeVar("T")
 class ListOf(Generic[T]):
     """A list; where `lone` is given, one value may stand without its brackets and is read by that."""
 
-    def __init__(self, kind: Kind[T], *, lone: Callable[[Scalar], tuple[Scalar, ...]] | None = None) -> None:
+    def __init__(
+        self, kind: Kind[T], *, lone: Callable[[ScalarNode], tuple[ScalarNode, ...]] | None = None
+    ) -> None:
         self.kind = kind
         self._lone = lone
-        self.words = f"a list of {kind.words}" if lone is None else f"{kind.words}, or a list of them"
+        self.words = (
+            f"a list of {kind.words}" if lone is None else f"{kind.words}, or a list of them"
+        )
 
     def read(self, node: Node, path: str, findings: Findings) -> tuple[T, ...]:
         """Take all values of the list, or fault each that is none."""
-        if isinstance(node, Scalar) and node.broken:
+        if isinstance(node, ScalarNode) and node.broken:
             raise Unread(path)
         nodes: tuple[Node, ...]
-        lone = isinstance(node, Scalar)
-        if isinstance(node, Sequence):
+        lone = isinstance(node, ScalarNode)
+        if isinstance(node, SequenceNode):
             nodes = node.nodes
-        elif self._lone is not None and isinstance(node, Scalar) and node.value is not None:
+        elif self._lone is not None and isinstance(node, ScalarNode) and node.value is not None:
             nodes = self._lone(node)
         else:
             raise findings.fault(node.place, path, f"expected {self.words}, found {seen(node)}")
@@ -50,7 +60,11 @@ class ListOf(Generic[T]):
 
     def json_schema(self) -> dict[str, object]:
         """Describe it."""
-        several: dict[str, object] = {"type": "array", "minItems": 1, "items": self.kind.json_schema()}
+        several: dict[str, object] = {
+            "type": "array",
+            "minItems": 1,
+            "items": self.kind.json_schema(),
+        }
         return several if self._lone is None else {"anyOf": [self.kind.json_schema(), several]}
 
 
@@ -64,9 +78,9 @@ class MapOf(Generic[T]):
 
     def read(self, node: Node, path: str, findings: Findings) -> dict[str, T]:
         """Take the members that can be read; the others are faulted and left out."""
-        if isinstance(node, Scalar) and node.value is None and not node.quoted:
+        if isinstance(node, ScalarNode) and node.value is None and not node.quoted:
             return {}
-        if not isinstance(node, Mapping):
+        if not isinstance(node, MappingNode):
             raise findings.fault(node.place, path, f"expected {self.words}, found {seen(node)}")
         values: dict[str, T] = {}
         for member in node.members:
@@ -79,12 +93,12 @@ class MapOf(Generic[T]):
         return {"type": "object", "additionalProperties": self.kind.json_schema()}
 
 
-def parted_by_commas(node: Scalar) -> tuple[Scalar, ...]:
+def parted_by_commas(node: ScalarNode) -> tuple[ScalarNode, ...]:
     """One text may hold several values, parted by commas."""
     parts = [part.strip() for part in node.text.split(",")]
     return tuple(msgspec.structs.replace(node, text=part, value=part) for part in parts)
 
 
-def itself(node: Scalar) -> tuple[Scalar, ...]:
+def itself(node: ScalarNode) -> tuple[ScalarNode, ...]:
     """One value without brackets is a list of one."""
     return (node,)

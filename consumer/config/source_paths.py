@@ -17,7 +17,9 @@ def fault_of_path(text: str) -> str | None:
         return _fault_of_steps(text)
     root, dot, rest = text.partition(".")
     if root not in _ROOTS:
-        return f"unknown reference `{text}`; expected {', '.join(_ROOTS)}{did_you_mean(root, _ROOTS)}"
+        return (
+            f"unknown reference `{text}`; expected {', '.join(_ROOTS)}{did_you_mean(root, _ROOTS)}"
+        )
     if root == "$kafka" and rest not in KAFKA_FACTS:
         known = ", ".join(KAFKA_FACTS)
         return f"unknown reference `{text}`; $kafka has {known}{did_you_mean(rest, KAFKA_FACTS)}"
@@ -34,9 +36,7 @@ def fault_of_template(text: str) -> str | None:
         if found in {"{{", "}}"}:
             continue
         if match[1] is None:
-            return (
-                f"a lone `{found}` at character {match.start() + 1}; write `{found * 2}` for the character itself"
-            )
+            return f"a lone `{found}` at character {match.start() + 1}; write `{found * 2}` for the character itself"
         if not match[1].strip():
             return f"empty braces at character {match.start() + 1}; write {{source.path}}"
         odd = next((letter for letter in "!:[" if letter in match[1]), None)

@@ -11,13 +11,13 @@ from consumer.config.shape import DEAD_LETTER_TOPIC, TOPIC, TOPICS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from consumer.config.keys import Found
+    from consumer.config.keys import SectionValues
 
 _CLIENT_LACKS = re.compile(r"\\[dDAZ]|\(\?|[*+?}][?+]")
 """What POSIX extended expressions, which the client compiles, do not have and Python's do."""
 
 
-def judge_topics(route: Found, findings: Findings) -> None:
+def judge_topics(route: SectionValues, findings: Findings) -> None:
     """Judge the topics of one route."""
     topics = route[TOPICS]
     for step, topic in enumerate(topics):
@@ -48,7 +48,9 @@ def _fault_of_expression(expression: str) -> str | None:
     return None
 
 
-def judge_dead_letter_topic(dead_letter: Found, routes: Iterable[Found], findings: Findings) -> None:
+def judge_dead_letter_topic(
+    dead_letter: SectionValues, routes: Iterable[SectionValues], findings: Findings
+) -> None:
     """Dead letters must not come back as records."""
     topic = dead_letter[DEAD_LETTER_TOPIC]
     for route in routes:
@@ -59,6 +61,10 @@ def judge_dead_letter_topic(dead_letter: Found, routes: Iterable[Found], finding
                     place = route.place_of(TOPICS, step)
                 text = "is also a source topic; write a topic that no route reads"
                 findings.fault(place, dead_letter.path_of(DEAD_LETTER_TOPIC), text)
-            elif source.startswith("^") and not _fault_of_expression(source) and re.match(source, topic):
+            elif (
+                source.startswith("^")
+                and not _fault_of_expression(source)
+                and re.match(source, topic)
+            ):
                 text = f"matches the dead-letter topic `{topic}`, which would be read as a source; narrow it"
                 findings.fault(route.place_of(TOPICS, step), route.path_of(TOPICS, step), text)

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from consumer.config.findings import Place
+from consumer.config.findings import Location
 
 Plain: TypeAlias = str | int | float | bool | None
 
@@ -50,14 +50,14 @@ def plain_value(text: str) -> Plain:
     return text
 
 
-class Scalar(msgspec.Struct, frozen=True):
+class ScalarNode(msgspec.Struct, frozen=True):
     """One value. `variables` names the environment variables it was made of.
 
     `written` is the text to show of it: as it stands in the file, before the environment came in. `taken`
     says that all of it came from the environment. `broken` marks one whose fault is already reported.
     """
 
-    place: Place
+    place: Location
     text: str
     value: Plain
     written: str
@@ -76,14 +76,14 @@ class Member(msgspec.Struct, frozen=True):
     """One key of a mapping with its value."""
 
     key: str
-    place: Place
+    place: Location
     node: Node
 
 
-class Mapping(msgspec.Struct, frozen=True):
+class MappingNode(msgspec.Struct, frozen=True):
     """Keys and values, in file order."""
 
-    place: Place
+    place: Location
     members: tuple[Member, ...] = ()
 
     def get(self, key: str) -> Member | None:
@@ -91,24 +91,26 @@ class Mapping(msgspec.Struct, frozen=True):
         return next((member for member in self.members if member.key == key), None)
 
 
-class Sequence(msgspec.Struct, frozen=True):
+class SequenceNode(msgspec.Struct, frozen=True):
     """Values, in file order."""
 
-    place: Place
+    place: Location
     nodes: tuple[Node, ...] = ()
 
 
-Node: TypeAlias = Scalar | Mapping | Sequence
+Node: TypeAlias = ScalarNode | MappingNode | SequenceNode
 
 
 def seen(node: Node) -> str:
     """Say what kind of thing stands there, never what the environment put into it."""
-    if isinstance(node, Mapping):
+    if isinstance(node, MappingNode):
         return "a mapping"
-    if isinstance(node, Sequence):
+    if isinstance(node, SequenceNode):
         return "a list"
     if node.value is None and not node.quoted and not node.untyped:
         return "nothing"
     written = f'"{node.written}"' if node.quoted else node.written
     shown = written if len(written) <= _SHOWN_LENGTH else f"{written[:_SHOWN_LENGTH]}..."
-    return f"`{shown.encode('unicode_escape').decode('ascii') if not shown.isprintable() else shown}`"
+    return (
+        f"`{shown.encode('unicode_escape').decode('ascii') if not shown.isprintable() else shown}`"
+    )

@@ -17,8 +17,15 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
-from consumer.config.findings import Findings, Place
-from consumer.config.tree import Mapping, Member, Node, Scalar, Sequence, plain_value
+from consumer.config.findings import Findings, Location
+from consumer.config.tree import (
+    MappingNode,
+    Member,
+    Node,
+    ScalarNode,
+    SequenceNode,
+    plain_value,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,12 +40,14 @@ WHOLE = "config"
 """The path of a fault that concerns the file as a whole."""
 
 
-def read(path: Path, findings: Findings, *, whole: str = WHOLE, asked_at: Place | None = None) -> Mapping:
+def read(
+    path: Path, findings: Findings, *, whole: str = WHOLE, asked_at: Location | None = None
+) -> MappingNode:
     """Read a file into its tree. Raises `Unread` when there is none; its faults are in `findings` then.
 
     `whole` names the file in faults that concern all of it; `asked_at` is where it is named by another.
     """
-    start = asked_at or Place(str(path), 1, 1)
+    start = asked_at or Location(str(path), 1, 1)
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_FILE_BYTES + 1)
@@ -57,12 +66,14 @@ def read(path: Path, findings: Findings, *, whole: str = WHOLE, asked_at: Place 
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         column = error.start - (raw.rfind(b"\n", 0, error.start) + 1) + 1
-        place = Place(str(path), line, column)
-        raise findings.fault(place, whole, f"not UTF-8 at byte {error.start}; save it as UTF-8") from None
+        place = Location(str(path), line, column)
+        raise findings.fault(
+            place, whole, f"not UTF-8 at byte {error.start}; save it as UTF-8"
+        ) from None
     return parse(text, str(path), findings, whole=whole)
 
 
-def parse(text: str, source: str, findings: Findings, *, whole: str = WHOLE) -> Mapping:
+def parse(text: str, source: str, findings: Findings, *, whole: str = WHOLE) -> MappingNode:
     """Read the text of a file into its tree; see `read`."""
     builder = _Builder(source, findings, whole)
     try:
@@ -70,14 +81,14 @@ def parse(text: str, source: str, findings: Findings, *, whole: str = WHOLE) -> 
     except MarkedYAMLError as error:
         unended = "end of stream" in str(error.problem) or "<stream end>" in str(error.problem)
         mark = (error.context_mark if unended else None) or error.problem_mark or error.context_mark
-        place = Place(source, mark.line + 1, mark.column + 1) if mark else Place(source, 1, 1)
+        place = Location(source, mark.line + 1, mark.column + 1) if mark else Location(source, 1, 1)
         raise findings.fault(place, whole, _in_plain_words(error)) from None
     except YAMLError as error:
         first = str(error).splitlines()[0]
         raise findings.fault(_of_character(text, error, source), whole, first) from None
-    if node is None or (isinstance(node, Scalar) and node.value is None):
-        raise findings.fault(Place(source, 1, 1), whole, "is empty; write its sections")
-    if not isinstance(node, Mapping):
+    if node is None or (isinstance(node, ScalarNode) and node.value is None):
+        raise findings.fault(Location(source, 1, 1), whole, "is empty; write its sections")
+    if not isinstance(node, MappingNode):
         raise findings.fault(node.place, whole, "is not a mapping; write sections such as `kafka:`")
     return node
 
@@ -104,9 +115,13 @@ class _Builder:
                 documents += 1
                 if documents > 1:
                     raise self._findings.fault(
-                        self._place(event), self._whole, "more than one document; remove the `---` and what follows"
+                        self._place(event),
+                        self._whole,
+                        "more than one document; remove the `---` and what follows",
                     )
-            elif isinstance(event, (ScalarEvent, MappingStartEvent, SequenceStartEvent, AliasEvent)):
+            elif isinstance(
+                event, (ScalarEvent, MappingStartEvent, SequenceStartEvent, AliasEvent)
+            ):
                 node = self._node(event, 1)
         return node
 
@@ -141,13 +156,13 @@ class _Builder:
             self._anchors[anchor] = node
         return node
 
-    def _scalar(self, event: ScalarEvent, place: Place) -> Scalar:
+    def _scalar(self, event: ScalarEvent, place: Location) -> ScalarNode:
         """Build a leaf."""
         quoted = event.style is not None
         text = str(event.value)
-        return Scalar(place, text, text if quoted else plain_value(text), text, quoted=quoted)
+        return ScalarNode(place, text, text if quoted else plain_value(text), text, quoted=quoted)
 
-    def _mapping(self, place: Place, depth: int) -> tuple[Mapping, int]:
+    def _mapping(self, place: Location, depth: int) -> tuple[MappingNode, int]:
         """Build a mapping up to its end event; a key given twice is a fault, not a choice."""
         members: dict[str, Member] = {}
         size = 1
@@ -164,12 +179,14 @@ class _Builder:
             size += self._sizes[id(node)]
             if key in members:
                 first = members[key].place.line
-                self._findings.fault(key_place, self._whole, f"key `{key}` is given twice, first in line {first}")
+                self._findings.fault(
+                    key_place, self._whole, f"key `{key}` is given twice, first in line {first}"
+                )
                 continue
             members[key] = Member(key, key_place, node)
-        return Mapping(place, tuple(members.values())), size
+        return MappingNode(place, tuple(members.values())), size
 
-    def _sequence(self, place: Place, depth: int) -> tuple[Sequence, int]:
+    def _sequence(self, place: Location, depth: int) -> tuple[SequenceNode, int]:
         """Build a list up to its end event."""
         nodes: list[Node] = []
         size = 1
@@ -179,20 +196,22 @@ class _Builder:
             node = self._node(event, depth + 1)
             size += self._sizes[id(node)]
             nodes.append(node)
-        return Sequence(place, tuple(nodes)), size
+        return SequenceNode(place, tuple(nodes)), size
 
-    def _alias(self, name: str, place: Place) -> Node:
+    def _alias(self, name: str, place: Location) -> Node:
         """Follow an alias to what is already built; it is shared, never copied."""
         if name in self._open_anchors:
             raise self._findings.fault(place, self._whole, f"alias `*{name}` refers to itself")
         if name not in self._anchors:
-            raise self._findings.fault(place, self._whole, f"alias `*{name}` has no anchor `&{name}` before it")
+            raise self._findings.fault(
+                place, self._whole, f"alias `*{name}` has no anchor `&{name}` before it"
+            )
         return self._anchors[name]
 
-    def _place(self, event: Event) -> Place:
+    def _place(self, event: Event) -> Location:
         """Return where an event starts."""
         mark = event.start_mark
-        return Place(self._source, mark.line + 1, mark.column + 1)
+        return Location(self._source, mark.line + 1, mark.column + 1)
 
 
 def _in_plain_words(error: MarkedYAMLError) -> str:
@@ -211,10 +230,10 @@ def _in_plain_words(error: MarkedYAMLError) -> str:
     return f"not YAML: {problem}"
 
 
-def _of_character(text: str, error: YAMLError, source: str) -> Place:
+def _of_character(text: str, error: YAMLError, source: str) -> Location:
     """Find the place of a character that the reader refuses."""
     position = getattr(error, "position", 0)
     if not isinstance(position, int):
-        return Place(source, 1, 1)
+        return Location(source, 1, 1)
     line = text.count("\n", 0, position) + 1
-    return Place(source, line, position - (text.rfind("\n", 0, position) + 1) + 1)
+    return Location(source, line, position - (text.rfind("\n", 0, position) + 1) + 1)

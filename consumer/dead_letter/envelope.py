@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from consumer.dead_letter.port import Letter
+from consumer.dead_letter.port import DeadLetter
 from consumer.errors import Reason
 from consumer.headers import headers_of
 
@@ -36,7 +36,7 @@ REPLAYS_DIGITS: Final = 9
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Fault(msgspec.Struct, frozen=True, kw_only=True):
+class RecordFault(msgspec.Struct, frozen=True, kw_only=True):
     """What is wrong with a record. `detail` says what was wanted and what kind of thing was found, never a value.
 
     `attempts` counts requests that held the record, 1 when it was never sent. `first_failed_at_ms` is UTC.
@@ -51,7 +51,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     first_failed_at_ms: int
 
 
-class LetterContext(msgspec.Struct, frozen=True, kw_only=True):
+class DeadLetterContext(msgspec.Struct, frozen=True, kw_only=True):
     """What is the same in every letter of a run. `connector_name` is absent when every route is `crm_bulk`.
 
     `task_id` tells one deployment from another: the consumer group.
@@ -63,15 +63,17 @@ class LetterContext(msgspec.Struct, frozen=True, kw_only=True):
     version: str
 
 
-def letter(record: Record, fault: Fault, context: LetterContext) -> Letter:
+def letter(record: Record, fault: RecordFault, context: DeadLetterContext) -> DeadLetter:
     """Return the full copy: key, value and headers byte for byte, our headers after them."""
     original = tuple(headers_of(record))
-    return Letter(
-        key=record.key(), value=record.value(), headers=(*original, *_added(record, fault, context, original))
+    return DeadLetter(
+        key=record.key(),
+        value=record.value(),
+        headers=(*original, *_added(record, fault, context, original)),
     )
 
 
-def reference(record: Record, fault: Fault, context: LetterContext) -> Letter:
+def reference(record: Record, fault: RecordFault, context: DeadLetterContext) -> DeadLetter:
     """Return the form without the value, for a record whose full copy the topic does not take.
 
     Key and original headers stay while they are small enough not to be the cause themselves.
@@ -79,7 +81,7 @@ def reference(record: Record, fault: Fault, context: LetterContext) -> Letter:
     original = tuple(headers_of(record))
     key = record.key()
     kept = original if _headers_bytes(original) <= REFERENCE_KEEPS_BYTES else ()
-    return Letter(
+    return DeadLetter(
         key=key if key is None or len(key) <= REFERENCE_KEEPS_BYTES else None,
         value=None,
         headers=(*kept, *_added(record, fault, context, original), (REFERENCE, b"true")),
@@ -88,7 +90,9 @@ def reference(record: Record, fault: Fault, context: LetterContext) -> Letter:
 
 def original_headers(headers: Headers) -> Headers:
     """Return the headers that a letter's record came with; all of them when none was added by us."""
-    start = next((at for at in reversed(range(len(headers))) if headers[at][0] == FIRST_ADDED), len(headers))
+    start = next(
+        (at for at in reversed(range(len(headers))) if headers[at][0] == FIRST_ADDED), len(headers)
+    )
     return tuple(headers[:start])
 
 
@@ -110,7 +114,7 @@ def failed_replays(headers: Headers) -> int | None:
 
 
 def _added(
-    record: Record, fault: Fault, context: LetterContext, original: Headers
+    record: Record, fault: RecordFault, context: DeadLetterContext, original: Headers
 ) -> tuple[tuple[str, bytes], ...]:
     replays = failed_replays(original)
     stage, class_name, exception_class = _whereabouts(fault.reason)
@@ -150,7 +154,7 @@ def _whereabouts(reason: Reason) -> tuple[str, str, str]:
     return "TRANSFORMATION", "consumer.mapping", "consumer.errors.RecordError"
 
 
-def _message(fault: Fault) -> str:
+def _message(fault: RecordFault) -> str:
     place = f" in {fault.field}" if fault.field else ""
     return f"{fault.reason}{place}: {fault.detail}" if fault.detail else f"{fault.reason}{place}"
 
@@ -168,4 +172,6 @@ def _rfc3339(wall_ms: int) -> str:
 
 
 def _headers_bytes(headers: Headers) -> int:
-    return sum(len(name.encode("utf-8", "backslashreplace")) + len(value or b"") for name, value in headers)
+    return sum(
+        len(name.encode("utf-8", "backslashreplace")) + len(value or b"") for name, value in headers
+    )

@@ -27,7 +27,9 @@ class Fuse:
 
     def __init__(self, settings: FuseSettings) -> None:
         self._settings = settings
-        self._seconds: deque[tuple[int, int, int]] = deque()  # (second, records, of these at fault), oldest first
+        self._seconds: deque[tuple[int, int, int]] = (
+            deque()
+        )  # (second, records, of these at fault), oldest first
         self._total = 0
         self._failed = 0
         self._run = 0

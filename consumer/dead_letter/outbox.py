@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from consumer.batching.batch import forget_riders
-from consumer.dead_letter.envelope import Fault, LetterContext, letter, reference
-from consumer.delivery.backoff import probe_interval_s
+from consumer.backoff import probe_interval_s
+from consumer.batching.batch import forget_superseded
+from consumer.dead_letter.envelope import DeadLetterContext, RecordFault, letter, reference
 from consumer.errors import Hold
 from consumer.model import Low
 
@@ -16,31 +16,36 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator
 
     from consumer.clock import Clock
-    from consumer.dead_letter.port import DeadLetters, Letter
-    from consumer.model import Assignment, Change, Record, Ticket
+    from consumer.dead_letter.port import DeadLetter, DeadLetterTopic
+    from consumer.model import Assignment, Change, PartialRecord, Record
 
 
 class OutboxEvents(Protocol):
     """Who is told how letters fare."""
 
-    def letter_held(self, assignment: Assignment, hold: Hold) -> None:
+    def dead_letter_held(self, assignment: Assignment, hold: Hold) -> None:
         """The topic does not take letters: this partition waits."""
         ...
 
-    def letter_sent(
-        self, assignment: Assignment, record: Record, fault: Fault, ticket: Ticket | None, change: Change | None
+    def dead_letter_sent(
+        self,
+        assignment: Assignment,
+        record: Record,
+        fault: RecordFault,
+        partial_record: PartialRecord | None,
+        change: Change | None,
     ) -> None:
         """All in-sync replicas have the letter of this record, or of this part of it, or of this change."""
         ...
 
 
-class Posted(NamedTuple):
+class PendingDeadLetter(NamedTuple):
     """One letter under way: whose record it is, for which object, and the change that other records may ride on."""
 
     assignment: Assignment
     record: Record
     object: str | None
-    ticket: Ticket | None
+    partial_record: PartialRecord | None
     change: Change | None
     task: asyncio.Task[None]
 
@@ -50,8 +55,8 @@ class Outbox:
 
     def __init__(
         self,
-        dead_letters: DeadLetters,
-        context: LetterContext,
+        dead_letters: DeadLetterTopic,
+        context: DeadLetterContext,
         *,
         clock: Clock,
         spawn: Callable[[Coroutine[object, object, None]], asyncio.Task[None]],
@@ -62,18 +67,18 @@ class Outbox:
         self._clock = clock
         self._spawn = spawn
         self._events = events
-        self._under_way: dict[int, Posted] = {}
+        self._under_way: dict[int, PendingDeadLetter] = {}
         self._posted_count = 0
 
     def post(
         self,
         assignment: Assignment,
         record: Record,
-        fault: Fault,
-        ticket: Ticket | None,
+        fault: RecordFault,
+        partial_record: PartialRecord | None,
         change: Change | None = None,
     ) -> None:
-        """Send a record at fault on its way; `letter_sent` tells when it has arrived.
+        """Send a record at fault on its way; `dead_letter_sent` tells when it has arrived.
 
         `change` is what became of the record: the records that ride on it are open until the letter is there.
         """
@@ -81,11 +86,15 @@ class Outbox:
         small = reference(record, fault, self._context)
         self._posted_count += 1
         number = self._posted_count
-        tell = partial(self._events.letter_sent, assignment, record, fault, ticket, change)
+        tell = partial(
+            self._events.dead_letter_sent, assignment, record, fault, partial_record, change
+        )
         task = self._spawn(self._deliver(number, assignment, full, small, tell))
-        self._under_way[number] = Posted(assignment, record, fault.object, ticket, change, task)
+        self._under_way[number] = PendingDeadLetter(
+            assignment, record, fault.object, partial_record, change, task
+        )
 
-    def posted(self) -> Iterable[Posted]:
+    def posted(self) -> Iterable[PendingDeadLetter]:
         """Return the letters under way."""
         return self._under_way.values()
 
@@ -99,8 +108,8 @@ class Outbox:
         for posted in self._under_way.values():
             yield posted.assignment, Low(posted.record.offset(), posted.record.timestamp()[1])
             if posted.change is not None:
-                for rider in posted.change.riders or ():
-                    yield rider.assignment, rider.low
+                for entry in posted.change.superseded or ():
+                    yield entry.assignment, entry.low
 
     def drop(self, gone: Collection[Assignment]) -> list[Change]:
         """Stop sending for partitions that are not ours any more: their next owner will.
@@ -115,18 +124,23 @@ class Outbox:
                 if posted.change is not None:
                     dropped.append(posted.change)
             elif posted.change is not None:
-                forget_riders(posted.change, gone)
+                forget_superseded(posted.change, gone)
         return dropped
 
     async def _deliver(
-        self, number: int, assignment: Assignment, full: Letter, small: Letter, tell: Callable[[], None]
+        self,
+        number: int,
+        assignment: Assignment,
+        full: DeadLetter,
+        small: DeadLetter,
+        tell: Callable[[], None],
     ) -> None:
         probes = 0
         while True:
             try:
                 await self._dead_letters.send(full, small)
             except Hold as hold:
-                self._events.letter_held(assignment, hold)
+                self._events.dead_letter_held(assignment, hold)
                 await self._clock.sleep(probe_interval_s(probes))
                 probes += 1
             else:

@@ -9,7 +9,7 @@ import msgspec
 from consumer.model import Headers
 
 
-class Letter(msgspec.Struct, frozen=True):
+class DeadLetter(msgspec.Struct, frozen=True):
     """What is produced to the dead-letter topic: original bytes, original headers first, ours after them."""
 
     key: bytes | None
@@ -17,14 +17,14 @@ class Letter(msgspec.Struct, frozen=True):
     headers: Headers
 
 
-class DeadLetters(Protocol):
+class DeadLetterTopic(Protocol):
     """Where records at fault go."""
 
     async def check(self) -> None:
         """Return when the topic would take a letter; raises `Hold(DEAD_LETTER)` with the next step."""
         ...
 
-    async def send(self, letter: Letter, reference: Letter) -> None:
+    async def send(self, letter: DeadLetter, reference: DeadLetter) -> None:
         """Return once all in-sync replicas have the letter, or, when it is too large, its reference form.
 
         Raises `Hold(DEAD_LETTER)` when the topic did not take it (down, refused, missing): the caller holds

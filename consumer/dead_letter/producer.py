@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from consumer.dead_letter.producer_properties import MESSAGE_TIMEOUT_MS, producer_properties
-from consumer.dead_letter.report_codes import Means, advice, meaning
+from consumer.dead_letter.report_codes import ReportAction, advice, meaning
 from consumer.errors import Fatal, Hold, HoldReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from consumer.clock import Clock
-    from consumer.dead_letter.port import Letter
+    from consumer.dead_letter.port import DeadLetter
 
 SERVE_S: Final = 0.005
 """How often delivery reports are fetched while letters are under way: a letter waits this long at most."""
@@ -35,7 +35,7 @@ _PURGED: Final = KafkaError(KafkaError._PURGE_INFLIGHT)  # noqa: SLF001 - the li
 _TIMED_OUT: Final = KafkaError(KafkaError._TIMED_OUT)  # noqa: SLF001 - the library's spelling
 
 
-class KafkaDeadLetters:
+class KafkaDeadLetterTopic:
     """The dead-letter topic through an idempotent producer.
 
     `properties` are the user's librdkafka properties of the consumer; what concerns consuming is left out,
@@ -81,12 +81,14 @@ class KafkaDeadLetters:
             else:
                 if described is not None and described.error is None:
                     return
-                error = described.error if described else KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)
+                error = (
+                    described.error if described else KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)
+                )
             client.poll(0)
             await self._clock.sleep(CHECK_PAUSE_S)
         raise self._hold(error)
 
-    async def send(self, letter: Letter, reference: Letter) -> None:
+    async def send(self, letter: DeadLetter, reference: DeadLetter) -> None:
         """Return once all in-sync replicas have the letter, or its reference form when it is too large."""
         if self._closed:
             message = f"dead-letter topic {self.topic}: a letter after the producer was closed"
@@ -94,13 +96,13 @@ class KafkaDeadLetters:
         self._sender_count += 1
         try:
             error = await self._deliver(letter)
-            if error is not None and meaning(error) is Means.TOO_LARGE:
+            if error is not None and meaning(error) is ReportAction.TOO_LARGE:
                 error = await self._deliver(reference)
         finally:
             self._sender_count -= 1
         if error is None:
             return
-        if meaning(error) is Means.OURS:
+        if meaning(error) is ReportAction.OURS:
             message = f"dead-letter topic {self.topic}: the client answered {error.name()}, no answer to a letter"
             raise Fatal(message)
         raise self._hold(error)
@@ -118,7 +120,7 @@ class KafkaDeadLetters:
             self._timer.cancel()
             self._timer = None
 
-    async def _deliver(self, letter: Letter) -> KafkaError | None:
+    async def _deliver(self, letter: DeadLetter) -> KafkaError | None:
         """Produce one letter and wait for its report, through a fresh producer when the present one is lost."""
         for _ in range(REBUILDS + 1):
             client = self._connected()
@@ -126,17 +128,19 @@ class KafkaDeadLetters:
             error = report if isinstance(report, KafkaError) else await report
             if error is None:
                 return None
-            if not error.fatal() and meaning(error) is not Means.REBUILD:
+            if not error.fatal() and meaning(error) is not ReportAction.REBUILD:
                 return error
             cause = self._fatal_cause(error)
             if client is self._client:
                 self._drop_client()
-            if meaning(cause) is Means.HOLD:
+            if meaning(cause) is ReportAction.HOLD:
                 return cause
         message = f"dead-letter topic {self.topic}: {REBUILDS + 1} producers in a row were lost ({cause.name()})"
         raise Fatal(message)
 
-    async def _queue(self, client: Producer, letter: Letter) -> asyncio.Future[KafkaError | None] | KafkaError:
+    async def _queue(
+        self, client: Producer, letter: DeadLetter
+    ) -> asyncio.Future[KafkaError | None] | KafkaError:
         """Hand one letter to the client: its report to come, or the error with which it was refused."""
         report: asyncio.Future[KafkaError | None] = asyncio.get_running_loop().create_future()
 
@@ -217,7 +221,10 @@ class KafkaDeadLetters:
     def _hold(self, error: KafkaError) -> Hold:
         name = error.name()
         seen = f"dead-letter topic {self.topic} did not take a letter: {name} ({error.str()})"
-        if self._trouble is not None and self._clock.now_s() - self._trouble[0] <= 2 * self._timeout_s:
+        if (
+            self._trouble is not None
+            and self._clock.now_s() - self._trouble[0] <= 2 * self._timeout_s
+        ):
             trouble = self._trouble[1].name()
             if trouble != name:
                 return Hold(HoldReason.DEAD_LETTER, f"{seen}, after {trouble}; {advice(trouble)}")

@@ -72,7 +72,9 @@ _CONSUMING: Final = (
 
 
 def producer_properties(
-    bootstrap_servers: str, properties: Mapping[str, Any], message_timeout_ms: int = MESSAGE_TIMEOUT_MS
+    bootstrap_servers: str,
+    properties: Mapping[str, Any],
+    message_timeout_ms: int = MESSAGE_TIMEOUT_MS,
 ) -> dict[str, Any]:
     """Return the producer's properties: what the user gave for the connection, what we prefer, what we own."""
     shared = {

@@ -1,6 +1,6 @@
 """What each error code of the client means for a letter: the one table of the producer's side.
 
-Grouped by what the sender must do, not by number. A code that is not in here is `Means.OURS`: a client that
+Grouped by what the sender must do, not by number. A code that is not in here is `ReportAction.OURS`: a client that
 says something we have never read about is not to be trusted with records.
 """
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from confluent_kafka import KafkaError
 
 
-class Means(Enum):
+class ReportAction(Enum):
     """What the sender does next."""
 
     TOO_LARGE = auto()
@@ -81,13 +81,13 @@ DUPLICATE_VOTER VOTER_NOT_FOUND INVALID_REGULAR_EXPRESSION STREAMS_INVALID_TOPOL
 STREAMS_TOPOLOGY_FENCED SHARE_SESSION_LIMIT_REACHED
 """
 
-MEANINGS: Final[Mapping[str, Means]] = {
+MEANINGS: Final[Mapping[str, ReportAction]] = {
     name: means
     for means, names in (
-        (Means.TOO_LARGE, _TOO_LARGE),
-        (Means.HOLD, _HOLD),
-        (Means.REBUILD, _REBUILD),
-        (Means.OURS, _OURS),
+        (ReportAction.TOO_LARGE, _TOO_LARGE),
+        (ReportAction.HOLD, _HOLD),
+        (ReportAction.REBUILD, _REBUILD),
+        (ReportAction.OURS, _OURS),
     )
     for name in names.split()
 }
@@ -116,9 +116,9 @@ _ADVICE: Final[Mapping[str, str]] = {
 }
 
 
-def meaning(error: KafkaError) -> Means:
+def meaning(error: KafkaError) -> ReportAction:
     """Return what the sender of a letter does about this error."""
-    return MEANINGS.get(error.name(), Means.OURS)
+    return MEANINGS.get(error.name(), ReportAction.OURS)
 
 
 def advice(name: str) -> str:

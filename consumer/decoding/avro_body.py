@@ -25,7 +25,7 @@ from consumer.errors import Reason, RecordError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from consumer.decoding.avro_schema import Mended
+    from consumer.decoding.avro_schema import ValueFix
     from consumer.decoding.wire_form import Frame
     from consumer.decoding.written_schema import Transcode, WrittenSchema
 
@@ -74,7 +74,9 @@ def compile_avro(written: WrittenSchema) -> Transcode:
         try:
             return before + _encode(value if mend is None else mend(value)) + after
         except RecursionError:
-            raise RecordError(Reason.DECODE_DEPTH, "nested deeper than the decoder follows") from None
+            raise RecordError(
+                Reason.DECODE_DEPTH, "nested deeper than the decoder follows"
+            ) from None
 
     return transcode
 
@@ -105,7 +107,7 @@ def _read(body: bytes, node: Any) -> Any:  # noqa: ANN401 - whatever the schema 
     return value
 
 
-def _mender(mended: Mended | None) -> Callable[[Any], Any] | None:
+def _mender(mended: ValueFix | None) -> Callable[[Any], Any] | None:
     """Compile what has to be done to a value; `None` for nothing."""
     if mended is None:
         return None
@@ -115,11 +117,13 @@ def _mender(mended: Mended | None) -> Callable[[Any], Any] | None:
         each = _needed(mended.each)
         if mended.kind == "array":
             return lambda values: values if values is None else [each(value) for value in values]
-        return lambda values: values if values is None else {name: each(value) for name, value in values.items()}
+        return lambda values: (
+            values if values is None else {name: each(value) for name, value in values.items()}
+        )
     return _MENDERS[mended.kind]
 
 
-def _needed(mended: Mended) -> Callable[[Any], Any]:
+def _needed(mended: ValueFix) -> Callable[[Any], Any]:
     return _mender(mended) or _any_out
 
 
@@ -152,7 +156,9 @@ def _local(per_second: int, digits: int) -> Callable[[int | None], str | None]:
         try:
             at = datetime(1970, 1, 1) + timedelta(seconds=seconds)  # noqa: DTZ001 - it has none
         except OverflowError:
-            raise RecordError(Reason.TIME_RANGE, "a local time outside of the years 0001 to 9999") from None
+            raise RecordError(
+                Reason.TIME_RANGE, "a local time outside of the years 0001 to 9999"
+            ) from None
         return f"{at.isoformat()}.{part:0{digits}}"
 
     return out

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from consumer.decoding.written_schema import WrittenSchema
 
-Node: TypeAlias = Any
+AvroNode: TypeAlias = Any
 """A schema as JSON gives it: a name, a list of branches, or a mapping."""
 
 _PRIMITIVES: Final = {
@@ -65,35 +65,35 @@ MOST_NODES: Final = 20_000
 DEEPEST: Final = 64
 
 
-class Mended(msgspec.Struct, frozen=True):
+class ValueFix(msgspec.Struct, frozen=True):
     """What has to be done to a value after it was read: `kind` names it, or its parts have to be mended."""
 
     kind: str
-    fields: tuple[tuple[str, Mended], ...] = ()
-    each: Mended | None = None
+    fields: tuple[tuple[str, ValueFix], ...] = ()
+    each: ValueFix | None = None
 
 
 class AvroSchema(msgspec.Struct, frozen=True):
     """A schema taken in: for the reader, for the columns, and what is to be mended of what was read."""
 
-    node: Node
+    node: AvroNode
     connect: ConnectField
-    mended: Mended | None
+    mended: ValueFix | None
     recursive: bool
 
 
 class _Type(msgspec.Struct):
     """One type taken in. `empty` says that a value of it may take no bytes."""
 
-    node: Node
+    node: AvroNode
     connect: ConnectField
-    mended: Mended | None = None
+    mended: ValueFix | None = None
     empty: bool = False
 
 
 def read_avro_schema(written: WrittenSchema) -> AvroSchema:
     """Read a schema with those it refers to. Raises: DECODE_SCHEMA."""
-    reader = _Reader()
+    reader = _AvroSchemaReader()
     try:
         for reference in written.references:
             reader.know(json.loads(reference.text), "")
@@ -107,17 +107,17 @@ def _refuse(text: str) -> NoReturn:
     raise RecordError(Reason.DECODE_SCHEMA, text) from None
 
 
-class _Reader:
+class _AvroSchemaReader:
     """Takes in types by name and by place."""
 
     def __init__(self) -> None:
-        self._named: dict[str, tuple[Node, str]] = {}
+        self._named: dict[str, tuple[AvroNode, str]] = {}
         self._defined: set[str] = set()
         self._open: list[str] = []
         self._count = 0
         self.recursive = False
 
-    def know(self, node: Node, space: str) -> None:
+    def know(self, node: AvroNode, space: str) -> None:
         """Remember the named types in a schema, wherever they are defined in it."""
         if isinstance(node, list):
             for branch in node:
@@ -130,7 +130,7 @@ class _Reader:
             for part in (node.get("items"), node.get("values"), node["type"]):
                 self.know(part, space)
 
-    def take(self, node: Node, space: str, depth: int, loose: bool) -> _Type:  # noqa: FBT001 - handed down
+    def take(self, node: AvroNode, space: str, depth: int, loose: bool) -> _Type:  # noqa: FBT001 - handed down
         """Take in a type where it is used."""
         self._count += 1
         if self._count > MOST_NODES or depth > DEEPEST:
@@ -139,7 +139,9 @@ class _Reader:
             return self._union(node, space, depth, loose)
         if isinstance(node, str):
             if node in _PRIMITIVES:
-                return _Type(node, ConnectField(type=_PRIMITIVES[node]), _float(node), empty=node == "null")
+                return _Type(
+                    node, ConnectField(type=_PRIMITIVES[node]), _float(node), empty=node == "null"
+                )
             return self._by_name(node, space, depth, loose)
         kind = node["type"]
         if isinstance(kind, list | dict) or (kind not in _PRIMITIVES and kind not in self._TAKERS):
@@ -157,29 +159,36 @@ class _Reader:
         full, _ = _full_name(node, space)
         if _name(full, loose) in self._open:
             self.recursive = True
-            return _Type(_name(full, loose), ConnectField(type="struct", name=full), Mended("any"))
+            return _Type(
+                _name(full, loose), ConnectField(type="struct", name=full), ValueFix("any")
+            )
         return self.take({**node, "name": full}, "", depth + 1, loose)
 
-    def _named_node(self, node: Node) -> Node:
+    def _named_node(self, node: AvroNode) -> AvroNode:
         """Define a type the first time it is used, and call it by name afterwards."""
         if node["name"] in self._defined:
             return node["name"]
         self._defined.add(node["name"])
         return node
 
-    def _primitive(self, node: Node, kind: str, loose: bool) -> _Type:  # noqa: FBT001
+    def _primitive(self, node: AvroNode, kind: str, loose: bool) -> _Type:  # noqa: FBT001
         logical = node.get("logicalType")
         if loose and logical is not None:
             return _Type(_without_notes(node), ConnectField())
         written_out = WRITTEN_OUT.get((kind, logical))
         if written_out is not None:
-            return _Type(kind, ConnectField(type="string"), Mended(written_out))
-        return _Type(kind, _connect(node, kind, _PRIMITIVES[kind]), _float(kind), empty=kind == "null")
+            return _Type(kind, ConnectField(type="string"), ValueFix(written_out))
+        return _Type(
+            kind, _connect(node, kind, _PRIMITIVES[kind]), _float(kind), empty=kind == "null"
+        )
 
-    def _record(self, node: Node, space: str, depth: int, loose: bool) -> _Type:  # noqa: FBT001
+    def _record(self, node: AvroNode, space: str, depth: int, loose: bool) -> _Type:  # noqa: FBT001
         full, space = self._know_one(node, space)
         self._open.append(_name(full, loose))
-        fields = [(field["name"], self.take(field["type"], space, depth + 1, loose)) for field in node["fields"]]
+        fields = [
+            (field["name"], self.take(field["type"], space, depth + 1, loose))
+            for field in node["fields"]
+        ]
         self._open.pop()
         mended = tuple((name, found.mended) for name, found in fields if found.mended is not None)
         plain = [{"name": name, "type": found.node} for name, found in fields]
@@ -187,55 +196,57 @@ class _Reader:
         return _Type(
             self._named_node({"type": "record", "name": _name(full, loose), "fields": plain}),
             _connect(node, "record", "struct", fields=columns, name=full),
-            Mended("record", mended) if mended else None,
+            ValueFix("record", mended) if mended else None,
             empty=all(found.empty for _, found in fields),
         )
 
-    def _enum(self, node: Node, space: str, depth: int, loose: bool) -> _Type:  # noqa: FBT001
+    def _enum(self, node: AvroNode, space: str, depth: int, loose: bool) -> _Type:  # noqa: FBT001
         del depth
         full, _ = self._know_one(node, space)
         plain = {"type": "enum", "name": _name(full, loose), "symbols": node["symbols"]}
         return _Type(self._named_node(plain), _connect(node, "enum", "string"))
 
-    def _fixed(self, node: Node, space: str, depth: int, loose: bool) -> _Type:  # noqa: FBT001
+    def _fixed(self, node: AvroNode, space: str, depth: int, loose: bool) -> _Type:  # noqa: FBT001
         del depth
         full, _ = self._know_one(node, space)
         plain = _without_notes(node) if loose else {"type": "fixed", "size": node["size"]}
         found = self._named_node({**plain, "name": _name(full, loose)})
         written_out = WRITTEN_OUT.get(("fixed", node.get("logicalType")))
         if not loose and written_out is not None and node["size"] == _SIZES[written_out]:
-            return _Type(found, ConnectField(type="string"), Mended(written_out))
+            return _Type(found, ConnectField(type="string"), ValueFix(written_out))
         return _Type(found, _connect(node, "fixed", "bytes"), empty=not node["size"])
 
-    def _array(self, node: Node, space: str, depth: int, loose: bool) -> _Type:  # noqa: FBT001
+    def _array(self, node: AvroNode, space: str, depth: int, loose: bool) -> _Type:  # noqa: FBT001
         """Take in an array; of parts without bytes a few bytes could claim any number."""
         part = self.take(node["items"], space, depth + 1, loose)
         if part.empty:
             _refuse("it has an array of values that take no bytes")
-        mended = Mended("array", each=part.mended) if part.mended is not None else None
-        return _Type({"type": "array", "items": part.node}, _connect(node, "array", "array"), mended)
+        mended = ValueFix("array", each=part.mended) if part.mended is not None else None
+        return _Type(
+            {"type": "array", "items": part.node}, _connect(node, "array", "array"), mended
+        )
 
-    def _map(self, node: Node, space: str, depth: int, loose: bool) -> _Type:  # noqa: FBT001
+    def _map(self, node: AvroNode, space: str, depth: int, loose: bool) -> _Type:  # noqa: FBT001
         part = self.take(node["values"], space, depth + 1, loose)
-        mended = Mended("map", each=part.mended) if part.mended is not None else None
+        mended = ValueFix("map", each=part.mended) if part.mended is not None else None
         return _Type({"type": "map", "values": part.node}, _connect(node, "map", "map"), mended)
 
-    def _union(self, branches: list[Node], space: str, depth: int, loose: bool) -> _Type:  # noqa: FBT001
+    def _union(self, branches: list[AvroNode], space: str, depth: int, loose: bool) -> _Type:  # noqa: FBT001
         several = sum(branch != "null" for branch in branches) > 1
         found = [self.take(branch, space, depth + 1, loose or several) for branch in branches]
         node = [one.node for one in found]
         if several:
-            return _Type(node, ConnectField(), Mended("any"))
+            return _Type(node, ConnectField(), ValueFix("any"))
         whole = next((one for one in found if one.node != "null"), found[0])
         return _Type(node, whole.connect, whole.mended)
 
-    def _know_one(self, node: Node, space: str) -> tuple[str, str]:
+    def _know_one(self, node: AvroNode, space: str) -> tuple[str, str]:
         """Remember a named type; returns its full name and the name space inside of it."""
         full, inner = _full_name(node, space)
         self._named.setdefault(full, (node, space))
         return full, inner
 
-    _TAKERS: Final[dict[str, Callable[[_Reader, Node, str, int, bool], _Type]]] = {
+    _TAKERS: Final[dict[str, Callable[[_AvroSchemaReader, AvroNode, str, int, bool], _Type]]] = {
         "record": _record,
         "error": _record,
         "enum": _enum,
@@ -248,7 +259,7 @@ class _Reader:
 _SIZES = {"uuid": 16, "duration": 12}
 
 
-def _full_name(node: Node, space: str) -> tuple[str, str]:
+def _full_name(node: AvroNode, space: str) -> tuple[str, str]:
     """Return a type's full name, and the name space for names inside of it."""
     name = node["name"]
     if "." in name:
@@ -262,16 +273,21 @@ def _name(full: str, loose: bool) -> str:  # noqa: FBT001
     return f"{full}_loose" if loose else full
 
 
-def _without_notes(node: Node) -> Node:
+def _without_notes(node: AvroNode) -> AvroNode:
     return {key: node[key] for key in node if not key.startswith("connect.")}
 
 
-def _float(kind: str) -> Mended | None:
-    return Mended(kind) if kind in ("float", "double") else None
+def _float(kind: str) -> ValueFix | None:
+    return ValueFix(kind) if kind in ("float", "double") else None
 
 
 def _connect(
-    node: Node, kind: str, connect_type: str, *, fields: list[ConnectField] | None = None, name: str | None = None
+    node: AvroNode,
+    kind: str,
+    connect_type: str,
+    *,
+    fields: list[ConnectField] | None = None,
+    name: str | None = None,
 ) -> ConnectField:
     """Say in Connect's words what a type is: by its own annotations, else by Avro's logical type."""
     meaning = node.get("connect.name") or _MEANINGS.get((kind, node.get("logicalType"))) or name
@@ -279,7 +295,10 @@ def _connect(
     if meaning == _CONNECT + "Decimal":
         parameters.setdefault("scale", str(node.get("scale", 0)))
     return ConnectField(
-        type=node.get("connect.type") or connect_type, name=meaning, parameters=parameters or None, fields=fields
+        type=node.get("connect.type") or connect_type,
+        name=meaning,
+        parameters=parameters or None,
+        fields=fields,
     )
 
 

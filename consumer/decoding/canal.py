@@ -58,7 +58,12 @@ class CanalDecoder(BareOrWrapped):
         if source_ms is None:
             source_ms = whole_number(members.get("ts"))
         return [
-            ChangeEvent(operation=operation, row=row, old_row=row | old if old else None, source_ms=source_ms)
+            ChangeEvent(
+                operation=operation,
+                row=row,
+                old_row=row | old if old else None,
+                source_ms=source_ms,
+            )
             for row, old in _rows(members, with_old=kind == "UPDATE")
         ]
 
@@ -68,7 +73,11 @@ def _rows(members: Row, *, with_old: bool) -> list[tuple[JsonObject, JsonObject 
     rows = _objects(members, "data")
     if not rows or None in rows:
         raise RecordError(Reason.ENVELOPE_SHAPE, "an array of one row or more wanted", field="data")
-    old_rows = _objects(members, "old") if with_old and open_value(members.get("old")) is not None else None
+    old_rows = (
+        _objects(members, "old")
+        if with_old and open_value(members.get("old")) is not None
+        else None
+    )
     if old_rows is not None and len(old_rows) != len(rows):
         raise RecordError(Reason.ENVELOPE_SHAPE, "as many old rows as rows wanted", field="old")
     return [(row or {}, old) for row, old in zip(rows, old_rows or [None] * len(rows), strict=True)]
@@ -78,8 +87,12 @@ def _objects(members: Row, name: str) -> list[JsonObject | None]:
     """Return an array of objects and nulls. Raises: ENVELOPE_SHAPE."""
     raw = members.get(name)
     if not isinstance(raw, msgspec.Raw) or not bytes(raw).startswith(b"["):
-        raise RecordError(Reason.ENVELOPE_SHAPE, "an array of rows wanted, something else found", field=name)
+        raise RecordError(
+            Reason.ENVELOPE_SHAPE, "an array of rows wanted, something else found", field=name
+        )
     rows = [(one, open_member(one)) for one in _ROWS.decode(raw)]
     if any(row is None and open_value(one) is not None for one, row in rows):
-        raise RecordError(Reason.ENVELOPE_SHAPE, "an array of rows wanted, another value in it found", field=name)
+        raise RecordError(
+            Reason.ENVELOPE_SHAPE, "an array of rows wanted, another value in it found", field=name
+        )
     return [row for _, row in rows]

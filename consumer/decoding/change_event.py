@@ -9,7 +9,7 @@ import msgspec
 from consumer.decoding.columns import NO_COLUMNS, Columns
 from consumer.decoding.document import open_object
 from consumer.decoding.opened import Absent, Row
-from consumer.decoding.wrapping import SchemaCache, Wrapping, is_connect_struct, unwrap
+from consumer.decoding.wrapping import EmbeddedSchemaCache, Wrapping, is_connect_struct, unwrap
 from consumer.model import Filtered, Operation
 
 if TYPE_CHECKING:
@@ -32,10 +32,14 @@ class Envelope(msgspec.Struct):
     wrapping: Wrapping | None = None
 
 
-def envelope_of(value: bytes, document: JsonObject, schemas: SchemaCache) -> Envelope:
+def envelope_of(value: bytes, document: JsonObject, schemas: EmbeddedSchemaCache) -> Envelope:
     """Take a document that was opened already out of Connect's wrapping where it is in one."""
     wrapped = unwrap(value, document, schemas) if is_connect_struct(document) else None
-    return Envelope(document) if wrapped is None else Envelope(wrapped[0], wrapped[1].columns, wrapped[1])
+    return (
+        Envelope(document)
+        if wrapped is None
+        else Envelope(wrapped[0], wrapped[1].columns, wrapped[1])
+    )
 
 
 class ChangeEvent(msgspec.Struct, kw_only=True):
@@ -85,7 +89,7 @@ class BareOrWrapped:
 
     def __init__(self, columns_of: Callable[[ConnectField | None], Columns]) -> None:
         """`columns_of` reads the schema in a wrapping."""
-        self._schemas = SchemaCache(columns_of)
+        self._schemas = EmbeddedSchemaCache(columns_of)
 
     def open(self, value: bytes, record: Record) -> Envelope:
         """Open a value, and take it out of its wrapping where it is in one. Raises: `RecordError`: DECODE."""

@@ -15,7 +15,7 @@ from consumer.decoding.debezium import CLOCKS, events_of
 from consumer.decoding.document import open_member, open_object
 from consumer.decoding.members import clock_ms, row_of, whole_number
 from consumer.decoding.opened import open_value
-from consumer.decoding.wrapping import SchemaCache, is_connect_struct, unwrap
+from consumer.decoding.wrapping import EmbeddedSchemaCache, is_connect_struct, unwrap
 from consumer.errors import Reason, RecordError
 from consumer.headers import headers_of
 from consumer.model import Operation
@@ -42,9 +42,9 @@ class CloudEventsDecoder:
     has_placeholders = True
 
     def __init__(self) -> None:
-        self._outer_schemas = SchemaCache(_columns_of_event)
-        self._row_schemas = SchemaCache(columns_of_row)
-        self._change_schemas = SchemaCache(columns_of_envelope)
+        self._outer_schemas = EmbeddedSchemaCache(_columns_of_event)
+        self._row_schemas = EmbeddedSchemaCache(columns_of_row)
+        self._change_schemas = EmbeddedSchemaCache(columns_of_envelope)
 
     def open(self, value: bytes, record: Record) -> Envelope:
         """Open the event: its attributes and, under `data`, what they are about, whatever the mode."""
@@ -54,7 +54,10 @@ class CloudEventsDecoder:
             content = value.strip()
             return self._envelope(attributes | {_ROW: msgspec.Raw(content)}, document, content)
         columns = NO_COLUMNS
-        if is_connect_struct(document) and (outer := unwrap(value, document, self._outer_schemas)) is not None:
+        if (
+            is_connect_struct(document)
+            and (outer := unwrap(value, document, self._outer_schemas)) is not None
+        ):
             document, columns = outer[0], outer[1].columns
         if "specversion" not in document:
             detail = "a CloudEvent wanted: neither `specversion` in the value nor a `ce_specversion` header found"
@@ -66,7 +69,9 @@ class CloudEventsDecoder:
             return self._envelope(document | {_ROW: msgspec.Raw(content)}, row, content)
         return self._envelope(document, row_of(document, _ROW), bytes(document[_ROW]), columns)
 
-    def _envelope(self, members: Row, row: JsonObject, content: bytes, columns: Columns = NO_COLUMNS) -> Envelope:
+    def _envelope(
+        self, members: Row, row: JsonObject, content: bytes, columns: Columns = NO_COLUMNS
+    ) -> Envelope:
         """Take the row out of Connect's wrapping where it is in one; `data` is the row then.
 
         `columns` are those that a wrapping around the whole event tells of.
@@ -84,7 +89,11 @@ class CloudEventsDecoder:
         row = open_member(members[_ROW]) or {}
         if _OP in members:
             return events_of(open_value(members[_OP]), row, _debezium_time_ms(members), _OP)
-        return (ChangeEvent(operation=Operation.UPSERT, row=row, source_ms=clock_ms(members.get("time"))),)
+        return (
+            ChangeEvent(
+                operation=Operation.UPSERT, row=row, source_ms=clock_ms(members.get("time"))
+            ),
+        )
 
 
 def _columns_of_event(schema: ConnectField | None) -> Columns:
@@ -100,7 +109,9 @@ def _binary_attributes(record: Record) -> dict[str, object] | None:
     """
     headers = headers_of(record)
     names = {name.lower(): content or b"" for name, content in headers}
-    if f"{_HEADER_PREFIX}specversion" not in names or names.get("content-type", b"").startswith(_STRUCTURED):
+    if f"{_HEADER_PREFIX}specversion" not in names or names.get("content-type", b"").startswith(
+        _STRUCTURED
+    ):
         return None
     attributes: dict[str, object] = {}
     for name, content in names.items():
@@ -121,7 +132,9 @@ def _decoded(document: JsonObject) -> bytes:
             return base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError):
             pass
-    raise RecordError(Reason.ENVELOPE_SHAPE, "base64 text wanted, something else found", field=_ROW_BYTES)
+    raise RecordError(
+        Reason.ENVELOPE_SHAPE, "base64 text wanted, something else found", field=_ROW_BYTES
+    )
 
 
 def _opened_bytes(content: bytes) -> JsonObject:

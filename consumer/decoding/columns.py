@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 
-class Meaning(Enum):
+class LogicalType(Enum):
     """How a value is to be read. PLAIN is what it looks like."""
 
     PLAIN = auto()
@@ -27,15 +27,15 @@ class Meaning(Enum):
     ISO_TIME = auto()
 
 
-Written: TypeAlias = Literal["text", "integer", "float", "boolean", "other"]
+JsonKind: TypeAlias = Literal["text", "integer", "float", "boolean", "other"]
 """How the values stand in the document; a hint for reading them fast, never trusted."""
 
 
 class Column(msgspec.Struct, frozen=True):
     """One column. `fields` are those of a nested record."""
 
-    meaning: Meaning = Meaning.PLAIN
-    written: Written = "other"
+    meaning: LogicalType = LogicalType.PLAIN
+    written: JsonKind = "other"
     scale: int = 0
     fields: Mapping[str, Column] = {}
 

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from consumer.decoding.columns import NO_COLUMNS, Column, Columns, Meaning, Written
+from consumer.decoding.columns import (
+    NO_COLUMNS,
+    Column,
+    Columns,
+    JsonKind,
+    LogicalType,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,24 +37,24 @@ _SCHEMA = msgspec.json.Decoder(ConnectField)
 _CONNECT = "org.apache.kafka.connect.data."
 _TIME = "io.debezium.time."
 _MEANINGS = {
-    _CONNECT + "Decimal": Meaning.DECIMAL,
-    _CONNECT + "Date": Meaning.DAYS,
-    _CONNECT + "Time": Meaning.TIME_MS,
-    _CONNECT + "Timestamp": Meaning.MOMENT_MS,
-    "io.debezium.data.VariableScaleDecimal": Meaning.VARIABLE_DECIMAL,
-    _TIME + "Date": Meaning.DAYS,
-    _TIME + "Time": Meaning.TIME_MS,
-    _TIME + "MicroTime": Meaning.TIME_US,
-    _TIME + "NanoTime": Meaning.TIME_NS,
-    _TIME + "Timestamp": Meaning.MOMENT_MS,
-    _TIME + "MicroTimestamp": Meaning.MOMENT_US,
-    _TIME + "NanoTimestamp": Meaning.MOMENT_NS,
-    _TIME + "ZonedTimestamp": Meaning.ZONED_TIMESTAMP,
-    _TIME + "IsoTimestamp": Meaning.ZONED_TIMESTAMP,
-    _TIME + "IsoDate": Meaning.ISO_DATE,
-    _TIME + "IsoTime": Meaning.ISO_TIME,
+    _CONNECT + "Decimal": LogicalType.DECIMAL,
+    _CONNECT + "Date": LogicalType.DAYS,
+    _CONNECT + "Time": LogicalType.TIME_MS,
+    _CONNECT + "Timestamp": LogicalType.MOMENT_MS,
+    "io.debezium.data.VariableScaleDecimal": LogicalType.VARIABLE_DECIMAL,
+    _TIME + "Date": LogicalType.DAYS,
+    _TIME + "Time": LogicalType.TIME_MS,
+    _TIME + "MicroTime": LogicalType.TIME_US,
+    _TIME + "NanoTime": LogicalType.TIME_NS,
+    _TIME + "Timestamp": LogicalType.MOMENT_MS,
+    _TIME + "MicroTimestamp": LogicalType.MOMENT_US,
+    _TIME + "NanoTimestamp": LogicalType.MOMENT_NS,
+    _TIME + "ZonedTimestamp": LogicalType.ZONED_TIMESTAMP,
+    _TIME + "IsoTimestamp": LogicalType.ZONED_TIMESTAMP,
+    _TIME + "IsoDate": LogicalType.ISO_DATE,
+    _TIME + "IsoTime": LogicalType.ISO_TIME,
 }
-_WRITTEN: dict[str, Written] = {
+_WRITTEN: dict[str, JsonKind] = {
     "string": "text",
     "bytes": "text",
     "int8": "integer",
@@ -86,13 +92,15 @@ def columns_of_member(name: str) -> Callable[[ConnectField | None], Columns]:
 
 def member_of(schema: ConnectField | None, name: str) -> ConnectField | None:
     """Return the schema of a member of a document; `None` where it is not told."""
-    members = {member.field: member for member in (schema.fields if schema is not None else None) or ()}
+    members = {
+        member.field: member for member in (schema.fields if schema is not None else None) or ()
+    }
     return members.get(name)
 
 
-def meaning_of(field: ConnectField) -> Meaning:
+def meaning_of(field: ConnectField) -> LogicalType:
     """Return how the values of a column are to be read."""
-    return _MEANINGS.get(field.name or "", Meaning.PLAIN)
+    return _MEANINGS.get(field.name or "", LogicalType.PLAIN)
 
 
 def _columns(fields: Sequence[ConnectField]) -> Columns:
@@ -102,7 +110,7 @@ def _columns(fields: Sequence[ConnectField]) -> Columns:
 def _column(field: ConnectField) -> Column:
     meaning = meaning_of(field)
     written = _WRITTEN.get(field.type, "other")
-    if meaning is Meaning.DECIMAL:
+    if meaning is LogicalType.DECIMAL:
         try:
             scale = int((field.parameters or {}).get("scale", ""))
         except ValueError:

@@ -11,7 +11,7 @@ from consumer.decoding.document import open_member, open_object
 from consumer.decoding.filtered import FILTERED
 from consumer.decoding.members import row_or_null, whole_number
 from consumer.decoding.opened import open_value
-from consumer.decoding.wrapping import SchemaCache, unwrap
+from consumer.decoding.wrapping import EmbeddedSchemaCache, unwrap
 from consumer.errors import Reason, RecordError
 from consumer.model import Filtered, FilterRule, Operation
 
@@ -34,18 +34,24 @@ class DebeziumDecoder:
     has_placeholders = True
 
     def __init__(self) -> None:
-        self._schemas = SchemaCache(columns_of_envelope)
+        self._schemas = EmbeddedSchemaCache(columns_of_envelope)
 
     def open(self, value: bytes, record: Record) -> Envelope | Filtered:
         """Open the envelope; Debezium's own records are filtered by their rule."""
         document = open_object(value)
         wrapped = None if "op" in document else unwrap(value, document, self._schemas)
-        envelope = Envelope(document) if wrapped is None else Envelope(wrapped[0], wrapped[1].columns, wrapped[1])
+        envelope = (
+            Envelope(document)
+            if wrapped is None
+            else Envelope(wrapped[0], wrapped[1].columns, wrapped[1])
+        )
         if "op" not in envelope.members:
             own = own_record(envelope.members, record.topic())
             if own is not None:
                 return own
-            detail = "a Debezium envelope wanted, no `op` found; for plain rows write another `format`"
+            detail = (
+                "a Debezium envelope wanted, no `op` found; for plain rows write another `format`"
+            )
             raise RecordError(Reason.ENVELOPE_SHAPE, detail, field="op")
         return envelope
 
@@ -56,7 +62,9 @@ class DebeziumDecoder:
         return events_of(open_value(members["op"]), members, change_time_ms(members), "op")
 
 
-def events_of(op: Opened, members: Row, source_ms: int | None, place: str) -> Sequence[ChangeEvent] | Filtered:
+def events_of(
+    op: Opened, members: Row, source_ms: int | None, place: str
+) -> Sequence[ChangeEvent] | Filtered:
     """Read the row of an operation from `before` and `after`. `place` is where the operation stood.
 
     Raises: `RecordError`: ENVELOPE.
@@ -69,7 +77,9 @@ def events_of(op: Opened, members: Row, source_ms: int | None, place: str) -> Se
         return (ChangeEvent(operation=operation, row=before, keys_only=True, source_ms=source_ms),)
     after = row_or_null(members, "after")
     if after is None:
-        raise RecordError(Reason.ENVELOPE_SHAPE, f"an object wanted for op {op}, none found", field="after")
+        raise RecordError(
+            Reason.ENVELOPE_SHAPE, f"an object wanted for op {op}, none found", field="after"
+        )
     return (ChangeEvent(operation=operation, row=after, old_row=before, source_ms=source_ms),)
 
 
@@ -83,7 +93,9 @@ def judge_op(op: Opened, place: str) -> Operation | Filtered:
         return FILTERED[FilterRule.MESSAGE]
     if op == "t":
         raise RecordError(Reason.ENVELOPE_TRUNCATE, TRUNCATED, field=place)
-    raise RecordError(Reason.ENVELOPE_OP, "one of c, u, r, d, t, m wanted, something else found", field=place)
+    raise RecordError(
+        Reason.ENVELOPE_OP, "one of c, u, r, d, t, m wanted, something else found", field=place
+    )
 
 
 def change_time_ms(members: Row) -> int | None:

@@ -11,7 +11,7 @@ from consumer.decoding.debezium_topics import own_record
 from consumer.decoding.document import open_object
 from consumer.decoding.members import whole_number
 from consumer.decoding.opened import open_value
-from consumer.decoding.wrapping import SchemaCache, is_connect_null
+from consumer.decoding.wrapping import EmbeddedSchemaCache, is_connect_null
 from consumer.errors import Reason, RecordError
 from consumer.model import Filtered, Operation
 
@@ -33,7 +33,9 @@ def flat_marks(prefix: str) -> tuple[str, str]:
 
 def flat_clocks(prefix: str) -> list[tuple[str, int]]:
     """Return the columns that may tell a time, the first that does counts, each with its ticks per millisecond."""
-    return [(f"{prefix}{place}{name}", per_ms) for place in ("source_", "") for name, per_ms in CLOCKS]
+    return [
+        (f"{prefix}{place}{name}", per_ms) for place in ("source_", "") for name, per_ms in CLOCKS
+    ]
 
 
 class DebeziumFlatDecoder:
@@ -45,7 +47,7 @@ class DebeziumFlatDecoder:
         self._prefix = prefix
         self._op, self._deleted = flat_marks(prefix)
         self._clocks = flat_clocks(prefix)
-        self._schemas = SchemaCache(columns_of_row)
+        self._schemas = EmbeddedSchemaCache(columns_of_row)
 
     def open(self, value: bytes, record: Record) -> Envelope | Filtered | None:
         """Open the row; what passes the transformation unchanged because it is no row is filtered by its rule.
@@ -79,10 +81,18 @@ class DebeziumFlatDecoder:
         if self._is_deleted(members):
             operation = Operation.DELETE
         deleted = operation is Operation.DELETE
-        added = frozenset(name for name in members if name.startswith(self._prefix)) if deleted else frozenset()
+        added = (
+            frozenset(name for name in members if name.startswith(self._prefix))
+            if deleted
+            else frozenset()
+        )
         return (
             ChangeEvent(
-                operation=operation, row=members, keys_only=deleted, added=added, source_ms=self._time_ms(members)
+                operation=operation,
+                row=members,
+                keys_only=deleted,
+                added=added,
+                source_ms=self._time_ms(members),
             ),
         )
 
@@ -91,7 +101,9 @@ class DebeziumFlatDecoder:
         mark = open_value(members.get(self._deleted))
         if mark not in _DELETED:
             raise RecordError(
-                Reason.ENVELOPE_SHAPE, "true or false wanted, another value found", field=self._deleted
+                Reason.ENVELOPE_SHAPE,
+                "true or false wanted, another value found",
+                field=self._deleted,
             )
         return _DELETED[mark]
 

@@ -44,7 +44,9 @@ class DmsDecoder(BareOrWrapped):
         if kind == "control":
             return FILTERED[FilterRule.CONTROL]
         if kind != "data":
-            raise RecordError(Reason.ENVELOPE_SHAPE, "data or control wanted, another type found", field=_KIND)
+            raise RecordError(
+                Reason.ENVELOPE_SHAPE, "data or control wanted, another type found", field=_KIND
+            )
         operation = _OPERATIONS.get(text_of(metadata, "operation", _OPERATION))
         if operation is None:
             detail = "load, insert, update or delete wanted, another operation found"

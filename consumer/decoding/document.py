@@ -57,7 +57,9 @@ def open_object(value: bytes) -> JsonObject:
     """
     body = value.strip(_WHITE)
     if not body:
-        raise RecordError(Reason.DECODE_EMPTY, f"JSON object wanted, {len(value)} bytes of white space found")
+        raise RecordError(
+            Reason.DECODE_EMPTY, f"JSON object wanted, {len(value)} bytes of white space found"
+        )
     if nests_deeper(value, DEEPEST):
         raise RecordError(Reason.DECODE_DEPTH, _DEPTH)
     fault = None
@@ -127,8 +129,12 @@ def _refuse(value: bytes, body: bytes, message: str) -> NoReturn:
     if body[0] in _TEXT_STARTS or body[0] >= _ASCII_END:
         require_utf8(value)
     if "surrogate" in message or (_SURROGATE_ESCAPE.search(value) is not None and _is_whole(value)):
-        raise RecordError(Reason.DECODE_ENCODING, "an escape stands for half a character (a lone surrogate)")
-    raise RecordError(Reason.DECODE_SYNTAX, f"not JSON: {message.removeprefix('JSON is malformed: ')}")
+        raise RecordError(
+            Reason.DECODE_ENCODING, "an escape stands for half a character (a lone surrogate)"
+        )
+    raise RecordError(
+        Reason.DECODE_SYNTAX, f"not JSON: {message.removeprefix('JSON is malformed: ')}"
+    )
 
 
 def _is_whole(value: bytes) -> bool:

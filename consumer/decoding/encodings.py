@@ -25,7 +25,9 @@ class Encoding(msgspec.Struct, frozen=True):
 
 ENCODINGS: Final = {
     "avro": Encoding("AVRO", ("consumer.decoding.avro_body", "compile_avro"), "fastavro"),
-    "protobuf": Encoding("PROTOBUF", ("consumer.decoding.protobuf_body", "compile_protobuf"), "google.protobuf"),
+    "protobuf": Encoding(
+        "PROTOBUF", ("consumer.decoding.protobuf_body", "compile_protobuf"), "google.protobuf"
+    ),
     "json_schema": Encoding("JSON", ("consumer.decoding.json_body", "compile_json_schema"), None),
 }
 _BY_KIND: Final = {encoding.kind: encoding for encoding in ENCODINGS.values()}
@@ -42,7 +44,9 @@ def compiled(written: WrittenSchema, encoding: str | None) -> Transcode:
         raise RecordError(Reason.DECODE_SCHEMA, detail)
     found = _BY_KIND.get(written.kind)
     if found is None:
-        raise RecordError(Reason.DECODE_SCHEMA, "the registry has it as a kind of schema that is not known here")
+        raise RecordError(
+            Reason.DECODE_SCHEMA, "the registry has it as a kind of schema that is not known here"
+        )
     module, function = found.compiler
     try:
         compiler: Callable[[WrittenSchema], Transcode] = getattr(import_module(module), function)

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from consumer.decoding.change_event import Envelope
     from consumer.model import Record
 
-_ROW_MODELLED = (
-    "an object wanted, none found; a row beside the operation is GoldenGate's json_row: let the handler write json"
-)
+_ROW_MODELLED = "an object wanted, none found; a row beside the operation is GoldenGate's json_row: let the handler write json"
 
 
 class GoldenGateDecoder(BareOrWrapped):
@@ -40,7 +38,9 @@ class GoldenGateDecoder(BareOrWrapped):
         if operation == "T":
             raise RecordError(Reason.ENVELOPE_TRUNCATE, TRUNCATED, field="op_type")
         if operation not in {"I", "U", "D"}:
-            raise RecordError(Reason.ENVELOPE_OP, "one of I, U, D, T wanted, another found", field="op_type")
+            raise RecordError(
+                Reason.ENVELOPE_OP, "one of I, U, D, T wanted, another found", field="op_type"
+            )
         before, after = row_or_null(members, "before"), row_or_null(members, "after")
         image = "before" if operation == "D" else "after"
         row = before if operation == "D" else after

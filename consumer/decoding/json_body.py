@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from consumer.decoding.columns import Meaning
+from consumer.decoding.columns import LogicalType
 from consumer.decoding.connect_schema import ConnectField, meaning_of
 from consumer.decoding.document import open_object
 from consumer.decoding.wrapping import wrapping_around
@@ -32,15 +32,19 @@ def compile_json_schema(written: WrittenSchema) -> Transcode:
     """Compile the opener of one schema. Raises: DECODE_SCHEMA."""
     try:
         documents = {one.name: json.loads(one.text) for one in written.references}
-        connect = _Reader(documents).take(json.loads(written.text), 0)
+        connect = _JsonSchemaReader(documents).take(json.loads(written.text), 0)
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
-        raise RecordError(Reason.DECODE_SCHEMA, f"it is no JSON Schema ({type(error).__name__})") from None
-    if not any(meaning_of(field) is not Meaning.PLAIN for field in _all(connect)):
+        raise RecordError(
+            Reason.DECODE_SCHEMA, f"it is no JSON Schema ({type(error).__name__})"
+        ) from None
+    if not any(meaning_of(field) is not LogicalType.PLAIN for field in _all(connect)):
         return lambda frame: frame.body
     before, after = wrapping_around(connect)
 
     def transcode(frame: Frame) -> bytes:
-        open_object(frame.body)  # inside the wrapping its faults could not be told from the wrapping's own
+        open_object(
+            frame.body
+        )  # inside the wrapping its faults could not be told from the wrapping's own
         return before + frame.body + after
 
     return transcode
@@ -52,7 +56,7 @@ def _all(connect: ConnectField) -> Iterator[ConnectField]:
         yield from _all(field)
 
 
-class _Reader:
+class _JsonSchemaReader:
     """Takes in the properties of a schema, wherever they are written."""
 
     def __init__(self, documents: dict[str, Any]) -> None:
@@ -79,7 +83,10 @@ class _Reader:
             type=node.get("connect.type") or _TYPES.get(kind, kind),
             field=name,
             name=node.get("title"),
-            parameters={key: str(value) for key, value in (node.get("connect.parameters") or {}).items()} or None,
+            parameters={
+                key: str(value) for key, value in (node.get("connect.parameters") or {}).items()
+            }
+            or None,
             fields=fields,
         )
 
@@ -88,7 +95,11 @@ class _Reader:
         for _ in range(DEEPEST):
             if not isinstance(node, dict):
                 break
-            choices = [one for one in node.get("oneOf") or node.get("anyOf") or () if one != {"type": "null"}]
+            choices = [
+                one
+                for one in node.get("oneOf") or node.get("anyOf") or ()
+                if one != {"type": "null"}
+            ]
             reference = node.get("$ref")
             if isinstance(reference, str):
                 node = self._at(reference)
@@ -105,5 +116,9 @@ class _Reader:
             self._root = self._documents.get(document)
         node = self._root
         for step in pointer.strip("/").split("/") if pointer.strip("/") else ():
-            node = node.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(node, dict) else None
+            node = (
+                node.get(step.replace("~1", "/").replace("~0", "~"))
+                if isinstance(node, dict)
+                else None
+            )
         return node

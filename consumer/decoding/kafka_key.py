@@ -10,7 +10,7 @@ from consumer.decoding.columns import NO_COLUMNS, Columns
 from consumer.decoding.connect_schema import columns_of_row
 from consumer.decoding.document import JsonObject, open_member, open_object
 from consumer.decoding.opened import Digits, open_json
-from consumer.decoding.wrapping import SchemaCache
+from consumer.decoding.wrapping import EmbeddedSchemaCache
 from consumer.errors import Reason, RecordError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 NAME = "$key"
 _VALUE = msgspec.json.Decoder(msgspec.Raw)
-_SCHEMAS = SchemaCache(columns_of_row)
+_SCHEMAS = EmbeddedSchemaCache(columns_of_row)
 
 
 class KafkaKey:

@@ -24,7 +24,9 @@ _OPERATIONS = {
     "delete": Operation.DELETE,
 }
 _BOOTSTRAP = frozenset({"bootstrap-start", "bootstrap-complete"})
-_DDL = frozenset(f"{thing}-{verb}" for thing in ("table", "database") for verb in ("create", "alter", "drop"))
+_DDL = frozenset(
+    f"{thing}-{verb}" for thing in ("table", "database") for verb in ("create", "alter", "drop")
+)
 
 
 class MaxwellDecoder(BareOrWrapped):

@@ -22,7 +22,9 @@ def text_of(members: Row, name: str, place: str | None = None) -> str:
     opened = open_value(members.get(name))
     if type(opened) is not str:
         raise RecordError(
-            Reason.ENVELOPE_SHAPE, "text wanted, something else or nothing found", field=place or name
+            Reason.ENVELOPE_SHAPE,
+            "text wanted, something else or nothing found",
+            field=place or name,
         )
     return opened
 
@@ -32,7 +34,9 @@ def row_or_null(members: Row, name: str) -> JsonObject | None:
     raw = members.get(name)
     row = open_member(raw)
     if row is None and open_value(raw) is not None:
-        raise RecordError(Reason.ENVELOPE_SHAPE, "an object or null wanted, something else found", field=name)
+        raise RecordError(
+            Reason.ENVELOPE_SHAPE, "an object or null wanted, something else found", field=name
+        )
     return row
 
 

@@ -47,7 +47,7 @@ class Days(int):
     """A calendar date as days since 1970-01-01."""
 
 
-class Moment(int):
+class EpochMillis(int):
     """A point in time as milliseconds since the Unix epoch."""
 
 
@@ -67,7 +67,7 @@ class ExactFloat(float):
         return self
 
 
-Opened: TypeAlias = bool | str | Digits | Nested | Days | Moment | TimeOfDay | None
+Opened: TypeAlias = bool | str | Digits | Nested | Days | EpochMillis | TimeOfDay | None
 
 _TEXT = msgspec.json.Decoder(str)
 _LITERALS: dict[bytes, bool | None] = {b"null": None, b"true": True, b"false": False}
@@ -93,7 +93,9 @@ def _open_int(value: int) -> Opened:
     try:
         return Digits(int(value))
     except ValueError:
-        raise RecordError(Reason.NUMBER_RANGE, "an integer beyond what can be written out") from None
+        raise RecordError(
+            Reason.NUMBER_RANGE, "an integer beyond what can be written out"
+        ) from None
 
 
 def _open_float(value: float) -> Opened:
@@ -110,7 +112,9 @@ def _open_datetime(value: datetime) -> Opened:
     """A time without zone stays text, for the route's zone to judge."""
     if value.tzinfo is None:
         return value.isoformat()
-    return Moment((value - datetime.fromtimestamp(0, value.tzinfo)) // timedelta(milliseconds=1))
+    return EpochMillis(
+        (value - datetime.fromtimestamp(0, value.tzinfo)) // timedelta(milliseconds=1)
+    )
 
 
 def _open_time(value: time) -> Opened:
@@ -171,7 +175,7 @@ _BY_TYPE: dict[type, Callable[..., Opened]] = {
     Digits: _as_it_is,
     Nested: _as_it_is,
     Days: _as_it_is,
-    Moment: _as_it_is,
+    EpochMillis: _as_it_is,
     TimeOfDay: _as_it_is,
 }
 
@@ -193,7 +197,7 @@ _KINDS: dict[type, str] = {
     str: "text",
     Digits: "number",
     Days: "date",
-    Moment: "date-time",
+    EpochMillis: "date-time",
     TimeOfDay: "time of day",
 }
 

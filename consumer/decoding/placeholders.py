@@ -37,7 +37,11 @@ def is_placeholder(opened: Opened) -> bool:
         return False
     members = _OPENED.decode(opened.encode())
     if isinstance(members, dict):
-        return len(members) == 1 and PLACEHOLDER in members and open_json(members[PLACEHOLDER]) == PLACEHOLDER
+        return (
+            len(members) == 1
+            and PLACEHOLDER in members
+            and open_json(members[PLACEHOLDER]) == PLACEHOLDER
+        )
     if list(map(bytes, members)) == _NUMBERS:
         return True
     return any(type(one) is str and one in PLACEHOLDERS for one in map(open_json, members))

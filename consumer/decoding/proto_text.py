@@ -12,7 +12,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from google.protobuf.descriptor_pb2 import DescriptorProto, Edition, FieldDescriptorProto, FileDescriptorProto
+from google.protobuf.descriptor_pb2 import (
+    DescriptorProto,
+    Edition,
+    FieldDescriptorProto,
+    FileDescriptorProto,
+)
 
 from consumer.errors import Reason, RecordError
 
@@ -33,7 +38,9 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_SCALARS: Final = {name.lower().removeprefix("type_"): number for name, number in FieldDescriptorProto.Type.items()}
+_SCALARS: Final = {
+    name.lower().removeprefix("type_"): number for name, number in FieldDescriptorProto.Type.items()
+}
 _LABELS: Final = {
     "optional": FieldDescriptorProto.LABEL_OPTIONAL,
     "required": FieldDescriptorProto.LABEL_REQUIRED,
@@ -45,7 +52,7 @@ _PAIRS: Final = {"{": "}", "[": "]", "(": ")", "<": ">"}
 
 def read_proto_text(text: str, name: str) -> FileDescriptorProto:
     """Read one file, which others import as `name`. Raises: DECODE_SCHEMA."""
-    return _Reader(_tokens(text), name).file()
+    return _ProtoTextReader(_tokens(text), name).file()
 
 
 def _refuse(seen: str) -> NoReturn:
@@ -64,7 +71,7 @@ def _tokens(text: str) -> list[str]:
     return tokens
 
 
-class _Reader:
+class _ProtoTextReader:
     """Goes over the tokens once."""
 
     def __init__(self, tokens: list[str], name: str) -> None:
@@ -168,10 +175,14 @@ class _Reader:
         entry = message.nested_type.add()
         entry.options.map_entry = True
         for number, (name, kind) in enumerate((("key", key), ("value", value)), 1):
-            part = entry.field.add(name=name, number=number, label=FieldDescriptorProto.LABEL_OPTIONAL)
+            part = entry.field.add(
+                name=name, number=number, label=FieldDescriptorProto.LABEL_OPTIONAL
+            )
             _set_type(part, kind)
         self._rest_of_field(field, "")
-        entry.name = "".join(word[:1].upper() + word[1:] for word in field.name.split("_")) + "Entry"
+        entry.name = (
+            "".join(word[:1].upper() + word[1:] for word in field.name.split("_")) + "Entry"
+        )
         field.type_name = entry.name
         field.type = FieldDescriptorProto.TYPE_MESSAGE
         return field
@@ -200,7 +211,11 @@ class _Reader:
         self._want("{")
         while (word := self._next()) != "}":
             if word == "reserved" or (word == "option" and self._peek() != "="):
-                if word == "option" and self._tokens[self._at : self._at + 3] == ["allow_alias", "=", "true"]:
+                if word == "option" and self._tokens[self._at : self._at + 3] == [
+                    "allow_alias",
+                    "=",
+                    "true",
+                ]:
                     enum.options.allow_alias = True
                 self._pass_over()
             elif word != ";":

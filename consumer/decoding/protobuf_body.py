@@ -61,7 +61,9 @@ def compile_protobuf(written: WrittenSchema) -> Transcode:
         try:
             return _encode(write(message.FromString(body)))
         except UnicodeDecodeError:
-            raise RecordError(Reason.DECODE_ENCODING, "a text in the Protobuf body is not UTF-8") from None
+            raise RecordError(
+                Reason.DECODE_ENCODING, "a text in the Protobuf body is not UTF-8"
+            ) from None
         except DecodeError:
             raise RecordError(Reason.DECODE_SYNTAX, "not a body of this Protobuf message") from None
 
@@ -130,7 +132,9 @@ class _Writers:
             return written
 
         self._known[name] = write  # before its fields: a message may hold itself
-        plan += [(field.name, field.has_presence, self._field(field)) for field in descriptor.fields]
+        plan += [
+            (field.name, field.has_presence, self._field(field)) for field in descriptor.fields
+        ]
         return write
 
     def _field(self, field: FieldDescriptor) -> Callable[[Any], Any] | None:
@@ -138,7 +142,8 @@ class _Writers:
         if kind is not None and kind.GetOptions().map_entry:
             convert = self._one(kind.fields_by_name["value"])
             return lambda entries: {
-                _key(key): entries[key] if convert is None else convert(entries[key]) for key in entries
+                _key(key): entries[key] if convert is None else convert(entries[key])
+                for key in entries
             }
         convert = self._one(field)
         if not field.is_repeated:
@@ -157,7 +162,9 @@ class _Writers:
 
 
 def _enum(descriptor: EnumDescriptor) -> Callable[[int], str | int]:
-    names = {value.number: value.name for value in reversed(descriptor.values)}  # of several the first counts
+    names = {
+        value.number: value.name for value in reversed(descriptor.values)
+    }  # of several the first counts
     return lambda number: names.get(number, number)
 
 
@@ -171,7 +178,9 @@ def _timestamp(message: Any) -> str:  # noqa: ANN401 - a message
     try:
         at = _EPOCH + timedelta(seconds=message.seconds)
     except OverflowError:
-        raise RecordError(Reason.TIME_RANGE, "a timestamp outside of the years 0001 to 9999") from None
+        raise RecordError(
+            Reason.TIME_RANGE, "a timestamp outside of the years 0001 to 9999"
+        ) from None
     return f"{at.isoformat()}.{message.nanos:09}Z"
 
 

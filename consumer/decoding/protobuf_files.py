@@ -62,7 +62,10 @@ class ProtobufFiles:
 
     def __init__(self, written: WrittenSchema) -> None:
         """Join the files. Raises: DECODE_SCHEMA."""
-        files = {reference.name: _file(reference.text, reference.name) for reference in written.references}
+        files = {
+            reference.name: _file(reference.text, reference.name)
+            for reference in written.references
+        }
         root = _file(written.text, _ROOT)
         root.name = _ROOT
         self._pool = DescriptorPool()
@@ -86,7 +89,9 @@ class ProtobufFiles:
             for step in place[1:]:
                 found = [one for one in found.nested_types if not one.GetOptions().map_entry][step]
         except IndexError:
-            raise RecordError(Reason.DECODE_SYNTAX, "its schema has no message at the place it names") from None
+            raise RecordError(
+                Reason.DECODE_SYNTAX, "its schema has no message at the place it names"
+            ) from None
         return found
 
     def _add(self, file: FileDescriptorProto, files: dict[str, FileDescriptorProto]) -> None:
@@ -107,7 +112,9 @@ def _granted(name: str) -> FileDescriptorProto:
         return file
     if name in _GRANTED:
         return read_proto_text(f'syntax = "proto3"; {_GRANTED[name]}', name)
-    raise RecordError(Reason.DECODE_SCHEMA, "it imports a file that the registry does not give with it")
+    raise RecordError(
+        Reason.DECODE_SCHEMA, "it imports a file that the registry does not give with it"
+    )
 
 
 def _file(text: str, name: str) -> FileDescriptorProto:

@@ -12,7 +12,7 @@ from consumer.decoding.connect_schema import columns_of_row
 from consumer.decoding.document import open_member, open_object
 from consumer.decoding.members import row_of, text_of, whole_number
 from consumer.decoding.opened import Absent, open_value
-from consumer.decoding.wrapping import SchemaCache, is_connect_struct, unwrap
+from consumer.decoding.wrapping import EmbeddedSchemaCache, is_connect_struct, unwrap
 from consumer.errors import Reason, RecordError
 from consumer.model import Operation
 
@@ -41,7 +41,7 @@ class SalesforceCdcDecoder:
     has_placeholders = False
 
     def __init__(self) -> None:
-        self._schemas = SchemaCache(columns_of_row)
+        self._schemas = EmbeddedSchemaCache(columns_of_row)
 
     def open(self, value: bytes, record: Record) -> Envelope:
         """Open the event; its members are reached by name whatever stands around it."""
@@ -72,7 +72,9 @@ class SalesforceCdcDecoder:
             row = _changed(columns, header) if kind == "UPDATE" else columns
         source_ms = whole_number(header.get("commitTimestamp"))
         return [
-            ChangeEvent(operation=operation, row={**row, _ID: one}, absent=absent, source_ms=source_ms)
+            ChangeEvent(
+                operation=operation, row={**row, _ID: one}, absent=absent, source_ms=source_ms
+            )
             for one in _record_ids(header)
         ]
 
@@ -88,9 +90,13 @@ def _record_ids(header: Row) -> list[str]:
     place = f"{_HEADER}.recordIds"
     ids = _texts(header, "recordIds")
     if not ids or "" in ids:
-        raise RecordError(Reason.ENVELOPE_SHAPE, "an array of one record id or more wanted", field=place)
+        raise RecordError(
+            Reason.ENVELOPE_SHAPE, "an array of one record id or more wanted", field=place
+        )
     if any(one.endswith("*") for one in ids):
-        raise RecordError(Reason.ENVELOPE_OP, f"all records of the object found{_ANEW}", field=place)
+        raise RecordError(
+            Reason.ENVELOPE_OP, f"all records of the object found{_ANEW}", field=place
+        )
     return ids
 
 
@@ -111,7 +117,9 @@ def _changed(columns: Row, header: Row) -> Row:
     return row
 
 
-def _picked(columns: Row, names: Iterable[str], parts: dict[str, dict[str, object]]) -> dict[str, object]:
+def _picked(
+    columns: Row, names: Iterable[str], parts: dict[str, dict[str, object]]
+) -> dict[str, object]:
     """Return the named fields that are there; parts of compound ones go to `parts`."""
     row: dict[str, object] = {}
     for name in names:
@@ -133,7 +141,9 @@ def _field_names(header: Row, name: str) -> list[str] | None:
         return None
     names = _texts(header, name)
     if names is None:
-        raise RecordError(Reason.ENVELOPE_SHAPE, "an array of field names wanted", field=f"{_HEADER}.{name}")
+        raise RecordError(
+            Reason.ENVELOPE_SHAPE, "an array of field names wanted", field=f"{_HEADER}.{name}"
+        )
     if any(one.startswith("0x") or "-0x" in one for one in names):
         detail = "field names wanted, bit maps found; let what reads the Pub/Sub API expand them"
         raise RecordError(Reason.ENVELOPE_SHAPE, detail, field=f"{_HEADER}.{name}")

@@ -22,7 +22,9 @@ SchemaRef: TypeAlias = int | bytes
 KEY_HEADER: Final = "__key_schema_id"
 VALUE_HEADER: Final = "__value_schema_id"
 _APICURIO: Final = {
-    name: frozenset(f"apicurio.{part}.{told}" for told in ("globalId", "contentId", "contentHash", "artifactId"))
+    name: frozenset(
+        f"apicurio.{part}.{told}" for told in ("globalId", "contentId", "contentHash", "artifactId")
+    )
     for name, part in ((KEY_HEADER, "key"), (VALUE_HEADER, "value"))
 }
 """Headers in which Apicurio's serialisers put what they call a schema by: a body behind them often begins with a
@@ -32,9 +34,7 @@ _ID, _GUID = 0, 1
 _ID_END = 5
 _GUID_END = 17
 _WANTED = "the schema registry's wire form wanted (a zero and an id, or a one and a GUID)"
-_TELL_APICURIO = (
-    "set apicurio.registry.headers.enabled=false and apicurio.registry.as-confluent=true at its producer"
-)
+_TELL_APICURIO = "set apicurio.registry.headers.enabled=false and apicurio.registry.as-confluent=true at its producer"
 
 
 class Frame(NamedTuple):
@@ -62,7 +62,8 @@ def frame_of(content: bytes, headers: Headers, name: str) -> Frame:
             return Frame(found[0], content, found[1])
     if _has_apicurios_own(headers, name):
         raise RecordError(
-            Reason.DECODE_FRAMED, f"{_WANTED}, an id in Apicurio's own headers found; {_TELL_APICURIO}"
+            Reason.DECODE_FRAMED,
+            f"{_WANTED}, an id in Apicurio's own headers found; {_TELL_APICURIO}",
         )
     if not content:
         raise RecordError(Reason.DECODE_EMPTY, f"{_WANTED}, 0 bytes found")

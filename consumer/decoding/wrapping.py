@@ -31,7 +31,7 @@ class Wrapping(msgspec.Struct, frozen=True):
     columns: Columns
 
 
-class SchemaCache:
+class EmbeddedSchemaCache:
     """Embedded schemas already read, by their bytes; forgotten all at once when there are too many."""
 
     def __init__(self, read_columns: Callable[[ConnectField | None], Columns]) -> None:
@@ -48,7 +48,9 @@ class SchemaCache:
         return found
 
 
-def unwrap(value: bytes, document: JsonObject, schemas: SchemaCache) -> tuple[JsonObject, Wrapping] | None:
+def unwrap(
+    value: bytes, document: JsonObject, schemas: EmbeddedSchemaCache
+) -> tuple[JsonObject, Wrapping] | None:
     """Take the payload out of its wrapping; `None` when the document is not wrapped.
 
     It is when it has both members and the payload is an object.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
+from consumer.delivery.judge import judge
 from consumer.delivery.request import delete_request, upsert_request, validation_request
-from consumer.delivery.verdict import judge
+from consumer.delivery.verdicts import Accepted, HoldLane, Retry
 from consumer.errors import Hold, HoldReason, Transient
-from consumer.model import Accepted, Answer, Failure, HoldLane, NoAnswer, Operation, Retry
+from consumer.http.messages import Answer, Failure, NoAnswer
+from consumer.model import Operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,10 +17,11 @@ if TYPE_CHECKING:
     from consumer.auth.port import Token, Tokens
     from consumer.batching.batch import Batch
     from consumer.clock import Clock
-    from consumer.delivery.rate import AdaptiveLimit, RetryBudget
-    from consumer.delivery.turns import Turns
-    from consumer.model import Outcome, Request, Verdict
-    from consumer.transport import Transport
+    from consumer.delivery.load_control import AdaptiveLimit, RetryBudget
+    from consumer.delivery.rate_limiter import RateLimiter
+    from consumer.delivery.verdicts import Verdict
+    from consumer.http.client import Transport
+    from consumer.http.messages import HttpOutcome, Request
 
 _BUILD: Final = {Operation.UPSERT: upsert_request, Operation.DELETE: delete_request}
 NO_TOKEN: Final = "token"  # noqa: S105 - the name of a cause
@@ -54,7 +57,7 @@ class Attempt:
         self,
         transport: Transport,
         tokens: Tokens,
-        turns: Turns,
+        turns: RateLimiter,
         limit: AdaptiveLimit,
         budget: RetryBudget,
         *,
@@ -89,16 +92,20 @@ class Attempt:
             return HoldLane(hold.reason, hold.detail), None
         except Transient as fault:
             return Retry(NO_TOKEN, fault.after_s), None
-        verdict = self._judge(batch, outcome, fresh_token=refused is not None and refused.serial != token.serial)
+        verdict = self._judge(
+            batch, outcome, fresh_token=refused is not None and refused.serial != token.serial
+        )
         self._learn(batch, request, outcome, verdict, token)
         return verdict, token
 
-    async def validate(self, batch: Batch) -> Outcome:
+    async def validate(self, batch: Batch) -> HttpOutcome:
         """Ask the service which rows of a batch it would refuse; it stores nothing."""
         try:
             token = await self._turn()
             encoded = [change.encoded for change in batch.changes.values()]
-            request = validation_request(token.base_url, token.value, batch.target, encoded, self._timeout_s)
+            request = validation_request(
+                token.base_url, token.value, batch.target, encoded, self._timeout_s
+            )
             outcome = await self._transport.send(request)
         except (Hold, Transient) as fault:
             return NoAnswer(Failure.CONNECTION, detail=fault.detail, written=False)
@@ -121,7 +128,7 @@ class Attempt:
         self._budget.sent(self._clock.now_s())
         return token
 
-    def _judge(self, batch: Batch, outcome: Outcome, *, fresh_token: bool) -> Verdict:
+    def _judge(self, batch: Batch, outcome: HttpOutcome, *, fresh_token: bool) -> Verdict:
         return judge(
             outcome,
             records=len(batch.changes),
@@ -130,7 +137,9 @@ class Attempt:
             wall_ms=self._clock.wall_ms(),
         )
 
-    def _learn(self, batch: Batch, request: Request, outcome: Outcome, verdict: Verdict, token: Token) -> None:
+    def _learn(
+        self, batch: Batch, request: Request, outcome: HttpOutcome, verdict: Verdict, token: Token
+    ) -> None:
         """Let rate, concurrency and counters know what an answer tells about the service."""
         now_s = self._clock.now_s()
         result = str(outcome.status) if isinstance(outcome, Answer) else outcome.failure.value

@@ -9,7 +9,7 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from consumer.model import Answer
+    from consumer.http.messages import Answer
 
 _REFUSED = frozenset({400, 422})
 

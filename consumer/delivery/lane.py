@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from consumer.delivery.backoff import probe_interval_s
+from consumer.backoff import probe_interval_s
 from consumer.errors import HoldReason
 
 if TYPE_CHECKING:
     from consumer.batching.batch import Batch
     from consumer.batching.batcher import Batcher
     from consumer.dead_letter.fuse import Fuse
-    from consumer.model import HoldLane
+    from consumer.delivery.verdicts import HoldLane
 
 
 class Lane:
@@ -37,7 +37,9 @@ class Lane:
     def wants_the_newest(self, now_s: float) -> bool:
         """Tell whether a mass rejection is about to be probed: the newest is the likeliest to be good."""
         held = self.held
-        return held is not None and held.reason is HoldReason.MASS_REJECT and now_s >= self.probe_due_s
+        return (
+            held is not None and held.reason is HoldReason.MASS_REJECT and now_s >= self.probe_due_s
+        )
 
     def take(self, now_s: float) -> Batch:
         """Take out the batch that goes next: in turn, but after a mass rejection what was refused stands first."""

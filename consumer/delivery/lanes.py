@@ -11,20 +11,20 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
+from consumer.backoff import full_jitter_s, polite_s
 from consumer.delivery.attempt import NO_TOKEN, AttemptObserver
-from consumer.delivery.backoff import full_jitter_s, polite_s
 from consumer.delivery.isolate import halves, keys_at_fault
-from consumer.errors import HoldReason
-from consumer.model import (
+from consumer.delivery.verdicts import (
     Accepted,
-    Answer,
     HoldLane,
     Isolate,
-    Operation,
     RefreshToken,
     Reject,
     Retry,
 )
+from consumer.errors import HoldReason
+from consumer.http.messages import Answer
+from consumer.model import Operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine, Iterable
@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from consumer.clock import Clock
     from consumer.delivery.attempt import Attempt
     from consumer.delivery.lane import Lane
-    from consumer.delivery.rate import AdaptiveLimit, RetryBudget
-    from consumer.model import Assignment, Target, Verdict
+    from consumer.delivery.load_control import AdaptiveLimit, RetryBudget
+    from consumer.delivery.verdicts import Verdict
+    from consumer.model import Assignment, Target
 
 Spawn: TypeAlias = "Callable[[Coroutine[object, object, None]], asyncio.Task[None]]"
 
@@ -88,7 +89,7 @@ class Lanes:
         *,
         linger_s: float,
         clock: Clock,
-        lots: Callable[[], float],
+        rng: Callable[[], float],
         spawn: Spawn,
         events: LaneEvents,
         observer: LanesObserver,
@@ -99,12 +100,12 @@ class Lanes:
         self._budget = budget
         self._linger_s = linger_s
         self._clock = clock
-        self._lots = lots
+        self._rng = rng
         self._spawn = spawn
         self._events = events
         self._observer = observer
         self._carried: dict[Batch, asyncio.Task[None]] = {}
-        self._alarm: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._hurried = False
         self._closed = False
 
@@ -142,9 +143,9 @@ class Lanes:
     def close(self) -> None:
         """Start nothing more."""
         self._closed = True
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def give_up(self, gone: Collection[Assignment]) -> None:
         """Cancel the requests that hold changes of lost assignments.
@@ -183,9 +184,9 @@ class Lanes:
 
     def _set_alarm(self, now_s: float, linger_s: float) -> None:
         """Wake up for the next batch that will have lingered, or the next probe."""
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         moments: list[float] = []
         for lane in self._lanes:
             opened_s = lane.batcher.opened_s()
@@ -195,7 +196,7 @@ class Lanes:
                 moments.append(opened_s + linger_s)
         due_s = min((moment for moment in moments if moment > now_s), default=None)
         if due_s is not None:
-            self._alarm = asyncio.get_running_loop().call_later(due_s - now_s, self.pump)
+            self._timer = asyncio.get_running_loop().call_later(due_s - now_s, self.pump)
 
     async def _carry(self, lane: Lane, batch: Batch) -> None:
         """Take one batch to the verdict that ends its way, whatever that takes."""
@@ -230,14 +231,18 @@ class Lanes:
         batch.trouble = verdict.cause
         if verdict.cause == NO_TOKEN:
             # It was not sent: it burdens nobody, and all of it goes once there is a token again.
-            await self._clock.sleep(polite_s(max(verdict.after_s or 0.0, TOKEN_WAIT_S), self._lots()))
+            await self._clock.sleep(
+                polite_s(max(verdict.after_s or 0.0, TOKEN_WAIT_S), self._rng())
+            )
         else:
-            await self._clock.sleep(full_jitter_s(retries, self._lots()))
+            await self._clock.sleep(full_jitter_s(retries, self._rng()))
             while (wait_s := self._budget.may_retry(self._clock.now_s())) > 0:
                 await self._clock.sleep(wait_s)
         self._observer.retried(verdict.cause)
 
-    def _conclude(self, lane: Lane, batch: Batch, verdict: Verdict, groups: list[list[str]]) -> None:
+    def _conclude(
+        self, lane: Lane, batch: Batch, verdict: Verdict, groups: list[list[str]]
+    ) -> None:
         now_s = self._clock.now_s()
         match verdict:
             case Accepted():
@@ -251,7 +256,9 @@ class Lanes:
                 self._released(lane, lane.released_by_answer())
                 if lane.held is not None or (blown := lane.fuse.blown(now_s)):
                     self._set_aside(lane, batch, groups)
-                    detail = lane.held.detail if lane.held is not None else f"{blown}; {verdict.detail}"
+                    detail = (
+                        lane.held.detail if lane.held is not None else f"{blown}; {verdict.detail}"
+                    )
                     self._hold(lane, batch, HoldLane(HoldReason.MASS_REJECT, detail))
                 elif isinstance(verdict, Isolate):
                     lane.batcher.split(batch, groups)
@@ -262,7 +269,11 @@ class Lanes:
                         lane.fuse.dead_lettered(now_s)
                     self._events.rejected(batch, verdict)
                     if blown := lane.fuse.blown(now_s):
-                        self._hold(lane, batch, HoldLane(HoldReason.MASS_REJECT, f"{blown}; {verdict.detail}"))
+                        self._hold(
+                            lane,
+                            batch,
+                            HoldLane(HoldReason.MASS_REJECT, f"{blown}; {verdict.detail}"),
+                        )
 
     def _set_aside(self, lane: Lane, batch: Batch, groups: list[list[str]]) -> None:
         """Rejecting goes on: try something else next time, one batch that is good ends the hold.
@@ -315,4 +326,8 @@ def _told(cause: str) -> str:
     """Say why a batch is sent again."""
     if cause == NO_TOKEN:
         return "login: it gives no token"
-    return f"delivery: the service answers {cause}" if cause.isdigit() else f"delivery: no answer ({cause})"
+    return (
+        f"delivery: the service answers {cause}"
+        if cause.isdigit()
+        else f"delivery: no answer ({cause})"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from consumer.model import Request
+from consumer.http.messages import Request
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from consumer.decoding.debezium import CLOCKS
-from consumer.mapping.shapes import GoCareful
+from consumer.mapping.fast_path.shapes import TakeSlowPath
 from consumer.mapping.sources import kafka_time_ms
 
 if TYPE_CHECKING:
@@ -22,15 +22,15 @@ def envelope_change_ms(event: Any, record: Record) -> int | None:  # noqa: ANN40
     del record
     source = event.source
     if not source:
-        raise GoCareful
+        raise TakeSlowPath
     for name, per_ms in CLOCKS:
         ticks = getattr(source, name)
         if ticks is None or ticks is msgspec.UNSET:
             continue
         if abs(ticks) >= _LARGEST_TICKS:
-            raise GoCareful
+            raise TakeSlowPath
         return ticks // per_ms  # type: ignore[no-any-return]  # an integer, by the leaf's shape
-    raise GoCareful
+    raise TakeSlowPath
 
 
 def row_change_ms(event: Any, record: Record) -> int | None:  # noqa: ANN401 - a struct made at run time

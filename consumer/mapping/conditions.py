@@ -9,7 +9,7 @@ from consumer.decoding.opened import Absent, Digits, Nested, Opened, open_value
 from consumer.errors import Reason, RecordError
 from consumer.mapping.conversion import scalar_text
 from consumer.mapping.numbers import SAFE_LENGTH
-from consumer.mapping.sources import EnvelopePath, RowPath, Source, source_of
+from consumer.mapping.sources import EnvelopePath, RowPath, ValueSource, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Listed = str | int | float | bool | None
 
 
-class Accepted:
+class AcceptedValues:
     """The values that a condition takes. Text and numbers are compared as their text, numbers also by amount."""
 
     def __init__(self, listed: Sequence[Listed]) -> None:
@@ -50,8 +50,8 @@ class Condition:
 
     def __init__(self, path: str, listed: Sequence[Listed]) -> None:
         self.path = path
-        self.source: Source = source_of(path)
-        self.accepted = Accepted(listed)
+        self.source: ValueSource = source_of(path)
+        self.accepted = AcceptedValues(listed)
 
     @property
     def of_row(self) -> bool:
@@ -90,7 +90,11 @@ class Where:
         """Whether the conditions of the row hold. Only columns in `trusted` are judged when it is given."""
         for condition in self.of_row:
             source = condition.source
-            if trusted is not None and isinstance(source, RowPath) and source.steps[0] not in trusted:
+            if (
+                trusted is not None
+                and isinstance(source, RowPath)
+                and source.steps[0] not in trusted
+            ):
                 continue
             if not condition.holds(origin):
                 return False

@@ -66,7 +66,9 @@ class Conversion:
         if text in self.values:
             return self.values[text]
         if self.fallback is msgspec.UNSET:
-            raise RecordError(Reason.FIELD_ENUM, "none of the rule's `values`, and the rule has no `default`")
+            raise RecordError(
+                Reason.FIELD_ENUM, "none of the rule's `values`, and the rule has no `default`"
+            )
         return self.fallback
 
 

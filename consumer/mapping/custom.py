@@ -41,7 +41,9 @@ class CustomRule:
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
 
-    def rows(self, row: Row, origin: Origin, operation: Operation, source_ms: int | None) -> list[Row]:
+    def rows(
+        self, row: Row, origin: Origin, operation: Operation, source_ms: int | None
+    ) -> list[Row]:
         """Return the rows to map, none when the record is filtered. Raises MAP_CUSTOM for anything else.
 
         A column that comes back as it went in stays the source's value, digits and type; one that the source did
@@ -50,7 +52,8 @@ class CustomRule:
         plain, unprovided = _opened_row(row, origin)
         # What is nested is opened anew: the function may change it in place, and that is a change too.
         handed = {
-            name: _opened(row[name]) if isinstance(value, dict | list) else value for name, value in plain.items()
+            name: _opened(row[name]) if isinstance(value, dict | list) else value
+            for name, value in plain.items()
         }
         returned = self._call(handed, _context(origin, operation, source_ms))
         if returned is None:
@@ -59,13 +62,16 @@ class CustomRule:
         for one in given:
             if not isinstance(one, dict):
                 within = " in the list" if one is not returned else ""
-                detail = (
-                    f"a dict, a list of dicts or None wanted from the custom function, {_kind(one)} found{within}"
-                )
+                detail = f"a dict, a list of dicts or None wanted from the custom function, {_kind(one)} found{within}"
                 raise RecordError(Reason.MAP_CUSTOM, detail)
             if not all(isinstance(name, str) for name in one):
-                raise RecordError(Reason.MAP_CUSTOM, "a row with text as names wanted from the custom function")
-        return [unprovided | {name: _kept(name, value, plain, row) for name, value in one.items()} for one in given]
+                raise RecordError(
+                    Reason.MAP_CUSTOM, "a row with text as names wanted from the custom function"
+                )
+        return [
+            unprovided | {name: _kept(name, value, plain, row) for name, value in one.items()}
+            for one in given
+        ]
 
     def _call(self, row: dict[str, object], context: CustomContext) -> object:
         """Call somebody else's code: whatever it raises is this record's fault, named by its kind alone."""
@@ -81,7 +87,9 @@ def _opened_row(row: Row, origin: Origin) -> tuple[dict[str, object], dict[str, 
     plain: dict[str, object] = {}
     unprovided: dict[str, object] = {}
     for name, value in row.items():
-        if isinstance(value, Absent) or (origin.has_placeholders and is_placeholder(open_value(value))):
+        if isinstance(value, Absent) or (
+            origin.has_placeholders and is_placeholder(open_value(value))
+        ):
             unprovided[name] = Absent.UNPROVIDED
         else:
             plain[name] = _opened(value)
@@ -99,7 +107,9 @@ def _opened(value: object) -> object:
     try:
         return _PLAIN.decode(value)
     except (msgspec.ValidationError, RecursionError):
-        raise RecordError(Reason.NUMBER_RANGE, "a number beyond what the custom function can be given") from None
+        raise RecordError(
+            Reason.NUMBER_RANGE, "a number beyond what the custom function can be given"
+        ) from None
 
 
 def _kept(name: str, value: object, plain: dict[str, object], row: Row) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from consumer.decoding.opened import Absent, Opened, Row, open_value
-from consumer.mapping.sources import RowPath, Source, Template
+from consumer.mapping.sources import RowPath, Template, ValueSource
 
 if TYPE_CHECKING:
     from consumer.decoding.change_event import ChangeEvent
@@ -34,7 +34,7 @@ Source: Debezium under PostgreSQL's default replica identity, measured.
 """
 
 
-def key_columns(source: Source) -> tuple[str, ...]:
+def key_columns(source: ValueSource) -> tuple[str, ...]:
     """Return the row's columns that a key is made of."""
     if isinstance(source, RowPath):
         return (source.steps[0],)

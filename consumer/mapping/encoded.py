@@ -21,7 +21,7 @@ from consumer.model import Filtered
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from consumer.decoding.schema_shelf import SchemaShelf
+    from consumer.decoding.schema_cache import SchemaCache
     from consumer.decoding.wire_form import Frame, SchemaRef
     from consumer.decoding.written_schema import Transcode
     from consumer.mapping.port import Mapped, RouteMapper
@@ -35,7 +35,7 @@ _TEXT = msgspec.json.Decoder(str)
 class Transcoders:
     """Schemas compiled when the first record wants them; one that cannot be is a fault of each of its records."""
 
-    def __init__(self, shelf: SchemaShelf, encoding: str | None) -> None:
+    def __init__(self, shelf: SchemaCache, encoding: str | None) -> None:
         self._shelf = shelf
         self._encoding = encoding
         self._known: dict[SchemaRef, Transcode | RecordError] = {}
@@ -79,7 +79,9 @@ class OpenedRecord:
             content = self.original.value()
             if content is None:
                 return None
-            self._document = self._values.document(frame_of(content, headers_of(self.original), VALUE_HEADER))
+            self._document = self._values.document(
+                frame_of(content, headers_of(self.original), VALUE_HEADER)
+            )
         return self._document
 
     def key(self) -> bytes | None:
@@ -131,7 +133,9 @@ class EncodedRoute:
         self._keys = keys
         self._values = values
 
-    def map_run(self, records: Sequence[Record], start: int, wall_ms: int, append: Callable[[Change], None]) -> int:
+    def map_run(
+        self, records: Sequence[Record], start: int, wall_ms: int, append: Callable[[Change], None]
+    ) -> int:
         """Map records from `start` on as long as all are plain upserts; each is opened when its turn comes."""
         opened = map(self._opened, islice(records, start, None))
         mapped: list[Change] = []

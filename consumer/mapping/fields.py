@@ -12,7 +12,7 @@ from consumer.errors import Reason, RecordError
 from consumer.mapping.conversion import Conversion, constant, scalar_text
 from consumer.mapping.keys import KeyField
 from consumer.mapping.settings import FieldRule, FieldType
-from consumer.mapping.sources import RowPath, Source, source_of, template_of
+from consumer.mapping.sources import RowPath, ValueSource, source_of, template_of
 from consumer.mapping.version_field import VersionField
 from consumer.mapping.writings import Out
 
@@ -46,7 +46,15 @@ class ConstantField:
 class SourceField:
     """A field filled from the record."""
 
-    def __init__(self, name: str, source: Source, conversion: Conversion, *, required: bool, partial: bool) -> None:
+    def __init__(
+        self,
+        name: str,
+        source: ValueSource,
+        conversion: Conversion,
+        *,
+        required: bool,
+        partial: bool,
+    ) -> None:
         self.name = name
         self.source = source
         self.conversion = conversion
@@ -99,7 +107,7 @@ def compile_row(bound: BoundRoute, columns: Columns) -> RowPlan:
         conversion = Conversion(FieldType.TEXT, None, _column(source_of(path), columns), zone)
         return lambda opened: scalar_text(conversion.understand(opened))
 
-    def compiled(name: str) -> tuple[Source, Conversion]:
+    def compiled(name: str) -> tuple[ValueSource, Conversion]:
         rule = route.fields.get(name)
         source = _source(name, rule, written)
         return source, Conversion(target.fields[name], rule, _column(source, columns), zone)
@@ -120,12 +128,16 @@ def compile_row(bound: BoundRoute, columns: Columns) -> RowPlan:
     if target.record_modified is not None:
         rule = route.fields.get(target.record_modified)
         source, conversion = compiled(target.record_modified)
-        version = VersionField(target.record_modified, source, conversion, zone, ruled=rule is not None)
+        version = VersionField(
+            target.record_modified, source, conversion, zone, ruled=rule is not None
+        )
     key = KeyField(target.primary_key, *compiled(target.primary_key))
     return RowPlan(key, version, tuple(others), tuple(target.fields))
 
 
-def _source(name: str, rule: FieldRule | None, written: Callable[[str], Callable[[Opened], str]]) -> Source:
+def _source(
+    name: str, rule: FieldRule | None, written: Callable[[str], Callable[[Opened], str]]
+) -> ValueSource:
     """Compile the source of a field; without a rule it is the column of the same name, dots and all."""
     if rule is None:
         return RowPath((name,))
@@ -134,5 +146,5 @@ def _source(name: str, rule: FieldRule | None, written: Callable[[str], Callable
     return source_of(rule.source) if isinstance(rule.source, str) else RowPath((name,))
 
 
-def _column(source: Source, columns: Columns) -> Column | None:
+def _column(source: ValueSource, columns: Columns) -> Column | None:
     return column_at(columns, source.steps) if isinstance(source, RowPath) else None

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from consumer.decoding.opened import Absent, Days, Digits, Moment, Nested, Opened, TimeOfDay, kind_of
+from consumer.decoding.opened import (
+    Absent,
+    Days,
+    Digits,
+    EpochMillis,
+    Nested,
+    Opened,
+    TimeOfDay,
+    kind_of,
+)
 from consumer.errors import Reason, RecordError
 from consumer.mapping.numbers import INTEGER
 from consumer.mapping.settings import FieldType
@@ -15,7 +24,7 @@ from consumer.mapping.writings import write
 
 if TYPE_CHECKING:
     from consumer.mapping.conversion import Conversion
-    from consumer.mapping.sources import Origin, Source
+    from consumer.mapping.sources import Origin, ValueSource
     from consumer.mapping.writings import Out
 
 LONGEST_KEY = 255
@@ -26,7 +35,7 @@ _CONTROL_CHARACTER = re.compile("[\x00-\x1f\x7f-\x9f]")
 class KeyField:
     """The field that holds the primary key."""
 
-    def __init__(self, name: str, source: Source, conversion: Conversion) -> None:
+    def __init__(self, name: str, source: ValueSource, conversion: Conversion) -> None:
         self.name = name
         self.source = source
         self.conversion = conversion
@@ -41,7 +50,9 @@ class KeyField:
     def of(self, found: Opened | Absent) -> tuple[str, Out]:
         """Make the key of a source value. Raises as `fill`, without the field's name."""
         if found is Absent.UNPROVIDED:
-            raise RecordError(Reason.ENVELOPE_UNAVAILABLE, "the source did not send the primary key")
+            raise RecordError(
+                Reason.ENVELOPE_UNAVAILABLE, "the source did not send the primary key"
+            )
         if isinstance(found, Absent) or found is None:
             out = self.conversion.fallback
             if out is msgspec.UNSET:
@@ -57,10 +68,15 @@ class KeyField:
         """Take a key from the source."""
         target = self.conversion.target
         if isinstance(opened, bool | Nested):
-            raise RecordError(Reason.KEY_TYPE, f"a string or an integer wanted, {kind_of(opened)} found")
+            raise RecordError(
+                Reason.KEY_TYPE, f"a string or an integer wanted, {kind_of(opened)} found"
+            )
         if isinstance(opened, Digits) and target in {FieldType.TEXT, FieldType.NUMBER}:
             return _integer_key(opened, target)
-        if isinstance(opened, str | Days | Moment | TimeOfDay) and target is not FieldType.NUMBER:
+        if (
+            isinstance(opened, str | Days | EpochMillis | TimeOfDay)
+            and target is not FieldType.NUMBER
+        ):
             text = require_key(opened) if type(opened) is str and target is FieldType.TEXT else None
             out = text if text is not None else write(self.conversion.writing, opened, target)
             return (out, out) if isinstance(out, str) else key_of_constant(out)
@@ -85,9 +101,13 @@ def require_key(text: str) -> str:
     if not text:
         raise RecordError(Reason.KEY_EMPTY, "a primary key wanted, empty text found")
     if len(text) > LONGEST_KEY:
-        raise RecordError(Reason.KEY_SIZE, f"at most {LONGEST_KEY} characters wanted, {len(text)} found")
+        raise RecordError(
+            Reason.KEY_SIZE, f"at most {LONGEST_KEY} characters wanted, {len(text)} found"
+        )
     if not text.isprintable() and _CONTROL_CHARACTER.search(text):
-        raise RecordError(Reason.KEY_CONTROL_CHARS, "a key without control characters wanted, one found")
+        raise RecordError(
+            Reason.KEY_CONTROL_CHARS, "a key without control characters wanted, one found"
+        )
     return text
 
 

@@ -42,7 +42,9 @@ def checked(digits: str) -> str:
 def number_of_text(text: str) -> str:
     """Read text as a number. Raises FIELD_FORMAT for what is none in JSON's grammar."""
     if not GRAMMAR.fullmatch(text):
-        raise RecordError(Reason.FIELD_FORMAT, "a number in JSON's grammar wanted, other text found")
+        raise RecordError(
+            Reason.FIELD_FORMAT, "a number in JSON's grammar wanted, other text found"
+        )
     return checked(text)
 
 
@@ -53,7 +55,9 @@ def decimal_of_text(text: str, scale: int) -> Digits:
     except (binascii.Error, ValueError):
         unscaled = b""
     if not unscaled:
-        raise RecordError(Reason.FIELD_FORMAT, "base64 of a decimal's bytes wanted, other text found")
+        raise RecordError(
+            Reason.FIELD_FORMAT, "base64 of a decimal's bytes wanted, other text found"
+        )
     if len(unscaled) > _LARGEST_BYTES or abs(scale) > _LARGEST_SCALE:
         raise RecordError(Reason.NUMBER_RANGE, _RANGE)
     digits = str(int.from_bytes(unscaled, "big", signed=True))
@@ -88,7 +92,9 @@ def floor_ms(digits: str, per_second: int) -> int:
     if len(digits) <= SAFE_LENGTH and INTEGER.fullmatch(digits):
         ticks = int(digits)
         if per_second == NANO and ticks in NANO_ENDS:
-            raise RecordError(Reason.TIME_RANGE, "the least or the greatest of 64 bits, which stands for infinity")
+            raise RecordError(
+                Reason.TIME_RANGE, "the least or the greatest of 64 bits, which stands for infinity"
+            )
         return ticks * 1000 // per_second
     rough = float(checked(digits))
     if abs(rough) > _LARGEST_EPOCH:

@@ -22,7 +22,9 @@ class OwnRecordsFirst:
         self._mapper = mapper
         self.target, self.object = mapper.target, mapper.object
 
-    def map_run(self, records: Sequence[Record], start: int, wall_ms: int, append: Callable[[Change], None]) -> int:
+    def map_run(
+        self, records: Sequence[Record], start: int, wall_ms: int, append: Callable[[Change], None]
+    ) -> int:
         """Map none in a run: each record is looked at."""
         del records, wall_ms, append
         return start

@@ -28,7 +28,9 @@ class RouteMapper(Protocol):
         """Its schema and settings."""
         ...
 
-    def map_run(self, records: Sequence[Record], start: int, wall_ms: int, append: Callable[[Change], None]) -> int:
+    def map_run(
+        self, records: Sequence[Record], start: int, wall_ms: int, append: Callable[[Change], None]
+    ) -> int:
         """Map records from `start` on as long as each is a plain upsert, appending its change.
 
         Returns: the index of the first record that was not mapped, to be given to `map`; all when none is left.

@@ -5,24 +5,37 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
-from consumer.decoding.columns import UNKNOWN, Column, Meaning
-from consumer.decoding.opened import Days, Digits, Moment, Nested, Opened, TimeOfDay
+from consumer.decoding.columns import UNKNOWN, Column, LogicalType
+from consumer.decoding.opened import (
+    Days,
+    Digits,
+    EpochMillis,
+    Nested,
+    Opened,
+    TimeOfDay,
+)
 from consumer.errors import Reason, RecordError
-from consumer.mapping.numbers import INTEGER, SAFE_LENGTH, decimal_of_text, floor_ms, variable_decimal
+from consumer.mapping.numbers import (
+    INTEGER,
+    SAFE_LENGTH,
+    decimal_of_text,
+    floor_ms,
+    variable_decimal,
+)
 from consumer.mapping.settings import FieldRule, FieldType
 from consumer.mapping.times import date_of, moment_of, time_of
 
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-Reading: TypeAlias = Callable[[Opened], Opened]
+ValueReader: TypeAlias = Callable[[Opened], Opened]
 
 TICKS_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
 def reading_of(
     rule: FieldRule | None, column: Column | None, target: FieldType, zone: tzinfo | None
-) -> Reading | None:
+) -> ValueReader | None:
     """Choose the reading of a field; `None` when values mean what they look like.
 
     A number field takes epoch figures as the numbers they are; only decimals are read for it. `zone` is that of
@@ -33,15 +46,15 @@ def reading_of(
     if rule is not None and rule.unit is not None:
         return _days if rule.unit == "days" else _moment(TICKS_PER_SECOND[rule.unit])
     column = column or UNKNOWN
-    if column.meaning is Meaning.DECIMAL:
+    if column.meaning is LogicalType.DECIMAL:
         return _decimal(column.scale)
-    if column.meaning is Meaning.ZONED_TIMESTAMP:
+    if column.meaning is LogicalType.ZONED_TIMESTAMP:
         return _iso_moment(zone)
     reading = _BY_MEANING.get(column.meaning)
     return reading if target is not FieldType.NUMBER or reading is variable else None
 
 
-def _decimal(scale: int) -> Reading:
+def _decimal(scale: int) -> ValueReader:
     def read(opened: Opened) -> Opened:
         return decimal_of_text(opened, scale) if type(opened) is str else variable(opened)
 
@@ -55,9 +68,9 @@ def variable(opened: Opened) -> Opened:
     return variable_decimal(opened) or opened
 
 
-def _moment(per_second: int) -> Reading:
+def _moment(per_second: int) -> ValueReader:
     def read(opened: Opened) -> Opened:
-        return Moment(floor_ms(opened, per_second)) if isinstance(opened, Digits) else opened
+        return EpochMillis(floor_ms(opened, per_second)) if isinstance(opened, Digits) else opened
 
     return read
 
@@ -73,16 +86,16 @@ def _days(opened: Opened) -> Opened:
     return Days(_whole(opened)) if isinstance(opened, Digits) else opened
 
 
-def _time(tick_ns: int) -> Reading:
+def _time(tick_ns: int) -> ValueReader:
     def read(opened: Opened) -> Opened:
         return TimeOfDay(_whole(opened) * tick_ns) if isinstance(opened, Digits) else opened
 
     return read
 
 
-def _iso_moment(zone: tzinfo | None) -> Reading:
+def _iso_moment(zone: tzinfo | None) -> ValueReader:
     def read(opened: Opened) -> Opened:
-        return Moment(moment_of(opened, zone)) if type(opened) is str else opened
+        return EpochMillis(moment_of(opened, zone)) if type(opened) is str else opened
 
     return read
 
@@ -95,15 +108,15 @@ def _iso_time(opened: Opened) -> Opened:
     return TimeOfDay(time_of(opened)) if type(opened) is str else opened
 
 
-_BY_MEANING: dict[Meaning, Reading] = {
-    Meaning.VARIABLE_DECIMAL: variable,
-    Meaning.DAYS: _days,
-    Meaning.MOMENT_MS: _moment(1_000),
-    Meaning.MOMENT_US: _moment(1_000_000),
-    Meaning.MOMENT_NS: _moment(1_000_000_000),
-    Meaning.TIME_MS: _time(1_000_000),
-    Meaning.TIME_US: _time(1_000),
-    Meaning.TIME_NS: _time(1),
-    Meaning.ISO_DATE: _iso_date,
-    Meaning.ISO_TIME: _iso_time,
+_BY_MEANING: dict[LogicalType, ValueReader] = {
+    LogicalType.VARIABLE_DECIMAL: variable,
+    LogicalType.DAYS: _days,
+    LogicalType.MOMENT_MS: _moment(1_000),
+    LogicalType.MOMENT_US: _moment(1_000_000),
+    LogicalType.MOMENT_NS: _moment(1_000_000_000),
+    LogicalType.TIME_MS: _time(1_000_000),
+    LogicalType.TIME_US: _time(1_000),
+    LogicalType.TIME_NS: _time(1),
+    LogicalType.ISO_DATE: _iso_date,
+    LogicalType.ISO_TIME: _iso_time,
 }

@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 
 from consumer.decoding.debezium_topics import HEARTBEAT_PREFIX, TRANSACTION_SUFFIX
 from consumer.decoding.formats import DECODERS, FormatSettings
-from consumer.decoding.schema_shelf import SchemaShelf
+from consumer.decoding.schema_cache import SchemaCache
 from consumer.mapping.bound_route import BoundRoute
-from consumer.mapping.careful import CarefulMapper
 from consumer.mapping.encoded import EncodedRoute, Transcoders
 from consumer.mapping.own_records import OwnRecordsFirst
 from consumer.mapping.route import CompiledRoute
 from consumer.mapping.settings import CRM_CONNECTOR
+from consumer.mapping.slow_path import SlowPath
 from consumer.mapping.version import VersionMemory
 from consumer.model import Target
 
@@ -33,16 +33,16 @@ class RouteTable:
         routes: Sequence[RouteSettings],
         connector: str,
         objects: Mapping[str, ObjectSettings],
-        schemas: SchemaShelf | None = None,
-        sieve: Callable[[RouteMapper], RouteMapper] | None = None,
+        schemas: SchemaCache | None = None,
+        route_filter: Callable[[RouteMapper], RouteMapper] | None = None,
     ) -> None:
-        """`sieve` stands before every mapper, where not all is to pass."""
+        """`route_filter` stands before every mapper, where not all is to pass."""
         self._routes = tuple(routes)
         self._connector = connector
         self._objects = objects
         self._versions = {route.object: VersionMemory() for route in routes}
-        self._schemas = schemas or SchemaShelf()
-        self._sieve = sieve
+        self._schemas = schemas or SchemaCache()
+        self._route_filter = route_filter
         self._keys = Transcoders(self._schemas, None)
         self._encoded: dict[str, bool] = {}
         self._by_topic: dict[str, tuple[RouteMapper, ...]] = {}
@@ -51,9 +51,11 @@ class RouteTable:
         """Return a mapper per route that takes the topic; empty when none does (ROUTE_NONE)."""
         found = self._by_topic.get(topic)
         if found is None:
-            found = tuple(self._mapper(route, topic) for route in self._routes if takes(route, topic))
-            if self._sieve is not None:
-                found = tuple(map(self._sieve, found))
+            found = tuple(
+                self._mapper(route, topic) for route in self._routes if takes(route, topic)
+            )
+            if self._route_filter is not None:
+                found = tuple(map(self._route_filter, found))
             self._by_topic[topic] = found
         return found
 
@@ -79,8 +81,8 @@ class RouteTable:
             described, connector = route.crm.described, CRM_CONNECTOR
         zone = ZoneInfo(route.zone) if route.zone is not None else None
         bound = BoundRoute(route, described, self._versions[route.object], zone)
-        careful = CarefulMapper(bound, DECODERS[route.format](FormatSettings(route.flat_prefix, zone)))
-        mapper: RouteMapper = CompiledRoute(Target(connector, described.name), bound, careful)
+        slow_path = SlowPath(bound, DECODERS[route.format](FormatSettings(route.flat_prefix, zone)))
+        mapper: RouteMapper = CompiledRoute(Target(connector, described.name), bound, slow_path)
         if topic.startswith(HEARTBEAT_PREFIX) or topic.endswith(TRANSACTION_SUFFIX):
             mapper = OwnRecordsFirst(mapper)
         if route.encoding == "json":
@@ -90,4 +92,7 @@ class RouteTable:
 
 def takes(route: RouteSettings, topic: str) -> bool:
     """Whether a route takes a topic, by name or by its regular expression."""
-    return any(re.match(one, topic) is not None if one.startswith("^") else one == topic for one in route.topics)
+    return any(
+        re.match(one, topic) is not None if one.startswith("^") else one == topic
+        for one in route.topics
+    )

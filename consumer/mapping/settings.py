@@ -8,10 +8,16 @@ from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from consumer.bulk.settings import FlushSettings
-
 FormatName: TypeAlias = Literal[
-    "json", "debezium", "debezium_flat", "cloudevents", "maxwell", "canal", "dms", "goldengate", "salesforce_cdc"
+    "json",
+    "debezium",
+    "debezium_flat",
+    "cloudevents",
+    "maxwell",
+    "canal",
+    "dms",
+    "goldengate",
+    "salesforce_cdc",
 ]
 EncodingName: TypeAlias = Literal["json", "avro", "protobuf", "json_schema"]
 CrmOperation: TypeAlias = Literal["insert", "update", "upsert", "delete", "hardDelete"]
@@ -67,6 +73,13 @@ class FieldRule(msgspec.Struct, frozen=True, kw_only=True):
     required: bool = False
     unit: TimeUnit | None = None
     scale: int | None = None
+
+
+class FlushSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The `flush` of a route: the older of its rows is at most `every_s` old, its lines have at most `bytes`."""
+
+    every_s: float = 900.0
+    bytes: int = 140_000_000
 
 
 class CrmTarget(msgspec.Struct, frozen=True, kw_only=True):

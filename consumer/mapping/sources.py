@@ -25,7 +25,9 @@ class Origin:
 
     __slots__ = ("_key", "absent", "has_placeholders", "members", "record", "row")
 
-    def __init__(self, record: Record, members: Row | None = None, *, has_placeholders: bool = False) -> None:
+    def __init__(
+        self, record: Record, members: Row | None = None, *, has_placeholders: bool = False
+    ) -> None:
         self.record = record
         self.members = members
         self.has_placeholders = has_placeholders
@@ -47,7 +49,7 @@ class Origin:
         return self
 
 
-class Source(Protocol):
+class ValueSource(Protocol):
     """One place that a value comes from."""
 
     def fetch(self, origin: Origin) -> Opened | Absent:
@@ -77,7 +79,11 @@ class EnvelopePath:
 
     def fetch(self, origin: Origin) -> Opened | Absent:
         """Follow the path; a record without a value has no envelope."""
-        return Absent.MISSING if origin.members is None else _follow(origin.members, self.steps, Absent.MISSING)
+        return (
+            Absent.MISSING
+            if origin.members is None
+            else _follow(origin.members, self.steps, Absent.MISSING)
+        )
 
 
 class KeyPath:
@@ -92,7 +98,9 @@ class KeyPath:
         if key.content is None:
             return Absent.MISSING
         if key.fields is None:
-            raise RecordError(Reason.FIELD_TYPE, "a JSON object wanted as Kafka key, another key found")
+            raise RecordError(
+                Reason.FIELD_TYPE, "a JSON object wanted as Kafka key, another key found"
+            )
         return _follow(key.fields, self.steps, Absent.MISSING)
 
 
@@ -154,7 +162,7 @@ class Template:
 class TemplatePart:
     """One value inside a template, written as text."""
 
-    def __init__(self, source: Source, written: Callable[[Opened], str]) -> None:
+    def __init__(self, source: ValueSource, written: Callable[[Opened], str]) -> None:
         self.source = source
         self.written = written
 
@@ -183,7 +191,7 @@ _FACTS: dict[str, Callable[[Record], object]] = {
 }
 
 
-def source_of(path: str) -> Source:
+def source_of(path: str) -> ValueSource:
     """Compile a source path that the configuration has judged."""
     if not path.startswith("$"):
         return RowPath(tuple(path.split(".")))
@@ -225,7 +233,9 @@ def _follow(row: Row, steps: tuple[str, ...], absent: Absent) -> Opened | Absent
         inner = value if isinstance(value, dict) else open_member(value)
         if inner is None:
             if not isinstance(opened, Nested):
-                raise RecordError(Reason.FIELD_TYPE, f"an object wanted inside the path, {kind_of(opened)} found")
+                raise RecordError(
+                    Reason.FIELD_TYPE, f"an object wanted inside the path, {kind_of(opened)} found"
+                )
             raise RecordError(Reason.FIELD_TYPE, "an object wanted inside the path, an array found")
         value = inner.get(step, absent)
     return value if isinstance(value, Absent) else open_value(value)

@@ -165,7 +165,11 @@ def _calendar(*parts: str) -> datetime:
 
 
 def _second_of(local: datetime) -> int:
-    return ((local.toordinal() - _EPOCH_DAY) * 24 + local.hour) * 3600 + local.minute * 60 + local.second
+    return (
+        ((local.toordinal() - _EPOCH_DAY) * 24 + local.hour) * 3600
+        + local.minute * 60
+        + local.second
+    )
 
 
 def _offset_seconds(offset: str) -> int:
@@ -182,7 +186,9 @@ def _zoned(local: datetime, zone: tzinfo | None) -> int:
     """Read a local time in the route's zone; one that a clock change skips or repeats has no single answer."""
     if zone is None:
         raise RecordError(Reason.TIME_ZONE, "no zone in the text; write the route's `zone`")
-    first, second = (local.replace(tzinfo=zone, fold=fold).utcoffset() or timedelta() for fold in (0, 1))
+    first, second = (
+        local.replace(tzinfo=zone, fold=fold).utcoffset() or timedelta() for fold in (0, 1)
+    )
     if first != second:
         raise RecordError(Reason.TIME_ZONE, "a clock change skips or repeats this local time")
     return _second_of(local) - int(first.total_seconds())
@@ -207,7 +213,9 @@ def time_of(text: str) -> int:
     """Read a time of day, a trailing `Z` allowed, as nanoseconds. Raises: TIME_FORMAT, TIME_RANGE."""
     match = _TIME_TEXT.fullmatch(text.removesuffix("Z"))
     if match is None:
-        raise RecordError(Reason.TIME_FORMAT, "a time of day such as 08:30:00 wanted, another text found")
+        raise RecordError(
+            Reason.TIME_FORMAT, "a time of day such as 08:30:00 wanted, another text found"
+        )
     hour, minute, second, fraction = match.groups()
     clock = _calendar("1970", "01", "01", hour, minute, second or "0")
     seconds = clock.hour * 3600 + clock.minute * 60 + clock.second

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from consumer.decoding.opened import Absent, Days, Digits, Moment, Opened
+from consumer.decoding.opened import (
+    Absent,
+    Days,
+    Digits,
+    EpochMillis,
+    Opened,
+)
 from consumer.errors import Reason, RecordError
 from consumer.mapping.numbers import INTEGER, SAFE_LENGTH
 from consumer.mapping.settings import FieldType
@@ -17,7 +23,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from consumer.mapping.conversion import Conversion
-    from consumer.mapping.sources import Origin, Source
+    from consumer.mapping.sources import Origin, ValueSource
     from consumer.mapping.writings import Out
 
 _DAY_MS = 86_400_000
@@ -27,7 +33,13 @@ class VersionField:
     """Record Modified of one route. `ruled` says that the file has a rule for it, which must find a value."""
 
     def __init__(
-        self, name: str, source: Source, conversion: Conversion, zone: tzinfo | None, *, ruled: bool
+        self,
+        name: str,
+        source: ValueSource,
+        conversion: Conversion,
+        zone: tzinfo | None,
+        *,
+        ruled: bool,
     ) -> None:
         self.name = name
         self.source = source
@@ -54,7 +66,9 @@ class VersionField:
             if self.conversion.fallback is not msgspec.UNSET:
                 return self._of_out(self.conversion.fallback)
             if self.ruled:
-                raise RecordError(Reason.VERSION_MISSING, "the rule of Record Modified finds no value")
+                raise RecordError(
+                    Reason.VERSION_MISSING, "the rule of Record Modified finds no value"
+                )
             return None
         opened = self.conversion.understand(found)
         if self.conversion.values is not None:
@@ -64,7 +78,9 @@ class VersionField:
     def of_change(self, change_ms: int | None) -> int:
         """Take the change's own time. Raises VERSION_MISSING when nothing tells it."""
         if change_ms is None:
-            raise RecordError(Reason.VERSION_MISSING, "neither the row, the envelope nor Kafka tells a time")
+            raise RecordError(
+                Reason.VERSION_MISSING, "neither the row, the envelope nor Kafka tells a time"
+            )
         return change_ms
 
     def written(self, version_ms: int) -> Out:
@@ -86,7 +102,7 @@ class VersionField:
     def _read(self, opened: Opened) -> int:
         if self.counts:
             return _count(opened)
-        if isinstance(opened, Moment):
+        if isinstance(opened, EpochMillis):
             return int(opened)
         if isinstance(opened, Days) and self.conversion.target is FieldType.DATE:
             return int(opened) * _DAY_MS
@@ -103,5 +119,7 @@ class VersionField:
 
 def _count(opened: Opened) -> int:
     if not isinstance(opened, Digits) or len(opened) > SAFE_LENGTH or not INTEGER.fullmatch(opened):
-        raise RecordError(Reason.FIELD_TYPE, "a whole number wanted as Record Modified, another value found")
+        raise RecordError(
+            Reason.FIELD_TYPE, "a whole number wanted as Record Modified, another value found"
+        )
     return int(opened)

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import msgspec
 
-from consumer.decoding.opened import Days, Digits, Moment, Nested, Opened, TimeOfDay, kind_of
+from consumer.decoding.opened import (
+    Days,
+    Digits,
+    EpochMillis,
+    Nested,
+    Opened,
+    TimeOfDay,
+    kind_of,
+)
 from consumer.errors import Reason, RecordError
 from consumer.mapping.numbers import checked, number_of_text, variable_decimal
 from consumer.mapping.settings import FieldType
@@ -19,7 +27,7 @@ if TYPE_CHECKING:
 Out: TypeAlias = str | bool | msgspec.Raw | None
 """A value as the encoder takes it; numbers are their own digits."""
 
-Writing: TypeAlias = Mapping[type, Callable[[Any], Out]]
+ValueWriter: TypeAlias = Mapping[type, Callable[[Any], Out]]
 """Per kind of opened value, what to send; a kind that is not there is a FIELD_TYPE."""
 
 _DECIMAL_MODES = (
@@ -28,7 +36,7 @@ _DECIMAL_MODES = (
 )
 
 
-def write(writing: Writing, opened: Opened, wanted: str) -> Out:
+def write(writing: ValueWriter, opened: Opened, wanted: str) -> Out:
     """Write one value. Raises `RecordError`, without the field's name."""
     writer = writing.get(type(opened))
     if writer is None:
@@ -36,7 +44,9 @@ def write(writing: Writing, opened: Opened, wanted: str) -> Out:
     return writer(opened)
 
 
-def writing_of(target: FieldType, zone: tzinfo | None, *, number: bool = False, json: bool = False) -> Writing:
+def writing_of(
+    target: FieldType, zone: tzinfo | None, *, number: bool = False, json: bool = False
+) -> ValueWriter:
     """Choose the table of a field. `number` and `json` are the rule's permissions."""
     if target is FieldType.NUMBER:
         return _NUMBERS | {str: _number_text if number else _refuse_number_text}
@@ -79,7 +89,8 @@ def _variable_text(nested: Nested) -> str:
     digits = variable_decimal(nested)
     if digits is None:
         raise RecordError(
-            Reason.FIELD_TYPE, f"text wanted, {kind_of(nested)} found; to send JSON write `json: true`"
+            Reason.FIELD_TYPE,
+            f"text wanted, {kind_of(nested)} found; to send JSON write `json: true`",
         )
     return checked(digits)
 
@@ -103,7 +114,9 @@ def _refuse_moment(ms: int) -> NoReturn:
 
 def _refuse_days(days: int) -> NoReturn:
     del days
-    raise RecordError(Reason.TIME_ZONE, "date-time wanted, date found, which has neither time nor zone")
+    raise RecordError(
+        Reason.TIME_ZONE, "date-time wanted, date found, which has neither time nor zone"
+    )
 
 
 _TEXTS: dict[type, Callable[[Any], Out]] = {
@@ -111,7 +124,7 @@ _TEXTS: dict[type, Callable[[Any], Out]] = {
     Digits: checked,
     bool: boolean_text,
     Days: day_text,
-    Moment: moment_text,
+    EpochMillis: moment_text,
     TimeOfDay: time_text,
     Nested: _variable_text,
 }
@@ -120,10 +133,10 @@ _DATES: dict[type, Callable[[Any], Out]] = {
     str: date_of,
     Days: day_text,
     Digits: _refuse_bare_number,
-    Moment: _refuse_moment,
+    EpochMillis: _refuse_moment,
 }
 _DATE_TIMES: dict[type, Callable[[Any], Out]] = {
-    Moment: moment_text,
+    EpochMillis: moment_text,
     Digits: _refuse_bare_number,
     Days: _refuse_days,
 }

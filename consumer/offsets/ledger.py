@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final, Protocol
 
-from consumer.model import RecordOutcome, Tally
+from consumer.model import RecordCount, RecordOutcome
 from consumer.offsets.accounts import Account
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from consumer.model import Assignment, Change, Ticket
+    from consumer.model import Assignment, Change, PartialRecord
 
 RECORD_BYTES: Final = 1_000
 """What an open record costs beside its value and its encoded row: the client's message, the change and its key.
@@ -19,7 +19,7 @@ RECORD_BYTES: Final = 1_000
 Source: resident memory of a process with 45,000 open records of 460 bytes and rows of 350, divided out.
 """
 
-TICKET_BYTES: Final = 400
+PARTIAL_RECORD_BYTES: Final = 400
 """What a record of several parts costs when all its parts are on disk."""
 
 _WEIGHT: Final = {outcome: weight for weight, outcome in enumerate(RecordOutcome)}
@@ -62,7 +62,9 @@ class Ledger:
         self.by_partition[assignment.topic, assignment.partition].came_in_count += count
         self._observer.polled(assignment.topic, count)
 
-    def settled(self, assignment: Assignment, outcome: RecordOutcome, count: int, value_bytes: int) -> None:
+    def settled(
+        self, assignment: Assignment, outcome: RecordOutcome, count: int, value_bytes: int
+    ) -> None:
         """Book records out."""
         if not count:
             return
@@ -80,56 +82,65 @@ class Ledger:
         self.held_bytes -= held_bytes
         assignment.held_bytes -= held_bytes
 
-    def ticket_spooled(self, ticket: Ticket) -> None:
+    def partial_record_spooled(self, partial_record: PartialRecord) -> None:
         """Every open part of a record left memory for the disk: what is left of it is its ticket."""
-        self.spooled(ticket.assignment, 1, ticket.value_bytes - TICKET_BYTES)
-        ticket.value_bytes = TICKET_BYTES - RECORD_BYTES
+        self.spooled(
+            partial_record.assignment, 1, partial_record.value_bytes - PARTIAL_RECORD_BYTES
+        )
+        partial_record.value_bytes = PARTIAL_RECORD_BYTES - RECORD_BYTES
 
-    def spooled_settled(self, assignment: Assignment, outcome: RecordOutcome, count: int, value_bytes: int) -> None:
+    def spooled_settled(
+        self, assignment: Assignment, outcome: RecordOutcome, count: int, value_bytes: int
+    ) -> None:
         """Book records out that are on disk."""
         self.spooled(assignment, -count, -value_bytes)
         self.settled(assignment, outcome, count, value_bytes)
 
-    def part_settled(self, ticket: Ticket, outcome: RecordOutcome) -> None:
+    def part_settled(self, partial_record: PartialRecord, outcome: RecordOutcome) -> None:
         """Book one part of a record; the record itself when it was the last."""
-        ticket.outcomes.add(outcome)
-        ticket.parts_open -= 1
-        if ticket.parts_open == 0:
-            weightiest = min(ticket.outcomes, key=_WEIGHT.__getitem__)
-            self.settled(ticket.assignment, weightiest, 1, ticket.value_bytes)
+        partial_record.outcomes.add(outcome)
+        partial_record.parts_open -= 1
+        if partial_record.parts_open == 0:
+            weightiest = min(partial_record.outcomes, key=_WEIGHT.__getitem__)
+            self.settled(partial_record.assignment, weightiest, 1, partial_record.value_bytes)
 
     def batch_settled(
-        self, tallies: Mapping[Assignment, Tally], bearers: Collection[Change], outcome: RecordOutcome
+        self,
+        record_counts: Mapping[Assignment, RecordCount],
+        linked_changes: Collection[Change],
+        outcome: RecordOutcome,
     ) -> int:
         """Book the records of a batch whose changes came to one end, and those conflated into them.
 
         Returns: how many changes were conflated.
-        Shape: `tallies` count the records that became one change alone; `bearers` are the changes that are one
+        Shape: `record_counts` count the records that became one change alone; `linked_changes` are the changes that are one
         part of several, or that records ride on. The records themselves are not looked at: there are many, and
         what was read a while ago is slow to reach.
         """
-        for assignment, tally in tallies.items():
-            self.settled(assignment, outcome, tally.count, tally.value_bytes)
-        for change in bearers:
-            if change.ticket is not None:
-                self.part_settled(change.ticket, outcome)
-        return self.riders_settled(bearers)
+        for assignment, record_count in record_counts.items():
+            self.settled(assignment, outcome, record_count.count, record_count.value_bytes)
+        for change in linked_changes:
+            if change.partial_record is not None:
+                self.part_settled(change.partial_record, outcome)
+        return self.superseded_settled(linked_changes)
 
-    def riders_settled(self, changes: Iterable[Change]) -> int:
+    def superseded_settled(self, changes: Iterable[Change]) -> int:
         """Book the records that were conflated into these changes; return how many changes those were."""
         conflated_count = 0
-        tallies: defaultdict[Assignment, Tally] = defaultdict(Tally)
+        record_counts: defaultdict[Assignment, RecordCount] = defaultdict(RecordCount)
         for change in changes:
-            for rider in change.riders or ():
-                for record, ticket in rider.kept:
-                    rider.take(record, ticket)
-                rider.kept.clear()
-                tallies[rider.assignment].add(rider.bare_count, rider.bare_bytes)
-                conflated_count += rider.bare_count + len(rider.tickets)
-                for ticket in rider.tickets:
-                    self.part_settled(ticket, RecordOutcome.CONFLATED)
-        for assignment, tally in tallies.items():
-            self.settled(assignment, RecordOutcome.CONFLATED, tally.count, tally.value_bytes)
+            for entry in change.superseded or ():
+                for record, partial_record in entry.kept:
+                    entry.take(record, partial_record)
+                entry.kept.clear()
+                record_counts[entry.assignment].add(entry.bare_count, entry.bare_bytes)
+                conflated_count += entry.bare_count + len(entry.partial_records)
+                for partial_record in entry.partial_records:
+                    self.part_settled(partial_record, RecordOutcome.CONFLATED)
+        for assignment, record_count in record_counts.items():
+            self.settled(
+                assignment, RecordOutcome.CONFLATED, record_count.count, record_count.value_bytes
+            )
         return conflated_count
 
     def released(self, assignment: Assignment) -> None:

@@ -35,7 +35,9 @@ class Progress:
 
         They were not settled when it went, or they were and the group was never told.
         """
-        return assignment.next_offset < self._read_to.get((assignment.topic, assignment.partition), 0)
+        return assignment.next_offset < self._read_to.get(
+            (assignment.topic, assignment.partition), 0
+        )
 
     def own(self, assignment: Assignment, now_s: float) -> None:
         """This partition is ours from now on."""

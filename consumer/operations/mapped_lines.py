@@ -22,11 +22,15 @@ DEAD_LETTER = "dead_letter"
 _PLACE = PLACE_KEY.encode()
 
 
-def outcomes(routes: RouteTable, record: Record, wall_ms: int, batch_bytes: int) -> Iterator[dict[str, object]]:
+def outcomes(
+    routes: RouteTable, record: Record, wall_ms: int, batch_bytes: int
+) -> Iterator[dict[str, object]]:
     """Map one record by every route that takes it; yield what `map` prints, in order."""
     mappers = routes.mappers(record.topic())
     if not mappers:
-        yield _place(record) | _dead_letter(RecordError(Reason.ROUTE_NONE, "no route takes this topic"))
+        yield _place(record) | _dead_letter(
+            RecordError(Reason.ROUTE_NONE, "no route takes this topic")
+        )
     for mapper in mappers:
         yield from outcomes_of_route(mapper, record, wall_ms, batch_bytes)
 
@@ -48,11 +52,15 @@ def _place(record: Record) -> dict[str, object]:
     return {"topic": record.topic(), "partition": record.partition(), "offset": record.offset()}
 
 
-def _changes(mapper: RouteMapper, record: Record, wall_ms: int, batch_bytes: int) -> tuple[Mapped, ...]:
+def _changes(
+    mapper: RouteMapper, record: Record, wall_ms: int, batch_bytes: int
+) -> tuple[Mapped, ...]:
     """Map a record, and refuse a row that no request could carry."""
     mapped = mapper.map(record, wall_ms)
     changes = mapped if isinstance(mapped, tuple) else (mapped,)
-    is_bounded = mapper.target.connector != CRM_CONNECTOR  # what a job carries is bounded by its file
+    is_bounded = (
+        mapper.target.connector != CRM_CONNECTOR
+    )  # what a job carries is bounded by its file
     for change in changes:
         if (
             is_bounded

@@ -15,7 +15,7 @@ class UnreadableLine(Exception):  # noqa: N818 - the caller's fault, said to the
     """A line that describes no record."""
 
 
-class _Line(msgspec.Struct):
+class _RecordLine(msgspec.Struct):
     """What may stand in a line; a member that is not there differs from null."""
 
     topic: str | None = None
@@ -30,7 +30,7 @@ class _Line(msgspec.Struct):
     value: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
-_LINE = msgspec.json.Decoder(_Line)
+_LINE = msgspec.json.Decoder(_RecordLine)
 _TEXT = msgspec.json.Decoder(str | None)
 _NULL = msgspec.Raw(b"null")
 
@@ -53,7 +53,9 @@ def record_of_line(line: bytes, topic: str | None) -> PlainRecord:
             read.partition,
             read.offset,
             key=_content(read.key, read.key_base64, bare=bare),
-            value=_content(read.value, None, bare=True) if bare else _text(read.payload, read.payload_base64),
+            value=_content(read.value, None, bare=True)
+            if bare
+            else _text(read.payload, read.payload_base64),
             headers=_headers(read.headers),
             timestamp_ms=max(read.ts, 0),
         )
@@ -65,7 +67,9 @@ def _refuse(text: str) -> NoReturn:
     raise UnreadableLine(text) from None
 
 
-def _content(member: msgspec.Raw | msgspec.UnsetType, in_base64: str | None, *, bare: bool) -> bytes | None:
+def _content(
+    member: msgspec.Raw | msgspec.UnsetType, in_base64: str | None, *, bare: bool
+) -> bytes | None:
     """Return the bytes of a key or value: of a bare line its JSON, digits and all, else the text in it."""
     if in_base64 is not None:
         return base64.b64decode(in_base64, validate=True)

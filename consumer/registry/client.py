@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from consumer.decoding.written_schema import Reference, WrittenSchema
 from consumer.errors import Hold, HoldReason
-from consumer.hosts import OneHost
+from consumer.http.client import HttpTransport
+from consumer.http.hosts import OneHost
 from consumer.registry.credentials import credentials_of, tls_context, tls_signature
 from consumer.registry.exchange import read_answer, reference_path, request_for, schema_path
-from consumer.transport import HttpTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from consumer.auth.secret_files import Signature
     from consumer.clock import Clock
     from consumer.decoding.wire_form import SchemaRef
-    from consumer.registry.exchange import Found
+    from consumer.http.client import Transport
+    from consumer.registry.exchange import RegisteredSchema
     from consumer.registry.settings import RegistrySettings
-    from consumer.transport import Transport
 
 CONNECTIONS: Final = 4
 ANSWER_BYTES: Final = 8 * 1024 * 1024
@@ -56,14 +56,18 @@ class RegistryClient:
             return None
         return WrittenSchema(found.schema_type or "AVRO", found.schema, tuple(references.values()))
 
-    async def _follow(self, found: Found, references: dict[tuple[str, int], Reference]) -> bool:
+    async def _follow(
+        self, found: RegisteredSchema, references: dict[tuple[str, int], Reference]
+    ) -> bool:
         """Gather what a schema refers to, the innermost first; false when the registry has lost some of it."""
         for pointer in found.references or ():
             at = (pointer.subject, pointer.version)
             if at in references:
                 continue
             if len(references) >= MOST_REFERENCES:
-                raise Hold(HoldReason.CONFIG, f"a schema refers to more than {MOST_REFERENCES} others")
+                raise Hold(
+                    HoldReason.CONFIG, f"a schema refers to more than {MOST_REFERENCES} others"
+                )
             inner = await self._found(reference_path(pointer))
             if inner is None:
                 return False
@@ -73,8 +77,10 @@ class RegistryClient:
             references[at] = references.pop(at)  # behind those that it refers to itself
         return True
 
-    async def _found(self, path: str) -> Found | None:
-        request = request_for(self._settings.url, path, credentials_of(self._settings), self._settings.timeout_s)
+    async def _found(self, path: str) -> RegisteredSchema | None:
+        request = request_for(
+            self._settings.url, path, credentials_of(self._settings), self._settings.timeout_s
+        )
         transport = await self._connected()
         return read_answer(await transport.send(request))
 
@@ -91,7 +97,9 @@ class RegistryClient:
 
     def _http(self, tls: SSLContext | None) -> Transport:
         hosts = OneHost(self._settings.url)
-        return HttpTransport(hosts, self._clock, connections=CONNECTIONS, answer_bytes=ANSWER_BYTES, tls=tls)
+        return HttpTransport(
+            hosts, self._clock, connections=CONNECTIONS, answer_bytes=ANSWER_BYTES, tls=tls
+        )
 
     async def close(self) -> None:
         """Let go of every connection."""

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from consumer.auth.secret_files import Signature
-    from consumer.registry.exchange import Credentials
+    from consumer.registry.exchange import RegistryCredentials
     from consumer.registry.settings import RegistrySettings
 
 _TLS: Final = "kafka.schema_registry: the certificates are not usable"
 
 
-def credentials_of(settings: RegistrySettings) -> Credentials:
+def credentials_of(settings: RegistrySettings) -> RegistryCredentials:
     """Read who we are by name, or by token. Raises: `Hold(AUTH)` for a file that cannot be read."""
     token = read_secret(settings.token)
     if token is not None:
@@ -61,7 +61,9 @@ def _no_password() -> str:
 
 def _named(error: OSError, settings: RegistrySettings) -> str:
     """Say which file is at fault, as far as the system tells."""
-    paths: list[Path] = [path for path in (settings.certificate, settings.authorities) if path is not None]
+    paths: list[Path] = [
+        path for path in (settings.certificate, settings.authorities) if path is not None
+    ]
     if settings.private_key is not None and settings.private_key.path is not None:
         paths.append(settings.private_key.path)
     missing = next((path for path in paths if not path.exists()), None)

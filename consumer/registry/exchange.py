@@ -12,12 +12,12 @@ from urllib.parse import quote
 import msgspec
 
 from consumer.errors import Hold, HoldReason, Transient
+from consumer.http.messages import NoAnswer, Request
 from consumer.masking import mask
-from consumer.model import NoAnswer, Request
 
 if TYPE_CHECKING:
     from consumer.decoding.wire_form import SchemaRef
-    from consumer.model import Answer, Outcome
+    from consumer.http.messages import Answer, HttpOutcome
 
 _OK: Final = 200
 _REDIRECTS: Final = range(300, 400)
@@ -30,7 +30,7 @@ _UNKNOWN: Final = frozenset({40401, 40402, 40403})
 
 _ACCEPT: Final = ("Accept", "application/vnd.schemaregistry.v1+json, application/json")
 
-Credentials: TypeAlias = tuple[Literal["basic", "bearer"], str] | None
+RegistryCredentials: TypeAlias = tuple[Literal["basic", "bearer"], str] | None
 """`user:password`, or a token."""
 
 
@@ -42,7 +42,7 @@ class Pointer(msgspec.Struct, frozen=True):
     version: int
 
 
-class Found(msgspec.Struct, frozen=True, rename="camel"):
+class RegisteredSchema(msgspec.Struct, frozen=True, rename="camel"):
     """A schema in an answer."""
 
     schema: str
@@ -50,13 +50,13 @@ class Found(msgspec.Struct, frozen=True, rename="camel"):
     references: tuple[Pointer, ...] | None = None
 
 
-class _Fault(msgspec.Struct):
+class _ErrorBody(msgspec.Struct):
     error_code: int | None = None
     message: str = ""
 
 
-_FOUND = msgspec.json.Decoder(Found)
-_FAULT = msgspec.json.Decoder(_Fault)
+_FOUND = msgspec.json.Decoder(RegisteredSchema)
+_FAULT = msgspec.json.Decoder(_ErrorBody)
 
 
 def schema_path(schema: SchemaRef) -> str:
@@ -64,7 +64,9 @@ def schema_path(schema: SchemaRef) -> str:
     if isinstance(schema, int):
         return f"/schemas/ids/{schema}"
     digits = schema.hex()
-    return f"/schemas/guids/{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    return (
+        f"/schemas/guids/{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    )
 
 
 def reference_path(pointer: Pointer) -> str:
@@ -72,7 +74,7 @@ def reference_path(pointer: Pointer) -> str:
     return f"/subjects/{quote(pointer.subject, safe='')}/versions/{pointer.version}"
 
 
-def request_for(url: str, path: str, credentials: Credentials, timeout_s: float) -> Request:
+def request_for(url: str, path: str, credentials: RegistryCredentials, timeout_s: float) -> Request:
     """Write one request."""
     headers = [_ACCEPT]
     if credentials is not None:
@@ -82,7 +84,7 @@ def request_for(url: str, path: str, credentials: Credentials, timeout_s: float)
     return Request(method="GET", url=url + path, headers=tuple(headers), timeout_s=timeout_s)
 
 
-def read_answer(outcome: Outcome) -> Found | None:
+def read_answer(outcome: HttpOutcome) -> RegisteredSchema | None:
     """Read an answer; `None` when the registry does not have what was asked for.
 
     Raises: `Transient`; `Hold` (AUTH when it refuses us, CONFIG when this is no registry).
@@ -99,23 +101,32 @@ def read_answer(outcome: Outcome) -> Found | None:
             ) from None
     if outcome.status == _OK:
         raise Hold(
-            HoldReason.CONFIG, f"the schema registry sent more than {len(outcome.body)} bytes for one schema"
+            HoldReason.CONFIG,
+            f"the schema registry sent more than {len(outcome.body)} bytes for one schema",
         )
     fault = _fault(outcome)
     if outcome.status == _NOT_FOUND and fault.error_code in _UNKNOWN:
         return None
-    said = f"the schema registry answered {outcome.status}" + (f": {mask(fault.message)}" if fault.message else "")
+    said = f"the schema registry answered {outcome.status}" + (
+        f": {mask(fault.message)}" if fault.message else ""
+    )
     if outcome.status in _REFUSED:
-        raise Hold(HoldReason.AUTH, f"{said}; check the credentials in kafka.schema_registry and their rights")
+        raise Hold(
+            HoldReason.AUTH,
+            f"{said}; check the credentials in kafka.schema_registry and their rights",
+        )
     if outcome.status in _MOMENT or outcome.status >= _SERVER_ERRORS:
         raise Transient(said)
     if outcome.status in _REDIRECTS:
-        raise Hold(HoldReason.CONFIG, f"{said}; redirects are not followed, write the address that it leads to")
+        raise Hold(
+            HoldReason.CONFIG,
+            f"{said}; redirects are not followed, write the address that it leads to",
+        )
     raise Hold(HoldReason.CONFIG, f"{said}; check kafka.schema_registry.url")
 
 
-def _fault(answer: Answer) -> _Fault:
+def _fault(answer: Answer) -> _ErrorBody:
     try:
         return _FAULT.decode(answer.body)
     except (msgspec.DecodeError, RecursionError):
-        return _Fault()
+        return _ErrorBody()

@@ -45,11 +45,16 @@ class EmbeddedBroker:
         conf = {"test.mock.num.brokers": "1", "linger.ms": "5", "log_level": "2"}
         self._producer = Producer(conf)
         described = self._producer.list_topics(timeout=_TIMEOUT_S)
-        self.bootstrap_servers = ",".join(f"{broker.host}:{broker.port}" for broker in described.brokers.values())
+        self.bootstrap_servers = ",".join(
+            f"{broker.host}:{broker.port}" for broker in described.brokers.values()
+        )
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if self._producer is not None:
             self._producer.close()
@@ -95,7 +100,9 @@ class EmbeddedBroker:
         """
         unsent = self._open().flush(_TIMEOUT_S)
         if unsent or self._failed:
-            message = f"embedded broker: {unsent} records without an answer, {len(self._failed)} refused"
+            message = (
+                f"embedded broker: {unsent} records without an answer, {len(self._failed)} refused"
+            )
             raise Fatal(f"{message}: {self._failed[0]}" if self._failed else message)
 
     def _open(self) -> Producer:

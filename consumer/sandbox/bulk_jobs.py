@@ -14,10 +14,10 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import orjson
 
+from consumer.http.messages import Answer
 from consumer.mapping.settings import FieldType
-from consumer.model import Answer
 from consumer.sandbox.faults import JobFate
-from consumer.sandbox.ingest import Moment
+from consumer.sandbox.ingest import RequestTime
 from consumer.sandbox.job_queue import ACTIVE, let_run
 from consumer.sandbox.schema_check import read_moment
 from consumer.sandbox.store import Instant
@@ -27,9 +27,9 @@ from consumer.sandbox.wire import Endpoint
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from consumer.http.messages import Request
     from consumer.mapping.settings import ObjectSettings
-    from consumer.model import Request
-    from consumer.sandbox.ingest import ObjectDesk
+    from consumer.sandbox.ingest import IngestApi
     from consumer.sandbox.store import Store
 
 PATH: Final = "/api/v1/ingest/jobs"
@@ -83,13 +83,13 @@ def endpoint_of(method: str, path: str) -> tuple[Endpoint, str]:
     return _ENDPOINTS.get((method, len(parts)), Endpoint.UNKNOWN), parts[0] if parts else ""
 
 
-class BulkDesk:
+class BulkApi:
     """Where the requests of all jobs are answered. Nothing happens by itself: `advance` does what is due."""
 
     def __init__(
         self,
         objects: Mapping[str, ObjectSettings],
-        desks: Mapping[str, ObjectDesk],
+        desks: Mapping[str, IngestApi],
         store: Store,
         *,
         source_name: str,
@@ -109,7 +109,12 @@ class BulkDesk:
         return None if job is None else job.object
 
     def answer(  # noqa: PLR0911 - one per call
-        self, endpoint: Endpoint, job_id: str, request: Request, moment: Moment, fate: JobFate | None
+        self,
+        endpoint: Endpoint,
+        job_id: str,
+        request: Request,
+        moment: RequestTime,
+        fate: JobFate | None,
     ) -> tuple[Answer, int]:
         """Answer one request; the second value is how many records came with it."""
         if endpoint is Endpoint.CREATE_JOB:
@@ -138,16 +143,18 @@ class BulkDesk:
                 job.state = "Failed"
             else:
                 job.state = "JobComplete"
-                self._apply(job, Moment(now_s, wall_ms, now_s), serial)
+                self._apply(job, RequestTime(now_s, wall_ms, now_s), serial)
             job.files.clear()
 
-    def _create(self, request: Request, moment: Moment) -> Answer:
+    def _create(self, request: Request, moment: RequestTime) -> Answer:
         try:
             wanted = orjson.loads(request.body)
         except orjson.JSONDecodeError:
             wanted = None
         if not isinstance(wanted, dict) or wanted.get("operation") not in {"upsert", "delete"}:
-            return envelope(400, moment.wall_ms, "Bad Request: object, sourceName and operation are expected")
+            return envelope(
+                400, moment.wall_ms, "Bad Request: object, sourceName and operation are expected"
+            )
         if wanted.get("sourceName") != self._source or wanted.get("object") not in self._objects:
             return envelope(404, moment.wall_ms)
         while self._created_s and self._created_s[0] <= moment.now_s - _HOUR_S:
@@ -155,11 +162,18 @@ class BulkDesk:
         active = [job for job in self.jobs.values() if job.state in ACTIVE]
         if any(job.object == wanted["object"] for job in active):
             return envelope(409, moment.wall_ms)
-        if len(self._created_s) >= self.limits.jobs_per_hour or len(active) >= self.limits.jobs_at_a_time:
+        if (
+            len(self._created_s) >= self.limits.jobs_per_hour
+            or len(active) >= self.limits.jobs_at_a_time
+        ):
             return envelope(429, moment.wall_ms)
         self._created_s.append(moment.now_s)
         job = SandboxJob(
-            id=str(uuid.uuid5(_NAMESPACE, f"{len(self._created_s)} {moment.now_s!r} {wanted['object']}")),
+            id=str(
+                uuid.uuid5(
+                    _NAMESPACE, f"{len(self._created_s)} {moment.now_s!r} {wanted['object']}"
+                )
+            ),
             object=wanted["object"],
             operation=wanted["operation"],
             source=self._source,
@@ -174,10 +188,13 @@ class BulkDesk:
         states = {state.lower() for one in asked.get("states", []) for state in one.split(",")}
         found = [job for job in self.jobs.values() if not states or job.state.lower() in states]
         found.sort(key=lambda job: -job.changed_ms)
-        offset, limit = int(asked.get("offset", ["0"])[0]), min(100, int(asked.get("limit", ["20"])[0]))
+        offset, limit = (
+            int(asked.get("offset", ["0"])[0]),
+            min(100, int(asked.get("limit", ["20"])[0])),
+        )
         return as_json(200, {"data": [_shown(job) for job in found[offset : offset + limit]]})
 
-    def _upload(self, job: SandboxJob, request: Request, moment: Moment) -> tuple[Answer, int]:
+    def _upload(self, job: SandboxJob, request: Request, moment: RequestTime) -> tuple[Answer, int]:
         if job.state != "Open":
             return envelope(409, moment.wall_ms), 0
         if len(request.body) > self.limits.file_bytes:
@@ -190,13 +207,15 @@ class BulkDesk:
         job.row_count += rows
         return Answer(202), rows
 
-    def _delete(self, job: SandboxJob, moment: Moment) -> Answer:
+    def _delete(self, job: SandboxJob, moment: RequestTime) -> Answer:
         if job.state in {"Open", "InProgress"}:
             return envelope(409, moment.wall_ms)
         del self.jobs[job.id]
         return Answer(204)
 
-    def _close(self, job: SandboxJob, request: Request, moment: Moment, fate: JobFate | None) -> Answer:
+    def _close(
+        self, job: SandboxJob, request: Request, moment: RequestTime, fate: JobFate | None
+    ) -> Answer:
         try:
             wanted = str(orjson.loads(request.body)["state"]).lower()
         except (orjson.JSONDecodeError, KeyError, TypeError):
@@ -211,17 +230,22 @@ class BulkDesk:
         job.changed_ms = moment.wall_ms
         return as_json(200, _shown(job))
 
-    def _apply(self, job: SandboxJob, moment: Moment, serial: int) -> None:
+    def _apply(self, job: SandboxJob, moment: RequestTime, serial: int) -> None:
         for content in job.files:
             if job.operation == "delete":
                 lines = csv.reader(StringIO(content.decode("utf-8"), newline=""), strict=True)
                 self._store.remove_older(
                     job.object,
-                    [(line[0], _micros(line[1]) if len(line) == _DELETE_COLUMNS else None) for line in lines],
+                    [
+                        (line[0], _micros(line[1]) if len(line) == _DELETE_COLUMNS else None)
+                        for line in lines
+                    ],
                     moment=Instant(moment.now_s, moment.wall_ms, serial),
                 )
             else:
-                self._desks[job.object].load(_texts(content, self._objects[job.object]), moment, serial)
+                self._desks[job.object].load(
+                    _texts(content, self._objects[job.object]), moment, serial
+                )
 
 
 def _texts(content: bytes, described: ObjectSettings) -> list[bytes]:
@@ -269,4 +293,8 @@ def _shown(job: SandboxJob) -> dict[str, object]:
 
 
 def _time(wall_ms: int) -> str:
-    return datetime.fromtimestamp(wall_ms / 1000, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return (
+        datetime.fromtimestamp(wall_ms / 1000, UTC)
+        .isoformat(timespec="microseconds")
+        .replace("+00:00", "Z")
+    )

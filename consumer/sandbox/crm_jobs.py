@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import orjson
 
-from consumer.model import Answer
+from consumer.http.messages import Answer
 from consumer.sandbox.crm_objects import described
 from consumer.sandbox.crm_rows import CrmRows
 from consumer.sandbox.crm_runs import DELIMITERS, LINE_ENDS, CrmJob, CrmRuns, result_file
@@ -22,11 +22,11 @@ from consumer.sandbox.wire import Endpoint
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from consumer.model import Request
+    from consumer.http.messages import Request
     from consumer.sandbox.crm_calls import CrmCall
     from consumer.sandbox.crm_objects import CrmObjects
     from consumer.sandbox.faults import JobFate, Poison
-    from consumer.sandbox.ingest import Moment
+    from consumer.sandbox.ingest import RequestTime
 
 _OPERATIONS: Final = frozenset({"insert", "update", "upsert", "delete", "hardDelete"})
 _QUERY: Final = re.compile(r"SELECT Id, ?(\w+) FROM (\w+) WHERE (\w+) IN \((.*)\)", re.DOTALL)
@@ -44,7 +44,7 @@ class CrmLimits(msgspec.Struct, frozen=True, kw_only=True):
     run_s: float = 1.0
 
 
-class CrmDesk:
+class CrmApi:
     """Where the requests of the CRM are answered. Nothing happens by itself: `advance` does what is due."""
 
     def __init__(
@@ -71,7 +71,7 @@ class CrmDesk:
         return call.object or (None if job is None else job.object)
 
     def answer(  # noqa: C901, PLR0911 - one per call
-        self, call: CrmCall, request: Request, moment: Moment, fate: JobFate | None
+        self, call: CrmCall, request: Request, moment: RequestTime, fate: JobFate | None
     ) -> tuple[Answer, int]:
         """Answer one request; the second value is how many records came with it."""
         match call.endpoint:
@@ -109,22 +109,32 @@ class CrmDesk:
 
     # ---- the calls
 
-    def _create(self, request: Request, moment: Moment) -> Answer:
+    def _create(self, request: Request, moment: RequestTime) -> Answer:
         wanted = _wanted(request)
         if wanted is None:
-            return core_error(400, "JSON_PARSER_ERROR", "The HTTP entity body is required, but is not JSON")
+            return core_error(
+                400, "JSON_PARSER_ERROR", "The HTTP entity body is required, but is not JSON"
+            )
         name, operation = str(wanted.get("object")), str(wanted.get("operation"))
         external_id = wanted.get("externalIdFieldName") or None
-        delimiter, line_ending = wanted.get("columnDelimiter", "COMMA"), wanted.get("lineEnding", "LF")
+        delimiter, line_ending = (
+            wanted.get("columnDelimiter", "COMMA"),
+            wanted.get("lineEnding", "LF"),
+        )
         fault = self._creation_fault(name, operation, external_id)
         if fault is None and (delimiter not in DELIMITERS or line_ending not in LINE_ENDS):
-            fault = "INVALIDJOB", "InvalidJob : columnDelimiter or lineEnding is not one of the known"
+            fault = (
+                "INVALIDJOB",
+                "InvalidJob : columnDelimiter or lineEnding is not one of the known",
+            )
         if fault is not None:
             return core_error(400, *fault)
         while self._batches_s and self._batches_s[0] <= moment.now_s - _DAY_S:
             self._batches_s.popleft()
         if len(self._batches_s) >= self.limits.batches_per_day:
-            return core_error(403, "REQUEST_LIMIT_EXCEEDED", "Batch limit exceeded for the last 24 hours")
+            return core_error(
+                403, "REQUEST_LIMIT_EXCEEDED", "Batch limit exceeded for the last 24 hours"
+            )
         self._serial += 1
         job = CrmJob(
             id=f"7505g{self._serial:010d}AAA",
@@ -139,7 +149,9 @@ class CrmDesk:
         self.jobs[job.id] = job
         return as_json(200, _shown(job))
 
-    def _creation_fault(self, name: str, operation: str, external_id: str | None) -> tuple[str, str] | None:
+    def _creation_fault(
+        self, name: str, operation: str, external_id: str | None
+    ) -> tuple[str, str] | None:
         if operation not in _OPERATIONS:
             return "INVALIDJOB", "InvalidJob : operation is not one of the known"
         fields = self.store.objects.get(name)
@@ -150,7 +162,9 @@ class CrmDesk:
         if external_id is None:
             blank = f"InvalidJob : External ID was blank for {name}. An External ID must be specified for upsert."
             return "INVALIDJOB", blank
-        if external_id != "Id" and (external_id not in fields or not fields[external_id].external_id):
+        if external_id != "Id" and (
+            external_id not in fields or not fields[external_id].external_id
+        ):
             said = f"InvalidJob : Field name provided, {external_id} does not match an External ID for {name}"
             return "INVALIDJOB", said
         return None
@@ -159,7 +173,11 @@ class CrmDesk:
         asked = parse_qs(urlsplit(request.url).query)
         start = int(asked.get("queryLocator", ["0"])[0])
         kinds = set(asked.get("jobType", ["V2Ingest"]))
-        found = sorted(self.jobs.values(), key=lambda job: job.created_ms) if "V2Ingest" in kinds else []
+        found = (
+            sorted(self.jobs.values(), key=lambda job: job.created_ms)
+            if "V2Ingest" in kinds
+            else []
+        )
         end = start + self.limits.jobs_per_page
         path = urlsplit(request.url).path
         return as_json(
@@ -184,12 +202,18 @@ class CrmDesk:
             return core_error(400, "MALFORMED_QUERY", "unexpected token")
         field, name = asked[1], asked[2]
         if name not in self.store.objects or field not in self.store.objects[name]:
-            return core_error(400, "INVALID_TYPE", f"sObject type '{name}' is not supported, or has no such column")
+            return core_error(
+                400,
+                "INVALID_TYPE",
+                f"sObject type '{name}' is not supported, or has no such column",
+            )
         values = [re.sub(r"\\(.)", r"\1", one) for one in _QUOTED.findall(asked[4])]
-        records = [{"Id": id_, field: value} for id_, value in self.store.found(name, field, values)]
+        records = [
+            {"Id": id_, field: value} for id_, value in self.store.found(name, field, values)
+        ]
         return as_json(200, {"totalSize": len(records), "done": True, "records": records})
 
-    def _upload(self, job: CrmJob, request: Request, moment: Moment) -> tuple[Answer, int]:
+    def _upload(self, job: CrmJob, request: Request, moment: RequestTime) -> tuple[Answer, int]:
         if job.state != "Open" or job.content is not None:
             said = "InvalidJobState : Job is not open, or has its data already"
             return core_error(400, "INVALIDJOBSTATE", said), 0
@@ -200,14 +224,20 @@ class CrmDesk:
         job.row_count = max(0, request.body.count(b"\n") - 1)
         return Answer(201), job.row_count
 
-    def _close(self, job: CrmJob, request: Request, moment: Moment, fate: JobFate | None) -> Answer:
+    def _close(
+        self, job: CrmJob, request: Request, moment: RequestTime, fate: JobFate | None
+    ) -> Answer:
         state = (_wanted(request) or {}).get("state")
         if state == "UploadComplete" and job.state == "Open" and job.content is not None:
             job.state, job.closed_s, job.fate = "UploadComplete", moment.now_s, fate
         elif state == "Aborted" and job.state in ACTIVE:
             job.state, job.content = "Aborted", None
         else:
-            return core_error(400, "INVALIDJOBSTATE", f"InvalidJobState : Job is {job.state}; no such change of it")
+            return core_error(
+                400,
+                "INVALIDJOBSTATE",
+                f"InvalidJobState : Job is {job.state}; no such change of it",
+            )
         job.changed_ms = moment.wall_ms
         return as_json(200, _shown(job))
 
@@ -219,7 +249,11 @@ class CrmDesk:
 
     def _results(self, job: CrmJob, part: str) -> Answer:
         if job.state in ACTIVE:
-            return core_error(400, "INVALIDJOBSTATE", f"InvalidJobState : Job is {job.state}; there are no results")
+            return core_error(
+                400,
+                "INVALIDJOBSTATE",
+                f"InvalidJobState : Job is {job.state}; there are no results",
+            )
         return Answer(200, (("content-type", "text/csv"),), result_file(job, part))
 
 
@@ -256,4 +290,8 @@ def _shown(job: CrmJob) -> dict[str, object]:
 
 
 def _time(wall_ms: int) -> str:
-    return datetime.fromtimestamp(wall_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "+0000")
+    return (
+        datetime.fromtimestamp(wall_ms / 1000, UTC)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "+0000")
+    )

@@ -12,7 +12,16 @@ if TYPE_CHECKING:
     from consumer.mapping.settings import RouteSettings
 
 CrmType = Literal[
-    "id", "string", "email", "phone", "textarea", "boolean", "date", "datetime", "double", "reference"
+    "id",
+    "string",
+    "email",
+    "phone",
+    "textarea",
+    "boolean",
+    "date",
+    "datetime",
+    "double",
+    "reference",
 ]
 
 EXTERNAL_ID: Final = "Kafka_Id__c"
@@ -91,7 +100,9 @@ def objects_of(routes: Iterable[RouteSettings]) -> CrmObjects:
         fields = found.setdefault(route.object, _fields())
         for name in route.crm.fields:
             if name not in fields and (name.endswith("__c") or not is_standard):
-                fields[name] = CrmField(name=name, length=131_072, external_id=name == route.crm.external_id)
+                fields[name] = CrmField(
+                    name=name, length=131_072, external_id=name == route.crm.external_id
+                )
     return found
 
 

@@ -25,14 +25,14 @@ _PREFIXES: Final = {"Contact": "003", "Campaign": "701"}
 Row = dict[str, str | None]
 
 
-class Taken(msgspec.Struct, frozen=True):
+class AppliedCrmRow(msgspec.Struct, frozen=True):
     """The row is applied to the record of this id."""
 
     id: str
     created: bool
 
 
-class Refused(msgspec.Struct, frozen=True):
+class RefusedCrmRow(msgspec.Struct, frozen=True):
     """The row is not applied: `sf__Error`, and the id where one was found."""
 
     error: str
@@ -51,18 +51,22 @@ class CrmRows:
 
     def by(self, name: str, field: str) -> dict[str, Row]:
         """Return the records of an object by the value of one field."""
-        return {value: row for row in self.rows[name].values() if (value := row.get(field)) is not None}
+        return {
+            value: row for row in self.rows[name].values() if (value := row.get(field)) is not None
+        }
 
     def found(self, name: str, field: str, values: Iterable[str]) -> list[tuple[str, str]]:
         """Return id and value of the records that have one of these values."""
         wanted = set(values)
         return [
-            (id_, value) for id_, row in self.rows[name].items() if (value := row.get(field)) in wanted and value
+            (id_, value)
+            for id_, row in self.rows[name].items()
+            if (value := row.get(field)) in wanted and value
         ]
 
     def apply(
         self, name: str, operation: str, external_id: str | None, cells: Mapping[str, str]
-    ) -> Taken | Refused:
+    ) -> AppliedCrmRow | RefusedCrmRow:
         """Apply one row of a job."""
         if fault := self._fault(self.objects[name], cells):
             return fault
@@ -72,43 +76,51 @@ class CrmRows:
             return self._upsert(name, str(external_id), cells)
         return self._by_id(name, operation, cells)
 
-    def _by_id(self, name: str, operation: str, cells: Mapping[str, str]) -> Taken | Refused:
+    def _by_id(
+        self, name: str, operation: str, cells: Mapping[str, str]
+    ) -> AppliedCrmRow | RefusedCrmRow:
         id_ = cells.get("Id", "")
         if not id_:
-            return Refused("MISSING_ARGUMENT:Id not specified in an update call:--")
+            return RefusedCrmRow("MISSING_ARGUMENT:Id not specified in an update call:--")
         if id_ in self._deleted:
-            return Refused("ENTITY_IS_DELETED:entity is deleted:--", id_)
+            return RefusedCrmRow("ENTITY_IS_DELETED:entity is deleted:--", id_)
         row = self.rows[name].get(id_)
         if row is None:
-            return Refused("INVALID_CROSS_REFERENCE_KEY:invalid cross reference id:--", id_)
+            return RefusedCrmRow("INVALID_CROSS_REFERENCE_KEY:invalid cross reference id:--", id_)
         if operation in {"delete", "hardDelete"}:
             self._remove(name, id_)
-            return Taken(id_, created=False)
+            return AppliedCrmRow(id_, created=False)
         return self._write(name, id_, row, cells, created=False)
 
-    def _upsert(self, name: str, external_id: str, cells: Mapping[str, str]) -> Taken | Refused:
+    def _upsert(
+        self, name: str, external_id: str, cells: Mapping[str, str]
+    ) -> AppliedCrmRow | RefusedCrmRow:
         value = cells.get(external_id, "")
         if value in {"", NULL}:
-            return Refused(f"MISSING_ARGUMENT:{external_id} not specified:{external_id} --")
+            return RefusedCrmRow(f"MISSING_ARGUMENT:{external_id} not specified:{external_id} --")
         known = self._index(name, external_id).get(value)
         if known is None:
             return self._insert(name, cells)
         return self._write(name, known, self.rows[name][known], cells, created=False)
 
-    def _insert(self, name: str, cells: Mapping[str, str]) -> Taken | Refused:
+    def _insert(self, name: str, cells: Mapping[str, str]) -> AppliedCrmRow | RefusedCrmRow:
         for field in self.objects[name].values():
             value = cells.get(field.name, "")
             if field.required and value in {"", NULL}:
                 return _missing(field)
-            other = self._index(name, field.name).get(value) if field.external_id and value else None
+            other = (
+                self._index(name, field.name).get(value) if field.external_id and value else None
+            )
             if other is not None:
                 said = f"duplicate value found: {field.name} duplicates value on record with id: {other}"
-                return Refused(f"DUPLICATE_VALUE:{said}:{field.name} --")
+                return RefusedCrmRow(f"DUPLICATE_VALUE:{said}:{field.name} --")
         self._serial += 1
         id_ = f"{_PREFIXES.get(name, 'a00')}5g{self._serial:010d}AAA"
         return self._write(name, id_, {}, cells, created=True)
 
-    def _write(self, name: str, id_: str, row: Row, cells: Mapping[str, str], *, created: bool) -> Taken | Refused:
+    def _write(
+        self, name: str, id_: str, row: Row, cells: Mapping[str, str], *, created: bool
+    ) -> AppliedCrmRow | RefusedCrmRow:
         fields = self.objects[name]
         for field_name, value in cells.items():
             if value == NULL and fields[field_name].required:
@@ -117,10 +129,12 @@ class CrmRows:
             if not value or field_name == "Id":
                 continue
             if fields[field_name].external_id:
-                self._move(name, field_name, id_, row.get(field_name), None if value == NULL else value)
+                self._move(
+                    name, field_name, id_, row.get(field_name), None if value == NULL else value
+                )
             row[field_name] = None if value == NULL else value
         self.rows[name][id_] = row
-        return Taken(id_, created)
+        return AppliedCrmRow(id_, created)
 
     def _remove(self, name: str, id_: str) -> None:
         row = self.rows[name].pop(id_)
@@ -139,20 +153,28 @@ class CrmRows:
     def _index(self, name: str, field: str) -> dict[str, str]:
         return self._by_external_id.setdefault((name, field), {})
 
-    def _fault(self, fields: Mapping[str, CrmField], cells: Mapping[str, str]) -> Refused | None:
+    def _fault(
+        self, fields: Mapping[str, CrmField], cells: Mapping[str, str]
+    ) -> RefusedCrmRow | None:
         for name, value in cells.items():
             if value and value != NULL and (error := _value_error(fields[name], value)):
-                return Refused(f"{error}:{name} --")
+                return RefusedCrmRow(f"{error}:{name} --")
         return None
 
 
-def _missing(field: CrmField) -> Refused:
-    return Refused(f"REQUIRED_FIELD_MISSING:Required fields are missing: [{field.name}]:{field.name} --")
+def _missing(field: CrmField) -> RefusedCrmRow:
+    return RefusedCrmRow(
+        f"REQUIRED_FIELD_MISSING:Required fields are missing: [{field.name}]:{field.name} --"
+    )
 
 
 def _value_error(field: CrmField, value: str) -> str | None:
     """Say what is wrong with a value, when something is. As the vendor does, it repeats the value."""
-    if len(value) > min(field.length, LONGEST_FIELD_CHARS) and field.kind not in {"boolean", "date", "datetime"}:
+    if len(value) > min(field.length, LONGEST_FIELD_CHARS) and field.kind not in {
+        "boolean",
+        "date",
+        "datetime",
+    }:
         return f"STRING_TOO_LONG:{field.name}: data value too large: {value[:40]} (max length={field.length})"
     if field.kind == "email" and not _MAIL.fullmatch(value):
         return f"INVALID_EMAIL_ADDRESS:{field.name}: invalid email address: {value}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from consumer.sandbox.crm_rows import Refused, Taken
+from consumer.sandbox.crm_rows import AppliedCrmRow, RefusedCrmRow
 from consumer.sandbox.faults import JobFate, is_poisoned
 
 if TYPE_CHECKING:
@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from consumer.sandbox.crm_rows import CrmRows
     from consumer.sandbox.faults import Poison
 
-DELIMITERS: Final = {"COMMA": ",", "TAB": "\t", "PIPE": "|", "SEMICOLON": ";", "CARET": "^", "BACKQUOTE": "`"}
+DELIMITERS: Final = {
+    "COMMA": ",",
+    "TAB": "\t",
+    "PIPE": "|",
+    "SEMICOLON": ";",
+    "CARET": "^",
+    "BACKQUOTE": "`",
+}
 LINE_ENDS: Final = {"LF": "\n", "CRLF": "\r\n"}
 
 _HEADER_CHARS: Final = 32_000
@@ -66,7 +73,9 @@ class CrmRuns:
         content, job.content = job.content or b"", None
         try:
             lines = csv.reader(
-                StringIO(content.decode("utf-8"), newline=""), delimiter=DELIMITERS[job.delimiter], strict=True
+                StringIO(content.decode("utf-8"), newline=""),
+                delimiter=DELIMITERS[job.delimiter],
+                strict=True,
             )
             job.columns = next(lines, [])
             rows = [*lines]
@@ -106,17 +115,19 @@ class CrmRuns:
         poisons = self._poisons(job.object)
         for at, row in enumerate(rows):
             cells = dict(zip(job.columns, row, strict=True))
-            outcome: Taken | Refused
+            outcome: AppliedCrmRow | RefusedCrmRow
             if job.fate == "lock" and at % 3 == 0:
-                outcome = Refused(_LOCKED)
+                outcome = RefusedCrmRow(_LOCKED)
             elif sum(map(len, row)) > _RECORD_CHARS:
-                outcome = Refused("INVALID_BATCH:Record is too long:--")
-            elif (poison := next((one for one in poisons if is_poisoned(cells, one)), None)) is not None:
+                outcome = RefusedCrmRow("INVALID_BATCH:Record is too long:--")
+            elif (
+                poison := next((one for one in poisons if is_poisoned(cells, one)), None)
+            ) is not None:
                 said = f"FIELD_CUSTOM_VALIDATION_EXCEPTION:{poison.value} is not allowed here:{poison.field} --"
-                outcome = Refused(said)
+                outcome = RefusedCrmRow(said)
             else:
                 outcome = self._store.apply(job.object, job.operation, job.external_id, cells)
-            if isinstance(outcome, Taken):
+            if isinstance(outcome, AppliedCrmRow):
                 job.successful.append([outcome.id, str(outcome.created).lower(), *row])
             else:
                 job.failed.append([outcome.id, outcome.error, *row])

@@ -1,4 +1,4 @@
-"""The fault script as text: one rule per line, read into `Rule` values."""
+"""The fault script as text: one rule per line, read into `FaultRule` values."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Final, Literal
 
-from consumer.sandbox.faults import INGEST, Effect, Match, Poison, Rule
+from consumer.sandbox.faults import (
+    INGEST,
+    FaultEffect,
+    FaultMatch,
+    FaultRule,
+    Poison,
+)
 from consumer.sandbox.vendor_answers import LOGIN_PAGE
 from consumer.sandbox.wire import Endpoint, Wire
 
@@ -54,7 +60,11 @@ Examples:
 _WHERE: Final[dict[str, frozenset[Endpoint]]] = {
     "any": frozenset(Endpoint),
     "ingest": INGEST,
-    **{str(endpoint): frozenset({endpoint}) for endpoint in Endpoint if endpoint is not Endpoint.UNKNOWN},
+    **{
+        str(endpoint): frozenset({endpoint})
+        for endpoint in Endpoint
+        if endpoint is not Endpoint.UNKNOWN
+    },
 }
 _FLAGS: Final = frozenset({
     "after", "echo", "html", "reset", "malformed", "endless", "gzip", "expire-tokens", "revoke-tokens",
@@ -111,7 +121,7 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value.strip()
 
 
-class _Line:
+class _RuleLine:
     """One rule while it is read."""
 
     def __init__(self, words: list[str]) -> None:
@@ -129,16 +139,16 @@ class _Line:
         for word in words[1:]:
             self._clause(word)
 
-    def rule(self, text: str) -> Rule:
-        match = Match(**self._match)  # type: ignore[arg-type]  # each value came from the reader of its clause
+    def rule(self, text: str) -> FaultRule:
+        match = FaultMatch(**self._match)  # type: ignore[arg-type]  # each value came from the reader of its clause
         if self._poison is not None:
-            return Rule(match=match, effect=self._poison, text=text)
+            return FaultRule(match=match, effect=self._poison, text=text)
         if self._headers:
             self._effect["headers"] = tuple(self._headers)
         if not self._effect:
             message = f"{text!r}: nothing goes wrong; add what should, such as status=503"
             raise FaultScriptError(message)
-        return Rule(match=match, effect=Effect(**self._effect), text=text)  # type: ignore[arg-type]  # as above
+        return FaultRule(match=match, effect=FaultEffect(**self._effect), text=text)  # type: ignore[arg-type]  # as above
 
     def _clause(self, word: str) -> None:
         name, equals, value = word.partition("=")
@@ -162,7 +172,9 @@ class _Line:
             case "fail-job" | "hang-job" | "vanish-job" | "stop-job" | "lock-job":
                 self._effect["job"] = name.removesuffix("-job")
             case _:
-                kind: Literal["expire", "revoke"] = "expire" if name == "expire-tokens" else "revoke"
+                kind: Literal["expire", "revoke"] = (
+                    "expire" if name == "expire-tokens" else "revoke"
+                )
                 self._effect["tokens"] = kind
 
     def nth(self, text: str) -> None:
@@ -203,9 +215,9 @@ class _Line:
         self._poison = Poison(*_pair(text))
 
 
-_SETTERS: Final[dict[str, Callable[[_Line, str], None]]] = {
-    "nth": _Line.nth,
-    "every": _Line.every,
+_SETTERS: Final[dict[str, Callable[[_RuleLine, str], None]]] = {
+    "nth": _RuleLine.nth,
+    "every": _RuleLine.every,
     "ratio": lambda line, text: line.figure("ratio", _share(text)),
     "seed": lambda line, text: line.figure("seed", _number(text)),
     "times": lambda line, text: line.figure("times", _number(text)),
@@ -215,21 +227,21 @@ _SETTERS: Final[dict[str, Callable[[_Line, str], None]]] = {
     "body": lambda line, text: line.outcome("body", text.encode()),
     "header": lambda line, text: line.header(*_pair(text)),
     "retry-after": lambda line, text: line.header("retry-after", text),
-    "redirect": _Line.redirect,
+    "redirect": _RuleLine.redirect,
     "delay": lambda line, text: line.outcome("delay_s", _duration_s(text)),
     "late": lambda line, text: line.outcome("late_s", _duration_s(text)),
-    "drip": _Line.drip,
+    "drip": _RuleLine.drip,
     "skew": lambda line, text: line.outcome("skew_s", _duration_s(text)),
-    "poison": _Line.poison,
+    "poison": _RuleLine.poison,
 }
 
 
-def read_script(text: str) -> list[Rule]:
+def read_script(text: str) -> list[FaultRule]:
     """Read rules parted by `;` or line ends.
 
     Raises: `FaultScriptError` with the rule and what is wrong with it.
     """
-    rules: list[Rule] = []
+    rules: list[FaultRule] = []
     lexer = shlex.shlex(text.replace("\n", " ; "), posix=True, punctuation_chars=";")
     lexer.whitespace_split = True
     lexer.commenters = ""
@@ -249,10 +261,10 @@ def read_script(text: str) -> list[Rule]:
     return rules
 
 
-def _read_line(words: list[str]) -> Rule:
+def _read_line(words: list[str]) -> FaultRule:
     text = shlex.join(words)
     try:
-        return _Line(words).rule(text)
+        return _RuleLine(words).rule(text)
     except FaultScriptError as problem:
         message = f"fault rule `{text}`: {problem}"
         raise FaultScriptError(message) from problem

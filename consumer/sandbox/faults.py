@@ -18,7 +18,7 @@ JobFate: TypeAlias = Literal["fail", "hang", "vanish", "stop", "lock"]
 INGEST = frozenset({Endpoint.UPSERT, Endpoint.DELETE})
 
 
-class Match(msgspec.Struct, frozen=True, kw_only=True):
+class FaultMatch(msgspec.Struct, frozen=True, kw_only=True):
     """Which requests a rule is about. All that is given must hold.
 
     `first` and `last` count the requests that the rest of the rule fits, from 1; so do `every` and `ratio`.
@@ -37,7 +37,7 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
     times: int | None = None
 
 
-class Effect(msgspec.Struct, frozen=True, kw_only=True):
+class FaultEffect(msgspec.Struct, frozen=True, kw_only=True):
     """What goes wrong with one request.
 
     With a `status`, a reset or a malformed answer the request is not acted upon, unless `after` says that it
@@ -73,21 +73,21 @@ class Poison(msgspec.Struct, frozen=True):
     value: str
 
 
-class Rule(msgspec.Struct, frozen=True, kw_only=True):
+class FaultRule(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the script; `text` is the line as it was written."""
 
-    match: Match
-    effect: Effect | Poison
+    match: FaultMatch
+    effect: FaultEffect | Poison
     text: str = ""
 
 
-NOTHING = Effect()
+NOTHING = FaultEffect()
 
 
 class _Armed:
     """A rule with its counts."""
 
-    def __init__(self, rule: Rule) -> None:
+    def __init__(self, rule: FaultRule) -> None:
         self.rule = rule
         self.seen = 0
         self.hits = 0
@@ -122,22 +122,24 @@ class _Armed:
 class Faults:
     """The script that is in force."""
 
-    def __init__(self, rules: Sequence[Rule] = (), *, now_s: float = 0.0) -> None:
+    def __init__(self, rules: Sequence[FaultRule] = (), *, now_s: float = 0.0) -> None:
         self._armed: list[_Armed] = []
         self._since_s = now_s
         self.set(rules, now_s=now_s)
 
-    def set(self, rules: Sequence[Rule], *, now_s: float) -> None:
+    def set(self, rules: Sequence[FaultRule], *, now_s: float) -> None:
         """Replace the script; counts and windows begin anew."""
         self._armed = [_Armed(rule) for rule in rules]
         self._since_s = now_s
 
-    def effect(self, endpoint: Endpoint, object_name: str | None, now_s: float) -> Effect:
+    def effect(self, endpoint: Endpoint, object_name: str | None, now_s: float) -> FaultEffect:
         """Return what goes wrong with the request that is here now: the first rule that strikes."""
         chosen = NOTHING
         for armed in self._armed:
             effect = armed.rule.effect
-            if isinstance(effect, Poison) or not armed.concerns(endpoint, object_name, now_s - self._since_s):
+            if isinstance(effect, Poison) or not armed.concerns(
+                endpoint, object_name, now_s - self._since_s
+            ):
                 continue
             if armed.strikes() and chosen is NOTHING:
                 chosen = effect

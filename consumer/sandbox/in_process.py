@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from consumer.model import Answer, Failure, NoAnswer
+from consumer.http.messages import Answer, Failure, NoAnswer
 from consumer.sandbox.wire import Wire
 
 if TYPE_CHECKING:
     from consumer.clock import Clock
-    from consumer.model import Outcome, Request
+    from consumer.http.messages import HttpOutcome, Request
     from consumer.sandbox.tenant import Tenant
     from consumer.sandbox.wire import Reply
 
@@ -28,20 +28,28 @@ class InProcessTransport:
         self._clock = clock
         self.latency_s = latency_s
 
-    async def send(self, request: Request) -> Outcome:
+    async def send(self, request: Request) -> HttpOutcome:
         """Let the tenant answer, and lose, cut or delay the answer as its fault script says."""
         started_s = self._clock.now_s()
         await self._clock.sleep(min(self.latency_s, request.timeout_s))
         if self.latency_s >= request.timeout_s:
             # Lost on the way there; the client cannot tell that from an answer lost on the way back.
-            return NoAnswer(Failure.TIMEOUT, "no answer in time", written=True, elapsed_s=request.timeout_s)
+            return NoAnswer(
+                Failure.TIMEOUT, "no answer in time", written=True, elapsed_s=request.timeout_s
+            )
         if request.body_path is not None:
-            request = msgspec.structs.replace(request, body=Path(request.body_path).read_bytes(), body_path=None)  # noqa: ASYNC240 - virtual time stands still meanwhile
+            request = msgspec.structs.replace(
+                request, body=Path(request.body_path).read_bytes(), body_path=None
+            )  # noqa: ASYNC240 - virtual time stands still meanwhile
         reply = self._tenant.answer(request)
         left_s = request.timeout_s - self.latency_s
         await self._clock.sleep(min(reply.delay_s + reply.drip_s, left_s))
         outcome = _arrive(reply, left_s, self._clock.now_s() - started_s)
-        if isinstance(outcome, Answer) and outcome.status == HTTPStatus.OK and request.answer_path is not None:
+        if (
+            isinstance(outcome, Answer)
+            and outcome.status == HTTPStatus.OK
+            and request.answer_path is not None
+        ):
             Path(request.answer_path).write_bytes(outcome.body)  # noqa: ASYNC240 - as above
             return msgspec.structs.replace(outcome, body=b"")
         return outcome
@@ -50,18 +58,24 @@ class InProcessTransport:
         """Nothing is open."""
 
 
-def _arrive(reply: Reply, left_s: float, elapsed_s: float) -> Outcome:
+def _arrive(reply: Reply, left_s: float, elapsed_s: float) -> HttpOutcome:
     """Say what the client gets to see of a reply."""
     if reply.delay_s + reply.drip_s >= left_s:
         return NoAnswer(Failure.TIMEOUT, "no answer in time", written=True, elapsed_s=elapsed_s)
     match reply.wire:
         case Wire.RESET:
-            return NoAnswer(Failure.CONNECTION, "connection reset", written=True, elapsed_s=elapsed_s)
+            return NoAnswer(
+                Failure.CONNECTION, "connection reset", written=True, elapsed_s=elapsed_s
+            )
         case Wire.MALFORMED:
-            return NoAnswer(Failure.MALFORMED, "malformed status line", written=True, elapsed_s=elapsed_s)
+            return NoAnswer(
+                Failure.MALFORMED, "malformed status line", written=True, elapsed_s=elapsed_s
+            )
         case Wire.ENDLESS:
             body = (reply.answer.body + b" " * ANSWER_BYTES)[:ANSWER_BYTES]
-            return _timed(msgspec.structs.replace(reply.answer, body=body, truncated=True), elapsed_s)
+            return _timed(
+                msgspec.structs.replace(reply.answer, body=body, truncated=True), elapsed_s
+            )
         case _:
             return _timed(reply.answer, elapsed_s)
 

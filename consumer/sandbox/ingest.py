@@ -17,8 +17,8 @@ from consumer.sandbox.vendor_answers import ACCEPTED, envelope, schema_mismatch
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from consumer.http.messages import Answer, Request
     from consumer.mapping.settings import ObjectSettings
-    from consumer.model import Answer, Request
     from consumer.sandbox.faults import Poison
     from consumer.sandbox.store import Store
 
@@ -26,7 +26,7 @@ BODY_BYTES: Final = 200_000
 DELETE_IDS: Final = 200
 
 
-class Moment(msgspec.Struct, frozen=True):
+class RequestTime(msgspec.Struct, frozen=True):
     """The present, as the tenant sees it for one request, and from when on its rows are in the table."""
 
     now_s: float
@@ -80,10 +80,12 @@ def _version_reader(kind: FieldType) -> Callable[[object], int | None]:
     return version
 
 
-class ObjectDesk:
+class IngestApi:
     """Where one object's requests are answered."""
 
-    def __init__(self, settings: ObjectSettings, store: Store, *, tenant_id: str, strict: bool) -> None:
+    def __init__(
+        self, settings: ObjectSettings, store: Store, *, tenant_id: str, strict: bool
+    ) -> None:
         self._settings = settings
         self._store = store
         self._tenant_id = tenant_id
@@ -96,7 +98,7 @@ class ObjectDesk:
     # ---- the three calls
 
     def upsert(
-        self, request: Request, moment: Moment, poisons: Sequence[Poison], serial: int
+        self, request: Request, moment: RequestTime, poisons: Sequence[Poison], serial: int
     ) -> tuple[Answer, int]:
         """Take rows; return the answer and how many records the request had."""
         path = urlsplit(request.url).path
@@ -114,12 +116,12 @@ class ObjectDesk:
         self._take(read, moment, serial)
         return ACCEPTED, len(rows)
 
-    def load(self, texts: Sequence[bytes], moment: Moment, serial: int) -> None:
+    def load(self, texts: Sequence[bytes], moment: RequestTime, serial: int) -> None:
         """Take the rows of a bulk job, as JSON texts: what does not fit becomes a problem record, alone."""
         raws = [msgspec.Raw(text) for text in texts]
         self._take(_Texts([orjson.loads(text) for text in texts], raws), moment, serial)
 
-    def _take(self, read: _Texts, moment: Moment, serial: int) -> None:
+    def _take(self, read: _Texts, moment: RequestTime, serial: int) -> None:
         incoming: list[IncomingRow] = []
         problems: list[Problem] = []
         for row, raw in zip(read.rows, read.texts, strict=True):
@@ -138,7 +140,7 @@ class ObjectDesk:
             request=serial,
         )
 
-    def delete(self, request: Request, moment: Moment, serial: int) -> tuple[Answer, int]:
+    def delete(self, request: Request, moment: RequestTime, serial: int) -> tuple[Answer, int]:
         """Take keys, from the body or from the query; return the answer and how many there were."""
         parts = urlsplit(request.url)
         try:
@@ -185,7 +187,9 @@ class ObjectDesk:
 
     # ---- one row
 
-    def _incoming(self, row: dict[str, object], raw: msgspec.Raw) -> IncomingRow | list[tuple[str, str]]:
+    def _incoming(
+        self, row: dict[str, object], raw: msgspec.Raw
+    ) -> IncomingRow | list[tuple[str, str]]:
         """Return the row to store, or the fields that make it a problem record."""
         if not self._check.fits(row):
             return self._check.mismatches(row)
@@ -195,13 +199,21 @@ class ObjectDesk:
             version = self._version(row.get(settings.record_modified))
             if version is None and row.keys() & self._fields:
                 return [
-                    (settings.record_modified, "EMPTY_RECORD_MODIFIED - a newer value is wanted in every record")
+                    (
+                        settings.record_modified,
+                        "EMPTY_RECORD_MODIFIED - a newer value is wanted in every record",
+                    )
                 ]
         event_date = ""
         if settings.event_time is not None:
             event_date = str(row.get(settings.event_time) or "")[:10]
             if not event_date:
-                return [(settings.event_time, "EMPTY_EVENT_TIME - an engagement record needs its event time")]
+                return [
+                    (
+                        settings.event_time,
+                        "EMPTY_EVENT_TIME - an engagement record needs its event time",
+                    )
+                ]
         text = bytes(raw).decode() if row.keys() == self._fields else self._full_text(raw)
         return IncomingRow(_key(row.get(settings.primary_key)), event_date, version, text)
 
@@ -250,7 +262,9 @@ def _read_ids(body: bytes) -> list[str]:
 
 def _query_ids(query: str) -> list[str]:
     """Read `ids=a,b`; a comma inside a key cannot be told from one between keys, as at the vendor."""
-    keys = [key for name, value in parse_qsl(query) if name == "ids" for key in value.split(",") if key]
+    keys = [
+        key for name, value in parse_qsl(query) if name == "ids" for key in value.split(",") if key
+    ]
     if not keys:
         message = "ids are wanted, in the body or in the query"
         raise MalformedBody(message)

@@ -33,12 +33,16 @@ class JobLine(msgspec.Struct, frozen=True):
 
 def newest_jobs(tenant: Tenant, count: int) -> list[JobLine]:
     """Return the jobs that something was done to last; of two at once the later made comes first."""
-    lines = [_bulk(job) for job in tenant.bulk.jobs.values()] + [_crm(job) for job in tenant.crm.jobs.values()]
+    lines = [_bulk(job) for job in tenant.bulk.jobs.values()] + [
+        _crm(job) for job in tenant.crm.jobs.values()
+    ]
     return sorted(lines, key=lambda line: line.changed_ms)[: -count - 1 : -1]
 
 
 def _bulk(job: SandboxJob) -> JobLine:
-    return JobLine("bulk", job.id, job.object, job.operation, job.state, job.changed_ms, job.row_count)
+    return JobLine(
+        "bulk", job.id, job.object, job.operation, job.state, job.changed_ms, job.row_count
+    )
 
 
 def _crm(job: CrmJob) -> JobLine:

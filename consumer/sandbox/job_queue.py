@@ -41,7 +41,9 @@ AnyJob = TypeVar("AnyJob", bound=QueuedJob)
 
 def let_run(jobs: Iterable[AnyJob], pace: Pace, now_s: float) -> list[AnyJob]:
     """Let closed jobs begin, and return those that have run, in the order in which they were closed."""
-    closed = [(job.closed_s, job) for job in jobs if job.closed_s is not None and job.state in ACTIVE]
+    closed = [
+        (job.closed_s, job) for job in jobs if job.closed_s is not None and job.state in ACTIVE
+    ]
     ran: list[AnyJob] = []
     for closed_s, job in sorted(closed, key=itemgetter(0)):
         waited_s = now_s - closed_s

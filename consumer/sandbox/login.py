@@ -8,13 +8,13 @@ from urllib.parse import parse_qsl, urlsplit
 import jwt
 import msgspec
 
-from consumer.model import Answer
+from consumer.http.messages import Answer
 from consumer.sandbox.vendor_answers import JSON_TYPE, as_json, oauth_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from consumer.model import Request
+    from consumer.http.messages import Request
     from consumer.sandbox.sessions import Sessions
 
 _JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -26,7 +26,7 @@ _LONGEST_ASSERTION_S = 3_660
 _AUDIENCES = ("https://login.salesforce.com", "https://test.salesforce.com")
 
 
-class Credentials(msgspec.Struct, frozen=True, kw_only=True):
+class LoginCredentials(msgspec.Struct, frozen=True, kw_only=True):
     """Whom the login knows. What is not given is not compared, only looked at for its shape.
 
     `public_key` is PEM; with it the signature of an assertion is checked.
@@ -56,7 +56,7 @@ def _fits(given: str | None, known: str | None) -> bool:
 class Login:
     """`POST /services/oauth2/token` and `POST /services/a360/token`."""
 
-    def __init__(self, sessions: Sessions, credentials: Credentials) -> None:
+    def __init__(self, sessions: Sessions, credentials: LoginCredentials) -> None:
         self._sessions = sessions
         self._credentials = credentials
 
@@ -102,7 +102,9 @@ class Login:
         self._sessions.revoke(_form(request).get("token", ""))
         return Answer(status=200, headers=(JSON_TYPE,), body=b'"Token revoked successfully"')
 
-    def _refusal(self, grant: str, form: Mapping[str, str], origin: str, wall_ms: int) -> Answer | None:  # noqa: PLR0911 - one per grant
+    def _refusal(
+        self, grant: str, form: Mapping[str, str], origin: str, wall_ms: int
+    ) -> Answer | None:  # noqa: PLR0911 - one per grant
         match grant:
             case _ if grant == _JWT_BEARER:
                 return self._refuse_assertion(form.get("assertion", ""), origin, wall_ms)
@@ -148,7 +150,9 @@ class Login:
         if header.get("alg") != "RS256":
             return oauth_error("invalid_grant", "algorithm not supported")
         known = self._credentials
-        if not (_fits(claims.get("iss"), known.client_id) and _fits(claims.get("sub"), known.username)):
+        if not (
+            _fits(claims.get("iss"), known.client_id) and _fits(claims.get("sub"), known.username)
+        ):
             return oauth_error("invalid_grant", "user hasn't approved this consumer")
         if claims.get("aud") not in (origin, *_AUDIENCES):
             return oauth_error("invalid_grant", "audience is invalid")

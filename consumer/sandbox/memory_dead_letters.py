@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from consumer.errors import Fatal, Hold, HoldReason
 
 if TYPE_CHECKING:
-    from consumer.dead_letter.port import Letter
+    from consumer.dead_letter.port import DeadLetter
 
 
-class MemoryDeadLetters:
+class MemoryDeadLetterTopic:
     """Takes letters into `letters`, in order. `limit_bytes` is the largest the topic takes, `None` for any."""
 
     def __init__(self, *, limit_bytes: int | None = None) -> None:
-        self.letters: list[Letter] = []
+        self.letters: list[DeadLetter] = []
         self.limit_bytes = limit_bytes
         self._outage: str | None = None
         self._closed = False
@@ -32,7 +32,7 @@ class MemoryDeadLetters:
         if self._outage is not None:
             raise Hold(HoldReason.DEAD_LETTER, self._outage)
 
-    async def send(self, letter: Letter, reference: Letter) -> None:
+    async def send(self, letter: DeadLetter, reference: DeadLetter) -> None:
         """Take the letter, or its reference form when it is too large."""
         if self._closed:
             message = "a letter after the dead-letter topic was closed"
@@ -40,14 +40,19 @@ class MemoryDeadLetters:
         await self.check()
         fitting = next((form for form in (letter, reference) if self._fits(form)), None)
         if fitting is None:
-            raise Hold(HoldReason.DEAD_LETTER, "even the reference form is too large; raise max.message.bytes")
+            raise Hold(
+                HoldReason.DEAD_LETTER,
+                "even the reference form is too large; raise max.message.bytes",
+            )
         self.letters.append(fitting)
 
     async def close(self) -> None:
         """Let go; a letter after this is a mistake of the caller."""
         self._closed = True
 
-    def _fits(self, letter: Letter) -> bool:
-        headers_bytes = sum(len(name.encode()) + len(value or b"") for name, value in letter.headers)
+    def _fits(self, letter: DeadLetter) -> bool:
+        headers_bytes = sum(
+            len(name.encode()) + len(value or b"") for name, value in letter.headers
+        )
         size_bytes = len(letter.key or b"") + len(letter.value or b"") + headers_bytes
         return self.limit_bytes is None or size_bytes <= self.limit_bytes

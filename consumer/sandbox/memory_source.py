@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_left
 from collections import defaultdict
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
-from consumer.model import Assignment, PlainRecord
+from consumer.model import Assignment, PartitionKey, PlainRecord
 from consumer.source.port import Chunk, Position
 
 if TYPE_CHECKING:
@@ -19,22 +19,20 @@ if TYPE_CHECKING:
 TURN_S: Final = 0.01
 """The time between two chunks of a partition."""
 
-Place: TypeAlias = tuple[str, int]
-
 
 class MemoryLog:
     """What brokers keep: records by partition, and one group's committed positions with their history."""
 
     def __init__(self) -> None:
-        self.records: dict[Place, list[PlainRecord]] = defaultdict(list)
-        self.ends: dict[Place, int] = defaultdict(int)
-        self.committed: dict[Place, int] = {}
-        self.commits: list[tuple[Place, int]] = []
+        self.records: dict[PartitionKey, list[PlainRecord]] = defaultdict(list)
+        self.ends: dict[PartitionKey, int] = defaultdict(int)
+        self.committed: dict[PartitionKey, int] = {}
+        self.commits: list[tuple[PartitionKey, int]] = []
         self.readers: list[MemorySource] = []
-        self.on_commit: Callable[[Place, int], None] = lambda _place, _offset: None
+        self.on_commit: Callable[[PartitionKey, int], None] = lambda _place, _offset: None
         """Told of each commit, before it is kept."""
 
-    def commit(self, place: Place, offset: int) -> None:
+    def commit(self, place: PartitionKey, offset: int) -> None:
         """Keep a position for the group."""
         self.on_commit(place, offset)
         self.committed[place] = offset
@@ -53,7 +51,13 @@ class MemoryLog:
         """Write a record at the end of a partition."""
         place = (topic, partition)
         record = PlainRecord(
-            topic, partition, self.ends[place], key=key, value=value, headers=headers, timestamp_ms=timestamp_ms
+            topic,
+            partition,
+            self.ends[place],
+            key=key,
+            value=value,
+            headers=headers,
+            timestamp_ms=timestamp_ms,
         )
         self.records[place].append(record)
         self.ends[place] += 1
@@ -73,11 +77,13 @@ class MemoryLog:
 class MemorySource:
     """One member of the group. The test decides what is assigned to it, and when that goes."""
 
-    def __init__(self, log: MemoryLog, *, chunk_records: int = 50, drain_timeout_s: float = 25.0) -> None:
+    def __init__(
+        self, log: MemoryLog, *, chunk_records: int = 50, drain_timeout_s: float = 25.0
+    ) -> None:
         self._log = log
         self._chunk_records = chunk_records
         self._drain_timeout_s = drain_timeout_s
-        self._owned: dict[Place, Assignment] = {}
+        self._owned: dict[PartitionKey, Assignment] = {}
         self._read: dict[Assignment, int] = {}
         self._ended: dict[Assignment, int] = {}
         self._paused: set[Assignment] = set()
@@ -133,7 +139,7 @@ class MemorySource:
 
     # ── the group, as the test plays it ──────────────────────────────────────────────────────────────────
 
-    def assign(self, places: Iterable[Place]) -> None:
+    def assign(self, places: Iterable[PartitionKey]) -> None:
         """Give partitions to this member, each from its committed position or its beginning."""
         assignments = []
         for topic, partition in places:
@@ -146,11 +152,11 @@ class MemorySource:
         self._events.assigned(assignments)
         self.wake()
 
-    def ownership(self, place: Place) -> Assignment | None:
+    def ownership(self, place: PartitionKey) -> Assignment | None:
         """Return the present ownership of a partition, `None` when it is not this member's."""
         return self._owned.get(place)
 
-    def revoke(self, places: Iterable[Place], *, then_stop: bool = False) -> None:
+    def revoke(self, places: Iterable[PartitionKey], *, then_stop: bool = False) -> None:
         """Take partitions away in order: what the corridor releases within the drain time-out is committed."""
         assignments = [self._owned[place] for place in places]
         self._going.update(assignments)
@@ -170,7 +176,7 @@ class MemorySource:
         late = asyncio.get_running_loop().call_later(self._drain_timeout_s, release, ())
         self._events.revoking(assignments, release)
 
-    def lose(self, places: Iterable[Place]) -> None:
+    def lose(self, places: Iterable[PartitionKey]) -> None:
         """Take partitions away at once: they are another member's already."""
         assignments = [self._owned[place] for place in places]
         self._forget(assignments)
@@ -192,7 +198,7 @@ class MemorySource:
             if assignment not in self._paused | self._going and self._hand_over(place, assignment):
                 self.wake()
 
-    def _hand_over(self, place: Place, assignment: Assignment) -> bool:
+    def _hand_over(self, place: PartitionKey, assignment: Assignment) -> bool:
         """Hand over a chunk, or tell that the end is reached; false when there is nothing to say."""
         records, start = self._log.records[place], self._read[assignment]
         first = bisect_left(records, start, key=PlainRecord.offset)
@@ -208,7 +214,9 @@ class MemorySource:
 
     def _keep(self, positions: Iterable[Position]) -> None:
         for position in positions:
-            self._log.commit((position.assignment.topic, position.assignment.partition), position.offset)
+            self._log.commit(
+                (position.assignment.topic, position.assignment.partition), position.offset
+            )
 
     def _forget(self, assignments: Iterable[Assignment]) -> None:
         for assignment in assignments:

@@ -69,7 +69,9 @@ def _file(name: str, media: str) -> Callable[[web.Request], Any]:
     return serve
 
 
-def _shown(tenant: Tenant, view: Callable[[Tenant, web.Request], object]) -> Callable[[web.Request], Any]:
+def _shown(
+    tenant: Tenant, view: Callable[[Tenant, web.Request], object]
+) -> Callable[[web.Request], Any]:
     async def serve(request: web.Request) -> web.Response:
         tenant.settle()
         return _json(view(tenant, request))
@@ -157,7 +159,11 @@ def _cell(raw: bytes) -> str | None:
 
 
 def _requests(tenant: Tenant, _request: web.Request) -> object:
-    return {"requests": [msgspec.structs.asdict(line) for line in tenant.requests.newest(_NEWEST_REQUESTS)]}
+    return {
+        "requests": [
+            msgspec.structs.asdict(line) for line in tenant.requests.newest(_NEWEST_REQUESTS)
+        ]
+    }
 
 
 def _problems(tenant: Tenant, request: web.Request) -> object:

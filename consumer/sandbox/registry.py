@@ -10,14 +10,14 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 from aiohttp import web
 
-from consumer.model import Answer, Request
+from consumer.http.messages import Answer, Request
 from consumer.sandbox.listening import listening
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from consumer.clock import Clock
-    from consumer.model import Outcome
+    from consumer.http.messages import HttpOutcome
 
 _JSON: Final = (("content-type", "application/vnd.schemaregistry.v1+json"),)
 _SPACE: Final = uuid.UUID("6ba7b812-9dad-11d1-80b4-00c04fd430c8")
@@ -89,7 +89,9 @@ class Registry:
             case ["schemas", "ids", number]:
                 return self._schema(int(number) if number.isdecimal() else 0)
             case ["schemas", "guids", guid]:
-                return self._schema(next((one for one in self._by_id if str(self.guid(one)) == guid), 0))
+                return self._schema(
+                    next((one for one in self._by_id if str(self.guid(one)) == guid), 0)
+                )
         return _fault(404, 404, "HTTP 404 Not Found")
 
     def _schema(self, number: int) -> Answer:
@@ -112,7 +114,9 @@ class Registry:
             given = msgspec.json.decode(body, type=_Registration)
         except msgspec.DecodeError:
             return _fault(422, 42201, "Invalid schema")
-        return _found({"id": self.register(subject, given.schema, given.schema_type, given.references)})
+        return _found(
+            {"id": self.register(subject, given.schema, given.schema_type, given.references)}
+        )
 
 
 class InProcessRegistry:
@@ -123,7 +127,7 @@ class InProcessRegistry:
         self._clock = clock
         self._latency_s = latency_s
 
-    async def send(self, request: Request) -> Outcome:
+    async def send(self, request: Request) -> HttpOutcome:
         """Let the registry answer."""
         await self._clock.sleep(self._latency_s())
         return self._registry.answer(request)

@@ -40,7 +40,10 @@ def fold(records: Iterable[Record]) -> dict[str, Rows]:
         if change["op"] == "d":
             kept[name].pop(str(change["before"]["id"]), None)
             continue
-        row, moment = change["after"], _moment(_EPOCH + timedelta(milliseconds=change["source"]["ts_ms"]))
+        row, moment = (
+            change["after"],
+            _moment(_EPOCH + timedelta(milliseconds=change["source"]["ts_ms"])),
+        )
         if name == CUSTOMERS.name and not isinstance(row["score"], str):
             kept[name][str(row["id"])] = _customer(row, moment)
         if name == ORDERS.name:
@@ -56,7 +59,9 @@ def unplaceable(records: Iterable[Record]) -> Iterator[tuple[Record, Reason]]:
         if value is None:
             if content is not None:
                 yield record, Reason.DECODE_SYNTAX
-        elif record.topic() == CUSTOMERS.topic and isinstance((value["after"] or {}).get("score"), str):
+        elif record.topic() == CUSTOMERS.topic and isinstance(
+            (value["after"] or {}).get("score"), str
+        ):
             yield record, Reason.FIELD_TYPE
 
 
@@ -82,7 +87,9 @@ def _customer(row: Mapping[str, Any], moment: str) -> dict[str, Any]:
         "vip": row["vip"],
         "born": None if born is None else (date(1970, 1, 1) + timedelta(days=born)).isoformat(),
         "created_at": _moment(datetime.fromisoformat(row["created_at"])),
-        "updated_at": None if changed is None else _moment(_EPOCH + timedelta(microseconds=changed)),
+        "updated_at": None
+        if changed is None
+        else _moment(_EPOCH + timedelta(microseconds=changed)),
         "prefs": row["prefs"],
         "tags": None if tags is None else json.dumps(tags, separators=(",", ":")),
         "uid": row["uid"],

@@ -60,12 +60,20 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
         if not self.is_wrapped(row_id):
             return orjson.dumps(payload)
         field = {"type": "int64", "optional": False, "default": 0, "field": "id"}
-        schema = {"type": "struct", "fields": [field], "optional": False, "name": f"{self.topic}.Key"}
+        schema = {
+            "type": "struct",
+            "fields": [field],
+            "optional": False,
+            "name": f"{self.topic}.Key",
+        }
         return orjson.dumps({"schema": schema, "payload": payload})
 
     def before(self, row_id: int) -> dict[str, Any]:
         """Return the old row as the default replica identity gives it: the key, and defaults that mean nothing."""
-        return {**{str(column["field"]): column.get("default") for column in self.columns}, "id": row_id}
+        return {
+            **{str(column["field"]): column.get("default") for column in self.columns},
+            "id": row_id,
+        }
 
     def value(
         self,
@@ -118,7 +126,10 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
         ]
         rest = [
             {"type": "string", "optional": False, "field": "op"},
-            *({"type": "int64", "optional": True, "field": name} for name in ("ts_ms", "ts_us", "ts_ns")),
+            *(
+                {"type": "int64", "optional": True, "field": name}
+                for name in ("ts_ms", "ts_us", "ts_ns")
+            ),
         ]
         return {
             "type": "struct",
@@ -140,7 +151,9 @@ def _column(
 
 def _money(name: str) -> dict[str, Any]:
     parameters = {"scale": "2", "connect.decimal.precision": "12"}
-    return _column(name, "bytes", logical="org.apache.kafka.connect.data.Decimal", parameters=parameters)
+    return _column(
+        name, "bytes", logical="org.apache.kafka.connect.data.Decimal", parameters=parameters
+    )
 
 
 CUSTOMERS: Final = Table(

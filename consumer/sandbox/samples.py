@@ -27,7 +27,20 @@ _OPENING_MS: Final = 1_736_150_400_000
 """2025-01-06 08:00 UTC: well in the past, since a version that lies ahead of the clock is refused."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_GIVEN: Final = ("Ann", "Björn", "Chiara", "Dávid", "Elif", "Fatou", "Grace", "Hiro", "Inés", "João", "Keiko", "Lê")
+_GIVEN: Final = (
+    "Ann",
+    "Björn",
+    "Chiara",
+    "Dávid",
+    "Elif",
+    "Fatou",
+    "Grace",
+    "Hiro",
+    "Inés",
+    "João",
+    "Keiko",
+    "Lê",
+)
 _FAMILY: Final = (
     "Lee",
     "Ångström",
@@ -166,7 +179,12 @@ class _Shop:
         row = dict(self._pick(CUSTOMERS))
         old, new = row["id"], self._take_id(CUSTOMERS)
         self._remove(CUSTOMERS, old, [("__debezium.newkey", orjson.dumps({"id": new}))])
-        self._write(CUSTOMERS, {**row, "id": new}, "c", headers=[("__debezium.oldkey", orjson.dumps({"id": old}))])
+        self._write(
+            CUSTOMERS,
+            {**row, "id": new},
+            "c",
+            headers=[("__debezium.oldkey", orjson.dumps({"id": old}))],
+        )
 
     def _view(self) -> None:
         self._tick()
@@ -193,12 +211,16 @@ class _Shop:
 
     def _view_cut_short(self) -> None:
         self._tick()
-        self._append(VIEWS_TOPIC, b"torn", b'{"view_id":"' + self._uid().encode() + b'","url":"https://shop')
+        self._append(
+            VIEWS_TOPIC, b"torn", b'{"view_id":"' + self._uid().encode() + b'","url":"https://shop'
+        )
 
     def _customer_out_of_type(self) -> None:
         row = {**self._customer(), "score": "high"}
         self._tick()
-        self._append(CUSTOMERS.topic, CUSTOMERS.key(row["id"]), CUSTOMERS.value("c", None, row, self._now_us))
+        self._append(
+            CUSTOMERS.topic, CUSTOMERS.key(row["id"]), CUSTOMERS.value("c", None, row, self._now_us)
+        )
 
     # ---- rows
 
@@ -254,7 +276,12 @@ class _Shop:
         self._now_us += self._dice.randint(1_000, 40_000)
 
     def _write(
-        self, table: Table, row: dict[str, Any], op: str, snapshot: str = "false", headers: Headers | None = None
+        self,
+        table: Table,
+        row: dict[str, Any],
+        op: str,
+        snapshot: str = "false",
+        headers: Headers | None = None,
     ) -> None:
         self._tick()
         if row["id"] not in self._rows[table.name]:
@@ -272,7 +299,9 @@ class _Shop:
         self._append(table.topic, table.key(row_id), value, headers)
         self._append(table.topic, table.key(row_id), None, headers)
 
-    def _append(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers | None = None) -> None:
+    def _append(
+        self, topic: str, key: bytes | None, value: bytes | None, headers: Headers | None = None
+    ) -> None:
         partition = zlib.crc32(key or value or b"") % self._partitions
         offset = self._offsets.get((topic, partition), 0)
         self._offsets[topic, partition] = offset + 1
@@ -291,7 +320,9 @@ class _Shop:
 
 def _decimal(cents: int) -> str:
     """Return an amount as Debezium's precise decimals come: base64 of a big-endian integer."""
-    return base64.b64encode(cents.to_bytes((cents.bit_length() + 8) // 8, "big", signed=True)).decode()
+    return base64.b64encode(
+        cents.to_bytes((cents.bit_length() + 8) // 8, "big", signed=True)
+    ).decode()
 
 
 def _zoned(moment_us: int, timespec: str) -> str:

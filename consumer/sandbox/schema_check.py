@@ -50,7 +50,11 @@ def read_day(text: str) -> datetime | None:
 
 _TIMES: Final[dict[FieldType, tuple[str, Callable[[str], datetime | None], str]]] = {
     FieldType.DATE: ("date", read_day, "[yyyy-MM-dd]"),
-    FieldType.DATE_TIME: ("date-time", read_moment, "[yyyy-MM-dd'T'HH:mm:ssZ, yyyy-MM-dd'T'HH:mm:ss.[0-9]{1,9}Z]"),
+    FieldType.DATE_TIME: (
+        "date-time",
+        read_moment,
+        "[yyyy-MM-dd'T'HH:mm:ssZ, yyyy-MM-dd'T'HH:mm:ss.[0-9]{1,9}Z]",
+    ),
 }
 _WANTED: Final[dict[FieldType, tuple[frozenset[type], str]]] = {
     FieldType.TEXT: (frozenset({str, _NOTHING}), "String"),
@@ -67,7 +71,9 @@ class SchemaCheck:
     def __init__(self, settings: ObjectSettings) -> None:
         self._settings = settings
         self._kinds = tuple((name, _WANTED[kind][0]) for name, kind in settings.fields.items())
-        self._times = tuple((name, _TIMES[kind][1]) for name, kind in settings.fields.items() if kind in _TIMES)
+        self._times = tuple(
+            (name, _TIMES[kind][1]) for name, kind in settings.fields.items() if kind in _TIMES
+        )
         partial = settings.refresh_mode == "partial"
         kept = (settings.primary_key, settings.record_modified) if partial else settings.fields
         self._needed = tuple(name for name in kept if name is not None)
@@ -102,13 +108,22 @@ class SchemaCheck:
 
     def exceptions(self, row: Mapping[str, object]) -> list[str]:
         """Return what the validation call lists of a row: also keys that are missing or foreign."""
-        missing = [f"#: required key [{name}] not found" for name in self._needed if name not in row]
+        missing = [
+            f"#: required key [{name}] not found" for name in self._needed if name not in row
+        ]
         foreign = [
-            f"#: extraneous key [{name}] is not permitted" for name in row if name not in self._settings.fields
+            f"#: extraneous key [{name}] is not permitted"
+            for name in row
+            if name not in self._settings.fields
         ]
         blank = [
             f"#/{name}: expected type: {_WANTED[kind][1]}, found: String"
             for name, kind in self._settings.fields.items()
             if row.get(name) == "" and kind in {FieldType.NUMBER, FieldType.BOOLEAN}
         ]
-        return [*missing, *foreign, *blank, *(f"#/{name}: {why}" for name, why in self.mismatches(row))]
+        return [
+            *missing,
+            *foreign,
+            *blank,
+            *(f"#/{name}: {why}" for name, why in self.mismatches(row)),
+        ]

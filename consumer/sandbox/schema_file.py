@@ -21,7 +21,9 @@ class SchemaFileError(ValueError):
     """A schema file that the tenant does not take; the text names the file and the place."""
 
 
-def read_objects(path: Path, options: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str, ObjectSettings]:
+def read_objects(
+    path: Path, options: Mapping[str, Mapping[str, Any]] | None = None
+) -> dict[str, ObjectSettings]:
     """Read every object of a schema file.
 
     `options` are what the file cannot say (`category`, `primary_key`, ...), by object, named as in the daemon's
@@ -41,15 +43,24 @@ def read_objects(path: Path, options: Mapping[str, Mapping[str, Any]] | None = N
         message = f"{path}: components.schemas with at least one object is wanted"
         raise SchemaFileError(message)
     chosen = options or {}
-    return {name: _read_object(path, name, schema, chosen.get(name, {})) for name, schema in schemas.items()}
+    return {
+        name: _read_object(path, name, schema, chosen.get(name, {}))
+        for name, schema in schemas.items()
+    }
 
 
-def _read_object(path: Path, name: str, schema: object, options: Mapping[str, Any]) -> ObjectSettings:
+def _read_object(
+    path: Path, name: str, schema: object, options: Mapping[str, Any]
+) -> ObjectSettings:
     properties = schema.get("properties") if isinstance(schema, dict) else None
     if not isinstance(properties, dict) or not properties:
-        message = f"{path}: components.schemas.{name}: properties with at least one field are wanted"
+        message = (
+            f"{path}: components.schemas.{name}: properties with at least one field are wanted"
+        )
         raise SchemaFileError(message)
-    fields = {field: _read_type(path, f"{name}.{field}", kind) for field, kind in properties.items()}
+    fields = {
+        field: _read_type(path, f"{name}.{field}", kind) for field, kind in properties.items()
+    }
     first = "id" if "id" in fields else next(iter(fields))
     settings: dict[str, Any] = {"name": name, "fields": fields, "primary_key": first, **options}
     try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from consumer.model import Request
+from consumer.http.messages import Request
 from consumer.sandbox.listening import listening
 from consumer.sandbox.page_routes import add_page_routes
 from consumer.sandbox.wire import Wire
@@ -31,7 +31,9 @@ _NOT_HTTP: Final = b"HTTP/1.1 not-a-number\r\n\r\n"
 class TenantServer:
     """Serves a tenant on one address; `origin` is where, once it is started."""
 
-    def __init__(self, tenant: Tenant, clock: Clock, *, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self, tenant: Tenant, clock: Clock, *, host: str = "127.0.0.1", port: int = 0
+    ) -> None:
         self._tenant = tenant
         self._clock = clock
         self._host = host
@@ -92,7 +94,9 @@ class TenantServer:
             case _:
                 return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
 
-    async def _trickle(self, incoming: web.Request, response: web.StreamResponse, reply: Reply) -> None:
+    async def _trickle(
+        self, incoming: web.Request, response: web.StreamResponse, reply: Reply
+    ) -> None:
         """Write a body byte by byte, or one that has no end until the client lets go."""
         try:
             await response.prepare(incoming)

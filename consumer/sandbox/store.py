@@ -62,7 +62,7 @@ class Instant(msgspec.Struct, frozen=True):
     request: int
 
 
-class Tally(msgspec.Struct):
+class StoreCounts(msgspec.Struct):
     """What became of an object's accepted records."""
 
     upserts: int = 0
@@ -87,7 +87,7 @@ class Store:
 
     def __init__(self, objects: Mapping[str, ObjectSettings], path: Path | None = None) -> None:
         self.objects = dict(objects)
-        self.tallies = {name: Tally() for name in objects}
+        self.tallies = {name: StoreCounts() for name in objects}
         self._pending: list[_Pending] = []
         self._sql = sqlite3.connect(path or ":memory:", isolation_level=None)
         if path is not None:
@@ -102,7 +102,9 @@ class Store:
             " wall_ms INTEGER, detail TEXT, row TEXT)"
         )
         self._writes = {name: self._prepare(settings) for name, settings in objects.items()}
-        (self._sequence,) = self._sql.execute("SELECT coalesce(max(sequence), 0) FROM acceptances").fetchone()
+        (self._sequence,) = self._sql.execute(
+            "SELECT coalesce(max(sequence), 0) FROM acceptances"
+        ).fetchone()
 
     def _prepare(self, settings: ObjectSettings) -> str:
         """Make an object's table and return the statement that puts rows into it."""
@@ -118,7 +120,9 @@ class Store:
         if settings.refresh_mode == "partial":
             # RFC 7396: a null takes the member away, and a member that is not there reads as null again.
             row = "json_patch(row, excluded.row)"
-        newer = "" if settings.record_modified is None else " WHERE excluded.modified_us > modified_us"
+        newer = (
+            "" if settings.record_modified is None else " WHERE excluded.modified_us > modified_us"
+        )
         return (
             f"INSERT INTO {table} VALUES (?, ?, ?, ?) ON CONFLICT (key, event_date)"  # noqa: S608 - the name was checked
             f" DO UPDATE SET modified_us = excluded.modified_us, row = {row}{newer}"
@@ -141,10 +145,19 @@ class Store:
         versions = [(row.key, row.modified_us) for row in rows]
         self._log(name, Operation.UPSERT, versions, now_s=now_s, wall_ms=wall_ms, request=request)
         self.tallies[name].upserts += len(rows) + len(problems)
-        heapq.heappush(self._pending, _Pending(due_s, self._sequence, name, tuple(rows), tuple(problems)))
+        heapq.heappush(
+            self._pending, _Pending(due_s, self._sequence, name, tuple(rows), tuple(problems))
+        )
 
     def accept_deletes(
-        self, name: str, keys: Sequence[str], *, now_s: float, wall_ms: int, due_s: float, request: int
+        self,
+        name: str,
+        keys: Sequence[str],
+        *,
+        now_s: float,
+        wall_ms: int,
+        due_s: float,
+        request: int,
     ) -> None:
         """Take a delete: it is in the log at once, and the rows are gone from `due_s` on."""
         versions = [(key, None) for key in keys]
@@ -152,18 +165,27 @@ class Store:
         self.tallies[name].deletes += len(keys)
         heapq.heappush(self._pending, _Pending(due_s, self._sequence, name, deleted=tuple(keys)))
 
-    def remove_older(self, name: str, keys: Sequence[tuple[str, int | None]], *, moment: Instant) -> None:
+    def remove_older(
+        self, name: str, keys: Sequence[tuple[str, int | None]], *, moment: Instant
+    ) -> None:
         """Do the deletes of a bulk job: of rows whose Record Modified is older than the one given for their key.
 
         Units: µs; `None` for a line without one, which removes only rows that have none either.
         """
         versions = [(key, older_us) for key, older_us in keys]
         self._log(
-            name, Operation.DELETE, versions, now_s=moment.now_s, wall_ms=moment.wall_ms, request=moment.request
+            name,
+            Operation.DELETE,
+            versions,
+            now_s=moment.now_s,
+            wall_ms=moment.wall_ms,
+            request=moment.request,
         )
         tally = self.tallies[name]
         tally.deletes += len(keys)
-        statement = f'DELETE FROM "rows {name}" WHERE key = ? AND (modified_us IS NULL OR modified_us < ?)'  # noqa: S608 - our own name
+        statement = (
+            f'DELETE FROM "rows {name}" WHERE key = ? AND (modified_us IS NULL OR modified_us < ?)'  # noqa: S608 - our own name
+        )
         self._sql.executemany(statement, versions)
         for key, _ in keys:
             tally.kept += self._sql.execute(
@@ -203,14 +225,20 @@ class Store:
             tally.stale += len(values) - self._sql.executemany(self._writes[name], values).rowcount
         if pending.problems:
             lines = [
-                (name, problem.error_code, problem.error_timestamp_ms, problem.detailed_error, problem.error_row)
+                (
+                    name,
+                    problem.error_code,
+                    problem.error_timestamp_ms,
+                    problem.detailed_error,
+                    problem.error_row,
+                )
                 for problem in pending.problems
             ]
             self._sql.executemany("INSERT INTO problems VALUES (NULL, ?, ?, ?, ?, ?)", lines)
         if pending.deleted:
             self._remove(name, pending.deleted, wall_ms, tally)
 
-    def _remove(self, name: str, keys: Sequence[str], wall_ms: int, tally: Tally) -> None:
+    def _remove(self, name: str, keys: Sequence[str], wall_ms: int, tally: StoreCounts) -> None:
         table = f'"rows {name}"'
         older = "(modified_us IS NULL OR modified_us < ?)"
         values = [(key, wall_ms * 1000) for key in keys]
@@ -218,7 +246,9 @@ class Store:
         if self.objects[name].record_modified is None:
             return
         for key in keys:
-            (left,) = self._sql.execute(f"SELECT count(*) FROM {table} WHERE key = ?", (key,)).fetchone()  # noqa: S608 - our own name
+            (left,) = self._sql.execute(
+                f"SELECT count(*) FROM {table} WHERE key = ?", (key,)
+            ).fetchone()  # noqa: S608 - our own name
             tally.kept += left
 
     # ---- looking
@@ -235,7 +265,9 @@ class Store:
         """Return an object's rows by identity, as the JSON text they came in."""
         query = f'SELECT key, event_date, row FROM "rows {name}" ORDER BY key, event_date'  # noqa: S608 - our own name
         found = self._sql.execute(query)
-        return {f"{key} {event_date}" if event_date else key: text for key, event_date, text in found}
+        return {
+            f"{key} {event_date}" if event_date else key: text for key, event_date, text in found
+        }
 
     def _full(self, name: str, text: str) -> dict[str, Any]:
         row = json.loads(text, parse_float=Decimal)
@@ -244,7 +276,8 @@ class Store:
     def acceptances(self, name: str | None = None) -> list[Acceptance]:
         """Return every request that was answered 202, in order, of one object or of all."""
         found = self._sql.execute(
-            "SELECT * FROM acceptances WHERE ? IS NULL OR object = ? ORDER BY sequence", (name, name)
+            "SELECT * FROM acceptances WHERE ? IS NULL OR object = ? ORDER BY sequence",
+            (name, name),
         )
         return [
             Acceptance(
@@ -272,7 +305,11 @@ class Store:
 
     def problem_count(self, name: str) -> int:
         """Return how many problem records an object has."""
-        return int(self._sql.execute("SELECT count(*) FROM problems WHERE object = ?", (name,)).fetchone()[0])
+        return int(
+            self._sql.execute("SELECT count(*) FROM problems WHERE object = ?", (name,)).fetchone()[
+                0
+            ]
+        )
 
     def pending_count(self) -> int:
         """Return how many accepted requests are not applied yet."""

@@ -9,16 +9,16 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from consumer.model import Answer
+from consumer.http.messages import Answer
 from consumer.sandbox.bulk_jobs import PATH as BULK
-from consumer.sandbox.bulk_jobs import BulkDesk, BulkLimits
+from consumer.sandbox.bulk_jobs import BulkApi, BulkLimits
 from consumer.sandbox.bulk_jobs import endpoint_of as bulk_endpoint
 from consumer.sandbox.crm_calls import CrmCall, crm_call
-from consumer.sandbox.crm_jobs import CrmDesk, CrmLimits
+from consumer.sandbox.crm_jobs import CrmApi, CrmLimits
 from consumer.sandbox.crm_objects import standard_objects
 from consumer.sandbox.faults import NOTHING, Faults
-from consumer.sandbox.ingest import Moment, ObjectDesk
-from consumer.sandbox.login import Credentials, Login
+from consumer.sandbox.ingest import IngestApi, RequestTime
+from consumer.sandbox.login import Login, LoginCredentials
 from consumer.sandbox.rate import SlidingSecond
 from consumer.sandbox.requests_log import RequestLine, RequestsLog
 from consumer.sandbox.sessions import Sessions
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from consumer.clock import Clock
+    from consumer.http.messages import Request
     from consumer.mapping.settings import ObjectSettings
-    from consumer.model import Request
     from consumer.sandbox.crm_objects import CrmObjects
-    from consumer.sandbox.faults import Effect, Rule
+    from consumer.sandbox.faults import FaultEffect, FaultRule
     from consumer.sandbox.store import Acceptance, Problem
 
 _INGEST: Final = "/api/v1/ingest/sources/"
@@ -72,7 +72,7 @@ class _Call(msgspec.Struct, frozen=True):
     crm: CrmCall | None = None
 
 
-class _Wanted(msgspec.Struct):
+class _ExchangeQuery(msgspec.Struct):
     object: str | None = None
 
 
@@ -110,9 +110,9 @@ class Tenant:
         clock: Clock,
         store: Store | None = None,
         origin: str = "http://127.0.0.1:8081",
-        credentials: Credentials | None = None,
+        credentials: LoginCredentials | None = None,
         limits: Limits | None = None,
-        faults: Sequence[Rule] = (),
+        faults: Sequence[FaultRule] = (),
         tenant_id: str = "a360/sandbox/0001",
         crm_objects: CrmObjects | None = None,
     ) -> None:
@@ -124,15 +124,19 @@ class Tenant:
         self._clock = clock
         self._faults = Faults(faults, now_s=clock.now_s())
         self._rate = SlidingSecond(self.limits.requests_per_second)
-        self._sessions = Sessions(clock, tenant_id=tenant_id, lifetime_s=self.limits.token_lifetime_s)
-        self._login = Login(self._sessions, credentials or Credentials())
+        self._sessions = Sessions(
+            clock, tenant_id=tenant_id, lifetime_s=self.limits.token_lifetime_s
+        )
+        self._login = Login(self._sessions, credentials or LoginCredentials())
         self._desks = {
-            name: ObjectDesk(settings, self.store, tenant_id=tenant_id, strict=self.limits.strict)
+            name: IngestApi(settings, self.store, tenant_id=tenant_id, strict=self.limits.strict)
             for name, settings in objects.items()
         }
 
-        self.bulk = BulkDesk(objects, self._desks, self.store, source_name=source_name, limits=self.limits.bulk)
-        self.crm = CrmDesk(
+        self.bulk = BulkApi(
+            objects, self._desks, self.store, source_name=source_name, limits=self.limits.bulk
+        )
+        self.crm = CrmApi(
             standard_objects() if crm_objects is None else crm_objects,
             poisons=lambda name: self._faults.poisons(name, clock.now_s()),
             limits=self.limits.crm,
@@ -154,10 +158,12 @@ class Tenant:
                 self._sessions.revoke_all()
         answer, records = Answer(status=0), 0
         if not effect.replaces or effect.after:
-            moment = Moment(now_s, wall_ms, now_s + self.limits.apply_delay_s + effect.late_s)
+            moment = RequestTime(now_s, wall_ms, now_s + self.limits.apply_delay_s + effect.late_s)
             answer, records = self._serve(request, call, moment, effect)
         reply = _play(effect, answer, request, wall_ms)
-        self._write_down(request, call, reply, records=records, fault=effect is not NOTHING, now_s=now_s)
+        self._write_down(
+            request, call, reply, records=records, fault=effect is not NOTHING, now_s=now_s
+        )
         return reply
 
     def _named(self, request: Request, call: _Call) -> _Call:
@@ -169,13 +175,13 @@ class Tenant:
         if call.endpoint is not Endpoint.CREATE_JOB:
             return msgspec.structs.replace(call, object=self.bulk.object_of(call.job))
         try:
-            wanted = msgspec.json.decode(request.body, type=_Wanted).object
+            wanted = msgspec.json.decode(request.body, type=_ExchangeQuery).object
         except msgspec.DecodeError:
             wanted = None
         return msgspec.structs.replace(call, object=wanted)
 
     def _serve(  # noqa: PLR0911 - one per call
-        self, request: Request, call: _Call, moment: Moment, effect: Effect
+        self, request: Request, call: _Call, moment: RequestTime, effect: FaultEffect
     ) -> tuple[Answer, int]:
         match call.endpoint:
             case Endpoint.TOKEN:
@@ -204,7 +210,9 @@ class Tenant:
             case _:
                 return desk.test(request, moment.wall_ms, poisons)
 
-    def _serve_crm(self, call: CrmCall, request: Request, moment: Moment, effect: Effect) -> tuple[Answer, int]:
+    def _serve_crm(
+        self, call: CrmCall, request: Request, moment: RequestTime, effect: FaultEffect
+    ) -> tuple[Answer, int]:
         headers = {name.lower(): value for name, value in request.headers}
         if not self._sessions.is_core_session(headers.get("authorization")):
             return core_error(401, "INVALID_SESSION_ID", "Session expired or invalid"), 0
@@ -213,7 +221,7 @@ class Tenant:
             return core_error(415, "UNSUPPORTED_MEDIA_TYPE", "Unsupported media type"), 0
         return self.crm.answer(call, request, moment, effect.job)
 
-    def _refusal(self, request: Request, call: _Call, moment: Moment) -> Answer | None:  # noqa: PLR0911 - one per cause
+    def _refusal(self, request: Request, call: _Call, moment: RequestTime) -> Answer | None:  # noqa: PLR0911 - one per cause
         """Refuse what does not get as far as an object: the token first, then place, rate and media type."""
         headers = {name.lower(): value for name, value in request.headers}
         why = self._sessions.refusal(headers.get("authorization"))
@@ -228,7 +236,9 @@ class Tenant:
             pause = ("retry-after", str(self.limits.retry_after_s))
             return msgspec.structs.replace(refused, headers=(*refused.headers, pause))
         if call.job is not None:
-            return _media_refusal(request, headers, moment, "text/csv" if request.method == "PUT" else _JSON)
+            return _media_refusal(
+                request, headers, moment, "text/csv" if request.method == "PUT" else _JSON
+            )
         if call.source != self.source_name:
             return envelope(404, moment.wall_ms)
         if call.object not in self._desks and self.limits.unknown_objects == "refuse":
@@ -236,7 +246,14 @@ class Tenant:
         return _media_refusal(request, headers, moment, _JSON)
 
     def _write_down(
-        self, request: Request, call: _Call, reply: Reply, *, records: int, fault: bool, now_s: float
+        self,
+        request: Request,
+        call: _Call,
+        reply: Reply,
+        *,
+        records: int,
+        fault: bool,
+        now_s: float,
     ) -> None:
         unseen = reply.wire in {Wire.RESET, Wire.MALFORMED}
         self.requests.add(
@@ -258,7 +275,7 @@ class Tenant:
 
     # ---- steering
 
-    def set_faults(self, rules: Sequence[Rule]) -> None:
+    def set_faults(self, rules: Sequence[FaultRule]) -> None:
         """Put another fault script in force."""
         self._faults.set(rules, now_s=self._clock.now_s())
 
@@ -302,12 +319,14 @@ class Tenant:
         self.store.apply_due(float("inf"), self._clock.wall_ms())
 
 
-def _media_refusal(request: Request, headers: Mapping[str, str], moment: Moment, wanted: str) -> Answer | None:
+def _media_refusal(
+    request: Request, headers: Mapping[str, str], moment: RequestTime, wanted: str
+) -> Answer | None:
     media = headers.get("content-type", "").partition(";")[0].strip().lower()
     return envelope(415, moment.wall_ms) if request.body and media != wanted else None
 
 
-def _play(effect: Effect, answer: Answer, request: Request, wall_ms: int) -> Reply:
+def _play(effect: FaultEffect, answer: Answer, request: Request, wall_ms: int) -> Reply:
     """Let the script change the answer and its journey."""
     if effect.status is not None:
         answer = envelope(effect.status, wall_ms)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from consumer.model import Answer
+from consumer.http.messages import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
-from consumer.model import Answer
+from consumer.http.messages import Answer
 
 
 class Endpoint(StrEnum):

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from confluent_kafka.admin._metadata import TopicMetadata
 
     from consumer.model import Assignment
-    from consumer.source.hold_ups import HoldUps
-    from consumer.source.ownership import Owned, Ownership
+    from consumer.source.active_errors import ActiveErrors
+    from consumer.source.ownership import OwnedPartition, Ownership
 
 DESCRIBE_EVERY_S: Final = 10.0
 TIMEOUT_S: Final = 1.0
@@ -42,20 +42,22 @@ LEADER: Final = "leader"
 class BrokerWatch:
     """Asks once a second, cheaply; only the consumer thread calls it, `ends` and `partition_count` may be read."""
 
-    def __init__(self, topics: Sequence[str], ownership: Ownership, hold_ups: HoldUps) -> None:
+    def __init__(
+        self, topics: Sequence[str], ownership: Ownership, active_errors: ActiveErrors
+    ) -> None:
         self.ends: dict[Assignment, int] = {}
         self.partition_count = 0
         self._names = [topic for topic in topics if not topic.startswith("^")]
         self._patterns = [re.compile(topic) for topic in topics if topic.startswith("^")]
         self._ownership = ownership
-        self._hold_ups = hold_ups
+        self._active_errors = active_errors
         self._describe_at_s = 0.0
         self._missing: set[str] = set()
         self._log = structlog.get_logger()
 
     def turn(self, consumer: Consumer, now_s: float) -> None:
         """Look around; blocks for a second at most when no broker answers."""
-        if now_s >= self._describe_at_s or self._hold_ups.of_all():
+        if now_s >= self._describe_at_s or self._active_errors.of_all():
             self._describe_at_s = now_s + DESCRIBE_EVERY_S
             try:
                 described = dict(self._describe(consumer))
@@ -69,7 +71,7 @@ class BrokerWatch:
         """Describe the topics in the next turn: the partitions have just been dealt anew."""
         self._describe_at_s = 0.0
 
-    def reached_end(self, owned: Owned, offset: int) -> None:
+    def reached_end(self, owned: OwnedPartition, offset: int) -> None:
         """Note the end that the client met; with a transaction open it lies before what the leader has."""
         owned.end_offset = offset
         self.ends[owned.assignment] = offset
@@ -85,14 +87,14 @@ class BrokerWatch:
                     yield name, topic
 
     def _no_answer(self, error: KafkaError, now_s: float) -> None:
-        if REFUSED in self._hold_ups.symptoms():
+        if REFUSED in self._active_errors.symptoms():
             return
         reason = HOLDS.get(meaning_of(error), HoldReason.BROKER)
-        self._hold_ups.begin(reason, BROKERS, f"no broker answers: {detail_of(error)}", now_s)
+        self._active_errors.begin(reason, BROKERS, f"no broker answers: {detail_of(error)}", now_s)
 
     def _answered(self, described: dict[str, TopicMetadata], now_s: float) -> None:
-        self._hold_ups.end(BROKERS)
-        self._hold_ups.end_when_quiet(REFUSED, now_s, REFUSED_QUIET_S)
+        self._active_errors.end(BROKERS)
+        self._active_errors.end_when_quiet(REFUSED, now_s, REFUSED_QUIET_S)
         self.partition_count = sum(len(topic.partitions) for topic in described.values())
         for name, topic in described.items():
             self._judge_topic(name, topic, now_s)
@@ -102,12 +104,14 @@ class BrokerWatch:
         if topic.error is not None:
             reason = HOLDS.get(meaning_of(topic.error))
             if reason is not None:
-                self._hold_ups.begin(reason, symptom, f"{symptom}: {detail_of(topic.error)}", now_s)
+                self._active_errors.begin(
+                    reason, symptom, f"{symptom}: {detail_of(topic.error)}", now_s
+                )
             elif name not in self._missing:
                 self._missing.add(name)
                 self._log.warning("topic_missing", topic=name, detail=detail_of(topic.error))
             return
-        self._hold_ups.end(symptom)
+        self._active_errors.end(symptom)
         self._missing.discard(name)
         for number, partition in topic.partitions.items():
             owned = self._ownership.at((name, number))
@@ -115,12 +119,14 @@ class BrokerWatch:
                 continue
             if partition.leader < 0:
                 detail = f"{name}[{number}] has no leader; it is read again when one of its replicas is back"
-                self._hold_ups.begin(HoldReason.BROKER, LEADER, detail, now_s, owned.assignment)
+                self._active_errors.begin(
+                    HoldReason.BROKER, LEADER, detail, now_s, owned.assignment
+                )
             else:
-                self._hold_ups.end(LEADER, owned.assignment)
+                self._active_errors.end(LEADER, owned.assignment)
 
     def _look_at_ends(self, consumer: Consumer, now_s: float) -> None:
-        paused: list[Owned] = []
+        paused: list[OwnedPartition] = []
         ends: dict[Assignment, int] = {}
         for owned in self._ownership:
             end = self.ends.get(owned.assignment)
@@ -131,7 +137,10 @@ class BrokerWatch:
             if end is not None:
                 ends[owned.assignment] = end
         self.ends = ends
-        stale = sorted((each for each in paused if now_s - each.end_s >= ASKED_END_S), key=lambda each: each.end_s)
+        stale = sorted(
+            (each for each in paused if now_s - each.end_s >= ASKED_END_S),
+            key=lambda each: each.end_s,
+        )
         for owned in stale[:ENDS_PER_TURN]:
             owned.end_s = now_s
             try:
@@ -142,7 +151,7 @@ class BrokerWatch:
                 return  # asked again in 10 s; what is wrong with the brokers shows elsewhere
 
 
-def _cached_end(consumer: Consumer, owned: Owned) -> int:
+def _cached_end(consumer: Consumer, owned: OwnedPartition) -> int:
     """Return the end as the last fetch told it: the high watermark; negative before the first fetch."""
     try:
         _, end = consumer.get_watermark_offsets(TopicPartition(*owned.key), cached=True)

@@ -51,7 +51,12 @@ COOPERATIVE: Final = "cooperative-sticky"
 
 def client_conf(settings: KafkaSettings, hooks: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the client is made with; `hooks` are the callbacks, which belong to the consumer thread."""
-    conf = {**DEFAULTS, **connection(settings.bootstrap_servers, settings.properties), **OWNED, **hooks}
+    conf = {
+        **DEFAULTS,
+        **connection(settings.bootstrap_servers, settings.properties),
+        **OWNED,
+        **hooks,
+    }
     conf["bootstrap.servers"] = settings.bootstrap_servers
     conf["group.id"] = settings.group_id
     if not _next_generation(settings.properties):

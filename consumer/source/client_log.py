@@ -20,4 +20,6 @@ class ClientLog:
         """Write one line of the client; `parts` are the facility, the client's name and the line."""
         facility = parts[0] if parts else ""
         if facility not in _TOLD_OTHERWISE:
-            self._log.log(level, "kafka_client", facility=facility, line=text % parts if parts else text)
+            self._log.log(
+                level, "kafka_client", facility=facility, line=text % parts if parts else text
+            )

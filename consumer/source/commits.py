@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Consumer, KafkaError, TopicPartition
 
-    from consumer.model import Assignment
-    from consumer.source.ownership import Key
+    from consumer.model import Assignment, PartitionKey
     from consumer.source.port import Position
 
 _Content: TypeAlias = tuple[tuple[str, int, int], ...]
@@ -49,9 +48,11 @@ class Commits:
         """Count the commits that have no answer yet."""
         return sum(map(len, self._open.values()))
 
-    def send(self, consumer: Consumer, positions: Iterable[Position], pins: Iterable[TopicPartition] = ()) -> None:
+    def send(
+        self, consumer: Consumer, positions: Iterable[Position], pins: Iterable[TopicPartition] = ()
+    ) -> None:
         """Send one commit: the highest position of each partition, and `pins` for partitions of other members."""
-        newest: dict[Key, Position] = {}
+        newest: dict[PartitionKey, Position] = {}
         for position in positions:
             key = (position.assignment.topic, position.assignment.partition)
             if key not in newest or newest[key].offset < position.offset:
@@ -71,7 +72,11 @@ class Commits:
 
     def answered(self, error: KafkaError | None, partitions: Sequence[TopicPartition]) -> None:
         """Take the client's answer; it names the same partitions and offsets as the commit did."""
-        errors = {(each.topic, each.partition): each.error for each in partitions if each.error is not None}
+        errors = {
+            (each.topic, each.partition): each.error
+            for each in partitions
+            if each.error is not None
+        }
         self._settle(_content(partitions), error, errors)
 
     def take_failed(self) -> list[Position]:
@@ -95,7 +100,9 @@ class Commits:
         self._open.clear()
         return count
 
-    def _settle(self, content: _Content, error: KafkaError | None, errors: dict[Key, KafkaError]) -> None:
+    def _settle(
+        self, content: _Content, error: KafkaError | None, errors: dict[PartitionKey, KafkaError]
+    ) -> None:
         waiting = self._open.get(content)
         if not waiting:
             return

@@ -10,23 +10,23 @@ import structlog
 from confluent_kafka import Consumer, KafkaException
 
 from consumer.errors import ConfigFaults
-from consumer.source.appetite import MOST_RECORDS, Appetite
+from consumer.source.active_errors import ActiveErrors
 from consumer.source.broker_watch import BrokerWatch
+from consumer.source.chunk_queue import ChunkQueue, LoopGoneError
 from consumer.source.client_conf import client_conf, is_incremental, subscription
 from consumer.source.client_log import ClientLog
 from consumer.source.commits import Commits
 from consumer.source.error_codes import detail_of
-from consumer.source.hand_over import HandOver, LoopGoneError
-from consumer.source.hold_ups import HoldUps
-from consumer.source.leaderships import ask_leaders
+from consumer.source.errors import START, ErrorClassifier
+from consumer.source.fetch_size import MOST_RECORDS, FetchSize
+from consumer.source.leader_epochs import ask_leaders
 from consumer.source.ownership import Ownership, where_to_read
 from consumer.source.pauses import Pauses
 from consumer.source.port import Position
 from consumer.source.rebalance import Rebalance
 from consumer.source.sorting import Sorting
-from consumer.source.start_positions import Found, StartPositions
+from consumer.source.start_positions import ResolvedStarts, StartPositions
 from consumer.source.topic_ids import TopicIds, administrator
-from consumer.source.troubles import START, Troubles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,13 +60,17 @@ class ConsumerThread:
     """
 
     def __init__(
-        self, settings: KafkaSettings, clock: Clock, hand_over: HandOver, broke: Callable[[], None]
+        self,
+        settings: KafkaSettings,
+        clock: Clock,
+        chunk_queue: ChunkQueue,
+        broke: Callable[[], None],
     ) -> None:
         self.progress_s = clock.now_s()
         self._settings = settings
         self._clock = clock
         self._log = structlog.get_logger()
-        self._hand_over = hand_over
+        self._chunk_queue = chunk_queue
         self._broke = broke
         self._commands: deque[Callable[[], None]] = deque()
         self._leaving = False
@@ -75,32 +79,36 @@ class ConsumerThread:
         self._ask_at_s = 0.0
         self._breath = threading.Event()
 
-        events, post = hand_over.events, hand_over.post
+        events, post = chunk_queue.events, chunk_queue.post
         self._ownership = Ownership()
         self._pauses = Pauses(self._ownership)
-        self._appetite = Appetite()
-        self._hold_ups = HoldUps(
+        self._fetch_size = FetchSize()
+        self._active_errors = ActiveErrors(
             lambda reason, detail, assignment: post(events.held, reason, detail, assignment),
             lambda reason, assignment: post(events.released, reason, assignment),
         )
-        self._troubles = Troubles(clock, self._hold_ups, lambda detail: post(events.failed, detail))
+        self._errors = ErrorClassifier(
+            clock, self._active_errors, lambda detail: post(events.failed, detail)
+        )
         self._commits = Commits(
             lambda positions, error: post(events.committed, positions, error),
-            self._troubles.of_commit,
+            self._errors.of_commit,
             self._ownership.place,
             lambda assignment: self._ownership.of(assignment) is not None,
         )
         self._incremental = is_incremental(settings.properties)
         self._rebalance = Rebalance(
             self._ownership,
-            hand_over,
-            self._hold_ups,
+            chunk_queue,
+            self._active_errors,
             self._commits,
             incremental=self._incremental,
             drain_timeout_s=settings.drain_timeout_s,
         )
-        self.watch = BrokerWatch(settings.topics, self._ownership, self._hold_ups)
-        self._sorting = Sorting(self._ownership, hand_over, self._hold_ups, self.watch, self._troubles)
+        self.watch = BrokerWatch(settings.topics, self._ownership, self._active_errors)
+        self._sorting = Sorting(
+            self._ownership, chunk_queue, self._active_errors, self.watch, self._errors
+        )
         self._consumer, administrator = self._make_clients()
         self._topic_ids = TopicIds(administrator)
         self._starts = StartPositions(settings.start_at, self._topic_ids)
@@ -127,7 +135,7 @@ class ConsumerThread:
             well = True  # the process is on its way out; nobody is left to tell
         finally:
             if not well:
-                self._hand_over.post(self._broke)
+                self._chunk_queue.post(self._broke)
 
     def pause(self, assignments: Sequence[Assignment]) -> None:
         """Fetch nothing more of these."""
@@ -153,7 +161,11 @@ class ConsumerThread:
         self._leaving = True
 
     def _make_clients(self) -> tuple[Consumer, AdminClient]:
-        hooks = {"error_cb": self._troubles.of_client, "on_commit": self._commits.answered, "logger": ClientLog()}
+        hooks = {
+            "error_cb": self._errors.of_client,
+            "on_commit": self._commits.answered,
+            "logger": ClientLog(),
+        }
         try:
             return Consumer(client_conf(self._settings, hooks)), administrator(self._settings)
         except KafkaException as refusal:
@@ -164,12 +176,12 @@ class ConsumerThread:
         try:
             self._turn()
         except KafkaException as error:
-            self._troubles.end(error.args[0])
+            self._errors.end(error.args[0])
 
     def _turn(self) -> None:
         while self._commands:
             self._commands.popleft()()
-        if self._troubles.fatal:
+        if self._errors.fatal:
             # Commits and the order to leave are still carried out; a broken client answers at once, for ever.
             self._breath.wait(IDLE_S)
             self._read(0)
@@ -180,7 +192,7 @@ class ConsumerThread:
             self._watch_at_s = self._clock.now_s() + TURN_S
         if self._ownership.pending and now_s >= self._ask_at_s:
             self._begin_pending()
-        if self._hand_over.flush(SLOT_WAIT_S):
+        if self._chunk_queue.flush(SLOT_WAIT_S):
             self._waiting_since_s = None
             self._catch_up()
             self._look_for_reborn_topics(now_s)
@@ -206,8 +218,8 @@ class ConsumerThread:
         # 400,000 and 1.86) but keeps a lone record for its 50 ms.
         messages = self._consumer.consume(1, wait_s)
         if messages:
-            messages += self._consumer.consume(self._appetite.records, 0)
-            self._appetite.fed(messages)
+            messages += self._consumer.consume(self._fetch_size.records, 0)
+            self._fetch_size.fed(messages)
             self._sorting.sort(self._consumer, messages)
             self._pauses.apply(self._consumer)
 
@@ -228,34 +240,45 @@ class ConsumerThread:
         try:
             found = self._starts.find(self._consumer, self._ownership.pending)
         except KafkaException as error:
-            self._troubles.of_question(error.args[0], START)
+            self._errors.of_question(error.args[0], START)
             return
         if found.failed is not None:
-            self._troubles.of_question(found.failed, START)
+            self._errors.of_question(found.failed, START)
         else:
-            self._hold_ups.end(START)
+            self._active_errors.end(START)
             self._ask_at_s = 0.0
         if found.starts:
             self._begin(found)
 
-    def _begin(self, found: Found) -> None:
+    def _begin(self, found: ResolvedStarts) -> None:
         earlier = [*self._ownership]
         taken = self._ownership.take(found.starts)
-        self._hand_over.post(self._hand_over.events.assigned, [owned.assignment for owned in taken])
+        self._chunk_queue.post(
+            self._chunk_queue.events.assigned, [owned.assignment for owned in taken]
+        )
         if self._incremental:
             self._consumer.incremental_assign([where_to_read(owned) for owned in taken])
         else:
             for owned in earlier:
                 self._pauses.forget(owned)
             self._consumer.assign([where_to_read(owned) for owned in [*earlier, *taken]])
-        for where, refusal in ask_leaders(self._consumer, map(where_to_read, taken), self._breath.wait):
+        for where, refusal in ask_leaders(
+            self._consumer, map(where_to_read, taken), self._breath.wait
+        ):
             self._log.warning(
-                "position_not_checked", topic=where.topic, partition=where.partition, detail=detail_of(refusal)
+                "position_not_checked",
+                topic=where.topic,
+                partition=where.partition,
+                detail=detail_of(refusal),
             )
         self._pauses.apply(self._consumer)
         self.watch.look_again()
         # A start that is only a rule would move with the partition: committed, it is a position like any other.
-        first = [Position(each.assignment, each.read_offset) for each in taken if each.assignment.committed is None]
+        first = [
+            Position(each.assignment, each.read_offset)
+            for each in taken
+            if each.assignment.committed is None
+        ]
         self._commits.send(self._consumer, first, found.pins)
 
     def _leave(self) -> None:
@@ -266,7 +289,7 @@ class ConsumerThread:
         except KafkaException as error:
             self._log.warning("left_with_error", error=error.args[0].name())
         unanswered = self._commits.abandon("no answer before leaving")
-        self._hand_over.post_last(self._hand_over.events.stopped)
+        self._chunk_queue.post_last(self._chunk_queue.events.stopped)
         if unanswered:
             # Closing waits for open commits, up to the session time-out, and so does freeing the client at the
             # end of the process. In here, nobody waits for it: this is a daemon thread.

@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError
 from consumer.errors import HoldReason
 
 
-class Meaning(StrEnum):
+class ErrorClass(StrEnum):
     """What the source does about a code."""
 
     SILENT = "silent"
@@ -115,29 +115,33 @@ _FATAL: Final = (
 )
 
 
-def _table() -> dict[int, Meaning]:
+def _table() -> dict[int, ErrorClass]:
     rows = {
-        Meaning.SILENT: _SILENT,
-        Meaning.PASSING: _PASSING,
-        Meaning.REJOIN: _REJOIN,
-        Meaning.ABSENT: _ABSENT,
-        Meaning.BROKER: _BROKER,
-        Meaning.AUTH: _AUTH,
-        Meaning.CONFIG: _CONFIG,
-        Meaning.OFFSET_LOST: _OFFSET_LOST,
-        Meaning.FATAL: _FATAL,
+        ErrorClass.SILENT: _SILENT,
+        ErrorClass.PASSING: _PASSING,
+        ErrorClass.REJOIN: _REJOIN,
+        ErrorClass.ABSENT: _ABSENT,
+        ErrorClass.BROKER: _BROKER,
+        ErrorClass.AUTH: _AUTH,
+        ErrorClass.CONFIG: _CONFIG,
+        ErrorClass.OFFSET_LOST: _OFFSET_LOST,
+        ErrorClass.FATAL: _FATAL,
     }
-    return {getattr(KafkaError, name): meaning for meaning, names in rows.items() for name in names.split()}
+    return {
+        getattr(KafkaError, name): meaning
+        for meaning, names in rows.items()
+        for name in names.split()
+    }
 
 
 MEANINGS: Final = _table()
 """Code to meaning. A code that is not here came with a newer client: it is fatal until somebody has decided."""
 
 HOLDS: Final = {
-    Meaning.BROKER: HoldReason.BROKER,
-    Meaning.AUTH: HoldReason.AUTH,
-    Meaning.CONFIG: HoldReason.CONFIG,
-    Meaning.OFFSET_LOST: HoldReason.OFFSET_LOST,
+    ErrorClass.BROKER: HoldReason.BROKER,
+    ErrorClass.AUTH: HoldReason.AUTH,
+    ErrorClass.CONFIG: HoldReason.CONFIG,
+    ErrorClass.OFFSET_LOST: HoldReason.OFFSET_LOST,
 }
 """The meanings that are a hold."""
 
@@ -160,9 +164,9 @@ _ADVICE: Final = {
 _DETAIL_CHARS: Final = 300
 
 
-def meaning_of(error: KafkaError) -> Meaning:
+def meaning_of(error: KafkaError) -> ErrorClass:
     """Return what an error means; one that the client itself calls fatal is."""
-    return Meaning.FATAL if error.fatal() else MEANINGS.get(error.code(), Meaning.FATAL)
+    return ErrorClass.FATAL if error.fatal() else MEANINGS.get(error.code(), ErrorClass.FATAL)
 
 
 def detail_of(error: KafkaError) -> str:

@@ -24,7 +24,10 @@ class Intake:
         self._paused: set[Assignment] = set()
 
     def adjust(
-        self, owned: Iterable[Assignment], held_bytes: int, is_held: Callable[[Assignment], bool] | None
+        self,
+        owned: Iterable[Assignment],
+        held_bytes: int,
+        is_held: Callable[[Assignment], bool] | None,
     ) -> None:
         """Pause what must not go on, resume what may. `is_held` is `None` when nothing is.
 

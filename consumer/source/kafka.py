@@ -7,8 +7,8 @@ import threading
 from typing import TYPE_CHECKING
 
 from consumer.clock import SystemClock
+from consumer.source.chunk_queue import ChunkQueue
 from consumer.source.consumer_thread import ConsumerThread
-from consumer.source.hand_over import HandOver
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,8 +37,8 @@ class KafkaSource:
         Raises: `ConfigFaults` when the client does not take its properties.
         """
         self._events = events
-        hand_over = HandOver(asyncio.get_running_loop(), events)
-        self._consumer = ConsumerThread(self._settings, self._clock, hand_over, self._broke)
+        chunk_queue = ChunkQueue(asyncio.get_running_loop(), events)
+        self._consumer = ConsumerThread(self._settings, self._clock, chunk_queue, self._broke)
         # A daemon thread: should the client hang while closing, the process can still end.
         threading.Thread(target=self._consumer.run, name="kafka-consumer", daemon=True).start()
 

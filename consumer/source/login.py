@@ -26,7 +26,8 @@ _TOKENS: Final = "OAUTHBEARER"
 _PROTOCOL: Final = "security.protocol"
 _A_REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
 _MSK_HOST: Final = re.compile(
-    r"\.kafka(?:-serverless)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?(?::\d+)?$", re.IGNORECASE
+    r"\.kafka(?:-serverless)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?(?::\d+)?$",
+    re.IGNORECASE,
 )
 _YES: Final = ("true", "1", "t")
 
@@ -59,14 +60,19 @@ def login_faults(bootstrap_servers: str, properties: Mapping[str, str]) -> list[
     if REGION in properties:
         faults.append((REGION, f"is for sasl.mechanisms: {MSK_IAM} alone; remove it"))
     if mechanism == _TOKENS and not _has_tokens(properties):
-        text = "nobody makes the tokens; write sasl.oauthbearer.method: oidc and where they come from"
+        text = (
+            "nobody makes the tokens; write sasl.oauthbearer.method: oidc and where they come from"
+        )
         faults.append((name, f"{text}, or for Amazon MSK {name}: {MSK_IAM}"))
     return faults
 
 
 def _iam_faults(name: str, bootstrap_servers: str, properties: Mapping[str, str]) -> list[Fault]:
     faults = [
-        (other, f"given beside {MSK_IAM}, which takes the AWS credentials of the process; remove it")
+        (
+            other,
+            f"given beside {MSK_IAM}, which takes the AWS credentials of the process; remove it",
+        )
         for other in properties
         if other.startswith("sasl.") and other not in _MECHANISM
     ]
@@ -75,10 +81,15 @@ def _iam_faults(name: str, bootstrap_servers: str, properties: Mapping[str, str]
     region = _region(bootstrap_servers, properties)
     if region is None:
         faults.append(
-            (name, f"no broker's name tells the AWS region; write {REGION}, such as eu-west-1, beside it")
+            (
+                name,
+                f"no broker's name tells the AWS region; write {REGION}, such as eu-west-1, beside it",
+            )
         )
     elif _A_REGION.fullmatch(region) is None:
-        faults.append((REGION, f"`{region[:60]}` is not an AWS region; write one such as eu-west-1"))
+        faults.append(
+            (REGION, f"`{region[:60]}` is not an AWS region; write one such as eu-west-1")
+        )
     if (missing := not_installed("botocore", "msk")) is not None:
         faults.append((name, f"{MSK_IAM} {missing}"))
     return faults
@@ -93,7 +104,9 @@ def _mechanism(properties: Mapping[str, str]) -> tuple[str, str]:
 def _region(bootstrap_servers: str, properties: Mapping[str, str]) -> str | None:
     """Return what is written, else what the name of a broker tells."""
     found = (_MSK_HOST.search(broker.strip()) for broker in bootstrap_servers.split(","))
-    return properties.get(REGION) or next((match["region"].lower() for match in found if match is not None), None)
+    return properties.get(REGION) or next(
+        (match["region"].lower() for match in found if match is not None), None
+    )
 
 
 def _has_tokens(properties: Mapping[str, str]) -> bool:

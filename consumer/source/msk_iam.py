@@ -67,8 +67,12 @@ class MskIam:
         credentials = self._session.get_credentials()
         if credentials is None:
             raise NoCredentialsError
-        signer = SigV4QueryAuth(credentials.get_frozen_credentials(), _SERVICE, self._region, expires=LIFETIME_S)
-        request = AWSRequest("GET", f"https://kafka.{self._region}.amazonaws.com/", params={"Action": _ACTION})
+        signer = SigV4QueryAuth(
+            credentials.get_frozen_credentials(), _SERVICE, self._region, expires=LIFETIME_S
+        )
+        request = AWSRequest(
+            "GET", f"https://kafka.{self._region}.amazonaws.com/", params={"Action": _ACTION}
+        )
         signer.add_auth(request)
         # Who asks stands in the brokers' access log; it is not part of what is signed.
         url = f"{request.url}&User-Agent=datacloud-consumer%2F{__version__}"

@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 from confluent_kafka import TopicPartition
 
-from consumer.model import Assignment
-from consumer.source.leaderships import Leaderships
+from consumer.model import Assignment, PartitionKey
+from consumer.source.leader_epochs import LeaderEpochs
 from consumer.source.topic_ids import is_made_again
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-Key: TypeAlias = tuple[str, int]
-"""Topic and partition."""
 
-
-class Start(NamedTuple):
+class StartPosition(NamedTuple):
     """Where reading a partition begins; `committed` is the group's position, `None` when it had none.
 
     `leader_epoch` was committed with it, if the broker knew one. `topic_id` is the incarnation that has the offset.
     """
 
-    key: Key
+    key: PartitionKey
     offset: int
     committed: int | None
     leader_epoch: int | None = None
     topic_id: str | None = None
 
 
-class Owned:
+class OwnedPartition:
     """One assignment as the consumer thread sees it.
 
     `read_offset` is behind the last record taken from the client. `paused` is the corridor's wish, `halted` is
@@ -44,17 +41,19 @@ class Owned:
         "end_s",
         "halted",
         "key",
-        "leaderships",
+        "leader_epochs",
         "paused",
         "read_offset",
         "topic_id",
     )
 
-    def __init__(self, assignment: Assignment, leader_epoch: int | None, topic_id: str | None) -> None:
+    def __init__(
+        self, assignment: Assignment, leader_epoch: int | None, topic_id: str | None
+    ) -> None:
         self.assignment = assignment
-        self.key: Key = (assignment.topic, assignment.partition)
+        self.key: PartitionKey = (assignment.topic, assignment.partition)
         self.read_offset = assignment.next_offset
-        self.leaderships = Leaderships(self.read_offset, leader_epoch)
+        self.leader_epochs = LeaderEpochs(self.read_offset, leader_epoch)
         self.topic_id = topic_id
         self.paused = False
         self.halted = False
@@ -67,39 +66,39 @@ class Ownership:
     """What the group gave us: `pending` waits for its start position, the rest is being read."""
 
     def __init__(self) -> None:
-        self.pending: list[Key] = []
-        self._owned: dict[Key, Owned] = {}
+        self.pending: list[PartitionKey] = []
+        self._owned: dict[PartitionKey, OwnedPartition] = {}
         self._epoch = 0
 
-    def __iter__(self) -> Iterator[Owned]:
+    def __iter__(self) -> Iterator[OwnedPartition]:
         """Iterate over what is read."""
         return iter([*self._owned.values()])
 
     def __len__(self) -> int:
         return len(self._owned)
 
-    def expect(self, keys: Iterable[Key]) -> None:
+    def expect(self, keys: Iterable[PartitionKey]) -> None:
         """Remember what was given and has no start position yet."""
         self.pending.extend(keys)
 
-    def take(self, starts: Iterable[Start]) -> list[Owned]:
+    def take(self, starts: Iterable[StartPosition]) -> list[OwnedPartition]:
         """Begin a new epoch of each: a new assignment."""
         taken = []
         for start in starts:
             self._epoch += 1
             assignment = Assignment(*start.key, self._epoch, start.offset, start.committed)
-            owned = Owned(assignment, start.leader_epoch, start.topic_id)
+            owned = OwnedPartition(assignment, start.leader_epoch, start.topic_id)
             self._owned[start.key] = owned
             taken.append(owned)
         done = {owned.key for owned in taken}
         self.pending = [key for key in self.pending if key not in done]
         return taken
 
-    def at(self, key: Key) -> Owned | None:
+    def at(self, key: PartitionKey) -> OwnedPartition | None:
         """Return what is read of a partition now."""
         return self._owned.get(key)
 
-    def of(self, assignment: Assignment) -> Owned | None:
+    def of(self, assignment: Assignment) -> OwnedPartition | None:
         """Return an assignment's entry, unless it is not ours any more; a later epoch is another assignment."""
         owned = self._owned.get((assignment.topic, assignment.partition))
         return owned if owned is not None and owned.assignment is assignment else None
@@ -110,10 +109,10 @@ class Ownership:
         owned = self.of(assignment)
         if owned is None:
             return TopicPartition(*where)
-        owned.leaderships.forget_before(assignment.committed or 0)
-        return TopicPartition(*where, owned.topic_id or "", owned.leaderships.before(position))
+        owned.leader_epochs.forget_before(assignment.committed or 0)
+        return TopicPartition(*where, owned.topic_id or "", owned.leader_epochs.before(position))
 
-    def outdated(self, ids: Mapping[str, str]) -> list[Owned]:
+    def outdated(self, ids: Mapping[str, str]) -> list[OwnedPartition]:
         """Return what is read of topics that have been made anew; one without an id takes the first it hears."""
         gone = []
         for owned in self._owned.values():
@@ -126,18 +125,18 @@ class Ownership:
                 owned.topic_id = now
         return gone
 
-    def let_go(self, keys: Iterable[Key]) -> list[Owned]:
+    def let_go(self, keys: Iterable[PartitionKey]) -> list[OwnedPartition]:
         """Forget partitions; returns those that were being read."""
         gone = set(keys)
         self.pending = [key for key in self.pending if key not in gone]
         return [owned for key in gone if (owned := self._owned.pop(key, None)) is not None]
 
 
-def where_to_read(owned: Owned) -> TopicPartition:
+def where_to_read(owned: OwnedPartition) -> TopicPartition:
     """Return what the client is told of a partition: it goes on behind the last record taken.
 
     With the leader epoch of that record it asks the leader whether the log still has it.
     """
     topic, partition = owned.key
-    epoch = owned.leaderships.before(owned.read_offset)
+    epoch = owned.leader_epochs.before(owned.read_offset)
     return TopicPartition(topic, partition, owned.read_offset, leader_epoch=epoch)

@@ -82,7 +82,10 @@ class Parking(Generic[Place]):
         """Yield the first record of every chunk that is set aside."""
         for chunks in self._chunks.values():
             for chunk in chunks:
-                yield chunk.assignment, Low(chunk.records[0].offset(), chunk.records[0].timestamp()[1])
+                yield (
+                    chunk.assignment,
+                    Low(chunk.records[0].offset(), chunk.records[0].timestamp()[1]),
+                )
 
     def drop(self, gone: Collection[Assignment]) -> None:
         """Forget what belongs to partitions that are not ours any more; a topic stays set aside."""

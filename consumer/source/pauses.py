@@ -10,7 +10,7 @@ from confluent_kafka import KafkaException, TopicPartition
 if TYPE_CHECKING:
     from confluent_kafka import Consumer
 
-    from consumer.source.ownership import Owned, Ownership
+    from consumer.source.ownership import OwnedPartition, Ownership
 
 WAKE_TIMEOUT_S: Final = 0.1
 FAR_FUTURE_MS: Final = 32_503_680_000_000
@@ -40,7 +40,7 @@ class Pauses:
             _wake(consumer, resume)
 
     @staticmethod
-    def forget(owned: Owned) -> None:
+    def forget(owned: OwnedPartition) -> None:
         """Note that the client was given the partition anew, and fetches it."""
         owned.client_paused = False
 

@@ -48,7 +48,9 @@ class SourceEvents(Protocol):
         """All below `offset` was handed over; the rest up to it were transaction markers or holes."""
         ...
 
-    def revoking(self, assignments: Sequence[Assignment], release: Callable[[Sequence[Position]], None]) -> None:
+    def revoking(
+        self, assignments: Sequence[Assignment], release: Callable[[Sequence[Position]], None]
+    ) -> None:
         """Finish what is open of these, then call `release` once, with the positions to commit.
 
         The consumer thread waits for it inside the rebalance, at most `drain_timeout_s`; then it lets go of

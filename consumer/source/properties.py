@@ -46,7 +46,10 @@ _TEXT_ALLOWED = {
         frozenset({"read_committed"}),
         "owned by the daemon: records of aborted transactions must not leave; write read_committed or remove it",
     ),
-    "acks": (frozenset({"all", "-1"}), "must be all: a dead letter counts once all in-sync replicas have it"),
+    "acks": (
+        frozenset({"all", "-1"}),
+        "must be all: a dead letter counts once all in-sync replicas have it",
+    ),
     "request.required.acks": (
         frozenset({"all", "-1"}),
         "must be all: a dead letter counts once all in-sync replicas have it",
@@ -110,7 +113,9 @@ def _refused(name: str, value: str) -> str | None:
         refused, why = _TLS_OFF[name]
         return why if value.strip().lower() in refused else None
     if name.endswith("_cb") or name in _CALLBACKS:
-        return "code cannot be plugged in here: callbacks and plug-ins are the daemon's own; remove it"
+        return (
+            "code cannot be plugged in here: callbacks and plug-ins are the daemon's own; remove it"
+        )
     return None
 
 
@@ -128,7 +133,9 @@ def _misspelt(name: str, value: str) -> str | None:
     if bounds := re.search(r"outside allowed range (-?\d+)\.\.(-?\d+)", text):
         return f"{shown} is outside the allowed range {bounds[1]}..{bounds[2]}"
     if "must be set through" in text:
-        return "code cannot be plugged in here: callbacks and plug-ins are the daemon's own; remove it"
+        return (
+            "code cannot be plugged in here: callbacks and plug-ins are the daemon's own; remove it"
+        )
     return f"{shown} is not a value of this property; see librdkafka's CONFIGURATION.md for what it takes"
 
 
@@ -141,7 +148,9 @@ def _at_odds(properties: dict[str, str]) -> list[tuple[str, str]]:
     text = " ".join(text.removeprefix("Failed to create consumer: ").replace("`", " ").split())
     for secret in SECRETS & properties.keys():
         text = text.replace(properties[secret], "***") if properties[secret] else text
-    named = max((name for name in properties if name in text), key=len, default=next(iter(properties)))
+    named = max(
+        (name for name in properties if name in text), key=len, default=next(iter(properties))
+    )
     return [(named, f"the Kafka client refuses it: {text}")]
 
 

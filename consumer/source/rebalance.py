@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Consumer
 
+    from consumer.model import PartitionKey
+    from consumer.source.active_errors import ActiveErrors
+    from consumer.source.chunk_queue import ChunkQueue
     from consumer.source.commits import Commits
-    from consumer.source.hand_over import HandOver
-    from consumer.source.hold_ups import HoldUps
-    from consumer.source.ownership import Key, Owned, Ownership
+    from consumer.source.ownership import OwnedPartition, Ownership
     from consumer.source.port import Position
 
 GROUP: Final = "group"
@@ -56,8 +57,8 @@ class Rebalance:
     def __init__(
         self,
         ownership: Ownership,
-        hand_over: HandOver,
-        hold_ups: HoldUps,
+        chunk_queue: ChunkQueue,
+        active_errors: ActiveErrors,
         commits: Commits,
         *,
         incremental: bool,
@@ -65,8 +66,8 @@ class Rebalance:
     ) -> None:
         self.closing = False
         self._ownership = ownership
-        self._hand_over = hand_over
-        self._hold_ups = hold_ups
+        self._chunk_queue = chunk_queue
+        self._active_errors = active_errors
         self._commits = commits
         self._incremental = incremental
         self._drain_timeout_s = drain_timeout_s
@@ -74,7 +75,7 @@ class Rebalance:
 
     def on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Partitions were given to us."""
-        self._hold_ups.end(GROUP)
+        self._active_errors.end(GROUP)
         if not self.closing:
             self._ownership.expect(_keys(partitions))
         if self._incremental:
@@ -102,11 +103,11 @@ class Rebalance:
         keys = _keys(partitions)
         gone = [owned.assignment for key in keys if (owned := self._ownership.at(key)) is not None]
         if gone:
-            self._hand_over.drop(gone)
-            self._hand_over.post(self._hand_over.events.lost, gone)
+            self._chunk_queue.drop(gone)
+            self._chunk_queue.post(self._chunk_queue.events.lost, gone)
         self._let_go(consumer, keys)
 
-    def start_again(self, consumer: Consumer, reborn: Sequence[Owned]) -> None:
+    def start_again(self, consumer: Consumer, reborn: Sequence[OwnedPartition]) -> None:
         """Begin anew what is read of topics that were deleted and made again behind the group's back.
 
         What was read of the former topic is finished as for a revocation, so that nothing that is in hand is lost
@@ -132,24 +133,26 @@ class Rebalance:
                 owned.client_paused = False
             consumer.assign([where_to_read(owned) for owned in rest])
 
-    def hand_back(self, going: Iterable[Owned]) -> list[Position]:
+    def hand_back(self, going: Iterable[OwnedPartition]) -> list[Position]:
         """Have the corridor finish what is open of these; returns the positions to commit, none when it is late."""
         assignments = [owned.assignment for owned in going]
         if not assignments:
             return []
-        self._hand_over.drop(assignments)
+        self._chunk_queue.drop(assignments)
         release = Release()
-        self._hand_over.post(self._hand_over.events.revoking, assignments, release)
+        self._chunk_queue.post(self._chunk_queue.events.revoking, assignments, release)
         positions = release.wait(self._drain_timeout_s)
         if positions is None:
-            self._log.warning("drain_timeout", partitions=len(assignments), timeout_s=self._drain_timeout_s)
+            self._log.warning(
+                "drain_timeout", partitions=len(assignments), timeout_s=self._drain_timeout_s
+            )
             return []
         return [each for each in positions if self._ownership.of(each.assignment) is not None]
 
-    def _let_go(self, consumer: Consumer, keys: list[Key]) -> None:
+    def _let_go(self, consumer: Consumer, keys: list[PartitionKey]) -> None:
         gone = self._ownership.let_go(keys)
         for owned in gone:
-            self._hold_ups.forget(owned.assignment)
+            self._active_errors.forget(owned.assignment)
         self._commits.let_go()
         if paused := [TopicPartition(*owned.key) for owned in gone if owned.client_paused]:
             # The client keeps a pause beyond the assignment: should the partition come back, it would stand still.
@@ -160,5 +163,5 @@ class Rebalance:
             consumer.unassign()
 
 
-def _keys(partitions: Iterable[TopicPartition]) -> list[Key]:
+def _keys(partitions: Iterable[TopicPartition]) -> list[PartitionKey]:
     return [(each.topic, each.partition) for each in partitions]

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Final, cast
 
 from confluent_kafka import KafkaException, TopicPartition
 
-from consumer.source.error_codes import Meaning, meaning_of
+from consumer.source.error_codes import ErrorClass, meaning_of
+from consumer.source.errors import RECORDS
 from consumer.source.port import Chunk
-from consumer.source.troubles import RECORDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from confluent_kafka import Consumer, KafkaError, Message
 
-    from consumer.model import Record
+    from consumer.model import PartitionKey, Record
+    from consumer.source.active_errors import ActiveErrors
     from consumer.source.broker_watch import BrokerWatch
-    from consumer.source.hand_over import HandOver
-    from consumer.source.hold_ups import HoldUps
-    from consumer.source.ownership import Key, Owned, Ownership
-    from consumer.source.troubles import Troubles
+    from consumer.source.chunk_queue import ChunkQueue
+    from consumer.source.errors import ErrorClassifier
+    from consumer.source.ownership import OwnedPartition, Ownership
 
 WATERMARK_TIMEOUT_S: Final = 1.0
 
@@ -30,17 +30,22 @@ class Sorting:
     """Sorts messages by assignment; what is not ours any more is dropped here and read by its next owner."""
 
     def __init__(
-        self, ownership: Ownership, hand_over: HandOver, hold_ups: HoldUps, watch: BrokerWatch, troubles: Troubles
+        self,
+        ownership: Ownership,
+        chunk_queue: ChunkQueue,
+        active_errors: ActiveErrors,
+        watch: BrokerWatch,
+        errors: ErrorClassifier,
     ) -> None:
         self._ownership = ownership
-        self._hand_over = hand_over
-        self._hold_ups = hold_ups
+        self._chunk_queue = chunk_queue
+        self._active_errors = active_errors
         self._watch = watch
-        self._troubles = troubles
+        self._errors = errors
 
     def sort(self, consumer: Consumer, messages: Sequence[Message]) -> None:
         """Put records and ends into the hand-over, in offset order within each partition."""
-        runs: dict[Key, list[Record]] = {}
+        runs: dict[PartitionKey, list[Record]] = {}
         topic, partition = "", -1
         run: list[Record] = []
         for message in messages:
@@ -58,7 +63,7 @@ class Sorting:
         for where, records in runs.items():
             self._take_run(where, records)
 
-    def _take_run(self, key: Key, records: list[Record]) -> None:
+    def _take_run(self, key: PartitionKey, records: list[Record]) -> None:
         owned = self._ownership.at(key)
         if owned is None or owned.halted:
             return
@@ -67,40 +72,44 @@ class Sorting:
         if not records:
             return
         owned.read_offset = records[-1].offset() + 1
-        owned.leaderships.read(cast("list[Message]", records))
-        self._hand_over.add_chunk(Chunk(owned.assignment, records))
-        self._hold_ups.end(RECORDS, owned.assignment)
+        owned.leader_epochs.read(cast("list[Message]", records))
+        self._chunk_queue.add_chunk(Chunk(owned.assignment, records))
+        self._active_errors.end(RECORDS, owned.assignment)
 
     def _take_error(
-        self, consumer: Consumer, message: Message, error: KafkaError, runs: dict[Key, list[Record]]
+        self,
+        consumer: Consumer,
+        message: Message,
+        error: KafkaError,
+        runs: dict[PartitionKey, list[Record]],
     ) -> None:
         topic, partition = message.topic(), message.partition()
         if topic is None:
-            self._troubles.of_group(error)
+            self._errors.of_group(error)
             return
         key = (topic, -1 if partition is None else partition)
         owned = self._ownership.at(key)
         if owned is None:
             if error.code() != error._PARTITION_EOF:  # noqa: SLF001 - the library's spelling
-                self._troubles.of_topic(error, topic)
+                self._errors.of_topic(error, topic)
         elif error.code() == error._PARTITION_EOF:  # noqa: SLF001 - the library's spelling
             if run := runs.pop(key, None):
                 self._take_run(key, run)
             self._take_end(owned, message.offset() or 0)
-        elif meaning_of(error) is Meaning.OFFSET_LOST:
+        elif meaning_of(error) is ErrorClass.OFFSET_LOST:
             self._take_loss(consumer, owned, error)
         else:
-            self._troubles.of_partition(error, owned)
+            self._errors.of_partition(error, owned)
 
-    def _take_end(self, owned: Owned, offset: int) -> None:
+    def _take_end(self, owned: OwnedPartition, offset: int) -> None:
         if owned.halted or offset < owned.read_offset:
             return
         owned.read_offset = offset
         self._watch.reached_end(owned, offset)
-        self._hand_over.add_end(owned.assignment, offset)
-        self._hold_ups.end(RECORDS, owned.assignment)
+        self._chunk_queue.add_end(owned.assignment, offset)
+        self._active_errors.end(RECORDS, owned.assignment)
 
-    def _take_loss(self, consumer: Consumer, owned: Owned, error: KafkaError) -> None:
+    def _take_loss(self, consumer: Consumer, owned: OwnedPartition, error: KafkaError) -> None:
         if owned.halted:
             return
         owned.halted = True
@@ -111,4 +120,4 @@ class Sorting:
             low, end = consumer.get_watermark_offsets(
                 TopicPartition(*owned.key), timeout=WATERMARK_TIMEOUT_S, cached=False
             )
-        self._troubles.offset_lost(owned, low, end, error)
+        self._errors.offset_lost(owned, low, end, error)

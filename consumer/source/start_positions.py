@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 import structlog
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from consumer.source.ownership import Key, Start
+from consumer.source.ownership import StartPosition
 from consumer.source.topic_ids import is_made_again
 
 if TYPE_CHECKING:
+    from consumer.model import PartitionKey
     from collections.abc import Iterable, Mapping, Sequence
 
     from confluent_kafka import Consumer
@@ -31,14 +32,14 @@ _GIVE_UP_AFTER: Final = 2
 """Partitions that fail in one round before the rest is left for the next: each may cost a time-out."""
 
 
-class Found(NamedTuple):
+class ResolvedStarts(NamedTuple):
     """What one round of questions gave.
 
     `starts` begin now. `pins` are positions of partitions that other members may own. `failed` says what kept the
     others waiting, `None` when nothing did.
     """
 
-    starts: list[Start]
+    starts: list[StartPosition]
     pins: list[TopicPartition]
     failed: KafkaError | None
 
@@ -63,7 +64,7 @@ class StartPositions:
         self._topic_ids = topic_ids
         self._log = structlog.get_logger()
 
-    def find(self, consumer: Consumer, keys: Sequence[Key]) -> Found:
+    def find(self, consumer: Consumer, keys: Sequence[PartitionKey]) -> ResolvedStarts:
         """Find where these begin.
 
         A partition without a position, in a topic where the group has one, is new: it begins at its beginning,
@@ -79,11 +80,15 @@ class StartPositions:
         """
         ids = self._topic_ids.ask({topic for topic, _ in keys})
         committed = self._committed(consumer, keys)
-        found = Found([], [], None)
+        found = ResolvedStarts([], [], None)
         for key, position in committed.items():
             topic_id = ids.get(key[0], position.topic_id)
             if not self._is_outdated(key, position, ids):
-                found.starts.append(Start(key, position.offset, position.offset, position.leader_epoch, topic_id))
+                found.starts.append(
+                    StartPosition(
+                        key, position.offset, position.offset, position.leader_epoch, topic_id
+                    )
+                )
         going_on = {start.key for start in found.starts}
         topics: dict[str, _Topic] = {}
         failures = 0
@@ -94,9 +99,11 @@ class StartPositions:
                 if key[0] not in topics:
                     topics[key[0]] = topic = self._ask_topic(consumer, key[0], ids.get(key[0]))
                     if not topic.known and self._start_at != "earliest":
-                        found.pins.extend(self._pins(consumer, key[0], topic.partitions, ids.get(key[0])))
+                        found.pins.extend(
+                            self._pins(consumer, key[0], topic.partitions, ids.get(key[0]))
+                        )
                 begin = self._begin(consumer, key, topics[key[0]].known)
-                found.starts.append(Start(key, begin, None, None, ids.get(key[0])))
+                found.starts.append(StartPosition(key, begin, None, None, ids.get(key[0])))
             except KafkaException as error:
                 failures += 1
                 found = found._replace(failed=error.args[0])
@@ -104,12 +111,16 @@ class StartPositions:
                     break
         return found
 
-    def _is_outdated(self, key: Key, position: _Committed, ids: Mapping[str, str]) -> bool:
+    def _is_outdated(self, key: PartitionKey, position: _Committed, ids: Mapping[str, str]) -> bool:
         now = ids.get(key[0])
         if now is None or position.topic_id is None or not is_made_again(position.topic_id, now):
             return False
         self._log.warning(
-            "position_outdated", topic=key[0], partition=key[1], position=position.offset, detail=OUTDATED
+            "position_outdated",
+            topic=key[0],
+            partition=key[1],
+            position=position.offset,
+            detail=OUTDATED,
         )
         return True
 
@@ -121,23 +132,34 @@ class StartPositions:
         known = self._topic_ids.is_reborn(topic) or bool(
             self._committed(consumer, [(topic, each) for each in partitions])
         )
-        if not known and self._start_at != "earliest" and topic_id is None and self._topic_ids.was_told(topic):
+        if (
+            not known
+            and self._start_at != "earliest"
+            and topic_id is None
+            and self._topic_ids.was_told(topic)
+        ):
             # Made again, it begins at its beginning; never read by the group, it does not.
-            raise KafkaException(KafkaError(KafkaError.REQUEST_TIMED_OUT, f"no broker tells the id of {topic}"))
+            raise KafkaException(
+                KafkaError(KafkaError.REQUEST_TIMED_OUT, f"no broker tells the id of {topic}")
+            )
         return _Topic(partitions, known)
 
     def _pins(
         self, consumer: Consumer, topic: str, partitions: Iterable[int], topic_id: str | None
     ) -> list[TopicPartition]:
         return [
-            TopicPartition(topic, each, self._begin(consumer, (topic, each), known=False), topic_id or "")
+            TopicPartition(
+                topic, each, self._begin(consumer, (topic, each), known=False), topic_id or ""
+            )
             for each in partitions
         ]
 
-    def _begin(self, consumer: Consumer, key: Key, known: bool) -> int:  # noqa: FBT001 - a fact about the topic
+    def _begin(self, consumer: Consumer, key: PartitionKey, known: bool) -> int:  # noqa: FBT001 - a fact about the topic
         where = TopicPartition(*key)
         if isinstance(self._start_at, int) and not known:
-            [answer] = consumer.offsets_for_times([TopicPartition(*key, self._start_at)], timeout=ASK_TIMEOUT_S)
+            [answer] = consumer.offsets_for_times(
+                [TopicPartition(*key, self._start_at)], timeout=ASK_TIMEOUT_S
+            )
             if answer.error is not None:
                 raise KafkaException(answer.error)
             if answer.offset >= 0:
@@ -146,7 +168,9 @@ class StartPositions:
         return low if known or self._start_at == "earliest" else end
 
     @staticmethod
-    def _committed(consumer: Consumer, keys: Iterable[Key]) -> dict[Key, _Committed]:
+    def _committed(
+        consumer: Consumer, keys: Iterable[PartitionKey]
+    ) -> dict[PartitionKey, _Committed]:
         answers = consumer.committed([TopicPartition(*key) for key in keys], timeout=ASK_TIMEOUT_S)
         for answer in answers:
             if answer.error is not None:

@@ -75,7 +75,9 @@ class TopicIds:
 
     def turn(self, topics: Collection[str], now_s: float) -> dict[str, str]:
         """Ask every few seconds, without waiting; returns the answer once it is there, else nothing."""
-        self._client.poll(0)  # it keeps an error for each connection that fails, until somebody takes them
+        self._client.poll(
+            0
+        )  # it keeps an error for each connection that fails, until somebody takes them
         if now_s >= self._ask_at_s and not self._open and topics:
             self._ask_at_s = now_s + ASK_EVERY_S
             self._open = self._describe(topics)
@@ -93,7 +95,9 @@ class TopicIds:
         if self._cluster is None:
             # Once: should the brokers' name lead to other ones, their topics count as made again, and are read.
             self._cluster = self._client.describe_cluster(request_timeout=ANSWER_S)
-        return self._client.describe_topics(TopicCollection(sorted(topics)), request_timeout=ANSWER_S)
+        return self._client.describe_topics(
+            TopicCollection(sorted(topics)), request_timeout=ANSWER_S
+        )
 
     def _awaited(self) -> list[Future[Any]]:
         return [*self._open.values(), *([] if self._cluster is None else [self._cluster])]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from consumer.config.connector_schema import read_connector_schema
-from consumer.config.findings import Findings, Place, tried
+from consumer.config.findings import Findings, Location, tried
 from consumer.config.load import inspect
 
 FOLDER = Path(__file__).parent
@@ -50,7 +50,7 @@ def test_no_secret_is_repeated(path: Path) -> None:
 def test_a_mistake_of_a_connector_schema_is_said_where_it_is(path: Path) -> None:
     """The findings of a schema file are exactly the ones in its header, in this order."""
     findings = Findings()
-    tried(read_connector_schema, path, findings, Place("consumer.yaml", 1, 1))
+    tried(read_connector_schema, path, findings, Location("consumer.yaml", 1, 1))
     folder = f"{FOLDER}/schemas/"
     said = [str(fault).replace(folder, "") for fault in findings.faults]
     warned = [str(warning).replace(folder, "") for warning in findings.warnings]

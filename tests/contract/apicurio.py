@@ -40,7 +40,9 @@ def _unpacked() -> Path:
             raise NotHereError(message)
     fetch = ["mvn", "-q", "-B", "dependency:get", f"-Dartifact={_ARTIFACT}", "-Dtransitive=false"]
     fetched = subprocess.run(fetch, check=False, capture_output=True, timeout=240)
-    folder = Path.home() / ".m2" / "repository" / "io" / "apicurio" / "apicurio-registry-app" / VERSION
+    folder = (
+        Path.home() / ".m2" / "repository" / "io" / "apicurio" / "apicurio-registry-app" / VERSION
+    )
     archives = [*folder.glob("*-all.tar.gz")]
     if fetched.returncode or not archives:
         message = f"Maven could not fetch {_ARTIFACT}"
@@ -69,12 +71,19 @@ class Apicurio:
         """Start it and wait until it answers. Raises: `NotHereError`."""
         (jar,) = _unpacked().glob("*-runner.jar")
         command = ["java", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
-        command += ["-Dquarkus.http.host=127.0.0.1", f"-Dquarkus.http.port={self._port}", "-jar", str(jar)]
+        command += [
+            "-Dquarkus.http.host=127.0.0.1",
+            f"-Dquarkus.http.port={self._port}",
+            "-jar",
+            str(jar),
+        ]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
             await_that(
-                lambda: self._process.poll() is not None or self._answers(), "the registry answers", _READY_S
+                lambda: self._process.poll() is not None or self._answers(),
+                "the registry answers",
+                _READY_S,
             )
             assert not self._ended(), self._log.read_text(errors="replace")[-500:]
         except AssertionError:
@@ -83,7 +92,10 @@ class Apicurio:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         """End it."""
         self._process.kill()

@@ -63,7 +63,9 @@ class BrokerExam:
         """Key, value, headers in order with repeats and nulls, and the time stamp."""
         topic = _topic(examinee)
         headers = [("a", b"1"), ("a", None), ("b", b"")]
-        examinee.put(topic, b"v", key=b"k", headers=headers, partition=2, timestamp_ms=1_700_000_000_123)
+        examinee.put(
+            topic, b"v", key=b"k", headers=headers, partition=2, timestamp_ms=1_700_000_000_123
+        )
         examinee.flush()
         async with _member(examinee, topic) as member:
             await member.heard.until(lambda: member.heard.records)
@@ -111,9 +113,16 @@ class BrokerExam:
                 for number in range(400):
                     examinee.put(topic, b"%d" % number, partition=number % 4)
                 examinee.flush()
-                await second.heard.until(lambda: len(first.heard.records) + len(second.heard.records) >= 400)
-        both = [(record.partition(), record.offset()) for record in [*first.heard.records, *second.heard.records]]
-        assert sorted((partition, offset) for partition in range(4) for offset in range(100)) == sorted(both)
+                await second.heard.until(
+                    lambda: len(first.heard.records) + len(second.heard.records) >= 400
+                )
+        both = [
+            (record.partition(), record.offset())
+            for record in [*first.heard.records, *second.heard.records]
+        ]
+        assert sorted(
+            (partition, offset) for partition in range(4) for offset in range(100)
+        ) == sorted(both)
 
     async def test_a_pause_holds_and_a_resume_goes_on(self, examinee: Examinee) -> None:
         """Nothing is lost or repeated by it."""
@@ -128,14 +137,18 @@ class BrokerExam:
             await member.heard.until(lambda: len(member.heard.records) >= 8000)
         assert [[*range(2000)]] * 4 == [member.heard.offsets(partition) for partition in range(4)]
 
-    async def test_a_partition_that_went_paused_is_read_when_it_comes_back(self, examinee: Examinee) -> None:
+    async def test_a_partition_that_went_paused_is_read_when_it_comes_back(
+        self, examinee: Examinee
+    ) -> None:
         """The client keeps a pause beyond the assignment, and may be given the partition again."""
         topic, group = _topic(examinee), f"g-{uuid4()}"
         async with _member(examinee, topic, group) as first:
             await first.heard.until(lambda: len(first.heard.owned()) == 4)
             first.source.pause(first.heard.assignments)
             async with _member(examinee, topic, group) as second:
-                await second.heard.until(lambda: len(first.heard.owned()) == len(second.heard.owned()) == 2)
+                await second.heard.until(
+                    lambda: len(first.heard.owned()) == len(second.heard.owned()) == 2
+                )
             await first.heard.until(lambda: len(first.heard.owned()) == 4)
             first.source.resume(first.heard.assignments)
             for partition in range(4):
@@ -143,14 +156,18 @@ class BrokerExam:
             examinee.flush()
             await first.heard.until(lambda: len(first.heard.records) == 4)
 
-    async def test_the_number_of_partitions_and_their_ends_are_told(self, examinee: Examinee) -> None:
+    async def test_the_number_of_partitions_and_their_ends_are_told(
+        self, examinee: Examinee
+    ) -> None:
         """Lag and the share of the tenant's rate rest on them."""
         topic = _topic(examinee)
         for partition in range(4):
             examinee.put(topic, b"x", partition=partition)
         examinee.flush()
         async with _member(examinee, topic) as member:
-            await member.heard.until(lambda: [*member.source.end_offsets().values()] == [1, 1, 1, 1])
+            await member.heard.until(
+                lambda: [*member.source.end_offsets().values()] == [1, 1, 1, 1]
+            )
             await member.heard.until(lambda: member.source.subscribed_partitions() == 4)
 
 
@@ -162,5 +179,8 @@ def _topic(examinee: Examinee) -> str:
 
 def _member(examinee: Examinee, topic: str, group: str | None = None) -> Member:
     return Member(
-        examinee.bootstrap_servers, group or f"g-{uuid4()}", topic, properties=examinee.consumer_properties
+        examinee.bootstrap_servers,
+        group or f"g-{uuid4()}",
+        topic,
+        properties=examinee.consumer_properties,
     )

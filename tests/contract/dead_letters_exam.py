@@ -9,30 +9,32 @@ from typing import TYPE_CHECKING, Protocol, cast
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
-from consumer.dead_letter.envelope import Fault, LetterContext, letter, reference
-from consumer.dead_letter.port import Letter
+from consumer.dead_letter.envelope import DeadLetterContext, RecordFault, letter, reference
+from consumer.dead_letter.port import DeadLetter
 from consumer.errors import Fatal, Hold, HoldReason, Reason
 from consumer.model import Headers, PlainRecord
 
 if TYPE_CHECKING:
-    from consumer.dead_letter.port import DeadLetters
+    from consumer.dead_letter.port import DeadLetterTopic
 
 LIMIT_BYTES = 200_000
 LARGE = random.Random(9).randbytes(1_000_000)  # noqa: S311 - not to be compressed below any limit
-FAULT = Fault(reason=Reason.FIELD_TYPE, field="age", first_failed_at_ms=0)
-CONTEXT = LetterContext(connector_name="kafka_events", task_id="crm", config_sha256="ab12", version="0.1.0")
+FAULT = RecordFault(reason=Reason.FIELD_TYPE, field="age", first_failed_at_ms=0)
+CONTEXT = DeadLetterContext(
+    connector_name="kafka_events", task_id="crm", config_sha256="ab12", version="0.1.0"
+)
 
 
 class Candidate(Protocol):
     """What sits the exam, and how its examiner reads and troubles it."""
 
-    dead_letters: DeadLetters
+    dead_letters: DeadLetterTopic
 
     async def check(self) -> None:
         """Ask whether the topic is there."""
         ...
 
-    def read(self) -> list[Letter]:
+    def read(self) -> list[DeadLetter]:
         """Return every letter in the topic."""
         ...
 
@@ -45,7 +47,7 @@ class Candidate(Protocol):
         ...
 
 
-def read_topic(bootstrap: str, topic: str) -> list[Letter]:
+def read_topic(bootstrap: str, topic: str) -> list[DeadLetter]:
     """Return every message of a topic as a letter."""
     consumer = Consumer(
         {
@@ -68,12 +70,14 @@ def read_topic(bootstrap: str, topic: str) -> list[Letter]:
             ended += 1
         else:
             headers = cast("Headers", message.headers() or ())
-            found.append(Letter(key=message.key(), value=message.value(), headers=tuple(headers)))
+            found.append(
+                DeadLetter(key=message.key(), value=message.value(), headers=tuple(headers))
+            )
     consumer.close()
     return found
 
 
-def forms(record: PlainRecord) -> tuple[Letter, Letter]:
+def forms(record: PlainRecord) -> tuple[DeadLetter, DeadLetter]:
     """Return both forms of a record's letter."""
     return letter(record, FAULT, CONTEXT), reference(record, FAULT, CONTEXT)
 
@@ -95,32 +99,44 @@ class DeadLettersExam:
             pytest.param(plain_record(key=None, value=None), id="null-key-and-value"),
             pytest.param(plain_record(key=b"", value=b""), id="empty-key-and-value"),
             pytest.param(plain_record(value=b"\x00\xff\xc3("), id="not-text"),
-            pytest.param(plain_record(headers=[("a", None), ("a", b""), ("a", b"\xff")]), id="odd-headers"),
+            pytest.param(
+                plain_record(headers=[("a", None), ("a", b""), ("a", b"\xff")]), id="odd-headers"
+            ),
             pytest.param(plain_record(headers=[(f"h{at}", b"v") for at in range(1000)]), id="H04"),
         ],
     )
-    async def test_a_letter_arrives_byte_for_byte(self, candidate: Candidate, record: PlainRecord) -> None:
+    async def test_a_letter_arrives_byte_for_byte(
+        self, candidate: Candidate, record: PlainRecord
+    ) -> None:
         """What is read from the topic is the letter that was sent."""
         full, short = forms(record)
         await candidate.dead_letters.send(full, short)
         assert [full] == candidate.read()
 
-    async def test_g09_a_letter_too_large_arrives_as_its_reference(self, candidate: Candidate) -> None:
+    async def test_g09_a_letter_too_large_arrives_as_its_reference(
+        self, candidate: Candidate
+    ) -> None:
         """The topic's limit is no obstacle: the reference takes the letter's place."""
         full, short = forms(plain_record(value=LARGE))
         await candidate.dead_letters.send(full, short)
         assert [short] == candidate.read()
 
-    async def test_a_letter_too_large_leaves_its_neighbours_whole(self, candidate: Candidate) -> None:
+    async def test_a_letter_too_large_leaves_its_neighbours_whole(
+        self, candidate: Candidate
+    ) -> None:
         """Letters under way at the same time keep their values."""
         large = forms(plain_record(value=LARGE))
         small = [forms(plain_record(key=b"%d" % at)) for at in range(20)]
-        await asyncio.gather(*(candidate.dead_letters.send(*forms) for forms in (*small[:10], large, *small[10:])))
+        await asyncio.gather(
+            *(candidate.dead_letters.send(*forms) for forms in (*small[:10], large, *small[10:]))
+        )
         assert sorted([*(full.key or b"" for full, _ in small), b"ref"]) == sorted(
             b"ref" if found.value is None else found.key or b"" for found in candidate.read()
         )
 
-    async def test_letters_that_fit_alone_are_not_refused_together(self, candidate: Candidate) -> None:
+    async def test_letters_that_fit_alone_are_not_refused_together(
+        self, candidate: Candidate
+    ) -> None:
         """Letters that are just small enough stay whole, however many are under way to one partition."""
         full, short = forms(plain_record(value=LARGE[: LIMIT_BYTES * 3 // 5]))
         await asyncio.gather(*(candidate.dead_letters.send(full, short) for _ in range(12)))

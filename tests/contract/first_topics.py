@@ -26,7 +26,12 @@ def recorded() -> Iterator[Put]:
     for path in sorted(RECORDED.iterdir()):
         for line in path.read_text(encoding="utf-8").splitlines():
             record = json.loads(line)
-            yield f"{path.stem}.{record['topic']}", _content(record["key"]), _content(record["value"]), ()
+            yield (
+                f"{path.stem}.{record['topic']}",
+                _content(record["key"]),
+                _content(record["value"]),
+                (),
+            )
 
 
 def documented() -> Iterator[Put]:
@@ -59,7 +64,12 @@ def plain() -> Iterator[Put]:
         yield "framed.protobuf", None, b"\x00\x00\x00\x00\x07\x00\x0a\x02ab", ()
         yield "framed.json", None, b'\x00\x00\x00\x00\x07{"id":1}', ()
         yield "framed.header", None, b"\x02\x08abcd", [("__value_schema_id", b"\x01" + bytes(16))]
-        yield "mixed", None, b'{"id":1}' if number % 3 == 0 else b'{"op":"c","source":{},"after":{"id":1}}', ()
+        yield (
+            "mixed",
+            None,
+            b'{"id":1}' if number % 3 == 0 else b'{"op":"c","source":{},"after":{"id":1}}',
+            (),
+        )
         yield "binary", None, bytes([0xFF, 0xFE, number]), ()
         yield "nulls", b"k", None, ()
 

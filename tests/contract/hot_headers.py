@@ -24,8 +24,15 @@ async def main() -> None:
         headers_of(good)
     with EmbeddedBroker() as broker:
         broker.create_topic("t")
-        await put_raw(broker.bootstrap_servers, "t", b"v", [(b"\xff\xfe", b"1"), (b"ok", b"2"), (b"\xff", None)])
-        async with Member(broker.bootstrap_servers, "g", "t", properties=broker.consumer_properties) as member:
+        await put_raw(
+            broker.bootstrap_servers,
+            "t",
+            b"v",
+            [(b"\xff\xfe", b"1"), (b"ok", b"2"), (b"\xff", None)],
+        )
+        async with Member(
+            broker.bootstrap_servers, "g", "t", properties=broker.consumer_properties
+        ) as member:
             await member.heard.until(lambda: member.heard.records)
             sys.stdout.write(f"{[name for name, _ in headers_of(member.heard.records[0])]}\n")
 

@@ -13,14 +13,21 @@ _PRODUCE, _VERSION = 0, 7
 _CASTAGNOLI = 0x82F63B78
 
 
-async def put_raw(bootstrap: str, topic: str, value: bytes, headers: Iterable[tuple[bytes, bytes | None]]) -> None:
+async def put_raw(
+    bootstrap: str, topic: str, value: bytes, headers: Iterable[tuple[bytes, bytes | None]]
+) -> None:
     """Append one record to partition 0; header names may be any bytes, as the protocol has it.
 
     Source: Kafka's protocol guide, Produce version 7 and record batch version 2.
     """
     batch = _batch(_record(value, [*headers]))
     places = struct.pack(">i", 1) + _text(topic) + struct.pack(">iii", 1, 0, len(batch)) + batch
-    body = struct.pack(">hhi", _PRODUCE, _VERSION, 1) + _text("raw") + struct.pack(">hhi", -1, 1, 10_000) + places
+    body = (
+        struct.pack(">hhi", _PRODUCE, _VERSION, 1)
+        + _text("raw")
+        + struct.pack(">hhi", -1, 1, 10_000)
+        + places
+    )
     host, _, port = bootstrap.rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(struct.pack(">i", len(body)) + body)

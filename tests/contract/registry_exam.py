@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 ROW = '{"type":"record","name":"Row","namespace":"shop","fields":[{"name":"id","type":"long"}]}'
 WIDER = ROW.replace("]}", ',{"name":"email","type":["null","string"],"default":null}]}')
 HOLDER = '{"type":"record","name":"Holder","namespace":"shop","fields":[{"name":"row","type":"shop.Row"}]}'
-PROTO = 'syntax = "proto3"; package shop; message Other { bool b = 1; } message Row { int64 id = 1; }'
+PROTO = (
+    'syntax = "proto3"; package shop; message Other { bool b = 1; } message Row { int64 id = 1; }'
+)
 PROTO_HOLDER = 'syntax = "proto3"; import "shop/row.proto"; message Holder { shop.Row row = 1; }'
 JSON = '{"type":"object","properties":{"at":{"type":"integer","title":"io.debezium.time.MicroTimestamp"}}}'
 
@@ -56,7 +58,9 @@ class RegistryExam:
         payloads = [json.loads(one) for one in documents]
         assert 3 * [{"id": 7}] == [one.get("payload", one) for one in payloads]
 
-    async def test_the_same_schema_has_the_same_id_and_another_has_another(self, examinee: str) -> None:
+    async def test_the_same_schema_has_the_same_id_and_another_has_another(
+        self, examinee: str
+    ) -> None:
         """What was asked for once need never be asked for again."""
         first = await self._ask(register, examinee, "exam-same", ROW)
         assert first == await self._ask(register, examinee, "exam-same", ROW)
@@ -78,7 +82,9 @@ class RegistryExam:
         await self._ask(register, examinee, "shop/row.proto", PROTO, "PROTOBUF")
         at = {"name": "shop/row.proto", "subject": "shop/row.proto", "version": 1}
         held = await self._found(examinee, "exam-proto-holder", PROTO_HOLDER, "PROTOBUF", [at])
-        assert {"row": {"id": 7}} == json.loads(compiled(held, "protobuf")(Frame(1, b"\0\x0a\x02\x08\x07", None)))
+        assert {"row": {"id": 7}} == json.loads(
+            compiled(held, "protobuf")(Frame(1, b"\0\x0a\x02\x08\x07", None))
+        )
 
     async def _ask(self, ask: Any, *arguments: Any) -> Any:  # noqa: ANN401 - whatever is asked
         """Ask on another thread: the registry may be served by this one."""

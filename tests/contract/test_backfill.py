@@ -11,24 +11,29 @@ import pytest
 
 from consumer import __version__
 from consumer.clock import SystemClock
-from consumer.dead_letter.envelope import LetterContext
-from consumer.decoding.schema_shelf import SchemaShelf
+from consumer.dead_letter.envelope import DeadLetterContext
+from consumer.decoding.schema_cache import SchemaCache
 from consumer.errors import Refusal
-from consumer.operations.backfill_reading import Reading, layers_of
-from consumer.operations.backfill_routes import RowMakers, chosen_routes, surveyed
-from consumer.operations.backfill_state import Asked, Backfill, Phase, Workplace
-from consumer.operations.schemas_first import SchemasFirst
+from consumer.operations.backfill.reading import BackfillReader, sorted_runs_of
+from consumer.operations.backfill.routes import RowMakers, chosen_routes, surveyed
+from consumer.operations.backfill.state import (
+    Backfill,
+    BackfillFolder,
+    BackfillPhase,
+    BackfillRequest,
+)
+from consumer.operations.schema_prefetch import SchemaPrefetch
 from consumer.sandbox.broker import PARTITIONS, EmbeddedBroker
-from consumer.sandbox.memory_dead_letters import MemoryDeadLetters
+from consumer.sandbox.memory_dead_letters import MemoryDeadLetterTopic
 from tests.unit.operations.backfill_files import settings_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from consumer.bulk.layers import KeptRow
+    from consumer.bulk.sorted_runs import KeptRow
     from consumer.config.settings import Settings
-    from consumer.operations.stretches import Stretch
+    from consumer.operations.kafka.ranges import OffsetRange
 
 RECORDS = 6_000
 KEYS = 400
@@ -55,14 +60,14 @@ class Log:
 
     def fill(self, broker: EmbeddedBroker) -> None:
         """Write seeded records: rows, removals, robots that are filtered, and what is no JSON."""
-        lots = random.Random(3)  # noqa: S311 - a schedule, not a secret
+        rng = random.Random(3)  # noqa: S311 - a schedule, not a secret
         for n in range(RECORDS):
-            number = lots.randrange(KEYS)
+            number = rng.randrange(KEYS)
             key, partition = f"k{number}", number % PARTITIONS
-            is_removal = lots.random() < 0.1
+            is_removal = rng.random() < 0.1
             if n % BAD_EVERY == 0:
                 broker.put("customers", b"{", key=b"bad", partition=partition)
-            if lots.random() < 0.05:
+            if rng.random() < 0.05:
                 self.filtered_count += 1
                 robot = json.dumps({"id": key, "kind": "robot"}).encode()
                 broker.put("customers", robot, key=key.encode(), partition=partition)
@@ -91,13 +96,13 @@ def log() -> Iterator[tuple[EmbeddedBroker, Log]]:
 class Shown:
     """An audience that ends the process at a step, if it is told to."""
 
-    def __init__(self, lots: random.Random | None = None) -> None:
-        self._lots = lots
+    def __init__(self, rng: random.Random | None = None) -> None:
+        self._rng = rng
 
-    def step(self, phase: Phase, done: int, total: int, note: str = "") -> None:
+    def step(self, name: str, done: int, total: int, note: str = "") -> None:
         """Go on, or not."""
         del phase, done, total, note
-        if self._lots is not None and self._lots.random() < 0.5:
+        if self._rng is not None and self._rng.random() < 0.5:
             raise EndedError
 
     def waits(self, reason: str) -> None:
@@ -108,33 +113,39 @@ class Shown:
 class Process:
     """One life of the verb: what it has in memory goes with it."""
 
-    def __init__(self, settings: Settings, folder: Path, letters: MemoryDeadLetters, shown: Shown) -> None:
-        self.asked = Asked(topics=TOPICS)
+    def __init__(
+        self, settings: Settings, folder: Path, letters: MemoryDeadLetterTopic, shown: Shown
+    ) -> None:
+        self.asked = BackfillRequest(topics=TOPICS)
         self.settings = settings
-        self.workplace = Workplace(folder, self.asked)
+        self.workplace = BackfillFolder(folder, self.asked)
         self.routes = chosen_routes(settings, self.asked)
-        shelf, self.clock = SchemaShelf(), SystemClock()
+        shelf, self.clock = SchemaCache(), SystemClock()
         self.makers = RowMakers(settings, self.routes, shelf)
-        self.schemas = SchemasFirst(shelf, None, self.clock, shown.waits)
+        self.schemas = SchemaPrefetch(shelf, None, self.clock, shown.waits)
         self._letters = letters
         self._shown = shown
 
-    async def read(self, stretches: tuple[Stretch, ...]) -> Backfill:
+    async def read(self, offset_ranges: tuple[OffsetRange, ...]) -> Backfill:
         """Read what is left, from the beginning where nothing was begun."""
         with self.workplace:
-            backfill = self.workplace.left() or Backfill.begun(self.asked, "0", stretches, self.makers.objects)
-            reading = Reading(
+            backfill = self.workplace.left() or Backfill.begun(
+                self.asked, "0", offset_ranges, self.makers.objects
+            )
+            reading = BackfillReader(
                 self.settings,
                 self.workplace,
                 makers=self.makers,
                 schemas=self.schemas,
                 dead_letters=self._letters,
-                context=LetterContext(connector_name="c", task_id="g", config_sha256="0", version=__version__),
+                context=DeadLetterContext(
+                    connector_name="c", task_id="g", config_sha256="0", version=__version__
+                ),
                 clock=self.clock,
                 audience=self._shown,
                 step_bytes=STEP_BYTES,
             )
-            if backfill.phase is Phase.READING:
+            if backfill.phase is BackfillPhase.READING:
                 await reading.read(backfill)
             return backfill
 
@@ -143,10 +154,10 @@ def settings_at(broker: EmbeddedBroker, folder: Path, *overrides: str) -> Settin
     return settings_in(folder, f"kafka.bootstrap_servers={broker.bootstrap_servers}", *overrides)
 
 
-def found(settings: Settings) -> tuple[Stretch, ...]:
-    asked = Asked(topics=TOPICS)
-    stretches, _ = surveyed(settings, asked, chosen_routes(settings, asked), 0)
-    return stretches
+def found(settings: Settings) -> tuple[OffsetRange, ...]:
+    asked = BackfillRequest(topics=TOPICS)
+    offset_ranges, _ = surveyed(settings, asked, chosen_routes(settings, asked), 0)
+    return offset_ranges
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -155,19 +166,23 @@ async def test_wherever_it_ends_the_rows_are_the_fold(
 ) -> None:
     """Ended again and again, each life with the notes of those before: no record twice, none left out."""
     broker, written = log
-    settings, lots = settings_at(broker, tmp_path), random.Random(seed)  # noqa: S311 - a schedule, not a secret
-    stretches = await asyncio.to_thread(found, settings)
+    settings, rng = settings_at(broker, tmp_path), random.Random(seed)  # noqa: S311 - a schedule, not a secret
+    offset_ranges = await asyncio.to_thread(found, settings)
     lives = 0
     backfill: Backfill | None = None
     while backfill is None:
         lives += 1
         try:
-            backfill = await Process(settings, tmp_path / "spool", MemoryDeadLetters(), Shown(lots)).read(stretches)
+            backfill = await Process(
+                settings, tmp_path / "spool", MemoryDeadLetterTopic(), Shown(rng)
+            ).read(offset_ranges)
         except EndedError:
             assert lives < MOST_LIVES
     rows = {
         name: [row for piece in one.pieces() for row in piece]
-        for name, one in layers_of(settings, Workplace(tmp_path / "spool", backfill.asked), backfill).items()
+        for name, one in sorted_runs_of(
+            settings, BackfillFolder(tmp_path / "spool", backfill.asked), backfill
+        ).items()
     }
     assert written.customers == {row.key: last_field(row) for row in rows["customers"] if row.line}
     visits: dict[str, list[int]] = {key: [] for key in written.visits}
@@ -176,9 +191,12 @@ async def test_wherever_it_ends_the_rows_are_the_fold(
             visits[row.key].append(last_field(row))
     assert written.visits == visits
     for topic, progress in zip(TOPICS, backfill.objects.values(), strict=True):
-        assert progress.record_count == sum(one.offset_count for one in stretches if one.topic == topic)
-        assert progress.record_count - progress.filtered_count - progress.dead_lettered_count == sum(
-            row.record_count for row in rows[topic]
+        assert progress.record_count == sum(
+            one.offset_count for one in offset_ranges if one.topic == topic
+        )
+        assert (
+            progress.record_count - progress.filtered_count - progress.dead_lettered_count
+            == sum(row.record_count for row in rows[topic])
         )
     customers = backfill.objects["customers"]
     assert written.filtered_count == customers.filtered_count
@@ -203,17 +221,21 @@ async def test_too_many_at_fault_end_it_before_anything_is_sent(
     log: tuple[EmbeddedBroker, Log], tmp_path: Path, override: str, said: str
 ) -> None:
     """It is not the records then: nothing goes to the dead-letter topic, and the place of the first is named."""
-    settings, letters = settings_at(log[0], tmp_path, override), MemoryDeadLetters()
-    stretches = await asyncio.to_thread(found, settings)
-    with pytest.raises(Refusal, match=rf"customers\[\d\]@\d+.*{said}.*DECODE_SYNTAX|DECODE_SYNTAX.*{said}"):
-        await Process(settings, tmp_path / "spool", letters, Shown()).read(stretches)
+    settings, letters = settings_at(log[0], tmp_path, override), MemoryDeadLetterTopic()
+    offset_ranges = await asyncio.to_thread(found, settings)
+    with pytest.raises(
+        Refusal, match=rf"customers\[\d\]@\d+.*{said}.*DECODE_SYNTAX|DECODE_SYNTAX.*{said}"
+    ):
+        await Process(settings, tmp_path / "spool", letters, Shown()).read(offset_ranges)
     assert [] == letters.letters
 
 
-async def test_letters_are_there_before_it_is_noted(log: tuple[EmbeddedBroker, Log], tmp_path: Path) -> None:
+async def test_letters_are_there_before_it_is_noted(
+    log: tuple[EmbeddedBroker, Log], tmp_path: Path
+) -> None:
     """Every record at fault, once, where nothing ended."""
-    settings, letters = settings_at(log[0], tmp_path), MemoryDeadLetters()
-    stretches = await asyncio.to_thread(found, settings)
-    await Process(settings, tmp_path / "spool", letters, Shown()).read(stretches)
+    settings, letters = settings_at(log[0], tmp_path), MemoryDeadLetterTopic()
+    offset_ranges = await asyncio.to_thread(found, settings)
+    await Process(settings, tmp_path / "spool", letters, Shown()).read(offset_ranges)
     assert RECORDS // BAD_EVERY == len(letters.letters)
     assert {b"{"} == {letter.value for letter in letters.letters}

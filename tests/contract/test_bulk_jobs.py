@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from consumer.clock import SystemClock
-from consumer.model import Answer, Request
+from consumer.http.messages import Answer, Request
 from consumer.sandbox.bulk_jobs import BulkLimits
 from consumer.sandbox.job_lines import newest_jobs
 from consumer.sandbox.tenant import Limits, Tenant
@@ -38,14 +38,19 @@ class BulkDesk(Desk):
 
     async def create(self, operation: str = "upsert", name: str = "customers") -> Answer:
         """Create a job."""
-        return await self.call("POST", "", {"object": name, "sourceName": "shop", "operation": operation})
+        return await self.call(
+            "POST", "", {"object": name, "sourceName": "shop", "operation": operation}
+        )
 
     async def job(self, operation: str = "upsert") -> str:
         """Create a job and return its id."""
         answer = await self.create(operation)
         assert 201 == answer.status
         created = json.loads(answer.body)
-        assert ("Open", f"api/v1/ingest/jobs/{created['id']}/batches") == (created["state"], created["contentUrl"])
+        assert ("Open", f"api/v1/ingest/jobs/{created['id']}/batches") == (
+            created["state"],
+            created["contentUrl"],
+        )
         identity: str = created["id"]
         return identity
 
@@ -55,7 +60,9 @@ class BulkDesk(Desk):
         spooled.write_text("".join(f"{line}\n" for line in lines))
         headers = (("Authorization", f"Bearer {self.token}"), ("Content-Type", "text/csv"))
         url = f"{self.tenant.origin}/api/v1/ingest/jobs/{job}/batches"
-        outcome = await self.send(Request("PUT", url, headers, timeout_s=5.0, body_path=str(spooled)))
+        outcome = await self.send(
+            Request("PUT", url, headers, timeout_s=5.0, body_path=str(spooled))
+        )
         assert isinstance(outcome, Answer)
         return outcome
 
@@ -79,7 +86,10 @@ class BulkDesk(Desk):
 
 @pytest.fixture(params=["in process", "sockets"])
 async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BulkDesk]:
-    limits = Limits(apply_delay_s=0.0, bulk=BulkLimits(queue_s=0.0, run_s=0.0, jobs_per_hour=4, file_bytes=5_000))
+    limits = Limits(
+        apply_delay_s=0.0,
+        bulk=BulkLimits(queue_s=0.0, run_s=0.0, jobs_per_hour=4, file_bytes=5_000),
+    )
     objects = {"customers": CUSTOMERS, "page_views": VIEWS}
     tenant = Tenant(objects, source_name="shop", clock=SystemClock(), limits=limits)
     async with reached(tenant, request.param) as transport:
@@ -145,7 +155,10 @@ async def test_a_closed_job_takes_nothing_more(desk: BulkDesk) -> None:
     """Neither a file nor another end."""
     job = await desk.job()
     await desk.close(job)
-    assert [409, 409] == [(await desk.upload(job, HEADER)).status, (await desk.close(job, "Aborted")).status]
+    assert [409, 409] == [
+        (await desk.upload(job, HEADER)).status,
+        (await desk.close(job, "Aborted")).status,
+    ]
 
 
 async def test_limits(desk: BulkDesk) -> None:

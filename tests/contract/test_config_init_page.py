@@ -26,7 +26,10 @@ ADDRESS = "localhost:9092"
 
 def commands() -> list[list[str]]:
     """Return the words of the commands that the page shows, without the program's name."""
-    return [shlex.split(line)[1:] for line in re.findall(r"^    (datacloud-consumer .*)$", PAGE, re.MULTILINE)]
+    return [
+        shlex.split(line)[1:]
+        for line in re.findall(r"^    (datacloud-consumer .*)$", PAGE, re.MULTILINE)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -35,14 +38,19 @@ def brokers() -> Iterator[EmbeddedBroker]:
     with EmbeddedBroker() as broker:
         for line in blocks(PAGE, "json")[0].splitlines():
             record = record_of_line(line.encode(), None)
-            broker.put(record.topic(), record.value(), key=record.key(), timestamp_ms=1_800_000_000_000)
+            broker.put(
+                record.topic(), record.value(), key=record.key(), timestamp_ms=1_800_000_000_000
+            )
         broker.flush()
         yield broker
 
 
 @pytest.fixture
 def shown(
-    brokers: EmbeddedBroker, run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    brokers: EmbeddedBroker,
+    run: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., str]:
     """Return a function that runs a command in an empty folder, and shows what it prints as the page does."""
     monkeypatch.chdir(tmp_path)
@@ -55,7 +63,9 @@ def shown(
     return call
 
 
-def test_what_is_printed_and_written(shown: Callable[..., str], brokers: EmbeddedBroker, tmp_path: Path) -> None:
+def test_what_is_printed_and_written(
+    shown: Callable[..., str], brokers: EmbeddedBroker, tmp_path: Path
+) -> None:
     """Both files, and what `lint` says to them at once."""
     said, linted = blocks(PAGE, "text")
     connector, configuration = blocks(PAGE, "yaml")

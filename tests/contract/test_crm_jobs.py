@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from consumer.clock import SystemClock
-from consumer.model import Answer, Request
+from consumer.http.messages import Answer, Request
 from consumer.sandbox.crm_jobs import CrmLimits
 from consumer.sandbox.job_lines import newest_jobs
 from consumer.sandbox.tenant import Limits, Tenant
@@ -30,11 +30,18 @@ class CrmDesk(Desk):
 
     folder: Path
 
-    async def call(self, method: str, rest: str, content: object = None, token: str | None = None) -> Answer:
+    async def call(
+        self, method: str, rest: str, content: object = None, token: str | None = None
+    ) -> Answer:
         """Make a JSON call."""
-        headers = (("Authorization", f"Bearer {token or self.token}"), ("Content-Type", "application/json"))
+        headers = (
+            ("Authorization", f"Bearer {token or self.token}"),
+            ("Content-Type", "application/json"),
+        )
         body = b"" if content is None else json.dumps(content).encode()
-        outcome = await self.send(Request(method, f"{self.tenant.origin}{ROOT}{rest}", headers, body, 5.0))  # type: ignore[arg-type]  # a method, as the test says
+        outcome = await self.send(
+            Request(method, f"{self.tenant.origin}{ROOT}{rest}", headers, body, 5.0)
+        )  # type: ignore[arg-type]  # a method, as the test says
         assert isinstance(outcome, Answer)
         return outcome
 
@@ -50,7 +57,11 @@ class CrmDesk(Desk):
         answer = await self.create(operation, name, **more)
         assert 200 == answer.status
         created = json.loads(answer.body)
-        assert ("Open", "V2Ingest", operation) == (created["state"], created["jobType"], created["operation"])
+        assert ("Open", "V2Ingest", operation) == (
+            created["state"],
+            created["jobType"],
+            created["operation"],
+        )
         assert f"services/data/v61.0/jobs/ingest/{created['id']}/batches" == created["contentUrl"]
         identity: str = created["id"]
         return identity
@@ -61,7 +72,9 @@ class CrmDesk(Desk):
         spooled.write_text(content, newline="")
         headers = (("Authorization", f"Bearer {self.token}"), ("Content-Type", "text/csv"))
         url = f"{self.tenant.origin}{ROOT}/jobs/ingest/{job}/batches"
-        outcome = await self.send(Request("PUT", url, headers, timeout_s=5.0, body_path=str(spooled)))
+        outcome = await self.send(
+            Request("PUT", url, headers, timeout_s=5.0, body_path=str(spooled))
+        )
         assert isinstance(outcome, Answer)
         return outcome
 
@@ -77,7 +90,10 @@ class CrmDesk(Desk):
     async def run(self, operation: str, *lines: str, **more: str) -> str:
         """Take a job from its creation to its end."""
         job = await self.job(operation, **more)
-        assert (201, b"") == ((answer := await self.upload(job, "\n".join(lines) + "\n")).status, answer.body)
+        assert (201, b"") == (
+            (answer := await self.upload(job, "\n".join(lines) + "\n")).status,
+            answer.body,
+        )
         assert 200 == (await self.close(job)).status
         return job
 
@@ -86,14 +102,22 @@ class CrmDesk(Desk):
         spooled = self.folder / "results.csv"
         headers = (("Authorization", f"Bearer {self.token}"),)
         url = f"{self.tenant.origin}{ROOT}/jobs/ingest/{job}/{part}"
-        outcome = await self.send(Request("GET", url, headers, timeout_s=5.0, answer_path=str(spooled)))
+        outcome = await self.send(
+            Request("GET", url, headers, timeout_s=5.0, answer_path=str(spooled))
+        )
         assert isinstance(outcome, Answer)
         assert (200, b"", False) == (outcome.status, outcome.body, outcome.truncated)
-        return [*csv.DictReader(StringIO(spooled.read_bytes().decode(), newline=""), delimiter=delimiter)]
+        return [
+            *csv.DictReader(
+                StringIO(spooled.read_bytes().decode(), newline=""), delimiter=delimiter
+            )
+        ]
 
     async def failed(self, job: str) -> dict[str, str]:
         """Return `sf__Error` of the rows that failed, by external id."""
-        return {row["Kafka_Id__c"]: row["sf__Error"] for row in await self.results(job, "failedResults")}
+        return {
+            row["Kafka_Id__c"]: row["sf__Error"] for row in await self.results(job, "failedResults")
+        }
 
     def contacts(self) -> dict[str, dict[str, str | None]]:
         """Return the contacts by external id."""
@@ -104,7 +128,9 @@ class CrmDesk(Desk):
 @pytest.fixture(params=["in process", "sockets"])
 async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[CrmDesk]:
     limits = Limits(crm=CrmLimits(queue_s=0.0, run_s=0.0, batches_per_day=3, file_bytes=500_000))
-    tenant = Tenant({"customers": CUSTOMERS}, source_name="shop", clock=SystemClock(), limits=limits)
+    tenant = Tenant(
+        {"customers": CUSTOMERS}, source_name="shop", clock=SystemClock(), limits=limits
+    )
     async with reached(tenant, request.param) as transport:
         desk = CrmDesk(tenant, transport)
         desk.folder = tmp_path
@@ -122,18 +148,28 @@ async def test_an_upsert_creates_and_updates(desk: CrmDesk) -> None:
     """By the external id; a blank leaves what is there, `#N/A` makes it null."""
     await desk.run("upsert", HEADER, "k1,Kay,k1@x.io", "k2,Lee,k2@x.io")
     job = await desk.run("upsert", HEADER, 'k1,"Kay, ""the"" first",', "k2,,#N/A")
-    assert ('Kay, "the" first', "k1@x.io") == (desk.contacts()["k1"]["LastName"], desk.contacts()["k1"]["Email"])
+    assert ('Kay, "the" first', "k1@x.io") == (
+        desk.contacts()["k1"]["LastName"],
+        desk.contacts()["k1"]["Email"],
+    )
     assert ("Lee", None) == (desk.contacts()["k2"]["LastName"], desk.contacts()["k2"]["Email"])
     done = await desk.results(job, "successfulResults")
     assert {"k1", "k2"} == {row["Kafka_Id__c"] for row in done}
-    assert ({"false"}, {18}) == ({row["sf__Created"] for row in done}, {len(row["sf__Id"]) for row in done})
+    assert ({"false"}, {18}) == (
+        {row["sf__Created"] for row in done},
+        {len(row["sf__Id"]) for row in done},
+    )
 
 
 async def test_a_complete_job_may_have_failed_rows(desk: CrmDesk) -> None:
     """Each with its reason, and counted; the others are there."""
     job = await desk.run("upsert", HEADER, "k1,Kay,k1@x.io", "k2,,k2@x.io", "k3,Mo,nowhere")
     told = await desk.told(job)
-    assert ("JobComplete", 3, 2) == (told["state"], told["numberRecordsProcessed"], told["numberRecordsFailed"])
+    assert ("JobComplete", 3, 2) == (
+        told["state"],
+        told["numberRecordsProcessed"],
+        told["numberRecordsFailed"],
+    )
     failed = await desk.failed(job)
     assert ["INVALID_EMAIL_ADDRESS", "REQUIRED_FIELD_MISSING"] == sorted(
         one.split(":")[0] for one in failed.values()
@@ -187,16 +223,21 @@ async def test_a_delete_job_takes_the_id_alone(desk: CrmDesk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("delimiter", "sign", "line_end", "end"), [("TAB", "\t", "LF", "\n"), ("SEMICOLON", ";", "CRLF", "\r\n")]
+    ("delimiter", "sign", "line_end", "end"),
+    [("TAB", "\t", "LF", "\n"), ("SEMICOLON", ";", "CRLF", "\r\n")],
 )
-async def test_delimiters_and_line_ends(desk: CrmDesk, delimiter: str, sign: str, line_end: str, end: str) -> None:
+async def test_delimiters_and_line_ends(
+    desk: CrmDesk, delimiter: str, sign: str, line_end: str, end: str
+) -> None:
     """As the job was created; the results have the same."""
     job = await desk.job(columnDelimiter=delimiter, lineEnding=line_end)
     await desk.upload(job, end.join([HEADER.replace(",", sign), f"k1{sign}Kay{sign}k1@x.io", ""]))
     await desk.close(job)
     await desk.told(job)
     assert "Kay" == desk.contacts()["k1"]["LastName"]
-    assert ["k1"] == [row["Kafka_Id__c"] for row in await desk.results(job, "successfulResults", sign)]
+    assert ["k1"] == [
+        row["Kafka_Id__c"] for row in await desk.results(job, "successfulResults", sign)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -259,15 +300,22 @@ async def test_a_value_at_the_limit_is_taken_and_one_above_is_not(desk: CrmDesk)
     """32,000 characters of a description; a row over it fails alone."""
     rows = (f"k1,Kay,{'x' * 32_000}", f"k2,Lee,{'x' * 32_001}")
     job = await desk.run("upsert", "Kafka_Id__c,LastName,Description", *rows)
-    assert ["STRING_TOO_LONG"] == [error.split(":")[0] for error in (await desk.failed(job)).values()]
+    assert ["STRING_TOO_LONG"] == [
+        error.split(":")[0] for error in (await desk.failed(job)).values()
+    ]
 
 
 async def test_jobs_are_listed(desk: CrmDesk) -> None:
     """With their states, in the CRM's own envelope; other types of jobs are not among them."""
     job = await desk.job()
     listed = json.loads((await desk.call("GET", "/jobs/ingest?jobType=V2Ingest")).body)
-    assert (True, [(job, "Open")]) == (listed["done"], [(one["id"], one["state"]) for one in listed["records"]])
-    assert [] == json.loads((await desk.call("GET", "/jobs/ingest?jobType=Classic")).body)["records"]
+    assert (True, [(job, "Open")]) == (
+        listed["done"],
+        [(one["id"], one["state"]) for one in listed["records"]],
+    )
+    assert (
+        [] == json.loads((await desk.call("GET", "/jobs/ingest?jobType=Classic")).body)["records"]
+    )
 
 
 async def test_batches_of_a_day_are_limited(desk: CrmDesk) -> None:
@@ -280,7 +328,9 @@ async def test_batches_of_a_day_are_limited(desk: CrmDesk) -> None:
 async def test_results_of_a_job_that_is_not_over(desk: CrmDesk) -> None:
     """There are none."""
     job = await desk.job()
-    assert (400, "INVALIDJOBSTATE") == error_of(await desk.call("GET", f"/jobs/ingest/{job}/failedResults"))
+    assert (400, "INVALIDJOBSTATE") == error_of(
+        await desk.call("GET", f"/jobs/ingest/{job}/failedResults")
+    )
 
 
 async def test_describe(desk: CrmDesk) -> None:
@@ -304,10 +354,14 @@ async def test_only_a_core_token_opens_it(desk: CrmDesk) -> None:
     """Neither none, nor a Data Cloud token, nor one that was revoked."""
     core = desk.token
     tenant_token = json.loads((await desk.exchange(await desk.core_token())).body)["access_token"]
-    assert (401, "INVALID_SESSION_ID") == error_of(await desk.call("GET", "/jobs/ingest", token=tenant_token))
+    assert (401, "INVALID_SESSION_ID") == error_of(
+        await desk.call("GET", "/jobs/ingest", token=tenant_token)
+    )
     desk.script("describe revoke-tokens")
     await desk.call("GET", "/sobjects/Contact/describe")
-    assert (401, "INVALID_SESSION_ID") == error_of(await desk.call("GET", "/jobs/ingest", token=core))
+    assert (401, "INVALID_SESSION_ID") == error_of(
+        await desk.call("GET", "/jobs/ingest", token=core)
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,29 +9,35 @@ import pytest
 from confluent_kafka import Producer
 
 from consumer.clock import SystemClock
-from consumer.dead_letter.producer import KafkaDeadLetters
+from consumer.dead_letter.producer import KafkaDeadLetterTopic
 from consumer.errors import Hold
-from consumer.sandbox.memory_dead_letters import MemoryDeadLetters
-from tests.contract.dead_letters_exam import LIMIT_BYTES, DeadLettersExam, forms, plain_record, read_topic
+from consumer.sandbox.memory_dead_letters import MemoryDeadLetterTopic
+from tests.contract.dead_letters_exam import (
+    LIMIT_BYTES,
+    DeadLettersExam,
+    forms,
+    plain_record,
+    read_topic,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from consumer.dead_letter.port import DeadLetters, Letter
+    from consumer.dead_letter.port import DeadLetter, DeadLetterTopic
 
 
 class InMemory:
     """The double that is shipped."""
 
     def __init__(self) -> None:
-        self._memory = MemoryDeadLetters(limit_bytes=LIMIT_BYTES)
-        self.dead_letters: DeadLetters = self._memory
+        self._memory = MemoryDeadLetterTopic(limit_bytes=LIMIT_BYTES)
+        self.dead_letters: DeadLetterTopic = self._memory
 
     async def check(self) -> None:
         """Ask whether the topic is there."""
         await self._memory.check()
 
-    def read(self) -> list[Letter]:
+    def read(self) -> list[DeadLetter]:
         """Return every letter in the topic."""
         return self._memory.letters
 
@@ -54,20 +60,20 @@ class OnMockCluster:
         brokers = self._cluster.list_topics(timeout=5).brokers.values()
         self._bootstrap = ",".join(f"{broker.host}:{broker.port}" for broker in brokers)
         self._topic = f"letters-{uuid4()}"
-        self._kafka = KafkaDeadLetters(
+        self._kafka = KafkaDeadLetterTopic(
             self._bootstrap,
             {"message.max.bytes": str(LIMIT_BYTES)},
             self._topic,
             SystemClock(),
             message_timeout_ms=3000,
         )
-        self.dead_letters: DeadLetters = self._kafka
+        self.dead_letters: DeadLetterTopic = self._kafka
 
     async def check(self) -> None:
         """Ask whether the topic is there."""
         await self._kafka.check()
 
-    def read(self) -> list[Letter]:
+    def read(self) -> list[DeadLetter]:
         """Return every letter in the topic."""
         return read_topic(self._bootstrap, self._topic)
 
@@ -105,7 +111,7 @@ class TestOnMockCluster(DeadLettersExam):
 
 async def test_memory_takes_letters_again_after_an_outage() -> None:
     """The same letter gets in once the outage is over."""
-    memory = MemoryDeadLetters()
+    memory = MemoryDeadLetterTopic()
     memory.break_down()
     full, short = forms(plain_record())
     with pytest.raises(Hold):

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from consumer.config.load import inspect
-from consumer.operations.first_look import FirstLook, Wanted, look_at
-from consumer.operations.sampling import Sampler
-from consumer.operations.trial import tried_out
+from consumer.operations.sampling.first_look import FirstLook, TopicHints, look_at
+from consumer.operations.sampling.sampler import Sampler
+from consumer.operations.sampling.trial import tried_out
 from consumer.sandbox.broker import EmbeddedBroker
 from consumer.source.settings import KafkaSettings
 from tests.contract.first_topics import documented, plain, recorded
@@ -61,10 +61,14 @@ def started(brokers: EmbeddedBroker, run: Callable[..., Any], tmp_path: Path) ->
     return call
 
 
-def look(brokers: EmbeddedBroker, topic: str, form: FormatName | None = None, zone: str | None = None) -> FirstLook:
+def look(
+    brokers: EmbeddedBroker, topic: str, form: FormatName | None = None, zone: str | None = None
+) -> FirstLook:
     """Take a first look at a topic."""
-    with Sampler(KafkaSettings(bootstrap_servers=brokers.bootstrap_servers, group_id="g")) as sampler:
-        return look_at(sampler.sample(topic, 200), Wanted("rows", form, zone))
+    with Sampler(
+        KafkaSettings(bootstrap_servers=brokers.bootstrap_servers, group_id="g")
+    ) as sampler:
+        return look_at(sampler.sample(topic, 200), TopicHints("rows", form, zone))
 
 
 @pytest.mark.parametrize("topic", ROWS)
@@ -80,7 +84,9 @@ def test_what_is_written_loads_and_maps_its_samples(
     with Sampler(found.settings.kafka) as sampler:
         sample = sampler.sample(topic, 200)
     (trial,) = tried_out(found.settings, sample.records, WALL_MS)
-    assert {"ENVELOPE_TRUNCATE", "ENVELOPE_OP", "TIME_RANGE"} >= {fault.reason for fault in trial.faults}
+    assert {"ENVELOPE_TRUNCATE", "ENVELOPE_OP", "TIME_RANGE"} >= {
+        fault.reason for fault in trial.faults
+    }
 
 
 @pytest.mark.parametrize("name", sorted({topic for topic, *_ in documented()}))
@@ -140,7 +146,9 @@ def test_a_zone_makes_times_of_texts_without_one(brokers: EmbeddedBroker) -> Non
         ("pages.cloudevents", "event_key", "other"),
     ],
 )
-def test_keys_and_categories_are_guessed(topic: str, key: str, category: str, brokers: EmbeddedBroker) -> None:
+def test_keys_and_categories_are_guessed(
+    topic: str, key: str, category: str, brokers: EmbeddedBroker
+) -> None:
     """The Kafka key's columns, a column that equals it, a name, an event's identity, else the place in Kafka."""
     route = look(brokers, topic).route
     assert (key, category) == (route.primary_key.value, route.category.value)
@@ -150,7 +158,10 @@ def test_keys_and_categories_are_guessed(topic: str, key: str, category: str, br
     ("topic", "said"),
     [
         ("empty", "topic `empty` is empty"),
-        ("framed.avro", "topic `framed.avro` has 60 of 60 values in the frame of a schema registry: encoding avro"),
+        (
+            "framed.avro",
+            "topic `framed.avro` has 60 of 60 values in the frame of a schema registry: encoding avro",
+        ),
         ("framed.protobuf", "in the frame of a schema registry: encoding protobuf"),
         ("framed.json", "in the frame of a schema registry: encoding json_schema"),
         ("framed.header", "in the frame of a schema registry: encoding avro"),
@@ -182,7 +193,10 @@ def test_no_file_is_written_over(started: Callable[..., Any], tmp_path: Path) ->
     refused = started("web.clicks")
     assert (2, "mine") == (refused.code, (tmp_path / "consumer.yaml").read_text())
     assert "--force" in refused.err
-    assert (0, True) == (started("web.clicks", words=("--force",)).code, (tmp_path / "connector.yaml").exists())
+    assert (0, True) == (
+        started("web.clicks", words=("--force",)).code,
+        (tmp_path / "connector.yaml").exists(),
+    )
 
 
 def test_several_topics_make_several_routes(started: Callable[..., Any], tmp_path: Path) -> None:
@@ -194,7 +208,9 @@ def test_several_topics_make_several_routes(started: Callable[..., Any], tmp_pat
     assert ["orders", "inv_orders", "clicks"] == [route.object for route in found.settings.routes]
 
 
-def test_no_value_of_a_record_is_written_or_printed(started: Callable[..., Any], tmp_path: Path) -> None:
+def test_no_value_of_a_record_is_written_or_printed(
+    started: Callable[..., Any], tmp_path: Path
+) -> None:
     """Neither into the files nor onto the screen."""
     ran = started("pg_default_schemaless.shop.public.customers")
     written = "".join(path.read_text() for path in tmp_path.iterdir()) + ran.out
@@ -262,25 +278,40 @@ def test_lint_says_what_would_be_dead_lettered(sampled: Callable[..., Any]) -> N
     ran = sampled("pg_default_schemaless.shop.public.customers", "debezium")
     assert ran.code == 0
     (said,) = [line for line in ran.out.splitlines() if "FIELD_TYPE in balance" in line]
-    assert re.search(r"consumer.yaml:9: warning: \S+: \d+ of 10 records would be dead-lettered: FIELD_TYPE", said)
+    assert re.search(
+        r"consumer.yaml:9: warning: \S+: \d+ of 10 records would be dead-lettered: FIELD_TYPE", said
+    )
     assert re.search(r"the first pg_default_schemaless\.shop\.public\.customers\[\d\]@\d+$", said)
 
 
 def test_lint_can_deny_what_a_sample_shows(sampled: Callable[..., Any]) -> None:
     """Exit 1 for a pipeline."""
-    assert sampled("pg_default_schemaless.shop.public.customers", "debezium", "--deny-warnings").code == 1
+    assert (
+        sampled("pg_default_schemaless.shop.public.customers", "debezium", "--deny-warnings").code
+        == 1
+    )
 
 
 @pytest.mark.parametrize(
     ("topic", "form", "said"),
     [
-        ("pg_replica_full_unwrap.shop.public.customers", "json", "look like debezium_flat; the route says json"),
-        ("framed.avro", "json", "60 of 60 values are in the frame of a schema registry: encoding avro"),
+        (
+            "pg_replica_full_unwrap.shop.public.customers",
+            "json",
+            "look like debezium_flat; the route says json",
+        ),
+        (
+            "framed.avro",
+            "json",
+            "60 of 60 values are in the frame of a schema registry: encoding avro",
+        ),
         ("empty", "json", "empty: no record to look at"),
         ("nobodys", "json", "nobodys"),
     ],
 )
-def test_lint_says_what_a_topic_looks_like(topic: str, form: str, said: str, sampled: Callable[..., Any]) -> None:
+def test_lint_says_what_a_topic_looks_like(
+    topic: str, form: str, said: str, sampled: Callable[..., Any]
+) -> None:
     """Another format, a frame, nothing at all."""
     assert said in sampled(topic, form).out
 
@@ -296,13 +327,20 @@ def test_lint_says_what_a_topic_looks_like(topic: str, form: str, said: str, sam
             '    fields: {bio: {template: "{full_name} {nowhere.at_all}"}}\n',
             "fields.bio reads `nowhere`, and no sampled row has that column\n",
         ),
-        ("    where: {vipp: [true]}\n", "where.vipp reads `vipp`, and no sampled row has that column; did"),
+        (
+            "    where: {vipp: [true]}\n",
+            "where.vipp reads `vipp`, and no sampled row has that column; did",
+        ),
     ],
 )
-def test_lint_says_which_columns_are_not_there(rules: str, said: str, sampled: Callable[..., Any]) -> None:
+def test_lint_says_which_columns_are_not_there(
+    rules: str, said: str, sampled: Callable[..., Any]
+) -> None:
     """A default would hide a misspelt source for good, and a condition on one filters everything."""
     ran = sampled("pg_default_schemaless.shop.public.customers", "debezium", rules=rules)
-    assert f"consumer.yaml:9: warning: pg_default_schemaless.shop.public.customers: {said}" in ran.out
+    assert (
+        f"consumer.yaml:9: warning: pg_default_schemaless.shop.public.customers: {said}" in ran.out
+    )
     assert 1 == ran.out.count("no sampled row")
 
 
@@ -326,5 +364,14 @@ def test_lint_has_the_same_as_json(sampled: Callable[..., Any]) -> None:
 
 def test_without_brokers_that_is_said(run: Callable[..., Any], tmp_path: Path) -> None:
     """A warning of lint, and the end of init."""
-    ran = run("config", "init", "--topic", "t", "--bootstrap", "127.0.0.1:1", "--output-dir", str(tmp_path))
+    ran = run(
+        "config",
+        "init",
+        "--topic",
+        "t",
+        "--bootstrap",
+        "127.0.0.1:1",
+        "--output-dir",
+        str(tmp_path),
+    )
     assert (1, True) == (ran.code, "the brokers at 127.0.0.1:1" in ran.err)

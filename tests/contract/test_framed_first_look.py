@@ -95,7 +95,9 @@ def brokers() -> Iterator[EmbeddedBroker]:
                 framed(1, avro_body(AVRO, order)),
                 key=framed(2, avro_body(KEY, {"order_id": number})),
             )
-            broker.put("shop.proto", framed(3, b"\0\x08%c\x12\x01x\x18\x01" % number), key=b"%d" % number)
+            broker.put(
+                "shop.proto", framed(3, b"\0\x08%c\x12\x01x\x18\x01" % number), key=b"%d" % number
+            )
             text = json.dumps({"order_id": number, "placed_at": 1_769_904_000_000 + number})
             broker.put("shop.json", framed(4, text.encode()), key=b"%d" % number)
             broker.put("shop.lost", framed(99, b"\x02"))
@@ -156,7 +158,9 @@ def test_what_is_written_loads_and_carries_its_topic(
     assert found.settings is not None
     (route,) = found.settings.routes
     fields = found.settings.connector.objects[route.object].fields
-    told = ", ".join(f"{name} {kind}" for name, kind in fields.items() if name != "source_changed_at")
+    told = ", ".join(
+        f"{name} {kind}" for name, kind in fields.items() if name != "source_changed_at"
+    )
     assert form == f"{route.encoding}: {told}"
     linted = run("lint", "--sample", "-c", str(tmp_path / "consumer.yaml"))
     assert (0, True) == (linted.code, "29 records: 29 upsert" in linted.out)
@@ -172,13 +176,20 @@ def test_the_key_is_opened_too(started: Callable[..., Any], tmp_path: Path) -> N
 def test_a_password_stays_where_it_is(started: Callable[..., Any], tmp_path: Path) -> None:
     """The reference is written, never what it stands for."""
     assert started("shop.orders").code == 0
-    assert "password: ${REGISTRY_PASSWORD}" in (tmp_path / "consumer.yaml").read_text().replace('"', "")
+    assert "password: ${REGISTRY_PASSWORD}" in (tmp_path / "consumer.yaml").read_text().replace(
+        '"', ""
+    )
 
 
-def test_a_schema_that_the_registry_does_not_have(started: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_schema_that_the_registry_does_not_have(
+    started: Callable[..., Any], tmp_path: Path
+) -> None:
     """Nothing can be opened, nothing is written."""
     ran = started("shop.lost")
-    assert (1, True) == (ran.code, "29 DECODE_SCHEMA (schema 99: the registry does not have it)" in ran.err)
+    assert (1, True) == (
+        ran.code,
+        "29 DECODE_SCHEMA (schema 99: the registry does not have it)" in ran.err,
+    )
     assert [] == list(tmp_path.iterdir())
 
 
@@ -187,11 +198,19 @@ def test_a_schema_that_the_registry_does_not_have(started: Callable[..., Any], t
     [
         pytest.param((), 1, "name the registry with --registry url=https://HOST", id="not-named"),
         pytest.param(
-            ("url=http://127.0.0.1:1",), 1, "the schema registry at http://127.0.0.1:1 did not help", id="silent"
+            ("url=http://127.0.0.1:1",),
+            1,
+            "the schema registry at http://127.0.0.1:1 did not help",
+            id="silent",
         ),
         pytest.param(("ulr=http://127.0.0.1:1",), 78, "did you mean `url`?", id="misspelt"),
         pytest.param(("http://127.0.0.1:1",), 2, "expected NAME=VALUE", id="no-key"),
-        pytest.param(("url=http://127.0.0.1:1", "username=u", "password=hunter"), 78, "password", id="written-out"),
+        pytest.param(
+            ("url=http://127.0.0.1:1", "username=u", "password=hunter"),
+            78,
+            "password",
+            id="written-out",
+        ),
     ],
 )
 def test_a_registry_that_does_not_help_is_said(
@@ -204,7 +223,9 @@ def test_a_registry_that_does_not_help_is_said(
     assert [] == list(tmp_path.iterdir())
 
 
-def test_a_registry_that_refuses_is_said(started: Callable[..., Any], registry: RegistryServer) -> None:
+def test_a_registry_that_refuses_is_said(
+    started: Callable[..., Any], registry: RegistryServer
+) -> None:
     """By lint as a warning that the topic was not looked at."""
     ran = started("shop.orders", asked=(f"url={registry.origin}",))
     assert (1, True) == (ran.code, "did not help" in ran.err and "401" in ran.err)

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from consumer.dead_letter.envelope import Fault, LetterContext, letter, original_headers, reference
+from consumer.dead_letter.envelope import (
+    DeadLetterContext,
+    RecordFault,
+    letter,
+    original_headers,
+    reference,
+)
 from consumer.errors import Reason
 from consumer.headers import NO_NAME, headers_of
 from consumer.sandbox.broker import EmbeddedBroker
@@ -20,7 +26,7 @@ if TYPE_CHECKING:
     from consumer.model import Record
 
 ROOT = Path(__file__).parents[2]
-CONTEXT = LetterContext(connector_name="c", task_id="g", config_sha256="0", version="0")
+CONTEXT = DeadLetterContext(connector_name="c", task_id="g", config_sha256="0", version="0")
 
 
 @pytest.fixture
@@ -28,8 +34,15 @@ async def record() -> Record:
     """Read a record whose first and last header have names that are not UTF-8."""
     with EmbeddedBroker() as broker:
         broker.create_topic("t")
-        await put_raw(broker.bootstrap_servers, "t", b"v", [(b"\xff\xfe", b"1"), (b"ok", b"2"), (b"\xff", None)])
-        async with Member(broker.bootstrap_servers, "g", "t", properties=broker.consumer_properties) as member:
+        await put_raw(
+            broker.bootstrap_servers,
+            "t",
+            b"v",
+            [(b"\xff\xfe", b"1"), (b"ok", b"2"), (b"\xff", None)],
+        )
+        async with Member(
+            broker.bootstrap_servers, "g", "t", properties=broker.consumer_properties
+        ) as member:
             await member.heard.until(lambda: member.heard.records)
             return member.heard.records[0]
 
@@ -43,13 +56,17 @@ async def test_a_name_that_is_no_text_is_none(record: Record) -> None:
 def test_it_is_found_after_a_thousand_good_ones() -> None:
     """By itself: if it is not, the interpreter ends. A call that has become hot is not checked as a cold one is."""
     program = [sys.executable, "-m", "tests.contract.hot_headers"]
-    done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        program, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
     *_, last = done.stdout.splitlines()  # the source's own log lines come first
     assert (0, f"['{NO_NAME}', 'ok', '{NO_NAME}']") == (done.returncode, last), done.stderr
 
 
 async def test_its_letter_can_be_written(record: Record) -> None:
     """Full and as a reference; the values are all there."""
-    fault = Fault(reason=Reason.DECODE_SYNTAX, first_failed_at_ms=0)
+    fault = RecordFault(reason=Reason.DECODE_SYNTAX, first_failed_at_ms=0)
     written = [letter(record, fault, CONTEXT), reference(record, fault, CONTEXT)]
-    assert [[b"1", b"2", None]] * 2 == [[value for _, value in original_headers(one.headers)] for one in written]
+    assert [[b"1", b"2", None]] * 2 == [
+        [value for _, value in original_headers(one.headers)] for one in written
+    ]

@@ -14,14 +14,14 @@ from urllib.parse import quote
 import pytest
 
 from consumer.clock import SystemClock
-from consumer.hosts import Hosts
-from consumer.model import Answer, Request
+from consumer.http.client import HttpTransport
+from consumer.http.hosts import Hosts
+from consumer.http.messages import Answer, Request
 from consumer.sandbox.crm_runs import CrmJob
 from consumer.sandbox.server import TenantServer
 from consumer.sandbox.shop_files import shop_objects
 from consumer.sandbox.store import IncomingRow
 from consumer.sandbox.tenant import Tenant
-from consumer.transport import HttpTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -48,7 +48,9 @@ class Visitor:
 
     async def set_faults(self, body: bytes, headers: tuple[tuple[str, str], ...] = JSON) -> Answer:
         """Post to the control endpoint."""
-        return await self._send(Request("POST", f"{self.tenant.origin}/sandbox/faults", headers, body))
+        return await self._send(
+            Request("POST", f"{self.tenant.origin}/sandbox/faults", headers, body)
+        )
 
     async def _send(self, request: Request) -> Answer:
         outcome = await self._transport.send(request)
@@ -93,7 +95,10 @@ async def test_everything_shown_is_guarded(visitor: Visitor, path: str, media: s
         answer.header("content-type"),
         answer.header("x-content-type-options"),
     )
-    assert all(part in policy for part in ("default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"))
+    assert all(
+        part in policy
+        for part in ("default-src 'none'", "script-src 'self'", "frame-ancestors 'none'")
+    )
     assert "unsafe" not in policy
 
 
@@ -175,7 +180,9 @@ async def test_faults_are_set_and_told(visitor: Visitor) -> None:
         (b'{"rules":["upsert"]}', "nothing goes wrong"),
     ],
 )
-async def test_a_script_that_cannot_be_read_changes_nothing(visitor: Visitor, body: bytes, words: str) -> None:
+async def test_a_script_that_cannot_be_read_changes_nothing(
+    visitor: Visitor, body: bytes, words: str
+) -> None:
     """400, why, and the old rules stand."""
     await visitor.set_faults(b'{"rules":["token html"]}')
     answer = await visitor.set_faults(body)
@@ -194,7 +201,9 @@ async def test_another_sites_form_cannot_set_faults(visitor: Visitor) -> None:
 
 def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "consumer", "sandbox", "--port", "0", *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
@@ -228,7 +237,9 @@ def test_the_verb_says_where_it_is_and_ends_well(tmp_path: Path, number: signal.
         pytest.param(["--host", "203.0.113.1"], 2, "203.0.113.1", id="address"),
     ],
 )
-def test_the_verb_says_what_is_wrong(tmp_path: Path, arguments: list[str], code: int, words: str) -> None:
+def test_the_verb_says_what_is_wrong(
+    tmp_path: Path, arguments: list[str], code: int, words: str
+) -> None:
     """And ends with the code of the table."""
     with start(*arguments, cwd=tmp_path) as process:
         _, errors = process.communicate(timeout=10)

@@ -11,19 +11,20 @@ from urllib.parse import urlencode
 import pytest
 
 from consumer.clock import SystemClock
-from consumer.hosts import Hosts
+from consumer.http.client import HttpTransport
+from consumer.http.hosts import Hosts
+from consumer.http.messages import Answer, Failure, NoAnswer, Request
 from consumer.mapping.settings import FieldType, ObjectSettings
-from consumer.model import Answer, Failure, NoAnswer, Operation, Request
+from consumer.model import Operation
 from consumer.sandbox.fault_script import read_script
 from consumer.sandbox.in_process import InProcessTransport
 from consumer.sandbox.server import TenantServer
 from consumer.sandbox.tenant import Limits, Tenant
-from consumer.transport import HttpTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from consumer.model import Outcome
+    from consumer.http.messages import HttpOutcome
 
 CUSTOMERS = ObjectSettings(
     name="customers",
@@ -55,9 +56,9 @@ class Desk:
         self._transport = transport
         self.token = ""
 
-    async def send(self, request: Request) -> Outcome:
+    async def send(self, request: Request) -> HttpOutcome:
         """Send as it stands."""
-        outcome: Outcome = await self._transport.send(request)
+        outcome: HttpOutcome = await self._transport.send(request)
         return outcome
 
     async def form(self, path: str, **fields: str) -> Answer:
@@ -70,7 +71,10 @@ class Desk:
     async def core_token(self) -> str:
         """Log in for a core token."""
         answer = await self.form(
-            "/services/oauth2/token", grant_type="client_credentials", client_id="app", client_secret="s"
+            "/services/oauth2/token",
+            grant_type="client_credentials",
+            client_id="app",
+            client_secret="s",
         )
         token: str = json.loads(answer.body)["access_token"]
         return token
@@ -95,9 +99,13 @@ class Desk:
         url = f"{self.tenant.origin}/api/v1/ingest/sources/{rest}"
         return Request(method, url, headers, body, timeout_s)  # type: ignore[arg-type]  # a method, as the test says
 
-    async def upsert(self, *rows: dict[str, Any], to: str = "shop/customers", timeout_s: float = 5.0) -> Outcome:
+    async def upsert(
+        self, *rows: dict[str, Any], to: str = "shop/customers", timeout_s: float = 5.0
+    ) -> HttpOutcome:
         """Send rows."""
-        return await self.send(self.ingest("POST", to, json.dumps({"data": rows}).encode(), timeout_s))
+        return await self.send(
+            self.ingest("POST", to, json.dumps({"data": rows}).encode(), timeout_s)
+        )
 
     async def upserted(self, *rows: dict[str, Any], to: str = "shop/customers") -> Answer:
         """Send rows and expect an answer."""
@@ -116,7 +124,9 @@ class Desk:
         self.tenant.set_faults(read_script(text))
 
 
-def row(key: str | None, email: str | None = "a@x.io", at: str = "2025-01-01T00:00:00.000Z") -> dict[str, Any]:
+def row(
+    key: str | None, email: str | None = "a@x.io", at: str = "2025-01-01T00:00:00.000Z"
+) -> dict[str, Any]:
     return {"id": key, "email": email, "balance": 1, "born": None, "modified_at": at}
 
 
@@ -183,7 +193,9 @@ async def test_digits_are_kept(desk: Desk) -> None:
     """A number is stored digit for digit, beyond what a double holds."""
     body = b'{"data":[{"id":"1","balance":12345678901234567890.1234567890,"modified_at":"2025-01-01T00:00:00Z"}]}'
     await desk.send(desk.ingest("POST", "shop/customers", body))
-    assert Decimal("12345678901234567890.1234567890") == desk.tenant.rows("customers")["1"]["balance"]
+    assert (
+        Decimal("12345678901234567890.1234567890") == desk.tenant.rows("customers")["1"]["balance"]
+    )
 
 
 async def test_a_delete_removes_the_row(desk: Desk) -> None:
@@ -215,7 +227,8 @@ async def test_acceptances_are_logged_in_order(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "status"), [pytest.param(200_000, 202, id="200000"), pytest.param(200_001, 413, id="200001")]
+    ("size", "status"),
+    [pytest.param(200_000, 202, id="200000"), pytest.param(200_001, 413, id="200001")],
 )
 async def test_a_body_has_at_most_200_000_bytes(desk: Desk, size: int, status: int) -> None:
     """The cap is on the whole encoded body (G01 seen from the other side)."""
@@ -272,7 +285,9 @@ async def test_the_rate_is_over_all_objects(desk: Desk) -> None:
     """The 21st request of a second is a 429 with the pause that was set, whatever its object."""
     view = {"view_id": "v", "viewed_at": "2025-01-01T00:00:00Z"}
     statuses = [
-        (await (desk.upserted(row("1")) if n % 2 else desk.upserted(view, to="shop/page_views"))).status
+        (
+            await (desk.upserted(row("1")) if n % 2 else desk.upserted(view, to="shop/page_views"))
+        ).status
         for n in range(21)
     ]
     assert [202] * 20 + [429] == statuses
@@ -313,7 +328,11 @@ async def test_a_scripted_status_is_not_acted_upon(desk: Desk) -> None:
     """503 with the script's headers; the row is not there."""
     desk.script("upsert/customers nth=1 status=503 retry-after=7")
     answer = await desk.upserted(row("1"))
-    assert (503, "7", {}) == (answer.status, answer.header("retry-after"), desk.tenant.rows("customers"))
+    assert (503, "7", {}) == (
+        answer.status,
+        answer.header("retry-after"),
+        desk.tenant.rows("customers"),
+    )
 
 
 async def test_a_reset_before_writes_nothing(desk: Desk) -> None:
@@ -321,7 +340,11 @@ async def test_a_reset_before_writes_nothing(desk: Desk) -> None:
     desk.script("upsert times=1 reset")
     outcome = await desk.upsert(row("1"))
     assert isinstance(outcome, NoAnswer)
-    assert (Failure.CONNECTION, True, {}) == (outcome.failure, outcome.written, desk.tenant.rows("customers"))
+    assert (Failure.CONNECTION, True, {}) == (
+        outcome.failure,
+        outcome.written,
+        desk.tenant.rows("customers"),
+    )
 
 
 async def test_a_reset_after_leaves_the_row(desk: Desk) -> None:
@@ -337,7 +360,11 @@ async def test_a_late_answer_is_a_time_out(desk: Desk) -> None:
     desk.script("upsert times=1 delay=5s")
     outcome = await desk.upsert(row("1"), timeout_s=0.2)
     assert isinstance(outcome, NoAnswer)
-    assert (Failure.TIMEOUT, True, ["1"]) == (outcome.failure, outcome.written, list(desk.tenant.rows("customers")))
+    assert (Failure.TIMEOUT, True, ["1"]) == (
+        outcome.failure,
+        outcome.written,
+        list(desk.tenant.rows("customers")),
+    )
 
 
 async def test_a_slow_drip_is_a_time_out(desk: Desk) -> None:

@@ -15,27 +15,27 @@ import pytest
 
 from consumer.admin.metrics import Metrics
 from consumer.admin.telemetry import Telemetry
+from consumer.app.daemon import Daemon
+from consumer.app.ports import Ports
 from consumer.auth.provider import TokenProvider
 from consumer.clock import SystemClock
-from consumer.daemon import Daemon
 from consumer.delivery.settings import DeliverySettings
 from consumer.errors import HoldReason
-from consumer.hosts import Hosts
-from consumer.ports import Ports
+from consumer.http.client import HttpTransport
+from consumer.http.hosts import Hosts
 from consumer.sandbox.fault_script import read_script
-from consumer.sandbox.memory_dead_letters import MemoryDeadLetters
+from consumer.sandbox.memory_dead_letters import MemoryDeadLetterTopic
 from consumer.sandbox.memory_source import MemoryLog, MemorySource
 from consumer.sandbox.server import TenantServer
 from consumer.sandbox.tenant import Tenant
 from consumer.sandbox.wire import Endpoint
-from consumer.transport import HttpTransport
 from tests.simulation.world import CUSTOMERS, TOPIC, settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from consumer.config.settings import Settings
-    from consumer.holds import Held
+    from consumer.holds import ActiveHold
     from consumer.source.port import SourceEvents
 
 COUNT = 300
@@ -48,7 +48,7 @@ class WatchedTelemetry(Telemetry):
 
     changed: asyncio.Event
 
-    def hold_changed(self, held: Held, begins: bool) -> None:  # noqa: FBT001 - as the method
+    def hold_changed(self, held: ActiveHold, begins: bool) -> None:  # noqa: FBT001 - as the method
         """Tell the one who waits."""
         super().hold_changed(held, begins)
         self.changed.set()
@@ -77,7 +77,7 @@ class Wired:
         self.log = MemoryLog()
         self.log.on_commit = lambda _place, _offset: self._changed.set()
         self.source = WatchedSource(self.log)
-        self.dead_letters = MemoryDeadLetters()
+        self.dead_letters = MemoryDeadLetterTopic()
         telemetry = WatchedTelemetry(Metrics(version="0", config_sha256="0"))
         self.source.changed = telemetry.changed = self._changed
         hosts = Hosts.known(given.salesforce.login_url, given.salesforce.allowed_domains)
@@ -91,13 +91,15 @@ class Wired:
             tokens=self._tokens,
             dead_letters=self.dead_letters,
             clock=clock,
-            lots=random.random,
+            rng=random.random,
         )
         self.daemon = Daemon(given, ports, telemetry)
         self._task = asyncio.create_task(self.daemon.run())
         for key in range(COUNT):
             after = {"id": key, "email": f"{key}@x.io", "age": key}
-            value = json.dumps({"op": "c", "before": None, "after": after, "source": {"ts_ms": 1_750_000_000_000}})
+            value = json.dumps(
+                {"op": "c", "before": None, "after": after, "source": {"ts_ms": 1_750_000_000_000}}
+            )
             self.log.append(TOPIC, 0, key=b'{"id":%d}' % key, value=value.encode())
 
     async def begin(self, faults: str) -> None:
@@ -119,12 +121,14 @@ class Wired:
 
     def holds(self) -> set[HoldReason]:
         """Return what the daemon is held by."""
-        return {hold.reason for hold in self.daemon.facts.status().holds}
+        return {hold.reason for hold in self.daemon.status.snapshot().holds}
 
     def assert_all_is_there(self) -> None:
         """Every row arrived, and no record was blamed."""
         rows = self.tenant.rows("customers")
-        assert {str(key): key for key in range(COUNT)} == {key: row["age"] for key, row in rows.items()}
+        assert {str(key): key for key in range(COUNT)} == {
+            key: row["age"] for key, row in rows.items()
+        }
         assert [] == self.dead_letters.letters
         assert set() == self.holds()
 
@@ -190,11 +194,17 @@ async def test_answers_that_break_on_the_wire_lose_nothing(wired: Wired, fault: 
     [
         pytest.param("html", HoldReason.SINK, id="html page"),
         pytest.param("redirect=https://elsewhere.test/", HoldReason.CONFIG, id="redirect"),
-        pytest.param("redirect=http://127.0.0.1:1/ status=307", HoldReason.CONFIG, id="redirect to this machine"),
+        pytest.param(
+            "redirect=http://127.0.0.1:1/ status=307",
+            HoldReason.CONFIG,
+            id="redirect to this machine",
+        ),
         pytest.param("status=207", HoldReason.SINK, id="J08"),
     ],
 )
-async def test_answers_of_somebody_else_are_a_hold(wired: Wired, fault: str, reason: HoldReason) -> None:
+async def test_answers_of_somebody_else_are_a_hold(
+    wired: Wired, fault: str, reason: HoldReason
+) -> None:
     """I11, I12: nothing is settled or followed while it lasts; it ends by itself."""
     await wired.begin(f"upsert {fault}")
     await wired.until(lambda: wired.holds() == {reason})

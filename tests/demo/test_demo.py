@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from consumer.operations.demonstration import Plan, demonstrate
+from consumer.operations.demo.demo import DemoRequest, demonstrate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from consumer.admin.port import StatusReport
-    from consumer.operations.demonstration import Addresses, Outcome
+    from consumer.operations.demo.demo import DemoAddresses, DemoResult
 
 SECONDS = 60
 """A run takes about five; this bounds one that hangs."""
@@ -30,12 +30,18 @@ ESCAPE = "\x1b"
 COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-9]")
 
 
-def start(*arguments: str, stderr: int = subprocess.PIPE, **environment: str) -> subprocess.Popen[str]:
+def start(
+    *arguments: str, stderr: int = subprocess.PIPE, **environment: str
+) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "consumer", "demo", *arguments]
     plain = {
-        name: value for name, value in os.environ.items() if name not in {"FORCE_COLOR", "NO_COLOR", "COLUMNS"}
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"FORCE_COLOR", "NO_COLOR", "COLUMNS"}
     }
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True, env={**plain, **environment})
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=stderr, text=True, env={**plain, **environment}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +65,10 @@ def test_it_is_verified(run: subprocess.CompletedProcess[str]) -> None:
 
 def test_its_figures_add_up(run: subprocess.CompletedProcess[str]) -> None:
     """Every record that was produced has one outcome."""
-    found = re.search(r"500 = (\d+) accepted \+ (\d+) conflated \+ (\d+) filtered \+ 2 dead-lettered\n", run.stdout)
+    found = re.search(
+        r"500 = (\d+) accepted \+ (\d+) conflated \+ (\d+) filtered \+ 2 dead-lettered\n",
+        run.stdout,
+    )
     assert found is not None, run.stdout
     assert 498 == sum(map(int, found.groups()))
 
@@ -172,7 +181,10 @@ def test_a_taken_port_is_said(taken_port: int) -> None:
     with start("--records", "100", "--port", str(taken_port)) as process:
         out, errors = process.communicate(timeout=SECONDS)
     assert (2, "") == (process.returncode, out)
-    assert f"127.0.0.1:{taken_port} is taken by another program; write another port, or 0 for a free one" in errors
+    assert (
+        f"127.0.0.1:{taken_port} is taken by another program; write another port, or 0 for a free one"
+        in errors
+    )
     assert "Traceback" not in errors
 
 
@@ -188,7 +200,7 @@ def test_a_number_of_records_that_cannot_be_is_refused(count: str) -> None:
 class Nobody:
     """An audience that looks at nothing."""
 
-    def up(self, addresses: Addresses) -> None:
+    def up(self, addresses: DemoAddresses) -> None:
         """Not looked at."""
 
     def produced(self, count: int) -> None:
@@ -197,10 +209,10 @@ class Nobody:
     def progressed(self, report: StatusReport) -> None:
         """Not looked at."""
 
-    def verdict(self, outcome: Outcome) -> None:
+    def verdict(self, outcome: DemoResult) -> None:
         """Not looked at."""
 
-    def traffic(self, addresses: Addresses) -> None:
+    def traffic(self, addresses: DemoAddresses) -> None:
         """Not looked at."""
 
     def over(self, report: StatusReport) -> None:
@@ -209,7 +221,7 @@ class Nobody:
 
 async def test_a_tenant_that_lies_is_found_out() -> None:
     """It answers 202 to the customers and keeps none of them: the check must not say verified."""
-    plan = Plan(record_count=100, script="upsert/customers status=202")
+    plan = DemoRequest(record_count=100, script="upsert/customers status=202")
     outcome = await demonstrate(plan, Nobody())
     assert outcome is not None
     customers = len(outcome.expected.rows["customers"])

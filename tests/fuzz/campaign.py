@@ -109,7 +109,9 @@ def named(told: Told) -> str:
     return f"filtered {told[0]}" if isinstance(told[0], str) else told[0][0]
 
 
-def _watched(judge: Judge, chunk: Sequence[PlainRecord], name: str) -> tuple[list[Told], Verdict | None]:
+def _watched(
+    judge: Judge, chunk: Sequence[PlainRecord], name: str
+) -> tuple[list[Told], Verdict | None]:
     """Judge a chunk; one that does not end is broken off with its name."""
 
     def give_up(_signal: int, _frame: FrameType | None) -> NoReturn:
@@ -158,7 +160,10 @@ def describe(shard: Shard, records: Sequence[PlainRecord]) -> str:
         f"  {shard.route}",
         f"  {shard.target}",
     ]
-    lines += [f"  key={one.key()!r} headers={one.headers()!r} value={one.value()!r:.2000}" for one in records[-5:]]
+    lines += [
+        f"  key={one.key()!r} headers={one.headers()!r} value={one.value()!r:.2000}"
+        for one in records[-5:]
+    ]
     return "\n".join(lines)
 
 
@@ -178,7 +183,9 @@ def run(seed: int, shards: int) -> Report:
 def main(seed: int = 1, shards: int = 500) -> None:
     """Run a campaign and print its report."""
     report = run(seed, shards)
-    lines = [f"{report.records} records, {len(report.details)} details, {report.slow_once} slow once"]
+    lines = [
+        f"{report.records} records, {len(report.details)} details, {report.slow_once} slow once"
+    ]
     lines += [f"{count:9} {name}" for name, count in report.outcomes.most_common()]
     sys.stdout.write("\n".join([*lines, *report.broken[:10]]) + "\n")
 

@@ -39,7 +39,11 @@ class Kept(msgspec.Struct):
 
     def record(self, topic: str, offset: int) -> PlainRecord:
         """Make the record."""
-        headers = None if self.headers is None else [(name, _bytes(content)) for name, content in self.headers]
+        headers = (
+            None
+            if self.headers is None
+            else [(name, _bytes(content)) for name, content in self.headers]
+        )
         return PlainRecord(
             topic,
             offset=offset,
@@ -96,7 +100,9 @@ def reached(seed: int, number: int) -> list[Reached]:
         outcome = told(lambda record=record: reference.map(record, WALL_MS))  # type: ignore[misc]  # called at once
         sys.settrace(None)
         words = (
-            (outcome[0], _DIGITS.sub("#", outcome[2])) if isinstance(outcome, tuple) else (str(type(outcome)), "")
+            (outcome[0], _DIGITS.sub("#", outcome[2]))
+            if isinstance(outcome, tuple)
+            else (str(type(outcome)), "")
         )
         headers = record.headers()
         kept = Kept(
@@ -124,7 +130,9 @@ def main(seed: int = 1, shards: int = 99) -> None:
     """Write a file per format."""
     by_format: dict[str, list[Reached]] = {}
     for number in range(shards):
-        by_format.setdefault(tables()[number % len(tables())].format, []).extend(reached(seed, number))
+        by_format.setdefault(tables()[number % len(tables())].format, []).extend(
+            reached(seed, number)
+        )
     for name, candidates in by_format.items():
         lines = [msgspec.json.encode(one) + b"\n" for one in chosen(candidates)]
         (FOLDER / f"{name}.jsonl").write_bytes(b"".join(lines))

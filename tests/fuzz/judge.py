@@ -51,7 +51,8 @@ class Judge:
 
     def __init__(self, route: RouteSettings, target: ObjectSettings) -> None:
         self._ways = [
-            RouteTable([route], "shop", {target.name: target}).mappers(route.topics[0])[0] for _ in range(2)
+            RouteTable([route], "shop", {target.name: target}).mappers(route.topics[0])[0]
+            for _ in range(2)
         ]
         self._reference: RouteMapper = Reference(route, target)
         if isinstance(self._ways[0], OwnRecordsFirst):
@@ -74,10 +75,16 @@ class Judge:
                 return wanted, Verdict(at, f"careful: {one!r}; in runs: {runs[at : at + 1]!r}")
             if isinstance(one, str):
                 return wanted, Verdict(at, one)
-            broken = self._broken_change(record, one) if isinstance(one, list) else self._broken_fault(record, one)
+            broken = (
+                self._broken_change(record, one)
+                if isinstance(one, list)
+                else self._broken_fault(record, one)
+            )
             if broken is not None:
                 return wanted, Verdict(at, f"{broken}: {one!r}")
-        return wanted, None if len(runs) == len(wanted) else Verdict(len(wanted), "more outcomes than records")
+        return wanted, None if len(runs) == len(wanted) else Verdict(
+            len(wanted), "more outcomes than records"
+        )
 
     def _in_runs(self, records: Sequence[PlainRecord]) -> list[Told]:
         """Map in runs; one that raises has no outcomes."""

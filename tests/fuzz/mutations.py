@@ -52,7 +52,10 @@ BARE = [
     "/* */1", '"\\ud800"', '"\\udc00\\ud83d"', '"\\ud83d\\ude00"', '"\\x41"', '"\\u12"', '"\\u0000"',
     '"\\u0041"', '"a', '"a\tb"',
 ]  # fmt: skip
-VALUES = [*(json.dumps(text, ensure_ascii=False).encode() for text in TEXTS), *(bare.encode() for bare in BARE)]
+VALUES = [
+    *(json.dumps(text, ensure_ascii=False).encode() for text in TEXTS),
+    *(bare.encode() for bare in BARE),
+]
 NAMES = [
     b"op", b"before", b"after", b"source", b"ts_ms", b"ts_ns", b"payload", b"schema", b"data", b"old",
     b"metadata", b"type", b"es", b"ts", b"isDdl", b"__op", b"__deleted", b"__source_ts_ms", b"specversion",
@@ -111,10 +114,13 @@ class Mutator:
     def __init__(self, table: Table, draw: random.Random) -> None:
         self._table = table
         self._draw = draw
-        self._known = [seed.value[span.start : span.end] for seed in table.seeds for span in seed.spans]
+        self._known = [
+            seed.value[span.start : span.end] for seed in table.seeds for span in seed.spans
+        ]
         self._names = [*NAMES, *(column.encode() for column in table.columns)]
         columns = ",".join(
-            f'{{{one_of(draw, CONNECT_TYPES)},"field":{json.dumps(column)}}}' for column in table.columns
+            f'{{{one_of(draw, CONNECT_TYPES)},"field":{json.dumps(column)}}}'
+            for column in table.columns
         )
         self._schema = f'{{"schema":{{"type":"struct","fields":[{columns}]}},"payload":'.encode()
         self._wraps = draw.random() < 0.3
@@ -182,14 +188,20 @@ class Mutator:
         if name is None or lot < 0.72:
             return (
                 value[:start]
-                + one_of(draw, [b"[%s]", b'{"a":%s}', b" %s ", b"%s,%s"]).replace(b"%s", value[start:end])
+                + one_of(draw, [b"[%s]", b'{"a":%s}', b" %s ", b"%s,%s"]).replace(
+                    b"%s", value[start:end]
+                )
                 + value[end:]
             )
         if lot < 0.84:
             return _without(value, name[0], end)
         if lot < 0.92:
             return value[: name[0]] + b'"' + one_of(draw, self._names) + b'"' + value[name[1] :]
-        more = value[name[0] : name[1]] + b":" + one_of(draw, VALUES) if lot < 0.96 else self._member(1)
+        more = (
+            value[name[0] : name[1]] + b":" + one_of(draw, VALUES)
+            if lot < 0.96
+            else self._member(1)
+        )
         return value[:end] + b"," + more + value[end:]
 
     def _tweaked(self, content: bytes) -> bytes:
@@ -227,8 +239,14 @@ class Mutator:
         if lot < 0.6:
             return one_of(draw, VALUES)
         if lot < 0.8:
-            return b"[" + b",".join(self._made_up(depth - 1) for _ in range(int(draw.random() * 4))) + b"]"
-        return b"{" + b",".join(self._member(depth - 1) for _ in range(int(draw.random() * 5))) + b"}"
+            return (
+                b"["
+                + b",".join(self._made_up(depth - 1) for _ in range(int(draw.random() * 4)))
+                + b"]"
+            )
+        return (
+            b"{" + b",".join(self._member(depth - 1) for _ in range(int(draw.random() * 5))) + b"}"
+        )
 
 
 def _without(value: bytes, start: int, end: int) -> bytes:

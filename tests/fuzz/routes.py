@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from tests.fuzz.seeds import Table
 
 _GUESSES = {
-    "number": [FieldType.NUMBER, FieldType.NUMBER, FieldType.TEXT, FieldType.DATE_TIME, FieldType.DATE],
+    "number": [
+        FieldType.NUMBER,
+        FieldType.NUMBER,
+        FieldType.TEXT,
+        FieldType.DATE_TIME,
+        FieldType.DATE,
+    ],
     "text": [FieldType.TEXT],
     "moment": [FieldType.DATE_TIME, FieldType.DATE_TIME, FieldType.TEXT],
     "day": [FieldType.DATE, FieldType.TEXT],
@@ -92,7 +98,9 @@ class RouteMaker:
             else one_of(draw, columns)
         )
         share = min(0.8, (2 + 10 * draw.random()) / len(columns))
-        others = [column for column in columns if column != key and draw.random() < share] + ["extra"]
+        others = [column for column in columns if column != key and draw.random() < share] + [
+            "extra"
+        ]
         fields = {name: self._type(name) for name in others}
         fields = {key: FieldType.TEXT if draw.random() < 0.85 else FieldType.NUMBER} | fields
         times = [
@@ -108,7 +116,9 @@ class RouteMaker:
             record_modified=version,
             refresh_mode="partial" if draw.random() < 0.3 else "upsert",
         )
-        rules = {name: self._rule(name, kind) for name, kind in fields.items() if draw.random() < 0.25}
+        rules = {
+            name: self._rule(name, kind) for name, kind in fields.items() if draw.random() < 0.25
+        }
         for name, kind in fields.items():
             if name not in rules and draw.random() < 0.9:
                 needed = _NEEDED.get((self._table.columns.get(name, ""), kind), {})
@@ -126,7 +136,9 @@ class RouteMaker:
             "where": self._where(),
             "custom": one_of(draw, [keep, several, refuse]) if draw.random() < 0.08 else None,
         }
-        route = RouteSettings(topics=(topic,), object="things", format=self._table.format, fields=rules, **settings)
+        route = RouteSettings(
+            topics=(topic,), object="things", format=self._table.format, fields=rules, **settings
+        )
         return route, target
 
     def _type(self, name: str) -> FieldType:
@@ -138,7 +150,11 @@ class RouteMaker:
         if draw.random() < 0.85:
             return {}
         place = one_of(draw, [one_of(draw, self._columns), *_AROUND])
-        return {place: tuple(one_of(draw, ["a", "c", "u", 1, 0, None, True, "ann@example.com"]) for _ in range(4))}
+        return {
+            place: tuple(
+                one_of(draw, ["a", "c", "u", 1, 0, None, True, "ann@example.com"]) for _ in range(4)
+            )
+        }
 
     def _rule(self, name: str, target: FieldType) -> FieldRule:
         """Draw a rule; what the configuration refuses is not drawn."""
@@ -149,7 +165,9 @@ class RouteMaker:
         if draw.random() < 0.3:
             settings["default"] = one_of(draw, _CONSTANTS[target])
         if draw.random() < 0.15:
-            settings["values"] = {one: one_of(draw, _CONSTANTS[target]) for one in ("1", "a", "true", "", "é")}
+            settings["values"] = {
+                one: one_of(draw, _CONSTANTS[target]) for one in ("1", "a", "true", "", "é")
+            }
         settings["trim"] = target is not FieldType.BOOLEAN and draw.random() < 0.3
         settings["lower"] = target is FieldType.TEXT and draw.random() < 0.3
         settings["number"] = target is FieldType.NUMBER and draw.random() < 0.5
@@ -165,6 +183,7 @@ class RouteMaker:
     def _template(self) -> str:
         draw = self._draw
         parts = [
-            one_of(draw, [*self._columns, "$kafka.partition", "$key"]) for _ in range(1 + int(draw.random() * 2))
+            one_of(draw, [*self._columns, "$kafka.partition", "$key"])
+            for _ in range(1 + int(draw.random() * 2))
         ]
         return one_of(draw, ["|", "-", " {{}} "]).join(f"{{{part}}}" for part in parts)

@@ -96,7 +96,11 @@ def _rows(name: FormatName, record: PlainRecord, value: bytes) -> list[Row]:
         events = decoder.events(envelope, record) if isinstance(envelope, Envelope) else envelope
     except RecordError:
         return []
-    return [] if isinstance(events, Filtered | None) else [event.row for event in events if event.row is not None]
+    return (
+        []
+        if isinstance(events, Filtered | None)
+        else [event.row for event in events if event.row is not None]
+    )
 
 
 def _table(name: str, kind: FormatName, records: list[PlainRecord]) -> Table:
@@ -112,7 +116,9 @@ def _table(name: str, kind: FormatName, records: list[PlainRecord]) -> Table:
                 opened = open_value(closed)
                 seen = kind_of(opened)
                 if seen == "text":
-                    seen = next((kind for kind, shape in _SHAPES.items() if shape.match(str(opened))), seen)
+                    seen = next(
+                        (kind for kind, shape in _SHAPES.items() if shape.match(str(opened))), seen
+                    )
                 if columns.get(column, "null") == "null":
                     columns[column] = seen
     return Table(name, kind, seeds, columns)
@@ -127,7 +133,9 @@ def tables() -> tuple[Table, ...]:
             by_topic: dict[str, list[PlainRecord]] = {}
             for record in recorded(name):
                 by_topic.setdefault(record.topic(), []).append(record)
-            found += [_table(f"{name}/{topic}", kind, records) for topic, records in by_topic.items()]
+            found += [
+                _table(f"{name}/{topic}", kind, records) for topic, records in by_topic.items()
+            ]
     flat = [table for table in found if table.format == "debezium_flat"]
     found += [table._replace(name=f"json/{table.name}", format="json") for table in flat]
     shown = sorted(path.stem for path in PAGES.glob("*.md") if path.stem not in RECORDED)

@@ -12,7 +12,8 @@ import pytest
 
 from consumer.decoding import document
 from consumer.errors import Reason
-from consumer.mapping import fast, writings
+from consumer.mapping import writings
+from consumer.mapping.fast_path import plan
 from tests.fuzz.campaign import SHARD_RECORDS, run, run_shard
 from tests.fuzz.corpus import FOLDER, corpus
 from tests.fuzz.judge import Judge
@@ -49,7 +50,10 @@ def test_kept_records_have_their_one_outcome(table: Table) -> None:
     for number in range(ROUTES_PER_TABLE):
         draw = random.Random(f"corpus {number}")  # noqa: S311 - the same routes every time
         route, target = RouteMaker(table, draw).route("shop.public.things")
-        records = [kept.record("shop.public.things", offset) for offset, kept in enumerate(corpus()[table.name])]
+        records = [
+            kept.record("shop.public.things", offset)
+            for offset, kept in enumerate(corpus()[table.name])
+        ]
         _, verdict = Judge(route, target).chunk(records)
 
         assert (None, route, target) == (verdict, route, target)
@@ -93,19 +97,37 @@ def a_kind_that_tells(opened: object) -> str:
     ("place", "name", "planted", "said"),
     [
         pytest.param(
-            document, "require_utf8", lambda _: None, "escaped|refuse is taken", id="bytes-that-are-no-text"
+            document,
+            "require_utf8",
+            lambda _: None,
+            "escaped|refuse is taken",
+            id="bytes-that-are-no-text",
         ),
         pytest.param(
-            document, "_is_whole", lambda _: False, "others read is refused", id="half-a-character-is-syntax"
+            document,
+            "_is_whole",
+            lambda _: False,
+            "others read is refused",
+            id="half-a-character-is-syntax",
         ),
-        pytest.param(writings, "kind_of", a_kind_that_tells, "repeats the record", id="a-message-with-a-value"),
-        pytest.param(fast, "_check_each", lambda _: None, "fast", id="text-sent-as-number"),
-        pytest.param(fast, "_key_change_lines", lambda _: (), "fast", id="the-old-key-stays"),
-        pytest.param(fast, "remember_lines", lambda: (), "fast", id="a-version-forgotten"),
+        pytest.param(
+            writings,
+            "kind_of",
+            a_kind_that_tells,
+            "repeats the record",
+            id="a-message-with-a-value",
+        ),
+        pytest.param(plan, "_check_each", lambda _: None, "fast", id="text-sent-as-number"),
+        pytest.param(plan, "_key_change_lines", lambda _: (), "fast", id="the-old-key-stays"),
+        pytest.param(plan, "remember_lines", lambda: (), "fast", id="a-version-forgotten"),
     ],
 )
 def test_planted_bug_is_found(
-    place: object, name: str, planted: Callable[..., Any], said: str, monkeypatch: pytest.MonkeyPatch
+    place: object,
+    name: str,
+    planted: Callable[..., Any],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Within the first shards the report names what is wrong."""
     monkeypatch.setattr(place, name, planted)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from consumer.decoding.formats import DECODERS, FormatSettings
 from consumer.errors import Reason, RecordError
 from consumer.mapping.bound_route import BoundRoute
-from consumer.mapping.careful import CarefulMapper
+from consumer.mapping.slow_path import SlowPath
 from consumer.mapping.version import VersionMemory
 from consumer.model import Change, Delete, Filtered, FilterRule, Target, Upsert
 
@@ -71,9 +71,13 @@ class Reference:
         self.target, self.object = Target("shop", described.name), described
         zone = ZoneInfo(route.zone) if route.zone is not None else None
         bound = BoundRoute(route, described, VersionMemory(), zone)
-        self._careful = CarefulMapper(bound, DECODERS[route.format](FormatSettings(route.flat_prefix, zone)))
+        self._slow_path = SlowPath(
+            bound, DECODERS[route.format](FormatSettings(route.flat_prefix, zone))
+        )
 
-    def map_run(self, records: Sequence[Record], start: int, wall_ms: int, append: Callable[[Change], None]) -> int:
+    def map_run(
+        self, records: Sequence[Record], start: int, wall_ms: int, append: Callable[[Change], None]
+    ) -> int:
         """Map none in a run: the reference takes each by itself."""
         del records, wall_ms, append
         return start
@@ -81,9 +85,9 @@ class Reference:
     def map(self, record: Record, wall_ms: int) -> Mapped | tuple[Mapped, ...]:
         """Map one record."""
         value = record.value()
-        envelope = None if value is None else self._careful.open(value, record)
+        envelope = None if value is None else self._slow_path.open(value, record)
         if envelope is None:
-            return self._careful.map_tombstone(record, wall_ms)
+            return self._slow_path.map_tombstone(record, wall_ms)
         if isinstance(envelope, Filtered):
             return envelope
-        return self._careful.map_opened(envelope, record, wall_ms)
+        return self._slow_path.map_opened(envelope, record, wall_ms)

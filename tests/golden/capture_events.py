@@ -93,7 +93,10 @@ _EVERYTHING: Final = {
     "provide__transaction__metadata": "true",
     "heartbeat__interval__ms": "200",
 }
-_SIGNALLED: Final = {"signal.data.collection": "shop.signals", "incremental.snapshot.chunk.size": "2"}
+_SIGNALLED: Final = {
+    "signal.data.collection": "shop.signals",
+    "incremental.snapshot.chunk.size": "2",
+}
 """Of one connector only: what it writes into the table of signals, all others would tell of."""
 
 
@@ -125,7 +128,11 @@ def _flat(name: str, port: int, tables: str, mode: str) -> dict[str, str]:
 def written(broker: KafkaBroker, name: str) -> list[Kept]:
     """Read all that a connector has written up to now."""
     topics = AdminClient({"bootstrap.servers": broker.bootstrap}).list_topics(timeout=20).topics
-    own = sorted(topic for topic in topics if topic.startswith(f"{name}.") or topic.endswith(f"heartbeat.{name}"))
+    own = sorted(
+        topic
+        for topic in topics
+        if topic.startswith(f"{name}.") or topic.endswith(f"heartbeat.{name}")
+    )
     return await_records(broker.bootstrap, own, sum(broker.end_offsets(topic)[0] for topic in own))
 
 
@@ -133,7 +140,9 @@ def is_through(broker: KafkaBroker, name: str) -> bool:
     """Whether the last change has been written, and what goes to topics that had to be made for it."""
     records = written(broker, name)
     topics = {record.topic for record in records}
-    return f"{name}.message" in topics and any(LAST_MARK in (record.value or b"") for record in records)
+    return f"{name}.message" in topics and any(
+        LAST_MARK in (record.value or b"") for record in records
+    )
 
 
 def has_come_again(broker: KafkaBroker, name: str) -> bool:

@@ -15,9 +15,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tests.contract.apicurio import Apicurio
-from tests.golden.debezium_types import MODES, PREPARATION, ROWS, TABLES, Mode, creation, insertion, removal
+from tests.golden.debezium_types import (
+    MODES,
+    PREPARATION,
+    ROWS,
+    TABLES,
+    Mode,
+    creation,
+    insertion,
+    removal,
+)
 from tests.kafka.broker import KafkaBroker
-from tests.kafka.debezium.connect import ConnectWorker, avro_converters, json_converters, postgres_connector
+from tests.kafka.debezium.connect import (
+    ConnectWorker,
+    avro_converters,
+    json_converters,
+    postgres_connector,
+)
 from tests.kafka.debezium.postgres import Postgres
 from tests.kafka.debezium.records import await_records
 
@@ -49,7 +63,9 @@ class Parts(NamedTuple):
 
     def avro_schema(self, number: int) -> str:
         """Ask for a schema as a consumer does."""
-        with urllib.request.urlopen(f"{self.registry.url}/schemas/ids/{number}", timeout=20) as answer:  # noqa: S310
+        with urllib.request.urlopen(
+            f"{self.registry.url}/schemas/ids/{number}", timeout=20
+        ) as answer:  # noqa: S310
             return str(json.load(answer)["schema"])
 
 
@@ -69,7 +85,9 @@ def lines_of(name: str, mode: Mode, parts: Parts) -> list[dict[str, Any]]:
         prefix = f"{encoding}_{name}"
         connector = postgres_connector(prefix, parts.server.port, tables, **mode.settings)
         parts.worker.put(prefix, connector | settings)
-    topics = [f"{encoding}_{name}.kinds.{table}" for encoding in converters for table in mode.tables]
+    topics = [
+        f"{encoding}_{name}.kinds.{table}" for encoding in converters for table in mode.tables
+    ]
     await_records(parts.bootstrap, topics, ROWS * len(topics))
     parts.server.run(_SEARCH + "\n".join(insertion(table, STREAMED_FROM) for table in mode.tables))
     kept = await_records(parts.bootstrap, topics, 2 * ROWS * len(topics))
@@ -88,13 +106,24 @@ def _lines(kept: list[Kept], parts: Parts) -> list[dict[str, Any]]:
         table = rest.rpartition(".")[2]
         assert record.value is not None
         if encoding == "avro":
-            schema, value = parts.avro_schema(int.from_bytes(record.value[1:5])), _in_base64(record.value[5:])
+            schema, value = (
+                parts.avro_schema(int.from_bytes(record.value[1:5])),
+                _in_base64(record.value[5:]),
+            )
         else:
-            schema, value = split(record.value.decode()) if encoding == "schema" else ("", record.value.decode())
-        assert schemas.setdefault((table, encoding), schema) == schema, f"{table} has two schemas in {encoding}"
+            schema, value = (
+                split(record.value.decode())
+                if encoding == "schema"
+                else ("", record.value.decode())
+            )
+        assert schemas.setdefault((table, encoding), schema) == schema, (
+            f"{table} has two schemas in {encoding}"
+        )
         lines.append({"table": table, "encoding": encoding, "value": value})
     told = [
-        {"table": table, "encoding": encoding, "is": text} for (table, encoding), text in schemas.items() if text
+        {"table": table, "encoding": encoding, "is": text}
+        for (table, encoding), text in schemas.items()
+        if text
     ]
     return [*told, *lines]
 

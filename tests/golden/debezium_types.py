@@ -69,14 +69,25 @@ TIMES: Final = {
     "t3": column("time(3)", "'12:34:56.123'", "'23:59:59.999'"),
     "t6": column("time(6)", "'12:34:56.123456'", "'23:59:59.999999'"),
     "ttz": column("timetz", "'12:34:56.123456+02'", "'00:00:00+14'", "'24:00:00-12'"),
-    "ts": column("timestamp", "'2024-02-29 12:34:56.123456'", "'0044-03-15 12:00:00 BC'", "'infinity'"),
+    "ts": column(
+        "timestamp", "'2024-02-29 12:34:56.123456'", "'0044-03-15 12:00:00 BC'", "'infinity'"
+    ),
     "ts0": column("timestamp(0)", "'2024-02-29 12:34:56'", "'1969-12-31 23:59:59'", "'-infinity'"),
     "ts1": column("timestamp(1)", "'2024-02-29 12:34:56.1'", "'1969-12-31 23:59:59.9'"),
-    "ts3": column("timestamp(3)", "'2024-02-29 12:34:56.123'", "'1969-12-31 23:59:59.999'", "'infinity'"),
+    "ts3": column(
+        "timestamp(3)", "'2024-02-29 12:34:56.123'", "'1969-12-31 23:59:59.999'", "'infinity'"
+    ),
     "ts4": column("timestamp(4)", "'2024-02-29 12:34:56.1234'", "'1969-12-31 23:59:59.9999'"),
     "ts6": column("timestamp(6)", "'2024-02-29 12:34:56.123456'", "'9999-12-31 23:59:59.999999'"),
-    "tstz": column("timestamptz", "'2024-02-29 12:34:56.123456+02'", "'0044-03-15 12:00:00+00 BC'", "'infinity'"),
-    "tstz0": column("timestamptz(0)", "'2024-02-29 12:34:56+02'", "'1969-12-31 23:59:59+00'", "'-infinity'"),
+    "tstz": column(
+        "timestamptz",
+        "'2024-02-29 12:34:56.123456+02'",
+        "'0044-03-15 12:00:00+00 BC'",
+        "'infinity'",
+    ),
+    "tstz0": column(
+        "timestamptz(0)", "'2024-02-29 12:34:56+02'", "'1969-12-31 23:59:59+00'", "'-infinity'"
+    ),
     "tstz3": column("timestamptz(3)", "'2024-02-29 12:34:56.120+02'", "'12345-01-01 00:00:00+00'"),
     "iv": column("interval", "'1 year 2 mons 3 days 04:05:06.789'", "'-1 day'", "'0'"),
     "ds": column("date[]", "'{2024-02-29,NULL}'", "'{infinity}'"),
@@ -170,7 +181,10 @@ def insertion(table: str, first_id: int) -> str:
     names = ", ".join(TABLES[table])
     statements = []
     for row in range(ROWS):
-        values = [each.values[row] if row < len(each.values) else "NULL" for each in TABLES[table].values()]
+        values = [
+            each.values[row] if row < len(each.values) else "NULL"
+            for each in TABLES[table].values()
+        ]
         statements.append(
             f"INSERT INTO kinds.{table} (id, {names}) VALUES ({first_id + row}, {', '.join(values)});"  # noqa: S608
         )
@@ -209,7 +223,9 @@ MODES: Final = {
         },
         ("numbers", "times", "bytes"),
     ),
-    "isostring": Mode({"time__precision__mode": "isostring", "binary__handling__mode": "hex"}, ("times", "bytes")),
+    "isostring": Mode(
+        {"time__precision__mode": "isostring", "binary__handling__mode": "hex"}, ("times", "bytes")
+    ),
     "microseconds": Mode({"time__precision__mode": "microseconds"}, ("times",)),
     "nanoseconds": Mode({"time__precision__mode": "nanoseconds"}, ("times",)),
     "unknown": Mode({"include__unknown__datatypes": "true"}, ("kinds",)),

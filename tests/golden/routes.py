@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from consumer.mapping.settings import FieldRule, FieldType, FormatName, ObjectSettings, RouteSettings
+from consumer.mapping.settings import (
+    FieldRule,
+    FieldType,
+    FormatName,
+    ObjectSettings,
+    RouteSettings,
+)
 
 TEXT, NUMBER, BOOLEAN = FieldType.TEXT, FieldType.NUMBER, FieldType.BOOLEAN
 DATE, DATE_TIME = FieldType.DATE, FieldType.DATE_TIME
 
 ALL_TYPES = {
     **dict.fromkeys(
-        ["id", "c", "vc", "tx", "ci", "by", "iv", "j", "jb", "u", "e", "ia", "ta", "inet", "mac"], TEXT
+        ["id", "c", "vc", "tx", "ci", "by", "iv", "j", "jb", "u", "e", "ia", "ta", "inet", "mac"],
+        TEXT,
     ),
-    **dict.fromkeys(["t", "t6", "ttz", "f4", "f8", "bits", "pt", "xm", "hs", "i4r", "tsr", "ts_v", "nn"], TEXT),
+    **dict.fromkeys(
+        ["t", "t6", "ttz", "f4", "f8", "bits", "pt", "xm", "hs", "i4r", "tsr", "ts_v", "nn"], TEXT
+    ),
     **dict.fromkeys(["i2", "i4", "i8", "n", "money"], NUMBER),
     **dict.fromkeys(["b", "bit1"], BOOLEAN),
     "d": DATE,
@@ -53,11 +62,15 @@ OBJECTS = {
     for one in [
         ObjectSettings(name="all_types", fields=ALL_TYPES, primary_key="id"),
         ObjectSettings(name="customers", fields=CUSTOMERS, primary_key="id"),
-        ObjectSettings(name="versioned", fields=CUSTOMERS, primary_key="id", record_modified="updated_at"),
+        ObjectSettings(
+            name="versioned", fields=CUSTOMERS, primary_key="id", record_modified="updated_at"
+        ),
         ObjectSettings(name="pairs", fields={"key": TEXT, "v": NUMBER}, primary_key="key"),
         ObjectSettings(name="keyless", fields={"v": NUMBER, "w": TEXT}, primary_key="v"),
         ObjectSettings(name="orders", fields=ORDERS, primary_key="id", record_modified="changed"),
-        ObjectSettings(name="toast", fields={"id": NUMBER, "big": TEXT, "small": NUMBER}, primary_key="id"),
+        ObjectSettings(
+            name="toast", fields={"id": NUMBER, "big": TEXT, "small": NUMBER}, primary_key="id"
+        ),
         ObjectSettings(
             name="toast_partial",
             fields={"id": NUMBER, "big": TEXT, "small": NUMBER},
@@ -65,11 +78,15 @@ OBJECTS = {
             refresh_mode="partial",
         ),
         ObjectSettings(name="members", fields=MEMBERS, primary_key="id", record_modified="changed"),
-        ObjectSettings(name="documents", fields=DOCUMENTS, primary_key="id", refresh_mode="partial"),
+        ObjectSettings(
+            name="documents", fields=DOCUMENTS, primary_key="id", refresh_mode="partial"
+        ),
         ObjectSettings(name="whole_documents", fields=DOCUMENTS, primary_key="id"),
         ObjectSettings(name="numbered_pairs", fields={"key": TEXT, "n": NUMBER}, primary_key="key"),
         ObjectSettings(name="words", fields={"n": NUMBER, "word": TEXT}, primary_key="n"),
-        ObjectSettings(name="outbox", fields={"id": TEXT, "type": TEXT, "payload": TEXT}, primary_key="id"),
+        ObjectSettings(
+            name="outbox", fields={"id": TEXT, "type": TEXT, "payload": TEXT}, primary_key="id"
+        ),
     ]
 }
 
@@ -113,9 +130,14 @@ def tables(prefix: str, *, typed: bool) -> list[RouteSettings]:
         rules = {} if typed else UNTYPED.get(name, {})
         rules = NESTED if typed and name == "all_types" else PAIR if name == "pairs" else rules
         routes.append(
-            RouteSettings(topics=(f"{prefix}.inv.{table}",), object=name, format="debezium", fields=rules)
+            RouteSettings(
+                topics=(f"{prefix}.inv.{table}",), object=name, format="debezium", fields=rules
+            )
         )
-    return [*routes, RouteSettings(topics=(rf"^{prefix}[.]message",), object="keyless", format="debezium")]
+    return [
+        *routes,
+        RouteSettings(topics=(rf"^{prefix}[.]message",), object="keyless", format="debezium"),
+    ]
 
 
 def unwrapped() -> list[RouteSettings]:
@@ -144,7 +166,12 @@ def shop(name: str, format_name: FormatName, *, typed: bool = False) -> list[Rou
     if not typed:
         rules["members"] = {name: UNTYPED["customers"][name] for name in ("balance", "born")}
     topics = [((f"{name}.shop.{table}",), row) for table, row in OF_SHOP]
-    topics.append(((rf"^(__debezium-heartbeat[.]{name}|{name}[.](transaction|message|shop[.]signals))$",), "words"))
+    topics.append(
+        (
+            (rf"^(__debezium-heartbeat[.]{name}|{name}[.](transaction|message|shop[.]signals))$",),
+            "words",
+        )
+    )
     return [
         RouteSettings(
             topics=names,
@@ -162,16 +189,26 @@ ROUTES: dict[str, list[RouteSettings]] = {
     "dbz36-schema.ndjson": shop("schema", "debezium", typed=True),
     **{
         f"dbz36-flat_{mode}.ndjson": shop(f"flat_{mode}", "debezium_flat")
-        for mode in ("drop", "tombstone", "rewrite", "rewrite_with_tombstone", "delete_to_tombstone")
+        for mode in (
+            "drop",
+            "tombstone",
+            "rewrite",
+            "rewrite_with_tombstone",
+            "delete_to_tombstone",
+        )
     },
     "dbz36-flat_null.ndjson": shop("flat_null", "debezium_flat", typed=True),
     "dbz36-schemas-off.ndjson": tables("nos", typed=False),
     "dbz36-schemas-on.ndjson": tables("sch", typed=True),
     "dbz36-unw.ndjson": unwrapped(),
     "pg_default_schemaless.jsonl": customers(UNTYPED["customers"]),
-    "pg_schemas_enabled.jsonl": customers({"tags": FieldRule(source="tags", json=True)}, "versioned"),
+    "pg_schemas_enabled.jsonl": customers(
+        {"tags": FieldRule(source="tags", json=True)}, "versioned"
+    ),
     "pg_decimal_string_tx_heartbeat.jsonl": customers(IN_TEXT),
     "pg_replica_full_unwrap.jsonl": [
-        RouteSettings(topics=("^.*",), object="customers", format="debezium_flat", fields=UNTYPED["customers"])
+        RouteSettings(
+            topics=("^.*",), object="customers", format="debezium_flat", fields=UNTYPED["customers"]
+        )
     ],
 }

@@ -18,7 +18,12 @@ TELLS_DELETES = [
     "flat_delete_to_tombstone",
     "flat_null",
 ]
-MEMBERS = {"1": "ann@example.com", "30": "cay@example.com", "4": "dan@example.com", "6": "fay2@example.com"}
+MEMBERS = {
+    "1": "ann@example.com",
+    "30": "cay@example.com",
+    "4": "dan@example.com",
+    "6": "fay2@example.com",
+}
 LAST = {"999": "last@example.com"}
 
 
@@ -71,6 +76,8 @@ def test_what_is_no_row_is_filtered(name: str) -> None:
 
 def test_a_second_snapshot_brings_the_rows_again() -> None:
     """An incremental one, asked for in the middle."""
-    again = [one for one in outcomes("bare") if one.get("object") == "members" and one["offset"] > 15]
+    again = [
+        one for one in outcomes("bare") if one.get("object") == "members" and one["offset"] > 15
+    ]
     assert MEMBERS.keys() | LAST.keys() == {one["key"] for one in again}
     assert {"upsert"} == {one["outcome"] for one in again}

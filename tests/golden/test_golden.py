@@ -56,7 +56,9 @@ def records(name: str) -> list[PlainRecord]:
             line.offset,
             key=content(line.key),
             value=content(line.value),
-            headers=[(name, None if value is None else value.encode()) for name, value in line.headers],
+            headers=[
+                (name, None if value is None else value.encode()) for name, value in line.headers
+            ],
             timestamp_ms=line.timestamp[1],
         )
         for line in lines
@@ -98,15 +100,26 @@ def test_with_and_without_schema_the_rows_are_the_same() -> None:
 
     def rows(name: str) -> list[Any]:
         lines = [msgspec.json.decode(line) for line in mapped(name)]
-        return [line["record"] for line in lines if line["outcome"] == "upsert" and line["object"] != "orders"]
+        return [
+            line["record"]
+            for line in lines
+            if line["outcome"] == "upsert" and line["object"] != "orders"
+        ]
 
     typed, ruled = rows("dbz36-schemas-on.ndjson"), rows("dbz36-schemas-off.ndjson")
     only_schema_tells = {"t", "t6"}
-    differing = {name for one, two in zip(typed, ruled, strict=True) for name in one if one[name] != two[name]}
+    differing = {
+        name
+        for one, two in zip(typed, ruled, strict=True)
+        for name in one
+        if one[name] != two[name]
+    }
 
     assert differing == only_schema_tells
 
 
 if __name__ == "__main__":
     for file in FILES:
-        expected_file(file).write_text("".join(f"{line}\n" for line in mapped(file)), encoding="utf-8")
+        expected_file(file).write_text(
+            "".join(f"{line}\n" for line in mapped(file)), encoding="utf-8"
+        )

@@ -57,7 +57,10 @@ def test_avro_becomes_what_a_schema_in_json_becomes(choose: Callable[[Case], Fie
         target = choose(case)
         in_json, in_avro = sent(case, target, "schema"), sent(case, target, "avro")
         if is_floating(case):
-            in_json, in_avro = [*map(numbers_spelt_alike, in_json)], [*map(numbers_spelt_alike, in_avro)]
+            in_json, in_avro = (
+                [*map(numbers_spelt_alike, in_json)],
+                [*map(numbers_spelt_alike, in_avro)],
+            )
         assert in_json == in_avro, case.column
 
 
@@ -78,7 +81,9 @@ def test_with_a_rule_a_record_without_schema_becomes_the_same() -> None:
         for target in (FieldType.TEXT, natural(case))
         if _values(sent(case, target, "schema")) != _values(sent(case, target, "schemaless"))
     }
-    assert {(name, FieldType.TEXT) for name in ("date", "time", "timestamp", "timestamptz")} == differing
+    assert {
+        (name, FieldType.TEXT) for name in ("date", "time", "timestamp", "timestamptz")
+    } == differing
 
 
 def _values(became: list[str]) -> list[object]:

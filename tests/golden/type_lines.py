@@ -63,4 +63,8 @@ def _written(values: Sequence[str]) -> object:
 
 
 def _raw(text: str) -> msgspec.Raw | str:
-    return short(text) if isinstance(text, Refused) or len(text) > LONGEST else msgspec.Raw(text.encode())
+    return (
+        short(text)
+        if isinstance(text, Refused) or len(text) > LONGEST
+        else msgspec.Raw(text.encode())
+    )

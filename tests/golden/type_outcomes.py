@@ -12,10 +12,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from consumer.decoding.schema_shelf import SchemaShelf
+from consumer.decoding.schema_cache import SchemaCache
 from consumer.decoding.written_schema import WrittenSchema
 from consumer.mapping.routing import RouteTable
-from consumer.mapping.settings import EncodingName, FieldRule, FieldType, ObjectSettings, RouteSettings
+from consumer.mapping.settings import (
+    EncodingName,
+    FieldRule,
+    FieldType,
+    ObjectSettings,
+    RouteSettings,
+)
 from consumer.model import PlainRecord
 from consumer.operations.mapped_lines import outcomes
 from tests.framed import framed
@@ -98,7 +104,9 @@ class Case:
 
     def number_rule(self, target: FieldType) -> FieldRule | None:
         """Return the rule that takes decimals in text, which no schema spares either."""
-        is_decimal = ("numeric" in self.sql_type or self.sql_type == "money") and "[" not in self.sql_type
+        is_decimal = (
+            "numeric" in self.sql_type or self.sql_type == "money"
+        ) and "[" not in self.sql_type
         in_text = is_decimal and self.schema["type"] == "string" and target is FieldType.NUMBER
         return FieldRule(source=self.column, number=True) if in_text else None
 
@@ -113,7 +121,9 @@ def lines_of(mode: str) -> list[Line]:
 def schema_of(mode: str, table: str, encoding: str) -> str:
     """Return the text of a schema."""
     return next(
-        line.is_ for line in lines_of(mode) if line.is_ and (line.table, line.encoding) == (table, encoding)
+        line.is_
+        for line in lines_of(mode)
+        if line.is_ and (line.table, line.encoding) == (table, encoding)
     )
 
 
@@ -121,13 +131,16 @@ def schema_of(mode: str, table: str, encoding: str) -> str:
 def records(mode: str, table: str, encoding: str) -> list[PlainRecord]:
     """Return the records of a table, rows of the snapshot first."""
     values = [
-        line.value for line in lines_of(mode) if line.value and (line.table, line.encoding) == (table, encoding)
+        line.value
+        for line in lines_of(mode)
+        if line.value and (line.table, line.encoding) == (table, encoding)
     ]
     if encoding == "schema":
         schema = schema_of(mode, table, encoding)
         values = [f'{{"schema":{schema},"payload":{value}}}' for value in values]
     contents = [
-        framed(SCHEMA_ID, base64.b64decode(value)) if encoding == "avro" else value.encode() for value in values
+        framed(SCHEMA_ID, base64.b64decode(value)) if encoding == "avro" else value.encode()
+        for value in values
     ]
     return [
         PlainRecord(table, 0, offset, key=None, value=content, headers=[], timestamp_ms=WALL_MS)
@@ -151,7 +164,9 @@ def cases() -> list[Case]:
 def _arrivals(mode: str, table: str) -> Iterator[tuple[str, dict[str, Any], list[Any]]]:
     schema = json.loads(schema_of(mode, table, "schema"))
     after = next(field for field in schema["fields"] if field["field"] == "after")
-    rows = [json.loads(record.value() or b"")["after"] for record in records(mode, table, "schemaless")]
+    rows = [
+        json.loads(record.value() or b"")["after"] for record in records(mode, table, "schemaless")
+    ]
     assert 2 * ROWS == len(rows)
     for field in after["fields"]:
         if field["field"] != "id":
@@ -170,11 +185,15 @@ def sent(case: Case, target: FieldType, encoding: str) -> list[str]:
 
     A schema, embedded or of a registry, tells what a rule would tell without one.
     """
-    rule = case.rule(target) if encoding == "schemaless" else case.nested or case.number_rule(target)
+    rule = (
+        case.rule(target) if encoding == "schemaless" else case.nested or case.number_rule(target)
+    )
     routes = _routes(case, target, rule, encoding)
     return [
         _became(routes, record)
-        for record, arrived in zip(records(case.modes[0], case.table, encoding), case.arrives, strict=True)
+        for record, arrived in zip(
+            records(case.modes[0], case.table, encoding), case.arrives, strict=True
+        )
         if arrived is not None
     ]
 
@@ -189,9 +208,11 @@ def natural(case: Case) -> FieldType:
 
 
 def _routes(case: Case, target: FieldType, rule: FieldRule | None, encoding: str) -> RouteTable:
-    shelf = SchemaShelf()
+    shelf = SchemaCache()
     if encoding == "avro":
-        shelf.put(SCHEMA_ID, WrittenSchema("AVRO", schema_of(case.modes[0], case.table, encoding)), 0.0)
+        shelf.put(
+            SCHEMA_ID, WrittenSchema("AVRO", schema_of(case.modes[0], case.table, encoding)), 0.0
+        )
     wire: EncodingName = "avro" if encoding == "avro" else "json"
     route = RouteSettings(
         topics=(case.table,),
@@ -200,7 +221,9 @@ def _routes(case: Case, target: FieldType, rule: FieldRule | None, encoding: str
         encoding=wire,
         fields={"value": rule or FieldRule(source=case.column)},
     )
-    mapped = ObjectSettings(name="rows", fields={"id": FieldType.TEXT, "value": target}, primary_key="id")
+    mapped = ObjectSettings(
+        name="rows", fields={"id": FieldType.TEXT, "value": target}, primary_key="id"
+    )
     return RouteTable([route], "kafka_events", {"rows": mapped}, shelf)
 
 

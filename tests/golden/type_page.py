@@ -47,14 +47,18 @@ def table(name: str) -> str:
     if name == "absent":
         return _markdown(("PostgreSQL", "arrives with `include.unknown.datatypes`"), _absent())
     return _markdown(
-        ("PostgreSQL", "setting", "arrives", "for example", "becomes", "without schema"), _family(name)
+        ("PostgreSQL", "setting", "arrives", "for example", "becomes", "without schema"),
+        _family(name),
     )
 
 
 def page(text: str) -> str:
     """Return a text with its tables as they are now; each stands behind its mark, up to an empty line."""
     return re.sub(
-        r"(<!-- table: (\w+) -->\n).*?(?=\n\n|\Z)", lambda found: found[1] + table(found[2]), text, flags=re.DOTALL
+        r"(<!-- table: (\w+) -->\n).*?(?=\n\n|\Z)",
+        lambda found: found[1] + table(found[2]),
+        text,
+        flags=re.DOTALL,
     )
 
 
@@ -83,11 +87,18 @@ def _place(case: Case) -> int:
 def _needs(case: Case, target: FieldType) -> str:
     """Say what a record without schema needs to become the same."""
     rule = case.rule(target)
-    spared = "" if case.nested is None and case.number_rule(target) is None else ", with a schema too"
+    spared = (
+        "" if case.nested is None and case.number_rule(target) is None else ", with a schema too"
+    )
     if rule is None:
         same = _sent(case, target) == sent(case, target, "schemaless")
         return "the same" if same else f"{target} {_code(sent(case, target, 'schemaless')[0])}"
-    told = {"unit": rule.unit, "scale": rule.scale, "json": rule.json or None, "number": rule.number or None}
+    told = {
+        "unit": rule.unit,
+        "scale": rule.scale,
+        "json": rule.json or None,
+        "number": rule.number or None,
+    }
     words = [f"{name}: {str(value).lower()}" for name, value in told.items() if value is not None]
     return _code(", ".join(words)) + spared
 
@@ -104,10 +115,22 @@ def _refused() -> list[tuple[str, ...]]:
                 TABLES[case.table][case.column].values, arrived, after, strict=False
             ):
                 if outcome is None or isinstance(outcome, Refused):
-                    place = (case.sql_type, literal, way, short(json.dumps(value)), outcome or "null")
+                    place = (
+                        case.sql_type,
+                        literal,
+                        way,
+                        short(json.dumps(value)),
+                        outcome or "null",
+                    )
                     found.setdefault(place, []).append(_settings(case))
     return [
-        (_code(sql_type), _code(literal) + way, ", ".join(dict.fromkeys(settings)), _code(arrives), outcome)
+        (
+            _code(sql_type),
+            _code(literal) + way,
+            ", ".join(dict.fromkeys(settings)),
+            _code(arrives),
+            outcome,
+        )
         for (sql_type, literal, way, arrives, outcome), settings in found.items()
     ]
 
@@ -144,10 +167,13 @@ def _code(text: str) -> str:
     return "`" + text.replace("|", "\\|").replace("\n", "\\n") + "`"
 
 
-def _markdown(header: tuple[str, ...], rows: Iterator[tuple[str, ...]] | list[tuple[str, ...]]) -> str:
+def _markdown(
+    header: tuple[str, ...], rows: Iterator[tuple[str, ...]] | list[tuple[str, ...]]
+) -> str:
     lines = [header, ("---",) * len(header), *rows]
     return "\n".join(
-        f"| {' | '.join(cells)} |".replace("| --- ", "|---").replace("--- |", "---|") for cells in lines
+        f"| {' | '.join(cells)} |".replace("| --- ", "|---").replace("--- |", "---|")
+        for cells in lines
     )
 
 

@@ -47,9 +47,13 @@ class Administered(ABC):
     def bootstrap(self) -> str:
         """What a client is told."""
 
-    def create_topic(self, name: str, partitions: int = 1, config: Mapping[str, str] | None = None) -> None:
+    def create_topic(
+        self, name: str, partitions: int = 1, config: Mapping[str, str] | None = None
+    ) -> None:
         """Create a topic and wait until each of its partitions answers."""
-        topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=dict(config or {}))
+        topic = NewTopic(
+            name, num_partitions=partitions, replication_factor=1, config=dict(config or {})
+        )
         self._admin().create_topics([topic])[name].result(_ADMIN_TIMEOUT_S)
         self._ends_of(name, partitions)
 
@@ -57,7 +61,12 @@ class Administered(ABC):
         self, name: str, replicas: list[list[int]], config: Mapping[str, str] | None = None
     ) -> None:
         """Create a topic whose partitions lie on these brokers, and wait until each answers."""
-        topic = NewTopic(name, num_partitions=len(replicas), replica_assignment=replicas, config=dict(config or {}))
+        topic = NewTopic(
+            name,
+            num_partitions=len(replicas),
+            replica_assignment=replicas,
+            config=dict(config or {}),
+        )
         self._admin().create_topics([topic])[name].result(_ADMIN_TIMEOUT_S)
         self._ends_of(name, len(replicas))
 
@@ -94,19 +103,27 @@ class Administered(ABC):
 
     def set_position(self, group: str, topic: str, positions: Mapping[int, int]) -> None:
         """Set a group's positions by hand, as an operator would; nobody may be in the group."""
-        places = [TopicPartition(topic, partition, offset) for partition, offset in positions.items()]
-        asked = self._admin().alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)])
+        places = [
+            TopicPartition(topic, partition, offset) for partition, offset in positions.items()
+        ]
+        asked = self._admin().alter_consumer_group_offsets(
+            [ConsumerGroupTopicPartitions(group, places)]
+        )
         for each in asked[group].result(_ADMIN_TIMEOUT_S).topic_partitions:
             assert each.error is None, each.error
 
     def leaders(self, topic: str) -> dict[int, int]:
         """Return the leading broker of each partition; -1 where there is none."""
-        partitions = self._client("").list_topics(topic, timeout=_ADMIN_TIMEOUT_S).topics[topic].partitions
+        partitions = (
+            self._client("").list_topics(topic, timeout=_ADMIN_TIMEOUT_S).topics[topic].partitions
+        )
         return {number: partition.leader for number, partition in partitions.items()}
 
     def in_sync(self, topic: str) -> dict[int, set[int]]:
         """Return the brokers that have all of each partition."""
-        partitions = self._client("").list_topics(topic, timeout=_ADMIN_TIMEOUT_S).topics[topic].partitions
+        partitions = (
+            self._client("").list_topics(topic, timeout=_ADMIN_TIMEOUT_S).topics[topic].partitions
+        )
         return {number: set(partition.isrs) for number, partition in partitions.items()}
 
     def deny(self, kind: ResourceType, name: str) -> None:
@@ -117,7 +134,13 @@ class Administered(ABC):
     def allow(self, kind: ResourceType, name: str) -> None:
         """Give the right back."""
         rule = AclBindingFilter(
-            kind, name, ResourcePatternType.LITERAL, f"User:{USER}", "*", AclOperation.ANY, AclPermissionType.ANY
+            kind,
+            name,
+            ResourcePatternType.LITERAL,
+            f"User:{USER}",
+            "*",
+            AclOperation.ANY,
+            AclPermissionType.ANY,
         )
         for answer in self._admin().delete_acls([rule]).values():
             answer.result(_ADMIN_TIMEOUT_S)
@@ -192,6 +215,10 @@ class Administered(ABC):
         # may still be delivering that answer (seen as a crash of the interpreter).
         if self._admin_client is None:
             self._admin_client = AdminClient(
-                {"bootstrap.servers": self.bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 500}
+                {
+                    "bootstrap.servers": self.bootstrap,
+                    "log_level": 0,
+                    "reconnect.backoff.max.ms": 500,
+                }
             )
         return self._admin_client

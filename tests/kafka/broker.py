@@ -144,7 +144,10 @@ class KafkaBroker(Administered):
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.stop()
 
@@ -192,7 +195,12 @@ class KafkaBroker(Administered):
         return {"controller.quorum.bootstrap.servers": self.controller}
 
     def _java(self, libraries: Path) -> list[str]:
-        quick = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Djava.awt.headless=true"]
+        quick = [
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-Xshare:auto",
+            "-Djava.awt.headless=true",
+        ]
         log_settings = f"-Dlog4j2.configurationFile={self.folder / 'log4j2.yaml'}"
         classes = f"{libraries}/*" if self._classes is None else f"{libraries}/*:{self._classes}"
         return ["java", *quick, log_settings, f"-Djava.io.tmpdir={self.folder}", "-cp", classes]
@@ -218,7 +226,9 @@ class KafkaBroker(Administered):
     def _format(self, libraries: Path, settings: Path) -> None:
         tool = ["kafka.tools.StorageTool", "format", *self._founding(), "-c", str(settings)]
         command = [*self._java(libraries), "-Xmx128m", *tool]
-        done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        done = subprocess.run(
+            command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
         if done.returncode:
             raise BrokerNotStartedError(done.stdout.decode(errors="replace")[-4000:])
 

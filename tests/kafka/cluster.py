@@ -45,10 +45,13 @@ class KafkaCluster(Administered):
         super().__init__()
         cluster_id = new_cluster_id()
         self.brokers = {
-            number: _OneOfSeveral(folder / f"broker-{number}", number, cluster_id) for number in (1, 2, 3)
+            number: _OneOfSeveral(folder / f"broker-{number}", number, cluster_id)
+            for number in (1, 2, 3)
         }
         for broker in self.brokers.values():
-            broker.voters = ",".join(f"{number}@{one.controller}" for number, one in self.brokers.items())
+            broker.voters = ",".join(
+                f"{number}@{one.controller}" for number, one in self.brokers.items()
+            )
 
     @property
     def bootstrap(self) -> str:

@@ -56,7 +56,9 @@ class Evidence(NamedTuple):
 
 def judge_evidence(evidence: Evidence, *, repeats: bool) -> Counter[str]:
     """Judge a run that has ended; returns what was counted. Raises `AssertionError` that names the rule."""
-    assert evidence.ends == evidence.committed, "positions that are not the ends, as (ends, committed)"
+    assert evidence.ends == evidence.committed, (
+        "positions that are not the ends, as (ends, committed)"
+    )
     fold, rows = evidence.fold, evidence.rows
     wrong = {key: (fold.get(key), rows.get(key)) for key in fold.keys() | rows.keys()}
     wrong = {key: both for key, both in wrong.items() if both[0] != both[1]}
@@ -138,7 +140,9 @@ class _Replay:
         )
         if n in self._seen_after:
             self._counts["duplicates"] += 1
-            assert self._seen_after[n] < before, f"{n} of key {key} at {place} was accepted twice without a crash"
+            assert self._seen_after[n] < before, (
+                f"{n} of key {key} at {place} was accepted twice without a crash"
+            )
         self._seen_after[n] = before
         latest = self._latest.get(key, -1)
         if n <= latest:

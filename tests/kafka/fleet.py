@@ -89,10 +89,14 @@ def await_that(condition: Callable[[], bool], what: str, within_s: float = PATIE
 class Process:
     """One process of ours with its log in a file."""
 
-    def __init__(self, name: str, folder: Path, *arguments: str, program: Sequence[str] = OURS) -> None:
+    def __init__(
+        self, name: str, folder: Path, *arguments: str, program: Sequence[str] = OURS
+    ) -> None:
         self.log = folder / f"{name}.log"
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen([*program, *arguments], stdout=log, stderr=log, cwd=folder)
+            self.process = subprocess.Popen(
+                [*program, *arguments], stdout=log, stderr=log, cwd=folder
+            )
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal."""
@@ -167,7 +171,10 @@ class Fleet:
             "--store=tenant.sqlite",
         )
         address = f"http://127.0.0.1:{self._tenant_port}/"
-        await_that(lambda: not self.tenant.alive() or self._asked(address) is not None, "the tenant answers")
+        await_that(
+            lambda: not self.tenant.alive() or self._asked(address) is not None,
+            "the tenant answers",
+        )
         assert self.tenant.alive(), self.tenant.log.read_text()[-2000:]
         return self
 
@@ -189,7 +196,9 @@ class Fleet:
         sets = [f"--set=delivery.{key}={value}" for key, value in delivery.items()]
         if instance is not None:
             sets.append(f"--set=kafka.properties.group.instance.id={instance}")
-        member = Process(name, self.folder, "run", f"--set=admin.listen=127.0.0.1:{port}", *sets, program=program)
+        member = Process(
+            name, self.folder, "run", f"--set=admin.listen=127.0.0.1:{port}", *sets, program=program
+        )
         self._members.append(member)
         self._ports[member] = port
         await_that(lambda: not member.alive() or self.status(member) is not None, f"{name} answers")
@@ -223,7 +232,11 @@ class Fleet:
     def holds(self, member: Process) -> dict[int, str]:
         """What holds each partition of a member that is held."""
         status = self.status(member) or {"assignment": []}
-        return {each["partition"]: each["hold"] for each in status["assignment"] if each["hold"] is not None}
+        return {
+            each["partition"]: each["hold"]
+            for each in status["assignment"]
+            if each["hold"] is not None
+        }
 
     def reasons(self, member: Process) -> set[str]:
         """The reasons of a member's holds."""
@@ -233,7 +246,9 @@ class Fleet:
     def page(self, member: Process, path: str) -> tuple[int, str]:
         """Status and text of a page of a member's admin port."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._ports[member]}{path}", timeout=2) as answer:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{self._ports[member]}{path}", timeout=2
+            ) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -253,7 +268,9 @@ class Fleet:
     def losses(self) -> list[int]:
         """When partitions went without a hand-over, or before all of them was settled; wall times in ms."""
         unsettled = "handed over unsettled; the next owner reads them again"
-        return [wall_ms for event in ("partitions lost", unsettled) for wall_ms, _ in self.events(event)]
+        return [
+            wall_ms for event in ("partitions lost", unsettled) for wall_ms, _ in self.events(event)
+        ]
 
     def faults(self, *rules: str) -> None:
         """Put a fault script in force at the tenant."""

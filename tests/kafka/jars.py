@@ -39,7 +39,15 @@ def fetched(name: str, pom: Path, *arguments: str) -> Path:
         return final
     final.parent.mkdir(parents=True, exist_ok=True)
     part = final.with_name(f"{final.name}.{os.getpid()}.part")
-    command = ["mvn", "-q", "-B", "-Dstyle.color=never", "-f", str(pom), "dependency:copy-dependencies"]
+    command = [
+        "mvn",
+        "-q",
+        "-B",
+        "-Dstyle.color=never",
+        "-f",
+        str(pom),
+        "dependency:copy-dependencies",
+    ]
     command += ["-DincludeScope=runtime", f"-DoutputDirectory={part}", *arguments]
     subprocess.run(command, check=True, stdout=sys.stderr)
     try:

@@ -33,12 +33,19 @@ def committed_to_the_end(fleet: Fleet, broker: Administered) -> bool:
 
 def await_the_end(fleet: Fleet, broker: Administered, within_s: float = 120.0) -> None:
     """Wait until everything is committed and the tenant has applied what it accepted."""
-    await_that(lambda: committed_to_the_end(fleet, broker), f"all of {fleet.topic} is committed", within_s)
+    await_that(
+        lambda: committed_to_the_end(fleet, broker), f"all of {fleet.topic} is committed", within_s
+    )
     await_that(lambda: fleet.pending() == 0, "the tenant has applied everything", 10)
 
 
 def judge(
-    fleet: Fleet, broker: Administered, traffic: Traffic, crashes: Sequence[Crash] = (), *, repeats: bool = False
+    fleet: Fleet,
+    broker: Administered,
+    traffic: Traffic,
+    crashes: Sequence[Crash] = (),
+    *,
+    repeats: bool = False,
 ) -> Counter[str]:
     """Judge a run that has ended; returns what was counted. Partitions that were lost count as crashes."""
     losses = [Crash(wall_ms, {}) for wall_ms in fleet.losses()]
@@ -62,7 +69,11 @@ def judge(
 def dead_letters(broker: Administered, topic: str) -> dict[Place, tuple[bytes | None, str]]:
     """Return value and reason of every letter, by the place of the source record; each once."""
     consumer = Consumer(
-        {"bootstrap.servers": broker.bootstrap, "group.id": f"look-{topic}", "auto.offset.reset": "earliest"}
+        {
+            "bootstrap.servers": broker.bootstrap,
+            "group.id": f"look-{topic}",
+            "auto.offset.reset": "earliest",
+        }
     )
     consumer.subscribe([topic])
     end = sum(broker.end_offsets(topic).values())
@@ -74,7 +85,9 @@ def dead_letters(broker: Administered, topic: str) -> dict[Place, tuple[bytes | 
         assert message.error() is None
         read += 1
         headers = dict(cast("list[tuple[str, bytes]]", message.headers()))
-        place = Place(int(headers["__connect.errors.partition"]), int(headers["__connect.errors.offset"]))
+        place = Place(
+            int(headers["__connect.errors.partition"]), int(headers["__connect.errors.offset"])
+        )
         seen[place] = (message.value(), headers["datacloud.reason"].decode())
     consumer.close()
     return seen

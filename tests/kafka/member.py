@@ -31,8 +31,12 @@ QUICK: dict[str, str] = {
 
 def _quick(properties: Mapping[str, str]) -> dict[str, str]:
     """Add them to the test's own; with the brokers' protocol the brokers set the group's time-outs."""
-    brokers_own = {"session.timeout.ms", "heartbeat.interval.ms"} if "group.protocol" in properties else set()
-    return {name: value for name, value in {**QUICK, **properties}.items() if name not in brokers_own}
+    brokers_own = (
+        {"session.timeout.ms", "heartbeat.interval.ms"} if "group.protocol" in properties else set()
+    )
+    return {
+        name: value for name, value in {**QUICK, **properties}.items() if name not in brokers_own
+    }
 
 
 T = TypeVar("T")
@@ -73,7 +77,9 @@ class Listener:
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._changed.wait(), 0.2)
         except TimeoutError:
-            pytest.fail(f"not within {within_s} s; held: {self.held_now}; heard last: {self.log[-12:]}")
+            pytest.fail(
+                f"not within {within_s} s; held: {self.held_now}; heard last: {self.log[-12:]}"
+            )
 
     def values(self) -> list[bytes]:
         """Return the values that came, in order."""
@@ -89,7 +95,9 @@ class Listener:
 
     def positions(self) -> list[Position]:
         """Return how far everything that is ours is settled."""
-        return [Position(each, self.settled[each]) for each in self.assignments if each in self.settled]
+        return [
+            Position(each, self.settled[each]) for each in self.assignments if each in self.settled
+        ]
 
     def _note(self, name: str, what: object) -> None:
         self.log.append((name, what))
@@ -112,7 +120,9 @@ class Listener:
         self.settled[assignment] = offset
         self._note("reached_end", (assignment.partition, offset))
 
-    def revoking(self, assignments: Sequence[Assignment], release: Callable[[Sequence[Position]], None]) -> None:
+    def revoking(
+        self, assignments: Sequence[Assignment], release: Callable[[Sequence[Position]], None]
+    ) -> None:
         """A `SourceEvents` method."""
         going = [each for each in self.positions() if each.assignment in assignments]
         self.assignments = [each for each in self.assignments if each not in assignments]
@@ -139,7 +149,9 @@ class Listener:
 
     def released(self, reason: HoldReason, assignment: Assignment | None) -> None:
         """A `SourceEvents` method."""
-        self.held_now = [each for each in self.held_now if (each.reason, each.assignment) != (reason, assignment)]
+        self.held_now = [
+            each for each in self.held_now if (each.reason, each.assignment) != (reason, assignment)
+        ]
         self._note("released", reason)
 
     def failed(self, detail: str) -> None:

@@ -92,7 +92,9 @@ def summed(figures: dict[str, int]) -> int:
     return sum(figures[name] for name in ("accepted", "conflated", "filtered", "dead_lettered"))
 
 
-def test_a_history_goes_in_bulk_and_the_group_goes_on_behind_it(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
+def test_a_history_goes_in_bulk_and_the_group_goes_on_behind_it(
+    kafka_broker: KafkaBroker, tmp_path: Path
+) -> None:
     """What the tenant has is the fold; every record is told for; the group is handed over and a daemon goes on."""
     topic = "backfill-whole"
     traffic = traffic_of(kafka_broker, topic, records=20_000, keys=3_000)
@@ -112,14 +114,20 @@ def test_a_history_goes_in_bulk_and_the_group_goes_on_behind_it(kafka_broker: Ka
     (figures,) = report["objects"]
     assert sum(ends.values()) == figures["records"] == summed(figures)
     assert {place for place in traffic.poison if place.offset < ends[place.partition]} == {
-        place for place in dead_letters(kafka_broker, f"{topic}.dead") if place.offset < ends[place.partition]
+        place
+        for place in dead_letters(kafka_broker, f"{topic}.dead")
+        if place.offset < ends[place.partition]
     }
-    assert plan["objects"][0]["rows"] >= sum(job["rows"] for job in report["jobs"] if job["operation"] == "upsert")
+    assert plan["objects"][0]["rows"] >= sum(
+        job["rows"] for job in report["jobs"] if job["operation"] == "upsert"
+    )
     assert report["handed_over"] is True
     assert [] == [*(tmp_path / "spool").rglob("*.rows")]
 
 
-def test_it_refuses_beside_a_daemon_and_to_pass_records_over(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
+def test_it_refuses_beside_a_daemon_and_to_pass_records_over(
+    kafka_broker: KafkaBroker, tmp_path: Path
+) -> None:
     """A group with members is not overtaken, and none is handed over what it has not sent."""
     topic = "backfill-beside"
     traffic_of(kafka_broker, topic, records=500, keys=50)
@@ -152,11 +160,11 @@ def test_a_kill_at_any_moment_loses_nothing_and_doubles_nothing(
         whole = verb.executed()
         took_s = time.monotonic() - began_s
         assert traffic.fold == verb.rows()
-    lots, pause = random.Random(moments), threading.Event()  # noqa: S311 - a schedule, not a secret
+    rng, pause = random.Random(moments), threading.Event()  # noqa: S311 - a schedule, not a secret
     for moment in range(moments):
         with desk(kafka_broker, tmp_path / f"{moment}", topic) as verb:
             killed = verb.begin()
-            pause.wait((moment + lots.random()) / moments * took_s)
+            pause.wait((moment + rng.random()) / moments * took_s)
             killed.send(signal.SIGKILL)
             killed.ended()
             report = verb.executed()

@@ -32,21 +32,31 @@ def bulk(fleet: Fleet, member: Process) -> dict[str, Any]:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("phase", ["uploading", "closing"])
-def test_a_kill_in_the_middle_of_a_job_loses_nothing(kafka_broker: KafkaBroker, tmp_path: Path, phase: str) -> None:
+def test_a_kill_in_the_middle_of_a_job_loses_nothing(
+    kafka_broker: KafkaBroker, tmp_path: Path, phase: str
+) -> None:
     """SIGKILL while a file is uploaded, and as the job is closed: the next process ends what was left, by name."""
     topic = f"bulk-{phase.lower()}"
     kafka_broker.create_topic(topic, 3)
     kafka_broker.create_topic(f"{topic}.dead", 1)
     traffic = Traffic(kafka_broker.bootstrap, topic, 3, keys=3_000, seed=17)
     traffic.write(20_000)
-    with Fleet(tmp_path, kafka_broker.bootstrap, topic, {"session.timeout.ms": "6000"}, route=ROUTE) as fleet:
-        fleet.faults("upload nth=1 delay=60s" if phase == "uploading" else "close-job nth=1 delay=5s")
+    with Fleet(
+        tmp_path, kafka_broker.bootstrap, topic, {"session.timeout.ms": "6000"}, route=ROUTE
+    ) as fleet:
+        fleet.faults(
+            "upload nth=1 delay=60s" if phase == "uploading" else "close-job nth=1 delay=5s"
+        )
         spool = {"spool_dir": str(tmp_path / "spool")}
         first = fleet.member("first", **spool)
-        await_that(lambda: (bulk(fleet, first).get("phase") or "").startswith(phase), f"a job is {phase}")
+        await_that(
+            lambda: (bulk(fleet, first).get("phase") or "").startswith(phase), f"a job is {phase}"
+        )
         first.send(signal.SIGKILL)
         first.ended()
-        assert not committed_to_the_end(fleet, kafka_broker), "the kill came too late to mean anything"
+        assert not committed_to_the_end(fleet, kafka_broker), (
+            "the kill came too late to mean anything"
+        )
         fleet.faults()
         second = fleet.member("second", **spool)
         await_the_end(fleet, kafka_broker)

@@ -31,7 +31,11 @@ class Organisation:
 
     def __init__(self, folder: Path, broker: KafkaBroker, name: str, **replaced: str) -> None:
         self.folder = folder
-        self.contacts, self.campaigns, self.dead = f"{name}.contacts", f"{name}.campaigns", f"{name}.dead"
+        self.contacts, self.campaigns, self.dead = (
+            f"{name}.contacts",
+            f"{name}.campaigns",
+            f"{name}.dead",
+        )
         self._bootstrap = broker.bootstrap
         self._port, self._admin = free_port(), free_port()
         self._processes: list[Process] = []
@@ -62,7 +66,9 @@ class Organisation:
     def __enter__(self) -> Self:
         """Start the sandbox."""
         self._start("sandbox", "sandbox", f"--port={self._port}")
-        await_that(lambda: self.asked(self._port, "/sandbox/faults") is not None, "the sandbox answers")
+        await_that(
+            lambda: self.asked(self._port, "/sandbox/faults") is not None, "the sandbox answers"
+        )
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -94,11 +100,16 @@ class Organisation:
         status = self.status()
         if status is None or not status["assignment"] or status["ledger"]["open"]:
             return False
-        return all(one["position"] == one["end"] for one in status["assignment"]) and status["ledger"]["polled"] > 0
+        return (
+            all(one["position"] == one["end"] for one in status["assignment"])
+            and status["ledger"]["polled"] > 0
+        )
 
     def records(self, name: str) -> dict[str, dict[str, Any]]:
         """The CRM's records of an sObject by id."""
-        found: dict[str, dict[str, Any]] = self.asked(self._port, f"/sandbox/api/crm.json?object={name}")
+        found: dict[str, dict[str, Any]] = self.asked(
+            self._port, f"/sandbox/api/crm.json?object={name}"
+        )
         return found
 
     def faults(self, *rules: str) -> None:
@@ -122,7 +133,10 @@ class Organisation:
 
         for key, value in values:
             producer.produce(
-                topic, json.dumps(value).encode(), json.dumps({"id": key}).encode(), callback=confirmed
+                topic,
+                json.dumps(value).encode(),
+                json.dumps({"id": key}).encode(),
+                callback=confirmed,
             )
             producer.poll(0)
         assert 0 == producer.flush(30)
@@ -152,7 +166,13 @@ def contact(key: int, operation: str = "c", **row: object) -> tuple[str, object]
         "birth_date": 3_000,
     }
     after = None if operation == "d" else whole | row
-    value = {"op": operation, "before": {"id": key}, "after": after, "source": {"ts_ms": 1}, "ts_ms": 1}
+    value = {
+        "op": operation,
+        "before": {"id": key},
+        "after": after,
+        "source": {"ts_ms": 1},
+        "ts_ms": 1,
+    }
     return str(key), value
 
 
@@ -182,7 +202,11 @@ def test_the_shipped_example_lands(kafka_broker: KafkaBroker, tmp_path: Path) ->
             [
                 (
                     f"c{at}",
-                    {"campaign_id": f"c{at}", "title": f"Spring {at}" if at % 10 else None, "channel": "web"},
+                    {
+                        "campaign_id": f"c{at}",
+                        "title": f"Spring {at}" if at % 10 else None,
+                        "channel": "web",
+                    },
                 )
                 for at in range(30)
             ],
@@ -190,13 +214,19 @@ def test_the_shipped_example_lands(kafka_broker: KafkaBroker, tmp_path: Path) ->
         daemon = organisation.daemon("daemon")
         await_that(organisation.ended, "everything has its outcome")
         organisation.write(organisation.contacts, [contact(key, "d") for key in range(1, 11)])
-        await_that(lambda: len(organisation.records("Contact")) == 2_000 - len(refused) - 10, "deletes are done")
+        await_that(
+            lambda: len(organisation.records("Contact")) == 2_000 - len(refused) - 10,
+            "deletes are done",
+        )
         await_that(organisation.ended, "everything has its outcome")
         names = {
-            row["Kafka_Id__c"]: (row["LastName"], row["Email"]) for row in organisation.records("Contact").values()
+            row["Kafka_Id__c"]: (row["LastName"], row["Email"])
+            for row in organisation.records("Contact").values()
         }
         assert {
-            str(key): (f"Lace {key}", f"{key}@x.io") for key in range(11, 2_001) if not is_refused(key)
+            str(key): (f"Lace {key}", f"{key}@x.io")
+            for key in range(11, 2_001)
+            if not is_refused(key)
         } == names
         assert {f"Spring {at}" for at in range(30) if at % 10} == {
             row["Name"] for row in organisation.records("Campaign").values()
@@ -233,7 +263,9 @@ def test_a_kill_in_the_middle_of_a_job(
             "    fields:\n      Kafka_Id__c: id\n": "    deletes: ignore\n    fields:\n",
         }
     )
-    with Organisation(tmp_path, kafka_broker, f"crm-{operation}-{phase}", **replaced) as organisation:
+    with Organisation(
+        tmp_path, kafka_broker, f"crm-{operation}-{phase}", **replaced
+    ) as organisation:
         refused = write_contacts(organisation, range(1, 2_001))
         organisation.faults(fault)
         first = organisation.daemon("first")

@@ -30,17 +30,26 @@ def test_a_hundred_thousand_records_through_a_kill_and_two_members(
     traffic = Traffic(kafka_broker.bootstrap, topic, 6, keys=8_000, seed=11)
     traffic.write(100_000)
     with Fleet(tmp_path, kafka_broker.bootstrap, topic, {"session.timeout.ms": "6000"}) as fleet:
-        fleet.faults("ingest every=40 status=503", "ingest every=57 reset after", "ingest nth=12 revoke-tokens")
+        fleet.faults(
+            "ingest every=40 status=503",
+            "ingest every=57 reset after",
+            "ingest nth=12 revoke-tokens",
+        )
         first = fleet.member("first")
         await_that(lambda: fleet.polled(first) > 20_000, "the first member is in the middle")
         first.send(signal.SIGKILL)
         first.ended()
         crash = crash_now(fleet, kafka_broker)
-        assert not committed_to_the_end(fleet, kafka_broker), "the kill came too late to mean anything"
+        assert not committed_to_the_end(fleet, kafka_broker), (
+            "the kill came too late to mean anything"
+        )
         second = fleet.member("second")
         await_that(lambda: fleet.polled(second) > 5_000, "the second member works")
         third = fleet.member("third")
-        await_that(lambda: bool((fleet.status(third) or {}).get("assignment")), "the third member has partitions")
+        await_that(
+            lambda: bool((fleet.status(third) or {}).get("assignment")),
+            "the third member has partitions",
+        )
         third.send(signal.SIGTERM)
         assert 0 == third.ended(), third.log.read_text()[-2000:]
         await_the_end(fleet, kafka_broker, 240)
@@ -50,7 +59,9 @@ def test_a_hundred_thousand_records_through_a_kill_and_two_members(
 
 
 @pytest.mark.timeout(120)
-def test_a_second_term_ends_at_once_and_loses_nothing(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
+def test_a_second_term_ends_at_once_and_loses_nothing(
+    kafka_broker: KafkaBroker, tmp_path: Path
+) -> None:
     """A tenant that does not answer keeps the drain; a second SIGTERM does not wait; the next start has it all."""
     topic = "second-term"
     kafka_broker.create_topic(topic, 2)

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from consumer.clock import SystemClock
-from consumer.dead_letter.producer import KafkaDeadLetters
+from consumer.dead_letter.producer import KafkaDeadLetterTopic
 from consumer.errors import Hold
 from tests.contract.dead_letters_exam import (
     LARGE,
@@ -22,7 +22,7 @@ from tests.contract.dead_letters_exam import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from consumer.dead_letter.port import DeadLetters, Letter
+    from consumer.dead_letter.port import DeadLetter, DeadLetterTopic
     from tests.kafka.broker import KafkaBroker
 
 pytestmark = pytest.mark.kafka
@@ -34,15 +34,17 @@ class OnBroker:
     def __init__(self, broker: KafkaBroker) -> None:
         self.broker = broker
         self.topic = f"letters-{uuid4()}"
-        broker.create_topic(self.topic, partitions=3, config={"max.message.bytes": str(LIMIT_BYTES)})
+        broker.create_topic(
+            self.topic, partitions=3, config={"max.message.bytes": str(LIMIT_BYTES)}
+        )
         self.kafka = _producer(broker, self.topic)
-        self.dead_letters: DeadLetters = self.kafka
+        self.dead_letters: DeadLetterTopic = self.kafka
 
     async def check(self) -> None:
         """Ask whether the topic is there."""
         await self.kafka.check()
 
-    def read(self) -> list[Letter]:
+    def read(self) -> list[DeadLetter]:
         """Return every letter in the topic."""
         return read_topic(self.broker.bootstrap, self.topic)
 
@@ -51,8 +53,8 @@ class OnBroker:
         self.broker.kill()
 
 
-def _producer(broker: KafkaBroker, topic: str) -> KafkaDeadLetters:
-    return KafkaDeadLetters(broker.bootstrap, {}, topic, SystemClock(), message_timeout_ms=4000)
+def _producer(broker: KafkaBroker, topic: str) -> KafkaDeadLetterTopic:
+    return KafkaDeadLetterTopic(broker.bootstrap, {}, topic, SystemClock(), message_timeout_ms=4000)
 
 
 @pytest.fixture
@@ -82,7 +84,9 @@ class TestOnBroker(DeadLettersExam):
         await candidate.dead_letters.send(full, short)
         assert full in candidate.read()
 
-    async def test_the_check_finds_an_outage(self, candidate: OnBroker, broker: KafkaBroker) -> None:  # type: ignore[override]  # the broker is started again afterwards
+    async def test_the_check_finds_an_outage(
+        self, candidate: OnBroker, broker: KafkaBroker
+    ) -> None:  # type: ignore[override]  # the broker is started again afterwards
         """A broker that is down is known before the first letter."""
         broker.kill()
         with pytest.raises(Hold, match="did not take a letter"):

@@ -50,7 +50,9 @@ HONEST = Evidence(
 CRASH = Crash(3_000, {0: 2})
 """What the second request held was accepted, and not committed: it comes again."""
 
-CRASHED = HONEST._replace(acceptances=[FIRST, SECOND, SECOND._replace(wall_ms=5_000), LAST, GONE], crashes=[CRASH])
+CRASHED = HONEST._replace(
+    acceptances=[FIRST, SECOND, SECOND._replace(wall_ms=5_000), LAST, GONE], crashes=[CRASH]
+)
 
 
 def test_an_honest_run_is_counted() -> None:
@@ -67,7 +69,9 @@ def test_what_was_not_committed_at_a_crash_may_come_again() -> None:
 def test_a_request_of_the_dead_that_arrives_late_is_no_fault() -> None:
     """What was on its way when its sender died settles what was committed at that moment."""
     late = SECOND._replace(wall_ms=CRASH.wall_ms + LATE_MS - 1)
-    evidence = HONEST._replace(acceptances=[FIRST, late, LAST, GONE], crashes=[Crash(CRASH.wall_ms, {0: 4})])
+    evidence = HONEST._replace(
+        acceptances=[FIRST, late, LAST, GONE], crashes=[Crash(CRASH.wall_ms, {0: 4})]
+    )
     assert 0 == judge_evidence(evidence, repeats=False)["duplicates"]
 
 
@@ -81,14 +85,28 @@ def test_a_request_repeated_whole_is_allowed_where_answers_lie() -> None:
 
 FAULTS = [
     pytest.param(
-        HONEST._replace(rows={}, acceptances=[FIRST, SECOND, GONE]), "rows that are not the fold", id="lost-record"
+        HONEST._replace(rows={}, acceptances=[FIRST, SECOND, GONE]),
+        "rows that are not the fold",
+        id="lost-record",
     ),
     pytest.param(HONEST._replace(rows={"1": 2}), "rows that are not the fold", id="wrong-fold"),
-    pytest.param(HONEST._replace(rows={"1": 4, "2": 3}), "rows that are not the fold", id="delete-undone"),
-    pytest.param(HONEST._replace(committed={0: 6}), "positions that are not the ends", id="short-of-the-end"),
-    pytest.param(HONEST._replace(committed={}), "positions that are not the ends", id="never-committed"),
-    pytest.param(HONEST._replace(letters={}), "letters that are not the poison", id="bad-record-swallowed"),
-    pytest.param(HONEST._replace(letters={BAD: b"[]"}), "letters that are not the poison", id="letter-altered"),
+    pytest.param(
+        HONEST._replace(rows={"1": 4, "2": 3}), "rows that are not the fold", id="delete-undone"
+    ),
+    pytest.param(
+        HONEST._replace(committed={0: 6}), "positions that are not the ends", id="short-of-the-end"
+    ),
+    pytest.param(
+        HONEST._replace(committed={}), "positions that are not the ends", id="never-committed"
+    ),
+    pytest.param(
+        HONEST._replace(letters={}), "letters that are not the poison", id="bad-record-swallowed"
+    ),
+    pytest.param(
+        HONEST._replace(letters={BAD: b"[]"}),
+        "letters that are not the poison",
+        id="letter-altered",
+    ),
     pytest.param(
         HONEST._replace(letters={BAD: b"{", Place(0, 2): b"{}"}),
         "letters that are not the poison",
@@ -110,7 +128,9 @@ FAULTS = [
         id="duplicate-of-what-was-committed",
     ),
     pytest.param(
-        HONEST._replace(acceptances=[SECOND, FIRST, LAST, GONE]), "key 1 went back to 0 from 2", id="reordered-key"
+        HONEST._replace(acceptances=[SECOND, FIRST, LAST, GONE]),
+        "key 1 went back to 0 from 2",
+        id="reordered-key",
     ),
     pytest.param(
         CRASHED._replace(acceptances=[FIRST, SECOND, LAST, GONE], crashes=[Crash(3_000, {0: 5})]),
@@ -135,10 +155,14 @@ def test_a_planted_fault_is_named(evidence: Evidence, named: str) -> None:
 def test_a_conflated_change_is_settled_by_the_newer_one() -> None:
     """Change 2 was never sent: change 4 of its key was, before the position moved past both."""
     conflated = [FIRST, upserts(2_000, 3, 4), GONE]
-    judge_evidence(HONEST._replace(acceptances=conflated, crashes=[Crash(3_000, {0: 5})]), repeats=False)
+    judge_evidence(
+        HONEST._replace(acceptances=conflated, crashes=[Crash(3_000, {0: 5})]), repeats=False
+    )
 
 
-@pytest.mark.parametrize("plant", [lambda siege: siege.tell({}), lambda siege: siege.tell({"kills": 2})])
+@pytest.mark.parametrize(
+    "plant", [lambda siege: siege.tell({}), lambda siege: siege.tell({"kills": 2})]
+)
 def test_a_storm_that_did_not_happen_is_void(plant: Callable[[Siege], None]) -> None:
     """Judges that saw nothing prove nothing."""
     siege = Siege(3)

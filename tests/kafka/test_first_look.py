@@ -24,7 +24,9 @@ pytestmark = pytest.mark.kafka
 TOPICS = ("pg_schemas_enabled.shop.public.customers", "dbz36-schemas-off.nos.inv.orders")
 
 
-def test_a_first_look_leaves_no_trace(kafka_broker: KafkaBroker, run: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_first_look_leaves_no_trace(
+    kafka_broker: KafkaBroker, run: Callable[..., Any], tmp_path: Path
+) -> None:
     """Recorded tables become a configuration, its lint samples them, and the broker knows of no group."""
     producer = Producer({"bootstrap.servers": kafka_broker.bootstrap})
     for topic in TOPICS:
@@ -34,11 +36,21 @@ def test_a_first_look_leaves_no_trace(kafka_broker: KafkaBroker, run: Callable[.
             producer.produce(topic, value, key, headers=list(headers))
     assert 0 == producer.flush(20)
     named = [word for topic in TOPICS for word in ("--topic", topic)]
-    started = run("config", "init", "--bootstrap", kafka_broker.bootstrap, "--output-dir", str(tmp_path), *named)
+    started = run(
+        "config",
+        "init",
+        "--bootstrap",
+        kafka_broker.bootstrap,
+        "--output-dir",
+        str(tmp_path),
+        *named,
+    )
     assert (0, "") == (started.code, started.err)
     linted = run("lint", "--sample", "-c", str(tmp_path / "consumer.yaml"))
     assert (0, 2) == (linted.code, linted.out.count(" records: "))
-    groups = AdminClient({"bootstrap.servers": kafka_broker.bootstrap}).list_consumer_groups().result(20)
+    groups = (
+        AdminClient({"bootstrap.servers": kafka_broker.bootstrap}).list_consumer_groups().result(20)
+    )
     assert "datacloud-consumer-sample" not in {group.group_id for group in groups.valid}
 
 
@@ -47,7 +59,9 @@ def test_an_aborted_record_is_not_sampled(
 ) -> None:
     """What was taken back is nobody's record, and the marker at the end does not make it wait."""
     kafka_broker.create_topic("taken.back", 1, {"retention.ms": "-1"})
-    producer = Producer({"bootstrap.servers": kafka_broker.bootstrap, "transactional.id": "first-look"})
+    producer = Producer(
+        {"bootstrap.servers": kafka_broker.bootstrap, "transactional.id": "first-look"}
+    )
     producer.init_transactions(20)
     producer.begin_transaction()
     producer.produce("taken.back", b'{"id":1}', partition=0)
@@ -71,7 +85,14 @@ def test_a_topic_that_is_not_there_is_said(
 ) -> None:
     """With the brokers that were asked; nothing is created by asking."""
     ran = run(
-        "config", "init", "--bootstrap", kafka_broker.bootstrap, "--output-dir", str(tmp_path), "--topic", "nix"
+        "config",
+        "init",
+        "--bootstrap",
+        kafka_broker.bootstrap,
+        "--output-dir",
+        str(tmp_path),
+        "--topic",
+        "nix",
     )
     assert (1, f"no topic `nix` at {kafka_broker.bootstrap}, or none that this user may see\n") == (
         ran.code,

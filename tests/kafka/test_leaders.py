@@ -39,7 +39,9 @@ def kafka_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaClu
 def new_topic(cluster: KafkaCluster, replicas: list[list[int]], **config: str) -> str:
     """Make a topic on these brokers, the leader of each partition first, and its dead-letter topic on all."""
     topic = f"t-{uuid4().hex[:12]}"
-    cluster.create_placed_topic(topic, replicas, {key.replace("_", "."): value for key, value in config.items()})
+    cluster.create_placed_topic(
+        topic, replicas, {key.replace("_", "."): value for key, value in config.items()}
+    )
     cluster.create_placed_topic(f"{topic}.dead", [[1, 2, 3]])
     return topic
 
@@ -51,7 +53,11 @@ def term(member: Process) -> None:
 
 def is_whole(cluster: KafkaCluster, topic: str) -> bool:
     """Tell whether every broker has all of every partition again, the group's positions included."""
-    return all({1, 2, 3} == brokers for name in (topic, OFFSETS) for brokers in cluster.in_sync(name).values())
+    return all(
+        {1, 2, 3} == brokers
+        for name in (topic, OFFSETS)
+        for brokers in cluster.in_sync(name).values()
+    )
 
 
 OFFSETS = "__consumer_offsets"
@@ -73,7 +79,9 @@ def test_a_leader_that_is_lost_is_followed_by_another(
                 await_that(lambda: is_whole(kafka_cluster, topic), "all replicas are in sync")
                 await_that(lambda: fleet.open_requests(member) > 0, "requests are open")
                 victim = number % 3 + 1
-                led = [one for one, leader in kafka_cluster.leaders(topic).items() if leader == victim]
+                led = [
+                    one for one, leader in kafka_cluster.leaders(topic).items() if leader == victim
+                ]
                 siege.tell({"leaders lost": len(led)})
                 crashes.append(crash_now(fleet, kafka_cluster))
                 before = kafka_cluster.committed(fleet.group, topic)
@@ -90,12 +98,16 @@ def test_a_leader_that_is_lost_is_followed_by_another(
         siege.prove(leaders_lost=siege.done)
 
 
-def _moved(fleet: Fleet, cluster: KafkaCluster, partitions: list[int], before: dict[int, int]) -> bool:
+def _moved(
+    fleet: Fleet, cluster: KafkaCluster, partitions: list[int], before: dict[int, int]
+) -> bool:
     now = cluster.committed(fleet.group, fleet.topic)
     return all(now.get(one, 0) > before.get(one, 0) for one in partitions)
 
 
-def test_a_partition_without_a_leader_waits_by_name_and_alone(kafka_cluster: KafkaCluster, tmp_path: Path) -> None:
+def test_a_partition_without_a_leader_waits_by_name_and_alone(
+    kafka_cluster: KafkaCluster, tmp_path: Path
+) -> None:
     """I9: its only replica is gone: BROKER for that partition, the others go on; then it goes on too."""
     topic = new_topic(kafka_cluster, [[1], [2], [3]])
     traffic = Traffic(kafka_cluster.bootstrap, topic, 3, keys=1_000, seed=21)
@@ -103,10 +115,16 @@ def test_a_partition_without_a_leader_waits_by_name_and_alone(kafka_cluster: Kaf
         member = fleet.member("one")
         with traffic.flowing(per_second=300):
             await_that(lambda: _moved(fleet, kafka_cluster, [0, 1, 2], {}), "all partitions move")
-            await_that(lambda: is_whole_of_offsets(kafka_cluster), "the group's positions are everywhere")
+            await_that(
+                lambda: is_whole_of_offsets(kafka_cluster), "the group's positions are everywhere"
+            )
             crash = crash_now(fleet, kafka_cluster)
             kafka_cluster.kill(3)
-            await_that(lambda: {2: "BROKER"} == fleet.holds(member), "that partition is held, and no other", 60)
+            await_that(
+                lambda: {2: "BROKER"} == fleet.holds(member),
+                "that partition is held, and no other",
+                60,
+            )
             status, ready = fleet.page(member, READY)
             assert 503 == status
             assert f"{topic}[2]" in ready
@@ -123,7 +141,9 @@ def is_whole_of_offsets(cluster: KafkaCluster) -> bool:
     return all({1, 2, 3} == brokers for brokers in cluster.in_sync(OFFSETS).values())
 
 
-def settle_what_one_broker_has(cluster: KafkaCluster, fleet: Fleet, traffic: Traffic, topic: str) -> int:
+def settle_what_one_broker_has(
+    cluster: KafkaCluster, fleet: Fleet, traffic: Traffic, topic: str
+) -> int:
     """Settle records of partition 0 that its leader alone has; return where the log of the other ends."""
     await_that(lambda: is_whole_of_offsets(cluster), "the group's positions are everywhere")
     traffic.write(200)
@@ -157,7 +177,10 @@ def test_a_log_that_came_back_shorter_is_a_hold_and_never_a_jump(
         let_the_shorter_log_lead(kafka_cluster, topic)
         assert short == kafka_cluster.end_offsets(topic)[0] < long, "void: nothing was lost"
         await_that(lambda: {0: "OFFSET_LOST"} == fleet.holds(member), "the partition is held", 60)
-        assert f"from offset {short} on its records are not those that were read" in fleet.page(member, READY)[1]
+        assert (
+            f"from offset {short} on its records are not those that were read"
+            in fleet.page(member, READY)[1]
+        )
         time.sleep(2)  # nothing happens in the meantime: there is nothing to wait for
         assert long == kafka_cluster.committed(fleet.group, topic)[0]
         term(member)
@@ -180,14 +203,22 @@ def test_a_log_that_was_shorter_and_has_grown_again_is_not_read_on(
         # The first writer's numbers went with what the shorter log does not have.
         others = Traffic(kafka_cluster.bootstrap, topic, 2, keys=1_000_000, seed=24)
         others.write(600)
-        assert kafka_cluster.end_offsets(topic)[0] > settled, "void: the position lies behind the end"
+        assert kafka_cluster.end_offsets(topic)[0] > settled, (
+            "void: the position lies behind the end"
+        )
         second = fleet.member("second")
         await_that(lambda: {0: "OFFSET_LOST"} == fleet.holds(second), "the partition is held", 30)
         await_that(
-            lambda: kafka_cluster.committed(fleet.group, topic)[1] == kafka_cluster.end_offsets(topic)[1],
+            lambda: (
+                kafka_cluster.committed(fleet.group, topic)[1]
+                == kafka_cluster.end_offsets(topic)[1]
+            ),
             "the other partition goes on",
         )
-        assert f"from offset {short} on its records are not those that were read" in fleet.page(second, READY)[1]
+        assert (
+            f"from offset {short} on its records are not those that were read"
+            in fleet.page(second, READY)[1]
+        )
         assert settled == kafka_cluster.committed(fleet.group, topic)[0]
         term(second)
         kafka_cluster.start(1)

@@ -43,13 +43,18 @@ SMALL = Shape(1_000_000, 200)
 
 def write(broker: KafkaBroker, topic: str, shape: Shape) -> None:
     """Write a log of Debezium inserts that hardly compress."""
-    lots = random.Random(3)  # noqa: S311 - filling, not a secret
-    filling = lots.randbytes(1_000_000).hex()
+    rng = random.Random(3)  # noqa: S311 - filling, not a secret
+    filling = rng.randbytes(1_000_000).hex()
     producer = Producer(
-        {"bootstrap.servers": broker.bootstrap, "linger.ms": 20, "batch.size": 900_000, "compression.type": "lz4"}
+        {
+            "bootstrap.servers": broker.bootstrap,
+            "linger.ms": 20,
+            "batch.size": 900_000,
+            "compression.type": "lz4",
+        }
     )
     for n in range(shape.records):
-        start = lots.randrange(len(filling) // 2)
+        start = rng.randrange(len(filling) // 2)
         row = {
             "id": n,
             "email": filling[start : start + shape.sent_bytes],
@@ -87,7 +92,9 @@ def stands_still(look: Callable[[], int]) -> Callable[[], bool]:
         pytest.param(SMALL, id="a-million-behind"),
     ],
 )
-def test_memory_stays_under_its_bound(kafka_broker: KafkaBroker, tmp_path: Path, shape: Shape) -> None:
+def test_memory_stays_under_its_bound(
+    kafka_broker: KafkaBroker, tmp_path: Path, shape: Shape
+) -> None:
     """I15: with the buffer full before a tenant that does not answer, and in the flood once it does again."""
     topic = topic_of(kafka_broker, PARTITIONS)
     kafka_broker.create_topic(f"{topic}.dead", 1)

@@ -17,7 +17,7 @@ import pytest
 from confluent_kafka import Producer
 
 from consumer.clock import SystemClock
-from consumer.dead_letter.producer import KafkaDeadLetters
+from consumer.dead_letter.producer import KafkaDeadLetterTopic
 from consumer.errors import HoldReason
 from consumer.source.login import connection
 from tests.kafka.broker import KafkaBroker, fetched_jars
@@ -31,7 +31,11 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120), pytest.mark.usefixtur
 
 KEY: Final = "AKIDEXAMPLE"
 SECRET: Final = "open/sesame+1"
-IAM: Final = {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanisms": "AWS_MSK_IAM", "aws.region": "eu-west-1"}
+IAM: Final = {
+    "security.protocol": "SASL_PLAINTEXT",
+    "sasl.mechanisms": "AWS_MSK_IAM",
+    "aws.region": "eu-west-1",
+}
 
 _JUDGE: Final = Path(__file__).with_name("MskLogins.java")
 _LISTENER: Final = "listener.name.login.oauthbearer.sasl"
@@ -76,9 +80,15 @@ class Msk:
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
     require_tools()
     compiler = shutil.which("javac") or ""
-    require_none(None if compiler else "install a JDK (Debian: openjdk-17-jdk-headless) to judge logins by IAM")
+    require_none(
+        None
+        if compiler
+        else "install a JDK (Debian: openjdk-17-jdk-headless) to judge logins by IAM"
+    )
     classes = tmp_path_factory.mktemp("classes")
-    subprocess.run([compiler, "-cp", f"{fetched_jars()}/*", "-d", str(classes), str(_JUDGE)], check=True)
+    subprocess.run(
+        [compiler, "-cp", f"{fetched_jars()}/*", "-d", str(classes), str(_JUDGE)], check=True
+    )
     with KafkaBroker(tmp_path_factory.mktemp("msk") / "broker", _SETTINGS, classes=classes) as made:
         yield made
 
@@ -109,14 +119,16 @@ async def test_dead_letters_log_in_the_same_way(msk: Msk, monkeypatch: pytest.Mo
     """Their producer describes the topic over a login of its own."""
     give(monkeypatch, SECRET)
     where = msk.broker.login_bootstrap
-    letters = KafkaDeadLetters(where, connection(where, IAM), msk.topic, SystemClock())
+    letters = KafkaDeadLetterTopic(where, connection(where, IAM), msk.topic, SystemClock())
     before = msk.accepted()
     await letters.check()
     await letters.close()
     assert msk.accepted() > before
 
 
-async def test_a_signature_with_another_secret_is_refused(msk: Msk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_signature_with_another_secret_is_refused(
+    msk: Msk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The judge on the broker is one: a hold, and no secret in it."""
     give(monkeypatch, "another")
     async with msk.member() as member:
@@ -125,14 +137,20 @@ async def test_a_signature_with_another_secret_is_refused(msk: Msk, monkeypatch:
     assert "another" not in member.heard.held_now[0].detail
 
 
-async def test_credentials_that_come_late_end_the_hold(msk: Msk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_credentials_that_come_late_end_the_hold(
+    msk: Msk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A pod's identity that is not there yet holds the daemon up; it reads as soon as there are credentials."""
     with pod_identity() as identity:
         monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", identity.url)
         async with msk.member() as member:
-            await member.heard.until(lambda: HoldReason.AUTH in [held.reason for held in member.heard.held_now])
+            await member.heard.until(
+                lambda: HoldReason.AUTH in [held.reason for held in member.heard.held_now]
+            )
             identity.ready = True
-            await member.heard.until(lambda: member.heard.values() and not member.heard.held_now, within_s=45)
+            await member.heard.until(
+                lambda: member.heard.values() and not member.heard.held_now, within_s=45
+            )
     assert [b"first"] == member.heard.values()
 
 

@@ -30,7 +30,10 @@ MADE_US = 1_750_000_000_000_000
 def schema(*more: str) -> str:
     """A Debezium envelope as Confluent's Avro converter writes it, with columns added to its row."""
     moment = {"type": "long", "connect.name": "io.debezium.time.MicroTimestamp"}
-    fields: list[dict[str, Any]] = [{"name": "id", "type": "long"}, {"name": "updated_at", "type": moment}]
+    fields: list[dict[str, Any]] = [
+        {"name": "id", "type": "long"},
+        {"name": "updated_at", "type": moment},
+    ]
     fields += [{"name": name, "type": ["null", "string"], "default": None} for name in more]
     row = {"type": "record", "name": "Value", "fields": fields}
     source = {"type": "record", "name": "Source", "fields": [{"name": "ts_ms", "type": "long"}]}
@@ -64,7 +67,9 @@ class Writer:
             self._written += 1
             row = {"id": key, "updated_at": MADE_US + self._written * 1_000} | more
             images = {"before": row, "after": None} if op == "d" else {"before": None, "after": row}
-            value = framed(self._id, avro_body(self._schema, images | {"source": {"ts_ms": 5}, "op": op}))
+            value = framed(
+                self._id, avro_body(self._schema, images | {"source": {"ts_ms": 5}, "op": op})
+            )
             framed_key = framed(self._key_id, avro_body(KEY, {"id": key}))
             self._producer.produce(TOPIC, value, framed_key, partition=key % 3)
             if op == "d":
@@ -78,7 +83,9 @@ def _row_count(fleet: Fleet) -> int:
 
 
 @pytest.mark.timeout(240)
-async def test_a_registry_that_goes_in_the_middle_costs_nothing(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
+async def test_a_registry_that_goes_in_the_middle_costs_nothing(
+    kafka_broker: KafkaBroker, tmp_path: Path
+) -> None:
     """Changes by three schemas; the registry goes, the daemon is killed and starts again without it."""
     await asyncio.to_thread(kafka_broker.create_topic, TOPIC, 3)
     await asyncio.to_thread(kafka_broker.create_topic, f"{TOPIC}.dead", 1)
@@ -100,11 +107,15 @@ async def test_a_registry_that_goes_in_the_middle_costs_nothing(kafka_broker: Ka
     try:
         writer.write(range(3_000))
         first = await asyncio.to_thread(fleet.member, "first")
-        await asyncio.to_thread(await_that, lambda: _row_count(fleet) == 3_000, "all rows are there")
+        await asyncio.to_thread(
+            await_that, lambda: _row_count(fleet) == 3_000, "all rows are there"
+        )
         await server.close()
         writer.evolve("email")
         writer.write(range(0, 3_000, 2), email="second@example.com")
-        await asyncio.to_thread(await_that, lambda: fleet.holds(first) == dict.fromkeys(range(3), "BROKER"), "hold")
+        await asyncio.to_thread(
+            await_that, lambda: fleet.holds(first) == dict.fromkeys(range(3), "BROKER"), "hold"
+        )
         status, text = await asyncio.to_thread(fleet.page, first, "/readyz?verbose")
         assert (503, True) == (status, "BROKER" in text)
         first.send(signal.SIGKILL)
@@ -112,15 +123,21 @@ async def test_a_registry_that_goes_in_the_middle_costs_nothing(kafka_broker: Ka
         writer.evolve("email", "n")
         writer.write(range(0, 3_000, 4), op="d")
         second = await asyncio.to_thread(fleet.member, "second")
-        await asyncio.to_thread(await_that, lambda: "BROKER" in fleet.reasons(second), "the second is held")
+        await asyncio.to_thread(
+            await_that, lambda: "BROKER" in fleet.reasons(second), "the second is held"
+        )
         assert 3_000 == await asyncio.to_thread(_row_count, fleet)
         await server.start()
-        await asyncio.to_thread(await_that, lambda: committed_to_the_end(fleet, kafka_broker), "the end")
+        await asyncio.to_thread(
+            await_that, lambda: committed_to_the_end(fleet, kafka_broker), "the end"
+        )
         await asyncio.to_thread(await_that, lambda: _row_count(fleet) == 2_250, "deletes are there")
         assert set() == await asyncio.to_thread(fleet.reasons, second)
         emails = {key: row["email"] for key, row in fleet.rows().items()}
         assert emails == {
-            str(key): "second@example.com" if key % 2 == 0 else None for key in range(3_000) if key % 4
+            str(key): "second@example.com" if key % 2 == 0 else None
+            for key in range(3_000)
+            if key % 4
         }
         status_of = await asyncio.to_thread(fleet.status, second)
         assert status_of is not None

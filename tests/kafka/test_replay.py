@@ -31,7 +31,9 @@ UNDATED = "DATACLOUD_CONSUMER__CONNECTOR__OBJECTS__CUSTOMERS__RECORD_MODIFIED"
 class Mended:
     """A topic that a live daemon has carried by a broken mapping, which is mended now; and the verb."""
 
-    def __init__(self, broker: KafkaBroker, folder: Path, topic: str, *, records: int, keys: int) -> None:
+    def __init__(
+        self, broker: KafkaBroker, folder: Path, topic: str, *, records: int, keys: int
+    ) -> None:
         broker.create_topic(topic, PARTITIONS)
         broker.create_topic(f"{topic}.dead", 1)
         self.broker = broker
@@ -39,7 +41,9 @@ class Mended:
         self.traffic = Traffic(broker.bootstrap, topic, PARTITIONS, keys=keys, seed=29)
         self.traffic.write(records)
         self.ends = broker.end_offsets(topic)
-        self.fleet = Fleet(folder, broker.bootstrap, topic, {"session.timeout.ms": "6000"}, route=BROKEN)
+        self.fleet = Fleet(
+            folder, broker.bootstrap, topic, {"session.timeout.ms": "6000"}, route=BROKEN
+        )
 
     def __enter__(self) -> Self:
         fleet = self.fleet.__enter__()
@@ -78,7 +82,11 @@ class Mended:
 
     def emails(self) -> set[str]:
         """Return the different emails at the tenant, without those that name their row."""
-        return {row["email"] for key, row in self.fleet.rows().items() if row["email"] != f"{key}@example.com"}
+        return {
+            row["email"]
+            for key, row in self.fleet.rows().items()
+            if row["email"] != f"{key}@example.com"
+        }
 
     def rows(self) -> dict[str, int]:
         """Return the last change of each row at the tenant."""
@@ -101,25 +109,35 @@ def test_a_mended_mapping_is_replayed_at_its_own_rate(
         assert (0, accepted_before) == (code, len([*mended.fleet.acceptances()])), said
         code, told, said = mended.call("--execute", "--rate=8")
         mended.applied()
-        assert (1, True) == (code, told["outcome"]["is_finished"]), said  # the poison is dead-lettered again
+        assert (1, True) == (code, told["outcome"]["is_finished"]), (
+            said
+        )  # the poison is dead-lettered again
         assert (set(), mended.traffic.fold) == (mended.emails(), mended.rows())
         assert committed == kafka_broker.committed(mended.fleet.group, mended.topic)
         sent_ms = [one.wall_ms for one in [*mended.fleet.acceptances()][accepted_before:]]
         assert len(sent_ms) >= 16
         assert 8 >= max(sum(at <= other < at + 1_000 for other in sent_ms) for at in sent_ms)
-    assert len(mended.traffic.poison) == plan["faulty_count"] == told["outcome"]["ledger"]["dead_lettered"]
+    assert (
+        len(mended.traffic.poison)
+        == plan["faulty_count"]
+        == told["outcome"]["ledger"]["dead_lettered"]
+    )
     assert sum(mended.ends.values()) == plan["record_count"]
     assert [] == [*(tmp_path / "spool").rglob("*.book*")]
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(20, marks=[pytest.mark.soak, pytest.mark.timeout(900)])])
+@pytest.mark.parametrize(
+    "kills", [4, pytest.param(20, marks=[pytest.mark.soak, pytest.mark.timeout(900)])]
+)
 def test_killed_at_random_beside_the_live_daemon(
     kafka_broker: KafkaBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kills: int
 ) -> None:
     """By kill -9, each time gone on with, while the daemon carries newer changes: the table is the fold at last."""
     monkeypatch.setenv(UNDATED, "null")
     chance = random.Random(kills)  # noqa: S311 - a schedule, not a secret
-    with Mended(kafka_broker, tmp_path, f"replay-killed-{kills}", records=6_000, keys=900) as mended:
+    with Mended(
+        kafka_broker, tmp_path, f"replay-killed-{kills}", records=6_000, keys=900
+    ) as mended:
         daemon = mended.fleet.member("live")
         to = f"--to={max(mended.ends.values())}"
         killed = moments = 0
@@ -135,7 +153,9 @@ def test_killed_at_random_beside_the_live_daemon(
                 else:
                     assert "is_finished" in running.log.read_text(), running.log.read_text()[-2000:]
             code, told, said = mended.call("--execute", to, "--rate=50")
-            assert (True, code in {0, 1}) == (told.get("outcome", {}).get("is_finished"), True), said
+            assert (True, code in {0, 1}) == (told.get("outcome", {}).get("is_finished"), True), (
+                said
+            )
         await_the_end(mended.fleet, kafka_broker)
         mended.applied()
         assert (mended.traffic.fold, set()) == (mended.rows(), mended.emails())

@@ -54,7 +54,9 @@ async def test_a_lone_record_is_not_kept_waiting(kafka_broker: KafkaBroker) -> N
     assert [b"lone"] == member.heard.values()
 
 
-async def test_h13_h14_aborted_records_are_hidden_and_markers_are_passed(kafka_broker: KafkaBroker) -> None:
+async def test_h13_h14_aborted_records_are_hidden_and_markers_are_passed(
+    kafka_broker: KafkaBroker,
+) -> None:
     """An idle partition that ends on transaction markers is read to its very end."""
     topic = topic_of(kafka_broker)
     producer = Producer({"bootstrap.servers": kafka_broker.bootstrap, "transactional.id": topic})
@@ -103,12 +105,16 @@ async def test_the_end_of_a_paused_partition_still_rises(kafka_broker: KafkaBrok
         await eventually(lambda: [*member.source.end_offsets().values()], [7])
 
 
-async def test_a_paused_partition_hands_nothing_over_and_the_other_goes_on(kafka_broker: KafkaBroker) -> None:
+async def test_a_paused_partition_hands_nothing_over_and_the_other_goes_on(
+    kafka_broker: KafkaBroker,
+) -> None:
     """One held object does not stop the others; polling goes on all the while."""
     topic = topic_of(kafka_broker, 2)
     async with Member(kafka_broker.bootstrap, group_name(), topic) as member:
         heard = member.heard
-        await heard.until(lambda: {(0, 0), (1, 0)} <= {what for name, what in heard.log if name == "reached_end"})
+        await heard.until(
+            lambda: {(0, 0), (1, 0)} <= {what for name, what in heard.log if name == "reached_end"}
+        )
         member.source.pause([each for each in heard.assignments if each.partition == 0])
         await carried_out(member)
         produce(kafka_broker, topic, numbers(10), 0)
@@ -161,7 +167,9 @@ def _has(heard: Listener, count: int) -> bool:
     return len(heard.records) >= count
 
 
-async def test_a_loop_that_stalls_is_not_flooded_and_polling_goes_on(kafka_broker: KafkaBroker) -> None:
+async def test_a_loop_that_stalls_is_not_flooded_and_polling_goes_on(
+    kafka_broker: KafkaBroker,
+) -> None:
     """The hand-over is bounded; the group does not lose a member whose loop is slow."""
     topic = topic_of(kafka_broker)
     produce(kafka_broker, topic, numbers(20_000))
@@ -201,7 +209,9 @@ async def test_a_regular_expression_reads_every_topic_that_fits(kafka_broker: Ka
     assert {b"a", b"b"} == {*member.heard.values()}
 
 
-@pytest.mark.parametrize("expression", ["^{0}", "^nothing|^{0}", "^{0}[.]a$"], ids=["beginning", "either", "whole"])
+@pytest.mark.parametrize(
+    "expression", ["^{0}", "^nothing|^{0}", "^{0}[.]a$"], ids=["beginning", "either", "whole"]
+)
 @pytest.mark.parametrize("properties", PROTOCOLS)
 async def test_an_expression_fits_the_beginning_of_a_name(
     kafka_broker: KafkaBroker, properties: dict[str, str], expression: str
@@ -223,12 +233,17 @@ async def test_an_expression_does_not_reach_the_brokers_own_topics(
     """They are no records of anybody, and fifty partitions more in the share of the rate."""
     topic, group = topic_of(kafka_broker), group_name()
     produce(kafka_broker, topic, [b"a"])
-    async with Member(kafka_broker.bootstrap, group, topic) as other:  # a position makes a topic of the brokers
+    async with Member(
+        kafka_broker.bootstrap, group, topic
+    ) as other:  # a position makes a topic of the brokers
         await other.heard.until(lambda: other.heard.records)
     own = f"^(__consumer_offsets|{topic})$"
     async with Member(kafka_broker.bootstrap, group_name(), own, properties=properties) as member:
         await member.heard.until(lambda: member.heard.records)
         await eventually(member.source.subscribed_partitions, 1)
     assert [(topic, 0)] == [
-        (each.topic, each.partition) for name, what in member.heard.log if name == "assigned" for each in what
+        (each.topic, each.partition)
+        for name, what in member.heard.log
+        if name == "assigned"
+        for each in what
     ]

@@ -45,7 +45,9 @@ async def test_the_right_password_reads(kafka_broker: KafkaBroker) -> None:
 async def test_a_wrong_password_is_a_hold_and_is_not_repeated(kafka_broker: KafkaBroker) -> None:
     """The client says it with every attempt; the corridor hears it once, without the password."""
     async with member_of(kafka_broker, f"g-{uuid4()}", "t", password="wrong-one") as member:
-        await member.heard.until(lambda: [HoldReason.AUTH] == [held.reason for held in member.heard.held_now])
+        await member.heard.until(
+            lambda: [HoldReason.AUTH] == [held.reason for held in member.heard.held_now]
+        )
         for _ in range(3):
             await carried_out(member)
     assert 1 == member.heard.log.count(("held", HoldReason.AUTH))
@@ -55,7 +57,9 @@ async def test_a_wrong_password_is_a_hold_and_is_not_repeated(kafka_broker: Kafk
     assert [] == member.heard.failures
 
 
-async def test_a_group_that_may_not_be_read_is_a_hold_until_it_may(kafka_broker: KafkaBroker) -> None:
+async def test_a_group_that_may_not_be_read_is_a_hold_until_it_may(
+    kafka_broker: KafkaBroker,
+) -> None:
     """GROUP_AUTHORIZATION_FAILED names the right that is missing."""
     group, topic = f"g-{uuid4()}", topic_with_a_record(kafka_broker)
     kafka_broker.deny(ResourceType.GROUP, group)
@@ -63,12 +67,16 @@ async def test_a_group_that_may_not_be_read_is_a_hold_until_it_may(kafka_broker:
         await member.heard.until(lambda: member.heard.held_now)
         [held] = member.heard.held_now
         kafka_broker.allow(ResourceType.GROUP, group)
-        await member.heard.until(lambda: member.heard.values() and not member.heard.held_now, within_s=30)
+        await member.heard.until(
+            lambda: member.heard.values() and not member.heard.held_now, within_s=30
+        )
     assert HoldReason.AUTH is held.reason
     assert "grant this user READ on the consumer group" in held.detail
 
 
-async def test_a_topic_that_may_not_be_read_is_a_hold_until_it_may(kafka_broker: KafkaBroker) -> None:
+async def test_a_topic_that_may_not_be_read_is_a_hold_until_it_may(
+    kafka_broker: KafkaBroker,
+) -> None:
     """TOPIC_AUTHORIZATION_FAILED likewise."""
     group, topic = f"g-{uuid4()}", topic_with_a_record(kafka_broker)
     kafka_broker.deny(ResourceType.TOPIC, topic)
@@ -76,6 +84,8 @@ async def test_a_topic_that_may_not_be_read_is_a_hold_until_it_may(kafka_broker:
         await member.heard.until(lambda: member.heard.held_now)
         held = member.heard.held_now[0]
         kafka_broker.allow(ResourceType.TOPIC, topic)
-        await member.heard.until(lambda: member.heard.values() and not member.heard.held_now, within_s=30)
+        await member.heard.until(
+            lambda: member.heard.values() and not member.heard.held_now, within_s=30
+        )
     assert HoldReason.AUTH is held.reason
     assert "grant this user READ and DESCRIBE on the topic" in held.detail

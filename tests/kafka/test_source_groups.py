@@ -37,7 +37,10 @@ async def test_a_second_member_takes_over_without_a_duplicate(
             produce(kafka_broker, topic, numbers(50, 150), partition)
         await first.heard.until(lambda: len(first.heard.records) >= 700)
     both = [*first.heard.epochs, *second.heard.epochs]
-    seen = [sorted(offset for each, offset in both if each.partition == partition) for partition in range(4)]
+    seen = [
+        sorted(offset for each, offset in both if each.partition == partition)
+        for partition in range(4)
+    ]
     assert [[*range(200)]] * 4 == seen
     assert dict.fromkeys(range(4), 200) == kafka_broker.committed(group, topic)
 
@@ -52,8 +55,12 @@ async def test_no_chunk_follows_revoking(kafka_broker: KafkaBroker) -> None:
         Member(kafka_broker.bootstrap, group, topic) as second,
     ):
         await first.heard.until(lambda: len(first.heard.records) + len(second.heard.records) > 0)
-        await first.heard.until(lambda: len(first.heard.owned()) == 1 or len(second.heard.owned()) == 1)
-        await second.heard.until(lambda: len({*first.heard.offsets(0), *second.heard.offsets(0)}) == 30_000)
+        await first.heard.until(
+            lambda: len(first.heard.owned()) == 1 or len(second.heard.owned()) == 1
+        )
+        await second.heard.until(
+            lambda: len({*first.heard.offsets(0), *second.heard.offsets(0)}) == 30_000
+        )
     for member in (first, second):
         gone: set[object] = set()
         for name, what in member.heard.log:
@@ -71,7 +78,9 @@ async def test_a_commit_of_an_earlier_epoch_is_dropped(kafka_broker: KafkaBroker
         await first.heard.until(lambda: len(first.heard.records) == 10)
         [old] = first.heard.assignments
         async with Member(kafka_broker.bootstrap, group, topic, properties=eager) as second:
-            await first.heard.until(lambda: [name for name, _ in first.heard.log].count("revoking") == 1)
+            await first.heard.until(
+                lambda: [name for name, _ in first.heard.log].count("revoking") == 1
+            )
             await second.heard.until(lambda: second.heard.owned() or first.heard.owned())
         await first.heard.until(first.heard.owned)
         [new] = first.heard.assignments
@@ -81,7 +90,11 @@ async def test_a_commit_of_an_earlier_epoch_is_dropped(kafka_broker: KafkaBroker
         seen = kafka_broker.committed(group, topic)
         first.heard.settled[new] = 10
     assert new is not old
-    assert [] == [positions for positions, _ in first.heard.commits if any(each.offset == 3 for each in positions)]
+    assert [] == [
+        positions
+        for positions, _ in first.heard.commits
+        if any(each.offset == 3 for each in positions)
+    ]
     assert {0: 7} == seen
 
 
@@ -94,7 +107,9 @@ async def test_a_member_that_overslept_harms_nobody(kafka_broker: KafkaBroker) -
         "max.poll.interval.ms": "6000",
         "session.timeout.ms": "6000",
     }
-    async with Member(kafka_broker.bootstrap, group, topic, properties=sleepy, drain_timeout_s=20) as first:
+    async with Member(
+        kafka_broker.bootstrap, group, topic, properties=sleepy, drain_timeout_s=20
+    ) as first:
         await first.heard.until(lambda: len(first.heard.records) == 10)
         stale = [Position(first.heard.assignments[0], 3)]
         first.heard.keeps_releases = True
@@ -106,7 +121,9 @@ async def test_a_member_that_overslept_harms_nobody(kafka_broker: KafkaBroker) -
             first.heard.releases[0](stale)
             await first.heard.until(lambda: first.heard.commits[1:])
             seen = kafka_broker.committed(group, topic)
-            await first.heard.until(lambda: len(first.heard.owned()) + len(second.heard.owned()) == 1)
+            await first.heard.until(
+                lambda: len(first.heard.owned()) + len(second.heard.owned()) == 1
+            )
     assert {0: 10} == seen
     assert tuple(stale) == first.heard.commits[1][0]
     assert (first.heard.commits[1][1] or "").startswith(("UNKNOWN_MEMBER_ID", "ILLEGAL_GENERATION"))
@@ -130,7 +147,9 @@ async def test_stopping_commits_and_leaves_the_group(kafka_broker: KafkaBroker) 
     """The next member has the partition at once, not after the session time-out."""
     topic, group = topic_of(kafka_broker), group_name()
     produce(kafka_broker, topic, numbers(10))
-    async with Member(kafka_broker.bootstrap, group, topic, properties={"session.timeout.ms": "45000"}) as first:
+    async with Member(
+        kafka_broker.bootstrap, group, topic, properties={"session.timeout.ms": "45000"}
+    ) as first:
         await first.heard.until(lambda: len(first.heard.records) == 10)
     seen = kafka_broker.committed(group, topic)
     async with Member(kafka_broker.bootstrap, group, topic) as second:

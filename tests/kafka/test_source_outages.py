@@ -92,7 +92,9 @@ async def test_stopping_without_a_broker_is_bounded(kafka_broker: KafkaBroker) -
     """The last commit has no answer: it is told as failed, and the source ends all the same."""
     topic, group = topic_of(kafka_broker), group_name()
     produce(kafka_broker, topic, numbers(5))
-    async with Member(kafka_broker.bootstrap, group, topic, properties={"session.timeout.ms": "45000"}) as member:
+    async with Member(
+        kafka_broker.bootstrap, group, topic, properties={"session.timeout.ms": "45000"}
+    ) as member:
         await member.heard.until(lambda: len(member.heard.records) == 5)
         kafka_broker.kill()
         try:
@@ -127,7 +129,9 @@ def test_the_process_ends_without_a_broker(kafka_broker: KafkaBroker) -> None:
     topic = topic_of(kafka_broker)
     produce(kafka_broker, topic, [b"v"])
     command = [sys.executable, "-c", _CHILD, kafka_broker.bootstrap, group_name(), topic]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as child:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
+    ) as child:
         assert child.stdout is not None
         assert child.stdin is not None
         assert b"read\n" == child.stdout.readline()

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
 
 
-async def test_retention_that_passed_the_position_holds_the_partition(kafka_broker: KafkaBroker) -> None:
+async def test_retention_that_passed_the_position_holds_the_partition(
+    kafka_broker: KafkaBroker,
+) -> None:
     """I10: nothing is skipped; the other partition goes on."""
     topic, group = topic_of(kafka_broker, 2), group_name()
     for partition in range(2):
@@ -26,7 +28,9 @@ async def test_retention_that_passed_the_position_holds_the_partition(kafka_brok
     async with Member(kafka_broker.bootstrap, group, topic) as first:
         await first.heard.until(lambda: len(first.heard.records) == 20)
         first.heard.settled = dict.fromkeys(first.heard.assignments, 4)
-        first.heard.settled[next(each for each in first.heard.assignments if each.partition == 1)] = 10
+        first.heard.settled[
+            next(each for each in first.heard.assignments if each.partition == 1)
+        ] = 10
     kafka_broker.delete_records(topic, 0, 8)
     async with Member(kafka_broker.bootstrap, group, topic) as second:
         await second.heard.until(lambda: second.heard.held_now)
@@ -37,7 +41,10 @@ async def test_retention_that_passed_the_position_holds_the_partition(kafka_brok
     assert HoldReason.OFFSET_LOST is held.reason
     assert held.assignment is not None
     assert 0 == held.assignment.partition
-    assert "position 4 (leader epoch 0), but the partition holds 8 to 10: 4 offsets were removed" in held.detail
+    assert (
+        "position 4 (leader epoch 0), but the partition holds 8 to 10: 4 offsets were removed"
+        in held.detail
+    )
     assert [] == second.heard.offsets(0)
     assert {0: 4, 1: 15} == kafka_broker.committed(group, topic)
 
@@ -58,7 +65,9 @@ async def test_retention_while_reading_holds_the_partition(kafka_broker: KafkaBr
     assert [] == member.heard.records
 
 
-async def test_i10_a_position_of_a_deleted_topic_is_none_in_its_successor(kafka_broker: KafkaBroker) -> None:
+async def test_i10_a_position_of_a_deleted_topic_is_none_in_its_successor(
+    kafka_broker: KafkaBroker,
+) -> None:
     """Committed late, by a member that has not noticed, it lies in the middle of records that nobody has read."""
     topic, group = topic_of(kafka_broker), group_name()
     produce(kafka_broker, topic, numbers(10))
@@ -78,7 +87,9 @@ async def test_i10_a_position_of_a_deleted_topic_is_none_in_its_successor(kafka_
     assert {0: 20} == kafka_broker.committed(group, topic)
 
 
-async def test_i10_a_topic_made_again_before_our_eyes_begins_at_its_beginning(kafka_broker: KafkaBroker) -> None:
+async def test_i10_a_topic_made_again_before_our_eyes_begins_at_its_beginning(
+    kafka_broker: KafkaBroker,
+) -> None:
     """The brokers have dropped its positions, and `latest` would pass over what was written meanwhile."""
     topic = topic_of(kafka_broker)
     produce(kafka_broker, topic, numbers(10))
@@ -145,7 +156,9 @@ async def test_a_start_at_the_end_is_a_position_from_then_on(kafka_broker: Kafka
     assert [5, 6] == second.heard.offsets()
 
 
-async def test_i10_a_new_partition_of_a_known_topic_starts_at_its_beginning(kafka_broker: KafkaBroker) -> None:
+async def test_i10_a_new_partition_of_a_known_topic_starts_at_its_beginning(
+    kafka_broker: KafkaBroker,
+) -> None:
     """Its first records were written before we knew of it; with `latest` they would be lost."""
     topic, group = topic_of(kafka_broker), group_name()
     produce(kafka_broker, topic, numbers(5))

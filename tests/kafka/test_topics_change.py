@@ -37,7 +37,9 @@ def term(member: Process) -> None:
     assert 0 == member.ended(), member.log.read_text()[-2000:]
 
 
-def test_what_retention_took_is_a_hold_and_never_a_jump(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
+def test_what_retention_took_is_a_hold_and_never_a_jump(
+    kafka_broker: KafkaBroker, tmp_path: Path
+) -> None:
     """I10: named on every page, the position stays, the other partition goes on, and an operator can end it."""
     topic, traffic = arena(kafka_broker, 2)
     traffic.write(400)
@@ -52,14 +54,18 @@ def test_what_retention_took_is_a_hold_and_never_a_jump(kafka_broker: KafkaBroke
         await_that(lambda: {0: "OFFSET_LOST"} == fleet.holds(second), "partition 0 is held")
         traffic.write(100)
         await_that(
-            lambda: kafka_broker.committed(fleet.group, topic)[1] == kafka_broker.end_offsets(topic)[1],
+            lambda: (
+                kafka_broker.committed(fleet.group, topic)[1] == kafka_broker.end_offsets(topic)[1]
+            ),
             "the other partition goes on",
         )
         status, ready = fleet.page(second, "/readyz?verbose")
         assert 503 == status
         assert "OFFSET_LOST" in ready
         assert f"{topic}[0]" in ready
-        assert 'datacloud_consumer_hold{reason="OFFSET_LOST"} 1.0' in fleet.page(second, "/metrics")[1]
+        assert (
+            'datacloud_consumer_hold{reason="OFFSET_LOST"} 1.0' in fleet.page(second, "/metrics")[1]
+        )
         assert 200 == fleet.page(second, "/livez")[0]
         assert before[0] == kafka_broker.committed(fleet.group, topic)[0]
         term(second)
@@ -83,11 +89,17 @@ def test_what_retention_took_is_a_hold_and_never_a_jump(kafka_broker: KafkaBroke
         assert 0 == judge(fleet, kafka_broker, traffic)["duplicates"]
 
 
-def test_aborted_records_are_never_sent_and_markers_leave_no_lag(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
+def test_aborted_records_are_never_sent_and_markers_leave_no_lag(
+    kafka_broker: KafkaBroker, tmp_path: Path
+) -> None:
     """I2: committed and aborted transactions, the last of them aborted; the group reaches the very end."""
     topic, traffic = arena(kafka_broker, 2)
     producer = Producer(
-        {"bootstrap.servers": kafka_broker.bootstrap, "transactional.id": topic, "transaction.timeout.ms": 10_000}
+        {
+            "bootstrap.servers": kafka_broker.bootstrap,
+            "transactional.id": topic,
+            "transaction.timeout.ms": 10_000,
+        }
     )
     producer.init_transactions(20)
     with Fleet(tmp_path, kafka_broker.bootstrap, topic) as fleet:
@@ -95,7 +107,9 @@ def test_aborted_records_are_never_sent_and_markers_leave_no_lag(kafka_broker: K
         for turn in range(10):
             producer.begin_transaction()
             for key in range(20):
-                producer.produce(topic, key=str(key), value=change(key, 20 * turn + key), partition=key % 2)
+                producer.produce(
+                    topic, key=str(key), value=change(key, 20 * turn + key), partition=key % 2
+                )
             if turn % 3 == 0:
                 producer.flush(20)
                 producer.abort_transaction(20)
@@ -106,8 +120,15 @@ def test_aborted_records_are_never_sent_and_markers_leave_no_lag(kafka_broker: K
         assert status is not None
         assert [0, 0] == [each["lag"] for each in status["assignment"]]
         term(member)
-        assert {str(key): 20 * 8 + key for key in range(20)} == {key: row["n"] for key, row in fleet.rows().items()}
-        sent = {version for each in fleet.acceptances() for version in each.versions if version is not None}
+        assert {str(key): 20 * 8 + key for key in range(20)} == {
+            key: row["n"] for key, row in fleet.rows().items()
+        }
+        sent = {
+            version
+            for each in fleet.acceptances()
+            for version in each.versions
+            if version is not None
+        }
         aborted = {20 * turn + key for turn in (0, 3, 6, 9) for key in range(20)}
         assert set() == {version // 1000 % 1000 for version in sent} & aborted
     assert 0 == traffic.written
@@ -126,14 +147,21 @@ def test_a_topic_that_grows_is_read_from_the_beginning_of_its_new_partitions(
             for total in (4, 6):
                 kafka_broker.add_partitions(topic, total)
                 traffic.partitions = total
-                await_that(lambda total=total: total == fleet.owned(first), f"all {total} partitions are read")  # type: ignore[misc]
+                await_that(
+                    lambda total=total: total == fleet.owned(first),
+                    f"all {total} partitions are read",
+                )  # type: ignore[misc]
         await_the_end(fleet, kafka_broker)
-        assert all(kafka_broker.end_offsets(topic).values()), "void: nothing was written to the new partitions"
+        assert all(kafka_broker.end_offsets(topic).values()), (
+            "void: nothing was written to the new partitions"
+        )
         term(first)
         assert 0 == judge(fleet, kafka_broker, traffic)["duplicates"]
 
 
-def write_again(broker: KafkaBroker, topic: str, counts: Sequence[int], life: int) -> dict[str, int]:
+def write_again(
+    broker: KafkaBroker, topic: str, counts: Sequence[int], life: int
+) -> dict[str, int]:
     """Write rows of another life of a topic, so many to each partition, of keys of its own; returns them."""
     producer = Producer({"bootstrap.servers": broker.bootstrap})
     rows = {}
@@ -141,7 +169,9 @@ def write_again(broker: KafkaBroker, topic: str, counts: Sequence[int], life: in
     for number, partition in enumerate(places):
         key, n = 10**13 + number, 10_000 * life + number
         rows[str(key)] = n
-        producer.produce(topic, key=json.dumps({"id": key}), value=change(key, n), partition=partition)
+        producer.produce(
+            topic, key=json.dumps({"id": key}), value=change(key, n), partition=partition
+        )
     assert 0 == producer.flush(20)
     return rows
 
@@ -149,7 +179,10 @@ def write_again(broker: KafkaBroker, topic: str, counts: Sequence[int], life: in
 def await_rows(fleet: Fleet, broker: KafkaBroker, expected: dict[str, int]) -> None:
     """Wait until the tenant holds exactly these, and the group stands at the end."""
     await_that(
-        lambda: fleet.pending() == 0 and expected == {key: row["n"] for key, row in fleet.rows().items()},
+        lambda: (
+            fleet.pending() == 0
+            and expected == {key: row["n"] for key, row in fleet.rows().items()}
+        ),
         "every record came",
         40,
     )
@@ -217,7 +250,9 @@ def test_a_topic_that_was_born_again_while_nobody_read_begins_by_start_at(
         term(first)
         kafka_broker.delete_topic(topic)
         kafka_broker.create_topic(topic, 2)
-        await_that(lambda: {} == kafka_broker.committed(fleet.group, topic), "the positions are gone", 10)
+        await_that(
+            lambda: {} == kafka_broker.committed(fleet.group, topic), "the positions are gone", 10
+        )
         expected = traffic.fold | write_again(kafka_broker, topic, [500, 500], 1)
         again = fleet.member("again")
         await_rows(fleet, kafka_broker, expected)

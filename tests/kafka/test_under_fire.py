@@ -57,7 +57,7 @@ def test_kills_lose_nothing_and_repeat_only_what_was_not_committed(
     kafka_broker: KafkaBroker, tmp_path: Path, siege: Siege
 ) -> None:
     """I1, I7: kill -9 of one of two members while it has requests open, again and again, under load."""
-    lots = random.Random(siege.seed)  # noqa: S311 - a schedule, not a secret
+    rng = random.Random(siege.seed)  # noqa: S311 - a schedule, not a secret
     topic, traffic = arena(kafka_broker, 6, keys=3_000, seed=siege.seed)
     crashes = []
     with Fleet(tmp_path, kafka_broker.bootstrap, topic, SHORT_SESSION, drain_ms=2_000) as fleet:
@@ -65,13 +65,18 @@ def test_kills_lose_nothing_and_repeat_only_what_was_not_committed(
         with traffic.flowing(per_second=1_500):
             members = [fleet.member("one", **SMALL), fleet.member("two", **SMALL)]
             for number in siege:
-                victim = members.pop(lots.randrange(2))
-                await_that(lambda victim=victim: is_busy(fleet, victim), "the victim has requests open")  # type: ignore[misc]
+                victim = members.pop(rng.randrange(2))
+                await_that(
+                    lambda victim=victim: is_busy(fleet, victim), "the victim has requests open"
+                )  # type: ignore[misc]
                 victim.send(signal.SIGKILL)
                 victim.ended()
                 crashes.append(crash_now(fleet, kafka_broker))
                 members.append(fleet.member(f"heir-{number}", **SMALL))
-                await_that(lambda: all(fleet.owned(member) for member in members), "both members have partitions")
+                await_that(
+                    lambda: all(fleet.owned(member) for member in members),
+                    "both members have partitions",
+                )
         await_the_end(fleet, kafka_broker)
         term(*members)
         counts = judge(fleet, kafka_broker, traffic, crashes)
@@ -80,7 +85,9 @@ def test_kills_lose_nothing_and_repeat_only_what_was_not_committed(
 
 
 @rounds(4, 100)
-def test_terms_under_load_repeat_nothing(kafka_broker: KafkaBroker, tmp_path: Path, siege: Siege) -> None:
+def test_terms_under_load_repeat_nothing(
+    kafka_broker: KafkaBroker, tmp_path: Path, siege: Siege
+) -> None:
     """I5: SIGTERM with requests open, again and again, while others write; no change is accepted twice."""
     topic, traffic = arena(kafka_broker, 4, keys=3_000, seed=siege.seed)
     with Fleet(tmp_path, kafka_broker.bootstrap, topic) as fleet:
@@ -88,7 +95,10 @@ def test_terms_under_load_repeat_nothing(kafka_broker: KafkaBroker, tmp_path: Pa
         with traffic.flowing(per_second=1_500):
             for number in siege:
                 member = fleet.member(f"turn-{number}", **SMALL)
-                await_that(lambda member=member: is_busy(fleet, member, beyond=100), "a member is in the middle")  # type: ignore[misc]
+                await_that(
+                    lambda member=member: is_busy(fleet, member, beyond=100),
+                    "a member is in the middle",
+                )  # type: ignore[misc]
                 term(member)
                 siege.tell({"terms": 1})
         last = fleet.member("last")
@@ -107,20 +117,30 @@ def test_a_broker_that_is_cut_off_under_load_is_outlasted(
     """I8: the broker is killed and comes back; members and writer go on by themselves, and nothing is lost."""
     topic, traffic = arena(kafka_broker, 4, keys=3_000, seed=siege.seed)
     crashes = []
-    with Fleet(tmp_path, kafka_broker.bootstrap, topic, {"reconnect.backoff.max.ms": "500"}) as fleet:
+    with Fleet(
+        tmp_path, kafka_broker.bootstrap, topic, {"reconnect.backoff.max.ms": "500"}
+    ) as fleet:
         fleet.faults("ingest delay=100ms")
         with traffic.flowing(per_second=1_000):
             members = [fleet.member("one", **SMALL), fleet.member("two", **SMALL)]
             for _ in siege:
-                await_that(lambda: all(is_busy(fleet, member) for member in members), "both have requests open")
+                await_that(
+                    lambda: all(is_busy(fleet, member) for member in members),
+                    "both have requests open",
+                )
                 floor = crash_now(fleet, kafka_broker)
                 kafka_broker.kill()
                 await_that(
-                    lambda: all("BROKER" in fleet.reasons(member) for member in members), "both name the hold"
+                    lambda: all("BROKER" in fleet.reasons(member) for member in members),
+                    "both name the hold",
                 )
                 kafka_broker.start()
                 crashes.append(floor)
-                await_that(lambda: not any(fleet.reasons(member) for member in members), "the holds are gone", 45)
+                await_that(
+                    lambda: not any(fleet.reasons(member) for member in members),
+                    "the holds are gone",
+                    45,
+                )
         await_the_end(fleet, kafka_broker)
         term(*members)
         counts = judge(fleet, kafka_broker, traffic, crashes)
@@ -176,7 +196,9 @@ def test_members_come_and_go_without_a_duplicate(
             for _ in siege:
                 while len(members) < 5:
                     number = len(members)
-                    members.append(fleet.member(f"m{number}", f"m{number}" if static else None, **SMALL))
+                    members.append(
+                        fleet.member(f"m{number}", f"m{number}" if static else None, **SMALL)
+                    )
                     _await_dealt(fleet, members)
                 if static:
                     # A static member that comes back finds its partitions, and nobody else is disturbed.

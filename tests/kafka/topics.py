@@ -23,7 +23,9 @@ PROTOCOLS = [
 
 def topic_of(broker: KafkaBroker, partitions: int = 1, **config: str) -> str:
     name = f"t-{uuid4().hex[:12]}"
-    broker.create_topic(name, partitions, {key.replace("_", "."): value for key, value in config.items()})
+    broker.create_topic(
+        name, partitions, {key.replace("_", "."): value for key, value in config.items()}
+    )
     return name
 
 

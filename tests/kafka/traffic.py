@@ -38,9 +38,15 @@ class Place(NamedTuple):
 
 def change(key: int, n: int, *, deleted: bool = False, padding: int = 300) -> bytes:
     """Return a Debezium change of a customer."""
-    after = None if deleted else {"id": key, "email": f"{key}@example.com", "n": n, "padding": "x" * padding}
+    after = (
+        None
+        if deleted
+        else {"id": key, "email": f"{key}@example.com", "n": n, "padding": "x" * padding}
+    )
     source = {"source": {"ts_ms": BASE_MS + n}, "ts_ms": BASE_MS}
-    return json.dumps({"op": "d" if deleted else "u", "before": {"id": key}, "after": after} | source).encode()
+    return json.dumps(
+        {"op": "d" if deleted else "u", "before": {"id": key}, "after": after} | source
+    ).encode()
 
 
 class Traffic:
@@ -51,7 +57,9 @@ class Traffic:
     the test.
     """
 
-    def __init__(self, bootstrap: str, topic: str, partitions: int, *, keys: int, seed: int) -> None:
+    def __init__(
+        self, bootstrap: str, topic: str, partitions: int, *, keys: int, seed: int
+    ) -> None:
         self.fold: dict[str, int] = {}
         self.keys = array("L")
         self.places: dict[int, Place] = {}
@@ -61,7 +69,7 @@ class Traffic:
         self.written = 0
         self._topic = topic
         self._keys = keys
-        self._lots = random.Random(seed)  # noqa: S311 - a schedule, not a secret
+        self._rng = random.Random(seed)  # noqa: S311 - a schedule, not a secret
         self._producer = Producer(
             {
                 "bootstrap.servers": bootstrap,
@@ -91,7 +99,7 @@ class Traffic:
     def _write_one(self) -> None:
         n = self.written
         self.written += 1
-        lot, key = self._lots.random(), self._lots.randrange(self._keys)
+        lot, key = self._rng.random(), self._rng.randrange(self._keys)
         partition = key % self.partitions
         self.keys.append(key)
         if lot < POISON_SHARE or n == 0:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).parents[2]
 CHART: Final = ROOT / "helm" / "datacloud-consumer"
 SCENARIOS: Final = {
-    path.name.removesuffix("-values.yaml"): path for path in sorted((CHART / "ci").glob("*-values.yaml"))
+    path.name.removesuffix("-values.yaml"): path
+    for path in sorted((CHART / "ci").glob("*-values.yaml"))
 }
 NAMESPACE: Final = "data"
 RELEASE: Final = "shop"
@@ -28,7 +29,9 @@ Manifest = dict[str, Any]
 
 def helm(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run Helm; what it says is the caller's to judge."""
-    return subprocess.run([tool("helm").path, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        [tool("helm").path, *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 def rendered(values: Path, *more: str) -> str:

@@ -46,7 +46,8 @@ def values_schema() -> str:
 def readme() -> str:
     """Return the chart's README."""
     return _INTRODUCTION + "".join(
-        f"| `{'.'.join(key.path)}` | {_shown(key.default)} | {key.said} |\n" for key in keys(CHART / "values.yaml")
+        f"| `{'.'.join(key.path)}` | {_shown(key.default)} | {key.said} |\n"
+        for key in keys(CHART / "values.yaml")
     )
 
 
@@ -72,7 +73,11 @@ def _configuration() -> dict[str, Any]:
 
 def _filled_in(name: str, part: dict[str, Any]) -> dict[str, Any]:
     given = GIVEN_BY_THE_CHART.get(name)
-    return part if given is None else {**part, "required": [key for key in part["required"] if key != given]}
+    return (
+        part
+        if given is None
+        else {**part, "required": [key for key in part["required"] if key != given]}
+    )
 
 
 def _shown(default: Any) -> str:  # noqa: ANN401 - whatever values.yaml holds

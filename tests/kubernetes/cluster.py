@@ -59,7 +59,10 @@ class Cluster:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._stack.close()
 
@@ -71,7 +74,13 @@ class Cluster:
             "kube-controller-manager", f"--controllers={','.join(CONTROLLERS)}", known, *own,
             f"--secure-port={free_port()}", f"--cert-dir={self.folder / 'c'}",
         )  # fmt: skip
-        self._run("kube-scheduler", known, *own, f"--secure-port={free_port()}", f"--cert-dir={self.folder / 's'}")
+        self._run(
+            "kube-scheduler",
+            known,
+            *own,
+            f"--secure-port={free_port()}",
+            f"--cert-dir={self.folder / 's'}",
+        )
 
     def _kubeconfig(self) -> Path:
         path = self.folder / "kubeconfig"
@@ -87,7 +96,9 @@ class Cluster:
         YAML(typ="safe", pure=True).dump(written, path)
         return path
 
-    def ask(self, path: str, manifest: Manifest | None = None, verb: str = "POST") -> tuple[int, Any]:
+    def ask(
+        self, path: str, manifest: Manifest | None = None, verb: str = "POST"
+    ) -> tuple[int, Any]:
         """GET a path, or POST a manifest to it; return status and answer."""
         form = "application/merge-patch+json" if verb == "PATCH" else "application/json"
         request = urllib.request.Request(
@@ -109,7 +120,9 @@ class Cluster:
 
     def make_namespace(self, name: str) -> None:
         """Make one that enforces `restricted`, and warns of it."""
-        labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
+        labels = {
+            f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")
+        }
         self.create(
             "/api/v1/namespaces",
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}},
@@ -121,13 +134,19 @@ class Cluster:
         spec = definition["spec"]
         for version in (version["name"] for version in spec["versions"] if version["served"]):
             kind, served = spec["names"]["kind"], f"{spec['group']}/{version}"
-            await_true(lambda kind=kind, served=served: self._serves(served, kind), f"{kind} is not served")
+            await_true(
+                lambda kind=kind, served=served: self._serves(served, kind), f"{kind} is not served"
+            )
 
     def helm(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         """Run Helm against it; what it says is the caller's to judge."""
         return subprocess.run(
             [tool("helm").path, *arguments],
-            env={"PATH": os.environ["PATH"], "HOME": str(self.folder), "KUBECONFIG": str(self._kubeconfig())},
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(self.folder),
+                "KUBECONFIG": str(self._kubeconfig()),
+            },
             capture_output=True,
             text=True,
             timeout=180,
@@ -198,5 +217,7 @@ def _body(text: bytes) -> Any:  # noqa: ANN401 - JSON, or the words of a health 
 def _private_key() -> bytes:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
     )

@@ -41,7 +41,9 @@ def require() -> Callable[[str], Path]:
     def path_of(name: str) -> Path:
         path = tool(name).path
         if not path.exists():
-            pytest.skip(f"{name} is not built; run `make test-kubernetes` where Go is installed (Debian: golang)")
+            pytest.skip(
+                f"{name} is not built; run `make test-kubernetes` where Go is installed (Debian: golang)"
+            )
         return path
 
     return path_of
@@ -58,7 +60,9 @@ def kubernetes_schemas(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The strict schemas of Kubernetes, a folder by version."""
     found = importlib.util.find_spec("kubernetes_validate")
     if found is None or found.origin is None:
-        pytest.skip("no schemas of Kubernetes; `make test-kubernetes` installs them (requirements/kubernetes.txt)")
+        pytest.skip(
+            "no schemas of Kubernetes; `make test-kubernetes` installs them (requirements/kubernetes.txt)"
+        )
     folder = tmp_path_factory.mktemp("kubernetes-schemas")
     for version in VERSIONS:
         (folder / f"v{version}").mkdir()
@@ -72,7 +76,9 @@ def definitions() -> list[Manifest]:
     """The definitions of ServiceMonitor, ScaledObject and others, as their projects publish them."""
     found = custom_kinds.definitions()
     if found is None:
-        pytest.skip("no definitions of other kinds; `make test-kubernetes` fetches them with Go (Debian: golang)")
+        pytest.skip(
+            "no definitions of other kinds; `make test-kubernetes` fetches them with Go (Debian: golang)"
+        )
     return found
 
 
@@ -85,7 +91,9 @@ def custom_schemas(definitions: list[Manifest], tmp_path_factory: pytest.TempPat
 
 
 @pytest.fixture(scope="session")
-def conforming(require: Callable[[str], Path], kubernetes_schemas: Path, custom_schemas: Path) -> Conforming:
+def conforming(
+    require: Callable[[str], Path], kubernetes_schemas: Path, custom_schemas: Path
+) -> Conforming:
     """Return what holds manifests against the schemas of a version."""
 
     def judge(text: str, version: str) -> subprocess.CompletedProcess[str]:
@@ -96,7 +104,9 @@ def conforming(require: Callable[[str], Path], kubernetes_schemas: Path, custom_
 
 @pytest.fixture(scope="module")
 def cluster(
-    require: Callable[[str], Path], definitions: list[Manifest], tmp_path_factory: pytest.TempPathFactory
+    require: Callable[[str], Path],
+    definitions: list[Manifest],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Cluster]:
     """An API server that knows the kinds of others, for one file of tests."""
     require("helm")

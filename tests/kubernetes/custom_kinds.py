@@ -39,6 +39,9 @@ def _strict(schema: Any) -> Any:  # noqa: ANN401 - any part of a schema
     if not isinstance(schema, dict):
         return schema
     strict = {name: _strict(part) for name, part in schema.items()}
-    if isinstance(schema.get("properties"), dict) and "x-kubernetes-preserve-unknown-fields" not in schema:
+    if (
+        isinstance(schema.get("properties"), dict)
+        and "x-kubernetes-preserve-unknown-fields" not in schema
+    ):
         strict.setdefault("additionalProperties", False)
     return strict

@@ -19,9 +19,7 @@ DEPLOY: Final = ROOT / "deploy"
 NAME: Final = "datacloud-consumer"
 
 _OF_HELM: Final = {"helm.sh/chart", "app.kubernetes.io/managed-by"}
-_HEAD: Final = (
-    "# Rendered from helm/datacloud-consumer with ci/minimal-values.yaml; `make manifests` writes it anew.\n"
-)
+_HEAD: Final = "# Rendered from helm/datacloud-consumer with ci/minimal-values.yaml; `make manifests` writes it anew.\n"
 _PLAIN: Final = """# Put your image, configuration and connector schema into it, make the Secret `data-cloud`, and:
 #
 #   kubectl --namespace data apply --filename plain.yaml
@@ -40,7 +38,10 @@ def rendered_without_helm() -> list[Manifest]:
         _forget(manifest["metadata"]["labels"], _OF_HELM)
     template = only(found, "Deployment")["spec"]["template"]["metadata"]
     _forget(template["labels"], _OF_HELM)
-    _forget(template["annotations"], {name for name in template["annotations"] if name.startswith("checksum/")})
+    _forget(
+        template["annotations"],
+        {name for name in template["annotations"] if name.startswith("checksum/")},
+    )
     if not template["annotations"]:
         del template["annotations"]
     return found

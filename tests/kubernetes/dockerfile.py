@@ -49,13 +49,18 @@ def stages(text: str) -> list[Stage]:
             name, _, default = filled.partition("=")
             known[name] = default
         else:
-            found[-1].steps.append(step if step.instruction == "RUN" else Step(step.instruction, filled))
+            found[-1].steps.append(
+                step if step.instruction == "RUN" else Step(step.instruction, filled)
+            )
     return found
 
 
 def pairs(text: str) -> dict[str, str]:
     """Read what `ENV` and `LABEL` take: NAME=VALUE, quoted where it has blanks."""
-    return {name: quoted or bare for name, quoted, bare in re.findall(r'([\w.]+)=(?:"([^"]*)"|(\S+))', text)}
+    return {
+        name: quoted or bare
+        for name, quoted, bare in re.findall(r'([\w.]+)=(?:"([^"]*)"|(\S+))', text)
+    }
 
 
 def offences(text: str) -> list[str]:
@@ -72,8 +77,12 @@ def offences(text: str) -> list[str]:
         said.append("what builds is in the image")
     if not _BY_NUMBER.fullmatch((last.all("USER") or [""])[-1]):
         said.append("the user is not a number above nought")
-    if not all(_is_exec(each) for each in last.all("ENTRYPOINT") + last.all("CMD")) or not last.all("ENTRYPOINT"):
-        said.append("the entry point is not a list: a shell would stand before the daemon and keep SIGTERM")
+    if not all(_is_exec(each) for each in last.all("ENTRYPOINT") + last.all("CMD")) or not last.all(
+        "ENTRYPOINT"
+    ):
+        said.append(
+            "the entry point is not a list: a shell would stand before the daemon and keep SIGTERM"
+        )
     for stage in found:
         said += [f"ADD {each}" for each in stage.all("ADD")]
         said += [
@@ -101,7 +110,11 @@ def _commands(stage: Stage) -> Iterator[str]:
 
 
 def _steps(text: str) -> Iterator[Step]:
-    lines = (line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#"))
+    lines = (
+        line.strip()
+        for line in text.splitlines()
+        if line.strip() and not line.lstrip().startswith("#")
+    )
     whole = ""
     for line in lines:
         whole += line.removesuffix("\\")

@@ -87,15 +87,24 @@ class ImageTree:
         for place in (mounts or {}).values():
             (top / place.lstrip("/")).mkdir(parents=True, exist_ok=True)
         settings = [
-            f"{name}={value}" for name, value in (_OF_THE_BASE | self._environ | dict(environ or {})).items()
+            f"{name}={value}"
+            for name, value in (_OF_THE_BASE | self._environ | dict(environ or {})).items()
         ]
-        limits = [f"--reuid={user}", f"--regid={group}", "--clear-groups", "--no-new-privs", "--bounding-set=-all"]
+        limits = [
+            f"--reuid={user}",
+            f"--regid={group}",
+            "--clear-groups",
+            "--no-new-privs",
+            "--bounding-set=-all",
+        ]
         return _in_mounts(
             *self._mounted(self._layers[self._last.name], top),
             *_shared(self._root, mounts or {}),
             f"mount -o remount,ro {self._root}",
             f"mount -t tmpfs -o mode=1777,size=16m tmpfs {self._root}/tmp",  # noqa: S108 - the container's own
-            shlex.join(["exec", "chroot", str(self._root), "env", "-i", *settings, "setpriv", *limits])
+            shlex.join(
+                ["exec", "chroot", str(self._root), "env", "-i", *settings, "setpriv", *limits]
+            )
             + ' -- "$@"',
             words=words,
         )
@@ -119,7 +128,9 @@ class ImageTree:
 
     def _copy(self, words: list[str], top: Path, place: Path) -> None:
         of_stage = words[0].startswith("--from=")
-        source = self._layers[words.pop(0).removeprefix("--from=")][-1] if of_stage else self._context
+        source = (
+            self._layers[words.pop(0).removeprefix("--from=")][-1] if of_stage else self._context
+        )
         *names, target = words
         to = _below(top, place / target)
         for path in (_below(source, Path(name)) for name in names):
@@ -133,7 +144,9 @@ class ImageTree:
         *below, top = self._layers[stage.name]
         command = _in_mounts(
             *self._mounted(below, top),
-            shlex.join(["exec", "chroot", str(self._root), "/bin/sh", "-ec", f"cd {place}; {text}"]),
+            shlex.join(
+                ["exec", "chroot", str(self._root), "/bin/sh", "-ec", f"cd {place}; {text}"]
+            ),
         )
         # How registries are reached is the machine's own; a folder of wheels of it cannot be seen from here.
         kept = {name: value for name, value in os.environ.items() if name != "PIP_FIND_LINKS"}
@@ -184,7 +197,10 @@ def _machine(layer: Path) -> Path:
     programs, library = layer / "usr/local/bin", layer / "usr/local/lib"
     programs.mkdir()
     shutil.copytree(
-        Path(sys.base_prefix) / "lib" / _PYTHON, library / _PYTHON, symlinks=True, ignore=_NOT_OF_THE_IMAGE
+        Path(sys.base_prefix) / "lib" / _PYTHON,
+        library / _PYTHON,
+        symlinks=True,
+        ignore=_NOT_OF_THE_IMAGE,
     )
     for shared in (Path(sys.base_prefix) / "lib").glob("libpython*.so*"):
         shutil.copy2(shared, library, follow_symlinks=False)

@@ -31,19 +31,21 @@ def write(package: Path, folder: Path) -> None:
     for kind in KINDS:
         schema = json.loads((package / f"{kind}.json").read_text(encoding="utf-8"))
         needed: dict[str, Any] = {}
-        _gather(schema, definitions, needed)
+        _bulk_batch(schema, definitions, needed)
         text = json.dumps({**schema, "definitions": needed})
         (folder / f"{kind}.json").write_text(
-            text.replace(f"/api/_definitions.json{_DEFINED}", "#/definitions/").replace(_DEFINED, "#/definitions/"),
+            text.replace(f"/api/_definitions.json{_DEFINED}", "#/definitions/").replace(
+                _DEFINED, "#/definitions/"
+            ),
             encoding="utf-8",
         )
 
 
-def _gather(schema: Any, definitions: dict[str, Any], needed: dict[str, Any]) -> None:  # noqa: ANN401 - any part
+def _bulk_batch(schema: Any, definitions: dict[str, Any], needed: dict[str, Any]) -> None:  # noqa: ANN401 - any part
     for name in _named(schema):
         if name not in needed:
             needed[name] = definitions[name]
-            _gather(definitions[name], definitions, needed)
+            _bulk_batch(definitions[name], definitions, needed)
 
 
 def _named(schema: Any) -> Iterator[str]:  # noqa: ANN401 - any part of a schema

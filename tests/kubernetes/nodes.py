@@ -45,7 +45,10 @@ class Nodes:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._ending.set()
         self._thread.join()
@@ -72,7 +75,9 @@ class Nodes:
         path = f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}"
         if "deletionTimestamp" in pod["metadata"]:
             self._cluster.ask(
-                path, {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0}, "DELETE"
+                path,
+                {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0},
+                "DELETE",
             )
         elif "nodeName" in pod["spec"] and pod["status"]["phase"] == "Pending":
             name = pod["metadata"]["uid"]
@@ -96,13 +101,25 @@ def is_ready(pod: Manifest) -> bool:
 
 def _running(readiness: str) -> dict[str, Any]:
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    found = {"PodScheduled": "True", "Initialized": "True", "ContainersReady": readiness, "Ready": readiness}
-    conditions = [{"type": kind, "status": status, "lastTransitionTime": now} for kind, status in found.items()]
+    found = {
+        "PodScheduled": "True",
+        "Initialized": "True",
+        "ContainersReady": readiness,
+        "Ready": readiness,
+    }
+    conditions = [
+        {"type": kind, "status": status, "lastTransitionTime": now}
+        for kind, status in found.items()
+    ]
     return {"phase": "Running", "startTime": now, "conditions": conditions}
 
 
 def _node(name: str, zone: str) -> Manifest:
-    labels = {"kubernetes.io/hostname": name, "topology.kubernetes.io/zone": zone, "kubernetes.io/os": "linux"}
+    labels = {
+        "kubernetes.io/hostname": name,
+        "topology.kubernetes.io/zone": zone,
+        "kubernetes.io/os": "linux",
+    }
     return {
         "apiVersion": "v1",
         "kind": "Node",

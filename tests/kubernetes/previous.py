@@ -28,4 +28,6 @@ def write(folder: Path, place: Path) -> Path | None:
 
 def _git(*arguments: str) -> bytes:
     """Run git; what it cannot say is nothing."""
-    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, timeout=60, check=False).stdout  # noqa: S607 - the machine's own git
+    return subprocess.run(
+        ["git", *arguments], cwd=ROOT, capture_output=True, timeout=60, check=False
+    ).stdout  # noqa: S607 - the machine's own git

@@ -40,7 +40,8 @@ def offences(pod: Manifest) -> list[str]:
     ]
     for container in [*pod.get("initContainers", ()), *pod["containers"]]:
         found += [
-            f"{container['name']}: {text}" for text in _of_container(container, pod.get("securityContext", {}))
+            f"{container['name']}: {text}"
+            for text in _of_container(container, pod.get("securityContext", {}))
         ]
     return found
 
@@ -59,7 +60,10 @@ def _of_container(container: Manifest, pod: dict[str, Any]) -> Iterator[str]:
         yield "may run as root"
     if own.get("runAsUser", pod.get("runAsUser")) == 0:
         yield "runs as root"
-    if own.get("seccompProfile", pod.get("seccompProfile", {})).get("type") not in {"RuntimeDefault", "Localhost"}:
+    if own.get("seccompProfile", pod.get("seccompProfile", {})).get("type") not in {
+        "RuntimeDefault",
+        "Localhost",
+    }:
         yield "has no seccomp profile"
     if any("hostPort" in port for port in container.get("ports", ())):
         yield "takes a port of the node"

@@ -85,7 +85,9 @@ TROUBLES = (
 def rules(helm: Path) -> dict[str, Any]:
     """The groups of the scenario `monitoring`, as Prometheus reads them."""
     assert helm.exists()
-    spec: dict[str, Any] = only(manifests(rendered(SCENARIOS["monitoring"])), "PrometheusRule")["spec"]
+    spec: dict[str, Any] = only(manifests(rendered(SCENARIOS["monitoring"])), "PrometheusRule")[
+        "spec"
+    ]
     return spec
 
 
@@ -93,21 +95,28 @@ def alerts(rules: dict[str, Any]) -> list[str]:
     return [rule["alert"] for group in rules["groups"] for rule in group["rules"]]
 
 
-def expected(rules: dict[str, Any], alert: str, labels: dict[str, str] | None, at_min: int) -> dict[str, Any]:
+def expected(
+    rules: dict[str, Any], alert: str, labels: dict[str, str] | None, at_min: int
+) -> dict[str, Any]:
     """Say what is to be seen of an alert at a minute; its words are the rule's own affair."""
-    (rule,) = [rule for group in rules["groups"] for rule in group["rules"] if rule["alert"] == alert]
+    (rule,) = [
+        rule for group in rules["groups"] for rule in group["rules"] if rule["alert"] == alert
+    ]
     firing = [] if labels is None else [{"exp_labels": {**rule["labels"], **labels}}]
     return {"eval_time": f"{at_min}m", "alertname": alert, "exp_alerts": firing}
 
 
-def check(promtool: Path, folder: Path, rules: dict[str, Any], series: dict[str, str], wanted: list[Any]) -> str:
+def check(
+    promtool: Path, folder: Path, rules: dict[str, Any], series: dict[str, str], wanted: list[Any]
+) -> str:
     """Let promtool play the series; return what it complains of, leaving aside the words of alerts."""
     bare = {
         "groups": [
             {
                 **group,
                 "rules": [
-                    {name: part for name, part in rule.items() if name != "annotations"} for rule in group["rules"]
+                    {name: part for name, part in rule.items() if name != "annotations"}
+                    for rule in group["rules"]
                 ],
             }
             for group in rules["groups"]
@@ -117,9 +126,16 @@ def check(promtool: Path, folder: Path, rules: dict[str, Any], series: dict[str,
     yaml.dump(bare, folder / "rules.yaml")
     played = [{"series": name, "values": values} for name, values in series.items()]
     test = {"interval": "1m", "input_series": played, "alert_rule_test": wanted}
-    yaml.dump({"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": [test]}, folder / "test.yaml")
+    yaml.dump(
+        {"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": [test]},
+        folder / "test.yaml",
+    )
     answer = subprocess.run(
-        [promtool, "test", "rules", folder / "test.yaml"], capture_output=True, text=True, timeout=60, check=False
+        [promtool, "test", "rules", folder / "test.yaml"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     return "" if answer.returncode == 0 else answer.stdout + answer.stderr
 
@@ -143,7 +159,9 @@ def test_an_alert_that_does_not_fire_is_seen(
     rules: dict[str, Any], require: Callable[[str], Path], tmp_path: Path
 ) -> None:
     """The check itself is red where nothing is wrong and an alert is expected."""
-    wanted = [expected(rules, "DatacloudConsumerHold", {"reason": "AUTH", "severity": "critical"}, 20)]
+    wanted = [
+        expected(rules, "DatacloudConsumerHold", {"reason": "AUTH", "severity": "critical"}, 20)
+    ]
     assert "DatacloudConsumerHold" in check(require("promtool"), tmp_path, rules, QUIET, wanted)
 
 
@@ -157,7 +175,9 @@ def test_alerts_ask_for_metrics_that_exist(rules: dict[str, Any]) -> None:
     for group in rules["groups"]:
         for rule in group["rules"]:
             assert set(NAME.findall(rule["expr"])) <= shown().keys()
-            assert len(re.findall(r"\bdatacloud_consumer_", rule["expr"])) == rule["expr"].count('job="shop"')
+            assert len(re.findall(r"\bdatacloud_consumer_", rule["expr"])) == rule["expr"].count(
+                'job="shop"'
+            )
 
 
 @pytest.mark.usefixtures("helm")

@@ -60,7 +60,9 @@ def test_it_is_installed_and_upgraded(scenario: str, cluster: Cluster) -> None:
     assert (200, 8181) == (status, found["spec"]["ports"][0]["port"])
 
 
-def test_it_goes_over_the_previous_chart_and_back(scenario: str, cluster: Cluster, previous_chart: Path) -> None:
+def test_it_goes_over_the_previous_chart_and_back(
+    scenario: str, cluster: Cluster, previous_chart: Path
+) -> None:
     """With the values of then and now; a rollback is a command, not a repair."""
     namespace = f"upgrade-{scenario}"
     cluster.make_namespace(namespace)
@@ -100,7 +102,9 @@ def test_a_pod_that_may_more_is_refused(change: str, said: str, cluster: Cluster
     namespace = f"refused-{said[:4].lower()}"
     cluster.make_namespace(namespace)
     (spec, *_) = pods(manifests(rendered(SCENARIOS["minimal"], "--set", change)))
-    status, answer = cluster.ask(f"/api/v1/namespaces/{namespace}/pods?dryRun=All", pod_of(spec, "pod"))
+    status, answer = cluster.ask(
+        f"/api/v1/namespaces/{namespace}/pods?dryRun=All", pod_of(spec, "pod")
+    )
     assert 403 == status
     assert said in answer["message"]
 
@@ -114,7 +118,9 @@ def test_a_key_that_a_definition_refuses_is_seen(cluster: Cluster) -> None:
         "metadata": {"name": "planted"},
         "spec": {"scaleTargetRef": {"name": "x"}, "triggers": [{"metadata": {}}]},
     }
-    status, answer = cluster.ask("/apis/keda.sh/v1alpha1/namespaces/refused-kind/scaledobjects", planted)
+    status, answer = cluster.ask(
+        "/apis/keda.sh/v1alpha1/namespaces/refused-kind/scaledobjects", planted
+    )
     assert 422 == status
     assert "type" in answer["message"]
 

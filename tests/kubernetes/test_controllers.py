@@ -34,7 +34,9 @@ class Release:
         self._nodes = nodes
         cluster.make_namespace(self.namespace)
 
-    def helm(self, verb: str, scenario: str, *more: str, within: str = "90s") -> subprocess.CompletedProcess[str]:
+    def helm(
+        self, verb: str, scenario: str, *more: str, within: str = "90s"
+    ) -> subprocess.CompletedProcess[str]:
         """Install or upgrade, and wait for it."""
         return self._cluster.helm(
             verb, "shop", CHART, "--namespace", self.namespace, "--values", SCENARIOS[scenario],
@@ -43,7 +45,9 @@ class Release:
 
     def test(self) -> int:
         """Run `helm test`, and return its exit code."""
-        return self._cluster.helm("test", "shop", "--namespace", self.namespace, "--timeout", "60s").returncode
+        return self._cluster.helm(
+            "test", "shop", "--namespace", self.namespace, "--timeout", "60s"
+        ).returncode
 
     def pods(self) -> list[Manifest]:
         """Return its pods."""
@@ -66,10 +70,15 @@ class Release:
 
     def _is_rolled_out(self) -> bool:
         for kind in ("deployments", "statefulsets"):
-            _, workload = self._cluster.ask(f"/apis/apps/v1/namespaces/{self.namespace}/{kind}/{NAME}")
+            _, workload = self._cluster.ask(
+                f"/apis/apps/v1/namespaces/{self.namespace}/{kind}/{NAME}"
+            )
             if workload["kind"] != "Status":
                 status, generation = workload["status"], workload["metadata"]["generation"]
-                counts = [status.get(name) for name in ("replicas", "updatedReplicas", "availableReplicas")]
+                counts = [
+                    status.get(name)
+                    for name in ("replicas", "updatedReplicas", "availableReplicas")
+                ]
                 return [PODS] * 3 == counts and generation == status.get("observedGeneration")
         return False
 
@@ -80,17 +89,24 @@ class Release:
             "kind": "Eviction",
             "metadata": {"name": name, "namespace": self.namespace},
         }
-        status, _ = self._cluster.ask(f"/api/v1/namespaces/{self.namespace}/pods/{name}/eviction", wanted)
+        status, _ = self._cluster.ask(
+            f"/api/v1/namespaces/{self.namespace}/pods/{name}/eviction", wanted
+        )
         return status
 
     def delete(self, name: str) -> None:
         """Take a pod away without asking the budget."""
-        self._cluster.ask(f"/api/v1/namespaces/{self.namespace}/pods/{name}", {"kind": "DeleteOptions"}, "DELETE")
+        self._cluster.ask(
+            f"/api/v1/namespaces/{self.namespace}/pods/{name}", {"kind": "DeleteOptions"}, "DELETE"
+        )
 
     def await_budget(self) -> None:
         """Wait until the controller has counted its pods, and one may go."""
         path = f"/apis/policy/v1/namespaces/{self.namespace}/poddisruptionbudgets/{NAME}"
-        await_true(lambda: self._cluster.ask(path)[1]["status"].get("disruptionsAllowed") == 1, "nothing may go")
+        await_true(
+            lambda: self._cluster.ask(path)[1]["status"].get("disruptionsAllowed") == 1,
+            "nothing may go",
+        )
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +118,9 @@ def nodes(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         name, namespace = volumes["config"]["configMap"]["name"], pod["metadata"]["namespace"]
         _, configured = cluster.ask(f"/api/v1/namespaces/{namespace}/configmaps/{name}")
         found = [{**configured, "kind": "ConfigMap"}, {**pod, "kind": "Pod"}]
-        answer = PodFiles(found, tmp_path_factory.mktemp("pod")).run(*pod["spec"]["initContainers"][-1]["args"])
+        answer = PodFiles(found, tmp_path_factory.mktemp("pod")).run(
+            *pod["spec"]["initContainers"][-1]["args"]
+        )
         return answer.returncode == 0
 
     cluster.add_controllers()
@@ -171,7 +189,9 @@ def test_a_single_pod_can_stay_until_its_heir_is_ready(release: Release) -> None
     assert [working] == release.ready()
 
 
-def test_a_drain_takes_one_pod_at_a_time(release: Release, nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_drain_takes_one_pod_at_a_time(
+    release: Release, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The budget keeps the second, and never a pod that is not ready itself, such as one on hold."""
     assert 0 == release.helm("install", "minimal").returncode
     release.await_rollout()
@@ -180,12 +200,15 @@ def test_a_drain_takes_one_pod_at_a_time(release: Release, nodes: Nodes, monkeyp
     first, second, third = release.ready()
     assert 201 == release.evict(first)
     await_true(
-        lambda: len(release.pods()) == PODS and set(release.ready()) == {second, third}, "no pod in its place"
+        lambda: len(release.pods()) == PODS and set(release.ready()) == {second, third},
+        "no pod in its place",
     )
     assert 429 == release.evict(second)
     # One fails by itself: fewer are ready now than the budget wants.
     release.delete(second)
-    await_true(lambda: len(release.pods()) == PODS and release.ready() == [third], "no pod in its place")
+    await_true(
+        lambda: len(release.pods()) == PODS and release.ready() == [third], "no pod in its place"
+    )
     assert 429 == release.evict(third)
     unready = next(pod["metadata"]["name"] for pod in release.pods() if not is_ready(pod))
     assert 201 == release.evict(unready)

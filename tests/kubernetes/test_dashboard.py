@@ -14,7 +14,9 @@ from tests.kubernetes.chart import CHART, SCENARIOS, manifests, rendered
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DASHBOARD = json.loads((CHART / "dashboards" / "datacloud-consumer.json").read_text(encoding="utf-8"))
+DASHBOARD = json.loads(
+    (CHART / "dashboards" / "datacloud-consumer.json").read_text(encoding="utf-8")
+)
 NAME = re.compile(r"\b(?:datacloud_consumer|process)_\w+")
 
 
@@ -29,9 +31,11 @@ def shown() -> dict[str, set[str]]:
     """Return the series that the daemon shows, each with its labels."""
     series: dict[str, set[str]] = {}
     for family in Metrics(version="1", config_sha256="0").registry.collect():
-        for suffix in {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "info": ("_info",)}.get(
-            family.type, ("",)
-        ):
+        for suffix in {
+            "counter": ("_total",),
+            "histogram": ("_bucket", "_sum", "_count"),
+            "info": ("_info",),
+        }.get(family.type, ("",)):
             series[family.name + suffix] = set()
     return series
 
@@ -48,7 +52,11 @@ def test_every_metric_has_its_place() -> None:
     """What the daemon shows can be seen on some panel."""
     asked = {name for _, query in queries(DASHBOARD) for name in NAME.findall(query)}
     stems = {re.sub(r"_(bucket|sum|count)$", "", name) for name in asked}
-    ours = {re.sub(r"_(bucket|sum|count)$", "", name) for name in shown() if name.startswith("datacloud_consumer")}
+    ours = {
+        re.sub(r"_(bucket|sum|count)$", "", name)
+        for name in shown()
+        if name.startswith("datacloud_consumer")
+    }
     assert set() == ours - stems
 
 

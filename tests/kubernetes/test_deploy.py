@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("helm")
 
 GITOPS = ("argo-cd", "flux")
-PLURALS = {"Application": "applications", "GitRepository": "gitrepositories", "HelmRelease": "helmreleases"}
+PLURALS = {
+    "Application": "applications",
+    "GitRepository": "gitrepositories",
+    "HelmRelease": "helmreleases",
+}
 
 
 @pytest.fixture
@@ -78,14 +82,22 @@ def test_the_base_is_the_plain_manifest(kustomize: Callable[[str], str], plain: 
     name = only(found, "ConfigMap")["metadata"]["name"]
     assert name.startswith(f"{NAME}-")
     expected = manifests(
-        plain.replace(f"configMap:\n          name: {NAME}\n", f"configMap:\n          name: {name}\n")
+        plain.replace(
+            f"configMap:\n          name: {NAME}\n", f"configMap:\n          name: {name}\n"
+        )
     )
-    by_kind = {manifest["kind"]: manifest for manifest in expected if manifest["kind"] != "ConfigMap"}
-    assert by_kind == {manifest["kind"]: manifest for manifest in found if manifest["kind"] != "ConfigMap"}
+    by_kind = {
+        manifest["kind"]: manifest for manifest in expected if manifest["kind"] != "ConfigMap"
+    }
+    assert by_kind == {
+        manifest["kind"]: manifest for manifest in found if manifest["kind"] != "ConfigMap"
+    }
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_all_is_valid(version: str, plain: str, kustomize: Callable[[str], str], conforming: Conforming) -> None:
+def test_all_is_valid(
+    version: str, plain: str, kustomize: Callable[[str], str], conforming: Conforming
+) -> None:
     """For every version of Kubernetes that the chart takes."""
     for text in (plain, kustomize("base"), kustomize("example")):
         answer = conforming(text, version)
@@ -128,6 +140,8 @@ def test_they_name_this_chart_and_this_version() -> None:
     """A folder that is there, and the tag of these sources."""
     source = only(read("argo-cd"), "Application")["spec"]["source"]
     assert (ROOT / source["path"] / "Chart.yaml").exists()
-    assert (ROOT / only(read("flux"), "HelmRelease")["spec"]["chart"]["spec"]["chart"] / "Chart.yaml").exists()
+    assert (
+        ROOT / only(read("flux"), "HelmRelease")["spec"]["chart"]["spec"]["chart"] / "Chart.yaml"
+    ).exists()
     tag = only(read("flux"), "GitRepository")["spec"]["ref"]["tag"]
     assert f"v{__version__}" == source["targetRevision"] == tag

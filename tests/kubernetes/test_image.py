@@ -49,7 +49,11 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> ImageTree:
 def run(image: ImageTree, words: Sequence[str], **environ: str) -> subprocess.CompletedProcess[str]:
     """Run words in the image."""
     return subprocess.run(
-        image.contained(words, environ=environ), capture_output=True, text=True, timeout=120, check=False
+        image.contained(words, environ=environ),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
 
 
@@ -73,7 +77,11 @@ def test_it_keeps_what_it_promises() -> None:
         ("@sha256:", ":latest #", "is not named by its digest"),
         ("USER 10001:10001", "USER root", "the user is not a number above nought"),
         ("USER 10001:10001", "USER 0:0", "the user is not a number above nought"),
-        ('ENTRYPOINT ["datacloud-consumer"]', "ENTRYPOINT datacloud-consumer", "the entry point is not a list"),
+        (
+            'ENTRYPOINT ["datacloud-consumer"]',
+            "ENTRYPOINT datacloud-consumer",
+            "the entry point is not a list",
+        ),
         (
             "--require-hashes --requirement requirements/run.txt",
             "-r requirements/run.txt",
@@ -91,7 +99,9 @@ def test_a_broken_promise_is_seen(there: str, planted: str, offence: str) -> Non
 def test_labels_say_what_it_is() -> None:
     """Version and base are those of the sources and of the first line."""
     (labels,) = stages(TEXT)[-1].all("LABEL")
-    found = {name.removeprefix("org.opencontainers.image."): text for name, text in pairs(labels).items()}
+    found = {
+        name.removeprefix("org.opencontainers.image."): text for name, text in pairs(labels).items()
+    }
     tag, _, digest = stages(TEXT)[0].base.partition("@")
     assert (__version__, f"docker.io/library/{tag}", digest, "Apache-2.0") == (
         found["version"], found["base.name"], found["base.digest"], found["licenses"],
@@ -162,7 +172,12 @@ def test_no_means_of_building_is_left(image: ImageTree, python: str) -> None:
     tools = ("pip", "setuptools", "wheel", "uv", "hatchling", "ensurepip")
     asked = f"import importlib.util as u; print([name for name in {tools} if u.find_spec(name)])"
     assert "[]\n" == run(image, [python, "-c", asked]).stdout
-    assert "" == run(image, ["sh", "-c", "ls /opt/*/bin /usr/local/bin | grep -E '^(pip|uv|hatch|wheel)'"]).stdout
+    assert (
+        ""
+        == run(
+            image, ["sh", "-c", "ls /opt/*/bin /usr/local/bin | grep -E '^(pip|uv|hatch|wheel)'"]
+        ).stdout
+    )
 
 
 @pytest.mark.kubernetes
@@ -183,7 +198,9 @@ def test_the_demonstration_runs_in_it(image: ImageTree) -> None:
 
 @pytest.mark.kafka
 @pytest.mark.kubernetes
-def test_the_daemon_runs_in_it_and_ends_well(image: ImageTree, kafka_broker: KafkaBroker, tmp_path: Path) -> None:
+def test_the_daemon_runs_in_it_and_ends_well(
+    image: ImageTree, kafka_broker: KafkaBroker, tmp_path: Path
+) -> None:
     """On a real broker, with its files mounted as a pod has them; SIGTERM comes to the daemon itself."""
     topic = topic_of(kafka_broker, 2)
     kafka_broker.create_topic(f"{topic}.dead", 1)
@@ -194,7 +211,9 @@ def test_the_daemon_runs_in_it_and_ends_well(image: ImageTree, kafka_broker: Kaf
         tmp_path.chmod(0o755)
         place = "/run/pod"
         contained = image.contained(
-            image.entry_point()[:1], {tmp_path: place}, {"DATACLOUD_CONSUMER_CONFIG": f"{place}/consumer.yaml"}
+            image.entry_point()[:1],
+            {tmp_path: place},
+            {"DATACLOUD_CONSUMER_CONFIG": f"{place}/consumer.yaml"},
         )
         pod = fleet.member("pod", program=contained)
         await_the_end(fleet, kafka_broker)

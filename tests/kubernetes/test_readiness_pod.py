@@ -41,8 +41,20 @@ def ask(require: Callable[[str], Path]) -> Ask:
 def demonstration() -> Iterator[int]:
     """Run a daemon on embedded parts; return its admin port once it has carried its sample."""
     port = free_port()
-    command = [sys.executable, "-m", "consumer", "demo", "--records", "40", "--serve", "--port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+    command = [
+        sys.executable,
+        "-m",
+        "consumer",
+        "demo",
+        "--records",
+        "40",
+        "--serve",
+        "--port",
+        str(port),
+    ]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
         assert process.stdout is not None
         assert any(line.startswith("verified") for line in process.stdout)
         yield port
@@ -53,7 +65,10 @@ def demonstration() -> Iterator[int]:
 def without_brokers() -> Iterator[int]:
     """Run a daemon to which no broker answers; return its admin port once it listens."""
     port = free_port()
-    settings = (f"admin.listen=127.0.0.1:{port}", f"kafka.bootstrap_servers=127.0.0.1:{free_port()}")
+    settings = (
+        f"admin.listen=127.0.0.1:{port}",
+        f"kafka.bootstrap_servers=127.0.0.1:{free_port()}",
+    )
     command = [sys.executable, "-m", "consumer", "run", "-c", str(ROOT / "config" / "sandbox.yaml")]
     command += [word for setting in settings for word in ("--set", setting)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:

@@ -16,7 +16,9 @@ pytestmark = pytest.mark.usefixtures("helm")
 
 def render(values: Path) -> tuple[int, str]:
     """Render the least scenario with some values changed."""
-    answer = chart.helm("template", "shop", CHART, "--values", SCENARIOS["minimal"], "--values", values)
+    answer = chart.helm(
+        "template", "shop", CHART, "--values", SCENARIOS["minimal"], "--values", values
+    )
     return answer.returncode, " ".join(answer.stderr.split())
 
 
@@ -37,7 +39,9 @@ def test_good_values_are_not_refused(tmp_path: Path) -> None:
 
 def test_every_refusal_of_the_templates_is_tried() -> None:
     """Each `fail` of the templates has a file that meets it."""
-    expected = [path.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ") for path in FILES]
+    expected = [
+        path.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ") for path in FILES
+    ]
     for template in (CHART / "templates").glob("*"):
         if template.is_file():
             for line in template.read_text(encoding="utf-8").splitlines():

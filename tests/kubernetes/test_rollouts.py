@@ -54,7 +54,8 @@ class Terms(NamedTuple):
         wanted: int = min(max(math.ceil(lag / per_pod), self.scaling["minReplicaCount"]), most)
         behavior = self.scaling["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
         up, down = (
-            max(_pods(policy, pods) for policy in behavior[way]["policies"]) for way in ("scaleUp", "scaleDown")
+            max(_pods(policy, pods) for policy in behavior[way]["policies"])
+            for way in ("scaleUp", "scaleDown")
         )
         return max(min(wanted, pods + up), pods - down)
 
@@ -73,7 +74,10 @@ class Pods:
     def lag(self) -> int:
         """Return what is written and not committed."""
         committed = self._broker.committed(self._fleet.group, self._fleet.topic)
-        lag = sum(end - committed.get(part, 0) for part, end in self._broker.end_offsets(self._fleet.topic).items())
+        lag = sum(
+            end - committed.get(part, 0)
+            for part, end in self._broker.end_offsets(self._fleet.topic).items()
+        )
         self.most_lag = max(self.most_lag, lag)
         return lag
 
@@ -84,7 +88,10 @@ class Pods:
             self._count += 1
             started.append(self._fleet.member(f"pod-{self._count}", program=program, **BUSY))
         self.running += started
-        self._await(lambda: all(map(self._fleet.ready, started)) and self._is_dealt(), "the new pods are ready")
+        self._await(
+            lambda: all(map(self._fleet.ready, started)) and self._is_dealt(),
+            "the new pods are ready",
+        )
         ready_since_s = time.monotonic()
         self._await(lambda: time.monotonic() - ready_since_s >= min_ready_s, "they are available")
         assert all(map(self._fleet.ready, started))
@@ -110,7 +117,9 @@ class Pods:
         """Judge what is left behind: nothing lost, nothing twice; and pods went while they had records open."""
         counts = judge(self._fleet, self._broker, traffic) + open_when_revoked(self._fleet, traffic)
         assert 0 == counts["losses"] == counts["duplicates"]
-        assert counts["revokes with records open"] >= 2, "void: no pod was in the middle of anything"
+        assert counts["revokes with records open"] >= 2, (
+            "void: no pod was in the middle of anything"
+        )
 
     def _is_dealt(self) -> bool:
         return sum(map(self._fleet.owned, self.running)) == PARTITIONS or not self.running
@@ -209,4 +218,8 @@ def test_the_version_before_is_what_runs(program_before: Sequence[str], tmp_path
 
 def _pods(policy: Manifest, pods: int) -> int:
     """Return how many pods one policy lets come or go at once."""
-    return int(policy["value"]) if policy["type"] == "Pods" else math.ceil(pods * policy["value"] / 100)
+    return (
+        int(policy["value"])
+        if policy["type"] == "Pods"
+        else math.ceil(pods * policy["value"] / 100)
+    )

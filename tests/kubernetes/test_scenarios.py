@@ -64,7 +64,9 @@ def test_our_containers_cannot_write(scenario: Path) -> None:
     for pod in pods(manifests(rendered(scenario))):
         assert pod["automountServiceAccountToken"] is False
         ours = [
-            part for part in [*pod.get("initContainers", ()), *pod["containers"]] if "datacloud" in part["image"]
+            part
+            for part in [*pod.get("initContainers", ()), *pod["containers"]]
+            if "datacloud" in part["image"]
         ]
         assert ours
         assert all(part["securityContext"]["readOnlyRootFilesystem"] for part in ours)
@@ -77,7 +79,9 @@ def test_the_daemon_accepts_the_configuration(scenario: Path, tmp_path: Path) ->
         pytest.skip("the configuration comes from elsewhere")
     answer = PodFiles(found, tmp_path).run("lint", "--deny-warnings")
     # Brokers without TLS are warned of, and that is all that a scenario may be warned of.
-    warnings = [line for line in answer.stdout.splitlines() if "warning" in line and "TLS" not in line]
+    warnings = [
+        line for line in answer.stdout.splitlines() if "warning" in line and "TLS" not in line
+    ]
     assert [] == warnings
     assert answer.returncode in {0, 1}, answer.stdout + answer.stderr
 
@@ -87,7 +91,10 @@ def test_the_daemon_accepts_the_configuration(scenario: Path, tmp_path: Path) ->
     [
         ("containers: [{name: a, securityContext: {}}]", "a: may gain privileges"),
         ("containers: [{name: a, securityContext: {runAsUser: 0}}]", "a: runs as root"),
-        ("containers: []\nvolumes: [{name: v, hostPath: {path: /}}]", "volume v is of a kind that is not allowed"),
+        (
+            "containers: []\nvolumes: [{name: v, hostPath: {path: /}}]",
+            "volume v is of a kind that is not allowed",
+        ),
         ("containers: []\nhostNetwork: true", "hostNetwork is on"),
     ],
     ids=["escalation", "root", "host-path", "host-network"],

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 def test_suites_pass(require: Callable[[str], Path]) -> None:
     """All of them, and none is empty."""
     answer = subprocess.run(
-        [require("helm-unittest"), "--strict", CHART], capture_output=True, text=True, timeout=120, check=False
+        [require("helm-unittest"), "--strict", CHART],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert 0 == answer.returncode, answer.stdout + answer.stderr
     assert "Tests:       0" not in answer.stdout

@@ -48,7 +48,10 @@ class Tool:
     @property
     def path(self) -> Path:
         """Where it stands once it is built; another version, or another text of it, is another file."""
-        return CACHE / f"{self.name}-{self.version}{'' if self.written_in is None else _digest(self.written_in)}"
+        return (
+            CACHE
+            / f"{self.name}-{self.version}{'' if self.written_in is None else _digest(self.written_in)}"
+        )
 
 
 TOOLS: Final = (
@@ -105,7 +108,8 @@ DEFINITIONS: Final = (
         "github.com/prometheus-operator/prometheus-operator@v0.85.0",
         "example/prometheus-operator-crd",
         tuple(
-            f"monitoring.coreos.com_{kind}.yaml" for kind in ("servicemonitors", "podmonitors", "prometheusrules")
+            f"monitoring.coreos.com_{kind}.yaml"
+            for kind in ("servicemonitors", "podmonitors", "prometheusrules")
         ),
     ),
     Definitions(
@@ -116,9 +120,14 @@ DEFINITIONS: Final = (
     Definitions(
         "github.com/external-secrets/external-secrets@v1.3.2",
         "config/crds/bases",
-        ("external-secrets.io_externalsecrets.yaml", "external-secrets.io_clustersecretstores.yaml"),
+        (
+            "external-secrets.io_externalsecrets.yaml",
+            "external-secrets.io_clustersecretstores.yaml",
+        ),
     ),
-    Definitions("github.com/argoproj/argo-cd/v3@v3.1.0", "manifests/crds", ("application-crd.yaml",)),
+    Definitions(
+        "github.com/argoproj/argo-cd/v3@v3.1.0", "manifests/crds", ("application-crd.yaml",)
+    ),
     Definitions(
         "github.com/fluxcd/source-controller@v1.7.0",
         "config/crd/bases",
@@ -148,7 +157,12 @@ class Go:
 
         Raises: subprocess.TimeoutExpired, when the time is over; CalledProcessError, after its own words.
         """
-        own = {"CGO_ENABLED": "0", "GOFLAGS": f"-mod={modules}", "GOTOOLCHAIN": "local", "GOWORK": "off"}
+        own = {
+            "CGO_ENABLED": "0",
+            "GOFLAGS": f"-mod={modules}",
+            "GOTOOLCHAIN": "local",
+            "GOWORK": "off",
+        }
         answer = subprocess.run(
             ["go", *arguments],  # noqa: S607 - where Go is, is the machine's choice
             cwd=folder,
@@ -182,7 +196,16 @@ def build(tool: Tool, go: Go) -> None:
     with tempfile.TemporaryDirectory(dir=CACHE) as name:
         folder, output = Path(name), Path(name) / tool.name
         link = " ".join(["-s", "-w", *(f"-X {setting}" for setting in tool.link)])
-        wanted = ("-trimpath", "-tags", tool.tags, "-ldflags", link, "-o", str(output), tool.package)
+        wanted = (
+            "-trimpath",
+            "-tags",
+            tool.tags,
+            "-ldflags",
+            link,
+            "-o",
+            str(output),
+            tool.package,
+        )
         if tool.written_in is None:
             go.run(folder, "mod", "init", "built")
             go.run(folder, "get", f"{tool.package}@{tool.version}")
@@ -214,7 +237,9 @@ def without_go() -> str | None:
 
 def get_what_is_missing(within_s: float = WITHIN_S) -> str | None:
     """Build and fetch, the dearest last; say why something is missing still."""
-    definitions = [wanted for wanted in DEFINITIONS if not all(path.exists() for path in wanted.paths)]
+    definitions = [
+        wanted for wanted in DEFINITIONS if not all(path.exists() for path in wanted.paths)
+    ]
     tools = [wanted for wanted in TOOLS if not wanted.path.exists()]
     if not definitions and not tools:
         return None
@@ -227,7 +252,9 @@ def get_what_is_missing(within_s: float = WITHIN_S) -> str | None:
             fetch(wanted, go)
         for program in tools:
             build(program, go)
-            sys.stderr.write(f"built {program.name} {program.version}; {time.monotonic() - started:.0f} s in all\n")
+            sys.stderr.write(
+                f"built {program.name} {program.version}; {time.monotonic() - started:.0f} s in all\n"
+            )
     except subprocess.TimeoutExpired:
         return f"not built within {within_s:.0f} s; what was compiled stays, and the next run goes on from there"
     return None

@@ -12,7 +12,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _KEY: Final = re.compile(r"(?P<indent> *)(?P<name>[A-Za-z]\w*):")
-_TYPES: Final = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
+_TYPES: Final = {
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    str: "string",
+    list: "array",
+    dict: "object",
+}
 
 
 @dataclass
@@ -61,7 +68,10 @@ def keys(path: Path) -> list[Key]:
             comment.take(bare.removeprefix("# "))
         elif match := _KEY.match(line):
             indent = len(match["indent"])
-            parents = [*((depth, name) for depth, name in parents if depth < indent), (indent, match["name"])]
+            parents = [
+                *((depth, name) for depth, name in parents if depth < indent),
+                (indent, match["name"]),
+            ]
             place = tuple(name for _, name in parents)
             if comment.said:
                 found.append(Key(place, " ".join(comment.said), _at(values, place), comment.asked))

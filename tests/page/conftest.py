@@ -58,7 +58,9 @@ class Sandbox:
 
     def call(self, path: str, body: bytes | None, media: str) -> dict[str, Any]:
         """Send something and return the JSON that comes back."""
-        content: dict[str, Any] = json.loads(self._sent("GET" if body is None else "POST", path, body, media))
+        content: dict[str, Any] = json.loads(
+            self._sent("GET" if body is None else "POST", path, body, media)
+        )
         return content
 
     def load_contacts(self, content: bytes) -> None:
@@ -67,9 +69,13 @@ class Sandbox:
         wanted = b'{"object":"Contact","operation":"insert","contentType":"CSV"}'
         job = json.loads(self._sent("POST", jobs, wanted, "application/json", token))["id"]
         self._sent("PUT", f"{jobs}/{job}/batches", content, "text/csv", token)
-        self._sent("PATCH", f"{jobs}/{job}", b'{"state":"UploadComplete"}', "application/json", token)
+        self._sent(
+            "PATCH", f"{jobs}/{job}", b'{"state":"UploadComplete"}', "application/json", token
+        )
 
-    def _sent(self, method: str, path: str, body: bytes | None, media: str, token: str = "") -> bytes:
+    def _sent(
+        self, method: str, path: str, body: bytes | None, media: str, token: str = ""
+    ) -> bytes:
         headers = {"Content-Type": media, "Authorization": f"Bearer {token or self._token}"}
         request = urllib.request.Request(self.origin + path, body, headers, method=method)  # noqa: S310 - our own address
         with urllib.request.urlopen(request) as answer:  # noqa: S310 - our own address
@@ -80,7 +86,9 @@ class Sandbox:
         """Take both steps."""
         form = "application/x-www-form-urlencoded"
         core = self.call(
-            "/services/oauth2/token", b"grant_type=client_credentials&client_id=a&client_secret=b", form
+            "/services/oauth2/token",
+            b"grant_type=client_credentials&client_id=a&client_secret=b",
+            form,
         )
         self._core_token = core["access_token"]
         token = self._core_token.replace("!", "%21")

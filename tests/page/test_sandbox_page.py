@@ -33,7 +33,8 @@ def order(key: str, note: str | None = None, amount: object = 1.5) -> dict[str, 
 def texts(browser: Chrome, selector: str) -> list[str]:
     """Return what is to be read at a place, in one step: the page may be replaced in between."""
     found: list[str] = browser.execute_script(
-        "return [...document.querySelectorAll(arguments[0])].map((each) => each.textContent)", selector
+        "return [...document.querySelectorAll(arguments[0])].map((each) => each.textContent)",
+        selector,
     )
     return found
 
@@ -56,7 +57,9 @@ def keys(browser: Chrome) -> list[str]:
 def page(browser: Chrome, sandbox: Sandbox) -> Chrome:
     complaints(browser)
     browser.get(sandbox.origin)
-    until(browser, lambda: browser.find_element(By.ID, "state").get_attribute("data-state") == "live")
+    until(
+        browser, lambda: browser.find_element(By.ID, "state").get_attribute("data-state") == "live"
+    )
     return browser
 
 
@@ -68,7 +71,9 @@ def choose(page: Chrome, name: str) -> None:
 def test_the_shops_objects_are_listed(page: Chrome) -> None:
     """With their row counts, and an empty table that says so."""
     assert ["customers0", "orders0", "page_views0"] == texts(page, "#objects .top")
-    assert ["No rows yet: they show a moment after the first 202."] == texts(page, "#rows-table tbody td")
+    assert ["No rows yet: they show a moment after the first 202."] == texts(
+        page, "#rows-table tbody td"
+    )
 
 
 def test_rows_appear_by_themselves(page: Chrome, sandbox: Sandbox) -> None:
@@ -134,7 +139,9 @@ def test_problem_records_name_their_field(page: Chrome, sandbox: Sandbox) -> Non
     sandbox.upsert("orders", order("1", amount="much"))
     choose(page, "orders")
     until(page, lambda: texts(page, "#problems p:nth-child(2)"))
-    assert ["amount: expected type: Number, found: String"] == texts(page, "#problems p:nth-child(2)")
+    assert ["amount: expected type: Number, found: String"] == texts(
+        page, "#problems p:nth-child(2)"
+    )
 
 
 def test_the_fault_script_in_force_is_shown(page: Chrome, sandbox: Sandbox) -> None:
@@ -144,13 +151,17 @@ def test_the_fault_script_in_force_is_shown(page: Chrome, sandbox: Sandbox) -> N
     until(page, lambda: texts(page, "#faults code") == ["delete status=503"])
 
 
-def test_bulk_jobs_are_listed_with_what_became_of_their_rows(page: Chrome, sandbox: Sandbox) -> None:
+def test_bulk_jobs_are_listed_with_what_became_of_their_rows(
+    page: Chrome, sandbox: Sandbox
+) -> None:
     """Once there are any: destination, object, operation, state and counts."""
     assert not page.find_element(By.ID, "jobs-section").is_displayed()
     sandbox.load_contacts(b"LastName,Email\nAda,ada@example.com\n,nobody@example.com\n")
     until(page, lambda: "JobComplete" in texts(page, "#jobs td"))
     assert page.find_element(By.ID, "jobs-section").is_displayed()
-    assert ["crm_bulk", "Contact", "insert", "JobComplete", "2", "1", "1", "0"] == texts(page, "#jobs td")[1:9]
+    assert ["crm_bulk", "Contact", "insert", "JobComplete", "2", "1", "1", "0"] == texts(
+        page, "#jobs td"
+    )[1:9]
 
 
 def test_a_sandbox_of_the_crm_alone_is_live(browser: Chrome, tmp_path: Path) -> None:
@@ -190,7 +201,8 @@ def test_the_chosen_object_keeps_the_focus(page: Chrome) -> None:
 def test_text_stands_out_from_its_ground(page: Chrome, sandbox: Sandbox, scheme: str) -> None:
     """At least 4.5 to 1 for every text on the page, in the light and in the dark."""
     page.execute_cdp_cmd(
-        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        "Emulation.setEmulatedMedia",
+        {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
     )
     sandbox.upsert("orders", order("1"), order("2", amount="much"))
     sandbox.load_contacts(b"LastName\nAda\n")

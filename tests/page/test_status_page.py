@@ -15,7 +15,7 @@ from consumer.admin.metrics import Metrics
 from consumer.admin.port import (
     BulkStatus,
     HoldStatus,
-    Ledger,
+    LedgerStatus,
     PartitionStatus,
     RateStatus,
     State,
@@ -48,11 +48,22 @@ RUNNING = StatusReport(
     group_id="crm",
     assignment=(
         PartitionStatus(
-            topic="shop.orders", partition=0, epoch=2, position=100, end=160, lag=60, open=5, oldest_open_s=1.5
+            topic="shop.orders",
+            partition=0,
+            epoch=2,
+            position=100,
+            end=160,
+            lag=60,
+            open=5,
+            oldest_open_s=1.5,
         ),
-        PartitionStatus(topic="shop.customers", partition=1, epoch=2, position=1_234_567, end=1_234_600, lag=33),
+        PartitionStatus(
+            topic="shop.customers", partition=1, epoch=2, position=1_234_567, end=1_234_600, lag=33
+        ),
     ),
-    ledger=Ledger(polled=1000, accepted=900, conflated=50, filtered=30, dead_lettered=15, open=5),
+    ledger=LedgerStatus(
+        polled=1000, accepted=900, conflated=50, filtered=30, dead_lettered=15, open=5
+    ),
     token=TokenStatus(expires_in_s=300.0),
     rate=RateStatus(limit=125.0, share=0.5),
     in_flight=4,
@@ -67,7 +78,9 @@ def daemon() -> StillDaemon:
 
 @pytest.fixture
 async def server(daemon: StillDaemon) -> AsyncIterator[AdminServer]:
-    made = AdminServer("127.0.0.1", 0, facts=daemon, metrics=Metrics(version="0", config_sha256="0"))
+    made = AdminServer(
+        "127.0.0.1", 0, provider=daemon, metrics=Metrics(version="0", config_sha256="0")
+    )
     await made.start()
     yield made
     await made.stop()
@@ -157,9 +170,16 @@ async def test_bulk_jobs_show_how_far_they_are(page: Page, daemon: StillDaemon) 
     """An object that is gathered for a job has a line of its own; without any there is no table."""
     assert "" == await page.text("jobs")
     job = BulkStatus(
-        object="people", gathered_rows=12_000, gathered_bytes=2048, phase="uploading", job="7f", rows=900
+        object="people",
+        gathered_rows=12_000,
+        gathered_bytes=2048,
+        phase="uploading",
+        job="7f",
+        rows=900,
     )
-    daemon.report = msgspec.structs.replace(RUNNING, bulk=(job, BulkStatus(object="orders", gathered_rows=5)))
+    daemon.report = msgspec.structs.replace(
+        RUNNING, bulk=(job, BulkStatus(object="orders", gathered_rows=5))
+    )
     await page.until(lambda browser: "uploading" in _text(browser, "job-rows"))
     assert ["people 12,000 2.0 KiB 900 uploading 7f", f"orders 5 0 B {DASH} gathering {DASH}"] == (
         await page.text("job-rows")
@@ -168,7 +188,9 @@ async def test_bulk_jobs_show_how_far_they_are(page: Page, daemon: StillDaemon) 
 
 async def test_a_ledger_that_does_not_add_up_says_so(page: Page, daemon: StillDaemon) -> None:
     """The sum is checked on the page, not believed."""
-    daemon.report = msgspec.structs.replace(RUNNING, ledger=Ledger(polled=1000, accepted=990, open=5))
+    daemon.report = msgspec.structs.replace(
+        RUNNING, ledger=LedgerStatus(polled=1000, accepted=990, open=5)
+    )
     await page.until(lambda browser: _text(browser, "ledger-check") == "✗ off by 5")
 
 
@@ -176,7 +198,9 @@ async def test_rates_come_from_successive_snapshots(page: Page, daemon: StillDae
     """The difference of two snapshots is drawn and said in words."""
     daemon.report = msgspec.structs.replace(
         RUNNING,
-        ledger=Ledger(polled=101_000, accepted=100_900, conflated=50, filtered=30, dead_lettered=15, open=5),
+        ledger=LedgerStatus(
+            polled=101_000, accepted=100_900, conflated=50, filtered=30, dead_lettered=15, open=5
+        ),
     )
     await page.until(lambda browser: _text(browser, "read-rate").endswith("K"))
     line = await asyncio.to_thread(page.browser.find_element, By.ID, "read-line")

@@ -29,7 +29,11 @@ COLUMN_TYPES: list[dict[str, Any]] = [
     {"type": "int64"},
     {"type": "double"},
     {"type": "boolean"},
-    {"type": "bytes", "name": "org.apache.kafka.connect.data.Decimal", "parameters": {"scale": "2"}},
+    {
+        "type": "bytes",
+        "name": "org.apache.kafka.connect.data.Decimal",
+        "parameters": {"scale": "2"},
+    },
     {"type": "bytes", "name": "org.apache.kafka.connect.data.Decimal"},
     {"type": "struct", "name": "io.debezium.data.VariableScaleDecimal"},
     *(
@@ -56,7 +60,17 @@ TRUE_TYPES: dict[str, dict[str, Any]] = {
 }
 
 SOURCES = st.sampled_from(
-    [*COLUMNS[:6], "code", "c.d", "$kafka.offset", "$key", "$key.id", "$header.h", "$envelope.op", "__op"]
+    [
+        *COLUMNS[:6],
+        "code",
+        "c.d",
+        "$kafka.offset",
+        "$key",
+        "$key.id",
+        "$header.h",
+        "$envelope.op",
+        "__op",
+    ]
 )
 DEFAULTS: dict[FieldType, st.SearchStrategy[Any]] = {
     FieldType.TEXT: st.sampled_from(["unknown", 7, None]),
@@ -83,17 +97,27 @@ def rules(draw: st.DrawFn, name: str, target: FieldType) -> FieldRule:
     values = draw(
         st.none()
         | st.none()
-        | st.dictionaries(st.sampled_from(["1", "a", "true", "null", "é", MARK, ""]), DEFAULTS[target], min_size=1)
+        | st.dictionaries(
+            st.sampled_from(["1", "a", "true", "null", "é", MARK, ""]), DEFAULTS[target], min_size=1
+        )
     )
     trim = target is not FieldType.BOOLEAN and draw(st.booleans())
     lower = target is FieldType.TEXT and draw(st.booleans())
     number = target is FieldType.NUMBER and draw(st.booleans())
     if kind == "template":
         text = draw(
-            st.sampled_from(["{name}", "{id}|{code}", "{{{amount}}}", "{seen}/{$kafka.offset}", "{c.d}-{born}"])
+            st.sampled_from(
+                ["{name}", "{id}|{code}", "{{{amount}}}", "{seen}/{$kafka.offset}", "{c.d}-{born}"]
+            )
         )
         return FieldRule(
-            template=text, default=default, required=required, values=values, trim=trim, lower=lower, number=number
+            template=text,
+            default=default,
+            required=required,
+            values=values,
+            trim=trim,
+            lower=lower,
+            number=number,
         )
     units: dict[FieldType, list[TimeUnit]] = {
         FieldType.TEXT: ["s", "ms", "us", "ns", "days"],
@@ -183,7 +207,9 @@ def rows(draw: st.DrawFn) -> str:
     names = draw(st.sets(st.sampled_from(list(FITTING)), min_size=5))
     columns = {name: draw(FITTING[name]) for name in sorted(names | {"id"})}
     if draw(rarely(2)):
-        columns |= draw(st.dictionaries(st.sampled_from([*COLUMNS, "schema", "payload"]), VALUES, max_size=2))
+        columns |= draw(
+            st.dictionaries(st.sampled_from([*COLUMNS, "schema", "payload"]), VALUES, max_size=2)
+        )
     if draw(rarely(20)):
         del columns["id"]
     comma = draw(st.sampled_from([",", " , "]))
@@ -200,7 +226,11 @@ def envelopes(draw: st.DrawFn) -> str:
     if draw(st.booleans()):
         members["before"] = draw(st.one_of(row, st.just(after), st.just("null")))
     if not draw(rarely(4)):
-        clock = draw(st.sampled_from(["1700000000000", "1700000000001", "null", '"x"', "1.5", "1800000400000"]))
+        clock = draw(
+            st.sampled_from(
+                ["1700000000000", "1700000000001", "null", '"x"', "1.5", "1800000400000"]
+            )
+        )
         members["source"] = draw(
             st.sampled_from([f'{{"ts_ms":{clock}}}', f'{{"ts_ns":{clock}000000,"ts_ms":1}}', "3"])
         )
@@ -229,13 +259,21 @@ def flat_rows(draw: st.DrawFn) -> str:
     if draw(rarely(3)):
         return draw(rows())
     marks = {
-        "__op": draw(st.sampled_from(['"c"', '"u"', '"u"', '"r"', '"d"', '"m"', '"t"', '"x"', "null", "7"])),
-        "__deleted": draw(st.sampled_from(['"false"', '"false"', "false", '"true"', "true", "null", '"no"', "{}"])),
-        "__source_ts_ms": draw(st.sampled_from(["1700000000000", "1700000000001", "null", '"5"', "1.5", "[]"])),
+        "__op": draw(
+            st.sampled_from(['"c"', '"u"', '"u"', '"r"', '"d"', '"m"', '"t"', '"x"', "null", "7"])
+        ),
+        "__deleted": draw(
+            st.sampled_from(['"false"', '"false"', "false", '"true"', "true", "null", '"no"', "{}"])
+        ),
+        "__source_ts_ms": draw(
+            st.sampled_from(["1700000000000", "1700000000001", "null", '"5"', "1.5", "[]"])
+        ),
         "__source_ts_ns": "1700000000002000000",
         "__ts_ms": draw(st.sampled_from(["1700000000500", "null", "true"])),
     }
-    kept = draw(st.sets(st.sampled_from(list(marks)))) | ({"__op"} if draw(st.booleans()) else set())
+    kept = draw(st.sets(st.sampled_from(list(marks)))) | (
+        {"__op"} if draw(st.booleans()) else set()
+    )
     written = "".join(f",{json.dumps(name)}:{marks[name]}" for name in sorted(kept))
     return draw(rows())[:-1] + written + "}"
 
@@ -244,7 +282,8 @@ def flat_rows(draw: st.DrawFn) -> str:
 def schemas(draw: st.DrawFn) -> str:
     """Draw an embedded schema whose types need not be true of the values."""
     fields = [
-        draw(st.sampled_from([TRUE_TYPES.get(name, {"type": "string"}), *COLUMN_TYPES])) | {"field": name}
+        draw(st.sampled_from([TRUE_TYPES.get(name, {"type": "string"}), *COLUMN_TYPES]))
+        | {"field": name}
         for name in COLUMNS
     ]
     return json.dumps(fields)
@@ -274,7 +313,11 @@ def documents(draw: st.DrawFn, name: str, fields: str) -> bytes | None:
     content = text.encode("utf-8", "surrogatepass")
     if draw(rarely(25)):
         at = draw(st.integers(0, len(content)))
-        content = content[:at] + draw(st.sampled_from([b"", b"\xe9", b"\0", b"}", b'"'])) + content[at + 1 :]
+        content = (
+            content[:at]
+            + draw(st.sampled_from([b"", b"\xe9", b"\0", b"}", b'"']))
+            + content[at + 1 :]
+        )
     return content
 
 

@@ -51,7 +51,9 @@ class BatcherMachine(RuleBasedStateMachine):
     @rule(
         source=st.integers(0, len(TOPICS) - 1),
         steps=st.lists(
-            st.tuples(st.sampled_from(KEYS), st.booleans(), st.integers(0, 60)), min_size=1, max_size=12
+            st.tuples(st.sampled_from(KEYS), st.booleans(), st.integers(0, 60)),
+            min_size=1,
+            max_size=12,
         ),
     )
     def add(self, source: int, steps: list[tuple[str, bool, int]]) -> None:
@@ -121,13 +123,17 @@ class BatcherMachine(RuleBasedStateMachine):
                 self.rows.pop(key, None)
             else:
                 row = {
-                    name: value for name, value in json.loads(change.encoded).items() if name not in ("k", "pad")
+                    name: value
+                    for name, value in json.loads(change.encoded).items()
+                    if name not in ("k", "pad")
                 }
                 full = type(self).conflation is not merge
                 self.rows[key] = row if full else self.rows.get(key, {}) | row
             stood_for = [entry for entry in self.unsettled[key] if entry[0] <= moment]
             self.unsettled[key] = [entry for entry in self.unsettled[key] if entry[0] > moment]
-            assert len(stood_for) == 1 + sum(rider.bare_count + len(rider.kept) for rider in change.riders or ())
+            assert len(stood_for) == 1 + sum(
+                older_one.bare_count + len(older_one.kept) for older_one in change.superseded or ()
+            )
             for _, assignment, offset in stood_for:
                 self.open_offsets[assignment].remove(offset)
                 assignment.open_count -= 1
@@ -138,7 +144,9 @@ class BatcherMachine(RuleBasedStateMachine):
         batches = [*self.batcher._open.values(), *self.batcher._sealed]
         keys = [key for batch in batches for key in batch.changes]
         assert len(set(keys)) == len(keys)
-        assert set(self.batcher._sealed_keys) == {key for batch in self.batcher._sealed for key in batch.changes}
+        assert set(self.batcher._sealed_keys) == {
+            key for batch in self.batcher._sealed for key in batch.changes
+        }
 
     @invariant()
     def who_waits_waits_for_something(self) -> None:
@@ -159,8 +167,12 @@ class BatcherMachine(RuleBasedStateMachine):
     def what_it_takes_is_known(self) -> None:
         """The rows that are held, each with what parts it from the next in a body; those that wait as they are."""
         batches = [*self.batcher._open.values(), *self.batcher._sealed]
-        placed = sum(len(change.encoded) + 1 for batch in batches for change in batch.changes.values())
-        waiting = sum(len(change.encoded) for queue in self.batcher._waiting.values() for change in queue)
+        placed = sum(
+            len(change.encoded) + 1 for batch in batches for change in batch.changes.values()
+        )
+        waiting = sum(
+            len(change.encoded) for queue in self.batcher._waiting.values() for change in queue
+        )
         assert placed + waiting == self.batcher.encoded_bytes
 
     @invariant()
@@ -185,10 +197,16 @@ class BatcherMachine(RuleBasedStateMachine):
                 assert change.assignment is not None
                 counted[change.assignment] += 1
                 sizes[change.assignment] += len(change.record)
-            assert counted == Counter({one: tally.count for one, tally in batch.tallies.items()})
-            assert sizes == Counter({one: tally.value_bytes for one, tally in batch.tallies.items()})
-            assert batch.bearers == {
-                key: change for key, change in batch.changes.items() if change.riders is not None
+            assert counted == Counter(
+                {one: record_count.count for one, record_count in batch.record_counts.items()}
+            )
+            assert sizes == Counter(
+                {one: record_count.value_bytes for one, record_count in batch.record_counts.items()}
+            )
+            assert batch.linked_changes == {
+                key: change
+                for key, change in batch.changes.items()
+                if change.superseded is not None
             }
 
     @invariant()
@@ -209,7 +227,9 @@ class BatcherMachine(RuleBasedStateMachine):
         assert self.expected == self.rows
         assert not lowest(self.batcher.lows())
         if type(self).conflation is in_turn:
-            assert {key: [moment for moment, _, _ in entries] for key, entries in self.log.items()} == self.applied
+            assert {
+                key: [moment for moment, _, _ in entries] for key, entries in self.log.items()
+            } == self.applied
         else:
             assert {key: entries[-1][0] for key, entries in self.log.items()} == {
                 key: moments[-1] for key, moments in self.applied.items()

@@ -12,16 +12,25 @@ from hypothesis import strategies as st
 from consumer.bulk.csv import CRM, INGESTION, CsvRows
 from consumer.mapping.settings import FieldType
 
-TEXTS = st.none() | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
-NUMBERS = st.none() | st.integers() | st.sampled_from(["1.50", "1E+400", "-0", "12345678901234567890123.1"])
+TEXTS = st.none() | st.text(
+    st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12
+)
+NUMBERS = (
+    st.none()
+    | st.integers()
+    | st.sampled_from(["1.50", "1E+400", "-0", "12345678901234567890123.1"])
+)
 AWKWARD = st.none() | st.text('",\r\n a#N/', max_size=6)
-ROWS = st.lists(st.tuples(TEXTS | AWKWARD, NUMBERS, st.none() | st.booleans(), AWKWARD), min_size=1, max_size=6)
+ROWS = st.lists(
+    st.tuples(TEXTS | AWKWARD, NUMBERS, st.none() | st.booleans(), AWKWARD), min_size=1, max_size=6
+)
 FIELDS = {"a": FieldType.TEXT, "b": FieldType.NUMBER, "c": FieldType.BOOLEAN, "d-é": FieldType.DATE}
 
 
 def encode(row: tuple[object, ...]) -> bytes:
     values = [
-        msgspec.Raw(value.encode()) if at == 1 and isinstance(value, str) else value for at, value in enumerate(row)
+        msgspec.Raw(value.encode()) if at == 1 and isinstance(value, str) else value
+        for at, value in enumerate(row)
     ]
     return msgspec.json.encode(dict(zip(FIELDS, values, strict=True)))
 

@@ -64,7 +64,9 @@ VALUES = st.recursive(
     SCALARS.map(lambda value: "null" if value is None else str(value)),
     lambda inner: st.one_of(
         st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]"),
-        st.dictionaries(st.sampled_from(["a", "from", "values", "id", "topics", "x.y"]), inner, max_size=3).map(
+        st.dictionaries(
+            st.sampled_from(["a", "from", "values", "id", "topics", "x.y"]), inner, max_size=3
+        ).map(
             lambda items: "{" + ", ".join(f"{key}: {value}" for key, value in items.items()) + "}"
         ),
     ),
@@ -78,7 +80,9 @@ def judge(found: Inspection) -> None:
     assert [] == [str(fault) for fault in found.faults if not PLACE.match(str(fault))]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(chosen=st.dictionaries(st.sampled_from(sorted(paths(FILE))), VALUES, min_size=1, max_size=8))
 def test_any_value_of_any_key(chosen: dict[str, str]) -> None:
     """Options may hold anything."""
@@ -95,20 +99,26 @@ def test_an_odd_value_of_every_key_at_once(value: str) -> None:
     judge(inspect(ROOT / "config" / "consumer.yaml", environ=ENVIRON, overrides=options))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_any_damage_to_the_file(tmp_path: Path, data: st.DataObject) -> None:
     """Characters lost, doubled or put in between."""
     start = data.draw(st.integers(0, len(EXAMPLE) - 1))
     length = data.draw(st.integers(0, 40))
     put_in = data.draw(st.text(alphabet="\t\n :-[]{}'\"&*#|>%@`!?,$a1é\x00\u2028", max_size=6))
-    (tmp_path / "connector.yaml").write_text((ROOT / "config" / "connector.yaml").read_text("utf-8"), "utf-8")
+    (tmp_path / "connector.yaml").write_text(
+        (ROOT / "config" / "connector.yaml").read_text("utf-8"), "utf-8"
+    )
     path = tmp_path / "consumer.yaml"
     path.write_text(EXAMPLE[:start] + put_in + EXAMPLE[start + length :], "utf-8")
     judge(inspect(path, environ=ENVIRON, overrides=[]))
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(raw=st.binary(max_size=200))
 def test_any_bytes(tmp_path: Path, raw: bytes) -> None:
     """A file may be anything at all."""

@@ -12,26 +12,30 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.bulk.crm_gatherer import CrmGather, CrmGatherer
+from consumer.bulk.crm_row_buffer import CrmBulkBatch, CrmRowBuffer
 from consumer.bulk.csv import CRM, CsvRows
 from consumer.bulk.kept_records import kept_records
-from consumer.bulk.settings import FlushSettings
-from consumer.mapping.settings import CrmTarget, FieldType, ObjectSettings
+from consumer.mapping.settings import CrmTarget, FieldType, FlushSettings, ObjectSettings
 from consumer.model import Assignment, Delete, Operation, PlainRecord, Target, Upsert
 
 FIELDS = ("Key__c", "A", "B", "C")
 TEXTS = st.text(st.sampled_from('ab,"\n\r é'), min_size=1, max_size=6)
 Row: TypeAlias = "dict[str, str | None]"
 ROWS = st.dictionaries(st.sampled_from(FIELDS[1:]), st.one_of(st.none(), TEXTS))
-CHANGES = st.lists(st.tuples(st.sampled_from(("k1", "k2")), st.one_of(st.none(), ROWS)), max_size=12)
+CHANGES = st.lists(
+    st.tuples(st.sampled_from(("k1", "k2")), st.one_of(st.none(), ROWS)), max_size=12
+)
 
 
-def gathered(folder: str, changes: list[tuple[str, Row | None]]) -> CrmGather:
+def buffered(folder: str, changes: list[tuple[str, Row | None]]) -> CrmBulkBatch:
     """Let a gatherer have changes, a row each or none for a delete, in chunks of three."""
     described = ObjectSettings(
-        name="Contact", fields=dict.fromkeys(FIELDS, FieldType.TEXT), primary_key="Key__c", refresh_mode="partial"
+        name="Contact",
+        fields=dict.fromkeys(FIELDS, FieldType.TEXT),
+        primary_key="Key__c",
+        refresh_mode="partial",
     )
-    gatherer = CrmGatherer(
+    row_buffer = CrmRowBuffer(
         Target("", "Contact"),
         CsvRows(described.fields, CRM),
         FlushSettings(),
@@ -49,10 +53,10 @@ def gathered(folder: str, changes: list[tuple[str, Row | None]]) -> CrmGather:
             else Upsert(key, msgspec.json.encode({"Key__c": key} | row), record)
         )
     for start in range(0, len(made), 3):
-        gatherer.add(made[start : start + 3], assignment, 0.0)
-    gather = gatherer.seal()
-    assert isinstance(gather, CrmGather)
-    return gather
+        row_buffer.add(made[start : start + 3], assignment, 0.0)
+    bulk_batch = row_buffer.seal()
+    assert isinstance(bulk_batch, CrmBulkBatch)
+    return bulk_batch
 
 
 @given(CHANGES)
@@ -62,26 +66,35 @@ def test_the_newest_of_each_field_is_written(changes: list[tuple[str, Row | None
     for key, row in changes:
         before = folded.get(key, {})
         blank = "#N/A" if before is None else ""
-        texts = {name: "#N/A" if text is None else text for name, text in ({} if row is None else row).items()}
+        texts = {
+            name: "#N/A" if text is None else text
+            for name, text in ({} if row is None else row).items()
+        }
         folded[key] = (
-            None if row is None else dict.fromkeys(FIELDS, blank) | (before or {}) | {"Key__c": key} | texts
+            None
+            if row is None
+            else dict.fromkeys(FIELDS, blank) | (before or {}) | {"Key__c": key} | texts
         )
     with TemporaryDirectory() as folder:
         if not changes:
             return
-        rows = gathered(folder, changes).rows
+        rows = buffered(folder, changes).rows
         written = {
             key: next(csv.reader([line.decode()[:-1]], strict=True))
             for piece in rows.pending(Operation.UPSERT, 10)
             for key, _, line, _ in piece
         }
         deleted = {key for piece in rows.pending(Operation.DELETE, 10) for key, _, _, _ in piece}
-    assert {key: [row[name] for name in FIELDS] for key, row in folded.items() if row is not None} == written
+    assert {
+        key: [row[name] for name in FIELDS] for key, row in folded.items() if row is not None
+    } == written
     assert {key for key, row in folded.items() if row is None} == deleted
 
 
 @given(CHANGES)
-def test_every_field_of_a_refused_row_is_in_its_letters(changes: list[tuple[str, Row | None]]) -> None:
+def test_every_field_of_a_refused_row_is_in_its_letters(
+    changes: list[tuple[str, Row | None]],
+) -> None:
     """What is laid over older changes keeps the records of all whose fields it still carries, its own last."""
     newest: dict[str, int] = {}
     carriers: defaultdict[str, dict[str, int]] = defaultdict(dict)
@@ -94,7 +107,7 @@ def test_every_field_of_a_refused_row_is_in_its_letters(changes: list[tuple[str,
     with TemporaryDirectory() as folder:
         if not changes:
             return
-        rows = gathered(folder, changes).rows
+        rows = buffered(folder, changes).rows
         kept = {
             key: [one.offset for one in kept_records(record)]
             for operation in Operation

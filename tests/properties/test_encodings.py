@@ -14,12 +14,18 @@ from hypothesis import strategies as st
 
 from consumer.decoding.avro_body import compile_avro
 from consumer.decoding.protobuf_files import ProtobufFiles
-from consumer.decoding.schema_shelf import SchemaShelf
+from consumer.decoding.schema_cache import SchemaCache
 from consumer.decoding.wire_form import Frame
 from consumer.decoding.written_schema import WrittenSchema
 from consumer.errors import RecordError
 from consumer.mapping.routing import RouteTable
-from consumer.mapping.settings import EncodingName, FieldRule, FieldType, ObjectSettings, RouteSettings
+from consumer.mapping.settings import (
+    EncodingName,
+    FieldRule,
+    FieldType,
+    ObjectSettings,
+    RouteSettings,
+)
 from consumer.model import PlainRecord, Upsert
 from tests.framed import avro_body, framed
 
@@ -33,7 +39,12 @@ COLUMNS: dict[str, tuple[str, str, str | None, st.SearchStrategy[Any]]] = {
     "balance": ("bytes", "bytes", DECIMAL, st.binary(min_size=1, max_size=12)),
     "born": ("int32", "int", "io.debezium.time.Date", st.integers(-719_162, 2_932_896)),
     "made": ("int64", "long", "io.debezium.time.MicroTimestamp", st.integers(-(10**15), 10**15)),
-    "seen": ("int64", "long", "org.apache.kafka.connect.data.Timestamp", st.integers(-(10**12), 10**12)),
+    "seen": (
+        "int64",
+        "long",
+        "org.apache.kafka.connect.data.Timestamp",
+        st.integers(-(10**12), 10**12),
+    ),
 }
 TYPES = {
     "id": FieldType.TEXT,
@@ -55,10 +66,19 @@ def connect_schema() -> dict[str, Any]:
     fields = []
     for name, (kind, _, meaning, _) in COLUMNS.items():
         more = {"parameters": {"scale": "3"}} if meaning == DECIMAL else {}
-        fields.append({"field": name, "type": kind, "optional": name != "id", "name": meaning, **more})
-    images = [{"field": name, "type": "struct", "optional": True, "fields": fields} for name in ("before", "after")]
+        fields.append(
+            {"field": name, "type": kind, "optional": name != "id", "name": meaning, **more}
+        )
+    images = [
+        {"field": name, "type": "struct", "optional": True, "fields": fields}
+        for name in ("before", "after")
+    ]
     source = {"field": "source", "type": "struct", "fields": [{"field": "ts_ms", "type": "int64"}]}
-    return {"type": "struct", "name": "Envelope", "fields": [*images, source, {"field": "op", "type": "string"}]}
+    return {
+        "type": "struct",
+        "name": "Envelope",
+        "fields": [*images, source, {"field": "op", "type": "string"}],
+    }
 
 
 def avro_schema() -> dict[str, Any]:
@@ -88,16 +108,25 @@ NO_JSON = {math.inf: "Infinity", -math.inf: "-Infinity"}
 def in_json(row: dict[str, Any]) -> dict[str, Any]:
     """Write what JSON cannot say as Connect's JSON converter does; bytes are base64 by the encoder, as there."""
     return {
-        name: NO_JSON.get(value, "NaN") if isinstance(value, float) and not math.isfinite(value) else value
+        name: NO_JSON.get(value, "NaN")
+        if isinstance(value, float) and not math.isfinite(value)
+        else value
         for name, value in row.items()
     }
 
 
-def sent(encoding: EncodingName, value: bytes, written: WrittenSchema | None, **route: Any) -> object:  # noqa: ANN401
+def sent(
+    encoding: EncodingName, value: bytes, written: WrittenSchema | None, **route: Any
+) -> object:  # noqa: ANN401
     """Return the rows that become of a value, mapped one by one and in a run, or the fault."""
-    shelf = SchemaShelf()
+    shelf = SchemaCache()
     shelf.put(1, written, 0.0)
-    given_route = {"topics": ("t",), "object": "rows", "format": "debezium", "encoding": encoding} | route
+    given_route = {
+        "topics": ("t",),
+        "object": "rows",
+        "format": "debezium",
+        "encoding": encoding,
+    } | route
     table = RouteTable([RouteSettings(**given_route)], "c", {"rows": TARGET}, shelf)
     (mapper,) = table.mappers("t")
     record = PlainRecord("t", value=value, timestamp_ms=WALL_MS)
@@ -114,7 +143,9 @@ def sent(encoding: EncodingName, value: bytes, written: WrittenSchema | None, **
 
 @given(before=st.none() | ROWS, after=ROWS)
 @settings(max_examples=200, deadline=None)
-def test_avro_is_what_json_with_its_schema_is(before: dict[str, Any] | None, after: dict[str, Any]) -> None:
+def test_avro_is_what_json_with_its_schema_is(
+    before: dict[str, Any] | None, after: dict[str, Any]
+) -> None:
     """Rows and faults alike, on the fast way and on the careful one."""
     if before is not None:
         before["id"] = after["id"]
@@ -122,7 +153,9 @@ def test_avro_is_what_json_with_its_schema_is(before: dict[str, Any] | None, aft
     rows = {"before": before and in_json(before), "after": in_json(after)}
     as_json = msgspec.json.encode({"schema": CONNECT, "payload": change | rows})
     as_avro = framed(1, avro_body(AVRO, change))
-    assert sent("json", as_json, None) == sent("avro", as_avro, WrittenSchema("AVRO", json.dumps(AVRO)))
+    assert sent("json", as_json, None) == sent(
+        "avro", as_avro, WrittenSchema("AVRO", json.dumps(AVRO))
+    )
 
 
 PROTO = """

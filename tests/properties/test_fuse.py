@@ -14,7 +14,9 @@ SETTINGS = st.builds(FuseSettings, consecutive=st.integers(1, 30), ratio=st.floa
 
 
 @given(events=EVENTS, settings=SETTINGS)
-def test_it_blows_exactly_when_run_or_share_say_so(events: list[tuple[int, int]], settings: FuseSettings) -> None:
+def test_it_blows_exactly_when_run_or_share_say_so(
+    events: list[tuple[int, int]], settings: FuseSettings
+) -> None:
     """Whatever the order of events, the verdict is that of counting them one by one."""
     fuse = Fuse(settings)
     seen: list[tuple[int, int, int]] = []
@@ -32,7 +34,9 @@ def test_it_blows_exactly_when_run_or_share_say_so(events: list[tuple[int, int]]
         window = [event for event in seen if event[0] > now - 60]
         total = sum(event[1] for event in window)
         failed = sum(event[2] for event in window)
-        expected = run >= settings.consecutive or (total >= 200 and failed > 0 and failed / total >= settings.ratio)
+        expected = run >= settings.consecutive or (
+            total >= 200 and failed > 0 and failed / total >= settings.ratio
+        )
         assert expected == (fuse.blown(float(now)) is not None)
 
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Final
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.bulk.layers import KeptRow, Layers, in_turn, newest
+from consumer.bulk.sorted_runs import KeptRow, SortedRuns, in_turn, newest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from consumer.bulk.layers import Fold, Layer
+    from consumer.bulk.sorted_runs import Fold, SortedRun
 
 Step = tuple[str, bool] | str
 """A row of a key, or its removal; or what happens to the process."""
@@ -22,7 +22,8 @@ Step = tuple[str, bool] | str
 LAY_DOWN: Final = "lay down and note"
 CRASH: Final = "crash"
 STEPS: Final = st.lists(
-    st.tuples(st.sampled_from(["", "a", "b", "é", "z" * 40]), st.booleans()) | st.sampled_from([LAY_DOWN, CRASH]),
+    st.tuples(st.sampled_from(["", "a", "b", "é", "z" * 40]), st.booleans())
+    | st.sampled_from([LAY_DOWN, CRASH]),
     max_size=60,
 )
 
@@ -30,27 +31,29 @@ STEPS: Final = st.lists(
 def left_of(steps: Sequence[Step], fold: Fold) -> tuple[list[KeptRow], list[KeptRow]]:
     """Take the steps; return what the layers hold in the end, and every row that they were given and had noted."""
     with tempfile.TemporaryDirectory() as folder:
-        noted: list[Layer] = []
+        noted: list[SortedRun] = []
         noted_rows: list[KeptRow] = []
         given_rows: list[KeptRow] = []
-        layers = Layers(Path(folder), fold, noted, merged_at=3)
+        sorted_runs = SortedRuns(Path(folder), fold, noted, merged_at=3)
         for at, step in enumerate([*steps, LAY_DOWN]):
             if step == LAY_DOWN:
-                layers.lay_down()
-                for _ in layers.merge_ripe():
+                sorted_runs.flush()
+                for _ in sorted_runs.compact():
                     pass
-                noted, noted_rows = [*layers.listed], [*noted_rows, *given_rows]
+                noted, noted_rows = [*sorted_runs.listed], [*noted_rows, *given_rows]
                 given_rows = []
-                layers.sweep()
+                sorted_runs.sweep()
             elif step == CRASH:
                 given_rows = []
-                layers = Layers(Path(folder), fold, noted, merged_at=3)
+                sorted_runs = SortedRuns(Path(folder), fold, noted, merged_at=3)
             else:
                 row = KeptRow(step[0], 1, 1, b"" if step[1] else b"%d\n" % at)
                 given_rows.append(KeptRow(row.key, 1, 1, row.line))
-                layers.put(row)
-        found = [row for piece in layers.pieces() for row in piece]
-        assert {layer.name for layer in layers.listed} == {path.name for path in Path(folder).iterdir()}
+                sorted_runs.put(row)
+        found = [row for piece in sorted_runs.pieces() for row in piece]
+        assert {sorted_run.name for sorted_run in sorted_runs.listed} == {
+            path.name for path in Path(folder).iterdir()
+        }
         return found, noted_rows
 
 
@@ -60,7 +63,9 @@ def test_the_newest_row_of_each_key_is_left(steps: list[Step]) -> None:
     found, noted = left_of(steps, newest)
     expected = {row.key: row.line for row in noted}
     assert sorted(expected.items()) == [(row.key, row.line) for row in found]
-    assert [sum(one.key == row.key for one in noted) for row in found] == [row.record_count for row in found]
+    assert [sum(one.key == row.key for one in noted) for row in found] == [
+        row.record_count for row in found
+    ]
     assert all(row.own_count == 1 for row in found)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from consumer.mapping import fast, flat_marks, hot_converters, written_out
+from consumer.mapping.fast_path import converters, flat_marks, generated_code, plan
 from consumer.mapping.routing import RouteTable
 from consumer.mapping.settings import FieldRule, FieldType, ObjectSettings, RouteSettings
 from consumer.mapping.times import moment_text
@@ -42,9 +42,15 @@ def difference(
     return None
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=600,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 @given(journeys())
-def test_fast_way_maps_as_the_reference(journey: tuple[RouteSettings, ObjectSettings, list[PlainRecord]]) -> None:
+def test_fast_way_maps_as_the_reference(
+    journey: tuple[RouteSettings, ObjectSettings, list[PlainRecord]],
+) -> None:
     """Whatever the rules, the schema and the records: outcome, bytes and reason are the reference's."""
     assert difference(*journey) is None
 
@@ -81,7 +87,9 @@ def flat_journey() -> tuple[RouteSettings, ObjectSettings, list[PlainRecord]]:
         '{"id":6,"name":"__debezium_unavailable_value","__op":"u"}',
         *NO_ROWS,
     ]
-    target = ObjectSettings(name="things", fields={"id": FieldType.TEXT, "name": FieldType.TEXT}, primary_key="id")
+    target = ObjectSettings(
+        name="things", fields={"id": FieldType.TEXT, "name": FieldType.TEXT}, primary_key="id"
+    )
     route = RouteSettings(topics=(TOPIC,), object="things", format="debezium_flat")
     return route, target, [PlainRecord(TOPIC, value=value.encode()) for value in plain + odd]
 
@@ -94,10 +102,12 @@ def test_flat_rows_that_are_no_upserts_are_mapped_as_the_reference() -> None:
 @pytest.mark.parametrize(
     ("place", "name", "planted"),
     [
-        pytest.param(fast, "require_live", lambda *_: None, id="marks-not-read"),
+        pytest.param(plan, "require_live", lambda *_: None, id="marks-not-read"),
         pytest.param(flat_marks, "_NO_ROW", (), id="what-is-no-row"),
-        pytest.param(flat_marks, "_NO_ROW", (b'"op"', b'"ddl"', b'"data_collections"'), id="an-escaped-name"),
-        pytest.param(written_out, "TEXT_MARK", b"no such mark", id="a-mark-sent-as-value"),
+        pytest.param(
+            flat_marks, "_NO_ROW", (b'"op"', b'"ddl"', b'"data_collections"'), id="an-escaped-name"
+        ),
+        pytest.param(generated_code, "TEXT_MARK", b"no such mark", id="a-mark-sent-as-value"),
     ],
 )
 def test_planted_bug_of_flat_rows_is_seen(
@@ -118,15 +128,20 @@ def test_odd_records_after_plain_ones_are_mapped_as_the_reference() -> None:
     ("place", "name", "planted"),
     [
         pytest.param(
-            hot_converters, "moment_text_of_us", lambda us: moment_text(us // 1_000 + 1), id="a-millisecond-late"
+            converters,
+            "moment_text_of_us",
+            lambda us: moment_text(us // 1_000 + 1),
+            id="a-millisecond-late",
         ),
-        pytest.param(hot_converters, "int_text", str, id="a-zero-without-its-sign"),
-        pytest.param(fast, "_check_each", lambda _: None, id="text-sent-as-number"),
-        pytest.param(fast, "_key_change_lines", lambda _: (), id="the-old-key-stays"),
-        pytest.param(written_out, "TEXT_MARK", b"no such mark", id="a-mark-sent-as-value"),
+        pytest.param(converters, "int_text", str, id="a-zero-without-its-sign"),
+        pytest.param(plan, "_check_each", lambda _: None, id="text-sent-as-number"),
+        pytest.param(plan, "_key_change_lines", lambda _: (), id="the-old-key-stays"),
+        pytest.param(generated_code, "TEXT_MARK", b"no such mark", id="a-mark-sent-as-value"),
     ],
 )
-def test_planted_bug_is_seen(place: object, name: str, planted: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_planted_bug_is_seen(
+    place: object, name: str, planted: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The comparison sees a fast way that is wrong in one place."""
     monkeypatch.setattr(place, name, planted)
 

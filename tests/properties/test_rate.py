@@ -7,7 +7,7 @@ import heapq
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from consumer.delivery.rate import RateBucket
+from consumer.delivery.load_control import RateBucket
 
 TENANT = 250
 Step = tuple[float, int]
@@ -69,7 +69,9 @@ def test_all_replicas_together(
     assert most_in_a_second(starts) <= TENANT
 
 
-@given(tenant=st.integers(1, 250), steps=st.lists(st.tuples(st.floats(0.0, 1.5), st.integers(0, 4))))
+@given(
+    tenant=st.integers(1, 250), steps=st.lists(st.tuples(st.floats(0.0, 1.5), st.integers(0, 4)))
+)
 def test_pauses_and_refusals_never_raise_it(tenant: int, steps: list[Step]) -> None:
     """Pauses, halving and climbing, in any order, leave the limit standing and the pauses kept."""
     bucket = RateBucket(tenant)

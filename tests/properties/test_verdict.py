@@ -7,10 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumer.delivery.isolate import keys_at_fault
-from consumer.delivery.verdict import judge
+from consumer.delivery.judge import judge
+from consumer.delivery.verdicts import (
+    Accepted,
+    HoldLane,
+    Isolate,
+    RefreshToken,
+    Reject,
+    Retry,
+)
+from consumer.http.messages import Answer, Failure, NoAnswer
+from consumer.http.retry_after import LONGEST_RETRY_AFTER_S
 from consumer.masking import MASKED_CHARS, mask
-from consumer.model import Accepted, Answer, Failure, HoldLane, Isolate, NoAnswer, RefreshToken, Reject, Retry
-from consumer.pause import LONGEST_RETRY_AFTER_S
 
 HEADERS = st.lists(
     st.tuples(
@@ -24,7 +32,17 @@ JSON = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["accepted", "errors", "results", "details", "validationReport", "message", "record"]),
+            st.sampled_from(
+                [
+                    "accepted",
+                    "errors",
+                    "results",
+                    "details",
+                    "validationReport",
+                    "message",
+                    "record",
+                ]
+            ),
             inner,
             max_size=3,
         )
@@ -39,7 +57,9 @@ ANSWERS = st.builds(
     BODIES,
     truncated=st.booleans(),
 )
-OUTCOMES = ANSWERS | st.builds(NoAnswer, st.sampled_from(Failure), st.text(max_size=9), st.booleans())
+OUTCOMES = ANSWERS | st.builds(
+    NoAnswer, st.sampled_from(Failure), st.text(max_size=9), st.booleans()
+)
 WALL_MS = st.integers(0, 4_102_444_800_000)
 
 
@@ -52,13 +72,17 @@ def test_every_outcome_has_a_safe_verdict(
     wall_ms: int,
 ) -> None:
     """Only acceptances settle, only refusals of content blame a record, and pauses and details are bounded."""
-    verdict = judge(outcome, records=records, conflicts=conflicts, fresh_token=fresh_token, wall_ms=wall_ms)
+    verdict = judge(
+        outcome, records=records, conflicts=conflicts, fresh_token=fresh_token, wall_ms=wall_ms
+    )
     status = outcome.status if isinstance(outcome, Answer) else None
     match verdict:
         case Accepted():
             assert status in {200, 201, 202}
             assert verdict.odd is (status != 202)
-            assert verdict.not_before_s is None or 0 <= verdict.not_before_s <= LONGEST_RETRY_AFTER_S
+            assert (
+                verdict.not_before_s is None or 0 <= verdict.not_before_s <= LONGEST_RETRY_AFTER_S
+            )
         case Isolate():
             assert records > 1
             assert status in {400, 413, 422}
@@ -84,7 +108,8 @@ def test_every_outcome_has_a_safe_verdict(
 def test_same_outcome_same_verdict(outcome: Answer | NoAnswer, records: int, wall_ms: int) -> None:
     """Reading has no memory."""
     first, second = (
-        judge(outcome, records=records, conflicts=0, fresh_token=False, wall_ms=wall_ms) for _ in range(2)
+        judge(outcome, records=records, conflicts=0, fresh_token=False, wall_ms=wall_ms)
+        for _ in range(2)
     )
     assert first == second
 

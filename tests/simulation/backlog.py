@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 class Backlog:
     """Stands in for the list that a log keeps; `make` gives the record of a partition at an offset."""
 
-    def __init__(self, place: tuple[str, int], count: int, make: Callable[[int, int], PlainRecord]) -> None:
+    def __init__(
+        self, place: tuple[str, int], count: int, make: Callable[[int, int], PlainRecord]
+    ) -> None:
         self._place = place
         self._count = count
         self._make = make
@@ -27,5 +29,7 @@ class Backlog:
     def __getitem__(self, at: slice) -> list[PlainRecord]: ...
     def __getitem__(self, at: int | slice) -> PlainRecord | list[PlainRecord]:
         if isinstance(at, slice):
-            return [self._make(self._place[1], offset) for offset in range(*at.indices(self._count))]
+            return [
+                self._make(self._place[1], offset) for offset in range(*at.indices(self._count))
+            ]
         return PlainRecord(*self._place, at)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from consumer.model import Answer
+from consumer.http.messages import Answer
 from consumer.sandbox.wire import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from consumer.model import Request
+    from consumer.http.messages import Request
     from tests.simulation.world import World
 
 

@@ -6,7 +6,6 @@ import json
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from consumer.bulk.settings import FlushSettings
 from consumer.config.crm import PLACE_RULE
 from consumer.delivery.settings import DeliverySettings
 from consumer.mapping.settings import (
@@ -15,6 +14,7 @@ from consumer.mapping.settings import (
     CrmTarget,
     FieldRule,
     FieldType,
+    FlushSettings,
     ObjectSettings,
     RouteSettings,
 )
@@ -38,7 +38,9 @@ def crm_route(
         "Email": FieldRule(source="email"),
     }
     if key == "Id":
-        rules = {"Id": FieldRule(source="id")} | ({"Email": rules["Email"]} if operation == "update" else {})
+        rules = {"Id": FieldRule(source="id")} | (
+            {"Email": rules["Email"]} if operation == "update" else {}
+        )
     if key == PLACE_KEY:
         rules = {PLACE_KEY: PLACE_RULE, "LastName": rules["LastName"], "Email": rules["Email"]}
     rules |= {name: FieldRule(source=source) for name, source in columns.items()}
@@ -63,7 +65,11 @@ def crm_route(
 
 def crm_world(folder: str, *routes: RouteSettings) -> World:
     """Return a world whose routes all go to the CRM."""
-    return World(settings(objects=(), routes=routes or (crm_route(),), delivery=DeliverySettings(spool_dir=folder)))
+    return World(
+        settings(
+            objects=(), routes=routes or (crm_route(),), delivery=DeliverySettings(spool_dir=folder)
+        )
+    )
 
 
 def in_time(told: Callable[[World], Coroutine[Any, Any, None]], *routes: RouteSettings) -> None:
@@ -103,7 +109,13 @@ def write(world: World, keys: range) -> None:
     for at, key in enumerate(keys):
         contact(world, key, **({"name": ""} if at % 7 == 0 else {}))
     for key in keys[::2]:
-        contact(world, key, "u", email=f"{key}@y.io", **({"name": ""} if (key - keys.start) % 7 == 0 else {}))
+        contact(
+            world,
+            key,
+            "u",
+            email=f"{key}@y.io",
+            **({"name": ""} if (key - keys.start) % 7 == 0 else {}),
+        )
     for key in keys[::5]:
         world.change(key, "d")
 

@@ -12,27 +12,23 @@ from consumer.batching import conflation
 from consumer.batching.batcher import Batcher
 from consumer.dead_letter.outbox import Outbox
 from consumer.delivery import attempt as attempt_module
+from consumer.delivery.judge import judge
 from consumer.delivery.lane import Lane
 from consumer.delivery.lanes import Lanes
-from consumer.delivery.rate import RateBucket
-from consumer.delivery.verdict import judge
-from consumer.mapping.routing import RouteTable
-from consumer.model import (
+from consumer.delivery.load_control import RateBucket
+from consumer.delivery.verdicts import (
     Accepted,
-    Answer,
-    Assignment,
-    Delete,
     HoldLane,
     Isolate,
-    NoAnswer,
-    Operation,
     Reject,
     Retry,
-    Upsert,
 )
+from consumer.engine.pipeline import Pipeline
+from consumer.http.messages import Answer, NoAnswer
+from consumer.mapping.routing import RouteTable
+from consumer.model import Assignment, Delete, Operation, Upsert
 from consumer.offsets import progress as progress_module
 from consumer.offsets.ledger import Ledger
-from consumer.pipeline import Pipeline
 from consumer.source.port import Position
 
 if TYPE_CHECKING:
@@ -79,7 +75,7 @@ def fence_before_drain(patch: pytest.MonkeyPatch) -> None:
 
     def revoking(self: Pipeline, assignments: Any, release: Any) -> None:  # noqa: ANN401 - as the method
         positions = [Position(one, one.next_offset) for one in assignments]
-        self._hand_overs.let_go(frozenset(assignments))
+        self._revocations.let_go(frozenset(assignments))
         release(positions)
 
     patch.setattr(Pipeline, "revoking", revoking)
@@ -103,7 +99,7 @@ def create_and_delete_are_nothing(patch: pytest.MonkeyPatch) -> None:
     append = Batcher._append
 
     def cancelling(self: Batcher, change: Any, operation: Operation, now_s: float) -> None:  # noqa: ANN401
-        if type(change) is Upsert or change.riders is None:
+        if type(change) is Upsert or change.superseded is None:
             append(self, change, operation, now_s)
 
     patch.setattr(Batcher, "_append", cancelling)
@@ -164,14 +160,14 @@ def waiting_room_leaks(patch: pytest.MonkeyPatch) -> None:
 
 def riders_hold_nothing(patch: pytest.MonkeyPatch) -> None:
     """A conflated record's offset is not held by the change that replaced it."""
-    stand_for = conflation.stand_for
+    supersede = conflation.supersede
 
     def lowless(newer: Any, older: Any, encoded: bytes) -> None:  # noqa: ANN401 - as the function
-        stand_for(newer, older, encoded)
-        for rider in newer.riders:
-            rider.low = rider.low._replace(offset=2**40)
+        supersede(newer, older, encoded)
+        for entry in newer.superseded:
+            entry.low = entry.low._replace(offset=2**40)
 
-    patch.setattr("consumer.batching.batcher.stand_for", lowless)
+    patch.setattr("consumer.batching.batcher.supersede", lowless)
 
 
 def letter_settles_before_it_is_there(patch: pytest.MonkeyPatch) -> None:
@@ -181,7 +177,9 @@ def letter_settles_before_it_is_there(patch: pytest.MonkeyPatch) -> None:
     def hasty(self: Outbox, assignment: Any, record: Any, *rest: Any) -> None:  # noqa: ANN401 - as the method
         post(self, assignment, record, *rest)
         number = max(self._under_way)
-        self._under_way[number] = self._under_way[number]._replace(assignment=Assignment("", 0, 0, 0, None))
+        self._under_way[number] = self._under_way[number]._replace(
+            assignment=Assignment("", 0, 0, 0, None)
+        )
 
     patch.setattr(Outbox, "post", hasty)
 
@@ -225,7 +223,9 @@ def set_up_faults_drop(patch: pytest.MonkeyPatch) -> None:
 
 def holds_never_end(patch: pytest.MonkeyPatch) -> None:
     """A hold needs somebody to end it."""
-    patch.setattr(Lane, "may_start", lambda self, _now_s: bool(self.batcher.ready) and self.held is None)
+    patch.setattr(
+        Lane, "may_start", lambda self, _now_s: bool(self.batcher.ready) and self.held is None
+    )
 
 
 def settled_twice(patch: pytest.MonkeyPatch) -> None:
@@ -245,18 +245,25 @@ def versions_outlive_a_loss(patch: pytest.MonkeyPatch) -> None:
 
 def partial_rows_replace(patch: pytest.MonkeyPatch) -> None:
     """In partial mode the newer change replaces the older, whose fields are lost."""
-    patch.setattr("consumer.takers.merge", lambda _older, newer: newer.encoded)
+    patch.setattr("consumer.app.targets.merge", lambda _older, newer: newer.encoded)
 
 
 def riders_settle_before_the_letter(patch: pytest.MonkeyPatch) -> None:
     """Records that rode on a rejected change are settled at the rejection, before its letter is there."""
     post = Outbox.post
 
-    def hasty(self: Outbox, assignment: Any, record: Any, fault: Any, ticket: Any, change: Any = None) -> None:  # noqa: ANN401, PLR0917
+    def hasty(  # noqa: PLR0917 - as the method
+        self: Outbox,
+        assignment: Any,  # noqa: ANN401 - as the method
+        record: Any,  # noqa: ANN401 - as the method
+        fault: Any,  # noqa: ANN401 - as the method
+        partial_record: Any,  # noqa: ANN401 - as the method
+        change: Any = None,  # noqa: ANN401 - as the method
+    ) -> None:
         if change is not None:
-            self._events._ledger.riders_settled((change,))  # type: ignore[attr-defined]  # the corridor's
-            change.riders = None
-        post(self, assignment, record, fault, ticket, None)
+            self._events._ledger.superseded_settled((change,))  # type: ignore[attr-defined]  # the corridor's
+            change.superseded = None
+        post(self, assignment, record, fault, partial_record, None)
 
     patch.setattr(Outbox, "post", hasty)
 

@@ -7,16 +7,15 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING, Self
 
 from consumer.model import PlainRecord
-from consumer.operations.edges import AtTime
-from consumer.operations.stretches import Held, Stretch, stretch_of
+from consumer.operations.kafka.range_bounds import AtTime
+from consumer.operations.kafka.ranges import OffsetRange, PartitionOffsets, clipped_range
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from types import TracebackType
 
-    from consumer.model import Record
-    from consumer.operations.edges import Edge
-    from consumer.operations.stretches import Place
+    from consumer.model import PartitionKey, Record
+    from consumer.operations.kafka.range_bounds import RangeBound
     from consumer.sandbox.memory_source import MemoryLog
 
 READ_S = 0.02
@@ -28,34 +27,53 @@ class MemoryRecordLog:
     def __init__(self, log: MemoryLog) -> None:
         self._log = log
 
-    async def stretches(
-        self, topic: str, begin: Edge | None, end: Edge | None, partitions: Collection[int]
-    ) -> list[Stretch]:
+    async def offset_ranges(
+        self,
+        topic: str,
+        begin: RangeBound | None,
+        end: RangeBound | None,
+        partitions: Collection[int],
+    ) -> list[OffsetRange]:
         """Find a range in the partitions of a topic."""
         places = sorted(
-            one for one in self._log.ends if one[0] == topic and (not partitions or one[1] in partitions)
+            one
+            for one in self._log.ends
+            if one[0] == topic and (not partitions or one[1] in partitions)
         )
-        return [stretch_of(place, begin, end, self._held(place, begin, end)) for place in places]
+        return [clipped_range(place, begin, end, self._held(place, begin, end)) for place in places]
 
-    async def positions(self, places: Iterable[Place]) -> dict[Place, int]:
+    async def positions(self, places: Iterable[PartitionKey]) -> dict[PartitionKey, int]:
         """Return where the group stands."""
-        return {place: self._log.committed[place] for place in places if place in self._log.committed}
+        return {
+            place: self._log.committed[place] for place in places if place in self._log.committed
+        }
 
-    async def ends(self, places: Iterable[Place]) -> dict[Place, int]:
+    async def ends(self, places: Iterable[PartitionKey]) -> dict[PartitionKey, int]:
         """Return the ends of partitions."""
         return {place: self._log.ends[place] for place in places}
 
-    async def reader(self, stretches: Iterable[Stretch]) -> MemoryReader:
+    async def reader(self, offset_ranges: Iterable[OffsetRange]) -> MemoryReader:
         """Return a reader of exactly these."""
-        return MemoryReader(self._log, [*stretches])
+        return MemoryReader(self._log, [*offset_ranges])
 
-    def _held(self, place: Place, begin: Edge | None, end: Edge | None) -> Held:
-        return Held(0, self._log.ends[place], self._at(place, begin), self._at(place, end))
+    def _held(
+        self, place: PartitionKey, begin: RangeBound | None, end: RangeBound | None
+    ) -> PartitionOffsets:
+        return PartitionOffsets(
+            0, self._log.ends[place], self._at(place, begin), self._at(place, end)
+        )
 
-    def _at(self, place: Place, edge: Edge | None) -> int | None:
+    def _at(self, place: PartitionKey, edge: RangeBound | None) -> int | None:
         if not isinstance(edge, AtTime):
             return None
-        return next((one.offset() for one in self._log.records[place] if one.timestamp()[1] >= edge.wall_ms), None)
+        return next(
+            (
+                one.offset()
+                for one in self._log.records[place]
+                if one.timestamp()[1] >= edge.wall_ms
+            ),
+            None,
+        )
 
 
 class MemoryReader:
@@ -63,20 +81,23 @@ class MemoryReader:
 
     trouble = ""
 
-    def __init__(self, log: MemoryLog, stretches: Sequence[Stretch]) -> None:
+    def __init__(self, log: MemoryLog, offset_ranges: Sequence[OffsetRange]) -> None:
         self._log = log
-        self._ends = {one.place: one.end for one in stretches}
-        self._positions = {one.place: one.begin for one in stretches}
+        self._ends = {one.place: one.end for one in offset_ranges}
+        self._positions = {one.place: one.begin for one in offset_ranges}
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None: ...
 
     @property
-    def positions(self) -> Mapping[Place, int]:
+    def positions(self) -> Mapping[PartitionKey, int]:
         """The next offset of each stretch."""
         return self._positions
 
@@ -85,10 +106,10 @@ class MemoryReader:
         """Whether every record was given."""
         return self._positions == self._ends
 
-    async def read(self, _wait_s: float, most: int) -> Mapping[Place, Sequence[Record]]:
+    async def read(self, _wait_s: float, most: int) -> Mapping[PartitionKey, Sequence[Record]]:
         """Return the next records by partition."""
         await asyncio.sleep(READ_S)
-        found: dict[Place, Sequence[Record]] = {}
+        found: dict[PartitionKey, Sequence[Record]] = {}
         for place, end in self._ends.items():
             records = self._log.records[place]
             first = bisect_left(records, self._positions[place], key=PlainRecord.offset)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from consumer.app.ports import Ports
 from consumer.auth.provider import TokenProvider
 from consumer.mapping.settings import FieldRule
-from consumer.operations.replay import Outcome, Replay
-from consumer.operations.replay_book import Book
-from consumer.ports import Ports
+from consumer.operations.replay.checkpoint import Checkpoint
+from consumer.operations.replay.replay import Replay, ReplayResult
 from consumer.sandbox.in_process import InProcessTransport
 from tests.simulation.record_log import MemoryRecordLog
 from tests.simulation.world import CUSTOMERS, ROUTES, TOPIC, VIEWS, World, settings
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from consumer.mapping.settings import ObjectSettings
-    from consumer.operations.replay_plan import Plan
-    from consumer.operations.replay_words import Asked
+    from consumer.operations.replay.plan import ReplayPlan
+    from consumer.operations.replay.state import ReplayRequest
     from consumer.source.port import Source
 
 
@@ -52,21 +52,21 @@ class Quiet:
 class Replaying:
     """One command, as often as it is given."""
 
-    def __init__(self, world: World, folder: Path, asked: Asked) -> None:
+    def __init__(self, world: World, folder: Path, asked: ReplayRequest) -> None:
         self._world = world
         self._asked = asked
         self.path = folder / "replay.book"
-        self.plan: Plan | None = None
+        self.plan: ReplayPlan | None = None
         self.audience = Quiet()
 
-    async def run(self, *, execute: bool = True) -> Outcome | None:
+    async def run(self, *, execute: bool = True) -> ReplayResult | None:
         """Plan, and do it."""
         world = self._world
-        with Book(self.path) as book:
+        with Checkpoint(self.path) as checkpoint:
             made = Replay(
                 world.settings,
                 self._asked,
-                book,
+                checkpoint,
                 MemoryRecordLog(world.log),
                 requests_per_second=RATE,
                 registry=world.registry_client(),
@@ -91,13 +91,13 @@ class Replaying:
                     ),
                     dead_letters=world.dead_letters,
                     clock=world.clock,
-                    lots=world.random.random,
+                    rng=world.random.random,
                     registry=world.registry_client(),
                 )
 
             return await made.execute(ports, lambda _daemon: nullcontext())
 
-    async def run_killed(self, after_s: float) -> Outcome | None:
+    async def run_killed(self, after_s: float) -> ReplayResult | None:
         """The same, killed after so long if it has not ended."""
         task = asyncio.create_task(self.run())
         await asyncio.wait([task], timeout=after_s)

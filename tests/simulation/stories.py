@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 
 import msgspec
 
-from consumer.operations.reconciliation import differences
+from consumer.operations.ledger_check import differences
 from consumer.sandbox.virtual_time import VirtualLoop
 
 if TYPE_CHECKING:
@@ -39,9 +39,15 @@ def assert_accounted(world: World) -> None:
     for member in world.members:
         ledger = member.status().ledger
         assert ledger.polled == (
-            ledger.accepted + ledger.conflated + ledger.filtered + ledger.dead_lettered + ledger.open
+            ledger.accepted
+            + ledger.conflated
+            + ledger.filtered
+            + ledger.dead_lettered
+            + ledger.open
         )
         if member.task is None or member.task.done():
             continue  # what it held went with it
-        facts = member.daemon.facts
-        assert [] == differences(msgspec.structs.replace(facts.status(), accounts=facts.accounts()))
+        status = member.daemon.status
+        assert [] == differences(
+            msgspec.structs.replace(status.snapshot(), accounts=status.accounts())
+        )

@@ -11,17 +11,24 @@ import msgspec
 
 from consumer.admin.metrics import Metrics
 from consumer.admin.telemetry import Telemetry
+from consumer.app.daemon import Daemon
+from consumer.app.ports import Ports
 from consumer.auth.provider import TokenProvider
-from consumer.daemon import Daemon
 from consumer.delivery.settings import DeliverySettings
-from consumer.operations.reconciliation import differences
-from consumer.ports import Ports
+from consumer.operations.ledger_check import differences
 from consumer.sandbox.fault_script import read_script
-from consumer.sandbox.memory_dead_letters import MemoryDeadLetters
+from consumer.sandbox.memory_dead_letters import MemoryDeadLetterTopic
 from consumer.sandbox.memory_source import MemoryLog, MemorySource
 from consumer.sandbox.tenant import Limits
 from consumer.sandbox.virtual_time import VirtualClock, VirtualLoop
-from tests.simulation.storm_writers import CUSTOMERS, PARTITIONS, PREFERENCES, ROUTES, VIEWS, Writers
+from tests.simulation.storm_writers import (
+    CUSTOMERS,
+    PARTITIONS,
+    PREFERENCES,
+    ROUTES,
+    VIEWS,
+    Writers,
+)
 from tests.simulation.witness import BrokenPromiseError, Sender, Witness, WitnessedTenant
 from tests.simulation.world import ORIGIN, settings
 
@@ -30,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
 
     from consumer.config.settings import Settings
-    from consumer.sandbox.memory_source import Place
+    from consumer.model import PartitionKey
 
 MEMBERS = 3
 CALM_S = 1_200.0
@@ -62,7 +69,7 @@ TENANT_FAULTS = (
 POISON = "ingest poison=mark:refuse"
 
 
-class SharedDeadLetters(MemoryDeadLetters):
+class SharedDeadLetters(MemoryDeadLetterTopic):
     """One topic for all members: a member that closes its producer does not close the topic."""
 
     async def close(self) -> None:
@@ -74,14 +81,14 @@ class ShuffledLoop(VirtualLoop):
 
     def __init__(self, seed: int) -> None:
         super().__init__()
-        self._lots = random.Random(seed)  # noqa: S311 - a schedule, not a secret
+        self._rng = random.Random(seed)  # noqa: S311 - a schedule, not a secret
 
     def _run_once(self) -> None:
         ready: deque[Any] = self.__dict__["_ready"]
         if len(ready) > 1:
             handles = [*ready]
             ready.clear()
-            self._lots.shuffle(handles)
+            self._rng.shuffle(handles)
             ready.extend(handles)
         super()._run_once()  # type: ignore[misc]  # the loop's own turn
 
@@ -96,7 +103,11 @@ class Member:
         self.sender.set_latency(storm.random.choice([0.0, 0.05, 0.4]))
         telemetry = Telemetry(Metrics(version="0", config_sha256="0"))
         tokens = TokenProvider(
-            storm.settings.salesforce, self.sender, storm.clock, jitter=storm.random.random, observer=telemetry
+            storm.settings.salesforce,
+            self.sender,
+            storm.clock,
+            jitter=storm.random.random,
+            observer=telemetry,
         )
         ports = Ports(
             source=self.source,
@@ -104,7 +115,7 @@ class Member:
             tokens=tokens,
             dead_letters=storm.dead_letters,
             clock=storm.clock,
-            lots=storm.random.random,
+            rng=storm.random.random,
         )
         self.daemon = Daemon(storm.settings, ports, telemetry)
         self.sender.daemon = self.daemon
@@ -118,13 +129,21 @@ class Member:
 
     def close_books(self) -> None:
         """What the daemon says of its records adds up, at any moment."""
-        ledger = self.daemon.facts.ledger()
-        total = ledger.accepted + ledger.conflated + ledger.filtered + ledger.dead_lettered + ledger.open
+        ledger = self.daemon.status.ledger()
+        total = (
+            ledger.accepted
+            + ledger.conflated
+            + ledger.filtered
+            + ledger.dead_lettered
+            + ledger.open
+        )
         if ledger.polled != total or ledger.open < 0:
             message = f"ledger: {ledger} of {self.name} does not add up"
             raise BrokenPromiseError(message)
         if off := differences(
-            msgspec.structs.replace(self.daemon.facts.status(), accounts=self.daemon.facts.accounts())
+            msgspec.structs.replace(
+                self.daemon.status.snapshot(), accounts=self.daemon.status.accounts()
+            )
         ):
             message = f"ledger of {self.name}: {'; '.join(off)}"
             raise BrokenPromiseError(message)
@@ -148,12 +167,16 @@ class Storm:
             limits=Limits(apply_delay_s=0.0),
         )
         self.witness = Witness(self.log, self.dead_letters)
-        self.witness.queueing = {"views"} if self.settings.delivery.conflate else {*self.settings.connector.objects}
+        self.witness.queueing = (
+            {"views"} if self.settings.delivery.conflate else {*self.settings.connector.objects}
+        )
         self.witness.partial = {"preferences"}
         self.tenant.witness = self.witness
         self.writers = Writers(self.random, self.log, self.witness, self.clock)
-        self.places = [(route.topics[0], partition) for route in ROUTES for partition in range(PARTITIONS)]
-        self.owners: dict[Place, Member] = {}
+        self.places = [
+            (route.topics[0], partition) for route in ROUTES for partition in range(PARTITIONS)
+        ]
+        self.owners: dict[PartitionKey, Member] = {}
         self.members: list[Member] = []
         self.killed: list[asyncio.Task[None]] = []
         self.names = 0
@@ -177,7 +200,10 @@ class Storm:
         for _ in range(self.random.randint(1, MEMBERS)):
             self.join()
         end_s = self.clock.now_s() + duration_s
-        chores = [asyncio.create_task(self.writers.write(end_s)), asyncio.create_task(self._trouble(end_s))]
+        chores = [
+            asyncio.create_task(self.writers.write(end_s)),
+            asyncio.create_task(self._trouble(end_s)),
+        ]
         try:
             while not all(chore.done() for chore in chores):
                 await self._turn()
@@ -245,7 +271,7 @@ class Storm:
             member.source.lose(going)
             self.witness.counts["losses"] += 1
 
-    def _some_of(self, member: Member) -> list[Place]:
+    def _some_of(self, member: Member) -> list[PartitionKey]:
         """Draw some of a member's partitions; none of one that does not listen."""
         mine = [place for place, owner in self.owners.items() if owner is member]
         if not member.listening or not mine:
@@ -258,7 +284,9 @@ class Storm:
 
     async def _break_tenant(self) -> None:
         script = self.random.choice(TENANT_FAULTS)
-        filled = script.format(seed=self.random.randrange(1_000), small=self.random.choice([1, 5, 40]))
+        filled = script.format(
+            seed=self.random.randrange(1_000), small=self.random.choice([1, 5, 40])
+        )
         self.tenant.set_faults(read_script(f"{filled}; {POISON}"))
         self.witness.counts["tenant faults"] += 1
         await asyncio.sleep(self.random.choice([1.0, 10.0, 60.0]))
@@ -312,13 +340,17 @@ class Storm:
         while len(self.members) < 1:
             self.join()
         listening = [member for member in self.members if member.listening]
-        free = [place for place in self.places if place not in self.owners and not self._still_held(place)]
+        free = [
+            place
+            for place in self.places
+            if place not in self.owners and not self._still_held(place)
+        ]
         if listening and free:
             for place in free:
                 owner = self.owners[place] = self.random.choice(listening)
                 owner.source.assign([place])
 
-    def _still_held(self, place: Place) -> bool:
+    def _still_held(self, place: PartitionKey) -> bool:
         return any(member.source.ownership(place) is not None for member in self.members)
 
     # ── calm, and judgement ──────────────────────────────────────────────────────────────────────────────
@@ -332,9 +364,17 @@ class Storm:
         while not self._all_committed():
             if self.clock.now_s() > deadline_s:
                 behind = {p: (self.log.committed.get(p), self.log.ends[p]) for p in self.places}
-                behind = {place: figures for place, figures in behind.items() if figures[0] != figures[1]}
-                holds = [hold for member in self.members for hold in member.daemon.facts.status().holds]
-                message = f"I8: not settled {CALM_S:.0f} s after the storm: {behind}, held by {holds}"
+                behind = {
+                    place: figures for place, figures in behind.items() if figures[0] != figures[1]
+                }
+                holds = [
+                    hold
+                    for member in self.members
+                    for hold in member.daemon.status.snapshot().holds
+                ]
+                message = (
+                    f"I8: not settled {CALM_S:.0f} s after the storm: {behind}, held by {holds}"
+                )
                 raise BrokenPromiseError(message)
             for member in self.members:
                 member.source.refuse_commits = None
@@ -343,7 +383,9 @@ class Storm:
         self.witness.judge_end(self.tenant)
 
     def _all_committed(self) -> bool:
-        return all(self.log.committed.get(place, 0) == self.log.ends[place] for place in self.places)
+        return all(
+            self.log.committed.get(place, 0) == self.log.ends[place] for place in self.places
+        )
 
     async def _end(self) -> None:
         for member in self.members:

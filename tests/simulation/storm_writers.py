@@ -13,7 +13,8 @@ from tests.simulation.witness import Written
 if TYPE_CHECKING:
     import random
 
-    from consumer.sandbox.memory_source import MemoryLog, Place
+    from consumer.model import PartitionKey
+    from consumer.sandbox.memory_source import MemoryLog
     from consumer.sandbox.virtual_time import VirtualClock
     from tests.simulation.witness import Witness
 
@@ -22,7 +23,12 @@ KEYS = 40
 
 CUSTOMERS = ObjectSettings(
     name="customers",
-    fields={"id": FieldType.TEXT, "n": FieldType.NUMBER, "mark": FieldType.TEXT, "at": FieldType.DATE_TIME},
+    fields={
+        "id": FieldType.TEXT,
+        "n": FieldType.NUMBER,
+        "mark": FieldType.TEXT,
+        "at": FieldType.DATE_TIME,
+    },
     primary_key="id",
     record_modified="at",
 )
@@ -48,7 +54,9 @@ VIEWS = ObjectSettings(
 )
 ROUTES = (
     RouteSettings(topics=("customers",), object="customers", format="debezium"),
-    RouteSettings(topics=("preferences",), object="preferences", format="json", tombstones="delete"),
+    RouteSettings(
+        topics=("preferences",), object="preferences", format="json", tombstones="delete"
+    ),
     RouteSettings(topics=("views",), object="views", format="json", tombstones="dead_letter"),
 )
 
@@ -56,9 +64,11 @@ ROUTES = (
 class Writers:
     """Writes the changes of few keys, each key always to its own partition. `moment` rises with every record."""
 
-    def __init__(self, lots: random.Random, log: MemoryLog, witness: Witness, clock: VirtualClock) -> None:
+    def __init__(
+        self, rng: random.Random, log: MemoryLog, witness: Witness, clock: VirtualClock
+    ) -> None:
         self.moment = 0
-        self._lots = lots
+        self._rng = rng
         self._log = log
         self._witness = witness
         self._clock = clock
@@ -66,18 +76,18 @@ class Writers:
     async def write(self, end_s: float) -> None:
         """Write until then: now a little, now a lot."""
         while self._clock.now_s() < end_s:
-            for _ in range(self._lots.choice([1, 3, 30, 200])):
+            for _ in range(self._rng.choice([1, 3, 30, 200])):
                 self._write_one()
-            await asyncio.sleep(self._lots.choice([0.1, 1.0, 5.0, 30.0]))
+            await asyncio.sleep(self._rng.choice([0.1, 1.0, 5.0, 30.0]))
 
     def _write_one(self) -> None:
         self.moment += 1
-        topic = self._lots.choice(["customers", "customers", "preferences", "views"])
-        number = self._lots.randrange(KEYS)
+        topic = self._rng.choice(["customers", "customers", "preferences", "views"])
+        number = self._rng.randrange(KEYS)
         place = (topic, number % PARTITIONS)
-        lot = self._lots.random()
+        lot = self._rng.random()
         if lot < 0.02:
-            self._log.leave_hole(*place, self._lots.randint(1, 3))
+            self._log.leave_hole(*place, self._rng.randint(1, 3))
         if lot < 0.01:
             self._put(place, b"{", "poison", f"poison-{self.moment}", None)
             return
@@ -85,7 +95,7 @@ class Writers:
             place, number, lot
         )
 
-    def _customer(self, place: Place, number: int, lot: float) -> None:
+    def _customer(self, place: PartitionKey, number: int, lot: float) -> None:
         key = str(number)
         ts_ms = self._source_ms()
         source = {"source": {"ts_ms": ts_ms}, "ts_ms": ts_ms}
@@ -104,24 +114,33 @@ class Writers:
         row = {"id": key, "n": self.moment, "mark": "refuse" if refused else "fine"}
         after = row | {"id": number}
         kind = "refused" if refused else "upsert"
-        self._put(place, json.dumps({"op": "u", "before": None, "after": after} | source), kind, key, row)
+        self._put(
+            place, json.dumps({"op": "u", "before": None, "after": after} | source), kind, key, row
+        )
 
-    def _preference(self, place: Place, number: int, lot: float) -> None:
+    def _preference(self, place: PartitionKey, number: int, lot: float) -> None:
         key = f"p{number}"
         if lot > 0.9:
             self._put(place, None, "delete", key, None)
             return
         row: dict[str, Any] = {"id": key, "n": self.moment}
-        row |= self._lots.choice([{"a": self.moment}, {"b": self.moment}, {"a": self.moment, "b": self.moment}])
+        row |= self._rng.choice(
+            [{"a": self.moment}, {"b": self.moment}, {"a": self.moment, "b": self.moment}]
+        )
         self._put(place, json.dumps(row), "upsert", key, row)
 
-    def _view(self, place: Place, number: int, _lot: float) -> None:
+    def _view(self, place: PartitionKey, number: int, _lot: float) -> None:
         key = f"v{number}"
         row = {"id": key, "n": self.moment, "at": "2025-06-15T00:00:00.000Z"}
         self._put(place, json.dumps(row), "upsert", key, row)
 
     def _put(
-        self, place: Place, value: str | bytes | None, kind: str, key: str, row: dict[str, Any] | None
+        self,
+        place: PartitionKey,
+        value: str | bytes | None,
+        kind: str,
+        key: str,
+        row: dict[str, Any] | None,
     ) -> None:
         raw = value.encode() if isinstance(value, str) else value
         kafka_key = json.dumps({"id": key}).encode()

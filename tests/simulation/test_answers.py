@@ -85,6 +85,8 @@ def test_an_answer_of_the_moment_costs_no_row_and_is_nobodys_to_mend(fault: str)
 
 
 @pytest.mark.parametrize(("fault", "reason"), SOMEBODYS)
-def test_an_answer_of_somebody_else_costs_no_row_and_is_named(fault: str, reason: HoldReason) -> None:
+def test_an_answer_of_somebody_else_costs_no_row_and_is_named(
+    fault: str, reason: HoldReason
+) -> None:
     """I11, I12: a hold of that name and no other, which ends by itself."""
     assert {reason} == carry(fault) & SET_UP

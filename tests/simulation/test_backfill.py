@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from consumer.bulk.job_state import HourlyJobs
-from consumer.bulk.layers import KeptRow
 from consumer.bulk.requests import IngestionJobs
 from consumer.bulk.runner import JobRunner
+from consumer.bulk.sorted_runs import KeptRow
 from consumer.errors import Fatal
-from consumer.operations.backfill_reading import layers_of
-from consumer.operations.backfill_sending import Sending, Writing
-from consumer.operations.backfill_state import Asked, Backfill, Phase, Workplace
+from consumer.operations.backfill.reading import sorted_runs_of
+from consumer.operations.backfill.sending import JobFileWriter, JobSender
+from consumer.operations.backfill.state import (
+    Backfill,
+    BackfillFolder,
+    BackfillPhase,
+    BackfillRequest,
+)
 from consumer.sandbox.in_process import InProcessTransport
 from consumer.sandbox.virtual_time import VirtualLoop
 from tests.simulation.replaying import left_in
@@ -27,7 +32,9 @@ from tests.simulation.world import TOPIC, World
 if TYPE_CHECKING:
     from pathlib import Path
 
-UPSERTS = {f"u{at:02}": f"u{at:02},a@x.io,{at},2025-01-02T00:00:00.000Z\n".encode() for at in range(12)}
+UPSERTS = {
+    f"u{at:02}": f"u{at:02},a@x.io,{at},2025-01-02T00:00:00.000Z\n".encode() for at in range(12)
+}
 DELETES = [f"d{at}" for at in range(5)]
 FILE_BYTES = 120
 """Two rows, with their header."""
@@ -37,10 +44,10 @@ class Shown:
     """An audience that keeps the last of each."""
 
     def __init__(self) -> None:
-        self.steps: dict[Phase, tuple[int, int]] = {}
+        self.steps: dict[BackfillPhase, tuple[int, int]] = {}
         self.reasons: list[str] = []
 
-    def step(self, phase: Phase, done: int, total: int, note: str = "") -> None:
+    def step(self, name: str, done: int, total: int, note: str = "") -> None:
         """How far it is."""
         del note
         self.steps[phase] = (done, total)
@@ -56,29 +63,35 @@ class Desk:
     def __init__(self, folder: Path) -> None:
         self.world = World()
         self.shown = Shown()
-        self.workplace = Workplace(folder, Asked(topics=(TOPIC,)))
+        self.workplace = BackfillFolder(folder, BackfillRequest(topics=(TOPIC,)))
         self.runner = JobRunner(
             IngestionJobs(20.0),
             InProcessTransport(self.world.tenant, self.world.clock, latency_s=0.05),
             self.world.member().daemon._ports.tokens,
             HourlyJobs(),
             clock=self.world.clock,
-            lots=lambda: 0.0,
+            rng=lambda: 0.0,
             observer=Told(),
         )
 
     def read(self) -> Backfill:
         """Lay rows down as reading would: every key twice, the older first."""
-        backfill = Backfill.begun(Asked(topics=(TOPIC,)), "0", (), ["customers"])
-        (layers,) = layers_of(self.world.settings, self.workplace, backfill).values()
-        for rows in (dict.fromkeys([*UPSERTS, *DELETES], b"older\n"), UPSERTS | dict.fromkeys(DELETES, b"")):
+        backfill = Backfill.begun(BackfillRequest(topics=(TOPIC,)), "0", (), ["customers"])
+        (layers,) = sorted_runs_of(self.world.settings, self.workplace, backfill).values()
+        for rows in (
+            dict.fromkeys([*UPSERTS, *DELETES], b"older\n"),
+            UPSERTS | dict.fromkeys(DELETES, b""),
+        ):
             for key, line in rows.items():
                 layers.put(KeptRow(key, 1, 1, line))
-            layers.lay_down()
+            layers.flush()
         progress = backfill.objects["customers"]
-        progress.record_count, progress.layers = 2 * (len(UPSERTS) + len(DELETES)) + 3, layers.listed
+        progress.record_count, progress.sorted_runs = (
+            2 * (len(UPSERTS) + len(DELETES)) + 3,
+            layers.listed,
+        )
         progress.filtered_count, progress.dead_lettered_count = 2, 1
-        backfill.phase = Phase.WRITING
+        backfill.phase = BackfillPhase.WRITING
         self.workplace.keep(backfill)
         return backfill
 
@@ -87,17 +100,23 @@ class Desk:
         left = self.workplace.left()
         assert left is not None
         clock, settings = self.world.clock, self.world.settings
-        if left.phase is Phase.WRITING:
+        if left.phase is BackfillPhase.WRITING:
             limits = {"file_bytes": FILE_BYTES, "files_per_job": 2}
-            await Writing(settings, self.workplace, clock=clock, audience=self.shown, **limits).write(left)
-        if left.phase is Phase.SENDING:
-            await Sending(settings, self.workplace, self.runner, clock=clock, audience=self.shown).send(left)
+            await JobFileWriter(
+                settings, self.workplace, clock=clock, audience=self.shown, **limits
+            ).write(left)
+        if left.phase is BackfillPhase.SENDING:
+            await JobSender(
+                settings, self.workplace, self.runner, clock=clock, audience=self.shown
+            ).send(left)
         return left
 
     async def cut_at(self, requests: int) -> None:
         """Go on until the tenant has had so many requests, and end there as a kill would."""
         task = asyncio.create_task(self.go_on())
-        await self.world.until(lambda: len([*self.world.tenant.requests]) >= requests or task.done())
+        await self.world.until(
+            lambda: len([*self.world.tenant.requests]) >= requests or task.done()
+        )
         task.cancel()
         await asyncio.wait([task])
 
@@ -114,8 +133,8 @@ async def test_every_key_is_in_one_job_with_its_newest_row(tmp_path: Path) -> No
     with desk.workplace:
         desk.read()
         over = await desk.go_on()
-        assert Phase.OVER is over.phase
-        assert {Phase.WRITING: (34, 34), Phase.SENDING: (4, 4)} == desk.shown.steps
+        assert BackfillPhase.OVER is over.phase
+        assert {BackfillPhase.WRITING: (34, 34), BackfillPhase.SENDING: (4, 4)} == desk.shown.steps
         assert {*UPSERTS} == {*desk.world.tenant.rows("customers")}
         assert ["delete", "upsert", "upsert", "upsert"] == [load.operation for load in over.loads]
         assert [5, 4, 4, 4] == [load.row_count for load in over.loads]
@@ -132,7 +151,7 @@ def test_files_hold_what_the_service_reads(tmp_path: Path) -> None:
         desk = Desk(tmp_path)
         with desk.workplace:
             backfill = desk.read()
-            writing = Writing(
+            writing = JobFileWriter(
                 desk.world.settings,
                 desk.workplace,
                 clock=desk.world.clock,
@@ -149,7 +168,9 @@ def test_files_hold_what_the_service_reads(tmp_path: Path) -> None:
     assert DELETES == [key for key, _ in removals]
     assert all(moment.endswith("Z") for _, moment in removals)
     assert all(content.startswith("id,email,age,updated_at\n") for content in files.values())
-    written = (files[f"upsert-{number}.csv"].partition("\n")[2] for number in range(1, len(files) + 1))
+    written = (
+        files[f"upsert-{number}.csv"].partition("\n")[2] for number in range(1, len(files) + 1)
+    )
     assert b"".join(UPSERTS.values()).decode() == "".join(written)
 
 
@@ -159,14 +180,16 @@ def _csv_files(folder: Path) -> list[Path]:
 
 @pytest.mark.parametrize("requests", range(1, 23))
 @story
-async def test_it_goes_on_from_every_step_and_no_job_runs_twice(tmp_path: Path, requests: int) -> None:
+async def test_it_goes_on_from_every_step_and_no_job_runs_twice(
+    tmp_path: Path, requests: int
+) -> None:
     """Cut off after each request of a whole run: what is complete stays so, the rest is sent once."""
     desk = Desk(tmp_path)
     with desk.workplace:
         desk.read()
         await desk.cut_at(requests)
         over = await desk.go_on()
-        assert Phase.OVER is over.phase
+        assert BackfillPhase.OVER is over.phase
         assert {*UPSERTS} == {*desk.world.tenant.rows("customers")}
         assert ["delete", "upsert", "upsert", "upsert"] == desk.completed()
         assert all(load.job_id for load in over.loads)
@@ -200,7 +223,9 @@ async def test_records_that_are_missing_in_the_jobs_end_it(tmp_path: Path) -> No
         assert left is not None
         left.objects["customers"].record_count += 1
         desk.workplace.keep(left)
-        with pytest.raises(Fatal, match="customers: 35 records were mapped, and 34 are in its jobs"):
+        with pytest.raises(
+            Fatal, match="customers: 35 records were mapped, and 34 are in its jobs"
+        ):
             await desk.go_on()
 
 
@@ -214,8 +239,12 @@ async def test_what_was_left_is_let_go_of(tmp_path: Path) -> None:
         await desk.cut_at(5)
         left = desk.workplace.left()
         assert left is not None
-        sending = Sending(
-            desk.world.settings, desk.workplace, desk.runner, clock=desk.world.clock, audience=desk.shown
+        sending = JobSender(
+            desk.world.settings,
+            desk.workplace,
+            desk.runner,
+            clock=desk.world.clock,
+            audience=desk.shown,
         )
         await sending.let_go(left)
     assert {"Aborted"} == {job.state for job in desk.world.tenant.bulk.jobs.values()}

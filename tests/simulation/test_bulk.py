@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from consumer.bulk.settings import FlushSettings
 from consumer.delivery.settings import DeliverySettings
 from consumer.errors import HoldReason
-from consumer.mapping.settings import RouteSettings
+from consumer.mapping.settings import FlushSettings, RouteSettings
 from consumer.sandbox.bulk_jobs import PATH
 from consumer.sandbox.virtual_time import VirtualLoop
 from consumer.sandbox.wire import Endpoint
@@ -39,7 +38,9 @@ def bulk_world(
     folder: str, *, flush: FlushSettings | None = ROUTE.flush, described: ObjectSettings = CUSTOMERS
 ) -> World:
     """Return a world with a bulk route, and one that streams."""
-    views = RouteSettings(topics=("views",), object="views", format="json", tombstones="dead_letter")
+    views = RouteSettings(
+        topics=("views",), object="views", format="json", tombstones="dead_letter"
+    )
     return World(
         settings(
             objects=(described, VIEWS),
@@ -122,7 +123,7 @@ async def test_progress_is_told_and_readiness_is_not_lost(world: World) -> None:
     world.faults("close-job hang-job")
     await world.until(lambda: member.status().bulk[0].phase == "InProgress")
     await world.clock.sleep(120)
-    assert [] == [check.problems for check in member.daemon.facts.readiness() if check.problems]
+    assert [] == [check.problems for check in member.daemon.status.readiness() if check.problems]
     assert member.status().bulk[0].job is not None
     await member.kill()
 
@@ -153,9 +154,9 @@ async def _full_gathers(folder: str) -> None:
     await member.start(0)
     await world.until(lambda: asked(world, *STEPS) == [*STEPS])
     await world.until(lambda: member.status().bulk[0].gathered_bytes >= 20_000)
-    gathered = member.status().bulk[0].gathered_rows
+    buffered = member.status().bulk[0].gathered_rows
     await world.clock.sleep(60)
-    assert gathered == member.status().bulk[0].gathered_rows < 2_000
+    assert buffered == member.status().bulk[0].gathered_rows < 2_000
     assert set() == hold_reasons(world)
     for job in world.tenant.bulk.jobs.values():
         job.fate = None
@@ -295,7 +296,9 @@ async def test_another_job_on_the_object_is_waited_for_by_name(world: World) -> 
     await member.start(0)
     write(world, range(100))
     world.faults("create-job nth=1 status=500 after")
-    await world.until(lambda: "waiting for job" in (member.status().bulk[0].phase or ""), within_s=400.0)
+    await world.until(
+        lambda: "waiting for job" in (member.status().bulk[0].phase or ""), within_s=400.0
+    )
     first = next(iter(world.tenant.bulk.jobs))
     assert first in (member.status().bulk[0].phase or "")
     await world.until(lambda: HoldReason.SINK in hold_reasons(world), within_s=1_000.0)
@@ -315,7 +318,10 @@ async def test_a_row_that_csv_cannot_carry_is_dead_lettered_alone(world: World) 
     member = world.member()
     await member.start(0)
     await world.until(member.settled)
-    assert (["RECORD_SIZE"], ["1"]) == (world.dead_letter_reasons(), [*world.tenant.rows("customers")])
+    assert (["RECORD_SIZE"], ["1"]) == (
+        world.dead_letter_reasons(),
+        [*world.tenant.rows("customers")],
+    )
     await member.stop()
 
 
@@ -359,6 +365,8 @@ async def _two_routes(folder: str) -> None:
     write(world, range(500))
     member = world.member()
     await member.start(0)
-    await world.until(lambda: member.status().ledger.polled == 950 and len(world.tenant.rows("people")) == 400)
+    await world.until(
+        lambda: member.status().ledger.polled == 950 and len(world.tenant.rows("people")) == 400
+    )
     assert_folded(world, range(500), "people")
     await member.kill()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from consumer.bulk.settings import FlushSettings
+from consumer.mapping.settings import FlushSettings
 from consumer.sandbox.virtual_time import VirtualLoop
 from tests.simulation.stories import assert_accounted
 from tests.simulation.test_bulk import bulk_world
@@ -46,7 +46,7 @@ class Storm:
 
     def __init__(self, world: World, seed: int) -> None:
         self.world = world
-        self.lots = random.Random(seed)  # noqa: S311 - a schedule, not a secret
+        self.rng = random.Random(seed)  # noqa: S311 - a schedule, not a secret
         self.fold: dict[str, int] = {}
         self.age = 0
         self.owner: dict[int, Member] = {}
@@ -54,10 +54,10 @@ class Storm:
     def write(self, count: int) -> None:
         """Write changes of few keys, each always to its own partition."""
         for _ in range(count):
-            key = self.lots.randrange(KEYS)
+            key = self.rng.randrange(KEYS)
             self.age += 1
             partition, ts_ms = key % PARTITIONS, 1_750_000_000_000 + self.age
-            if self.lots.random() < 0.2:
+            if self.rng.random() < 0.2:
                 self.fold.pop(str(key), None)
                 self.world.change(key, "d", partition=partition, ts_ms=ts_ms)
             else:
@@ -78,7 +78,7 @@ class Storm:
             return
         if before is not None:
             place = (TOPIC, partition)
-            if self.lots.random() < 0.5:
+            if self.rng.random() < 0.5:
                 before.source.lose([place])
             else:
                 before.source.revoke([place])
@@ -96,24 +96,24 @@ class Storm:
 
     async def rage(self, faults: Sequence[str], steps: int) -> list[Member]:
         """Write, break and move with two members, then let all become well; returns who is there at the end."""
-        world, lots = self.world, self.lots
+        world, rng = self.world, self.rng
         members = [await self.join(), await self.join()]
         for partition in range(PARTITIONS):
-            await self.give(partition, lots.choice(members))
+            await self.give(partition, rng.choice(members))
         for _ in range(steps):
-            self.write(lots.randrange(40))
-            world.faults(lots.choice(faults).replace("ratio", f"seed={lots.randrange(1_000)} ratio"))
-            act = lots.randrange(5)
+            self.write(rng.randrange(40))
+            world.faults(rng.choice(faults).replace("ratio", f"seed={rng.randrange(1_000)} ratio"))
+            act = rng.randrange(5)
             if act == 0:
-                await self.give(lots.randrange(PARTITIONS), lots.choice(members))
+                await self.give(rng.randrange(PARTITIONS), rng.choice(members))
             elif act == 1:
-                leaving = members.pop(lots.randrange(len(members)))
-                await self.end(leaving, killed=lots.random() < 0.5)
+                leaving = members.pop(rng.randrange(len(members)))
+                await self.end(leaving, killed=rng.random() < 0.5)
                 members.append(await self.join())
                 for partition in range(PARTITIONS):
                     if partition not in self.owner:
-                        await self.give(partition, lots.choice(members))
-            await asyncio.sleep(lots.uniform(0.0, 200.0))
+                        await self.give(partition, rng.choice(members))
+            await asyncio.sleep(rng.uniform(0.0, 200.0))
         world.faults("")
         await world.until(lambda: all(member.settled() for member in members), within_s=40_000.0)
         return members
@@ -135,7 +135,9 @@ async def _storm(folder: str, seed: int, described: ObjectSettings) -> None:
     storm = Storm(world, seed)
     members = await storm.rage(FAULTS, STEPS)
     assert storm.fold == {key: row["age"] for key, row in world.tenant.rows("customers").items()}
-    assert {"JobComplete", "Failed", "Aborted"} >= {job.state for job in world.tenant.bulk.jobs.values()}
+    assert {"JobComplete", "Failed", "Aborted"} >= {
+        job.state for job in world.tenant.bulk.jobs.values()
+    }
     assert [] == world.dead_letters.letters
     assert_accounted(world)
     for member in members:

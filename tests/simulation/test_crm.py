@@ -44,7 +44,7 @@ async def test_rows_arrive_and_refused_ones_are_dead_letters(world: World) -> No
     assert_folded(world, range(100))
     assert [key for key in range(0, 100, 7) if key % 5] == refused(world)
     assert_accounted(world)
-    (account,) = member.daemon.facts.accounts().objects
+    (account,) = member.daemon.status.accounts().objects
     assert (190, 88, 70, 20, 12, 0) == (
         account.offered,
         account.accepted,
@@ -72,7 +72,7 @@ async def test_progress_is_told(world: World) -> None:
     await world.until(lambda: member.status().bulk[0].phase == "InProgress")
     assert ("Contact", True) == (member.status().bulk[0].object, bool(member.status().bulk[0].job))
     await world.clock.sleep(120)
-    assert [] == [check.problems for check in member.daemon.facts.readiness() if check.problems]
+    assert [] == [check.problems for check in member.daemon.status.readiness() if check.problems]
     await member.kill()
 
 
@@ -92,7 +92,9 @@ async def test_changes_in_part_lie_over_each_other_and_are_refused_together(worl
     await member.start(0)
     await world.until(member.settled)
     assert [1, 1] == refused(world)
-    assert {"2": ("B", "b@x.io")} == {key: (row["LastName"], row["Email"]) for key, row in contacts(world).items()}
+    assert {"2": ("B", "b@x.io")} == {
+        key: (row["LastName"], row["Email"]) for key, row in contacts(world).items()
+    }
     assert_accounted(world)
     assert (1, 1, 2) == (
         member.status().ledger.accepted,
@@ -115,7 +117,9 @@ async def test_upserts_and_deletes_of_a_key_are_never_in_overlapping_jobs(world:
                 world.change(key, "d")
         await world.clock.sleep(EVERY_S / 2)
         states = [job.state for job in world.tenant.crm.jobs.values()]
-        alone.append(sum(state in {"Open", "UploadComplete", "InProgress"} for state in states) <= 1)
+        alone.append(
+            sum(state in {"Open", "UploadComplete", "InProgress"} for state in states) <= 1
+        )
     await world.until(member.settled)
     assert all(alone)
     assert {str(key) for key in range(10) if key % 2 == 0} == {*contacts(world)}
@@ -160,7 +164,11 @@ async def test_everything_refused_is_a_hold_and_not_a_flood(world: World) -> Non
     await world.until(lambda: len(world.dead_letters.letters) == 20)
     world.faults("")
     await world.until(member.settled, within_s=2_000.0)
-    assert (20, 80, set()) == (len(world.dead_letters.letters), len(contacts(world)), hold_reasons(world))
+    assert (20, 80, set()) == (
+        len(world.dead_letters.letters),
+        len(contacts(world)),
+        hold_reasons(world),
+    )
     assert_accounted(world)
     await member.stop()
 
@@ -187,14 +195,21 @@ def test_rows_that_go_by_id(operation: CrmOperation) -> None:
             rows.apply("Contact", "insert", None, {"LastName": f"{at}", "Kafka_Id__c": f"{at}"})
         ids = [*world.tenant.crm_rows("Contact")]
         for at, id_ in enumerate([*ids[:2], "0039999"]):
-            value = {"op": "u", "after": {"id": id_, "email": "new@x.io"}, "source": {"ts_ms": 1}, "ts_ms": 1}
+            value = {
+                "op": "u",
+                "after": {"id": id_, "email": "new@x.io"},
+                "source": {"ts_ms": 1},
+                "ts_ms": 1,
+            }
             world.put(json.dumps(value).encode(), key=at)
         member = world.member()
         await member.start(0)
         await world.until(member.settled)
         left = {id_: row.get("Email") for id_, row in world.tenant.crm_rows("Contact").items()}
         wanted: dict[str, str | None] = {ids[2]: None}
-        assert wanted | (dict.fromkeys(ids[:2], "new@x.io") if operation == "update" else {}) == left
+        assert (
+            wanted | (dict.fromkeys(ids[:2], "new@x.io") if operation == "update" else {}) == left
+        )
         assert [2] == refused(world)
         assert_accounted(world)
         await member.stop()

@@ -36,20 +36,28 @@ ANSWERS = (
 
 def exists(world: World, key: int) -> None:
     """Let a contact be there from before."""
-    world.tenant.crm.store.apply("Contact", "insert", None, {"LastName": "Old", "Kafka_Id__c": str(key)})
+    world.tenant.crm.store.apply(
+        "Contact", "insert", None, {"LastName": "Old", "Kafka_Id__c": str(key)}
+    )
 
 
 @pytest.mark.parametrize(
     ("script", "said"),
     [
         pytest.param("close-job nth=1 fail-job", "could not be finished", id="CRM15 fails"),
-        pytest.param("close-job nth=1 stop-job", "could not be finished", id="CRM15 fails half way"),
+        pytest.param(
+            "close-job nth=1 stop-job", "could not be finished", id="CRM15 fails half way"
+        ),
         pytest.param("close-job nth=1 vanish-job", "not known to the service", id="CRM17 vanishes"),
         pytest.param("upload nth=1 reset", "upload without an answer", id="CRM14 cut"),
         pytest.param("upload nth=1 reset after", "upload without an answer", id="CRM14 answer cut"),
-        pytest.param("create-job nth=1 status=400 body=INVALIDENTITY", "no job can be created", id="CRM12"),
+        pytest.param(
+            "create-job nth=1 status=400 body=INVALIDENTITY", "no job can be created", id="CRM12"
+        ),
         pytest.param("query nth=1 html", "no ids can be looked up", id="CRM27 page"),
-        pytest.param("query nth=1 status=200 body={}", "no ids can be looked up", id="CRM27 nothing"),
+        pytest.param(
+            "query nth=1 status=200 body={}", "no ids can be looked up", id="CRM27 nothing"
+        ),
         pytest.param("jobs nth=1-2 status=400", "no jobs can be listed", id="CRM28"),
         pytest.param("close-job nth=1-4 status=400", "cannot be closed", id="CRM29"),
         ("create-job nth=1-2 status=403 body=REQUEST_LIMIT_EXCEEDED", "REQUEST_LIMIT_EXCEEDED"),
@@ -99,7 +107,10 @@ def test_a_token_that_is_revoked_before_a_step(step: Endpoint) -> None:
         world.faults(f"{step} nth=1 revoke-tokens")
         await world.until(member.settled)
         assert_folded(world, range(40))
-        assert (len(logins) + 1, 2) == (len(asked(world, Endpoint.TOKEN)), len(world.tenant.crm.jobs))
+        assert (len(logins) + 1, 2) == (
+            len(asked(world, Endpoint.TOKEN)),
+            len(world.tenant.crm.jobs),
+        )
         assert set() == hold_reasons(world)
         await member.stop()
 
@@ -109,7 +120,8 @@ def test_a_token_that_is_revoked_before_a_step(step: Endpoint) -> None:
 @pytest.mark.parametrize("answer", ANSWERS)
 @pytest.mark.parametrize(
     ("route", "step"),
-    [(crm_route(), step) for step in STEPS] + [(crm_route("insert", None), step) for step in STEPS[1:]],
+    [(crm_route(), step) for step in STEPS]
+    + [(crm_route("insert", None), step) for step in STEPS[1:]],
     ids=[f"upsert {step}" for step in STEPS] + [f"insert {step}" for step in STEPS[1:]],
 )
 def test_every_answer_at_every_step(route: RouteSettings, step: Endpoint, answer: str) -> None:
@@ -183,9 +195,12 @@ def test_an_unknown_column_is_a_hold_with_a_guess() -> None:
     route = crm_route()
     assert route.crm is not None
     described = msgspec.structs.replace(
-        route.crm.described, fields=dict.fromkeys(["Kafka_Id__c", "LastNam", "Name"], FieldType.TEXT)
+        route.crm.described,
+        fields=dict.fromkeys(["Kafka_Id__c", "LastNam", "Name"], FieldType.TEXT),
     )
-    route = msgspec.structs.replace(route, crm=msgspec.structs.replace(route.crm, described=described))
+    route = msgspec.structs.replace(
+        route, crm=msgspec.structs.replace(route.crm, described=described)
+    )
 
     async def told(world: World) -> None:
         member = world.member()

@@ -40,7 +40,9 @@ def test_a_text_arrives_as_it_was(text: str) -> None:
         member = world.member()
         await member.start(0)
         await world.until(member.settled)
-        assert {"1": text, "2": "plain"} == {key: row["Notes__c"] for key, row in contacts(world).items()}
+        assert {"1": text, "2": "plain"} == {
+            key: row["Notes__c"] for key, row in contacts(world).items()
+        }
         assert 1 == len(world.tenant.crm.jobs)
         await member.stop()
 
@@ -84,7 +86,10 @@ async def test_a_blank_leaves_and_a_null_empties(world: World) -> None:
     ]
     world.put(json.dumps(value | {"after": {"id": 2, "email": "back@x.io"}}).encode(), key=2)
     await world.until(member.settled)
-    assert ("Newer", "back@x.io") == (contacts(world)["2"]["LastName"], contacts(world)["2"]["Email"])
+    assert ("Newer", "back@x.io") == (
+        contacts(world)["2"]["LastName"],
+        contacts(world)["2"]["Email"],
+    )
     await member.stop()
 
 
@@ -108,11 +113,15 @@ def test_a_value_at_the_limit_arrives() -> None:
         pytest.param({"note": "a\0b"}, "FIELD_CHARS", id="CRM03"),
         pytest.param({"note": "#N/A"}, "FIELD_CHARS", id="CRM04"),
         pytest.param({"note": "x" * (LONGEST_CHARS + 1)}, "FIELD_RANGE", id="CRM08"),
-        pytest.param(dict.fromkeys(("note", "b", "c", "d"), "x" * LONGEST_CHARS), "RECORD_SIZE", id="CRM09"),
+        pytest.param(
+            dict.fromkeys(("note", "b", "c", "d"), "x" * LONGEST_CHARS), "RECORD_SIZE", id="CRM09"
+        ),
         pytest.param({"name": None}, "SINK_REJECTED", id="CRM19"),
     ],
 )
-def test_what_the_crm_cannot_take_is_a_letter_of_its_own(row: dict[str, str | None], reason: str) -> None:
+def test_what_the_crm_cannot_take_is_a_letter_of_its_own(
+    row: dict[str, str | None], reason: str
+) -> None:
     """NUL, a text that means null, a value or a row over the limit, one that the CRM refuses; neighbours go."""
 
     async def told(world: World) -> None:

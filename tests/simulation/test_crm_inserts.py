@@ -20,7 +20,10 @@ def test_an_insert_whose_job_vanished_is_not_repeated() -> None:
         assert "cannot be told" in member.status().holds[0].detail
         assert "job.json" in member.status().holds[0].detail
         await world.clock.sleep(5_000)
-        assert (1, 0) == (len(world.tenant.crm_rows("Contact")), world.log.committed.get((TOPIC, 0), 0))
+        assert (1, 0) == (
+            len(world.tenant.crm_rows("Contact")),
+            world.log.committed.get((TOPIC, 0), 0),
+        )
         await member.kill()
 
     in_time(told, crm_route("insert", None))

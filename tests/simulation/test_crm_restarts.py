@@ -40,7 +40,9 @@ def test_a_crash_at_every_step(at: int, acted_upon: bool) -> None:  # noqa: FBT0
         assert_folded(world, range(40))
         assert {key for key in range(0, 40, 7) if key % 5} == {*refused(world)}
         assert not [
-            job.id for job in world.tenant.crm.jobs.values() if job.state in {"UploadComplete", "InProgress"}
+            job.id
+            for job in world.tenant.crm.jobs.values()
+            if job.state in {"UploadComplete", "InProgress"}
         ]
 
     in_time(told)
@@ -74,7 +76,9 @@ def test_a_crash_doubles_no_insert(at: int, acted_upon: bool) -> None:  # noqa: 
     ],
     ids=["upsert open", "upsert closed", "insert open", "insert closed"],
 )
-def test_what_is_done_with_a_job_that_was_left_is_said(route: RouteSettings, at: int, action: str) -> None:
+def test_what_is_done_with_a_job_that_was_left_is_said(
+    route: RouteSettings, at: int, action: str
+) -> None:
     """CRM32: in the log, by the job's name."""
 
     async def told(world: World) -> None:
@@ -83,7 +87,9 @@ def test_what_is_done_with_a_job_that_was_left_is_said(route: RouteSettings, at:
             await crash_in_crm(world, at, acted_upon=True)
         (job,) = [job.id for job in world.tenant.crm.jobs.values()][:1]
         assert [(action, True)] == [
-            (line["action"], job in line["job"]) for line in log if line["event"] == "bulk job found"
+            (line["action"], job in line["job"])
+            for line in log
+            if line["event"] == "bulk job found"
         ]
 
     in_time(told, route)
@@ -91,7 +97,9 @@ def test_what_is_done_with_a_job_that_was_left_is_said(route: RouteSettings, at:
 
 async def crash_in_crm(world: World, at: int, *, acted_upon: bool) -> None:
     """Kill the first process at a request of the CRM."""
-    await crash(world, at, lambda url: "/jobs/ingest" in url or "/query" in url, acted_upon=acted_upon)
+    await crash(
+        world, at, lambda url: "/jobs/ingest" in url or "/query" in url, acted_upon=acted_upon
+    )
     assert_accounted(world)
 
 

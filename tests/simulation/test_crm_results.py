@@ -21,8 +21,8 @@ from tests.simulation.test_bulk import asked
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from consumer.http.messages import Request
     from consumer.mapping.settings import RouteSettings
-    from consumer.model import Request
     from consumer.sandbox.wire import Reply
     from tests.simulation.world import World
 
@@ -41,7 +41,9 @@ def told_otherwise(world: World, address: str, change: Change, *, times: int = 1
         if left and request.method == "GET" and re.search(rf"{address}$", request.url):
             left -= 1
             body = change(reply.answer.body)
-            return msgspec.structs.replace(reply, answer=msgspec.structs.replace(reply.answer, body=body))
+            return msgspec.structs.replace(
+                reply, answer=msgspec.structs.replace(reply.answer, body=body)
+            )
         return reply
 
     world.tenant.answer = changed  # type: ignore[method-assign]  # what comes over the wire is another text
@@ -54,7 +56,9 @@ def unquoted(body: bytes) -> bytes:
 
 def without(mark: bytes) -> Change:
     """Leave the rows out that hold this."""
-    return lambda body: b"".join(line for line in body.splitlines(keepends=True) if mark not in line)
+    return lambda body: b"".join(
+        line for line in body.splitlines(keepends=True) if mark not in line
+    )
 
 
 def in_other_words(body: bytes) -> bytes:
@@ -86,11 +90,15 @@ def assert_each_had_its_outcome(world: World, *, count: int = 12) -> None:
     assert_accounted(world)
 
 
-@pytest.mark.parametrize("route", [crm_route(), crm_route("insert", None)], ids=["by key", "by columns"])
+@pytest.mark.parametrize(
+    "route", [crm_route(), crm_route("insert", None)], ids=["by key", "by columns"]
+)
 @pytest.mark.parametrize("part", [DONE, FAILED])
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.97])
 @pytest.mark.parametrize("form", [bytes, unquoted], ids=["quoted", "unquoted"])
-def test_a_file_that_is_cut_is_read_again(form: Change, share: float, part: str, route: RouteSettings) -> None:
+def test_a_file_that_is_cut_is_read_again(
+    form: Change, share: float, part: str, route: RouteSettings
+) -> None:
     """CRM20: wherever it ends, what is left of it makes no row accepted or refused that is not; no other job."""
 
     async def told(world: World) -> None:
@@ -102,7 +110,9 @@ def test_a_file_that_is_cut_is_read_again(form: Change, share: float, part: str,
     in_time(told, route)
 
 
-@pytest.mark.parametrize("route", [crm_route(), crm_route("insert", None)], ids=["by key", "by columns"])
+@pytest.mark.parametrize(
+    "route", [crm_route(), crm_route("insert", None)], ids=["by key", "by columns"]
+)
 def test_a_file_in_another_form_says_the_same(route: RouteSettings) -> None:
     """CRM21: columns are found by their names, whatever their order, case and line ends; one reading is enough."""
 
@@ -155,7 +165,9 @@ def test_figures_of_a_complete_job_decide_nothing(processed: object, failed: obj
 
     async def told(world: World) -> None:
         figures = {"numberRecordsProcessed": processed, "numberRecordsFailed": failed}
-        told_otherwise(world, r"/7505g\w+", lambda body: orjson.dumps(orjson.loads(body) | figures), times=100)
+        told_otherwise(
+            world, r"/7505g\w+", lambda body: orjson.dumps(orjson.loads(body) | figures), times=100
+        )
         await carried(world)
         assert_each_had_its_outcome(world)
         assert (1, 3) == (len(world.tenant.crm.jobs), len(asked(world, Endpoint.RESULTS)))
@@ -255,5 +267,9 @@ async def test_no_content_is_no_rows(world: World) -> None:
     member = world.member()
     await member.start(0)
     await world.until(member.settled)
-    assert (5, 3, set()) == (len(contacts(world)), len(asked(world, Endpoint.RESULTS)), hold_reasons(world))
+    assert (5, 3, set()) == (
+        len(contacts(world)),
+        len(asked(world, Endpoint.RESULTS)),
+        hold_reasons(world),
+    )
     await member.stop()

@@ -7,8 +7,7 @@ from tempfile import TemporaryDirectory
 import msgspec
 import pytest
 
-from consumer.bulk.settings import FlushSettings
-from consumer.mapping.settings import FieldRule
+from consumer.mapping.settings import FieldRule, FlushSettings
 from consumer.sandbox.virtual_time import VirtualLoop
 from tests.simulation.crm import contacts, crm_route, crm_world
 from tests.simulation.stories import assert_accounted

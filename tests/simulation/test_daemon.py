@@ -97,7 +97,9 @@ async def test_the_moments_faults_are_outlasted(status: int) -> None:
         pytest.param("upsert/customers status=409", HoldReason.SINK, id="J19"),
         pytest.param("upsert/customers status=207", HoldReason.SINK, id="J08"),
         pytest.param("upsert/customers html", HoldReason.SINK, id="html"),
-        pytest.param("upsert/customers redirect=https://elsewhere.test/", HoldReason.CONFIG, id="redirect"),
+        pytest.param(
+            "upsert/customers redirect=https://elsewhere.test/", HoldReason.CONFIG, id="redirect"
+        ),
     ],
 )
 @story
@@ -162,7 +164,9 @@ async def test_a_key_is_never_in_two_open_requests_and_never_goes_back() -> None
     world = World(latency_s=0.2)
     for at in range(20_000):
         key = at % 7
-        world.change(key, "d" if at % 11 == 0 else "u", email=f"{at}@x.io", age=at, ts_ms=1_749_000_000_000)
+        world.change(
+            key, "d" if at % 11 == 0 else "u", email=f"{at}@x.io", age=at, ts_ms=1_749_000_000_000
+        )
     world.faults("ingest ratio=0.3 seed=3 status=503; ingest ratio=0.1 seed=4 reset after")
     member = world.member()
     await member.start(0)
@@ -185,7 +189,12 @@ async def test_a_record_of_two_changes_follows_what_came_before_it() -> None:
     world = World()
     ts_ms = 1_750_000_000_000
     world.change(1, "c", email="a@x.io", ts_ms=ts_ms)
-    moved = {"op": "u", "before": {"id": 1}, "after": {"id": 2, "email": "a@x.io"}, "source": {"ts_ms": ts_ms + 1}}
+    moved = {
+        "op": "u",
+        "before": {"id": 1},
+        "after": {"id": 2, "email": "a@x.io"},
+        "source": {"ts_ms": ts_ms + 1},
+    }
     world.put(json.dumps(moved).encode())
     world.change(3, "c", email="c@x.io", ts_ms=ts_ms + 2)
     member = world.member()

@@ -7,10 +7,16 @@ import random
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from consumer.dead_letter.envelope import Fault, LetterContext, letter, original_headers, reference
+from consumer.dead_letter.envelope import (
+    DeadLetterContext,
+    RecordFault,
+    letter,
+    original_headers,
+    reference,
+)
 from consumer.errors import HoldReason, Reason
 from consumer.model import PlainRecord
-from consumer.sandbox.memory_dead_letters import MemoryDeadLetters
+from consumer.sandbox.memory_dead_letters import MemoryDeadLetterTopic
 from consumer.sandbox.virtual_time import VirtualLoop
 from tests.simulation.stories import story
 from tests.simulation.world import TOPIC, World
@@ -18,7 +24,7 @@ from tests.simulation.world import TOPIC, World
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from consumer.dead_letter.port import Letter
+    from consumer.dead_letter.port import DeadLetter
     from consumer.model import Headers
     from tests.simulation.world import Member
 
@@ -27,7 +33,7 @@ CONCERNED = (0, 1)
 OUTAGE_S = 1_800
 
 
-def places_of(letters: Iterable[Letter]) -> Counter[tuple[int, int]]:
+def places_of(letters: Iterable[DeadLetter]) -> Counter[tuple[int, int]]:
     """Return how often a letter of each partition and offset is there."""
     headers = [dict(one.headers) for one in letters]
     return Counter(
@@ -64,7 +70,9 @@ class Stream:
 
     def committed(self) -> list[int]:
         """Return the position of every partition."""
-        return [self.world.log.committed.get((TOPIC, partition), 0) for partition in range(PARTITIONS)]
+        return [
+            self.world.log.committed.get((TOPIC, partition), 0) for partition in range(PARTITIONS)
+        ]
 
 
 def carry(*, outage: bool) -> tuple[list[int], Stream, int]:
@@ -131,37 +139,58 @@ async def _restarted(stream: Stream) -> Member:
 # ── byte for byte ────────────────────────────────────────────────────────────────────────────────────────────
 
 FUZZED = 100_000
-NAMES = ("", "a", "a", "trace-id", "ünïcode ☃", "__connect.errors.topic", "datacloud.reason", "datacloud.replays")
-CONTEXT = LetterContext(connector_name="events", task_id="g", config_sha256="0" * 64, version="0")
+NAMES = (
+    "",
+    "a",
+    "a",
+    "trace-id",
+    "ünïcode ☃",
+    "__connect.errors.topic",
+    "datacloud.reason",
+    "datacloud.replays",
+)
+CONTEXT = DeadLetterContext(
+    connector_name="events", task_id="g", config_sha256="0" * 64, version="0"
+)
 
 
-def fuzzed(lots: random.Random, offset: int) -> PlainRecord:
+def fuzzed(rng: random.Random, offset: int) -> PlainRecord:
     """Return a record of any bytes: absent, empty, text, or not."""
     kinds: list[Callable[[], bytes | None]] = [
         lambda: None,
         lambda: b"",
         lambda: b'{"id": 1}',
-        lambda: lots.randbytes(lots.randrange(1, 64)),
+        lambda: rng.randbytes(rng.randrange(1, 64)),
         lambda: b"\x00\xff\r\n",
     ]
     headers: Headers | None = None
-    if lots.random() < 0.8:
-        headers = tuple((lots.choice(NAMES), lots.choice(kinds)()) for _ in range(lots.randrange(6)))
+    if rng.random() < 0.8:
+        headers = tuple((rng.choice(NAMES), rng.choice(kinds)()) for _ in range(rng.randrange(6)))
     return PlainRecord(
-        TOPIC, 0, offset, key=lots.choice(kinds)(), value=lots.choice(kinds)(), headers=headers, timestamp_ms=offset
+        TOPIC,
+        0,
+        offset,
+        key=rng.choice(kinds)(),
+        value=rng.choice(kinds)(),
+        headers=headers,
+        timestamp_ms=offset,
     )
 
 
 def test_a_hundred_thousand_fuzzed_records_come_back_byte_for_byte() -> None:
     """Key, value and headers, duplicates and absent values included, also of records that were letters before."""
-    lots = random.Random(20_250_615)  # noqa: S311 - bytes, not a secret
-    topic = MemoryDeadLetters()
-    records = [fuzzed(lots, offset) for offset in range(FUZZED)]
+    rng = random.Random(20_250_615)  # noqa: S311 - bytes, not a secret
+    topic = MemoryDeadLetterTopic()
+    records = [fuzzed(rng, offset) for offset in range(FUZZED)]
     reasons = [*Reason]
 
     async def send() -> None:
         for record in records:
-            fault = Fault(reason=reasons[record.offset() % len(reasons)], detail="made up", first_failed_at_ms=1)
+            fault = RecordFault(
+                reason=reasons[record.offset() % len(reasons)],
+                detail="made up",
+                first_failed_at_ms=1,
+            )
             await topic.send(letter(record, fault, CONTEXT), reference(record, fault, CONTEXT))
 
     VirtualLoop.run(send())
@@ -174,11 +203,11 @@ def test_a_hundred_thousand_fuzzed_records_come_back_byte_for_byte() -> None:
 @story
 async def test_fuzzed_records_through_the_daemon_come_back_byte_for_byte() -> None:
     """A topic without a good record drips through the fuse, and what is there is what was written."""
-    lots = random.Random(7)  # noqa: S311 - bytes, not a secret
+    rng = random.Random(7)  # noqa: S311 - bytes, not a secret
     world = World()
     bad = []
     for offset in range(2_000):
-        record = fuzzed(lots, offset)
+        record = fuzzed(rng, offset)
         world.change(offset, "c", email="good@x.io")
         if offset % 40 == 0:
             value = b"{" + (record.value() or b"")
@@ -188,6 +217,8 @@ async def test_fuzzed_records_through_the_daemon_come_back_byte_for_byte() -> No
     await member.start(0)
     await world.until(member.settled)
     await member.stop()
-    letters = [(one.key, one.value, original_headers(one.headers)) for one in world.dead_letters.letters]
+    letters = [
+        (one.key, one.value, original_headers(one.headers)) for one in world.dead_letters.letters
+    ]
     assert Counter(bad) == Counter(letters)
     assert 2_000 == len(world.tenant.rows("customers"))

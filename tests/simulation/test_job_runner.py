@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from consumer.bulk.job_journal import JobJournal, JournalEntry
 from consumer.bulk.job_state import HourlyJobs, JobState
-from consumer.bulk.journal import Entry, Journal
 from consumer.bulk.requests import IngestionJobs
 from consumer.bulk.runner import Broken, Finished, JobPlan, JobRunner
 from consumer.model import Operation, Target
@@ -20,7 +20,7 @@ from tests.simulation.world import World
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from consumer.model import HoldLane
+    from consumer.delivery.verdicts import HoldLane
 
 TARGET = Target("events", "customers")
 FILE = b"id,email,age,updated_at\n1,a@x.io,3,2025-01-02T00:00:00.000Z\n"
@@ -75,14 +75,14 @@ class Desk:
             member.daemon._ports.tokens,
             jobs or HourlyJobs(),
             clock=self.world.clock,
-            lots=lambda: 0.0,
+            rng=lambda: 0.0,
             observer=self.told,
         )
         self.files = (folder / "1.csv", folder / "2.csv")
         self.files[0].write_bytes(FILE)
         self.files[1].write_bytes(FILE.replace(b"\n1,", b"\n2,"))
         self.plan = JobPlan(TARGET, Operation.UPSERT, self.files)
-        self.journal = Journal(folder / "job.json")
+        self.journal = JobJournal(folder / "job.json")
 
     def states(self) -> list[str]:
         """What became of every job, in order."""
@@ -147,7 +147,7 @@ async def test_a_job_whose_id_was_never_noted_is_found_and_aborted(tmp_path: Pat
     """Created as the process ended: it is known by when it was to be."""
     desk = Desk(tmp_path)
     await desk.cut_at(Endpoint.CREATE_JOB, 1)
-    desk.journal.write(Entry("", "upsert", begun_ms=desk.world.clock.wall_ms() - 1_000))
+    desk.journal.write(JournalEntry("", "upsert", begun_ms=desk.world.clock.wall_ms() - 1_000))
     assert isinstance(await desk.runner.resume(desk.plan, desk.journal, desk.told), Finished)
     assert ["Aborted", "JobComplete"] == desk.states()
     assert ["aborted: it was left open by an earlier run"] == desk.told.found
@@ -166,7 +166,7 @@ async def test_nothing_left_is_begun_anew(tmp_path: Path) -> None:
 async def test_a_job_that_is_gone_is_broken_when_taken_up(tmp_path: Path) -> None:
     """Whether its rows arrived nobody knows: the caller sends them again."""
     desk = Desk(tmp_path)
-    desk.journal.write(Entry("no-such-job", "upsert", uploaded=2, closed=True))
+    desk.journal.write(JournalEntry("no-such-job", "upsert", uploaded=2, closed=True))
     end = await desk.runner.resume(desk.plan, desk.journal, desk.told)
     assert isinstance(end, Broken)
     assert "no-such-job" in end.detail

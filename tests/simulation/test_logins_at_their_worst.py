@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from consumer.auth.settings import Secret
 from consumer.delivery.settings import DeliverySettings
 from consumer.errors import HoldReason
-from consumer.sandbox.login import Credentials
+from consumer.sandbox.login import LoginCredentials
 from consumer.sandbox.virtual_time import VirtualLoop
 from consumer.sandbox.wire import Endpoint
 from tests.simulation.stories import story
@@ -47,7 +47,9 @@ async def test_a_revocation_every_5_s_costs_one_token_each() -> None:
     await member.stop()
 
 
-@pytest.mark.parametrize("fault", ["status=503", "reset", "html", "status=400", "delay=10m", "gzip", "endless"])
+@pytest.mark.parametrize(
+    "fault", ["status=503", "reset", "html", "status=400", "delay=10m", "gzip", "endless"]
+)
 @story
 async def test_an_exchange_that_is_down_for_ten_minutes_is_outlasted(fault: str) -> None:
     """K21, K22, I12: with no token left it is asked for at most twice a minute in the long run; nothing is lost."""
@@ -56,7 +58,9 @@ async def test_an_exchange_that_is_down_for_ten_minutes_is_outlasted(fault: str)
     member = await begin(world, f"upsert nth=1 revoke-tokens; exchange {fault}")
     before = len([line for line in world.tenant.requests if line.endpoint is Endpoint.EXCHANGE])
     await asyncio.sleep(600)
-    asked = len([line for line in world.tenant.requests if line.endpoint is Endpoint.EXCHANGE]) - before
+    asked = (
+        len([line for line in world.tenant.requests if line.endpoint is Endpoint.EXCHANGE]) - before
+    )
     assert 2 <= asked <= 40
     assert {} == world.tenant.rows("customers")
     world.faults("")
@@ -117,13 +121,15 @@ def test_a_private_key_is_rotated_under_load(tmp_path: Path) -> None:
 
     async def told() -> None:
         world = World(by_jwt(key_file))
-        world.tenant._login._credentials = Credentials(public_key=old_public)
+        world.tenant._login._credentials = LoginCredentials(public_key=old_public)
         fill(world, 20_000)
         member = await begin(world, "")
         await world.until(lambda: member.status().ledger.accepted > 1_000)
-        world.tenant._login._credentials = Credentials(public_key=new_public)
+        world.tenant._login._credentials = LoginCredentials(public_key=new_public)
         world.tenant._sessions.revoke_all()
-        await world.until(lambda: {HoldReason.AUTH} == {hold.reason for hold in member.status().holds})
+        await world.until(
+            lambda: {HoldReason.AUTH} == {hold.reason for hold in member.status().holds}
+        )
         assert "invalid_grant" in next(hold.detail for hold in member.status().holds)
         await asyncio.sleep(120)
         assert not member.settled()
@@ -146,7 +152,7 @@ def test_a_clock_that_is_off_is_named(skew: str, said: str, tmp_path: Path) -> N
 
     async def told() -> None:
         world = World(by_jwt(key_file))
-        world.tenant._login._credentials = Credentials(public_key=public)
+        world.tenant._login._credentials = LoginCredentials(public_key=public)
         fill(world, 100)
         member = await begin(world, f"any skew={skew}; upsert nth=1 revoke-tokens")
         world.tenant._sessions.revoke_all()

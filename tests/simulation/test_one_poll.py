@@ -10,7 +10,7 @@ from consumer.sandbox.virtual_time import VirtualLoop
 from tests.simulation.world import TOPIC, World
 
 if TYPE_CHECKING:
-    from consumer.admin.port import Ledger
+    from consumer.admin.port import LedgerStatus
 
 TS_MS = 1_750_000_000_000
 UPSERT, DELETE = Operation.UPSERT, Operation.DELETE
@@ -29,7 +29,7 @@ class Poll(NamedTuple):
     accepted: list[tuple[Operation, tuple[str, ...]]]
     versions: list[tuple[int | None, ...]]
     emails: dict[str, object]
-    ledger: Ledger
+    ledger: LedgerStatus
 
 
 def one_poll(*values: bytes) -> Poll:

@@ -42,7 +42,9 @@ async def test_a_kill_loses_nothing() -> None:
     await second.start(0)
     await world.until(second.settled)
     rows = world.tenant.rows("customers")
-    assert {str(key): 15_000 + key for key in range(5_000)} == {key: row["age"] for key, row in rows.items()}
+    assert {str(key): 15_000 + key for key in range(5_000)} == {
+        key: row["age"] for key, row in rows.items()
+    }
     await second.stop()
 
 
@@ -77,7 +79,7 @@ async def test_a_lost_partition_commits_nothing_any_more() -> None:
     first, second = world.member(), world.member()
     await second.start()
     await first.start(0)
-    await world.until(lambda: first.daemon.facts.status().in_flight > 0)
+    await world.until(lambda: first.daemon.status.snapshot().in_flight > 0)
     before = len(world.log.commits), world.tenant.acceptances("customers")
     first.source.lose([(TOPIC, 0)])
     await asyncio.sleep(30)

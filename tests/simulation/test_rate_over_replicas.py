@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.concurrency import Profile
-    from consumer.model import Request
+    from consumer.http.messages import Request
     from consumer.sandbox.wire import Reply
     from tests.simulation.world import Member
 
@@ -63,14 +63,18 @@ class Group:
         wanted = {place: self.members[at % count] for at, place in enumerate(self.places)}
         for member in self.members:
             going = [
-                place for place in self.places if wanted[place] is not member and member.source.ownership(place)
+                place
+                for place in self.places
+                if wanted[place] is not member and member.source.ownership(place)
             ]
             if going:
                 member.source.revoke(going)
         await self.world.until(lambda: self._moved(wanted))
         for member in [*self.members]:
             coming = [
-                place for place in self.places if wanted[place] is member and not member.source.ownership(place)
+                place
+                for place in self.places
+                if wanted[place] is member and not member.source.ownership(place)
             ]
             member.source.assign(coming)
             if member not in wanted.values():
@@ -124,18 +128,20 @@ def per_second(arrivals: Sequence[float], from_s: float, until_s: float) -> floa
 async def test_no_sliding_second_holds_more_than_the_tenant_takes(sizes: tuple[int, ...]) -> None:
     """I14: at every size and through every rebalance; and together they use nine tenths of it between these."""
     group = Group()
-    stretches = []
+    offset_ranges = []
     for size in sizes:
         await group.become(size)
         await asyncio.sleep(5)
-        assert [1 / size] * size == pytest.approx([member.status().rate.share for member in group.members])
+        assert [1 / size] * size == pytest.approx(
+            [member.status().rate.share for member in group.members]
+        )
         now_s = group.world.clock.now_s()
-        stretches.append((now_s - 2, now_s))
+        offset_ranges.append((now_s - 2, now_s))
     arrivals = group.arrivals
     await group.end()
     assert most_in_a_second(arrivals) <= TENANT
-    for stretch in stretches:
-        assert per_second(arrivals, *stretch) >= 0.9 * TENANT
+    for offset_range in offset_ranges:
+        assert per_second(arrivals, *offset_range) >= 0.9 * TENANT
 
 
 @story
@@ -158,29 +164,31 @@ async def test_a_killed_members_share_goes_to_the_others() -> None:
 @story
 async def test_members_that_come_go_and_die_at_any_moment_stay_within_it(seed: int) -> None:
     """I14: rebalances that follow each other faster than a second passes."""
-    lots = random.Random(seed)  # noqa: S311 - a schedule, not a secret
+    rng = random.Random(seed)  # noqa: S311 - a schedule, not a secret
     group = Group()
     for _ in range(6):
-        if len(group.members) > 1 and lots.random() < 0.3:
+        if len(group.members) > 1 and rng.random() < 0.3:
             await group.kill_one()
         else:
-            await group.become(lots.choice([1, 2, 3, 5, 10]))
-        await asyncio.sleep(lots.uniform(0.2, 4))
+            await group.become(rng.choice([1, 2, 3, 5, 10]))
+        await asyncio.sleep(rng.uniform(0.2, 4))
     await group.end()
     assert 200 < most_in_a_second(group.arrivals) <= TENANT
 
 
 @pytest.mark.parametrize("count", range(1, 11))
 @story
-async def test_members_that_start_under_full_load_find_a_place_for_their_questions(count: int) -> None:
+async def test_members_that_start_under_full_load_find_a_place_for_their_questions(
+    count: int,
+) -> None:
     """I14: what a member asks before it owns anything, one validation call for each object, is counted too."""
-    lots = random.Random(count)  # noqa: S311 - a schedule, not a secret
+    rng = random.Random(count)  # noqa: S311 - a schedule, not a secret
     group = Group()
     await group.become(1)
     await asyncio.sleep(5)
     began_s = group.world.clock.now_s()
     newcomers = [group.world.member() for _ in range(count)]
-    await asyncio.gather(*(_start_later(newcomer, lots.uniform(0, 2)) for newcomer in newcomers))
+    await asyncio.gather(*(_start_later(newcomer, rng.uniform(0, 2)) for newcomer in newcomers))
     loaded = per_second(group.arrivals, began_s, group.world.clock.now_s())
     group.members += newcomers
     await group.become(count + 1)

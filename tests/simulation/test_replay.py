@@ -9,7 +9,7 @@ from consumer.sandbox.virtual_time import VirtualLoop
 from tests.simulation.world import World, settings
 
 if TYPE_CHECKING:
-    from consumer.model import Request
+    from consumer.http.messages import Request
     from consumer.sandbox.wire import Reply
 
 

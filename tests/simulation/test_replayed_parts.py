@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from consumer.delivery.settings import DeliverySettings
 from consumer.mapping.settings import FieldRule, FieldType, ObjectSettings, RouteSettings
-from consumer.operations.replay_words import Asked
+from consumer.operations.replay.state import ReplayRequest
 from tests.simulation.replaying import UNDATED, Replaying, delivered, table
 from tests.simulation.stories import story
 from tests.simulation.test_schema_wait import Producer
@@ -39,27 +39,39 @@ def sent_keys(world: World, name: str, after: int) -> list[str]:
 
 
 @story
-async def test_a_record_of_two_objects_is_sent_for_the_one_that_it_is_the_newest_of(tmp_path: Path) -> None:
+async def test_a_record_of_two_objects_is_sent_for_the_one_that_it_is_the_newest_of(
+    tmp_path: Path,
+) -> None:
     """Its row of the other object has a newer change: that one is filtered, by name."""
-    world = World(settings(objects=(UNDATED, ADDRESSES), routes=(ROUTES[0], TO_ADDRESSES), delivery=ONE_BY_ONE))
+    world = World(
+        settings(
+            objects=(UNDATED, ADDRESSES), routes=(ROUTES[0], TO_ADDRESSES), delivery=ONE_BY_ONE
+        )
+    )
     world.change(1, "c", email="a@x.io")
     world.change(9, "c", email="c@x.io")
     world.change(1, "u", email="b@x.io")
     world.change(2, "c", email="b@x.io")
     await delivered(world)
     before = {name: len(world.tenant.acceptances(name)) for name in ("customers", "addresses")}
-    outcome = await Replaying(world, tmp_path, Asked(topics=(TOPIC,), begin="0")).run()
+    outcome = await Replaying(world, tmp_path, ReplayRequest(topics=(TOPIC,), begin="0")).run()
     assert (["1", "2", "9"], ["a@x.io", "b@x.io", "c@x.io"]) == (
         sent_keys(world, "customers", before["customers"]),
         sent_keys(world, "addresses", before["addresses"]),
     )
     assert outcome is not None
-    assert (4, 4, 0) == (outcome.ledger.polled, outcome.ledger.accepted, outcome.ledger.dead_lettered)
+    assert (4, 4, 0) == (
+        outcome.ledger.polled,
+        outcome.ledger.accepted,
+        outcome.ledger.dead_lettered,
+    )
     assert "2" == world.tenant.rows("addresses")["b@x.io"]["owner"]
 
 
 @story
-async def test_a_record_of_several_rows_is_sent_for_those_that_it_is_the_newest_of(tmp_path: Path) -> None:
+async def test_a_record_of_several_rows_is_sent_for_those_that_it_is_the_newest_of(
+    tmp_path: Path,
+) -> None:
     """One statement, several rows: one of them was written again later, and keeps that."""
     route = RouteSettings(topics=(TOPIC,), object="customers", format="canal")
     world = World(settings(objects=(UNDATED,), routes=(route,), delivery=ONE_BY_ONE))
@@ -79,7 +91,7 @@ async def test_a_record_of_several_rows_is_sent_for_those_that_it_is_the_newest_
     statement({"id": "2", "email": "new"})
     await delivered(world)
     before = len(world.tenant.acceptances("customers"))
-    replaying = Replaying(world, tmp_path, Asked(topics=(TOPIC,), begin="0", end="1"))
+    replaying = Replaying(world, tmp_path, ReplayRequest(topics=(TOPIC,), begin="0", end="1"))
     await replaying.run()
     assert ["1", "2", "3"] == sent_keys(world, "customers", before)
     assert {"1": "old", "2": "new", "3": "old"} == table(world)
@@ -95,7 +107,7 @@ async def test_schemas_are_asked_for_before_records_are_mapped(tmp_path: Path) -
     producer.put(*range(5, 10), more="said")
     await delivered(world)
     before = len(world.tenant.acceptances("customers"))
-    replaying = Replaying(world, tmp_path, Asked(topics=(TOPIC,), begin="2", lifted=True))
+    replaying = Replaying(world, tmp_path, ReplayRequest(topics=(TOPIC,), begin="2", lifted=True))
     outcome = await replaying.run()
     assert outcome is not None
     assert (8, 0, [str(key) for key in range(2, 10)]) == (

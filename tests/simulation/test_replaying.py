@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from consumer.errors import Refusal
-from consumer.operations.replay_source import ReplaySource
-from consumer.operations.replay_words import Asked
+from consumer.operations.replay.source import ReplaySource
+from consumer.operations.replay.state import ReplayRequest
 from consumer.sandbox.virtual_time import VirtualLoop
 from tests.simulation.replaying import (
     PARTIAL,
@@ -45,7 +45,7 @@ async def test_a_plan_does_nothing(tmp_path: Path) -> None:
         change(key, "u", email="new")
     await delivered(world)
     requests, commits = len(world.tenant.acceptances()), len(world.log.commits)
-    replaying = Replaying(world, tmp_path, Asked(topics=(TOPIC,), begin="0", end="20"))
+    replaying = Replaying(world, tmp_path, ReplayRequest(topics=(TOPIC,), begin="0", end="20"))
     assert None is await replaying.run(execute=False)
     plan = replaying.plan
     assert plan is not None
@@ -73,7 +73,9 @@ async def test_rows_without_a_version_get_their_newest_state(tmp_path: Path) -> 
     for key in range(10):
         change(key, "u", email=f"new {key}")
     await delivered_wrongly(world)
-    outcome = await Replaying(world, tmp_path, Asked(topics=(TOPIC,), begin="0", end="20")).run()
+    outcome = await Replaying(
+        world, tmp_path, ReplayRequest(topics=(TOPIC,), begin="0", end="20")
+    ).run()
     wanted = {str(key): f"{'new' if key < 10 else 'old'} {key}" for key in range(20)}
     assert wanted | {str(key): "broken" for key in range(20, 30)} == table(world)
     assert outcome is not None
@@ -94,7 +96,7 @@ async def test_rows_with_a_version_are_left_to_the_tenant(tmp_path: Path) -> Non
     for key in range(10):
         change(key, "c", email="right")
     await delivered_wrongly(world)
-    replaying = Replaying(world, tmp_path, Asked(topics=(TOPIC,), begin="0", end="5"))
+    replaying = Replaying(world, tmp_path, ReplayRequest(topics=(TOPIC,), begin="0", end="5"))
     await replaying.run()
     assert replaying.plan is not None
     assert (False, {"broken"}) == (replaying.plan.reads_on, set(table(world).values()))
@@ -109,11 +111,15 @@ async def test_a_lifted_version_is_taken(tmp_path: Path) -> None:
         change(key, "c", email="right")
     change(3, "u", email="newer")
     await delivered_wrongly(world)
-    await Replaying(world, tmp_path, Asked(topics=(TOPIC,), begin="0", end="5", lifted=True)).run()
+    await Replaying(
+        world, tmp_path, ReplayRequest(topics=(TOPIC,), begin="0", end="5", lifted=True)
+    ).run()
     change(4, "u", email="newest")
     await delivered(world)
     rows = table(world)
-    assert ["right", "right", "right", "newer", "newest", *["broken"] * 5] == [rows[str(key)] for key in range(10)]
+    assert ["right", "right", "right", "newer", "newest", *["broken"] * 5] == [
+        rows[str(key)] for key in range(10)
+    ]
 
 
 @story
@@ -130,7 +136,7 @@ async def test_a_row_that_was_deleted_in_the_range_and_lives_again_survives(tmp_
     change(1, "c", email="again, behind it")
     change(5, "u", email="later")
     await delivered(world)
-    replaying = Replaying(world, tmp_path, Asked(topics=(TOPIC,), begin="0", end=str(end)))
+    replaying = Replaying(world, tmp_path, ReplayRequest(topics=(TOPIC,), begin="0", end=str(end)))
     await replaying.run()
     assert fold(world) == table(world)
     plan = replaying.plan
@@ -155,9 +161,11 @@ async def test_partial_rows_are_sent_in_their_turn(tmp_path: Path) -> None:
     for key in range(5):
         change(key, "u", email="second", age=2)
     await delivered_wrongly(world)
-    await Replaying(world, tmp_path, Asked(topics=(TOPIC,), begin="0", end="3")).run()
+    await Replaying(world, tmp_path, ReplayRequest(topics=(TOPIC,), begin="0", end="3")).run()
     rows = table(world)
-    assert ["second", "second", "second", "broken", "broken"] == [rows[str(key)] for key in range(5)]
+    assert ["second", "second", "second", "broken", "broken"] == [
+        rows[str(key)] for key in range(5)
+    ]
 
 
 @story
@@ -167,7 +175,9 @@ async def test_events_of_the_range_are_sent_as_they_are(tmp_path: Path) -> None:
     for key in range(10):
         world.put(b'{"id":"%d","page":"/","at":"2025-06-15T00:00:00Z"}' % key, topic="views")
     world.log.committed["views", 0] = 10
-    outcome = await Replaying(world, tmp_path, Asked(topics=("views",), begin="2", end="7")).run()
+    outcome = await Replaying(
+        world, tmp_path, ReplayRequest(topics=("views",), begin="2", end="7")
+    ).run()
     assert outcome is not None
     assert (5, {f"{key} 2025-06-15" for key in range(2, 7)}) == (
         outcome.ledger.accepted,
@@ -183,7 +193,7 @@ async def test_one_row_alone(tmp_path: Path) -> None:
     for key in range(10):
         change(key, "c", email="right")
     await delivered_wrongly(world)
-    replaying = Replaying(world, tmp_path, Asked(topics=(TOPIC,), begin="0", key="7"))
+    replaying = Replaying(world, tmp_path, ReplayRequest(topics=(TOPIC,), begin="0", key="7"))
     await replaying.run()
     assert replaying.plan is not None
     assert (9, ["7"]) == (
@@ -199,7 +209,7 @@ async def test_what_cannot_be_placed_goes_to_the_dead_letter_topic(tmp_path: Pat
     moments(world)(1, "c", email="right")
     world.put(b"no json", key=2)
     world.log.committed[TOPIC, 0] = 2
-    replaying = Replaying(world, tmp_path, Asked(topics=(TOPIC,), begin="0"))
+    replaying = Replaying(world, tmp_path, ReplayRequest(topics=(TOPIC,), begin="0"))
     outcome = await replaying.run()
     assert outcome is not None
     assert replaying.plan is not None
@@ -219,7 +229,7 @@ async def test_records_at_fault_that_the_plan_has_counted_are_no_hold(tmp_path: 
         world.put(b"no json", key=2)
     world.log.committed[TOPIC, 0] = 30
     started_s = world.clock.now_s()
-    replaying = Replaying(world, tmp_path, Asked(topics=(TOPIC,), begin="0"))
+    replaying = Replaying(world, tmp_path, ReplayRequest(topics=(TOPIC,), begin="0"))
     outcome = await replaying.run()
     assert outcome is not None
     assert (30, True) == (outcome.ledger.dead_lettered, world.clock.now_s() - started_s < 20)
@@ -233,7 +243,7 @@ async def test_what_the_group_has_not_reached_is_left_to_it(tmp_path: Path) -> N
     for key in range(10):
         change(key, "c", email="right")
     world.log.committed[TOPIC, 0] = 4
-    await Replaying(world, tmp_path, Asked(topics=(TOPIC,), begin="0", end="9")).run()
+    await Replaying(world, tmp_path, ReplayRequest(topics=(TOPIC,), begin="0", end="9")).run()
     assert ({"0", "1", "2", "3"}, 4) == (set(table(world)), world.log.committed[TOPIC, 0])
 
 
@@ -247,7 +257,7 @@ async def test_it_keeps_below_its_rate(tmp_path: Path) -> None:
         change(key, "c", email="right")
     world.log.committed[TOPIC, 0] = 200
     started_s = world.clock.now_s()
-    await Replaying(world, tmp_path, Asked(topics=(TOPIC,), begin="0")).run()
+    await Replaying(world, tmp_path, ReplayRequest(topics=(TOPIC,), begin="0")).run()
     sent_s = [one.now_s for one in world.tenant.acceptances("customers") if one.now_s >= started_s]
     assert len(sent_s) > 30
     assert RATE >= max(sum(at <= other < at + 1 for other in sent_s) for at in sent_s)
@@ -266,7 +276,12 @@ async def test_killed_at_any_moment_beside_a_live_daemon(seed: int, tmp_path: Pa
     def some(count: int) -> None:
         for _ in range(count):
             key = chance.randrange(300)
-            change(key, "d" if chance.random() < 0.1 else "u", email=f"{chance.random()}", partition=key % 2)
+            change(
+                key,
+                "d" if chance.random() < 0.1 else "u",
+                email=f"{chance.random()}",
+                partition=key % 2,
+            )
 
     some(2_000)
     await delivered_wrongly(world, 0, 1)
@@ -274,7 +289,7 @@ async def test_killed_at_any_moment_beside_a_live_daemon(seed: int, tmp_path: Pa
     await live.start(0, 1)
     ends = {place: end for place, end in world.log.ends.items() if place[0] == TOPIC}
     lifted = described is CUSTOMERS
-    asked = Asked(topics=(TOPIC,), begin="0", end=str(min(ends.values())), lifted=lifted)
+    asked = ReplayRequest(topics=(TOPIC,), begin="0", end=str(min(ends.values())), lifted=lifted)
     replaying = Replaying(world, tmp_path, asked)
     kills, outcome = 0, None
 
@@ -306,7 +321,9 @@ async def test_killed_at_any_moment_beside_a_live_daemon(seed: int, tmp_path: Pa
     await live.stop()
 
 
-def test_what_retention_takes_meanwhile_is_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_retention_takes_meanwhile_is_a_refusal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing of ours is broken: a range that begins later can be asked for."""
 
     async def gone(_source: ReplaySource) -> None:
@@ -319,6 +336,6 @@ def test_what_retention_takes_meanwhile_is_a_refusal(tmp_path: Path, monkeypatch
         world.log.committed[TOPIC, 0] = 1
         monkeypatch.setattr(ReplaySource, "_send", gone)
         with pytest.raises(Refusal, match="records are gone"):
-            await Replaying(world, tmp_path, Asked(topics=(TOPIC,), begin="0")).run()
+            await Replaying(world, tmp_path, ReplayRequest(topics=(TOPIC,), begin="0")).run()
 
     VirtualLoop.run(told())

@@ -18,7 +18,9 @@ from tests.simulation.world import CUSTOMERS, TOPIC, World, settings
 if TYPE_CHECKING:
     from tests.simulation.world import Member
 
-ROUTE = RouteSettings(topics=(TOPIC,), object="customers", format="json", encoding="avro", tombstones="delete")
+ROUTE = RouteSettings(
+    topics=(TOPIC,), object="customers", format="json", encoding="avro", tombstones="delete"
+)
 
 
 def schema(*more: str) -> str:
@@ -46,7 +48,9 @@ class Producer:
         """Write a row per key."""
         for key in keys:
             row = {"id": key, "updated_at": "2025-01-01T00:00:00Z"} | more
-            self.world.put(framed(self.id, avro_body(self.schema, row)), key=key, partition=partition)
+            self.world.put(
+                framed(self.id, avro_body(self.schema, row)), key=key, partition=partition
+            )
 
 
 def world_of(*, fuse: int = 20) -> World:
@@ -122,10 +126,13 @@ async def test_who_comes_to_wait_for_a_schema_in_trouble_is_held_at_once() -> No
 
 
 @pytest.mark.parametrize(
-    ("status", "reason"), [(503, HoldReason.BROKER), (401, HoldReason.AUTH), (400, HoldReason.CONFIG)]
+    ("status", "reason"),
+    [(503, HoldReason.BROKER), (401, HoldReason.AUTH), (400, HoldReason.CONFIG)],
 )
 @story
-async def test_a_registry_that_gives_nothing_is_a_hold_and_ends_by_itself(status: int, reason: HoldReason) -> None:
+async def test_a_registry_that_gives_nothing_is_a_hold_and_ends_by_itself(
+    status: int, reason: HoldReason
+) -> None:
     """Nothing is dead-lettered, nothing lost, nothing overtaken; the partition that waits is named."""
     world = world_of()
     producer = Producer(world)

@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from consumer.decoding.schema_shelf import SchemaShelf
+from consumer.decoding.schema_cache import SchemaCache
 from consumer.errors import ConsumerError, Hold, HoldReason, Transient
 from consumer.model import PlainRecord
-from consumer.operations.schemas_first import SchemasFirst
+from consumer.operations.schema_prefetch import SchemaPrefetch
 from consumer.sandbox.virtual_time import VirtualClock, VirtualLoop
 
 if TYPE_CHECKING:
     from consumer.decoding.wire_form import SchemaRef
     from consumer.decoding.written_schema import WrittenSchema
 
-RECORDS = [PlainRecord("t", 0, at, value=b"\x00\x00\x00\x00" + bytes([7 + at % 2]) + b"body") for at in range(6)]
+RECORDS = [
+    PlainRecord("t", 0, at, value=b"\x00\x00\x00\x00" + bytes([7 + at % 2]) + b"body")
+    for at in range(6)
+]
 """In frames that name schemas 7 and 8 in turn."""
 
 
@@ -45,7 +48,7 @@ def asked(registry: Registry, times: int = 1) -> tuple[list[str], float]:
 
     async def told() -> float:
         clock = VirtualClock()
-        schemas = SchemasFirst(SchemaShelf(), registry, clock, waits.append)
+        schemas = SchemaPrefetch(SchemaCache(), registry, clock, waits.append)
         began_s = clock.now_s()
         for _ in range(times):
             await schemas.at_hand(RECORDS)

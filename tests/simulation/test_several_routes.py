@@ -18,7 +18,7 @@ from tests.simulation.world import CUSTOMERS, TOPIC, World, settings
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from consumer.dead_letter.port import Letter
+    from consumer.dead_letter.port import DeadLetter
 
 RANKS = ObjectSettings(
     name="ranks",
@@ -26,7 +26,9 @@ RANKS = ObjectSettings(
     primary_key="id",
     record_modified="updated_at",
 )
-ROUTES = [RouteSettings(topics=(TOPIC,), object=one.name, format="debezium") for one in (CUSTOMERS, RANKS)]
+ROUTES = [
+    RouteSettings(topics=(TOPIC,), object=one.name, format="debezium") for one in (CUSTOMERS, RANKS)
+]
 NO_NUMBER = "many"
 
 
@@ -36,11 +38,12 @@ def world_of(*, fuse: int) -> World:
     return World(settings(objects=[CUSTOMERS, RANKS], routes=ROUTES, dead_letter=dead_letter))
 
 
-def addresses(letters: Iterable[Letter]) -> Counter[tuple[int, str]]:
+def addresses(letters: Iterable[DeadLetter]) -> Counter[tuple[int, str]]:
     """Return how many letters there are by offset and object."""
     headers = [dict(one.headers) for one in letters]
     return Counter(
-        (int(one["__connect.errors.offset"] or b""), (one["datacloud.object"] or b"").decode()) for one in headers
+        (int(one["__connect.errors.offset"] or b""), (one["datacloud.object"] or b"").decode())
+        for one in headers
     )
 
 
@@ -79,21 +82,21 @@ async def test_the_fuse_counts_records_and_not_their_letters() -> None:
 @story
 async def test_whatever_the_records_each_fault_has_one_letter(seed: int) -> None:
     """Runs of records that one route refuses, or the other, or both, between good ones; and letters that wait."""
-    lots = random.Random(seed)  # noqa: S311 - a schedule, not a secret
-    world = world_of(fuse=lots.choice([1, 2, 3, 5]))
+    rng = random.Random(seed)  # noqa: S311 - a schedule, not a secret
+    world = world_of(fuse=rng.choice([1, 2, 3, 5]))
     wanted: Counter[tuple[int, str]] = Counter()
     member = world.member()
     await member.start(0)
     for _ in range(20):
-        age, rank = lots.choices([1, NO_NUMBER], k=2)
-        for _ in range(lots.choice([1, 1, 2, 4])):
+        age, rank = rng.choices([1, NO_NUMBER], k=2)
+        for _ in range(rng.choice([1, 1, 2, 4])):
             offset = world.log.ends[TOPIC, 0]
             world.change(offset, "c", age=age, rank=rank)
             refusals = {"customers": age, "ranks": rank}
             wanted.update((offset, name) for name, said in refusals.items() if said == NO_NUMBER)
-        if lots.random() < 0.2:
+        if rng.random() < 0.2:
             world.dead_letters.break_down()
-        await asyncio.sleep(lots.choice([0.01, 1.0, 20.0]))
+        await asyncio.sleep(rng.choice([0.01, 1.0, 20.0]))
         world.dead_letters.recover()
     await world.until(member.settled, within_s=2_000)
     assert wanted == addresses(world.dead_letters.letters)

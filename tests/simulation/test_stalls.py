@@ -13,7 +13,7 @@ import pytest
 from consumer.delivery.settings import SERVICE_BODY_BYTES, DeliverySettings
 from consumer.model import PlainRecord
 from consumer.offsets.ledger import RECORD_BYTES
-from consumer.sandbox.memory_dead_letters import MemoryDeadLetters
+from consumer.sandbox.memory_dead_letters import MemoryDeadLetterTopic
 from consumer.sandbox.virtual_time import VirtualLoop
 from tests.siege import LONG_MARKS, long
 from tests.simulation.backlog import Backlog
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
     from consumer.admin.port import Check
-    from consumer.dead_letter.port import Letter
-    from consumer.model import Assignment
-    from consumer.sandbox.memory_source import MemorySource, Place
+    from consumer.dead_letter.port import DeadLetter
+    from consumer.model import Assignment, PartitionKey
+    from consumer.sandbox.memory_source import MemorySource
     from consumer.source.port import Position
     from tests.siege import Siege
     from tests.simulation.world import Member
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
 PARTITIONS = 3
 
 
-class SilentDeadLetters(MemoryDeadLetters):
+class SilentDeadLetters(MemoryDeadLetterTopic):
     """A topic that answers nothing while it is silent."""
 
     silent = False
 
-    async def send(self, letter: Letter, reference: Letter) -> None:
+    async def send(self, letter: DeadLetter, reference: DeadLetter) -> None:
         """Take the letter, or never say so."""
         while self.silent:  # noqa: ASYNC110 - virtual time, and no event to set
             await asyncio.sleep(1)
@@ -50,7 +50,9 @@ class SilentDeadLetters(MemoryDeadLetters):
 
 def problems(member: Member) -> str:
     """Return what `/readyz` says against the daemon; empty when it is ready."""
-    return "; ".join(problem for check in member.daemon.facts.readiness() for problem in check.problems)
+    return "; ".join(
+        problem for check in member.daemon.status.readiness() for problem in check.problems
+    )
 
 
 # ── what stands still ────────────────────────────────────────────────────────────────────────────────────────
@@ -96,7 +98,7 @@ def dead_letters_refused(world: World, _: MemorySource) -> None:
 
 
 def source_hands_nothing_over(_: World, source: MemorySource) -> None:
-    def hand_over(place: Place, assignment: Assignment) -> bool:
+    def hand_over(place: PartitionKey, assignment: Assignment) -> bool:
         """Have nothing."""
         del place, assignment
         return False
@@ -133,7 +135,9 @@ STALLS: list[tuple[Callable[[World, MemorySource], None], str]] = [
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-@pytest.mark.parametrize(("stall", "mechanism"), [pytest.param(*one, id=one[0].__name__) for one in STALLS])
+@pytest.mark.parametrize(
+    ("stall", "mechanism"), [pytest.param(*one, id=one[0].__name__) for one in STALLS]
+)
 @story
 async def test_a_stall_is_named_within_a_minute(
     stall: Callable[[World, MemorySource], None], mechanism: str, seed: int
@@ -159,7 +163,7 @@ async def test_a_stall_is_named_within_a_minute(
     await member.stop()
 
 
-async def _write(world: World, lots: random.Random) -> None:
+async def _write(world: World, rng: random.Random) -> None:
     """Write to every partition twice a second, one record in a hundred at fault."""
     key = 0
     while True:
@@ -169,7 +173,7 @@ async def _write(world: World, lots: random.Random) -> None:
                 world.put(b"{", partition=partition)
             else:
                 world.change(key, "c", partition=partition, email=f"{key}@x.io")
-        await asyncio.sleep(lots.random())
+        await asyncio.sleep(rng.random())
 
 
 def _mend(world: World, source: MemorySource, kept: dict[str, Any]) -> None:
@@ -191,7 +195,7 @@ def _mend(world: World, source: MemorySource, kept: dict[str, Any]) -> None:
 class CalmStorm(Storm):
     """Members come and go, are killed and lose partitions, clocks jump; the tenant and the brokers are well."""
 
-    alarms: list[str]
+    timers: list[str]
 
     async def _trouble(self, end_s: float) -> None:
         troubles: list[Callable[[], Coroutine[Any, Any, None]]] = [
@@ -208,9 +212,14 @@ class CalmStorm(Storm):
     async def _turn(self) -> None:
         await super()._turn()
         for member in self.members:
-            checks: list[Check] = [*member.daemon.facts.readiness()]
+            checks: list[Check] = [*member.daemon.status.readiness()]
             # Without partitions yet, or with none any more, a member is not ready, and that is no alarm.
-            self.alarms += [problem for check in checks if check.name != "assignment" for problem in check.problems]
+            self.timers += [
+                problem
+                for check in checks
+                if check.name != "assignment"
+                for problem in check.problems
+            ]
 
 
 def calm(seed: int) -> CalmStorm:
@@ -218,7 +227,7 @@ def calm(seed: int) -> CalmStorm:
 
     async def told() -> CalmStorm:
         storm = CalmStorm(seed)
-        storm.alarms = []
+        storm.timers = []
         await storm.rage(600)
         assert len(storm.places) == STORM_PARTITIONS * 3
         return storm
@@ -229,7 +238,7 @@ def calm(seed: int) -> CalmStorm:
 @pytest.mark.parametrize("seed", range(6))
 def test_nothing_is_named_while_the_tenant_is_well(seed: int) -> None:
     """I9: ten minutes of hand-overs, kills, losses and jumping clocks raise no alarm."""
-    assert [] == calm(seed).alarms
+    assert [] == calm(seed).timers
 
 
 @pytest.mark.parametrize("siege", [pytest.param(long(144), id="long", marks=LONG_MARKS)])
@@ -238,7 +247,7 @@ def test_nothing_is_named_in_a_day_while_the_tenant_is_well(siege: Siege) -> Non
     for number in siege:
         seed = siege.seed * siege.rounds + number
         storm = calm(seed)
-        assert [] == storm.alarms, f"seed {seed}"
+        assert [] == storm.timers, f"seed {seed}"
         siege.tell({**storm.witness.counts, "virtual minutes": 10})
     siege.prove(kills=siege.done, terms=siege.done, losses=siege.done)
 
@@ -248,16 +257,22 @@ def test_nothing_is_named_in_a_day_while_the_tenant_is_well(siege: Siege) -> Non
 
 def _record(partition: int, offset: int, email_chars: int) -> PlainRecord:
     key = b'"%d-%d"' % (partition, offset)
-    value = b'{"op":"c","before":null,"after":{"id":%s,"email":"%s"},"source":{"ts_ms":1750000000000}}' % (
-        key,
-        b"x" * email_chars,
+    value = (
+        b'{"op":"c","before":null,"after":{"id":%s,"email":"%s"},"source":{"ts_ms":1750000000000}}'
+        % (
+            key,
+            b"x" * email_chars,
+        )
     )
     return PlainRecord(TOPIC, partition, offset, key=key, value=value)
 
 
 @pytest.mark.parametrize(
     ("email_chars", "count", "chunk_records"),
-    [pytest.param(190_000, 10_000, 5, id="200 KB each"), pytest.param(20, 1_000_000, 50, id="1,000,000 behind")],
+    [
+        pytest.param(190_000, 10_000, 5, id="200 KB each"),
+        pytest.param(20, 1_000_000, 50, id="1,000,000 behind"),
+    ],
 )
 def test_memory_stays_within_its_bound(email_chars: int, count: int, chunk_records: int) -> None:
     """I15: the tenant does not answer for an hour; what is open stays within the buffer and a chunk of each."""

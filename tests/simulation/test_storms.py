@@ -51,7 +51,9 @@ def test_2400_virtual_hours_of_storms(siege: Siege) -> None:
     """The same storms from other seeds, a virtual day a round."""
     storms = PARTS * STORMS_PER_PART
     with ProcessPoolExecutor(
-        SOAK_JOBS, multiprocessing.get_context("spawn"), partial(structlog.configure, processors=[_silence])
+        SOAK_JOBS,
+        multiprocessing.get_context("spawn"),
+        partial(structlog.configure, processors=[_silence]),
     ) as pool:
         for day in siege:
             first = (siege.seed * DAYS + day) * storms

@@ -33,7 +33,9 @@ NOT_HELPING = pytest.param(f"test status=500; {POISON}", id="validation does not
 
 
 @pytest.mark.parametrize("faults", [HELPING, NOT_HELPING])
-@pytest.mark.parametrize("every", [pytest.param(3_000, id="1 in 3,000"), pytest.param(100, id="1 %")])
+@pytest.mark.parametrize(
+    "every", [pytest.param(3_000, id="1 in 3,000"), pytest.param(100, id="1 %")]
+)
 def test_exactly_the_poison_is_dead_lettered(every: int, faults: str) -> None:
     """I13: each bad record costs at most 2·ceil(log2 n) requests, is the only one to go, and nothing is held."""
     count = 24_000
@@ -64,7 +66,9 @@ async def test_a_tenth_of_bad_records_drips_and_ends(faults: str) -> None:
     world = World()
     poisoned = fill(world, 3_000, 10)
     member = await begin(world, faults)
-    await world.until(lambda: {HoldReason.MASS_REJECT} == {hold.reason for hold in member.status().holds})
+    await world.until(
+        lambda: {HoldReason.MASS_REJECT} == {hold.reason for hold in member.status().holds}
+    )
     good = 0
     while not member.settled():
         good += 1
@@ -100,7 +104,9 @@ async def test_everything_rejected_holds_within_20_and_ends_by_itself(faults: st
     for key in range(5_000):
         world.change(key, "c", partition=key % PARTITIONS, email="bad@x.io")
     member = await begin(world, faults)
-    await world.until(lambda: {HoldReason.MASS_REJECT} == {hold.reason for hold in member.status().holds})
+    await world.until(
+        lambda: {HoldReason.MASS_REJECT} == {hold.reason for hold in member.status().holds}
+    )
     await asyncio.sleep(3_600)
     letters = len(world.dead_letters.letters)
     assert letters <= 20
@@ -135,7 +141,9 @@ async def test_everything_rejected_holds_within_20_and_ends_by_itself(faults: st
     ],
 )
 @story
-async def test_retry_after_in_every_form(header: str, least_s: float, most_s: float, status: int) -> None:
+async def test_retry_after_in_every_form(
+    header: str, least_s: float, most_s: float, status: int
+) -> None:
     """J24, J25, I14: nothing starts before the time that was asked for, and nonsense stops nobody."""
     world = World()
     fill(world, 40)

@@ -28,7 +28,9 @@ def fill(world: World, count: int, poison_every: int = 0) -> int:
     """Write inserts, some of them poisoned; returns how many of them are."""
     for key in range(count):
         bad = bool(poison_every) and key % poison_every == poison_every - 1
-        world.change(key, "c", partition=key % PARTITIONS, email="bad@x.io" if bad else f"{key}@x.io")
+        world.change(
+            key, "c", partition=key % PARTITIONS, email="bad@x.io" if bad else f"{key}@x.io"
+        )
     return count // poison_every if poison_every else 0
 
 

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 import orjson
 
-from consumer.model import Answer
+from consumer.http.messages import Answer
 from consumer.sandbox.in_process import InProcessTransport
 from consumer.sandbox.tenant import Tenant
 
 if TYPE_CHECKING:
-    from consumer.daemon import Daemon
-    from consumer.dead_letter.port import Letter
-    from consumer.model import Outcome, Request
-    from consumer.sandbox.memory_dead_letters import MemoryDeadLetters
-    from consumer.sandbox.memory_source import MemoryLog, MemorySource, Place
+    from consumer.app.daemon import Daemon
+    from consumer.dead_letter.port import DeadLetter
+    from consumer.http.messages import HttpOutcome, Request
+    from consumer.model import PartitionKey
+    from consumer.sandbox.memory_dead_letters import MemoryDeadLetterTopic
+    from consumer.sandbox.memory_source import MemoryLog, MemorySource
     from consumer.sandbox.virtual_time import VirtualClock
     from consumer.sandbox.wire import Reply
 
@@ -38,7 +39,7 @@ class Written(NamedTuple):
     """A record as the storm wrote it. `moment` rises with every record; `kind`: upsert, delete, noise or poison."""
 
     moment: int
-    place: Place
+    place: PartitionKey
     offset: int
     object: str
     key: str
@@ -48,23 +49,23 @@ class Written(NamedTuple):
 class Witness:
     """Sees everything that passes outside the daemon, and judges it as it happens."""
 
-    def __init__(self, log: MemoryLog, dead_letters: MemoryDeadLetters) -> None:
-        self.written: dict[Place, list[Written]] = defaultdict(list)
+    def __init__(self, log: MemoryLog, dead_letters: MemoryDeadLetterTopic) -> None:
+        self.written: dict[PartitionKey, list[Written]] = defaultdict(list)
         self.by_moment: dict[int, Written] = {}
-        self.moment_at: dict[tuple[Place, int], int] = {}
+        self.moment_at: dict[tuple[PartitionKey, int], int] = {}
         self.accepted: dict[Name, set[int]] = defaultdict(set)
         self.newest: dict[Name, int] = defaultdict(lambda: -1)
         self.newest_letter: dict[Name, int] = defaultdict(lambda: -1)
-        self.letters: set[tuple[Place, int]] = set()
+        self.letters: set[tuple[PartitionKey, int]] = set()
         self.rows: dict[Name, dict[str, Any]] = {}
         self.undecided: set[Name] = set()
         self.counts: dict[str, int] = defaultdict(int)
         self.queueing: set[str] = set()
         self.partial: set[str] = set()
         self._log = log
-        self._judged: dict[Place, int] = defaultdict(int)
+        self._judged: dict[PartitionKey, int] = defaultdict(int)
         self._session_newest: dict[tuple[tuple[str, int] | None, Name], int] = {}
-        self._place_of: dict[Name, Place] = {}
+        self._place_of: dict[Name, PartitionKey] = {}
         dead_letters.letters = _Watched(self)
 
     # ── what was written ─────────────────────────────────────────────────────────────────────────────────
@@ -115,9 +116,11 @@ class Witness:
 
     # ── what was dead-lettered ───────────────────────────────────────────────────────────────────────────
 
-    def saw_letter(self, letter: Letter) -> None:
+    def saw_letter(self, letter: DeadLetter) -> None:
         """Take in a letter."""
-        headers = {name: (value or b"").decode("utf-8", "replace") for name, value in letter.headers}
+        headers = {
+            name: (value or b"").decode("utf-8", "replace") for name, value in letter.headers
+        }
         place = (headers["__connect.errors.topic"], int(headers["__connect.errors.partition"]))
         offset = int(headers["__connect.errors.offset"])
         self.letters.add((place, offset))
@@ -130,7 +133,7 @@ class Witness:
 
     # ── what was committed ───────────────────────────────────────────────────────────────────────────────
 
-    def saw_commit(self, place: Place, offset: int) -> None:
+    def saw_commit(self, place: PartitionKey, offset: int) -> None:
         """I1: every record below a committed position was accepted, replaced, dead-lettered or filtered."""
         start = self._judged[place]
         if offset < start:
@@ -165,10 +168,14 @@ class Witness:
         """The tenant's rows are the fold of the log."""
         for name in ("customers", "preferences", "views"):
             rows = {key.partition(" ")[0]: row for key, row in tenant.rows(name).items()}
-            wanted = {key: row for (object_name, key), row in self.rows.items() if object_name == name}
+            wanted = {
+                key: row for (object_name, key), row in self.rows.items() if object_name == name
+            }
             for key in rows.keys() | wanted.keys():
                 row = rows.get(key)
-                shown = None if row is None else {field: row[field] for field in wanted.get(key, row)}
+                shown = (
+                    None if row is None else {field: row[field] for field in wanted.get(key, row)}
+                )
                 if shown != wanted.get(key) and (name, key) not in self.undecided:
                     message = f"fold: {name} {key} is {shown}, should be {wanted.get(key)}"
                     raise BrokenPromiseError(message)
@@ -196,7 +203,7 @@ class _Watched(list[Any]):
         super().__init__()
         self._witness = witness
 
-    def append(self, letter: Letter) -> None:
+    def append(self, letter: DeadLetter) -> None:
         """Add a letter."""
         super().append(letter)
         self._witness.saw_letter(letter)
@@ -237,7 +244,9 @@ class _Door:
 class Sender:
     """A transport of one member: sees which keys are open at once, and that pauses are kept."""
 
-    def __init__(self, name: str, tenant: WitnessedTenant, clock: VirtualClock, source: MemorySource) -> None:
+    def __init__(
+        self, name: str, tenant: WitnessedTenant, clock: VirtualClock, source: MemorySource
+    ) -> None:
         self.name = name
         self.daemon: Daemon
         self._tenant = tenant
@@ -252,7 +261,7 @@ class Sender:
         """Let requests take this long to arrive from now on."""
         self._transport.latency_s = latency_s
 
-    async def send(self, request: Request) -> Outcome:
+    async def send(self, request: Request) -> HttpOutcome:
         """Send, under watch."""
         names = _names(request)
         if twice := self._open & names:
@@ -266,14 +275,18 @@ class Sender:
             outcome = await self._transport.send(request)
         finally:
             self._open -= names
-        if isinstance(outcome, Answer) and outcome.status == 429 and (after := outcome.header("retry-after")):
+        if (
+            isinstance(outcome, Answer)
+            and outcome.status == 429
+            and (after := outcome.header("retry-after"))
+        ):
             self._paused_until_s = max(self._paused_until_s, self._clock.now_s() + int(after))
         return outcome
 
     async def close(self) -> None:
         """Nothing is open."""
 
-    def session(self, place: Place) -> tuple[str, int] | None:
+    def session(self, place: PartitionKey) -> tuple[str, int] | None:
         """Name the ownership under which this member has a partition."""
         owned = self._source.ownership(place)
         return None if owned is None else (self.name, owned.epoch)
@@ -282,7 +295,9 @@ class Sender:
         """Return the rows of the batch that this task carries, each with the record it came from."""
         lanes = self.daemon._pipeline._lanes
         task = asyncio.current_task()
-        batch = next((batch for batch, carrier in lanes._carried.items() if carrier is task), None)
+        batch = next(
+            (batch for batch, uploader in lanes._carried.items() if uploader is task), None
+        )
         if batch is None:
             return {}
         found: dict[Name, int] = {}
@@ -292,7 +307,7 @@ class Sender:
             found[batch.target.object, key] = self._tenant.witness.moment_at[at]
         return found
 
-    def started_at(self, place: Place) -> int | None:
+    def started_at(self, place: PartitionKey) -> int | None:
         """Return where this member's ownership of a partition began."""
         owned = self._source.ownership(place)
         return None if owned is None else self._source.starts[owned]
@@ -305,4 +320,7 @@ def _names(request: Request) -> set[Name]:
         return set()
     object_name = path.rpartition("/")[2]
     body = orjson.loads(request.body)
-    return {(object_name, str(key)) for key in body.get("ids", [row["id"] for row in body.get("data", [])])}
+    return {
+        (object_name, str(key))
+        for key in body.get("ids", [row["id"] for row in body.get("data", [])])
+    }

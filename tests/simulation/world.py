@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Any
 from consumer.admin.metrics import Metrics
 from consumer.admin.settings import AdminSettings, LogSettings
 from consumer.admin.telemetry import Telemetry
-from consumer.auth.exchange import core_dance
+from consumer.app.daemon import Daemon
+from consumer.app.ports import Ports
+from consumer.auth.exchange import core_flow
 from consumer.auth.provider import TokenProvider
 from consumer.auth.settings import SalesforceSettings, Secret
 from consumer.config.settings import ConnectorSettings, Settings
-from consumer.daemon import Daemon
 from consumer.dead_letter.settings import DeadLetterSettings
 from consumer.delivery.settings import DeliverySettings
 from consumer.mapping.settings import FieldType, ObjectSettings, RouteSettings
-from consumer.ports import Ports
 from consumer.registry.client import RegistryClient
 from consumer.registry.settings import RegistrySettings
 from consumer.sandbox.crm_objects import objects_of
 from consumer.sandbox.fault_script import read_script
 from consumer.sandbox.in_process import InProcessTransport
-from consumer.sandbox.memory_dead_letters import MemoryDeadLetters
+from consumer.sandbox.memory_dead_letters import MemoryDeadLetterTopic
 from consumer.sandbox.memory_source import MemoryLog, MemorySource
 from consumer.sandbox.registry import InProcessRegistry, Registry
 from consumer.sandbox.tenant import Limits, Tenant
@@ -93,7 +93,9 @@ def settings(
 class World:
     """Everything outside the daemon, and members of the group inside it."""
 
-    def __init__(self, given: Settings | None = None, *, seed: int = 1, latency_s: float = 0.05) -> None:
+    def __init__(
+        self, given: Settings | None = None, *, seed: int = 1, latency_s: float = 0.05
+    ) -> None:
         self.settings = given or settings()
         self.clock = VirtualClock()
         self.random = random.Random(seed)  # noqa: S311 - a schedule, not a secret
@@ -107,7 +109,7 @@ class World:
             crm_objects=objects_of(self.settings.routes),
         )
         self.latency_s = latency_s
-        self.dead_letters = MemoryDeadLetters()
+        self.dead_letters = MemoryDeadLetterTopic()
         self.registry = Registry()
         self.registry_latency_s = 0.01
         self.members: list[Member] = []
@@ -123,19 +125,31 @@ class World:
         return RegistryClient(
             RegistrySettings(url="http://registry"),
             self.clock,
-            connect=lambda _: InProcessRegistry(self.registry, self.clock, lambda: self.registry_latency_s),
+            connect=lambda _: InProcessRegistry(
+                self.registry, self.clock, lambda: self.registry_latency_s
+            ),
         )
 
-    def change(self, key: int, op: str, *, partition: int = 0, ts_ms: int = 1_750_000_000_000, **row: Any) -> None:  # noqa: ANN401 - a row
+    def change(
+        self, key: int, op: str, *, partition: int = 0, ts_ms: int = 1_750_000_000_000, **row: Any
+    ) -> None:  # noqa: ANN401 - a row
         """Write a Debezium change, and for a delete its tombstone."""
         after = None if op == "d" else {"id": key, "email": None, "age": None} | row
         before = {"id": key} if op == "d" else None
-        value = {"op": op, "before": before, "after": after, "source": {"ts_ms": ts_ms}, "ts_ms": ts_ms}
+        value = {
+            "op": op,
+            "before": before,
+            "after": after,
+            "source": {"ts_ms": ts_ms},
+            "ts_ms": ts_ms,
+        }
         self.put(json.dumps(value).encode(), key=key, partition=partition)
         if op == "d":
             self.put(None, key=key, partition=partition)
 
-    def put(self, value: bytes | None, *, key: int = 0, topic: str = TOPIC, partition: int = 0) -> None:
+    def put(
+        self, value: bytes | None, *, key: int = 0, topic: str = TOPIC, partition: int = 0
+    ) -> None:
         """Write raw bytes."""
         self.log.append(
             topic,
@@ -175,7 +189,9 @@ class Member:
         self.metrics = Metrics(version="0", config_sha256="0")
         telemetry = Telemetry(self.metrics)
         transport = InProcessTransport(world.tenant, clock, latency_s=world.latency_s)
-        self.source = MemorySource(world.log, drain_timeout_s=world.settings.delivery.drain_timeout_s)
+        self.source = MemorySource(
+            world.log, drain_timeout_s=world.settings.delivery.drain_timeout_s
+        )
         self.daemon = Daemon(
             world.settings,
             Ports(
@@ -194,11 +210,11 @@ class Member:
                     clock,
                     jitter=world.random.random,
                     observer=telemetry,
-                    dance=core_dance,
+                    auth_flow=core_flow,
                 ),
                 dead_letters=world.dead_letters,
                 clock=clock,
-                lots=world.random.random,
+                rng=world.random.random,
                 registry=world.registry_client(),
             ),
             telemetry,
@@ -213,12 +229,13 @@ class Member:
 
     def status(self) -> StatusReport:
         """What `/status` says."""
-        return self.daemon.facts.status()
+        return self.daemon.status.snapshot()
 
     def settled(self) -> bool:
         """Tell whether every position is at its end and committed."""
         return all(
-            one.position == one.end and self._world.log.committed.get((one.topic, one.partition)) == one.end
+            one.position == one.end
+            and self._world.log.committed.get((one.topic, one.partition)) == one.end
             for one in self.status().assignment
         )
 

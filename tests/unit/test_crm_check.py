@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from consumer.crm_check import DescribedField, faults_of
-from consumer.mapping.settings import CrmOperation, CrmTarget, FieldType, ObjectSettings, RouteSettings
+from consumer.app.crm_preflight import DescribedField, faults_of
+from consumer.mapping.settings import (
+    CrmOperation,
+    CrmTarget,
+    FieldType,
+    ObjectSettings,
+    RouteSettings,
+)
 
 DESCRIBED = [
     DescribedField(name="Id"),
@@ -18,7 +24,9 @@ DESCRIBED = [
 ]
 
 
-def faults(*columns: str, operation: CrmOperation = "upsert", external_id: str | None = "Key__c") -> list[str]:
+def faults(
+    *columns: str, operation: CrmOperation = "upsert", external_id: str | None = "Key__c"
+) -> list[str]:
     described = ObjectSettings(
         name="Contact", fields=dict.fromkeys(columns, FieldType.TEXT), primary_key=columns[0]
     )
@@ -34,7 +42,9 @@ def test_a_good_route() -> None:
 
 def test_an_unknown_column_comes_with_a_guess() -> None:
     """As a typing error has one."""
-    assert ["Contact has no field `LstName`; did you mean `LastName`?"] == faults("Key__c", "LstName")
+    assert ["Contact has no field `LstName`; did you mean `LastName`?"] == faults(
+        "Key__c", "LstName"
+    )
     assert ["Contact has no field `Acount.Key__c`"] == [
         fault.partition(";")[0] for fault in faults("Key__c", "Acount.Key__c")
     ]
@@ -52,7 +62,9 @@ def test_an_unknown_column_comes_with_a_guess() -> None:
 def test_a_column_that_cannot_be_filled(operation: CrmOperation, column: str, word: str) -> None:
     """By this operation, for this user."""
     first = "Id" if operation == "update" else "Key__c"
-    said = faults(first, column, operation=operation, external_id=None if operation == "update" else "Key__c")
+    said = faults(
+        first, column, operation=operation, external_id=None if operation == "update" else "Key__c"
+    )
     assert [f"`{column}` of Contact cannot be {word} by this user"] == said
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from consumer.errors import HoldReason
-from consumer.holds import Held, Holds
+from consumer.holds import ActiveHold, Holds
 from consumer.model import Assignment, Target
 
 
 def recorded() -> tuple[Holds, list[tuple[HoldReason, bool]]]:
     seen: list[tuple[HoldReason, bool]] = []
 
-    def changed(held: Held, begins: bool) -> None:  # noqa: FBT001 - the shape of the callback
+    def changed(held: ActiveHold, begins: bool) -> None:  # noqa: FBT001 - the shape of the callback
         seen.append((held.reason, begins))
 
     return Holds(changed), seen

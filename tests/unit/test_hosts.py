@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from consumer.hosts import Hosts
+from consumer.http.hosts import Hosts
 
 PUBLIC = Hosts.known("https://login.salesforce.com", ["salesforce.com", "Example.COM"])
 LOCAL = Hosts.known("http://127.0.0.1:8400", ["salesforce.com"])
@@ -58,14 +58,22 @@ def test_unknown_hosts_i18(url: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["http://127.0.0.1:8400/a", "http://localhost:1", "http://[::1]:8400", "https://127.0.0.2", "http://127.9.9.9"],
+    [
+        "http://127.0.0.1:8400/a",
+        "http://localhost:1",
+        "http://[::1]:8400",
+        "https://127.0.0.2",
+        "http://127.9.9.9",
+    ],
 )
 def test_a_local_login_opens_this_machine_only_for_itself(url: str) -> None:
     """With a loopback login, loopback hosts are known, by either scheme and any port."""
     assert LOCAL.fault(url) is None
 
 
-@pytest.mark.parametrize("url", ["http://10.0.0.1", "http://x.salesforce.com", "http://128.0.0.1", "http://127.1"])
+@pytest.mark.parametrize(
+    "url", ["http://10.0.0.1", "http://x.salesforce.com", "http://128.0.0.1", "http://127.1"]
+)
 def test_a_local_login_opens_nothing_else(url: str) -> None:
     """The network around this machine stays unknown."""
     assert LOCAL.fault(url) is not None

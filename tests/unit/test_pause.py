@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from consumer.model import Answer
-from consumer.pause import pause_s
+from consumer.http.messages import Answer
+from consumer.http.retry_after import pause_s
 
 WALL_MS = 1_767_225_600_000
 """Thu, 01 Jan 2026 00:00:00 UTC."""

@@ -45,7 +45,9 @@ _JSON: Final = "org.apache.kafka.connect.json.JsonConverter"
 
 def missing_tools() -> str | None:
     """Return what to install before a worker can run here; `None` when all is there."""
-    return jars.missing_tools([WORKER_JARS, PLUGIN_JARS, CONVERTER_JARS], "the tests against a real Debezium")
+    return jars.missing_tools(
+        [WORKER_JARS, PLUGIN_JARS, CONVERTER_JARS], "the tests against a real Debezium"
+    )
 
 
 def json_converters(*, schemas: bool) -> dict[str, str]:
@@ -72,7 +74,9 @@ def avro_converters(registry: str) -> dict[str, str]:
         ".apicurio.registry.use-id": "contentId",
     }
     return {
-        f"{side}.converter{setting}": value for side in ("key", "value") for setting, value in settings.items()
+        f"{side}.converter{setting}": value
+        for side in ("key", "value")
+        for setting, value in settings.items()
     } | {"schema.name.adjustment.mode": "avro"}
 
 
@@ -119,7 +123,10 @@ class ConnectWorker:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.stop()
 
@@ -128,7 +135,9 @@ class ConnectWorker:
         libraries = jars.fetched(WORKER_JARS, POM, "-Pworker", f"-Dkafka.version={KAFKA_VERSION}")
         jars.fetched(PLUGIN_JARS, POM, "-Pdebezium", f"-Ddebezium.version={DEBEZIUM_VERSION}")
         # Not a plugin: this one does not say what it is, and looking for it costs ten seconds at every start.
-        converter = jars.fetched(CONVERTER_JARS, POM, "-Pavro", f"-Dapicurio.version={CONVERTER_VERSION}")
+        converter = jars.fetched(
+            CONVERTER_JARS, POM, "-Pavro", f"-Dapicurio.version={CONVERTER_VERSION}"
+        )
         self._folder.mkdir(parents=True, exist_ok=True)
         settings = self._write_settings()
         quick = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Xmx512m"]
@@ -144,7 +153,10 @@ class ConnectWorker:
                 start_new_session=True,
             )
         atexit.register(self.kill)
-        await_that(lambda: self._ended() or self._ask("/connectors") is not None, "the Connect worker answers")
+        await_that(
+            lambda: self._ended() or self._ask("/connectors") is not None,
+            "the Connect worker answers",
+        )
         assert not self._ended(), self.log.read_text()[-4000:]
         for name, connector in self._connectors.items():
             self.put(name, connector)
@@ -161,7 +173,10 @@ class ConnectWorker:
         """Start a connector, and wait until its task runs."""
         self._connectors[name] = connector
         self._ask(f"/connectors/{name}/config", "PUT", dict(connector))
-        await_that(lambda: self._states(name) >= {"RUNNING"} or "FAILED" in self._states(name), f"{name} runs")
+        await_that(
+            lambda: self._states(name) >= {"RUNNING"} or "FAILED" in self._states(name),
+            f"{name} runs",
+        )
         assert {"RUNNING"} == self._states(name), (
             self._ask(f"/connectors/{name}/status"),
             self.log.read_text()[-2000:],

@@ -41,7 +41,9 @@ def programs() -> Path | None:
     found = shutil.which("initdb")
     if found is not None:
         return Path(found).resolve().parent
-    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[4]))
+    versions = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[4])
+    )
     return versions[-1].parent if versions else None
 
 
@@ -72,7 +74,13 @@ class Postgres:
         if self._account is not None:
             shutil.chown(self._folder, self._account)
         found = self._run(
-            "initdb", "-U", ACCOUNT, "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"
+            "initdb",
+            "-U",
+            ACCOUNT,
+            "--auth=trust",
+            "--no-sync",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
         )
         assert 0 == found.returncode, found.stderr
         with (self._folder / "server.log").open("wb") as log:
@@ -91,7 +99,10 @@ class Postgres:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         atexit.unregister(self._end)
         self._end()
@@ -122,7 +133,8 @@ class Postgres:
         assert server is not None
         for _ in range(int(_READY_TIMEOUT_S * 10)):
             asked = subprocess.run(
-                [self._programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)], check=False
+                [self._programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)],
+                check=False,
             )
             if asked.returncode == 0:
                 return

@@ -54,7 +54,12 @@ _VALUES: Final[dict[str, tuple[str, ...]]] = {
     "vip": ("true", "false", "NULL"),
     "born": ("'1970-01-01'", "'0001-01-01'", "'9999-12-31'", "'2024-02-29'", "NULL"),
     "seen": ("'2024-02-29 12:34:56.123456+02'", "'1969-12-31 23:59:59.9999Z'", "now()", "NULL"),
-    "made": ("'2024-02-29 12:34:56.9999'", "'0001-01-01 00:00:00.0001'", "'1969-12-31 23:59:59.9'", "NULL"),
+    "made": (
+        "'2024-02-29 12:34:56.9999'",
+        "'0001-01-01 00:00:00.0001'",
+        "'1969-12-31 23:59:59.9'",
+        "NULL",
+    ),
     "tags": ("""ARRAY['a', 'b "c"', NULL, 'ü\\']""", "'{}'", "'{x,y}'", "NULL"),
     "prefs": ("""'{"a": [1.10, null], "b": "ü"}'""", "'[]'", "NULL"),
     "note": ("repeat(md5('NUMBER'), 80)", "repeat(md5('NUMBER'), 70)", "'short'", "NULL"),
@@ -76,7 +81,7 @@ class Shop:
     def __init__(self, server: Postgres, name: str, seed: int) -> None:
         self._server = server
         self.name = name
-        self._lots = random.Random(seed)  # noqa: S311 - a plan, not a secret
+        self._rng = random.Random(seed)  # noqa: S311 - a plan, not a secret
         self._count = 0
         self.truncations = 0
         self._run(_TABLES)
@@ -91,16 +96,18 @@ class Shop:
         done = 0
         script = []
         while done < count:
-            block = [self._statement() for _ in range(min(self._lots.randint(1, 20), count - done))]
+            block = [self._statement() for _ in range(min(self._rng.randint(1, 20), count - done))]
             done += len(block)
-            taken_back = self._lots.random() < 1 / 15
+            taken_back = self._rng.random() < 1 / 15
             script += ["BEGIN;", *block, "ROLLBACK;" if taken_back else "COMMIT;"]
         self._run("\n".join(script))
 
     def empty(self) -> None:
         """Delete all rows, then empty the tables: the deletes are told by key, the emptying only of the table."""
         self.truncations += len(_ROWS)
-        self._run("".join(f"BEGIN; DELETE FROM {table}; TRUNCATE {table}; COMMIT;\n" for table in _ROWS))  # noqa: S608
+        self._run(
+            "".join(f"BEGIN; DELETE FROM {table}; TRUNCATE {table}; COMMIT;\n" for table in _ROWS)
+        )  # noqa: S608
 
     def finish(self) -> None:
         """Write the last change of each table."""
@@ -122,7 +129,7 @@ class Shop:
 
     def _statement(self) -> str:
         self._count += 1
-        table = self._lots.choice(("customers", "customers", "documents"))
+        table = self._rng.choice(("customers", "customers", "documents"))
         kinds: dict[Callable[[str], str], int] = {
             self._insert: 30,
             self._update: 35,
@@ -130,14 +137,14 @@ class Shop:
             self._move: 12,
             self._delete: 12,
         }
-        (make,) = self._lots.choices([*kinds], [*kinds.values()])
+        (make,) = self._rng.choices([*kinds], [*kinds.values()])
         return make(table).replace("NUMBER", str(self._count))
 
     def _key(self) -> int:
-        return self._lots.randint(1, KEYS)
+        return self._rng.randint(1, KEYS)
 
     def _value(self, column: str) -> str:
-        return self._lots.choice(_VALUES[column])
+        return self._rng.choice(_VALUES[column])
 
     def _insert(self, table: str) -> str:
         columns = ", ".join(("id", *_COLUMNS[table]))
@@ -162,7 +169,7 @@ class Shop:
         return f"DELETE FROM {table} WHERE id = {self._key()};"  # noqa: S608
 
     def _assignments(self, table: str) -> str:
-        columns = self._lots.sample(_COLUMNS[table], self._lots.randint(1, 3))
+        columns = self._rng.sample(_COLUMNS[table], self._rng.randint(1, 3))
         return ", ".join(f"{column} = {self._value(column)}" for column in columns)
 
 
@@ -172,7 +179,9 @@ def row_of(line: str) -> dict[str, Any]:
     return row
 
 
-def differences(tenant: dict[str, dict[str, Any]], database: dict[str, dict[str, Any]]) -> Iterator[str]:
+def differences(
+    tenant: dict[str, dict[str, Any]], database: dict[str, dict[str, Any]]
+) -> Iterator[str]:
     """Name every place where the tenant's table is not the database's: a row, or a field of one."""
     for key in sorted(tenant.keys() | database.keys()):
         if key not in tenant or key not in database:

@@ -95,11 +95,15 @@ class Chain:
         self.fleet = fleet
         self.shop = shop
         self._broker = broker
-        self.topics = [f"{fleet.topic}.{fleet.topic}.{table}" for table in ("customers", "documents")]
+        self.topics = [
+            f"{fleet.topic}.{fleet.topic}.{table}" for table in ("customers", "documents")
+        ]
 
     def is_through(self) -> bool:
         """Whether the last change of each table has arrived, and everything else as well."""
-        if self.fleet.pending() != 0 or any(str(LAST_KEY) not in self.held(table) for table in self.tables()):
+        if self.fleet.pending() != 0 or any(
+            str(LAST_KEY) not in self.held(table) for table in self.tables()
+        ):
             return False
         return all(
             self._broker.end_offsets(topic) == self._broker.committed(self.fleet.group, topic)
@@ -131,14 +135,23 @@ class Chain:
 
 
 def chain_of(
-    folder: Path, broker: KafkaBroker, shop: Shop, format_name: str = "debezium", registry: str | None = None
+    folder: Path,
+    broker: KafkaBroker,
+    shop: Shop,
+    format_name: str = "debezium",
+    registry: str | None = None,
 ) -> Chain:
     """Make the configuration of a chain, through a registry or without."""
     broker.create_topic(f"{shop.name}.dead")
     text, lines = configuration(format_name, "json"), ""
     if registry is not None:
-        text, lines = configuration(format_name, "avro"), f"  schema_registry: {{url: {registry!r}}}\n"
-    fleet = Fleet(folder, broker.bootstrap, shop.name, kafka=lines, schema=SCHEMA, configuration=text)
+        text, lines = (
+            configuration(format_name, "avro"),
+            f"  schema_registry: {{url: {registry!r}}}\n",
+        )
+    fleet = Fleet(
+        folder, broker.bootstrap, shop.name, kafka=lines, schema=SCHEMA, configuration=text
+    )
     return Chain(fleet, broker, shop)
 
 
@@ -166,7 +179,10 @@ def test_after_five_thousand_statements_the_tenant_has_what_the_database_has(
         await_that(chain.is_through, "all has arrived")
         assert [] == chain.differences()
 
-        letters = [(json.loads(value or b"")["payload"], why) for value, why in letters_of(kafka_broker, name)]
+        letters = [
+            (json.loads(value or b"")["payload"], why)
+            for value, why in letters_of(kafka_broker, name)
+        ]
         assert {("t", "ENVELOPE_TRUNCATE")} == {(change["op"], why) for change, why in letters}
         assert shop.truncations == len({change["source"]["lsn"] for change, _ in letters})
         assert_it_took_place([*chain.written()])
@@ -188,8 +204,12 @@ def assert_it_took_place(changes: list[dict[str, Any]]) -> None:
     ops = Counter(change["op"] for change in changes)
     assert {"r", "c", "u", "d", "t"} == ops.keys()
     assert ops["d"] > 100
-    assert any((change["after"] or {}).get("body") == "__debezium_unavailable_value" for change in changes)
-    told = Counter((change["source"]["lsn"], change["source"]["sequence"], change["op"]) for change in changes)
+    assert any(
+        (change["after"] or {}).get("body") == "__debezium_unavailable_value" for change in changes
+    )
+    told = Counter(
+        (change["source"]["lsn"], change["source"]["sequence"], change["op"]) for change in changes
+    )
     assert max(told.values()) > 1, "nothing came twice: the kill came too late to mean anything"
 
 
@@ -217,7 +237,9 @@ def test_the_same_in_avro_through_a_registry(  # noqa: PLR0917 - five parts, and
     name = f"avro_{format_name}"
     shop = Shop(postgres, name, seed=2)
     shop.work(100)
-    connector = postgres_connector(name, postgres.port, shop.tables) | avro_converters(registry.own_url)
+    connector = postgres_connector(name, postgres.port, shop.tables) | avro_converters(
+        registry.own_url
+    )
     connect.put(name, connector | settings)
     chain = chain_of(tmp_path, kafka_broker, shop, format_name, registry.url)
     await_records(kafka_broker.bootstrap, chain.topics, 2)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from consumer.admin.health import Watch, liveness
+from consumer.admin.health import ProgressWatch, liveness
 from consumer.admin.port import Check, HoldStatus, PartitionStatus, State, StatusReport
 from consumer.errors import HoldReason
 
@@ -15,7 +15,12 @@ def _report(
     *assignment: PartitionStatus, state: State = State.RUNNING, holds: tuple[HoldStatus, ...] = ()
 ) -> StatusReport:
     return StatusReport(
-        version="0", config_sha256="0", state=state, group_id="g", assignment=assignment, holds=holds
+        version="0",
+        config_sha256="0",
+        state=state,
+        group_id="g",
+        assignment=assignment,
+        holds=holds,
     )
 
 
@@ -45,9 +50,15 @@ def _problems(checks: tuple[Check, ...], name: str) -> tuple[str, ...]:
     return next(check.problems for check in checks if check.name == name)
 
 
-def _live(*, polled_s: float = 100.0, turned_s: float = 100.0, drain_timeout_s: float = 25.0) -> list[str]:
+def _live(
+    *, polled_s: float = 100.0, turned_s: float = 100.0, drain_timeout_s: float = 25.0
+) -> list[str]:
     checks = liveness(
-        100.0, polled_s=polled_s, turned_s=turned_s, drain_timeout_s=drain_timeout_s, max_poll_interval_s=150.0
+        100.0,
+        polled_s=polled_s,
+        turned_s=turned_s,
+        drain_timeout_s=drain_timeout_s,
+        max_poll_interval_s=150.0,
     )
     return [check.name for check in checks if check.problems]
 
@@ -74,48 +85,61 @@ def test_a_loop_that_stands_is_named() -> None:
 
 def test_all_is_well() -> None:
     """A running replica whose partitions move is ready."""
-    watch = Watch()
+    watch = ProgressWatch()
     watch.readiness(0.0, _report(_owned(10)))
-    assert (Check("assignment"), Check("holds"), Check("progress")) == watch.readiness(90.0, _report(_owned(11)))
+    assert (Check("assignment"), Check("holds"), Check("progress")) == watch.readiness(
+        90.0, _report(_owned(11))
+    )
 
 
 @pytest.mark.parametrize(
     ("state", "ready"),
-    [(State.STARTING, False), (State.RUNNING, True), (State.DRAINING, False), (State.STOPPED, False)],
+    [
+        (State.STARTING, False),
+        (State.RUNNING, True),
+        (State.DRAINING, False),
+        (State.STOPPED, False),
+    ],
 )
 def test_only_a_running_daemon_is_ready(state: State, ready: bool) -> None:  # noqa: FBT001 - an expected value
     """Before the first assignment, while draining, and after, somebody else has the partitions."""
-    assert ready is not bool(_problems(Watch().readiness(0.0, _report(state=state)), "assignment"))
+    assert ready is not bool(
+        _problems(ProgressWatch().readiness(0.0, _report(state=state)), "assignment")
+    )
 
 
 def test_a_replica_without_partitions_is_ready() -> None:
     """More replicas than partitions is a spare, not a fault."""
-    assert () == _problems(Watch().readiness(0.0, _report()), "progress")
+    assert () == _problems(ProgressWatch().readiness(0.0, _report()), "progress")
 
 
 def test_a_hold_is_named_with_its_partitions() -> None:
     """Reason, since when, where, and why."""
     hold = HoldStatus(
-        reason=HoldReason.SINK, since=datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC), detail="answered 207"
+        reason=HoldReason.SINK,
+        since=datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC),
+        detail="answered 207",
     )
     report = _report(_owned(hold=HoldReason.SINK), holds=(hold,))
     assert ("SINK since 2025-01-02T03:04:05Z on shop.customers[3]: answered 207",) == _problems(
-        Watch().readiness(0.0, report), "holds"
+        ProgressWatch().readiness(0.0, report), "holds"
     )
 
 
 def test_a_hold_of_everything_says_so() -> None:
     """A hold that no single partition carries concerns all."""
-    hold = HoldStatus(reason=HoldReason.AUTH, since=datetime(2025, 1, 2, tzinfo=UTC), detail="refused")
+    hold = HoldStatus(
+        reason=HoldReason.AUTH, since=datetime(2025, 1, 2, tzinfo=UTC), detail="refused"
+    )
     assert ("AUTH since 2025-01-02T00:00:00Z on all partitions: refused",) == _problems(
-        Watch().readiness(0.0, _report(_owned(), holds=(hold,))), "holds"
+        ProgressWatch().readiness(0.0, _report(_owned(), holds=(hold,))), "holds"
     )
 
 
 def test_a_hold_of_one_partition_alone_is_enough() -> None:
     """A partition that is held makes the replica not ready, listed or not."""
     assert ("OFFSET_LOST on shop.customers[3]",) == _problems(
-        Watch().readiness(0.0, _report(_owned(hold=HoldReason.OFFSET_LOST))), "holds"
+        ProgressWatch().readiness(0.0, _report(_owned(hold=HoldReason.OFFSET_LOST))), "holds"
     )
 
 
@@ -131,18 +155,20 @@ def test_a_hold_of_one_partition_alone_is_enough() -> None:
         (_owned(hold=HoldReason.AUTH), "held by AUTH"),
     ],
 )
-def test_a_partition_that_stands_is_named_with_its_mechanism(owned: PartitionStatus, mechanism: str) -> None:
+def test_a_partition_that_stands_is_named_with_its_mechanism(
+    owned: PartitionStatus, mechanism: str
+) -> None:
     """After sixty seconds with lag and without progress: which, where, and what keeps it."""
-    watch = Watch()
+    watch = ProgressWatch()
     watch.observe(0.0, _report(owned))
-    assert (f"shop.customers[3] has stood at 10 for 60 s with 5 records to come: {mechanism}",) == _problems(
-        watch.readiness(60.0, _report(owned)), "progress"
-    )
+    assert (
+        f"shop.customers[3] has stood at 10 for 60 s with 5 records to come: {mechanism}",
+    ) == _problems(watch.readiness(60.0, _report(owned)), "progress")
 
 
 def test_a_slow_moment_is_ready() -> None:
     """Not quite a minute is no fault yet."""
-    watch = Watch()
+    watch = ProgressWatch()
     watch.observe(0.0, _report(_owned()))
     assert () == _problems(watch.readiness(55.9, _report(_owned())), "progress")
 
@@ -150,14 +176,14 @@ def test_a_slow_moment_is_ready() -> None:
 @pytest.mark.parametrize("lag", [0, None])
 def test_no_lag_is_no_stall(lag: int | None) -> None:
     """An idle topic stands for hours, and is fine; an unknown end proves nothing."""
-    watch = Watch()
+    watch = ProgressWatch()
     watch.observe(0.0, _report(_owned(lag=lag)))
     assert () == _problems(watch.readiness(3600.0, _report(_owned(lag=lag))), "progress")
 
 
 def test_the_minute_starts_with_the_lag() -> None:
     """A topic that was idle for an hour has its full minute from its first record on."""
-    watch = Watch()
+    watch = ProgressWatch()
     watch.observe(0.0, _report(_owned(lag=0)))
     watch.observe(3600.0, _report(_owned(lag=0)))
     assert () == _problems(watch.readiness(3601.0, _report(_owned(lag=5))), "progress")
@@ -165,14 +191,14 @@ def test_the_minute_starts_with_the_lag() -> None:
 
 def test_a_new_epoch_starts_anew() -> None:
     """A partition that came back is not blamed for the time before."""
-    watch = Watch()
+    watch = ProgressWatch()
     watch.observe(0.0, _report(_owned(epoch=1)))
     assert () == _problems(watch.readiness(61.0, _report(_owned(epoch=2))), "progress")
 
 
 def test_what_went_is_forgotten() -> None:
     """The watch holds the owned partitions only."""
-    watch = Watch()
+    watch = ProgressWatch()
     watch.observe(0.0, _report(_owned()))
     watch.observe(1.0, _report())
     assert {} == watch._moved

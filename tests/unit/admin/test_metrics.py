@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from consumer.admin.metrics import Metrics
 from consumer.admin.port import (
     HoldStatus,
-    Ledger,
+    LedgerStatus,
     PartitionStatus,
     RateStatus,
     State,
@@ -56,11 +56,13 @@ REPORT = StatusReport(
     state=State.RUNNING,
     group_id="g",
     assignment=(
-        PartitionStatus(topic="t", partition=3, epoch=1, position=5, end=12, lag=7, open=2, hold=HoldReason.SINK),
+        PartitionStatus(
+            topic="t", partition=3, epoch=1, position=5, end=12, lag=7, open=2, hold=HoldReason.SINK
+        ),
         PartitionStatus(topic="t", partition=4, epoch=1, position=5),
     ),
     holds=(HoldStatus(reason=HoldReason.AUTH, since=datetime(2025, 1, 1, tzinfo=UTC), detail=""),),
-    ledger=Ledger(polled=9, accepted=7, open=2),
+    ledger=LedgerStatus(polled=9, accepted=7, open=2),
     token=TokenStatus(expires_in_s=60.0),
     rate=RateStatus(limit=125.0, share=0.5),
     in_flight=4,
@@ -79,7 +81,9 @@ def _counted() -> Metrics:
     metrics.watch(StillDaemon(REPORT))
     metrics.polled("t", 500)
     metrics.settled("t", RecordOutcome.ACCEPTED, 450)
-    metrics.request("customers", Operation.UPSERT, 202, seconds=0.2, body_bytes=180_000, records=450)
+    metrics.request(
+        "customers", Operation.UPSERT, 202, seconds=0.2, body_bytes=180_000, records=450
+    )
     metrics.retry("503")
     metrics.bisected(2)
     metrics.dead_letter("t", Reason.FIELD_TYPE)
@@ -101,13 +105,20 @@ def _samples(metrics: Metrics) -> dict[tuple[str, frozenset[tuple[str, str]]], f
 def test_names_and_types_are_there_before_anything_happened() -> None:
     """A fresh process shows every promised name with its help and its type, and none besides of that prefix."""
     lines = generate_latest(_metrics().registry).decode().splitlines()
-    helped = {line.split()[2].removeprefix(PREFIX) for line in lines if line.startswith(f"# HELP {PREFIX}")}
+    helped = {
+        line.split()[2].removeprefix(PREFIX)
+        for line in lines
+        if line.startswith(f"# HELP {PREFIX}")
+    }
     typed = {
         (line.split()[2].removeprefix(PREFIX), line.split()[3])
         for line in lines
         if line.startswith(f"# TYPE {PREFIX}")
     }
-    assert ({name for name, _, _ in PROMISED}, {(name, kind) for name, kind, _ in PROMISED}) == (helped, typed)
+    assert ({name for name, _, _ in PROMISED}, {(name, kind) for name, kind, _ in PROMISED}) == (
+        helped,
+        typed,
+    )
 
 
 def test_labels_are_the_promised_ones() -> None:
@@ -158,7 +169,9 @@ def test_what_happened_is_in_its_sample(name: str, labels: dict[str, str], value
 
 def test_an_unknown_lag_has_no_sample() -> None:
     """A partition whose end is not known yet is not shown with a lag of nought."""
-    assert ("lag_records", frozenset({("topic", "t"), ("partition", "4")})) not in _samples(_counted())
+    assert ("lag_records", frozenset({("topic", "t"), ("partition", "4")})) not in _samples(
+        _counted()
+    )
 
 
 def test_every_hold_reason_has_a_sample() -> None:

@@ -53,7 +53,9 @@ def test_plain_talk_is_left_alone(text: str) -> None:
     ("text", "expected"),
     [
         pytest.param("\u202egnp.exe", "\\u202egnp.exe", id="C09"),
-        pytest.param('ok\n{"level":"info"}\x1b[31m', 'ok\\u000a{"level":"info"}\\u001b[31m', id="C15"),
+        pytest.param(
+            'ok\n{"level":"info"}\x1b[31m', 'ok\\u000a{"level":"info"}\\u001b[31m', id="C15"
+        ),
         pytest.param("a\u2066b\u2069\u200b", "a\\u2066b\\u2069\\u200b", id="isolates"),
         pytest.param("a\u2028b\x85", "a\\u2028b\\u0085", id="separators"),
         pytest.param("\ud800", "\\ud800", id="lone-surrogate"),

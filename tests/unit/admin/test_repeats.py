@@ -13,7 +13,9 @@ def test_the_first_is_written() -> None:
 def test_repeats_are_swallowed_and_then_counted() -> None:
     """Within ten seconds nothing more; the next after that says how many there were."""
     repeats = Repeats()
-    assert [0, None, None, 2, None] == [repeats.swallowed("a", now_s) for now_s in (0.0, 1.0, 9.9, 10.0, 10.1)]
+    assert [0, None, None, 2, None] == [
+        repeats.swallowed("a", now_s) for now_s in (0.0, 1.0, 9.9, 10.0, 10.1)
+    ]
 
 
 def test_different_lines_do_not_meet() -> None:

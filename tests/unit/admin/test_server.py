@@ -16,7 +16,7 @@ from consumer.admin.port import (
     Accounts,
     Check,
     HoldStatus,
-    Ledger,
+    LedgerStatus,
     PartitionAccount,
     PartitionStatus,
     State,
@@ -34,12 +34,20 @@ REPORT = StatusReport(
     config_sha256="ab12",
     state=State.RUNNING,
     group_id="g",
-    assignment=(PartitionStatus(topic="t", partition=3, epoch=1, position=5, end=12, lag=7, open=2),),
-    holds=(HoldStatus(reason=HoldReason.AUTH, since=datetime(2025, 1, 1, tzinfo=UTC), detail="refused"),),
-    ledger=Ledger(polled=9, accepted=7, open=2),
+    assignment=(
+        PartitionStatus(topic="t", partition=3, epoch=1, position=5, end=12, lag=7, open=2),
+    ),
+    holds=(
+        HoldStatus(
+            reason=HoldReason.AUTH, since=datetime(2025, 1, 1, tzinfo=UTC), detail="refused"
+        ),
+    ),
+    ledger=LedgerStatus(polled=9, accepted=7, open=2),
 )
 
-ACCOUNTS = Accounts(partitions=(PartitionAccount(topic="t", partition=3, polled=9, accepted=7, open=2),))
+ACCOUNTS = Accounts(
+    partitions=(PartitionAccount(topic="t", partition=3, polled=9, accepted=7, open=2),)
+)
 
 
 @pytest.fixture
@@ -54,7 +62,7 @@ def daemon() -> StillDaemon:
 async def server(daemon: StillDaemon) -> AsyncIterator[AdminServer]:
     metrics = Metrics(version="0.1.0", config_sha256="ab12")
     metrics.watch(daemon)
-    made = AdminServer("127.0.0.1", 0, facts=daemon, metrics=metrics)
+    made = AdminServer("127.0.0.1", 0, provider=daemon, metrics=metrics)
     await made.start()
     yield made
     await made.stop()
@@ -67,13 +75,17 @@ async def browser(server: AdminServer) -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz"])
-async def test_a_probe_of_a_healthy_daemon_is_200(browser: aiohttp.ClientSession, path: str) -> None:
+async def test_a_probe_of_a_healthy_daemon_is_200(
+    browser: aiohttp.ClientSession, path: str
+) -> None:
     """Nothing to say is said in one word."""
     async with browser.get(path) as answer:
         assert (200, "ok\n") == (answer.status, await answer.text())
 
 
-async def test_a_probe_names_what_is_wrong(browser: aiohttp.ClientSession, daemon: StillDaemon) -> None:
+async def test_a_probe_names_what_is_wrong(
+    browser: aiohttp.ClientSession, daemon: StillDaemon
+) -> None:
     """Not ready is 503 with every problem on its own line, asked for in detail or not."""
     daemon.ready = (Check("assignment"), Check("holds", ("AUTH: refused", "SINK: answered 207")))
     async with browser.get("/readyz") as answer:
@@ -83,14 +95,21 @@ async def test_a_probe_names_what_is_wrong(browser: aiohttp.ClientSession, daemo
         )
 
 
-async def test_a_verbose_probe_lists_every_check(browser: aiohttp.ClientSession, daemon: StillDaemon) -> None:
+async def test_a_verbose_probe_lists_every_check(
+    browser: aiohttp.ClientSession, daemon: StillDaemon
+) -> None:
     """What was looked at and found well is listed too."""
     daemon.live = (Check("poll_thread", ("has not polled for 70 s",)), Check("event_loop"))
     async with browser.get("/livez?verbose") as answer:
-        assert "[+] event_loop\n[-] poll_thread: has not polled for 70 s\nnot ok\n" == await answer.text()
+        assert (
+            "[+] event_loop\n[-] poll_thread: has not polled for 70 s\nnot ok\n"
+            == await answer.text()
+        )
 
 
-async def test_liveness_does_not_ask_for_readiness(browser: aiohttp.ClientSession, daemon: StillDaemon) -> None:
+async def test_liveness_does_not_ask_for_readiness(
+    browser: aiohttp.ClientSession, daemon: StillDaemon
+) -> None:
     """A hold restarts nobody."""
     daemon.ready = (Check("holds", ("AUTH: refused",)),)
     async with browser.get("/livez") as answer:
@@ -127,7 +146,14 @@ async def test_status_has_the_promised_shape(browser: aiohttp.ClientSession) -> 
         "rate",
         "in_flight",
     }
-    assert (set(), partition, {"reason", "since", "detail"}, ledger, {"expires_in_s"}, {"limit", "share"}) == (
+    assert (
+        set(),
+        partition,
+        {"reason", "since", "detail"},
+        ledger,
+        {"expires_in_s"},
+        {"limit", "share"},
+    ) == (
         top - set(told),
         set(told["assignment"][0]),
         set(told["holds"][0]),
@@ -153,12 +179,17 @@ async def test_metrics_are_in_the_form_of_prometheus(browser: aiohttp.ClientSess
     """The text form by default, gauges of the snapshot included."""
     async with browser.get("/metrics") as answer:
         text = await answer.text()
-    assert ("text/plain", True) == (answer.content_type, "\ndatacloud_consumer_records_open 2.0\n" in text)
+    assert ("text/plain", True) == (
+        answer.content_type,
+        "\ndatacloud_consumer_records_open 2.0\n" in text,
+    )
 
 
 async def test_metrics_are_in_openmetrics_when_asked(browser: aiohttp.ClientSession) -> None:
     """A scraper that asks for OpenMetrics gets it."""
-    async with browser.get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"}) as answer:
+    async with browser.get(
+        "/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"}
+    ) as answer:
         assert ("application/openmetrics-text", True) == (
             answer.content_type,
             (await answer.text()).endswith("# EOF\n"),
@@ -193,14 +224,20 @@ async def test_head_answers_without_a_body(browser: aiohttp.ClientSession, path:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 @pytest.mark.parametrize("path", ["/", "/livez", "/readyz", "/metrics", "/status"])
-async def test_nothing_can_be_changed(browser: aiohttp.ClientSession, method: str, path: str) -> None:
+async def test_nothing_can_be_changed(
+    browser: aiohttp.ClientSession, method: str, path: str
+) -> None:
     """Every other method is refused."""
     async with browser.request(method, path, data=b"x") as answer:
         assert (405, "GET,HEAD") == (answer.status, answer.headers["Allow"])
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/"), ("GET", "/status"), ("GET", "/nowhere"), ("POST", "/")])
-async def test_every_answer_is_hardened(browser: aiohttp.ClientSession, method: str, path: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/"), ("GET", "/status"), ("GET", "/nowhere"), ("POST", "/")]
+)
+async def test_every_answer_is_hardened(
+    browser: aiohttp.ClientSession, method: str, path: str
+) -> None:
     """Answers and errors alike forbid sniffing, framing, and anything that is not ours."""
     async with browser.request(method, path) as answer:
         policy = answer.headers["Content-Security-Policy"]
@@ -213,32 +250,46 @@ async def test_every_answer_is_hardened(browser: aiohttp.ClientSession, method: 
         )
 
 
-async def test_a_taken_port_is_a_fault_of_the_configuration(server: AdminServer, daemon: StillDaemon) -> None:
+async def test_a_taken_port_is_a_fault_of_the_configuration(
+    server: AdminServer, daemon: StillDaemon
+) -> None:
     """The message names the address and what to write instead."""
-    second = AdminServer("127.0.0.1", server.port, facts=daemon, metrics=Metrics(version="0", config_sha256="0"))
-    with pytest.raises(ConfigFaults, match=rf"^admin\.listen: 127\.0\.0\.1:{server.port} is taken.*another port"):
+    second = AdminServer(
+        "127.0.0.1", server.port, provider=daemon, metrics=Metrics(version="0", config_sha256="0")
+    )
+    with pytest.raises(
+        ConfigFaults, match=rf"^admin\.listen: 127\.0\.0\.1:{server.port} is taken.*another port"
+    ):
         await second.start()
 
 
 async def test_a_foreign_address_is_a_fault_of_the_configuration(daemon: StillDaemon) -> None:
     """An address of another machine is said to be one."""
-    foreign = AdminServer("192.0.2.1", 0, facts=daemon, metrics=Metrics(version="0", config_sha256="0"))
+    foreign = AdminServer(
+        "192.0.2.1", 0, provider=daemon, metrics=Metrics(version="0", config_sha256="0")
+    )
     with pytest.raises(ConfigFaults, match="no address of this machine"):
         await foreign.start()
 
 
 async def test_stop_without_start_does_no_harm(daemon: StillDaemon) -> None:
     """A daemon that fails before it listens can be taken down like any other."""
-    await AdminServer("127.0.0.1", 0, facts=daemon, metrics=Metrics(version="0", config_sha256="0")).stop()
+    await AdminServer(
+        "127.0.0.1", 0, provider=daemon, metrics=Metrics(version="0", config_sha256="0")
+    ).stop()
 
 
 async def test_the_port_is_free_after_stop(daemon: StillDaemon) -> None:
     """What was bound is let go."""
-    first = AdminServer("127.0.0.1", 0, facts=daemon, metrics=Metrics(version="0", config_sha256="0"))
+    first = AdminServer(
+        "127.0.0.1", 0, provider=daemon, metrics=Metrics(version="0", config_sha256="0")
+    )
     await first.start()
     port = first.port
     await first.stop()
-    again = AdminServer("127.0.0.1", port, facts=daemon, metrics=Metrics(version="0", config_sha256="0"))
+    again = AdminServer(
+        "127.0.0.1", port, provider=daemon, metrics=Metrics(version="0", config_sha256="0")
+    )
     await again.start()
     await again.stop()
     assert port == again.port

@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from consumer.auth.settings import SalesforceSettings, Secret
-from consumer.model import Answer
+from consumer.http.messages import Answer
 
 if TYPE_CHECKING:
-    from consumer.model import Outcome, Request
+    from consumer.http.messages import HttpOutcome, Request
 
 WALL_MS = 1_767_225_600_000
 """Thu, 01 Jan 2026 00:00:00 UTC."""
@@ -109,11 +109,11 @@ class ScriptedTransport:
     """Answers each request with the next outcome of its script; the usual dance when that is empty."""
 
     def __init__(self) -> None:
-        self.script: list[Outcome | Exception] = []
+        self.script: list[HttpOutcome | Exception] = []
         self.requests: list[Request] = []
         self.gate: asyncio.Event | None = None
 
-    async def send(self, request: Request) -> Outcome:
+    async def send(self, request: Request) -> HttpOutcome:
         """Answer after the gate has opened, if there is one."""
         self.requests.append(request)
         if self.gate is not None:

@@ -10,25 +10,25 @@ import msgspec
 import orjson
 import pytest
 
-from consumer.auth.exchange import Secrets, core_dance, token_dance
+from consumer.auth.exchange import Secrets, core_flow, token_flow
 from consumer.auth.token import CoreGrant, TokenGrant, refresh_after_s
 from consumer.errors import Hold, HoldReason, Transient
-from consumer.model import Answer
+from consumer.http.messages import Answer
 
 if TYPE_CHECKING:
     from consumer.auth.settings import SalesforceSettings
-    from consumer.model import Request
+    from consumer.http.messages import Request
     from tests.unit.auth.conftest import Answers
 
 WALL_MS = 1_767_225_600_000
 PAGE = b"<html><script>location='https://login.salesforce.com/?ec=302'</script></html>"
 
 
-def dance(
+def auth_flow(
     settings: SalesforceSettings, *answers: Answer, secrets: Secrets | None = None
 ) -> tuple[list[Request], TokenGrant]:
     """Run the dance to its end on these answers."""
-    steps = token_dance(settings, secrets or Secrets(client_secret="client-secret"), WALL_MS)
+    steps = token_flow(settings, secrets or Secrets(client_secret="client-secret"), WALL_MS)
     requests = [next(steps)]
     for answer in answers:
         try:
@@ -39,19 +39,22 @@ def dance(
 
 
 def form(request: Request) -> dict[str, str]:
-    return {name: values[0] for name, values in parse_qs(request.body.decode(), strict_parsing=True).items()}
+    return {
+        name: values[0]
+        for name, values in parse_qs(request.body.decode(), strict_parsing=True).items()
+    }
 
 
 def refusal(settings: SalesforceSettings, *answers: Answer) -> str:
     with pytest.raises(Hold) as held:
-        dance(settings, *answers)
+        auth_flow(settings, *answers)
     assert HoldReason.AUTH == held.value.reason
     return held.value.detail
 
 
 def test_login_then_exchange(settings: SalesforceSettings, core: Answers, tenant: Answers) -> None:
     """The core token is asked at the login host, then exchanged at the instance that the login named."""
-    requests, grant = dance(settings, core(), tenant())
+    requests, grant = auth_flow(settings, core(), tenant())
     assert [
         ("POST", "https://my.salesforce.com/services/oauth2/token"),
         ("POST", "https://core.my.salesforce.com/services/a360/token"),
@@ -61,7 +64,7 @@ def test_login_then_exchange(settings: SalesforceSettings, core: Answers, tenant
 
 def test_the_exchange_form(settings: SalesforceSettings, core: Answers, tenant: Answers) -> None:
     """The exchange takes exactly the documented members, in the body."""
-    requests, _ = dance(settings, core(), tenant())
+    requests, _ = auth_flow(settings, core(), tenant())
     assert {
         "grant_type": "urn:salesforce:grant-type:external:cdp",
         "subject_token": "core-token",
@@ -70,10 +73,12 @@ def test_the_exchange_form(settings: SalesforceSettings, core: Answers, tenant: 
     assert ("Content-Type", "application/x-www-form-urlencoded") in requests[1].headers
 
 
-def test_jwt_bearer(settings: SalesforceSettings, core: Answers, tenant: Answers, private_key: str) -> None:
+def test_jwt_bearer(
+    settings: SalesforceSettings, core: Answers, tenant: Answers, private_key: str
+) -> None:
     """The assertion is signed with RS256, names key, user and audience, and lives three minutes."""
     flow = msgspec.structs.replace(settings, flow="jwt_bearer", username="ann@example.org")
-    requests, _ = dance(flow, core(), tenant(), secrets=Secrets(private_key=private_key))
+    requests, _ = auth_flow(flow, core(), tenant(), secrets=Secrets(private_key=private_key))
     sent = form(requests[0])
     assert {"grant_type", "assertion"} == set(sent)
     assert "urn:ietf:params:oauth:grant-type:jwt-bearer" == sent["grant_type"]
@@ -122,10 +127,12 @@ def test_jwt_bearer(settings: SalesforceSettings, core: Answers, tenant: Answers
         ),
     ],
 )
-def test_the_other_flows(settings: SalesforceSettings, flow: Any, secrets: Secrets, expected: object) -> None:  # noqa: ANN401 - a literal of the settings
+def test_the_other_flows(
+    settings: SalesforceSettings, flow: Any, secrets: Secrets, expected: object
+) -> None:  # noqa: ANN401 - a literal of the settings
     """Each flow sends what it proves itself with and nothing else."""
     configured = msgspec.structs.replace(settings, flow=flow, username="ann@example.org")
-    assert expected == form(next(token_dance(configured, secrets, WALL_MS)))
+    assert expected == form(next(token_flow(configured, secrets, WALL_MS)))
 
 
 def test_a_rotated_refresh_token_is_kept_even_if_the_exchange_fails(
@@ -135,7 +142,7 @@ def test_a_rotated_refresh_token_is_kept_even_if_the_exchange_fails(
     flow = msgspec.structs.replace(settings, flow="refresh_token")
     secrets = Secrets(refresh_token="old")
     with pytest.raises(Transient):
-        dance(flow, core(refresh_token="new"), Answer(503), secrets=secrets)
+        auth_flow(flow, core(refresh_token="new"), Answer(503), secrets=secrets)
     assert "new" == secrets.refresh_token
 
 
@@ -148,11 +155,13 @@ def test_a_rotated_refresh_token_is_kept_even_if_the_exchange_fails(
         "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----",
     ],
 )
-def test_an_unreadable_private_key_is_named_not_shown(settings: SalesforceSettings, key: str) -> None:
+def test_an_unreadable_private_key_is_named_not_shown(
+    settings: SalesforceSettings, key: str
+) -> None:
     """A key that cannot be read is a hold, its text stays out."""
     flow = msgspec.structs.replace(settings, flow="jwt_bearer", username="u")
     with pytest.raises(Hold, match="private key is not") as held:
-        next(token_dance(flow, Secrets(private_key=key), WALL_MS))
+        next(token_flow(flow, Secrets(private_key=key), WALL_MS))
     assert "c2Vj" not in str(held.value)
 
 
@@ -175,14 +184,14 @@ def test_lifetime(
     settings: SalesforceSettings, core: Answers, tenant: Answers, value: object, lifetime_s: float
 ) -> None:
     """Between a minute and a day; a quarter of an hour when it is not said sensibly."""
-    _, grant = dance(settings, core(), tenant(expires_in=value))
+    _, grant = auth_flow(settings, core(), tenant(expires_in=value))
     assert lifetime_s == grant.lifetime_s
 
 
 def test_missing_lifetime_k02(settings: SalesforceSettings, core: Answers) -> None:
     """Without expires_in the token is taken for good for 15 minutes and replaced at 80 %."""
     bare = Answer(200, (), b'{"access_token":"t","instance_url":"t.c360a.salesforce.com"}')
-    _, grant = dance(settings, core(), bare)
+    _, grant = auth_flow(settings, core(), bare)
     assert 720.0 == refresh_after_s(grant.lifetime_s)
 
 
@@ -198,11 +207,21 @@ MEMBER_FAULTS = [
     pytest.param({"token_type": 1}, "token_type", id="K07-number"),
     pytest.param({"instance_url": None}, "instance_url", id="K08-null"),
     pytest.param({"instance_url": ""}, "instance_url", id="K08-empty"),
-    pytest.param({"instance_url": "https://x.c360a.salesforce.com.evil.test"}, "refused: host", id="K12"),
-    pytest.param({"instance_url": "https://x.c360a.salesforce.com:22"}, "refused: host", id="K14-port"),
-    pytest.param({"instance_url": "https://x.c360a.salesforce.com/path"}, "it has a path", id="K14-path"),
-    pytest.param({"instance_url": "https://x.c360a.salesforce.com?a=b"}, "refused: not", id="K14-query"),
-    pytest.param({"instance_url": "https://x.c360a.salesforce.com#a"}, "refused: not", id="K14-fragment"),
+    pytest.param(
+        {"instance_url": "https://x.c360a.salesforce.com.evil.test"}, "refused: host", id="K12"
+    ),
+    pytest.param(
+        {"instance_url": "https://x.c360a.salesforce.com:22"}, "refused: host", id="K14-port"
+    ),
+    pytest.param(
+        {"instance_url": "https://x.c360a.salesforce.com/path"}, "it has a path", id="K14-path"
+    ),
+    pytest.param(
+        {"instance_url": "https://x.c360a.salesforce.com?a=b"}, "refused: not", id="K14-query"
+    ),
+    pytest.param(
+        {"instance_url": "https://x.c360a.salesforce.com#a"}, "refused: not", id="K14-fragment"
+    ),
     pytest.param({"instance_url": "127.0.0.1"}, "refused: host", id="loopback"),
 ]
 
@@ -230,7 +249,9 @@ def test_a_bad_login_answer(
 
 def test_a_missing_token_k04(settings: SalesforceSettings) -> None:
     """An answer without the member is no token."""
-    assert "access_token" in refusal(settings, Answer(200, (), b'{"instance_url":"x.salesforce.com"}'))
+    assert "access_token" in refusal(
+        settings, Answer(200, (), b'{"instance_url":"x.salesforce.com"}')
+    )
 
 
 @pytest.mark.parametrize(
@@ -254,10 +275,20 @@ def test_200_without_a_token_is_a_hold(settings: SalesforceSettings, answer: Ans
     ("code", "description", "said"),
     [
         pytest.param(
-            "invalid_grant", "user hasn't approved this consumer", "user hasn't approved", id="K16-approval"
+            "invalid_grant",
+            "user hasn't approved this consumer",
+            "user hasn't approved",
+            id="K16-approval",
         ),
-        pytest.param("invalid_grant", "expired access/refresh token", "expired access/refresh", id="K16-expired"),
-        pytest.param("invalid_grant", "audience is invalid", "audience is invalid", id="K16-audience"),
+        pytest.param(
+            "invalid_grant",
+            "expired access/refresh token",
+            "expired access/refresh",
+            id="K16-expired",
+        ),
+        pytest.param(
+            "invalid_grant", "audience is invalid", "audience is invalid", id="K16-audience"
+        ),
         pytest.param("invalid_client", "invalid client credentials", "invalid client", id="K17"),
         pytest.param("invalid_client_id", None, "invalid_client_id", id="K17-id"),
     ],
@@ -273,7 +304,9 @@ def test_a_refused_grant_names_its_code(
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
-@pytest.mark.parametrize("body", [b"", PAGE, b"[]", b'{"error":7}', b'{"error":"x y <b>"}', b'{"a":1}'])
+@pytest.mark.parametrize(
+    "body", [b"", PAGE, b"[]", b'{"error":7}', b'{"error":"x y <b>"}', b'{"a":1}']
+)
 def test_refusals_without_words(settings: SalesforceSettings, status: int, body: bytes) -> None:
     """The exchange often refuses with nothing at all; that is told just so."""
     assert f"login refused with {status}: no OAuth" in refusal(settings, Answer(status, (), body))
@@ -281,7 +314,9 @@ def test_refusals_without_words(settings: SalesforceSettings, status: int, body:
 
 def test_a_description_is_masked(settings: SalesforceSettings) -> None:
     """What the service repeats of us does not reach a log."""
-    body = orjson.dumps({"error": "invalid_grant", "error_description": "bad user 'ann@example.org' {secret"})
+    body = orjson.dumps(
+        {"error": "invalid_grant", "error_description": "bad user 'ann@example.org' {secret"}
+    )
     detail = refusal(settings, Answer(400, (), body))
     assert "ann" not in detail
     assert "secret" not in detail
@@ -294,7 +329,9 @@ def test_a_description_is_masked(settings: SalesforceSettings) -> None:
         ("Wed, 31 Dec 2025 23:50:00 GMT", "this machine's clock is 600 s ahead of the service's"),
     ],
 )
-def test_a_clock_that_is_off_is_named_k18(settings: SalesforceSettings, date: str, said: str) -> None:
+def test_a_clock_that_is_off_is_named_k18(
+    settings: SalesforceSettings, date: str, said: str
+) -> None:
     """The service only says that the grant has expired; its Date header says why."""
     body = b'{"error":"invalid_grant","error_description":"expired authorization code"}'
     assert said in refusal(settings, Answer(400, (("date", date),), body))
@@ -309,32 +346,36 @@ def test_a_good_clock_is_not_blamed(settings: SalesforceSettings, date: str) -> 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_a_redirect_is_refused_k20(settings: SalesforceSettings, status: int) -> None:
     """The secret is never posted again to where a redirect points."""
-    steps = token_dance(settings, Secrets(client_secret="s"), WALL_MS)
+    steps = token_flow(settings, Secrets(client_secret="s"), WALL_MS)
     next(steps)
     with pytest.raises(Hold, match="a redirect; it is never followed"):
         steps.send(Answer(status, (("location", "https://evil.test/"),)))
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
-def test_the_moments_faults_are_transient(settings: SalesforceSettings, core: Answers, status: int) -> None:
+def test_the_moments_faults_are_transient(
+    settings: SalesforceSettings, core: Answers, status: int
+) -> None:
     """Such an answer says nothing of the credentials, in either step."""
     with pytest.raises(Transient, match=f"login answered {status}"):
-        dance(settings, Answer(status))
+        auth_flow(settings, Answer(status))
     with pytest.raises(Transient, match=f"token exchange answered {status}"):
-        dance(settings, core(), Answer(status))
+        auth_flow(settings, core(), Answer(status))
 
 
 def test_a_pause_is_passed_on(settings: SalesforceSettings) -> None:
     """What Retry-After asks for, the provider keeps."""
     with pytest.raises(Transient) as fault:
-        dance(settings, Answer(503, (("retry-after", "7"),)))
+        auth_flow(settings, Answer(503, (("retry-after", "7"),)))
     assert 7.0 == fault.value.after_s
 
 
-def test_a_local_login_exchanges_locally(settings: SalesforceSettings, core: Answers, tenant: Answers) -> None:
+def test_a_local_login_exchanges_locally(
+    settings: SalesforceSettings, core: Answers, tenant: Answers
+) -> None:
     """The sandbox answers its own address without a scheme, and is called by the login's."""
     local = msgspec.structs.replace(settings, login_url="http://127.0.0.1:8400")
-    requests, grant = dance(
+    requests, grant = auth_flow(
         local, core(instance_url="http://127.0.0.1:8400"), tenant(instance_url="127.0.0.1:8400")
     )
     assert "http://127.0.0.1:8400/services/a360/token" == requests[1].url
@@ -346,7 +387,9 @@ def test_a_local_login_exchanges_locally(settings: SalesforceSettings, core: Ans
     [
         CoreGrant("seCRet", "https://x.salesforce.com", "seCRet"),
         TokenGrant("seCRet", "https://x.salesforce.com", 60.0),
-        Secrets(private_key="seCRet", client_secret="seCRet", refresh_token="seCRet", password="seCRet"),
+        Secrets(
+            private_key="seCRet", client_secret="seCRet", refresh_token="seCRet", password="seCRet"
+        ),
     ],
 )
 def test_nothing_secret_is_shown_i17(shown: object) -> None:
@@ -357,7 +400,10 @@ def test_nothing_secret_is_shown_i17(shown: object) -> None:
 @pytest.mark.parametrize(
     ("identity", "user"),
     [
-        ("https://login.salesforce.com/id/00D5g0000000001EAA/0055g0000000001AAA", "0055g0000000001AAA"),
+        (
+            "https://login.salesforce.com/id/00D5g0000000001EAA/0055g0000000001AAA",
+            "0055g0000000001AAA",
+        ),
         ("https://login.salesforce.com/id/00D5g0000000001EAA/", ""),
         (7, ""),
         (None, ""),
@@ -367,7 +413,7 @@ def test_a_core_token_knows_its_user(
     settings: SalesforceSettings, core: Answers, identity: object, user: str
 ) -> None:
     """By the identity address of the login; without one there is none."""
-    steps = core_dance(settings, Secrets(client_secret="client-secret"), WALL_MS)
+    steps = core_flow(settings, Secrets(client_secret="client-secret"), WALL_MS)
     next(steps)
     with pytest.raises(StopIteration) as end:
         steps.send(core(id=identity))

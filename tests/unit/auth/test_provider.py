@@ -10,13 +10,13 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import pytest
 
-from consumer.auth.exchange import core_dance, token_dance
+from consumer.auth.exchange import core_flow, token_flow
 from consumer.auth.port import Token
 from consumer.auth.provider import TokenProvider
 from consumer.auth.secret_files import SecretFiles
 from consumer.auth.settings import Secret
 from consumer.errors import Hold, HoldReason, Transient
-from consumer.model import Answer, Failure, NoAnswer
+from consumer.http.messages import Answer, Failure, NoAnswer
 from tests.unit.auth.conftest import core_answer
 
 if TYPE_CHECKING:
@@ -67,20 +67,26 @@ async def test_is_the_port(provider: TokenProvider) -> None:
     assert "https://t.c360a.salesforce.com" == (await tokens.current()).base_url
 
 
-async def test_a_good_token_is_used_again(provider: TokenProvider, transport: ScriptedTransport) -> None:
+async def test_a_good_token_is_used_again(
+    provider: TokenProvider, transport: ScriptedTransport
+) -> None:
     """Asking twice is one dance."""
     assert await provider.current() is await provider.current()
     assert 2 == len(transport.requests)
 
 
-async def test_fifty_senders_cost_one_dance_k23(provider: TokenProvider, transport: ScriptedTransport) -> None:
+async def test_fifty_senders_cost_one_dance_k23(
+    provider: TokenProvider, transport: ScriptedTransport
+) -> None:
     """However many find the token gone, one asks and all get what it got."""
     tokens = await asyncio.gather(*[provider.current() for _ in range(50)])
     assert {1} == {token.serial for token in tokens}
     assert 2 == len(transport.requests)
 
 
-async def test_fifty_senders_hear_of_one_refusal_k23(provider: TokenProvider, transport: ScriptedTransport) -> None:
+async def test_fifty_senders_hear_of_one_refusal_k23(
+    provider: TokenProvider, transport: ScriptedTransport
+) -> None:
     """A refused dance is told to everybody who waited."""
     transport.script = [REFUSED]
     heard = await asyncio.gather(*[provider.current() for _ in range(50)], return_exceptions=True)
@@ -120,7 +126,9 @@ async def test_refresh_ahead_keeps_nobody_waiting(
     assert 4 == len(transport.requests)
 
 
-async def test_an_expired_token_is_not_given_out(provider: TokenProvider, clock: StillClock) -> None:
+async def test_an_expired_token_is_not_given_out(
+    provider: TokenProvider, clock: StillClock
+) -> None:
     """At the end of its life the next one is waited for."""
     await provider.current()
     clock.at_s += 7_191
@@ -149,7 +157,9 @@ async def test_expires_in_s(provider: TokenProvider, clock: StillClock) -> None:
     assert 0.0 == provider.expires_in_s()
 
 
-async def test_a_refusal_is_a_hold_with_its_code_k16(provider: TokenProvider, transport: ScriptedTransport) -> None:
+async def test_a_refusal_is_a_hold_with_its_code_k16(
+    provider: TokenProvider, transport: ScriptedTransport
+) -> None:
     """The OAuth code reaches the operator."""
     transport.script = [REFUSED]
     with pytest.raises(Hold, match=r"invalid_grant \(audience is invalid\)") as held:
@@ -176,7 +186,10 @@ async def test_a_refusal_backs_off_k16(
 
 @pytest.mark.parametrize("outcome", [LOST, Answer(503)])
 async def test_a_fault_of_the_moment_is_transient(
-    provider: TokenProvider, transport: ScriptedTransport, clock: StillClock, outcome: Answer | NoAnswer
+    provider: TokenProvider,
+    transport: ScriptedTransport,
+    clock: StillClock,
+    outcome: Answer | NoAnswer,
 ) -> None:
     """Nothing is said of the credentials, and the next try is soon."""
     transport.script = [outcome]
@@ -218,7 +231,9 @@ async def test_a_pause_of_the_login_is_kept(
     assert 1 == len(transport.requests)
 
 
-async def test_an_unknown_host_is_told_as_it_is(provider: TokenProvider, transport: ScriptedTransport) -> None:
+async def test_an_unknown_host_is_told_as_it_is(
+    provider: TokenProvider, transport: ScriptedTransport
+) -> None:
     """A hold that the transport raises is passed on with its own reason."""
     transport.script = [Hold(HoldReason.CONFIG, "x resolves to 10.0.0.1")]
     with pytest.raises(Hold) as held:
@@ -226,7 +241,9 @@ async def test_an_unknown_host_is_told_as_it_is(provider: TokenProvider, transpo
     assert HoldReason.CONFIG == held.value.reason
 
 
-async def test_a_refused_token_is_replaced_once_j14(provider: TokenProvider, transport: ScriptedTransport) -> None:
+async def test_a_refused_token_is_replaced_once_j14(
+    provider: TokenProvider, transport: ScriptedTransport
+) -> None:
     """Many 401s to one token cost one dance."""
     old = await provider.current()
     assert [True] * 10 == [provider.refused(old) for _ in range(10)]
@@ -280,7 +297,9 @@ async def test_a_late_acceptance_of_an_old_token_proves_nothing(provider: TokenP
     assert not provider.refused(await provider.current())
 
 
-async def test_a_held_provider_recovers_by_itself(provider: TokenProvider, clock: StillClock) -> None:
+async def test_a_held_provider_recovers_by_itself(
+    provider: TokenProvider, clock: StillClock
+) -> None:
     """A token that is taken again ends it."""
     for _ in range(5):
         provider.refused(await provider.current())
@@ -325,12 +344,16 @@ async def test_a_core_token_is_one_request(
     settings: SalesforceSettings, transport: ScriptedTransport, clock: StillClock, counted: Counted
 ) -> None:
     """For the CRM: no exchange, the instance that the login named, and one request more after a revocation."""
-    provider = TokenProvider(settings, transport, clock, jitter=lambda: 0.0, observer=counted, dance=core_dance)
+    provider = TokenProvider(
+        settings, transport, clock, jitter=lambda: 0.0, observer=counted, auth_flow=core_flow
+    )
     token = await provider.current()
     assert ("core-token", "https://core.my.salesforce.com") == (token.value, token.base_url)
     assert provider.refused(token)
     assert [2, 2] == [(await one).serial for one in (provider.current(), provider.current())]
-    assert ["/services/oauth2/token"] * 2 == [urlsplit(request.url).path for request in transport.requests]
+    assert ["/services/oauth2/token"] * 2 == [
+        urlsplit(request.url).path for request in transport.requests
+    ]
     await provider.close()
 
 
@@ -338,14 +361,24 @@ async def test_a_rotated_refresh_token_is_shared(
     settings: SalesforceSettings, transport: ScriptedTransport, clock: StillClock, counted: Counted
 ) -> None:
     """Who logs in as the same user goes on with what the other's login ended with."""
-    settings = msgspec.structs.replace(settings, flow="refresh_token", refresh_token=Secret(value="first"))
+    settings = msgspec.structs.replace(
+        settings, flow="refresh_token", refresh_token=Secret(value="first")
+    )
     secrets = SecretFiles(settings)
     transport.script.append(core_answer(refresh_token="second"))
-    for dance in (core_dance, token_dance):
+    for auth_flow in (core_flow, token_flow):
         provider = TokenProvider(
-            settings, transport, clock, jitter=lambda: 0.0, observer=counted, dance=dance, secrets=secrets
+            settings,
+            transport,
+            clock,
+            jitter=lambda: 0.0,
+            observer=counted,
+            auth_flow=auth_flow,
+            secrets=secrets,
         )
         await provider.current()
         await provider.close()
-    asked = [parse_qs(request.body.decode()).get("refresh_token") for request in transport.requests[:2]]
+    asked = [
+        parse_qs(request.body.decode()).get("refresh_token") for request in transport.requests[:2]
+    ]
     assert [["first"], ["second"]] == asked

@@ -12,7 +12,7 @@ import pytest
 from consumer.auth.provider import TokenProvider
 from consumer.auth.settings import Secret
 from consumer.errors import Hold, Transient
-from consumer.model import Answer
+from consumer.http.messages import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +66,9 @@ def refresh_flow(settings: SalesforceSettings, path: Path) -> SalesforceSettings
 
 
 def sent_refresh_tokens(transport: ScriptedTransport) -> list[str]:
-    forms: list[dict[str, Any]] = [parse_qs(request.body.decode()) for request in transport.requests]
+    forms: list[dict[str, Any]] = [
+        parse_qs(request.body.decode()) for request in transport.requests
+    ]
     return [form["refresh_token"][0] for form in forms if "refresh_token" in form]
 
 
@@ -112,7 +114,9 @@ async def test_a_replaced_refresh_token_file_counts_again(
     assert ["first", "by the operator"] == sent_refresh_tokens(transport)
 
 
-@pytest.mark.parametrize(("content", "said"), [(b"", "empty"), (b" \n", "empty"), (b"\xff\xfe", "not UTF-8")])
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"", "empty"), (b" \n", "empty"), (b"\xff\xfe", "not UTF-8")]
+)
 async def test_a_secret_file_without_a_secret(
     settings: SalesforceSettings,
     provide: Provide,

@@ -11,10 +11,12 @@ import pytest
 from consumer.auth.port import Token
 from consumer.bulk.answers import Done, read
 from consumer.bulk.crm_requests import CrmJobs, found_ids, pieces_of_keys
-from consumer.bulk.requests import Step
+from consumer.bulk.requests import JobStep
+from consumer.delivery.verdicts import HoldLane
 from consumer.errors import HoldReason, Transient
+from consumer.http.messages import Answer
 from consumer.mapping.settings import CrmOperation, CrmTarget, FieldType, ObjectSettings
-from consumer.model import Answer, HoldLane, Operation, Target
+from consumer.model import Operation, Target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,9 +27,13 @@ ROOT = "https://shop.my.salesforce.com/services/data/v61.0"
 
 
 def jobs(operation: CrmOperation = "upsert", external_id: str | None = "Key__c") -> CrmJobs:
-    described = ObjectSettings(name="Contact", fields={"Key__c": FieldType.TEXT}, primary_key="Key__c")
+    described = ObjectSettings(
+        name="Contact", fields={"Key__c": FieldType.TEXT}, primary_key="Key__c"
+    )
     return CrmJobs(
-        "v61.0", 20.0, {TARGET: CrmTarget(described=described, operation=operation, external_id=external_id)}
+        "v61.0",
+        20.0,
+        {TARGET: CrmTarget(described=described, operation=operation, external_id=external_id)},
     )
 
 
@@ -95,7 +101,9 @@ def test_look_ups_fit_into_an_address() -> None:
 def test_ids_are_found_without_case(tmp_path: Path) -> None:
     """The very key comes first."""
     path = tmp_path / "found.json"
-    path.write_text('{"totalSize":2,"done":true,"records":[{"Id":"1","Key__c":"AB"},{"Id":"2","Key__c":"ab"}]}')
+    path.write_text(
+        '{"totalSize":2,"done":true,"records":[{"Id":"1","Key__c":"AB"},{"Id":"2","Key__c":"ab"}]}'
+    )
     found = found_ids(path, "Key__c")
     assert ("1", "2") == (found["AB"], found["ab"])
 
@@ -108,7 +116,10 @@ def test_ids_are_found_without_case(tmp_path: Path) -> None:
         ("{}", "own answer"),
         ('{"done":true}', "own answer"),
         ('[{"errorCode":"A","message":"b"}]', "own answer"),
-        ('{"records":[{"Id":"1","Key__c":"a"}],"done":false,"nextRecordsUrl":"/x"}', "1 records and more"),
+        (
+            '{"records":[{"Id":"1","Key__c":"a"}],"done":false,"nextRecordsUrl":"/x"}',
+            "1 records and more",
+        ),
     ],
 )
 def test_what_is_no_whole_answer_to_a_look_up(tmp_path: Path, content: str, said: str) -> None:
@@ -129,7 +140,7 @@ def test_an_answer_that_finds_nothing(tmp_path: Path) -> None:
 def test_requests_that_are_used_up_are_a_rate() -> None:
     """403 is not always about permissions, also where the array names that last."""
     body = b'[{"errorCode":"A"},{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"TotalRequests Limit exceeded."}]'
-    heard = read(Step.CREATE, Answer(403, (), body), fresh_token=False, wall_ms=0)
+    heard = read(JobStep.CREATE, Answer(403, (), body), fresh_token=False, wall_ms=0)
     assert isinstance(heard, HoldLane)
     assert HoldReason.RATE is heard.reason
 
@@ -137,13 +148,15 @@ def test_requests_that_are_used_up_are_a_rate() -> None:
 def test_the_rest_of_a_list_is_asked_for_at_our_own_address() -> None:
     """CRM33: of the address that the answer names just the locator is used, whatever its host."""
     body = b'{"done":false,"records":[],"nextRecordsUrl":"https://a.example/jobs/ingest?queryLocator=01g%2B-2000"}'
-    heard = read(Step.LIST, Answer(200, (), body), fresh_token=False, wall_ms=0)
+    heard = read(JobStep.LIST, Answer(200, (), body), fresh_token=False, wall_ms=0)
     assert isinstance(heard, Done)
     assert f"{ROOT}/jobs/ingest?queryLocator=01g%2B-2000" == jobs().active(TOKEN, heard.rest).url
 
 
-@pytest.mark.parametrize("more", ["", ',"nextRecordsUrl":null', ',"nextRecordsUrl":7', ',"nextRecordsUrl":"/x"'])
+@pytest.mark.parametrize(
+    "more", ["", ',"nextRecordsUrl":null', ',"nextRecordsUrl":7', ',"nextRecordsUrl":"/x"']
+)
 def test_a_list_that_is_whole(more: str) -> None:
     """Nothing more is asked for."""
     body = f'{{"done":true,"records":[]{more}}}'.encode()
-    assert Done() == read(Step.LIST, Answer(200, (), body), fresh_token=False, wall_ms=0)
+    assert Done() == read(JobStep.LIST, Answer(200, (), body), fresh_token=False, wall_ms=0)

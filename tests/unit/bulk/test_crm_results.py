@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from consumer.bulk.crm_results import Counts, Marking, note_accepted, note_refused, note_unprocessed, said_of
+from consumer.bulk.crm_results import (
+    Counts,
+    Marking,
+    note_accepted,
+    note_refused,
+    note_unprocessed,
+    said_of,
+)
 from consumer.bulk.crm_spool import CrmSpool
 from consumer.bulk.kept_records import keep
 from consumer.bulk.spool import SpooledRow
@@ -31,7 +38,8 @@ def spooled(folder: Path, marking: Marking, *lines: bytes) -> CrmSpool:
     spool.put([SpooledRow(f"k{at}", 0, 0, 0, 1, line, record) for at, line in enumerate(lines)])
     for piece in spool.pending(Operation.UPSERT, 10):
         marks = [
-            (marking.mark_of_line(line) if marking is WHOLE else key, key, turn) for key, turn, line, _ in piece
+            (marking.mark_of_line(line) if marking is WHOLE else key, key, turn)
+            for key, turn, line, _ in piece
         ]
         spool.sending(marks)
     return spool
@@ -90,7 +98,9 @@ async def test_what_is_no_result_file(tmp_path: Path, content: str, said: str) -
 
 
 @pytest.mark.parametrize("quote", ["", '"'])
-async def test_a_file_that_is_cut_anywhere_takes_no_row_for_another(tmp_path: Path, quote: str) -> None:
+async def test_a_file_that_is_cut_anywhere_takes_no_row_for_another(
+    tmp_path: Path, quote: str
+) -> None:
     """CRM20: k1 is the beginning of k10, of which alone the file tells."""
     row = ",".join(f"{quote}{text}{quote}" for text in ("1", "true", "k10", "a"))
     content = f"sf__Id,sf__Created,Key__c,Name\n{row}"
@@ -98,14 +108,19 @@ async def test_a_file_that_is_cut_anywhere_takes_no_row_for_another(tmp_path: Pa
         spool = spooled(tmp_path, KEYED, *[b"k,a\n"] * 11)
         with suppress(Transient):
             await accepted(tmp_path, KEYED, spool, content[:end])
-        assert "k1" in {key for piece in spool.pending(Operation.UPSERT, 20) for key, _, _, _ in piece}
+        assert "k1" in {
+            key for piece in spool.pending(Operation.UPSERT, 20) for key, _, _, _ in piece
+        }
         spool.close()
 
 
 @pytest.mark.parametrize("content", ["", '"sf__Id","sf__Created"\n'])
 async def test_an_empty_file_is_none(tmp_path: Path, content: str) -> None:
     """Some say that there are no such rows by saying nothing, or nothing but a header."""
-    assert 0 == (await accepted(tmp_path, KEYED, spooled(tmp_path, KEYED, b"k0,a\n"), content)).accepted
+    assert (
+        0
+        == (await accepted(tmp_path, KEYED, spooled(tmp_path, KEYED, b"k0,a\n"), content)).accepted
+    )
 
 
 @pytest.mark.parametrize(
@@ -117,7 +132,9 @@ async def test_an_empty_file_is_none(tmp_path: Path, content: str) -> None:
         ("ENTITY_IS_DELETED:entity is deleted:--", False, (0, 1, 0)),
     ],
 )
-async def test_refusals(tmp_path: Path, error: str, deletes: bool, counted: tuple[int, int, int]) -> None:  # noqa: FBT001 - a case
+async def test_refusals(
+    tmp_path: Path, error: str, deletes: bool, counted: tuple[int, int, int]
+) -> None:  # noqa: FBT001 - a case
     """For good, for the moment, or none because it is done."""
     spool = spooled(tmp_path, KEYED, b"k0,a\n")
     path = tmp_path / "failed.csv"
@@ -130,13 +147,27 @@ async def test_refusals(tmp_path: Path, error: str, deletes: bool, counted: tupl
 @pytest.mark.parametrize(
     ("value", "error", "kept"),
     [
-        ("not an address", "INVALID_EMAIL_ADDRESS:Email: invalid address: NOT an address:Name --", "Name --"),
-        ("see: below", "FIELD_INTEGRITY_EXCEPTION:bad value for Name: see: below", "bad value for Name: ***"),
-        ("A", "STRING_TOO_LONG:Account: data value too large: A (max length=0):Name --", "Account: data value"),
+        (
+            "not an address",
+            "INVALID_EMAIL_ADDRESS:Email: invalid address: NOT an address:Name --",
+            "Name --",
+        ),
+        (
+            "see: below",
+            "FIELD_INTEGRITY_EXCEPTION:bad value for Name: see: below",
+            "bad value for Name: ***",
+        ),
+        (
+            "A",
+            "STRING_TOO_LONG:Account: data value too large: A (max length=0):Name --",
+            "Account: data value",
+        ),
         ("x", "SOMETHING_ELSE", "SOMETHING_ELSE"),
     ],
 )
-async def test_a_message_does_not_repeat_the_rows_values(tmp_path: Path, value: str, error: str, kept: str) -> None:
+async def test_a_message_does_not_repeat_the_rows_values(
+    tmp_path: Path, value: str, error: str, kept: str
+) -> None:
     """I17: plain words have no form to be known by, but the row says which they are."""
     spool = spooled(tmp_path, KEYED, f"k0,{value}\n".encode())
     path = tmp_path / "failed.csv"
@@ -154,7 +185,11 @@ async def test_rows_that_nobody_came_to(tmp_path: Path) -> None:
     path.write_text("Key__c,Name\nk1,b\n")
     counts = Counts()
     await note_unprocessed(path, KEYED, spool, counts, CLOCK)
-    assert (1, 1, 2) == (counts.unprocessed, spool.unmentioned_count(), spool.pending_count(Operation.UPSERT))
+    assert (1, 1, 2) == (
+        counts.unprocessed,
+        spool.unmentioned_count(),
+        spool.pending_count(Operation.UPSERT),
+    )
 
 
 @pytest.mark.parametrize(

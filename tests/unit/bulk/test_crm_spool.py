@@ -25,7 +25,9 @@ def row(
     owner: int = 0,
     turn: int = 0,
 ) -> SpooledRow:
-    record = PlainRecord("t", 1, offset, key=b"k", value=b"value", headers=[("h", None)], timestamp_ms=5)
+    record = PlainRecord(
+        "t", 1, offset, key=b"k", value=b"value", headers=[("h", None)], timestamp_ms=5
+    )
     number = 0 if operation is Operation.UPSERT else 1
     return SpooledRow(key, turn, number, owner, 5, line, keep(record, owner, -1, 0))
 
@@ -59,7 +61,9 @@ def send(spool: CrmSpool) -> None:
         (b"k,a,b\n", b'k,"c,,",d\n', b'k,"c,,",d\n'),
     ],
 )
-def test_a_newer_change_lies_over_the_older(spool: CrmSpool, older: bytes, newer: bytes, joined: bytes) -> None:
+def test_a_newer_change_lies_over_the_older(
+    spool: CrmSpool, older: bytes, newer: bytes, joined: bytes
+) -> None:
     """What it does not have, it takes from below; null is a value."""
     spool.put([row("k", older), row("k", newer)])
     assert {"k": joined} == lines(spool)
@@ -67,7 +71,9 @@ def test_a_newer_change_lies_over_the_older(spool: CrmSpool, older: bytes, newer
 
 def test_over_a_delete_a_row_is_a_new_one(spool: CrmSpool) -> None:
     """What it does not have is null: nothing of the deleted row is left."""
-    spool.put([row("k", b"k,a,b\n"), row("k", b"", operation=Operation.DELETE), row("k", b"k,c,\n")])
+    spool.put(
+        [row("k", b"k,a,b\n"), row("k", b"", operation=Operation.DELETE), row("k", b"k,c,\n")]
+    )
     assert ({"k": b"k,c,#N/A\n"}, {}) == (lines(spool), lines(spool, Operation.DELETE))
 
 
@@ -81,10 +87,17 @@ def test_a_delete_takes_what_was_before(spool: CrmSpool) -> None:
 def test_records_are_kept_as_they_came(spool: CrmSpool) -> None:
     """Key, value, headers, timestamp and place; those of older changes only where something of them is left."""
     spool.put(
-        [row("k", b"k,a,b\n", offset=1), row("k", b"k,,d\n", offset=2), row("l", b"l,a,b\n"), row("l", b"l,c,d\n")]
+        [
+            row("k", b"k,a,b\n", offset=1),
+            row("k", b"k,,d\n", offset=2),
+            row("l", b"l,a,b\n"),
+            row("l", b"l,c,d\n"),
+        ]
     )
     kept = {
-        key: kept_records(record) for piece in spool.pending(Operation.UPSERT, 9) for key, _, _, record in piece
+        key: kept_records(record)
+        for piece in spool.pending(Operation.UPSERT, 9)
+        for key, _, _, record in piece
     }
     assert ([1, 2], 1) == ([one.offset for one in kept["k"]], len(kept["l"]))
     found = kept["k"][1].record()
@@ -115,7 +128,7 @@ def test_outcomes(spool: CrmSpool) -> None:
     assert ("BAD:it is:--", [0]) == (refused.error, [kept.offset for kept in refused.records])
     assert [] == spool.take_refused(10)
     assert 4 == spool.count(Operation.UPSERT)
-    assert 4 == spool.tallies()[0].count
+    assert 4 == spool.record_counts()[0].count
 
 
 def test_a_mark_names_one_row_at_a_time(spool: CrmSpool) -> None:

@@ -36,12 +36,29 @@ def test_the_header_names_every_field() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ['say "x"', "a,b", "a\nb", "a\r\nb", '"', ",", ' "', "\r", "a\tb", "\N{SNOWMAN}", "x" * 131_072]
+    "text",
+    [
+        'say "x"',
+        "a,b",
+        "a\nb",
+        "a\r\nb",
+        '"',
+        ",",
+        ' "',
+        "\r",
+        "a\tb",
+        "\N{SNOWMAN}",
+        "x" * 131_072,
+    ],
 )
 def test_text_comes_back_as_it_was(text: str) -> None:
     """Quotes, line ends and delimiters inside a value."""
-    escaped = text.replace('"', r"\"").replace("\n", r"\n").replace("\r", r"\r").replace("\t", r"\t")
-    line = CsvRows(FIELDS, INGESTION).line(f'{{"id":"7","balance":1,"active":null,"note":"{escaped}"}}'.encode())
+    escaped = (
+        text.replace('"', r"\"").replace("\n", r"\n").replace("\r", r"\r").replace("\t", r"\t")
+    )
+    line = CsvRows(FIELDS, INGESTION).line(
+        f'{{"id":"7","balance":1,"active":null,"note":"{escaped}"}}'.encode()
+    )
     assert ["7", "1", "", text] == read(line)
 
 
@@ -73,7 +90,9 @@ def test_crm_null_and_blank() -> None:
 def test_what_cannot_be_said_is_the_records_fault(form: object, text: str, reason: Reason) -> None:
     """NUL, the CRM's own word for null, and a value over its limit; the field is named, the value never."""
     with pytest.raises(RecordError) as caught:
-        CsvRows(FIELDS, form).line(f'{{"id":"7","balance":1,"active":true,"note":"{text}"}}'.encode())  # type: ignore[arg-type]  # one of the two forms
+        CsvRows(FIELDS, form).line(
+            f'{{"id":"7","balance":1,"active":true,"note":"{text}"}}'.encode()
+        )  # type: ignore[arg-type]  # one of the two forms
     assert (reason, "note") == (caught.value.reason, caught.value.field)
 
 

@@ -7,12 +7,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from consumer.bulk.csv import INGESTION, CsvRows
-from consumer.bulk.gatherer import Gatherer
-from consumer.bulk.settings import FlushSettings
+from consumer.bulk.row_buffer import RowBuffer
 from consumer.bulk.spool import Spool, SpooledRow
 from consumer.errors import Fatal, Reason
-from consumer.mapping.settings import FieldType
-from consumer.model import Assignment, Change, Delete, Operation, PlainRecord, Target, Ticket, Upsert
+from consumer.mapping.settings import FieldType, FlushSettings
+from consumer.model import (
+    Assignment,
+    Change,
+    Delete,
+    Operation,
+    PartialRecord,
+    PlainRecord,
+    Target,
+    Upsert,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,17 +28,17 @@ if TYPE_CHECKING:
 FIELDS = {"id": FieldType.TEXT, "n": FieldType.NUMBER}
 
 
-def upsert(offset: int, key: str, n: int, ticket: Ticket | None = None) -> Change:
+def upsert(offset: int, key: str, n: int, partial_record: PartialRecord | None = None) -> Change:
     record = PlainRecord("t", 0, offset, value=b"12345", timestamp_ms=offset)
-    return Upsert(key, f'{{"id":"{key}","n":{n}}}'.encode(), record, ticket=ticket)
+    return Upsert(key, f'{{"id":"{key}","n":{n}}}'.encode(), record, partial_record=partial_record)
 
 
 def delete(offset: int, key: str) -> Change:
     return Delete(key, f'"{key}"'.encode(), PlainRecord("t", 0, offset, value=b"123"))
 
 
-def gatherer(folder: Path, *, in_turn: bool = False, flush_bytes: int = 1_000) -> Gatherer:
-    return Gatherer(
+def row_buffer(folder: Path, *, in_turn: bool = False, flush_bytes: int = 1_000) -> RowBuffer:
+    return RowBuffer(
         Target("c", "o"),
         CsvRows(FIELDS, INGESTION),
         FlushSettings(every_s=60.0, bytes=flush_bytes),
@@ -45,14 +53,14 @@ def assignment() -> Assignment:
     return Assignment("t", 0, 1, 0, None)
 
 
-def lines(gather: Gatherer, operation: Operation) -> list[tuple[str, bytes]]:
-    assert gather.under_way is not None
-    return [row for piece in gather.under_way.spool.lines(operation, 2) for row in piece]
+def lines(bulk_batch: RowBuffer, operation: Operation) -> list[tuple[str, bytes]]:
+    assert bulk_batch.under_way is not None
+    return [row for piece in bulk_batch.under_way.spool.lines(operation, 2) for row in piece]
 
 
 def test_the_newest_change_of_a_key_counts(tmp_path: Path, assignment: Assignment) -> None:
     """Within a chunk, over chunks, and over upserts and deletes alike."""
-    one = gatherer(tmp_path)
+    one = row_buffer(tmp_path)
     one.add([upsert(0, "a", 1), upsert(1, "b", 1), upsert(2, "a", 2)], assignment, 0.0)
     one.add([delete(3, "b"), delete(4, "c"), upsert(5, "c", 3)], assignment, 0.0)
     one.seal()
@@ -62,8 +70,10 @@ def test_the_newest_change_of_a_key_counts(tmp_path: Path, assignment: Assignmen
 
 def test_engagement_keeps_every_event(tmp_path: Path, assignment: Assignment) -> None:
     """In their order; a delete takes all before it along."""
-    one = gatherer(tmp_path, in_turn=True)
-    one.add([upsert(0, "a", 1), upsert(1, "a", 2), upsert(2, "b", 1), delete(3, "b")], assignment, 0.0)
+    one = row_buffer(tmp_path, in_turn=True)
+    one.add(
+        [upsert(0, "a", 1), upsert(1, "a", 2), upsert(2, "b", 1), delete(3, "b")], assignment, 0.0
+    )
     one.seal()
     assert [("a", b"a,1\n"), ("a", b"a,2\n")] == lines(one, Operation.UPSERT)
     assert [("b", b"")] == lines(one, Operation.DELETE)
@@ -71,32 +81,38 @@ def test_engagement_keeps_every_event(tmp_path: Path, assignment: Assignment) ->
 
 def test_what_was_replaced_is_told_apart(tmp_path: Path, assignment: Assignment) -> None:
     """Records whose rows go are accepted, all others of the gather conflated; bytes too."""
-    one = gatherer(tmp_path)
+    one = row_buffer(tmp_path)
     one.add([upsert(0, "a", 1), upsert(1, "b", 1), upsert(2, "a", 2)], assignment, 0.0)
-    gather = one.seal()
-    accepted = gather.accepted()[assignment]
+    bulk_batch = one.seal()
+    accepted = bulk_batch.accepted()[assignment]
     assert (3, 2, 15, 10) == (
-        gather.tallies[assignment].count,
+        bulk_batch.record_counts[assignment].count,
         accepted.count,
-        gather.tallies[assignment].value_bytes,
+        bulk_batch.record_counts[assignment].value_bytes,
         accepted.value_bytes,
     )
 
 
 def test_the_ticket_of_a_replaced_part_is_conflated(tmp_path: Path, assignment: Assignment) -> None:
     """A record of several parts is counted by its ticket, not by its row."""
-    first, second = Ticket(assignment, 2, 5), Ticket(assignment, 2, 5)
-    one = gatherer(tmp_path)
+    first, second = PartialRecord(assignment, 2, 5), PartialRecord(assignment, 2, 5)
+    one = row_buffer(tmp_path)
     one.add([upsert(0, "a", 1, first), upsert(1, "a", 2, second)], assignment, 0.0)
-    assert (0, {first, second}) == one.gathered(assignment)
-    gather = one.seal()
-    assert ([first], [second], {}) == (gather.conflated, [*gather.tickets.values()], gather.accepted())
+    assert (0, {first, second}) == one.buffered(assignment)
+    bulk_batch = one.seal()
+    assert ([first], [second], {}) == (
+        bulk_batch.conflated,
+        [*bulk_batch.partial_records.values()],
+        bulk_batch.accepted(),
+    )
 
 
-def test_what_goes_takes_its_rows_and_positions_along(tmp_path: Path, assignment: Assignment) -> None:
+def test_what_goes_takes_its_rows_and_positions_along(
+    tmp_path: Path, assignment: Assignment
+) -> None:
     """Also what is under way; what is left stays."""
     other = Assignment("t", 1, 1, 0, None)
-    one = gatherer(tmp_path)
+    one = row_buffer(tmp_path)
     one.add([upsert(5, "a", 1)], assignment, 0.0)
     one.add([upsert(7, "b", 1)], other, 0.0)
     one.seal()
@@ -106,9 +122,11 @@ def test_what_goes_takes_its_rows_and_positions_along(tmp_path: Path, assignment
     assert [(other, 7)] == [(whose, low.offset) for whose, low in one.lows()]
 
 
-def test_due_by_age_or_by_bytes_and_one_job_at_a_time(tmp_path: Path, assignment: Assignment) -> None:
+def test_due_by_age_or_by_bytes_and_one_job_at_a_time(
+    tmp_path: Path, assignment: Assignment
+) -> None:
     """Bytes are of what is left after replacing; the second gather is full while the first is under way."""
-    one = gatherer(tmp_path, flush_bytes=20)
+    one = row_buffer(tmp_path, flush_bytes=20)
     one.add([upsert(at, "a", at) for at in range(10)], assignment, 100.0)
     assert (False, True) == (one.is_due(159.0), one.is_due(160.0))
     one.add([upsert(at, str(at), at) for at in range(10, 15)], assignment, 101.0)
@@ -122,18 +140,20 @@ def test_due_by_age_or_by_bytes_and_one_job_at_a_time(tmp_path: Path, assignment
 
 def test_a_row_over_the_limit_is_given_back(tmp_path: Path, assignment: Assignment) -> None:
     """It is held by nothing here."""
-    one = gatherer(tmp_path, flush_bytes=20)
+    one = row_buffer(tmp_path, flush_bytes=20)
     ((change, fault),) = one.add([upsert(0, "a" * 30, 1)], assignment, 0.0)
     assert ("a" * 30, Reason.RECORD_SIZE, []) == (change.key, fault.reason, [*one.lows()])
 
 
-def test_memory_that_is_wanted_back_makes_a_job_of_what_holds_some(tmp_path: Path, assignment: Assignment) -> None:
+def test_memory_that_is_wanted_back_makes_a_job_of_what_holds_some(
+    tmp_path: Path, assignment: Assignment
+) -> None:
     """Rows of records with other parts keep their tickets in memory; rows without hold none, and wait on."""
-    one = gatherer(tmp_path)
+    one = row_buffer(tmp_path)
     one.add([upsert(0, "a", 1)], assignment, 0.0)
     one.press()
     assert not one.is_due(1.0)
-    one.add([upsert(1, "b", 1, Ticket(assignment, 2, 5))], assignment, 0.0)
+    one.add([upsert(1, "b", 1, PartialRecord(assignment, 2, 5))], assignment, 0.0)
     one.press()
     assert one.is_due(1.0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from consumer.bulk.crm_spool import CrmSpool
-from consumer.bulk.insert_book import InsertBook
+from consumer.bulk.insert_journal import InsertJournal
 from consumer.bulk.kept_records import keep
 from consumer.bulk.spool import SpooledRow
 from consumer.clock import SystemClock
@@ -27,12 +27,17 @@ async def test_outcomes_are_known_again_by_place(tmp_path: Path) -> None:
     spool.accepted_marks(["k0"])
     spool.refused_marks([("k1", "BAD")])
     for _ in range(2):
-        book = InsertBook(tmp_path / "inserted.book")
-        await book.note(spool, SystemClock())
-        book.close()
-    book = InsertBook(tmp_path / "inserted.book")
-    assert [(None,), ("BAD",), None] == [book.outcome(packed(7, part)) for part in range(3)]
-    assert (True, False) == (book.knows_any([("t", 0)]), book.knows_any([("t", 1)]))
+        insert_journal = InsertJournal(tmp_path / "inserted.book")
+        await insert_journal.note(spool, SystemClock())
+        insert_journal.close()
+    insert_journal = InsertJournal(tmp_path / "inserted.book")
+    assert [(None,), ("BAD",), None] == [
+        insert_journal.outcome(packed(7, part)) for part in range(3)
+    ]
+    assert (True, False) == (
+        insert_journal.knows_any([("t", 0)]),
+        insert_journal.knows_any([("t", 1)]),
+    )
 
 
 async def test_what_never_comes_again_is_forgotten(tmp_path: Path) -> None:
@@ -41,7 +46,10 @@ async def test_what_never_comes_again_is_forgotten(tmp_path: Path) -> None:
     spool.put([SpooledRow(f"k{at}", at, 0, 0, 1, b"x\n", packed(7, 0, at)) for at in range(2)])
     spool.sending([(f"k{at}", f"k{at}", at) for at in range(2)])
     spool.accepted_marks(["k0", "k1"])
-    book = InsertBook(tmp_path / "inserted.book")
-    await book.note(spool, SystemClock())
-    book.forget_before([("t", 0, 8), ("t", 1, 7)])
-    assert (False, True) == (book.knows_any([("t", 0)]), book.knows_any([("t", 1)]))
+    insert_journal = InsertJournal(tmp_path / "inserted.book")
+    await insert_journal.note(spool, SystemClock())
+    insert_journal.forget_before([("t", 0, 8), ("t", 1, 7)])
+    assert (False, True) == (
+        insert_journal.knows_any([("t", 0)]),
+        insert_journal.knows_any([("t", 1)]),
+    )

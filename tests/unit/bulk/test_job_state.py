@@ -94,6 +94,8 @@ def test_five_jobs_at_a_time() -> None:
 
 def test_a_complete_job_says_how_many_rows_were_refused() -> None:
     """Complete is not success."""
-    job = read_job(b'{"id":"750A","state":"JobComplete","numberRecordsProcessed":5,"numberRecordsFailed":3}')
+    job = read_job(
+        b'{"id":"750A","state":"JobComplete","numberRecordsProcessed":5,"numberRecordsFailed":3}'
+    )
     assert job is not None
     assert "job 750A (JobComplete, 3 rows refused)" == job.named

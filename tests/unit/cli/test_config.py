@@ -23,20 +23,34 @@ def test_show_lists_effective_settings(run: Callable[..., Any], examples: Path) 
     ran = run("config", "show", "-c", str(examples / "minimal.yaml"), "--set", "delivery.linger=2s")
     assert ran.code == 0
     lines = ran.out.splitlines()
-    assert {"delivery.linger = 2s", "delivery.timeout = 20s", "salesforce.client_secret = ***"} <= set(lines)
+    assert {
+        "delivery.linger = 2s",
+        "delivery.timeout = 20s",
+        "salesforce.client_secret = ***",
+    } <= set(lines)
     assert "a-secret" not in ran.out
 
 
 def test_show_tells_origins(run: Callable[..., Any], examples: Path) -> None:
     """Each value with its source."""
-    ran = run("config", "show", "--origin", "-c", str(examples / "minimal.yaml"), "--set", "delivery.linger=2s")
+    ran = run(
+        "config",
+        "show",
+        "--origin",
+        "-c",
+        str(examples / "minimal.yaml"),
+        "--set",
+        "delivery.linger=2s",
+    )
     assert "delivery.linger = 2s  # --set delivery.linger" in ran.out.splitlines()
     assert "delivery.timeout = 20s  # default" in ran.out.splitlines()
 
 
 def test_show_as_json(run: Callable[..., Any], examples: Path) -> None:
     """The same for programs, with the fingerprint."""
-    ran = run("config", "show", "--output", "json", "--origin", "-c", str(examples / "minimal.yaml"))
+    ran = run(
+        "config", "show", "--output", "json", "--origin", "-c", str(examples / "minimal.yaml")
+    )
     shown = json.loads(ran.out)
     assert {"path": "delivery.timeout", "value": "20s", "origin": "default"} in shown["settings"]
     assert len(shown["config_sha256"]) == 64

@@ -39,7 +39,13 @@ def test_no_warning_passes_the_denial(run: Callable[..., Any], examples: Path) -
 def test_faults_exit_78(run: Callable[..., Any], examples: Path) -> None:
     """All of them on standard output, for they are what was asked for."""
     ran = run(
-        "lint", "-c", str(examples / "minimal.yaml"), "--set", "log.level=loud", "--set", "delivery.in_flight=0"
+        "lint",
+        "-c",
+        str(examples / "minimal.yaml"),
+        "--set",
+        "log.level=loud",
+        "--set",
+        "delivery.in_flight=0",
     )
     assert (78, "") == (ran.code, ran.err)
     assert ran.out.splitlines()[-1].endswith("minimal.yaml: 2 faults")
@@ -51,7 +57,10 @@ def test_a_missing_file_is_a_fault(
     """The default is ./consumer.yaml."""
     monkeypatch.chdir(tmp_path)
     ran = run("lint")
-    assert (78, "consumer.yaml:1:1: config: no such file: consumer.yaml") == (ran.code, ran.out.splitlines()[0])
+    assert (78, "consumer.yaml:1:1: config: no such file: consumer.yaml") == (
+        ran.code,
+        ran.out.splitlines()[0],
+    )
 
 
 def test_the_file_may_come_from_the_environment(
@@ -65,7 +74,10 @@ def test_the_file_may_come_from_the_environment(
 def test_several_files(run: Callable[..., Any], examples: Path) -> None:
     """Each has its line; one with a fault is enough for 78."""
     ran = run(
-        "lint", str(examples / "minimal.yaml"), str(examples / "connector.yaml"), str(examples / "sandbox.yaml")
+        "lint",
+        str(examples / "minimal.yaml"),
+        str(examples / "connector.yaml"),
+        str(examples / "sandbox.yaml"),
     )
     assert (78, 2) == (ran.code, ran.out.count(": ok: "))
 

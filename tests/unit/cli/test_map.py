@@ -85,7 +85,13 @@ def kcat(value: object, **more: object) -> dict[str, object]:
 def test_record_is_offered_to_every_route(mapped: Callable[..., Any]) -> None:
     """One line per change, in the order of the routes; exit 0 without dead letters."""
     envelope = {"op": "c", "after": {"id": 1, "name": "Ann", "email": "a@x.io"}}
-    place = {"topic": "shop.customers", "partition": 1, "offset": 17, "outcome": "upsert", "key": "1"}
+    place = {
+        "topic": "shop.customers",
+        "partition": 1,
+        "offset": 17,
+        "outcome": "upsert",
+        "key": "1",
+    }
 
     assert mapped(kcat(envelope)) == (
         0,
@@ -171,7 +177,9 @@ def test_row_larger_than_a_request_is_refused(mapped: Callable[..., Any]) -> Non
         pytest.param({"topic": "plain"}, id="no-payload"),
         pytest.param({"payload": "{}"}, id="no-topic"),
         pytest.param({"topic": "plain", "payload_base64": "*"}, id="no-base64"),
-        pytest.param({"topic": "plain", "payload": "{}", "headers": ["name"]}, id="header-without-value"),
+        pytest.param(
+            {"topic": "plain", "payload": "{}", "headers": ["name"]}, id="header-without-value"
+        ),
     ],
 )
 def test_line_that_is_no_record_is_wrong_usage(line: object, mapped: Callable[..., Any]) -> None:

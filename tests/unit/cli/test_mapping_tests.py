@@ -59,7 +59,9 @@ def both(row, context):
 
 
 @pytest.fixture
-def tested(run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+def tested(
+    run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Any]:
     """Return a function that runs the verb over one file of tests in a folder of its own."""
     (tmp_path / "consumer.yaml").write_text(CONFIG, encoding="utf-8")
     (tmp_path / "connector.yaml").write_text(CONNECTOR, encoding="utf-8")
@@ -88,7 +90,9 @@ def failures(out: str) -> list[str]:
     return [line.split(": ", 1)[1] for line in out.splitlines() if line.startswith("  ")]
 
 
-def test_the_example_beside_the_configuration_passes(run: Callable[..., Any], examples: Path) -> None:
+def test_the_example_beside_the_configuration_passes(
+    run: Callable[..., Any], examples: Path
+) -> None:
     """Every test of the full example, found without being named."""
     ran = run("test", "-c", str(examples / "consumer.yaml"))
     assert (0, "7 tests: 7 passed, 0 failed") == (ran.code, ran.out.splitlines()[-1])
@@ -131,7 +135,9 @@ def test_a_value_that_differs_is_said_by_its_field(tested: Callable[..., Any]) -
 def test_changes_too_few_and_too_many_are_said(tested: Callable[..., Any]) -> None:
     """Entry by entry, each with what it is."""
     too_few = tested(one(NEW, "[{outcome: upsert}]"))
-    assert ['tests.0.expect.1: expected nothing, got "upsert" of emails with key "7"'] == failures(too_few.out)
+    assert ['tests.0.expect.1: expected nothing, got "upsert" of emails with key "7"'] == failures(
+        too_few.out
+    )
 
     too_many = tested(one(PLAIN, "[{outcome: upsert}, {outcome: upsert}, {outcome: delete}]"))
     assert ['tests.0.expect.2: expected outcome "delete", got nothing'] == failures(too_many.out)
@@ -227,7 +233,11 @@ def test_no_time_lies_in_the_future_of_a_test_without_one(tested: Callable[..., 
 def test_what_no_test_covers_is_told(tested: Callable[..., Any]) -> None:
     """Fields that no expected row has seen filled, outcomes that never came; one never filled is none."""
     ran = tested(one(NEW, '[{outcome: upsert}, {outcome: upsert, record: {id: "7", email: e}}]'))
-    told = {line.split(": ")[0]: line.split(": ")[-1] for line in ran.out.splitlines() if "not covered" in line}
+    told = {
+        line.split(": ")[0]: line.split(": ")[-1]
+        for line in ran.out.splitlines()
+        if "not covered" in line
+    }
     assert {
         "consumer.yaml:10": "fields id, balance, changed_at; outcomes delete, filtered, dead_letter",
         "consumer.yaml:14": "outcomes delete, filtered, dead_letter",
@@ -249,7 +259,9 @@ def test_json_has_the_same(tested: Callable[..., Any]) -> None:
             "column": 5,
             "name": "it",
             "passed": False,
-            "differences": [{**place, "path": "tests.0.expect.0.key", "expected": '"8"', "got": '"7"'}],
+            "differences": [
+                {**place, "path": "tests.0.expect.0.key", "expected": '"8"', "got": '"7"'}
+            ],
         }
     ] == told["tests"]
     assert {
@@ -309,13 +321,18 @@ def test_all_faults_of_a_file_are_said_at_once(tested: Callable[..., Any]) -> No
     """Each with its place and, where there is a likely one, the word that was meant; exit 78."""
     ran = tested(FAULTS)
     assert (78, "") == (ran.code, ran.out)
-    assert SAID.splitlines() == [line.removeprefix("shop.test.yaml:") for line in ran.err.splitlines()]
+    assert SAID.splitlines() == [
+        line.removeprefix("shop.test.yaml:") for line in ran.err.splitlines()
+    ]
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("tests: [", "shop.test.yaml:1:9: config: a bracket or brace that is never closed; close it"),
+        (
+            "tests: [",
+            "shop.test.yaml:1:9: config: a bracket or brace that is never closed; close it",
+        ),
         ("test: []", "shop.test.yaml:1:1: test: unknown key `test`; did you mean `tests`?"),
         ("", "shop.test.yaml:1:1: config: is empty; write its sections"),
     ],
@@ -330,7 +347,10 @@ def test_a_file_that_is_none_is_a_fault(text: str, said: str, tested: Callable[.
 def test_a_missing_file_is_a_fault(tested: Callable[..., Any]) -> None:
     """It was named, so nothing else is run."""
     ran = tested(one(PLAIN, "[{outcome: upsert}]"), "other.test.yaml")
-    assert (78, "other.test.yaml:1:1: config: no such file: other.test.yaml") == (ran.code, ran.err.strip())
+    assert (78, "other.test.yaml:1:1: config: no such file: other.test.yaml") == (
+        ran.code,
+        ran.err.strip(),
+    )
 
 
 def test_a_folder_without_tests_is_a_fault(

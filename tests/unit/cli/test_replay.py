@@ -39,7 +39,11 @@ def test_a_topic_without_a_route(run: Run, examples: Path, tmp_path: Path) -> No
     """It is refused by name, and nothing is left on disk."""
     words = ("--topic=nobodys", "--from=1h", f"--checkpoint={tmp_path / 'a.book'}")
     ran = run("replay", f"--config={examples}/minimal.yaml", *words)
-    assert (1, True, []) == (ran.code, "no route takes topic `nobodys`" in ran.err, [*tmp_path.iterdir()])
+    assert (1, True, []) == (
+        ran.code,
+        "no route takes topic `nobodys`" in ran.err,
+        [*tmp_path.iterdir()],
+    )
 
 
 def test_a_route_that_goes_by_jobs(run: Run, examples: Path, tmp_path: Path) -> None:

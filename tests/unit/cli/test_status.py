@@ -23,8 +23,18 @@ if TYPE_CHECKING:
 
 BUSY = msgspec.structs.replace(
     RIGHT,
-    assignment=(PartitionStatus(topic="t", partition=0, epoch=1, position=5, end=12, lag=7, open=2),),
-    bulk=(BulkStatus(object="people", gathered_rows=12_000, gathered_bytes=900_000, phase="uploading", job="7f"),),
+    assignment=(
+        PartitionStatus(topic="t", partition=0, epoch=1, position=5, end=12, lag=7, open=2),
+    ),
+    bulk=(
+        BulkStatus(
+            object="people",
+            gathered_rows=12_000,
+            gathered_bytes=900_000,
+            phase="uploading",
+            job="7f",
+        ),
+    ),
 )
 
 
@@ -72,7 +82,12 @@ def test_books_that_are_right_end_with_nought(run: Run, port: AdminPort) -> None
     ran = run("status", "--ledger", "--at", port.at)
     assert (0, True) == (ran.code, "the ledger adds up" in ran.out)
     lines = {" ".join(line.split()) for line in ran.out.splitlines()}
-    wanted = {"t[0] 20 10 4 1 1 2 2", "t[1] 9 4 2 2 0 0 1", "all 29 14 6 3 1 2 3", "customers 29 14 6 3 1 2 3"}
+    wanted = {
+        "t[0] 20 10 4 1 1 2 2",
+        "t[1] 9 4 2 2 0 0 1",
+        "all 29 14 6 3 1 2 3",
+        "customers 29 14 6 3 1 2 3",
+    }
     assert set() == wanted - lines
 
 
@@ -90,7 +105,11 @@ def test_the_report_shows_partitions_and_jobs(run: Run, port: AdminPort) -> None
     """Without `--ledger` it is what goes on."""
     ran = run("status", "--at", port.at)
     lines = [" ".join(line.split()) for line in ran.out.splitlines()]
-    assert (0, True, True) == (ran.code, "t[0] 5 12 7 2" in lines, "people 12,000 900,000 0 7f uploading" in lines)
+    assert (0, True, True) == (
+        ran.code,
+        "t[0] 5 12 7 2" in lines,
+        "people 12,000 900,000 0 7f uploading" in lines,
+    )
 
 
 def test_nobody_at_the_port(run: Run, port: AdminPort) -> None:
@@ -100,7 +119,9 @@ def test_nobody_at_the_port(run: Run, port: AdminPort) -> None:
     assert (1, True) == (ran.code, f"no daemon answers at {port.at}" in ran.err)
 
 
-@pytest.mark.parametrize(("status", "body"), [(404, b""), (200, b"<html>"), (200, b'{"version":1}')])
+@pytest.mark.parametrize(
+    ("status", "body"), [(404, b""), (200, b"<html>"), (200, b'{"version":1}')]
+)
 def test_another_program_at_the_port(run: Run, port: AdminPort, status: int, body: bytes) -> None:
     """What is no report is not taken for one."""
     port.status, port.body = status, body
@@ -115,5 +136,13 @@ def test_an_address_that_is_none(run: Run) -> None:
 
 def test_the_admin_port_of_the_file_is_asked(run: Run, port: AdminPort, examples: object) -> None:
     """Without `--at` it is the one that the daemon of this file listens on."""
-    ran = run("status", "-c", f"{examples}/minimal.yaml", "--set", f"admin.listen={port.at}", "--output", "json")
+    ran = run(
+        "status",
+        "-c",
+        f"{examples}/minimal.yaml",
+        "--set",
+        f"admin.listen={port.at}",
+        "--output",
+        "json",
+    )
     assert (0, "g") == (ran.code, json.loads(ran.out or "{}").get("group_id"))

@@ -46,7 +46,9 @@ def test_the_shipped_example() -> None:
 def test_an_insert_without_external_id_is_named_by_its_place(tmp_path: Path) -> None:
     """Which is no column; a job takes no more than one upload does."""
     path = tmp_path / "consumer.yaml"
-    path.write_text(f"{BEFORE}    crm: {{object: Contact, operation: insert}}\n    fields: {{LastName: name}}\n")
+    path.write_text(
+        f"{BEFORE}    crm: {{object: Contact, operation: insert}}\n    fields: {{LastName: name}}\n"
+    )
     found = inspect(path, environ={"SF_SECRET": "x"}, overrides=[]).settings
     assert found is not None
     (route,) = found.routes

@@ -23,7 +23,10 @@ def listed(path: Path, *options: str, **environ: str) -> dict[str, tuple[object,
     found = inspect(path, environ={**ENVIRON, **environ}, overrides=options)
     assert found.settings is not None
     assert found.tree is not None
-    return {line.path: (line.value, line.origin.replace(f"{path.parent}/", "")) for line in lines(found.tree)}
+    return {
+        line.path: (line.value, line.origin.replace(f"{path.parent}/", ""))
+        for line in lines(found.tree)
+    }
 
 
 def test_the_fingerprint_is_the_same_twice(consumer_yaml: Path) -> None:
@@ -47,7 +50,10 @@ def test_the_fingerprint_does_not_know_the_folder(consumer_yaml: Path) -> None:
 
 def test_the_fingerprint_does_not_know_secrets(consumer_yaml: Path) -> None:
     """Nobody can try passwords against it."""
-    with_password = ("kafka.properties.sasl.mechanisms=PLAIN", "kafka.properties.security.protocol=SASL_SSL")
+    with_password = (
+        "kafka.properties.sasl.mechanisms=PLAIN",
+        "kafka.properties.security.protocol=SASL_SSL",
+    )
     first = sha(
         consumer_yaml,
         *with_password,
@@ -96,17 +102,23 @@ def test_a_default_is_called_one(consumer_yaml: Path) -> None:
 def test_a_variable_s_key_names_it(consumer_yaml: Path) -> None:
     """A key from the environment."""
     name = "DATACLOUD_CONSUMER__KAFKA__GROUP_ID"
-    assert ("x", f"environment variable {name}") == listed(consumer_yaml, **{name: "x"})["kafka.group_id"]
+    assert ("x", f"environment variable {name}") == listed(consumer_yaml, **{name: "x"})[
+        "kafka.group_id"
+    ]
 
 
 def test_an_option_is_named(consumer_yaml: Path) -> None:
     """A key from the command line."""
-    assert ("x", "--set kafka.group_id") == listed(consumer_yaml, "kafka.group_id=x")["kafka.group_id"]
+    assert ("x", "--set kafka.group_id") == listed(consumer_yaml, "kafka.group_id=x")[
+        "kafka.group_id"
+    ]
 
 
 def test_a_reference_names_its_variable(consumer_yaml: Path) -> None:
     """A secret is masked, its variable is not."""
-    assert (MASK, "consumer.yaml:8:18, ${SF_SECRET}") == listed(consumer_yaml)["salesforce.client_secret"]
+    assert (MASK, "consumer.yaml:8:18, ${SF_SECRET}") == listed(consumer_yaml)[
+        "salesforce.client_secret"
+    ]
 
 
 def test_a_secret_property_is_masked(consumer_yaml: Path) -> None:

@@ -7,18 +7,18 @@ import pytest
 from consumer.config import yaml_file
 from consumer.config.environment import expand
 from consumer.config.findings import Findings
-from consumer.config.tree import Mapping, Scalar
+from consumer.config.tree import MappingNode, ScalarNode
 
 ENVIRON = {"NAME": "blue", "NUMBER": "17", "EMPTY": "", "TRICKY": "${NAME}", "COLON": "a:b"}
 
 
-def expanded(value: str) -> tuple[Scalar, Findings]:
+def expanded(value: str) -> tuple[ScalarNode, Findings]:
     """Expand one value of a file."""
     findings = Findings()
     tree = expand(yaml_file.parse(f"key: {value}\n", "file", findings), ENVIRON, findings)
-    assert isinstance(tree, Mapping)
+    assert isinstance(tree, MappingNode)
     node = tree.members[0].node
-    assert isinstance(node, Scalar)
+    assert isinstance(node, ScalarNode)
     return node, findings
 
 
@@ -68,7 +68,13 @@ def test_every_missing_variable_is_named() -> None:
 
 @pytest.mark.parametrize(
     ("written", "taken"),
-    [("${NAME}", True), ("x${NAME}", False), ("${MISSING:red}", False), ("${NAME:red}", True), ("blue", False)],
+    [
+        ("${NAME}", True),
+        ("x${NAME}", False),
+        ("${MISSING:red}", False),
+        ("${NAME:red}", True),
+        ("blue", False),
+    ],
 )
 def test_a_secret_must_come_whole_from_the_environment(written: str, taken: object) -> None:
     """A default or a part written out would be a secret in the file."""

@@ -16,7 +16,9 @@ from consumer.config.load import inspect
 ROOT = Path(__file__).parents[3]
 VALIDATOR = Draft202012Validator(json_schema())
 GOOD = sorted(
-    path for path in (ROOT / "config").glob("*.yaml") if "connector" not in path.name and ".test." not in path.name
+    path
+    for path in (ROOT / "config").glob("*.yaml")
+    if "connector" not in path.name and ".test." not in path.name
 )
 MISTAKES = sorted((ROOT / "tests" / "bad_config").glob("*.yaml"))
 OF_SHAPE = ("unknown key", "required; expected", "expected ", "must be ")
@@ -46,7 +48,9 @@ def said_of_shape(path: Path) -> list[str]:
     """Return the faults of a file that are of its shape alone."""
     found = inspect(path, environ={"SF_SECRET": "s", "EMPTY": ""}, overrides=[])
     return [
-        fault.text for fault in found.faults if fault.place.source == str(path) and fault.text.startswith(OF_SHAPE)
+        fault.text
+        for fault in found.faults
+        if fault.place.source == str(path) and fault.text.startswith(OF_SHAPE)
     ]
 
 
@@ -63,7 +67,11 @@ def test_examples_are_valid(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [path for path in MISTAKES if path.stem not in BEYOND and content(path) and said_of_shape(path)],
+    [
+        path
+        for path in MISTAKES
+        if path.stem not in BEYOND and content(path) and said_of_shape(path)
+    ],
     ids=lambda path: path.stem,
 )
 def test_mistakes_of_shape_are_refused(path: Path) -> None:
@@ -78,7 +86,11 @@ def test_enough_mistakes_are_of_shape() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [path for path in MISTAKES if not inspect(path, environ={"SF_SECRET": "s", "EMPTY": ""}, overrides=[]).faults],
+    [
+        path
+        for path in MISTAKES
+        if not inspect(path, environ={"SF_SECRET": "s", "EMPTY": ""}, overrides=[]).faults
+    ],
     ids=lambda path: path.stem,
 )
 def test_what_is_only_warned_of_is_valid(path: Path) -> None:

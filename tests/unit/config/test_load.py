@@ -77,12 +77,19 @@ def test_the_file_is_not_touched(consumer_yaml: Path) -> None:
 def test_topics_of_all_routes_are_subscribed_once(consumer_yaml: Path) -> None:
     """A topic may stand in several routes."""
     route = "{topics: [shop.public.customers, other], format: json, object: customers}"
-    assert loaded(consumer_yaml, f"routes.1={route}").kafka.topics == ("shop.public.customers", "other")
+    assert loaded(consumer_yaml, f"routes.1={route}").kafka.topics == (
+        "shop.public.customers",
+        "other",
+    )
 
 
 @pytest.mark.parametrize(
     ("written", "start"),
-    [("latest", "latest"), ("2026-01-31T00:00:00Z", 1769817600000), ("2026-01-31T01:00:00.5+01:00", 1769817600500)],
+    [
+        ("latest", "latest"),
+        ("2026-01-31T00:00:00Z", 1769817600000),
+        ("2026-01-31T01:00:00.5+01:00", 1769817600500),
+    ],
 )
 def test_start_at(consumer_yaml: Path, written: str, start: object) -> None:
     """A word, or a moment in milliseconds."""
@@ -90,7 +97,8 @@ def test_start_at(consumer_yaml: Path, written: str, start: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "seconds"), [("500ms", 0.5), ("30s", 30.0), ("5m", 300.0), ("0.5s", 0.5), ("0ms", 0.0)]
+    ("written", "seconds"),
+    [("500ms", 0.5), ("30s", 30.0), ("5m", 300.0), ("0.5s", 0.5), ("0ms", 0.0)],
 )
 def test_durations(consumer_yaml: Path, written: str, seconds: float) -> None:
     """A number and its unit."""
@@ -98,7 +106,8 @@ def test_durations(consumer_yaml: Path, written: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "size"), [("200000", 200_000), ("200KB", 200_000), ("64MiB", 67_108_864), ("1GB", 1_000_000_000)]
+    ("written", "size"),
+    [("200000", 200_000), ("200KB", 200_000), ("64MiB", 67_108_864), ("1GB", 1_000_000_000)],
 )
 def test_sizes(consumer_yaml: Path, written: str, size: int) -> None:
     """KB is decimal, KiB binary."""
@@ -118,17 +127,27 @@ def test_a_flat_tombstone_is_a_delete() -> None:
 
 def test_brokers_as_a_list(consumer_yaml: Path) -> None:
     """A list and commas mean the same."""
-    assert loaded(consumer_yaml, "kafka.bootstrap_servers=[a:1, b:2]").kafka.bootstrap_servers == "a:1,b:2"
+    assert (
+        loaded(consumer_yaml, "kafka.bootstrap_servers=[a:1, b:2]").kafka.bootstrap_servers
+        == "a:1,b:2"
+    )
 
 
 def test_brokers_with_commas(consumer_yaml: Path) -> None:
     """Spaces around commas are no part of a name."""
-    assert loaded(consumer_yaml, "kafka.bootstrap_servers=a:1, b:2").kafka.bootstrap_servers == "a:1,b:2"
+    assert (
+        loaded(consumer_yaml, "kafka.bootstrap_servers=a:1, b:2").kafka.bootstrap_servers
+        == "a:1,b:2"
+    )
 
 
 def test_agreeing_properties_are_left_to_the_daemon(consumer_yaml: Path) -> None:
     """What the daemon sets itself may be written, and is not passed on."""
-    settings = loaded(consumer_yaml, "kafka.properties.isolation.level=read_committed", "kafka.properties.acks=all")
+    settings = loaded(
+        consumer_yaml,
+        "kafka.properties.isolation.level=read_committed",
+        "kafka.properties.acks=all",
+    )
     assert settings.kafka.properties == {"security.protocol": "SSL"}
 
 
@@ -146,20 +165,29 @@ def test_drain_timeout_bounds_the_hand_over(consumer_yaml: Path) -> None:
 
 def test_a_consumer_protocol_group_has_its_session_at_the_broker(consumer_yaml: Path) -> None:
     """With group.protocol=consumer there is no session time-out of the client's to compare with."""
-    settings = loaded(consumer_yaml, "kafka.properties.group.protocol=consumer", "delivery.drain_timeout=50s")
+    settings = loaded(
+        consumer_yaml, "kafka.properties.group.protocol=consumer", "delivery.drain_timeout=50s"
+    )
     assert settings.delivery.drain_timeout_s == 50.0
 
 
 def test_the_object_has_its_schema_in_file_order(consumer_yaml: Path) -> None:
     """The schema file and the section become one value."""
     target = loaded(consumer_yaml).connector.objects["customers"]
-    expected = [("id", FieldType.TEXT), ("email", FieldType.TEXT), ("updated_at", FieldType.DATE_TIME)]
+    expected = [
+        ("id", FieldType.TEXT),
+        ("email", FieldType.TEXT),
+        ("updated_at", FieldType.DATE_TIME),
+    ]
     assert expected == list(target.fields.items())
 
 
 def test_a_rule_of_one_word_is_a_source(consumer_yaml: Path) -> None:
     """`email: mail` is `email: {from: mail}`."""
-    assert loaded(consumer_yaml, "routes.0.fields.email=mail").routes[0].fields["email"].source == "mail"
+    assert (
+        loaded(consumer_yaml, "routes.0.fields.email=mail").routes[0].fields["email"].source
+        == "mail"
+    )
 
 
 def test_a_constant_null_is_told_from_none(consumer_yaml: Path) -> None:
@@ -175,17 +203,23 @@ def test_a_route_knows_its_line(consumer_yaml: Path) -> None:
 
 def test_where_keeps_types(consumer_yaml: Path) -> None:
     """A number is not its text."""
-    where = loaded(consumer_yaml, "routes.0.where={$envelope.op: [c, 1, true, null]}").routes[0].where
+    where = (
+        loaded(consumer_yaml, "routes.0.where={$envelope.op: [c, 1, true, null]}").routes[0].where
+    )
     assert where == {"$envelope.op": ("c", 1, True, None)}
 
 
-def test_a_custom_function_beside_the_file(consumer_yaml: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_custom_function_beside_the_file(
+    consumer_yaml: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Modules are found beside the configuration."""
     consumer_yaml.with_name("rules_beside_the_file.py").write_text(
         "def customer(row, context): return row\n", "utf-8"
     )
     monkeypatch.setattr("sys.path", ["/no/such/folder"])
-    custom = loaded(consumer_yaml, "routes.0.custom=rules_beside_the_file:customer").routes[0].custom
+    custom = (
+        loaded(consumer_yaml, "routes.0.custom=rules_beside_the_file:customer").routes[0].custom
+    )
     assert custom is not None
     assert custom({"id": 1}, None) == {"id": 1}
 
@@ -193,10 +227,14 @@ def test_a_custom_function_beside_the_file(consumer_yaml: Path, monkeypatch: pyt
 def test_a_broken_module_of_the_user_is_a_fault(consumer_yaml: Path) -> None:
     """What it raises while it is imported is named, with no traceback."""
     consumer_yaml.with_name("broken_rules_of_the_user.py").write_text("1 / 0\n", "utf-8")
-    found = inspect(consumer_yaml, environ=ENVIRON, overrides=["routes.0.custom=broken_rules_of_the_user:customer"])
-    assert ["module `broken_rules_of_the_user` cannot be imported: ZeroDivisionError: division by zero"] == [
-        fault.text.partition(";")[0] for fault in found.faults
-    ]
+    found = inspect(
+        consumer_yaml,
+        environ=ENVIRON,
+        overrides=["routes.0.custom=broken_rules_of_the_user:customer"],
+    )
+    assert [
+        "module `broken_rules_of_the_user` cannot be imported: ZeroDivisionError: division by zero"
+    ] == [fault.text.partition(";")[0] for fault in found.faults]
 
 
 @pytest.mark.parametrize("name", ["consumer", "minimal", "sandbox", "bulk"])

@@ -24,7 +24,10 @@ def loaded(path: Path, *options: str, **environ: str) -> Settings:
 
 def faults(path: Path, *options: str, **environ: str) -> list[str]:
     """Return the faults under options and variables."""
-    return [str(fault) for fault in inspect(path, environ={**SECRET, **environ}, overrides=options).faults]
+    return [
+        str(fault)
+        for fault in inspect(path, environ={**SECRET, **environ}, overrides=options).faults
+    ]
 
 
 def test_the_file_stands_without_overrides(consumer_yaml: Path) -> None:
@@ -71,7 +74,9 @@ def test_a_property_keeps_its_dots(consumer_yaml: Path) -> None:
 
 def test_a_property_by_its_variable(consumer_yaml: Path) -> None:
     """Variables have no dots: an underscore is one there."""
-    settings = loaded(consumer_yaml, DATACLOUD_CONSUMER__KAFKA__PROPERTIES__SESSION_TIMEOUT_MS="30000")
+    settings = loaded(
+        consumer_yaml, DATACLOUD_CONSUMER__KAFKA__PROPERTIES__SESSION_TIMEOUT_MS="30000"
+    )
     assert settings.kafka.properties["session.timeout.ms"] == "30000"
 
 
@@ -95,16 +100,25 @@ def test_a_whole_list(consumer_yaml: Path) -> None:
 def test_a_whole_mapping(consumer_yaml: Path) -> None:
     """Braces make a mapping."""
     settings = loaded(consumer_yaml, "routes.0.fields.email={from: mail, lower: true}")
-    assert (settings.routes[0].fields["email"].source, settings.routes[0].fields["email"].lower) == ("mail", True)
+    assert (
+        settings.routes[0].fields["email"].source,
+        settings.routes[0].fields["email"].lower,
+    ) == ("mail", True)
 
 
 def test_the_user_s_own_keys_keep_their_case(consumer_yaml: Path) -> None:
     """A variable finds the object that the file spells in its own way."""
-    text = consumer_yaml.read_text("utf-8").replace("customers:", "Customers:").replace("object: c", "object: C")
+    text = (
+        consumer_yaml.read_text("utf-8")
+        .replace("customers:", "Customers:")
+        .replace("object: c", "object: C")
+    )
     consumer_yaml.write_text(text, "utf-8")
     schema = consumer_yaml.with_name("connector.yaml")
     schema.write_text(schema.read_text("utf-8").replace("customers:", "Customers:"), "utf-8")
-    settings = loaded(consumer_yaml, DATACLOUD_CONSUMER__CONNECTOR__OBJECTS__CUSTOMERS__CATEGORY="other")
+    settings = loaded(
+        consumer_yaml, DATACLOUD_CONSUMER__CONNECTOR__OBJECTS__CUSTOMERS__CATEGORY="other"
+    )
     assert settings.connector.objects["Customers"].category == "other"
 
 
@@ -124,7 +138,9 @@ def test_a_secret_may_come_from_its_own_variable(consumer_yaml: Path) -> None:
 def test_a_secret_on_the_command_line_is_refused(consumer_yaml: Path) -> None:
     """Every user of a machine can read its command lines."""
     [fault] = faults(consumer_yaml, "salesforce.client_secret=hunter2")
-    assert fault.startswith("--set salesforce.client_secret: salesforce.client_secret: a secret written out")
+    assert fault.startswith(
+        "--set salesforce.client_secret: salesforce.client_secret: a secret written out"
+    )
     assert "hunter2" not in fault
 
 
@@ -144,7 +160,10 @@ def test_a_secret_on_the_command_line_is_refused(consumer_yaml: Path) -> None:
         ),
         ("group", "--set group: group: expected path=value, such as kafka.group_id=x"),
         ("=x", "--set : config: expected path=value, such as kafka.group_id=x"),
-        ("routes.7.object=x", "--set routes.7.object: routes.7.object: `7` is no entry of the list; it has 0..0"),
+        (
+            "routes.7.object=x",
+            "--set routes.7.object: routes.7.object: `7` is no entry of the list; it has 0..0",
+        ),
         (
             "kafka.group_id.x=1",
             "--set kafka.group_id.x: kafka.group_id.x: `x` cannot be set: `shop` stands there, not a mapping",
@@ -172,4 +191,6 @@ def test_a_wrong_variable_is_named(consumer_yaml: Path) -> None:
 
 def test_other_variables_are_not_ours(consumer_yaml: Path) -> None:
     """The variable that names the file, and those of others, are no keys."""
-    assert [] == faults(consumer_yaml, DATACLOUD_CONSUMER_CONFIG="x", PATH="/bin", DATACLOUD_CONSUMER__="x")
+    assert [] == faults(
+        consumer_yaml, DATACLOUD_CONSUMER_CONFIG="x", PATH="/bin", DATACLOUD_CONSUMER__="x"
+    )

@@ -16,7 +16,9 @@ ENVIRON = {"SF_SECRET": "a-secret"}
 
 def login(path: Path, address: str) -> str:
     """Return the origin that a login address comes to."""
-    return load(path, environ=ENVIRON, overrides=[f"salesforce.login_url={address}"]).salesforce.login_url
+    return load(
+        path, environ=ENVIRON, overrides=[f"salesforce.login_url={address}"]
+    ).salesforce.login_url
 
 
 def key_file(path: Path, mode: int) -> tuple[list[str], list[str]]:
@@ -42,14 +44,20 @@ def key_file(path: Path, mode: int) -> tuple[list[str], list[str]]:
         ("https://127.0.0.1:8021", "https://127.0.0.1:8021"),
     ],
 )
-def test_a_login_address_comes_to_its_origin(consumer_yaml: Path, address: str, origin: str) -> None:
+def test_a_login_address_comes_to_its_origin(
+    consumer_yaml: Path, address: str, origin: str
+) -> None:
     """A host under an allowed domain by https, or a loopback address."""
     assert origin == login(consumer_yaml, address)
 
 
 def test_the_audience_is_the_origin_by_default(consumer_yaml: Path) -> None:
     """The assertion is for whoever the login is at."""
-    settings = load(consumer_yaml, environ=ENVIRON, overrides=["salesforce.login_url=https://a.my.salesforce.com/"])
+    settings = load(
+        consumer_yaml,
+        environ=ENVIRON,
+        overrides=["salesforce.login_url=https://a.my.salesforce.com/"],
+    )
     assert settings.salesforce.audience == "https://a.my.salesforce.com"
 
 
@@ -97,12 +105,18 @@ def test_a_guarded_key_passes(consumer_yaml: Path, mode: int) -> None:
     ("mode", "said"),
     [
         pytest.param(0o644, "mode 0644; others can read it; need 0400/0440/0600", id="I54"),
-        pytest.param(0o604, "mode 0604; others can read it; need 0400/0440/0600", id="I54-others-alone"),
         pytest.param(
-            0o660, "mode 0660; its group can do more than read it alone; need 0400/0440/0600", id="I54-group-writes"
+            0o604, "mode 0604; others can read it; need 0400/0440/0600", id="I54-others-alone"
         ),
         pytest.param(
-            0o640, "mode 0640; its group can do more than read it alone; need 0400/0440/0600", id="I54-mixed"
+            0o660,
+            "mode 0660; its group can do more than read it alone; need 0400/0440/0600",
+            id="I54-group-writes",
+        ),
+        pytest.param(
+            0o640,
+            "mode 0640; its group can do more than read it alone; need 0400/0440/0600",
+            id="I54-mixed",
         ),
     ],
 )
@@ -119,11 +133,15 @@ def test_a_key_that_is_not_mounted_yet_is_a_warning(consumer_yaml: Path) -> None
         "salesforce.private_key_file=/no/such/key.pem",
     ]
     found = inspect(consumer_yaml, environ=ENVIRON, overrides=options)
-    assert ["no file /no/such/key.pem; the login is held until it is there"] == [one.text for one in found.warnings]
+    assert ["no file /no/such/key.pem; the login is held until it is there"] == [
+        one.text for one in found.warnings
+    ]
     assert found.settings is not None
 
 
 def test_a_secret_of_another_flow_is_not_looked_at(consumer_yaml: Path) -> None:
     """A key file beside a client secret does no harm."""
-    found = inspect(consumer_yaml, environ=ENVIRON, overrides=["salesforce.private_key_file=/no/such/key.pem"])
+    found = inspect(
+        consumer_yaml, environ=ENVIRON, overrides=["salesforce.private_key_file=/no/such/key.pem"]
+    )
     assert ((), ()) == (found.faults, found.warnings)

@@ -12,7 +12,7 @@ import pytest
 
 from consumer.config import yaml_file
 from consumer.config.findings import Findings, tried
-from consumer.config.tree import Mapping, Scalar
+from consumer.config.tree import MappingNode, ScalarNode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,11 @@ def values_of(text: str) -> dict[str, object]:
     findings = Findings()
     tree = yaml_file.parse(text, "file", findings)
     assert findings.faults == ()
-    return {member.key: member.node.value for member in tree.members if isinstance(member.node, Scalar)}
+    return {
+        member.key: member.node.value
+        for member in tree.members
+        if isinstance(member.node, ScalarNode)
+    }
 
 
 @pytest.fixture
@@ -48,7 +52,9 @@ def nobody() -> Iterator[None]:
 
 def test_missing_file(tmp_path: Path) -> None:
     """A path that leads nowhere is named."""
-    assert ["consumer.yaml:1:1: config: no such file: consumer.yaml"] == faults_of(tmp_path / "consumer.yaml")
+    assert ["consumer.yaml:1:1: config: no such file: consumer.yaml"] == faults_of(
+        tmp_path / "consumer.yaml"
+    )
 
 
 def test_i02_unreadable_file(nobody: None) -> None:
@@ -58,7 +64,9 @@ def test_i02_unreadable_file(nobody: None) -> None:
         path = Path(folder) / "consumer.yaml"
         path.write_text("kafka: {}\n", "utf-8")
         path.chmod(0)
-        assert ["consumer.yaml:1:1: config: permission denied; let this user read it"] == faults_of(path)
+        assert ["consumer.yaml:1:1: config: permission denied; let this user read it"] == faults_of(
+            path
+        )
 
 
 def test_i04_directory(tmp_path: Path) -> None:
@@ -80,7 +88,9 @@ def test_i67_larger_than_one_mebibyte(tmp_path: Path) -> None:
     path = tmp_path / "consumer.yaml"
     with path.open("wb") as file:
         file.truncate(50_000_000)
-    assert ["consumer.yaml:1:1: config: larger than 1 MiB; this is not such a file"] == faults_of(path)
+    assert ["consumer.yaml:1:1: config: larger than 1 MiB; this is not such a file"] == faults_of(
+        path
+    )
 
 
 def test_exactly_one_mebibyte_is_read(tmp_path: Path) -> None:
@@ -99,7 +109,9 @@ def test_i08_alias_bomb_is_refused_quickly() -> None:
     started_s = time.process_time()
     tried(yaml_file.parse, "\n".join(lines), "file", findings)
     assert time.process_time() - started_s < 0.05
-    assert ["more than 20000 values once its aliases are followed"] == [fault.text for fault in findings.faults]
+    assert ["more than 20000 values once its aliases are followed"] == [
+        fault.text for fault in findings.faults
+    ]
 
 
 def test_hostile_depth_raises_no_recursion_error() -> None:
@@ -130,7 +142,7 @@ def test_an_alias_is_followed() -> None:
     first, second = tree.get("a"), tree.get("c")
     assert first is not None
     assert second is not None
-    assert isinstance(second.node, Mapping)
+    assert isinstance(second.node, MappingNode)
     assert first.node == second.node
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from consumer.dead_letter.envelope import (
-    Fault,
-    LetterContext,
+    DeadLetterContext,
+    RecordFault,
     failed_replays,
     letter,
     original_headers,
@@ -16,8 +16,10 @@ from consumer.dead_letter.envelope import (
 from consumer.errors import Reason
 from consumer.model import Headers, PlainRecord
 
-CONTEXT = LetterContext(connector_name="kafka_events", task_id="crm", config_sha256="ab12", version="0.1.0")
-FULL = Fault(
+CONTEXT = DeadLetterContext(
+    connector_name="kafka_events", task_id="crm", config_sha256="ab12", version="0.1.0"
+)
+FULL = RecordFault(
     reason=Reason.SINK_REJECTED,
     detail="number wanted, text found",
     field="age",
@@ -26,7 +28,7 @@ FULL = Fault(
     attempts=3,
     first_failed_at_ms=1_700_000_000_123,
 )
-BARE = Fault(reason=Reason.DECODE_SYNTAX, first_failed_at_ms=0)
+BARE = RecordFault(reason=Reason.DECODE_SYNTAX, first_failed_at_ms=0)
 
 
 def _record(
@@ -65,7 +67,9 @@ def test_everything_known_is_in_the_headers() -> None:
 
 def test_what_is_always_there_is_there_for_the_barest_fault() -> None:
     """Connect's place and message, reason, attempts, time, configuration and version need nothing but a reason."""
-    bare_context = LetterContext(connector_name=None, task_id=None, config_sha256="ab12", version="0.1.0")
+    bare_context = DeadLetterContext(
+        connector_name=None, task_id=None, config_sha256="ab12", version="0.1.0"
+    )
     assert {
         "__connect.errors.topic": "shop.customers",
         "__connect.errors.partition": "3",
@@ -89,7 +93,10 @@ def test_what_is_always_there_is_there_for_the_barest_fault() -> None:
         pytest.param([("trace", b"1"), ("trace", b"2"), ("trace", b"1")], id="duplicates"),
         pytest.param([("nothing", None), ("empty", b"")], id="null-and-empty"),
         pytest.param([("raw", b"\xff\x00\x1b[31m")], id="not-text"),
-        pytest.param([("datacloud.reason", b"theirs"), ("__connect.errors.stage", b"PRODUCE")], id="our-names"),
+        pytest.param(
+            [("datacloud.reason", b"theirs"), ("__connect.errors.stage", b"PRODUCE")],
+            id="our-names",
+        ),
     ],
 )
 def test_original_headers_come_first_and_untouched(headers: Headers) -> None:
@@ -163,19 +170,23 @@ def test_g09_reference_of_huge_headers_fits() -> None:
 
 def test_long_text_is_cut() -> None:
     """A service's long answer is cut at 512 characters."""
-    long = Fault(reason=Reason.SINK_REJECTED, detail="é" * 5000, first_failed_at_ms=0)
+    long = RecordFault(reason=Reason.SINK_REJECTED, detail="é" * 5000, first_failed_at_ms=0)
     detail = _added(letter(_record(), long, CONTEXT).headers)["datacloud.detail"]
     assert "é" * 511 + "…" == detail
 
 
 def test_text_that_is_not_unicode_is_escaped() -> None:
     """A lone surrogate in a detail becomes its escape instead of an exception."""
-    odd = Fault(reason=Reason.FIELD_CHARS, detail="\ud800", first_failed_at_ms=0)
+    odd = RecordFault(reason=Reason.FIELD_CHARS, detail="\ud800", first_failed_at_ms=0)
     assert "\\ud800" == _added(letter(_record(), odd, CONTEXT).headers)["datacloud.detail"]
 
 
 @pytest.mark.parametrize("reason", list(Reason))
 def test_every_reason_has_a_stage_of_connect(reason: Reason) -> None:
     """Tools that read Connect's headers find one of Connect's own stage names."""
-    sent = letter(_record(), Fault(reason=reason, first_failed_at_ms=0), CONTEXT)
-    assert _added(sent.headers)["__connect.errors.stage"] in {"VALUE_CONVERTER", "TRANSFORMATION", "TASK_PUT"}
+    sent = letter(_record(), RecordFault(reason=reason, first_failed_at_ms=0), CONTEXT)
+    assert _added(sent.headers)["__connect.errors.stage"] in {
+        "VALUE_CONVERTER",
+        "TRANSFORMATION",
+        "TASK_PUT",
+    }

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from consumer.dead_letter.port import Letter
-from consumer.dead_letter.producer import KafkaDeadLetters
+from consumer.dead_letter.port import DeadLetter
+from consumer.dead_letter.producer import KafkaDeadLetterTopic
 from consumer.dead_letter.producer_properties import producer_properties
 from consumer.errors import Fatal, Hold
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FULL = Letter(key=b"k", value=b"v", headers=(("a", b"1"),))
-REFERENCE = Letter(key=b"k", value=None, headers=(("datacloud.reference", b"true"),))
+FULL = DeadLetter(key=b"k", value=b"v", headers=(("a", b"1"),))
+REFERENCE = DeadLetter(key=b"k", value=None, headers=(("datacloud.reference", b"true"),))
 TAKEN = None
 LOST = KafkaError(KafkaError._FENCED, "fenced", True)  # noqa: FBT003 - the library takes it by position
 TOO_LARGE = KafkaError(KafkaError.MSG_SIZE_TOO_LARGE)
@@ -47,13 +47,17 @@ class FastClock:
 class Script:
     """A client that plays answers: what `produce` raises, or what the delivery report says."""
 
-    def __init__(self, *answers: KafkaError | Exception | None, silent: bool = False, deaf: bool = False) -> None:
+    def __init__(
+        self, *answers: KafkaError | Exception | None, silent: bool = False, deaf: bool = False
+    ) -> None:
         self.answers = list(answers)
         self.silent = silent
         self.deaf = deaf
         self.produced: list[bytes | None] = []
         self.built: list[dict[str, Any]] = []
-        self.reports: list[tuple[Callable[[KafkaError | None, object], None], KafkaError | None]] = []
+        self.reports: list[
+            tuple[Callable[[KafkaError | None, object], None], KafkaError | None]
+        ] = []
         self.described: list[KafkaError | Exception | None] = []
 
     def build(self, properties: dict[str, Any]) -> Producer:
@@ -102,8 +106,8 @@ class Script:
             report(error, object())
 
 
-def _letters(script: Script) -> KafkaDeadLetters:
-    return KafkaDeadLetters("broker:9092", {}, "letters", FastClock(), build=script.build)
+def _letters(script: Script) -> KafkaDeadLetterTopic:
+    return KafkaDeadLetterTopic("broker:9092", {}, "letters", FastClock(), build=script.build)
 
 
 async def test_a_taken_letter_returns() -> None:
@@ -113,7 +117,9 @@ async def test_a_taken_letter_returns() -> None:
     assert [b"v"] == script.produced
 
 
-@pytest.mark.parametrize("refusal", [TOO_LARGE, KafkaException(TOO_LARGE)], ids=["G09-reported", "G09-raised"])
+@pytest.mark.parametrize(
+    "refusal", [TOO_LARGE, KafkaException(TOO_LARGE)], ids=["G09-reported", "G09-raised"]
+)
 async def test_too_large_sends_the_reference(refusal: KafkaError | Exception) -> None:
     """Whether the broker or the client finds it too large, the reference form follows."""
     script = Script(refusal, TAKEN)
@@ -139,7 +145,9 @@ async def test_too_large_a_reference_is_a_hold() -> None:
 async def test_a_failed_report_is_a_hold_with_a_next_step(code: int, step: str) -> None:
     """The hold names topic and code, and what to do about it."""
     error = KafkaError(code)
-    with pytest.raises(Hold, match=f"^DEAD_LETTER: dead-letter topic letters .*{error.name()}.*{step}"):
+    with pytest.raises(
+        Hold, match=f"^DEAD_LETTER: dead-letter topic letters .*{error.name()}.*{step}"
+    ):
         await _letters(Script(error)).send(FULL, REFERENCE)
 
 
@@ -161,7 +169,9 @@ async def test_a_full_queue_waits_and_goes_on() -> None:
     assert [b"v"] == script.produced
 
 
-@pytest.mark.parametrize("loss", [LOST, KafkaException(LOST), KafkaError(KafkaError._PURGE_INFLIGHT)])
+@pytest.mark.parametrize(
+    "loss", [LOST, KafkaException(LOST), KafkaError(KafkaError._PURGE_INFLIGHT)]
+)
 async def test_a_lost_producer_is_replaced(loss: KafkaError | Exception) -> None:
     """A fenced or fatal producer is built anew and the letter sent through the new one."""
     script = Script(loss, TAKEN)
@@ -181,7 +191,9 @@ async def test_a_producer_lost_to_the_set_up_is_a_hold() -> None:
     letters = _letters(script)
     await letters.check()
     script.built[0]["error_cb"](KafkaError(KafkaError.CLUSTER_AUTHORIZATION_FAILED, "denied", True))  # noqa: FBT003 - as above
-    with pytest.raises(Hold, match=r"CLUSTER_AUTHORIZATION_FAILED.*grant this client IDEMPOTENT_WRITE"):
+    with pytest.raises(
+        Hold, match=r"CLUSTER_AUTHORIZATION_FAILED.*grant this client IDEMPOTENT_WRITE"
+    ):
         await letters.send(FULL, REFERENCE)
 
 
@@ -198,7 +210,7 @@ async def test_a_producer_that_cannot_be_built_is_a_hold() -> None:
     def build(_properties: dict[str, Any]) -> Producer:
         raise refused
 
-    letters = KafkaDeadLetters("broker:9092", {}, "letters", FastClock(), build=build)
+    letters = KafkaDeadLetterTopic("broker:9092", {}, "letters", FastClock(), build=build)
     with pytest.raises(Hold, match=r"ssl\.ca\.location failed\); correct kafka\.properties"):
         await letters.check()
 
@@ -297,7 +309,12 @@ def test_the_users_connection_is_kept_and_consuming_is_not() -> None:
     """Security and client identity pass; what only a consumer knows would be a warning of the client."""
     made = producer_properties(
         "broker:9092",
-        {"security.protocol": "SSL", "client.id": "x", "session.timeout.ms": "1", "fetch.min.bytes": "1"},
+        {
+            "security.protocol": "SSL",
+            "client.id": "x",
+            "session.timeout.ms": "1",
+            "fetch.min.bytes": "1",
+        },
     )
     assert ("SSL", "x", True) == (
         made["security.protocol"],

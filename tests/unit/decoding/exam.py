@@ -47,12 +47,17 @@ class Route:
             record_modified=version,
             refresh_mode="partial" if partial else "upsert",
         )
-        route = RouteSettings(topics=("^.*",), object="things", format=name, fields=fields or {}, **settings)  # type: ignore[arg-type]  # as a test writes it
+        route = RouteSettings(
+            topics=("^.*",), object="things", format=name, fields=fields or {}, **settings
+        )  # type: ignore[arg-type]  # as a test writes it
         self._table = RouteTable([route], "shop", {"things": target})
 
     def said(self, value: object, **facts: Any) -> list[Any]:  # noqa: ANN401 - of the record
         """Say what becomes of a record, one plain value a change."""
-        return [_said(one) for one in outcomes(self._table, record(value, **facts), WALL_MS, BATCH_BYTES)]
+        return [
+            _said(one)
+            for one in outcomes(self._table, record(value, **facts), WALL_MS, BATCH_BYTES)
+        ]
 
     def detail(self, value: object, **facts: Any) -> str:  # noqa: ANN401 - of the record
         """Return the detail of a record at fault."""

@@ -32,7 +32,9 @@ def document(schema: Json, body: bytes, *references: Reference) -> bytes:
 
 def opened(schema: Json, value: Json) -> tuple[Json, Json]:
     """Return what stands in a row for the value of its one field, and the field's schema in Connect's words."""
-    row = json.loads(document(record(("it", schema)), avro_body(record(("it", schema)), {"it": value})))
+    row = json.loads(
+        document(record(("it", schema)), avro_body(record(("it", schema)), {"it": value}))
+    )
     (field,) = row["schema"]["fields"]
     return row["payload"]["it"], {name: field[name] for name in field if name != "field"}
 
@@ -63,9 +65,19 @@ MILLENNIUM_MS = 946_684_800_000
             {"type": "string"},
             id="enum",
         ),
-        pytest.param({"type": "fixed", "name": "two", "size": 2}, b"ab", "YWI=", {"type": "bytes"}, id="fixed"),
-        pytest.param({"type": "array", "items": "long"}, [1, 2], [1, 2], {"type": "array"}, id="array"),
-        pytest.param({"type": "map", "values": "long"}, {"a": 1}, {"a": 1}, {"type": "map"}, id="map"),
+        pytest.param(
+            {"type": "fixed", "name": "two", "size": 2},
+            b"ab",
+            "YWI=",
+            {"type": "bytes"},
+            id="fixed",
+        ),
+        pytest.param(
+            {"type": "array", "items": "long"}, [1, 2], [1, 2], {"type": "array"}, id="array"
+        ),
+        pytest.param(
+            {"type": "map", "values": "long"}, {"a": 1}, {"a": 1}, {"type": "map"}, id="map"
+        ),
         pytest.param(
             logical("bytes", "decimal", precision=9, scale=2),
             Decimal("12.34"),
@@ -81,7 +93,11 @@ MILLENNIUM_MS = 946_684_800_000
             id="decimal-of-fixed-size",
         ),
         pytest.param(
-            logical("int", "date"), date(1970, 1, 2), 1, {"type": "int32", "name": CONNECT + "Date"}, id="date"
+            logical("int", "date"),
+            date(1970, 1, 2),
+            1,
+            {"type": "int32", "name": CONNECT + "Date"},
+            id="date",
         ),
         pytest.param(
             logical("long", "timestamp-millis"),
@@ -119,7 +135,9 @@ MILLENNIUM_MS = 946_684_800_000
             },
             id="decimal-of-connect",
         ),
-        pytest.param({"type": "int", "connect.type": "int16"}, 5, 5, {"type": "int16"}, id="short-of-connect"),
+        pytest.param(
+            {"type": "int", "connect.type": "int16"}, 5, 5, {"type": "int16"}, id="short-of-connect"
+        ),
         pytest.param(
             logical("long", "local-timestamp-micros"),
             datetime(2000, 1, 1, 1, 2, 3, 4),  # noqa: DTZ001 - it is local
@@ -127,12 +145,20 @@ MILLENNIUM_MS = 946_684_800_000
             {"type": "string"},
             id="local-timestamp",
         ),
-        pytest.param(logical("string", "uuid"), UUID(int=7), str(UUID(int=7)), {"type": "string"}, id="uuid"),
+        pytest.param(
+            logical("string", "uuid"), UUID(int=7), str(UUID(int=7)), {"type": "string"}, id="uuid"
+        ),
         pytest.param("float", 0.1, 0.1, {"type": "float"}, id="float-with-its-own-digits"),
-        pytest.param("float", 16_777_216.0, 16_777_216.0, {"type": "float"}, id="float-of-many-digits"),
-        pytest.param("float", 3.4028234663852886e38, 3.4028235e38, {"type": "float"}, id="largest-float"),
+        pytest.param(
+            "float", 16_777_216.0, 16_777_216.0, {"type": "float"}, id="float-of-many-digits"
+        ),
+        pytest.param(
+            "float", 3.4028234663852886e38, 3.4028235e38, {"type": "float"}, id="largest-float"
+        ),
         pytest.param("double", 0.1, 0.1, {"type": "double"}, id="double"),
-        pytest.param(["null", "double"], float("nan"), "NaN", {"type": "double"}, id="not-a-number"),
+        pytest.param(
+            ["null", "double"], float("nan"), "NaN", {"type": "double"}, id="not-a-number"
+        ),
         pytest.param("float", float("-inf"), "-Infinity", {"type": "float"}, id="infinity"),
         pytest.param(
             {"type": "array", "items": ["null", "double"]},
@@ -149,11 +175,17 @@ MILLENNIUM_MS = 946_684_800_000
             id="decimal-in-a-union-of-several",
         ),
         pytest.param(
-            ["long", logical("int", "date")], date(2000, 1, 1), "2000-01-01", {}, id="date-in-a-union-of-several"
+            ["long", logical("int", "date")],
+            date(2000, 1, 1),
+            "2000-01-01",
+            {},
+            id="date-in-a-union-of-several",
         ),
     ],
 )
-def test_a_value_is_written_as_connect_does(schema: Json, value: Json, written: Json, connect: Json) -> None:
+def test_a_value_is_written_as_connect_does(
+    schema: Json, value: Json, written: Json, connect: Json
+) -> None:
     """And the column says in Connect's words what it means; where no column can, the value says it itself."""
     assert (written, connect) == opened(schema, value)
 
@@ -173,7 +205,11 @@ def test_a_duration_is_text() -> None:
 
 def test_a_type_is_defined_once_and_used_by_name() -> None:
     """Its columns are told wherever it is used."""
-    inner = {"type": "record", "name": "inner", "fields": [{"name": "day", "type": logical("int", "date")}]}
+    inner = {
+        "type": "record",
+        "name": "inner",
+        "fields": [{"name": "day", "type": logical("int", "date")}],
+    }
     schema = record(("one", inner), ("two", ["null", "inner"]), ("three", "shop.inner"))
     row = json.loads(document(schema, b"\x02\x02\x04\x06"))
     assert {"one": {"day": 1}, "two": {"day": 2}, "three": {"day": 3}} == row["payload"]
@@ -183,8 +219,12 @@ def test_a_type_is_defined_once_and_used_by_name() -> None:
 
 def test_a_type_may_stand_in_another_schema() -> None:
     """The registry gives it as a reference."""
-    inner = Reference("shop.inner", '{"type":"record","name":"shop.inner","fields":[{"name":"n","type":"int"}]}')
-    assert {"it": {"n": 4}} == json.loads(document(record(("it", "inner")), b"\x08", inner))["payload"]
+    inner = Reference(
+        "shop.inner", '{"type":"record","name":"shop.inner","fields":[{"name":"n","type":"int"}]}'
+    )
+    assert {"it": {"n": 4}} == json.loads(document(record(("it", "inner")), b"\x08", inner))[
+        "payload"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -208,14 +248,18 @@ ROW = record(("id", "long"), ("name", "string"))
     ("body", "said"),
     [
         pytest.param(b"", "DECODE_SYNTAX: not a body of this Avro schema (EOFError)", id="nothing"),
-        pytest.param(b"\x02\x08ab", "DECODE_SYNTAX: not a body of this Avro schema (EOFError)", id="cut"),
+        pytest.param(
+            b"\x02\x08ab", "DECODE_SYNTAX: not a body of this Avro schema (EOFError)", id="cut"
+        ),
         pytest.param(
             b"\x02\x02a\0",
             "DECODE_SYNTAX: not a body of this Avro schema: 1 bytes are left behind the record",
             id="more",
         ),
         pytest.param(
-            b"\x02\x02\xff", "DECODE_ENCODING: a text in the Avro body is not UTF-8 at its byte 0", id="latin-1"
+            b"\x02\x02\xff",
+            "DECODE_ENCODING: a text in the Avro body is not UTF-8 at its byte 0",
+            id="latin-1",
         ),
     ],
 )
@@ -234,7 +278,9 @@ def test_a_body_that_the_schema_did_not_write_is_the_records_fault(body: bytes, 
         pytest.param('{"type":"record"}', "it is no Avro schema (KeyError)", id="without-fields"),
         pytest.param('"customer"', "it uses a type that is defined nowhere", id="unknown-type"),
         pytest.param(
-            '{"type":"array","items":"null"}', "it has an array of values that take no bytes", id="memory-bomb"
+            '{"type":"array","items":"null"}',
+            "it has an array of values that take no bytes",
+            id="memory-bomb",
         ),
         pytest.param(
             '{"type":"array","items":' * 70 + '"int"' + "}" * 70,

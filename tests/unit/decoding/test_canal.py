@@ -13,7 +13,9 @@ NAME = "canal"
 ROW = {"id": "1", "name": "a", "amount": "5.18"}
 
 
-def change(kind: str = "INSERT", rows: object = None, old: object = None, **more: object) -> dict[str, object]:
+def change(
+    kind: str = "INSERT", rows: object = None, old: object = None, **more: object
+) -> dict[str, object]:
     """Write a flat message."""
     return {
         "data": [ROW] if rows is None else rows,
@@ -64,7 +66,13 @@ CASES = [
         ("delete", "1"),
         upsert("2", name="a"),
     ),
-    case("key-changed-ignored", change("UPDATE", old=[{"id": "9"}]), "deletes", A, route={"deletes": "ignore"}),
+    case(
+        "key-changed-ignored",
+        change("UPDATE", old=[{"id": "9"}]),
+        "deletes",
+        A,
+        route={"deletes": "ignore"},
+    ),
     case(
         "key-changed-unwanted",
         change("UPDATE", old=[{"id": "9"}]),
@@ -79,11 +87,33 @@ CASES = [
         route={"fields": PAIR},
     ),
     case("one-row-at-fault", change(rows=[*rows("1"), {"name": "no key"}]), "KEY_MISSING"),
-    case("where-one-row", change(rows=rows("1", "2")), "where", TWO[1], route={"where": {"id": ("2",)}}),
+    case(
+        "where-one-row",
+        change(rows=rows("1", "2")),
+        "where",
+        TWO[1],
+        route={"where": {"id": ("2",)}},
+    ),
     case("where-type", change(), "where", route={"where": {"$envelope.type": ("DELETE",)}}),
-    case("where-table", change(rows=rows("1", "2")), *TWO, route={"where": {"$envelope.table": ("things",)}}),
-    case("where-short-delete", change("DELETE", [{"id": "1"}]), ("delete", "1"), route={"where": {"name": ("b",)}}),
-    case("ignored-deletes", change("DELETE", rows("1", "2")), "deletes", "deletes", route={"deletes": "ignore"}),
+    case(
+        "where-table",
+        change(rows=rows("1", "2")),
+        *TWO,
+        route={"where": {"$envelope.table": ("things",)}},
+    ),
+    case(
+        "where-short-delete",
+        change("DELETE", [{"id": "1"}]),
+        ("delete", "1"),
+        route={"where": {"name": ("b",)}},
+    ),
+    case(
+        "ignored-deletes",
+        change("DELETE", rows("1", "2")),
+        "deletes",
+        "deletes",
+        route={"deletes": "ignore"},
+    ),
     case("truncate", change("TRUNCATE", isDdl=True) | {"data": None}, "ENVELOPE_TRUNCATE"),
     case("truncate-unmarked", change("TRUNCATE"), "ENVELOPE_TRUNCATE"),
     case("ddl", change("ALTER", isDdl=True) | {"data": None}, "ddl"),

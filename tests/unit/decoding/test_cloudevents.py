@@ -40,10 +40,15 @@ def in_base64(content: bytes) -> dict[str, object]:
 def headers(**attributes: bytes | None) -> list[tuple[str, bytes | None]]:
     """Write an event's attributes in binary mode."""
     told = {"specversion": b"1.0", "id": b"e-1", "source": b"/shop", "type": b"t"} | attributes
-    return [("content-type", b"application/json"), *((f"ce_{name}", one) for name, one in told.items())]
+    return [
+        ("content-type", b"application/json"),
+        *((f"ce_{name}", one) for name, one in told.items()),
+    ]
 
 
-def debezium(op: object, after: object = None, before: object = None, **more: object) -> dict[str, object]:
+def debezium(
+    op: object, after: object = None, before: object = None, **more: object
+) -> dict[str, object]:
     """Write an event of Debezium's converter."""
     return event(
         {"before": before, "after": after},
@@ -119,26 +124,44 @@ CASES = [
 @pytest.mark.parametrize(("value", "expected", "rest"), CASES)
 def test_record_becomes(value: object, expected: list[object], rest: dict[str, Any]) -> None:
     """One record, its outcomes, and good neighbours that do not notice."""
-    settings, facts = rest.get("route", {}), {name: fact for name, fact in rest.items() if name != "route"}
+    settings, facts = (
+        rest.get("route", {}),
+        {name: fact for name, fact in rest.items() if name != "route"},
+    )
     assert expected == Route(NAME, **settings).said(value, **facts)
-    neighbours(lambda: Route(NAME, **settings | {"where": {}}), lambda n: event({"id": n}), value, facts)
+    neighbours(
+        lambda: Route(NAME, **settings | {"where": {}}), lambda n: event({"id": n}), value, facts
+    )
 
 
 @pytest.mark.parametrize(
     ("value", "facts", "expected"),
     [
         pytest.param(event(), {}, "2026-01-13T13:55:39.738Z", id="time"),
-        pytest.param(event(time="2026-01-13T13:55:39+05:30"), {}, "2026-01-13T08:25:39.000Z", id="offset"),
+        pytest.param(
+            event(time="2026-01-13T13:55:39+05:30"), {}, "2026-01-13T08:25:39.000Z", id="offset"
+        ),
         pytest.param(event(time=None), {}, "1970-01-01T00:00:01.000Z", id="kafka"),
         pytest.param(event(time="soon"), {}, "1970-01-01T00:00:01.000Z", id="unreadable"),
         pytest.param(
-            ROW, {"headers": headers(time=b"2026-01-13T13:55:39.5Z")}, "2026-01-13T13:55:39.500Z", id="binary"
+            ROW,
+            {"headers": headers(time=b"2026-01-13T13:55:39.5Z")},
+            "2026-01-13T13:55:39.500Z",
+            id="binary",
         ),
         pytest.param(debezium("c", ROW), {}, "2020-01-13T13:55:39.738Z", id="debezium"),
         pytest.param(
-            debezium("c", ROW, iodebeziumtsns="1578923739739999999"), {}, "2020-01-13T13:55:39.739Z", id="ns"
+            debezium("c", ROW, iodebeziumtsns="1578923739739999999"),
+            {},
+            "2020-01-13T13:55:39.739Z",
+            id="ns",
         ),
-        pytest.param(debezium("c", ROW, iodebeziumtsms=None), {}, "2026-01-13T13:55:39.738Z", id="debezium-time"),
+        pytest.param(
+            debezium("c", ROW, iodebeziumtsms=None),
+            {},
+            "2026-01-13T13:55:39.738Z",
+            id="debezium-time",
+        ),
     ],
 )
 def test_version_is_the_event_s_time(value: object, facts: dict[str, Any], expected: str) -> None:
@@ -148,7 +171,11 @@ def test_version_is_the_event_s_time(value: object, facts: dict[str, Any], expec
 
 def test_schema_of_debezium_s_data_types_its_columns() -> None:
     """With schemas enabled the converter writes the pair into `data`."""
-    decimal = {"type": "bytes", "name": "org.apache.kafka.connect.data.Decimal", "parameters": {"scale": "2"}}
+    decimal = {
+        "type": "bytes",
+        "name": "org.apache.kafka.connect.data.Decimal",
+        "parameters": {"scale": "2"},
+    }
     after = {"type": "struct", "field": "after", "fields": [decimal | {"field": "amount"}]}
     wrapped = {
         "schema": {"type": "struct", "fields": [after]},
@@ -166,7 +193,9 @@ def test_schema_around_the_event_is_opened() -> None:
 def test_schema_of_a_plain_row_types_its_columns() -> None:
     """A row in the pair is opened like one of format `json`."""
     days = {"type": "int32", "name": "io.debezium.time.Date", "field": "name"}
-    content = json.dumps({"schema": {"type": "struct", "fields": [days]}, "payload": {"id": 1, "name": 19782}})
+    content = json.dumps(
+        {"schema": {"type": "struct", "fields": [days]}, "payload": {"id": 1, "name": 19782}}
+    )
     assert Route(NAME).said(content.encode(), headers=headers()) == [upsert(name="2024-02-29")]
     assert Route(NAME).said(in_base64(content.encode())) == [upsert(name="2024-02-29")]
 

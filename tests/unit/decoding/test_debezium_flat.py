@@ -14,15 +14,34 @@ NAME = "debezium_flat"
 
 def flat(op: str | None = "u", deleted: object = "false", **columns: object) -> dict[str, object]:
     """Write a row with its marks."""
-    marks = {"__op": op, "__deleted": deleted, "__table": "things", "__source_ts_ms": 1_700_000_000_000}
-    return {"id": 1, "name": "a"} | columns | {name: mark for name, mark in marks.items() if mark is not None}
+    marks = {
+        "__op": op,
+        "__deleted": deleted,
+        "__table": "things",
+        "__source_ts_ms": 1_700_000_000_000,
+    }
+    return (
+        {"id": 1, "name": "a"}
+        | columns
+        | {name: mark for name, mark in marks.items() if mark is not None}
+    )
 
 
 A = upsert(name="a")
 ENVELOPE = {"before": None, "after": {"id": 1}, "source": {"ts_ms": 1}, "op": "c", "ts_ms": 1}
 NULL_PAIR = {"schema": {"type": "struct", "fields": [], "optional": True}, "payload": None}
-MESSAGE = {"op": "m", "ts_ms": 1, "source": {"table": ""}, "message": {"prefix": "shop", "content": "YQ=="}}
-SCHEMA_CHANGE = {"source": {}, "databaseName": "shop", "ddl": "CREATE TABLE t (id INT)", "tableChanges": []}
+MESSAGE = {
+    "op": "m",
+    "ts_ms": 1,
+    "source": {"table": ""},
+    "message": {"prefix": "shop", "content": "YQ=="},
+}
+SCHEMA_CHANGE = {
+    "source": {},
+    "databaseName": "shop",
+    "ddl": "CREATE TABLE t (id INT)",
+    "tableChanges": [],
+}
 BORDER = {"status": "BEGIN", "id": "1:2", "event_count": None, "data_collections": None, "ts_ms": 1}
 DELETE = ("delete", "1")
 
@@ -56,13 +75,22 @@ CASES = [
     case("schema-change", SCHEMA_CHANGE, "schema_change"),
     case("transaction-border", BORDER, "transaction"),
     case("logical-message", MESSAGE, "message"),
-    case("row-with-columns-of-a-message", {"id": 1, "name": "a", "op": "m", "source": "x", "message": "y"}, A),
+    case(
+        "row-with-columns-of-a-message",
+        {"id": 1, "name": "a", "op": "m", "source": "x", "message": "y"},
+        A,
+    ),
     case("heartbeat", {"ts_ms": 1}, "heartbeat", topic="__debezium-heartbeat.shop"),
     case("column-named-like-a-statement", flat("u", ddl="x", databaseName="y"), A),
     case("placeholder", flat("u", name="__debezium_unavailable_value"), "ENVELOPE_UNAVAILABLE"),
     case("tombstone", None, ("delete", "1"), key={"id": 1}, route={"tombstones": "delete"}),
     case("tombstone-without-key", None, "KEY_MISSING", route={"tombstones": "delete"}),
-    case("tombstone-without-key-ignored", None, "deletes", route={"tombstones": "delete", "deletes": "ignore"}),
+    case(
+        "tombstone-without-key-ignored",
+        None,
+        "deletes",
+        route={"tombstones": "delete", "deletes": "ignore"},
+    ),
     case(
         "tombstone-without-key-unwanted",
         None,
@@ -80,9 +108,16 @@ CASES = [
         DELETE,
         route={"flat_prefix": "_cdc_"},
     ),
-    case("prefix-op", {"id": 1, "name": "a", "_cdc_op": "d"}, DELETE, route={"flat_prefix": "_cdc_"}),
+    case(
+        "prefix-op", {"id": 1, "name": "a", "_cdc_op": "d"}, DELETE, route={"flat_prefix": "_cdc_"}
+    ),
     case("where-mark", flat("u"), "where", route={"where": {"__op": ("c",)}}),
-    case("where-mark-of-a-delete", flat("d", "true"), "where", route={"where": {"__table": ("others",)}}),
+    case(
+        "where-mark-of-a-delete",
+        flat("d", "true"),
+        "where",
+        route={"where": {"__table": ("others",)}},
+    ),
     case("where-invented", flat("d", "true", name=""), DELETE, route={"where": {"name": ("a",)}}),
     case("where-envelope", flat("u"), A, route={"where": {"$envelope.__op": ("u",)}}),
     case("compound", flat("d", "true", a=1, b="x"), ("delete", "1/x"), route={"fields": PAIR}),
@@ -93,11 +128,19 @@ CASES = [
 @pytest.mark.parametrize(("value", "expected", "rest"), CASES)
 def test_record_becomes(value: object, expected: list[object], rest: dict[str, Any]) -> None:
     """One record, one outcome, and the same when its bytes come again."""
-    settings, facts = rest.get("route", {}), {name: fact for name, fact in rest.items() if name != "route"}
+    settings, facts = (
+        rest.get("route", {}),
+        {name: fact for name, fact in rest.items() if name != "route"},
+    )
     route = Route(NAME, **settings)
     assert expected == route.said(value, **facts)
     assert expected == route.said(value, **facts)
-    neighbours(lambda: Route(NAME, **settings | {"where": {}}), lambda n: flat("u", id=n, a=1, b=n), value, facts)
+    neighbours(
+        lambda: Route(NAME, **settings | {"where": {}}),
+        lambda n: flat("u", id=n, a=1, b=n),
+        value,
+        facts,
+    )
 
 
 def test_partial_row_leaves_out_what_was_not_sent() -> None:
@@ -108,7 +151,11 @@ def test_partial_row_leaves_out_what_was_not_sent() -> None:
 
 def test_schema_around_the_row_types_its_columns() -> None:
     """The converter's pair is opened, and the scale of a decimal is the schema's."""
-    decimal = {"type": "bytes", "name": "org.apache.kafka.connect.data.Decimal", "parameters": {"scale": "2"}}
+    decimal = {
+        "type": "bytes",
+        "name": "org.apache.kafka.connect.data.Decimal",
+        "parameters": {"scale": "2"},
+    }
     fields = [
         {"type": "int64", "field": "id"},
         decimal | {"field": "amount"},
@@ -119,7 +166,9 @@ def test_schema_around_the_row_types_its_columns() -> None:
         "payload": {"id": 1, "amount": "BNI=", "__deleted": "false"},
     }
     route = Route(NAME)
-    assert [route.row(wrapped) for _ in range(3)] == [{"id": "1", "name": None, "amount": 12.34}] * 3
+    assert [route.row(wrapped) for _ in range(3)] == [
+        {"id": "1", "name": None, "amount": 12.34}
+    ] * 3
     wrapped["payload"] = {"id": 1, "amount": "BNI=", "__deleted": "true"}
     assert route.said(wrapped) == [DELETE]
 
@@ -127,9 +176,15 @@ def test_schema_around_the_row_types_its_columns() -> None:
 @pytest.mark.parametrize(
     ("marks", "expected"),
     [
-        pytest.param({"__source_ts_ns": 1_700_000_000_001_999_999}, "2023-11-14T22:13:20.001Z", id="ns"),
-        pytest.param({"__source_ts_us": 1_700_000_000_002_999}, "2023-11-14T22:13:20.002Z", id="us"),
-        pytest.param({"__source_ts_ms": 1_700_000_000_003, "__ts_ms": 5}, "2023-11-14T22:13:20.003Z", id="ms"),
+        pytest.param(
+            {"__source_ts_ns": 1_700_000_000_001_999_999}, "2023-11-14T22:13:20.001Z", id="ns"
+        ),
+        pytest.param(
+            {"__source_ts_us": 1_700_000_000_002_999}, "2023-11-14T22:13:20.002Z", id="us"
+        ),
+        pytest.param(
+            {"__source_ts_ms": 1_700_000_000_003, "__ts_ms": 5}, "2023-11-14T22:13:20.003Z", id="ms"
+        ),
         pytest.param({"__ts_ms": 1_700_000_000_004}, "2023-11-14T22:13:20.004Z", id="debezium"),
         pytest.param({"__source_ts_ms": None}, "1970-01-01T00:00:01.000Z", id="kafka"),
     ],
@@ -150,7 +205,9 @@ def test_custom_function_is_told_of_the_delete() -> None:
     def custom(row: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - what the mapping gives
         return {"id": f"{row['id']} {context.operation} {context.source_ms}"}
 
-    assert Route(NAME, custom=custom).said(flat("d", "true")) == [("delete", "1 delete 1700000000000")]
+    assert Route(NAME, custom=custom).said(flat("d", "true")) == [
+        ("delete", "1 delete 1700000000000")
+    ]
 
 
 def test_whole_envelope_is_told_its_format() -> None:

@@ -11,7 +11,9 @@ from tests.unit.decoding.exam import PAIR, Route, case, neighbours, upsert
 NAME = "dms"
 
 
-def change(operation: object = "insert", row: object = None, **metadata: object) -> dict[str, object]:
+def change(
+    operation: object = "insert", row: object = None, **metadata: object
+) -> dict[str, object]:
     """Write a record of DMS; what is named after Python's fashion stands with hyphens."""
     told = {
         "timestamp": "2021-02-18T23:57:11.970360Z",
@@ -23,7 +25,10 @@ def change(operation: object = "insert", row: object = None, **metadata: object)
         "transaction-id": 87_978_110_091_475,
     }
     told |= {name.replace("_", "-"): one for name, one in metadata.items()}
-    return {"data": {"id": 1, "name": "a", "amount": 1.50} if row is None else row, "metadata": told}
+    return {
+        "data": {"id": 1, "name": "a", "amount": 1.50} if row is None else row,
+        "metadata": told,
+    }
 
 
 def without(name: str) -> dict[str, object]:
@@ -52,7 +57,9 @@ CASES = [
     case("load", change("load"), A),
     case("insert", change(), A),
     case("update", change("update"), A),
-    case("update-with-a-before-image", change("update") | {"before-image": {"id": 1, "name": "b"}}, A),
+    case(
+        "update-with-a-before-image", change("update") | {"before-image": {"id": 1, "name": "b"}}, A
+    ),
     case("changed-key", change("update") | {"before-image": {"id": 7}}, ("delete", "7"), A),
     case(
         "changed-key-with-all-columns",
@@ -60,7 +67,13 @@ CASES = [
         ("delete", "7"),
         A,
     ),
-    case("changed-key-in-part", PAIR_CHANGED, ("delete", "1/y"), upsert("1/x"), route={"fields": PAIR}),
+    case(
+        "changed-key-in-part",
+        PAIR_CHANGED,
+        ("delete", "1/y"),
+        upsert("1/x"),
+        route={"fields": PAIR},
+    ),
     case(
         "changed-key-ignored-delete",
         change("update") | {"before-image": {"id": 7}},
@@ -77,13 +90,19 @@ CASES = [
     case("before-image-null", change("update") | {"before-image": None}, A),
     case("before-image-empty", change("update") | {"before-image": {}}, A),
     case("before-image-is-text", change("update") | {"before-image": "x"}, "ENVELOPE_SHAPE"),
-    case("before-image-of-a-delete", change("delete") | {"before-image": {"id": 7}}, ("delete", "1")),
+    case(
+        "before-image-of-a-delete", change("delete") | {"before-image": {"id": 7}}, ("delete", "1")
+    ),
     case("delete", change("delete"), ("delete", "1")),
     case("delete-of-a-key", change("delete", {"id": 1}), ("delete", "1")),
     case("control", CONTROL, "control"),
-    case("control-drop", {"metadata": CONTROL["metadata"] | {"operation": "drop-table"}}, "control"),
+    case(
+        "control-drop", {"metadata": CONTROL["metadata"] | {"operation": "drop-table"}}, "control"
+    ),
     case("absent-column-is-null", change(row={"id": 1}), upsert()),
-    case("compound", change("delete", {"a": 1, "b": "x"}), ("delete", "1/x"), route={"fields": PAIR}),
+    case(
+        "compound", change("delete", {"a": 1, "b": "x"}), ("delete", "1/x"), route={"fields": PAIR}
+    ),
     case("ignored-delete", change("delete"), "deletes", route={"deletes": "ignore"}),
     case("unwanted-delete", change("delete"), "DELETE_UNWANTED", route={"deletes": "dead_letter"}),
     case("key-missing", change(row={"name": "a"}), "KEY_MISSING"),
@@ -98,10 +117,25 @@ CASES = [
     case("no-row", change() | {"data": None}, "ENVELOPE_SHAPE"),
     case("row-is-an-array", change(row=[]), "ENVELOPE_SHAPE"),
     case("plain-row", {"id": 1, "name": "a"}, "ENVELOPE_SHAPE"),
-    case("where-table", change(), "where", route={"where": {"$envelope.metadata.table-name": ("others",)}}),
-    case("where-operation", change(), A, route={"where": {"$envelope.metadata.operation": ("insert",)}}),
+    case(
+        "where-table",
+        change(),
+        "where",
+        route={"where": {"$envelope.metadata.table-name": ("others",)}},
+    ),
+    case(
+        "where-operation",
+        change(),
+        A,
+        route={"where": {"$envelope.metadata.operation": ("insert",)}},
+    ),
     case("where-row", change(), "where", route={"where": {"name": ("b",)}}),
-    case("where-short-delete", change("delete", {"id": 1}), ("delete", "1"), route={"where": {"name": ("b",)}}),
+    case(
+        "where-short-delete",
+        change("delete", {"id": 1}),
+        ("delete", "1"),
+        route={"where": {"name": ("b",)}},
+    ),
     case("tombstone", None, "tombstone"),
     case("not-json", b"\x00", "DECODE_SYNTAX"),
 ]
@@ -113,7 +147,10 @@ def test_record_becomes(value: object, expected: list[object], rest: dict[str, A
     settings = rest.get("route", {})
     assert expected == Route(NAME, **settings).said(value)
     neighbours(
-        lambda: Route(NAME, **settings | {"where": {}}), lambda n: change(row={"id": n, "a": n, "b": n}), value, {}
+        lambda: Route(NAME, **settings | {"where": {}}),
+        lambda n: change(row={"id": n, "a": n, "b": n}),
+        value,
+        {},
     )
 
 
@@ -122,7 +159,9 @@ def test_record_becomes(value: object, expected: list[object], rest: dict[str, A
     [
         pytest.param("2021-02-18T23:57:11.970360Z", "2021-02-18T23:57:11.970Z", id="micros"),
         pytest.param("2021-02-18T23:57:11", "2021-02-18T23:57:11.000Z", id="utc-without-zone"),
-        pytest.param("1969-12-31T23:59:59.999999Z", "1969-12-31T23:59:59.999Z", id="cut-towards-the-past"),
+        pytest.param(
+            "1969-12-31T23:59:59.999999Z", "1969-12-31T23:59:59.999Z", id="cut-towards-the-past"
+        ),
         pytest.param(None, "1970-01-01T00:00:01.000Z", id="kafka"),
         pytest.param(7, "1970-01-01T00:00:01.000Z", id="no-text"),
     ],

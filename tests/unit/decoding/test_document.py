@@ -18,7 +18,9 @@ def detail_of(value: bytes) -> str:
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        pytest.param(b"  ", "DECODE_EMPTY: JSON object wanted, 2 bytes of white space found", id="A02"),
+        pytest.param(
+            b"  ", "DECODE_EMPTY: JSON object wanted, 2 bytes of white space found", id="A02"
+        ),
         pytest.param(b"[1]", "DECODE_NOT_OBJECT: JSON object wanted, an array found", id="A11"),
         pytest.param(b"42", "DECODE_NOT_OBJECT: JSON object wanted, a number found", id="A09"),
         pytest.param(
@@ -27,14 +29,18 @@ def detail_of(value: bytes) -> str:
             id="A10",
         ),
         pytest.param(b'"abc"', "DECODE_NOT_OBJECT: JSON object wanted, text found", id="text"),
-        pytest.param(b"\x1f\x8b", "DECODE_FRAMED: JSON wanted, gzip found; nothing is unpacked", id="A38"),
+        pytest.param(
+            b"\x1f\x8b", "DECODE_FRAMED: JSON wanted, gzip found; nothing is unpacked", id="A38"
+        ),
         pytest.param(
             b"\x00\x00\x00\x00\x01\x02",
             "DECODE_FRAMED: JSON wanted, the schema registry's wire form found; write the route's `encoding`",
             id="A39",
         ),
         pytest.param(b'{"a":"\xe9"}', "DECODE_ENCODING: not UTF-8 at byte 6", id="A30"),
-        pytest.param(b'{"a":1,}', "DECODE_SYNTAX: not JSON: trailing comma in object (byte 7)", id="A16"),
+        pytest.param(
+            b'{"a":1,}', "DECODE_SYNTAX: not JSON: trailing comma in object (byte 7)", id="A16"
+        ),
         pytest.param(
             b'{"a":"\\ud800"}',
             "DECODE_ENCODING: an escape stands for half a character (a lone surrogate)",
@@ -73,7 +79,9 @@ def test_depth_has_a_limit_of_its_own(opening: str) -> None:
     inner = DEEPEST - 1
 
     assert open_object(f'{{"x":{opening * inner}1{closing * inner}}}'.encode()).keys() == {"x"}
-    assert detail_of(f'{{"x":{opening * DEEPEST}1{closing * DEEPEST}}}'.encode()).startswith("DECODE_DEPTH")
+    assert detail_of(f'{{"x":{opening * DEEPEST}1{closing * DEEPEST}}}'.encode()).startswith(
+        "DECODE_DEPTH"
+    )
 
 
 def test_brackets_in_texts_and_side_by_side_are_no_depth() -> None:

@@ -13,7 +13,9 @@ NAME = "goldengate"
 ROW = {"id": "WILL", "name": "BG SOFTWARE CO.", "amount": 1.50}
 
 
-def change(op: object = "I", after: object = None, before: object = None, **more: object) -> dict[str, object]:
+def change(
+    op: object = "I", after: object = None, before: object = None, **more: object
+) -> dict[str, object]:
     """Write an operation; images that there are none of are left out, as the formatter does."""
     around = {
         "table": "SHOP.THINGS",
@@ -24,13 +26,21 @@ def change(op: object = "I", after: object = None, before: object = None, **more
         "primary_keys": ["id"],
         "tokens": {"R": "AADPkvAAEAAEqL2AAA"},
     }
-    images = {name: image for name, image in (("before", before), ("after", after)) if image is not None}
+    images = {
+        name: image for name, image in (("before", before), ("after", after)) if image is not None
+    }
     return around | images | more
 
 
 WILL = upsert("WILL", name="BG SOFTWARE CO.", amount=1.5)
 SHORT = {"id": "WILL", "name": "BG"}
-ROW_MODELLED = {"table": "T", "op_type": "I", "op_ts": "2013-06-02 22:14:36.000000", "pos": "1", "id": "WILL"}
+ROW_MODELLED = {
+    "table": "T",
+    "op_type": "I",
+    "op_ts": "2013-06-02 22:14:36.000000",
+    "pos": "1",
+    "id": "WILL",
+}
 
 CASES = [
     case("insert", change("I", ROW), WILL),
@@ -55,7 +65,12 @@ CASES = [
         ("upsert", "WILL", {"id": "WILL", "name": None}),
         route={"partial": True},
     ),
-    case("compressed-without-key", change("U", {"name": "BG"}), "ENVELOPE_UNAVAILABLE", route={"partial": True}),
+    case(
+        "compressed-without-key",
+        change("U", {"name": "BG"}),
+        "ENVELOPE_UNAVAILABLE",
+        route={"partial": True},
+    ),
     case("key-changed", change("U", ROW, ROW | {"id": "OLD"}), ("delete", "OLD"), WILL),
     case(
         "key-changed-ignored",
@@ -87,8 +102,18 @@ CASES = [
     case("key-missing", change("I", {"name": "a"}), "KEY_MISSING"),
     case("key-missing-in-a-delete", change("D", before={"name": "a"}), "KEY_MISSING"),
     case("ignored-delete", change("D", before=ROW), "deletes", route={"deletes": "ignore"}),
-    case("unwanted-delete", change("D", before=ROW), "DELETE_UNWANTED", route={"deletes": "dead_letter"}),
-    case("where-table", change("I", ROW), "where", route={"where": {"$envelope.table": ("SHOP.OTHERS",)}}),
+    case(
+        "unwanted-delete",
+        change("D", before=ROW),
+        "DELETE_UNWANTED",
+        route={"deletes": "dead_letter"},
+    ),
+    case(
+        "where-table",
+        change("I", ROW),
+        "where",
+        route={"where": {"$envelope.table": ("SHOP.OTHERS",)}},
+    ),
     case("where-operation", change("I", ROW), WILL, route={"where": {"$envelope.op_type": ("I",)}}),
     case(
         "where-not-sent",
@@ -112,7 +137,10 @@ def test_record_becomes(value: object, expected: list[object], rest: dict[str, A
     settings = rest.get("route", {})
     assert expected == Route(NAME, **settings).said(value)
     neighbours(
-        lambda: Route(NAME, **settings | {"where": {}}), lambda n: change("I", {"id": n, "a": n, "b": n}), value, {}
+        lambda: Route(NAME, **settings | {"where": {}}),
+        lambda n: change("I", {"id": n, "a": n, "b": n}),
+        value,
+        {},
     )
 
 
@@ -121,18 +149,30 @@ def test_record_becomes(value: object, expected: list[object], rest: dict[str, A
     [
         pytest.param(None, "2013-06-02 22:14:36.000000", "2013-06-02T22:14:36.000Z", id="utc"),
         pytest.param(
-            "Europe/Berlin", "2013-06-02 22:14:36.123456", "2013-06-02T20:14:36.123Z", id="zone-of-the-route"
+            "Europe/Berlin",
+            "2013-06-02 22:14:36.123456",
+            "2013-06-02T20:14:36.123Z",
+            id="zone-of-the-route",
         ),
-        pytest.param("Europe/Berlin", "2013-12-02T22:14:36.5", "2013-12-02T21:14:36.500Z", id="winter"),
         pytest.param(
-            "Europe/Berlin", "2013-06-02 22:14:36+00:00", "2013-06-02T22:14:36.000Z", id="zone-of-its-own"
+            "Europe/Berlin", "2013-12-02T22:14:36.5", "2013-12-02T21:14:36.500Z", id="winter"
         ),
-        pytest.param(None, "2013-06-02 22:14:36.123456789", "2013-06-02T22:14:36.123Z", id="nanoseconds"),
+        pytest.param(
+            "Europe/Berlin",
+            "2013-06-02 22:14:36+00:00",
+            "2013-06-02T22:14:36.000Z",
+            id="zone-of-its-own",
+        ),
+        pytest.param(
+            None, "2013-06-02 22:14:36.123456789", "2013-06-02T22:14:36.123Z", id="nanoseconds"
+        ),
         pytest.param(None, None, "1970-01-01T00:00:01.000Z", id="kafka"),
         pytest.param(None, "soon", "1970-01-01T00:00:01.000Z", id="unreadable"),
     ],
 )
-def test_version_is_the_time_of_the_operation(zone: str | None, op_ts: object, expected: str) -> None:
+def test_version_is_the_time_of_the_operation(
+    zone: str | None, op_ts: object, expected: str
+) -> None:
     """`op_ts` in its own zone, in the route's, in UTC; without it Kafka's time."""
     version = Route(NAME, version="at", zone=zone).version(change("I", ROW, op_ts=op_ts))
     assert expected == version
@@ -141,7 +181,9 @@ def test_version_is_the_time_of_the_operation(zone: str | None, op_ts: object, e
 @pytest.mark.parametrize("op_ts", ["0001-01-01 00:00:00", "9999-12-31 23:59:59"])
 def test_time_of_an_operation_at_the_end_of_time(op_ts: str) -> None:
     """A time that no other zone has a date for is at fault like any other that lies too far away."""
-    assert Route(NAME, version="at", zone="Asia/Tokyo").said(change("I", ROW, op_ts=op_ts)) == ["TIME_RANGE"]
+    assert Route(NAME, version="at", zone="Asia/Tokyo").said(change("I", ROW, op_ts=op_ts)) == [
+        "TIME_RANGE"
+    ]
 
 
 def test_version_that_an_update_does_not_have_is_the_time_of_the_operation() -> None:
@@ -170,7 +212,11 @@ def test_custom_function_gets_what_was_sent() -> None:
 
 def test_schema_around_the_operation_types_its_columns() -> None:
     """The Kafka Connect handler writes through the converter."""
-    decimal = {"type": "bytes", "name": "org.apache.kafka.connect.data.Decimal", "parameters": {"scale": "2"}}
+    decimal = {
+        "type": "bytes",
+        "name": "org.apache.kafka.connect.data.Decimal",
+        "parameters": {"scale": "2"},
+    }
     after = {"type": "struct", "field": "after", "fields": [decimal | {"field": "amount"}]}
     value = {
         "schema": {"type": "struct", "fields": [after]},

@@ -11,7 +11,9 @@ from tests.unit.decoding.exam import PAIR, Route, case, neighbours, upsert
 NAME = "maxwell"
 
 
-def change(kind: str = "insert", row: object = None, old: object = None, **more: object) -> dict[str, object]:
+def change(
+    kind: str = "insert", row: object = None, old: object = None, **more: object
+) -> dict[str, object]:
     """Write a record of Maxwell."""
     around = {
         "database": "shop",
@@ -32,7 +34,13 @@ def without(name: str, value: dict[str, object]) -> dict[str, object]:
 
 A = upsert(name="a", amount=4.5)
 BOOTSTRAP = {"database": "shop", "table": "things", "ts": 1_450_557_598, "data": {}}
-CREATE = {"type": "table-create", "database": "shop", "table": "e", "def": {"columns": []}, "ts": 1_477_053_126_000}
+CREATE = {
+    "type": "table-create",
+    "database": "shop",
+    "table": "e",
+    "def": {"columns": []},
+    "ts": 1_477_053_126_000,
+}
 
 CASES = [
     case("insert", change(), A),
@@ -54,9 +62,18 @@ CASES = [
         )
     ],
     case("key-changed", change("update", old={"id": 9}), ("delete", "9"), A),
-    case("key-changed-ignored", change("update", old={"id": 9}), "deletes", A, route={"deletes": "ignore"}),
     case(
-        "key-changed-unwanted", change("update", old={"id": 9}), "DELETE_UNWANTED", route={"deletes": "dead_letter"}
+        "key-changed-ignored",
+        change("update", old={"id": 9}),
+        "deletes",
+        A,
+        route={"deletes": "ignore"},
+    ),
+    case(
+        "key-changed-unwanted",
+        change("update", old={"id": 9}),
+        "DELETE_UNWANTED",
+        route={"deletes": "dead_letter"},
     ),
     case(
         "part-of-the-key-changed",
@@ -82,7 +99,12 @@ CASES = [
     case("where-table", change(), A, route={"where": {"$envelope.table": ("things",)}}),
     case("where-row", change(), "where", route={"where": {"name": ("b",)}}),
     case("where-row-of-a-delete", change("delete"), "where", route={"where": {"name": ("b",)}}),
-    case("where-short-delete", change("delete", {"id": 1}), ("delete", "1"), route={"where": {"name": ("b",)}}),
+    case(
+        "where-short-delete",
+        change("delete", {"id": 1}),
+        ("delete", "1"),
+        route={"where": {"name": ("b",)}},
+    ),
     case("tombstone", None, "tombstone"),
     case("tombstone-deletes", None, ("delete", "7"), key={"id": 7}, route={"tombstones": "delete"}),
     case("not-json", b"{", "DECODE_SYNTAX"),
@@ -92,7 +114,10 @@ CASES = [
 @pytest.mark.parametrize(("value", "expected", "rest"), CASES)
 def test_record_becomes(value: object, expected: list[object], rest: dict[str, Any]) -> None:
     """One record, its outcomes, and good neighbours that do not notice."""
-    settings, facts = rest.get("route", {}), {name: fact for name, fact in rest.items() if name != "route"}
+    settings, facts = (
+        rest.get("route", {}),
+        {name: fact for name, fact in rest.items() if name != "route"},
+    )
     assert expected == Route(NAME, **settings).said(value, **facts)
     neighbours(
         lambda: Route(NAME, **settings | {"where": {}}),
@@ -135,4 +160,6 @@ def test_time_without_zone_takes_the_zone_of_the_route() -> None:
     """MySQL's `datetime` carries none."""
     value = change(row={"id": 1, "at": "2016-10-21 05:33:37.523000"})
     assert Route(NAME, version="at").said(value) == ["TIME_ZONE"]
-    assert Route(NAME, version="at", zone="Europe/Berlin").version(value) == "2016-10-21T03:33:37.523Z"
+    assert (
+        Route(NAME, version="at", zone="Europe/Berlin").version(value) == "2016-10-21T03:33:37.523Z"
+    )

@@ -10,7 +10,16 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from consumer.decoding.opened import Days, Digits, ExactFloat, Moment, Nested, TimeOfDay, kind_of, open_value
+from consumer.decoding.opened import (
+    Days,
+    Digits,
+    EpochMillis,
+    ExactFloat,
+    Nested,
+    TimeOfDay,
+    kind_of,
+    open_value,
+)
 from consumer.errors import RecordError
 
 
@@ -34,14 +43,22 @@ from consumer.errors import RecordError
         pytest.param(b"\x01\xf4", "AfQ=", id="bytes"),
         pytest.param(UUID(int=1), "00000000-0000-0000-0000-000000000001", id="uuid"),
         pytest.param(date(2024, 2, 29), Days(19782), id="date"),
-        pytest.param(datetime(1970, 1, 1, 0, 0, 0, 1999, UTC), Moment(1), id="moment"),
-        pytest.param(datetime(1969, 12, 31, 23, 59, 59, 999999, UTC), Moment(-1), id="moment-before-1970"),
+        pytest.param(datetime(1970, 1, 1, 0, 0, 0, 1999, UTC), EpochMillis(1), id="moment"),
         pytest.param(
-            datetime(1970, 1, 1, 1, tzinfo=timezone(timedelta(hours=1))), Moment(0), id="moment-elsewhere"
+            datetime(1969, 12, 31, 23, 59, 59, 999999, UTC),
+            EpochMillis(-1),
+            id="moment-before-1970",
+        ),
+        pytest.param(
+            datetime(1970, 1, 1, 1, tzinfo=timezone(timedelta(hours=1))),
+            EpochMillis(0),
+            id="moment-elsewhere",
         ),
         pytest.param(datetime(2024, 1, 1), "2024-01-01T00:00:00", id="local-time"),  # noqa: DTZ001 - what is tested
         pytest.param(time(0, 0, 1, 1), TimeOfDay(1_000_001_000), id="time-of-day"),
-        pytest.param({"a": [Decimal("1.50"), ExactFloat("2.50")]}, Nested('{"a":[1.50,2.50]}'), id="nested"),
+        pytest.param(
+            {"a": [Decimal("1.50"), ExactFloat("2.50")]}, Nested('{"a":[1.50,2.50]}'), id="nested"
+        ),
     ],
 )
 def test_value_opens_to_its_kind(value: object, expected: object) -> None:
@@ -68,7 +85,7 @@ def test_value_of_no_kind_is_refused(value: object) -> None:
         (Nested("{}"), "object"),
         (Nested("[]"), "array"),
         (Days(1), "date"),
-        (Moment(1), "date-time"),
+        (EpochMillis(1), "date-time"),
         (TimeOfDay(1), "time of day"),
     ],
 )

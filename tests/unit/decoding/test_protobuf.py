@@ -132,7 +132,11 @@ def test_well_known_types_are_what_rows_have_for_them() -> None:
     row = opened(made.SerializeToString())
     assert "1969-12-31T23:59:59.000000005Z" == row["at"]
     assert 0 == row["maybe"]
-    assert ("1999-12-31", "08:30:00.000000000", "-1.500000000s") == (row["born"], row["opens"], row["lasts"])
+    assert ("1999-12-31", "08:30:00.000000000", "-1.500000000s") == (
+        row["born"],
+        row["opens"],
+        row["lasts"],
+    )
     assert {"a": [1, "1.5", None, True, {"b": "c"}]} == row["extras"]
 
 
@@ -161,7 +165,9 @@ def test_messages_stand_in_messages() -> None:
         pytest.param(b"", b"\0", {"id": 1}, id="behind-the-id-in-a-header"),
     ],
 )
-def test_the_message_is_found_by_its_place(place: bytes, after_id: bytes | None, written: dict[str, Any]) -> None:
+def test_the_message_is_found_by_its_place(
+    place: bytes, after_id: bytes | None, written: dict[str, Any]
+) -> None:
     """A list of numbers, zigzag, of which a single zero has a short form."""
     document = compile_protobuf(WRITTEN)(Frame(1, place + b"\x08\x01", after_id))
     assert written == json.loads(document)
@@ -177,7 +183,10 @@ def test_a_registry_may_have_descriptors_instead_of_text() -> None:
 @pytest.mark.parametrize(
     ("text", "unset"),
     [
-        ('syntax = "proto2"; message Row { required int64 id = 1; optional int64 n = 2 [default = 7]; }', None),
+        (
+            'syntax = "proto2"; message Row { required int64 id = 1; optional int64 n = 2 [default = 7]; }',
+            None,
+        ),
         ('edition = "2023"; message Row { int64 id = 1; int64 n = 2; }', None),
         ("message Row { optional int64 id = 1; optional int64 n = 2; }", None),
         ('syntax = "proto3"; message Row { int64 id = 1; int64 n = 2; }', 0),
@@ -192,14 +201,30 @@ def test_every_syntax_says_what_is_not_set_in_its_way(text: str, unset: int | No
     ("content", "said"),
     [
         pytest.param(b"", "DECODE_FRAMED: the place of a Protobuf message wanted", id="no-place"),
-        pytest.param(b"\x02\x80", "DECODE_FRAMED: the place of a Protobuf message wanted", id="cut"),
-        pytest.param(b"\x01", "DECODE_FRAMED: the place of a Protobuf message wanted", id="less-than-none"),
-        pytest.param(b"\xff" * 9, "DECODE_FRAMED: the place of a Protobuf message wanted", id="endless"),
-        pytest.param(b"\x02\x01", "DECODE_FRAMED: the place of a Protobuf message wanted", id="negative-step"),
-        pytest.param(b"\x02\x08", "DECODE_SYNTAX: its schema has no message at the place", id="no-such-message"),
-        pytest.param(CUSTOMER + b"\x08", "DECODE_SYNTAX: not a body of this Protobuf message", id="cut-body"),
+        pytest.param(
+            b"\x02\x80", "DECODE_FRAMED: the place of a Protobuf message wanted", id="cut"
+        ),
+        pytest.param(
+            b"\x01", "DECODE_FRAMED: the place of a Protobuf message wanted", id="less-than-none"
+        ),
+        pytest.param(
+            b"\xff" * 9, "DECODE_FRAMED: the place of a Protobuf message wanted", id="endless"
+        ),
+        pytest.param(
+            b"\x02\x01", "DECODE_FRAMED: the place of a Protobuf message wanted", id="negative-step"
+        ),
+        pytest.param(
+            b"\x02\x08",
+            "DECODE_SYNTAX: its schema has no message at the place",
+            id="no-such-message",
+        ),
+        pytest.param(
+            CUSTOMER + b"\x08", "DECODE_SYNTAX: not a body of this Protobuf message", id="cut-body"
+        ),
         pytest.param(CUSTOMER + b"\x22\x01\xff", "DECODE_", id="latin-1"),
-        pytest.param(CUSTOMER + b"\x62\x02\x10\x7f\x62\x06\x08\xff\xff\xff\xff\x7f", "", id="a-time"),
+        pytest.param(
+            CUSTOMER + b"\x62\x02\x10\x7f\x62\x06\x08\xff\xff\xff\xff\x7f", "", id="a-time"
+        ),
     ],
 )
 def test_a_body_that_cannot_be_read_is_the_records_fault(content: bytes, said: str) -> None:
@@ -216,7 +241,9 @@ def test_a_time_beyond_the_calendar_is_out_of_range() -> None:
     """Not a fault of ours."""
     made = message()
     made.at.seconds = 10**12
-    with pytest.raises(RecordError, match="TIME_RANGE: a timestamp outside of the years 0001 to 9999"):
+    with pytest.raises(
+        RecordError, match="TIME_RANGE: a timestamp outside of the years 0001 to 9999"
+    ):
         opened(made.SerializeToString())
 
 
@@ -236,19 +263,35 @@ NOT_UNDERSTOOD = "it is no Protobuf file that is understood: "
     [
         pytest.param("message", f"{NOT_UNDERSTOOD}it ends too early", id="cut"),
         pytest.param("{}", f"{NOT_UNDERSTOOD}something else than a declaration", id="json"),
-        pytest.param("message A { int64 id 1; }", f"{NOT_UNDERSTOOD}`=` is missing", id="no-number"),
-        pytest.param("message A { int64 id = one; }", f"{NOT_UNDERSTOOD}a number is missing", id="a-word"),
-        pytest.param('syntax = "proto4";', f"{NOT_UNDERSTOOD}a syntax that is not known", id="syntax"),
-        pytest.param('edition = "1066";', f"{NOT_UNDERSTOOD}an edition that is not known", id="edition"),
-        pytest.param("§", f"{NOT_UNDERSTOOD}it has signs that the language does not have", id="signs"),
         pytest.param(
-            "message A { optional group B = 1 {} }", f"{NOT_UNDERSTOOD}groups, which are not read", id="group"
+            "message A { int64 id 1; }", f"{NOT_UNDERSTOOD}`=` is missing", id="no-number"
+        ),
+        pytest.param(
+            "message A { int64 id = one; }", f"{NOT_UNDERSTOOD}a number is missing", id="a-word"
+        ),
+        pytest.param(
+            'syntax = "proto4";', f"{NOT_UNDERSTOOD}a syntax that is not known", id="syntax"
+        ),
+        pytest.param(
+            'edition = "1066";', f"{NOT_UNDERSTOOD}an edition that is not known", id="edition"
+        ),
+        pytest.param(
+            "§", f"{NOT_UNDERSTOOD}it has signs that the language does not have", id="signs"
+        ),
+        pytest.param(
+            "message A { optional group B = 1 {} }",
+            f"{NOT_UNDERSTOOD}groups, which are not read",
+            id="group",
         ),
         pytest.param("message A {" * 70, f"{NOT_UNDERSTOOD}messages nested too deep", id="deep"),
         pytest.param(
-            'import "gone.proto";', "it imports a file that the registry does not give with it", id="import"
+            'import "gone.proto";',
+            "it imports a file that the registry does not give with it",
+            id="import",
         ),
-        pytest.param("message A { B b = 1; }", "its types do not fit together (TypeError)", id="unknown-type"),
+        pytest.param(
+            "message A { B b = 1; }", "its types do not fit together (TypeError)", id="unknown-type"
+        ),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused(text: str, said: str) -> None:

@@ -15,7 +15,9 @@ ONE, TWO = "0015500000NTnJpAAL", "0015500000NTnJqAAL"
 PHONE: dict[str, Any] = {"Phone": "1"}
 
 
-def change(kind: str = "UPDATE", body: dict[str, Any] | None = None, **header: object) -> dict[str, object]:
+def change(
+    kind: str = "UPDATE", body: dict[str, Any] | None = None, **header: object
+) -> dict[str, object]:
     """Write a change event."""
     told = {
         "entityName": "Account",
@@ -39,23 +41,42 @@ def upsert(key: str = ONE, **columns: object) -> tuple[object, ...]:
 PART = {"partial": True}
 FULL: dict[str, Any] = {"Name": "Acme", "Phone": None}
 OF_TYPE = "$envelope.ChangeEventHeader.changeType"
-COMETD = {"schema": "IeRuaY6cbI_HsV8Rv1Mc5g", "payload": change(changedFields=["Phone"]), "event": {"replayId": 6}}
+COMETD = {
+    "schema": "IeRuaY6cbI_HsV8Rv1Mc5g",
+    "payload": change(changedFields=["Phone"]),
+    "event": {"replayId": 6},
+}
 
 CASES = [
     case("create", change("CREATE"), upsert(Name=None, Phone="1"), route={"partial": False}),
     case("create-in-part", change("CREATE"), upsert(Phone="1")),
     case("undelete", change("UNDELETE", FULL), upsert(Name="Acme", Phone=None)),
     case("delete", change("DELETE", {}), ("delete", ONE)),
-    case("many-ids", change("CREATE", recordIds=[ONE, TWO]), upsert(ONE, Phone="1"), upsert(TWO, Phone="1")),
-    case("many-deletes", change("DELETE", {}, recordIds=[ONE, TWO]), ("delete", ONE), ("delete", TWO)),
+    case(
+        "many-ids",
+        change("CREATE", recordIds=[ONE, TWO]),
+        upsert(ONE, Phone="1"),
+        upsert(TWO, Phone="1"),
+    ),
+    case(
+        "many-deletes", change("DELETE", {}, recordIds=[ONE, TWO]), ("delete", ONE), ("delete", TWO)
+    ),
     case("update-by-keys", change(), upsert(Phone="1")),
     case("update-by-list", change(body=FULL | PHONE, changedFields=["Phone"]), upsert(Phone="1")),
     case("update-by-null-list", change(changedFields=None), upsert(Phone="1")),
     case("update-by-empty-list", change(changedFields=[]), upsert()),
     case("update-of-what-is-not-there", change(changedFields=["Name", "Phone"]), upsert(Phone="1")),
-    case("update-to-null", change(nulledFields=["Name"], changedFields=["Phone"]), upsert(Name=None, Phone="1")),
+    case(
+        "update-to-null",
+        change(nulledFields=["Name"], changedFields=["Phone"]),
+        upsert(Name=None, Phone="1"),
+    ),
     case("update-to-null-alone", change(body={}, nulledFields=["Name"]), upsert(Name=None)),
-    case("update-to-null-that-is-there", change(body=FULL, changedFields=["Name", "Phone"]), upsert(**FULL)),
+    case(
+        "update-to-null-that-is-there",
+        change(body=FULL, changedFields=["Name", "Phone"]),
+        upsert(**FULL),
+    ),
     case("update-of-whole-rows", change(), "ENVELOPE_UNAVAILABLE", route={"partial": False}),
     case(
         "update-of-all-fields",
@@ -63,9 +84,16 @@ CASES = [
         upsert(Name="Acme", Phone="1"),
         route={"partial": False},
     ),
-    case("update-of-many", change(recordIds=[ONE, TWO]), upsert(ONE, Phone="1"), upsert(TWO, Phone="1")),
+    case(
+        "update-of-many",
+        change(recordIds=[ONE, TWO]),
+        upsert(ONE, Phone="1"),
+        upsert(TWO, Phone="1"),
+    ),
     case("under-payload", COMETD, upsert(Phone="1")),
-    case("whole-message", {"data": COMETD, "channel": "/data/AccountChangeEvent"}, upsert(Phone="1")),
+    case(
+        "whole-message", {"data": COMETD, "channel": "/data/AccountChangeEvent"}, upsert(Phone="1")
+    ),
     case("id-in-the-body", change(body=PHONE | {"Id": "other"}), upsert(Phone="1")),
     *[
         case(kind, change(kind, {}), "ENVELOPE_OP")
@@ -88,11 +116,23 @@ CASES = [
     case("header-is-text", {"ChangeEventHeader": "x"}, "ENVELOPE_SHAPE"),
     case("payload-without-header", {"schema": "x", "payload": {"Id": ONE}}, "ENVELOPE_SHAPE"),
     case("ignored-deletes", change("DELETE", {}), "deletes", route={"deletes": "ignore"}),
-    case("unwanted-delete", change("DELETE", {}), "DELETE_UNWANTED", route={"deletes": "dead_letter"}),
+    case(
+        "unwanted-delete", change("DELETE", {}), "DELETE_UNWANTED", route={"deletes": "dead_letter"}
+    ),
     case("where-type", change(), "where", route={"where": {OF_TYPE: ("DELETE",)}}),
-    case("where-type-under-payload", COMETD, upsert(Phone="1"), route={"where": {OF_TYPE: ("UPDATE",)}}),
+    case(
+        "where-type-under-payload",
+        COMETD,
+        upsert(Phone="1"),
+        route={"where": {OF_TYPE: ("UPDATE",)}},
+    ),
     case("where-not-sent", change(), "ENVELOPE_UNAVAILABLE", route={"where": {"Name": ("Acme",)}}),
-    case("where-of-a-delete", change("DELETE", {}), ("delete", ONE), route={"where": {"Name": ("Acme",)}}),
+    case(
+        "where-of-a-delete",
+        change("DELETE", {}),
+        ("delete", ONE),
+        route={"where": {"Name": ("Acme",)}},
+    ),
     case("tombstone", None, "tombstone"),
 ]
 
@@ -110,7 +150,12 @@ def test_record_becomes(value: object, expected: list[object], rest: dict[str, A
     )
 
 
-COMPOUND = {"Id": FieldType.TEXT, "first": FieldType.TEXT, "last": FieldType.TEXT, "Phone": FieldType.TEXT}
+COMPOUND = {
+    "Id": FieldType.TEXT,
+    "first": FieldType.TEXT,
+    "last": FieldType.TEXT,
+    "Phone": FieldType.TEXT,
+}
 OF_NAME = {"first": FieldRule(source="Name.FirstName"), "last": FieldRule(source="Name.LastName")}
 
 
@@ -136,9 +181,16 @@ OF_NAME = {"first": FieldRule(source="Name.FirstName"), "last": FieldRule(source
             {"first": None, "last": "Lee"},
             id="nulled-part-by-keys",
         ),
-        pytest.param({"changedFields": ["Name.Suffix"]}, {"Name": {"LastName": "Lee"}}, {}, id="part-not-there"),
+        pytest.param(
+            {"changedFields": ["Name.Suffix"]},
+            {"Name": {"LastName": "Lee"}},
+            {},
+            id="part-not-there",
+        ),
         pytest.param({"changedFields": ["Name.LastName"]}, {"Name": None}, {}, id="whole-is-null"),
-        pytest.param({"changedFields": ["Name"]}, {"Name": {"LastName": "Lee"}}, {"last": "Lee"}, id="whole"),
+        pytest.param(
+            {"changedFields": ["Name"]}, {"Name": {"LastName": "Lee"}}, {"last": "Lee"}, id="whole"
+        ),
     ],
 )
 def test_parts_of_a_compound_field_are_provided_one_by_one(
@@ -163,7 +215,9 @@ def test_parts_of_a_new_compound_field_are_null_when_absent() -> None:
 )
 def test_version_is_the_time_of_the_commit(at: object, expected: str) -> None:
     """Milliseconds of Salesforce's own clock; without them Kafka's."""
-    assert expected == Route(NAME, schema=SCHEMA, version="at").version(change("CREATE", commitTimestamp=at))
+    assert expected == Route(NAME, schema=SCHEMA, version="at").version(
+        change("CREATE", commitTimestamp=at)
+    )
 
 
 @pytest.mark.parametrize(
@@ -176,13 +230,20 @@ def test_event_without_its_change_says_what_to_do(value: object) -> None:
 
 def test_schema_around_the_event_types_its_columns() -> None:
     """The pair of Connect's JSON converter: a time in milliseconds is known as one."""
-    opened_at = {"field": "Opened", "type": "int64", "name": "org.apache.kafka.connect.data.Timestamp"}
+    opened_at = {
+        "field": "Opened",
+        "type": "int64",
+        "name": "org.apache.kafka.connect.data.Timestamp",
+    }
     wrapped = {
         "schema": {"type": "struct", "fields": [opened_at]},
         "payload": change("CREATE", {"Opened": 1_700_000_000_000}),
     }
     schema = {"Id": FieldType.TEXT, "Opened": FieldType.DATE_TIME}
-    assert Route(NAME, schema=schema).row(wrapped) == {"Id": ONE, "Opened": "2023-11-14T22:13:20.000Z"}
+    assert Route(NAME, schema=schema).row(wrapped) == {
+        "Id": ONE,
+        "Opened": "2023-11-14T22:13:20.000Z",
+    }
 
 
 def test_custom_function_gets_the_id_and_what_was_sent() -> None:

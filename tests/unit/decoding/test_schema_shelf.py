@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from consumer.decoding.schema_shelf import MOST_SCHEMAS, UNKNOWN_S, SchemaShelf
+from consumer.decoding.schema_cache import MOST_SCHEMAS, UNKNOWN_S, SchemaCache
 from consumer.decoding.written_schema import Reference, WrittenSchema
 from consumer.errors import RecordError
 
@@ -13,7 +13,7 @@ TEXT = WrittenSchema("AVRO", '"string"')
 
 def test_a_schema_is_kept() -> None:
     """Nobody asks for it again."""
-    shelf = SchemaShelf()
+    shelf = SchemaCache()
     assert shelf.lacks(7, 0.0)
     shelf.put(7, TEXT, 0.0)
     assert not shelf.lacks(7, 1e9)
@@ -22,7 +22,7 @@ def test_a_schema_is_kept() -> None:
 
 def test_what_the_registry_does_not_have_is_asked_for_again_later() -> None:
     """Not before: a thousand records of it would ask a thousand times."""
-    shelf = SchemaShelf()
+    shelf = SchemaCache()
     shelf.put(7, None, 100.0)
     assert not shelf.lacks(7, 100.0 + UNKNOWN_S - 1)
     assert shelf.lacks(7, 100.0 + UNKNOWN_S)
@@ -37,7 +37,7 @@ def test_what_the_registry_does_not_have_is_asked_for_again_later() -> None:
 )
 def test_a_schema_that_is_not_here_is_the_records_fault(unknown: bool, said: str) -> None:  # noqa: FBT001
     """With what is known of it."""
-    shelf = SchemaShelf()
+    shelf = SchemaCache()
     if unknown:
         shelf.put(7, None, 0.0)
     with pytest.raises(RecordError) as caught:
@@ -47,7 +47,7 @@ def test_a_schema_that_is_not_here_is_the_records_fault(unknown: bool, said: str
 
 def test_the_oldest_is_given_up_when_there_are_too_many() -> None:
     """Both of schemas and of those that nobody has."""
-    shelf = SchemaShelf()
+    shelf = SchemaCache()
     for number in range(MOST_SCHEMAS + 1):
         shelf.put(number, TEXT, 0.0)
         shelf.put(-number - 1, None, 0.0)
@@ -57,7 +57,7 @@ def test_the_oldest_is_given_up_when_there_are_too_many() -> None:
 
 def test_the_oldest_is_given_up_when_they_are_too_large() -> None:
     """The youngest is kept whatever its size, or its records would wait for ever."""
-    shelf = SchemaShelf()
+    shelf = SchemaCache()
     large = WrittenSchema("JSON", "", (Reference("part", "x" * (40 * 1024 * 1024)),))
     shelf.put(1, large, 0.0)
     shelf.put(2, large, 0.0)

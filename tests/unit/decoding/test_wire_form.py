@@ -19,16 +19,36 @@ GUID = bytes(range(16))
     ("content", "headers", "frame"),
     [
         pytest.param(b"\0\0\0\1\2body", (), Frame(258, b"body", None), id="id"),
-        pytest.param(b"\0\xff\xff\xff\xff", (), Frame(4_294_967_295, b"", None), id="largest-id-and-no-body"),
-        pytest.param(b"\1" + GUID + b"body", (), Frame(GUID, b"body", None), id="guid"),
-        pytest.param(b"body", [(VALUE_HEADER, b"\1" + GUID)], Frame(GUID, b"body", b""), id="guid-in-a-header"),
-        pytest.param(b"", [(VALUE_HEADER, b"\1" + GUID)], Frame(GUID, b"", b""), id="no-body-behind-a-header"),
         pytest.param(
-            b"\0\0\0\0\1x", [("apicurio.key.globalId", bytes(8))], Frame(1, b"x", None), id="a-header-of-the-key"
+            b"\0\xff\xff\xff\xff", (), Frame(4_294_967_295, b"", None), id="largest-id-and-no-body"
         ),
-        pytest.param(b"\0body", [(VALUE_HEADER, b"\0\0\0\0\7")], Frame(7, b"\0body", b""), id="id-in-a-header"),
+        pytest.param(b"\1" + GUID + b"body", (), Frame(GUID, b"body", None), id="guid"),
         pytest.param(
-            b"body", [(VALUE_HEADER, b"\0\0\0\0\7\2\4")], Frame(7, b"body", b"\2\4"), id="protobuf-in-a-header"
+            b"body",
+            [(VALUE_HEADER, b"\1" + GUID)],
+            Frame(GUID, b"body", b""),
+            id="guid-in-a-header",
+        ),
+        pytest.param(
+            b"", [(VALUE_HEADER, b"\1" + GUID)], Frame(GUID, b"", b""), id="no-body-behind-a-header"
+        ),
+        pytest.param(
+            b"\0\0\0\0\1x",
+            [("apicurio.key.globalId", bytes(8))],
+            Frame(1, b"x", None),
+            id="a-header-of-the-key",
+        ),
+        pytest.param(
+            b"\0body",
+            [(VALUE_HEADER, b"\0\0\0\0\7")],
+            Frame(7, b"\0body", b""),
+            id="id-in-a-header",
+        ),
+        pytest.param(
+            b"body",
+            [(VALUE_HEADER, b"\0\0\0\0\7\2\4")],
+            Frame(7, b"body", b"\2\4"),
+            id="protobuf-in-a-header",
         ),
         pytest.param(
             b"\0\0\0\0\1x",
@@ -51,9 +71,17 @@ WANTED = "the schema registry's wire form wanted (a zero and an id, or a one and
     ("content", "headers", "said"),
     [
         pytest.param(b"", (), f"DECODE_EMPTY: {WANTED}0 bytes found", id="empty"),
-        pytest.param(b"\0\0\0\1", (), f"DECODE_FRAMED: {WANTED}4 bytes found, which is too short", id="short-id"),
         pytest.param(
-            b"\1" + GUID[:15], (), f"DECODE_FRAMED: {WANTED}16 bytes found, which is too short", id="short-guid"
+            b"\0\0\0\1",
+            (),
+            f"DECODE_FRAMED: {WANTED}4 bytes found, which is too short",
+            id="short-id",
+        ),
+        pytest.param(
+            b"\1" + GUID[:15],
+            (),
+            f"DECODE_FRAMED: {WANTED}16 bytes found, which is too short",
+            id="short-guid",
         ),
         pytest.param(
             b' {"op":"c"}',

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from consumer.delivery.backoff import full_jitter_s, polite_s, probe_interval_s
+from consumer.backoff import full_jitter_s, polite_s, probe_interval_s
 
 
 @pytest.mark.parametrize(
-    ("attempt", "longest_s"), [(0, 0.2), (1, 0.4), (5, 6.4), (7, 25.6), (8, 30.0), (100, 30.0), (100_000, 30.0)]
+    ("attempt", "longest_s"),
+    [(0, 0.2), (1, 0.4), (5, 6.4), (7, 25.6), (8, 30.0), (100, 30.0), (100_000, 30.0)],
 )
 def test_full_jitter_doubles_to_half_a_minute_j18(attempt: int, longest_s: float) -> None:
     """The span doubles from 0.2 s to 30 s and stays there for as long as it takes."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from consumer.delivery.isolate import halves, keys_at_fault
-from consumer.model import Answer
+from consumer.http.messages import Answer
 
 
 def report(*records: Any, status: int = 400) -> Answer:  # noqa: ANN401 - whatever JSON the service may send
@@ -34,7 +34,9 @@ def test_a_record_as_an_object_is_understood() -> None:
 @pytest.mark.parametrize("text", ['{"id":7}', '{"id":7.0}'])
 def test_numeric_keys_are_found(text: str) -> None:
     """A key that is a number is found by its digits, however it was encoded again."""
-    assert frozenset({"7"}) == keys_at_fault(report(text), ["6", "7"], [b'{"id":6}', b'{"id":7}'], "id")
+    assert frozenset({"7"}) == keys_at_fault(
+        report(text), ["6", "7"], [b'{"id":6}', b'{"id":7}'], "id"
+    )
 
 
 def test_a_record_without_its_key_is_found_by_content() -> None:

@@ -7,8 +7,9 @@ from consumer.batching.conflation import replace
 from consumer.dead_letter.fuse import Fuse
 from consumer.dead_letter.settings import FuseSettings
 from consumer.delivery.lane import Lane
+from consumer.delivery.verdicts import HoldLane
 from consumer.errors import HoldReason
-from consumer.model import Assignment, HoldLane, PlainRecord, Target, Upsert
+from consumer.model import Assignment, PlainRecord, Target, Upsert
 
 
 def lane_with_batches(count: int) -> Lane:

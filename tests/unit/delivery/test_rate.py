@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from consumer.delivery.rate import AdaptiveLimit, RateBucket, RetryBudget
+from consumer.delivery.load_control import AdaptiveLimit, RateBucket, RetryBudget
 
 
 def starts(bucket: RateBucket, from_s: float, count: int) -> list[float]:

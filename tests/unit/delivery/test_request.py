@@ -22,7 +22,10 @@ def test_upsert_is_the_documented_envelope() -> None:
     """Rows are joined as they were encoded, under the one member `data`."""
     request = upsert_request(BASE, "tok", TARGET, ROWS, 20.0)
     assert b'{"data":[{"id":"1"},{"id":"2","n":null}]}' == request.body
-    assert ("POST", f"{BASE}/api/v1/ingest/sources/kafka_events/customers") == (request.method, request.url)
+    assert ("POST", f"{BASE}/api/v1/ingest/sources/kafka_events/customers") == (
+        request.method,
+        request.url,
+    )
     assert 20.0 == request.timeout_s
 
 
@@ -30,7 +33,10 @@ def test_delete_carries_its_keys_in_the_body() -> None:
     """Keys go as JSON, where a comma inside one is no second key."""
     request = delete_request(BASE, "tok", TARGET, [b'"1"', b'"a,b"'], 20.0)
     assert {"ids": ["1", "a,b"]} == json.loads(request.body)
-    assert ("DELETE", f"{BASE}/api/v1/ingest/sources/kafka_events/customers") == (request.method, request.url)
+    assert ("DELETE", f"{BASE}/api/v1/ingest/sources/kafka_events/customers") == (
+        request.method,
+        request.url,
+    )
 
 
 def test_validation_is_the_upsert_at_another_address() -> None:

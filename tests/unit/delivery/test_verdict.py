@@ -7,33 +7,38 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from consumer.delivery.verdict import judge
-from consumer.errors import HoldReason
-from consumer.model import (
+from consumer.delivery.judge import judge
+from consumer.delivery.verdicts import (
     Accepted,
-    Answer,
-    Failure,
     HoldLane,
     Isolate,
-    NoAnswer,
     RefreshToken,
     Reject,
     Retry,
 )
+from consumer.errors import HoldReason
+from consumer.http.messages import Answer, Failure, NoAnswer
 
 if TYPE_CHECKING:
-    from consumer.model import Outcome, Verdict
+    from consumer.delivery.verdicts import Verdict
+    from consumer.http.messages import HttpOutcome
 
 WALL_MS = 1_767_225_600_000
 """2026-01-01 00:00 UTC."""
 
 
-def read(outcome: Outcome, *, records: int = 5, conflicts: int = 0, fresh_token: bool = False) -> Verdict:
-    return judge(outcome, records=records, conflicts=conflicts, fresh_token=fresh_token, wall_ms=WALL_MS)
+def read(
+    outcome: HttpOutcome, *, records: int = 5, conflicts: int = 0, fresh_token: bool = False
+) -> Verdict:
+    return judge(
+        outcome, records=records, conflicts=conflicts, fresh_token=fresh_token, wall_ms=WALL_MS
+    )
 
 
 def status(code: int, body: bytes = b"", **headers: str) -> Answer:
-    return Answer(code, tuple((name.replace("_", "-"), value) for name, value in headers.items()), body)
+    return Answer(
+        code, tuple((name.replace("_", "-"), value) for name, value in headers.items()), body
+    )
 
 
 def hold_reason(verdict: Verdict) -> HoldReason:
@@ -60,7 +65,9 @@ def test_202_is_accepted(body: bytes) -> None:
     assert Accepted() == read(status(202, body))
 
 
-@pytest.mark.parametrize("body", [b'{"accepted":false}', b'{"accepted": "false"}', b'{"x":1,"accepted":false}'])
+@pytest.mark.parametrize(
+    "body", [b'{"accepted":false}', b'{"accepted": "false"}', b'{"x":1,"accepted":false}']
+)
 def test_202_that_says_no_is_a_hold(body: bytes) -> None:
     """An explicit no in the body outweighs the status."""
     assert HoldReason.SINK == hold_reason(read(status(202, body)))
@@ -88,7 +95,9 @@ def test_an_odd_acceptance_counts_as_odd_j05(code: int) -> None:
     assert Accepted(odd=True) == read(status(code, b'{"accepted":true}'))
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>Welcome</html>", b'{"accepted":false}', b'{"ok":true}', b"[true]"])
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>Welcome</html>", b'{"accepted":false}', b'{"ok":true}', b"[true]"]
+)
 def test_200_of_somebody_else_is_a_hold_i11(body: bytes) -> None:
     """A proxy's page settles nothing."""
     assert HoldReason.SINK == hold_reason(read(status(200, body)))
@@ -147,8 +156,14 @@ def test_the_message_names_field_and_fault_j13() -> None:
 
 def test_an_echo_of_the_request_stays_out_j39() -> None:
     """A body that repeats what was sent gives status and at most 512 masked characters."""
-    sent = b'{"data":[' + b",".join(b'{"id":"k%d","name":"Ann Lee"}' % n for n in range(900)) + b"]}"
-    for body in (sent, b'{"message":' + json.dumps(sent.decode()).encode() + b"}", b"invalid: " + sent):
+    sent = (
+        b'{"data":[' + b",".join(b'{"id":"k%d","name":"Ann Lee"}' % n for n in range(900)) + b"]}"
+    )
+    for body in (
+        sent,
+        b'{"message":' + json.dumps(sent.decode()).encode() + b"}",
+        b"invalid: " + sent,
+    ):
         verdict = read(status(400, body), records=1)
         assert isinstance(verdict, Reject)
         assert verdict.detail.startswith("400: ")
@@ -201,7 +216,8 @@ def test_wrong_addresses_are_the_set_ups_fault(code: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "maybe_written"), [(408, True), (425, False), (500, True), (502, True), (503, True), (504, True)]
+    ("code", "maybe_written"),
+    [(408, True), (425, False), (500, True), (502, True), (503, True), (504, True)],
 )
 def test_the_moments_faults_are_retried_j18(code: int, *, maybe_written: bool) -> None:
     """The same bytes again; what may have been acted upon may become a duplicate."""
@@ -258,7 +274,9 @@ def test_an_acceptance_may_ask_for_a_pause_j07() -> None:
 
 def test_hold_details_are_masked_and_short() -> None:
     """A hold's text is fit for a log and a status page."""
-    verdict = read(status(403, b'{"message":"user \'ann@example.org\' has no access ' + b"x " * 2_000 + b'"}'))
+    verdict = read(
+        status(403, b'{"message":"user \'ann@example.org\' has no access ' + b"x " * 2_000 + b'"}')
+    )
     assert isinstance(verdict, HoldLane)
     assert "ann" not in verdict.detail
     assert len(verdict.detail) <= 512

@@ -45,7 +45,9 @@ def _lines(package: Path) -> list[str]:
     for path in sorted(_parts(package), key=_place):
         lines.append(_line(path.name + "/" * path.is_dir(), _said(path), 0))
         if path.is_dir():
-            lines += [_line(part.name + "/" * part.is_dir(), _said(part), 2) for part in _parts(path)]
+            lines += [
+                _line(part.name + "/" * part.is_dir(), _said(part), 2) for part in _parts(path)
+            ]
     return lines
 
 
@@ -54,7 +56,8 @@ def _parts(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.iterdir()
-        if (path.is_dir() and path.name != "__pycache__") or (path.suffix == ".py" and path.stem != "__init__")
+        if (path.is_dir() and path.name != "__pycache__")
+        or (path.suffix == ".py" and path.stem != "__init__")
     )
 
 

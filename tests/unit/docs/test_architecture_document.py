@@ -22,7 +22,11 @@ HOLDERS = [(promise, holder) for promise, holders in PROMISES for holder in hold
 def names_in(path: Path) -> set[str]:
     """Return every function of a test file, methods included."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+    return {
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
 
 
 def test_the_file_map_is_the_tree() -> None:
@@ -30,21 +34,28 @@ def test_the_file_map_is_the_tree() -> None:
     assert file_map().splitlines() == written_map().splitlines()
 
 
-@pytest.mark.parametrize(("header", "folder"), [("folder", "."), ("tests", "tests")], ids=["repository", "tests"])
+@pytest.mark.parametrize(
+    ("header", "folder"), [("folder", "."), ("tests", "tests")], ids=["repository", "tests"]
+)
 def test_every_folder_has_its_line(header: str, folder: str) -> None:
     """What is built or hidden aside."""
     built = {"consumer", "build", "dist"}
     found = {
         f"{path.name}/"
         for path in (ROOT / folder).iterdir()
-        if path.is_dir() and path.name[0] not in "._" and path.name not in built and any(path.rglob("*.*"))
+        if path.is_dir()
+        and path.name[0] not in "._"
+        and path.name not in built
+        and any(path.rglob("*.*"))
     }
     assert found == set(first_column(DOCUMENT, header))
 
 
 def test_every_promise_has_its_tests() -> None:
     """I1 to I19, in order."""
-    assert [f"I{number}" for number in range(1, 20)] == [promise.split()[0] for promise, _ in PROMISES]
+    assert [f"I{number}" for number in range(1, 20)] == [
+        promise.split()[0] for promise, _ in PROMISES
+    ]
 
 
 @pytest.mark.parametrize(("promise", "holder"), HOLDERS)
@@ -61,4 +72,6 @@ def test_every_floor_of_the_house_is_described() -> None:
     floors = re.search(r"^([A-Z, ]+) = range\(8\)$", house, re.MULTILINE)
     assert floors is not None
     named = {"edge": "edges"}
-    assert [named.get(name, name) for name in floors[1].lower().split(", ")] == first_column(DOCUMENT, "floor")
+    assert [named.get(name, name) for name in floors[1].lower().split(", ")] == first_column(
+        DOCUMENT, "floor"
+    )

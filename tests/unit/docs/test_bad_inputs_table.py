@@ -62,7 +62,9 @@ def test_every_row_is_whole() -> None:
 @pytest.mark.parametrize("row", MAPPED, ids=lambda row: row[0])
 def test_the_cases_become_what_the_row_says(row: list[str]) -> None:
     """The first of an id's cases has the row's outcome; each other outcome of the row has a case as well."""
-    wanted = [one.removeprefix("dead-letter ").removeprefix("filtered ") for one in row[2].split(", ")]
+    wanted = [
+        one.removeprefix("dead-letter ").removeprefix("filtered ") for one in row[2].split(", ")
+    ]
     seen = list(outcomes_of(row[0]))
 
     assert wanted[:1] == seen[:1]

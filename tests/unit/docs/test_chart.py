@@ -21,7 +21,9 @@ def load(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
     return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
 
 
-def untold(values: dict[str, Any], told: set[tuple[str, ...]], at: tuple[str, ...] = ()) -> Iterator[str]:
+def untold(
+    values: dict[str, Any], told: set[tuple[str, ...]], at: tuple[str, ...] = ()
+) -> Iterator[str]:
     """Yield the keys of which nothing is said, neither of themselves nor of what they are in."""
     for name, value in values.items():
         path = (*at, name)
@@ -35,7 +37,9 @@ def untold(values: dict[str, Any], told: set[tuple[str, ...]], at: tuple[str, ..
 
 def test_schema_is_what_the_values_and_the_configuration_say() -> None:
     """`make chart` writes it."""
-    assert values_schema() == (CHART / "values.schema.json").read_text(encoding="utf-8"), "run `make chart`"
+    assert values_schema() == (CHART / "values.schema.json").read_text(encoding="utf-8"), (
+        "run `make chart`"
+    )
 
 
 def test_readme_is_what_the_values_say() -> None:
@@ -87,5 +91,12 @@ def test_scenarios_are_many() -> None:
 def test_scenarios_hold_no_secret(name: str) -> None:
     """Credentials are names of Secrets."""
     credentials = load(SCENARIOS[name])["credentials"]
-    allowed = {"existingSecret", "key", "usernameKey", "passwordKey", "certificateKey", "privateKeyKey"}
+    allowed = {
+        "existingSecret",
+        "key",
+        "usernameKey",
+        "passwordKey",
+        "certificateKey",
+        "privateKeyKey",
+    }
     assert set().union(*credentials.values()) <= allowed

@@ -9,7 +9,7 @@ import pytest
 
 from consumer.config.load import load
 from consumer.decoding.encodings import ENCODINGS
-from consumer.decoding.schema_shelf import SchemaShelf
+from consumer.decoding.schema_cache import SchemaCache
 from consumer.decoding.written_schema import WrittenSchema
 from consumer.mapping.routing import RouteTable
 from consumer.operations.mapped_lines import outcomes
@@ -23,21 +23,33 @@ if TYPE_CHECKING:
 PAGE = (ROOT / "docs" / "encodings.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(("at", "encoding", "number"), [(1, "avro", 7), (2, "protobuf", 8), (3, "json_schema", 9)])
-def test_records_become_what_stands_under_them(at: int, encoding: str, number: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("at", "encoding", "number"), [(1, "avro", 7), (2, "protobuf", 8), (3, "json_schema", 9)]
+)
+def test_records_become_what_stands_under_them(
+    at: int, encoding: str, number: int, tmp_path: Path
+) -> None:
     """Behind the schema, blocks of JSON go in pairs: a record as `map` reads it, and what `map` prints."""
     _, connector, configuration = blocks(PAGE, "yaml")
     (tmp_path / "connector.yaml").write_text(connector)
-    (tmp_path / "consumer.yaml").write_text(configuration.replace("encoding: avro", f"encoding: {encoding}"))
-    settings = load(tmp_path / "consumer.yaml", environ={"SF_CLIENT_SECRET": "made-up"}, overrides=[])
+    (tmp_path / "consumer.yaml").write_text(
+        configuration.replace("encoding: avro", f"encoding: {encoding}")
+    )
+    settings = load(
+        tmp_path / "consumer.yaml", environ={"SF_CLIENT_SECRET": "made-up"}, overrides=[]
+    )
     part = PAGE.split("\n## Example")[at]
     schema, *shown = [*blocks(part, "protobuf"), *blocks(part, "json")]
-    shelf = SchemaShelf()
+    shelf = SchemaCache()
     shelf.put(number, WrittenSchema(ENCODINGS[encoding].kind, schema), 0.0)
     assert shown
     for source, printed in zip(shown[::2], shown[1::2], strict=True):
-        routes = RouteTable(settings.routes, settings.connector.name, settings.connector.objects, shelf)
-        found = outcomes(routes, record_of_line(source.encode(), None), WALL_MS, settings.delivery.batch_bytes)
+        routes = RouteTable(
+            settings.routes, settings.connector.name, settings.connector.objects, shelf
+        )
+        found = outcomes(
+            routes, record_of_line(source.encode(), None), WALL_MS, settings.delivery.batch_bytes
+        )
         assert printed.splitlines() == [msgspec.json.encode(one).decode() for one in found]
 
 

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
     from consumer.config.settings import Settings
 
-PAGES = {path.stem: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs" / "formats").glob("*.md"))}
+PAGES = {
+    path.stem: path.read_text(encoding="utf-8")
+    for path in sorted((ROOT / "docs" / "formats").glob("*.md"))
+}
 WALL_MS = 1_800_000_000_000
 AROUND = """\
 kafka: {bootstrap_servers: "localhost:9092", group_id: pages}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from consumer.operations.mapping_test_file import OUTCOME_MEMBERS
-from consumer.operations.mapping_test_shape import EXPECT, TEST
+from consumer.operations.mapping_tests.files import OUTCOME_MEMBERS
+from consumer.operations.mapping_tests.keys import EXPECT, TEST
 from tests.unit.docs.tables import first_column, table, text_of
 from tests.unit.docs.test_format_pages import AROUND, blocks
 
@@ -22,9 +22,15 @@ SCHEMA, CONFIGURATION, *FILES = blocks(PAGE, "yaml")
 PRINTED = blocks(PAGE, "text")
 
 
-@pytest.mark.parametrize(("written", "printed"), list(zip(FILES, PRINTED, strict=True)), ids=["passes", "fails"])
+@pytest.mark.parametrize(
+    ("written", "printed"), list(zip(FILES, PRINTED, strict=True)), ids=["passes", "fails"]
+)
 def test_the_examples_print_what_is_shown(
-    written: str, printed: str, tmp_path: Path, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    written: str,
+    printed: str,
+    tmp_path: Path,
+    run: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Line by line, places included."""
     monkeypatch.chdir(tmp_path)
@@ -42,5 +48,7 @@ def test_every_key_of_a_test_is_told() -> None:
 def test_every_member_of_an_outcome_is_told() -> None:
     """As the reader judges them."""
     said = {outcome: re.findall(r"\w+", members) for outcome, members in table(PAGE, "`outcome`")}
-    assert {outcome: [key.name for key in keys] for outcome, keys in OUTCOME_MEMBERS.items()} == said
+    assert {
+        outcome: [key.name for key in keys] for outcome, keys in OUTCOME_MEMBERS.items()
+    } == said
     assert {"outcome", *chain(*said.values())} == set(EXPECT.keys)

@@ -22,17 +22,25 @@ REST = (ROOT / "config" / "minimal.yaml").read_text(encoding="utf-8")
 def test_configurations_are_in_order(section: str, tmp_path: Path) -> None:
     """Each stands in place of the section of the smallest file, without a fault or a warning about it."""
     _, _, rest = REST.partition("\nsalesforce:")
-    (tmp_path / "connector.yaml").write_text((ROOT / "config" / "connector.yaml").read_text(encoding="utf-8"))
+    (tmp_path / "connector.yaml").write_text(
+        (ROOT / "config" / "connector.yaml").read_text(encoding="utf-8")
+    )
     (tmp_path / "consumer.yaml").write_text(f"{section}\nsalesforce:{rest}")
     found = inspect(tmp_path / "consumer.yaml", environ={"SF_CLIENT_ID": "an-app"}, overrides=[])
-    assert [] == [fault for fault in (*found.faults, *found.warnings) if fault.path.startswith("kafka")]
+    assert [] == [
+        fault for fault in (*found.faults, *found.warnings) if fault.path.startswith("kafka")
+    ]
 
 
 def test_the_policy_is_one() -> None:
     """JSON, with rights on cluster, topics and group."""
     [policy] = blocks(PAGE, "json")
     actions = {action for one in json.loads(policy)["Statement"] for action in one["Action"]}
-    assert {"kafka-cluster:Connect", "kafka-cluster:ReadData", "kafka-cluster:AlterGroup"} <= actions
+    assert {
+        "kafka-cluster:Connect",
+        "kafka-cluster:ReadData",
+        "kafka-cluster:AlterGroup",
+    } <= actions
 
 
 def test_log_lines_that_are_told_exist() -> None:

@@ -18,7 +18,11 @@ RED = sorted({test for row in ROWS for test in row[3].split(", ")})
 def functions_of(name: str) -> set[str]:
     """Return every function of a file, methods included."""
     tree = ast.parse(text_of(name))
-    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+    return {
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
 
 
 def test_every_row_is_whole() -> None:

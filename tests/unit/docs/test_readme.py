@@ -57,7 +57,8 @@ def test_closed_lists_are_complete(header: str, names: type[StrEnum]) -> None:
 def test_metrics_are_the_promised_ones() -> None:
     """Name, type and labels."""
     said = {
-        (name, kind, tuple(filter(None, labels.split(", ")))) for name, kind, labels, _ in table(README, "name")
+        (name, kind, tuple(filter(None, labels.split(", "))))
+        for name, kind, labels, _ in table(README, "name")
     }
     assert PROMISED == said
 
@@ -74,7 +75,9 @@ def test_the_first_configuration_loads(tmp_path: Path) -> None:
     (tmp_path / "connector.yaml").write_text(schema)
     (tmp_path / "consumer.yaml").write_text(configuration)
     settings = load(
-        tmp_path / "consumer.yaml", environ={"SF_CLIENT_ID": "id", "SF_CLIENT_SECRET": "made-up"}, overrides=[]
+        tmp_path / "consumer.yaml",
+        environ={"SF_CLIENT_ID": "id", "SF_CLIENT_SECRET": "made-up"},
+        overrides=[],
     )
     assert [("shop.public.customers",)] == [route.topics for route in settings.routes]
 

@@ -14,7 +14,7 @@ import pytest
 
 from consumer.config.load import inspect
 from consumer.errors import Reason
-from consumer.mapping import fast, hot_converters
+from consumer.mapping.fast_path import converters, plan
 from consumer.mapping.routing import RouteTable
 from consumer.model import PlainRecord
 from tests.fuzz.ways import Reference, in_runs, one_by_one
@@ -60,7 +60,9 @@ def rows(header: str) -> list[list[str]]:
         if line.startswith(f"| {header} |"):
             next(lines)
             table = takewhile(lambda line: line.startswith("|"), lines)
-            found += [[cell.strip().strip("`") for cell in line[1:-1].split(" |")] for line in table]
+            found += [
+                [cell.strip().strip("`") for cell in line[1:-1].split(" |")] for line in table
+            ]
     assert found
     return found
 
@@ -83,7 +85,9 @@ def told(settings: Settings, document: str, teacher: str) -> Told:
     """Map a record first, again, and after another: the ways agree, and what was learned changes nothing."""
     (route,) = settings.routes
     target = settings.connector.objects["things"]
-    record, other = (PlainRecord("things", value=one.encode(), timestamp_ms=1_000) for one in (document, teacher))
+    record, other = (
+        PlainRecord("things", value=one.encode(), timestamp_ms=1_000) for one in (document, teacher)
+    )
     for journey in ([other, other, record, record], [record] * 3):
         found = one_by_one(Reference(route, target), journey, WALL_MS)
         (mapper,) = RouteTable([route], "values", {target.name: target}).mappers("things")
@@ -133,7 +137,9 @@ def outcomes(value: str, rule: str = "", *, route: str = "", column: str = "") -
         fields = f"id: {{type: string}}, x: {{type: {WRITTEN.get(kind, kind)}}}"
         cells = set()
         for name in FORMATS:
-            settings = configured(fields, name=name, route=f"fields: {{x: {{from: x, {rule}}}}}" if rule else route)
+            settings = configured(
+                fields, name=name, route=f"fields: {{x: {{from: x, {rule}}}}}" if rule else route
+            )
             written, other = document(value, name), document("7", name)
             if column:
                 written, other = wrapped(written, column, name), wrapped(other, column, name)
@@ -238,9 +244,9 @@ def test_every_reason_of_the_page_is_one() -> None:
 @pytest.mark.parametrize(
     ("place", "name", "planted", "value"),
     [
-        pytest.param(hot_converters, "int_text", str, "-0", id="a-zero-without-its-sign"),
-        pytest.param(hot_converters, "date_of", str, '"2024-02-29Z"', id="a-date-as-it-stands"),
-        pytest.param(fast, "_check_each", lambda _: None, '"12"', id="a-text-as-number"),
+        pytest.param(converters, "int_text", str, "-0", id="a-zero-without-its-sign"),
+        pytest.param(converters, "date_of", str, '"2024-02-29Z"', id="a-date-as-it-stands"),
+        pytest.param(plan, "_check_each", lambda _: None, '"12"', id="a-text-as-number"),
     ],
 )
 def test_a_planted_bug_is_seen(

@@ -50,7 +50,9 @@ class Mapping:
         **facts: Any,  # noqa: ANN401 - of the record
     ) -> Any:  # noqa: ANN401 - of many kinds
         """Map one record; say what became of it."""
-        record = PlainRecord(TOPIC, key=_bytes(key), value=_bytes(value), **({"timestamp_ms": 1_000} | facts))
+        record = PlainRecord(
+            TOPIC, key=_bytes(key), value=_bytes(value), **({"timestamp_ms": 1_000} | facts)
+        )
         return outcome_of(lambda: self.mapper.map(record, wall_ms))
 
     def row(self, value: object, **facts: Any) -> dict[str, Any]:  # noqa: ANN401 - of the record

@@ -74,13 +74,22 @@ FLAT = {"format": "debezium_flat"}
 def envelope(op: str, after: object = None, before: object = None, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - members of all kinds
     """Write a Debezium envelope."""
     source = {"ts_ms": 1_700_000_000_000, "table": "things"}
-    return {"before": before, "after": after, "source": source, "op": op, "ts_ms": 1_700_000_000_500} | more
+    return {
+        "before": before,
+        "after": after,
+        "source": source,
+        "op": op,
+        "ts_ms": 1_700_000_000_500,
+    } | more
 
 
 ROW = {"id": 1, "name": "a"}
 CREATED = envelope("c", ROW)
 COLLIDING = {f"k{number * 2**20}": number for number in range(5_000)}
-WRAPPED_KEY = {"schema": {"type": "struct", "fields": [{"type": "int64", "field": "id"}]}, "payload": {"id": 7}}
+WRAPPED_KEY = {
+    "schema": {"type": "struct", "fields": [{"type": "int64", "field": "id"}]},
+    "payload": {"id": 7},
+}
 REQUIRED = {"name": FieldRule(source="name", required=True)}
 COMPOUND = {"id": FieldRule(template="{a}|{b}")}
 STATUS = {"name": FieldRule(source="name", values={"1": "one"})}
@@ -168,7 +177,11 @@ STRINGS = [
     case("C09", named("\u202eabc".encode()), upsert(name="\u202eabc")),
     case("C10", named(b"\\x41"), "DECODE_SYNTAX"),
     case("C11", named(b"\\u12"), "DECODE_SYNTAX"),
-    case("C15", named(b"\\u001b[31mERROR\\u001b[0m level=error"), upsert(name="\x1b[31mERROR\x1b[0m level=error")),
+    case(
+        "C15",
+        named(b"\\u001b[31mERROR\\u001b[0m level=error"),
+        upsert(name="\x1b[31mERROR\x1b[0m level=error"),
+    ),
     case("C17", named(b"null"), upsert(name="null")),
     case("C20", named(b"=1+1<script>'; drop"), upsert(name="=1+1<script>'; drop")),
     case("C21", named(b"{{ env.SECRET }}${SECRET}"), upsert(name="{{ env.SECRET }}${SECRET}")),
@@ -176,13 +189,23 @@ STRINGS = [
 
 OWN_CLOCK = {"ts_ms": 1_795_313_639_519}
 BORDER = {"status": "BEGIN", "id": "761", "event_count": None, "data_collections": None, "ts_ms": 1}
-DDL = {"source": {}, "ts_ms": 1, "databaseName": "shop", "ddl": "CREATE TABLE t(i int)", "tableChanges": []}
+DDL = {
+    "source": {},
+    "ts_ms": 1,
+    "databaseName": "shop",
+    "ddl": "CREATE TABLE t(i int)",
+    "tableChanges": [],
+}
 WRAPPED = {"schema": {"type": "struct", "fields": []}, "payload": CREATED}
 
 ENVELOPES = [
     case("D01", CREATED, upsert(name="a"), route=DEBEZIUM),
     case(
-        "D02", envelope("r", ROW), upsert(name="a", seen="2023-11-14T22:13:20.000Z"), route=DEBEZIUM, version="seen"
+        "D02",
+        envelope("r", ROW),
+        upsert(name="a", seen="2023-11-14T22:13:20.000Z"),
+        route=DEBEZIUM,
+        version="seen",
     ),
     case("D03", envelope("u", ROW), upsert(name="a"), route=DEBEZIUM),
     case("D04", envelope("d", before={"id": 1, "name": ""}), ("delete", "1"), route=DEBEZIUM),
@@ -240,9 +263,21 @@ FIELDS = [
     case("F03-partial", {"id": 1}, ("upsert", "1", {"id": "1"}), partial=True),
     case("F08", {"id": 1, "name": "2"}, "FIELD_ENUM", rules=STATUS),
     case("F08-in-the-map", {"id": 1, "name": 1}, upsert(name="one"), rules=STATUS),
-    case("F18", {"id": 1, "seen": "2024-01-01T00:00:00+05:30"}, upsert(seen="2023-12-31T18:30:00.000Z")),
-    case("F19", {"id": 1, "seen": "2024-01-01T00:00:00+00:00"}, upsert(seen="2024-01-01T00:00:00.000Z")),
-    case("F20", {"id": 1, "seen": "2024-01-01T00:00:00.123456789Z"}, upsert(seen="2024-01-01T00:00:00.123Z")),
+    case(
+        "F18",
+        {"id": 1, "seen": "2024-01-01T00:00:00+05:30"},
+        upsert(seen="2023-12-31T18:30:00.000Z"),
+    ),
+    case(
+        "F19",
+        {"id": 1, "seen": "2024-01-01T00:00:00+00:00"},
+        upsert(seen="2024-01-01T00:00:00.000Z"),
+    ),
+    case(
+        "F20",
+        {"id": 1, "seen": "2024-01-01T00:00:00.123456789Z"},
+        upsert(seen="2024-01-01T00:00:00.123Z"),
+    ),
     case("F24", {"id": 1, "seen": "infinity"}, "TIME_RANGE"),
     case("F24-minus", {"id": 1, "seen": "-infinity"}, "TIME_RANGE"),
     case(
@@ -298,7 +333,14 @@ def good_records(one: Case, count: int) -> list[PlainRecord]:
     """Make records that the route of a case takes."""
     made = []
     for number in range(count):
-        columns = {"id": 10 + number, "a": "k", "b": 10 + number, "name": "1", "amount": number, "active": True}
+        columns = {
+            "id": 10 + number,
+            "a": "k",
+            "b": 10 + number,
+            "name": "1",
+            "amount": number,
+            "active": True,
+        }
         value = envelope("u", columns) if one.route.get("format") == "debezium" else columns
         made.append(PlainRecord(one.topic, value=msgspec.json.encode(value), timestamp_ms=1_000))
     return made
@@ -317,7 +359,9 @@ def said(request: pytest.FixtureRequest) -> Callable[[RouteTable, PlainRecord], 
 
 
 @pytest.mark.parametrize("one", CASES)
-def test_record_has_its_one_outcome(one: Case, said: Callable[[RouteTable, PlainRecord], Any]) -> None:
+def test_record_has_its_one_outcome(
+    one: Case, said: Callable[[RouteTable, PlainRecord], Any]
+) -> None:
     """The outcome is the listed one, and the same when the bytes come again."""
     table = table_of(one)
     first = said(table, record_of(one))
@@ -386,7 +430,9 @@ def test_hostile_shape_costs_no_time(
 def test_topic_without_route_has_no_mapper() -> None:
     """H11: the corridor is told that no route takes the topic."""
     route = RouteSettings(topics=("shop.public.things",), object="things")
-    table = RouteTable([route], "shop", {"things": ObjectSettings(name="things", fields={}, primary_key="id")})
+    table = RouteTable(
+        [route], "shop", {"things": ObjectSettings(name="things", fields={}, primary_key="id")}
+    )
 
     assert table.mappers("shop.public.others") == ()
 

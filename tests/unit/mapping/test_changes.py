@@ -23,9 +23,16 @@ PAIR = {"id": FieldRule(template="{a}/{b}")}
 EMAIL = {"id": FieldRule(source="email")}
 
 
-def change(op: str, after: object = None, before: object = None, **more: object) -> dict[str, object]:
+def change(
+    op: str, after: object = None, before: object = None, **more: object
+) -> dict[str, object]:
     """Write a Debezium envelope."""
-    return {"op": op, "after": after, "before": before, "source": {"ts_ms": 1_700_000_000_000}} | more
+    return {
+        "op": op,
+        "after": after,
+        "before": before,
+        "source": {"ts_ms": 1_700_000_000_000},
+    } | more
 
 
 @pytest.mark.parametrize(
@@ -50,16 +57,28 @@ def change(op: str, after: object = None, before: object = None, **more: object)
         pytest.param({}, {"id": 1}, b'{"id":', ("delete", "1"), id="broken-key-that-is-not-needed"),
         pytest.param(PAIR, {"a": 1, "b": "x"}, None, ("delete", "1/x"), id="compound"),
         pytest.param(PAIR, None, {"a": 1, "b": "x"}, ("delete", "1/x"), id="compound-from-the-key"),
-        pytest.param(PAIR, {"a": 1, "b": ""}, {"a": 1, "b": "x"}, ("delete", "1/x"), id="compound-from-both"),
-        pytest.param(EMAIL, {"id": 1, "email": "a@x.io"}, {"id": 1}, ("delete", "a@x.io"), id="full-old-row"),
-        pytest.param(EMAIL, {"id": 1, "email": ""}, {"id": 1}, "KEY_MISSING", id="invented-default"),
+        pytest.param(
+            PAIR, {"a": 1, "b": ""}, {"a": 1, "b": "x"}, ("delete", "1/x"), id="compound-from-both"
+        ),
+        pytest.param(
+            EMAIL, {"id": 1, "email": "a@x.io"}, {"id": 1}, ("delete", "a@x.io"), id="full-old-row"
+        ),
+        pytest.param(
+            EMAIL, {"id": 1, "email": ""}, {"id": 1}, "KEY_MISSING", id="invented-default"
+        ),
     ],
 )
 def test_key_of_a_delete(
-    fields: dict[str, FieldRule], before: object, key: object, expected: object, mapping: Callable[..., Any]
+    fields: dict[str, FieldRule],
+    before: object,
+    key: object,
+    expected: object,
+    mapping: Callable[..., Any],
 ) -> None:
     """The old row tells the key, else the Kafka key; what Debezium invents for unknown columns does not."""
-    assert expected == mapping(fields=fields, format="debezium").outcome(change("d", before=before), key=key)
+    assert expected == mapping(fields=fields, format="debezium").outcome(
+        change("d", before=before), key=key
+    )
 
 
 @pytest.mark.parametrize(
@@ -68,7 +87,9 @@ def test_key_of_a_delete(
 )
 def test_meaning_of_deletes(deletes: str, expected: object, mapping: Callable[..., Any]) -> None:
     """The route says what becomes of a delete."""
-    assert expected == mapping(format="debezium", deletes=deletes).outcome(change("d", before={"id": 1}))
+    assert expected == mapping(format="debezium", deletes=deletes).outcome(
+        change("d", before={"id": 1})
+    )
 
 
 @pytest.mark.parametrize(
@@ -79,7 +100,9 @@ def test_meaning_of_deletes(deletes: str, expected: object, mapping: Callable[..
         ("dead_letter", "DELETE_UNWANTED"),
     ],
 )
-def test_changed_key_is_two_changes(deletes: str, expected: object, mapping: Callable[..., Any]) -> None:
+def test_changed_key_is_two_changes(
+    deletes: str, expected: object, mapping: Callable[..., Any]
+) -> None:
     """The old key is deleted before the new one is written."""
     outcome = mapping(format="debezium", deletes=deletes).outcome(change("u", {"id": 2}, {"id": 1}))
     said = outcome
@@ -98,7 +121,9 @@ def test_changed_key_is_two_changes(deletes: str, expected: object, mapping: Cal
         pytest.param({"id": True}, id="key-that-was-never-sent"),
     ],
 )
-def test_old_row_without_another_key_changes_nothing(before: object, mapping: Callable[..., Any]) -> None:
+def test_old_row_without_another_key_changes_nothing(
+    before: object, mapping: Callable[..., Any]
+) -> None:
     """What was never sent under another key need not be deleted."""
     assert mapping(format="debezium").outcome(change("u", {"id": 2}, before))[:2] == ("upsert", "2")
 
@@ -126,7 +151,10 @@ def test_where_does_not_judge_invented_columns_of_a_delete(mapping: Callable[...
     """Columns that a key-only old row does not have cannot keep its delete back."""
     route = mapping(format="debezium", where={"status": ("active",)})
 
-    assert route.outcome(change("d", before={"id": 1, "status": ""}), key={"id": 1}) == ("delete", "1")
+    assert route.outcome(change("d", before={"id": 1, "status": ""}), key={"id": 1}) == (
+        "delete",
+        "1",
+    )
 
 
 def test_where_judges_the_operation_before_it_is_read(mapping: Callable[..., Any]) -> None:
@@ -144,7 +172,10 @@ def custom(row: dict[str, Any], context: CustomContext) -> Any:  # noqa: ANN401 
     if asked == "split":
         return [row | {"id": "a"}, row | {"id": "b"}]
     if asked == "told":
-        return {"id": context.operation, "name": f"{context.topic} {context.source_ms} {context.key!r}"}
+        return {
+            "id": context.operation,
+            "name": f"{context.topic} {context.source_ms} {context.key!r}",
+        }
     return {"none": None, "empty": [], "number": 7, "rows": [7], "names": {1: 2}}.get(asked, row)
 
 
@@ -159,7 +190,9 @@ def custom(row: dict[str, Any], context: CustomContext) -> Any:  # noqa: ANN401 
         pytest.param("raise", "MAP_CUSTOM", id="raises"),
     ],
 )
-def test_custom_function_that_gives_no_row(asked: str, expected: str, mapping: Callable[..., Any]) -> None:
+def test_custom_function_that_gives_no_row(
+    asked: str, expected: str, mapping: Callable[..., Any]
+) -> None:
     """None filters; anything that is no row is the record's fault."""
     assert expected == mapping(custom=custom).outcome({"id": 1, "do": asked})
 
@@ -189,7 +222,10 @@ def test_custom_function_may_change_what_is_nested_in_place(mapping: Callable[..
         return row
 
     rules = {"name": FieldRule(source="name", json=True)}
-    assert '{"a":1,"seen":true}' == mapping(fields=rules, custom=marked).row({"id": 1, "name": {"a": 1}})["name"]
+    assert (
+        '{"a":1,"seen":true}'
+        == mapping(fields=rules, custom=marked).row({"id": 1, "name": {"a": 1}})["name"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -243,7 +279,9 @@ def test_custom_function_is_told_of_deletes(mapping: Callable[..., Any]) -> None
 
 def test_value_of_a_strange_type_is_at_fault(mapping: Callable[..., Any]) -> None:
     """A Python value that no column has is a FIELD_TYPE where a rule uses it."""
-    assert mapping(custom=lambda row, _: row | {"name": object()}).outcome({"id": 1}) == "FIELD_TYPE"
+    assert (
+        mapping(custom=lambda row, _: row | {"name": object()}).outcome({"id": 1}) == "FIELD_TYPE"
+    )
 
 
 @pytest.mark.parametrize(
@@ -254,7 +292,9 @@ def test_value_of_a_strange_type_is_at_fault(mapping: Callable[..., Any]) -> Non
         pytest.param(float("nan"), "NaN", id="not-a-number-as-text"),
     ],
 )
-def test_python_value_that_no_source_writes(value: object, expected: str, mapping: Callable[..., Any]) -> None:
+def test_python_value_that_no_source_writes(
+    value: object, expected: str, mapping: Callable[..., Any]
+) -> None:
     """What only a custom function can bring has an outcome too."""
     outcome = mapping(custom=lambda row, _: row | {"name": value}).outcome({"id": 1})
 
@@ -281,7 +321,9 @@ def test_version_rises_on_a_tie_and_on_a_step_back(mapping: Callable[..., Any]) 
     times = ["2024-01-01T00:00:00.005Z", "2024-01-01T00:00:00.005Z", "2024-01-01T00:00:00.001Z"]
     rows = [{"id": 1, "at": at} for at in times]
 
-    assert versions(mapping(VERSIONED), *rows) == [f"2024-01-01T00:00:00.{ms:03}Z" for ms in (5, 6, 7)]
+    assert versions(mapping(VERSIONED), *rows) == [
+        f"2024-01-01T00:00:00.{ms:03}Z" for ms in (5, 6, 7)
+    ]
 
 
 def test_version_is_of_its_key_alone(mapping: Callable[..., Any]) -> None:
@@ -295,11 +337,19 @@ def test_version_is_of_its_key_alone(mapping: Callable[..., Any]) -> None:
     ("members", "expected"),
     [
         pytest.param(
-            {"source": {"ts_ns": 1_700_000_000_000_999_999, "ts_ms": 5}}, "2023-11-14T22:13:20.000Z", id="ns"
+            {"source": {"ts_ns": 1_700_000_000_000_999_999, "ts_ms": 5}},
+            "2023-11-14T22:13:20.000Z",
+            id="ns",
         ),
-        pytest.param({"source": {"ts_us": 1_700_000_000_001_999, "ts_ms": 5}}, "2023-11-14T22:13:20.001Z", id="us"),
+        pytest.param(
+            {"source": {"ts_us": 1_700_000_000_001_999, "ts_ms": 5}},
+            "2023-11-14T22:13:20.001Z",
+            id="us",
+        ),
         pytest.param({"source": {"ts_ms": 1_700_000_000_002}}, "2023-11-14T22:13:20.002Z", id="ms"),
-        pytest.param({"source": None, "ts_ms": 1_700_000_000_003}, "2023-11-14T22:13:20.003Z", id="envelope"),
+        pytest.param(
+            {"source": None, "ts_ms": 1_700_000_000_003}, "2023-11-14T22:13:20.003Z", id="envelope"
+        ),
         pytest.param({"source": None}, "1970-01-01T00:00:01.000Z", id="kafka"),
     ],
 )
@@ -329,7 +379,9 @@ def test_rule_of_the_version_must_find_one(value: object, mapping: Callable[...,
     ("ahead_ms", "expected"),
     [(LARGEST_LEAD_MS, "2027-01-15T08:05:00.000Z"), (LARGEST_LEAD_MS + 1, "TIME_RANGE")],
 )
-def test_version_far_ahead_of_now(ahead_ms: int, expected: str, mapping: Callable[..., Any]) -> None:
+def test_version_far_ahead_of_now(
+    ahead_ms: int, expected: str, mapping: Callable[..., Any]
+) -> None:
     """D37: five minutes ahead are taken, one millisecond more is not."""
     value = {"id": 1, "at": (1_800_000_000_000 + ahead_ms) * 1000}
 
@@ -349,9 +401,14 @@ def test_row_created_again_is_later_than_its_delete(mapping: Callable[..., Any])
 def test_delete_by_a_clock_beyond_all_time_lifts_no_version(mapping: Callable[..., Any]) -> None:
     """A clock of forty digits is none, for a delete too: the row may be created again with its own time."""
     route = mapping(VERSIONED, format="debezium")
-    gone = json.dumps(change("d", before={"id": "k"}, source={"ts_ns": 10**40, "ts_ms": 1_700_000_000_000}))
+    gone = json.dumps(
+        change("d", before={"id": "k"}, source={"ts_ns": 10**40, "ts_ms": 1_700_000_000_000})
+    )
 
-    assert versions(route, gone, change("c", {"id": "k"})) == [("delete", "k"), "2023-11-14T22:13:20.001Z"]
+    assert versions(route, gone, change("c", {"id": "k"})) == [
+        ("delete", "k"),
+        "2023-11-14T22:13:20.001Z",
+    ]
 
 
 def test_version_memory_remembers_the_generation_before() -> None:
@@ -385,7 +442,9 @@ def test_version_beyond_the_limit_is_not_remembered() -> None:
 
 def test_number_as_version_counts_up(mapping: Callable[..., Any]) -> None:
     """A version that is a number rises by one on a tie."""
-    target = msgspec.structs.replace(VERSIONED, fields={"id": FieldType.TEXT, "at": FieldType.NUMBER})
+    target = msgspec.structs.replace(
+        VERSIONED, fields={"id": FieldType.TEXT, "at": FieldType.NUMBER}
+    )
     rows = [{"id": 1, "at": 7}, {"id": 1, "at": 7}, {"id": 1, "at": 1.5}]
 
     assert versions(mapping(target), *rows) == ["7", "8", "FIELD_TYPE"]

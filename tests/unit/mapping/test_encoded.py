@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from consumer.decoding.schema_shelf import SchemaShelf
+from consumer.decoding.schema_cache import SchemaCache
 from consumer.decoding.wire_form import KEY_HEADER, VALUE_HEADER
 from consumer.decoding.written_schema import WrittenSchema
 from consumer.errors import RecordError
@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 WALL_MS = 1_800_000_000_000
 TARGET = ObjectSettings(
     name="customers",
-    fields={"id": FieldType.TEXT, "name": FieldType.TEXT, "balance": FieldType.NUMBER, "at": FieldType.DATE_TIME},
+    fields={
+        "id": FieldType.TEXT,
+        "name": FieldType.TEXT,
+        "balance": FieldType.NUMBER,
+        "at": FieldType.DATE_TIME,
+    },
     primary_key="id",
     record_modified="at",
 )
@@ -52,7 +57,11 @@ ENVELOPE = {
         {"name": "after", "type": ["null", "Value"]},
         {
             "name": "source",
-            "type": {"type": "record", "name": "Source", "fields": [{"name": "ts_ms", "type": "long"}]},
+            "type": {
+                "type": "record",
+                "name": "Source",
+                "fields": [{"name": "ts_ms", "type": "long"}],
+            },
         },
         {"name": "op", "type": "string"},
     ],
@@ -65,8 +74,8 @@ GUID = bytes(range(16))
 VALUES, KEYS, ROWS, TEXTS, BROKEN, JSON = 1, 2, 3, 4, 5, 6
 
 
-def shelf() -> SchemaShelf:
-    made = SchemaShelf()
+def shelf() -> SchemaCache:
+    made = SchemaCache()
     for number, schema in ((VALUES, ENVELOPE), (KEYS, KEY), (ROWS, ROW), (TEXTS, "string")):
         made.put(number, WrittenSchema("AVRO", json.dumps(schema)), 0.0)
     made.put(GUID, WrittenSchema("AVRO", json.dumps(ENVELOPE)), 0.0)
@@ -77,7 +86,8 @@ def shelf() -> SchemaShelf:
 
 def mapper(**route: Any) -> RouteMapper:  # noqa: ANN401 - settings by name
     settings = RouteSettings(
-        **{"topics": ("t",), "object": "customers", "format": "debezium", "encoding": "avro"} | route
+        **{"topics": ("t",), "object": "customers", "format": "debezium", "encoding": "avro"}
+        | route
     )
     (made,) = RouteTable([settings], "shop", {"customers": TARGET}, shelf()).mappers("t")
     return made
@@ -154,7 +164,9 @@ def test_a_delete_and_its_tombstone_need_no_value() -> None:
 def test_a_key_may_be_text_in_a_frame_or_in_none(key: bytes, headers: Headers, text: str) -> None:
     """Keys are often written by another serialiser than values."""
     route = mapper(format="json", fields={"name": FieldRule(source="$key")})
-    mapped = route.map(record(framed(ROWS, avro_body(ROW, CUSTOMER)), key=key, headers=headers), WALL_MS)
+    mapped = route.map(
+        record(framed(ROWS, avro_body(ROW, CUSTOMER)), key=key, headers=headers), WALL_MS
+    )
     assert isinstance(mapped, Upsert)
     assert text == json.loads(mapped.encoded)["name"]
 
@@ -171,7 +183,9 @@ def test_a_key_that_cannot_be_opened_is_no_matter_where_nobody_asks_for_it() -> 
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        pytest.param(b'{"op":"c"}', "DECODE_FRAMED: the schema registry's wire form wanted", id="no-frame"),
+        pytest.param(
+            b'{"op":"c"}', "DECODE_FRAMED: the schema registry's wire form wanted", id="no-frame"
+        ),
         pytest.param(b"", "DECODE_EMPTY: the schema registry's wire form wanted", id="empty"),
         pytest.param(framed(99, b"x"), "DECODE_SCHEMA: schema 99: it is not at hand", id="unknown"),
         pytest.param(
@@ -184,7 +198,9 @@ def test_a_key_that_cannot_be_opened_is_no_matter_where_nobody_asks_for_it() -> 
             "DECODE_SCHEMA: schema 6: the registry's kind of it is not that of the route's encoding, avro",
             id="another-kind",
         ),
-        pytest.param(framed(VALUES, b"x"), "DECODE_SYNTAX: not a body of this Avro schema", id="garbage"),
+        pytest.param(
+            framed(VALUES, b"x"), "DECODE_SYNTAX: not a body of this Avro schema", id="garbage"
+        ),
     ],
 )
 def test_a_record_that_cannot_be_opened_is_at_fault(value: bytes, said: str) -> None:
@@ -215,7 +231,12 @@ def test_bodies_of_json_schema_are_json() -> None:
     typed = {
         "type": "object",
         "properties": {
-            "at": {"oneOf": [{"type": "null"}, {"type": "integer", "title": "io.debezium.time.MicroTimestamp"}]}
+            "at": {
+                "oneOf": [
+                    {"type": "null"},
+                    {"type": "integer", "title": "io.debezium.time.MicroTimestamp"},
+                ]
+            }
         },
     }
     known = shelf()
@@ -225,7 +246,8 @@ def test_bodies_of_json_schema_are_json() -> None:
     body = b'{"id":42,"name":"Ann","balance":12.34,"at":1700000000123456}'
     mapped = made.map(record(framed(9, body)), WALL_MS)
     bare = made.map(
-        record(framed(JSON, body.replace(b"1700000000123456", b'"2023-11-14T22:13:20.123456Z"'))), WALL_MS
+        record(framed(JSON, body.replace(b"1700000000123456", b'"2023-11-14T22:13:20.123456Z"'))),
+        WALL_MS,
     )
     assert isinstance(mapped, Upsert)
     assert isinstance(bare, Upsert)
@@ -244,5 +266,7 @@ def test_a_custom_function_is_given_the_key_that_was_meant() -> None:
         return row
 
     route = mapper(custom=custom)
-    route.map(record(framed(VALUES, change("c", after=CUSTOMER)), key=framed(TEXTS, b"\x04k7")), WALL_MS)
+    route.map(
+        record(framed(VALUES, change("c", after=CUSTOMER)), key=framed(TEXTS, b"\x04k7")), WALL_MS
+    )
     assert [b"k7"] == seen

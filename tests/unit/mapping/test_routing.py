@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from consumer.model import Change
 
 OBJECTS = {
-    name: ObjectSettings(name=name, fields={"id": FieldType.TEXT}, primary_key="id") for name in ("one", "two")
+    name: ObjectSettings(name=name, fields={"id": FieldType.TEXT}, primary_key="id")
+    for name in ("one", "two")
 }
 
 VERSIONED_FIELDS = {"id": FieldType.TEXT, "at": FieldType.DATE_TIME}
@@ -51,7 +52,10 @@ def test_route_takes_its_topics(topics: tuple[str, ...], topic: str, *, takes: b
 
 def test_topic_in_several_routes_has_a_mapper_each() -> None:
     """In file order, each with its own object."""
-    routes = [RouteSettings(topics=("a",), object="two"), RouteSettings(topics=("^.",), object="one")]
+    routes = [
+        RouteSettings(topics=("a",), object="two"),
+        RouteSettings(topics=("^.",), object="one"),
+    ]
 
     assert names(RouteTable(routes, "shop", OBJECTS), "a") == ["two", "one"]
 
@@ -66,7 +70,9 @@ def test_mapper_is_compiled_once_per_topic() -> None:
 
 def test_mapper_names_its_target_and_object() -> None:
     """What the corridor asks of a mapper."""
-    (mapper,) = RouteTable([RouteSettings(topics=("a",), object="one")], "shop", OBJECTS).mappers("a")
+    (mapper,) = RouteTable([RouteSettings(topics=("a",), object="one")], "shop", OBJECTS).mappers(
+        "a"
+    )
 
     assert (Target("shop", "one"), OBJECTS["one"]) == (mapper.target, mapper.object)
 
@@ -74,7 +80,10 @@ def test_mapper_names_its_target_and_object() -> None:
 def test_routes_of_one_object_share_its_versions() -> None:
     """A key that two routes write rises over both."""
     target = ObjectSettings(
-        name="one", fields={"id": FieldType.TEXT, "at": FieldType.NUMBER}, primary_key="id", record_modified="at"
+        name="one",
+        fields={"id": FieldType.TEXT, "at": FieldType.NUMBER},
+        primary_key="id",
+        record_modified="at",
     )
     routes = [RouteSettings(topics=(topic,), object="one") for topic in ("a", "b")]
     table = RouteTable(routes, "shop", {"one": target})
@@ -90,20 +99,22 @@ def test_routes_of_one_object_share_its_versions() -> None:
 def is_fast(route: Any, value: bytes | str, monkeypatch: pytest.MonkeyPatch) -> bool:  # noqa: ANN401 - of the fixture
     """Whether a record is mapped without the careful way."""
     calls: list[object] = []
-    careful = CompiledRoute._map_carefully
+    slow_path = CompiledRoute._map_slowly
 
     def counted(self: CompiledRoute, *rest: Any) -> Any:  # noqa: ANN401 - handed on
         calls.append(self)
-        return careful(self, *rest)
+        return slow_path(self, *rest)
 
     with monkeypatch.context() as patched:
-        patched.setattr(CompiledRoute, "_map_carefully", counted)
+        patched.setattr(CompiledRoute, "_map_slowly", counted)
         route.outcome(value)
     return not calls
 
 
 BARE = '{{"op":"u","before":null,"after":{},"source":{{"ts_ms":1}}}}'
-FIRST = '{"id":1,"name":7,"amount":1.5,"active":true,"born":"2024-02-29","seen":"2024-02-29T10:00:00Z"}'
+FIRST = (
+    '{"id":1,"name":7,"amount":1.5,"active":true,"born":"2024-02-29","seen":"2024-02-29T10:00:00Z"}'
+)
 
 
 @pytest.mark.parametrize(
@@ -111,16 +122,24 @@ FIRST = '{"id":1,"name":7,"amount":1.5,"active":true,"born":"2024-02-29","seen":
     [
         pytest.param([FIRST], FIRST, id="integers-in-text-fields"),
         pytest.param([FIRST], '{"id":1,"name":null}', id="nulls"),
-        pytest.param([FIRST, '{"id":2,"name":"a"}'], '{"id":3,"name":"b"}', id="text-after-integers"),
+        pytest.param(
+            [FIRST, '{"id":2,"name":"a"}'], '{"id":3,"name":"b"}', id="text-after-integers"
+        ),
         pytest.param([FIRST, '{"id":2,"name":0}'], '{"id":3,"name":0}', id="zero-in-a-text-field"),
         pytest.param([FIRST, '{"id":"k"}'], '{"id":"l"}', id="keys-of-two-kinds"),
-        pytest.param([FIRST, '{"id":1,"amount":1e5}'], '{"id":1,"amount":1e6}', id="numbers-with-exponents"),
+        pytest.param(
+            [FIRST, '{"id":1,"amount":1e5}'], '{"id":1,"amount":1e6}', id="numbers-with-exponents"
+        ),
         pytest.param([FIRST], '{"id":1,"name":5,"more":{"x":1}}', id="new-columns"),
     ],
 )
 @pytest.mark.parametrize("form", ["{}", BARE], ids=["json", "debezium"])
 def test_steady_records_go_the_fast_way(
-    form: str, rows: list[str], odd: str, mapping: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    form: str,
+    rows: list[str],
+    odd: str,
+    mapping: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What earlier records taught is enough for the next of their kind."""
     route = mapping(format="json" if form == "{}" else "debezium")
@@ -130,7 +149,9 @@ def test_steady_records_go_the_fast_way(
     assert is_fast(route, form.format(odd), monkeypatch)
 
 
-def test_fault_teaches_nothing(mapping: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_teaches_nothing(
+    mapping: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A record at fault does not slow the others down."""
     route = mapping()
     route.row({"id": "k", "name": "a"})
@@ -161,7 +182,9 @@ def test_schema_seen_before_is_known_by_its_bytes(
     assert route.row(wrapped(DAYS, '{"id":3,"name":19784}'))["name"] == "2024-03-02"
 
 
-def test_schemas_may_alternate(mapping: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_schemas_may_alternate(
+    mapping: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """While a schema evolves, records of both go by their own."""
     route = mapping(format="debezium")
     for _ in range(2):
@@ -175,7 +198,11 @@ def test_schemas_may_alternate(mapping: Callable[..., Any], monkeypatch: pytest.
 def test_a_column_is_read_by_the_schema_of_its_record(mapping: Callable[..., Any]) -> None:
     """A source that begins to write decimals as text does not have its text taken for base64, nor the other way."""
     route = mapping(format="debezium")
-    decimal = {"type": "bytes", "name": "org.apache.kafka.connect.data.Decimal", "parameters": {"scale": "2"}}
+    decimal = {
+        "type": "bytes",
+        "name": "org.apache.kafka.connect.data.Decimal",
+        "parameters": {"scale": "2"},
+    }
 
     for _ in range(3):
         assert route.row(wrapped(decimal, '{"id":1,"name":"BNI="}'))["name"] == "12.34"
@@ -204,11 +231,15 @@ def test_plain_rows_are_unwrapped_when_the_pair_is_connect_s(mapping: Callable[.
     schema = {"type": "struct", "fields": [DAYS | {"field": "born"}]}
     route = mapping()
 
-    assert route.row({"schema": schema, "payload": {"id": 1, "born": 19782}})["born"] == "2024-02-29"
+    assert (
+        route.row({"schema": schema, "payload": {"id": 1, "born": 19782}})["born"] == "2024-02-29"
+    )
     assert route.row({"id": 2, "schema": {"type": "struct"}, "payload": {"id": 3}})["id"] == "2"
 
 
-def test_same_column_may_feed_fields_of_different_types(things: Objects, mapping: Callable[..., Any]) -> None:
+def test_same_column_may_feed_fields_of_different_types(
+    things: Objects, mapping: Callable[..., Any]
+) -> None:
     """A column that two fields read in different shapes serves both."""
     del things
     rules = {"name": FieldRule(source="v"), "amount": FieldRule(source="v")}
@@ -232,13 +263,23 @@ def test_column_may_be_read_whole_and_in_part(mapping: Callable[..., Any]) -> No
     [
         pytest.param({"op": {"a": 1}, "after": {"id": 1}}, id="an-operation-that-is-no-text"),
         pytest.param({"op": 7, "after": {"id": 1}}, id="an-operation-that-is-a-number"),
-        pytest.param({"op": "c", "after": {"id": 1}, "source": {"ts_ns": "x", "ts_ms": 5}}, id="a-clock-in-text"),
-        pytest.param({"op": "c", "after": {"id": 1}, "source": {"ts_us": {}, "ts_ms": 5}}, id="a-clock-of-none"),
+        pytest.param(
+            {"op": "c", "after": {"id": 1}, "source": {"ts_ns": "x", "ts_ms": 5}},
+            id="a-clock-in-text",
+        ),
+        pytest.param(
+            {"op": "c", "after": {"id": 1}, "source": {"ts_us": {}, "ts_ms": 5}},
+            id="a-clock-of-none",
+        ),
     ],
 )
-def test_one_odd_record_costs_the_fast_way_nothing(odd: dict[str, Any], mapping: Callable[..., Any]) -> None:
+def test_one_odd_record_costs_the_fast_way_nothing(
+    odd: dict[str, Any], mapping: Callable[..., Any]
+) -> None:
     """What stands around a row is not learned: the records after an odd one are mapped in one run as before."""
-    versioned = msgspec.structs.replace(OBJECTS["one"], fields=VERSIONED_FIELDS, record_modified="at")
+    versioned = msgspec.structs.replace(
+        OBJECTS["one"], fields=VERSIONED_FIELDS, record_modified="at"
+    )
     route = mapping(versioned, format="debezium", where={"$kafka.offset": (1,)})
     good = {"op": "c", "after": {"id": 2}, "source": {"ts_ms": 5}}
     records = [PlainRecord(TOPIC, offset=1, value=json.dumps(good).encode()) for _ in range(3)]

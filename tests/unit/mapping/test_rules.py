@@ -49,7 +49,13 @@ def name_by(mapping: Callable[..., Any], rule: FieldRule, value: object, **facts
 def test_source(source: str, expected: object, mapping: Callable[..., Any]) -> None:
     """A path in the row, or a reference to what is around it."""
     value = {"id": 1, "other": "o", "a": {"b": {"c": "deep"}, "none": None}, "list": [1]}
-    headers = [("h", b"first"), ("h", b"last"), ("a.b", b"dots"), ("null", None), ("bytes", b"\xff")]
+    headers = [
+        ("h", b"first"),
+        ("h", b"last"),
+        ("a.b", b"dots"),
+        ("null", None),
+        ("bytes", b"\xff"),
+    ]
 
     assert expected == name_by(
         mapping, FieldRule(source=source), value, key='{"k":{"x":7}}', headers=headers, offset=17
@@ -80,11 +86,27 @@ def test_template(template: str, expected: object, mapping: Callable[..., Any]) 
         pytest.param(FieldRule(source="s", default="d"), {}, "d", id="missing"),
         pytest.param(FieldRule(source="s", default="d"), {"s": None}, "d", id="null"),
         pytest.param(FieldRule(source="s", default="d"), {"s": ""}, "", id="empty-text-is-a-value"),
-        pytest.param(FieldRule(source="s", default="d", required=True), {}, "d", id="default-before-required"),
-        pytest.param(FieldRule(source="s", values={"1": None}), {"s": 1}, None, id="mapped-to-null"),
-        pytest.param(FieldRule(source="s", values={"1": None}, default="d"), {"s": 1}, None, id="null-stays"),
-        pytest.param(FieldRule(source="s", values={"1": "a"}, default=None), {"s": 2}, None, id="null-by-default"),
-        pytest.param(FieldRule(source="s", values={"a": 7}, trim=True, lower=True), {"s": " A "}, "7", id="tidied"),
+        pytest.param(
+            FieldRule(source="s", default="d", required=True), {}, "d", id="default-before-required"
+        ),
+        pytest.param(
+            FieldRule(source="s", values={"1": None}), {"s": 1}, None, id="mapped-to-null"
+        ),
+        pytest.param(
+            FieldRule(source="s", values={"1": None}, default="d"), {"s": 1}, None, id="null-stays"
+        ),
+        pytest.param(
+            FieldRule(source="s", values={"1": "a"}, default=None),
+            {"s": 2},
+            None,
+            id="null-by-default",
+        ),
+        pytest.param(
+            FieldRule(source="s", values={"a": 7}, trim=True, lower=True),
+            {"s": " A "},
+            "7",
+            id="tidied",
+        ),
         pytest.param(FieldRule(template="{s}", default="d"), {"s": None}, "d", id="template"),
         pytest.param(FieldRule(const="c"), {"name": "n"}, "c", id="const"),
         pytest.param(FieldRule(const=True), {}, "true", id="const-as-the-type-wants"),
@@ -105,9 +127,13 @@ def test_what_stands_for_a_value(
         pytest.param({}, {"name": None}, {"name": None}, id="null-is-sent"),
         pytest.param({"name": FieldRule(source="s")}, {}, {}, id="missing-by-a-rule"),
         pytest.param({"name": FieldRule(source="s", default="d")}, {}, {"name": "d"}, id="default"),
-        pytest.param({"name": FieldRule(const=None)}, {"name": "n"}, {}, id="const-null-is-left-out"),
+        pytest.param(
+            {"name": FieldRule(const=None)}, {"name": "n"}, {}, id="const-null-is-left-out"
+        ),
         pytest.param({"amount": FieldRule(source="s")}, {"s": 1.5}, {"amount": "1.5"}, id="number"),
-        pytest.param({"amount": FieldRule(source="s")}, {"s": None}, {"amount": None}, id="null-number"),
+        pytest.param(
+            {"amount": FieldRule(source="s")}, {"s": None}, {"amount": None}, id="null-number"
+        ),
     ],
 )
 @pytest.mark.parametrize("times", [1, 4], ids=["first", "learned"])
@@ -140,9 +166,13 @@ MARKS = [
 
 @pytest.mark.parametrize("mark", MARKS)
 @pytest.mark.parametrize("times", [1, 4], ids=["first", "learned"])
-def test_value_that_was_not_sent_is_never_a_value(mark: object, times: int, mapping: Callable[..., Any]) -> None:
+def test_value_that_was_not_sent_is_never_a_value(
+    mark: object, times: int, mapping: Callable[..., Any]
+) -> None:
     """An unchanged TOAST column blanks nothing: in upsert mode its record is at fault."""
-    route = mapping(fields={"name": FieldRule(source="name", json=True, default="d")}, format="debezium")
+    route = mapping(
+        fields={"name": FieldRule(source="name", json=True, default="d")}, format="debezium"
+    )
     for _ in range(times - 1):
         route.row({"op": "u", "after": {"id": 1, "name": ["x"]}})
 
@@ -157,9 +187,9 @@ def test_value_that_was_not_sent_is_left_out_in_partial_mode(
     target = msgspec.structs.replace(things, refresh_mode="partial")
     rules = {"name": FieldRule(source="name", json=True, default="d")}
 
-    assert mapping(target, rules, format="debezium").row({"op": "u", "after": {"id": 1, "name": mark}}) == {
-        "id": "1"
-    }
+    assert mapping(target, rules, format="debezium").row(
+        {"op": "u", "after": {"id": 1, "name": mark}}
+    ) == {"id": "1"}
 
 
 def test_mark_is_text_like_any_other_in_a_plain_row(mapping: Callable[..., Any]) -> None:
@@ -182,7 +212,9 @@ def test_event_time_must_be_there(things: ObjectSettings, mapping: Callable[...,
         pytest.param({"s": (1,)}, {"s": 1}, True, id="number"),
         pytest.param({"s": (1,)}, {"s": 1.0}, True, id="number-by-amount"),
         pytest.param({"s": (1,)}, {"s": "1"}, True, id="number-as-text"),
-        pytest.param({"s": (ExactFloat("1.50"),)}, {"s": "1.50"}, True, id="number-as-text-digit-for-digit"),
+        pytest.param(
+            {"s": (ExactFloat("1.50"),)}, {"s": "1.50"}, True, id="number-as-text-digit-for-digit"
+        ),
         pytest.param({"s": (ExactFloat("1.50"),)}, {"s": 1.5}, True, id="fraction-by-amount"),
         pytest.param({"s": (True,)}, {"s": True}, True, id="boolean"),
         pytest.param({"s": (1,)}, {"s": True}, False, id="true-is-not-one"),
@@ -197,7 +229,12 @@ def test_event_time_must_be_there(things: ObjectSettings, mapping: Callable[...,
 )
 @pytest.mark.parametrize("times", [1, 3], ids=["first", "again"])
 def test_where(
-    where: dict[str, Any], row: dict[str, object], *, taken: bool, times: int, mapping: Callable[..., Any]
+    where: dict[str, Any],
+    row: dict[str, object],
+    *,
+    taken: bool,
+    times: int,
+    mapping: Callable[..., Any],
 ) -> None:
     """Rows that the conditions do not take are filtered."""
     route = mapping(where=where)

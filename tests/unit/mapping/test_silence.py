@@ -32,26 +32,42 @@ def leaky(row: dict[str, Any], context: object) -> None:
         pytest.param({"id": 1, "name": SECRET + "\0"}, {}, {}, id="text-with-NUL"),
         pytest.param({"id": 1, "amount": SECRET}, {}, {}, id="number"),
         pytest.param(
-            {"id": 1, "amount": SECRET}, {"amount": FieldRule(source="amount", number=True)}, {}, id="format"
+            {"id": 1, "amount": SECRET},
+            {"amount": FieldRule(source="amount", number=True)},
+            {},
+            id="format",
         ),
         pytest.param(
-            {"id": 1, "amount": SECRET}, {"amount": FieldRule(source="amount", scale=2)}, {}, id="decimal"
+            {"id": 1, "amount": SECRET},
+            {"amount": FieldRule(source="amount", scale=2)},
+            {},
+            id="decimal",
         ),
         pytest.param({"id": 1, "active": SECRET}, {}, {}, id="boolean"),
         pytest.param({"id": 1, "born": SECRET}, {}, {}, id="date"),
         pytest.param({"id": 1, "seen": SECRET}, {}, {}, id="date-time"),
         pytest.param(
-            {"id": 1, "name": SECRET}, {"name": FieldRule(source="name", values={"a": "b"})}, {}, id="values"
+            {"id": 1, "name": SECRET},
+            {"name": FieldRule(source="name", values={"a": "b"})},
+            {},
+            id="values",
         ),
-        pytest.param({"id": 1, "name": SECRET}, {"name": FieldRule(source="name.x")}, {}, id="path"),
-        pytest.param({"id": 1, "op": SECRET, "after": {"id": 1}}, {}, {"format": "debezium"}, id="operation"),
+        pytest.param(
+            {"id": 1, "name": SECRET}, {"name": FieldRule(source="name.x")}, {}, id="path"
+        ),
+        pytest.param(
+            {"id": 1, "op": SECRET, "after": {"id": 1}}, {}, {"format": "debezium"}, id="operation"
+        ),
         pytest.param({"id": 1, "name": SECRET}, {}, {"custom": leaky}, id="custom"),
         pytest.param(b'{"id":"' + SECRET.encode() + b"\xff", {}, {}, id="encoding"),
         pytest.param(b'{"id":' + SECRET.encode(), {}, {}, id="syntax"),
     ],
 )
 def test_detail_never_holds_the_value(
-    value: object, fields: dict[str, FieldRule], settings: dict[str, Any], mapping: Callable[..., Any]
+    value: object,
+    fields: dict[str, FieldRule],
+    settings: dict[str, Any],
+    mapping: Callable[..., Any],
 ) -> None:
     """Reason, field and detail go into logs, headers and pages; the value must not."""
     content = value if isinstance(value, bytes) else msgspec.json.encode(value)

@@ -19,11 +19,17 @@ def of_type(kind: FieldType) -> ObjectSettings:
 
 
 def sent(
-    mapping: Callable[..., Any], kind: FieldType, written: str, rule: FieldRule | None = None, **route: str
+    mapping: Callable[..., Any],
+    kind: FieldType,
+    written: str,
+    rule: FieldRule | None = None,
+    **route: str,
 ) -> Any:  # noqa: ANN401 - of many kinds
     """Map `written`, as JSON, into a field of this type; return what is sent, or the reason."""
     fields = {} if rule is None else {"x": rule}
-    outcome = mapping(of_type(kind), fields, **route).outcome(b'{"id":"k","x":' + written.encode() + b"}")
+    outcome = mapping(of_type(kind), fields, **route).outcome(
+        b'{"id":"k","x":' + written.encode() + b"}"
+    )
     return outcome if isinstance(outcome, str) else outcome[2]["x"]
 
 
@@ -45,7 +51,9 @@ DATE, MOMENT = FieldType.DATE, FieldType.DATE_TIME
         pytest.param("1E5", "1E5", id="exponent-as-it-stands"),
         pytest.param("true", "true", id="boolean"),
         pytest.param("null", None, id="null"),
-        pytest.param('"2024-02-29T10:00:00Z"', "2024-02-29T10:00:00Z", id="untyped-time-as-it-stands"),
+        pytest.param(
+            '"2024-02-29T10:00:00Z"', "2024-02-29T10:00:00Z", id="untyped-time-as-it-stands"
+        ),
         pytest.param('{"a":1}', "FIELD_TYPE", id="object"),
         pytest.param("[1]", "FIELD_TYPE", id="array"),
         pytest.param('"a\\u0000"', "FIELD_CHARS", id="NUL"),
@@ -60,12 +68,18 @@ def test_text_field(written: str, expected: object, mapping: Callable[..., Any])
 @pytest.mark.parametrize(
     ("written", "settings", "expected"),
     [
-        pytest.param('" Ann@X.io "', {"lower": True, "trim": True}, "ann@x.io", id="lower-and-trim"),
+        pytest.param(
+            '" Ann@X.io "', {"lower": True, "trim": True}, "ann@x.io", id="lower-and-trim"
+        ),
         pytest.param("1E5", {"lower": True}, "1E5", id="lower-leaves-digits"),
-        pytest.param('{"a": [1.10, null]}', {"json": True}, '{"a": [1.10, null]}', id="json-as-it-stands"),
+        pytest.param(
+            '{"a": [1.10, null]}', {"json": True}, '{"a": [1.10, null]}', id="json-as-it-stands"
+        ),
         pytest.param('"text"', {"json": True}, "text", id="json-of-text-is-the-text"),
         pytest.param("19782", {"unit": "days"}, "2024-02-29", id="days"),
-        pytest.param("1709208000123", {"unit": "ms"}, "2024-02-29T12:00:00.123Z", id="milliseconds"),
+        pytest.param(
+            "1709208000123", {"unit": "ms"}, "2024-02-29T12:00:00.123Z", id="milliseconds"
+        ),
         pytest.param('"BNI="', {"scale": 2}, "12.34", id="decimal"),
         pytest.param('"AA=="', {"scale": 3}, "0.000", id="decimal-zero-keeps-its-scale"),
         pytest.param('"/w=="', {"scale": 2}, "-0.01", id="decimal-negative"),
@@ -88,7 +102,12 @@ def test_text_field_with_a_rule(
         pytest.param("7", {}, "7", id="integer"),
         pytest.param("1.10", {}, "1.10", id="digits-kept"),
         pytest.param("1.0E300", {}, "1.0E300", id="exponent-kept"),
-        pytest.param("123456789012345678901234567890", {}, "123456789012345678901234567890", id="beyond-64-bits"),
+        pytest.param(
+            "123456789012345678901234567890",
+            {},
+            "123456789012345678901234567890",
+            id="beyond-64-bits",
+        ),
         pytest.param('"12"', {}, "FIELD_TYPE", id="text"),
         pytest.param('"NaN"', {}, "FIELD_TYPE", id="NaN"),
         pytest.param("true", {}, "FIELD_TYPE", id="boolean"),
@@ -103,8 +122,12 @@ def test_text_field_with_a_rule(
         pytest.param('"1e400"', {"number": True}, "NUMBER_RANGE", id="text-beyond-a-double"),
         pytest.param('"\\u0661"', {"number": True}, "FIELD_FORMAT", id="other-digits"),
         pytest.param('"HL6ZGoM="', {"scale": 3}, "123456789.123", id="decimal"),
-        pytest.param('{"scale":0,"value":"DJ8snNBGdO3qQAAAAA=="}', {}, "1" + "0" * 30, id="variable-scale"),
-        pytest.param('{"scale":1000000000,"value":"AQ=="}', {}, "NUMBER_RANGE", id="variable-scale-bomb"),
+        pytest.param(
+            '{"scale":0,"value":"DJ8snNBGdO3qQAAAAA=="}', {}, "1" + "0" * 30, id="variable-scale"
+        ),
+        pytest.param(
+            '{"scale":1000000000,"value":"AQ=="}', {}, "NUMBER_RANGE", id="variable-scale-bomb"
+        ),
         pytest.param('{"scale":2,"value":"AQ==","more":1}', {}, "FIELD_TYPE", id="another-object"),
     ],
 )
@@ -125,7 +148,9 @@ def test_number_field(
         pytest.param('"true"', {}, "FIELD_TYPE", id="text"),
         pytest.param("1", {"values": {"1": True, "0": False}}, True, id="mapped-number"),
         pytest.param('"yes"', {"values": {"yes": True}}, True, id="mapped-text"),
-        pytest.param('"no"', {"values": {"yes": True}, "default": False}, False, id="default-of-the-map"),
+        pytest.param(
+            '"no"', {"values": {"yes": True}, "default": False}, False, id="default-of-the-map"
+        ),
         pytest.param("2", {"values": {"1": True}}, "FIELD_ENUM", id="not-in-the-map"),
         pytest.param("null", {"values": {"1": True}}, None, id="null-is-not-mapped"),
         pytest.param('{"a":1}', {"values": {"1": True}}, "FIELD_TYPE", id="object-is-not-mapped"),
@@ -161,7 +186,9 @@ def test_boolean_field(
         pytest.param("true", {}, "FIELD_TYPE", id="boolean"),
     ],
 )
-def test_date_field(written: str, settings: dict[str, Any], expected: object, mapping: Callable[..., Any]) -> None:
+def test_date_field(
+    written: str, settings: dict[str, Any], expected: object, mapping: Callable[..., Any]
+) -> None:
     """Dates are calendar dates, or days where the rule says so."""
     assert expected == sent(mapping, DATE, written, rule(**settings))
 
@@ -174,9 +201,15 @@ def test_date_field(written: str, settings: dict[str, Any], expected: object, ma
         pytest.param('"2024-02-29T10:00Z"', "2024-02-29T10:00:00.000Z", id="no-seconds"),
         pytest.param('"2024-02-29T10:00:00.1Z"', "2024-02-29T10:00:00.100Z", id="tenths"),
         pytest.param('"2024-02-29T10:00:00.12Z"', "2024-02-29T10:00:00.120Z", id="hundredths"),
-        pytest.param('"2024-02-29T10:00:00.999999Z"', "2024-02-29T10:00:00.999Z", id="cut-to-the-past"),
-        pytest.param('"1969-12-31T23:59:59.9999Z"', "1969-12-31T23:59:59.999Z", id="cut-before-1970"),
-        pytest.param('"2024-02-29T10:00:00-0330"', "2024-02-29T13:30:00.000Z", id="offset-without-colon"),
+        pytest.param(
+            '"2024-02-29T10:00:00.999999Z"', "2024-02-29T10:00:00.999Z", id="cut-to-the-past"
+        ),
+        pytest.param(
+            '"1969-12-31T23:59:59.9999Z"', "1969-12-31T23:59:59.999Z", id="cut-before-1970"
+        ),
+        pytest.param(
+            '"2024-02-29T10:00:00-0330"', "2024-02-29T13:30:00.000Z", id="offset-without-colon"
+        ),
         pytest.param('"2024-02-29 10:00:00+02"', "2024-02-29T08:00:00.000Z", id="offset-of-hours"),
         pytest.param('"2024-02-29T10:00:00"', "TIME_ZONE", id="no-zone"),
         pytest.param('"2024-02-29T24:00:00Z"', "TIME_RANGE", id="24:00"),
@@ -201,7 +234,9 @@ def test_date_time_field(written: str, expected: object, mapping: Callable[..., 
     ("written", "unit", "expected"),
     [
         pytest.param("1709208000", "s", "2024-02-29T12:00:00.000Z", id="seconds"),
-        pytest.param("1709208000.1239", "s", "2024-02-29T12:00:00.123Z", id="seconds-with-fraction"),
+        pytest.param(
+            "1709208000.1239", "s", "2024-02-29T12:00:00.123Z", id="seconds-with-fraction"
+        ),
         pytest.param("1709208000123", "ms", "2024-02-29T12:00:00.123Z", id="milliseconds"),
         pytest.param("1709208000123999", "us", "2024-02-29T12:00:00.123Z", id="microseconds"),
         pytest.param("1709208000123999999", "ns", "2024-02-29T12:00:00.123Z", id="nanoseconds"),
@@ -210,14 +245,22 @@ def test_date_time_field(written: str, expected: object, mapping: Callable[..., 
         pytest.param("1.7092080001e9", "s", "2024-02-29T12:00:00.100Z", id="exponent"),
         pytest.param("9223372036825200000", "us", "TIME_RANGE", id="infinity"),
         pytest.param("9223372036854775807", "ns", "TIME_RANGE", id="infinity-in-nanoseconds"),
-        pytest.param("-9223372036854775808", "ns", "TIME_RANGE", id="before-infinity-in-nanoseconds"),
-        pytest.param("9223372036854775806", "ns", "2262-04-11T23:47:16.854Z", id="the-last-nanosecond"),
+        pytest.param(
+            "-9223372036854775808", "ns", "TIME_RANGE", id="before-infinity-in-nanoseconds"
+        ),
+        pytest.param(
+            "9223372036854775806", "ns", "2262-04-11T23:47:16.854Z", id="the-last-nanosecond"
+        ),
         pytest.param("1e300", "s", "TIME_RANGE", id="far-away"),
         pytest.param("1e400", "s", "NUMBER_RANGE", id="beyond-a-double"),
-        pytest.param('"2024-02-29T12:00:00Z"', "us", "2024-02-29T12:00:00.000Z", id="text-all-the-same"),
+        pytest.param(
+            '"2024-02-29T12:00:00Z"', "us", "2024-02-29T12:00:00.000Z", id="text-all-the-same"
+        ),
     ],
 )
-def test_epoch_figures(written: str, unit: Any, expected: object, mapping: Callable[..., Any]) -> None:  # noqa: ANN401 - one of the units
+def test_epoch_figures(
+    written: str, unit: Any, expected: object, mapping: Callable[..., Any]
+) -> None:  # noqa: ANN401 - one of the units
     """The rule's unit says what a bare number counts; what is finer than a millisecond is cut towards the past."""
     assert expected == sent(mapping, MOMENT, written, rule(unit=unit))
 
@@ -252,24 +295,60 @@ CONNECT_KIND = "org.apache.kafka.connect.data."
 @pytest.mark.parametrize(
     ("column", "written", "kind", "expected"),
     [
-        pytest.param({"type": "int32", "name": CONNECT_TIME + "Date"}, "19782", DATE, "2024-02-29", id="Date"),
-        pytest.param({"type": "int32", "name": CONNECT_TIME + "Date"}, "19782", TEXT, "2024-02-29", id="Date-text"),
-        pytest.param({"type": "int32", "name": CONNECT_TIME + "Date"}, "19782", MOMENT, "TIME_ZONE", id="Date-F30"),
         pytest.param(
-            {"type": "int32", "name": CONNECT_KIND + "Date"}, "19782", DATE, "2024-02-29", id="Connect-Date"
-        ),
-        pytest.param({"type": "int32", "name": CONNECT_TIME + "Time"}, "1000", TEXT, "00:00:01", id="Time"),
-        pytest.param(
-            {"type": "int32", "name": CONNECT_KIND + "Time"}, "1", TEXT, "00:00:00.001", id="Connect-Time"
+            {"type": "int32", "name": CONNECT_TIME + "Date"}, "19782", DATE, "2024-02-29", id="Date"
         ),
         pytest.param(
-            {"type": "int64", "name": CONNECT_TIME + "MicroTime"}, "1", TEXT, "00:00:00.000001", id="MicroTime"
+            {"type": "int32", "name": CONNECT_TIME + "Date"},
+            "19782",
+            TEXT,
+            "2024-02-29",
+            id="Date-text",
         ),
         pytest.param(
-            {"type": "int64", "name": CONNECT_TIME + "NanoTime"}, "1", TEXT, "00:00:00.000000001", id="NanoTime"
+            {"type": "int32", "name": CONNECT_TIME + "Date"},
+            "19782",
+            MOMENT,
+            "TIME_ZONE",
+            id="Date-F30",
         ),
         pytest.param(
-            {"type": "int64", "name": CONNECT_TIME + "MicroTime"}, "86400000000", TEXT, "TIME_RANGE", id="24:00"
+            {"type": "int32", "name": CONNECT_KIND + "Date"},
+            "19782",
+            DATE,
+            "2024-02-29",
+            id="Connect-Date",
+        ),
+        pytest.param(
+            {"type": "int32", "name": CONNECT_TIME + "Time"}, "1000", TEXT, "00:00:01", id="Time"
+        ),
+        pytest.param(
+            {"type": "int32", "name": CONNECT_KIND + "Time"},
+            "1",
+            TEXT,
+            "00:00:00.001",
+            id="Connect-Time",
+        ),
+        pytest.param(
+            {"type": "int64", "name": CONNECT_TIME + "MicroTime"},
+            "1",
+            TEXT,
+            "00:00:00.000001",
+            id="MicroTime",
+        ),
+        pytest.param(
+            {"type": "int64", "name": CONNECT_TIME + "NanoTime"},
+            "1",
+            TEXT,
+            "00:00:00.000000001",
+            id="NanoTime",
+        ),
+        pytest.param(
+            {"type": "int64", "name": CONNECT_TIME + "MicroTime"},
+            "86400000000",
+            TEXT,
+            "TIME_RANGE",
+            id="24:00",
         ),
         pytest.param(
             {"type": "int64", "name": CONNECT_TIME + "Timestamp"},
@@ -300,9 +379,19 @@ CONNECT_KIND = "org.apache.kafka.connect.data."
             id="Nano",
         ),
         pytest.param(
-            {"type": "int64", "name": CONNECT_TIME + "Timestamp"}, "1", DATE, "FIELD_TYPE", id="into-date"
+            {"type": "int64", "name": CONNECT_TIME + "Timestamp"},
+            "1",
+            DATE,
+            "FIELD_TYPE",
+            id="into-date",
         ),
-        pytest.param({"type": "int64", "name": CONNECT_TIME + "Timestamp"}, "1", NUMBER, "1", id="into-number"),
+        pytest.param(
+            {"type": "int64", "name": CONNECT_TIME + "Timestamp"},
+            "1",
+            NUMBER,
+            "1",
+            id="into-number",
+        ),
         pytest.param(
             {"type": "string", "name": CONNECT_TIME + "ZonedTimestamp"},
             '"2024-02-29T10:00:00.5+01:00"',
@@ -325,7 +414,11 @@ CONNECT_KIND = "org.apache.kafka.connect.data."
             id="ZonedTime",
         ),
         pytest.param(
-            {"type": "string", "name": CONNECT_TIME + "IsoDate"}, '"2024-02-29Z"', TEXT, "2024-02-29", id="IsoDate"
+            {"type": "string", "name": CONNECT_TIME + "IsoDate"},
+            '"2024-02-29Z"',
+            TEXT,
+            "2024-02-29",
+            id="IsoDate",
         ),
         pytest.param(
             {"type": "string", "name": CONNECT_TIME + "IsoTime"},
@@ -341,11 +434,23 @@ CONNECT_KIND = "org.apache.kafka.connect.data."
             "2024-02-29T10:00:00.000Z",
             id="IsoTimestamp",
         ),
-        pytest.param({"type": "int32", "name": CONNECT_TIME + "Year"}, "2024", NUMBER, "2024", id="Year"),
         pytest.param(
-            {"type": "int64", "name": CONNECT_TIME + "MicroDuration"}, "37", TEXT, "37", id="MicroDuration"
+            {"type": "int32", "name": CONNECT_TIME + "Year"}, "2024", NUMBER, "2024", id="Year"
         ),
-        pytest.param({"type": "string", "name": CONNECT_TIME + "Interval"}, '"P1Y"', TEXT, "P1Y", id="Interval"),
+        pytest.param(
+            {"type": "int64", "name": CONNECT_TIME + "MicroDuration"},
+            "37",
+            TEXT,
+            "37",
+            id="MicroDuration",
+        ),
+        pytest.param(
+            {"type": "string", "name": CONNECT_TIME + "Interval"},
+            '"P1Y"',
+            TEXT,
+            "P1Y",
+            id="Interval",
+        ),
         pytest.param(
             {"type": "bytes", "name": CONNECT_KIND + "Decimal", "parameters": {"scale": "2"}},
             '"BNI="',
@@ -361,7 +466,11 @@ CONNECT_KIND = "org.apache.kafka.connect.data."
             id="Decimal-text",
         ),
         pytest.param(
-            {"type": "bytes", "name": CONNECT_KIND + "Decimal"}, '"BNI="', NUMBER, "FIELD_TYPE", id="no-scale"
+            {"type": "bytes", "name": CONNECT_KIND + "Decimal"},
+            '"BNI="',
+            NUMBER,
+            "FIELD_TYPE",
+            id="no-scale",
         ),
         pytest.param(
             {"type": "struct", "name": "io.debezium.data.VariableScaleDecimal"},
@@ -370,8 +479,12 @@ CONNECT_KIND = "org.apache.kafka.connect.data."
             "0.1",
             id="VariableScaleDecimal",
         ),
-        pytest.param({"type": "string", "name": "io.debezium.data.Json"}, '"{}"', TEXT, "{}", id="Json"),
-        pytest.param({"type": "bytes", "name": "io.debezium.data.Bits"}, '"qgI="', TEXT, "qgI=", id="Bits"),
+        pytest.param(
+            {"type": "string", "name": "io.debezium.data.Json"}, '"{}"', TEXT, "{}", id="Json"
+        ),
+        pytest.param(
+            {"type": "bytes", "name": "io.debezium.data.Bits"}, '"qgI="', TEXT, "qgI=", id="Bits"
+        ),
         pytest.param({"type": "double"}, "1.10", TEXT, "1.10", id="double-text"),
         pytest.param({"type": "double"}, '"NaN"', NUMBER, "FIELD_TYPE", id="double-NaN"),
     ],

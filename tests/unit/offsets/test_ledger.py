@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from consumer.batching.batch import Batch
-from consumer.batching.conflation import merge, replace, stand_for
+from consumer.batching.conflation import merge, replace, supersede
 from consumer.model import (
     Assignment,
     Delete,
     Low,
     Operation,
+    PartialRecord,
     PlainRecord,
     RecordOutcome,
-    Rider,
+    Superseded,
     Target,
-    Ticket,
     Upsert,
 )
 from consumer.offsets.ledger import RECORD_BYTES, Ledger
@@ -34,7 +34,9 @@ class Book:
         self.entries.append((topic, str(outcome), count))
 
 
-def upsert(assignment: Assignment, offset: int, encoded: bytes = b'{"a":1}', value: bytes = b"12345") -> Upsert:
+def upsert(
+    assignment: Assignment, offset: int, encoded: bytes = b'{"a":1}', value: bytes = b"12345"
+) -> Upsert:
     return Upsert("k", encoded, PlainRecord(assignment.topic, 0, offset, value=value), assignment)
 
 
@@ -45,7 +47,7 @@ def settled(ledger: Ledger, *changes: Upsert) -> None:
         change.key = str(number)
         assert change.assignment is not None
         batch.append(change, change.assignment)
-    ledger.batch_settled(batch.tallies, batch.bearers.values(), RecordOutcome.ACCEPTED)
+    ledger.batch_settled(batch.record_counts, batch.linked_changes.values(), RecordOutcome.ACCEPTED)
 
 
 def assignment(topic: str = "t") -> Assignment:
@@ -71,7 +73,7 @@ def test_what_rides_on_a_change_is_conflated_with_it() -> None:
     source = assignment()
     ledger.polled(source, 2, 10)
     older, newer = upsert(source, 0), upsert(source, 1)
-    stand_for(newer, older, replace(older, newer))
+    supersede(newer, older, replace(older, newer))
     settled(ledger, newer)
     assert 1 == ledger.settled_counts[RecordOutcome.ACCEPTED]
     assert 1 == ledger.settled_counts[RecordOutcome.CONFLATED]
@@ -86,9 +88,9 @@ def test_kept_records_of_a_merged_change_are_conflated_when_it_is_accepted() -> 
     older, newer = upsert(source, 0), upsert(source, 1, b'{"b":2}')
     encoded = merge(older, newer)
     assert encoded is not None
-    stand_for(newer, older, encoded)
-    assert newer.riders is not None
-    assert [older.record] == [record for record, _ in newer.riders[0].kept]
+    supersede(newer, older, encoded)
+    assert newer.superseded is not None
+    assert [older.record] == [record for record, _ in newer.superseded[0].kept]
     settled(ledger, newer)
     assert 0 == ledger.open_count
 
@@ -103,10 +105,10 @@ def test_a_record_of_several_parts_is_booked_once_with_the_weightiest_outcome() 
     ):
         ledger = Ledger(Book())
         ledger.polled(source, 1, 5)
-        ticket = Ticket(source, 2, 5)
-        ledger.part_settled(ticket, outcomes[0])
+        partial_record = PartialRecord(source, 2, 5)
+        ledger.part_settled(partial_record, outcomes[0])
         assert 1 == ledger.open_count
-        ledger.part_settled(ticket, outcomes[1])
+        ledger.part_settled(partial_record, outcomes[1])
         assert 0 == ledger.open_count
         assert 1 == ledger.settled_counts[expected]
 
@@ -116,11 +118,11 @@ def test_a_ticket_that_rides_is_a_conflated_part() -> None:
     ledger = Ledger(Book())
     source = assignment()
     ledger.polled(source, 2, 10)
-    ticket = Ticket(source, 1, 5)
+    partial_record = PartialRecord(source, 1, 5)
     newer = upsert(source, 1)
-    rider = Rider(source, Low(0, 0))
-    rider.take(PlainRecord("t", 0, 0, value=b"12345"), ticket)
-    newer.riders = [rider]
+    entry = Superseded(source, Low(0, 0))
+    entry.take(PlainRecord("t", 0, 0, value=b"12345"), partial_record)
+    newer.superseded = [entry]
     settled(ledger, newer)
     assert 1 == ledger.settled_counts[RecordOutcome.CONFLATED]
 
@@ -144,9 +146,9 @@ def test_a_delete_over_a_merge_needs_the_older_records_no_more() -> None:
     first, second = upsert(source, 0), upsert(source, 1, b'{"b":2}')
     encoded = merge(first, second)
     assert encoded is not None
-    stand_for(second, first, encoded)
+    supersede(second, first, encoded)
     last = Delete("k", b'"k"', PlainRecord("t", 0, 2), source)
-    stand_for(last, second, merge(second, last) or b"")
-    assert last.riders is not None
-    assert [] == last.riders[0].kept
-    assert 2 == last.riders[0].bare_count
+    supersede(last, second, merge(second, last) or b"")
+    assert last.superseded is not None
+    assert [] == last.superseded[0].kept
+    assert 2 == last.superseded[0].bare_count

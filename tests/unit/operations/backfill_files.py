@@ -60,4 +60,6 @@ def settings_in(folder: Path, *overrides: str) -> Settings:
     (folder / "schema.yaml").write_text(SCHEMA)
     (folder / "consumer.yaml").write_text(CONFIGURATION)
     spool = f"delivery.spool_dir={folder / 'spool'}"
-    return load(folder / "consumer.yaml", environ={"SECRET": "made-up"}, overrides=[spool, *overrides])
+    return load(
+        folder / "consumer.yaml", environ={"SECRET": "made-up"}, overrides=[spool, *overrides]
+    )

@@ -5,23 +5,25 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from consumer.bulk.layers import KeptRow
+from consumer.bulk.sorted_runs import KeptRow
 from consumer.errors import Reason, RecordError, Refusal
 from consumer.model import PlainRecord
-from consumer.operations.backfill import refuse_to_pass_over
-from consumer.operations.backfill_plan import Estimate, Plan, Sampled, middle_of
-from consumer.operations.backfill_state import Asked, Backfill
-from consumer.operations.offered_rows import Fault, Offered
-from consumer.operations.stretches import Stretch
+from consumer.operations.backfill.backfill import refuse_to_pass_over
+from consumer.operations.backfill.offered_rows import OfferedRows, RowFault
+from consumer.operations.backfill.plan import BackfillPlan, Estimate, SampleCounts, middle_of
+from consumer.operations.backfill.state import Backfill, BackfillRequest
+from consumer.operations.kafka.ranges import OffsetRange
 
 NOW = "2026-03-01T12:00:00.000Z"
-STRETCHES = (Stretch("t", 0, 10, 60), Stretch("t", 1, 0, 0))
+STRETCHES = (OffsetRange("t", 0, 10, 60), OffsetRange("t", 1, 0, 0))
 
 
-def plan(positions: dict[tuple[str, int], int], *jobs: int) -> Plan:
-    estimate = Estimate(object="o", upsert_count=1, delete_count=0, csv_bytes=500, file_count=1, job_count=1)
-    return Plan(
-        backfill=Backfill.begun(Asked(topics=("t",)), "0", STRETCHES, ["o"]),
+def plan(positions: dict[tuple[str, int], int], *jobs: int) -> BackfillPlan:
+    estimate = Estimate(
+        object="o", upsert_count=1, delete_count=0, csv_bytes=500, file_count=1, job_count=1
+    )
+    return BackfillPlan(
+        backfill=Backfill.begun(BackfillRequest(topics=("t",)), "0", STRETCHES, ["o"]),
         was_begun=False,
         folder="/spool",
         group_id="g",
@@ -37,10 +39,10 @@ def plan(positions: dict[tuple[str, int], int], *jobs: int) -> Plan:
 
 def test_an_estimate_is_the_sample_scaled_up() -> None:
     """Ten records of a hundred thousand: rows, removals, bytes, files of 150 MB, and jobs of 100 files."""
-    sampled = Sampled()
+    sampled = SampleCounts()
     rows = [KeptRow("k", 1, 1, b"x" * 2_000_000)] * 6 + [KeptRow("k", 1, 1, b"")]
-    fault = Fault(0, PlainRecord("t"), RecordError(Reason.DECODE_SYNTAX))
-    sampled.add(10, Offered(rows, 2, [fault]), NOW)
+    fault = RowFault(0, PlainRecord("t"), RecordError(Reason.DECODE_SYNTAX))
+    sampled.add(10, OfferedRows(rows, 2, [fault]), NOW)
     found = sampled.estimate("o", 100_000)
     assert (60_000, 10_000) == (found.upsert_count, found.delete_count)
     assert 120_000_000_000 + 10_000 * len(f"k,{NOW}\n") == found.csv_bytes
@@ -50,7 +52,7 @@ def test_an_estimate_is_the_sample_scaled_up() -> None:
 
 def test_nothing_sampled_is_nothing_to_send() -> None:
     """An empty range has no files and no jobs."""
-    found = Sampled().estimate("o", 0)
+    found = SampleCounts().estimate("o", 0)
     assert (0, 0, 0) == (found.upsert_count, found.file_count, found.job_count)
 
 
@@ -61,11 +63,14 @@ def test_the_limit_of_jobs_makes_hours(jobs: tuple[int, ...], hours: int) -> Non
 
 
 @pytest.mark.parametrize(
-    ("stretch", "expected"), [((0, 1_000), (450, 550)), ((0, 60), (0, 60)), ((5, 5), (5, 5)), ((7, 107), (7, 107))]
+    ("stretch", "expected"),
+    [((0, 1_000), (450, 550)), ((0, 60), (0, 60)), ((5, 5), (5, 5)), ((7, 107), (7, 107))],
 )
-def test_a_sample_is_from_the_middle(stretch: tuple[int, int], expected: tuple[int, int]) -> None:
+def test_a_sample_is_from_the_middle(
+    offset_range: tuple[int, int], expected: tuple[int, int]
+) -> None:
     """A hundred of it, or all."""
-    found = middle_of(Stretch("t", 0, *stretch), 100)
+    found = middle_of(OffsetRange("t", 0, *offset_range), 100)
     assert expected == (found.begin, found.end)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from consumer.operations.edges import AtOffset, AtTime, NotAnEdge, read_edge
+from consumer.operations.kafka.range_bounds import AtOffset, AtTime, InvalidBound, read_bound
 
 NOON_MS = 1_772_366_400_000
 """2026-03-01T12:00:00Z"""
@@ -23,13 +23,17 @@ NOON_MS = 1_772_366_400_000
         ("99999d", AtTime(0)),
     ],
 )
-def test_an_edge_is_an_offset_a_time_or_how_long_ago(text: str, expected: AtOffset | AtTime) -> None:
+def test_an_edge_is_an_offset_a_time_or_how_long_ago(
+    text: str, expected: AtOffset | AtTime
+) -> None:
     """A duration counts back from now, not beyond the epoch."""
-    assert expected == read_edge(text, NOON_MS)
+    assert expected == read_bound(text, NOON_MS)
 
 
-@pytest.mark.parametrize("text", ["", "-1", "5x", "1e3", "yesterday", "2026-03-01", "2026-03-01T12:00:00"])
+@pytest.mark.parametrize(
+    "text", ["", "-1", "5x", "1e3", "yesterday", "2026-03-01", "2026-03-01T12:00:00"]
+)
 def test_anything_else_is_refused_with_what_to_write(text: str) -> None:
     """A time without a zone too: nobody knows which hour it is."""
-    with pytest.raises(NotAnEdge, match=r"expected an offset \(1200\).*found"):
-        read_edge(text, NOON_MS)
+    with pytest.raises(InvalidBound, match=r"expected an offset \(1200\).*found"):
+        read_bound(text, NOON_MS)

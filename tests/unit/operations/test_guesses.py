@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from consumer.decoding.columns import Column
-from consumer.operations.guesses import guess
-from consumer.operations.sampled_rows import SeenColumn, is_unscaled
+from consumer.operations.sampling.guesses import guess
+from consumer.operations.sampling.sampled_rows import SeenColumn, is_unscaled
 
 
 def seen(name: str, *texts: str | None, column: Column | None = None) -> SeenColumn:
@@ -50,7 +50,9 @@ def test_decimals_without_their_schema_are_hinted_at(column: SeenColumn, hinted:
     assert ("string", hinted) == (str(found.type), "a rule with its scale" in found.why)
 
 
-@pytest.mark.parametrize(("written", "kind"), [("integer", "number"), ("float", "number"), ("boolean", "boolean")])
+@pytest.mark.parametrize(
+    ("written", "kind"), [("integer", "number"), ("float", "number"), ("boolean", "boolean")]
+)
 def test_a_column_of_nulls_has_the_type_of_its_schema(written: str, kind: str) -> None:
     """Where the source tells one."""
     assert kind == str(guess(seen("x", None, column=Column(written=written)), zoned=False).type)  # type: ignore[arg-type]

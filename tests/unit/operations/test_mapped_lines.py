@@ -6,7 +6,14 @@ import msgspec
 
 from consumer.config.crm import PLACE_RULE
 from consumer.mapping.routing import RouteTable
-from consumer.mapping.settings import PLACE_KEY, CrmTarget, FieldRule, FieldType, ObjectSettings, RouteSettings
+from consumer.mapping.settings import (
+    PLACE_KEY,
+    CrmTarget,
+    FieldRule,
+    FieldType,
+    ObjectSettings,
+    RouteSettings,
+)
 from consumer.model import PlainRecord
 from consumer.operations.mapped_lines import outcomes
 

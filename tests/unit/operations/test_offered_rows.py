@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from consumer.decoding.schema_shelf import SchemaShelf
+from consumer.decoding.schema_cache import SchemaCache
 from consumer.errors import Reason
 from consumer.model import PlainRecord
-from consumer.operations.backfill_routes import RowMakers
+from consumer.operations.backfill.routes import RowMakers
 from tests.unit.operations.backfill_files import settings_in
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from consumer.model import Record
-    from consumer.operations.offered_rows import RowMaker
+    from consumer.operations.backfill.offered_rows import RowMaker
 
 WALL_MS = 1_900_000_000_000
 
@@ -25,7 +25,7 @@ WALL_MS = 1_900_000_000_000
 def maker(folder: Path, topic: str, custom: Callable[..., Any] | None = None) -> RowMaker:
     settings = settings_in(folder)
     routes = [msgspec.structs.replace(route, custom=custom) for route in settings.routes]
-    (found,) = RowMakers(settings, routes, SchemaShelf()).of(topic)
+    (found,) = RowMakers(settings, routes, SchemaCache()).of(topic)
     return found
 
 

@@ -5,15 +5,22 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from consumer.admin.port import Accounts, Ledger, ObjectAccount, PartitionAccount, State, StatusReport
-from consumer.operations.reconciliation import differences, partition_lines, total
+from consumer.admin.port import (
+    Accounts,
+    LedgerStatus,
+    ObjectAccount,
+    PartitionAccount,
+    State,
+    StatusReport,
+)
+from consumer.operations.ledger_check import differences, partition_lines, total
 
 RIGHT = StatusReport(
     version="0.1.0",
     config_sha256="ab12",
     state=State.RUNNING,
     group_id="g",
-    ledger=Ledger(polled=27, accepted=14, conflated=6, filtered=3, dead_lettered=1, open=3),
+    ledger=LedgerStatus(polled=27, accepted=14, conflated=6, filtered=3, dead_lettered=1, open=3),
     accounts=Accounts(
         partitions=(
             PartitionAccount(
@@ -27,7 +34,9 @@ RIGHT = StatusReport(
                 released=2,
                 open=2,
             ),
-            PartitionAccount(topic="t", partition=1, polled=9, accepted=4, conflated=2, filtered=2, open=1),
+            PartitionAccount(
+                topic="t", partition=1, polled=9, accepted=4, conflated=2, filtered=2, open=1
+            ),
         ),
         objects=(
             ObjectAccount(
@@ -63,7 +72,9 @@ def test_the_sum_of_the_partitions() -> None:
         ("polled", 21, ("21 records came in, 20 are", "27 records came in in the total, 28 in")),
     ],
 )
-def test_one_partition_that_is_off_is_named(field: str, count: int, sentences: tuple[str, str]) -> None:
+def test_one_partition_that_is_off_is_named(
+    field: str, count: int, sentences: tuple[str, str]
+) -> None:
     """By itself, and against the total that is counted apart from it."""
     by_itself, in_all = sentences
     assert RIGHT.accounts is not None
@@ -79,5 +90,7 @@ def test_an_object_that_is_off_is_named() -> None:
     """Records can be right where a change of several is not."""
     assert RIGHT.accounts is not None
     objects = (msgspec.structs.replace(RIGHT.accounts.objects[0], conflated=5),)
-    report = msgspec.structs.replace(RIGHT, accounts=msgspec.structs.replace(RIGHT.accounts, objects=objects))
+    report = msgspec.structs.replace(
+        RIGHT, accounts=msgspec.structs.replace(RIGHT.accounts, objects=objects)
+    )
     assert ["customers: 29 changes came in, 28 are accounted for"] == differences(report)

@@ -8,51 +8,71 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from consumer.admin.port import Ledger
-from consumer.operations.verification import Evidence, Expected, Letter, Place, differences
+from consumer.admin.port import LedgerStatus
+from consumer.operations.demo.verification import (
+    ActualResult,
+    ExpectedResult,
+    RecordCoordinates,
+    StoredDeadLetter,
+    differences,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TORN = Letter(
-    place=Place("views", 1, 7), reason="DECODE_SYNTAX", key=None, value=b'{"torn', headers=(("trace", b"1"),)
+TORN = StoredDeadLetter(
+    place=RecordCoordinates("views", 1, 7),
+    reason="DECODE_SYNTAX",
+    key=None,
+    value=b'{"torn',
+    headers=(("trace", b"1"),),
 )
-WRONG = Letter(place=Place("customers", 0, 3), reason="FIELD_TYPE", key=b"9", value=b"{}", headers=())
+WRONG = StoredDeadLetter(
+    place=RecordCoordinates("customers", 0, 3),
+    reason="FIELD_TYPE",
+    key=b"9",
+    value=b"{}",
+    headers=(),
+)
 ROWS = {
-    "customers": {str(key): {"id": str(key), "vip": True, "balance": Decimal("1.50")} for key in range(1, 9)},
+    "customers": {
+        str(key): {"id": str(key), "vip": True, "balance": Decimal("1.50")} for key in range(1, 9)
+    },
     "views": {"a 2025-01-06": {"view_id": "a", "duration_ms": 80}},
 }
 ENDS = {("customers", 0): 12, ("customers", 1): 0, ("views", 1): 8}
 
-EXPECTED = Expected(rows=ROWS, letters=(TORN, WRONG), ends={("customers", 0): 12, ("views", 1): 8})
-RIGHT = Evidence(
+EXPECTED = ExpectedResult(
+    rows=ROWS, letters=(TORN, WRONG), ends={("customers", 0): 12, ("views", 1): 8}
+)
+RIGHT = ActualResult(
     rows=ROWS,
     letters=(WRONG, TORN),
     ends=ENDS,
     positions=dict(ENDS),
-    ledger=Ledger(polled=20, accepted=9, conflated=5, filtered=4, dead_lettered=2, open=0),
+    ledger=LedgerStatus(polled=20, accepted=9, conflated=5, filtered=4, dead_lettered=2, open=0),
 )
 
 
-def rows(change: Callable[[dict[str, Any]], object]) -> Evidence:
+def rows(change: Callable[[dict[str, Any]], object]) -> ActualResult:
     """Return the right result with the customers' table changed."""
     table = {key: dict(row) for key, row in ROWS["customers"].items()}
     change(table)
     return msgspec.structs.replace(RIGHT, rows={**ROWS, "customers": table})
 
 
-def letters(*found: Letter) -> Evidence:
+def letters(*found: StoredDeadLetter) -> ActualResult:
     """Return the right result with other letters."""
     return msgspec.structs.replace(RIGHT, letters=found)
 
 
-def positions(**changed: int | None) -> Evidence:
+def positions(**changed: int | None) -> ActualResult:
     """Return the right result with the position of customers[0] changed, or taken away."""
     left = {**RIGHT.positions, ("customers", 0): changed.get("to")}
     return msgspec.structs.replace(RIGHT, positions=left)
 
 
-def ledger(**changed: int) -> Evidence:
+def ledger(**changed: int) -> ActualResult:
     """Return the right result with other figures in the ledger."""
     return msgspec.structs.replace(RIGHT, ledger=msgspec.structs.replace(RIGHT.ledger, **changed))
 
@@ -65,7 +85,9 @@ def test_a_right_result_has_no_differences() -> None:
 @pytest.mark.parametrize(
     ("found", "line"),
     [
-        pytest.param(rows(lambda table: table.pop("4")), "customers: 1 row missing: 4", id="a missing row"),
+        pytest.param(
+            rows(lambda table: table.pop("4")), "customers: 1 row missing: 4", id="a missing row"
+        ),
         pytest.param(
             rows(lambda table: [table.pop(str(key)) for key in range(1, 8)]),
             "customers: 7 rows missing: 1, 2, 3, 4, 5 and 2 more",
@@ -96,14 +118,22 @@ def test_a_right_result_has_no_differences() -> None:
             "views: 1 row missing: a 2025-01-06",
             id="a missing table",
         ),
-        pytest.param(letters(TORN), "dead letters: 1 missing: customers[0]@3", id="a missing letter"),
         pytest.param(
-            letters(TORN, WRONG, msgspec.structs.replace(WRONG, place=Place("customers", 0, 4))),
+            letters(TORN), "dead letters: 1 missing: customers[0]@3", id="a missing letter"
+        ),
+        pytest.param(
+            letters(
+                TORN,
+                WRONG,
+                msgspec.structs.replace(WRONG, place=RecordCoordinates("customers", 0, 4)),
+            ),
             "dead letters: 1 too many: customers[0]@4",
             id="a third letter",
         ),
         pytest.param(
-            letters(TORN, WRONG, WRONG), "dead letters: 1 more than once: customers[0]@3", id="a letter sent twice"
+            letters(TORN, WRONG, WRONG),
+            "dead letters: 1 more than once: customers[0]@3",
+            id="a letter sent twice",
         ),
         pytest.param(
             letters(TORN, msgspec.structs.replace(WRONG, reason="FIELD_RANGE")),
@@ -115,31 +145,49 @@ def test_a_right_result_has_no_differences() -> None:
             "dead letters: views[1]@7 does not keep the value and headers of its record",
             id="a letter with other bytes",
         ),
-        pytest.param(positions(), "positions: customers[0] has none, its end is 12", id="an uncommitted partition"),
         pytest.param(
-            positions(to=11), "positions: customers[0] is at 11, its end is 12", id="a position before the end"
+            positions(),
+            "positions: customers[0] has none, its end is 12",
+            id="an uncommitted partition",
         ),
         pytest.param(
-            positions(to=13), "positions: customers[0] is at 13, its end is 12", id="a position past the end"
+            positions(to=11),
+            "positions: customers[0] is at 11, its end is 12",
+            id="a position before the end",
+        ),
+        pytest.param(
+            positions(to=13),
+            "positions: customers[0] is at 13, its end is 12",
+            id="a position past the end",
         ),
         pytest.param(
             msgspec.structs.replace(
-                RIGHT, ends={**ENDS, ("views", 1): 6}, positions={**RIGHT.positions, ("views", 1): 6}
+                RIGHT,
+                ends={**ENDS, ("views", 1): 6},
+                positions={**RIGHT.positions, ("views", 1): 6},
             ),
             "log: views[1] ends at 6, 8 records were produced",
             id="a log that lost records",
         ),
         pytest.param(
-            ledger(conflated=4), "ledger: 20 polled, but 19 settled and 0 open", id="a record unaccounted for"
+            ledger(conflated=4),
+            "ledger: 20 polled, but 19 settled and 0 open",
+            id="a record unaccounted for",
         ),
-        pytest.param(ledger(polled=21, accepted=10), "ledger: 21 polled, 20 produced", id="a record polled twice"),
+        pytest.param(
+            ledger(polled=21, accepted=10),
+            "ledger: 21 polled, 20 produced",
+            id="a record polled twice",
+        ),
         pytest.param(ledger(accepted=8, open=1), "ledger: 1 still open", id="a record still open"),
         pytest.param(
-            ledger(accepted=8, dead_lettered=3), "ledger: 3 dead-lettered, 2 cannot be placed", id="a wrong blame"
+            ledger(accepted=8, dead_lettered=3),
+            "ledger: 3 dead-lettered, 2 cannot be placed",
+            id="a wrong blame",
         ),
     ],
 )
-def test_a_planted_difference_is_the_one_that_is_said(found: Evidence, line: str) -> None:
+def test_a_planted_difference_is_the_one_that_is_said(found: ActualResult, line: str) -> None:
     """By count and key."""
     assert [line] == differences(EXPECTED, found)
 

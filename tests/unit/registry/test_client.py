@@ -39,7 +39,9 @@ async def client(server: RegistryServer) -> AsyncIterator[RegistryClient]:
     await made.close()
 
 
-async def test_a_schema_is_found_by_id_and_by_guid(registry: Registry, client: RegistryClient) -> None:
+async def test_a_schema_is_found_by_id_and_by_guid(
+    registry: Registry, client: RegistryClient
+) -> None:
     """Both name the same one."""
     number = registry.register("t-value", '"string"')
     assert WrittenSchema("AVRO", '"string"') == await client.schema(number)
@@ -66,7 +68,9 @@ async def test_references_come_with_the_schema_the_innermost_first(
     assert 1 == registry.asked["/subjects/a%2Fb%20c/versions/1"]
 
 
-async def test_schemas_that_refer_to_each_other_end(registry: Registry, client: RegistryClient) -> None:
+async def test_schemas_that_refer_to_each_other_end(
+    registry: Registry, client: RegistryClient
+) -> None:
     """A registry would not take them; a broken one must not keep us busy for ever."""
     to_two: dict[str, str | int] = {"name": "two", "subject": "two", "version": 1}
     to_one: dict[str, str | int] = {"name": "one", "subject": "one", "version": 1}
@@ -77,7 +81,9 @@ async def test_schemas_that_refer_to_each_other_end(registry: Registry, client: 
     assert {"one", "two"} == {one.name for one in found.references}
 
 
-async def test_more_references_than_anybody_has_are_refused(registry: Registry, client: RegistryClient) -> None:
+async def test_more_references_than_anybody_has_are_refused(
+    registry: Registry, client: RegistryClient
+) -> None:
     """By name, and without an end to it."""
     registry.register("s0", "0")
     for number in range(1, MOST_REFERENCES + 3):
@@ -87,19 +93,25 @@ async def test_more_references_than_anybody_has_are_refused(registry: Registry, 
         await client.schema(last)
 
 
-async def test_a_schema_whose_reference_is_gone_is_gone(registry: Registry, client: RegistryClient) -> None:
+async def test_a_schema_whose_reference_is_gone_is_gone(
+    registry: Registry, client: RegistryClient
+) -> None:
     """Nobody can read its records any more."""
     lost: dict[str, str | int] = {"name": "n", "subject": "deleted", "version": 1}
     assert await client.schema(registry.register("t", '"n"', "AVRO", [lost])) is None
 
 
-async def test_a_password_is_read_again_when_its_file_changes(server: RegistryServer, tmp_path: Path) -> None:
+async def test_a_password_is_read_again_when_its_file_changes(
+    server: RegistryServer, tmp_path: Path
+) -> None:
     """A mounted secret is replaced while the daemon runs."""
     number = server._registry.register("t", '"string"')
     server._registry.authorization = "Basic YW5uOm5ldw=="
     (tmp_path / "password").write_text("old\n")
     secret = Secret(path=tmp_path / "password")
-    client = RegistryClient(RegistrySettings(url=server.origin, username="ann", password=secret), SystemClock())
+    client = RegistryClient(
+        RegistrySettings(url=server.origin, username="ann", password=secret), SystemClock()
+    )
     with pytest.raises(Hold, match=r"^AUTH: the schema registry answered 401"):
         await client.schema(number)
     (tmp_path / "password").write_text("new\n")
@@ -114,7 +126,9 @@ async def test_a_token_is_shown(server: RegistryServer) -> None:
     """From the environment as well as from a file."""
     number = server._registry.register("t", '"string"')
     server._registry.authorization = "Bearer abc"
-    client = RegistryClient(RegistrySettings(url=server.origin, token=Secret(value="abc")), SystemClock())
+    client = RegistryClient(
+        RegistrySettings(url=server.origin, token=Secret(value="abc")), SystemClock()
+    )
     assert await client.schema(number) is not None
     await client.close()
 

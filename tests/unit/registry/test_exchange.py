@@ -5,8 +5,15 @@ from __future__ import annotations
 import pytest
 
 from consumer.errors import ConsumerError, Hold, HoldReason, Transient
-from consumer.model import Answer, Failure, NoAnswer
-from consumer.registry.exchange import Found, Pointer, read_answer, reference_path, request_for, schema_path
+from consumer.http.messages import Answer, Failure, NoAnswer
+from consumer.registry.exchange import (
+    Pointer,
+    RegisteredSchema,
+    read_answer,
+    reference_path,
+    request_for,
+    schema_path,
+)
 
 URL = "https://registry.example.com/api"
 
@@ -40,13 +47,18 @@ def test_who_asks_is_shown(credentials: tuple[str, str] | None, header: str | No
 def test_a_schema_is_read() -> None:
     """Avro is what a registry means when it says nothing."""
     body = b'{"schema":"{}","references":[{"name":"n","subject":"s","version":2}],"more":1}'
-    assert Found("{}", None, (Pointer("n", "s", 2),)) == read_answer(Answer(200, body=body))
+    assert RegisteredSchema("{}", None, (Pointer("n", "s", 2),)) == read_answer(
+        Answer(200, body=body)
+    )
 
 
 @pytest.mark.parametrize("code", [40401, 40402, 40403])
 def test_what_the_registry_does_not_have(code: int) -> None:
     """Is the record's fault, not the registry's."""
-    assert read_answer(Answer(404, body=b'{"error_code":%d,"message":"Schema 7 not found"}' % code)) is None
+    assert (
+        read_answer(Answer(404, body=b'{"error_code":%d,"message":"Schema 7 not found"}' % code))
+        is None
+    )
 
 
 SAID = "the schema registry answered"
@@ -57,7 +69,9 @@ SAID = "the schema registry answered"
     [
         pytest.param(
             NoAnswer(Failure.TIMEOUT, "no complete answer before the deadline", written=True),
-            Transient("the schema registry does not answer: no complete answer before the deadline"),
+            Transient(
+                "the schema registry does not answer: no complete answer before the deadline"
+            ),
             id="silence",
         ),
         pytest.param(
@@ -81,7 +95,10 @@ SAID = "the schema registry answered"
         ),
         pytest.param(
             Answer(403),
-            Hold(HoldReason.AUTH, f"{SAID} 403; check the credentials in kafka.schema_registry and their rights"),
+            Hold(
+                HoldReason.AUTH,
+                f"{SAID} 403; check the credentials in kafka.schema_registry and their rights",
+            ),
             id="403",
         ),
         pytest.param(
@@ -99,7 +116,9 @@ SAID = "the schema registry answered"
         ),
         pytest.param(
             Answer(200, body=b"<html>welcome"),
-            Hold(HoldReason.CONFIG, "what answers at kafka.schema_registry.url is no schema registry"),
+            Hold(
+                HoldReason.CONFIG, "what answers at kafka.schema_registry.url is no schema registry"
+            ),
             id="a-page",
         ),
         pytest.param(
@@ -109,7 +128,9 @@ SAID = "the schema registry answered"
         ),
     ],
 )
-def test_a_fault_that_is_not_the_records_is_raised(answer: Answer | NoAnswer, fault: ConsumerError) -> None:
+def test_a_fault_that_is_not_the_records_is_raised(
+    answer: Answer | NoAnswer, fault: ConsumerError
+) -> None:
     """By whose it is: the moment's, the credentials', the set-up's."""
     with pytest.raises(type(fault)) as caught:
         read_answer(answer)

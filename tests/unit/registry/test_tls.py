@@ -50,15 +50,22 @@ def certificate(path: Path, name: str, authority: Authority | None = None) -> Au
         .not_valid_before(now - timedelta(minutes=5))
         .not_valid_after(now + timedelta(hours=1))
         .add_extension(x509.BasicConstraints(ca=authority is None, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
+        )
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.key.public_key()),
+            critical=False,
+        )
         .sign(signer.key, hashes.SHA256())
     )
     path.with_suffix(".crt").write_bytes(made.public_bytes(serialization.Encoding.PEM))
     path.with_suffix(".key").write_bytes(
         key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
         )
     )
     return Authority(named(name), key)
@@ -103,7 +110,9 @@ def client(url: str, folder: Path, shown: str | None, trusted: str = "authority"
     return RegistryClient(settings, SystemClock())
 
 
-async def test_a_certificate_is_shown_and_the_registrys_is_checked(url: str, tmp_path: Path) -> None:
+async def test_a_certificate_is_shown_and_the_registrys_is_checked(
+    url: str, tmp_path: Path
+) -> None:
     """Both sides know each other by their authority."""
     asked = client(url, tmp_path, "client")
     assert await asked.schema(1) is not None
@@ -118,7 +127,9 @@ async def test_a_certificate_is_shown_and_the_registrys_is_checked(url: str, tmp
         pytest.param("client", "stranger", id="a-registry-of-nobody"),
     ],
 )
-async def test_strangers_do_not_talk(url: str, tmp_path: Path, shown: str | None, trusted: str) -> None:
+async def test_strangers_do_not_talk(
+    url: str, tmp_path: Path, shown: str | None, trusted: str
+) -> None:
     """Neither does the registry with us, nor we with it."""
     asked = client(url, tmp_path, shown, trusted)
     with pytest.raises(Transient, match="the schema registry does not answer"):

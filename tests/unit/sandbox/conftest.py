@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from consumer.http.messages import Request
 from consumer.mapping.settings import FieldType, ObjectSettings
-from consumer.model import Request
 from consumer.sandbox.fault_script import read_script
 from consumer.sandbox.tenant import Limits, Tenant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from consumer.model import Answer
+    from consumer.http.messages import Answer
     from consumer.sandbox.wire import Reply
 
 START_MS = 1_767_225_600_000
@@ -59,7 +59,9 @@ class Caller:
 
     def log_in(self) -> str:
         """Take both steps."""
-        core = self.form("/services/oauth2/token", "grant_type=client_credentials&client_id=a&client_secret=b")
+        core = self.form(
+            "/services/oauth2/token", "grant_type=client_credentials&client_id=a&client_secret=b"
+        )
         token = json.loads(core.body)["access_token"].replace("!", "%21")
         answer = self.form(
             "/services/a360/token",
@@ -98,14 +100,25 @@ class Caller:
 
 
 def objects() -> Sequence[ObjectSettings]:
-    fields = {"id": FieldType.TEXT, "name": FieldType.TEXT, "size": FieldType.NUMBER, "at": FieldType.DATE_TIME}
+    fields = {
+        "id": FieldType.TEXT,
+        "name": FieldType.TEXT,
+        "size": FieldType.NUMBER,
+        "at": FieldType.DATE_TIME,
+    }
     return (
         ObjectSettings(name="plain", fields=fields, primary_key="id"),
         ObjectSettings(name="versioned", fields=fields, primary_key="id", record_modified="at"),
         ObjectSettings(
-            name="partial", fields=fields, primary_key="id", record_modified="at", refresh_mode="partial"
+            name="partial",
+            fields=fields,
+            primary_key="id",
+            record_modified="at",
+            refresh_mode="partial",
         ),
-        ObjectSettings(name="events", fields=fields, primary_key="id", category="engagement", event_time="at"),
+        ObjectSettings(
+            name="events", fields=fields, primary_key="id", category="engagement", event_time="at"
+        ),
     )
 
 
@@ -115,7 +128,9 @@ def clock() -> SteppedClock:
 
 
 def call_tenant(clock: SteppedClock, limits: Limits) -> Caller:
-    tenant = Tenant({each.name: each for each in objects()}, source_name="shop", clock=clock, limits=limits)
+    tenant = Tenant(
+        {each.name: each for each in objects()}, source_name="shop", clock=clock, limits=limits
+    )
     return Caller(tenant, clock)
 
 

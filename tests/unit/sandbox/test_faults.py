@@ -93,7 +93,10 @@ def test_expired_tokens_say_so(caller: Caller) -> None:
     """401 with the vendor's reason."""
     caller.script("upsert nth=1 expire-tokens")
     answer = caller.upsert("plain", {"id": "1"})
-    assert json.loads(answer.body)["details"]["status"] == "UNAUTHENTICATED: Invalid JWT (not before or expired)"
+    assert (
+        json.loads(answer.body)["details"]["status"]
+        == "UNAUTHENTICATED: Invalid JWT (not before or expired)"
+    )
 
 
 def test_poison_concerns_its_object_only(caller: Caller) -> None:
@@ -119,7 +122,10 @@ def test_requests_are_written_down(caller: Caller) -> None:
         (line.endpoint, line.object, line.status, line.records, line.fault)
         for line in caller.tenant.requests.newest(2)
     ]
-    assert [(Endpoint.DELETE, "plain", 0, 0, True), (Endpoint.UPSERT, "plain", 202, 2, False)] == seen
+    assert [
+        (Endpoint.DELETE, "plain", 0, 0, True),
+        (Endpoint.UPSERT, "plain", 202, 2, False),
+    ] == seen
 
 
 def test_an_unknown_object_is_refused(caller: Caller) -> None:
@@ -133,7 +139,9 @@ def test_an_unknown_object_can_be_lost_instead(losing_caller: Caller) -> None:
     assert (202, []) == (answer.status, losing_caller.tenant.acceptances())
 
 
-@pytest.mark.parametrize("content", [{"ids": []}, {"ids": [1]}, {"ids": ["1"], "more": 1}, ["1"], {}])
+@pytest.mark.parametrize(
+    "content", [{"ids": []}, {"ids": [1]}, {"ids": ["1"], "more": 1}, ["1"], {}]
+)
 def test_another_shape_of_ids_is_refused(caller: Caller, content: object) -> None:
     """Texts, at least one, under `ids`."""
     answer = caller.reply(caller.ingest("DELETE", "plain", content)).answer

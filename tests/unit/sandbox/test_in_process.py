@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from consumer.model import Answer, Failure, NoAnswer
+from consumer.http.messages import Answer, Failure, NoAnswer
 from consumer.sandbox.in_process import InProcessTransport
 
 if TYPE_CHECKING:

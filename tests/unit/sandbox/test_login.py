@@ -11,19 +11,21 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from consumer.model import Request
+from consumer.http.messages import Request
 from consumer.sandbox.fault_script import read_script
-from consumer.sandbox.login import Credentials
+from consumer.sandbox.login import LoginCredentials
 from consumer.sandbox.tenant import Limits, Tenant
 
 if TYPE_CHECKING:
-    from consumer.model import Answer
+    from consumer.http.messages import Answer
     from tests.unit.sandbox.conftest import Caller, SteppedClock
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-PUBLIC = KEY.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-CREDENTIALS = Credentials(
+PUBLIC = KEY.public_key().public_bytes(
+    serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+)
+CREDENTIALS = LoginCredentials(
     client_id="app",
     client_secret="secret",
     username="integration@example.com",
@@ -68,8 +70,14 @@ def test_a_signed_assertion_is_taken(tenant: Tenant, clock: SteppedClock) -> Non
     ("other", "words"),
     [
         pytest.param({"iss": "other"}, "user hasn't approved this consumer", id="K16 another app"),
-        pytest.param({"sub": "other@example.com"}, "user hasn't approved this consumer", id="K16 another user"),
-        pytest.param({"aud": "https://evil.test"}, "audience is invalid", id="K16 another audience"),
+        pytest.param(
+            {"sub": "other@example.com"},
+            "user hasn't approved this consumer",
+            id="K16 another user",
+        ),
+        pytest.param(
+            {"aud": "https://evil.test"}, "audience is invalid", id="K16 another audience"
+        ),
         pytest.param({"exp": 1_767_225_599}, "expired authorization code", id="K18 in the past"),
         pytest.param({"exp": 1_767_225_780_000}, "expired authorization code", id="milliseconds"),
         pytest.param({"exp": "1767225780"}, "expired authorization code", id="text"),
@@ -79,7 +87,9 @@ def test_wrong_claims_are_refused(
     tenant: Tenant, clock: SteppedClock, other: dict[str, object], words: str
 ) -> None:
     """400 invalid_grant, and why."""
-    answer = ask(tenant, grant_type=JWT_BEARER, assertion=jwt.encode(claims(clock, **other), KEY, "RS256"))
+    answer = ask(
+        tenant, grant_type=JWT_BEARER, assertion=jwt.encode(claims(clock, **other), KEY, "RS256")
+    )
     assert (400, "invalid_grant", words) == refusal(answer)
 
 
@@ -94,7 +104,9 @@ def test_without_a_public_key_the_shape_is_still_checked(clock: SteppedClock) ->
     """Any RS256 signature will do, but not another algorithm."""
     tenant = Tenant({}, source_name="shop", clock=clock)
     signed = ask(tenant, grant_type=JWT_BEARER, assertion=jwt.encode(claims(clock), KEY, "RS256"))
-    other = ask(tenant, grant_type=JWT_BEARER, assertion=jwt.encode(claims(clock), "s" * 32, "HS256"))
+    other = ask(
+        tenant, grant_type=JWT_BEARER, assertion=jwt.encode(claims(clock), "s" * 32, "HS256")
+    )
     assert (200, 400) == (signed.status, other.status)
 
 
@@ -157,7 +169,9 @@ def test_wrong_credentials_are_refused(tenant: Tenant, form: dict[str, str], cod
 
 def test_another_grant_at_the_exchange_is_an_empty_400(tenant: Tenant) -> None:
     """As was seen of the real endpoint: no body to read."""
-    answer = tenant.answer(Request("POST", f"{tenant.origin}/services/a360/token", (), b"grant_type=x")).answer
+    answer = tenant.answer(
+        Request("POST", f"{tenant.origin}/services/a360/token", (), b"grant_type=x")
+    ).answer
     assert (400, b"") == (answer.status, answer.body)
 
 
@@ -173,7 +187,10 @@ def test_tokens_expire_by_the_clock(caller: Caller, clock: SteppedClock) -> None
 
 def test_a_revoked_token_is_refused(caller: Caller) -> None:
     """The revocation answers the same for every token, and works for this one."""
-    answers = [caller.form("/services/a360/revoke", f"token={token}") for token in (caller.token, "unknown")]
+    answers = [
+        caller.form("/services/a360/revoke", f"token={token}")
+        for token in (caller.token, "unknown")
+    ]
     assert [b'"Token revoked successfully"'] * 2 == [answer.body for answer in answers]
     assert caller.upsert("plain", {"id": "1"}).status == 401
 

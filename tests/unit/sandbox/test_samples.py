@@ -17,7 +17,14 @@ from consumer.sandbox.shop_files import shop_objects
 
 
 def plain(record: PlainRecord) -> tuple[object, ...]:
-    return (record.topic(), record.partition(), record.offset(), record.key(), record.value(), record.timestamp())
+    return (
+        record.topic(),
+        record.partition(),
+        record.offset(),
+        record.key(),
+        record.value(),
+        record.timestamp(),
+    )
 
 
 def change(record: PlainRecord) -> dict[str, Any] | None:
@@ -82,7 +89,9 @@ def test_every_delete_has_its_tombstone() -> None:
     followers = [
         after.value()
         for records in by_key.values()
-        for before, after in zip(records, [*records[1:], PlainRecord("", value=b"end")], strict=True)
+        for before, after in zip(
+            records, [*records[1:], PlainRecord("", value=b"end")], strict=True
+        )
         if (change(before) or {}).get("op") == "d"
     ]
     assert [None] * len(followers) == followers
@@ -145,7 +154,12 @@ def test_a_customer_is_folded_by_hand() -> None:
         "born": 7338, "created_at": "2025-11-22T02:11:39.647221Z", "updated_at": 1767323045678901,
         "prefs": '{"k": 1}', "tags": ["a", "b"], "uid": "u", "avatar": None, "bio": "",
     }  # fmt: skip
-    event = {"before": None, "after": after, "op": "c", "source": {"table": "customers", "ts_ms": 1795313501294}}
+    event = {
+        "before": None,
+        "after": after,
+        "op": "c",
+        "source": {"table": "customers", "ts_ms": 1795313501294},
+    }
     record = PlainRecord("shop.public.customers", value=json.dumps(event).encode())
     expected = {
         "id": "7", "email": "ann@x.io", "full_name": "Ann Lee", "balance": Decimal("12345.67"),
@@ -159,9 +173,10 @@ def test_a_customer_is_folded_by_hand() -> None:
 
 def test_what_cannot_be_placed_is_named_with_its_reason() -> None:
     """The view is cut short, the customer has text for a number."""
-    assert {("shop.events.page_views", "DECODE_SYNTAX"), ("shop.public.customers", "FIELD_TYPE")} == {
-        (record.topic(), reason) for record, reason in unplaceable(RECORDS)
-    }
+    assert {
+        ("shop.events.page_views", "DECODE_SYNTAX"),
+        ("shop.public.customers", "FIELD_TYPE"),
+    } == {(record.topic(), reason) for record, reason in unplaceable(RECORDS)}
 
 
 def test_the_shop_goes_on() -> None:

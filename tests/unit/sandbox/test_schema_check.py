@@ -48,7 +48,11 @@ BAD: list[tuple[str, object, str]] = [
     ("d", "2023-02-29", "[2023-02-29] is not a valid date. Expected [yyyy-MM-dd]"),
     ("d", "20240229", "[20240229] is not a valid date. Expected [yyyy-MM-dd]"),
     ("d", "2024-W09-4", "[2024-W09-4] is not a valid date. Expected [yyyy-MM-dd]"),
-    ("d", "2024-02-29T00:00:00Z", "[2024-02-29T00:00:00Z] is not a valid date. Expected [yyyy-MM-dd]"),
+    (
+        "d",
+        "2024-02-29T00:00:00Z",
+        "[2024-02-29T00:00:00Z] is not a valid date. Expected [yyyy-MM-dd]",
+    ),
 ]
 BAD_MOMENTS = [
     "2020-04-27",
@@ -99,4 +103,6 @@ def test_the_validation_call_wants_every_field_and_no_other(caller: Caller) -> N
 def test_a_partial_stream_wants_its_key_and_version_only(caller: Caller) -> None:
     """Other fields may stay away."""
     at = "2025-12-01T00:00:00.000Z"
-    assert [202, 400] == [caller.test("partial", row).status for row in ({"id": "1", "at": at}, {"id": "1"})]
+    assert [202, 400] == [
+        caller.test("partial", row).status for row in ({"id": "1", "at": at}, {"id": "1"})
+    ]

@@ -62,7 +62,9 @@ def test_without_options_the_key_is_guessed(path: Path) -> None:
 def test_options_say_what_the_file_cannot(path: Path) -> None:
     """Named as in the daemon's configuration."""
     path.write_text(GOOD)
-    read = read_objects(path, {"reading": {"primary_key": "reading_ref", "refresh_mode": "partial"}})
+    read = read_objects(
+        path, {"reading": {"primary_key": "reading_ref", "refresh_mode": "partial"}}
+    )
     assert ("reading_ref", "partial") == (read["reading"].primary_key, read["reading"].refresh_mode)
 
 
@@ -73,7 +75,10 @@ def test_options_say_what_the_file_cannot(path: Path) -> None:
         ("openapi: 3.0.3", "components.schemas with at least one object"),
         ("components: {schemas: {}}", "components.schemas with at least one object"),
         ("components: {schemas: {a: {}}}", "a: properties with at least one field"),
-        ("components: {schemas: {a: {properties: {x: {type: object}}}}}", "a.x: type string, number or boolean"),
+        (
+            "components: {schemas: {a: {properties: {x: {type: object}}}}}",
+            "a.x: type string, number or boolean",
+        ),
     ],
 )
 def test_other_files_are_refused(path: Path, text: str, words: str) -> None:
@@ -89,7 +94,9 @@ def test_a_missing_file_is_refused(path: Path) -> None:
         read_objects(path)
 
 
-@pytest.mark.parametrize("options", [{"primary_key": "nope"}, {"category": "other things"}, {"event_time": "nope"}])
+@pytest.mark.parametrize(
+    "options", [{"primary_key": "nope"}, {"category": "other things"}, {"event_time": "nope"}]
+)
 def test_options_that_do_not_fit_are_refused(path: Path, options: dict[str, str]) -> None:
     """Fields that are not there and words that mean nothing."""
     path.write_text(GOOD)
@@ -101,4 +108,7 @@ def test_the_shop_has_its_three_objects() -> None:
     """What ships with the package can be read."""
     read = shop_objects()
     assert ["customers", "orders", "page_views"] == list(read)
-    assert ("modified_at", "engagement") == (read["customers"].record_modified, read["page_views"].category)
+    assert ("modified_at", "engagement") == (
+        read["customers"].record_modified,
+        read["page_views"].category,
+    )

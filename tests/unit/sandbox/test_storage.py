@@ -55,10 +55,14 @@ def test_the_last_acceptance_wins_without_record_modified(caller: Caller) -> Non
         pytest.param(OLD, NEW, "second", id="newer"),
         pytest.param(NEW, OLD, "first", id="older"),
         pytest.param(NEW, NEW, "first", id="equal"),
-        pytest.param("2025-12-01T00:00:00Z", "2025-12-01T00:00:00.0001Z", "second", id="other forms"),
+        pytest.param(
+            "2025-12-01T00:00:00Z", "2025-12-01T00:00:00.0001Z", "second", id="other forms"
+        ),
     ],
 )
-def test_only_a_newer_record_modified_is_stored(caller: Caller, first: str, second: str, left: str) -> None:
+def test_only_a_newer_record_modified_is_stored(
+    caller: Caller, first: str, second: str, left: str
+) -> None:
     """Versions are compared as moments, not as text."""
     caller.upsert("versioned", row("1", "first", first))
     caller.upsert("versioned", row("1", "second", second))
@@ -78,7 +82,9 @@ def test_a_partial_stream_keeps_digits(caller: Caller) -> None:
     size = 123456789012345678901234567890
     caller.upsert("partial", {"id": "1", "size": size, "at": OLD})
     caller.upsert("partial", {"id": "1", "name": "日本", "at": NEW})
-    assert {"1": {"id": "1", "name": "日本", "size": size, "at": NEW}} == caller.tenant.rows("partial")
+    assert {"1": {"id": "1", "name": "日本", "size": size, "at": NEW}} == caller.tenant.rows(
+        "partial"
+    )
 
 
 def test_a_partial_stream_leaves_older_records_out(caller: Caller) -> None:
@@ -128,7 +134,9 @@ def test_keys_differ_by_case(caller: Caller) -> None:
 
 def test_foreign_fields_leave_one_blank_row(caller: Caller) -> None:
     """Names of the DLO are taken, blanked, and all fall onto one key (D39)."""
-    answer = caller.upsert("plain", {"id__c": "1", "name__c": "Ann"}, {"id__c": "2", "name__c": "Bob"})
+    answer = caller.upsert(
+        "plain", {"id__c": "1", "name__c": "Ann"}, {"id__c": "2", "name__c": "Bob"}
+    )
     blank = {"id": None, "name": None, "size": None, "at": None}
     assert (202, {"": blank}) == (answer.status, caller.tenant.rows("plain"))
 
@@ -158,7 +166,9 @@ def test_strict_refuses_the_batch_with_a_wrong_type(strict_caller: Caller) -> No
 def test_an_event_on_another_day_is_another_row(caller: Caller) -> None:
     """Engagement identity is the key and the event date in UTC."""
     caller.upsert(
-        "events", row("1", "Mon", "2025-12-01T23:59:59.999Z"), row("1", "Tue", "2025-12-02T00:00:00.000Z")
+        "events",
+        row("1", "Mon", "2025-12-01T23:59:59.999Z"),
+        row("1", "Tue", "2025-12-02T00:00:00.000Z"),
     )
     assert ["1 2025-12-01", "1 2025-12-02"] == list(caller.tenant.rows("events"))
 
@@ -204,7 +214,10 @@ def test_a_store_in_a_file_is_found_again(tmp_path: Path) -> None:
         store.apply_due(1.0, 0)
         store.close()
     again = Store({"plain": settings}, tmp_path / "tenant.sqlite")
-    assert (["1", "2"], [1, 2]) == (list(again.rows("plain")), [entry.sequence for entry in again.acceptances()])
+    assert (["1", "2"], [1, 2]) == (
+        list(again.rows("plain")),
+        [entry.sequence for entry in again.acceptances()],
+    )
     again.close()
 
 

@@ -62,7 +62,9 @@ class Answers:
         error = self.topic_errors.get(name)
         if name not in self.leaders:
             error = KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)
-        partitions = {number: SimpleNamespace(leader=leader) for number, leader in enumerate(leaders)}
+        partitions = {
+            number: SimpleNamespace(leader=leader) for number, leader in enumerate(leaders)
+        }
         return SimpleNamespace(topic=name, error=error, partitions={} if error else partitions)
 
     def get_watermark_offsets(
@@ -84,11 +86,19 @@ class Answers:
         self._ask("committed")
         keys = [(each.topic, each.partition) for each in partitions]
         return [
-            Where(*key, self.positions.get(key, -1001), None, self.epochs.get(key), self.metadata.get(key))
+            Where(
+                *key,
+                self.positions.get(key, -1001),
+                None,
+                self.epochs.get(key),
+                self.metadata.get(key),
+            )
             for key in keys
         ]
 
-    def offsets_for_times(self, partitions: Sequence[TopicPartition], timeout: float = -1) -> list[Where]:
+    def offsets_for_times(
+        self, partitions: Sequence[TopicPartition], timeout: float = -1
+    ) -> list[Where]:
         """Stand in for the client's method."""
         assert timeout > 0
         keys = [(each.topic, each.partition) for each in partitions]
@@ -111,7 +121,9 @@ class Ids:
         """Return it in the type of the client."""
         return cast("AdminClient", self)
 
-    def describe_topics(self, topics: TopicCollection, *, request_timeout: float) -> dict[str, Future[Any]]:
+    def describe_topics(
+        self, topics: TopicCollection, *, request_timeout: float
+    ) -> dict[str, Future[Any]]:
         """Stand in for the client's method."""
         assert request_timeout > 0
         self.asked.append([*topics.topic_names])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from consumer.source.appetite import CHUNK_BYTES, MOST_RECORDS, Appetite
+from consumer.source.fetch_size import CHUNK_BYTES, MOST_RECORDS, FetchSize
 
 
-def fed(*sizes: int) -> Appetite:
+def fed(*sizes: int) -> FetchSize:
     """Return the appetite after a chunk of records of these sizes."""
-    appetite = Appetite()
-    appetite.fed([b"x" * size for size in sizes])
-    return appetite
+    fetch_size = FetchSize()
+    fetch_size.fed([b"x" * size for size in sizes])
+    return fetch_size
 
 
 def test_small_records_are_taken_by_the_hundred() -> None:
@@ -35,4 +35,4 @@ def test_tombstones_weigh_nothing() -> None:
 
 def test_the_first_chunk_is_a_taste() -> None:
     """Nobody knows yet how large the records are."""
-    assert Appetite().records < MOST_RECORDS / 10
+    assert FetchSize().records < MOST_RECORDS / 10

@@ -5,9 +5,9 @@ from __future__ import annotations
 from confluent_kafka import KafkaError
 
 from consumer.errors import HoldReason
+from consumer.source.active_errors import ActiveErrors
 from consumer.source.broker_watch import BROKERS, REFUSED, BrokerWatch
-from consumer.source.hold_ups import HoldUps
-from consumer.source.ownership import Owned, Ownership, Start
+from consumer.source.ownership import OwnedPartition, Ownership, StartPosition
 from tests.unit.source.client import Answers
 
 
@@ -18,18 +18,20 @@ class Desk:
         self.told: list[str] = []
         self.client = Answers()
         self.ownership = Ownership()
-        self.zero, self.one = self.ownership.take([Start(("t", 0), 5, 5), Start(("t", 1), 5, 5)])
-        self.hold_ups = HoldUps(
+        self.zero, self.one = self.ownership.take(
+            [StartPosition(("t", 0), 5, 5), StartPosition(("t", 1), 5, 5)]
+        )
+        self.active_errors = ActiveErrors(
             lambda reason, _, assignment: self.told.append(f"held {reason} {assignment}"),
             lambda reason, assignment: self.told.append(f"released {reason} {assignment}"),
         )
-        self.watch = BrokerWatch(topics or ("t",), self.ownership, self.hold_ups)
+        self.watch = BrokerWatch(topics or ("t",), self.ownership, self.active_errors)
 
     def turn(self, now_s: float = 0.0) -> None:
         """Look around."""
         self.watch.turn(self.client.as_consumer(), now_s)
 
-    def end(self, owned: Owned) -> int | None:
+    def end(self, owned: OwnedPartition) -> int | None:
         """Return the end that is told."""
         return self.watch.ends.get(owned.assignment)
 
@@ -59,7 +61,7 @@ def test_silence_is_a_hold_and_an_answer_ends_it() -> None:
 def test_silence_of_brokers_that_refuse_us_is_not_a_second_hold() -> None:
     """The refusal is the cause."""
     desk = Desk()
-    desk.hold_ups.begin(HoldReason.AUTH, REFUSED, "password", 0)
+    desk.active_errors.begin(HoldReason.AUTH, REFUSED, "password", 0)
     desk.client.silent = True
     desk.turn(0)
     assert ["held AUTH None"] == desk.told
@@ -68,7 +70,7 @@ def test_silence_of_brokers_that_refuse_us_is_not_a_second_hold() -> None:
 def test_a_refusal_outlasts_an_answer_until_it_is_over() -> None:
     """One broker of several may refuse us while another answers."""
     desk = Desk()
-    desk.hold_ups.begin(HoldReason.AUTH, REFUSED, "password", 0)
+    desk.active_errors.begin(HoldReason.AUTH, REFUSED, "password", 0)
     desk.turn(5)
     before = [*desk.told]
     desk.turn(12)
@@ -170,6 +172,6 @@ def test_what_is_not_ours_any_more_has_no_end() -> None:
 def test_trouble_of_ours_alone_ends_with_an_answer() -> None:
     """`_ALL_BROKERS_DOWN` is told once and never taken back by the client."""
     desk = Desk()
-    desk.hold_ups.begin(HoldReason.BROKER, BROKERS, "down", 0)
+    desk.active_errors.begin(HoldReason.BROKER, BROKERS, "down", 0)
     desk.turn(1)
     assert ["held BROKER None", "released BROKER None"] == desk.told

@@ -12,7 +12,9 @@ from consumer.source.settings import KafkaSettings
 
 def settings(**properties: str) -> KafkaSettings:
     dotted = {name.replace("_", "."): value for name, value in properties.items()}
-    return KafkaSettings(bootstrap_servers="127.0.0.1:1", group_id="g", topics=("t", "^a|^b"), properties=dotted)
+    return KafkaSettings(
+        bootstrap_servers="127.0.0.1:1", group_id="g", topics=("t", "^a|^b"), properties=dotted
+    )
 
 
 def test_what_the_daemon_owns_wins() -> None:
@@ -23,13 +25,20 @@ def test_what_the_daemon_owns_wins() -> None:
 
 def test_what_the_daemon_only_prefers_is_the_users() -> None:
     """Sizes and strategies are."""
-    conf = client_conf(settings(queued_max_messages_kbytes="64", partition_assignment_strategy="range"), {})
-    assert ("64", "range") == (conf["queued.max.messages.kbytes"], conf["partition.assignment.strategy"])
+    conf = client_conf(
+        settings(queued_max_messages_kbytes="64", partition_assignment_strategy="range"), {}
+    )
+    assert ("64", "range") == (
+        conf["queued.max.messages.kbytes"],
+        conf["partition.assignment.strategy"],
+    )
 
 
 def test_the_brokers_own_protocol_takes_no_strategy() -> None:
     """The client refuses one beside it."""
-    assert "partition.assignment.strategy" not in client_conf(settings(group_protocol="consumer"), {})
+    assert "partition.assignment.strategy" not in client_conf(
+        settings(group_protocol="consumer"), {}
+    )
 
 
 @pytest.mark.parametrize(
@@ -37,7 +46,9 @@ def test_the_brokers_own_protocol_takes_no_strategy() -> None:
     [
         pytest.param({}, True, id="default"),
         pytest.param({"partition.assignment.strategy": "range,roundrobin"}, False, id="eager"),
-        pytest.param({"partition.assignment.strategy": "cooperative-sticky"}, True, id="cooperative"),
+        pytest.param(
+            {"partition.assignment.strategy": "cooperative-sticky"}, True, id="cooperative"
+        ),
         pytest.param({"group.protocol": "consumer"}, True, id="next-generation"),
         pytest.param({"group.protocol": "classic"}, True, id="classic"),
     ],
@@ -48,7 +59,9 @@ def test_whether_single_partitions_move(properties: dict[str, str], *, expected:
 
 
 @pytest.mark.parametrize(
-    ("protocol", "expression"), [("classic", "^a|^b"), ("consumer", "^(^a|^b).*")], ids=["client", "brokers"]
+    ("protocol", "expression"),
+    [("classic", "^a|^b"), ("consumer", "^(^a|^b).*")],
+    ids=["client", "brokers"],
 )
 def test_expressions_are_written_for_who_reads_them(protocol: str, expression: str) -> None:
     """The client looks for them in a name, the brokers want all of the name to fit."""

@@ -52,7 +52,9 @@ class Desk:
         self.told: list[tuple[tuple[Position, ...], str | None]] = []
         self.judged: list[KafkaError | None] = []
         self.ours = {ONE, TWO}
-        self.commits = Commits(self._tell, self.judged.append, _placed, lambda one: one in self.ours)
+        self.commits = Commits(
+            self._tell, self.judged.append, _placed, lambda one: one in self.ours
+        )
 
     def _tell(self, positions: Sequence[Position], error: str | None) -> None:
         self.told.append((tuple(positions), error))
@@ -101,7 +103,10 @@ def test_what_failed_alone_is_told_alone() -> None:
     """A partition's own error leaves the others committed."""
     desk = Desk()
     desk.send(Position(ONE, 5), Position(TWO, 7))
-    answer = [Answered("t", 1, 5, None), Answered("t", 2, 7, KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))]
+    answer = [
+        Answered("t", 1, 5, None),
+        Answered("t", 2, 7, KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)),
+    ]
     desk.commits.answered(None, cast("list[TopicPartition]", answer))
     [(settled, none), (refused, error)] = desk.told
     assert ((Position(ONE, 5),), None) == (settled, none)
@@ -147,7 +152,9 @@ def test_a_pin_does_not_replace_a_position() -> None:
     """A pin is for partitions of other members; what we read ourselves we know better."""
     desk = Desk()
     desk.send(Position(ONE, 5), pins=[TopicPartition("t", 1, 3), TopicPartition("t", 2, 4)])
-    assert [("t", 1, 5), ("t", 2, 4)] == [(each.topic, each.partition, each.offset) for each in desk.client.sent[0]]
+    assert [("t", 1, 5), ("t", 2, 4)] == [
+        (each.topic, each.partition, each.offset) for each in desk.client.sent[0]
+    ]
 
 
 def test_every_answer_is_judged() -> None:

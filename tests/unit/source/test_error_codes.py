@@ -6,7 +6,7 @@ import pytest
 from confluent_kafka import KafkaError
 
 from consumer.source import error_codes
-from consumer.source.error_codes import MEANINGS, Meaning, detail_of, meaning_of
+from consumer.source.error_codes import MEANINGS, ErrorClass, detail_of, meaning_of
 
 
 def _client_codes() -> dict[str, int]:
@@ -19,7 +19,7 @@ def _client_codes() -> dict[str, int]:
 
 
 def _tables() -> list[str]:
-    rows = [getattr(error_codes, f"_{meaning.name}") for meaning in Meaning]
+    rows = [getattr(error_codes, f"_{meaning.name}") for meaning in ErrorClass]
     return [name for row in rows for name in row.split()]
 
 
@@ -37,38 +37,40 @@ def test_no_code_is_decided_twice() -> None:
 @pytest.mark.parametrize(
     ("code", "meaning"),
     [
-        pytest.param(KafkaError._PARTITION_EOF, Meaning.SILENT, id="end-of-partition"),
-        pytest.param(KafkaError._MAX_POLL_EXCEEDED, Meaning.REJOIN, id="left-the-group"),
-        pytest.param(KafkaError._TRANSPORT, Meaning.PASSING, id="one-connection"),
-        pytest.param(KafkaError.UNKNOWN_TOPIC_OR_PART, Meaning.ABSENT, id="no-such-topic"),
-        pytest.param(KafkaError._ALL_BROKERS_DOWN, Meaning.BROKER, id="all-connections"),
-        pytest.param(KafkaError._AUTHENTICATION, Meaning.AUTH, id="password"),
-        pytest.param(KafkaError._SSL, Meaning.AUTH, id="certificate"),
-        pytest.param(KafkaError.TOPIC_AUTHORIZATION_FAILED, Meaning.AUTH, id="topic-acl"),
-        pytest.param(KafkaError.GROUP_AUTHORIZATION_FAILED, Meaning.AUTH, id="group-acl"),
-        pytest.param(KafkaError._AUTO_OFFSET_RESET, Meaning.OFFSET_LOST, id="retention"),
-        pytest.param(KafkaError.FENCED_INSTANCE_ID, Meaning.FATAL, id="static-member-taken"),
+        pytest.param(KafkaError._PARTITION_EOF, ErrorClass.SILENT, id="end-of-partition"),
+        pytest.param(KafkaError._MAX_POLL_EXCEEDED, ErrorClass.REJOIN, id="left-the-group"),
+        pytest.param(KafkaError._TRANSPORT, ErrorClass.PASSING, id="one-connection"),
+        pytest.param(KafkaError.UNKNOWN_TOPIC_OR_PART, ErrorClass.ABSENT, id="no-such-topic"),
+        pytest.param(KafkaError._ALL_BROKERS_DOWN, ErrorClass.BROKER, id="all-connections"),
+        pytest.param(KafkaError._AUTHENTICATION, ErrorClass.AUTH, id="password"),
+        pytest.param(KafkaError._SSL, ErrorClass.AUTH, id="certificate"),
+        pytest.param(KafkaError.TOPIC_AUTHORIZATION_FAILED, ErrorClass.AUTH, id="topic-acl"),
+        pytest.param(KafkaError.GROUP_AUTHORIZATION_FAILED, ErrorClass.AUTH, id="group-acl"),
+        pytest.param(KafkaError._AUTO_OFFSET_RESET, ErrorClass.OFFSET_LOST, id="retention"),
+        pytest.param(KafkaError.FENCED_INSTANCE_ID, ErrorClass.FATAL, id="static-member-taken"),
     ],
 )
-def test_a_code_means(code: int, meaning: Meaning) -> None:
+def test_a_code_means(code: int, meaning: ErrorClass) -> None:
     """The codes that operators meet."""
     assert meaning is meaning_of(KafkaError(code))
 
 
 def test_an_unknown_code_is_fatal() -> None:
     """What nobody has decided stops the daemon rather than being lived with."""
-    assert Meaning.FATAL is meaning_of(KafkaError(31999))
+    assert ErrorClass.FATAL is meaning_of(KafkaError(31999))
 
 
 def test_what_the_client_calls_fatal_is_fatal() -> None:
     """The client's own word counts more than the table."""
-    assert Meaning.FATAL is meaning_of(KafkaError(KafkaError._TRANSPORT, "x", True))  # noqa: FBT003 - its signature
+    assert ErrorClass.FATAL is meaning_of(KafkaError(KafkaError._TRANSPORT, "x", True))  # noqa: FBT003 - its signature
 
 
 def test_the_detail_names_the_code_and_the_next_step() -> None:
     """An operator reads what was seen and what to do."""
     detail = detail_of(KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED))
-    assert detail.startswith("GROUP_AUTHORIZATION_FAILED: grant this user READ on the consumer group")
+    assert detail.startswith(
+        "GROUP_AUTHORIZATION_FAILED: grant this user READ on the consumer group"
+    )
 
 
 def test_the_detail_is_bounded() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from consumer.model import Assignment, PlainRecord
-from consumer.source.hand_over import SLOTS, HandOver, LoopGoneError
+from consumer.source.chunk_queue import SLOTS, ChunkQueue, LoopGoneError
 from consumer.source.port import Chunk
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def chunk_of(assignment: Assignment) -> Chunk:
 async def test_only_so_many_chunks_are_under_way() -> None:
     """The loop takes one, the thread may bring one."""
     ear = Ear()
-    desk = HandOver(asyncio.get_running_loop(), cast("SourceEvents", ear))
+    desk = ChunkQueue(asyncio.get_running_loop(), cast("SourceEvents", ear))
     for _ in range(SLOTS + 2):
         desk.add_chunk(chunk_of(ONE))
     before = desk.flush(0)
@@ -54,7 +54,7 @@ async def test_only_so_many_chunks_are_under_way() -> None:
 async def test_an_end_comes_after_the_records_before_it() -> None:
     """Else the position would pass over them."""
     ear = Ear()
-    desk = HandOver(asyncio.get_running_loop(), cast("SourceEvents", ear))
+    desk = ChunkQueue(asyncio.get_running_loop(), cast("SourceEvents", ear))
     desk.add_chunk(chunk_of(ONE))
     desk.add_end(ONE, 7)
     desk.flush(0)
@@ -65,7 +65,7 @@ async def test_an_end_comes_after_the_records_before_it() -> None:
 async def test_what_goes_is_dropped_and_the_rest_is_not() -> None:
     """The next owner reads it again."""
     ear = Ear()
-    desk = HandOver(asyncio.get_running_loop(), cast("SourceEvents", ear))
+    desk = ChunkQueue(asyncio.get_running_loop(), cast("SourceEvents", ear))
     desk.add_chunk(chunk_of(ONE))
     desk.add_chunk(chunk_of(TWO))
     desk.add_end(ONE, 7)
@@ -78,7 +78,7 @@ async def test_what_goes_is_dropped_and_the_rest_is_not() -> None:
 async def test_nothing_is_posted_after_the_last() -> None:
     """`stopped` is the last event, whatever the client still says while it closes."""
     heard: list[str] = []
-    desk = HandOver(asyncio.get_running_loop(), cast("SourceEvents", Ear()))
+    desk = ChunkQueue(asyncio.get_running_loop(), cast("SourceEvents", Ear()))
     desk.post_last(lambda: heard.append("stopped"))
     desk.post(heard.append, "held")
     await asyncio.sleep(0)
@@ -88,7 +88,7 @@ async def test_nothing_is_posted_after_the_last() -> None:
 def test_a_closed_loop_is_said() -> None:
     """The thread ends instead of reading for nobody."""
     loop = asyncio.new_event_loop()
-    desk = HandOver(loop, cast("SourceEvents", Ear()))
+    desk = ChunkQueue(loop, cast("SourceEvents", Ear()))
     loop.close()
     with pytest.raises(LoopGoneError):
         desk.post(print)

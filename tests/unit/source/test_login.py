@@ -14,7 +14,11 @@ IAM = {"sasl.mechanisms": "AWS_MSK_IAM"}
 
 def test_other_logins_are_left_as_they_are() -> None:
     """A password is librdkafka's own affair."""
-    properties = {"security.protocol": "SASL_SSL", "sasl.mechanisms": "SCRAM-SHA-512", "sasl.username": "u"}
+    properties = {
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanisms": "SCRAM-SHA-512",
+        "sasl.username": "u",
+    }
     assert (properties, properties) == (librdkafkas(properties), connection(MSK, properties))
 
 
@@ -30,19 +34,27 @@ def test_a_login_by_iam_is_one_by_tokens_over_tls(name: str) -> None:
 def test_the_client_takes_what_is_made() -> None:
     """Without credentials too: its constructor neither waits nor fails."""
     made = connection("127.0.0.1:1", {**IAM, "aws.region": "eu-west-1"})
-    Consumer({**made, "bootstrap.servers": "127.0.0.1:1", "group.id": "g", "log_level": "0"}).close()
+    Consumer(
+        {**made, "bootstrap.servers": "127.0.0.1:1", "group.id": "g", "log_level": "0"}
+    ).close()
 
 
 @pytest.mark.parametrize(
     ("bootstrap", "properties"),
     [
         pytest.param(MSK, IAM, id="by-the-name-of-the-broker"),
-        pytest.param("boot-x.c3.kafka-serverless.us-east-1.amazonaws.com:9098", IAM, id="serverless"),
+        pytest.param(
+            "boot-x.c3.kafka-serverless.us-east-1.amazonaws.com:9098", IAM, id="serverless"
+        ),
         pytest.param("b-1.x.c2.kafka.cn-north-1.amazonaws.com.cn:9098", IAM, id="china"),
-        pytest.param("kafka.example.com:9098", {**IAM, "aws.region": "us-gov-west-1"}, id="written"),
+        pytest.param(
+            "kafka.example.com:9098", {**IAM, "aws.region": "us-gov-west-1"}, id="written"
+        ),
         pytest.param(MSK, {**IAM, "security.protocol": "SASL_SSL"}, id="protocol-written"),
         pytest.param(
-            MSK, {"sasl.mechanisms": "OAUTHBEARER", "sasl.oauthbearer.method": "oidc"}, id="tokens-of-librdkafka"
+            MSK,
+            {"sasl.mechanisms": "OAUTHBEARER", "sasl.oauthbearer.method": "oidc"},
+            id="tokens-of-librdkafka",
         ),
         pytest.param(
             MSK,
@@ -61,7 +73,11 @@ def test_a_login_that_can_work_has_no_fault(bootstrap: str, properties: dict[str
     ("bootstrap", "properties", "name", "words"),
     [
         pytest.param(
-            "kafka.example.com:9098", IAM, "sasl.mechanisms", "write aws.region, such as eu-west-1", id="no-region"
+            "kafka.example.com:9098",
+            IAM,
+            "sasl.mechanisms",
+            "write aws.region, such as eu-west-1",
+            id="no-region",
         ),
         pytest.param(
             MSK,
@@ -84,9 +100,15 @@ def test_a_login_that_can_work_has_no_fault(bootstrap: str, properties: dict[str
             "write SASL_SSL or remove it",
             id="no-sasl",
         ),
-        pytest.param(MSK, {"aws.region": "eu-west-1"}, "aws.region", "AWS_MSK_IAM alone; remove", id="alone"),
         pytest.param(
-            MSK, {"sasl.mechanisms": "OAUTHBEARER"}, "sasl.mechanisms", "nobody makes the tokens", id="no-tokens"
+            MSK, {"aws.region": "eu-west-1"}, "aws.region", "AWS_MSK_IAM alone; remove", id="alone"
+        ),
+        pytest.param(
+            MSK,
+            {"sasl.mechanisms": "OAUTHBEARER"},
+            "sasl.mechanisms",
+            "nobody makes the tokens",
+            id="no-tokens",
         ),
     ],
 )

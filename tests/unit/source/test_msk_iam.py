@@ -44,7 +44,11 @@ def test_a_token_is_a_request_to_connect() -> None:
     token, end_s = MskIam("eu-west-1", Stopped())(None)
     request = urlsplit(base64.urlsafe_b64decode(token + "==").decode())
     asked = {name: values[0] for name, values in parse_qs(request.query).items()}
-    assert ("https", "kafka.eu-west-1.amazonaws.com", "/") == (request.scheme, request.netloc, request.path)
+    assert ("https", "kafka.eu-west-1.amazonaws.com", "/") == (
+        request.scheme,
+        request.netloc,
+        request.path,
+    )
     assert ("kafka-cluster:Connect", str(LIFETIME_S)) == (asked["Action"], asked["X-Amz-Expires"])
     assert asked["X-Amz-Credential"].startswith("AKIDEXAMPLE/")
     assert asked["X-Amz-Credential"].endswith("/eu-west-1/kafka-cluster/aws4_request")
@@ -75,7 +79,9 @@ def test_a_token_outlives_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     with structlog.testing.capture_logs() as later:
         _, end_s = login(None)
     assert NOW_S + LIFETIME_S == end_s
-    assert ["aws_credentials_missing", "aws_credentials_found"] == [line["event"] for line in (*logged, *later)]
+    assert ["aws_credentials_missing", "aws_credentials_found"] == [
+        line["event"] for line in (*logged, *later)
+    ]
 
 
 def _refuse(_session: Session) -> None:

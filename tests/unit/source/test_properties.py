@@ -29,11 +29,16 @@ def test_ordinary_properties_pass() -> None:
     ("name", "value", "words"),
     [
         pytest.param("enable.auto.commit", "true", "owned by the daemon", id="I28"),
-        pytest.param("enable.auto.commit", "false", "owned by the daemon", id="I28-even-when-it-agrees"),
+        pytest.param(
+            "enable.auto.commit", "false", "owned by the daemon", id="I28-even-when-it-agrees"
+        ),
         pytest.param("enable.auto.offset.store", "true", "owned by the daemon", id="I29"),
         pytest.param("auto.offset.reset", "latest", "kafka.start_at", id="I30"),
         pytest.param(
-            "ssl.endpoint.identification.algorithm", "none", "host name checking cannot be turned off", id="I33"
+            "ssl.endpoint.identification.algorithm",
+            "none",
+            "host name checking cannot be turned off",
+            id="I33",
         ),
         pytest.param(
             "enable.ssl.certificate.verification",
@@ -50,8 +55,12 @@ def test_ordinary_properties_pass() -> None:
         pytest.param("error_cb", "x", "callbacks", id="callback"),
         pytest.param("rebalance_cb", "x", "callbacks", id="callback-of-the-library"),
         pytest.param("logger", "x", "callbacks", id="logger"),
-        pytest.param("session.timeout.ms", "abc", "not a value of this property", id="not-a-number"),
-        pytest.param("session.timeout.ms", "999999999", "outside the allowed range 1..3600000", id="range"),
+        pytest.param(
+            "session.timeout.ms", "abc", "not a value of this property", id="not-a-number"
+        ),
+        pytest.param(
+            "session.timeout.ms", "999999999", "outside the allowed range 1..3600000", id="range"
+        ),
         pytest.param("debug", "everything", "not a value of this property", id="debug-word"),
     ],
 )
@@ -61,7 +70,9 @@ def test_a_refused_property_says_why(name: str, value: str, words: str) -> None:
     assert (name, True) == (seen, words in message), message
 
 
-@pytest.mark.parametrize(("name", "value"), [("isolation.level", "read_committed"), ("acks", "all")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("isolation.level", "read_committed"), ("acks", "all")]
+)
 def test_saying_what_the_daemon_does_anyway_is_allowed(name: str, value: str) -> None:
     """Agreeing with the daemon's own choice is no fault where a value can agree."""
     assert [] == check({name: value})

@@ -9,10 +9,10 @@ import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
 from consumer.model import PlainRecord
+from consumer.source.active_errors import ActiveErrors
+from consumer.source.chunk_queue import ChunkQueue
 from consumer.source.commits import Commits
-from consumer.source.hand_over import HandOver
-from consumer.source.hold_ups import HoldUps
-from consumer.source.ownership import Ownership, Start
+from consumer.source.ownership import Ownership, StartPosition
 from consumer.source.port import Chunk, Position
 from consumer.source.rebalance import Rebalance
 
@@ -67,8 +67,8 @@ class Desk:
         self.is_asked = asyncio.Event()
         self.answer: list[tuple[int, int]] | None = []
         self.ownership = Ownership()
-        self.hand_over = HandOver(asyncio.get_running_loop(), cast("SourceEvents", self))
-        hold_ups = HoldUps(lambda *_: None, lambda *_: None)
+        self.hand_over = ChunkQueue(asyncio.get_running_loop(), cast("SourceEvents", self))
+        active_errors = ActiveErrors(lambda *_: None, lambda *_: None)
         self.judged: list[KafkaError | None] = []
         self.commits = Commits(
             lambda *_: None,
@@ -79,18 +79,20 @@ class Desk:
         self.rebalance = Rebalance(
             self.ownership,
             self.hand_over,
-            hold_ups,
+            active_errors,
             self.commits,
             incremental=incremental,
             drain_timeout_s=drain_timeout_s,
         )
-        self.ownership.take([Start(("t", 0), 0, None), Start(("t", 1), 0, None)])
+        self.ownership.take([StartPosition(("t", 0), 0, None), StartPosition(("t", 1), 0, None)])
 
     def chunk(self, chunk: Chunk) -> None:
         """A `SourceEvents` method."""
         self.heard.append(f"chunk {chunk.assignment.partition}")
 
-    def revoking(self, assignments: Sequence[Assignment], release: Callable[[Sequence[Position]], None]) -> None:
+    def revoking(
+        self, assignments: Sequence[Assignment], release: Callable[[Sequence[Position]], None]
+    ) -> None:
         """A `SourceEvents` method."""
         self.heard.append(f"revoking {[each.partition for each in assignments]}")
         self.releases.append(release)
@@ -130,9 +132,12 @@ class Desk:
 
 
 @pytest.mark.parametrize(
-    ("incremental", "last"), [pytest.param(True, "incremental_unassign [1]"), pytest.param(False, "unassign")]
+    ("incremental", "last"),
+    [pytest.param(True, "incremental_unassign [1]"), pytest.param(False, "unassign")],
 )
-async def test_the_position_is_committed_before_the_partition_goes(*, incremental: bool, last: str) -> None:
+async def test_the_position_is_committed_before_the_partition_goes(
+    *, incremental: bool, last: str
+) -> None:
     """I5: whoever is next begins behind it."""
     desk = Desk(incremental=incremental)
     desk.answer = [(1, 42)]
@@ -157,7 +162,7 @@ async def test_a_position_of_another_epoch_is_not_committed() -> None:
     desk.answer = None
     old = desk.at(1)
     desk.ownership.let_go([("t", 1)])
-    desk.ownership.take([Start(("t", 1), 0, None)])
+    desk.ownership.take([StartPosition(("t", 1), 0, None)])
     going = asyncio.create_task(desk.revoke(1))
     await desk.is_asked.wait()
     desk.releases[0]([Position(old, 42)])
@@ -182,7 +187,11 @@ async def test_what_was_never_begun_goes_without_a_word() -> None:
     desk = Desk()
     desk.ownership.expect([("t", 7)])
     await desk.revoke(7)
-    assert ([], ["incremental_unassign []"], []) == (desk.heard, desk.client.orders, desk.ownership.pending)
+    assert ([], ["incremental_unassign []"], []) == (
+        desk.heard,
+        desk.client.orders,
+        desk.ownership.pending,
+    )
 
 
 async def test_what_is_lost_is_told_and_nothing_is_committed() -> None:
@@ -196,10 +205,14 @@ async def test_what_is_lost_is_told_and_nothing_is_committed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("incremental", "last"), [(True, "incremental_unassign [1]"), (False, "unassign")], ids=["incremental", "eager"]
+    ("incremental", "last"),
+    [(True, "incremental_unassign [1]"), (False, "unassign")],
+    ids=["incremental", "eager"],
 )
 @pytest.mark.parametrize("lost", [False, True], ids=["revoked", "lost"])
-async def test_the_clients_pause_goes_with_the_partition(*, incremental: bool, last: str, lost: bool) -> None:
+async def test_the_clients_pause_goes_with_the_partition(
+    *, incremental: bool, last: str, lost: bool
+) -> None:
     """The client would keep it for the next time that we get the partition, which would then stand still."""
     desk = Desk(incremental=incremental)
     paused = desk.ownership.at(("t", 1))
@@ -239,7 +252,9 @@ async def test_i10_what_was_made_again_begins_anew_and_its_old_position_is_not_c
 
 
 @pytest.mark.parametrize("incremental", [True, False])
-async def test_a_commit_that_failed_is_no_trouble_once_its_partition_is_lost(*, incremental: bool) -> None:
+async def test_a_commit_that_failed_is_no_trouble_once_its_partition_is_lost(
+    *, incremental: bool
+) -> None:
     """Nobody commits it again, so nothing else would end the hold of a topic at rest."""
     desk = Desk(incremental=incremental)
     desk.commits.send(cast("Consumer", desk.client), [Position(desk.at(1), 42)])

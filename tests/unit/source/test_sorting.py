@@ -9,12 +9,12 @@ from confluent_kafka import KafkaError
 
 from consumer.clock import SystemClock
 from consumer.model import PlainRecord
+from consumer.source.active_errors import ActiveErrors
 from consumer.source.broker_watch import BrokerWatch
-from consumer.source.hand_over import HandOver
-from consumer.source.hold_ups import HoldUps
-from consumer.source.ownership import Ownership, Start
+from consumer.source.chunk_queue import ChunkQueue
+from consumer.source.errors import ErrorClassifier
+from consumer.source.ownership import Ownership, StartPosition
 from consumer.source.sorting import Sorting
-from consumer.source.troubles import Troubles
 from tests.unit.source.client import Answers
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 class Told(PlainRecord):
     """A record, or an error, as the client hands it over."""
 
-    def __init__(self, partition: int, offset: int, code: int | None = None, topic: str | None = "t") -> None:
+    def __init__(
+        self, partition: int, offset: int, code: int | None = None, topic: str | None = "t"
+    ) -> None:
         super().__init__(topic or "", partition, offset, value=b"v")
         self._code = code
         self._named = topic
@@ -53,19 +55,23 @@ class Desk:
         self.ended: list[str] = []
         self.client = Answers()
         self.ownership = Ownership()
-        self.ownership.take([Start(("t", 0), 5, 5), Start(("t", 1), 5, 5)])
-        self.hand_over = HandOver(asyncio.get_running_loop(), cast("SourceEvents", self))
-        hold_ups = HoldUps(
-            lambda reason, detail, assignment: self.heard.append(f"held {reason} {assignment}: {detail}"),
+        self.ownership.take([StartPosition(("t", 0), 5, 5), StartPosition(("t", 1), 5, 5)])
+        self.hand_over = ChunkQueue(asyncio.get_running_loop(), cast("SourceEvents", self))
+        active_errors = ActiveErrors(
+            lambda reason, detail, assignment: self.heard.append(
+                f"held {reason} {assignment}: {detail}"
+            ),
             lambda reason, assignment: self.heard.append(f"released {reason} {assignment}"),
         )
-        self.troubles = Troubles(SystemClock(), hold_ups, self.ended.append)
-        watch = BrokerWatch(("t",), self.ownership, hold_ups)
-        self.sorting = Sorting(self.ownership, self.hand_over, hold_ups, watch, self.troubles)
+        self.errors = ErrorClassifier(SystemClock(), active_errors, self.ended.append)
+        watch = BrokerWatch(("t",), self.ownership, active_errors)
+        self.sorting = Sorting(self.ownership, self.hand_over, active_errors, watch, self.errors)
 
     def chunk(self, chunk: Chunk) -> None:
         """A `SourceEvents` method."""
-        self.heard.append(f"{chunk.assignment.partition}: {[record.offset() for record in chunk.records]}")
+        self.heard.append(
+            f"{chunk.assignment.partition}: {[record.offset() for record in chunk.records]}"
+        )
 
     def reached_end(self, assignment: Assignment, offset: int) -> None:
         """A `SourceEvents` method."""
@@ -73,7 +79,9 @@ class Desk:
 
     async def sort(self, *messages: Told) -> None:
         """Sort, and let the loop hear it."""
-        self.sorting.sort(self.client.as_consumer(), [cast("Message", message) for message in messages])
+        self.sorting.sort(
+            self.client.as_consumer(), [cast("Message", message) for message in messages]
+        )
         self.hand_over.flush(0)
         await asyncio.sleep(0)
 
@@ -106,7 +114,9 @@ async def test_what_is_read_is_known_by_its_leader() -> None:
     await desk.sort(Told(0, 5), Told(0, 7), Told(0, 8), Told(0, 9))
     owned = desk.ownership.at(("t", 0))
     assert owned is not None
-    assert [3, 3, 4] == [desk.ownership.place(owned.assignment, position).leader_epoch for position in (6, 8, 10)]
+    assert [3, 3, 4] == [
+        desk.ownership.place(owned.assignment, position).leader_epoch for position in (6, 8, 10)
+    ]
 
 
 async def test_what_is_not_ours_is_dropped() -> None:
@@ -130,10 +140,16 @@ async def test_i10_a_lost_position_is_told_with_figures_and_read_no_more() -> No
     desk.client.watermarks = {("t", 0): (80, 120)}
     lost = KafkaError._AUTO_OFFSET_RESET
     await desk.sort(
-        Told(0, 5, lost), Told(0, 80), Told(0, 5, lost), Told(0, 120, KafkaError._PARTITION_EOF), Told(1, 5)
+        Told(0, 5, lost),
+        Told(0, 80),
+        Told(0, 5, lost),
+        Told(0, 120, KafkaError._PARTITION_EOF),
+        Told(1, 5),
     )
     [held, other] = desk.heard
-    assert held.startswith("held OFFSET_LOST t[0]#1: t[0]: position 5, but the partition holds 80 to 120: ")
+    assert held.startswith(
+        "held OFFSET_LOST t[0]#1: t[0]: position 5, but the partition holds 80 to 120: "
+    )
     assert "1: [5]" == other
 
 
@@ -142,7 +158,9 @@ async def test_a_lost_position_without_figures_is_told_all_the_same() -> None:
     desk = Desk()
     desk.client.silent = True
     await desk.sort(Told(0, 5, KafkaError.OFFSET_OUT_OF_RANGE))
-    assert desk.heard[0].startswith("held OFFSET_LOST t[0]#1: t[0]: position 5, but the partition does not hold it")
+    assert desk.heard[0].startswith(
+        "held OFFSET_LOST t[0]#1: t[0]: position 5, but the partition does not hold it"
+    )
 
 
 async def test_a_batch_that_cannot_be_read_holds_its_partition_until_it_can() -> None:
@@ -159,25 +177,31 @@ async def test_a_topic_that_may_not_be_read_is_a_hold() -> None:
     """The client names the topic and sometimes the partition."""
     desk = Desk()
     await desk.sort(Told(-1, 0, KafkaError.TOPIC_AUTHORIZATION_FAILED))
-    assert desk.heard[0].startswith("held AUTH None: TOPIC_AUTHORIZATION_FAILED: grant this user READ")
+    assert desk.heard[0].startswith(
+        "held AUTH None: TOPIC_AUTHORIZATION_FAILED: grant this user READ"
+    )
 
 
 async def test_a_group_that_may_not_be_used_is_a_hold() -> None:
     """It concerns no topic."""
     desk = Desk()
     await desk.sort(Told(-1, 0, KafkaError.GROUP_AUTHORIZATION_FAILED, topic=None))
-    assert desk.heard[0].startswith("held AUTH None: GROUP_AUTHORIZATION_FAILED: grant this user READ")
+    assert desk.heard[0].startswith(
+        "held AUTH None: GROUP_AUTHORIZATION_FAILED: grant this user READ"
+    )
 
 
 async def test_an_eviction_is_neither_a_hold_nor_the_end() -> None:
     """The client joins again by itself."""
     desk = Desk()
     await desk.sort(Told(-1, 0, KafkaError._MAX_POLL_EXCEEDED, topic=None))
-    assert ([], [], False) == (desk.heard, desk.ended, desk.troubles.fatal)
+    assert ([], [], False) == (desk.heard, desk.ended, desk.errors.fatal)
 
 
 async def test_a_fatal_error_is_told_once() -> None:
     """A broken client repeats it with every call."""
     desk = Desk()
-    await desk.sort(Told(-1, 0, KafkaError._FATAL, topic=None), Told(-1, 0, KafkaError._FENCED, topic=None))
+    await desk.sort(
+        Told(-1, 0, KafkaError._FATAL, topic=None), Told(-1, 0, KafkaError._FENCED, topic=None)
+    )
     assert ["_FATAL"] == [detail.partition(":")[0] for detail in desk.ended]

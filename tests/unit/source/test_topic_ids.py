@@ -36,7 +36,9 @@ def test_without_the_cluster_no_id_is_known() -> None:
         pytest.param("a word of somebody else", "c:two", False, id="not-ours"),
     ],
 )
-def test_made_again_is_another_topic_of_the_same_cluster(then: str, now: str, *, is_so: bool) -> None:
+def test_made_again_is_another_topic_of_the_same_cluster(
+    then: str, now: str, *, is_so: bool
+) -> None:
     """What others commit beside a position says nothing."""
     assert is_so is is_made_again(then, now)
 

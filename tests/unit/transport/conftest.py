@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from consumer.clock import SystemClock
-from consumer.hosts import Hosts
-from consumer.transport import HttpTransport
+from consumer.http.client import HttpTransport
+from consumer.http.hosts import Hosts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 class Connection:
     """One accepted connection: what the peer's script reads and writes on."""
 
-    def __init__(self, peer: Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, peer: Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         self._peer = peer
         self._reader = reader
         self._writer = writer
@@ -135,7 +137,9 @@ def answering() -> type[Answering]:
 
 @pytest.fixture
 async def transport() -> AsyncIterator[HttpTransport]:
-    made = HttpTransport(Hosts.known("http://127.0.0.1", ["salesforce.com"]), SystemClock(), connections=4)
+    made = HttpTransport(
+        Hosts.known("http://127.0.0.1", ["salesforce.com"]), SystemClock(), connections=4
+    )
     yield made
     await made.close()
 

@@ -10,12 +10,12 @@ import msgspec
 import pytest
 
 from consumer.errors import Fatal, Hold, HoldReason
-from consumer.model import Answer, Request
+from consumer.http.messages import Answer, Request
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from consumer.transport import HttpTransport
+    from consumer.http.client import HttpTransport
     from tests.unit.transport.conftest import Answering, Connection, Listen
 
 
@@ -44,7 +44,14 @@ async def test_the_request_is_sent_as_given(
     assert b'{"data":[]}' == body
     assert head.startswith(b"POST /a%2Fb%20c/rows HTTP/1.1\r\n")
     names = {line.partition(b":")[0].lower() for line in head.split(b"\r\n")[1:]}
-    assert {b"host", b"user-agent", b"accept", b"accept-encoding", b"content-type", b"content-length"} == names
+    assert {
+        b"host",
+        b"user-agent",
+        b"accept",
+        b"accept-encoding",
+        b"content-type",
+        b"content-length",
+    } == names
     assert b"Accept-Encoding: identity" in head.split(b"\r\n")
 
 
@@ -60,14 +67,20 @@ async def test_a_large_body_arrives_whole(
 
 
 async def test_a_file_arrives_whole(
-    transport: HttpTransport, listen: Listen, answering: type[Answering], accepted: bytes, tmp_path: Path
+    transport: HttpTransport,
+    listen: Listen,
+    answering: type[Answering],
+    accepted: bytes,
+    tmp_path: Path,
 ) -> None:
     """A body that is a file goes out slice by slice under the file's length."""
     body = bytes(range(256)) * 8_192
     spooled = tmp_path / "1.csv"
     spooled.write_bytes(body)
     async with listen(answering(accepted)) as peer:
-        answer = await transport.send(msgspec.structs.replace(post(peer.url, b""), body_path=str(spooled)))
+        answer = await transport.send(
+            msgspec.structs.replace(post(peer.url, b""), body_path=str(spooled))
+        )
     assert isinstance(answer, Answer)
     assert body == peer.seen[0].partition(b"\r\n\r\n")[2]
 
@@ -75,7 +88,9 @@ async def test_a_file_arrives_whole(
 async def test_a_file_that_is_gone_is_our_fault(transport: HttpTransport, tmp_path: Path) -> None:
     """Nobody else takes files out of the spool: the daemon must not go on as if the moment were to blame."""
     with pytest.raises(Fatal, match=r"gone\.csv"):
-        await transport.send(Request("PUT", "http://127.0.0.1:9/", body_path=str(tmp_path / "gone.csv")))
+        await transport.send(
+            Request("PUT", "http://127.0.0.1:9/", body_path=str(tmp_path / "gone.csv"))
+        )
 
 
 async def test_connections_are_kept(
@@ -138,12 +153,18 @@ async def test_nothing_is_decompressed_k22(
 @pytest.mark.parametrize(
     "head",
     [
-        pytest.param(b"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\n", id="J31-chunked"),
+        pytest.param(
+            b"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\n", id="J31-chunked"
+        ),
         pytest.param(b"HTTP/1.1 202 Accepted\r\n\r\n", id="J31-until-close"),
-        pytest.param(b"HTTP/1.1 202 Accepted\r\nContent-Length: 99999999999\r\n\r\n", id="K22-declared"),
+        pytest.param(
+            b"HTTP/1.1 202 Accepted\r\nContent-Length: 99999999999\r\n\r\n", id="K22-declared"
+        ),
     ],
 )
-async def test_an_endless_body_is_cut(transport: HttpTransport, listen: Listen, head: bytes) -> None:
+async def test_an_endless_body_is_cut(
+    transport: HttpTransport, listen: Listen, head: bytes
+) -> None:
     """Reading stops at 64 KiB, the connection is closed, and the status stands."""
     closed = asyncio.Event()
 

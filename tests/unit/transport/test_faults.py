@@ -15,9 +15,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from consumer.clock import SystemClock
 from consumer.errors import Hold, HoldReason
-from consumer.hosts import Hosts
-from consumer.model import Answer, Failure, NoAnswer, Request
-from consumer.transport import TABLE, HttpTransport, translate
+from consumer.http.client import TABLE, HttpTransport, translate
+from consumer.http.hosts import Hosts
+from consumer.http.messages import Answer, Failure, NoAnswer, Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -96,7 +96,9 @@ async def test_deadline_ends_an_unread_body(transport: HttpTransport, listen: Li
         await asyncio.Event().wait()
 
     async with listen(deaf) as peer:
-        assert (Failure.TIMEOUT, True) == await fault(transport, post(peer.url, b"x" * 8_000_000, 0.1))
+        assert (Failure.TIMEOUT, True) == await fault(
+            transport, post(peer.url, b"x" * 8_000_000, 0.1)
+        )
 
 
 @pytest.mark.parametrize(
@@ -105,13 +107,24 @@ async def test_deadline_ends_an_unread_body(transport: HttpTransport, listen: Li
         pytest.param(b"HTTP/9.9 yes\r\n\r\n", id="J34-status-line"),
         pytest.param(b"<html>sorry</html>\r\n\r\n", id="J34-http-0.9"),
         pytest.param(b"HTTP/1.1 202 Accepted\r\nContent-Length: x\r\n\r\n", id="J34-length"),
-        pytest.param(b"HTTP/1.1 202 Accepted\r\nX: " + b"a" * 1_000_000 + b"\r\n\r\n", id="J35-header"),
-        pytest.param(b"HTTP/1.1 202 Accepted\r\n" + b"X: a\r\n" * 500 + b"\r\n", id="J35-many-headers"),
-        pytest.param(b"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", id="J34-chunk-size"),
+        pytest.param(
+            b"HTTP/1.1 202 Accepted\r\nX: " + b"a" * 1_000_000 + b"\r\n\r\n", id="J35-header"
+        ),
+        pytest.param(
+            b"HTTP/1.1 202 Accepted\r\n" + b"X: a\r\n" * 500 + b"\r\n", id="J35-many-headers"
+        ),
+        pytest.param(
+            b"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+            id="J34-chunk-size",
+        ),
     ],
 )
 async def test_malformed_answers(
-    transport: HttpTransport, listen: Listen, answering: type[Answering], accepted: bytes, answer: bytes
+    transport: HttpTransport,
+    listen: Listen,
+    answering: type[Answering],
+    accepted: bytes,
+    answer: bytes,
 ) -> None:
     """Such an answer says nothing; the next request takes a new connection."""
     async with listen(answering(answer, accepted)) as peer:
@@ -142,7 +155,9 @@ async def test_two_answers_at_once_j34(
     assert 2 == peer.connection_count
 
 
-async def test_an_unasked_answer_is_nobodys_j34(transport: HttpTransport, listen: Listen, accepted: bytes) -> None:
+async def test_an_unasked_answer_is_nobodys_j34(
+    transport: HttpTransport, listen: Listen, accepted: bytes
+) -> None:
     """A second answer that comes while the connection is idle is not taken as the next request's."""
     unasked = accepted.replace(b"202 Accepted", b"299 Unasked!")
     answered = asyncio.Event()
@@ -286,7 +301,9 @@ async def test_name_that_does_not_resolve(error: OSError) -> None:
 async def test_name_service_that_hangs_j38() -> None:
     """Resolving counts against the one deadline."""
     transport = public(Names(hangs=True))
-    assert (Failure.TIMEOUT, False) == await fault(transport, post("https://x.salesforce.com", timeout_s=0.05))
+    assert (Failure.TIMEOUT, False) == await fault(
+        transport, post("https://x.salesforce.com", timeout_s=0.05)
+    )
     await transport.close()
 
 
@@ -317,7 +334,9 @@ def test_every_class_of_the_library_has_its_row(kind: type[BaseException]) -> No
         (TimeoutError, Failure.TIMEOUT, True),
     ],
 )
-def test_the_nearest_row_counts(kind: type[BaseException], failure: Failure, *, written: bool) -> None:
+def test_the_nearest_row_counts(
+    kind: type[BaseException], failure: Failure, *, written: bool
+) -> None:
     """A class that is several things is read by the most specific of them."""
     seen = translate(kind.__new__(kind), written=True, elapsed_s=0.0)
     assert (failure, written) == (seen.failure, seen.written)

@@ -1,0 +1,328 @@
+"""Composition root: build the rooms, start them, run, drain, stop."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from consumer import __version__
+from consumer.app.crm_preflight import CrmPreflight
+from consumer.app.preflight import Preflight
+from consumer.app.status import DaemonStatus
+from consumer.app.targets import batchers_of, crm_targets, row_buffers_of, spool_of, uploaders_of
+from consumer.bulk.crm_requests import CrmJobs
+from consumer.bulk.lanes import BulkLanes
+from consumer.dead_letter.envelope import DeadLetterContext
+from consumer.dead_letter.fuse import Fuse
+from consumer.dead_letter.outbox import Outbox
+from consumer.decoding.schema_cache import SchemaCache
+from consumer.delivery.attempt import Attempt
+from consumer.delivery.lane import Lane
+from consumer.delivery.lanes import Lanes
+from consumer.delivery.load_control import AdaptiveLimit, RateBucket, RetryBudget
+from consumer.delivery.rate_limiter import RateLimiter
+from consumer.engine.pipeline import Pipeline
+from consumer.engine.record_dispatch import RecordDispatcher
+from consumer.engine.revocation import Revocations
+from consumer.engine.schema_wait import SchemaWait
+from consumer.engine.state import EngineState
+from consumer.engine.timers import Timers
+from consumer.errors import ConsumerError, Fatal
+from consumer.holds import Holds
+from consumer.mapping.routing import RouteTable
+from consumer.offsets.accounts import ObjectAccounts
+from consumer.offsets.ledger import Ledger
+from consumer.offsets.progress import Progress
+from consumer.source.intake import Intake
+from consumer.source.parking import Parking, partition_of, topic_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from consumer.admin.telemetry import Telemetry
+    from consumer.app.ports import Ports
+    from consumer.config.settings import Settings
+    from consumer.dead_letter.settings import FuseSettings
+    from consumer.mapping.port import RouteMapper
+
+STAMP_S: Final = 1.0
+"""How often the loop shows that it turns, and the share of the tenant's rate is fitted."""
+
+
+class Daemon:
+    """One member of the group, from its checks at the start to leaving the group."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        ports: Ports,
+        telemetry: Telemetry,
+        route_filter: Callable[[RouteMapper], RouteMapper] | None = None,
+        record_fuse: FuseSettings | None = None,
+    ) -> None:
+        """`route_filter` stands before every route, where not all is to pass; `record_fuse` measures what passes it."""
+        self._settings = settings
+        self._ports = ports
+        self._telemetry = telemetry
+        self._fault: str | None = None
+        self._stopping = asyncio.Event()
+        self._stopped = asyncio.Event()
+        self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        clock, delivery, connector = ports.clock, settings.delivery, settings.connector
+        batchers = batchers_of(settings)
+        self._spool = spool_of(settings)
+        self._crm = CrmJobs(
+            settings.salesforce.api_version, delivery.timeout_s, crm_targets(settings)
+        )
+        self._rate = RateBucket(delivery.requests_per_second)
+        self._turns = RateLimiter(self._rate, clock, ports.rng)
+        self._timers = Timers()
+        self._limit = AdaptiveLimit(delivery.in_flight)
+        self._budget = RetryBudget()
+        self._lanes_by_target = {
+            target: Lane(
+                batcher,
+                Fuse(settings.dead_letter.fuse),
+                connector.objects[target.object].primary_key,
+            )
+            for target, batcher in batchers.items()
+        }
+        schemas = SchemaCache()
+        self._state = EngineState(
+            routes=RouteTable(
+                settings.routes, connector.name, connector.objects, schemas, route_filter
+            ),
+            batchers=batchers,
+            row_buffers=row_buffers_of(settings, self._spool),
+            fuse=lambda: Fuse(record_fuse or settings.dead_letter.fuse),
+            ledger=Ledger(telemetry),
+            accounts=ObjectAccounts(),
+            progress=Progress(),
+            holds=Holds(telemetry.hold_changed),
+            parking=Parking(topic_of),
+            waiting=Parking(partition_of),
+            schemas=schemas,
+        )
+        self._pipeline = Pipeline(
+            self._state,
+            clock=clock,
+            failed=self.fail,
+            stopped=self._stopped.set,
+            owned_changed=self._fit_share,
+            observer=telemetry,
+        )
+        self.status = DaemonStatus(settings, self._state, ports.source, self._rate, clock)
+
+    def stop(self) -> None:
+        """Stop intake, drain, commit, leave the group."""
+        self._stopping.set()
+
+    def fail(self, detail: str) -> None:
+        """Something of ours is broken: commit what is settled, stop, and say why."""
+        self._fault = self._fault or detail
+        self.stop()
+
+    def broken(self, error: BaseException) -> None:
+        """An error of ours came up where nothing awaits it: the run ends with it, and commits nothing more."""
+        if not self._broken.done():
+            self._broken.set_exception(error)
+
+    async def run(self) -> None:
+        """Run until told to stop.
+
+        Raises: `Fatal` when it stopped because it could not go on; what is settled is committed by then.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                await self._live(group)
+        except ExceptionGroup as errors:
+            # What stopped us by name is told by that name; anything else is an error of ours, told in full.
+            known = errors.subgroup(ConsumerError)
+            if known is None:
+                raise
+            raise _first(known) from errors
+        finally:
+            if self._spool is not None:
+                self._spool.close()
+        await self._ports.dead_letters.close()
+        await self._ports.transport.close()
+        if self._ports.registry is not None:
+            await self._ports.registry.close()
+        if self._fault is not None:
+            raise Fatal(self._fault)
+
+    async def _live(self, group: asyncio.TaskGroup) -> None:
+        """Check, read, drain; the chores go on beside it."""
+        lanes, bulk = self._furnish(group)
+        chores = [
+            group.create_task(self._commit_forever()),
+            group.create_task(self._stamp_forever(lanes, bulk)),
+            group.create_task(self._raise_what_breaks()),
+        ]
+        try:
+            if await self._ready_to_start(group):
+                bulk.start()
+                self._ports.source.start(self._pipeline)
+                await self._stopping.wait()
+                self.status.draining()
+                self._ports.source.stop()
+                await self._stopped.wait()
+                await bulk.leave()
+        finally:
+            self.status.stopped()
+            self._timers.close()
+            lanes.close()
+            bulk.close()
+            self._schemas.close()
+            for chore in chores:
+                chore.cancel()
+
+    def _furnish(self, group: asyncio.TaskGroup) -> tuple[Lanes, BulkLanes]:
+        """Build the rooms that need the running loop, and connect them to the corridor."""
+        ports, settings = self._ports, self._settings
+        lanes: Lanes
+        attempt = Attempt(
+            ports.transport,
+            ports.tokens,
+            self._turns,
+            self._limit,
+            self._budget,
+            timeout_s=settings.delivery.timeout_s,
+            clock=ports.clock,
+            open_count=lambda: lanes.in_flight,
+            observer=self._telemetry,
+        )
+        lanes = Lanes(
+            self._lanes_by_target.values(),
+            attempt,
+            self._limit,
+            self._budget,
+            linger_s=settings.delivery.linger_s,
+            clock=ports.clock,
+            rng=ports.rng,
+            spawn=group.create_task,
+            events=self._pipeline,
+            observer=self._telemetry,
+        )
+        bulk = BulkLanes(
+            self._state.row_buffers.values(),
+            uploaders_of(settings, ports, self._crm, self._pipeline, self._telemetry),
+            clock=ports.clock,
+            spawn=group.create_task,
+            events=self._pipeline,
+        )
+        outbox = Outbox(
+            ports.dead_letters,
+            DeadLetterContext(
+                connector_name=settings.connector.name or None,
+                task_id=settings.kafka.group_id,
+                config_sha256=settings.config_sha256,
+                version=__version__,
+            ),
+            clock=ports.clock,
+            spawn=group.create_task,
+            events=self._pipeline,
+        )
+        intake = Intake(ports.source, settings.delivery.buffer_bytes)
+        self._schemas = SchemaWait(
+            self._state,
+            ports.registry,
+            clock=ports.clock,
+            spawn=group.create_task,
+            holds_changed=self._pipeline.adjust_intake,
+        )
+        dispatcher = RecordDispatcher(
+            self._state,
+            outbox,
+            self._timers,
+            self._schemas,
+            stop_on_fault=settings.dead_letter.on_fault == "stop",
+            clock=ports.clock,
+            failed=self.fail,
+            went_on=self._pipeline.went_on,
+            observer=self._telemetry,
+        )
+        revocations = Revocations(
+            self._state,
+            intake,
+            lanes,
+            outbox,
+            self._timers,
+            bulk=bulk,
+            drain_timeout_s=settings.delivery.drain_timeout_s,
+            clock=ports.clock,
+            owned_changed=self._fit_share,
+        )
+        self._pipeline.connect(
+            source=ports.source,
+            intake=intake,
+            lanes=lanes,
+            bulk=bulk,
+            outbox=outbox,
+            dispatcher=dispatcher,
+            revocations=revocations,
+        )
+        self.status.watch(lanes, bulk, outbox)
+        return lanes, bulk
+
+    async def _ready_to_start(self, group: asyncio.TaskGroup) -> bool:
+        """Check what can be checked before the first commit; false when told to stop meanwhile."""
+        ports, connector = self._ports, self._settings.connector
+        preflight = Preflight(
+            ports.transport,
+            ports.tokens,
+            self._turns,
+            ports.dead_letters,
+            self._state.holds,
+            clock=ports.clock,
+            timeout_s=self._settings.delivery.timeout_s,
+            crm=self._crm_check(),
+        )
+        checks = group.create_task(preflight.pass_all(connector.name, connector.objects))
+        stopping = group.create_task(self._stopping.wait())
+        await asyncio.wait((checks, stopping), return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if checks.done():
+            return True
+        checks.cancel()
+        return False
+
+    def _crm_check(self) -> CrmPreflight | None:
+        """Return what asks the CRM, where a route goes there."""
+        ports = self._ports
+        if self._spool is None or ports.core_tokens is None:
+            return None
+        return CrmPreflight(
+            self._crm, ports.transport, ports.core_tokens, self._settings.routes, self._spool.place
+        )
+
+    async def _raise_what_breaks(self) -> None:
+        await self._broken
+
+    async def _commit_forever(self) -> None:
+        while True:
+            await self._ports.clock.sleep(self._settings.delivery.commit_interval_s)
+            self._pipeline.commit()
+
+    def _fit_share(self) -> None:
+        """Partitions came or went, here or elsewhere: so does our share of the tenant's rate."""
+        owned, subscribed = (
+            len(self._state.progress.owned),
+            self._ports.source.subscribed_partitions(),
+        )
+        self._rate.set_share(owned, subscribed, self._ports.clock.now_s())
+
+    async def _stamp_forever(self, lanes: Lanes, bulk: BulkLanes) -> None:
+        while True:
+            self._fit_share()
+            self.status.stamp()
+            self._pipeline.name_pause(self._rate.paused_s(self._ports.clock.now_s()))
+            lanes.pump()
+            bulk.pump()
+            await self._ports.clock.sleep(STAMP_S)
+
+
+def _first(errors: BaseExceptionGroup[ConsumerError]) -> ConsumerError:
+    """Return the first error of a group, however deep."""
+    first = errors.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first

@@ -1,0 +1,29 @@
+"""What the daemon needs of the outside world: each of it real, or a double."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from consumer.auth.port import Tokens
+from consumer.clock import Clock
+from consumer.dead_letter.port import DeadLetterTopic
+from consumer.http.client import Transport
+from consumer.registry.port import SchemaRegistry
+from consumer.source.port import Source
+
+
+class Ports(msgspec.Struct, frozen=True):
+    """The outside world. `rng` draws uniformly from [0, 1), for jitter."""
+
+    source: Source
+    transport: Transport
+    tokens: Tokens
+    dead_letters: DeadLetterTopic
+    clock: Clock
+    rng: Callable[[], float]
+    core_tokens: Tokens | None = None
+    """What opens the CRM; none is needed where no route goes there."""
+    registry: SchemaRegistry | None = None
+    """Where schemas come from; none is needed where every route is JSON."""

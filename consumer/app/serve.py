@@ -1,0 +1,218 @@
+"""The daemon on the real world: its ports, its admin server, its signals."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import random
+import signal
+import sys
+from contextlib import AsyncExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+
+from consumer import __version__
+from consumer.admin.log import set_level
+from consumer.admin.metrics import Metrics
+from consumer.admin.server import AdminServer
+from consumer.admin.telemetry import Telemetry
+from consumer.app.daemon import Daemon
+from consumer.app.ports import Ports
+from consumer.auth.exchange import core_flow, token_flow
+from consumer.auth.provider import TokenProvider
+from consumer.auth.secret_files import SecretFiles
+from consumer.clock import SystemClock
+from consumer.dead_letter.producer import KafkaDeadLetterTopic
+from consumer.errors import ConfigFaults
+from consumer.http.client import HttpTransport
+from consumer.http.hosts import Hosts
+from consumer.model import RecordOutcome
+from consumer.registry.client import RegistryClient
+from consumer.source.kafka import KafkaSource
+from consumer.source.login import connection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from consumer.auth.exchange import AuthFlow, Secrets
+    from consumer.auth.settings import SalesforceSettings
+    from consumer.clock import Clock
+    from consumer.config.settings import Settings
+    from consumer.source.port import Source
+
+_log = structlog.get_logger("consumer")
+
+SPARE_CONNECTIONS: Final = 4
+"""Beside the batches in flight: login, exchange, validation."""
+
+YOUNG_OBJECTS: Final = 20_000
+"""Records come and go by the thousand: a collection every 700 new objects would look at them for nothing."""
+
+
+async def serve(
+    settings: Settings,
+    *,
+    read_level: Callable[[], str] | None = None,
+    started: Callable[[Daemon, AdminServer], None] | None = None,
+) -> None:
+    """Run one daemon until SIGTERM or SIGINT; a second one ends the process at once.
+
+    `read_level` reads the log level again on SIGHUP; `started` is called once the admin port listens.
+    Raises: `Fatal`, `ConfigFaults` (admin port taken).
+    """
+    clock = SystemClock()
+    metrics = Metrics(version=__version__, config_sha256=settings.config_sha256)
+    telemetry = Telemetry(metrics)
+    async with AsyncExitStack() as closing:
+        ports, tokens = real_ports(
+            settings, KafkaSource(settings.kafka, clock), clock, telemetry, closing
+        )
+        daemon = Daemon(settings, ports, telemetry)
+        daemon.status.ask_for_token(tokens.expires_in_s)
+        metrics.expect(
+            [
+                topic
+                for route in settings.routes
+                for topic in route.topics
+                if not topic.startswith("^")
+            ],
+            RecordOutcome,
+        )
+        metrics.watch(daemon.status)
+        admin = AdminServer(
+            settings.admin.host or "", settings.admin.port, provider=daemon.status, metrics=metrics
+        )
+        closing.push_async_callback(admin.stop)
+        closing.enter_context(attended(daemon, read_level or (lambda: settings.log.level)))
+        gc.freeze()
+        gc.set_threshold(YOUNG_OBJECTS, 20, 50)
+        if settings.admin.host is not None:
+            await admin.start()
+        port = "off" if settings.admin.host is None else admin.port
+        _log.info(
+            "starting", version=__version__, config_sha256=settings.config_sha256, admin_port=port
+        )
+        if started is not None:
+            started(daemon, admin)
+        await daemon.run()
+
+
+def real_ports(
+    settings: Settings, source: Source, clock: Clock, telemetry: Telemetry, closing: AsyncExitStack
+) -> tuple[Ports, TokenProvider]:
+    """Make everything outside a daemon but its source, and the provider behind its tokens; `closing` lets it go.
+
+    Those are the tenant's, or where every route goes to the CRM, the CRM's.
+    """
+    hosts = Hosts.known(settings.salesforce.login_url, settings.salesforce.allowed_domains)
+    transport = HttpTransport(
+        hosts, clock, connections=settings.delivery.in_flight + SPARE_CONNECTIONS
+    )
+    closing.push_async_callback(transport.close)
+    secrets = SecretFiles(settings.salesforce)
+
+    def provider(
+        auth_flow: Callable[[SalesforceSettings, Secrets, int], AuthFlow],
+    ) -> TokenProvider:
+        made = TokenProvider(
+            settings.salesforce,
+            transport,
+            clock,
+            jitter=random.random,
+            observer=telemetry,
+            auth_flow=auth_flow,
+            secrets=secrets,
+        )
+        closing.push_async_callback(made.close)
+        return made
+
+    tokens = provider(token_flow)
+    core_tokens = (
+        provider(core_flow) if any(route.crm is not None for route in settings.routes) else None
+    )
+    registry = None
+    if settings.registry is not None:
+        registry = RegistryClient(settings.registry, clock)
+        closing.push_async_callback(registry.close)
+    ports = Ports(
+        source=source,
+        transport=transport,
+        tokens=tokens,
+        core_tokens=core_tokens,
+        dead_letters=KafkaDeadLetterTopic(
+            settings.kafka.bootstrap_servers,
+            connection(settings.kafka.bootstrap_servers, settings.kafka.properties),
+            settings.dead_letter.topic,
+            clock,
+        ),
+        clock=clock,
+        rng=random.random,
+        registry=registry,
+    )
+    return ports, tokens if settings.connector.objects or core_tokens is None else core_tokens
+
+
+@contextmanager
+def attended(daemon: Daemon, read_level: Callable[[], str]) -> Iterator[None]:
+    """Let signals and errors of the loop reach a daemon for as long as it runs."""
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _loop, context: _unawaited(daemon, context))
+    signals = Signals(daemon, read_level)
+    signals.listen(loop)
+    try:
+        yield
+    finally:
+        signals.ignore(loop)
+
+
+def _unawaited(daemon: Daemon, context: dict[str, Any]) -> None:
+    """An error in a callback is an error of ours: it ends the run."""
+    error = context.get("exception")
+    if isinstance(error, Exception):
+        daemon.broken(error)
+    else:
+        _log.warning("event loop", message=context.get("message"))
+
+
+class Signals:
+    """SIGTERM and SIGINT drain, a second one ends at once; SIGHUP reads the log level again."""
+
+    def __init__(self, daemon: Daemon, read_level: Callable[[], str]) -> None:
+        self._daemon = daemon
+        self._read_level = read_level
+        self._seen = False
+
+    def listen(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Take the signals over."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop, number)
+        loop.add_signal_handler(signal.SIGHUP, self._read_again)
+
+    def ignore(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Give the signals back."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.remove_signal_handler(number)
+
+    def _stop(self, number: signal.Signals) -> None:
+        if self._seen:
+            # Nothing is lost: what is not committed is read again. A hanging client cannot keep us.
+            _log.warning(
+                "second signal; ending now, what is open is read again", signal=number.name
+            )
+            sys.stderr.flush()
+            os._exit(128 + number)
+        self._seen = True
+        _log.info("draining", signal=number.name)
+        self._daemon.stop()
+
+    def _read_again(self) -> None:
+        """Secrets are read again when their files change, without a signal; the level is what is left."""
+        try:
+            level = self._read_level()
+        except ConfigFaults as faults:
+            _log.error("log level stays: the configuration has faults", faults=faults.faults)
+            return
+        set_level(level)
+        _log.info("log level read again", level=level)

@@ -1,0 +1,122 @@
+"""Object changes of one sObject, gathered on disk with their records until they are jobs of the CRM."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from consumer.bulk.crm_results import Marking
+from consumer.bulk.crm_spool import CrmSpool
+from consumer.bulk.job_journal import JobJournal
+from consumer.bulk.kept_records import keep
+from consumer.bulk.row_buffer import BulkBatch, RowBuffer
+from consumer.mapping.settings import CRM_ID, PLACE_KEY
+from consumer.model import Operation
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from consumer.bulk.csv import CsvRows
+    from consumer.mapping.settings import CrmTarget, FlushSettings
+    from consumer.model import Change, PartialRecord, Record, Target
+
+FILE_BYTES: Final = 100_000_000
+"""The most that one upload may have. Source: Bulk API 2.0 limits, 150 MB after it is encoded in base64."""
+
+JOURNAL: Final = "job.json"
+
+
+class CrmBulkBatch(BulkBatch):
+    """As a gather; `numbered` are the tickets that kept records name by their place here."""
+
+    def __init__(self, spool: CrmSpool, opened_s: float) -> None:
+        super().__init__(spool, opened_s)
+        self.rows = spool
+        self.numbered: list[PartialRecord] = []
+
+
+class CrmRowBuffer(RowBuffer):
+    """Takes the changes of one sObject. `crm` says what is done with them, `columns` are those of its CSV."""
+
+    def __init__(
+        self,
+        target: Target,
+        rows: CsvRows,
+        flush: FlushSettings,
+        folder: Path,
+        *,
+        crm: CrmTarget,
+        columns: tuple[str, ...],
+    ) -> None:
+        self.crm = crm
+        self.columns = columns
+        self._part = 0
+        self._last_record: Record | None = None
+        self.inserts = crm.operation == "insert"
+        super().__init__(
+            target,
+            rows,
+            flush,
+            folder,
+            in_turn=crm.described.primary_key == PLACE_KEY,
+            dated_deletes=False,
+        )
+        self._begin_after_what_is_left()
+
+    @property
+    def finds_ids(self) -> bool:
+        """Whether deletes come by a key that is not the id, which is all that the CRM deletes by."""
+        return self.crm.described.primary_key != CRM_ID
+
+    def marking(self, operation: Operation) -> Marking:
+        """Return what results name the rows of an operation by."""
+        if operation is Operation.DELETE:
+            return Marking((CRM_ID,), CRM_ID)
+        key = self.crm.described.primary_key
+        return Marking(self.columns, None if key == PLACE_KEY else key)
+
+    def seal(self) -> BulkBatch:
+        """Close what is gathered: it is under way from now on."""
+        bulk_batch = super().seal()
+        assert isinstance(bulk_batch, CrmBulkBatch)  # noqa: S101 - made below
+        bulk_batch.rows.seal()
+        return bulk_batch
+
+    def close(self) -> None:
+        """Let go of everything; of rows that are being inserted the file stays, for the next run."""
+        bulk_batch = self.under_way
+        entry = JobJournal(self.folder / JOURNAL).read()
+        if (
+            isinstance(bulk_batch, CrmBulkBatch)
+            and self.inserts
+            and entry is not None
+            and entry.closed
+        ):
+            bulk_batch.rows.leave()
+            self.under_way = None
+        super().close()
+
+    def _begin_after_what_is_left(self) -> None:
+        """Let no new file take the place of one that an earlier run left to be read; drop all others."""
+        entry = JobJournal(self.folder / JOURNAL).read()
+        left = entry.spool if self.inserts and entry is not None and entry.closed else ""
+        for path in self.folder.glob("*.rows*"):
+            number = path.name.partition(".")[0]
+            if number.isdecimal():
+                self._gather_count = max(self._gather_count, int(number))
+            if not left or not path.name.startswith(left):
+                path.unlink()
+
+    def _new_gather(self, path: Path, now_s: float) -> BulkBatch:
+        self._last_record = None
+        return CrmBulkBatch(CrmSpool(path, disowns=self.inserts), now_s)
+
+    def _kept(self, bulk_batch: BulkBatch, change: Change, owner: int) -> bytes:
+        """Pack the record: a row that the CRM refuses goes to the dead-letter topic as it came."""
+        assert isinstance(bulk_batch, CrmBulkBatch)  # noqa: S101 - made above
+        self._part = self._part + 1 if change.record is self._last_record else 0
+        self._last_record = change.record
+        partial_record = -1
+        if change.partial_record is not None:
+            partial_record = len(bulk_batch.numbered)
+            bulk_batch.numbered.append(change.partial_record)
+        return keep(change.record, owner, partial_record, self._part)

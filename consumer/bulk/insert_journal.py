@@ -1,0 +1,87 @@
+"""What became of rows that were inserted, until their positions are committed: no restart inserts them again."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from consumer.bulk.kept_records import kept_records
+from consumer.errors import Fatal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from consumer.bulk.crm_spool import CrmSpool
+    from consumer.clock import Clock
+
+INSERT_JOURNAL: Final = "inserted.book"
+_PIECE_ROWS: Final = 2_000
+
+
+class InsertJournal:
+    """Outcomes by the place of the record, on disk.
+
+    1. A job inserts rows; its results are read and noted here, then its journal is cleared.
+    2. The process is killed before the positions are committed.
+    3. The records are read again. What is noted of them is their outcome: nothing is sent.
+    4. Later records of a partition come: the earlier ones are committed, or never come again, and are forgotten.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open it, or make it. Raises: `Fatal`, as all that writes, when the disk does not take it."""
+        self._path = path
+        with self._told():
+            self._sql = sqlite3.connect(path, isolation_level=None)
+            self._sql.execute("PRAGMA synchronous = OFF")
+            self._sql.execute(
+                "CREATE TABLE IF NOT EXISTS done (topic TEXT, partition INTEGER, position INTEGER, part INTEGER,"
+                " error TEXT, PRIMARY KEY (topic, partition, position, part)) WITHOUT ROWID"
+            )
+
+    async def note(self, spool: CrmSpool, clock: Clock) -> None:
+        """Note every outcome of a spool; what is noted already stays."""
+        for piece in spool.outcomes(_PIECE_ROWS):
+            rows = [(*kept_records(record)[-1].place, error) for record, error in piece]
+            with self._told():
+                self._sql.execute("BEGIN")
+                self._sql.executemany("INSERT OR IGNORE INTO done VALUES (?, ?, ?, ?, ?)", rows)
+                self._sql.execute("COMMIT")
+            await clock.sleep(0)
+
+    def forget_before(self, lows: Iterable[tuple[str, int, int]]) -> None:
+        """Forget partitions of which only later records come now: topic, partition, lowest offset of each."""
+        with self._told():
+            self._sql.executemany(
+                "DELETE FROM done WHERE topic = ?1 AND partition = ?2 AND ?3 >"
+                " (SELECT max(position) FROM done WHERE topic = ?1 AND partition = ?2)",
+                [*lows],
+            )
+
+    def knows_any(self, partitions: Iterable[tuple[str, int]]) -> bool:
+        """Tell whether there is anything about these partitions."""
+        query = "SELECT 1 FROM done WHERE topic = ? AND partition = ? LIMIT 1"
+        return any(self._sql.execute(query, one).fetchone() for one in partitions)
+
+    def outcome(self, record: bytes) -> tuple[str | None] | None:
+        """Return the error of a row that was sent before, none where it was taken; `None` when it was not sent."""
+        query = (
+            "SELECT error FROM done WHERE topic = ? AND partition = ? AND position = ? AND part = ?"
+        )
+        found: tuple[str | None] | None = self._sql.execute(
+            query, kept_records(record)[-1].place
+        ).fetchone()
+        return found
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._sql.close()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            detail = f"cannot note what was inserted in {self._path}: {error}"
+            raise Fatal(detail) from error

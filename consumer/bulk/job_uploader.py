@@ -1,0 +1,100 @@
+"""How the rows of a gather become jobs: the port of a carrier, and that of the Bulk Ingestion API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+from consumer.bulk.files import write_files
+from consumer.bulk.job_state import FILE_BYTES
+from consumer.bulk.runner import Broken, JobPlan, JobWatch
+from consumer.delivery.verdicts import HoldLane
+from consumer.errors import HoldReason
+from consumer.mapping.times import moment_text
+from consumer.model import Operation
+
+if TYPE_CHECKING:
+    from consumer.bulk.job_journal import JobJournal
+    from consumer.bulk.row_buffer import BulkBatch, RowBuffer
+    from consumer.bulk.runner import JobRunner
+    from consumer.clock import Clock
+
+_FIRST_REPEAT_S: Final = 60.0
+_LONGEST_REPEAT_S: Final = 600.0
+"""Between jobs of the same rows: each costs one of those that an hour or a day has."""
+
+
+class JobUploader(Protocol):
+    """Takes gathers to their end, one after the other."""
+
+    async def settle_left(
+        self, row_buffer: RowBuffer, journal: JobJournal, watch: JobWatch
+    ) -> None:
+        """See to it that a job of an earlier life is over."""
+        ...
+
+    async def carry(
+        self, row_buffer: RowBuffer, bulk_batch: BulkBatch, journal: JobJournal, watch: JobWatch
+    ) -> None:
+        """Return when every row of the gather has its outcome, whatever that takes."""
+        ...
+
+
+def repeat_after_s(repeats: int) -> float:
+    """Return the wait before the same rows go into another job."""
+    return min(_LONGEST_REPEAT_S, _FIRST_REPEAT_S * 2.0 ** min(repeats, 8))
+
+
+class IngestionUploader:
+    """Carries gathers to the Bulk Ingestion API: deletes first, each operation by its own job."""
+
+    def __init__(self, runner: JobRunner, clock: Clock) -> None:
+        self._runner = runner
+        self._clock = clock
+
+    async def settle_left(
+        self, row_buffer: RowBuffer, journal: JobJournal, watch: JobWatch
+    ) -> None:
+        """See to it that a job of an earlier life is over: see `JobUploader`."""
+        await self._runner.settle_left(row_buffer.target, journal, watch)
+
+    async def carry(
+        self, row_buffer: RowBuffer, bulk_batch: BulkBatch, journal: JobJournal, watch: JobWatch
+    ) -> None:
+        """Take one gather to its end: see `JobUploader`."""
+        for operation in (Operation.DELETE, Operation.UPSERT):
+            if bulk_batch.spool.count(operation):
+                await self._carry_operation(row_buffer, bulk_batch, operation, journal, watch)
+
+    async def _carry_operation(
+        self,
+        row_buffer: RowBuffer,
+        bulk_batch: BulkBatch,
+        operation: Operation,
+        journal: JobJournal,
+        watch: JobWatch,
+    ) -> None:
+        repeats = 0
+        while True:
+            watch.phase(f"writing {operation.value}s", None)
+            # Anew each time: rows may have gone to another owner meanwhile, who has sent newer ones.
+            files = await write_files(
+                bulk_batch.spool,
+                operation,
+                row_buffer.folder,
+                header=row_buffer.csv.header,
+                file_bytes=FILE_BYTES,
+                deleted_at=self._now_text if row_buffer.dated_deletes else None,
+                clock=self._clock,
+            )
+            plan = JobPlan(row_buffer.target, operation, files)
+            end = await self._runner.run(plan, journal, watch) if files else None
+            for path in files:
+                path.unlink()
+            if not isinstance(end, Broken):
+                return
+            watch.held(HoldLane(HoldReason.SINK, end.detail))
+            await self._clock.sleep(repeat_after_s(repeats))
+            repeats += 1
+
+    def _now_text(self) -> str:
+        return moment_text(self._clock.wall_ms())

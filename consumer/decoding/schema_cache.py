@@ -1,0 +1,66 @@
+"""The schemas that are here: put here by whoever asks the registry, read for every record that is in a frame."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from consumer.decoding.wire_form import shown
+from consumer.errors import Reason, RecordError
+
+if TYPE_CHECKING:
+    from consumer.decoding.wire_form import SchemaRef
+    from consumer.decoding.written_schema import WrittenSchema
+
+MOST_SCHEMAS: Final = 2_000
+MOST_CHARACTERS: Final = 64 * 1024 * 1024
+UNKNOWN_S: Final = 60.0
+"""How long a schema that the registry does not have is not asked for again."""
+
+
+class SchemaCache:
+    """A bounded number of schemas, the oldest given up first, and which of them the registry does not have."""
+
+    def __init__(self) -> None:
+        self._schemas: dict[SchemaRef, WrittenSchema] = {}
+        self._unknown_until_s: dict[SchemaRef, float] = {}
+        self._characters = 0
+
+    def lacks(self, schema: SchemaRef, now_s: float) -> bool:
+        """Whether the registry is to be asked for a schema."""
+        if schema in self._schemas:
+            return False
+        return self._unknown_until_s.get(schema, now_s) <= now_s
+
+    def put(self, schema: SchemaRef, written: WrittenSchema | None, now_s: float) -> None:
+        """Keep what the registry answered, `None` when it does not have the schema."""
+        if written is None:
+            self._unknown_until_s.pop(schema, None)
+            self._unknown_until_s[schema] = now_s + UNKNOWN_S
+            while len(self._unknown_until_s) > MOST_SCHEMAS:
+                del self._unknown_until_s[next(iter(self._unknown_until_s))]
+            return
+        self._unknown_until_s.pop(schema, None)
+        self._give_up(schema)
+        self._schemas[schema] = written
+        self._characters += written.size
+        while len(self._schemas) > MOST_SCHEMAS or (
+            self._characters > MOST_CHARACTERS and len(self._schemas) > 1
+        ):
+            self._give_up(next(iter(self._schemas)))
+
+    def schema(self, schema: SchemaRef) -> WrittenSchema:
+        """Return a schema. Raises: DECODE_SCHEMA when it is not here."""
+        written = self._schemas.get(schema)
+        if written is None:
+            text = (
+                "the registry does not have it"
+                if schema in self._unknown_until_s
+                else "it is not at hand"
+            )
+            raise RecordError(Reason.DECODE_SCHEMA, f"{shown(schema)}: {text}")
+        return written
+
+    def _give_up(self, schema: SchemaRef) -> None:
+        gone = self._schemas.pop(schema, None)
+        if gone is not None:
+            self._characters -= gone.size

@@ -1,0 +1,46 @@
+"""When a request to the tenant may start: one after the other under its rate, and not before a pause is over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from consumer.backoff import polite_s
+from consumer.delivery.verdicts import Accepted, Retry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from consumer.clock import Clock
+    from consumer.delivery.load_control import RateBucket
+    from consumer.delivery.verdicts import Verdict
+
+
+class RateLimiter:
+    """What everybody waits for who asks the tenant anything; logins go to another host and have no part in it."""
+
+    def __init__(self, rate: RateBucket, clock: Clock, rng: Callable[[], float]) -> None:
+        self._rate = rate
+        self._clock = clock
+        self._rng = rng
+
+    async def come(self) -> None:
+        """Wait for the next place under the tenant's rate."""
+        wait_s = self._rate.reserve(self._clock.now_s())
+        while wait_s > 0:
+            await self._clock.sleep(wait_s)
+            wait_s = self._rate.postponed(self._clock.now_s())
+
+    def heed(self, verdict: Verdict) -> float | None:
+        """Keep to what an answer says of the rate; returns the pause that it asked for, if any."""
+        asked_s: float | None = None
+        if isinstance(verdict, Accepted):
+            asked_s = verdict.not_before_s
+        elif isinstance(verdict, Retry):
+            asked_s = verdict.after_s
+            if verdict.throttled:
+                self._rate.throttled(self._clock.now_s())
+        if asked_s is None:
+            return None
+        pause_s = polite_s(asked_s, self._rng())
+        self._rate.pause_until(self._clock.now_s(), pause_s)
+        return pause_s

@@ -1,0 +1,332 @@
+"""The one HTTP client: a request value in, an outcome value out; nothing of the library leaves this file."""
+
+from __future__ import annotations
+
+import math
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
+
+import aiohttp
+from aiohttp import http_exceptions
+from aiohttp.payload import Payload
+from aiohttp.resolver import ThreadedResolver
+from yarl import URL
+
+from consumer import __version__
+from consumer.errors import Fatal, Hold, HoldReason
+from consumer.http.messages import Answer, Failure, NoAnswer
+
+if TYPE_CHECKING:
+    from socket import AddressFamily
+    from ssl import SSLContext
+
+    from aiohttp.abc import AbstractResolver, AbstractStreamWriter, ResolveResult
+    from aiohttp.client_reqrep import ConnectionKey
+    from aiohttp.connector import Connection
+    from aiohttp.tracing import Trace
+
+    from consumer.clock import Clock
+    from consumer.http.hosts import HostPolicy
+    from consumer.http.messages import HttpOutcome, Request
+
+ANSWER_BYTES: Final = 64 * 1024
+"""Answers are read this far and no further where nothing else is said; the status is what decides."""
+
+HEADER_LINE_BYTES: Final = 16 * 1024
+HEADER_COUNT: Final = 128
+_SLICE_BYTES: Final = 256 * 1024
+_DNS_CACHE_S: Final = 30
+
+
+class Transport(Protocol):
+    """What auth, delivery and bulk send through."""
+
+    async def send(self, request: Request) -> HttpOutcome:
+        """Send once and return what became of it within the request's deadline, for any fault of the moment.
+
+        Raises: `Hold(CONFIG)` when the host is not known, before anything is sent. Cancellation passes
+        through, and takes the connection with it.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        ...
+
+
+class HttpTransport:
+    """The real one. No redirects, no cookies, no proxy from the environment, no decompression.
+
+    It is made on the running event loop. `resolver` stands in for the system's; its answers are judged alike.
+    `tls` is what servers are held to instead of the system's authorities, and what they are shown of us.
+    """
+
+    def __init__(
+        self,
+        hosts: HostPolicy,
+        clock: Clock,
+        *,
+        connections: int,
+        answer_bytes: int = ANSWER_BYTES,
+        tls: SSLContext | None = None,
+        resolver: AbstractResolver | None = None,
+    ) -> None:
+        self._hosts = hosts
+        self._clock = clock
+        self._answer_bytes = answer_bytes
+        self._session = aiohttp.ClientSession(
+            connector=_CleanConnector(
+                limit=connections,
+                resolver=_GuardedResolver(hosts, resolver or ThreadedResolver()),
+                ttl_dns_cache=_DNS_CACHE_S,
+                ssl=tls or True,
+            ),
+            headers={
+                "User-Agent": f"datacloud-consumer/{__version__}",
+                "Accept-Encoding": "identity",
+            },
+            skip_auto_headers=("Content-Type",),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            auto_decompress=False,
+            requote_redirect_url=False,
+            max_line_size=HEADER_LINE_BYTES,
+            max_field_size=HEADER_LINE_BYTES,
+            max_headers=HEADER_COUNT,
+        )
+
+    async def send(self, request: Request) -> HttpOutcome:
+        """Send once: see `Transport.send`."""
+        fault = self._hosts.fault(request.url)
+        if fault is not None:
+            detail = f"request refused before it was sent: {fault}"
+            raise Hold(HoldReason.CONFIG, detail)
+        if self._session.closed:
+            return NoAnswer(Failure.CONNECTION, "the connections are closed", written=False)
+        body = _body(request)
+        started_s = self._clock.now_s()
+        try:
+            response = await self._session.request(
+                request.method,
+                # Percent-encoded already: decoding and encoding again could name another object.
+                URL(request.url, encoded=True),
+                data=body,
+                headers=request.headers,
+                allow_redirects=False,
+                # Beyond the threshold the library rounds a deadline up to a whole second.
+                timeout=aiohttp.ClientTimeout(total=request.timeout_s, ceil_threshold=math.inf),
+            )
+            try:
+                if request.answer_path is not None and response.status == HTTPStatus.OK:
+                    content = await _spooled(response.content, Path(request.answer_path))
+                else:
+                    content = await response.content.readany()
+                    while not response.content.at_eof() and len(content) < self._answer_bytes:
+                        content += await response.content.readany()
+            finally:
+                # Closes the connection unless the answer was read to its end, which has released it already.
+                response.close()
+        except (aiohttp.ClientError, http_exceptions.HttpProcessingError, OSError) as error:
+            return translate(
+                error,
+                written=body is None or body.consumed,
+                elapsed_s=self._clock.now_s() - started_s,
+            )
+        return Answer(
+            response.status,
+            tuple([(name.lower(), value) for name, value in response.headers.items()]),
+            content[: self._answer_bytes],
+            self._clock.now_s() - started_s,
+            truncated=not response.content.at_eof() or len(content) > self._answer_bytes,
+        )
+
+    async def close(self) -> None:
+        """Let go of every connection; what is under way ends as a connection fault."""
+        await self._session.close()
+
+
+# One row per class of fault, found by the exception's own class or the nearest parent that has a row: what
+# it is, in our words because the library's would repeat bytes of the peer, and whether anything can have left.
+TABLE: Final[dict[type[BaseException], tuple[Failure, str, bool]]] = {
+    TimeoutError: (Failure.TIMEOUT, "no complete answer before the deadline", True),
+    aiohttp.ServerTimeoutError: (Failure.TIMEOUT, "no complete answer before the deadline", True),
+    aiohttp.ConnectionTimeoutError: (Failure.TIMEOUT, "no connection before the deadline", False),
+    aiohttp.ClientConnectorDNSError: (Failure.CONNECTION, "host name not resolved", False),
+    aiohttp.ClientConnectorCertificateError: (Failure.CONNECTION, "certificate not trusted", False),
+    aiohttp.ClientSSLError: (Failure.CONNECTION, "TLS handshake failed", False),
+    aiohttp.ServerFingerprintMismatch: (
+        Failure.CONNECTION,
+        "certificate not the expected one",
+        False,
+    ),
+    aiohttp.ClientConnectorError: (Failure.CONNECTION, "connection refused or unreachable", False),
+    aiohttp.ServerConnectionError: (Failure.CONNECTION, "connection closed by the service", True),
+    aiohttp.ClientConnectionError: (Failure.CONNECTION, "connection lost", True),
+    aiohttp.UploadAbortedError: (Failure.CONNECTION, "connection lost while sending", True),
+    OSError: (Failure.CONNECTION, "connection lost", True),
+    aiohttp.ClientPayloadError: (
+        Failure.MALFORMED,
+        "answer cut short or not framed as declared",
+        True,
+    ),
+    aiohttp.ClientResponseError: (
+        Failure.MALFORMED,
+        "answer is not HTTP, or its headers are too large",
+        True,
+    ),
+    http_exceptions.HttpProcessingError: (Failure.MALFORMED, "answer is not HTTP", True),
+    aiohttp.InvalidURL: (Failure.CONNECTION, "address not understood", False),
+    aiohttp.NonHttpUrlClientError: (Failure.CONNECTION, "address is not http", False),
+    aiohttp.RedirectClientError: (Failure.MALFORMED, "redirect that does not lead anywhere", True),
+}
+
+
+def translate(error: BaseException, *, written: bool, elapsed_s: float) -> NoAnswer:
+    """Return the outcome that an exception of the library or the system means.
+
+    `written` is what is known of the body; where the kind of fault says that nothing left, that counts.
+    """
+    row = next((TABLE[kind] for kind in type(error).__mro__ if kind in TABLE), None)
+    failure, text, may_have_left = row or (Failure.CONNECTION, "exchange failed", True)
+    return NoAnswer(failure, f"{text} ({_cause(error)})", written and may_have_left, elapsed_s)
+
+
+def _cause(error: BaseException) -> str:
+    if isinstance(error, aiohttp.ClientConnectorError):
+        error = error.os_error
+    number = error.errno if isinstance(error, OSError) else None
+    return type(error).__name__ if number is None else f"{type(error).__name__} {number}"
+
+
+def _body(request: Request) -> _Body | None:
+    """Return the body of a request, `None` when it has none.
+
+    Raises: `Fatal` for a file of ours that is not there.
+    """
+    if request.body_path is None:
+        return _Body(request.body) if request.body else None
+    try:
+        return _FileBody(Path(request.body_path))
+    except OSError as error:
+        detail = f"cannot read the spooled file {request.body_path}: {error.strerror}"
+        raise Fatal(detail) from error
+
+
+async def _spooled(content: aiohttp.StreamReader, path: Path) -> bytes:
+    """Write a body to a file, piece by piece; nothing of it is left for the answer.
+
+    Raises: `Fatal` for a file of ours that cannot be written.
+    """
+    with _open_to_write(path) as file:
+        while not content.at_eof():
+            piece = await content.readany()
+            try:
+                file.write(piece)
+            except OSError as error:
+                raise Fatal(_cannot_write(path, error)) from error
+    return b""
+
+
+def _open_to_write(path: Path) -> BinaryIO:
+    try:
+        return path.open("wb", buffering=0)
+    except OSError as error:
+        raise Fatal(_cannot_write(path, error)) from error
+
+
+def _cannot_write(path: Path, error: OSError) -> str:
+    return f"cannot write the spooled file {path}: {error.strerror}"
+
+
+class _Body(Payload):
+    """A request body that knows whether any of it was given to the connection, and refuses to be sent twice.
+
+    The library repeats PUT and DELETE by itself when a kept connection turns out closed, but only a body
+    that is not consumed. A repeat must be ours: counted, paced and judged.
+    """
+
+    _autoclose = True
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self._content = content
+        self._size = len(content)
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Hand the bytes over; a large body in slices, waiting for the peer to take them, copying nothing."""
+        self._consumed = True
+        if len(self._content) <= _SLICE_BYTES:
+            await writer.write(self._content)
+            return
+        view = memoryview(self._content)
+        for start in range(0, len(view), _SLICE_BYTES):
+            await writer.write(view[start : start + _SLICE_BYTES])
+
+    async def write_with_length(
+        self, writer: AbstractStreamWriter, content_length: int | None
+    ) -> None:
+        """Hand all of it over: the declared length is always this body's own."""
+        del content_length
+        await self.write(writer)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """Return the body as text; the library asks for it only in its own messages."""
+        return self._content.decode(encoding, errors)
+
+
+class _FileBody(_Body):
+    """A file as a body, read slice by slice while the peer takes it: memory holds one slice."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(b"")
+        self._size = path.stat().st_size
+        self._path = path
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Hand the file over."""
+        self._consumed = True
+        with self._path.open("rb") as file:
+            while piece := file.read(_SLICE_BYTES):
+                await writer.write(piece)
+
+
+class _CleanConnector(aiohttp.TCPConnector):
+    """Connections that are kept only while the peer is silent.
+
+    1. An answer is complete; its connection goes back to the pool.
+    2. A second, unasked answer arrives on it and is queued by the library.
+    3. The next request would take that for its own answer: a 202 for rows that nobody read.
+    """
+
+    async def _get(self, key: ConnectionKey, traces: list[Trace]) -> Connection | None:
+        while (kept := await super()._get(key, traces)) is not None:
+            if kept.protocol is not None and not kept.protocol.should_close:
+                return kept
+            kept.close()
+        return None
+
+
+class _GuardedResolver(aiohttp.abc.AbstractResolver):
+    """A resolver whose answers are judged before anything connects to them; address literals never come here."""
+
+    def __init__(self, hosts: HostPolicy, inner: AbstractResolver) -> None:
+        self._hosts = hosts
+        self._inner = inner
+
+    async def resolve(
+        self, host: str, port: int = 0, family: AddressFamily = 0
+    ) -> list[ResolveResult]:  # type: ignore[assignment] # 0 is what the library passes for "any"
+        """Resolve a name.
+
+        Raises: `Hold(CONFIG)` for an address that a known public name must not have.
+        """
+        found = await self._inner.resolve(host, port, family)
+        fault = self._hosts.address_fault(host, [address["host"] for address in found])
+        if fault is not None:
+            raise Hold(HoldReason.CONFIG, fault)
+        return found
+
+    async def close(self) -> None:
+        """Close the resolver behind."""
+        await self._inner.close()

@@ -1,0 +1,58 @@
+"""HTTP as values: a request, its answer, and the reason why there was none."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+import msgspec
+
+
+class Request(msgspec.Struct, frozen=True):
+    """One HTTP request as a value. The body is final: a retry sends the same bytes.
+
+    `body_path` names a file that is the body instead of `body`, read while it is sent, never as a whole.
+    `answer_path` names one that takes the body of a 200, written while it comes, instead of the answer's.
+    """
+
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+    url: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    timeout_s: float = 20.0
+    body_path: str | None = None
+    answer_path: str | None = None
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What came back. Header names are lower case, in order, duplicates kept; the body is cut at 64 KiB."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    elapsed_s: float = 0.0
+    truncated: bool = False
+
+    def header(self, name: str) -> str | None:
+        """Return the first value of a header, by its lower-case name."""
+        return next((value for seen, value in self.headers if seen == name), None)
+
+
+class Failure(StrEnum):
+    """Why there was no usable answer; also the `result` label of `requests_total`."""
+
+    TIMEOUT = "timeout"
+    CONNECTION = "connection"
+    MALFORMED = "malformed"
+
+
+class NoAnswer(msgspec.Struct, frozen=True):
+    """No usable answer. `written` means the request may have been acted upon: a repeat may be a duplicate."""
+
+    failure: Failure
+    detail: str
+    written: bool
+    elapsed_s: float = 0.0
+
+
+HttpOutcome: TypeAlias = Answer | NoAnswer

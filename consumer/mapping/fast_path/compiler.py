@@ -1,0 +1,307 @@
+"""A route's row plan, taken apart into the straight line of the fast way."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from consumer.decoding.opened import Absent
+from consumer.mapping.change_clocks import envelope_change_ms, row_change_ms
+from consumer.mapping.fast_path.converters import hot_converter, same
+from consumer.mapping.fast_path.flat_marks import FlatMarks
+from consumer.mapping.fast_path.leaves import NULL, Conflict, Layout
+from consumer.mapping.fast_path.plan import EnvelopePlan, FastPlan, generate
+from consumer.mapping.fast_path.shapes import Shape
+from consumer.mapping.fast_path.used_paths import TEXT_RULE, UsedPaths, is_flat
+from consumer.mapping.fast_path.version_plan import version_plan
+from consumer.mapping.fields import ConstantField, SourceField
+from consumer.mapping.settings import FieldType
+from consumer.mapping.sources import RowPath, Template, TemplatePart
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from consumer.decoding.columns import Columns
+    from consumer.mapping.bound_route import BoundRoute
+    from consumer.mapping.conditions import Condition, Where
+    from consumer.mapping.fast_path.leaves import Leaf, Path
+    from consumer.mapping.fast_path.plan import CompiledPlan, Fill, Test
+    from consumer.mapping.fields import Field, RowPlan
+    from consumer.model import Record
+
+_GAP = "gap"
+_CLOCKS = ("ts_ns", "ts_us", "ts_ms")
+_NAMED: dict[Path, str] = {
+    ("op",): "op",
+    ("after",): "after",
+    ("before",): "before",
+    ("source",): "source",
+    **{("source", clock): clock for clock in _CLOCKS},
+}
+_FLAT = "debezium_flat"
+_ROW_PREFIX: dict[str, Path] = {"json": (), "debezium": ("after",), _FLAT: ()}
+
+
+def compile_fast(
+    bound: BoundRoute, row_plan: RowPlan, where: Where, columns: Columns, learned: dict[Path, Shape]
+) -> tuple[CompiledPlan, tuple[Leaf, ...]] | None:
+    """Compile the fast way, with the leaves that it guesses at; `None` where there is none."""
+    if bound.route.custom is not None or bound.route.format not in _ROW_PREFIX:
+        return None
+    compiler = _Compiler(bound, row_plan, where, columns, learned)
+    try:
+        plan = compiler.plan()
+    except Conflict:
+        return None
+    return generate(plan, bound.versions), tuple(compiler.places.leaves)
+
+
+class _Compiler:
+    """Collects the leaves of all uses first, since two uses of one place decide its shape together."""
+
+    def __init__(
+        self,
+        bound: BoundRoute,
+        row_plan: RowPlan,
+        where: Where,
+        columns: Columns,
+        learned: dict[Path, Shape],
+    ) -> None:
+        self._route = bound.route
+        self._zone = bound.zone
+        self._partial = bound.partial
+        self._row_plan = row_plan
+        self._where = where
+        self._flat = (
+            FlatMarks(bound.route.flat_prefix, row_plan) if bound.route.format == _FLAT else None
+        )
+        prefix = _ROW_PREFIX[bound.route.format]
+        self.places = UsedPaths(
+            prefix, columns, learned, has_placeholders=bool(prefix) or self._flat is not None
+        )
+        self._fields: dict[str, Field] = {field.name: field for field in row_plan.others}
+
+    def plan(self) -> FastPlan:
+        """Compile all parts. Raises `Conflict`."""
+        self._collect()
+        layout = Layout(
+            self.places.leaves,
+            objects=(("after",), ("before",)) if self.places.prefix else (),
+            named=_NAMED if self.places.prefix else {},
+            absent=msgspec.UNSET if self._partial else None,
+            constants={_GAP: None} | self._constants(),
+        )
+        self.places.lay_out(layout)
+        key, version = self._row_plan.key, self._row_plan.version
+        slots = {name: slot for slot, name in enumerate(self._row_plan.order)}
+        numbers = [name for name, field in self._fields.items() if self._is_checked_only(field)]
+        converters: list[tuple[int, Any]] = []
+        totals: list[tuple[int, Any]] = []
+        fills: list[tuple[int, Fill]] = []
+        for name, field in self._fields.items():
+            if not isinstance(field, SourceField) or name in numbers:
+                continue
+            if not is_flat(field.source):
+                fills.append((slots[name], self._fill(field)))
+                continue
+            convert, takes_all = self._converter(field)
+            if convert is not same:
+                (totals if takes_all else converters).append((slots[name], convert))
+        return FastPlan(
+            decode=msgspec.json.Decoder(layout.root).decode,
+            attributes=tuple(self._attribute(name) for name in self._row_plan.order),
+            out=_out_struct(self._row_plan.order),
+            numbers=tuple(self._attribute(name) for name in numbers),
+            converters=tuple(converters),
+            totals=tuple(totals),
+            fills=tuple(fills),
+            key_slot=slots[key.name],
+            key_is_text=key.conversion.target is FieldType.TEXT,
+            key_of=None if self._key_is_plain() else self._key_of(),
+            version=None
+            if version is None
+            else version_plan(
+                version, slots[version.name], self.places, self._zone, self._change_ms()
+            ),
+            around=tuple(map(self._test, self._where.around)),
+            of_row=tuple(map(self._test, self._where.of_row)),
+            envelope=self._envelope_plan() if self.places.prefix else None,
+            marks=self._flat.attributes(layout) if self._flat is not None else None,
+            has_placeholders=self.places.has_placeholders,
+        )
+
+    # Collecting
+
+    def _collect(self) -> None:
+        key, version, places = self._row_plan.key, self._row_plan.version, self.places
+        if places.prefix:
+            places.leaves.fix(("op",), Shape.TEXT)
+        for clock in _CLOCKS if places.prefix and version is not None else ():
+            places.leaves.fix(("source", clock), Shape.INTEGER)
+        for name in self._flat.columns if self._flat is not None else ():
+            places.leaves.use((name,), Shape.RAW)
+        places.use(key.source, key.conversion)
+        if version is not None:
+            places.use(version.source, version.conversion)
+        for field in self._fields.values():
+            if isinstance(field, SourceField):
+                places.use(field.source, field.conversion)
+        for condition in (*self._where.around, *self._where.of_row):
+            places.use(condition.source, TEXT_RULE)
+        for step in self._key_columns() if places.prefix else ():
+            # Old and new keys are compared as decoded, so they are decoded alike.
+            old = places.leaves.use(("before", step), Shape.TEXT)
+            old.shape = places.leaves.at((*places.prefix, step)).shape
+
+    def _key_columns(self) -> tuple[str, ...]:
+        """Return the plain columns that the key is made of. Raises `Conflict` for nested ones of an envelope."""
+        source = self._row_plan.key.source
+        sources = (
+            [part.source for part in source.parts if isinstance(part, TemplatePart)]
+            if isinstance(source, Template)
+            else [source]
+        )
+        paths = [one.steps for one in sources if isinstance(one, RowPath)]
+        if self.places.prefix and any(len(steps) > 1 for steps in paths):
+            raise Conflict
+        return tuple(dict.fromkeys(steps[0] for steps in paths))
+
+    # Assembling
+
+    def _constants(self) -> dict[str, Any]:
+        constants = (field for field in self._fields.values() if isinstance(field, ConstantField))
+        return {self._constant_name(field.name): field.out for field in constants}
+
+    def _constant_name(self, name: str) -> str:
+        return f"constant_{self._row_plan.order.index(name)}"
+
+    def _attribute(self, name: str) -> str:
+        """Return the attribute of the decoded row that gives a field, or that stands for none."""
+        field = self._fields.get(name)
+        if isinstance(field, ConstantField):
+            return self._constant_name(name)
+        key, version = self._row_plan.key, self._row_plan.version
+        source = field.source if field is not None else key.source if name == key.name else None
+        if source is None and version is not None:
+            source = version.source
+        if not isinstance(source, RowPath) or not is_flat(source):
+            return _GAP
+        return self.places.layout.attribute((*self.places.prefix, *source.steps))
+
+    def _is_checked_only(self, field: Field) -> bool:
+        """Whether a number goes through as it stands, and all of them are checked at once."""
+        if (
+            not isinstance(field, SourceField)
+            or self._partial
+            or field.required
+            or not is_flat(field.source)
+        ):
+            return False
+        conversion, leaf = field.conversion, self.places.leaf(field.source)
+        return (
+            conversion.target is FieldType.NUMBER
+            and leaf.shape is Shape.RAW
+            and leaf.uses == 1
+            and conversion.reading is None
+            and conversion.values is None
+            and conversion.fallback is msgspec.UNSET
+            and not conversion.rule.number
+        )
+
+    def _converter(self, field: SourceField) -> tuple[Callable[[Any], Any], bool]:
+        """Make the converter of a flat field, and whether it wants absent values too."""
+        leaf, conversion = self.places.leaf(field.source), field.conversion
+        hot = hot_converter(
+            conversion,
+            self.places.column(field.source),
+            leaf.shape,
+            self._zone,
+            has_placeholders=self.places.has_placeholders,
+        )
+        opened = self.places.opener(field.source)
+        if hot is None:
+            return (lambda value: field.of(opened(value))), True
+        if not (self._partial or field.required or conversion.fallback is not msgspec.UNSET):
+            return hot, False
+        chosen = hot
+
+        def total(value: Any) -> Any:  # noqa: ANN401 - whatever was decoded
+            if (
+                value is None
+                or value is msgspec.UNSET
+                or (type(value) is msgspec.Raw and value == NULL)
+            ):
+                return field.of(Absent.MISSING if value is msgspec.UNSET else None)
+            return chosen(value)
+
+        if chosen is same and conversion.fallback is msgspec.UNSET and not field.required:
+            return same, False
+        return total, True
+
+    def _fill(self, field: SourceField) -> Fill:
+        found = self.places.reader(field.source)
+        return lambda event, record: field.of(found(event, record))
+
+    def _key_is_plain(self) -> bool:
+        """Whether the key is what was decoded, or its digits."""
+        key = self._row_plan.key
+        conversion, rule = key.conversion, key.conversion.rule
+        if (
+            not is_flat(key.source)
+            or rule.trim
+            or rule.lower
+            or conversion.values
+            or conversion.reading
+        ):
+            return False
+        shape = self.places.leaf(key.source).shape
+        if conversion.target is FieldType.TEXT:
+            return shape in {Shape.TEXT, Shape.INTEGER}
+        return conversion.target is FieldType.NUMBER and shape is Shape.INTEGER
+
+    def _key_of(self) -> Callable[[Any, Record], tuple[str, Any]]:
+        key, found = self._row_plan.key, self.places.reader(self._row_plan.key.source)
+        return lambda event, record: key.of(found(event, record))
+
+    def _key_getter(self, prefix: Path) -> Callable[[Any], Any] | None:
+        columns = self._key_columns() if self.places.prefix else ()
+        if not columns:
+            return None
+        return attrgetter(*(self.places.layout.attribute((*prefix, column)) for column in columns))
+
+    def _envelope_plan(self) -> EnvelopePlan:
+        return EnvelopePlan(
+            old_key=self._key_getter(("before",)),
+            keys=tuple(
+                (
+                    self.places.layout.attribute(("before", column)),
+                    self.places.layout.attribute((*self.places.prefix, column)),
+                )
+                for column in self._key_columns()
+            ),
+            deletes=self._route.deletes,
+        )
+
+    def _change_ms(self) -> Callable[[Any, Record], int | None]:
+        """Choose the reader of a change's own time."""
+        if self.places.prefix:
+            return envelope_change_ms
+        return row_change_ms if self._flat is None else self._flat.change_ms(self.places.layout)
+
+    def _test(self, condition: Condition) -> Test:
+        found, accepted = self.places.reader(condition.source), condition.accepted
+
+        def holds(event: Any, record: Record) -> bool:  # noqa: ANN401 - a struct made at run time
+            value = found(event, record)
+            return accepted.takes(None if isinstance(value, Absent) else value)
+
+        return holds
+
+
+def _out_struct(order: tuple[str, ...]) -> type[msgspec.Struct]:
+    """Make the struct of the outgoing row; what is `UNSET` in it is left out."""
+    names = {f"f{slot}": name for slot, name in enumerate(order)}
+    fields = [(attribute, Any, msgspec.UNSET) for attribute in names]
+    return msgspec.defstruct("OutgoingRow", fields, rename=names, gc=False)

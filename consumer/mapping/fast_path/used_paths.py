@@ -1,0 +1,120 @@
+"""The places of a document that a route uses: collected first, read in the shapes that were decided after."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from consumer.decoding.columns import column_at
+from consumer.decoding.opened import Absent
+from consumer.mapping.conversion import Conversion
+from consumer.mapping.fast_path.leaves import Conflict, Leaves
+from consumer.mapping.fast_path.shapes import Shape, first_shape, opener
+from consumer.mapping.settings import FieldType
+from consumer.mapping.sources import EnvelopePath, Origin, RowPath, Template, TemplatePart
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from consumer.decoding.columns import Column, Columns
+    from consumer.decoding.opened import Opened
+    from consumer.mapping.fast_path.leaves import Layout, Leaf, Path
+    from consumer.mapping.sources import ValueSource
+    from consumer.model import Record
+
+TEXT_RULE = Conversion(FieldType.TEXT, None, None, None)
+
+
+class UsedPaths:
+    """Where the sources of one route look in a document whose rows stand at `prefix`."""
+
+    def __init__(
+        self, prefix: Path, columns: Columns, learned: dict[Path, Shape], *, has_placeholders: bool
+    ) -> None:
+        self.prefix = prefix
+        self.leaves = Leaves(learned)
+        self.has_placeholders = has_placeholders
+        self._columns = columns
+        self._layout: Layout | None = None
+
+    def lay_out(self, layout: Layout) -> None:
+        """Decide: from now on places are read."""
+        self._layout = layout
+
+    @property
+    def layout(self) -> Layout:
+        """Where each place is found. Raises `Conflict` before that is decided."""
+        if self._layout is None:
+            raise Conflict
+        return self._layout
+
+    def use(self, source: ValueSource, conversion: Conversion) -> None:
+        """Note the leaves that a source reads."""
+        if isinstance(source, Template):
+            for part in source.parts:
+                if isinstance(part, TemplatePart):
+                    self.use(part.source, TEXT_RULE)
+            return
+        path = self.path(source)
+        if path is not None:
+            self.leaves.use(path, first_shape(conversion, self.column(source)))
+
+    def path(self, source: ValueSource) -> Path | None:
+        """Return where in the document a source looks; `None` when it looks elsewhere. Raises `Conflict`."""
+        if isinstance(source, RowPath):
+            return (*self.prefix, *source.steps)
+        if isinstance(source, EnvelopePath):
+            if self.prefix and source.steps[0] in {"after", "before"}:
+                raise Conflict
+            return source.steps
+        return None
+
+    def column(self, source: ValueSource) -> Column | None:
+        """Return what the source's schema says of a place."""
+        return column_at(self._columns, source.steps) if isinstance(source, RowPath) else None
+
+    def leaf(self, source: ValueSource) -> Leaf:
+        """Return the leaf that a source reads. Raises `Conflict` where it reads none."""
+        path = self.path(source)
+        if path is None:
+            raise Conflict
+        return self.leaves.at(path)
+
+    def opener(self, source: ValueSource) -> Callable[[Any], Opened | Absent]:
+        """Make the opener of a source's leaf."""
+        has_placeholders = self.has_placeholders and isinstance(source, RowPath)
+        return opener(self.leaf(source).shape, has_placeholders=has_placeholders)
+
+    def reader(self, source: ValueSource) -> Callable[[Any, Record], Opened | Absent]:
+        """Make the reader of any source, as the careful way would find it."""
+        if isinstance(source, Template):
+            return self._template_reader(source)
+        path = self.path(source)
+        if path is None:
+            return lambda _, record: source.fetch(Origin(record))
+        get, opened = self.layout.getter(path), self.opener(source)
+        return lambda event, _: opened(get(event))
+
+    def _template_reader(self, template: Template) -> Callable[[Any, Record], Opened | Absent]:
+        parts: list[str | tuple[Any, Any]] = [
+            (self.reader(part.source), part.written) if isinstance(part, TemplatePart) else part
+            for part in template.parts
+        ]
+
+        def found(event: Any, record: Record) -> Opened | Absent:  # noqa: ANN401 - a struct made at run time
+            text = ""
+            for part in parts:
+                if isinstance(part, str):
+                    text += part
+                    continue
+                value = part[0](event, record)
+                if value is None or isinstance(value, Absent):
+                    return Absent.MISSING
+                text += part[1](value)
+            return text
+
+        return found
+
+
+def is_flat(source: ValueSource) -> bool:
+    """Whether a source is a plain column of the row."""
+    return isinstance(source, RowPath) and len(source.steps) == 1

@@ -1,0 +1,84 @@
+"""Record Modified on the fast way: how a route's version is read, as one call or one division where it can be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from consumer.mapping.fast_path.converters import counted_ms, is_moment_text, ticks_of
+from consumer.mapping.fast_path.plan import VersionPlan
+from consumer.mapping.fast_path.shapes import Shape
+from consumer.mapping.fast_path.used_paths import is_flat
+from consumer.mapping.settings import FieldType
+from consumer.mapping.times import moment_of, moment_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import tzinfo
+
+    from consumer.mapping.fast_path.used_paths import UsedPaths
+    from consumer.mapping.version_field import VersionField
+    from consumer.model import Record
+
+_TICKS_OF_MS = 1_000
+
+
+def version_plan(
+    version: VersionField,
+    slot: int,
+    places: UsedPaths,
+    zone: tzinfo | None,
+    change_ms: Callable[[Any, Record], int | None],
+) -> VersionPlan:
+    """Compile the version of a route; `change_ms` reads a change's own time."""
+    found = places.reader(version.source)
+    return VersionPlan(
+        slot=slot,
+        read=_reader(version, places, zone),
+        ticks_per_ms=_ticks_per_ms(version, places),
+        of=lambda event, record: version.of(found(event, record)),
+        change_ms=change_ms,
+        written=version.written
+        if version.conversion.target is not FieldType.DATE_TIME
+        else moment_text,
+        counts=version.counts,
+    )
+
+
+def _shape(version: VersionField, places: UsedPaths) -> Shape | None:
+    """Return the shape of a version that is a date-time of its own column; `None` for any other."""
+    conversion = version.conversion
+    plain = (
+        conversion.target is FieldType.DATE_TIME
+        and conversion.values is None
+        and is_flat(version.source)
+    )
+    return places.leaf(version.source).shape if plain else None
+
+
+def _ticks_per_ms(version: VersionField, places: UsedPaths) -> int | None:
+    """Return what an epoch figure is divided by to be milliseconds, where a division is all there is to do."""
+    if _shape(version, places) is not Shape.INTEGER:
+        return None
+    per_second = ticks_of(version.conversion, places.column(version.source))
+    return (
+        per_second // _TICKS_OF_MS
+        if per_second is not None and per_second >= _TICKS_OF_MS
+        else None
+    )
+
+
+def _reader(
+    version: VersionField, places: UsedPaths, zone: tzinfo | None
+) -> Callable[[Any], int] | None:
+    """Make the one-call reader of a version, for the two forms that sources write most."""
+    conversion, column, shape = (
+        version.conversion,
+        places.column(version.source),
+        _shape(version, places),
+    )
+    if shape is Shape.INTEGER:
+        per_second = ticks_of(conversion, column)
+        return None if per_second is None else counted_ms(per_second)
+    if shape is Shape.TEXT and not conversion.rule.trim and is_moment_text(conversion, column):
+        return lambda text: moment_of(text, zone)
+    return None

@@ -1,0 +1,224 @@
+"""The careful way from a record to its changes: every value opened by itself, every fault named.
+
+It is the reference: what the fast way does differently is a bug of the fast way. Deletes of a few kinds, faults,
+custom functions and everything rare go this way in production too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from consumer.decoding.change_event import ChangeEvent
+from consumer.decoding.filtered import FILTERED
+from consumer.decoding.opened import Absent
+from consumer.errors import Reason, RecordError
+from consumer.mapping.conditions import Where
+from consumer.mapping.custom import CustomRule
+from consumer.mapping.deleted_row import deleted_row, key_columns
+from consumer.mapping.fields import compile_row
+from consumer.mapping.sources import Origin, kafka_time_ms
+from consumer.mapping.version import LARGEST_LEAD_MS, NO_LIMIT_MS
+from consumer.model import Delete, Filtered, FilterRule, Operation, Upsert
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from consumer.decoding.change_event import ChangeDecoder, Envelope
+    from consumer.decoding.columns import Columns
+    from consumer.decoding.opened import Row
+    from consumer.mapping.bound_route import BoundRoute
+    from consumer.mapping.fields import RowPlan
+    from consumer.mapping.port import Mapped
+    from consumer.model import Record
+
+_KNOWN_PLANS = 32
+
+encode = msgspec.json.Encoder().encode
+
+
+class SlowPath:
+    """Maps the records of one route."""
+
+    def __init__(self, bound: BoundRoute, decoder: ChangeDecoder) -> None:
+        self.where = Where(bound.route.where)
+        self._bound = bound
+        self._route = bound.route
+        self._versions = bound.versions
+        self._decoder = decoder
+        self._custom = CustomRule(bound.route.custom) if bound.route.custom is not None else None
+        self._plans: dict[int, tuple[Columns, RowPlan]] = {}
+
+    def open(self, value: bytes, record: Record) -> Envelope | Filtered | None:
+        """Open a value that is not null; `None` when it says null all the same: a tombstone."""
+        return self._decoder.open(value, record)
+
+    def map_opened(
+        self, envelope: Envelope, record: Record, wall_ms: int
+    ) -> Mapped | tuple[Mapped, ...]:
+        """Map an opened value."""
+        origin = Origin(record, envelope.members, has_placeholders=self._decoder.has_placeholders)
+        if not self.where.takes_record(origin):
+            return FILTERED[FilterRule.WHERE]
+        events = self._decoder.events(envelope, record)
+        if isinstance(events, Filtered):
+            return events
+        return self._mapped(events, origin, envelope.columns, wall_ms)
+
+    def map_tombstone(self, record: Record, wall_ms: int) -> Mapped | tuple[Mapped, ...]:
+        """Map a null value by the route's `tombstones`."""
+        meaning = self._route.tombstones
+        if meaning == "ignore":
+            return FILTERED[FilterRule.TOMBSTONE]
+        if meaning == "dead_letter":
+            raise RecordError(
+                Reason.TOMBSTONE_UNMAPPED, "a null value found; write the route's `tombstones`"
+            )
+        if record.key() is None:
+            refused = self._refused_delete()
+            if refused is not None:
+                return refused
+            raise RecordError(
+                Reason.KEY_MISSING,
+                "a tombstone without Kafka key",
+                field=self._bound.object.primary_key,
+            )
+        origin = Origin(record)
+        if not self.where.takes_record(origin):
+            return FILTERED[FilterRule.WHERE]
+        event = ChangeEvent(operation=Operation.DELETE, row=None, keys_only=True)
+        return self._mapped((event,), origin, origin.key.columns, wall_ms)
+
+    def _mapped(
+        self, events: Iterable[ChangeEvent], origin: Origin, columns: Columns, wall_ms: int
+    ) -> Mapped | tuple[Mapped, ...]:
+        plan = self.row_plan(columns)
+        mapped: list[Mapped] = []
+        for event in events:
+            if event.operation is Operation.UPSERT:
+                mapped += self._upserts(plan, event, origin, wall_ms)
+            else:
+                mapped += self._deletes(plan, event, origin, wall_ms)
+        return mapped[0] if len(mapped) == 1 else tuple(mapped)
+
+    def row_plan(self, columns: Columns) -> RowPlan:
+        """Compile the field rules once per source schema."""
+        known = self._plans.get(id(columns))
+        if known is None or known[0] is not columns:
+            if len(self._plans) >= _KNOWN_PLANS:
+                self._plans.clear()
+            known = columns, compile_row(self._bound, columns)
+            self._plans[id(columns)] = known
+        return known[1]
+
+    def _upserts(
+        self, plan: RowPlan, event: ChangeEvent, origin: Origin, wall_ms: int
+    ) -> list[Mapped]:
+        row = event.row or {}
+        if not self.where.takes_row(origin.at(row, event.absent)):
+            return [FILTERED[FilterRule.WHERE]]
+        rows = self._custom_rows(row, event, origin)
+        if not rows:
+            return [FILTERED[FilterRule.CUSTOM]]
+        changes = [self._upsert(plan, event, origin.at(one, event.absent), wall_ms) for one in rows]
+        return (
+            self._left_behind(plan, event, origin, {change.key for change in changes}, wall_ms)
+            + changes
+        )
+
+    def _upsert(self, plan: RowPlan, event: ChangeEvent, origin: Origin, wall_ms: int) -> Upsert:
+        key, key_out = plan.key.fill(origin)
+        outs = {field.name: field.fill(origin) for field in plan.others}
+        outs[plan.key.name] = key_out
+        if plan.version is not None:
+            change_ms = event.source_ms
+            version_ms = plan.version.version_ms(
+                origin, kafka_time_ms(origin.record) if change_ms is None else change_ms
+            )
+            latest_ms = NO_LIMIT_MS if plan.version.counts else wall_ms + LARGEST_LEAD_MS
+            try:
+                risen_ms = self._versions.rise(key, version_ms, latest_ms)
+            except RecordError as error:
+                raise RecordError(error.reason, error.detail, field=plan.version.name) from None
+            outs[plan.version.name] = plan.version.written(risen_ms)
+        row = {name: outs[name] for name in plan.order if outs[name] is not msgspec.UNSET}
+        return Upsert(key, _encoded(row), origin.record)
+
+    def _left_behind(
+        self, plan: RowPlan, event: ChangeEvent, origin: Origin, keys: set[str], wall_ms: int
+    ) -> list[Mapped]:
+        """Delete the keys of the old row that the new one does not have any more.
+
+        An old row without a valid key was never sent: there is nothing to delete.
+        """
+        if event.old_row is None:
+            return []
+        old_keys: dict[str, None] = {}
+        for row in self._custom_rows(event.old_row, event, origin, Operation.DELETE):
+            try:
+                key, _ = plan.key.fill(origin.at(row, Absent.UNPROVIDED))
+            except RecordError:
+                continue
+            old_keys[key] = None
+        gone = [key for key in old_keys if key not in keys]
+        return [self._delete(plan, key, event, origin, wall_ms) for key in gone]
+
+    def _deletes(
+        self, plan: RowPlan, event: ChangeEvent, origin: Origin, wall_ms: int
+    ) -> list[Mapped]:
+        columns = key_columns(plan.key.source)
+        if self.where.of_row:
+            row = deleted_row(event, origin, columns)
+            known = columns + tuple(origin.key.fields or ()) if event.keys_only else tuple(row)
+            if not self.where.takes_row(origin.at(row), event.added.union(known)):
+                return [FILTERED[FilterRule.WHERE]]
+        refused = self._refused_delete()
+        if refused is not None:
+            return [refused]
+        rows = self._custom_rows(deleted_row(event, origin, columns), event, origin)
+        keys = [plan.key.fill(origin.at(one))[0] for one in rows]
+        if not keys:
+            return [FILTERED[FilterRule.CUSTOM]]
+        return [self._delete(plan, key, event, origin, wall_ms) for key in keys]
+
+    def _refused_delete(self) -> Filtered | None:
+        """Apply the route's `deletes`. Raises DELETE_UNWANTED."""
+        if self._route.deletes == "dead_letter":
+            raise RecordError(
+                Reason.DELETE_UNWANTED, "a delete found, and the route's `deletes` is dead_letter"
+            )
+        return FILTERED[FilterRule.DELETES] if self._route.deletes == "ignore" else None
+
+    def _delete(
+        self, plan: RowPlan, key: str, event: ChangeEvent, origin: Origin, wall_ms: int
+    ) -> Mapped:
+        """Make a delete; a row created again under its key must be later than it."""
+        refused = self._refused_delete()
+        if refused is not None:
+            return refused
+        if plan.version is not None and not plan.version.counts:
+            change_ms = (
+                event.source_ms if event.source_ms is not None else kafka_time_ms(origin.record)
+            )
+            if change_ms is not None:
+                self._versions.mark_delete(key, min(change_ms, wall_ms + LARGEST_LEAD_MS))
+        return Delete(key, encode(key), origin.record)
+
+    def _custom_rows(
+        self, row: Row, event: ChangeEvent, origin: Origin, operation: Operation | None = None
+    ) -> list[Row]:
+        """Let the route's custom function make the rows."""
+        if self._custom is None:
+            return [row]
+        return self._custom.rows(row, origin, operation or event.operation, event.source_ms)
+
+
+def _encoded(row: Mapping[str, object]) -> bytes:
+    """Encode a row. Raises FIELD_CHARS for half a character, which only a custom function can bring."""
+    try:
+        return encode(row)
+    except UnicodeEncodeError:
+        raise RecordError(
+            Reason.FIELD_CHARS, "a row in UTF-8 wanted, a lone surrogate found"
+        ) from None

@@ -1,0 +1,188 @@
+"""The first half of a backfill: records become rows on disk, in steps that a restart goes on from."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from consumer.backoff import probe_interval_s
+from consumer.bulk.sorted_runs import SortedRuns, in_turn, newest
+from consumer.dead_letter.envelope import DeadLetterContext, RecordFault, letter, reference
+from consumer.dead_letter.fuse import Fuse
+from consumer.errors import Hold, Refusal
+from consumer.operations.backfill.state import BackfillPhase
+from consumer.operations.kafka.range_reader import RangeReader
+
+if TYPE_CHECKING:
+    from consumer.operations.progress_display import ProgressDisplay
+    from collections.abc import Sequence
+
+    from consumer.clock import Clock
+    from consumer.config.settings import Settings
+    from consumer.dead_letter.port import DeadLetterTopic
+    from consumer.model import Record
+    from consumer.operations.backfill.offered_rows import RowFault, RowMaker
+    from consumer.operations.backfill.routes import RowMakers
+    from consumer.operations.backfill.state import Backfill, BackfillFolder
+    from consumer.operations.schema_prefetch import SchemaPrefetch
+
+STEP_BYTES: Final = 24 * 1024 * 1024
+"""Rows of all objects together that are in memory at most before they are laid down, and noted."""
+
+STEP_S: Final = 30.0
+"""How long at most goes by between two notes: what a restart reads again."""
+
+_READ_S: Final = 0.2
+
+
+def sorted_runs_of(
+    settings: Settings, workplace: BackfillFolder, backfill: Backfill
+) -> dict[str, SortedRuns]:
+    """Return where the rows of each object are."""
+    return {
+        name: SortedRuns(
+            workplace.of_object(name),
+            in_turn if settings.connector.objects[name].category == "engagement" else newest,
+            progress.sorted_runs,
+        )
+        for name, progress in backfill.objects.items()
+    }
+
+
+class BackfillReader:
+    """Reads what is unread, and notes how far it is whenever its rows and letters are where they belong."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        workplace: BackfillFolder,
+        *,
+        makers: RowMakers,
+        schemas: SchemaPrefetch,
+        dead_letters: DeadLetterTopic,
+        context: DeadLetterContext,
+        clock: Clock,
+        audience: ProgressDisplay,
+        step_bytes: int = STEP_BYTES,
+    ) -> None:
+        self._settings = settings
+        self._workplace = workplace
+        self._step_bytes = step_bytes
+        self._makers = makers
+        self._schemas = schemas
+        self._dead_letters = dead_letters
+        self._context = context
+        self._clock = clock
+        self._audience = audience
+        self._fuses: dict[tuple[str, str], Fuse] = {}
+        self._letters: list[tuple[Record, RecordFault]] = []
+
+    async def read(self, backfill: Backfill) -> None:
+        """Read to the end of every stretch.
+
+        Raises: `Refusal` when records are gone, or too many are at fault; `Fatal` when disk or client fail.
+        """
+        sorted_runs = sorted_runs_of(self._settings, self._workplace, backfill)
+        noted_s = self._clock.now_s()
+        with RangeReader(self._settings.kafka, backfill.unread) as reader:
+            while not reader.is_complete:
+                found = await asyncio.to_thread(reader.read, _READ_S)
+                self._audience.waits(reader.trouble)
+                for (topic, _), records in found.items():
+                    await self._offer(backfill, sorted_runs, topic, records)
+                backfill.read = [reader.positions[one.place] for one in backfill.offset_ranges]
+                self._audience.step(
+                    BackfillPhase.READING, backfill.read_count, backfill.offset_count
+                )
+                now_s = self._clock.now_s()
+                if (
+                    sum(one.held_bytes for one in sorted_runs.values()) >= self._step_bytes
+                    or now_s - noted_s >= STEP_S
+                ):
+                    await self._note(backfill, sorted_runs)
+                    noted_s = now_s
+        backfill.phase = BackfillPhase.WRITING
+        await self._note(backfill, sorted_runs)
+
+    async def _offer(
+        self,
+        backfill: Backfill,
+        sorted_runs: dict[str, SortedRuns],
+        topic: str,
+        records: Sequence[Record],
+    ) -> None:
+        """Let every route of a topic make rows of records."""
+        if self._makers.is_encoded(topic):
+            await self._schemas.at_hand(records)
+        for maker in self._makers.of(topic):
+            offered = maker.offer(records, self._clock.wall_ms())
+            put = sorted_runs[maker.object].put
+            for row in offered.rows:
+                put(row)
+            progress = backfill.objects[maker.object]
+            progress.record_count += len(records)
+            progress.filtered_count += offered.filtered_count
+            progress.dead_lettered_count += len(offered.faults)
+            self._fault(topic, maker, len(records), offered.faults)
+
+    def _fault(
+        self, topic: str, maker: RowMaker, record_count: int, faults: Sequence[RowFault]
+    ) -> None:
+        """Write a letter for each record at fault, unless it is not the records that are at fault."""
+        fuse = self._fuses.setdefault((topic, maker.object), Fuse(self._settings.dead_letter.fuse))
+        passed = 0
+        for fault in faults:
+            now_s = self._clock.now_s()
+            fuse.passed(now_s, fault.at - passed)
+            passed = fault.at + 1
+            record, error = fault.record, fault.error
+            where = f"{topic}[{record.partition()}]@{record.offset()}"
+            if self._settings.dead_letter.on_fault == "stop":
+                message = f"{where}: {error}; dead_letter.on_fault is stop"
+                raise Refusal(message)
+            fuse.dead_lettered(now_s, error.reason)
+            if blown := fuse.blown(now_s):
+                message = (
+                    f"{where}, object {maker.object}: {blown}; nothing is sent yet: mend the route, or widen"
+                    f" dead_letter.fuse where the records are what is wrong ({error})"
+                )
+                raise Refusal(message)
+            fault = RecordFault(
+                reason=error.reason,
+                detail=error.detail,
+                field=error.field,
+                object=maker.object,
+                first_failed_at_ms=self._clock.wall_ms(),
+            )
+            self._letters.append((record, fault))
+        fuse.passed(self._clock.now_s(), record_count - passed)
+
+    async def _note(self, backfill: Backfill, sorted_runs: dict[str, SortedRuns]) -> None:
+        """Have letters and rows where they belong, then note it; a restart goes on from here."""
+        await self._send_letters()
+        for name, one in sorted_runs.items():
+            one.flush()
+            for _ in one.compact():
+                await self._clock.sleep(0)
+            backfill.objects[name].sorted_runs = one.listed
+        self._workplace.keep(backfill)
+        for one in sorted_runs.values():
+            one.sweep()
+
+    async def _send_letters(self) -> None:
+        """Return once the dead-letter topic has every letter, however long it is down."""
+        letters, self._letters = self._letters, []
+        await asyncio.gather(*(self._send(record, fault) for record, fault in letters))
+
+    async def _send(self, record: Record, fault: RecordFault) -> None:
+        full, small = letter(record, fault, self._context), reference(record, fault, self._context)
+        probes = 0
+        while True:
+            try:
+                await self._dead_letters.send(full, small)
+            except Hold as hold:
+                self._audience.waits(f"{hold.reason}: {hold.detail}")
+                await self._clock.sleep(probe_interval_s(probes))
+                probes += 1
+            else:
+                return

@@ -1,0 +1,286 @@
+"""A replay on disk: what was asked for, the newest state of every row in it, and how far it is sent."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, Self
+
+import msgspec
+
+from consumer.errors import Fatal, Refusal
+from consumer.operations.replay.state import (
+    CheckpointHeader,
+    ReplayPartition,
+    ReplayPhase,
+    RowCounts,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from consumer.operations.replay.state import ReadStep
+
+_CACHE_KIB: Final = 32 * 1024
+_TABLES: Final = (
+    "CREATE TABLE about (content BLOB)",
+    "CREATE TABLE counts (name TEXT PRIMARY KEY, count INTEGER) WITHOUT ROWID",
+    """CREATE TABLE parts (number INTEGER PRIMARY KEY, topic TEXT, partition INTEGER, begin INTEGER, end INTEGER,
+     stop INTEGER, window INTEGER, scanned INTEGER, sent INTEGER, remark TEXT)""",
+    """CREATE TABLE states (object TEXT, key TEXT, part INTEGER, offset INTEGER, timestamp_ms INTEGER,
+     is_delete INTEGER, was_deleted INTEGER, PRIMARY KEY (object, key)) WITHOUT ROWID""",
+    "CREATE TABLE also (part INTEGER, offset INTEGER, PRIMARY KEY (part, offset)) WITHOUT ROWID",
+)
+
+_NEWER: Final = "(states.part = :part OR states.timestamp_ms <= :timestamp_ms)"
+"""Offsets order the changes of a row. In another partition only their time does, as well as it may."""
+
+_PUT: Final = f"""INSERT INTO states VALUES
+ (:object, :key, :part, :offset, :timestamp_ms, :is_delete, :is_delete) ON CONFLICT (object, key) DO UPDATE SET
+ part = :part, offset = :offset, timestamp_ms = :timestamp_ms, is_delete = :is_delete WHERE {_NEWER}"""  # noqa: S608 - no value
+_MARK: Final = "UPDATE states SET was_deleted = 1 WHERE object = :object AND key = :key"
+_CONCERNED: Final = "object = :object AND key = :key AND (was_deleted OR :undated)"
+_MOVE: Final = f"""UPDATE states SET part = :part, offset = :offset, timestamp_ms = :timestamp_ms,
+ is_delete = :is_delete WHERE {_CONCERNED} AND {_NEWER}"""  # noqa: S608 - no value
+_MOVE_ALSO: Final = (
+    f"INSERT OR IGNORE INTO also SELECT :part, :offset FROM states WHERE {_CONCERNED}"  # noqa: S608
+)
+
+
+class Checkpoint:
+    """One file, that one process has open at a time. Every method is one transaction: kept as a whole, or not."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.parts: list[ReplayPartition] = []
+        self._about: CheckpointHeader | None = None
+
+    def __enter__(self) -> Self:
+        """Open it. Raises: `Refusal` while another process has it, `Fatal` when it cannot be had."""
+        with self._told():
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._sql = sqlite3.connect(self.path, isolation_level=None, timeout=0)
+            self._claim()
+            self._read()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._sql.close()
+        if self._about is None or self._about.phase is ReplayPhase.PLANNING:
+            self._remove()
+
+    @property
+    def about(self) -> CheckpointHeader | None:
+        """Whose book it is; `None` when it is empty."""
+        return self._about
+
+    @property
+    def phase(self) -> ReplayPhase:
+        """What is to be done next."""
+        return self._about.phase if self._about is not None else ReplayPhase.PLANNING
+
+    def begin(self, about: CheckpointHeader, parts: Sequence[ReplayPartition]) -> None:
+        """Begin anew, with nothing read yet."""
+        with self._kept():
+            for table in ("about", "counts", "parts", "states", "also"):
+                self._sql.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
+            self._sql.execute("DROP INDEX IF EXISTS states_by_place")
+            rows = [msgspec.structs.astuple(part) for part in parts]
+            self._sql.executemany("INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self._sql.execute("INSERT INTO about VALUES (?)", (msgspec.json.encode(about),))
+        self._about, self.parts = about, list(parts)
+
+    def enter(self, phase: ReplayPhase) -> None:
+        """Go on with this."""
+        with self._kept():
+            self._turn_to(phase)
+
+    def take(self, step: ReadStep, scanned: Mapping[int, int]) -> None:
+        """Keep what records came to, and that they were read: by part the next offset."""
+        with self._kept():
+            self._sql.executemany(_PUT, step.inside)
+            self._sql.executemany(_MARK, [row for row in step.inside if row["is_delete"]])
+            self._sql.executemany(_MOVE_ALSO, step.beyond_also)
+            self._sql.executemany(_MOVE, step.beyond)
+            self._sql.executemany("INSERT OR IGNORE INTO also VALUES (?, ?)", step.also)
+            for name, count in step.counts.items():
+                self._sql.execute(
+                    "INSERT INTO counts VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET count = count + ?2",
+                    (name, count),
+                )
+            self._move("scanned", scanned)
+
+    def index(self) -> None:
+        """Make what is wanted quick to find by its place; while rows are read it would be most of the work."""
+        with self._kept():
+            self._sql.execute("CREATE INDEX IF NOT EXISTS states_by_place ON states (part, offset)")
+
+    def read_on(self, stops: Mapping[int, int]) -> None:
+        """Read up to these offsets before sending: by part, and never less far than before."""
+        with self._kept():
+            self._move("stop", {one.number: max(one.stop, stops[one.number]) for one in self.parts})
+
+    def sent(self, positions: Mapping[int, int]) -> None:
+        """All below these is sent and settled."""
+        with self._kept():
+            self._move("sent", positions)
+
+    def look_again(self, ends: Mapping[int, int]) -> None:
+        """All is sent, and `ends` were the ends of the log after that: a new window begins, up to them."""
+        with self._kept():
+            self._move("window", {one.number: one.stop for one in self.parts})
+            self._move("stop", {one.number: max(one.stop, ends[one.number]) for one in self.parts})
+            self._turn_to(ReplayPhase.LOOKING, looks=1)
+
+    def looked(self) -> bool:
+        """Forget what is done, and turn to what is not; tell whether there is any.
+
+        What has not changed since it was sent is done. What changed behind the window was written after all of it
+        had been sent: the group carries that, later than we did.
+        """
+        with self._kept():
+            for part in self.parts:
+                for table in ("states", "also"):
+                    self._sql.execute(
+                        f"DELETE FROM {table} WHERE part = ? AND (offset < ? OR offset >= ?)",  # noqa: S608 - ours
+                        (part.number, part.window, part.stop),
+                    )
+            self._move("sent", {one.number: one.window for one in self.parts})
+            self._turn_to(ReplayPhase.SENDING)
+        return self.wanted_count() > 0
+
+    def close_for_good(self) -> None:
+        """It is over and told of."""
+        self._about = None
+
+    def wanted(self, part: int, begin: int, end: int, most: int) -> list[int]:
+        """Return the first offsets of a part, in this range, whose records are sent."""
+        query = (
+            "SELECT offset FROM states WHERE part = ?1 AND offset >= ?2 AND offset < ?3"
+            " UNION SELECT offset FROM also WHERE part = ?1 AND offset >= ?2 AND offset < ?3 ORDER BY 1 LIMIT ?4"
+        )
+        return [offset for (offset,) in self._sql.execute(query, (part, begin, end, most))]
+
+    def wanted_count(self) -> int:
+        """Return how many records are sent in all."""
+        return self._one(
+            "SELECT count(*) FROM (SELECT part, offset FROM states UNION SELECT part, offset FROM also)"
+        )
+
+    def wanted_inside_count(self) -> int:
+        """Return how many records of the range itself are sent."""
+        return self._one(
+            "SELECT count(*) FROM (SELECT part, offset FROM states UNION SELECT part, offset FROM also)"
+            " JOIN parts ON parts.number = part WHERE offset < end"
+        )
+
+    def is_newest(self, name: str, key: str, part: int, offset: int) -> bool:
+        """Whether this change is the newest of its row."""
+        query = "SELECT 1 FROM states WHERE object = ? AND key = ? AND part = ? AND offset = ?"
+        return self._sql.execute(query, (name, key, part, offset)).fetchone() is not None
+
+    def is_concerned(self, name: str, key: str, *, undated: bool) -> bool:
+        """Whether later changes of a row belong to the replay."""
+        query = f"SELECT 1 FROM states WHERE {_CONCERNED}"  # noqa: S608 - no value
+        return (
+            self._sql.execute(query, {"object": name, "key": key, "undated": undated}).fetchone()
+            is not None
+        )
+
+    def has_deleted(self) -> bool:
+        """Whether any row was deleted in the range."""
+        return (
+            self._sql.execute("SELECT 1 FROM states WHERE was_deleted LIMIT 1").fetchone()
+            is not None
+        )
+
+    def row_counts(self, name: str) -> RowCounts:
+        """Return how many rows of an object are sent, and in what state."""
+        query = (
+            "SELECT count(*), coalesce(sum(is_delete), 0), coalesce(sum(was_deleted), 0),"
+            " coalesce(sum(was_deleted AND NOT is_delete), 0), coalesce(sum(offset >= end), 0),"
+            " coalesce(sum(was_deleted AND NOT is_delete AND offset >= end), 0)"
+            " FROM states JOIN parts ON parts.number = part WHERE object = ?"
+        )
+        return RowCounts(*self._sql.execute(query, (name,)).fetchone())
+
+    def counts(self) -> dict[str, int]:
+        """Return what was counted while reading."""
+        return dict(self._sql.execute("SELECT name, count FROM counts"))
+
+    def _one(self, query: str) -> int:
+        return int(self._sql.execute(query).fetchone()[0])
+
+    def _claim(self) -> None:
+        try:
+            self._sql.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._sql.execute("PRAGMA journal_mode = WAL")
+            self._sql.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            self._sql.close()
+            if error.sqlite_errorcode not in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+                raise
+            message = f"another process is at this replay ({self.path}: {error})"
+            raise Refusal(message) from error
+        if self._one("SELECT count(*) FROM sqlite_master WHERE name = 'about'") == 0:
+            for statement in _TABLES:
+                self._sql.execute(statement)
+        self._sql.execute("COMMIT")
+        for pragma in ("synchronous = NORMAL", f"cache_size = -{_CACHE_KIB}", "temp_store = FILE"):
+            self._sql.execute(f"PRAGMA {pragma}")
+
+    def _read(self) -> None:
+        found = self._sql.execute("SELECT content FROM about").fetchone()
+        self._about = (
+            None if found is None else msgspec.json.decode(found[0], type=CheckpointHeader)
+        )
+        names = ReplayPartition.__struct_fields__
+        self.parts = [
+            msgspec.convert(dict(zip(names, row, strict=True)), ReplayPartition)
+            for row in self._sql.execute("SELECT * FROM parts ORDER BY number")
+        ]
+
+    def _remove(self) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            self.path.with_name(f"{self.path.name}{suffix}").unlink(missing_ok=True)
+
+    def _move(self, column: str, offsets: Mapping[int, int]) -> None:
+        self._sql.executemany(
+            f"UPDATE parts SET {column} = ? WHERE number = ?",  # noqa: S608 - a name of ours
+            [(offset, number) for number, offset in offsets.items()],
+        )
+        for part in self.parts:
+            if part.number in offsets:
+                setattr(part, column, offsets[part.number])
+
+    def _turn_to(self, phase: ReplayPhase, *, looks: int = 0) -> None:
+        assert self._about is not None  # noqa: S101 - `begin` came first
+        about = msgspec.structs.replace(
+            self._about, phase=phase, look_count=self._about.look_count + looks
+        )
+        self._sql.execute("UPDATE about SET content = ?", (msgspec.json.encode(about),))
+        self._about = about
+
+    @contextmanager
+    def _kept(self) -> Iterator[None]:
+        """Keep all that is said within, or nothing of it."""
+        with self._told():
+            self._sql.execute("BEGIN")
+            yield
+            self._sql.execute("COMMIT")
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tell what the disk did not take, or what is no book, by the name of the place."""
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            detail = f"cannot work in {self.path}: {error}; once it can be written, the same command goes on"
+            raise Fatal(detail) from error

@@ -1,0 +1,81 @@
+"""A route of a replay: what the book says is to be sent goes through, what a newer change replaced is filtered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from consumer.model import Filtered, FilterRule
+from consumer.operations.replay.rules import ReplayRule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from consumer.mapping.port import Mapped, RouteMapper
+    from consumer.model import Change, PartitionKey, Record
+    from consumer.operations.replay.checkpoint import Checkpoint
+    from consumer.operations.replay.rules import ReplayRules
+    from consumer.operations.replay.state import ReplayPartition
+
+SUPERSEDED = Filtered(FilterRule.SUPERSEDED)
+
+
+class ReplayFilter:
+    """Stands before a mapper: a record may be handed over for the sake of another of its rows or objects."""
+
+    def __init__(
+        self,
+        mapper: RouteMapper,
+        checkpoint: Checkpoint,
+        parts: dict[PartitionKey, ReplayPartition],
+        rules: ReplayRules,
+    ) -> None:
+        self._mapper = mapper
+        self.target, self.object = mapper.target, mapper.object
+        self._checkpoint = checkpoint
+        self._parts = parts
+        self._rules = rules
+        self._rule = rules.of(mapper.object)
+        self._undated = rules.is_undated(mapper.object)
+        self._lifted = rules.is_lifted(mapper.object)
+
+    def map_run(
+        self,
+        _records: Sequence[Record],
+        start: int,
+        _wall_ms: int,
+        _append: Callable[[Change], None],
+    ) -> int:
+        """Map nothing at once: each change is judged by itself."""
+        return start
+
+    def map(self, record: Record, wall_ms: int) -> Mapped | tuple[Mapped, ...]:
+        """Turn one record into those of its changes that are to be sent."""
+        mapped = self._mapper.map(record, wall_ms)
+        if self._lifted:
+            # Mapped a second time its version is a tie with its own, and rises by the least there is.
+            mapped = self._mapper.map(record, wall_ms)
+        if isinstance(mapped, Filtered):
+            return mapped
+        part = self._parts[record.topic(), record.partition()]
+        if not isinstance(mapped, tuple):
+            return mapped if self._passes(mapped, part, record.offset()) else SUPERSEDED
+        return tuple(
+            change
+            if isinstance(change, Filtered) or self._passes(change, part, record.offset())
+            else SUPERSEDED
+            for change in mapped
+        )
+
+    def _passes(self, change: Change, part: ReplayPartition, offset: int) -> bool:
+        if not self._rules.takes(change):
+            return False
+        name, inside = self.target.object, offset < part.end
+        match self._rule:
+            case ReplayRule.EVERY:
+                return inside
+            case ReplayRule.MERGED:
+                return inside or self._checkpoint.is_concerned(
+                    name, change.key, undated=self._undated
+                )
+            case _:
+                return self._checkpoint.is_newest(name, change.key, part.number, offset)

@@ -1,0 +1,205 @@
+"""The plan of a replay as a value: which offsets, what is sent of them and why no more, and what it takes."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from consumer.batching.batch import ENVELOPE_BYTES
+from consumer.delivery.settings import SERVICE_DELETE_IDS
+from consumer.mapping.routing import takes
+from consumer.model import Operation
+from consumer.operations.replay.rules import ReplayRule, ReplayRules
+from consumer.operations.replay.state import ReplayRequest, RowCounts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from consumer.config.settings import Settings
+    from consumer.operations.replay.checkpoint import Checkpoint
+
+SHARE: Final = 0.04
+"""The part of the tenant's rate that daemons never deal among themselves: with it both stay within the rate."""
+
+
+class PartitionPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What is read of one partition: the range, and on to `read_to` for newer states. `position` is the group's."""
+
+    topic: str
+    partition: int
+    begin: int
+    end: int
+    read_to: int
+    position: int | None
+    remark: str = ""
+
+
+class ObjectPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What one object gets. `rows` are told for rules that keep one state of each."""
+
+    object: str
+    rule: ReplayRule
+    upsert_count: int
+    delete_count: int
+    request_count: int
+    rows: RowCounts
+
+
+class ReplayPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What would be done.
+
+    `sent_count` records of the range go out, `superseded_count` do not because a newer change of their row does;
+    `later_count` more come from behind the range. `was_begun` says that an earlier run left this unfinished.
+    """
+
+    asked: ReplayRequest
+    group_id: str
+    group_in_use: bool
+    checkpoint: str
+    was_begun: bool
+    reads_on: bool
+    parts: tuple[PartitionPlan, ...]
+    sent_count: int
+    superseded_count: int
+    filtered_count: int
+    other_count: int
+    faulty_count: int
+    later_count: int
+    reasons: dict[str, int]
+    objects: tuple[ObjectPlan, ...]
+    requests_per_second: int
+    tenant_requests_per_second: int
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def record_count(self) -> int:
+        """How many records the range has."""
+        known = self.sent_count + self.superseded_count + self.filtered_count
+        return known + self.other_count + self.faulty_count
+
+    @property
+    def request_count(self) -> int:
+        """How many requests it takes, about."""
+        return sum(one.request_count for one in self.objects)
+
+    @property
+    def duration_s(self) -> float:
+        """How long these take at the rate of the replay, at least."""
+        return self.request_count / self.requests_per_second
+
+
+def usual_rate(settings: Settings) -> int:
+    """Return the requests per second of a replay that was told none."""
+    return max(1, math.floor(settings.delivery.requests_per_second * SHARE))
+
+
+def plan_of(
+    settings: Settings,
+    checkpoint: Checkpoint,
+    positions: Mapping[tuple[str, int], int],
+    *,
+    group_in_use: bool,
+    was_begun: bool,
+    reads_on: bool,
+    requests_per_second: int,
+) -> ReplayPlan:
+    """Reckon from what was read. Shape: the book's reading is complete."""
+    about = checkpoint.about
+    assert about is not None  # noqa: S101 - it was begun before it was read
+    counts = checkpoint.counts()
+    faulty_count, inside_count = counts.get("faulty", 0), checkpoint.wanted_inside_count()
+    sent_count = inside_count - faulty_count
+    return ReplayPlan(
+        asked=about.asked,
+        group_id=settings.kafka.group_id,
+        group_in_use=group_in_use,
+        checkpoint=str(checkpoint.path),
+        was_begun=was_begun,
+        reads_on=reads_on,
+        parts=tuple(
+            PartitionPlan(
+                topic=one.topic,
+                partition=one.partition,
+                begin=one.begin,
+                end=one.end,
+                read_to=one.stop,
+                position=positions.get(one.place),
+                remark=one.remark,
+            )
+            for one in checkpoint.parts
+        ),
+        sent_count=sent_count,
+        superseded_count=max(0, counts.get("sent", 0) - sent_count),
+        filtered_count=counts.get("filtered", 0),
+        other_count=counts.get("other", 0),
+        faulty_count=faulty_count,
+        later_count=checkpoint.wanted_count() - inside_count,
+        reasons={
+            name.removeprefix("reason "): n
+            for name, n in counts.items()
+            if name.startswith("reason ")
+        },
+        objects=tuple(_objects(settings, checkpoint, ReplayRules(about.asked), counts)),
+        requests_per_second=requests_per_second,
+        tenant_requests_per_second=settings.delivery.requests_per_second,
+        warnings=tuple(_warnings(settings, about.asked)),
+    )
+
+
+def _objects(
+    settings: Settings, checkpoint: Checkpoint, rules: ReplayRules, counts: Mapping[str, int]
+) -> Iterator[ObjectPlan]:
+    room = settings.delivery.batch_bytes - ENVELOPE_BYTES[Operation.UPSERT]
+    for name in _replayed_objects(settings, checkpoint):
+        described = settings.connector.objects[name]
+        rule, rows = rules.of(described), checkpoint.row_counts(name)
+        mapped_count, deleted_count = (
+            counts.get(f"upsert {name}", 0),
+            counts.get(f"delete {name}", 0),
+        )
+        row_bytes = counts.get(f"bytes {name}", 0) / mapped_count + 1 if mapped_count else 1.0
+        upsert_count, delete_count = mapped_count, deleted_count
+        if rule in {ReplayRule.NEWEST, ReplayRule.DATED}:
+            upsert_count, delete_count = rows.row_count - rows.delete_count, rows.delete_count
+        yield ObjectPlan(
+            object=name,
+            rule=rule,
+            upsert_count=upsert_count,
+            delete_count=delete_count,
+            request_count=math.ceil(upsert_count * row_bytes / room)
+            + math.ceil(delete_count / SERVICE_DELETE_IDS),
+            rows=rows,
+        )
+
+
+def _replayed_objects(settings: Settings, checkpoint: Checkpoint) -> list[str]:
+    topics = {one.topic for one in checkpoint.parts}
+    return list(
+        dict.fromkeys(
+            route.object
+            for route in settings.routes
+            if any(takes(route, topic) for topic in topics)
+        )
+    )
+
+
+def _warnings(settings: Settings, asked: ReplayRequest) -> Iterator[str]:
+    """Say where the newest state of a row may stand in a topic that is not read."""
+    for route in settings.routes:
+        if not any(takes(route, topic) for topic in asked.topics):
+            continue
+        others = {
+            topic
+            for other in settings.routes
+            if other.object == route.object
+            for topic in other.topics
+            if topic not in asked.topics
+        }
+        if others:
+            names = ", ".join(f"`{topic}`" for topic in sorted(others))
+            yield (
+                f"object `{route.object}` is also filled from {names}, which is not read: where both write one row,"
+                " the replayed state replaces the other; name it too (--topic is repeatable), or replay other rows"
+            )

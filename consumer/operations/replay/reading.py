@@ -1,0 +1,152 @@
+"""Reading for a replay: records of its parts into the book, in steps that a restart goes on from."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, Protocol, Self
+
+from consumer.operations.kafka.ranges import OffsetRange
+from consumer.operations.replay.rules import ChangeReader
+from consumer.operations.replay.state import ReadStep
+
+if TYPE_CHECKING:
+    from consumer.operations.progress_display import ProgressDisplay
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from types import TracebackType
+
+    from consumer.clock import Clock
+    from consumer.mapping.routing import RouteTable
+    from consumer.model import PartitionKey, Record
+    from consumer.operations.kafka.range_bounds import RangeBound
+    from consumer.operations.replay.checkpoint import Checkpoint
+    from consumer.operations.replay.rules import ReplayRules
+    from consumer.operations.replay.state import ReplayPartition
+    from consumer.operations.schema_prefetch import SchemaPrefetch
+
+READ_S: Final = 0.2
+READ_RECORDS: Final = 1_000
+"""Mapped on the loop in some ten milliseconds."""
+
+STEP_S: Final = 1.0
+"""How long is read between two notes. A note touches most pages of a large book, however few rows are in it."""
+
+
+class RecordReader(Protocol):
+    """Records of stretches, as `RangeReader` gives them."""
+
+    @property
+    def positions(self) -> Mapping[PartitionKey, int]:
+        """The next offset of each stretch, its end once it is complete."""
+        ...
+
+    @property
+    def trouble(self) -> str:
+        """What the client last complained of, nothing since records came again."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every record of every stretch was given."""
+        ...
+
+    async def read(self, wait_s: float, most: int) -> Mapping[PartitionKey, Sequence[Record]]:
+        """Return the next records by partition, in offset order; none when none came within `wait_s`."""
+        ...
+
+
+class RecordLog(Protocol):
+    """What a replay asks the brokers; every answer may take its time. Raises: `Refusal`."""
+
+    async def offset_ranges(
+        self,
+        topic: str,
+        begin: RangeBound | None,
+        end: RangeBound | None,
+        partitions: Collection[int],
+    ) -> list[OffsetRange]:
+        """Find a range in the partitions of a topic."""
+        ...
+
+    async def positions(self, places: Iterable[PartitionKey]) -> dict[PartitionKey, int]:
+        """Return where the group stands; a partition where it has no position is absent."""
+        ...
+
+    async def ends(self, places: Iterable[PartitionKey]) -> dict[PartitionKey, int]:
+        """Return the ends of partitions, as far as they may be read now."""
+        ...
+
+    async def reader(self, offset_ranges: Iterable[OffsetRange]) -> RecordReader:
+        """Return a reader of exactly these."""
+        ...
+
+
+class RangeScan:
+    """Maps what is read, with a route table of its own, and keeps in the book what it came to."""
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        log: RecordLog,
+        routes: RouteTable,
+        schemas: SchemaPrefetch,
+        *,
+        rules: ReplayRules,
+        clock: Clock,
+        audience: ProgressDisplay,
+    ) -> None:
+        self._checkpoint = checkpoint
+        self._log = log
+        self._routes = routes
+        self._schemas = schemas
+        self._rules = rules
+        self._clock = clock
+        self._audience = audience
+
+    async def up_to(self, ends: Mapping[int, int], name: str) -> None:
+        """Read every part from where it was read to up to these offsets.
+
+        Raises: `Refusal` when records are gone; `Fatal` when disk or client fail.
+        """
+        parts = {one.place: one for one in self._checkpoint.parts if one.scanned < ends[one.number]}
+        first = {place: part.scanned for place, part in parts.items()}
+        total = sum(ends[part.number] - part.scanned for part in parts.values())
+        offset_ranges = [
+            OffsetRange(*place, part.scanned, ends[part.number]) for place, part in parts.items()
+        ]
+        if not offset_ranges:
+            return
+        step, kept_s = ReadStep(), self._clock.now_s()
+        with await self._log.reader(offset_ranges) as reader:
+            while not reader.is_complete:
+                found = await reader.read(READ_S, READ_RECORDS)
+                self._audience.waits(reader.trouble)
+                for place, records in found.items():
+                    step.add(await self._read(parts[place], records))
+                self._audience.step(
+                    name, sum(at - first[place] for place, at in reader.positions.items()), total
+                )
+                if self._clock.now_s() - kept_s >= STEP_S:
+                    self._checkpoint.take(
+                        step, {parts[place].number: at for place, at in reader.positions.items()}
+                    )
+                    step, kept_s = ReadStep(), self._clock.now_s()
+            self._checkpoint.take(
+                step, {parts[place].number: at for place, at in reader.positions.items()}
+            )
+
+    async def _read(self, part: ReplayPartition, records: Sequence[Record]) -> ReadStep:
+        """Map records, and let the loop turn."""
+        if self._routes.is_encoded(part.topic):
+            await self._schemas.at_hand(records)
+        reading = ChangeReader(self._routes.mappers(part.topic), part, self._rules)
+        await asyncio.sleep(0)
+        return reading.read(records, self._clock.wall_ms())

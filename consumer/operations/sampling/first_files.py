@@ -1,0 +1,171 @@
+"""The first files of a user: a commented configuration, and the connector's schema file to upload."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Final
+
+from consumer.config.tree import plain_value
+from consumer.mapping.settings import FieldType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from consumer.operations.sampling.guessed_route import GuessedRoute, ReasonedChoice
+
+CONFIGURATION: Final = "consumer.yaml"
+CONNECTOR: Final = "connector.yaml"
+GROUP: Final = "datacloud-consumer"
+
+_PLAIN = re.compile(r"[A-Za-z_$/][A-Za-z0-9_.$/-]*\Z")
+_COMMENT_COLUMN: Final = 34
+
+_HEAD: Final = """\
+# Written by `datacloud-consumer config init` from samples of topics. What is called a guess is one: look it over.
+# Then `datacloud-consumer lint --sample` says what would become of records, and `run` carries them.
+# Every key is explained by `datacloud-consumer config reference`.
+"""
+_SALESFORCE: Final = """
+salesforce:                       # not known from the topics: write your own
+  login_url: https://login.salesforce.com         # or your My Domain
+  flow: jwt_bearer                # jwt_bearer | client_credentials | refresh_token | password
+  client_id: ${SF_CLIENT_ID:consumer-key-of-the-app}
+  username: integration@example.com
+  private_key_file: /run/secrets/sf/key.pem
+"""
+_DEAD_LETTER: Final = """
+dead_letter:
+  topic: datacloud-consumer.dead-letter           # has to exist; records that cannot be placed go there
+"""
+_CONNECTOR_HEAD: Final = """\
+# Schema file for an Ingestion API connector: look it over and upload it. Fields can be added later, not removed or
+# given another type. Primary keys and categories are chosen with the data streams, as consumer.yaml says.
+openapi: 3.0.3
+components:
+  schemas:
+"""
+_OPENAPI: Final = {
+    FieldType.TEXT: "{type: string}",
+    FieldType.NUMBER: "{type: number}",
+    FieldType.BOOLEAN: "{type: boolean}",
+    FieldType.DATE: "{type: string, format: date}",
+    FieldType.DATE_TIME: "{type: string, format: date-time}",
+}
+
+
+def configuration(
+    bootstrap: str,
+    properties: Mapping[str, str],
+    connector: str,
+    routes: Iterable[tuple[GuessedRoute, Sequence[str]]],
+    registry: Mapping[str, str],
+) -> str:
+    """Write the configuration; `routes` come with the lines that are said of each."""
+    told = list(routes)
+    used = registry if any(route.encoding != "json" for route, _ in told) else {}
+    lines = [*_kafka(bootstrap, properties, used), *_SALESFORCE.splitlines(), ""]
+    lines += [
+        "connector:",
+        f"  name: {_scalar(connector)}",
+        f"  schema_file: {CONNECTOR}",
+        "  objects:",
+    ]
+    for route, _ in told:
+        lines += _object(route)
+    lines += ["", "routes:"]
+    for route, remarks in told:
+        lines += _route(route, remarks)
+    return _HEAD + "\n".join(lines) + "\n" + _DEAD_LETTER
+
+
+def connector_schema(routes: Iterable[GuessedRoute]) -> str:
+    """Write the schema file, each field with what was seen."""
+    lines = []
+    for route in routes:
+        lines += [f"    {_scalar(route.object)}:", "      type: object", "      properties:"]
+        lines += [
+            _remarked(
+                f"        {_scalar(field.name)}: {_OPENAPI[field.guess.type]}", field.guess.why
+            )
+            for field in route.fields
+        ]
+    return _CONNECTOR_HEAD + "\n".join(lines) + "\n"
+
+
+def _kafka(
+    bootstrap: str, properties: Mapping[str, str], registry: Mapping[str, str]
+) -> Iterator[str]:
+    yield "kafka:"
+    yield f"  bootstrap_servers: {_scalar(bootstrap)}"
+    yield f"  group_id: {GROUP}"
+    yield _remarked(
+        "  start_at: earliest", "where the group has no position: earliest | latest | a time"
+    )
+    if properties:
+        yield "  properties:"
+        yield from (f"    {name}: {_scalar(text)}" for name, text in properties.items())
+    if registry:
+        yield "  schema_registry:"
+        yield from (f"    {name}: {_scalar(text)}" for name, text in registry.items())
+
+
+def _object(route: GuessedRoute) -> Iterator[str]:
+    yield f"    {_scalar(route.object)}:"
+    yield _chosen("category", route.category)
+    yield _chosen("primary_key", route.primary_key)
+    if route.record_modified is not None:
+        yield _chosen("record_modified", route.record_modified)
+    if route.event_time is not None:
+        yield _chosen("event_time", route.event_time)
+    if route.partial:
+        yield _remarked(
+            "      refresh_mode: partial",
+            "rows come in part; the data stream's refresh mode has to agree",
+        )
+
+
+def _chosen(key: str, choice: ReasonedChoice) -> str:
+    return _remarked(f"      {key}: {_scalar(choice.value)}", choice.why)
+
+
+def _route(route: GuessedRoute, remarks: Iterable[str]) -> Iterator[str]:
+    yield from (f"  # {remark}" for remark in remarks)
+    yield f"  - topics: [{_scalar(route.topic)}]"
+    yield f"    format: {route.format}"
+    if route.encoding != "json":
+        yield f"    encoding: {route.encoding}"
+    yield f"    object: {_scalar(route.object)}"
+    if route.format == "debezium_flat" and route.prefix != "__":
+        yield f"    flat_prefix: {_scalar(route.prefix)}"
+    if route.zone is not None:
+        yield f"    zone: {_scalar(route.zone)}"
+    if route.tombstones is not None:
+        yield _remarked(f"    tombstones: {route.tombstones.value}", route.tombstones.why)
+    rules = {field.name: field.rule for field in route.fields if field.rule}
+    if rules:
+        yield _remarked("    fields:", "a field without a rule takes the source field of its name")
+        yield from (f"      {_scalar(name)}: {_rule(rule)}" for name, rule in rules.items())
+    for column in route.left_out:
+        yield f"    # left out, for no rule can name it: {json.dumps(column)}"
+
+
+def _rule(rule: Mapping[str, str | bool]) -> str:
+    if list(rule) == ["from"]:
+        return _scalar(str(rule["from"]))
+    parts = (
+        f"{key}: {json.dumps(value) if value is True else _scalar(str(value))}"
+        for key, value in rule.items()
+    )
+    return f"{{{', '.join(parts)}}}"
+
+
+def _scalar(text: str) -> str:
+    """Write text so that YAML reads it as that text."""
+    if _PLAIN.match(text) and isinstance(plain_value(text), str):
+        return text
+    return json.dumps(text)
+
+
+def _remarked(line: str, remark: str) -> str:
+    return f"{line.ljust(_COMMENT_COLUMN - 1)} # {remark}" if remark else line

@@ -1,0 +1,208 @@
+"""Which format sampled values are of, and why: told by the members that each format has and no other."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from consumer.decoding.document import open_member, open_object
+from consumer.decoding.wire_form import KEY_HEADER, VALUE_HEADER, split_id
+from consumer.decoding.wrapping import is_connect_null, is_connect_struct
+from consumer.errors import RecordError
+from consumer.headers import headers_of
+from consumer.mapping.settings import FormatName
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from consumer.decoding.document import JsonObject
+    from consumer.model import Record
+
+DEFAULT_PREFIX: Final = "__"
+
+_NULL: Final = b"null"
+"""A tombstone in words, as `debezium_flat` may have them."""
+
+_MARKS: Final = ("deleted", "op", "source_ts_ms", "ts_ms", "table", "lsn", "db")
+_FEWEST_MARKS: Final = 2
+_MARKED = re.compile(r"(\W+|_+)(?:deleted|op|source_ts_ms)\Z")
+_VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
+_LONGEST_VARINT: Final = 10
+
+
+class Recognition(msgspec.Struct, frozen=True, kw_only=True):
+    """What the values of a sample look like.
+
+    `formats` and `framings` count values by what they seem to be, most frequent first; `refused` counts those that
+    are no JSON object by the reason; `prefix` is that of the columns that `debezium_flat` adds.
+    """
+
+    formats: dict[FormatName, int]
+    framings: dict[str, int]
+    refused: dict[str, int]
+    null_count: int
+    prefix: str
+
+    @property
+    def value_count(self) -> int:
+        """Values that are not null."""
+        return sum(self.formats.values()) + sum(self.framings.values()) + sum(self.refused.values())
+
+    @property
+    def format(self) -> FormatName | None:
+        """The format of most values; `None` when no value could be opened."""
+        return next(iter(self.formats), None)
+
+    def others(self, name: FormatName) -> int:
+        """How many values are not of a format."""
+        return self.value_count - self.formats.get(name, 0)
+
+
+def recognise(records: Iterable[Record]) -> Recognition:
+    """Look at every value of a sample by itself."""
+    formats: Counter[FormatName] = Counter()
+    framings: Counter[str] = Counter()
+    refused: Counter[str] = Counter()
+    prefixes: Counter[str] = Counter()
+    null_count = 0
+    for record in records:
+        value = record.value()
+        if value is None or value == _NULL:
+            null_count += 1
+        elif (framing := framing_of(value, record)) is not None:
+            framings[framing] += 1
+        else:
+            try:
+                document = open_object(value)
+                if is_connect_null(document):
+                    null_count += 1
+                    continue
+                name, prefix = _format_of(document, record)
+            except RecordError as error:
+                refused[f"{error.reason} ({error.detail})"] += 1
+                continue
+            formats[name] += 1
+            prefixes[prefix] += name == "debezium_flat"
+    return Recognition(
+        formats=dict(formats.most_common()),
+        framings=dict(framings.most_common()),
+        refused=dict(refused.most_common()),
+        null_count=null_count,
+        prefix=prefixes.most_common(1)[0][0] if +prefixes else DEFAULT_PREFIX,
+    )
+
+
+def framing_of(value: bytes, record: Record) -> str | None:
+    """Return the encoding of bytes that a schema registry's serialiser has written; `None` when none has.
+
+    The frame says which schema, not which encoding; that is told by the bytes behind it.
+    """
+    _, body = split_id(value) or (None, b"")
+    if not body:
+        by_header = any(name in {KEY_HEADER, VALUE_HEADER} for name, _ in headers_of(record))
+        return ("json_schema" if _is_like_json(value) else "avro") if by_header else None
+    if _is_like_json(body):
+        return "json_schema"
+    return "protobuf" if body[:1] == b"\x00" and _is_protobuf(body[1:]) else "avro"
+
+
+def _is_like_json(body: bytes) -> bool:
+    return body.lstrip()[:1] in {b"{", b"["}
+
+
+def _is_protobuf(body: bytes) -> bool:
+    """Whether bytes are the fields of a Protobuf message from the first to the last."""
+    at = 0
+    while at < len(body):
+        tag, at = _varint(body, at)
+        kind = tag & 7
+        if tag >> 3 == 0:
+            return False
+        if kind == _VARINT:
+            _, at = _varint(body, at)
+        elif kind == _LENGTH:
+            length, at = _varint(body, at)
+            at += length
+        elif kind in {_FIXED64, _FIXED32}:
+            at += 8 if kind == _FIXED64 else 4
+        else:
+            return False
+    return at == len(body)
+
+
+def _varint(body: bytes, at: int) -> tuple[int, int]:
+    """Return a number and where it ends; one that does not end lies behind the end of the bytes."""
+    number = 0
+    for step, byte in enumerate(body[at : at + _LONGEST_VARINT]):
+        number |= (byte & 0x7F) << (7 * step)
+        if byte < 0x80:  # noqa: PLR2004 - the bit that says that another byte follows
+            return number, at + step + 1
+    return number, len(body) + 1
+
+
+def _format_of(document: JsonObject, record: Record) -> tuple[FormatName, str]:
+    """Return the format of one document, and the prefix of its marks."""
+    names = {name.lower() for name, _ in headers_of(record)}
+    if "ce_specversion" in names:
+        return "cloudevents", DEFAULT_PREFIX
+    members = document
+    if is_connect_struct(document) or set(document) == {"schema", "payload"}:
+        members = open_member(document["payload"]) or document
+    for name, fits in _SIGNS.items():
+        if fits(members):
+            return name, DEFAULT_PREFIX
+    prefix = _prefix_of(members)
+    return ("json", DEFAULT_PREFIX) if prefix is None else ("debezium_flat", prefix)
+
+
+def _prefix_of(members: Mapping[str, object]) -> str | None:
+    """Return the prefix that at least two of Debezium's marks share."""
+    for name in members:
+        marked = _MARKED.match(name)
+        if marked and sum(f"{marked[1]}{mark}" in members for mark in _MARKS) >= _FEWEST_MARKS:
+            return marked[1]
+    return next(
+        (DEFAULT_PREFIX for mark in ("deleted", "op") if f"{DEFAULT_PREFIX}{mark}" in members), None
+    )
+
+
+def _is_salesforce(members: JsonObject) -> bool:
+    places = (members, open_member(members.get("payload")), open_member(members.get("data")))
+    inner = open_member((places[2] or {}).get("payload"))
+    return any("ChangeEventHeader" in place for place in (*places, inner) if place)
+
+
+def _is_debezium(members: JsonObject) -> bool:
+    return (
+        "op" in members
+        and "source" in members
+        and bool({"before", "after", "message"} & members.keys())
+    )
+
+
+_SIGNS: Final[dict[FormatName, Callable[[JsonObject], bool]]] = {
+    "salesforce_cdc": _is_salesforce,
+    "cloudevents": lambda members: "specversion" in members,
+    "canal": lambda members: {"isDdl", "type", "database"} <= members.keys(),
+    "goldengate": lambda members: {"op_type", "op_ts"} <= members.keys(),
+    "dms": lambda members: "record-type" in (open_member(members.get("metadata")) or {}),
+    "debezium": _is_debezium,
+    "maxwell": lambda members: {"database", "type", "ts"} <= members.keys(),
+}
+"""In this order: the more particular signs come first."""
+
+EVIDENCE: Final[dict[FormatName, str]] = {
+    "salesforce_cdc": "`ChangeEventHeader`",
+    "cloudevents": "`specversion`, in the value or as a header",
+    "canal": "`isDdl`, `database` and `type`",
+    "goldengate": "`op_type` and `op_ts`",
+    "dms": "`metadata.record-type`",
+    "debezium": "`op`, `source` and a row `before` or `after`",
+    "maxwell": "`database`, `type` and `ts`",
+    "debezium_flat": "Debezium's marks beside the columns",
+    "json": "columns alone, without the signs of another format",
+}
+"""What tells each format."""

@@ -1,0 +1,235 @@
+"""Sampled records, decoded by their format: which columns their rows have, and what stands in them."""
+
+from __future__ import annotations
+
+import re
+from binascii import a2b_base64
+from collections import Counter
+from datetime import date
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from consumer.decoding.columns import Column, LogicalType
+from consumer.decoding.document import open_member
+from consumer.decoding.formats import DECODERS, FormatSettings
+from consumer.decoding.kafka_key import KafkaKey
+from consumer.decoding.opened import (
+    Absent,
+    Days,
+    Digits,
+    EpochMillis,
+    Nested,
+    Opened,
+    Row,
+    TimeOfDay,
+    open_value,
+)
+from consumer.decoding.placeholders import is_placeholder
+from consumer.errors import Reason, RecordError
+from consumer.mapping.numbers import INTEGER, SAFE_LENGTH, number_of_text, variable_decimal
+from consumer.mapping.times import moment_of
+from consumer.model import Filtered, Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from consumer.decoding.change_event import ChangeDecoder, ChangeEvent, Envelope
+    from consumer.decoding.columns import Columns
+    from consumer.mapping.settings import FormatName
+    from consumer.model import Record
+
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
+_ISO_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}")
+_TYPED: Final = {Days: "date", EpochMillis: "zoned", TimeOfDay: "text"}
+
+
+class SeenColumn:
+    """One column of the sampled rows: its values by kind, and what the source says of it.
+
+    Kinds: null, text, date, zoned, unzoned, numeral (a number in text), integer, fraction, decimal (Debezium's pair
+    of scale and bytes), boolean, nested.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.kinds: Counter[str] = Counter()
+        self.meaning = LogicalType.PLAIN
+        self.declared = ""
+        self.lowest: int | None = None
+        self.highest: int | None = None
+        self.written = "other"
+        self.all_unscaled = True
+
+    @property
+    def value_count(self) -> int:
+        """How many rows have a value."""
+        return self.kinds.total() - self.kinds["null"]
+
+    def look_at(self, opened: Opened, column: Column | None, declared: str) -> None:
+        """Note one value."""
+        kind = kind_seen(opened)
+        self.kinds[kind] += 1
+        self.declared = declared or self.declared
+        if column is not None and column.meaning is not LogicalType.PLAIN:
+            self.meaning = column.meaning
+        if column is not None:
+            self.written = column.written
+        if opened is not None:
+            self.all_unscaled &= type(opened) is str and is_unscaled(opened)
+        if kind == "integer" and len(str(opened)) < SAFE_LENGTH:
+            number = int(str(opened))
+            self.lowest = number if self.lowest is None else min(self.lowest, number)
+            self.highest = number if self.highest is None else max(self.highest, number)
+
+
+class SampledRow(msgspec.Struct, frozen=True):
+    """One new row of the sample: its columns opened, the Kafka key of its record, and what is around it."""
+
+    values: dict[str, Opened]
+    key: KafkaKey | None
+    members: Row
+
+
+class SampledRows:
+    """Everything that rows of one topic showed."""
+
+    def __init__(self) -> None:
+        self.columns: dict[str, SeenColumn] = {}
+        self.rows: list[SampledRow] = []
+        self.delete_count = 0
+        self.tombstone_count = 0
+        self.filtered_count = 0
+        self.unprovided = False
+        self.refused: Counter[str] = Counter()
+
+    @property
+    def keys(self) -> Iterator[KafkaKey | None]:
+        """The Kafka key of each row."""
+        return (row.key for row in self.rows)
+
+
+def rows_of(records: Iterable[Record], name: FormatName, prefix: str) -> SampledRows:
+    """Decode a sample; a record that cannot be decoded is counted by its reason."""
+    decoder = DECODERS[name](FormatSettings(prefix, None))
+    found = SampledRows()
+    for record in records:
+        value = record.value()
+        try:
+            envelope = None if value is None else decoder.open(value, record)
+            if envelope is None:
+                found.tombstone_count += 1
+                continue
+            events = (
+                envelope if isinstance(envelope, Filtered) else decoder.events(envelope, record)
+            )
+        except RecordError as error:
+            found.refused[f"{error.reason} ({error.detail})"] += 1
+            continue
+        if isinstance(events, Filtered) or isinstance(envelope, Filtered):
+            found.filtered_count += 1
+            continue
+        for event in events:
+            if event.operation is Operation.DELETE:
+                found.delete_count += 1
+            else:
+                _look_at(found, event, envelope, decoder, record)
+    if name == "debezium_flat":
+        for column in [one for one in found.columns if one.startswith(prefix)]:
+            del found.columns[column]
+    return found
+
+
+def _look_at(
+    found: SampledRows,
+    event: ChangeEvent,
+    envelope: Envelope,
+    decoder: ChangeDecoder,
+    record: Record,
+) -> None:
+    """Note one new row."""
+    columns: Columns = envelope.columns
+    declared = open_member(envelope.members.get("mysqlType")) or {}
+    values: dict[str, Opened] = {}
+    found.unprovided |= event.absent is Absent.UNPROVIDED
+    for name, value in (event.row or {}).items():
+        opened = None if isinstance(value, Absent) else open_value(value)
+        if isinstance(value, Absent) or (decoder.has_placeholders and is_placeholder(opened)):
+            found.unprovided = True
+            continue
+        values[name] = opened
+        seen = found.columns.setdefault(name, SeenColumn(name))
+        seen.look_at(opened, columns.get(name), str(open_value(declared.get(name)) or ""))
+    found.rows.append(SampledRow(values, _key_of(record), envelope.members))
+
+
+def _key_of(record: Record) -> KafkaKey | None:
+    """Open the Kafka key; `None` when there is none that can be opened."""
+    content = record.key()
+    if content is None:
+        return None
+    try:
+        return KafkaKey(content)
+    except RecordError:
+        return None
+
+
+def kind_seen(opened: Opened) -> str:
+    """Say what kind of value it is, more finely than a rule needs to know."""
+    if opened is None:
+        return "null"
+    if isinstance(opened, bool):
+        return "boolean"
+    if isinstance(opened, Nested):
+        return "decimal" if _is_decimal(opened) else "nested"
+    if isinstance(opened, Digits):
+        return "integer" if INTEGER.fullmatch(opened) else "fraction"
+    for kind, name in _TYPED.items():
+        if isinstance(opened, kind):
+            return name
+    return _kind_of_text(str(opened))
+
+
+def is_unscaled(text: str) -> bool:
+    """Whether text may be the unscaled value of a decimal: base64 of an integer in as few bytes as it needs."""
+    try:
+        content = a2b_base64(text, strict_mode=True)
+    except ValueError:
+        return False
+    number = int.from_bytes(content, "big", signed=True)
+    return (
+        bool(content)
+        and len(content) == ((number if number >= 0 else ~number).bit_length() // 8) + 1
+    )
+
+
+def _is_decimal(opened: Nested) -> bool:
+    """Whether it is Debezium's pair of scale and bytes."""
+    try:
+        return variable_decimal(opened) is not None
+    except RecordError:
+        return False
+
+
+def _kind_of_text(text: str) -> str:
+    if _ISO_DATE.match(text):
+        return "date" if _is_calendar_date(text) else "text"
+    if _ISO_TIME.match(text):
+        try:
+            moment_of(text, None)
+        except RecordError as error:
+            return "unzoned" if error.reason is Reason.TIME_ZONE else "text"
+        return "zoned"
+    try:
+        number_of_text(text)
+    except RecordError:
+        return "text"
+    return "numeral"
+
+
+def _is_calendar_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,101 @@
+"""Sampled records in a schema registry's frame: their schemas, asked for, and the documents that they stand for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from consumer.clock import SystemClock
+from consumer.decoding.encodings import ENCODINGS
+from consumer.decoding.schema_cache import SchemaCache
+from consumer.decoding.wire_form import KEY_HEADER, VALUE_HEADER, schema_of
+from consumer.engine.schema_wait import schemas_of
+from consumer.errors import Hold, RecordError, Transient
+from consumer.headers import headers_of
+from consumer.mapping.encoded import OpenedRecord, Transcoders
+from consumer.mapping.settings import EncodingName
+from consumer.model import PlainRecord
+from consumer.operations.sampling.sampler import NoSample
+from consumer.registry.client import RegistryClient
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from consumer.model import Record
+    from consumer.registry.settings import RegistrySettings
+
+_BY_KIND: dict[str, EncodingName] = {
+    encoding.kind: name
+    for name in ("avro", "protobuf", "json_schema")
+    for encoding in (ENCODINGS[name],)
+}
+
+
+class UnframedSample(msgspec.Struct, frozen=True):
+    """The records as JSON, by encoding how many values were in it, and why others could not be opened."""
+
+    records: tuple[PlainRecord, ...]
+    encodings: dict[EncodingName, int]
+    refused: dict[str, int]
+
+
+def schemas_in(records: Sequence[Record], registry: RegistrySettings) -> SchemaCache:
+    """Ask the registry once for every schema that records name. Raises: `NoSample` when it will not say."""
+    try:
+        return asyncio.run(_asked(records, registry))
+    except (Hold, Transient) as error:
+        message = f"the schema registry at {registry.url} did not help: {error.detail}"
+        raise NoSample(message) from None
+
+
+async def _asked(records: Sequence[Record], registry: RegistrySettings) -> SchemaCache:
+    shelf = SchemaCache()
+    client = RegistryClient(registry, SystemClock())
+    try:
+        for schema in dict.fromkeys(one for record in records for one in schemas_of(record)):
+            shelf.put(schema, await client.schema(schema), 0.0)
+    finally:
+        await client.close()
+    return shelf
+
+
+def unframed(records: Sequence[Record], schemas: SchemaCache) -> UnframedSample:
+    """Open every record; a key that cannot be opened is left out, for nobody may ask for it."""
+    transcoders = Transcoders(schemas, None)
+    opened: list[PlainRecord] = []
+    encodings: Counter[EncodingName] = Counter()
+    refused: Counter[str] = Counter()
+    for record in records:
+        one = OpenedRecord(record, transcoders, transcoders)
+        try:
+            value = one.value()
+        except RecordError as error:
+            refused[f"{error.reason} ({error.detail})"] += 1
+            continue
+        schema = schema_of(record.value() or b"", headers_of(record), VALUE_HEADER)
+        if schema is not None:
+            encodings[_BY_KIND[schemas.schema(schema).kind]] += 1
+        opened.append(_plain(one, value))
+    return UnframedSample(tuple(opened), dict(encodings.most_common()), dict(refused.most_common()))
+
+
+def _plain(opened: OpenedRecord, value: bytes | None) -> PlainRecord:
+    """Write a record as it would have been without a registry."""
+    try:
+        key = opened.key()
+    except RecordError:
+        key = None
+    return PlainRecord(
+        opened.topic(),
+        opened.partition(),
+        opened.offset(),
+        key=key,
+        value=value,
+        headers=[
+            one for one in headers_of(opened.original) if one[0] not in {KEY_HEADER, VALUE_HEADER}
+        ],
+        timestamp_ms=opened.timestamp()[1],
+    )

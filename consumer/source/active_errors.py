@@ -1,0 +1,90 @@
+"""What holds the source up at present: many symptoms of one cause become one `held` and one `released`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from consumer.errors import HoldReason
+    from consumer.model import Assignment
+
+
+class ActiveError(NamedTuple):
+    """One symptom: where it shows (`brokers`, `group`, `topic x`), of one assignment or of all."""
+
+    symptom: str
+    assignment: Assignment | None
+
+
+class ActiveErrors:
+    """Symptoms that last. A reason is held while it has one and released with the last of them."""
+
+    def __init__(
+        self,
+        held: Callable[[HoldReason, str, Assignment | None], None],
+        released: Callable[[HoldReason, Assignment | None], None],
+    ) -> None:
+        self._held = held
+        self._released = released
+        self._lasting: dict[ActiveError, HoldReason] = {}
+        self._seen_s: dict[ActiveError, float] = {}
+
+    def begin(
+        self,
+        reason: HoldReason,
+        symptom: str,
+        detail: str,
+        now_s: float,
+        assignment: Assignment | None = None,
+    ) -> None:
+        """Note a symptom; only the first of its reason is told."""
+        active_error = ActiveError(symptom, assignment)
+        self._seen_s[active_error] = now_s
+        if self._lasting.get(active_error) is reason:
+            return
+        self.end(symptom, assignment)
+        told = self._is_held(reason, assignment)
+        self._lasting[active_error] = reason
+        self._seen_s[active_error] = now_s
+        if not told:
+            self._held(reason, detail, assignment)
+
+    def end(self, symptom: str, assignment: Assignment | None = None) -> None:
+        """Note that a symptom is gone, whatever its reason was."""
+        active_error = ActiveError(symptom, assignment)
+        reason = self._lasting.pop(active_error, None)
+        self._seen_s.pop(active_error, None)
+        if reason is not None and not self._is_held(reason, assignment):
+            self._released(reason, assignment)
+
+    def end_when_quiet(self, symptom: str, now_s: float, quiet_s: float) -> None:
+        """Note that a symptom is gone when it has not shown for so long."""
+        seen_s = self._seen_s.get(ActiveError(symptom, None))
+        if seen_s is not None and now_s - seen_s >= quiet_s:
+            self.end(symptom)
+
+    def forget(self, assignment: Assignment) -> None:
+        """Drop the symptoms of what is not ours any more; nobody is told, its holds went with it."""
+        for active_error in [each for each in self._lasting if each.assignment is assignment]:
+            del self._lasting[active_error]
+            del self._seen_s[active_error]
+
+    def of_all(self) -> bool:
+        """Return whether something concerns every partition."""
+        return any(active_error.assignment is None for active_error in self._lasting)
+
+    def symptoms(self) -> list[str]:
+        """Return what shows of all partitions together."""
+        return [
+            active_error.symptom
+            for active_error in self._lasting
+            if active_error.assignment is None
+        ]
+
+    def _is_held(self, reason: HoldReason, assignment: Assignment | None) -> bool:
+        return any(
+            held is reason and active_error.assignment is assignment
+            for active_error, held in self._lasting.items()
+        )
