@@ -1,8 +1,11 @@
-"""Rows per second of CSV for the bulk destinations, beside Python's csv module on the same rows in the same run.
+"""Rows per second of CSV for the bulk destinations.
 
-Run: `python -m bench.bulk_csv`. Both begin with the encoded row, as the mapping makes it, and end with bytes. The
-csv module is given what it needs to say the same: numbers digit for digit, nulls as the API wants them. Each figure
-is the best of many short rounds, turn by turn, so that a busy machine slows both.
+Beside Python's csv module on the same rows in the same run.
+
+Run: `python -m bench.bulk_csv`. Both begin with the encoded row, as the mapping makes it, and end
+with bytes. The csv module is given what it needs to say the same: numbers digit for digit, nulls as
+the API wants them. Each figure is the best of many short rounds, turn by turn, so that a busy
+machine slows both.
 """
 
 from __future__ import annotations
@@ -91,7 +94,10 @@ def encoded(number: int) -> bytes:
 
 
 def encoded_contact(number: int) -> bytes:
-    """Make one Contact; a tenth has a value that needs quotes, a fifth has a null, another tenth lacks a field."""
+    """Make one Contact; a tenth has a value that needs quotes, a fifth has a null.
+
+    Another tenth lacks a field.
+    """
     street = "Hauptstrasse 1\nHof 2" if number % 10 == 0 else "Hauptstrasse 1"
     contact = {
         "Kafka_Id__c": str(100_000 + number),
@@ -115,7 +121,10 @@ def encoded_contact(number: int) -> bytes:
 
 
 def bulk_by_the_csv_module(rows: list[bytes]) -> Callable[[], bytes]:
-    """Make the loop that leaves the writing to the standard library, which writes nothing for null."""
+    """Make the loop that leaves the writing to the standard library.
+
+    Which writes nothing for null.
+    """
     decode = msgspec.json.Decoder(dict[str, Any], float_hook=str).decode
     words = {True: "true", False: "false"}
 

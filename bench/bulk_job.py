@@ -1,9 +1,12 @@
-"""A file as large as a job takes, from the mapped row to the last byte uploaded: rows per second, peak memory.
+"""A file as large as a job takes, from the mapped row to the last byte uploaded.
 
-Run: `python -m bench.bulk_job [bulk|crm_bulk] [--megabytes 150]`. A gatherer takes distinct rows as the corridor
-gives them, the files are written, and the file is sent over a real socket to a peer in another process that reads
-and forgets it. Of the CRM the result file is read too, which names every row. Times are of this process's own CPU;
-memory is the peak of the whole process, start-up included.
+Rows per second, peak memory.
+
+Run: `python -m bench.bulk_job [bulk|crm_bulk] [--megabytes 150]`. A gatherer takes distinct rows as
+the corridor gives them, the files are written, and the file is sent over a real socket to a peer in
+another process that reads and forgets it. Of the CRM the result file is read too, which names every
+row. Times are of this process's own CPU; memory is the peak of the whole process, start-up
+included.
 """
 
 from __future__ import annotations
@@ -85,7 +88,10 @@ def bulk_gatherer(folder: Path, wanted_bytes: int) -> RowBuffer:
 
 
 def crm_gatherer(folder: Path, wanted_bytes: int) -> CrmRowBuffer:
-    """Make what gathers Contacts: each with its record, which goes to the dead-letter topic if it is refused."""
+    """Make what gathers Contacts.
+
+    Each with its record, which goes to the dead-letter topic if it is refused.
+    """
     described = ObjectSettings(
         name="Contact",
         fields=CONTACT,

@@ -1,6 +1,9 @@
-"""How close the adaptive limit comes to the best fixed one: simulated tenants, no clock, no network.
+"""How close the adaptive limit comes to the best fixed one.
 
-`python -m bench.concurrency` prints the table of `bench/README.md`. Every lane always has a batch to send.
+Simulated tenants, no clock, no network.
+
+`python -m bench.concurrency` prints the table of `bench/README.md`. Every lane always has a batch
+to send.
 """
 
 from __future__ import annotations
@@ -17,7 +20,10 @@ DURATION_S: Final = 180.0
 
 
 class Phase(NamedTuple):
-    """From when on the tenant works on so many requests at once, each for so long; the others queue."""
+    """From when on the tenant works on so many requests at once, each for so long.
+
+    The others queue.
+    """
 
     from_s: float
     servers: int
@@ -90,7 +96,10 @@ def drive(profile: Profile, limit: Limit, seed: int = 1) -> Outcome:
 
 
 def _answer_s(profile: Profile, free_s: list[float], now_s: float, rng: random.Random) -> float:
-    """Return when a request that is sent now will be answered: at once a server is free, plus its service."""
+    """Return when a request that is sent now will be answered.
+
+    At once a server is free, plus its service.
+    """
     phase = next(one for one in reversed(profile.phases) if one.from_s <= now_s)
     while free_s and free_s[0] <= now_s:
         heapq.heappop(free_s)
@@ -117,7 +126,10 @@ class Row(NamedTuple):
 
 
 def measure(profile: Profile) -> Row:
-    """Drive one profile with every limit; the best fixed one is the smallest within 1 % of the fastest."""
+    """Drive one profile with every limit.
+
+    The best fixed one is the smallest within 1 % of the fastest.
+    """
     outcomes = {limit: drive(profile, Fixed(limit)) for limit in FIXED}
     fastest = max(outcome.per_s for outcome in outcomes.values())
     best = min(limit for limit, outcome in outcomes.items() if outcome.per_s >= 0.99 * fastest)
@@ -129,7 +141,8 @@ def measure(profile: Profile) -> Row:
 def main() -> None:
     """Print the table."""
     print(
-        "| tenant | best fixed | requests/s | latency | adaptive | of the best | latency | latency at 32 |"
+        "| tenant | best fixed | requests/s | latency | adaptive | of the best | latency |"
+        " latency at 32 |"
     )
     print("|---|---|---|---|---|---|---|---|")
     for row in map(measure, PROFILES):

@@ -1,9 +1,12 @@
-"""Nanoseconds of CPU per conversion, beside what the standard library takes for the same value in the same run.
+"""Nanoseconds of CPU per conversion.
 
-Run: `python -m bench.conversions`. The floor is the shortest correct line of Python that makes the same of the same
-value; every conversion is first held against it. `near` are values as consecutive records have them, with seconds
-and days in common; of `far` each is in a second and on a day of its own, and there are more of them than are kept
-in mind. `slow_path` is the reference's way. Each figure is the best of several rounds, all of them in turn.
+Beside what the standard library takes for the same value in the same run.
+
+Run: `python -m bench.conversions`. The floor is the shortest correct line of Python that makes the
+same of the same value; every conversion is first held against it. `near` are values as consecutive
+records have them, with seconds and days in common; of `far` each is in a second and on a day of its
+own, and there are more of them than are kept in mind. `slow_path` is the reference's way. Each
+figure is the best of several rounds, all of them in turn.
 """
 
 from __future__ import annotations
@@ -170,7 +173,10 @@ def decoded(value: str | int, shape: Shape) -> Any:  # noqa: ANN401 - as the typ
 
 
 def best_ns(*loops: tuple[Callable[[Any], object], Sequence[object]]) -> list[float]:
-    """Return the best time of each conversion per value, by the processor's clock and measured in turn."""
+    """Return the best time of each conversion per value.
+
+    By the processor's clock and measured in turn.
+    """
     best = [float("inf")] * len(loops)
     for _ in range(ROUNDS):
         for place, (convert, values) in enumerate(loops):
@@ -182,7 +188,10 @@ def best_ns(*loops: tuple[Callable[[Any], object], Sequence[object]]) -> list[fl
 
 
 def measured(case: Case) -> list[float]:
-    """Measure one conversion: the floor, then near, far and careful. Raises `ValueError` where they differ."""
+    """Measure one conversion: the floor, then near, far and careful.
+
+    Raises `ValueError` where they differ.
+    """
     conversion = Conversion(case.target, case.rule, None, case.zone)
     shape = first_shape(conversion, None)
     convert = hot_converter(conversion, None, shape, case.zone, has_placeholders=False)
@@ -207,7 +216,8 @@ def measured(case: Case) -> list[float]:
 def main() -> None:
     """Print a line per conversion."""
     print(
-        f"{'conversion':30} {'floor':>6} {'near':>6} {'ratio':>6} {'far':>6} {'ratio':>6} {'careful':>8}"
+        f"{'conversion':30} {'floor':>6} {'near':>6} {'ratio':>6} {'far':>6} {'ratio':>6}"
+        f" {'careful':>8}"
     )
     for case in CASES:
         floor_ns, near_ns, far_ns, careful_ns = measured(case)

@@ -43,9 +43,9 @@ class DrainFailedError(Exception):
 class Drain(msgspec.Struct, frozen=True, kw_only=True):
     """The figures of one drain.
 
-    `cpu_us` is per record, from just before the first fetch to the end; `start_cpu_s` is what went before it.
-    `fill` leaves out the last body. `elsewhere` is the part of the machine's CPUs that was busy with
-    what is no part of the measurement.
+    `cpu_us` is per record, from just before the first fetch to the end; `start_cpu_s` is what went
+    before it. `fill` leaves out the last body. `elsewhere` is the part of the machine's CPUs that
+    was busy with what is no part of the measurement.
     """
 
     side: Side
@@ -150,7 +150,10 @@ class Bench:
     def _verify(self, drain: Drain, rows: int) -> None:
         """Nothing may be missing, and no body too large."""
         if rows + drain.conflated != self._records:
-            message = f"{drain.side}: {rows} rows at the tenant + {drain.conflated} conflated != {self._records}"
+            message = (
+                f"{drain.side}: {rows} rows at the tenant + {drain.conflated} conflated !="
+                f" {self._records}"
+            )
             raise DrainFailedError(message)
         if drain.largest_body > BODY_BYTES:
             message = f"{drain.side}: a body of {drain.largest_body} bytes"

@@ -1,10 +1,12 @@
-"""The floors: what any program must do with the same records, and nothing of what the daemon promises.
+"""The floors: what any program must do with the same records.
 
-The same client settings, a typed decode of only the used fields, the same three conversions, one encode, join, POST
-of full bodies. No order, no positions, no retries, no faults. The plain floor converts as the standard library
-offers it; the lean one keeps every second, day and pattern that it has met, as the daemon does: less is hardly
-possible in this language.
-Prints one JSON object: what it cost, counted from before the first fetch.
+And nothing of what the daemon promises.
+
+The same client settings, a typed decode of only the used fields, the same three conversions, one
+encode, join, POST of full bodies. No order, no positions, no retries, no faults. The plain floor
+converts as the standard library offers it; the lean one keeps every second, day and pattern that it
+has met, as the daemon does: less is hardly possible in this language. Prints one JSON object: what
+it cost, counted from before the first fetch.
 """
 
 from __future__ import annotations
@@ -47,7 +49,10 @@ _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+
 
 
 class Row(msgspec.Struct, gc=False):
-    """The fourteen fields as the source writes them. A number that is handed on keeps its digits."""
+    """The fourteen fields as the source writes them.
+
+    A number that is handed on keeps its digits.
+    """
 
     id: str
     email: str
@@ -242,7 +247,10 @@ class Posts:
 def carry(
     consumer: Consumer, map_value: Callable[[bytes], bytes], count: int, posts: Posts
 ) -> float:
-    """Consume, map, join and send until so many records have gone out; returns the seconds since the first."""
+    """Consume, map, join and send until so many records have gone out.
+
+    Returns the seconds since the first.
+    """
     rows: list[bytes] = []
     append = rows.append
     size = len(_HEAD) + len(_TAIL) - 1

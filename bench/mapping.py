@@ -1,9 +1,12 @@
-"""Microseconds per record of mapping, against a bare typed decode and encode of the same records in the same run.
+"""Microseconds per record of mapping.
 
-Run: `python bench/mapping.py [--profile KIND]`. The floor decodes fourteen fields into a struct and encodes the
-struct again, nothing else: no conversion, no key, no version, no check. Each figure is the best of many short
-rounds, floor and mapping in turn, so that a busy machine slows both. The floor of `avro`, which is mapped from the
-registry's wire form, is that of `bare`: the same envelopes in JSON.
+Against a bare typed decode and encode of the same records in the same run.
+
+Run: `python bench/mapping.py [--profile KIND]`. The floor decodes fourteen fields into a struct and
+encodes the struct again, nothing else: no conversion, no key, no version, no check. Each figure is
+the best of many short rounds, floor and mapping in turn, so that a busy machine slows both. The
+floor of `avro`, which is mapped from the registry's wire form, is that of `bare`: the same
+envelopes in JSON.
 """
 
 from __future__ import annotations
@@ -130,7 +133,10 @@ def schema() -> dict[str, Any]:
 
 
 def floor_structs() -> tuple[Any, Any]:
-    """Make the structs of the floor: the row alone, and the envelope with what a mapping has to know."""
+    """Make the structs of the floor.
+
+    The row alone, and the envelope with what a mapping has to know.
+    """
     fields = [
         (name, (int if name in _INTEGERS else str) | None, None)
         for name in _TYPES
@@ -219,7 +225,10 @@ def floor(kind: str, values: list[bytes]) -> Callable[[], None]:
 
 
 def mapping(kind: str, values: list[bytes]) -> Callable[[], None]:
-    """Make the loop over the compiled route, warmed up until it has learned what there is to learn."""
+    """Make the loop over the compiled route.
+
+    Warmed up until it has learned what there is to learn.
+    """
     target = ObjectSettings(
         name="customers", fields=_TYPES, primary_key="id", record_modified="updated_at"
     )

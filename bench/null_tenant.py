@@ -1,7 +1,9 @@
-"""A tenant that costs next to nothing: logs everybody in, accepts everything after a latency, keeps no body.
+"""A tenant that costs next to nothing.
 
-Run as a process of its own: `python -m bench.null_tenant --latency-ms 100` prints its port and serves until it is
-terminated. `GET /counts` tells what came in since `POST /reset`.
+Logs everybody in, accepts everything after a latency, keeps no body.
+
+Run as a process of its own: `python -m bench.null_tenant --latency-ms 100` prints its port and
+serves until it is terminated. `GET /counts` tells what came in since `POST /reset`.
 """
 
 from __future__ import annotations
@@ -156,7 +158,10 @@ class Connection(asyncio.BufferedProtocol):
         self._send(202, _ACCEPTED)
 
     def _send(self, status: int, body: bytes) -> None:
-        head = f"HTTP/1.1 {status} OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = (
+            f"HTTP/1.1 {status} OK\r\nContent-Type: application/json\r\nContent-Length:"
+            f" {len(body)}\r\n\r\n"
+        )
         self._transport.write(head.encode() + body)
 
 

@@ -1,4 +1,7 @@
-"""The records that are measured with: Debezium envelopes of a customers table, bare or with embedded schema."""
+"""The records that are measured with.
+
+Debezium envelopes of a customers table, bare or with embedded schema.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +65,9 @@ class Keyed(NamedTuple):
 
 
 def records(shape: Shape, count: int, first_us: int) -> Iterator[Keyed]:
-    """Yield so many records, the same for the same arguments but for their times, which begin at `first_us`.
+    """Yield so many records, the same for the same arguments but for their times.
+
+    Which begin at `first_us`.
 
     Shape: about 500 bytes bare, 3.0 KB wrapped; a key has one partition and comes back at random.
     """

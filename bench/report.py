@@ -1,4 +1,7 @@
-"""What the drains say together: medians, the ratio to the floor of the same run, and the targets."""
+"""What the drains say together.
+
+Medians, the ratio to the floor of the same run, and the targets.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,8 @@ MOST_CPU_RATIO: Final = 1.6
 MOST_RSS_MIB: Final = 256
 
 _COLUMNS: Final = (
-    f"{'scenario':14} {'side':7} {'records/s':>10} {'CPU µs':>8} {'spread':>13} {'fill %':>7} {'largest':>8}"
+    f"{'scenario':14} {'side':7} {'records/s':>10} {'CPU µs':>8} {'spread':>13}"
+    f" {'fill %':>7} {'largest':>8}"
     f" {'RSS MiB':>8} {'conflated':>9} {'tenant %':>8} {'other %':>8}"
 )
 
@@ -36,7 +40,10 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """One scenario. The ratios are the daemon's CPU per record to each floor's, `None` without one of them."""
+    """One scenario. The ratios are the daemon's CPU per record to each floor's.
+
+    `None` without one of them.
+    """
 
     scenario: str
     drains: list[Drain]
@@ -87,7 +94,8 @@ def table(reports: Iterable[Report]) -> str:
         for target in one.targets:
             verdict = "met" if target.met else "MISSED"
             lines.append(
-                f"{one.scenario:14} {target.name:20} {target.found:12,.2f}  {target.wanted:10} {verdict}"
+                f"{one.scenario:14} {target.name:20} {target.found:12,.2f} "
+                f" {target.wanted:10} {verdict}"
             )
     return "\n".join(lines)
 
@@ -95,10 +103,12 @@ def table(reports: Iterable[Report]) -> str:
 def _line(scenario: str, side: Side, drains: Sequence[Drain]) -> str:
     cpu = sorted(one.cpu_us for one in drains)
     return (
-        f"{scenario:14} {side:7} {median(one.records_per_s for one in drains):10,.0f} {median(cpu):8.2f}"
+        f"{scenario:14} {side:7} {median(one.records_per_s for one in drains):10,.0f}"
+        f" {median(cpu):8.2f}"
         f" {f'{cpu[0]:.2f}-{cpu[-1]:.2f}':>13} {100 * median(one.fill for one in drains):7.2f}"
         f" {max(one.largest_body for one in drains):8,} {max(one.rss_mib for one in drains):8.1f}"
-        f" {median(one.conflated for one in drains):9,.0f} {100 * median(one.tenant_busy for one in drains):8.1f}"
+        f" {median(one.conflated for one in drains):9,.0f}"
+        f" {100 * median(one.tenant_busy for one in drains):8.1f}"
         f" {100 * median(one.elsewhere for one in drains):8.1f}"
     )
 

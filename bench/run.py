@@ -1,8 +1,9 @@
-"""`make bench`: the daemon against two floors written for the purpose, on the same records, in the same run.
+"""`make bench`: the daemon against two floors written for the purpose, on the same records.
 
-Each scenario drains one backlog on a real broker into a tenant that costs next to nothing, floors and daemon by
-turns.
-See the README beside this file for how to read the figures.
+In the same run.
+
+Each scenario drains one backlog on a real broker into a tenant that costs next to nothing, floors
+and daemon by turns. See the README beside this file for how to read the figures.
 """
 
 from __future__ import annotations

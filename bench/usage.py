@@ -1,4 +1,7 @@
-"""What a process of this machine has used, read from `/proc`; Linux only, like the daemon's container."""
+"""What a process of this machine has used, read from `/proc`.
+
+Linux only, like the daemon's container.
+"""
 
 from __future__ import annotations
 

@@ -28,5 +28,8 @@ def polite_s(asked_s: float, unit: float) -> float:
 
 
 def probe_interval_s(probes: int) -> float:
-    """Return the wait before the next probe of a hold that was probed this often: 5 s, rising to 30 s."""
+    """Return the wait before the next probe of a hold that was probed this often.
+
+    5 s, rising to 30 s.
+    """
     return min(_LONGEST_PROBE_S, _FIRST_PROBE_S * 2.0 ** min(probes, _DOUBLINGS))

@@ -1,4 +1,7 @@
-"""Time as a port: what the daemon reads and waits on, so that tests and the simulation can own it."""
+"""Time as a port: what the daemon reads and waits on.
+
+So that tests and the simulation can own it.
+"""
 
 from __future__ import annotations
 

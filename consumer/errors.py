@@ -11,8 +11,8 @@ ConsumerError
 └── Fatal              ours                  commit what is settled, stop, exit 70
 ```
 
-Inside a room errors are raised; between rooms verdicts and outcomes are values. Library exceptions are
-translated once, at the edge that calls the library.
+Inside a room errors are raised; between rooms verdicts and outcomes are values. Library exceptions
+are translated once, at the edge that calls the library.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 
 class Reason(StrEnum):
-    """Why one record cannot be placed: the closed list of dead-letter reasons, also a metric label."""
+    """Why one record cannot be placed.
+
+    The closed list of dead-letter reasons, also a metric label.
+    """
 
     DECODE_EMPTY = "DECODE_EMPTY"
     DECODE_ENCODING = "DECODE_ENCODING"
@@ -65,7 +68,10 @@ class Reason(StrEnum):
 
 
 class HoldReason(StrEnum):
-    """Why records wait although nothing is wrong with them: the closed list, also a metric label."""
+    """Why records wait although nothing is wrong with them.
+
+    The closed list, also a metric label.
+    """
 
     AUTH = "AUTH"
     CONFIG = "CONFIG"
@@ -84,8 +90,8 @@ class ConsumerError(Exception):
 class RecordError(ConsumerError):
     """One record's own fault; it goes to the dead-letter topic and its neighbours never notice.
 
-    `detail` says what was wanted and what kind of thing was found, never the value. `field` is the target
-    field, or the source path where there is no target.
+    `detail` says what was wanted and what kind of thing was found, never the value. `field` is the
+    target field, or the source path where there is no target.
     """
 
     def __init__(self, reason: Reason, detail: str = "", *, field: str | None = None) -> None:
@@ -105,7 +111,10 @@ class Transient(ConsumerError):  # noqa: N818 - named for what it is, not for be
 
 
 class Hold(ConsumerError):  # noqa: N818 - named for what it is, not for being an error
-    """The set-up's fault: everything waits, named by `reason`, until a probe finds the cause gone."""
+    """The set-up's fault: everything waits, named by `reason`.
+
+    Until a probe finds the cause gone.
+    """
 
     def __init__(self, reason: HoldReason, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -126,7 +135,10 @@ class Fatal(ConsumerError):  # noqa: N818 - named for what it is, not for being 
 
 
 class ConfigFaults(ConsumerError):  # noqa: N818 - many at once
-    """Every fault of the configuration, found together; each line is `file:line:column: path: text`."""
+    """Every fault of the configuration, found together.
+
+    Each line is `file:line:column: path: text`.
+    """
 
     def __init__(self, faults: Sequence[str]) -> None:
         super().__init__("\n".join(faults))

@@ -1,4 +1,7 @@
-"""What is held at present, by reason and place: the one list that readiness, metrics and the intake read."""
+"""What is held at present, by reason and place.
+
+The one list that readiness, metrics and the intake read.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Text of other parties, made fit for a log line: values masked, control characters escaped, length bounded."""
+"""Text of other parties, made fit for a log line.
+
+Values masked, control characters escaped, length bounded.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,9 @@ _NAME = r"[A-Za-z_][\w.-]{0,79}"
 _TYPE = r"(?:JSON)?(?:string|number|integer|boolean|null|array|object|date|date-time)\b"
 _RUN = r"[\w.:/+-]"
 
-# Read from left to right, at each place the first alternative that fits. `keep` are names: of fields, of
-# types. All others are values, by their form or because messages put the value there. Runs are anchored at
-# their start, so that a long hostile text costs no more than its length.
+# Read from left to right, at each place the first alternative that fits. `keep` are names: of
+# fields, of types. All others are values, by their form or because messages put the value there.
+# Runs are anchored at their start, so that a long hostile text costs no more than its length.
 _PIECES = re.compile(
     rf"""
     (?P<keep>
@@ -50,7 +53,8 @@ _PIECES = re.compile(
 def mask(text: str) -> str:
     """Return text with all that may be a value masked, on one line, at most 512 characters.
 
-    Names of fields and types and plain words stay: they are what an operator needs to find the fault.
+    Names of fields and types and plain words stay: they are what an operator needs to find the
+    fault.
     """
     masked = escape(_PIECES.sub(_replacement, " ".join(text[:_READ_CHARS].split())))
     return masked if len(masked) <= MASKED_CHARS else f"{masked[: MASKED_CHARS - 1]}…"

@@ -1,7 +1,8 @@
 """The nouns carried between rooms.
 
-A Kafka **record** becomes **object changes** (`Upsert` or `Delete` of one Data Cloud row), which are packed
-into a **batch**, which is sent as a `Request`, answered by an `Answer`, and read as a **verdict**.
+A Kafka **record** becomes **object changes** (`Upsert` or `Delete` of one Data Cloud row), which
+are packed into a **batch**, which is sent as a `Request`, answered by an `Answer`, and read as a
+**verdict**.
 """
 
 from __future__ import annotations
@@ -58,7 +59,10 @@ class Record(Protocol):
 
 
 class PlainRecord:
-    """A record that came from somewhere else than the Kafka client: standard input, a sample, a test."""
+    """A record that came from somewhere else than the Kafka client.
+
+    Standard input, a sample, a test.
+    """
 
     __slots__ = ("_headers", "_key", "_offset", "_partition", "_timestamp_ms", "_topic", "_value")
 
@@ -148,9 +152,10 @@ class Target(msgspec.Struct, frozen=True):
 class Assignment:
     """One ownership of one partition: made when it is assigned, forgotten when it goes.
 
-    Compared by identity: a later epoch of the same partition is another object. `next_offset` is the next
-    position to read once nothing is open; `committed` is the position that the group has confirmed, `None`
-    when it had none. `open_count` and `held_bytes` are of the records that were polled and are not settled.
+    Compared by identity: a later epoch of the same partition is another object. `next_offset` is
+    the next position to read once nothing is open; `committed` is the position that the group has
+    confirmed, `None` when it had none. `open_count` and `held_bytes` are of the records that were
+    polled and are not settled.
     """
 
     __slots__ = (
@@ -179,7 +184,10 @@ class Assignment:
 
 
 class RecordOutcome(StrEnum):
-    """What became of a record, once: the `outcome` label. Of a record with several parts the first that applies."""
+    """What became of a record, once: the `outcome` label.
+
+    Of a record with several parts the first that applies.
+    """
 
     DEAD_LETTERED = "dead_lettered"
     ACCEPTED = "accepted"
@@ -190,7 +198,10 @@ class RecordOutcome(StrEnum):
 
 
 class PartialRecord:
-    """A record that became several parts: it is settled when all are, with the weightiest of their outcomes."""
+    """A record that became several parts.
+
+    It is settled when all are, with the weightiest of their outcomes.
+    """
 
     __slots__ = ("assignment", "outcomes", "parts_open", "value_bytes")
 
@@ -217,18 +228,23 @@ class RecordCount:
 
 
 class Low(NamedTuple):
-    """The lowest open offset of a partition that something holds, and that record's timestamp. Sorts by offset."""
+    """The lowest open offset of a partition that something holds, and that record's timestamp.
+
+    Sorts by offset.
+    """
 
     offset: int
     timestamp_ms: int
 
 
 class Superseded:
-    """Older changes whose settlement rides on a newer one of their key: conflated, and open until it settles.
+    """Older changes whose settlement rides on a newer one of their key.
 
-    `bare_count` counts the records that became one change alone, `bare_bytes` their values; those that became
-    several are in `partial_records`. `kept` are records whose fields the newer change carries too (partial mode): when
-    it is rejected they go to the dead-letter topic with it.
+    Conflated, and open until it settles.
+
+    `bare_count` counts the records that became one change alone, `bare_bytes` their values; those
+    that became several are in `partial_records`. `kept` are records whose fields the newer change
+    carries too (partial mode): when it is rejected they go to the dead-letter topic with it.
     """
 
     __slots__ = ("assignment", "bare_bytes", "bare_count", "kept", "low", "partial_records")
@@ -253,9 +269,10 @@ class Superseded:
 class Upsert(msgspec.Struct, gc=False):
     """One row to write. The hot path makes one of these per record and nothing else.
 
-    `encoded` is the row as JSON bytes, encoded once. `record` is the source, kept until settled because a
-    rejected row goes to the dead-letter topic as it came. Mapping gives the first three; the batcher fills
-    the rest: whose record it is, the older changes that it replaced, the ticket when it is one part of several.
+    `encoded` is the row as JSON bytes, encoded once. `record` is the source, kept until settled
+    because a rejected row goes to the dead-letter topic as it came. Mapping gives the first three;
+    the batcher fills the rest: whose record it is, the older changes that it replaced, the ticket
+    when it is one part of several.
     """
 
     key: str
@@ -267,7 +284,10 @@ class Upsert(msgspec.Struct, gc=False):
 
 
 class Delete(msgspec.Struct, gc=False):
-    """One row to remove. `encoded` is the key as a JSON string, as it stands in the request's `ids`."""
+    """One row to remove. `encoded` is the key as a JSON string.
+
+    As it stands in the request's `ids`.
+    """
 
     key: str
     encoded: bytes
@@ -281,6 +301,9 @@ Change: TypeAlias = Upsert | Delete
 
 
 class Filtered(msgspec.Struct, frozen=True, gc=False):
-    """A record, or a part of one, that a named rule keeps from being sent. One value per rule, reused."""
+    """A record, or a part of one, that a named rule keeps from being sent.
+
+    One value per rule, reused.
+    """
 
     rule: FilterRule

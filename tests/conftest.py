@@ -1,4 +1,7 @@
-"""What all tests share: how they are dealt to processes by `make test`, and a machine without AWS credentials."""
+"""What all tests share: how they are dealt to processes by `make test`.
+
+And a machine without AWS credentials.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ if TYPE_CHECKING:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep each file together, and all that need the broker: it is one, and they wait more than they work."""
+    """Keep each file together, and all that need the broker.
+
+    It is one, and they wait more than they work.
+    """
     for item in items:
         group = "kafka" if item.get_closest_marker("kafka") is not None else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))

@@ -1,4 +1,7 @@
-"""Ports on loopback for the servers that tests start: none that an outgoing connection could be given meanwhile."""
+"""Ports on loopback for the servers that tests start.
+
+None that an outgoing connection could be given meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,8 @@ import socket
 from contextlib import closing
 from typing import Final
 
-# Systems hand outgoing connections ports above these (32768 on Linux, 49152 elsewhere). A port that is asked for
-# above them may be somebody's connection by the time its server starts, seconds later.
+# Systems hand outgoing connections ports above these (32768 on Linux, 49152 elsewhere). A port that
+# is asked for above them may be somebody's connection by the time its server starts, seconds later.
 _PORTS: Final = range(12_000, 32_000)
 
 _given: set[int] = set()

@@ -1,7 +1,8 @@
 """The report of `make soak`: what each long form counted, printed at the end and kept in `build/`.
 
-A form stands in the report as soon as it has ended, so a soak that was broken off goes on with `SOAK_RESUME=1`:
-forms that passed are left out, and stay in the report; a form that was cut short has the rounds that it lacks.
+A form stands in the report as soon as it has ended, so a soak that was broken off goes on with
+`SOAK_RESUME=1`: forms that passed are left out, and stay in the report; a form that was cut short
+has the rounds that it lacks.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.siege import Siege, VoidError
+from tests.load_test import LoadTest, VoidError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -25,7 +26,7 @@ Forms = dict[str, dict[str, Any]]
 """By the name of the form: how it ended, when, seed, seconds, rounds and counts."""
 
 
-def ended(siege: Siege, error: BaseException | None) -> str:
+def ended(load_test: LoadTest, error: BaseException | None) -> str:
     """Return how a form ended: passed, cut short, void, failed, or not run for want of a part."""
     if isinstance(error, pytest.skip.Exception):
         return "not run"
@@ -33,19 +34,19 @@ def ended(siege: Siege, error: BaseException | None) -> str:
         return "void"
     if error is not None:
         return "failed"
-    return "passed" if siege.done == siege.rounds else "cut short"
+    return "passed" if load_test.done == load_test.rounds else "cut short"
 
 
-def entry(siege: Siege, error: BaseException | None, duration_s: float) -> dict[str, Any]:
+def entry(load_test: LoadTest, error: BaseException | None, duration_s: float) -> dict[str, Any]:
     """Return one form's part of the report."""
     return {
-        "ended": ended(siege, error),
+        "ended": ended(load_test, error),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seed": siege.seed,
-        "duration_s": round(siege.earlier_s + duration_s),
-        "rounds": siege.done,
-        "rounds_asked": siege.rounds,
-        "counts": dict(sorted(siege.counts.items())),
+        "seed": load_test.seed,
+        "duration_s": round(load_test.earlier_s + duration_s),
+        "rounds": load_test.done,
+        "rounds_asked": load_test.rounds,
+        "counts": dict(sorted(load_test.counts.items())),
         "error": None if error is None else str(error)[:500],
     }
 
@@ -56,7 +57,8 @@ def table(forms: Mapping[str, Mapping[str, Any]]) -> str:
     for name, one in forms.items():
         rounds = f"{one['rounds']}/{one['rounds_asked']}"
         lines.append(
-            f"{name:<58} {one['ended']:<10} {rounds:>9} {one['duration_s'] / 60:>8.1f} {one['seed']:>8}"
+            f"{name:<58} {one['ended']:<10} {rounds:>9} {one['duration_s'] / 60:>8.1f}"
+            f" {one['seed']:>8}"
         )
         lines += [f"    {count:>12,} {what}" for what, count in one["counts"].items()]
         if one["error"] is not None:
@@ -77,10 +79,10 @@ def save(folder: Path, forms: Forms) -> None:
     (folder / "soak.txt").write_text(table(forms), encoding="utf-8")
 
 
-def _siege_of(item: pytest.Item) -> Siege | None:
+def _siege_of(item: pytest.Item) -> LoadTest | None:
     case = getattr(item, "callspec", None)
-    siege = None if case is None else case.params.get("siege")
-    return siege if isinstance(siege, Siege) else None
+    load_test = None if case is None else case.params.get("load_test")
+    return load_test if isinstance(load_test, LoadTest) else None
 
 
 class SoakReport:
@@ -102,9 +104,9 @@ class SoakReport:
         config.hook.pytest_deselected(items=passed)
         for item in items:
             form = forms.get(item.name)
-            siege = _siege_of(item)
-            if form is not None and siege is not None and form["ended"] == "cut short":
-                siege.go_on(form["seed"], form["rounds"], form["counts"], form["duration_s"])
+            load_test = _siege_of(item)
+            if form is not None and load_test is not None and form["ended"] == "cut short":
+                load_test.go_on(form["seed"], form["rounds"], form["counts"], form["duration_s"])
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -113,10 +115,10 @@ class SoakReport:
         """Take a form into the report when its test has ended, or could not begin."""
         report = yield
         error = None if call.excinfo is None else call.excinfo.value
-        siege = _siege_of(item)
-        if siege is not None and (call.when == "call" or error is not None):
+        load_test = _siege_of(item)
+        if load_test is not None and (call.when == "call" or error is not None):
             forms = load(self._folder)
-            forms[item.name] = entry(siege, error, call.duration)
+            forms[item.name] = entry(load_test, error, call.duration)
             save(self._folder, forms)
         return report
 

@@ -1,4 +1,7 @@
-"""Habits that others have regretted, read from the files: no file does six jobs, and no test waits and hopes."""
+"""Habits that others have regretted, read from the files.
+
+No file does six jobs, and no test waits and hopes.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ LONGEST = 450
 """Lines of a file of the package: beyond it, it is several rooms."""
 
 OUT_OF_TIME = ("unit", "properties", "contract", "golden", "fuzz", "bad_config", "simulation")
-"""Tests that own their time or need none. A broker, a browser and the demonstration live in real time."""
+"""Tests that own their time or need none. A broker, a browser and the demonstration live in real
+time."""
 
 SOURCES = sorted((ROOT / "consumer").rglob("*.py"))
 TESTS = sorted(path for folder in OUT_OF_TIME for path in (ROOT / "tests" / folder).rglob("*.py"))
@@ -24,7 +28,10 @@ def name_of(path: Path) -> str:
 
 
 def waits_in(tree: ast.AST, *, virtual: bool) -> list[int]:
-    """Return the lines that wait for the wall clock: `time.sleep`, and `asyncio.sleep` outside of virtual time."""
+    """Return the lines that wait for the wall clock.
+
+    `time.sleep`, and `asyncio.sleep` outside of virtual time.
+    """
     lines = []
     for node in ast.walk(tree):
         if (
@@ -80,7 +87,10 @@ def test_the_question_for_headers_is_seen(source: str) -> None:
 
 
 def test_headers_are_read_in_one_place() -> None:
-    """What the client gives for a name that is no text must not be touched: see `consumer/headers.py`."""
+    """What the client gives for a name that is no text must not be touched.
+
+    See `consumer/headers.py`.
+    """
     asked = {
         name_of(path)
         for path in SOURCES

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 
 FORMS = """
 import pytest
-from tests.siege import Siege, VoidError
+from tests.load_test import Siege, VoidError
 
 def form(siege):
     return pytest.mark.parametrize("siege", [pytest.param(siege, id="long")])

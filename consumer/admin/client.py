@@ -1,4 +1,7 @@
-"""The other end of the admin port: ask a running daemon how it is, and read its answer by its type."""
+"""The other end of the admin port.
+
+Ask a running daemon how it is, and read its answer by its type.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,10 @@ class NoReport(Exception):  # noqa: N818 - told to the user, and the end of the 
 def report_of(settings: AdminSettings) -> StatusReport:
     """Ask for a snapshot with the ledger in parts. Raises `NoReport`, saying what to do."""
     if settings.host is None:
-        message = "admin.listen is off: this daemon tells nobody how it is; give it an address, or ask with --at"
+        message = (
+            "admin.listen is off: this daemon tells nobody how it is; give it an address, or"
+            " ask with --at"
+        )
         raise NoReport(message)
     host = _EVERYWHERE.get(settings.host, settings.host)
     at = f"{host}:{settings.port}"

@@ -10,14 +10,15 @@ if TYPE_CHECKING:
     from consumer.errors import HoldReason
 
 STUCK_AFTER_S: Final = 56.0
-"""A partition with lag whose position does not move for this long is named: within a minute, and positions are
-only looked at every second or two."""
+"""A partition with lag whose position does not move for this long is named: within a minute, and
+positions are only looked at every second or two."""
 
 LOOP_STALL_S: Final = 30.0
 """The loop stamps every second; a stamp this old means that something blocks it again and again."""
 
 POLL_STALL_S: Final = 60.0
-"""The consumer thread polls many times a second; only a hand-over may keep it longer, by its drain budget."""
+"""The consumer thread polls many times a second; only a hand-over may keep it longer, by its drain
+budget."""
 
 
 def liveness(
@@ -28,10 +29,13 @@ def liveness(
     drain_timeout_s: float,
     max_poll_interval_s: float,
 ) -> tuple[Check, ...]:
-    """Judge the two threads: the poll thread by its last call of `consume`, the loop by its last stamp.
+    """Judge the two threads: the poll thread by its last call of `consume`.
 
-    Units: all on the same monotonic clock. A rebalance may keep the poll thread for `drain_timeout_s`; beyond
-    a third of `max_poll_interval_s` it is late by our own promise, whichever of the two is longer.
+    The loop by its last stamp.
+
+    Units: all on the same monotonic clock. A rebalance may keep the poll thread for
+    `drain_timeout_s`; beyond a third of `max_poll_interval_s` it is late by our own promise,
+    whichever of the two is longer.
     """
     poll_limit_s = max(POLL_STALL_S, drain_timeout_s + POLL_STALL_S / 2, max_poll_interval_s / 3)
     poll_age_s = now_s - polled_s
@@ -40,7 +44,10 @@ def liveness(
         Check(
             "poll_thread",
             (
-                f"the consumer thread has not polled for {poll_age_s:.0f} s (limit {poll_limit_s:.0f} s)",
+                (
+                    f"the consumer thread has not polled for {poll_age_s:.0f} s (limit"
+                    f" {poll_limit_s:.0f} s)"
+                ),
             )
             if poll_age_s > poll_limit_s
             else (),
@@ -68,7 +75,10 @@ class ProgressWatch:
         ] = {}  # (topic, partition, epoch): (position, since)
 
     def observe(self, now_s: float, report: StatusReport) -> None:
-        """Take a snapshot in: what moved or has no lag starts anew, what is not owned any more is forgotten."""
+        """Take a snapshot in: what moved or has no lag starts anew.
+
+        What is not owned any more is forgotten.
+        """
         moved = {}
         for owned in report.assignment:
             place = (owned.topic, owned.partition, owned.epoch)
@@ -78,7 +88,10 @@ class ProgressWatch:
         self._moved = moved
 
     def readiness(self, now_s: float, report: StatusReport) -> tuple[Check, ...]:
-        """Judge whether this replica does its work: it has its partitions, nothing is held, all of them move."""
+        """Judge whether this replica does its work.
+
+        It has its partitions, nothing is held, all of them move.
+        """
         self.observe(now_s, report)
         return (
             Check("assignment", _assignment_problems(report.state)),
@@ -92,7 +105,8 @@ class ProgressWatch:
             still_s = now_s - self._moved[owned.topic, owned.partition, owned.epoch][1]
             if still_s >= STUCK_AFTER_S and not owned.gathering:
                 problems.append(
-                    f"{owned.topic}[{owned.partition}] has stood at {owned.position} for {still_s:.0f} s "
+                    f"{owned.topic}[{owned.partition}] has stood at {owned.position} for"
+                    f" {still_s:.0f} s "
                     f"with {owned.lag} records to come: {_mechanism(owned)}"
                 )
         return problems
@@ -126,7 +140,8 @@ def _hold_problems(report: StatusReport) -> tuple[str, ...]:
         if owned.hold is not None:
             places.setdefault(owned.hold, []).append(f"{owned.topic}[{owned.partition}]")
     named = tuple(
-        f"{hold.reason} since {hold.since:%Y-%m-%dT%H:%M:%SZ} on {_where(places.get(hold.reason, []))}: "
+        f"{hold.reason} since {hold.since:%Y-%m-%dT%H:%M:%SZ} on"
+        f" {_where(places.get(hold.reason, []))}: "
         f"{hold.detail}"
         for hold in report.holds
     )

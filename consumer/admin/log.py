@@ -1,4 +1,7 @@
-"""Set the log up: one line per event to stderr, for a person or as JSON, without secrets, values or repeats."""
+"""Set the log up: one line per event to stderr, for a person or as JSON, without secrets.
+
+Values or repeats.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,10 @@ NESTED: Final = 3
 
 
 class Threshold:
-    """Drops what is below the level. One object for all loggers, so that a change reaches those made before."""
+    """Drops what is below the level.
+
+    One object for all loggers, so that a change reaches those made before.
+    """
 
     def __init__(self, level: str) -> None:
         self.level = LEVELS[level]
@@ -47,7 +53,10 @@ class Threshold:
 
 
 class Collapse:
-    """Drops an event that was written a moment ago; figures aside, it is the same when its texts and lists are."""
+    """Drops an event that was written a moment ago.
+
+    Figures aside, it is the same when its texts and lists are.
+    """
 
     def __init__(self, now_s: Callable[[], float]) -> None:
         self._now_s = now_s
@@ -56,7 +65,8 @@ class Collapse:
 
     def __call__(self, _logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
         """Pass an event on with `repeated` when some were dropped before it, or drop it."""
-        # A list names what is concerned: two rebalances within a second move other partitions, and both are told.
+        # A list names what is concerned: two rebalances within a second move other partitions, and
+        # both are told.
         texts = sorted(
             (key, str(value)) for key, value in event.items() if isinstance(value, (str, list))
         )
@@ -128,7 +138,10 @@ def set_level(level: str) -> None:
 
 
 def clean_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Mask what looks like a secret and escape what a terminal would obey, in every text of an event."""
+    """Mask what looks like a secret and escape what a terminal would obey.
+
+    In every text of an event.
+    """
     return {
         key: MASK if isinstance(value, str) and names_a_secret(key) else _clean(value)
         for key, value in event.items()
@@ -136,7 +149,10 @@ def clean_event(_logger: WrappedLogger, _method: str, event: EventDict) -> Event
 
 
 def show_exception(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Replace `exc_info` by type and places; the message only of our own errors, which hold no values."""
+    """Replace `exc_info` by type and places.
+
+    The message only of our own errors, which hold no values.
+    """
     given = event.pop("exc_info", None)
     exc_info = _exc_info(given)
     if exc_info is not None:

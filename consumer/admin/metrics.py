@@ -1,7 +1,8 @@
 """Count what passes, for Prometheus: every name of the promise, with help and type from the start.
 
-Counters are raised per chunk, per request and per event, never per record. Gauges are not set at all: they
-are read from a snapshot of the daemon when somebody scrapes, so they agree with `/status`.
+Counters are raised per chunk, per request and per event, never per record. Gauges are not set at
+all: they are read from a snapshot of the daemon when somebody scrapes, so they agree with
+`/status`.
 """
 
 from __future__ import annotations
@@ -33,7 +34,10 @@ BATCH_RECORDS: Final = (1, 2, 5, 10, 25, 50, 100, 200, 500, 1_000, 2_500)
 
 
 class Metrics:
-    """One registry of this process. Labels are closed lists, configured objects, or topics that are read."""
+    """One registry of this process.
+
+    Labels are closed lists, configured objects, or topics that are read.
+    """
 
     def __init__(self, *, version: str, config_sha256: str) -> None:
         # Else a second series stands beside every counter, that nobody asked for.
@@ -116,7 +120,10 @@ class Metrics:
         body_bytes: int,
         records: int,
     ) -> None:
-        """One request was answered, or was not: `result` is the status, or `timeout`, `connection`, `malformed`."""
+        """One request was answered, or was not.
+
+        `result` is the status, or `timeout`, `connection`, `malformed`.
+        """
         self._requests.labels(object_name, operation, str(result)).inc()
         self._request_seconds.observe(seconds)
         self._batch_bytes.observe(body_bytes)

@@ -23,10 +23,12 @@ class State(StrEnum):
 
 
 class PartitionStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One owned partition. `position` is what may be committed; `end` and `lag` are `None` while unknown.
+    """One owned partition. `position` is what may be committed.
 
-    `trouble` is what its oldest open record waits for, when that is known. `gathering` says that it waits for a
-    bulk job, as it is meant to.
+    `end` and `lag` are `None` while unknown.
+
+    `trouble` is what its oldest open record waits for, when that is known. `gathering` says that it
+    waits for a bulk job, as it is meant to.
     """
 
     topic: str
@@ -62,7 +64,10 @@ class LedgerStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PartitionAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the records of one partition since the start. `open` is counted where it lies."""
+    """What became of the records of one partition since the start.
+
+    `open` is counted where it lies.
+    """
 
     topic: str
     partition: int
@@ -76,7 +81,10 @@ class PartitionAccount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ObjectAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the changes of one object since the start: a record is one of each object it is offered to."""
+    """What became of the changes of one object since the start.
+
+    A record is one of each object it is offered to.
+    """
 
     object: str
     offered: int = 0
@@ -89,7 +97,10 @@ class ObjectAccount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Accounts(msgspec.Struct, frozen=True, kw_only=True):
-    """The ledger in parts. What came in is the sum of all else; `open` is not what is missing to that sum."""
+    """The ledger in parts. What came in is the sum of all else.
+
+    `open` is not what is missing to that sum.
+    """
 
     partitions: tuple[PartitionAccount, ...] = ()
     objects: tuple[ObjectAccount, ...] = ()
@@ -102,7 +113,10 @@ class TokenStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RateStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """`limit`: requests per second that this replica may send now; `share`: its part of the tenant's, 0 to 1."""
+    """`limit`: requests per second that this replica may send now; `share`.
+
+    Its part of the tenant's, 0 to 1.
+    """
 
     limit: float = 0.0
     share: float = 0.0
@@ -111,8 +125,8 @@ class RateStatus(msgspec.Struct, frozen=True, kw_only=True):
 class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     """The body of `/status`: one snapshot, taken on the event loop, so that its figures agree.
 
-    `freshness_s` is now minus the source time of the oldest open record, by topic. `accounts` are there when
-    they are asked for.
+    `freshness_s` is now minus the source time of the oldest open record, by topic. `accounts` are
+    there when they are asked for.
     """
 
     version: str
@@ -132,7 +146,10 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BulkStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """Where an object with a bulk destination is: what is gathered, and how far the job before it is."""
+    """Where an object with a bulk destination is.
+
+    What is gathered, and how far the job before it is.
+    """
 
     object: str
     gathered_rows: int = 0
@@ -150,7 +167,10 @@ class Check(msgspec.Struct, frozen=True):
 
 
 class StatusProvider(Protocol):
-    """The running daemon, as the admin port sees it; every call is on the event loop and returns at once."""
+    """The running daemon, as the admin port sees it.
+
+    Every call is on the event loop and returns at once.
+    """
 
     def snapshot(self) -> StatusReport:
         """Return a snapshot."""
@@ -161,7 +181,10 @@ class StatusProvider(Protocol):
         ...
 
     def liveness(self) -> tuple[Check, ...]:
-        """Return what `/livez` asks: the progress of the poll thread and of the loop, never the outside world."""
+        """Return what `/livez` asks.
+
+        The progress of the poll thread and of the loop, never the outside world.
+        """
         ...
 
     def readiness(self) -> tuple[Check, ...]:

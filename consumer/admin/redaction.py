@@ -1,4 +1,7 @@
-"""Make a text fit for a log line: no secrets, no control or direction characters, no endless length."""
+"""Make a text fit for a log line.
+
+No secrets, no control or direction characters, no endless length.
+"""
 
 from __future__ import annotations
 
@@ -42,11 +45,15 @@ _SECRET_NAME: Final = re.compile(
 _UNSAFE: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
-"""Control characters, what turns the direction of writing, what cannot be seen, and halves of characters."""
+"""Control characters, what turns the direction of writing, what cannot be seen, and halves of
+characters."""
 
 
 def clean(text: str) -> str:
-    """Return the text with secrets masked, unsafe characters as their escapes, and cut to its longest."""
+    """Return the text with secrets masked, unsafe characters as their escapes.
+
+    And cut to its longest.
+    """
     cut = text if len(text) <= TEXT_CHARACTERS else text[: TEXT_CHARACTERS - 1] + "…"
     return _UNSAFE.sub(_escape, _NAMED.sub(_mask_named, _SECRETS.sub(MASK, cut)))
 

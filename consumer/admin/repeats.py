@@ -1,4 +1,7 @@
-"""Collapse log lines that repeat: the first is written, the next after a while says how many there were."""
+"""Collapse log lines that repeat.
+
+The first is written, the next after a while says how many there were.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ KEPT_COUNT: Final = 512
 
 
 class Repeats:
-    """Told of each line and the time, says whether to write it and how many of its like were swallowed."""
+    """Told of each line and the time.
+
+    Says whether to write it and how many of its like were swallowed.
+    """
 
     __slots__ = ("_seen",)
 
@@ -24,7 +30,10 @@ class Repeats:
         )  # line: (written at, swallowed since)
 
     def swallowed(self, line: Hashable, now_s: float) -> int | None:
-        """Return how many like it were swallowed before this one, or `None` to swallow this one too."""
+        """Return how many like it were swallowed before this one.
+
+        Or `None` to swallow this one too.
+        """
         written_s, count = self._seen.get(line, (now_s - WINDOW_S, 0))
         if now_s - written_s < WINDOW_S:
             self._seen[line] = (written_s, count + 1)

@@ -1,4 +1,7 @@
-"""Answer those who ask how the daemon is: probes, Prometheus, the `status` verb, and a person with a browser."""
+"""Answer those who ask how the daemon is.
+
+Probes, Prometheus, the `status` verb, and a person with a browser.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,8 @@ PAGE_FILES: Final = {
 HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
+        " connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -94,7 +98,10 @@ class AdminServer:
         self._runner = runner
 
     async def stop(self) -> None:
-        """Stop listening; answers under way are finished within a second. Also when it never started."""
+        """Stop listening; answers under way are finished within a second.
+
+        Also when it never started.
+        """
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
@@ -107,9 +114,15 @@ class AdminServer:
             case errno.EACCES:
                 return f"{address} is not allowed to this user; write a port above 1023"
             case errno.EADDRNOTAVAIL:
-                return f"{address} is no address of this machine; write 127.0.0.1, 0.0.0.0 or one of its own"
+                return (
+                    f"{address} is no address of this machine; write 127.0.0.1, 0.0.0.0 or one"
+                    f" of its own"
+                )
             case _:
-                return f'{address} cannot be listened on ({refused.strerror}); write another address, or "off"'
+                return (
+                    f"{address} cannot be listened on ({refused.strerror}); write another"
+                    f' address, or "off"'
+                )
 
     async def _livez(self, request: web.Request) -> web.Response:
         return _probe(request, self._provider.liveness())
@@ -131,14 +144,18 @@ class AdminServer:
 
 
 def _probe(request: web.Request, checks: tuple[Check, ...]) -> web.Response:
-    """Answer a probe: every problem is named, and with `?verbose` every check that found none as well."""
+    """Answer a probe: every problem is named.
+
+    And with `?verbose` every check that found none as well.
+    """
     lines = [f"[-] {check.name}: {problem}" for check in checks for problem in check.problems]
     status = 503 if lines else 200
     if "verbose" in request.query:
         lines = [f"[+] {check.name}" for check in checks if not check.problems] + lines
     return web.Response(
-        status=status, text="\n".join([*lines, "not ok" if status != 200 else "ok"]) + "\n"
-    )  # noqa: PLR2004 - HTTP's own
+        status=status,
+        text="\n".join([*lines, "not ok" if status != 200 else "ok"]) + "\n",  # noqa: PLR2004 - HTTP's own
+    )
 
 
 def _fixed(name: str, content_type: str) -> Answering:

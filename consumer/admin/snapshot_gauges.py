@@ -18,7 +18,10 @@ PREFIX: Final = "datacloud_consumer_"
 
 
 class SnapshotGauges(Collector):
-    """The gauges of the promise; families are always there, samples once there is a daemon to ask."""
+    """The gauges of the promise.
+
+    Families are always there, samples once there is a daemon to ask.
+    """
 
     def __init__(self) -> None:
         self._provider: StatusProvider | None = None

@@ -21,12 +21,16 @@ _log = structlog.get_logger("consumer")
 
 
 class Telemetry:
-    """Observer of ledger, corridor, lanes, tokens and holds. Logs what happens seldom; counts everything."""
+    """Observer of ledger, corridor, lanes, tokens and holds.
+
+    Logs what happens seldom; counts everything.
+    """
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
 
-    # ── the ledger ───────────────────────────────────────────────────────────────────────────────────────
+    # ── the ledger
+    # ───────────────────────────────────────────────────────────────────────────────────────
 
     def polled(self, topic: str, count: int) -> None:
         """Records came in."""
@@ -40,7 +44,8 @@ class Telemetry:
                 "handed over unsettled; the next owner reads them again", topic=topic, records=count
             )
 
-    # ── the corridor ─────────────────────────────────────────────────────────────────────────────────────
+    # ── the corridor
+    # ─────────────────────────────────────────────────────────────────────────────────────
 
     def assignment_changed(self, kind: str, assignments: Sequence[Assignment]) -> None:
         """Partitions were assigned, revoked or lost."""
@@ -74,7 +79,8 @@ class Telemetry:
                 "commit failed; it goes out again with the next", partitions=count, error=error
             )
 
-    # ── the lanes ────────────────────────────────────────────────────────────────────────────────────────
+    # ── the lanes
+    # ────────────────────────────────────────────────────────────────────────────────────────
 
     def answered(self, batch: Batch, result: str, elapsed_s: float, body_bytes: int) -> None:
         """A request ended."""
@@ -108,10 +114,14 @@ class Telemetry:
         self._metrics.throttled(duration_s)
         _log.info("pausing as the service asked", seconds=round(duration_s, 1))
 
-    # ── bulk jobs ────────────────────────────────────────────────────────────────────────────────────────
+    # ── bulk jobs
+    # ────────────────────────────────────────────────────────────────────────────────────────
 
     def job_answered(self, target: Target, step: str, result: str, elapsed_s: float) -> None:
-        """A request of a bulk job ended. It is no batch: its size and time say nothing about those."""
+        """A request of a bulk job ended.
+
+        It is no batch: its size and time say nothing about those.
+        """
         self._metrics.job_request(target.object, step, result)
         _log.debug(
             "bulk job", object=target.object, step=step, result=result, seconds=round(elapsed_s, 1)
@@ -125,7 +135,8 @@ class Telemetry:
         """A bulk job came to its end."""
         _log.info("bulk job over", object=target.object, job=job)
 
-    # ── tokens and holds ─────────────────────────────────────────────────────────────────────────────────
+    # ── tokens and holds
+    # ─────────────────────────────────────────────────────────────────────────────────
 
     def token_refresh(self, result: Literal["ok", "refused", "failed"]) -> None:
         """A token was asked for."""

@@ -1,4 +1,7 @@
-"""Whether tenant and CRM let us in: the first that is read of an answer to a question of ours before the start."""
+"""Whether tenant and CRM let us in.
+
+The first that is read of an answer to a question of ours before the start.
+"""
 
 from __future__ import annotations
 

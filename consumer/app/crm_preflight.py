@@ -1,4 +1,7 @@
-"""What is checked of the CRM before the first record is read: every sObject that routes fill, and their columns."""
+"""What is checked of the CRM before the first record is read.
+
+Every sObject that routes fill, and their columns.
+"""
 
 from __future__ import annotations
 
@@ -103,7 +106,10 @@ class CrmPreflight:
 
 
 def faults_of(route: RouteSettings, described: Sequence[DescribedField]) -> Iterator[str]:
-    """Yield what speaks against the columns of a route. Names are compared without case, as the CRM does."""
+    """Yield what speaks against the columns of a route.
+
+    Names are compared without case, as the CRM does.
+    """
     crm = route.crm
     assert crm is not None  # noqa: S101 - of routes to the CRM alone
     by_name = {field.name.lower(): field for field in described}

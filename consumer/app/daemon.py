@@ -60,7 +60,10 @@ class Daemon:
         route_filter: Callable[[RouteMapper], RouteMapper] | None = None,
         record_fuse: FuseSettings | None = None,
     ) -> None:
-        """`route_filter` stands before every route, where not all is to pass; `record_fuse` measures what passes it."""
+        """`route_filter` stands before every route, where not all is to pass.
+
+        `record_fuse` measures what passes it.
+        """
         self._settings = settings
         self._ports = ports
         self._telemetry = telemetry
@@ -123,20 +126,25 @@ class Daemon:
         self.stop()
 
     def broken(self, error: BaseException) -> None:
-        """An error of ours came up where nothing awaits it: the run ends with it, and commits nothing more."""
+        """An error of ours came up where nothing awaits it.
+
+        The run ends with it, and commits nothing more.
+        """
         if not self._broken.done():
             self._broken.set_exception(error)
 
     async def run(self) -> None:
         """Run until told to stop.
 
-        Raises: `Fatal` when it stopped because it could not go on; what is settled is committed by then.
+        Raises: `Fatal` when it stopped because it could not go on; what is settled is committed by
+        then.
         """
         try:
             async with asyncio.TaskGroup() as group:
                 await self._live(group)
         except ExceptionGroup as errors:
-            # What stopped us by name is told by that name; anything else is an error of ours, told in full.
+            # What stopped us by name is told by that name; anything else is an error of ours, told
+            # in full.
             known = errors.subgroup(ConsumerError)
             if known is None:
                 raise

@@ -1,4 +1,7 @@
-"""What is checked before the first record is read: dead-letter topic, token, and every object at the tenant."""
+"""What is checked before the first record is read.
+
+Dead-letter topic, token, and every object at the tenant.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,8 @@ if TYPE_CHECKING:
     from consumer.mapping.settings import ObjectSettings
 
 PROBE_KEY: Final = "datacloud-consumer-preflight"
-"""The primary key of the row that asks whether an object is there. The validation call stores nothing."""
+"""The primary key of the row that asks whether an object is there. The validation call stores
+nothing."""
 
 _NOT_THERE: Final = frozenset({404, 405, 406, 415})
 _MOMENT: Final = frozenset({408, 425, 429})
@@ -95,7 +99,10 @@ class Preflight:
             probes += 1
 
     async def _object_is_there(self, target: Target, described: ObjectSettings) -> None:
-        """Ask the validation call with a row of nulls: whatever it says of the row, the object is there."""
+        """Ask the validation call with a row of nulls.
+
+        Whatever it says of the row, the object is there.
+        """
         token = await self._tokens.current()
         await self._turns.come()
         row = dict.fromkeys(described.fields) | {described.primary_key: PROBE_KEY}

@@ -48,7 +48,8 @@ SPARE_CONNECTIONS: Final = 4
 """Beside the batches in flight: login, exchange, validation."""
 
 YOUNG_OBJECTS: Final = 20_000
-"""Records come and go by the thousand: a collection every 700 new objects would look at them for nothing."""
+"""Records come and go by the thousand: a collection every 700 new objects would look at them for
+nothing."""
 
 
 async def serve(
@@ -59,7 +60,8 @@ async def serve(
 ) -> None:
     """Run one daemon until SIGTERM or SIGINT; a second one ends the process at once.
 
-    `read_level` reads the log level again on SIGHUP; `started` is called once the admin port listens.
+    `read_level` reads the log level again on SIGHUP; `started` is called once the admin port
+    listens.
     Raises: `Fatal`, `ConfigFaults` (admin port taken).
     """
     clock = SystemClock()
@@ -102,7 +104,9 @@ async def serve(
 def real_ports(
     settings: Settings, source: Source, clock: Clock, telemetry: Telemetry, closing: AsyncExitStack
 ) -> tuple[Ports, TokenProvider]:
-    """Make everything outside a daemon but its source, and the provider behind its tokens; `closing` lets it go.
+    """Make everything outside a daemon but its source, and the provider behind its tokens.
+
+    `closing` lets it go.
 
     Those are the tenant's, or where every route goes to the CRM, the CRM's.
     """
@@ -208,7 +212,10 @@ class Signals:
         self._daemon.stop()
 
     def _read_again(self) -> None:
-        """Secrets are read again when their files change, without a signal; the level is what is left."""
+        """Secrets are read again when their files change, without a signal.
+
+        The level is what is left.
+        """
         try:
             level = self._read_level()
         except ConfigFaults as faults:

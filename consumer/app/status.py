@@ -203,7 +203,10 @@ class DaemonStatus:
         return self._lanes.trouble(assignment) if self._lanes is not None else None
 
     def _is_gathering(self, assignment: Assignment) -> bool:
-        """Whether a partition stands because its oldest open record is for a job, and that job is not held."""
+        """Whether a partition stands because its oldest open record is for a job.
+
+        And that job is not held.
+        """
         oldest = self._engine.progress.oldest(assignment) if assignment.open_count else None
         return oldest is not None and any(
             low == oldest
@@ -213,7 +216,10 @@ class DaemonStatus:
         )
 
     def _hold_of(self, assignment: Assignment) -> HoldReason | None:
-        """Return what holds a partition: itself, its topic, an object that it feeds, or everything."""
+        """Return what holds a partition.
+
+        Itself, its topic, an object that it feeds, or everything.
+        """
         targets = [mapper.target for mapper in self._engine.routes.mappers(assignment.topic)]
         for held in self._engine.holds:
             place = held.place

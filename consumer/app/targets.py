@@ -1,4 +1,7 @@
-"""What takes the changes of each object, as its routes want it: a batcher, or a gatherer and its carrier."""
+"""What takes the changes of each object, as its routes want it.
+
+A batcher, or a gatherer and its carrier.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,9 @@ def batchers_of(settings: Settings) -> dict[Target, Batcher]:
 
 
 def spool_of(settings: Settings) -> SpoolFolder | None:
-    """Claim the place where rows are gathered, by group, so that daemons on one machine do not meet.
+    """Claim the place where rows are gathered, by group.
+
+    So that daemons on one machine do not meet.
 
     `None` where nothing is gathered. Raises: `Fatal` when none can be had.
     """

@@ -1,1 +1,4 @@
-"""The token dance: assertion, login and exchange without I/O, and the single-flight provider that runs them."""
+"""The token dance: assertion, login and exchange without I/O.
+
+And the single-flight provider that runs them.
+"""

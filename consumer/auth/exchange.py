@@ -1,4 +1,7 @@
-"""The token dance without I/O: requests come out, answers go in, a Data Cloud token is the result."""
+"""The token dance without I/O.
+
+Requests come out, answers go in, a Data Cloud token is the result.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,8 @@ _DESCRIPTION_CHARS: Final = 200
 class Secrets:
     """What the login proves itself with, as read for one dance. Never shown.
 
-    The dance writes a rotated refresh token back, also when a later step fails: the old one is void by then.
+    The dance writes a rotated refresh token back, also when a later step fails: the old one is void
+    by then.
     """
 
     __slots__ = ("client_secret", "password", "private_key", "refresh_token")
@@ -66,7 +70,9 @@ class Secrets:
 
 
 def token_flow(settings: SalesforceSettings, secrets: Secrets, wall_ms: int) -> AuthFlow:
-    """Log in, then exchange: a fresh core token for every exchange, for some flows it is good only once.
+    """Log in, then exchange: a fresh core token for every exchange.
+
+    For some flows it is good only once.
 
     Raises: `Hold(AUTH)` for a refusal, with the OAuth code; `Transient` for the moment's faults.
     """
@@ -77,7 +83,8 @@ def token_flow(settings: SalesforceSettings, secrets: Secrets, wall_ms: int) -> 
 def core_flow(settings: SalesforceSettings, secrets: Secrets, wall_ms: int) -> AuthFlow:
     """Log in and be content with the core token, which opens the CRM.
 
-    The login does not say how long a session lasts, and using it prolongs it: it is used until it is refused.
+    The login does not say how long a session lasts, and using it prolongs it: it is used until it
+    is refused.
     Raises: as `token_flow`.
     """
     core = yield from login(settings, secrets, wall_ms)
@@ -163,7 +170,10 @@ def _check(answer: Answer, step: str, wall_ms: int) -> None:
 
 
 def _oauth_fault(answer: Answer) -> str:
-    """Return the OAuth code and its description, masked; some refusals have neither, or are a page."""
+    """Return the OAuth code and its description, masked.
+
+    Some refusals have neither, or are a page.
+    """
     try:
         parsed = orjson.loads(answer.body)
     except orjson.JSONDecodeError:
@@ -188,4 +198,7 @@ def _skew(answer: Answer, wall_ms: int) -> str:
         return ""
     if abs(ahead_s) < _SKEW_S:
         return ""
-    return f"; this machine's clock is {abs(ahead_s)} s {'ahead of' if ahead_s > 0 else 'behind'} the service's"
+    return (
+        f"; this machine's clock is {abs(ahead_s)} s {'ahead of' if ahead_s > 0 else 'behind'}"
+        f" the service's"
+    )

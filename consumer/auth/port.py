@@ -8,7 +8,10 @@ import msgspec
 
 
 class Token(msgspec.Struct, frozen=True):
-    """A token and the origin that takes it (`https://host`, no trailing slash): tenant or CRM. Never shown."""
+    """A token and the origin that takes it (`https://host`, no trailing slash): tenant or CRM.
+
+    Never shown.
+    """
 
     value: str
     base_url: str
@@ -27,15 +30,16 @@ class Tokens(Protocol):
     async def current(self) -> Token:
         """Return a token that is believed good; waits for the one refresh under way, if any.
 
-        Raises `Hold(AUTH)` for a refused grant and `Transient` for the moment's faults; asking again is
-        always allowed, the provider does its own backing off.
+        Raises `Hold(AUTH)` for a refused grant and `Transient` for the moment's faults; asking
+        again is always allowed, the provider does its own backing off.
         """
         ...
 
     def refused(self, token: Token) -> bool:
         """The service answered 401 to this token: forget it, unless a newer one is there already.
 
-        Returns whether the caller may send again: false when tokens keep being refused fresh (hold AUTH).
+        Returns whether the caller may send again: false when tokens keep being refused fresh (hold
+        AUTH).
         """
         ...
 

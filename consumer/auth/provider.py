@@ -1,4 +1,7 @@
-"""The token that lanes send with: made once for all of them, replaced ahead of time, held when refused."""
+"""The token that lanes send with.
+
+Made once for all of them, replaced ahead of time, held when refused.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,8 @@ if TYPE_CHECKING:
 _RefreshFailure: TypeAlias = Hold | Transient
 
 REFUSALS_BORNE: Final = 5
-"""Tokens that may be refused one after another, none of them ever taken, before it is not the tokens' fault."""
+"""Tokens that may be refused one after another, none of them ever taken, before it is not the
+tokens' fault."""
 
 _SHORTEST_REFUSAL_S: Final = 30.0
 _LONGEST_REFUSAL_S: Final = 600.0
@@ -42,11 +46,13 @@ class RefreshObserver(Protocol):
 
 
 class TokenProvider:
-    """Single flight: however many senders find no good token, one dance is under way and all wait for it.
+    """Single flight: however many senders find no good token.
 
-    A token past four fifths of its life is replaced in the background while senders go on with it. After a
-    refusal nobody asks again for 30 s, rising to 10 min, unless a secret's file changes; callers are told at
-    once meanwhile.
+    One dance is under way and all wait for it.
+
+    A token past four fifths of its life is replaced in the background while senders go on with it.
+    After a refusal nobody asks again for 30 s, rising to 10 min, unless a secret's file changes;
+    callers are told at once meanwhile.
     """
 
     def __init__(
@@ -60,7 +66,10 @@ class TokenProvider:
         auth_flow: Callable[[SalesforceSettings, Secrets, int], AuthFlow] = token_flow,
         secrets: SecretFiles | None = None,
     ) -> None:
-        """`auth_flow` says which token is made. `secrets` are shared by who logs in as the same user."""
+        """`auth_flow` says which token is made.
+
+        `secrets` are shared by who logs in as the same user.
+        """
         self._settings = settings
         self._transport = transport
         self._clock = clock
@@ -103,7 +112,10 @@ class TokenProvider:
             self._refusals_in_a_row += 1
             self._token = None
             if self._refusals_in_a_row >= REFUSALS_BORNE:
-                detail = f"{self._refusals_in_a_row} tokens in a row were refused as soon as they were made"
+                detail = (
+                    f"{self._refusals_in_a_row} tokens in a row were refused as soon as they"
+                    f" were made"
+                )
                 self._back_off(
                     Hold(HoldReason.AUTH, detail), self._refusals_in_a_row - REFUSALS_BORNE
                 )
@@ -138,7 +150,10 @@ class TokenProvider:
         return self._fault_signature != self._secrets.signature()
 
     async def _make(self) -> Token | _RefreshFailure:
-        """Make a token; what goes wrong is the result, so that nobody need be waiting to hear of it."""
+        """Make a token; what goes wrong is the result.
+
+        So that nobody need be waiting to hear of it.
+        """
         asked_s = self._clock.now_s()
         try:
             grant = await self._auth_flow()

@@ -1,4 +1,7 @@
-"""Secrets as they stand at this moment: read for every login, and watched for a change in between."""
+"""Secrets as they stand at this moment.
+
+Read for every login, and watched for a change in between.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ _LARGEST_BYTES: Final = 64 * 1024
 
 
 class SecretFiles:
-    """The secrets of the `salesforce` section. A mounted secret that is replaced is seen at the next login."""
+    """The secrets of the `salesforce` section.
+
+    A mounted secret that is replaced is seen at the next login.
+    """
 
     def __init__(self, settings: SalesforceSettings) -> None:
         self._private_key = settings.private_key
@@ -95,7 +101,10 @@ def signature_of(*secrets: Secret | None) -> Signature:
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
-    """Return modification time, inode and size of what the path leads to; mounted secrets are symbolic links."""
+    """Return modification time, inode and size of what the path leads to.
+
+    Mounted secrets are symbolic links.
+    """
     try:
         found = path.stat()
     except OSError:

@@ -1,4 +1,7 @@
-"""What the login is told. Secrets are paths or environment references, read when they are needed."""
+"""What the login is told. Secrets are paths or environment references.
+
+Read when they are needed.
+"""
 
 from __future__ import annotations
 

@@ -37,7 +37,10 @@ class CoreGrant(msgspec.Struct, frozen=True):
 
 
 class TokenGrant(msgspec.Struct, frozen=True):
-    """What the exchange gave: a Data Cloud token, the tenant's origin and how long it lasts. Never shown."""
+    """What the exchange gave: a Data Cloud token, the tenant's origin and how long it lasts.
+
+    Never shown.
+    """
 
     value: str
     base_url: str

@@ -1,4 +1,7 @@
-"""A batch: the object changes of one request, each key once, and the lowest offset it holds per partition."""
+"""A batch: the object changes of one request, each key once.
+
+And the lowest offset it holds per partition.
+"""
 
 from __future__ import annotations
 
@@ -35,12 +38,13 @@ def forget_superseded(change: Change, gone: Collection[Assignment]) -> None:
 class Batch:
     """Changes of one object and one operation, keyed by primary key; compared by identity.
 
-    `record_counts` count the records that are settled with the batch and became one change alone; `linked_changes` are the
-    changes that are one part of several, or that older records ride on. `lows` are the positions that are held.
-    `size` counts each encoded row with one comma. `asked` says that the validation call was made for these
-    rows, `isolating` that the batch exists only to find who is at fault, `conflicts` how often it was answered
-    409, `attempts` how often its rows were sent. `singled_out` are the keys that the service named as those at
-    fault, few among many good ones. `trouble` is why it was to be sent again, the last time.
+    `record_counts` count the records that are settled with the batch and became one change alone;
+    `linked_changes` are the changes that are one part of several, or that older records ride on.
+    `lows` are the positions that are held. `size` counts each encoded row with one comma. `asked`
+    says that the validation call was made for these rows, `isolating` that the batch exists only to
+    find who is at fault, `conflicts` how often it was answered 409, `attempts` how often its rows
+    were sent. `singled_out` are the keys that the service named as those at fault, few among many
+    good ones. `trouble` is why it was to be sent again, the last time.
     """
 
     __slots__ = (
@@ -108,7 +112,10 @@ class Batch:
             self.lows[assignment] = low_of(record)
 
     def remove(self, key: str) -> Change:
-        """Let a change go. The low marks stay, they are only lower bounds, until the batch is empty."""
+        """Let a change go. The low marks stay, they are only lower bounds.
+
+        Until the batch is empty.
+        """
         change = self.changes.pop(key)
         self.size -= len(change.encoded) + 1
         self.linked_changes.pop(key, None)
@@ -136,7 +143,10 @@ class Batch:
         return part
 
     def prune(self, gone: Collection[Assignment]) -> list[Change]:
-        """Remove and return the changes of assignments that are not ours any more, and their low marks."""
+        """Remove and return the changes of assignments that are not ours any more.
+
+        And their low marks.
+        """
         removed = [
             self.remove(key) for key, change in [*self.changes.items()] if change.assignment in gone
         ]

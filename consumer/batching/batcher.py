@@ -1,8 +1,10 @@
-"""Object changes of one target to batches: one key, one open request, over upserts and deletes alike.
+"""Object changes of one target to batches.
 
-A key is in at most one of three places: an open batch (one for upserts, one for deletes), one sealed batch
-(ready, or in flight), or the waiting room behind either. That is the whole of the order promise: no two open
-requests ever hold one key, and a hot key never blocks its neighbours.
+One key, one open request, over upserts and deletes alike.
+
+A key is in at most one of three places: an open batch (one for upserts, one for deletes), one
+sealed batch (ready, or in flight), or the waiting room behind either. That is the whole of the
+order promise: no two open requests ever hold one key, and a hot key never blocks its neighbours.
 """
 
 from __future__ import annotations
@@ -22,7 +24,10 @@ if TYPE_CHECKING:
 
 
 class Batcher:
-    """Gathers the changes of one object; sealed batches stand in `ready` until delivery takes them."""
+    """Gathers the changes of one object.
+
+    Sealed batches stand in `ready` until delivery takes them.
+    """
 
     def __init__(
         self, target: Target, conflation: Conflation, *, batch_bytes: int, delete_ids: int
@@ -46,7 +51,8 @@ class Batcher:
     def add(self, changes: Sequence[Change], assignment: Assignment, now_s: float) -> list[Change]:
         """Take the changes of one chunk, in offset order.
 
-        Returns: the changes whose encoded row alone is over the limit; they are held by nothing here.
+        Returns: the changes whose encoded row alone is over the limit; they are held by nothing
+        here.
         """
         oversize: list[Change] = []
         sealed_keys, room = self._sealed_keys, self._room[Operation.UPSERT]
@@ -116,7 +122,10 @@ class Batcher:
                 self._seal(batch.operation)
 
     def settle(self, batch: Batch, now_s: float) -> None:
-        """Forget a batch whose every change was accepted or dead-lettered; what waited behind it moves up."""
+        """Forget a batch whose every change was accepted or dead-lettered.
+
+        What waited behind it moves up.
+        """
         self._sealed_bytes -= self._sealed.pop(batch, 0)
         self._sealed_keys.difference_update(batch.changes)
         if self._waiting:
@@ -125,9 +134,12 @@ class Batcher:
                 self._move_up(key, now_s)
 
     def split(self, batch: Batch, groups: Iterable[Sequence[str]]) -> list[Batch]:
-        """Replace a sealed batch by batches of these groups of its keys, which are put first in `ready`.
+        """Replace a sealed batch by batches of these groups of its keys.
 
-        Shape: the groups are disjoint and cover all keys. The parts hold the positions that the whole held.
+        Which are put first in `ready`.
+
+        Shape: the groups are disjoint and cover all keys. The parts hold the positions that the
+        whole held.
         """
         parts = [batch.part(keys) for keys in groups]
         self._sealed_bytes -= self._sealed.pop(batch, 0)
@@ -139,7 +151,8 @@ class Batcher:
     def drop(self, gone: Collection[Assignment], now_s: float) -> list[Change]:
         """Forget the changes of assignments that are not ours any more, wherever they are.
 
-        Delivery has cancelled the requests that hold one, and sends what is left of their batches anew.
+        Delivery has cancelled the requests that hold one, and sends what is left of their batches
+        anew.
 
         Returns: the changes that were dropped.
         """
@@ -179,7 +192,10 @@ class Batcher:
             yield from queue
 
     def lows(self) -> Iterator[tuple[Assignment, Low]]:
-        """Yield the lowest offset per partition of everything that is held here; a partition may come often."""
+        """Yield the lowest offset per partition of everything that is held here.
+
+        A partition may come often.
+        """
         for batch in (*self._open.values(), *self._sealed):
             yield from batch.lows.items()
         for queue in self._waiting.values():
@@ -251,7 +267,8 @@ class Batcher:
 
     def _move_up(self, key: str, now_s: float) -> None:
         queue = self._waiting[key]
-        # A list: a queue of one is the rule, and costs a tenth of a deque. Long ones are moved by the library.
+        # A list: a queue of one is the rule, and costs a tenth of a deque. Long ones are moved by
+        # the library.
         change = queue.pop(0)
         self._waiting_bytes -= len(change.encoded)
         if not queue:

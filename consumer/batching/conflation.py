@@ -11,7 +11,8 @@ from consumer.batching.batch import low_of
 from consumer.model import Change, Delete, Superseded
 
 Conflation: TypeAlias = Callable[[Change, Change], bytes | None]
-"""`(older, newer)` to the encoded form that stands for both, or `None` when the newer must wait its turn."""
+"""`(older, newer)` to the encoded form that stands for both, or `None` when the newer must wait its
+turn."""
 
 _ROW = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -27,7 +28,8 @@ def replace(_older: Change, newer: Change) -> bytes:
 def merge(older: Change, newer: Change) -> bytes | None:
     """Partial mode: the newer's fields over the older's, so that none of the older is lost.
 
-    An upsert after a delete waits: merged into one request it would leave the old row's other fields standing.
+    An upsert after a delete waits: merged into one request it would leave the old row's other
+    fields standing.
     """
     if isinstance(newer, Delete):
         return newer.encoded
@@ -41,9 +43,12 @@ def in_turn(_older: Change, _newer: Change) -> None:
 
 
 def supersede(newer: Change, older: Change, encoded: bytes) -> None:
-    """Let the newer change stand for both: the older's record, and all that rode on it, settle with the newer.
+    """Let the newer change stand for both.
 
-    Where the newer carries the older's fields too, the older's record is kept: a rejection concerns both.
+    The older's record, and all that rode on it, settle with the newer.
+
+    Where the newer carries the older's fields too, the older's record is kept: a rejection concerns
+    both.
     """
     assignment = older.assignment
     assert assignment is not None  # noqa: S101 - the batcher sets it before any change meets another

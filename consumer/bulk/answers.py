@@ -1,4 +1,7 @@
-"""What an outcome means for the step of a job: every answer of either API, and every lack of one, read one way."""
+"""What an outcome means for the step of a job.
+
+Every answer of either API, and every lack of one, read one way.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,9 @@ _OUT_OF_REQUESTS: Final = b"REQUEST_LIMIT_EXCEEDED"
 
 
 class Done(msgspec.Struct, frozen=True):
-    """The step is taken. `jobs` is what the service says of the job, or of all that it was asked for.
+    """The step is taken. `jobs` is what the service says of the job.
+
+    Or of all that it was asked for.
 
     `rest` is where a list that is not whole goes on.
     """
@@ -80,7 +85,10 @@ StepOutcome: TypeAlias = Done | Gone | Refused | Busy | Unsure | Again | Refresh
 
 
 def read(step: JobStep, outcome: HttpOutcome, *, fresh_token: bool, wall_ms: int) -> StepOutcome:  # noqa: PLR0911 - one per row of the table
-    """Read what became of one step. `fresh_token` says that its token was itself made because of a 401."""
+    """Read what became of one step.
+
+    `fresh_token` says that its token was itself made because of a 401.
+    """
     if isinstance(outcome, NoAnswer):
         if step is JobStep.UPLOAD and outcome.written:
             return Unsure(f"upload without an answer ({outcome.failure.value}: {outcome.detail})")

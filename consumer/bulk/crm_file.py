@@ -1,4 +1,7 @@
-"""The one file of a CRM job, written from the spool piece by piece; what does not fit goes with the next job."""
+"""The one file of a CRM job, written from the spool piece by piece.
+
+What does not fit goes with the next job.
+"""
 
 from __future__ import annotations
 

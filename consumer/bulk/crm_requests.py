@@ -1,4 +1,7 @@
-"""Steps of a job of the CRM's Bulk API 2.0 to request values, `describe` and the look-up of ids beside them."""
+"""Steps of a job of the CRM's Bulk API 2.0 to request values.
+
+`describe` and the look-up of ids beside them.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,10 @@ class _LookupAnswer(msgspec.Struct):
 
 
 class CrmJobs:
-    """The Bulk API 2.0 of one organisation. Source: Bulk API 2.0 developer guide, "Bulk API 2.0 Ingest"."""
+    """The Bulk API 2.0 of one organisation.
+
+    Source: Bulk API 2.0 developer guide, "Bulk API 2.0 Ingest".
+    """
 
     def __init__(
         self, api_version: str, timeout_s: float, targets: Mapping[Target, CrmTarget]
@@ -74,12 +80,18 @@ class CrmJobs:
         return self._get(token, self._job(token, job_id))
 
     def active(self, token: Token, rest: str = "") -> Request:
-        """Return the request for jobs, those that are over among them; `rest` is where the list goes on."""
+        """Return the request for jobs, those that are over among them.
+
+        `rest` is where the list goes on.
+        """
         asked = f"queryLocator={quote(rest, safe='')}" if rest else "jobType=V2Ingest"
         return self._get(token, f"{self._job(token)}?{asked}")
 
     def results(self, token: Token, job_id: str, part: str, sent: Path, into: Path) -> Request:
-        """Return the request for one result file, which may take as long as the upload of what was sent."""
+        """Return the request for one result file.
+
+        Which may take as long as the upload of what was sent.
+        """
         url = f"{self._job(token, job_id)}/{part}"
         timeout_s = self._timeout_s + 2 * transfer_s(sent)
         return Request("GET", url, headers_with(token), timeout_s=timeout_s, answer_path=str(into))
@@ -138,7 +150,9 @@ def pieces_of_keys(keys: Iterable[str]) -> Iterator[list[str]]:
 
 
 def found_ids(path: Path, field: str) -> dict[str, str]:
-    """Read the answer to a look-up: ids by key, and by the key without case, for so the CRM compares them.
+    """Read the answer to a look-up.
+
+    Ids by key, and by the key without case, for so the CRM compares them.
 
     Raises: `Transient` for what is no whole answer: that a key is not in it would say nothing.
     """
@@ -156,6 +170,9 @@ def found_ids(path: Path, field: str) -> dict[str, str]:
 
 
 def _quoted(key: str) -> str:
-    r"""Return a key as SOQL wants it, `\` and `'` escaped: no key can end the text that it stands in."""
+    r"""Return a key as SOQL wants it, `\` and `'` escaped.
+
+    No key can end the text that it stands in.
+    """
     escaped = key.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"

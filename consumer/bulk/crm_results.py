@@ -50,7 +50,8 @@ _DONE: Final = frozenset({"ENTITY_IS_DELETED"})
 class Counts(msgspec.Struct):
     """How many rows the result files told of, and in words what they left out.
 
-    `unknown` are rows that nothing was sent for, not by us, or of which an earlier reading has told.
+    `unknown` are rows that nothing was sent for, not by us, or of which an earlier reading has
+    told.
     """
 
     accepted: int = 0
@@ -76,7 +77,8 @@ class Marking:
     def mark(self, values: Sequence[str]) -> str:
         """Return the mark of a row from the values of `columns`.
 
-        Line ends inside of values are made one: who wrote the results may have written them in another way.
+        Line ends inside of values are made one: who wrote the results may have written them in
+        another way.
         """
         if self._by_key:
             return values[0]
@@ -90,7 +92,10 @@ class Marking:
 async def note_accepted(
     path: Path, marking: Marking, spool: CrmSpool, counts: Counts, clock: Clock
 ) -> None:
-    """Tell the spool of the rows that were taken. Raises: `Transient` for what is no result file."""
+    """Tell the spool of the rows that were taken.
+
+    Raises: `Transient` for what is no result file.
+    """
     for piece in _pieces(path, marking):
         found = spool.accepted_marks([mark for mark, _ in piece])
         counts.accepted += found
@@ -126,7 +131,10 @@ async def note_refused(
 async def note_unprocessed(
     path: Path, marking: Marking, spool: CrmSpool, counts: Counts, clock: Clock
 ) -> None:
-    """Tell the spool of the rows that nobody came to. Raises: `Transient` for what is no result file."""
+    """Tell the spool of the rows that nobody came to.
+
+    Raises: `Transient` for what is no result file.
+    """
     for piece in _pieces(path, marking):
         counts.unprocessed += spool.unprocessed_marks([mark for mark, _ in piece])
         await clock.sleep(0)
@@ -154,7 +162,8 @@ def _pieces(path: Path, marking: Marking) -> Iterator[list[tuple[str, str]]]:
             if header is None:
                 return  # nothing at all is also how a service says that there are none
             piece: list[tuple[str, str]] = []
-            # A file without rows may have no columns of ours; a page of somebody else has none of theirs either.
+            # A file without rows may have no columns of ours; a page of somebody else has none of
+            # theirs either.
             row_of = (
                 None
                 if _ID in map(str.lower, header) or not any(header)
@@ -198,7 +207,10 @@ def _row_reader(
 
 
 def _without_values(error: str, values: Iterable[str]) -> str:
-    """Return `sf__Error` with the row's own values masked where its message repeats them, as many messages do."""
+    """Return `sf__Error` with the row's own values masked where its message repeats them.
+
+    As many messages do.
+    """
     code, colon, rest = error.partition(":")
     message, last_colon, field = rest.rpartition(":")
     if not field.endswith("--"):

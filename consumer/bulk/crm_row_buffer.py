@@ -1,4 +1,7 @@
-"""Object changes of one sObject, gathered on disk with their records until they are jobs of the CRM."""
+"""Object changes of one sObject.
+
+Gathered on disk with their records until they are jobs of the CRM.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,8 @@ if TYPE_CHECKING:
     from consumer.model import Change, PartialRecord, Record, Target
 
 FILE_BYTES: Final = 100_000_000
-"""The most that one upload may have. Source: Bulk API 2.0 limits, 150 MB after it is encoded in base64."""
+"""The most that one upload may have. Source: Bulk API 2.0 limits, 150 MB after it is encoded in
+base64."""
 
 JOURNAL: Final = "job.json"
 
@@ -35,7 +39,10 @@ class CrmBulkBatch(BulkBatch):
 
 
 class CrmRowBuffer(RowBuffer):
-    """Takes the changes of one sObject. `crm` says what is done with them, `columns` are those of its CSV."""
+    """Takes the changes of one sObject.
+
+    `crm` says what is done with them, `columns` are those of its CSV.
+    """
 
     def __init__(
         self,
@@ -64,7 +71,10 @@ class CrmRowBuffer(RowBuffer):
 
     @property
     def finds_ids(self) -> bool:
-        """Whether deletes come by a key that is not the id, which is all that the CRM deletes by."""
+        """Whether deletes come by a key that is not the id.
+
+        Which is all that the CRM deletes by.
+        """
         return self.crm.described.primary_key != CRM_ID
 
     def marking(self, operation: Operation) -> Marking:
@@ -82,7 +92,10 @@ class CrmRowBuffer(RowBuffer):
         return bulk_batch
 
     def close(self) -> None:
-        """Let go of everything; of rows that are being inserted the file stays, for the next run."""
+        """Let go of everything; of rows that are being inserted the file stays.
+
+        For the next run.
+        """
         bulk_batch = self.under_way
         entry = JobJournal(self.folder / JOURNAL).read()
         if (
@@ -96,7 +109,10 @@ class CrmRowBuffer(RowBuffer):
         super().close()
 
     def _begin_after_what_is_left(self) -> None:
-        """Let no new file take the place of one that an earlier run left to be read; drop all others."""
+        """Let no new file take the place of one that an earlier run left to be read.
+
+        Drop all others.
+        """
         entry = JobJournal(self.folder / JOURNAL).read()
         left = entry.spool if self.inserts and entry is not None and entry.closed else ""
         for path in self.folder.glob("*.rows*"):

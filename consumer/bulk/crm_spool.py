@@ -1,4 +1,7 @@
-"""Rows gathered for the CRM, on disk, each with the record that it came from and what became of it."""
+"""Rows gathered for the CRM, on disk.
+
+Each with the record that it came from and what became of it.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +21,15 @@ if TYPE_CHECKING:
     from consumer.bulk.spool import SpooledRow
 
 TRIES: Final = 5
-"""How often a row that the service could not take at that moment is sent before it is at fault itself."""
+"""How often a row that the service could not take at that moment is sent before it is at fault
+itself."""
 
 _PENDING: Final = "FROM rows WHERE operation = ? AND tries >= 0 AND owner >= 0"
 _UNTOLD: Final = "tries = -2 AND value_bytes >= -1"
-_BY_MARK: Final = "WHERE (key, turn) = (SELECT key, turn FROM rows WHERE mark = ? AND tries >= 0 AND sent > 0 LIMIT 1)"
+_BY_MARK: Final = (
+    "WHERE (key, turn) = (SELECT key, turn FROM rows WHERE mark = ? AND tries >= 0 AND sent"
+    " > 0 LIMIT 1)"
+)
 _UPSERT: Final = OPERATIONS[Operation.UPSERT]
 
 
@@ -34,22 +41,25 @@ class RefusedRow(NamedTuple):
 
 
 class CrmSpool(Spool):
-    """As the spool of rows; a newer change in part lies over the older one, and outcomes are noted row by row.
+    """As the spool of rows; a newer change in part lies over the older one.
 
-    A column of `rows` beside those of `Spool`: `tries` counts how often a row was sent, -1 is accepted, -2 refused.
-    `sent` is 1 while it is under way; `mark` is what results name it by.
+    And outcomes are noted row by row.
+
+    A column of `rows` beside those of `Spool`: `tries` counts how often a row was sent, -1 is
+    accepted, -2 refused. `sent` is 1 while it is under way; `mark` is what results name it by.
     """
 
     _COLUMNS = (
-        "key TEXT, turn INTEGER, operation INTEGER, owner INTEGER, value_bytes INTEGER, line BLOB, record BLOB,"
+        "key TEXT, turn INTEGER, operation INTEGER, owner INTEGER, value_bytes INTEGER,"
+        " line BLOB, record BLOB,"
         " tries INTEGER DEFAULT 0, sent INTEGER DEFAULT 0, mark TEXT, error TEXT"
     )
 
     def __init__(self, path: Path, *, disowns: bool) -> None:
         """Make the table.
 
-        `disowns` keeps rows of assignments that are not ours any more, once they may have been sent, and all rows
-        whole over the end of the process, however that comes.
+        `disowns` keeps rows of assignments that are not ours any more, once they may have been
+        sent, and all rows whole over the end of the process, however that comes.
         """
         self._disowns = disowns
         self._JOURNAL = "TRUNCATE" if disowns else "OFF"
@@ -70,9 +80,11 @@ class CrmSpool(Spool):
             self._sql.executemany(
                 "INSERT INTO rows (key, turn, operation, owner, value_bytes, line, record)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key, turn) DO UPDATE SET"
-                " record = kept(operation, line, record, excluded.operation, excluded.line, excluded.record),"
+                " record = kept(operation, line, record, excluded.operation, excluded.line,"
+                " excluded.record),"
                 " line = joined(operation, line, excluded.operation, excluded.line),"
-                " operation = excluded.operation, owner = excluded.owner, value_bytes = excluded.value_bytes",
+                " operation = excluded.operation, owner = excluded.owner, value_bytes ="
+                " excluded.value_bytes",
                 rows,
             )
             self._sql.execute("COMMIT")
@@ -82,7 +94,10 @@ class CrmSpool(Spool):
         self._sealed = True
 
     def forget_owners(self, owners: Collection[int]) -> None:
-        """Drop the rows of assignments that are not ours any more; disown those that may be sent already."""
+        """Drop the rows of assignments that are not ours any more.
+
+        Disown those that may be sent already.
+        """
         if not (self._disowns and self._sealed):
             super().forget_owners(owners)
             return
@@ -96,7 +111,8 @@ class CrmSpool(Spool):
         """Let go of the table, and leave its file to who comes after us."""
         self._sql.close()
 
-    # ── what is to be sent ───────────────────────────────────────────────────────────────────────────────
+    # ── what is to be sent
+    # ───────────────────────────────────────────────────────────────────────────────
 
     def count(self, operation: Operation) -> int:
         """Return how many rows are to be written, or removed, but for those that were refused."""
@@ -114,7 +130,10 @@ class CrmSpool(Spool):
     def pending(
         self, operation: Operation, many: int
     ) -> Iterator[list[tuple[str, int, bytes, bytes]]]:
-        """Yield key, turn, line and record of the rows that have no outcome yet, so many at a time, in order."""
+        """Yield key, turn, line and record of the rows that have no outcome yet, so many at a time.
+
+        In order.
+        """
         after: tuple[str, int] = ("", -1)
         query = _with(
             "SELECT key, turn, line, record",
@@ -135,7 +154,10 @@ class CrmSpool(Spool):
         self._write("UPDATE rows SET sent = 1, mark = ? WHERE key = ? AND turn = ?", marks)
 
     def index_marks(self) -> None:
-        """Make rows quick to find: by what results name them by, and those whose refusal nobody was told of."""
+        """Make rows quick to find: by what results name them by.
+
+        And those whose refusal nobody was told of.
+        """
         with self._told():
             self._sql.execute("CREATE INDEX IF NOT EXISTS marks ON rows (mark)")
             self._sql.execute(f"CREATE INDEX IF NOT EXISTS refused ON rows (owner) WHERE {_UNTOLD}")
@@ -144,7 +166,8 @@ class CrmSpool(Spool):
         """Note the ids of records to delete, each with its key, where a row has its line."""
         self._write("UPDATE rows SET line = ? WHERE key = ? AND operation = 1", ids)
 
-    # ── what became of it ────────────────────────────────────────────────────────────────────────────────
+    # ── what became of it
+    # ────────────────────────────────────────────────────────────────────────────────
 
     def accepted_marks(self, marks: Iterable[str]) -> int:
         """Note rows that the service took; return how many were found."""
@@ -152,14 +175,23 @@ class CrmSpool(Spool):
         return self._write(statement, [(mark,) for mark in marks])
 
     def refused_marks(self, marks: Iterable[tuple[str, str]]) -> int:
-        """Note rows that the service refused for good, with its words; return how many were found."""
+        """Note rows that the service refused for good, with its words.
+
+        Return how many were found.
+        """
         rows = [(error, mark) for mark, error in marks]
         return self._write(_with("UPDATE rows SET tries = -2, sent = 0, error = ?", _BY_MARK), rows)
 
     def busy_marks(self, marks: Iterable[tuple[str, str]]) -> int:
-        """Note rows that could not be taken at that moment; too often is for good. Returns how many were found."""
+        """Note rows that could not be taken at that moment; too often is for good.
+
+        Returns how many were found.
+        """
         rows = [(TRIES, error, mark) for mark, error in marks]
-        tries = "UPDATE rows SET tries = CASE WHEN tries + 1 >= ? THEN -2 ELSE tries + 1 END, sent = 0, error = ?"
+        tries = (
+            "UPDATE rows SET tries = CASE WHEN tries + 1 >= ? THEN -2 ELSE tries + 1 END, sent"
+            " = 0, error = ?"
+        )
         return self._write(_with(tries, _BY_MARK), rows)
 
     def unprocessed_marks(self, marks: Iterable[str]) -> int:
@@ -197,7 +229,10 @@ class CrmSpool(Spool):
             )
 
     def take_refused(self, many: int) -> list[RefusedRow]:
-        """Return refused rows that nobody was told of yet, and count them out: they are accounted as letters."""
+        """Return refused rows that nobody was told of yet, and count them out.
+
+        They are accounted as letters.
+        """
         query = _with(
             "SELECT key, turn, error, record FROM rows WHERE", _UNTOLD, "AND owner >= 0 LIMIT ?"
         )
@@ -210,7 +245,10 @@ class CrmSpool(Spool):
 
     def outcomes(self, many: int) -> Iterator[list[tuple[bytes, str | None]]]:
         """Yield record and error of every row with an outcome, so many at a time."""
-        query = "SELECT record, CASE WHEN tries = -2 THEN coalesce(error, '') END FROM rows WHERE tries < 0"
+        query = (
+            "SELECT record, CASE WHEN tries = -2 THEN coalesce(error, '') END FROM rows WHERE"
+            " tries < 0"
+        )
         cursor = self._sql.execute(query)
         while found := cursor.fetchmany(many):
             yield found
@@ -236,10 +274,12 @@ class LeftSpool(CrmSpool):
 
 
 def joined(older_operation: int, older: bytes, operation: int, newer: bytes) -> bytes:
-    """Return the line of a key that has an older change: of two in part the newer lies over the older.
+    """Return the line of a key that has an older change.
 
-    What a row does not have is blank, which the CRM leaves as it is. Over a delete the row is a new one: there what
-    is blank is null.
+    Of two in part the newer lies over the older.
+
+    What a row does not have is blank, which the CRM leaves as it is. Over a delete the row is a new
+    one: there what is blank is null.
     """
     if operation != _UPSERT or not _may_have_blanks(newer):
         return newer
@@ -256,7 +296,10 @@ def _kept(  # noqa: PLR0917 - as SQL calls it
     newer: bytes,
     record: bytes,
 ) -> bytes:
-    """Return the records of a key that has an older change: both, where the row has something of each."""
+    """Return the records of a key that has an older change.
+
+    Both, where the row has something of each.
+    """
     if _UPSERT == operation == older_operation and _may_have_blanks(newer):
         both = zip(_values(newer), _values(older), strict=True)
         if any(under and not value for value, under in both):

@@ -1,4 +1,7 @@
-"""Rows gathered for an sObject to jobs of the CRM, and every row to its outcome by the job's result files."""
+"""Rows gathered for an sObject to jobs of the CRM.
+
+And every row to its outcome by the job's result files.
+"""
 
 from __future__ import annotations
 
@@ -89,8 +92,8 @@ class CrmUploader:
     ) -> None:
         """See to it that a job of an earlier life is over.
 
-        Rows of most jobs are sent again, which changes nothing. Rows that were inserted would be there twice: their
-        outcome is read, and is theirs when their records are read again.
+        Rows of most jobs are sent again, which changes nothing. Rows that were inserted would be
+        there twice: their outcome is read, and is theirs when their records are read again.
         """
         crm = _crm(row_buffer)
         left = journal.read()
@@ -132,10 +135,14 @@ class CrmUploader:
                     await self._clock.sleep(after_s)
                 repeats = repeats + 1 if after_s else 0
 
-    # ── one job ──────────────────────────────────────────────────────────────────────────────────────────
+    # ── one job
+    # ──────────────────────────────────────────────────────────────────────────────────────────
 
     async def _one_job(self, load: OperationRows, journal: JobJournal, repeats: int) -> float:
-        """Send what has no outcome yet, or as much of it as one upload takes; return the wait before the rest."""
+        """Send what has no outcome yet, or as much of it as one upload takes.
+
+        Return the wait before the rest.
+        """
         crm, spool, operation, watch = load
         if operation is Operation.DELETE and crm.finds_ids:
             await self._find_ids(load)
@@ -173,13 +180,16 @@ class CrmUploader:
         return repeat_after_s(repeats) if counts.again or counts.unprocessed else 0.0
 
     async def _end_of_insert(self, load: OperationRows, left: JournalEntry, end: JobEnd) -> JobEnd:
-        """Return how a job that inserts ended; one that nobody knows any more is asked for again, by name.
+        """Return how a job that inserts ended.
+
+        One that nobody knows any more is asked for again, by name.
 
         Whether its rows were inserted cannot be told, and twice is worse than late.
         """
         while isinstance(end, Broken) and end.job is None:
             detail = (
-                f"{end.detail}: whether its rows were inserted cannot be told, so they are not sent again; stop,"
+                f"{end.detail}: whether its rows were inserted cannot be told, so they are"
+                f" not sent again; stop,"
                 f" remove {load.crm.folder / JOURNAL} and start to have them inserted again"
             )
             load.watch.held(HoldLane(HoldReason.SINK, detail))
@@ -188,11 +198,13 @@ class CrmUploader:
         return end
 
     async def _await_others(self, load: OperationRows) -> None:
-        """Wait for jobs of this user on the object: another member's, whose older rows must not come last.
+        """Wait for jobs of this user on the object.
 
-        1. A member closes a job, and loses a partition whose rows are in it.
-        2. The next owner reads these rows and newer ones of their keys, and would send them.
-        3. The CRM runs jobs side by side, in any order.
+        Another member's, whose older rows must not come last.
+
+        1. A member closes a job, and loses a partition whose rows are in it. 2. The next owner
+        reads these rows and newer ones of their keys, and would send them. 3. The CRM runs jobs
+        side by side, in any order.
         """
         named, watch = load.crm.target.object, load.watch
         began_s = self._clock.now_s()
@@ -248,14 +260,19 @@ class CrmUploader:
             ):
                 await self._runner.abandon(load.crm.target, job, load.watch)
 
-    # ── letters and look-ups ─────────────────────────────────────────────────────────────────────────────
+    # ── letters and look-ups
+    # ─────────────────────────────────────────────────────────────────────────────
 
     async def _post_refused(self, crm: CrmRowBuffer, bulk_batch: CrmBulkBatch) -> None:
-        """Send the records of refused rows to the dead-letter topic, no more at a time than memory is meant for."""
+        """Send the records of refused rows to the dead-letter topic.
+
+        No more at a time than memory is meant for.
+        """
         while True:
             while self._events.dead_letters_open() >= _LETTERS_AT_A_TIME:
                 await self._clock.sleep(_ROOM_AFTER_S)
-            # From here to the last of them nothing may come between: they are counted out as they are taken.
+            # From here to the last of them nothing may come between: they are counted out as they
+            # are taken.
             refused = bulk_batch.rows.take_refused(_LETTERS_AT_A_TIME)
             if not refused:
                 return
@@ -305,7 +322,10 @@ class CrmUploader:
     async def _found(
         self, load: OperationRows, field: str, keys: list[str], into: Path
     ) -> dict[str, str]:
-        """Return ids by key, however often that has to be asked for: what is missed here would never be deleted."""
+        """Return ids by key, however often that has to be asked for.
+
+        What is missed here would never be deleted.
+        """
         target, probes = load.crm.target, 0
         while True:
             heard = await self._runner.step(

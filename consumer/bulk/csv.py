@@ -1,6 +1,9 @@
-"""Encoded rows to lines of CSV: RFC 4180, every field of the schema in its order, null told apart from empty text.
+"""Encoded rows to lines of CSV.
 
-A row comes as the mapping encoded it for streaming, so that both ways send the same values digit for digit.
+RFC 4180, every field of the schema in its order, null told apart from empty text.
+
+A row comes as the mapping encoded it for streaming, so that both ways send the same values digit
+for digit.
 """
 
 from __future__ import annotations
@@ -30,8 +33,8 @@ _JUDGED_FROM_CHARS: Final = 100_000
 class CsvForm(msgspec.Struct, frozen=True):
     """What one API takes CSV to mean. `None` in `reserved` and in the limits is none.
 
-    `null`, `empty` and `absent` are written for null, for empty text and for a field that the row does not have.
-    `reserved` is a text that the API would read as null.
+    `null`, `empty` and `absent` are written for null, for empty text and for a field that the row
+    does not have. `reserved` is a text that the API would read as null.
     """
 
     null: str
@@ -43,7 +46,8 @@ class CsvForm(msgspec.Struct, frozen=True):
 
 
 INGESTION: Final = CsvForm(null="", empty='""', absent="")
-"""Bulk Ingestion API: an empty value is null. Quotes around nothing say that text was there, to who reads them."""
+"""Bulk Ingestion API: an empty value is null. Quotes around nothing say that text was there, to who
+reads them."""
 
 CRM: Final = CsvForm(
     null="#N/A",
@@ -53,10 +57,10 @@ CRM: Final = CsvForm(
     longest_field_chars=131_072,
     longest_record_chars=400_000,
 )
-"""CRM Bulk API 2.0: blank means unchanged, so null and the empty text (which a CRM field cannot hold) are `#N/A`.
+"""CRM Bulk API 2.0: blank means unchanged, so null and the empty text (which a CRM field cannot
+hold) are `#N/A`.
 
-Source: Bulk API 2.0 developer guide, "Valid CSV Record Rows" and "Bulk API 2.0 Limits".
-"""
+Source: Bulk API 2.0 developer guide, "Valid CSV Record Rows" and "Bulk API 2.0 Limits"."""
 
 
 class CsvRows:
@@ -85,14 +89,17 @@ class CsvRows:
         self.header = f"{','.join([_quoted(name) for name in fields])}\n".encode()
 
     def lines(self, encoded: Iterable[bytes]) -> list[bytes]:
-        """Return a line per row, line end included. Raises: as `line`, for the first row that it must."""
+        """Return a line per row, line end included.
+
+        Raises: as `line`, for the first row that it must.
+        """
         return [self.line(row) for row in encoded]
 
     def line(self, encoded: bytes) -> bytes:
         """Return the line of one row, line end included.
 
-        Raises: FIELD_CHARS for what CSV or the API cannot say, FIELD_RANGE for a value over the API's limit,
-        RECORD_SIZE for a row over it.
+        Raises: FIELD_CHARS for what CSV or the API cannot say, FIELD_RANGE for a value over the
+        API's limit, RECORD_SIZE for a row over it.
         """
         values: list[Any] = [*msgspec.structs.astuple(self._decode(encoded))]
         for at in self._raw_places:
@@ -158,7 +165,9 @@ def csv_line(values: Sequence[str]) -> bytes:
 
 
 def delete_line(key: str, deleted_at: str | None) -> bytes:
-    """Return the line of a delete: the key, then a date-time where the stream has a Record Modified.
+    """Return the line of a delete.
+
+    The key, then a date-time where the stream has a Record Modified.
 
     There is no header line before it. Source: Ingestion API, "Upload Job Data".
     """

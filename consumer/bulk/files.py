@@ -1,4 +1,7 @@
-"""The CSV files of one job, written from the spool piece by piece, so that the event loop turns meanwhile."""
+"""The CSV files of one job, written from the spool piece by piece.
+
+So that the event loop turns meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +78,8 @@ async def write_files(
 ) -> tuple[Path, ...]:
     """Write what is spooled of one operation and return the files; none when there is nothing.
 
-    `deleted_at` gives the second column of deletes, where the stream has a Record Modified. Deletes have no header.
+    `deleted_at` gives the second column of deletes, where the stream has a Record Modified. Deletes
+    have no header.
     """
     is_delete = operation is Operation.DELETE
     files = CsvFiles(folder, operation, b"" if is_delete else header, file_bytes)
@@ -85,7 +89,10 @@ async def write_files(
             files.write([delete_line(key, moment) if is_delete else line for key, line in piece])
             await clock.sleep(0)
     except OSError as error:
-        detail = f"cannot write the files of a job to {folder}: {error.strerror}; its rows are read from Kafka again"
+        detail = (
+            f"cannot write the files of a job to {folder}: {error.strerror}; its rows are read"
+            f" from Kafka again"
+        )
         raise Fatal(detail) from error
     finally:
         files.close()

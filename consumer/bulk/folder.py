@@ -1,4 +1,7 @@
-"""A place on disk of this process's own: the first that no living process has, so that a restart finds it again."""
+"""A place on disk of this process's own.
+
+The first that no living process has, so that a restart finds it again.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ class SpoolFolder:
                 place.mkdir(parents=True, exist_ok=True, mode=0o700)
                 lock = (place / "lock").open("wb")
             except OSError as error:
-                detail = f"cannot spool to {place}: {error.strerror}; set delivery.spool_dir to a writable directory"
+                detail = (
+                    f"cannot spool to {place}: {error.strerror}; set delivery.spool_dir to a"
+                    f" writable directory"
+                )
                 raise Fatal(detail) from error
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,7 @@
-"""What became of rows that were inserted, until their positions are committed: no restart inserts them again."""
+"""What became of rows that were inserted, until their positions are committed.
+
+No restart inserts them again.
+"""
 
 from __future__ import annotations
 
@@ -23,20 +26,24 @@ _PIECE_ROWS: Final = 2_000
 class InsertJournal:
     """Outcomes by the place of the record, on disk.
 
-    1. A job inserts rows; its results are read and noted here, then its journal is cleared.
-    2. The process is killed before the positions are committed.
-    3. The records are read again. What is noted of them is their outcome: nothing is sent.
-    4. Later records of a partition come: the earlier ones are committed, or never come again, and are forgotten.
+    1. A job inserts rows; its results are read and noted here, then its journal is cleared. 2. The
+    process is killed before the positions are committed. 3. The records are read again. What is
+    noted of them is their outcome: nothing is sent. 4. Later records of a partition come: the
+    earlier ones are committed, or never come again, and are forgotten.
     """
 
     def __init__(self, path: Path) -> None:
-        """Open it, or make it. Raises: `Fatal`, as all that writes, when the disk does not take it."""
+        """Open it, or make it. Raises.
+
+        `Fatal`, as all that writes, when the disk does not take it.
+        """
         self._path = path
         with self._told():
             self._sql = sqlite3.connect(path, isolation_level=None)
             self._sql.execute("PRAGMA synchronous = OFF")
             self._sql.execute(
-                "CREATE TABLE IF NOT EXISTS done (topic TEXT, partition INTEGER, position INTEGER, part INTEGER,"
+                "CREATE TABLE IF NOT EXISTS done (topic TEXT, partition INTEGER, position"
+                " INTEGER, part INTEGER,"
                 " error TEXT, PRIMARY KEY (topic, partition, position, part)) WITHOUT ROWID"
             )
 
@@ -51,7 +58,10 @@ class InsertJournal:
             await clock.sleep(0)
 
     def forget_before(self, lows: Iterable[tuple[str, int, int]]) -> None:
-        """Forget partitions of which only later records come now: topic, partition, lowest offset of each."""
+        """Forget partitions of which only later records come now.
+
+        Topic, partition, lowest offset of each.
+        """
         with self._told():
             self._sql.executemany(
                 "DELETE FROM done WHERE topic = ?1 AND partition = ?2 AND ?3 >"
@@ -65,7 +75,10 @@ class InsertJournal:
         return any(self._sql.execute(query, one).fetchone() for one in partitions)
 
     def outcome(self, record: bytes) -> tuple[str | None] | None:
-        """Return the error of a row that was sent before, none where it was taken; `None` when it was not sent."""
+        """Return the error of a row that was sent before, none where it was taken.
+
+        `None` when it was not sent.
+        """
         query = (
             "SELECT error FROM done WHERE topic = ? AND partition = ? AND position = ? AND part = ?"
         )

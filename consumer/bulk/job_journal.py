@@ -1,4 +1,7 @@
-"""The journal of one job: which one is ours and how far it came, on disk, so that a restart knows it again."""
+"""The journal of one job: which one is ours and how far it came, on disk.
+
+So that a restart knows it again.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,12 @@ if TYPE_CHECKING:
 
 
 class JournalEntry(msgspec.Struct, frozen=True):
-    """A job that was created by us. `closed` says that all of it was uploaded and that the service was told so.
+    """A job that was created by us.
 
-    `spool` names the rows that it carries, where they are needed to read its results. Without an id it is one
-    that was to be created from `begun_ms` on: whether it was, nobody has noted.
+    `closed` says that all of it was uploaded and that the service was told so.
+
+    `spool` names the rows that it carries, where they are needed to read its results. Without an id
+    it is one that was to be created from `begun_ms` on: whether it was, nobody has noted.
     """
 
     job_id: str
@@ -39,7 +44,10 @@ class JobJournal:
         self._path = path
 
     def read(self) -> JournalEntry | None:
-        """Return the job that was under way, `None` when there is none, or what is there cannot be read."""
+        """Return the job that was under way, `None` when there is none.
+
+        Or what is there cannot be read.
+        """
         try:
             return msgspec.json.decode(self._path.read_bytes(), type=JournalEntry)
         except (FileNotFoundError, msgspec.DecodeError):

@@ -1,4 +1,7 @@
-"""What a job of either bulk API is and does: its states, its figures, the limits and the delays, as values."""
+"""What a job of either bulk API is and does.
+
+Its states, its figures, the limits and the delays, as values.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ import orjson
 from consumer.masking import MASKED_CHARS, mask
 
 FILE_BYTES: Final = 150_000_000
-"""The most that one CSV file may have. Source: Ingestion API limits, "150 MB", read as decimal, the smaller one."""
+"""The most that one CSV file may have. Source: Ingestion API limits, "150 MB", read as decimal, the
+smaller one."""
 
 FILES_PER_JOB: Final = 100
 JOBS_PER_HOUR: Final = 20
@@ -30,13 +34,15 @@ ABANDONED_AFTER_S: Final = 1800.0
 """An open job of somebody unknown that nothing was done to for this long has lost its maker."""
 
 HUNG_AFTER_S: Final = 3600.0
-"""A job under way for longer is named as a hold. It is never sent anew meanwhile: it may still be applied."""
+"""A job under way for longer is named as a hold. It is never sent anew meanwhile: it may still be
+applied."""
 
 BUSY_HOLD_S: Final = 900.0
 """Another job on the object is waited for silently this long: other members have theirs too."""
 
 YOUNG_STREAM_TRIES: Final = 4
-"""How often creating a job may meet 404 before it is the set-up's fault: a new stream shows after half a minute."""
+"""How often creating a job may meet 404 before it is the set-up's fault: a new stream shows after
+half a minute."""
 
 _HOUR_S: Final = 3600.0
 _FIRST_POLL_S: Final = 2.0
@@ -65,7 +71,9 @@ _BY_LOWER: Final = {state.lower(): state for state in JobState}
 
 
 class Job(msgspec.Struct, frozen=True):
-    """A job as the service tells of it. `changed_ms` is its last change, 0 when the service does not say.
+    """A job as the service tells of it.
+
+    `changed_ms` is its last change, 0 when the service does not say.
 
     `processed_count`, `failed_count` and `created_by` are told by the CRM alone.
     """
@@ -83,7 +91,10 @@ class Job(msgspec.Struct, frozen=True):
 
     @property
     def named(self) -> str:
-        """Return how the job is called in a message: complete does not mean that every row was taken."""
+        """Return how the job is called in a message.
+
+        Complete does not mean that every row was taken.
+        """
         refused = f", {self.failed_count} rows refused" if self.failed_count else ""
         return f"job {self.id} ({self.state}{refused})"
 
@@ -139,7 +150,10 @@ def busy_after_s() -> float:
 
 
 class HourlyJobs:
-    """The service's limit on jobs: so many in any sliding hour, so many at a time, of this process."""
+    """The service's limit on jobs.
+
+    So many in any sliding hour, so many at a time, of this process.
+    """
 
     def __init__(self, per_hour: int = JOBS_PER_HOUR, at_a_time: int = JOBS_AT_A_TIME) -> None:
         self._per_hour = per_hour
@@ -148,7 +162,10 @@ class HourlyJobs:
         self.running = 0
 
     def wait_s(self, now_s: float) -> float | None:
-        """Return how long a new job must wait, 0 when it may begin; `None` until another one has ended."""
+        """Return how long a new job must wait, 0 when it may begin.
+
+        `None` until another one has ended.
+        """
         while self._begun_s and self._begun_s[0] <= now_s - _HOUR_S:
             self._begun_s.popleft()
         if self.running >= self._at_a_time:

@@ -1,4 +1,7 @@
-"""How the rows of a gather become jobs: the port of a carrier, and that of the Bulk Ingestion API."""
+"""How the rows of a gather become jobs.
+
+The port of a carrier, and that of the Bulk Ingestion API.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +79,8 @@ class IngestionUploader:
         repeats = 0
         while True:
             watch.phase(f"writing {operation.value}s", None)
-            # Anew each time: rows may have gone to another owner meanwhile, who has sent newer ones.
+            # Anew each time: rows may have gone to another owner meanwhile, who has sent newer
+            # ones.
             files = await write_files(
                 bulk_batch.spool,
                 operation,

@@ -1,4 +1,7 @@
-"""Records as they are kept on disk beside their rows, byte for byte, until it is known what became of the row."""
+"""Records as they are kept on disk beside their rows, byte for byte.
+
+Until it is known what became of the row.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +28,12 @@ class RowOrigin(NamedTuple):
 
 
 class KeptRecord(msgspec.Struct, frozen=True, array_like=True):
-    """A record as it is kept beside its row, byte for byte, so that a row that is refused can be told of in full.
+    """A record as it is kept beside its row, byte for byte.
 
-    `owner` numbers the assignment in its gather, `partial_record` the ticket where the record has several parts, else -1.
+    So that a row that is refused can be told of in full.
+
+    `owner` numbers the assignment in its gather, `partial_record` the ticket where the record has
+    several parts, else -1.
     """
 
     owner: int
@@ -83,7 +89,10 @@ def keep(record: Record, owner: int, partial_record: int, part: int) -> bytes:
 
 
 def kept_records(packed: bytes) -> list[KeptRecord]:
-    """Unpack the record of a row, after those whose fields the row carries too, the oldest first."""
+    """Unpack the record of a row, after those whose fields the row carries too.
+
+    The oldest first.
+    """
     found: list[KeptRecord] = []
     at = 0
     while at < len(packed):

@@ -1,4 +1,7 @@
-"""The lanes of the bulk destinations: what is gathered becomes a job when it is due, settled by its outcome."""
+"""The lanes of the bulk destinations.
+
+What is gathered becomes a job when it is due, settled by its outcome.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +74,10 @@ class _BulkLane:
 
 
 class BulkLanes:
-    """Carries the gathers of every bulk target. Nothing here outlives the task group behind `spawn`."""
+    """Carries the gathers of every bulk target.
+
+    Nothing here outlives the task group behind `spawn`.
+    """
 
     def __init__(
         self,
@@ -104,10 +110,12 @@ class BulkLanes:
                 self._begin(lane)
 
     def give_up(self, gone: Collection[Assignment]) -> None:
-        """Stop the jobs that carry rows of assignments that are not ours any more, unless they are closed.
+        """Stop the jobs that carry rows of assignments that are not ours any more.
 
-        A closed job is the service's: it goes on and settles what is still ours. Another is aborted, for the
-        next owner sends those rows; what is left of them here goes into a new job.
+        Unless they are closed.
+
+        A closed job is the service's: it goes on and settles what is still ours. Another is
+        aborted, for the next owner sends those rows; what is left of them here goes into a new job.
         """
         for lane in self._lanes:
             bulk_batch = lane.row_buffer.under_way
@@ -122,7 +130,10 @@ class BulkLanes:
                 lane.task.cancel()
 
     async def leave(self) -> None:
-        """Have open jobs aborted before the process ends, if the service answers; begin nothing more."""
+        """Have open jobs aborted before the process ends, if the service answers.
+
+        Begin nothing more.
+        """
         self._closed = True
         tasks = [lane.task for lane in self._lanes if lane.task is not None]
         for task in tasks:

@@ -1,4 +1,7 @@
-"""Steps of a job to request values: addresses, headers, and the file that is the body of an upload."""
+"""Steps of a job to request values.
+
+Addresses, headers, and the file that is the body of an upload.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A job of the CRM is over: its result files are fetched and told to the spool, until every row is told of."""
+"""A job of the CRM is over: its result files are fetched and told to the spool.
+
+Until every row is told of.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,8 @@ if TYPE_CHECKING:
     from consumer.http.messages import Request
 
 _READINGS: Final = 3
-"""How often results are read that do not tell of every row, before what they leave out is sent again."""
+"""How often results are read that do not tell of every row, before what they leave out is sent
+again."""
 
 _READ_AGAIN_S: Final = 30.0
 
@@ -71,8 +75,9 @@ class ResultReader:
     async def read(self, load: OperationRows, job_id: str, sent: Path, end: JobEnd) -> Counts:
         """Read the results of a job. `sent` is about as large as they are.
 
-        Of a job that nobody knows there are none. What a job that failed or was aborted does not tell of, it did
-        not come to. Rows of a complete job that repeated readings leave out are sent again, but never inserted.
+        Of a job that nobody knows there are none. What a job that failed or was aborted does not
+        tell of, it did not come to. Rows of a complete job that repeated readings leave out are
+        sent again, but never inserted.
         """
         counts = Counts()
         if end.job is None:
@@ -87,7 +92,8 @@ class ResultReader:
                 await load.note_outcomes(self._clock)
                 detail = (
                     f"job {job_id}: {counts.left_out}; nothing is inserted again: stop, remove"
-                    f" {load.crm.folder / JOURNAL} and start to have what they leave out inserted again"
+                    f" {load.crm.folder / JOURNAL} and start to have what they leave out"
+                    f" inserted again"
                 )
                 load.watch.held(HoldLane(HoldReason.SINK, detail))
             await self._clock.sleep(_READ_AGAIN_S)
@@ -95,7 +101,10 @@ class ResultReader:
     async def _read_once(
         self, load: OperationRows, job: Job, job_id: str, sent: Path, counts: Counts
     ) -> str:
-        """Read all result files, and say what they leave out; nothing, when they tell of every row."""
+        """Read all result files, and say what they leave out.
+
+        Nothing, when they tell of every row.
+        """
         marking, spool, clock = load.crm.marking(load.operation), load.spool, self._clock
         into = load.crm.folder / "results.csv"
         told_before = counts.processed

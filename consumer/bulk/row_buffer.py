@@ -1,4 +1,7 @@
-"""Object changes of one bulk target, gathered on disk until they are a job: one gather open, one under way."""
+"""Object changes of one bulk target, gathered on disk until they are a job.
+
+One gather open, one under way.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +30,10 @@ if TYPE_CHECKING:
 class BulkBatch:
     """The rows of one job to be, and what is settled with it.
 
-    `record_counts` count every record that is settled with it and became one change alone; `lows` are the positions
-    that are held. `partial_records` are of the records that have other parts, by the place of their row; those in
-    `conflated` belong to rows that were replaced. `pressed` says that memory is wanted back.
+    `record_counts` count every record that is settled with it and became one change alone; `lows`
+    are the positions that are held. `partial_records` are of the records that have other parts, by
+    the place of their row; those in `conflated` belong to rows that were replaced. `pressed` says
+    that memory is wanted back.
     """
 
     def __init__(self, spool: Spool, opened_s: float) -> None:
@@ -55,7 +59,10 @@ class BulkBatch:
         return self.owners.setdefault(assignment, len(self.owners))
 
     def accepted(self) -> dict[Assignment, RecordCount]:
-        """Return how many records there are by assignment whose rows are in the job; the others were conflated."""
+        """Return how many records there are by assignment whose rows are in the job.
+
+        The others were conflated.
+        """
         found = self.spool.record_counts()
         return {
             one: found[owner]
@@ -116,7 +123,8 @@ class RowBuffer:
     ) -> list[tuple[Change, RecordError]]:
         """Take the changes of one chunk, in offset order.
 
-        Returns: the changes that no line of CSV can carry, each with its fault; they are held by nothing here.
+        Returns: the changes that no line of CSV can carry, each with its fault; they are held by
+        nothing here.
         """
         bulk_batch = self._bulk_batch(now_s)
         owner = bulk_batch.owner(assignment)
@@ -173,13 +181,19 @@ class RowBuffer:
         )
 
     def is_full(self) -> bool:
-        """Tell whether nothing more is wanted: the next job has enough, and the one before is not over."""
+        """Tell whether nothing more is wanted.
+
+        The next job has enough, and the one before is not over.
+        """
         return (
             self._open is not None and self.under_way is not None and self._has_enough(self._open)
         )
 
     def press(self) -> None:
-        """Memory is full: what holds some of it, because its records have parts elsewhere, does not wait longer."""
+        """Memory is full: what holds some of it, because its records have parts elsewhere.
+
+        Does not wait longer.
+        """
         if self._open is not None and (self._open.partial_records or self._open.conflated):
             self._open.pressed = True
 
@@ -207,7 +221,10 @@ class RowBuffer:
             yield from bulk_batch.lows.items()
 
     def buffered(self, assignment: Assignment) -> tuple[int, set[PartialRecord]]:
-        """Return how many records of a partition wait for a job that has not begun, and the tickets of others."""
+        """Return how many records of a partition wait for a job that has not begun.
+
+        And the tickets of others.
+        """
         bulk_batch = self._open
         if bulk_batch is None or assignment not in bulk_batch.record_counts:
             return 0, set()
@@ -243,12 +260,18 @@ class RowBuffer:
         return BulkBatch(Spool(path), now_s)
 
     def _kept(self, bulk_batch: BulkBatch, change: Change, owner: int) -> bytes:
-        """Return what is kept of a change's record beside its row: nothing, where no row is refused alone."""
+        """Return what is kept of a change's record beside its row.
+
+        Nothing, where no row is refused alone.
+        """
         del bulk_batch, change, owner
         return b""
 
     def _line(self, change: Change) -> bytes:
-        """Return what is spooled of a change: an upsert's line; a delete's is written when the job is."""
+        """Return what is spooled of a change.
+
+        An upsert's line; a delete's is written when the job is.
+        """
         if not isinstance(change, Upsert):
             return b""
         line = self.csv.line(change.encoded)
@@ -258,7 +281,10 @@ class RowBuffer:
         return line
 
     def _has_enough(self, bulk_batch: BulkBatch) -> bool:
-        """Compare with `flush.bytes`; rows that were replaced are counted out when it seems to be reached."""
+        """Compare with `flush.bytes`.
+
+        Rows that were replaced are counted out when it seems to be reached.
+        """
         if bulk_batch.line_bytes >= self.flush.bytes:
             bulk_batch.line_bytes = bulk_batch.spool.line_bytes()
         return bulk_batch.line_bytes >= self.flush.bytes

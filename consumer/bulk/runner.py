@@ -1,4 +1,7 @@
-"""One job from its creation to its outcome: create, upload, close, ask until it is over; nothing is left unsaid."""
+"""One job from its creation to its outcome.
+
+Create, upload, close, ask until it is over; nothing is left unsaid.
+"""
 
 from __future__ import annotations
 
@@ -114,7 +117,10 @@ class RunnerObserver(Protocol):
 
 
 class JobRunner:
-    """Runs jobs, each object's one after the other; keeps nothing of them but how many there were."""
+    """Runs jobs, each object's one after the other.
+
+    Keeps nothing of them but how many there were.
+    """
 
     def __init__(
         self,
@@ -136,7 +142,9 @@ class JobRunner:
         self._observer = observer
 
     async def run(self, plan: JobPlan, journal: JobJournal, watch: JobWatch) -> JobEnd:
-        """Run a job from the beginning; what the journal knows from earlier must be settled (`settle_left`).
+        """Run a job from the beginning.
+
+        What the journal knows from earlier must be settled (`settle_left`).
 
         Waits for as long as it takes for whatever is the moment's or the set-up's fault, naming it.
         """
@@ -145,7 +153,10 @@ class JobRunner:
         return end
 
     async def carry(self, plan: JobPlan, journal: JobJournal, watch: JobWatch) -> JobEnd:
-        """Run a job as `run` does; one that was closed stays in the journal, for whoever reads its results."""
+        """Run a job as `run` does; one that was closed stays in the journal.
+
+        For whoever reads its results.
+        """
         job = await self._created(plan, watch)
         try:
             entry = JournalEntry(job.id, plan.operation.value, spool=plan.spool)
@@ -171,9 +182,10 @@ class JobRunner:
     async def resume(self, plan: JobPlan, journal: JobJournal, watch: JobWatch) -> JobEnd:
         """Go on with the job that the journal knows, if it was closed; else begin anew.
 
-        For rows that are still on disk as they were: a job that is not closed is aborted, for nobody knows
-        whether its last file counts. What is complete stays in the journal until the caller has noted it, so
-        that a job which ended together with us is heard of again, and not run twice.
+        For rows that are still on disk as they were: a job that is not closed is aborted, for
+        nobody knows whether its last file counts. What is complete stays in the journal until the
+        caller has noted it, so that a job which ended together with us is heard of again, and not
+        run twice.
         """
         left = journal.read()
         if left is not None and left.closed:
@@ -187,7 +199,10 @@ class JobRunner:
         return end
 
     async def settle_left(self, target: Target, journal: JobJournal, watch: JobWatch) -> None:
-        """See to it that a job of an earlier life is over: an open one is aborted, one under way waited for."""
+        """See to it that a job of an earlier life is over.
+
+        An open one is aborted, one under way waited for.
+        """
         left = journal.read()
         if left is None:
             return
@@ -221,7 +236,8 @@ class JobRunner:
         self._observer.job_found(target, job.named, "aborted: open and untouched for half an hour")
         await self._abort(target, job.id, watch)
 
-    # ── the steps ────────────────────────────────────────────────────────────────────────────────────────
+    # ── the steps
+    # ────────────────────────────────────────────────────────────────────────────────────────
 
     async def _created(self, plan: JobPlan, watch: JobWatch) -> Job:
         """Create a job, as soon as the limits and other jobs allow it."""
@@ -288,7 +304,10 @@ class JobRunner:
         return "a job that the service does not list"
 
     async def _nameless(self, target: Target, left: JournalEntry, watch: JobWatch) -> Job | None:
-        """Find the job that was created as we ended, before its id was noted: open, and untouched before that."""
+        """Find the job that was created as we ended, before its id was noted.
+
+        Open, and untouched before that.
+        """
         heard = await self.step(JobStep.LIST, target, watch, self._api.active)
         since_ms = left.begun_ms - _CLOCKS_DIFFER_MS
         for job in heard.jobs if isinstance(heard, Done) else ():
@@ -320,7 +339,10 @@ class JobRunner:
         return heard.jobs[0] if isinstance(heard, Done) else None
 
     async def awaited(self, target: Target, job_id: str, watch: JobWatch) -> JobEnd:
-        """Ask until the job is over. One that stays open and lets itself not be closed is aborted."""
+        """Ask until the job is over.
+
+        One that stays open and lets itself not be closed is aborted.
+        """
         began_s, polls, refusals, reason = self._clock.now_s(), 0, 0, "no reason is given"
         while True:
             await self._clock.sleep(poll_after_s(polls))
@@ -346,10 +368,14 @@ class JobRunner:
                     await self._abort(target, job_id, watch)
             waited_s = self._clock.now_s() - began_s
             if waited_s >= HUNG_AFTER_S:
-                detail = f"{job.named} has been under way for {waited_s / 3600:.0f} h; it may still be applied"
+                detail = (
+                    f"{job.named} has been under way for {waited_s / 3600:.0f} h; it may still"
+                    f" be applied"
+                )
                 watch.held(HoldLane(HoldReason.SINK, detail))
 
-    # ── one request ──────────────────────────────────────────────────────────────────────────────────────
+    # ── one request
+    # ──────────────────────────────────────────────────────────────────────────────────────
 
     async def step(
         self, step: JobStep, target: Target, watch: JobWatch, make: Callable[[Token], Request]
@@ -376,7 +402,10 @@ class JobRunner:
                 case Again():
                     retries += 1
                     if retries >= _NAMED_AFTER_RETRIES:
-                        detail = f"{step.value.replace('_', ' ')}: {heard.cause}, {retries} times in a row"
+                        detail = (
+                            f"{step.value.replace('_', ' ')}: {heard.cause}, {retries} times in"
+                            f" a row"
+                        )
                         watch.held(HoldLane(HoldReason.SINK, detail))
                     wait_s = full_jitter_s(retries, self._rng())
                     await self._clock.sleep(

@@ -1,8 +1,11 @@
-"""Rows by key on disk, in sorted layers: as many as a disk holds, while memory holds what one layer is made of.
+"""Rows by key on disk, in sorted layers.
 
-Rows are taken in order and kept in memory until they are laid down as a file that is sorted by key. Where layers
-are merged the newest row of a key counts, or its rows all follow each other. Files are only ever added, and removed
-once nobody lists them any more: whoever keeps the list has all of it, in whatever moment a process ends.
+As many as a disk holds, while memory holds what one layer is made of.
+
+Rows are taken in order and kept in memory until they are laid down as a file that is sorted by key.
+Where layers are merged the newest row of a key counts, or its rows all follow each other. Files are
+only ever added, and removed once nobody lists them any more: whoever keeps the list has all of it,
+in whatever moment a process ends.
 """
 
 from __future__ import annotations
@@ -25,13 +28,15 @@ if TYPE_CHECKING:
     Fold = Callable[[Sequence["KeptRow"]], Sequence["KeptRow"]]
 
 _PIECE_ROWS: Final = 1_000
-"""What is read, written and merged at a time: a few milliseconds of work, half a megabyte of each layer."""
+"""What is read, written and merged at a time: a few milliseconds of work, half a megabyte of each
+layer."""
 
 ROW_BYTES: Final = 250
 """What a row takes in memory beside its line."""
 
 MERGED_AT: Final = 24
-"""So many layers of one rank become one of the next: open files are bounded, and a row is copied a few times."""
+"""So many layers of one rank become one of the next: open files are bounded, and a row is copied a
+few times."""
 
 _SUFFIX: Final = ".rows"
 _LENGTH: Final = struct.Struct("<I")
@@ -41,8 +46,8 @@ _key_of = attrgetter("key")
 class KeptRow(msgspec.Struct, array_like=True, gc=False):
     """One row of CSV, or the removal of a row where `line` is empty.
 
-    `own_count` is 1 where a record is counted by this row, 0 for the further rows that a record became.
-    `record_count` adds the records whose rows it has replaced.
+    `own_count` is 1 where a record is counted by this row, 0 for the further rows that a record
+    became. `record_count` adds the records whose rows it has replaced.
     """
 
     key: str
@@ -73,7 +78,9 @@ def in_turn(rows: Sequence[KeptRow]) -> Sequence[KeptRow]:
 
 
 class SortedRuns:
-    """The rows of one object. `listed` are those on disk, oldest first; `held_bytes` is what the others take.
+    """The rows of one object. `listed` are those on disk, oldest first.
+
+    `held_bytes` is what the others take.
 
     Raises: `Fatal`, as all that reads or writes, over what the disk does not do.
     """
@@ -129,7 +136,8 @@ class SortedRuns:
                     path.unlink()
 
     def _merged(self, sorted_runs: Iterable[SortedRun]) -> Iterator[KeptRow]:
-        # Rows of one key come from the older layer first: merging keeps the order of what it is given.
+        # Rows of one key come from the older layer first: merging keeps the order of what it is
+        # given.
         return self._folded(heapq.merge(*map(self._rows, sorted_runs), key=_key_of))
 
     def _folded(self, rows: Iterable[KeptRow]) -> Iterator[KeptRow]:
@@ -160,7 +168,10 @@ class SortedRuns:
         try:
             yield
         except OSError as error:
-            detail = f"cannot keep rows in {self._folder}: {error.strerror}; once it can, the same command goes on"
+            detail = (
+                f"cannot keep rows in {self._folder}: {error.strerror}; once it can, the same"
+                f" command goes on"
+            )
             raise Fatal(detail) from error
         except (msgspec.DecodeError, struct.error) as error:
             detail = f"what was kept in {self._folder} is damaged ({error}); begin anew"

@@ -1,4 +1,7 @@
-"""Rows gathered for one job, on disk: the newest of each key, or all of them in turn; memory holds none."""
+"""Rows gathered for one job, on disk.
+
+The newest of each key, or all of them in turn; memory holds none.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,9 @@ OPERATIONS = {Operation.UPSERT: 0, Operation.DELETE: 1}
 class SpooledRow(NamedTuple):
     """One row. `turn` is 0 where the newest of a key replaces the older, else it tells them apart.
 
-    `owner` numbers the assignment whose record it is; `value_bytes` are of that record, -1 where the record
-    has other parts elsewhere and is accounted by its ticket. `record` is kept where a row can be refused alone.
+    `owner` numbers the assignment whose record it is; `value_bytes` are of that record, -1 where
+    the record has other parts elsewhere and is accounted by its ticket. `record` is kept where a
+    row can be refused alone.
     """
 
     key: str
@@ -34,7 +38,10 @@ class SpooledRow(NamedTuple):
 
 
 class Spool:
-    """A table of its own, that nobody needs after a crash: what was gathered is read from Kafka again."""
+    """A table of its own, that nobody needs after a crash.
+
+    What was gathered is read from Kafka again.
+    """
 
     _JOURNAL = "OFF"
     _COLUMNS = (
@@ -57,7 +64,8 @@ class Spool:
             "temp_store = FILE",
         ):
             self._sql.execute(f"PRAGMA {pragma}")
-        # With row ids: a tree of keys that held whole rows, which come in no order, would be deep and slow to fill.
+        # With row ids: a tree of keys that held whole rows, which come in no order, would be deep
+        # and slow to fill.
         self._sql.execute(f"CREATE TABLE rows ({self._COLUMNS}, PRIMARY KEY (key, turn))")
 
     def put(self, rows: Sequence[SpooledRow]) -> None:
@@ -92,8 +100,14 @@ class Spool:
         return int(self._sql.execute(query, (OPERATIONS[operation],)).fetchone()[0])
 
     def record_counts(self) -> dict[int, RecordCount]:
-        """Return by owner how many records with no other parts are here, and the bytes of their values."""
-        query = "SELECT owner, count(*), sum(value_bytes) FROM rows WHERE value_bytes >= 0 GROUP BY owner"
+        """Return by owner how many records with no other parts are here.
+
+        And the bytes of their values.
+        """
+        query = (
+            "SELECT owner, count(*), sum(value_bytes) FROM rows WHERE value_bytes >= 0 GROUP BY"
+            " owner"
+        )
         found: dict[int, RecordCount] = {}
         for owner, count, value_bytes in self._sql.execute(query):
             found[owner] = RecordCount()
@@ -101,7 +115,10 @@ class Spool:
         return found
 
     def lines(self, operation: Operation, many: int) -> Iterator[list[tuple[str, bytes]]]:
-        """Yield keys and lines of one operation, so many at a time, by key and turn: same rows, same file."""
+        """Yield keys and lines of one operation, so many at a time, by key and turn.
+
+        Same rows, same file.
+        """
         query = "SELECT key, line FROM rows WHERE operation = ? ORDER BY key, turn"
         cursor = self._sql.execute(query, (OPERATIONS[operation],))
         while found := cursor.fetchmany(many):
@@ -113,7 +130,10 @@ class Spool:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            detail = f"cannot spool to {self._path}: {error}; nothing gathered is lost, it is read from Kafka again"
+            detail = (
+                f"cannot spool to {self._path}: {error}; nothing gathered is lost, it is read"
+                f" from Kafka again"
+            )
             raise Fatal(detail) from error
 
     def close(self) -> None:

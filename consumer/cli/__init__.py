@@ -1,7 +1,7 @@
 """The door: one file per verb, arguments in, text or JSON out.
 
-A verb's file has `register(app)`, and stands in `VERBS` in the order of the help. What a verb raises becomes an
-exit code here, once.
+A verb's file has `register(app)`, and stands in `VERBS` in the order of the help. What a verb
+raises becomes an exit code here, once.
 """
 
 from __future__ import annotations
@@ -53,7 +53,10 @@ for _verb in VERBS:
 
 
 def main() -> None:
-    """Run the verb on the command line; every outcome but success is an exit code of the table in `exits`."""
+    """Run the verb on the command line.
+
+    Every outcome but success is an exit code of the table in `exits`.
+    """
     try:
         app()
     except ConfigFaults as faults:

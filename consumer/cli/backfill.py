@@ -69,10 +69,12 @@ def backfill(
     ] = False,
     output: OutputFormat = Output.TEXT,
 ) -> None:
-    """Send a range of topics through the bulk API, by the mapping of their routes: the last state of each key.
+    """Send a range of topics through the bulk API, by the mapping of their routes.
 
-    Shows the plan; --execute does it, and goes on where a run that was ended left off. The group's daemons have
-    to be stopped meanwhile.
+    The last state of each key.
+
+    Shows the plan; --execute does it, and goes on where a run that was ended left off. The group's
+    daemons have to be stopped meanwhile.
     """
     given = settings(config, overrides)
     asked = BackfillRequest(

@@ -1,4 +1,7 @@
-"""Plan and report of a backfill on standard output: tables and sentences for a person, or one JSON object."""
+"""Plan and report of a backfill on standard output.
+
+Tables and sentences for a person, or one JSON object.
+"""
 
 from __future__ import annotations
 
@@ -91,21 +94,27 @@ def _estimates(plan: BackfillPlan) -> Table:
 def _sentences(plan: BackfillPlan) -> list[str]:
     limit = f"at least {plan.limit_hours} h" if plan.limit_hours else "less than an hour"
     estimated = (
-        f"Estimated from {plan.sampled_count:,} records, of which {plan.filtered_count:,} are filtered and"
-        f" {plan.dead_lettered_count:,} would be dead-lettered; of each key only the last state is sent, so that it"
+        f"Estimated from {plan.sampled_count:,} records, of which {plan.filtered_count:,}"
+        f" are filtered and"
+        f" {plan.dead_lettered_count:,} would be dead-lettered; of each key only the last"
+        f" state is sent, so that it"
         " is less where keys come again."
     )
     jobs = (
-        f"Jobs: {plan.job_count} of the {JOBS_PER_HOUR} that the tenant has in an hour, one after the other;"
+        f"Jobs: {plan.job_count} of the {JOBS_PER_HOUR} that the tenant has in an hour, one"
+        f" after the other;"
         f" by this limit alone it takes {limit}."
     )
     disk = (
-        f"Disk: at most {size_text(plan.needed_bytes)} below {plan.folder}, where {size_text(plan.free_bytes)} are"
+        f"Disk: at most {size_text(plan.needed_bytes)} below {plan.folder}, where"
+        f" {size_text(plan.free_bytes)} are"
         " free."
     )
     stream = (
-        "A job cancels the tenant's streaming job of its object, which goes on afterwards without loss and may show"
-        " as failed in the stream's history; a daemon that streams to the object meanwhile may be answered 409, and"
+        "A job cancels the tenant's streaming job of its object, which goes on afterwards"
+        " without loss and may show"
+        " as failed in the stream's history; a daemon that streams to the object meanwhile"
+        " may be answered 409, and"
         " holds."
     )
     if not plan.backfill.offset_count:
@@ -117,7 +126,8 @@ def _group_sentence(plan: BackfillPlan) -> str:
     if not plan.group_in_use:
         return f"Group `{plan.group_id}` is not in use, and has to stay so until it is over."
     return (
-        f"Group `{plan.group_id}` is in use: --execute refuses until its daemons are stopped, so that no older row"
+        f"Group `{plan.group_id}` is in use: --execute refuses until its daemons are"
+        f" stopped, so that no older row"
         " overtakes a newer one."
     )
 
@@ -126,7 +136,10 @@ def _begun_sentence(plan: BackfillPlan) -> list[str]:
     if not plan.was_begun:
         return []
     return [
-        f"It was begun before ({plan.backfill.phase}): --execute goes on from there, --afresh forgets it."
+        (
+            f"It was begun before ({plan.backfill.phase}): --execute goes on from there,"
+            f" --afresh forgets it."
+        )
     ]
 
 

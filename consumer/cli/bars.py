@@ -1,4 +1,7 @@
-"""Bars of what takes long, on standard error: they move on a terminal and are not there elsewhere."""
+"""Bars of what takes long, on standard error.
+
+They move on a terminal and are not there elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def bars(name_width: int) -> Iterator[tuple[Progress, Console]]:
-    """Set up log and display for as long as the block lasts; nothing is shown before the first bar."""
+    """Set up log and display for as long as the block lasts.
+
+    Nothing is shown before the first bar.
+    """
     console = Console(stderr=True, highlight=False)
     moving = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     progress = Progress(

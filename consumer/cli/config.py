@@ -1,4 +1,7 @@
-"""`config show`, `schema`, `reference` and `init`: what holds, what may be written, and a first file."""
+"""`config show`, `schema`, `reference` and `init`.
+
+What holds, what may be written, and a first file.
+"""
 
 from __future__ import annotations
 

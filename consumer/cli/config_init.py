@@ -54,7 +54,10 @@ def init(
         typer.Option(
             "--property",
             metavar="NAME=VALUE",
-            help="A librdkafka property, such as security.protocol=SSL; secrets as '${NAME}'; repeatable.",
+            help=(
+                "A librdkafka property, such as security.protocol=SSL; secrets as '${NAME}';"
+                " repeatable."
+            ),
         ),
     ] = None,
     registry: Annotated[
@@ -62,7 +65,10 @@ def init(
         typer.Option(
             "--registry",
             metavar="KEY=VALUE",
-            help="A key of kafka.schema_registry, such as url=https://registry.example.com; repeatable.",
+            help=(
+                "A key of kafka.schema_registry, such as url=https://registry.example.com;"
+                " repeatable."
+            ),
         ),
     ] = None,
     records: RecordsOption = RECORDS,
@@ -89,9 +95,12 @@ def init(
         bool, typer.Option("--force", help="Write over files that are there.")
     ] = False,
 ) -> None:
-    """Read the newest records of topics, and write consumer.yaml and connector.yaml from what they look like.
+    """Read the newest records of topics.
 
-    No group is joined and nothing is committed. Guesses are called so; no value of a record is written anywhere.
+    And write consumer.yaml and connector.yaml from what they look like.
+
+    No group is joined and nothing is committed. Guesses are called so; no value of a record is
+    written anywhere.
     """
     names = _object_names(topics, object_name)
     wanted = {topic: TopicHints(name, _format(form), _zone(zone)) for topic, name in names.items()}
@@ -148,7 +157,8 @@ def _tell(folder: Path, looks: dict[str, FirstLook], samples: dict[str, Sample])
             typer.echo(f"{sample.topic}: these records would become: {counts}")
             for fault, faulty in trial.faults.items():
                 typer.echo(
-                    f"{sample.topic}: {faulty.count} dead letters: {fault}, the first {faulty.first}"
+                    f"{sample.topic}: {faulty.count} dead letters: {fault}, the first"
+                    f" {faulty.first}"
                 )
     typer.echo(f"written: {file} and {folder / CONNECTOR}")
     typer.echo(
@@ -200,5 +210,8 @@ def _pair(text: str, option: str) -> tuple[str, str]:
 def _refuse_to_overwrite(folder: Path, *, force: bool) -> None:
     there = [name for name in (CONFIGURATION, CONNECTOR) if (folder / name).exists()]
     if there and not force:
-        message = f"{' and '.join(there)} in {folder} would be written over; name another folder, or add --force"
+        message = (
+            f"{' and '.join(there)} in {folder} would be written over; name another folder, or"
+            f" add --force"
+        )
         raise typer.BadParameter(message, param_hint="--output-dir")

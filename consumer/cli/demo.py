@@ -35,9 +35,12 @@ def demo(
     ] = False,
     output: OutputFormat = Output.TEXT,
 ) -> None:
-    """Carry sample records from an embedded broker into a sandbox tenant, and check that what landed is right.
+    """Carry sample records from an embedded broker into a sandbox tenant.
 
-    Two records cannot be placed, a token expires, and the tenant asks for a pause. Exit 0 only when verified.
+    And check that what landed is right.
+
+    Two records cannot be placed, a token expires, and the tenant asks for a pause. Exit 0 only when
+    verified.
     """
     plan = DemoRequest(record_count=records, admin_port=port)
     act = demonstrate_on if stay else demonstrate

@@ -1,4 +1,7 @@
-"""The result of the demonstration on standard output: tables and a verdict for a person, or one JSON object."""
+"""The result of the demonstration on standard output.
+
+Tables and a verdict for a person, or one JSON object.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +73,10 @@ def print_json(outcome: DemoResult) -> None:
 
 
 def verdict_lines(outcome: DemoResult) -> list[str]:
-    """Return the last lines: what was checked and one that begins with `verified`, or every difference."""
+    """Return the last lines: what was checked and one that begins with `verified`.
+
+    Or every difference.
+    """
     if outcome.differences:
         count = len(outcome.differences)
         return [
@@ -80,8 +86,14 @@ def verdict_lines(outcome: DemoResult) -> list[str]:
     ledger, tables = outcome.evidence.ledger, outcome.evidence.rows
     row_count, letter_count = sum(map(len, tables.values())), len(outcome.evidence.letters)
     partition_count = len(outcome.evidence.ends)
-    sum_of = f"{ledger.accepted:,} accepted + {ledger.conflated:,} conflated + {ledger.filtered:,} filtered"
-    figures = f"{ledger.polled:,} records, {row_count:,} rows, {letter_count} dead letters, {partition_count} partitions"
+    sum_of = (
+        f"{ledger.accepted:,} accepted + {ledger.conflated:,} conflated + {ledger.filtered:,}"
+        f" filtered"
+    )
+    figures = (
+        f"{ledger.polled:,} records, {row_count:,} rows, {letter_count} dead letters,"
+        f" {partition_count} partitions"
+    )
     return [
         f"ledger        {ledger.polled:,} = {sum_of} + {ledger.dead_lettered:,} dead-lettered",
         f"tables        {row_count:,} rows in {len(tables)} tables equal the fold of the log",

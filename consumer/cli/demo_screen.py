@@ -1,4 +1,7 @@
-"""What `demo` shows while it runs: bars on a terminal, lines elsewhere, always on standard error."""
+"""What `demo` shows while it runs.
+
+Bars on a terminal, lines elsewhere, always on standard error.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +92,8 @@ class Screen:
         """Say how it ended."""
         ledger = report.ledger
         self._say(
-            f"stopped: {ledger.polled:,} records read, {ledger.polled - ledger.open:,} of them settled"
+            f"stopped: {ledger.polled:,} records read, {ledger.polled - ledger.open:,} of"
+            f" them settled"
         )
 
     def _line(self, ledger: LedgerStatus, text: str) -> None:

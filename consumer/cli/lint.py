@@ -1,4 +1,7 @@
-"""`lint`: every fault of configuration and connector schema, without network unless a sample is asked for."""
+"""`lint`: every fault of configuration and connector schema.
+
+Without network unless a sample is asked for.
+"""
 
 from __future__ import annotations
 
@@ -113,7 +116,10 @@ def _report(file: Path, found: Inspection, sampled: SampleReport | None) -> dict
 
 
 def _finding(fault: Finding) -> dict[str, object]:
-    """Write one finding as a JSON value; without a file its source is the option or the variable."""
+    """Write one finding as a JSON value.
+
+    Without a file its source is the option or the variable.
+    """
     place = fault.place
     where: dict[str, object] = (
         {"file": place.source, "line": place.line, "column": place.column}

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 class SampleReport(msgspec.Struct):
-    """What the samples of one configuration showed, in both forms; `warnings` counts what is to be looked at."""
+    """What the samples of one configuration showed, in both forms.
+
+    `warnings` counts what is to be looked at.
+    """
 
     lines: list[str] = []
     value: list[dict[str, object]] = []
@@ -25,7 +28,10 @@ class SampleReport(msgspec.Struct):
 
 
 def sample_of(settings: Settings, count: int) -> SampleReport:
-    """Sample all topics of a configuration; brokers that do not answer are a warning like any other."""
+    """Sample all topics of a configuration.
+
+    Brokers that do not answer are a warning like any other.
+    """
     report = SampleReport()
     try:
         with Sampler(settings.kafka) as sampler:
@@ -46,7 +52,8 @@ def _add(report: SampleReport, settings: Settings, seen: SampledTopic) -> None:
     for trial in seen.trials:
         counts = ", ".join(f"{count} {outcome}" for outcome, count in trial.outcomes.most_common())
         report.lines.append(
-            f"{trial.route.place}: {seen.topic} -> {trial.route.object}: {seen.record_count} records: {counts}"
+            f"{trial.route.place}: {seen.topic} -> {trial.route.object}:"
+            f" {seen.record_count} records: {counts}"
         )
         if trial.never_filled:
             fields = ", ".join(trial.never_filled)

@@ -28,7 +28,10 @@ def map_records(
         str | None, typer.Option("--topic", help="Topic of lines that name none.")
     ] = None,
 ) -> None:
-    """Show what records become: lines of kcat -J, or {"key": ..., "value": ...}, on standard input."""
+    """Show what records become: lines of kcat -J, or {"key".
+
+    ..., "value": ...}, on standard input.
+    """
     loaded = settings(config, overrides)
     routes = RouteTable(loaded.routes, loaded.connector.name, loaded.connector.objects)
     clock = SystemClock()

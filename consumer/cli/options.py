@@ -61,7 +61,10 @@ DEFAULT_FILE = Path("consumer.yaml")
 
 
 def settings(config: Path, overrides: list[str] | None) -> Settings:
-    """Load the configuration of a verb. Raises `ConfigFaults`, which `main` prints before it exits 78."""
+    """Load the configuration of a verb.
+
+    Raises `ConfigFaults`, which `main` prints before it exits 78.
+    """
     return load(config, environ=os.environ, overrides=overrides or [])
 
 

@@ -1,4 +1,7 @@
-"""`replay`: a range of topics sent again beside the live group: its plan, and with `--execute` the doing."""
+"""`replay`: a range of topics sent again beside the live group.
+
+Its plan, and with `--execute` the doing.
+"""
 
 from __future__ import annotations
 
@@ -107,10 +110,13 @@ def replay(
     ] = None,
     output: OutputFormat = Output.TEXT,
 ) -> None:
-    """Send a range of topics again, through the present mapping, beside the live group, which is never moved.
+    """Send a range of topics again, through the present mapping, beside the live group.
 
-    Shows the plan; --execute does it, and goes on where a run that was ended left off. No row goes back: where a
-    newer state may be overwritten, the newest up to the group's position is sent instead.
+    Which is never moved.
+
+    Shows the plan; --execute does it, and goes on where a run that was ended left off. No row goes
+    back: where a newer state may be overwritten, the newest up to the group's position is sent
+    instead.
     """
     given = settings(config, overrides)
     validate_bound("--from", begin)
@@ -136,7 +142,10 @@ def _judge_rate(given: Settings, rate: int | None) -> None:
     """Refuse a rate that the tenant does not give, as wrong usage."""
     most = given.delivery.requests_per_second
     if rate is not None and rate > most:
-        message = f"{rate} is more than delivery.requests_per_second ({most}), which is all of the tenant's"
+        message = (
+            f"{rate} is more than delivery.requests_per_second ({most}), which is all of the"
+            f" tenant's"
+        )
         raise typer.BadParameter(message, param_hint="--rate")
 
 

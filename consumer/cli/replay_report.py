@@ -1,4 +1,7 @@
-"""Plan and outcome of a replay on standard output: tables and sentences for a person, or one JSON object."""
+"""Plan and outcome of a replay on standard output.
+
+Tables and sentences for a person, or one JSON object.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +23,19 @@ if TYPE_CHECKING:
 
 _WHY: Final = {
     ReplayRule.NEWEST: "the newest state of each row up to the group's position, and nothing older",
-    ReplayRule.DATED: "record_modified: the tenant keeps the newer of two rows, and what it has of the same moment",
-    ReplayRule.MERGED: "partial rows: every change of the range, and the later ones of these rows, each in its turn",
+    ReplayRule.DATED: (
+        "record_modified: the tenant keeps the newer of two rows, and what it has of the same"
+        " moment"
+    ),
+    ReplayRule.MERGED: (
+        "partial rows: every change of the range, and the later ones of these rows, each in its"
+        " turn"
+    ),
     ReplayRule.EVERY: "engagement: every event of the range",
 }
 _LIFT: Final = (
-    "A row that the tenant has already in the version of its Record Modified stays as it is, though the mapping was"
+    "A row that the tenant has already in the version of its Record Modified stays as it"
+    " is, though the mapping was"
     " mended since: --lift sends it as 1 ms newer."
 )
 
@@ -69,7 +79,8 @@ def show_outcome(plan: ReplayPlan, outcome: ReplayResult, output: Output) -> Non
     ledger = outcome.ledger
     console = _console()
     sums = (
-        f"{ledger.accepted:,} accepted + {ledger.conflated:,} conflated + {ledger.filtered:,} filtered"
+        f"{ledger.accepted:,} accepted + {ledger.conflated:,} conflated +"
+        f" {ledger.filtered:,} filtered"
         f" + {ledger.dead_lettered:,} dead-lettered"
     )
     console.print(
@@ -89,13 +100,15 @@ def show_outcome(plan: ReplayPlan, outcome: ReplayResult, output: Output) -> Non
 def _sentences(plan: ReplayPlan) -> Iterator[str]:
     """Say what the tables do not."""
     yield (
-        f"The range has {plan.record_count:,} records: {plan.sent_count:,} are sent, {plan.superseded_count:,} are"
+        f"The range has {plan.record_count:,} records: {plan.sent_count:,} are sent,"
+        f" {plan.superseded_count:,} are"
         f" not because a newer change of their row is, {plan.filtered_count:,} are filtered,"
         f" {plan.faulty_count:,} would be dead-lettered{_reasons(plan)}{_others(plan)}."
     )
     if plan.reads_on:
         yield (
-            f"It was read on to where the group stands: {plan.later_count:,} newer changes of these rows are there,"
+            f"It was read on to where the group stands: {plan.later_count:,} newer changes"
+            f" of these rows are there,"
             " and are sent instead. What changes while it runs is looked for at its end."
         )
     if any(each.rule is ReplayRule.DATED for each in plan.objects):
@@ -103,15 +116,20 @@ def _sentences(plan: ReplayPlan) -> Iterator[str]:
     for each in plan.objects:
         yield from _deletes(each)
     yield (
-        f"About {plan.request_count:,} requests, at most {plan.requests_per_second} a second of the tenant's"
-        f" {plan.tenant_requests_per_second}: {_span(plan.duration_s)} at least. The group's daemons keep their"
+        f"About {plan.request_count:,} requests, at most {plan.requests_per_second} a"
+        f" second of the tenant's"
+        f" {plan.tenant_requests_per_second}: {_span(plan.duration_s)} at least. The"
+        f" group's daemons keep their"
         " rate and their positions; 429 makes both slow down."
     )
     yield from (f"Mind: {warning}." for warning in plan.warnings)
     state = "is in use: its daemons go on meanwhile" if plan.group_in_use else "is not in use"
     yield f"Group `{plan.group_id}` {state}. Nothing is committed for it."
     if plan.was_begun:
-        yield f"It was begun before ({plan.checkpoint}): --execute goes on from there, --afresh forgets it."
+        yield (
+            f"It was begun before ({plan.checkpoint}): --execute goes on from there, --afresh"
+            f" forgets it."
+        )
 
 
 def _deletes(each: ObjectPlan) -> Iterator[str]:
@@ -120,9 +138,12 @@ def _deletes(each: ObjectPlan) -> Iterator[str]:
     if not rows.deleted_once_count:
         return
     yield (
-        f"Deletes: {rows.deleted_once_count:,} rows of `{each.object}` are deleted in the range. A delete has no"
-        f" version, and would take the newer row away: {rows.living_again_count:,} of them were written again later"
-        f" ({rows.living_again_later_count:,} behind the range), and get their newest state instead;"
+        f"Deletes: {rows.deleted_once_count:,} rows of `{each.object}` are deleted in the"
+        f" range. A delete has no"
+        f" version, and would take the newer row away: {rows.living_again_count:,} of them"
+        f" were written again later"
+        f" ({rows.living_again_later_count:,} behind the range), and get their newest state"
+        f" instead;"
         f" {rows.delete_count:,} are deleted for good, and are deleted again."
     )
 

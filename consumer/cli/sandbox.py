@@ -70,7 +70,10 @@ def sandbox(
         typer.Option("--strict", help="Refuse a batch with a record that does not fit the schema."),
     ] = False,
 ) -> None:
-    """Run a fake Data Cloud tenant: log in with anything, send, and look at the rows in a browser."""
+    """Run a fake Data Cloud tenant.
+
+    Log in with anything, send, and look at the rows in a browser.
+    """
     try:
         rules = read_script(";".join(faults or []))
     except FaultScriptError as problem:
@@ -105,7 +108,10 @@ def sandbox(
 def _connector(
     loaded: Settings | None, schema: Path | None
 ) -> tuple[str, Mapping[str, ObjectSettings]]:
-    """Return the connector's name and objects: of a schema, of a configuration, or of the sample shop."""
+    """Return the connector's name and objects.
+
+    Of a schema, of a configuration, or of the sample shop.
+    """
     if schema is not None:
         try:
             return SOURCE_NAME, read_objects(schema)

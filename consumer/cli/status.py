@@ -45,7 +45,10 @@ def status(
     ] = False,
     output: OutputFormat = Output.TEXT,
 ) -> None:
-    """Say what a running daemon is doing: state, holds, partitions, bulk jobs, and what became of its records."""
+    """Say what a running daemon is doing.
+
+    State, holds, partitions, bulk jobs, and what became of its records.
+    """
     try:
         report = report_of(_address(at, config, overrides))
     except NoReport as silence:
@@ -74,7 +77,10 @@ def _address(at: str | None, config: Path, overrides: list[str] | None) -> Admin
 
 
 def _value(report: StatusReport, off: list[str], *, ledger: bool) -> dict[str, Any]:
-    """Return what is printed as JSON: `/status` as it stands, or the books and what is wrong with them."""
+    """Return what is printed as JSON.
+
+    `/status` as it stands, or the books and what is wrong with them.
+    """
     if not ledger:
         told: dict[str, Any] = msgspec.to_builtins(report)
         del told["accounts"]

@@ -31,7 +31,8 @@ def print_report(report: StatusReport) -> None:
         f"{report.state} as a member of {report.group_id}, version {report.version},"
         f" configuration {report.config_sha256[:12]}",
         f"{report.in_flight} requests in flight, {report.rate.limit:,.0f} a second allowed"
-        f" ({report.rate.share:.0%} of the tenant's), {report.buffer_bytes:,} bytes open, token {token}",
+        f" ({report.rate.share:.0%} of the tenant's), {report.buffer_bytes:,} bytes open,"
+        f" token {token}",
         sep="\n",
         soft_wrap=True,
     )

@@ -57,7 +57,10 @@ def run_files(
 
 
 def _lines(ran: TestRunResult) -> list[str]:
-    """Write the outcome as text: what differs, what no test covers, and the figures as the last line."""
+    """Write the outcome as text.
+
+    What differs, what no test covers, and the figures as the last line.
+    """
     lines = []
     for verdict in ran.verdicts:
         test = verdict.test
@@ -74,7 +77,10 @@ def _lines(ran: TestRunResult) -> list[str]:
     count = len(ran.verdicts)
     return [
         *lines,
-        f"{count} {'test' if count == 1 else 'tests'}: {count - ran.failed} passed, {ran.failed} failed",
+        (
+            f"{count} {'test' if count == 1 else 'tests'}: {count - ran.failed} passed,"
+            f" {ran.failed} failed"
+        ),
     ]
 
 

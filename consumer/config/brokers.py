@@ -57,7 +57,9 @@ def named_brokers(
 def named_registry(
     given: Mapping[str, str], folder: Path, environ: Mapping[str, str]
 ) -> RegistrySettings | None:
-    """Return how a registry is asked; files are looked for in `folder`, as those of a file that is written there.
+    """Return how a registry is asked.
+
+    Files are looked for in `folder`, as those of a file that is written there.
 
     Raises: `ConfigFaults`.
     """

@@ -1,4 +1,7 @@
-"""The connector's OpenAPI file to field types by object, by the rules of the service that took it."""
+"""The connector's OpenAPI file to field types by object.
+
+By the rules of the service that took it.
+"""
 
 from __future__ import annotations
 
@@ -140,7 +143,10 @@ def _judge_names(members: tuple[Member, ...], path: str, what: str, findings: Fi
                 member.place, where, f"{what} names are of A-Z, a-z, 0-9, `_` and `-` alone"
             )
         if len(name) > MAX_NAME_LENGTH:
-            text = f"{len(name)} characters; the service takes {what} names of at most {MAX_NAME_LENGTH}"
+            text = (
+                f"{len(name)} characters; the service takes {what} names of at most"
+                f" {MAX_NAME_LENGTH}"
+            )
             findings.fault(member.place, where, text)
         if what == "field" and "__" in name:
             findings.fault(member.place, where, "field names must not contain `__`")

@@ -1,4 +1,7 @@
-"""Routes to the CRM: an sObject with its columns, the operation of its jobs, and what names a row."""
+"""Routes to the CRM: an sObject with its columns, the operation of its jobs.
+
+And what names a row.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,10 @@ _DELETING: Final[frozenset[str]] = frozenset({"delete", "hardDelete"})
 
 
 def crm_target(route: SectionValues, findings: Findings) -> CrmTarget:
-    """Judge and build what a route does with its sObject. Raises `Unread` where there is nothing to build from."""
+    """Judge and build what a route does with its sObject.
+
+    Raises `Unread` where there is nothing to build from.
+    """
     crm, rules = route[CRM], route[FIELDS]
     if crm is None or not rules:
         raise Unread(route.path_of(CRM))
@@ -80,7 +86,10 @@ def crm_target(route: SectionValues, findings: Findings) -> CrmTarget:
 
 
 def crm_flush(route: SectionValues, findings: Findings) -> FlushSettings:
-    """Judge and build when a gather becomes a job: one upload carries less than the Ingestion API's."""
+    """Judge and build when a gather becomes a job.
+
+    One upload carries less than the Ingestion API's.
+    """
     flush = route[FLUSH]
     if flush is None:
         return FlushSettings(bytes=UPLOAD_BYTES)
@@ -91,18 +100,27 @@ def crm_flush(route: SectionValues, findings: Findings) -> FlushSettings:
 
 
 def _judge_columns(route: SectionValues, operation: CrmOperation, findings: Findings) -> None:
-    """Columns are field names, together no longer than a header may be; a delete takes the id alone."""
+    """Columns are field names, together no longer than a header may be.
+
+    A delete takes the id alone.
+    """
     names = [*(route[FIELDS] or {})]
     for name in names:
         if not _FIELD.fullmatch(name):
-            text = f"`{name}` is no name of a CRM field; write one such as LastName, Kafka_Id__c or Account.Key__c"
+            text = (
+                f"`{name}` is no name of a CRM field; write one such as LastName, Kafka_Id__c"
+                f" or Account.Key__c"
+            )
             findings.fault(route.place_of(FIELDS, name), route.path_of(FIELDS, name), text)
         elif operation in _DELETING and name != CRM_ID:
             text = f"a job of operation {operation} takes Id alone; remove it"
             findings.fault(route.place_of(FIELDS, name), route.path_of(FIELDS, name), text)
     header_chars = len(",".join(names))
     if header_chars > HEADER_CHARS:
-        text = f"the header of its CSV has {header_chars} characters; the CRM takes at most {HEADER_CHARS}"
+        text = (
+            f"the header of its CSV has {header_chars} characters; the CRM takes at most"
+            f" {HEADER_CHARS}"
+        )
         findings.fault(route.place_of(FIELDS), route.path_of(FIELDS), text)
 
 
@@ -125,5 +143,8 @@ def _judge_deletes(route: SectionValues, findings: Findings) -> None:
     """A row that nothing names cannot be deleted."""
     if route[DELETES] != "delete" or (route[FORMAT] == "json" and route[TOMBSTONES] != "delete"):
         return
-    text = "rows of an insert without external_id cannot be found again; write deletes: ignore or dead_letter"
+    text = (
+        "rows of an insert without external_id cannot be found again; write deletes: ignore or"
+        " dead_letter"
+    )
     findings.fault(route.place_of(DELETES), route.path_of(DELETES), text)

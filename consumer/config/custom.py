@@ -35,7 +35,10 @@ _IMPORT_FAILURES = (
 def imported(
     place: Location, path: str, name: str | None, folder: Path, findings: Findings
 ) -> Callable[..., Any] | None:
-    """Import `module:function`; modules are looked for on Python's path, then beside the configuration."""
+    """Import `module:function`; modules are looked for on Python's path.
+
+    Then beside the configuration.
+    """
     if name is None:
         return None
     beside = str(folder.resolve())
@@ -63,7 +66,10 @@ def imported(
 
 
 def _fault_of(function: Callable[..., Any]) -> str | None:
-    """Say why a function cannot be called with a row and a context, as far as that can be told without a call."""
+    """Say why a function cannot be called with a row and a context.
+
+    As far as that can be told without a call.
+    """
     if inspect.iscoroutinefunction(function):
         return "is async; write a plain function"
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):

@@ -1,4 +1,7 @@
-"""What is written from the table of keys: the JSON Schema of the file, and its reference for people."""
+"""What is written from the table of keys.
+
+The JSON Schema of the file, and its reference for people.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What holds in the end: its fingerprint, and a listing with the source of each value and secrets masked."""
+"""What holds in the end: its fingerprint.
+
+And a listing with the source of each value and secrets masked.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,10 @@ _NOT_HASHED = frozenset({"config_sha256", "warnings", "place"})
 
 
 class EffectiveSetting(msgspec.Struct, frozen=True):
-    """One effective value: its dotted path, the value as it may be shown, and where it came from."""
+    """One effective value: its dotted path, the value as it may be shown.
+
+    And where it came from.
+    """
 
     path: str
     value: Plain
@@ -58,7 +64,10 @@ def sha256_of(settings: Settings) -> str:
 
 
 def mapping_sha256_of(settings: Settings) -> str:
-    """Return the fingerprint of what shapes rows alone: the routes, and the objects that they fill."""
+    """Return the fingerprint of what shapes rows alone.
+
+    The routes, and the objects that they fill.
+    """
     return _sha256((settings.routes, settings.connector))
 
 

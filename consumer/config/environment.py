@@ -23,7 +23,9 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
 def expand(node: Node, environ: Mapping[str, str], findings: Findings, path: str = "") -> Node:
-    """Return the tree with all references replaced; keys and values from the environment stay as they are.
+    """Return the tree with all references replaced.
+
+    Keys and values from the environment stay as they are.
 
     `$${` is a literal `${`. A variable's own text is never looked into again.
     """
@@ -98,7 +100,8 @@ class _Expansion:
         value = self._environ.get(name)
         if value is None and not colon:
             return self._fault(
-                f"environment variable {name} is not set; set it, or write a default as ${{{name}:default}}"
+                f"environment variable {name} is not set; set it, or write a default as"
+                f" ${{{name}:default}}"
             )
         if value is None:
             self._defaulted = True

@@ -1,4 +1,7 @@
-"""Everything that is wrong with a configuration, gathered with its places, so that all is said at once."""
+"""Everything that is wrong with a configuration, gathered with its places.
+
+So that all is said at once.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,10 @@ T = TypeVar("T")
 
 
 class Location(msgspec.Struct, frozen=True):
-    """Where a key or a value was written: in a file (1-based line and column), or outside of one (line 0)."""
+    """Where a key or a value was written.
+
+    In a file (1-based line and column), or outside of one (line 0).
+    """
 
     source: str
     line: int = 0
@@ -44,7 +50,10 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class Unread(Exception):  # noqa: N818 - named for the fact; never leaves the room
-    """A value is not there because its fault is already reported: the check that wants it has nothing to add."""
+    """A value is not there because its fault is already reported.
+
+    The check that wants it has nothing to add.
+    """
 
 
 class Findings:
@@ -100,7 +109,10 @@ def did_you_mean(seen: str, known: Iterable[str]) -> str:
 
 
 def at(path: str, step: str | int) -> str:
-    """Return the dotted path of a key below another; an empty key or an odd one is written so that it shows."""
+    """Return the dotted path of a key below another.
+
+    An empty key or an odd one is written so that it shows.
+    """
     shown = str(step)
     if not shown or not shown.isprintable():
         shown = f'"{shown.encode("unicode_escape").decode("ascii")}"'

@@ -1,4 +1,7 @@
-"""The `kafka` section: brokers, group, and librdkafka's properties, which the client itself judges."""
+"""The `kafka` section: brokers, group, and librdkafka's properties.
+
+Which the client itself judges.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +75,10 @@ def _judge_properties(
     written: Mapping[str, ScalarNode],
     findings: Findings,
 ) -> None:
-    """Let the source room judge the properties, keep secrets out of the file, and warn of the unwise."""
+    """Let the source room judge the properties, keep secrets out of the file.
+
+    And warn of the unwise.
+    """
     bootstrap = ",".join(tried(lambda: kafka[BOOTSTRAP_SERVERS]) or ())
     for name, text in (*check(properties), *login_faults(bootstrap, properties)):
         guess = did_you_mean(name, _FREQUENT) if text.startswith("no such property") else ""
@@ -96,14 +102,18 @@ def _judge_properties(
 def _judge_drain(
     kafka: SectionValues, delivery: SectionValues, properties: dict[str, str], findings: Findings
 ) -> None:
-    """A hand-over that outlasts the session is a loss: the group has given the partitions away meanwhile."""
+    """A hand-over that outlasts the session is a loss.
+
+    The group has given the partitions away meanwhile.
+    """
     session = properties.get("session.timeout.ms", str(DEFAULT_SESSION_TIMEOUT_MS))
     if properties.get("group.protocol") == "consumer" or not session.isdecimal():
         return
     drain_ms = delivery[DRAIN_TIMEOUT] * 1000
     if drain_ms >= int(session):
         text = (
-            f"{drain_ms:.0f} ms is not below session.timeout.ms ({session}): the group would give the partitions"
+            f"{drain_ms:.0f} ms is not below session.timeout.ms ({session}): the group"
+            f" would give the partitions"
             " to another member while they are drained, and its records be sent twice; write less"
         )
         place = delivery.place_of(DRAIN_TIMEOUT)

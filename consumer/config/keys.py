@@ -1,4 +1,7 @@
-"""Keys and sections: the table that says what a file may hold is made of these, and read by them."""
+"""Keys and sections: the table that says what a file may hold is made of these.
+
+And read by them.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,9 @@ DEFAULT = Location("default", kind="default")
 
 
 class ConfigKey(Generic[T_co]):
-    """One key of a section: its kind, its default as it would be written, one sentence on what it means.
+    """One key of a section: its kind, its default as it would be written.
+
+    One sentence on what it means.
 
     `nested` marks a section that is read, for its defaults, even where it is not written.
     """
@@ -115,7 +120,10 @@ class SectionValues:
         return path if step is None or lone else at(path, step)
 
     def place_of(self, key: ConfigKey[T], step: str | int | None = None) -> Location:
-        """Return where the value of a key, or of one of its children, was written; else where its section is."""
+        """Return where the value of a key, or of one of its children, was written.
+
+        Else where its section is.
+        """
         node = self.node(key)
         if node is None:
             return self.place

@@ -38,7 +38,10 @@ def span_s(text: str) -> float | None:
 
 
 def moment_ms(text: str) -> int | None:
-    """Return an RFC 3339 time in milliseconds since the epoch; `None` when it is none, or has no zone."""
+    """Return an RFC 3339 time in milliseconds since the epoch.
+
+    `None` when it is none, or has no zone.
+    """
     try:
         moment = datetime.fromisoformat(text) if "T" in text.upper() else None
     except ValueError:
@@ -47,7 +50,10 @@ def moment_ms(text: str) -> int | None:
 
 
 def _ecma(pattern: str) -> str:
-    """Write a pattern that must fit the whole as JSON Schema reads it, which knows no inline flags."""
+    """Write a pattern that must fit the whole as JSON Schema reads it.
+
+    Which knows no inline flags.
+    """
     folded = pattern.removeprefix("(?i)")
     return f"^(?:{folded if folded == pattern else folded.replace('a-z', 'A-Za-z')})$"
 
@@ -105,7 +111,10 @@ class Text:
         return found.text
 
     def json_schema(self) -> dict[str, object]:
-        """Describe it; what is written in full has the form, a reference gets it from the environment."""
+        """Describe it; what is written in full has the form.
+
+        A reference gets it from the environment.
+        """
         if self._pattern is None:
             return {"type": "string", "minLength": 1}
         formed: dict[str, object] = {"type": "string", "pattern": _ecma(self._pattern.pattern)}

@@ -1,4 +1,7 @@
-"""One file, the environment and the options to one validated `Settings`, or to every fault there is."""
+"""One file, the environment and the options to one validated `Settings`.
+
+Or to every fault there is.
+"""
 
 from __future__ import annotations
 
@@ -55,8 +58,8 @@ if TYPE_CHECKING:
 class Inspection(msgspec.Struct, frozen=True):
     """What a file came to: settings when it has no fault, and every finding.
 
-    `tree` is the file with the environment and the options in it, for showing where a value came from;
-    `None` when the file could not be read at all.
+    `tree` is the file with the environment and the options in it, for showing where a value came
+    from; `None` when the file could not be read at all.
     """
 
     settings: Settings | None

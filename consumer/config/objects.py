@@ -101,14 +101,18 @@ def _judge_category(found: SectionValues, findings: Findings) -> None:
         text = "required of an engagement object; name its Event Time field"
         findings.fault(found.place, found.path_of(EVENT_TIME), text)
     if not engagement and event_time is not None:
-        text = f"of engagement objects alone; this one is {found[CATEGORY]}: remove it, or write category: engagement"
+        text = (
+            f"of engagement objects alone; this one is {found[CATEGORY]}: remove it, or write"
+            f" category: engagement"
+        )
         findings.fault(found.place_of(EVENT_TIME), found.path_of(EVENT_TIME), text)
     if engagement and found[REFRESH_MODE] == "partial":
         text = "partial is of profile and other objects alone; write upsert"
         findings.fault(found.place_of(REFRESH_MODE), found.path_of(REFRESH_MODE), text)
     if not engagement and found[RECORD_MODIFIED] is None:
         text = (
-            f"a {found[CATEGORY]} object without it: when a partition changes hands, an older row that arrives late"
+            f"a {found[CATEGORY]} object without it: when a partition changes hands, an"
+            f" older row that arrives late"
             " wins, for the tenant cannot tell; name the Record Modified field of its data stream"
         )
         findings.warn(found.place, found.path_of(RECORD_MODIFIED), text)

@@ -1,4 +1,7 @@
-"""`--set` and `DATACLOUD_CONSUMER__...` laid over the tree of the file, before anything is judged."""
+"""`--set` and `DATACLOUD_CONSUMER__...` laid over the tree of the file.
+
+Before anything is judged.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,10 @@ _NUMBERED = re.compile(r"\[(\d+)\]")
 def lay_over(
     tree: MappingNode, environ: Mapping[str, str], options: Sequence[str], findings: Findings
 ) -> MappingNode:
-    """Return the tree with the environment's keys set over the file's, and the options' over both."""
+    """Return the tree with the environment's keys set over the file's.
+
+    And the options' over both.
+    """
     for name in sorted(environ):
         if name.startswith(PREFIX) and len(name) > len(PREFIX):
             place = Location(f"environment variable {name}", kind="environment")
@@ -55,7 +61,10 @@ def lay_over(
 
 
 def _steps_of_path(path: str) -> list[str]:
-    """Part a dotted path; below a mapping whose keys hold dots the rest is one key. `routes[0]` is `routes.0`."""
+    """Part a dotted path; below a mapping whose keys hold dots the rest is one key.
+
+    `routes[0]` is `routes.0`.
+    """
     steps: list[str] = []
     kind: object = FILE
     rest = path
@@ -121,7 +130,10 @@ def _set(
 
 
 def _leaf(text: str, kind: object, place: Location, path: str, findings: Findings) -> Node:
-    """Read the value of an override: text as it is, `[...]` and `{...}` where several values are wanted."""
+    """Read the value of an override.
+
+    Text as it is, `[...]` and `{...}` where several values are wanted.
+    """
     if isinstance(kind, ListOf | MapOf | Section) and text[:1] in {"[", "{"}:
         aside = Findings()
         parsed = tried(yaml_file.parse, f"value: {text}", place.source, aside)

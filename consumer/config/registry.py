@@ -1,4 +1,7 @@
-"""The `kafka.schema_registry` section, and the routes that need one: address, credentials, libraries."""
+"""The `kafka.schema_registry` section, and the routes that need one.
+
+Address, credentials, libraries.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +72,10 @@ def registry_settings(
 
 
 def _judge_route(route: SectionValues, section: SectionValues | None, findings: Findings) -> None:
-    """A route that reads schemas needs somebody to ask for them, and somebody who understands them."""
+    """A route that reads schemas needs somebody to ask for them.
+
+    And somebody who understands them.
+    """
     name = route[ENCODING]
     place, path = route.place_of(ENCODING), route.path_of(ENCODING)
     if section is None:
@@ -105,7 +111,10 @@ def _judge_credentials(section: SectionValues, findings: Findings) -> None:
 
 
 def _url(section: SectionValues, findings: Findings) -> str:
-    """Return the address without a trailing slash; nothing of a bad one is repeated, it may hold a password."""
+    """Return the address without a trailing slash.
+
+    Nothing of a bad one is repeated, it may hold a password.
+    """
     place, path = section.place_of(REGISTRY_URL), section.path_of(REGISTRY_URL)
     url = section[REGISTRY_URL].rstrip("/")
     if (fault := service_address_fault(url)) is not None:

@@ -155,7 +155,10 @@ def _built(
 def _rules(
     route: SectionValues, fields: dict[str, FieldType] | None, findings: Findings
 ) -> dict[str, FieldRule]:
-    """Judge and build the field rules; a target that the schema does not have would be taken and blanked."""
+    """Judge and build the field rules.
+
+    A target that the schema does not have would be taken and blanked.
+    """
     built: dict[str, FieldRule] = {}
     for target, rule in (route[FIELDS] or {}).items():
         if fields and target not in fields:
@@ -194,7 +197,8 @@ def _judge_partial(route: SectionValues, target: ObjectSettings, findings: Findi
     """Warn where rows come in part and a whole row is wanted."""
     if route[FORMAT] in PARTIAL_FORMATS and target.refresh_mode == "upsert":
         text = (
-            f"{route[FORMAT]} sends changed fields alone and `{target.name}` is in upsert mode: such records go to"
+            f"{route[FORMAT]} sends changed fields alone and `{target.name}` is in upsert"
+            f" mode: such records go to"
             " the dead-letter topic; let the source send whole rows, or use refresh_mode: partial"
         )
         findings.warn(route.place_of(FORMAT), route.path_of(FORMAT), text)
@@ -216,20 +220,25 @@ def _judge_bulk(route: SectionValues, target: ObjectSettings, findings: Findings
     """Refuse what a job cannot do: it replaces whole rows."""
     if route[DESTINATION] == "bulk" and target.refresh_mode == "partial":
         text = (
-            f"bulk writes whole rows and `{target.name}` is in partial mode: fields that a change does not have"
+            f"bulk writes whole rows and `{target.name}` is in partial mode: fields that a"
+            f" change does not have"
             " would be blanked; write streaming, or refresh_mode: upsert"
         )
         findings.fault(route.place_of(DESTINATION), route.path_of(DESTINATION), text)
 
 
 def judge_ways(routes: Sequence[tuple[SectionValues, RouteSettings]], findings: Findings) -> None:
-    """Refuse an object that is filled in two ways: a job cancels the stream, and their order is nobody's."""
+    """Refuse an object that is filled in two ways.
+
+    A job cancels the stream, and their order is nobody's.
+    """
     first: dict[tuple[bool, str], RouteSettings] = {}
     for found, route in routes:
         earlier = first.setdefault((route.crm is None, route.object), route)
         if _way(earlier) != _way(route):
             text = (
-                f"the route at {earlier.place} fills `{route.object}` too, by another destination, flush or"
+                f"the route at {earlier.place} fills `{route.object}` too, by another"
+                f" destination, flush or"
                 " operation; write the same in both"
             )
             findings.fault(found.place_of(DESTINATION), found.path_of(DESTINATION), text)
@@ -268,7 +277,10 @@ def _judge_companions(route: SectionValues, findings: Findings) -> None:
         text = "of format debezium_flat alone; remove it"
         findings.fault(route.place_of(FLAT_PREFIX), route.path_of(FLAT_PREFIX), text)
     if route.given(FLUSH) and destination == "streaming":
-        text = "of destination bulk or crm_bulk alone; streaming uses delivery.linger and delivery.batch_bytes"
+        text = (
+            "of destination bulk or crm_bulk alone; streaming uses delivery.linger and"
+            " delivery.batch_bytes"
+        )
         findings.fault(route.place_of(FLUSH), route.path_of(FLUSH), text)
     if destination != "crm_bulk":
         if route.given(CRM):
@@ -277,7 +289,10 @@ def _judge_companions(route: SectionValues, findings: Findings) -> None:
         return
     crm = route[CRM]
     if crm is None:
-        text = "required by destination crm_bulk; write crm: {object: Contact, external_id: Kafka_Id__c}"
+        text = (
+            "required by destination crm_bulk; write crm: {object: Contact, external_id:"
+            " Kafka_Id__c}"
+        )
         findings.fault(route.place, route.path_of(CRM), text)
     if not route[FIELDS]:
         text = "required by destination crm_bulk: there is no schema file to take field names from"

@@ -189,7 +189,10 @@ def _judge_values(rule: SectionValues, target: FieldType, findings: Findings) ->
 
 
 def fault_of_value(value: Plain, target: FieldType) -> str | None:
-    """Say why a written value does not fit a field, when it does not: what would send it is asked."""
+    """Say why a written value does not fit a field, when it does not.
+
+    What would send it is asked.
+    """
     try:
         constant(value, target)
     except RecordError as error:

@@ -102,7 +102,10 @@ def _secret(section: SectionValues, name: str, folder: Path, findings: Findings)
 
 
 def _origin(section: SectionValues, findings: Findings) -> str:
-    """Return scheme, host and port of the login address; nothing of it is repeated, it may hold a password."""
+    """Return scheme, host and port of the login address.
+
+    Nothing of it is repeated, it may hold a password.
+    """
     place, path = section.place_of(LOGIN_URL), section.path_of(LOGIN_URL)
     address = section[LOGIN_URL]
     host_only = "host only: no user, path, query or fragment; write https://HOST"
@@ -123,7 +126,10 @@ def _origin(section: SectionValues, findings: Findings) -> str:
     shown = f"[{host}]" if ":" in host else host
     known = Hosts.known(f"{parts.scheme}://{shown}", section[ALLOWED_DOMAINS])
     if known.fault(f"{parts.scheme}://{shown}") is not None:
-        text = "host not in allowed_domains; write a host under them, or add its domain to salesforce.allowed_domains"
+        text = (
+            "host not in allowed_domains; write a host under them, or add its domain to"
+            " salesforce.allowed_domains"
+        )
         raise findings.fault(place, path, text)
     if (
         "@" in parts.netloc

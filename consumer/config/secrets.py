@@ -43,7 +43,10 @@ class SecretReference:
     words = "a reference such as ${NAME}"
 
     def read(self, node: Node, path: str, findings: Findings) -> str:
-        """Take a value that came from the environment as a whole; the value itself is never repeated."""
+        """Take a value that came from the environment as a whole.
+
+        The value itself is never repeated.
+        """
         if isinstance(node, ScalarNode) and node.broken:
             raise Unread(path)
         if not isinstance(node, ScalarNode) or not is_from_environment(node):
@@ -72,7 +75,10 @@ def literal_secret(name: str) -> str:
 def check_key_file(
     path: Path, place: Location, key: str, findings: Findings, waits: str = "the login"
 ) -> None:
-    """Refuse a private key that more than its owner and, read-only, its group can read; warn when it is missing."""
+    """Refuse a private key that more than its owner and, read-only, its group can read.
+
+    Warn when it is missing.
+    """
     if not check_file(path, place, key, findings, waits):
         return
     mode = stat.S_IMODE(path.stat().st_mode)
@@ -84,7 +90,9 @@ def check_key_file(
 def check_file(
     path: Path, place: Location, key: str, findings: Findings, waits: str = "the login"
 ) -> bool:
-    """Say whether a secret's file is there and can be opened; missing is a warning: mounts may come later.
+    """Say whether a secret's file is there and can be opened; missing is a warning.
+
+    Mounts may come later.
 
     `waits` is what cannot go on without it.
     """

@@ -59,8 +59,10 @@ def _judge_timeout(delivery: SectionValues, findings: Findings) -> None:
     timeout_s, drain_s = delivery[TIMEOUT], delivery[DRAIN_TIMEOUT]
     if timeout_s >= drain_s:
         text = (
-            f"{timeout_s:g}s is not below drain_timeout ({drain_s:g}s): a request could not end before the drain"
-            " that waits for it, and its records would be sent twice; write less, or a longer drain_timeout"
+            f"{timeout_s:g}s is not below drain_timeout ({drain_s:g}s): a request could not"
+            f" end before the drain"
+            " that waits for it, and its records would be sent twice; write less, or a"
+            " longer drain_timeout"
         )
         findings.fault(delivery.place_of(TIMEOUT), delivery.path_of(TIMEOUT), text)
 

@@ -25,7 +25,10 @@ T = TypeVar("T")
 
 
 class ListOf(Generic[T]):
-    """A list; where `lone` is given, one value may stand without its brackets and is read by that."""
+    """A list; where `lone` is given.
+
+    One value may stand without its brackets and is read by that.
+    """
 
     def __init__(
         self, kind: Kind[T], *, lone: Callable[[ScalarNode], tuple[ScalarNode, ...]] | None = None
@@ -69,7 +72,10 @@ class ListOf(Generic[T]):
 
 
 class MapOf(Generic[T]):
-    """A mapping with the user's own keys. `dotted` keys may hold dots, so an override takes the rest as one."""
+    """A mapping with the user's own keys.
+
+    `dotted` keys may hold dots, so an override takes the rest as one.
+    """
 
     def __init__(self, kind: Kind[T], *, keys: str, dotted: bool = False) -> None:
         self.kind = kind

@@ -1,4 +1,7 @@
-"""The table of all keys: the file is read by it, and its JSON Schema and reference are written from it."""
+"""The table of all keys: the file is read by it.
+
+And its JSON Schema and reference are written from it.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +90,8 @@ START_AT = defaulted(
 PROPERTIES = optional(
     "properties",
     MapOf(PropertyText(), keys="librdkafka properties", dotted=True),
-    "Any librdkafka property; the ones that the daemon owns are refused with the reason. And `sasl.mechanisms:"
+    "Any librdkafka property; the ones that the daemon owns are refused with the reason."
+    " And `sasl.mechanisms:"
     " AWS_MSK_IAM`, a login to Amazon MSK by IAM.",
 )
 SCHEMA_REGISTRY = optional(
@@ -198,7 +202,10 @@ REFRESH_MODE = defaulted(
     "refresh_mode",
     Choice[RefreshMode]("upsert", "partial"),
     "upsert",
-    "Refresh mode of the data stream: upsert replaces whole rows, partial only the fields that are sent.",
+    (
+        "Refresh mode of the data stream: upsert replaces whole rows, partial only the fields"
+        " that are sent."
+    ),
 )
 OBJECT_SETTINGS = Section(
     "a mapping", CATEGORY, PRIMARY_KEY, RECORD_MODIFIED, EVENT_TIME, REFRESH_MODE
@@ -263,7 +270,10 @@ DELETES = defaulted(
 TOMBSTONES = optional(
     "tombstones",
     Choice[Deletes]("ignore", "delete", "dead_letter"),
-    "What becomes of a null value; when absent: delete for debezium_flat, dead_letter for json, else ignore.",
+    (
+        "What becomes of a null value; when absent: delete for debezium_flat, dead_letter for"
+        " json, else ignore."
+    ),
 )
 ZONE = optional("zone", Text("a zone such as Europe/Berlin"), "Zone of times that carry none.")
 FLAT_PREFIX = optional(
@@ -308,7 +318,10 @@ FLUSH_BYTES = defaulted(
     "bytes",
     Size(1, 150_000_000, too_many="is over the service limit"),
     "140MB",
-    "How many bytes are gathered for one job; crm_bulk takes at most 100MB, and that when nothing is said.",
+    (
+        "How many bytes are gathered for one job; crm_bulk takes at most 100MB, and that when"
+        " nothing is said."
+    ),
 )
 FLUSH = optional(
     "flush",
@@ -376,7 +389,8 @@ COMMIT_INTERVAL = defaulted(
 SPOOL_DIR = optional(
     "spool_dir",
     Text("the path of a directory"),
-    "Where rows of bulk destinations are gathered; by default below the system's directory for temporary files. On"
+    "Where rows of bulk destinations are gathered; by default below the system's directory"
+    " for temporary files. On"
     " a disk that outlives a restart a job that was left open is known again at once.",
 )
 DELIVERY = section(

@@ -29,19 +29,28 @@ def fault_of_path(text: str) -> str | None:
 
 
 def fault_of_template(text: str) -> str | None:
-    """Say what is wrong with a template: `{path}` stands for a source value, `{{` and `}}` for braces."""
+    """Say what is wrong with a template.
+
+    `{path}` stands for a source value, `{{` and `}}` for braces.
+    """
     paths = 0
     for match in _BRACES.finditer(text):
         found = match[0]
         if found in {"{{", "}}"}:
             continue
         if match[1] is None:
-            return f"a lone `{found}` at character {match.start() + 1}; write `{found * 2}` for the character itself"
+            return (
+                f"a lone `{found}` at character {match.start() + 1}; write `{found * 2}` for"
+                f" the character itself"
+            )
         if not match[1].strip():
             return f"empty braces at character {match.start() + 1}; write {{source.path}}"
         odd = next((letter for letter in "!:[" if letter in match[1]), None)
         if odd and not match[1].startswith("$header."):
-            return f"`{found}`: `{odd}` is not template syntax; write a dotted source path alone in the braces"
+            return (
+                f"`{found}`: `{odd}` is not template syntax; write a dotted source path alone"
+                f" in the braces"
+            )
         fault = fault_of_path(match[1])
         if fault:
             return f"`{found}`: {fault}"

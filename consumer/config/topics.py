@@ -31,7 +31,10 @@ def judge_topics(route: SectionValues, findings: Findings) -> None:
             if fault := _fault_of_expression(topic):
                 findings.fault(place, path, fault)
         elif not re.fullmatch(TOPIC, topic) or topic in {".", ".."}:
-            text = f"`{topic}` is no topic name: A-Z, a-z, 0-9, `.`, `_`, `-`; a regular expression starts with `^`"
+            text = (
+                f"`{topic}` is no topic name: A-Z, a-z, 0-9, `.`, `_`, `-`; a regular"
+                f" expression starts with `^`"
+            )
             findings.fault(place, path, text)
 
 
@@ -66,5 +69,8 @@ def judge_dead_letter_topic(
                 and not _fault_of_expression(source)
                 and re.match(source, topic)
             ):
-                text = f"matches the dead-letter topic `{topic}`, which would be read as a source; narrow it"
+                text = (
+                    f"matches the dead-letter topic `{topic}`, which would be read as a source;"
+                    f" narrow it"
+                )
                 findings.fault(route.place_of(TOPICS, step), route.path_of(TOPICS, step), text)

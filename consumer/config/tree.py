@@ -33,9 +33,12 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 
 
 def plain_value(text: str) -> Plain:
-    """Read an unquoted scalar by the core schema of YAML 1.2: `no` and `1:30` are text, `.inf` is too.
+    """Read an unquoted scalar by the core schema of YAML 1.2.
 
-    Source: YAML 1.2.2, section 10.3.2; infinities and NaN are left as text because no key takes them.
+    `no` and `1:30` are text, `.inf` is too.
+
+    Source: YAML 1.2.2, section 10.3.2; infinities and NaN are left as text because no key takes
+    them.
     """
     if text in _WORDS:
         return _WORDS[text]
@@ -53,8 +56,9 @@ def plain_value(text: str) -> Plain:
 class ScalarNode(msgspec.Struct, frozen=True):
     """One value. `variables` names the environment variables it was made of.
 
-    `written` is the text to show of it: as it stands in the file, before the environment came in. `taken`
-    says that all of it came from the environment. `broken` marks one whose fault is already reported.
+    `written` is the text to show of it: as it stands in the file, before the environment came in.
+    `taken` says that all of it came from the environment. `broken` marks one whose fault is already
+    reported.
     """
 
     place: Location

@@ -1,4 +1,7 @@
-"""The first step of a configuration: bytes of a YAML 1.2 file to a tree, refusing what could hurt or mislead."""
+"""The first step of a configuration.
+
+Bytes of a YAML 1.2 file to a tree, refusing what could hurt or mislead.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,8 @@ if TYPE_CHECKING:
 MAX_FILE_BYTES = 1024 * 1024
 MAX_DEPTH = 32
 MAX_VALUES = 20_000
-"""Values of a file after aliases are followed; an object of a connector schema has at most 1000 fields."""
+"""Values of a file after aliases are followed; an object of a connector schema has at most 1000
+fields."""
 
 WHOLE = "config"
 """The path of a fault that concerns the file as a whole."""
@@ -43,9 +47,12 @@ WHOLE = "config"
 def read(
     path: Path, findings: Findings, *, whole: str = WHOLE, asked_at: Location | None = None
 ) -> MappingNode:
-    """Read a file into its tree. Raises `Unread` when there is none; its faults are in `findings` then.
+    """Read a file into its tree.
 
-    `whole` names the file in faults that concern all of it; `asked_at` is where it is named by another.
+    Raises `Unread` when there is none; its faults are in `findings` then.
+
+    `whole` names the file in faults that concern all of it; `asked_at` is where it is named by
+    another.
     """
     start = asked_at or Location(str(path), 1, 1)
     try:

@@ -1,4 +1,6 @@
-"""Turn a record at fault into the letter that is produced for it: its own bytes first, then why it is here.
+"""Turn a record at fault into the letter that is produced for it.
+
+Its own bytes first, then why it is here.
 
 Added headers follow the record's own, so that the part which is ours starts at the last
 `__connect.errors.topic` and the original can be cut out again exactly.
@@ -28,7 +30,8 @@ TEXT_CHARACTERS: Final = 512
 """The longest text of an added header: an answer of the service may be long."""
 
 REFERENCE_KEEPS_BYTES: Final = 32_768
-"""A reference keeps the key, and keeps the original headers, while each is within this: it has to fit."""
+"""A reference keeps the key, and keeps the original headers, while each is within this: it has to
+fit."""
 
 REPLAYS_DIGITS: Final = 9
 """A count with more digits was not written by us, and is read as none."""
@@ -37,9 +40,12 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class RecordFault(msgspec.Struct, frozen=True, kw_only=True):
-    """What is wrong with a record. `detail` says what was wanted and what kind of thing was found, never a value.
+    """What is wrong with a record.
 
-    `attempts` counts requests that held the record, 1 when it was never sent. `first_failed_at_ms` is UTC.
+    `detail` says what was wanted and what kind of thing was found, never a value.
+
+    `attempts` counts requests that held the record, 1 when it was never sent. `first_failed_at_ms`
+    is UTC.
     """
 
     reason: Reason
@@ -52,7 +58,9 @@ class RecordFault(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeadLetterContext(msgspec.Struct, frozen=True, kw_only=True):
-    """What is the same in every letter of a run. `connector_name` is absent when every route is `crm_bulk`.
+    """What is the same in every letter of a run.
+
+    `connector_name` is absent when every route is `crm_bulk`.
 
     `task_id` tells one deployment from another: the consumer group.
     """
@@ -89,7 +97,10 @@ def reference(record: Record, fault: RecordFault, context: DeadLetterContext) ->
 
 
 def original_headers(headers: Headers) -> Headers:
-    """Return the headers that a letter's record came with; all of them when none was added by us."""
+    """Return the headers that a letter's record came with.
+
+    All of them when none was added by us.
+    """
     start = next(
         (at for at in reversed(range(len(headers))) if headers[at][0] == FIRST_ADDED), len(headers)
     )
@@ -97,7 +108,9 @@ def original_headers(headers: Headers) -> Headers:
 
 
 def replayed_headers(headers: Headers) -> Headers:
-    """Return the headers with which a letter's record goes back to its topic: its own, and `datacloud.replays`.
+    """Return the headers with which a letter's record goes back to its topic.
+
+    Its own, and `datacloud.replays`.
 
     The count says how many replays of the record have failed so far: 0 on its first way back.
     """
@@ -106,7 +119,10 @@ def replayed_headers(headers: Headers) -> Headers:
 
 
 def failed_replays(headers: Headers) -> int | None:
-    """Return how many replays failed as the last `datacloud.replays` tells; `None` when there is none."""
+    """Return how many replays failed as the last `datacloud.replays` tells.
+
+    `None` when there is none.
+    """
     carried = next((value for name, value in reversed(headers) if name == REPLAYS), None)
     if carried is None:
         return None

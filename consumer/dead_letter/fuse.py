@@ -1,4 +1,7 @@
-"""Tell a bad record from a bad set-up: beyond a run or a share of records at fault, dead-lettering stops."""
+"""Tell a bad record from a bad set-up.
+
+Beyond a run or a share of records at fault, dead-lettering stops.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,8 @@ SHARE_FROM_COUNT: Final = 200
 class Fuse:
     """Counts what becomes of records, and says when it is not the records that are at fault.
 
-    It heals in two ways: the run ends with the next record that passes, and the share falls as the window
-    moves on. A probe that found the cause gone ends both, by `mend`.
+    It heals in two ways: the run ends with the next record that passes, and the share falls as the
+    window moves on. A probe that found the cause gone ends both, by `mend`.
     """
 
     __slots__ = ("_failed", "_latest", "_run", "_seconds", "_settings", "_total")
@@ -47,7 +50,10 @@ class Fuse:
         self._add(now_s, 1, 1)
 
     def singled_out(self, now_s: float) -> None:
-        """Count one record at fault that the service named among many good ones: no part of a run."""
+        """Count one record at fault that the service named among many good ones.
+
+        No part of a run.
+        """
         self._add(now_s, 1, 1)
 
     def are_few(self, failed: int, records: int) -> bool:
@@ -62,11 +68,17 @@ class Fuse:
         self._add(now_s, count, 0)
 
     def blown(self, now_s: float) -> str | None:
-        """Return why dead-lettering has to stop, for `Hold(MASS_REJECT)`, or `None` while it may go on."""
+        """Return why dead-lettering has to stop, for `Hold(MASS_REJECT)`.
+
+        Or `None` while it may go on.
+        """
         self._forget(now_s)
         latest = f"; the latest {self._latest}" if self._latest else ""
         if self._run >= self._settings.consecutive:
-            return f"{self._run} records in a row were at fault (limit {self._settings.consecutive}){latest}"
+            return (
+                f"{self._run} records in a row were at fault (limit"
+                f" {self._settings.consecutive}){latest}"
+            )
         if self._total < SHARE_FROM_COUNT or not self._failed:
             return None
         share = self._failed / self._total

@@ -35,12 +35,18 @@ class OutboxEvents(Protocol):
         partial_record: PartialRecord | None,
         change: Change | None,
     ) -> None:
-        """All in-sync replicas have the letter of this record, or of this part of it, or of this change."""
+        """All in-sync replicas have the letter of this record, or of this part of it.
+
+        Or of this change.
+        """
         ...
 
 
 class PendingDeadLetter(NamedTuple):
-    """One letter under way: whose record it is, for which object, and the change that other records may ride on."""
+    """One letter under way: whose record it is, for which object.
+
+    And the change that other records may ride on.
+    """
 
     assignment: Assignment
     record: Record
@@ -51,7 +57,10 @@ class PendingDeadLetter(NamedTuple):
 
 
 class Outbox:
-    """Sends one letter per record at fault, beside everything else; the record stays open until it is there."""
+    """Sends one letter per record at fault, beside everything else.
+
+    The record stays open until it is there.
+    """
 
     def __init__(
         self,
@@ -80,7 +89,8 @@ class Outbox:
     ) -> None:
         """Send a record at fault on its way; `dead_letter_sent` tells when it has arrived.
 
-        `change` is what became of the record: the records that ride on it are open until the letter is there.
+        `change` is what became of the record: the records that ride on it are open until the letter
+        is there.
         """
         full = letter(record, fault, self._context)
         small = reference(record, fault, self._context)
@@ -104,7 +114,10 @@ class Outbox:
         return len(self._under_way)
 
     def lows(self) -> Iterator[tuple[Assignment, Low]]:
-        """Yield the position of every record whose letter is under way, and of those that ride on it."""
+        """Yield the position of every record whose letter is under way.
+
+        And of those that ride on it.
+        """
         for posted in self._under_way.values():
             yield posted.assignment, Low(posted.record.offset(), posted.record.timestamp()[1])
             if posted.change is not None:

@@ -1,4 +1,7 @@
-"""Put letters into the dead-letter topic, each acknowledged by all in-sync replicas before its sender goes on."""
+"""Put letters into the dead-letter topic.
+
+Each acknowledged by all in-sync replicas before its sender goes on.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +21,22 @@ if TYPE_CHECKING:
     from consumer.dead_letter.port import DeadLetter
 
 SERVE_S: Final = 0.005
-"""How often delivery reports are fetched while letters are under way: a letter waits this long at most."""
+"""How often delivery reports are fetched while letters are under way: a letter waits this long at
+most."""
 
 IDLE_SERVE_S: Final = 5.0
-"""How often the client's queue is emptied otherwise: it queues an error per failed connection, unasked."""
+"""How often the client's queue is emptied otherwise: it queues an error per failed connection,
+unasked."""
 
 FULL_QUEUE_WAIT_S: Final = 0.05
 CHECK_SLICES_S: Final = (0.05, 0.1, 0.25, 0.5, 0.5, 0.5, 0.5, 0.5)
-"""Metadata calls block the loop, so the start-up check asks in slices; connections made outlive a slice."""
+"""Metadata calls block the loop, so the start-up check asks in slices; connections made outlive a
+slice."""
 
 CHECK_PAUSE_S: Final = 0.25
 REBUILDS: Final = 2
-"""How many fresh producers in a row one letter may use up before it is the letter that cannot be sent."""
+"""How many fresh producers in a row one letter may use up before it is the letter that cannot be
+sent."""
 
 _PURGED: Final = KafkaError(KafkaError._PURGE_INFLIGHT)  # noqa: SLF001 - the library's spelling
 _TIMED_OUT: Final = KafkaError(KafkaError._TIMED_OUT)  # noqa: SLF001 - the library's spelling
@@ -38,9 +45,9 @@ _TIMED_OUT: Final = KafkaError(KafkaError._TIMED_OUT)  # noqa: SLF001 - the libr
 class KafkaDeadLetterTopic:
     """The dead-letter topic through an idempotent producer.
 
-    `properties` are the user's librdkafka properties of the consumer; what concerns consuming is left out,
-    and what makes an acknowledgement mean something is set here. Belongs to the event loop: every method is
-    called on it, and delivery reports are served on it.
+    `properties` are the user's librdkafka properties of the consumer; what concerns consuming is
+    left out, and what makes an acknowledgement mean something is set here. Belongs to the event
+    loop: every method is called on it, and delivery reports are served on it.
     """
 
     def __init__(
@@ -68,7 +75,8 @@ class KafkaDeadLetterTopic:
     async def check(self) -> None:
         """Return once the brokers describe the topic.
 
-        A cluster that creates topics when asked for them may do so now, as it would for the first letter.
+        A cluster that creates topics when asked for them may do so now, as it would for the first
+        letter.
         Raises: `Hold(DEAD_LETTER)` with the next step; asking again is always allowed.
         """
         error: KafkaError = _TIMED_OUT
@@ -89,7 +97,10 @@ class KafkaDeadLetterTopic:
         raise self._hold(error)
 
     async def send(self, letter: DeadLetter, reference: DeadLetter) -> None:
-        """Return once all in-sync replicas have the letter, or its reference form when it is too large."""
+        """Return once all in-sync replicas have the letter.
+
+        Or its reference form when it is too large.
+        """
         if self._closed:
             message = f"dead-letter topic {self.topic}: a letter after the producer was closed"
             raise Fatal(message)
@@ -103,12 +114,18 @@ class KafkaDeadLetterTopic:
         if error is None:
             return
         if meaning(error) is ReportAction.OURS:
-            message = f"dead-letter topic {self.topic}: the client answered {error.name()}, no answer to a letter"
+            message = (
+                f"dead-letter topic {self.topic}: the client answered {error.name()}, no answer"
+                f" to a letter"
+            )
             raise Fatal(message)
         raise self._hold(error)
 
     async def close(self) -> None:
-        """Wait until every letter is answered, no longer than a letter may take, and let go of the producer."""
+        """Wait until every letter is answered, no longer than a letter may take.
+
+        And let go of the producer.
+        """
         self._closed = True
         deadline_s = self._clock.now_s() + self._timeout_s + 1
         while self._sender_count and self._clock.now_s() < deadline_s:
@@ -121,7 +138,10 @@ class KafkaDeadLetterTopic:
             self._timer = None
 
     async def _deliver(self, letter: DeadLetter) -> KafkaError | None:
-        """Produce one letter and wait for its report, through a fresh producer when the present one is lost."""
+        """Produce one letter and wait for its report.
+
+        Through a fresh producer when the present one is lost.
+        """
         for _ in range(REBUILDS + 1):
             client = self._connected()
             report = await self._queue(client, letter)
@@ -135,13 +155,19 @@ class KafkaDeadLetterTopic:
                 self._drop_client()
             if meaning(cause) is ReportAction.HOLD:
                 return cause
-        message = f"dead-letter topic {self.topic}: {REBUILDS + 1} producers in a row were lost ({cause.name()})"
+        message = (
+            f"dead-letter topic {self.topic}: {REBUILDS + 1} producers in a row were lost"
+            f" ({cause.name()})"
+        )
         raise Fatal(message)
 
     async def _queue(
         self, client: Producer, letter: DeadLetter
     ) -> asyncio.Future[KafkaError | None] | KafkaError:
-        """Hand one letter to the client: its report to come, or the error with which it was refused."""
+        """Hand one letter to the client.
+
+        Its report to come, or the error with which it was refused.
+        """
         report: asyncio.Future[KafkaError | None] = asyncio.get_running_loop().create_future()
 
         def delivered(error: KafkaError | None, _message: object) -> None:
@@ -182,7 +208,10 @@ class KafkaDeadLetterTopic:
         return self._client
 
     def _drop_client(self) -> None:
-        """Forget the present producer; letters it still held are answered as purged, so nobody waits for ever."""
+        """Forget the present producer.
+
+        Letters it still held are answered as purged, so nobody waits for ever.
+        """
         client, self._client = self._client, None
         if client is not None:
             client.purge()
@@ -205,13 +234,19 @@ class KafkaDeadLetterTopic:
             self._serve_soon()
 
     def _note_trouble(self, error: KafkaError) -> None:
-        """Keep the latest error of the connections: a report of `_MSG_TIMED_OUT` alone does not say why."""
+        """Keep the latest error of the connections.
+
+        A report of `_MSG_TIMED_OUT` alone does not say why.
+        """
         if error.name() == "_ALL_BROKERS_DOWN" and self._trouble is not None:
             return  # follows every other error, and hides it
         self._trouble = (self._clock.now_s(), error)
 
     def _fatal_cause(self, error: KafkaError) -> KafkaError:
-        """Return what made a producer unusable: reports say `_FATAL` or purged, the cause came before them."""
+        """Return what made a producer unusable.
+
+        Reports say `_FATAL` or purged, the cause came before them.
+        """
         if self._trouble is not None and self._trouble[1].fatal():
             cause = self._trouble[1]
             self._trouble = None

@@ -8,7 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MESSAGE_TIMEOUT_MS: Final = 15_000
-"""A letter that no broker took within this is a hold: longer than a leader election, well below a minute."""
+"""A letter that no broker took within this is a hold: longer than a leader election, well below a
+minute."""
 
 MESSAGE_MAX_BYTES: Final = 33_554_432
 """The client's own limit is out of the way, so that the topic's limit decides what is too large."""
@@ -76,7 +77,10 @@ def producer_properties(
     properties: Mapping[str, Any],
     message_timeout_ms: int = MESSAGE_TIMEOUT_MS,
 ) -> dict[str, Any]:
-    """Return the producer's properties: what the user gave for the connection, what we prefer, what we own."""
+    """Return the producer's properties.
+
+    What the user gave for the connection, what we prefer, what we own.
+    """
     shared = {
         name: value
         for name, value in properties.items()

@@ -1,7 +1,8 @@
 """What each error code of the client means for a letter: the one table of the producer's side.
 
-Grouped by what the sender must do, not by number. A code that is not in here is `ReportAction.OURS`: a client that
-says something we have never read about is not to be trusted with records.
+Grouped by what the sender must do, not by number. A code that is not in here is
+`ReportAction.OURS`: a client that says something we have never read about is not to be trusted with
+records.
 """
 
 from __future__ import annotations
@@ -102,7 +103,9 @@ _ADVICE: Final[Mapping[str, str]] = {
     "SASL_AUTHENTICATION_FAILED": "check the credentials under kafka.properties",
     "UNSUPPORTED_SASL_MECHANISM": "check sasl.mechanisms under kafka.properties",
     "_SSL": "check the certificates under kafka.properties",
-    "_MSG_TIMED_OUT": "check that the brokers are up and reachable from here, and that the topic exists",
+    "_MSG_TIMED_OUT": (
+        "check that the brokers are up and reachable from here, and that the topic exists"
+    ),
     "_RESOLVE": "check the host names in kafka.bootstrap_servers",
     "_INVALID_ARG": "correct kafka.properties",
     "NOT_ENOUGH_REPLICAS": "bring the topic's replicas back in sync",

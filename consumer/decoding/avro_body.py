@@ -1,7 +1,9 @@
-"""Avro bodies to JSON documents, in the wrapping of Connect's JSON converter where the schema says more than JSON.
+"""Avro bodies to JSON documents.
 
-Needs fastavro, of the extra `avro`. Exact: numbers and bytes go through as they stand, and a value that JSON cannot
-say (NaN, infinity) becomes the text that Connect writes for it.
+In the wrapping of Connect's JSON converter where the schema says more than JSON.
+
+Needs fastavro, of the extra `avro`. Exact: numbers and bytes go through as they stand, and a value
+that JSON cannot say (NaN, infinity) becomes the text that Connect writes for it.
 """
 
 from __future__ import annotations
@@ -30,8 +32,8 @@ if TYPE_CHECKING:
     from consumer.decoding.written_schema import Transcode, WrittenSchema
 
 DEEPEST_BODY: Final = 2_048
-"""Bytes of a body by a schema that holds itself: each may be a step deeper, and the reader, which counts none, ends
-the process somewhere beyond 4,000 steps (measured)."""
+"""Bytes of a body by a schema that holds itself: each may be a step deeper, and the reader, which
+counts none, ends the process somewhere beyond 4,000 steps (measured)."""
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -66,7 +68,10 @@ def compile_avro(written: WrittenSchema) -> Transcode:
     def transcode(frame: Frame) -> bytes:
         body = frame.body
         if schema.recursive and len(body) > DEEPEST_BODY:
-            detail = f"{len(body)} bytes by a schema that holds itself; at most {DEEPEST_BODY} are followed"
+            detail = (
+                f"{len(body)} bytes by a schema that holds itself; at most {DEEPEST_BODY} are"
+                f" followed"
+            )
             raise RecordError(Reason.DECODE_DEPTH, detail)
         value = _read(body, node)
         if not named:

@@ -1,8 +1,11 @@
-"""Avro schemas read: what the reader of bodies needs, and what the columns mean, as Connect's schema says it.
+"""Avro schemas read: what the reader of bodies needs, and what the columns mean.
 
-The reader gets a schema in one piece, with the types of other files in it and without logical types: it hands over
-bytes and integers as they stand, and the columns say what they mean, as with Connect's embedded schema. Only where
-no column can say it, inside a union of several types, logical types are left to the reader ("loose" below).
+As Connect's schema says it.
+
+The reader gets a schema in one piece, with the types of other files in it and without logical
+types: it hands over bytes and integers as they stand, and the columns say what they mean, as with
+Connect's embedded schema. Only where no column can say it, inside a union of several types, logical
+types are left to the reader ("loose" below).
 
 Source: the Avro specification 1.12, and how Confluent's Avro converter names Connect's types.
 """
@@ -60,13 +63,17 @@ WRITTEN_OUT: Final = {
 """Logical types that no column can mean, which become text."""
 
 MOST_NODES: Final = 20_000
-"""Types of one schema, each counted wherever it is used: a schema that uses types over and over can be a bomb."""
+"""Types of one schema, each counted wherever it is used: a schema that uses types over and over can
+be a bomb."""
 
 DEEPEST: Final = 64
 
 
 class ValueFix(msgspec.Struct, frozen=True):
-    """What has to be done to a value after it was read: `kind` names it, or its parts have to be mended."""
+    """What has to be done to a value after it was read.
+
+    `kind` names it, or its parts have to be mended.
+    """
 
     kind: str
     fields: tuple[tuple[str, ValueFix], ...] = ()
@@ -74,7 +81,10 @@ class ValueFix(msgspec.Struct, frozen=True):
 
 
 class AvroSchema(msgspec.Struct, frozen=True):
-    """A schema taken in: for the reader, for the columns, and what is to be mended of what was read."""
+    """A schema taken in: for the reader, for the columns.
+
+    And what is to be mended of what was read.
+    """
 
     node: AvroNode
     connect: ConnectField
@@ -269,7 +279,10 @@ def _full_name(node: AvroNode, space: str) -> tuple[str, str]:
 
 
 def _name(full: str, loose: bool) -> str:  # noqa: FBT001
-    """Return what the reader calls a type: the same one is two types where it is used in both ways."""
+    """Return what the reader calls a type.
+
+    The same one is two types where it is used in both ways.
+    """
     return f"{full}_loose" if loose else full
 
 
@@ -289,7 +302,10 @@ def _connect(
     fields: list[ConnectField] | None = None,
     name: str | None = None,
 ) -> ConnectField:
-    """Say in Connect's words what a type is: by its own annotations, else by Avro's logical type."""
+    """Say in Connect's words what a type is.
+
+    By its own annotations, else by Avro's logical type.
+    """
     meaning = node.get("connect.name") or _MEANINGS.get((kind, node.get("logicalType"))) or name
     parameters = {key: str(value) for key, value in (node.get("connect.parameters") or {}).items()}
     if meaning == _CONNECT + "Decimal":

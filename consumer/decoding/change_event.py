@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class Envelope(msgspec.Struct):
     """A value, opened and recognised, before its operation is judged.
 
-    `members` are what `$envelope.x` refers to. `columns` type the rows inside. `wrapping` is what stood around
-    it, when a later value may come in the same one.
+    `members` are what `$envelope.x` refers to. `columns` type the rows inside. `wrapping` is what
+    stood around it, when a later value may come in the same one.
     """
 
     members: Row
@@ -45,10 +45,11 @@ def envelope_of(value: bytes, document: JsonObject, schemas: EmbeddedSchemaCache
 class ChangeEvent(msgspec.Struct, kw_only=True):
     """One row that changed.
 
-    `row` is the new row of an upsert; of a delete it is what the source gives of the old one, if anything.
-    `old_row` is the row before an update, when the source gives it. `absent` is what a column means that is not
-    there. `keys_only` says that only key columns of a deleted row are what they seem, and those in `added`, which
-    the format put there. `source_ms` is when the source made the change.
+    `row` is the new row of an upsert; of a delete it is what the source gives of the old one, if
+    anything. `old_row` is the row before an update, when the source gives it. `absent` is what a
+    column means that is not there. `keys_only` says that only key columns of a deleted row are what
+    they seem, and those in `added`, which the format put there. `source_ms` is when the source made
+    the change.
     """
 
     operation: Operation
@@ -69,7 +70,8 @@ class ChangeDecoder(Protocol):
     def open(self, value: bytes, record: Record) -> Envelope | Filtered | None:
         """Open a value that is not null, or filter one that is the source's own housekeeping.
 
-        Returns: `None` for a tombstone in words: a value that says null where the record could have had none.
+        Returns: `None` for a tombstone in words: a value that says null where the record could have
+        had none.
         Raises: `RecordError`: DECODE or ENVELOPE_SHAPE.
         """
         ...
@@ -83,7 +85,10 @@ class ChangeDecoder(Protocol):
 
 
 class BareOrWrapped:
-    """What those formats do alike whose values stand bare or in Connect's wrapping; their text is never a mark."""
+    """What those formats do alike whose values stand bare or in Connect's wrapping.
+
+    Their text is never a mark.
+    """
 
     has_placeholders = False
 
@@ -92,6 +97,9 @@ class BareOrWrapped:
         self._schemas = EmbeddedSchemaCache(columns_of)
 
     def open(self, value: bytes, record: Record) -> Envelope:
-        """Open a value, and take it out of its wrapping where it is in one. Raises: `RecordError`: DECODE."""
+        """Open a value, and take it out of its wrapping where it is in one.
+
+        Raises: `RecordError`: DECODE.
+        """
         del record
         return envelope_of(value, open_object(value), self._schemas)

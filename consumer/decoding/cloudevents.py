@@ -1,4 +1,7 @@
-"""Format `cloudevents`: the row is an event's data, in a structured document or beside `ce_` headers."""
+"""Format `cloudevents`: the row is an event's data.
+
+In a structured document or beside `ce_` headers.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,10 @@ _CLOCKS = tuple((f"iodebezium{name.replace('_', '')}", per_ms) for name, per_ms 
 
 
 class CloudEventsDecoder:
-    """Decodes events in JSON; those of Debezium's converter are change events, all others are rows."""
+    """Decodes events in JSON; those of Debezium's converter are change events.
+
+    All others are rows.
+    """
 
     has_placeholders = True
 
@@ -47,7 +53,10 @@ class CloudEventsDecoder:
         self._change_schemas = EmbeddedSchemaCache(columns_of_envelope)
 
     def open(self, value: bytes, record: Record) -> Envelope:
-        """Open the event: its attributes and, under `data`, what they are about, whatever the mode."""
+        """Open the event: its attributes and, under `data`, what they are about.
+
+        Whatever the mode.
+        """
         document = open_object(value)
         attributes = _binary_attributes(record)
         if attributes is not None:
@@ -60,7 +69,10 @@ class CloudEventsDecoder:
         ):
             document, columns = outer[0], outer[1].columns
         if "specversion" not in document:
-            detail = "a CloudEvent wanted: neither `specversion` in the value nor a `ce_specversion` header found"
+            detail = (
+                "a CloudEvent wanted: neither `specversion` in the value nor a `ce_specversion`"
+                " header found"
+            )
             raise RecordError(Reason.ENVELOPE_SHAPE, detail, field="specversion")
         if _ROW_BYTES in document:
             content = _decoded(document)
@@ -97,7 +109,10 @@ class CloudEventsDecoder:
 
 
 def _columns_of_event(schema: ConnectField | None) -> Columns:
-    """Return the columns of the row under `data`, and of the rows in it where it is a change of Debezium's."""
+    """Return the columns of the row under `data`.
+
+    And of the rows in it where it is a change of Debezium's.
+    """
     inner = member_of(schema, _ROW)
     return columns_of_envelope(inner) or columns_of_row(inner)
 
@@ -146,7 +161,10 @@ def _opened_bytes(content: bytes) -> JsonObject:
 
 
 def _debezium_time_ms(members: Row) -> int | None:
-    """Return when the source made the change: its own clock by the finest reading, else the event's time."""
+    """Return when the source made the change.
+
+    Its own clock by the finest reading, else the event's time.
+    """
     for name, per_ms in _CLOCKS:
         ticks = whole_number(members.get(name))
         if ticks is not None:

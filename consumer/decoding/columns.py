@@ -1,4 +1,7 @@
-"""What a source schema says of its columns: the meaning of the values that JSON alone cannot tell."""
+"""What a source schema says of its columns.
+
+The meaning of the values that JSON alone cannot tell.
+"""
 
 from __future__ import annotations
 

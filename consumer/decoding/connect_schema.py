@@ -1,7 +1,9 @@
-"""Kafka Connect's embedded schema to columns: scale, days, microseconds and the like, by schema name.
+"""Kafka Connect's embedded schema to columns.
 
-Source: the semantic types of Debezium (`io.debezium.time.*`, `io.debezium.data.*`) and of Kafka Connect
-(`org.apache.kafka.connect.data.*`).
+Scale, days, microseconds and the like, by schema name.
+
+Source: the semantic types of Debezium (`io.debezium.time.*`, `io.debezium.data.*`) and of Kafka
+Connect (`org.apache.kafka.connect.data.*`).
 """
 
 from __future__ import annotations

@@ -99,7 +99,10 @@ def judge_op(op: Opened, place: str) -> Operation | Filtered:
 
 
 def change_time_ms(members: Row) -> int | None:
-    """Return when the source made the change: its own clock by the finest reading, else the envelope's."""
+    """Return when the source made the change.
+
+    Its own clock by the finest reading, else the envelope's.
+    """
     source = open_member(members.get("source"))
     for place in (source or {}, members):
         for name, per_ms in CLOCKS:

@@ -1,4 +1,7 @@
-"""Format `debezium_flat`: rows as `ExtractNewRecordState` leaves them, with its marks as columns of a prefix."""
+"""Format `debezium_flat`: rows as `ExtractNewRecordState` leaves them.
+
+With its marks as columns of a prefix.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,10 @@ def flat_marks(prefix: str) -> tuple[str, str]:
 
 
 def flat_clocks(prefix: str) -> list[tuple[str, int]]:
-    """Return the columns that may tell a time, the first that does counts, each with its ticks per millisecond."""
+    """Return the columns that may tell a time, the first that does counts.
+
+    Each with its ticks per millisecond.
+    """
     return [
         (f"{prefix}{place}{name}", per_ms) for place in ("source_", "") for name, per_ms in CLOCKS
     ]
@@ -71,7 +77,10 @@ class DebeziumFlatDecoder:
         return envelope
 
     def events(self, envelope: Envelope, record: Record) -> Sequence[ChangeEvent] | Filtered:
-        """Read the one row. What a deleted one has beside its key may be invented, but for the marks."""
+        """Read the one row. What a deleted one has beside its key may be invented.
+
+        But for the marks.
+        """
         del record
         members = envelope.members
         op = open_value(members.get(self._op))
@@ -108,7 +117,10 @@ class DebeziumFlatDecoder:
         return _DELETED[mark]
 
     def _time_ms(self, members: Row) -> int | None:
-        """Return when the source made the change: its own clock by the finest reading, else Debezium's."""
+        """Return when the source made the change.
+
+        Its own clock by the finest reading, else Debezium's.
+        """
         for name, per_ms in self._clocks:
             ticks = whole_number(members.get(name))
             if ticks is not None:

@@ -1,4 +1,7 @@
-"""Debezium's own records, which are no rows: heartbeats, transaction borders, schema changes, messages."""
+"""Debezium's own records, which are no rows.
+
+Heartbeats, transaction borders, schema changes, messages.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Format `dms`: what AWS Database Migration Service writes, a row in `data` and all else in `metadata`."""
+"""Format `dms`: what AWS Database Migration Service writes.
+
+A row in `data` and all else in `metadata`.
+"""
 
 from __future__ import annotations
 
@@ -24,14 +27,18 @@ _OPERATIONS = {
     "delete": Operation.DELETE,
 }
 _BEFORE = "before-image"
-"""The name that `BeforeImageSettings` gives the earlier values of an update in all of its documentation."""
+"""The name that `BeforeImageSettings` gives the earlier values of an update in all of its
+documentation."""
 
 _KIND = "metadata.record-type"
 _OPERATION = "metadata.operation"
 
 
 class DmsDecoder(BareOrWrapped):
-    """Decodes the rows of AWS DMS, and what they were before an update where the task is told to say so."""
+    """Decodes the rows of AWS DMS.
+
+    And what they were before an update where the task is told to say so.
+    """
 
     def __init__(self) -> None:
         super().__init__(columns_of_member("data"))

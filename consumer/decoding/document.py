@@ -34,8 +34,8 @@ _FRAMES = (
     (b"\xac\xed\x00\x05", "Java serialisation"),
 )
 DEEPEST = 500
-"""Levels of nesting. The decoder follows as far as the interpreter's stack, which is another length at every place:
-half of it leaves room for all that opens a document's members later."""
+"""Levels of nesting. The decoder follows as far as the interpreter's stack, which is another length
+at every place: half of it leaves room for all that opens a document's members later."""
 
 _DEPTH = f"at most {DEEPEST} levels of nesting wanted, more found"
 _SHALLOW = 16
@@ -79,13 +79,17 @@ def open_object(value: bytes) -> JsonObject:
 
 
 def nests_deeper(value: bytes, levels: int) -> bool:
-    """Whether more levels than these are open somewhere: for most a look at the length, for nearly all a count."""
+    """Whether more levels than these are open somewhere.
+
+    For most a look at the length, for nearly all a count.
+    """
     if len(value) <= levels or value.count(b"[") + value.count(b"{") <= levels:
         return False
     brackets = value.translate(None, _NO_BRACKETS)
     if b"\\" in brackets:
         brackets = _STRING.sub(b"", value).translate(None, _NO_BRACKETS)
-    # Two quotes side by side are a text without brackets, or the border of two texts: nothing stands between them.
+    # Two quotes side by side are a text without brackets, or the border of two texts: nothing
+    # stands between them.
     brackets = _STRING.sub(b"", brackets.replace(b'""', b""))
     if _opens(brackets[: _FIRST_LOOK * levels], levels):
         return True
@@ -103,7 +107,10 @@ def _opens(brackets: bytes, levels: int) -> bool:
 
 
 def open_member(raw: object) -> JsonObject | None:
-    """Open an object inside a checked document; `None` when it is another kind of value, or not there."""
+    """Open an object inside a checked document.
+
+    `None` when it is another kind of value, or not there.
+    """
     if not isinstance(raw, msgspec.Raw) or bytes(raw)[:1] != b"{":
         return None
     return _OBJECT.decode(raw)
@@ -138,7 +145,10 @@ def _refuse(value: bytes, body: bytes, message: str) -> NoReturn:
 
 
 def _is_whole(value: bytes) -> bool:
-    """Whether a document is JSON to a reader that takes lone surrogates; ours calls them a fault of syntax."""
+    """Whether a document is JSON to a reader that takes lone surrogates.
+
+    Ours calls them a fault of syntax.
+    """
     try:
         json.loads(value, parse_int=str, parse_float=str, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):

@@ -1,4 +1,7 @@
-"""The encodings that need a schema: which kind each is, who compiles it, and what has to be installed for it."""
+"""The encodings that need a schema.
+
+Which kind each is, who compiles it, and what has to be installed for it.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,10 @@ if TYPE_CHECKING:
 
 
 class Encoding(msgspec.Struct, frozen=True):
-    """One encoding. `compiler` is module and function; `library` comes with the extra of the encoding's name."""
+    """One encoding. `compiler` is module and function.
+
+    `library` comes with the extra of the encoding's name.
+    """
 
     kind: str
     compiler: tuple[str, str]

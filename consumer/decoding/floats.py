@@ -1,4 +1,7 @@
-"""Floats as JSON can say them: the shortest digits that mean the same, and text for what is no number."""
+"""Floats as JSON can say them.
+
+The shortest digits that mean the same, and text for what is no number.
+"""
 
 from __future__ import annotations
 

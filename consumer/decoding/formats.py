@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 
 class FormatSettings(msgspec.Struct, frozen=True):
-    """What a route tells its format: the prefix of added columns, and the zone of times that carry none."""
+    """What a route tells its format.
+
+    The prefix of added columns, and the zone of times that carry none.
+    """
 
     flat_prefix: str = "__"
     zone: tzinfo | None = None

@@ -1,4 +1,7 @@
-"""Format `goldengate`: Oracle GoldenGate's operations in JSON, whose updates may hold changed columns alone."""
+"""Format `goldengate`: Oracle GoldenGate's operations in JSON.
+
+Whose updates may hold changed columns alone.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,17 @@ if TYPE_CHECKING:
     from consumer.decoding.change_event import Envelope
     from consumer.model import Record
 
-_ROW_MODELLED = "an object wanted, none found; a row beside the operation is GoldenGate's json_row: let the handler write json"
+_ROW_MODELLED = (
+    "an object wanted, none found; a row beside the operation is GoldenGate's json_row: let"
+    " the handler write json"
+)
 
 
 class GoldenGateDecoder(BareOrWrapped):
-    """Decodes operations with their images `before` and `after`. `zone` is that of `op_ts`, UTC when not given."""
+    """Decodes operations with their images `before` and `after`.
+
+    `zone` is that of `op_ts`, UTC when not given.
+    """
 
     def __init__(self, zone: tzinfo | None) -> None:
         super().__init__(columns_of_envelope)

@@ -1,8 +1,12 @@
-"""JSON Schema bodies: JSON as it stands, with what the schema's Connect annotations say of the columns.
+"""JSON Schema bodies: JSON as it stands.
 
-Nothing is validated against the schema: the connector's own schema and the field rules are what a row is held to.
+With what the schema's Connect annotations say of the columns.
 
-Source: the annotations of Confluent's JSON Schema converter (`title`, `connect.type`, `connect.parameters`).
+Nothing is validated against the schema: the connector's own schema and the field rules are what a
+row is held to.
+
+Source: the annotations of Confluent's JSON Schema converter (`title`, `connect.type`,
+`connect.parameters`).
 """
 
 from __future__ import annotations
@@ -91,7 +95,10 @@ class _JsonSchemaReader:
         )
 
     def _resolved(self, node: Any) -> Any:  # noqa: ANN401 - JSON
-        """Follow references, and the one alternative beside null; what they lead to is read from its own root."""
+        """Follow references, and the one alternative beside null.
+
+        What they lead to is read from its own root.
+        """
         for _ in range(DEEPEST):
             if not isinstance(node, dict):
                 break

@@ -22,7 +22,10 @@ _SCHEMAS = EmbeddedSchemaCache(columns_of_row)
 
 
 class KafkaKey:
-    """The key of one record. `fields` is `None` when the key is no JSON object; `scalar` is `None` when it is."""
+    """The key of one record. `fields` is `None` when the key is no JSON object.
+
+    `scalar` is `None` when it is.
+    """
 
     __slots__ = ("columns", "content", "fields", "scalar")
 
@@ -64,12 +67,16 @@ def key_text(content: bytes) -> str:
 
 
 def _open_scalar(content: bytes) -> Opened:
-    """Open a key that is one value: JSON when it is JSON, else plain text as a string serialiser writes it."""
+    """Open a key that is one value.
+
+    JSON when it is JSON, else plain text as a string serialiser writes it.
+    """
     text = key_text(content)
     try:
         raw = _VALUE.decode(content)
     except (msgspec.DecodeError, RecursionError):
         return text
     opened = open_json(raw)
-    # 12e5 is JSON's 1200000 and just as well somebody's hexadecimal id: only plain figures are numbers here.
+    # 12e5 is JSON's 1200000 and just as well somebody's hexadecimal id: only plain figures are
+    # numbers here.
     return text if isinstance(opened, Digits) and "e" in opened.lower() else opened

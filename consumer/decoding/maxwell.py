@@ -36,7 +36,10 @@ class MaxwellDecoder(BareOrWrapped):
         super().__init__(columns_of_member("data"))
 
     def events(self, envelope: Envelope, record: Record) -> Sequence[ChangeEvent] | Filtered:
-        """Read the one row; `old` has the changed columns alone, the others are those of the new row."""
+        """Read the one row; `old` has the changed columns alone.
+
+        The others are those of the new row.
+        """
         del record
         members = envelope.members
         kind = text_of(members, "type")
@@ -46,7 +49,10 @@ class MaxwellDecoder(BareOrWrapped):
             return FILTERED[FilterRule.DDL]
         operation = _OPERATIONS.get(kind)
         if operation is None:
-            detail = "insert, update, delete or one of Maxwell's bootstrap and DDL types wanted, another found"
+            detail = (
+                "insert, update, delete or one of Maxwell's bootstrap and DDL types wanted,"
+                " another found"
+            )
             raise RecordError(Reason.ENVELOPE_OP, detail, field="type")
         row = row_of(members, "data")
         changed = row_or_null(members, "old") if kind == "update" else None

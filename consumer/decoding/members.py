@@ -1,4 +1,7 @@
-"""Members of an envelope, read by kind: text, rows and whole numbers, or the reason why they are none."""
+"""Members of an envelope, read by kind.
+
+Text, rows and whole numbers, or the reason why they are none.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Values of a source row, opened: what kind of thing each is, with a number's digits as they stand.
 
-A decoder hands over rows of values that are either JSON still to be opened (`msgspec.Raw`) or Python values (a
-binary format, a user's function). Both open to the same few kinds, so that mapping knows one set of kinds.
+A decoder hands over rows of values that are either JSON still to be opened (`msgspec.Raw`) or
+Python values (a binary format, a user's function). Both open to the same few kinds, so that mapping
+knows one set of kinds.
 """
 
 from __future__ import annotations
@@ -56,7 +57,10 @@ class TimeOfDay(int):
 
 
 class ExactFloat(float):
-    """A float that remembers the digits it was read from, so that handing it on unchanged loses none."""
+    """A float that remembers the digits it was read from.
+
+    So that handing it on unchanged loses none.
+    """
 
     digits: str
 
@@ -181,7 +185,10 @@ _BY_TYPE: dict[type, Callable[..., Opened]] = {
 
 
 def open_value(value: object) -> Opened:
-    """Open a value of either sort. Raises FIELD_TYPE for a Python value of a kind that no column has."""
+    """Open a value of either sort.
+
+    Raises FIELD_TYPE for a Python value of a kind that no column has.
+    """
     kind = type(value)
     opener = _BY_TYPE.get(kind)
     if opener is None:

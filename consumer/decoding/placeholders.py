@@ -1,7 +1,7 @@
 """Debezium's mark for a value that the source has and did not send, in every form it takes.
 
-Source: Debezium's PostgreSQL connector writes its placeholder as text, as text inside an array, as the bytes
-of the text in a number array, and for binary columns in base64 or hex.
+Source: Debezium's PostgreSQL connector writes its placeholder as text, as text inside an array, as
+the bytes of the text in a number array, and for binary columns in base64 or hex.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Protobuf files in their own language to descriptors, as far as reading bodies needs them.
 
-A registry gives out the text of `.proto` files, and the Protobuf library takes descriptors alone. Taken in are
-packages, imports, messages, fields, maps, oneofs and enums; options, services and extensions say nothing about how
-a body is read, and are passed over. What a name refers to is left to the library, which knows all files.
+A registry gives out the text of `.proto` files, and the Protobuf library takes descriptors alone.
+Taken in are packages, imports, messages, fields, maps, oneofs and enums; options, services and
+extensions say nothing about how a body is read, and are passed over. What a name refers to is left
+to the library, which knows all files.
 
 Source: the language specifications of proto2, proto3 and edition 2023.
 """
@@ -279,7 +280,10 @@ class _ProtoTextReader:
 
 
 def _set_type(field: FieldDescriptorProto, kind: str) -> None:
-    """Say what a field holds: one of the language's own types, or a name that the library resolves."""
+    """Say what a field holds: one of the language's own types.
+
+    Or a name that the library resolves.
+    """
     scalar = _SCALARS.get(kind)
     if scalar is None or kind in ("message", "enum", "group"):
         field.type_name = kind

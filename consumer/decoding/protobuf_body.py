@@ -1,7 +1,10 @@
-"""Protobuf bodies to JSON documents: names as they stand in the file, numbers with their digits, enums by name.
+"""Protobuf bodies to JSON documents.
 
-Needs the Protobuf library, of the extra `protobuf`. A field that was not set is null where the message can tell,
-and its zero value where it cannot; times and decimals of the well-known types become what the field rules read.
+Names as they stand in the file, numbers with their digits, enums by name.
+
+Needs the Protobuf library, of the extra `protobuf`. A field that was not set is null where the
+message can tell, and its zero value where it cannot; times and decimals of the well-known types
+become what the field rules read.
 """
 
 from __future__ import annotations
@@ -71,7 +74,9 @@ def compile_protobuf(written: WrittenSchema) -> Transcode:
 
 
 def message_place(content: bytes) -> tuple[tuple[int, ...], int]:
-    """Read the place of the message in its file, and where the body begins. A single zero is the first message.
+    """Read the place of the message in its file, and where the body begins.
+
+    A single zero is the first message.
 
     Raises: DECODE_FRAMED.
     """
@@ -108,7 +113,10 @@ def _refuse() -> NoReturn:
 
 
 class _Writers:
-    """From messages to what the JSON encoder writes; one writer per type, made when it is met first."""
+    """From messages to what the JSON encoder writes.
+
+    One writer per type, made when it is met first.
+    """
 
     def __init__(self) -> None:
         self._known: dict[str, Callable[[Any], Any]] = {}

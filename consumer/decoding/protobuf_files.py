@@ -1,8 +1,8 @@
 """The files of a Protobuf schema, joined with those that every serialiser takes for granted.
 
-A registry has a file as text, or as a descriptor in base64, as some serialisers register it. Files under
-`google/protobuf` come with the library; those under `confluent` and `google/type` are not registered by anybody,
-and stand here as far as rows use them.
+A registry has a file as text, or as a descriptor in base64, as some serialisers register it. Files
+under `google/protobuf` come with the library; those under `confluent` and `google/type` are not
+registered by anybody, and stand here as far as rows use them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ _OWN: Final = {
 _GRANTED: Final = {
     "confluent/meta.proto": "package confluent;",
     "confluent/type/decimal.proto": (
-        "package confluent.type; message Decimal { bytes value = 1; uint32 precision = 2; int32 scale = 3; }"
+        "package confluent.type; message Decimal { bytes value = 1; uint32 precision = 2;"
+        " int32 scale = 3; }"
     ),
     "google/type/date.proto": (
         "package google.type; message Date { int32 year = 1; int32 month = 2; int32 day = 3; }"
@@ -48,11 +49,13 @@ _GRANTED: Final = {
         "package google.type; message LatLng { double latitude = 1; double longitude = 2; }"
     ),
     "google/type/money.proto": (
-        "package google.type; message Money { string currency_code = 1; int64 units = 2; int32 nanos = 3; }"
+        "package google.type; message Money { string currency_code = 1; int64 units = 2;"
+        " int32 nanos = 3; }"
     ),
     "google/type/timeofday.proto": (
         "package google.type;"
-        " message TimeOfDay { int32 hours = 1; int32 minutes = 2; int32 seconds = 3; int32 nanos = 4; }"
+        " message TimeOfDay { int32 hours = 1; int32 minutes = 2; int32 seconds = 3; int32"
+        " nanos = 4; }"
     ),
 }
 
@@ -79,9 +82,12 @@ class ProtobufFiles:
         self._order = [message.name for message in root.message_type]
 
     def message(self, place: tuple[int, ...]) -> Descriptor:
-        """Return the message at a place: its number in the file, then in the message around it, and so on.
+        """Return the message at a place.
 
-        What maps are made of is not counted, as the serialiser for Java does not; that for Python does.
+        Its number in the file, then in the message around it, and so on.
+
+        What maps are made of is not counted, as the serialiser for Java does not; that for Python
+        does.
         Raises: DECODE_SYNTAX; the place came with the record.
         """
         try:

@@ -1,4 +1,7 @@
-"""Format `salesforce_cdc`: Salesforce's change events, one change for each of the record ids they name."""
+"""Format `salesforce_cdc`: Salesforce's change events.
+
+One change for each of the record ids they name.
+"""
 
 from __future__ import annotations
 
@@ -86,7 +89,10 @@ def _body(members: Row) -> Row:
 
 
 def _record_ids(header: Row) -> list[str]:
-    """Return the ids of the records that changed. Raises: ENVELOPE_SHAPE; ENVELOPE_OP when all of them did."""
+    """Return the ids of the records that changed.
+
+    Raises: ENVELOPE_SHAPE; ENVELOPE_OP when all of them did.
+    """
     place = f"{_HEADER}.recordIds"
     ids = _texts(header, "recordIds")
     if not ids or "" in ids:

@@ -1,4 +1,7 @@
-"""The schemas that are here: put here by whoever asks the registry, read for every record that is in a frame."""
+"""The schemas that are here.
+
+Put here by whoever asks the registry, read for every record that is in a frame.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ UNKNOWN_S: Final = 60.0
 
 
 class SchemaCache:
-    """A bounded number of schemas, the oldest given up first, and which of them the registry does not have."""
+    """A bounded number of schemas, the oldest given up first.
+
+    And which of them the registry does not have.
+    """
 
     def __init__(self) -> None:
         self._schemas: dict[SchemaRef, WrittenSchema] = {}

@@ -1,8 +1,9 @@
 """The schema registry's wire form: which schema bytes were written by, and where their body begins.
 
-Three forms, of keys and values alike: a zero and the schema's id of 4 bytes before the body; a one and its GUID of
-16 bytes before the body; either of them in the header `__key_schema_id` or `__value_schema_id`, and nothing before
-the body. Of Protobuf the place of the message in its file follows the id, wherever that stands.
+Three forms, of keys and values alike: a zero and the schema's id of 4 bytes before the body; a one
+and its GUID of 16 bytes before the body; either of them in the header `__key_schema_id` or
+`__value_schema_id`, and nothing before the body. Of Protobuf the place of the message in its file
+follows the id, wherever that stands.
 
 Source: Confluent's wire format, and what its serialisers for Java and Python write.
 """
@@ -27,14 +28,17 @@ _APICURIO: Final = {
     )
     for name, part in ((KEY_HEADER, "key"), (VALUE_HEADER, "value"))
 }
-"""Headers in which Apicurio's serialisers put what they call a schema by: a body behind them often begins with a
-zero too (a union's first branch), and what follows would be taken for an id."""
+"""Headers in which Apicurio's serialisers put what they call a schema by: a body behind them often
+begins with a zero too (a union's first branch), and what follows would be taken for an id."""
 
 _ID, _GUID = 0, 1
 _ID_END = 5
 _GUID_END = 17
 _WANTED = "the schema registry's wire form wanted (a zero and an id, or a one and a GUID)"
-_TELL_APICURIO = "set apicurio.registry.headers.enabled=false and apicurio.registry.as-confluent=true at its producer"
+_TELL_APICURIO = (
+    "set apicurio.registry.headers.enabled=false and apicurio.registry.as-confluent=true at"
+    " its producer"
+)
 
 
 class Frame(NamedTuple):
@@ -111,5 +115,8 @@ def _seen(content: bytes) -> str:
     if content[0] in (_ID, _GUID):
         return f"{len(content)} bytes found, which is too short"
     if content.lstrip(b" \t\r\n")[:1] in (b"{", b"["):
-        return "bare JSON found; write `encoding: json`, or let the producer use its registry's serialiser"
+        return (
+            "bare JSON found; write `encoding: json`, or let the producer use its registry's"
+            " serialiser"
+        )
     return "other bytes found"

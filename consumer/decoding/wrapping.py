@@ -1,4 +1,7 @@
-"""The `{"schema": ..., "payload": ...}` pair of Connect's JSON converter: unwrapped, known again by its bytes."""
+"""The `{"schema": ..., "payload": ...}` pair of Connect's JSON converter.
+
+Unwrapped, known again by its bytes.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +26,9 @@ _STRUCT = b'"struct"'
 class Wrapping(msgspec.Struct, frozen=True):
     """What stood around a payload.
 
-    `prefix` is all that came before it: a later value that starts with the same bytes and ends with one brace
-    is the same wrapping around another payload. It is empty when the payload was not the last member.
+    `prefix` is all that came before it: a later value that starts with the same bytes and ends with
+    one brace is the same wrapping around another payload. It is empty when the payload was not the
+    last member.
     """
 
     prefix: bytes
@@ -32,7 +36,10 @@ class Wrapping(msgspec.Struct, frozen=True):
 
 
 class EmbeddedSchemaCache:
-    """Embedded schemas already read, by their bytes; forgotten all at once when there are too many."""
+    """Embedded schemas already read, by their bytes.
+
+    Forgotten all at once when there are too many.
+    """
 
     def __init__(self, read_columns: Callable[[ConnectField | None], Columns]) -> None:
         self._read_columns = read_columns
@@ -65,7 +72,10 @@ def unwrap(
 
 
 def is_connect_struct(document: JsonObject) -> bool:
-    """Whether the document is the converter's pair and nothing else: a row may have such names itself."""
+    """Whether the document is the converter's pair and nothing else.
+
+    A row may have such names itself.
+    """
     if list(document) != ["schema", "payload"]:
         return False
     schema = open_member(document["schema"])

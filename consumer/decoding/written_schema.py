@@ -10,11 +10,15 @@ import msgspec
 from consumer.decoding.wire_form import Frame
 
 Transcode: TypeAlias = Callable[[Frame], bytes]
-"""From bytes in their frame to the JSON document that they are. Raises: `RecordError` with the DECODE reason."""
+"""From bytes in their frame to the JSON document that they are. Raises: `RecordError` with the
+DECODE reason."""
 
 
 class Reference(msgspec.Struct, frozen=True):
-    """A schema that another refers to. `name` is what it is called there: a type, a file or an address."""
+    """A schema that another refers to.
+
+    `name` is what it is called there: a type, a file or an address.
+    """
 
     name: str
     text: str

@@ -79,8 +79,8 @@ class Attempt:
     async def send(self, batch: Batch, refused: Token | None) -> tuple[Verdict, Token | None]:
         """Send a batch once and judge what came back.
 
-        `refused` is the token that an earlier attempt at this batch was refused with, if any. Returns the
-        verdict and the token that was used, `None` when it did not come to that.
+        `refused` is the token that an earlier attempt at this batch was refused with, if any.
+        Returns the verdict and the token that was used, `None` when it did not come to that.
         """
         try:
             token = await self._turn()
@@ -121,7 +121,8 @@ class Attempt:
     async def _turn(self) -> Token:
         """Wait for a token that is believed good, then for a place under the tenant's rate.
 
-        In this order: lanes that waited for a token together would all start together after their places.
+        In this order: lanes that waited for a token together would all start together after their
+        places.
         """
         token = await self._tokens.current()
         await self._turns.come()

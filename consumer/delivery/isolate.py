@@ -1,4 +1,7 @@
-"""Which records of a refused batch are at fault: by the service's own validation, else by halving."""
+"""Which records of a refused batch are at fault.
+
+By the service's own validation, else by halving.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +22,11 @@ def keys_at_fault(
 ) -> frozenset[str] | None:
     """Return the keys that the validation call names, or `None` when it does not help: then halve.
 
-    A named record is found by its primary key, else by its whole content, never by its place: the report
-    lists only what fails, in an order of its own.
+    A named record is found by its primary key, else by its whole content, never by its place: the
+    report lists only what fails, in an order of its own.
 
-    Shape: `{"details": {"validationReport": [{"record": "<row as JSON text>", "causingExceptions": [...]}]}}`.
+    Shape: `{"details": {"validationReport": [{"record": "<row as JSON text>", "causingExceptions":
+    [...]}]}}`.
     """
     report = _report(answer)
     if not report:
@@ -39,7 +43,8 @@ def keys_at_fault(
             rows = rows or [orjson.loads(content) for content in encoded]
             key = _key_by_content(row, keys, rows)
         if key is None:
-            # Somebody is at fault whom we cannot name: sending the rest would only be refused again.
+            # Somebody is at fault whom we cannot name: sending the rest would only be refused
+            # again.
             return None
         named.add(key)
     return frozenset(named)
@@ -64,7 +69,10 @@ def _report(answer: Answer) -> list[Any]:
 
 
 def _row(entry: object) -> dict[str, Any] | None:
-    """Return the row of a report's entry: JSON text by the documentation, an object just as well."""
+    """Return the row of a report's entry.
+
+    JSON text by the documentation, an object just as well.
+    """
     record = entry.get("record") if isinstance(entry, dict) else None
     if isinstance(record, str):
         try:
@@ -75,7 +83,10 @@ def _row(entry: object) -> dict[str, Any] | None:
 
 
 def _key_text(value: object) -> str | None:
-    """Return a primary key as we hold it; a number's digits, without the `.0` that a re-encoding may add."""
+    """Return a primary key as we hold it.
+
+    A number's digits, without the `.0` that a re-encoding may add.
+    """
     if isinstance(value, str):
         return value
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -1,4 +1,7 @@
-"""What an outcome means for its batch: every answer of the service, and every lack of one, read one way."""
+"""What an outcome means for its batch.
+
+Every answer of the service, and every lack of one, read one way.
+"""
 
 from __future__ import annotations
 
@@ -47,11 +50,11 @@ def judge(  # noqa: C901, PLR0911, PLR0912 - one screen, one row of the table pe
 ) -> Verdict:
     """Read what became of a request for a batch of `records` changes.
 
-    `conflicts` is how often this batch was answered 409 before. `fresh_token` says that the token of this
-    request was itself made because of a 401.
+    `conflicts` is how often this batch was answered 409 before. `fresh_token` says that the token
+    of this request was itself made because of a 401.
 
-    Source: status table of the Ingestion API reference; what it does not list is judged so that a fault of
-    the service or the set-up never costs a record.
+    Source: status table of the Ingestion API reference; what it does not list is judged so that a
+    fault of the service or the set-up never costs a record.
     """
     if isinstance(outcome, NoAnswer):
         return Retry(outcome.failure.value, maybe_written=outcome.written)
@@ -167,8 +170,9 @@ def _hold(reason: HoldReason, answer: Answer, said: str) -> HoldLane:
 def _message(body: bytes) -> str:
     """Find the message in an error body of either style; never the records that it may repeat.
 
-    Shape: the gateway's `{"error", "message", "details": {"validationReport": [{"causingExceptions"}]}}`, the
-    core's `[{"errorCode", "message"}]`, of which the first few are told.
+    Shape: the gateway's `{"error", "message", "details": {"validationReport":
+    [{"causingExceptions"}]}}`, the core's `[{"errorCode", "message"}]`, of which the first few are
+    told.
     """
     if not body.strip():
         return "no message"

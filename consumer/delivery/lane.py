@@ -35,19 +35,28 @@ class Lane:
         return self.held is None or (now_s >= self.probe_due_s and self.probe is None)
 
     def wants_the_newest(self, now_s: float) -> bool:
-        """Tell whether a mass rejection is about to be probed: the newest is the likeliest to be good."""
+        """Tell whether a mass rejection is about to be probed.
+
+        The newest is the likeliest to be good.
+        """
         held = self.held
         return (
             held is not None and held.reason is HoldReason.MASS_REJECT and now_s >= self.probe_due_s
         )
 
     def take(self, now_s: float) -> Batch:
-        """Take out the batch that goes next: in turn, but after a mass rejection what was refused stands first."""
+        """Take out the batch that goes next.
+
+        In turn, but after a mass rejection what was refused stands first.
+        """
         ready = self.batcher.ready
         return ready.pop() if self.wants_the_newest(now_s) else ready.popleft()
 
     def hold(self, hold: HoldLane, batch: Batch, now_s: float) -> None:
-        """Begin a hold that this batch ran into, or go on with it after a probe that found it lasting."""
+        """Begin a hold that this batch ran into.
+
+        Or go on with it after a probe that found it lasting.
+        """
         if self.held is not None and self.probe is not batch:
             return  # an answer to what was sent before the hold began
         self._probes = 0 if self.held is None else self._probes + 1
@@ -55,7 +64,9 @@ class Lane:
         self.probe_due_s = now_s + probe_interval_s(self._probes)
 
     def released_by_answer(self) -> HoldLane | None:
-        """The service took a batch for what it is: whatever held the lane is over. Returns what that was.
+        """The service took a batch for what it is: whatever held the lane is over.
+
+        Returns what that was.
 
         A mass rejection is not over by a further rejection: see `released_by_acceptance`.
         """
@@ -70,7 +81,10 @@ class Lane:
         return self._release()
 
     def released_for_want_of_probes(self) -> HoldLane | None:
-        """Nothing is left to send: the next batch will show whether the cause is gone. Returns what held."""
+        """Nothing is left to send: the next batch will show whether the cause is gone.
+
+        Returns what held.
+        """
         return self._release()
 
     def _release(self) -> HoldLane | None:

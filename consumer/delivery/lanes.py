@@ -1,7 +1,9 @@
-"""The lanes: ready batches out to the service, as many at a time as it bears, and their verdicts back.
+"""The lanes: ready batches out to the service, as many at a time as it bears.
 
-One task carries one batch from its first attempt to a verdict that ends its way; the dispatcher decides
-which batch goes next, the pure parts of this room decide everything else.
+And their verdicts back.
+
+One task carries one batch from its first attempt to a verdict that ends its way; the dispatcher
+decides which batch goes next, the pure parts of this room decide everything else.
 """
 
 from __future__ import annotations
@@ -78,7 +80,10 @@ class LanesObserver(AttemptObserver, Protocol):
 
 
 class Lanes:
-    """Carries the ready batches of every object. Nothing here outlives the task group behind `spawn`."""
+    """Carries the ready batches of every object.
+
+    Nothing here outlives the task group behind `spawn`.
+    """
 
     def __init__(
         self,
@@ -115,7 +120,10 @@ class Lanes:
         return len(self._carried)
 
     def trouble(self, assignment: Assignment) -> str | None:
-        """Return what keeps the oldest batch under way that holds records of a partition, if it failed before."""
+        """Return what keeps the oldest batch under way that holds records of a partition.
+
+        If it failed before.
+        """
         mine = [batch for batch in self._carried if assignment in batch.lows]
         oldest = min(mine, key=lambda batch: batch.lows[assignment], default=None)
         return None if oldest is None or oldest.trouble is None else _told(oldest.trouble)
@@ -126,7 +134,10 @@ class Lanes:
         self.pump()
 
     def pump(self) -> None:
-        """Start what may start; called whenever something became ready, was settled, or a moment has come."""
+        """Start what may start; called whenever something became ready, was settled.
+
+        Or a moment has come.
+        """
         if self._closed:
             return
         now_s = self._clock.now_s()
@@ -150,8 +161,8 @@ class Lanes:
     def give_up(self, gone: Collection[Assignment]) -> None:
         """Cancel the requests that hold changes of lost assignments.
 
-        What is left of their batches is ready again once the request has ended, not before: until then its
-        keys are open.
+        What is left of their batches is ready again once the request has ended, not before: until
+        then its keys are open.
         """
         for lane in self._lanes:
             for batch in [batch for batch in self._carried if batch.target == lane.batcher.target]:
@@ -169,7 +180,10 @@ class Lanes:
         self.pump()
 
     def _next(self, now_s: float, linger_s: float) -> Lane | None:
-        """Return the next lane with a batch to start, turn by turn, sealing what has lingered long enough."""
+        """Return the next lane with a batch to start, turn by turn.
+
+        Sealing what has lingered long enough.
+        """
         for _ in range(len(self._lanes)):
             lane = self._lanes[0]
             self._lanes.rotate(-1)
@@ -278,8 +292,8 @@ class Lanes:
     def _set_aside(self, lane: Lane, batch: Batch, groups: list[list[str]]) -> None:
         """Rejecting goes on: try something else next time, one batch that is good ends the hold.
 
-        Where every batch has one bad record among many good ones no batch would ever be good. So a probe is
-        parted in two: what may be good is tried next, the rest after all others.
+        Where every batch has one bad record among many good ones no batch would ever be good. So a
+        probe is parted in two: what may be good is tried next, the rest after all others.
         """
         ready = lane.batcher.ready
         if lane.probe is not batch or not groups:
@@ -290,7 +304,9 @@ class Lanes:
         ready.append(ready.popleft())
 
     async def _groups(self, lane: Lane, batch: Batch, verdict: Isolate) -> list[list[str]]:
-        """Return the parts into which a refused batch is taken apart: the good first, each bad one alone.
+        """Return the parts into which a refused batch is taken apart.
+
+        The good first, each bad one alone.
 
         The service's validation is asked once; where it does not help, halves in order.
         """

@@ -1,4 +1,7 @@
-"""When a request may start and how many may be open: the tenant's rate, the retry budget, the adaptive limit."""
+"""When a request may start and how many may be open.
+
+The tenant's rate, the retry budget, the adaptive limit.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,12 @@ _WINDOW_S: Final = 1.02
 """A little more than the service's second: what started just outside of it may arrive inside."""
 
 _NEWCOMERS: Final = 0.04
-"""The part of the tenant's rate that is never dealt: ten requests of 250, for processes without a share."""
+"""The part of the tenant's rate that is never dealt: ten requests of 250, for processes without a
+share."""
 
 _TICK_S: Final = 0.001
-"""The shortest wait that is asked for: what a clock cannot tell from none would be asked for again and again."""
+"""The shortest wait that is asked for: what a clock cannot tell from none would be asked for again
+and again."""
 
 _SMALLEST_FACTOR: Final = 1 / 16
 _CLIMB_PER_S: Final = 1 / 60
@@ -30,16 +35,19 @@ _SAME_CAUSE_S: Final = 1.0
 class RateBucket:
     """The process's share of the tenant's requests per second, kept in any sliding second.
 
-    Two rules. Places are spaced (GCRA), so that the service sees a stream, not waves. And whatever the
-    scheduler does to lanes that wait for their place, no second holds more starts than `_most`, which is
-    below the share.
+    Two rules. Places are spaced (GCRA), so that the service sees a stream, not waves. And whatever
+    the scheduler does to lanes that wait for their place, no second holds more starts than `_most`,
+    which is below the share.
 
-    Why all replicas together stay within the tenant's rate, in any window of a second:
-    1. Partitions share out what is left beside the newcomers' part, each share rounded down, so owners that
+    Why all replicas together stay within the tenant's rate, in any window of a second: 1.
+    Partitions share out what is left beside the newcomers' part, each share rounded down, so owners
+    that
        stand still start no more than that, as long as each has at least one request per second.
-    2. A share that shrinks does so at once. One that grows waits until what the earlier owner started has left
+    2. A share that shrinks does so at once. One that grows waits until what the earlier owner
+    started has left
        the window. So no window holds starts under the old and under the new share of one partition.
-    3. Who owns nothing, or has just been given its first partition, starts one request in a window. Nobody has
+    3. Who owns nothing, or has just been given its first partition, starts one request in a window.
+    Nobody has
        dealt it a share, and it knows of no other that starts beside it; so all that can be said of these is
        their number: as many may start within one second as the newcomers' part has requests.
     """
@@ -65,7 +73,10 @@ class RateBucket:
         return self._share
 
     def set_share(self, owned: int, subscribed: int, now_s: float) -> None:
-        """Take the share of the partitions owned among all that are subscribed, 0 when that is not known."""
+        """Take the share of the partitions owned among all that are subscribed.
+
+        0 when that is not known.
+        """
         self._grow(now_s)
         share = min(1.0, owned / subscribed) if subscribed > 0 else 0.0
         if share <= self._share:
@@ -79,7 +90,10 @@ class RateBucket:
         return self._full_per_s * self._factor_now(now_s)
 
     def reserve(self, now_s: float) -> float:
-        """Take the next place: 0 when the request starts now, else how long to wait before asking `postponed`."""
+        """Take the next place: 0 when the request starts now.
+
+        Else how long to wait before asking `postponed`.
+        """
         self._grow(now_s)
         interval_s = 1.0 / self.limit_per_s(now_s)
         place_s = max(now_s, self._next_s - (self._burst - 1) * interval_s, self._paused_until_s)
@@ -90,9 +104,12 @@ class RateBucket:
         return place_s - now_s if place_s > now_s else self.postponed(now_s)
 
     def postponed(self, now_s: float) -> float:
-        """Start the request whose place has come: 0 when it may, else how long to wait and ask again.
+        """Start the request whose place has come.
 
-        A pause makes places void: each is taken anew, after the pause and after all that were taken before.
+        0 when it may, else how long to wait and ask again.
+
+        A pause makes places void: each is taken anew, after the pause and after all that were taken
+        before.
         """
         if now_s < self._paused_until_s:
             return self.reserve(now_s)
@@ -133,7 +150,10 @@ class RateBucket:
             self._fit()
 
     def _fit(self) -> None:
-        """Spread the share over a second: `burst` places at once and the rest spaced make at most `cap`."""
+        """Spread the share over a second.
+
+        `burst` places at once and the rest spaced make at most `cap`.
+        """
         cap = self._dealt_per_s * self._share if self._share else 1.0
         if cap >= 1:
             cap = floor(cap)
@@ -150,7 +170,8 @@ class RateBucket:
 class RetryBudget:
     """Retries are at most a tenth of the requests of a minute, and at least about one per second.
 
-    The floor keeps an outage probed: when every request is a retry, a tenth of nothing would be silence.
+    The floor keeps an outage probed: when every request is a retry, a tenth of nothing would be
+    silence.
     """
 
     _WINDOW_S: Final = 60.0
@@ -169,7 +190,10 @@ class RetryBudget:
         self._requests += 1
 
     def may_retry(self, now_s: float) -> float:
-        """Return 0 and count the retry when it may go now, else how long to wait before asking again."""
+        """Return 0 and count the retry when it may go now.
+
+        Else how long to wait before asking again.
+        """
         cell = self._cell(now_s)
         due_s = self._last_s + self._FLOOR_INTERVAL_S
         if self._retries + 1 > self._requests * self._PART and now_s < due_s:
@@ -180,7 +204,10 @@ class RetryBudget:
         return 0.0
 
     def _cell(self, now_s: float) -> list[int]:
-        """Return this second's counts `[second, requests, retries]`, dropping those that left the window."""
+        """Return this second's counts `[second, requests, retries]`.
+
+        Dropping those that left the window.
+        """
         second = floor(now_s)
         while self._cells and self._cells[0][0] <= second - self._WINDOW_S:
             _, requests, retries = self._cells.popleft()
@@ -194,9 +221,9 @@ class RetryBudget:
 class AdaptiveLimit:
     """How many requests may be open: as many as bring something.
 
-    It doubles with each round until the first push-back, then grows by one a round; it falls by half on 429
-    and 503, and by a tenth when answers take much longer than they did. A tenant that has become slower for
-    good becomes the new normal after some hundred answers.
+    It doubles with each round until the first push-back, then grows by one a round; it falls by
+    half on 429 and 503, and by a tenth when answers take much longer than they did. A tenant that
+    has become slower for good becomes the new normal after some hundred answers.
     """
 
     _FIRST: Final = 8
@@ -219,7 +246,10 @@ class AdaptiveLimit:
         return int(self._limit)
 
     def answered(self, now_s: float, latency_s: float, open_count: int) -> None:
-        """An answer came after `latency_s` while `open_count` requests were open, this one included."""
+        """An answer came after `latency_s` while `open_count` requests were open.
+
+        This one included.
+        """
         if self._usual_s is None:
             self._usual_s = self._recent_s = latency_s
         self._recent_s += (latency_s - self._recent_s) * self._RECENT

@@ -1,4 +1,7 @@
-"""When a request to the tenant may start: one after the other under its rate, and not before a pause is over."""
+"""When a request to the tenant may start.
+
+One after the other under its rate, and not before a pause is over.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,10 @@ if TYPE_CHECKING:
 
 
 class RateLimiter:
-    """What everybody waits for who asks the tenant anything; logins go to another host and have no part in it."""
+    """What everybody waits for who asks the tenant anything.
+
+    Logins go to another host and have no part in it.
+    """
 
     def __init__(self, rate: RateBucket, clock: Clock, rng: Callable[[], float]) -> None:
         self._rate = rate

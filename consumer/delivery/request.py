@@ -1,4 +1,7 @@
-"""A batch to a request value: address, headers, and the body joined from rows that were encoded once."""
+"""A batch to a request value.
+
+Address, headers, and the body joined from rows that were encoded once.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,9 @@ def delete_request(
 def validation_request(
     base_url: str, token_value: str, target: Target, encoded: Sequence[bytes], timeout_s: float
 ) -> Request:
-    """Return the request that has these rows checked against the connector's schema, storing nothing.
+    """Return the request that has these rows checked against the connector's schema.
+
+    Storing nothing.
 
     Source: Ingestion API, "Test Synchronous Record Validation".
     """

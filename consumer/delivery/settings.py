@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 SERVICE_BODY_BYTES = 200_000
-"""The service's cap on a streaming body ("200 KB", read as decimal: the smaller of the two readings)."""
+"""The service's cap on a streaming body ("200 KB", read as decimal: the smaller of the two
+readings)."""
 
 SERVICE_DELETE_IDS = 200
 """The service's cap on ids per delete request."""

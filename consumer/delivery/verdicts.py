@@ -22,8 +22,9 @@ class Accepted(msgspec.Struct, frozen=True):
 class Retry(msgspec.Struct, frozen=True):
     """The moment's fault: the same bytes again. `after_s` is a floor for every lane (Retry-After).
 
-    `cause` is the `retries_total` label: a status as text, or a `Failure`. `maybe_written` says that the
-    repeat may be a duplicate. `throttled` says that the service asked us to slow down (429).
+    `cause` is the `retries_total` label: a status as text, or a `Failure`. `maybe_written` says
+    that the repeat may be a duplicate. `throttled` says that the service asked us to slow down
+    (429).
     """
 
     cause: str
@@ -33,7 +34,9 @@ class Retry(msgspec.Struct, frozen=True):
 
 
 class Isolate(msgspec.Struct, frozen=True):
-    """The service rejects the batch as a whole: find the records at fault. Of more than one record only.
+    """The service rejects the batch as a whole: find the records at fault.
+
+    Of more than one record only.
 
     `ask_first` says that the validation call may name them (400, 422); 413 only halves.
     """
@@ -44,11 +47,17 @@ class Isolate(msgspec.Struct, frozen=True):
 
 
 class RefreshToken(msgspec.Struct, frozen=True):
-    """The token was refused: refresh once for the whole process, send again, do not count the attempt."""
+    """The token was refused: refresh once for the whole process, send again.
+
+    Do not count the attempt.
+    """
 
 
 class Reject(msgspec.Struct, frozen=True):
-    """The single record of this batch is refused for good; `reason` is SINK_REJECTED or SINK_TOO_LARGE."""
+    """The single record of this batch is refused for good.
+
+    `reason` is SINK_REJECTED or SINK_TOO_LARGE.
+    """
 
     reason: Literal["SINK_REJECTED", "SINK_TOO_LARGE"]
     detail: str
@@ -56,7 +65,10 @@ class Reject(msgspec.Struct, frozen=True):
 
 
 class HoldLane(msgspec.Struct, frozen=True):
-    """The set-up's fault: the lane of this object waits, probing. AUTH and RATE concern every lane."""
+    """The set-up's fault: the lane of this object waits, probing.
+
+    AUTH and RATE concern every lane.
+    """
 
     reason: HoldReason
     detail: str

@@ -1,20 +1,24 @@
-"""What is open, counted where it lies: the other side of the ledger, which only counts comings and goings."""
+"""What is open, counted where it lies.
+
+The other side of the ledger, which only counts comings and goings.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING
 
-
 if TYPE_CHECKING:
-    from consumer.model import PartitionKey
     from consumer.dead_letter.outbox import Outbox
     from consumer.engine.state import EngineState
-    from consumer.model import Assignment, Change, PartialRecord
+    from consumer.model import Assignment, Change, PartialRecord, PartitionKey
 
 
 class OpenCounts:
-    """Counts open records by partition, and open changes by object. A record of several parts is one record."""
+    """Counts open records by partition, and open changes by object.
+
+    A record of several parts is one record.
+    """
 
     def __init__(self) -> None:
         self.records: Counter[PartitionKey] = Counter()

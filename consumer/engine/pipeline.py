@@ -1,4 +1,6 @@
-"""The corridor: records come in from the source, go through the rooms, and move positions when they are settled.
+"""The corridor: records come in from the source, go through the rooms.
+
+And move positions when they are settled.
 
 ```
 Kafka ─► source ─► decoding ─► mapping ─► batching ─► delivery ─► Data Cloud
@@ -7,7 +9,8 @@ Kafka ─► source ─► decoding ─► mapping ─► batching ─► delive
            └────────────── offsets ◄── settled ──────────┴────── accepted
 ```
 
-Everything here runs on the event loop, by the chunk or by the batch; each method is one event of the story.
+Everything here runs on the event loop, by the chunk or by the batch; each method is one event of
+the story.
 """
 
 from __future__ import annotations
@@ -44,7 +47,10 @@ RATE_HOLD_S: Final = 3.0
 
 
 class PipelineObserver(DispatchObserver, Protocol):
-    """Who is told what happens, for log and metrics; what is counted by record is told by the ledger."""
+    """Who is told what happens, for log and metrics.
+
+    What is counted by record is told by the ledger.
+    """
 
     def assignment_changed(self, kind: str, assignments: Sequence[Assignment]) -> None:
         """Partitions were `assigned`, `revoked` or `lost`."""
@@ -106,7 +112,8 @@ class Pipeline:
         self._dispatcher = dispatcher
         self._revocations = revocations
 
-    # ── from the source ──────────────────────────────────────────────────────────────────────────────────
+    # ── from the source
+    # ──────────────────────────────────────────────────────────────────────────────────
 
     def assigned(self, assignments: Sequence[Assignment]) -> None:
         """These partitions are ours from now on."""
@@ -164,10 +171,14 @@ class Pipeline:
         self._holds.release(reason, assignment)
         self.adjust_intake()
 
-    # ── from the lanes and the outbox ────────────────────────────────────────────────────────────────────
+    # ── from the lanes and the outbox
+    # ────────────────────────────────────────────────────────────────────
 
     def accepted(self, batch: Batch) -> None:
-        """The service has the batch: its records are settled, and those that were conflated into them."""
+        """The service has the batch.
+
+        Its records are settled, and those that were conflated into them.
+        """
         conflated_count = self._ledger.batch_settled(
             batch.record_counts, batch.linked_changes.values(), RecordOutcome.ACCEPTED
         )
@@ -175,7 +186,10 @@ class Pipeline:
         self._settled(batch)
 
     def rejected(self, batch: Batch, verdict: Reject) -> None:
-        """The service refuses this one row: its record goes to the dead-letter topic, still open until there."""
+        """The service refuses this one row.
+
+        Its record goes to the dead-letter topic, still open until there.
+        """
         for change in batch.changes.values():
             fault = RecordFault(
                 reason=Reason(verdict.reason),
@@ -196,7 +210,10 @@ class Pipeline:
         self._settled(batch)
 
     def bulk_batch_settled(self, target: Target, bulk_batch: BulkBatch) -> None:
-        """A bulk job is complete: its rows are accepted, what they replaced on disk is conflated."""
+        """A bulk job is complete: its rows are accepted.
+
+        What they replaced on disk is conflated.
+        """
         accepted = bulk_batch.accepted()
         for assignment, all_of_it in bulk_batch.record_counts.items():
             written = accepted.get(assignment) or RecordCount()
@@ -225,7 +242,10 @@ class Pipeline:
         fault: RecordFault,
         partial_record: PartialRecord | None,
     ) -> None:
-        """A bulk job took this row not: its record comes back from the disk and goes to the dead-letter topic."""
+        """A bulk job took this row not.
+
+        Its record comes back from the disk and goes to the dead-letter topic.
+        """
         if partial_record is None:
             self._ledger.spooled(assignment, -1, -len(record))
         self._outbox.post(assignment, record, fault, partial_record)
@@ -245,7 +265,10 @@ class Pipeline:
         self.adjust_intake()
 
     def dead_letter_held(self, assignment: Assignment, hold: Hold) -> None:
-        """The dead-letter topic does not take this partition's record: the partition waits, others go on."""
+        """The dead-letter topic does not take this partition's record.
+
+        The partition waits, others go on.
+        """
         self._holds.hold(hold.reason, assignment, hold.detail, self._clock.wall_ms())
         self.adjust_intake()
 
@@ -257,7 +280,10 @@ class Pipeline:
         partial_record: PartialRecord | None,
         change: Change | None,
     ) -> None:
-        """The dead-letter topic has the record: it is settled, and those that were conflated into it."""
+        """The dead-letter topic has the record.
+
+        It is settled, and those that were conflated into it.
+        """
         self._holds.release(HoldReason.DEAD_LETTER, assignment)
         self._observer.dead_lettered(record, fault)
         if partial_record is None:
@@ -271,10 +297,14 @@ class Pipeline:
         self.adjust_intake()
         self._revocations.end_what_is_done()
 
-    # ── by the clock ─────────────────────────────────────────────────────────────────────────────────────
+    # ── by the clock
+    # ─────────────────────────────────────────────────────────────────────────────────────
 
     def commit(self) -> None:
-        """Commit every position that moved; one commit at a time, called once per commit interval."""
+        """Commit every position that moved.
+
+        One commit at a time, called once per commit interval.
+        """
         self._progress.advance(open_lows(self._state, self._outbox), self._clock.now_s())
         positions = [
             Position(assignment, offset) for assignment, offset in self._progress.to_commit()
@@ -290,7 +320,10 @@ class Pipeline:
         self._name_commits(self._committing.stalled(now_s))
 
     def _name_commits(self, stalled: str | None) -> None:
-        """Commits that do not succeed are a hold by name; delivery goes on, what is read again grows."""
+        """Commits that do not succeed are a hold by name.
+
+        Delivery goes on, what is read again grows.
+        """
         if stalled is not None:
             self._commits_held = True
             self._holds.hold(HoldReason.BROKER, None, stalled, self._clock.wall_ms())
@@ -299,7 +332,10 @@ class Pipeline:
             self._holds.release(HoldReason.BROKER, None)
 
     def name_pause(self, paused_s: float) -> None:
-        """A pause that the service asked for is a hold by name from some length on; called every second."""
+        """A pause that the service asked for is a hold by name from some length on.
+
+        Called every second.
+        """
         if paused_s > RATE_HOLD_S:
             self._holds.hold(
                 HoldReason.RATE,
@@ -310,7 +346,8 @@ class Pipeline:
         elif not paused_s:
             self._holds.release(HoldReason.RATE, None)
 
-    # ── what follows from it ─────────────────────────────────────────────────────────────────────────────
+    # ── what follows from it
+    # ─────────────────────────────────────────────────────────────────────────────
 
     def _changes_accepted(self, target: Target, count: int, conflated_count: int) -> None:
         self._accounts.settled(target.object, RecordOutcome.ACCEPTED, count)
@@ -322,7 +359,10 @@ class Pipeline:
         self._revocations.end_what_is_done()
 
     def went_on(self) -> None:
-        """Something was placed: let the lanes have what is ready, and the source know how much is open."""
+        """Something was placed: let the lanes have what is ready.
+
+        And the source know how much is open.
+        """
         self._lanes.pump()
         self._bulk.pump()
         self.adjust_intake()
@@ -350,5 +390,8 @@ class Pipeline:
 
 
 def _wants_more(held: ActiveHold) -> bool:
-    """Tell whether a hold ends sooner when reading goes on: what the service will take may only be further on."""
+    """Tell whether a hold ends sooner when reading goes on.
+
+    What the service will take may only be further on.
+    """
     return held.reason is HoldReason.MASS_REJECT and isinstance(held.place, Target)

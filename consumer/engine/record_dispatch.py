@@ -1,4 +1,6 @@
-"""One stretch of the corridor: every record of a chunk gets its place, in a batch, in the outbox, or filtered.
+"""One stretch of the corridor.
+
+Every record of a chunk gets its place, in a batch, in the outbox, or filtered.
 
 Records that fail one after the other are set aside instead, until a probe finds one that does not.
 """
@@ -83,8 +85,9 @@ class RecordDispatcher:
     def place(self, chunk: Chunk) -> None:
         """Give every record of a chunk its place: in a batch, in the outbox, or filtered.
 
-        A partition waits in one place only, or its records would overtake each other: what waits for a schema may
-        be set aside once it goes on, and what follows a record that is set aside is set aside with it.
+        A partition waits in one place only, or its records would overtake each other: what waits
+        for a schema may be set aside once it goes on, and what follows a record that is set aside
+        is set aside with it.
         """
         assignment, topic = chunk.assignment, chunk.assignment.topic
         if assignment in self._waiting:
@@ -101,7 +104,10 @@ class RecordDispatcher:
             self._let_wait(Chunk(assignment, chunk.records[ready_count:]))
 
     def _let_wait(self, chunk: Chunk) -> None:
-        """Let records wait for their schemas, or with those before them, if these were set aside just now."""
+        """Let records wait for their schemas, or with those before them.
+
+        If these were set aside just now.
+        """
         assignment = chunk.assignment
         if assignment.topic in self._parking:
             self._parking.park(chunk)
@@ -152,7 +158,8 @@ class RecordDispatcher:
                 filtered[mapped.rule] += 1
                 filtered_bytes += len(record)
             else:
-                # What came before it goes first: one of its parts may have the key of an earlier change.
+                # What came before it goes first: one of its parts may have the key of an earlier
+                # change.
                 self._batch(assignment, mapper.target, changes)
                 changes.clear()
                 self._spread(assignment, record, [(mapper.target, part) for part in mapped])
@@ -169,7 +176,10 @@ class RecordDispatcher:
         self._batch(assignment, mapper.target, changes)
 
     def _place_by_routes(self, chunk: Chunk, mappers: Sequence[RouteMapper]) -> None:
-        """A topic of several routes, or of none: each record is offered to all of them, independently."""
+        """A topic of several routes, or of none.
+
+        Each record is offered to all of them, independently.
+        """
         assignment, records = chunk.assignment, chunk.records
         wall_ms = self._clock.wall_ms()
         for at, record in enumerate(records):
@@ -236,7 +246,10 @@ class RecordDispatcher:
     def _bulk_batch(
         self, assignment: Assignment, target: Target, changes: Sequence[Change]
     ) -> None:
-        """Spool changes for a job. What is one part of several is accounted with its ticket, by `_spread`."""
+        """Spool changes for a job. What is one part of several is accounted with its ticket.
+
+        By `_spread`.
+        """
         faults = self._row_buffers[target].add(changes, assignment, self._clock.now_s())
         for change, error in faults:
             self._post(assignment, change.record, error, target, change.partial_record)
@@ -249,9 +262,12 @@ class RecordDispatcher:
         self._ledger.spooled(assignment, len(sizes), sum(sizes))
 
     def _may_fail(self, assignment: Assignment, record: Record, error: RecordError) -> bool:
-        """Count a record at fault; false when it must be set aside instead, whole, with what follows it.
+        """Count a record at fault; false when it must be set aside instead, whole.
 
-        Asked once for each record, before anything of it goes out: what is set aside is mapped again.
+        With what follows it.
+
+        Asked once for each record, before anything of it goes out: what is set aside is mapped
+        again.
         """
         topic = assignment.topic
         if self._stop_on_fault:
@@ -280,7 +296,10 @@ class RecordDispatcher:
         target: Target | None,
         partial_record: PartialRecord | None,
     ) -> None:
-        """Send what a route could not map to the dead-letter topic: a record, or its part for one object."""
+        """Send what a route could not map to the dead-letter topic.
+
+        A record, or its part for one object.
+        """
         if target is not None:
             self._accounts.offered(target.object, 1)
         self._post(assignment, record, error, target, partial_record)
@@ -317,10 +336,12 @@ class RecordDispatcher:
         return fuse
 
     def _probe(self, topic: str, probes: int) -> None:
-        """Try one record of a topic that was set aside: a good one ends the hold, a bad one is dead-lettered.
+        """Try one record of a topic that was set aside.
 
-        So a topic of bad records drips into the dead-letter topic, a few a minute, instead of flooding it, and
-        a long run of bad records ends by itself.
+        A good one ends the hold, a bad one is dead-lettered.
+
+        So a topic of bad records drips into the dead-letter topic, a few a minute, instead of
+        flooding it, and a long run of bad records ends by itself.
         """
         first = self._parking.first(topic)[:1]
         if first and not self._schemas.ready_count(topic, first):

@@ -1,4 +1,7 @@
-"""Another stretch of the corridor: partitions go to another owner, in order, and nothing of them is left behind."""
+"""Another stretch of the corridor.
+
+Partitions go to another owner, in order, and nothing of them is left behind.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,10 @@ class Revocation:
 
 
 class Revocations:
-    """Waits for what is open of partitions that are asked for, at most the drain budget, then lets go of them."""
+    """Waits for what is open of partitions that are asked for, at most the drain budget.
+
+    Then lets go of them.
+    """
 
     def __init__(
         self,
@@ -59,7 +65,8 @@ class Revocations:
         self._bulk = bulk
         self._outbox = outbox
         self._timers = timers
-        # A little before the consumer thread gives up waiting, so that what is settled by then is committed.
+        # A little before the consumer thread gives up waiting, so that what is settled by then is
+        # committed.
         self._drain_s = 0.95 * drain_timeout_s
         self._clock = clock
         self._owned_changed = owned_changed
@@ -76,7 +83,10 @@ class Revocations:
         self.end_what_is_done()
 
     def end_what_is_done(self) -> None:
-        """Let go where nothing is open but what nobody waits for; called whenever something was settled."""
+        """Let go where nothing is open but what nobody waits for.
+
+        Called whenever something was settled.
+        """
         for revocation in [*self._under_way]:
             if all(
                 one.open_count == left_behind(self._state, one) for one in revocation.assignments
@@ -84,7 +94,10 @@ class Revocations:
                 self._end(revocation)
 
     def let_go(self, gone: Collection[Assignment]) -> None:
-        """Forget all that is open of partitions that are not ours any more; nothing of them is sent from now on."""
+        """Forget all that is open of partitions that are not ours any more.
+
+        Nothing of them is sent from now on.
+        """
         state, now_s = self._state, self._clock.now_s()
         before = count_open(state, self._outbox).changes
         self._lanes.give_up(gone)
@@ -97,7 +110,8 @@ class Revocations:
         for batcher in state.batchers.values():
             dropped += batcher.drop(gone, now_s)
         for change in dropped:
-            # Records of ours that rode on a change of theirs: the next owner sends that, and with it these.
+            # Records of ours that rode on a change of theirs: the next owner sends that, and with
+            # it these.
             forget_superseded(change, gone)
         state.ledger.superseded_settled(dropped)
         for assignment in gone:

@@ -1,7 +1,10 @@
-"""One more stretch of the corridor: records wait for the schemas that they name, until the registry has answered.
+"""One more stretch of the corridor.
 
-A schema is asked for once, however many partitions want it. While the registry is silent or refuses, those who
-wait are held by name and it is asked again, seldom; what the registry says of a schema ends the wait either way.
+Records wait for the schemas that they name, until the registry has answered.
+
+A schema is asked for once, however many partitions want it. While the registry is silent or
+refuses, those who wait are held by name and it is asked again, seldom; what the registry says of a
+schema ends the wait either way.
 """
 
 from __future__ import annotations
@@ -40,7 +43,10 @@ class _Waiting:
 
 
 class SchemaWait:
-    """Knows which schemas are wanted and not at hand, asks for them, and lets go on whoever has them all."""
+    """Knows which schemas are wanted and not at hand, asks for them.
+
+    And lets go on whoever has them all.
+    """
 
     def __init__(
         self,
@@ -80,7 +86,9 @@ class SchemaWait:
     def ask(
         self, who: Assignment | str, records: Sequence[Record], go_on: Callable[[], None]
     ) -> None:
-        """Ask for the schemas that the first of these records want, and call `go_on` when they are at hand.
+        """Ask for the schemas that the first of these records want.
+
+        And call `go_on` when they are at hand.
 
         Shape: at least the first record wants one.
         """

@@ -42,14 +42,19 @@ class EngineState(msgspec.Struct, frozen=True):
 
     @property
     def held_bytes(self) -> int:
-        """What everything read and not settled takes in memory: the records, and the rows that they became."""
+        """What everything read and not settled takes in memory.
+
+        The records, and the rows that they became.
+        """
         return self.ledger.held_bytes + sum(
             batcher.encoded_bytes for batcher in self.batchers.values()
         )
 
 
 def left_behind(state: EngineState, assignment: Assignment) -> int:
-    """Return how many open records of a partition nobody waits for when it goes: its next owner reads them again.
+    """Return how many open records of a partition nobody waits for when it goes.
+
+    Its next owner reads them again.
 
     They are set aside, wait for a schema, or are gathered for a job that has not begun.
     """
@@ -65,7 +70,10 @@ def left_behind(state: EngineState, assignment: Assignment) -> int:
 
 
 def open_lows(state: EngineState, outbox: Outbox) -> Iterator[tuple[Assignment, Low]]:
-    """Yield the lowest offsets of everything that is held open anywhere; a partition may come often."""
+    """Yield the lowest offsets of everything that is held open anywhere.
+
+    A partition may come often.
+    """
     for batcher in state.batchers.values():
         yield from batcher.lows()
     for row_buffer in state.row_buffers.values():

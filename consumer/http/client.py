@@ -1,4 +1,7 @@
-"""The one HTTP client: a request value in, an outcome value out; nothing of the library leaves this file."""
+"""The one HTTP client: a request value in, an outcome value out.
+
+Nothing of the library leaves this file.
+"""
 
 from __future__ import annotations
 
@@ -43,10 +46,12 @@ class Transport(Protocol):
     """What auth, delivery and bulk send through."""
 
     async def send(self, request: Request) -> HttpOutcome:
-        """Send once and return what became of it within the request's deadline, for any fault of the moment.
+        """Send once and return what became of it within the request's deadline.
 
-        Raises: `Hold(CONFIG)` when the host is not known, before anything is sent. Cancellation passes
-        through, and takes the connection with it.
+        For any fault of the moment.
+
+        Raises: `Hold(CONFIG)` when the host is not known, before anything is sent. Cancellation
+        passes through, and takes the connection with it.
         """
         ...
 
@@ -58,8 +63,9 @@ class Transport(Protocol):
 class HttpTransport:
     """The real one. No redirects, no cookies, no proxy from the environment, no decompression.
 
-    It is made on the running event loop. `resolver` stands in for the system's; its answers are judged alike.
-    `tls` is what servers are held to instead of the system's authorities, and what they are shown of us.
+    It is made on the running event loop. `resolver` stands in for the system's; its answers are
+    judged alike. `tls` is what servers are held to instead of the system's authorities, and what
+    they are shown of us.
     """
 
     def __init__(
@@ -125,7 +131,8 @@ class HttpTransport:
                     while not response.content.at_eof() and len(content) < self._answer_bytes:
                         content += await response.content.readany()
             finally:
-                # Closes the connection unless the answer was read to its end, which has released it already.
+                # Closes the connection unless the answer was read to its end, which has released it
+                # already.
                 response.close()
         except (aiohttp.ClientError, http_exceptions.HttpProcessingError, OSError) as error:
             return translate(
@@ -146,8 +153,9 @@ class HttpTransport:
         await self._session.close()
 
 
-# One row per class of fault, found by the exception's own class or the nearest parent that has a row: what
-# it is, in our words because the library's would repeat bytes of the peer, and whether anything can have left.
+# One row per class of fault, found by the exception's own class or the nearest parent that has a
+# row: what it is, in our words because the library's would repeat bytes of the peer, and whether
+# anything can have left.
 TABLE: Final[dict[type[BaseException], tuple[Failure, str, bool]]] = {
     TimeoutError: (Failure.TIMEOUT, "no complete answer before the deadline", True),
     aiohttp.ServerTimeoutError: (Failure.TIMEOUT, "no complete answer before the deadline", True),
@@ -185,7 +193,8 @@ TABLE: Final[dict[type[BaseException], tuple[Failure, str, bool]]] = {
 def translate(error: BaseException, *, written: bool, elapsed_s: float) -> NoAnswer:
     """Return the outcome that an exception of the library or the system means.
 
-    `written` is what is known of the body; where the kind of fault says that nothing left, that counts.
+    `written` is what is known of the body; where the kind of fault says that nothing left, that
+    counts.
     """
     row = next((TABLE[kind] for kind in type(error).__mro__ if kind in TABLE), None)
     failure, text, may_have_left = row or (Failure.CONNECTION, "exchange failed", True)
@@ -240,10 +249,12 @@ def _cannot_write(path: Path, error: OSError) -> str:
 
 
 class _Body(Payload):
-    """A request body that knows whether any of it was given to the connection, and refuses to be sent twice.
+    """A request body that knows whether any of it was given to the connection.
 
-    The library repeats PUT and DELETE by itself when a kept connection turns out closed, but only a body
-    that is not consumed. A repeat must be ours: counted, paced and judged.
+    And refuses to be sent twice.
+
+    The library repeats PUT and DELETE by itself when a kept connection turns out closed, but only a
+    body that is not consumed. A repeat must be ours: counted, paced and judged.
     """
 
     _autoclose = True
@@ -254,7 +265,10 @@ class _Body(Payload):
         self._size = len(content)
 
     async def write(self, writer: AbstractStreamWriter) -> None:
-        """Hand the bytes over; a large body in slices, waiting for the peer to take them, copying nothing."""
+        """Hand the bytes over; a large body in slices, waiting for the peer to take them.
+
+        Copying nothing.
+        """
         self._consumed = True
         if len(self._content) <= _SLICE_BYTES:
             await writer.write(self._content)
@@ -308,15 +322,21 @@ class _CleanConnector(aiohttp.TCPConnector):
 
 
 class _GuardedResolver(aiohttp.abc.AbstractResolver):
-    """A resolver whose answers are judged before anything connects to them; address literals never come here."""
+    """A resolver whose answers are judged before anything connects to them.
+
+    Address literals never come here.
+    """
 
     def __init__(self, hosts: HostPolicy, inner: AbstractResolver) -> None:
         self._hosts = hosts
         self._inner = inner
 
     async def resolve(
-        self, host: str, port: int = 0, family: AddressFamily = 0
-    ) -> list[ResolveResult]:  # type: ignore[assignment] # 0 is what the library passes for "any"
+        self,
+        host: str,
+        port: int = 0,
+        family: AddressFamily = 0,  # type: ignore[assignment] # 0 is what the library passes for "any"
+    ) -> list[ResolveResult]:
         """Resolve a name.
 
         Raises: `Hold(CONFIG)` for an address that a known public name must not have.

@@ -1,4 +1,7 @@
-"""Known hosts: where tokens and records may go, asked before every request and of every tenant address."""
+"""Known hosts: where tokens and records may go.
+
+Asked before every request and of every tenant address.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from ipaddress import IPv4Address
 
-# Strict on purpose: what this pattern takes, every URL parser reads alike, so that the host that was
-# checked is the host that is called.
+# Strict on purpose: what this pattern takes, every URL parser reads alike, so that the host that
+# was checked is the host that is called.
 _URL = re.compile(
     r"(https?)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?(/[!-\[\]-~]*)?", re.ASCII
 )
@@ -37,21 +40,30 @@ class HostPolicy(Protocol):
 
 
 class OneHost(msgspec.Struct, frozen=True):
-    """One address that the configuration names, and nothing else: a service of the house, wherever it is.
+    """One address that the configuration names, and nothing else.
 
-    `url` is the address that every request begins with; by http or https, on any port, private addresses too.
+    A service of the house, wherever it is.
+
+    `url` is the address that every request begins with; by http or https, on any port, private
+    addresses too.
     """
 
     url: str
 
     def fault(self, url: str) -> str | None:
-        """Return why nothing may be sent to this URL, or `None` when it is below the one that is known."""
+        """Return why nothing may be sent to this URL.
+
+        Or `None` when it is below the one that is known.
+        """
         if _URL.fullmatch(url) is None:
             return "not an absolute http(s) address of plain host, port and path"
         return None if url.startswith(f"{self.url}/") else f"it is not below {self.url}"
 
     def address_fault(self, host: str, addresses: Iterable[str]) -> str | None:
-        """Take whatever the name resolves to: the operator's own network says where the service is."""
+        """Take whatever the name resolves to.
+
+        The operator's own network says where the service is.
+        """
         del host, addresses
         return None
 
@@ -60,7 +72,10 @@ def service_address_fault(url: str) -> str | None:
     """Return why this is no address to put paths behind, or `None`; nothing of it is repeated."""
     found = _URL.fullmatch(url)
     if found is None:
-        return "a plain address wanted; write http(s)://HOST[:PORT][/PATH], without user, query or fragment"
+        return (
+            "a plain address wanted; write http(s)://HOST[:PORT][/PATH], without user, query or"
+            " fragment"
+        )
     port = found.group(3)
     if port is not None and not 0 < int(port) <= _LARGEST_PORT:
         return f"port {port} does not exist"
@@ -74,7 +89,9 @@ def is_loopback_url(url: str) -> bool:
 
 
 class Hosts(msgspec.Struct, frozen=True):
-    """Which hosts are known: those under an allowed domain by https; this machine when the login is here too.
+    """Which hosts are known: those under an allowed domain by https.
+
+    This machine when the login is here too.
 
     `local_scheme` is the scheme of a `login_url` that is a loopback address, else `None`.
     """

@@ -11,8 +11,9 @@ import msgspec
 class Request(msgspec.Struct, frozen=True):
     """One HTTP request as a value. The body is final: a retry sends the same bytes.
 
-    `body_path` names a file that is the body instead of `body`, read while it is sent, never as a whole.
-    `answer_path` names one that takes the body of a 200, written while it comes, instead of the answer's.
+    `body_path` names a file that is the body instead of `body`, read while it is sent, never as a
+    whole. `answer_path` names one that takes the body of a 200, written while it comes, instead of
+    the answer's.
     """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -25,7 +26,10 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What came back. Header names are lower case, in order, duplicates kept; the body is cut at 64 KiB."""
+    """What came back. Header names are lower case, in order, duplicates kept.
+
+    The body is cut at 64 KiB.
+    """
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
@@ -47,7 +51,10 @@ class Failure(StrEnum):
 
 
 class NoAnswer(msgspec.Struct, frozen=True):
-    """No usable answer. `written` means the request may have been acted upon: a repeat may be a duplicate."""
+    """No usable answer. `written` means the request may have been acted upon.
+
+    A repeat may be a duplicate.
+    """
 
     failure: Failure
     detail: str

@@ -19,7 +19,8 @@ _NONSENSE_S: Final = 86_400
 """A Retry-After beyond a day is not meant; it is ignored, not capped."""
 
 _EPOCH_BEGINS: Final = 1_000_000_000
-"""A rate-limit reset from here on is a time, below it a number of seconds. Both are seen in the wild."""
+"""A rate-limit reset from here on is a time, below it a number of seconds. Both are seen in the
+wild."""
 
 _EPOCH_MS_BEGINS: Final = 1_000_000_000_000
 _SECONDS = re.compile(r"\d{1,10}(?:\s*,\s*\d{1,10})*", re.ASCII)
@@ -28,8 +29,8 @@ _SECONDS = re.compile(r"\d{1,10}(?:\s*,\s*\d{1,10})*", re.ASCII)
 def pause_s(answer: Answer, wall_ms: int) -> float | None:
     """Return the longest sane pause that the answer asks for, or `None` when it asks for none.
 
-    Source: RFC 9110 section 10.2.3 (seconds or date); `X-RateLimit-*` as production clients of the service
-    read them.
+    Source: RFC 9110 section 10.2.3 (seconds or date); `X-RateLimit-*` as production clients of the
+    service read them.
     """
     pauses: list[float] = []
     remaining: list[str] = []

@@ -1,1 +1,4 @@
-"""Change event to encoded object change: connector schema, field rules, value conversion, key and version."""
+"""Change event to encoded object change.
+
+Connector schema, field rules, value conversion, key and version.
+"""

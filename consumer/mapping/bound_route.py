@@ -11,7 +11,10 @@ from consumer.mapping.version import VersionMemory
 
 
 class BoundRoute(msgspec.Struct, frozen=True):
-    """One route, the object that it fills, the versions given to that object's rows, and the zone of bare times."""
+    """One route, the object that it fills, the versions given to that object's rows.
+
+    And the zone of bare times.
+    """
 
     route: RouteSettings
     object: ObjectSettings

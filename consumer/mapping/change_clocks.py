@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from consumer.model import Record
 
 _LARGEST_TICKS = 9 * 10**18
-"""No clock ticks that far: what is beyond is left to the careful way, which may take it for no time at all."""
+"""No clock ticks that far: what is beyond is left to the careful way, which may take it for no time
+at all."""
 
 
 def envelope_change_ms(event: Any, record: Record) -> int | None:  # noqa: ANN401 - a struct made at run time

@@ -20,7 +20,10 @@ Listed = str | int | float | bool | None
 
 
 class AcceptedValues:
-    """The values that a condition takes. Text and numbers are compared as their text, numbers also by amount."""
+    """The values that a condition takes.
+
+    Text and numbers are compared as their text, numbers also by amount.
+    """
 
     def __init__(self, listed: Sequence[Listed]) -> None:
         self.null = None in listed
@@ -79,7 +82,10 @@ class Where:
         self.of_row = tuple(one for one in conditions if one.of_row)
 
     def takes_record(self, origin: Origin) -> bool:
-        """Whether the conditions around the row hold; a record without a value has no envelope to judge."""
+        """Whether the conditions around the row hold.
+
+        A record without a value has no envelope to judge.
+        """
         return all(
             condition.holds(origin)
             for condition in self.around
@@ -87,7 +93,10 @@ class Where:
         )
 
     def takes_row(self, origin: Origin, trusted: frozenset[str] | None = None) -> bool:
-        """Whether the conditions of the row hold. Only columns in `trusted` are judged when it is given."""
+        """Whether the conditions of the row hold.
+
+        Only columns in `trusted` are judged when it is given.
+        """
         for condition in self.of_row:
             source = condition.source
             if (

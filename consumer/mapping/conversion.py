@@ -22,10 +22,12 @@ PLAIN_RULE = FieldRule()
 
 
 class Conversion:
-    """The conversion of one field, compiled from its rule, the source's column and the field's type.
+    """The conversion of one field, compiled from its rule.
 
-    `writing` and `reading` are open to the fast path, which takes them apart. `values` are the mapped ones, ready
-    to send; `fallback` is the ready default, `UNSET` when the rule has none.
+    The source's column and the field's type.
+
+    `writing` and `reading` are open to the fast path, which takes them apart. `values` are the
+    mapped ones, ready to send; `fallback` is the ready default, `UNSET` when the rule has none.
     """
 
     def __init__(
@@ -43,7 +45,10 @@ class Conversion:
             self.fallback = constant(rule.default, target)
 
     def understand(self, opened: Opened) -> Opened:
-        """Read a value and apply the rule's trim and lower; the value may still be mapped and must be written."""
+        """Read a value and apply the rule's trim and lower.
+
+        The value may still be mapped and must be written.
+        """
         if type(opened) is str:
             if self.rule.trim:
                 opened = opened.strip()
@@ -73,7 +78,10 @@ class Conversion:
 
 
 def scalar_text(opened: Opened) -> str:
-    """Return the exact JSON text of a scalar, text without its quotes. Raises FIELD_TYPE for anything nested."""
+    """Return the exact JSON text of a scalar, text without its quotes.
+
+    Raises FIELD_TYPE for anything nested.
+    """
     if isinstance(opened, bool):
         return boolean_text(opened)
     if isinstance(opened, Nested) or opened is None:
@@ -84,7 +92,10 @@ def scalar_text(opened: Opened) -> str:
 
 
 def constant(value: str | float | bool | None, target: FieldType) -> Out:  # noqa: FBT001 - a written value
-    """Make a value of the configuration ready to send. Raises `RecordError` for one that no such field takes."""
+    """Make a value of the configuration ready to send.
+
+    Raises `RecordError` for one that no such field takes.
+    """
     return None if value is None else write(writing_of(target, None), open_value(value), target)
 
 

@@ -44,13 +44,16 @@ class CustomRule:
     def rows(
         self, row: Row, origin: Origin, operation: Operation, source_ms: int | None
     ) -> list[Row]:
-        """Return the rows to map, none when the record is filtered. Raises MAP_CUSTOM for anything else.
+        """Return the rows to map, none when the record is filtered.
 
-        A column that comes back as it went in stays the source's value, digits and type; one that the source did
-        not send stays so unless the function fills it.
+        Raises MAP_CUSTOM for anything else.
+
+        A column that comes back as it went in stays the source's value, digits and type; one that
+        the source did not send stays so unless the function fills it.
         """
         plain, unprovided = _opened_row(row, origin)
-        # What is nested is opened anew: the function may change it in place, and that is a change too.
+        # What is nested is opened anew: the function may change it in place, and that is a change
+        # too.
         handed = {
             name: _opened(row[name]) if isinstance(value, dict | list) else value
             for name, value in plain.items()
@@ -62,7 +65,10 @@ class CustomRule:
         for one in given:
             if not isinstance(one, dict):
                 within = " in the list" if one is not returned else ""
-                detail = f"a dict, a list of dicts or None wanted from the custom function, {_kind(one)} found{within}"
+                detail = (
+                    f"a dict, a list of dicts or None wanted from the custom function,"
+                    f" {_kind(one)} found{within}"
+                )
                 raise RecordError(Reason.MAP_CUSTOM, detail)
             if not all(isinstance(name, str) for name in one):
                 raise RecordError(
@@ -74,7 +80,10 @@ class CustomRule:
         ]
 
     def _call(self, row: dict[str, object], context: CustomContext) -> object:
-        """Call somebody else's code: whatever it raises is this record's fault, named by its kind alone."""
+        """Call somebody else's code.
+
+        Whatever it raises is this record's fault, named by its kind alone.
+        """
         try:
             return self._function(row, context)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's function may raise anything, or mean to end us
@@ -101,7 +110,10 @@ def _kind(value: object) -> str:
 
 
 def _opened(value: object) -> object:
-    """Open a value of the source, each time anew; other values are copied as far as they can be changed."""
+    """Open a value of the source, each time anew.
+
+    Other values are copied as far as they can be changed.
+    """
     if not isinstance(value, msgspec.Raw):
         return deepcopy(value) if isinstance(value, dict | list) else value
     try:

@@ -47,8 +47,8 @@ def key_columns(source: ValueSource) -> tuple[str, ...]:
 def deleted_row(event: ChangeEvent, origin: Origin, columns: tuple[str, ...]) -> Row:
     """Return the old row with its key columns as far as they are known.
 
-    A value of the old row comes first, then the Kafka key's; a column that is no part of the Kafka key and holds
-    what the source invents for columns it does not know is not known.
+    A value of the old row comes first, then the Kafka key's; a column that is no part of the Kafka
+    key and holds what the source invents for columns it does not know is not known.
     """
     row = dict((origin.key.fields or {}) if event.row is None else event.row)
     for name in columns:

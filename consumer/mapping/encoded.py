@@ -1,7 +1,10 @@
-"""A route whose records are in the schema registry's wire form: each is made the JSON document that it stands for.
+"""A route whose records are in the schema registry's wire form.
 
-What comes out is what Connect's JSON converter would have written with its schema beside it, so that formats and
-mapping are the same for every encoding. Letters and positions keep the record as it came.
+Each is made the JSON document that it stands for.
+
+What comes out is what Connect's JSON converter would have written with its schema beside it, so
+that formats and mapping are the same for every encoding. Letters and positions keep the record as
+it came.
 """
 
 from __future__ import annotations
@@ -33,7 +36,10 @@ _TEXT = msgspec.json.Decoder(str)
 
 
 class Transcoders:
-    """Schemas compiled when the first record wants them; one that cannot be is a fault of each of its records."""
+    """Schemas compiled when the first record wants them.
+
+    One that cannot be is a fault of each of its records.
+    """
 
     def __init__(self, shelf: SchemaCache, encoding: str | None) -> None:
         self._shelf = shelf
@@ -63,7 +69,10 @@ class Transcoders:
 
 
 class OpenedRecord:
-    """A record whose key and value are the documents that they stand for; each is made when it is asked for."""
+    """A record whose key and value are the documents that they stand for.
+
+    Each is made when it is asked for.
+    """
 
     __slots__ = ("_document", "_keys", "_values", "original")
 
@@ -85,7 +94,9 @@ class OpenedRecord:
         return self._document
 
     def key(self) -> bytes | None:
-        """Return the key's document, or text as it stands. A key in no frame is what a plain serialiser wrote.
+        """Return the key's document, or text as it stands.
+
+        A key in no frame is what a plain serialiser wrote.
 
         Raises: the DECODE reason.
         """
@@ -136,7 +147,10 @@ class EncodedRoute:
     def map_run(
         self, records: Sequence[Record], start: int, wall_ms: int, append: Callable[[Change], None]
     ) -> int:
-        """Map records from `start` on as long as all are plain upserts; each is opened when its turn comes."""
+        """Map records from `start` on as long as all are plain upserts.
+
+        Each is opened when its turn comes.
+        """
         opened = map(self._opened, islice(records, start, None))
         mapped: list[Change] = []
         reached = self._mapper.map_run(cast("Any", opened), 0, wall_ms, mapped.append)

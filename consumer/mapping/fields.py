@@ -1,4 +1,7 @@
-"""Field rules, compiled: each field of the connector schema with its source, conversion and meaning of absence."""
+"""Field rules, compiled: each field of the connector schema with its source.
+
+Conversion and meaning of absence.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,8 @@ if TYPE_CHECKING:
 Filled: TypeAlias = Out | msgspec.UnsetType
 
 _UNPROVIDED = (
-    "the source did not send this value (unchanged and left out); in upsert mode null would blank it: let the"
+    "the source did not send this value (unchanged and left out); in upsert mode null would"
+    " blank it: let the"
     " source send whole rows, or use refresh_mode: partial"
 )
 
@@ -62,7 +66,10 @@ class SourceField:
         self.partial = partial
 
     def fill(self, origin: Origin) -> Filled:
-        """Return what is sent; `UNSET` leaves the field out. Raises `RecordError` that names the field."""
+        """Return what is sent; `UNSET` leaves the field out.
+
+        Raises `RecordError` that names the field.
+        """
         try:
             return self.of(self.source.fetch(origin))
         except RecordError as error:
@@ -91,7 +98,10 @@ Field: TypeAlias = ConstantField | SourceField
 
 
 class RowPlan(msgspec.Struct, frozen=True):
-    """All fields of an object, in the order of its schema. The key and the version stand apart from `others`."""
+    """All fields of an object, in the order of its schema.
+
+    The key and the version stand apart from `others`.
+    """
 
     key: KeyField
     version: VersionField | None
@@ -138,7 +148,10 @@ def compile_row(bound: BoundRoute, columns: Columns) -> RowPlan:
 def _source(
     name: str, rule: FieldRule | None, written: Callable[[str], Callable[[Opened], str]]
 ) -> ValueSource:
-    """Compile the source of a field; without a rule it is the column of the same name, dots and all."""
+    """Compile the source of a field.
+
+    Without a rule it is the column of the same name, dots and all.
+    """
     if rule is None:
         return RowPath((name,))
     if isinstance(rule.template, str):

@@ -41,7 +41,10 @@ class KeyField:
         self.conversion = conversion
 
     def fill(self, origin: Origin) -> tuple[str, Out]:
-        """Return the key as text, and as it stands in the row. Raises: KEY reasons, ENVELOPE_UNAVAILABLE."""
+        """Return the key as text, and as it stands in the row.
+
+        Raises: KEY reasons, ENVELOPE_UNAVAILABLE.
+        """
         try:
             return self.of(self.source.fetch(origin))
         except RecordError as error:
@@ -112,7 +115,10 @@ def require_key(text: str) -> str:
 
 
 def _integer_key(digits: Digits, target: FieldType) -> tuple[str, Out]:
-    """Make a key of an integer. A zero names one row, whatever its sign; no other has two spellings."""
+    """Make a key of an integer. A zero names one row, whatever its sign.
+
+    No other has two spellings.
+    """
     if not INTEGER.fullmatch(digits):
         raise RecordError(Reason.KEY_TYPE, "a string or an integer wanted, another number found")
     text = require_key("0" if digits == "-0" else str(digits))

@@ -24,7 +24,8 @@ _LARGEST_BYTES = 130
 
 NANO = 1_000_000_000
 NANO_ENDS = (-(2**63), 2**63 - 1)
-"""What sources that count nanoseconds in 64 bits write for infinity: these would be moments of 1677 and 2262."""
+"""What sources that count nanoseconds in 64 bits write for infinity: these would be moments of 1677
+and 2262."""
 
 _LARGEST_EPOCH = 1e21
 _SMALLEST_EPOCH = 1e-12
@@ -33,7 +34,10 @@ _RANGE = "beyond the range of a double"
 
 
 def checked(digits: str) -> str:
-    """Return a number's digits as they stand. Raises NUMBER_RANGE for one that is infinite as a double."""
+    """Return a number's digits as they stand.
+
+    Raises NUMBER_RANGE for one that is infinite as a double.
+    """
     if (len(digits) > SAFE_LENGTH or "e" in digits or "E" in digits) and math.isinf(float(digits)):
         raise RecordError(Reason.NUMBER_RANGE, _RANGE)
     return str(digits)

@@ -1,4 +1,7 @@
-"""Debezium's heartbeat and transaction topics under any format: filtered before the route's own format judges."""
+"""Debezium's heartbeat and transaction topics under any format.
+
+Filtered before the route's own format judges.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,10 @@ if TYPE_CHECKING:
 
 
 class OwnRecordsFirst:
-    """Asks whether a record is Debezium's own, on topics named like its own; every other record goes on."""
+    """Asks whether a record is Debezium's own, on topics named like its own.
+
+    Every other record goes on.
+    """
 
     def __init__(self, mapper: RouteMapper) -> None:
         self._mapper = mapper

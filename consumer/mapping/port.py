@@ -33,7 +33,8 @@ class RouteMapper(Protocol):
     ) -> int:
         """Map records from `start` on as long as each is a plain upsert, appending its change.
 
-        Returns: the index of the first record that was not mapped, to be given to `map`; all when none is left.
+        Returns: the index of the first record that was not mapped, to be given to `map`; all when
+        none is left.
         """
         ...
 

@@ -1,4 +1,7 @@
-"""What a source value means: the rule's `unit` and `scale`, else the source schema's column, applied to it."""
+"""What a source value means.
+
+The rule's `unit` and `scale`, else the source schema's column, applied to it.
+"""
 
 from __future__ import annotations
 
@@ -38,8 +41,8 @@ def reading_of(
 ) -> ValueReader | None:
     """Choose the reading of a field; `None` when values mean what they look like.
 
-    A number field takes epoch figures as the numbers they are; only decimals are read for it. `zone` is that of
-    texts that carry none.
+    A number field takes epoch figures as the numbers they are; only decimals are read for it.
+    `zone` is that of texts that carry none.
     """
     if rule is not None and rule.scale is not None:
         return _decimal(rule.scale)

@@ -1,4 +1,7 @@
-"""One route on one topic, compiled: fast where the record is as expected, careful everywhere else."""
+"""One route on one topic, compiled.
+
+Fast where the record is as expected, careful everywhere else.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,10 @@ class CompiledRoute:
     def map_run(
         self, records: Sequence[Record], start: int, wall_ms: int, append: Callable[[Change], None]
     ) -> int:
-        """Map records from `start` on as long as all are plain upserts; return the first that is not mapped."""
+        """Map records from `start` on as long as all are plain upserts.
+
+        Return the first that is not mapped.
+        """
         prefix, way = self._wrappings[0] if self._wrappings else (b"", self._bare)
         # Of plain documents each may be Connect's pair, which wants a look of its own.
         if way.run is None or (self._plain and not prefix):
@@ -118,7 +124,10 @@ class CompiledRoute:
 
 
 def _may_be_wrapped(value: bytes) -> bool:
-    """Whether a plain value may be Connect's pair; an envelope that is wrapped shows it by lacking its `op`."""
+    """Whether a plain value may be Connect's pair.
+
+    An envelope that is wrapped shows it by lacking its `op`.
+    """
     if value.startswith(b'{"') and not value.startswith(b'{"schema"'):
         return False
     return _SCHEMA_FIRST.match(value) is not None

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 
 class RouteTable:
-    """All routes of the file. A topic may stand in several: each record is offered to all, in file order."""
+    """All routes of the file. A topic may stand in several.
+
+    Each record is offered to all, in file order.
+    """
 
     def __init__(
         self,

@@ -33,7 +33,10 @@ CRM_CONNECTOR: Final = ""
 
 
 class FieldType(StrEnum):
-    """The connector schema's types; email, phone, url and percent are text (see formats in the docs)."""
+    """The connector schema's types.
+
+    Email, phone, url and percent are text (see formats in the docs).
+    """
 
     TEXT = "string"
     NUMBER = "number"
@@ -55,10 +58,13 @@ class ObjectSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FieldRule(msgspec.Struct, frozen=True, kw_only=True):
-    """How one target field is filled: exactly one of `source`, `const`, `template` (UNSET when not given).
+    """How one target field is filled.
 
-    `source` is a dotted path in the row, or a `$` reference (`$kafka.offset`, `$key.x`, `$header.NAME`,
-    `$envelope.x`). `default` applies when the source is missing, null, or not in `values`.
+    Exactly one of `source`, `const`, `template` (UNSET when not given).
+
+    `source` is a dotted path in the row, or a `$` reference (`$kafka.offset`, `$key.x`,
+    `$header.NAME`, `$envelope.x`). `default` applies when the source is missing, null, or not in
+    `values`.
     """
 
     source: str | msgspec.UnsetType = msgspec.UNSET
@@ -76,7 +82,10 @@ class FieldRule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FlushSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The `flush` of a route: the older of its rows is at most `every_s` old, its lines have at most `bytes`."""
+    """The `flush` of a route: the older of its rows is at most `every_s` old.
+
+    Its lines have at most `bytes`.
+    """
 
     every_s: float = 900.0
     bytes: int = 140_000_000
@@ -85,8 +94,9 @@ class FlushSettings(msgspec.Struct, frozen=True, kw_only=True):
 class CrmTarget(msgspec.Struct, frozen=True, kw_only=True):
     """What a route to the CRM does with its sObject.
 
-    `described` is the sObject as this route fills it, all text, changes in part. Its key is the field that names a
-    row; an insert without an external id has none, and is named by the place of its record (`PLACE_KEY`).
+    `described` is the sObject as this route fills it, all text, changes in part. Its key is the
+    field that names a row; an insert without an external id has none, and is named by the place of
+    its record (`PLACE_KEY`).
     """
 
     described: ObjectSettings
@@ -102,8 +112,9 @@ class CrmTarget(msgspec.Struct, frozen=True, kw_only=True):
 class RouteSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One route of the file. `topics` are names, or one regular expression starting with `^`.
 
-    `flush` is of the bulk destinations alone, `crm` of the CRM's, where `object` is an sObject. `custom` is the
-    user's function, already imported. `place` is the route's `file:line`, for messages.
+    `flush` is of the bulk destinations alone, `crm` of the CRM's, where `object` is an sObject.
+    `custom` is the user's function, already imported. `place` is the route's `file:line`, for
+    messages.
     """
 
     topics: tuple[str, ...]

@@ -1,7 +1,7 @@
 """The careful way from a record to its changes: every value opened by itself, every fault named.
 
-It is the reference: what the fast way does differently is a bug of the fast way. Deletes of a few kinds, faults,
-custom functions and everything rare go this way in production too.
+It is the reference: what the fast way does differently is a bug of the fast way. Deletes of a few
+kinds, faults, custom functions and everything rare go this way in production too.
 """
 
 from __future__ import annotations
@@ -215,7 +215,10 @@ class SlowPath:
 
 
 def _encoded(row: Mapping[str, object]) -> bytes:
-    """Encode a row. Raises FIELD_CHARS for half a character, which only a custom function can bring."""
+    """Encode a row. Raises FIELD_CHARS for half a character.
+
+    Which only a custom function can bring.
+    """
     try:
         return encode(row)
     except UnicodeEncodeError:

@@ -1,4 +1,7 @@
-"""Where a rule's value comes from: a path in the row, the Kafka record around it, the envelope, a template."""
+"""Where a rule's value comes from.
+
+A path in the row, the Kafka record around it, the envelope, a template.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ _NO_ROW: Row = {}
 
 
 class Origin:
-    """What one row can be filled from. `absent` is what a column means that the row does not have."""
+    """What one row can be filled from.
+
+    `absent` is what a column means that the row does not have.
+    """
 
     __slots__ = ("_key", "absent", "has_placeholders", "members", "record", "row")
 
@@ -206,7 +212,10 @@ def source_of(path: str) -> ValueSource:
 
 
 def template_of(text: str, written: Callable[[str], Callable[[Opened], str]]) -> Template:
-    """Compile a template; `written` makes the writer of the value at a path. Doubled braces stand for one."""
+    """Compile a template; `written` makes the writer of the value at a path.
+
+    Doubled braces stand for one.
+    """
     parts: list[str | TemplatePart] = []
     end = 0
     for match in _BRACES.finditer(text):
@@ -219,7 +228,9 @@ def template_of(text: str, written: Callable[[str], Callable[[Opened], str]]) ->
 
 
 def _follow(row: Row, steps: tuple[str, ...], absent: Absent) -> Opened | Absent:
-    """Follow a path, one object at a time; what is not in an inner object means the same as in the row.
+    """Follow a path, one object at a time.
+
+    What is not in an inner object means the same as in the row.
 
     Raises: FIELD_TYPE where a step finds something else than an object.
     """

@@ -1,7 +1,9 @@
-"""Times and dates as Data Cloud wants them: strict in, one canonical form out, each second written once.
+"""Times and dates as Data Cloud wants them.
 
-Consecutive records carry neighbouring times: the text of a second, a day and a parsed prefix is kept, which takes
-a date-time from 2.5 µs to 0.4 µs.
+Strict in, one canonical form out, each second written once.
+
+Consecutive records carry neighbouring times: the text of a second, a day and a parsed prefix is
+kept, which takes a date-time from 2.5 µs to 0.4 µs.
 """
 
 from __future__ import annotations
@@ -50,7 +52,10 @@ _INFINITIES = frozenset({"infinity", "-infinity"})
 
 
 def moment_text(ms: int) -> str:
-    """Write a point in time, UTC to the millisecond. Raises TIME_RANGE outside the years 0001 to 9999."""
+    """Write a point in time, UTC to the millisecond.
+
+    Raises TIME_RANGE outside the years 0001 to 9999.
+    """
     second, milli = divmod(ms, 1000)
     return second_text(second) + MILLIS[milli]
 
@@ -61,8 +66,12 @@ def moment_text_of_us(us: int) -> str:
 
 
 def moment_text_of_text(text: str, zone: tzinfo | None = None) -> str:
-    """Write a point in time given as text: `moment_text` of `moment_of`, in one step for the commonest form."""
-    # 2026-01-31T00:00:00.123456Z, in three pieces that are each known again: digits are ASCII digits by the table.
+    """Write a point in time given as text.
+
+    `moment_text` of `moment_of`, in one step for the commonest form.
+    """
+    # 2026-01-31T00:00:00.123456Z, in three pieces that are each known again: digits are ASCII
+    # digits by the table.
     if len(text) == _MICROS_LENGTH and text[26] == "Z" and text[23:26] in _MILLI_SUFFIX:
         second, suffix = _dotted_second_text(text[:20]), _MILLI_SUFFIX.get(text[20:23])
         if second is not None and suffix is not None:
@@ -148,7 +157,10 @@ def _second_in_utc(local: datetime, offset: str | None, zone: tzinfo | None) -> 
 
 
 def _moment_of_other_shape(text: str, zone: tzinfo | None) -> int:
-    """Tell apart a date, a sentinel or year that no calendar here has, and what is no time at all."""
+    """Tell apart a date, a sentinel or year that no calendar here has.
+
+    And what is no time at all.
+    """
     if _DATE_TEXT.fullmatch(text):
         return _zoned(datetime.fromisoformat(date_of(text)), zone) * 1000
     if text in _INFINITIES or _OTHER_YEARS.fullmatch(text):
@@ -183,7 +195,10 @@ def _offset_seconds(offset: str) -> int:
 
 
 def _zoned(local: datetime, zone: tzinfo | None) -> int:
-    """Read a local time in the route's zone; one that a clock change skips or repeats has no single answer."""
+    """Read a local time in the route's zone.
+
+    One that a clock change skips or repeats has no single answer.
+    """
     if zone is None:
         raise RecordError(Reason.TIME_ZONE, "no zone in the text; write the route's `zone`")
     first, second = (
@@ -196,7 +211,10 @@ def _zoned(local: datetime, zone: tzinfo | None) -> int:
 
 @lru_cache(_KEPT_DAYS)
 def date_of(text: str) -> str:
-    """Read a calendar date, a trailing `Z` allowed. Raises: TIME_FORMAT, TIME_RANGE, FIELD_TYPE for a date-time."""
+    """Read a calendar date, a trailing `Z` allowed.
+
+    Raises: TIME_FORMAT, TIME_RANGE, FIELD_TYPE for a date-time.
+    """
     stripped = text.removesuffix("Z")
     match = _DATE_TEXT.fullmatch(stripped)
     if match is not None:
@@ -210,7 +228,10 @@ def date_of(text: str) -> str:
 
 
 def time_of(text: str) -> int:
-    """Read a time of day, a trailing `Z` allowed, as nanoseconds. Raises: TIME_FORMAT, TIME_RANGE."""
+    """Read a time of day, a trailing `Z` allowed, as nanoseconds.
+
+    Raises: TIME_FORMAT, TIME_RANGE.
+    """
     match = _TIME_TEXT.fullmatch(text.removesuffix("Z"))
     if match is None:
         raise RecordError(

@@ -1,11 +1,15 @@
-"""Record Modified: strictly rising per key, so that no older change of a row can win over a newer one."""
+"""Record Modified: strictly rising per key.
+
+So that no older change of a row can win over a newer one.
+"""
 
 from __future__ import annotations
 
 from consumer.errors import Reason, RecordError
 
 LARGEST_LEAD_MS = 300_000
-"""How far a version may lie ahead of now: a row beyond it could not be deleted and would block later updates."""
+"""How far a version may lie ahead of now: a row beyond it could not be deleted and would block
+later updates."""
 
 NO_LIMIT_MS = 1 << 400
 """The limit of a Record Modified that counts something else than time."""
@@ -16,8 +20,8 @@ _KEYS_PER_GENERATION = 100_000
 class VersionMemory:
     """The last version given to each key of one target, for all routes that fill it.
 
-    Bounded: two generations of keys. A key that neither remembers was last seen at least one generation of other
-    keys ago.
+    Bounded: two generations of keys. A key that neither remembers was last seen at least one
+    generation of other keys ago.
     """
 
     def __init__(self, keys_per_generation: int = _KEYS_PER_GENERATION) -> None:
@@ -32,7 +36,9 @@ class VersionMemory:
         return version_ms
 
     def next_version(self, key: str, version_ms: int, latest_ms: int) -> int:
-        """Return the change's own version, or one more than the last of its key when that is not later.
+        """Return the change's own version.
+
+        Or one more than the last of its key when that is not later.
 
         Raises: TIME_RANGE when it would lie beyond `latest_ms`.
         """
@@ -42,7 +48,10 @@ class VersionMemory:
         if last is not None and version_ms <= last:
             version_ms = last + 1
         if version_ms > latest_ms:
-            detail = "Record Modified lies more than five minutes ahead of now; check the source's clock and unit"
+            detail = (
+                "Record Modified lies more than five minutes ahead of now; check the source's"
+                " clock and unit"
+            )
             raise RecordError(Reason.TIME_RANGE, detail)
         return version_ms
 
@@ -67,8 +76,8 @@ class VersionMemory:
     def forget(self) -> None:
         """Forget every version: records come a second time.
 
-        Lifted over the later changes of its key that were mapped the first time, an older change would win over
-        them for whoever reads them after us.
+        Lifted over the later changes of its key that were mapped the first time, an older change
+        would win over them for whoever reads them after us.
         """
         self.young = {}
         self.old = {}

@@ -30,7 +30,10 @@ _DAY_MS = 86_400_000
 
 
 class VersionField:
-    """Record Modified of one route. `ruled` says that the file has a rule for it, which must find a value."""
+    """Record Modified of one route.
+
+    `ruled` says that the file has a rule for it, which must find a value.
+    """
 
     def __init__(
         self,
@@ -51,7 +54,8 @@ class VersionField:
     def version_ms(self, origin: Origin, change_ms: int | None) -> int:
         """Return the version of a row. `change_ms` is the change's own time.
 
-        Raises: VERSION_MISSING when a rule finds nothing or the change has no time; else as any field.
+        Raises: VERSION_MISSING when a rule finds nothing or the change has no time; else as any
+        field.
         """
         try:
             found = self.source.fetch(origin)
@@ -61,7 +65,10 @@ class VersionField:
             raise RecordError(error.reason, error.detail, field=self.name) from None
 
     def of(self, found: Opened | Absent) -> int | None:
-        """Read the version that the row gives; `None` when it is the change's own time that counts."""
+        """Read the version that the row gives.
+
+        `None` when it is the change's own time that counts.
+        """
         if isinstance(found, Absent) or found is None:
             if self.conversion.fallback is not msgspec.UNSET:
                 return self._of_out(self.conversion.fallback)

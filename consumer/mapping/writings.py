@@ -1,4 +1,7 @@
-"""How a value is written into a field of each schema type: the table of the documentation, as tables."""
+"""How a value is written into a field of each schema type.
+
+The table of the documentation, as tables.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,8 @@ ValueWriter: TypeAlias = Mapping[type, Callable[[Any], Out]]
 """Per kind of opened value, what to send; a kind that is not there is a FIELD_TYPE."""
 
 _DECIMAL_MODES = (
-    "number wanted, text found; for Debezium's decimal.handling.mode precise write `scale`, for string"
+    "number wanted, text found; for Debezium's decimal.handling.mode precise write `scale`,"
+    " for string"
     " `number: true`"
 )
 

@@ -1,1 +1,4 @@
-"""Per partition and assignment epoch: the low watermark over what is still open, and when to commit it."""
+"""Per partition and assignment epoch.
+
+The low watermark over what is still open, and when to commit it.
+"""

@@ -1,4 +1,7 @@
-"""Accounts beside the total: what came in of each partition and for each object, and what became of it."""
+"""Accounts beside the total.
+
+What came in of each partition and for each object, and what became of it.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,19 @@ class Account:
 
 
 class ObjectAccounts:
-    """Counts changes by object. A record is one change of each object that a route offers it to, or several."""
+    """Counts changes by object. A record is one change of each object that a route offers it to.
+
+    Or several.
+    """
 
     def __init__(self) -> None:
         self.by_object: defaultdict[str, Account] = defaultdict(Account)
 
     def offered(self, name: str, count: int) -> None:
-        """Book changes in: what was mapped for an object, what was filtered, and what could not be mapped."""
+        """Book changes in: what was mapped for an object, what was filtered.
+
+        And what could not be mapped.
+        """
         self.by_object[name].came_in_count += count
 
     def settled(self, name: str, outcome: RecordOutcome, count: int) -> None:

@@ -1,11 +1,15 @@
-"""When to commit: one commit at a time, again when one stays unanswered, and a word when none succeeds."""
+"""When to commit: one commit at a time, again when one stays unanswered.
+
+And a word when none succeeds.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
 ANSWER_S: Final = 15.0
-"""How long a commit may stay unanswered before its positions go out again; brokers answer in milliseconds."""
+"""How long a commit may stay unanswered before its positions go out again; brokers answer in
+milliseconds."""
 
 PATIENCE_S: Final = 30.0
 """How long no commit may succeed before it is a hold by name. A coordinator that moves takes less."""
@@ -29,7 +33,10 @@ class Committing:
         self._due_s = None
 
     def may_ask(self, now_s: float) -> bool:
-        """Tell whether a commit may go out: none is under way, or nobody has answered it for too long."""
+        """Tell whether a commit may go out.
+
+        None is under way, or nobody has answered it for too long.
+        """
         return self._asked_s is None or now_s - self._asked_s >= ANSWER_S
 
     def asked(self, now_s: float) -> None:
@@ -48,4 +55,7 @@ class Committing:
         if self._due_s is None or now_s - self._due_s < PATIENCE_S:
             return None
         why = self._error if self._asked_s is None and self._error else "the brokers do not answer"
-        return f"no commit has succeeded for {now_s - self._due_s:.0f} s: {why}; what is read again grows"
+        return (
+            f"no commit has succeeded for {now_s - self._due_s:.0f} s: {why}; what is read"
+            f" again grows"
+        )

@@ -1,4 +1,7 @@
-"""The account of every record: polled = accepted + conflated + filtered + dead-lettered + released + open."""
+"""The account of every record.
+
+Polled = accepted + conflated + filtered + dead-lettered + released + open.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,11 @@ if TYPE_CHECKING:
     from consumer.model import Assignment, Change, PartialRecord
 
 RECORD_BYTES: Final = 1_000
-"""What an open record costs beside its value and its encoded row: the client's message, the change and its key.
+"""What an open record costs beside its value and its encoded row: the client's message, the change
+and its key.
 
-Source: resident memory of a process with 45,000 open records of 460 bytes and rows of 350, divided out.
-"""
+Source: resident memory of a process with 45,000 open records of 460 bytes and rows of 350, divided
+out."""
 
 PARTIAL_RECORD_BYTES: Final = 400
 """What a record of several parts costs when all its parts are on disk."""
@@ -83,7 +87,10 @@ class Ledger:
         assignment.held_bytes -= held_bytes
 
     def partial_record_spooled(self, partial_record: PartialRecord) -> None:
-        """Every open part of a record left memory for the disk: what is left of it is its ticket."""
+        """Every open part of a record left memory for the disk.
+
+        What is left of it is its ticket.
+        """
         self.spooled(
             partial_record.assignment, 1, partial_record.value_bytes - PARTIAL_RECORD_BYTES
         )
@@ -113,9 +120,9 @@ class Ledger:
         """Book the records of a batch whose changes came to one end, and those conflated into them.
 
         Returns: how many changes were conflated.
-        Shape: `record_counts` count the records that became one change alone; `linked_changes` are the changes that are one
-        part of several, or that records ride on. The records themselves are not looked at: there are many, and
-        what was read a while ago is slow to reach.
+        Shape: `record_counts` count the records that became one change alone; `linked_changes` are
+        the changes that are one part of several, or that records ride on. The records themselves
+        are not looked at: there are many, and what was read a while ago is slow to reach.
         """
         for assignment, record_count in record_counts.items():
             self.settled(assignment, outcome, record_count.count, record_count.value_bytes)
@@ -125,7 +132,10 @@ class Ledger:
         return self.superseded_settled(linked_changes)
 
     def superseded_settled(self, changes: Iterable[Change]) -> int:
-        """Book the records that were conflated into these changes; return how many changes those were."""
+        """Book the records that were conflated into these changes.
+
+        Return how many changes those were.
+        """
         conflated_count = 0
         record_counts: defaultdict[Assignment, RecordCount] = defaultdict(RecordCount)
         for change in changes:

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """The partitions owned at present, with their latest positions. A position never goes back within an epoch."""
+    """The partitions owned at present, with their latest positions.
+
+    A position never goes back within an epoch.
+    """
 
     def __init__(self) -> None:
         self._positions: dict[Assignment, int] = {}
@@ -31,7 +34,9 @@ class Progress:
         return assignment in self._positions
 
     def comes_again(self, assignment: Assignment) -> bool:
-        """Tell whether this partition, not ours yet, begins with records that were read here under its last epoch.
+        """Tell whether this partition, not ours yet.
+
+        Begins with records that were read here under its last epoch.
 
         They were not settled when it went, or they were and the group was never told.
         """
@@ -69,7 +74,8 @@ class Progress:
     def to_commit(self) -> list[tuple[Assignment, int]]:
         """Return what the group does not know yet.
 
-        A start that the group had no position for is among it: kept, it is the same after a restart.
+        A start that the group had no position for is among it: kept, it is the same after a
+        restart.
         """
         return [(one, offset) for one, offset in self._positions.items() if offset != one.committed]
 

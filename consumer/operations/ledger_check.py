@@ -1,4 +1,7 @@
-"""Does the ledger of a running daemon add up: what came in against what became of it and what lies open."""
+"""Does the ledger of a running daemon add up.
+
+What came in against what became of it and what lies open.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ class AccountLine(NamedTuple):
 
     @property
     def missing(self) -> int:
-        """What came in and is accounted nowhere; below zero where more is accounted than came in."""
+        """What came in and is accounted nowhere.
+
+        Below zero where more is accounted than came in.
+        """
         return self.came_in - sum(self.outcomes)
 
 
@@ -51,7 +57,8 @@ def total(lines: Iterable[AccountLine]) -> AccountLine:
 def differences(report: StatusReport) -> list[str]:
     """Return every sum that does not hold, as sentences; none when the books are right.
 
-    Shape: the parts by themselves, and the partitions against the total, which is counted apart from them.
+    Shape: the parts by themselves, and the partitions against the total, which is counted apart
+    from them.
     """
     return [
         *_unbalanced(partition_lines(report), "records"),

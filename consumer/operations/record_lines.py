@@ -70,7 +70,10 @@ def _refuse(text: str) -> NoReturn:
 def _content(
     member: msgspec.Raw | msgspec.UnsetType, in_base64: str | None, *, bare: bool
 ) -> bytes | None:
-    """Return the bytes of a key or value: of a bare line its JSON, digits and all, else the text in it."""
+    """Return the bytes of a key or value.
+
+    Of a bare line its JSON, digits and all, else the text in it.
+    """
     if in_base64 is not None:
         return base64.b64decode(in_base64, validate=True)
     if not isinstance(member, msgspec.Raw) or member == _NULL:
@@ -88,7 +91,10 @@ def _text(payload: str | msgspec.UnsetType | None, in_base64: str | None) -> byt
 
 
 def _headers(flat: list[str | None] | None) -> Headers | None:
-    """Pair up the flat array of names and values. Raises `UnreadableLine` for one without a value."""
+    """Pair up the flat array of names and values.
+
+    Raises `UnreadableLine` for one without a value.
+    """
     if not flat:
         return None
     if len(flat) % 2:

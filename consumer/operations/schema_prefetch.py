@@ -34,7 +34,10 @@ class SchemaPrefetch:
         self._waits = waits
 
     async def at_hand(self, records: Sequence[Record]) -> None:
-        """Return once the registry has answered for every schema that these records name, either way."""
+        """Return once the registry has answered for every schema that these records name.
+
+        Either way.
+        """
         if self._registry is None:
             return
         for schema in {schema for record in records for schema in schemas_of(record)}:

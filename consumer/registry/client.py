@@ -59,7 +59,10 @@ class RegistryClient:
     async def _follow(
         self, found: RegisteredSchema, references: dict[tuple[str, int], Reference]
     ) -> bool:
-        """Gather what a schema refers to, the innermost first; false when the registry has lost some of it."""
+        """Gather what a schema refers to, the innermost first.
+
+        False when the registry has lost some of it.
+        """
         for pointer in found.references or ():
             at = (pointer.subject, pointer.version)
             if at in references:

@@ -1,4 +1,7 @@
-"""How we show who asks: secrets and certificates as they stand at this moment, read again when a file changes."""
+"""How we show who asks: secrets and certificates as they stand at this moment.
+
+Read again when a file changes.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,8 @@ def tls_signature(settings: RegistrySettings) -> Signature:
 def tls_context(settings: RegistrySettings) -> ssl.SSLContext | None:
     """Make what TLS needs; `None` where the system's authorities do and nothing is shown of us.
 
-    Raises: `Hold(AUTH)` for files that cannot be read or do not fit together; their content is not repeated.
+    Raises: `Hold(AUTH)` for files that cannot be read or do not fit together; their content is not
+    repeated.
     """
     if settings.certificate is None and settings.authorities is None:
         return None
@@ -55,7 +59,10 @@ def tls_context(settings: RegistrySettings) -> ssl.SSLContext | None:
 
 
 def _no_password() -> str:
-    """Answer for a key that wants one: without this the terminal would be asked, and the daemon stand still."""
+    """Answer for a key that wants one.
+
+    Without this the terminal would be asked, and the daemon stand still.
+    """
     return ""
 
 

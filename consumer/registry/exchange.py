@@ -1,6 +1,7 @@
 """What is asked of the registry and what its answers mean, without I/O.
 
-Source: the REST API of Confluent's Schema Registry, which others (Apicurio, Karapace, Redpanda) speak too.
+Source: the REST API of Confluent's Schema Registry, which others (Apicurio, Karapace, Redpanda)
+speak too.
 """
 
 from __future__ import annotations

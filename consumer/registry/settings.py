@@ -12,8 +12,8 @@ from consumer.auth.settings import Secret
 class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
     """The `kafka.schema_registry` section. `url` has no trailing slash.
 
-    At most one of `password` (with `username`) and `token` is given; `certificate` and `private_key` are for mutual
-    TLS, `authorities` are trusted instead of the system's.
+    At most one of `password` (with `username`) and `token` is given; `certificate` and
+    `private_key` are for mutual TLS, `authorities` are trusted instead of the system's.
     """
 
     url: str

@@ -1,4 +1,7 @@
-"""A Kafka broker inside this process, for the demonstration: the client library's own mock cluster."""
+"""A Kafka broker inside this process, for the demonstration.
+
+The client library's own mock cluster.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,8 @@ PARTITIONS: Final = 4
 """Of every topic; the mock cluster has no other number."""
 
 RETAINED_BYTES: Final = 5 * 1024 * 1024
-"""What a partition keeps: with more unread, the oldest is gone, and a reader behind it has lost its position."""
+"""What a partition keeps: with more unread, the oldest is gone, and a reader behind it has lost its
+position."""
 
 _TIMEOUT_S: Final = 10.0
 
@@ -28,8 +32,9 @@ _TIMEOUT_S: Final = 10.0
 class EmbeddedBroker:
     """One broker on a free loopback port, for this process and others, gone with the `with` block.
 
-    It knows groups, commits, headers and time stamps. It does not know transactions (aborted records are seen),
-    look-ups by time (`start_at` with a time starts at the end), retention by time, or administration.
+    It knows groups, commits, headers and time stamps. It does not know transactions (aborted
+    records are seen), look-ups by time (`start_at` with a time starts at the end), retention by
+    time, or administration.
     """
 
     consumer_properties: Final[Mapping[str, str]] = {"group.protocol": "consumer"}
@@ -41,7 +46,8 @@ class EmbeddedBroker:
         self.bootstrap_servers = ""
 
     def __enter__(self) -> Self:
-        # The cluster lives inside the client that is made with this setting, which speaks to it like any other.
+        # The cluster lives inside the client that is made with this setting, which speaks to it
+        # like any other.
         conf = {"test.mock.num.brokers": "1", "linger.ms": "5", "log_level": "2"}
         self._producer = Producer(conf)
         described = self._producer.list_topics(timeout=_TIMEOUT_S)
@@ -74,7 +80,10 @@ class EmbeddedBroker:
         partition: int = -1,
         timestamp_ms: int = 0,
     ) -> None:
-        """Append a record; without a partition its key decides. `flush` tells whether all arrived."""
+        """Append a record; without a partition its key decides.
+
+        `flush` tells whether all arrived.
+        """
         producer = self._open()
         while True:
             try:

@@ -1,4 +1,7 @@
-"""The Bulk Ingestion API of the fake tenant: jobs, their states and limits, and the rows that they leave."""
+"""The Bulk Ingestion API of the fake tenant.
+
+Jobs, their states and limits, and the rows that they leave.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +87,10 @@ def endpoint_of(method: str, path: str) -> tuple[Endpoint, str]:
 
 
 class BulkApi:
-    """Where the requests of all jobs are answered. Nothing happens by itself: `advance` does what is due."""
+    """Where the requests of all jobs are answered.
+
+    Nothing happens by itself: `advance` does what is due.
+    """
 
     def __init__(
         self,
@@ -249,7 +255,10 @@ class BulkApi:
 
 
 def _texts(content: bytes, described: ObjectSettings) -> list[bytes]:
-    """Turn a CSV file into rows as JSON texts; columns that the schema does not have are left out."""
+    """Turn a CSV file into rows as JSON texts.
+
+    Columns that the schema does not have are left out.
+    """
     lines = csv.DictReader(StringIO(content.decode("utf-8"), newline=""), strict=True)
     return [
         b"{%s}"
@@ -262,7 +271,10 @@ def _texts(content: bytes, described: ObjectSettings) -> list[bytes]:
 
 
 def _json(text: str, kind: FieldType) -> bytes:
-    """Write a CSV value as JSON: an empty one is null, a number keeps its digits, what is neither stays text."""
+    """Write a CSV value as JSON.
+
+    An empty one is null, a number keeps its digits, what is neither stays text.
+    """
     if not text:
         return b"null"
     as_it_stands = (kind is FieldType.NUMBER and _NUMBER.fullmatch(text)) or (

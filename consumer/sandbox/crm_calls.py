@@ -22,7 +22,10 @@ _ENDPOINTS: Final = {
 
 
 class CrmCall(msgspec.Struct, frozen=True):
-    """Which call a path is. `object` stands in the path of a description alone; `part` names a result file."""
+    """Which call a path is. `object` stands in the path of a description alone.
+
+    `part` names a result file.
+    """
 
     endpoint: Endpoint
     job: str = ""

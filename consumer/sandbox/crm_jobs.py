@@ -1,4 +1,7 @@
-"""The CRM's Bulk API 2.0 of the fake organisation: jobs and their limits, queries, and `describe`."""
+"""The CRM's Bulk API 2.0 of the fake organisation.
+
+Jobs and their limits, queries, and `describe`.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,10 @@ class CrmLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CrmApi:
-    """Where the requests of the CRM are answered. Nothing happens by itself: `advance` does what is due."""
+    """Where the requests of the CRM are answered.
+
+    Nothing happens by itself: `advance` does what is due.
+    """
 
     def __init__(
         self,
@@ -160,12 +166,18 @@ class CrmApi:
         if operation != "upsert":
             return None
         if external_id is None:
-            blank = f"InvalidJob : External ID was blank for {name}. An External ID must be specified for upsert."
+            blank = (
+                f"InvalidJob : External ID was blank for {name}. An External ID must be"
+                f" specified for upsert."
+            )
             return "INVALIDJOB", blank
         if external_id != "Id" and (
             external_id not in fields or not fields[external_id].external_id
         ):
-            said = f"InvalidJob : Field name provided, {external_id} does not match an External ID for {name}"
+            said = (
+                f"InvalidJob : Field name provided, {external_id} does not match an External ID"
+                f" for {name}"
+            )
             return "INVALIDJOB", said
         return None
 
@@ -196,7 +208,10 @@ class CrmApi:
         return as_json(200, described(name, fields))
 
     def _query(self, request: Request) -> Answer:
-        """Answer the one form of query that a loader of deletes needs: ids by the values of one field."""
+        """Answer the one form of query that a loader of deletes needs.
+
+        Ids by the values of one field.
+        """
         asked = _QUERY.fullmatch(parse_qs(urlsplit(request.url).query).get("q", [""])[0])
         if asked is None or asked[1] != asked[3]:
             return core_error(400, "MALFORMED_QUERY", "unexpected token")

@@ -1,4 +1,7 @@
-"""The sObjects of the fake CRM: Contact and Campaign as an organisation has them, and those that routes name."""
+"""The sObjects of the fake CRM.
+
+Contact and Campaign as an organisation has them, and those that routes name.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,10 @@ EXTERNAL_ID: Final = "Kafka_Id__c"
 
 
 class CrmField(msgspec.Struct, frozen=True, kw_only=True):
-    """One field, as `describe` tells of it. `relationship` names the record that a reference leads to."""
+    """One field, as `describe` tells of it.
+
+    `relationship` names the record that a reference leads to.
+    """
 
     name: str
     kind: CrmType = "string"
@@ -91,7 +97,10 @@ def standard_objects() -> CrmObjects:
 
 
 def objects_of(routes: Iterable[RouteSettings]) -> CrmObjects:
-    """Return the standard objects, and what routes name beside them: custom objects, custom fields."""
+    """Return the standard objects, and what routes name beside them.
+
+    Custom objects, custom fields.
+    """
     found = standard_objects()
     for route in routes:
         if route.crm is None:

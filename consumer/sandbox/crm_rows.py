@@ -1,4 +1,7 @@
-"""The rows of the fake CRM: one CSV row applied after the other, each taken or refused in the vendor's words."""
+"""The rows of the fake CRM: one CSV row applied after the other.
+
+Each taken or refused in the vendor's words.
+"""
 
 from __future__ import annotations
 
@@ -112,7 +115,10 @@ class CrmRows:
                 self._index(name, field.name).get(value) if field.external_id and value else None
             )
             if other is not None:
-                said = f"duplicate value found: {field.name} duplicates value on record with id: {other}"
+                said = (
+                    f"duplicate value found: {field.name} duplicates value on record with id:"
+                    f" {other}"
+                )
                 return RefusedCrmRow(f"DUPLICATE_VALUE:{said}:{field.name} --")
         self._serial += 1
         id_ = f"{_PREFIXES.get(name, 'a00')}5g{self._serial:010d}AAA"
@@ -169,13 +175,19 @@ def _missing(field: CrmField) -> RefusedCrmRow:
 
 
 def _value_error(field: CrmField, value: str) -> str | None:
-    """Say what is wrong with a value, when something is. As the vendor does, it repeats the value."""
+    """Say what is wrong with a value, when something is.
+
+    As the vendor does, it repeats the value.
+    """
     if len(value) > min(field.length, LONGEST_FIELD_CHARS) and field.kind not in {
         "boolean",
         "date",
         "datetime",
     }:
-        return f"STRING_TOO_LONG:{field.name}: data value too large: {value[:40]} (max length={field.length})"
+        return (
+            f"STRING_TOO_LONG:{field.name}: data value too large: {value[:40]} (max"
+            f" length={field.length})"
+        )
     if field.kind == "email" and not _MAIL.fullmatch(value):
         return f"INVALID_EMAIL_ADDRESS:{field.name}: invalid email address: {value}"
     fits = {

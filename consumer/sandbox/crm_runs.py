@@ -1,4 +1,7 @@
-"""A job of the fake CRM runs: its file is read, each row is taken or refused, and its result files are there."""
+"""A job of the fake CRM runs.
+
+Its file is read, each row is taken or refused, and its result files are there.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,10 @@ _LOCKED: Final = "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this r
 
 
 class CrmJob(msgspec.Struct):
-    """One job. `closed_s` is when its upload was complete; `row_count` is exact once the job has run."""
+    """One job. `closed_s` is when its upload was complete.
+
+    `row_count` is exact once the job has run.
+    """
 
     id: str
     object: str
@@ -60,12 +66,16 @@ class CrmJob(msgspec.Struct):
 
 
 class CrmRuns:
-    """Runs jobs on the rows of the CRM. `poisons` says which values of an object are refused now."""
+    """Runs jobs on the rows of the CRM.
+
+    `poisons` says which values of an object are refused now.
+    """
 
     def __init__(self, store: CrmRows, poisons: Callable[[str], Sequence[Poison]]) -> None:
         self._store = store
         self._poisons = poisons
-        # Result files come in an order of their own: whoever matches rows by their place is found out.
+        # Result files come in an order of their own: whoever matches rows by their place is found
+        # out.
         self._shuffle = random.Random(10).shuffle  # noqa: S311 - an order, not a secret
 
     def run(self, job: CrmJob) -> int:
@@ -123,7 +133,10 @@ class CrmRuns:
             elif (
                 poison := next((one for one in poisons if is_poisoned(cells, one)), None)
             ) is not None:
-                said = f"FIELD_CUSTOM_VALIDATION_EXCEPTION:{poison.value} is not allowed here:{poison.field} --"
+                said = (
+                    f"FIELD_CUSTOM_VALIDATION_EXCEPTION:{poison.value} is not allowed"
+                    f" here:{poison.field} --"
+                )
                 outcome = RefusedCrmRow(said)
             else:
                 outcome = self._store.apply(job.object, job.operation, job.external_id, cells)

@@ -1,4 +1,7 @@
-"""Scripted faults: which request goes wrong, and how; the first rule that matches a request decides."""
+"""Scripted faults: which request goes wrong, and how.
+
+The first rule that matches a request decides.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 JobFate: TypeAlias = Literal["fail", "hang", "vanish", "stop", "lock"]
-"""What becomes of a job; the last two are of CRM jobs alone: ended half way, and rows that are locked."""
+"""What becomes of a job; the last two are of CRM jobs alone: ended half way, and rows that are
+locked."""
 
 INGEST = frozenset({Endpoint.UPSERT, Endpoint.DELETE})
 
@@ -21,8 +25,9 @@ INGEST = frozenset({Endpoint.UPSERT, Endpoint.DELETE})
 class FaultMatch(msgspec.Struct, frozen=True, kw_only=True):
     """Which requests a rule is about. All that is given must hold.
 
-    `first` and `last` count the requests that the rest of the rule fits, from 1; so do `every` and `ratio`.
-    The window is in seconds since the rules were set; `times` bounds how often the rule acts.
+    `first` and `last` count the requests that the rest of the rule fits, from 1; so do `every` and
+    `ratio`. The window is in seconds since the rules were set; `times` bounds how often the rule
+    acts.
     """
 
     endpoints: frozenset[Endpoint] = frozenset(Endpoint)
@@ -40,10 +45,10 @@ class FaultMatch(msgspec.Struct, frozen=True, kw_only=True):
 class FaultEffect(msgspec.Struct, frozen=True, kw_only=True):
     """What goes wrong with one request.
 
-    With a `status`, a reset or a malformed answer the request is not acted upon, unless `after` says that it
-    was first: the ambiguous case. Everything else changes the answer that the tenant would have given.
-    `late_s` lets accepted rows be applied that much later, so that a request given up on still lands. `job`
-    says what becomes of a bulk job that this request closes.
+    With a `status`, a reset or a malformed answer the request is not acted upon, unless `after`
+    says that it was first: the ambiguous case. Everything else changes the answer that the tenant
+    would have given. `late_s` lets accepted rows be applied that much later, so that a request
+    given up on still lands. `job` says what becomes of a bulk job that this request closes.
     """
 
     status: int | None = None
@@ -67,7 +72,10 @@ class FaultEffect(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Poison(msgspec.Struct, frozen=True):
-    """A value that the tenant refuses: the whole batch is a 400, and the validation call names the record."""
+    """A value that the tenant refuses.
+
+    The whole batch is a 400, and the validation call names the record.
+    """
 
     field: str
     value: str

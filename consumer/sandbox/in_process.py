@@ -21,7 +21,10 @@ ANSWER_BYTES: Final = 65_536
 
 
 class InProcessTransport:
-    """Sends to a tenant in the same process; `latency_s` is the way there, which every request takes."""
+    """Sends to a tenant in the same process.
+
+    `latency_s` is the way there, which every request takes.
+    """
 
     def __init__(self, tenant: Tenant, clock: Clock, *, latency_s: float = 0.0) -> None:
         self._tenant = tenant
@@ -33,14 +36,17 @@ class InProcessTransport:
         started_s = self._clock.now_s()
         await self._clock.sleep(min(self.latency_s, request.timeout_s))
         if self.latency_s >= request.timeout_s:
-            # Lost on the way there; the client cannot tell that from an answer lost on the way back.
+            # Lost on the way there; the client cannot tell that from an answer lost on the way
+            # back.
             return NoAnswer(
                 Failure.TIMEOUT, "no answer in time", written=True, elapsed_s=request.timeout_s
             )
         if request.body_path is not None:
             request = msgspec.structs.replace(
-                request, body=Path(request.body_path).read_bytes(), body_path=None
-            )  # noqa: ASYNC240 - virtual time stands still meanwhile
+                request,
+                body=Path(request.body_path).read_bytes(),  # noqa: ASYNC240 - virtual time stands still meanwhile
+                body_path=None,
+            )
         reply = self._tenant.answer(request)
         left_s = request.timeout_s - self.latency_s
         await self._clock.sleep(min(reply.delay_s + reply.drip_s, left_s))

@@ -27,7 +27,10 @@ DELETE_IDS: Final = 200
 
 
 class RequestTime(msgspec.Struct, frozen=True):
-    """The present, as the tenant sees it for one request, and from when on its rows are in the table."""
+    """The present, as the tenant sees it for one request.
+
+    And from when on its rows are in the table.
+    """
 
     now_s: float
     wall_ms: int
@@ -117,7 +120,10 @@ class IngestApi:
         return ACCEPTED, len(rows)
 
     def load(self, texts: Sequence[bytes], moment: RequestTime, serial: int) -> None:
-        """Take the rows of a bulk job, as JSON texts: what does not fit becomes a problem record, alone."""
+        """Take the rows of a bulk job, as JSON texts.
+
+        What does not fit becomes a problem record, alone.
+        """
         raws = [msgspec.Raw(text) for text in texts]
         self._take(_Texts([orjson.loads(text) for text in texts], raws), moment, serial)
 
@@ -178,7 +184,8 @@ class IngestApi:
                 if is_poisoned(row, poison)
             ]
             if causes:
-                # The vendor writes the record anew, in an order of its own: here the last member comes first.
+                # The vendor writes the record anew, in an order of its own: here the last member
+                # comes first.
                 record = orjson.dumps(dict(reversed(row.items()))).decode()
                 report.append({"record": record, "causingExceptions": causes})
         if report:
@@ -233,7 +240,10 @@ class IngestApi:
 
 
 def _key(value: object) -> str:
-    """Return a primary key as text; null and nothing are the blank key, which the vendor takes too."""
+    """Return a primary key as text.
+
+    Null and nothing are the blank key, which the vendor takes too.
+    """
     if isinstance(value, str):
         return value
     return "" if value is None else orjson.dumps(value).decode()
@@ -261,7 +271,10 @@ def _read_ids(body: bytes) -> list[str]:
 
 
 def _query_ids(query: str) -> list[str]:
-    """Read `ids=a,b`; a comma inside a key cannot be told from one between keys, as at the vendor."""
+    """Read `ids=a,b`; a comma inside a key cannot be told from one between keys.
+
+    As at the vendor.
+    """
     keys = [
         key for name, value in parse_qsl(query) if name == "ids" for key in value.split(",") if key
     ]

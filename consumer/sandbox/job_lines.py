@@ -32,7 +32,10 @@ class JobLine(msgspec.Struct, frozen=True):
 
 
 def newest_jobs(tenant: Tenant, count: int) -> list[JobLine]:
-    """Return the jobs that something was done to last; of two at once the later made comes first."""
+    """Return the jobs that something was done to last.
+
+    Of two at once the later made comes first.
+    """
     lines = [_bulk(job) for job in tenant.bulk.jobs.values()] + [
         _crm(job) for job in tenant.crm.jobs.values()
     ]

@@ -1,4 +1,7 @@
-"""What a job does by itself, in either API of jobs, once its upload is complete: it waits, runs and is done."""
+"""What a job does by itself, in either API of jobs, once its upload is complete.
+
+It waits, runs and is done.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,10 @@ AnyJob = TypeVar("AnyJob", bound=QueuedJob)
 
 
 def let_run(jobs: Iterable[AnyJob], pace: Pace, now_s: float) -> list[AnyJob]:
-    """Let closed jobs begin, and return those that have run, in the order in which they were closed."""
+    """Let closed jobs begin, and return those that have run.
+
+    In the order in which they were closed.
+    """
     closed = [
         (job.closed_s, job) for job in jobs if job.closed_s is not None and job.state in ACTIVE
     ]

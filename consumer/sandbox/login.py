@@ -1,4 +1,7 @@
-"""The Salesforce login: four grants for a core token, and the exchange of that for a Data Cloud token."""
+"""The Salesforce login: four grants for a core token.
+
+And the exchange of that for a Data Cloud token.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,10 @@ class LoginCredentials(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _form(request: Request) -> dict[str, str]:
-    """Return the parameters of a call: its form body, or its query, both of which official clients use."""
+    """Return the parameters of a call.
+
+    Its form body, or its query, both of which official clients use.
+    """
     text = request.body.decode("utf-8", "replace") or urlsplit(request.url).query
     return dict(parse_qsl(text, keep_blank_values=True))
 
@@ -80,7 +86,10 @@ class Login:
         )
 
     def exchange(self, request: Request, origin: str) -> Answer:
-        """Answer the second step: a core token, once, for a Data Cloud token and a host without a scheme."""
+        """Answer the second step: a core token, once.
+
+        For a Data Cloud token and a host without a scheme.
+        """
         form = _form(request)
         if form.get("grant_type") != _EXCHANGE or form.get("subject_token_type") != _ACCESS_TOKEN:
             return Answer(status=400)
@@ -102,9 +111,9 @@ class Login:
         self._sessions.revoke(_form(request).get("token", ""))
         return Answer(status=200, headers=(JSON_TYPE,), body=b'"Token revoked successfully"')
 
-    def _refusal(
+    def _refusal(  # noqa: PLR0911 - one per grant
         self, grant: str, form: Mapping[str, str], origin: str, wall_ms: int
-    ) -> Answer | None:  # noqa: PLR0911 - one per grant
+    ) -> Answer | None:
         match grant:
             case _ if grant == _JWT_BEARER:
                 return self._refuse_assertion(form.get("assertion", ""), origin, wall_ms)
@@ -135,7 +144,8 @@ class Login:
 
     def _refuse_assertion(self, assertion: str, origin: str, wall_ms: int) -> Answer | None:
         key = self._credentials.public_key
-        # Times and audience are judged below: by this tenant's clock, and in the vendor's own words.
+        # Times and audience are judged below: by this tenant's clock, and in the vendor's own
+        # words.
         options = {
             "verify_signature": key is not None,
             "verify_exp": False,

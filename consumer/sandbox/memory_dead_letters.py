@@ -1,4 +1,7 @@
-"""The dead-letter topic in memory: same answers as the real one, with outages and a size limit on demand."""
+"""The dead-letter topic in memory.
+
+Same answers as the real one, with outages and a size limit on demand.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,10 @@ if TYPE_CHECKING:
 
 
 class MemoryDeadLetterTopic:
-    """Takes letters into `letters`, in order. `limit_bytes` is the largest the topic takes, `None` for any."""
+    """Takes letters into `letters`, in order.
+
+    `limit_bytes` is the largest the topic takes, `None` for any.
+    """
 
     def __init__(self, *, limit_bytes: int | None = None) -> None:
         self.letters: list[DeadLetter] = []

@@ -1,4 +1,7 @@
-"""Kafka in memory: partitions as lists, a group's positions, and a source that hands them over on the loop."""
+"""Kafka in memory: partitions as lists, a group's positions.
+
+And a source that hands them over on the loop.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ TURN_S: Final = 0.01
 
 
 class MemoryLog:
-    """What brokers keep: records by partition, and one group's committed positions with their history."""
+    """What brokers keep: records by partition.
+
+    And one group's committed positions with their history.
+    """
 
     def __init__(self) -> None:
         self.records: dict[PartitionKey, list[PlainRecord]] = defaultdict(list)
@@ -97,7 +103,8 @@ class MemorySource:
         self.refuse_commits: str | None = None
         """While set, commits are answered with this error."""
 
-    # ── the source, as the corridor sees it ──────────────────────────────────────────────────────────────
+    # ── the source, as the corridor sees it
+    # ──────────────────────────────────────────────────────────────
 
     def start(self, events: SourceEvents) -> None:
         """Begin; nothing is assigned yet."""
@@ -137,7 +144,8 @@ class MemorySource:
         """Return the present, until it fell silent: in memory nothing blocks."""
         return self._polled_s if self._silent else asyncio.get_running_loop().time()
 
-    # ── the group, as the test plays it ──────────────────────────────────────────────────────────────────
+    # ── the group, as the test plays it
+    # ──────────────────────────────────────────────────────────────────
 
     def assign(self, places: Iterable[PartitionKey]) -> None:
         """Give partitions to this member, each from its committed position or its beginning."""
@@ -157,7 +165,10 @@ class MemorySource:
         return self._owned.get(place)
 
     def revoke(self, places: Iterable[PartitionKey], *, then_stop: bool = False) -> None:
-        """Take partitions away in order: what the corridor releases within the drain time-out is committed."""
+        """Take partitions away in order.
+
+        What the corridor releases within the drain time-out is committed.
+        """
         assignments = [self._owned[place] for place in places]
         self._going.update(assignments)
         released = False
@@ -199,7 +210,10 @@ class MemorySource:
                 self.wake()
 
     def _hand_over(self, place: PartitionKey, assignment: Assignment) -> bool:
-        """Hand over a chunk, or tell that the end is reached; false when there is nothing to say."""
+        """Hand over a chunk, or tell that the end is reached.
+
+        False when there is nothing to say.
+        """
         records, start = self._log.records[place], self._read[assignment]
         first = bisect_left(records, start, key=PlainRecord.offset)
         chunk = records[first : first + self._chunk_records]

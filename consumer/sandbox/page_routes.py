@@ -1,4 +1,7 @@
-"""What the sandbox shows of itself over HTTP: the page, the figures behind it, and the fault script to set."""
+"""What the sandbox shows of itself over HTTP.
+
+The page, the figures behind it, and the fault script to set.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,8 @@ _FILES: Final = {
 }
 _GUARDS: Final = {
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self';"
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
+        " img-src 'self';"
         " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
@@ -152,7 +156,10 @@ def _cells(text: str, fields: dict[str, Any]) -> list[str | None]:
 
 
 def _cell(raw: bytes) -> str | None:
-    """Return a value as text; numbers keep the digits they came with, which a browser would round."""
+    """Return a value as text; numbers keep the digits they came with.
+
+    Which a browser would round.
+    """
     if raw == b"null":
         return None
     return str(orjson.loads(raw)) if raw.startswith(b'"') else raw.decode()
@@ -182,7 +189,8 @@ def _script(tenant: Tenant, _request: web.Request) -> object:
 
 def _setter(tenant: Tenant) -> Callable[[web.Request], Any]:
     async def serve(request: web.Request) -> web.Response:
-        # A page of another site can post text here unasked, but not JSON: that needs our consent first.
+        # A page of another site can post text here unasked, but not JSON: that needs our consent
+        # first.
         if request.content_type != "application/json":
             return _json({"error": "content-type: application/json is wanted"}, status=415)
         try:

@@ -35,8 +35,8 @@ class _Registration(msgspec.Struct, rename="camel", omit_defaults=True):
 class Registry:
     """Registers schemas under subjects and gives them out by id, GUID, or subject and version.
 
-    `authorization` is the header that it wants, to the letter. `trouble` is a status that it answers everything
-    with while it is set. `asked` counts the paths that were asked for.
+    `authorization` is the header that it wants, to the letter. `trouble` is a status that it
+    answers everything with while it is set. `asked` counts the paths that were asked for.
     """
 
     def __init__(self, authorization: str | None = None) -> None:
@@ -120,7 +120,10 @@ class Registry:
 
 
 class InProcessRegistry:
-    """The registry without sockets: a transport that hands requests straight to it, after `latency_s()`."""
+    """The registry without sockets.
+
+    A transport that hands requests straight to it, after `latency_s()`.
+    """
 
     def __init__(self, registry: Registry, clock: Clock, latency_s: Callable[[], float]) -> None:
         self._registry = registry

@@ -16,7 +16,10 @@ KEPT = 10_000
 
 
 class RequestLine(msgspec.Struct, frozen=True):
-    """One request. `status` is 0 where the client got no status; `fault` says that the script had a hand in it."""
+    """One request. `status` is 0 where the client got no status.
+
+    `fault` says that the script had a hand in it.
+    """
 
     sequence: int
     now_s: float

@@ -1,4 +1,7 @@
-"""What a tenant must hold after the sample traffic, worked out without the daemon's decoding or mapping."""
+"""What a tenant must hold after the sample traffic.
+
+Worked out without the daemon's decoding or mapping.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,10 @@ def fold(records: Iterable[Record]) -> dict[str, Rows]:
 
 
 def unplaceable(records: Iterable[Record]) -> Iterator[tuple[Record, Reason]]:
-    """Yield the records that cannot be placed, each with the reason that its dead letter must give."""
+    """Yield the records that cannot be placed.
+
+    Each with the reason that its dead letter must give.
+    """
     for record in records:
         content = record.value()
         value = _read(content)

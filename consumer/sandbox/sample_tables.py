@@ -37,8 +37,8 @@ _SOURCE_SCHEMA: Final = {
 class Table(msgspec.Struct, frozen=True, kw_only=True):
     """One table; `columns` are Connect's descriptions.
 
-    With `wrapped` every fifth row comes, key and value, with its schema embedded. It hangs on the row, because
-    two forms of one key would go to two partitions.
+    With `wrapped` every fifth row comes, key and value, with its schema embedded. It hangs on the
+    row, because two forms of one key would go to two partitions.
     """
 
     name: str
@@ -69,7 +69,10 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
         return orjson.dumps({"schema": schema, "payload": payload})
 
     def before(self, row_id: int) -> dict[str, Any]:
-        """Return the old row as the default replica identity gives it: the key, and defaults that mean nothing."""
+        """Return the old row as the default replica identity gives it.
+
+        The key, and defaults that mean nothing.
+        """
         return {
             **{str(column["field"]): column.get("default") for column in self.columns},
             "id": row_id,

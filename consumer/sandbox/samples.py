@@ -1,4 +1,7 @@
-"""Sample traffic of a small shop: Debezium changes of two tables and plain page views, the same for a seed."""
+"""Sample traffic of a small shop.
+
+Debezium changes of two tables and plain page views, the same for a seed.
+"""
 
 from __future__ import annotations
 
@@ -70,9 +73,9 @@ _OUT_OF_TYPE_AT: Final = 0.7
 def samples(count: int, seed: int = 7, *, partitions: int = 3) -> list[PlainRecord]:
     """Return exactly `count` records in the order they happened.
 
-    Shape: snapshot reads first, then inserts, updates, deletes each with its tombstone, one changed primary
-    key, repeated page views; one order in five comes with its schema embedded. Two records cannot be placed:
-    a page view cut short, and a customer with text for a number.
+    Shape: snapshot reads first, then inserts, updates, deletes each with its tombstone, one changed
+    primary key, repeated page views; one order in five comes with its schema embedded. Two records
+    cannot be placed: a page view cut short, and a customer with text for a number.
     """
     return samples_and_on(count, seed, partitions=partitions)[0]
 
@@ -80,7 +83,10 @@ def samples(count: int, seed: int = 7, *, partitions: int = 3) -> list[PlainReco
 def samples_and_on(
     count: int, seed: int = 7, *, partitions: int = 3
 ) -> tuple[list[PlainRecord], Iterator[PlainRecord]]:
-    """Return the same, and what happens in that shop afterwards: without end, and all of it can be placed."""
+    """Return the same, and what happens in that shop afterwards.
+
+    Without end, and all of it can be placed.
+    """
     if count < FEWEST:
         message = f"{count} records: at least {FEWEST} are wanted"
         raise ValueError(message)

@@ -1,4 +1,7 @@
-"""Whether a row fits the connector schema, field by field, in the words of the vendor's validator."""
+"""Whether a row fits the connector schema, field by field.
+
+In the words of the vendor's validator.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A connector schema file as the tenant takes it: OpenAPI 3.0, of which only `components.schemas` counts."""
+"""A connector schema file as the tenant takes it.
+
+OpenAPI 3.0, of which only `components.schemas` counts.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +29,9 @@ def read_objects(
 ) -> dict[str, ObjectSettings]:
     """Read every object of a schema file.
 
-    `options` are what the file cannot say (`category`, `primary_key`, ...), by object, named as in the daemon's
-    configuration. Without them an object is a profile object whose key is `id`, or its first field.
+    `options` are what the file cannot say (`category`, `primary_key`, ...), by object, named as in
+    the daemon's configuration. Without them an object is a profile object whose key is `id`, or its
+    first field.
 
     Raises: `SchemaFileError`.
     """

@@ -1,4 +1,7 @@
-"""The fake tenant over sockets: the same answers by HTTP, with the page and the control endpoint beside them."""
+"""The fake tenant over sockets.
+
+The same answers by HTTP, with the page and the control endpoint beside them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The tokens of the fake tenant: core tokens that can be exchanged once, Data Cloud tokens that expire."""
+"""The tokens of the fake tenant.
+
+Core tokens that can be exchanged once, Data Cloud tokens that expire.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +79,10 @@ class Sessions:
         return None
 
     def is_core_session(self, authorization: str | None) -> bool:
-        """Tell whether this Authorization header opens the CRM: a core token does, a Data Cloud token does not."""
+        """Tell whether this Authorization header opens the CRM.
+
+        A core token does, a Data Cloud token does not.
+        """
         scheme, _, token = (authorization or "").partition(" ")
         return scheme.lower() == "bearer" and token in self._core_sessions
 

@@ -1,4 +1,7 @@
-"""Where the tenant keeps what it accepted: rows per object, applied a moment later, and a log of acceptances."""
+"""Where the tenant keeps what it accepted.
+
+Rows per object, applied a moment later, and a log of acceptances.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
 
 class IncomingRow(msgspec.Struct, frozen=True, gc=False):
-    """A row on its way in. `modified_us` is its Record Modified, `event_date` only of engagement objects."""
+    """A row on its way in. `modified_us` is its Record Modified.
+
+    `event_date` only of engagement objects.
+    """
 
     key: str
     event_date: str
@@ -33,7 +39,10 @@ class IncomingRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """A row that was accepted and could not be stored: the columns of the vendor's problem records."""
+    """A row that was accepted and could not be stored.
+
+    The columns of the vendor's problem records.
+    """
 
     error_code: str
     error_timestamp_ms: int
@@ -42,7 +51,10 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 class Acceptance(msgspec.Struct, frozen=True):
-    """One request that was answered 202, in the order of answering. `versions` are Record Modified, in µs."""
+    """One request that was answered 202, in the order of answering.
+
+    `versions` are Record Modified, in µs.
+    """
 
     sequence: int
     now_s: float
@@ -83,7 +95,10 @@ class _Pending(msgspec.Struct, frozen=True, order=True):
 
 
 class Store:
-    """The tenant's tables, in SQLite. Nothing happens by itself: what is due is applied when somebody looks."""
+    """The tenant's tables, in SQLite.
+
+    Nothing happens by itself: what is due is applied when somebody looks.
+    """
 
     def __init__(self, objects: Mapping[str, ObjectSettings], path: Path | None = None) -> None:
         self.objects = dict(objects)
@@ -94,11 +109,13 @@ class Store:
             self._sql.execute("PRAGMA journal_mode = WAL")
             self._sql.execute("PRAGMA synchronous = OFF")
         self._sql.execute(
-            "CREATE TABLE IF NOT EXISTS acceptances (sequence INTEGER PRIMARY KEY, now_s REAL, wall_ms INTEGER,"
+            "CREATE TABLE IF NOT EXISTS acceptances (sequence INTEGER PRIMARY KEY, now_s"
+            " REAL, wall_ms INTEGER,"
             " object TEXT, operation TEXT, keys TEXT, versions TEXT, request INTEGER)"
         )
         self._sql.execute(
-            "CREATE TABLE IF NOT EXISTS problems (sequence INTEGER PRIMARY KEY, object TEXT, code TEXT,"
+            "CREATE TABLE IF NOT EXISTS problems (sequence INTEGER PRIMARY KEY, object"
+            " TEXT, code TEXT,"
             " wall_ms INTEGER, detail TEXT, row TEXT)"
         )
         self._writes = {name: self._prepare(settings) for name, settings in objects.items()}
@@ -113,12 +130,14 @@ class Store:
             raise ValueError(message)
         table = f'"rows {settings.name}"'
         self._sql.execute(
-            f"CREATE TABLE IF NOT EXISTS {table} (key TEXT, event_date TEXT, modified_us INTEGER, row TEXT,"
+            f"CREATE TABLE IF NOT EXISTS {table} (key TEXT, event_date TEXT, modified_us"
+            f" INTEGER, row TEXT,"
             " PRIMARY KEY (key, event_date))"
         )
         row = "excluded.row"
         if settings.refresh_mode == "partial":
-            # RFC 7396: a null takes the member away, and a member that is not there reads as null again.
+            # RFC 7396: a null takes the member away, and a member that is not there reads as null
+            # again.
             row = "json_patch(row, excluded.row)"
         newer = (
             "" if settings.record_modified is None else " WHERE excluded.modified_us > modified_us"
@@ -168,7 +187,9 @@ class Store:
     def remove_older(
         self, name: str, keys: Sequence[tuple[str, int | None]], *, moment: Instant
     ) -> None:
-        """Do the deletes of a bulk job: of rows whose Record Modified is older than the one given for their key.
+        """Do the deletes of a bulk job.
+
+        Of rows whose Record Modified is older than the one given for their key.
 
         Units: µs; `None` for a line without one, which removes only rows that have none either.
         """
@@ -247,8 +268,9 @@ class Store:
             return
         for key in keys:
             (left,) = self._sql.execute(
-                f"SELECT count(*) FROM {table} WHERE key = ?", (key,)
-            ).fetchone()  # noqa: S608 - our own name
+                f"SELECT count(*) FROM {table} WHERE key = ?",  # noqa: S608 - our own name
+                (key,),
+            ).fetchone()
             tally.kept += left
 
     # ---- looking
@@ -256,8 +278,9 @@ class Store:
     def rows(self, name: str) -> dict[str, dict[str, Any]]:
         """Return an object's rows by identity, every schema field present.
 
-        Shape: the identity is the primary key, for engagement objects `key date`, since there the same key
-        on another day is another row. Numbers with a fraction are `Decimal`, digit for digit.
+        Shape: the identity is the primary key, for engagement objects `key date`, since there the
+        same key on another day is another row. Numbers with a fraction are `Decimal`, digit for
+        digit.
         """
         return {identity: self._full(name, text) for identity, text in self.row_texts(name).items()}
 
@@ -295,7 +318,10 @@ class Store:
 
     def problems(self, name: str, limit: int = -1) -> list[Problem]:
         """Return an object's problem records, the newest first."""
-        query = "SELECT code, wall_ms, detail, row FROM problems WHERE object = ? ORDER BY sequence DESC LIMIT ?"
+        query = (
+            "SELECT code, wall_ms, detail, row FROM problems WHERE object = ? ORDER BY sequence"
+            " DESC LIMIT ?"
+        )
         return [Problem(*line) for line in self._sql.execute(query, (name, limit))]
 
     def count(self, name: str) -> int:

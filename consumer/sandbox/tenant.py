@@ -1,4 +1,7 @@
-"""A Data Cloud tenant as plain code: a request in, the answer the vendor would give out, rows kept."""
+"""A Data Cloud tenant as plain code.
+
+A request in, the answer the vendor would give out, rows kept.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,8 @@ _BY_METHOD: Final = {"POST": Endpoint.UPSERT, "DELETE": Endpoint.DELETE}
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """The tenant's figures. `retry_after_s` goes with a 429 when given; the vendor documents none.
 
-    `unknown_objects`: what is known of the service goes both ways, a 404 or an acceptance of what is then lost.
+    `unknown_objects`: what is known of the service goes both ways, a 404 or an acceptance of what
+    is then lost.
     """
 
     requests_per_second: int = 250
@@ -60,7 +64,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     bulk: BulkLimits = BulkLimits()
     crm: CrmLimits = CrmLimits()
     strict: bool = False
-    """Whether a record that does not fit its schema makes the whole batch a 400 instead of a problem record."""
+    """Whether a record that does not fit its schema makes the whole batch a 400 instead of a
+    problem record."""
 
 
 class _Call(msgspec.Struct, frozen=True):
@@ -97,9 +102,12 @@ def _read_call(request: Request) -> _Call:
 
 
 class Tenant:
-    """The fake tenant. Time passes only by its clock; what is due is applied when it is asked or looked at.
+    """The fake tenant. Time passes only by its clock.
 
-    `origin` is where it is reached, scheme included: logins answer with it, the exchange without the scheme.
+    What is due is applied when it is asked or looked at.
+
+    `origin` is where it is reached, scheme included: logins answer with it, the exchange without
+    the scheme.
     """
 
     def __init__(
@@ -222,7 +230,10 @@ class Tenant:
         return self.crm.answer(call, request, moment, effect.job)
 
     def _refusal(self, request: Request, call: _Call, moment: RequestTime) -> Answer | None:  # noqa: PLR0911 - one per cause
-        """Refuse what does not get as far as an object: the token first, then place, rate and media type."""
+        """Refuse what does not get as far as an object.
+
+        The token first, then place, rate and media type.
+        """
         headers = {name.lower(): value for name, value in request.headers}
         why = self._sessions.refusal(headers.get("authorization"))
         if why is not None:
@@ -290,14 +301,20 @@ class Tenant:
         self._advance(self._clock.now_s(), self._clock.wall_ms())
 
     def _advance(self, now_s: float, wall_ms: int) -> None:
-        """Let what is due happen: rows first, for a job ends no earlier than what was accepted before it."""
+        """Let what is due happen: rows first.
+
+        For a job ends no earlier than what was accepted before it.
+        """
         self.store.apply_due(now_s, wall_ms)
         self.bulk.advance(now_s, wall_ms, self.requests.next_sequence())
         self.crm.advance(now_s, wall_ms)
         self.store.apply_due(now_s, wall_ms)
 
     def rows(self, name: str) -> dict[str, dict[str, Any]]:
-        """Return an object's rows by identity, as `Store.rows` does, after applying everything accepted."""
+        """Return an object's rows by identity, as `Store.rows` does.
+
+        After applying everything accepted.
+        """
         self._finish()
         return self.store.rows(name)
 
@@ -311,7 +328,10 @@ class Tenant:
         return self.store.acceptances(name)
 
     def problems(self, name: str) -> list[Problem]:
-        """Return an object's problem records, the newest first, after applying everything accepted."""
+        """Return an object's problem records, the newest first.
+
+        After applying everything accepted.
+        """
         self._finish()
         return self.store.problems(name)
 

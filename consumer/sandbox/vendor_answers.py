@@ -1,7 +1,9 @@
-"""The bodies that Data Cloud and the Salesforce login answer with, as documented or recorded in public.
+"""The bodies that Data Cloud and the Salesforce login answer with.
 
-Source: Ingestion API reference (status codes, validation report) and the response fixtures of Salesforce's own
-JDBC driver for the gateway's error envelope.
+As documented or recorded in public.
+
+Source: Ingestion API reference (status codes, validation report) and the response fixtures of
+Salesforce's own JDBC driver for the gateway's error envelope.
 """
 
 from __future__ import annotations
@@ -40,7 +42,8 @@ _REASONS = {
 
 LOGIN_PAGE = (
     b"<html><head><meta http-equiv='refresh' content='0;url=https://login.salesforce.com/"
-    b"?ec=302&amp;startURL=%2Fservices%2Fa360%2Ftoken'></head><body>Redirecting to the login page</body></html>"
+    b"?ec=302&amp;startURL=%2Fservices%2Fa360%2Ftoken'></head><body>Redirecting to the"
+    b" login page</body></html>"
 )
 
 

@@ -70,7 +70,10 @@ class _JumpingSelector(selectors.SelectSelector):
         self._loop = loop
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Return what is ready at once; with nothing ready, the loop's clock has moved by the time-out."""
+        """Return what is ready at once.
+
+        With nothing ready, the loop's clock has moved by the time-out.
+        """
         ready = super().select(0)
         if not ready and timeout:
             self._loop.jump(timeout)

@@ -1,4 +1,7 @@
-"""What the fake tenant says, and how it says it: an answer, and what happens to it on the way back."""
+"""What the fake tenant says, and how it says it.
+
+An answer, and what happens to it on the way back.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,10 @@ class Wire(StrEnum):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """An answer with its journey. `delay_s` is before the first byte; `drip_bytes_per_s` only for `DRIP`."""
+    """An answer with its journey.
+
+    `delay_s` is before the first byte; `drip_bytes_per_s` only for `DRIP`.
+    """
 
     answer: Answer
     delay_s: float = 0.0

@@ -1,4 +1,7 @@
-"""What holds the source up at present: many symptoms of one cause become one `held` and one `released`."""
+"""What holds the source up at present.
+
+Many symptoms of one cause become one `held` and one `released`.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,10 @@ class ActiveErrors:
             self.end(symptom)
 
     def forget(self, assignment: Assignment) -> None:
-        """Drop the symptoms of what is not ours any more; nobody is told, its holds went with it."""
+        """Drop the symptoms of what is not ours any more.
+
+        Nobody is told, its holds went with it.
+        """
         for active_error in [each for each in self._lasting if each.assignment is assignment]:
             del self._lasting[active_error]
             del self._seen_s[active_error]

@@ -1,4 +1,7 @@
-"""What the brokers tell beside the records: topics, leaders, ends; and whether an earlier trouble is gone."""
+"""What the brokers tell beside the records.
+
+Topics, leaders, ends; and whether an earlier trouble is gone.
+"""
 
 from __future__ import annotations
 
@@ -28,11 +31,13 @@ ENDS_PER_TURN: Final = 10
 """Ends asked of the brokers per second: each costs the consumer thread two round trips."""
 
 ASKED_END_S: Final = 10.0
-"""How old the end of a paused partition may get. It is not fetched, so its end is known only by asking."""
+"""How old the end of a paused partition may get. It is not fetched, so its end is known only by
+asking."""
 
 REFUSED_QUIET_S: Final = 12.0
-"""How long refusals must be over. One broker of several may refuse while another answers, and the client tries
-again after 10 s at most (`reconnect.backoff.max.ms`): a shorter silence would let the hold flicker."""
+"""How long refusals must be over. One broker of several may refuse while another answers, and the
+client tries again after 10 s at most (`reconnect.backoff.max.ms`): a shorter silence would let the
+hold flicker."""
 
 BROKERS: Final = "brokers"
 REFUSED: Final = "refused"
@@ -40,7 +45,10 @@ LEADER: Final = "leader"
 
 
 class BrokerWatch:
-    """Asks once a second, cheaply; only the consumer thread calls it, `ends` and `partition_count` may be read."""
+    """Asks once a second, cheaply.
+
+    Only the consumer thread calls it, `ends` and `partition_count` may be read.
+    """
 
     def __init__(
         self, topics: Sequence[str], ownership: Ownership, active_errors: ActiveErrors
@@ -72,7 +80,10 @@ class BrokerWatch:
         self._describe_at_s = 0.0
 
     def reached_end(self, owned: OwnedPartition, offset: int) -> None:
-        """Note the end that the client met; with a transaction open it lies before what the leader has."""
+        """Note the end that the client met.
+
+        With a transaction open it lies before what the leader has.
+        """
         owned.end_offset = offset
         self.ends[owned.assignment] = offset
 
@@ -118,7 +129,10 @@ class BrokerWatch:
             if owned is None:
                 continue
             if partition.leader < 0:
-                detail = f"{name}[{number}] has no leader; it is read again when one of its replicas is back"
+                detail = (
+                    f"{name}[{number}] has no leader; it is read again when one of its replicas"
+                    f" is back"
+                )
                 self._active_errors.begin(
                     HoldReason.BROKER, LEADER, detail, now_s, owned.assignment
                 )
@@ -152,7 +166,10 @@ class BrokerWatch:
 
 
 def _cached_end(consumer: Consumer, owned: OwnedPartition) -> int:
-    """Return the end as the last fetch told it: the high watermark; negative before the first fetch."""
+    """Return the end as the last fetch told it.
+
+    The high watermark; negative before the first fetch.
+    """
     try:
         _, end = consumer.get_watermark_offsets(TopicPartition(*owned.key), cached=True)
     except KafkaException:

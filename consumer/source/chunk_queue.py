@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from consumer.model import Assignment
 
 SLOTS: Final = 4
-"""Chunks given to the loop and not placed yet. Two would keep it busy; the rest evens out its longer turns."""
+"""Chunks given to the loop and not placed yet. Two would keep it busy; the rest evens out its
+longer turns."""
 
 
 class LoopGoneError(Exception):
@@ -61,7 +62,10 @@ class ChunkQueue:
         self._waiting = deque(kept)
 
     def flush(self, wait_s: float) -> bool:
-        """Give what waits to the loop, waiting so long for a free slot; returns whether nothing waits any more."""
+        """Give what waits to the loop, waiting so long for a free slot.
+
+        Returns whether nothing waits any more.
+        """
         while self._waiting:
             first = self._waiting[0]
             if isinstance(first, Chunk):

@@ -1,4 +1,7 @@
-"""The Kafka client's configuration: the user's properties between our defaults and what the daemon owns."""
+"""The Kafka client's configuration.
+
+The user's properties between our defaults and what the daemon owns.
+"""
 
 from __future__ import annotations
 
@@ -14,25 +17,29 @@ if TYPE_CHECKING:
 BROKERS_OWN: Final = frozenset(
     {"__consumer_offsets", "__transaction_state", "__share_group_state", "__cluster_metadata"}
 )
-"""The brokers' own topics: nobody's records, fifty partitions each. `__debezium-heartbeat` is none of them."""
+"""The brokers' own topics: nobody's records, fifty partitions each. `__debezium-heartbeat` is none
+of them."""
 
 DEFAULTS: Final[Mapping[str, str]] = {
     "client.id": "datacloud-consumer",
-    # How long the client leaves a partition alone once its queue was full. At its own default of 1000 ms a flood
-    # comes in bursts with a second of nothing between them.
+    # How long the client leaves a partition alone once its queue was full. At its own default of
+    # 1000 ms a flood comes in bursts with a second of nothing between them.
     "fetch.queue.backoff.ms": "5",
-    # Read and not yet taken over by us. 500,000 records of 500 bytes over 8 partitions on two shared cores: 4 MB
-    # give 541,000 records/s and 45 MB resident, 8 MB 608,000 and 65 MB, 32 MB 674,000 and 106 MB.
+    # Read and not yet taken over by us. 500,000 records of 500 bytes over 8 partitions on two
+    # shared cores: 4 MB give 541,000 records/s and 45 MB resident, 8 MB 608,000 and 65 MB, 32 MB
+    # 674,000 and 106 MB.
     "queued.max.messages.kbytes": "8192",
-    # A fetch is bounded as it travels, compressed; unpacked it is many times that, and all of it is kept until the
-    # last of its records is taken. Small pieces of each partition also mix the partitions: a key is in one of them,
-    # so that long runs of one partition meet their own keys again while those are under way. Draining 500,000
-    # records of 490 bytes (150,000 of 3 KB) at 100 ms, with the library's 1 MiB: 262 (331) MiB resident, 43,000 had
-    # to wait for an earlier change of their key; with these: 198 (218) MiB and 14,000, at the same speed.
+    # A fetch is bounded as it travels, compressed; unpacked it is many times that, and all of it is
+    # kept until the last of its records is taken. Small pieces of each partition also mix the
+    # partitions: a key is in one of them, so that long runs of one partition meet their own keys
+    # again while those are under way. Draining 500,000 records of 490 bytes (150,000 of 3 KB) at
+    # 100 ms, with the library's 1 MiB: 262 (331) MiB resident, 43,000 had to wait for an earlier
+    # change of their key; with these: 198 (218) MiB and 14,000, at the same speed.
     "fetch.max.bytes": "2097152",
     "max.partition.fetch.bytes": "262144",
     "socket.keepalive.enable": "true",
-    # An expression would take the brokers' own topics along, and this client does not leave them out by itself.
+    # An expression would take the brokers' own topics along, and this client does not leave them
+    # out by itself.
     "topic.blacklist": f"^({'|'.join(sorted(BROKERS_OWN))})$",
 }
 """What the user may set otherwise."""
@@ -44,13 +51,17 @@ OWNED: Final[Mapping[str, str]] = {
     "isolation.level": "read_committed",
     "enable.partition.eof": "true",
 }
-"""What the promises rest on: we commit what is settled, never jump, never send what was aborted, reach the end."""
+"""What the promises rest on: we commit what is settled, never jump, never send what was aborted,
+reach the end."""
 
 COOPERATIVE: Final = "cooperative-sticky"
 
 
 def client_conf(settings: KafkaSettings, hooks: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the client is made with; `hooks` are the callbacks, which belong to the consumer thread."""
+    """Return what the client is made with.
+
+    `hooks` are the callbacks, which belong to the consumer thread.
+    """
     conf = {
         **DEFAULTS,
         **connection(settings.bootstrap_servers, settings.properties),
@@ -65,7 +76,9 @@ def client_conf(settings: KafkaSettings, hooks: Mapping[str, Any]) -> dict[str, 
 
 
 def administrator_conf(settings: KafkaSettings) -> dict[str, Any]:
-    """Return what the client is made with that asks for the topics' ids: the way to the brokers, and no word.
+    """Return what the client is made with that asks for the topics' ids.
+
+    The way to the brokers, and no word.
 
     It shares the consumer's troubles, and those are told by the consumer.
     """
@@ -75,9 +88,12 @@ def administrator_conf(settings: KafkaSettings) -> dict[str, Any]:
 
 
 def subscription(settings: KafkaSettings) -> list[str]:
-    """Return what the client subscribes to: topics, and expressions that fit the beginning of a name.
+    """Return what the client subscribes to.
 
-    Where the brokers deal the partitions they also read the expressions, and want the whole name to fit.
+    Topics, and expressions that fit the beginning of a name.
+
+    Where the brokers deal the partitions they also read the expressions, and want the whole name to
+    fit.
     """
     if not _next_generation(settings.properties):
         return list(settings.topics)
@@ -85,7 +101,10 @@ def subscription(settings: KafkaSettings) -> list[str]:
 
 
 def is_incremental(properties: Mapping[str, str]) -> bool:
-    """Return whether the group moves single partitions, rather than taking all away and dealing them again."""
+    """Return whether the group moves single partitions.
+
+    Rather than taking all away and dealing them again.
+    """
     strategy = properties.get("partition.assignment.strategy", COOPERATIVE)
     return _next_generation(properties) or COOPERATIVE in strategy
 

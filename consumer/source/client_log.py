@@ -11,13 +11,19 @@ _TOLD_OTHERWISE: Final = frozenset({"FAIL", "ERROR"})
 
 
 class ClientLog:
-    """What the client is given as its logger: it is called on the consumer thread, with a level of `logging`."""
+    """What the client is given as its logger.
+
+    It is called on the consumer thread, with a level of `logging`.
+    """
 
     def __init__(self) -> None:
         self._log = structlog.get_logger()
 
     def log(self, level: int, text: str, *parts: str) -> None:
-        """Write one line of the client; `parts` are the facility, the client's name and the line."""
+        """Write one line of the client.
+
+        `parts` are the facility, the client's name and the line.
+        """
         facility = parts[0] if parts else ""
         if facility not in _TOLD_OTHERWISE:
             self._log.log(

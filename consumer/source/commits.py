@@ -1,4 +1,7 @@
-"""Commits under way: sent without waiting, answered through the client's callback, told as positions."""
+"""Commits under way: sent without waiting, answered through the client's callback.
+
+Told as positions.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +26,12 @@ _Content: TypeAlias = tuple[tuple[str, int, int], ...]
 class Commits:
     """What was sent and not answered.
 
-    `told` is the `committed` event, `judge` hears of every answer's error, `place` knows what to commit with an
-    assignment's position, so that its next reader finds out if the log was shortened or replaced meanwhile.
+    `told` is the `committed` event, `judge` hears of every answer's error, `place` knows what to
+    commit with an assignment's position, so that its next reader finds out if the log was shortened
+    or replaced meanwhile.
 
-    `judge` hears `None` too when nothing of what was refused `is_ours` any more: whoever reads on commits it, and a
-    topic at rest, of which nothing is left to commit, would be held up for ever.
+    `judge` hears `None` too when nothing of what was refused `is_ours` any more: whoever reads on
+    commits it, and a topic at rest, of which nothing is left to commit, would be held up for ever.
     """
 
     def __init__(
@@ -51,7 +55,10 @@ class Commits:
     def send(
         self, consumer: Consumer, positions: Iterable[Position], pins: Iterable[TopicPartition] = ()
     ) -> None:
-        """Send one commit: the highest position of each partition, and `pins` for partitions of other members."""
+        """Send one commit: the highest position of each partition.
+
+        And `pins` for partitions of other members.
+        """
         newest: dict[PartitionKey, Position] = {}
         for position in positions:
             key = (position.assignment.topic, position.assignment.partition)
@@ -85,7 +92,10 @@ class Commits:
         return failed
 
     def let_go(self) -> None:
-        """Forget what was refused of partitions that are not ours any more: nobody commits that again."""
+        """Forget what was refused of partitions that are not ours any more.
+
+        Nobody commits that again.
+        """
         if self._failed:
             self._failed = [each for each in self._failed if self._is_ours(each.assignment)]
             if not self._failed:

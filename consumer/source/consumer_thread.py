@@ -1,4 +1,7 @@
-"""The consumer thread: it alone touches the Kafka client, turn by turn, until it is told to leave."""
+"""The consumer thread: it alone touches the Kafka client, turn by turn.
+
+Until it is told to leave.
+"""
 
 from __future__ import annotations
 
@@ -42,17 +45,21 @@ IDLE_S: Final = 0.05
 
 SLOT_WAIT_S: Final = 0.1
 STALLED_S: Final = 1.0
-"""A loop that takes no chunk for so long is busy or blocked; the partitions pause, so that polling can go on."""
+"""A loop that takes no chunk for so long is busy or blocked; the partitions pause, so that polling
+can go on."""
 
 TURN_S: Final = 1.0
 """How often the brokers are looked at, and how soon a failed question is asked again."""
 
 LAST_COMMIT_S: Final = 3.0
-"""How long the last commit may take. With the drain before it, it fits into a pod's usual 30 s of grace."""
+"""How long the last commit may take. With the drain before it, it fits into a pod's usual 30 s of
+grace."""
 
 
 class ConsumerThread:
-    """One consumer, from subscribing to leaving. `do` gives it commands; `run` is the thread's target.
+    """One consumer, from subscribing to leaving.
+
+    `do` gives it commands; `run` is the thread's target.
 
     `broke` is called on the loop should the thread end by a fault of ours.
 
@@ -182,7 +189,8 @@ class ConsumerThread:
         while self._commands:
             self._commands.popleft()()
         if self._errors.fatal:
-            # Commits and the order to leave are still carried out; a broken client answers at once, for ever.
+            # Commits and the order to leave are still carried out; a broken client answers at once,
+            # for ever.
             self._breath.wait(IDLE_S)
             self._read(0)
             return
@@ -205,7 +213,10 @@ class ConsumerThread:
             self._read(0)
 
     def _look_for_reborn_topics(self, now_s: float) -> None:
-        """Begin anew where a topic is another one; nothing that was read of the former waits here any more."""
+        """Begin anew where a topic is another one.
+
+        Nothing that was read of the former waits here any more.
+        """
         ids = self._topic_ids.turn({owned.assignment.topic for owned in self._ownership}, now_s)
         if reborn := self._ownership.outdated(ids):
             self._rebalance.start_again(self._consumer, reborn)
@@ -213,9 +224,9 @@ class ConsumerThread:
 
     def _read(self, wait_s: float) -> None:
         self.progress_s = self._clock.now_s()
-        # One is waited for, the rest taken as it lies there, so that a trickle is not delayed: `consume(500, 0.05)`
-        # is as fast in a flood (578,000 records/s, 1.05 µs of CPU per record either way; one by one by `poll`
-        # 400,000 and 1.86) but keeps a lone record for its 50 ms.
+        # One is waited for, the rest taken as it lies there, so that a trickle is not delayed:
+        # `consume(500, 0.05)` is as fast in a flood (578,000 records/s, 1.05 µs of CPU per record
+        # either way; one by one by `poll` 400,000 and 1.86) but keeps a lone record for its 50 ms.
         messages = self._consumer.consume(1, wait_s)
         if messages:
             messages += self._consumer.consume(self._fetch_size.records, 0)
@@ -273,7 +284,8 @@ class ConsumerThread:
             )
         self._pauses.apply(self._consumer)
         self.watch.look_again()
-        # A start that is only a rule would move with the partition: committed, it is a position like any other.
+        # A start that is only a rule would move with the partition: committed, it is a position
+        # like any other.
         first = [
             Position(each.assignment, each.read_offset)
             for each in taken
@@ -291,8 +303,9 @@ class ConsumerThread:
         unanswered = self._commits.abandon("no answer before leaving")
         self._chunk_queue.post_last(self._chunk_queue.events.stopped)
         if unanswered:
-            # Closing waits for open commits, up to the session time-out, and so does freeing the client at the
-            # end of the process. In here, nobody waits for it: this is a daemon thread.
+            # Closing waits for open commits, up to the session time-out, and so does freeing the
+            # client at the end of the process. In here, nobody waits for it: this is a daemon
+            # thread.
             self._log.warning("left_without_answer", commits=unanswered, waited_s=LAST_COMMIT_S)
             self._consumer.close()
 

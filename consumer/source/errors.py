@@ -43,13 +43,17 @@ class ErrorClassifier:
         self._log = structlog.get_logger()
 
     def of_client(self, error: KafkaError) -> None:
-        """Judge what the error callback tells: connections, credentials, the client itself. Up to 20 a second."""
+        """Judge what the error callback tells: connections, credentials, the client itself.
+
+        Up to 20 a second.
+        """
         meaning = meaning_of(error)
         if meaning is ErrorClass.BROKER:
             if REFUSED not in self._active_errors.symptoms():
                 self._hold(HoldReason.BROKER, BROKERS, error)
         elif meaning in HOLDS:
-            # Brokers that refuse every connection also count as down; the refusal is what can be mended.
+            # Brokers that refuse every connection also count as down; the refusal is what can be
+            # mended.
             self._hold(HOLDS[meaning], REFUSED, error)
             self._active_errors.end(BROKERS)
         else:
@@ -72,7 +76,10 @@ class ErrorClassifier:
             self._lesser(meaning, error, topic)
 
     def of_partition(self, error: KafkaError, owned: OwnedPartition) -> None:
-        """Judge an error that `consume` tells of a partition that we read; its next records end it."""
+        """Judge an error that `consume` tells of a partition that we read.
+
+        Its next records end it.
+        """
         meaning = meaning_of(error)
         if meaning in HOLDS and meaning is not ErrorClass.AUTH:
             detail = f"{owned.assignment.topic}[{owned.assignment.partition}]: {detail_of(error)}"
@@ -102,7 +109,10 @@ class ErrorClassifier:
     def offset_lost(
         self, owned: OwnedPartition, low: int | None, end: int | None, error: KafkaError
     ) -> None:
-        """Hold a partition whose position is not there any more; it is not read, and nothing is passed over."""
+        """Hold a partition whose position is not there any more.
+
+        It is not read, and nothing is passed over.
+        """
         where = f"{owned.assignment.topic}[{owned.assignment.partition}]"
         position = owned.read_offset
         lost = what_was_lost(

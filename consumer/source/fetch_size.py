@@ -11,8 +11,9 @@ MOST_RECORDS: Final = 500
 """In a flood of small records 1,000 at once were no faster and took 9 MB more."""
 
 CHUNK_BYTES: Final = 1_000_000
-"""What is taken before the loop can say that it has enough: several chunks are on their way to it, and each becomes
-rows of the same size. 500 records of 190 KB at once were 95 MB beyond any bound."""
+"""What is taken before the loop can say that it has enough: several chunks are on their way to it,
+and each becomes rows of the same size. 500 records of 190 KB at once were 95 MB beyond any bound.
+"""
 
 _FIRST_RECORDS: Final = 10
 """Before any was seen."""

@@ -31,8 +31,8 @@ class Intake:
     ) -> None:
         """Pause what must not go on, resume what may. `is_held` is `None` when nothing is.
 
-        Called for every chunk and every batch, of a member that may own hundreds of partitions: when all is well
-        none of them is looked at.
+        Called for every chunk and every batch, of a member that may own hundreds of partitions:
+        when all is well none of them is looked at.
         """
         limit = self._buffer_bytes * RESUME_AT if self._full else self._buffer_bytes
         self._full = held_bytes > limit

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 class KafkaSource:
-    """A `Source`. Made and started on the event loop; every call after `start`, and every event, is on it."""
+    """A `Source`. Made and started on the event loop.
+
+    Every call after `start`, and every event, is on it.
+    """
 
     def __init__(self, settings: KafkaSettings, clock: Clock | None = None) -> None:
         self._settings = settings
@@ -78,7 +81,10 @@ class KafkaSource:
         return self._started_s if self._consumer is None else self._consumer.progress_s
 
     def _broke(self) -> None:
-        """Run on the loop: the thread is gone without having left the group, and will not answer any more."""
+        """Run on the loop: the thread is gone without having left the group.
+
+        And will not answer any more.
+        """
         self._is_broken = True
         if self._events is not None:
             self._events.failed("the consumer thread broke; its traceback is on standard error")

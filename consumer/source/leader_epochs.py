@@ -1,4 +1,7 @@
-"""Under which leader the record before a position was written: by it a leader knows whether its log has it."""
+"""Under which leader the record before a position was written.
+
+By it a leader knows whether its log has it.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +26,13 @@ SEEK_AGAIN_S: Final = 0.02
 def ask_leaders(
     consumer: Consumer, places: Iterable[TopicPartition], wait: Callable[[float], object]
 ) -> list[tuple[TopicPartition, KafkaError]]:
-    """Have the leaders say whether their logs still have the record before each position; assigned just now.
+    """Have the leaders say whether their logs still have the record before each position.
 
-    The client asks on a seek, and never when a partition is assigned. The answer comes with the records, as a lost
-    offset where a log was shortened, though it may have grown again since. A seek waits for no broker, and drops
-    what was fetched before it.
+    Assigned just now.
+
+    The client asks on a seek, and never when a partition is assigned. The answer comes with the
+    records, as a lost offset where a log was shortened, though it may have grown again since. A
+    seek waits for no broker, and drops what was fetched before it.
 
     Returns: what could not be asked, and why.
     """
@@ -48,7 +53,10 @@ def ask_leaders(
 
 
 def parted_at(error: KafkaError) -> int | None:
-    """Return where a leader's log parts from the one that was read, as the client says it in words alone."""
+    """Return where a leader's log parts from the one that was read.
+
+    As the client says it in words alone.
+    """
     told = _PARTED_AT.search(error.str())
     return None if told is None else int(told[1])
 
@@ -56,19 +64,30 @@ def parted_at(error: KafkaError) -> int | None:
 def what_was_lost(
     position: int, epoch: int, low: int | None, end: int | None, parted: int | None
 ) -> str:
-    """Return what is seen of a log that does not go on at a position, and what can be done about it."""
+    """Return what is seen of a log that does not go on at a position.
+
+    And what can be done about it.
+    """
     before = f"position {position}"
     if epoch != UNKNOWN:
         before += f" (leader epoch {epoch})"
     if low is None or end is None:
-        return f"{before}, but the partition does not hold it, and its leader did not say what it holds. {_DECIDE}"
+        return (
+            f"{before}, but the partition does not hold it, and its leader did not say what it"
+            f" holds. {_DECIDE}"
+        )
     seen = f"{before}, but the partition holds {low} to {end}: "
     if position < low:
-        return f"{seen}{low - position} offsets were removed before they were read (retention, deletion). {_DECIDE}"
+        return (
+            f"{seen}{low - position} offsets were removed before they were read (retention,"
+            f" deletion). {_DECIDE}"
+        )
     if parted is not None:
         return (
-            f"{seen}from offset {parted} on its records are not those that were read ({_CAUSES}). Nothing is"
-            f" skipped: stop the group and set its position back to {parted}, or to {low} if the topic was made"
+            f"{seen}from offset {parted} on its records are not those that were read"
+            f" ({_CAUSES}). Nothing is"
+            f" skipped: stop the group and set its position back to {parted}, or to {low}"
+            f" if the topic was made"
             f" again. {_TWICE}"
         )
     shorter = (
@@ -77,7 +96,8 @@ def what_was_lost(
         else "the log was shorter, and has grown since"
     )
     return (
-        f"{seen}{shorter} ({_CAUSES}). Nothing is skipped: records below the position may be others than those that"
+        f"{seen}{shorter} ({_CAUSES}). Nothing is skipped: records below the position may"
+        f" be others than those that"
         f" were read. Stop the group and set its position back to before that. {_TWICE}"
     )
 
@@ -85,7 +105,10 @@ def what_was_lost(
 _PARTED_AT: Final = re.compile(r"\bbroker end offset is (\d+)\b")
 _CAUSES: Final = "an unclean election, or a topic that was made again"
 _TWICE: Final = "What comes twice does no harm"
-_DECIDE: Final = "Nothing is skipped: stop the group and set its position to where it shall go on, or bring the records back"
+_DECIDE: Final = (
+    "Nothing is skipped: stop the group and set its position to where it shall go on, or"
+    " bring the records back"
+)
 
 
 class _Span(NamedTuple):
@@ -97,8 +120,9 @@ class _Span(NamedTuple):
 class LeaderEpochs:
     """The leader epochs of one partition's records, as far as they were read and not committed.
 
-    A position is vouched for only where the record before it is known. Behind a hole it is not: a marker there may
-    be of a later leader, and the brokers would take a sound log for a shortened one.
+    A position is vouched for only where the record before it is known. Behind a hole it is not: a
+    marker there may be of a later leader, and the brokers would take a sound log for a shortened
+    one.
     """
 
     __slots__ = ("_spans",)
@@ -110,7 +134,10 @@ class LeaderEpochs:
             self._spans.append(_Span(position - 1, position, epoch))
 
     def read(self, messages: Sequence[Message]) -> None:
-        """Note records that were read, in offset order. Epochs never fall, so mostly the two ends tell."""
+        """Note records that were read, in offset order.
+
+        Epochs never fall, so mostly the two ends tell.
+        """
         if messages[0].leader_epoch() == messages[-1].leader_epoch():
             self._extend(messages[0], messages[-1])
         else:

@@ -1,7 +1,9 @@
-"""How the Kafka clients log in: as librdkafka does by itself, or to Amazon MSK by IAM, which it cannot.
+"""How the Kafka clients log in.
 
-`sasl.mechanisms: AWS_MSK_IAM` is what other Kafka clients call it. To the brokers it is OAUTHBEARER with a request
-to AWS as token, signed with the AWS credentials of the process.
+As librdkafka does by itself, or to Amazon MSK by IAM, which it cannot.
+
+`sasl.mechanisms: AWS_MSK_IAM` is what other Kafka clients call it. To the brokers it is OAUTHBEARER
+with a request to AWS as token, signed with the AWS credentials of the process.
 """
 
 from __future__ import annotations
@@ -40,7 +42,10 @@ def librdkafkas(properties: Mapping[str, str]) -> dict[str, str]:
 
 
 def connection(bootstrap_servers: str, properties: Mapping[str, str]) -> dict[str, Any]:
-    """Return properties as a client is made with them: beside librdkafka's own, the callback that makes tokens."""
+    """Return properties as a client is made with them.
+
+    Beside librdkafka's own, the callback that makes tokens.
+    """
     region = _region(bootstrap_servers, properties)
     if region is None or _mechanism(properties)[1] != MSK_IAM:
         return dict(properties)
@@ -83,7 +88,10 @@ def _iam_faults(name: str, bootstrap_servers: str, properties: Mapping[str, str]
         faults.append(
             (
                 name,
-                f"no broker's name tells the AWS region; write {REGION}, such as eu-west-1, beside it",
+                (
+                    f"no broker's name tells the AWS region; write {REGION}, such as eu-west-1,"
+                    f" beside it"
+                ),
             )
         )
     elif _A_REGION.fullmatch(region) is None:
@@ -110,7 +118,10 @@ def _region(bootstrap_servers: str, properties: Mapping[str, str]) -> str | None
 
 
 def _has_tokens(properties: Mapping[str, str]) -> bool:
-    """Whether librdkafka makes tokens itself; without, it takes the login for granted and never connects."""
+    """Whether librdkafka makes tokens itself.
+
+    Without, it takes the login for granted and never connects.
+    """
     if properties.get("sasl.oauthbearer.method", "").strip().lower() == "oidc":
         return True
     return properties.get("enable.sasl.oauthbearer.unsecure.jwt", "").strip().lower() in _YES

@@ -1,7 +1,8 @@
 """Logins to Amazon MSK by IAM: a presigned request to AWS is the token that brokers judge.
 
-Credentials are found where AWS's own programs look for them: environment, the role of a service account, the pod's
-identity, a profile, the instance. Those that end are asked for anew before they do.
+Credentials are found where AWS's own programs look for them: environment, the role of a service
+account, the pod's identity, a profile, the instance. Those that end are asked for anew before they
+do.
 
 Source: the signers that AWS publishes for other languages (aws-msk-iam-sasl-signer-go and -python).
 """
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
     from consumer.clock import Clock
 
 LIFETIME_S: Final = 900
-"""Of a token: what AWS's own signers ask for. The client wants the next one after four fifths of it."""
+"""Of a token: what AWS's own signers ask for. The client wants the next one after four fifths of
+it."""
 
 AGAIN_S: Final = 10.0
-"""What the client is told of a token when no new one could be made: it asks again after four fifths of it."""
+"""What the client is told of a token when no new one could be made: it asks again after four fifths
+of it."""
 
 _SERVICE: Final = "kafka-cluster"
 _ACTION: Final = f"{_SERVICE}:Connect"
@@ -37,9 +40,9 @@ _PLACEHOLDER: Final = "none"
 class MskIam:
     """The client's `oauth_cb`, called on a thread of the client's own.
 
-    It never raises: in its constructor the client would wait ten seconds for a token and end in an error that says
-    nothing. Without a new token it gets the last one, or what is none; the brokers refuse what they do not take,
-    and that is a hold like every other refusal.
+    It never raises: in its constructor the client would wait ten seconds for a token and end in an
+    error that says nothing. Without a new token it gets the last one, or what is none; the brokers
+    refuse what they do not take, and that is a hold like every other refusal.
     """
 
     def __init__(self, region: str, clock: Clock | None = None) -> None:
@@ -63,7 +66,10 @@ class MskIam:
         return self._token, now_s + LIFETIME_S
 
     def _signed(self) -> str:
-        """Return the request that a broker could send on, signed, as text that fits into a login."""
+        """Return the request that a broker could send on, signed.
+
+        As text that fits into a login.
+        """
         credentials = self._session.get_credentials()
         if credentials is None:
             raise NoCredentialsError

@@ -1,4 +1,7 @@
-"""Which partitions are ours, and which assignment each of them is: the consumer thread's own book."""
+"""Which partitions are ours, and which assignment each of them is.
+
+The consumer thread's own book.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,12 @@ if TYPE_CHECKING:
 
 
 class StartPosition(NamedTuple):
-    """Where reading a partition begins; `committed` is the group's position, `None` when it had none.
+    """Where reading a partition begins.
 
-    `leader_epoch` was committed with it, if the broker knew one. `topic_id` is the incarnation that has the offset.
+    `committed` is the group's position, `None` when it had none.
+
+    `leader_epoch` was committed with it, if the broker knew one. `topic_id` is the incarnation that
+    has the offset.
     """
 
     key: PartitionKey
@@ -30,8 +36,9 @@ class StartPosition(NamedTuple):
 class OwnedPartition:
     """One assignment as the consumer thread sees it.
 
-    `read_offset` is behind the last record taken from the client. `paused` is the corridor's wish, `halted` is
-    ours (its position is lost, or it is being given back); `client_paused` is what the client was told.
+    `read_offset` is behind the last record taken from the client. `paused` is the corridor's wish,
+    `halted` is ours (its position is lost, or it is being given back); `client_paused` is what the
+    client was told.
     """
 
     __slots__ = (
@@ -99,12 +106,18 @@ class Ownership:
         return self._owned.get(key)
 
     def of(self, assignment: Assignment) -> OwnedPartition | None:
-        """Return an assignment's entry, unless it is not ours any more; a later epoch is another assignment."""
+        """Return an assignment's entry, unless it is not ours any more.
+
+        A later epoch is another assignment.
+        """
         owned = self._owned.get((assignment.topic, assignment.partition))
         return owned if owned is not None and owned.assignment is assignment else None
 
     def place(self, assignment: Assignment, position: int) -> TopicPartition:
-        """Return what is committed: a position, its leader epoch, and as metadata the topic's id."""
+        """Return what is committed: a position, its leader epoch.
+
+        And as metadata the topic's id.
+        """
         where = (assignment.topic, assignment.partition, position)
         owned = self.of(assignment)
         if owned is None:
@@ -113,7 +126,10 @@ class Ownership:
         return TopicPartition(*where, owned.topic_id or "", owned.leader_epochs.before(position))
 
     def outdated(self, ids: Mapping[str, str]) -> list[OwnedPartition]:
-        """Return what is read of topics that have been made anew; one without an id takes the first it hears."""
+        """Return what is read of topics that have been made anew.
+
+        One without an id takes the first it hears.
+        """
         gone = []
         for owned in self._owned.values():
             now = ids.get(owned.assignment.topic)

@@ -1,4 +1,7 @@
-"""Chunks set aside: of topics whose records fail one after the other, or of partitions that wait for a schema."""
+"""Chunks set aside: of topics whose records fail one after the other.
+
+Or of partitions that wait for a schema.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,10 @@ class Parking(Generic[Place]):
             self._chunks[self._place_of(chunk.assignment)].append(chunk)
 
     def first(self, place: Place) -> Sequence[Record]:
-        """Return the records of the first chunk of a place; none when nothing is set aside any more."""
+        """Return the records of the first chunk of a place.
+
+        None when nothing is set aside any more.
+        """
         chunks = self._chunks.get(place)
         return chunks[0].records if chunks else ()
 

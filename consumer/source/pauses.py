@@ -1,4 +1,7 @@
-"""Which partitions the client fetches: the corridor's wishes, a stalled loop, and lost positions together."""
+"""Which partitions the client fetches.
+
+The corridor's wishes, a stalled loop, and lost positions together.
+"""
 
 from __future__ import annotations
 
@@ -46,9 +49,12 @@ class Pauses:
 
 
 def _wake(consumer: Consumer, resumed: list[TopicPartition]) -> None:
-    """Have the client fetch at once: its thread for a broker that had nothing to fetch sleeps for a second.
+    """Have the client fetch at once.
 
-    Any request to that broker wakes it. This one goes to the leader of each partition; its answer is of no use.
+    Its thread for a broker that had nothing to fetch sleeps for a second.
+
+    Any request to that broker wakes it. This one goes to the leader of each partition; its answer
+    is of no use.
     Source: records came 850 ms after a resume, with this question after 6 ms, it included.
     """
     asked = [TopicPartition(each.topic, each.partition, FAR_FUTURE_MS) for each in resumed]

@@ -1,7 +1,8 @@
 """The source as a port: chunks and ownership events one way, commands the other way.
 
-Every event method is called on the event loop, in the order in which the consumer thread saw things:
-`assigned` before the first chunk of an assignment, its last chunk before `revoking` or `lost`.
+Every event method is called on the event loop, in the order in which the consumer thread saw
+things: `assigned` before the first chunk of an assignment, its last chunk before `revoking` or
+`lost`.
 """
 
 from __future__ import annotations
@@ -37,7 +38,10 @@ class SourceEvents(Protocol):
     """What the corridor listens to."""
 
     def assigned(self, assignments: Sequence[Assignment]) -> None:
-        """These partitions are ours from now on, each a new epoch, starting at its `next_offset`."""
+        """These partitions are ours from now on, each a new epoch.
+
+        Starting at its `next_offset`.
+        """
         ...
 
     def chunk(self, chunk: Chunk) -> None:
@@ -45,7 +49,10 @@ class SourceEvents(Protocol):
         ...
 
     def reached_end(self, assignment: Assignment, offset: int) -> None:
-        """All below `offset` was handed over; the rest up to it were transaction markers or holes."""
+        """All below `offset` was handed over.
+
+        The rest up to it were transaction markers or holes.
+        """
         ...
 
     def revoking(
@@ -53,8 +60,8 @@ class SourceEvents(Protocol):
     ) -> None:
         """Finish what is open of these, then call `release` once, with the positions to commit.
 
-        The consumer thread waits for it inside the rebalance, at most `drain_timeout_s`; then it lets go of
-        them with whatever was committed. No chunk of theirs follows.
+        The consumer thread waits for it inside the rebalance, at most `drain_timeout_s`; then it
+        lets go of them with whatever was committed. No chunk of theirs follows.
         """
         ...
 
@@ -67,7 +74,10 @@ class SourceEvents(Protocol):
         ...
 
     def held(self, reason: HoldReason, detail: str, assignment: Assignment | None) -> None:
-        """The brokers hold us up (BROKER, OFFSET_LOST, AUTH); with an assignment it concerns it alone."""
+        """The brokers hold us up (BROKER, OFFSET_LOST, AUTH).
+
+        With an assignment it concerns it alone.
+        """
         ...
 
     def released(self, reason: HoldReason, assignment: Assignment | None) -> None:
@@ -91,7 +101,10 @@ class Source(Protocol):
         ...
 
     def pause(self, assignments: Sequence[Assignment]) -> None:
-        """Hand over no more chunks of these; polling goes on. A few that were under way may still come."""
+        """Hand over no more chunks of these; polling goes on.
+
+        A few that were under way may still come.
+        """
         ...
 
     def resume(self, assignments: Sequence[Assignment]) -> None:
@@ -99,7 +112,10 @@ class Source(Protocol):
         ...
 
     def commit(self, positions: Sequence[Position]) -> None:
-        """Commit without waiting; `committed` tells. Positions of what is not owned any more are dropped."""
+        """Commit without waiting; `committed` tells.
+
+        Positions of what is not owned any more are dropped.
+        """
         ...
 
     def stop(self) -> None:
@@ -111,7 +127,10 @@ class Source(Protocol):
         ...
 
     def subscribed_partitions(self) -> int:
-        """Return how many partitions all subscribed topics have together, as last known; 0 when unknown."""
+        """Return how many partitions all subscribed topics have together, as last known.
+
+        0 when unknown.
+        """
         ...
 
     def progress_s(self) -> float:

@@ -31,20 +31,29 @@ SECRETS = frozenset(
 _OWNED = {
     "enable.auto.commit": "owned by the daemon: it commits what is settled, nothing else; remove it",
     "auto.commit.enable": "owned by the daemon: it commits what is settled, nothing else; remove it",
-    "enable.auto.offset.store": "owned by the daemon: a position moves when its records are settled; remove it",
+    "enable.auto.offset.store": (
+        "owned by the daemon: a position moves when its records are settled; remove it"
+    ),
     "auto.commit.interval.ms": "owned by the daemon: write delivery.commit_interval instead",
-    "auto.offset.reset": "owned by the daemon: write kafka.start_at instead (earliest, latest or a time)",
+    "auto.offset.reset": (
+        "owned by the daemon: write kafka.start_at instead (earliest, latest or a time)"
+    ),
     "group.id": "owned by the daemon: write kafka.group_id instead",
     "bootstrap.servers": "owned by the daemon: write kafka.bootstrap_servers instead",
     "metadata.broker.list": "owned by the daemon: write kafka.bootstrap_servers instead",
     "test.mock.num.brokers": "puts the client's own test brokers in place of yours; remove it",
-    "enable.partition.eof": "owned by the daemon: it needs the ends of partitions to report lag; remove it",
+    "enable.partition.eof": (
+        "owned by the daemon: it needs the ends of partitions to report lag; remove it"
+    ),
 }
 
 _TEXT_ALLOWED = {
     "isolation.level": (
         frozenset({"read_committed"}),
-        "owned by the daemon: records of aborted transactions must not leave; write read_committed or remove it",
+        (
+            "owned by the daemon: records of aborted transactions must not leave; write"
+            " read_committed or remove it"
+        ),
     ),
     "acks": (
         frozenset({"all", "-1"}),
@@ -122,7 +131,8 @@ def _refused(name: str, value: str) -> str | None:
 def _misspelt(name: str, value: str) -> str | None:
     """Let the client set one property: it knows names, types and ranges.
 
-    A second property, which does not exist, stops it before a client, its threads and its log lines are made.
+    A second property, which does not exist, stops it before a client, its threads and its log lines
+    are made.
     """
     text = _client_says({"group.id": "lint", name: value, _STOPPER: ""})
     shown = "what is written" if name in SECRETS else f"`{value[:60]}`"
@@ -136,11 +146,17 @@ def _misspelt(name: str, value: str) -> str | None:
         return (
             "code cannot be plugged in here: callbacks and plug-ins are the daemon's own; remove it"
         )
-    return f"{shown} is not a value of this property; see librdkafka's CONFIGURATION.md for what it takes"
+    return (
+        f"{shown} is not a value of this property; see librdkafka's CONFIGURATION.md for what"
+        f" it takes"
+    )
 
 
 def _at_odds(properties: dict[str, str]) -> list[tuple[str, str]]:
-    """Let the client take all properties together: it refuses combinations and files it cannot read."""
+    """Let the client take all properties together.
+
+    It refuses combinations and files it cannot read.
+    """
     quiet = {name: value for name, value in properties.items() if name != "debug"}
     text = _client_says({"group.id": "lint", **quiet, "log_level": "0"})
     if text is None:
@@ -155,7 +171,10 @@ def _at_odds(properties: dict[str, str]) -> list[tuple[str, str]]:
 
 
 def _client_says(conf: dict[str, str]) -> str | None:
-    """Make a consumer that contacts nobody; return the client's complaint, `None` when it has none."""
+    """Make a consumer that contacts nobody.
+
+    Return the client's complaint, `None` when it has none.
+    """
     try:
         consumer = confluent_kafka.Consumer(conf)
     except confluent_kafka.KafkaException as refusal:

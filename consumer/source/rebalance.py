@@ -1,4 +1,7 @@
-"""Partitions come and go: the client's rebalance callbacks, called inside `consume` on the consumer thread."""
+"""Partitions come and go: the client's rebalance callbacks.
+
+Called inside `consume` on the consumer thread.
+"""
 
 from __future__ import annotations
 
@@ -48,10 +51,10 @@ class Release:
 class Rebalance:
     """Gives and takes partitions.
 
-    No callback asks the brokers anything: a question can take seconds, and the client serves nothing meanwhile.
-    What is assigned therefore waits as pending, and the thread's next turn finds its start positions; to the
-    client the assignment is empty until then, which it does not mind (classic, cooperative, and the brokers'
-    own protocol; see the tests against a real broker).
+    No callback asks the brokers anything: a question can take seconds, and the client serves
+    nothing meanwhile. What is assigned therefore waits as pending, and the thread's next turn finds
+    its start positions; to the client the assignment is empty until then, which it does not mind
+    (classic, cooperative, and the brokers' own protocol; see the tests against a real broker).
     """
 
     def __init__(
@@ -86,10 +89,11 @@ class Rebalance:
     def on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Partitions are to be given back.
 
-        1. the corridor finishes what is open of them and says how far it is;
-        2. that is committed without waiting: a blocking commit would stand for the whole session time-out when
+        1. the corridor finishes what is open of them and says how far it is; 2. that is committed
+        without waiting: a blocking commit would stand for the whole session time-out when
            there is no coordinator;
-        3. they are unassigned, and the client joins the group again. It sends the commit first and waits for its
+        3. they are unassigned, and the client joins the group again. It sends the commit first and
+        waits for its
            answer before it joins, so whoever is next finds the position.
         """
         keys = _keys(partitions)
@@ -134,7 +138,10 @@ class Rebalance:
             consumer.assign([where_to_read(owned) for owned in rest])
 
     def hand_back(self, going: Iterable[OwnedPartition]) -> list[Position]:
-        """Have the corridor finish what is open of these; returns the positions to commit, none when it is late."""
+        """Have the corridor finish what is open of these.
+
+        Returns the positions to commit, none when it is late.
+        """
         assignments = [owned.assignment for owned in going]
         if not assignments:
             return []
@@ -155,7 +162,8 @@ class Rebalance:
             self._active_errors.forget(owned.assignment)
         self._commits.let_go()
         if paused := [TopicPartition(*owned.key) for owned in gone if owned.client_paused]:
-            # The client keeps a pause beyond the assignment: should the partition come back, it would stand still.
+            # The client keeps a pause beyond the assignment: should the partition come back, it
+            # would stand still.
             consumer.resume(paused)
         if self._incremental:
             consumer.incremental_unassign([TopicPartition(*owned.key) for owned in gone])

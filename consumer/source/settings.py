@@ -10,8 +10,8 @@ import msgspec
 class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The `kafka` section. `start_at` as a number is a time, in milliseconds since the epoch.
 
-    `properties` are librdkafka's own names with text values, without those the daemon owns. `buffer_bytes`
-    bounds what is read and not settled; `drain_timeout_s` bounds a hand-over.
+    `properties` are librdkafka's own names with text values, without those the daemon owns.
+    `buffer_bytes` bounds what is read and not settled; `drain_timeout_s` bounds a hand-over.
     """
 
     bootstrap_servers: str

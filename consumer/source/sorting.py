@@ -1,4 +1,7 @@
-"""What `consume` returned becomes chunks, one run of one assignment each, and ends of partitions."""
+"""What `consume` returned becomes chunks, one run of one assignment each.
+
+And ends of partitions.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,10 @@ WATERMARK_TIMEOUT_S: Final = 1.0
 
 
 class Sorting:
-    """Sorts messages by assignment; what is not ours any more is dropped here and read by its next owner."""
+    """Sorts messages by assignment.
+
+    What is not ours any more is dropped here and read by its next owner.
+    """
 
     def __init__(
         self,
@@ -54,7 +60,8 @@ class Sorting:
                 self._take_error(consumer, message, error, runs)
                 partition = -1
                 continue
-            # Runs of one partition are long: the look-up is made where a run begins, not for each record.
+            # Runs of one partition are long: the look-up is made where a run begins, not for each
+            # record.
             if message.partition() != partition or message.topic() != topic:
                 record = cast("Record", message)
                 topic, partition = record.topic(), record.partition()

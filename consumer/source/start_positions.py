@@ -1,4 +1,7 @@
-"""Where reading begins: the group's position, or what `start_at` says where there is none. Never a guess."""
+"""Where reading begins: the group's position, or what `start_at` says where there is none.
+
+Never a guess.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +14,22 @@ from consumer.source.ownership import StartPosition
 from consumer.source.topic_ids import is_made_again
 
 if TYPE_CHECKING:
-    from consumer.model import PartitionKey
     from collections.abc import Iterable, Mapping, Sequence
 
     from confluent_kafka import Consumer
 
+    from consumer.model import PartitionKey
     from consumer.source.topic_ids import TopicIds
 
 StartAt: TypeAlias = Literal["earliest", "latest"] | int
 
 ASK_TIMEOUT_S: Final = 2.0
-"""Of one question to the brokers. The thread asks again a second later, so that it keeps polling in between."""
+"""Of one question to the brokers. The thread asks again a second later, so that it keeps polling in
+between."""
 
 OUTDATED: Final = (
-    "the topic was deleted and made again since this position was reached: the new one is read from its beginning;"
+    "the topic was deleted and made again since this position was reached: the new one is"
+    " read from its beginning;"
     " records of the former one that had not been read are gone"
 )
 
@@ -35,8 +40,8 @@ _GIVE_UP_AFTER: Final = 2
 class ResolvedStarts(NamedTuple):
     """What one round of questions gave.
 
-    `starts` begin now. `pins` are positions of partitions that other members may own. `failed` says what kept the
-    others waiting, `None` when nothing did.
+    `starts` begin now. `pins` are positions of partitions that other members may own. `failed` says
+    what kept the others waiting, `None` when nothing did.
     """
 
     starts: list[StartPosition]
@@ -57,7 +62,10 @@ class _Committed(NamedTuple):
 
 
 class StartPositions:
-    """Asks the brokers. Every question is bounded; what fails raises or stays pending, and is asked again."""
+    """Asks the brokers. Every question is bounded.
+
+    What fails raises or stays pending, and is asked again.
+    """
 
     def __init__(self, start_at: StartAt, topic_ids: TopicIds) -> None:
         self._start_at = start_at
@@ -67,14 +75,16 @@ class StartPositions:
     def find(self, consumer: Consumer, keys: Sequence[PartitionKey]) -> ResolvedStarts:
         """Find where these begin.
 
-        A partition without a position, in a topic where the group has one, is new: it begins at its beginning,
-        whatever `start_at` says, or its first records would be passed over. So that this stays decidable, the
-        first member that meets a topic pins `latest` or a time for all its partitions, those of others included:
-        a partition that stays silent has a position then, too.
+        A partition without a position, in a topic where the group has one, is new: it begins at its
+        beginning, whatever `start_at` says, or its first records would be passed over. So that this
+        stays decidable, the first member that meets a topic pins `latest` or a time for all its
+        partitions, those of others included: a partition that stays silent has a position then,
+        too.
 
-        A position of an earlier incarnation of its topic is none: what lies there now was never read. The topic is
-        known to the group all the same, and begins at its beginning. The ids are asked first: should a topic be
-        made anew between the two questions, its position goes with the id that it belongs to, and that is noticed.
+        A position of an earlier incarnation of its topic is none: what lies there now was never
+        read. The topic is known to the group all the same, and begins at its beginning. The ids are
+        asked first: should a topic be made anew between the two questions, its position goes with
+        the id that it belongs to, and that is noticed.
 
         Raises: `KafkaException` when the group's positions cannot be had; nothing begins.
         """

@@ -1,7 +1,10 @@
-"""Which incarnation of a topic we read: one that is deleted and made again has its name and another id.
+"""Which incarnation of a topic we read.
 
-Shape: an id here is the cluster's and the topic's, `<cluster>:<topic>`. A mirror copies a group's positions into
-another cluster, translated, together with what was committed beside them: there they are sound.
+One that is deleted and made again has its name and another id.
+
+Shape: an id here is the cluster's and the topic's, `<cluster>:<topic>`. A mirror copies a group's
+positions into another cluster, translated, together with what was committed beside them: there they
+are sound.
 """
 
 from __future__ import annotations
@@ -32,12 +35,14 @@ NO_ID: Final = "AAAAAAAAAAAAAAAAAAAAAA"
 """What brokers before 2.8 say, whose topics have none."""
 
 UNPROTECTED: Final = (
-    "the brokers do not say which topic this is; should it be deleted and made again at once, it is read on where"
+    "the brokers do not say which topic this is; should it be deleted and made again at"
+    " once, it is read on where"
     " the former one was"
 )
 
 _KEPT: Final[list[AdminClient]] = []
-"""Never freed: freeing this client right after its answer races with its own thread, and ends the process."""
+"""Never freed: freeing this client right after its answer races with its own thread, and ends the
+process."""
 
 
 def is_made_again(then: str, now: str) -> bool:
@@ -46,9 +51,12 @@ def is_made_again(then: str, now: str) -> bool:
 
 
 class TopicIds:
-    """Asks with a client of its own, for the consumer has no such question; only the consumer thread calls it.
+    """Asks with a client of its own, for the consumer has no such question.
 
-    An id that was followed by another never comes back: brokers that lag behind still tell it for a moment.
+    Only the consumer thread calls it.
+
+    An id that was followed by another never comes back: brokers that lag behind still tell it for a
+    moment.
     """
 
     def __init__(self, client: AdminClient) -> None:
@@ -66,7 +74,8 @@ class TopicIds:
     def ask(self, topics: Collection[str]) -> dict[str, str]:
         """Return the ids now; a topic whose id nobody tells is absent.
 
-        Waits for a second at most, and not at all once brokers have left a question without an answer.
+        Waits for a second at most, and not at all once brokers have left a question without an
+        answer.
         """
         self._open = self._describe(topics)
         if not self._silent:
@@ -74,7 +83,10 @@ class TopicIds:
         return self._collect()
 
     def turn(self, topics: Collection[str], now_s: float) -> dict[str, str]:
-        """Ask every few seconds, without waiting; returns the answer once it is there, else nothing."""
+        """Ask every few seconds, without waiting.
+
+        Returns the answer once it is there, else nothing.
+        """
         self._client.poll(
             0
         )  # it keeps an error for each connection that fails, until somebody takes them
@@ -93,7 +105,8 @@ class TopicIds:
 
     def _describe(self, topics: Collection[str]) -> dict[str, Future[Any]]:
         if self._cluster is None:
-            # Once: should the brokers' name lead to other ones, their topics count as made again, and are read.
+            # Once: should the brokers' name lead to other ones, their topics count as made again,
+            # and are read.
             self._cluster = self._client.describe_cluster(request_timeout=ANSWER_S)
         return self._client.describe_topics(
             TopicCollection(sorted(topics)), request_timeout=ANSWER_S
@@ -151,7 +164,10 @@ class TopicIds:
             self._warn(what, detail_of(reason))
 
     def _warn(self, what: str, why: str) -> None:
-        """Say once that nobody tells ids. Where some were told before, brokers are away, and others say that."""
+        """Say once that nobody tells ids.
+
+        Where some were told before, brokers are away, and others say that.
+        """
         if not self._last and not self._warned:
             self._warned = True
             self._log.warning("topic_id_unknown", what=what, detail=f"{UNPROTECTED} ({why})")

@@ -1,4 +1,7 @@
-"""Each file beside this one holds one mistake; its first lines are what must be said about it, to the letter."""
+"""Each file beside this one holds one mistake.
+
+Its first lines are what must be said about it, to the letter.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A real schema registry on loopback: Apicurio, which speaks Confluent's API; fetched once per machine."""
+"""A real schema registry on loopback.
+
+Apicurio, which speaks Confluent's API; fetched once per machine.
+"""
 
 from __future__ import annotations
 

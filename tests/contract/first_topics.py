@@ -1,4 +1,7 @@
-"""Topics to take a first look at: recorded tables, the documentation's records, and things that are no rows."""
+"""Topics to take a first look at.
+
+Recorded tables, the documentation's records, and things that are no rows.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Reads a header name that is no text with a call that has been made often before; run by its test, by itself."""
+"""Reads a header name that is no text with a call that has been made often before.
+
+Run by its test, by itself.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Reading a backfill from the embedded broker: ended at any step, gone on with, and the rows are the fold."""
+"""Reading a backfill from the embedded broker.
+
+Ended at any step, gone on with, and the rows are the fold.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ from consumer.operations.backfill.state import (
 from consumer.operations.schema_prefetch import SchemaPrefetch
 from consumer.sandbox.broker import PARTITIONS, EmbeddedBroker
 from consumer.sandbox.memory_dead_letters import MemoryDeadLetterTopic
-from tests.unit.operations.backfill_files import settings_in
+from tests.unit.operations.backfill.backfill_files import settings_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,7 +104,7 @@ class Shown:
 
     def step(self, name: str, done: int, total: int, note: str = "") -> None:
         """Go on, or not."""
-        del phase, done, total, note
+        del name, done, total, note
         if self._rng is not None and self._rng.random() < 0.5:
             raise EndedError
 
@@ -164,7 +167,10 @@ def found(settings: Settings) -> tuple[OffsetRange, ...]:
 async def test_wherever_it_ends_the_rows_are_the_fold(
     log: tuple[EmbeddedBroker, Log], tmp_path: Path, seed: int
 ) -> None:
-    """Ended again and again, each life with the notes of those before: no record twice, none left out."""
+    """Ended again and again, each life with the notes of those before.
+
+    No record twice, none left out.
+    """
     broker, written = log
     settings, rng = settings_at(broker, tmp_path), random.Random(seed)  # noqa: S311 - a schedule, not a secret
     offset_ranges = await asyncio.to_thread(found, settings)
@@ -220,7 +226,10 @@ def last_field(row: KeptRow) -> int:
 async def test_too_many_at_fault_end_it_before_anything_is_sent(
     log: tuple[EmbeddedBroker, Log], tmp_path: Path, override: str, said: str
 ) -> None:
-    """It is not the records then: nothing goes to the dead-letter topic, and the place of the first is named."""
+    """It is not the records then.
+
+    Nothing goes to the dead-letter topic, and the place of the first is named.
+    """
     settings, letters = settings_at(log[0], tmp_path, override), MemoryDeadLetterTopic()
     offset_ranges = await asyncio.to_thread(found, settings)
     with pytest.raises(

@@ -1,4 +1,7 @@
-"""The embedded broker sits the exam that the source sets; `tests/kafka/test_broker.py` has the real one."""
+"""The embedded broker sits the exam that the source sets.
+
+`tests/kafka/test_broker.py` has the real one.
+"""
 
 from __future__ import annotations
 
@@ -7,37 +10,39 @@ from typing import TYPE_CHECKING
 import pytest
 
 from consumer.sandbox.broker import PARTITIONS, RETAINED_BYTES, EmbeddedBroker
-from tests.contract.broker_exam import BrokerExam
+from tests.contract.broker_contract import BrokerContract
 from tests.kafka.member import Member
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class TestEmbeddedBroker(BrokerExam):
+class TestEmbeddedBroker(BrokerContract):
     """The double that `demo` runs on."""
 
     @pytest.fixture
-    def examinee(self) -> Iterator[EmbeddedBroker]:
+    def candidate(self) -> Iterator[EmbeddedBroker]:
         """Start one for each question: it takes milliseconds."""
         with EmbeddedBroker() as broker:
             yield broker
 
-    async def test_a_topic_has_the_partitions_that_are_said(self, examinee: EmbeddedBroker) -> None:
+    async def test_a_topic_has_the_partitions_that_are_said(
+        self, candidate: EmbeddedBroker
+    ) -> None:
         """The constant is read off the library, which does not let us choose."""
-        examinee.create_topic("t")
-        async with _member(examinee) as member:
+        candidate.create_topic("t")
+        async with _member(candidate) as member:
             await member.heard.until(lambda: len(member.heard.owned()) == PARTITIONS)
             await member.heard.until(lambda: member.source.subscribed_partitions() == PARTITIONS)
 
-    async def test_a_partition_keeps_what_is_said(self, examinee: EmbeddedBroker) -> None:
+    async def test_a_partition_keeps_what_is_said(self, candidate: EmbeddedBroker) -> None:
         """A demonstration that stays below it never loses a record."""
-        examinee.create_topic("t")
+        candidate.create_topic("t")
         count = RETAINED_BYTES * 9 // 10 // 1000
         for _ in range(count):
-            examinee.put("t", b"x" * 900, key=b"k" * 10, partition=0)
-        examinee.flush()
-        async with _member(examinee) as member:
+            candidate.put("t", b"x" * 900, key=b"k" * 10, partition=0)
+        candidate.flush()
+        async with _member(candidate) as member:
             await member.heard.until(lambda: ("reached_end", (0, count)) in member.heard.log)
         assert [*range(count)] == member.heard.offsets(0)
 

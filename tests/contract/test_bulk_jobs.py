@@ -1,4 +1,7 @@
-"""The fake tenant's Bulk Ingestion API by the vendor's documentation, in process and over sockets."""
+"""The fake tenant's Bulk Ingestion API by the vendor's documentation.
+
+In process and over sockets.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from consumer.http.messages import Answer, Request
 from consumer.sandbox.bulk_jobs import BulkLimits
 from consumer.sandbox.job_lines import newest_jobs
 from consumer.sandbox.tenant import Limits, Tenant
-from tests.contract.test_tenant import CUSTOMERS, VIEWS, Desk, reached, row
+from tests.contract.test_tenant import CUSTOMERS, VIEWS, ApiUser, reached, row
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -22,7 +25,7 @@ HEADER = "id,email,balance,born,modified_at"
 AT = "2025-01-02T00:00:00.000Z"
 
 
-class BulkDesk(Desk):
+class BulkDesk(ApiUser):
     """A client of the bulk API."""
 
     folder: Path
@@ -85,7 +88,7 @@ class BulkDesk(Desk):
 
 
 @pytest.fixture(params=["in process", "sockets"])
-async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BulkDesk]:
+async def api(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BulkDesk]:
     limits = Limits(
         apply_delay_s=0.0,
         bulk=BulkLimits(queue_s=0.0, run_s=0.0, jobs_per_hour=4, file_bytes=5_000),
@@ -93,96 +96,105 @@ async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
     objects = {"customers": CUSTOMERS, "page_views": VIEWS}
     tenant = Tenant(objects, source_name="shop", clock=SystemClock(), limits=limits)
     async with reached(tenant, request.param) as transport:
-        desk = BulkDesk(tenant, transport)
-        desk.folder = tmp_path
-        await desk.log_in()
-        yield desk
+        api = BulkDesk(tenant, transport)
+        api.folder = tmp_path
+        await api.log_in()
+        yield api
 
 
-async def test_upserts_are_rows(desk: BulkDesk) -> None:
-    """An empty value is null, a column that is not there too, a foreign one is left out; digits stay."""
-    assert "JobComplete" == await desk.run(
+async def test_upserts_are_rows(api: BulkDesk) -> None:
+    """An empty value is null, a column that is not there too, a foreign one is left out.
+
+    Digits stay.
+    """
+    assert "JobComplete" == await api.run(
         "upsert", "id,email,balance,modified_at,foreign", f'7,"a,""b""",12.50,{AT},x'
     )
-    found = desk.tenant.rows("customers")["7"]
+    found = api.tenant.rows("customers")["7"]
     assert ('a,"b"', "12.50", None) == (found["email"], str(found["balance"]), found["born"])
 
 
-async def test_a_row_that_does_not_fit_is_a_problem_record_alone(desk: BulkDesk) -> None:
+async def test_a_row_that_does_not_fit_is_a_problem_record_alone(api: BulkDesk) -> None:
     """The job is complete all the same; there is no list of failed rows."""
-    assert "JobComplete" == await desk.run("upsert", HEADER, f"7,a,many,,{AT}", f"8,a,1,,{AT}")
-    assert (["8"], 1) == ([*desk.tenant.rows("customers")], len(desk.tenant.problems("customers")))
+    assert "JobComplete" == await api.run("upsert", HEADER, f"7,a,many,,{AT}", f"8,a,1,,{AT}")
+    assert (["8"], 1) == ([*api.tenant.rows("customers")], len(api.tenant.problems("customers")))
 
 
-async def test_deletes_have_no_header_and_need_a_newer_time(desk: BulkDesk) -> None:
-    """A line without a time, or with an older one, removes nothing from a stream with a Record Modified."""
-    await desk.upserted(row("1"), row("2"), row("3"))
-    assert "JobComplete" == await desk.run("delete", f"1,{AT}", "2", "3,2024-01-01T00:00:00.000Z")
-    assert ["2", "3"] == [*desk.tenant.rows("customers")]
+async def test_deletes_have_no_header_and_need_a_newer_time(api: BulkDesk) -> None:
+    """A line without a time, or with an older one.
+
+    Removes nothing from a stream with a Record Modified.
+    """
+    await api.upserted(row("1"), row("2"), row("3"))
+    assert "JobComplete" == await api.run("delete", f"1,{AT}", "2", "3,2024-01-01T00:00:00.000Z")
+    assert ["2", "3"] == [*api.tenant.rows("customers")]
 
 
-async def test_every_file_counts(desk: BulkDesk) -> None:
+async def test_every_file_counts(api: BulkDesk) -> None:
     """Several files of one job, each with its header."""
-    job = await desk.job()
+    job = await api.job()
     for key in ("1", "2"):
-        await desk.upload(job, HEADER, f"{key},a,1,,{AT}")
-    await desk.close(job)
-    await desk.state(job)
-    assert ["1", "2"] == [*desk.tenant.rows("customers")]
+        await api.upload(job, HEADER, f"{key},a,1,,{AT}")
+    await api.close(job)
+    await api.state(job)
+    assert ["1", "2"] == [*api.tenant.rows("customers")]
 
 
-async def test_an_aborted_job_leaves_nothing(desk: BulkDesk) -> None:
+async def test_an_aborted_job_leaves_nothing(api: BulkDesk) -> None:
     """What was uploaded is deleted, and the object is free again."""
-    job = await desk.job()
-    await desk.upload(job, HEADER, f"1,a,1,,{AT}")
-    answer = await desk.close(job, "Aborted")
+    job = await api.job()
+    await api.upload(job, HEADER, f"1,a,1,,{AT}")
+    answer = await api.close(job, "Aborted")
     assert (200, "Aborted") == (answer.status, json.loads(answer.body)["state"])
-    assert 201 == (await desk.create()).status
-    assert {} == desk.tenant.rows("customers")
+    assert 201 == (await api.create()).status
+    assert {} == api.tenant.rows("customers")
 
 
-async def test_one_job_per_object(desk: BulkDesk) -> None:
+async def test_one_job_per_object(api: BulkDesk) -> None:
     """409 while a job is active, whatever its operation; another object is free."""
-    await desk.job()
+    await api.job()
     assert [409, 409, 201] == [
-        (await desk.create()).status,
-        (await desk.create("delete")).status,
-        (await desk.create(name="page_views")).status,
+        (await api.create()).status,
+        (await api.create("delete")).status,
+        (await api.create(name="page_views")).status,
     ]
 
 
-async def test_a_closed_job_takes_nothing_more(desk: BulkDesk) -> None:
+async def test_a_closed_job_takes_nothing_more(api: BulkDesk) -> None:
     """Neither a file nor another end."""
-    job = await desk.job()
-    await desk.close(job)
+    job = await api.job()
+    await api.close(job)
     assert [409, 409] == [
-        (await desk.upload(job, HEADER)).status,
-        (await desk.close(job, "Aborted")).status,
+        (await api.upload(job, HEADER)).status,
+        (await api.close(job, "Aborted")).status,
     ]
 
 
-async def test_limits(desk: BulkDesk) -> None:
+async def test_limits(api: BulkDesk) -> None:
     """A file too large is 413, an unknown object 404, a job too many in the hour 429."""
-    job = await desk.job()
-    assert 413 == (await desk.upload(job, HEADER, "x" * 5_000)).status
-    assert 404 == (await desk.create(name="nothing")).status
-    await desk.close(job, "Aborted")
+    job = await api.job()
+    assert 413 == (await api.upload(job, HEADER, "x" * 5_000)).status
+    assert 404 == (await api.create(name="nothing")).status
+    await api.close(job, "Aborted")
     for _ in range(3):
-        await desk.close(await desk.job(), "Aborted")
-    assert 429 == (await desk.create()).status
+        await api.close(await api.job(), "Aborted")
+    assert 429 == (await api.create()).status
 
 
-async def test_jobs_are_listed_and_deleted(desk: BulkDesk) -> None:
-    """The list can be asked for states; a job that is open cannot be deleted, one that is over can."""
-    job = await desk.job()
-    assert 409 == (await desk.call("DELETE", f"/{job}")).status
-    listed = json.loads((await desk.call("GET", "?states=Open,InProgress&limit=5")).body)
+async def test_jobs_are_listed_and_deleted(api: BulkDesk) -> None:
+    """The list can be asked for states.
+
+    A job that is open cannot be deleted, one that is over can.
+    """
+    job = await api.job()
+    assert 409 == (await api.call("DELETE", f"/{job}")).status
+    listed = json.loads((await api.call("GET", "?states=Open,InProgress&limit=5")).body)
     assert [job] == [entry["id"] for entry in listed["data"]]
-    await desk.close(job, "Aborted")
-    assert {"data": []} == json.loads((await desk.call("GET", "?states=Open")).body)
+    await api.close(job, "Aborted")
+    assert {"data": []} == json.loads((await api.call("GET", "?states=Open")).body)
     assert [204, 404] == [
-        (await desk.call("DELETE", f"/{job}")).status,
-        (await desk.call("GET", f"/{job}")).status,
+        (await api.call("DELETE", f"/{job}")).status,
+        (await api.call("GET", f"/{job}")).status,
     ]
 
 
@@ -190,23 +202,26 @@ async def test_jobs_are_listed_and_deleted(desk: BulkDesk) -> None:
     ("fate", "status", "state"),
     [("fail-job", 200, "Failed"), ("hang-job", 200, "InProgress"), ("vanish-job", 404, "")],
 )
-async def test_scripted_fates(desk: BulkDesk, fate: str, status: int, state: str) -> None:
-    """A job can be made to fail, to hang and to vanish, by the request that closes it; nothing of it is applied."""
-    desk.script(f"close-job/customers {fate}")
-    job = await desk.job()
-    await desk.upload(job, HEADER, f"1,a,1,,{AT}")
-    await desk.close(job)
-    answer = await desk.call("GET", f"/{job}")
+async def test_scripted_fates(api: BulkDesk, fate: str, status: int, state: str) -> None:
+    """A job can be made to fail, to hang and to vanish, by the request that closes it.
+
+    Nothing of it is applied.
+    """
+    api.script(f"close-job/customers {fate}")
+    job = await api.job()
+    await api.upload(job, HEADER, f"1,a,1,,{AT}")
+    await api.close(job)
+    answer = await api.call("GET", f"/{job}")
     assert (status, state) == (answer.status, json.loads(answer.body).get("state", ""))
-    assert {} == desk.tenant.rows("customers")
+    assert {} == api.tenant.rows("customers")
 
 
-async def test_jobs_are_shown_with_the_rows_of_all_their_files(desk: BulkDesk) -> None:
+async def test_jobs_are_shown_with_the_rows_of_all_their_files(api: BulkDesk) -> None:
     """On the page; what became of each row this API never tells."""
-    job = await desk.job()
-    await desk.upload(job, HEADER, f"7,a,1,,{AT}", f"8,a,1,,{AT}")
-    await desk.upload(job, HEADER, f"9,a,1,,{AT}")
-    (shown,) = newest_jobs(desk.tenant, 10)
+    job = await api.job()
+    await api.upload(job, HEADER, f"7,a,1,,{AT}", f"8,a,1,,{AT}")
+    await api.upload(job, HEADER, f"9,a,1,,{AT}")
+    (shown,) = newest_jobs(api.tenant, 10)
     assert ("bulk", "customers", "upsert", "Open", 3, None) == (
         shown.destination,
         shown.object,

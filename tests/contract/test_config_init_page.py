@@ -1,4 +1,7 @@
-"""The page of `config init` is true: its records on a broker, and what is printed and written to the letter."""
+"""The page of `config init` is true.
+
+Its records on a broker, and what is printed and written to the letter.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,10 @@ def shown(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., str]:
-    """Return a function that runs a command in an empty folder, and shows what it prints as the page does."""
+    """Return a function that runs a command in an empty folder.
+
+    And shows what it prints as the page does.
+    """
     monkeypatch.chdir(tmp_path)
 
     def call(words: list[str]) -> str:

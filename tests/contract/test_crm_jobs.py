@@ -15,7 +15,7 @@ from consumer.http.messages import Answer, Request
 from consumer.sandbox.crm_jobs import CrmLimits
 from consumer.sandbox.job_lines import newest_jobs
 from consumer.sandbox.tenant import Limits, Tenant
-from tests.contract.test_tenant import CUSTOMERS, Desk, reached
+from tests.contract.test_tenant import CUSTOMERS, ApiUser, reached
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ ROOT = "/services/data/v61.0"
 HEADER = "Kafka_Id__c,LastName,Email"
 
 
-class CrmDesk(Desk):
+class CrmApiUser(ApiUser):
     """A client of the CRM, with a core token."""
 
     folder: Path
@@ -40,8 +40,8 @@ class CrmDesk(Desk):
         )
         body = b"" if content is None else json.dumps(content).encode()
         outcome = await self.send(
-            Request(method, f"{self.tenant.origin}{ROOT}{rest}", headers, body, 5.0)
-        )  # type: ignore[arg-type]  # a method, as the test says
+            Request(method, f"{self.tenant.origin}{ROOT}{rest}", headers, body, 5.0)  # type: ignore[arg-type]  # a method, as the test says
+        )
         assert isinstance(outcome, Answer)
         return outcome
 
@@ -126,16 +126,16 @@ class CrmDesk(Desk):
 
 
 @pytest.fixture(params=["in process", "sockets"])
-async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[CrmDesk]:
+async def api(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[CrmApiUser]:
     limits = Limits(crm=CrmLimits(queue_s=0.0, run_s=0.0, batches_per_day=3, file_bytes=500_000))
     tenant = Tenant(
         {"customers": CUSTOMERS}, source_name="shop", clock=SystemClock(), limits=limits
     )
     async with reached(tenant, request.param) as transport:
-        desk = CrmDesk(tenant, transport)
-        desk.folder = tmp_path
-        desk.token = await desk.core_token()
-        yield desk
+        api = CrmApiUser(tenant, transport)
+        api.folder = tmp_path
+        api.token = await api.core_token()
+        yield api
 
 
 def error_of(answer: Answer) -> tuple[int, str]:
@@ -144,16 +144,16 @@ def error_of(answer: Answer) -> tuple[int, str]:
     return answer.status, error["errorCode"]
 
 
-async def test_an_upsert_creates_and_updates(desk: CrmDesk) -> None:
+async def test_an_upsert_creates_and_updates(api: CrmApiUser) -> None:
     """By the external id; a blank leaves what is there, `#N/A` makes it null."""
-    await desk.run("upsert", HEADER, "k1,Kay,k1@x.io", "k2,Lee,k2@x.io")
-    job = await desk.run("upsert", HEADER, 'k1,"Kay, ""the"" first",', "k2,,#N/A")
+    await api.run("upsert", HEADER, "k1,Kay,k1@x.io", "k2,Lee,k2@x.io")
+    job = await api.run("upsert", HEADER, 'k1,"Kay, ""the"" first",', "k2,,#N/A")
     assert ('Kay, "the" first', "k1@x.io") == (
-        desk.contacts()["k1"]["LastName"],
-        desk.contacts()["k1"]["Email"],
+        api.contacts()["k1"]["LastName"],
+        api.contacts()["k1"]["Email"],
     )
-    assert ("Lee", None) == (desk.contacts()["k2"]["LastName"], desk.contacts()["k2"]["Email"])
-    done = await desk.results(job, "successfulResults")
+    assert ("Lee", None) == (api.contacts()["k2"]["LastName"], api.contacts()["k2"]["Email"])
+    done = await api.results(job, "successfulResults")
     assert {"k1", "k2"} == {row["Kafka_Id__c"] for row in done}
     assert ({"false"}, {18}) == (
         {row["sf__Created"] for row in done},
@@ -161,65 +161,65 @@ async def test_an_upsert_creates_and_updates(desk: CrmDesk) -> None:
     )
 
 
-async def test_a_complete_job_may_have_failed_rows(desk: CrmDesk) -> None:
+async def test_a_complete_job_may_have_failed_rows(api: CrmApiUser) -> None:
     """Each with its reason, and counted; the others are there."""
-    job = await desk.run("upsert", HEADER, "k1,Kay,k1@x.io", "k2,,k2@x.io", "k3,Mo,nowhere")
-    told = await desk.told(job)
+    job = await api.run("upsert", HEADER, "k1,Kay,k1@x.io", "k2,,k2@x.io", "k3,Mo,nowhere")
+    told = await api.told(job)
     assert ("JobComplete", 3, 2) == (
         told["state"],
         told["numberRecordsProcessed"],
         told["numberRecordsFailed"],
     )
-    failed = await desk.failed(job)
+    failed = await api.failed(job)
     assert ["INVALID_EMAIL_ADDRESS", "REQUIRED_FIELD_MISSING"] == sorted(
         one.split(":")[0] for one in failed.values()
     )
-    assert ["k1"] == [*desk.contacts()]
-    assert [] == await desk.results(job, "unprocessedrecords")
+    assert ["k1"] == [*api.contacts()]
+    assert [] == await api.results(job, "unprocessedrecords")
 
 
-async def test_results_do_not_keep_the_order_of_rows(desk: CrmDesk) -> None:
+async def test_results_do_not_keep_the_order_of_rows(api: CrmApiUser) -> None:
     """Whoever relies on it is found out."""
     lines = [f"k{at},Name {at}," for at in range(50)]
-    done = await desk.results(await desk.run("upsert", HEADER, *lines), "successfulResults")
+    done = await api.results(await api.run("upsert", HEADER, *lines), "successfulResults")
     found = [row["Kafka_Id__c"] for row in done]
     assert [f"k{at}" for at in range(50)] != found
     assert {f"k{at}" for at in range(50)} == {*found}
 
 
-async def test_an_insert_is_not_idempotent(desk: CrmDesk) -> None:
+async def test_an_insert_is_not_idempotent(api: CrmApiUser) -> None:
     """The same rows twice are two records; with an external id that is taken they fail."""
     for _ in range(2):
-        await desk.run("insert", "LastName", "Kay")
-    assert 2 == len(desk.tenant.crm_rows("Contact"))
+        await api.run("insert", "LastName", "Kay")
+    assert 2 == len(api.tenant.crm_rows("Contact"))
 
 
-async def test_a_duplicate_external_id_fails(desk: CrmDesk) -> None:
+async def test_a_duplicate_external_id_fails(api: CrmApiUser) -> None:
     """Within one insert and against what is there."""
-    job = await desk.run("insert", HEADER, "k1,Kay,", "k1,Kay,")
-    assert "DUPLICATE_VALUE" == (await desk.failed(job))["k1"].split(":")[0]
+    job = await api.run("insert", HEADER, "k1,Kay,", "k1,Kay,")
+    assert "DUPLICATE_VALUE" == (await api.failed(job))["k1"].split(":")[0]
 
 
-async def test_an_update_and_a_delete_go_by_id(desk: CrmDesk) -> None:
+async def test_an_update_and_a_delete_go_by_id(api: CrmApiUser) -> None:
     """An id that is not there fails, one that was deleted says so; a delete takes the id alone."""
-    await desk.run("upsert", HEADER, "k1,Kay,k1@x.io")
-    (id_,) = desk.tenant.crm_rows("Contact")
-    job = await desk.run("update", "Id,Email", f"{id_},new@x.io", "0035g0000009999AAA,x@x.io")
-    assert "new@x.io" == desk.contacts()["k1"]["Email"]
+    await api.run("upsert", HEADER, "k1,Kay,k1@x.io")
+    (id_,) = api.tenant.crm_rows("Contact")
+    job = await api.run("update", "Id,Email", f"{id_},new@x.io", "0035g0000009999AAA,x@x.io")
+    assert "new@x.io" == api.contacts()["k1"]["Email"]
     assert ["INVALID_CROSS_REFERENCE_KEY"] == [
-        row["sf__Error"].split(":")[0] for row in await desk.results(job, "failedResults")
+        row["sf__Error"].split(":")[0] for row in await api.results(job, "failedResults")
     ]
-    job = await desk.run("delete", "Id", id_, id_)
-    assert {} == desk.tenant.crm_rows("Contact")
+    job = await api.run("delete", "Id", id_, id_)
+    assert {} == api.tenant.crm_rows("Contact")
     assert ["ENTITY_IS_DELETED"] == [
-        row["sf__Error"].split(":")[0] for row in await desk.results(job, "failedResults")
+        row["sf__Error"].split(":")[0] for row in await api.results(job, "failedResults")
     ]
 
 
-async def test_a_delete_job_takes_the_id_alone(desk: CrmDesk) -> None:
+async def test_a_delete_job_takes_the_id_alone(api: CrmApiUser) -> None:
     """Another column makes the job fail, nothing of it is done."""
-    job = await desk.run("delete", "Kafka_Id__c", "k1")
-    assert "Failed" == (await desk.told(job))["state"]
+    job = await api.run("delete", "Kafka_Id__c", "k1")
+    assert "Failed" == (await api.told(job))["state"]
 
 
 @pytest.mark.parametrize(
@@ -227,16 +227,16 @@ async def test_a_delete_job_takes_the_id_alone(desk: CrmDesk) -> None:
     [("TAB", "\t", "LF", "\n"), ("SEMICOLON", ";", "CRLF", "\r\n")],
 )
 async def test_delimiters_and_line_ends(
-    desk: CrmDesk, delimiter: str, sign: str, line_end: str, end: str
+    api: CrmApiUser, delimiter: str, sign: str, line_end: str, end: str
 ) -> None:
     """As the job was created; the results have the same."""
-    job = await desk.job(columnDelimiter=delimiter, lineEnding=line_end)
-    await desk.upload(job, end.join([HEADER.replace(",", sign), f"k1{sign}Kay{sign}k1@x.io", ""]))
-    await desk.close(job)
-    await desk.told(job)
-    assert "Kay" == desk.contacts()["k1"]["LastName"]
+    job = await api.job(columnDelimiter=delimiter, lineEnding=line_end)
+    await api.upload(job, end.join([HEADER.replace(",", sign), f"k1{sign}Kay{sign}k1@x.io", ""]))
+    await api.close(job)
+    await api.told(job)
+    assert "Kay" == api.contacts()["k1"]["LastName"]
     assert ["k1"] == [
-        row["Kafka_Id__c"] for row in await desk.results(job, "successfulResults", sign)
+        row["Kafka_Id__c"] for row in await api.results(job, "successfulResults", sign)
     ]
 
 
@@ -251,29 +251,29 @@ async def test_delimiters_and_line_ends(
     ],
 )
 async def test_creations_that_are_refused(
-    desk: CrmDesk, operation: str, more: dict[str, str], status: int, code: str
+    api: CrmApiUser, operation: str, more: dict[str, str], status: int, code: str
 ) -> None:
     """Errors are arrays here."""
-    assert (status, code) == error_of(await desk.create(operation, **more))
+    assert (status, code) == error_of(await api.create(operation, **more))
 
 
-async def test_one_upload_per_job(desk: CrmDesk) -> None:
+async def test_one_upload_per_job(api: CrmApiUser) -> None:
     """A second is refused, as is one after the job was closed, and one over the limit."""
-    job = await desk.job()
-    assert (413, "REQUEST_ENTITY_TOO_LARGE") == error_of(await desk.upload(job, "x" * 500_001))
-    await desk.upload(job, f"{HEADER}\nk1,Kay,\n")
-    assert (400, "INVALIDJOBSTATE") == error_of(await desk.upload(job, f"{HEADER}\nk2,Lee,\n"))
+    job = await api.job()
+    assert (413, "REQUEST_ENTITY_TOO_LARGE") == error_of(await api.upload(job, "x" * 500_001))
+    await api.upload(job, f"{HEADER}\nk1,Kay,\n")
+    assert (400, "INVALIDJOBSTATE") == error_of(await api.upload(job, f"{HEADER}\nk2,Lee,\n"))
 
 
-async def test_a_job_without_data_cannot_be_closed(desk: CrmDesk) -> None:
+async def test_a_job_without_data_cannot_be_closed(api: CrmApiUser) -> None:
     """But aborted; then nothing more can be done with it but delete it."""
-    job = await desk.job()
-    assert (400, "INVALIDJOBSTATE") == error_of(await desk.close(job))
-    assert (400, "INVALIDJOBSTATE") == error_of(await desk.call("DELETE", f"/jobs/ingest/{job}"))
-    assert 200 == (await desk.close(job, "Aborted")).status
-    assert (400, "INVALIDJOBSTATE") == error_of(await desk.close(job))
-    assert 204 == (await desk.call("DELETE", f"/jobs/ingest/{job}")).status
-    assert (404, "NOT_FOUND") == error_of(await desk.call("GET", f"/jobs/ingest/{job}"))
+    job = await api.job()
+    assert (400, "INVALIDJOBSTATE") == error_of(await api.close(job))
+    assert (400, "INVALIDJOBSTATE") == error_of(await api.call("DELETE", f"/jobs/ingest/{job}"))
+    assert 200 == (await api.close(job, "Aborted")).status
+    assert (400, "INVALIDJOBSTATE") == error_of(await api.close(job))
+    assert 204 == (await api.call("DELETE", f"/jobs/ingest/{job}")).status
+    assert (404, "NOT_FOUND") == error_of(await api.call("GET", f"/jobs/ingest/{job}"))
 
 
 @pytest.mark.parametrize(
@@ -285,82 +285,80 @@ async def test_a_job_without_data_cannot_be_closed(desk: CrmDesk) -> None:
         (f"{HEADER},{'x' * 32_000}\n", "Header is too long"),
     ],
 )
-async def test_a_file_at_fault_fails_the_job(desk: CrmDesk, content: str, said: str) -> None:
+async def test_a_file_at_fault_fails_the_job(api: CrmApiUser, content: str, said: str) -> None:
     """The job is told what is wrong; no row of it is applied."""
-    job = await desk.job()
-    await desk.upload(job, content)
-    await desk.close(job)
-    told = await desk.told(job)
+    job = await api.job()
+    await api.upload(job, content)
+    await api.close(job)
+    told = await api.told(job)
     assert "Failed" == told["state"]
     assert said in told["errorMessage"]
-    assert {} == desk.contacts()
+    assert {} == api.contacts()
 
 
-async def test_a_value_at_the_limit_is_taken_and_one_above_is_not(desk: CrmDesk) -> None:
+async def test_a_value_at_the_limit_is_taken_and_one_above_is_not(api: CrmApiUser) -> None:
     """32,000 characters of a description; a row over it fails alone."""
     rows = (f"k1,Kay,{'x' * 32_000}", f"k2,Lee,{'x' * 32_001}")
-    job = await desk.run("upsert", "Kafka_Id__c,LastName,Description", *rows)
+    job = await api.run("upsert", "Kafka_Id__c,LastName,Description", *rows)
     assert ["STRING_TOO_LONG"] == [
-        error.split(":")[0] for error in (await desk.failed(job)).values()
+        error.split(":")[0] for error in (await api.failed(job)).values()
     ]
 
 
-async def test_jobs_are_listed(desk: CrmDesk) -> None:
+async def test_jobs_are_listed(api: CrmApiUser) -> None:
     """With their states, in the CRM's own envelope; other types of jobs are not among them."""
-    job = await desk.job()
-    listed = json.loads((await desk.call("GET", "/jobs/ingest?jobType=V2Ingest")).body)
+    job = await api.job()
+    listed = json.loads((await api.call("GET", "/jobs/ingest?jobType=V2Ingest")).body)
     assert (True, [(job, "Open")]) == (
         listed["done"],
         [(one["id"], one["state"]) for one in listed["records"]],
     )
-    assert (
-        [] == json.loads((await desk.call("GET", "/jobs/ingest?jobType=Classic")).body)["records"]
-    )
+    assert [] == json.loads((await api.call("GET", "/jobs/ingest?jobType=Classic")).body)["records"]
 
 
-async def test_batches_of_a_day_are_limited(desk: CrmDesk) -> None:
+async def test_batches_of_a_day_are_limited(api: CrmApiUser) -> None:
     """Then no job can be created."""
     for at in range(3):
-        await desk.told(await desk.run("upsert", HEADER, f"k{at},Kay,"))
-    assert (403, "REQUEST_LIMIT_EXCEEDED") == error_of(await desk.create())
+        await api.told(await api.run("upsert", HEADER, f"k{at},Kay,"))
+    assert (403, "REQUEST_LIMIT_EXCEEDED") == error_of(await api.create())
 
 
-async def test_results_of_a_job_that_is_not_over(desk: CrmDesk) -> None:
+async def test_results_of_a_job_that_is_not_over(api: CrmApiUser) -> None:
     """There are none."""
-    job = await desk.job()
+    job = await api.job()
     assert (400, "INVALIDJOBSTATE") == error_of(
-        await desk.call("GET", f"/jobs/ingest/{job}/failedResults")
+        await api.call("GET", f"/jobs/ingest/{job}/failedResults")
     )
 
 
-async def test_describe(desk: CrmDesk) -> None:
+async def test_describe(api: CrmApiUser) -> None:
     """Fields with what may be done to them; an unknown object is 404."""
-    told = json.loads((await desk.call("GET", "/sobjects/Contact/describe")).body)
+    told = json.loads((await api.call("GET", "/sobjects/Contact/describe")).body)
     fields = {field["name"]: field for field in told["fields"]}
     assert (True, False) == (fields["LastName"]["createable"], fields["Name"]["createable"])
     assert (True, False) == (fields["Kafka_Id__c"]["externalId"], fields["LastName"]["externalId"])
-    assert (404, "NOT_FOUND") == error_of(await desk.call("GET", "/sobjects/Contct/describe"))
+    assert (404, "NOT_FOUND") == error_of(await api.call("GET", "/sobjects/Contct/describe"))
 
 
-async def test_ids_are_found_by_external_id(desk: CrmDesk) -> None:
+async def test_ids_are_found_by_external_id(api: CrmApiUser) -> None:
     """By a query, for a delete takes ids."""
-    await desk.run("upsert", HEADER, "k1,Kay,", "o'2,Lee,")
+    await api.run("upsert", HEADER, "k1,Kay,", "o'2,Lee,")
     asked = quote(r"SELECT Id, Kafka_Id__c FROM Contact WHERE Kafka_Id__c IN ('k1','o\'2','k9')")
-    told = json.loads((await desk.call("GET", f"/query?q={asked}")).body)
+    told = json.loads((await api.call("GET", f"/query?q={asked}")).body)
     assert {"k1", "o'2"} == {record["Kafka_Id__c"] for record in told["records"]}
 
 
-async def test_only_a_core_token_opens_it(desk: CrmDesk) -> None:
+async def test_only_a_core_token_opens_it(api: CrmApiUser) -> None:
     """Neither none, nor a Data Cloud token, nor one that was revoked."""
-    core = desk.token
-    tenant_token = json.loads((await desk.exchange(await desk.core_token())).body)["access_token"]
+    core = api.token
+    tenant_token = json.loads((await api.exchange(await api.core_token())).body)["access_token"]
     assert (401, "INVALID_SESSION_ID") == error_of(
-        await desk.call("GET", "/jobs/ingest", token=tenant_token)
+        await api.call("GET", "/jobs/ingest", token=tenant_token)
     )
-    desk.script("describe revoke-tokens")
-    await desk.call("GET", "/sobjects/Contact/describe")
+    api.script("describe revoke-tokens")
+    await api.call("GET", "/sobjects/Contact/describe")
     assert (401, "INVALID_SESSION_ID") == error_of(
-        await desk.call("GET", "/jobs/ingest", token=core)
+        await api.call("GET", "/jobs/ingest", token=core)
     )
 
 
@@ -374,32 +372,40 @@ async def test_only_a_core_token_opens_it(desk: CrmDesk) -> None:
         ("lock-job", 200, "JobComplete", 2),
     ],
 )
-async def test_scripted_fates(desk: CrmDesk, fate: str, status: int, state: str, rows: int) -> None:
-    """A job can be made to fail, hang, vanish with its rows applied, stop half way, or find rows locked."""
-    desk.script(f"close-job/Contact {fate}")
-    job = await desk.run("upsert", HEADER, *[f"k{at},Kay," for at in range(4)])
-    answer = await desk.call("GET", f"/jobs/ingest/{job}")
+async def test_scripted_fates(
+    api: CrmApiUser, fate: str, status: int, state: str, rows: int
+) -> None:
+    """A job can be made to fail, hang, vanish with its rows applied, stop half way.
+
+    Or find rows locked.
+    """
+    api.script(f"close-job/Contact {fate}")
+    job = await api.run("upsert", HEADER, *[f"k{at},Kay," for at in range(4)])
+    answer = await api.call("GET", f"/jobs/ingest/{job}")
     told = json.loads(answer.body)
     assert (status, state) == (answer.status, told["state"] if isinstance(told, dict) else "")
-    assert rows == len(desk.contacts())
+    assert rows == len(api.contacts())
     if state == "Failed":
-        assert 4 - rows == len(await desk.results(job, "unprocessedrecords"))
+        assert 4 - rows == len(await api.results(job, "unprocessedrecords"))
 
 
-async def test_a_poisoned_row_fails_alone(desk: CrmDesk) -> None:
+async def test_a_poisoned_row_fails_alone(api: CrmApiUser) -> None:
     """As a validation rule of the organisation would have it."""
-    desk.script("upsert/Contact poison=LastName:Kay")
-    job = await desk.run("upsert", HEADER, "k1,Kay,", "k2,Lee,")
-    assert ["k1"] == [*await desk.failed(job)]
+    api.script("upsert/Contact poison=LastName:Kay")
+    job = await api.run("upsert", HEADER, "k1,Kay,", "k2,Lee,")
+    assert ["k1"] == [*await api.failed(job)]
 
 
-async def test_jobs_are_shown_with_what_became_of_their_rows(desk: CrmDesk) -> None:
-    """On the page, the one that something was done to last first; a text of two lines is one row."""
-    done = await desk.run("upsert", HEADER, 'k1,"Kay\nLee",', "k2,,", "k3,Mo,")
-    await desk.told(done)
-    desk.script("close-job stop-job")
-    stopped = await desk.run("upsert", HEADER, "k4,Ada,", "k5,Bo,")
-    await desk.told(stopped)
+async def test_jobs_are_shown_with_what_became_of_their_rows(api: CrmApiUser) -> None:
+    """On the page, the one that something was done to last first.
+
+    A text of two lines is one row.
+    """
+    done = await api.run("upsert", HEADER, 'k1,"Kay\nLee",', "k2,,", "k3,Mo,")
+    await api.told(done)
+    api.script("close-job stop-job")
+    stopped = await api.run("upsert", HEADER, "k4,Ada,", "k5,Bo,")
+    await api.told(stopped)
     assert [
         (stopped, "crm_bulk", "Contact", "upsert", "Failed", 2, 1, 0, 1),
         (done, "crm_bulk", "Contact", "upsert", "JobComplete", 3, 2, 1, 0),
@@ -415,6 +421,6 @@ async def test_jobs_are_shown_with_what_became_of_their_rows(desk: CrmDesk) -> N
             job.refused,
             job.unprocessed,
         )
-        for job in newest_jobs(desk.tenant, 10)
+        for job in newest_jobs(api.tenant, 10)
     ]
-    assert [stopped] == [job.id for job in newest_jobs(desk.tenant, 1)]
+    assert [stopped] == [job.id for job in newest_jobs(api.tenant, 1)]

@@ -1,4 +1,7 @@
-"""The dead-letter topic in memory, and the real producer on the cluster inside the client library, sit one exam."""
+"""The dead-letter topic in memory, and the real producer on the cluster inside the client library.
+
+Sit one exam.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,9 @@ from consumer.clock import SystemClock
 from consumer.dead_letter.producer import KafkaDeadLetterTopic
 from consumer.errors import Hold
 from consumer.sandbox.memory_dead_letters import MemoryDeadLetterTopic
-from tests.contract.dead_letters_exam import (
+from tests.contract.dead_letters_contract import (
     LIMIT_BYTES,
-    DeadLettersExam,
+    DeadLetterContract,
     forms,
     plain_record,
     read_topic,
@@ -87,7 +90,7 @@ class OnMockCluster:
         self._cluster = None
 
 
-class TestInMemory(DeadLettersExam):
+class TestInMemory(DeadLetterContract):
     """The double."""
 
     @pytest.fixture
@@ -98,7 +101,7 @@ class TestInMemory(DeadLettersExam):
         await made.dispose()
 
 
-class TestOnMockCluster(DeadLettersExam):
+class TestOnMockCluster(DeadLetterContract):
     """The real producer."""
 
     @pytest.fixture

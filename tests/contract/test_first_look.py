@@ -1,4 +1,7 @@
-"""`config init` and `lint --sample` on the embedded broker: what is recognised, guessed, written, and refused."""
+"""`config init` and `lint --sample` on the embedded broker.
+
+What is recognised, guessed, written, and refused.
+"""
 
 from __future__ import annotations
 
@@ -111,7 +114,10 @@ def test_types_are_those_that_the_source_declares(brokers: EmbeddedBroker) -> No
 
 
 def test_types_are_guessed_from_what_stands_there(brokers: EmbeddedBroker) -> None:
-    """Numbers with a time's name and size, nested values, text, booleans; names that the service does not take."""
+    """Numbers with a time's name and size, nested values, text, booleans.
+
+    Names that the service does not take.
+    """
     fields = {field.name: field for field in look(brokers, "shop.orders").route.fields}
     assert {
         "order_id": ("string", {}),
@@ -149,7 +155,10 @@ def test_a_zone_makes_times_of_texts_without_one(brokers: EmbeddedBroker) -> Non
 def test_keys_and_categories_are_guessed(
     topic: str, key: str, category: str, brokers: EmbeddedBroker
 ) -> None:
-    """The Kafka key's columns, a column that equals it, a name, an event's identity, else the place in Kafka."""
+    """The Kafka key's columns, a column that equals it, a name, an event's identity.
+
+    Else the place in Kafka.
+    """
     route = look(brokers, topic).route
     assert (key, category) == (route.primary_key.value, route.category.value)
 
@@ -160,7 +169,10 @@ def test_keys_and_categories_are_guessed(
         ("empty", "topic `empty` is empty"),
         (
             "framed.avro",
-            "topic `framed.avro` has 60 of 60 values in the frame of a schema registry: encoding avro",
+            (
+                "topic `framed.avro` has 60 of 60 values in the frame of a schema registry:"
+                " encoding avro"
+            ),
         ),
         ("framed.protobuf", "in the frame of a schema registry: encoding protobuf"),
         ("framed.json", "in the frame of a schema registry: encoding json_schema"),
@@ -182,7 +194,10 @@ def test_what_is_no_topic_of_rows_is_refused(
 
 
 def test_a_format_can_be_chosen_instead(started: Callable[..., Any]) -> None:
-    """Where the samples do not tell; what is of another format would be dead-lettered, and is said."""
+    """Where the samples do not tell.
+
+    What is of another format would be dead-lettered, and is said.
+    """
     ran = started("mixed", words=("--format", "debezium"))
     assert (0, True) == (ran.code, "20 dead letters: ENVELOPE_SHAPE" in ran.out)
 
@@ -336,7 +351,10 @@ def test_lint_says_what_a_topic_looks_like(
 def test_lint_says_which_columns_are_not_there(
     rules: str, said: str, sampled: Callable[..., Any]
 ) -> None:
-    """A default would hide a misspelt source for good, and a condition on one filters everything."""
+    """A default would hide a misspelt source for good.
+
+    And a condition on one filters everything.
+    """
     ran = sampled("pg_default_schemaless.shop.public.customers", "debezium", rules=rules)
     assert (
         f"consumer.yaml:9: warning: pg_default_schemaless.shop.public.customers: {said}" in ran.out
@@ -346,7 +364,10 @@ def test_lint_says_which_columns_are_not_there(
 
 def test_lint_says_nothing_of_columns_that_are_there(sampled: Callable[..., Any]) -> None:
     """Nor of what is around the row."""
-    rules = '    fields: {bio: {template: "{full_name} {$kafka.offset} {$envelope.source.lsn}"}, email: email}\n'
+    rules = (
+        '    fields: {bio: {template: "{full_name} {$kafka.offset} {$envelope.source.lsn}"},'
+        " email: email}\n"
+    )
     ran = sampled("pg_default_schemaless.shop.public.customers", "debezium", rules=rules)
     assert "no sampled row" not in ran.out
 

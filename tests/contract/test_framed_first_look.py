@@ -1,4 +1,7 @@
-"""`config init` and `lint --sample` on topics in a schema registry's frame: opened, and typed by their schemas."""
+"""`config init` and `lint --sample` on topics in a schema registry's frame.
+
+Opened, and typed by their schemas.
+"""
 
 from __future__ import annotations
 
@@ -113,7 +116,10 @@ def started(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., Any]:
-    """Return a function that runs `config init` for a topic into a folder, with the registry's password at hand."""
+    """Return a function that runs `config init` for a topic into a folder.
+
+    With the registry's password at hand.
+    """
     monkeypatch.setenv("REGISTRY_PASSWORD", "p")
     named = (f"url={registry.origin}", "username=u", "password=${REGISTRY_PASSWORD}")
 

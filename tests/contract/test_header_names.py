@@ -54,7 +54,10 @@ async def test_a_name_that_is_no_text_is_none(record: Record) -> None:
 
 
 def test_it_is_found_after_a_thousand_good_ones() -> None:
-    """By itself: if it is not, the interpreter ends. A call that has become hot is not checked as a cold one is."""
+    """By itself: if it is not, the interpreter ends.
+
+    A call that has become hot is not checked as a cold one is.
+    """
     program = [sys.executable, "-m", "tests.contract.hot_headers"]
     done = subprocess.run(
         program, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False

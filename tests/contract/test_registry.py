@@ -8,17 +8,17 @@ import pytest
 
 from consumer.sandbox.registry import Registry, RegistryServer
 from tests.contract.apicurio import Apicurio, NotHereError
-from tests.contract.registry_exam import RegistryExam
+from tests.contract.registry_contract import RegistryContract
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
 
-class TestSandboxRegistry(RegistryExam):
+class TestSandboxRegistry(RegistryContract):
     """The double that the other tests run on."""
 
     @pytest.fixture
-    async def examinee(self) -> AsyncIterator[str]:
+    async def candidate(self) -> AsyncIterator[str]:
         """Start one for each question."""
         server = RegistryServer(Registry())
         await server.start()
@@ -36,10 +36,10 @@ def apicurio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apicurio]:
 
 
 @pytest.mark.timeout(360)
-class TestApicurio(RegistryExam):
+class TestApicurio(RegistryContract):
     """A registry that others wrote."""
 
     @pytest.fixture
-    def examinee(self, apicurio: Apicurio) -> str:
+    def candidate(self, apicurio: Apicurio) -> str:
         """Take the one of this module."""
         return apicurio.url

@@ -1,4 +1,7 @@
-"""What the sandbox serves beside the tenant's own calls: page, figures, fault script; and its verb."""
+"""What the sandbox serves beside the tenant's own calls.
+
+Page, figures, fault script; and its verb.
+"""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ VIEWS = ObjectSettings(
 FORM = (("content-type", "application/x-www-form-urlencoded"),)
 
 
-class Desk:
+class ApiUser:
     """A client of the tenant that knows no more than the vendor's documentation."""
 
     def __init__(self, tenant: Tenant, transport: Any) -> None:  # noqa: ANN401 - either transport
@@ -148,81 +148,81 @@ async def reached(tenant: Tenant, way: str) -> AsyncIterator[InProcessTransport 
 
 
 @pytest.fixture(params=["in process", "sockets"])
-async def desk(request: pytest.FixtureRequest) -> AsyncIterator[Desk]:
+async def api(request: pytest.FixtureRequest) -> AsyncIterator[ApiUser]:
     limits = Limits(requests_per_second=20, retry_after_s=2)
     objects = {"customers": CUSTOMERS, "page_views": VIEWS}
     tenant = Tenant(objects, source_name="shop", clock=SystemClock(), limits=limits)
     async with reached(tenant, request.param) as transport:
-        desk = Desk(tenant, transport)
-        await desk.log_in()
-        yield desk
+        api = ApiUser(tenant, transport)
+        await api.log_in()
+        yield api
 
 
-async def test_a_login_answers_with_its_own_origin(desk: Desk) -> None:
+async def test_a_login_answers_with_its_own_origin(api: ApiUser) -> None:
     """The core token's `instance_url` carries a scheme."""
-    answer = await desk.form(
+    answer = await api.form(
         "/services/oauth2/token", grant_type="refresh_token", refresh_token="r", client_id="app"
     )
-    assert (200, desk.tenant.origin) == (answer.status, json.loads(answer.body)["instance_url"])
+    assert (200, api.tenant.origin) == (answer.status, json.loads(answer.body)["instance_url"])
 
 
-async def test_an_exchange_answers_with_a_host_without_a_scheme(desk: Desk) -> None:
+async def test_an_exchange_answers_with_a_host_without_a_scheme(api: ApiUser) -> None:
     """The Data Cloud `instance_url` is bare, as recorded from the vendor."""
-    answer = await desk.exchange(await desk.core_token())
+    answer = await api.exchange(await api.core_token())
     given = json.loads(answer.body)
-    assert desk.tenant.origin == f"http://{given['instance_url']}"
+    assert api.tenant.origin == f"http://{given['instance_url']}"
     assert given["expires_in"] == 7191
 
 
-async def test_a_core_token_is_exchanged_only_once(desk: Desk) -> None:
+async def test_a_core_token_is_exchanged_only_once(api: ApiUser) -> None:
     """A second exchange of the same core token is refused."""
-    core = await desk.core_token()
-    first, second = await desk.exchange(core), await desk.exchange(core)
+    core = await api.core_token()
+    first, second = await api.exchange(core), await api.exchange(core)
     assert (200, 400) == (first.status, second.status)
     assert json.loads(second.body)["error_description"] == "invalid subject token"
 
 
-async def test_an_upsert_is_accepted_and_stored(desk: Desk) -> None:
+async def test_an_upsert_is_accepted_and_stored(api: ApiUser) -> None:
     """202 with the documented body, and the row is there."""
-    answer = await desk.upserted(row("1"))
+    answer = await api.upserted(row("1"))
     assert (202, b'{"accepted":true}') == (answer.status, answer.body)
-    assert {"1": row("1")} == desk.tenant.rows("customers")
+    assert {"1": row("1")} == api.tenant.rows("customers")
 
 
-async def test_digits_are_kept(desk: Desk) -> None:
+async def test_digits_are_kept(api: ApiUser) -> None:
     """A number is stored digit for digit, beyond what a double holds."""
     body = b'{"data":[{"id":"1","balance":12345678901234567890.1234567890,"modified_at":"2025-01-01T00:00:00Z"}]}'
-    await desk.send(desk.ingest("POST", "shop/customers", body))
+    await api.send(api.ingest("POST", "shop/customers", body))
     assert (
-        Decimal("12345678901234567890.1234567890") == desk.tenant.rows("customers")["1"]["balance"]
+        Decimal("12345678901234567890.1234567890") == api.tenant.rows("customers")["1"]["balance"]
     )
 
 
-async def test_a_delete_removes_the_row(desk: Desk) -> None:
+async def test_a_delete_removes_the_row(api: ApiUser) -> None:
     """The ids in the body, 202, and the row is gone."""
-    await desk.upserted(row("1"), row("2"))
-    answer = await desk.delete("1")
-    assert (202, ["2"]) == (answer.status, list(desk.tenant.rows("customers")))
+    await api.upserted(row("1"), row("2"))
+    answer = await api.delete("1")
+    assert (202, ["2"]) == (answer.status, list(api.tenant.rows("customers")))
 
 
-async def test_a_delete_takes_ids_from_the_query(desk: Desk) -> None:
+async def test_a_delete_takes_ids_from_the_query(api: ApiUser) -> None:
     """The older form of the call works too, with its keys percent-encoded."""
-    await desk.upserted(row("a+b"), row("2"))
-    await desk.send(desk.ingest("DELETE", "shop/customers?ids=a%2Bb", b""))
-    assert ["2"] == list(desk.tenant.rows("customers"))
+    await api.upserted(row("a+b"), row("2"))
+    await api.send(api.ingest("DELETE", "shop/customers?ids=a%2Bb", b""))
+    assert ["2"] == list(api.tenant.rows("customers"))
 
 
-async def test_201_ids_are_refused(desk: Desk) -> None:
+async def test_201_ids_are_refused(api: ApiUser) -> None:
     """At most 200 keys per delete (G07 seen from the other side)."""
-    answer = await desk.delete(*map(str, range(201)))
-    assert (400, []) == (answer.status, desk.tenant.acceptances())
+    answer = await api.delete(*map(str, range(201)))
+    assert (400, []) == (answer.status, api.tenant.acceptances())
 
 
-async def test_acceptances_are_logged_in_order(desk: Desk) -> None:
+async def test_acceptances_are_logged_in_order(api: ApiUser) -> None:
     """The log tells object, operation, keys and versions of every accepted request."""
-    await desk.upserted(row("1"), row("2"))
-    await desk.delete("1")
-    seen = [(entry.operation, entry.keys) for entry in desk.tenant.acceptances("customers")]
+    await api.upserted(row("1"), row("2"))
+    await api.delete("1")
+    seen = [(entry.operation, entry.keys) for entry in api.tenant.acceptances("customers")]
     assert [(Operation.UPSERT, ("1", "2")), (Operation.DELETE, ("1",))] == seen
 
 
@@ -230,11 +230,11 @@ async def test_acceptances_are_logged_in_order(desk: Desk) -> None:
     ("size", "status"),
     [pytest.param(200_000, 202, id="200000"), pytest.param(200_001, 413, id="200001")],
 )
-async def test_a_body_has_at_most_200_000_bytes(desk: Desk, size: int, status: int) -> None:
+async def test_a_body_has_at_most_200_000_bytes(api: ApiUser, size: int, status: int) -> None:
     """The cap is on the whole encoded body (G01 seen from the other side)."""
     frame = json.dumps({"data": [row("1", "")]}).encode()
     body = frame.replace(b'"email": ""', b'"email": "' + b"x" * (size - len(frame)) + b'"')
-    outcome = await desk.send(desk.ingest("POST", "shop/customers", body))
+    outcome = await api.send(api.ingest("POST", "shop/customers", body))
     assert isinstance(outcome, Answer)
     assert (size, status) == (len(body), outcome.status)
 
@@ -253,189 +253,192 @@ async def test_a_body_has_at_most_200_000_bytes(desk: Desk, size: int, status: i
         pytest.param(b"\x1f\x8b\x08", id="gzip"),
     ],
 )
-async def test_another_shape_of_body_is_refused(desk: Desk, body: bytes) -> None:
+async def test_another_shape_of_body_is_refused(api: ApiUser, body: bytes) -> None:
     """400 in the gateway's envelope, nothing accepted."""
-    outcome = await desk.send(desk.ingest("POST", "shop/customers", body))
+    outcome = await api.send(api.ingest("POST", "shop/customers", body))
     assert isinstance(outcome, Answer)
     assert (400, "Bad Request") == (outcome.status, json.loads(outcome.body)["error"])
-    assert [] == desk.tenant.acceptances()
+    assert [] == api.tenant.acceptances()
 
 
-async def test_an_unknown_token_is_a_401(desk: Desk) -> None:
+async def test_an_unknown_token_is_a_401(api: ApiUser) -> None:
     """In the gateway's envelope, with its status line under `details`."""
-    desk.token = "someone-else"
-    answer = await desk.upserted(row("1"))
+    api.token = "someone-else"
+    answer = await api.upserted(row("1"))
     assert (401, 401) == (answer.status, json.loads(answer.body)["details"]["statusCode"])
 
 
-async def test_an_unknown_source_is_a_404(desk: Desk) -> None:
+async def test_an_unknown_source_is_a_404(api: ApiUser) -> None:
     """The connector's name is compared as it stands."""
-    answer = await desk.upserted(row("1"), to="Shop/customers")
+    answer = await api.upserted(row("1"), to="Shop/customers")
     assert (404, "Not Found") == (answer.status, json.loads(answer.body)["message"])
 
 
-async def test_another_method_is_a_405(desk: Desk) -> None:
+async def test_another_method_is_a_405(api: ApiUser) -> None:
     """PUT on an object is not in the API."""
-    outcome = await desk.send(desk.ingest("PUT", "shop/customers", b"{}"))
+    outcome = await api.send(api.ingest("PUT", "shop/customers", b"{}"))
     assert isinstance(outcome, Answer)
     assert outcome.status == 405
 
 
-async def test_the_rate_is_over_all_objects(desk: Desk) -> None:
+async def test_the_rate_is_over_all_objects(api: ApiUser) -> None:
     """The 21st request of a second is a 429 with the pause that was set, whatever its object."""
     view = {"view_id": "v", "viewed_at": "2025-01-01T00:00:00Z"}
     statuses = [
         (
-            await (desk.upserted(row("1")) if n % 2 else desk.upserted(view, to="shop/page_views"))
+            await (api.upserted(row("1")) if n % 2 else api.upserted(view, to="shop/page_views"))
         ).status
         for n in range(21)
     ]
     assert [202] * 20 + [429] == statuses
-    refused = await desk.upserted(row("1"))
+    refused = await api.upserted(row("1"))
     assert (429, "2") == (refused.status, refused.header("retry-after"))
 
 
-async def test_the_validation_call_names_failing_records_only(desk: Desk) -> None:
-    """The documented report: a record as JSON text in another key order, with its causes; nothing is kept."""
+async def test_the_validation_call_names_failing_records_only(api: ApiUser) -> None:
+    """The documented report: a record as JSON text in another key order, with its causes.
+
+    Nothing is kept.
+    """
     bad = {**row("2"), "balance": "12"}
     body = json.dumps({"data": [row("1"), bad]}).encode()
-    outcome = await desk.send(desk.ingest("POST", "shop/customers/actions/test", body))
+    outcome = await api.send(api.ingest("POST", "shop/customers/actions/test", body))
     assert isinstance(outcome, Answer)
     [line] = json.loads(outcome.body)["details"]["validationReport"]
     assert outcome.status == 400
     assert ["#/balance: expected type: Number, found: String"] == line["causingExceptions"]
     assert bad == json.loads(line["record"])
     assert list(bad) != list(json.loads(line["record"]))
-    assert {} == desk.tenant.rows("customers")
+    assert {} == api.tenant.rows("customers")
 
 
-async def test_valid_records_pass_the_validation_call(desk: Desk) -> None:
+async def test_valid_records_pass_the_validation_call(api: ApiUser) -> None:
     """202, and nothing is kept."""
     body = json.dumps({"data": [row("1")]}).encode()
-    outcome = await desk.send(desk.ingest("POST", "shop/customers/actions/test", body))
+    outcome = await api.send(api.ingest("POST", "shop/customers/actions/test", body))
     assert isinstance(outcome, Answer)
-    assert (202, {}) == (outcome.status, desk.tenant.rows("customers"))
+    assert (202, {}) == (outcome.status, api.tenant.rows("customers"))
 
 
-async def test_every_answer_tells_the_servers_time(desk: Desk) -> None:
+async def test_every_answer_tells_the_servers_time(api: ApiUser) -> None:
     """The Date header can be ahead or behind by the script's skew."""
-    desk.script("any skew=10m")
-    answer = await desk.upserted(row("1"))
+    api.script("any skew=10m")
+    answer = await api.upserted(row("1"))
     assert (answer.header("date") or "").endswith("GMT")
 
 
-async def test_a_scripted_status_is_not_acted_upon(desk: Desk) -> None:
+async def test_a_scripted_status_is_not_acted_upon(api: ApiUser) -> None:
     """503 with the script's headers; the row is not there."""
-    desk.script("upsert/customers nth=1 status=503 retry-after=7")
-    answer = await desk.upserted(row("1"))
+    api.script("upsert/customers nth=1 status=503 retry-after=7")
+    answer = await api.upserted(row("1"))
     assert (503, "7", {}) == (
         answer.status,
         answer.header("retry-after"),
-        desk.tenant.rows("customers"),
+        api.tenant.rows("customers"),
     )
 
 
-async def test_a_reset_before_writes_nothing(desk: Desk) -> None:
+async def test_a_reset_before_writes_nothing(api: ApiUser) -> None:
     """The client cannot know: the request was written, and here it was not acted upon."""
-    desk.script("upsert times=1 reset")
-    outcome = await desk.upsert(row("1"))
+    api.script("upsert times=1 reset")
+    outcome = await api.upsert(row("1"))
     assert isinstance(outcome, NoAnswer)
     assert (Failure.CONNECTION, True, {}) == (
         outcome.failure,
         outcome.written,
-        desk.tenant.rows("customers"),
+        api.tenant.rows("customers"),
     )
 
 
-async def test_a_reset_after_leaves_the_row(desk: Desk) -> None:
+async def test_a_reset_after_leaves_the_row(api: ApiUser) -> None:
     """The ambiguous case: no answer, and the row is there."""
-    desk.script("upsert times=1 reset after")
-    outcome = await desk.upsert(row("1"))
+    api.script("upsert times=1 reset after")
+    outcome = await api.upsert(row("1"))
     assert isinstance(outcome, NoAnswer)
-    assert (True, ["1"]) == (outcome.written, list(desk.tenant.rows("customers")))
+    assert (True, ["1"]) == (outcome.written, list(api.tenant.rows("customers")))
 
 
-async def test_a_late_answer_is_a_time_out(desk: Desk) -> None:
+async def test_a_late_answer_is_a_time_out(api: ApiUser) -> None:
     """The request was acted upon, the client gave up before it could know."""
-    desk.script("upsert times=1 delay=5s")
-    outcome = await desk.upsert(row("1"), timeout_s=0.2)
+    api.script("upsert times=1 delay=5s")
+    outcome = await api.upsert(row("1"), timeout_s=0.2)
     assert isinstance(outcome, NoAnswer)
     assert (Failure.TIMEOUT, True, ["1"]) == (
         outcome.failure,
         outcome.written,
-        list(desk.tenant.rows("customers")),
+        list(api.tenant.rows("customers")),
     )
 
 
-async def test_a_slow_drip_is_a_time_out(desk: Desk) -> None:
+async def test_a_slow_drip_is_a_time_out(api: ApiUser) -> None:
     """One deadline for the whole answer, however busy its bytes."""
-    desk.script("upsert times=1 drip=10")
-    outcome = await desk.upsert(row("1"), timeout_s=0.3)
+    api.script("upsert times=1 drip=10")
+    outcome = await api.upsert(row("1"), timeout_s=0.3)
     assert isinstance(outcome, NoAnswer)
     assert outcome.failure is Failure.TIMEOUT
 
 
-async def test_an_endless_body_is_cut(desk: Desk) -> None:
+async def test_an_endless_body_is_cut(api: ApiUser) -> None:
     """64 KiB are read, the status stands (J31)."""
-    desk.script("upsert times=1 endless")
-    outcome = await desk.upsert(row("1"))
+    api.script("upsert times=1 endless")
+    outcome = await api.upsert(row("1"))
     assert isinstance(outcome, Answer)
     assert (202, True, 65_536) == (outcome.status, outcome.truncated, len(outcome.body))
 
 
-async def test_a_malformed_status_line_is_no_answer(desk: Desk) -> None:
+async def test_a_malformed_status_line_is_no_answer(api: ApiUser) -> None:
     """What comes is not HTTP (J34)."""
-    desk.script("upsert times=1 malformed")
-    outcome = await desk.upsert(row("1"))
+    api.script("upsert times=1 malformed")
+    outcome = await api.upsert(row("1"))
     assert isinstance(outcome, NoAnswer)
     assert outcome.failure is Failure.MALFORMED
 
 
-async def test_a_redirect_is_given_as_it_stands(desk: Desk) -> None:
+async def test_a_redirect_is_given_as_it_stands(api: ApiUser) -> None:
     """302 with a location on another host (K20)."""
-    desk.script("token redirect=https://evil.test/")
-    answer = await desk.form("/services/oauth2/token", grant_type="client_credentials")
+    api.script("token redirect=https://evil.test/")
+    answer = await api.form("/services/oauth2/token", grant_type="client_credentials")
     assert (302, "https://evil.test/") == (answer.status, answer.header("location"))
 
 
-async def test_a_login_page_comes_with_status_200(desk: Desk) -> None:
+async def test_a_login_page_comes_with_status_200(api: ApiUser) -> None:
     """HTML where JSON belongs (K21)."""
-    desk.script("exchange html")
-    answer = await desk.exchange("x")
+    api.script("exchange html")
+    answer = await api.exchange("x")
     assert (200, True) == (answer.status, answer.body.startswith(b"<html>"))
 
 
-async def test_a_body_can_come_compressed_unasked(desk: Desk) -> None:
+async def test_a_body_can_come_compressed_unasked(api: ApiUser) -> None:
     """The bytes are gzip's and the header says so; nothing is inflated on the way."""
-    desk.script("upsert gzip")
-    answer = await desk.upserted(row("1"))
+    api.script("upsert gzip")
+    answer = await api.upserted(row("1"))
     assert ("gzip", b"\x1f\x8b") == (answer.header("content-encoding"), answer.body[:2])
 
 
-async def test_a_body_can_echo_the_request(desk: Desk) -> None:
+async def test_a_body_can_echo_the_request(api: ApiUser) -> None:
     """An error that repeats what was sent (J39)."""
-    desk.script("upsert status=400 echo")
-    answer = await desk.upserted(row("1"))
+    api.script("upsert status=400 echo")
+    answer = await api.upserted(row("1"))
     assert {"data": [row("1")]} == json.loads(answer.body)
 
 
-async def test_revoked_tokens_are_refused_until_a_new_login(desk: Desk) -> None:
+async def test_revoked_tokens_are_refused_until_a_new_login(api: ApiUser) -> None:
     """Every token that is out goes; the next exchange gives a good one."""
-    desk.script("upsert nth=1 revoke-tokens")
-    before = await desk.upserted(row("1"))
-    await desk.log_in()
-    after = await desk.upserted(row("1"))
+    api.script("upsert nth=1 revoke-tokens")
+    before = await api.upserted(row("1"))
+    await api.log_in()
+    after = await api.upserted(row("1"))
     assert (401, 202) == (before.status, after.status)
 
 
-async def test_a_poisoned_record_fails_its_batch_and_is_named(desk: Desk) -> None:
+async def test_a_poisoned_record_fails_its_batch_and_is_named(api: ApiUser) -> None:
     """400 for the batch, nothing kept; the validation call tells which record it was (J11)."""
-    desk.script("ingest poison=email:bad@x.io")
+    api.script("ingest poison=email:bad@x.io")
     batch = [row("1"), row("2", "bad@x.io"), row("3")]
-    answer = await desk.upserted(*batch)
+    answer = await api.upserted(*batch)
     body = json.dumps({"data": batch}).encode()
-    outcome = await desk.send(desk.ingest("POST", "shop/customers/actions/test", body))
+    outcome = await api.send(api.ingest("POST", "shop/customers/actions/test", body))
     assert isinstance(outcome, Answer)
     report = json.loads(outcome.body)["details"]["validationReport"]
-    assert (400, {}) == (answer.status, desk.tenant.rows("customers"))
+    assert (400, {}) == (answer.status, api.tenant.rows("customers"))
     assert ["2"] == [json.loads(line["record"])["id"] for line in report]

@@ -1,6 +1,9 @@
-"""The daemon against a tenant over real sockets: what breaks on the wire loses nothing and blames nobody.
+"""The daemon against a tenant over real sockets.
 
-The same stories as on virtual time, with the real HTTP client; log and dead-letter topic are in memory.
+What breaks on the wire loses nothing and blames nobody.
+
+The same stories as on virtual time, with the real HTTP client; log and dead-letter topic are in
+memory.
 """
 
 from __future__ import annotations
@@ -109,7 +112,10 @@ class Wired:
         self.source.assign([(TOPIC, 0)])
 
     async def until(self, condition: Callable[[], bool], within_s: float = 30.0) -> None:
-        """Wait until something is so, looking at each start, commit and hold; fail when it never is."""
+        """Wait until something is so, looking at each start, commit and hold.
+
+        Fail when it never is.
+        """
         async with asyncio.timeout(within_s):
             while not condition():
                 self._changed.clear()
@@ -216,7 +222,10 @@ async def test_answers_of_somebody_else_are_a_hold(
 
 
 async def test_revocations_under_load_cost_one_token_each(wired: Wired) -> None:
-    """J14: two of them, with many requests on the way; the second long after a fresh token is in use."""
+    """J14: two of them, with many requests on the way.
+
+    The second long after a fresh token is in use.
+    """
     await wired.begin("upsert nth=2 revoke-tokens; upsert nth=9 revoke-tokens")
     await wired.until(wired.settled)
     assert 3 == wired.tenant.requests.totals[Endpoint.EXCHANGE, 200]

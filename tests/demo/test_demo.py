@@ -182,9 +182,9 @@ def test_a_taken_port_is_said(taken_port: int) -> None:
         out, errors = process.communicate(timeout=SECONDS)
     assert (2, "") == (process.returncode, out)
     assert (
-        f"127.0.0.1:{taken_port} is taken by another program; write another port, or 0 for a free one"
-        in errors
-    )
+        f"127.0.0.1:{taken_port} is taken by another program; write another port, or 0 for"
+        f" a free one"
+    ) in errors
     assert "Traceback" not in errors
 
 

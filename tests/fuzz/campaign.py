@@ -1,7 +1,9 @@
-"""Many shards of broken records, each with a table and a route of its own, in as many processes as there are cores.
+"""Many shards of broken records, each with a table and a route of its own.
 
-`python -m tests.fuzz.campaign [SEED [SHARDS]]` runs one and prints its report. A shard is named by its seed and
-number and is the same wherever and whenever it runs.
+In as many processes as there are cores.
+
+`python -m tests.fuzz.campaign [SEED [SHARDS]]` runs one and prints its report. A shard is named by
+its seed and number and is the same wherever and whenever it runs.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
 SHARD_RECORDS = 2_000
 CHUNK_RECORDS = 100
 HANGS_S = 30.0
-"""Processor time after which a chunk counts as hanging; what is merely slow is judged record by record."""
+"""Processor time after which a chunk counts as hanging; what is merely slow is judged record by
+record."""
 
 TOPICS = ["shop.public.things"] * 30 + ["__debezium-heartbeat.shop", "shop.transaction"]
 TRIES_TO_SHRINK = 300
@@ -48,7 +51,10 @@ class Shard(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What came of shards: how many records, their outcomes, all details without figures, and what is broken."""
+    """What came of shards: how many records, their outcomes, all details without figures.
+
+    And what is broken.
+    """
 
     records: int
     outcomes: Counter[str]
@@ -127,7 +133,10 @@ def _watched(
 
 
 def shrunk(shard: Shard, records: list[PlainRecord]) -> list[PlainRecord]:
-    """Leave records out as long as something stays broken; halves first, then ever smaller pieces."""
+    """Leave records out as long as something stays broken.
+
+    Halves first, then ever smaller pieces.
+    """
     size, tries = max(1, len(records) // 2), 0
     while size and tries < TRIES_TO_SHRINK:
         start = 0

@@ -1,7 +1,9 @@
-"""The records that are worth keeping: few, short, and together they reach what all of a campaign reached.
+"""The records that are worth keeping.
 
-`python -m tests.fuzz.corpus [SEED [SHARDS]]` chooses anew: a record is kept when it executes a line, or has an
-outcome in other words, that no shorter record of its format did.
+Few, short, and together they reach what all of a campaign reached.
+
+`python -m tests.fuzz.corpus [SEED [SHARDS]]` chooses anew: a record is kept when it executes a
+line, or has an outcome in other words, that no shorter record of its format did.
 """
 
 from __future__ import annotations

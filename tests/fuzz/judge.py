@@ -1,8 +1,9 @@
 """What must be so of every record, whatever is in it: the fuzzer's oracle.
 
-Three mappers are given the same records: the careful way alone, the compiled route one by one, and the compiled
-route in runs, as the corridor calls it. They must agree on outcome, bytes, reason, field and detail, and what they
-agree on is held against others' judgement: the JSON of the standard library, and the vendor's check of rows.
+Three mappers are given the same records: the careful way alone, the compiled route one by one, and
+the compiled route in runs, as the corridor calls it. They must agree on outcome, bytes, reason,
+field and detail, and what they agree on is held against others' judgement: the JSON of the standard
+library, and the vendor's check of rows.
 """
 
 from __future__ import annotations
@@ -40,7 +41,10 @@ _OTHER_CONSTANTS = (b"NaN", b"Infinity")
 
 
 class Verdict(NamedTuple):
-    """What is wrong with the outcome of one record: the place in the chunk, and the promise that was broken."""
+    """What is wrong with the outcome of one record.
+
+    The place in the chunk, and the promise that was broken.
+    """
 
     at: int
     broken: str
@@ -105,21 +109,28 @@ class Judge:
         return outcomes
 
     def _broken_fault(self, record: Record, fault: tuple[Reason, str | None, str]) -> str | None:
-        """A fault has words of ours and nothing of the record, and is one of JSON only where JSON has one."""
+        """A fault has words of ours and nothing of the record.
+
+        And is one of JSON only where JSON has one.
+        """
         reason, field, detail = fault
         if not detail:
             return "a fault without a word"
         if CANARY in detail or CANARY in (field or ""):
             return "the message repeats the record"
         self.details.add(f"{reason} {_DIGITS.sub('#', detail)}")
-        # A fault of syntax that has a field is the Kafka key's, or one of bytes inside the document.
+        # A fault of syntax that has a field is the Kafka key's, or one of bytes inside the
+        # document.
         document = record.value() if field is None else record.key()
         if reason is Reason.DECODE_SYNTAX and field != "data_base64" and _reads(document):
             return "a document that others read is refused"
         return None
 
     def _broken_change(self, record: Record, parts: list[Any]) -> str | None:
-        """At least one part; rows that fit the schema, with keys and rising versions, out of what is JSON."""
+        """At least one part; rows that fit the schema, with keys and rising versions.
+
+        Out of what is JSON.
+        """
         if not parts:
             return "no outcome at all"
         if record.value() is not None and not _reads(record.value()):
@@ -155,7 +166,10 @@ class Judge:
 
 
 def _reads(value: bytes | None) -> bool:
-    """Say whether the standard library takes a document for JSON, where it is as strict as the RFC."""
+    """Say whether the standard library takes a document for JSON.
+
+    Where it is as strict as the RFC.
+    """
     try:
         json.loads((value or b"").decode(), parse_constant=_refuse, parse_int=str, parse_float=str)
     except (ValueError, RecursionError):
@@ -168,7 +182,10 @@ def _refuse(constant: str) -> NoReturn:
 
 
 def is_slow_again(make: Callable[[], Judge], record: PlainRecord, times: int = 5) -> bool:
-    """Say whether a record that took long takes as long by itself, every time; compiling is not part of it."""
+    """Say whether a record that took long takes as long by itself, every time.
+
+    Compiling is not part of it.
+    """
     for _ in range(times):
         judge = make()
         judge.chunk([record])

@@ -1,4 +1,6 @@
-"""Records broken in every way that records are: by value, by member, by byte, by key, by header; or made up whole.
+"""Records broken in every way that records are.
+
+By value, by member, by byte, by key, by header; or made up whole.
 
 All of it is drawn from one seeded generator, so that a seed names a record for good.
 """
@@ -161,7 +163,10 @@ class Mutator:
         return self._torn(value) if draw.random() < 0.08 else value
 
     def _changed(self, seed: Seed) -> bytes:
-        """Change one to four of a document's values; the inner ones most, since the outer ones are most of it."""
+        """Change one to four of a document's values.
+
+        The inner ones most, since the outer ones are most of it.
+        """
         draw, value = self._draw, seed.value
         chosen: list[Span] = []
         for _ in range(1 + int(draw.random() ** 2 * 4)):

@@ -1,4 +1,7 @@
-"""What the fuzzer begins with: recorded and documented records of every format, by the table that they are of."""
+"""What the fuzzer begins with.
+
+Recorded and documented records of every format, by the table that they are of.
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,10 @@ _TOKEN = re.compile(rb'[ \t\r\n]*("(?:[^"\\]|\\.)*"|[{}\[\],:]|[^{}\[\],:" \t\r\
 
 
 class Span(NamedTuple):
-    """One value. A member of an object also has the place of its name; `path` are the names down to it."""
+    """One value. A member of an object also has the place of its name.
+
+    `path` are the names down to it.
+    """
 
     start: int
     end: int

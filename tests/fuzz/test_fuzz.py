@@ -29,7 +29,8 @@ SEED = int(os.environ.get("FUZZ_SEED", "1"))
 RECORDS = int(os.environ.get("FUZZ_RECORDS", "1000000"))
 ROUTES_PER_TABLE = 6
 MOST_DETAILS = 250
-"""Details without their figures: more than are written in the program would have something of a record in them."""
+"""Details without their figures: more than are written in the program would have something of a
+record in them."""
 
 LARGEST_CORPUS = 300_000
 NOT_OF_MAPPING = {
@@ -66,7 +67,10 @@ def test_the_corpus_is_small() -> None:
 
 @pytest.mark.timeout(1_500)
 def test_a_million_records_have_one_outcome_each() -> None:
-    """No exception, no hang, nothing of a record in a message; careful, fast and in runs the same."""
+    """No exception, no hang, nothing of a record in a message.
+
+    Careful, fast and in runs the same.
+    """
     report = run(SEED, -(-RECORDS // SHARD_RECORDS))
     said = f"{report.records} records, {len(report.details)} details, {report.slow_once} slow once"
     sys.stdout.write(f"seed {SEED}: {said}\n")

@@ -1,4 +1,7 @@
-"""The ways from records to outcomes, each with all of an outcome that anybody downstream can see."""
+"""The ways from records to outcomes.
+
+Each with all of an outcome that anybody downstream can see.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +24,10 @@ if TYPE_CHECKING:
     from consumer.model import Record
 
 Told: TypeAlias = tuple[Reason, str | None, str] | list[tuple[str, str, bytes] | FilterRule] | str
-"""Reason, field and detail of a record at fault; else its changes and the rules that filtered it, in order.
+"""Reason, field and detail of a record at fault; else its changes and the rules that filtered it,
+in order.
 
-A text names an exception that escaped, which is no outcome at all.
-"""
+A text names an exception that escaped, which is no outcome at all."""
 
 
 def told(run: Callable[[], Mapped | tuple[Mapped, ...]]) -> Told:

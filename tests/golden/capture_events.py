@@ -1,7 +1,8 @@
 """Record what Debezium writes besides values: `python -m tests.golden.capture_events`.
 
-Snapshots of both kinds, moved keys, values that the log lacks, tables without key, truncates, messages, heartbeats
-and the borders of transactions; and the same through `ExtractNewRecordState` in each of its ways with deletes.
+Snapshots of both kinds, moved keys, values that the log lacks, tables without key, truncates,
+messages, heartbeats and the borders of transactions; and the same through `ExtractNewRecordState`
+in each of its ways with deletes.
 """
 
 from __future__ import annotations
@@ -101,7 +102,9 @@ _SIGNALLED: Final = {
 
 
 def connectors(port: int) -> dict[str, dict[str, str]]:
-    """Return the settings of each connector by its name: two whole, then one for each way with deletes.
+    """Return the settings of each connector by its name.
+
+    Two whole, then one for each way with deletes.
 
     The last has the default way once more, with schemas: a null is written otherwise there.
     """
@@ -137,7 +140,10 @@ def written(broker: KafkaBroker, name: str) -> list[Kept]:
 
 
 def is_through(broker: KafkaBroker, name: str) -> bool:
-    """Whether the last change has been written, and what goes to topics that had to be made for it."""
+    """Whether the last change has been written.
+
+    And what goes to topics that had to be made for it.
+    """
     records = written(broker, name)
     topics = {record.topic for record in records}
     return f"{name}.message" in topics and any(

@@ -1,8 +1,11 @@
-"""Record every type of PostgreSQL under every mode of Debezium: `python -m tests.golden.capture_types`.
+"""Record every type of PostgreSQL under every mode of Debezium.
 
-Starts a broker, a PostgreSQL, a schema registry and a Kafka Connect worker of its own; a run takes a minute. Rows
-are inserted before the connectors start, and again with other keys while they follow the log: the snapshot reads
-over JDBC, the log is decoded by Debezium itself, and they do not always agree.
+`python -m tests.golden.capture_types`.
+
+Starts a broker, a PostgreSQL, a schema registry and a Kafka Connect worker of its own; a run takes
+a minute. Rows are inserted before the connectors start, and again with other keys while they follow
+the log: the snapshot reads over JDBC, the log is decoded by Debezium itself, and they do not always
+agree.
 """
 
 from __future__ import annotations
@@ -63,14 +66,17 @@ class Parts(NamedTuple):
 
     def avro_schema(self, number: int) -> str:
         """Ask for a schema as a consumer does."""
-        with urllib.request.urlopen(
+        with urllib.request.urlopen(  # noqa: S310
             f"{self.registry.url}/schemas/ids/{number}", timeout=20
-        ) as answer:  # noqa: S310
+        ) as answer:
             return str(json.load(answer)["schema"])
 
 
 def split(value: str) -> tuple[str, str]:
-    """Take a value of Connect's JSON converter apart: the text of the schema, and that of the payload."""
+    """Take a value of Connect's JSON converter apart.
+
+    The text of the schema, and that of the payload.
+    """
     start, middle = '{"schema":', ',"payload":'
     schema, payload = value.removeprefix(start).removesuffix("}").split(middle, 1)
     assert value == f"{start}{schema}{middle}{payload}}}"

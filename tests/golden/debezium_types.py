@@ -1,8 +1,11 @@
-"""The columns whose records are recorded: every built-in type of PostgreSQL that a table may have, with its values.
+"""The columns whose records are recorded.
+
+Every built-in type of PostgreSQL that a table may have, with its values.
 
 One table per family, because the connector's modes concern families: times are recorded under each
-`time.precision.mode`, numbers under each `decimal.handling.mode`, and so on. A column has a value per row; the
-rows hold something ordinary, something at the edge, and what has no counterpart in JSON.
+`time.precision.mode`, numbers under each `decimal.handling.mode`, and so on. A column has a value
+per row; the rows hold something ordinary, something at the edge, and what has no counterpart in
+JSON.
 """
 
 from __future__ import annotations
@@ -13,7 +16,10 @@ ROWS: Final = 3
 
 
 class PgColumn(NamedTuple):
-    """A column: its type as SQL writes it, and its values as SQL literals; those that lack are null."""
+    """A column: its type as SQL writes it, and its values as SQL literals.
+
+    Those that lack are null.
+    """
 
     type: str
     values: tuple[str, ...]
@@ -230,4 +236,5 @@ MODES: Final = {
     "nanoseconds": Mode({"time__precision__mode": "nanoseconds"}, ("times",)),
     "unknown": Mode({"include__unknown__datatypes": "true"}, ("kinds",)),
 }
-"""The first has every default. Settings of different families never meet in a value, so one mode tries several."""
+"""The first has every default. Settings of different families never meet in a value, so one mode
+tries several."""

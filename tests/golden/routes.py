@@ -1,4 +1,7 @@
-"""The routes of the recorded tables: with rules where nothing types the columns, without where a schema does."""
+"""The routes of the recorded tables.
+
+With rules where nothing types the columns, without where a schema does.
+"""
 
 from __future__ import annotations
 
@@ -124,7 +127,10 @@ OF_TABLE = [
 
 
 def tables(prefix: str, *, typed: bool) -> list[RouteSettings]:
-    """Return a route for each table of the five, and one that takes every other topic of its server."""
+    """Return a route for each table of the five.
+
+    And one that takes every other topic of its server.
+    """
     routes = []
     for table, name in OF_TABLE:
         rules = {} if typed else UNTYPED.get(name, {})
@@ -141,7 +147,10 @@ def tables(prefix: str, *, typed: bool) -> list[RouteSettings]:
 
 
 def unwrapped() -> list[RouteSettings]:
-    """Return routes for the rows that the transformation leaves; a tombstone deletes, as it does by default."""
+    """Return routes for the rows that the transformation leaves.
+
+    A tombstone deletes, as it does by default.
+    """
     rules = UNTYPED | {"pairs": PAIR}
     return [
         RouteSettings(
@@ -161,7 +170,10 @@ def customers(rules: dict[str, FieldRule], name: str = "customers") -> list[Rout
 
 
 def shop(name: str, format_name: FormatName, *, typed: bool = False) -> list[RouteSettings]:
-    """Return the routes of what one connector wrote: of its tables, and of its topics that are no tables."""
+    """Return the routes of what one connector wrote.
+
+    Of its tables, and of its topics that are no tables.
+    """
     rules = {"numbered_pairs": PAIR}
     if not typed:
         rules["members"] = {name: UNTYPED["customers"][name] for name in ("balance", "born")}

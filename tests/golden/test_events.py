@@ -47,7 +47,10 @@ def left(name: str) -> dict[str, dict[str, dict[str, Any]]]:
 
 @pytest.mark.parametrize("name", TELLS_DELETES)
 def test_the_rows_that_are_left_are_those_of_the_database(name: str) -> None:
-    """Of customers with moved, deleted and returned keys, and of a document whose text the log did not repeat."""
+    """Of customers with moved, deleted and returned keys.
+
+    And of a document whose text the log did not repeat.
+    """
     rows = left(name)
     assert MEMBERS | LAST == {key: row["email"] for key, row in rows["members"].items()}
     assert {"1": {"id": "1", "title": "still long", "body": "short"}} == rows["documents"]

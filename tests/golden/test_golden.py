@@ -1,4 +1,7 @@
-"""Real Debezium records become the changes that stand beside them; run as a script to write those anew."""
+"""Real Debezium records become the changes that stand beside them.
+
+Run as a script to write those anew.
+"""
 
 from __future__ import annotations
 

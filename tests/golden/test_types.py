@@ -1,4 +1,7 @@
-"""Every type of PostgreSQL, as a real Debezium wrote it in each mode and encoding, becomes what is written down."""
+"""Every type of PostgreSQL, as a real Debezium wrote it in each mode and encoding.
+
+Becomes what is written down.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,10 @@ def as_text(case: Case) -> FieldType:
 
 
 def test_every_column_becomes_what_is_written_down() -> None:
-    """With a schema and without, as each type of a connector's schema; `type_page.py` writes it anew."""
+    """With a schema and without, as each type of a connector's schema.
+
+    `type_page.py` writes it anew.
+    """
     assert OUTCOMES.read_text(encoding="utf-8").splitlines() == expected_lines()
 
 
@@ -74,7 +80,10 @@ def test_every_column_arrives_or_is_said_not_to() -> None:
 
 
 def test_with_a_rule_a_record_without_schema_becomes_the_same() -> None:
-    """But as a string: where no rule tells that text or a figure is a time, it is sent as it stands."""
+    """But as a string: where no rule tells that text or a figure is a time.
+
+    It is sent as it stands.
+    """
     differing = {
         (case.sql_type.partition("(")[0], target)
         for case in cases()

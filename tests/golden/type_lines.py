@@ -19,11 +19,13 @@ LONGEST: Final = 100
 
 
 def expected_lines() -> list[str]:
-    """Return a line per column and what it looks like: where it is found, and what it becomes as each type.
+    """Return a line per column and what it looks like.
 
-    `without` says where a record without schema, with the rule that it needs, becomes something else: as a string,
-    or as the type that the column is made for.
-    What came by the snapshot and again by the log stands once.
+    Where it is found, and what it becomes as each type.
+
+    `without` says where a record without schema, with the rule that it needs, becomes something
+    else: as a string, or as the type that the column is made for. What came by the snapshot and
+    again by the log stands once.
     """
     return [msgspec.json.encode(_line(case)).decode() for case in cases()]
 

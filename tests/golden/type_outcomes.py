@@ -1,4 +1,7 @@
-"""What the recorded types become: every column under every mode, as every type that a connector's schema knows."""
+"""What the recorded types become.
+
+Every column under every mode, as every type that a connector's schema knows.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,10 @@ _NESTED: Final = {"array", "map", "io.debezium.data.geometry.Point"}
 
 
 class Line(msgspec.Struct, forbid_unknown_fields=True):
-    """A line of a recorded file: a schema, or the value of a record; of Avro the body in base64, without frame."""
+    """A line of a recorded file.
+
+    A schema, or the value of a record; of Avro the body in base64, without frame.
+    """
 
     table: str
     encoding: str
@@ -66,7 +72,10 @@ class Refused(str):
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A column as it arrives in some modes: what its schema says, and its values, those of the snapshot first."""
+    """A column as it arrives in some modes.
+
+    What its schema says, and its values, those of the snapshot first.
+    """
 
     modes: tuple[str, ...]
     table: str

@@ -1,6 +1,9 @@
-"""The tables of `docs/debezium-types.md`, from the recorded types; `python -m tests.golden.type_page` writes them.
+"""The tables of `docs/debezium-types.md`, from the recorded types.
 
-It also writes the outcomes that the golden test compares with. Read the differences before they are committed.
+`python -m tests.golden.type_page` writes them.
+
+It also writes the outcomes that the golden test compares with. Read the differences before they are
+committed.
 """
 
 from __future__ import annotations
@@ -41,7 +44,10 @@ _DEFAULTS: Final = {
 
 
 def table(name: str) -> str:
-    """Return a table of the page: of a family of types, of what is lost, or of what does not arrive."""
+    """Return a table of the page.
+
+    Of a family of types, of what is lost, or of what does not arrive.
+    """
     if name == "refused":
         return _markdown(("PostgreSQL", "value", "settings", "arrives", "becomes"), _refused())
     if name == "absent":
@@ -53,7 +59,10 @@ def table(name: str) -> str:
 
 
 def page(text: str) -> str:
-    """Return a text with its tables as they are now; each stands behind its mark, up to an empty line."""
+    """Return a text with its tables as they are now.
+
+    Each stands behind its mark, up to an empty line.
+    """
     return re.sub(
         r"(<!-- table: (\w+) -->\n).*?(?=\n\n|\Z)",
         lambda found: found[1] + table(found[2]),
@@ -104,7 +113,10 @@ def _needs(case: Case, target: FieldType) -> str:
 
 
 def _refused() -> list[tuple[str, ...]]:
-    """List the values that the type they are made for does not take, and those that come as null."""
+    """List the values that the type they are made for does not take.
+
+    And those that come as null.
+    """
     found: dict[tuple[str, ...], list[str]] = {}
     for case in cases():
         outcomes = iter(_sent(case, natural(case)))

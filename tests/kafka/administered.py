@@ -1,4 +1,7 @@
-"""What a test asks of brokers, or has them do, beside the program under test: topics, positions, rights."""
+"""What a test asks of brokers, or has them do, beside the program under test.
+
+Topics, positions, rights.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +92,10 @@ class Administered(ABC):
         return self._ends_of(topic, None)
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
-        """Return the group's positions in a topic, by partition; a partition without one is absent."""
+        """Return the group's positions in a topic, by partition.
+
+        A partition without one is absent.
+        """
         return self._patiently(lambda: self._ask_positions(group, topic))
 
     def configure_group(self, group: str, settings: Mapping[str, str]) -> None:
@@ -152,8 +158,8 @@ class Administered(ABC):
             self._admin_client = None
 
     def _ends_of(self, topic: str, partitions: int | None) -> dict[int, int]:
-        # A partition is known before its leader serves it, and again after a restart; who asks in between is
-        # turned away.
+        # A partition is known before its leader serves it, and again after a restart; who asks in
+        # between is turned away.
         def all_ends() -> dict[int, int]:
             ends = self._ask_ends(topic)
             if len(ends) == partitions or (partitions is None and ends):
@@ -164,7 +170,10 @@ class Administered(ABC):
         return self._patiently(all_ends)
 
     def _patiently(self, ask: Callable[[], T]) -> T:
-        """Ask again while brokers come and go: who asks then is turned away, or not answered at all."""
+        """Ask again while brokers come and go.
+
+        Who asks then is turned away, or not answered at all.
+        """
         deadline_s = time.monotonic() + _ADMIN_TIMEOUT_S
         pause = threading.Event()
         while True:
@@ -196,8 +205,9 @@ class Administered(ABC):
         }
 
     def _client(self, group: str) -> Consumer:
-        # What is asked while brokers die is asked of a consumer: the administrator's client may wait for ever for
-        # a coordinator that went, or end the whole process when another takes over.
+        # What is asked while brokers die is asked of a consumer: the administrator's client may
+        # wait for ever for a coordinator that went, or end the whole process when another takes
+        # over.
         if group not in self._clients:
             self._clients[group] = Consumer(
                 {
@@ -211,8 +221,8 @@ class Administered(ABC):
         return self._clients[group]
 
     def _admin(self) -> AdminClient:
-        # None is freed before the end: freeing a client right after its answer races with its own thread, which
-        # may still be delivering that answer (seen as a crash of the interpreter).
+        # None is freed before the end: freeing a client right after its answer races with its own
+        # thread, which may still be delivering that answer (seen as a crash of the interpreter).
         if self._admin_client is None:
             self._admin_client = AdminClient(
                 {

@@ -1,4 +1,7 @@
-"""A real Apache Kafka broker on loopback, for tests and measurements: fetched, formatted, started, killed."""
+"""A real Apache Kafka broker on loopback, for tests and measurements.
+
+Fetched, formatted, started, killed.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +29,9 @@ POM: Final = Path(__file__).with_name("pom.xml")
 
 _READY_TIMEOUT_S: Final = 90.0
 
-# Small and quick where a production broker is large and patient. Each figure that is not about size shortens a
-# wait: how soon a dead broker may register again (9 s otherwise), retention runs, a hand-over is noticed.
+# Small and quick where a production broker is large and patient. Each figure that is not about size
+# shortens a wait: how soon a dead broker may register again (9 s otherwise), retention runs, a
+# hand-over is noticed.
 _PROPERTIES: Final[Mapping[str, str]] = {
     "process.roles": "broker,controller",
     "node.id": "1",
@@ -55,7 +59,8 @@ _PROPERTIES: Final[Mapping[str, str]] = {
     "group.consumer.heartbeat.interval.ms": "300",
     "group.consumer.min.session.timeout.ms": "1500",
     "group.consumer.session.timeout.ms": "3000",
-    # Everybody may do everything until a test denies it, and on one more listener has to say who he is.
+    # Everybody may do everything until a test denies it, and on one more listener has to say who he
+    # is.
     "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
     "super.users": "User:ANONYMOUS",
     "allow.everyone.if.no.acl.found": "true",
@@ -95,10 +100,12 @@ def new_cluster_id() -> str:
 
 
 class KafkaBroker(Administered):
-    """One broker that is its own controller, on one folder and one port for as long as the object lives.
+    """One broker that is its own controller.
 
-    `properties` are added to, or replace, the broker's own; `classes` is a folder of classes that they name. A
-    `with` block starts it and ends it.
+    On one folder and one port for as long as the object lives.
+
+    `properties` are added to, or replace, the broker's own; `classes` is a folder of classes that
+    they name. A `with` block starts it and ends it.
     """
 
     def __init__(
@@ -136,7 +143,10 @@ class KafkaBroker(Administered):
 
     @property
     def login_bootstrap(self) -> str:
-        """What a client is told that has to log in, as `USER` with `PASSWORD`, by SASL PLAIN without TLS."""
+        """What a client is told that has to log in, as `USER` with `PASSWORD`.
+
+        By SASL PLAIN without TLS.
+        """
         return f"127.0.0.1:{self._login_port}"
 
     def __enter__(self) -> Self:
@@ -152,7 +162,10 @@ class KafkaBroker(Administered):
         self.stop()
 
     def start(self) -> None:
-        """Start on the folder as it is, formatting it the first time; returns when the broker takes requests."""
+        """Start on the folder as it is, formatting it the first time.
+
+        Returns when the broker takes requests.
+        """
         self.launch()
         self.await_ready()
 
@@ -164,7 +177,8 @@ class KafkaBroker(Administered):
         if not (self.folder / "logs" / "meta.properties").exists():
             self._format(libraries, settings)
         with self._log.open("wb") as log:
-            # A session of its own: an interrupt on the terminal stops the test, which then stops the broker.
+            # A session of its own: an interrupt on the terminal stops the test, which then stops
+            # the broker.
             self._broker = subprocess.Popen(
                 [*self._java(libraries), f"-Xmx{self._heap_mb}m", "kafka.Kafka", str(settings)],
                 stdin=subprocess.DEVNULL,
@@ -213,7 +227,8 @@ class KafkaBroker(Administered):
             "advertised.listeners": f"PLAINTEXT://{plain},LOGIN://{login},CONTROLLER://{controller}",
             "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,LOGIN:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
             "listener.name.login.plain.sasl.jaas.config": (
-                f'org.apache.kafka.common.security.plain.PlainLoginModule required user_{USER}="{PASSWORD}";'
+                f"org.apache.kafka.common.security.plain.PlainLoginModule required"
+                f' user_{USER}="{PASSWORD}";'
             ),
             "log.dirs": str(self.folder / "logs"),
         }

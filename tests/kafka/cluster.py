@@ -39,7 +39,10 @@ class _OneOfSeveral(KafkaBroker):
 
 
 class KafkaCluster(Administered):
-    """Three brokers, numbered from 1, that are their own controllers; a `with` block starts and ends them."""
+    """Three brokers, numbered from 1, that are their own controllers.
+
+    A `with` block starts and ends them.
+    """
 
     def __init__(self, folder: Path) -> None:
         super().__init__()

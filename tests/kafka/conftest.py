@@ -1,4 +1,7 @@
-"""The real broker as a fixture: one per test run, with topics and groups named by each test for itself."""
+"""The real broker as a fixture.
+
+One per test run, with topics and groups named by each test for itself.
+"""
 
 from __future__ import annotations
 

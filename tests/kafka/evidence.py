@@ -1,12 +1,13 @@
-"""What a storm left behind, and the rules by which it is judged: pure, so that each is shown faults of its own.
+"""What a storm left behind, and the rules by which it is judged.
 
-1. The tenant's rows are the fold of what was written.
-2. The group stands at the end of every partition.
-3. Exactly the poison was dead-lettered, byte for byte.
-4. A change is accepted again only after a crash, and only if its position was not committed at the crash; or when
+Pure, so that each is shown faults of its own.
+
+1. The tenant's rows are the fold of what was written. 2. The group stands at the end of every
+partition. 3. Exactly the poison was dead-lettered, byte for byte. 4. A change is accepted again
+only after a crash, and only if its position was not committed at the crash; or when
    a whole request is repeated after an answer that lied (`repeats`).
-5. A key goes back at most once per crash: between crashes its changes are accepted in the log's order.
-6. What was committed at a crash had been accepted by then, or a newer change of its key had.
+5. A key goes back at most once per crash: between crashes its changes are accepted in the log's
+order. 6. What was committed at a crash had been accepted by then, or a newer change of its key had.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from tests.kafka.fleet import Acceptance
 
 LATE_MS = 500
-"""What a killed process had sent is accepted this much later at most: the tenant's delays here are shorter, and
-whoever takes over is slower."""
+"""What a killed process had sent is accepted this much later at most: the tenant's delays here are
+shorter, and whoever takes over is slower."""
 
 
 class Crash(NamedTuple):
@@ -37,9 +38,10 @@ class Crash(NamedTuple):
 class Evidence(NamedTuple):
     """What was written, and what tenant and brokers have of it.
 
-    Shape: `fold` and `rows` are the last `n` of each key, as written and as the tenant has it. `keys` has the key
-    of every change, by its `n`; `places` where those lie that are no deletes. `poison` and `letters` are values by
-    the place of their record. `crashes` are in the order of time.
+    Shape: `fold` and `rows` are the last `n` of each key, as written and as the tenant has it.
+    `keys` has the key of every change, by its `n`; `places` where those lie that are no deletes.
+    `poison` and `letters` are values by the place of their record. `crashes` are in the order of
+    time.
     """
 
     fold: Mapping[str, int]
@@ -55,7 +57,10 @@ class Evidence(NamedTuple):
 
 
 def judge_evidence(evidence: Evidence, *, repeats: bool) -> Counter[str]:
-    """Judge a run that has ended; returns what was counted. Raises `AssertionError` that names the rule."""
+    """Judge a run that has ended; returns what was counted.
+
+    Raises `AssertionError` that names the rule.
+    """
     assert evidence.ends == evidence.committed, (
         "positions that are not the ends, as (ends, committed)"
     )
@@ -103,7 +108,10 @@ class _Replay:
         return self._evidence.crashes[self._crashes_seen].wall_ms + LATE_MS <= wall_ms
 
     def _crash(self, crash: Crash) -> None:
-        """Rule 6, for what is committed since the crash before; from now on nothing of it may come again."""
+        """Rule 6, for what is committed since the crash before.
+
+        From now on nothing of it may come again.
+        """
         self._crashes_seen += 1
         self._crash_ms = crash.wall_ms
         for partition, floor in crash.committed.items():
@@ -113,7 +121,8 @@ class _Replay:
                 offset, n = changes.pop()
                 key = str(self._evidence.keys[n])
                 assert n <= self._reached.get(key, -1), (
-                    f"{n} of key {key} at {Place(partition, offset)} was committed unsettled: {floor} at the crash"
+                    f"{n} of key {key} at {Place(partition, offset)} was committed"
+                    f" unsettled: {floor} at the crash"
                 )
 
     def _accept(self, acceptance: Acceptance) -> None:
@@ -125,7 +134,8 @@ class _Replay:
         self._counts["requests repeated whole"] += is_repeat
         for key, version in zip(keys, versions, strict=True):
             if version is None:
-                # Which of its deletes that was cannot be told: until its next change all of the key may be settled.
+                # Which of its deletes that was cannot be told: until its next change all of the key
+                # may be settled.
                 self._reached[key] = inf
             elif not is_repeat:
                 self._accept_change(key, version // 1000 - BASE_MS, wall_ms)
@@ -135,7 +145,8 @@ class _Replay:
         place, before = self._evidence.places[n], self._crashes_seen
         floor = self._floors[place.partition]
         assert place.offset >= floor, (
-            f"{n} at {place} came again; {floor} was committed, {wall_ms - self._crash_ms} ms before; it had"
+            f"{n} at {place} came again; {floor} was committed, {wall_ms - self._crash_ms}"
+            f" ms before; it had"
             f"{'' if n in self._seen_after else ' not'} been accepted"
         )
         if n in self._seen_after:

@@ -1,4 +1,7 @@
-"""Daemon and sandbox as a user starts them: processes with a configuration file, signals, and `/status`."""
+"""Daemon and sandbox as a user starts them.
+
+Processes with a configuration file, signals, and `/status`.
+"""
 
 from __future__ import annotations
 
@@ -127,7 +130,10 @@ class Fleet:
         schema: str = SCHEMA,
         configuration: str = CONFIGURATION,
     ) -> None:
-        """`route` and `kafka` are further lines of these sections, indented as they stand in the file."""
+        """`route` and `kafka` are further lines of these sections.
+
+        Indented as they stand in the file.
+        """
         self.folder = folder
         self.topic = topic
         self.group = f"group-{topic}"
@@ -190,7 +196,8 @@ class Fleet:
     ) -> Process:
         """Start a daemon, with these delivery settings, and wait until its admin port answers.
 
-        `instance` makes it a static member of the group; `program` is another version's, or a container's.
+        `instance` makes it a static member of the group; `program` is another version's, or a
+        container's.
         """
         port = free_port()
         sets = [f"--set=delivery.{key}={value}" for key, value in delivery.items()]
@@ -255,7 +262,10 @@ class Fleet:
                 return error.code, error.read().decode()
 
     def events(self, event: str) -> Iterator[tuple[int, dict[int, int]]]:
-        """Every line of this event in the members' logs: its wall time in ms, and positions by partition."""
+        """Every line of this event in the members' logs.
+
+        Its wall time in ms, and positions by partition.
+        """
         for log in {member.log for member in self._members}:
             for line in log.read_text().splitlines():
                 entry = json.loads(line) if line.startswith("{") else {}
@@ -266,7 +276,10 @@ class Fleet:
                 yield int(datetime.fromisoformat(entry["timestamp"]).timestamp() * 1000), positions
 
     def losses(self) -> list[int]:
-        """When partitions went without a hand-over, or before all of them was settled; wall times in ms."""
+        """When partitions went without a hand-over, or before all of them was settled.
+
+        Wall times in ms.
+        """
         unsettled = "handed over unsettled; the next owner reads them again"
         return [
             wall_ms for event in ("partitions lost", unsettled) for wall_ms, _ in self.events(event)

@@ -1,4 +1,7 @@
-"""Jars of what is tested against, fetched by Maven once per machine; and what has to be installed for that."""
+"""Jars of what is tested against, fetched by Maven once per machine.
+
+And what has to be installed for that.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +34,8 @@ def missing_tools(names: Sequence[str], purpose: str) -> str | None:
 def fetched(name: str, pom: Path, *arguments: str) -> Path:
     """Return the folder of the jars that a pom names, fetching them the first time.
 
-    The folder appears under its final name only when it is complete: Maven fills a neighbour that is then renamed,
-    so an interrupted or a second concurrent run leaves nothing half.
+    The folder appears under its final name only when it is complete: Maven fills a neighbour that
+    is then renamed, so an interrupted or a second concurrent run leaves nothing half.
     """
     final = kept_at(name)
     if final.is_dir():

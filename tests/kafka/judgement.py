@@ -1,4 +1,7 @@
-"""The judgement at the end of every storm, by what the tenant and the brokers have, never by what a daemon says."""
+"""The judgement at the end of every storm, by what the tenant and the brokers have.
+
+Never by what a daemon says.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,10 @@ def judge(
     *,
     repeats: bool = False,
 ) -> Counter[str]:
-    """Judge a run that has ended; returns what was counted. Partitions that were lost count as crashes."""
+    """Judge a run that has ended; returns what was counted.
+
+    Partitions that were lost count as crashes.
+    """
     losses = [Crash(wall_ms, {}) for wall_ms in fleet.losses()]
     letters = dead_letters(broker, f"{fleet.topic}.dead")
     evidence = Evidence(
@@ -96,7 +102,8 @@ def dead_letters(broker: Administered, topic: str) -> dict[Place, tuple[bytes | 
 def open_when_revoked(fleet: Fleet, traffic: Traffic) -> Counter[str]:
     """Count the revocations that the members' logs tell of, and those with records open.
 
-    A record was open when its first acceptance came after the revocation, and the member had read it by then.
+    A record was open when its first acceptance came after the revocation, and the member had read
+    it by then.
     """
     first_ms: dict[Place, int] = {}
     for wall_ms, _, _, versions in fleet.acceptances():

@@ -30,7 +30,10 @@ QUICK: dict[str, str] = {
 
 
 def _quick(properties: Mapping[str, str]) -> dict[str, str]:
-    """Add them to the test's own; with the brokers' protocol the brokers set the group's time-outs."""
+    """Add them to the test's own.
+
+    With the brokers' protocol the brokers set the group's time-outs.
+    """
     brokers_own = (
         {"session.timeout.ms", "heartbeat.interval.ms"} if "group.protocol" in properties else set()
     )
@@ -51,7 +54,10 @@ class Held(NamedTuple):
 
 
 class Listener:
-    """Settles every record on arrival, and commits on request or when a partition goes; `log` has all in order."""
+    """Settles every record on arrival, and commits on request or when a partition goes.
+
+    `log` has all in order.
+    """
 
     def __init__(self, source: KafkaSource) -> None:
         self.log: list[tuple[str, Any]] = []
@@ -69,7 +75,10 @@ class Listener:
         self._changed = asyncio.Event()
 
     async def until(self, condition: Callable[[], object], within_s: float = 25.0) -> None:
-        """Return once the condition holds; looked at after every event, and at times for what others heard."""
+        """Return once the condition holds.
+
+        Looked at after every event, and at times for what others heard.
+        """
         try:
             async with asyncio.timeout(within_s):
                 while not condition():
@@ -214,7 +223,10 @@ async def eventually(ask: Callable[[], T], wanted: T, within_s: float = 20.0) ->
 
 
 async def carried_out(member: Member) -> None:
-    """Return once the consumer thread has done what it was asked before: it does so once per turn."""
+    """Return once the consumer thread has done what it was asked before.
+
+    It does so once per turn.
+    """
     for _ in range(2):
         seen_s = member.source.progress_s()
         await eventually(lambda seen_s=seen_s: member.source.progress_s() > seen_s, wanted=True)  # type: ignore[misc]

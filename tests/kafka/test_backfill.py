@@ -1,4 +1,7 @@
-"""`backfill` as processes on a real Apache Kafka broker and the sandbox: planned, done, killed, gone on with."""
+"""`backfill` as processes on a real Apache Kafka broker and the sandbox.
+
+Planned, done, killed, gone on with.
+"""
 
 from __future__ import annotations
 
@@ -40,14 +43,17 @@ def traffic_of(broker: KafkaBroker, topic: str, *, records: int, keys: int) -> T
     return traffic
 
 
-class Desk:
+class ApiUser:
     """The verb, beside a tenant of its own that has nothing yet."""
 
     def __init__(self, fleet: Fleet) -> None:
         self.fleet = fleet
 
     def call(self, *options: str) -> tuple[int, dict[str, Any], str]:
-        """Run the verb to its end: its code, what it says on standard output, and on standard error."""
+        """Run the verb to its end: its code, what it says on standard output.
+
+        And on standard error.
+        """
         done = subprocess.run(
             [sys.executable, "-m", "consumer", *self._words(*options)],
             check=False,
@@ -82,10 +88,10 @@ class Desk:
 
 
 @contextmanager
-def desk(broker: KafkaBroker, folder: Path, topic: str) -> Iterator[Desk]:
+def api(broker: KafkaBroker, folder: Path, topic: str) -> Iterator[ApiUser]:
     folder.mkdir(exist_ok=True)
     with Fleet(folder, broker.bootstrap, topic) as fleet:
-        yield Desk(fleet)
+        yield ApiUser(fleet)
 
 
 def summed(figures: dict[str, int]) -> int:
@@ -95,11 +101,14 @@ def summed(figures: dict[str, int]) -> int:
 def test_a_history_goes_in_bulk_and_the_group_goes_on_behind_it(
     kafka_broker: KafkaBroker, tmp_path: Path
 ) -> None:
-    """What the tenant has is the fold; every record is told for; the group is handed over and a daemon goes on."""
+    """What the tenant has is the fold.
+
+    Every record is told for; the group is handed over and a daemon goes on.
+    """
     topic = "backfill-whole"
     traffic = traffic_of(kafka_broker, topic, records=20_000, keys=3_000)
     ends = kafka_broker.end_offsets(topic)
-    with desk(kafka_broker, tmp_path, topic) as verb:
+    with api(kafka_broker, tmp_path, topic) as verb:
         code, plan, said = verb.call()
         assert 0 == code, said
         assert {} == verb.rows(), "a plan does nothing"
@@ -131,7 +140,7 @@ def test_it_refuses_beside_a_daemon_and_to_pass_records_over(
     """A group with members is not overtaken, and none is handed over what it has not sent."""
     topic = "backfill-beside"
     traffic_of(kafka_broker, topic, records=500, keys=50)
-    with desk(kafka_broker, tmp_path, topic) as verb:
+    with api(kafka_broker, tmp_path, topic) as verb:
         kafka_broker.set_position(verb.fleet.group, topic, {0: 3, 1: 0, 2: 0})
         code, _, said = verb.call("--execute", "--from=20", "--hand-over")
         assert (1, True) == (code, "stands at 3, and the range begins at 20" in said)
@@ -152,17 +161,20 @@ def test_it_refuses_beside_a_daemon_and_to_pass_records_over(
 def test_a_kill_at_any_moment_loses_nothing_and_doubles_nothing(
     kafka_broker: KafkaBroker, tmp_path: Path, records: int, moments: int
 ) -> None:
-    """SIGKILL spread over all that a whole run takes, each into a tenant of its own; then the same again."""
+    """SIGKILL spread over all that a whole run takes, each into a tenant of its own.
+
+    Then the same again.
+    """
     topic = f"backfill-killed-{records}"
     traffic = traffic_of(kafka_broker, topic, records=records, keys=records // 10)
-    with desk(kafka_broker, tmp_path / "whole", topic) as verb:
+    with api(kafka_broker, tmp_path / "whole", topic) as verb:
         began_s = time.monotonic()
         whole = verb.executed()
         took_s = time.monotonic() - began_s
         assert traffic.fold == verb.rows()
     rng, pause = random.Random(moments), threading.Event()  # noqa: S311 - a schedule, not a secret
     for moment in range(moments):
-        with desk(kafka_broker, tmp_path / f"{moment}", topic) as verb:
+        with api(kafka_broker, tmp_path / f"{moment}", topic) as verb:
             killed = verb.begin()
             pause.wait((moment + rng.random()) / moments * took_s)
             killed.send(signal.SIGKILL)
@@ -183,7 +195,7 @@ def test_a_million_records_in_one_command(kafka_broker: KafkaBroker, tmp_path: P
     """End to end, in flat memory: the table is the fold, every record is told for."""
     topic, count = "backfill-million", 1_000_000
     traffic = traffic_of(kafka_broker, topic, records=count, keys=count)
-    with desk(kafka_broker, tmp_path, topic) as verb:
+    with api(kafka_broker, tmp_path, topic) as verb:
         begun, peak_kib, pause = verb.begin("--hand-over"), 0, threading.Event()
         while begun.alive():
             with suppress(OSError):  # it may end between the two looks

@@ -1,4 +1,7 @@
-"""A real broker sits the exam of `tests/contract/broker_exam.py`, and the harness itself is looked at."""
+"""A real broker sits the exam of `tests/contract/broker_contract.py`.
+
+And the harness itself is looked at.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from confluent_kafka import Producer
 
-from tests.contract.broker_exam import BrokerExam
+from tests.contract.broker_contract import BrokerContract
 
 if TYPE_CHECKING:
     from consumer.model import Headers
@@ -26,7 +29,7 @@ class Real:
         self._producer = Producer({"bootstrap.servers": broker.bootstrap})
 
     def create_topic(self, name: str) -> None:
-        """An `Examinee` method. Kept for ever: the exam's time stamps are old."""
+        """An `BrokerCandidate` method. Kept for ever: the exam's time stamps are old."""
         self._broker.create_topic(name, 4, {"retention.ms": "-1"})
 
     def put(
@@ -39,21 +42,21 @@ class Real:
         partition: int,
         timestamp_ms: int = 0,
     ) -> None:
-        """An `Examinee` method."""
+        """An `BrokerCandidate` method."""
         self._producer.produce(
             topic, value, key, partition=partition, timestamp=timestamp_ms, headers=list(headers)
         )
 
     def flush(self) -> None:
-        """An `Examinee` method."""
+        """An `BrokerCandidate` method."""
         assert 0 == self._producer.flush(20)
 
 
-class TestRealBroker(BrokerExam):
+class TestRealBroker(BrokerContract):
     """Apache Kafka itself."""
 
     @pytest.fixture
-    def examinee(self, kafka_broker: KafkaBroker) -> Real:
+    def candidate(self, kafka_broker: KafkaBroker) -> Real:
         """Share the broker of the run; topics and groups are each question's own."""
         return Real(kafka_broker)
 

@@ -1,4 +1,7 @@
-"""The daemon with a bulk route as processes on a real Apache Kafka broker: killed in the middle of a job."""
+"""The daemon with a bulk route as processes on a real Apache Kafka broker.
+
+Killed in the middle of a job.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,10 @@ def bulk(fleet: Fleet, member: Process) -> dict[str, Any]:
 def test_a_kill_in_the_middle_of_a_job_loses_nothing(
     kafka_broker: KafkaBroker, tmp_path: Path, phase: str
 ) -> None:
-    """SIGKILL while a file is uploaded, and as the job is closed: the next process ends what was left, by name."""
+    """SIGKILL while a file is uploaded, and as the job is closed.
+
+    The next process ends what was left, by name.
+    """
     topic = f"bulk-{phase.lower()}"
     kafka_broker.create_topic(topic, 3)
     kafka_broker.create_topic(f"{topic}.dead", 1)

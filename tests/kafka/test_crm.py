@@ -1,4 +1,7 @@
-"""The shipped CRM example as processes on a real Apache Kafka broker: what lands, what is refused, and a kill."""
+"""The shipped CRM example as processes on a real Apache Kafka broker.
+
+What lands, what is refused, and a kill.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,10 @@ EXAMPLE = Path(__file__).parents[2] / "config" / "crm.yaml"
 
 
 class Organisation:
-    """The sandbox with the shipped example, and the daemon on the same file; topics are this test's own."""
+    """The sandbox with the shipped example, and the daemon on the same file.
+
+    Topics are this test's own.
+    """
 
     def __init__(self, folder: Path, broker: KafkaBroker, name: str, **replaced: str) -> None:
         self.folder = folder
@@ -182,7 +188,10 @@ def is_refused(key: int) -> bool:
 
 
 def write_contacts(organisation: Organisation, keys: range) -> dict[Place, bytes]:
-    """Write contacts, of which some have no name and some no mail address; return those that will be refused."""
+    """Write contacts, of which some have no name and some no mail address.
+
+    Return those that will be refused.
+    """
     bad = [
         contact(key, last_name="") if key % 50 == 0 else contact(key, email="nowhere")
         for key in keys
@@ -194,7 +203,10 @@ def write_contacts(organisation: Organisation, keys: range) -> dict[Place, bytes
 
 @pytest.mark.timeout(300)
 def test_the_shipped_example_lands(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
-    """Contacts and campaigns are there, those that are refused in the dead-letter topic as they came."""
+    """Contacts and campaigns are there.
+
+    Those that are refused in the dead-letter topic as they came.
+    """
     with Organisation(tmp_path, kafka_broker, "crm-example") as organisation:
         refused = write_contacts(organisation, range(1, 2_001))
         organisation.write(

@@ -23,7 +23,10 @@ pytestmark = pytest.mark.kafka
 def test_a_hundred_thousand_records_through_a_kill_and_two_members(
     kafka_broker: KafkaBroker, tmp_path: Path
 ) -> None:
-    """100,000 changes over 6 partitions: kill -9 in the middle, a second member joins and leaves, SIGTERM."""
+    """100,000 changes over 6 partitions.
+
+    Kill -9 in the middle, a second member joins and leaves, SIGTERM.
+    """
     topic = "storm"
     kafka_broker.create_topic(topic, 6)
     kafka_broker.create_topic(f"{topic}.dead", 2)
@@ -62,7 +65,10 @@ def test_a_hundred_thousand_records_through_a_kill_and_two_members(
 def test_a_second_term_ends_at_once_and_loses_nothing(
     kafka_broker: KafkaBroker, tmp_path: Path
 ) -> None:
-    """A tenant that does not answer keeps the drain; a second SIGTERM does not wait; the next start has it all."""
+    """A tenant that does not answer keeps the drain.
+
+    A second SIGTERM does not wait; the next start has it all.
+    """
     topic = "second-term"
     kafka_broker.create_topic(topic, 2)
     kafka_broker.create_topic(f"{topic}.dead", 1)

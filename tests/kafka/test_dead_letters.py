@@ -1,4 +1,7 @@
-"""The real producer on a real broker sits the dead-letter exam, and the questions only a broker can ask."""
+"""The real producer on a real broker sits the dead-letter exam.
+
+And the questions only a broker can ask.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,10 @@ import pytest
 from consumer.clock import SystemClock
 from consumer.dead_letter.producer import KafkaDeadLetterTopic
 from consumer.errors import Hold
-from tests.contract.dead_letters_exam import (
+from tests.contract.dead_letters_contract import (
     LARGE,
     LIMIT_BYTES,
-    DeadLettersExam,
+    DeadLetterContract,
     forms,
     plain_record,
     read_topic,
@@ -70,11 +73,14 @@ async def candidate(kafka_broker: KafkaBroker) -> AsyncIterator[OnBroker]:
     await made.kafka.close()
 
 
-class TestOnBroker(DeadLettersExam):
+class TestOnBroker(DeadLetterContract):
     """The real producer, the real broker."""
 
     async def test_an_outage_is_a_hold(self, candidate: OnBroker, broker: KafkaBroker) -> None:  # type: ignore[override]  # the broker is started again afterwards
-        """A power cut of the broker holds the sender, and the same letter gets in when it is back."""
+        """A power cut of the broker holds the sender.
+
+        And the same letter gets in when it is back.
+        """
         full, short = forms(plain_record())
         await candidate.check()
         broker.kill()
@@ -84,9 +90,9 @@ class TestOnBroker(DeadLettersExam):
         await candidate.dead_letters.send(full, short)
         assert full in candidate.read()
 
-    async def test_the_check_finds_an_outage(
+    async def test_the_check_finds_an_outage(  # type: ignore[override]  # the broker is started again afterwards
         self, candidate: OnBroker, broker: KafkaBroker
-    ) -> None:  # type: ignore[override]  # the broker is started again afterwards
+    ) -> None:
         """A broker that is down is known before the first letter."""
         broker.kill()
         with pytest.raises(Hold, match="did not take a letter"):

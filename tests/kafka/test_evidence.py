@@ -1,4 +1,7 @@
-"""The judges of the real broker's storms, shown faults: each is red, and says which promise was broken."""
+"""The judges of the real broker's storms, shown faults.
+
+Each is red, and says which promise was broken.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import pytest
 from tests.kafka.evidence import LATE_MS, Crash, Evidence, judge_evidence
 from tests.kafka.fleet import Acceptance
 from tests.kafka.traffic import BASE_MS, Place
-from tests.siege import Siege, VoidError
+from tests.load_test import LoadTest, VoidError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -161,11 +164,11 @@ def test_a_conflated_change_is_settled_by_the_newer_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "plant", [lambda siege: siege.tell({}), lambda siege: siege.tell({"kills": 2})]
+    "plant", [lambda load_test: load_test.tell({}), lambda load_test: load_test.tell({"kills": 2})]
 )
-def test_a_storm_that_did_not_happen_is_void(plant: Callable[[Siege], None]) -> None:
+def test_a_storm_that_did_not_happen_is_void(plant: Callable[[LoadTest], None]) -> None:
     """Judges that saw nothing prove nothing."""
-    siege = Siege(3)
-    plant(siege)
+    load_test = LoadTest(3)
+    plant(load_test)
     with pytest.raises(VoidError, match="void: kills"):
-        siege.prove(kills=3)
+        load_test.prove(kills=3)

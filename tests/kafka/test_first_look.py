@@ -1,4 +1,7 @@
-"""`config init` and `lint --sample` against a real broker: it ends by itself, and no group is there afterwards."""
+"""`config init` and `lint --sample` against a real broker.
+
+It ends by itself, and no group is there afterwards.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,10 @@ TOPICS = ("pg_schemas_enabled.shop.public.customers", "dbz36-schemas-off.nos.inv
 def test_a_first_look_leaves_no_trace(
     kafka_broker: KafkaBroker, run: Callable[..., Any], tmp_path: Path
 ) -> None:
-    """Recorded tables become a configuration, its lint samples them, and the broker knows of no group."""
+    """Recorded tables become a configuration, its lint samples them.
+
+    And the broker knows of no group.
+    """
     producer = Producer({"bootstrap.servers": kafka_broker.bootstrap})
     for topic in TOPICS:
         kafka_broker.create_topic(topic, 3, {"retention.ms": "-1"})

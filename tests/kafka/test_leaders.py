@@ -14,13 +14,13 @@ from tests.kafka.conftest import require_tools
 from tests.kafka.fleet import Fleet, Process, await_that
 from tests.kafka.judgement import await_the_end, crash_now, judge
 from tests.kafka.traffic import Traffic
-from tests.siege import rounds
+from tests.load_test import rounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.siege import Siege
+    from tests.load_test import LoadTest
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
@@ -37,7 +37,10 @@ def kafka_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaClu
 
 
 def new_topic(cluster: KafkaCluster, replicas: list[list[int]], **config: str) -> str:
-    """Make a topic on these brokers, the leader of each partition first, and its dead-letter topic on all."""
+    """Make a topic on these brokers, the leader of each partition first.
+
+    And its dead-letter topic on all.
+    """
     topic = f"t-{uuid4().hex[:12]}"
     cluster.create_placed_topic(
         topic, replicas, {key.replace("_", "."): value for key, value in config.items()}
@@ -52,7 +55,10 @@ def term(member: Process) -> None:
 
 
 def is_whole(cluster: KafkaCluster, topic: str) -> bool:
-    """Tell whether every broker has all of every partition again, the group's positions included."""
+    """Tell whether every broker has all of every partition again.
+
+    The group's positions included.
+    """
     return all(
         {1, 2, 3} == brokers
         for name in (topic, OFFSETS)
@@ -65,24 +71,27 @@ OFFSETS = "__consumer_offsets"
 
 @rounds(2, 20)
 def test_a_leader_that_is_lost_is_followed_by_another(
-    kafka_cluster: KafkaCluster, tmp_path: Path, siege: Siege
+    kafka_cluster: KafkaCluster, tmp_path: Path, load_test: LoadTest
 ) -> None:
-    """Leaders and coordinators are killed in turn, under load; the daemon finds the next by itself."""
+    """Leaders and coordinators are killed in turn, under load.
+
+    The daemon finds the next by itself.
+    """
     topic = new_topic(kafka_cluster, [[1, 2, 3], [2, 3, 1], [3, 1, 2]] * 2)
-    traffic = Traffic(kafka_cluster.bootstrap, topic, 6, keys=2_000, seed=siege.seed)
+    traffic = Traffic(kafka_cluster.bootstrap, topic, 6, keys=2_000, seed=load_test.seed)
     crashes = []
     with Fleet(tmp_path, kafka_cluster.bootstrap, topic, QUICK) as fleet:
         fleet.faults("ingest delay=100ms")
         with traffic.flowing(per_second=500):
             member = fleet.member("one")
-            for number in siege:
+            for number in load_test:
                 await_that(lambda: is_whole(kafka_cluster, topic), "all replicas are in sync")
                 await_that(lambda: fleet.open_requests(member) > 0, "requests are open")
                 victim = number % 3 + 1
                 led = [
                     one for one, leader in kafka_cluster.leaders(topic).items() if leader == victim
                 ]
-                siege.tell({"leaders lost": len(led)})
+                load_test.tell({"leaders lost": len(led)})
                 crashes.append(crash_now(fleet, kafka_cluster))
                 before = kafka_cluster.committed(fleet.group, topic)
                 kafka_cluster.kill(victim)
@@ -94,8 +103,8 @@ def test_a_leader_that_is_lost_is_followed_by_another(
         await_the_end(fleet, kafka_cluster)
         term(member)
         counts = judge(fleet, kafka_cluster, traffic, crashes)
-        siege.tell({**counts, "leader kills": len(crashes)})
-        siege.prove(leaders_lost=siege.done)
+        load_test.tell({**counts, "leader kills": len(crashes)})
+        load_test.prove(leaders_lost=load_test.done)
 
 
 def _moved(
@@ -108,7 +117,10 @@ def _moved(
 def test_a_partition_without_a_leader_waits_by_name_and_alone(
     kafka_cluster: KafkaCluster, tmp_path: Path
 ) -> None:
-    """I9: its only replica is gone: BROKER for that partition, the others go on; then it goes on too."""
+    """I9: its only replica is gone.
+
+    BROKER for that partition, the others go on; then it goes on too.
+    """
     topic = new_topic(kafka_cluster, [[1], [2], [3]])
     traffic = Traffic(kafka_cluster.bootstrap, topic, 3, keys=1_000, seed=21)
     with Fleet(tmp_path, kafka_cluster.bootstrap, topic, QUICK) as fleet:
@@ -144,7 +156,10 @@ def is_whole_of_offsets(cluster: KafkaCluster) -> bool:
 def settle_what_one_broker_has(
     cluster: KafkaCluster, fleet: Fleet, traffic: Traffic, topic: str
 ) -> int:
-    """Settle records of partition 0 that its leader alone has; return where the log of the other ends."""
+    """Settle records of partition 0 that its leader alone has.
+
+    Return where the log of the other ends.
+    """
     await_that(lambda: is_whole_of_offsets(cluster), "the group's positions are everywhere")
     traffic.write(200)
     await_the_end(fleet, cluster)
@@ -167,7 +182,10 @@ def let_the_shorter_log_lead(cluster: KafkaCluster, topic: str) -> None:
 def test_a_log_that_came_back_shorter_is_a_hold_and_never_a_jump(
     kafka_cluster: KafkaCluster, tmp_path: Path
 ) -> None:
-    """I10: an unclean election takes records that were settled; the position lies behind the end."""
+    """I10: an unclean election takes records that were settled.
+
+    The position lies behind the end.
+    """
     topic = new_topic(kafka_cluster, [[1, 2], [3, 2]], unclean_leader_election_enable="true")
     traffic = Traffic(kafka_cluster.bootstrap, topic, 2, keys=1_000_000, seed=22)
     with Fleet(tmp_path, kafka_cluster.bootstrap, topic, QUICK) as fleet:
@@ -191,7 +209,10 @@ def test_a_log_that_came_back_shorter_is_a_hold_and_never_a_jump(
 def test_a_log_that_was_shorter_and_has_grown_again_is_not_read_on(
     kafka_cluster: KafkaCluster, tmp_path: Path
 ) -> None:
-    """I10: while no daemon ran, an unclean election took records and others came: the position lies among them."""
+    """I10: while no daemon ran, an unclean election took records and others came.
+
+    The position lies among them.
+    """
     topic = new_topic(kafka_cluster, [[1, 2], [3, 2]], unclean_leader_election_enable="true")
     traffic = Traffic(kafka_cluster.bootstrap, topic, 2, keys=1_000_000, seed=23)
     with Fleet(tmp_path, kafka_cluster.bootstrap, topic, QUICK) as fleet:

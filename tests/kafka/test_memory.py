@@ -1,4 +1,7 @@
-"""I15: the memory of a daemon whose tenant stands still before a long log, whatever its records are like."""
+"""I15: the memory of a daemon whose tenant stands still before a long log.
+
+Whatever its records are like.
+"""
 
 from __future__ import annotations
 
@@ -95,7 +98,10 @@ def stands_still(look: Callable[[], int]) -> Callable[[], bool]:
 def test_memory_stays_under_its_bound(
     kafka_broker: KafkaBroker, tmp_path: Path, shape: Shape
 ) -> None:
-    """I15: with the buffer full before a tenant that does not answer, and in the flood once it does again."""
+    """I15: with the buffer full before a tenant that does not answer.
+
+    And in the flood once it does again.
+    """
     topic = topic_of(kafka_broker, PARTITIONS)
     kafka_broker.create_topic(f"{topic}.dead", 1)
     write(kafka_broker, topic, shape)

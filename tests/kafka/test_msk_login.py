@@ -42,10 +42,12 @@ _LISTENER: Final = "listener.name.login.oauthbearer.sasl"
 _SETTINGS: Final = {
     "sasl.enabled.mechanisms": "PLAIN,OAUTHBEARER",
     f"{_LISTENER}.server.callback.handler.class": "MskLogins",
-    # A connection may use a login for two seconds, so that logins are renewed while a test looks on.
+    # A connection may use a login for two seconds, so that logins are renewed while a test looks
+    # on.
     f"{_LISTENER}.jaas.config": (
         "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required"
-        f' unsecuredLoginStringClaim_sub="broker" accessKey="{KEY}" secretKey="{SECRET}" region="eu-west-1"'
+        f' unsecuredLoginStringClaim_sub="broker" accessKey="{KEY}" secretKey="{SECRET}"'
+        f' region="eu-west-1"'
         ' lifetimeMs="2000";'
     ),
     "listener.name.login.connections.max.reauth.ms": "2000",
@@ -104,7 +106,10 @@ def give(monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
 
 
 async def test_logins_are_taken_and_renewed(msk: Msk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The broker closes connections that do not log in again in time; reading goes on, and nobody is held up."""
+    """The broker closes connections that do not log in again in time.
+
+    Reading goes on, and nobody is held up.
+    """
     give(monkeypatch, SECRET)
     before = msk.accepted()
     async with msk.member() as member:
@@ -140,7 +145,10 @@ async def test_a_signature_with_another_secret_is_refused(
 async def test_credentials_that_come_late_end_the_hold(
     msk: Msk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A pod's identity that is not there yet holds the daemon up; it reads as soon as there are credentials."""
+    """A pod's identity that is not there yet holds the daemon up.
+
+    It reads as soon as there are credentials.
+    """
     with pod_identity() as identity:
         monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", identity.url)
         async with msk.member() as member:

@@ -1,4 +1,7 @@
-"""Ranges on a real broker: found, read to the last record and no further, whatever holes the log has."""
+"""Ranges on a real broker: found, read to the last record and no further.
+
+Whatever holes the log has.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +80,10 @@ def test_a_range_by_offset_is_read_exactly(kafka_broker: KafkaBroker) -> None:
 
 
 def test_a_range_by_time_is_found_in_each_partition(kafka_broker: KafkaBroker) -> None:
-    """The first record that is not older begins it, the first that is not before its end is left out."""
+    """The first record that is not older begins it.
+
+    The first that is not before its end is left out.
+    """
     topic = topic_of(kafka_broker, 3, retention_ms="-1")
     for at_s in range(1, 6):
         produce(kafka_broker, topic, [b"%d" % at_s], 0, timestamp=at_s * 1000)
@@ -88,7 +94,10 @@ def test_a_range_by_time_is_found_in_each_partition(kafka_broker: KafkaBroker) -
 
 
 def test_what_was_aborted_is_passed_wherever_it_lies(kafka_broker: KafkaBroker) -> None:
-    """In the middle, and as all that is left up to the end: markers and aborted records neither end nor keep it."""
+    """In the middle, and as all that is left up to the end.
+
+    Markers and aborted records neither end nor keep it.
+    """
     topic = topic_of(kafka_broker)
     lost, kept = [b"lost"] * 5, [b"kept"]
     transact(kafka_broker, topic, (kept, True), (lost, False), (kept, True), (lost, False))
@@ -199,7 +208,10 @@ def test_records_that_go_before_they_are_read_are_not_passed_over(
 
 
 def test_a_broker_that_dies_is_outlasted(kafka_broker: KafkaBroker) -> None:
-    """What the client complains of is shown meanwhile; then it goes on, nothing twice and nothing left out."""
+    """What the client complains of is shown meanwhile.
+
+    Then it goes on, nothing twice and nothing left out.
+    """
     topic = topic_of(kafka_broker)
     written = [
         b"%d" % number + b"." * 1_000 for number in range(20_000)

@@ -1,4 +1,7 @@
-"""Framed records on a real broker: a registry that goes and comes back, and schemas that change in the middle."""
+"""Framed records on a real broker.
+
+A registry that goes and comes back, and schemas that change in the middle.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,10 @@ MADE_US = 1_750_000_000_000_000
 
 
 def schema(*more: str) -> str:
-    """A Debezium envelope as Confluent's Avro converter writes it, with columns added to its row."""
+    """A Debezium envelope as Confluent's Avro converter writes it.
+
+    With columns added to its row.
+    """
     moment = {"type": "long", "connect.name": "io.debezium.time.MicroTimestamp"}
     fields: list[dict[str, Any]] = [
         {"name": "id", "type": "long"},
@@ -78,7 +84,10 @@ class Writer:
 
 
 def _row_count(fleet: Fleet) -> int:
-    """How many rows the tenant has, once it has applied what it accepted: it does when it is asked."""
+    """How many rows the tenant has, once it has applied what it accepted.
+
+    It does when it is asked.
+    """
     return len(fleet.rows()) if fleet.pending() == 0 else -1
 
 
@@ -86,7 +95,10 @@ def _row_count(fleet: Fleet) -> int:
 async def test_a_registry_that_goes_in_the_middle_costs_nothing(
     kafka_broker: KafkaBroker, tmp_path: Path
 ) -> None:
-    """Changes by three schemas; the registry goes, the daemon is killed and starts again without it."""
+    """Changes by three schemas; the registry goes.
+
+    The daemon is killed and starts again without it.
+    """
     await asyncio.to_thread(kafka_broker.create_topic, TOPIC, 3)
     await asyncio.to_thread(kafka_broker.create_topic, f"{TOPIC}.dead", 1)
     registry = Registry("Basic YW5uOm1hZGUtdXA=")
@@ -94,7 +106,10 @@ async def test_a_registry_that_goes_in_the_middle_costs_nothing(
     await server.start()
     (tmp_path / "registry.txt").write_text("made-up")
     writer = Writer(kafka_broker.bootstrap, registry)
-    lines = f"  schema_registry: {{url: {server.origin!r}, username: ann, password_file: registry.txt}}\n"
+    lines = (
+        f"  schema_registry: {{url: {server.origin!r}, username: ann, password_file:"
+        f" registry.txt}}\n"
+    )
     fleet = Fleet(
         tmp_path,
         kafka_broker.bootstrap,

@@ -1,4 +1,7 @@
-"""`replay` as a process on a real Apache Kafka broker and the sandbox: beside the live daemon, killed, resumed."""
+"""`replay` as a process on a real Apache Kafka broker and the sandbox.
+
+Beside the live daemon, killed, resumed.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,10 @@ UNDATED = "DATACLOUD_CONSUMER__CONNECTOR__OBJECTS__CUSTOMERS__RECORD_MODIFIED"
 
 
 class Mended:
-    """A topic that a live daemon has carried by a broken mapping, which is mended now; and the verb."""
+    """A topic that a live daemon has carried by a broken mapping, which is mended now.
+
+    And the verb.
+    """
 
     def __init__(
         self, broker: KafkaBroker, folder: Path, topic: str, *, records: int, keys: int
@@ -66,7 +72,10 @@ class Mended:
         return ["replay", f"--topic={self.topic}", "--from=0", "--output=json", *sets, *options]
 
     def call(self, *options: str) -> tuple[int, dict[str, Any], str]:
-        """Run the verb to its end: its code, what it says on standard output, and on standard error."""
+        """Run the verb to its end: its code, what it says on standard output.
+
+        And on standard error.
+        """
         done = subprocess.run(
             [sys.executable, "-m", "consumer", *self.words(*options)],
             check=False,
@@ -100,7 +109,10 @@ class Mended:
 def test_a_mended_mapping_is_replayed_at_its_own_rate(
     kafka_broker: KafkaBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A plan does nothing; the doing mends every row, within its rate, and commits nothing for the group."""
+    """A plan does nothing; the doing mends every row, within its rate.
+
+    And commits nothing for the group.
+    """
     monkeypatch.setenv(UNDATED, "null")
     with Mended(kafka_broker, tmp_path, "replay-whole", records=6_000, keys=1_500) as mended:
         accepted_before = len([*mended.fleet.acceptances()])
@@ -132,7 +144,10 @@ def test_a_mended_mapping_is_replayed_at_its_own_rate(
 def test_killed_at_random_beside_the_live_daemon(
     kafka_broker: KafkaBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kills: int
 ) -> None:
-    """By kill -9, each time gone on with, while the daemon carries newer changes: the table is the fold at last."""
+    """By kill -9, each time gone on with, while the daemon carries newer changes.
+
+    The table is the fold at last.
+    """
     monkeypatch.setenv(UNDATED, "null")
     chance = random.Random(kills)  # noqa: S311 - a schedule, not a secret
     with Mended(
@@ -179,7 +194,10 @@ def running_on(process: Process, for_s: float) -> bool:
 def test_a_second_process_at_the_same_replay_is_refused(
     kafka_broker: KafkaBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two that write into one checkpoint would each forget what the other has done; SIGTERM ends in order."""
+    """Two that write into one checkpoint would each forget what the other has done.
+
+    SIGTERM ends in order.
+    """
     monkeypatch.setenv(UNDATED, "null")
     with Mended(kafka_broker, tmp_path, "replay-twice", records=2_000, keys=400) as mended:
         first = mended.begin("first", "--rate=1")

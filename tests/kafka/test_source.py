@@ -128,7 +128,10 @@ async def test_a_paused_partition_hands_nothing_over_and_the_other_goes_on(
 
 
 async def test_a_resumed_partition_is_read_at_once(kafka_broker: KafkaBroker) -> None:
-    """The client sleeps for a second over a broker of which it has nothing to fetch; it is woken."""
+    """The client sleeps for a second over a broker of which it has nothing to fetch.
+
+    It is woken.
+    """
     topic = topic_of(kafka_broker)
     produce(kafka_broker, topic, (b"%0500d" % number for number in range(100_000)))
     took_s = []

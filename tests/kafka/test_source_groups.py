@@ -20,7 +20,10 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
 async def test_a_second_member_takes_over_without_a_duplicate(
     kafka_broker: KafkaBroker, properties: dict[str, str]
 ) -> None:
-    """I5: what the first has settled is committed before it lets go, so the second begins behind it."""
+    """I5: what the first has settled is committed before it lets go.
+
+    So the second begins behind it.
+    """
     topic, group = topic_of(kafka_broker, 4), group_name()
     for partition in range(4):
         produce(kafka_broker, topic, numbers(100), partition)
@@ -99,7 +102,10 @@ async def test_a_commit_of_an_earlier_epoch_is_dropped(kafka_broker: KafkaBroker
 
 
 async def test_a_member_that_overslept_harms_nobody(kafka_broker: KafkaBroker) -> None:
-    """I3: the group gave its partition away while it drained; what it names afterwards counts for nothing."""
+    """I3: the group gave its partition away while it drained.
+
+    What it names afterwards counts for nothing.
+    """
     topic, group = topic_of(kafka_broker), group_name()
     produce(kafka_broker, topic, numbers(10))
     sleepy = {
@@ -131,7 +137,10 @@ async def test_a_member_that_overslept_harms_nobody(kafka_broker: KafkaBroker) -
 
 
 async def test_a_release_that_comes_too_late_commits_nothing(kafka_broker: KafkaBroker) -> None:
-    """The group does not wait for ever: after the drain time-out the partition goes as it stands."""
+    """The group does not wait for ever.
+
+    After the drain time-out the partition goes as it stands.
+    """
     topic, group = topic_of(kafka_broker), group_name()
     produce(kafka_broker, topic, numbers(10))
     async with Member(kafka_broker.bootstrap, group, topic, drain_timeout_s=0.5) as member:

@@ -32,8 +32,8 @@ async def test_a_broker_that_dies_is_a_hold_until_it_is_back(kafka_broker: Kafka
     outlasting = {"session.timeout.ms": "60000"}
     async with Member(kafka_broker.bootstrap, group, topic, properties=outlasting) as member:
         await member.heard.until(lambda: len(member.heard.records) == 5)
-        # Where reading began is committed at once. Were that under way, its failure would last until repeated,
-        # as only the corridor does.
+        # Where reading began is committed at once. Were that under way, its failure would last
+        # until repeated, as only the corridor does.
         await member.heard.until(lambda: member.heard.commits)
         try:
             kafka_broker.kill()
@@ -53,7 +53,10 @@ async def test_a_broker_that_dies_is_a_hold_until_it_is_back(kafka_broker: Kafka
 async def test_an_outage_beyond_the_session_is_a_loss_and_a_new_epoch(
     kafka_broker: KafkaBroker, properties: dict[str, str]
 ) -> None:
-    """Somebody else may have the partitions by then; reading begins anew at the group's position."""
+    """Somebody else may have the partitions by then.
+
+    Reading begins anew at the group's position.
+    """
     topic, group = topic_of(kafka_broker), group_name()
     produce(kafka_broker, topic, numbers(5))
     async with Member(kafka_broker.bootstrap, group, topic, properties=properties) as member:
@@ -74,7 +77,10 @@ async def test_an_outage_beyond_the_session_is_a_loss_and_a_new_epoch(
 
 
 async def test_no_broker_at_the_start_is_a_hold(kafka_broker: KafkaBroker) -> None:
-    """The daemon starts before the brokers are there, and begins when they are; stopping meanwhile is quick."""
+    """The daemon starts before the brokers are there, and begins when they are.
+
+    Stopping meanwhile is quick.
+    """
     kafka_broker.kill()
     try:
         async with Member(kafka_broker.bootstrap, group_name(), "t-absent") as member:
@@ -125,7 +131,10 @@ asyncio.run(main())
 
 
 def test_the_process_ends_without_a_broker(kafka_broker: KafkaBroker) -> None:
-    """A client with an open commit waits for the whole session time-out when it is freed; nobody waits for it."""
+    """A client with an open commit waits for the whole session time-out when it is freed.
+
+    Nobody waits for it.
+    """
     topic = topic_of(kafka_broker)
     produce(kafka_broker, topic, [b"v"])
     command = [sys.executable, "-c", _CHILD, kafka_broker.bootstrap, group_name(), topic]

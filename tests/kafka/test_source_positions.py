@@ -68,7 +68,10 @@ async def test_retention_while_reading_holds_the_partition(kafka_broker: KafkaBr
 async def test_i10_a_position_of_a_deleted_topic_is_none_in_its_successor(
     kafka_broker: KafkaBroker,
 ) -> None:
-    """Committed late, by a member that has not noticed, it lies in the middle of records that nobody has read."""
+    """Committed late, by a member that has not noticed.
+
+    It lies in the middle of records that nobody has read.
+    """
     topic, group = topic_of(kafka_broker), group_name()
     produce(kafka_broker, topic, numbers(10))
     async with Member(kafka_broker.bootstrap, group, topic) as first:
@@ -90,7 +93,10 @@ async def test_i10_a_position_of_a_deleted_topic_is_none_in_its_successor(
 async def test_i10_a_topic_made_again_before_our_eyes_begins_at_its_beginning(
     kafka_broker: KafkaBroker,
 ) -> None:
-    """The brokers have dropped its positions, and `latest` would pass over what was written meanwhile."""
+    """The brokers have dropped its positions.
+
+    And `latest` would pass over what was written meanwhile.
+    """
     topic = topic_of(kafka_broker)
     produce(kafka_broker, topic, numbers(10))
     async with Member(kafka_broker.bootstrap, group_name(), topic, start_at="latest") as member:

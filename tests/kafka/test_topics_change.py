@@ -1,4 +1,7 @@
-"""What happens to topics while daemons read them, or while none does: retention, transactions, growth, rebirth."""
+"""What happens to topics while daemons read them, or while none does.
+
+Retention, transactions, growth, rebirth.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,10 @@ def term(member: Process) -> None:
 def test_what_retention_took_is_a_hold_and_never_a_jump(
     kafka_broker: KafkaBroker, tmp_path: Path
 ) -> None:
-    """I10: named on every page, the position stays, the other partition goes on, and an operator can end it."""
+    """I10: named on every page, the position stays, the other partition goes on.
+
+    And an operator can end it.
+    """
     topic, traffic = arena(kafka_broker, 2)
     traffic.write(400)
     with Fleet(tmp_path, kafka_broker.bootstrap, topic) as fleet:
@@ -92,7 +98,10 @@ def test_what_retention_took_is_a_hold_and_never_a_jump(
 def test_aborted_records_are_never_sent_and_markers_leave_no_lag(
     kafka_broker: KafkaBroker, tmp_path: Path
 ) -> None:
-    """I2: committed and aborted transactions, the last of them aborted; the group reaches the very end."""
+    """I2: committed and aborted transactions, the last of them aborted.
+
+    The group reaches the very end.
+    """
     topic, traffic = arena(kafka_broker, 2)
     producer = Producer(
         {
@@ -137,7 +146,10 @@ def test_aborted_records_are_never_sent_and_markers_leave_no_lag(
 def test_a_topic_that_grows_is_read_from_the_beginning_of_its_new_partitions(
     kafka_broker: KafkaBroker, tmp_path: Path
 ) -> None:
-    """I10: records that came before we knew of a partition are not passed over, whatever `start_at` says."""
+    """I10: records that came before we knew of a partition are not passed over.
+
+    Whatever `start_at` says.
+    """
     topic, traffic = arena(kafka_broker, 2)
     traffic.write(200)
     with Fleet(tmp_path, kafka_broker.bootstrap, topic, QUICK) as fleet:
@@ -148,9 +160,9 @@ def test_a_topic_that_grows_is_read_from_the_beginning_of_its_new_partitions(
                 kafka_broker.add_partitions(topic, total)
                 traffic.partitions = total
                 await_that(
-                    lambda total=total: total == fleet.owned(first),
+                    lambda total=total: total == fleet.owned(first),  # type: ignore[misc]
                     f"all {total} partitions are read",
-                )  # type: ignore[misc]
+                )
         await_the_end(fleet, kafka_broker)
         assert all(kafka_broker.end_offsets(topic).values()), (
             "void: nothing was written to the new partitions"
@@ -162,7 +174,10 @@ def test_a_topic_that_grows_is_read_from_the_beginning_of_its_new_partitions(
 def write_again(
     broker: KafkaBroker, topic: str, counts: Sequence[int], life: int
 ) -> dict[str, int]:
-    """Write rows of another life of a topic, so many to each partition, of keys of its own; returns them."""
+    """Write rows of another life of a topic, so many to each partition, of keys of its own.
+
+    Returns them.
+    """
     producer = Producer({"bootstrap.servers": broker.bootstrap})
     rows = {}
     places = [partition for partition, count in enumerate(counts) for _ in range(count)]
@@ -193,7 +208,10 @@ def await_rows(fleet: Fleet, broker: KafkaBroker, expected: dict[str, int]) -> N
 def test_a_topic_that_was_born_again_is_read_from_its_beginning(
     kafka_broker: KafkaBroker, tmp_path: Path, properties: dict[str, str]
 ) -> None:
-    """I10: deleted under a running daemon, and created again with fewer and then with more records than before."""
+    """I10: deleted under a running daemon.
+
+    And created again with fewer and then with more records than before.
+    """
     topic, traffic = arena(kafka_broker, 2)
     traffic.write(200)
     with Fleet(tmp_path, kafka_broker.bootstrap, topic, QUICK | properties) as fleet:
@@ -221,7 +239,10 @@ def test_a_topic_that_was_born_again_is_read_from_its_beginning(
 def test_a_topic_that_was_born_again_at_once_is_read_from_its_beginning(
     kafka_broker: KafkaBroker, tmp_path: Path, properties: dict[str, str], times: float
 ) -> None:
-    """I10: a classic group does not notice; the topic's id tells, however many records there are now."""
+    """I10: a classic group does not notice.
+
+    The topic's id tells, however many records there are now.
+    """
     topic, traffic = arena(kafka_broker, 2)
     traffic.write(200)
     with Fleet(tmp_path, kafka_broker.bootstrap, topic, properties) as fleet:
@@ -241,7 +262,10 @@ def test_a_topic_that_was_born_again_at_once_is_read_from_its_beginning(
 def test_a_topic_that_was_born_again_while_nobody_read_begins_by_start_at(
     kafka_broker: KafkaBroker, tmp_path: Path
 ) -> None:
-    """The brokers drop a group's positions with the topic: to the next start it is a topic never read."""
+    """The brokers drop a group's positions with the topic.
+
+    To the next start it is a topic never read.
+    """
     topic, traffic = arena(kafka_broker, 2)
     traffic.write(200)
     with Fleet(tmp_path, kafka_broker.bootstrap, topic) as fleet:

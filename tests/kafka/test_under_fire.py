@@ -1,4 +1,6 @@
-"""Storms over real processes and a real broker: members killed, stopped and dealt anew, brokers cut off.
+"""Storms over real processes and a real broker.
+
+Members killed, stopped and dealt anew, brokers cut off.
 
 Every test proves that its storm took place, or fails as void; each ends with the same judgement.
 """
@@ -16,13 +18,13 @@ from tests.kafka.fleet import Fleet, Process, await_that
 from tests.kafka.judgement import await_the_end, crash_now, judge, open_when_revoked
 from tests.kafka.topics import topic_of
 from tests.kafka.traffic import Traffic
-from tests.siege import LONG_MARKS, long, rounds, short
+from tests.load_test import LONG_MARKS, long, rounds, short
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.kafka.broker import KafkaBroker
-    from tests.siege import Siege
+    from tests.load_test import LoadTest
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
@@ -54,21 +56,25 @@ def is_busy(fleet: Fleet, member: Process, beyond: int = 0) -> bool:
 
 @rounds(4, 100)
 def test_kills_lose_nothing_and_repeat_only_what_was_not_committed(
-    kafka_broker: KafkaBroker, tmp_path: Path, siege: Siege
+    kafka_broker: KafkaBroker, tmp_path: Path, load_test: LoadTest
 ) -> None:
-    """I1, I7: kill -9 of one of two members while it has requests open, again and again, under load."""
-    rng = random.Random(siege.seed)  # noqa: S311 - a schedule, not a secret
-    topic, traffic = arena(kafka_broker, 6, keys=3_000, seed=siege.seed)
+    """I1, I7: kill -9 of one of two members while it has requests open, again and again.
+
+    Under load.
+    """
+    rng = random.Random(load_test.seed)  # noqa: S311 - a schedule, not a secret
+    topic, traffic = arena(kafka_broker, 6, keys=3_000, seed=load_test.seed)
     crashes = []
     with Fleet(tmp_path, kafka_broker.bootstrap, topic, SHORT_SESSION, drain_ms=2_000) as fleet:
         fleet.faults("ingest every=11 delay=300ms", "ingest delay=100ms")
         with traffic.flowing(per_second=1_500):
             members = [fleet.member("one", **SMALL), fleet.member("two", **SMALL)]
-            for number in siege:
+            for number in load_test:
                 victim = members.pop(rng.randrange(2))
                 await_that(
-                    lambda victim=victim: is_busy(fleet, victim), "the victim has requests open"
-                )  # type: ignore[misc]
+                    lambda victim=victim: is_busy(fleet, victim),  # type: ignore[misc]
+                    "the victim has requests open",
+                )
                 victim.send(signal.SIGKILL)
                 victim.ended()
                 crashes.append(crash_now(fleet, kafka_broker))
@@ -80,42 +86,48 @@ def test_kills_lose_nothing_and_repeat_only_what_was_not_committed(
         await_the_end(fleet, kafka_broker)
         term(*members)
         counts = judge(fleet, kafka_broker, traffic, crashes)
-        siege.tell(counts + Counter(kills=len(crashes)))
-        siege.prove(kills=1, duplicates=siege.done // 4)
+        load_test.tell(counts + Counter(kills=len(crashes)))
+        load_test.prove(kills=1, duplicates=load_test.done // 4)
 
 
 @rounds(4, 100)
 def test_terms_under_load_repeat_nothing(
-    kafka_broker: KafkaBroker, tmp_path: Path, siege: Siege
+    kafka_broker: KafkaBroker, tmp_path: Path, load_test: LoadTest
 ) -> None:
-    """I5: SIGTERM with requests open, again and again, while others write; no change is accepted twice."""
-    topic, traffic = arena(kafka_broker, 4, keys=3_000, seed=siege.seed)
+    """I5: SIGTERM with requests open, again and again, while others write.
+
+    No change is accepted twice.
+    """
+    topic, traffic = arena(kafka_broker, 4, keys=3_000, seed=load_test.seed)
     with Fleet(tmp_path, kafka_broker.bootstrap, topic) as fleet:
         fleet.faults("ingest delay=200ms")
         with traffic.flowing(per_second=1_500):
-            for number in siege:
+            for number in load_test:
                 member = fleet.member(f"turn-{number}", **SMALL)
                 await_that(
-                    lambda member=member: is_busy(fleet, member, beyond=100),
+                    lambda member=member: is_busy(fleet, member, beyond=100),  # type: ignore[misc]
                     "a member is in the middle",
-                )  # type: ignore[misc]
+                )
                 term(member)
-                siege.tell({"terms": 1})
+                load_test.tell({"terms": 1})
         last = fleet.member("last")
         await_the_end(fleet, kafka_broker)
         term(last)
         counts = judge(fleet, kafka_broker, traffic) + open_when_revoked(fleet, traffic)
-        siege.tell(counts)
+        load_test.tell(counts)
         assert 0 == counts["losses"] == counts["duplicates"]
-        siege.prove(terms=1, revokes_with_records_open=siege.done // 2)
+        load_test.prove(terms=1, revokes_with_records_open=load_test.done // 2)
 
 
 @rounds(2, 30)
 def test_a_broker_that_is_cut_off_under_load_is_outlasted(
-    kafka_broker: KafkaBroker, tmp_path: Path, siege: Siege
+    kafka_broker: KafkaBroker, tmp_path: Path, load_test: LoadTest
 ) -> None:
-    """I8: the broker is killed and comes back; members and writer go on by themselves, and nothing is lost."""
-    topic, traffic = arena(kafka_broker, 4, keys=3_000, seed=siege.seed)
+    """I8: the broker is killed and comes back.
+
+    Members and writer go on by themselves, and nothing is lost.
+    """
+    topic, traffic = arena(kafka_broker, 4, keys=3_000, seed=load_test.seed)
     crashes = []
     with Fleet(
         tmp_path, kafka_broker.bootstrap, topic, {"reconnect.backoff.max.ms": "500"}
@@ -123,7 +135,7 @@ def test_a_broker_that_is_cut_off_under_load_is_outlasted(
         fleet.faults("ingest delay=100ms")
         with traffic.flowing(per_second=1_000):
             members = [fleet.member("one", **SMALL), fleet.member("two", **SMALL)]
-            for _ in siege:
+            for _ in load_test:
                 await_that(
                     lambda: all(is_busy(fleet, member) for member in members),
                     "both have requests open",
@@ -144,8 +156,8 @@ def test_a_broker_that_is_cut_off_under_load_is_outlasted(
         await_the_end(fleet, kafka_broker)
         term(*members)
         counts = judge(fleet, kafka_broker, traffic, crashes)
-        siege.tell(counts + Counter({"broker kills": len(crashes)}))
-        siege.prove(broker_kills=1)
+        load_test.tell(counts + Counter({"broker kills": len(crashes)}))
+        load_test.prove(broker_kills=1)
 
 
 DEALS = {
@@ -165,7 +177,7 @@ def _long(name: str, *, static: bool) -> object:
 
 
 @pytest.mark.parametrize(
-    ("properties", "static", "siege"),
+    ("properties", "static", "load_test"),
     [
         *[_short(name) for name in ("classic-eager", "next-generation")],
         *[_long(name, static=static) for static in (False, True) for name in DEALS],
@@ -176,15 +188,19 @@ def test_members_come_and_go_without_a_duplicate(
     tmp_path: Path,
     properties: dict[str, str],
     static: bool,  # noqa: FBT001 - a case
-    siege: Siege,
+    load_test: LoadTest,
 ) -> None:
-    """I3, I5: from one member to five and back to one over 24 partitions, under load, whoever deals them."""
-    topic, traffic = arena(kafka_broker, 24, keys=5_000, seed=siege.seed)
+    """I3, I5: from one member to five and back to one over 24 partitions, under load.
+
+    Whoever deals them.
+    """
+    topic, traffic = arena(kafka_broker, 24, keys=5_000, seed=load_test.seed)
     if "group.protocol" in properties:
         # A busy machine must not look like a dead member.
         kafka_broker.configure_group(f"group-{topic}", {"consumer.session.timeout.ms": "30000"})
     else:
-        # A static member that leaves is missed only when its session has ended; a heartbeat tells of a rebalance.
+        # A static member that leaves is missed only when its session has ended; a heartbeat tells
+        # of a rebalance.
         properties = properties | {
             "session.timeout.ms": "6000" if static else "30000",
             "heartbeat.interval.ms": "500",
@@ -193,7 +209,7 @@ def test_members_come_and_go_without_a_duplicate(
         fleet.faults("ingest delay=150ms")
         with traffic.flowing(per_second=1_000):
             members: list[Process] = []
-            for _ in siege:
+            for _ in load_test:
                 while len(members) < 5:
                     number = len(members)
                     members.append(
@@ -201,7 +217,8 @@ def test_members_come_and_go_without_a_duplicate(
                     )
                     _await_dealt(fleet, members)
                 if static:
-                    # A static member that comes back finds its partitions, and nobody else is disturbed.
+                    # A static member that comes back finds its partitions, and nobody else is
+                    # disturbed.
                     term(members[0])
                     members[0] = fleet.member("m0-again", "m0", **SMALL)
                     _await_dealt(fleet, members)
@@ -211,9 +228,9 @@ def test_members_come_and_go_without_a_duplicate(
         await_the_end(fleet, kafka_broker)
         term(*members)
         counts = judge(fleet, kafka_broker, traffic) + open_when_revoked(fleet, traffic)
-        siege.tell(counts)
+        load_test.tell(counts)
         assert 0 == counts["losses"] == counts["duplicates"]
-        siege.prove(revokes_with_records_open=4)
+        load_test.prove(revokes_with_records_open=4)
 
 
 def _await_dealt(fleet: Fleet, members: list[Process]) -> None:

@@ -1,4 +1,7 @@
-"""What a storm writes: seeded Debezium changes, deletes and poison, by a writer of its own that remembers all."""
+"""What a storm writes: seeded Debezium changes, deletes and poison.
+
+By a writer of its own that remembers all.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,8 @@ if TYPE_CHECKING:
     from confluent_kafka import KafkaError, Message
 
 BASE_MS = 1_750_000_000_000
-"""The source's time of the first change; change `n` was made `n` ms later, so a version names its change."""
+"""The source's time of the first change; change `n` was made `n` ms later, so a version names its
+change."""
 
 POISON = (
     b"{",
@@ -50,11 +54,13 @@ def change(key: int, n: int, *, deleted: bool = False, padding: int = 300) -> by
 
 
 class Traffic:
-    """Writes to one topic, a key always to the same partition, and knows what the tenant must hold in the end.
+    """Writes to one topic, a key always to the same partition.
 
-    `fold` is the last `n` of each key that is there, `keys` the key of every change; `places` and `poison` say
-    where each record lies, as the broker confirmed it. In a `with` block of `flowing` it writes at a rate, beside
-    the test.
+    And knows what the tenant must hold in the end.
+
+    `fold` is the last `n` of each key that is there, `keys` the key of every change; `places` and
+    `poison` say where each record lies, as the broker confirmed it. In a `with` block of `flowing`
+    it writes at a rate, beside the test.
     """
 
     def __init__(

@@ -22,7 +22,8 @@ SCENARIOS: Final = {
 NAMESPACE: Final = "data"
 RELEASE: Final = "shop"
 VERSIONS: Final = ("1.27.0", "1.30.0", "1.34.0", "1.37.0")
-"""Versions of Kubernetes that manifests are held against: the oldest that the chart takes to the newest."""
+"""Versions of Kubernetes that manifests are held against: the oldest that the chart takes to the
+newest."""
 
 Manifest = dict[str, Any]
 

@@ -56,7 +56,10 @@ def _closed() -> dict[str, Any]:
 
 
 def _place(schema: dict[str, Any], key: Key) -> None:
-    """Put a key where it belongs; what stands above it takes no other keys than those with a sentence."""
+    """Put a key where it belongs.
+
+    What stands above it takes no other keys than those with a sentence.
+    """
     for name in key.path[:-1]:
         schema = schema["properties"].setdefault(name, _closed())
     schema["properties"][key.path[-1]] = key.schema

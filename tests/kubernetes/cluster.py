@@ -1,4 +1,7 @@
-"""A real control plane of Kubernetes on loopback, without nodes: it judges what is put into it, and acts on it."""
+"""A real control plane of Kubernetes on loopback, without nodes.
+
+It judges what is put into it, and acts on it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What these tests need: tools that are built, schemas of Kubernetes, schemas of other people's kinds."""
+"""What these tests need: tools that are built, schemas of Kubernetes.
+
+Schemas of other people's kinds.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,8 @@ def require() -> Callable[[str], Path]:
         path = tool(name).path
         if not path.exists():
             pytest.skip(
-                f"{name} is not built; run `make test-kubernetes` where Go is installed (Debian: golang)"
+                f"{name} is not built; run `make test-kubernetes` where Go is installed"
+                f" (Debian: golang)"
             )
         return path
 
@@ -61,7 +65,8 @@ def kubernetes_schemas(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = importlib.util.find_spec("kubernetes_validate")
     if found is None or found.origin is None:
         pytest.skip(
-            "no schemas of Kubernetes; `make test-kubernetes` installs them (requirements/kubernetes.txt)"
+            "no schemas of Kubernetes; `make test-kubernetes` installs them"
+            " (requirements/kubernetes.txt)"
         )
     folder = tmp_path_factory.mktemp("kubernetes-schemas")
     for version in VERSIONS:
@@ -73,11 +78,15 @@ def kubernetes_schemas(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def definitions() -> list[Manifest]:
-    """The definitions of ServiceMonitor, ScaledObject and others, as their projects publish them."""
+    """The definitions of ServiceMonitor, ScaledObject and others.
+
+    As their projects publish them.
+    """
     found = custom_kinds.definitions()
     if found is None:
         pytest.skip(
-            "no definitions of other kinds; `make test-kubernetes` fetches them with Go (Debian: golang)"
+            "no definitions of other kinds; `make test-kubernetes` fetches them with Go"
+            " (Debian: golang)"
         )
     return found
 

@@ -1,4 +1,7 @@
-"""Definitions of other people's kinds, as their own Go modules carry them: nothing of them is kept here."""
+"""Definitions of other people's kinds, as their own Go modules carry them.
+
+Nothing of them is kept here.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,10 @@ def write_schemas(found: list[Manifest], folder: Path) -> None:
 
 
 def _strict(schema: Any) -> Any:  # noqa: ANN401 - any part of a schema
-    """Refuse keys that a definition does not know, which the API server would drop without a word."""
+    """Refuse keys that a definition does not know.
+
+    Which the API server would drop without a word.
+    """
     if isinstance(schema, list):
         return [_strict(part) for part in schema]
     if not isinstance(schema, dict):

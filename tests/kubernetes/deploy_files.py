@@ -19,12 +19,16 @@ DEPLOY: Final = ROOT / "deploy"
 NAME: Final = "datacloud-consumer"
 
 _OF_HELM: Final = {"helm.sh/chart", "app.kubernetes.io/managed-by"}
-_HEAD: Final = "# Rendered from helm/datacloud-consumer with ci/minimal-values.yaml; `make manifests` writes it anew.\n"
+_HEAD: Final = (
+    "# Rendered from helm/datacloud-consumer with ci/minimal-values.yaml; `make manifests`"
+    " writes it anew.\n"
+)
 _PLAIN: Final = """# Put your image, configuration and connector schema into it, make the Secret `data-cloud`, and:
 #
 #   kubectl --namespace data apply --filename plain.yaml
 #
-# After a change of the ConfigMap: kubectl --namespace data rollout restart deployment/datacloud-consumer
+# After a change of the ConfigMap: kubectl --namespace data rollout restart
+# deployment/datacloud-consumer
 """
 
 

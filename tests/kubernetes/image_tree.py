@@ -1,7 +1,10 @@
-"""The image's file tree without a container engine: the Dockerfile's own steps on this machine's Debian.
+"""The image's file tree without a container engine.
 
-In place of the official image stands this machine's system, to be read only, with its Python in /usr/local, where
-that image has it; each stage is an overlay over the one it begins from. What else it has is not to be seen.
+The Dockerfile's own steps on this machine's Debian.
+
+In place of the official image stands this machine's system, to be read only, with its Python in
+/usr/local, where that image has it; each stage is an overlay over the one it begins from. What else
+it has is not to be seen.
 """
 
 from __future__ import annotations
@@ -41,7 +44,10 @@ def cannot() -> str | None:
     if missing := [name for name in ("unshare", "setpriv", "chroot") if shutil.which(name) is None]:
         return f"no {' and no '.join(missing)} on this machine (Debian: util-linux, coreutils)"
     if sys.base_prefix == "/usr":
-        return "this Python is the system's own; one in a folder of its own can stand in for the image's"
+        return (
+            "this Python is the system's own; one in a folder of its own can stand in for the"
+            " image's"
+        )
     tried = subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False)  # noqa: S607 - the system's
     return "no mounts of our own here" if tried.returncode else None
 
@@ -77,9 +83,12 @@ class ImageTree:
         mounts: Mapping[Path, str] | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> list[str]:
-        """Return the command that runs words in it: as its user, without a capability, all but /tmp read-only.
+        """Return the command that runs words in it.
 
-        The process that is started becomes the contained one: signals go to it as they would in a pod.
+        As its user, without a capability, all but /tmp read-only.
+
+        The process that is started becomes the contained one: signals go to it as they would in a
+        pod.
         Shape: `mounts` are folders of the machine by the place where the container sees them.
         """
         user, _, group = self._last.all("USER")[-1].partition(":")
@@ -148,7 +157,8 @@ class ImageTree:
                 ["exec", "chroot", str(self._root), "/bin/sh", "-ec", f"cd {place}; {text}"]
             ),
         )
-        # How registries are reached is the machine's own; a folder of wheels of it cannot be seen from here.
+        # How registries are reached is the machine's own; a folder of wheels of it cannot be seen
+        # from here.
         kept = {name: value for name, value in os.environ.items() if name != "PIP_FIND_LINKS"}
         answer = subprocess.run(
             command,
@@ -160,11 +170,17 @@ class ImageTree:
         assert answer.returncode == 0, f"RUN {text}\n{answer.stdout}{answer.stderr}"
 
     def _mounted(self, below: Sequence[Path], top: Path) -> Iterator[str]:
-        """Say how layers become one tree at the root, with the machine's system, devices and processes."""
+        """Say how layers become one tree at the root, with the machine's system.
+
+        Devices and processes.
+        """
         work, local = top.with_name(f"{top.name}.work"), self._folder / "local"
         lower = ":".join(map(str, reversed(below)))
         yield shlex.join(["mkdir", "-p", *map(str, (top, work, local))])
-        yield f"mount -t overlay overlay -o lowerdir={lower},upperdir={top},workdir={work} {self._root}"
+        yield (
+            f"mount -t overlay overlay -o lowerdir={lower},upperdir={top},workdir={work}"
+            f" {self._root}"
+        )
         yield f"mount --bind {self._root}/usr/local {local}"
         yield from _shared(self._root, {Path("/", name): f"/{name}" for name in _OF_THE_SYSTEM})
         yield f"mount --bind {local} {self._root}/usr/local"
@@ -179,7 +195,10 @@ def _shared(root: Path, mounts: Mapping[Path, str]) -> Iterator[str]:
 
 
 def _in_mounts(*steps: str, words: Sequence[str] = ()) -> list[str]:
-    """Return a command that takes steps where it may mount; its last words are what a step finds in "$@"."""
+    """Return a command that takes steps where it may mount.
+
+    Its last words are what a step finds in "$@".
+    """
     return ["unshare", "--mount", "sh", "-ec", "\n".join(steps), "sh", *words]
 
 

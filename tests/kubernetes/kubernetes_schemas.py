@@ -1,4 +1,7 @@
-"""Strict schemas of Kubernetes' own kinds, each with what it refers to, from the package `kubernetes-validate`."""
+"""Strict schemas of Kubernetes' own kinds, each with what it refers to.
+
+From the package `kubernetes-validate`.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,10 @@ _DEFINED: Final = "#/$defs/"
 
 
 def write(package: Path, folder: Path) -> None:
-    """Write the schemas of one version's folder to another, so that a reader needs one file for one kind."""
+    """Write the schemas of one version's folder to another.
+
+    So that a reader needs one file for one kind.
+    """
     definitions = json.loads((package / "_definitions.json").read_text(encoding="utf-8"))["$defs"]
     for kind in KINDS:
         schema = json.loads((package / f"{kind}.json").read_text(encoding="utf-8"))

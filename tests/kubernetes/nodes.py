@@ -1,6 +1,9 @@
-"""Nodes without a kubelet: a pod placed on one becomes ready if it is judged good, and ends when it is asked to.
+"""Nodes without a kubelet: a pod placed on one becomes ready if it is judged good.
 
-What places pods, counts them and keeps budgets is Kubernetes' own; only the report of a node is made up here.
+And ends when it is asked to.
+
+What places pods, counts them and keeps budgets is Kubernetes' own; only the report of a node is
+made up here.
 """
 
 from __future__ import annotations
@@ -23,8 +26,9 @@ _ROOM: Final = {"cpu": "8", "memory": "16Gi", "pods": "50", "ephemeral-storage":
 class Nodes:
     """Three of them, each in a zone of its own, for as long as the `with` block lasts.
 
-    `judge` says whether a pod's containers would start, `readiness` what they answer then. `seen` has, for each
-    look at the pods of a namespace, how many were there and not on their way out, and how many of them were ready.
+    `judge` says whether a pod's containers would start, `readiness` what they answer then. `seen`
+    has, for each look at the pods of a namespace, how many were there and not on their way out, and
+    how many of them were ready.
     """
 
     def __init__(self, cluster: Cluster, judge: Callable[[Manifest], bool]) -> None:

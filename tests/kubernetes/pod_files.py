@@ -1,4 +1,7 @@
-"""A pod's environment and mounted files on this machine, so that the daemon can be asked what it thinks of them."""
+"""A pod's environment and mounted files on this machine.
+
+So that the daemon can be asked what it thinks of them.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ MOUNTS: Final = ("/etc/datacloud-consumer", "/run/secrets/datacloud-consumer")
 
 
 class PodFiles:
-    """What the first pod of a chart sees below a folder; Secrets hold made-up certificates, keys and words."""
+    """What the first pod of a chart sees below a folder.
+
+    Secrets hold made-up certificates, keys and words.
+    """
 
     def __init__(self, manifests: list[Manifest], folder: Path) -> None:
         self._folder = folder

@@ -1,4 +1,7 @@
-"""What people have installed: program and chart as they were before the last change of the chart's version."""
+"""What people have installed.
+
+Program and chart as they were before the last change of the chart's version.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def write(folder: Path, place: Path) -> Path | None:
-    """Write a folder of ours as it was into another; None where there is no history to look into."""
+    """Write a folder of ours as it was into another.
+
+    None where there is no history to look into.
+    """
     changes = _git("log", "--format=%H", "-G^version:", "--", str(CHART / "Chart.yaml")).split()
     if not changes:
         return None
@@ -29,5 +35,9 @@ def write(folder: Path, place: Path) -> Path | None:
 def _git(*arguments: str) -> bytes:
     """Run git; what it cannot say is nothing."""
     return subprocess.run(
-        ["git", *arguments], cwd=ROOT, capture_output=True, timeout=60, check=False
-    ).stdout  # noqa: S607 - the machine's own git
+        ["git", *arguments],  # noqa: S607 - the machine's own git
+        cwd=ROOT,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    ).stdout

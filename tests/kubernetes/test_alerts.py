@@ -1,4 +1,7 @@
-"""Each alert fires on the series that a daemon in that trouble shows, and clears when the trouble is over."""
+"""Each alert fires on the series that a daemon in that trouble shows.
+
+And clears when the trouble is over.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,10 @@ QUIET = {
 
 @dataclass
 class Trouble:
-    """What shows in trouble, and when its alert fires and has cleared; the labels by which it is told apart."""
+    """What shows in trouble, and when its alert fires and has cleared.
+
+    The labels by which it is told apart.
+    """
 
     alert: str
     series: dict[str, str]
@@ -109,7 +115,10 @@ def expected(
 def check(
     promtool: Path, folder: Path, rules: dict[str, Any], series: dict[str, str], wanted: list[Any]
 ) -> str:
-    """Let promtool play the series; return what it complains of, leaving aside the words of alerts."""
+    """Let promtool play the series.
+
+    Return what it complains of, leaving aside the words of alerts.
+    """
     bare = {
         "groups": [
             {
@@ -144,7 +153,10 @@ def check(
 def test_it_fires_and_clears(
     trouble: Trouble, rules: dict[str, Any], require: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    """Quiet before, loud in the midst of it, quiet after; every other alert stays quiet throughout."""
+    """Quiet before, loud in the midst of it, quiet after.
+
+    Every other alert stays quiet throughout.
+    """
     others = [alert for alert in alerts(rules) if alert != trouble.alert]
     wanted = [
         expected(rules, trouble.alert, None, 5),

@@ -1,4 +1,7 @@
-"""A real API server takes every scenario into a namespace that enforces `restricted`, and upgrades over it."""
+"""A real API server takes every scenario into a namespace that enforces `restricted`.
+
+And upgrades over it.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,10 @@ def pod_of(spec: Manifest, name: str) -> Manifest:
 
 
 def test_it_is_installed_and_upgraded(scenario: str, cluster: Cluster) -> None:
-    """Twice, then with a change, without a warning of pod security; the notes name what is there."""
+    """Twice, then with a change, without a warning of pod security.
+
+    The notes name what is there.
+    """
     cluster.make_namespace(scenario)
     values: list[str | Path] = ["--namespace", scenario, "--values", SCENARIOS[scenario]]
     for change in ([], ["--set", "adminPort=8181,podAnnotations.second=time"]):

@@ -1,4 +1,7 @@
-"""Kubernetes' own controllers and scheduler act on the chart; on its nodes, the init container is really run."""
+"""Kubernetes' own controllers and scheduler act on the chart.
+
+On its nodes, the init container is really run.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +68,10 @@ class Release:
         self._cluster.ask(path, {"data": {"consumer.yaml": "kafka: {}\n"}}, "PATCH")
 
     def await_rollout(self) -> None:
-        """Wait as `kubectl rollout status` does; Helm is content with all but one, as far as one may be missing."""
+        """Wait as `kubectl rollout status` does.
+
+        Helm is content with all but one, as far as one may be missing.
+        """
         await_true(self._is_rolled_out, "the rollout does not end")
 
     def _is_rolled_out(self) -> bool:
@@ -159,7 +165,10 @@ def test_a_rollout_has_no_pod_more_and_never_two_less(release: Release, nodes: N
 
 
 def test_a_bad_configuration_stops_at_the_first_pod(release: Release) -> None:
-    """Helm takes it, `lint` in the init container does not: the others go on, and the next upgrade mends it."""
+    """Helm takes it, `lint` in the init container does not.
+
+    The others go on, and the next upgrade mends it.
+    """
     assert 0 == release.helm("install", "minimal").returncode
     release.await_rollout()
     before = set(release.ready())
@@ -173,7 +182,10 @@ def test_a_bad_configuration_stops_at_the_first_pod(release: Release) -> None:
 
 
 def test_helm_test_lints_what_is_there_now(release: Release) -> None:
-    """The pod of `helm test` reads the live ConfigMap, whatever it was when the release was made."""
+    """The pod of `helm test` reads the live ConfigMap.
+
+    Whatever it was when the release was made.
+    """
     assert 0 == release.helm("install", "minimal").returncode
     assert 0 == release.test()
     release.spoil_configuration()
@@ -192,7 +204,10 @@ def test_a_single_pod_can_stay_until_its_heir_is_ready(release: Release) -> None
 def test_a_drain_takes_one_pod_at_a_time(
     release: Release, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The budget keeps the second, and never a pod that is not ready itself, such as one on hold."""
+    """The budget keeps the second, and never a pod that is not ready itself.
+
+    Such as one on hold.
+    """
     assert 0 == release.helm("install", "minimal").returncode
     release.await_rollout()
     release.await_budget()

@@ -1,4 +1,7 @@
-"""deploy/: the plain manifest and the base are the chart's own rendering; Argo CD and Flux would take theirs."""
+"""deploy/: the plain manifest and the base are the chart's own rendering.
+
+Argo CD and Flux would take theirs.
+"""
 
 from __future__ import annotations
 

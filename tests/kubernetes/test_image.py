@@ -1,4 +1,7 @@
-"""The image: what its Dockerfile promises, and its file tree built by the same steps and run as a pod runs it."""
+"""The image: what its Dockerfile promises.
+
+And its file tree built by the same steps and run as a pod runs it.
+"""
 
 from __future__ import annotations
 
@@ -201,7 +204,10 @@ def test_the_demonstration_runs_in_it(image: ImageTree) -> None:
 def test_the_daemon_runs_in_it_and_ends_well(
     image: ImageTree, kafka_broker: KafkaBroker, tmp_path: Path
 ) -> None:
-    """On a real broker, with its files mounted as a pod has them; SIGTERM comes to the daemon itself."""
+    """On a real broker, with its files mounted as a pod has them.
+
+    SIGTERM comes to the daemon itself.
+    """
     topic = topic_of(kafka_broker, 2)
     kafka_broker.create_topic(f"{topic}.dead", 1)
     traffic = Traffic(kafka_broker.bootstrap, topic, 2, keys=500, seed=9)

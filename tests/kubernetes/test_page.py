@@ -1,4 +1,7 @@
-"""The page on Kubernetes: its values render, its manifests are valid, and its list of alerts is whole."""
+"""The page on Kubernetes: its values render, its manifests are valid.
+
+And its list of alerts is whole.
+"""
 
 from __future__ import annotations
 

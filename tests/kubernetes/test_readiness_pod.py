@@ -1,4 +1,7 @@
-"""What the pod of `helm test` asks, asked of daemons: the command as it is rendered, with their addresses."""
+"""What the pod of `helm test` asks, asked of daemons.
+
+The command as it is rendered, with their addresses.
+"""
 
 from __future__ import annotations
 

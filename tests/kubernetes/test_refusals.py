@@ -1,4 +1,7 @@
-"""Values that cannot work are refused before anything is installed: one file per rule, the first line says how."""
+"""Values that cannot work are refused before anything is installed.
+
+One file per rule, the first line says how.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,9 @@
-"""What a Deployment and KEDA do with pods, done to processes under load by the figures that the chart renders.
+"""What a Deployment and KEDA do with pods.
 
-No node is needed: a pod that goes is a SIGTERM and a time to end, one that comes is ready when `/readyz` says so.
+Done to processes under load by the figures that the chart renders.
+
+No node is needed: a pod that goes is a SIGTERM and a time to end, one that comes is ready when
+`/readyz` says so.
 """
 
 from __future__ import annotations
@@ -48,7 +51,10 @@ class Terms(NamedTuple):
         return PER_SECOND * self.grace_s
 
     def wanted(self, pods: int, lag: int) -> int:
-        """Return how many pods there are after the next step: KEDA's and the autoscaler's rule for one topic."""
+        """Return how many pods there are after the next step.
+
+        KEDA's and the autoscaler's rule for one topic.
+        """
         per_pod = int(self.scaling["triggers"][0]["metadata"]["lagThreshold"])
         most = min(self.scaling["maxReplicaCount"], PARTITIONS)
         wanted: int = min(max(math.ceil(lag / per_pod), self.scaling["minReplicaCount"]), most)
@@ -104,7 +110,10 @@ class Pods:
         self._await(self._is_dealt, "others have its partitions")
 
     def replace(self, pod: Process, min_ready_s: int) -> None:
-        """Stop a pod and start another at once: a Deployment does not wait for the end of what it has stopped."""
+        """Stop a pod and start another at once.
+
+        A Deployment does not wait for the end of what it has stopped.
+        """
         self.running.remove(pod)
         pod.send(signal.SIGTERM)
         self.add(min_ready_s=min_ready_s)
@@ -114,7 +123,10 @@ class Pods:
         assert 0 == pod.ended(self._grace_s), pod.log.read_text()[-2000:]
 
     def judge(self, traffic: Traffic) -> None:
-        """Judge what is left behind: nothing lost, nothing twice; and pods went while they had records open."""
+        """Judge what is left behind.
+
+        Nothing lost, nothing twice; and pods went while they had records open.
+        """
         counts = judge(self._fleet, self._broker, traffic) + open_when_revoked(self._fleet, traffic)
         assert 0 == counts["losses"] == counts["duplicates"]
         assert counts["revokes with records open"] >= 2, (
@@ -151,7 +163,10 @@ def program_before(tmp_path_factory: pytest.TempPathFactory) -> Sequence[str]:
 def test_a_rolling_update_loses_and_repeats_nothing(
     kafka_broker: KafkaBroker, tmp_path: Path, terms: Terms, program_before: Sequence[str]
 ) -> None:
-    """Three pods of the version before, one after the other, as `maxSurge: 0` has it; and the lag stays low."""
+    """Three pods of the version before, one after the other, as `maxSurge: 0` has it.
+
+    And the lag stays low.
+    """
     topic = topic_of(kafka_broker, PARTITIONS)
     kafka_broker.create_topic(f"{topic}.dead", 1)
     traffic = Traffic(kafka_broker.bootstrap, topic, PARTITIONS, keys=3_000, seed=7)
@@ -173,7 +188,10 @@ def test_a_rolling_update_loses_and_repeats_nothing(
 def test_scaling_up_and_down_loses_and_repeats_nothing(
     kafka_broker: KafkaBroker, tmp_path: Path, terms: Terms
 ) -> None:
-    """From one pod to six and back, by the lag and in the steps that KEDA and the autoscaler take."""
+    """From one pod to six and back.
+
+    By the lag and in the steps that KEDA and the autoscaler take.
+    """
     topic = topic_of(kafka_broker, PARTITIONS)
     kafka_broker.create_topic(f"{topic}.dead", 1)
     traffic = Traffic(kafka_broker.bootstrap, topic, PARTITIONS, keys=8_000, seed=8)
@@ -202,7 +220,10 @@ def test_scaling_up_and_down_loses_and_repeats_nothing(
 
 
 def test_the_rule_of_steps_is_that_of_the_chart(terms: Terms) -> None:
-    """Never above the partitions, never below the least, two or twice as many at a time, one less at a time."""
+    """Never above the partitions, never below the least, two or twice as many at a time.
+
+    One less at a time.
+    """
     assert [3, 4, 6] == [terms.wanted(pods, 10**9) for pods in (1, 2, 4)]
     assert [1, 1, 5] == [terms.wanted(pods, 0) for pods in (1, 2, 6)]
 

@@ -1,4 +1,7 @@
-"""Every scenario renders, is valid for several versions of Kubernetes, safe, and lints with the daemon itself."""
+"""Every scenario renders, is valid for several versions of Kubernetes, safe.
+
+And lints with the daemon itself.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,10 @@ def test_every_object_is_valid(scenario: Path, version: str, conforming: Conform
     "planted",
     [
         "apiVersion: apps/v1\nkind: Deployment\nspec: {replica: 1, selector: {}, template: {}}\n",
-        "apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nspec: {scaleTargetRef: {name: x}, triggers: [], a: 1}\n",
+        (
+            "apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nspec: {scaleTargetRef: {name:"
+            " x}, triggers: [], a: 1}\n"
+        ),
     ],
     ids=["deployment", "scaled-object"],
 )
@@ -53,7 +59,10 @@ def test_an_unknown_key_is_seen(planted: str, conforming: Conforming) -> None:
 
 
 def test_pods_are_restricted(scenario: Path) -> None:
-    """The profile of pod security, for the daemon, its init container and the pod of `helm test`."""
+    """The profile of pod security, for the daemon.
+
+    Its init container and the pod of `helm test`.
+    """
     found = pods(manifests(rendered(scenario)))
     assert found
     assert [] == [offence for pod in found for offence in offences(pod)]

@@ -1,4 +1,7 @@
-"""Building the tools never fails for want of Go or of time: it says what is missing, and tests are skipped."""
+"""Building the tools never fails for want of Go or of time.
+
+It says what is missing, and tests are skipped.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The tools of these tests, pinned: built by Go once per machine, where Go is there.
 
-`python -m tests.kubernetes.tools` builds and fetches what is missing. Without Go, or when the time is over, it says
-so and ends well: the tests of what is missing are skipped, each with a reason.
+`python -m tests.kubernetes.tools` builds and fetches what is missing. Without Go, or when the time
+is over, it says so and ends well: the tests of what is missing are skipped, each with a reason.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ _HERE: Final = Path(__file__).parent
 class Tool:
     """A program: the package it is, what the linker is to write into it, and tags.
 
-    `written_in` is the folder of a program that is our own module; others are packages of somebody else's.
+    `written_in` is the folder of a program that is our own module; others are packages of somebody
+    else's.
     """
 
     name: str
@@ -47,7 +48,10 @@ class Tool:
 
     @property
     def path(self) -> Path:
-        """Where it stands once it is built; another version, or another text of it, is another file."""
+        """Where it stands once it is built.
+
+        Another version, or another text of it, is another file.
+        """
         return (
             CACHE
             / f"{self.name}-{self.version}{'' if self.written_in is None else _digest(self.written_in)}"
@@ -91,7 +95,10 @@ TOOLS: Final = (
 
 @dataclass(frozen=True)
 class Definitions:
-    """A Go module of somebody else, and the definitions of kinds in it that the chart or its documentation use."""
+    """A Go module of somebody else.
+
+    And the definitions of kinds in it that the chart or its documentation use.
+    """
 
     module: str
     folder: str
@@ -155,7 +162,8 @@ class Go:
     def run(self, folder: Path, *arguments: str, modules: str = "mod") -> str:
         """Run it in a folder; return what it says on standard output.
 
-        Raises: subprocess.TimeoutExpired, when the time is over; CalledProcessError, after its own words.
+        Raises: subprocess.TimeoutExpired, when the time is over; CalledProcessError, after its own
+        words.
         """
         own = {
             "CGO_ENABLED": "0",
@@ -178,7 +186,10 @@ class Go:
         return answer.stdout
 
     def download(self, module: str) -> dict[str, Any]:
-        """Fetch a module, which Go holds against the checksum database; a registry may fail once or twice."""
+        """Fetch a module, which Go holds against the checksum database.
+
+        A registry may fail once or twice.
+        """
         for _ in range(_TRIES - 1):
             try:
                 return self._download(module)
@@ -253,10 +264,14 @@ def get_what_is_missing(within_s: float = WITHIN_S) -> str | None:
         for program in tools:
             build(program, go)
             sys.stderr.write(
-                f"built {program.name} {program.version}; {time.monotonic() - started:.0f} s in all\n"
+                f"built {program.name} {program.version}; {time.monotonic() - started:.0f}"
+                f" s in all\n"
             )
     except subprocess.TimeoutExpired:
-        return f"not built within {within_s:.0f} s; what was compiled stays, and the next run goes on from there"
+        return (
+            f"not built within {within_s:.0f} s; what was compiled stays, and the next run goes"
+            f" on from there"
+        )
     return None
 
 

@@ -1,4 +1,7 @@
-"""values.yaml as its comments tell it: every key that has a sentence, with default and what is asked of it."""
+"""values.yaml as its comments tell it.
+
+Every key that has a sentence, with default and what is asked of it.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ _TYPES: Final = {
 
 @dataclass
 class Key:
-    """One key: its path, what is said of it, its default, and what its schema says beyond the default's type."""
+    """One key: its path, what is said of it, its default.
+
+    And what its schema says beyond the default's type.
+    """
 
     path: tuple[str, ...]
     said: str

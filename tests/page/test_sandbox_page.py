@@ -175,14 +175,18 @@ def test_a_sandbox_of_the_crm_alone_is_live(browser: Chrome, tmp_path: Path) -> 
 
 
 def test_the_keyboard_reaches_everything(page: Chrome) -> None:
-    """From the top: the skip link, the objects, the search, the table, in reading order; focus is seen."""
+    """From the top: the skip link, the objects, the search, the table, in reading order.
+
+    Focus is seen.
+    """
     page.execute_script("document.activeElement.blur()")
     stops = []
     for _ in range(7):
         page.switch_to.active_element.send_keys(Keys.TAB)
         stops.append(
             page.execute_script(
-                "const at = document.activeElement; return at.dataset.object || at.id || at.className"
+                "const at = document.activeElement; return at.dataset.object || at.id ||"
+                " at.className"
             )
         )
     assert ["skip", "customers", "orders", "page_views", "search", "scroll"] == stops[:6]

@@ -253,7 +253,10 @@ NO_ROWS = [
 
 @st.composite
 def flat_rows(draw: st.DrawFn) -> str:
-    """Draw a row with its marks, mostly of one that lives; sometimes with none or strange ones, or no row."""
+    """Draw a row with its marks, mostly of one that lives.
+
+    Sometimes with none or strange ones, or no row.
+    """
     if draw(rarely(12)):
         return draw(st.sampled_from(NO_ROWS))
     if draw(rarely(3)):

@@ -79,7 +79,8 @@ class BatcherMachine(RuleBasedStateMachine):
                 encoded = msgspec.json.encode(row | {"k": key, "pad": "x" * pad})
                 changes.append(Upsert(key, encoded, record))
         for change in self.batcher.add(changes, assignment, float(self.moments)):
-            # None is: the widest row fits, so that the order of what is applied stays easy to state.
+            # None is: the widest row fits, so that the order of what is applied stays easy to
+            # state.
             msg = f"{change.key} came back as oversize"
             raise AssertionError(msg)
 
@@ -165,7 +166,10 @@ class BatcherMachine(RuleBasedStateMachine):
 
     @invariant()
     def what_it_takes_is_known(self) -> None:
-        """The rows that are held, each with what parts it from the next in a body; those that wait as they are."""
+        """The rows that are held, each with what parts it from the next in a body.
+
+        Those that wait as they are.
+        """
         batches = [*self.batcher._open.values(), *self.batcher._sealed]
         placed = sum(
             len(change.encoded) + 1 for batch in batches for change in batch.changes.values()
@@ -177,9 +181,12 @@ class BatcherMachine(RuleBasedStateMachine):
 
     @invariant()
     def positions_are_the_watermark(self) -> None:
-        """No position is beyond an offset that was neither applied nor stood for, none that was reached either.
+        """No position is beyond an offset that was neither applied nor stood for.
 
-        A mark alone may fall behind: a batch keeps its lower bound when the change that set it has moved on.
+        None that was reached either.
+
+        A mark alone may fall behind: a batch keeps its lower bound when the change that set it has
+        moved on.
         """
         marks = lowest(self.batcher.lows())
         for assignment, offsets in self.open_offsets.items():
@@ -189,7 +196,10 @@ class BatcherMachine(RuleBasedStateMachine):
 
     @invariant()
     def tallies_count_what_is_there(self) -> None:
-        """What a batch says it settles is what its changes are, record for record and byte for byte."""
+        """What a batch says it settles is what its changes are.
+
+        Record for record and byte for byte.
+        """
         for batch in [*self.batcher._open.values(), *self.batcher._sealed]:
             counted: Counter[Assignment] = Counter()
             sizes: Counter[Assignment] = Counter()

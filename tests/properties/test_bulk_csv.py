@@ -41,7 +41,10 @@ def as_text(value: object) -> str:
 
 @given(ROWS)
 def test_a_file_comes_back(rows: list[tuple[object, ...]]) -> None:
-    """All records, all values, in order; null and empty text look alike to this reader, and only they."""
+    """All records, all values, in order.
+
+    Null and empty text look alike to this reader, and only they.
+    """
     writer = CsvRows(FIELDS, INGESTION)
     text = (writer.header + b"".join(writer.lines(map(encode, rows)))).decode()
     expected = [[*FIELDS], *([as_text(value) for value in row] for row in rows)]

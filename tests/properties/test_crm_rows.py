@@ -1,4 +1,7 @@
-"""Random changes in part against what is written for the CRM: the newest of each field, and every record once."""
+"""Random changes in part against what is written for the CRM.
+
+The newest of each field, and every record once.
+"""
 
 from __future__ import annotations
 
@@ -95,7 +98,10 @@ def test_the_newest_of_each_field_is_written(changes: list[tuple[str, Row | None
 def test_every_field_of_a_refused_row_is_in_its_letters(
     changes: list[tuple[str, Row | None]],
 ) -> None:
-    """What is laid over older changes keeps the records of all whose fields it still carries, its own last."""
+    """What is laid over older changes keeps the records of all whose fields it still carries.
+
+    Its own last.
+    """
     newest: dict[str, int] = {}
     carriers: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for at, (key, row) in enumerate(changes):

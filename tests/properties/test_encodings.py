@@ -1,4 +1,7 @@
-"""The same change in JSON with its schema, in Avro and in Protobuf becomes the same row, byte for byte."""
+"""The same change in JSON with its schema, in Avro and in Protobuf becomes the same row.
+
+Byte for byte.
+"""
 
 from __future__ import annotations
 
@@ -106,7 +109,10 @@ NO_JSON = {math.inf: "Infinity", -math.inf: "-Infinity"}
 
 
 def in_json(row: dict[str, Any]) -> dict[str, Any]:
-    """Write what JSON cannot say as Connect's JSON converter does; bytes are base64 by the encoder, as there."""
+    """Write what JSON cannot say as Connect's JSON converter does.
+
+    Bytes are base64 by the encoder, as there.
+    """
     return {
         name: NO_JSON.get(value, "NaN")
         if isinstance(value, float) and not math.isfinite(value)
@@ -116,8 +122,11 @@ def in_json(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def sent(
-    encoding: EncodingName, value: bytes, written: WrittenSchema | None, **route: Any
-) -> object:  # noqa: ANN401
+    encoding: EncodingName,
+    value: bytes,
+    written: WrittenSchema | None,
+    **route: Any,  # noqa: ANN401
+) -> object:
     """Return the rows that become of a value, mapped one by one and in a run, or the fault."""
     shelf = SchemaCache()
     shelf.put(1, written, 0.0)

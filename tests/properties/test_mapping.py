@@ -1,4 +1,7 @@
-"""The fast way of mapping is held against the careful one: same outcome, same bytes, same reason, on any record."""
+"""The fast way of mapping is held against the careful one.
+
+Same outcome, same bytes, same reason, on any record.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,10 @@ def compiled(route: RouteSettings, target: ObjectSettings) -> RouteMapper:
 def difference(
     route: RouteSettings, target: ObjectSettings, records: list[PlainRecord]
 ) -> tuple[list[Told], list[Told]] | None:
-    """Return the outcomes that differ: the reference's and those of the fast way, by itself or in runs."""
+    """Return the outcomes that differ.
+
+    The reference's and those of the fast way, by itself or in runs.
+    """
     wanted = one_by_one(Reference(route, target), records, WALL_MS)
     for got in (
         one_by_one(compiled(route, target), records, WALL_MS),
@@ -51,12 +57,18 @@ def difference(
 def test_fast_way_maps_as_the_reference(
     journey: tuple[RouteSettings, ObjectSettings, list[PlainRecord]],
 ) -> None:
-    """Whatever the rules, the schema and the records: outcome, bytes and reason are the reference's."""
+    """Whatever the rules, the schema and the records.
+
+    Outcome, bytes and reason are the reference's.
+    """
     assert difference(*journey) is None
 
 
 def telling_journey() -> tuple[RouteSettings, ObjectSettings, list[PlainRecord]]:
-    """Write the journey on which each planted bug shows: plain records that teach, then one odd thing each."""
+    """Write the journey on which each planted bug shows.
+
+    Plain records that teach, then one odd thing each.
+    """
     rows_ = [
         '{"id":1,"name":"a","amount":1,"seen":1767323045678901}',
         '{"id":2,"name":7,"amount":2,"seen":1767323045678901}',
@@ -79,7 +91,10 @@ def telling_journey() -> tuple[RouteSettings, ObjectSettings, list[PlainRecord]]
 
 
 def flat_journey() -> tuple[RouteSettings, ObjectSettings, list[PlainRecord]]:
-    """Write a journey of flat rows: plain ones that teach, then what is no upsert, with marks and without."""
+    """Write a journey of flat rows.
+
+    Plain ones that teach, then what is no upsert, with marks and without.
+    """
     plain = [f'{{"id":{number},"name":"a","__op":"u","__deleted":"false"}}' for number in (1, 2, 3)]
     odd = [
         '{"id":4,"name":"a","__op":"d"}',

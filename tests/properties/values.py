@@ -1,4 +1,7 @@
-"""Values of columns as JSON text: whatever a field may be given, and what was once taken for something else."""
+"""Values of columns as JSON text.
+
+Whatever a field may be given, and what was once taken for something else.
+"""
 
 from __future__ import annotations
 

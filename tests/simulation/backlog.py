@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 class Backlog:
-    """Stands in for the list that a log keeps; `make` gives the record of a partition at an offset."""
+    """Stands in for the list that a log keeps.
+
+    `make` gives the record of a partition at an offset.
+    """
 
     def __init__(
         self, place: tuple[str, int], count: int, make: Callable[[int, int], PlainRecord]

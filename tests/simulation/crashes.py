@@ -1,4 +1,7 @@
-"""A process that dies at one request of a job, and the next one that takes everything to its end."""
+"""A process that dies at one request of a job.
+
+And the next one that takes everything to its end.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,9 @@ if TYPE_CHECKING:
 
 
 async def crash(world: World, at: int, counts: Callable[[str], bool], *, acted_upon: bool) -> None:
-    """Kill the first process at the request of this number among the addresses that count; let a second one end it.
+    """Kill the first process at the request of this number among the addresses that count.
+
+    Let a second one end it.
 
     `acted_upon` says whether the service has done what was asked when the answer is lost.
     """

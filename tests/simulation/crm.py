@@ -1,4 +1,7 @@
-"""The CRM on virtual time: a world whose routes fill Contact, what is written to it, and what it must hold then."""
+"""The CRM on virtual time: a world whose routes fill Contact, what is written to it.
+
+And what it must hold then.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,10 @@ EVERY_S = 60.0
 def crm_route(
     operation: CrmOperation = "upsert", external_id: str | None = "Kafka_Id__c", **columns: str
 ) -> RouteSettings:
-    """Return a route to Contact, as the file would give it; `columns` are more of them, with their sources."""
+    """Return a route to Contact, as the file would give it.
+
+    `columns` are more of them, with their sources.
+    """
     key = "Id" if operation in {"update", "delete"} else external_id or PLACE_KEY
     rules = {
         "Kafka_Id__c": FieldRule(source="id"),
@@ -82,7 +88,7 @@ def in_time(told: Callable[[World], Coroutine[Any, Any, None]], *routes: RouteSe
         VirtualLoop.run(run())
 
 
-def story(told: Callable[[World], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+def scenario(told: Callable[[World], Coroutine[Any, Any, None]]) -> Callable[[], None]:
     """Run a story about an upsert route, in virtual time."""
 
     def test() -> None:
@@ -105,7 +111,10 @@ def contacts(world: World) -> dict[str, dict[str, str | None]]:
 
 
 def write(world: World, keys: range) -> None:
-    """Write inserts, an update of every second key and a delete of every fifth; every seventh has no name."""
+    """Write inserts, an update of every second key and a delete of every fifth.
+
+    Every seventh has no name.
+    """
     for at, key in enumerate(keys):
         contact(world, key, **({"name": ""} if at % 7 == 0 else {}))
     for key in keys[::2]:

@@ -1,7 +1,9 @@
-"""Bugs that code like ours has had, planted one at a time: the storm's judges must catch each of them.
+"""Bugs that code like ours has had, planted one at a time.
 
-Each stands with the seed of a storm that caught it. What it changes is one decision of one room; the storm does not
-know which.
+The storm's judges must catch each of them.
+
+Each stands with the seed of a storm that caught it. What it changes is one decision of one room;
+the storm does not know which.
 """
 
 from __future__ import annotations
@@ -129,7 +131,10 @@ def whole_batch_dead_lettered(patch: pytest.MonkeyPatch) -> None:
 
 
 def retry_lets_newer_pass(patch: pytest.MonkeyPatch) -> None:
-    """While a batch waits for its retry its keys are free: the newer change goes first, the older wins."""
+    """While a batch waits for its retry its keys are free.
+
+    The newer change goes first, the older wins.
+    """
     wait = Lanes._wait_for_retry
 
     async def freeing(self: Lanes, batch: Batch, verdict: Retry, retries: int) -> None:
@@ -249,7 +254,10 @@ def partial_rows_replace(patch: pytest.MonkeyPatch) -> None:
 
 
 def riders_settle_before_the_letter(patch: pytest.MonkeyPatch) -> None:
-    """Records that rode on a rejected change are settled at the rejection, before its letter is there."""
+    """Records that rode on a rejected change are settled at the rejection.
+
+    Before its letter is there.
+    """
     post = Outbox.post
 
     def hasty(  # noqa: PLR0917 - as the method

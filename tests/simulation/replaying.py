@@ -1,4 +1,7 @@
-"""A replay in the world of the simulation: the command, what the log makes of the table, what the tenant has."""
+"""A replay in the world of the simulation.
+
+The command, what the log makes of the table, what the tenant has.
+"""
 
 from __future__ import annotations
 

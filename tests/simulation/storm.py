@@ -1,4 +1,7 @@
-"""A seeded storm in virtual time: writers, members that come and go, and a tenant and brokers that fail."""
+"""A seeded storm in virtual time.
+
+Writers, members that come and go, and a tenant and brokers that fail.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ from consumer.sandbox.memory_dead_letters import MemoryDeadLetterTopic
 from consumer.sandbox.memory_source import MemoryLog, MemorySource
 from consumer.sandbox.tenant import Limits
 from consumer.sandbox.virtual_time import VirtualClock, VirtualLoop
+from tests.simulation.checker import BrokenPromiseError, CheckedTenant, Checker, Sender
 from tests.simulation.storm_writers import (
     CUSTOMERS,
     PARTITIONS,
@@ -29,7 +33,6 @@ from tests.simulation.storm_writers import (
     VIEWS,
     Writers,
 )
-from tests.simulation.witness import BrokenPromiseError, Sender, Witness, WitnessedTenant
 from tests.simulation.world import ORIGIN, settings
 
 if TYPE_CHECKING:
@@ -159,20 +162,20 @@ class Storm:
         self.settings = self._settings()
         self.log = MemoryLog()
         self.dead_letters = SharedDeadLetters()
-        self.tenant = WitnessedTenant(
+        self.tenant = CheckedTenant(
             self.settings.connector.objects,
             source_name="events",
             clock=self.clock,
             origin=ORIGIN,
             limits=Limits(apply_delay_s=0.0),
         )
-        self.witness = Witness(self.log, self.dead_letters)
-        self.witness.queueing = (
+        self.checker = Checker(self.log, self.dead_letters)
+        self.checker.queueing = (
             {"views"} if self.settings.delivery.conflate else {*self.settings.connector.objects}
         )
-        self.witness.partial = {"preferences"}
-        self.tenant.witness = self.witness
-        self.writers = Writers(self.random, self.log, self.witness, self.clock)
+        self.checker.partial = {"preferences"}
+        self.tenant.checker = self.checker
+        self.writers = Writers(self.random, self.log, self.checker, self.clock)
         self.places = [
             (route.topics[0], partition) for route in ROUTES for partition in range(PARTITIONS)
         ]
@@ -180,7 +183,7 @@ class Storm:
         self.members: list[Member] = []
         self.killed: list[asyncio.Task[None]] = []
         self.names = 0
-        self.log.on_commit = self.witness.saw_commit
+        self.log.on_commit = self.checker.saw_commit
 
     def _settings(self) -> Settings:
         delivery = DeliverySettings(
@@ -217,7 +220,8 @@ class Storm:
                     raise error
             await self._end()
 
-    # ── trouble ──────────────────────────────────────────────────────────────────────────────────────────
+    # ── trouble
+    # ──────────────────────────────────────────────────────────────────────────────────────────
 
     async def _trouble(self, end_s: float) -> None:
         troubles: list[Callable[[], Coroutine[Any, Any, None]]] = [
@@ -245,14 +249,14 @@ class Storm:
         member.task.cancel()
         self.killed.append(member.task)
         self._bury(member)
-        self.witness.counts["kills"] += 1
+        self.checker.counts["kills"] += 1
 
     async def _term(self) -> None:
         member = self._any_member()
         if member.listening:
             member.leaving = True
             member.daemon.stop()
-            self.witness.counts["terms"] += 1
+            self.checker.counts["terms"] += 1
 
     async def _move(self) -> None:
         """Take some of a member's partitions away in order."""
@@ -260,8 +264,8 @@ class Storm:
         if going := self._some_of(member):
             owned = [member.source.ownership(place) for place in going]
             open_count = sum(one.open_count for one in owned if one is not None)
-            self.witness.counts["revokes"] += 1
-            self.witness.counts["revokes with records open"] += open_count > 0
+            self.checker.counts["revokes"] += 1
+            self.checker.counts["revokes with records open"] += open_count > 0
             member.source.revoke(going)
 
     async def _lose(self) -> None:
@@ -269,7 +273,7 @@ class Storm:
         member = self._any_member()
         if going := self._some_of(member):
             member.source.lose(going)
-            self.witness.counts["losses"] += 1
+            self.checker.counts["losses"] += 1
 
     def _some_of(self, member: Member) -> list[PartitionKey]:
         """Draw some of a member's partitions; none of one that does not listen."""
@@ -288,7 +292,7 @@ class Storm:
             seed=self.random.randrange(1_000), small=self.random.choice([1, 5, 40])
         )
         self.tenant.set_faults(read_script(f"{filled}; {POISON}"))
-        self.witness.counts["tenant faults"] += 1
+        self.checker.counts["tenant faults"] += 1
         await asyncio.sleep(self.random.choice([1.0, 10.0, 60.0]))
         self.tenant.set_faults(read_script(POISON))
 
@@ -309,7 +313,8 @@ class Storm:
     async def _change_latency(self) -> None:
         self._any_member().sender.set_latency(self.random.choice([0.0, 0.05, 1.0, 5.0]))
 
-    # ── the group ────────────────────────────────────────────────────────────────────────────────────────
+    # ── the group
+    # ────────────────────────────────────────────────────────────────────────────────────────
 
     def join(self) -> None:
         """Start a member."""
@@ -353,7 +358,8 @@ class Storm:
     def _still_held(self, place: PartitionKey) -> bool:
         return any(member.source.ownership(place) is not None for member in self.members)
 
-    # ── calm, and judgement ──────────────────────────────────────────────────────────────────────────────
+    # ── calm, and judgement
+    # ──────────────────────────────────────────────────────────────────────────────
 
     async def _calm(self) -> None:
         """I8: with everything mended all that was written arrives."""
@@ -380,7 +386,7 @@ class Storm:
                 member.source.refuse_commits = None
                 member.sender.set_latency(0.05)
             await self._turn()
-        self.witness.judge_end(self.tenant)
+        self.checker.judge_end(self.tenant)
 
     def _all_committed(self) -> bool:
         return all(
@@ -396,12 +402,15 @@ class Storm:
 
 
 def run_storm(seed: int, duration_s: float = 600.0) -> dict[str, int]:
-    """Run one storm and return what it counted. Raises `BrokenPromiseError` with the promise that was broken."""
+    """Run one storm and return what it counted.
+
+    Raises `BrokenPromiseError` with the promise that was broken.
+    """
 
     async def main() -> dict[str, int]:
         storm = Storm(seed)
         await storm.rage(duration_s)
-        return {**storm.witness.counts, "records": storm.writers.moment}
+        return {**storm.checker.counts, "records": storm.writers.moment}
 
     with asyncio.Runner(loop_factory=partial(ShuffledLoop, seed)) as runner:
         return runner.run(main())

@@ -1,4 +1,7 @@
-"""What a storm writes: records of three objects, poison and holes among them, each told to the witness."""
+"""What a storm writes: records of three objects, poison and holes among them.
+
+Each told to the witness.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from consumer.mapping.settings import FieldType, ObjectSettings, RouteSettings
 from consumer.sandbox.virtual_time import BEGINNING_MS
-from tests.simulation.witness import Written
+from tests.simulation.checker import Written
 
 if TYPE_CHECKING:
     import random
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
     from consumer.model import PartitionKey
     from consumer.sandbox.memory_source import MemoryLog
     from consumer.sandbox.virtual_time import VirtualClock
-    from tests.simulation.witness import Witness
+    from tests.simulation.checker import Checker
 
 PARTITIONS = 4
 KEYS = 40
@@ -62,15 +65,18 @@ ROUTES = (
 
 
 class Writers:
-    """Writes the changes of few keys, each key always to its own partition. `moment` rises with every record."""
+    """Writes the changes of few keys, each key always to its own partition.
+
+    `moment` rises with every record.
+    """
 
     def __init__(
-        self, rng: random.Random, log: MemoryLog, witness: Witness, clock: VirtualClock
+        self, rng: random.Random, log: MemoryLog, checker: Checker, clock: VirtualClock
     ) -> None:
         self.moment = 0
         self._rng = rng
         self._log = log
-        self._witness = witness
+        self._checker = checker
         self._clock = clock
 
     async def write(self, end_s: float) -> None:
@@ -145,7 +151,7 @@ class Writers:
         raw = value.encode() if isinstance(value, str) else value
         kafka_key = json.dumps({"id": key}).encode()
         record = self._log.append(*place, key=kafka_key, value=raw, timestamp_ms=self._source_ms())
-        self._witness.wrote(Written(self.moment, place, record.offset(), place[0], key, kind), row)
+        self._checker.wrote(Written(self.moment, place, record.offset(), place[0], key, kind), row)
 
     def _source_ms(self) -> int:
         """Return the source's time of the present record: it rises, as a takeover needs it to."""

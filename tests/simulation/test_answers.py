@@ -1,4 +1,7 @@
-"""Every row of the table of answers, given to three requests in ten on virtual time: what it holds, and costs."""
+"""Every row of the table of answers, given to three requests in ten on virtual time.
+
+What it holds, and costs.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +63,10 @@ SOMEBODYS = (
 
 
 def carry(fault: str) -> set[HoldReason]:
-    """Carry a log while three answers in ten are this one; returns what was held meanwhile, for however short."""
+    """Carry a log while three answers in ten are this one.
+
+    Returns what was held meanwhile, for however short.
+    """
 
     async def told() -> None:
         world = World(settings(delivery=DeliverySettings(batch_bytes=2_000)))

@@ -25,7 +25,7 @@ from consumer.operations.backfill.state import (
 from consumer.sandbox.in_process import InProcessTransport
 from consumer.sandbox.virtual_time import VirtualLoop
 from tests.simulation.replaying import left_in
-from tests.simulation.stories import story
+from tests.simulation.scenarios import scenario
 from tests.simulation.test_job_runner import Told
 from tests.simulation.world import TOPIC, World
 
@@ -44,20 +44,20 @@ class Shown:
     """An audience that keeps the last of each."""
 
     def __init__(self) -> None:
-        self.steps: dict[BackfillPhase, tuple[int, int]] = {}
+        self.steps: dict[str, tuple[int, int]] = {}
         self.reasons: list[str] = []
 
     def step(self, name: str, done: int, total: int, note: str = "") -> None:
         """How far it is."""
         del note
-        self.steps[phase] = (done, total)
+        self.steps[name] = (done, total)
 
     def waits(self, reason: str) -> None:
         """What is waited for."""
         self.reasons.append(reason)
 
 
-class Desk:
+class ApiUser:
     """A workplace whose rows have been read, and a tenant that has what is to be removed."""
 
     def __init__(self, folder: Path) -> None:
@@ -126,36 +126,42 @@ class Desk:
         return [job.operation for job in jobs if job.state == "JobComplete"]
 
 
-@story
+@scenario
 async def test_every_key_is_in_one_job_with_its_newest_row(tmp_path: Path) -> None:
-    """Removals first; files within the limit, each with its header; figures that add up; nothing left on disk."""
-    desk = Desk(tmp_path)
-    with desk.workplace:
-        desk.read()
-        over = await desk.go_on()
+    """Removals first; files within the limit, each with its header.
+
+    Figures that add up; nothing left on disk.
+    """
+    api = ApiUser(tmp_path)
+    with api.workplace:
+        api.read()
+        over = await api.go_on()
         assert BackfillPhase.OVER is over.phase
-        assert {BackfillPhase.WRITING: (34, 34), BackfillPhase.SENDING: (4, 4)} == desk.shown.steps
-        assert {*UPSERTS} == {*desk.world.tenant.rows("customers")}
+        assert {BackfillPhase.WRITING: (34, 34), BackfillPhase.SENDING: (4, 4)} == api.shown.steps
+        assert {*UPSERTS} == {*api.world.tenant.rows("customers")}
         assert ["delete", "upsert", "upsert", "upsert"] == [load.operation for load in over.loads]
         assert [5, 4, 4, 4] == [load.row_count for load in over.loads]
         assert [10, 8, 8, 8] == [load.record_count for load in over.loads]
         assert [5, 4, 4, 4] == [load.conflated_count for load in over.loads]
-        desk.workplace.clear()
+        api.workplace.clear()
     assert [] == left_in(tmp_path)
 
 
 def test_files_hold_what_the_service_reads(tmp_path: Path) -> None:
-    """Upserts with the header in every file; removals without, dated where the object has a Record Modified."""
+    """Upserts with the header in every file.
+
+    Removals without, dated where the object has a Record Modified.
+    """
 
     async def told() -> None:
-        desk = Desk(tmp_path)
-        with desk.workplace:
-            backfill = desk.read()
+        api = ApiUser(tmp_path)
+        with api.workplace:
+            backfill = api.read()
             writing = JobFileWriter(
-                desk.world.settings,
-                desk.workplace,
-                clock=desk.world.clock,
-                audience=desk.shown,
+                api.world.settings,
+                api.workplace,
+                clock=api.world.clock,
+                audience=api.shown,
                 file_bytes=FILE_BYTES,
             )
             await writing.write(backfill)
@@ -179,72 +185,78 @@ def _csv_files(folder: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("requests", range(1, 23))
-@story
+@scenario
 async def test_it_goes_on_from_every_step_and_no_job_runs_twice(
     tmp_path: Path, requests: int
 ) -> None:
-    """Cut off after each request of a whole run: what is complete stays so, the rest is sent once."""
-    desk = Desk(tmp_path)
-    with desk.workplace:
-        desk.read()
-        await desk.cut_at(requests)
-        over = await desk.go_on()
+    """Cut off after each request of a whole run.
+
+    What is complete stays so, the rest is sent once.
+    """
+    api = ApiUser(tmp_path)
+    with api.workplace:
+        api.read()
+        await api.cut_at(requests)
+        over = await api.go_on()
         assert BackfillPhase.OVER is over.phase
-        assert {*UPSERTS} == {*desk.world.tenant.rows("customers")}
-        assert ["delete", "upsert", "upsert", "upsert"] == desk.completed()
+        assert {*UPSERTS} == {*api.world.tenant.rows("customers")}
+        assert ["delete", "upsert", "upsert", "upsert"] == api.completed()
         assert all(load.job_id for load in over.loads)
 
 
 @pytest.mark.parametrize(
     "script", ["close-job nth=2 fail-job", "upload nth=2 reset after", "close-job nth=2 vanish-job"]
 )
-@story
+@scenario
 async def test_what_goes_wrong_with_a_job_is_named_and_its_rows_go_into_another(
     tmp_path: Path, script: str
 ) -> None:
     """It waits by name, and goes on by itself."""
-    desk = Desk(tmp_path)
-    desk.world.faults(script)
-    with desk.workplace:
-        desk.read()
-        await desk.go_on()
-    assert {*UPSERTS} == {*desk.world.tenant.rows("customers")}
-    assert any(reason.startswith("SINK: job ") for reason in desk.shown.reasons)
-    assert "" == desk.shown.reasons[-1]
+    api = ApiUser(tmp_path)
+    api.world.faults(script)
+    with api.workplace:
+        api.read()
+        await api.go_on()
+    assert {*UPSERTS} == {*api.world.tenant.rows("customers")}
+    assert any(reason.startswith("SINK: job ") for reason in api.shown.reasons)
+    assert "" == api.shown.reasons[-1]
 
 
-@story
+@scenario
 async def test_records_that_are_missing_in_the_jobs_end_it(tmp_path: Path) -> None:
-    """An invariant of ours: what was read and is not in a job, filtered or dead-lettered was lost."""
-    desk = Desk(tmp_path)
-    with desk.workplace:
-        desk.read().objects["customers"].record_count += 1
-        left = desk.workplace.left()
+    """An invariant of ours: what was read and is not in a job.
+
+    Filtered or dead-lettered was lost.
+    """
+    api = ApiUser(tmp_path)
+    with api.workplace:
+        api.read().objects["customers"].record_count += 1
+        left = api.workplace.left()
         assert left is not None
         left.objects["customers"].record_count += 1
-        desk.workplace.keep(left)
+        api.workplace.keep(left)
         with pytest.raises(
             Fatal, match="customers: 35 records were mapped, and 34 are in its jobs"
         ):
-            await desk.go_on()
+            await api.go_on()
 
 
-@story
+@scenario
 async def test_what_was_left_is_let_go_of(tmp_path: Path) -> None:
     """Beginning afresh: the open job of an earlier run is aborted, so that it blocks nothing."""
-    desk = Desk(tmp_path)
-    desk.world.faults("upload nth=1 delay=10s")
-    with desk.workplace:
-        desk.read()
-        await desk.cut_at(5)
-        left = desk.workplace.left()
+    api = ApiUser(tmp_path)
+    api.world.faults("upload nth=1 delay=10s")
+    with api.workplace:
+        api.read()
+        await api.cut_at(5)
+        left = api.workplace.left()
         assert left is not None
         sending = JobSender(
-            desk.world.settings,
-            desk.workplace,
-            desk.runner,
-            clock=desk.world.clock,
-            audience=desk.shown,
+            api.world.settings,
+            api.workplace,
+            api.runner,
+            clock=api.world.clock,
+            audience=api.shown,
         )
         await sending.let_go(left)
-    assert {"Aborted"} == {job.state for job in desk.world.tenant.bulk.jobs.values()}
+    assert {"Aborted"} == {job.state for job in api.world.tenant.bulk.jobs.values()}

@@ -1,4 +1,7 @@
-"""Bulk destinations on virtual time: what is gathered becomes jobs, whatever happens to them and to the daemon."""
+"""Bulk destinations on virtual time.
+
+What is gathered becomes jobs, whatever happens to them and to the daemon.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from consumer.sandbox.bulk_jobs import PATH
 from consumer.sandbox.virtual_time import VirtualLoop
 from consumer.sandbox.wire import Endpoint
 from tests.simulation.crashes import crash
-from tests.simulation.stories import assert_accounted, hold_reasons
+from tests.simulation.scenarios import assert_accounted, hold_reasons
 from tests.simulation.world import CUSTOMERS, TOPIC, VIEWS, World, settings
 
 if TYPE_CHECKING:
@@ -54,7 +57,7 @@ async def _in_loop(told: Callable[[World], Coroutine[Any, Any, None]], folder: s
     await told(bulk_world(folder))
 
 
-def story(told: Callable[[World], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+def scenario(told: Callable[[World], Coroutine[Any, Any, None]]) -> Callable[[], None]:
     """Run a story about a world with a bulk route, in virtual time."""
 
     def test() -> None:
@@ -94,9 +97,12 @@ def assert_folded(world: World, keys: range, name: str = "customers") -> None:
     }
 
 
-@story
+@scenario
 async def test_a_gather_is_two_jobs_and_moves_positions_after_them(world: World) -> None:
-    """The newest change of each key goes, deletes before upserts; nothing is committed before both are complete."""
+    """The newest change of each key goes, deletes before upserts.
+
+    Nothing is committed before both are complete.
+    """
     world.change(1, "c", email="old@x.io")
     write(world, range(100))
     member = world.member()
@@ -113,9 +119,12 @@ async def test_a_gather_is_two_jobs_and_moves_positions_after_them(world: World)
     await member.stop()
 
 
-@story
+@scenario
 async def test_progress_is_told_and_readiness_is_not_lost(world: World) -> None:
-    """While rows are gathered for longer than a minute the daemon is ready, and says what it gathers."""
+    """While rows are gathered for longer than a minute the daemon is ready.
+
+    And says what it gathers.
+    """
     member = world.member()
     write(world, range(100))
     await member.start(0)
@@ -128,7 +137,7 @@ async def test_progress_is_told_and_readiness_is_not_lost(world: World) -> None:
     await member.kill()
 
 
-@story
+@scenario
 async def test_memory_is_not_what_bounds_a_gather(world: World) -> None:
     """Rows on disk are open and not held: the buffer stays free."""
     write(world, range(200))
@@ -140,7 +149,10 @@ async def test_memory_is_not_what_bounds_a_gather(world: World) -> None:
 
 
 def test_enough_bytes_make_a_job_early_and_a_second_gather_waits() -> None:
-    """A full gather goes at once; the next fills up behind it and then its partitions pause, without a hold."""
+    """A full gather goes at once.
+
+    The next fills up behind it and then its partitions pause, without a hold.
+    """
     with TemporaryDirectory() as folder:
         VirtualLoop.run(_full_gathers(folder))
 
@@ -164,9 +176,12 @@ async def _full_gathers(folder: str) -> None:
     await member.kill()
 
 
-@story
+@scenario
 async def test_a_partition_that_goes_takes_its_gathered_rows_along(world: World) -> None:
-    """Nobody waits for a job that has not begun: the next owner reads the rows again. What stays, goes."""
+    """Nobody waits for a job that has not begun: the next owner reads the rows again.
+
+    What stays, goes.
+    """
     write(world, range(100), partition=0)
     write(world, range(100, 200), partition=1)
     member = world.member()
@@ -182,7 +197,7 @@ async def test_a_partition_that_goes_takes_its_gathered_rows_along(world: World)
     await member.stop()
 
 
-@story
+@scenario
 async def test_a_stop_lets_a_job_finish_that_can(world: World) -> None:
     """A job that ends within the drain is settled and committed."""
     write(world, range(100))
@@ -194,7 +209,7 @@ async def test_a_stop_lets_a_job_finish_that_can(world: World) -> None:
     assert world.log.ends[TOPIC, 0] == world.log.committed[TOPIC, 0]
 
 
-@story
+@scenario
 async def test_a_stop_aborts_a_job_that_is_open(world: World) -> None:
     """One whose upload does not end within the drain is thrown away before the process ends."""
     write(world, range(100))
@@ -239,7 +254,10 @@ async def _crash(folder: str, at: int, *, acted_upon: bool) -> None:
     ],
 )
 def test_what_goes_wrong_with_a_job_has_a_name_and_an_end(script: str, said: str) -> None:
-    """Whatever becomes of a job: it is a hold by name, nothing is dead-lettered, and the rows arrive."""
+    """Whatever becomes of a job.
+
+    It is a hold by name, nothing is dead-lettered, and the rows arrive.
+    """
     with TemporaryDirectory() as folder:
         VirtualLoop.run(_gone_wrong(folder, script, said))
 
@@ -260,7 +278,7 @@ async def _gone_wrong(folder: str, script: str, said: str) -> None:
     await member.stop()
 
 
-@story
+@scenario
 async def test_a_revoked_token_in_the_middle_of_an_upload(world: World) -> None:
     """A new token, the same file, no hold."""
     write(world, range(100))
@@ -272,7 +290,7 @@ async def test_a_revoked_token_in_the_middle_of_an_upload(world: World) -> None:
     await member.stop()
 
 
-@story
+@scenario
 async def test_a_job_that_hangs_is_named_and_never_sent_anew(world: World) -> None:
     """For a day it is asked, and its rows are in no other job; when it ends, all goes on."""
     write(world, range(1, 5))
@@ -289,7 +307,7 @@ async def test_a_job_that_hangs_is_named_and_never_sent_anew(world: World) -> No
     await member.stop()
 
 
-@story
+@scenario
 async def test_another_job_on_the_object_is_waited_for_by_name(world: World) -> None:
     """A job of somebody else is not touched until it has been open and untouched for half an hour."""
     member = world.member()
@@ -310,7 +328,7 @@ async def test_another_job_on_the_object_is_waited_for_by_name(world: World) -> 
     await member.stop()
 
 
-@story
+@scenario
 async def test_a_row_that_csv_cannot_carry_is_dead_lettered_alone(world: World) -> None:
     """Its neighbours go with the job."""
     world.change(1, "c", email="a@x.io")
@@ -341,7 +359,10 @@ async def _to_its_end(folder: str) -> None:
 
 
 def test_records_of_several_routes_do_not_stop_the_stream() -> None:
-    """A topic of a bulk and a streaming route: what fills memory until the job is over makes the job come early."""
+    """A topic of a bulk and a streaming route.
+
+    What fills memory until the job is over makes the job come early.
+    """
     with TemporaryDirectory() as folder:
         VirtualLoop.run(_two_routes(folder))
 

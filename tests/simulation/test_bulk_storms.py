@@ -1,4 +1,7 @@
-"""Bulk jobs of several members under random faults, kills and moving partitions; judged by the fold of the log."""
+"""Bulk jobs of several members under random faults, kills and moving partitions.
+
+Judged by the fold of the log.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import pytest
 
 from consumer.mapping.settings import FlushSettings
 from consumer.sandbox.virtual_time import VirtualLoop
-from tests.simulation.stories import assert_accounted
+from tests.simulation.scenarios import assert_accounted
 from tests.simulation.test_bulk import bulk_world
 from tests.simulation.world import CUSTOMERS, TOPIC
 
@@ -25,7 +28,8 @@ if TYPE_CHECKING:
 PARTITIONS = 4
 STEPS = 25
 KEYS = 300
-"""So many that most are written once or twice: a later change does not make up for one that was lost."""
+"""So many that most are written once or twice: a later change does not make up for one that was
+lost."""
 
 UNVERSIONED = msgspec.structs.replace(CUSTOMERS, record_modified=None)
 FAULTS = (
@@ -95,7 +99,10 @@ class Storm:
         self.owner = {partition: one for partition, one in self.owner.items() if one is not member}
 
     async def rage(self, faults: Sequence[str], steps: int) -> list[Member]:
-        """Write, break and move with two members, then let all become well; returns who is there at the end."""
+        """Write, break and move with two members, then let all become well.
+
+        Returns who is there at the end.
+        """
         world, rng = self.world, self.rng
         members = [await self.join(), await self.join()]
         for partition in range(PARTITIONS):

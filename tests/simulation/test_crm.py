@@ -1,4 +1,7 @@
-"""Destination `crm_bulk` on virtual time: rows become jobs of the CRM, and every row has its outcome, once."""
+"""Destination `crm_bulk` on virtual time.
+
+Rows become jobs of the CRM, and every row has its outcome, once.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +22,10 @@ from tests.simulation.crm import (
     crm_world,
     in_time,
     refused,
-    story,
+    scenario,
     write,
 )
-from tests.simulation.stories import assert_accounted, hold_reasons
+from tests.simulation.scenarios import assert_accounted, hold_reasons
 from tests.simulation.test_bulk import STEPS, asked
 from tests.simulation.world import TOPIC, World
 
@@ -32,9 +35,12 @@ if TYPE_CHECKING:
     from consumer.mapping.settings import CrmOperation
 
 
-@story
+@scenario
 async def test_rows_arrive_and_refused_ones_are_dead_letters(world: World) -> None:
-    """The newest change of each key goes; what the CRM refuses goes to the dead-letter topic; all is accounted."""
+    """The newest change of each key goes.
+
+    What the CRM refuses goes to the dead-letter topic; all is accounted.
+    """
     write(world, range(100))
     member = world.member()
     await member.start(0)
@@ -61,7 +67,7 @@ async def test_rows_arrive_and_refused_ones_are_dead_letters(world: World) -> No
     await member.stop()
 
 
-@story
+@scenario
 async def test_progress_is_told(world: World) -> None:
     """What is gathered, where the job is, and that readiness is not lost meanwhile."""
     write(world, range(100))
@@ -76,9 +82,12 @@ async def test_progress_is_told(world: World) -> None:
     await member.kill()
 
 
-@story
+@scenario
 async def test_changes_in_part_lie_over_each_other_and_are_refused_together(world: World) -> None:
-    """Fields of an older change that the newer lacks go with it, and its record too when it is refused."""
+    """Fields of an older change that the newer lacks go with it.
+
+    And its record too when it is refused.
+    """
     rows = (
         {"id": 1, "name": ""},
         {"id": 1, "email": "a@x.io"},
@@ -104,7 +113,7 @@ async def test_changes_in_part_lie_over_each_other_and_are_refused_together(worl
     await member.stop()
 
 
-@story
+@scenario
 async def test_upserts_and_deletes_of_a_key_are_never_in_overlapping_jobs(world: World) -> None:
     """Deletes are over before upserts begin, also when another gather waits behind them."""
     alone: list[bool] = []
@@ -126,7 +135,7 @@ async def test_upserts_and_deletes_of_a_key_are_never_in_overlapping_jobs(world:
     await member.stop()
 
 
-@story
+@scenario
 async def test_locked_rows_go_again(world: World) -> None:
     """They are not at fault themselves: the next job takes them, and nothing is dead-lettered."""
     for key in range(30):
@@ -140,7 +149,7 @@ async def test_locked_rows_go_again(world: World) -> None:
     await member.stop()
 
 
-@story
+@scenario
 async def test_rows_that_stay_locked_are_dead_letters_in_the_end(world: World) -> None:
     """After five jobs."""
     contact(world, 1)
@@ -152,9 +161,12 @@ async def test_rows_that_stay_locked_are_dead_letters_in_the_end(world: World) -
     await member.stop()
 
 
-@story
+@scenario
 async def test_everything_refused_is_a_hold_and_not_a_flood(world: World) -> None:
-    """Twenty go to the dead-letter topic, the others wait under MASS_REJECT, and arrive when the cause is gone."""
+    """Twenty go to the dead-letter topic, the others wait under MASS_REJECT.
+
+    And arrive when the cause is gone.
+    """
     for key in range(100):
         contact(world, key, name="Kay")
     world.faults("upsert/Contact poison=LastName:Kay")
@@ -173,7 +185,7 @@ async def test_everything_refused_is_a_hold_and_not_a_flood(world: World) -> Non
     await member.stop()
 
 
-@story
+@scenario
 async def test_deletes_of_what_is_not_there_are_done(world: World) -> None:
     """No delete job is needed, and nothing is refused."""
     world.change(7, "d")

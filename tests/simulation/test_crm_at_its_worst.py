@@ -1,4 +1,7 @@
-"""Jobs of the CRM that go wrong, and a CRM that is not as the routes need it: each is said by name, and ends."""
+"""Jobs of the CRM that go wrong, and a CRM that is not as the routes need it.
+
+Each is said by name, and ends.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,16 @@ import pytest
 from consumer.errors import HoldReason
 from consumer.mapping.settings import FieldType
 from consumer.sandbox.wire import Endpoint
-from tests.simulation.crm import assert_folded, contact, contacts, crm_route, in_time, story, write
-from tests.simulation.stories import assert_accounted, hold_reasons
+from tests.simulation.crm import (
+    assert_folded,
+    contact,
+    contacts,
+    crm_route,
+    in_time,
+    scenario,
+    write,
+)
+from tests.simulation.scenarios import assert_accounted, hold_reasons
 from tests.simulation.test_bulk import asked
 from tests.simulation.world import TOPIC, World
 
@@ -72,7 +83,10 @@ def exists(world: World, key: int) -> None:
     ],
 )
 def test_what_goes_wrong_with_a_job_has_a_name_and_an_end(script: str, said: str) -> None:
-    """Whatever becomes of a job: it is a hold by name, no good row is dead-lettered, and the rows arrive."""
+    """Whatever becomes of a job.
+
+    It is a hold by name, no good row is dead-lettered, and the rows arrive.
+    """
 
     async def told(world: World) -> None:
         for key in range(1, 41):
@@ -125,7 +139,10 @@ def test_a_token_that_is_revoked_before_a_step(step: Endpoint) -> None:
     ids=[f"upsert {step}" for step in STEPS] + [f"insert {step}" for step in STEPS[1:]],
 )
 def test_every_answer_at_every_step(route: RouteSettings, step: Endpoint, answer: str) -> None:
-    """CRM30: given twice, whatever it is: no row is lost, none is there twice, none is blamed for it."""
+    """CRM30: given twice, whatever it is.
+
+    No row is lost, none is there twice, none is blamed for it.
+    """
 
     async def told(world: World) -> None:
         for key in range(10, 20):
@@ -147,7 +164,7 @@ def test_every_answer_at_every_step(route: RouteSettings, step: Endpoint, answer
     in_time(told, route)
 
 
-@story
+@scenario
 async def test_a_token_that_is_revoked_twice_is_replaced_twice(world: World) -> None:
     """The second time under a hold AUTH, which ends by itself with another token."""
     contact(world, 1)
@@ -160,7 +177,7 @@ async def test_a_token_that_is_revoked_twice_is_replaced_twice(world: World) -> 
     await member.stop()
 
 
-@story
+@scenario
 async def test_a_job_that_hangs_is_named_and_never_sent_anew(world: World) -> None:
     """CRM16: for a day it is asked, and its rows are in no other job; when it ends, all goes on."""
     contact(world, 1)
@@ -176,7 +193,7 @@ async def test_a_job_that_hangs_is_named_and_never_sent_anew(world: World) -> No
     await member.stop()
 
 
-@story
+@scenario
 async def test_an_object_that_is_not_there_is_waited_for_by_name(world: World) -> None:
     """CRM11: nothing is read before; when the object is there, all goes on by itself."""
     fields = world.tenant.crm.store.objects.pop("Contact")

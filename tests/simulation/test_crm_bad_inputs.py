@@ -1,4 +1,7 @@
-"""Values that CSV for the CRM may stumble over: each has one outcome, and never costs a neighbour."""
+"""Values that CSV for the CRM may stumble over.
+
+Each has one outcome, and never costs a neighbour.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.simulation.crm import contact, contacts, crm_route, in_time, story
-from tests.simulation.stories import assert_accounted
+from tests.simulation.crm import contact, contacts, crm_route, in_time, scenario
+from tests.simulation.scenarios import assert_accounted
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -32,7 +35,10 @@ ODD_TEXTS = (
 
 @pytest.mark.parametrize("text", ODD_TEXTS, ids=ascii)
 def test_a_text_arrives_as_it_was(text: str) -> None:
-    """CRM01: quotes, delimiters and line ends are the value's own, and its result is found again by the key."""
+    """CRM01: quotes, delimiters and line ends are the value's own.
+
+    And its result is found again by the key.
+    """
 
     async def told(world: World) -> None:
         contact(world, 1, note=text)
@@ -51,7 +57,10 @@ def test_a_text_arrives_as_it_was(text: str) -> None:
 
 @pytest.mark.parametrize("text", ODD_TEXTS, ids=ascii)
 def test_a_text_of_a_row_that_nothing_names_arrives_as_it_was(text: str) -> None:
-    """CRM02: its result is found again by all columns, so nothing is inserted twice and nothing waits."""
+    """CRM02: its result is found again by all columns.
+
+    So nothing is inserted twice and nothing waits.
+    """
 
     async def told(world: World) -> None:
         contact(world, 1, note=text)
@@ -68,9 +77,12 @@ def test_a_text_of_a_row_that_nothing_names_arrives_as_it_was(text: str) -> None
     in_time(told, crm_route("insert", None, Notes__c="note"))
 
 
-@story
+@scenario
 async def test_a_blank_leaves_and_a_null_empties(world: World) -> None:
-    """CRM05, CRM06: a field that is null or empty text goes; one that the record does not have stays."""
+    """CRM05, CRM06: a field that is null or empty text goes.
+
+    One that the record does not have stays.
+    """
     contact(world, 1)
     contact(world, 2)
     member = world.member()
@@ -122,7 +134,10 @@ def test_a_value_at_the_limit_arrives() -> None:
 def test_what_the_crm_cannot_take_is_a_letter_of_its_own(
     row: dict[str, str | None], reason: str
 ) -> None:
-    """NUL, a text that means null, a value or a row over the limit, one that the CRM refuses; neighbours go."""
+    """NUL, a text that means null, a value or a row over the limit, one that the CRM refuses.
+
+    Neighbours go.
+    """
 
     async def told(world: World) -> None:
         contact(world, 1)

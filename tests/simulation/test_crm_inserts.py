@@ -1,10 +1,13 @@
-"""Rows that nothing names are inserted, which no repetition may do twice: what becomes of their jobs."""
+"""Rows that nothing names are inserted, which no repetition may do twice.
+
+What becomes of their jobs.
+"""
 
 from __future__ import annotations
 
 from consumer.errors import HoldReason
 from tests.simulation.crm import contact, crm_route, in_time
-from tests.simulation.stories import assert_accounted, hold_reasons
+from tests.simulation.scenarios import assert_accounted, hold_reasons
 from tests.simulation.world import TOPIC, World
 
 

@@ -1,4 +1,7 @@
-"""Processes that die over jobs of the CRM, partitions that go elsewhere: nothing is lost, no insert doubled."""
+"""Processes that die over jobs of the CRM, partitions that go elsewhere.
+
+Nothing is lost, no insert doubled.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +21,10 @@ from tests.simulation.crm import (
     crm_route,
     in_time,
     refused,
-    story,
+    scenario,
     write,
 )
-from tests.simulation.stories import assert_accounted
+from tests.simulation.scenarios import assert_accounted
 from tests.simulation.test_bulk import STEPS, asked
 from tests.simulation.world import TOPIC, World
 
@@ -32,7 +35,10 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("acted_upon", [False, True], ids=["lost on the way", "answer lost"])
 @pytest.mark.parametrize("at", range(1, 17))
 def test_a_crash_at_every_step(at: int, acted_upon: bool) -> None:  # noqa: FBT001 - a case
-    """CRM32: killed at any request of the CRM, the next run ends what was left and loses nothing."""
+    """CRM32: killed at any request of the CRM.
+
+    The next run ends what was left and loses nothing.
+    """
 
     async def told(world: World) -> None:
         write(world, range(40))
@@ -51,7 +57,10 @@ def test_a_crash_at_every_step(at: int, acted_upon: bool) -> None:  # noqa: FBT0
 @pytest.mark.parametrize("acted_upon", [False, True], ids=["lost on the way", "answer lost"])
 @pytest.mark.parametrize("at", range(1, 11))
 def test_a_crash_doubles_no_insert(at: int, acted_upon: bool) -> None:  # noqa: FBT001 - a case
-    """CRM32: killed at any request, the next run reads the results of the job under way instead of repeating it."""
+    """CRM32: killed at any request.
+
+    The next run reads the results of the job under way instead of repeating it.
+    """
 
     async def told(world: World) -> None:
         for key in range(1, 41):
@@ -125,7 +134,7 @@ def test_a_stop_with_an_insert_under_way_doubles_nothing() -> None:
     in_time(told, crm_route("insert", None))
 
 
-@story
+@scenario
 async def test_a_creation_whose_answer_was_lost_leaves_no_job_behind(world: World) -> None:
     """It is found by the list, and aborted once it was untouched for half an hour."""
     member = world.member()
@@ -140,9 +149,12 @@ async def test_a_creation_whose_answer_was_lost_leaves_no_job_behind(world: Worl
     await member.stop()
 
 
-@story
+@scenario
 async def test_a_job_of_another_member_is_waited_for(world: World) -> None:
-    """A partition went to us while its rows are in a job of its former owner: ours begins when that is over."""
+    """A partition went to us while its rows are in a job of its former owner.
+
+    Ours begins when that is over.
+    """
     contact(world, 1, name="old")
     world.faults("close-job nth=1 hang-job")
     first = world.member()
@@ -163,9 +175,12 @@ async def test_a_job_of_another_member_is_waited_for(world: World) -> None:
     await second.stop()
 
 
-@story
+@scenario
 async def test_a_job_of_another_member_is_seen_on_the_last_page(world: World) -> None:
-    """CRM33: the list has jobs of seven days, the oldest first, and ours begins when the newest is over."""
+    """CRM33: the list has jobs of seven days, the oldest first.
+
+    And ours begins when the newest is over.
+    """
     world.tenant.crm.limits = msgspec.structs.replace(world.tenant.crm.limits, jobs_per_page=1)
     first = world.member()
     await first.start(0)

@@ -1,4 +1,7 @@
-"""Result files of a job as no test server writes them: cut, in another form, of rows that nobody sent, or none."""
+"""Result files of a job as no test server writes them.
+
+Cut, in another form, of rows that nobody sent, or none.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,8 @@ import pytest
 
 from consumer.errors import HoldReason
 from consumer.sandbox.wire import Endpoint
-from tests.simulation.crm import contact, contacts, crm_route, in_time, refused, story
-from tests.simulation.stories import assert_accounted, hold_reasons
+from tests.simulation.crm import contact, contacts, crm_route, in_time, refused, scenario
+from tests.simulation.scenarios import assert_accounted, hold_reasons
 from tests.simulation.test_bulk import asked
 
 if TYPE_CHECKING:
@@ -62,7 +65,10 @@ def without(mark: bytes) -> Change:
 
 
 def in_other_words(body: bytes) -> bytes:
-    """Write results with a mark before them, other line ends, columns turned round and their names in capitals."""
+    """Write results with a mark before them, other line ends.
+
+    Columns turned round and their names in capitals.
+    """
     header, *rows = csv.reader(StringIO(body.decode(), newline=""))
     written = StringIO()
     writer = csv.writer(written, lineterminator="\r\n")
@@ -99,7 +105,10 @@ def assert_each_had_its_outcome(world: World, *, count: int = 12) -> None:
 def test_a_file_that_is_cut_is_read_again(
     form: Change, share: float, part: str, route: RouteSettings
 ) -> None:
-    """CRM20: wherever it ends, what is left of it makes no row accepted or refused that is not; no other job."""
+    """CRM20: wherever it ends, what is left of it makes no row accepted or refused that is not.
+
+    No other job.
+    """
 
     async def told(world: World) -> None:
         told_otherwise(world, part, lambda body: form(body)[: round(len(form(body)) * share)])
@@ -114,7 +123,10 @@ def test_a_file_that_is_cut_is_read_again(
     "route", [crm_route(), crm_route("insert", None)], ids=["by key", "by columns"]
 )
 def test_a_file_in_another_form_says_the_same(route: RouteSettings) -> None:
-    """CRM21: columns are found by their names, whatever their order, case and line ends; one reading is enough."""
+    """CRM21: columns are found by their names, whatever their order, case and line ends.
+
+    One reading is enough.
+    """
 
     async def told(world: World) -> None:
         told_otherwise(world, "Results", in_other_words, times=2)
@@ -127,7 +139,10 @@ def test_a_file_in_another_form_says_the_same(route: RouteSettings) -> None:
 
 @pytest.mark.parametrize("part", [DONE, FAILED])
 def test_rows_that_nobody_sent_are_nobodys(part: str) -> None:
-    """CRM22: they make no letter and no acceptance, and those that were sent have their own outcome."""
+    """CRM22: they make no letter and no acceptance.
+
+    And those that were sent have their own outcome.
+    """
 
     async def told(world: World) -> None:
         strange = b'"","A_CODE:of somebody else:--","999","Kay","k@x.io"\n'
@@ -140,7 +155,10 @@ def test_rows_that_nobody_sent_are_nobodys(part: str) -> None:
 
 
 def test_rows_of_equal_content_are_rows_of_their_own() -> None:
-    """CRM23: of six that nothing tells apart two are locked: four are accepted, two go again, six are there."""
+    """CRM23: of six that nothing tells apart two are locked.
+
+    Four are accepted, two go again, six are there.
+    """
 
     async def told(world: World) -> None:
         for _ in range(6):
@@ -175,7 +193,7 @@ def test_figures_of_a_complete_job_decide_nothing(processed: object, failed: obj
     in_time(told)
 
 
-@story
+@scenario
 async def test_rows_that_a_complete_job_never_tells_of_go_again_by_name(world: World) -> None:
     """CRM25: under a hold, and with waits between the jobs, each of which costs one of the day."""
     told_otherwise(world, DONE, without(b"Name 11"), times=1_000)
@@ -223,7 +241,10 @@ def remove_as_said(detail: str) -> None:
 
 
 def test_what_was_told_of_is_not_inserted_again_by_hand() -> None:
-    """CRM25: who removes the journal, as the hold says, has just the rows inserted that were left out."""
+    """CRM25: who removes the journal, as the hold says.
+
+    Has just the rows inserted that were left out.
+    """
 
     async def told(world: World) -> None:
         told_otherwise(world, DONE, without(b"Name 11"), times=3)
@@ -247,7 +268,10 @@ def test_what_was_told_of_is_not_inserted_again_by_hand() -> None:
 
 
 def test_an_insert_that_stopped_is_not_repeated_by_half_a_file() -> None:
-    """CRM20: a job that ended half way says how many rows it came to; results that tell of fewer are read again."""
+    """CRM20: a job that ended half way says how many rows it came to.
+
+    Results that tell of fewer are read again.
+    """
 
     async def told(world: World) -> None:
         told_otherwise(world, DONE, lambda body: b"".join(body.splitlines(keepends=True)[:3]))
@@ -258,9 +282,12 @@ def test_an_insert_that_stopped_is_not_repeated_by_half_a_file() -> None:
     in_time(told, crm_route("insert", None))
 
 
-@story
+@scenario
 async def test_no_content_is_no_rows(world: World) -> None:
-    """CRM26: 204 for a file without rows says that there are none; nothing of the file before is taken for it."""
+    """CRM26: 204 for a file without rows says that there are none.
+
+    Nothing of the file before is taken for it.
+    """
     world.faults("results nth=2-3 status=204")
     for key in range(5):
         contact(world, key)

@@ -1,4 +1,7 @@
-"""CRM jobs of several members under random faults, kills and moving partitions; judged by the fold of the log."""
+"""CRM jobs of several members under random faults, kills and moving partitions.
+
+Judged by the fold of the log.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import pytest
 from consumer.mapping.settings import FieldRule, FlushSettings
 from consumer.sandbox.virtual_time import VirtualLoop
 from tests.simulation.crm import contacts, crm_route, crm_world
-from tests.simulation.stories import assert_accounted
+from tests.simulation.scenarios import assert_accounted
 from tests.simulation.test_bulk_storms import Storm
 
 STEPS = 20
@@ -32,7 +35,10 @@ FAULTS = (
 
 @pytest.mark.parametrize("seed", range(6))
 def test_the_crm_holds_the_fold_after_a_storm(seed: int) -> None:
-    """Nothing is lost, every position reaches its end, no older row wins, and no good row is dead-lettered."""
+    """Nothing is lost, every position reaches its end, no older row wins.
+
+    And no good row is dead-lettered.
+    """
     with TemporaryDirectory() as folder:
         VirtualLoop.run(_storm(folder, seed))
 

@@ -1,4 +1,7 @@
-"""The daemon's promises, one story each, on virtual time. The ids are those of the promises and of bad inputs."""
+"""The daemon's promises, one story each, on virtual time.
+
+The ids are those of the promises and of bad inputs.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,16 @@ import pytest
 from consumer.delivery.settings import DeliverySettings
 from consumer.errors import HoldReason
 from consumer.sandbox.wire import Endpoint
-from tests.simulation.stories import assert_accounted, hold_reasons, story
+from tests.simulation.scenarios import assert_accounted, hold_reasons, scenario
 from tests.simulation.world import TOPIC, World, settings
 
 
-@story
+@scenario
 async def test_rows_are_the_fold_of_the_log() -> None:
-    """Inserts, updates and deletes of several partitions arrive; positions reach the end; all is accounted for."""
+    """Inserts, updates and deletes of several partitions arrive.
+
+    Positions reach the end; all is accounted for.
+    """
     world = World()
     for key in range(500):
         world.change(key, "c", partition=key % 3, email=f"{key}@x.io", age=1)
@@ -36,9 +42,12 @@ async def test_rows_are_the_fold_of_the_log() -> None:
     assert (100, 0) == (ledger.filtered, ledger.open)
 
 
-@story
+@scenario
 async def test_a_full_body_is_filled_to_the_limit_and_never_over_it() -> None:
-    """I-size: under load every body but the last is at least 97 % full, and none is over the limit."""
+    """I-size: under load every body but the last is at least 97 % full.
+
+    And none is over the limit.
+    """
     world = World()
     member = world.member()
     await member.start(0)
@@ -52,7 +61,7 @@ async def test_a_full_body_is_filled_to_the_limit_and_never_over_it() -> None:
     await member.stop()
 
 
-@story
+@scenario
 async def test_an_expired_token_costs_one_refresh() -> None:
     """J14: many senders, one token request, no dead letter, nothing lost."""
     world = World()
@@ -69,9 +78,12 @@ async def test_an_expired_token_costs_one_refresh() -> None:
 
 
 @pytest.mark.parametrize("status", [408, 425, 500, 502, 503, 504, 429])
-@story
+@scenario
 async def test_the_moments_faults_are_outlasted(status: int) -> None:
-    """J18: half an hour of it loses nothing, dead-letters nothing, and delivery goes on by itself."""
+    """J18: half an hour of it loses nothing, dead-letters nothing.
+
+    And delivery goes on by itself.
+    """
     world = World()
     for key in range(50):
         world.change(key, "c", email=f"{key}@x.io")
@@ -102,9 +114,12 @@ async def test_the_moments_faults_are_outlasted(status: int) -> None:
         ),
     ],
 )
-@story
+@scenario
 async def test_a_fault_of_the_set_up_holds_its_object_alone(fault: str, reason: HoldReason) -> None:
-    """I12: nothing is dead-lettered or committed, the other object goes on, the hold ends with its cause."""
+    """I12: nothing is dead-lettered or committed, the other object goes on.
+
+    The hold ends with its cause.
+    """
     world = World()
     member = world.member()
     await member.start()
@@ -125,7 +140,7 @@ async def test_a_fault_of_the_set_up_holds_its_object_alone(fault: str, reason: 
     await member.stop()
 
 
-@story
+@scenario
 async def test_holes_and_markers_at_the_end_do_not_keep_lag() -> None:
     """I2, H13: offsets without records are passed over, also at the end."""
     world = World()
@@ -140,7 +155,7 @@ async def test_holes_and_markers_at_the_end_do_not_keep_lag() -> None:
     await member.stop()
 
 
-@story
+@scenario
 async def test_what_is_open_stays_within_the_buffer() -> None:
     """I15: with a tenant that does not answer, intake pauses; it goes on when the tenant does."""
     world = World(settings(delivery=DeliverySettings(buffer_bytes=500_000)))
@@ -158,9 +173,12 @@ async def test_what_is_open_stays_within_the_buffer() -> None:
     await member.stop()
 
 
-@story
+@scenario
 async def test_a_key_is_never_in_two_open_requests_and_never_goes_back() -> None:
-    """I7: over upserts and deletes together, acceptances of a key are in log order, versions strictly rising."""
+    """I7: over upserts and deletes together, acceptances of a key are in log order.
+
+    Versions strictly rising.
+    """
     world = World(latency_s=0.2)
     for at in range(20_000):
         key = at % 7
@@ -183,7 +201,7 @@ async def test_a_key_is_never_in_two_open_requests_and_never_goes_back() -> None
     await member.stop()
 
 
-@story
+@scenario
 async def test_a_record_of_two_changes_follows_what_came_before_it() -> None:
     """A changed key in one record deletes the old row after the changes written to it in the same chunk."""
     world = World()
@@ -205,7 +223,7 @@ async def test_a_record_of_two_changes_follows_what_came_before_it() -> None:
     await member.stop()
 
 
-@story
+@scenario
 async def test_a_start_without_tenant_waits_by_name() -> None:
     """A wrong object is a hold before the first record is read, and ends by itself."""
     world = World()

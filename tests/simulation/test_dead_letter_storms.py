@@ -18,7 +18,7 @@ from consumer.errors import HoldReason, Reason
 from consumer.model import PlainRecord
 from consumer.sandbox.memory_dead_letters import MemoryDeadLetterTopic
 from consumer.sandbox.virtual_time import VirtualLoop
-from tests.simulation.stories import story
+from tests.simulation.scenarios import scenario
 from tests.simulation.world import TOPIC, World
 
 if TYPE_CHECKING:
@@ -43,7 +43,10 @@ def places_of(letters: Iterable[DeadLetter]) -> Counter[tuple[int, int]]:
 
 
 class Stream:
-    """Writers that go on whatever happens: a good record a second to each partition, and bad ones to some."""
+    """Writers that go on whatever happens.
+
+    A good record a second to each partition, and bad ones to some.
+    """
 
     def __init__(self) -> None:
         self.world = World()
@@ -76,7 +79,10 @@ class Stream:
 
 
 def carry(*, outage: bool) -> tuple[list[int], Stream, int]:
-    """Return the positions after the half hour, then the stream and the number of rows after all was settled."""
+    """Return the positions after the half hour.
+
+    Then the stream and the number of rows after all was settled.
+    """
 
     async def told() -> tuple[list[int], Stream, int]:
         stream = Stream()
@@ -97,7 +103,10 @@ def carry(*, outage: bool) -> tuple[list[int], Stream, int]:
 
 
 def test_half_an_hour_without_the_topic_holds_the_partitions_concerned_alone() -> None:
-    """The others get on as if nothing were; then each bad record is there, once or more, and no other."""
+    """The others get on as if nothing were.
+
+    Then each bad record is there, once or more, and no other.
+    """
     undisturbed, _, _ = carry(outage=False)
     positions, stream, row_count = carry(outage=True)
     for partition in range(PARTITIONS):
@@ -109,7 +118,7 @@ def test_half_an_hour_without_the_topic_holds_the_partitions_concerned_alone() -
     assert (60 + OUTAGE_S) * PARTITIONS == row_count
 
 
-@story
+@scenario
 async def test_outages_that_come_and_go_lose_no_letter_and_let_nobody_else_wait() -> None:
     """Twenty seconds up, forty down, for half an hour, with a kill in the middle."""
     stream = Stream()
@@ -136,7 +145,8 @@ async def _restarted(stream: Stream) -> Member:
     return member
 
 
-# ── byte for byte ────────────────────────────────────────────────────────────────────────────────────────────
+# ── byte for byte
+# ────────────────────────────────────────────────────────────────────────────────────────────
 
 FUZZED = 100_000
 NAMES = (
@@ -178,7 +188,10 @@ def fuzzed(rng: random.Random, offset: int) -> PlainRecord:
 
 
 def test_a_hundred_thousand_fuzzed_records_come_back_byte_for_byte() -> None:
-    """Key, value and headers, duplicates and absent values included, also of records that were letters before."""
+    """Key, value and headers, duplicates and absent values included.
+
+    Also of records that were letters before.
+    """
     rng = random.Random(20_250_615)  # noqa: S311 - bytes, not a secret
     topic = MemoryDeadLetterTopic()
     records = [fuzzed(rng, offset) for offset in range(FUZZED)]
@@ -200,9 +213,12 @@ def test_a_hundred_thousand_fuzzed_records_come_back_byte_for_byte() -> None:
         assert wanted == (sent.key, sent.value, original_headers(sent.headers))
 
 
-@story
+@scenario
 async def test_fuzzed_records_through_the_daemon_come_back_byte_for_byte() -> None:
-    """A topic without a good record drips through the fuse, and what is there is what was written."""
+    """A topic without a good record drips through the fuse.
+
+    And what is there is what was written.
+    """
     rng = random.Random(7)  # noqa: S311 - bytes, not a secret
     world = World()
     bad = []

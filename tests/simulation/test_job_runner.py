@@ -1,4 +1,7 @@
-"""One job of files on disk, on virtual time: run, taken up again after a crash, and kept within the limits."""
+"""One job of files on disk, on virtual time.
+
+Run, taken up again after a crash, and kept within the limits.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from consumer.bulk.runner import Broken, Finished, JobPlan, JobRunner
 from consumer.model import Operation, Target
 from consumer.sandbox.in_process import InProcessTransport
 from consumer.sandbox.wire import Endpoint
-from tests.simulation.stories import story
+from tests.simulation.scenarios import scenario
 from tests.simulation.world import World
 
 if TYPE_CHECKING:
@@ -61,7 +64,7 @@ class Told:
         self.found.append(action)
 
 
-class Desk:
+class ApiUser:
     """A runner, a plan of two files, and its journal."""
 
     def __init__(self, folder: Path, jobs: HourlyJobs | None = None) -> None:
@@ -102,14 +105,14 @@ class Desk:
         await asyncio.wait([task])
 
 
-@story
+@scenario
 async def test_every_file_is_uploaded_and_the_journal_is_empty(tmp_path: Path) -> None:
     """Both files' rows arrive, the outcome names the job."""
-    desk = Desk(tmp_path)
-    end = await desk.runner.run(desk.plan, desk.journal, desk.told)
+    api = ApiUser(tmp_path)
+    end = await api.runner.run(api.plan, api.journal, api.told)
     assert isinstance(end, Finished)
     assert JobState.COMPLETE is end.job.state
-    assert (["1", "2"], None) == (desk.rows(), desk.journal.read())
+    assert (["1", "2"], None) == (api.rows(), api.journal.read())
 
 
 @pytest.mark.parametrize(
@@ -120,77 +123,80 @@ async def test_every_file_is_uploaded_and_the_journal_is_empty(tmp_path: Path) -
         (Endpoint.CLOSE_JOB, 1, ["JobComplete"]),
     ],
 )
-@story
+@scenario
 async def test_a_job_is_taken_up_where_it_was(
     tmp_path: Path, endpoint: Endpoint, count: int, states: list[str]
 ) -> None:
-    """One whose files are all there is closed and waited for; another is aborted, its files go into a new one."""
-    desk = Desk(tmp_path)
-    await desk.cut_at(endpoint, count)
-    assert isinstance(await desk.runner.resume(desk.plan, desk.journal, desk.told), Finished)
-    assert (states, ["1", "2"]) == (desk.states(), desk.rows())
+    """One whose files are all there is closed and waited for.
+
+    Another is aborted, its files go into a new one.
+    """
+    api = ApiUser(tmp_path)
+    await api.cut_at(endpoint, count)
+    assert isinstance(await api.runner.resume(api.plan, api.journal, api.told), Finished)
+    assert (states, ["1", "2"]) == (api.states(), api.rows())
 
 
-@story
+@scenario
 async def test_a_job_that_ended_with_us_is_heard_of_again(tmp_path: Path) -> None:
     """Complete, and the process ended before that was noted: no second job of the same rows."""
-    desk = Desk(tmp_path)
-    first = await desk.runner.resume(desk.plan, desk.journal, desk.told)
-    assert [] == desk.told.found
-    assert first == await desk.runner.resume(desk.plan, desk.journal, desk.told)
-    assert ["adopted: its outcome decides over its rows"] == desk.told.found
-    assert ["JobComplete"] == desk.states()
+    api = ApiUser(tmp_path)
+    first = await api.runner.resume(api.plan, api.journal, api.told)
+    assert [] == api.told.found
+    assert first == await api.runner.resume(api.plan, api.journal, api.told)
+    assert ["adopted: its outcome decides over its rows"] == api.told.found
+    assert ["JobComplete"] == api.states()
 
 
-@story
+@scenario
 async def test_a_job_whose_id_was_never_noted_is_found_and_aborted(tmp_path: Path) -> None:
     """Created as the process ended: it is known by when it was to be."""
-    desk = Desk(tmp_path)
-    await desk.cut_at(Endpoint.CREATE_JOB, 1)
-    desk.journal.write(JournalEntry("", "upsert", begun_ms=desk.world.clock.wall_ms() - 1_000))
-    assert isinstance(await desk.runner.resume(desk.plan, desk.journal, desk.told), Finished)
-    assert ["Aborted", "JobComplete"] == desk.states()
-    assert ["aborted: it was left open by an earlier run"] == desk.told.found
+    api = ApiUser(tmp_path)
+    await api.cut_at(Endpoint.CREATE_JOB, 1)
+    api.journal.write(JournalEntry("", "upsert", begun_ms=api.world.clock.wall_ms() - 1_000))
+    assert isinstance(await api.runner.resume(api.plan, api.journal, api.told), Finished)
+    assert ["Aborted", "JobComplete"] == api.states()
+    assert ["aborted: it was left open by an earlier run"] == api.told.found
 
 
-@story
+@scenario
 async def test_nothing_left_is_begun_anew(tmp_path: Path) -> None:
     """Resuming without a journal is running; so it is with one that cannot be read."""
-    desk = Desk(tmp_path)
+    api = ApiUser(tmp_path)
     (tmp_path / "job.json").write_bytes(b'{"job_id":')
-    assert isinstance(await desk.runner.resume(desk.plan, desk.journal, desk.told), Finished)
-    assert ["JobComplete"] == desk.states()
+    assert isinstance(await api.runner.resume(api.plan, api.journal, api.told), Finished)
+    assert ["JobComplete"] == api.states()
 
 
-@story
+@scenario
 async def test_a_job_that_is_gone_is_broken_when_taken_up(tmp_path: Path) -> None:
     """Whether its rows arrived nobody knows: the caller sends them again."""
-    desk = Desk(tmp_path)
-    desk.journal.write(JournalEntry("no-such-job", "upsert", uploaded=2, closed=True))
-    end = await desk.runner.resume(desk.plan, desk.journal, desk.told)
+    api = ApiUser(tmp_path)
+    api.journal.write(JournalEntry("no-such-job", "upsert", uploaded=2, closed=True))
+    end = await api.runner.resume(api.plan, api.journal, api.told)
     assert isinstance(end, Broken)
     assert "no-such-job" in end.detail
-    assert desk.journal.read() is None
+    assert api.journal.read() is None
 
 
-@story
+@scenario
 async def test_the_limit_of_an_hour_is_waited_for(tmp_path: Path) -> None:
     """The second job begins when the first is an hour old, and says what it waits for."""
-    desk = Desk(tmp_path, HourlyJobs(per_hour=1))
-    await desk.runner.run(desk.plan, desk.journal, desk.told)
-    await desk.runner.run(desk.plan, desk.journal, desk.told)
-    first, second = (job.created_ms for job in desk.world.tenant.bulk.jobs.values())
+    api = ApiUser(tmp_path, HourlyJobs(per_hour=1))
+    await api.runner.run(api.plan, api.journal, api.told)
+    await api.runner.run(api.plan, api.journal, api.told)
+    first, second = (job.created_ms for job in api.world.tenant.bulk.jobs.values())
     assert 3_600_000 <= second - first < 3_700_000
-    assert "waiting for the service's limit of jobs in an hour" in desk.told.phases
-    assert [] == desk.told.holds
+    assert "waiting for the service's limit of jobs in an hour" in api.told.phases
+    assert [] == api.told.holds
 
 
-@story
+@scenario
 async def test_a_job_that_ends_badly_leaves_its_place_to_another(tmp_path: Path) -> None:
     """Broken or cut, it counts as running no longer."""
     jobs = HourlyJobs(at_a_time=1)
-    desk = Desk(tmp_path, jobs)
-    desk.world.faults("close-job fail-job")
-    assert isinstance(await desk.runner.run(desk.plan, desk.journal, desk.told), Broken)
-    await desk.cut_at(Endpoint.UPLOAD, 3)
+    api = ApiUser(tmp_path, jobs)
+    api.world.faults("close-job fail-job")
+    assert isinstance(await api.runner.run(api.plan, api.journal, api.told), Broken)
+    await api.cut_at(Endpoint.UPLOAD, 3)
     assert 0 == jobs.running

@@ -1,4 +1,7 @@
-"""Tokens that are revoked, exchanges that are down, keys that rotate and clocks that are off, on virtual time."""
+"""Tokens that are revoked, exchanges that are down, keys that rotate and clocks that are off.
+
+On virtual time.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from consumer.errors import HoldReason
 from consumer.sandbox.login import LoginCredentials
 from consumer.sandbox.virtual_time import VirtualLoop
 from consumer.sandbox.wire import Endpoint
-from tests.simulation.stories import story
+from tests.simulation.scenarios import scenario
 from tests.simulation.trouble import PARTITIONS, begin, fill
 from tests.simulation.world import ORIGIN, World, settings
 
@@ -26,9 +29,12 @@ if TYPE_CHECKING:
     from consumer.config.settings import Settings
 
 
-@story
+@scenario
 async def test_a_revocation_every_5_s_costs_one_token_each() -> None:
-    """J14, K23: ten minutes of it, with many requests open; no letter, nothing lost, no hold that stays."""
+    """J14, K23: ten minutes of it, with many requests open.
+
+    No letter, nothing lost, no hold that stays.
+    """
     world = World(settings(delivery=DeliverySettings(batch_bytes=2_000)))
     member = await begin(world, "")
     revoked = 0
@@ -50,9 +56,12 @@ async def test_a_revocation_every_5_s_costs_one_token_each() -> None:
 @pytest.mark.parametrize(
     "fault", ["status=503", "reset", "html", "status=400", "delay=10m", "gzip", "endless"]
 )
-@story
+@scenario
 async def test_an_exchange_that_is_down_for_ten_minutes_is_outlasted(fault: str) -> None:
-    """K21, K22, I12: with no token left it is asked for at most twice a minute in the long run; nothing is lost."""
+    """K21, K22, I12: with no token left it is asked for at most twice a minute in the long run.
+
+    Nothing is lost.
+    """
     world = World()
     fill(world, 2_000)
     member = await begin(world, f"upsert nth=1 revoke-tokens; exchange {fault}")
@@ -70,9 +79,12 @@ async def test_an_exchange_that_is_down_for_ten_minutes_is_outlasted(fault: str)
     await member.stop()
 
 
-@story
+@scenario
 async def test_all_batches_go_once_there_is_a_token_again() -> None:
-    """I14: what was never sent is no retry, and does not wait for its turn among those that are, one a second."""
+    """I14: what was never sent is no retry, and does not wait for its turn among those that are.
+
+    One a second.
+    """
     world = World(settings(delivery=DeliverySettings(batch_bytes=1_000)))
     fill(world, 3_000)
     member = await begin(world, "")
@@ -114,7 +126,10 @@ def by_jwt(key_file: Path) -> Settings:
 
 
 def test_a_private_key_is_rotated_under_load(tmp_path: Path) -> None:
-    """K16: the old key is refused after the rotation, a hold says so, the new file ends it without a restart."""
+    """K16: the old key is refused after the rotation, a hold says so.
+
+    The new file ends it without a restart.
+    """
     (old, old_public), (new, new_public) = key_pair(), key_pair()
     key_file = tmp_path / "key.pem"
     key_file.write_text(old)
@@ -145,7 +160,10 @@ def test_a_private_key_is_rotated_under_load(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("skew", "said"), [("10m", "behind"), ("-3h", "ahead of")])
 def test_a_clock_that_is_off_is_named(skew: str, said: str, tmp_path: Path) -> None:
-    """K18: the service says only that the assertion is not good; the hold says whose clock is off, and how much."""
+    """K18: the service says only that the assertion is not good.
+
+    The hold says whose clock is off, and how much.
+    """
     private, public = key_pair()
     key_file = tmp_path / "key.pem"
     key_file.write_text(private)

@@ -24,7 +24,10 @@ def change(op: str, at: int = 0, key: object = 1) -> bytes:
 
 
 class Poll(NamedTuple):
-    """What came of one poll: requests that the tenant took, versions in them, its rows, the records counted."""
+    """What came of one poll: requests that the tenant took, versions in them, its rows.
+
+    The records counted.
+    """
 
     accepted: list[tuple[Operation, tuple[str, ...]]]
     versions: list[tuple[int | None, ...]]

@@ -1,16 +1,22 @@
-"""Partitions come and go, with and without notice: nothing is lost, and nothing is said of what is not ours."""
+"""Partitions come and go, with and without notice.
+
+Nothing is lost, and nothing is said of what is not ours.
+"""
 
 from __future__ import annotations
 
 import asyncio
 
-from tests.simulation.stories import assert_accounted, story
+from tests.simulation.scenarios import assert_accounted, scenario
 from tests.simulation.world import TOPIC, World
 
 
-@story
+@scenario
 async def test_a_stop_drains_and_a_restart_repeats_nothing() -> None:
-    """I5: with a tenant that answers, SIGTERM in the middle causes no duplicate and loses nothing."""
+    """I5: with a tenant that answers.
+
+    SIGTERM in the middle causes no duplicate and loses nothing.
+    """
     world = World()
     for key in range(20_000):
         world.change(key, "c", email=f"{key}@x.io")
@@ -27,9 +33,12 @@ async def test_a_stop_drains_and_a_restart_repeats_nothing() -> None:
     await second.stop()
 
 
-@story
+@scenario
 async def test_a_kill_loses_nothing() -> None:
-    """I1: after a kill in the middle the next process repeats what was not committed, and every row arrives."""
+    """I1: after a kill in the middle the next process repeats what was not committed.
+
+    And every row arrives.
+    """
     world = World(latency_s=10.0)
     for key in range(20_000):
         world.change(key % 5_000, "u", email=f"{key}@x.io", age=key)
@@ -48,9 +57,12 @@ async def test_a_kill_loses_nothing() -> None:
     await second.stop()
 
 
-@story
+@scenario
 async def test_a_revoked_partition_is_committed_before_it_goes() -> None:
-    """I3, I5: the next owner starts where the first ended; nothing is sent or committed for it afterwards."""
+    """I3, I5: the next owner starts where the first ended.
+
+    Nothing is sent or committed for it afterwards.
+    """
     world = World()
     for key in range(10_000):
         world.change(key, "c", partition=key % 2, email=f"{key}@x.io")
@@ -70,9 +82,12 @@ async def test_a_revoked_partition_is_committed_before_it_goes() -> None:
     await second.stop()
 
 
-@story
+@scenario
 async def test_a_lost_partition_commits_nothing_any_more() -> None:
-    """I3, I6: after a loss no commit and no request of the old owner; the new owner brings everything."""
+    """I3, I6: after a loss no commit and no request of the old owner.
+
+    The new owner brings everything.
+    """
     world = World(latency_s=1.0)
     for key in range(2_000):
         world.change(key, "c", email=f"{key}@x.io")
@@ -93,9 +108,12 @@ async def test_a_lost_partition_commits_nothing_any_more() -> None:
     await second.stop()
 
 
-@story
+@scenario
 async def test_a_drain_that_cannot_end_lets_go_at_its_deadline() -> None:
-    """I3: a tenant that does not answer costs the drain budget, and nothing is committed that is not settled."""
+    """I3: a tenant that does not answer costs the drain budget.
+
+    And nothing is committed that is not settled.
+    """
     world = World()
     for key in range(100):
         world.change(key, "c", email=f"{key}@x.io")
@@ -111,7 +129,7 @@ async def test_a_drain_that_cannot_end_lets_go_at_its_deadline() -> None:
     assert_accounted(world)
 
 
-@story
+@scenario
 async def test_failed_commits_go_out_again() -> None:
     """I4: a refused commit is repeated while the partition is owned."""
     world = World()

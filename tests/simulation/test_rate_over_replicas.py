@@ -1,4 +1,7 @@
-"""I14: many replicas, one tenant; never over its 250 requests in any sliding second, whoever owns what."""
+"""I14: many replicas, one tenant.
+
+Never over its 250 requests in any sliding second, whoever owns what.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from bench.concurrency import PROFILES, measure
 from consumer.delivery.settings import DeliverySettings
 from consumer.model import PlainRecord
 from tests.simulation.backlog import Backlog
-from tests.simulation.stories import story
+from tests.simulation.scenarios import scenario
 from tests.simulation.trouble import begin, fill
 from tests.simulation.world import TOPIC, World, settings
 
@@ -30,7 +33,10 @@ LATENCY_S = 0.05
 
 
 class Group:
-    """Members that share the partitions evenly; the coordinator moves what has to move, in order."""
+    """Members that share the partitions evenly.
+
+    The coordinator moves what has to move, in order.
+    """
 
     def __init__(self) -> None:
         delivery = DeliverySettings(batch_bytes=200, linger_s=0.1, buffer_bytes=60_000)
@@ -44,7 +50,10 @@ class Group:
         self._watch()
 
     def _watch(self) -> None:
-        """Note when requests reach the ingestion endpoints; the tenant's own log of them forgets."""
+        """Note when requests reach the ingestion endpoints.
+
+        The tenant's own log of them forgets.
+        """
         answer = self.world.tenant.answer
 
         def note_and_answer(request: Request) -> Reply:
@@ -124,9 +133,12 @@ def per_second(arrivals: Sequence[float], from_s: float, until_s: float) -> floa
 
 
 @pytest.mark.parametrize("sizes", [(1, 2, 3, 5, 10), (10, 5, 3, 2, 1), (2, 10, 1, 5)])
-@story
+@scenario
 async def test_no_sliding_second_holds_more_than_the_tenant_takes(sizes: tuple[int, ...]) -> None:
-    """I14: at every size and through every rebalance; and together they use nine tenths of it between these."""
+    """I14: at every size and through every rebalance.
+
+    And together they use nine tenths of it between these.
+    """
     group = Group()
     offset_ranges = []
     for size in sizes:
@@ -144,7 +156,7 @@ async def test_no_sliding_second_holds_more_than_the_tenant_takes(sizes: tuple[i
         assert per_second(arrivals, *offset_range) >= 0.9 * TENANT
 
 
-@story
+@scenario
 async def test_a_killed_members_share_goes_to_the_others() -> None:
     """I14: the others take over no sooner than its last requests are out of the second."""
     group = Group()
@@ -161,7 +173,7 @@ async def test_a_killed_members_share_goes_to_the_others() -> None:
 
 
 @pytest.mark.parametrize("seed", [0, 4, 6, 14])
-@story
+@scenario
 async def test_members_that_come_go_and_die_at_any_moment_stay_within_it(seed: int) -> None:
     """I14: rebalances that follow each other faster than a second passes."""
     rng = random.Random(seed)  # noqa: S311 - a schedule, not a secret
@@ -177,11 +189,14 @@ async def test_members_that_come_go_and_die_at_any_moment_stay_within_it(seed: i
 
 
 @pytest.mark.parametrize("count", range(1, 11))
-@story
+@scenario
 async def test_members_that_start_under_full_load_find_a_place_for_their_questions(
     count: int,
 ) -> None:
-    """I14: what a member asks before it owns anything, one validation call for each object, is counted too."""
+    """I14: what a member asks before it owns anything, one validation call for each object.
+
+    Is counted too.
+    """
     rng = random.Random(count)  # noqa: S311 - a schedule, not a secret
     group = Group()
     await group.become(1)
@@ -204,9 +219,12 @@ async def _start_later(member: Member, delay_s: float) -> None:
     await member.start()
 
 
-@story
+@scenario
 async def test_nothing_comes_before_retry_after() -> None:
-    """I14: a replica that was told to wait waits; only it was told, so the others go on with their own share."""
+    """I14: a replica that was told to wait waits.
+
+    Only it was told, so the others go on with their own share.
+    """
     group = Group()
     await group.become(5)
     await asyncio.sleep(5)
@@ -224,7 +242,7 @@ async def test_nothing_comes_before_retry_after() -> None:
 ASKED_TO_WAIT = "test nth=1 status=429 retry-after=60"
 
 
-@story
+@scenario
 async def test_a_member_that_is_told_to_wait_at_its_start_waits() -> None:
     """I14: the questions before the first record keep to Retry-After like all others."""
     group = Group()
@@ -235,7 +253,7 @@ async def test_a_member_that_is_told_to_wait_at_its_start_waits() -> None:
     assert second_s - first_s >= 60
 
 
-@story
+@scenario
 async def test_what_a_question_after_the_bad_one_is_told_holds_for_all() -> None:
     """I14: the validation that names the record at fault may itself be asked too often."""
     world = World(latency_s=LATENCY_S)

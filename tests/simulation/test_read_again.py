@@ -10,9 +10,12 @@ CHANGES = 3
 
 
 def test_changes_that_come_again_keep_their_versions() -> None:
-    """I7: lifted over the later changes of its key, an older one would win over them for the next who reads it."""
+    """I7: lifted over the later changes of its key.
 
-    async def story() -> None:
+    An older one would win over them for the next who reads it.
+    """
+
+    async def scenario() -> None:
         world = World()
         member = world.member()
         await member.start()
@@ -33,4 +36,4 @@ def test_changes_that_come_again_keep_their_versions() -> None:
         again = world.tenant.acceptances("customers")[len(first_time) :]
         assert {sent_ms[-1] * 1000} == {one.versions[-1] for one in again}
 
-    VirtualLoop.run(story())
+    VirtualLoop.run(scenario())

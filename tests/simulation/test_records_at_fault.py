@@ -1,4 +1,7 @@
-"""Records at fault: found among their neighbours, written to the dead-letter topic, and nobody else's fault."""
+"""Records at fault: found among their neighbours, written to the dead-letter topic.
+
+And nobody else's fault.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,11 @@ from consumer.dead_letter.settings import DeadLetterSettings
 from consumer.delivery.settings import DeliverySettings
 from consumer.errors import Fatal, HoldReason
 from consumer.sandbox.wire import Endpoint
-from tests.simulation.stories import assert_accounted, hold_reasons, story
+from tests.simulation.scenarios import assert_accounted, hold_reasons, scenario
 from tests.simulation.world import TOPIC, World, settings
 
 
-@story
+@scenario
 async def test_one_bad_record_is_found_among_512_within_18_extra_requests() -> None:
     """J11: exactly the record at fault is dead-lettered, its neighbours are accepted."""
     world = World(settings(delivery=DeliverySettings(linger_s=2.0)))
@@ -31,7 +34,7 @@ async def test_one_bad_record_is_found_among_512_within_18_extra_requests() -> N
     await member.stop()
 
 
-@story
+@scenario
 async def test_one_bad_record_is_found_by_halving_when_validation_does_not_help() -> None:
     """J11: without the validation call's help at most 2·ceil(log2 n) extra requests find the record."""
     world = World(settings(delivery=DeliverySettings(linger_s=2.0)))
@@ -54,9 +57,12 @@ async def test_one_bad_record_is_found_by_halving_when_validation_does_not_help(
     await task
 
 
-@story
+@scenario
 async def test_everything_rejected_is_a_hold_and_not_a_flood() -> None:
-    """J12: after 20 single rejections the lane holds; at most 20 dead letters; it recovers by itself."""
+    """J12: after 20 single rejections the lane holds.
+
+    At most 20 dead letters; it recovers by itself.
+    """
     world = World()
     world.faults("ingest poison=email:bad@x.io")
     for key in range(300):
@@ -75,9 +81,12 @@ async def test_everything_rejected_is_a_hold_and_not_a_flood() -> None:
     await member.stop()
 
 
-@story
+@scenario
 async def test_a_dead_letter_outage_holds_the_partitions_concerned_alone() -> None:
-    """The partition of the bad record waits, the other goes on; then the record is there, once or more."""
+    """The partition of the bad record waits, the other goes on.
+
+    Then the record is there, once or more.
+    """
     world = World()
     world.dead_letters.break_down()
     member = world.member()
@@ -98,9 +107,12 @@ async def test_a_dead_letter_outage_holds_the_partitions_concerned_alone() -> No
     await member.stop()
 
 
-@story
+@scenario
 async def test_a_last_record_that_is_dead_lettered_moves_the_position() -> None:
-    """The position passes a record at fault once its letter is there, also at the end of a partition."""
+    """The position passes a record at fault once its letter is there.
+
+    Also at the end of a partition.
+    """
     world = World()
     world.put(b"{")
     member = world.member()
@@ -110,9 +122,12 @@ async def test_a_last_record_that_is_dead_lettered_moves_the_position() -> None:
     await member.stop()
 
 
-@story
+@scenario
 async def test_a_run_of_bad_records_is_a_hold_and_drips() -> None:
-    """The fuse: 20 bad records in a row hold the topic; it drips, does not flood, and ends with a good one."""
+    """The fuse: 20 bad records in a row hold the topic.
+
+    It drips, does not flood, and ends with a good one.
+    """
     world = World()
     for _ in range(24):
         world.put(b"{")
@@ -130,9 +145,12 @@ async def test_a_run_of_bad_records_is_a_hold_and_drips() -> None:
     await member.stop()
 
 
-@story
+@scenario
 async def test_on_fault_stop_ends_the_daemon_before_the_record() -> None:
-    """`dead_letter.on_fault: stop`: what is before the record is committed, nothing beyond, and it says where."""
+    """`dead_letter.on_fault: stop`.
+
+    What is before the record is committed, nothing beyond, and it says where.
+    """
     world = World(settings(dead_letter=DeadLetterSettings(on_fault="stop")))
     world.change(1, "c", email="a@x.io")
     world.put(b"{")

@@ -1,4 +1,7 @@
-"""I19: the same bytes and configuration make the same requests; a request that is repeated is the same bytes."""
+"""I19: the same bytes and configuration make the same requests.
+
+A request that is repeated is the same bytes.
+"""
 
 from __future__ import annotations
 
@@ -46,13 +49,19 @@ async def carry(*, faults: str = "") -> list[tuple[str, str, bytes]]:
 
 
 def test_the_same_log_makes_the_same_requests() -> None:
-    """Two daemons that know nothing of each other ask for the same, byte for byte and in the same order."""
+    """Two daemons that know nothing of each other ask for the same.
+
+    Byte for byte and in the same order.
+    """
     first, second = VirtualLoop.run(carry()), VirtualLoop.run(carry())
     assert len(first) > 5
     assert first == second
 
 
 def test_a_request_that_is_repeated_is_the_same_bytes() -> None:
-    """The first answers are lost after the tenant acted: nothing is built anew from what is open by then."""
+    """The first answers are lost after the tenant acted.
+
+    Nothing is built anew from what is open by then.
+    """
     seen = VirtualLoop.run(carry(faults="ingest nth=1-3 reset after"))
     assert 3 == len(seen) - len(set(seen))

@@ -1,4 +1,7 @@
-"""A replay of records that become several changes, or whose bodies name schemas: each change by itself."""
+"""A replay of records that become several changes, or whose bodies name schemas.
+
+Each change by itself.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from consumer.delivery.settings import DeliverySettings
 from consumer.mapping.settings import FieldRule, FieldType, ObjectSettings, RouteSettings
 from consumer.operations.replay.state import ReplayRequest
 from tests.simulation.replaying import UNDATED, Replaying, delivered, table
-from tests.simulation.stories import story
+from tests.simulation.scenarios import scenario
 from tests.simulation.test_schema_wait import Producer
 from tests.simulation.test_schema_wait import world_of as encoded_world
 from tests.simulation.world import ROUTES, TOPIC, World, settings
@@ -38,7 +41,7 @@ def sent_keys(world: World, name: str, after: int) -> list[str]:
     return sorted(key for one in world.tenant.acceptances(name)[after:] for key in one.keys)
 
 
-@story
+@scenario
 async def test_a_record_of_two_objects_is_sent_for_the_one_that_it_is_the_newest_of(
     tmp_path: Path,
 ) -> None:
@@ -68,7 +71,7 @@ async def test_a_record_of_two_objects_is_sent_for_the_one_that_it_is_the_newest
     assert "2" == world.tenant.rows("addresses")["b@x.io"]["owner"]
 
 
-@story
+@scenario
 async def test_a_record_of_several_rows_is_sent_for_those_that_it_is_the_newest_of(
     tmp_path: Path,
 ) -> None:
@@ -97,9 +100,12 @@ async def test_a_record_of_several_rows_is_sent_for_those_that_it_is_the_newest_
     assert {"1": "old", "2": "new", "3": "old"} == table(world)
 
 
-@story
+@scenario
 async def test_schemas_are_asked_for_before_records_are_mapped(tmp_path: Path) -> None:
-    """By the plan, by the sending, and by the look at what came since: nothing is dead-lettered for want of one."""
+    """By the plan, by the sending, and by the look at what came since.
+
+    Nothing is dead-lettered for want of one.
+    """
     world = encoded_world()
     producer = Producer(world)
     producer.put(*range(5))

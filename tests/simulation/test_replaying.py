@@ -1,4 +1,7 @@
-"""A replay beside the live daemon, on virtual time: what is sent again, and that no row ever goes back."""
+"""A replay beside the live daemon, on virtual time.
+
+What is sent again, and that no row ever goes back.
+"""
 
 from __future__ import annotations
 
@@ -27,14 +30,14 @@ from tests.simulation.replaying import (
     table,
     world_of,
 )
-from tests.simulation.stories import story
+from tests.simulation.scenarios import scenario
 from tests.simulation.world import CUSTOMERS, TOPIC, VIEWS, World, settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@story
+@scenario
 async def test_a_plan_does_nothing(tmp_path: Path) -> None:
     """It says what would be sent, and leaves neither a request nor a file nor a commit."""
     world = world_of(UNDATED)
@@ -63,9 +66,12 @@ async def test_a_plan_does_nothing(tmp_path: Path) -> None:
     )
 
 
-@story
+@scenario
 async def test_rows_without_a_version_get_their_newest_state(tmp_path: Path) -> None:
-    """What changed behind the range is sent as it is now; what the range does not name is left alone."""
+    """What changed behind the range is sent as it is now.
+
+    What the range does not name is left alone.
+    """
     world = world_of(UNDATED)
     change = moments(world)
     for key in range(30):
@@ -88,7 +94,7 @@ async def test_rows_without_a_version_get_their_newest_state(tmp_path: Path) -> 
     assert [] == left_in(tmp_path)
 
 
-@story
+@scenario
 async def test_rows_with_a_version_are_left_to_the_tenant(tmp_path: Path) -> None:
     """Nothing is read beyond the range, and what the tenant has of the same moment stays."""
     world = world_of(CUSTOMERS)
@@ -102,9 +108,12 @@ async def test_rows_with_a_version_are_left_to_the_tenant(tmp_path: Path) -> Non
     assert (False, {"broken"}) == (replaying.plan.reads_on, set(table(world).values()))
 
 
-@story
+@scenario
 async def test_a_lifted_version_is_taken(tmp_path: Path) -> None:
-    """By one millisecond: enough for the tenant, and too little to win over the row's next change."""
+    """By one millisecond: enough for the tenant.
+
+    And too little to win over the row's next change.
+    """
     world = world_of(CUSTOMERS)
     change = moments(world)
     for key in range(10):
@@ -122,7 +131,7 @@ async def test_a_lifted_version_is_taken(tmp_path: Path) -> None:
     ]
 
 
-@story
+@scenario
 async def test_a_row_that_was_deleted_in_the_range_and_lives_again_survives(tmp_path: Path) -> None:
     """A delete has no version, and would take the newer row away; one for good is deleted again."""
     world = world_of(CUSTOMERS)
@@ -151,9 +160,12 @@ async def test_a_row_that_was_deleted_in_the_range_and_lives_again_survives(tmp_
     )
 
 
-@story
+@scenario
 async def test_partial_rows_are_sent_in_their_turn(tmp_path: Path) -> None:
-    """The last change of a row says little of it: all of the range go out, and the later ones of these rows."""
+    """The last change of a row says little of it.
+
+    All of the range go out, and the later ones of these rows.
+    """
     world = world_of(PARTIAL)
     change = moments(world)
     for key in range(5):
@@ -168,7 +180,7 @@ async def test_partial_rows_are_sent_in_their_turn(tmp_path: Path) -> None:
     ]
 
 
-@story
+@scenario
 async def test_events_of_the_range_are_sent_as_they_are(tmp_path: Path) -> None:
     """Engagement: each of them, none beyond, and nothing is read on for."""
     world = world_of(UNDATED)
@@ -185,7 +197,7 @@ async def test_events_of_the_range_are_sent_as_they_are(tmp_path: Path) -> None:
     )
 
 
-@story
+@scenario
 async def test_one_row_alone(tmp_path: Path) -> None:
     """By its key; what else the range holds is counted and not sent."""
     world = world_of(UNDATED)
@@ -202,7 +214,7 @@ async def test_one_row_alone(tmp_path: Path) -> None:
     )
 
 
-@story
+@scenario
 async def test_what_cannot_be_placed_goes_to_the_dead_letter_topic(tmp_path: Path) -> None:
     """As it would have gone when it came; the plan says how many and why."""
     world = world_of(UNDATED)
@@ -221,9 +233,12 @@ async def test_what_cannot_be_placed_goes_to_the_dead_letter_topic(tmp_path: Pat
     )
 
 
-@story
+@scenario
 async def test_records_at_fault_that_the_plan_has_counted_are_no_hold(tmp_path: Path) -> None:
-    """The good ones beside them are not handed over where a newer one is: a run of bad ones proves nothing."""
+    """The good ones beside them are not handed over where a newer one is.
+
+    A run of bad ones proves nothing.
+    """
     world = world_of(UNDATED)
     for _ in range(30):
         world.put(b"no json", key=2)
@@ -235,7 +250,7 @@ async def test_records_at_fault_that_the_plan_has_counted_are_no_hold(tmp_path: 
     assert (30, True) == (outcome.ledger.dead_lettered, world.clock.now_s() - started_s < 20)
 
 
-@story
+@scenario
 async def test_what_the_group_has_not_reached_is_left_to_it(tmp_path: Path) -> None:
     """The range ends where the group stands, whatever was asked for."""
     world = world_of(UNDATED)
@@ -247,7 +262,7 @@ async def test_what_the_group_has_not_reached_is_left_to_it(tmp_path: Path) -> N
     assert ({"0", "1", "2", "3"}, 4) == (set(table(world)), world.log.committed[TOPIC, 0])
 
 
-@story
+@scenario
 async def test_it_keeps_below_its_rate(tmp_path: Path) -> None:
     """Not more than its requests in any second, however many it has to make."""
     narrow = msgspec.structs.replace(settings().delivery, batch_bytes=400)
@@ -264,9 +279,12 @@ async def test_it_keeps_below_its_rate(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-@story
+@scenario
 async def test_killed_at_any_moment_beside_a_live_daemon(seed: int, tmp_path: Path) -> None:
-    """Killed and resumed until it ends, while the live daemon goes on: the table is the fold, its group unmoved."""
+    """Killed and resumed until it ends, while the live daemon goes on.
+
+    The table is the fold, its group unmoved.
+    """
     chance = random.Random(seed)  # noqa: S311 - a schedule, not a secret
     described = [UNDATED, CUSTOMERS, PARTIAL][seed % 3]
     narrow = msgspec.structs.replace(settings().delivery, batch_bytes=2_000, linger_s=0.1)

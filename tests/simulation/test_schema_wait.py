@@ -12,7 +12,7 @@ from consumer.dead_letter.settings import DeadLetterSettings, FuseSettings
 from consumer.errors import HoldReason
 from consumer.mapping.settings import RouteSettings
 from tests.framed import avro_body, framed
-from tests.simulation.stories import story
+from tests.simulation.scenarios import scenario
 from tests.simulation.world import CUSTOMERS, TOPIC, World, settings
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def holds(member: Member) -> list[tuple[HoldReason, str]]:
     return [(hold.reason, hold.detail) for hold in member.status().holds]
 
 
-@story
+@scenario
 async def test_a_schema_is_asked_for_once() -> None:
     """However many records and partitions name it, and one that is added in the middle as well."""
     world = world_of()
@@ -86,7 +86,7 @@ async def test_a_schema_is_asked_for_once() -> None:
     await member.stop()
 
 
-@story
+@scenario
 async def test_what_follows_a_record_that_waits_does_not_overtake_it() -> None:
     """Although its own schema is at hand."""
     world = world_of()
@@ -109,7 +109,7 @@ async def test_what_follows_a_record_that_waits_does_not_overtake_it() -> None:
     await member.stop()
 
 
-@story
+@scenario
 async def test_who_comes_to_wait_for_a_schema_in_trouble_is_held_at_once() -> None:
     """Not with the next probe, which may be half a minute away."""
     world = world_of()
@@ -129,11 +129,14 @@ async def test_who_comes_to_wait_for_a_schema_in_trouble_is_held_at_once() -> No
     ("status", "reason"),
     [(503, HoldReason.BROKER), (401, HoldReason.AUTH), (400, HoldReason.CONFIG)],
 )
-@story
+@scenario
 async def test_a_registry_that_gives_nothing_is_a_hold_and_ends_by_itself(
     status: int, reason: HoldReason
 ) -> None:
-    """Nothing is dead-lettered, nothing lost, nothing overtaken; the partition that waits is named."""
+    """Nothing is dead-lettered, nothing lost, nothing overtaken.
+
+    The partition that waits is named.
+    """
     world = world_of()
     producer = Producer(world)
     producer.put(1, 2)
@@ -159,7 +162,7 @@ async def test_a_registry_that_gives_nothing_is_a_hold_and_ends_by_itself(
     await member.stop()
 
 
-@story
+@scenario
 async def test_other_partitions_go_on() -> None:
     """Those whose schemas are at hand, while one waits for another."""
     world = world_of()
@@ -180,7 +183,7 @@ async def test_other_partitions_go_on() -> None:
     await member.stop()
 
 
-@story
+@scenario
 async def test_a_shutdown_does_not_wait_for_the_registry() -> None:
     """What waits is given back; the next owner reads it again."""
     world = world_of()
@@ -201,7 +204,7 @@ async def test_a_shutdown_does_not_wait_for_the_registry() -> None:
     await heir.stop()
 
 
-@story
+@scenario
 async def test_a_partition_that_went_holds_nothing_any_more() -> None:
     """Its hold goes with it, and comes with it to the next owner."""
     world = world_of()
@@ -218,7 +221,7 @@ async def test_a_partition_that_went_holds_nothing_any_more() -> None:
     await member.stop()
 
 
-@story
+@scenario
 async def test_records_of_a_schema_that_nobody_has_are_at_fault() -> None:
     """Each alone; the registry is asked once for all of them, and again after a while."""
     world = world_of()
@@ -238,9 +241,12 @@ async def test_records_of_a_schema_that_nobody_has_are_at_fault() -> None:
     await member.stop()
 
 
-@story
+@scenario
 async def test_a_fuse_and_a_wait_keep_the_order() -> None:
-    """A topic that is set aside for its faults probes a record whose schema is not at hand: first that comes."""
+    """A topic that is set aside for its faults probes a record whose schema is not at hand.
+
+    First that comes.
+    """
     world = world_of(fuse=2)
     producer = Producer(world)
     for key in range(8):
@@ -265,7 +271,7 @@ async def test_a_fuse_and_a_wait_keep_the_order() -> None:
     await member.stop()
 
 
-@story
+@scenario
 async def test_what_waits_for_a_schema_does_not_overtake_what_is_set_aside_before_it() -> None:
     """Of one chunk, whichever goes on first."""
     world = world_of(fuse=2)

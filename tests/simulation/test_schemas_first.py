@@ -1,4 +1,7 @@
-"""Schemas for a verb that reads beside the daemon: fetched before records are mapped, however long that takes."""
+"""Schemas for a verb that reads beside the daemon.
+
+Fetched before records are mapped, however long that takes.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,10 @@ class Registry:
 
 
 def asked(registry: Registry, times: int = 1) -> tuple[list[str], float]:
-    """Have the records' schemas at hand, so many times; return what was waited for, and how long."""
+    """Have the records' schemas at hand, so many times.
+
+    Return what was waited for, and how long.
+    """
     waits: list[str] = []
 
     async def told() -> float:

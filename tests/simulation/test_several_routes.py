@@ -1,4 +1,7 @@
-"""A topic that stands in several routes: each record has one letter for each route that it fails, and no more."""
+"""A topic that stands in several routes.
+
+Each record has one letter for each route that it fails, and no more.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import pytest
 from consumer.dead_letter.settings import DeadLetterSettings, FuseSettings
 from consumer.errors import HoldReason
 from consumer.mapping.settings import FieldType, ObjectSettings, RouteSettings
-from tests.simulation.stories import assert_accounted, hold_reasons, story
+from tests.simulation.scenarios import assert_accounted, hold_reasons, scenario
 from tests.simulation.world import CUSTOMERS, TOPIC, World, settings
 
 if TYPE_CHECKING:
@@ -48,9 +51,12 @@ def addresses(letters: Iterable[DeadLetter]) -> Counter[tuple[int, str]]:
 
 
 @pytest.mark.parametrize("fuse", [1, 2, 3])
-@story
+@scenario
 async def test_a_record_that_both_routes_refuse_has_a_letter_for_each(fuse: int) -> None:
-    """However long the run that the fuse allows: a record is set aside as a whole, or not at all."""
+    """However long the run that the fuse allows.
+
+    A record is set aside as a whole, or not at all.
+    """
     world = world_of(fuse=fuse)
     for _ in range(7):
         world.put(b"{")
@@ -65,7 +71,7 @@ async def test_a_record_that_both_routes_refuse_has_a_letter_for_each(fuse: int)
     await member.stop()
 
 
-@story
+@scenario
 async def test_the_fuse_counts_records_and_not_their_letters() -> None:
     """As many records in a row as it says, whatever number of routes each of them fails."""
     world = world_of(fuse=20)
@@ -79,9 +85,12 @@ async def test_the_fuse_counts_records_and_not_their_letters() -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-@story
+@scenario
 async def test_whatever_the_records_each_fault_has_one_letter(seed: int) -> None:
-    """Runs of records that one route refuses, or the other, or both, between good ones; and letters that wait."""
+    """Runs of records that one route refuses, or the other, or both, between good ones.
+
+    And letters that wait.
+    """
     rng = random.Random(seed)  # noqa: S311 - a schedule, not a secret
     world = world_of(fuse=rng.choice([1, 2, 3, 5]))
     wanted: Counter[tuple[int, str]] = Counter()

@@ -1,4 +1,7 @@
-"""I9, I15: whatever stands still is named within a minute, and what is held in memory meanwhile is bounded."""
+"""I9, I15: whatever stands still is named within a minute.
+
+And what is held in memory meanwhile is bounded.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,9 @@ from consumer.model import PlainRecord
 from consumer.offsets.ledger import RECORD_BYTES
 from consumer.sandbox.memory_dead_letters import MemoryDeadLetterTopic
 from consumer.sandbox.virtual_time import VirtualLoop
-from tests.siege import LONG_MARKS, long
+from tests.load_test import LONG_MARKS, long
 from tests.simulation.backlog import Backlog
-from tests.simulation.stories import story
+from tests.simulation.scenarios import scenario
 from tests.simulation.storm import Storm
 from tests.simulation.storm_writers import PARTITIONS as STORM_PARTITIONS
 from tests.simulation.world import TOPIC, World, settings
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
     from consumer.model import Assignment, PartitionKey
     from consumer.sandbox.memory_source import MemorySource
     from consumer.source.port import Position
-    from tests.siege import Siege
+    from tests.load_test import LoadTest
     from tests.simulation.world import Member
 
 PARTITIONS = 3
@@ -55,7 +58,8 @@ def problems(member: Member) -> str:
     )
 
 
-# ── what stands still ────────────────────────────────────────────────────────────────────────────────────────
+# ── what stands still
+# ────────────────────────────────────────────────────────────────────────────────────────
 
 
 def tenant_never_answers(world: World, _: MemorySource) -> None:
@@ -138,11 +142,14 @@ STALLS: list[tuple[Callable[[World, MemorySource], None], str]] = [
 @pytest.mark.parametrize(
     ("stall", "mechanism"), [pytest.param(*one, id=one[0].__name__) for one in STALLS]
 )
-@story
+@scenario
 async def test_a_stall_is_named_within_a_minute(
     stall: Callable[[World, MemorySource], None], mechanism: str, seed: int
 ) -> None:
-    """I9: the partition and the mechanism; and with the cause gone everything arrives and all is well again."""
+    """I9: the partition and the mechanism.
+
+    And with the cause gone everything arrives and all is well again.
+    """
     world = World(seed=seed)
     world.dead_letters = SilentDeadLetters()
     member = world.member()
@@ -189,11 +196,15 @@ def _mend(world: World, source: MemorySource, kept: dict[str, Any]) -> None:
     source.wake()
 
 
-# ── what does not ────────────────────────────────────────────────────────────────────────────────────────────
+# ── what does not
+# ────────────────────────────────────────────────────────────────────────────────────────────
 
 
 class CalmStorm(Storm):
-    """Members come and go, are killed and lose partitions, clocks jump; the tenant and the brokers are well."""
+    """Members come and go, are killed and lose partitions, clocks jump.
+
+    The tenant and the brokers are well.
+    """
 
     timers: list[str]
 
@@ -213,7 +224,8 @@ class CalmStorm(Storm):
         await super()._turn()
         for member in self.members:
             checks: list[Check] = [*member.daemon.status.readiness()]
-            # Without partitions yet, or with none any more, a member is not ready, and that is no alarm.
+            # Without partitions yet, or with none any more, a member is not ready, and that is no
+            # alarm.
             self.timers += [
                 problem
                 for check in checks
@@ -241,18 +253,19 @@ def test_nothing_is_named_while_the_tenant_is_well(seed: int) -> None:
     assert [] == calm(seed).timers
 
 
-@pytest.mark.parametrize("siege", [pytest.param(long(144), id="long", marks=LONG_MARKS)])
-def test_nothing_is_named_in_a_day_while_the_tenant_is_well(siege: Siege) -> None:
+@pytest.mark.parametrize("load_test", [pytest.param(long(144), id="long", marks=LONG_MARKS)])
+def test_nothing_is_named_in_a_day_while_the_tenant_is_well(load_test: LoadTest) -> None:
     """I9: the same for a virtual day, from other seeds."""
-    for number in siege:
-        seed = siege.seed * siege.rounds + number
+    for number in load_test:
+        seed = load_test.seed * load_test.rounds + number
         storm = calm(seed)
         assert [] == storm.timers, f"seed {seed}"
-        siege.tell({**storm.witness.counts, "virtual minutes": 10})
-    siege.prove(kills=siege.done, terms=siege.done, losses=siege.done)
+        load_test.tell({**storm.checker.counts, "virtual minutes": 10})
+    load_test.prove(kills=load_test.done, terms=load_test.done, losses=load_test.done)
 
 
-# ── what is held meanwhile ───────────────────────────────────────────────────────────────────────────────────
+# ── what is held meanwhile
+# ───────────────────────────────────────────────────────────────────────────────────
 
 
 def _record(partition: int, offset: int, email_chars: int) -> PlainRecord:
@@ -275,7 +288,10 @@ def _record(partition: int, offset: int, email_chars: int) -> PlainRecord:
     ],
 )
 def test_memory_stays_within_its_bound(email_chars: int, count: int, chunk_records: int) -> None:
-    """I15: the tenant does not answer for an hour; what is open stays within the buffer and a chunk of each."""
+    """I15: the tenant does not answer for an hour.
+
+    What is open stays within the buffer and a chunk of each.
+    """
     buffer_bytes = 8 * 1024 * 1024
     record_bytes = email_chars + 150 + RECORD_BYTES
     bound = buffer_bytes + PARTITIONS * chunk_records * record_bytes

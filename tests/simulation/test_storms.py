@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 import pytest
 import structlog
 
-from tests.siege import LONG_MARKS, long
+from tests.load_test import LONG_MARKS, long
+from tests.simulation.checker import BrokenPromiseError
 from tests.simulation.planted import PLANTED, Plant
 from tests.simulation.storm import run_storm, run_storms
-from tests.simulation.witness import BrokenPromiseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Never
 
-    from tests.siege import Siege
+    from tests.load_test import LoadTest
 
 STORM_S = 600.0
 STORMS_PER_PART = 24
@@ -46,8 +46,8 @@ def test_no_promise_breaks_in_the_storm(part: int) -> None:
         assert counts[what] > 0, f"the storm was void: no {what}"
 
 
-@pytest.mark.parametrize("siege", [pytest.param(long(DAYS), id="long", marks=LONG_MARKS)])
-def test_2400_virtual_hours_of_storms(siege: Siege) -> None:
+@pytest.mark.parametrize("load_test", [pytest.param(long(DAYS), id="long", marks=LONG_MARKS)])
+def test_2400_virtual_hours_of_storms(load_test: LoadTest) -> None:
     """The same storms from other seeds, a virtual day a round."""
     storms = PARTS * STORMS_PER_PART
     with ProcessPoolExecutor(
@@ -55,13 +55,13 @@ def test_2400_virtual_hours_of_storms(siege: Siege) -> None:
         multiprocessing.get_context("spawn"),
         partial(structlog.configure, processors=[_silence]),
     ) as pool:
-        for day in siege:
-            first = (siege.seed * DAYS + day) * storms
+        for day in load_test:
+            first = (load_test.seed * DAYS + day) * storms
             parts = [range(first + job, first + storms, SOAK_JOBS) for job in range(SOAK_JOBS)]
             for counts in pool.map(partial(run_storms, duration_s=STORM_S), parts):
-                siege.tell(counts)
-            siege.tell({"virtual hours": int(storms * STORM_S / 3_600)})
-    siege.prove(**{what.replace(" ", "_"): siege.done for what in EVENTS})
+                load_test.tell(counts)
+            load_test.tell({"virtual hours": int(storms * STORM_S / 3_600)})
+    load_test.prove(**{what.replace(" ", "_"): load_test.done for what in EVENTS})
 
 
 def _silence(_logger: object, _method: str, _event: object) -> Never:
@@ -78,7 +78,10 @@ def broken_promise(error: BaseException) -> BrokenPromiseError | None:
 
 @pytest.fixture
 def _swept() -> Iterator[None]:
-    """Clear up, here and not at any later moment, what a run leaves behind that a judge ended: open coroutines."""
+    """Clear up, here and not at any later moment, what a run leaves behind that a judge ended.
+
+    Open coroutines.
+    """
     yield
     gc.collect()
 

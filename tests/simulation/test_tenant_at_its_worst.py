@@ -1,4 +1,7 @@
-"""A tenant at its worst, on virtual time: what it refuses, what it asks for, and what it answers instead."""
+"""A tenant at its worst, on virtual time.
+
+What it refuses, what it asks for, and what it answers instead.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import pytest
 from consumer.delivery.settings import DeliverySettings
 from consumer.errors import HoldReason
 from consumer.sandbox.wire import Endpoint
-from tests.simulation.stories import story
+from tests.simulation.scenarios import scenario
 from tests.simulation.trouble import PARTITIONS, POISON, begin, carry, fill
 from tests.simulation.world import World, settings
 
@@ -26,7 +29,8 @@ def ingest_lines(world: World) -> list[RequestLine]:
     return [line for line in world.tenant.requests if line.endpoint in INGEST]
 
 
-# ── records that it refuses ──────────────────────────────────────────────────────────────────────────────────
+# ── records that it refuses
+# ──────────────────────────────────────────────────────────────────────────────────
 
 HELPING = pytest.param(POISON, id="validation helps")
 NOT_HELPING = pytest.param(f"test status=500; {POISON}", id="validation does not help")
@@ -37,7 +41,10 @@ NOT_HELPING = pytest.param(f"test status=500; {POISON}", id="validation does not
     "every", [pytest.param(3_000, id="1 in 3,000"), pytest.param(100, id="1 %")]
 )
 def test_exactly_the_poison_is_dead_lettered(every: int, faults: str) -> None:
-    """I13: each bad record costs at most 2·ceil(log2 n) requests, is the only one to go, and nothing is held."""
+    """I13: each bad record costs at most 2·ceil(log2 n) requests, is the only one to go.
+
+    And nothing is held.
+    """
     count = 24_000
     clean, poisoned = carry(count), carry(count, every, faults=faults)
     assert count // every == poisoned.letters
@@ -60,9 +67,12 @@ def test_one_bad_record_in_100_costs_at_most_a_quarter_when_validation_helps() -
 
 
 @pytest.mark.parametrize("faults", [HELPING, NOT_HELPING])
-@story
+@scenario
 async def test_a_tenth_of_bad_records_drips_and_ends(faults: str) -> None:
-    """J12: beyond the fuse's share it holds, although no batch is without a bad row; good ones let it go on."""
+    """J12: beyond the fuse's share it holds, although no batch is without a bad row.
+
+    Good ones let it go on.
+    """
     world = World()
     poisoned = fill(world, 3_000, 10)
     member = await begin(world, faults)
@@ -80,7 +90,7 @@ async def test_a_tenth_of_bad_records_drips_and_ends(faults: str) -> None:
     await member.stop()
 
 
-@story
+@scenario
 async def test_good_records_behind_a_run_of_bad_ones_are_reached() -> None:
     """J12, I8: the hold of 20 bad records in a row ends with the first good one that is written after them."""
     world = World()
@@ -97,9 +107,12 @@ async def test_good_records_behind_a_run_of_bad_ones_are_reached() -> None:
 
 
 @pytest.mark.parametrize("faults", [HELPING, NOT_HELPING])
-@story
+@scenario
 async def test_everything_rejected_holds_within_20_and_ends_by_itself(faults: str) -> None:
-    """J12: an hour of rejections is a hold and at most 20 letters; all others arrive once it is over."""
+    """J12: an hour of rejections is a hold and at most 20 letters.
+
+    All others arrive once it is over.
+    """
     world = World()
     for key in range(5_000):
         world.change(key, "c", partition=key % PARTITIONS, email="bad@x.io")
@@ -118,7 +131,8 @@ async def test_everything_rejected_holds_within_20_and_ends_by_itself(faults: st
     await member.stop()
 
 
-# ── pauses that it asks for ──────────────────────────────────────────────────────────────────────────────────
+# ── pauses that it asks for
+# ──────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -140,15 +154,19 @@ async def test_everything_rejected_holds_within_20_and_ends_by_itself(faults: st
         pytest.param("retry-after:", 0, 3, id="empty"),
     ],
 )
-@story
+@scenario
 async def test_retry_after_in_every_form(
     header: str, least_s: float, most_s: float, status: int
 ) -> None:
-    """J24, J25, I14: nothing starts before the time that was asked for, and nonsense stops nobody."""
+    """J24, J25, I14: nothing starts before the time that was asked for.
+
+    And nonsense stops nobody.
+    """
     world = World()
     fill(world, 40)
     await asyncio.sleep(9)
-    # Virtual second 0 is 2025-06-15T15:06:40Z, and the refusal comes in the eleventh second or the twelfth.
+    # Virtual second 0 is 2025-06-15T15:06:40Z, and the refusal comes in the eleventh second or the
+    # twelfth.
     dates = {
         "imf": "Sun, 15 Jun 2025 15:07:00 GMT",
         "rfc850": "Sunday, 15-Jun-25 15:07:00 GMT",
@@ -163,9 +181,12 @@ async def test_retry_after_in_every_form(
     await member.stop()
 
 
-@story
+@scenario
 async def test_503_for_half_an_hour_is_outlasted() -> None:
-    """J18: nothing is lost or dead-lettered, the tenant is not hammered, and it goes on within a minute."""
+    """J18: nothing is lost or dead-lettered, the tenant is not hammered.
+
+    And it goes on within a minute.
+    """
     world = World()
     fill(world, 20_000)
     member = await begin(world, "upsert status=503")
@@ -197,9 +218,12 @@ async def test_503_for_half_an_hour_is_outlasted() -> None:
         "status=500 echo",
     ],
 )
-@story
+@scenario
 async def test_answers_of_every_kind_lose_nothing(fault: str) -> None:
-    """J31, J34, J39: a minute of one in three answers spoiled; every row arrives, none is dead-lettered."""
+    """J31, J34, J39: a minute of one in three answers spoiled.
+
+    Every row arrives, none is dead-lettered.
+    """
     world = World(settings(delivery=DeliverySettings(batch_bytes=2_000)))
     fill(world, 2_000)
     member = await begin(world, f"ingest every=3 until=60s {fault}; test until=60s status=500")

@@ -1,4 +1,7 @@
-"""The whole daemon on virtual time: real rooms and login; tenant, log and dead-letter topic in memory."""
+"""The whole daemon on virtual time.
+
+Real rooms and login; tenant, log and dead-letter topic in memory.
+"""
 
 from __future__ import annotations
 
@@ -131,8 +134,14 @@ class World:
         )
 
     def change(
-        self, key: int, op: str, *, partition: int = 0, ts_ms: int = 1_750_000_000_000, **row: Any
-    ) -> None:  # noqa: ANN401 - a row
+        self,
+        key: int,
+        op: str,
+        *,
+        partition: int = 0,
+        ts_ms: int = 1_750_000_000_000,
+        **row: Any,  # noqa: ANN401 - a row
+    ) -> None:
         """Write a Debezium change, and for a delete its tombstone."""
         after = None if op == "d" else {"id": key, "email": None, "age": None} | row
         before = {"id": key} if op == "d" else None

@@ -59,7 +59,10 @@ def compile_fast(
 
 
 class _Compiler:
-    """Collects the leaves of all uses first, since two uses of one place decide its shape together."""
+    """Collects the leaves of all uses first.
+
+    Since two uses of one place decide its shape together.
+    """
 
     def __init__(
         self,
@@ -156,7 +159,10 @@ class _Compiler:
             old.shape = places.leaves.at((*places.prefix, step)).shape
 
     def _key_columns(self) -> tuple[str, ...]:
-        """Return the plain columns that the key is made of. Raises `Conflict` for nested ones of an envelope."""
+        """Return the plain columns that the key is made of.
+
+        Raises `Conflict` for nested ones of an envelope.
+        """
         source = self._row_plan.key.source
         sources = (
             [part.source for part in source.parts if isinstance(part, TemplatePart)]

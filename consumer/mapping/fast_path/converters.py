@@ -1,7 +1,7 @@
 """The conversions that most records need, taken apart to one call each.
 
-Each does what `Conversion.convert` does for values of its shape, and leaves the record to the careful way where
-that would be refused; a property test holds the two against each other.
+Each does what `Conversion.convert` does for values of its shape, and leaves the record to the
+careful way where that would be refused; a property test holds the two against each other.
 """
 
 from __future__ import annotations
@@ -65,7 +65,10 @@ def hot_converter(
     *,
     has_placeholders: bool,
 ) -> HotConverter | None:
-    """Return the one-call converter of a field, for values that are not null; `None` when there is none."""
+    """Return the one-call converter of a field, for values that are not null.
+
+    `None` when there is none.
+    """
     rule = conversion.rule
     if conversion.values is not None:
         plain = shape is Shape.RAW and not (rule.trim or rule.lower) and conversion.reading is None
@@ -90,7 +93,10 @@ def ticks_of(conversion: Conversion, column: Column | None) -> int | None:
 
 
 def int_text(value: int) -> str:
-    """Write an integer's digits. A zero may have had a sign: from then on its leaf is read as it stands."""
+    """Write an integer's digits.
+
+    A zero may have had a sign: from then on its leaf is read as it stands.
+    """
     if not value:
         raise Widen
     text = str(value)
@@ -200,7 +206,10 @@ def _moment(per_second: int) -> HotConverter:
 
 
 def is_moment_text(conversion: Conversion, column: Column | None) -> bool:
-    """Whether a text is read as an ISO date-time and no other way: a date-time field does so itself."""
+    """Whether a text is read as an ISO date-time and no other way.
+
+    A date-time field does so itself.
+    """
     rule = conversion.rule
     if rule.scale is not None:
         return False
@@ -243,7 +252,10 @@ def _tidied(conversion: Conversion, *, has_placeholders: bool) -> HotConverter:
 
 
 def _values(conversion: Conversion, *, has_placeholders: bool) -> HotConverter:
-    """Look a value up by its JSON bytes: text with its quotes, numbers and booleans as they stand."""
+    """Look a value up by its JSON bytes.
+
+    Text with its quotes, numbers and booleans as they stand.
+    """
     by_bytes: dict[bytes, Out] = {}
     for source, out in (conversion.values or {}).items():
         if (
@@ -269,7 +281,10 @@ def _values(conversion: Conversion, *, has_placeholders: bool) -> HotConverter:
 
 
 def _json_text(conversion: Conversion, *, has_placeholders: bool) -> HotConverter | None:
-    """Hand nested JSON on as text; where a mark of a missing value may hide in numbers, look carefully."""
+    """Hand nested JSON on as text.
+
+    Where a mark of a missing value may hide in numbers, look carefully.
+    """
     if conversion.reading is not None or conversion.rule.trim or conversion.rule.lower:
         return None
 

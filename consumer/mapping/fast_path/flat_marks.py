@@ -28,10 +28,10 @@ _LIVE = frozenset(
 """What operation and mark of a delete are, as written, in a row that is certainly an upsert."""
 
 _NO_ROW = (b'"op"', b'"ddl"', b'"data_collections"', b'"payload"', b"\\u")
-"""Of these one stands in everything without marks that may be no row: envelopes, Debezium's own records, wrappings.
+"""Of these one stands in everything without marks that may be no row: envelopes, Debezium's own
+records, wrappings.
 
-The last may hide another.
-"""
+The last may hide another."""
 
 
 class FlatMarks:

@@ -1,9 +1,11 @@
-"""The fast way of one route written out as one Python function and compiled: no loop over fields, no idle call.
+"""The fast way of one route written out as one Python function and compiled.
 
-A closure over tables does the same in twice the time (`bench/mapping.py`, fourteen fields, three conversions: 4.4
-µs against 2.6): each field costs a step of a loop, a test and a call there, and one attribute here. As with
-`dataclasses`, what is compiled is text of this file alone: names from a configuration are never part of it, they
-are values in its namespace.
+No loop over fields, no idle call.
+
+A closure over tables does the same in twice the time (`bench/mapping.py`, fourteen fields, three
+conversions: 4.4 µs against 2.6): each field costs a step of a loop, a test and a call there, and
+one attribute here. As with `dataclasses`, what is compiled is text of this file alone: names from a
+configuration are never part of it, they are values in its namespace.
 """
 
 from __future__ import annotations
@@ -88,9 +90,12 @@ class GeneratedFunction:
         )
 
     def compiled(self) -> tuple[Any, Any]:
-        """Compile what was written, twice: for one record, and for a run of records that are all plain upserts.
+        """Compile what was written, twice.
 
-        In a run, whatever would leave the straight line leaves the loop instead, before that record.
+        For one record, and for a run of records that are all plain upserts.
+
+        In a run, whatever would leave the straight line leaves the loop instead, before that
+        record.
         """
         one = [*self.lines, f"return {self.result}"]
         run = [
@@ -98,8 +103,8 @@ class GeneratedFunction:
             f"append({self.result})",
             "at += 1",
         ]
-        # Names are those of a function around it: nearer than globals, and, unlike defaults of its own arguments,
-        # not filled in anew at every call.
+        # Names are those of a function around it: nearer than globals, and, unlike defaults of its
+        # own arguments, not filled in anew at every call.
         source = "\n".join(
             (
                 f"def around({', '.join(self.names)}):",

@@ -50,7 +50,10 @@ class Leaves:
         return leaf
 
     def fix(self, path: Path, shape: Shape) -> Leaf:
-        """Note a use that no record may widen: one that does not fit goes the careful way, and no other with it."""
+        """Note a use that no record may widen.
+
+        One that does not fit goes the careful way, and no other with it.
+        """
         leaf = self.use(path, shape)
         leaf.shape, leaf.is_fixed = shape, True
         return leaf
@@ -70,9 +73,9 @@ class Conflict(Exception):  # noqa: N818 - said at compile time, answered by goi
 class Layout:
     """Structs for a set of leaves, and where each leaf is found in them.
 
-    `root` is the struct of the whole document. `objects` are places that must be objects or null even where no leaf
-    is in them. `named` gives places an attribute name of their own; all others have a made-up one. `constants` are
-    attributes that every struct has beside what is decoded.
+    `root` is the struct of the whole document. `objects` are places that must be objects or null
+    even where no leaf is in them. `named` gives places an attribute name of their own; all others
+    have a made-up one. `constants` are attributes that every struct has beside what is decoded.
     """
 
     def __init__(
@@ -135,7 +138,10 @@ class Layout:
         return self._attributes[path]
 
     def getter(self, path: Path) -> Callable[[Any], Any]:
-        """Make a function from the root to a place; an absent or null object on the way is the answer itself."""
+        """Make a function from the root to a place.
+
+        An absent or null object on the way is the answer itself.
+        """
         steps = [attrgetter(self._attributes[path[: end + 1]]) for end in range(len(path))]
         if len(steps) == 1:
             return steps[0]

@@ -1,8 +1,11 @@
-"""The fast way from a record to its change: one typed decode of what is used, one conversion each, one encode.
+"""The fast way from a record to its change.
 
-Budget: 5 to 7 µs for a 500-byte Debezium record with fourteen fields; `bench/mapping.py` measures it against a
-bare decode and encode. Whatever is not as expected leaves by `TakeSlowPath`, a decoder's error or a `RecordError`
-before anything is remembered, and the record is mapped anew the careful way.
+One typed decode of what is used, one conversion each, one encode.
+
+Budget: 5 to 7 µs for a 500-byte Debezium record with fourteen fields; `bench/mapping.py` measures
+it against a bare decode and encode. Whatever is not as expected leaves by `TakeSlowPath`, a
+decoder's error or a `RecordError` before anything is remembered, and the record is mapped anew the
+careful way.
 """
 
 from __future__ import annotations
@@ -39,8 +42,8 @@ FastMap: TypeAlias = Callable[[bytes, Record, int], "Mapped"]
 """From a document that is not null and all UTF-8, its record and the present to its change."""
 
 FastRun: TypeAlias = Callable[[Sequence[Record], int, int, Callable[[Change], None], bytes], int]
-"""From records, the first of them to map, the present, where changes go and the wrapping of all documents to the
-first record that was not mapped."""
+"""From records, the first of them to map, the present, where changes go and the wrapping of all
+documents to the first record that was not mapped."""
 
 
 class CompiledPlan(NamedTuple):
@@ -57,7 +60,8 @@ Test: TypeAlias = Callable[[Any, Record], bool]
 """Whether a condition of `where` holds."""
 
 _PLAIN_NUMBERS = b"-.0123456789,nul"
-"""All bytes of numbers without exponent, nulls and the commas between: what is left tells another kind of value."""
+"""All bytes of numbers without exponent, nulls and the commas between: what is left tells another
+kind of value."""
 
 _UPSERT_OPS = tuple(UPSERT_OPS)
 _WHERE = FILTERED[FilterRule.WHERE]
@@ -69,9 +73,10 @@ encode = msgspec.json.Encoder().encode
 class FastPlan(msgspec.Struct, kw_only=True):
     """What one route compiles to, for one schema of its source.
 
-    Slots are positions in the outgoing row, `attributes` their names in the decoded one. `numbers` are the names of
-    raw numbers that are only checked. `converters` get values that are not null, `totals` all, `fills` the whole
-    document. The key is plain, text or an integer as decoded, unless `key_of` makes it.
+    Slots are positions in the outgoing row, `attributes` their names in the decoded one. `numbers`
+    are the names of raw numbers that are only checked. `converters` get values that are not null,
+    `totals` all, `fills` the whole document. The key is plain, text or an integer as decoded,
+    unless `key_of` makes it.
     """
 
     decode: Callable[[bytes], Any]
@@ -93,7 +98,9 @@ class FastPlan(msgspec.Struct, kw_only=True):
 
 
 class VersionPlan(msgspec.Struct, kw_only=True):
-    """How Record Modified is filled. `read` gets a flat source value that is not null; else `of` finds it.
+    """How Record Modified is filled.
+
+    `read` gets a flat source value that is not null; else `of` finds it.
 
     `ticks_per_ms` says that reading is no more than a division.
     """
@@ -108,7 +115,10 @@ class VersionPlan(msgspec.Struct, kw_only=True):
 
 
 class EnvelopePlan(msgspec.Struct, kw_only=True):
-    """What an envelope has around its row. `keys` are the key columns, as named in the old row and in the new."""
+    """What an envelope has around its row.
+
+    `keys` are the key columns, as named in the old row and in the new.
+    """
 
     old_key: Callable[[Any], Any] | None
     keys: tuple[tuple[str, str], ...]
@@ -134,7 +144,8 @@ def generate(plan: FastPlan, versions: VersionMemory) -> CompiledPlan:
         slots[version.slot] = function.converted(version.written, "version")
     arguments = ", ".join(slots[slot] for slot in sorted(slots))
     function.add(
-        f"encoded = {function.name('encode', encode)}({function.name('out', plan.out)}({arguments}))"
+        f"encoded ="
+        f" {function.name('encode', encode)}({function.name('out', plan.out)}({arguments}))"
     )
     function.add(*check_lines(has_placeholders=plan.has_placeholders))
     if version is not None:
@@ -215,7 +226,10 @@ def _own_version_lines(
     function: GeneratedFunction, version: VersionPlan, value: str
 ) -> Iterator[str]:
     """Find the version that the row gives, else the time of the change."""
-    found = f"{function.name('own', own_version_ms)}({function.name('plan', version)}, {value}, event, record)"
+    found = (
+        f"{function.name('own', own_version_ms)}({function.name('plan', version)}, {value},"
+        f" event, record)"
+    )
     if version.ticks_per_ms is None:
         yield f"version = {found}"
     else:
@@ -272,7 +286,10 @@ def plain_key(value: Any) -> str:  # noqa: ANN401 - whatever was decoded
 
 
 def _check_each(numbers: tuple[msgspec.Raw, ...]) -> None:
-    """Check raw numbers one by one: short ones with an exponent that stays small are numbers like any other."""
+    """Check raw numbers one by one.
+
+    Short ones with an exponent that stays small are numbers like any other.
+    """
     for raw in numbers:
         digits = bytes(raw)
         if digits.translate(None, _PLAIN_NUMBERS + b"eE+") or len(digits) > SAFE_LENGTH:

@@ -1,7 +1,9 @@
-"""The few shapes in which a leaf of a document is decoded fast, and what is learned when a record does not fit.
+"""The few shapes in which a leaf of a document is decoded fast.
 
-A shape is a guess: a record that does not fit goes the careful way, and the leaf's shape widens once or twice
-until every record fits. `RAW` fits everything.
+And what is learned when a record does not fit.
+
+A shape is a guess: a record that does not fit goes the careful way, and the leaf's shape widens
+once or twice until every record fits. `RAW` fits everything.
 """
 
 from __future__ import annotations
@@ -31,7 +33,10 @@ class Widen(TakeSlowPath):
 
 
 class Shape(Enum):
-    """How a leaf is decoded: as text, as an integer, as a boolean, each or null; or not at all yet."""
+    """How a leaf is decoded: as text, as an integer, as a boolean, each or null.
+
+    Or not at all yet.
+    """
 
     TEXT = "text"
     INTEGER = "integer"
@@ -77,7 +82,10 @@ def first_shape(conversion: Conversion, column: Column | None) -> Shape:
 
 
 def fits(shape: Shape, opened: Opened) -> bool:
-    """Whether the fast way takes a value in this shape. An integer zero may have a sign, which its shape loses."""
+    """Whether the fast way takes a value in this shape.
+
+    An integer zero may have a sign, which its shape loses.
+    """
     if shape is Shape.RAW or opened is None:
         return True
     if isinstance(opened, Digits):
@@ -90,7 +98,10 @@ def fits(shape: Shape, opened: Opened) -> bool:
 
 
 def widened(shape: Shape, opened: Opened) -> Shape:
-    """Return the shape that takes a value too: integers where text was guessed are likely always integers."""
+    """Return the shape that takes a value too.
+
+    Integers where text was guessed are likely always integers.
+    """
     if fits(shape, opened):
         return shape
     return Shape.INTEGER if shape is Shape.TEXT and fits(Shape.INTEGER, opened) else Shape.RAW

@@ -1,4 +1,7 @@
-"""The places of a document that a route uses: collected first, read in the shapes that were decided after."""
+"""The places of a document that a route uses.
+
+Collected first, read in the shapes that were decided after.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,10 @@ class UsedPaths:
             self.leaves.use(path, first_shape(conversion, self.column(source)))
 
     def path(self, source: ValueSource) -> Path | None:
-        """Return where in the document a source looks; `None` when it looks elsewhere. Raises `Conflict`."""
+        """Return where in the document a source looks; `None` when it looks elsewhere.
+
+        Raises `Conflict`.
+        """
         if isinstance(source, RowPath):
             return (*self.prefix, *source.steps)
         if isinstance(source, EnvelopePath):

@@ -1,4 +1,7 @@
-"""Record Modified on the fast way: how a route's version is read, as one call or one division where it can be."""
+"""Record Modified on the fast way.
+
+How a route's version is read, as one call or one division where it can be.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,10 @@ def _shape(version: VersionField, places: UsedPaths) -> Shape | None:
 
 
 def _ticks_per_ms(version: VersionField, places: UsedPaths) -> int | None:
-    """Return what an epoch figure is divided by to be milliseconds, where a division is all there is to do."""
+    """Return what an epoch figure is divided by to be milliseconds.
+
+    Where a division is all there is to do.
+    """
     if _shape(version, places) is not Shape.INTEGER:
         return None
     per_second = ticks_of(version.conversion, places.column(version.source))

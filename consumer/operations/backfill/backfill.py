@@ -1,4 +1,7 @@
-"""A range of topics through the bulk API: planned, then read, written and sent, with every record told for."""
+"""A range of topics through the bulk API.
+
+Planned, then read, written and sent, with every record told for.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,10 @@ _CONNECTIONS = 4
 
 
 class BackfillRun:
-    """One backfill on the real world, from plan to last job; each step raises `Refusal` for what cannot be."""
+    """One backfill on the real world, from plan to last job.
+
+    Each step raises `Refusal` for what cannot be.
+    """
 
     def __init__(
         self,
@@ -174,13 +180,18 @@ class BackfillRun:
         if await asyncio.to_thread(self._group.is_in_use):
             group = self._settings.kafka.group_id
             message = (
-                f"group `{group}` is in use: a job interrupts what its daemons stream, and its older rows would"
-                " overtake their newer ones; stop them, then run this again (what is done stays done)"
+                f"group `{group}` is in use: a job interrupts what its daemons stream, and"
+                f" its older rows would"
+                " overtake their newer ones; stop them, then run this again (what is done"
+                " stays done)"
             )
             raise Refusal(message)
 
     async def _ready(self) -> None:
-        """See that the dead-letter topic and the tenant's login are there, before the first record is read."""
+        """See that the dead-letter topic and the tenant's login are there.
+
+        Before the first record is read.
+        """
         try:
             await self._dead_letters.check()
             await self._tokens.current()
@@ -212,8 +223,10 @@ def refuse_to_pass_over(plan: BackfillPlan) -> None:
         position = plan.positions.get(one.place)
         if position is not None and position < one.begin:
             message = (
-                f"{one.topic}[{one.partition}]: group `{plan.group_id}` stands at {position}, and the range begins"
-                f" at {one.begin}: handing over would pass over what is between; begin at {position}, or leave"
+                f"{one.topic}[{one.partition}]: group `{plan.group_id}` stands at"
+                f" {position}, and the range begins"
+                f" at {one.begin}: handing over would pass over what is between; begin at"
+                f" {position}, or leave"
                 " --hand-over out"
             )
             raise Refusal(message)

@@ -1,4 +1,7 @@
-"""Records offered to one route, as rows of CSV: what each becomes, what is filtered, and what is at fault."""
+"""Records offered to one route, as rows of CSV.
+
+What each becomes, what is filtered, and what is at fault.
+"""
 
 from __future__ import annotations
 

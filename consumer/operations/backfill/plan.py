@@ -1,4 +1,7 @@
-"""The plan of a backfill, before anything is done: which offsets, about how many rows and jobs, at what cost."""
+"""The plan of a backfill, before anything is done.
+
+Which offsets, about how many rows and jobs, at what cost.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,10 @@ _READ_S: Final = 0.2
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
-    """What one object gets at most: the newest of a key is sent, so that it is less where keys come again."""
+    """What one object gets at most.
+
+    The newest of a key is sent, so that it is less where keys come again.
+    """
 
     object: str
     upsert_count: int
@@ -55,9 +61,12 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BackfillPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What would be done. `positions` are the group's; `sampled_count` records were mapped for the estimates.
+    """What would be done. `positions` are the group's.
 
-    `was_begun` says that `backfill` is what an earlier run has left. `needed_bytes` are of the disk at `folder`.
+    `sampled_count` records were mapped for the estimates.
+
+    `was_begun` says that `backfill` is what an earlier run has left. `needed_bytes` are of the disk
+    at `folder`.
     """
 
     backfill: Backfill
@@ -84,7 +93,10 @@ class BackfillPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def continues_from(self) -> dict[PartitionKey, int]:
-        """From which offset of each partition on nothing was sent yet, neither by jobs nor by the group."""
+        """From which offset of each partition on nothing was sent yet.
+
+        Neither by jobs nor by the group.
+        """
         return {
             one.place: max(one.end, self.positions.get(one.place, 0))
             for one in self.backfill.offset_ranges
@@ -189,7 +201,10 @@ async def planned(
 async def _sample(
     settings: Settings, offset_ranges: Iterable[OffsetRange]
 ) -> dict[str, list[Record]]:
-    """Read some records from the middle of each stretch, by topic. Raises: `Refusal` when none come."""
+    """Read some records from the middle of each stretch, by topic.
+
+    Raises: `Refusal` when none come.
+    """
     filled = [one for one in offset_ranges if one.offset_count]
     share = max(_FEWEST, SAMPLE_RECORDS // max(1, len(filled)))
     found: dict[str, list[Record]] = {}
@@ -199,7 +214,10 @@ async def _sample(
             read = await asyncio.to_thread(reader.read, _READ_S)
             silent_s = 0.0 if read else silent_s + _READ_S
             if silent_s > ANSWER_S:
-                message = f"the brokers give no records for a sample: {reader.trouble or 'no reason is given'}"
+                message = (
+                    f"the brokers give no records for a sample:"
+                    f" {reader.trouble or 'no reason is given'}"
+                )
                 raise Refusal(message)
             for (topic, _), records in read.items():
                 found.setdefault(topic, []).extend(records)

@@ -1,4 +1,7 @@
-"""The first half of a backfill: records become rows on disk, in steps that a restart goes on from."""
+"""The first half of a backfill.
+
+Records become rows on disk, in steps that a restart goes on from.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,6 @@ from consumer.operations.backfill.state import BackfillPhase
 from consumer.operations.kafka.range_reader import RangeReader
 
 if TYPE_CHECKING:
-    from consumer.operations.progress_display import ProgressDisplay
     from collections.abc import Sequence
 
     from consumer.clock import Clock
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from consumer.operations.backfill.offered_rows import RowFault, RowMaker
     from consumer.operations.backfill.routes import RowMakers
     from consumer.operations.backfill.state import Backfill, BackfillFolder
+    from consumer.operations.progress_display import ProgressDisplay
     from consumer.operations.schema_prefetch import SchemaPrefetch
 
 STEP_BYTES: Final = 24 * 1024 * 1024
@@ -80,7 +83,8 @@ class BackfillReader:
     async def read(self, backfill: Backfill) -> None:
         """Read to the end of every stretch.
 
-        Raises: `Refusal` when records are gone, or too many are at fault; `Fatal` when disk or client fail.
+        Raises: `Refusal` when records are gone, or too many are at fault; `Fatal` when disk or
+        client fail.
         """
         sorted_runs = sorted_runs_of(self._settings, self._workplace, backfill)
         noted_s = self._clock.now_s()
@@ -128,7 +132,10 @@ class BackfillReader:
     def _fault(
         self, topic: str, maker: RowMaker, record_count: int, faults: Sequence[RowFault]
     ) -> None:
-        """Write a letter for each record at fault, unless it is not the records that are at fault."""
+        """Write a letter for each record at fault.
+
+        Unless it is not the records that are at fault.
+        """
         fuse = self._fuses.setdefault((topic, maker.object), Fuse(self._settings.dead_letter.fuse))
         passed = 0
         for fault in faults:
@@ -143,18 +150,19 @@ class BackfillReader:
             fuse.dead_lettered(now_s, error.reason)
             if blown := fuse.blown(now_s):
                 message = (
-                    f"{where}, object {maker.object}: {blown}; nothing is sent yet: mend the route, or widen"
+                    f"{where}, object {maker.object}: {blown}; nothing is sent yet: mend"
+                    f" the route, or widen"
                     f" dead_letter.fuse where the records are what is wrong ({error})"
                 )
                 raise Refusal(message)
-            fault = RecordFault(
+            record_fault = RecordFault(
                 reason=error.reason,
                 detail=error.detail,
                 field=error.field,
                 object=maker.object,
                 first_failed_at_ms=self._clock.wall_ms(),
             )
-            self._letters.append((record, fault))
+            self._letters.append((record, record_fault))
         fuse.passed(self._clock.now_s(), record_count - passed)
 
     async def _note(self, backfill: Backfill, sorted_runs: dict[str, SortedRuns]) -> None:

@@ -1,4 +1,7 @@
-"""Which routes a backfill goes by, and the range of their topics: refused where a job would do harm to rows."""
+"""Which routes a backfill goes by, and the range of their topics.
+
+Refused where a job would do harm to rows.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +27,19 @@ if TYPE_CHECKING:
 
 
 def chosen_routes(settings: Settings, asked: BackfillRequest) -> tuple[RouteSettings, ...]:
-    """Return the routes that take what was asked for. Raises: `Refusal` where a job cannot do what they say."""
+    """Return the routes that take what was asked for.
+
+    Raises: `Refusal` where a job cannot do what they say.
+    """
     routes = tuple(one for one in settings.routes if asked.object in {None, one.object})
     for topic in asked.topics:
         taken = [route for route in routes if takes(route, topic)]
         if not taken:
             into = f" into object `{asked.object}`" if asked.object else ""
-            message = f"no route takes topic `{topic}`{into}; write one, or name a topic that a route takes"
+            message = (
+                f"no route takes topic `{topic}`{into}; write one, or name a topic that a route"
+                f" takes"
+            )
             raise Refusal(message)
         for route in taken:
             _refuse_what_jobs_cannot(settings, route)
@@ -45,7 +54,8 @@ def _refuse_what_jobs_cannot(settings: Settings, route: RouteSettings) -> None:
         raise Refusal(message)
     if settings.connector.objects[route.object].refresh_mode == "partial":
         message = (
-            f"object `{route.object}` is in refresh_mode partial: a job writes whole rows and would blank what a"
+            f"object `{route.object}` is in refresh_mode partial: a job writes whole rows"
+            f" and would blank what a"
             " change does not have; use `replay`"
         )
         raise Refusal(message)
@@ -78,7 +88,10 @@ class RowMakers:
 def surveyed(
     settings: Settings, asked: BackfillRequest, routes: Sequence[RouteSettings], wall_ms: int
 ) -> tuple[tuple[OffsetRange, ...], dict[PartitionKey, int]]:
-    """Return what is to be read, and where the group stands in it. Blocks. Raises: `Refusal`, `NotAnEdge`."""
+    """Return what is to be read, and where the group stands in it. Blocks.
+
+    Raises: `Refusal`, `NotAnEdge`.
+    """
     begin = None if asked.begin is None else read_bound(asked.begin, wall_ms)
     end = None if asked.end is None else read_bound(asked.end, wall_ms)
     with RangeFinder(settings.kafka) as finder:
@@ -102,13 +115,16 @@ def surveyed(
 def read_on(offset_range: OffsetRange, positions: Mapping[PartitionKey, int]) -> OffsetRange:
     """Let a stretch of rows that change end no earlier than where the group stands.
 
-    What the group has sent of a key after the range would be overwritten by the older state of the key in it,
-    and a row that it has deleted since would come back. The last state of a key up to the group's position is
-    what the object has to hold, whoever writes it.
+    What the group has sent of a key after the range would be overwritten by the older state of the
+    key in it, and a row that it has deleted since would come back. The last state of a key up to
+    the group's position is what the object has to hold, whoever writes it.
     """
     position = positions.get(offset_range.place, 0)
     if not offset_range.offset_count or position <= offset_range.end:
         return offset_range
-    remark = f"read on from {offset_range.end} to {position}, where the group stands: nothing newer is overwritten"
+    remark = (
+        f"read on from {offset_range.end} to {position}, where the group stands: nothing newer"
+        f" is overwritten"
+    )
     remarks = "; ".join(filter(None, (offset_range.remark, remark)))
     return msgspec.structs.replace(offset_range, end=position, remark=remarks)

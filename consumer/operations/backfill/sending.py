@@ -1,4 +1,7 @@
-"""The second half of a backfill: rows become the files of jobs, and the jobs are run, one after the other."""
+"""The second half of a backfill.
+
+Rows become the files of jobs, and the jobs are run, one after the other.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,10 @@ class JobFileWriter:
         self._files_per_job = files_per_job
 
     async def write(self, backfill: Backfill) -> None:
-        """Write what every object gets, its removals before its rows. Raises: `Fatal` as the disk does."""
+        """Write what every object gets, its removals before its rows.
+
+        Raises: `Fatal` as the disk does.
+        """
         sorted_runs = sorted_runs_of(self._settings, self._workplace, backfill)
         for stale in self._workplace.folder.glob("job-*.json"):
             stale.unlink()  # of an earlier backfill, whose notes could not be read
@@ -148,7 +154,10 @@ class _JobList:
 
 
 class JobSender:
-    """Runs the jobs; what one was not seen to complete is asked for, or sent anew, by whoever goes on."""
+    """Runs the jobs; what one was not seen to complete is asked for, or sent anew.
+
+    By whoever goes on.
+    """
 
     def __init__(
         self,
@@ -181,7 +190,10 @@ class JobSender:
         self._workplace.keep(backfill)
 
     async def let_go(self, backfill: Backfill) -> None:
-        """See to it that no job of this backfill is left: an open one is aborted, one under way waited for."""
+        """See to it that no job of this backfill is left.
+
+        An open one is aborted, one under way waited for.
+        """
         for at, load in enumerate(backfill.loads):
             if load.job_id is None:
                 watch = _JobDisplay(self._audience, at, len(backfill.loads), load)

@@ -1,4 +1,7 @@
-"""A backfill on disk: what was asked for, how far it is, and what came of it; enough to go on after any end."""
+"""A backfill on disk: what was asked for, how far it is, and what came of it.
+
+Enough to go on after any end.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ if TYPE_CHECKING:
 
 
 class BackfillRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What the user asked for, edges as they were written. The same again goes on with what was begun."""
+    """What the user asked for, edges as they were written.
+
+    The same again goes on with what was begun.
+    """
 
     topics: tuple[str, ...]
     partitions: tuple[int, ...] = ()
@@ -41,7 +47,9 @@ class BackfillPhase(StrEnum):
 
 
 class ObjectProgress(msgspec.Struct, kw_only=True):
-    """One object: the records offered to it, those that became no row, and the layers of the others.
+    """One object: the records offered to it, those that became no row.
+
+    And the layers of the others.
 
     A record that became several rows is counted with the first of them.
     """
@@ -54,10 +62,12 @@ class ObjectProgress(msgspec.Struct, kw_only=True):
 
 
 class BackfillJob(msgspec.Struct, kw_only=True):
-    """One job: its files, below the object's folder, and what they hold; `job_id` once it is complete.
+    """One job: its files, below the object's folder, and what they hold.
 
-    `record_count` records are settled with it: `accepted_count` of them have a row in it, the others were
-    replaced by a newer change of their key.
+    `job_id` once it is complete.
+
+    `record_count` records are settled with it: `accepted_count` of them have a row in it, the
+    others were replaced by a newer change of their key.
     """
 
     object: str
@@ -125,7 +135,10 @@ class Backfill(msgspec.Struct, kw_only=True):
 
 
 class BackfillFolder:
-    """The folder of one backfill, claimed while the `with` block lasts: two processes never work in it together."""
+    """The folder of one backfill, claimed while the `with` block lasts.
+
+    Two processes never work in it together.
+    """
 
     def __init__(self, root: Path, asked: BackfillRequest) -> None:
         name = hashlib.sha256(msgspec.json.encode(asked)).hexdigest()[:12]
@@ -134,14 +147,20 @@ class BackfillFolder:
         self._lock: BinaryIO | None = None
 
     def __enter__(self) -> Self:
-        """Claim it. Raises: `Refusal` while another process has it, `Fatal` when it cannot be had."""
+        """Claim it. Raises: `Refusal` while another process has it.
+
+        `Fatal` when it cannot be had.
+        """
         try:
             self._lock = self._claimed()
         except BlockingIOError as error:
             message = f"another process is at this backfill ({self.folder})"
             raise Refusal(message) from error
         except OSError as error:
-            detail = f"cannot work in {self.folder}: {error.strerror}; set delivery.spool_dir to a directory"
+            detail = (
+                f"cannot work in {self.folder}: {error.strerror}; set delivery.spool_dir to a"
+                f" directory"
+            )
             raise Fatal(detail) from error
         return self
 
@@ -176,7 +195,10 @@ class BackfillFolder:
         return self.folder / name
 
     def left(self) -> Backfill | None:
-        """Return the backfill that was begun here, `None` when none was, or what is there cannot be read."""
+        """Return the backfill that was begun here, `None` when none was.
+
+        Or what is there cannot be read.
+        """
         try:
             return msgspec.json.decode(self._path.read_bytes(), type=Backfill)
         except (FileNotFoundError, msgspec.DecodeError):
@@ -187,7 +209,10 @@ class BackfillFolder:
         try:
             put_in_place(self._path, msgspec.json.encode(backfill))
         except OSError as error:
-            detail = f"cannot write {self._path}: {error.strerror}; once it can be, the same command goes on"
+            detail = (
+                f"cannot write {self._path}: {error.strerror}; once it can be, the same command"
+                f" goes on"
+            )
             raise Fatal(detail) from error
 
     def clear(self) -> None:

@@ -1,4 +1,7 @@
-"""The main job on embedded parts in one process: broker, tenant and daemon, from first record to checked result."""
+"""The main job on embedded parts in one process.
+
+Broker, tenant and daemon, from first record to checked result.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,8 @@ upsert/orders nth=1 expire-tokens
 """What goes wrong at the tenant, in words of the sandbox's fault script."""
 
 MOST: Final = 20_000
-"""These take 3.6 MB in a partition of the largest topic; the embedded broker keeps 5, and drops the oldest."""
+"""These take 3.6 MB in a partition of the largest topic; the embedded broker keeps 5, and drops the
+oldest."""
 
 PRODUCE_RECORDS: Final = 500
 """How many records go out between two looks at the progress."""
@@ -56,11 +60,15 @@ TRAFFIC_RECORDS: Final = 5
 """Afterwards, while it is kept up: so many records, so often."""
 
 LAST_LOOK_S: Final = 5.0
-"""How long commits may take to show at the brokers while the daemon goes on: they go out every second."""
+"""How long commits may take to show at the brokers while the daemon goes on: they go out every
+second."""
 
 
 class DemoRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked for. `admin_port` 0 takes a free one; `script` is what goes wrong at the tenant."""
+    """What is asked for. `admin_port` 0 takes a free one.
+
+    `script` is what goes wrong at the tenant.
+    """
 
     record_count: int
     admin_port: int = 0
@@ -76,7 +84,9 @@ class DemoAddresses(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DemoResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What happened, and what of it is not as it should be; `requests` are the tenant's, by call and status.
+    """What happened, and what of it is not as it should be.
+
+    `requests` are the tenant's, by call and status.
 
     `script` has each scripted fault with how often it struck.
     """
@@ -251,7 +261,10 @@ class _RunningDemo:
         return self._daemon.status.snapshot()
 
     async def settle(self) -> None:
-        """Wait until every record is settled; no longer than something moves, or the daemon is up."""
+        """Wait until every record is settled.
+
+        No longer than something moves, or the daemon is up.
+        """
         count = len(self._records)
         await self.daemon.until(
             lambda report: report.ledger.polled >= count and not report.ledger.open,
@@ -307,7 +320,8 @@ class _RunningDemo:
 
     async def _evidence(self) -> ActualResult:
         settings = self._settings
-        # The client blocks while it asks; the daemon, its admin port and the tenant go on meanwhile.
+        # The client blocks while it asks; the daemon, its admin port and the tenant go on
+        # meanwhile.
         back = await asyncio.to_thread(
             read_back,
             settings.kafka.bootstrap_servers,

@@ -1,4 +1,7 @@
-"""Read back from the brokers what a run left there: dead letters, the group's positions, the ends of the log."""
+"""Read back from the brokers what a run left there.
+
+Dead letters, the group's positions, the ends of the log.
+"""
 
 from __future__ import annotations
 

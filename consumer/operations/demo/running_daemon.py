@@ -21,7 +21,10 @@ STALL_S: Final = 30.0
 
 
 class RunningDaemon:
-    """One `serve`, from start to end. It takes SIGINT and SIGTERM as it always does: drain, commit, leave."""
+    """One `serve`, from start to end.
+
+    It takes SIGINT and SIGTERM as it always does: drain, commit, leave.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._up: asyncio.Future[tuple[Daemon, AdminServer]] = (
@@ -49,7 +52,9 @@ class RunningDaemon:
     async def until(
         self, reached: Callable[[StatusReport], bool], seen: Callable[[StatusReport], None]
     ) -> bool:
-        """Show every look until one shows what is wanted; false when the daemon ended or stood still.
+        """Show every look until one shows what is wanted.
+
+        False when the daemon ended or stood still.
 
         Raises: `Fatal` when the daemon failed.
         """

@@ -50,7 +50,9 @@ class ExpectedResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ActualResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found afterwards: at the tenant, in the dead-letter topic, at the brokers, in the daemon's ledger.
+    """What was found afterwards.
+
+    At the tenant, in the dead-letter topic, at the brokers, in the daemon's ledger.
 
     `positions` are the group's, `None` where it has none.
     """
@@ -84,7 +86,10 @@ def _of_rows(expected: Mapping[str, Rows], found: Mapping[str, Rows]) -> Iterato
             changed = {key: fields for key, fields in other.items() if fields}
             if changed:
                 fields = set().union(*changed.values())
-                yield f"{name}: {_rows(len(changed))} with other values in {_some(fields)}: {_some(changed)}"
+                yield (
+                    f"{name}: {_rows(len(changed))} with other values in {_some(fields)}:"
+                    f" {_some(changed)}"
+                )
 
 
 def _fields(want: Mapping[str, object], have: Mapping[str, object]) -> set[str]:
@@ -116,7 +121,10 @@ def _of_letters(
         if letter.reason != want.reason:
             yield f"dead letters: {letter.place} has reason {letter.reason}, not {want.reason}"
         if parts := [part for part, of in _PARTS.items() if of(letter) != of(want)]:
-            yield f"dead letters: {letter.place} does not keep the {' and '.join(parts)} of its record"
+            yield (
+                f"dead letters: {letter.place} does not keep the {' and '.join(parts)} of its"
+                f" record"
+            )
 
 
 _PARTS: Final[dict[str, Callable[[StoredDeadLetter], Hashable]]] = {

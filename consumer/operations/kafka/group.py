@@ -1,4 +1,7 @@
-"""The consumer group as an operator sees it: whether anybody is in it, and setting its positions when nobody is."""
+"""The consumer group as an operator sees it.
+
+Whether anybody is in it, and setting its positions when nobody is.
+"""
 
 from __future__ import annotations
 
@@ -33,11 +36,15 @@ class ConsumerGroup:
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._name = f"group `{settings.group_id}`"
-        # Kept: freed right after an answer it races with its own thread, which may still be giving that.
+        # Kept: freed right after an answer it races with its own thread, which may still be giving
+        # that.
         self._administrator = AdminClient(standalone_conf(settings, settings.group_id, _unheard))
 
     def is_in_use(self) -> bool:
-        """Tell whether anybody is in it, by either protocol. Raises: `Refusal` without an answer."""
+        """Tell whether anybody is in it, by either protocol.
+
+        Raises: `Refusal` without an answer.
+        """
         try:
             listed = self._administrator.list_consumer_groups(request_timeout=ANSWER_S).result(
                 ANSWER_S + 1

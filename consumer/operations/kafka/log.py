@@ -1,4 +1,7 @@
-"""What a replay asks the brokers, on Kafka: each question by a client beside the group, off the event loop."""
+"""What a replay asks the brokers, on Kafka.
+
+Each question by a client beside the group, off the event loop.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ if TYPE_CHECKING:
 
 
 class KafkaRangeLog:
-    """Asks and reads; joins nothing and commits nothing. Every call raises `Refusal` without an answer."""
+    """Asks and reads; joins nothing and commits nothing.
+
+    Every call raises `Refusal` without an answer.
+    """
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
@@ -85,7 +91,8 @@ class KafkaRangeReader:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # Who cancels a read does not end its thread: the client is closed when that is done, a moment later.
+        # Who cancels a read does not end its thread: the client is closed when that is done, a
+        # moment later.
         with self._reading:
             self._reader.__exit__(kind, error, trace)
 

@@ -25,7 +25,10 @@ class AtOffset(msgspec.Struct, frozen=True):
 
 
 class AtTime(msgspec.Struct, frozen=True):
-    """Of every partition the first record that is not older. Units: milliseconds since the epoch."""
+    """Of every partition the first record that is not older.
+
+    Units: milliseconds since the epoch.
+    """
 
     wall_ms: int
 
@@ -38,7 +41,10 @@ class InvalidBound(ValueError):  # noqa: N818 - the fact, as the caller says it
 
 
 def read_bound(text: str, wall_ms: int) -> RangeBound:
-    """Read an edge; `wall_ms` is the present, from which a duration counts back. Raises: `InvalidBound`."""
+    """Read an edge; `wall_ms` is the present, from which a duration counts back.
+
+    Raises: `InvalidBound`.
+    """
     if _OFFSET.match(text):
         return AtOffset(int(text))
     ago_s = float(days[1]) * _DAY_S if (days := _DAYS.match(text)) else span_s(text)

@@ -1,4 +1,7 @@
-"""Records of a range, read by a consumer of its own: exactly those, and it knows when it has all of them."""
+"""Records of a range, read by a consumer of its own.
+
+Exactly those, and it knows when it has all of them.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +27,14 @@ MOST_RECORDS: Final = 2_000
 
 
 class RangeReader(StandaloneClient):
-    """Reads stretches while its `with` block lasts, outlasting brokers that come and go. For one thread at a time.
+    """Reads stretches while its `with` block lasts, outlasting brokers that come and go.
 
-    `positions` is the next offset of each stretch, its end once it is complete: a reader that is made of
-    stretches that begin there goes on where this one was. What was aborted is not read; holes, markers and what
-    was aborted at the end of a stretch do not keep it from being complete. `trouble` is what the client last
-    complained of, nothing since records came again.
+    For one thread at a time.
+
+    `positions` is the next offset of each stretch, its end once it is complete: a reader that is
+    made of stretches that begin there goes on where this one was. What was aborted is not read;
+    holes, markers and what was aborted at the end of a stretch do not keep it from being complete.
+    `trouble` is what the client last complained of, nothing since records came again.
     """
 
     def __init__(self, settings: KafkaSettings, offset_ranges: Iterable[OffsetRange]) -> None:
@@ -49,10 +54,12 @@ class RangeReader(StandaloneClient):
         return not self._unread
 
     def read(self, wait_s: float, most: int = MOST_RECORDS) -> dict[PartitionKey, list[Record]]:
-        """Return the next records by partition, in offset order; none when none came within `wait_s`.
+        """Return the next records by partition, in offset order.
 
-        Raises: `Refusal` when records of the range are gone before they were read; `Fatal` when the client
-        cannot go on.
+        None when none came within `wait_s`.
+
+        Raises: `Refusal` when records of the range are gone before they were read; `Fatal` when the
+        client cannot go on.
         """
         found: dict[PartitionKey, list[Record]] = {}
         messages = self._consumer.consume(1, wait_s)
@@ -78,14 +85,18 @@ class RangeReader(StandaloneClient):
             self._reached(place, offset + 1)
 
     def _judge(self, error: KafkaError, place: PartitionKey, offset: int) -> None:
-        """See what an error says of a partition: that it ends here, that its records are gone, or that it waits."""
+        """See what an error says of a partition.
+
+        That it ends here, that its records are gone, or that it waits.
+        """
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the library's spelling
             if place in self._unread:
                 self._reached(place, offset)
         elif meaning_of(error) is ErrorClass.OFFSET_LOST:
             where = f"{place[0]}[{place[1]}]"
             message = (
-                f"{where}: from {self.positions.get(place)} on records are gone before they were read (retention,"
+                f"{where}: from {self.positions.get(place)} on records are gone before they"
+                f" were read (retention,"
                 f" deletion, truncation); ask for a range that begins later ({detail_of(error)})"
             )
             raise Refusal(message)

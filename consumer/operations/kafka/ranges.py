@@ -1,4 +1,7 @@
-"""A range of a topic, found on the brokers: of each partition the offsets from its beginning up to its end."""
+"""A range of a topic, found on the brokers.
+
+Of each partition the offsets from its beginning up to its end.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,9 @@ from consumer.operations.kafka.standalone_client import ANSWER_S, StandaloneClie
 from consumer.source.error_codes import detail_of
 
 if TYPE_CHECKING:
-    from consumer.model import PartitionKey
     from collections.abc import Collection, Iterable, Sequence
 
+    from consumer.model import PartitionKey
     from consumer.operations.kafka.range_bounds import RangeBound
     from consumer.source.settings import KafkaSettings
 
@@ -23,9 +26,9 @@ if TYPE_CHECKING:
 class OffsetRange(msgspec.Struct, frozen=True):
     """Offsets of one partition, `begin` of them, `end` not. Empty where both are the same.
 
-    `remark` says what of the range that was asked for is not in it, because the partition does not hold it;
-    nothing where all is. `offset_count` is the most records that it may have: compaction and transactions leave
-    holes.
+    `remark` says what of the range that was asked for is not in it, because the partition does not
+    hold it; nothing where all is. `offset_count` is the most records that it may have: compaction
+    and transactions leave holes.
     """
 
     topic: str
@@ -46,7 +49,9 @@ class OffsetRange(msgspec.Struct, frozen=True):
 
 
 class PartitionOffsets(NamedTuple):
-    """What a partition holds. `end` is what may be read now: what an open transaction has written is beyond it.
+    """What a partition holds. `end` is what may be read now.
+
+    What an open transaction has written is beyond it.
 
     `since` and `until` are the first offsets at the times of the two edges, where these are times.
     """
@@ -60,7 +65,10 @@ class PartitionOffsets(NamedTuple):
 def clipped_range(
     place: PartitionKey, begin: RangeBound | None, end: RangeBound | None, held: PartitionOffsets
 ) -> OffsetRange:
-    """Lay a range over what a partition holds. Without `begin` or `end` it is the partition's own."""
+    """Lay a range over what a partition holds.
+
+    Without `begin` or `end` it is the partition's own.
+    """
     remarks = []
     first, last = held.low, held.end
     match begin:
@@ -86,7 +94,10 @@ def clipped_range(
 
 
 class RangeFinder(StandaloneClient):
-    """Asks the brokers while its `with` block lasts; blocks for as long as they take for an answer."""
+    """Asks the brokers while its `with` block lasts.
+
+    Blocks for as long as they take for an answer.
+    """
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._bootstrap = settings.bootstrap_servers
@@ -126,7 +137,10 @@ class RangeFinder(StandaloneClient):
             raise self._unanswered(error) from error
 
     def positions(self, places: Iterable[PartitionKey]) -> dict[PartitionKey, int]:
-        """Return where the group stands; a partition where it has no position is absent. Raises: `Refusal`."""
+        """Return where the group stands; a partition where it has no position is absent.
+
+        Raises: `Refusal`.
+        """
         try:
             answers = self._consumer.committed(
                 [TopicPartition(*place) for place in places], timeout=ANSWER_S
@@ -160,7 +174,10 @@ class RangeFinder(StandaloneClient):
     def _at_time(
         self, places: Sequence[PartitionKey], bound: RangeBound | None
     ) -> dict[PartitionKey, int]:
-        """Return the first offset that is not older than an edge; a partition that has none is absent."""
+        """Return the first offset that is not older than an edge.
+
+        A partition that has none is absent.
+        """
         if not isinstance(bound, AtTime):
             return {}
         asked = [TopicPartition(*place, bound.wall_ms) for place in places]

@@ -1,4 +1,7 @@
-"""A Kafka client beside the group: it asks and reads, joins nothing, commits nothing, moves nobody's position."""
+"""A Kafka client beside the group.
+
+It asks and reads, joins nothing, commits nothing, moves nobody's position.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,8 @@ def standalone_conf(
 ) -> dict[str, Any]:
     """Return what such a client is made with.
 
-    The client wants a group's name before it reads anything; with the group's own it can ask for its positions.
+    The client wants a group's name before it reads anything; with the group's own it can ask for
+    its positions.
     """
     conf = client_conf(settings, {"error_cb": error_cb, "log_level": 0})
     kept: dict[str, Any] = {

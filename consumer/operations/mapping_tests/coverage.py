@@ -1,4 +1,7 @@
-"""What of a route no mapping test looks at: fields that are never expected to hold a value, and outcomes."""
+"""What of a route no mapping test looks at.
+
+Fields that are never expected to hold a value, and outcomes.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,10 @@ class Coverage:
     def look_at(
         self, outcomes: Iterable[Mapping[str, object]], wanted: Iterable[Mapping[str, object]]
     ) -> None:
-        """Note what became of a record. `wanted` are the rows that the test expects, in the same order."""
+        """Note what became of a record.
+
+        `wanted` are the rows that the test expects, in the same order.
+        """
         for outcome, row in zip_longest(outcomes, wanted):
             if outcome is None:
                 break

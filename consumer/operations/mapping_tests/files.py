@@ -1,4 +1,7 @@
-"""A file of mapping tests: records written beside the configuration, and what is expected of each."""
+"""A file of mapping tests: records written beside the configuration.
+
+And what is expected of each.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,9 @@ SUFFIX: Final = ".test.yaml"
 
 
 class ExpectedOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """One outcome that a test wants. `words` are the members beside `outcome` and `record`; what is absent is free.
+    """One outcome that a test wants.
+
+    `words` are the members beside `outcome` and `record`; what is absent is free.
 
     `path` is the dotted path of the entry in its file.
     """
@@ -67,7 +72,8 @@ class ExpectedOutcome(msgspec.Struct, frozen=True, kw_only=True):
 class MappingTest(msgspec.Struct, frozen=True, kw_only=True):
     """One record and what is to become of it.
 
-    Units: `wall_ms` is the present of this test: the record's time, so that the outcome is the same next year.
+    Units: `wall_ms` is the present of this test: the record's time, so that the outcome is the same
+    next year.
     """
 
     name: str
@@ -90,7 +96,10 @@ _WORDS: Final = (OBJECT, KEY, RULE, REASON, FIELD, DETAIL)
 def read_tests(
     path: Path, objects: Mapping[str, ObjectSettings], findings: Findings
 ) -> list[MappingTest]:
-    """Read a file, and judge it by the objects of the configuration; its faults are in `findings`."""
+    """Read a file, and judge it by the objects of the configuration.
+
+    Its faults are in `findings`.
+    """
     tree = tried(yaml_file.read, path, findings)
     if tree is None:
         return []
@@ -110,7 +119,10 @@ def read_tests(
 def _test(
     found: SectionValues, objects: Mapping[str, ObjectSettings], findings: Findings
 ) -> MappingTest:
-    """Judge one test and build its record. Raises `Unread` where a fault leaves nothing to build from."""
+    """Judge one test and build its record.
+
+    Raises `Unread` where a fault leaves nothing to build from.
+    """
     for expectation in tried(lambda: found[EXPECTATIONS]) or ():
         tried(_judge, expectation, objects, findings)
     key = tried(_content, found, RECORD_KEY, KEY_BASE64, findings)

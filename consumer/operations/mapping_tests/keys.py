@@ -133,7 +133,10 @@ class ExpectedRowKind:
 
 
 class HeaderList:
-    """Headers: a mapping, or names and values in turn as `kcat -J` writes them, where one name may come twice."""
+    """Headers: a mapping, or names and values in turn as `kcat -J` writes them.
+
+    Where one name may come twice.
+    """
 
     words = "a mapping of header names, or names and values in turn"
 

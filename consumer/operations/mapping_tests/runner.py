@@ -28,7 +28,10 @@ _ROW = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """One value that is not the expected one: where that is written, its path in the file, and both as JSON."""
+    """One value that is not the expected one.
+
+    Where that is written, its path in the file, and both as JSON.
+    """
 
     place: Location
     path: str

@@ -1,4 +1,7 @@
-"""A replay on disk: what was asked for, the newest state of every row in it, and how far it is sent."""
+"""A replay on disk: what was asked for, the newest state of every row in it.
+
+And how far it is sent.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,10 @@ _MOVE_ALSO: Final = (
 
 
 class Checkpoint:
-    """One file, that one process has open at a time. Every method is one transaction: kept as a whole, or not."""
+    """One file, that one process has open at a time.
+
+    Every method is one transaction: kept as a whole, or not.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -58,7 +64,10 @@ class Checkpoint:
         self._about: CheckpointHeader | None = None
 
     def __enter__(self) -> Self:
-        """Open it. Raises: `Refusal` while another process has it, `Fatal` when it cannot be had."""
+        """Open it. Raises: `Refusal` while another process has it.
+
+        `Fatal` when it cannot be had.
+        """
         with self._told():
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._sql = sqlite3.connect(self.path, isolation_level=None, timeout=0)
@@ -112,13 +121,19 @@ class Checkpoint:
             self._sql.executemany("INSERT OR IGNORE INTO also VALUES (?, ?)", step.also)
             for name, count in step.counts.items():
                 self._sql.execute(
-                    "INSERT INTO counts VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET count = count + ?2",
+                    (
+                        "INSERT INTO counts VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET"
+                        " count = count + ?2"
+                    ),
                     (name, count),
                 )
             self._move("scanned", scanned)
 
     def index(self) -> None:
-        """Make what is wanted quick to find by its place; while rows are read it would be most of the work."""
+        """Make what is wanted quick to find by its place.
+
+        While rows are read it would be most of the work.
+        """
         with self._kept():
             self._sql.execute("CREATE INDEX IF NOT EXISTS states_by_place ON states (part, offset)")
 
@@ -133,7 +148,10 @@ class Checkpoint:
             self._move("sent", positions)
 
     def look_again(self, ends: Mapping[int, int]) -> None:
-        """All is sent, and `ends` were the ends of the log after that: a new window begins, up to them."""
+        """All is sent, and `ends` were the ends of the log after that.
+
+        A new window begins, up to them.
+        """
         with self._kept():
             self._move("window", {one.number: one.stop for one in self.parts})
             self._move("stop", {one.number: max(one.stop, ends[one.number]) for one in self.parts})
@@ -142,8 +160,8 @@ class Checkpoint:
     def looked(self) -> bool:
         """Forget what is done, and turn to what is not; tell whether there is any.
 
-        What has not changed since it was sent is done. What changed behind the window was written after all of it
-        had been sent: the group carries that, later than we did.
+        What has not changed since it was sent is done. What changed behind the window was written
+        after all of it had been sent: the group carries that, later than we did.
         """
         with self._kept():
             for part in self.parts:
@@ -164,20 +182,23 @@ class Checkpoint:
         """Return the first offsets of a part, in this range, whose records are sent."""
         query = (
             "SELECT offset FROM states WHERE part = ?1 AND offset >= ?2 AND offset < ?3"
-            " UNION SELECT offset FROM also WHERE part = ?1 AND offset >= ?2 AND offset < ?3 ORDER BY 1 LIMIT ?4"
+            " UNION SELECT offset FROM also WHERE part = ?1 AND offset >= ?2 AND offset <"
+            " ?3 ORDER BY 1 LIMIT ?4"
         )
         return [offset for (offset,) in self._sql.execute(query, (part, begin, end, most))]
 
     def wanted_count(self) -> int:
         """Return how many records are sent in all."""
         return self._one(
-            "SELECT count(*) FROM (SELECT part, offset FROM states UNION SELECT part, offset FROM also)"
+            "SELECT count(*) FROM (SELECT part, offset FROM states UNION SELECT part,"
+            " offset FROM also)"
         )
 
     def wanted_inside_count(self) -> int:
         """Return how many records of the range itself are sent."""
         return self._one(
-            "SELECT count(*) FROM (SELECT part, offset FROM states UNION SELECT part, offset FROM also)"
+            "SELECT count(*) FROM (SELECT part, offset FROM states UNION SELECT part,"
+            " offset FROM also)"
             " JOIN parts ON parts.number = part WHERE offset < end"
         )
 
@@ -282,5 +303,8 @@ class Checkpoint:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            detail = f"cannot work in {self.path}: {error}; once it can be written, the same command goes on"
+            detail = (
+                f"cannot work in {self.path}: {error}; once it can be written, the same command"
+                f" goes on"
+            )
             raise Fatal(detail) from error

@@ -1,4 +1,7 @@
-"""A route of a replay: what the book says is to be sent goes through, what a newer change replaced is filtered."""
+"""A route of a replay: what the book says is to be sent goes through.
+
+What a newer change replaced is filtered.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,8 @@ class ReplayFilter:
         """Turn one record into those of its changes that are to be sent."""
         mapped = self._mapper.map(record, wall_ms)
         if self._lifted:
-            # Mapped a second time its version is a tie with its own, and rises by the least there is.
+            # Mapped a second time its version is a tie with its own, and rises by the least there
+            # is.
             mapped = self._mapper.map(record, wall_ms)
         if isinstance(mapped, Filtered):
             return mapped

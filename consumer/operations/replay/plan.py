@@ -1,4 +1,7 @@
-"""The plan of a replay as a value: which offsets, what is sent of them and why no more, and what it takes."""
+"""The plan of a replay as a value.
+
+Which offsets, what is sent of them and why no more, and what it takes.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +24,15 @@ if TYPE_CHECKING:
     from consumer.operations.replay.checkpoint import Checkpoint
 
 SHARE: Final = 0.04
-"""The part of the tenant's rate that daemons never deal among themselves: with it both stay within the rate."""
+"""The part of the tenant's rate that daemons never deal among themselves: with it both stay within
+the rate."""
 
 
 class PartitionPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What is read of one partition: the range, and on to `read_to` for newer states. `position` is the group's."""
+    """What is read of one partition: the range, and on to `read_to` for newer states.
+
+    `position` is the group's.
+    """
 
     topic: str
     partition: int
@@ -50,8 +57,9 @@ class ObjectPlan(msgspec.Struct, frozen=True, kw_only=True):
 class ReplayPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What would be done.
 
-    `sent_count` records of the range go out, `superseded_count` do not because a newer change of their row does;
-    `later_count` more come from behind the range. `was_begun` says that an earlier run left this unfinished.
+    `sent_count` records of the range go out, `superseded_count` do not because a newer change of
+    their row does; `later_count` more come from behind the range. `was_begun` says that an earlier
+    run left this unfinished.
     """
 
     asked: ReplayRequest
@@ -200,6 +208,8 @@ def _warnings(settings: Settings, asked: ReplayRequest) -> Iterator[str]:
         if others:
             names = ", ".join(f"`{topic}`" for topic in sorted(others))
             yield (
-                f"object `{route.object}` is also filled from {names}, which is not read: where both write one row,"
-                " the replayed state replaces the other; name it too (--topic is repeatable), or replay other rows"
+                f"object `{route.object}` is also filled from {names}, which is not read:"
+                f" where both write one row,"
+                " the replayed state replaces the other; name it too (--topic is"
+                " repeatable), or replay other rows"
             )

@@ -1,4 +1,7 @@
-"""Reading for a replay: records of its parts into the book, in steps that a restart goes on from."""
+"""Reading for a replay: records of its parts into the book.
+
+In steps that a restart goes on from.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,6 @@ from consumer.operations.replay.rules import ChangeReader
 from consumer.operations.replay.state import ReadStep
 
 if TYPE_CHECKING:
-    from consumer.operations.progress_display import ProgressDisplay
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from types import TracebackType
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from consumer.mapping.routing import RouteTable
     from consumer.model import PartitionKey, Record
     from consumer.operations.kafka.range_bounds import RangeBound
+    from consumer.operations.progress_display import ProgressDisplay
     from consumer.operations.replay.checkpoint import Checkpoint
     from consumer.operations.replay.rules import ReplayRules
     from consumer.operations.replay.state import ReplayPartition
@@ -28,7 +31,8 @@ READ_RECORDS: Final = 1_000
 """Mapped on the loop in some ten milliseconds."""
 
 STEP_S: Final = 1.0
-"""How long is read between two notes. A note touches most pages of a large book, however few rows are in it."""
+"""How long is read between two notes. A note touches most pages of a large book, however few rows
+are in it."""
 
 
 class RecordReader(Protocol):
@@ -59,7 +63,10 @@ class RecordReader(Protocol):
         ...
 
     async def read(self, wait_s: float, most: int) -> Mapping[PartitionKey, Sequence[Record]]:
-        """Return the next records by partition, in offset order; none when none came within `wait_s`."""
+        """Return the next records by partition, in offset order.
+
+        None when none came within `wait_s`.
+        """
         ...
 
 

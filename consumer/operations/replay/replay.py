@@ -1,4 +1,7 @@
-"""A range sent again, beside the group that has sent it: planned, then done by the daemon's own rooms."""
+"""A range sent again, beside the group that has sent it.
+
+Planned, then done by the daemon's own rooms.
+"""
 
 from __future__ import annotations
 
@@ -57,14 +60,18 @@ LOOK_S: Final = 0.25
 PROGRESS_S: Final = 1.0
 
 COUNTED: Final = FuseSettings(consecutive=1 << 62, ratio=2.0)
-"""No fuse for records that cannot be mapped: the plan has counted them, and what a newer change replaced is not
-there to count as good beside them. What the tenant refuses has the fuse of the file."""
+"""No fuse for records that cannot be mapped: the plan has counted them, and what a newer change
+replaced is not there to count as good beside them. What the tenant refuses has the fuse of the
+file."""
 
 MakePorts: TypeAlias = "Callable[[Source], Ports]"
 
 
 class ReplayResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it. `is_finished` is false when it was stopped before; the same command goes on."""
+    """What came of it. `is_finished` is false when it was stopped before.
+
+    The same command goes on.
+    """
 
     is_finished: bool
     ledger: LedgerStatus
@@ -73,7 +80,9 @@ class ReplayResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def narrowed(settings: Settings, asked: ReplayRequest, requests_per_second: int) -> Settings:
-    """Return the configuration of the replay: the routes of its topics, its own rate, and no admin port.
+    """Return the configuration of the replay.
+
+    The routes of its topics, its own rate, and no admin port.
 
     Raises: `Refusal` where a topic has no route that streams.
     """
@@ -153,7 +162,8 @@ class Replay:
             )
         elif about.mapping_sha256 != sha256:
             message = (
-                f"this replay was begun with other routes or another connector ({self._checkpoint.path}):"
+                f"this replay was begun with other routes or another connector"
+                f" ({self._checkpoint.path}):"
                 " go on with those, or begin anew by --afresh"
             )
             raise Refusal(message)
@@ -179,10 +189,12 @@ class Replay:
     async def execute(
         self, make_ports: MakePorts, attended: Callable[[Daemon], AbstractContextManager[None]]
     ) -> ReplayResult:
-        """Send what the plan says. `attended` is around the daemon that does it, so that a signal can stop it.
+        """Send what the plan says. `attended` is around the daemon that does it.
 
-        Raises: `Refusal` when what it was to read is gone; `Fatal` when it cannot go on; the same command takes it
-        up again.
+        So that a signal can stop it.
+
+        Raises: `Refusal` when what it was to read is gone; `Fatal` when it cannot go on; the same
+        command takes it up again.
         """
         checkpoint, started_s = self._checkpoint, self._clock.now_s()
         if checkpoint.phase in {ReplayPhase.PLANNING, ReplayPhase.READING}:
@@ -252,7 +264,10 @@ class Replay:
         return self._rules.read_on(self._narrowed.connector.objects, self._checkpoint)
 
     async def _read_on(self, positions: Mapping[PartitionKey, int]) -> None:
-        """Read up to where the group stands now, and let what is newer take the place of what is older."""
+        """Read up to where the group stands now.
+
+        And let what is newer take the place of what is older.
+        """
         stops = {one.number: positions.get(one.place, one.end) for one in self._checkpoint.parts}
         self._checkpoint.read_on(stops)
         await self._scan.up_to(
@@ -264,7 +279,10 @@ class Replay:
         while True:
             report = daemon.status.snapshot()
             settled = report.ledger.polled - report.ledger.open
-            note = f"{report.ledger.accepted:,} accepted, {report.ledger.dead_lettered:,} dead-lettered"
+            note = (
+                f"{report.ledger.accepted:,} accepted, {report.ledger.dead_lettered:,}"
+                f" dead-lettered"
+            )
             self._audience.step("sending", settled, max(total, settled), note)
             self._audience.waits(_waiting(report))
             await self._clock.sleep(PROGRESS_S)
@@ -275,7 +293,10 @@ def _waiting(report: StatusReport) -> str:
 
 
 def _part(number: int, offset_range: OffsetRange, position: int | None) -> ReplayPartition:
-    """Make a part of a stretch: no further than where the group stands, who sends the rest itself."""
+    """Make a part of a stretch: no further than where the group stands.
+
+    Who sends the rest itself.
+    """
     remarks, end = [offset_range.remark] if offset_range.remark else [], offset_range.end
     if position is not None and position < end:
         end = max(offset_range.begin, position)

@@ -1,4 +1,7 @@
-"""What a replay owes each object: which changes of a range go out again, and how far it reads on for that."""
+"""What a replay owes each object.
+
+Which changes of a range go out again, and how far it reads on for that.
+"""
 
 from __future__ import annotations
 
@@ -28,11 +31,12 @@ class ReplayRule(StrEnum):
     """No version: the newest state of each row up to the group's position, and nothing older."""
 
     DATED = "dated"
-    """Record Modified: the tenant keeps the newer row. It has no date of deletes, so rows that the range deletes
-    are held as under NEWEST."""
+    """Record Modified: the tenant keeps the newer row. It has no date of deletes, so rows that the
+    range deletes are held as under NEWEST."""
 
     MERGED = "merged"
-    """Partial rows: every change of the range, and the later ones of the same rows, each in its turn."""
+    """Partial rows: every change of the range, and the later ones of the same rows, each in its
+    turn."""
 
     EVERY = "every"
     """Engagement: each event of the range, none is ever changed."""
@@ -71,13 +75,19 @@ class ReplayRules:
         return ReplayRule.NEWEST if self.is_undated(described) else ReplayRule.DATED
 
     def is_undated(self, described: ObjectSettings) -> bool:
-        """Whether nothing but order keeps an older row from replacing a newer one: no version, or a lifted one."""
+        """Whether nothing but order keeps an older row from replacing a newer one.
+
+        No version, or a lifted one.
+        """
         return described.category != "engagement" and (
             described.record_modified is None or self._lifted
         )
 
     def read_on(self, objects: Mapping[str, ObjectSettings], checkpoint: Checkpoint) -> bool:
-        """Tell whether later changes matter: rows without a version, or rows that the range deletes."""
+        """Tell whether later changes matter.
+
+        Rows without a version, or rows that the range deletes.
+        """
         return any(map(self.is_undated, objects.values())) or checkpoint.has_deleted()
 
 
@@ -92,7 +102,8 @@ def replayed_routes(settings: Settings, topics: Sequence[str]) -> tuple[RouteSet
             raise Refusal(message)
         if strangers := [route for route in taken if route.destination != "streaming"]:
             message = (
-                f"{strangers[0].place}: the route of topic `{topic}` goes by jobs ({strangers[0].destination});"
+                f"{strangers[0].place}: the route of topic `{topic}` goes by jobs"
+                f" ({strangers[0].destination});"
                 " a range of it is sent by `backfill`"
             )
             raise Refusal(message)
@@ -100,7 +111,10 @@ def replayed_routes(settings: Settings, topics: Sequence[str]) -> tuple[RouteSet
 
 
 class _Fate(IntEnum):
-    """What a record of the range is, by the weightiest of its parts; the names are those of the book's counts."""
+    """What a record of the range is, by the weightiest of its parts.
+
+    The names are those of the book's counts.
+    """
 
     FAULTY = 0
     SENT = 1
@@ -141,7 +155,10 @@ class ChangeReader:
         self._rules = rules
 
     def read(self, records: Sequence[Record], wall_ms: int) -> ReadStep:
-        """Map records in offset order; what is behind the range only matters for rows that were in it."""
+        """Map records in offset order.
+
+        What is behind the range only matters for rows that were in it.
+        """
         end = self._part.end
         split = next(
             (at for at, record in enumerate(records) if record.offset() >= end), len(records)

@@ -1,7 +1,9 @@
-"""The source of a replay: instead of a group's partitions the records that its book wants sent, until none is left.
+"""The source of a replay: instead of a group's partitions the records that its book wants sent.
 
-It is a `Source` like Kafka's, so that the daemon's own rooms map, batch, send and account. What they commit is
-written into the book and never to the group.
+Until none is left.
+
+It is a `Source` like Kafka's, so that the daemon's own rooms map, batch, send and account. What
+they commit is written into the book and never to the group.
 """
 
 from __future__ import annotations
@@ -37,7 +39,10 @@ REST_S: Final = 1.0
 
 
 class SelectedOffsets:
-    """The offsets of one part that are sent, in order, a page at a time; asked for as the records come."""
+    """The offsets of one part that are sent, in order, a page at a time.
+
+    Asked for as the records come.
+    """
 
     def __init__(self, checkpoint: Checkpoint, part: ReplayPartition) -> None:
         self._checkpoint = checkpoint
@@ -58,7 +63,10 @@ class SelectedOffsets:
         return True
 
     def pass_to(self, position: int) -> None:
-        """Want nothing below this: it was read, or compaction has taken it, and a newer one is in its place."""
+        """Want nothing below this: it was read, or compaction has taken it.
+
+        And a newer one is in its place.
+        """
         while self._left and self._left[0] < position:
             self._left.popleft()
             if not self._left and not self._is_last_page:
@@ -84,7 +92,10 @@ class ReplaySource:
         audience: ProgressDisplay,
         finished: Callable[[], None],
     ) -> None:
-        """`looks_again`: the group may have sent newer states meanwhile. `finished` is called when all is done."""
+        """`looks_again`: the group may have sent newer states meanwhile.
+
+        `finished` is called when all is done.
+        """
         self._checkpoint = checkpoint
         self._log = log
         self._scan = scan
@@ -101,7 +112,8 @@ class ReplaySource:
         self.refusal: Refusal | None = None
         """Why it cannot go on, where that is nobody's fault: what it was to read is gone."""
 
-    # ── the source, as the corridor sees it ──────────────────────────────────────────────────────────────
+    # ── the source, as the corridor sees it
+    # ──────────────────────────────────────────────────────────────
 
     def start(self, events: SourceEvents) -> None:
         """Own every part, from where it is sent, and hand over what is wanted."""
@@ -151,7 +163,8 @@ class ReplaySource:
         """Return the present: no group waits for us to poll."""
         return self._clock.now_s()
 
-    # ── the way of a replay ──────────────────────────────────────────────────────────────────────────────
+    # ── the way of a replay
+    # ──────────────────────────────────────────────────────────────────────────────
 
     async def _go(self) -> None:
         """Send, and look what has changed meanwhile, until nothing has."""
@@ -172,7 +185,10 @@ class ReplaySource:
             self._events.failed(str(error))
 
     async def _send(self) -> None:
-        """Hand over every record of the window that is wanted, and wait until all of it is settled."""
+        """Hand over every record of the window that is wanted.
+
+        And wait until all of it is settled.
+        """
         wanted = {
             assignment: SelectedOffsets(self._checkpoint, part)
             for assignment, part in self._parts.items()
@@ -211,7 +227,10 @@ class ReplaySource:
             self._events.chunk(Chunk(assignment, chosen))
 
     async def _look(self) -> None:
-        """All is settled: note where the log ends now. What is written from here on is sent later than ours."""
+        """All is settled: note where the log ends now.
+
+        What is written from here on is sent later than ours.
+        """
         ends = await self._log.ends([*self._owned])
         self._checkpoint.look_again(
             {part.number: ends[part.place] for part in self._parts.values()}

@@ -1,4 +1,7 @@
-"""The words of a replay: what was asked for, how far its partitions are, and what records came to."""
+"""The words of a replay: what was asked for, how far its partitions are.
+
+And what records came to.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ if TYPE_CHECKING:
 
 
 class ReplayRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What the user asked for, edges as they were written. The same again goes on with what was begun."""
+    """What the user asked for, edges as they were written.
+
+    The same again goes on with what was begun.
+    """
 
     topics: tuple[str, ...]
     partitions: tuple[int, ...] = ()
@@ -44,9 +50,12 @@ class CheckpointHeader(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReplayPartition(msgspec.Struct, kw_only=True):
-    """One partition: what was asked for is from `begin` to `end`, what is read to find the newest is up to `stop`.
+    """One partition: what was asked for is from `begin` to `end`.
 
-    `window` is where sending began this time, `scanned` and `sent` are the next offsets to read and to send.
+    What is read to find the newest is up to `stop`.
+
+    `window` is where sending began this time, `scanned` and `sent` are the next offsets to read and
+    to send.
     """
 
     number: int
@@ -71,7 +80,10 @@ CheckpointRow: TypeAlias = dict[str, str | int]
 
 
 class ReadStep(msgspec.Struct):
-    """What some records came to: changes of the range, changes after it, offsets that are sent anyway, counts."""
+    """What some records came to.
+
+    Changes of the range, changes after it, offsets that are sent anyway, counts.
+    """
 
     inside: list[CheckpointRow] = []
     beyond: list[CheckpointRow] = []
@@ -92,8 +104,8 @@ class ReadStep(msgspec.Struct):
 class RowCounts(msgspec.Struct, frozen=True):
     """Rows of one object by their newest state.
 
-    `deleted_once`: deleted somewhere in the range. `living_again`: of these, written again later; `later`: whose
-    newest state is behind the range; `living_again_later`: both.
+    `deleted_once`: deleted somewhere in the range. `living_again`: of these, written again later;
+    `later`: whose newest state is behind the range; `living_again_later`: both.
     """
 
     row_count: int = 0

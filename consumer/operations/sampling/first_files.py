@@ -1,4 +1,7 @@
-"""The first files of a user: a commented configuration, and the connector's schema file to upload."""
+"""The first files of a user.
+
+A commented configuration, and the connector's schema file to upload.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +25,9 @@ _PLAIN = re.compile(r"[A-Za-z_$/][A-Za-z0-9_.$/-]*\Z")
 _COMMENT_COLUMN: Final = 34
 
 _HEAD: Final = """\
-# Written by `datacloud-consumer config init` from samples of topics. What is called a guess is one: look it over.
-# Then `datacloud-consumer lint --sample` says what would become of records, and `run` carries them.
-# Every key is explained by `datacloud-consumer config reference`.
+# Written by `datacloud-consumer config init` from samples of topics. What is called a guess is one:
+# look it over. Then `datacloud-consumer lint --sample` says what would become of records, and `run`
+# carries them. Every key is explained by `datacloud-consumer config reference`.
 """
 _SALESFORCE: Final = """
 salesforce:                       # not known from the topics: write your own
@@ -39,8 +42,9 @@ dead_letter:
   topic: datacloud-consumer.dead-letter           # has to exist; records that cannot be placed go there
 """
 _CONNECTOR_HEAD: Final = """\
-# Schema file for an Ingestion API connector: look it over and upload it. Fields can be added later, not removed or
-# given another type. Primary keys and categories are chosen with the data streams, as consumer.yaml says.
+# Schema file for an Ingestion API connector: look it over and upload it. Fields can be added later,
+# not removed or given another type. Primary keys and categories are chosen with the data streams,
+# as consumer.yaml says.
 openapi: 3.0.3
 components:
   schemas:

@@ -1,4 +1,7 @@
-"""A first look at a topic: from its sample to the route that would carry it, or why there can be none."""
+"""A first look at a topic: from its sample to the route that would carry it.
+
+Or why there can be none.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,10 @@ CLEAR_SHARE: Final = 0.9
 
 
 class TopicHints(msgspec.Struct, frozen=True):
-    """What the user says of a topic: its object, and the format and the zone where those are not to be guessed."""
+    """What the user says of a topic.
+
+    Its object, and the format and the zone where those are not to be guessed.
+    """
 
     object: str
     format: FormatName | None = None
@@ -44,7 +50,10 @@ class FirstLook(msgspec.Struct, frozen=True):
 def look_at(
     sample: Sample, wanted: TopicHints, registry: RegistrySettings | None = None
 ) -> FirstLook:
-    """Recognise a topic and guess its route. Raises `NoSample` when its values are not rows of one format."""
+    """Recognise a topic and guess its route.
+
+    Raises `NoSample` when its values are not rows of one format.
+    """
     if not sample.records:
         _refuse(sample, "is empty; produce records first, or name another topic")
     recognition = recognise(sample.records)
@@ -108,7 +117,10 @@ def _format_of(sample: Sample, recognition: Recognition) -> FormatName:
     if name is None and not count:
         _refuse(
             sample,
-            f"has null values alone among {len(sample.records)} records; sample more with --records",
+            (
+                f"has null values alone among {len(sample.records)} records; sample more with"
+                f" --records"
+            ),
         )
     if name is None:
         _refuse(
@@ -138,7 +150,10 @@ def _figures(sample: Sample, recognition: Recognition) -> str:
     ]
     if recognition.null_count:
         kinds.append(f"{recognition.null_count} null")
-    return f"{len(sample.records)} of {sample.record_count} records of {partitions}: {', '.join(kinds)}"
+    return (
+        f"{len(sample.records)} of {sample.record_count} records of {partitions}:"
+        f" {', '.join(kinds)}"
+    )
 
 
 def _evidence(recognition: Recognition, name: FormatName, *, chosen: bool) -> str:

@@ -1,4 +1,7 @@
-"""What a sampled topic becomes: an object with its fields, key, category and version, and its route."""
+"""What a sampled topic becomes.
+
+An object with its fields, key, category and version, and its route.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +66,10 @@ class GuessedRoute(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def object_names(topics: Iterable[str]) -> dict[str, str]:
-    """Name an object for each topic: the last part of its name, and more of it where two would be the same."""
+    """Name an object for each topic.
+
+    The last part of its name, and more of it where two would be the same.
+    """
     names: dict[str, str] = {}
     for topic in topics:
         parts = [part for part in topic.split(".") if part] or [topic]
@@ -82,7 +88,10 @@ def guess_route(
     form: tuple[FormatName, str, EncodingName],
     zone: str | None,
 ) -> GuessedRoute:
-    """Guess a route from the rows of its topic; `form`: format, prefix of a flat row's marks, encoding."""
+    """Guess a route from the rows of its topic; `form`.
+
+    Format, prefix of a flat row's marks, encoding.
+    """
     fields, left_out = _fields(rows, zoned=zone is not None)
     key = _KeyGuesser(name, rows, fields).guess()
     fields = [key.field, *(one for one in fields if one.name != key.field.name)]
@@ -125,7 +134,10 @@ def _fields(rows: SampledRows, *, zoned: bool) -> tuple[list[GuessedField], tupl
 
 
 class GuessedKey(msgspec.Struct, frozen=True):
-    """The primary key: its field, why, whether a tombstone's Kafka key tells it, and whether no row repeats it."""
+    """The primary key: its field, why, whether a tombstone's Kafka key tells it.
+
+    And whether no row repeats it.
+    """
 
     field: GuessedField
     why: str
@@ -134,7 +146,10 @@ class GuessedKey(msgspec.Struct, frozen=True):
 
 
 class _KeyGuesser:
-    """Guesses the primary key of one object: the Kafka key's columns, else a column that names rows."""
+    """Guesses the primary key of one object.
+
+    The Kafka key's columns, else a column that names rows.
+    """
 
     def __init__(self, name: str, rows: SampledRows, fields: list[GuessedField]) -> None:
         self._name = name
@@ -204,7 +219,10 @@ class _KeyGuesser:
         return None
 
     def _of_name(self) -> GuessedKey | None:
-        """A column with a name as keys have, never null and never repeated without a Kafka key to say so."""
+        """A column with a name as keys have.
+
+        Never null and never repeated without a Kafka key to say so.
+        """
         single = _PLURAL.sub(lambda end: "y" if end[1] == "ies" else "", self._name.lower())
         wanted = ("id", f"{single}_id", f"{single}id", "uuid", "guid", "_id", "key")
         named = [one for name in wanted for one in self._columns if one.lower() == name]
@@ -292,7 +310,10 @@ def _always_there(rows: SampledRows, field: GuessedField) -> bool:
 def _record_modified(
     rows: SampledRows, fields: list[GuessedField]
 ) -> tuple[ReasonedChoice, list[GuessedField]]:
-    """Choose the column that says when a row was changed, else add a field for the time of the change."""
+    """Choose the column that says when a row was changed.
+
+    Else add a field for the time of the change.
+    """
     for field in fields:
         named = words_of(field.name) & _MODIFIED
         if named and field.guess.type is FieldType.DATE_TIME and _always_there(rows, field):

@@ -1,4 +1,7 @@
-"""What a sampled column becomes: the type of its field, the rule that reads it, and why that was guessed."""
+"""What a sampled column becomes.
+
+The type of its field, the rule that reads it, and why that was guessed.
+"""
 
 from __future__ import annotations
 
@@ -91,7 +94,10 @@ _UNFIT: Final = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 class Guess(msgspec.Struct, frozen=True):
-    """A type, what its rule says beside the source, and the reason in a few words, without any value."""
+    """A type, what its rule says beside the source, and the reason in a few words.
+
+    Without any value.
+    """
 
     type: FieldType
     rule: dict[str, str | bool] = {}
@@ -109,7 +115,10 @@ _BY_ONLY_KIND: Final = {
 
 
 class GuessedField(msgspec.Struct, frozen=True):
-    """A field of the object. `source` is its path; `None` when the name says it, or nothing of the row fills it."""
+    """A field of the object. `source` is its path.
+
+    `None` when the name says it, or nothing of the row fills it.
+    """
 
     name: str
     guess: Guess
@@ -203,7 +212,10 @@ def words_of(name: str) -> frozenset[str]:
 
 
 def fit_name(name: str, taken: Iterable[str]) -> str:
-    """Return a name that the service takes, near to the wanted one and different from those that are taken."""
+    """Return a name that the service takes.
+
+    Near to the wanted one and different from those that are taken.
+    """
     fit = re.sub(r"__+", "_", _UNFIT.sub("_", name))[: MAX_NAME_LENGTH - 8] or "field"
     if fit.lower() in RESERVED:
         fit += "_value"

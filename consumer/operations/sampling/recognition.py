@@ -1,4 +1,7 @@
-"""Which format sampled values are of, and why: told by the members that each format has and no other."""
+"""Which format sampled values are of, and why.
+
+Told by the members that each format has and no other.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +39,9 @@ _LONGEST_VARINT: Final = 10
 class Recognition(msgspec.Struct, frozen=True, kw_only=True):
     """What the values of a sample look like.
 
-    `formats` and `framings` count values by what they seem to be, most frequent first; `refused` counts those that
-    are no JSON object by the reason; `prefix` is that of the columns that `debezium_flat` adds.
+    `formats` and `framings` count values by what they seem to be, most frequent first; `refused`
+    counts those that are no JSON object by the reason; `prefix` is that of the columns that
+    `debezium_flat` adds.
     """
 
     formats: dict[FormatName, int]
@@ -96,7 +100,9 @@ def recognise(records: Iterable[Record]) -> Recognition:
 
 
 def framing_of(value: bytes, record: Record) -> str | None:
-    """Return the encoding of bytes that a schema registry's serialiser has written; `None` when none has.
+    """Return the encoding of bytes that a schema registry's serialiser has written.
+
+    `None` when none has.
 
     The frame says which schema, not which encoding; that is told by the bytes behind it.
     """

@@ -1,4 +1,7 @@
-"""The routes of a configuration on samples of their topics: what it looks like, and what it would become."""
+"""The routes of a configuration on samples of their topics.
+
+What it looks like, and what it would become.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,10 @@ class SampledTopic(msgspec.Struct, frozen=True):
 def sampled_topics(
     settings: Settings, sampler: Sampler, count: int, wall_ms: int
 ) -> Iterator[SampledTopic]:
-    """Sample every topic of the routes, once each, and map what was found. Raises `NoSample` without brokers."""
+    """Sample every topic of the routes, once each, and map what was found.
+
+    Raises `NoSample` without brokers.
+    """
     for topic in dict.fromkeys(
         name for route in settings.routes for name in _topics(route, settings, sampler)
     ):
@@ -100,7 +106,10 @@ def _topics(route: RouteSettings, settings: Settings, sampler: Sampler) -> list[
 
 
 def warnings_of(settings: Settings, seen: SampledTopic) -> Iterator[SampleWarning]:
-    """Say what a user has to look at: no records, columns that are not there, another format, dead letters."""
+    """Say what a user has to look at.
+
+    No records, columns that are not there, another format, dead letters.
+    """
     if seen.problem:
         route = next(
             (route for route in settings.routes if takes(route, seen.topic)), settings.routes[0]
@@ -112,12 +121,18 @@ def warnings_of(settings: Settings, seen: SampledTopic) -> Iterator[SampleWarnin
         if seen.recognition is not None and (other := _other_format(seen.recognition, route)):
             yield SampleWarning(place, f"{seen.topic}: {other}")
         for fault, faulty in trial.faults.items():
-            text = f"{seen.topic}: {faulty.count} of {seen.record_count} records would be dead-lettered: {fault}"
+            text = (
+                f"{seen.topic}: {faulty.count} of {seen.record_count} records would be"
+                f" dead-lettered: {fault}"
+            )
             yield SampleWarning(place, f"{text}, the first {faulty.first}")
 
 
 def _other_format(recognition: Recognition, route: RouteSettings) -> str | None:
-    """Say which format most values seem to be of, when it is not the route's; plain JSON is a sign of nothing."""
+    """Say which format most values seem to be of, when it is not the route's.
+
+    Plain JSON is a sign of nothing.
+    """
     if recognition.framings:
         framing, count = next(iter(recognition.framings.items()))
         if route.encoding == "json":
@@ -130,4 +145,7 @@ def _other_format(recognition: Recognition, route: RouteSettings) -> str | None:
     if name in {None, "json", route.format} or route.encoding != "json":
         return None
     count = next(iter(recognition.formats.values()))
-    return f"{count} of {recognition.value_count} values look like {name}; the route says {route.format}"
+    return (
+        f"{count} of {recognition.value_count} values look like {name}; the route says"
+        f" {route.format}"
+    )

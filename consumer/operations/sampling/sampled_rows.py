@@ -1,4 +1,7 @@
-"""Sampled records, decoded by their format: which columns their rows have, and what stands in them."""
+"""Sampled records, decoded by their format.
+
+Which columns their rows have, and what stands in them.
+"""
 
 from __future__ import annotations
 
@@ -47,8 +50,8 @@ _TYPED: Final = {Days: "date", EpochMillis: "zoned", TimeOfDay: "text"}
 class SeenColumn:
     """One column of the sampled rows: its values by kind, and what the source says of it.
 
-    Kinds: null, text, date, zoned, unzoned, numeral (a number in text), integer, fraction, decimal (Debezium's pair
-    of scale and bytes), boolean, nested.
+    Kinds: null, text, date, zoned, unzoned, numeral (a number in text), integer, fraction, decimal
+    (Debezium's pair of scale and bytes), boolean, nested.
     """
 
     def __init__(self, name: str) -> None:
@@ -84,7 +87,10 @@ class SeenColumn:
 
 
 class SampledRow(msgspec.Struct, frozen=True):
-    """One new row of the sample: its columns opened, the Kafka key of its record, and what is around it."""
+    """One new row of the sample.
+
+    Its columns opened, the Kafka key of its record, and what is around it.
+    """
 
     values: dict[str, Opened]
     key: KafkaKey | None
@@ -191,7 +197,10 @@ def kind_seen(opened: Opened) -> str:
 
 
 def is_unscaled(text: str) -> bool:
-    """Whether text may be the unscaled value of a decimal: base64 of an integer in as few bytes as it needs."""
+    """Whether text may be the unscaled value of a decimal.
+
+    Base64 of an integer in as few bytes as it needs.
+    """
     try:
         content = a2b_base64(text, strict_mode=True)
     except ValueError:

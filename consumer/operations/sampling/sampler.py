@@ -1,4 +1,7 @@
-"""Samples of topics, read beside everybody: no group is joined, nothing is committed, and it ends by itself."""
+"""Samples of topics, read beside everybody.
+
+No group is joined, nothing is committed, and it ends by itself.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,9 @@ class Sampler(StandaloneClient):
             raise self._unanswered(error) from error
 
     def sample(self, topic: str, count: int) -> Sample:
-        """Read the newest records of a topic, about as many of each partition, each partition's in order.
+        """Read the newest records of a topic, about as many of each partition.
+
+        Each partition's in order.
 
         Raises: `NoSample`.
         """
@@ -72,7 +77,10 @@ class Sampler(StandaloneClient):
             if described.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
                 message = f"no topic `{topic}` at {self._bootstrap}, or none that this user may see"
                 raise NoSample(message)
-            message = f"topic `{topic}`: the brokers answered {described.error.name()}: {described.error.str()}"
+            message = (
+                f"topic `{topic}`: the brokers answered {described.error.name()}:"
+                f" {described.error.str()}"
+            )
             raise NoSample(message)
         return {
             number: self._consumer.get_watermark_offsets(

@@ -1,4 +1,7 @@
-"""Sampled records, mapped as the daemon would: what would become of them, and what would be dead-lettered."""
+"""Sampled records, mapped as the daemon would.
+
+What would become of them, and what would be dead-lettered.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Sampled records in a schema registry's frame: their schemas, asked for, and the documents that they stand for."""
+"""Sampled records in a schema registry's frame.
+
+Their schemas, asked for, and the documents that they stand for.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,10 @@ _BY_KIND: dict[str, EncodingName] = {
 
 
 class UnframedSample(msgspec.Struct, frozen=True):
-    """The records as JSON, by encoding how many values were in it, and why others could not be opened."""
+    """The records as JSON, by encoding how many values were in it.
+
+    And why others could not be opened.
+    """
 
     records: tuple[PlainRecord, ...]
     encodings: dict[EncodingName, int]
@@ -43,7 +49,10 @@ class UnframedSample(msgspec.Struct, frozen=True):
 
 
 def schemas_in(records: Sequence[Record], registry: RegistrySettings) -> SchemaCache:
-    """Ask the registry once for every schema that records name. Raises: `NoSample` when it will not say."""
+    """Ask the registry once for every schema that records name.
+
+    Raises: `NoSample` when it will not say.
+    """
     try:
         return asyncio.run(_asked(records, registry))
     except (Hold, Transient) as error:

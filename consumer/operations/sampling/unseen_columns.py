@@ -16,14 +16,18 @@ if TYPE_CHECKING:
 _WHOLE_ROWS: Final[frozenset[FormatName]] = frozenset(
     {"debezium", "debezium_flat", "maxwell", "canal", "dms"}
 )
-"""Formats whose rows have every column. In others one may be left out because it is null or has not changed."""
+"""Formats whose rows have every column. In others one may be left out because it is null or has not
+changed."""
 
 
 def unseen_columns(route: RouteSettings, columns: Collection[str]) -> Iterator[str]:
-    """Say of each rule that reads a column which no row has what it reads, and what may have been meant.
+    """Say of each rule that reads a column which no row has what it reads.
 
-    Where rows need not have every column only a name much like one that they have is told. Of a route with a
-    `custom` function nothing is known: it may make columns of its own before the rules read them.
+    And what may have been meant.
+
+    Where rows need not have every column only a name much like one that they have is told. Of a
+    route with a `custom` function nothing is known: it may make columns of its own before the rules
+    read them.
     """
     if route.custom is not None:
         return

@@ -1,4 +1,7 @@
-"""PostgreSQL and Kafka Connect as fixtures: one of each for the tests of a file, beside the broker of all."""
+"""PostgreSQL and Kafka Connect as fixtures.
+
+One of each for the tests of a file, beside the broker of all.
+"""
 
 from __future__ import annotations
 

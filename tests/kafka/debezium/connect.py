@@ -1,4 +1,7 @@
-"""A real Kafka Connect worker with Debezium's connector for PostgreSQL: one process, told what to do by REST."""
+"""A real Kafka Connect worker with Debezium's connector for PostgreSQL.
+
+One process, told what to do by REST.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,8 @@ POM: Final = Path(__file__).with_name("pom.xml")
 WORKER_JARS: Final = f"connect-{KAFKA_VERSION}"
 PLUGIN_JARS: Final = f"plugins-{DEBEZIUM_VERSION}/debezium"
 CONVERTER_VERSION: Final = "2.6.13.Final"
-"""The last of Apicurio's converters whose whole family of jars is published; its registry may be newer."""
+"""The last of Apicurio's converters whose whole family of jars is published; its registry may be
+newer."""
 
 CONVERTER_JARS: Final = f"avro-converter-{CONVERTER_VERSION}"
 
@@ -51,7 +55,10 @@ def missing_tools() -> str | None:
 
 
 def json_converters(*, schemas: bool) -> dict[str, str]:
-    """Return the settings of a connector that writes JSON, with or without its schema in every record."""
+    """Return the settings of a connector that writes JSON.
+
+    With or without its schema in every record.
+    """
     return {
         f"{side}.converter{setting}": value
         for side in ("key", "value")
@@ -60,7 +67,9 @@ def json_converters(*, schemas: bool) -> dict[str, str]:
 
 
 def avro_converters(registry: str) -> dict[str, str]:
-    """Return the settings of a connector that writes Avro in Confluent's frame, and registers its schemas.
+    """Return the settings of a connector that writes Avro in Confluent's frame.
+
+    And registers its schemas.
 
     `registry` is the address of Apicurio's own API, version 2.
     """
@@ -81,7 +90,9 @@ def avro_converters(registry: str) -> dict[str, str]:
 
 
 def postgres_connector(name: str, port: int, tables: str, **settings: str) -> dict[str, str]:
-    """Return the settings of a connector: its topics are `NAME.SCHEMA.TABLE`, its slot and publication its own.
+    """Return the settings of a connector.
+
+    Its topics are `NAME.SCHEMA.TABLE`, its slot and publication its own.
 
     In the names of `settings` a double underscore stands for a dot.
     """
@@ -108,7 +119,10 @@ def postgres_connector(name: str, port: int, tables: str, **settings: str) -> di
 
 
 class ConnectWorker:
-    """One standalone worker on a folder, which keeps where its connectors stand; a `with` block ends it."""
+    """One standalone worker on a folder, which keeps where its connectors stand.
+
+    A `with` block ends it.
+    """
 
     def __init__(self, folder: Path, bootstrap: str) -> None:
         self._folder = folder
@@ -131,10 +145,14 @@ class ConnectWorker:
         self.stop()
 
     def start(self) -> None:
-        """Start on the folder as it is; returns when the worker answers and its earlier connectors run again."""
+        """Start on the folder as it is.
+
+        Returns when the worker answers and its earlier connectors run again.
+        """
         libraries = jars.fetched(WORKER_JARS, POM, "-Pworker", f"-Dkafka.version={KAFKA_VERSION}")
         jars.fetched(PLUGIN_JARS, POM, "-Pdebezium", f"-Ddebezium.version={DEBEZIUM_VERSION}")
-        # Not a plugin: this one does not say what it is, and looking for it costs ten seconds at every start.
+        # Not a plugin: this one does not say what it is, and looking for it costs ten seconds at
+        # every start.
         converter = jars.fetched(
             CONVERTER_JARS, POM, "-Pavro", f"-Dapicurio.version={CONVERTER_VERSION}"
         )

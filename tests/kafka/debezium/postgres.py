@@ -1,4 +1,7 @@
-"""A real PostgreSQL on loopback with logical decoding: on a folder of its own, which goes when it ends."""
+"""A real PostgreSQL on loopback with logical decoding.
+
+On a folder of its own, which goes when it ends.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,10 @@ def missing_server() -> str | None:
         pwd.getpwnam(ACCOUNT)
     except KeyError:
         if os.geteuid() == 0:
-            return f"add an account {ACCOUNT}, or run the tests as another user than root: its server refuses root"
+            return (
+                f"add an account {ACCOUNT}, or run the tests as another user than root: its"
+                f" server refuses root"
+            )
     return None
 
 
@@ -108,7 +114,10 @@ class Postgres:
         self._end()
 
     def run(self, statements: str, database: str = "postgres") -> str:
-        """Run statements, each committed by itself unless they say otherwise; return what they print, unadorned."""
+        """Run statements, each committed by itself unless they say otherwise.
+
+        Return what they print, unadorned.
+        """
         place = ["-h", "127.0.0.1", "-p", str(self.port), "-U", ACCOUNT, "-d", database]
         done = subprocess.run(
             ["psql", "-XqAtw", "-v", "ON_ERROR_STOP=1", *place, "-f", "-"],  # noqa: S607

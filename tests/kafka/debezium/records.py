@@ -25,7 +25,10 @@ class Kept(NamedTuple):
 
 
 def await_records(bootstrap: str, topics: Sequence[str], count: int) -> list[Kept]:
-    """Read topics of one partition from their beginning until so many records came; topic by topic, in order."""
+    """Read topics of one partition from their beginning until so many records came.
+
+    Topic by topic, in order.
+    """
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,

@@ -1,4 +1,7 @@
-"""A shop's tables under random statements: what is written, and what a tenant that follows them must hold."""
+"""A shop's tables under random statements.
+
+What is written, and what a tenant that follows them must hold.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +33,9 @@ ALTER TABLE customers ALTER COLUMN note SET STORAGE EXTERNAL;
 CREATE TABLE documents (id bigint PRIMARY KEY, title text, body text, pages int);
 ALTER TABLE documents ALTER COLUMN body SET STORAGE EXTERNAL;
 """
-"""Values of more than two kilobytes are stored beside the row: of those that an update leaves alone the log says
-nothing. Under the full replica identity Debezium knows them from the old row, under the default it does not."""
+"""Values of more than two kilobytes are stored beside the row: of those that an update leaves alone
+the log says nothing. Under the full replica identity Debezium knows them from the old row, under
+the default it does not."""
 
 _ROWS: Final = {
     "customers": """\
@@ -92,7 +96,10 @@ class Shop:
         return f"{self.name}.customers,{self.name}.documents"
 
     def work(self, count: int) -> None:
-        """Carry out so many random statements, in transactions of up to twenty; one in fifteen is taken back."""
+        """Carry out so many random statements, in transactions of up to twenty.
+
+        One in fifteen is taken back.
+        """
         done = 0
         script = []
         while done < count:
@@ -103,11 +110,14 @@ class Shop:
         self._run("\n".join(script))
 
     def empty(self) -> None:
-        """Delete all rows, then empty the tables: the deletes are told by key, the emptying only of the table."""
+        """Delete all rows, then empty the tables.
+
+        The deletes are told by key, the emptying only of the table.
+        """
         self.truncations += len(_ROWS)
         self._run(
-            "".join(f"BEGIN; DELETE FROM {table}; TRUNCATE {table}; COMMIT;\n" for table in _ROWS)
-        )  # noqa: S608
+            "".join(f"BEGIN; DELETE FROM {table}; TRUNCATE {table}; COMMIT;\n" for table in _ROWS)  # noqa: S608
+        )
 
     def finish(self) -> None:
         """Write the last change of each table."""
@@ -159,7 +169,10 @@ class Shop:
         return f"UPDATE {table} SET {self._assignments(table)} WHERE id BETWEEN {first} AND {first + 5};"  # noqa: S608
 
     def _move(self, table: str) -> str:
-        """Give a row another key. A document takes its body along, which the log would not tell of otherwise."""
+        """Give a row another key. A document takes its body along.
+
+        Which the log would not tell of otherwise.
+        """
         old, new = self._key(), self._key()
         along = f", body = {self._value('body')}" if table == "documents" else ""
         free = f"NOT EXISTS (SELECT FROM {table} WHERE id = {new})"

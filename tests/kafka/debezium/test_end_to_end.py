@@ -1,4 +1,7 @@
-"""The whole chain, every part real: PostgreSQL, Debezium, Kafka, the daemon, and the sandbox tenant at its end."""
+"""The whole chain, every part real.
+
+PostgreSQL, Debezium, Kafka, the daemon, and the sandbox tenant at its end.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +92,10 @@ def configuration(format_name: str, encoding: str) -> str:
 
 
 class Chain:
-    """The shop's tables, and daemon and tenant at the other end; the fleet's topic names all that is in between."""
+    """The shop's tables, and daemon and tenant at the other end.
+
+    The fleet's topic names all that is in between.
+    """
 
     def __init__(self, fleet: Fleet, broker: KafkaBroker, shop: Shop) -> None:
         self.fleet = fleet
@@ -158,7 +164,10 @@ def chain_of(
 def test_after_five_thousand_statements_the_tenant_has_what_the_database_has(
     kafka_broker: KafkaBroker, postgres: Postgres, connect: ConnectWorker, tmp_path: Path
 ) -> None:
-    """Snapshot, changes, moved keys, deletes, values beside the row, emptied tables, and a worker killed in it."""
+    """Snapshot, changes, moved keys, deletes, values beside the row, emptied tables.
+
+    And a worker killed in it.
+    """
     name = "shop"
     shop = Shop(postgres, name, seed=1)
     shop.work(500)

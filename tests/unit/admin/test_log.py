@@ -93,7 +93,10 @@ def test_hostile_text_stays_one_plain_line(out: io.StringIO, text: str) -> None:
 
 
 def test_secrets_are_masked_wherever_they_stand(out: io.StringIO) -> None:
-    """In the event, in a field, in a nested one, under a telling name, in the text of a foreign object."""
+    """In the event, in a field, in a nested one, under a telling name.
+
+    In the text of a foreign object.
+    """
     structlog.get_logger().error(
         f"answer {JWT}",
         detail=f"Bearer {JWT}",
@@ -154,7 +157,10 @@ def test_a_changed_level_reaches_old_loggers(out: io.StringIO) -> None:
 
 
 def test_repeats_are_collapsed_and_counted(out: io.StringIO, clock: Hand) -> None:
-    """The same line a thousand times in a second is one line, and the next one says how many there were."""
+    """The same line a thousand times in a second is one line.
+
+    And the next one says how many there were.
+    """
     for at in range(1000):
         structlog.get_logger().warning("broker away", broker="b:9092", attempt=at)
     clock.time_s = 10.0

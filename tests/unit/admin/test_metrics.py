@@ -1,4 +1,7 @@
-"""The metrics: exactly the promised names, types and labels, and samples that mean what was counted."""
+"""The metrics: exactly the promised names, types and labels.
+
+And samples that mean what was counted.
+"""
 
 from __future__ import annotations
 
@@ -103,7 +106,10 @@ def _samples(metrics: Metrics) -> dict[tuple[str, frozenset[tuple[str, str]]], f
 
 
 def test_names_and_types_are_there_before_anything_happened() -> None:
-    """A fresh process shows every promised name with its help and its type, and none besides of that prefix."""
+    """A fresh process shows every promised name with its help and its type.
+
+    And none besides of that prefix.
+    """
     lines = generate_latest(_metrics().registry).decode().splitlines()
     helped = {
         line.split()[2].removeprefix(PREFIX)
@@ -198,7 +204,10 @@ def test_the_process_is_measured() -> None:
 
 
 def test_two_registries_do_not_meet() -> None:
-    """Nothing is registered globally: a second daemon in one process, as in the demo, counts for itself."""
+    """Nothing is registered globally.
+
+    A second daemon in one process, as in the demo, counts for itself.
+    """
     one, other = _metrics(), _metrics()
     one.bisected()
     assert (1, 0) == (

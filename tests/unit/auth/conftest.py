@@ -106,7 +106,10 @@ class StillClock:
 
 
 class ScriptedTransport:
-    """Answers each request with the next outcome of its script; the usual dance when that is empty."""
+    """Answers each request with the next outcome of its script.
+
+    The usual dance when that is empty.
+    """
 
     def __init__(self) -> None:
         self.script: list[HttpOutcome | Exception] = []

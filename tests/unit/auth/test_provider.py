@@ -343,7 +343,10 @@ def test_a_token_is_not_shown_i17() -> None:
 async def test_a_core_token_is_one_request(
     settings: SalesforceSettings, transport: ScriptedTransport, clock: StillClock, counted: Counted
 ) -> None:
-    """For the CRM: no exchange, the instance that the login named, and one request more after a revocation."""
+    """For the CRM: no exchange, the instance that the login named.
+
+    And one request more after a revocation.
+    """
     provider = TokenProvider(
         settings, transport, clock, jitter=lambda: 0.0, observer=counted, auth_flow=core_flow
     )

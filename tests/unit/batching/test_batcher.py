@@ -29,19 +29,19 @@ def batcher() -> Batcher:
 
 def test_a_delete_that_meets_an_unsent_upsert_is_sent() -> None:
     """Create and delete are a delete, not nothing: an earlier copy of the row may be there."""
-    desk = batcher()
-    desk.add([upsert("a", 1), delete("a", 2)], ASSIGNMENT, 0.0)
-    desk.seal_lingered(1.0, 0.0)
-    [batch] = desk.ready
+    api = batcher()
+    api.add([upsert("a", 1), delete("a", 2)], ASSIGNMENT, 0.0)
+    api.seal_lingered(1.0, 0.0)
+    [batch] = api.ready
     assert [b'"a"'] == [change.encoded for change in batch.changes.values()]
 
 
 def test_a_key_stands_once_in_a_request() -> None:
     """The newest of its changes, and the position of the oldest is held until that is settled."""
-    desk = batcher()
-    desk.add([upsert("a", 1), upsert("b", 2), upsert("a", 3)], ASSIGNMENT, 0.0)
-    desk.seal_lingered(1.0, 0.0)
-    [batch] = desk.ready
+    api = batcher()
+    api.add([upsert("a", 1), upsert("b", 2), upsert("a", 3)], ASSIGNMENT, 0.0)
+    api.seal_lingered(1.0, 0.0)
+    [batch] = api.ready
     rows = [json.loads(change.encoded) for change in batch.changes.values()]
     assert [{"id": "b", "at": 2}, {"id": "a", "at": 3}] == rows
     assert 1 == batch.lows[ASSIGNMENT].offset

@@ -48,7 +48,10 @@ def jobs(operation: CrmOperation = "upsert", external_id: str | None = "Key__c")
     ],
 )
 def test_creation(operation: CrmOperation, of_rows: str, of_deletes: str) -> None:
-    """With the line end and the delimiter that are written; the external id goes with an upsert alone."""
+    """With the line end and the delimiter that are written.
+
+    The external id goes with an upsert alone.
+    """
     for asked, wanted in ((Operation.UPSERT, of_rows), (Operation.DELETE, of_deletes)):
         request = jobs(operation).create(TOKEN, TARGET, asked)
         external_id = {"externalIdFieldName": "Key__c"} if wanted == "upsert" else {}
@@ -139,7 +142,10 @@ def test_an_answer_that_finds_nothing(tmp_path: Path) -> None:
 
 def test_requests_that_are_used_up_are_a_rate() -> None:
     """403 is not always about permissions, also where the array names that last."""
-    body = b'[{"errorCode":"A"},{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"TotalRequests Limit exceeded."}]'
+    body = (
+        b'[{"errorCode":"A"},{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"TotalRequests'
+        b' Limit exceeded."}]'
+    )
     heard = read(JobStep.CREATE, Answer(403, (), body), fresh_token=False, wall_ms=0)
     assert isinstance(heard, HoldLane)
     assert HoldReason.RATE is heard.reason

@@ -62,9 +62,15 @@ async def test_rows_are_matched_by_their_key(tmp_path: Path) -> None:
 
 
 async def test_rows_without_a_key_are_matched_by_all_columns(tmp_path: Path) -> None:
-    """Quotes, line ends and nulls are no matter of how they are written; the same row twice is two rows."""
+    """Quotes, line ends and nulls are no matter of how they are written.
+
+    The same row twice is two rows.
+    """
     spool = spooled(tmp_path, WHOLE, b'k0,"a ""x""\r\ny"\n', b"k1,#N/A\n", b"k1,#N/A\n")
-    content = '"sf__Id","sf__Created","Key__c","Name"\r\n"1","true","k1","#N/A"\r\n"2","true","k0","a ""x""\ny"\r\n'
+    content = (
+        '"sf__Id","sf__Created","Key__c","Name"\r\n"1","true","k1","#N/A"\r\n"2","true","k0","a'
+        ' ""x""\ny"\r\n'
+    )
     counts = await accepted(tmp_path, WHOLE, spool, content)
     assert (2, 0, 1) == (counts.accepted, counts.unknown, spool.unmentioned_count())
 
@@ -133,8 +139,11 @@ async def test_an_empty_file_is_none(tmp_path: Path, content: str) -> None:
     ],
 )
 async def test_refusals(
-    tmp_path: Path, error: str, deletes: bool, counted: tuple[int, int, int]
-) -> None:  # noqa: FBT001 - a case
+    tmp_path: Path,
+    error: str,
+    deletes: bool,  # noqa: FBT001 - a case
+    counted: tuple[int, int, int],
+) -> None:
     """For good, for the moment, or none because it is done."""
     spool = spooled(tmp_path, KEYED, b"k0,a\n")
     path = tmp_path / "failed.csv"
@@ -206,7 +215,10 @@ async def test_rows_that_nobody_came_to(tmp_path: Path) -> None:
             "Email",
         ),
         (
-            "DUPLICATE_VALUE:duplicate value found: Key__c duplicates value on record with id: 0035g01:Key__c --",
+            (
+                "DUPLICATE_VALUE:duplicate value found: Key__c duplicates value on record with"
+                " id: 0035g01:Key__c --"
+            ),
             "DUPLICATE_VALUE: duplicate value found: *** duplicates value *** record with id: ***",
             None,
         ),

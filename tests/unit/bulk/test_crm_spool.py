@@ -1,4 +1,7 @@
-"""Rows for the CRM on disk: newer changes over older ones, outcomes row by row, records kept whole."""
+"""Rows for the CRM on disk: newer changes over older ones, outcomes row by row.
+
+Records kept whole.
+"""
 
 from __future__ import annotations
 
@@ -85,7 +88,10 @@ def test_a_delete_takes_what_was_before(spool: CrmSpool) -> None:
 
 
 def test_records_are_kept_as_they_came(spool: CrmSpool) -> None:
-    """Key, value, headers, timestamp and place; those of older changes only where something of them is left."""
+    """Key, value, headers, timestamp and place.
+
+    Those of older changes only where something of them is left.
+    """
     spool.put(
         [
             row("k", b"k,a,b\n", offset=1),
@@ -167,7 +173,10 @@ def test_what_is_not_ours_any_more_is_dropped(spool: CrmSpool) -> None:
 
 
 def test_inserts_that_may_be_under_way_are_disowned(tmp_path: Path) -> None:
-    """They are not sent any more, and their outcome is noted all the same; nobody is told of it here."""
+    """They are not sent any more, and their outcome is noted all the same.
+
+    Nobody is told of it here.
+    """
     spool = CrmSpool(tmp_path / "1.rows", disowns=True)
     spool.put([row("k", b"k\n", owner=0), row("l", b"l\n", owner=1), row("m", b"m\n", owner=1)])
     send(spool)

@@ -88,11 +88,14 @@ def test_crm_null_and_blank() -> None:
     ],
 )
 def test_what_cannot_be_said_is_the_records_fault(form: object, text: str, reason: Reason) -> None:
-    """NUL, the CRM's own word for null, and a value over its limit; the field is named, the value never."""
+    """NUL, the CRM's own word for null, and a value over its limit.
+
+    The field is named, the value never.
+    """
     with pytest.raises(RecordError) as caught:
-        CsvRows(FIELDS, form).line(
+        CsvRows(FIELDS, form).line(  # type: ignore[arg-type]  # one of the two forms
             f'{{"id":"7","balance":1,"active":true,"note":"{text}"}}'.encode()
-        )  # type: ignore[arg-type]  # one of the two forms
+        )
     assert (reason, "note") == (caught.value.reason, caught.value.field)
 
 

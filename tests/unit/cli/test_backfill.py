@@ -1,4 +1,7 @@
-"""`backfill` on the command line: wrong usage, refusals before any broker is asked, and what is printed."""
+"""`backfill` on the command line.
+
+Wrong usage, refusals before any broker is asked, and what is printed.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import pytest
 from consumer.cli.backfill_report import show_plan, show_report, size_text
 from consumer.cli.options import Output
 from consumer.operations.backfill.state import BackfillJob, ObjectProgress
-from tests.unit.operations.test_backfill_plan import plan
+from tests.unit.operations.backfill.test_plan import plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +53,10 @@ def test_a_topic_without_a_route(run: Run, examples: Path, tmp_path: Path) -> No
 
 
 def over() -> BackfillPlan:
-    """A backfill that is over: of ten records one was filtered, two dead-lettered, three conflated."""
+    """A backfill that is over: of ten records one was filtered, two dead-lettered.
+
+    Three conflated.
+    """
     made = plan({("t", 0): 10}, 1)
     made.backfill.objects = {
         "o": ObjectProgress(record_count=10, filtered_count=1, dead_lettered_count=2)
@@ -117,7 +123,10 @@ def test_the_report_for_a_person(
 
 
 def test_the_plan_for_a_person(capsys: pytest.CaptureFixture[str]) -> None:
-    """What is read and sent, what it costs, what it does to the stream, and that nothing was done."""
+    """What is read and sent, what it costs, what it does to the stream.
+
+    And that nothing was done.
+    """
     show_plan(plan({}, 21), Output.TEXT, is_all=True)
     said = capsys.readouterr().out
     assert "Jobs: 21 of the 20 that the tenant has in an hour" in said

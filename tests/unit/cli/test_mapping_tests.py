@@ -149,7 +149,10 @@ def test_changes_too_few_and_too_many_are_said(tested: Callable[..., Any]) -> No
         (
             "topic: plain\n    value: '[]'",
             "[{outcome: upsert}]",
-            'outcome: expected "upsert", got "dead_letter" DECODE_NOT_OBJECT (JSON object wanted, an array found)',
+            (
+                'outcome: expected "upsert", got "dead_letter" DECODE_NOT_OBJECT (JSON object'
+                " wanted, an array found)"
+            ),
         ),
         (
             "topic: plain\n    value: null",
@@ -201,7 +204,10 @@ def test_headers_and_keys_reach_the_record(tested: Callable[..., Any], tmp_path:
     fields: {id: $key, note: $header.note, changed_at: {from: $kafka.timestamp_ms, unit: ms}}
 """
     (tmp_path / "consumer.yaml").write_text(CONFIG + routes.lstrip("\n"), encoding="utf-8")
-    record = "topic: facts\n    key: k\n    timestamp: 2026-02-01T01:00:00+01:00\n    value: {}\n    headers: "
+    record = (
+        "topic: facts\n    key: k\n    timestamp: 2026-02-01T01:00:00+01:00\n    value: {}\n   "
+        " headers: "
+    )
     row = '{id: k, balance: null, note: hello, changed_at: "2026-02-01T00:00:00.000Z"}'
     for headers in ("{note: hello}", "[note, hello]"):
         ran = tested(one(record + headers, f"[{{outcome: upsert, record: {row}}}]"))
@@ -221,7 +227,10 @@ def test_a_test_does_not_depend_on_the_one_before(tested: Callable[..., Any]) ->
 
 
 def test_no_time_lies_in_the_future_of_a_test_without_one(tested: Callable[..., Any]) -> None:
-    """The clock of the machine is never read; the record's own time is the present where it is given."""
+    """The clock of the machine is never read.
+
+    The record's own time is the present where it is given.
+    """
     late = NEW.replace("1769904000000", "95617584000000")
     expect = "[{outcome: upsert}, {outcome: upsert}]"
     assert tested(one(late, expect)).code == 0
@@ -231,7 +240,10 @@ def test_no_time_lies_in_the_future_of_a_test_without_one(tested: Callable[..., 
 
 
 def test_what_no_test_covers_is_told(tested: Callable[..., Any]) -> None:
-    """Fields that no expected row has seen filled, outcomes that never came; one never filled is none."""
+    """Fields that no expected row has seen filled, outcomes that never came.
+
+    One never filled is none.
+    """
     ran = tested(one(NEW, '[{outcome: upsert}, {outcome: upsert, record: {id: "7", email: e}}]'))
     told = {
         line.split(": ")[0]: line.split(": ")[-1]

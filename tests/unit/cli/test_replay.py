@@ -1,4 +1,7 @@
-"""`replay` on the command line: what is wrong usage, and what is refused before any broker is asked."""
+"""`replay` on the command line.
+
+What is wrong usage, and what is refused before any broker is asked.
+"""
 
 from __future__ import annotations
 

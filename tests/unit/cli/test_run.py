@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 def test_a_daemon_that_cannot_be_built_leaves_nothing_open(
     run: Callable[..., Any], examples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The reason is the last line: what had been opened before it is closed, and complains of nothing."""
+    """The reason is the last line.
+
+    What had been opened before it is closed, and complains of nothing.
+    """
     monkeypatch.setattr(
         "consumer.cli.run.configure", lambda _log: None
     )  # it is the whole process's

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from consumer.admin.port import BulkStatus, PartitionStatus
-from tests.unit.operations.test_reconciliation import RIGHT
+from tests.unit.operations.test_ledger_check import RIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

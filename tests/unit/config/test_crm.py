@@ -68,7 +68,8 @@ def test_a_header_over_the_limit(tmp_path: Path) -> None:
     path = tmp_path / "consumer.yaml"
     fields = ", ".join(f"{name}: {source}" for name, source in columns.items())
     path.write_text(
-        f"{BEFORE}    crm: {{object: Contact, external_id: Key__c}}\n    fields: {{Key__c: id, {fields}}}\n"
+        f"{BEFORE}    crm: {{object: Contact, external_id: Key__c}}\n    fields: {{Key__c:"
+        f" id, {fields}}}\n"
     )
     (fault,) = inspect(path, environ={"SF_SECRET": "x"}, overrides=[]).faults
     assert f"the CRM takes at most {HEADER_CHARS}" in str(fault)

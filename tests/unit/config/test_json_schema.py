@@ -1,4 +1,7 @@
-"""The JSON Schema of the file, held against files: it takes what the program takes, and refuses other shapes."""
+"""The JSON Schema of the file, held against files.
+
+It takes what the program takes, and refuses other shapes.
+"""
 
 from __future__ import annotations
 

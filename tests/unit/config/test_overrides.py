@@ -129,7 +129,10 @@ def test_null_takes_an_optional_key_away(consumer_yaml: Path) -> None:
 
 
 def test_a_secret_may_come_from_its_own_variable(consumer_yaml: Path) -> None:
-    """The environment is where a secret may stand; it is taken as it is, brackets, references and all."""
+    """The environment is where a secret may stand.
+
+    It is taken as it is, brackets, references and all.
+    """
     settings = loaded(consumer_yaml, DATACLOUD_CONSUMER__SALESFORCE__CLIENT_SECRET="[${x}")
     assert settings.salesforce.client_secret is not None
     assert settings.salesforce.client_secret.value == "[${x}"
@@ -154,7 +157,8 @@ def test_a_secret_on_the_command_line_is_refused(consumer_yaml: Path) -> None:
         (
             "delivery.batch_bytes=300000",
             (
-                "--set delivery.batch_bytes: delivery.batch_bytes: 300000 is over the service limit 200000;"
+                "--set delivery.batch_bytes: delivery.batch_bytes: 300000 is over the"
+                " service limit 200000;"
                 " write 200000 or less"
             ),
         ),
@@ -166,11 +170,17 @@ def test_a_secret_on_the_command_line_is_refused(consumer_yaml: Path) -> None:
         ),
         (
             "kafka.group_id.x=1",
-            "--set kafka.group_id.x: kafka.group_id.x: `x` cannot be set: `shop` stands there, not a mapping",
+            (
+                "--set kafka.group_id.x: kafka.group_id.x: `x` cannot be set: `shop` stands"
+                " there, not a mapping"
+            ),
         ),
         (
             "routes.0.topics=[a",
-            "--set routes.0.topics: routes.0.topics: not YAML; write a list as [a, b], a mapping as {key: value}",
+            (
+                "--set routes.0.topics: routes.0.topics: not YAML; write a list as [a, b], a"
+                " mapping as {key: value}"
+            ),
         ),
     ],
 )
@@ -183,7 +193,8 @@ def test_a_wrong_variable_is_named(consumer_yaml: Path) -> None:
     """A misspelt variable is a fault, not a silence."""
     assert [
         (
-            "environment variable DATACLOUD_CONSUMER__DELIVERY__LINGERS: delivery.lingers: unknown key `lingers`;"
+            "environment variable DATACLOUD_CONSUMER__DELIVERY__LINGERS: delivery.lingers:"
+            " unknown key `lingers`;"
             " did you mean `linger`?"
         )
     ] == faults(consumer_yaml, DATACLOUD_CONSUMER__DELIVERY__LINGERS="1s")

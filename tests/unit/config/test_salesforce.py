@@ -90,7 +90,10 @@ def test_an_allowed_domain_widens_the_hosts(consumer_yaml: Path) -> None:
     ],
 )
 def test_another_address_is_refused(consumer_yaml: Path, address: str) -> None:
-    """I59 to I63, once more from outside: a suffix of the name on a label border, https, no extras."""
+    """I59 to I63, once more from outside.
+
+    A suffix of the name on a label border, https, no extras.
+    """
     found = inspect(consumer_yaml, environ=ENVIRON, overrides=[f"salesforce.login_url={address}"])
     assert ["salesforce.login_url"] == [fault.path for fault in found.faults]
 

@@ -66,7 +66,10 @@ def test_everything_known_is_in_the_headers() -> None:
 
 
 def test_what_is_always_there_is_there_for_the_barest_fault() -> None:
-    """Connect's place and message, reason, attempts, time, configuration and version need nothing but a reason."""
+    """Connect's place and message, reason, attempts, time.
+
+    Configuration and version need nothing but a reason.
+    """
     bare_context = DeadLetterContext(
         connector_name=None, task_id=None, config_sha256="ab12", version="0.1.0"
     )
@@ -144,7 +147,10 @@ def test_a_replayed_record_carries_its_own_headers_and_the_count() -> None:
 
 @pytest.mark.parametrize("foreign", [b"", b"many", b"-1", b"9" * 5000, "²".encode()])
 def test_a_count_that_is_none_starts_at_zero(foreign: bytes) -> None:
-    """A header of that name with anything but a plain number counts as no failed replay, and breaks nothing."""
+    """A header of that name with anything but a plain number counts as no failed replay.
+
+    And breaks nothing.
+    """
     carried = letter(_record([("datacloud.replays", foreign)]), FULL, CONTEXT).headers
     assert 1 == failed_replays(carried)
 

@@ -17,7 +17,10 @@ def _fail(fuse: Fuse, count: int, now_s: float = 0.0) -> None:
 
 
 def test_twenty_in_a_row_blow_it() -> None:
-    """The twentieth record at fault without one that passed is a hold, and says which fault it was."""
+    """The twentieth record at fault without one that passed is a hold.
+
+    And says which fault it was.
+    """
     fuse = _fuse()
     _fail(fuse, 20)
     assert "20 records in a row were at fault (limit 20); the latest FIELD_TYPE" == fuse.blown(0.0)

@@ -186,7 +186,10 @@ async def test_producers_lost_in_a_row_are_fatal() -> None:
 
 
 async def test_a_producer_lost_to_the_set_up_is_a_hold() -> None:
-    """The right to write idempotently is missing: fatal to the producer, but mended by the operator."""
+    """The right to write idempotently is missing.
+
+    Fatal to the producer, but mended by the operator.
+    """
     script = Script(KafkaError(KafkaError._FATAL, "fatal", True))  # noqa: FBT003 - the library takes it by position
     letters = _letters(script)
     await letters.check()
@@ -238,7 +241,10 @@ async def test_a_cancelled_sender_leaves_nothing_behind() -> None:
 
 @pytest.mark.parametrize("deaf", [False, True])
 async def test_close_answers_a_letter_that_nobody_took(deaf: bool) -> None:  # noqa: FBT001 - a trait of the client
-    """After its deadline close gives up on the letter; its sender gets a hold, even from a client gone deaf."""
+    """After its deadline close gives up on the letter.
+
+    Its sender gets a hold, even from a client gone deaf.
+    """
     script = Script(silent=True, deaf=deaf)
     letters = _letters(script)
     sender = asyncio.create_task(letters.send(FULL, REFERENCE))
@@ -306,7 +312,10 @@ def test_guarantees_are_not_the_users_to_change() -> None:
 
 
 def test_the_users_connection_is_kept_and_consuming_is_not() -> None:
-    """Security and client identity pass; what only a consumer knows would be a warning of the client."""
+    """Security and client identity pass.
+
+    What only a consumer knows would be a warning of the client.
+    """
     made = producer_properties(
         "broker:9092",
         {

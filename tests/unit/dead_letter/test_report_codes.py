@@ -18,7 +18,10 @@ def test_every_code_of_the_library_has_a_meaning() -> None:
 
 def test_no_code_has_two_meanings() -> None:
     """Each name stands in one group."""
-    names = f"{report_codes._TOO_LARGE} {report_codes._HOLD} {report_codes._REBUILD} {report_codes._OURS}".split()
+    names = (
+        f"{report_codes._TOO_LARGE} {report_codes._HOLD} {report_codes._REBUILD}"
+        f" {report_codes._OURS}"
+    ).split()
     assert len(set(names)) == len(names)
 
 

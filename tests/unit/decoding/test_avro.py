@@ -31,7 +31,10 @@ def document(schema: Json, body: bytes, *references: Reference) -> bytes:
 
 
 def opened(schema: Json, value: Json) -> tuple[Json, Json]:
-    """Return what stands in a row for the value of its one field, and the field's schema in Connect's words."""
+    """Return what stands in a row for the value of its one field.
+
+    And the field's schema in Connect's words.
+    """
     row = json.loads(
         document(record(("it", schema)), avro_body(record(("it", schema)), {"it": value}))
     )
@@ -186,7 +189,10 @@ MILLENNIUM_MS = 946_684_800_000
 def test_a_value_is_written_as_connect_does(
     schema: Json, value: Json, written: Json, connect: Json
 ) -> None:
-    """And the column says in Connect's words what it means; where no column can, the value says it itself."""
+    """And the column says in Connect's words what it means.
+
+    Where no column can, the value says it itself.
+    """
     assert (written, connect) == opened(schema, value)
 
 

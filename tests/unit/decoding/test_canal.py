@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from consumer.mapping.settings import FieldRule
-from tests.unit.decoding.exam import NUMBER_TEXT, PAIR, Route, case, neighbours, upsert
+from tests.unit.decoding.contract import NUMBER_TEXT, PAIR, Route, case, neighbours, upsert
 
 NAME = "canal"
 ROW = {"id": "1", "name": "a", "amount": "5.18"}

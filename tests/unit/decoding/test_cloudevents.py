@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from consumer.mapping.settings import FieldRule
-from tests.unit.decoding.exam import Route, case, neighbours, upsert
+from tests.unit.decoding.contract import Route, case, neighbours, upsert
 
 NAME = "cloudevents"
 ROW = {"id": 1, "name": "a"}
@@ -71,7 +71,10 @@ CASES = [
         "structured-by-its-type",
         event(),
         A,
-        headers=[("ce_specversion", b"1.0"), ("content-type", b"application/cloudevents+json; charset=UTF-8")],
+        headers=[("ce_specversion", b"1.0"), ("content-type", (
+b"application/cloudevents+json;"
+b" charset=UTF-8"
+))],
     ),
     case("binary", ROW, A, headers=headers()),
     case("binary-without-type-of-content", ROW, A, headers=headers()[1:]),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from consumer.mapping.settings import FieldRule
-from tests.unit.decoding.exam import PAIR, Route, case, neighbours, upsert
+from tests.unit.decoding.contract import PAIR, Route, case, neighbours, upsert
 
 NAME = "debezium_flat"
 

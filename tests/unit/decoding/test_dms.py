@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.decoding.exam import PAIR, Route, case, neighbours, upsert
+from tests.unit.decoding.contract import PAIR, Route, case, neighbours, upsert
 
 NAME = "dms"
 

@@ -25,7 +25,10 @@ def detail_of(value: bytes) -> str:
         pytest.param(b"42", "DECODE_NOT_OBJECT: JSON object wanted, a number found", id="A09"),
         pytest.param(
             b'" {}"',
-            "DECODE_NOT_OBJECT: JSON object wanted, text found; it holds a JSON document (double encoded)",
+            (
+                "DECODE_NOT_OBJECT: JSON object wanted, text found; it holds a JSON document"
+                " (double encoded)"
+            ),
             id="A10",
         ),
         pytest.param(b'"abc"', "DECODE_NOT_OBJECT: JSON object wanted, text found", id="text"),
@@ -34,7 +37,10 @@ def detail_of(value: bytes) -> str:
         ),
         pytest.param(
             b"\x00\x00\x00\x00\x01\x02",
-            "DECODE_FRAMED: JSON wanted, the schema registry's wire form found; write the route's `encoding`",
+            (
+                "DECODE_FRAMED: JSON wanted, the schema registry's wire form found; write the"
+                " route's `encoding`"
+            ),
             id="A39",
         ),
         pytest.param(b'{"a":"\xe9"}', "DECODE_ENCODING: not UTF-8 at byte 6", id="A30"),
@@ -74,7 +80,10 @@ def test_every_truncation_is_a_fault(closing: int) -> None:
 
 @pytest.mark.parametrize("opening", ["[", '{"a":'], ids=["arrays", "objects"])
 def test_depth_has_a_limit_of_its_own(opening: str) -> None:
-    """What the interpreter's stack would still take is refused too: what opens the members stands deeper in it."""
+    """What the interpreter's stack would still take is refused too.
+
+    What opens the members stands deeper in it.
+    """
     closing = {"[": "]", '{"a":': "}"}[opening]
     inner = DEEPEST - 1
 

@@ -1,4 +1,7 @@
-"""The mark of a value that was not sent: known in each of its forms, and never seen where it is not."""
+"""The mark of a value that was not sent.
+
+Known in each of its forms, and never seen where it is not.
+"""
 
 from __future__ import annotations
 

@@ -108,7 +108,10 @@ def test_what_was_not_set_is_null_where_the_message_can_tell() -> None:
 
 
 def test_values_are_exact() -> None:
-    """Whole numbers of 64 bits, decimals digit for digit, floats with the digits they were given."""
+    """Whole numbers of 64 bits, decimals digit for digit.
+
+    Floats with the digits they were given.
+    """
     made = message()
     made.id, made.many = -(2**63), 2**64 - 1
     made.balance.value, made.balance.scale = b"\xfb\x2e", 2
@@ -184,7 +187,10 @@ def test_a_registry_may_have_descriptors_instead_of_text() -> None:
     ("text", "unset"),
     [
         (
-            'syntax = "proto2"; message Row { required int64 id = 1; optional int64 n = 2 [default = 7]; }',
+            (
+                'syntax = "proto2"; message Row { required int64 id = 1; optional int64 n = 2'
+                " [default = 7]; }"
+            ),
             None,
         ),
         ('edition = "2023"; message Row { int64 id = 1; int64 n = 2; }', None),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from consumer.mapping.settings import FieldRule, FieldType
-from tests.unit.decoding.exam import Route, case, neighbours
+from tests.unit.decoding.contract import Route, case, neighbours
 
 NAME = "salesforce_cdc"
 SCHEMA = {"Id": FieldType.TEXT, "Name": FieldType.TEXT, "Phone": FieldType.TEXT}

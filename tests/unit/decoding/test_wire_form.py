@@ -95,7 +95,8 @@ WANTED = "the schema registry's wire form wanted (a zero and an id, or a one and
             b"\0\2\2\2\16",
             [("apicurio.value.globalId", bytes(7) + b"\1"), ("apicurio.value.encoding", b"BINARY")],
             f"DECODE_FRAMED: {WANTED}an id in Apicurio's own headers found; set"
-            " apicurio.registry.headers.enabled=false and apicurio.registry.as-confluent=true at its producer",
+            " apicurio.registry.headers.enabled=false and"
+            " apicurio.registry.as-confluent=true at its producer",
             id="apicurios-own-headers",
         ),
         pytest.param(

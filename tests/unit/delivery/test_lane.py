@@ -1,4 +1,7 @@
-"""A lane's hold: one probe at a time, at rising intervals, ended by the answer that shows its cause gone."""
+"""A lane's hold: one probe at a time, at rising intervals.
+
+Ended by the answer that shows its cause gone.
+"""
 
 from __future__ import annotations
 

@@ -22,9 +22,13 @@ JOURNEY: Final = (
 """The order of reading; what is not named comes after, by name."""
 
 FOLDERS: Final = {
-    "page": "The page of the sandbox tenant: HTML, CSS and JavaScript, without anything from elsewhere.",
+    "page": (
+        "The page of the sandbox tenant: HTML, CSS and JavaScript, without anything from elsewhere."
+    ),
     "shop": "The sample shop's connector schema and configuration.",
-    "status_page": "The daemon's own page: HTML, CSS and JavaScript, without anything from elsewhere.",
+    "status_page": (
+        "The daemon's own page: HTML, CSS and JavaScript, without anything from elsewhere."
+    ),
 }
 """Folders without Python."""
 
@@ -52,7 +56,10 @@ def _lines(package: Path) -> list[str]:
 
 
 def _parts(folder: Path) -> list[Path]:
-    """Return the files and folders that have something to say; a room speaks by its own `__init__`."""
+    """Return the files and folders that have something to say.
+
+    A room speaks by its own `__init__`.
+    """
     return sorted(
         path
         for path in folder.iterdir()

@@ -1,4 +1,7 @@
-"""ARCHITECTURE.md agrees with the tree: its file map, its folders, and the tests that it says hold the promises."""
+"""ARCHITECTURE.md agrees with the tree.
+
+Its file map, its folders, and the tests that it says hold the promises.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The table of bad inputs agrees with the tests: no id is forgotten, and each becomes what its row says."""
+"""The table of bad inputs agrees with the tests.
+
+No id is forgotten, and each becomes what its row says.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 IDS = {
-    "A": "01 02 04 05 06 07 08 09 10 11 12 15 16 19 20 22 24 25 26 29 30 32 33 34 35 36 38 39 46 47 50",
+    "A": (
+        "01 02 04 05 06 07 08 09 10 11 12 15 16 19 20 22 24 25 26 29 30 32 33 34 35 36 38 39 46"
+        " 47 50"
+    ),
     "B": "02 03 05 06 14 19 26 29 30",
     "C": "01 02 03 05 06 07 09 10 11 15 17 20 21",
     "D": "01 02 03 04 05 06 07 08 09 12 13 20 21 22 25 27 28 29 30 32 33 34 36 37 39",
@@ -29,7 +35,10 @@ NAMED = [(row[0], test) for row in ROWS for test in row[3].split(", ") if test !
 
 
 def outcomes_of(identifier: str) -> Iterator[str]:
-    """Say what the cases of an id become, in the words of the table; what only looks bad stands last."""
+    """Say what the cases of an id become, in the words of the table.
+
+    What only looks bad stands last.
+    """
     for case in CASES:
         if str(case.id).partition("-")[0] == identifier:
             expected: Any = case.values[0].expected  # type: ignore[union-attr]  # a case is never a mark
@@ -61,7 +70,10 @@ def test_every_row_is_whole() -> None:
 
 @pytest.mark.parametrize("row", MAPPED, ids=lambda row: row[0])
 def test_the_cases_become_what_the_row_says(row: list[str]) -> None:
-    """The first of an id's cases has the row's outcome; each other outcome of the row has a case as well."""
+    """The first of an id's cases has the row's outcome.
+
+    Each other outcome of the row has a case as well.
+    """
     wanted = [
         one.removeprefix("dead-letter ").removeprefix("filtered ") for one in row[2].split(", ")
     ]
@@ -73,7 +85,10 @@ def test_the_cases_become_what_the_row_says(row: list[str]) -> None:
 
 @pytest.mark.parametrize(("identifier", "test"), NAMED)
 def test_a_test_that_is_named_exists_and_names_the_id(identifier: str, test: str) -> None:
-    """In its name, its sentence or its parameters; a file for a configuration begins with the id."""
+    """In its name, its sentence or its parameters.
+
+    A file for a configuration begins with the id.
+    """
     path, _, name = test.partition("::")
     if not name:
         assert (ROOT / path).is_file()

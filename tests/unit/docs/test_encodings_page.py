@@ -1,4 +1,7 @@
-"""The page of the encodings is true: its configuration loads, each record becomes what stands under it."""
+"""The page of the encodings is true.
+
+Its configuration loads, each record becomes what stands under it.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,10 @@ PAGE = (ROOT / "docs" / "encodings.md").read_text(encoding="utf-8")
 def test_records_become_what_stands_under_them(
     at: int, encoding: str, number: int, tmp_path: Path
 ) -> None:
-    """Behind the schema, blocks of JSON go in pairs: a record as `map` reads it, and what `map` prints."""
+    """Behind the schema, blocks of JSON go in pairs.
+
+    A record as `map` reads it, and what `map` prints.
+    """
     _, connector, configuration = blocks(PAGE, "yaml")
     (tmp_path / "connector.yaml").write_text(connector)
     (tmp_path / "consumer.yaml").write_text(

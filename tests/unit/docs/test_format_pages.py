@@ -1,4 +1,7 @@
-"""The pages of the formats are true: each configuration loads, each record becomes what stands under it."""
+"""The pages of the formats are true.
+
+Each configuration loads, each record becomes what stands under it.
+"""
 
 from __future__ import annotations
 

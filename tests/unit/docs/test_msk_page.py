@@ -1,4 +1,7 @@
-"""The page of Amazon MSK is true: its configurations are in order, its policy is one, its lines are logged."""
+"""The page of Amazon MSK is true.
+
+Its configurations are in order, its policy is one, its lines are logged.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ REST = (ROOT / "config" / "minimal.yaml").read_text(encoding="utf-8")
 
 @pytest.mark.parametrize("section", blocks(PAGE, "yaml"))
 def test_configurations_are_in_order(section: str, tmp_path: Path) -> None:
-    """Each stands in place of the section of the smallest file, without a fault or a warning about it."""
+    """Each stands in place of the section of the smallest file.
+
+    Without a fault or a warning about it.
+    """
     _, _, rest = REST.partition("\nsalesforce:")
     (tmp_path / "connector.yaml").write_text(
         (ROOT / "config" / "connector.yaml").read_text(encoding="utf-8")

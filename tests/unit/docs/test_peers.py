@@ -1,4 +1,7 @@
-"""The table of failures of peers agrees with the tree: every file and test that it names is there."""
+"""The table of failures of peers agrees with the tree.
+
+Every file and test that it names is there.
+"""
 
 from __future__ import annotations
 

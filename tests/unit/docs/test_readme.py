@@ -1,4 +1,7 @@
-"""The README says what the program is: its tables are the code's closed lists, and its example works."""
+"""The README says what the program is.
+
+Its tables are the code's closed lists, and its example works.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The page of the values is true: each row of its tables, on both ways through the mapper, cold and warmed up."""
+"""The page of the values is true.
+
+Each row of its tables, on both ways through the mapper, cold and warmed up.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +74,10 @@ def rows(header: str) -> list[list[str]]:
 def configured(
     fields: str, *, name: str = "json", settings: str = "primary_key: id", route: str = ""
 ) -> Settings | None:
-    """Load a configuration as a user's; `None` when the rule of its route is at fault, and nothing else."""
+    """Load a configuration as a user's.
+
+    `None` when the rule of its route is at fault, and nothing else.
+    """
     with TemporaryDirectory() as folder:
         path = Path(folder) / "consumer.yaml"
         (path.parent / "connector.yaml").write_text(SCHEMA % fields, "utf-8")
@@ -82,7 +88,10 @@ def configured(
 
 
 def told(settings: Settings, document: str, teacher: str) -> Told:
-    """Map a record first, again, and after another: the ways agree, and what was learned changes nothing."""
+    """Map a record first, again, and after another.
+
+    The ways agree, and what was learned changes nothing.
+    """
     (route,) = settings.routes
     target = settings.connector.objects["things"]
     record, other = (
@@ -131,7 +140,10 @@ def wrapped(written: str, column: str, name: str) -> str:
 
 
 def outcomes(value: str, rule: str = "", *, route: str = "", column: str = "") -> dict[str, str]:
-    """Say what becomes of a value in a field of each type, in every format that a fast way knows."""
+    """Say what becomes of a value in a field of each type.
+
+    In every format that a fast way knows.
+    """
     found = {}
     for kind in TYPES:
         fields = f"id: {{type: string}}, x: {{type: {WRITTEN.get(kind, kind)}}}"

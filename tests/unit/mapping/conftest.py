@@ -63,7 +63,10 @@ class Mapping:
 
 
 def outcome_of(run: Callable[[], Mapped | tuple[Mapped, ...]]) -> Any:  # noqa: ANN401 - of many kinds
-    """Say what became of a record: `("upsert", key, row)`, `("delete", key)`, the filter's rule, or the reason."""
+    """Say what became of a record.
+
+    `("upsert", key, row)`, `("delete", key)`, the filter's rule, or the reason.
+    """
     try:
         mapped = run()
     except RecordError as error:

@@ -388,7 +388,10 @@ def test_outcome_is_the_same_after_the_route_has_learned(
 def test_neighbours_never_notice(
     one: Case, way: Callable[[RouteMapper, Sequence[Record], int], list[Told]]
 ) -> None:
-    """First, in the middle and last of 512: its one outcome, and all others become what they are without it."""
+    """First, in the middle and last of 512.
+
+    Its one outcome, and all others become what they are without it.
+    """
     good = good_records(one, 511)
     alone = way(mapper_of(one), good, WALL_MS)
     (expected,) = one_by_one(mapper_of(one), [record_of(one)], WALL_MS)

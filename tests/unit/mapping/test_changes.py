@@ -1,4 +1,7 @@
-"""Which changes a record makes: deletes, changed keys, tombstones, several rows, and the version of each."""
+"""Which changes a record makes.
+
+Deletes, changed keys, tombstones, several rows, and the version of each.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +78,10 @@ def test_key_of_a_delete(
     expected: object,
     mapping: Callable[..., Any],
 ) -> None:
-    """The old row tells the key, else the Kafka key; what Debezium invents for unknown columns does not."""
+    """The old row tells the key, else the Kafka key.
+
+    What Debezium invents for unknown columns does not.
+    """
     assert expected == mapping(fields=fields, format="debezium").outcome(
         change("d", before=before), key=key
     )
@@ -399,7 +405,10 @@ def test_row_created_again_is_later_than_its_delete(mapping: Callable[..., Any])
 
 
 def test_delete_by_a_clock_beyond_all_time_lifts_no_version(mapping: Callable[..., Any]) -> None:
-    """A clock of forty digits is none, for a delete too: the row may be created again with its own time."""
+    """A clock of forty digits is none, for a delete too.
+
+    The row may be created again with its own time.
+    """
     route = mapping(VERSIONED, format="debezium")
     gone = json.dumps(
         change("d", before={"id": "k"}, source={"ts_ns": 10**40, "ts_ms": 1_700_000_000_000})

@@ -195,7 +195,10 @@ def test_a_key_that_cannot_be_opened_is_no_matter_where_nobody_asks_for_it() -> 
         ),
         pytest.param(
             framed(JSON, b"{}"),
-            "DECODE_SCHEMA: schema 6: the registry's kind of it is not that of the route's encoding, avro",
+            (
+                "DECODE_SCHEMA: schema 6: the registry's kind of it is not that of the route's"
+                " encoding, avro"
+            ),
             id="another-kind",
         ),
         pytest.param(

@@ -196,7 +196,10 @@ def test_schemas_may_alternate(
 
 
 def test_a_column_is_read_by_the_schema_of_its_record(mapping: Callable[..., Any]) -> None:
-    """A source that begins to write decimals as text does not have its text taken for base64, nor the other way."""
+    """A source that begins to write decimals as text does not have its text taken for base64.
+
+    Nor the other way.
+    """
     route = mapping(format="debezium")
     decimal = {
         "type": "bytes",
@@ -276,7 +279,10 @@ def test_column_may_be_read_whole_and_in_part(mapping: Callable[..., Any]) -> No
 def test_one_odd_record_costs_the_fast_way_nothing(
     odd: dict[str, Any], mapping: Callable[..., Any]
 ) -> None:
-    """What stands around a row is not learned: the records after an odd one are mapped in one run as before."""
+    """What stands around a row is not learned.
+
+    The records after an odd one are mapped in one run as before.
+    """
     versioned = msgspec.structs.replace(
         OBJECTS["one"], fields=VERSIONED_FIELDS, record_modified="at"
     )

@@ -259,9 +259,15 @@ def test_date_time_field(written: str, expected: object, mapping: Callable[..., 
     ],
 )
 def test_epoch_figures(
-    written: str, unit: Any, expected: object, mapping: Callable[..., Any]
-) -> None:  # noqa: ANN401 - one of the units
-    """The rule's unit says what a bare number counts; what is finer than a millisecond is cut towards the past."""
+    written: str,
+    unit: Any,  # noqa: ANN401 - one of the units
+    expected: object,
+    mapping: Callable[..., Any],
+) -> None:
+    """The rule's unit says what a bare number counts.
+
+    What is finer than a millisecond is cut towards the past.
+    """
     assert expected == sent(mapping, MOMENT, written, rule(unit=unit))
 
 
@@ -499,7 +505,10 @@ def test_column_of_an_embedded_schema(
     times: int,
     mapping: Callable[..., Any],
 ) -> None:
-    """The source's schema types the column; the first record and those of a schema known again agree."""
+    """The source's schema types the column.
+
+    The first record and those of a schema known again agree.
+    """
     fields = [{"type": "string", "field": "id"}, column | {"field": "x"}]
     row = {"type": "struct", "fields": fields, "field": "after"}
     schema = json.dumps({"type": "struct", "fields": [row]})

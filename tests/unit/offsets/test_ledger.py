@@ -81,7 +81,10 @@ def test_what_rides_on_a_change_is_conflated_with_it() -> None:
 
 
 def test_kept_records_of_a_merged_change_are_conflated_when_it_is_accepted() -> None:
-    """Partial mode keeps the older record for a rejection; an acceptance settles it like any other."""
+    """Partial mode keeps the older record for a rejection.
+
+    An acceptance settles it like any other.
+    """
     ledger = Ledger(Book())
     source = assignment()
     ledger.polled(source, 2, 10)

@@ -47,7 +47,10 @@ def test_what_the_group_knows_is_not_committed_again() -> None:
 
 
 def test_a_start_without_a_position_is_committed() -> None:
-    """I10: after a restart an idle partition begins where it began, whatever `start_at` says by then."""
+    """I10: after a restart an idle partition begins where it began.
+
+    Whatever `start_at` says by then.
+    """
     progress, assignment = owned(committed=None)
     assert [(assignment, 10)] == progress.to_commit()
 

@@ -19,7 +19,10 @@ from consumer.operations.mapped_lines import outcomes
 
 
 def test_a_row_without_a_key_is_named_by_its_place() -> None:
-    """The place is the key, and no field of the record; no request's size bounds what goes by a file."""
+    """The place is the key, and no field of the record.
+
+    No request's size bounds what goes by a file.
+    """
     described = ObjectSettings(
         name="Contact",
         fields={PLACE_KEY: FieldType.TEXT, "LastName": FieldType.TEXT},

@@ -89,7 +89,10 @@ SAID = "the schema registry answered"
             Answer(401, body=b'{"error_code":401,"message":"Unauthorized"}'),
             Hold(
                 HoldReason.AUTH,
-                f"{SAID} 401: Unauthorized; check the credentials in kafka.schema_registry and their rights",
+                (
+                    f"{SAID} 401: Unauthorized; check the credentials in kafka.schema_registry"
+                    f" and their rights"
+                ),
             ),
             id="401",
         ),

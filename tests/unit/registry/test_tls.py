@@ -1,4 +1,7 @@
-"""Mutual TLS with the registry: what is shown of us, whom we trust, and certificates that are replaced."""
+"""Mutual TLS with the registry.
+
+What is shown of us, whom we trust, and certificates that are replaced.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The text of a fault script: what each clause means, and what is said of one that cannot be read."""
+"""The text of a fault script.
+
+What each clause means, and what is said of one that cannot be read.
+"""
 
 from __future__ import annotations
 

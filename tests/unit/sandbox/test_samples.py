@@ -141,7 +141,10 @@ def test_topics_are_mixed() -> None:
 
 
 def test_folded_rows_have_the_schemas_fields() -> None:
-    """Every field of every object, in the schema's order, so that rows can be compared as they stand."""
+    """Every field of every object, in the schema's order.
+
+    So that rows can be compared as they stand.
+    """
     for name, settings in shop_objects().items():
         for row in fold(RECORDS)[name].values():
             assert list(settings.fields) == list(row)

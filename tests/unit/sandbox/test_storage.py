@@ -110,7 +110,10 @@ def test_a_delete_takes_rows_that_are_older_than_now(caller: Caller) -> None:
 
 
 def test_a_row_dated_ahead_cannot_be_deleted(caller: Caller) -> None:
-    """Record Modified after the server's time keeps the row, and the tally says so (why D37 matters)."""
+    """Record Modified after the server's time keeps the row.
+
+    And the tally says so (why D37 matters).
+    """
     caller.upsert("versioned", row("1", at=AHEAD))
     caller.delete("versioned", "1")
     assert ["1"] == list(caller.tenant.rows("versioned"))

@@ -27,7 +27,10 @@ class Where(NamedTuple):
 
 
 class Answers:
-    """Topics with their partitions and leaders, watermarks, positions; what is not here is refused."""
+    """Topics with their partitions and leaders, watermarks, positions.
+
+    What is not here is refused.
+    """
 
     def __init__(self) -> None:
         self.leaders: dict[str, list[int]] = {"t": [1, 1]}
@@ -106,7 +109,10 @@ class Answers:
 
 
 class Ids:
-    """An administrator's client that tells ids of topics in cluster `c`; a topic without one is refused."""
+    """An administrator's client that tells ids of topics in cluster `c`.
+
+    A topic without one is refused.
+    """
 
     def __init__(self, **ids: str) -> None:
         self.ids: dict[str, str] = ids

@@ -44,7 +44,7 @@ def _placed(assignment: Assignment, position: int) -> TopicPartition:
     return TopicPartition(assignment.topic, assignment.partition, position, "id", position % 4)
 
 
-class Desk:
+class ApiUser:
     """Commits with their client and their listener."""
 
     def __init__(self) -> None:
@@ -70,45 +70,48 @@ TWO = Assignment("t", 2, 2, 0, None)
 
 def test_an_answer_is_told_with_its_positions() -> None:
     """Nothing is told before."""
-    desk = Desk()
-    desk.send(Position(ONE, 5), Position(TWO, 7))
-    before = [*desk.told]
-    desk.commits.answered(None, desk.client.sent[0])
+    api = ApiUser()
+    api.send(Position(ONE, 5), Position(TWO, 7))
+    before = [*api.told]
+    api.commits.answered(None, api.client.sent[0])
     assert [] == before
-    assert [((Position(ONE, 5), Position(TWO, 7)), None)] == desk.told
+    assert [((Position(ONE, 5), Position(TWO, 7)), None)] == api.told
 
 
 def test_the_highest_position_of_a_partition_is_sent() -> None:
     """I4: a commit never carries two of one partition."""
-    desk = Desk()
-    desk.send(Position(ONE, 9), Position(ONE, 5))
-    assert [9] == [each.offset for each in desk.client.sent[0]]
+    api = ApiUser()
+    api.send(Position(ONE, 9), Position(ONE, 5))
+    assert [9] == [each.offset for each in api.client.sent[0]]
 
 
 def test_i10_a_position_goes_with_the_epoch_of_its_leader_and_the_id_of_its_topic() -> None:
-    """Else a log that was shortened or replaced, and has grown again, looks sound to whoever reads on."""
-    desk = Desk()
-    desk.send(Position(ONE, 9))
-    assert [(1, "id")] == [(each.leader_epoch, each.metadata) for each in desk.client.sent[0]]
+    """Else a log that was shortened or replaced, and has grown again.
+
+    Looks sound to whoever reads on.
+    """
+    api = ApiUser()
+    api.send(Position(ONE, 9))
+    assert [(1, "id")] == [(each.leader_epoch, each.metadata) for each in api.client.sent[0]]
 
 
 def test_an_empty_commit_is_not_sent() -> None:
     """The client would commit what it has stored, or raise `_NO_OFFSET`."""
-    desk = Desk()
-    desk.send()
-    assert [] == desk.client.sent
+    api = ApiUser()
+    api.send()
+    assert [] == api.client.sent
 
 
 def test_what_failed_alone_is_told_alone() -> None:
     """A partition's own error leaves the others committed."""
-    desk = Desk()
-    desk.send(Position(ONE, 5), Position(TWO, 7))
+    api = ApiUser()
+    api.send(Position(ONE, 5), Position(TWO, 7))
     answer = [
         Answered("t", 1, 5, None),
         Answered("t", 2, 7, KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)),
     ]
-    desk.commits.answered(None, cast("list[TopicPartition]", answer))
-    [(settled, none), (refused, error)] = desk.told
+    api.commits.answered(None, cast("list[TopicPartition]", answer))
+    [(settled, none), (refused, error)] = api.told
     assert ((Position(ONE, 5),), None) == (settled, none)
     assert (Position(TWO, 7),) == refused
     assert (error or "").startswith("TOPIC_AUTHORIZATION_FAILED")
@@ -116,87 +119,87 @@ def test_what_failed_alone_is_told_alone() -> None:
 
 def test_a_refusal_on_the_spot_is_an_answer() -> None:
     """The corridor hears of every commit, however it ends."""
-    desk = Desk()
-    desk.client.refuses = KafkaError(KafkaError._STATE)
-    desk.send(Position(ONE, 5))
-    assert [(Position(ONE, 5),)] == [positions for positions, _ in desk.told]
-    assert 0 == len(desk.commits)
-    assert [Position(ONE, 5)] == desk.commits.take_failed()
+    api = ApiUser()
+    api.client.refuses = KafkaError(KafkaError._STATE)
+    api.send(Position(ONE, 5))
+    assert [(Position(ONE, 5),)] == [positions for positions, _ in api.told]
+    assert 0 == len(api.commits)
+    assert [Position(ONE, 5)] == api.commits.take_failed()
 
 
 def test_two_alike_are_two() -> None:
     """The same positions sent again wait for their own answer."""
-    desk = Desk()
-    desk.send(Position(ONE, 5))
-    desk.send(Position(ONE, 5))
-    desk.commits.answered(None, desk.client.sent[0])
-    assert 1 == len(desk.commits)
+    api = ApiUser()
+    api.send(Position(ONE, 5))
+    api.send(Position(ONE, 5))
+    api.commits.answered(None, api.client.sent[0])
+    assert 1 == len(api.commits)
 
 
 def test_a_strange_answer_is_nobodys() -> None:
     """An answer to what was abandoned before changes nothing."""
-    desk = Desk()
-    desk.commits.answered(None, [TopicPartition("t", 1, 5)])
-    assert [] == desk.told
+    api = ApiUser()
+    api.commits.answered(None, [TopicPartition("t", 1, 5)])
+    assert [] == api.told
 
 
 def test_what_has_no_answer_at_the_end_is_told_as_failed() -> None:
     """Nothing stays without a word."""
-    desk = Desk()
-    desk.send(Position(ONE, 5))
-    assert 1 == desk.commits.abandon("no answer before leaving")
-    assert [((Position(ONE, 5),), "no answer before leaving")] == desk.told
+    api = ApiUser()
+    api.send(Position(ONE, 5))
+    assert 1 == api.commits.abandon("no answer before leaving")
+    assert [((Position(ONE, 5),), "no answer before leaving")] == api.told
 
 
 def test_a_pin_does_not_replace_a_position() -> None:
     """A pin is for partitions of other members; what we read ourselves we know better."""
-    desk = Desk()
-    desk.send(Position(ONE, 5), pins=[TopicPartition("t", 1, 3), TopicPartition("t", 2, 4)])
+    api = ApiUser()
+    api.send(Position(ONE, 5), pins=[TopicPartition("t", 1, 3), TopicPartition("t", 2, 4)])
     assert [("t", 1, 5), ("t", 2, 4)] == [
-        (each.topic, each.partition, each.offset) for each in desk.client.sent[0]
+        (each.topic, each.partition, each.offset) for each in api.client.sent[0]
     ]
 
 
 def test_every_answer_is_judged() -> None:
     """A good one ends what an earlier bad one began."""
-    desk = Desk()
-    desk.send(Position(ONE, 5))
-    desk.commits.answered(KafkaError(KafkaError._WAIT_COORD), desk.client.sent[0])
-    desk.send(Position(ONE, 5))
-    desk.commits.answered(None, desk.client.sent[1])
-    assert [KafkaError._WAIT_COORD, None] == [error and error.code() for error in desk.judged]
+    api = ApiUser()
+    api.send(Position(ONE, 5))
+    api.commits.answered(KafkaError(KafkaError._WAIT_COORD), api.client.sent[0])
+    api.send(Position(ONE, 5))
+    api.commits.answered(None, api.client.sent[1])
+    assert [KafkaError._WAIT_COORD, None] == [error and error.code() for error in api.judged]
 
 
 def test_a_refusal_is_over_when_what_was_refused_is_somebody_elses() -> None:
     """A broker died with the answer, the session went with it, and nothing is left to commit."""
-    desk = Desk()
-    desk.send(Position(ONE, 5), Position(TWO, 7))
-    desk.commits.answered(KafkaError(KafkaError._TRANSPORT), desk.client.sent[0])
-    desk.ours.remove(ONE)
-    desk.commits.let_go()
-    before = [*desk.judged]
-    desk.ours.remove(TWO)
-    desk.commits.let_go()
-    desk.commits.let_go()
+    api = ApiUser()
+    api.send(Position(ONE, 5), Position(TWO, 7))
+    api.commits.answered(KafkaError(KafkaError._TRANSPORT), api.client.sent[0])
+    api.ours.remove(ONE)
+    api.commits.let_go()
+    before = [*api.judged]
+    api.ours.remove(TWO)
+    api.commits.let_go()
+    api.commits.let_go()
     assert [KafkaError._TRANSPORT] == [error and error.code() for error in before]
-    assert [None] == desk.judged[1:]
+    assert [None] == api.judged[1:]
 
 
 def test_a_refusal_that_comes_after_the_loss_is_over_at_once() -> None:
     """It is judged, for it may say that the client cannot go on."""
-    desk = Desk()
-    desk.send(Position(ONE, 5))
-    desk.ours.clear()
-    desk.commits.let_go()
-    desk.commits.answered(KafkaError(KafkaError._TRANSPORT), desk.client.sent[0])
-    assert [KafkaError._TRANSPORT, None] == [error and error.code() for error in desk.judged]
+    api = ApiUser()
+    api.send(Position(ONE, 5))
+    api.ours.clear()
+    api.commits.let_go()
+    api.commits.answered(KafkaError(KafkaError._TRANSPORT), api.client.sent[0])
+    assert [KafkaError._TRANSPORT, None] == [error and error.code() for error in api.judged]
 
 
 def test_a_commit_that_is_under_way_is_waited_for() -> None:
     """What was refused before it is in it, and still ours."""
-    desk = Desk()
-    desk.send(Position(ONE, 5))
-    desk.commits.answered(KafkaError(KafkaError._TRANSPORT), desk.client.sent[0])
-    desk.send(Position(ONE, 5))
-    desk.commits.let_go()
-    assert [KafkaError._TRANSPORT] == [error and error.code() for error in desk.judged]
+    api = ApiUser()
+    api.send(Position(ONE, 5))
+    api.commits.answered(KafkaError(KafkaError._TRANSPORT), api.client.sent[0])
+    api.send(Position(ONE, 5))
+    api.commits.let_go()
+    assert [KafkaError._TRANSPORT] == [error and error.code() for error in api.judged]

@@ -57,7 +57,7 @@ class Client:
         self.orders.append(f"resume {[each.partition for each in partitions]}")
 
 
-class Desk:
+class ApiUser:
     """A rebalance with two partitions of a topic, 0 and 1, being read; it is also who listens."""
 
     def __init__(self, *, incremental: bool = True, drain_timeout_s: float = 5.0) -> None:
@@ -139,43 +139,43 @@ async def test_the_position_is_committed_before_the_partition_goes(
     *, incremental: bool, last: str
 ) -> None:
     """I5: whoever is next begins behind it."""
-    desk = Desk(incremental=incremental)
-    desk.answer = [(1, 42)]
-    await desk.revoke(1)
-    assert ["commit [(1, 42)]", last] == desk.client.orders
+    api = ApiUser(incremental=incremental)
+    api.answer = [(1, 42)]
+    await api.revoke(1)
+    assert ["commit [(1, 42)]", last] == api.client.orders
 
 
 async def test_what_waits_of_it_is_dropped_before_the_corridor_is_told() -> None:
     """I3: no chunk follows `revoking`; the other partition's stays."""
-    desk = Desk()
-    desk.wait_with_a_chunk(0)
-    desk.wait_with_a_chunk(1)
-    await desk.revoke(1)
-    desk.hand_over.flush(0)
+    api = ApiUser()
+    api.wait_with_a_chunk(0)
+    api.wait_with_a_chunk(1)
+    await api.revoke(1)
+    api.hand_over.flush(0)
     await asyncio.sleep(0)
-    assert ["revoking [1]", "chunk 0"] == desk.heard
+    assert ["revoking [1]", "chunk 0"] == api.heard
 
 
 async def test_a_position_of_another_epoch_is_not_committed() -> None:
     """The corridor names only what goes, and only that is believed."""
-    desk = Desk()
-    desk.answer = None
-    old = desk.at(1)
-    desk.ownership.let_go([("t", 1)])
-    desk.ownership.take([StartPosition(("t", 1), 0, None)])
-    going = asyncio.create_task(desk.revoke(1))
-    await desk.is_asked.wait()
-    desk.releases[0]([Position(old, 42)])
+    api = ApiUser()
+    api.answer = None
+    old = api.at(1)
+    api.ownership.let_go([("t", 1)])
+    api.ownership.take([StartPosition(("t", 1), 0, None)])
+    going = asyncio.create_task(api.revoke(1))
+    await api.is_asked.wait()
+    api.releases[0]([Position(old, 42)])
     await going
-    assert ["incremental_unassign [1]"] == desk.client.orders
+    assert ["incremental_unassign [1]"] == api.client.orders
 
 
 async def test_a_corridor_that_does_not_finish_is_not_waited_for_for_ever() -> None:
     """The group waits for us; what is not settled is read again by the next owner."""
-    desk = Desk(drain_timeout_s=0.01)
-    desk.answer = None
-    await desk.revoke(0, 1)
-    assert ["incremental_unassign [0, 1]"] == [_sorted(order) for order in desk.client.orders]
+    api = ApiUser(drain_timeout_s=0.01)
+    api.answer = None
+    await api.revoke(0, 1)
+    assert ["incremental_unassign [0, 1]"] == [_sorted(order) for order in api.client.orders]
 
 
 def _sorted(order: str) -> str:
@@ -184,24 +184,24 @@ def _sorted(order: str) -> str:
 
 async def test_what_was_never_begun_goes_without_a_word() -> None:
     """A partition that still waited for its start position was never told to anybody."""
-    desk = Desk()
-    desk.ownership.expect([("t", 7)])
-    await desk.revoke(7)
+    api = ApiUser()
+    api.ownership.expect([("t", 7)])
+    await api.revoke(7)
     assert ([], ["incremental_unassign []"], []) == (
-        desk.heard,
-        desk.client.orders,
-        desk.ownership.pending,
+        api.heard,
+        api.client.orders,
+        api.ownership.pending,
     )
 
 
 async def test_what_is_lost_is_told_and_nothing_is_committed() -> None:
     """It is somebody else's already."""
-    desk = Desk()
-    desk.wait_with_a_chunk(1)
-    await desk.lose(1)
-    desk.hand_over.flush(0)
+    api = ApiUser()
+    api.wait_with_a_chunk(1)
+    await api.lose(1)
+    api.hand_over.flush(0)
     await asyncio.sleep(0)
-    assert (["lost [1]"], ["incremental_unassign [1]"]) == (desk.heard, desk.client.orders)
+    assert (["lost [1]"], ["incremental_unassign [1]"]) == (api.heard, api.client.orders)
 
 
 @pytest.mark.parametrize(
@@ -213,21 +213,24 @@ async def test_what_is_lost_is_told_and_nothing_is_committed() -> None:
 async def test_the_clients_pause_goes_with_the_partition(
     *, incremental: bool, last: str, lost: bool
 ) -> None:
-    """The client would keep it for the next time that we get the partition, which would then stand still."""
-    desk = Desk(incremental=incremental)
-    paused = desk.ownership.at(("t", 1))
+    """The client would keep it for the next time that we get the partition.
+
+    Which would then stand still.
+    """
+    api = ApiUser(incremental=incremental)
+    paused = api.ownership.at(("t", 1))
     assert paused is not None
     paused.client_paused = True
-    await (desk.lose(1) if lost else desk.revoke(1))
-    assert ["resume [1]", last] == desk.client.orders
+    await (api.lose(1) if lost else api.revoke(1))
+    assert ["resume [1]", last] == api.client.orders
 
 
 async def test_nothing_new_is_begun_while_leaving() -> None:
     """What the group gives us in the last seconds goes to the next member."""
-    desk = Desk()
-    desk.rebalance.closing = True
-    desk.rebalance.on_assign(cast("Consumer", desk.client), [TopicPartition("t", 5)])
-    assert ([], ["incremental_assign []"]) == (desk.ownership.pending, desk.client.orders)
+    api = ApiUser()
+    api.rebalance.closing = True
+    api.rebalance.on_assign(cast("Consumer", api.client), [TopicPartition("t", 5)])
+    assert ([], ["incremental_assign []"]) == (api.ownership.pending, api.client.orders)
 
 
 @pytest.mark.parametrize(
@@ -241,14 +244,14 @@ async def test_i10_what_was_made_again_begins_anew_and_its_old_position_is_not_c
     *, incremental: bool, orders: list[str]
 ) -> None:
     """What is in hand is finished first; the others are read on."""
-    desk = Desk(incremental=incremental)
-    desk.answer = [(1, 7)]
-    former = desk.at(1)
-    await desk.start_again(1)
-    assert ["revoking [1]"] == desk.heard
-    assert orders == desk.client.orders
-    assert [("t", 1)] == desk.ownership.pending
-    assert desk.ownership.of(former) is None
+    api = ApiUser(incremental=incremental)
+    api.answer = [(1, 7)]
+    former = api.at(1)
+    await api.start_again(1)
+    assert ["revoking [1]"] == api.heard
+    assert orders == api.client.orders
+    assert [("t", 1)] == api.ownership.pending
+    assert api.ownership.of(former) is None
 
 
 @pytest.mark.parametrize("incremental", [True, False])
@@ -256,8 +259,8 @@ async def test_a_commit_that_failed_is_no_trouble_once_its_partition_is_lost(
     *, incremental: bool
 ) -> None:
     """Nobody commits it again, so nothing else would end the hold of a topic at rest."""
-    desk = Desk(incremental=incremental)
-    desk.commits.send(cast("Consumer", desk.client), [Position(desk.at(1), 42)])
-    desk.commits.answered(KafkaError(KafkaError._TRANSPORT), [TopicPartition("t", 1, 42)])
-    await desk.lose(1)
-    assert [KafkaError._TRANSPORT, None] == [error and error.code() for error in desk.judged]
+    api = ApiUser(incremental=incremental)
+    api.commits.send(cast("Consumer", api.client), [Position(api.at(1), 42)])
+    api.commits.answered(KafkaError(KafkaError._TRANSPORT), [TopicPartition("t", 1, 42)])
+    await api.lose(1)
+    assert [KafkaError._TRANSPORT, None] == [error and error.code() for error in api.judged]

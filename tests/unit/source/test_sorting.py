@@ -47,7 +47,7 @@ class Told(PlainRecord):
         return cast("str", self._named)
 
 
-class Desk:
+class ApiUser:
     """Two partitions being read from 5 on, and who listens."""
 
     def __init__(self) -> None:
@@ -88,65 +88,68 @@ class Desk:
 
 async def test_records_of_one_partition_are_one_chunk() -> None:
     """However they are mixed."""
-    desk = Desk()
-    await desk.sort(Told(0, 5), Told(1, 5), Told(0, 6), Told(1, 9))
-    assert ["0: [5, 6]", "1: [5, 9]"] == desk.heard
+    api = ApiUser()
+    await api.sort(Told(0, 5), Told(1, 5), Told(0, 6), Told(1, 9))
+    assert ["0: [5, 6]", "1: [5, 9]"] == api.heard
 
 
 async def test_a_gap_in_the_log_is_read_across() -> None:
     """Compaction and transactions leave offsets without records: nothing waits for them."""
-    desk = Desk()
-    await desk.sort(Told(0, 5))
-    await desk.sort(Told(0, 9), Told(0, 12))
-    assert ["0: [5]", "0: [9, 12]"] == desk.heard
+    api = ApiUser()
+    await api.sort(Told(0, 5))
+    await api.sort(Told(0, 9), Told(0, 12))
+    assert ["0: [5]", "0: [9, 12]"] == api.heard
 
 
 async def test_an_end_stands_between_what_came_before_and_after_it() -> None:
     """The position may pass over markers only once the records before them are known."""
-    desk = Desk()
-    await desk.sort(Told(0, 5), Told(1, 5), Told(0, 8, KafkaError._PARTITION_EOF), Told(0, 8))
-    assert ["0: [5]", "0: end 8", "1: [5]", "0: [8]"] == desk.heard
+    api = ApiUser()
+    await api.sort(Told(0, 5), Told(1, 5), Told(0, 8, KafkaError._PARTITION_EOF), Told(0, 8))
+    assert ["0: [5]", "0: end 8", "1: [5]", "0: [8]"] == api.heard
 
 
 async def test_what_is_read_is_known_by_its_leader() -> None:
-    """A position is committed with the epoch of the record before it, across a change of leaders too."""
-    desk = Desk()
-    await desk.sort(Told(0, 5), Told(0, 7), Told(0, 8), Told(0, 9))
-    owned = desk.ownership.at(("t", 0))
+    """A position is committed with the epoch of the record before it.
+
+    Across a change of leaders too.
+    """
+    api = ApiUser()
+    await api.sort(Told(0, 5), Told(0, 7), Told(0, 8), Told(0, 9))
+    owned = api.ownership.at(("t", 0))
     assert owned is not None
     assert [3, 3, 4] == [
-        desk.ownership.place(owned.assignment, position).leader_epoch for position in (6, 8, 10)
+        api.ownership.place(owned.assignment, position).leader_epoch for position in (6, 8, 10)
     ]
 
 
 async def test_what_is_not_ours_is_dropped() -> None:
     """Its next owner reads it again."""
-    desk = Desk()
-    await desk.sort(Told(7, 5), Told(7, 6, KafkaError._PARTITION_EOF), Told(0, 5))
-    assert ["0: [5]"] == desk.heard
+    api = ApiUser()
+    await api.sort(Told(7, 5), Told(7, 6, KafkaError._PARTITION_EOF), Told(0, 5))
+    assert ["0: [5]"] == api.heard
 
 
 async def test_nothing_comes_twice_and_the_position_does_not_go_back() -> None:
     """Of a client that was given the partition anew, a leftover may still arrive."""
-    desk = Desk()
-    await desk.sort(Told(0, 5), Told(0, 6))
-    await desk.sort(Told(0, 6), Told(0, 7), Told(1, 3), Told(1, 4, KafkaError._PARTITION_EOF))
-    assert ["0: [5, 6]", "0: [7]"] == desk.heard
+    api = ApiUser()
+    await api.sort(Told(0, 5), Told(0, 6))
+    await api.sort(Told(0, 6), Told(0, 7), Told(1, 3), Told(1, 4, KafkaError._PARTITION_EOF))
+    assert ["0: [5, 6]", "0: [7]"] == api.heard
 
 
 async def test_i10_a_lost_position_is_told_with_figures_and_read_no_more() -> None:
     """Once, and the other partition goes on."""
-    desk = Desk()
-    desk.client.watermarks = {("t", 0): (80, 120)}
+    api = ApiUser()
+    api.client.watermarks = {("t", 0): (80, 120)}
     lost = KafkaError._AUTO_OFFSET_RESET
-    await desk.sort(
+    await api.sort(
         Told(0, 5, lost),
         Told(0, 80),
         Told(0, 5, lost),
         Told(0, 120, KafkaError._PARTITION_EOF),
         Told(1, 5),
     )
-    [held, other] = desk.heard
+    [held, other] = api.heard
     assert held.startswith(
         "held OFFSET_LOST t[0]#1: t[0]: position 5, but the partition holds 80 to 120: "
     )
@@ -155,53 +158,53 @@ async def test_i10_a_lost_position_is_told_with_figures_and_read_no_more() -> No
 
 async def test_a_lost_position_without_figures_is_told_all_the_same() -> None:
     """The loss is certain; the figures are for the reader."""
-    desk = Desk()
-    desk.client.silent = True
-    await desk.sort(Told(0, 5, KafkaError.OFFSET_OUT_OF_RANGE))
-    assert desk.heard[0].startswith(
+    api = ApiUser()
+    api.client.silent = True
+    await api.sort(Told(0, 5, KafkaError.OFFSET_OUT_OF_RANGE))
+    assert api.heard[0].startswith(
         "held OFFSET_LOST t[0]#1: t[0]: position 5, but the partition does not hold it"
     )
 
 
 async def test_a_batch_that_cannot_be_read_holds_its_partition_until_it_can() -> None:
     """The client asks for it again; nothing is skipped."""
-    desk = Desk()
-    await desk.sort(Told(0, 5, KafkaError._BAD_MSG))
-    held = [*desk.heard]
-    await desk.sort(Told(0, 5))
+    api = ApiUser()
+    await api.sort(Told(0, 5, KafkaError._BAD_MSG))
+    held = [*api.heard]
+    await api.sort(Told(0, 5))
     assert held[0].startswith("held BROKER t[0]#1: t[0]: _BAD_MSG")
-    assert ["released BROKER t[0]#1", "0: [5]"] == desk.heard[1:]
+    assert ["released BROKER t[0]#1", "0: [5]"] == api.heard[1:]
 
 
 async def test_a_topic_that_may_not_be_read_is_a_hold() -> None:
     """The client names the topic and sometimes the partition."""
-    desk = Desk()
-    await desk.sort(Told(-1, 0, KafkaError.TOPIC_AUTHORIZATION_FAILED))
-    assert desk.heard[0].startswith(
+    api = ApiUser()
+    await api.sort(Told(-1, 0, KafkaError.TOPIC_AUTHORIZATION_FAILED))
+    assert api.heard[0].startswith(
         "held AUTH None: TOPIC_AUTHORIZATION_FAILED: grant this user READ"
     )
 
 
 async def test_a_group_that_may_not_be_used_is_a_hold() -> None:
     """It concerns no topic."""
-    desk = Desk()
-    await desk.sort(Told(-1, 0, KafkaError.GROUP_AUTHORIZATION_FAILED, topic=None))
-    assert desk.heard[0].startswith(
+    api = ApiUser()
+    await api.sort(Told(-1, 0, KafkaError.GROUP_AUTHORIZATION_FAILED, topic=None))
+    assert api.heard[0].startswith(
         "held AUTH None: GROUP_AUTHORIZATION_FAILED: grant this user READ"
     )
 
 
 async def test_an_eviction_is_neither_a_hold_nor_the_end() -> None:
     """The client joins again by itself."""
-    desk = Desk()
-    await desk.sort(Told(-1, 0, KafkaError._MAX_POLL_EXCEEDED, topic=None))
-    assert ([], [], False) == (desk.heard, desk.ended, desk.errors.fatal)
+    api = ApiUser()
+    await api.sort(Told(-1, 0, KafkaError._MAX_POLL_EXCEEDED, topic=None))
+    assert ([], [], False) == (api.heard, api.ended, api.errors.fatal)
 
 
 async def test_a_fatal_error_is_told_once() -> None:
     """A broken client repeats it with every call."""
-    desk = Desk()
-    await desk.sort(
+    api = ApiUser()
+    await api.sort(
         Told(-1, 0, KafkaError._FATAL, topic=None), Told(-1, 0, KafkaError._FENCED, topic=None)
     )
-    assert ["_FATAL"] == [detail.partition(":")[0] for detail in desk.ended]
+    assert ["_FATAL"] == [detail.partition(":")[0] for detail in api.ended]

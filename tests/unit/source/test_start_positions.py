@@ -47,7 +47,10 @@ def test_a_group_that_knows_nothing_begins_as_the_file_says(
 
 @pytest.mark.parametrize("start_at", ["earliest", "latest", 1_700_000_000_000])
 def test_a_position_is_where_it_begins(start_at: StartAt) -> None:
-    """Even where it is not in the partition any more: that is found by reading, and not papered over."""
+    """Even where it is not in the partition any more.
+
+    That is found by reading, and not papered over.
+    """
     answers = fresh()
     answers.positions = {ZERO: 1, ONE: 99}
     found = positions(start_at).find(answers.as_consumer(), [ZERO, ONE])
@@ -117,7 +120,10 @@ def test_many_failures_are_left_for_the_next_round() -> None:
 
 @pytest.mark.parametrize("start_at", ["earliest", "latest", 1_700_000_000_000])
 def test_i10_a_position_in_a_topic_that_was_made_again_is_none(start_at: StartAt) -> None:
-    """What lies there now was never read: the new topic begins at its beginning, whatever `start_at` says."""
+    """What lies there now was never read.
+
+    The new topic begins at its beginning, whatever `start_at` says.
+    """
     answers = fresh()
     answers.positions, answers.metadata = {ZERO: 9, ONE: 9}, {ZERO: "c:old", ONE: "c:new"}
     found = positions(start_at, TopicIds(Ids(t="new").as_administrator())).find(
@@ -138,7 +144,10 @@ def test_i10_a_position_says_itself_which_topic_it_was_in() -> None:
 
 
 def test_a_position_that_a_mirror_copied_goes_on() -> None:
-    """It is translated, and what is beside it is of the other cluster: the topic was not made again."""
+    """It is translated, and what is beside it is of the other cluster.
+
+    The topic was not made again.
+    """
     answers = fresh()
     answers.positions, answers.metadata = {ZERO: 9}, {ZERO: "elsewhere:old"}
     found = positions("earliest", TopicIds(Ids(t="new").as_administrator())).find(
@@ -158,7 +167,10 @@ def test_a_position_of_nobody_knows_which_topic_goes_on() -> None:
 
 
 def test_i10_a_topic_that_was_made_again_before_our_eyes_begins_at_its_beginning() -> None:
-    """The brokers have dropped the positions of the former one, and `latest` would pass over its first records."""
+    """The brokers have dropped the positions of the former one.
+
+    And `latest` would pass over its first records.
+    """
     brokers = Ids(t="old")
     ids = TopicIds(brokers.as_administrator())
     ids.ask(["t"])

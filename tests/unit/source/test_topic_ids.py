@@ -44,7 +44,10 @@ def test_made_again_is_another_topic_of_the_same_cluster(
 
 
 def test_old_brokers_have_no_ids() -> None:
-    """They say zero for every topic, which would make all of them one; what that costs is said once."""
+    """They say zero for every topic, which would make all of them one.
+
+    What that costs is said once.
+    """
     ids = TopicIds(Ids(t=NO_ID).as_administrator())
     with capture_logs() as log:
         assert [{}, {}] == [ids.ask(["t"]), ids.ask(["t"])]
@@ -91,7 +94,10 @@ def test_it_is_asked_again_every_few_seconds() -> None:
 
 
 def test_errors_that_nobody_asked_for_do_not_pile_up() -> None:
-    """The client keeps one for each connection that fails: an outage of a day would be a heap of them."""
+    """The client keeps one for each connection that fails.
+
+    An outage of a day would be a heap of them.
+    """
     brokers = Ids()
     brokers.kept_errors = 157
     TopicIds(brokers.as_administrator()).turn([], 0.0)
@@ -106,7 +112,10 @@ def test_nothing_is_asked_of_nothing() -> None:
 
 
 def test_i10_an_id_that_was_followed_by_another_never_comes_back() -> None:
-    """A broker that lags behind tells it for a moment; the topic would be read from its beginning again."""
+    """A broker that lags behind tells it for a moment.
+
+    The topic would be read from its beginning again.
+    """
     brokers = Ids(t="one")
     ids = TopicIds(brokers.as_administrator())
     ids.ask(["t"])

@@ -1,0 +1,188 @@
+"""What a broker must do for the source: the embedded one and a real one sit this exam alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+from uuid import uuid4
+
+from tests.kafka.member import Member
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from consumer.model import Headers
+
+
+class BrokerCandidate(Protocol):
+    """A broker with what the exam needs of it. Every topic has four partitions."""
+
+    bootstrap_servers: str
+
+    @property
+    def consumer_properties(self) -> Mapping[str, str]:
+        """What its consumers are told."""
+        ...
+
+    def create_topic(self, name: str) -> None:
+        """Make a topic of four partitions."""
+        ...
+
+    def put(
+        self,
+        topic: str,
+        value: bytes | None,
+        *,
+        key: bytes | None = None,
+        headers: Headers = (),
+        partition: int,
+        timestamp_ms: int = 0,
+    ) -> None:
+        """Append a record."""
+        ...
+
+    def flush(self) -> None:
+        """Return once all records can be read."""
+        ...
+
+
+class BrokerContract:
+    """The questions. A subclass has a fixture `candidate`."""
+
+    async def test_every_record_is_read_in_order(self, candidate: BrokerCandidate) -> None:
+        """Of each partition, from its beginning to its end."""
+        topic = _topic(candidate)
+        for number in range(2000):
+            candidate.put(topic, b"%d" % number, partition=number % 4)
+        candidate.flush()
+        async with _member(candidate, topic) as member:
+            await member.heard.until(lambda: len(member.heard.records) == 2000)
+            await member.heard.until(lambda: ("reached_end", (3, 500)) in member.heard.log)
+        assert [[*range(500)]] * 4 == [member.heard.offsets(partition) for partition in range(4)]
+
+    async def test_a_record_comes_as_it_was_put(self, candidate: BrokerCandidate) -> None:
+        """Key, value, headers in order with repeats and nulls, and the time stamp."""
+        topic = _topic(candidate)
+        headers = [("a", b"1"), ("a", None), ("b", b"")]
+        candidate.put(
+            topic, b"v", key=b"k", headers=headers, partition=2, timestamp_ms=1_700_000_000_123
+        )
+        candidate.flush()
+        async with _member(candidate, topic) as member:
+            await member.heard.until(lambda: member.heard.records)
+            [record] = member.heard.records
+        assert (b"k", b"v", headers) == (record.key(), record.value(), record.headers())
+        assert (topic, 2, 0, (1, 1_700_000_000_123)) == (
+            record.topic(),
+            record.partition(),
+            record.offset(),
+            record.timestamp(),
+        )
+
+    async def test_null_and_empty_are_two_things(self, candidate: BrokerCandidate) -> None:
+        """A tombstone is not an empty value."""
+        topic = _topic(candidate)
+        candidate.put(topic, None, key=b"", partition=0)
+        candidate.put(topic, b"", key=None, partition=0)
+        candidate.flush()
+        async with _member(candidate, topic) as member:
+            await member.heard.until(lambda: len(member.heard.records) == 2)
+            seen = [(record.key(), record.value()) for record in member.heard.records]
+        assert [(b"", None), (None, b"")] == seen
+
+    async def test_the_next_member_goes_on_at_the_position(
+        self, candidate: BrokerCandidate
+    ) -> None:
+        """What was committed on leaving is where the next one begins."""
+        topic, group = _topic(candidate), f"g-{uuid4()}"
+        candidate.put(topic, b"first", partition=0)
+        candidate.flush()
+        async with _member(candidate, topic, group) as first:
+            await first.heard.until(lambda: ("reached_end", (0, 1)) in first.heard.log)
+        candidate.put(topic, b"second", partition=0)
+        candidate.flush()
+        async with _member(candidate, topic, group) as second:
+            await second.heard.until(lambda: second.heard.records)
+        assert [b"second"] == second.heard.values()
+
+    async def test_two_members_share_the_partitions(self, candidate: BrokerCandidate) -> None:
+        """The second gets its part, without a record read twice."""
+        topic, group = _topic(candidate), f"g-{uuid4()}"
+        async with _member(candidate, topic, group) as first:
+            await first.heard.until(lambda: len(first.heard.owned()) == 4)
+            async with _member(candidate, topic, group) as second:
+                await second.heard.until(lambda: len(second.heard.owned()) == 2)
+                await second.heard.until(lambda: len(first.heard.owned()) == 2)
+                for number in range(400):
+                    candidate.put(topic, b"%d" % number, partition=number % 4)
+                candidate.flush()
+                await second.heard.until(
+                    lambda: len(first.heard.records) + len(second.heard.records) >= 400
+                )
+        both = [
+            (record.partition(), record.offset())
+            for record in [*first.heard.records, *second.heard.records]
+        ]
+        assert sorted(
+            (partition, offset) for partition in range(4) for offset in range(100)
+        ) == sorted(both)
+
+    async def test_a_pause_holds_and_a_resume_goes_on(self, candidate: BrokerCandidate) -> None:
+        """Nothing is lost or repeated by it."""
+        topic = _topic(candidate)
+        for number in range(8000):
+            candidate.put(topic, b"%d" % number, partition=number % 4)
+        candidate.flush()
+        async with _member(candidate, topic) as member:
+            await member.heard.until(lambda: member.heard.records)
+            member.source.pause(member.heard.assignments)
+            member.source.resume(member.heard.assignments)
+            await member.heard.until(lambda: len(member.heard.records) >= 8000)
+        assert [[*range(2000)]] * 4 == [member.heard.offsets(partition) for partition in range(4)]
+
+    async def test_a_partition_that_went_paused_is_read_when_it_comes_back(
+        self, candidate: BrokerCandidate
+    ) -> None:
+        """The client keeps a pause beyond the assignment, and may be given the partition again."""
+        topic, group = _topic(candidate), f"g-{uuid4()}"
+        async with _member(candidate, topic, group) as first:
+            await first.heard.until(lambda: len(first.heard.owned()) == 4)
+            first.source.pause(first.heard.assignments)
+            async with _member(candidate, topic, group) as second:
+                await second.heard.until(
+                    lambda: len(first.heard.owned()) == len(second.heard.owned()) == 2
+                )
+            await first.heard.until(lambda: len(first.heard.owned()) == 4)
+            first.source.resume(first.heard.assignments)
+            for partition in range(4):
+                candidate.put(topic, b"x", partition=partition)
+            candidate.flush()
+            await first.heard.until(lambda: len(first.heard.records) == 4)
+
+    async def test_the_number_of_partitions_and_their_ends_are_told(
+        self, candidate: BrokerCandidate
+    ) -> None:
+        """Lag and the share of the tenant's rate rest on them."""
+        topic = _topic(candidate)
+        for partition in range(4):
+            candidate.put(topic, b"x", partition=partition)
+        candidate.flush()
+        async with _member(candidate, topic) as member:
+            await member.heard.until(
+                lambda: [*member.source.end_offsets().values()] == [1, 1, 1, 1]
+            )
+            await member.heard.until(lambda: member.source.subscribed_partitions() == 4)
+
+
+def _topic(candidate: BrokerCandidate) -> str:
+    name = f"t-{uuid4()}"
+    candidate.create_topic(name)
+    return name
+
+
+def _member(candidate: BrokerCandidate, topic: str, group: str | None = None) -> Member:
+    return Member(
+        candidate.bootstrap_servers,
+        group or f"g-{uuid4()}",
+        topic,
+        properties=candidate.consumer_properties,
+    )

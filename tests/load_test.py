@@ -1,0 +1,107 @@
+"""How long a storm lasts: a few rounds in every test run.
+
+Until it has counted enough under `make soak`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+SOAK_MINUTES: Final = float(os.environ.get("SOAK_MINUTES", "0"))
+"""How long one long form may take: it then ends with the rounds it has had, as cut short. 0 sets no
+bound."""
+
+SOAK_SEED: Final = int(os.environ.get("SOAK_SEED", str(time.time_ns() % 1_000_000)))
+
+AT_MOST_S: Final = 60 * SOAK_MINUTES or float("inf")
+LONGEST_S: Final = 12 * 3_600
+"""When a long form without a bound is taken for one that hangs."""
+
+
+class VoidError(AssertionError):
+    """The storm did not take place: whatever the judges say, nothing was proved."""
+
+
+class LoadTest:
+    """So many rounds from one seed, within bounds of time.
+
+    Iterate over it for the number of each round.
+
+    `done` counts the rounds that ended, and `counts` what happened in them: the report of a soak.
+    """
+
+    def __init__(self, rounds: int, seed: int = 7, at_most_s: float = float("inf")) -> None:
+        self.rounds = rounds
+        self.seed = seed
+        self.done = 0
+        self.counts: Counter[str] = Counter()
+        self.earlier_s = 0.0
+        self.at_most_s = at_most_s
+
+    def go_on(self, seed: int, done: int, counts: Mapping[str, int], duration_s: float) -> None:
+        """Take up a form that was cut short: its rounds and what happened in them count."""
+        self.seed = seed
+        self.done = done
+        self.counts = Counter(counts)
+        self.earlier_s = duration_s
+
+    def __iter__(self) -> Iterator[int]:
+        began_s = time.monotonic()
+        for number in range(self.done, self.rounds):
+            if time.monotonic() - began_s > self.at_most_s:
+                return
+            yield number
+            self.done += 1
+
+    def tell(self, counts: Mapping[str, int]) -> None:
+        """Say what happened."""
+        self.counts.update(counts)
+
+    def prove(self, **least: int) -> None:
+        """Fail as void where something happened less often than it must to prove something.
+
+        After all judges.
+
+        Shape: the blanks of a count's name are underscores here.
+        """
+        for name, count in least.items():
+            what = name.replace("_", " ")
+            if self.counts[what] < count:
+                message = (
+                    f"void: {what} {self.counts[what]} times, {count} are the least that proves"
+                    f" something"
+                )
+                raise VoidError(message)
+
+
+def short(rounds: int) -> LoadTest:
+    """Return what every test run has."""
+    return LoadTest(rounds)
+
+
+def long(rounds: int) -> LoadTest:
+    """Return what `make soak` has."""
+    return LoadTest(rounds, SOAK_SEED, AT_MOST_S)
+
+
+LONG_MARKS: Final = (pytest.mark.soak, pytest.mark.timeout(min(AT_MOST_S + 600, LONGEST_S)))
+"""The marks of a long form; on the case, so that they outweigh those of the file."""
+
+
+def rounds(few: int, many: int) -> pytest.MarkDecorator:
+    """Run a test with a `load_test` of few rounds, and of many under the marker `soak`."""
+    return pytest.mark.parametrize(
+        "load_test",
+        [
+            pytest.param(short(few), id="short"),
+            pytest.param(long(many), id="long", marks=LONG_MARKS),
+        ],
+    )

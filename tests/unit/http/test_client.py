@@ -1,0 +1,242 @@
+"""What the transport sends and what it makes of a well-formed answer."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from consumer.errors import Fatal, Hold, HoldReason
+from consumer.http.messages import Answer, Request
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from consumer.http.client import HttpTransport
+    from tests.unit.http.conftest import Answering, Connection, Listen
+
+
+def post(url: str, body: bytes = b'{"data":[]}', timeout_s: float = 5.0) -> Request:
+    return Request("POST", f"{url}/rows", (("Content-Type", "application/json"),), body, timeout_s)
+
+
+async def test_an_answer_is_a_value(
+    transport: HttpTransport, listen: Listen, answering: type[Answering], accepted: bytes
+) -> None:
+    """Status, lower-case headers and body come back as they were sent."""
+    async with listen(answering(accepted)) as peer:
+        answer = await transport.send(post(peer.url))
+    assert isinstance(answer, Answer)
+    assert (202, b'{"accepted":true}', False) == (answer.status, answer.body, answer.truncated)
+    assert (("content-type", "application/json"), ("content-length", "17")) == answer.headers
+
+
+async def test_the_request_is_sent_as_given(
+    transport: HttpTransport, listen: Listen, answering: type[Answering], accepted: bytes
+) -> None:
+    """Path, body and headers arrive as given, with nothing of the library's own taste added."""
+    async with listen(answering(accepted)) as peer:
+        await transport.send(post(f"{peer.url}/a%2Fb%20c"))
+    head, _, body = peer.seen[0].partition(b"\r\n\r\n")
+    assert b'{"data":[]}' == body
+    assert head.startswith(b"POST /a%2Fb%20c/rows HTTP/1.1\r\n")
+    names = {line.partition(b":")[0].lower() for line in head.split(b"\r\n")[1:]}
+    assert {
+        b"host",
+        b"user-agent",
+        b"accept",
+        b"accept-encoding",
+        b"content-type",
+        b"content-length",
+    } == names
+    assert b"Accept-Encoding: identity" in head.split(b"\r\n")
+
+
+async def test_a_large_body_arrives_whole(
+    transport: HttpTransport, listen: Listen, answering: type[Answering], accepted: bytes
+) -> None:
+    """A body of many slices, as bulk uploads have.
+
+    Arrives byte for byte under its declared length.
+    """
+    body = bytes(range(256)) * 8_192
+    async with listen(answering(accepted)) as peer:
+        answer = await transport.send(post(peer.url, body))
+    assert isinstance(answer, Answer)
+    assert body == peer.seen[0].partition(b"\r\n\r\n")[2]
+
+
+async def test_a_file_arrives_whole(
+    transport: HttpTransport,
+    listen: Listen,
+    answering: type[Answering],
+    accepted: bytes,
+    tmp_path: Path,
+) -> None:
+    """A body that is a file goes out slice by slice under the file's length."""
+    body = bytes(range(256)) * 8_192
+    spooled = tmp_path / "1.csv"
+    spooled.write_bytes(body)
+    async with listen(answering(accepted)) as peer:
+        answer = await transport.send(
+            msgspec.structs.replace(post(peer.url, b""), body_path=str(spooled))
+        )
+    assert isinstance(answer, Answer)
+    assert body == peer.seen[0].partition(b"\r\n\r\n")[2]
+
+
+async def test_a_file_that_is_gone_is_our_fault(transport: HttpTransport, tmp_path: Path) -> None:
+    """Nobody else takes files out of the spool.
+
+    The daemon must not go on as if the moment were to blame.
+    """
+    with pytest.raises(Fatal, match=r"gone\.csv"):
+        await transport.send(
+            Request("PUT", "http://127.0.0.1:9/", body_path=str(tmp_path / "gone.csv"))
+        )
+
+
+async def test_connections_are_kept(
+    transport: HttpTransport, listen: Listen, answering: type[Answering], accepted: bytes
+) -> None:
+    """Requests after one another share a connection."""
+    async with listen(answering(accepted, accepted, accepted)) as peer:
+        for _ in range(3):
+            await transport.send(post(peer.url))
+    assert 1 == peer.connection_count
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_redirects_are_answers_k20(
+    transport: HttpTransport, listen: Listen, answering: type[Answering], status: int
+) -> None:
+    """A redirect is handed back and never followed: the body goes to one host only."""
+    answer = (
+        f"HTTP/1.1 {status} Moved\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"
+    ).encode()
+    async with listen(answering(answer)) as peer:
+        seen = await transport.send(post(peer.url))
+    assert isinstance(seen, Answer)
+    assert (status, "http://127.0.0.1:1/") == (seen.status, seen.header("location"))
+    assert 1 == len(peer.seen)
+
+
+async def test_cookies_are_forgotten(
+    transport: HttpTransport, listen: Listen, answering: type[Answering], accepted: bytes
+) -> None:
+    """A cookie that one answer sets does not come back with the next request."""
+    with_cookie = accepted.replace(b"\r\n", b"\r\nSet-Cookie: a=1; Path=/\r\n", 1)
+    async with listen(answering(with_cookie, accepted)) as peer:
+        await transport.send(post(peer.url))
+        await transport.send(post(peer.url))
+    assert b"a=1" not in peer.seen[1]
+
+
+async def test_duplicate_headers_are_kept(
+    transport: HttpTransport, listen: Listen, answering: type[Answering], accepted: bytes
+) -> None:
+    """Two headers of one name stay two, in order."""
+    twice = accepted.replace(b"\r\n", b"\r\nRetry-After: 1\r\nRetry-After: 2\r\n", 1)
+    async with listen(answering(twice)) as peer:
+        answer = await transport.send(post(peer.url))
+    assert isinstance(answer, Answer)
+    assert ["1", "2"] == [value for name, value in answer.headers if name == "retry-after"]
+
+
+async def test_nothing_is_decompressed_k22(
+    transport: HttpTransport, listen: Listen, answering: type[Answering]
+) -> None:
+    """A body that calls itself gzip stays the bytes that came: no bomb goes off."""
+    packed = b"\x1f\x8b\x08not really"
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n".encode()
+    async with listen(answering(head + packed)) as peer:
+        answer = await transport.send(post(peer.url))
+    assert isinstance(answer, Answer)
+    assert packed == answer.body
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param(
+            b"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\n", id="J31-chunked"
+        ),
+        pytest.param(b"HTTP/1.1 202 Accepted\r\n\r\n", id="J31-until-close"),
+        pytest.param(
+            b"HTTP/1.1 202 Accepted\r\nContent-Length: 99999999999\r\n\r\n", id="K22-declared"
+        ),
+    ],
+)
+async def test_an_endless_body_is_cut(
+    transport: HttpTransport, listen: Listen, head: bytes
+) -> None:
+    """Reading stops at 64 KiB, the connection is closed, and the status stands."""
+    closed = asyncio.Event()
+
+    async def endless(connection: Connection) -> None:
+        await connection.request()
+        await connection.write(head)
+        try:
+            while True:
+                await connection.write(b"10000\r\n" + b"x" * 65_536 + b"\r\n")
+        except ConnectionError:
+            closed.set()
+            raise
+
+    async with listen(endless) as peer:
+        answer = await transport.send(post(peer.url))
+        await asyncio.wait_for(closed.wait(), 5)
+    assert isinstance(answer, Answer)
+    assert (202, 65_536, True) == (answer.status, len(answer.body), answer.truncated)
+
+
+async def test_a_body_of_exactly_64_kib_is_whole(
+    transport: HttpTransport, listen: Listen, answering: type[Answering]
+) -> None:
+    """The bound is the last length that is not cut."""
+    head = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 65536\r\n\r\n"
+    async with listen(answering(head + b"x" * 65_536)) as peer:
+        answer = await transport.send(post(peer.url))
+    assert isinstance(answer, Answer)
+    assert (65_536, False) == (len(answer.body), answer.truncated)
+
+
+async def test_an_early_answer_is_taken(transport: HttpTransport, listen: Listen) -> None:
+    """A peer that refuses while the body is still coming is heard.
+
+    And the connection is not used again.
+    """
+
+    async def refusing(connection: Connection) -> None:
+        await connection.head()
+        await connection.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+        await connection.left()
+
+    async with listen(refusing) as peer:
+        for _ in range(2):
+            answer = await transport.send(post(peer.url, b"x" * 8_000_000))
+            assert isinstance(answer, Answer)
+            assert 413 == answer.status
+    assert 2 == peer.connection_count
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("https://evil.test/rows", "evil.test is not under an allowed domain"),
+        ("https://salesforce.com.evil.test/", "not under an allowed domain"),
+        ("http://x.salesforce.com/", "only called by https"),
+        ("https://x.salesforce.com:22/", "only called by https, on port 443"),
+        ("https://x.salesforce.com\\@evil.test/", "not an absolute"),
+        ("https://user@x.salesforce.com/", "not an absolute"),
+        ("ftp://x.salesforce.com/", "not an absolute"),
+    ],
+)
+async def test_unknown_hosts_are_not_called(transport: HttpTransport, url: str, said: str) -> None:
+    """A request to a host that is not known is a hold before any byte leaves."""
+    with pytest.raises(Hold, match=re.escape(said)) as held:
+        await transport.send(Request("GET", url))
+    assert HoldReason.CONFIG is held.value.reason

@@ -1,0 +1,82 @@
+"""Records as rows of CSV: each is counted by one row, filtered, or at fault.
+
+And by one of them only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from consumer.decoding.schema_cache import SchemaCache
+from consumer.errors import Reason
+from consumer.model import PlainRecord
+from consumer.operations.backfill.routes import RowMakers
+from tests.unit.operations.backfill.backfill_files import settings_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from consumer.model import Record
+    from consumer.operations.backfill.offered_rows import RowMaker
+
+WALL_MS = 1_900_000_000_000
+
+
+def maker(folder: Path, topic: str, custom: Callable[..., Any] | None = None) -> RowMaker:
+    settings = settings_in(folder)
+    routes = [msgspec.structs.replace(route, custom=custom) for route in settings.routes]
+    (found,) = RowMakers(settings, routes, SchemaCache()).of(topic)
+    return found
+
+
+def customer(at: int, **fields: object) -> Record:
+    row = {"id": f"k{at}", "kind": "person", "email": "a@x.io", "n": at} | fields
+    return PlainRecord("customers", 0, at, key=b"k%d" % at, value=msgspec.json.encode(row))
+
+
+def test_each_record_finds_its_place(tmp_path: Path) -> None:
+    """A row, a removal, a filter, a fault: in order, the fault with its place."""
+    records = [
+        customer(0),
+        PlainRecord("customers", 0, 1, key=b"k1"),
+        customer(2, kind="robot"),
+        PlainRecord("customers", 0, 3, key=b"k3", value=b"{"),
+        customer(4, n="many"),
+        customer(5),
+    ]
+    offered = maker(tmp_path, "customers").offer(records, WALL_MS)
+    assert [("k0", b"k0,a@x.io,0\n"), ("k1", b""), ("k5", b"k5,a@x.io,5\n")] == [
+        (row.key, row.line) for row in offered.rows
+    ]
+    assert [(1, 1)] * 3 == [(row.own_count, row.record_count) for row in offered.rows]
+    assert 1 == offered.filtered_count
+    assert [(3, Reason.DECODE_SYNTAX), (4, Reason.FIELD_TYPE)] == [
+        (fault.at, fault.error.reason) for fault in offered.faults
+    ]
+    assert [records[3], records[4]] == [fault.record for fault in offered.faults]
+
+
+def test_a_record_of_several_rows_is_counted_by_the_first(tmp_path: Path) -> None:
+    """So that what became of records is as many as there were."""
+
+    def doubled(row: dict[str, Any], _context: object) -> list[dict[str, Any]]:
+        return [row, row | {"id": "twin"}]
+
+    offered = maker(tmp_path, "customers", doubled).offer([customer(0), customer(1)], WALL_MS)
+    assert ["k0", "twin", "k1", "twin"] == [row.key for row in offered.rows]
+    assert [1, 0, 1, 0] == [row.own_count for row in offered.rows]
+    assert [1, 0, 1, 0] == [row.record_count for row in offered.rows]
+
+
+def test_what_no_line_of_csv_can_say_is_a_fault_of_the_whole_record(tmp_path: Path) -> None:
+    """NUL in the second of its rows: nothing of it is sent."""
+
+    def broken(row: dict[str, Any], _context: object) -> list[dict[str, Any]]:
+        return [row, row | {"id": "twin", "email": "a\0b"}]
+
+    offered = maker(tmp_path, "customers", broken).offer([customer(0)], WALL_MS)
+    assert [] == offered.rows
+    assert [Reason.FIELD_CHARS] == [fault.error.reason for fault in offered.faults]
