@@ -41,6 +41,7 @@ def test_every_file_expects_something(path: Path) -> None:
     assert expected(path, "expect") + expected(path, "warning")
 
 
+@pytest.mark.holds("I17")
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_no_secret_is_repeated(path: Path) -> None:
     """Neither a secret of the environment nor one written into the file shows in a finding."""

@@ -151,6 +151,7 @@ def test_it_refuses_beside_a_daemon_and_to_pass_records_over(
         assert (1, True) == (code, f"group `{verb.fleet.group}` is in use" in said)
 
 
+@pytest.mark.holds("I1")
 @pytest.mark.parametrize(
     ("records", "moments"),
     [
@@ -189,6 +190,7 @@ def _without_ids(jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{name: figure for name, figure in job.items() if name != "job"} for job in jobs]
 
 
+@pytest.mark.holds("I15")
 @pytest.mark.soak
 @pytest.mark.timeout(1_800)
 def test_a_million_records_in_one_command(kafka_broker: KafkaBroker, tmp_path: Path) -> None:

@@ -253,6 +253,7 @@ def test_the_shipped_example_lands(kafka_broker: KafkaBroker, tmp_path: Path) ->
         assert {*refused.values()} <= {value for value, _ in letters.values()}
 
 
+@pytest.mark.holds("I1")
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("operation", "phase", "fault"),

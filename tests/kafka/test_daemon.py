@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.kafka
 
 
+@pytest.mark.holds("I1")
 @pytest.mark.timeout(400)
 def test_a_hundred_thousand_records_through_a_kill_and_two_members(
     kafka_broker: KafkaBroker, tmp_path: Path

@@ -69,6 +69,7 @@ def is_whole(cluster: KafkaCluster, topic: str) -> bool:
 OFFSETS = "__consumer_offsets"
 
 
+@pytest.mark.holds("I8")
 @rounds(2, 20)
 def test_a_leader_that_is_lost_is_followed_by_another(
     kafka_cluster: KafkaCluster, tmp_path: Path, load_test: LoadTest
@@ -114,6 +115,7 @@ def _moved(
     return all(now.get(one, 0) > before.get(one, 0) for one in partitions)
 
 
+@pytest.mark.holds("I9")
 def test_a_partition_without_a_leader_waits_by_name_and_alone(
     kafka_cluster: KafkaCluster, tmp_path: Path
 ) -> None:
@@ -206,6 +208,7 @@ def test_a_log_that_came_back_shorter_is_a_hold_and_never_a_jump(
         kafka_cluster.start(1)
 
 
+@pytest.mark.holds("I10")
 def test_a_log_that_was_shorter_and_has_grown_again_is_not_read_on(
     kafka_cluster: KafkaCluster, tmp_path: Path
 ) -> None:

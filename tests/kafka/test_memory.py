@@ -86,6 +86,7 @@ def stands_still(look: Callable[[], int]) -> Callable[[], bool]:
     return asked
 
 
+@pytest.mark.holds("I15")
 @pytest.mark.parametrize(
     "shape",
     [

@@ -54,6 +54,7 @@ async def test_a_lone_record_is_not_kept_waiting(kafka_broker: KafkaBroker) -> N
     assert [b"lone"] == member.heard.values()
 
 
+@pytest.mark.holds("I2")
 async def test_h13_h14_aborted_records_are_hidden_and_markers_are_passed(
     kafka_broker: KafkaBroker,
 ) -> None:
@@ -170,6 +171,7 @@ def _has(heard: Listener, count: int) -> bool:
     return len(heard.records) >= count
 
 
+@pytest.mark.holds("I8")
 async def test_a_loop_that_stalls_is_not_flooded_and_polling_goes_on(
     kafka_broker: KafkaBroker,
 ) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
 
 
+@pytest.mark.holds("I5")
 @pytest.mark.parametrize("properties", PROTOCOLS)
 async def test_a_second_member_takes_over_without_a_duplicate(
     kafka_broker: KafkaBroker, properties: dict[str, str]
@@ -48,6 +49,7 @@ async def test_a_second_member_takes_over_without_a_duplicate(
     assert dict.fromkeys(range(4), 200) == kafka_broker.committed(group, topic)
 
 
+@pytest.mark.holds("I3")
 async def test_no_chunk_follows_revoking(kafka_broker: KafkaBroker) -> None:
     """I3: once told to finish, the corridor gets nothing more of that partition."""
     topic, group = topic_of(kafka_broker, 2), group_name()
@@ -72,6 +74,7 @@ async def test_no_chunk_follows_revoking(kafka_broker: KafkaBroker) -> None:
             assert not (name == "chunk" and what in gone)
 
 
+@pytest.mark.holds("I3")
 async def test_a_commit_of_an_earlier_epoch_is_dropped(kafka_broker: KafkaBroker) -> None:
     """I3: the brokers would take it; only the identity of the assignment tells that it is stale."""
     topic, group = topic_of(kafka_broker), group_name()
@@ -101,6 +104,7 @@ async def test_a_commit_of_an_earlier_epoch_is_dropped(kafka_broker: KafkaBroker
     assert {0: 7} == seen
 
 
+@pytest.mark.holds("I3")
 async def test_a_member_that_overslept_harms_nobody(kafka_broker: KafkaBroker) -> None:
     """I3: the group gave its partition away while it drained.
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
 
 
+@pytest.mark.holds("I10")
 async def test_retention_that_passed_the_position_holds_the_partition(
     kafka_broker: KafkaBroker,
 ) -> None:
@@ -49,6 +50,7 @@ async def test_retention_that_passed_the_position_holds_the_partition(
     assert {0: 4, 1: 15} == kafka_broker.committed(group, topic)
 
 
+@pytest.mark.holds("I10")
 async def test_retention_while_reading_holds_the_partition(kafka_broker: KafkaBroker) -> None:
     """Records deleted under a paused partition are missed when it goes on."""
     topic, group = topic_of(kafka_broker), group_name()
@@ -65,6 +67,7 @@ async def test_retention_while_reading_holds_the_partition(kafka_broker: KafkaBr
     assert [] == member.heard.records
 
 
+@pytest.mark.holds("I10")
 async def test_i10_a_position_of_a_deleted_topic_is_none_in_its_successor(
     kafka_broker: KafkaBroker,
 ) -> None:
@@ -90,6 +93,7 @@ async def test_i10_a_position_of_a_deleted_topic_is_none_in_its_successor(
     assert {0: 20} == kafka_broker.committed(group, topic)
 
 
+@pytest.mark.holds("I10")
 async def test_i10_a_topic_made_again_before_our_eyes_begins_at_its_beginning(
     kafka_broker: KafkaBroker,
 ) -> None:
@@ -162,6 +166,7 @@ async def test_a_start_at_the_end_is_a_position_from_then_on(kafka_broker: Kafka
     assert [5, 6] == second.heard.offsets()
 
 
+@pytest.mark.holds("I10")
 async def test_i10_a_new_partition_of_a_known_topic_starts_at_its_beginning(
     kafka_broker: KafkaBroker,
 ) -> None:

@@ -40,6 +40,7 @@ def term(member: Process) -> None:
     assert 0 == member.ended(), member.log.read_text()[-2000:]
 
 
+@pytest.mark.holds("I10")
 def test_what_retention_took_is_a_hold_and_never_a_jump(
     kafka_broker: KafkaBroker, tmp_path: Path
 ) -> None:
@@ -228,6 +229,7 @@ def test_a_topic_that_was_born_again_is_read_from_its_beginning(
         term(member)
 
 
+@pytest.mark.holds("I10")
 @pytest.mark.parametrize(
     ("properties", "times"),
     [

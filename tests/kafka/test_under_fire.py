@@ -54,6 +54,7 @@ def is_busy(fleet: Fleet, member: Process, beyond: int = 0) -> bool:
     return fleet.polled(member) > beyond and fleet.open_requests(member) > 0
 
 
+@pytest.mark.holds("I1")
 @rounds(4, 100)
 def test_kills_lose_nothing_and_repeat_only_what_was_not_committed(
     kafka_broker: KafkaBroker, tmp_path: Path, load_test: LoadTest
@@ -90,6 +91,7 @@ def test_kills_lose_nothing_and_repeat_only_what_was_not_committed(
         load_test.prove(kills=1, duplicates=load_test.done // 4)
 
 
+@pytest.mark.holds("I5")
 @rounds(4, 100)
 def test_terms_under_load_repeat_nothing(
     kafka_broker: KafkaBroker, tmp_path: Path, load_test: LoadTest
@@ -119,6 +121,7 @@ def test_terms_under_load_repeat_nothing(
         load_test.prove(terms=1, revokes_with_records_open=load_test.done // 2)
 
 
+@pytest.mark.holds("I8")
 @rounds(2, 30)
 def test_a_broker_that_is_cut_off_under_load_is_outlasted(
     kafka_broker: KafkaBroker, tmp_path: Path, load_test: LoadTest
@@ -176,6 +179,7 @@ def _long(name: str, *, static: bool) -> object:
     return pytest.param(DEALS[name], static, long(1), id=f"{name}-{kind}-long", marks=LONG_MARKS)
 
 
+@pytest.mark.holds("I5")
 @pytest.mark.parametrize(
     ("properties", "static", "load_test"),
     [

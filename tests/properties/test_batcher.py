@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 
 import hypothesis.strategies as st
 import msgspec
+import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -139,6 +140,7 @@ class BatcherMachine(RuleBasedStateMachine):
                 self.open_offsets[assignment].remove(offset)
                 assignment.open_count -= 1
 
+    @pytest.mark.holds("I7")
     @invariant()
     def no_key_twice(self) -> None:
         """At most one of: an open batch, one sealed batch."""
@@ -179,6 +181,7 @@ class BatcherMachine(RuleBasedStateMachine):
         )
         assert placed + waiting == self.batcher.encoded_bytes
 
+    @pytest.mark.holds("I1")
     @invariant()
     def positions_are_the_watermark(self) -> None:
         """No position is beyond an offset that was neither applied nor stood for.
@@ -219,6 +222,7 @@ class BatcherMachine(RuleBasedStateMachine):
                 if change.superseded is not None
             }
 
+    @pytest.mark.holds("I7")
     @invariant()
     def order_per_key(self) -> None:
         """What the tenant saw of a key is in log order."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,6 +56,7 @@ def test_a_quiet_minute_leaves_no_share(events: list[tuple[int, int]]) -> None:
     assert fuse.blown(now + 60.0) is None
 
 
+@pytest.mark.holds("I15")
 @given(gaps=st.lists(st.floats(0, 5), max_size=300))
 def test_what_it_keeps_is_bounded(gaps: list[float]) -> None:
     """However many records come, it keeps a figure per second of the window."""

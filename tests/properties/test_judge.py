@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -63,6 +64,7 @@ OUTCOMES = ANSWERS | st.builds(
 WALL_MS = st.integers(0, 4_102_444_800_000)
 
 
+@pytest.mark.holds("I11", "I12")
 @given(OUTCOMES, st.integers(1, 600), st.integers(0, 3), st.booleans(), WALL_MS)
 def test_every_outcome_has_a_safe_verdict(
     outcome: Answer | NoAnswer,
@@ -107,6 +109,7 @@ def test_every_outcome_has_a_safe_verdict(
             assert len(verdict.detail) <= MASKED_CHARS
 
 
+@pytest.mark.holds("I19")
 @given(OUTCOMES, st.integers(1, 9), WALL_MS)
 def test_same_outcome_same_verdict(outcome: Answer | NoAnswer, records: int, wall_ms: int) -> None:
     """Reading has no memory."""

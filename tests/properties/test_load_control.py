@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import heapq
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -46,6 +47,7 @@ def drive(bucket: RateBucket, lanes: int, from_s: float, lateness: list[float]) 
     return starts
 
 
+@pytest.mark.holds("I14")
 @given(
     owned=st.lists(st.integers(0, 30), min_size=1, max_size=5).filter(any),
     lanes=st.integers(1, 40),

@@ -137,6 +137,7 @@ async def test_progress_is_told_and_readiness_is_not_lost(world: World) -> None:
     await member.kill()
 
 
+@pytest.mark.holds("I15")
 @scenario
 async def test_memory_is_not_what_bounds_a_gather(world: World) -> None:
     """Rows on disk are open and not held: the buffer stays free."""
@@ -222,6 +223,7 @@ async def test_a_stop_aborts_a_job_that_is_open(world: World) -> None:
     assert 0 == world.log.committed.get((TOPIC, 0), 0)
 
 
+@pytest.mark.holds("I1")
 @pytest.mark.parametrize("acted_upon", [False, True], ids=["lost on the way", "answer lost"])
 @pytest.mark.parametrize("at", range(1, 16))
 def test_a_crash_at_every_step(at: int, acted_upon: bool) -> None:  # noqa: FBT001 - a case
@@ -238,6 +240,7 @@ async def _crash(folder: str, at: int, *, acted_upon: bool) -> None:
     assert all(job.state in {"JobComplete", "Aborted"} for job in world.tenant.bulk.jobs.values())
 
 
+@pytest.mark.holds("I8")
 @pytest.mark.parametrize(
     ("script", "said"),
     [

@@ -126,6 +126,7 @@ class Storm:
         return members
 
 
+@pytest.mark.holds("I1")
 @pytest.mark.parametrize("versioned", [True, False], ids=["versioned", "unversioned"])
 @pytest.mark.parametrize("seed", range(6))
 def test_the_tenant_holds_the_fold_after_a_storm(seed: int, versioned: bool) -> None:  # noqa: FBT001 - a case

@@ -161,6 +161,7 @@ async def test_rows_that_stay_locked_are_dead_letters_in_the_end(world: World) -
     await member.stop()
 
 
+@pytest.mark.holds("I12")
 @scenario
 async def test_everything_refused_is_a_hold_and_not_a_flood(world: World) -> None:
     """Twenty go to the dead-letter topic, the others wait under MASS_REJECT.

@@ -52,6 +52,7 @@ def exists(world: World, key: int) -> None:
     )
 
 
+@pytest.mark.holds("I12")
 @pytest.mark.parametrize(
     ("script", "said"),
     [

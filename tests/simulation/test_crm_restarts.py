@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from consumer.mapping.settings import RouteSettings
 
 
+@pytest.mark.holds("I1")
 @pytest.mark.parametrize("acted_upon", [False, True], ids=["lost on the way", "answer lost"])
 @pytest.mark.parametrize("at", range(1, 17))
 def test_a_crash_at_every_step(at: int, acted_upon: bool) -> None:  # noqa: FBT001 - a case
@@ -54,6 +55,7 @@ def test_a_crash_at_every_step(at: int, acted_upon: bool) -> None:  # noqa: FBT0
     in_time(told)
 
 
+@pytest.mark.holds("I1")
 @pytest.mark.parametrize("acted_upon", [False, True], ids=["lost on the way", "answer lost"])
 @pytest.mark.parametrize("at", range(1, 11))
 def test_a_crash_doubles_no_insert(at: int, acted_upon: bool) -> None:  # noqa: FBT001 - a case

@@ -33,6 +33,7 @@ FAULTS = (
 )
 
 
+@pytest.mark.holds("I1")
 @pytest.mark.parametrize("seed", range(6))
 def test_the_crm_holds_the_fold_after_a_storm(seed: int) -> None:
     """Nothing is lost, every position reaches its end, no older row wins.

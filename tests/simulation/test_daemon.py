@@ -17,6 +17,7 @@ from tests.simulation.scenarios import assert_accounted, hold_reasons, scenario
 from tests.simulation.world import TOPIC, World, settings
 
 
+@pytest.mark.holds("I16")
 @scenario
 async def test_rows_are_the_fold_of_the_log() -> None:
     """Inserts, updates and deletes of several partitions arrive.
@@ -77,6 +78,7 @@ async def test_an_expired_token_costs_one_refresh() -> None:
     await member.stop()
 
 
+@pytest.mark.holds("I8")
 @pytest.mark.parametrize("status", [408, 425, 500, 502, 503, 504, 429])
 @scenario
 async def test_the_moments_faults_are_outlasted(status: int) -> None:
@@ -101,6 +103,7 @@ async def test_the_moments_faults_are_outlasted(status: int) -> None:
     await member.stop()
 
 
+@pytest.mark.holds("I12")
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
@@ -140,6 +143,7 @@ async def test_a_fault_of_the_set_up_holds_its_object_alone(fault: str, reason: 
     await member.stop()
 
 
+@pytest.mark.holds("I2")
 @scenario
 async def test_holes_and_markers_at_the_end_do_not_keep_lag() -> None:
     """I2, H13: offsets without records are passed over, also at the end."""
@@ -155,6 +159,7 @@ async def test_holes_and_markers_at_the_end_do_not_keep_lag() -> None:
     await member.stop()
 
 
+@pytest.mark.holds("I15")
 @scenario
 async def test_what_is_open_stays_within_the_buffer() -> None:
     """I15: with a tenant that does not answer, intake pauses; it goes on when the tenant does."""
@@ -173,6 +178,7 @@ async def test_what_is_open_stays_within_the_buffer() -> None:
     await member.stop()
 
 
+@pytest.mark.holds("I7")
 @scenario
 async def test_a_key_is_never_in_two_open_requests_and_never_goes_back() -> None:
     """I7: over upserts and deletes together, acceptances of a key are in log order.
@@ -223,6 +229,7 @@ async def test_a_record_of_two_changes_follows_what_came_before_it() -> None:
     await member.stop()
 
 
+@pytest.mark.holds("I12")
 @scenario
 async def test_a_start_without_tenant_waits_by_name() -> None:
     """A wrong object is a hold before the first record is read, and ends by itself."""

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from tests.simulation.scenarios import assert_accounted, scenario
 from tests.simulation.world import TOPIC, World
 
 
+@pytest.mark.holds("I5")
 @scenario
 async def test_a_stop_drains_and_a_restart_repeats_nothing() -> None:
     """I5: with a tenant that answers.
@@ -33,6 +36,7 @@ async def test_a_stop_drains_and_a_restart_repeats_nothing() -> None:
     await second.stop()
 
 
+@pytest.mark.holds("I1")
 @scenario
 async def test_a_kill_loses_nothing() -> None:
     """I1: after a kill in the middle the next process repeats what was not committed.
@@ -57,6 +61,7 @@ async def test_a_kill_loses_nothing() -> None:
     await second.stop()
 
 
+@pytest.mark.holds("I5")
 @scenario
 async def test_a_revoked_partition_is_committed_before_it_goes() -> None:
     """I3, I5: the next owner starts where the first ended.
@@ -82,6 +87,7 @@ async def test_a_revoked_partition_is_committed_before_it_goes() -> None:
     await second.stop()
 
 
+@pytest.mark.holds("I3", "I6")
 @scenario
 async def test_a_lost_partition_commits_nothing_any_more() -> None:
     """I3, I6: after a loss no commit and no request of the old owner.
@@ -108,6 +114,7 @@ async def test_a_lost_partition_commits_nothing_any_more() -> None:
     await second.stop()
 
 
+@pytest.mark.holds("I6")
 @scenario
 async def test_a_drain_that_cannot_end_lets_go_at_its_deadline() -> None:
     """I3: a tenant that does not answer costs the drain budget.
@@ -129,6 +136,7 @@ async def test_a_drain_that_cannot_end_lets_go_at_its_deadline() -> None:
     assert_accounted(world)
 
 
+@pytest.mark.holds("I4")
 @scenario
 async def test_failed_commits_go_out_again() -> None:
     """I4: a refused commit is repeated while the partition is owned."""

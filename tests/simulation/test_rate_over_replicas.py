@@ -188,6 +188,7 @@ async def test_members_that_come_go_and_die_at_any_moment_stay_within_it(seed: i
     assert 200 < most_in_a_second(group.arrivals) <= TENANT
 
 
+@pytest.mark.holds("I14")
 @pytest.mark.parametrize("count", range(1, 11))
 @scenario
 async def test_members_that_start_under_full_load_find_a_place_for_their_questions(

@@ -17,6 +17,7 @@ from tests.simulation.scenarios import assert_accounted, hold_reasons, scenario
 from tests.simulation.world import TOPIC, World, settings
 
 
+@pytest.mark.holds("I13")
 @scenario
 async def test_one_bad_record_is_found_among_512_within_18_extra_requests() -> None:
     """J11: exactly the record at fault is dead-lettered, its neighbours are accepted."""
@@ -34,6 +35,7 @@ async def test_one_bad_record_is_found_among_512_within_18_extra_requests() -> N
     await member.stop()
 
 
+@pytest.mark.holds("I13")
 @scenario
 async def test_one_bad_record_is_found_by_halving_when_validation_does_not_help() -> None:
     """J11: without the validation call's help at most 2·ceil(log2 n) extra requests find the record."""
@@ -57,6 +59,7 @@ async def test_one_bad_record_is_found_by_halving_when_validation_does_not_help(
     await task
 
 
+@pytest.mark.holds("I12")
 @scenario
 async def test_everything_rejected_is_a_hold_and_not_a_flood() -> None:
     """J12: after 20 single rejections the lane holds.
@@ -81,6 +84,7 @@ async def test_everything_rejected_is_a_hold_and_not_a_flood() -> None:
     await member.stop()
 
 
+@pytest.mark.holds("I1")
 @scenario
 async def test_a_dead_letter_outage_holds_the_partitions_concerned_alone() -> None:
     """The partition of the bad record waits, the other goes on.

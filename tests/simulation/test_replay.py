@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from consumer.delivery.settings import DeliverySettings
 from consumer.sandbox.virtual_time import VirtualLoop
 from tests.simulation.world import World, settings
@@ -48,6 +50,7 @@ async def carry(*, faults: str = "") -> list[tuple[str, str, bytes]]:
     return seen
 
 
+@pytest.mark.holds("I19")
 def test_the_same_log_makes_the_same_requests() -> None:
     """Two daemons that know nothing of each other ask for the same.
 
@@ -58,6 +61,7 @@ def test_the_same_log_makes_the_same_requests() -> None:
     assert first == second
 
 
+@pytest.mark.holds("I19")
 def test_a_request_that_is_repeated_is_the_same_bytes() -> None:
     """The first answers are lost after the tenant acted.
 

@@ -262,6 +262,7 @@ async def test_what_the_group_has_not_reached_is_left_to_it(tmp_path: Path) -> N
     assert ({"0", "1", "2", "3"}, 4) == (set(table(world)), world.log.committed[TOPIC, 0])
 
 
+@pytest.mark.holds("I14")
 @scenario
 async def test_it_keeps_below_its_rate(tmp_path: Path) -> None:
     """Not more than its requests in any second, however many it has to make."""
@@ -278,6 +279,7 @@ async def test_it_keeps_below_its_rate(tmp_path: Path) -> None:
     assert RATE >= max(sum(at <= other < at + 1 for other in sent_s) for at in sent_s)
 
 
+@pytest.mark.holds("I7")
 @pytest.mark.parametrize("seed", range(6))
 @scenario
 async def test_killed_at_any_moment_beside_a_live_daemon(seed: int, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ def test_probes_start_at_5_s_and_rise_to_30_s() -> None:
     assert [5.0, 10.0, 20.0, 30.0, 30.0] == [probe_interval_s(probes) for probes in range(5)]
 
 
+@pytest.mark.holds("I14")
 def test_an_asked_pause_is_never_shortened() -> None:
     """Lots only add, up to a tenth."""
     assert 10.0 == polite_s(10.0, 0.0)

@@ -26,6 +26,7 @@ def test_names_and_words_stay(text: str) -> None:
     assert text == mask(text)
 
 
+@pytest.mark.holds("I17")
 @pytest.mark.parametrize(
     ("text", "secret"),
     [

@@ -113,6 +113,7 @@ def test_a_replica_without_partitions_is_ready() -> None:
     assert () == _problems(ProgressWatch().readiness(0.0, _report()), "progress")
 
 
+@pytest.mark.holds("I9")
 def test_a_hold_is_named_with_its_partitions() -> None:
     """Reason, since when, where, and why."""
     hold = HoldStatus(
@@ -143,6 +144,7 @@ def test_a_hold_of_one_partition_alone_is_enough() -> None:
     )
 
 
+@pytest.mark.holds("I9")
 @pytest.mark.parametrize(
     ("owned", "mechanism"),
     [

@@ -92,6 +92,7 @@ def test_hostile_text_stays_one_plain_line(out: io.StringIO, text: str) -> None:
     assert (1, True) == (len(out.getvalue().splitlines()), out.getvalue()[:-1].isprintable())
 
 
+@pytest.mark.holds("I17")
 def test_secrets_are_masked_wherever_they_stand(out: io.StringIO) -> None:
     """In the event, in a field, in a nested one, under a telling name.
 
@@ -191,6 +192,7 @@ def test_libraries_are_heard_from_warning_on(out: io.StringIO) -> None:
     ]
 
 
+@pytest.mark.holds("I17")
 def test_a_librarys_traceback_shows_no_values(out: io.StringIO) -> None:
     """An exception that a library logs is reduced like our own."""
     try:

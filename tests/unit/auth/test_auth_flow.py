@@ -388,6 +388,7 @@ def test_a_local_login_exchanges_locally(
     assert "http://127.0.0.1:8400" == grant.base_url
 
 
+@pytest.mark.holds("I17")
 @pytest.mark.parametrize(
     "shown",
     [

@@ -201,6 +201,7 @@ async def test_rows_that_nobody_came_to(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.holds("I17")
 @pytest.mark.parametrize(
     ("error", "said", "field"),
     [

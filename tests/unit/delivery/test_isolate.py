@@ -90,6 +90,7 @@ def test_halves_keep_order_and_everything(count: int) -> None:
     assert rows[second]
 
 
+@pytest.mark.holds("I13")
 def test_one_bad_of_512_costs_18_requests_j11() -> None:
     """Halving alone finds one bad record with at most twice the logarithm."""
     waiting, requests = [range(512)], -1  # the refused batch itself is no extra

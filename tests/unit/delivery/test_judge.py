@@ -95,6 +95,7 @@ def test_an_odd_acceptance_counts_as_odd_j05(code: int) -> None:
     assert Accepted(odd=True) == read(status(code, b'{"accepted":true}'))
 
 
+@pytest.mark.holds("I11")
 @pytest.mark.parametrize(
     "body", [b"", b"<html>Welcome</html>", b'{"accepted":false}', b'{"ok":true}', b"[true]"]
 )
@@ -103,6 +104,7 @@ def test_200_of_somebody_else_is_a_hold_i11(body: bytes) -> None:
     assert HoldReason.SINK == hold_reason(read(status(200, body)))
 
 
+@pytest.mark.holds("I11")
 @pytest.mark.parametrize("code", [203, 204, 206, 299])
 def test_other_successes_settle_nothing_i11(code: int) -> None:
     """Only 202 settles."""

@@ -86,6 +86,7 @@ def test_unknown_partition_count_is_a_small_share() -> None:
     assert bucket.limit_per_s(0.0) <= 1
 
 
+@pytest.mark.holds("I8")
 def test_the_smallest_share_still_moves() -> None:
     """One partition of a thousand is slow, not stuck."""
     bucket = RateBucket(250)
@@ -93,6 +94,7 @@ def test_the_smallest_share_still_moves() -> None:
     assert starts(bucket, 0.0, 3)[-1] < 10.0
 
 
+@pytest.mark.holds("I14")
 def test_a_pause_starts_nothing() -> None:
     """After Retry-After nothing starts before its end, then places are spaced again."""
     bucket = owner_of_all()
@@ -165,6 +167,7 @@ def test_a_wait_is_never_shorter_than_a_clock_can_tell() -> None:
     assert bucket.postponed(11.02 - 1e-10) >= 0.001
 
 
+@pytest.mark.holds("I14")
 def test_retries_are_a_tenth_i14() -> None:
     """Of each minute's requests at most a tenth are retries, and all of that tenth may be."""
     budget = RetryBudget()
@@ -176,6 +179,7 @@ def test_retries_are_a_tenth_i14() -> None:
     assert all(595 <= minute <= 660 for minute in granted), granted
 
 
+@pytest.mark.holds("I8")
 def test_an_outage_is_still_probed() -> None:
     """With no request but retries, about one a second goes."""
     budget = RetryBudget()

@@ -109,6 +109,7 @@ async def test_connections_are_kept(
     assert 1 == peer.connection_count
 
 
+@pytest.mark.holds("I18")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_redirects_are_answers_k20(
     transport: HttpTransport, listen: Listen, answering: type[Answering], status: int
@@ -158,6 +159,7 @@ async def test_nothing_is_decompressed_k22(
     assert packed == answer.body
 
 
+@pytest.mark.holds("I15")
 @pytest.mark.parametrize(
     "head",
     [
@@ -223,6 +225,7 @@ async def test_an_early_answer_is_taken(transport: HttpTransport, listen: Listen
     assert 2 == peer.connection_count
 
 
+@pytest.mark.holds("I18")
 @pytest.mark.parametrize(
     ("url", "said"),
     [

@@ -79,6 +79,7 @@ async def test_silence_is_a_written_timeout(transport: HttpTransport, listen: Li
         assert (Failure.TIMEOUT, True) == await fault(transport, post(peer.url, timeout_s=0.05))
 
 
+@pytest.mark.holds("I6")
 async def test_deadline_holds_for_the_body_too(transport: HttpTransport, listen: Listen) -> None:
     """A body that drips is bounded by the same deadline as the head."""
 
@@ -207,6 +208,7 @@ async def test_the_library_repeats_nothing(
     assert (1, 2) == (peer.connection_count, len(peer.seen))
 
 
+@pytest.mark.holds("I6")
 async def test_cancelling_lets_the_connection_go(transport: HttpTransport, listen: Listen) -> None:
     """A lane that is cancelled leaves no request behind."""
     read = asyncio.Event()
@@ -263,6 +265,7 @@ def public(names: Names) -> HttpTransport:
     return HttpTransport(known, SystemClock(), connections=1, resolver=names)
 
 
+@pytest.mark.holds("I18")
 @pytest.mark.parametrize(
     "addresses",
     [

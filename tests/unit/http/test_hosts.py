@@ -25,6 +25,7 @@ def test_known_hosts(url: str) -> None:
     assert PUBLIC.fault(url) is None
 
 
+@pytest.mark.holds("I18")
 @pytest.mark.parametrize(
     "url",
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from consumer.model import Assignment, Low
 from consumer.offsets.progress import Progress
 from consumer.offsets.watermark import lowest, position
@@ -14,6 +16,7 @@ def owned(next_offset: int = 10, committed: int | None = 10) -> tuple[Progress, 
     return progress, assignment
 
 
+@pytest.mark.holds("I2")
 def test_the_lowest_of_all_holders_counts() -> None:
     """Whoever holds the lowest offset holds the position."""
     assignment = Assignment("t", 0, 1, 100, 0)
@@ -28,6 +31,7 @@ def test_with_nothing_open_the_position_is_the_next_offset() -> None:
     assert 100 == position(assignment, {assignment: Low(40, 0)})
 
 
+@pytest.mark.holds("I4")
 def test_a_position_never_goes_back() -> None:
     """A lower bound that appears later does not undo what may have been committed."""
     progress, assignment = owned()

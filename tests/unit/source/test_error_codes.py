@@ -60,6 +60,7 @@ def test_an_unknown_code_is_fatal() -> None:
     assert ErrorClass.FATAL is meaning_of(KafkaError(31999))
 
 
+@pytest.mark.holds("I9")
 def test_what_the_client_calls_fatal_is_fatal() -> None:
     """The client's own word counts more than the table."""
     assert ErrorClass.FATAL is meaning_of(KafkaError(KafkaError._TRANSPORT, "x", True))  # noqa: FBT003 - its signature
