@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-kubernetes chart manifests soak check lint types format lock bench clean
+.PHONY: help setup docs demo test test-fast test-kubernetes chart manifests soak check lint types format lock bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -32,6 +32,9 @@ test-kubernetes: setup ## The chart on real Helm and a real API server, built by
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/kubernetes.txt
 	$(BIN)/python -m tests.kubernetes.tools
 	$(BIN)/pytest -m kubernetes tests/kubernetes
+
+docs: setup ## Write the generated pages: docs/cli.md, docs/file-map.md, the table in docs/testing.md
+	$(BIN)/python -m tests.unit.docs.generated
 
 chart: setup ## Write the chart's schema and README anew from values.yaml and the configuration's schema
 	$(BIN)/python -m tests.kubernetes.chart_files

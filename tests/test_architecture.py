@@ -123,7 +123,7 @@ def node_of(module: str) -> str:
 def imports_of(module: str, tree: ast.AST) -> Iterator[tuple[str, int, bool]]:
     """Yield each imported module, its line, and whether only type checkers see the import.
 
-    A relative import is reported under the absolute name that it stands for.
+    A relative import is reported under its absolute name.
     """
     typing_only: set[int] = set()
     for node in ast.walk(tree):
@@ -321,7 +321,7 @@ def test_a_planted_double_name_is_seen(source: str) -> None:
 
 
 def test_the_import_graph_is_small_and_has_no_circle() -> None:
-    """About 29 nodes on 10 levels; levels exist only where there is no circle."""
+    """About 29 nodes on 10 levels; levels exist only without a circle."""
     graph = import_graph(trees())
     assert len(graph) <= MOST_NODES
     assert max(levels_of(graph).values()) <= MOST_LEVELS

@@ -1,4 +1,4 @@
-"""Habits that others have regretted, read from the files.
+"""Habits of the code base, read from the files.
 
 No file does six jobs, and no test waits and hopes.
 """
@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LONGEST = 450
-"""Lines of a file of the package: beyond it, it is several rooms."""
+"""Lines of a file of the package: a longer one does several jobs."""
 
 OUT_OF_TIME = ("unit", "properties", "contract", "golden", "fuzz", "bad_config", "simulation")
 """Tests that own their time or need none. A broker, a browser and the demonstration live in real
@@ -74,7 +74,7 @@ def test_a_planted_wait_is_seen(source: str, *, virtual: bool) -> None:
 
 
 def asks_for_headers(call: ast.Call) -> bool:
-    """Tell whether a call asks for headers, written out or through a caller of the method."""
+    """Tell whether a call asks for headers, directly or through `methodcaller`."""
     if isinstance(call.func, ast.Attribute):
         return call.func.attr == "headers"
     return ast.unparse(call) == "methodcaller('headers')"
@@ -87,7 +87,7 @@ def test_the_question_for_headers_is_seen(source: str) -> None:
 
 
 def test_headers_are_read_in_one_place() -> None:
-    """What the client gives for a name that is no text must not be touched.
+    """What the client returns for a name that is not UTF-8 must not be touched.
 
     See `consumer/headers.py`.
     """

@@ -1,80 +1,48 @@
-"""ARCHITECTURE.md agrees with the tree.
-
-Its file map, its folders, and the tests that it says hold the promises.
-"""
+"""ARCHITECTURE.md agrees with the tree: its layers and its folders."""
 
 from __future__ import annotations
 
-import ast
 import re
-from typing import TYPE_CHECKING
 
-import pytest
-
-from tests.unit.docs.file_map import file_map, written_map
-from tests.unit.docs.tables import ROOT, first_column, table, text_of
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.unit.docs.tables import ROOT, first_column, text_of
 
 DOCUMENT = text_of("ARCHITECTURE.md")
-PROMISES = table(DOCUMENT, "promise")
-HOLDERS = [(promise, holder) for promise, holders in PROMISES for holder in holders.split(", ")]
+MOST_BYTES = 30_000
 
 
-def names_in(path: Path) -> set[str]:
-    """Return every function of a test file, methods included."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return {
-        node.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+def test_it_can_be_read_in_one_go() -> None:
+    """At most 30 KB; the map of files is another page."""
+    assert len(DOCUMENT.encode()) <= MOST_BYTES
+
+
+def test_every_layer_is_described() -> None:
+    """As the architecture test names them, lowest first."""
+    layers = re.search(
+        r"^([A-Z, ]+) = range\(8\)$", text_of("tests/test_architecture.py"), re.MULTILINE
+    )
+    assert layers is not None
+    assert layers[1].lower().split(", ") == first_column(DOCUMENT, "layer")
+
+
+def test_every_folder_has_its_line() -> None:
+    """The repository's folders and the packages; built and hidden folders aside."""
+    built = {"build", "dist"}
+    listed = " ".join(first_column(DOCUMENT, "folder")).split()
+    folders = [path for path in ROOT.iterdir() if path.name not in built]
+    packages = [path for path in (ROOT / "consumer").iterdir() if path.name != "__pycache__"]
+    found = {
+        f"{path.relative_to(ROOT)}/"
+        for path in (*folders, *packages)
+        if path.is_dir() and path.name[0] not in "._" and any(path.rglob("*.*"))
     }
+    assert found == set(listed)
 
 
-def test_the_file_map_is_the_tree() -> None:
-    """A file that comes, goes or says something else: `python tests/unit/docs/file_map.py`."""
-    assert file_map().splitlines() == written_map().splitlines()
-
-
-@pytest.mark.parametrize(
-    ("header", "folder"), [("folder", "."), ("tests", "tests")], ids=["repository", "tests"]
-)
-def test_every_folder_has_its_line(header: str, folder: str) -> None:
-    """What is built or hidden aside."""
-    built = {"consumer", "build", "dist"}
+def test_every_test_folder_has_its_line() -> None:
+    """In docs/testing.md."""
     found = {
         f"{path.name}/"
-        for path in (ROOT / folder).iterdir()
-        if path.is_dir()
-        and path.name[0] not in "._"
-        and path.name not in built
-        and any(path.rglob("*.*"))
+        for path in (ROOT / "tests").iterdir()
+        if path.is_dir() and path.name[0] not in "._" and any(path.rglob("*.*"))
     }
-    assert found == set(first_column(DOCUMENT, header))
-
-
-def test_every_promise_has_its_tests() -> None:
-    """I1 to I19, in order."""
-    assert [f"I{number}" for number in range(1, 20)] == [
-        promise.split()[0] for promise, _ in PROMISES
-    ]
-
-
-@pytest.mark.parametrize(("promise", "holder"), HOLDERS)
-def test_a_test_that_is_named_exists(promise: str, holder: str) -> None:
-    """The file, and in it the test or the invariant of a state machine."""
-    found = re.fullmatch(r"(tests/[\w/]+\.py)::(\w+)", holder)
-    assert found is not None, promise
-    assert found[2] in names_in(ROOT / found[1])
-
-
-def test_every_floor_of_the_house_is_described() -> None:
-    """As the architecture test names them, lowest first."""
-    house = text_of("tests/test_architecture.py")
-    floors = re.search(r"^([A-Z, ]+) = range\(8\)$", house, re.MULTILINE)
-    assert floors is not None
-    named = {"edge": "edges"}
-    assert [named.get(name, name) for name in floors[1].lower().split(", ")] == first_column(
-        DOCUMENT, "floor"
-    )
+    assert found == set(first_column(text_of("docs/testing.md"), "tests"))

@@ -1,4 +1,4 @@
-"""The chart's written files are up to date, and every key of values.yaml is told of."""
+"""The chart's written files are up to date, and every key of values.yaml is described."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def load(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
     return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
 
 
-def untold(
-    values: dict[str, Any], told: set[tuple[str, ...]], at: tuple[str, ...] = ()
+def undescribed(
+    values: dict[str, Any], described: set[tuple[str, ...]], at: tuple[str, ...] = ()
 ) -> Iterator[str]:
     """Yield the keys of which nothing is said, neither of themselves nor of what they are in."""
     for name, value in values.items():
         path = (*at, name)
-        if path in told:
+        if path in described:
             continue
-        if isinstance(value, dict) and any(key[: len(path)] == path for key in told):
-            yield from untold(value, told, path)
+        if isinstance(value, dict) and any(key[: len(path)] == path for key in described):
+            yield from undescribed(value, described, path)
         else:
             yield ".".join(path)
 
@@ -47,19 +47,19 @@ def test_readme_is_what_the_values_say() -> None:
     assert readme() == (CHART / "README.md").read_text(encoding="utf-8"), "run `make chart`"
 
 
-def test_every_key_is_told_of() -> None:
+def test_every_key_is_described() -> None:
     """A key without a sentence would be missing in both files."""
-    told = {key.path for key in keys(CHART / "values.yaml")}
-    assert [] == list(untold(load(CHART / "values.yaml"), told))
+    described = {key.path for key in keys(CHART / "values.yaml")}
+    assert [] == list(undescribed(load(CHART / "values.yaml"), described))
 
 
 def test_a_key_without_a_sentence_is_seen(tmp_path: Path) -> None:
     """The reader itself is red on one."""
     (tmp_path / "values.yaml").write_text(
-        "# -- Told.\none: 1\npart:\n  # -- Told.\n  two: 2\n  # a remark\n  three: 3\n"
+        "# -- Described.\none: 1\npart:\n  # -- Described.\n  two: 2\n  # a remark\n  three: 3\n"
     )
-    told = {key.path for key in keys(tmp_path / "values.yaml")}
-    assert ["part.three"] == list(untold(load(tmp_path / "values.yaml"), told))
+    described = {key.path for key in keys(tmp_path / "values.yaml")}
+    assert ["part.three"] == list(undescribed(load(tmp_path / "values.yaml"), described))
 
 
 def test_the_chart_is_of_this_version() -> None:

@@ -59,8 +59,8 @@ def test_records_become_what_stands_under_them(
         assert printed.splitlines() == [msgspec.json.encode(one).decode() for one in found]
 
 
-def test_every_encoding_is_told_with_what_it_needs() -> None:
-    """As `pip` wants to hear it."""
+def test_every_encoding_is_listed_with_its_extra() -> None:
+    """Under the name that `pip` takes."""
     assert sorted(ENCODINGS) == sorted(name for name in ENCODINGS if f"| `{name}` |" in PAGE)
     for name, encoding in ENCODINGS.items():
         assert (encoding.library is not None) == (f"pip install datacloud-consumer[{name}]" in PAGE)

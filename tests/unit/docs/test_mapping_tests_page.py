@@ -40,12 +40,12 @@ def test_the_examples_print_what_is_shown(
     assert printed.splitlines() == run("test").out.splitlines()
 
 
-def test_every_key_of_a_test_is_told() -> None:
+def test_every_key_of_a_test_is_described() -> None:
     """In the order of the table that reads the file."""
     assert list(TEST.keys) == first_column(PAGE, "key")
 
 
-def test_every_member_of_an_outcome_is_told() -> None:
+def test_every_member_of_an_outcome_is_described() -> None:
     """As the reader judges them."""
     said = {outcome: re.findall(r"\w+", members) for outcome, members in table(PAGE, "`outcome`")}
     assert {

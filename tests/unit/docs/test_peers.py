@@ -34,7 +34,7 @@ def test_every_row_is_whole() -> None:
 
 
 def test_there_are_enough_and_none_twice() -> None:
-    """A failure stands once, and was planted in a way of its own."""
+    """A failure stands once, and no other was planted in the same way."""
     failures, plants = [row[0] for row in ROWS], [row[4] for row in ROWS]
     assert len(ROWS) >= FEWEST
     assert len(ROWS) == len({*failures}) == len({*plants})
@@ -42,7 +42,7 @@ def test_there_are_enough_and_none_twice() -> None:
 
 @pytest.mark.parametrize("seen", [row[1] for row in ROWS])
 def test_a_thread_is_named_by_repository_and_number(seen: str) -> None:
-    """So that anybody can look it up, wherever threads are kept by then."""
+    """So that anyone can look it up on any forge."""
     assert re.fullmatch(r"[\w.-]+/[\w.-]+#\d+", seen)
 
 

@@ -142,7 +142,7 @@ def wrapped(written: str, column: str, name: str) -> str:
 def outcomes(value: str, rule: str = "", *, route: str = "", column: str = "") -> dict[str, str]:
     """Say what becomes of a value in a field of each type.
 
-    In every format that a fast way knows.
+    In every format that the fast path supports.
     """
     found = {}
     for kind in TYPES:
@@ -228,7 +228,7 @@ def test_a_primary_key(row: list[str]) -> None:
 
 @pytest.mark.parametrize("row", rows("version"), ids=" ".join)
 def test_record_modified(row: list[str]) -> None:
-    """With a rule of its own."""
+    """With its own rule."""
     value, wanted = row
     settings = configured(
         f"id: {{type: string}}, x: {{type: {WRITTEN['date-time']}}}",
@@ -264,7 +264,7 @@ def test_every_reason_of_the_page_is_one() -> None:
 def test_a_planted_bug_is_seen(
     place: object, name: str, planted: object, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The tables see a fast way that is wrong in one place."""
+    """The tables see a fast path that is wrong in one place."""
     monkeypatch.setattr(place, name, planted)
     with pytest.raises(AssertionError):
         outcomes(value)
