@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
-from consumer.dead_letter.envelope import DeadLetterContext, RecordFault, letter, reference
+from consumer.dead_letter.envelope import DeadLetterContext, RecordFault, full_copy, reference
 from consumer.dead_letter.port import DeadLetter
 from consumer.errors import Fatal, Hold, HoldReason, Reason
 from consumer.model import Headers, PlainRecord
@@ -82,7 +82,7 @@ def read_topic(bootstrap: str, topic: str) -> list[DeadLetter]:
 
 def forms(record: PlainRecord) -> tuple[DeadLetter, DeadLetter]:
     """Return both forms of a record's letter."""
-    return letter(record, FAULT, CONTEXT), reference(record, FAULT, CONTEXT)
+    return full_copy(record, FAULT, CONTEXT), reference(record, FAULT, CONTEXT)
 
 
 def plain_record(

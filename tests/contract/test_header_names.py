@@ -12,7 +12,7 @@ import pytest
 from consumer.dead_letter.envelope import (
     DeadLetterContext,
     RecordFault,
-    letter,
+    full_copy,
     original_headers,
     reference,
 )
@@ -69,7 +69,7 @@ def test_it_is_found_after_a_thousand_good_ones() -> None:
 async def test_its_letter_can_be_written(record: Record) -> None:
     """Full and as a reference; the values are all there."""
     fault = RecordFault(reason=Reason.DECODE_SYNTAX, first_failed_at_ms=0)
-    written = [letter(record, fault, CONTEXT), reference(record, fault, CONTEXT)]
+    written = [full_copy(record, fault, CONTEXT), reference(record, fault, CONTEXT)]
     assert [[b"1", b"2", None]] * 2 == [
         [value for _, value in original_headers(one.headers)] for one in written
     ]
