@@ -94,7 +94,10 @@ class KafkaDeadLetterTopic:
     async def send(self, dead_letter: DeadLetter, reference: DeadLetter) -> None:
         """Return once all in-sync replicas have it, or its reference form if it is too large."""
         if self._closed:
-            message = f"dead-letter topic {self.topic}: a dead letter was sent after the producer was closed"
+            message = (
+                f"dead-letter topic {self.topic}: a dead letter was sent after the producer was"
+                f" closed"
+            )
             raise Fatal(message)
         # `close` waits for every sender: a reference form may still have to follow a full copy.
         self._sender_count += 1
