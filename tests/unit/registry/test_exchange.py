@@ -115,7 +115,10 @@ SAID = "the schema registry answered"
             Answer(301, (("location", "https://elsewhere.example.com"),)),
             Hold(
                 HoldReason.CONFIG,
-                f"{SAID} 301; redirects are not followed: set kafka.schema_registry.url to their target",
+                (
+                    f"{SAID} 301; redirects are not followed: set kafka.schema_registry.url to"
+                    f" their target"
+                ),
             ),
             id="301",
         ),
