@@ -1,4 +1,4 @@
-"""Reads the columns from Kafka Connect's embedded schema: decimals, dates and times by name.
+"""Reads the columns from Kafka Connect's embedded schema (decimals, dates, times).
 
 Source: the semantic types of Debezium (`io.debezium.time.*`, `io.debezium.data.*`) and of Kafka
 Connect (`org.apache.kafka.connect.data.*`).
