@@ -123,6 +123,7 @@ def failed_replays(headers: Headers) -> int | None:
 def _added(
     record: Record, fault: RecordFault, context: DeadLetterContext, original: Headers
 ) -> tuple[tuple[str, bytes], ...]:
+    # A record with this header was replayed, and now has failed once more.
     replays = failed_replays(original)
     stage, class_name, exception_class = _stage_of(fault.reason)
     texts: tuple[tuple[str, object], ...] = (
@@ -170,6 +171,7 @@ def _text(value: object) -> bytes:
     text = str(value)
     if len(text) > TEXT_CHARACTERS:
         text = text[: TEXT_CHARACTERS - 1] + "…"
+    # A detail may hold a lone surrogate, which UTF-8 cannot encode: it is written as its escape.
     return text.encode("utf-8", "backslashreplace")
 
 

@@ -69,6 +69,7 @@ class Fuse:
         if self._run >= self._settings.consecutive:
             were = "record was" if self._run == 1 else "records in a row were"
             return f"{self._run} {were} at fault (limit {self._settings.consecutive}){latest}"
+        # `_failed` too: with a ratio of 0, a share of 0 must not blow the fuse.
         if self._total < SHARE_FROM_COUNT or not self._failed:
             return None
         share = self._failed / self._total

@@ -48,9 +48,9 @@ class CloudEventsDecoder:
 
     def open(self, value: bytes, record: Record) -> Envelope:
         """Open the event: its attributes and, under `data`, the row; the same for both modes."""
-        # A `ce_specversion` header means binary mode: the value itself is the row.
         document = open_object(value)
         attributes = _binary_attributes(record)
+        # Binary mode: the value itself is the row.
         if attributes is not None:
             content = value.strip()
             return self._envelope(attributes | {_ROW: msgspec.Raw(content)}, document, content)
@@ -67,6 +67,7 @@ class CloudEventsDecoder:
                 " `ce_specversion` header; for plain rows set `format: json`"
             )
             raise RecordError(Reason.ENVELOPE_SHAPE, detail, field="specversion")
+        # The JSON in `data_base64` is checked like a value, and its faults name that member.
         if _ROW_BYTES in document:
             content = _decoded(document)
             row = _opened_bytes(content)

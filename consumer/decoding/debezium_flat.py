@@ -83,9 +83,11 @@ class DebeziumFlatDecoder:
         operation = Operation.UPSERT if op is None else operation_of(op, self._op)
         if isinstance(operation, Filtered):
             return operation
+        # Either mark means a delete: the transformation may add only one of them.
         if self._is_deleted(members):
             operation = Operation.DELETE
         deleted = operation is Operation.DELETE
+        # The columns that the transformation added are reliable in a deleted row, too.
         added = (
             frozenset(name for name in members if name.startswith(self._prefix))
             if deleted

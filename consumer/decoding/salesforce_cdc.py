@@ -49,6 +49,7 @@ class SalesforceCdcDecoder:
         document = open_object(value)
         wrapped = unwrap(value, document, self._schemas) if is_connect_struct(document) else None
         columns = NO_COLUMNS if wrapped is None else wrapped[1].columns
+        # CometD puts the event under `data`, and the header and fields under `payload`.
         outer = open_member(document.get("data")) if _HEADER not in document else None
         members: Row = {**document, **(outer or {})}
         return Envelope({**members, **_body(members)}, columns)
@@ -72,6 +73,7 @@ class SalesforceCdcDecoder:
             columns = {name: value for name, value in body.items() if name != _HEADER}
             row = _changed(columns, header) if kind == "UPDATE" else columns
         source_ms = whole_number(header.get("commitTimestamp"))
+        # The event names one set of fields for all of its records.
         return [
             ChangeEvent(
                 operation=operation, row={**row, _ID: one}, absent=absent, source_ms=source_ms
@@ -94,7 +96,7 @@ def _record_ids(header: Row) -> list[str]:
     place = f"{_HEADER}.recordIds"
     ids = _texts(header, "recordIds")
     if not ids or "" in ids:
-        detail = "expected an array of at least one record id, got something else"
+        detail = f"expected an array of at least one record id, got {_got(header, 'recordIds')}"
         raise RecordError(Reason.ENVELOPE_SHAPE, detail, field=place)
     if any(one.endswith("*") for one in ids):
         raise RecordError(
@@ -145,12 +147,20 @@ def _field_names(header: Row, name: str) -> list[str] | None:
         return None
     names = _texts(header, name)
     if names is None:
-        detail = f"expected an array of field names, got {found(header, name)}"
+        detail = f"expected an array of field names, got {_got(header, name)}"
         raise RecordError(Reason.ENVELOPE_SHAPE, detail, field=f"{_HEADER}.{name}")
     if any(one.startswith("0x") or "-0x" in one for one in names):
         detail = "expected field names, got bitmaps; let the Pub/Sub API client expand them"
         raise RecordError(Reason.ENVELOPE_SHAPE, detail, field=f"{_HEADER}.{name}")
     return names
+
+
+def _got(header: Row, name: str) -> str:
+    """Name the kind of a member that is not the expected array of texts."""
+    kind = found(header, name)
+    if kind != "an array":
+        return kind
+    return "an empty array" if _texts(header, name) == [] else "an array with another value"
 
 
 def _texts(header: Row, name: str) -> list[str] | None:

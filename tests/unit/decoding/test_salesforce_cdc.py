@@ -221,6 +221,21 @@ def test_version_is_the_time_of_the_commit(at: object, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("header", "detail"),
+    [
+        pytest.param({"recordIds": []}, "one record id, got an empty array", id="no-ids"),
+        pytest.param({"recordIds": [1]}, "one record id, got an array with another", id="number"),
+        pytest.param({"recordIds": None}, "one record id, got null", id="null-ids"),
+        pytest.param({"changedFields": "x"}, "array of field names, got text", id="text"),
+        pytest.param({"changedFields": [1]}, "names, got an array with another", id="numbers"),
+    ],
+)
+def test_detail_names_the_kind_that_was_found(header: dict[str, Any], detail: str) -> None:
+    """The detail never shows an id or a name of a field."""
+    assert detail in Route(NAME, schema=SCHEMA).detail(change(**header))
+
+
+@pytest.mark.parametrize(
     "value", [change("GAP_UPDATE", {}), change(recordIds=["001*"])], ids=["gap", "all-records"]
 )
 def test_event_without_its_change_says_what_to_do(value: object) -> None:
