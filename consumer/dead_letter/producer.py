@@ -145,8 +145,10 @@ class KafkaDeadLetterTopic:
             if not error.fatal() and meaning(error) is not ReportAction.REBUILD:
                 return error
             cause = self._fatal_cause(error)
+            # Another sender may have replaced it already.
             if client is self._client:
                 self._drop_client()
+            # A missing permission, for example: the next producer would be lost in the same way.
             if meaning(cause) is ReportAction.HOLD:
                 return cause
         message = (

@@ -18,7 +18,7 @@ import msgspec
 from fastavro.schema import SchemaParseException, UnknownType
 
 from consumer.decoding.avro_schema import read_avro_schema
-from consumer.decoding.floats import double_out, single_out
+from consumer.decoding.floats import double_as_json, float_as_json
 from consumer.decoding.wrapping import wrapping_around
 from consumer.errors import Reason, RecordError
 
@@ -130,7 +130,7 @@ def _fixer(value_fix: ValueFix | None) -> Callable[[Any], Any] | None:
 
 
 def _needed(value_fix: ValueFix) -> Callable[[Any], Any]:
-    return _fixer(value_fix) or _any_out
+    return _fixer(value_fix) or _any_as_json
 
 
 def _fields_fixer(fixers: list[tuple[str, Callable[[Any], Any]]]) -> Callable[[Any], Any]:
@@ -144,13 +144,13 @@ def _fields_fixer(fixers: list[tuple[str, Callable[[Any], Any]]]) -> Callable[[A
     return fix
 
 
-def _any_out(value: Any) -> Any:  # noqa: ANN401 - any value
+def _any_as_json(value: Any) -> Any:  # noqa: ANN401 - any value
     """Fix a value whose type is known only when it is read: in a union or a recursive type."""
     if isinstance(value, dict):
-        return {name: _any_out(inner) for name, inner in value.items()}
+        return {name: _any_as_json(inner) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_any_out(inner) for inner in value]
-    return double_out(value) if isinstance(value, float) else value
+        return [_any_as_json(inner) for inner in value]
+    return double_as_json(value) if isinstance(value, float) else value
 
 
 def _local(per_second: int, digits: int) -> Callable[[int | None], str | None]:
@@ -183,9 +183,9 @@ def _duration(value: bytes | None) -> str | None:
 
 
 _FIXERS: dict[str, Callable[[Any], Any]] = {
-    "any": _any_out,
-    "float": single_out,
-    "double": double_out,
+    "any": _any_as_json,
+    "float": float_as_json,
+    "double": double_as_json,
     "local_ms": _local(1_000, 3),
     "local_us": _local(1_000_000, 6),
     "local_ns": _local(1_000_000_000, 9),

@@ -38,8 +38,8 @@ DEEPEST = 500
 Half of it is left for the code that opens the members later."""
 
 _DEPTH = f"expected at most {DEEPEST} levels of nesting, got more"
-_SHALLOW = 16
-_FIRST_LOOK = 2
+_ROUNDS = 16
+_PREFIX_FACTOR = 2
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b'[]{}"\\'))
 _STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1, ord('"'): 0, ord("\\"): 0}
@@ -87,16 +87,17 @@ def nests_deeper(value: bytes, levels: int) -> bool:
     if len(value) <= levels or value.count(b"[") + value.count(b"{") <= levels:
         return False
     brackets = value.translate(None, _NO_BRACKETS)
+    # An escaped quote does not end its text: remove whole texts from the value instead.
     if b"\\" in brackets:
         brackets = _STRING.sub(b"", value).translate(None, _NO_BRACKETS)
     # Only brackets and quotes are left. Adjacent quotes have no bracket between them.
     brackets = _STRING.sub(b"", brackets.replace(b'""', b""))
     # A hostile document is usually deep at its start: a short prefix answers.
-    if _opens(brackets[: _FIRST_LOOK * levels], levels):
+    if _opens(brackets[: _PREFIX_FACTOR * levels], levels):
         return True
     # Removing the innermost pairs, level by level, ends early for a wide and flat document.
     left = brackets
-    for _ in range(_SHALLOW):
+    for _ in range(_ROUNDS):
         if not left:
             return False
         left = left.replace(b"[]", b"").replace(b"{}", b"")

@@ -11,17 +11,17 @@ _FEWEST_DIGITS: Final = 6
 _MOST_DIGITS: Final = 9
 
 
-def double_out(value: float | None) -> float | str | None:
+def double_as_json(value: float | None) -> float | str | None:
     """Return a double for the JSON encoder, which writes its shortest digits."""
     if value is None or math.isfinite(value):
         return value
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
-def single_out(value: float | None) -> float | str | None:
+def float_as_json(value: float | None) -> float | str | None:
     """Return the double with the fewest digits that still rounds to this 32-bit float."""
     if value is None or not math.isfinite(value):
-        return double_out(value)
+        return double_as_json(value)
     for digits in range(_FEWEST_DIGITS, _MOST_DIGITS):
         short = float(f"{value:.{digits}g}")
         try:

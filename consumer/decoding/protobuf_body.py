@@ -16,7 +16,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
-from consumer.decoding.floats import double_out, single_out
+from consumer.decoding.floats import double_as_json, float_as_json
 from consumer.decoding.protobuf_files import ProtobufFiles
 from consumer.errors import Reason, RecordError
 
@@ -160,8 +160,8 @@ class _Writers:
         if field.enum_type is not None:
             return _enum(field.enum_type)
         if field.type == FieldDescriptor.TYPE_FLOAT:
-            return single_out
-        return double_out if field.type == FieldDescriptor.TYPE_DOUBLE else None
+            return float_as_json
+        return double_as_json if field.type == FieldDescriptor.TYPE_DOUBLE else None
 
 
 def _enum(descriptor: EnumDescriptor) -> Callable[[int], str | int]:
@@ -204,7 +204,7 @@ def _decimal(message: Any) -> msgspec.Raw:  # noqa: ANN401 - a message
 
 
 def _wrapped(message: Any) -> Any:  # noqa: ANN401 - a message with one value
-    return double_out(message.value) if isinstance(message.value, float) else message.value
+    return double_as_json(message.value) if isinstance(message.value, float) else message.value
 
 
 def _struct(message: Any) -> dict[str, Any]:  # noqa: ANN401 - a message
@@ -223,14 +223,16 @@ def _value(message: Any) -> Any:  # noqa: ANN401 - any value of JSON
         return _list(message.list_value)
     if kind == "number_value":
         number = message.number_value
-        return int(number) if abs(number) < _WHOLE and number.is_integer() else double_out(number)
+        return (
+            int(number) if abs(number) < _WHOLE and number.is_integer() else double_as_json(number)
+        )
     return None if kind in (None, "null_value") else getattr(message, kind)
 
 
 _WELL_KNOWN: Final[dict[str, Callable[[Any], Any]]] = {
     "google.protobuf.Timestamp": _timestamp,
     "google.protobuf.Duration": _duration,
-    "google.protobuf.FloatValue": lambda message: single_out(message.value),
+    "google.protobuf.FloatValue": lambda message: float_as_json(message.value),
     **{
         f"google.protobuf.{name}Value": _wrapped
         for name in ("Double", "Int64", "UInt64", "Int32", "UInt32", "Bool", "String", "Bytes")

@@ -42,13 +42,13 @@ class RegistryClient:
     ) -> None:
         self._settings = settings
         self._clock = clock
-        self._connect = connect or self._http
+        self._connect = connect or self._http_transport
         self._transport: Transport | None = None
         self._signature: Signature = ()
 
     async def schema(self, schema: SchemaRef) -> WrittenSchema | None:
         """Fetch a schema: see `SchemaRegistry.schema`."""
-        found = await self._found(schema_path(schema))
+        found = await self._fetch(schema_path(schema))
         if found is None:
             return None
         references: dict[tuple[str, int], Reference] = {}
@@ -73,7 +73,7 @@ class RegistryClient:
                     f" registry, got more"
                 )
                 raise Hold(HoldReason.CONFIG, detail)
-            inner = await self._found(reference_path(pointer))
+            inner = await self._fetch(reference_path(pointer))
             if inner is None:
                 return False
             # Added before its own references are followed: a cycle ends here.
@@ -84,7 +84,7 @@ class RegistryClient:
             references[at] = references.pop(at)
         return True
 
-    async def _found(self, path: str) -> RegisteredSchema | None:
+    async def _fetch(self, path: str) -> RegisteredSchema | None:
         request = request_for(
             self._settings.url, path, credentials_of(self._settings), self._settings.timeout_s
         )
@@ -103,7 +103,7 @@ class RegistryClient:
             await old.close()
         return made
 
-    def _http(self, tls: SSLContext | None) -> Transport:
+    def _http_transport(self, tls: SSLContext | None) -> Transport:
         hosts = OneHost(self._settings.url)
         return HttpTransport(
             hosts, self._clock, connections=CONNECTIONS, answer_bytes=ANSWER_BYTES, tls=tls

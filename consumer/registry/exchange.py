@@ -80,8 +80,8 @@ def request_for(url: str, path: str, credentials: RegistryCredentials, timeout_s
     headers = [_ACCEPT]
     if credentials is not None:
         scheme, text = credentials
-        shown = base64.b64encode(text.encode()).decode() if scheme == "basic" else text
-        headers.append(("Authorization", f"{scheme.capitalize()} {shown}"))
+        encoded = base64.b64encode(text.encode()).decode() if scheme == "basic" else text
+        headers.append(("Authorization", f"{scheme.capitalize()} {encoded}"))
     return Request(method="GET", url=url + path, headers=tuple(headers), timeout_s=timeout_s)
 
 
