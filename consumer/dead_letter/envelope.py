@@ -1,9 +1,7 @@
-"""Turn a record at fault into the letter that is produced for it.
+"""Builds both forms of a dead letter, and reads the original headers back.
 
-Its own bytes first, then why it is here.
-
-Added headers follow the record's own, so that the part which is ours starts at the last
-`__connect.errors.topic` and the original can be cut out again exactly.
+Our headers follow the record's own. They start at the last `__connect.errors.topic`, so the
+original headers can be restored exactly.
 """
 
 from __future__ import annotations
@@ -27,25 +25,23 @@ REPLAYS: Final = OURS + "replays"
 REFERENCE: Final = OURS + "reference"
 
 TEXT_CHARACTERS: Final = 512
-"""The longest text of an added header: an answer of the service may be long."""
+"""Longest text of an added header: an error message of the service may be long."""
 
 REFERENCE_KEEPS_BYTES: Final = 32_768
-"""A reference keeps the key, and keeps the original headers, while each is within this: it has to
-fit."""
+"""A reference keeps the key, and the original headers, only up to this size each: it has to fit."""
 
 REPLAYS_DIGITS: Final = 9
-"""A count with more digits was not written by us, and is read as none."""
+"""A count with more digits was not written by this program, and is read as 0."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class RecordFault(msgspec.Struct, frozen=True, kw_only=True):
-    """What is wrong with a record.
+    """The fault of one record.
 
-    `detail` says what was wanted and what kind of thing was found, never a value.
-
-    `attempts` counts requests that held the record, 1 when it was never sent. `first_failed_at_ms`
-    is UTC.
+    `detail` says what was expected and what kind of value was found, never the value itself.
+    `attempts` counts the requests that contained the record; it is 1 when the record was never
+    sent. `first_failed_at_ms` is UTC.
     """
 
     reason: Reason
@@ -58,11 +54,9 @@ class RecordFault(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeadLetterContext(msgspec.Struct, frozen=True, kw_only=True):
-    """What is the same in every letter of a run.
+    """The header values that are the same in every dead letter of a run.
 
-    `connector_name` is absent when every route is `crm_bulk`.
-
-    `task_id` tells one deployment from another: the consumer group.
+    `connector_name` is absent when every route is `crm_bulk`. `task_id` is the consumer group.
     """
 
     connector_name: str | None
@@ -71,8 +65,8 @@ class DeadLetterContext(msgspec.Struct, frozen=True, kw_only=True):
     version: str
 
 
-def letter(record: Record, fault: RecordFault, context: DeadLetterContext) -> DeadLetter:
-    """Return the full copy: key, value and headers byte for byte, our headers after them."""
+def full_copy(record: Record, fault: RecordFault, context: DeadLetterContext) -> DeadLetter:
+    """Return the full copy: key, value and headers byte for byte, then our headers."""
     original = tuple(headers_of(record))
     return DeadLetter(
         key=record.key(),
@@ -82,9 +76,9 @@ def letter(record: Record, fault: RecordFault, context: DeadLetterContext) -> De
 
 
 def reference(record: Record, fault: RecordFault, context: DeadLetterContext) -> DeadLetter:
-    """Return the form without the value, for a record whose full copy the topic does not take.
+    """Return the form without a value, for a record whose full copy is too large for the topic.
 
-    Key and original headers stay while they are small enough not to be the cause themselves.
+    The key and the original headers stay if each is at most `REFERENCE_KEEPS_BYTES`.
     """
     original = tuple(headers_of(record))
     key = record.key()
@@ -97,10 +91,11 @@ def reference(record: Record, fault: RecordFault, context: DeadLetterContext) ->
 
 
 def original_headers(headers: Headers) -> Headers:
-    """Return the headers that a letter's record came with.
+    """Return the headers that the record of a dead letter came with.
 
-    All of them when none was added by us.
+    Returns all headers when the record is not a dead letter.
     """
+    # The last one counts: a dead letter that was dead-lettered again has two blocks of our headers.
     start = next(
         (at for at in reversed(range(len(headers))) if headers[at][0] == FIRST_ADDED), len(headers)
     )
@@ -108,21 +103,17 @@ def original_headers(headers: Headers) -> Headers:
 
 
 def replayed_headers(headers: Headers) -> Headers:
-    """Return the headers with which a letter's record goes back to its topic.
+    """Return the headers of a dead letter's record when it is replayed to its source topic.
 
-    Its own, and `datacloud.replays`.
-
-    The count says how many replays of the record have failed so far: 0 on its first way back.
+    These are its own headers and `datacloud.replays`, the number of replays that have failed so
+    far: 0 at the first replay.
     """
     own = tuple(header for header in original_headers(headers) if header[0] != REPLAYS)
     return (*own, (REPLAYS, str(failed_replays(headers) or 0).encode()))
 
 
 def failed_replays(headers: Headers) -> int | None:
-    """Return how many replays failed as the last `datacloud.replays` tells.
-
-    `None` when there is none.
-    """
+    """Return the failed replays that the last `datacloud.replays` counts; `None` without one."""
     carried = next((value for name, value in reversed(headers) if name == REPLAYS), None)
     if carried is None:
         return None
@@ -132,8 +123,9 @@ def failed_replays(headers: Headers) -> int | None:
 def _added(
     record: Record, fault: RecordFault, context: DeadLetterContext, original: Headers
 ) -> tuple[tuple[str, bytes], ...]:
+    # A record with this header was replayed, and now has failed once more.
     replays = failed_replays(original)
-    stage, class_name, exception_class = _whereabouts(fault.reason)
+    stage, class_name, exception_class = _stage_of(fault.reason)
     texts: tuple[tuple[str, object], ...] = (
         (FIRST_ADDED, record.topic()),
         (CONNECT + "partition", record.partition()),
@@ -158,8 +150,8 @@ def _added(
     return tuple((name, _text(value)) for name, value in texts if value is not None)
 
 
-def _whereabouts(reason: Reason) -> tuple[str, str, str]:
-    """Return Connect's stage, the room that found the fault, and the class that carried it.
+def _stage_of(reason: Reason) -> tuple[str, str, str]:
+    """Return Connect's stage, the package that found the fault, and the class of the error.
 
     Source: the stage names are those of Kafka Connect's `Stage` enumeration (KIP-298).
     """
@@ -179,6 +171,7 @@ def _text(value: object) -> bytes:
     text = str(value)
     if len(text) > TEXT_CHARACTERS:
         text = text[: TEXT_CHARACTERS - 1] + "…"
+    # A detail may hold a lone surrogate, which UTF-8 cannot encode: it is written as its escape.
     return text.encode("utf-8", "backslashreplace")
 
 

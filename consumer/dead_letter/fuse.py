@@ -1,7 +1,4 @@
-"""Tell a bad record from a bad set-up.
-
-Beyond a run or a share of records at fault, dead-lettering stops.
-"""
+"""Stops dead-lettering when too many records are at fault."""
 
 from __future__ import annotations
 
@@ -13,17 +10,18 @@ if TYPE_CHECKING:
     from consumer.errors import Reason
 
 WINDOW_S: Final = 60
-"""The share is taken over this long; in whole seconds, so the figures kept are bounded."""
+"""Length of the sliding window for the share. Counts are kept per second, so memory is bounded."""
 
 SHARE_FROM_COUNT: Final = 200
-"""With fewer records than this in the window a share says nothing."""
+"""Fewest records in the window for which the share is evaluated."""
 
 
 class Fuse:
-    """Counts what becomes of records, and says when it is not the records that are at fault.
+    """Counts records that passed and records at fault; blown when the set-up must be at fault.
 
-    It heals in two ways: the run ends with the next record that passes, and the share falls as the
-    window moves on. A probe that found the cause gone ends both, by `mend`.
+    It is blown by a run (`consecutive` records at fault in a row) or by a share (`ratio` of the
+    records of the last minute). The next record that passes ends a run. A share falls as the window
+    moves on. `reset` ends both, after a probe that succeeded.
     """
 
     __slots__ = ("_failed", "_latest", "_run", "_seconds", "_settings", "_total")
@@ -32,7 +30,7 @@ class Fuse:
         self._settings = settings
         self._seconds: deque[tuple[int, int, int]] = (
             deque()
-        )  # (second, records, of these at fault), oldest first
+        )  # (second, records, records at fault), oldest first
         self._total = 0
         self._failed = 0
         self._run = 0
@@ -40,7 +38,7 @@ class Fuse:
 
     @property
     def run(self) -> int:
-        """How many records in a row were at fault, up to now."""
+        """Number of records at fault since the last one that passed."""
         return self._run
 
     def dead_lettered(self, now_s: float, reason: Reason | None = None) -> None:
@@ -50,47 +48,40 @@ class Fuse:
         self._add(now_s, 1, 1)
 
     def singled_out(self, now_s: float) -> None:
-        """Count one record at fault that the service named among many good ones.
-
-        No part of a run.
-        """
+        """Count one record at fault, named among many good ones: not part of a run."""
         self._add(now_s, 1, 1)
 
     def are_few(self, failed: int, records: int) -> bool:
-        """Tell whether so many of so many at fault are a share that may go on."""
+        """Return whether `failed` of `records` are below the share that blows the fuse."""
         return failed < records * self._settings.ratio
 
     def passed(self, now_s: float, count: int = 1) -> None:
-        """Count records that were not at fault; any number of them ends the run."""
+        """Count records that were not at fault; one of them ends the run."""
         if count <= 0:
             return
         self._run = 0
         self._add(now_s, count, 0)
 
     def blown(self, now_s: float) -> str | None:
-        """Return why dead-lettering has to stop, for `Hold(MASS_REJECT)`.
-
-        Or `None` while it may go on.
-        """
+        """Return the detail of `Hold(MASS_REJECT)`, or `None` while dead-lettering may continue."""
         self._forget(now_s)
-        latest = f"; the latest {self._latest}" if self._latest else ""
+        latest = f"; latest reason {self._latest}" if self._latest else ""
         if self._run >= self._settings.consecutive:
-            return (
-                f"{self._run} records in a row were at fault (limit"
-                f" {self._settings.consecutive}){latest}"
-            )
+            were = "record was" if self._run == 1 else "records in a row were"
+            return f"{self._run} {were} at fault (limit {self._settings.consecutive}){latest}"
+        # `_failed` too: with a ratio of 0, a share of 0 must not blow the fuse.
         if self._total < SHARE_FROM_COUNT or not self._failed:
             return None
         share = self._failed / self._total
         if share < self._settings.ratio:
             return None
         return (
-            f"{self._failed} of {self._total} records in {WINDOW_S} s were at fault "
-            f"({share:.1%}, limit {self._settings.ratio:.1%}){latest}"
+            f"{self._failed} of {self._total} records in {WINDOW_S} s were at fault"
+            f" ({share:.1%}, limit {self._settings.ratio:.1%}){latest}"
         )
 
-    def mend(self) -> None:
-        """Forget everything: a probe found the cause gone."""
+    def reset(self) -> None:
+        """Set all counts to zero, after a probe that succeeded."""
         self._seconds.clear()
         self._total = self._failed = self._run = 0
         self._latest = None

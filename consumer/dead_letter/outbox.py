@@ -1,4 +1,4 @@
-"""Letters under way: sent at once, again until the topic has them, and open until then."""
+"""Sends dead letters, each until the topic acknowledges it; its record is unsettled until then."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from consumer.backoff import probe_interval_s
 from consumer.batching.batch import forget_superseded
-from consumer.dead_letter.envelope import DeadLetterContext, RecordFault, letter, reference
+from consumer.dead_letter.envelope import DeadLetterContext, RecordFault, full_copy, reference
 from consumer.errors import Hold
 from consumer.model import Low
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class OutboxEvents(Protocol):
-    """Who is told how letters fare."""
+    """Receives the outcome of every dead letter."""
 
     def dead_letter_held(self, assignment: Assignment, hold: Hold) -> None:
-        """The topic does not take letters: this partition waits."""
+        """Called when the topic refuses a dead letter of this partition, which waits meanwhile."""
         ...
 
     def dead_letter_sent(
@@ -35,17 +35,18 @@ class OutboxEvents(Protocol):
         partial_record: PartialRecord | None,
         change: Change | None,
     ) -> None:
-        """All in-sync replicas have the letter of this record, or of this part of it.
+        """Called when all in-sync replicas have the dead letter.
 
-        Or of this change.
+        It is the dead letter of the record, of one part of it (`partial_record`), or of a change
+        that was mapped from it (`change`).
         """
         ...
 
 
 class PendingDeadLetter(NamedTuple):
-    """One letter under way: whose record it is, for which object.
+    """One dead letter that is not acknowledged yet.
 
-    And the change that other records may ride on.
+    `change` may have superseded older changes, whose records settle together with it.
     """
 
     assignment: Assignment
@@ -57,9 +58,9 @@ class PendingDeadLetter(NamedTuple):
 
 
 class Outbox:
-    """Sends one letter per record at fault, beside everything else.
+    """Sends one dead letter per record at fault, each in a task.
 
-    The record stays open until it is there.
+    A record stays unsettled until its dead letter is acknowledged.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class Outbox:
         self._clock = clock
         self._spawn = spawn
         self._events = events
-        self._under_way: dict[int, PendingDeadLetter] = {}
+        self._pending: dict[int, PendingDeadLetter] = {}
         self._posted_count = 0
 
     def post(
@@ -87,56 +88,58 @@ class Outbox:
         partial_record: PartialRecord | None,
         change: Change | None = None,
     ) -> None:
-        """Send a record at fault on its way; `dead_letter_sent` tells when it has arrived.
+        """Start sending the dead letter of a record; `dead_letter_sent` is called at the end.
 
-        `change` is what became of the record: the records that ride on it are open until the letter
-        is there.
+        `change` is the change that the record was mapped to, if it was. Records that `change`
+        superseded stay unsettled until then, too.
         """
-        full = letter(record, fault, self._context)
+        full = full_copy(record, fault, self._context)
         small = reference(record, fault, self._context)
         self._posted_count += 1
         number = self._posted_count
-        tell = partial(
+        on_sent = partial(
             self._events.dead_letter_sent, assignment, record, fault, partial_record, change
         )
-        task = self._spawn(self._deliver(number, assignment, full, small, tell))
-        self._under_way[number] = PendingDeadLetter(
+        task = self._spawn(self._deliver(number, assignment, full, small, on_sent))
+        self._pending[number] = PendingDeadLetter(
             assignment, record, fault.object, partial_record, change, task
         )
 
     def posted(self) -> Iterable[PendingDeadLetter]:
-        """Return the letters under way."""
-        return self._under_way.values()
+        """Return the dead letters that are not acknowledged yet."""
+        return self._pending.values()
 
     @property
     def open_count(self) -> int:
-        """How many letters are under way."""
-        return len(self._under_way)
+        """Number of dead letters that are not acknowledged yet."""
+        return len(self._pending)
 
     def lows(self) -> Iterator[tuple[Assignment, Low]]:
-        """Yield the position of every record whose letter is under way.
+        """Yield the low of every record whose dead letter is pending.
 
-        And of those that ride on it.
+        Also yields the lows of the records that its change superseded.
         """
-        for posted in self._under_way.values():
+        for posted in self._pending.values():
             yield posted.assignment, Low(posted.record.offset(), posted.record.timestamp()[1])
             if posted.change is not None:
                 for entry in posted.change.superseded or ():
                     yield entry.assignment, entry.low
 
     def drop(self, gone: Collection[Assignment]) -> list[Change]:
-        """Stop sending for partitions that are not ours any more: their next owner will.
+        """Stop sending for partitions that were revoked: their next owner sends instead.
 
-        Returns: the changes that were dropped, on which records of ours may ride.
+        Returns: the changes of the cancelled dead letters. They may have superseded records of
+        partitions that are still assigned.
         """
         dropped: list[Change] = []
-        for number, posted in [*self._under_way.items()]:
+        for number, posted in [*self._pending.items()]:
             if posted.assignment in gone:
                 posted.task.cancel()
-                del self._under_way[number]
+                del self._pending[number]
                 if posted.change is not None:
                     dropped.append(posted.change)
             elif posted.change is not None:
+                # Still ours, but records of a revoked partition must not settle with it.
                 forget_superseded(posted.change, gone)
         return dropped
 
@@ -146,7 +149,7 @@ class Outbox:
         assignment: Assignment,
         full: DeadLetter,
         small: DeadLetter,
-        tell: Callable[[], None],
+        on_sent: Callable[[], None],
     ) -> None:
         probes = 0
         while True:
@@ -154,9 +157,10 @@ class Outbox:
                 await self._dead_letters.send(full, small)
             except Hold as hold:
                 self._events.dead_letter_held(assignment, hold)
+                # Send again without an end: a record must not be lost to a topic that is down.
                 await self._clock.sleep(probe_interval_s(probes))
                 probes += 1
             else:
-                del self._under_way[number]
-                tell()
+                del self._pending[number]
+                on_sent()
                 return

@@ -1,4 +1,4 @@
-"""The dead-letter topic as a port."""
+"""The dead-letter topic as a port: the message, and what a topic can do."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ from consumer.model import Headers
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
-    """What is produced to the dead-letter topic.
-
-    Original bytes, original headers first, ours after them.
-    """
+    """One message for the dead-letter topic: original key, value and headers, then our headers."""
 
     key: bytes | None
     value: bytes | None
@@ -21,25 +18,25 @@ class DeadLetter(msgspec.Struct, frozen=True):
 
 
 class DeadLetterTopic(Protocol):
-    """Where records at fault go."""
+    """The topic for records at fault."""
 
     async def check(self) -> None:
-        """Return when the topic would take a letter.
+        """Return once the topic can accept a dead letter.
 
-        Raises `Hold(DEAD_LETTER)` with the next step.
+        Raises: `Hold(DEAD_LETTER)`, whose detail says what to do.
         """
         ...
 
-    async def send(self, letter: DeadLetter, reference: DeadLetter) -> None:
-        """Return once all in-sync replicas have the letter, or, when it is too large.
+    async def send(self, dead_letter: DeadLetter, reference: DeadLetter) -> None:
+        """Return once all in-sync replicas have the dead letter.
 
-        Its reference form.
+        When the dead letter is too large for the topic, its reference form is sent instead.
 
-        Raises `Hold(DEAD_LETTER)` when the topic did not take it (down, refused, missing): the
-        caller holds and sends again. `Fatal` when the producer itself cannot go on.
+        Raises: `Hold(DEAD_LETTER)` when the topic did not accept it (down, refused, missing): the
+        caller holds and sends again. `Fatal` when the producer cannot continue.
         """
         ...
 
     async def close(self) -> None:
-        """Let go of the producer; what was sent has been answered by then."""
+        """Close the producer, after every dead letter sent was acknowledged or has failed."""
         ...

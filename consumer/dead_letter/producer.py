@@ -1,7 +1,4 @@
-"""Put letters into the dead-letter topic.
-
-Each acknowledged by all in-sync replicas before its sender goes on.
-"""
+"""Produces dead letters to Kafka; each is acknowledged by all in-sync replicas."""
 
 from __future__ import annotations
 
@@ -21,33 +18,30 @@ if TYPE_CHECKING:
     from consumer.dead_letter.port import DeadLetter
 
 SERVE_S: Final = 0.005
-"""How often delivery reports are fetched while letters are under way: a letter waits this long at
-most."""
+"""Interval of polling for delivery reports while dead letters are pending."""
 
 IDLE_SERVE_S: Final = 5.0
-"""How often the client's queue is emptied otherwise: it queues an error per failed connection,
-unasked."""
+"""Interval of polling otherwise: the client queues an error for each failed connection."""
 
 FULL_QUEUE_WAIT_S: Final = 0.05
 CHECK_SLICES_S: Final = (0.05, 0.1, 0.25, 0.5, 0.5, 0.5, 0.5, 0.5)
-"""Metadata calls block the loop, so the start-up check asks in slices; connections made outlive a
-slice."""
+"""Time-outs of the metadata calls at start-up. Each call blocks the event loop, so each is short; a
+connection that one call opened is used by the next."""
 
 CHECK_PAUSE_S: Final = 0.25
 REBUILDS: Final = 2
-"""How many fresh producers in a row one letter may use up before it is the letter that cannot be
-sent."""
+"""How often one dead letter may replace a producer that was lost, before the error is fatal."""
 
 _PURGED: Final = KafkaError(KafkaError._PURGE_INFLIGHT)  # noqa: SLF001 - the library's spelling
 _TIMED_OUT: Final = KafkaError(KafkaError._TIMED_OUT)  # noqa: SLF001 - the library's spelling
 
 
 class KafkaDeadLetterTopic:
-    """The dead-letter topic through an idempotent producer.
+    """The dead-letter topic, written by an idempotent producer.
 
-    `properties` are the user's librdkafka properties of the consumer; what concerns consuming is
-    left out, and what makes an acknowledgement mean something is set here. Belongs to the event
-    loop: every method is called on it, and delivery reports are served on it.
+    `properties` are the user's librdkafka properties for the consumer. Properties that only a
+    consumer has are left out, and those that make an acknowledgement reliable are set here. Every
+    method is called on the event loop, and delivery reports are served on it.
     """
 
     def __init__(
@@ -68,16 +62,17 @@ class KafkaDeadLetterTopic:
         self._client: Producer | None = None
         self._pending: set[asyncio.Future[KafkaError | None]] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._trouble: tuple[float, KafkaError] | None = None
+        self._client_error: tuple[float, KafkaError] | None = None
         self._sender_count = 0
         self._closed = False
 
     async def check(self) -> None:
-        """Return once the brokers describe the topic.
+        """Return once the brokers describe the topic. May be called again after a hold.
 
-        A cluster that creates topics when asked for them may do so now, as it would for the first
-        letter.
-        Raises: `Hold(DEAD_LETTER)` with the next step; asking again is always allowed.
+        A cluster with `auto.create.topics.enable` may create the topic now, as it would for the
+        first dead letter.
+
+        Raises: `Hold(DEAD_LETTER)`, whose detail says what to do.
         """
         error: KafkaError = _TIMED_OUT
         for slice_s in CHECK_SLICES_S:
@@ -92,40 +87,38 @@ class KafkaDeadLetterTopic:
                 error = (
                     described.error if described else KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)
                 )
-            client.poll(0)
+            client.poll(0)  # serves the error callback
             await self._clock.sleep(CHECK_PAUSE_S)
         raise self._hold(error)
 
-    async def send(self, letter: DeadLetter, reference: DeadLetter) -> None:
-        """Return once all in-sync replicas have the letter.
-
-        Or its reference form when it is too large.
-        """
+    async def send(self, dead_letter: DeadLetter, reference: DeadLetter) -> None:
+        """Return once all in-sync replicas have it, or its reference form if it is too large."""
         if self._closed:
-            message = f"dead-letter topic {self.topic}: a letter after the producer was closed"
+            message = (
+                f"dead-letter topic {self.topic}: a dead letter was sent after the producer was"
+                f" closed"
+            )
             raise Fatal(message)
+        # `close` waits for every sender: a reference form may still have to follow a full copy.
         self._sender_count += 1
         try:
-            error = await self._deliver(letter)
+            error = await self._deliver(dead_letter)
             if error is not None and meaning(error) is ReportAction.TOO_LARGE:
                 error = await self._deliver(reference)
         finally:
             self._sender_count -= 1
         if error is None:
             return
-        if meaning(error) is ReportAction.OURS:
+        if meaning(error) is ReportAction.FATAL:
             message = (
-                f"dead-letter topic {self.topic}: the client answered {error.name()}, no answer"
-                f" to a letter"
+                f"dead-letter topic {self.topic}: expected a delivery report, the client reported"
+                f" {error.name()}"
             )
             raise Fatal(message)
         raise self._hold(error)
 
     async def close(self) -> None:
-        """Wait until every letter is answered, no longer than a letter may take.
-
-        And let go of the producer.
-        """
+        """Wait for every pending dead letter, at most its time-out, then close the producer."""
         self._closed = True
         deadline_s = self._clock.now_s() + self._timeout_s + 1
         while self._sender_count and self._clock.now_s() < deadline_s:
@@ -137,36 +130,39 @@ class KafkaDeadLetterTopic:
             self._timer.cancel()
             self._timer = None
 
-    async def _deliver(self, letter: DeadLetter) -> KafkaError | None:
-        """Produce one letter and wait for its report.
+    async def _deliver(self, dead_letter: DeadLetter) -> KafkaError | None:
+        """Produce one dead letter and wait for its delivery report; `None` for success.
 
-        Through a fresh producer when the present one is lost.
+        Builds a new producer when the current one is lost. Raises: `Fatal` after `REBUILDS` of
+        them.
         """
         for _ in range(REBUILDS + 1):
             client = self._connected()
-            report = await self._queue(client, letter)
+            report = await self._queue(client, dead_letter)
             error = report if isinstance(report, KafkaError) else await report
             if error is None:
                 return None
             if not error.fatal() and meaning(error) is not ReportAction.REBUILD:
                 return error
             cause = self._fatal_cause(error)
+            # Another sender may have replaced it already.
             if client is self._client:
                 self._drop_client()
+            # A missing permission, for example: the next producer would be lost in the same way.
             if meaning(cause) is ReportAction.HOLD:
                 return cause
         message = (
-            f"dead-letter topic {self.topic}: {REBUILDS + 1} producers in a row were lost"
+            f"dead-letter topic {self.topic}: {REBUILDS + 1} producers in a row failed"
             f" ({cause.name()})"
         )
         raise Fatal(message)
 
     async def _queue(
-        self, client: Producer, letter: DeadLetter
+        self, client: Producer, dead_letter: DeadLetter
     ) -> asyncio.Future[KafkaError | None] | KafkaError:
-        """Hand one letter to the client.
+        """Queue one dead letter in the client.
 
-        Its report to come, or the error with which it was refused.
+        Returns: the future of its delivery report, or the error with which the client refused it.
         """
         report: asyncio.Future[KafkaError | None] = asyncio.get_running_loop().create_future()
 
@@ -175,13 +171,14 @@ class KafkaDeadLetterTopic:
             if not report.done():  # its sender may have been cancelled
                 report.set_result(error)
 
+        # Another sender may replace the producer while this one waits for the full queue.
         while client is self._client:
             try:
                 client.produce(
                     self.topic,
-                    key=letter.key,
-                    value=letter.value,
-                    headers=list(letter.headers),
+                    key=dead_letter.key,
+                    value=dead_letter.value,
+                    headers=list(dead_letter.headers),
                     on_delivery=delivered,
                 )
             except BufferError:
@@ -201,21 +198,20 @@ class KafkaDeadLetterTopic:
             if self._closed:
                 raise self._hold(_PURGED)
             try:
-                self._client = self._build({**self._properties, "error_cb": self._note_trouble})
+                self._client = self._build({**self._properties, "error_cb": self._on_client_error})
             except KafkaException as refused:
                 raise self._hold(_error_of(refused)) from refused
             self._serve_soon()
         return self._client
 
     def _drop_client(self) -> None:
-        """Forget the present producer.
-
-        Letters it still held are answered as purged, so nobody waits for ever.
-        """
+        """Drop the current producer; its pending dead letters fail as purged."""
         client, self._client = self._client, None
         if client is not None:
             client.purge()
             client.poll(0)
+        # A producer in a fatal state may not report at all: end every future here, so that no
+        # sender waits for ever.
         for report in self._pending:
             if not report.done():
                 report.set_result(_PURGED)
@@ -233,36 +229,35 @@ class KafkaDeadLetterTopic:
             self._client.poll(0)
             self._serve_soon()
 
-    def _note_trouble(self, error: KafkaError) -> None:
-        """Keep the latest error of the connections.
-
-        A report of `_MSG_TIMED_OUT` alone does not say why.
-        """
-        if error.name() == "_ALL_BROKERS_DOWN" and self._trouble is not None:
-            return  # follows every other error, and hides it
-        self._trouble = (self._clock.now_s(), error)
+    def _on_client_error(self, error: KafkaError) -> None:
+        """Keep the latest connection error: `_MSG_TIMED_OUT` by itself does not say why."""
+        if error.name() == "_ALL_BROKERS_DOWN" and self._client_error is not None:
+            return  # follows every other error, and would hide it
+        self._client_error = (self._clock.now_s(), error)
 
     def _fatal_cause(self, error: KafkaError) -> KafkaError:
-        """Return what made a producer unusable.
+        """Return the error that made the producer unusable.
 
-        Reports say `_FATAL` or purged, the cause came before them.
+        Delivery reports say only `_FATAL` or purged; the cause was reported before them.
         """
-        if self._trouble is not None and self._trouble[1].fatal():
-            cause = self._trouble[1]
-            self._trouble = None
+        if self._client_error is not None and self._client_error[1].fatal():
+            cause = self._client_error[1]
+            self._client_error = None
             return cause
         return error
 
     def _hold(self, error: KafkaError) -> Hold:
         name = error.name()
-        seen = f"dead-letter topic {self.topic} did not take a letter: {name} ({error.str()})"
+        seen = (
+            f"dead-letter topic {self.topic} did not accept a dead letter: {name} ({error.str()})"
+        )
         if (
-            self._trouble is not None
-            and self._clock.now_s() - self._trouble[0] <= 2 * self._timeout_s
+            self._client_error is not None
+            and self._clock.now_s() - self._client_error[0] <= 2 * self._timeout_s
         ):
-            trouble = self._trouble[1].name()
-            if trouble != name:
-                return Hold(HoldReason.DEAD_LETTER, f"{seen}, after {trouble}; {advice(trouble)}")
+            cause = self._client_error[1].name()
+            if cause != name:
+                return Hold(HoldReason.DEAD_LETTER, f"{seen}, after {cause}; {advice(cause)}")
         return Hold(HoldReason.DEAD_LETTER, f"{seen}; {advice(name)}")
 
 

@@ -1,4 +1,4 @@
-"""The dead-letter producer's librdkafka properties: the user's connection, our guarantees."""
+"""Builds the librdkafka properties of the dead-letter producer."""
 
 from __future__ import annotations
 
@@ -8,28 +8,29 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MESSAGE_TIMEOUT_MS: Final = 15_000
-"""A letter that no broker took within this is a hold: longer than a leader election, well below a
-minute."""
+"""A dead letter that is not acknowledged within this is a hold: longer than a leader election."""
 
 MESSAGE_MAX_BYTES: Final = 33_554_432
-"""The client's own limit is out of the way, so that the topic's limit decides what is too large."""
+"""So large that the limit of the topic, and not of the client, decides what is too large."""
 
 QUEUE_KBYTES: Final = 65_536
 
 _PREFERRED: Final[Mapping[str, str]] = {
     "compression.type": "lz4",
-    "partitioner": "murmur2_random",  # where Java producers would put the key
+    "partitioner": "murmur2_random",  # the partition that a Java producer would choose
     "message.max.bytes": str(MESSAGE_MAX_BYTES),
-    "log_level": "0",  # the client's own lines bypass our log; its errors reach us as values
+    "log_level": "0",  # the client's own lines bypass our log; its errors arrive in callbacks
 }
 
 _OWNED: Final[Mapping[str, str]] = {
     "acks": "all",
     "enable.idempotence": "true",
     "request.timeout.ms": "5000",
-    "topic.metadata.propagation.max.ms": "5000",  # a missing topic is named before the letter times out
+    # A missing topic is reported before the dead letter times out.
+    "topic.metadata.propagation.max.ms": "5000",
     "linger.ms": "0",
-    "batch.num.messages": "1",  # the broker refuses a batch whole: one letter too large must not take others along
+    # The broker refuses a batch as a whole: one that is too large must not take others with it.
+    "batch.num.messages": "1",
     "queue.buffering.max.messages": "10000",
 }
 
@@ -49,7 +50,7 @@ _ALIASES: Final = frozenset(
         "enable.gapless.guarantee",
     }
 )
-"""Other names of what is owned, and what an idempotent producer refuses or would misuse."""
+"""Other names of owned properties, and properties that an idempotent producer does not allow."""
 
 _CONSUMING: Final = (
     "auto.",
@@ -69,7 +70,7 @@ _CONSUMING: Final = (
     "queued.",
     "session.timeout.ms",
 )
-"""Beginnings of the names that concern consuming only."""
+"""Prefixes of properties that only a consumer has."""
 
 
 def producer_properties(
@@ -77,9 +78,10 @@ def producer_properties(
     properties: Mapping[str, Any],
     message_timeout_ms: int = MESSAGE_TIMEOUT_MS,
 ) -> dict[str, Any]:
-    """Return the producer's properties.
+    """Return the properties of the producer.
 
-    What the user gave for the connection, what we prefer, what we own.
+    The user's properties for the connection replace our defaults. The owned properties, which
+    guarantee that a dead letter is acknowledged, replace the user's.
     """
     shared = {
         name: value
@@ -95,6 +97,6 @@ def producer_properties(
         "bootstrap.servers": bootstrap_servers,
         "message.timeout.ms": str(message_timeout_ms),
     }
-    # A message that the queue can never hold would wait for room for ever.
-    room_kbytes = max(QUEUE_KBYTES, 2 * int(merged["message.max.bytes"]) // 1024)
-    return {**merged, "queue.buffering.max.kbytes": str(room_kbytes)}
+    # A message that is larger than the whole queue would wait for ever.
+    queue_kbytes = max(QUEUE_KBYTES, 2 * int(merged["message.max.bytes"]) // 1024)
+    return {**merged, "queue.buffering.max.kbytes": str(queue_kbytes)}

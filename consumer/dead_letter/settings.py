@@ -1,4 +1,4 @@
-"""What the dead-letter room is told."""
+"""The settings records of the `dead_letter` section."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 
 class FuseSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Beyond either figure it is not the records that are at fault: hold, not a flood."""
+    """Limits of records at fault, in a row and as a share; beyond either, hold MASS_REJECT."""
 
     consecutive: int = 20
     ratio: float = 0.05

@@ -1,9 +1,7 @@
-"""Avro bodies to JSON documents.
+"""Decodes Avro bodies to the JSON documents that Connect's JSON converter would write.
 
-In the wrapping of Connect's JSON converter where the schema says more than JSON.
-
-Needs fastavro, of the extra `avro`. Exact: numbers and bytes go through as they stand, and a value
-that JSON cannot say (NaN, infinity) becomes the text that Connect writes for it.
+Needs fastavro, from the extra `avro`. Numbers and bytes are exact. A value that JSON cannot express
+(NaN, infinity) becomes the text that Connect writes for it.
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ import msgspec
 from fastavro.schema import SchemaParseException, UnknownType
 
 from consumer.decoding.avro_schema import read_avro_schema
-from consumer.decoding.floats import double_out, single_out
+from consumer.decoding.floats import double_as_json, float_as_json
 from consumer.decoding.wrapping import wrapping_around
 from consumer.errors import Reason, RecordError
 
@@ -32,8 +30,8 @@ if TYPE_CHECKING:
     from consumer.decoding.written_schema import Transcode, WrittenSchema
 
 DEEPEST_BODY: Final = 2_048
-"""Bytes of a body by a schema that holds itself: each may be a step deeper, and the reader, which
-counts none, ends the process somewhere beyond 4,000 steps (measured)."""
+"""Largest body, in bytes, of a recursive schema: each byte may be one level deeper, and the reader
+has no limit; beyond about 4,000 levels it ends the process (measured)."""
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -50,109 +48,113 @@ _UNREADABLE = (
     ArithmeticError,
     struct.error,
 )
-"""What the reader raises over bytes that the schema did not write. Source: fuzzed, fastavro 1.13."""
+"""Errors that the reader raises for bytes of another schema. Source: fuzzing fastavro 1.13."""
 
 
 def compile_avro(written: WrittenSchema) -> Transcode:
-    """Compile the reader of one schema. Raises: DECODE_SCHEMA."""
+    """Compile the decoder of one schema. Raises: DECODE_SCHEMA."""
     schema = read_avro_schema(written)
+    # fastavro reads every schema in the same way inside a record, and its value is taken out again.
     named = isinstance(schema.node, dict)
     try:
-        node: Any = fastavro.parse_schema(schema.node if named else _alone(schema.node))
+        node: Any = fastavro.parse_schema(schema.node if named else _in_record(schema.node))
     except (SchemaParseException, UnknownType, ValueError, TypeError, KeyError) as error:
-        detail = f"it is no Avro schema ({type(error).__name__})"
+        detail = f"not a valid Avro schema ({type(error).__name__})"
         raise RecordError(Reason.DECODE_SCHEMA, detail) from None
     before, after = wrapping_around(schema.connect)
-    mend = _mender(schema.mended)
+    fix = _fixer(schema.fix)
 
     def transcode(frame: Frame) -> bytes:
         body = frame.body
         if schema.recursive and len(body) > DEEPEST_BODY:
-            detail = (
-                f"{len(body)} bytes by a schema that holds itself; at most {DEEPEST_BODY} are"
-                f" followed"
-            )
+            limit = f"{DEEPEST_BODY} bytes for a recursive Avro schema"
+            detail = f"expected at most {limit}, got {len(body)}"
             raise RecordError(Reason.DECODE_DEPTH, detail)
         value = _read(body, node)
         if not named:
             value = value[_VALUE]
         try:
-            return before + _encode(value if mend is None else mend(value)) + after
+            return before + _encode(value if fix is None else fix(value)) + after
         except RecursionError:
-            raise RecordError(
-                Reason.DECODE_DEPTH, "nested deeper than the decoder follows"
-            ) from None
+            detail = "expected fewer levels of nesting, got more than can be written as JSON"
+            raise RecordError(Reason.DECODE_DEPTH, detail) from None
 
     return transcode
 
 
-_ALONE: Final = "datacloud_consumer_alone"
+_RECORD_NAME: Final = "datacloud_consumer_in_record"
 _VALUE: Final = "value"
 
 
-def _alone(node: Any) -> Any:  # noqa: ANN401 - a schema as JSON gives it
-    """Put a type that has no name into a record, which takes no bytes itself."""
-    return {"type": "record", "name": _ALONE, "fields": [{"name": _VALUE, "type": node}]}
+def _in_record(node: Any) -> Any:  # noqa: ANN401 - a schema as JSON gives it
+    """Wrap a schema without a name into a record, which adds no bytes to the body."""
+    return {"type": "record", "name": _RECORD_NAME, "fields": [{"name": _VALUE, "type": node}]}
 
 
-def _read(body: bytes, node: Any) -> Any:  # noqa: ANN401 - whatever the schema says
+def _read(body: bytes, node: Any) -> Any:  # noqa: ANN401 - as the schema says
     """Read a body to its end. Raises: DECODE_SYNTAX, DECODE_ENCODING."""
     stream = io.BytesIO(body)
     try:
         value = fastavro.schemaless_reader(stream, node, None)
     except UnicodeDecodeError as error:
-        detail = f"a text in the Avro body is not UTF-8 at its byte {error.start}"
+        detail = (
+            f"expected UTF-8 in a string of the Avro body, got an invalid byte at its position"
+            f" {error.start}"
+        )
         raise RecordError(Reason.DECODE_ENCODING, detail) from None
     except _UNREADABLE as error:
-        detail = f"not a body of this Avro schema ({type(error).__name__})"
+        detail = f"expected a body of this Avro schema, got other bytes ({type(error).__name__})"
         raise RecordError(Reason.DECODE_SYNTAX, detail) from None
+    # Bytes after the value mean that another schema wrote the body.
     if left := len(body) - stream.tell():
-        detail = f"not a body of this Avro schema: {left} bytes are left behind the record"
+        unit = "byte" if left == 1 else "bytes"
+        detail = f"expected the end of the Avro body, got {left} more {unit}"
         raise RecordError(Reason.DECODE_SYNTAX, detail)
     return value
 
 
-def _mender(mended: ValueFix | None) -> Callable[[Any], Any] | None:
-    """Compile what has to be done to a value; `None` for nothing."""
-    if mended is None:
+def _fixer(value_fix: ValueFix | None) -> Callable[[Any], Any] | None:
+    """Compile a fix into a function; `None` when a value needs none."""
+    if value_fix is None:
         return None
-    if mended.kind == "record":
-        return _fields_mender([(name, _needed(inner)) for name, inner in mended.fields])
-    if mended.each is not None:
-        each = _needed(mended.each)
-        if mended.kind == "array":
+    if value_fix.kind == "record":
+        return _fields_fixer([(name, _needed(inner)) for name, inner in value_fix.fields])
+    if value_fix.each is not None:
+        each = _needed(value_fix.each)
+        if value_fix.kind == "array":
             return lambda values: values if values is None else [each(value) for value in values]
         return lambda values: (
             values if values is None else {name: each(value) for name, value in values.items()}
         )
-    return _MENDERS[mended.kind]
+    return _FIXERS[value_fix.kind]
 
 
-def _needed(mended: ValueFix) -> Callable[[Any], Any]:
-    return _mender(mended) or _any_out
+def _needed(value_fix: ValueFix) -> Callable[[Any], Any]:
+    return _fixer(value_fix) or _any_as_json
 
 
-def _fields_mender(menders: list[tuple[str, Callable[[Any], Any]]]) -> Callable[[Any], Any]:
-    def mend(record: Any) -> Any:  # noqa: ANN401 - a record, or null
+def _fields_fixer(fixers: list[tuple[str, Callable[[Any], Any]]]) -> Callable[[Any], Any]:
+    def fix(record: Any) -> Any:  # noqa: ANN401 - a record, or null
         if record is not None:
-            for name, mender in menders:
-                record[name] = mender(record[name])
+            # In place: the reader built this dict for this record.
+            for name, fixer in fixers:
+                record[name] = fixer(record[name])
         return record
 
-    return mend
+    return fix
 
 
-def _any_out(value: Any) -> Any:  # noqa: ANN401 - whatever was read
-    """Mend a value of which the schema did not say what it is, by what was read."""
+def _any_as_json(value: Any) -> Any:  # noqa: ANN401 - any value
+    """Fix a value whose type is known only when it is read: in a union or a recursive type."""
     if isinstance(value, dict):
-        return {name: _any_out(inner) for name, inner in value.items()}
+        return {name: _any_as_json(inner) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_any_out(inner) for inner in value]
-    return double_out(value) if isinstance(value, float) else value
+        return [_any_as_json(inner) for inner in value]
+    return double_as_json(value) if isinstance(value, float) else value
 
 
 def _local(per_second: int, digits: int) -> Callable[[int | None], str | None]:
-    """Write a time that has no zone, so that the route's zone is asked."""
+    """Return the writer of a time without a zone, as text: the route's zone applies to it later."""
 
     def out(ticks: int | None) -> str | None:
         if ticks is None:
@@ -161,9 +163,8 @@ def _local(per_second: int, digits: int) -> Callable[[int | None], str | None]:
         try:
             at = datetime(1970, 1, 1) + timedelta(seconds=seconds)  # noqa: DTZ001 - it has none
         except OverflowError:
-            raise RecordError(
-                Reason.TIME_RANGE, "a local time outside of the years 0001 to 9999"
-            ) from None
+            detail = "expected a local timestamp in the years 0001 to 9999, got another year"
+            raise RecordError(Reason.TIME_RANGE, detail) from None
         return f"{at.isoformat()}.{part:0{digits}}"
 
     return out
@@ -174,17 +175,17 @@ def _uuid(value: bytes | None) -> str | None:
 
 
 def _duration(value: bytes | None) -> str | None:
-    """Write months, days and milliseconds as ISO 8601 does."""
+    """Write months, days and milliseconds as an ISO 8601 duration."""
     if value is None:
         return None
     months, days, millis = struct.unpack("<III", value)
     return f"P{months}M{days}DT{Decimal(millis).scaleb(-3)}S"
 
 
-_MENDERS: dict[str, Callable[[Any], Any]] = {
-    "any": _any_out,
-    "float": single_out,
-    "double": double_out,
+_FIXERS: dict[str, Callable[[Any], Any]] = {
+    "any": _any_as_json,
+    "float": float_as_json,
+    "double": double_as_json,
     "local_ms": _local(1_000, 3),
     "local_us": _local(1_000_000, 6),
     "local_ns": _local(1_000_000_000, 9),

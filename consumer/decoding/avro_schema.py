@@ -1,11 +1,9 @@
-"""Avro schemas read: what the reader of bodies needs, and what the columns mean.
+"""Reads an Avro schema into a schema for fastavro and the columns that it describes.
 
-As Connect's schema says it.
-
-The reader gets a schema in one piece, with the types of other files in it and without logical
-types: it hands over bytes and integers as they stand, and the columns say what they mean, as with
-Connect's embedded schema. Only where no column can say it, inside a union of several types, logical
-types are left to the reader ("loose" below).
+fastavro gets one schema, with all referenced types in it and without logical types. So it returns
+plain bytes and integers, and the columns say how to read them, as with Connect's embedded schema.
+Only inside a union of several types no column can say it; there the logical types stay, and
+fastavro converts the values ("loose" below).
 
 Source: the Avro specification 1.12, and how Confluent's Avro converter names Connect's types.
 """
@@ -51,28 +49,28 @@ _MEANINGS: Final = {
     ("long", "timestamp-micros"): _TIME + "MicroTimestamp",
     ("long", "timestamp-nanos"): _TIME + "NanoTimestamp",
 }
-"""Avro's logical types by Connect's names for the same."""
+"""Connect's and Debezium's names for Avro's logical types."""
 
-WRITTEN_OUT: Final = {
+AS_TEXT: Final = {
     ("long", "local-timestamp-millis"): "local_ms",
     ("long", "local-timestamp-micros"): "local_us",
     ("long", "local-timestamp-nanos"): "local_ns",
     ("fixed", "uuid"): "uuid",
     ("fixed", "duration"): "duration",
 }
-"""Logical types that no column can mean, which become text."""
+"""Logical types without a column type, which become text."""
 
 MOST_NODES: Final = 20_000
-"""Types of one schema, each counted wherever it is used: a schema that uses types over and over can
-be a bomb."""
+"""Most types of one schema, counted at each use: a small schema that uses its types again and again
+could take all memory."""
 
 DEEPEST: Final = 64
 
 
 class ValueFix(msgspec.Struct, frozen=True):
-    """What has to be done to a value after it was read.
+    """The fix that a value needs after it was read, by its `kind`.
 
-    `kind` names it, or its parts have to be mended.
+    The kinds `record`, `array` and `map` fix the parts of a value: `fields`, or `each`.
     """
 
     kind: str
@@ -81,36 +79,33 @@ class ValueFix(msgspec.Struct, frozen=True):
 
 
 class AvroSchema(msgspec.Struct, frozen=True):
-    """A schema taken in: for the reader, for the columns.
-
-    And what is to be mended of what was read.
-    """
+    """A schema: `node` for fastavro, `connect` for the columns, and the `fix` of its values."""
 
     node: AvroNode
     connect: ConnectField
-    mended: ValueFix | None
+    fix: ValueFix | None
     recursive: bool
 
 
 class _Type(msgspec.Struct):
-    """One type taken in. `empty` says that a value of it may take no bytes."""
+    """One type of a schema. `empty` says that a value of it may take no bytes."""
 
     node: AvroNode
     connect: ConnectField
-    mended: ValueFix | None = None
+    fix: ValueFix | None = None
     empty: bool = False
 
 
 def read_avro_schema(written: WrittenSchema) -> AvroSchema:
-    """Read a schema with those it refers to. Raises: DECODE_SCHEMA."""
+    """Read a schema with its references. Raises: DECODE_SCHEMA."""
     reader = _AvroSchemaReader()
     try:
         for reference in written.references:
-            reader.know(json.loads(reference.text), "")
-        found = reader.take(json.loads(written.text), "", 0, False)  # noqa: FBT003 - see there
+            reader.define(json.loads(reference.text), "")
+        found = reader.read(json.loads(written.text), "", 0, False)  # noqa: FBT003 - not loose
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        _refuse(f"it is no Avro schema ({type(error).__name__})")
-    return AvroSchema(found.node, found.connect, found.mended, reader.recursive)
+        _refuse(f"not a valid Avro schema ({type(error).__name__})")
+    return AvroSchema(found.node, found.connect, found.fix, reader.recursive)
 
 
 def _refuse(text: str) -> NoReturn:
@@ -118,7 +113,7 @@ def _refuse(text: str) -> NoReturn:
 
 
 class _AvroSchemaReader:
-    """Takes in types by name and by place."""
+    """Reads types where they are used; a named type is looked up by its full name."""
 
     def __init__(self) -> None:
         self._named: dict[str, tuple[AvroNode, str]] = {}
@@ -127,24 +122,29 @@ class _AvroSchemaReader:
         self._count = 0
         self.recursive = False
 
-    def know(self, node: AvroNode, space: str) -> None:
-        """Remember the named types in a schema, wherever they are defined in it."""
+    def define(self, node: AvroNode, space: str) -> None:
+        """Remember all named types of a schema, at any depth."""
         if isinstance(node, list):
             for branch in node:
-                self.know(branch, space)
+                self.define(branch, space)
         elif isinstance(node, dict):
             if "name" in node and node["type"] in ("record", "error", "enum", "fixed"):
-                _, space = self._know_one(node, space)
+                _, space = self._define_one(node, space)
             for field in node.get("fields", ()):
-                self.know(field["type"], space)
+                self.define(field["type"], space)
             for part in (node.get("items"), node.get("values"), node["type"]):
-                self.know(part, space)
+                self.define(part, space)
 
-    def take(self, node: AvroNode, space: str, depth: int, loose: bool) -> _Type:  # noqa: FBT001 - handed down
-        """Take in a type where it is used."""
+    def read(self, node: AvroNode, space: str, depth: int, loose: bool) -> _Type:  # noqa: FBT001 - passed down
+        """Read a type where it is used.
+
+        `space` is the enclosing namespace. `loose` keeps logical types for fastavro.
+        """
         self._count += 1
         if self._count > MOST_NODES or depth > DEEPEST:
-            _refuse(f"it has more than {MOST_NODES} types, or is nested deeper than {DEEPEST}")
+            _refuse(
+                f"expected at most {MOST_NODES} types and {DEEPEST} levels of nesting, got more"
+            )
         if isinstance(node, list):
             return self._union(node, space, depth, loose)
         if isinstance(node, str):
@@ -153,29 +153,33 @@ class _AvroSchemaReader:
                     node, ConnectField(type=_PRIMITIVES[node]), _float(node), empty=node == "null"
                 )
             return self._by_name(node, space, depth, loose)
+        # {"type": {...}} and {"type": "shop.Row"} only wrap another type.
         kind = node["type"]
-        if isinstance(kind, list | dict) or (kind not in _PRIMITIVES and kind not in self._TAKERS):
-            return self.take(kind, space, depth + 1, loose)
+        if isinstance(kind, list | dict) or (kind not in _PRIMITIVES and kind not in self._READERS):
+            return self.read(kind, space, depth + 1, loose)
         if kind in _PRIMITIVES:
             return self._primitive(node, kind, loose)
-        return self._TAKERS[kind](self, node, space, depth, loose)
+        return self._READERS[kind](self, node, space, depth, loose)
 
     def _by_name(self, name: str, space: str, depth: int, loose: bool) -> _Type:  # noqa: FBT001
+        # A simple name is looked up in the enclosing namespace first, as Avro defines it.
         full = name if "." in name or not space else f"{space}.{name}"
         known = self._named.get(full) or self._named.get(name)
         if known is None:
-            _refuse("it uses a type that is defined nowhere")
+            _refuse("it uses a type that neither it nor its references define")
         node, space = known
         full, _ = _full_name(node, space)
+        # The type is being read right now: it is recursive, and no column describes it any deeper.
         if _name(full, loose) in self._open:
             self.recursive = True
             return _Type(
                 _name(full, loose), ConnectField(type="struct", name=full), ValueFix("any")
             )
-        return self.take({**node, "name": full}, "", depth + 1, loose)
+        # Read again at each use: the columns need it every time, fastavro gets only its name.
+        return self.read({**node, "name": full}, "", depth + 1, loose)
 
     def _named_node(self, node: AvroNode) -> AvroNode:
-        """Define a type the first time it is used, and call it by name afterwards."""
+        """Return the definition of a type at its first use, and its name at every later one."""
         if node["name"] in self._defined:
             return node["name"]
         self._defined.add(node["name"])
@@ -185,78 +189,78 @@ class _AvroSchemaReader:
         logical = node.get("logicalType")
         if loose and logical is not None:
             return _Type(_without_notes(node), ConnectField())
-        written_out = WRITTEN_OUT.get((kind, logical))
-        if written_out is not None:
-            return _Type(kind, ConnectField(type="string"), ValueFix(written_out))
+        as_text = AS_TEXT.get((kind, logical))
+        if as_text is not None:
+            return _Type(kind, ConnectField(type="string"), ValueFix(as_text))
         return _Type(
             kind, _connect(node, kind, _PRIMITIVES[kind]), _float(kind), empty=kind == "null"
         )
 
     def _record(self, node: AvroNode, space: str, depth: int, loose: bool) -> _Type:  # noqa: FBT001
-        full, space = self._know_one(node, space)
+        full, space = self._define_one(node, space)
+        # Marked as open while its fields are read: a use of it in there is a recursion.
         self._open.append(_name(full, loose))
         fields = [
-            (field["name"], self.take(field["type"], space, depth + 1, loose))
+            (field["name"], self.read(field["type"], space, depth + 1, loose))
             for field in node["fields"]
         ]
         self._open.pop()
-        mended = tuple((name, found.mended) for name, found in fields if found.mended is not None)
+        fix = tuple((name, found.fix) for name, found in fields if found.fix is not None)
         plain = [{"name": name, "type": found.node} for name, found in fields]
         columns = [_field(name, found.connect) for name, found in fields]
         return _Type(
             self._named_node({"type": "record", "name": _name(full, loose), "fields": plain}),
             _connect(node, "record", "struct", fields=columns, name=full),
-            ValueFix("record", mended) if mended else None,
+            ValueFix("record", fix) if fix else None,
             empty=all(found.empty for _, found in fields),
         )
 
     def _enum(self, node: AvroNode, space: str, depth: int, loose: bool) -> _Type:  # noqa: FBT001
         del depth
-        full, _ = self._know_one(node, space)
+        full, _ = self._define_one(node, space)
         plain = {"type": "enum", "name": _name(full, loose), "symbols": node["symbols"]}
         return _Type(self._named_node(plain), _connect(node, "enum", "string"))
 
     def _fixed(self, node: AvroNode, space: str, depth: int, loose: bool) -> _Type:  # noqa: FBT001
         del depth
-        full, _ = self._know_one(node, space)
+        full, _ = self._define_one(node, space)
         plain = _without_notes(node) if loose else {"type": "fixed", "size": node["size"]}
         found = self._named_node({**plain, "name": _name(full, loose)})
-        written_out = WRITTEN_OUT.get(("fixed", node.get("logicalType")))
-        if not loose and written_out is not None and node["size"] == _SIZES[written_out]:
-            return _Type(found, ConnectField(type="string"), ValueFix(written_out))
+        as_text = AS_TEXT.get(("fixed", node.get("logicalType")))
+        if not loose and as_text is not None and node["size"] == _SIZES[as_text]:
+            return _Type(found, ConnectField(type="string"), ValueFix(as_text))
         return _Type(found, _connect(node, "fixed", "bytes"), empty=not node["size"])
 
     def _array(self, node: AvroNode, space: str, depth: int, loose: bool) -> _Type:  # noqa: FBT001
-        """Take in an array; of parts without bytes a few bytes could claim any number."""
-        part = self.take(node["items"], space, depth + 1, loose)
+        """Read an array. Items without bytes are refused: a few bytes could claim any number."""
+        part = self.read(node["items"], space, depth + 1, loose)
         if part.empty:
-            _refuse("it has an array of values that take no bytes")
-        mended = ValueFix("array", each=part.mended) if part.mended is not None else None
-        return _Type(
-            {"type": "array", "items": part.node}, _connect(node, "array", "array"), mended
-        )
+            _refuse("it has an array whose items take no bytes, so its length has no limit")
+        fix = ValueFix("array", each=part.fix) if part.fix is not None else None
+        return _Type({"type": "array", "items": part.node}, _connect(node, "array", "array"), fix)
 
     def _map(self, node: AvroNode, space: str, depth: int, loose: bool) -> _Type:  # noqa: FBT001
-        part = self.take(node["values"], space, depth + 1, loose)
-        mended = ValueFix("map", each=part.mended) if part.mended is not None else None
-        return _Type({"type": "map", "values": part.node}, _connect(node, "map", "map"), mended)
+        part = self.read(node["values"], space, depth + 1, loose)
+        fix = ValueFix("map", each=part.fix) if part.fix is not None else None
+        return _Type({"type": "map", "values": part.node}, _connect(node, "map", "map"), fix)
 
     def _union(self, branches: list[AvroNode], space: str, depth: int, loose: bool) -> _Type:  # noqa: FBT001
         several = sum(branch != "null" for branch in branches) > 1
-        found = [self.take(branch, space, depth + 1, loose or several) for branch in branches]
+        found = [self.read(branch, space, depth + 1, loose or several) for branch in branches]
         node = [one.node for one in found]
+        # The branch is known only when a value is read: no column can describe it.
         if several:
             return _Type(node, ConnectField(), ValueFix("any"))
         whole = next((one for one in found if one.node != "null"), found[0])
-        return _Type(node, whole.connect, whole.mended)
+        return _Type(node, whole.connect, whole.fix)
 
-    def _know_one(self, node: AvroNode, space: str) -> tuple[str, str]:
-        """Remember a named type; returns its full name and the name space inside of it."""
+    def _define_one(self, node: AvroNode, space: str) -> tuple[str, str]:
+        """Remember a named type; return its full name and the namespace inside it."""
         full, inner = _full_name(node, space)
         self._named.setdefault(full, (node, space))
         return full, inner
 
-    _TAKERS: Final[dict[str, Callable[[_AvroSchemaReader, AvroNode, str, int, bool], _Type]]] = {
+    _READERS: Final[dict[str, Callable[[_AvroSchemaReader, AvroNode, str, int, bool], _Type]]] = {
         "record": _record,
         "error": _record,
         "enum": _enum,
@@ -270,7 +274,7 @@ _SIZES = {"uuid": 16, "duration": 12}
 
 
 def _full_name(node: AvroNode, space: str) -> tuple[str, str]:
-    """Return a type's full name, and the name space for names inside of it."""
+    """Return the full name of a type, and the namespace for names inside it."""
     name = node["name"]
     if "." in name:
         return name, name.rpartition(".")[0]
@@ -279,10 +283,7 @@ def _full_name(node: AvroNode, space: str) -> tuple[str, str]:
 
 
 def _name(full: str, loose: bool) -> str:  # noqa: FBT001
-    """Return what the reader calls a type.
-
-    The same one is two types where it is used in both ways.
-    """
+    """Return the name of a type for fastavro; a type that is used loose, too, has two names."""
     return f"{full}_loose" if loose else full
 
 
@@ -302,10 +303,7 @@ def _connect(
     fields: list[ConnectField] | None = None,
     name: str | None = None,
 ) -> ConnectField:
-    """Say in Connect's words what a type is.
-
-    By its own annotations, else by Avro's logical type.
-    """
+    """Return the Connect schema of a type, by its annotations, else by Avro's logical type."""
     meaning = node.get("connect.name") or _MEANINGS.get((kind, node.get("logicalType"))) or name
     parameters = {key: str(value) for key, value in (node.get("connect.parameters") or {}).items()}
     if meaning == _CONNECT + "Decimal":

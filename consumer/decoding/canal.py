@@ -1,4 +1,4 @@
-"""Format `canal`: Canal's flat message, which has several rows of one statement in `data`."""
+"""Format `canal`: decodes Canal's flat messages, with all rows of one statement in `data`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from consumer.decoding.connect_schema import columns_of_member
 from consumer.decoding.debezium import TRUNCATED
 from consumer.decoding.document import open_member
 from consumer.decoding.filtered import FILTERED
-from consumer.decoding.members import text_of, whole_number
+from consumer.decoding.members import found, text_of, whole_number
 from consumer.decoding.opened import open_value
 from consumer.errors import Reason, RecordError
 from consumer.model import FilterRule, Operation
@@ -44,6 +44,7 @@ class CanalDecoder(BareOrWrapped):
         """Read one change per row, in order."""
         del record
         members = envelope.members
+        # A DDL message may have a type that this version does not know, or none.
         is_ddl = open_value(members.get("isDdl")) is True
         kind = text_of(members, "type") if "type" in members or not is_ddl else ""
         if kind == "TRUNCATE":
@@ -52,8 +53,11 @@ class CanalDecoder(BareOrWrapped):
             return FILTERED[FilterRule.DDL]
         operation = _OPERATIONS.get(kind)
         if operation is None:
-            detail = "INSERT, UPDATE, INIT, DELETE, TRUNCATE or a DDL type wanted, another found"
+            detail = (
+                "expected INSERT, UPDATE, INIT, DELETE, TRUNCATE or a DDL type, got another type"
+            )
             raise RecordError(Reason.ENVELOPE_OP, detail, field="type")
+        # `es` is the time in MySQL's log, `ts` the time at which Canal wrote the message.
         source_ms = whole_number(members.get("es"))
         if source_ms is None:
             source_ms = whole_number(members.get("ts"))
@@ -69,17 +73,19 @@ class CanalDecoder(BareOrWrapped):
 
 
 def _rows(members: Row, *, with_old: bool) -> list[tuple[JsonObject, JsonObject | None]]:
-    """Pair each row with what it was in the columns that changed. Raises: ENVELOPE_SHAPE."""
+    """Pair each row with the earlier values of its changed columns. Raises: ENVELOPE_SHAPE."""
     rows = _objects(members, "data")
     if not rows or None in rows:
-        raise RecordError(Reason.ENVELOPE_SHAPE, "an array of one row or more wanted", field="data")
+        detail = "expected an array of at least one row, got " + ("a null row" if rows else "none")
+        raise RecordError(Reason.ENVELOPE_SHAPE, detail, field="data")
     old_rows = (
         _objects(members, "old")
         if with_old and open_value(members.get("old")) is not None
         else None
     )
     if old_rows is not None and len(old_rows) != len(rows):
-        raise RecordError(Reason.ENVELOPE_SHAPE, "as many old rows as rows wanted", field="old")
+        detail = f"expected one old row per row of `data` ({len(rows)}), got {len(old_rows)}"
+        raise RecordError(Reason.ENVELOPE_SHAPE, detail, field="old")
     return [(row or {}, old) for row, old in zip(rows, old_rows or [None] * len(rows), strict=True)]
 
 
@@ -87,12 +93,10 @@ def _objects(members: Row, name: str) -> list[JsonObject | None]:
     """Return an array of objects and nulls. Raises: ENVELOPE_SHAPE."""
     raw = members.get(name)
     if not isinstance(raw, msgspec.Raw) or not bytes(raw).startswith(b"["):
-        raise RecordError(
-            Reason.ENVELOPE_SHAPE, "an array of rows wanted, something else found", field=name
-        )
+        detail = f"expected an array of rows, got {found(members, name)}"
+        raise RecordError(Reason.ENVELOPE_SHAPE, detail, field=name)
     rows = [(one, open_member(one)) for one in _ROWS.decode(raw)]
     if any(row is None and open_value(one) is not None for one, row in rows):
-        raise RecordError(
-            Reason.ENVELOPE_SHAPE, "an array of rows wanted, another value in it found", field=name
-        )
+        detail = "expected only objects in the array of rows, got another value in it"
+        raise RecordError(Reason.ENVELOPE_SHAPE, detail, field=name)
     return [row for _, row in rows]

@@ -1,4 +1,4 @@
-"""The shape that every format decodes to, and the port of a format."""
+"""The change event that every format decodes to, and the port of a format's decoder."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 
 class Envelope(msgspec.Struct):
-    """A value, opened and recognised, before its operation is judged.
+    """A value whose format was recognised, before its operation is read.
 
-    `members` are what `$envelope.x` refers to. `columns` type the rows inside. `wrapping` is what
-    stood around it, when a later value may come in the same one.
+    `members` are the members that `$envelope.x` refers to. `columns` are the columns of the rows
+    inside, by their source schema. `wrapping` is Connect's pair around the value, if a later value
+    may come in the same one.
     """
 
     members: Row
@@ -33,7 +34,7 @@ class Envelope(msgspec.Struct):
 
 
 def envelope_of(value: bytes, document: JsonObject, schemas: EmbeddedSchemaCache) -> Envelope:
-    """Take a document that was opened already out of Connect's wrapping where it is in one."""
+    """Return the envelope of an opened document, taken out of Connect's wrapping if it has one."""
     wrapped = unwrap(value, document, schemas) if is_connect_struct(document) else None
     return (
         Envelope(document)
@@ -45,11 +46,11 @@ def envelope_of(value: bytes, document: JsonObject, schemas: EmbeddedSchemaCache
 class ChangeEvent(msgspec.Struct, kw_only=True):
     """One row that changed.
 
-    `row` is the new row of an upsert; of a delete it is what the source gives of the old one, if
-    anything. `old_row` is the row before an update, when the source gives it. `absent` is what a
-    column means that is not there. `keys_only` says that only key columns of a deleted row are what
-    they seem, and those in `added`, which the format put there. `source_ms` is when the source made
-    the change.
+    `row` is the new row of an upsert, or the part of the old row that the source sends with a
+    delete, if any. `old_row` is the row before an update, if the source sends it. `absent` is the
+    meaning of a missing column. `keys_only` says that the other columns of a deleted row may hold
+    invented values; the key columns and those in `added`, which the format added, are reliable.
+    `source_ms` is the time of the change at the source.
     """
 
     operation: Operation
@@ -62,16 +63,15 @@ class ChangeEvent(msgspec.Struct, kw_only=True):
 
 
 class ChangeDecoder(Protocol):
-    """One format."""
+    """The decoder of one format."""
 
     has_placeholders: bool
-    """Whether text may be the mark of a value that was not sent."""
+    """Whether a text value may be Debezium's placeholder for a value that was not sent."""
 
     def open(self, value: bytes, record: Record) -> Envelope | Filtered | None:
-        """Open a value that is not null, or filter one that is the source's own housekeeping.
+        """Open a value that is not null, or filter a record that is not a row (a heartbeat, ...).
 
-        Returns: `None` for a tombstone in words: a value that says null where the record could have
-        had none.
+        Returns: `None` for a tombstone whose value is the JSON word `null`.
         Raises: `RecordError`: DECODE or ENVELOPE_SHAPE.
         """
         ...
@@ -85,19 +85,16 @@ class ChangeDecoder(Protocol):
 
 
 class BareOrWrapped:
-    """What those formats do alike whose values stand bare or in Connect's wrapping.
-
-    Their text is never a mark.
-    """
+    """Base of formats whose values are bare JSON or in Connect's wrapping, without placeholders."""
 
     has_placeholders = False
 
     def __init__(self, columns_of: Callable[[ConnectField | None], Columns]) -> None:
-        """`columns_of` reads the schema in a wrapping."""
+        """`columns_of` reads the columns from the schema in the wrapping."""
         self._schemas = EmbeddedSchemaCache(columns_of)
 
     def open(self, value: bytes, record: Record) -> Envelope:
-        """Open a value, and take it out of its wrapping where it is in one.
+        """Open a value, and take it out of Connect's wrapping if it has one.
 
         Raises: `RecordError`: DECODE.
         """

@@ -1,7 +1,4 @@
-"""Format `cloudevents`: the row is an event's data.
-
-In a structured document or beside `ce_` headers.
-"""
+"""Format `cloudevents`: decodes CloudEvents in structured and in binary mode."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from consumer.decoding.columns import NO_COLUMNS, Columns
 from consumer.decoding.connect_schema import columns_of_envelope, columns_of_row, member_of
 from consumer.decoding.debezium import CLOCKS, events_of
 from consumer.decoding.document import open_member, open_object
-from consumer.decoding.members import clock_ms, row_of, whole_number
+from consumer.decoding.members import clock_ms, found, row_of, whole_number
 from consumer.decoding.opened import open_value
 from consumer.decoding.wrapping import EmbeddedSchemaCache, is_connect_struct, unwrap
 from consumer.errors import Reason, RecordError
@@ -40,10 +37,7 @@ _CLOCKS = tuple((f"iodebezium{name.replace('_', '')}", per_ms) for name, per_ms 
 
 
 class CloudEventsDecoder:
-    """Decodes events in JSON; those of Debezium's converter are change events.
-
-    All others are rows.
-    """
+    """Decodes events in JSON: Debezium's are change events, the data of all others is a row."""
 
     has_placeholders = True
 
@@ -53,15 +47,14 @@ class CloudEventsDecoder:
         self._change_schemas = EmbeddedSchemaCache(columns_of_envelope)
 
     def open(self, value: bytes, record: Record) -> Envelope:
-        """Open the event: its attributes and, under `data`, what they are about.
-
-        Whatever the mode.
-        """
+        """Open the event: its attributes and, under `data`, the row; the same for both modes."""
         document = open_object(value)
         attributes = _binary_attributes(record)
+        # Binary mode: the value itself is the row.
         if attributes is not None:
             content = value.strip()
             return self._envelope(attributes | {_ROW: msgspec.Raw(content)}, document, content)
+        # Structured mode: the event may be in Connect's wrapping as a whole.
         columns = NO_COLUMNS
         if (
             is_connect_struct(document)
@@ -70,10 +63,11 @@ class CloudEventsDecoder:
             document, columns = outer[0], outer[1].columns
         if "specversion" not in document:
             detail = (
-                "a CloudEvent wanted: neither `specversion` in the value nor a `ce_specversion`"
-                " header found"
+                "expected a CloudEvent, got neither `specversion` in the value nor a"
+                " `ce_specversion` header; for plain rows set `format: json`"
             )
             raise RecordError(Reason.ENVELOPE_SHAPE, detail, field="specversion")
+        # The JSON in `data_base64` is checked like a value, and its faults name that member.
         if _ROW_BYTES in document:
             content = _decoded(document)
             row = _opened_bytes(content)
@@ -84,9 +78,9 @@ class CloudEventsDecoder:
     def _envelope(
         self, members: Row, row: JsonObject, content: bytes, columns: Columns = NO_COLUMNS
     ) -> Envelope:
-        """Take the row out of Connect's wrapping where it is in one; `data` is the row then.
+        """Return the envelope; a row in Connect's wrapping is taken out of it.
 
-        `columns` are those that a wrapping around the whole event tells of.
+        `columns` come from a wrapping around the whole event.
         """
         schemas = self._change_schemas if _OP in members else self._row_schemas
         wrapped = unwrap(content, row, schemas) if is_connect_struct(row) else None
@@ -109,10 +103,7 @@ class CloudEventsDecoder:
 
 
 def _columns_of_event(schema: ConnectField | None) -> Columns:
-    """Return the columns of the row under `data`.
-
-    And of the rows in it where it is a change of Debezium's.
-    """
+    """Return the columns of the row under `data`, or of the row inside Debezium's envelope."""
     inner = member_of(schema, _ROW)
     return columns_of_envelope(inner) or columns_of_row(inner)
 
@@ -134,7 +125,9 @@ def _binary_attributes(record: Record) -> dict[str, object] | None:
             try:
                 attributes[name.removeprefix(_HEADER_PREFIX)] = content.decode()
             except UnicodeDecodeError as error:
-                detail = f"the header is not UTF-8 at byte {error.start}"
+                detail = (
+                    f"expected UTF-8 in the header, got an invalid byte at position {error.start}"
+                )
                 raise RecordError(Reason.DECODE_ENCODING, detail, field=f"$header.{name}") from None
     return attributes
 
@@ -147,13 +140,12 @@ def _decoded(document: JsonObject) -> bytes:
             return base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError):
             pass
-    raise RecordError(
-        Reason.ENVELOPE_SHAPE, "base64 text wanted, something else found", field=_ROW_BYTES
-    )
+    got = "other text" if type(text) is str else found(document, _ROW_BYTES)
+    raise RecordError(Reason.ENVELOPE_SHAPE, f"expected base64 text, got {got}", field=_ROW_BYTES)
 
 
 def _opened_bytes(content: bytes) -> JsonObject:
-    """Open the object in the bytes. Raises: the DECODE reason, with the place."""
+    """Open the JSON object in the decoded bytes. Raises: the DECODE reason, with the field."""
     try:
         return open_object(content)
     except RecordError as error:
@@ -161,10 +153,7 @@ def _opened_bytes(content: bytes) -> JsonObject:
 
 
 def _debezium_time_ms(members: Row) -> int | None:
-    """Return when the source made the change.
-
-    Its own clock by the finest reading, else the event's time.
-    """
+    """Return the time of the change at the source, else the event's time."""
     for name, per_ms in _CLOCKS:
         ticks = whole_number(members.get(name))
         if ticks is not None:

@@ -1,7 +1,4 @@
-"""What a source schema says of its columns.
-
-The meaning of the values that JSON alone cannot tell.
-"""
+"""The columns of a source schema: the meaning of values that JSON cannot express."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ import msgspec
 
 
 class LogicalType(Enum):
-    """How a value is to be read. PLAIN is what it looks like."""
+    """How to read a value. PLAIN: as the JSON value that it is."""
 
     PLAIN = auto()
     DECIMAL = auto()
@@ -31,11 +28,11 @@ class LogicalType(Enum):
 
 
 JsonKind: TypeAlias = Literal["text", "integer", "float", "boolean", "other"]
-"""How the values stand in the document; a hint for reading them fast, never trusted."""
+"""The JSON kind of the values by the schema: a hint for the fast path, always checked."""
 
 
 class Column(msgspec.Struct, frozen=True):
-    """One column. `fields` are those of a nested record."""
+    """One column. `fields` are the columns of a nested record."""
 
     meaning: LogicalType = LogicalType.PLAIN
     written: JsonKind = "other"
@@ -50,7 +47,7 @@ UNKNOWN = Column()
 
 
 def column_at(columns: Columns, steps: tuple[str, ...]) -> Column | None:
-    """Find the column of a path, through nested records; `None` when the schema does not tell."""
+    """Find the column of a path, through nested records; `None` when the schema has none."""
     column = columns.get(steps[0])
     for step in steps[1:]:
         if column is None:

@@ -1,6 +1,4 @@
-"""Kafka Connect's embedded schema to columns.
-
-Scale, days, microseconds and the like, by schema name.
+"""Reads the columns from Kafka Connect's embedded schema (decimals, dates, times).
 
 Source: the semantic types of Debezium (`io.debezium.time.*`, `io.debezium.data.*`) and of Kafka
 Connect (`org.apache.kafka.connect.data.*`).
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class ConnectField(msgspec.Struct, omit_defaults=True):
-    """One node of the schema; what is not needed here is not read."""
+    """One node of the schema. Members that are not needed here are not read."""
 
     type: str = ""
     field: str = ""
@@ -70,7 +68,7 @@ _WRITTEN: dict[str, JsonKind] = {
 
 
 def read_connect_schema(schema: bytes) -> ConnectField | None:
-    """Read an embedded schema; `None` when it is none that this version understands (no column is typed then)."""
+    """Read an embedded schema; `None`, and so no typed columns, when it cannot be read."""
     try:
         return _SCHEMA.decode(schema)
     except (msgspec.DecodeError, RecursionError):
@@ -78,7 +76,7 @@ def read_connect_schema(schema: bytes) -> ConnectField | None:
 
 
 def columns_of_row(schema: ConnectField | None) -> Columns:
-    """Return the columns of a schema whose payload is the row itself."""
+    """Return the columns of a schema whose payload is a row."""
     return _columns(schema.fields or ()) if schema is not None else NO_COLUMNS
 
 
@@ -88,12 +86,12 @@ def columns_of_envelope(schema: ConnectField | None) -> Columns:
 
 
 def columns_of_member(name: str) -> Callable[[ConnectField | None], Columns]:
-    """Make the reader of the columns of a row that is one member of a document."""
+    """Return the function that reads the columns of a row under one member of a document."""
     return lambda schema: columns_of_row(member_of(schema, name))
 
 
 def member_of(schema: ConnectField | None, name: str) -> ConnectField | None:
-    """Return the schema of a member of a document; `None` where it is not told."""
+    """Return the schema of a member of a document; `None` when the schema has no such member."""
     members = {
         member.field: member for member in (schema.fields if schema is not None else None) or ()
     }
@@ -101,7 +99,7 @@ def member_of(schema: ConnectField | None, name: str) -> ConnectField | None:
 
 
 def meaning_of(field: ConnectField) -> LogicalType:
-    """Return how the values of a column are to be read."""
+    """Return how to read the values of a column."""
     return _MEANINGS.get(field.name or "", LogicalType.PLAIN)
 
 
@@ -116,6 +114,7 @@ def _column(field: ConnectField) -> Column:
         try:
             scale = int((field.parameters or {}).get("scale", ""))
         except ValueError:
+            # Without a scale in the schema the column stays plain: a field rule must give `scale`.
             return Column(written=written)
         return Column(meaning, written, scale)
     return Column(meaning, written, fields=_columns(field.fields or ()))

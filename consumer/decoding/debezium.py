@@ -1,4 +1,4 @@
-"""Format `debezium`: the full change-event envelope, bare or in Connect's wrapping."""
+"""Format `debezium`: decodes the full change-event envelope, bare or in Connect's wrapping."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from consumer.decoding.connect_schema import columns_of_envelope
 from consumer.decoding.debezium_topics import own_record
 from consumer.decoding.document import open_member, open_object
 from consumer.decoding.filtered import FILTERED
-from consumer.decoding.members import row_or_null, whole_number
+from consumer.decoding.members import found, row_or_null, whole_number
 from consumer.decoding.opened import open_value
 from consumer.decoding.wrapping import EmbeddedSchemaCache, unwrap
 from consumer.errors import Reason, RecordError
@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
 UPSERT_OPS = frozenset({"c", "u", "r"})
 CLOCKS = (("ts_ns", 1_000_000), ("ts_us", 1_000), ("ts_ms", 1))
-"""Members that tell a time, the finest first, each with its ticks per millisecond."""
+"""Members that hold the time, the finest first, each with its ticks per millisecond."""
 
-TRUNCATED = "the whole table was emptied; the rows stay until they are deleted by key"
+TRUNCATED = (
+    "the source table was truncated; its rows stay in the target until you delete them by key"
+)
 
 
 class DebeziumDecoder:
@@ -37,8 +39,9 @@ class DebeziumDecoder:
         self._schemas = EmbeddedSchemaCache(columns_of_envelope)
 
     def open(self, value: bytes, record: Record) -> Envelope | Filtered:
-        """Open the envelope; Debezium's own records are filtered by their rule."""
+        """Open the envelope; filter Debezium's own records, each by its rule."""
         document = open_object(value)
+        # `op` at the top means a bare envelope; anything else may be in Connect's wrapping.
         wrapped = None if "op" in document else unwrap(value, document, self._schemas)
         envelope = (
             Envelope(document)
@@ -50,7 +53,8 @@ class DebeziumDecoder:
             if own is not None:
                 return own
             detail = (
-                "a Debezium envelope wanted, no `op` found; for plain rows write another `format`"
+                "expected a Debezium envelope, got an object without `op`; for plain rows set"
+                " `format: json` or `format: debezium_flat`"
             )
             raise RecordError(Reason.ENVELOPE_SHAPE, detail, field="op")
         return envelope
@@ -65,26 +69,27 @@ class DebeziumDecoder:
 def events_of(
     op: Opened, members: Row, source_ms: int | None, place: str
 ) -> Sequence[ChangeEvent] | Filtered:
-    """Read the row of an operation from `before` and `after`. `place` is where the operation stood.
+    """Read the row of an operation from `before` and `after`. `place` is the path of the operation.
 
     Raises: `RecordError`: ENVELOPE.
     """
     before = row_or_null(members, "before")
-    operation = judge_op(op, place)
+    operation = operation_of(op, place)
     if isinstance(operation, Filtered):
         return operation
     if operation is Operation.DELETE:
+        # Under the default replica identity PostgreSQL sends only the key of a deleted row, and
+        # Debezium fills the other columns with invented values.
         return (ChangeEvent(operation=operation, row=before, keys_only=True, source_ms=source_ms),)
     after = row_or_null(members, "after")
     if after is None:
-        raise RecordError(
-            Reason.ENVELOPE_SHAPE, f"an object wanted for op {op}, none found", field="after"
-        )
+        detail = f"expected an object for op {op}, got {found(members, 'after')}"
+        raise RecordError(Reason.ENVELOPE_SHAPE, detail, field="after")
     return (ChangeEvent(operation=operation, row=after, old_row=before, source_ms=source_ms),)
 
 
-def judge_op(op: Opened, place: str) -> Operation | Filtered:
-    """Say what an operation is. Raises: ENVELOPE_TRUNCATE, ENVELOPE_OP."""
+def operation_of(op: Opened, place: str) -> Operation | Filtered:
+    """Return the operation that `op` means. Raises: ENVELOPE_TRUNCATE, ENVELOPE_OP."""
     if op in UPSERT_OPS:
         return Operation.UPSERT
     if op == "d":
@@ -94,15 +99,12 @@ def judge_op(op: Opened, place: str) -> Operation | Filtered:
     if op == "t":
         raise RecordError(Reason.ENVELOPE_TRUNCATE, TRUNCATED, field=place)
     raise RecordError(
-        Reason.ENVELOPE_OP, "one of c, u, r, d, t, m wanted, something else found", field=place
+        Reason.ENVELOPE_OP, "expected one of c, u, r, d, t, m, got another value", field=place
     )
 
 
 def change_time_ms(members: Row) -> int | None:
-    """Return when the source made the change.
-
-    Its own clock by the finest reading, else the envelope's.
-    """
+    """Return the time of the change at the source, else the time of the envelope."""
     source = open_member(members.get("source"))
     for place in (source or {}, members):
         for name, per_ms in CLOCKS:

@@ -1,7 +1,4 @@
-"""Format `debezium_flat`: rows as `ExtractNewRecordState` leaves them.
-
-With its marks as columns of a prefix.
-"""
+"""Format `debezium_flat`: decodes rows of Debezium's `ExtractNewRecordState`."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from consumer.decoding.change_event import ChangeEvent, Envelope, envelope_of
 from consumer.decoding.connect_schema import columns_of_row
-from consumer.decoding.debezium import CLOCKS, judge_op
+from consumer.decoding.debezium import CLOCKS, operation_of
 from consumer.decoding.debezium_topics import own_record
 from consumer.decoding.document import open_object
 from consumer.decoding.members import whole_number
@@ -30,14 +27,14 @@ _DELETED = {"true": True, "false": False, True: True, False: False, None: False}
 
 
 def flat_marks(prefix: str) -> tuple[str, str]:
-    """Return the columns that tell the operation and the delete."""
+    """Return the names of the columns that mark the operation and the delete."""
     return f"{prefix}op", f"{prefix}deleted"
 
 
 def flat_clocks(prefix: str) -> list[tuple[str, int]]:
-    """Return the columns that may tell a time, the first that does counts.
+    """Return the columns that may hold the time of a change, each with its ticks per ms.
 
-    Each with its ticks per millisecond.
+    The first column that is there counts.
     """
     return [
         (f"{prefix}{place}{name}", per_ms) for place in ("source_", "") for name, per_ms in CLOCKS
@@ -45,7 +42,7 @@ def flat_clocks(prefix: str) -> list[tuple[str, int]]:
 
 
 class DebeziumFlatDecoder:
-    """Decodes rows that say beside their columns whether they were deleted."""
+    """Decodes rows with extra columns that mark the operation (`__op`, `__deleted`)."""
 
     has_placeholders = True
 
@@ -56,10 +53,11 @@ class DebeziumFlatDecoder:
         self._schemas = EmbeddedSchemaCache(columns_of_row)
 
     def open(self, value: bytes, record: Record) -> Envelope | Filtered | None:
-        """Open the row; what passes the transformation unchanged because it is no row is filtered by its rule.
+        """Open the row; filter Debezium's own records, which the transformation leaves unchanged.
 
-        Source: with `delete.tombstone.handling.mode=tombstone` Debezium 3.6 makes a deleted row a null that still
-        has its schema, which Connect's JSON converter writes as `null`, or as a pair whose payload is null.
+        Source: with `delete.tombstone.handling.mode=tombstone` Debezium 3.6 turns a deleted row
+        into a null with a schema. Connect's JSON converter writes it as `null`, or as a pair whose
+        payload is null.
         """
         if value == _NULL:
             return None
@@ -71,25 +69,25 @@ class DebeziumFlatDecoder:
             own = own_record(envelope.members, record.topic())
             if own is not None:
                 return own
+            # A row without marks is an upsert, but a whole envelope is the wrong format.
             if envelope.members.keys() >= _ENVELOPE:
-                detail = "a flat row wanted, a whole envelope found; write `format: debezium`"
+                detail = "expected a flat row, got a whole envelope; set `format: debezium`"
                 raise RecordError(Reason.ENVELOPE_SHAPE, detail)
         return envelope
 
     def events(self, envelope: Envelope, record: Record) -> Sequence[ChangeEvent] | Filtered:
-        """Read the one row. What a deleted one has beside its key may be invented.
-
-        But for the marks.
-        """
+        """Read the one row. A deleted row may hold invented values beside its key and the marks."""
         del record
         members = envelope.members
         op = open_value(members.get(self._op))
-        operation = Operation.UPSERT if op is None else judge_op(op, self._op)
+        operation = Operation.UPSERT if op is None else operation_of(op, self._op)
         if isinstance(operation, Filtered):
             return operation
+        # Either mark means a delete: the transformation may add only one of them.
         if self._is_deleted(members):
             operation = Operation.DELETE
         deleted = operation is Operation.DELETE
+        # The columns that the transformation added are reliable in a deleted row, too.
         added = (
             frozenset(name for name in members if name.startswith(self._prefix))
             if deleted
@@ -106,21 +104,18 @@ class DebeziumFlatDecoder:
         )
 
     def _is_deleted(self, members: Row) -> bool:
-        """Read the mark of a delete, text or boolean. Raises ENVELOPE_SHAPE for anything else."""
+        """Read the mark of a delete, text or boolean. Raises: ENVELOPE_SHAPE for other values."""
         mark = open_value(members.get(self._deleted))
         if mark not in _DELETED:
             raise RecordError(
                 Reason.ENVELOPE_SHAPE,
-                "true or false wanted, another value found",
+                "expected true or false, got another value",
                 field=self._deleted,
             )
         return _DELETED[mark]
 
     def _time_ms(self, members: Row) -> int | None:
-        """Return when the source made the change.
-
-        Its own clock by the finest reading, else Debezium's.
-        """
+        """Return the time of the change at the source, else Debezium's time."""
         for name, per_ms in self._clocks:
             ticks = whole_number(members.get(name))
             if ticks is not None:

@@ -1,7 +1,4 @@
-"""Debezium's own records, which are no rows.
-
-Heartbeats, transaction borders, schema changes, messages.
-"""
+"""Recognises Debezium's own records: heartbeats, transactions, schema changes and messages."""
 
 from __future__ import annotations
 
@@ -24,7 +21,7 @@ _MESSAGE_MEMBERS = frozenset({"op", "source", "message"})
 
 
 def own_record(members: Row, topic: str) -> Filtered | None:
-    """Recognise a record of Debezium's own by its shape, a heartbeat by its topic too."""
+    """Return the filter of a record that is not a row, by its shape; a heartbeat by its topic."""
     if topic.startswith(HEARTBEAT_PREFIX) and "op" not in members:
         return FILTERED[FilterRule.HEARTBEAT]
     if is_transaction_border(members):
@@ -37,7 +34,7 @@ def own_record(members: Row, topic: str) -> Filtered | None:
 
 
 def _is_message(members: Row) -> bool:
-    """Whether a record is what somebody wrote into the log of the database by hand."""
+    """Whether a record is a logical decoding message (`pg_logical_emit_message`)."""
     if not members.keys() >= _MESSAGE_MEMBERS or open_value(members["op"]) != "m":
         return False
     source, message = (open_value(members[name]) for name in ("source", "message"))
@@ -45,7 +42,7 @@ def _is_message(members: Row) -> bool:
 
 
 def is_transaction_border(members: Row) -> bool:
-    """Whether a record says that a transaction begins or ends."""
+    """Whether a record marks the begin or the end of a transaction."""
     if not members.keys() >= _TRANSACTION_MEMBERS or "op" in members:
         return False
     return open_value(members["status"]) in {"BEGIN", "END"}

@@ -1,7 +1,4 @@
-"""Format `dms`: what AWS Database Migration Service writes.
-
-A row in `data` and all else in `metadata`.
-"""
+"""Format `dms`: decodes AWS DMS records, with the row in `data` and the rest in `metadata`."""
 
 from __future__ import annotations
 
@@ -27,36 +24,31 @@ _OPERATIONS = {
     "delete": Operation.DELETE,
 }
 _BEFORE = "before-image"
-"""The name that `BeforeImageSettings` gives the earlier values of an update in all of its
-documentation."""
+"""The member for the earlier values of an update in the documentation of `BeforeImageSettings`."""
 
 _KIND = "metadata.record-type"
 _OPERATION = "metadata.operation"
 
 
 class DmsDecoder(BareOrWrapped):
-    """Decodes the rows of AWS DMS.
-
-    And what they were before an update where the task is told to say so.
-    """
+    """Decodes rows of AWS DMS, with the row before an update if the task sends it."""
 
     def __init__(self) -> None:
         super().__init__(columns_of_member("data"))
 
     def events(self, envelope: Envelope, record: Record) -> Sequence[ChangeEvent] | Filtered:
-        """Read the one row; columns that the image of the row before does not have are as they are now."""
+        """Read the one row. A column that the before image does not have did not change."""
         del record
         metadata = row_of(envelope.members, "metadata")
         kind = text_of(metadata, "record-type", _KIND)
         if kind == "control":
             return FILTERED[FilterRule.CONTROL]
         if kind != "data":
-            raise RecordError(
-                Reason.ENVELOPE_SHAPE, "data or control wanted, another type found", field=_KIND
-            )
+            detail = "expected data or control, got another record type"
+            raise RecordError(Reason.ENVELOPE_SHAPE, detail, field=_KIND)
         operation = _OPERATIONS.get(text_of(metadata, "operation", _OPERATION))
         if operation is None:
-            detail = "load, insert, update or delete wanted, another operation found"
+            detail = "expected load, insert, update or delete, got another operation"
             raise RecordError(Reason.ENVELOPE_OP, detail, field=_OPERATION)
         row = row_of(envelope.members, "data")
         before = row_or_null(envelope.members, _BEFORE) if operation is Operation.UPSERT else None

@@ -1,4 +1,4 @@
-"""Value bytes to a JSON object whose members are still closed, or the reason why they are none."""
+"""Opens the bytes of a value as a JSON object, or raises the reason why they are not one."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ _FRAMES = (
     (b"\xac\xed\x00\x05", "Java serialisation"),
 )
 DEEPEST = 500
-"""Levels of nesting. The decoder follows as far as the interpreter's stack, which is another length
-at every place: half of it leaves room for all that opens a document's members later."""
+"""Most levels of nesting. The interpreter's stack limits the decoder, and its free part varies.
+Half of it is left for the code that opens the members later."""
 
-_DEPTH = f"at most {DEEPEST} levels of nesting wanted, more found"
-_SHALLOW = 16
-_FIRST_LOOK = 2
+_DEPTH = f"expected at most {DEEPEST} levels of nesting, got more"
+_ROUNDS = 16
+_PREFIX_FACTOR = 2
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b'[]{}"\\'))
 _STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1, ord('"'): 0, ord("\\"): 0}
@@ -51,15 +51,15 @@ _ASCII_END = 0x80
 
 
 def open_object(value: bytes) -> JsonObject:
-    """Open a JSON object, one level deep; all of its syntax and its UTF-8 are judged, used or not.
+    """Open a JSON object one level deep. Syntax and UTF-8 are checked in all of it, used or not.
 
     Raises: `RecordError` with the DECODE reason.
     """
     body = value.strip(_WHITE)
     if not body:
-        raise RecordError(
-            Reason.DECODE_EMPTY, f"JSON object wanted, {len(value)} bytes of white space found"
-        )
+        got = f"white space only (length {len(value)})" if value else "0 bytes"
+        raise RecordError(Reason.DECODE_EMPTY, f"expected a JSON object, got {got}")
+    # Before the decoder: it would recurse as deep as the brackets go.
     if nests_deeper(value, DEEPEST):
         raise RecordError(Reason.DECODE_DEPTH, _DEPTH)
     fault = None
@@ -71,6 +71,7 @@ def open_object(value: bytes) -> JsonObject:
         fault = str(error)
     if fault is not None:
         _refuse(value, body, fault)
+    # The decoder checks the UTF-8 of text that is read; here all of it is checked.
     if not value.isascii():
         require_utf8(value)
     if not body.startswith(b"{"):
@@ -79,22 +80,24 @@ def open_object(value: bytes) -> JsonObject:
 
 
 def nests_deeper(value: bytes, levels: int) -> bool:
-    """Whether more levels than these are open somewhere.
+    """Whether a document is nested deeper than `levels`.
 
-    For most a look at the length, for nearly all a count.
+    Its length answers for most documents, and the number of brackets for nearly all others.
     """
     if len(value) <= levels or value.count(b"[") + value.count(b"{") <= levels:
         return False
     brackets = value.translate(None, _NO_BRACKETS)
+    # An escaped quote does not end its text: remove whole texts from the value instead.
     if b"\\" in brackets:
         brackets = _STRING.sub(b"", value).translate(None, _NO_BRACKETS)
-    # Two quotes side by side are a text without brackets, or the border of two texts: nothing
-    # stands between them.
+    # Only brackets and quotes are left. Adjacent quotes have no bracket between them.
     brackets = _STRING.sub(b"", brackets.replace(b'""', b""))
-    if _opens(brackets[: _FIRST_LOOK * levels], levels):
+    # A hostile document is usually deep at its start: a short prefix answers.
+    if _opens(brackets[: _PREFIX_FACTOR * levels], levels):
         return True
+    # Removing the innermost pairs, level by level, ends early for a wide and flat document.
     left = brackets
-    for _ in range(_SHALLOW):
+    for _ in range(_ROUNDS):
         if not left:
             return False
         left = left.replace(b"[]", b"").replace(b"{}", b"")
@@ -102,15 +105,12 @@ def nests_deeper(value: bytes, levels: int) -> bool:
 
 
 def _opens(brackets: bytes, levels: int) -> bool:
-    """Whether more brackets than these are open at once."""
+    """Whether more than `levels` brackets are open at the same time."""
     return any(depth > levels for depth in accumulate(map(_STEPS.__getitem__, brackets)))
 
 
 def open_member(raw: object) -> JsonObject | None:
-    """Open an object inside a checked document.
-
-    `None` when it is another kind of value, or not there.
-    """
+    """Open an object inside a checked document; `None` for another kind of value or none."""
     if not isinstance(raw, msgspec.Raw) or bytes(raw)[:1] != b"{":
         return None
     return _OBJECT.decode(raw)
@@ -121,34 +121,32 @@ def require_utf8(value: bytes) -> None:
     try:
         value.decode()
     except UnicodeDecodeError as error:
-        detail = f"not UTF-8 at byte {error.start}"
+        detail = f"expected UTF-8, got an invalid byte at position {error.start}"
         raise RecordError(Reason.DECODE_ENCODING, detail) from None
 
 
 def _refuse(value: bytes, body: bytes, message: str) -> NoReturn:
-    """Say why bytes are not JSON: a frame around it, another encoding, or a fault of syntax."""
+    """Raise the reason why bytes are not JSON: another format, another encoding, or syntax."""
     frame = next((name for magic, name in _FRAMES if value.startswith(magic)), None)
     if frame is not None:
-        raise RecordError(Reason.DECODE_FRAMED, f"JSON wanted, {frame} found; nothing is unpacked")
-    if value[0] == 0 and len(value) > _REGISTRY_HEADER_BYTES and value[1:3] != b"{\x00":
-        detail = "JSON wanted, the schema registry's wire form found; write the route's `encoding`"
+        detail = f"expected JSON, got {frame}, which is not unpacked; let the producer write JSON"
         raise RecordError(Reason.DECODE_FRAMED, detail)
+    if value[0] == 0 and len(value) > _REGISTRY_HEADER_BYTES and value[1:3] != b"{\x00":
+        detail = "expected JSON, got the schema registry's wire format; set the route's `encoding`"
+        raise RecordError(Reason.DECODE_FRAMED, detail)
+    # Bytes that do not even start like JSON are a syntax error, not a wrong encoding.
     if body[0] in _TEXT_STARTS or body[0] >= _ASCII_END:
         require_utf8(value)
     if "surrogate" in message or (_SURROGATE_ESCAPE.search(value) is not None and _is_whole(value)):
-        raise RecordError(
-            Reason.DECODE_ENCODING, "an escape stands for half a character (a lone surrogate)"
-        )
+        detail = "expected whole characters, got an escaped half of a surrogate pair"
+        raise RecordError(Reason.DECODE_ENCODING, detail)
     raise RecordError(
-        Reason.DECODE_SYNTAX, f"not JSON: {message.removeprefix('JSON is malformed: ')}"
+        Reason.DECODE_SYNTAX, f"not valid JSON: {message.removeprefix('JSON is malformed: ')}"
     )
 
 
 def _is_whole(value: bytes) -> bool:
-    """Whether a document is JSON to a reader that takes lone surrogates.
-
-    Ours calls them a fault of syntax.
-    """
+    """Whether a document is JSON to a parser that allows lone surrogates; msgspec does not."""
     try:
         json.loads(value, parse_int=str, parse_float=str, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
@@ -157,13 +155,13 @@ def _is_whole(value: bytes) -> bool:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    """Take no NaN and no infinity. Raises: `ValueError`."""
+    """Refuse NaN and infinity. Raises: `ValueError`."""
     raise ValueError(name)
 
 
 def _refuse_kind(body: bytes) -> NoReturn:
     kind = _KINDS.get(body[0], "a number")
-    detail = f"JSON object wanted, {kind} found"
+    detail = f"expected a JSON object, got {kind}"
     if kind == "text" and _TEXT.decode(body).lstrip().startswith(("{", "[")):
-        detail += "; it holds a JSON document (double encoded)"
+        detail += " that holds a JSON document (double encoded): let the producer encode it once"
     raise RecordError(Reason.DECODE_NOT_OBJECT, detail)

@@ -1,7 +1,4 @@
-"""The encodings that need a schema.
-
-Which kind each is, who compiles it, and what has to be installed for it.
-"""
+"""The encodings that need a schema: type in the registry, compiler, and required library."""
 
 from __future__ import annotations
 
@@ -19,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class Encoding(msgspec.Struct, frozen=True):
-    """One encoding. `compiler` is module and function.
+    """One encoding. `compiler` is a module and a function in it.
 
-    `library` comes with the extra of the encoding's name.
+    `library` is installed by the extra that is named like the encoding.
     """
 
     kind: str
@@ -40,23 +37,29 @@ _BY_KIND: Final = {encoding.kind: encoding for encoding in ENCODINGS.values()}
 
 
 def compiled(written: WrittenSchema, encoding: str | None) -> Transcode:
-    """Compile a schema; `encoding` is what the route says that it is, `None` where it may be any.
+    """Compile a schema. `encoding` is the route's encoding, `None` where any is allowed.
 
-    A library is imported when the first schema wants it: who reads JSON alone does not need it.
-    Raises: DECODE_SCHEMA.
+    The library is imported with the first schema that needs it. Raises: DECODE_SCHEMA.
     """
     if encoding is not None and written.kind != ENCODINGS[encoding].kind:
-        detail = f"the registry's kind of it is not that of the route's encoding, {encoding}"
+        got = written.kind if written.kind in _BY_KIND else "another type"
+        detail = (
+            f"expected schema type {ENCODINGS[encoding].kind} for encoding {encoding}, got {got};"
+            " correct the route's `encoding`"
+        )
         raise RecordError(Reason.DECODE_SCHEMA, detail)
     found = _BY_KIND.get(written.kind)
     if found is None:
-        raise RecordError(
-            Reason.DECODE_SCHEMA, "the registry has it as a kind of schema that is not known here"
-        )
+        detail = "expected schema type AVRO, PROTOBUF or JSON, got another type"
+        raise RecordError(Reason.DECODE_SCHEMA, detail)
     module, function = found.compiler
     try:
         compiler: Callable[[WrittenSchema], Transcode] = getattr(import_module(module), function)
     except ModuleNotFoundError:
-        detail = f"it is {found.kind}, and what reads that is not installed"
+        extra = next(name for name, one in ENCODINGS.items() if one is found)
+        detail = (
+            f"the library for {found.kind} is not installed; pip install"
+            f" datacloud-consumer[{extra}]"
+        )
         raise RecordError(Reason.DECODE_SCHEMA, detail) from None
     return compiler(written)

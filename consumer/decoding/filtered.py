@@ -1,4 +1,4 @@
-"""One `Filtered` value per rule, made once."""
+"""One `Filtered` value per filter rule, built once."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Floats as JSON can say them.
-
-The shortest digits that mean the same, and text for what is no number.
-"""
+"""Floats as JSON values: the shortest exact digits, and text for NaN and infinity."""
 
 from __future__ import annotations
 
@@ -14,23 +11,23 @@ _FEWEST_DIGITS: Final = 6
 _MOST_DIGITS: Final = 9
 
 
-def double_out(value: float | None) -> float | str | None:
-    """Return a double for the JSON encoder, which writes its shortest digits itself."""
+def double_as_json(value: float | None) -> float | str | None:
+    """Return a double for the JSON encoder, which writes its shortest digits."""
     if value is None or math.isfinite(value):
         return value
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
-def single_out(value: float | None) -> float | str | None:
-    """Return a float of 32 bits: the double with the fewest digits that still means it."""
+def float_as_json(value: float | None) -> float | str | None:
+    """Return the double with the fewest digits that still rounds to this 32-bit float."""
     if value is None or not math.isfinite(value):
-        return double_out(value)
+        return double_as_json(value)
     for digits in range(_FEWEST_DIGITS, _MOST_DIGITS):
         short = float(f"{value:.{digits}g}")
         try:
-            (meant,) = _SINGLE.unpack(_SINGLE.pack(short))
+            (rounded,) = _SINGLE.unpack(_SINGLE.pack(short))
         except OverflowError:
-            continue  # rounded up beyond the largest
-        if meant == value:
+            continue  # rounded up beyond the largest float
+        if rounded == value:
             return short
     return float(f"{value:.{_MOST_DIGITS}g}")

@@ -1,4 +1,4 @@
-"""Which decoder a route's format means."""
+"""Maps each format of a route to its decoder."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 class FormatSettings(msgspec.Struct, frozen=True):
-    """What a route tells its format.
+    """Settings of a route for its decoder.
 
-    The prefix of added columns, and the zone of times that carry none.
+    `flat_prefix` is the prefix of added columns. `zone` is the zone of times without one.
     """
 
     flat_prefix: str = "__"

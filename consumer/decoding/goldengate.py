@@ -1,7 +1,4 @@
-"""Format `goldengate`: Oracle GoldenGate's operations in JSON.
-
-Whose updates may hold changed columns alone.
-"""
+"""Format `goldengate`: decodes operations of Oracle GoldenGate's JSON formatter."""
 
 from __future__ import annotations
 
@@ -23,15 +20,15 @@ if TYPE_CHECKING:
     from consumer.model import Record
 
 _ROW_MODELLED = (
-    "an object wanted, none found; a row beside the operation is GoldenGate's json_row: let"
-    " the handler write json"
+    "expected an object, got none; if the columns stand beside op_type, the handler writes"
+    " json_row: set gg.handler.NAME.format=json"
 )
 
 
 class GoldenGateDecoder(BareOrWrapped):
-    """Decodes operations with their images `before` and `after`.
+    """Decodes operations with the images `before` and `after`.
 
-    `zone` is that of `op_ts`, UTC when not given.
+    `zone` is the zone of `op_ts`; UTC without one.
     """
 
     def __init__(self, zone: tzinfo | None) -> None:
@@ -39,7 +36,7 @@ class GoldenGateDecoder(BareOrWrapped):
         self._zone = zone
 
     def events(self, envelope: Envelope, record: Record) -> Sequence[ChangeEvent]:
-        """Read the one row; a column that an update does not have is unchanged, not null."""
+        """Read the one row. A column that an update does not have is unchanged, not null."""
         del record
         members = envelope.members
         operation = text_of(members, "op_type")
@@ -48,7 +45,7 @@ class GoldenGateDecoder(BareOrWrapped):
             raise RecordError(Reason.ENVELOPE_TRUNCATE, TRUNCATED, field="op_type")
         if operation not in {"I", "U", "D"}:
             raise RecordError(
-                Reason.ENVELOPE_OP, "one of I, U, D, T wanted, another found", field="op_type"
+                Reason.ENVELOPE_OP, "expected one of I, U, D, T, got another value", field="op_type"
             )
         before, after = row_or_null(members, "before"), row_or_null(members, "after")
         image = "before" if operation == "D" else "after"

@@ -1,9 +1,7 @@
-"""JSON Schema bodies: JSON as it stands.
+"""Decodes JSON Schema bodies: JSON, typed by the Connect annotations of its schema.
 
-With what the schema's Connect annotations say of the columns.
-
-Nothing is validated against the schema: the connector's own schema and the field rules are what a
-row is held to.
+Nothing is validated against that schema. A row is checked against the connector's schema and the
+field rules.
 
 Source: the annotations of Confluent's JSON Schema converter (`title`, `connect.type`,
 `connect.parameters`).
@@ -33,22 +31,22 @@ _TYPES: Final = {"integer": "int64", "number": "double", "object": "struct"}
 
 
 def compile_json_schema(written: WrittenSchema) -> Transcode:
-    """Compile the opener of one schema. Raises: DECODE_SCHEMA."""
+    """Compile the decoder of one schema. Raises: DECODE_SCHEMA."""
     try:
         documents = {one.name: json.loads(one.text) for one in written.references}
-        connect = _JsonSchemaReader(documents).take(json.loads(written.text), 0)
+        connect = _JsonSchemaReader(documents).read(json.loads(written.text), 0)
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
         raise RecordError(
-            Reason.DECODE_SCHEMA, f"it is no JSON Schema ({type(error).__name__})"
+            Reason.DECODE_SCHEMA, f"not a valid JSON Schema ({type(error).__name__})"
         ) from None
+    # Without an annotation that types a column, the body is the document.
     if not any(meaning_of(field) is not LogicalType.PLAIN for field in _all(connect)):
         return lambda frame: frame.body
     before, after = wrapping_around(connect)
 
     def transcode(frame: Frame) -> bytes:
-        open_object(
-            frame.body
-        )  # inside the wrapping its faults could not be told from the wrapping's own
+        # Checked before it is wrapped: a fault must be reported for the body, not for the pair.
+        open_object(frame.body)
         return before + frame.body + after
 
     return transcode
@@ -61,15 +59,15 @@ def _all(connect: ConnectField) -> Iterator[ConnectField]:
 
 
 class _JsonSchemaReader:
-    """Takes in the properties of a schema, wherever they are written."""
+    """Reads the properties of a schema, through references and alternatives."""
 
     def __init__(self, documents: dict[str, Any]) -> None:
         self._documents = documents
         self._root: Any = None
         self._count = 0
 
-    def take(self, node: Any, depth: int, name: str = "") -> ConnectField:  # noqa: ANN401 - JSON
-        """Take in one schema. What is nested too deep, or refers to itself, is told nothing of."""
+    def read(self, node: Any, depth: int, name: str = "") -> ConnectField:  # noqa: ANN401 - JSON
+        """Read one schema. A part that is nested too deep or is recursive stays untyped."""
         self._root = node if self._root is None else self._root
         self._count += 1
         root_before = self._root
@@ -80,7 +78,7 @@ class _JsonSchemaReader:
         properties = node.get("properties")
         fields = None
         if isinstance(properties, dict):
-            fields = [self.take(part, depth + 1, field) for field, part in properties.items()]
+            fields = [self.read(part, depth + 1, field) for field, part in properties.items()]
         self._root = root_before
         kind = str(node.get("type", ""))
         return ConnectField(
@@ -95,9 +93,9 @@ class _JsonSchemaReader:
         )
 
     def _resolved(self, node: Any) -> Any:  # noqa: ANN401 - JSON
-        """Follow references, and the one alternative beside null.
+        """Follow references, and the only alternative beside null.
 
-        What they lead to is read from its own root.
+        A reference inside another document is resolved from the root of that document.
         """
         for _ in range(DEEPEST):
             if not isinstance(node, dict):
@@ -117,7 +115,7 @@ class _JsonSchemaReader:
         return node
 
     def _at(self, reference: str) -> Any:  # noqa: ANN401 - JSON
-        """Find what a reference leads to; `None` where it leads out of what the registry gave."""
+        """Return the target of a reference; `None` when the registry did not send it."""
         document, _, pointer = reference.partition("#")
         if document:
             self._root = self._documents.get(document)

@@ -1,4 +1,4 @@
-"""The Kafka key, opened when something asks for it: raw text, a JSON object, or a single value."""
+"""Opens the Kafka key on first use: a JSON object, a single JSON value, or raw text."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _SCHEMAS = EmbeddedSchemaCache(columns_of_row)
 
 
 class KafkaKey:
-    """The key of one record. `fields` is `None` when the key is no JSON object.
+    """The key of one record: `fields` of a JSON object, or the `scalar` of any other key.
 
-    `scalar` is `None` when it is.
+    The other of the two is `None`.
     """
 
     __slots__ = ("columns", "content", "fields", "scalar")
@@ -58,25 +58,22 @@ class KafkaKey:
 
 
 def key_text(content: bytes) -> str:
-    """Return the key as text. Raises DECODE_ENCODING when it is none."""
+    """Return the key as text. Raises: DECODE_ENCODING when it is not UTF-8."""
     try:
         return content.decode()
     except UnicodeDecodeError as error:
-        detail = f"the Kafka key is not UTF-8 at byte {error.start}"
+        detail = f"expected UTF-8 in the Kafka key, got an invalid byte at position {error.start}"
         raise RecordError(Reason.DECODE_ENCODING, detail, field=NAME) from None
 
 
 def _open_scalar(content: bytes) -> Opened:
-    """Open a key that is one value.
-
-    JSON when it is JSON, else plain text as a string serialiser writes it.
-    """
+    """Open a key that is one value: JSON, else plain text as a string serializer writes it."""
     text = key_text(content)
     try:
         raw = _VALUE.decode(content)
     except (msgspec.DecodeError, RecursionError):
         return text
     opened = open_json(raw)
-    # 12e5 is JSON's 1200000 and just as well somebody's hexadecimal id: only plain figures are
-    # numbers here.
+    # 12e5 is the JSON number 1200000, but it may also be a hexadecimal id. So only plain digits
+    # are a number here.
     return text if isinstance(opened, Digits) and "e" in opened.lower() else opened

@@ -1,4 +1,4 @@
-"""Format `maxwell`: one row in `data`, what an update changed in `old`, and the time in seconds."""
+"""Format `maxwell`: decodes records of Maxwell's daemon, with the row in `data`."""
 
 from __future__ import annotations
 
@@ -36,10 +36,7 @@ class MaxwellDecoder(BareOrWrapped):
         super().__init__(columns_of_member("data"))
 
     def events(self, envelope: Envelope, record: Record) -> Sequence[ChangeEvent] | Filtered:
-        """Read the one row; `old` has the changed columns alone.
-
-        The others are those of the new row.
-        """
+        """Read the one row. `old` has only the changed columns; all others did not change."""
         del record
         members = envelope.members
         kind = text_of(members, "type")
@@ -50,8 +47,8 @@ class MaxwellDecoder(BareOrWrapped):
         operation = _OPERATIONS.get(kind)
         if operation is None:
             detail = (
-                "insert, update, delete or one of Maxwell's bootstrap and DDL types wanted,"
-                " another found"
+                "expected insert, update, delete or one of Maxwell's bootstrap and DDL types,"
+                " got another type"
             )
             raise RecordError(Reason.ENVELOPE_OP, detail, field="type")
         row = row_of(members, "data")

@@ -1,7 +1,4 @@
-"""Members of an envelope, read by kind.
-
-Text, rows and whole numbers, or the reason why they are none.
-"""
+"""Reads members of an envelope by kind: text, rows, whole numbers and times."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING
 
 from consumer.decoding.document import open_member
-from consumer.decoding.opened import open_value
+from consumer.decoding.opened import kind_of, open_value
 from consumer.errors import Reason, RecordError
 
 if TYPE_CHECKING:
@@ -18,41 +15,61 @@ if TYPE_CHECKING:
 
 _LONGEST_COUNT = 20
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ARTICLES = {
+    "object": "an object",
+    "array": "an array",
+    "number": "a number",
+    "boolean": "a boolean",
+}
+
+
+def found(members: Row, name: str) -> str:
+    """Name the kind of a member for a message, never its value."""
+    if name not in members:
+        return "nothing"
+    kind = kind_of(open_value(members[name]))
+    return _ARTICLES.get(kind, kind)
 
 
 def text_of(members: Row, name: str, place: str | None = None) -> str:
-    """Return a member that is text. `place` is its path for the message. Raises: ENVELOPE_SHAPE."""
+    """Return a member that must be text. `place` is its path in the message.
+
+    Raises: ENVELOPE_SHAPE.
+    """
     opened = open_value(members.get(name))
     if type(opened) is not str:
         raise RecordError(
             Reason.ENVELOPE_SHAPE,
-            "text wanted, something else or nothing found",
+            f"expected text, got {found(members, name)}",
             field=place or name,
         )
     return opened
 
 
 def row_or_null(members: Row, name: str) -> JsonObject | None:
-    """Return a member that is an object; `None` for null or nothing. Raises: ENVELOPE_SHAPE."""
+    """Return a member that must be an object; `None` for null or no member.
+
+    Raises: ENVELOPE_SHAPE.
+    """
     raw = members.get(name)
     row = open_member(raw)
     if row is None and open_value(raw) is not None:
-        raise RecordError(
-            Reason.ENVELOPE_SHAPE, "an object or null wanted, something else found", field=name
-        )
+        detail = f"expected an object or null, got {found(members, name)}"
+        raise RecordError(Reason.ENVELOPE_SHAPE, detail, field=name)
     return row
 
 
 def row_of(members: Row, name: str) -> JsonObject:
-    """Return a member that is an object. Raises: ENVELOPE_SHAPE."""
+    """Return a member that must be an object. Raises: ENVELOPE_SHAPE."""
     row = row_or_null(members, name)
     if row is None:
-        raise RecordError(Reason.ENVELOPE_SHAPE, "an object wanted, none found", field=name)
+        detail = f"expected an object, got {found(members, name)}"
+        raise RecordError(Reason.ENVELOPE_SHAPE, detail, field=name)
     return row
 
 
 def whole_number(value: object) -> int | None:
-    """Return a count of ticks, as a number or as text; `None` when it is none."""
+    """Return an integer that is a number or text; `None` for anything else."""
     opened = open_value(value)
     if not isinstance(opened, str) or len(opened) > _LONGEST_COUNT:
         return None
@@ -61,9 +78,9 @@ def whole_number(value: object) -> int | None:
 
 
 def clock_ms(value: object, zone: tzinfo | None = None) -> int | None:
-    """Return a time written in ISO 8601, as milliseconds; `None` when it is none.
+    """Return an ISO 8601 time as epoch milliseconds; `None` for anything else.
 
-    `zone` is that of a time without one, UTC when it is not given either.
+    A time without a zone is in `zone`, or in UTC without one.
     """
     opened = open_value(value)
     if type(opened) is not str:

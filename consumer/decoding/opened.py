@@ -1,8 +1,7 @@
-"""Values of a source row, opened: what kind of thing each is, with a number's digits as they stand.
+"""Opens the values of a source row: to a few kinds, with the exact digits of numbers.
 
-A decoder hands over rows of values that are either JSON still to be opened (`msgspec.Raw`) or
-Python values (a binary format, a user's function). Both open to the same few kinds, so that mapping
-knows one set of kinds.
+A decoder returns rows whose values are JSON that is not parsed yet (`msgspec.Raw`) or Python values
+(from a user's function). Both open to the same few kinds, so mapping handles one set of kinds.
 """
 
 from __future__ import annotations
@@ -21,46 +20,43 @@ import msgspec
 from consumer.errors import Reason, RecordError
 
 Row: TypeAlias = Mapping[str, object]
-"""Column or member name to a value not opened yet, or to an `Absent`."""
+"""Name of a column or member to a value that is not opened yet, or to an `Absent`."""
 
 
 class Absent(Enum):
-    """Why a source gives no value at all; null is a value."""
+    """Why a source gives no value. Null is a value."""
 
     MISSING = "missing"
     UNPROVIDED = "unprovided"
-    """The source has a value and did not send it (an unchanged TOAST column, a partial update)."""
+    """The source has a value but did not send it (an unchanged TOAST column, a partial update)."""
 
 
 class Digits(str):
-    """A number as its exact JSON text."""
+    """A number, as its exact JSON text."""
 
     __slots__ = ()
 
 
 class Nested(str):
-    """An object or array as its JSON text."""
+    """An object or array, as its JSON text."""
 
     __slots__ = ()
 
 
 class Days(int):
-    """A calendar date as days since 1970-01-01."""
+    """A calendar date, as days since 1970-01-01."""
 
 
 class EpochMillis(int):
-    """A point in time as milliseconds since the Unix epoch."""
+    """A point in time, as milliseconds since the Unix epoch."""
 
 
 class TimeOfDay(int):
-    """A time of day as nanoseconds since midnight."""
+    """A time of day, as nanoseconds since midnight."""
 
 
 class ExactFloat(float):
-    """A float that remembers the digits it was read from.
-
-    So that handing it on unchanged loses none.
-    """
+    """A float that keeps the digits it was read from, so that they can be written unchanged."""
 
     digits: str
 
@@ -81,7 +77,7 @@ _NUMBER_STARTS = frozenset(b"-0123456789")
 
 
 def open_json(raw: msgspec.Raw) -> Opened:
-    """Open one JSON value whose syntax has been checked already."""
+    """Open one JSON value whose syntax was already checked."""
     content = bytes(raw)
     first = content[0]
     if first == _QUOTE:
@@ -97,9 +93,9 @@ def _open_int(value: int) -> Opened:
     try:
         return Digits(int(value))
     except ValueError:
-        raise RecordError(
-            Reason.NUMBER_RANGE, "an integer beyond what can be written out"
-        ) from None
+        # CPython limits the conversion of an integer to decimal digits.
+        detail = "expected an integer that can be written in decimal, got one with too many digits"
+        raise RecordError(Reason.NUMBER_RANGE, detail) from None
 
 
 def _open_float(value: float) -> Opened:
@@ -113,7 +109,7 @@ def _open_decimal(value: Decimal) -> Opened:
 
 
 def _open_datetime(value: datetime) -> Opened:
-    """A time without zone stays text, for the route's zone to judge."""
+    """Open a point in time. Without a zone it stays text, and the route's zone is applied later."""
     if value.tzinfo is None:
         return value.isoformat()
     return EpochMillis(
@@ -127,7 +123,7 @@ def _open_time(value: time) -> Opened:
 
 
 def _plain(value: object) -> object:
-    """Write what the JSON encoder does not know by itself."""
+    """Encode a value that the JSON encoder does not know."""
     if isinstance(value, ExactFloat):
         return msgspec.Raw(value.digits.encode())
     raise TypeError(type(value).__name__)
@@ -137,7 +133,7 @@ _NESTED = msgspec.json.Encoder(decimal_format="number", enc_hook=_plain)
 
 
 def _is_finite(value: object) -> bool:
-    """Whether no float inside is one that JSON cannot say; the encoder would write null for it."""
+    """Whether all floats inside are finite: the encoder would write null for NaN and infinity."""
     if isinstance(value, dict):
         return all(map(_is_finite, value.values()))
     if isinstance(value, list | tuple):
@@ -148,10 +144,11 @@ def _is_finite(value: object) -> bool:
 def _open_nested(value: object) -> Opened:
     try:
         if not _is_finite(value):
-            raise RecordError(Reason.FIELD_TYPE, "a nested value holds NaN or infinity")
+            detail = "expected JSON values in an object or array, got NaN or infinity"
+            raise RecordError(Reason.FIELD_TYPE, detail)
         return Nested(_NESTED.encode(value), "utf-8")
     except (TypeError, ValueError, RecursionError) as error:
-        detail = f"a nested value holds something that is no JSON value ({type(error).__name__})"
+        detail = f"expected JSON values in an object or array, got another ({type(error).__name__})"
         raise RecordError(Reason.FIELD_TYPE, detail) from None
 
 
@@ -185,16 +182,17 @@ _BY_TYPE: dict[type, Callable[..., Opened]] = {
 
 
 def open_value(value: object) -> Opened:
-    """Open a value of either sort.
+    """Open a JSON or a Python value.
 
-    Raises FIELD_TYPE for a Python value of a kind that no column has.
+    Raises: FIELD_TYPE for a Python type that no column can have.
     """
     kind = type(value)
     opener = _BY_TYPE.get(kind)
     if opener is None:
         opener = next((_BY_TYPE[parent] for parent in kind.__mro__ if parent in _BY_TYPE), None)
         if opener is None:
-            raise RecordError(Reason.FIELD_TYPE, f"no column value is a {kind.__name__}")
+            detail = f"expected a type that a column can have, got the Python type {kind.__name__}"
+            raise RecordError(Reason.FIELD_TYPE, detail)
     return opener(value)
 
 

@@ -1,7 +1,7 @@
-"""Debezium's mark for a value that the source has and did not send, in every form it takes.
+"""Recognises Debezium's placeholder for a value that was not sent, in all of its forms.
 
-Source: Debezium's PostgreSQL connector writes its placeholder as text, as text inside an array, as
-the bytes of the text in a number array, and for binary columns in base64 or hex.
+Source: Debezium's PostgreSQL connector writes the placeholder as text, as text inside an array, as
+the bytes of that text in an array of numbers, and for binary columns in base64 or hex.
 """
 
 from __future__ import annotations
@@ -23,18 +23,19 @@ PLACEHOLDERS = frozenset(
 TEXT_MARK = PLACEHOLDER.encode()
 BASE64_MARK = base64.b64encode(TEXT_MARK).rstrip(b"=")
 HEX_MARK = TEXT_MARK.hex().encode()
-"""Of these one stands in every document with a placeholder that is text."""
+"""Every document with a placeholder in text holds one of these three."""
 
 _NUMBERS = [b"%d" % byte for byte in TEXT_MARK]
 _OPENED = msgspec.json.Decoder(list[msgspec.Raw] | dict[str, msgspec.Raw])
 
 
 def is_placeholder(opened: Opened) -> bool:
-    """Whether an opened value is the mark, or an array that holds it."""
+    """Whether an opened value is the placeholder, or an array that holds it."""
     if type(opened) is str:
         return opened in PLACEHOLDERS
     if not isinstance(opened, Nested) or (PLACEHOLDER not in opened and "95" not in opened):
         return False
+    # A map column has the placeholder as its only key and value.
     members = _OPENED.decode(opened.encode())
     if isinstance(members, dict):
         return (

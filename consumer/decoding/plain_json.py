@@ -1,4 +1,4 @@
-"""Format `json`: the object is the row, also in the wrapping of Connect's JSON converter."""
+"""Format `json`: decodes plain objects, each a row, bare or in Connect's wrapping."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class PlainJsonDecoder(BareOrWrapped):
-    """Decodes rows as they stand; deletes come as tombstones alone."""
+    """Decodes plain rows. Only a tombstone is a delete."""
 
     def __init__(self) -> None:
         super().__init__(columns_of_row)

@@ -1,9 +1,9 @@
-"""Protobuf files in their own language to descriptors, as far as reading bodies needs them.
+"""Parses the text of `.proto` files into descriptors, as far as decoding bodies needs them.
 
-A registry gives out the text of `.proto` files, and the Protobuf library takes descriptors alone.
-Taken in are packages, imports, messages, fields, maps, oneofs and enums; options, services and
-extensions say nothing about how a body is read, and are passed over. What a name refers to is left
-to the library, which knows all files.
+A registry returns the text of `.proto` files, but the Protobuf library accepts only descriptors.
+Packages, imports, messages, fields, maps, oneofs and enums are parsed. Options, services and
+extensions do not change how a body is decoded, and are skipped. The library resolves the names of
+types, because it knows all files.
 
 Source: the language specifications of proto2, proto3 and edition 2023.
 """
@@ -47,17 +47,17 @@ _LABELS: Final = {
     "required": FieldDescriptorProto.LABEL_REQUIRED,
     "repeated": FieldDescriptorProto.LABEL_REPEATED,
 }
-_PASSED_OVER: Final = frozenset({"option", "extensions", "reserved", "extend", "service"})
+_SKIPPED: Final = frozenset({"option", "extensions", "reserved", "extend", "service"})
 _PAIRS: Final = {"{": "}", "[": "]", "(": ")", "<": ">"}
 
 
 def read_proto_text(text: str, name: str) -> FileDescriptorProto:
-    """Read one file, which others import as `name`. Raises: DECODE_SCHEMA."""
+    """Parse one file, which others import as `name`. Raises: DECODE_SCHEMA."""
     return _ProtoTextReader(_tokens(text), name).file()
 
 
-def _refuse(seen: str) -> NoReturn:
-    raise RecordError(Reason.DECODE_SCHEMA, f"it is no Protobuf file that is understood: {seen}")
+def _refuse(fault: str) -> NoReturn:
+    raise RecordError(Reason.DECODE_SCHEMA, f"not a Protobuf file that can be read: {fault}")
 
 
 def _tokens(text: str) -> list[str]:
@@ -65,7 +65,7 @@ def _tokens(text: str) -> list[str]:
     while at < len(text):
         found = _TOKEN.match(text, at)
         if found is None:
-            _refuse("it has signs that the language does not have")
+            _refuse("expected Protobuf's language, got a character that it does not have")
         if found.lastgroup != "space":
             tokens.append(found[0])
         at = found.end()
@@ -73,7 +73,7 @@ def _tokens(text: str) -> list[str]:
 
 
 class _ProtoTextReader:
-    """Goes over the tokens once."""
+    """Parses the tokens in one pass."""
 
     def __init__(self, tokens: list[str], name: str) -> None:
         self._tokens = tokens
@@ -81,7 +81,7 @@ class _ProtoTextReader:
         self._file = FileDescriptorProto(name=name, syntax="proto2")
 
     def file(self) -> FileDescriptorProto:
-        """Read the whole file."""
+        """Parse the whole file."""
         file = self._file
         while self._at < len(self._tokens):
             word = self._next()
@@ -89,18 +89,18 @@ class _ProtoTextReader:
                 self._message(file.message_type.add(), 0)
             elif word == "enum":
                 self._enum(file.enum_type.add())
-            elif word in _PASSED_OVER:
-                self._pass_over()
+            elif word in _SKIPPED:
+                self._skip()
             elif word != ";":
                 self._line(word)
-                self._want(";")
+                self._expect(";")
         return file
 
     def _line(self, word: str) -> None:
-        """Read a declaration that ends with a semicolon."""
+        """Parse a declaration that ends with a semicolon."""
         file = self._file
         if word in ("syntax", "edition"):
-            self._want("=")
+            self._expect("=")
             self._syntax(word, self._text())
         elif word == "package":
             file.package = self._next()
@@ -109,7 +109,7 @@ class _ProtoTextReader:
                 file.public_dependency.append(len(file.dependency))
             file.dependency.append(self._text())
         else:
-            _refuse("something else than a declaration")
+            _refuse("expected a declaration, got something else")
 
     def _syntax(self, word: str, text: str) -> None:
         if word == "edition":
@@ -117,17 +117,17 @@ class _ProtoTextReader:
             try:
                 self._file.edition = Edition.Value(f"EDITION_{text}")
             except ValueError:
-                _refuse("an edition that is not known")
+                _refuse("expected an edition that the installed Protobuf library has, got another")
         elif text in ("proto2", "proto3"):
             self._file.syntax = text
         else:
-            _refuse("a syntax that is not known")
+            _refuse("expected syntax proto2 or proto3, got another")
 
     def _message(self, message: DescriptorProto, depth: int) -> None:
         if depth > DEEPEST:
-            _refuse("messages nested too deep")
+            _refuse(f"expected at most {DEEPEST} levels of nested messages, got more")
         message.name = self._next()
-        self._want("{")
+        self._expect("{")
         while (word := self._next()) != "}":
             if word == "message":
                 self._message(message.nested_type.add(), depth + 1)
@@ -135,28 +135,29 @@ class _ProtoTextReader:
                 self._enum(message.enum_type.add())
             elif word == "oneof":
                 self._oneof(message)
-            elif word in _PASSED_OVER:
-                self._pass_over()
+            elif word in _SKIPPED:
+                self._skip()
             elif word != ";":
                 self._field(message, word)
+        # Last: synthetic oneofs must follow all other oneofs of the message.
         self._add_presence(message)
 
     def _oneof(self, message: DescriptorProto) -> None:
         index = len(message.oneof_decl)
         message.oneof_decl.add().name = self._next()
-        self._want("{")
+        self._expect("{")
         while (word := self._next()) != "}":
             if word == "option":
-                self._pass_over()
+                self._skip()
             elif word != ";":
                 self._field(message, word).oneof_index = index
 
     def _field(self, message: DescriptorProto, word: str) -> FieldDescriptorProto:
-        """Read a field, whose first word has been read."""
+        """Parse a field, whose first word was already read."""
         label = _LABELS.get(word)
         kind = word if label is None else self._next()
         if kind == "group":
-            _refuse("groups, which are not read")
+            _refuse("groups are not supported")
         if kind == "map" and self._peek() == "<":
             return self._map(message)
         field = message.field.add(label=label or FieldDescriptorProto.LABEL_OPTIONAL)
@@ -166,12 +167,12 @@ class _ProtoTextReader:
         return field
 
     def _map(self, message: DescriptorProto) -> FieldDescriptorProto:
-        """Read a map: a list of messages with key and value, to the library."""
-        self._want("<")
+        """Parse a map: for the library, a repeated message with key and value."""
+        self._expect("<")
         key = self._next()
-        self._want(",")
+        self._expect(",")
         value = self._next()
-        self._want(">")
+        self._expect(">")
         field = message.field.add(label=FieldDescriptorProto.LABEL_REPEATED)
         entry = message.nested_type.add()
         entry.options.map_entry = True
@@ -189,19 +190,19 @@ class _ProtoTextReader:
         return field
 
     def _rest_of_field(self, field: FieldDescriptorProto, kind: str) -> None:
-        """Read name and number, and pass over options."""
+        """Parse name and number, and skip the options."""
         if kind:
             _set_type(field, kind)
         field.name = self._next()
-        self._want("=")
+        self._expect("=")
         field.number = self._number()
         if self._peek() == "[":
             self._next()
             self._close("[")
-        self._want(";")
+        self._expect(";")
 
     def _add_presence(self, message: DescriptorProto) -> None:
-        """Give each `optional` field of proto3 the oneof of its own that the library knows it by."""
+        """Add the synthetic oneof by which the library marks an `optional` field of proto3."""
         for field in message.field:
             if field.proto3_optional:
                 field.oneof_index = len(message.oneof_decl)
@@ -209,8 +210,9 @@ class _ProtoTextReader:
 
     def _enum(self, enum: EnumDescriptorProto) -> None:
         enum.name = self._next()
-        self._want("{")
+        self._expect("{")
         while (word := self._next()) != "}":
+            # `option` may also be the name of a value.
             if word == "reserved" or (word == "option" and self._peek() != "="):
                 if word == "option" and self._tokens[self._at : self._at + 3] == [
                     "allow_alias",
@@ -218,17 +220,17 @@ class _ProtoTextReader:
                     "true",
                 ]:
                     enum.options.allow_alias = True
-                self._pass_over()
+                self._skip()
             elif word != ";":
-                self._want("=")
+                self._expect("=")
                 enum.value.add(name=word, number=self._number())
                 if self._peek() == "[":
                     self._next()
                     self._close("[")
-                self._want(";")
+                self._expect(";")
 
-    def _pass_over(self) -> None:
-        """Pass over a statement, to its semicolon or its closing brace."""
+    def _skip(self) -> None:
+        """Skip a statement, to its semicolon or its closing brace."""
         while (word := self._next()) != ";":
             if word in _PAIRS:
                 self._close(word)
@@ -236,7 +238,7 @@ class _ProtoTextReader:
                     return
 
     def _close(self, opening: str) -> None:
-        """Pass over everything to the sign that closes what was opened."""
+        """Skip to the sign that closes `opening`, through nested pairs."""
         open_signs = [_PAIRS[opening]]
         while open_signs:
             word = self._next()
@@ -247,24 +249,24 @@ class _ProtoTextReader:
 
     def _next(self) -> str:
         if self._at >= len(self._tokens):
-            _refuse("it ends too early")
+            _refuse("expected more, got the end of the file")
         self._at += 1
         return self._tokens[self._at - 1]
 
     def _peek(self) -> str:
         return self._tokens[self._at] if self._at < len(self._tokens) else ""
 
-    def _want(self, sign: str) -> None:
+    def _expect(self, sign: str) -> None:
         if self._next() != sign:
-            _refuse(f"`{sign}` is missing")
+            _refuse(f"expected `{sign}`, got something else")
 
     def _text(self) -> str:
-        """Read a text, in one piece or in several."""
+        """Parse a string literal; adjacent literals are one string."""
         text = ""
         while self._peek()[:1] in ('"', "'"):
             text += self._next()[1:-1]
         if not text:
-            _refuse("a text is missing")
+            _refuse("expected a string, got something else")
         return text
 
     def _number(self) -> int:
@@ -276,14 +278,11 @@ class _ProtoTextReader:
             octal = digits.startswith("0") and digits.isdecimal()
             return sign * int(digits, 8 if octal else 0)
         except ValueError:
-            _refuse("a number is missing")
+            _refuse("expected a number, got something else")
 
 
 def _set_type(field: FieldDescriptorProto, kind: str) -> None:
-    """Say what a field holds: one of the language's own types.
-
-    Or a name that the library resolves.
-    """
+    """Set the type of a field: a scalar type, or the name of a type, which the library resolves."""
     scalar = _SCALARS.get(kind)
     if scalar is None or kind in ("message", "enum", "group"):
         field.type_name = kind

@@ -1,10 +1,8 @@
-"""Protobuf bodies to JSON documents.
+"""Decodes Protobuf bodies to JSON documents, with the field names of the `.proto` file.
 
-Names as they stand in the file, numbers with their digits, enums by name.
-
-Needs the Protobuf library, of the extra `protobuf`. A field that was not set is null where the
-message can tell, and its zero value where it cannot; times and decimals of the well-known types
-become what the field rules read.
+Needs the Protobuf library, from the extra `protobuf`. Numbers keep their digits, and an enum is the
+name of its value. A field that was not set is null if it has presence, else its zero value. Times
+and decimals of the well-known types become values that field rules can read.
 """
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
-from consumer.decoding.floats import double_out, single_out
+from consumer.decoding.floats import double_as_json, float_as_json
 from consumer.decoding.protobuf_files import ProtobufFiles
 from consumer.errors import Reason, RecordError
 
@@ -31,8 +29,8 @@ if TYPE_CHECKING:
     from consumer.decoding.wire_form import Frame
     from consumer.decoding.written_schema import Transcode, WrittenSchema
 
-MOST_STEPS: Final = 64
-"""Steps to a message that stands in others."""
+MOST_INDEXES: Final = 64
+"""Most message indexes of one record: the depth of a nested message type."""
 
 _LONGEST_SHIFT: Final = 28
 
@@ -45,53 +43,53 @@ _encode = msgspec.json.Encoder().encode
 
 
 def compile_protobuf(written: WrittenSchema) -> Transcode:
-    """Compile the readers of one schema's messages. Raises: DECODE_SCHEMA."""
+    """Compile the decoder of one schema. Raises: DECODE_SCHEMA."""
     files = ProtobufFiles(written)
     readers: dict[tuple[int, ...], tuple[type[Any], Callable[[Any], Any]]] = {}
 
     def transcode(frame: Frame) -> bytes:
+        # The indexes follow the schema id: in the body, or in the header that holds the id.
         if frame.after_id is None:
-            place, start = message_place(frame.body)
+            indexes, start = message_indexes(frame.body)
             body = frame.body[start:]
         else:
-            place, _ = message_place(frame.after_id)
+            indexes, _ = message_indexes(frame.after_id)
             body = frame.body
-        reader = readers.get(place)
+        reader = readers.get(indexes)
         if reader is None:
-            found = files.message(place)
-            reader = readers[place] = GetMessageClass(found), _Writers().of(found)
+            found = files.message(indexes)
+            reader = readers[indexes] = GetMessageClass(found), _Writers().of(found)
         message, write = reader
         try:
             return _encode(write(message.FromString(body)))
         except UnicodeDecodeError:
-            raise RecordError(
-                Reason.DECODE_ENCODING, "a text in the Protobuf body is not UTF-8"
-            ) from None
+            detail = "expected UTF-8 in a string of the Protobuf body, got other bytes"
+            raise RecordError(Reason.DECODE_ENCODING, detail) from None
         except DecodeError:
-            raise RecordError(Reason.DECODE_SYNTAX, "not a body of this Protobuf message") from None
+            detail = "expected a body of this Protobuf message, got other bytes"
+            raise RecordError(Reason.DECODE_SYNTAX, detail) from None
 
     return transcode
 
 
-def message_place(content: bytes) -> tuple[tuple[int, ...], int]:
-    """Read the place of the message in its file, and where the body begins.
+def message_indexes(content: bytes) -> tuple[tuple[int, ...], int]:
+    """Read the indexes of the message type in its file, and the position after them.
 
-    A single zero is the first message.
-
-    Raises: DECODE_FRAMED.
+    A single zero is short for the first message. Raises: DECODE_FRAMED.
+    Source: Confluent's wire format for Protobuf.
     """
     count, at = _zigzag(content, 0)
     if not count:
         return (0,), at
-    if not 0 < count <= MOST_STEPS:
+    if not 0 < count <= MOST_INDEXES:
         _refuse()
-    steps = []
+    indexes = []
     for _ in range(count):
-        step, at = _zigzag(content, at)
-        if step < 0:
+        index, at = _zigzag(content, at)
+        if index < 0:
             _refuse()
-        steps.append(step)
-    return tuple(steps), at
+        indexes.append(index)
+    return tuple(indexes), at
 
 
 def _zigzag(content: bytes, at: int) -> tuple[int, int]:
@@ -108,21 +106,18 @@ def _zigzag(content: bytes, at: int) -> tuple[int, int]:
 
 
 def _refuse() -> NoReturn:
-    detail = "the place of a Protobuf message wanted behind the schema's id, something else found"
+    detail = "expected Protobuf message indexes after the schema id, got other bytes"
     raise RecordError(Reason.DECODE_FRAMED, detail)
 
 
 class _Writers:
-    """From messages to what the JSON encoder writes.
-
-    One writer per type, made when it is met first.
-    """
+    """Converters from messages to values for the JSON encoder, one per message type."""
 
     def __init__(self) -> None:
         self._known: dict[str, Callable[[Any], Any]] = {}
 
     def of(self, descriptor: Descriptor) -> Callable[[Any], Any]:
-        """Return the writer of a type of message."""
+        """Return the converter of a message type."""
         name = descriptor.full_name
         found = _WELL_KNOWN.get(name) or self._known.get(name)
         if found is not None:
@@ -131,15 +126,15 @@ class _Writers:
 
         def write(message: Any) -> dict[str, Any]:  # noqa: ANN401 - a message
             written: dict[str, Any] = {}
-            for field, tells, convert in plan:
-                if tells and not message.HasField(field):
+            for field, has_presence, convert in plan:
+                if has_presence and not message.HasField(field):
                     written[field] = None
                 else:
                     value = getattr(message, field)
                     written[field] = value if convert is None else convert(value)
             return written
 
-        self._known[name] = write  # before its fields: a message may hold itself
+        self._known[name] = write  # before its fields: a message type may be recursive
         plan += [
             (field.name, field.has_presence, self._field(field)) for field in descriptor.fields
         ]
@@ -159,20 +154,20 @@ class _Writers:
         return list if convert is None else lambda values: [convert(value) for value in values]
 
     def _one(self, field: FieldDescriptor) -> Callable[[Any], Any] | None:
-        """Return what is done to one value; `None` where it goes through as it stands."""
+        """Return the converter of one value; `None` when it needs none."""
         if field.message_type is not None:
             return self.of(field.message_type)
         if field.enum_type is not None:
             return _enum(field.enum_type)
         if field.type == FieldDescriptor.TYPE_FLOAT:
-            return single_out
-        return double_out if field.type == FieldDescriptor.TYPE_DOUBLE else None
+            return float_as_json
+        return double_as_json if field.type == FieldDescriptor.TYPE_DOUBLE else None
 
 
 def _enum(descriptor: EnumDescriptor) -> Callable[[int], str | int]:
     names = {
         value.number: value.name for value in reversed(descriptor.values)
-    }  # of several the first counts
+    }  # of several names of one number, the first counts
     return lambda number: names.get(number, number)
 
 
@@ -182,13 +177,13 @@ def _key(key: object) -> str:
 
 def _timestamp(message: Any) -> str:  # noqa: ANN401 - a message
     if not 0 <= message.nanos < _NANOS:
-        raise RecordError(Reason.TIME_RANGE, "a timestamp's nanoseconds lie outside of its second")
+        detail = "expected nanoseconds from 0 to 999999999 in a timestamp, got another number"
+        raise RecordError(Reason.TIME_RANGE, detail)
     try:
         at = _EPOCH + timedelta(seconds=message.seconds)
     except OverflowError:
-        raise RecordError(
-            Reason.TIME_RANGE, "a timestamp outside of the years 0001 to 9999"
-        ) from None
+        detail = "expected a timestamp in the years 0001 to 9999, got another year"
+        raise RecordError(Reason.TIME_RANGE, detail) from None
     return f"{at.isoformat()}.{message.nanos:09}Z"
 
 
@@ -198,17 +193,18 @@ def _duration(message: Any) -> str:  # noqa: ANN401 - a message
 
 
 def _decimal(message: Any) -> msgspec.Raw:  # noqa: ANN401 - a message
-    """Write an unscaled number and its scale, digit for digit."""
+    """Write an unscaled number with its scale, digit by digit."""
     scale = message.scale
     if abs(scale) > LARGEST_SCALE or len(message.value) > LARGEST_SCALE:
-        raise RecordError(Reason.NUMBER_RANGE, f"a decimal of more than {LARGEST_SCALE} digits")
+        detail = f"expected a decimal of at most {LARGEST_SCALE} digits, got more"
+        raise RecordError(Reason.NUMBER_RANGE, detail)
     unscaled = int.from_bytes(message.value, signed=True)
     number = Decimal((int(unscaled < 0), tuple(map(int, str(abs(unscaled)))), -scale))
     return msgspec.Raw(f"{number:f}".encode())
 
 
 def _wrapped(message: Any) -> Any:  # noqa: ANN401 - a message with one value
-    return double_out(message.value) if isinstance(message.value, float) else message.value
+    return double_as_json(message.value) if isinstance(message.value, float) else message.value
 
 
 def _struct(message: Any) -> dict[str, Any]:  # noqa: ANN401 - a message
@@ -227,14 +223,16 @@ def _value(message: Any) -> Any:  # noqa: ANN401 - any value of JSON
         return _list(message.list_value)
     if kind == "number_value":
         number = message.number_value
-        return int(number) if abs(number) < _WHOLE and number.is_integer() else double_out(number)
+        return (
+            int(number) if abs(number) < _WHOLE and number.is_integer() else double_as_json(number)
+        )
     return None if kind in (None, "null_value") else getattr(message, kind)
 
 
 _WELL_KNOWN: Final[dict[str, Callable[[Any], Any]]] = {
     "google.protobuf.Timestamp": _timestamp,
     "google.protobuf.Duration": _duration,
-    "google.protobuf.FloatValue": lambda message: single_out(message.value),
+    "google.protobuf.FloatValue": lambda message: float_as_json(message.value),
     **{
         f"google.protobuf.{name}Value": _wrapped
         for name in ("Double", "Int64", "UInt64", "Int32", "UInt32", "Bool", "String", "Bytes")

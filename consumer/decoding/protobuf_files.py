@@ -1,8 +1,8 @@
-"""The files of a Protobuf schema, joined with those that every serialiser takes for granted.
+"""Joins the files of a Protobuf schema with the well-known files that no registry returns.
 
-A registry has a file as text, or as a descriptor in base64, as some serialisers register it. Files
-under `google/protobuf` come with the library; those under `confluent` and `google/type` are not
-registered by anybody, and stand here as far as rows use them.
+A registry returns a file as text, or as a descriptor in base64 if the serializer registered it so.
+Files under `google/protobuf` come with the library. Serializers do not register files under
+`confluent` and `google/type`, so the parts that rows use are defined here.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _OWN: Final = {
     "google/protobuf/timestamp.proto": "timestamp_pb2",
     "google/protobuf/wrappers.proto": "wrappers_pb2",
 }
-_GRANTED: Final = {
+_WELL_KNOWN: Final = {
     "confluent/meta.proto": "package confluent;",
     "confluent/type/decimal.proto": (
         "package confluent.type; message Decimal { bytes value = 1; uint32 precision = 2;"
@@ -61,7 +61,7 @@ _GRANTED: Final = {
 
 
 class ProtobufFiles:
-    """Finds the messages of one schema by their place in its file."""
+    """Finds the message types of one schema by their indexes in its file."""
 
     def __init__(self, written: WrittenSchema) -> None:
         """Join the files. Raises: DECODE_SCHEMA."""
@@ -77,54 +77,55 @@ class ProtobufFiles:
             self._add(root, files)
             self._root = self._pool.FindFileByName(_ROOT)
         except (TypeError, KeyError) as error:
-            detail = f"its types do not fit together ({type(error).__name__})"
+            detail = (
+                f"its types cannot be resolved ({type(error).__name__}); check its imports in the"
+                " registry"
+            )
             raise RecordError(Reason.DECODE_SCHEMA, detail) from None
         self._order = [message.name for message in root.message_type]
 
-    def message(self, place: tuple[int, ...]) -> Descriptor:
-        """Return the message at a place.
+    def message(self, indexes: tuple[int, ...]) -> Descriptor:
+        """Return the message type at the indexes: in the file, then in each enclosing message.
 
-        Its number in the file, then in the message around it, and so on.
+        The entry types of maps are not counted. Confluent's serializer for Java does not count them
+        either; the one for Python does.
 
-        What maps are made of is not counted, as the serialiser for Java does not; that for Python
-        does.
-        Raises: DECODE_SYNTAX; the place came with the record.
+        Raises: DECODE_SYNTAX, because the indexes came with the record.
         """
         try:
-            found = self._root.message_types_by_name[self._order[place[0]]]
-            for step in place[1:]:
-                found = [one for one in found.nested_types if not one.GetOptions().map_entry][step]
+            found = self._root.message_types_by_name[self._order[indexes[0]]]
+            for index in indexes[1:]:
+                found = [one for one in found.nested_types if not one.GetOptions().map_entry][index]
         except IndexError:
-            raise RecordError(
-                Reason.DECODE_SYNTAX, "its schema has no message at the place it names"
-            ) from None
+            detail = "expected message indexes of this schema, got indexes of no message in it"
+            raise RecordError(Reason.DECODE_SYNTAX, detail) from None
         return found
 
     def _add(self, file: FileDescriptorProto, files: dict[str, FileDescriptorProto]) -> None:
-        """Add a file to the pool behind those that it imports."""
+        """Add a file to the pool, after the files that it imports."""
         if file.name in self._added:
             return
         self._added.add(file.name)
         for name in file.dependency:
-            self._add(files.get(name) or _granted(name), files)
+            self._add(files.get(name) or _well_known(name), files)
         self._pool.Add(file)
 
 
-def _granted(name: str) -> FileDescriptorProto:
-    """Return a file that nobody registers. Raises: DECODE_SCHEMA."""
+def _well_known(name: str) -> FileDescriptorProto:
+    """Return a well-known file. Raises: DECODE_SCHEMA for any other."""
     if name in _OWN:
         file = FileDescriptorProto()
         import_module(f"google.protobuf.{_OWN[name]}").DESCRIPTOR.CopyToProto(file)
         return file
-    if name in _GRANTED:
-        return read_proto_text(f'syntax = "proto3"; {_GRANTED[name]}', name)
+    if name in _WELL_KNOWN:
+        return read_proto_text(f'syntax = "proto3"; {_WELL_KNOWN[name]}', name)
     raise RecordError(
-        Reason.DECODE_SCHEMA, "it imports a file that the registry does not give with it"
+        Reason.DECODE_SCHEMA, "it imports a file that is not among its references in the registry"
     )
 
 
 def _file(text: str, name: str) -> FileDescriptorProto:
-    """Read a file that the registry has, in either form."""
+    """Read a file of the registry: a descriptor in base64, or text."""
     try:
         file = FileDescriptorProto.FromString(base64.b64decode(text, validate=True))
     except (binascii.Error, ValueError, DecodeError):

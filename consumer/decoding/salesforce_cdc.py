@@ -1,7 +1,4 @@
-"""Format `salesforce_cdc`: Salesforce's change events.
-
-One change for each of the record ids they name.
-"""
+"""Format `salesforce_cdc`: decodes Salesforce change events, one change per record id."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from consumer.decoding.change_event import ChangeEvent, Envelope
 from consumer.decoding.columns import NO_COLUMNS
 from consumer.decoding.connect_schema import columns_of_row
 from consumer.decoding.document import open_member, open_object
-from consumer.decoding.members import row_of, text_of, whole_number
+from consumer.decoding.members import found, row_of, text_of, whole_number
 from consumer.decoding.opened import Absent, open_value
 from consumer.decoding.wrapping import EmbeddedSchemaCache, is_connect_struct, unwrap
 from consumer.errors import Reason, RecordError
@@ -33,13 +30,13 @@ _OPERATIONS = {
     "UNDELETE": Operation.UPSERT,
     "DELETE": Operation.DELETE,
 }
-_ANEW = "; the event does not hold the change: read the object anew"
+_LOAD_AGAIN = "; it does not hold the change: load the object's records again"
 _TEXTS = msgspec.json.Decoder(list[str])
 _NULL = msgspec.Raw(b"null")
 
 
 class SalesforceCdcDecoder:
-    """Decodes change events, bare or under `payload` as the streaming API and Kafka connectors hand them on."""
+    """Decodes change events, bare or under `payload`, as connectors and the streaming API do."""
 
     has_placeholders = False
 
@@ -47,11 +44,12 @@ class SalesforceCdcDecoder:
         self._schemas = EmbeddedSchemaCache(columns_of_row)
 
     def open(self, value: bytes, record: Record) -> Envelope:
-        """Open the event; its members are reached by name whatever stands around it."""
+        """Open the event; every form around it is removed, so that members have one path."""
         del record
         document = open_object(value)
         wrapped = unwrap(value, document, self._schemas) if is_connect_struct(document) else None
         columns = NO_COLUMNS if wrapped is None else wrapped[1].columns
+        # CometD puts the event under `data`, and the header and fields under `payload`.
         outer = open_member(document.get("data")) if _HEADER not in document else None
         members: Row = {**document, **(outer or {})}
         return Envelope({**members, **_body(members)}, columns)
@@ -64,16 +62,18 @@ class SalesforceCdcDecoder:
         kind = text_of(header, "changeType", f"{_HEADER}.changeType")
         operation = _OPERATIONS.get(kind)
         if operation is None:
-            detail = "CREATE, UPDATE, DELETE or UNDELETE wanted, another type found"
+            detail = "expected CREATE, UPDATE, DELETE or UNDELETE, got another change type"
             if kind.startswith("GAP_"):
-                detail = f"a gap event found{_ANEW}"
+                detail = f"expected a change, got a gap event{_LOAD_AGAIN}"
             raise RecordError(Reason.ENVELOPE_OP, detail, field=f"{_HEADER}.changeType")
+        # An update holds only changed fields: any other field was not sent, and is not null.
         absent = Absent.UNPROVIDED if kind == "UPDATE" else Absent.MISSING
         row: Row = {}
         if operation is Operation.UPSERT:
             columns = {name: value for name, value in body.items() if name != _HEADER}
             row = _changed(columns, header) if kind == "UPDATE" else columns
         source_ms = whole_number(header.get("commitTimestamp"))
+        # The event names one set of fields for all of its records.
         return [
             ChangeEvent(
                 operation=operation, row={**row, _ID: one}, absent=absent, source_ms=source_ms
@@ -83,7 +83,7 @@ class SalesforceCdcDecoder:
 
 
 def _body(members: Row) -> Row:
-    """Return what has the header and the fields of the object."""
+    """Return the members that hold the header and the fields of the object."""
     payload = open_member(members.get("payload"))
     return payload if payload is not None and _HEADER in payload else members
 
@@ -91,23 +91,22 @@ def _body(members: Row) -> Row:
 def _record_ids(header: Row) -> list[str]:
     """Return the ids of the records that changed.
 
-    Raises: ENVELOPE_SHAPE; ENVELOPE_OP when all of them did.
+    Raises: ENVELOPE_SHAPE; ENVELOPE_OP for a wildcard id.
     """
     place = f"{_HEADER}.recordIds"
     ids = _texts(header, "recordIds")
     if not ids or "" in ids:
-        raise RecordError(
-            Reason.ENVELOPE_SHAPE, "an array of one record id or more wanted", field=place
-        )
+        detail = f"expected an array of at least one record id, got {_got(header, 'recordIds')}"
+        raise RecordError(Reason.ENVELOPE_SHAPE, detail, field=place)
     if any(one.endswith("*") for one in ids):
         raise RecordError(
-            Reason.ENVELOPE_OP, f"all records of the object found{_ANEW}", field=place
+            Reason.ENVELOPE_OP, f"expected record ids, got a wildcard id{_LOAD_AGAIN}", field=place
         )
     return ids
 
 
 def _changed(columns: Row, header: Row) -> Row:
-    """Return the fields that an update provides; of a compound field the parts that it names."""
+    """Return the fields that an update changed; of a compound field, only the changed parts."""
     names = _field_names(header, "changedFields")
     parts: dict[str, dict[str, object]] = {}
     row = dict(columns) if names is None else _picked(columns, names, parts)
@@ -118,6 +117,7 @@ def _changed(columns: Row, header: Row) -> Row:
         else:
             row[whole] = None
     for whole, some in parts.items():
+        # Without a list of changed fields the other parts of the compound field stay.
         given = (open_member(columns.get(whole)) or {}) if names is None else {}
         row[whole] = msgspec.Raw(msgspec.json.encode({**given, **some}))
     return row
@@ -126,7 +126,7 @@ def _changed(columns: Row, header: Row) -> Row:
 def _picked(
     columns: Row, names: Iterable[str], parts: dict[str, dict[str, object]]
 ) -> dict[str, object]:
-    """Return the named fields that are there; parts of compound ones go to `parts`."""
+    """Return the named fields that the event has; parts of compound fields go into `parts`."""
     row: dict[str, object] = {}
     for name in names:
         whole, _, part = name.partition(".")
@@ -142,22 +142,29 @@ def _picked(
 
 
 def _field_names(header: Row, name: str) -> list[str] | None:
-    """Return a list of field names; `None` when there is none. Raises: ENVELOPE_SHAPE."""
+    """Return a list of field names; `None` for null or no list. Raises: ENVELOPE_SHAPE."""
     if open_value(header.get(name)) is None:
         return None
     names = _texts(header, name)
     if names is None:
-        raise RecordError(
-            Reason.ENVELOPE_SHAPE, "an array of field names wanted", field=f"{_HEADER}.{name}"
-        )
+        detail = f"expected an array of field names, got {_got(header, name)}"
+        raise RecordError(Reason.ENVELOPE_SHAPE, detail, field=f"{_HEADER}.{name}")
     if any(one.startswith("0x") or "-0x" in one for one in names):
-        detail = "field names wanted, bit maps found; let what reads the Pub/Sub API expand them"
+        detail = "expected field names, got bitmaps; let the Pub/Sub API client expand them"
         raise RecordError(Reason.ENVELOPE_SHAPE, detail, field=f"{_HEADER}.{name}")
     return names
 
 
+def _got(header: Row, name: str) -> str:
+    """Name the kind of a member that is not the expected array of texts."""
+    kind = found(header, name)
+    if kind != "an array":
+        return kind
+    return "an empty array" if _texts(header, name) == [] else "an array with another value"
+
+
 def _texts(header: Row, name: str) -> list[str] | None:
-    """Return an array of texts; `None` when it is none."""
+    """Return an array of texts; `None` for anything else."""
     raw = header.get(name)
     if not isinstance(raw, msgspec.Raw):
         return None

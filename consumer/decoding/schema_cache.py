@@ -1,7 +1,4 @@
-"""The schemas that are here.
-
-Put here by whoever asks the registry, read for every record that is in a frame.
-"""
+"""Caches schemas of the registry, and remembers which ones the registry does not have."""
 
 from __future__ import annotations
 
@@ -17,13 +14,13 @@ if TYPE_CHECKING:
 MOST_SCHEMAS: Final = 2_000
 MOST_CHARACTERS: Final = 64 * 1024 * 1024
 UNKNOWN_S: Final = 60.0
-"""How long a schema that the registry does not have is not asked for again."""
+"""Seconds before the registry is asked again for a schema that it does not have."""
 
 
 class SchemaCache:
-    """A bounded number of schemas, the oldest given up first.
+    """A bounded number of schemas, of which the oldest is dropped first.
 
-    And which of them the registry does not have.
+    The engine puts schemas in; every framed record reads its schema here.
     """
 
     def __init__(self) -> None:
@@ -32,13 +29,13 @@ class SchemaCache:
         self._characters = 0
 
     def lacks(self, schema: SchemaRef, now_s: float) -> bool:
-        """Whether the registry is to be asked for a schema."""
+        """Whether a schema must be fetched from the registry."""
         if schema in self._schemas:
             return False
         return self._unknown_until_s.get(schema, now_s) <= now_s
 
     def put(self, schema: SchemaRef, written: WrittenSchema | None, now_s: float) -> None:
-        """Keep what the registry answered, `None` when it does not have the schema."""
+        """Keep an answer of the registry; `None` says that it does not have the schema."""
         if written is None:
             self._unknown_until_s.pop(schema, None)
             self._unknown_until_s[schema] = now_s + UNKNOWN_S
@@ -46,27 +43,27 @@ class SchemaCache:
                 del self._unknown_until_s[next(iter(self._unknown_until_s))]
             return
         self._unknown_until_s.pop(schema, None)
-        self._give_up(schema)
+        self._drop(schema)
         self._schemas[schema] = written
         self._characters += written.size
         while len(self._schemas) > MOST_SCHEMAS or (
             self._characters > MOST_CHARACTERS and len(self._schemas) > 1
         ):
-            self._give_up(next(iter(self._schemas)))
+            self._drop(next(iter(self._schemas)))
 
     def schema(self, schema: SchemaRef) -> WrittenSchema:
-        """Return a schema. Raises: DECODE_SCHEMA when it is not here."""
+        """Return a schema. Raises: DECODE_SCHEMA when it is not in the cache."""
         written = self._schemas.get(schema)
         if written is None:
             text = (
-                "the registry does not have it"
+                "not found in the schema registry"
                 if schema in self._unknown_until_s
-                else "it is not at hand"
+                else "not loaded from the schema registry"
             )
             raise RecordError(Reason.DECODE_SCHEMA, f"{shown(schema)}: {text}")
         return written
 
-    def _give_up(self, schema: SchemaRef) -> None:
+    def _drop(self, schema: SchemaRef) -> None:
         gone = self._schemas.pop(schema, None)
         if gone is not None:
             self._characters -= gone.size

@@ -1,7 +1,4 @@
-"""The `{"schema": ..., "payload": ...}` pair of Connect's JSON converter.
-
-Unwrapped, known again by its bytes.
-"""
+"""Unwraps the `{"schema": ..., "payload": ...}` pair of Connect's JSON converter."""
 
 from __future__ import annotations
 
@@ -24,11 +21,10 @@ _STRUCT = b'"struct"'
 
 
 class Wrapping(msgspec.Struct, frozen=True):
-    """What stood around a payload.
+    """The pair around a payload.
 
-    `prefix` is all that came before it: a later value that starts with the same bytes and ends with
-    one brace is the same wrapping around another payload. It is empty when the payload was not the
-    last member.
+    `prefix` are all bytes before the payload. A later value that starts with the same bytes and
+    ends with one brace has the same wrapping. It is empty when the payload was not the last member.
     """
 
     prefix: bytes
@@ -36,17 +32,14 @@ class Wrapping(msgspec.Struct, frozen=True):
 
 
 class EmbeddedSchemaCache:
-    """Embedded schemas already read, by their bytes.
-
-    Forgotten all at once when there are too many.
-    """
+    """Columns of embedded schemas, by the bytes of the schema; cleared when it is full."""
 
     def __init__(self, read_columns: Callable[[ConnectField | None], Columns]) -> None:
         self._read_columns = read_columns
         self._columns: dict[bytes, Columns] = {}
 
     def columns(self, schema: bytes) -> Columns:
-        """Return the columns of a schema, reading it once."""
+        """Return the columns of a schema, which is read once."""
         found = self._columns.get(schema)
         if found is None:
             if len(self._columns) >= _KNOWN_SCHEMAS:
@@ -58,9 +51,9 @@ class EmbeddedSchemaCache:
 def unwrap(
     value: bytes, document: JsonObject, schemas: EmbeddedSchemaCache
 ) -> tuple[JsonObject, Wrapping] | None:
-    """Take the payload out of its wrapping; `None` when the document is not wrapped.
+    """Return the payload and its wrapping; `None` when the document is not wrapped.
 
-    It is when it has both members and the payload is an object.
+    A wrapped document has both members, and its payload is an object.
     """
     if "schema" not in document or "payload" not in document:
         return None
@@ -72,10 +65,7 @@ def unwrap(
 
 
 def is_connect_struct(document: JsonObject) -> bool:
-    """Whether the document is the converter's pair and nothing else.
-
-    A row may have such names itself.
-    """
+    """Whether the document is the converter's pair, and not a row with columns of these names."""
     if list(document) != ["schema", "payload"]:
         return False
     schema = open_member(document["schema"])
@@ -88,12 +78,12 @@ def is_connect_null(document: JsonObject) -> bool:
 
 
 def wrapping_around(schema: ConnectField) -> tuple[bytes, bytes]:
-    """Return what to put before and after a payload to wrap it; nothing where it is no struct."""
+    """Return the bytes before and after a payload that wrap it; empty without a struct schema."""
     if schema.fields is None:
         return b"", b""
     return b'{"schema":' + msgspec.json.encode(schema) + b',"payload":', b"}"
 
 
 def _prefix(value: bytes, payload: bytes) -> bytes:
-    """Return the bytes before the payload, when it is the last thing but one brace."""
+    """Return the bytes before the payload, if only one brace follows it."""
     return value[: -len(payload) - 1] if value.endswith(payload + b"}") else b""

@@ -1,4 +1,4 @@
-"""A schema as the registry has it, with the schemas that it refers to."""
+"""The text of a schema in the registry, with the schemas that it refers to."""
 
 from __future__ import annotations
 
@@ -10,24 +10,20 @@ import msgspec
 from consumer.decoding.wire_form import Frame
 
 Transcode: TypeAlias = Callable[[Frame], bytes]
-"""From bytes in their frame to the JSON document that they are. Raises: `RecordError` with the
-DECODE reason."""
+"""Decodes a frame to a JSON document. Raises: `RecordError` with the DECODE reason."""
 
 
 class Reference(msgspec.Struct, frozen=True):
-    """A schema that another refers to.
-
-    `name` is what it is called there: a type, a file or an address.
-    """
+    """A schema that another one refers to, by `name`: of a type, of a file, or a URI."""
 
     name: str
     text: str
 
 
 class WrittenSchema(msgspec.Struct, frozen=True):
-    """A schema's text. `references` stand in an order in which each comes after those that it needs itself.
+    """The text of a schema. Each of the `references` comes after those that it needs itself.
 
-    `kind` is the registry's word for what it is written in: AVRO, PROTOBUF, JSON, or one that we do not know.
+    `kind` is the registry's schema type: AVRO, PROTOBUF, JSON, or an unknown one.
     """
 
     kind: str

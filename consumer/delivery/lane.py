@@ -77,7 +77,7 @@ class Lane:
     def released_by_acceptance(self) -> HoldLane | None:
         """The service accepted a batch: nothing holds the lane any more. Returns what did."""
         if self.held is not None and self.held.reason is HoldReason.MASS_REJECT:
-            self.fuse.mend()
+            self.fuse.reset()
         return self._release()
 
     def released_for_want_of_probes(self) -> HoldLane | None:

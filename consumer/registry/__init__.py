@@ -1,1 +1,29 @@
-"""Schema registry: the schemas that records name, asked for once each."""
+"""Schema registry: fetches the schemas that records name, each of them once.
+
+How this works
+
+    record ── schema id ──► in SchemaCache? ── no ──► SchemaRegistry.schema (GET /schemas/ids/7)
+                                │ yes                     │
+                                ▼                         ├─ WrittenSchema: put into the cache
+                        decode the record                 ├─ None: the registry does not have it
+                                                          ├─ Transient: ask again with backoff
+                                                          └─ Hold: AUTH or CONFIG
+
+The cache and the decision to wait are outside this package (`decoding.schema_cache`,
+`engine.schema_wait`). Here are the port, the client, and what its answers mean:
+
+- `port`: what a registry can do; a test or the sandbox may implement it.
+- `client`: the HTTP client. It fetches a schema and, depth first, every schema it refers to.
+- `exchange`: requests and answers without I/O, by the REST API of Confluent's Schema Registry.
+- `credentials`: user and password, token or client certificate, read from their files.
+
+An answer is one of four. 200 is a schema. 404 with a registry's error code is `None`: the record
+names a schema that does not exist, so the record is at fault (DECODE_SCHEMA). No answer, 408, 425,
+429 and 5xx are `Transient`. Anything else is a `Hold`: 401 and 403 are AUTH, the rest is CONFIG.
+
+What must never happen:
+
+- an answer that is not the registry's is taken for "not found": records would be dead-lettered;
+- a request goes to a host other than the one in `kafka.schema_registry.url`: no redirects;
+- a password, a token or the content of a certificate file appears in a message.
+"""

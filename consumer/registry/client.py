@@ -1,4 +1,4 @@
-"""The schema registry over HTTP: one schema at a time, with all that it refers to."""
+"""The schema registry over HTTP: fetches one schema with every schema it refers to."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 CONNECTIONS: Final = 4
 ANSWER_BYTES: Final = 8 * 1024 * 1024
-"""One schema is read this far and no further."""
+"""Largest answer that is read for one schema."""
 
 MOST_REFERENCES: Final = 200
-"""Schemas that one may refer to, all the way down."""
+"""Most schemas that one schema may refer to, directly and indirectly."""
 
 
 class RegistryClient:
-    """The real one. Secrets are read for every request; certificates when they have changed."""
+    """The HTTP client. Reads secrets for every request, and certificates when they change."""
 
     def __init__(
         self,
@@ -42,13 +42,13 @@ class RegistryClient:
     ) -> None:
         self._settings = settings
         self._clock = clock
-        self._connect = connect or self._http
+        self._connect = connect or self._http_transport
         self._transport: Transport | None = None
         self._signature: Signature = ()
 
     async def schema(self, schema: SchemaRef) -> WrittenSchema | None:
-        """Return a schema: see `SchemaRegistry.schema`."""
-        found = await self._found(schema_path(schema))
+        """Fetch a schema: see `SchemaRegistry.schema`."""
+        found = await self._fetch(schema_path(schema))
         if found is None:
             return None
         references: dict[tuple[str, int], Reference] = {}
@@ -59,28 +59,32 @@ class RegistryClient:
     async def _follow(
         self, found: RegisteredSchema, references: dict[tuple[str, int], Reference]
     ) -> bool:
-        """Gather what a schema refers to, the innermost first.
+        """Add every schema that `found` refers to, the innermost first.
 
-        False when the registry has lost some of it.
+        Returns: False when the registry does not have one of them.
         """
         for pointer in found.references or ():
             at = (pointer.subject, pointer.version)
             if at in references:
                 continue
             if len(references) >= MOST_REFERENCES:
-                raise Hold(
-                    HoldReason.CONFIG, f"a schema refers to more than {MOST_REFERENCES} others"
+                detail = (
+                    f"expected at most {MOST_REFERENCES} schemas referred to by one schema in the"
+                    f" registry, got more"
                 )
-            inner = await self._found(reference_path(pointer))
+                raise Hold(HoldReason.CONFIG, detail)
+            inner = await self._fetch(reference_path(pointer))
             if inner is None:
                 return False
+            # Added before its own references are followed: a cycle ends here.
             references[at] = Reference(pointer.name, inner.schema)
             if not await self._follow(inner, references):
                 return False
-            references[at] = references.pop(at)  # behind those that it refers to itself
+            # Moved behind the schemas it refers to: a compiler must know those first.
+            references[at] = references.pop(at)
         return True
 
-    async def _found(self, path: str) -> RegisteredSchema | None:
+    async def _fetch(self, path: str) -> RegisteredSchema | None:
         request = request_for(
             self._settings.url, path, credentials_of(self._settings), self._settings.timeout_s
         )
@@ -88,24 +92,25 @@ class RegistryClient:
         return read_answer(await transport.send(request))
 
     async def _connected(self) -> Transport:
-        """Return the connections, made anew when a certificate was replaced."""
+        """Return the transport; a new one after a certificate file was replaced."""
         signature = tls_signature(self._settings)
         if self._transport is not None and signature == self._signature:
             return self._transport
+        # The new transport is made first: if its files are at fault, the old one stays.
         made = self._connect(tls_context(self._settings))
         old, self._transport, self._signature = self._transport, made, signature
         if old is not None:
             await old.close()
         return made
 
-    def _http(self, tls: SSLContext | None) -> Transport:
+    def _http_transport(self, tls: SSLContext | None) -> Transport:
         hosts = OneHost(self._settings.url)
         return HttpTransport(
             hosts, self._clock, connections=CONNECTIONS, answer_bytes=ANSWER_BYTES, tls=tls
         )
 
     async def close(self) -> None:
-        """Let go of every connection."""
+        """Close every connection."""
         if self._transport is not None:
             await self._transport.close()
             self._transport = None

@@ -1,7 +1,4 @@
-"""How we show who asks: secrets and certificates as they stand at this moment.
-
-Read again when a file changes.
-"""
+"""Reads the registry's credentials and certificates, again when a file changes."""
 
 from __future__ import annotations
 
@@ -19,11 +16,14 @@ if TYPE_CHECKING:
     from consumer.registry.exchange import RegistryCredentials
     from consumer.registry.settings import RegistrySettings
 
-_TLS: Final = "kafka.schema_registry: the certificates are not usable"
+_TLS: Final = "kafka.schema_registry: the TLS certificates cannot be used"
 
 
 def credentials_of(settings: RegistrySettings) -> RegistryCredentials:
-    """Read who we are by name, or by token. Raises: `Hold(AUTH)` for a file that cannot be read."""
+    """Read the token, or the user and the password.
+
+    Raises: `Hold(AUTH)` for a file that cannot be read.
+    """
     token = read_secret(settings.token)
     if token is not None:
         return "bearer", token
@@ -32,17 +32,17 @@ def credentials_of(settings: RegistrySettings) -> RegistryCredentials:
 
 
 def tls_signature(settings: RegistrySettings) -> Signature:
-    """Return what changes when any of the files that TLS needs is replaced."""
+    """Return a signature that changes when any of the files for TLS is replaced."""
     paths = (settings.certificate, settings.authorities)
     files = [Secret(path=path) if path is not None else None for path in paths]
     return signature_of(*files, settings.private_key)
 
 
 def tls_context(settings: RegistrySettings) -> ssl.SSLContext | None:
-    """Make what TLS needs; `None` where the system's authorities do and nothing is shown of us.
+    """Build the TLS context; `None` without own authorities and without a client certificate.
 
-    Raises: `Hold(AUTH)` for files that cannot be read or do not fit together; their content is not
-    repeated.
+    Raises: `Hold(AUTH)` for files that cannot be read or do not match; its detail never shows
+    their content.
     """
     if settings.certificate is None and settings.authorities is None:
         return None
@@ -52,26 +52,29 @@ def tls_context(settings: RegistrySettings) -> ssl.SSLContext | None:
             key = settings.private_key.path if settings.private_key is not None else None
             context.load_cert_chain(settings.certificate, key, password=_no_password)
     except ssl.SSLError as error:
-        raise Hold(HoldReason.AUTH, f"{_TLS} ({error.reason or 'not PEM'})") from None
+        raise Hold(
+            HoldReason.AUTH,
+            f"{_TLS} ({error.reason or 'not PEM'}); check certificate_file, key_file and ca_file",
+        ) from None
     except OSError as error:
         raise Hold(HoldReason.AUTH, f"{_TLS}: {_named(error, settings)}") from None
     return context
 
 
 def _no_password() -> str:
-    """Answer for a key that wants one.
+    """Return an empty password for an encrypted private key.
 
-    Without this the terminal would be asked, and the daemon stand still.
+    Without this function OpenSSL would ask on the terminal, and the daemon would block.
     """
     return ""
 
 
 def _named(error: OSError, settings: RegistrySettings) -> str:
-    """Say which file is at fault, as far as the system tells."""
+    """Return which file is at fault, if it can be determined."""
     paths: list[Path] = [
         path for path in (settings.certificate, settings.authorities) if path is not None
     ]
     if settings.private_key is not None and settings.private_key.path is not None:
         paths.append(settings.private_key.path)
     missing = next((path for path in paths if not path.exists()), None)
-    return f"{error.strerror}" if missing is None else f"no file {missing}"
+    return f"{error.strerror}" if missing is None else f"file {missing} does not exist"

@@ -1,7 +1,7 @@
-"""What is asked of the registry and what its answers mean, without I/O.
+"""Requests to the schema registry and the meaning of its answers, without I/O.
 
-Source: the REST API of Confluent's Schema Registry, which others (Apicurio, Karapace, Redpanda)
-speak too.
+Source: the REST API of Confluent's Schema Registry, which Apicurio, Karapace and Redpanda also
+implement.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _OK: Final = 200
 _REDIRECTS: Final = range(300, 400)
 _REFUSED: Final = frozenset({401, 403})
 _NOT_FOUND: Final = 404
-_MOMENT: Final = frozenset({408, 425, 429})
+_TRANSIENT: Final = frozenset({408, 425, 429})
 _SERVER_ERRORS: Final = 500
 _UNKNOWN: Final = frozenset({40401, 40402, 40403})
-"""Error codes for a subject, a version or a schema that is not there."""
+"""Error codes of the registry for a subject, a version or a schema that does not exist."""
 
 _ACCEPT: Final = ("Accept", "application/vnd.schemaregistry.v1+json, application/json")
 
@@ -36,7 +36,7 @@ RegistryCredentials: TypeAlias = tuple[Literal["basic", "bearer"], str] | None
 
 
 class Pointer(msgspec.Struct, frozen=True):
-    """A reference to another schema: what it is called in the one that refers, and where it is."""
+    """A reference to another schema: its name inside the referring schema, and its place."""
 
     name: str
     subject: str
@@ -44,7 +44,7 @@ class Pointer(msgspec.Struct, frozen=True):
 
 
 class RegisteredSchema(msgspec.Struct, frozen=True, rename="camel"):
-    """A schema in an answer."""
+    """The body of an answer that holds a schema."""
 
     schema: str
     schema_type: str | None = None
@@ -61,7 +61,7 @@ _FAULT = msgspec.json.Decoder(_ErrorBody)
 
 
 def schema_path(schema: SchemaRef) -> str:
-    """Return where a schema is by its id or its GUID."""
+    """Return the path of a schema, by its id or its GUID."""
     if isinstance(schema, int):
         return f"/schemas/ids/{schema}"
     digits = schema.hex()
@@ -71,24 +71,24 @@ def schema_path(schema: SchemaRef) -> str:
 
 
 def reference_path(pointer: Pointer) -> str:
-    """Return where a schema is that another refers to."""
+    """Return the path of a schema that another schema refers to."""
     return f"/subjects/{quote(pointer.subject, safe='')}/versions/{pointer.version}"
 
 
 def request_for(url: str, path: str, credentials: RegistryCredentials, timeout_s: float) -> Request:
-    """Write one request."""
+    """Build one request."""
     headers = [_ACCEPT]
     if credentials is not None:
         scheme, text = credentials
-        shown = base64.b64encode(text.encode()).decode() if scheme == "basic" else text
-        headers.append(("Authorization", f"{scheme.capitalize()} {shown}"))
+        encoded = base64.b64encode(text.encode()).decode() if scheme == "basic" else text
+        headers.append(("Authorization", f"{scheme.capitalize()} {encoded}"))
     return Request(method="GET", url=url + path, headers=tuple(headers), timeout_s=timeout_s)
 
 
 def read_answer(outcome: HttpOutcome) -> RegisteredSchema | None:
-    """Read an answer; `None` when the registry does not have what was asked for.
+    """Read an answer; `None` when the registry does not have the schema.
 
-    Raises: `Transient`; `Hold` (AUTH when it refuses us, CONFIG when this is no registry).
+    Raises: `Transient`; `Hold` (AUTH for 401 and 403, CONFIG when the answer is not a registry's).
     """
     if isinstance(outcome, NoAnswer):
         detail = f"the schema registry does not answer: {outcome.detail}"
@@ -97,33 +97,37 @@ def read_answer(outcome: HttpOutcome) -> RegisteredSchema | None:
         try:
             return _FOUND.decode(outcome.body)
         except (msgspec.DecodeError, RecursionError):
-            raise Hold(
-                HoldReason.CONFIG, "what answers at kafka.schema_registry.url is no schema registry"
-            ) from None
+            detail = (
+                "expected a schema registry at kafka.schema_registry.url, got another kind of"
+                " answer; check the address"
+            )
+            raise Hold(HoldReason.CONFIG, detail) from None
     if outcome.status == _OK:
-        raise Hold(
-            HoldReason.CONFIG,
-            f"the schema registry sent more than {len(outcome.body)} bytes for one schema",
+        detail = (
+            f"expected at most {len(outcome.body)} bytes for one schema, got more from the schema"
+            f" registry"
         )
+        raise Hold(HoldReason.CONFIG, detail)
     fault = _fault(outcome)
+    # A 404 without the code of a registry may be a wrong address: that must not blame the record.
     if outcome.status == _NOT_FOUND and fault.error_code in _UNKNOWN:
         return None
-    said = f"the schema registry answered {outcome.status}" + (
+    detail = f"the schema registry answered {outcome.status}" + (
         f": {mask(fault.message)}" if fault.message else ""
     )
     if outcome.status in _REFUSED:
         raise Hold(
             HoldReason.AUTH,
-            f"{said}; check the credentials in kafka.schema_registry and their rights",
+            f"{detail}; check the credentials in kafka.schema_registry and their permissions",
         )
-    if outcome.status in _MOMENT or outcome.status >= _SERVER_ERRORS:
-        raise Transient(said)
+    if outcome.status in _TRANSIENT or outcome.status >= _SERVER_ERRORS:
+        raise Transient(detail)
     if outcome.status in _REDIRECTS:
         raise Hold(
             HoldReason.CONFIG,
-            f"{said}; redirects are not followed, write the address that it leads to",
+            f"{detail}; redirects are not followed: set kafka.schema_registry.url to their target",
         )
-    raise Hold(HoldReason.CONFIG, f"{said}; check kafka.schema_registry.url")
+    raise Hold(HoldReason.CONFIG, f"{detail}; check kafka.schema_registry.url")
 
 
 def _fault(answer: Answer) -> _ErrorBody:

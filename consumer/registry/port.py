@@ -10,15 +10,16 @@ if TYPE_CHECKING:
 
 
 class SchemaRegistry(Protocol):
-    """Where schemas come from."""
+    """A source of schemas."""
 
     async def schema(self, schema: SchemaRef) -> WrittenSchema | None:
-        """Return a schema with all that it refers to; `None` when the registry does not have it.
+        """Return a schema with every schema it refers to; `None` when the registry has none.
 
-        Raises: `Transient` when it cannot say at the moment, `Hold` when it will not say to us.
+        Raises: `Transient` when the registry cannot answer now, `Hold` when it refuses this client
+        or is not a registry.
         """
         ...
 
     async def close(self) -> None:
-        """Let go of every connection."""
+        """Close every connection."""
         ...

@@ -1,4 +1,4 @@
-"""What is told about the schema registry: its address, and how to show who asks."""
+"""The settings record of `kafka.schema_registry`: the address and the credentials."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from consumer.auth.settings import Secret
 class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
     """The `kafka.schema_registry` section. `url` has no trailing slash.
 
-    At most one of `password` (with `username`) and `token` is given; `certificate` and
-    `private_key` are for mutual TLS, `authorities` are trusted instead of the system's.
+    At most one of `password` (with `username`) and `token` is set. `certificate` and `private_key`
+    are for mutual TLS; `authorities` is trusted instead of the system's authorities.
     """
 
     url: str

@@ -1,7 +1,4 @@
-"""A real schema registry on loopback.
-
-Apicurio, which speaks Confluent's API; fetched once per machine.
-"""
+"""Runs a real schema registry (Apicurio) on loopback; it is downloaded once per machine."""
 
 from __future__ import annotations
 
@@ -21,25 +18,25 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 VERSION: Final = "3.0.9"
-"""The last that runs on Java 17."""
+"""The last version that runs on Java 17."""
 
 _ARTIFACT: Final = f"io.apicurio:apicurio-registry-app:{VERSION}:tar.gz:all"
 _READY_S: Final = 60.0
 
 
 class NotHereError(Exception):
-    """What is missing, said to who runs the tests."""
+    """Something that the registry needs is not installed; the message says what to install."""
 
 
 def _unpacked() -> Path:
-    """Return the folder of the registry, fetching and unpacking it once. Raises: `NotHereError`."""
+    """Return the folder of the registry; download and unpack it once. Raises: `NotHereError`."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     final = cache / "datacloud-consumer" / f"apicurio-{VERSION}"
     if final.is_dir():
         return final
     for command in ("java", "mvn"):
         if shutil.which(command) is None:
-            message = f"install {command} to ask a real schema registry"
+            message = f"{command} not found; install it to test against a real schema registry"
             raise NotHereError(message)
     fetch = ["mvn", "-q", "-B", "dependency:get", f"-Dartifact={_ARTIFACT}", "-Dtransitive=false"]
     fetched = subprocess.run(fetch, check=False, capture_output=True, timeout=240)
@@ -48,7 +45,7 @@ def _unpacked() -> Path:
     )
     archives = [*folder.glob("*-all.tar.gz")]
     if fetched.returncode or not archives:
-        message = f"Maven could not fetch {_ARTIFACT}"
+        message = f"Maven could not download {_ARTIFACT}"
         raise NotHereError(message)
     part = final.with_name(f"{final.name}.{os.getpid()}.part")
     part.mkdir(parents=True)
@@ -62,7 +59,7 @@ def _unpacked() -> Path:
 
 
 class Apicurio:
-    """One registry in memory, on a port of its own; a `with` block starts and ends it."""
+    """A registry with storage in memory, on its own port; a `with` block starts and stops it."""
 
     def __init__(self, folder: Path) -> None:
         self._log = folder / "apicurio.log"
@@ -100,7 +97,7 @@ class Apicurio:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End it."""
+        """Stop it."""
         self._process.kill()
         self._process.wait()
 

@@ -1,7 +1,4 @@
-"""The exam for the dead-letter topic.
-
-What the double in memory and the real producer must answer alike.
-"""
+"""Contract of a dead-letter topic: the in-memory one and the real producer must behave the same."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
-from consumer.dead_letter.envelope import DeadLetterContext, RecordFault, letter, reference
+from consumer.dead_letter.envelope import DeadLetterContext, RecordFault, full_copy, reference
 from consumer.dead_letter.port import DeadLetter
 from consumer.errors import Fatal, Hold, HoldReason, Reason
 from consumer.model import Headers, PlainRecord
@@ -21,7 +18,7 @@ if TYPE_CHECKING:
     from consumer.dead_letter.port import DeadLetterTopic
 
 LIMIT_BYTES = 200_000
-LARGE = random.Random(9).randbytes(1_000_000)  # noqa: S311 - not to be compressed below any limit
+LARGE = random.Random(9).randbytes(1_000_000)  # noqa: S311 - cannot be compressed below a limit
 FAULT = RecordFault(reason=Reason.FIELD_TYPE, field="age", first_failed_at_ms=0)
 CONTEXT = DeadLetterContext(
     connector_name="kafka_events", task_id="crm", config_sha256="ab12", version="0.1.0"
@@ -29,33 +26,33 @@ CONTEXT = DeadLetterContext(
 
 
 class Candidate(Protocol):
-    """What sits the exam, and how its examiner reads and troubles it."""
+    """A topic under test, and how the tests read it and break it."""
 
     dead_letters: DeadLetterTopic
 
     async def check(self) -> None:
-        """Ask whether the topic is there."""
+        """Check that the topic can accept dead letters."""
         ...
 
     def read(self) -> list[DeadLetter]:
-        """Return every letter in the topic."""
+        """Return every dead letter in the topic."""
         ...
 
     def break_down(self) -> None:
-        """Take the topic away."""
+        """Make the topic unreachable."""
         ...
 
     async def dispose(self) -> None:
-        """Leave nothing open."""
+        """Close everything."""
         ...
 
 
 def read_topic(bootstrap: str, topic: str) -> list[DeadLetter]:
-    """Return every message of a topic as a letter."""
+    """Return every message of a topic as a dead letter."""
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
-            "group.id": "examiner",
+            "group.id": "contract",
             "enable.auto.commit": "false",
             "enable.partition.eof": "true",
             "log_level": 0,
@@ -68,7 +65,7 @@ def read_topic(bootstrap: str, topic: str) -> list[DeadLetter]:
     while ended < len(partitions):
         message = consumer.poll(5)
         if message is None:
-            pytest.fail("the cluster did not answer within 5 s")
+            pytest.fail("expected a message within 5 s, got none")
         if message.error() is not None:
             ended += 1
         else:
@@ -81,19 +78,19 @@ def read_topic(bootstrap: str, topic: str) -> list[DeadLetter]:
 
 
 def forms(record: PlainRecord) -> tuple[DeadLetter, DeadLetter]:
-    """Return both forms of a record's letter."""
-    return letter(record, FAULT, CONTEXT), reference(record, FAULT, CONTEXT)
+    """Return both forms of a record's dead letter."""
+    return full_copy(record, FAULT, CONTEXT), reference(record, FAULT, CONTEXT)
 
 
 def plain_record(
     *, key: bytes | None = b"42", value: bytes | None = b"{}", headers: Headers | None = None
 ) -> PlainRecord:
-    """Make a record, plain but for what is given."""
+    """Return a record with the given key, value and headers."""
     return PlainRecord("shop.customers", 0, 17, key=key, value=value, headers=headers)
 
 
 class DeadLetterContract:
-    """Sat by each candidate: a subclass gives the fixture `candidate`."""
+    """The tests that every topic must pass; a subclass provides the fixture `candidate`."""
 
     @pytest.mark.parametrize(
         "record",
@@ -108,26 +105,26 @@ class DeadLetterContract:
             pytest.param(plain_record(headers=[(f"h{at}", b"v") for at in range(1000)]), id="H04"),
         ],
     )
-    async def test_a_letter_arrives_byte_for_byte(
+    async def test_a_dead_letter_arrives_byte_for_byte(
         self, candidate: Candidate, record: PlainRecord
     ) -> None:
-        """What is read from the topic is the letter that was sent."""
+        """The message that is read from the topic is the one that was sent."""
         full, short = forms(record)
         await candidate.dead_letters.send(full, short)
         assert [full] == candidate.read()
 
-    async def test_g09_a_letter_too_large_arrives_as_its_reference(
+    async def test_g09_a_dead_letter_too_large_arrives_as_its_reference(
         self, candidate: Candidate
     ) -> None:
-        """The topic's limit is no obstacle: the reference takes the letter's place."""
+        """When the full copy exceeds the topic's limit, the reference form is sent."""
         full, short = forms(plain_record(value=LARGE))
         await candidate.dead_letters.send(full, short)
         assert [short] == candidate.read()
 
-    async def test_a_letter_too_large_leaves_its_neighbours_whole(
+    async def test_a_dead_letter_too_large_does_not_affect_others(
         self, candidate: Candidate
     ) -> None:
-        """Letters under way at the same time keep their values."""
+        """Dead letters that are sent at the same time keep their values."""
         large = forms(plain_record(value=LARGE))
         small = [forms(plain_record(key=b"%d" % at)) for at in range(20)]
         await asyncio.gather(
@@ -137,19 +134,16 @@ class DeadLetterContract:
             b"ref" if found.value is None else found.key or b"" for found in candidate.read()
         )
 
-    async def test_letters_that_fit_alone_are_not_refused_together(
+    async def test_dead_letters_within_the_limit_are_not_refused_together(
         self, candidate: Candidate
     ) -> None:
-        """Letters that are just small enough stay whole.
-
-        However many are under way to one partition.
-        """
+        """Dead letters just below the limit arrive in full, even if many are sent at once."""
         full, short = forms(plain_record(value=LARGE[: LIMIT_BYTES * 3 // 5]))
         await asyncio.gather(*(candidate.dead_letters.send(full, short) for _ in range(12)))
         assert [full] * 12 == candidate.read()
 
     async def test_an_outage_is_a_hold(self, candidate: Candidate) -> None:
-        """Nothing is dropped and nothing pretended: the sender is told to hold."""
+        """Nothing is dropped or acknowledged: `send` raises a hold."""
         await candidate.check()
         candidate.break_down()
         with pytest.raises(Hold) as held:
@@ -157,14 +151,14 @@ class DeadLetterContract:
         assert HoldReason.DEAD_LETTER is held.value.reason
 
     async def test_the_check_finds_an_outage(self, candidate: Candidate) -> None:
-        """A topic that is out of reach is known before the first letter."""
+        """An unreachable topic is found before the first dead letter."""
         candidate.break_down()
         with pytest.raises(Hold) as held:
             await candidate.check()
         assert HoldReason.DEAD_LETTER is held.value.reason
 
-    async def test_a_letter_after_close_is_fatal(self, candidate: Candidate) -> None:
-        """Both refuse a letter once they were let go."""
+    async def test_sending_after_close_is_fatal(self, candidate: Candidate) -> None:
+        """A closed topic refuses to send."""
         await candidate.dead_letters.close()
         with pytest.raises(Fatal):
             await candidate.dead_letters.send(*forms(plain_record()))

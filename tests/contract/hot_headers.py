@@ -1,7 +1,4 @@
-"""Reads a header name that is no text with a call that has been made often before.
-
-Run by its test, by itself.
-"""
+"""Reads a header name that is not text with a call that is already optimised; run by its test."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ if TYPE_CHECKING:
 
 
 async def main() -> None:
-    """Warm the call up, then read the record."""
+    """Call the function often, then read the record with it."""
     good = cast("Record", Message(topic="t", value=b"v", headers=[("a", b"1")]))
     for _ in range(1_000):
         headers_of(good)
@@ -37,7 +34,8 @@ async def main() -> None:
             broker.bootstrap_servers, "g", "t", properties=broker.consumer_properties
         ) as member:
             await member.heard.until(lambda: member.heard.records)
-            sys.stdout.write(f"{[name for name, _ in headers_of(member.heard.records[0])]}\n")
+            names = [name for name, _ in headers_of(member.heard.records[0])]
+            sys.stdout.write(f"{names}\n")
 
 
 asyncio.run(main())

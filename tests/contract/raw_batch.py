@@ -1,4 +1,4 @@
-"""A record as bytes on the wire, for what no client library lets a producer write."""
+"""Produces a record as raw protocol bytes, which no client library would write."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CASTAGNOLI = 0x82F63B78
 async def put_raw(
     bootstrap: str, topic: str, value: bytes, headers: Iterable[tuple[bytes, bytes | None]]
 ) -> None:
-    """Append one record to partition 0; header names may be any bytes, as the protocol has it.
+    """Append one record to partition 0. Header names may be any bytes, as in the protocol.
 
     Source: Kafka's protocol guide, Produce version 7 and record batch version 2.
     """
@@ -35,7 +35,7 @@ async def put_raw(
     answer = await reader.readexactly(size)
     writer.close()
     await writer.wait_closed()
-    # Correlation, one topic by name, one partition with its number: then the error.
+    # Correlation id, topic count, topic name, partition count, partition number; then the error.
     (error,) = struct.unpack_from(">h", answer, 4 + 4 + 2 + len(topic) + 4 + 4)
     assert 0 == error
 

@@ -219,7 +219,7 @@ def last_field(row: KeptRow) -> int:
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("dead_letter.fuse.consecutive=1", "1 records in a row were at fault"),
+        ("dead_letter.fuse.consecutive=1", "1 record was at fault"),
         ("dead_letter.on_fault=stop", "dead_letter.on_fault is stop"),
     ],
 )

@@ -1,7 +1,4 @@
-"""The dead-letter topic in memory, and the real producer on the cluster inside the client library.
-
-Sit one exam.
-"""
+"""The in-memory topic and the real producer on librdkafka's mock cluster pass one contract."""
 
 from __future__ import annotations
 
@@ -30,31 +27,31 @@ if TYPE_CHECKING:
 
 
 class InMemory:
-    """The double that is shipped."""
+    """The in-memory topic of the package."""
 
     def __init__(self) -> None:
         self._memory = MemoryDeadLetterTopic(limit_bytes=LIMIT_BYTES)
         self.dead_letters: DeadLetterTopic = self._memory
 
     async def check(self) -> None:
-        """Ask whether the topic is there."""
+        """Check that the topic can accept dead letters."""
         await self._memory.check()
 
     def read(self) -> list[DeadLetter]:
-        """Return every letter in the topic."""
+        """Return every dead letter in the topic."""
         return self._memory.letters
 
     def break_down(self) -> None:
-        """Take the topic away."""
+        """Make the topic unreachable."""
         self._memory.break_down()
 
     async def dispose(self) -> None:
-        """Leave nothing open."""
+        """Close everything."""
         await self._memory.close()
 
 
 class OnMockCluster:
-    """The real producer on the cluster that lives inside the client library."""
+    """The real producer on librdkafka's mock cluster."""
 
     def __init__(self) -> None:
         self._cluster: Producer | None = Producer(
@@ -62,7 +59,7 @@ class OnMockCluster:
         )
         brokers = self._cluster.list_topics(timeout=5).brokers.values()
         self._bootstrap = ",".join(f"{broker.host}:{broker.port}" for broker in brokers)
-        self._topic = f"letters-{uuid4()}"
+        self._topic = f"dead-letters-{uuid4()}"
         self._kafka = KafkaDeadLetterTopic(
             self._bootstrap,
             {"message.max.bytes": str(LIMIT_BYTES)},
@@ -73,29 +70,29 @@ class OnMockCluster:
         self.dead_letters: DeadLetterTopic = self._kafka
 
     async def check(self) -> None:
-        """Ask whether the topic is there."""
+        """Check that the topic can accept dead letters."""
         await self._kafka.check()
 
     def read(self) -> list[DeadLetter]:
-        """Return every letter in the topic."""
+        """Return every dead letter in the topic."""
         return read_topic(self._bootstrap, self._topic)
 
     def break_down(self) -> None:
-        """Take the topic away."""
+        """Make the topic unreachable."""
         self._cluster = None
 
     async def dispose(self) -> None:
-        """Leave nothing open."""
+        """Close everything."""
         await self._kafka.close()
         self._cluster = None
 
 
 class TestInMemory(DeadLetterContract):
-    """The double."""
+    """The in-memory topic."""
 
     @pytest.fixture
     async def candidate(self) -> AsyncIterator[InMemory]:
-        """Give the double."""
+        """Provide the in-memory topic."""
         made = InMemory()
         yield made
         await made.dispose()
@@ -106,14 +103,14 @@ class TestOnMockCluster(DeadLetterContract):
 
     @pytest.fixture
     async def candidate(self) -> AsyncIterator[OnMockCluster]:
-        """Give the producer and its cluster."""
+        """Provide the producer with its cluster."""
         made = OnMockCluster()
         yield made
         await made.dispose()
 
 
-async def test_memory_takes_letters_again_after_an_outage() -> None:
-    """The same letter gets in once the outage is over."""
+async def test_memory_accepts_dead_letters_again_after_an_outage() -> None:
+    """The same dead letter is accepted after the outage."""
     memory = MemoryDeadLetterTopic()
     memory.break_down()
     full, short = forms(plain_record())

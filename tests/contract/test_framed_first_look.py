@@ -194,7 +194,7 @@ def test_a_schema_that_the_registry_does_not_have(
     ran = started("shop.lost")
     assert (1, True) == (
         ran.code,
-        "29 DECODE_SCHEMA (schema 99: the registry does not have it)" in ran.err,
+        "29 DECODE_SCHEMA (schema 99: not found in the schema registry)" in ran.err,
     )
     assert [] == list(tmp_path.iterdir())
 

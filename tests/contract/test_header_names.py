@@ -1,4 +1,4 @@
-"""Header names that are no text, through the real client: it must not take the daemon with it."""
+"""Header names that are not text, through the real client: they must not end the process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from consumer.dead_letter.envelope import (
     DeadLetterContext,
     RecordFault,
-    letter,
+    full_copy,
     original_headers,
     reference,
 )
@@ -47,29 +47,29 @@ async def record() -> Record:
             return member.heard.records[0]
 
 
-async def test_a_name_that_is_no_text_is_none(record: Record) -> None:
-    """The others stay as they are, and asking again is safe."""
+async def test_a_name_that_is_not_text_is_replaced(record: Record) -> None:
+    """The other headers stay as they are, and a second call is safe."""
     expected = [(NO_NAME, b"1"), ("ok", b"2"), (NO_NAME, None)]
     assert [expected, expected] == [[*headers_of(record)] for _ in range(2)]
 
 
-def test_it_is_found_after_a_thousand_good_ones() -> None:
-    """By itself: if it is not, the interpreter ends.
+def test_it_is_replaced_after_a_thousand_good_calls() -> None:
+    """In its own process, because a failure ends the interpreter.
 
-    A call that has become hot is not checked as a cold one is.
+    CPython specialises a call that is made often, and then checks its result less.
     """
     program = [sys.executable, "-m", "tests.contract.hot_headers"]
     done = subprocess.run(
         program, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )
-    *_, last = done.stdout.splitlines()  # the source's own log lines come first
+    *_, last = done.stdout.splitlines()  # log lines of the source come first
     assert (0, f"['{NO_NAME}', 'ok', '{NO_NAME}']") == (done.returncode, last), done.stderr
 
 
-async def test_its_letter_can_be_written(record: Record) -> None:
-    """Full and as a reference; the values are all there."""
+async def test_its_dead_letter_can_be_built(record: Record) -> None:
+    """In both forms, with the values of all headers."""
     fault = RecordFault(reason=Reason.DECODE_SYNTAX, first_failed_at_ms=0)
-    written = [letter(record, fault, CONTEXT), reference(record, fault, CONTEXT)]
+    written = [full_copy(record, fault, CONTEXT), reference(record, fault, CONTEXT)]
     assert [[b"1", b"2", None]] * 2 == [
         [value for _, value in original_headers(one.headers)] for one in written
     ]

@@ -1,4 +1,4 @@
-"""Our own schema registry and a real one sit the same exam."""
+"""The sandbox registry and a real one pass the same contract."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class TestSandboxRegistry(RegistryContract):
-    """The double that the other tests run on."""
+    """The registry that the other tests use."""
 
     @pytest.fixture
     async def candidate(self) -> AsyncIterator[str]:
-        """Start one for each question."""
+        """Start a new registry for each test."""
         server = RegistryServer(Registry())
         await server.start()
         yield server.origin
@@ -37,9 +37,9 @@ def apicurio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apicurio]:
 
 @pytest.mark.timeout(360)
 class TestApicurio(RegistryContract):
-    """A registry that others wrote."""
+    """A real registry."""
 
     @pytest.fixture
     def candidate(self, apicurio: Apicurio) -> str:
-        """Take the one of this module."""
+        """Use the registry of this module."""
         return apicurio.url

@@ -181,8 +181,8 @@ def letter_settles_before_it_is_there(patch: pytest.MonkeyPatch) -> None:
 
     def hasty(self: Outbox, assignment: Any, record: Any, *rest: Any) -> None:  # noqa: ANN401 - as the method
         post(self, assignment, record, *rest)
-        number = max(self._under_way)
-        self._under_way[number] = self._under_way[number]._replace(
+        number = max(self._pending)
+        self._pending[number] = self._pending[number]._replace(
             assignment=Assignment("", 0, 0, 0, None)
         )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from consumer.dead_letter.envelope import (
     DeadLetterContext,
     RecordFault,
-    letter,
+    full_copy,
     original_headers,
     reference,
 )
@@ -204,7 +204,7 @@ def test_a_hundred_thousand_fuzzed_records_come_back_byte_for_byte() -> None:
                 detail="made up",
                 first_failed_at_ms=1,
             )
-            await topic.send(letter(record, fault, CONTEXT), reference(record, fault, CONTEXT))
+            await topic.send(full_copy(record, fault, CONTEXT), reference(record, fault, CONTEXT))
 
     VirtualLoop.run(send())
     assert FUZZED == len(topic.letters)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from consumer.backoff import probe_interval_s
 from consumer.bulk.sorted_runs import SortedRuns, in_turn, newest
-from consumer.dead_letter.envelope import DeadLetterContext, RecordFault, letter, reference
+from consumer.dead_letter.envelope import DeadLetterContext, RecordFault, full_copy, reference
 from consumer.dead_letter.fuse import Fuse
 from consumer.errors import Hold, Refusal
 from consumer.operations.backfill.state import BackfillPhase
@@ -183,7 +183,8 @@ class BackfillReader:
         await asyncio.gather(*(self._send(record, fault) for record, fault in letters))
 
     async def _send(self, record: Record, fault: RecordFault) -> None:
-        full, small = letter(record, fault, self._context), reference(record, fault, self._context)
+        full = full_copy(record, fault, self._context)
+        small = reference(record, fault, self._context)
         probes = 0
         while True:
             try:

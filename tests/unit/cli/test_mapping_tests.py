@@ -150,8 +150,8 @@ def test_changes_too_few_and_too_many_are_said(tested: Callable[..., Any]) -> No
             "topic: plain\n    value: '[]'",
             "[{outcome: upsert}]",
             (
-                'outcome: expected "upsert", got "dead_letter" DECODE_NOT_OBJECT (JSON object'
-                " wanted, an array found)"
+                'outcome: expected "upsert", got "dead_letter" DECODE_NOT_OBJECT (expected'
+                " a JSON object, got an array)"
             ),
         ),
         (

@@ -1,4 +1,4 @@
-"""The letter: the record's own bytes first, then why it is here."""
+"""Dead letters: the bytes of the record, then our headers with the reason."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from consumer.dead_letter.envelope import (
     DeadLetterContext,
     RecordFault,
     failed_replays,
-    letter,
+    full_copy,
     original_headers,
     reference,
     replayed_headers,
@@ -21,7 +21,7 @@ CONTEXT = DeadLetterContext(
 )
 FULL = RecordFault(
     reason=Reason.SINK_REJECTED,
-    detail="number wanted, text found",
+    detail="expected a number, got text",
     field="age",
     object="customers",
     http_status=400,
@@ -42,7 +42,7 @@ def _added(headers: Headers) -> dict[str, str | None]:
 
 
 def test_everything_known_is_in_the_headers() -> None:
-    """A fault with all its figures fills every header of the promise."""
+    """A fault with every value set fills every header that the documentation promises."""
     assert {
         "__connect.errors.topic": "shop.customers",
         "__connect.errors.partition": "3",
@@ -52,9 +52,9 @@ def test_everything_known_is_in_the_headers() -> None:
         "__connect.errors.stage": "TASK_PUT",
         "__connect.errors.class.name": "consumer.delivery",
         "__connect.errors.exception.class.name": "consumer.model.Reject",
-        "__connect.errors.exception.message": "SINK_REJECTED in age: number wanted, text found",
+        "__connect.errors.exception.message": "SINK_REJECTED in age: expected a number, got text",
         "datacloud.reason": "SINK_REJECTED",
-        "datacloud.detail": "number wanted, text found",
+        "datacloud.detail": "expected a number, got text",
         "datacloud.field": "age",
         "datacloud.object": "customers",
         "datacloud.http.status": "400",
@@ -62,14 +62,11 @@ def test_everything_known_is_in_the_headers() -> None:
         "datacloud.first.failed.at": "2023-11-14T22:13:20.123Z",
         "datacloud.config.sha256": "ab12",
         "datacloud.version": "0.1.0",
-    } == _added(letter(_record(), FULL, CONTEXT).headers)
+    } == _added(full_copy(_record(), FULL, CONTEXT).headers)
 
 
-def test_what_is_always_there_is_there_for_the_barest_fault() -> None:
-    """Connect's place and message, reason, attempts, time.
-
-    Configuration and version need nothing but a reason.
-    """
+def test_a_fault_with_only_a_reason_has_all_mandatory_headers() -> None:
+    """Topic, partition, offset, stage, classes, message, reason, attempts, time, version."""
     bare_context = DeadLetterContext(
         connector_name=None, task_id=None, config_sha256="ab12", version="0.1.0"
     )
@@ -86,7 +83,7 @@ def test_what_is_always_there_is_there_for_the_barest_fault() -> None:
         "datacloud.first.failed.at": "1970-01-01T00:00:00.000Z",
         "datacloud.config.sha256": "ab12",
         "datacloud.version": "0.1.0",
-    } == _added(letter(_record(), BARE, bare_context).headers)
+    } == _added(full_copy(_record(), BARE, bare_context).headers)
 
 
 @pytest.mark.parametrize(
@@ -103,27 +100,27 @@ def test_what_is_always_there_is_there_for_the_barest_fault() -> None:
     ],
 )
 def test_original_headers_come_first_and_untouched(headers: Headers) -> None:
-    """All headers of the record are kept, in order, before the first of ours."""
-    assert list(headers) == list(letter(_record(headers), FULL, CONTEXT).headers[: len(headers)])
+    """All headers of the record are kept, in order, before our first header."""
+    assert list(headers) == list(full_copy(_record(headers), FULL, CONTEXT).headers[: len(headers)])
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\x00\xff{", b"x"])
 def test_key_and_value_are_kept_byte_for_byte(content: bytes | None) -> None:
     """Null stays null, empty stays empty, bytes stay bytes."""
-    sent = letter(_record(key=content, value=content), FULL, CONTEXT)
+    sent = full_copy(_record(key=content, value=content), FULL, CONTEXT)
     assert (content, content) == (sent.key, sent.value)
 
 
-def test_original_can_be_cut_out_again() -> None:
-    """The record's own headers come back exactly, even when a letter becomes a letter again."""
+def test_original_headers_are_restored_exactly() -> None:
+    """Also when a dead letter is dead-lettered again."""
     own: Headers = (("trace", b"1"), ("nothing", None))
-    once = letter(_record(own), FULL, CONTEXT)
-    twice = letter(_record(once.headers), FULL, CONTEXT)
+    once = full_copy(_record(own), FULL, CONTEXT)
+    twice = full_copy(_record(once.headers), FULL, CONTEXT)
     assert (own, once.headers) == (original_headers(once.headers), original_headers(twice.headers))
 
 
-def test_a_record_that_was_never_a_letter_keeps_all_headers() -> None:
-    """Cutting out the original of a plain record changes nothing."""
+def test_a_record_that_is_not_a_dead_letter_keeps_all_headers() -> None:
+    """Restoring the original headers of a plain record changes nothing."""
     assert (("a", b"1"),) == original_headers([("a", b"1")])
 
 
@@ -132,34 +129,31 @@ def test_replays_count_up() -> None:
     headers: Headers = (("trace", b"1"),)
     seen = []
     for _ in range(3):
-        failed = letter(_record(headers), FULL, CONTEXT).headers
+        failed = full_copy(_record(headers), FULL, CONTEXT).headers
         seen.append(failed_replays(failed))
         headers = replayed_headers(failed)
     assert [None, 1, 2] == seen
 
 
 def test_a_replayed_record_carries_its_own_headers_and_the_count() -> None:
-    """Nothing else of the letter goes back to the source topic."""
+    """No other header of the dead letter is sent to the source topic."""
     assert (("trace", b"1"), ("datacloud.replays", b"0")) == replayed_headers(
-        letter(_record([("trace", b"1")]), FULL, CONTEXT).headers
+        full_copy(_record([("trace", b"1")]), FULL, CONTEXT).headers
     )
 
 
 @pytest.mark.parametrize("foreign", [b"", b"many", b"-1", b"9" * 5000, "²".encode()])
-def test_a_count_that_is_none_starts_at_zero(foreign: bytes) -> None:
-    """A header of that name with anything but a plain number counts as no failed replay.
-
-    And breaks nothing.
-    """
-    carried = letter(_record([("datacloud.replays", foreign)]), FULL, CONTEXT).headers
+def test_a_count_that_is_not_a_number_starts_at_zero(foreign: bytes) -> None:
+    """A header of that name whose value is not a plain number counts as no failed replay."""
+    carried = full_copy(_record([("datacloud.replays", foreign)]), FULL, CONTEXT).headers
     assert 1 == failed_replays(carried)
 
 
 def test_g09_reference_has_no_value_and_says_so() -> None:
-    """The reference form keeps key, headers and place, drops the value, and is marked."""
+    """The reference form keeps key, headers and position, has no value, and is marked."""
     record = _record([("trace", b"1")], value=b"x" * 1_000_000)
     sent = reference(record, FULL, CONTEXT)
-    full = letter(record, FULL, CONTEXT)
+    full = full_copy(record, FULL, CONTEXT)
     assert (b"42", None, (*full.headers, ("datacloud.reference", b"true"))) == (
         sent.key,
         sent.value,
@@ -168,29 +162,29 @@ def test_g09_reference_has_no_value_and_says_so() -> None:
 
 
 def test_g09_reference_of_huge_headers_fits() -> None:
-    """Headers and a key that are too large themselves do not make the reference too large."""
+    """The reference form leaves out a key and headers that are too large."""
     record = _record([(f"h{at}", b"v" * 2000) for at in range(1000)], key=b"k" * 500_000)
     sent = reference(record, FULL, CONTEXT)
     assert (None, "__connect.errors.topic") == (sent.key, sent.headers[0][0])
 
 
 def test_long_text_is_cut() -> None:
-    """A service's long answer is cut at 512 characters."""
+    """A long error message of the service is cut at 512 characters."""
     long = RecordFault(reason=Reason.SINK_REJECTED, detail="é" * 5000, first_failed_at_ms=0)
-    detail = _added(letter(_record(), long, CONTEXT).headers)["datacloud.detail"]
+    detail = _added(full_copy(_record(), long, CONTEXT).headers)["datacloud.detail"]
     assert "é" * 511 + "…" == detail
 
 
 def test_text_that_is_not_unicode_is_escaped() -> None:
-    """A lone surrogate in a detail becomes its escape instead of an exception."""
+    """A lone surrogate in a detail is written as its escape and raises nothing."""
     odd = RecordFault(reason=Reason.FIELD_CHARS, detail="\ud800", first_failed_at_ms=0)
-    assert "\\ud800" == _added(letter(_record(), odd, CONTEXT).headers)["datacloud.detail"]
+    assert "\\ud800" == _added(full_copy(_record(), odd, CONTEXT).headers)["datacloud.detail"]
 
 
 @pytest.mark.parametrize("reason", list(Reason))
 def test_every_reason_has_a_stage_of_connect(reason: Reason) -> None:
-    """Tools that read Connect's headers find one of Connect's own stage names."""
-    sent = letter(_record(), RecordFault(reason=reason, first_failed_at_ms=0), CONTEXT)
+    """Tools that read Connect's headers find a stage name of Connect."""
+    sent = full_copy(_record(), RecordFault(reason=reason, first_failed_at_ms=0), CONTEXT)
     assert _added(sent.headers)["__connect.errors.stage"] in {
         "VALUE_CONVERTER",
         "TRANSFORMATION",

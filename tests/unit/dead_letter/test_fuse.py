@@ -1,4 +1,4 @@
-"""The fuse: what blows it, what heals it."""
+"""The fuse: when it is blown, and when it is whole again."""
 
 from __future__ import annotations
 
@@ -17,24 +17,30 @@ def _fail(fuse: Fuse, count: int, now_s: float = 0.0) -> None:
 
 
 def test_twenty_in_a_row_blow_it() -> None:
-    """The twentieth record at fault without one that passed is a hold.
-
-    And says which fault it was.
-    """
+    """The twentieth record at fault in a row is a hold, which names the latest reason."""
     fuse = _fuse()
     _fail(fuse, 20)
-    assert "20 records in a row were at fault (limit 20); the latest FIELD_TYPE" == fuse.blown(0.0)
+    assert "20 records in a row were at fault (limit 20); latest reason FIELD_TYPE" == fuse.blown(
+        0.0
+    )
+
+
+def test_a_limit_of_one_says_record() -> None:
+    """One record at fault is written in the singular."""
+    fuse = _fuse(consecutive=1)
+    _fail(fuse, 1)
+    assert "1 record was at fault (limit 1); latest reason FIELD_TYPE" == fuse.blown(0.0)
 
 
 def test_nineteen_in_a_row_do_not() -> None:
-    """One below the limit dead-letters on."""
+    """One below the limit, dead-lettering continues."""
     fuse = _fuse()
     _fail(fuse, 19)
     assert fuse.blown(0.0) is None
 
 
 def test_a_record_that_passes_ends_the_run() -> None:
-    """Nineteen, one good, nineteen: not a run."""
+    """Nineteen at fault, one good, nineteen at fault are not a run of twenty."""
     fuse = _fuse()
     _fail(fuse, 19)
     fuse.passed(0.0)
@@ -43,7 +49,7 @@ def test_a_record_that_passes_ends_the_run() -> None:
 
 
 def test_no_record_does_not_end_the_run() -> None:
-    """Counting none passed changes nothing."""
+    """Counting zero passed records changes nothing."""
     fuse = _fuse()
     _fail(fuse, 20)
     fuse.passed(0.0, 0)
@@ -51,7 +57,7 @@ def test_no_record_does_not_end_the_run() -> None:
 
 
 def test_the_run_has_no_age() -> None:
-    """A slow topic whose every record is at fault blows it too, long after the window."""
+    """A slow topic whose every record is at fault blows it, too: a run has no window."""
     fuse = _fuse()
     for day in range(20):
         fuse.dead_lettered(day * 86_400.0)
@@ -59,7 +65,7 @@ def test_the_run_has_no_age() -> None:
 
 
 def test_five_percent_of_a_minute_blow_it() -> None:
-    """Ten of two hundred, spread, are a share and no run."""
+    """Ten of two hundred, spread out, are a share and not a run."""
     fuse = _fuse()
     for _ in range(10):
         fuse.passed(1.0, 19)
@@ -68,7 +74,7 @@ def test_five_percent_of_a_minute_blow_it() -> None:
 
 
 def test_a_share_below_does_not() -> None:
-    """Nine of two hundred dead-letter on."""
+    """With nine of two hundred, dead-lettering continues."""
     fuse = _fuse()
     fuse.passed(1.0, 191)
     _fail(fuse, 9, 1.0)
@@ -76,15 +82,15 @@ def test_a_share_below_does_not() -> None:
 
 
 def test_a_share_of_few_records_says_nothing() -> None:
-    """Nineteen of 199 are no share yet."""
+    """Nineteen of 199 are too few records for a share."""
     fuse = _fuse()
     _fail(fuse, 19)
     fuse.passed(0.0, 180)
     assert fuse.blown(0.0) is None
 
 
-def test_the_share_heals_as_the_window_moves_on() -> None:
-    """A minute after the bad stretch the share is gone."""
+def test_the_share_falls_as_the_window_moves_on() -> None:
+    """One minute after the bad records the share is zero."""
     fuse = _fuse()
     fuse.passed(0.0, 100)
     _fail(fuse, 19)
@@ -92,23 +98,23 @@ def test_the_share_heals_as_the_window_moves_on() -> None:
     assert (True, True) == (fuse.blown(59.0) is not None, fuse.blown(60.0) is None)
 
 
-def test_good_records_alone_never_blow_it() -> None:
-    """A ratio of nought is about the first bad record, not about none."""
+def test_good_records_never_blow_it() -> None:
+    """A ratio of 0 is reached by the first bad record, not by none."""
     fuse = _fuse(ratio=0.0)
     fuse.passed(0.0, 10_000)
     assert fuse.blown(0.0) is None
 
 
-def test_mend_forgets_run_and_share() -> None:
-    """After a probe that passed, counting starts anew."""
+def test_reset_clears_run_and_share() -> None:
+    """After a probe that passed, counting starts again."""
     fuse = _fuse()
     _fail(fuse, 200)
-    fuse.mend()
+    fuse.reset()
     assert fuse.blown(0.0) is None
 
 
-def test_records_singled_out_among_many_are_no_run() -> None:
-    """Records that the service names among many good ones count for the share alone."""
+def test_records_singled_out_among_many_are_not_a_run() -> None:
+    """Records that the service names among many good ones count only for the share."""
     fuse = _fuse()
     for _ in range(199):
         fuse.singled_out(0.0)
@@ -118,6 +124,6 @@ def test_records_singled_out_among_many_are_no_run() -> None:
 
 
 def test_few_is_below_the_share_that_blows_it() -> None:
-    """What counts as few is what may go on for ever."""
+    """A share that counts as few never blows the fuse."""
     fuse = _fuse(ratio=0.05)
     assert (True, False) == (fuse.are_few(4, 100), fuse.are_few(5, 100))

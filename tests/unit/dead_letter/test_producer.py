@@ -1,4 +1,4 @@
-"""The acknowledged producer on a scripted client: what each answer of the client leads to."""
+"""The dead-letter producer on a scripted client: the result of each answer of the client."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TOO_LARGE = KafkaError(KafkaError.MSG_SIZE_TOO_LARGE)
 
 
 class FastClock:
-    """Waits are over at once; time moves by them."""
+    """Waits return at once and move the time."""
 
     def __init__(self) -> None:
         self.time_s = 0.0
@@ -45,7 +45,7 @@ class FastClock:
 
 
 class Script:
-    """A client that plays answers: what `produce` raises, or what the delivery report says."""
+    """A client that plays answers: an error that `produce` raises, or a delivery report."""
 
     def __init__(
         self, *answers: KafkaError | Exception | None, silent: bool = False, deaf: bool = False
@@ -87,7 +87,7 @@ class Script:
         return 0
 
     def purge(self) -> None:
-        """Fail what is under way."""
+        """Fail every pending message."""
         self.reports = [(report, KafkaError(KafkaError._PURGE_QUEUE)) for report, _ in self.reports]
         if not self.deaf:
             self._report()
@@ -106,14 +106,14 @@ class Script:
             report(error, object())
 
 
-def _letters(script: Script) -> KafkaDeadLetterTopic:
-    return KafkaDeadLetterTopic("broker:9092", {}, "letters", FastClock(), build=script.build)
+def _topic(script: Script) -> KafkaDeadLetterTopic:
+    return KafkaDeadLetterTopic("broker:9092", {}, "dead", FastClock(), build=script.build)
 
 
-async def test_a_taken_letter_returns() -> None:
-    """A report without an error is the end of it."""
+async def test_an_acknowledged_dead_letter_returns() -> None:
+    """A delivery report without an error ends `send`."""
     script = Script(TAKEN)
-    await _letters(script).send(FULL, REFERENCE)
+    await _topic(script).send(FULL, REFERENCE)
     assert [b"v"] == script.produced
 
 
@@ -121,16 +121,16 @@ async def test_a_taken_letter_returns() -> None:
     "refusal", [TOO_LARGE, KafkaException(TOO_LARGE)], ids=["G09-reported", "G09-raised"]
 )
 async def test_too_large_sends_the_reference(refusal: KafkaError | Exception) -> None:
-    """Whether the broker or the client finds it too large, the reference form follows."""
+    """If the broker or the client finds it too large, the reference form is sent."""
     script = Script(refusal, TAKEN)
-    await _letters(script).send(FULL, REFERENCE)
+    await _topic(script).send(FULL, REFERENCE)
     assert script.produced[-1] is None
 
 
-async def test_too_large_a_reference_is_a_hold() -> None:
-    """A topic that takes nothing is the set-up's fault, and says what to raise."""
+async def test_a_reference_that_is_too_large_is_a_hold() -> None:
+    """A topic that accepts neither form is a fault of the set-up; the hold names the setting."""
     with pytest.raises(Hold, match=r"MSG_SIZE_TOO_LARGE.*raise max\.message\.bytes"):
-        await _letters(Script(TOO_LARGE, TOO_LARGE)).send(FULL, REFERENCE)
+        await _topic(Script(TOO_LARGE, TOO_LARGE)).send(FULL, REFERENCE)
 
 
 @pytest.mark.parametrize(
@@ -143,29 +143,29 @@ async def test_too_large_a_reference_is_a_hold() -> None:
     ],
 )
 async def test_a_failed_report_is_a_hold_with_a_next_step(code: int, step: str) -> None:
-    """The hold names topic and code, and what to do about it."""
+    """The hold names the topic, the error code and the next step."""
     error = KafkaError(code)
     with pytest.raises(
-        Hold, match=f"^DEAD_LETTER: dead-letter topic letters .*{error.name()}.*{step}"
+        Hold, match=f"^DEAD_LETTER: dead-letter topic dead .*{error.name()}.*{step}"
     ):
-        await _letters(Script(error)).send(FULL, REFERENCE)
+        await _topic(Script(error)).send(FULL, REFERENCE)
 
 
-async def test_a_timed_out_letter_names_the_trouble_before_it() -> None:
-    """The connection's own error says why no broker took the letter."""
+async def test_a_time_out_names_the_connection_error_before_it() -> None:
+    """The connection error says why no broker accepted the dead letter."""
     script = Script(KafkaError(KafkaError._MSG_TIMED_OUT))
-    letters = _letters(script)
-    await letters.check()
+    topic = _topic(script)
+    await topic.check()
     script.built[0]["error_cb"](KafkaError(KafkaError._AUTHENTICATION))
     script.built[0]["error_cb"](KafkaError(KafkaError._ALL_BROKERS_DOWN))
     with pytest.raises(Hold, match=r"_MSG_TIMED_OUT.*after _AUTHENTICATION; check the credentials"):
-        await letters.send(FULL, REFERENCE)
+        await topic.send(FULL, REFERENCE)
 
 
-async def test_a_full_queue_waits_and_goes_on() -> None:
-    """The client's full queue is waited out without failing the letter."""
+async def test_a_full_queue_is_waited_out() -> None:
+    """The dead letter does not fail while the client's queue is full."""
     script = Script(BufferError(), BufferError(), TAKEN)
-    await _letters(script).send(FULL, REFERENCE)
+    await _topic(script).send(FULL, REFERENCE)
     assert [b"v"] == script.produced
 
 
@@ -173,128 +173,122 @@ async def test_a_full_queue_waits_and_goes_on() -> None:
     "loss", [LOST, KafkaException(LOST), KafkaError(KafkaError._PURGE_INFLIGHT)]
 )
 async def test_a_lost_producer_is_replaced(loss: KafkaError | Exception) -> None:
-    """A fenced or fatal producer is built anew and the letter sent through the new one."""
+    """After a fenced or fatal producer, a new one is built and sends the dead letter."""
     script = Script(loss, TAKEN)
-    await _letters(script).send(FULL, REFERENCE)
+    await _topic(script).send(FULL, REFERENCE)
     assert 2 == len(script.built)
 
 
 async def test_producers_lost_in_a_row_are_fatal() -> None:
-    """A letter that costs three producers stops the daemon instead of turning for ever."""
-    with pytest.raises(Fatal, match=r"3 producers in a row were lost \(_FENCED\)"):
-        await _letters(Script(LOST, LOST, LOST)).send(FULL, REFERENCE)
+    """A dead letter that loses three producers stops the daemon: it does not try for ever."""
+    with pytest.raises(Fatal, match=r"3 producers in a row failed \(_FENCED\)"):
+        await _topic(Script(LOST, LOST, LOST)).send(FULL, REFERENCE)
 
 
-async def test_a_producer_lost_to_the_set_up_is_a_hold() -> None:
-    """The right to write idempotently is missing.
-
-    Fatal to the producer, but mended by the operator.
-    """
+async def test_a_missing_permission_is_a_hold() -> None:
+    """Without IDEMPOTENT_WRITE the producer is lost, but the operator can grant it."""
     script = Script(KafkaError(KafkaError._FATAL, "fatal", True))  # noqa: FBT003 - the library takes it by position
-    letters = _letters(script)
-    await letters.check()
+    topic = _topic(script)
+    await topic.check()
     script.built[0]["error_cb"](KafkaError(KafkaError.CLUSTER_AUTHORIZATION_FAILED, "denied", True))  # noqa: FBT003 - as above
     with pytest.raises(
         Hold, match=r"CLUSTER_AUTHORIZATION_FAILED.*grant this client IDEMPOTENT_WRITE"
     ):
-        await letters.send(FULL, REFERENCE)
+        await topic.send(FULL, REFERENCE)
 
 
-async def test_an_answer_that_is_none_is_fatal() -> None:
-    """A code that no letter can be answered with is not waited out."""
+async def test_an_error_that_is_not_a_delivery_error_is_fatal() -> None:
+    """A code that producing a message cannot cause is not waited out."""
     with pytest.raises(Fatal, match="_STATE"):
-        await _letters(Script(KafkaError(KafkaError._STATE))).send(FULL, REFERENCE)
+        await _topic(Script(KafkaError(KafkaError._STATE))).send(FULL, REFERENCE)
 
 
 async def test_a_producer_that_cannot_be_built_is_a_hold() -> None:
-    """A certificate file that is not there is said with the client's own sentence."""
+    """A missing certificate file is reported with the client's own error text."""
     refused = KafkaException(KafkaError(KafkaError._INVALID_ARG, "ssl.ca.location failed"))
 
     def build(_properties: dict[str, Any]) -> Producer:
         raise refused
 
-    letters = KafkaDeadLetterTopic("broker:9092", {}, "letters", FastClock(), build=build)
+    topic = KafkaDeadLetterTopic("broker:9092", {}, "dead", FastClock(), build=build)
     with pytest.raises(Hold, match=r"ssl\.ca\.location failed\); correct kafka\.properties"):
-        await letters.check()
+        await topic.check()
 
 
-async def test_letters_wait_beside_each_other() -> None:
+async def test_dead_letters_are_sent_concurrently() -> None:
     """One sender does not wait for another's report."""
     script = Script()
-    letters = _letters(script)
-    await asyncio.gather(*(letters.send(FULL, REFERENCE) for _ in range(100)))
+    topic = _topic(script)
+    await asyncio.gather(*(topic.send(FULL, REFERENCE) for _ in range(100)))
     assert 100 == len(script.produced)
 
 
 async def test_a_cancelled_sender_leaves_nothing_behind() -> None:
-    """The report of a letter whose sender has gone is taken in silence."""
+    """The report of a dead letter whose sender was cancelled is ignored."""
     script = Script(silent=True)
-    letters = _letters(script)
-    sender = asyncio.create_task(letters.send(FULL, REFERENCE))
+    topic = _topic(script)
+    sender = asyncio.create_task(topic.send(FULL, REFERENCE))
     await asyncio.sleep(0)
     sender.cancel()
     await asyncio.wait([sender])
     script.silent = False
-    await letters.close()
+    await topic.close()
     assert [] == script.reports
 
 
 @pytest.mark.parametrize("deaf", [False, True])
-async def test_close_answers_a_letter_that_nobody_took(deaf: bool) -> None:  # noqa: FBT001 - a trait of the client
-    """After its deadline close gives up on the letter.
-
-    Its sender gets a hold, even from a client gone deaf.
-    """
+async def test_close_fails_a_dead_letter_that_was_not_acknowledged(deaf: bool) -> None:  # noqa: FBT001 - a trait of the client
+    """After its deadline `close` drops it, and its sender gets a hold, also without any report."""
     script = Script(silent=True, deaf=deaf)
-    letters = _letters(script)
-    sender = asyncio.create_task(letters.send(FULL, REFERENCE))
+    topic = _topic(script)
+    sender = asyncio.create_task(topic.send(FULL, REFERENCE))
     await asyncio.sleep(0)
-    await letters.close()
+    await topic.close()
     with pytest.raises(Hold, match="_PURGE"):
         await sender
 
 
-async def test_close_lets_a_large_letter_finish() -> None:
-    """A letter that turns out too large while closing still gets its reference through."""
+async def test_close_waits_for_the_reference_form() -> None:
+    """A dead letter found too large during `close` is still sent as a reference."""
     script = Script(TOO_LARGE, TAKEN)
-    letters = _letters(script)
-    sender = asyncio.create_task(letters.send(FULL, REFERENCE))
+    topic = _topic(script)
+    sender = asyncio.create_task(topic.send(FULL, REFERENCE))
     await asyncio.sleep(0)
-    await letters.close()
+    await topic.close()
     await sender
     assert [b"v", None] == script.produced
 
 
-async def test_a_letter_after_close_is_a_mistake() -> None:
-    """Sending through what was let go is an invariant broken, not a hold."""
-    letters = _letters(Script())
-    await letters.close()
+async def test_sending_after_close_is_fatal() -> None:
+    """It breaks an invariant and is not a hold."""
+    topic = _topic(Script())
+    await topic.close()
     with pytest.raises(Fatal, match="after the producer was closed"):
-        await letters.send(FULL, REFERENCE)
+        await topic.send(FULL, REFERENCE)
 
 
 async def test_check_asks_again_until_the_topic_is_described() -> None:
-    """A leader election or a slow first connection does not fail the start."""
+    """A leader election or a slow first connection does not fail the start-up."""
     script = Script()
     script.described = [
         KafkaException(KafkaError(KafkaError._TRANSPORT)),
         KafkaError(KafkaError.LEADER_NOT_AVAILABLE),
         TAKEN,
     ]
-    await _letters(script).check()
+    await _topic(script).check()
     assert [] == script.described
 
 
 async def test_check_of_a_missing_topic_says_to_create_it() -> None:
-    """The start-up check ends in a hold with the next step."""
+    """The start-up check is a hold with the next step."""
     script = Script()
     script.described = [KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)] * 20
     with pytest.raises(Hold, match=r"UNKNOWN_TOPIC_OR_PART.*create the topic"):
-        await _letters(script).check()
+        await _topic(script).check()
 
 
-def test_guarantees_are_not_the_users_to_change() -> None:
-    """Whatever the file says, a letter is acknowledged by all in-sync replicas and sent by itself."""
+def test_the_user_cannot_change_the_guarantees() -> None:
+    """Every dead letter is acknowledged by all in-sync replicas and is a batch of one."""
     given = {
         "acks": "1",
         "request.required.acks": "0",
@@ -311,11 +305,8 @@ def test_guarantees_are_not_the_users_to_change() -> None:
     assert plain == made
 
 
-def test_the_users_connection_is_kept_and_consuming_is_not() -> None:
-    """Security and client identity pass.
-
-    What only a consumer knows would be a warning of the client.
-    """
+def test_connection_properties_are_kept_and_consumer_properties_are_not() -> None:
+    """The client would warn about a property that only a consumer has."""
     made = producer_properties(
         "broker:9092",
         {
@@ -332,12 +323,12 @@ def test_the_users_connection_is_kept_and_consuming_is_not() -> None:
     )
 
 
-def test_the_queue_has_room_for_the_largest_letter() -> None:
-    """A message larger than the whole queue would wait for room for ever."""
+def test_the_queue_holds_the_largest_dead_letter() -> None:
+    """A message that is larger than the whole queue would wait for ever."""
     made = producer_properties("broker:9092", {"message.max.bytes": "200000000"})
     assert int(made["queue.buffering.max.kbytes"]) * 1024 > int(made["message.max.bytes"])
 
 
 def test_the_library_takes_every_property() -> None:
-    """The real client is built from what we make, names and values."""
+    """The real client accepts the names and the values."""
     Producer(producer_properties("localhost:1", {"compression.codec": "zstd"}))

@@ -1,6 +1,6 @@
-"""What every format is asked.
+"""Helpers for the tests of every format: records in, outcomes as `map` prints them out.
 
-Records in, what `map` prints of them out, and 512 good neighbours around each.
+Each record is also mapped among 512 good neighbours, which it must not affect.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pytest
 from consumer.mapping.routing import RouteTable
 from consumer.mapping.settings import FieldRule, FieldType, ObjectSettings, RouteSettings
 from consumer.model import PlainRecord
-from consumer.operations.mapped_lines import outcomes
+from consumer.operations import mapped_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,68 +59,64 @@ class Route:
         )
         self._table = RouteTable([route], "shop", {"things": target})
 
-    def said(self, value: object, **facts: Any) -> list[Any]:  # noqa: ANN401 - of the record
-        """Say what becomes of a record, one plain value a change."""
+    def outcomes(self, value: object, **facts: Any) -> list[Any]:  # noqa: ANN401 - of the record
+        """Return the outcomes of a record, one plain value per change."""
         return [
-            _said(one)
-            for one in outcomes(self._table, record(value, **facts), WALL_MS, BATCH_BYTES)
+            _outcome(one)
+            for one in mapped_lines.outcomes(
+                self._table, record(value, **facts), WALL_MS, BATCH_BYTES
+            )
         ]
 
     def detail(self, value: object, **facts: Any) -> str:  # noqa: ANN401 - of the record
         """Return the detail of a record at fault."""
-        (one,) = outcomes(self._table, record(value, **facts), WALL_MS, BATCH_BYTES)
+        (one,) = mapped_lines.outcomes(self._table, record(value, **facts), WALL_MS, BATCH_BYTES)
         return str(one["detail"])
 
     def row(self, value: object, **facts: Any) -> Any:  # noqa: ANN401 - of the record
-        """Return the row of a record that is one upsert."""
-        ((outcome, _, row),) = self.said(value, **facts)
+        """Return the row of a record that becomes one upsert."""
+        ((outcome, _, row),) = self.outcomes(value, **facts)
         assert outcome == "upsert"
         return row
 
     def version(self, value: object, **facts: Any) -> Any:  # noqa: ANN401 - of the record
-        """Return the last field of the row: the version, where a route has one."""
+        """Return the last field of the row: the version, if the route has one."""
         return list(self.row(value, **facts).values())[-1]
 
 
 def record(value: object, **facts: Any) -> PlainRecord:  # noqa: ANN401 - of the record
-    """Make a record; key and value that are not bytes are written as JSON."""
-    told: dict[str, Any] = {"topic": TOPIC, "timestamp_ms": 1_000} | facts
-    told["key"] = _bytes(told.get("key"))
-    return PlainRecord(value=_bytes(value), **told)
+    """Make a record. A key or value that is not bytes is encoded as JSON."""
+    arguments: dict[str, Any] = {"topic": TOPIC, "timestamp_ms": 1_000} | facts
+    arguments["key"] = _bytes(arguments.get("key"))
+    return PlainRecord(value=_bytes(value), **arguments)
 
 
 def case(name: str, value: object, *expected: object, **rest: Any) -> ParameterSet:  # noqa: ANN401 - of the case
-    """Write one line of a format's table.
-
-    A record, what becomes of it, and what is special about its route.
-    """
+    """Return one case of a format: a record, its outcomes, and special settings of its route."""
     return pytest.param(value, list(expected), rest, id=name)
 
 
 def upsert(key: str = "1", **columns: object) -> tuple[object, ...]:
-    """Return an upsert; what is not said is null."""
+    """Return an upsert. Columns that are not given are null."""
     return "upsert", key, dict.fromkeys(FIELDS) | {"id": key} | columns
 
 
 def neighbours(
     make: Callable[[], Route], good: Callable[[int], object], value: object, facts: dict[str, Any]
 ) -> None:
-    """Among 512 good records the odd one changes nothing of what the others become.
-
-    Wherever it stands.
-    """
+    """Check that a record does not change the outcomes of 512 good ones, at any position."""
     values: Sequence[object] = [good(number) for number in range(10, 10 + NEIGHBOURS)]
     route = make()
-    alone = [route.said(one) for one in values]
-    assert all(outcome == "upsert" for said in alone for outcome, *_ in said)
+    without = [route.outcomes(one) for one in values]
+    assert all(outcome == "upsert" for outcomes in without for outcome, *_ in outcomes)
     for position in (0, NEIGHBOURS // 2, NEIGHBOURS):
         route = make()
-        before = [route.said(one) for one in values[:position]]
-        route.said(value, **facts)
-        assert alone == before + [route.said(one) for one in values[position:]]
+        before = [route.outcomes(one) for one in values[:position]]
+        route.outcomes(value, **facts)
+        assert without == before + [route.outcomes(one) for one in values[position:]]
 
 
-def _said(outcome: dict[str, object]) -> object:
+def _outcome(outcome: dict[str, object]) -> object:
     kind = outcome["outcome"]
     if kind == "upsert":
         return kind, outcome["key"], msgspec.json.decode(outcome["record"])  # type: ignore[call-overload]  # encoded

@@ -1,4 +1,4 @@
-"""Avro bodies become the documents that Connect's JSON converter would have written."""
+"""Avro bodies become the documents that Connect's JSON converter would write."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from consumer.errors import RecordError
 from tests.framed import avro_body
 
 Json: TypeAlias = Any
-"""A schema, a value by it, or either of them written down."""
+"""A schema, a value of it, or the JSON of either."""
 
 
 def record(*fields: tuple[str, Json], **more: Json) -> dict[str, Json]:
@@ -31,10 +31,7 @@ def document(schema: Json, body: bytes, *references: Reference) -> bytes:
 
 
 def opened(schema: Json, value: Json) -> tuple[Json, Json]:
-    """Return what stands in a row for the value of its one field.
-
-    And the field's schema in Connect's words.
-    """
+    """Return the JSON value of a row's only field, and the Connect schema of that field."""
     row = json.loads(
         document(record(("it", schema)), avro_body(record(("it", schema)), {"it": value}))
     )
@@ -189,28 +186,25 @@ MILLENNIUM_MS = 946_684_800_000
 def test_a_value_is_written_as_connect_does(
     schema: Json, value: Json, written: Json, connect: Json
 ) -> None:
-    """And the column says in Connect's words what it means.
-
-    Where no column can, the value says it itself.
-    """
+    """The column has Connect's type; where no column can describe it, the value is converted."""
     assert (written, connect) == opened(schema, value)
 
 
 def test_a_uuid_of_fixed_size_is_text() -> None:
-    """As the same in text is."""
+    """Like a UUID that is text."""
     schema = record(("it", logical("fixed", "uuid", name="id", size=16)))
     assert str(UUID(int=1)) == json.loads(document(schema, UUID(int=1).bytes))["payload"]["it"]
 
 
 def test_a_duration_is_text() -> None:
-    """Months, days and milliseconds, which are no number together."""
+    """Months, days and milliseconds cannot be one number."""
     schema = record(("it", logical("fixed", "duration", name="d", size=12)))
     body = b"\x01\0\0\0\x02\0\0\0\xdc\x05\0\0"
     assert "P1M2DT1.500S" == json.loads(document(schema, body))["payload"]["it"]
 
 
-def test_a_type_is_defined_once_and_used_by_name() -> None:
-    """Its columns are told wherever it is used."""
+def test_a_type_is_defined_once_and_then_referred_to() -> None:
+    """Every use of it has its columns."""
     inner = {
         "type": "record",
         "name": "inner",
@@ -223,8 +217,8 @@ def test_a_type_is_defined_once_and_used_by_name() -> None:
     assert 3 * [[{"type": "int32", "field": "day", "name": CONNECT + "Date"}]] == days
 
 
-def test_a_type_may_stand_in_another_schema() -> None:
-    """The registry gives it as a reference."""
+def test_a_type_may_be_defined_in_another_schema() -> None:
+    """The registry returns it as a reference."""
     inner = Reference(
         "shop.inner", '{"type":"record","name":"shop.inner","fields":[{"name":"n","type":"int"}]}'
     )
@@ -242,8 +236,10 @@ def test_a_type_may_stand_in_another_schema() -> None:
         pytest.param({"type": "map", "values": "int"}, b"\x02\x02a\x02\0", b'{"a":1}', id="map"),
     ],
 )
-def test_what_is_no_record_is_written_bare(schema: Json, body: bytes, written: bytes) -> None:
-    """Keys are often one value."""
+def test_a_value_that_is_not_a_record_is_written_bare(
+    schema: Json, body: bytes, written: bytes
+) -> None:
+    """Keys are often a single value."""
     assert written == document(schema, body)
 
 
@@ -251,70 +247,90 @@ ROW = record(("id", "long"), ("name", "string"))
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "detail"),
     [
-        pytest.param(b"", "DECODE_SYNTAX: not a body of this Avro schema (EOFError)", id="nothing"),
         pytest.param(
-            b"\x02\x08ab", "DECODE_SYNTAX: not a body of this Avro schema (EOFError)", id="cut"
+            b"",
+            "DECODE_SYNTAX: expected a body of this Avro schema, got other bytes (EOFError)",
+            id="nothing",
+        ),
+        pytest.param(
+            b"\x02\x08ab",
+            "DECODE_SYNTAX: expected a body of this Avro schema, got other bytes (EOFError)",
+            id="cut",
         ),
         pytest.param(
             b"\x02\x02a\0",
-            "DECODE_SYNTAX: not a body of this Avro schema: 1 bytes are left behind the record",
-            id="more",
+            "DECODE_SYNTAX: expected the end of the Avro body, got 1 more byte",
+            id="one-more",
+        ),
+        pytest.param(
+            b"\x02\x02a\0\0",
+            "DECODE_SYNTAX: expected the end of the Avro body, got 2 more bytes",
+            id="two-more",
         ),
         pytest.param(
             b"\x02\x02\xff",
-            "DECODE_ENCODING: a text in the Avro body is not UTF-8 at its byte 0",
+            (
+                "DECODE_ENCODING: expected UTF-8 in a string of the Avro body, got an invalid byte"
+                " at its position 0"
+            ),
             id="latin-1",
         ),
     ],
 )
-def test_a_body_that_the_schema_did_not_write_is_the_records_fault(body: bytes, said: str) -> None:
-    """Named by what is wrong with it."""
+def test_a_body_of_another_schema_is_a_fault_of_the_record(body: bytes, detail: str) -> None:
+    """The detail says what is wrong with the bytes."""
     with pytest.raises(RecordError) as caught:
         document(ROW, body)
-    assert said == str(caught.value)
+    assert detail == str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "detail"),
     [
-        pytest.param("{", "it is no Avro schema (JSONDecodeError)", id="not-json"),
-        pytest.param("7", "it is no Avro schema (TypeError)", id="a-number"),
-        pytest.param('{"type":"record"}', "it is no Avro schema (KeyError)", id="without-fields"),
-        pytest.param('"customer"', "it uses a type that is defined nowhere", id="unknown-type"),
+        pytest.param("{", "not a valid Avro schema (JSONDecodeError)", id="not-json"),
+        pytest.param("7", "not a valid Avro schema (TypeError)", id="a-number"),
+        pytest.param(
+            '{"type":"record"}', "not a valid Avro schema (KeyError)", id="without-fields"
+        ),
+        pytest.param(
+            '"customer"',
+            "it uses a type that neither it nor its references define",
+            id="unknown-type",
+        ),
         pytest.param(
             '{"type":"array","items":"null"}',
-            "it has an array of values that take no bytes",
+            "it has an array whose items take no bytes, so its length has no limit",
             id="memory-bomb",
         ),
         pytest.param(
             '{"type":"array","items":' * 70 + '"int"' + "}" * 70,
-            "it has more than 20000 types, or is nested deeper than 64",
+            "expected at most 20000 types and 64 levels of nesting, got more",
             id="deep",
         ),
     ],
 )
-def test_a_schema_that_cannot_be_used_is_refused(text: str, said: str) -> None:
-    """As the fault of the records that name it."""
+def test_a_schema_that_cannot_be_used_is_refused(text: str, detail: str) -> None:
+    """It is a fault of the records that name it."""
     with pytest.raises(RecordError) as caught:
         compile_avro(WrittenSchema("AVRO", text))
-    assert f"DECODE_SCHEMA: {said}" == str(caught.value)
+    assert f"DECODE_SCHEMA: {detail}" == str(caught.value)
 
 
-def test_a_schema_that_uses_types_over_and_over_is_refused() -> None:
-    """Ten of ten of ten: a page of text, a million columns."""
-    layers: Json = {"type": "record", "name": "l0", "fields": [{"name": "n", "type": "int"}]}
+def test_a_schema_with_too_many_uses_of_types_is_refused() -> None:
+    """Six levels of ten uses each are one page of text and a million columns."""
+    nested: Json = {"type": "record", "name": "l0", "fields": [{"name": "n", "type": "int"}]}
     for depth in range(1, 7):
-        fields = [{"name": "f0", "type": layers}]
+        fields = [{"name": "f0", "type": nested}]
         fields += [{"name": f"f{number}", "type": f"l{depth - 1}"} for number in range(1, 10)]
-        layers = {"type": "record", "name": f"l{depth}", "fields": fields}
-    with pytest.raises(RecordError, match="more than 20000 types"):
-        compile_avro(WrittenSchema("AVRO", json.dumps(layers)))
+        nested = {"type": "record", "name": f"l{depth}", "fields": fields}
+    with pytest.raises(RecordError, match="expected at most 20000 types"):
+        compile_avro(WrittenSchema("AVRO", json.dumps(nested)))
 
 
-def test_a_schema_that_holds_itself_is_followed_so_far() -> None:
-    """The reader counts no steps, and would end the process with the stack."""
+def test_a_recursive_schema_has_a_limit() -> None:
+    """The reader does not count levels, and a stack overflow would end the process."""
     schema = record(("next", ["null", "shop.row"]))
     assert {"next": {"next": None}} == json.loads(document(schema, b"\x02\0"))["payload"]
     for steps in (DEEPEST_BODY - 1, DEEPEST_BODY):

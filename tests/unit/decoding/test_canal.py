@@ -16,7 +16,7 @@ ROW = {"id": "1", "name": "a", "amount": "5.18"}
 def change(
     kind: str = "INSERT", rows: object = None, old: object = None, **more: object
 ) -> dict[str, object]:
-    """Write a flat message."""
+    """Return a flat message."""
     return {
         "data": [ROW] if rows is None else rows,
         "database": "shop",
@@ -35,12 +35,12 @@ def change(
 
 
 def rows(*ids: object) -> list[dict[str, object]]:
-    """Write rows with these keys."""
+    """Return rows with these keys."""
     return [{"id": one, "name": "a"} for one in ids]
 
 
 def without(name: str, value: dict[str, object]) -> dict[str, object]:
-    """Leave a member out."""
+    """Return the value without a member."""
     return {key: one for key, one in value.items() if key != name}
 
 
@@ -133,7 +133,7 @@ CASES = [
     case("old-of-other-length", change("UPDATE", old=[{}, {}]), "ENVELOPE_SHAPE"),
     case("old-of-a-delete", change("DELETE", old=7), ("delete", "1")),
     case("plain-row", ROW, "ENVELOPE_SHAPE"),
-    case("number-without-permission", change(), "FIELD_TYPE", route={"fields": {}}),
+    case("number-without-a-rule", change(), "FIELD_TYPE", route={"fields": {}}),
     case("number-in-other-grammar", change(rows=[ROW | {"amount": "1,2"}]), "FIELD_FORMAT"),
     case("tombstone", None, "tombstone"),
 ]
@@ -141,9 +141,9 @@ CASES = [
 
 @pytest.mark.parametrize(("value", "expected", "rest"), CASES)
 def test_record_becomes(value: object, expected: list[object], rest: dict[str, Any]) -> None:
-    """One record, its outcomes in order, and good neighbours that do not notice."""
+    """One record, its outcomes in order, and neighbours that are not affected."""
     settings = {"fields": NUMBER_TEXT} | rest.get("route", {})
-    assert expected == Route(NAME, **settings).said(value)
+    assert expected == Route(NAME, **settings).outcomes(value)
     neighbours(
         lambda: Route(NAME, **settings | {"where": {}}),
         lambda n: change(rows=[{"id": str(n), "a": n, "b": n}, {"id": f"{n}b", "a": n, "b": "b"}]),
@@ -161,28 +161,28 @@ def test_record_becomes(value: object, expected: list[object], rest: dict[str, A
     ],
 )
 def test_version_is_the_source_s_time(more: dict[str, Any], expected: str) -> None:
-    """`es` is MySQL's clock, `ts` Canal's, both in milliseconds."""
+    """`es` is the time in MySQL, `ts` the time in Canal, both in milliseconds."""
     assert expected == Route(NAME, fields=NUMBER_TEXT, version="at").version(change(**more))
 
 
 def test_versions_of_one_record_rise_per_key() -> None:
-    """The second row of a key is later than the first, by one millisecond."""
-    said = Route(NAME, version="at").said(change(rows=rows("1", "2", "1")))
-    assert [row["at"][-4:] for _, _, row in said] == ["000Z", "000Z", "001Z"]
+    """The second row of a key is one millisecond later than the first."""
+    outcomes = Route(NAME, version="at").outcomes(change(rows=rows("1", "2", "1")))
+    assert [row["at"][-4:] for _, _, row in outcomes] == ["000Z", "000Z", "001Z"]
 
 
-def test_text_becomes_what_a_rule_says() -> None:
-    """All values are text: booleans by `values`, numbers by permission."""
+def test_a_rule_converts_text() -> None:
+    """All values are text: booleans need `values`, numbers need `number: true`."""
     rules = {"name": FieldRule(source="flag", values={"1": "yes", "0": "no"})} | NUMBER_TEXT
     value = change(rows=[{"id": "1", "flag": "0", "amount": "12.50"}])
-    assert Route(NAME, fields=rules).said(value) == [upsert(name="no", amount=12.5)]
+    assert Route(NAME, fields=rules).outcomes(value) == [upsert(name="no", amount=12.5)]
 
 
 def test_custom_function_gets_each_row() -> None:
     """Once per row, in order."""
 
-    def custom(row: dict[str, Any], context: Any) -> dict[str, Any] | None:  # noqa: ANN401 - what the mapping gives
+    def custom(row: dict[str, Any], context: Any) -> dict[str, Any] | None:  # noqa: ANN401 - as the mapping calls it
         return row | {"name": context.operation} if row["id"] != "2" else None
 
-    said = Route(NAME, custom=custom).said(change(rows=rows("1", "2", "3")))
-    assert said == [upsert("1", name="upsert"), "custom", upsert("3", name="upsert")]
+    outcomes = Route(NAME, custom=custom).outcomes(change(rows=rows("1", "2", "3")))
+    assert outcomes == [upsert("1", name="upsert"), "custom", upsert("3", name="upsert")]

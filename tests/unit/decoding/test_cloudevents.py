@@ -1,4 +1,4 @@
-"""Format `cloudevents`: events in structured and in binary mode, and Debezium's own."""
+"""Format `cloudevents`: events in structured and in binary mode, and Debezium's events."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UNSENT = {"id": 1, "name": "__debezium_unavailable_value"}
 
 
 def event(row: object = None, **more: object) -> dict[str, object]:
-    """Write an event in structured mode."""
+    """Return an event in structured mode."""
     attributes = {
         "specversion": "1.0",
         "id": "e-1",
@@ -31,25 +31,30 @@ def event(row: object = None, **more: object) -> dict[str, object]:
 
 
 def in_base64(content: bytes) -> dict[str, object]:
-    """Write an event whose data is bytes."""
+    """Return an event with `data_base64`."""
     return {name: one for name, one in event().items() if name != "data"} | {
         "data_base64": base64.b64encode(content).decode()
     }
 
 
 def headers(**attributes: bytes | None) -> list[tuple[str, bytes | None]]:
-    """Write an event's attributes in binary mode."""
-    told = {"specversion": b"1.0", "id": b"e-1", "source": b"/shop", "type": b"t"} | attributes
+    """Return the headers of an event in binary mode."""
+    all_attributes = {
+        "specversion": b"1.0",
+        "id": b"e-1",
+        "source": b"/shop",
+        "type": b"t",
+    } | attributes
     return [
         ("content-type", b"application/json"),
-        *((f"ce_{name}", one) for name, one in told.items()),
+        *((f"ce_{name}", one) for name, one in all_attributes.items()),
     ]
 
 
 def debezium(
     op: object, after: object = None, before: object = None, **more: object
 ) -> dict[str, object]:
-    """Write an event of Debezium's converter."""
+    """Return an event of Debezium's converter."""
     return event(
         {"before": before, "after": after},
         **{
@@ -66,15 +71,20 @@ def debezium(
 
 CASES = [
     case("structured", event(), A),
-    case("structured-with-headers", event(), A, headers=[("content-type", b"application/cloudevents+json")]),
+    case(
+        "structured-with-headers",
+        event(),
+        A,
+        headers=[("content-type", b"application/cloudevents+json")],
+    ),
     case(
         "structured-by-its-type",
         event(),
         A,
-        headers=[("ce_specversion", b"1.0"), ("content-type", (
-b"application/cloudevents+json;"
-b" charset=UTF-8"
-))],
+        headers=[
+            ("ce_specversion", b"1.0"),
+            ("content-type", b"application/cloudevents+json; charset=UTF-8"),
+        ],
     ),
     case("binary", ROW, A, headers=headers()),
     case("binary-without-type-of-content", ROW, A, headers=headers()[1:]),
@@ -98,9 +108,17 @@ b" charset=UTF-8"
     case("binary-no-text-in-a-header", ROW, "DECODE_ENCODING", headers=headers(subject=b"\xff")),
     case("key-missing", event({"name": "a"}), "KEY_MISSING"),
     case("where-type", event(), "where", route={"where": {"$envelope.type": ("other",)}}),
-    case("where-type-binary", ROW, A, headers=headers(), route={"where": {"$envelope.type": ("t",)}}),
+    case(
+        "where-type-binary", ROW, A, headers=headers(), route={"where": {"$envelope.type": ("t",)}}
+    ),
     case("where-data", event(), A, route={"where": {"$envelope.data.name": ("a",)}}),
-    case("where-data-binary", ROW, "where", headers=headers(), route={"where": {"$envelope.data.name": ("b",)}}),
+    case(
+        "where-data-binary",
+        ROW,
+        "where",
+        headers=headers(),
+        route={"where": {"$envelope.data.name": ("b",)}},
+    ),
     case("tombstone", None, "tombstone", key={"id": 1}),
     case("tombstone-deletes", None, ("delete", "1"), key={"id": 1}, route={"tombstones": "delete"}),
     case("debezium-c", debezium("c", ROW), A),
@@ -119,19 +137,26 @@ b" charset=UTF-8"
     case("debezium-after-is-text", debezium("u", "x"), "ENVELOPE_SHAPE"),
     case("debezium-binary", {"before": None, "after": ROW}, A, headers=headers(iodebeziumop=b"c")),
     case("debezium-placeholder", debezium("u", UNSENT), "ENVELOPE_UNAVAILABLE"),
-    case("debezium-where", debezium("d", None, ROW), "where", route={"where": {"$envelope.iodebeziumop": ("c",)}}),
-    case("debezium-ignored-delete", debezium("d", None, ROW), "deletes", route={"deletes": "ignore"}),
-]  # fmt: skip
+    case(
+        "debezium-where",
+        debezium("d", None, ROW),
+        "where",
+        route={"where": {"$envelope.iodebeziumop": ("c",)}},
+    ),
+    case(
+        "debezium-ignored-delete", debezium("d", None, ROW), "deletes", route={"deletes": "ignore"}
+    ),
+]
 
 
 @pytest.mark.parametrize(("value", "expected", "rest"), CASES)
 def test_record_becomes(value: object, expected: list[object], rest: dict[str, Any]) -> None:
-    """One record, its outcomes, and good neighbours that do not notice."""
+    """One record, its outcomes, and neighbours that are not affected."""
     settings, facts = (
         rest.get("route", {}),
         {name: fact for name, fact in rest.items() if name != "route"},
     )
-    assert expected == Route(NAME, **settings).said(value, **facts)
+    assert expected == Route(NAME, **settings).outcomes(value, **facts)
     neighbours(
         lambda: Route(NAME, **settings | {"where": {}}), lambda n: event({"id": n}), value, facts
     )
@@ -168,12 +193,12 @@ def test_record_becomes(value: object, expected: list[object], rest: dict[str, A
     ],
 )
 def test_version_is_the_event_s_time(value: object, facts: dict[str, Any], expected: str) -> None:
-    """The event's `time`, before it the clock of Debezium's source; else Kafka's."""
+    """Debezium's source time, else the event's `time`, else Kafka's."""
     assert expected == Route(NAME, version="at").version(value, **facts)
 
 
 def test_schema_of_debezium_s_data_types_its_columns() -> None:
-    """With schemas enabled the converter writes the pair into `data`."""
+    """With schemas enabled, the converter writes the pair into `data`."""
     decimal = {
         "type": "bytes",
         "name": "org.apache.kafka.connect.data.Decimal",
@@ -184,27 +209,29 @@ def test_schema_of_debezium_s_data_types_its_columns() -> None:
         "schema": {"type": "struct", "fields": [after]},
         "payload": {"before": None, "after": {"id": 1, "amount": "BNI="}},
     }
-    assert Route(NAME).said(debezium("u") | {"data": wrapped}) == [upsert(amount=12.34)]
+    assert Route(NAME).outcomes(debezium("u") | {"data": wrapped}) == [upsert(amount=12.34)]
 
 
 def test_schema_around_the_event_is_opened() -> None:
-    """The pair may stand around the event as well."""
+    """The pair may also be around the whole event."""
     wrapped = {"schema": {"type": "struct", "fields": []}, "payload": event()}
-    assert Route(NAME).said(wrapped) == [A]
+    assert Route(NAME).outcomes(wrapped) == [A]
 
 
 def test_schema_of_a_plain_row_types_its_columns() -> None:
-    """A row in the pair is opened like one of format `json`."""
+    """A row in the pair is opened as in format `json`."""
     days = {"type": "int32", "name": "io.debezium.time.Date", "field": "name"}
     content = json.dumps(
         {"schema": {"type": "struct", "fields": [days]}, "payload": {"id": 1, "name": 19782}}
     )
-    assert Route(NAME).said(content.encode(), headers=headers()) == [upsert(name="2024-02-29")]
-    assert Route(NAME).said(in_base64(content.encode())) == [upsert(name="2024-02-29")]
+    assert Route(NAME).outcomes(content.encode(), headers=headers()) == [upsert(name="2024-02-29")]
+    assert Route(NAME).outcomes(in_base64(content.encode())) == [upsert(name="2024-02-29")]
 
 
 def test_attributes_are_values_for_rules() -> None:
-    """The identity of an event is its source and its id."""
+    """The identity of an event is its source together with its id."""
     rules = {"id": FieldRule(template="{$envelope.source}#{$envelope.id}")}
-    assert Route(NAME, fields=rules).said(event()) == [upsert("/shop#e-1", name="a")]
-    assert Route(NAME, fields=rules).said(ROW, headers=headers()) == [upsert("/shop#e-1", name="a")]
+    assert Route(NAME, fields=rules).outcomes(event()) == [upsert("/shop#e-1", name="a")]
+    assert Route(NAME, fields=rules).outcomes(ROW, headers=headers()) == [
+        upsert("/shop#e-1", name="a")
+    ]

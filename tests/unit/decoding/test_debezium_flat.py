@@ -1,4 +1,4 @@
-"""Format `debezium_flat`: rows that say beside their columns what became of them."""
+"""Format `debezium_flat`: rows with extra columns that mark the operation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NAME = "debezium_flat"
 
 
 def flat(op: str | None = "u", deleted: object = "false", **columns: object) -> dict[str, object]:
-    """Write a row with its marks."""
+    """Return a row with its marks."""
     marks = {
         "__op": op,
         "__deleted": deleted,
@@ -50,14 +50,14 @@ CASES = [
     case("snapshot", flat("r"), A),
     case("updated", flat("u"), A),
     case("no-marks", {"id": 1, "name": "a"}, A),
-    case("op-alone", flat("u", None), A),
-    case("mark-alone", flat(None, "false"), A),
+    case("op-only", flat("u", None), A),
+    case("mark-only", flat(None, "false"), A),
     case("boolean-mark", flat(None, deleted=False), A),
     case("D34-text", flat("d", "true"), DELETE),
     case("D34-boolean", flat("d", deleted=True), DELETE),
-    case("D34-mark-alone-text", flat(None, "true"), DELETE),
-    case("D34-mark-alone-boolean", flat(None, deleted=True), DELETE),
-    case("op-d-alone", flat("d", None), DELETE),
+    case("D34-mark-only-text", flat(None, "true"), DELETE),
+    case("D34-mark-only-boolean", flat(None, deleted=True), DELETE),
+    case("op-d-only", flat("d", None), DELETE),
     case("mark-before-op", flat("u", "true"), DELETE),
     case("key-from-kafka", flat("d", "true", id=0, name=""), ("delete", "7"), key={"id": 7}),
     case("key-null", flat("c", id=None), "KEY_MISSING"),
@@ -100,7 +100,7 @@ CASES = [
     case("tombstone-in-words", b"null", DELETE, key={"id": 1}, route={"tombstones": "delete"}),
     case("tombstone-in-a-pair", NULL_PAIR, DELETE, key={"id": 1}, route={"tombstones": "delete"}),
     case("tombstone-in-words-ignored", b"null", "tombstone", key={"id": 1}),
-    case("pair-that-is-none", {"schema": 1, "payload": None}, "KEY_MISSING"),
+    case("not-a-pair", {"schema": 1, "payload": None}, "KEY_MISSING"),
     case("tombstone-ignored", None, "tombstone", key={"id": 1}),
     case(
         "prefix",
@@ -127,14 +127,14 @@ CASES = [
 
 @pytest.mark.parametrize(("value", "expected", "rest"), CASES)
 def test_record_becomes(value: object, expected: list[object], rest: dict[str, Any]) -> None:
-    """One record, one outcome, and the same when its bytes come again."""
+    """One record, one outcome, and the same outcome for the same bytes again."""
     settings, facts = (
         rest.get("route", {}),
         {name: fact for name, fact in rest.items() if name != "route"},
     )
     route = Route(NAME, **settings)
-    assert expected == route.said(value, **facts)
-    assert expected == route.said(value, **facts)
+    assert expected == route.outcomes(value, **facts)
+    assert expected == route.outcomes(value, **facts)
     neighbours(
         lambda: Route(NAME, **settings | {"where": {}}),
         lambda n: flat("u", id=n, a=1, b=n),
@@ -144,13 +144,13 @@ def test_record_becomes(value: object, expected: list[object], rest: dict[str, A
 
 
 def test_partial_row_leaves_out_what_was_not_sent() -> None:
-    """An unchanged large value is left as it is."""
+    """A large value that did not change is left as it is."""
     value = flat("u", name="__debezium_unavailable_value", amount=1)
     assert Route(NAME, partial=True).row(value) == {"id": "1", "amount": 1}
 
 
 def test_schema_around_the_row_types_its_columns() -> None:
-    """The converter's pair is opened, and the scale of a decimal is the schema's."""
+    """The converter's pair is opened, and the schema gives the scale of a decimal."""
     decimal = {
         "type": "bytes",
         "name": "org.apache.kafka.connect.data.Decimal",
@@ -170,7 +170,7 @@ def test_schema_around_the_row_types_its_columns() -> None:
         {"id": "1", "name": None, "amount": 12.34}
     ] * 3
     wrapped["payload"] = {"id": 1, "amount": "BNI=", "__deleted": "true"}
-    assert route.said(wrapped) == [DELETE]
+    assert route.outcomes(wrapped) == [DELETE]
 
 
 @pytest.mark.parametrize(
@@ -190,26 +190,26 @@ def test_schema_around_the_row_types_its_columns() -> None:
     ],
 )
 def test_version_is_the_finest_clock(marks: dict[str, object], expected: str) -> None:
-    """The source's clock, else Debezium's, else Kafka's."""
+    """The source's time, else Debezium's, else Kafka's."""
     assert expected == Route(NAME, version="at").version({"id": 1} | marks)
 
 
 def test_marks_are_columns_for_rules() -> None:
-    """A rule may send a mark like any other column."""
+    """A rule may use a mark like any other column."""
     assert Route(NAME, fields={"name": FieldRule(source="__op")}).row(flat("c"))["name"] == "c"
 
 
-def test_custom_function_is_told_of_the_delete() -> None:
-    """It gets what is left of the row, and the time of the change."""
+def test_custom_function_is_called_for_a_delete() -> None:
+    """It gets the part of the row that was sent, and the time of the change."""
 
-    def custom(row: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - what the mapping gives
+    def custom(row: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - as the mapping calls it
         return {"id": f"{row['id']} {context.operation} {context.source_ms}"}
 
-    assert Route(NAME, custom=custom).said(flat("d", "true")) == [
+    assert Route(NAME, custom=custom).outcomes(flat("d", "true")) == [
         ("delete", "1 delete 1700000000000")
     ]
 
 
-def test_whole_envelope_is_told_its_format() -> None:
-    """The likeliest mistake has its remedy in the message."""
+def test_detail_of_a_whole_envelope_names_the_right_format() -> None:
+    """The detail of the likeliest mistake says how to fix it."""
     assert "format: debezium" in Route(NAME).detail(ENVELOPE)

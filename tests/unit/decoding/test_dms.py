@@ -14,8 +14,8 @@ NAME = "dms"
 def change(
     operation: object = "insert", row: object = None, **metadata: object
 ) -> dict[str, object]:
-    """Write a record of DMS; what is named after Python's fashion stands with hyphens."""
-    told = {
+    """Return a record of DMS. An underscore in a name becomes a hyphen."""
+    all_metadata = {
         "timestamp": "2021-02-18T23:57:11.970360Z",
         "record-type": "data",
         "operation": operation,
@@ -24,15 +24,15 @@ def change(
         "table-name": "things",
         "transaction-id": 87_978_110_091_475,
     }
-    told |= {name.replace("_", "-"): one for name, one in metadata.items()}
+    all_metadata |= {name.replace("_", "-"): one for name, one in metadata.items()}
     return {
         "data": {"id": 1, "name": "a", "amount": 1.50} if row is None else row,
-        "metadata": told,
+        "metadata": all_metadata,
     }
 
 
 def without(name: str) -> dict[str, object]:
-    """Leave a member of the metadata out."""
+    """Return a record without one member of its metadata."""
     value = change()
     metadata = value["metadata"]
     assert isinstance(metadata, dict)
@@ -143,9 +143,9 @@ CASES = [
 
 @pytest.mark.parametrize(("value", "expected", "rest"), CASES)
 def test_record_becomes(value: object, expected: list[object], rest: dict[str, Any]) -> None:
-    """One record, its outcome, and good neighbours that do not notice."""
+    """One record, its outcome, and neighbours that are not affected."""
     settings = rest.get("route", {})
-    assert expected == Route(NAME, **settings).said(value)
+    assert expected == Route(NAME, **settings).outcomes(value)
     neighbours(
         lambda: Route(NAME, **settings | {"where": {}}),
         lambda n: change(row={"id": n, "a": n, "b": n}),
@@ -167,14 +167,14 @@ def test_record_becomes(value: object, expected: list[object], rest: dict[str, A
     ],
 )
 def test_version_is_the_timestamp_of_the_metadata(timestamp: object, expected: str) -> None:
-    """DMS tells the time in ISO 8601; without it it is Kafka's."""
+    """DMS writes the time in ISO 8601; without one it is Kafka's."""
     assert expected == Route(NAME, version="at").version(change(timestamp=timestamp))
 
 
 def test_custom_function_gets_the_row() -> None:
     """The row, the operation and the time."""
 
-    def custom(row: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - what the mapping gives
+    def custom(row: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - as the mapping calls it
         return row | {"name": f"{context.operation} {context.source_ms}"}
 
     assert Route(NAME, custom=custom).row(change())["name"] == "upsert 1613692631970"

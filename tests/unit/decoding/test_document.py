@@ -1,4 +1,4 @@
-"""Value bytes to a JSON object, or to a reason that says enough and never the value."""
+"""Value bytes are opened as a JSON object, or refused with a detail without the value."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from consumer.errors import RecordError
 
 
 def detail_of(value: bytes) -> str:
-    """Return what is said about bytes that are no JSON object."""
+    """Return reason and detail for bytes that are not a JSON object."""
     with pytest.raises(RecordError) as raised:
         open_object(value)
     return f"{raised.value.reason}: {raised.value.detail}"
@@ -19,44 +19,60 @@ def detail_of(value: bytes) -> str:
     ("value", "expected"),
     [
         pytest.param(
-            b"  ", "DECODE_EMPTY: JSON object wanted, 2 bytes of white space found", id="A02"
+            b"  ",
+            "DECODE_EMPTY: expected a JSON object, got white space only (length 2)",
+            id="A02",
         ),
-        pytest.param(b"[1]", "DECODE_NOT_OBJECT: JSON object wanted, an array found", id="A11"),
-        pytest.param(b"42", "DECODE_NOT_OBJECT: JSON object wanted, a number found", id="A09"),
+        pytest.param(b"", "DECODE_EMPTY: expected a JSON object, got 0 bytes", id="A01"),
+        pytest.param(b"[1]", "DECODE_NOT_OBJECT: expected a JSON object, got an array", id="A11"),
+        pytest.param(b"42", "DECODE_NOT_OBJECT: expected a JSON object, got a number", id="A09"),
         pytest.param(
             b'" {}"',
             (
-                "DECODE_NOT_OBJECT: JSON object wanted, text found; it holds a JSON document"
-                " (double encoded)"
+                "DECODE_NOT_OBJECT: expected a JSON object, got text that holds a JSON document"
+                " (double encoded): let the producer encode it once"
             ),
             id="A10",
         ),
-        pytest.param(b'"abc"', "DECODE_NOT_OBJECT: JSON object wanted, text found", id="text"),
+        pytest.param(b'"abc"', "DECODE_NOT_OBJECT: expected a JSON object, got text", id="text"),
         pytest.param(
-            b"\x1f\x8b", "DECODE_FRAMED: JSON wanted, gzip found; nothing is unpacked", id="A38"
+            b"\x1f\x8b",
+            (
+                "DECODE_FRAMED: expected JSON, got gzip, which is not unpacked; let the producer"
+                " write JSON"
+            ),
+            id="A38",
         ),
         pytest.param(
             b"\x00\x00\x00\x00\x01\x02",
             (
-                "DECODE_FRAMED: JSON wanted, the schema registry's wire form found; write the"
+                "DECODE_FRAMED: expected JSON, got the schema registry's wire format; set the"
                 " route's `encoding`"
             ),
             id="A39",
         ),
-        pytest.param(b'{"a":"\xe9"}', "DECODE_ENCODING: not UTF-8 at byte 6", id="A30"),
         pytest.param(
-            b'{"a":1,}', "DECODE_SYNTAX: not JSON: trailing comma in object (byte 7)", id="A16"
+            b'{"a":"\xe9"}',
+            "DECODE_ENCODING: expected UTF-8, got an invalid byte at position 6",
+            id="A30",
+        ),
+        pytest.param(
+            b'{"a":1,}',
+            "DECODE_SYNTAX: not valid JSON: trailing comma in object (byte 7)",
+            id="A16",
         ),
         pytest.param(
             b'{"a":"\\ud800"}',
-            "DECODE_ENCODING: an escape stands for half a character (a lone surrogate)",
+            "DECODE_ENCODING: expected whole characters, got an escaped half of a surrogate pair",
             id="C01",
         ),
-        pytest.param(b'{"a":"x', "DECODE_SYNTAX: not JSON: Input data was truncated", id="A15"),
+        pytest.param(
+            b'{"a":"x', "DECODE_SYNTAX: not valid JSON: Input data was truncated", id="A15"
+        ),
     ],
 )
-def test_detail_says_what_was_wanted_and_found(value: bytes, expected: str) -> None:
-    """The operator reads the kind of thing, the place and the way out."""
+def test_detail_says_what_was_expected_and_found(value: bytes, expected: str) -> None:
+    """The operator reads the kind, the position and the next step."""
     assert expected == detail_of(value)
 
 
@@ -66,7 +82,7 @@ def test_detail_says_what_was_wanted_and_found(value: bytes, expected: str) -> N
     ids=["last-of-two-names", "escaped-name", "white-space-around"],
 )
 def test_object_is_opened_one_level_deep(value: bytes) -> None:
-    """Members stay closed; of two with one name the last counts."""
+    """Members stay unparsed; of two members with the same name, the last counts."""
     assert {"a": b"2"} == {name: bytes(raw) for name, raw in open_object(value).items()}
 
 
@@ -79,11 +95,8 @@ def test_every_truncation_is_a_fault(closing: int) -> None:
 
 
 @pytest.mark.parametrize("opening", ["[", '{"a":'], ids=["arrays", "objects"])
-def test_depth_has_a_limit_of_its_own(opening: str) -> None:
-    """What the interpreter's stack would still take is refused too.
-
-    What opens the members stands deeper in it.
-    """
+def test_depth_has_its_own_limit(opening: str) -> None:
+    """It is below the limit of the interpreter's stack, because members are opened deeper in it."""
     closing = {"[": "]", '{"a":': "}"}[opening]
     inner = DEEPEST - 1
 
@@ -93,7 +106,7 @@ def test_depth_has_a_limit_of_its_own(opening: str) -> None:
     )
 
 
-def test_brackets_in_texts_and_side_by_side_are_no_depth() -> None:
-    """Only what is open at once counts."""
+def test_brackets_in_texts_and_side_by_side_are_not_depth() -> None:
+    """Only brackets that are open at the same time count."""
     texts = '"' + '\\"[{' * DEEPEST + '"'
     assert open_object(f'{{"x":{texts},"y":[{"[1]," * DEEPEST}1]}}'.encode()).keys() == {"x", "y"}

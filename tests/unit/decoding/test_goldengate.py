@@ -16,7 +16,7 @@ ROW = {"id": "WILL", "name": "BG SOFTWARE CO.", "amount": 1.50}
 def change(
     op: object = "I", after: object = None, before: object = None, **more: object
 ) -> dict[str, object]:
-    """Write an operation; images that there are none of are left out, as the formatter does."""
+    """Return an operation. A missing image is left out, as the formatter does."""
     around = {
         "table": "SHOP.THINGS",
         "op_type": op,
@@ -133,9 +133,9 @@ CASES = [
 
 @pytest.mark.parametrize(("value", "expected", "rest"), CASES)
 def test_record_becomes(value: object, expected: list[object], rest: dict[str, Any]) -> None:
-    """One record, its outcomes, and good neighbours that do not notice."""
+    """One record, its outcomes, and neighbours that are not affected."""
     settings = rest.get("route", {})
-    assert expected == Route(NAME, **settings).said(value)
+    assert expected == Route(NAME, **settings).outcomes(value)
     neighbours(
         lambda: Route(NAME, **settings | {"where": {}}),
         lambda n: change("I", {"id": n, "a": n, "b": n}),
@@ -161,7 +161,7 @@ def test_record_becomes(value: object, expected: list[object], rest: dict[str, A
             "Europe/Berlin",
             "2013-06-02 22:14:36+00:00",
             "2013-06-02T22:14:36.000Z",
-            id="zone-of-its-own",
+            id="its-own-zone",
         ),
         pytest.param(
             None, "2013-06-02 22:14:36.123456789", "2013-06-02T22:14:36.123Z", id="nanoseconds"
@@ -180,30 +180,30 @@ def test_version_is_the_time_of_the_operation(
 
 @pytest.mark.parametrize("op_ts", ["0001-01-01 00:00:00", "9999-12-31 23:59:59"])
 def test_time_of_an_operation_at_the_end_of_time(op_ts: str) -> None:
-    """A time that no other zone has a date for is at fault like any other that lies too far away."""
-    assert Route(NAME, version="at", zone="Asia/Tokyo").said(change("I", ROW, op_ts=op_ts)) == [
+    """A time that has no date in another zone is out of range."""
+    assert Route(NAME, version="at", zone="Asia/Tokyo").outcomes(change("I", ROW, op_ts=op_ts)) == [
         "TIME_RANGE"
     ]
 
 
 def test_version_that_an_update_does_not_have_is_the_time_of_the_operation() -> None:
-    """A row's own version that was not sent cannot be older than the change."""
+    """A version column that was not sent is not older than the change."""
     route = Route(NAME, version="at", partial=True)
     assert route.version(change("U", {"id": "WILL"})) == "2013-06-02T22:14:36.000Z"
 
 
-def test_default_does_not_stand_for_a_value_that_was_not_sent() -> None:
-    """It would overwrite the good one."""
+def test_default_does_not_replace_a_value_that_was_not_sent() -> None:
+    """It would overwrite the good value."""
     rules = {"name": FieldRule(source="name", default="unknown")}
     value = change("U", {"id": "WILL", "amount": 2})
-    assert Route(NAME, fields=rules).said(value) == ["ENVELOPE_UNAVAILABLE"]
+    assert Route(NAME, fields=rules).outcomes(value) == ["ENVELOPE_UNAVAILABLE"]
     assert Route(NAME, fields=rules, partial=True).row(value) == {"id": "WILL", "amount": 2}
 
 
-def test_custom_function_gets_what_was_sent() -> None:
-    """What the function does not fill stays as it is in partial mode."""
+def test_custom_function_gets_the_columns_that_were_sent() -> None:
+    """In partial mode, a field that the function does not fill stays as it is."""
 
-    def custom(row: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - what the mapping gives
+    def custom(row: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - as the mapping calls it
         return row | {"name": f"{sorted(row)} {context.source_ms}"}
 
     row = Route(NAME, custom=custom, partial=True).row(change("U", {"id": "WILL"}))
@@ -223,9 +223,9 @@ def test_schema_around_the_operation_types_its_columns() -> None:
         "payload": change("I", {"id": "WILL", "amount": "BNI="}),
     }
     route = Route(NAME)
-    assert [route.said(value) for _ in range(2)] == [[upsert("WILL", amount=12.34)]] * 2
+    assert [route.outcomes(value) for _ in range(2)] == [[upsert("WILL", amount=12.34)]] * 2
 
 
-def test_row_modelled_variant_is_told_its_remedy() -> None:
-    """The likeliest mistake."""
+def test_detail_of_the_row_modelled_variant_names_the_setting() -> None:
+    """It is the likeliest mistake."""
     assert "json_row" in Route(NAME).detail(ROW_MODELLED)

@@ -14,7 +14,7 @@ NAME = "maxwell"
 def change(
     kind: str = "insert", row: object = None, old: object = None, **more: object
 ) -> dict[str, object]:
-    """Write a record of Maxwell."""
+    """Return a record of Maxwell."""
     around = {
         "database": "shop",
         "table": "things",
@@ -28,7 +28,7 @@ def change(
 
 
 def without(name: str, value: dict[str, object]) -> dict[str, object]:
-    """Leave a member out."""
+    """Return the value without a member."""
     return {key: one for key, one in value.items() if key != name}
 
 
@@ -113,12 +113,12 @@ CASES = [
 
 @pytest.mark.parametrize(("value", "expected", "rest"), CASES)
 def test_record_becomes(value: object, expected: list[object], rest: dict[str, Any]) -> None:
-    """One record, its outcomes, and good neighbours that do not notice."""
+    """One record, its outcomes, and neighbours that are not affected."""
     settings, facts = (
         rest.get("route", {}),
         {name: fact for name, fact in rest.items() if name != "route"},
     )
-    assert expected == Route(NAME, **settings).said(value, **facts)
+    assert expected == Route(NAME, **settings).outcomes(value, **facts)
     neighbours(
         lambda: Route(NAME, **settings | {"where": {}}),
         lambda n: change(row={"id": n, "a": 1, "b": n}),
@@ -136,30 +136,30 @@ def test_record_becomes(value: object, expected: list[object], rest: dict[str, A
     ],
 )
 def test_version_is_read_in_seconds(more: dict[str, Any], expected: str) -> None:
-    """Maxwell's `ts` counts seconds; without one it is Kafka's time."""
+    """Maxwell's `ts` is in seconds; without one it is Kafka's time."""
     assert expected == Route(NAME, version="at").version(change(**more))
 
 
 def test_row_created_again_is_later_than_its_delete() -> None:
-    """Within the second that `ts` tells the order of the log decides."""
+    """Within one second of `ts`, the order of the log decides."""
     route = Route(NAME, version="at")
-    assert route.said(change("delete")) == [("delete", "1")]
+    assert route.outcomes(change("delete")) == [("delete", "1")]
     assert route.version(change()) == "2023-11-14T22:13:20.001Z"
 
 
 def test_custom_function_gets_the_row() -> None:
     """The row, the operation and the time in milliseconds."""
 
-    def custom(row: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - what the mapping gives
+    def custom(row: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - as the mapping calls it
         return row | {"name": f"{context.operation} {context.source_ms}"}
 
     assert Route(NAME, custom=custom).row(change())["name"] == "upsert 1700000000000"
 
 
 def test_time_without_zone_takes_the_zone_of_the_route() -> None:
-    """MySQL's `datetime` carries none."""
+    """MySQL's `datetime` has no zone."""
     value = change(row={"id": 1, "at": "2016-10-21 05:33:37.523000"})
-    assert Route(NAME, version="at").said(value) == ["TIME_ZONE"]
+    assert Route(NAME, version="at").outcomes(value) == ["TIME_ZONE"]
     assert (
         Route(NAME, version="at", zone="Europe/Berlin").version(value) == "2016-10-21T03:33:37.523Z"
     )

@@ -1,4 +1,4 @@
-"""Values opened: JSON and Python values come to the same kinds."""
+"""JSON values and Python values open to the same kinds."""
 
 from __future__ import annotations
 
@@ -62,15 +62,15 @@ from consumer.errors import RecordError
     ],
 )
 def test_value_opens_to_its_kind(value: object, expected: object) -> None:
-    """Same value and same kind, whichever way it came."""
+    """The same value and the same kind, from JSON and from Python."""
     opened = open_value(value)
 
     assert (type(expected), expected) == (type(opened), opened)
 
 
 @pytest.mark.parametrize("value", [object(), {"a": object()}, {1.5, object()}, [float("nan")]])
-def test_value_of_no_kind_is_refused(value: object) -> None:
-    """A Python value that JSON cannot say is the record's fault."""
+def test_value_of_another_type_is_refused(value: object) -> None:
+    """A Python value that JSON cannot express is a fault of the record."""
     with pytest.raises(RecordError, match="FIELD_TYPE"):
         open_value(value)
 

@@ -1,7 +1,4 @@
-"""The mark of a value that was not sent.
-
-Known in each of its forms, and never seen where it is not.
-"""
+"""Debezium's placeholder is recognised in each of its forms, and nothing else is."""
 
 from __future__ import annotations
 
@@ -29,7 +26,7 @@ IN_NUMBERS = list(PLACEHOLDER.encode())
         pytest.param(Nested(f'[1e400,"{PLACEHOLDER}"]'), id="beside-a-number-no-double-holds"),
     ],
 )
-def test_the_mark_is_known(opened: str) -> None:
+def test_the_placeholder_is_recognised(opened: str) -> None:
     """In every form that the connectors write."""
     assert is_placeholder(opened)
 
@@ -47,6 +44,6 @@ def test_the_mark_is_known(opened: str) -> None:
         pytest.param(Nested("[" * 499 + "95" + "]" * 499), id="deep"),
     ],
 )
-def test_what_is_no_mark_is_a_value(opened: str) -> None:
-    """Whatever stands in it, looking does not fail."""
+def test_any_other_value_is_not_a_placeholder(opened: str) -> None:
+    """No content makes the check fail."""
     assert not is_placeholder(opened)

@@ -1,4 +1,4 @@
-"""Protobuf bodies become JSON documents, by files as a registry gives them out."""
+"""Protobuf bodies become JSON documents, with files as a registry returns them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import pytest
 from google.protobuf.message_factory import GetMessageClass
 
 from consumer.decoding.proto_text import read_proto_text
-from consumer.decoding.protobuf_body import compile_protobuf, message_place
+from consumer.decoding.protobuf_body import compile_protobuf, message_indexes
 from consumer.decoding.protobuf_files import ProtobufFiles
 from consumer.decoding.wire_form import Frame
 from consumer.decoding.written_schema import Reference, WrittenSchema
 from consumer.errors import RecordError
 
 FILE = """
-syntax = "proto3"; // the youngest
+syntax = "proto3"; // the newest
 package shop.v1;
-/* what is
-   imported */
+/* the
+   imports */
 import public "google/protobuf/timestamp.proto";
 import "google/protobuf/wrappers.proto";
 import "google/protobuf/struct.proto";
@@ -38,7 +38,10 @@ message Customer {
   reserved 30, 40 to max;
   reserved "old", 'older';
   extensions 20 to 29 [verification = UNVERIFIED];
-  int64 id = 1 [(confluent.field_meta) = { params: [{ key: "connect.type", value: "int64" }] }, deprecated = true];
+  int64 id = 1 [
+    (confluent.field_meta) = { params: [{ key: "connect.type", value: "int64" }] },
+    deprecated = true
+  ];
   uint64 many = 0x2;
   optional string name = 3;
   string plain = 4;
@@ -60,7 +63,10 @@ message Customer {
   google.type.TimeOfDay opens = 42;
   google.protobuf.Duration lasts = 43;
   message Inner { double x = 1; Customer parent = 2; message Deep { bool b = 1; } }
-  enum Mood { option allow_alias = true; GOOD = 0; FINE = 0; BAD = -1 [deprecated = true]; reserved 9; }
+  enum Mood {
+    option allow_alias = true;
+    GOOD = 0; FINE = 0; BAD = -1 [deprecated = true]; reserved 9;
+  }
 }
 extend First { optional string more = 126; }
 service Shop { rpc Get(First) returns (stream Customer) { option (http) = { get: "/" }; } }
@@ -68,19 +74,19 @@ service Shop { rpc Get(First) returns (stream Customer) { option (http) = { get:
 MONEY = 'syntax = "proto3"; package shop; message Money { int64 cents = 1; }'
 WRITTEN = WrittenSchema("PROTOBUF", FILE, (Reference("shop/money.proto", MONEY),))
 CUSTOMER = b"\x02\x02"
-"""One step: the second message of the file."""
+"""One index: the second message of the file."""
 
 
-def message(place: tuple[int, ...] = (1,), written: WrittenSchema = WRITTEN) -> Any:  # noqa: ANN401 - a message
-    return GetMessageClass(ProtobufFiles(written).message(place))()
+def message(indexes: tuple[int, ...] = (1,), written: WrittenSchema = WRITTEN) -> Any:  # noqa: ANN401 - a message
+    return GetMessageClass(ProtobufFiles(written).message(indexes))()
 
 
-def opened(body: bytes, place: bytes = CUSTOMER, written: WrittenSchema = WRITTEN) -> Any:  # noqa: ANN401 - JSON
-    return json.loads(compile_protobuf(written)(Frame(1, place + body, None)), parse_float=str)
+def opened(body: bytes, indexes: bytes = CUSTOMER, written: WrittenSchema = WRITTEN) -> Any:  # noqa: ANN401 - JSON
+    return json.loads(compile_protobuf(written)(Frame(1, indexes + body, None)), parse_float=str)
 
 
-def test_what_was_not_set_is_null_where_the_message_can_tell() -> None:
-    """And zero where it cannot: that is what zero looks like there."""
+def test_a_field_that_was_not_set_is_null_if_it_has_presence() -> None:
+    """Without presence it is its zero value."""
     assert {
         "id": 0,
         "many": 0,
@@ -108,10 +114,7 @@ def test_what_was_not_set_is_null_where_the_message_can_tell() -> None:
 
 
 def test_values_are_exact() -> None:
-    """Whole numbers of 64 bits, decimals digit for digit.
-
-    Floats with the digits they were given.
-    """
+    """Integers of 64 bits, decimals and floats keep all their digits."""
     made = message()
     made.id, made.many = -(2**63), 2**64 - 1
     made.balance.value, made.balance.scale = b"\xfb\x2e", 2
@@ -123,8 +126,8 @@ def test_values_are_exact() -> None:
     )
 
 
-def test_well_known_types_are_what_rows_have_for_them() -> None:
-    """Times and dates as text, wrapped values bare."""
+def test_well_known_types_become_values_that_rules_read() -> None:
+    """Times and dates become text, wrappers become their value."""
     made = message()
     made.at.seconds, made.at.nanos = -1, 5
     made.maybe.value = 0
@@ -143,8 +146,8 @@ def test_well_known_types_are_what_rows_have_for_them() -> None:
     assert {"a": [1, "1.5", None, True, {"b": "c"}]} == row["extras"]
 
 
-def test_messages_stand_in_messages() -> None:
-    """In lists, maps and oneofs; a type may hold itself."""
+def test_messages_may_be_nested() -> None:
+    """In lists, maps and oneofs; a type may be recursive."""
     made = message()
     made.inners.add().x = 1.5
     made.by_name["a"].parent.id = 7
@@ -160,24 +163,24 @@ def test_messages_stand_in_messages() -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "after_id", "written"),
+    ("indexes", "after_id", "written"),
     [
-        pytest.param(b"\0", None, {"id": 1}, id="the-first-in-short"),
+        pytest.param(b"\0", None, {"id": 1}, id="the-first-in-its-short-form"),
         pytest.param(b"\x02\0", None, {"id": 1}, id="the-first-in-full"),
         pytest.param(b"\x06\x02\0\0", None, {"b": True}, id="nested-twice"),
-        pytest.param(b"", b"\0", {"id": 1}, id="behind-the-id-in-a-header"),
+        pytest.param(b"", b"\0", {"id": 1}, id="after-the-id-in-a-header"),
     ],
 )
-def test_the_message_is_found_by_its_place(
-    place: bytes, after_id: bytes | None, written: dict[str, Any]
+def test_the_message_is_found_by_its_indexes(
+    indexes: bytes, after_id: bytes | None, written: dict[str, Any]
 ) -> None:
-    """A list of numbers, zigzag, of which a single zero has a short form."""
-    document = compile_protobuf(WRITTEN)(Frame(1, place + b"\x08\x01", after_id))
+    """A list of zigzag numbers; a single zero has a short form."""
+    document = compile_protobuf(WRITTEN)(Frame(1, indexes + b"\x08\x01", after_id))
     assert written == json.loads(document)
 
 
 def test_a_registry_may_have_descriptors_instead_of_text() -> None:
-    """In base64, as serialisers for Python register them."""
+    """In base64, as the serializer for Python registers them."""
     text = 'syntax = "proto3"; message Row { int64 id = 1; }'
     packed = base64.b64encode(read_proto_text(text, "a/row.proto").SerializeToString()).decode()
     assert {"id": 1} == opened(b"\x08\x01", b"\0", WrittenSchema("PROTOBUF", packed))
@@ -198,34 +201,32 @@ def test_a_registry_may_have_descriptors_instead_of_text() -> None:
         ('syntax = "proto3"; message Row { int64 id = 1; int64 n = 2; }', 0),
     ],
 )
-def test_every_syntax_says_what_is_not_set_in_its_way(text: str, unset: int | None) -> None:
-    """A default is what the program would use, not what was written."""
+def test_presence_depends_on_the_syntax(text: str, unset: int | None) -> None:
+    """A declared default is not a value that was written."""
     assert {"id": 1, "n": unset} == opened(b"\x08\x01", b"\0", WrittenSchema("PROTOBUF", text))
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "detail"),
     [
-        pytest.param(b"", "DECODE_FRAMED: the place of a Protobuf message wanted", id="no-place"),
+        pytest.param(b"", "DECODE_FRAMED: expected Protobuf message indexes", id="no-indexes"),
+        pytest.param(b"\x02\x80", "DECODE_FRAMED: expected Protobuf message indexes", id="cut"),
         pytest.param(
-            b"\x02\x80", "DECODE_FRAMED: the place of a Protobuf message wanted", id="cut"
+            b"\x01", "DECODE_FRAMED: expected Protobuf message indexes", id="negative-count"
         ),
+        pytest.param(b"\xff" * 9, "DECODE_FRAMED: expected Protobuf message indexes", id="endless"),
         pytest.param(
-            b"\x01", "DECODE_FRAMED: the place of a Protobuf message wanted", id="less-than-none"
-        ),
-        pytest.param(
-            b"\xff" * 9, "DECODE_FRAMED: the place of a Protobuf message wanted", id="endless"
-        ),
-        pytest.param(
-            b"\x02\x01", "DECODE_FRAMED: the place of a Protobuf message wanted", id="negative-step"
+            b"\x02\x01", "DECODE_FRAMED: expected Protobuf message indexes", id="negative-index"
         ),
         pytest.param(
             b"\x02\x08",
-            "DECODE_SYNTAX: its schema has no message at the place",
+            "DECODE_SYNTAX: expected message indexes of this schema",
             id="no-such-message",
         ),
         pytest.param(
-            CUSTOMER + b"\x08", "DECODE_SYNTAX: not a body of this Protobuf message", id="cut-body"
+            CUSTOMER + b"\x08",
+            "DECODE_SYNTAX: expected a body of this Protobuf message",
+            id="cut-body",
         ),
         pytest.param(CUSTOMER + b"\x22\x01\xff", "DECODE_", id="latin-1"),
         pytest.param(
@@ -233,81 +234,99 @@ def test_every_syntax_says_what_is_not_set_in_its_way(text: str, unset: int | No
         ),
     ],
 )
-def test_a_body_that_cannot_be_read_is_the_records_fault(content: bytes, said: str) -> None:
-    """Whatever bytes there are, nothing else comes out."""
-    if not said:
+def test_a_body_that_cannot_be_read_is_a_fault_of_the_record(content: bytes, detail: str) -> None:
+    """No bytes raise another error."""
+    if not detail:
         assert isinstance(opened(content, b""), dict)
         return
     with pytest.raises(RecordError) as caught:
         opened(content, b"")
-    assert str(caught.value).startswith(said)
+    assert str(caught.value).startswith(detail)
 
 
 def test_a_time_beyond_the_calendar_is_out_of_range() -> None:
-    """Not a fault of ours."""
+    """It is a fault of the record."""
     made = message()
     made.at.seconds = 10**12
     with pytest.raises(
-        RecordError, match="TIME_RANGE: a timestamp outside of the years 0001 to 9999"
+        RecordError, match="TIME_RANGE: expected a timestamp in the years 0001 to 9999"
     ):
         opened(made.SerializeToString())
 
 
 def test_a_decimal_of_a_million_digits_is_refused() -> None:
-    """A few bytes could claim it."""
+    """A few bytes can claim so many digits."""
     made = message()
     made.balance.value, made.balance.scale = b"\x01", -1_000_000
-    with pytest.raises(RecordError, match="NUMBER_RANGE: a decimal of more than 1000 digits"):
+    with pytest.raises(
+        RecordError, match="NUMBER_RANGE: expected a decimal of at most 1000 digits"
+    ):
         opened(made.SerializeToString())
 
 
-NOT_UNDERSTOOD = "it is no Protobuf file that is understood: "
+NOT_READ = "not a Protobuf file that can be read: "
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "detail"),
     [
-        pytest.param("message", f"{NOT_UNDERSTOOD}it ends too early", id="cut"),
-        pytest.param("{}", f"{NOT_UNDERSTOOD}something else than a declaration", id="json"),
+        pytest.param("message", f"{NOT_READ}expected more, got the end of the file", id="cut"),
+        pytest.param("{}", f"{NOT_READ}expected a declaration, got something else", id="json"),
         pytest.param(
-            "message A { int64 id 1; }", f"{NOT_UNDERSTOOD}`=` is missing", id="no-number"
+            "message A { int64 id 1; }",
+            f"{NOT_READ}expected `=`, got something else",
+            id="no-number",
         ),
         pytest.param(
-            "message A { int64 id = one; }", f"{NOT_UNDERSTOOD}a number is missing", id="a-word"
+            "message A { int64 id = one; }",
+            f"{NOT_READ}expected a number, got something else",
+            id="a-word",
         ),
         pytest.param(
-            'syntax = "proto4";', f"{NOT_UNDERSTOOD}a syntax that is not known", id="syntax"
+            'syntax = "proto4";',
+            f"{NOT_READ}expected syntax proto2 or proto3, got another",
+            id="syntax",
         ),
         pytest.param(
-            'edition = "1066";', f"{NOT_UNDERSTOOD}an edition that is not known", id="edition"
+            'edition = "1066";',
+            f"{NOT_READ}expected an edition that the installed Protobuf library has, got another",
+            id="edition",
         ),
         pytest.param(
-            "§", f"{NOT_UNDERSTOOD}it has signs that the language does not have", id="signs"
+            "§",
+            f"{NOT_READ}expected Protobuf's language, got a character that it does not have",
+            id="signs",
         ),
         pytest.param(
             "message A { optional group B = 1 {} }",
-            f"{NOT_UNDERSTOOD}groups, which are not read",
+            f"{NOT_READ}groups are not supported",
             id="group",
         ),
-        pytest.param("message A {" * 70, f"{NOT_UNDERSTOOD}messages nested too deep", id="deep"),
+        pytest.param(
+            "message A {" * 70,
+            f"{NOT_READ}expected at most 64 levels of nested messages, got more",
+            id="deep",
+        ),
         pytest.param(
             'import "gone.proto";',
-            "it imports a file that the registry does not give with it",
+            "it imports a file that is not among its references in the registry",
             id="import",
         ),
         pytest.param(
-            "message A { B b = 1; }", "its types do not fit together (TypeError)", id="unknown-type"
+            "message A { B b = 1; }",
+            "its types cannot be resolved (TypeError); check its imports in the registry",
+            id="unknown-type",
         ),
     ],
 )
-def test_a_file_that_cannot_be_used_is_refused(text: str, said: str) -> None:
-    """As the fault of the records that name it."""
+def test_a_file_that_cannot_be_used_is_refused(text: str, detail: str) -> None:
+    """It is a fault of the records that name it."""
     with pytest.raises(RecordError) as caught:
         compile_protobuf(WrittenSchema("PROTOBUF", text))
-    assert f"DECODE_SCHEMA: {said}" == str(caught.value)
+    assert f"DECODE_SCHEMA: {detail}" == str(caught.value)
 
 
-def test_places_are_told_with_where_the_body_begins() -> None:
-    """The body follows at once."""
-    assert ((0,), 1) == message_place(b"\0body")
-    assert ((1, 0), 3) == message_place(b"\x04\x02\0body")
+def test_indexes_are_read_with_the_start_of_the_body() -> None:
+    """The body follows the indexes directly."""
+    assert ((0,), 1) == message_indexes(b"\0body")
+    assert ((1, 0), 3) == message_indexes(b"\x04\x02\0body")

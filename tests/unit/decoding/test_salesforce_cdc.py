@@ -1,4 +1,4 @@
-"""Format `salesforce_cdc`: change events as the streaming API and Kafka connectors write them."""
+"""Format `salesforce_cdc`: change events as the streaming API and connectors write them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ PHONE: dict[str, Any] = {"Phone": "1"}
 def change(
     kind: str = "UPDATE", body: dict[str, Any] | None = None, **header: object
 ) -> dict[str, object]:
-    """Write a change event."""
-    told = {
+    """Return a change event."""
+    all_of_header = {
         "entityName": "Account",
         "recordIds": [ONE],
         "changeType": kind,
@@ -30,11 +30,11 @@ def change(
         "commitNumber": 10_585_193_272_713,
         "commitUser": "00550000001fVWXAA2",
     }
-    return {"ChangeEventHeader": told | header} | (PHONE if body is None else body)
+    return {"ChangeEventHeader": all_of_header | header} | (PHONE if body is None else body)
 
 
 def upsert(key: str = ONE, **columns: object) -> tuple[object, ...]:
-    """Return an upsert of what is sent."""
+    """Return an upsert with the columns that were sent."""
     return "upsert", key, {"Id": key} | columns
 
 
@@ -65,13 +65,13 @@ CASES = [
     case("update-by-list", change(body=FULL | PHONE, changedFields=["Phone"]), upsert(Phone="1")),
     case("update-by-null-list", change(changedFields=None), upsert(Phone="1")),
     case("update-by-empty-list", change(changedFields=[]), upsert()),
-    case("update-of-what-is-not-there", change(changedFields=["Name", "Phone"]), upsert(Phone="1")),
+    case("update-of-a-missing-field", change(changedFields=["Name", "Phone"]), upsert(Phone="1")),
     case(
         "update-to-null",
         change(nulledFields=["Name"], changedFields=["Phone"]),
         upsert(Name=None, Phone="1"),
     ),
-    case("update-to-null-alone", change(body={}, nulledFields=["Name"]), upsert(Name=None)),
+    case("update-to-null-only", change(body={}, nulledFields=["Name"]), upsert(Name=None)),
     case(
         "update-to-null-that-is-there",
         change(body=FULL, changedFields=["Name", "Phone"]),
@@ -139,9 +139,9 @@ CASES = [
 
 @pytest.mark.parametrize(("value", "expected", "rest"), CASES)
 def test_record_becomes(value: object, expected: list[object], rest: dict[str, Any]) -> None:
-    """One record, its outcomes in order, and good neighbours that do not notice."""
+    """One record, its outcomes in order, and neighbours that are not affected."""
     settings = {"schema": SCHEMA} | PART | rest.get("route", {})
-    assert expected == Route(NAME, **settings).said(value)
+    assert expected == Route(NAME, **settings).outcomes(value)
     neighbours(
         lambda: Route(NAME, **settings | {"where": {}}),
         lambda n: change("CREATE", recordIds=[f"a{n}", f"b{n}"]),
@@ -196,13 +196,13 @@ OF_NAME = {"first": FieldRule(source="Name.FirstName"), "last": FieldRule(source
 def test_parts_of_a_compound_field_are_provided_one_by_one(
     header: dict[str, Any], body: dict[str, Any], expected: dict[str, object]
 ) -> None:
-    """A name or an address comes in parts, and a part that was not changed is left as it is."""
+    """A name or an address has parts, and a part that did not change is left as it is."""
     route = Route(NAME, schema=COMPOUND, fields=OF_NAME, partial=True)
     assert {"Id": ONE} | expected == route.row(change("UPDATE", body, **header))
 
 
 def test_parts_of_a_new_compound_field_are_null_when_absent() -> None:
-    """What a created record does not have is null."""
+    """A part that a created record does not have is null."""
     value = change("CREATE", {"Name": {"LastName": "Lee"}})
     row = Route(NAME, schema=COMPOUND, fields=OF_NAME).row(value)
     assert row == {"Id": ONE, "first": None, "last": "Lee", "Phone": None}
@@ -214,22 +214,37 @@ def test_parts_of_a_new_compound_field_are_null_when_absent() -> None:
     ids=["commit", "kafka"],
 )
 def test_version_is_the_time_of_the_commit(at: object, expected: str) -> None:
-    """Milliseconds of Salesforce's own clock; without them Kafka's."""
+    """Salesforce's time in milliseconds, else Kafka's time."""
     assert expected == Route(NAME, schema=SCHEMA, version="at").version(
         change("CREATE", commitTimestamp=at)
     )
 
 
 @pytest.mark.parametrize(
+    ("header", "detail"),
+    [
+        pytest.param({"recordIds": []}, "one record id, got an empty array", id="no-ids"),
+        pytest.param({"recordIds": [1]}, "one record id, got an array with another", id="number"),
+        pytest.param({"recordIds": None}, "one record id, got null", id="null-ids"),
+        pytest.param({"changedFields": "x"}, "array of field names, got text", id="text"),
+        pytest.param({"changedFields": [1]}, "names, got an array with another", id="numbers"),
+    ],
+)
+def test_detail_names_the_kind_that_was_found(header: dict[str, Any], detail: str) -> None:
+    """The detail never shows an id or a name of a field."""
+    assert detail in Route(NAME, schema=SCHEMA).detail(change(**header))
+
+
+@pytest.mark.parametrize(
     "value", [change("GAP_UPDATE", {}), change(recordIds=["001*"])], ids=["gap", "all-records"]
 )
 def test_event_without_its_change_says_what_to_do(value: object) -> None:
-    """Only the object itself has the values."""
-    assert "read the object anew" in Route(NAME, schema=SCHEMA).detail(value)
+    """Only the object in Salesforce has the values."""
+    assert "load the object's records again" in Route(NAME, schema=SCHEMA).detail(value)
 
 
 def test_schema_around_the_event_types_its_columns() -> None:
-    """The pair of Connect's JSON converter: a time in milliseconds is known as one."""
+    """In the pair of Connect's JSON converter, the schema says that a number is a time."""
     opened_at = {
         "field": "Opened",
         "type": "int64",
@@ -246,12 +261,12 @@ def test_schema_around_the_event_types_its_columns() -> None:
     }
 
 
-def test_custom_function_gets_the_id_and_what_was_sent() -> None:
-    """Once per record id; nulled fields are there, fields that were not changed are not."""
+def test_custom_function_gets_the_id_and_the_fields_that_were_sent() -> None:
+    """It is called once per record id, with nulled fields and without unchanged ones."""
 
-    def custom(row: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - what the mapping gives
+    def custom(row: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - as the mapping calls it
         return {"Id": row["Id"], "Name": f"{sorted(row)} {context.operation}"}
 
     value = change(body=FULL, changedFields=["Phone"], nulledFields=["Phone"], recordIds=[ONE, TWO])
-    said = Route(NAME, schema=SCHEMA, custom=custom, partial=True).said(value)
-    assert [row["Name"] for _, _, row in said] == ["['Id', 'Phone'] upsert"] * 2
+    outcomes = Route(NAME, schema=SCHEMA, custom=custom, partial=True).outcomes(value)
+    assert [row["Name"] for _, _, row in outcomes] == ["['Id', 'Phone'] upsert"] * 2

@@ -1,7 +1,4 @@
-"""Schemas are kept within bounds.
-
-And what the registry does not have is asked for again after a while.
-"""
+"""The schema cache is bounded, and a missing schema is fetched again after a while."""
 
 from __future__ import annotations
 
@@ -15,53 +12,56 @@ TEXT = WrittenSchema("AVRO", '"string"')
 
 
 def test_a_schema_is_kept() -> None:
-    """Nobody asks for it again."""
-    shelf = SchemaCache()
-    assert shelf.lacks(7, 0.0)
-    shelf.put(7, TEXT, 0.0)
-    assert not shelf.lacks(7, 1e9)
-    assert TEXT is shelf.schema(7)
+    """It is not fetched again."""
+    cache = SchemaCache()
+    assert cache.lacks(7, 0.0)
+    cache.put(7, TEXT, 0.0)
+    assert not cache.lacks(7, 1e9)
+    assert TEXT is cache.schema(7)
 
 
-def test_what_the_registry_does_not_have_is_asked_for_again_later() -> None:
-    """Not before: a thousand records of it would ask a thousand times."""
-    shelf = SchemaCache()
-    shelf.put(7, None, 100.0)
-    assert not shelf.lacks(7, 100.0 + UNKNOWN_S - 1)
-    assert shelf.lacks(7, 100.0 + UNKNOWN_S)
+def test_a_schema_that_the_registry_does_not_have_is_fetched_again_later() -> None:
+    """Not before: a thousand records that name it would cause a thousand requests."""
+    cache = SchemaCache()
+    cache.put(7, None, 100.0)
+    assert not cache.lacks(7, 100.0 + UNKNOWN_S - 1)
+    assert cache.lacks(7, 100.0 + UNKNOWN_S)
 
 
 @pytest.mark.parametrize(
-    ("unknown", "said"),
+    ("unknown", "detail"),
     [
-        (True, "DECODE_SCHEMA: schema 7: the registry does not have it"),
-        (False, "DECODE_SCHEMA: schema 7: it is not at hand"),
+        (True, "DECODE_SCHEMA: schema 7: not found in the schema registry"),
+        (False, "DECODE_SCHEMA: schema 7: not loaded from the schema registry"),
     ],
 )
-def test_a_schema_that_is_not_here_is_the_records_fault(unknown: bool, said: str) -> None:  # noqa: FBT001
-    """With what is known of it."""
-    shelf = SchemaCache()
+def test_a_schema_that_is_not_in_the_cache_is_a_fault_of_the_record(
+    unknown: bool,  # noqa: FBT001 - by pytest
+    detail: str,
+) -> None:
+    """The detail says whether the registry was asked."""
+    cache = SchemaCache()
     if unknown:
-        shelf.put(7, None, 0.0)
+        cache.put(7, None, 0.0)
     with pytest.raises(RecordError) as caught:
-        shelf.schema(7)
-    assert said == str(caught.value)
+        cache.schema(7)
+    assert detail == str(caught.value)
 
 
-def test_the_oldest_is_given_up_when_there_are_too_many() -> None:
-    """Both of schemas and of those that nobody has."""
-    shelf = SchemaCache()
+def test_the_oldest_is_dropped_when_there_are_too_many() -> None:
+    """Both of schemas and of schemas that the registry does not have."""
+    cache = SchemaCache()
     for number in range(MOST_SCHEMAS + 1):
-        shelf.put(number, TEXT, 0.0)
-        shelf.put(-number - 1, None, 0.0)
-    assert [True, False] == [shelf.lacks(number, 0.0) for number in (0, 1)]
-    assert [True, False] == [shelf.lacks(number, 0.0) for number in (-1, -2)]
+        cache.put(number, TEXT, 0.0)
+        cache.put(-number - 1, None, 0.0)
+    assert [True, False] == [cache.lacks(number, 0.0) for number in (0, 1)]
+    assert [True, False] == [cache.lacks(number, 0.0) for number in (-1, -2)]
 
 
-def test_the_oldest_is_given_up_when_they_are_too_large() -> None:
-    """The youngest is kept whatever its size, or its records would wait for ever."""
-    shelf = SchemaCache()
+def test_the_oldest_is_dropped_when_they_are_too_large() -> None:
+    """The newest is kept whatever its size: else its records would wait for ever."""
+    cache = SchemaCache()
     large = WrittenSchema("JSON", "", (Reference("part", "x" * (40 * 1024 * 1024)),))
-    shelf.put(1, large, 0.0)
-    shelf.put(2, large, 0.0)
-    assert [True, False] == [shelf.lacks(number, 0.0) for number in (1, 2)]
+    cache.put(1, large, 0.0)
+    cache.put(2, large, 0.0)
+    assert [True, False] == [cache.lacks(number, 0.0) for number in (1, 2)]

@@ -1,4 +1,4 @@
-"""Every frame is opened, and bytes without one are said to be that."""
+"""The wire format is split in each of its forms; other bytes are refused."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ GUID = bytes(range(16))
             id="guid-in-a-header",
         ),
         pytest.param(
-            b"", [(VALUE_HEADER, b"\1" + GUID)], Frame(GUID, b"", b""), id="no-body-behind-a-header"
+            b"", [(VALUE_HEADER, b"\1" + GUID)], Frame(GUID, b"", b""), id="no-body-with-a-header"
         ),
         pytest.param(
             b"\0\0\0\0\1x",
@@ -58,63 +58,77 @@ GUID = bytes(range(16))
         ),
     ],
 )
-def test_a_frame_is_opened(content: bytes, headers: Headers, frame: Frame) -> None:
-    """Schema and body, wherever the id stands; both ways of asking agree on the schema."""
+def test_a_frame_is_split(content: bytes, headers: Headers, frame: Frame) -> None:
+    """Schema and body, for every place of the id; both functions return the same schema."""
     assert frame == frame_of(content, headers, VALUE_HEADER)
     assert frame.schema == schema_of(content, headers, VALUE_HEADER)
 
 
-WANTED = "the schema registry's wire form wanted (a zero and an id, or a one and a GUID), "
+EXPECTED = (
+    "expected the schema registry's wire format (a zero byte and an id, or a one byte and a GUID),"
+    " got "
+)
 
 
 @pytest.mark.parametrize(
-    ("content", "headers", "said"),
+    ("content", "headers", "detail"),
     [
-        pytest.param(b"", (), f"DECODE_EMPTY: {WANTED}0 bytes found", id="empty"),
+        pytest.param(b"", (), f"DECODE_EMPTY: {EXPECTED}0 bytes", id="empty"),
         pytest.param(
             b"\0\0\0\1",
             (),
-            f"DECODE_FRAMED: {WANTED}4 bytes found, which is too short",
+            f"DECODE_FRAMED: {EXPECTED}4 bytes, which is too short",
             id="short-id",
+        ),
+        pytest.param(
+            b"\0", (), f"DECODE_FRAMED: {EXPECTED}1 byte, which is too short", id="one-byte"
         ),
         pytest.param(
             b"\1" + GUID[:15],
             (),
-            f"DECODE_FRAMED: {WANTED}16 bytes found, which is too short",
+            f"DECODE_FRAMED: {EXPECTED}16 bytes, which is too short",
             id="short-guid",
         ),
         pytest.param(
             b' {"op":"c"}',
             (),
-            f"DECODE_FRAMED: {WANTED}bare JSON found; write `encoding: json`, or let the producer"
-            " use its registry's serialiser",
+            f"DECODE_FRAMED: {EXPECTED}bare JSON; set the route's `encoding: json`, or let the"
+            " producer use the registry's serializer",
             id="bare-json",
         ),
-        pytest.param(b"Obj\1", (), f"DECODE_FRAMED: {WANTED}other bytes found", id="container"),
+        pytest.param(
+            b"Obj\1",
+            (),
+            f"DECODE_FRAMED: {EXPECTED}other bytes; let the producer use the registry's serializer",
+            id="container",
+        ),
         pytest.param(
             b"\0\2\2\2\16",
             [("apicurio.value.globalId", bytes(7) + b"\1"), ("apicurio.value.encoding", b"BINARY")],
-            f"DECODE_FRAMED: {WANTED}an id in Apicurio's own headers found; set"
+            f"DECODE_FRAMED: {EXPECTED}an id in Apicurio's own headers; set"
             " apicurio.registry.headers.enabled=false and"
-            " apicurio.registry.as-confluent=true at its producer",
+            " apicurio.registry.as-confluent=true at the producer",
             id="apicurios-own-headers",
         ),
         pytest.param(
             b"\0\0\0\0\1x",
             [(VALUE_HEADER, None)],
-            "DECODE_FRAMED in $header.__value_schema_id: a schema id wanted, something else found",
+            (
+                "DECODE_FRAMED in $header.__value_schema_id: expected a schema id in the header,"
+                " got other bytes"
+            ),
             id="header-without-id",
         ),
     ],
 )
-def test_bytes_in_no_frame_are_refused(content: bytes, headers: Headers, said: str) -> None:
-    """By what stands there instead; no schema is asked for then."""
+def test_bytes_in_another_form_are_refused(content: bytes, headers: Headers, detail: str) -> None:
+    """The detail says what they look like, and no schema is fetched for them."""
     with pytest.raises(RecordError) as caught:
         frame_of(content, headers, VALUE_HEADER)
-    assert said == str(caught.value)
+    assert detail == str(caught.value)
     assert schema_of(content, headers, VALUE_HEADER) is None
 
 
 def test_a_schema_is_named_as_the_registry_names_it() -> None:
-    """By number, or by GUID with its dashes."""
+    """By its number, or by its GUID with hyphens."""
     assert ("schema 7", "schema 00010203-0405-0607-0809-0a0b0c0d0e0f") == (shown(7), shown(GUID))

@@ -1,7 +1,4 @@
-"""The table of bad inputs agrees with the tests.
-
-No id is forgotten, and each becomes what its row says.
-"""
+"""The table of bad inputs agrees with the tests: every id has a row, with the tested outcome."""
 
 from __future__ import annotations
 
@@ -35,10 +32,7 @@ NAMED = [(row[0], test) for row in ROWS for test in row[3].split(", ") if test !
 
 
 def outcomes_of(identifier: str) -> Iterator[str]:
-    """Say what the cases of an id become, in the words of the table.
-
-    What only looks bad stands last.
-    """
+    """Yield the outcomes of all cases of an id, in the words of the table."""
     for case in CASES:
         if str(case.id).partition("-")[0] == identifier:
             expected: Any = case.values[0].expected  # type: ignore[union-attr]  # a case is never a mark
@@ -46,7 +40,7 @@ def outcomes_of(identifier: str) -> Iterator[str]:
 
 
 def functions(path: str) -> dict[str, str]:
-    """Return every function of a file with its text, decorators and all."""
+    """Return the source text of every function of a file, with its decorators."""
     source = text_of(path)
     found = {}
     for node in ast.walk(ast.parse(source)):
@@ -56,39 +50,33 @@ def functions(path: str) -> dict[str, str]:
     return found
 
 
-def test_no_id_is_forgotten() -> None:
-    """Every id has its row, in order, and none stands twice."""
-    assert [letter + number for letter, numbers in IDS.items() for number in numbers.split()] == [
+def test_every_id_has_a_row() -> None:
+    """The rows are in order, and no id has two."""
+    assert [group + number for group, numbers in IDS.items() for number in numbers.split()] == [
         row[0] for row in ROWS
     ]
 
 
-def test_every_row_is_whole() -> None:
-    """Id, input, outcome, and at least one test."""
+def test_every_row_is_complete() -> None:
+    """A row has id, input, outcome and at least one test."""
     assert [] == [row for row in ROWS if len(row) != 4 or not all(row)]
 
 
 @pytest.mark.parametrize("row", MAPPED, ids=lambda row: row[0])
-def test_the_cases_become_what_the_row_says(row: list[str]) -> None:
-    """The first of an id's cases has the row's outcome.
-
-    Each other outcome of the row has a case as well.
-    """
-    wanted = [
+def test_the_cases_have_the_outcomes_of_the_row(row: list[str]) -> None:
+    """The first case of an id has the first outcome; each other outcome has a case, too."""
+    expected = [
         one.removeprefix("dead-letter ").removeprefix("filtered ") for one in row[2].split(", ")
     ]
     seen = list(outcomes_of(row[0]))
 
-    assert wanted[:1] == seen[:1]
-    assert [] == [one for one in wanted if one not in seen]
+    assert expected[:1] == seen[:1]
+    assert [] == [one for one in expected if one not in seen]
 
 
 @pytest.mark.parametrize(("identifier", "test"), NAMED)
-def test_a_test_that_is_named_exists_and_names_the_id(identifier: str, test: str) -> None:
-    """In its name, its sentence or its parameters.
-
-    A file for a configuration begins with the id.
-    """
+def test_a_listed_test_exists_and_names_the_id(identifier: str, test: str) -> None:
+    """In its name, docstring or parameters; the name of a configuration file begins with the id."""
     path, _, name = test.partition("::")
     if not name:
         assert (ROOT / path).is_file()

@@ -1,7 +1,4 @@
-"""The page of the encodings is true.
-
-Its configuration loads, each record becomes what stands under it.
-"""
+"""The page about encodings: its configuration loads, and each record has the shown outcome."""
 
 from __future__ import annotations
 
@@ -29,13 +26,10 @@ PAGE = (ROOT / "docs" / "encodings.md").read_text(encoding="utf-8")
 @pytest.mark.parametrize(
     ("at", "encoding", "number"), [(1, "avro", 7), (2, "protobuf", 8), (3, "json_schema", 9)]
 )
-def test_records_become_what_stands_under_them(
+def test_records_have_the_shown_outcomes(
     at: int, encoding: str, number: int, tmp_path: Path
 ) -> None:
-    """Behind the schema, blocks of JSON go in pairs.
-
-    A record as `map` reads it, and what `map` prints.
-    """
+    """After the schema, blocks of JSON are pairs: a record, and the output of `map`."""
     _, connector, configuration = blocks(PAGE, "yaml")
     (tmp_path / "connector.yaml").write_text(connector)
     (tmp_path / "consumer.yaml").write_text(
@@ -46,12 +40,12 @@ def test_records_become_what_stands_under_them(
     )
     part = PAGE.split("\n## Example")[at]
     schema, *shown = [*blocks(part, "protobuf"), *blocks(part, "json")]
-    shelf = SchemaCache()
-    shelf.put(number, WrittenSchema(ENCODINGS[encoding].kind, schema), 0.0)
+    cache = SchemaCache()
+    cache.put(number, WrittenSchema(ENCODINGS[encoding].kind, schema), 0.0)
     assert shown
     for source, printed in zip(shown[::2], shown[1::2], strict=True):
         routes = RouteTable(
-            settings.routes, settings.connector.name, settings.connector.objects, shelf
+            settings.routes, settings.connector.name, settings.connector.objects, cache
         )
         found = outcomes(
             routes, record_of_line(source.encode(), None), WALL_MS, settings.delivery.batch_bytes
@@ -60,7 +54,7 @@ def test_records_become_what_stands_under_them(
 
 
 def test_every_encoding_is_listed_with_its_extra() -> None:
-    """Under the name that `pip` takes."""
+    """The page shows the command for `pip`."""
     assert sorted(ENCODINGS) == sorted(name for name in ENCODINGS if f"| `{name}` |" in PAGE)
     for name, encoding in ENCODINGS.items():
         assert (encoding.library is not None) == (f"pip install datacloud-consumer[{name}]" in PAGE)

@@ -1,7 +1,4 @@
-"""The pages of the formats are true.
-
-Each configuration loads, each record becomes what stands under it.
-"""
+"""The pages of the formats: each configuration loads, and each record has the shown outcome."""
 
 from __future__ import annotations
 
@@ -40,7 +37,7 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 def settings_of(page: str, folder: Path) -> Settings:
-    """Load the configuration of a page, beside its schema file."""
+    """Load the configuration of a page, with its schema file."""
     schema, configuration = blocks(page, "yaml")
     (folder / "connector.yaml").write_text(schema)
     (folder / "consumer.yaml").write_text(AROUND + configuration)
@@ -48,19 +45,19 @@ def settings_of(page: str, folder: Path) -> Settings:
 
 
 def test_every_format_has_its_page() -> None:
-    """Nine of them."""
+    """There are nine formats and nine pages."""
     assert set(DECODERS) == set(PAGES)
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_the_route_of_a_page_has_its_format(name: str, tmp_path: Path) -> None:
-    """The configuration loads and shows the format that the page is about."""
+    """The configuration loads, and its route has the format of the page."""
     assert [name] == [route.format for route in settings_of(PAGES[name], tmp_path).routes]
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_records_become_what_stands_under_them(name: str, tmp_path: Path) -> None:
-    """Blocks of JSON go in pairs: a record as `map` reads it, and the lines that `map` prints."""
+def test_records_have_the_shown_outcomes(name: str, tmp_path: Path) -> None:
+    """Blocks of JSON are pairs: a record, and the lines that `map` prints for it."""
     settings = settings_of(PAGES[name], tmp_path)
     shown = blocks(PAGES[name], "json")
     assert shown

@@ -176,7 +176,7 @@ def test_a_key_that_cannot_be_opened_is_no_matter_where_nobody_asks_for_it() -> 
     key = (7).to_bytes(8)
     mapped = mapper().map(record(framed(VALUES, change("c", after=CUSTOMER)), key=key), WALL_MS)
     assert isinstance(mapped, Upsert)
-    with pytest.raises(RecordError, match=r"DECODE_SCHEMA in \$key: schema 0: it is not at hand"):
+    with pytest.raises(RecordError, match=r"DECODE_SCHEMA in \$key: schema 0: not loaded from"):
         mapper(tombstones="delete").map(record(None, key=key), WALL_MS)
 
 
@@ -184,25 +184,27 @@ def test_a_key_that_cannot_be_opened_is_no_matter_where_nobody_asks_for_it() -> 
     ("value", "said"),
     [
         pytest.param(
-            b'{"op":"c"}', "DECODE_FRAMED: the schema registry's wire form wanted", id="no-frame"
+            b'{"op":"c"}',
+            "DECODE_FRAMED: expected the schema registry's wire format",
+            id="no-frame",
         ),
-        pytest.param(b"", "DECODE_EMPTY: the schema registry's wire form wanted", id="empty"),
-        pytest.param(framed(99, b"x"), "DECODE_SCHEMA: schema 99: it is not at hand", id="unknown"),
+        pytest.param(b"", "DECODE_EMPTY: expected the schema registry's wire format", id="empty"),
+        pytest.param(framed(99, b"x"), "DECODE_SCHEMA: schema 99: not loaded from", id="unknown"),
         pytest.param(
             framed(BROKEN, b"x"),
-            r"DECODE_SCHEMA: schema 5: it is no Avro schema \(JSONDecodeError\)",
+            r"DECODE_SCHEMA: schema 5: not a valid Avro schema \(JSONDecodeError\)",
             id="broken-schema",
         ),
         pytest.param(
             framed(JSON, b"{}"),
             (
-                "DECODE_SCHEMA: schema 6: the registry's kind of it is not that of the route's"
-                " encoding, avro"
+                "DECODE_SCHEMA: schema 6: expected schema type AVRO for encoding avro, got JSON;"
+                " correct the route's `encoding`"
             ),
             id="another-kind",
         ),
         pytest.param(
-            framed(VALUES, b"x"), "DECODE_SYNTAX: not a body of this Avro schema", id="garbage"
+            framed(VALUES, b"x"), "DECODE_SYNTAX: expected a body of this Avro schema", id="garbage"
         ),
     ],
 )

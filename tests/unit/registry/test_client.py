@@ -1,4 +1,4 @@
-"""The client against our own registry, by HTTP."""
+"""The registry client against the sandbox registry, over HTTP."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ async def client(server: RegistryServer) -> AsyncIterator[RegistryClient]:
 async def test_a_schema_is_found_by_id_and_by_guid(
     registry: Registry, client: RegistryClient
 ) -> None:
-    """Both name the same one."""
+    """Both name the same schema."""
     number = registry.register("t-value", '"string"')
     assert WrittenSchema("AVRO", '"string"') == await client.schema(number)
     assert WrittenSchema("AVRO", '"string"') == await client.schema(registry.guid(number).bytes)
 
 
-async def test_what_is_not_there_is_no_fault(client: RegistryClient) -> None:
-    """The records that name it are at fault."""
+async def test_a_schema_that_does_not_exist_is_none(client: RegistryClient) -> None:
+    """It is a fault of the records that name it, not of the registry."""
     assert await client.schema(7) is None
     assert await client.schema(bytes(16)) is None
 
@@ -57,7 +57,7 @@ async def test_what_is_not_there_is_no_fault(client: RegistryClient) -> None:
 async def test_references_come_with_the_schema_the_innermost_first(
     registry: Registry, client: RegistryClient
 ) -> None:
-    """Each once, however often it is referred to."""
+    """Each is fetched once, even if several schemas refer to it."""
     registry.register("a/b c", "inner", "PROTOBUF")
     inner: dict[str, str | int] = {"name": "inner.proto", "subject": "a/b c", "version": 1}
     registry.register("middle", "middle", "PROTOBUF", [inner])
@@ -68,10 +68,10 @@ async def test_references_come_with_the_schema_the_innermost_first(
     assert 1 == registry.asked["/subjects/a%2Fb%20c/versions/1"]
 
 
-async def test_schemas_that_refer_to_each_other_end(
+async def test_schemas_that_refer_to_each_other_are_fetched_once(
     registry: Registry, client: RegistryClient
 ) -> None:
-    """A registry would not take them; a broken one must not keep us busy for ever."""
+    """A registry refuses such a cycle; a broken one must not make the client loop for ever."""
     to_two: dict[str, str | int] = {"name": "two", "subject": "two", "version": 1}
     to_one: dict[str, str | int] = {"name": "one", "subject": "one", "version": 1}
     registry.register("one", "1", "JSON", [to_two])
@@ -81,22 +81,22 @@ async def test_schemas_that_refer_to_each_other_end(
     assert {"one", "two"} == {one.name for one in found.references}
 
 
-async def test_more_references_than_anybody_has_are_refused(
+async def test_more_than_200_references_are_refused(
     registry: Registry, client: RegistryClient
 ) -> None:
-    """By name, and without an end to it."""
+    """The hold names the limit."""
     registry.register("s0", "0")
     for number in range(1, MOST_REFERENCES + 3):
         at: dict[str, str | int] = {"name": f"n{number}", "subject": f"s{number - 1}", "version": 1}
         last = registry.register(f"s{number}", str(number), "AVRO", [at])
-    with pytest.raises(Hold, match="refers to more than 200 others"):
+    with pytest.raises(Hold, match="expected at most 200 schemas referred to by one schema"):
         await client.schema(last)
 
 
-async def test_a_schema_whose_reference_is_gone_is_gone(
+async def test_a_schema_with_a_deleted_reference_is_none(
     registry: Registry, client: RegistryClient
 ) -> None:
-    """Nobody can read its records any more."""
+    """Its records cannot be decoded any more."""
     lost: dict[str, str | int] = {"name": "n", "subject": "deleted", "version": 1}
     assert await client.schema(registry.register("t", '"n"', "AVRO", [lost])) is None
 
@@ -104,7 +104,7 @@ async def test_a_schema_whose_reference_is_gone_is_gone(
 async def test_a_password_is_read_again_when_its_file_changes(
     server: RegistryServer, tmp_path: Path
 ) -> None:
-    """A mounted secret is replaced while the daemon runs."""
+    """A mounted secret may be replaced while the daemon runs."""
     number = server._registry.register("t", '"string"')
     server._registry.authorization = "Basic YW5uOm5ldw=="
     (tmp_path / "password").write_text("old\n")
@@ -122,8 +122,8 @@ async def test_a_password_is_read_again_when_its_file_changes(
     await client.close()
 
 
-async def test_a_token_is_shown(server: RegistryServer) -> None:
-    """From the environment as well as from a file."""
+async def test_a_token_is_sent(server: RegistryServer) -> None:
+    """It may come from the environment or from a file."""
     number = server._registry.register("t", '"string"')
     server._registry.authorization = "Bearer abc"
     client = RegistryClient(
@@ -133,8 +133,10 @@ async def test_a_token_is_shown(server: RegistryServer) -> None:
     await client.close()
 
 
-async def test_trouble_ends(server: RegistryServer, client: RegistryClient) -> None:
-    """A registry that is down, or says that it is, is asked again and answers."""
+async def test_the_client_recovers_from_an_outage(
+    server: RegistryServer, client: RegistryClient
+) -> None:
+    """A registry that is down, or answers 503, is asked again and answers."""
     number = server._registry.register("t", '"string"')
     server._registry.trouble = 503
     with pytest.raises(Transient, match="answered 503"):

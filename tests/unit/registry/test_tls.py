@@ -1,7 +1,4 @@
-"""Mutual TLS with the registry.
-
-What is shown of us, whom we trust, and certificates that are replaced.
-"""
+"""Mutual TLS with the registry: client certificate, trusted authority, replaced files."""
 
 from __future__ import annotations
 
@@ -29,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Authority(NamedTuple):
-    """Who signs certificates."""
+    """A certificate authority."""
 
     name: x509.Name
     key: ec.EllipticCurvePrivateKey
@@ -40,7 +37,7 @@ def named(text: str) -> x509.Name:
 
 
 def certificate(path: Path, name: str, authority: Authority | None = None) -> Authority:
-    """Write certificate and key; one that nobody signed is an authority of its own."""
+    """Write a certificate and its key; without `authority` it is self-signed, an authority."""
     key = ec.generate_private_key(ec.SECP256R1())
     signer = authority or Authority(named(name), key)
     now = datetime.now(UTC)
@@ -85,7 +82,7 @@ def authority(tmp_path: Path) -> Authority:
 
 @pytest.fixture
 async def url(authority: Authority, tmp_path: Path) -> AsyncIterator[str]:
-    """A registry that wants to see a certificate of the authority."""
+    """A registry that requires a client certificate of the authority."""
     del authority
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=tmp_path / "authority.crt")
     context.load_cert_chain(tmp_path / "server.crt", tmp_path / "server.key")
@@ -103,74 +100,72 @@ async def url(authority: Authority, tmp_path: Path) -> AsyncIterator[str]:
     await runner.cleanup()
 
 
-def client(url: str, folder: Path, shown: str | None, trusted: str = "authority") -> RegistryClient:
+def client(url: str, folder: Path, name: str | None, trusted: str = "authority") -> RegistryClient:
     settings = RegistrySettings(
         url=url,
-        certificate=None if shown is None else folder / f"{shown}.crt",
-        private_key=None if shown is None else Secret(path=folder / f"{shown}.key"),
+        certificate=None if name is None else folder / f"{name}.crt",
+        private_key=None if name is None else Secret(path=folder / f"{name}.key"),
         authorities=folder / f"{trusted}.crt",
     )
     return RegistryClient(settings, SystemClock())
 
 
-async def test_a_certificate_is_shown_and_the_registrys_is_checked(
-    url: str, tmp_path: Path
-) -> None:
-    """Both sides know each other by their authority."""
-    asked = client(url, tmp_path, "client")
-    assert await asked.schema(1) is not None
-    await asked.close()
+async def test_both_sides_verify_the_certificate_of_the_other(url: str, tmp_path: Path) -> None:
+    """Both certificates are signed by the same authority."""
+    registry = client(url, tmp_path, "client")
+    assert await registry.schema(1) is not None
+    await registry.close()
 
 
 @pytest.mark.parametrize(
-    ("shown", "trusted"),
+    ("name", "trusted"),
     [
-        pytest.param(None, "authority", id="nothing-shown"),
-        pytest.param("stranger", "authority", id="a-certificate-of-nobody"),
-        pytest.param("client", "stranger", id="a-registry-of-nobody"),
+        pytest.param(None, "authority", id="no-client-certificate"),
+        pytest.param("stranger", "authority", id="an-unknown-client"),
+        pytest.param("client", "stranger", id="an-unknown-registry"),
     ],
 )
-async def test_strangers_do_not_talk(
-    url: str, tmp_path: Path, shown: str | None, trusted: str
+async def test_a_certificate_of_another_authority_is_refused(
+    url: str, tmp_path: Path, name: str | None, trusted: str
 ) -> None:
-    """Neither does the registry with us, nor we with it."""
-    asked = client(url, tmp_path, shown, trusted)
+    """The registry refuses the client, and the client refuses the registry."""
+    registry = client(url, tmp_path, name, trusted)
     with pytest.raises(Transient, match="the schema registry does not answer"):
-        await asked.schema(1)
-    await asked.close()
+        await registry.schema(1)
+    await registry.close()
 
 
 async def test_a_certificate_is_read_again_when_it_is_replaced(
     url: str, authority: Authority, tmp_path: Path
 ) -> None:
-    """As mounted ones are before they expire."""
+    """A mounted certificate is replaced before it expires."""
     certificate(tmp_path / "mounted", "stranger")
-    asked = client(url, tmp_path, "mounted")
+    registry = client(url, tmp_path, "mounted")
     with pytest.raises(Transient):
-        await asked.schema(1)
+        await registry.schema(1)
     certificate(tmp_path / "mounted", "client", authority)
-    assert await asked.schema(1) is not None
-    await asked.close()
+    assert await registry.schema(1) is not None
+    await registry.close()
 
 
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        pytest.param("client.crt", None, r"no file .*client\.crt", id="no-certificate"),
-        pytest.param("authority.crt", "nonsense", r"not usable \(", id="no-pem"),
-        pytest.param("client.key", "nonsense", r"not usable \(", id="no-key"),
+        pytest.param("client.crt", None, r"file .*client\.crt does not exist", id="no-certificate"),
+        pytest.param("authority.crt", "nonsense", r"cannot be used \(", id="no-pem"),
+        pytest.param("client.key", "nonsense", r"cannot be used \(", id="no-key"),
     ],
 )
 async def test_files_that_cannot_be_used_are_a_hold(
     url: str, tmp_path: Path, name: str, content: str | None, said: str
 ) -> None:
-    """Named, and never shown."""
+    """The detail has the path of the file and never its content."""
     if content is None:
         (tmp_path / name).unlink()
     else:
         (tmp_path / name).write_text(content)
-    asked = client(url, tmp_path, "client")
+    registry = client(url, tmp_path, "client")
     with pytest.raises(Hold, match=said) as caught:
-        await asked.schema(1)
+        await registry.schema(1)
     assert "nonsense" not in str(caught.value)
-    await asked.close()
+    await registry.close()

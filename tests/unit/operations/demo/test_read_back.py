@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from consumer.dead_letter.envelope import DeadLetterContext, RecordFault, letter
+from consumer.dead_letter.envelope import DeadLetterContext, RecordFault, full_copy
 from consumer.errors import Reason
 from consumer.model import PlainRecord
 from consumer.operations.demo.read_back import read_back
@@ -62,7 +62,9 @@ def test_a_letter_is_read_as_its_record(broker: EmbeddedBroker) -> None:
 
     Of the headers the record's own, even where they bear our names.
     """
-    sent = letter(RECORD, RecordFault(reason=Reason.DECODE_SYNTAX, first_failed_at_ms=1), CONTEXT)
+    sent = full_copy(
+        RECORD, RecordFault(reason=Reason.DECODE_SYNTAX, first_failed_at_ms=1), CONTEXT
+    )
     broker.put("dead", sent.value, key=sent.key, headers=sent.headers)
     broker.flush()
     expected = StoredDeadLetter(
