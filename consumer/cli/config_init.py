@@ -90,9 +90,7 @@ def init(
     ] = "kafka_events",
     form: Annotated[
         str,
-        typer.Option(
-            "--format", metavar="FORMAT", help="Format of the values; auto detects it."
-        ),
+        typer.Option("--format", metavar="FORMAT", help="Format of the values; auto detects it."),
     ] = AUTO,
     zone: Annotated[
         str | None,

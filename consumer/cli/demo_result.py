@@ -107,7 +107,11 @@ def _records(result: DemoResult) -> Table:
     made = table("Records by outcome", "outcome", "records", "meaning", figures=_FIGURES)
     for name, count, meaning in (
         ("accepted", ledger.accepted, "sent, and the tenant answered 202"),
-        ("conflated", ledger.conflated, "replaced before sending by a newer change of the same row"),
+        (
+            "conflated",
+            ledger.conflated,
+            "replaced before sending by a newer change of the same row",
+        ),
         ("filtered", ledger.filtered, "tombstones after deletes, not needed"),
         ("dead_lettered", ledger.dead_lettered, "invalid, written to the dead-letter topic"),
         ("open", ledger.open, "not settled"),

@@ -55,9 +55,7 @@ Topics: TypeAlias = Annotated[
 ]
 Partitions: TypeAlias = Annotated[
     list[int] | None,
-    typer.Option(
-        "--partition", min=0, metavar="N", help="Read only this partition; repeatable."
-    ),
+    typer.Option("--partition", min=0, metavar="N", help="Read only this partition; repeatable."),
 ]
 
 RECORDS = 200

@@ -114,9 +114,7 @@ def _of_dead_letters(
         if want is None:
             continue
         if have.reason != want.reason:
-            yield (
-                f"dead letters: {have.place}: expected reason {want.reason}, got {have.reason}"
-            )
+            yield (f"dead letters: {have.place}: expected reason {want.reason}, got {have.reason}")
         if parts := [part for part, of in _PARTS.items() if of(have) != of(want)]:
             yield f"dead letters: {have.place}: {' and '.join(parts)} not equal to the record's"
 

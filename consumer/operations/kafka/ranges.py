@@ -79,9 +79,7 @@ def clipped_range(
             # Begins at the first record held, unless that is offset 0: earlier records may have
             # been in the range too, and retention has deleted them.
             if 0 < first == held.low:
-                remarks.append(
-                    f"offsets before {held.low} no longer exist (retention or deletion)"
-                )
+                remarks.append(f"offsets before {held.low} no longer exist (retention or deletion)")
     match end:
         case AtOffset(offset):
             last = min(offset, held.end)

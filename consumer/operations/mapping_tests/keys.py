@@ -201,9 +201,7 @@ RECORD = optional("record", ExpectedRowKind(), "The whole row that is sent.")
 RULE = optional(
     "rule", ListedTextKind("filter rule", FilterRule), "The rule that filters the record."
 )
-REASON = optional(
-    "reason", ListedTextKind("reason", Reason), "The reason of the dead letter."
-)
+REASON = optional("reason", ListedTextKind("reason", Reason), "The reason of the dead letter.")
 FIELD = optional("field", PlainTextKind(), "The field that caused the dead letter.")
 DETAIL = optional("detail", PlainTextKind(), "The detail of the dead letter.")
 EXPECT = Section(
