@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 # A bar has no colour while it moves, so that red and green only ever mean bad and good.
 _COLOURS: Final = Theme(
     {
-        "bar.complete": "default",
+        "bar.complete": "none",
         "bar.pulse": "white",
         "bar.finished": "green",
-        "progress.download": "default",
-        "progress.elapsed": "default",
+        "progress.download": "none",
+        "progress.elapsed": "none",
     }
 )
 _FAILED: Final = Theme({"bar.complete": "red", "bar.finished": "red"})

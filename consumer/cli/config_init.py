@@ -16,6 +16,7 @@ from consumer.config.brokers import named_brokers, named_registry
 from consumer.config.findings import did_you_mean
 from consumer.config.load import load
 from consumer.config.shape import FORMATS
+from consumer.operations.plurals import count_of
 from consumer.operations.sampling.first_files import (
     CONFIGURATION,
     CONNECTOR,
@@ -25,7 +26,6 @@ from consumer.operations.sampling.first_files import (
 )
 from consumer.operations.sampling.first_look import FirstLook, TopicHints, look_at
 from consumer.operations.sampling.guessed_route import object_names
-from consumer.operations.plurals import count_of
 from consumer.operations.sampling.guesses import fit_name
 from consumer.operations.sampling.sampler import NoSample, Sampler
 from consumer.operations.sampling.trial import run_trials

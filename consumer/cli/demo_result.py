@@ -83,19 +83,18 @@ def verdict_lines(result: DemoResult) -> list[str]:
         ]
     ledger, tables = result.actual.ledger, result.actual.rows
     row_count, dead_letter_count = sum(map(len, tables.values())), len(result.actual.dead_letters)
-    partitions = count_of(len(result.actual.ends), "partition")
+    rows, partitions = count_of(row_count, "row"), count_of(len(result.actual.ends), "partition")
     sum_of = (
         f"{ledger.accepted:,} accepted + {ledger.conflated:,} conflated"
         f" + {ledger.filtered:,} filtered + {ledger.dead_lettered:,} dead-lettered"
     )
     figures = (
-        f"{count_of(ledger.polled, 'record')}, {count_of(row_count, 'row')},"
+        f"{count_of(ledger.polled, 'record')}, {rows},"
         f" {count_of(dead_letter_count, 'dead letter')}, {partitions}"
     )
     return [
         f"ledger        {ledger.polled:,} = {sum_of}",
-        f"tables        {count_of(row_count, 'row')} in {count_of(len(tables), 'table')}:"
-        f" the state that the log describes",
+        f"tables        {rows} in {count_of(len(tables), 'table')}, all as expected",
         f"dead letters  {dead_letter_count}, all expected, each a byte-for-byte copy",
         f"positions     {partitions} committed up to the end",
         f"verified in {result.elapsed_s:.1f} s: {figures}",

@@ -33,8 +33,8 @@ class ConsumerGroup:
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._name = f"group `{settings.group_id}`"
-        # Kept as an attribute: an AdminClient that is freed right after an answer can crash, because
-        # its own thread may still be delivering that answer.
+        # Kept as an attribute: freeing an AdminClient right after an answer can crash the process,
+        # because its own thread may still be delivering that answer.
         self._administrator = AdminClient(standalone_conf(settings, settings.group_id, _ignore))
 
     def is_in_use(self) -> bool:

@@ -17,7 +17,7 @@ How this works
     runner    maps each record and compares the outcomes
     coverage  fields and outcomes of a route that no test covers
 
-Words: an *outcome* is one of upsert, delete, filtered, dead_letter. One record may have several: one
+Words: an *outcome* is one of upsert, delete, filtered, dead_letter. A record may have several: one
 for each route, and one for each change of a route. A *difference* is one value that is not the
 expected one, with the place in the test file where the expected one is written.
 

@@ -39,9 +39,9 @@ dead_letter:
   topic: datacloud-consumer.dead-letter # create this topic; it takes the records that are invalid
 """
 _CONNECTOR_HEAD: Final = """\
-# Schema file for an Ingestion API connector: check it, then upload it. You can add fields later, but
-# not remove them or change their types. Choose primary keys and categories in the data streams, the
-# same as in consumer.yaml.
+# Schema file for an Ingestion API connector: check it, then upload it. You can add fields later,
+# but not remove them or change their types. Choose the primary keys and categories in the data
+# streams, the same as in consumer.yaml.
 openapi: 3.0.3
 components:
   schemas:

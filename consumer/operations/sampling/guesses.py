@@ -131,7 +131,7 @@ class GuessedField(msgspec.Struct, frozen=True):
 
 
 def guess(seen: SeenColumn, *, zoned: bool) -> Guess:
-    """Guess the field of a column. `zoned` means that the route has a zone for times without one."""
+    """Guess the field of a column; `zoned` if the route has a zone for times without one."""
     known = _BY_MEANING.get(seen.meaning)
     if known is not None:
         return Guess(known, {}, "from the source's schema")
@@ -140,7 +140,7 @@ def guess(seen: SeenColumn, *, zoned: bool) -> Guess:
         return Guess(
             _BY_WRITTEN[seen.written],
             {},
-            "only null was seen; the type is from the source's schema",
+            "only null was seen; type from the source's schema",
         )
     if kinds and kinds <= {"integer", "fraction"}:
         return _of_numbers(seen, kinds)

@@ -209,6 +209,6 @@ EVIDENCE: Final[dict[FormatName, str]] = {
     "debezium": "`op`, `source` and a row `before` or `after`",
     "maxwell": "`database`, `type` and `ts`",
     "debezium_flat": "columns and the members that Debezium adds to them",
-    "json": "only columns, and no member of another format",
+    "json": "columns and no member that marks another format",
 }
 """The reason for each format, as a person reads it."""
