@@ -42,9 +42,9 @@ def show(
     ] = False,
     output: OutputFormat = Output.TEXT,
 ) -> None:
-    """Print the effective settings.
+    """Print the effective settings, with secrets masked.
 
-    Defaults are included and secrets are masked.
+    Defaults are included.
     """
     found = inspect(config, environ=os.environ, overrides=overrides or [])
     if found.settings is None or found.tree is None:

@@ -16,9 +16,10 @@ from consumer.sandbox.samples import FEWEST
 
 RECORDS: Final = 3_000
 
-PAGES_NEXT: Final = "datacloud-consumer demo --serve keeps it running and shows its web pages"
+SERVE_NEXT: Final = "next: datacloud-consumer demo --serve (keeps running, with web pages)"
 CONFIG_NEXT: Final = (
-    "datacloud-consumer config init --bootstrap HOST:PORT --topic TOPIC starts with your own topics"
+    "next: datacloud-consumer config init --bootstrap HOST:PORT --topic TOPIC"
+    " (a configuration for your topics)"
 )
 
 
@@ -67,4 +68,5 @@ def demo(
     if result is None or result.differences:
         raise typer.Exit(FINDINGS)
     if output is Output.TEXT:
-        typer.echo(f"next: {CONFIG_NEXT if stay else f'{PAGES_NEXT}; {CONFIG_NEXT}'}")
+        typer.echo("" if stay else f"\n{SERVE_NEXT}")
+        typer.echo(CONFIG_NEXT)

@@ -109,7 +109,7 @@ def _records(result: DemoResult) -> Table:
         (
             "conflated",
             ledger.conflated,
-            "replaced before sending by a newer change of the same row",
+            "a newer change of the same row was sent instead",
         ),
         ("filtered", ledger.filtered, "tombstones after deletes, not needed"),
         ("dead_lettered", ledger.dead_lettered, "invalid, written to the dead-letter topic"),

@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
 def lint(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FILE]...", help="Files to check instead of --config."),
+        typer.Argument(metavar="FILE", help="Files to check instead of --config."),
     ] = None,
     config: ConfigFile = DEFAULT_FILE,
     overrides: Overrides = None,

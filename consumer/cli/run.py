@@ -26,10 +26,11 @@ def register(app: typer.Typer) -> None:
 
 
 def run(*, config: ConfigFile = DEFAULT_FILE, overrides: Overrides = None) -> None:
-    """Run the daemon: send the configured topics to Data 360.
+    """Run the daemon: send Kafka topics to Data 360.
 
-    Runs until SIGTERM or SIGINT. It then finishes the requests in flight, commits and exits.
-    Data 360 was formerly called Data Cloud.
+    Sends the configured topics to Data 360 (formerly Data Cloud) until SIGTERM or SIGINT. It then
+    finishes the requests in flight, commits and exits; a second signal ends it at once. SIGHUP
+    reads the log level again.
     """
     given = settings(config, overrides)
     configure(given.log)

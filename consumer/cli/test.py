@@ -31,7 +31,7 @@ def run_files(
     files: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[FILE]...",
+            metavar="FILE",
             help=f"Test files. Without any, every *{SUFFIX} in the configuration's folder.",
         ),
     ] = None,

@@ -44,7 +44,7 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 class MappingTestResult(msgspec.Struct, frozen=True):
-    """The result of one test, which has passed if there is no difference."""
+    """The result of one test, which has passed if it has no differences."""
 
     test: MappingTest
     differences: tuple[Difference, ...]

@@ -27,7 +27,7 @@ def test_warnings_can_be_denied(run: Callable[..., Any], examples: Path) -> None
 def test_a_file_without_warnings_passes_deny_warnings(
     run: Callable[..., Any], examples: Path
 ) -> None:
-    """With TLS there is no warning."""
+    """With TLS no warning is left."""
     ran = run(
         "lint",
         str(examples / "minimal.yaml"),

@@ -71,7 +71,7 @@ def test_a_dead_letter_is_read_as_its_record(broker: EmbeddedBroker) -> None:
 
 def test_a_record_of_another_program_is_returned(broker: EmbeddedBroker) -> None:
     """It has no place, so that the check reports it as one too many."""
-    broker.put("dead", b"not a dead letter of ours")
+    broker.put("dead", b"not a dead letter")
     broker.flush()
     assert [RecordCoordinates("", -1, -1)] == [one.place for one in read(broker).dead_letters]
 
