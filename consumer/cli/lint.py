@@ -74,6 +74,7 @@ def lint(
     else:
         for file, found in inspections.items():
             typer.echo("\n".join(_lines(file, found, sampled.get(file))))
+    # Faults weigh more than warnings, also if they are in different files.
     if any(found.settings is None for found in inspections.values()):
         raise typer.Exit(CONFIG_FAULTS)
     warned = any(found.warnings for found in inspections.values()) or any(

@@ -41,6 +41,7 @@ def map_records(
     for number, line in enumerate(typer.get_binary_stream("stdin"), start=1):
         if not line.strip():
             continue
+        # The outcomes of earlier lines are printed by now, so a pipe can be read while it is fed.
         try:
             record = record_of_line(line, topic)
         except UnreadableLine as error:

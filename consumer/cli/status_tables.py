@@ -68,6 +68,7 @@ def print_ledger(report: StatusReport, found: Sequence[str]) -> None:
 def _accounts(title: str, came_in: str, lines: Sequence[AccountLine]) -> Table:
     names = [came_in, *(name.replace("_", "-") for name in OUTCOMES)]
     made = table(title, "", *names, figures=names)
+    # The sum of a single line would only repeat it.
     for line in [*lines, total(lines)] if len(lines) > 1 else lines:
         made.add_row(line.place, f"{line.came_in:,}", *(f"{count:,}" for count in line.outcomes))
     return made

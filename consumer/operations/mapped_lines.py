@@ -86,6 +86,7 @@ def _outcome(mapped: Mapped, name: str) -> dict[str, object]:
     if isinstance(mapped, Filtered):
         return {"outcome": "filtered", "rule": mapped.rule}
     if isinstance(mapped, Upsert):
+        # `Raw` prints the encoded row unchanged, with the digits that are sent.
         row = _shown(mapped.encoded) if _PLACE in mapped.encoded else msgspec.Raw(mapped.encoded)
         return {"outcome": "upsert", "object": name, "key": mapped.key, "record": row}
     return {"outcome": "delete", "object": name, "key": mapped.key}

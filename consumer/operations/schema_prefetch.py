@@ -46,6 +46,7 @@ class SchemaPrefetch:
             return
         for schema in {schema for record in records for schema in schemas_of(record)}:
             probes = 0
+            # A registry that is down or refuses only delays the run, as in the daemon.
             while self._cache.lacks(schema, self._clock.now_s()):
                 try:
                     written = await self._registry.schema(schema)

@@ -100,5 +100,7 @@ def test_a_topic_that_is_not_there_is_said(
         "--topic",
         "nix",
     )
-    message = f"topic `nix` does not exist at {kafka_broker.bootstrap}, or this user may not describe it\n"
-    assert (1, message) == (ran.code, ran.err)
+    message = (
+        f"topic `nix` does not exist at {kafka_broker.bootstrap}, or this user may not describe"
+    )
+    assert (1, f"{message} it\n") == (ran.code, ran.err)

@@ -139,6 +139,7 @@ def _test(
             headers=found[HEADERS],
             timestamp_ms=timestamp_ms or 0,
         ),
+        # Without a timestamp nothing is in the future, so the result never depends on the date.
         wall_ms=NO_LIMIT_MS if timestamp_ms is None else timestamp_ms,
         expected=tuple(_expected(one) for one in found[EXPECTATIONS]),
     )

@@ -93,8 +93,10 @@ def guess_route(
     """
     fields, left_out = _fields(rows, zoned=zone is not None)
     key = _KeyGuesser(name, rows, fields).guess()
+    # The key's field replaces the guessed one: a primary key is always text.
     fields = [key.field, *(one for one in fields if one.name != key.field.name)]
     category, event_time = _category(name, rows, form[0], fields, key)
+    # Engagement objects have no versions: their rows never change.
     record_modified = None
     if category.value != "engagement":
         record_modified, added = _record_modified(rows, fields)
@@ -124,6 +126,8 @@ def _fields(rows: SampledRows, *, zoned: bool) -> tuple[list[GuessedField], tupl
     for column, seen in rows.columns.items():
         name = fit_name(column, [one.name for one in fields])
         guessed = guess(seen, zoned=zoned)
+        # A column with a valid name and no conversion is taken without a rule, even if its name
+        # could not be written in one.
         needs_rule = name != column or bool(guessed.rule)
         if needs_rule and not is_reachable(column):
             left_out.append(column)
@@ -178,6 +182,7 @@ class _KeyGuesser:
     def _kafka_columns(self) -> list[str]:
         """Return the members of the Kafka key if all keys have them and all rows do as columns."""
         keys = [key.fields for key in self._rows.keys if key is not None and key.fields is not None]
+        # One record without such a key is enough: its row would have no primary key.
         if not keys or len(keys) < len(self._rows.rows):
             return []
         names = [name for name in keys[0] if name not in _NOT_COLUMNS]
@@ -264,6 +269,7 @@ def _text(opened: Opened) -> str | None:
     """Return a value as text, or `None` if it cannot be a key."""
     if isinstance(opened, Nested | bool) or not isinstance(opened, str):
         return None
+    # Numbers are kept as their digits. A fraction has several spellings (1.0, 1.00) and no key.
     if isinstance(opened, Digits) and not opened.removeprefix("-").isdecimal():
         return None
     return str(opened)
@@ -274,6 +280,7 @@ def _category(
 ) -> tuple[ReasonedChoice, ReasonedChoice | None]:
     """Guess the category of an object, and for engagement objects the event time field."""
     times = [one for one in fields if _is_time(one) and _always_there(rows, one)]
+    # CDC formats carry tables, whose rows change. Only plain JSON and CloudEvents may be events.
     events = form in {"json", "cloudevents"} and not rows.delete_count and not rows.tombstone_count
     if events and times and key.unique:
         # Several times: prefer one whose name says that it is the time of the event.

@@ -132,6 +132,7 @@ class GuessedField(msgspec.Struct, frozen=True):
 
 def guess(seen: SeenColumn, *, zoned: bool) -> Guess:
     """Guess the field of a column; `zoned` if the route has a zone for times without one."""
+    # First the source's own schema, which is certain; then the values, from clear to unclear kinds.
     known = _BY_MEANING.get(seen.meaning)
     if known is not None:
         return Guess(known, {}, "from the source's schema")
@@ -156,6 +157,7 @@ def _of_numbers(seen: SeenColumn, kinds: Collection[str]) -> Guess:
     unit = _unit_of(seen) if kinds == {"integer"} else None
     if unit is None:
         return Guess(FieldType.NUMBER)
+    # Ids and amounts may have the size of a time, so the name has to agree.
     by_name = words_of(seen.name) & (_DAY_WORDS if unit == "days" else _TIME_WORDS)
     if not by_name:
         return Guess(
@@ -194,6 +196,7 @@ def _unit_of(seen: SeenColumn) -> TimeUnit | None:
     """Guess the unit of whole numbers that may be times, only by their size."""
     if seen.lowest is None or seen.highest is None:
         return None
+    # From 2000 to 2100 the ranges of the units do not overlap, so at most one unit fits.
     for unit, per_second in _PER_SECOND.items():
         if _FROM_2000_S * per_second <= seen.lowest and seen.highest <= _UNTIL_2100_S * per_second:
             return unit

@@ -77,6 +77,7 @@ class SeenColumn:
             self.written = column.written
         if opened is not None:
             self.all_unscaled &= type(opened) is str and is_unscaled(opened)
+        # `int` of very long text is slow and refused by Python; a time is never that long.
         if kind == "integer" and len(str(opened)) < SAFE_LENGTH:
             number = int(str(opened))
             self.lowest = number if self.lowest is None else min(self.lowest, number)
@@ -134,6 +135,7 @@ def rows_of(records: Iterable[Record], name: FormatName, prefix: str) -> Sampled
                 found.delete_count += 1
             else:
                 _look_at(found, event, envelope, decoder, record)
+    # In the flat format the members that Debezium adds stand beside the columns.
     if name == "debezium_flat":
         for column in [one for one in found.columns if one.startswith(prefix)]:
             del found.columns[column]
@@ -154,6 +156,7 @@ def _look_at(
     found.unprovided |= event.absent is Absent.UNPROVIDED
     for name, value in (event.row or {}).items():
         opened = None if isinstance(value, Absent) else open_value(value)
+        # Debezium writes a placeholder for a large unchanged value that the database did not log.
         if isinstance(value, Absent) or (decoder.has_placeholders and is_placeholder(opened)):
             found.unprovided = True
             continue

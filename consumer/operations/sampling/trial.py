@@ -92,6 +92,7 @@ def run_trials(
     )
     sample = list(records)
     topic = sample[0].topic() if sample else ""
+    # `mappers` returns one mapper for each route that takes the topic, in the same order.
     taken = [route for route in settings.routes if takes(route, topic)]
     for route, mapper in zip(taken, routes.mappers(topic), strict=True):
         trial = Trial(route)
