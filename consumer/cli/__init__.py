@@ -27,7 +27,7 @@ A verb prints its findings itself and then raises `typer.Exit(FINDINGS)`. All ot
 from the exception type, here in `main` and nowhere else.
 
 What may never happen: a fact on standard error or progress on standard output; colours or bars
-without a terminal; a value of a record or a secret in a message.
+without a terminal; a value of a Kafka record or a secret in a message.
 """
 
 from __future__ import annotations

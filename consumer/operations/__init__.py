@@ -24,7 +24,8 @@ How this works
 An operation returns values or raises. Printing, colours and exit codes belong to `consumer.cli`.
 
 What may never happen: an operation joins the consumer group of the daemon, or commits for it while
-the group has members; a plan changes anything before `--execute`; a value of a record gets into a
-plan, a difference or a warning. A record is mapped here by the same code as in the daemon, so that
-`map`, `test` and `lint --sample` show exactly what the daemon would send.
+the group has members; a plan changes anything before `--execute`; a value of a Kafka record gets
+into a plan, a check or a warning. (Mapping tests do print values: the user wrote those records.)
+A record is mapped by the same code as in the daemon, so that `map`, `test` and `lint --sample` show
+exactly the changes that the daemon would send.
 """

@@ -30,5 +30,5 @@ Words: the *expected result* is computed from the log only, never from what the 
 *difference* is one line with counts and keys.
 
 What may never happen: the demo says `verified` although a row, a dead letter, a position or a count
-differs; it waits for ever for a daemon that makes no progress; a difference shows a value.
+differs; it waits forever for a daemon that makes no progress; a difference shows a value.
 """
