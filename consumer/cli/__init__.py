@@ -1,7 +1,33 @@
-"""The door: one file per verb, arguments in, text or JSON out.
+"""The command line: one file per verb, arguments in, text or JSON out.
 
-A verb's file has `register(app)`, and stands in `VERBS` in the order of the help. What a verb
-raises becomes an exit code here, once.
+How this works
+
+    datacloud-consumer VERB [OPTIONS]
+        │
+        ▼
+    main() ── app (typer) ── the verb's file ── consumer.app         run, demo
+        ▲                        │              consumer.operations  replay, test, ...
+        │                        │              consumer.config      lint, config
+        │                        ▼
+        │                    stdout: facts, as text or JSON (--output)
+        │                    stderr: progress, logs, errors
+        └── an exception of the verb becomes an exit code
+
+Words: a *verb* is a subcommand. Its file has `register(app)`, and `VERBS` lists the files in the
+order of `--help`. A verb whose output is long has further files: `demo_result`, `lint_sample`,
+`status_tables`. `options` declares the options that several verbs share.
+
+Exit codes, all in `exits`:
+
+    0   success                        70  fatal error of the program (`Fatal`)
+    1   findings, or `Refusal`         77  credentials refused (`CredentialsRefused`)
+    2   wrong usage (typer)            78  faults in the configuration (`ConfigFaults`)
+
+A verb prints its findings itself and then raises `typer.Exit(FINDINGS)`. All other codes are made
+from the exception type, here in `main` and nowhere else.
+
+What may never happen: a fact on standard error or progress on standard output; colours or bars
+without a terminal; a value of a Kafka record or a secret in a message.
 """
 
 from __future__ import annotations
@@ -28,9 +54,9 @@ app = typer.Typer(
 )
 
 
-def _print_version(wanted: bool) -> None:  # noqa: FBT001 - the shape of an option's callback
-    """Print the version and end."""
-    if wanted:
+def _print_version(requested: bool) -> None:  # noqa: FBT001 - the signature of an option's callback
+    """Print the version and exit."""
+    if requested:
         typer.echo(__version__)
         raise typer.Exit
 
@@ -41,11 +67,11 @@ def _program(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version and end."
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
         ),
     ] = False,
 ) -> None:
-    """Carry Kafka change-data-capture and event topics into Salesforce Data Cloud."""
+    """Send change events from Kafka topics to Salesforce Data 360 (formerly Data Cloud)."""
 
 
 for _verb in VERBS:
@@ -53,23 +79,20 @@ for _verb in VERBS:
 
 
 def main() -> None:
-    """Run the verb on the command line.
-
-    Every outcome but success is an exit code of the table in `exits`.
-    """
+    """Run the verb on the command line and exit with a code from `exits`."""
     try:
         app()
     except ConfigFaults as faults:
-        _end(str(faults), CONFIG_FAULTS)
+        _exit(str(faults), CONFIG_FAULTS)
     except CredentialsRefused as refused:
-        _end(str(refused), CREDENTIALS_REFUSED)
+        _exit(str(refused), CREDENTIALS_REFUSED)
     except Refusal as refusal:
-        _end(str(refusal), FINDINGS)
+        _exit(str(refusal), FINDINGS)
     except Fatal as fatal:
-        _end(f"fatal: {fatal}", FATAL)
+        _exit(f"fatal: {fatal}", FATAL)
 
 
-def _end(text: str, code: int) -> None:
-    """Print to standard error and exit."""
+def _exit(text: str, code: int) -> None:
+    """Print a message on standard error and exit."""
     typer.echo(text, err=True)
     sys.exit(code)

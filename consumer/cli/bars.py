@@ -1,17 +1,15 @@
-"""Bars of what takes long, on standard error.
-
-They move on a terminal and are not there elsewhere.
-"""
+"""Progress bars on standard error, shown only on a terminal."""
 
 from __future__ import annotations
 
 import os
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.theme import Theme
 
 from consumer.admin.log import configure
 from consumer.admin.settings import LogSettings
@@ -19,14 +17,26 @@ from consumer.admin.settings import LogSettings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# A bar has no colour while it moves, so that red and green only ever mean bad and good.
+_COLOURS: Final = Theme(
+    {
+        "bar.complete": "none",
+        "bar.pulse": "white",
+        "bar.finished": "green",
+        "progress.download": "none",
+        "progress.elapsed": "none",
+    }
+)
+_FAILED: Final = Theme({"bar.complete": "red", "bar.finished": "red"})
+
 
 @contextmanager
 def bars(name_width: int) -> Iterator[tuple[Progress, Console]]:
-    """Set up log and display for as long as the block lasts.
+    """Set up the log and the progress display for the duration of the block.
 
-    Nothing is shown before the first bar.
+    The display shows nothing until the first bar is added.
     """
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, theme=_COLOURS)
     moving = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     progress = Progress(
         TextColumn(f"{{task.description:>{name_width}}}"),
@@ -38,6 +48,12 @@ def bars(name_width: int) -> Iterator[tuple[Progress, Console]]:
         disable=not moving,
     )
     with progress:
-        # Now, so that log lines go above the bars: while they are shown, standard error is theirs.
+        # `progress` has replaced sys.stderr by now. A log that is set up here writes above the bars
+        # instead of into them.
         configure(LogSettings(level="warning", format="console"))
         yield progress, console
+
+
+def mark_failed(console: Console) -> None:
+    """Draw the bars in red from now on."""
+    console.push_theme(_FAILED)

@@ -1,7 +1,4 @@
-"""`config show`, `schema`, `reference` and `init`.
-
-What holds, what may be written, and a first file.
-"""
+"""`config show`, `schema`, `reference` and `init`: print, describe and create configurations."""
 
 from __future__ import annotations
 
@@ -23,11 +20,8 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb with its parts."""
-    verb = typer.Typer(
-        help="What holds, what may be written, what it means, and a first file.",
-        no_args_is_help=True,
-    )
+    """Add the verb with its subcommands."""
+    verb = typer.Typer(help="Show, document or create a configuration file.", no_args_is_help=True)
     verb.command("show")(show)
     verb.command("schema")(schema)
     verb.command("reference")(reference)
@@ -40,11 +34,18 @@ def show(
     overrides: Overrides = None,
     *,
     origin: Annotated[
-        bool, typer.Option("--origin", help="Say where each value came from.")
+        bool,
+        typer.Option(
+            "--origin",
+            help="Show where each value comes from: --set, environment, file or default.",
+        ),
     ] = False,
     output: OutputFormat = Output.TEXT,
 ) -> None:
-    """Print the effective settings, defaults included and secrets masked."""
+    """Print the effective settings, with secrets masked.
+
+    Defaults are included.
+    """
     found = inspect(config, environ=os.environ, overrides=overrides or [])
     if found.settings is None or found.tree is None:
         raise ConfigFaults([str(fault) for fault in found.faults])
@@ -67,7 +68,7 @@ def show(
 
 
 def _entry(line: EffectiveSetting, *, origin: bool) -> dict[str, object]:
-    """Write one value as a JSON value."""
+    """Return one setting as it is printed in JSON."""
     entry: dict[str, object] = {"path": line.path, "value": line.value}
     return {**entry, "origin": line.origin} if origin else entry
 
@@ -78,5 +79,5 @@ def schema() -> None:
 
 
 def reference() -> None:
-    """Print the reference of all keys as Markdown."""
+    """Print the reference of all configuration keys as Markdown."""
     typer.echo(documents.reference(), nl=False)

@@ -1,4 +1,4 @@
-"""`config init`: a first configuration and a connector schema file, from samples of topics."""
+"""`config init`: write a first configuration and connector schema from samples of topics."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from consumer.config.brokers import named_brokers, named_registry
 from consumer.config.findings import did_you_mean
 from consumer.config.load import load
 from consumer.config.shape import FORMATS
+from consumer.operations.plurals import count_of
 from consumer.operations.sampling.first_files import (
     CONFIGURATION,
     CONNECTOR,
@@ -27,7 +28,7 @@ from consumer.operations.sampling.first_look import FirstLook, TopicHints, look_
 from consumer.operations.sampling.guessed_route import object_names
 from consumer.operations.sampling.guesses import fit_name
 from consumer.operations.sampling.sampler import NoSample, Sampler
-from consumer.operations.sampling.trial import tried_out
+from consumer.operations.sampling.trial import run_trials
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,12 +43,13 @@ def init(
     topics: Annotated[
         list[str],
         typer.Option(
-            "--topic", metavar="TOPIC", help="A topic to carry; repeatable, one route for each."
+            "--topic", metavar="TOPIC", help="Topic to sample, gets one route; repeatable."
         ),
     ],
     *,
     bootstrap: Annotated[
-        str, typer.Option("--bootstrap", metavar="HOST:PORT", help="Brokers.")
+        str,
+        typer.Option("--bootstrap", metavar="HOST:PORT", help="Bootstrap servers of Kafka."),
     ] = "localhost:9092",
     properties: Annotated[
         list[str] | None,
@@ -55,8 +57,8 @@ def init(
             "--property",
             metavar="NAME=VALUE",
             help=(
-                "A librdkafka property, such as security.protocol=SSL; secrets as '${NAME}';"
-                " repeatable."
+                "librdkafka property, e.g. security.protocol=SSL. Write a secret as '${NAME}', the"
+                " name of an environment variable; repeatable."
             ),
         ),
     ] = None,
@@ -66,55 +68,60 @@ def init(
             "--registry",
             metavar="KEY=VALUE",
             help=(
-                "A key of kafka.schema_registry, such as url=https://registry.example.com;"
-                " repeatable."
+                "Key of kafka.schema_registry, e.g. url=https://registry.example.com; repeatable."
             ),
         ),
     ] = None,
     records: RecordsOption = RECORDS,
     object_name: Annotated[
         str | None,
-        typer.Option("--object", metavar="NAME", help="Name of the object; of one topic only."),
+        typer.Option(
+            "--object",
+            metavar="NAME",
+            help="Name of the object; only with one topic.",
+            show_default="the topic's name",
+        ),
     ] = None,
     connector: Annotated[
-        str, typer.Option("--connector", metavar="NAME", help="Source name of the connector.")
+        str,
+        typer.Option(
+            "--connector", metavar="NAME", help="Source name of the Ingestion API connector."
+        ),
     ] = "kafka_events",
     form: Annotated[
         str,
-        typer.Option(
-            "--format", metavar="FORMAT", help="Format of the values; auto recognises it."
-        ),
+        typer.Option("--format", metavar="FORMAT", help="Format of the values; auto detects it."),
     ] = AUTO,
     zone: Annotated[
-        str | None, typer.Option("--zone", metavar="ZONE", help="Zone of times that carry none.")
+        str | None,
+        typer.Option(
+            "--zone", metavar="ZONE", help="Time zone of times without one, e.g. Europe/Berlin."
+        ),
     ] = None,
     folder: Annotated[
-        Path, typer.Option("--output-dir", metavar="DIR", help="Where the two files go.")
+        Path, typer.Option("--output-dir", metavar="DIR", help="Folder for the two files.")
     ] = Path(),
-    force: Annotated[
-        bool, typer.Option("--force", help="Write over files that are there.")
-    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
 ) -> None:
-    """Read the newest records of topics.
+    """Write a first configuration from samples of topics.
 
-    And write consumer.yaml and connector.yaml from what they look like.
+    Reads the newest records of each topic and writes consumer.yaml and connector.yaml, the schema
+    file for the Ingestion API connector of Data 360 (formerly Data Cloud). Guesses are marked as
+    guesses.
 
-    No group is joined and nothing is committed. Guesses are called so; no value of a record is
-    written anywhere.
+    Joins no consumer group and commits nothing. No value of a record is written or printed.
     """
     names = _object_names(topics, object_name)
-    wanted = {topic: TopicHints(name, _format(form), _zone(zone)) for topic, name in names.items()}
+    hints = {topic: TopicHints(name, _format(form), _zone(zone)) for topic, name in names.items()}
     _refuse_to_overwrite(folder, force=force)
-    given = dict(_pair(one, "--property") for one in properties or [])
-    brokers = named_brokers(bootstrap, given, GROUP, os.environ)
-    asked = dict(_pair(one, "--registry") for one in registry or [])
-    schemas = named_registry(asked, folder, os.environ)
+    client_properties = dict(_pair(one, "--property") for one in properties or [])
+    brokers = named_brokers(bootstrap, client_properties, GROUP, os.environ)
+    registry_keys = dict(_pair(one, "--registry") for one in registry or [])
+    schemas = named_registry(registry_keys, folder, os.environ)
     try:
         with Sampler(brokers) as sampler:
-            samples = {topic: sampler.sample(topic, records) for topic in wanted}
-        looks = {
-            topic: look_at(sample, wanted[topic], schemas) for topic, sample in samples.items()
-        }
+            samples = {topic: sampler.sample(topic, records) for topic in hints}
+        looks = {topic: look_at(sample, hints[topic], schemas) for topic, sample in samples.items()}
     except NoSample as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(FINDINGS) from None
@@ -124,13 +131,20 @@ def init(
         connector_schema(look.route for look in looks.values()), encoding="utf-8"
     )
     (folder / CONFIGURATION).write_text(
-        configuration(bootstrap, given, connector, routes, asked), encoding="utf-8"
+        configuration(bootstrap, client_properties, connector, routes, registry_keys),
+        encoding="utf-8",
     )
-    _tell(folder, looks, samples)
+    _print_choices(looks)
+    _print_trials(folder, looks, samples)
+    typer.echo(f"written: {folder / CONFIGURATION} and {folder / CONNECTOR}")
+    typer.echo(
+        f"next: fill in the salesforce section, then run: datacloud-consumer lint --sample"
+        f" -c {folder / CONFIGURATION}"
+    )
 
 
-def _tell(folder: Path, looks: dict[str, FirstLook], samples: dict[str, Sample]) -> None:
-    """Say what was seen and chosen, try the files on the samples, and say what comes next."""
+def _print_choices(looks: dict[str, FirstLook]) -> None:
+    """Print what was seen in each topic and what was chosen from it."""
     for look in looks.values():
         route = look.route
         typer.echo(f"{route.topic} -> {route.object}")
@@ -143,75 +157,84 @@ def _tell(folder: Path, looks: dict[str, FirstLook], samples: dict[str, Sample])
             f"record modified {one.value} ({one.why})" for one in (route.record_modified,) if one
         ]
         chosen += [f"event time {one.value} ({one.why})" for one in (route.event_time,) if one]
-        for line in (*look.remarks, f"{len(route.fields)} fields", *chosen):
+        for line in (*look.remarks, count_of(len(route.fields), "field"), *chosen):
             typer.echo(f"  {line}")
-    file = folder / CONFIGURATION
-    settings = load(file, environ=os.environ, overrides=[])
+
+
+def _print_trials(folder: Path, looks: dict[str, FirstLook], samples: dict[str, Sample]) -> None:
+    """Map the samples with the files that were written and print the outcomes."""
+    settings = load(folder / CONFIGURATION, environ=os.environ, overrides=[])
     for topic, sample in samples.items():
-        for trial in tried_out(
+        for trial in run_trials(
             settings, sample.records, SystemClock().wall_ms(), looks[topic].schemas
         ):
             counts = ", ".join(
                 f"{count} {outcome}" for outcome, count in trial.outcomes.most_common()
             )
-            typer.echo(f"{sample.topic}: these records would become: {counts}")
+            typer.echo(f"{sample.topic}: these records map to: {counts}")
             for fault, faulty in trial.faults.items():
                 typer.echo(
-                    f"{sample.topic}: {faulty.count} dead letters: {fault}, the first"
+                    f"{sample.topic}: {count_of(faulty.count, 'dead letter')}: {fault}, first at"
                     f" {faulty.first}"
                 )
-    typer.echo(f"written: {file} and {folder / CONNECTOR}")
-    typer.echo(
-        f"next: write its salesforce section, then datacloud-consumer lint --sample -c {file}"
-    )
 
 
-def _object_names(topics: Sequence[str], wanted: str | None) -> dict[str, str]:
-    """Return an object for each topic."""
-    if wanted is None:
+def _object_names(topics: Sequence[str], name: str | None) -> dict[str, str]:
+    """Return the name of each topic's object; `name` comes from the command line."""
+    if name is None:
         return object_names(topics)
-    if len(set(topics)) > 1:
-        message = "of one topic only; leave it out, and each object is named for its topic"
+    if (count := len(set(topics))) > 1:
+        message = (
+            f"expected one --topic beside --object, got {count}; without --object, each object is"
+            f" named after its topic"
+        )
         raise typer.BadParameter(message, param_hint="--object")
-    if fit_name(wanted, ()) != wanted:
-        message = "names are of A-Z, a-z, 0-9, `_` and `-`, without `__`"
+    if fit_name(name, ()) != name:
+        message = (
+            f"expected a name of A-Z, a-z, 0-9, `_` and `-`, without `__`, got `{name}`; try"
+            f" `{fit_name(name, ())}`"
+        )
         raise typer.BadParameter(message, param_hint="--object")
-    return {topics[0]: wanted}
+    return {topics[0]: name}
 
 
 def _format(form: str) -> FormatName | None:
-    """Return the format that was asked for; `None` to recognise it."""
+    """Return the format from the command line; `None` means to detect it."""
     if form == AUTO:
         return None
     known = FORMATS.options
     if form not in known:
-        message = f"expected auto, {FORMATS.words}{did_you_mean(form, known)}"
+        message = f"expected auto, {FORMATS.words}, got `{form}`{did_you_mean(form, known)}"
         raise typer.BadParameter(message, param_hint="--format")
     return known[form]
 
 
 def _zone(zone: str | None) -> str | None:
-    """Refuse a zone that the machine does not know."""
+    """Return a time zone name that this machine knows.
+
+    Raises: `typer.BadParameter` otherwise.
+    """
     try:
         return None if zone is None else ZoneInfo(zone).key
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        message = f"`{zone}` is no zone name; write one such as Europe/Berlin"
+        message = f"expected a time zone name such as Europe/Berlin, got `{zone}`"
         raise typer.BadParameter(message, param_hint="--zone") from None
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:
+    """Read NAME=VALUE; a message shows only the text before `=`, the rest may be a secret."""
     name, sign, value = text.partition("=")
     if not sign or not name:
-        message = f"expected NAME=VALUE, found `{name}`"
+        message = f"expected NAME=VALUE, got `{name}`"
         raise typer.BadParameter(message, param_hint=option)
     return name, value
 
 
 def _refuse_to_overwrite(folder: Path, *, force: bool) -> None:
-    there = [name for name in (CONFIGURATION, CONNECTOR) if (folder / name).exists()]
-    if there and not force:
+    existing = [name for name in (CONFIGURATION, CONNECTOR) if (folder / name).exists()]
+    if existing and not force:
         message = (
-            f"{' and '.join(there)} in {folder} would be written over; name another folder, or"
+            f"{' and '.join(existing)} in {folder} would be overwritten; choose another folder, or"
             f" add --force"
         )
         raise typer.BadParameter(message, param_hint="--output-dir")

@@ -1,7 +1,4 @@
-"""The result of the demonstration on standard output.
-
-Tables and a verdict for a person, or one JSON object.
-"""
+"""Prints the result of the demo: tables and a verdict for a person, or one JSON object."""
 
 from __future__ import annotations
 
@@ -12,137 +9,140 @@ import typer
 from rich.console import Console
 
 from consumer.cli.tables import table
+from consumer.operations.plurals import count_of
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from consumer.operations.demo.demo import DemoResult
 
-_FIGURES = {"records", "count", "struck", "rows"}
+_FIGURES = {"records", "count", "times applied", "rows", "expected rows"}
 
 
-def print_text(outcome: DemoResult) -> None:
-    """Print what happened, and `verified` with its figures or what differs."""
+def print_text(result: DemoResult) -> None:
+    """Print the tables, then `verified` with its figures, or the differences."""
     console = Console(highlight=False)
     retries = (
-        ", ".join(f"{count} after {cause}" for cause, count in sorted(outcome.retries.items()))
+        ", ".join(f"{count} after {cause}" for cause, count in sorted(result.retries.items()))
         or "none"
     )
     for part in (
-        _records(outcome),
-        _requests(outcome),
-        _script(outcome),
-        _letters(outcome),
-        _rows(outcome),
+        _records(result),
+        _requests(result),
+        _faults(result),
+        _dead_letters(result),
+        _rows(result),
     ):
         console.print(part, "", sep="\n")
-    console.print(f"Retries: {retries}. Tokens fetched: {outcome.token_refreshes}.\n")
-    *lines, last = verdict_lines(outcome)
-    colour = "red" if outcome.differences else "green"
+    console.print(f"Retries: {retries}. Tokens fetched: {result.token_refreshes}.\n")
+    *lines, last = verdict_lines(result)
+    colour = "red" if result.differences else "green"
     console.print(*lines, sep="\n", soft_wrap=True, markup=False, style=colour)
     console.print(last, soft_wrap=True, markup=False, style=f"bold {colour}")
 
 
-def print_json(outcome: DemoResult) -> None:
-    """Print the same as one line of JSON."""
-    ledger = outcome.evidence.ledger
+def print_json(result: DemoResult) -> None:
+    """Print the result as one line of JSON."""
+    ledger = result.actual.ledger
     typer.echo(
         orjson.dumps(
             {
-                "verified": not outcome.differences,
-                "differences": outcome.differences,
-                "produced": sum(outcome.expected.ends.values()),
+                "verified": not result.differences,
+                "differences": result.differences,
+                "produced": sum(result.expected.ends.values()),
                 "ledger": {name: getattr(ledger, name) for name in ledger.__struct_fields__},
-                "rows": {name: len(rows) for name, rows in outcome.evidence.rows.items()},
+                "rows": {name: len(rows) for name, rows in result.actual.rows.items()},
                 "dead_letters": [
-                    {**letter.place._asdict(), "reason": letter.reason}
-                    for letter in outcome.evidence.letters
+                    {**one.place._asdict(), "reason": one.reason}
+                    for one in result.actual.dead_letters
                 ],
-                "partitions": len(outcome.evidence.ends),
+                "partitions": len(result.actual.ends),
                 "requests": [
                     {"call": call, "status": status, "count": count}
-                    for (call, status), count in sorted(outcome.requests.items())
+                    for (call, status), count in sorted(result.requests.items())
                 ],
-                "retries": outcome.retries,
-                "token_refreshes": outcome.token_refreshes,
-                "script": [{"rule": rule, "struck": hits} for rule, hits in outcome.script],
-                "elapsed_s": round(outcome.elapsed_s, 3),
+                "retries": result.retries,
+                "token_refreshes": result.token_refreshes,
+                "script": [{"rule": rule, "struck": hits} for rule, hits in result.script],
+                "elapsed_s": round(result.elapsed_s, 3),
             }
         ).decode()
     )
 
 
-def verdict_lines(outcome: DemoResult) -> list[str]:
-    """Return the last lines: what was checked and one that begins with `verified`.
+def verdict_lines(result: DemoResult) -> list[str]:
+    """Return the verdict.
 
-    Or every difference.
+    Shape: the checks and a last line that begins with `verified`, or `not verified` and one line
+    for each difference.
     """
-    if outcome.differences:
-        count = len(outcome.differences)
+    if result.differences:
         return [
-            f"not verified: {count} {'difference' if count == 1 else 'differences'}",
-            *outcome.differences,
+            f"not verified: {count_of(len(result.differences), 'difference')}",
+            *result.differences,
         ]
-    ledger, tables = outcome.evidence.ledger, outcome.evidence.rows
-    row_count, letter_count = sum(map(len, tables.values())), len(outcome.evidence.letters)
-    partition_count = len(outcome.evidence.ends)
+    ledger, tables = result.actual.ledger, result.actual.rows
+    row_count, dead_letter_count = sum(map(len, tables.values())), len(result.actual.dead_letters)
+    rows, partitions = count_of(row_count, "row"), count_of(len(result.actual.ends), "partition")
     sum_of = (
-        f"{ledger.accepted:,} accepted + {ledger.conflated:,} conflated + {ledger.filtered:,}"
-        f" filtered"
+        f"{ledger.accepted:,} accepted + {ledger.conflated:,} conflated"
+        f" + {ledger.filtered:,} filtered + {ledger.dead_lettered:,} dead-lettered"
     )
     figures = (
-        f"{ledger.polled:,} records, {row_count:,} rows, {letter_count} dead letters,"
-        f" {partition_count} partitions"
+        f"{count_of(ledger.polled, 'record')}, {rows},"
+        f" {count_of(dead_letter_count, 'dead letter')}, {partitions}"
     )
     return [
-        f"ledger        {ledger.polled:,} = {sum_of} + {ledger.dead_lettered:,} dead-lettered",
-        f"tables        {row_count:,} rows in {len(tables)} tables equal the fold of the log",
-        f"dead letters  {letter_count}, the expected ones, byte for byte",
-        f"positions     {partition_count} partitions committed at their ends",
-        f"verified in {outcome.elapsed_s:.1f} s: {figures}",
+        f"ledger        {ledger.polled:,} = {sum_of}",
+        f"tables        {rows} in {count_of(len(tables), 'table')}, all as expected",
+        f"dead letters  {dead_letter_count}, all expected, each a byte-for-byte copy",
+        f"positions     {partitions} committed up to the end",
+        f"verified in {result.elapsed_s:.1f} s: {figures}",
     ]
 
 
-def _records(outcome: DemoResult) -> Table:
-    ledger = outcome.evidence.ledger
-    made = table(
-        "Records, by what became of them", "outcome", "records", "meaning", figures=_FIGURES
-    )
+def _records(result: DemoResult) -> Table:
+    ledger = result.actual.ledger
+    made = table("Records by outcome", "outcome", "records", "meaning", figures=_FIGURES)
     for name, count, meaning in (
-        ("accepted", ledger.accepted, "sent, and answered 202"),
-        ("conflated", ledger.conflated, "replaced by a newer change of the row before sent"),
-        ("filtered", ledger.filtered, "tombstones after deletes: they say nothing new"),
-        ("dead_lettered", ledger.dead_lettered, "could not be placed; in the dead-letter topic"),
+        ("accepted", ledger.accepted, "sent, and the tenant answered 202"),
+        (
+            "conflated",
+            ledger.conflated,
+            "a newer change of the same row was sent instead",
+        ),
+        ("filtered", ledger.filtered, "tombstones after deletes, not needed"),
+        ("dead_lettered", ledger.dead_lettered, "invalid, written to the dead-letter topic"),
         ("open", ledger.open, "not settled"),
-        ("polled", ledger.polled, "the sum of the above"),
+        ("polled", ledger.polled, "sum of the above"),
     ):
         made.add_row(name, f"{count:,}", meaning)
     return made
 
 
-def _requests(outcome: DemoResult) -> Table:
-    made = table("Requests at the tenant", "call", "status", "count", figures=_FIGURES)
-    for (call, status), count in sorted(outcome.requests.items()):
+def _requests(result: DemoResult) -> Table:
+    made = table("Requests to the tenant", "call", "status", "count", figures=_FIGURES)
+    for (call, status), count in sorted(result.requests.items()):
         made.add_row(call, str(status), f"{count:,}")
     return made
 
 
-def _script(outcome: DemoResult) -> Table:
-    made = table("What went wrong on purpose", "fault", "struck", figures=_FIGURES)
-    for rule, hits in outcome.script:
+def _faults(result: DemoResult) -> Table:
+    made = table("Faults injected on purpose", "rule", "times applied", figures=_FIGURES)
+    for rule, hits in result.script:
         made.add_row(rule, str(hits))
     return made
 
 
-def _letters(outcome: DemoResult) -> Table:
+def _dead_letters(result: DemoResult) -> Table:
     made = table("Dead letters, read back from the broker", "record", "reason", figures=_FIGURES)
-    for letter in outcome.evidence.letters:
-        made.add_row(str(letter.place), letter.reason)
+    for one in result.actual.dead_letters:
+        made.add_row(str(one.place), one.reason)
     return made
 
 
-def _rows(outcome: DemoResult) -> Table:
-    made = table("Rows at the tenant", "object", "rows", "the log's fold has", figures=_FIGURES)
-    for name, rows in outcome.evidence.rows.items():
-        made.add_row(name, f"{len(rows):,}", f"{len(outcome.expected.rows.get(name, {})):,}")
+def _rows(result: DemoResult) -> Table:
+    made = table("Rows in the tenant", "object", "rows", "expected rows", figures=_FIGURES)
+    for name, rows in result.actual.rows.items():
+        made.add_row(name, f"{len(rows):,}", f"{len(result.expected.rows.get(name, {})):,}")
     return made

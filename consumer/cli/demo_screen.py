@@ -1,7 +1,4 @@
-"""What `demo` shows while it runs.
-
-Bars on a terminal, lines elsewhere, always on standard error.
-"""
+"""Shows the progress of `demo` on standard error: bars on a terminal, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -9,10 +6,11 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from consumer.cli.bars import bars
+from consumer.cli.bars import bars, mark_failed
 from consumer.cli.demo_result import print_json, print_text
 from consumer.cli.options import Output
 from consumer.operations.demo.demo import TRAFFIC_RECORDS, TRAFFIC_S
+from consumer.operations.plurals import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,18 +22,18 @@ if TYPE_CHECKING:
     from consumer.operations.demo.demo import DemoAddresses, DemoResult
 
 LINE_S: Final = 1.0
-"""Where there are no bars: a line at most so often."""
+"""Where there are no bars, at most one progress line is printed in this time."""
 
 
 @contextmanager
-def on_screen(record_count: int, output: Output) -> Iterator[Screen]:
-    """Set up log and display for as long as the demo runs."""
+def on_screen(record_count: int, output: Output) -> Iterator[DemoScreen]:
+    """Set up the log and the display for the duration of the demo."""
     with bars(9) as (progress, console):
-        yield Screen(record_count, output, progress, console)
+        yield DemoScreen(record_count, output, progress, console)
 
 
-class Screen:
-    """An `Audience` on standard error and standard output."""
+class DemoScreen:
+    """A `DemoDisplay`: progress on standard error, the result on standard output."""
 
     def __init__(
         self, record_count: int, output: Output, progress: Progress, console: Console
@@ -46,62 +44,65 @@ class Screen:
         self._console = console
         self._produced = progress.add_task("produced", total=record_count, note="")
         self._settled = progress.add_task("settled", total=record_count, start=False, note="")
-        self._said: tuple[float, LedgerStatus | None] = (0.0, None)
+        self._last_line: tuple[float, LedgerStatus | None] = (0.0, None)
 
     def up(self, addresses: DemoAddresses) -> None:
-        """Say where everything is."""
-        self._say(
+        """Print the addresses of the broker, the tenant and the daemon."""
+        self._print(
             f"broker  {addresses.broker}\ntenant  {addresses.tenant}\ndaemon  {addresses.admin}"
         )
         self._progress.start_task(self._settled)
 
     def produced(self, count: int) -> None:
-        """Move the first bar."""
+        """Move the bar of the produced records."""
         self._progress.update(self._produced, completed=count)
         if self._progress.disable and count == self._count:
-            self._say(f"{count:,} records produced")
+            self._print(f"{count_of(count, 'record')} produced")
 
     def progressed(self, report: StatusReport) -> None:
-        """Move the second bar, and tell what waits for what."""
+        """Move the bar of the settled records and show the holds."""
         ledger = report.ledger
         held = ", ".join(sorted({str(hold.reason) for hold in report.holds}))
         note = f"{ledger.open:,} open" + (f", hold {held}" if held else "")
         settled = ledger.polled - ledger.open
         self._progress.update(self._settled, completed=min(settled, self._count), note=note)
         if self._progress.disable and ledger.polled:
-            self._line(ledger, f"{settled:,} of {self._count:,} settled, {note}")
+            self._print_line(ledger, f"{settled:,} of {self._count:,} settled, {note}")
 
-    def verdict(self, outcome: DemoResult) -> None:
-        """Print the result."""
+    def checked(self, result: DemoResult) -> None:
+        """Stop the bars and print the result."""
+        if result.differences:
+            mark_failed(self._console)
         self._progress.stop()
         if self._output is Output.JSON:
-            print_json(outcome)
+            print_json(result)
         else:
-            print_text(outcome)
+            print_text(result)
 
     def traffic(self, addresses: DemoAddresses) -> None:
-        """Say where to look."""
+        """Print the addresses of the web pages."""
         per_s = TRAFFIC_RECORDS / TRAFFIC_S
-        self._say(
+        self._print(
             f"\nThe daemon's page  {addresses.admin}/\n"
             f"The tenant's page  {addresses.tenant}/\n"
-            f"Traffic of {per_s:.0f} records per second goes on. Ctrl-C stops it."
+            f"New records arrive at {per_s:.0f} per second. Ctrl-C stops the demo."
         )
 
-    def over(self, report: StatusReport) -> None:
-        """Say how it ended."""
+    def stopped(self, report: StatusReport) -> None:
+        """Print the final counts."""
         ledger = report.ledger
-        self._say(
-            f"stopped: {ledger.polled:,} records read, {ledger.polled - ledger.open:,} of"
-            f" them settled"
+        self._print(
+            f"stopped: {count_of(ledger.polled, 'record')} read,"
+            f" {ledger.polled - ledger.open:,} of them settled"
         )
 
-    def _line(self, ledger: LedgerStatus, text: str) -> None:
-        said_s, said = self._said
+    def _print_line(self, ledger: LedgerStatus, text: str) -> None:
+        """Print a progress line if the ledger has changed and the last line is old enough."""
+        printed_s, printed = self._last_line
         now_s = time.monotonic()
-        if ledger != said and now_s - said_s >= LINE_S:
-            self._said = (now_s, ledger)
-            self._say(text)
+        if ledger != printed and now_s - printed_s >= LINE_S:
+            self._last_line = (now_s, ledger)
+            self._print(text)
 
-    def _say(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         self._console.print(text, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Exit codes: what a caller in a script can tell apart."""
+"""Exit codes of the command, so that a script can tell the causes apart."""
 
 from __future__ import annotations
 

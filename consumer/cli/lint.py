@@ -1,7 +1,4 @@
-"""`lint`: every fault of configuration and connector schema.
-
-Without network unless a sample is asked for.
-"""
+"""`lint`: report every fault of the configuration and the connector schema, with its place."""
 
 from __future__ import annotations
 
@@ -24,6 +21,7 @@ from consumer.cli.options import (
     RecordsOption,
 )
 from consumer.config.load import Inspection, inspect
+from consumer.operations.plurals import count_of
 
 if TYPE_CHECKING:
     from consumer.cli.lint_sample import SampleReport
@@ -37,25 +35,30 @@ def register(app: typer.Typer) -> None:
 
 def lint(
     files: Annotated[
-        list[Path] | None, typer.Argument(metavar="[FILE]...", help="Files to check.")
+        list[Path] | None,
+        typer.Argument(metavar="FILE", help="Files to check instead of --config."),
     ] = None,
     config: ConfigFile = DEFAULT_FILE,
     overrides: Overrides = None,
     *,
     deny_warnings: Annotated[
-        bool, typer.Option("--deny-warnings", help="Exit 1 when there is a warning.")
+        bool, typer.Option("--deny-warnings", help="Exit with 1 if there is a warning.")
     ] = False,
     sample: Annotated[
         bool,
         typer.Option(
             "--sample",
-            help="Read the newest records of each topic, and say what would become of them.",
+            help="Also read the newest records of each topic and map them, sending nothing.",
         ),
     ] = False,
     records: RecordsOption = RECORDS,
     output: OutputFormat = Output.TEXT,
 ) -> None:
-    """Say everything that is wrong with a configuration: place, what was seen, what to write."""
+    """Check a configuration and report every fault with its place.
+
+    Each line has the file, line and column, the key, the expected and the actual value, and how to
+    fix it. Uses no network, unless --sample is given.
+    """
     inspections = {
         file: inspect(file, environ=os.environ, overrides=overrides or [])
         for file in files or [config]
@@ -71,6 +74,7 @@ def lint(
     else:
         for file, found in inspections.items():
             typer.echo("\n".join(_lines(file, found, sampled.get(file))))
+    # Faults weigh more than warnings, also if they are in different files.
     if any(found.settings is None for found in inspections.values()):
         raise typer.Exit(CONFIG_FAULTS)
     warned = any(found.warnings for found in inspections.values()) or any(
@@ -81,17 +85,16 @@ def lint(
 
 
 def _lines(file: Path, found: Inspection, sampled: SampleReport | None) -> list[str]:
-    """Write one file's findings as text."""
+    """Return one file's findings as lines of text."""
     warnings = [
         f"{warning.place}: {warning.path}: warning: {warning.text}" for warning in found.warnings
     ]
     warnings += sampled.lines if sampled is not None else []
     if found.settings is None:
-        count = len(found.faults)
         return [
             *map(str, found.faults),
             *warnings,
-            f"{file}: {count} {'fault' if count == 1 else 'faults'}",
+            f"{file}: {count_of(len(found.faults), 'fault')}",
         ]
     routes = ", ".join(
         f"{' '.join(route.topics)} -> {route.object}" for route in found.settings.routes
@@ -100,7 +103,7 @@ def _lines(file: Path, found: Inspection, sampled: SampleReport | None) -> list[
 
 
 def _report(file: Path, found: Inspection, sampled: SampleReport | None) -> dict[str, object]:
-    """Write one file's findings as a JSON value."""
+    """Return one file's findings as they are printed in JSON."""
     return {
         **({"sample": sampled.value} if sampled is not None else {}),
         "file": str(file),
@@ -116,9 +119,10 @@ def _report(file: Path, found: Inspection, sampled: SampleReport | None) -> dict
 
 
 def _finding(fault: Finding) -> dict[str, object]:
-    """Write one finding as a JSON value.
+    """Return one finding as it is printed in JSON.
 
-    Without a file its source is the option or the variable.
+    Shape: `file`, `line` and `column`, or `source` if the value comes from an option or an
+    environment variable.
     """
     place = fault.place
     where: dict[str, object] = (

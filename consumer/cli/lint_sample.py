@@ -1,4 +1,4 @@
-"""`lint --sample`: what would become of the newest records, as lines and as a JSON value."""
+"""`lint --sample`: map the newest records of each topic and report the outcomes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from consumer.clock import SystemClock
+from consumer.operations.plurals import count_of
 from consumer.operations.sampling.sampled_routes import sampled_topics, warnings_of
 from consumer.operations.sampling.sampler import NoSample, Sampler
 
@@ -17,20 +18,18 @@ if TYPE_CHECKING:
 
 
 class SampleReport(msgspec.Struct):
-    """What the samples of one configuration showed, in both forms.
-
-    `warnings` counts what is to be looked at.
-    """
+    """The result of sampling the topics of one configuration, as text and as JSON."""
 
     lines: list[str] = []
     value: list[dict[str, object]] = []
     warnings: int = 0
+    """How many of the lines are warnings."""
 
 
 def sample_of(settings: Settings, count: int) -> SampleReport:
     """Sample all topics of a configuration.
 
-    Brokers that do not answer are a warning like any other.
+    If the brokers do not answer, the report has a warning instead of samples.
     """
     report = SampleReport()
     try:
@@ -45,7 +44,7 @@ def sample_of(settings: Settings, count: int) -> SampleReport:
 
 
 def _add(report: SampleReport, settings: Settings, seen: SampledTopic) -> None:
-    """Add one topic."""
+    """Add one topic to the report."""
     warnings = list(warnings_of(settings, seen))
     report.warnings += len(warnings)
     report.lines += [f"{one.place}: warning: {one.text}" for one in warnings]
@@ -53,7 +52,7 @@ def _add(report: SampleReport, settings: Settings, seen: SampledTopic) -> None:
         counts = ", ".join(f"{count} {outcome}" for outcome, count in trial.outcomes.most_common())
         report.lines.append(
             f"{trial.route.place}: {seen.topic} -> {trial.route.object}:"
-            f" {seen.record_count} records: {counts}"
+            f" {count_of(seen.record_count, 'record')}: {counts}"
         )
         if trial.never_filled:
             fields = ", ".join(trial.never_filled)
@@ -73,7 +72,7 @@ def _add(report: SampleReport, settings: Settings, seen: SampledTopic) -> None:
 
 
 def _trial(trial: Trial) -> dict[str, object]:
-    """Write what became of a sample under one route."""
+    """Return the outcomes of one route as they are printed in JSON."""
     return {
         "route": trial.route.place,
         "object": trial.route.object,

@@ -1,4 +1,4 @@
-"""`map`: records on standard input, outgoing changes on standard output, without network."""
+"""`map`: read records on standard input, print the mapped changes, use no network."""
 
 from __future__ import annotations
 
@@ -25,12 +25,14 @@ def map_records(
     overrides: Overrides = None,
     *,
     topic: Annotated[
-        str | None, typer.Option("--topic", help="Topic of lines that name none.")
+        str | None, typer.Option("--topic", help="Topic of the lines that have no topic.")
     ] = None,
 ) -> None:
-    """Show what records become: lines of kcat -J, or {"key".
+    """Map the records on standard input and print the changes.
 
-    ..., "value": ...}, on standard input.
+    Each input line is one record: an object as `kcat -J` prints it, or {"key": ..., "value": ...}.
+    Each output line is one change, filtered record or dead letter. Uses no network. Exits with 1 if
+    there is a dead letter.
     """
     loaded = settings(config, overrides)
     routes = RouteTable(loaded.routes, loaded.connector.name, loaded.connector.objects)
@@ -39,6 +41,7 @@ def map_records(
     for number, line in enumerate(typer.get_binary_stream("stdin"), start=1):
         if not line.strip():
             continue
+        # The outcomes of earlier lines are printed by now, so a pipe can be read while it is fed.
         try:
             record = record_of_line(line, topic)
         except UnreadableLine as error:

@@ -1,4 +1,4 @@
-"""Options that verbs have in common, declared once."""
+"""Options that several verbs share, and how their values are read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Output(StrEnum):
-    """How facts are printed."""
+    """Format of the facts that a verb prints."""
 
     TEXT = "text"
     JSON = "json"
@@ -36,15 +36,17 @@ ConfigFile: TypeAlias = Annotated[
 Overrides: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="PATH=VALUE", help="Set one key over file and environment; repeatable."
+        "--set",
+        metavar="PATH=VALUE",
+        help="Override one configuration key, e.g. log.level=debug; repeatable.",
     ),
 ]
-OutputFormat: TypeAlias = Annotated[Output, typer.Option("--output", help="How facts are printed.")]
+OutputFormat: TypeAlias = Annotated[Output, typer.Option("--output", help="Output format.")]
 
 RecordsOption: TypeAlias = Annotated[
     int,
     typer.Option(
-        "--records", min=1, max=100_000, help="How many records of each topic are read, the newest."
+        "--records", min=1, max=100_000, help="How many of the newest records to read per topic."
     ),
 ]
 
@@ -53,7 +55,7 @@ Topics: TypeAlias = Annotated[
 ]
 Partitions: TypeAlias = Annotated[
     list[int] | None,
-    typer.Option("--partition", min=0, metavar="N", help="Only this partition; repeatable."),
+    typer.Option("--partition", min=0, metavar="N", help="Read only this partition; repeatable."),
 ]
 
 RECORDS = 200
@@ -63,13 +65,16 @@ DEFAULT_FILE = Path("consumer.yaml")
 def settings(config: Path, overrides: list[str] | None) -> Settings:
     """Load the configuration of a verb.
 
-    Raises `ConfigFaults`, which `main` prints before it exits 78.
+    Raises: `ConfigFaults`; `main` prints it and exits with 78.
     """
     return load(config, environ=os.environ, overrides=overrides or [])
 
 
 def validate_bound(option: str, text: str | None) -> None:
-    """Refuse what is no edge of a range, as wrong usage."""
+    """Check that a text is a range bound.
+
+    Raises: `typer.BadParameter` otherwise.
+    """
     if text is not None:
         try:
             read_bound(text, 0)

@@ -26,7 +26,12 @@ def register(app: typer.Typer) -> None:
 
 
 def run(*, config: ConfigFile = DEFAULT_FILE, overrides: Overrides = None) -> None:
-    """Carry the topics of the configuration into Data Cloud until told to stop."""
+    """Run the daemon: send Kafka topics to Data 360.
+
+    Sends the configured topics to Data 360 (formerly Data Cloud) until SIGTERM or SIGINT. It then
+    finishes the requests in flight, commits and exits; a second signal ends it at once. SIGHUP
+    reads the log level again.
+    """
     given = settings(config, overrides)
     configure(given.log)
     log = structlog.get_logger("consumer")
@@ -37,15 +42,15 @@ def run(*, config: ConfigFile = DEFAULT_FILE, overrides: Overrides = None) -> No
 
 
 def to_its_end(daemon: Coroutine[object, object, Result]) -> Result:
-    """Run something that has a daemon in it, and return what it returns.
+    """Run a coroutine that contains a daemon and return its result.
 
-    Raises: `Fatal` for an error of ours that nothing foresaw; it is in the log then.
+    Raises: `Fatal` for an unexpected exception, which is logged with its traceback.
     """
     try:
         return asyncio.run(daemon)
     except ConsumerError:
         raise
-    except Exception as error:  # the one place: an error of ours, said in full, exit 70
+    except Exception as error:  # the only place that catches everything
         log = structlog.get_logger("consumer")
         log.exception("broken; nothing more was committed, the next start reads it again")
         message = f"{type(error).__name__}, see the log"

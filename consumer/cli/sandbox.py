@@ -1,4 +1,4 @@
-"""`sandbox`: the fake Data Cloud tenant alone, until it is told to stop."""
+"""`sandbox`: run only the fake Data 360 tenant, until SIGINT or SIGTERM."""
 
 from __future__ import annotations
 
@@ -29,14 +29,16 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb; the fault script is explained below its options."""
+    """Add the verb; its help ends with the grammar of the fault script."""
     unwrapped = "\n\n".join(f"\b\n{paragraph}" for paragraph in HELP.split("\n\n"))
     app.command("sandbox", epilog=unwrapped)(sandbox)
 
 
 def sandbox(
     *,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8081,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")
+    ] = 8081,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     config: Annotated[
         Path | None,
@@ -44,14 +46,17 @@ def sandbox(
             "-c",
             "--config",
             metavar="FILE",
-            help="Take connector and objects from a configuration.",
+            help="Take the connector and its objects from this configuration.",
         ),
     ] = None,
     schema: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Take the objects of a connector schema; a key is `id` or the first field.",
+            help=(
+                "Take the objects from this connector schema. The primary key is `id`, or else"
+                " the first field."
+            ),
         ),
     ] = None,
     source: Annotated[
@@ -59,20 +64,23 @@ def sandbox(
     ] = None,
     faults: Annotated[
         list[str] | None,
-        typer.Option(metavar="RULES", help="What goes wrong; repeatable, see below."),
+        typer.Option(metavar="RULES", help="Faults to inject, see below; repeatable."),
     ] = None,
     store: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Keep rows in a SQLite file instead of in memory."),
+        typer.Option(metavar="FILE", help="Keep the rows in this SQLite file, not in memory."),
     ] = None,
     strict: Annotated[
         bool,
-        typer.Option("--strict", help="Refuse a batch with a record that does not fit the schema."),
+        typer.Option(
+            "--strict", help="Reject a batch that has a record which does not match the schema."
+        ),
     ] = False,
 ) -> None:
-    """Run a fake Data Cloud tenant.
+    """Run a fake Data 360 tenant for tests and development.
 
-    Log in with anything, send, and look at the rows in a browser.
+    It accepts any credentials, takes the requests of the Ingestion API of Data 360 (formerly Data
+    Cloud) and of the CRM Bulk API 2.0, and shows the rows on a web page.
     """
     try:
         rules = read_script(";".join(faults or []))
@@ -110,7 +118,7 @@ def _connector(
 ) -> tuple[str, Mapping[str, ObjectSettings]]:
     """Return the connector's name and objects.
 
-    Of a schema, of a configuration, or of the sample shop.
+    They come from the schema file, else from the configuration, else from the sample shop.
     """
     if schema is not None:
         try:
@@ -134,12 +142,13 @@ async def _serve(server: TenantServer, tenant: Tenant) -> None:
     )
     sobjects = ", ".join(tenant.crm.store.objects)
     typer.echo(
-        f"Data Cloud sandbox on {server.origin}, its page too. It takes any credentials.\n"
+        f"Data 360 sandbox on {server.origin} (API and web page). It accepts any credentials.\n"
         f"Connector {tenant.source_name}: {keys or 'no objects'}\n"
-        f"CRM: {sobjects}; their records as JSON: /sandbox/api/crm.json?object=NAME\n"
-        f"Point the daemon at it: --set salesforce.login_url={server.origin}"
+        f"CRM objects: {sobjects}. Their records as JSON:"
+        f" {server.origin}/sandbox/api/crm.json?object=NAME\n"
+        f"To connect a daemon: datacloud-consumer run --set salesforce.login_url={server.origin}"
         f" --set connector.name={tenant.source_name}\n"
-        "Ctrl-C stops it."
+        "Ctrl-C stops the sandbox."
     )
     await stopped.wait()
     await server.close()

@@ -1,4 +1,4 @@
-"""`status`: what a running daemon is doing, and with `--ledger` whether its books are right."""
+"""`status`: show the state of a running daemon; with `--ledger`, check that its counts add up."""
 
 from __future__ import annotations
 
@@ -33,40 +33,45 @@ def status(
     at: Annotated[
         str | None,
         typer.Option(
-            "--at", metavar="HOST:PORT", help="Admin port to ask; else the file's admin.listen."
+            "--at",
+            metavar="HOST:PORT",
+            help="Admin port of the daemon. Without it, admin.listen of the configuration.",
         ),
     ] = None,
     ledger: Annotated[
         bool,
         typer.Option(
             "--ledger",
-            help="Every record's whereabouts, by partition and by object; exit 1 if it is off.",
+            help=(
+                "Show what happened to every record, by partition and by object. Exits with 1 if"
+                " the totals do not match."
+            ),
         ),
     ] = False,
     output: OutputFormat = Output.TEXT,
 ) -> None:
-    """Say what a running daemon is doing.
+    """Show the state of a running daemon.
 
-    State, holds, partitions, bulk jobs, and what became of its records.
+    Prints its holds, its partitions with position and lag, and its bulk jobs.
     """
     try:
         report = report_of(_address(at, config, overrides))
     except NoReport as silence:
         typer.echo(str(silence), err=True)
         raise typer.Exit(FINDINGS) from silence
-    off = differences(report) if ledger else []
+    found = differences(report) if ledger else []
     if output is Output.JSON:
-        typer.echo(msgspec.json.encode(_value(report, off, ledger=ledger)).decode())
+        typer.echo(msgspec.json.encode(_value(report, found, ledger=ledger)).decode())
     elif ledger:
-        print_ledger(report, off)
+        print_ledger(report, found)
     else:
         print_report(report)
-    if off:
+    if found:
         raise typer.Exit(FINDINGS)
 
 
 def _address(at: str | None, config: Path, overrides: list[str] | None) -> AdminSettings:
-    """Return whom to ask: the option decides, so that no file is needed."""
+    """Return the admin port to call. With `--at` no configuration file is read."""
     if at is None:
         return settings(config, overrides).admin
     address = admin_at(at)
@@ -76,18 +81,15 @@ def _address(at: str | None, config: Path, overrides: list[str] | None) -> Admin
     return address
 
 
-def _value(report: StatusReport, off: list[str], *, ledger: bool) -> dict[str, Any]:
-    """Return what is printed as JSON.
-
-    `/status` as it stands, or the books and what is wrong with them.
-    """
+def _value(report: StatusReport, found: list[str], *, ledger: bool) -> dict[str, Any]:
+    """Return the JSON output: the body of `/status`, or the ledger with its differences."""
     if not ledger:
-        told: dict[str, Any] = msgspec.to_builtins(report)
-        del told["accounts"]
-        return told
+        body: dict[str, Any] = msgspec.to_builtins(report)
+        del body["accounts"]
+        return body
     return {
-        "adds_up": not off,
-        "differences": off,
+        "adds_up": not found,
+        "differences": found,
         "total": msgspec.to_builtins(report.ledger),
         **msgspec.to_builtins(report.accounts or Accounts()),
     }

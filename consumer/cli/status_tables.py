@@ -1,4 +1,4 @@
-"""What a running daemon says of itself, as tables for a person."""
+"""Prints the status report of a running daemon as tables."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from rich.console import Console
 
 from consumer.cli.tables import table
 from consumer.operations.ledger_check import OUTCOMES, object_lines, partition_lines, total
+from consumer.operations.plurals import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,48 +26,49 @@ def print_report(report: StatusReport) -> None:
     token = (
         "none"
         if report.token.expires_in_s is None
-        else f"good for {report.token.expires_in_s:,.0f} s"
+        else f"expires in {report.token.expires_in_s:,.0f} s"
     )
     console.print(
-        f"{report.state} as a member of {report.group_id}, version {report.version},"
+        f"{report.state}, member of group {report.group_id}, version {report.version},"
         f" configuration {report.config_sha256[:12]}",
-        f"{report.in_flight} requests in flight, {report.rate.limit:,.0f} a second allowed"
-        f" ({report.rate.share:.0%} of the tenant's), {report.buffer_bytes:,} bytes open,"
-        f" token {token}",
+        f"{count_of(report.in_flight, 'request')} in flight, limit {report.rate.limit:,.0f} per"
+        f" second ({report.rate.share:.0%} of the tenant's limit),"
+        f" {count_of(report.buffer_bytes, 'byte')} unsettled, token: {token}",
         sep="\n",
         soft_wrap=True,
     )
     for hold in report.holds:
         age_s = (datetime.now(UTC) - hold.since).total_seconds()
         console.print(
-            f"held: {hold.reason} for {age_s:,.0f} s: {hold.detail}", soft_wrap=True, style="red"
+            f"hold {hold.reason} for {age_s:,.0f} s: {hold.detail}", soft_wrap=True, style="red"
         )
     for part in (_partitions(report), _jobs(report)):
         if part.row_count:
             console.print("", part, sep="\n")
 
 
-def print_ledger(report: StatusReport, off: Sequence[str]) -> None:
-    """Print the accounts of partitions and of objects, and whether they add up."""
+def print_ledger(report: StatusReport, found: Sequence[str]) -> None:
+    """Print the counts by partition and by object, then the differences that were found."""
     console = _console()
     console.print(
-        _accounts("Records, by partition", "polled", partition_lines(report)), "", sep="\n"
+        _accounts("Records by partition", "polled", partition_lines(report)), "", sep="\n"
     )
-    console.print(_accounts("Changes, by object", "offered", object_lines(report)), "", sep="\n")
-    if off:
+    console.print(_accounts("Changes by object", "offered", object_lines(report)), "", sep="\n")
+    if found:
         console.print(
-            *off, "the ledger does not add up", sep="\n", soft_wrap=True, style="bold red"
+            *found, "the ledger does not add up", sep="\n", soft_wrap=True, style="bold red"
         )
     else:
         sums = " + ".join(name.replace("_", "-") for name in OUTCOMES)
         console.print(
-            f"the ledger adds up: what came in = {sums}", soft_wrap=True, style="bold green"
+            f"the ledger adds up: polled or offered = {sums}", soft_wrap=True, style="bold green"
         )
 
 
 def _accounts(title: str, came_in: str, lines: Sequence[AccountLine]) -> Table:
     names = [came_in, *(name.replace("_", "-") for name in OUTCOMES)]
     made = table(title, "", *names, figures=names)
+    # The sum of a single line would only repeat it.
     for line in [*lines, total(lines)] if len(lines) > 1 else lines:
         made.add_row(line.place, f"{line.came_in:,}", *(f"{count:,}" for count in line.outcomes))
     return made
@@ -83,13 +85,13 @@ def _partitions(report: StatusReport) -> Table:
             _figure(one.lag),
             f"{one.open:,}",
             "" if one.oldest_open_s is None else f"{one.oldest_open_s:,.1f} s",
-            one.hold or one.trouble or ("gathering" if one.gathering else ""),
+            one.hold or one.trouble or ("buffering" if one.gathering else ""),
         )
     return made
 
 
 def _jobs(report: StatusReport) -> Table:
-    figures = ("gathered", "bytes", "in the job")
+    figures = ("buffered rows", "buffered bytes", "rows in the job")
     made = table("Bulk jobs", "", *figures, "job", "phase", figures=figures)
     for one in report.bulk:
         made.add_row(
@@ -108,6 +110,6 @@ def _figure(count: int | None) -> str:
 
 
 def _console() -> Console:
-    """Return the standard output; a pipe has no width, and gets whole lines."""
+    """Return a console on standard output; a pipe has no width and gets unwrapped lines."""
     console = Console(highlight=False, markup=False)
     return console if console.is_terminal else Console(highlight=False, markup=False, width=200)

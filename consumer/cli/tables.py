@@ -1,4 +1,4 @@
-"""Tables on standard output, as every verb draws them."""
+"""The style of the tables that verbs print on standard output."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def table(title: str, *columns: str, figures: Collection[str]) -> Table:
-    """Return an empty table whose columns of figures stand to the right and are never broken."""
+    """Return an empty table; the columns named in `figures` are right-aligned and never wrapped."""
     made = Table(
         title=title,
         title_justify="left",

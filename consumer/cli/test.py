@@ -1,4 +1,4 @@
-"""`test`: mapping tests written beside the configuration, without network."""
+"""`test`: run the mapping tests beside the configuration, without network."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from consumer.config.findings import Findings
 from consumer.errors import ConfigFaults
 from consumer.operations.mapping_tests.files import SUFFIX, read_tests, tests_beside
 from consumer.operations.mapping_tests.runner import TestRunResult, run_tests
+from consumer.operations.plurals import count_of
 
 if TYPE_CHECKING:
     from consumer.config.findings import Location
@@ -30,8 +31,8 @@ def run_files(
     files: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[FILE]...",
-            help=f"Files of tests; else every *{SUFFIX} beside the configuration.",
+            metavar="FILE",
+            help=f"Test files. Without any, every *{SUFFIX} in the configuration's folder.",
         ),
     ] = None,
     config: ConfigFile = DEFAULT_FILE,
@@ -39,11 +40,19 @@ def run_files(
     *,
     output: OutputFormat = Output.TEXT,
 ) -> None:
-    """Say whether records become what the tests expect, and what of the routes no test looks at."""
+    """Run the mapping tests beside the configuration.
+
+    A test has a record and the changes that the configuration must map it to. Prints every
+    difference with file, line and column, and the fields and outcomes that no test covers. Uses no
+    network. Exits with 1 if a test fails.
+    """
     loaded = settings(config, overrides)
     paths = files or tests_beside(config)
     if not paths:
-        message = f"{config}: no *{SUFFIX} beside it; write one, or name the file"
+        message = (
+            f"{config}: expected a *{SUFFIX} file in the same folder, got none; write one, or give"
+            f" the file as an argument"
+        )
         raise ConfigFaults([message])
     findings = Findings()
     objects = {route.object: loaded.described(route) for route in loaded.routes}
@@ -57,30 +66,24 @@ def run_files(
 
 
 def _lines(ran: TestRunResult) -> list[str]:
-    """Write the outcome as text.
-
-    What differs, what no test covers, and the figures as the last line.
-    """
+    """Return the result as text: tests, gaps in the coverage, and a last line with the counts."""
     lines = []
-    for verdict in ran.verdicts:
-        test = verdict.test
-        if verdict.differences:
+    for result in ran.results:
+        test = result.test
+        if result.differences:
             lines.append(f"{test.place}: failed: {test.name}")
-            lines += [f"  {difference.place}: {difference}" for difference in verdict.differences]
+            lines += [f"  {difference.place}: {difference}" for difference in result.differences]
         else:
             lines.append(f"{test.place}: passed: {test.name}")
     lines += [
-        f"{one.route.place}: not covered: {_named(one)}: {what}"
+        f"{one.route.place}: not covered: {_named(one)}: {missed}"
         for one in ran.coverage
-        if (what := _missed(one))
+        if (missed := _missed(one))
     ]
-    count = len(ran.verdicts)
+    count = len(ran.results)
     return [
         *lines,
-        (
-            f"{count} {'test' if count == 1 else 'tests'}: {count - ran.failed} passed,"
-            f" {ran.failed} failed"
-        ),
+        f"{count_of(count, 'test')}: {count - ran.failed} passed, {ran.failed} failed",
     ]
 
 
@@ -89,17 +92,17 @@ def _named(coverage: Coverage) -> str:
 
 
 def _missed(coverage: Coverage) -> str:
-    """Name fields and outcomes that no test covers; empty when there is none."""
+    """Return the fields and outcomes that no test covers; empty if all are covered."""
     parts = (("fields", coverage.fields_missed), ("outcomes", coverage.outcomes_missed))
-    return "; ".join(f"{what} {', '.join(names)}" for what, names in parts if names)
+    return "; ".join(f"{kind} {', '.join(names)}" for kind, names in parts if names)
 
 
 def _report(ran: TestRunResult) -> str:
-    """Write the same as one JSON object."""
+    """Return the result as one JSON object."""
     return orjson.dumps(
         {
-            "tests": [_verdict(verdict) for verdict in ran.verdicts],
-            "passed": len(ran.verdicts) - ran.failed,
+            "tests": [_result(result) for result in ran.results],
+            "passed": len(ran.results) - ran.failed,
             "failed": ran.failed,
             "not_covered": [
                 {
@@ -115,15 +118,15 @@ def _report(ran: TestRunResult) -> str:
     ).decode()
 
 
-def _verdict(verdict: MappingTestResult) -> dict[str, object]:
-    test = verdict.test
+def _result(result: MappingTestResult) -> dict[str, object]:
+    test = result.test
     return {
         **_where(test.place),
         "name": test.name,
-        "passed": not verdict.differences,
+        "passed": not result.differences,
         "differences": [
             {**_where(one.place), "path": one.path, "expected": one.expected, "got": one.got}
-            for one in verdict.differences
+            for one in result.differences
         ],
     }
 

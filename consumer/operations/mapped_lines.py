@@ -1,4 +1,4 @@
-"""What becomes of a record under the routes of the file, as one JSON value per change."""
+"""Maps a record by the routes of the configuration to outcomes: one JSON value per change."""
 
 from __future__ import annotations
 
@@ -25,11 +25,16 @@ _PLACE = PLACE_KEY.encode()
 def outcomes(
     routes: RouteTable, record: Record, wall_ms: int, batch_bytes: int
 ) -> Iterator[dict[str, object]]:
-    """Map one record by every route that takes it; yield what `map` prints, in order."""
+    """Map one record by every route that takes it; yield the outcomes in route order.
+
+    Shape: the members that `map` prints.
+    """
     mappers = routes.mappers(record.topic())
     if not mappers:
         yield _place(record) | _dead_letter(
-            RecordError(Reason.ROUTE_NONE, "no route takes this topic")
+            RecordError(
+                Reason.ROUTE_NONE, "no route has this topic; add it to the topics of a route"
+            )
         )
     for mapper in mappers:
         yield from outcomes_of_route(mapper, record, wall_ms, batch_bytes)
@@ -38,7 +43,7 @@ def outcomes(
 def outcomes_of_route(
     mapper: RouteMapper, record: Record, wall_ms: int, batch_bytes: int
 ) -> Iterator[dict[str, object]]:
-    """Map one record by one route; a record at fault is dead-lettered whole."""
+    """Map one record by one route; an invalid record becomes one dead letter and nothing else."""
     place = _place(record)
     name = mapper.target.object
     try:
@@ -55,19 +60,24 @@ def _place(record: Record) -> dict[str, object]:
 def _changes(
     mapper: RouteMapper, record: Record, wall_ms: int, batch_bytes: int
 ) -> tuple[Mapped, ...]:
-    """Map a record, and refuse a row that no request could carry."""
+    """Map a record.
+
+    Raises: `RecordError`, also for a row that is too large for a request.
+    """
     mapped = mapper.map(record, wall_ms)
     changes = mapped if isinstance(mapped, tuple) else (mapped,)
-    is_bounded = (
-        mapper.target.connector != CRM_CONNECTOR
-    )  # what a job carries is bounded by its file
+    # CRM rows go into the CSV file of a job, which has its own limit.
+    is_bounded = mapper.target.connector != CRM_CONNECTOR
     for change in changes:
         if (
             is_bounded
             and isinstance(change, Upsert)
             and len(change.encoded) + ENVELOPE_BYTES[Operation.UPSERT] > batch_bytes
         ):
-            detail = f"the row has {len(change.encoded)} bytes; a request has {batch_bytes} in all"
+            detail = (
+                f"expected a row that fits into a request of {batch_bytes:,} bytes, got a row of"
+                f" {len(change.encoded):,} bytes"
+            )
             raise RecordError(Reason.RECORD_SIZE, detail)
     return changes
 
@@ -76,13 +86,14 @@ def _outcome(mapped: Mapped, name: str) -> dict[str, object]:
     if isinstance(mapped, Filtered):
         return {"outcome": "filtered", "rule": mapped.rule}
     if isinstance(mapped, Upsert):
+        # `Raw` prints the encoded row unchanged, with the digits that are sent.
         row = _shown(mapped.encoded) if _PLACE in mapped.encoded else msgspec.Raw(mapped.encoded)
         return {"outcome": "upsert", "object": name, "key": mapped.key, "record": row}
     return {"outcome": "delete", "object": name, "key": mapped.key}
 
 
 def _shown(encoded: bytes) -> msgspec.Raw:
-    """Return a row without the place that names it where it has no key."""
+    """Return a row without the internal field that holds the record's place as its key."""
     row = msgspec.json.decode(encoded, type=dict[str, msgspec.Raw])
     row.pop(PLACE_KEY, None)
     return msgspec.Raw(msgspec.json.encode(row))

@@ -1,4 +1,4 @@
-"""Where a long operation shows how far it is."""
+"""The interface through which a replay or a backfill shows its progress."""
 
 from __future__ import annotations
 

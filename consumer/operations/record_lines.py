@@ -1,4 +1,4 @@
-"""Records written down, one JSON object a line: the shape of `kcat -J`, or a bare key and value."""
+"""Reads records from lines of JSON: the output of `kcat -J`, or a bare key and value."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import msgspec
 from consumer.model import Headers, PlainRecord
 
 
-class UnreadableLine(Exception):  # noqa: N818 - the caller's fault, said to the caller
-    """A line that describes no record."""
+class UnreadableLine(Exception):  # noqa: N818 - a fault of the input, shown to the user
+    """A line that is not a record."""
 
 
 class _RecordLine(msgspec.Struct):
-    """What may stand in a line; a member that is not there differs from null."""
+    """The members of a line. `UNSET` means that a member is absent, which is not null."""
 
     topic: str | None = None
     partition: int = 0
@@ -36,7 +36,7 @@ _NULL = msgspec.Raw(b"null")
 
 
 def record_of_line(line: bytes, topic: str | None) -> PlainRecord:
-    """Read one line. `topic` fills a missing one.
+    """Read one line. `topic` is used if the line has none.
 
     Raises: `UnreadableLine`.
     """
@@ -44,10 +44,10 @@ def record_of_line(line: bytes, topic: str | None) -> PlainRecord:
         read = _LINE.decode(line)
         bare = isinstance(read.value, msgspec.Raw)
         if not bare and read.payload is msgspec.UNSET and read.payload_base64 is None:
-            _refuse("neither `payload` (as kcat -J writes it) nor `value` in the line")
+            _refuse("expected `payload` (as in kcat -J) or `value`, got neither")
         name = read.topic or topic
         if name is None:
-            _refuse("no `topic` in the line; write it there, or --topic")
+            _refuse("expected `topic`, got none; add it to the line, or use --topic")
         return PlainRecord(
             name,
             read.partition,
@@ -60,7 +60,7 @@ def record_of_line(line: bytes, topic: str | None) -> PlainRecord:
             timestamp_ms=max(read.ts, 0),
         )
     except (msgspec.DecodeError, UnicodeDecodeError, binascii.Error) as error:
-        _refuse(f"not a record as one JSON object: {error}")
+        _refuse(f"expected a record as one JSON object, got: {error}")
 
 
 def _refuse(text: str) -> NoReturn:
@@ -72,7 +72,8 @@ def _content(
 ) -> bytes | None:
     """Return the bytes of a key or value.
 
-    Of a bare line its JSON, digits and all, else the text in it.
+    In a bare line they are the JSON text as it is written, so that numbers keep their digits.
+    Otherwise they are the text in the JSON string.
     """
     if in_base64 is not None:
         return base64.b64decode(in_base64, validate=True)
@@ -91,13 +92,16 @@ def _text(payload: str | msgspec.UnsetType | None, in_base64: str | None) -> byt
 
 
 def _headers(flat: list[str | None] | None) -> Headers | None:
-    """Pair up the flat array of names and values.
+    """Return the headers from a flat array of names and values.
 
-    Raises `UnreadableLine` for one without a value.
+    Raises: `UnreadableLine` if the last name has no value.
     """
     if not flat:
         return None
     if len(flat) % 2:
-        _refuse("`headers` is a flat array of names and values, and one has no value")
+        _refuse(
+            f"expected `headers` as a flat array of names and values, got {len(flat)}"
+            f" {'entry' if len(flat) == 1 else 'entries'}: the last name has no value"
+        )
     pairs = zip(flat[::2], flat[1::2], strict=True)
     return [(name or "", None if value is None else value.encode()) for name, value in pairs]

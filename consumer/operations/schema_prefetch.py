@@ -1,4 +1,4 @@
-"""Schemas at hand before records are mapped, for a verb that reads beside the daemon."""
+"""Loads the schemas of records before they are mapped, for replay and backfill."""
 
 from __future__ import annotations
 
@@ -18,31 +18,36 @@ if TYPE_CHECKING:
 
 
 class SchemaPrefetch:
-    """Puts on the shelf what records name, before anybody maps them."""
+    """Fills the schema cache with the schemas that records name.
+
+    Mapping is synchronous and never asks the registry, so each schema has to be in the cache first.
+    """
 
     def __init__(
         self,
-        shelf: SchemaCache,
+        cache: SchemaCache,
         registry: SchemaRegistry | None,
         clock: Clock,
         waits: Callable[[str], None],
     ) -> None:
-        """`waits` is told why it waits, and nothing once it goes on."""
-        self._shelf = shelf
+        """`waits` is called with the reason of a wait, and with an empty text when it ends."""
+        self._cache = cache
         self._registry = registry
         self._clock = clock
         self._waits = waits
 
     async def at_hand(self, records: Sequence[Record]) -> None:
-        """Return once the registry has answered for every schema that these records name.
+        """Wait until the registry has answered for every schema that these records name.
 
-        Either way.
+        The cache also keeps the answer that a schema does not exist. The records that name it
+        become dead letters when they are mapped.
         """
         if self._registry is None:
             return
         for schema in {schema for record in records for schema in schemas_of(record)}:
             probes = 0
-            while self._shelf.lacks(schema, self._clock.now_s()):
+            # A registry that is down or refuses only delays the run, as in the daemon.
+            while self._cache.lacks(schema, self._clock.now_s()):
                 try:
                     written = await self._registry.schema(schema)
                 except (Hold, Transient) as fault:
@@ -50,6 +55,6 @@ class SchemaPrefetch:
                     await self._clock.sleep(probe_interval_s(probes))
                     probes += 1
                 else:
-                    self._shelf.put(schema, written, self._clock.now_s())
+                    self._cache.put(schema, written, self._clock.now_s())
             if probes:
                 self._waits("")

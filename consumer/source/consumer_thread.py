@@ -117,7 +117,7 @@ class ConsumerThread:
             self._ownership, chunk_queue, self._active_errors, self.watch, self._errors
         )
         self._consumer, administrator = self._make_clients()
-        self._topic_ids = TopicIds(administrator)
+        self._topic_ids = TopicIds(administrator, available=settings.has_topic_ids)
         self._starts = StartPositions(settings.start_at, self._topic_ids)
 
     def do(self, command: Callable[..., None], *arguments: Any) -> None:  # noqa: ANN401 - those of the command

@@ -20,6 +20,8 @@ class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True):
     start_at: Literal["earliest", "latest"] | int = "earliest"
     properties: dict[str, str] = {}
     drain_timeout_s: float = 25.0
+    has_topic_ids: bool = True
+    """False only for the embedded broker of the demo, which does not answer questions about ids."""
 
     def __repr__(self) -> str:
         return f"KafkaSettings({self.bootstrap_servers}, group {self.group_id})"

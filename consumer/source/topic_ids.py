@@ -59,8 +59,10 @@ class TopicIds:
     moment.
     """
 
-    def __init__(self, client: AdminClient) -> None:
+    def __init__(self, client: AdminClient, *, available: bool = True) -> None:
+        """Without `available` the brokers are never asked, and no id is known."""
         self._client = client
+        self._available = available
         self._open: dict[str, Future[Any]] = {}
         self._cluster: Future[Any] | None = None
         self._ask_at_s = 0.0
@@ -77,6 +79,8 @@ class TopicIds:
         Waits for a second at most, and not at all once brokers have left a question without an
         answer.
         """
+        if not self._available:
+            return {}
         self._open = self._describe(topics)
         if not self._silent:
             wait(self._awaited(), timeout=ANSWER_S)
@@ -90,7 +94,7 @@ class TopicIds:
         self._client.poll(
             0
         )  # it keeps an error for each connection that fails, until somebody takes them
-        if now_s >= self._ask_at_s and not self._open and topics:
+        if self._available and now_s >= self._ask_at_s and not self._open and topics:
             self._ask_at_s = now_s + ASK_EVERY_S
             self._open = self._describe(topics)
         return self._collect()

@@ -1,7 +1,4 @@
-"""Topics to take a first look at.
-
-Recorded tables, the documentation's records, and things that are no rows.
-"""
+"""Topics for `config init`: recorded tables, records of the documentation, and other data."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ RECORDED = ROOT / "tests" / "golden" / "records"
 
 
 def recorded() -> Iterator[Put]:
-    """Yield the golden records, each file under topics of its own."""
+    """Yield the golden records; the topics of each file have a prefix."""
     for path in sorted(RECORDED.iterdir()):
         for line in path.read_text(encoding="utf-8").splitlines():
             record = json.loads(line)
@@ -38,7 +35,7 @@ def recorded() -> Iterator[Put]:
 
 
 def documented() -> Iterator[Put]:
-    """Yield the records of the pages of the formats."""
+    """Yield the records of the format pages of the documentation."""
     for name, page in PAGES.items():
         for text in blocks(page, "json")[::2]:
             record = record_of_line(text.encode(), None)
@@ -46,7 +43,7 @@ def documented() -> Iterator[Put]:
 
 
 def plain() -> Iterator[Put]:
-    """Yield what is no change event: orders, clicks, and what nobody can map."""
+    """Yield other records: orders, clicks, and values that cannot be mapped."""
     for number in range(60):
         order = {
             "order_id": number,

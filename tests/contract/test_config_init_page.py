@@ -1,7 +1,4 @@
-"""The page of `config init` is true.
-
-Its records on a broker, and what is printed and written to the letter.
-"""
+"""The page of `config init` is true: its commands print and write exactly what it shows."""
 
 from __future__ import annotations
 
@@ -28,7 +25,7 @@ ADDRESS = "localhost:9092"
 
 
 def commands() -> list[list[str]]:
-    """Return the words of the commands that the page shows, without the program's name."""
+    """Return the commands that the page shows, as arguments without the program's name."""
     return [
         shlex.split(line)[1:]
         for line in re.findall(r"^    (datacloud-consumer .*)$", PAGE, re.MULTILINE)
@@ -55,9 +52,9 @@ def shown(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., str]:
-    """Return a function that runs a command in an empty folder.
+    """Return a function that runs a command in an empty folder and returns its output.
 
-    And shows what it prints as the page does.
+    The broker's address in the output is replaced by the address of the page.
     """
     monkeypatch.chdir(tmp_path)
 
@@ -72,10 +69,10 @@ def shown(
 def test_what_is_printed_and_written(
     shown: Callable[..., str], brokers: EmbeddedBroker, tmp_path: Path
 ) -> None:
-    """Both files, and what `lint` says to them at once."""
-    said, linted = blocks(PAGE, "text")
+    """The output, both files, and the output of `lint` for them."""
+    printed, linted = blocks(PAGE, "text")
     connector, configuration = blocks(PAGE, "yaml")
-    assert said == shown(commands()[0])
+    assert printed == shown(commands()[0])
     assert connector == (tmp_path / "shop" / "connector.yaml").read_text("utf-8")
     written = (tmp_path / "shop" / "consumer.yaml").read_text("utf-8")
     assert configuration == written.replace(brokers.bootstrap_servers, ADDRESS)

@@ -1,7 +1,4 @@
-"""`config init` and `lint --sample` on the embedded broker.
-
-What is recognised, guessed, written, and refused.
-"""
+"""`config init` and `lint --sample` on the embedded broker: formats, guesses, files, refusals."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ import pytest
 from consumer.config.load import inspect
 from consumer.operations.sampling.first_look import FirstLook, TopicHints, look_at
 from consumer.operations.sampling.sampler import Sampler
-from consumer.operations.sampling.trial import tried_out
+from consumer.operations.sampling.trial import run_trials
 from consumer.sandbox.broker import EmbeddedBroker
 from consumer.source.settings import KafkaSettings
 from tests.contract.first_topics import documented, plain, recorded
@@ -35,7 +32,7 @@ ROWS = [*sorted(OF_CHANGES), "shop.orders", "web.clicks"]
 
 @pytest.fixture(scope="module")
 def brokers() -> Iterator[EmbeddedBroker]:
-    """One broker with all topics."""
+    """Return one broker with all topics."""
     with EmbeddedBroker() as broker:
         for topic, key, value, headers in (*recorded(), *documented(), *plain()):
             broker.put(topic, value, key=key, headers=headers, timestamp_ms=1_800_000_000_000)
@@ -67,7 +64,7 @@ def started(brokers: EmbeddedBroker, run: Callable[..., Any], tmp_path: Path) ->
 def look(
     brokers: EmbeddedBroker, topic: str, form: FormatName | None = None, zone: str | None = None
 ) -> FirstLook:
-    """Take a first look at a topic."""
+    """Return the guessed route of a topic."""
     with Sampler(
         KafkaSettings(bootstrap_servers=brokers.bootstrap_servers, group_id="g")
     ) as sampler:
@@ -78,7 +75,7 @@ def look(
 def test_what_is_written_loads_and_maps_its_samples(
     topic: str, started: Callable[..., Any], tmp_path: Path
 ) -> None:
-    """No fault, and every record finds its place that is a row and holds no time beyond the calendar."""
+    """No fault, and every row maps, except for rows with a time beyond the calendar."""
     ran = started(topic)
     assert (0, "") == (ran.code, ran.err)
     found = inspect(tmp_path / "consumer.yaml", environ={}, overrides=[])
@@ -86,22 +83,22 @@ def test_what_is_written_loads_and_maps_its_samples(
     assert found.settings is not None
     with Sampler(found.settings.kafka) as sampler:
         sample = sampler.sample(topic, 200)
-    (trial,) = tried_out(found.settings, sample.records, WALL_MS)
+    (trial,) = run_trials(found.settings, sample.records, WALL_MS)
     assert {"ENVELOPE_TRUNCATE", "ENVELOPE_OP", "TIME_RANGE"} >= {
         fault.reason for fault in trial.faults
     }
 
 
 @pytest.mark.parametrize("name", sorted({topic for topic, *_ in documented()}))
-def test_every_format_is_recognised_for_sure(name: str, brokers: EmbeddedBroker) -> None:
-    """By the records of its page in the documentation."""
+def test_every_format_is_recognised(name: str, brokers: EmbeddedBroker) -> None:
+    """By all records of its page in the documentation."""
     found = look(brokers, name)
     assert name == f"pages.{found.route.format}"
-    assert f"format {found.route.format}; sure: every value has" in found.remarks[1]
+    assert f"format {found.route.format} (all values have" in found.remarks[1]
 
 
 def test_types_are_those_that_the_source_declares(brokers: EmbeddedBroker) -> None:
-    """A table with Debezium's schema: nothing has to be guessed."""
+    """In a table with Debezium's schema nothing is guessed."""
     route = look(brokers, "pg_schemas_enabled.shop.public.customers").route
     types = {field.name: str(field.guess.type) for field in route.fields}
     assert {
@@ -113,10 +110,10 @@ def test_types_are_those_that_the_source_declares(brokers: EmbeddedBroker) -> No
     assert "date-time" == types["updated_at"]
 
 
-def test_types_are_guessed_from_what_stands_there(brokers: EmbeddedBroker) -> None:
-    """Numbers with a time's name and size, nested values, text, booleans.
+def test_types_are_guessed_from_the_values(brokers: EmbeddedBroker) -> None:
+    """Numbers with the name and size of a time, nested values, text, booleans.
 
-    Names that the service does not take.
+    Names that Data 360 does not accept get a valid name.
     """
     fields = {field.name: field for field in look(brokers, "shop.orders").route.fields}
     assert {
@@ -134,7 +131,7 @@ def test_types_are_guessed_from_what_stands_there(brokers: EmbeddedBroker) -> No
 
 
 def test_a_zone_makes_times_of_texts_without_one(brokers: EmbeddedBroker) -> None:
-    """And stands in the route."""
+    """The route has the zone too."""
     route = look(brokers, "shop.orders", zone="Europe/Berlin").route
     types = {field.name: str(field.guess.type) for field in route.fields}
     assert ("date-time", "Europe/Berlin") == (types["created"], route.zone)
@@ -155,55 +152,55 @@ def test_a_zone_makes_times_of_texts_without_one(brokers: EmbeddedBroker) -> Non
 def test_keys_and_categories_are_guessed(
     topic: str, key: str, category: str, brokers: EmbeddedBroker
 ) -> None:
-    """The Kafka key's columns, a column that equals it, a name, an event's identity.
+    """The Kafka key's columns, a column equal to it, a usual name, an event's identity.
 
-    Else the place in Kafka.
+    If none of them fits: topic, partition and offset.
     """
     route = look(brokers, topic).route
     assert (key, category) == (route.primary_key.value, route.category.value)
 
 
 @pytest.mark.parametrize(
-    ("topic", "said"),
+    ("topic", "message"),
     [
         ("empty", "topic `empty` is empty"),
         (
             "framed.avro",
             (
-                "topic `framed.avro` has 60 of 60 values in the frame of a schema registry:"
-                " encoding avro"
+                "topic `framed.avro` has 60 of 60 values in schema registry framing (by their"
+                " bytes, encoding avro); add --registry"
             ),
         ),
-        ("framed.protobuf", "in the frame of a schema registry: encoding protobuf"),
-        ("framed.json", "in the frame of a schema registry: encoding json_schema"),
-        ("framed.header", "in the frame of a schema registry: encoding avro"),
+        ("framed.protobuf", "in schema registry framing (by their bytes, encoding protobuf)"),
+        ("framed.json", "in schema registry framing (by their bytes, encoding json_schema)"),
+        ("framed.header", "in schema registry framing (by their bytes, encoding avro)"),
         ("mixed", "has values of several formats: 40 debezium, 20 json; choose one with --format"),
         ("binary", "topic `binary` has no value that is a JSON object: 60 DECODE_ENCODING"),
-        ("nulls", "topic `nulls` has null values alone among 60 records"),
-        ("dbz36-unw.unw.message", "has no new row of format debezium among 1 records"),
+        ("nulls", "topic `nulls` has only null values among 60 records"),
+        (
+            "dbz36-unw.unw.message",
+            "has no inserted or updated row of format debezium among 1 record (",
+        ),
     ],
 )
-def test_what_is_no_topic_of_rows_is_refused(
-    topic: str, said: str, started: Callable[..., Any], tmp_path: Path
+def test_a_topic_without_rows_of_one_format_is_refused(
+    topic: str, message: str, started: Callable[..., Any], tmp_path: Path
 ) -> None:
-    """With what was seen, exit 1, and nothing is written."""
+    """The message says what the topic has; exit code 1, and no file is written."""
     ran = started(topic)
     assert (1, "") == (ran.code, ran.out)
-    assert said in ran.err
+    assert message in ran.err
     assert [] == list(tmp_path.iterdir())
 
 
 def test_a_format_can_be_chosen_instead(started: Callable[..., Any]) -> None:
-    """Where the samples do not tell.
-
-    What is of another format would be dead-lettered, and is said.
-    """
+    """For a topic with several formats; the dead letters of the others are reported."""
     ran = started("mixed", words=("--format", "debezium"))
     assert (0, True) == (ran.code, "20 dead letters: ENVELOPE_SHAPE" in ran.out)
 
 
-def test_no_file_is_written_over(started: Callable[..., Any], tmp_path: Path) -> None:
-    """Exit 2 and the file as it was; --force writes."""
+def test_no_file_is_overwritten(started: Callable[..., Any], tmp_path: Path) -> None:
+    """Exit code 2 and an unchanged file, unless there is --force."""
     (tmp_path / "consumer.yaml").write_text("mine")
     refused = started("web.clicks")
     assert (2, "mine") == (refused.code, (tmp_path / "consumer.yaml").read_text())
@@ -215,7 +212,7 @@ def test_no_file_is_written_over(started: Callable[..., Any], tmp_path: Path) ->
 
 
 def test_several_topics_make_several_routes(started: Callable[..., Any], tmp_path: Path) -> None:
-    """Objects are named for their topics, with more of the name where two are alike."""
+    """Objects are named after their topics, with more parts of the name if two are equal."""
     topics = ("shop.orders", "dbz36-schemas-off.nos.inv.orders", "web.clicks")
     assert started(*topics).code == 0
     found = inspect(tmp_path / "consumer.yaml", environ={}, overrides=[])
@@ -226,42 +223,43 @@ def test_several_topics_make_several_routes(started: Callable[..., Any], tmp_pat
 def test_no_value_of_a_record_is_written_or_printed(
     started: Callable[..., Any], tmp_path: Path
 ) -> None:
-    """Neither into the files nor onto the screen."""
+    """Neither in the files nor on the screen."""
     ran = started("pg_default_schemaless.shop.public.customers")
     written = "".join(path.read_text() for path in tmp_path.iterdir()) + ran.out
     assert not re.findall(r"a@x\.io|Ann Lee|EtaH|toast toast|1767323045678901", written)
 
 
-def test_a_second_look_sees_the_same(started: Callable[..., Any]) -> None:
-    """No position has moved: nothing was committed."""
+def test_a_second_run_prints_the_same(started: Callable[..., Any]) -> None:
+    """No position was committed."""
     assert started("web.clicks").out == started("web.clicks", words=("--force",)).out
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("--format", "debezum"), "did you mean `debezium`"),
-        (("--zone", "Berlin/Mitte"), "is no zone name"),
-        (("--object", "a__b"), "without `__`"),
+        (("--zone", "Berlin/Mitte"), "expected a time zone name such as Europe/Berlin, got"),
+        (("--object", "a__b"), "without `__`, got `a__b`; try `a_b`"),
         (("--property", "security.protocol"), "expected NAME=VALUE"),
     ],
 )
-def test_options_are_judged_before_anything_is_read(
-    words: tuple[str, ...], said: str, started: Callable[..., Any]
+def test_options_are_checked_before_anything_is_read(
+    words: tuple[str, ...], message: str, started: Callable[..., Any]
 ) -> None:
-    """Wrong usage, exit 2."""
+    """Wrong usage, exit code 2."""
     ran = started("web.clicks", words=words)
-    assert (2, True) == (ran.code, said in re.sub(r"[│\s]+", " ", ran.err))
+    assert (2, True) == (ran.code, message in re.sub(r"[│\s]+", " ", ran.err))
 
 
 def test_a_secret_on_the_command_line_is_refused(started: Callable[..., Any]) -> None:
-    """As in the file: a reference to the environment is wanted, and the value is not repeated."""
+    """As in the file it has to be a reference to the environment; its value is not repeated."""
     ran = started("web.clicks", words=("--property", "sasl.password=hunter2"))
     assert (78, True, False) == (ran.code, "a secret written out" in ran.err, "hunter2" in ran.err)
 
 
 CONFIG = """\
-kafka: {{bootstrap_servers: "{bootstrap}", group_id: g, properties: {{security.protocol: PLAINTEXT}}}}
+kafka:
+  {{bootstrap_servers: "{bootstrap}", group_id: g, properties: {{security.protocol: PLAINTEXT}}}}
 salesforce: {{flow: client_credentials, client_id: an-app, client_secret: "${{SF_CLIENT_SECRET}}"}}
 connector:
   name: shop
@@ -288,19 +286,20 @@ def sampled(brokers: EmbeddedBroker, run: Callable[..., Any], tmp_path: Path) ->
     return call
 
 
-def test_lint_says_what_would_be_dead_lettered(sampled: Callable[..., Any]) -> None:
-    """By reason and field, with the count and the place of the first; warnings alone end with 0."""
+def test_lint_warns_of_records_that_would_be_dead_lettered(sampled: Callable[..., Any]) -> None:
+    """By reason and field, with the count and the first place; warnings do not change exit 0."""
     ran = sampled("pg_default_schemaless.shop.public.customers", "debezium")
     assert ran.code == 0
-    (said,) = [line for line in ran.out.splitlines() if "FIELD_TYPE in balance" in line]
+    (line,) = [line for line in ran.out.splitlines() if "FIELD_TYPE in balance" in line]
     assert re.search(
-        r"consumer.yaml:9: warning: \S+: \d+ of 10 records would be dead-lettered: FIELD_TYPE", said
+        r"consumer.yaml:10: warning: \S+: \d+ of 10 records would be dead-lettered: FIELD_TYPE",
+        line,
     )
-    assert re.search(r"the first pg_default_schemaless\.shop\.public\.customers\[\d\]@\d+$", said)
+    assert re.search(r"first at pg_default_schemaless\.shop\.public\.customers\[\d\]@\d+$", line)
 
 
-def test_lint_can_deny_what_a_sample_shows(sampled: Callable[..., Any]) -> None:
-    """Exit 1 for a pipeline."""
+def test_lint_can_deny_warnings_of_a_sample(sampled: Callable[..., Any]) -> None:
+    """Exit code 1, for a CI pipeline."""
     assert (
         sampled("pg_default_schemaless.shop.public.customers", "debezium", "--deny-warnings").code
         == 1
@@ -308,62 +307,63 @@ def test_lint_can_deny_what_a_sample_shows(sampled: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("topic", "form", "said"),
+    ("topic", "form", "message"),
     [
         (
             "pg_replica_full_unwrap.shop.public.customers",
             "json",
-            "look like debezium_flat; the route says json",
+            "that look like debezium_flat: set format: debezium_flat on the route",
         ),
         (
             "framed.avro",
             "json",
-            "60 of 60 values are in the frame of a schema registry: encoding avro",
+            (
+                "expected encoding json, got schema registry framing in 60 of 60 values: set"
+                " encoding: avro on the route"
+            ),
         ),
-        ("empty", "json", "empty: no record to look at"),
-        ("nobodys", "json", "nobodys"),
+        ("empty", "json", "empty: the topic has no records, so nothing was checked"),
+        ("unknown", "json", "topic `unknown` does not exist at "),
     ],
 )
-def test_lint_says_what_a_topic_looks_like(
-    topic: str, form: str, said: str, sampled: Callable[..., Any]
+def test_lint_warns_of_another_format_or_no_sample(
+    topic: str, form: str, message: str, sampled: Callable[..., Any]
 ) -> None:
-    """Another format, a frame, nothing at all."""
-    assert said in sampled(topic, form).out
+    """Another format, schema registry framing, an empty topic, a topic that does not exist."""
+    assert message in sampled(topic, form).out
 
 
 @pytest.mark.parametrize(
-    ("rules", "said"),
+    ("rules", "message"),
     [
         (
-            "    fields: {email: {from: emial, default: nobody}}\n",
-            "fields.email reads `emial`, and no sampled row has that column; did you mean `email`?",
+            "    fields: {email: {from: emial, default: none}}\n",
+            "fields.email reads column `emial`, but no sampled row has it; did you mean `email`?",
         ),
         (
             '    fields: {bio: {template: "{full_name} {nowhere.at_all}"}}\n',
-            "fields.bio reads `nowhere`, and no sampled row has that column\n",
+            "fields.bio reads column `nowhere`, but no sampled row has it\n",
         ),
         (
             "    where: {vipp: [true]}\n",
-            "where.vipp reads `vipp`, and no sampled row has that column; did",
+            "where.vipp reads column `vipp`, but no sampled row has it; did",
         ),
     ],
 )
-def test_lint_says_which_columns_are_not_there(
-    rules: str, said: str, sampled: Callable[..., Any]
+def test_lint_warns_of_columns_that_no_row_has(
+    rules: str, message: str, sampled: Callable[..., Any]
 ) -> None:
-    """A default would hide a misspelt source for good.
-
-    And a condition on one filters everything.
-    """
+    """Otherwise a default hides a misspelled column, and a condition on one filters everything."""
     ran = sampled("pg_default_schemaless.shop.public.customers", "debezium", rules=rules)
     assert (
-        f"consumer.yaml:9: warning: pg_default_schemaless.shop.public.customers: {said}" in ran.out
+        f"consumer.yaml:10: warning: pg_default_schemaless.shop.public.customers: {message}"
+        in ran.out
     )
     assert 1 == ran.out.count("no sampled row")
 
 
-def test_lint_says_nothing_of_columns_that_are_there(sampled: Callable[..., Any]) -> None:
-    """Nor of what is around the row."""
+def test_lint_does_not_warn_of_columns_that_exist(sampled: Callable[..., Any]) -> None:
+    """Nor of Kafka coordinates and envelope members."""
     rules = (
         '    fields: {bio: {template: "{full_name} {$kafka.offset} {$envelope.source.lsn}"},'
         " email: email}\n"
@@ -372,8 +372,8 @@ def test_lint_says_nothing_of_columns_that_are_there(sampled: Callable[..., Any]
     assert "no sampled row" not in ran.out
 
 
-def test_lint_has_the_same_as_json(sampled: Callable[..., Any]) -> None:
-    """Topics with their trials."""
+def test_lint_prints_samples_as_json(sampled: Callable[..., Any]) -> None:
+    """Topics with the outcomes of each route."""
     ran = sampled("pg_default_schemaless.shop.public.customers", "debezium", "--output", "json")
     (report,) = json.loads(ran.out)
     (topic,) = report["sample"]
@@ -383,8 +383,8 @@ def test_lint_has_the_same_as_json(sampled: Callable[..., Any]) -> None:
     }
 
 
-def test_without_brokers_that_is_said(run: Callable[..., Any], tmp_path: Path) -> None:
-    """A warning of lint, and the end of init."""
+def test_without_brokers_there_is_an_error(run: Callable[..., Any], tmp_path: Path) -> None:
+    """The message has the address; exit code 1."""
     ran = run(
         "config",
         "init",

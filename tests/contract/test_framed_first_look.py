@@ -1,7 +1,4 @@
-"""`config init` and `lint --sample` on topics in a schema registry's frame.
-
-Opened, and typed by their schemas.
-"""
+"""`config init` and `lint --sample` on topics with schema registry framing, typed by schemas."""
 
 from __future__ import annotations
 
@@ -61,7 +58,7 @@ JSON_SCHEMA = {
 
 @pytest.fixture(scope="module")
 def registry() -> Iterator[RegistryServer]:
-    """One registry in a thread of its own, as it has one of the world."""
+    """Return a registry that runs in a thread with its own event loop."""
     registry = Registry("Basic dTpw")
     numbers = [
         registry.register("orders-value", json.dumps(AVRO)),
@@ -83,7 +80,7 @@ def registry() -> Iterator[RegistryServer]:
 
 @pytest.fixture(scope="module")
 def brokers() -> Iterator[EmbeddedBroker]:
-    """One broker with a topic in each encoding, and one that nobody can open."""
+    """Return a broker with a topic in each encoding, and one whose schema does not exist."""
     with EmbeddedBroker() as broker:
         for number in range(1, 30):
             order = {
@@ -116,15 +113,12 @@ def started(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., Any]:
-    """Return a function that runs `config init` for a topic into a folder.
-
-    With the registry's password at hand.
-    """
+    """Return a function that runs `config init` for a topic; the environment has the password."""
     monkeypatch.setenv("REGISTRY_PASSWORD", "p")
-    named = (f"url={registry.origin}", "username=u", "password=${REGISTRY_PASSWORD}")
+    valid = (f"url={registry.origin}", "username=u", "password=${REGISTRY_PASSWORD}")
 
-    def call(topic: str, *more: str, asked: tuple[str, ...] = named) -> Any:  # noqa: ANN401 - what `run` returns
-        words = [word for one in asked for word in ("--registry", one)]
+    def call(topic: str, *more: str, keys: tuple[str, ...] = valid) -> Any:  # noqa: ANN401 - what `run` returns
+        words = [word for one in keys for word in ("--registry", one)]
         bootstrap = brokers.bootstrap_servers
         return run(
             "config",
@@ -156,31 +150,31 @@ def started(
 def test_what_is_written_loads_and_carries_its_topic(
     topic: str, form: str, started: Callable[..., Any], run: Callable[..., Any], tmp_path: Path
 ) -> None:
-    """Types by the schema, every record an upsert, and lint content at once, also with a sample."""
+    """Types are from the schema, every record is an upsert, and `lint --sample` finds no fault."""
     ran = started(topic)
     assert (0, "") == (ran.code, ran.err)
-    assert f"{topic}: these records would become: 29 upsert" in ran.out
+    assert f"{topic}: these records map to: 29 upsert" in ran.out
     found = inspect(tmp_path / "consumer.yaml", environ={"REGISTRY_PASSWORD": "p"}, overrides=[])
     assert found.settings is not None
     (route,) = found.settings.routes
     fields = found.settings.connector.objects[route.object].fields
-    told = ", ".join(
+    types = ", ".join(
         f"{name} {kind}" for name, kind in fields.items() if name != "source_changed_at"
     )
-    assert form == f"{route.encoding}: {told}"
+    assert form == f"{route.encoding}: {types}"
     linted = run("lint", "--sample", "-c", str(tmp_path / "consumer.yaml"))
     assert (0, True) == (linted.code, "29 records: 29 upsert" in linted.out)
 
 
-def test_the_key_is_opened_too(started: Callable[..., Any], tmp_path: Path) -> None:
-    """Its schema names the column."""
+def test_the_key_is_decoded_too(started: Callable[..., Any], tmp_path: Path) -> None:
+    """Its schema has the name of the column."""
     assert started("shop.orders").code == 0
     written = (tmp_path / "consumer.yaml").read_text()
     assert re.search(r"primary_key: order_id +# the column of the Kafka key\n", written)
 
 
 def test_a_password_stays_where_it_is(started: Callable[..., Any], tmp_path: Path) -> None:
-    """The reference is written, never what it stands for."""
+    """The reference is written to the file, not its value."""
     assert started("shop.orders").code == 0
     assert "password: ${REGISTRY_PASSWORD}" in (tmp_path / "consumer.yaml").read_text().replace(
         '"', ""
@@ -190,7 +184,7 @@ def test_a_password_stays_where_it_is(started: Callable[..., Any], tmp_path: Pat
 def test_a_schema_that_the_registry_does_not_have(
     started: Callable[..., Any], tmp_path: Path
 ) -> None:
-    """Nothing can be opened, nothing is written."""
+    """No record decodes, and no file is written."""
     ran = started("shop.lost")
     assert (1, True) == (
         ran.code,
@@ -200,13 +194,13 @@ def test_a_schema_that_the_registry_does_not_have(
 
 
 @pytest.mark.parametrize(
-    ("asked", "code", "said"),
+    ("keys", "code", "message"),
     [
-        pytest.param((), 1, "name the registry with --registry url=https://HOST", id="not-named"),
+        pytest.param((), 1, "; add --registry url=https://HOST", id="not-given"),
         pytest.param(
             ("url=http://127.0.0.1:1",),
             1,
-            "the schema registry at http://127.0.0.1:1 did not help",
+            "request to the schema registry at http://127.0.0.1:1 failed: ",
             id="silent",
         ),
         pytest.param(("ulr=http://127.0.0.1:1",), 78, "did you mean `url`?", id="misspelt"),
@@ -219,22 +213,25 @@ def test_a_schema_that_the_registry_does_not_have(
         ),
     ],
 )
-def test_a_registry_that_does_not_help_is_said(
-    asked: tuple[str, ...], code: int, said: str, started: Callable[..., Any], tmp_path: Path
+def test_without_an_answer_of_the_registry_there_is_an_error(
+    keys: tuple[str, ...], code: int, message: str, started: Callable[..., Any], tmp_path: Path
 ) -> None:
-    """With what to do, and nothing is written."""
-    ran = started("shop.orders", asked=asked)
-    assert (code, True) == (ran.code, said in ran.err)
+    """The message says what to do, and no file is written."""
+    ran = started("shop.orders", keys=keys)
+    assert (code, True) == (ran.code, message in ran.err)
     assert "hunter" not in ran.err
     assert [] == list(tmp_path.iterdir())
 
 
-def test_a_registry_that_refuses_is_said(
+def test_a_refusal_of_the_registry_is_an_error(
     started: Callable[..., Any], registry: RegistryServer
 ) -> None:
-    """By lint as a warning that the topic was not looked at."""
-    ran = started("shop.orders", asked=(f"url={registry.origin}",))
-    assert (1, True) == (ran.code, "did not help" in ran.err and "401" in ran.err)
+    """The message has the status."""
+    ran = started("shop.orders", keys=(f"url={registry.origin}",))
+    assert (1, True) == (
+        ran.code,
+        "request to the schema registry at" in ran.err and "401" in ran.err,
+    )
 
 
 def test_the_command_of_the_page(
@@ -244,7 +241,7 @@ def test_the_command_of_the_page(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Word for word, but for the addresses."""
+    """Exactly as on the page, except for the addresses."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("REGISTRY_PASSWORD", "p")
     here = {

@@ -1,4 +1,4 @@
-"""The demonstration as a user runs it: a process, its two streams and its exit code."""
+"""The demo as a user runs it: a process, its two streams and its exit code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from consumer.operations.demo.demo import DemoRequest, demonstrate
+from consumer.operations.demo.demo import DemoRequest, run_demo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,10 +24,13 @@ if TYPE_CHECKING:
     from consumer.operations.demo.demo import DemoAddresses, DemoResult
 
 SECONDS = 60
-"""A run takes about five; this bounds one that hangs."""
+"""A run takes about five seconds; this is the limit for one that hangs."""
 
 ESCAPE = "\x1b"
-COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-9]")
+COLOUR = re.compile(r"\x1b\[(?:[0-9;]*;)?(?:3[0-8]|9[0-7])[;m]")
+RED = re.compile(r"\x1b\[(?:[0-9;]*;)?[39]1m|\x1b\[38;5;(?!2[345][0-9]m)")
+"""Red of the 16 colours, or any colour of the 256 except grey."""
+GREEN_BAR = re.compile(r"\x1b\[32m━{30}\x1b\[0m +100/100")
 
 
 def start(
@@ -46,26 +49,40 @@ def start(
 
 @pytest.fixture(scope="module")
 def run() -> subprocess.CompletedProcess[str]:
-    """Run it once, piped, for all who look at the result."""
+    """Run the demo once, with pipes, for all tests that read its output."""
     with start("--records", "500") as process:
         out, errors = process.communicate(timeout=SECONDS)
     return subprocess.CompletedProcess([], process.returncode, out, errors)
 
 
 def verdict(run: subprocess.CompletedProcess[str]) -> str:
-    """Return the last line."""
-    return run.stdout.splitlines()[-1]
+    """Return the line that begins with `verified`, which the next steps follow."""
+    return run.stdout.splitlines()[-4]
 
 
 @pytest.mark.holds("I16")
 def test_it_is_verified(run: subprocess.CompletedProcess[str]) -> None:
-    """Exit code 0, and the last line says so."""
+    """Exit code 0, and a line that begins with `verified`."""
     assert 0 == run.returncode, run.stdout + run.stderr
     assert re.match(r"verified in \d+\.\d s: 500 records, \d+ rows, ", verdict(run))
 
 
-def test_its_figures_add_up(run: subprocess.CompletedProcess[str]) -> None:
-    """Every record that was produced has one outcome."""
+def test_the_last_line_is_a_next_step(run: subprocess.CompletedProcess[str]) -> None:
+    """It has the commands that a user may run next."""
+    *_, pages, configuration = run.stdout.splitlines()
+    assert pages.startswith("next: datacloud-consumer demo --serve ")
+    assert configuration.startswith("next: datacloud-consumer config init --bootstrap HOST:PORT ")
+
+
+def test_topic_ids_cause_no_warning(run: subprocess.CompletedProcess[str]) -> None:
+    """The only warnings are about the two dead letters."""
+    warnings = [line for line in run.stderr.splitlines() if "[warning" in line]
+    assert 2 == len(warnings), run.stderr
+    assert all("topic_id_unknown" not in line for line in warnings)
+
+
+def test_the_counts_add_up(run: subprocess.CompletedProcess[str]) -> None:
+    """Every produced record has one outcome."""
     found = re.search(
         r"500 = (\d+) accepted \+ (\d+) conflated \+ (\d+) filtered \+ 2 dead-lettered\n",
         run.stdout,
@@ -74,8 +91,8 @@ def test_its_figures_add_up(run: subprocess.CompletedProcess[str]) -> None:
     assert 498 == sum(map(int, found.groups()))
 
 
-def test_all_partitions_are_at_their_ends(run: subprocess.CompletedProcess[str]) -> None:
-    """Three topics of four partitions."""
+def test_all_partitions_are_committed_at_their_ends(run: subprocess.CompletedProcess[str]) -> None:
+    """Three topics of four partitions each."""
     assert verdict(run).endswith(" 2 dead letters, 12 partitions")
 
 
@@ -92,19 +109,19 @@ def test_all_partitions_are_at_their_ends(run: subprocess.CompletedProcess[str])
     ],
 )
 def test_it_shows_what_happened(run: subprocess.CompletedProcess[str], line: str) -> None:
-    """The trouble at the tenant, and where the records at fault came from."""
+    """The faults of the tenant, and the places of the invalid records."""
     assert re.search(line, run.stdout), run.stdout
 
 
 def test_in_a_pipe_there_are_lines_without_escapes(run: subprocess.CompletedProcess[str]) -> None:
-    """Neither colour nor bars, on either stream; progress is told in lines."""
+    """No colours and no bars on either stream; progress is printed as lines."""
     assert ESCAPE not in run.stdout + run.stderr
     assert "━" not in run.stderr
     assert "500 records produced\n" in run.stderr
 
 
 def on_terminal(**environment: str) -> str:
-    """Run it with its standard error on a terminal and return what the terminal got."""
+    """Run the demo with its standard error on a terminal and return the terminal's input."""
     ours, theirs = pty.openpty()
     with start("--records", "100", stderr=theirs, TERM="xterm-256color", **environment) as process:
         os.close(theirs)
@@ -119,22 +136,22 @@ def on_terminal(**environment: str) -> str:
     return seen.decode()
 
 
-def test_a_terminal_gets_bars_in_colour() -> None:
-    """Drawn again and again in place."""
+def test_on_a_terminal_the_bars_end_in_green() -> None:
+    """A verified run has no red at any time."""
     seen = on_terminal()
-    assert "━" in seen
-    assert COLOUR.search(seen)
+    assert GREEN_BAR.search(seen)
+    assert None is RED.search(seen)
 
 
 def test_no_color_is_honoured_on_a_terminal() -> None:
-    """The bars stay, the colours go."""
+    """There are bars without colours."""
     seen = on_terminal(NO_COLOR="1")
     assert "━" in seen
     assert None is COLOUR.search(seen)
 
 
-def test_an_interrupt_before_the_check_ends_it_cleanly() -> None:
-    """The daemon drains; nothing is called verified."""
+def test_an_interrupt_before_the_check_stops_the_demo() -> None:
+    """The daemon drains; the demo says that nothing is verified."""
     with start() as process:
         assert process.stderr is not None
         for line in process.stderr:
@@ -147,8 +164,8 @@ def test_an_interrupt_before_the_check_ends_it_cleanly() -> None:
     assert "Traceback" not in errors
 
 
-def test_kept_up_it_answers_until_it_is_interrupted() -> None:
-    """The result first, as JSON here; then pages and traffic, and exit code 0 on Ctrl-C."""
+def test_with_serve_it_runs_until_it_is_interrupted() -> None:
+    """First the result, here as JSON; then pages and traffic; exit code 0 after Ctrl-C."""
     with start("--records", "100", "--serve", "--output", "json") as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -177,55 +194,55 @@ def taken_port() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-def test_a_taken_port_is_said(taken_port: int) -> None:
-    """As wrong usage, with the way out."""
+def test_a_taken_port_is_wrong_usage(taken_port: int) -> None:
+    """The message says what to do."""
     with start("--records", "100", "--port", str(taken_port)) as process:
         out, errors = process.communicate(timeout=SECONDS)
     assert (2, "") == (process.returncode, out)
     assert (
-        f"127.0.0.1:{taken_port} is taken by another program; write another port, or 0 for"
+        f"127.0.0.1:{taken_port} is taken by another program; choose another port, or 0 for"
         f" a free one"
     ) in errors
     assert "Traceback" not in errors
 
 
 @pytest.mark.parametrize("count", ["39", "20001", "many"])
-def test_a_number_of_records_that_cannot_be_is_refused(count: str) -> None:
-    """Too few to show everything, more than the embedded broker keeps, or no number."""
+def test_an_invalid_number_of_records_is_refused(count: str) -> None:
+    """Too few to show everything, more than the embedded broker keeps, or not a number."""
     with start("--records", count) as process:
         out, errors = process.communicate(timeout=SECONDS)
     assert (2, "") == (process.returncode, out)
     assert "--records" in errors
 
 
-class Nobody:
-    """An audience that looks at nothing."""
+class SilentDisplay:
+    """A display that shows nothing."""
 
     def up(self, addresses: DemoAddresses) -> None:
-        """Not looked at."""
+        """Show nothing."""
 
     def produced(self, count: int) -> None:
-        """Not looked at."""
+        """Show nothing."""
 
     def progressed(self, report: StatusReport) -> None:
-        """Not looked at."""
+        """Show nothing."""
 
-    def verdict(self, outcome: DemoResult) -> None:
-        """Not looked at."""
+    def checked(self, result: DemoResult) -> None:
+        """Show nothing."""
 
     def traffic(self, addresses: DemoAddresses) -> None:
-        """Not looked at."""
+        """Show nothing."""
 
-    def over(self, report: StatusReport) -> None:
-        """Not looked at."""
+    def stopped(self, report: StatusReport) -> None:
+        """Show nothing."""
 
 
-async def test_a_tenant_that_lies_is_found_out() -> None:
-    """It answers 202 to the customers and keeps none of them: the check must not say verified."""
-    plan = DemoRequest(record_count=100, script="upsert/customers status=202")
-    outcome = await demonstrate(plan, Nobody())
-    assert outcome is not None
-    customers = len(outcome.expected.rows["customers"])
+async def test_rows_that_the_tenant_loses_are_found() -> None:
+    """It answers 202 for the customers and stores none of them: the demo is not verified."""
+    request = DemoRequest(record_count=100, script="upsert/customers status=202")
+    result = await run_demo(request, SilentDisplay())
+    assert result is not None
+    customers = len(result.expected.rows["customers"])
     assert [f"customers: {customers} rows missing"] == [
-        ": ".join(line.split(": ")[:2]) for line in outcome.differences
+        ": ".join(line.split(": ")[:2]) for line in result.differences
     ]

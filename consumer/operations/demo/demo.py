@@ -1,7 +1,4 @@
-"""The main job on embedded parts in one process.
-
-Broker, tenant and daemon, from first record to checked result.
-"""
+"""Runs broker, tenant and daemon in one process and checks the result."""
 
 from __future__ import annotations
 
@@ -46,37 +43,34 @@ SCRIPT: Final = """\
 upsert/page_views nth=1 status=429 retry-after=1
 upsert/orders nth=1 expire-tokens
 """
-"""What goes wrong at the tenant, in words of the sandbox's fault script."""
+"""The faults that the tenant injects, as a fault script of the sandbox."""
 
-MOST: Final = 20_000
-"""These take 3.6 MB in a partition of the largest topic; the embedded broker keeps 5, and drops the
-oldest."""
+MOST_RECORDS: Final = 20_000
+"""These take 3.6 MB in a partition of the largest topic. The embedded broker keeps 5 MB per
+partition and drops the oldest records beyond that."""
 
 PRODUCE_RECORDS: Final = 500
-"""How many records go out between two looks at the progress."""
+"""How many records are produced between two updates of the progress display."""
 
 TRAFFIC_S: Final = 0.25
 TRAFFIC_RECORDS: Final = 5
-"""Afterwards, while it is kept up: so many records, so often."""
+"""With `--serve`: this many new records in each interval."""
 
-LAST_LOOK_S: Final = 5.0
-"""How long commits may take to show at the brokers while the daemon goes on: they go out every
-second."""
+LAST_COMMIT_S: Final = 5.0
+"""How long to wait for the last commits of a running daemon, which commits every second."""
 
 
 class DemoRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked for. `admin_port` 0 takes a free one.
-
-    `script` is what goes wrong at the tenant.
-    """
+    """Size, admin port and fault script of a demo run."""
 
     record_count: int
     admin_port: int = 0
+    """0 picks a free port."""
     script: str = SCRIPT
 
 
 class DemoAddresses(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the parts are reached while they are up."""
+    """Addresses of broker, tenant and daemon."""
 
     broker: str
     tenant: str
@@ -84,121 +78,123 @@ class DemoAddresses(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DemoResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What happened, and what of it is not as it should be.
-
-    `requests` are the tenant's, by call and status.
-
-    `script` has each scripted fault with how often it struck.
-    """
+    """The expected and the actual result, and how they differ."""
 
     differences: tuple[str, ...]
     expected: ExpectedResult
-    evidence: ActualResult
+    actual: ActualResult
     requests: dict[tuple[str, int], int]
+    """How many requests the tenant answered, by call and status."""
     retries: dict[str, int]
     token_refreshes: int
     script: tuple[tuple[str, int], ...]
+    """Each rule of the fault script, with how many requests it was applied to."""
     elapsed_s: float
 
 
 class DemoDisplay(Protocol):
-    """Who is shown what goes on."""
+    """Shows the progress and the result of a demo to a person."""
 
     def up(self, addresses: DemoAddresses) -> None:
-        """All parts are up."""
+        """Show that broker, tenant and daemon are up."""
         ...
 
     def produced(self, count: int) -> None:
-        """So many records are in the log."""
+        """Show how many records are in the log so far."""
         ...
 
     def progressed(self, report: StatusReport) -> None:
-        """The daemon was looked at."""
+        """Show the state of the daemon."""
         ...
 
-    def verdict(self, outcome: DemoResult) -> None:
-        """The result was checked."""
+    def checked(self, result: DemoResult) -> None:
+        """Show the result of the check."""
         ...
 
     def traffic(self, addresses: DemoAddresses) -> None:
-        """It was checked; from now on there is traffic."""
+        """Show that new records arrive from now on."""
         ...
 
-    def over(self, report: StatusReport) -> None:
-        """The traffic has ended, and so has the daemon."""
+    def stopped(self, report: StatusReport) -> None:
+        """Show the final state, after traffic and daemon have stopped."""
         ...
 
 
-async def demonstrate(plan: DemoRequest, audience: DemoDisplay) -> DemoResult | None:
-    """Run it to its checked end; nothing when it was told to stop before.
+async def run_demo(request: DemoRequest, display: DemoDisplay) -> DemoResult | None:
+    """Run the demo and check its result; `None` if it was interrupted before the check.
 
-    Raises: `Fatal` when the daemon failed, `ConfigFaults` when the admin port is taken.
+    Raises: `Fatal` if the daemon failed, `ConfigFaults` if the admin port is taken.
     """
-    async with _stage(plan, audience) as stage:
-        await stage.settle()
-        interrupted = stage.daemon.ended
-        await stage.daemon.stop()
+    async with _demo(request, display) as demo:
+        await demo.wait_until_settled()
+        # SIGINT and SIGTERM go to the daemon, so an interrupted demo shows as a daemon that ended.
+        interrupted = demo.daemon.ended
+        await demo.daemon.stop()
         if interrupted:
             return None
-        outcome = await stage.outcome()
-        audience.verdict(outcome)
-        return outcome
+        result = await demo.result()
+        display.checked(result)
+        return result
 
 
-async def demonstrate_on(plan: DemoRequest, audience: DemoDisplay) -> DemoResult | None:
-    """The same without an end: once checked, traffic goes on until SIGINT or SIGTERM."""
-    async with _stage(plan, audience) as stage:
-        await stage.settle()
-        outcome = None
-        if not stage.daemon.ended:
-            outcome = await stage.outcome_soon()
-            audience.verdict(outcome)
-            await stage.trade_on()
-        await stage.daemon.stop()
-        if outcome is not None:
-            audience.over(stage.status())
-        return outcome
+async def serve_demo(request: DemoRequest, display: DemoDisplay) -> DemoResult | None:
+    """Run and check the demo, then keep it running with new records until SIGINT or SIGTERM.
+
+    Raises: the same as `run_demo`.
+    """
+    async with _demo(request, display) as demo:
+        await demo.wait_until_settled()
+        result = None
+        if not demo.daemon.ended:
+            result = await demo.result_while_running()
+            display.checked(result)
+            await demo.produce_traffic()
+        await demo.daemon.stop()
+        if result is not None:
+            display.stopped(demo.status())
+        return result
 
 
 @asynccontextmanager
-async def _stage(plan: DemoRequest, audience: DemoDisplay) -> AsyncIterator[_RunningDemo]:
-    """Put broker, tenant and daemon up, with the log filled, and take them down again."""
+async def _demo(request: DemoRequest, display: DemoDisplay) -> AsyncIterator[_RunningDemo]:
+    """Fill the log, start broker, tenant and daemon, and stop them at the end of the block."""
     started_s = asyncio.get_running_loop().time()
-    records, traffic = samples_and_on(plan.record_count, partitions=PARTITIONS)
+    records, traffic = samples_and_on(request.record_count, partitions=PARTITIONS)
     clock = SystemClock()
     tenant = Tenant(
-        shop_objects(), source_name=SOURCE_NAME, clock=clock, faults=read_script(plan.script)
+        shop_objects(), source_name=SOURCE_NAME, clock=clock, faults=read_script(request.script)
     )
     server = TenantServer(tenant, clock)
     with EmbeddedBroker() as broker:
+        # The log is complete before the daemon starts, so the expected result is known.
         for first in range(0, len(records), PRODUCE_RECORDS):
-            _put(broker, records[first : first + PRODUCE_RECORDS])
-            audience.produced(min(first + PRODUCE_RECORDS, len(records)))
+            _produce(broker, records[first : first + PRODUCE_RECORDS])
+            display.produced(min(first + PRODUCE_RECORDS, len(records)))
         broker.flush()
         await server.start()
-        settings = _settings(broker, server.origin, plan.admin_port)
+        settings = _settings(broker, server.origin, request.admin_port)
         daemon = RunningDaemon(settings)
         try:
-            stage = _RunningDemo(
+            demo = _RunningDemo(
                 settings=settings,
                 records=records,
                 traffic=traffic,
                 broker=broker,
                 tenant=tenant,
                 daemon=daemon,
-                audience=audience,
+                display=display,
                 started_s=started_s,
             )
-            await stage.begin()
-            yield stage
+            await demo.wait_until_up()
+            yield demo
         finally:
-            await daemon.let_go()
+            await daemon.close()
             await server.close()
 
 
 def _settings(broker: EmbeddedBroker, tenant: str, admin_port: int) -> Settings:
-    """Load the sample shop's configuration as `run` would, with the addresses of this run."""
-    return load(
+    """Load the configuration of the sample shop, with the addresses of this run."""
+    settings = load(
         CONFIGURATION_FILE,
         environ={
             "SHOP_BOOTSTRAP_SERVERS": broker.bootstrap_servers,
@@ -213,10 +209,14 @@ def _settings(broker: EmbeddedBroker, tenant: str, admin_port: int) -> Settings:
             ),
         ],
     )
+    # The embedded broker does not answer questions about topic ids. Without this the daemon would
+    # wait a second for them and warn that it cannot notice a topic that is deleted and re-created.
+    kafka = msgspec.structs.replace(settings.kafka, has_topic_ids=False)
+    return msgspec.structs.replace(settings, kafka=kafka)
 
 
-def _put(broker: EmbeddedBroker, records: Iterable[Record]) -> None:
-    """Append records, each to the partition that it names; they are stamped now."""
+def _produce(broker: EmbeddedBroker, records: Iterable[Record]) -> None:
+    """Append records to the partitions that they name, with the present time as timestamp."""
     for record in records:
         broker.put(
             record.topic(),
@@ -228,7 +228,7 @@ def _put(broker: EmbeddedBroker, records: Iterable[Record]) -> None:
 
 
 class _RunningDemo:
-    """The parts while they are up."""
+    """A demo whose broker, tenant and daemon are running."""
 
     def __init__(
         self,
@@ -239,7 +239,7 @@ class _RunningDemo:
         broker: EmbeddedBroker,
         tenant: Tenant,
         daemon: RunningDaemon,
-        audience: DemoDisplay,
+        display: DemoDisplay,
         started_s: float,
     ) -> None:
         self.daemon = daemon
@@ -248,40 +248,37 @@ class _RunningDemo:
         self._traffic = traffic
         self._broker = broker
         self._tenant = tenant
-        self._audience = audience
+        self._display = display
         self._started_s = started_s
 
-    async def begin(self) -> None:
-        """Say where everything is."""
+    async def wait_until_up(self) -> None:
+        """Wait until the daemon's admin port listens, then show all addresses."""
         self._daemon, self._admin = await self.daemon.parts()
-        self._audience.up(self._addresses())
+        self._display.up(self._addresses())
 
     def status(self) -> StatusReport:
-        """Return what the daemon says of itself; also when it is over."""
+        """Return the status report of the daemon, also after it has ended."""
         return self._daemon.status.snapshot()
 
-    async def settle(self) -> None:
-        """Wait until every record is settled.
-
-        No longer than something moves, or the daemon is up.
-        """
+    async def wait_until_settled(self) -> None:
+        """Wait until every record is settled, the daemon ends, or it makes no progress."""
         count = len(self._records)
-        await self.daemon.until(
+        await self.daemon.wait_for(
             lambda report: report.ledger.polled >= count and not report.ledger.open,
-            self._audience.progressed,
+            self._display.progressed,
         )
 
-    async def outcome(self) -> DemoResult:
-        """Compare what landed with what follows from the log."""
+    async def result(self) -> DemoResult:
+        """Compare the actual result with the one that follows from the log."""
         expected = _expected(self._records)
-        evidence = await self._evidence()
+        actual = await self._actual()
         script = self._tenant.fault_lines()
-        holds = [f"hold: {held.reason}: {held.detail}" for held in self.status().holds]
-        idle = [f"script: `{rule}` never struck" for rule, hits in script if not hits]
+        holds = [f"hold {held.reason}: {held.detail}" for held in self.status().holds]
+        unused = [f"fault script: `{rule}` was never applied" for rule, hits in script if not hits]
         return DemoResult(
-            differences=(*differences(expected, evidence), *holds, *idle),
+            differences=(*differences(expected, actual), *holds, *unused),
             expected=expected,
-            evidence=evidence,
+            actual=actual,
             requests={
                 (str(call), status): count
                 for (call, status), count in self._tenant.requests.totals.items()
@@ -292,23 +289,26 @@ class _RunningDemo:
             elapsed_s=asyncio.get_running_loop().time() - self._started_s,
         )
 
-    async def outcome_soon(self) -> DemoResult:
-        """The same while the daemon goes on: its last commits may still be on their way."""
+    async def result_while_running(self) -> DemoResult:
+        """Return the result of a daemon that keeps running.
+
+        Repeats the check for a while, because the last positions may not be committed yet.
+        """
         loop = asyncio.get_running_loop()
-        give_up_s = loop.time() + LAST_LOOK_S
+        give_up_s = loop.time() + LAST_COMMIT_S
         while (
-            (outcome := await self.outcome()).differences
+            (result := await self.result()).differences
             and loop.time() < give_up_s
             and not self.daemon.ended
         ):
             await self.daemon.wait(TRAFFIC_S)
-        return outcome
+        return result
 
-    async def trade_on(self) -> None:
-        """Write what happens in the shop from now on, until the daemon is told to stop."""
-        self._audience.traffic(self._addresses())
+    async def produce_traffic(self) -> None:
+        """Produce new records until the daemon ends."""
+        self._display.traffic(self._addresses())
         while not self.daemon.ended:
-            _put(self._broker, islice(self._traffic, TRAFFIC_RECORDS))
+            _produce(self._broker, islice(self._traffic, TRAFFIC_RECORDS))
             await self.daemon.wait(TRAFFIC_S)
 
     def _addresses(self) -> DemoAddresses:
@@ -318,10 +318,9 @@ class _RunningDemo:
             admin=f"http://127.0.0.1:{self._admin.port}",
         )
 
-    async def _evidence(self) -> ActualResult:
+    async def _actual(self) -> ActualResult:
         settings = self._settings
-        # The client blocks while it asks; the daemon, its admin port and the tenant go on
-        # meanwhile.
+        # In a thread: the client blocks, and the daemon and the tenant have to keep running.
         back = await asyncio.to_thread(
             read_back,
             settings.kafka.bootstrap_servers,
@@ -331,7 +330,7 @@ class _RunningDemo:
         )
         return ActualResult(
             rows={name: self._tenant.rows(name) for name in settings.connector.objects},
-            letters=back.letters,
+            dead_letters=back.dead_letters,
             ends=back.ends,
             positions=back.positions,
             ledger=self.status().ledger,
@@ -341,7 +340,7 @@ class _RunningDemo:
 def _expected(records: Sequence[Record]) -> ExpectedResult:
     return ExpectedResult(
         rows=fold(records),
-        letters=tuple(
+        dead_letters=tuple(
             StoredDeadLetter(
                 place=RecordCoordinates(record.topic(), record.partition(), record.offset()),
                 reason=reason,
@@ -356,11 +355,11 @@ def _expected(records: Sequence[Record]) -> ExpectedResult:
 
 
 def _counts(metrics: Metrics, name: str, label: str) -> dict[str, int]:
-    """Return one counter by its label, as a scrape would show it."""
-    wanted = f"{PREFIX}{name}"
+    """Return the values of one counter by a label, as a scrape of `/metrics` shows them."""
+    full_name = f"{PREFIX}{name}"
     return {
         sample.labels[label]: int(sample.value)
         for family in metrics.registry.collect()
-        if family.name == wanted
+        if family.name == full_name
         for sample in family.samples
     }

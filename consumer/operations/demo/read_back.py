@@ -1,7 +1,4 @@
-"""Read back from the brokers what a run left there.
-
-Dead letters, the group's positions, the ends of the log.
-"""
+"""Reads dead letters, the group's positions and the log ends from the brokers."""
 
 from __future__ import annotations
 
@@ -24,13 +21,13 @@ if TYPE_CHECKING:
 
 
 ANSWER_S: Final = 10.0
-"""How long the brokers may take for one answer."""
+"""Timeout of one request to the brokers."""
 
 
 class ReadBack(msgspec.Struct, frozen=True, kw_only=True):
-    """What the brokers hold."""
+    """The state of the brokers after a run. A position is `None` if the group has none."""
 
-    letters: tuple[StoredDeadLetter, ...]
+    dead_letters: tuple[StoredDeadLetter, ...]
     ends: dict[Partition, int]
     positions: dict[Partition, int | None]
 
@@ -42,9 +39,9 @@ def read_back(
     topics: Iterable[str],
     dead_letter_topic: str,
 ) -> ReadBack:
-    """Ask the brokers; it joins no group, and blocks for as long as they take.
+    """Read from the brokers without joining the group; blocks the calling thread.
 
-    Raises: `Fatal` when they do not answer.
+    Raises: `Fatal` if they do not answer.
     """
     conf: dict[str, Any] = {
         "bootstrap.servers": bootstrap_servers,
@@ -53,14 +50,14 @@ def read_back(
         "enable.auto.commit": False,
         "enable.partition.eof": True,
         "isolation.level": "read_committed",
-        "fetch.wait.max.ms": 10,  # an end is told by the answer to a fetch
+        "fetch.wait.max.ms": 10,  # the end of a partition is only reported by a fetch response
     }
     consumer = Consumer(conf)
     try:
         partitions = [one for topic in topics for one in _partitions(consumer, topic)]
         committed = consumer.committed(partitions, timeout=ANSWER_S)
         return ReadBack(
-            letters=tuple(map(_letter, _messages(consumer, dead_letter_topic))),
+            dead_letters=tuple(map(_dead_letter, _messages(consumer, dead_letter_topic))),
             ends={
                 (one.topic, one.partition): consumer.get_watermark_offsets(one, timeout=ANSWER_S)[1]
                 for one in partitions
@@ -71,7 +68,7 @@ def read_back(
             },
         )
     except KafkaException as error:
-        message = f"reading back: the brokers answered {error.args[0].name()}"
+        message = f"cannot read the result back from the brokers: {error.args[0].name()}"
         raise Fatal(message) from error
     finally:
         consumer.close()
@@ -85,7 +82,7 @@ def _partitions(consumer: Consumer, topic: str) -> list[TopicPartition]:
 
 
 def _messages(consumer: Consumer, topic: str) -> Iterator[Message]:
-    """Yield a topic's records from the beginning to the end that it has now."""
+    """Yield the records of a topic from the beginning to its present end."""
     unread = {one.partition for one in _partitions(consumer, topic)}
     consumer.assign([TopicPartition(topic, number, 0) for number in unread])
     while unread:
@@ -102,19 +99,18 @@ def _messages(consumer: Consumer, topic: str) -> Iterator[Message]:
     consumer.unassign()
 
 
-def _letter(message: Message) -> StoredDeadLetter:
-    headers = headers_of(
-        cast("Record", message)
-    )  # the library's types allow for what is produced, not read
-    # The last of a name counts: the record's own headers come first, and may have any name.
-    said = {name: (value or b"").decode("utf-8", "replace") for name, value in headers}
+def _dead_letter(message: Message) -> StoredDeadLetter:
+    # A cast, because the library's type of a header also covers values that are only produced.
+    headers = headers_of(cast("Record", message))
+    # A later header wins: the record's own headers come first and may have the same names as ours.
+    last = {name: (value or b"").decode("utf-8", "replace") for name, value in headers}
     return StoredDeadLetter(
         place=RecordCoordinates(
-            said.get(CONNECT + "topic", ""),
-            _figure(said.get(CONNECT + "partition", "")),
-            _figure(said.get(CONNECT + "offset", "")),
+            last.get(CONNECT + "topic", ""),
+            _figure(last.get(CONNECT + "partition", "")),
+            _figure(last.get(CONNECT + "offset", "")),
         ),
-        reason=said.get(OURS + "reason", ""),
+        reason=last.get(OURS + "reason", ""),
         key=message.key(),
         value=message.value(),
         headers=tuple(original_headers(headers)),
@@ -122,5 +118,5 @@ def _letter(message: Message) -> StoredDeadLetter:
 
 
 def _figure(text: str) -> int:
-    """Read a partition or an offset; -1 where a stranger wrote something else."""
+    """Return a partition or an offset; -1 if the header is not a number."""
     return int(text) if text.isdecimal() else -1

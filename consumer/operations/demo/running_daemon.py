@@ -1,4 +1,4 @@
-"""The real daemon as a task beside the one who watches it."""
+"""Runs the real daemon as an asyncio task, and lets the caller watch and stop it."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from consumer.app.daemon import Daemon
     from consumer.config.settings import Settings
 
-LOOK_S: Final = 0.1
+POLL_S: Final = 0.1
 STALL_S: Final = 30.0
-"""A ledger that stands still for so long is not worth waiting for: whoever watches is told."""
+"""A wait ends if the ledger has not changed for this long."""
 
 
 class RunningDaemon:
-    """One `serve`, from start to end.
+    """One call of `serve`, from start to end.
 
-    It takes SIGINT and SIGTERM as it always does: drain, commit, leave.
+    SIGINT and SIGTERM stop it as usual: drain, commit, leave the group.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -36,27 +36,27 @@ class RunningDaemon:
 
     @property
     def ended(self) -> bool:
-        """Whether it is over."""
+        """Whether the daemon has ended."""
         return self._task.done()
 
     async def parts(self) -> tuple[Daemon, AdminServer]:
-        """Return the daemon and its admin port once that listens.
+        """Return the daemon and its admin server, once the server listens.
 
-        Raises: what `serve` raised instead, such as `ConfigFaults` for a port that is taken.
+        Raises: the exception of `serve` if it fails before, e.g. `ConfigFaults` for a taken port.
         """
         await asyncio.wait((self._task, self._up), return_when=asyncio.FIRST_COMPLETED)
         if not self._up.done():
             await self._task
         return self._up.result()
 
-    async def until(
+    async def wait_for(
         self, reached: Callable[[StatusReport], bool], seen: Callable[[StatusReport], None]
     ) -> bool:
-        """Show every look until one shows what is wanted.
+        """Pass each status report to `seen`, until `reached` accepts one.
 
-        False when the daemon ended or stood still.
+        Returns False if the daemon ended or made no progress for `STALL_S`.
 
-        Raises: `Fatal` when the daemon failed.
+        Raises: `Fatal` if the daemon failed.
         """
         daemon, _ = await self.parts()
         loop = asyncio.get_running_loop()
@@ -73,26 +73,26 @@ class RunningDaemon:
                 return False
             if loop.time() - moved_s > STALL_S:
                 return False
-            await self.wait(LOOK_S)
+            await self.wait(POLL_S)
 
     async def wait(self, duration_s: float) -> None:
-        """Let time pass, no longer than it is up."""
+        """Wait for a time, or until the daemon ends."""
         await asyncio.wait((self._task,), timeout=duration_s)
 
     async def stop(self) -> None:
-        """Let it drain, commit and leave, and return when it has; also when it had ended before.
+        """Stop the daemon and wait until it has drained, committed and left the group.
 
-        Raises: `Fatal` when it failed.
+        Raises: `Fatal` if it failed.
         """
-        await self.let_go()
+        await self.close()
         await self._task
 
-    async def let_go(self) -> None:
-        """The same for one who is on the way out and has no use for its error."""
+    async def close(self) -> None:
+        """Stop the daemon like `stop`, but ignore its exception; for clean-up."""
         await asyncio.wait((self._task, self._up), return_when=asyncio.FIRST_COMPLETED)
         if self._up.done() and not self.ended:
             daemon, _ = self._up.result()
             daemon.stop()
         await asyncio.wait((self._task,))
         if not self._task.cancelled():
-            self._task.exception()
+            self._task.exception()  # marks it as retrieved, else asyncio logs it

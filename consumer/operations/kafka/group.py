@@ -1,7 +1,4 @@
-"""The consumer group as an operator sees it.
-
-Whether anybody is in it, and setting its positions when nobody is.
-"""
+"""Tells whether a consumer group has members, and sets its positions while it has none."""
 
 from __future__ import annotations
 
@@ -21,39 +18,45 @@ if TYPE_CHECKING:
     from consumer.source.settings import KafkaSettings
 
 _WITHOUT_MEMBERS: Final = frozenset({ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD})
-"""The client has no name for some states of the newer protocol: those have members."""
+"""The client reports some states of the newer group protocol as unknown; those have members."""
 
-_SOMEBODY_IS_THERE: Final = frozenset(
+_HAS_MEMBERS: Final = frozenset(
     {KafkaError.UNKNOWN_MEMBER_ID, KafkaError.ILLEGAL_GENERATION, KafkaError.REBALANCE_IN_PROGRESS}
     | {KafkaError.STALE_MEMBER_EPOCH, KafkaError.FENCED_MEMBER_EPOCH}
 )
-"""What the brokers answer to an outsider who commits for a group with members."""
+"""Errors for a commit by a client that is not a member, while the group has members."""
 
 
 class ConsumerGroup:
-    """One group at its brokers; every question blocks for as long as they take to answer."""
+    """One consumer group; every method blocks until the brokers answer."""
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._name = f"group `{settings.group_id}`"
-        # Kept: freed right after an answer it races with its own thread, which may still be giving
-        # that.
-        self._administrator = AdminClient(standalone_conf(settings, settings.group_id, _unheard))
+        # Kept as an attribute: freeing an AdminClient right after an answer can crash the process,
+        # because its own thread may still be delivering that answer.
+        self._administrator = AdminClient(standalone_conf(settings, settings.group_id, _ignore))
 
     def is_in_use(self) -> bool:
-        """Tell whether anybody is in it, by either protocol.
+        """Return whether the group has members, in the classic or the new group protocol.
 
-        Raises: `Refusal` without an answer.
+        Raises: `Refusal` if the brokers do not answer.
         """
         try:
             listed = self._administrator.list_consumer_groups(request_timeout=ANSWER_S).result(
                 ANSWER_S + 1
             )
         except KafkaException as error:
-            message = f"the brokers do not say who is in {self._name}: {detail_of(error.args[0])}"
+            message = (
+                f"cannot tell whether {self._name} has members: the brokers answered"
+                f" {detail_of(error.args[0])}"
+            )
             raise Refusal(message) from error
         except TimeoutError as error:
-            message = f"the brokers do not say who is in {self._name} within {ANSWER_S:.0f} s"
+            message = (
+                f"cannot tell whether {self._name} has members: no answer from the brokers within"
+                f" {ANSWER_S:.0f} s"
+            )
             raise Refusal(message) from error
         return any(
             one.group_id == self._settings.group_id and one.state not in _WITHOUT_MEMBERS
@@ -61,29 +64,33 @@ class ConsumerGroup:
         )
 
     def set_positions(self, positions: Mapping[PartitionKey, int]) -> None:
-        """Set where it goes on; the brokers take that from an outsider only while nobody is in it.
+        """Commit positions for the group, which the brokers accept only while it has no members.
 
-        Raises: `Refusal` when they do not take it.
+        Raises: `Refusal` if they do not accept them.
         """
-        consumer = Consumer(standalone_conf(self._settings, self._settings.group_id, _unheard))
+        consumer = Consumer(standalone_conf(self._settings, self._settings.group_id, _ignore))
         try:
             places = [TopicPartition(*place, offset) for place, offset in sorted(positions.items())]
             answers = consumer.commit(offsets=places, asynchronous=False) or []
         except KafkaException as error:
-            raise self._not_taken(error.args[0]) from error
+            raise self._not_accepted(error.args[0]) from error
         finally:
             consumer.close()
         for answer in answers:
             if answer.error is not None:
-                raise self._not_taken(answer.error)
+                raise self._not_accepted(answer.error)
 
-    def _not_taken(self, error: KafkaError) -> Refusal:
-        if error.code() in _SOMEBODY_IS_THERE:
+    def _not_accepted(self, error: KafkaError) -> Refusal:
+        if error.code() in _HAS_MEMBERS:
             return Refusal(
-                f"{self._name} has members: stop them, then hand over again; its positions stay"
+                f"{self._name} has members, so its positions were not changed: stop the daemons,"
+                f" then run the same command again"
             )
-        return Refusal(f"{self._name} cannot be handed its positions: {detail_of(error)}")
+        return Refusal(
+            f"the positions of {self._name} were not changed: the brokers answered"
+            f" {detail_of(error)}"
+        )
 
 
-def _unheard(_error: KafkaError) -> None:
-    """What the client tells beside its answers is told again by them."""
+def _ignore(_error: KafkaError) -> None:
+    """Ignore errors from the callback: the failed call reports the same error."""

@@ -1,7 +1,4 @@
-"""What a replay asks the brokers, on Kafka.
-
-Each question by a client beside the group, off the event loop.
-"""
+"""Finds and reads offset ranges as coroutines: each blocking call runs in a thread."""
 
 from __future__ import annotations
 
@@ -23,9 +20,9 @@ if TYPE_CHECKING:
 
 
 class KafkaRangeLog:
-    """Asks and reads; joins nothing and commits nothing.
+    """Finds ranges and reads records, without joining the group and without commits.
 
-    Every call raises `Refusal` without an answer.
+    Every method raises `Refusal` if the brokers do not answer.
     """
 
     def __init__(self, settings: KafkaSettings) -> None:
@@ -38,25 +35,25 @@ class KafkaRangeLog:
         end: RangeBound | None,
         partitions: Collection[int],
     ) -> list[OffsetRange]:
-        """Find a range in the partitions of a topic."""
+        """Return the offsets of a range in each partition of a topic."""
 
-        def ask() -> list[OffsetRange]:
+        def find() -> list[OffsetRange]:
             with RangeFinder(self._settings) as finder:
                 return finder.offset_ranges(topic, begin, end, partitions)
 
-        return await asyncio.to_thread(ask)
+        return await asyncio.to_thread(find)
 
     async def positions(self, places: Iterable[PartitionKey]) -> dict[PartitionKey, int]:
-        """Return where the group stands; a partition where it has no position is absent."""
+        """Return the group's committed positions; a partition without one is absent."""
 
-        def ask() -> dict[PartitionKey, int]:
+        def find() -> dict[PartitionKey, int]:
             with RangeFinder(self._settings) as finder:
                 return finder.positions(places)
 
-        return await asyncio.to_thread(ask)
+        return await asyncio.to_thread(find)
 
     async def ends(self, places: Iterable[PartitionKey]) -> dict[PartitionKey, int]:
-        """Return the ends of partitions, as far as they may be read now."""
+        """Return the last stable offset of each partition."""
         by_topic: dict[str, list[int]] = {}
         for topic, partition in places:
             by_topic.setdefault(topic, []).append(partition)
@@ -68,14 +65,14 @@ class KafkaRangeLog:
         return {one.place: one.end for one in found}
 
     async def reader(self, offset_ranges: Iterable[OffsetRange]) -> KafkaRangeReader:
-        """Return a reader of exactly these."""
+        """Return a reader of exactly these ranges."""
         return KafkaRangeReader(
             await asyncio.to_thread(RangeReader, self._settings, [*offset_ranges])
         )
 
 
 class KafkaRangeReader:
-    """A range reader whose waiting is done in a thread, one read at a time."""
+    """A `RangeReader` whose reads run in a thread, one at a time."""
 
     def __init__(self, reader: RangeReader) -> None:
         self._reader = reader
@@ -91,28 +88,28 @@ class KafkaRangeReader:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # Who cancels a read does not end its thread: the client is closed when that is done, a
-        # moment later.
+        # Cancelling a read does not stop its thread. The lock waits for that thread, because the
+        # client must not be closed while it is in use.
         with self._reading:
             self._reader.__exit__(kind, error, trace)
 
     @property
     def positions(self) -> Mapping[PartitionKey, int]:
-        """The next offset of each stretch."""
+        """The next offset of each range."""
         return self._reader.positions
 
     @property
     def trouble(self) -> str:
-        """What the client last complained of."""
+        """The last error of the client; empty once records arrive again."""
         return self._reader.trouble
 
     @property
     def is_complete(self) -> bool:
-        """Whether every record of every stretch was given."""
+        """Whether every record of every range was returned."""
         return self._reader.is_complete
 
     async def read(self, wait_s: float, most: int) -> Mapping[PartitionKey, Sequence[Record]]:
-        """Return the next records by partition."""
+        """Return the next records by partition; empty if none arrive within `wait_s`."""
 
         def read() -> Mapping[PartitionKey, Sequence[Record]]:
             with self._reading:

@@ -1,4 +1,4 @@
-"""The edge of a range as a person writes it: an offset, a time, or how long ago."""
+"""Reads the bounds of a range from text: an offset, a time, or a duration before now."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 from consumer.config.kinds import moment_ms, span_s
 
 WORDS: Final = (
-    "an offset (1200), a time with zone (2026-01-31T00:00:00Z), or how long ago (36h, 7d)"
+    "an offset (1200), a time with zone (2026-01-31T00:00:00Z) or a duration before now (36h, 7d)"
 )
 
 _DAYS: Final = re.compile(r"(\d{1,5})d\Z")
@@ -25,7 +25,7 @@ class AtOffset(msgspec.Struct, frozen=True):
 
 
 class AtTime(msgspec.Struct, frozen=True):
-    """Of every partition the first record that is not older.
+    """In every partition, the first record with this timestamp or a later one.
 
     Units: milliseconds since the epoch.
     """
@@ -36,12 +36,12 @@ class AtTime(msgspec.Struct, frozen=True):
 RangeBound: TypeAlias = AtOffset | AtTime
 
 
-class InvalidBound(ValueError):  # noqa: N818 - the fact, as the caller says it
-    """A text that is none of `WORDS`."""
+class InvalidBound(ValueError):  # noqa: N818 - a fault of the input, shown to the user
+    """A text that is not a bound; `WORDS` names the forms of one."""
 
 
 def read_bound(text: str, wall_ms: int) -> RangeBound:
-    """Read an edge; `wall_ms` is the present, from which a duration counts back.
+    """Read a bound. `wall_ms` is the present, from which a duration is subtracted.
 
     Raises: `InvalidBound`.
     """
@@ -52,6 +52,6 @@ def read_bound(text: str, wall_ms: int) -> RangeBound:
         return AtTime(max(0, wall_ms - round(ago_s * 1000)))
     moment = moment_ms(text)
     if moment is None:
-        message = f"expected {WORDS}; found `{text}`"
+        message = f"expected {WORDS}, got `{text}`"
         raise InvalidBound(message)
     return AtTime(moment)

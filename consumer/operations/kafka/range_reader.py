@@ -1,7 +1,4 @@
-"""Records of a range, read by a consumer of its own.
-
-Exactly those, and it knows when it has all of them.
-"""
+"""Reads exactly the records of given offset ranges, and knows when they are complete."""
 
 from __future__ import annotations
 
@@ -23,18 +20,19 @@ if TYPE_CHECKING:
     from consumer.source.settings import KafkaSettings
 
 MOST_RECORDS: Final = 2_000
-"""What one `read` gives at most, unless told otherwise."""
+"""How many records one `read` returns at most by default."""
 
 
 class RangeReader(StandaloneClient):
-    """Reads stretches while its `with` block lasts, outlasting brokers that come and go.
+    """Reads offset ranges inside its `with` block; survives restarts of brokers.
 
-    For one thread at a time.
+    Use it from one thread at a time.
 
-    `positions` is the next offset of each stretch, its end once it is complete: a reader that is
-    made of stretches that begin there goes on where this one was. What was aborted is not read;
-    holes, markers and what was aborted at the end of a stretch do not keep it from being complete.
-    `trouble` is what the client last complained of, nothing since records came again.
+    `positions` has the next offset of each range, which is its end once the range is complete. A
+    new reader of ranges that begin at these positions continues where this one stopped. Records of
+    aborted transactions are not returned. Gaps, markers and aborted records at the end of a range
+    do not keep it from being complete. `trouble` is the last error of the client, and empty once
+    records arrive again.
     """
 
     def __init__(self, settings: KafkaSettings, offset_ranges: Iterable[OffsetRange]) -> None:
@@ -50,18 +48,19 @@ class RangeReader(StandaloneClient):
 
     @property
     def is_complete(self) -> bool:
-        """Whether every record of every stretch was given."""
+        """Whether every record of every range was returned."""
         return not self._unread
 
     def read(self, wait_s: float, most: int = MOST_RECORDS) -> dict[PartitionKey, list[Record]]:
         """Return the next records by partition, in offset order.
 
-        None when none came within `wait_s`.
+        Empty if no record arrives within `wait_s`.
 
-        Raises: `Refusal` when records of the range are gone before they were read; `Fatal` when the
-        client cannot go on.
+        Raises: `Refusal` if records of a range were deleted before they were read; `Fatal` if the
+        client cannot continue.
         """
         found: dict[PartitionKey, list[Record]] = {}
+        # Wait only for the first message: `consume(most, wait_s)` would wait until all are there.
         messages = self._consumer.consume(1, wait_s)
         if messages:
             messages += self._consumer.consume(most - 1, 0)
@@ -72,39 +71,36 @@ class RangeReader(StandaloneClient):
         return found
 
     def _take(self, message: Message, found: dict[PartitionKey, list[Record]]) -> None:
-        """Give a record its place, or see what the client says instead of one."""
+        """Add a record to its partition, or handle the error that the client returned instead."""
         place = (cast("str", message.topic()), cast("int", message.partition()))
         offset = cast("int", message.offset())
         error = message.error()
         if error is not None:
-            self._judge(error, place, offset)
+            self._handle(error, place, offset)
         elif place in self._unread:
+            # A record at or beyond the end still proves that nothing is missing before it.
             if offset < self._ends[place]:
                 found.setdefault(place, []).append(cast("Record", message))
                 self.trouble = ""
             self._reached(place, offset + 1)
 
-    def _judge(self, error: KafkaError, place: PartitionKey, offset: int) -> None:
-        """See what an error says of a partition.
-
-        That it ends here, that its records are gone, or that it waits.
-        """
+    def _handle(self, error: KafkaError, place: PartitionKey, offset: int) -> None:
+        """Handle an error of a partition: its end, deleted records, or a transient error."""
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the library's spelling
             if place in self._unread:
                 self._reached(place, offset)
         elif meaning_of(error) is ErrorClass.OFFSET_LOST:
-            where = f"{place[0]}[{place[1]}]"
             message = (
-                f"{where}: from {self.positions.get(place)} on records are gone before they"
-                f" were read (retention,"
-                f" deletion, truncation); ask for a range that begins later ({detail_of(error)})"
+                f"{place[0]}[{place[1]}]: the records from offset {self.positions.get(place)} on"
+                f" were deleted before they were read (retention, deletion or truncation): choose"
+                f" a range that begins later ({detail_of(error)})"
             )
             raise Refusal(message)
         else:
             self._note(error)
 
     def _reached(self, place: PartitionKey, offset: int) -> None:
-        """All below `offset` was seen; a partition that is complete is not fetched any more."""
+        """Note that all offsets below `offset` were read, and stop fetching a complete range."""
         end = self._ends[place]
         self.positions[place] = min(max(offset, self.positions[place]), end)
         if offset >= end:
@@ -112,7 +108,7 @@ class RangeReader(StandaloneClient):
             self._consumer.pause([TopicPartition(*place)])
 
     def _note(self, error: KafkaError) -> None:
-        """Keep what the client complains of; what it calls fatal ends the reading."""
+        """Keep an error of the client; `read` raises a fatal one."""
         match meaning_of(error):
             case ErrorClass.SILENT:
                 pass

@@ -1,7 +1,4 @@
-"""A range of a topic, found on the brokers.
-
-Of each partition the offsets from its beginning up to its end.
-"""
+"""Finds the offsets of a range in each partition of a topic."""
 
 from __future__ import annotations
 
@@ -24,11 +21,10 @@ if TYPE_CHECKING:
 
 
 class OffsetRange(msgspec.Struct, frozen=True):
-    """Offsets of one partition, `begin` of them, `end` not. Empty where both are the same.
+    """Offsets of one partition, `begin` included, `end` excluded. Empty if both are equal.
 
-    `remark` says what of the range that was asked for is not in it, because the partition does not
-    hold it; nothing where all is. `offset_count` is the most records that it may have: compaction
-    and transactions leave holes.
+    `remark` names requested offsets that the partition does not hold; it is empty if all are held.
+    The range has at most `offset_count` records: compaction and transactions leave gaps.
     """
 
     topic: str
@@ -39,21 +35,20 @@ class OffsetRange(msgspec.Struct, frozen=True):
 
     @property
     def place(self) -> PartitionKey:
-        """Where it is."""
+        """Topic and partition."""
         return self.topic, self.partition
 
     @property
     def offset_count(self) -> int:
-        """How many offsets it spans."""
+        """Number of offsets in the range."""
         return self.end - self.begin
 
 
 class PartitionOffsets(NamedTuple):
-    """What a partition holds. `end` is what may be read now.
+    """The offsets that a partition holds now.
 
-    What an open transaction has written is beyond it.
-
-    `since` and `until` are the first offsets at the times of the two edges, where these are times.
+    `end` is the last stable offset: records of an open transaction are beyond it. `since` and
+    `until` are the first offsets at the times of the two bounds, if these are times.
     """
 
     low: int
@@ -65,9 +60,9 @@ class PartitionOffsets(NamedTuple):
 def clipped_range(
     place: PartitionKey, begin: RangeBound | None, end: RangeBound | None, held: PartitionOffsets
 ) -> OffsetRange:
-    """Lay a range over what a partition holds.
+    """Clip a range to the offsets that a partition holds.
 
-    Without `begin` or `end` it is the partition's own.
+    Without `begin` or `end`, the range begins or ends with the partition.
     """
     remarks = []
     first, last = held.low, held.end
@@ -75,29 +70,31 @@ def clipped_range(
         case AtOffset(offset):
             first = max(offset, held.low)
             if offset < held.low:
-                remarks.append(f"{offset} to {held.low - 1} are gone (retention or deletion)")
+                remarks.append(
+                    f"offsets {offset} to {held.low - 1} no longer exist (retention or deletion)"
+                )
         case AtTime():
+            # No record is as late as the bound: the range begins, empty, at the end.
             first = held.end if held.since is None else held.since
+            # Begins at the first record held, unless that is offset 0: earlier records may have
+            # been in the range too, and retention has deleted them.
             if 0 < first == held.low:
-                remarks.append(f"whatever was before {held.low} is gone (retention or deletion)")
+                remarks.append(f"offsets before {held.low} no longer exist (retention or deletion)")
     match end:
         case AtOffset(offset):
             last = min(offset, held.end)
             if offset > held.end:
-                remarks.append(f"nothing is there from {held.end} on yet")
+                remarks.append(f"offsets from {held.end} on do not exist yet")
         case AtTime():
             last = held.end if held.until is None else held.until
     if first > held.end:
-        remarks.append(f"begins behind the end, {held.end}")
+        remarks.append(f"the range begins after the end of the partition ({held.end})")
     first = min(first, held.end)
     return OffsetRange(*place, first, max(first, last), "; ".join(remarks))
 
 
 class RangeFinder(StandaloneClient):
-    """Asks the brokers while its `with` block lasts.
-
-    Blocks for as long as they take for an answer.
-    """
+    """Asks the brokers for offsets, inside its `with` block; every method blocks."""
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._bootstrap = settings.bootstrap_servers
@@ -111,18 +108,19 @@ class RangeFinder(StandaloneClient):
         end: RangeBound | None,
         partitions: Collection[int] = (),
     ) -> list[OffsetRange]:
-        """Find a range in every partition of a topic, or in those that are named, in their order.
+        """Return the range in each of the given partitions, or in all partitions of the topic.
 
-        Raises: `Refusal` for a topic or a partition that is not there, and without an answer.
+        Raises: `Refusal` if the topic or a partition does not exist, or without an answer.
         """
         try:
-            there = self._partitions(topic)
-            if strangers := sorted(set(partitions) - there):
+            existing = self._partitions(topic)
+            if unknown := sorted(set(partitions) - existing):
                 message = (
-                    f"topic `{topic}` has partitions 0 to {max(there)}, and none {strangers[0]}"
+                    f"topic `{topic}`: expected a partition from 0 to {max(existing)}, got"
+                    f" {unknown[0]}"
                 )
                 raise Refusal(message)
-            places = [(topic, number) for number in sorted(partitions or there)]
+            places = [(topic, number) for number in sorted(partitions or existing)]
             since, until = self._at_time(places, begin), self._at_time(places, end)
             return [
                 clipped_range(
@@ -137,7 +135,7 @@ class RangeFinder(StandaloneClient):
             raise self._unanswered(error) from error
 
     def positions(self, places: Iterable[PartitionKey]) -> dict[PartitionKey, int]:
-        """Return where the group stands; a partition where it has no position is absent.
+        """Return the group's committed positions; a partition without one is absent.
 
         Raises: `Refusal`.
         """
@@ -160,7 +158,10 @@ class RangeFinder(StandaloneClient):
         described = self._consumer.list_topics(topic, timeout=ANSWER_S).topics[topic]
         if described.error is not None:
             if described.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-                message = f"no topic `{topic}` at {self._bootstrap}, or none that this user may see"
+                message = (
+                    f"topic `{topic}` does not exist at {self._bootstrap}, or this user may not"
+                    f" describe it"
+                )
                 raise Refusal(message)
             raise KafkaException(described.error)
         return set(described.partitions)
@@ -174,14 +175,14 @@ class RangeFinder(StandaloneClient):
     def _at_time(
         self, places: Sequence[PartitionKey], bound: RangeBound | None
     ) -> dict[PartitionKey, int]:
-        """Return the first offset that is not older than an edge.
+        """Return the first offset at the time of a bound or later.
 
-        A partition that has none is absent.
+        A partition without such a record is absent.
         """
         if not isinstance(bound, AtTime):
             return {}
-        asked = [TopicPartition(*place, bound.wall_ms) for place in places]
-        answers = self._consumer.offsets_for_times(asked, timeout=ANSWER_S)
+        times = [TopicPartition(*place, bound.wall_ms) for place in places]
+        answers = self._consumer.offsets_for_times(times, timeout=ANSWER_S)
         for answer in answers:
             if answer.error is not None:
                 raise KafkaException(answer.error)
@@ -195,8 +196,8 @@ class RangeFinder(StandaloneClient):
         self._last_error = detail_of(error)
 
     def _unanswered(self, error: KafkaException) -> Refusal:
-        """Say what the brokers answered, or that they did not."""
-        told = f"; {self._last_error}" if self._last_error else ""
+        """Return a refusal with the error of the call and the client's last error."""
+        cause = f"; last error: {self._last_error}" if self._last_error else ""
         return Refusal(
-            f"the brokers at {self._bootstrap} answered {detail_of(error.args[0])}{told}"
+            f"request to the brokers at {self._bootstrap} failed: {detail_of(error.args[0])}{cause}"
         )

@@ -1,7 +1,4 @@
-"""A Kafka client beside the group.
-
-It asks and reads, joins nothing, commits nothing, moves nobody's position.
-"""
+"""A Kafka client that reads without joining a consumer group and without committing."""
 
 from __future__ import annotations
 
@@ -21,9 +18,9 @@ if TYPE_CHECKING:
     from consumer.source.settings import KafkaSettings
 
 ANSWER_S: Final = 10.0
-"""How long the brokers may take for one answer."""
+"""Timeout of one request to the brokers."""
 
-_OF_MEMBERS: Final = (
+_FOR_MEMBERS: Final = (
     "group.",
     "partition.assignment.strategy",
     "topic.blacklist",
@@ -34,20 +31,20 @@ _OF_MEMBERS: Final = (
 def standalone_conf(
     settings: KafkaSettings, group_id: str, error_cb: Callable[[KafkaError], None]
 ) -> dict[str, Any]:
-    """Return what such a client is made with.
+    """Return the librdkafka properties of a client outside the group.
 
-    The client wants a group's name before it reads anything; with the group's own it can ask for
-    its positions.
+    librdkafka requires a `group.id` from every consumer. With the id of the daemon's group the
+    client can also read the group's positions. Properties that only matter to members are removed.
     """
     conf = client_conf(settings, {"error_cb": error_cb, "log_level": 0})
     kept: dict[str, Any] = {
-        name: value for name, value in conf.items() if not name.startswith(_OF_MEMBERS)
+        name: value for name, value in conf.items() if not name.startswith(_FOR_MEMBERS)
     }
     return {**kept, "group.id": group_id, "fetch.wait.max.ms": 10}
 
 
 class StandaloneClient(ABC):
-    """Such a client, closed when its `with` block ends."""
+    """A consumer outside the group, closed at the end of its `with` block."""
 
     def __init__(self, settings: KafkaSettings, group_id: str) -> None:
         self._consumer = Consumer(standalone_conf(settings, group_id, self._note))
@@ -65,4 +62,4 @@ class StandaloneClient(ABC):
 
     @abstractmethod
     def _note(self, error: KafkaError) -> None:
-        """Hear what the client complains of, also before anything was asked."""
+        """Take an error from the client's callback; it may come before the first request."""

@@ -1,7 +1,4 @@
-"""What of a route no mapping test looks at.
-
-Fields that are never expected to hold a value, and outcomes.
-"""
+"""Finds the fields and outcomes of a route that no mapping test covers."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ _NULL: Final = b"null"
 
 
 class Coverage:
-    """One route, and what tests have seen of it."""
+    """The fields and outcomes of one route, and which of them tests have covered."""
 
     def __init__(self, route: RouteSettings, target: ObjectSettings) -> None:
         self.route = route
@@ -30,13 +27,14 @@ class Coverage:
         self._outcomes = dict.fromkeys(OUTCOMES, False)
 
     def look_at(
-        self, outcomes: Iterable[Mapping[str, object]], wanted: Iterable[Mapping[str, object]]
+        self, outcomes: Iterable[Mapping[str, object]], expected: Iterable[Mapping[str, object]]
     ) -> None:
-        """Note what became of a record.
+        """Note the outcomes of one record.
 
-        `wanted` are the rows that the test expects, in the same order.
+        `expected` has the rows that the test expects, in the same order. A field is covered only if
+        the test expects it and it has a value.
         """
-        for outcome, row in zip_longest(outcomes, wanted):
+        for outcome, row in zip_longest(outcomes, expected):
             if outcome is None:
                 break
             self._outcomes[str(outcome["outcome"])] = True
@@ -49,21 +47,21 @@ class Coverage:
 
     @property
     def fields_missed(self) -> list[str]:
-        """Fields that no test has seen a value in, in the order of the schema."""
+        """Fields that no test covers, in the order of the schema."""
         return [name for name, covered in self._fields.items() if not covered]
 
     @property
     def outcomes_missed(self) -> list[str]:
-        """Outcomes that no test has seen."""
+        """Outcomes that no test covers."""
         return [name for name, covered in self._outcomes.items() if not covered]
 
 
 def fields_filled(record: msgspec.Raw) -> dict[str, bool]:
-    """Tell of each field of an encoded row whether it has a value."""
+    """Return for each field of an encoded row whether it has a value other than null."""
     return {name: bytes(value) != _NULL for name, value in _ROW.decode(record).items()}
 
 
 def is_never_filled(route: RouteSettings, name: str) -> bool:
-    """Whether a rule says `const: null`."""
+    """Return whether the rule of a field is `const: null`."""
     rule = route.fields.get(name)
     return rule is not None and rule.const is None

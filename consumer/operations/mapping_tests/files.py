@@ -1,7 +1,4 @@
-"""A file of mapping tests: records written beside the configuration.
-
-And what is expected of each.
-"""
+"""Reads files of mapping tests and checks them against the objects of the configuration."""
 
 from __future__ import annotations
 
@@ -54,26 +51,23 @@ SUFFIX: Final = ".test.yaml"
 
 
 class ExpectedOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """One outcome that a test wants.
-
-    `words` are the members beside `outcome` and `record`; what is absent is free.
-
-    `path` is the dotted path of the entry in its file.
-    """
+    """One outcome that a test expects."""
 
     place: Location
     path: str
+    """The dotted path of the entry in its file."""
     outcome: ExpectedValue
-    words: dict[str, ExpectedValue]
+    members: dict[str, ExpectedValue]
+    """The members beside `outcome` and `record`; a member that is absent is not compared."""
     record: dict[str, ExpectedValue] | None
     record_place: Location
 
 
 class MappingTest(msgspec.Struct, frozen=True, kw_only=True):
-    """One record and what is to become of it.
+    """One record and its expected outcomes.
 
-    Units: `wall_ms` is the present of this test: the record's time, so that the outcome is the same
-    next year.
+    `wall_ms` is the present during this test. It is the record's own timestamp, so that the test
+    has the same outcome next year.
     """
 
     name: str
@@ -90,15 +84,15 @@ OUTCOME_MEMBERS: Final[dict[str, tuple[ConfigKey[object], ...]]] = {
     "filtered": (RULE,),
     "dead_letter": (OBJECT, REASON, FIELD, DETAIL),
 }
-_WORDS: Final = (OBJECT, KEY, RULE, REASON, FIELD, DETAIL)
+_TEXT_MEMBERS: Final = (OBJECT, KEY, RULE, REASON, FIELD, DETAIL)
 
 
 def read_tests(
     path: Path, objects: Mapping[str, ObjectSettings], findings: Findings
 ) -> list[MappingTest]:
-    """Read a file, and judge it by the objects of the configuration.
+    """Read a test file and check it against the objects of the configuration.
 
-    Its faults are in `findings`.
+    Faults are added to `findings`, and a test with a fault is left out.
     """
     tree = tried(yaml_file.read, path, findings)
     if tree is None:
@@ -108,7 +102,7 @@ def read_tests(
     for found in written:
         name = tried(lambda one: one[NAME], found)
         if name in first:
-            text = f"another test has this name, in line {first[name]}"
+            text = f"expected a unique name, but the test in line {first[name]} has it too"
             findings.fault(found.place_of(NAME), found.path_of(NAME), text)
         elif name is not None:
             first[name] = found.place_of(NAME).line
@@ -119,16 +113,17 @@ def read_tests(
 def _test(
     found: SectionValues, objects: Mapping[str, ObjectSettings], findings: Findings
 ) -> MappingTest:
-    """Judge one test and build its record.
+    """Check one test and build its record.
 
-    Raises `Unread` where a fault leaves nothing to build from.
+    Raises: `Unread` if a fault makes that impossible.
     """
+    # `tried` adds the fault and goes on, so that one run reports all faults of a test.
     for expectation in tried(lambda: found[EXPECTATIONS]) or ():
-        tried(_judge, expectation, objects, findings)
+        tried(_check, expectation, objects, findings)
     key = tried(_content, found, RECORD_KEY, KEY_BASE64, findings)
     value = _content(found, VALUE, VALUE_BASE64, findings)
     if not found.given(VALUE) and not found.given(VALUE_BASE64):
-        text = "required; write value (null for a tombstone) or value_base64"
+        text = "required: expected value (null for a tombstone) or value_base64, got neither"
         raise findings.fault(found.place, found.path_of(VALUE), text)
     timestamp_ms = found[TIMESTAMP]
     return MappingTest(
@@ -144,6 +139,7 @@ def _test(
             headers=found[HEADERS],
             timestamp_ms=timestamp_ms or 0,
         ),
+        # Without a timestamp nothing is in the future, so the result never depends on the date.
         wall_ms=NO_LIMIT_MS if timestamp_ms is None else timestamp_ms,
         expected=tuple(_expected(one) for one in found[EXPECTATIONS]),
     )
@@ -155,11 +151,11 @@ def _content(
     in_base64: ConfigKey[str | None],
     findings: Findings,
 ) -> bytes | None:
-    """Return the bytes of a key or a value; they are written in one of two ways."""
+    """Return the bytes of a key or a value, from its plain form or from base64."""
     encoded, node = found[in_base64], found[plain]
     if encoded is not None:
         if found.given(plain):
-            text = f"given beside {plain.name}; a record has one of them"
+            text = f"expected {plain.name} or {in_base64.name}, got both: remove one"
             findings.fault(found.place_of(in_base64), found.path_of(in_base64), text)
         try:
             return base64.b64decode(encoded, validate=True)
@@ -167,7 +163,7 @@ def _content(
             raise findings.fault(
                 found.place_of(in_base64),
                 found.path_of(in_base64),
-                "expected base64, found other text",
+                "expected base64, got other text",
             ) from None
     if node is None:
         return None
@@ -176,44 +172,50 @@ def _content(
     return json_text(node).encode()
 
 
-def _judge(
+def _check(
     expectation: SectionValues, objects: Mapping[str, ObjectSettings], findings: Findings
 ) -> None:
-    """Fault what the outcome does not have, and names that the configuration does not have."""
+    """Report members that the outcome cannot have, and unknown objects and fields."""
     outcome = expectation[OUTCOME]
-    for key in (*_WORDS, RECORD):
+    for key in (*_TEXT_MEMBERS, RECORD):
         if expectation.given(key) and key not in OUTCOME_MEMBERS[outcome]:
             known = ", ".join(one.name for one in OUTCOME_MEMBERS[outcome])
-            text = f"outcome {outcome} has no {key.name}; it has {known}"
+            text = f"outcome {outcome} cannot have {key.name}; it can have {known}"
             findings.fault(expectation.place_of(key), expectation.path_of(key), text)
     name = expectation[OBJECT]
     if name is None:
         return
     fields = objects.get(json.loads(name.text))
     if fields is None:
-        text = f"no route fills an object {name.text}{did_you_mean(json.loads(name.text), objects)}"
+        text = (
+            f"expected the object of a route, got {name.text}"
+            f"{did_you_mean(json.loads(name.text), objects)}"
+        )
         raise findings.fault(name.place, expectation.path_of(OBJECT), text)
     for field in expectation[RECORD] or {}:
         if field not in fields.fields:
-            text = f"the schema has no field `{field}`{did_you_mean(field, fields.fields)}"
+            text = (
+                f"field `{field}` does not exist in the connector schema"
+                f"{did_you_mean(field, fields.fields)}"
+            )
             findings.fault(
                 expectation.place_of(RECORD, field), expectation.path_of(RECORD, field), text
             )
 
 
 def _expected(found: SectionValues) -> ExpectedOutcome:
-    """Build one expectation."""
-    words = {key.name: found[key] for key in _WORDS}
+    """Build one expected outcome."""
+    members = {key.name: found[key] for key in _TEXT_MEMBERS}
     return ExpectedOutcome(
         place=found.place,
         path=found.path,
         outcome=ExpectedValue(json.dumps(found[OUTCOME]), found.place_of(OUTCOME)),
-        words={name: written for name, written in words.items() if written is not None},
+        members={name: written for name, written in members.items() if written is not None},
         record=found[RECORD],
         record_place=found.place_of(RECORD),
     )
 
 
 def tests_beside(config: Path) -> list[Path]:
-    """Return the test files in the folder of a configuration, by name."""
+    """Return the test files in the folder of a configuration, sorted."""
     return sorted(config.parent.glob(f"*{SUFFIX}"))

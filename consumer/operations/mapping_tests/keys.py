@@ -1,4 +1,4 @@
-"""What a file of mapping tests may hold: its kinds of values, and the table of its keys."""
+"""The keys of a mapping test file, and how each value is read."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 
 
 class ExpectedValue(msgspec.Struct, frozen=True):
-    """One expected value as JSON text, and where it stands."""
+    """One expected value as JSON text, and its place in the file."""
 
     text: str
     place: Location
 
 
 def json_text(node: Node) -> str:
-    """Write a value as JSON, a number's digits as they stand."""
+    """Return a value as JSON; a number keeps its digits."""
     if isinstance(node, MappingNode):
         return (
             f"{{{','.join(f'{_quoted(one.key)}:{json_text(one.node)}' for one in node.members)}}}"
@@ -52,105 +52,105 @@ def json_text(node: Node) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Write text; half a character can stand in JSON as an escape alone."""
+    """Return a JSON string; half a surrogate pair is only valid as an escape."""
     return json.dumps(text, ensure_ascii=not text.isprintable())
 
 
-class AnyValue:
-    """Whatever YAML can say, kept as it stands."""
+class AnyValueKind:
+    """Any YAML value, kept as it is written."""
 
     words = "a value"
 
     def read(self, node: Node, path: str, findings: Findings) -> Node:
-        """Take it."""
+        """Return the node unchanged."""
         del path, findings
         return node
 
     def json_schema(self) -> dict[str, object]:
-        """Describe it."""
+        """Return the JSON Schema of this kind."""
         return {}
 
 
-class Word:
-    """One plain value, taken as text: a key 42 is the key `42`."""
+class PlainTextKind:
+    """A single value, read as text: the key 42 is the key `42`."""
 
     words = "text"
 
     def read(self, node: Node, path: str, findings: Findings) -> ExpectedValue:
-        """Take the text."""
+        """Return the text as a JSON string."""
         return ExpectedValue(
             json.dumps(scalar(node, path, findings, self.words).text, ensure_ascii=False),
             node.place,
         )
 
     def json_schema(self) -> dict[str, object]:
-        """Describe it."""
+        """Return the JSON Schema of this kind."""
         return {"type": ["string", "number", "boolean"]}
 
 
-class ListedWord(Word):
-    """One of a closed list that is too long to be told in a message."""
+class ListedTextKind(PlainTextKind):
+    """A member of a closed list that is too long for a message."""
 
-    def __init__(self, what: str, options: Iterable[str]) -> None:
-        self.words = f"a {what}"
-        self._what = what
+    def __init__(self, name: str, options: Iterable[str]) -> None:
+        self.words = f"a {name}"
         self._options = frozenset(options)
 
     def read(self, node: Node, path: str, findings: Findings) -> ExpectedValue:
-        """Take one of the words."""
+        """Return the text if it is in the list."""
         found = scalar(node, path, findings, self.words)
         if found.text not in self._options:
             guess = did_you_mean(found.text, self._options)
-            text = f"no {self._what} of the README's list: {seen(node)}{guess}"
+            text = f"expected {self.words} from the list in the README, got {seen(node)}{guess}"
             raise findings.fault(node.place, path, text)
         return super().read(node, path, findings)
 
 
 class ExpectedRowKind:
-    """An expected row: every field that is sent, each with its plain value."""
+    """An expected row: all fields that are sent, each with a plain value."""
 
     words = "a mapping of fields, each with its value"
 
     def read(self, node: Node, path: str, findings: Findings) -> dict[str, ExpectedValue]:
-        """Take every field; rows are flat."""
+        """Return the fields; a row has no nested values."""
         if not isinstance(node, MappingNode):
-            raise findings.fault(node.place, path, f"expected {self.words}, found {seen(node)}")
+            raise findings.fault(node.place, path, f"expected {self.words}, got {seen(node)}")
         row: dict[str, ExpectedValue] = {}
         for member in node.members:
             if not isinstance(member.node, ScalarNode):
-                text = f"rows are flat; expected one value, found {seen(member.node)}"
+                text = f"expected a plain value, because rows are flat, got {seen(member.node)}"
                 findings.fault(member.node.place, at(path, member.key), text)
                 continue
             row[member.key] = ExpectedValue(json_text(member.node), member.node.place)
         return row
 
     def json_schema(self) -> dict[str, object]:
-        """Describe it."""
+        """Return the JSON Schema of this kind."""
         return {
             "type": "object",
             "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
         }
 
 
-class HeaderList:
-    """Headers: a mapping, or names and values in turn as `kcat -J` writes them.
+class HeaderListKind:
+    """Headers: a mapping, or a flat list of names and values as `kcat -J` prints it.
 
-    Where one name may come twice.
+    Only the list can have the same name twice.
     """
 
-    words = "a mapping of header names, or names and values in turn"
+    words = "a mapping of header names and values, or a list of names and values in turn"
 
     def read(self, node: Node, path: str, findings: Findings) -> Headers:
-        """Take all of them; null is a header without a value."""
+        """Return the headers; null is a header without a value."""
         if isinstance(node, MappingNode):
             return [
                 (one.key, self._content(one.node, at(path, one.key), findings))
                 for one in node.members
             ]
         if not isinstance(node, SequenceNode):
-            raise findings.fault(node.place, path, f"expected {self.words}, found {seen(node)}")
+            raise findings.fault(node.place, path, f"expected {self.words}, got {seen(node)}")
         if len(node.nodes) % 2:
-            raise findings.fault(node.place, path, f"expected {self.words}; one name has no value")
+            text = f"expected {self.words}, got a list whose last name has no value"
+            raise findings.fault(node.place, path, text)
         contents = [
             self._content(one, at(path, step), findings) for step, one in enumerate(node.nodes)
         ]
@@ -161,21 +161,21 @@ class HeaderList:
 
     def _content(self, node: Node, path: str, findings: Findings) -> bytes | None:
         if not isinstance(node, ScalarNode):
-            raise findings.fault(node.place, path, f"expected text, found {seen(node)}")
+            raise findings.fault(node.place, path, f"expected text, got {seen(node)}")
         return None if node.value is None and not node.quoted else node.text.encode()
 
     def json_schema(self) -> dict[str, object]:
-        """Describe it."""
+        """Return the JSON Schema of this kind."""
         return {"type": ["object", "array"]}
 
 
 class TimestampKind:
-    """The time that Kafka gives a record. Units: milliseconds since the epoch."""
+    """The Kafka timestamp of a record. Units: milliseconds since the epoch."""
 
-    words = "milliseconds, or a time such as 2026-01-31T00:00:00Z"
+    words = "milliseconds since 1970, or a time such as 2026-01-31T00:00:00Z"
 
     def read(self, node: Node, path: str, findings: Findings) -> int:
-        """Take either form."""
+        """Return the time, from a number or from text."""
         found = scalar(node, path, findings, self.words)
         if isinstance(found.value, int) and not isinstance(found.value, bool) and found.value > 0:
             return found.value
@@ -183,49 +183,51 @@ class TimestampKind:
             moment = datetime.fromisoformat(found.text)
             if moment.tzinfo is not None and moment.timestamp() > 0:
                 return int(moment.timestamp() * 1000)
-        raise findings.fault(node.place, path, f"expected {self.words}, found {seen(node)}")
+        raise findings.fault(node.place, path, f"expected {self.words}, got {seen(node)}")
 
     def json_schema(self) -> dict[str, object]:
-        """Describe it."""
+        """Return the JSON Schema of this kind."""
         return {"type": ["integer", "string"]}
 
 
 OUTCOME = required(
     "outcome",
     Choice[str]("upsert", "delete", "filtered", "dead_letter"),
-    "What is to become of the record.",
+    "The expected outcome of the record.",
 )
-OBJECT = optional("object", Word(), "The object that the change is of.")
-KEY = optional("key", Word(), "Its primary key, as text.")
+OBJECT = optional("object", PlainTextKind(), "The object of the change.")
+KEY = optional("key", PlainTextKind(), "The primary key of the row, as text.")
 RECORD = optional("record", ExpectedRowKind(), "The whole row that is sent.")
-RULE = optional("rule", ListedWord("filter rule", FilterRule), "The rule that filters the record.")
-REASON = optional("reason", ListedWord("reason", Reason), "Why the record cannot be placed.")
-FIELD = optional("field", Word(), "The field at fault.")
-DETAIL = optional("detail", Word(), "What was wanted and what was found.")
+RULE = optional(
+    "rule", ListedTextKind("filter rule", FilterRule), "The rule that filters the record."
+)
+REASON = optional("reason", ListedTextKind("reason", Reason), "The reason of the dead letter.")
+FIELD = optional("field", PlainTextKind(), "The field that caused the dead letter.")
+DETAIL = optional("detail", PlainTextKind(), "The detail of the dead letter.")
 EXPECT = Section(
     "outcomes such as {outcome: upsert}", OUTCOME, OBJECT, KEY, RECORD, RULE, REASON, FIELD, DETAIL
 )
 
-NAME = required("name", Text(), "What the test shows.")
-TOPIC = required(
-    "topic", Text("the name of a topic", TOPIC_NAME), "The topic that the record is of."
-)
-PARTITION = defaulted("partition", Whole(0), "0", "Its partition.")
-OFFSET = defaulted("offset", Whole(0), "0", "Its offset.")
+NAME = required("name", Text(), "The name of the test.")
+TOPIC = required("topic", Text("the name of a topic", TOPIC_NAME), "The topic of the record.")
+PARTITION = defaulted("partition", Whole(0), "0", "The partition of the record.")
+OFFSET = defaulted("offset", Whole(0), "0", "The offset of the record.")
 TIMESTAMP = optional(
-    "timestamp", TimestampKind(), "Its time in Kafka, and the present of the test."
+    "timestamp", TimestampKind(), "The record's Kafka timestamp, and the present of the test."
 )
-RECORD_KEY = optional("key", AnyValue(), "Its key: text as it stands, anything else as JSON.")
-KEY_BASE64 = optional("key_base64", Text("base64"), "The key's bytes, where they are no text.")
+RECORD_KEY = optional(
+    "key", AnyValueKind(), "The record's key: text as it is, any other value as JSON."
+)
+KEY_BASE64 = optional("key_base64", Text("base64"), "The key's bytes, if they are not text.")
 VALUE = optional(
-    "value", AnyValue(), "Its value: text as it stands, null a tombstone, anything else as JSON."
+    "value",
+    AnyValueKind(),
+    "The record's value: text as it is, null for a tombstone, any other value as JSON.",
 )
-VALUE_BASE64 = optional(
-    "value_base64", Text("base64"), "The value's bytes, where they are no text."
-)
-HEADERS = optional("headers", HeaderList(), "Its headers.")
+VALUE_BASE64 = optional("value_base64", Text("base64"), "The value's bytes, if they are not text.")
+HEADERS = optional("headers", HeaderListKind(), "The record's headers.")
 EXPECTATIONS = required(
-    "expect", ListOf(EXPECT), "What becomes of it, in order: one entry per change."
+    "expect", ListOf(EXPECT), "The expected outcomes, in order: one entry per change."
 )
 TEST = Section(
     "tests, each with name, topic, value and expect",
@@ -241,5 +243,5 @@ TEST = Section(
     HEADERS,
     EXPECTATIONS,
 )
-TESTS = required("tests", ListOf(TEST), "Records, and what is to become of them.")
+TESTS = required("tests", ListOf(TEST), "Records and their expected outcomes.")
 FILE = Section("a mapping with `tests:`", TESTS)

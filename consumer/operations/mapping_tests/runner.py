@@ -1,4 +1,4 @@
-"""Mapping tests, run: what becomes of each record, and every difference from what was expected."""
+"""Runs mapping tests: maps each record and compares its outcomes with the expected ones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ _ROW = msgspec.json.Decoder(dict[str, msgspec.Raw])
 class Difference(msgspec.Struct, frozen=True):
     """One value that is not the expected one.
 
-    Where that is written, its path in the file, and both as JSON.
+    Shape: `place` and `path` are those of the expected value in the test file; both values are JSON
+    text.
     """
 
     place: Location
@@ -43,59 +44,61 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 class MappingTestResult(msgspec.Struct, frozen=True):
-    """What one test came to: it has passed when nothing differs."""
+    """The result of one test, which has passed if it has no differences."""
 
     test: MappingTest
     differences: tuple[Difference, ...]
 
 
 class TestRunResult(msgspec.Struct, frozen=True):
-    """What all tests came to, and what of the routes none of them looks at."""
+    """The results of all tests, and the coverage of each route."""
 
-    verdicts: tuple[MappingTestResult, ...]
+    results: tuple[MappingTestResult, ...]
     coverage: tuple[Coverage, ...]
 
     @property
     def failed(self) -> int:
-        """How many tests did not pass."""
-        return sum(1 for verdict in self.verdicts if verdict.differences)
+        """Number of tests that failed."""
+        return sum(1 for result in self.results if result.differences)
 
 
 def run_tests(settings: Settings, tests: Iterable[MappingTest]) -> TestRunResult:
-    """Map the record of each test by itself, as if no other had been."""
+    """Map the record of each test, independently of the other tests."""
     routes = RouteTable(settings.routes, settings.connector.name, settings.connector.objects)
     coverage = [Coverage(route, settings.described(route)) for route in settings.routes]
-    verdicts = []
+    results = []
     for test in tests:
         topic = test.record.topic()
+        # Otherwise the version of an equal change in an earlier test would raise this one by 1 ms.
         routes.forget_versions(topic)
-        found: list[Outcome] = []
+        actual: list[Outcome] = []
         mappers = routes.mappers(topic)
-        taken = [seen for seen in coverage if takes(seen.route, topic)]
-        for mapper, seen in zip(mappers, taken, strict=True):
+        taken = [one for one in coverage if takes(one.route, topic)]
+        for mapper, covered in zip(mappers, taken, strict=True):
             of_route = list(
                 outcomes_of_route(mapper, test.record, test.wall_ms, settings.delivery.batch_bytes)
             )
-            seen.look_at(of_route, [one.record or {} for one in test.expected[len(found) :]])
-            found += of_route
+            # The outcomes of this route face the expected ones that earlier routes have left.
+            covered.look_at(of_route, [one.record or {} for one in test.expected[len(actual) :]])
+            actual += of_route
         if not mappers:
-            found += outcomes(routes, test.record, test.wall_ms, settings.delivery.batch_bytes)
-        verdicts.append(MappingTestResult(test, tuple(differences(test, found))))
-    return TestRunResult(tuple(verdicts), tuple(coverage))
+            actual += outcomes(routes, test.record, test.wall_ms, settings.delivery.batch_bytes)
+        results.append(MappingTestResult(test, tuple(differences(test, actual))))
+    return TestRunResult(tuple(results), tuple(coverage))
 
 
-def differences(test: MappingTest, found: Sequence[Outcome]) -> Iterator[Difference]:
-    """Compare what became of a record with what was expected, entry by entry, field by field."""
-    for expected, outcome in zip(test.expected, found, strict=False):
+def differences(test: MappingTest, actual: Sequence[Outcome]) -> Iterator[Difference]:
+    """Compare the actual outcomes with the expected ones, entry by entry, field by field."""
+    for expected, outcome in zip(test.expected, actual, strict=False):
         yield from _of_outcome(expected, outcome)
-    for expected in test.expected[len(found) :]:
+    for expected in test.expected[len(actual) :]:
         yield Difference(expected.place, expected.path, f"outcome {expected.outcome.text}", NOTHING)
-    for step, outcome in enumerate(found[len(test.expected) :], start=len(test.expected)):
+    for step, outcome in enumerate(actual[len(test.expected) :], start=len(test.expected)):
         yield Difference(test.place, f"{test.path}.expect.{step}", NOTHING, _shown(outcome))
 
 
 def _of_outcome(expected: ExpectedOutcome, outcome: Outcome) -> Iterator[Difference]:
-    """Compare one entry; of another outcome there is nothing to compare."""
+    """Compare one entry; if the kind of outcome differs, nothing else is compared."""
     if expected.outcome.text != _json(outcome["outcome"]):
         yield Difference(
             expected.outcome.place,
@@ -104,36 +107,36 @@ def _of_outcome(expected: ExpectedOutcome, outcome: Outcome) -> Iterator[Differe
             _shown(outcome),
         )
         return
-    for name, wanted in expected.words.items():
+    for name, written in expected.members.items():
         got = _json(outcome[name]) if name in outcome else NOTHING
-        if not _same(wanted, got):
-            yield Difference(wanted.place, f"{expected.path}.{name}", wanted.text, got)
+        if not _same(written, got):
+            yield Difference(written.place, f"{expected.path}.{name}", written.text, got)
     if expected.record is not None:
         yield from _of_row(expected, expected.record, _row(outcome))
 
 
 def _of_row(
-    expected: ExpectedOutcome, wanted: Mapping[str, ExpectedValue], got: Mapping[str, str]
+    expected: ExpectedOutcome, fields: Mapping[str, ExpectedValue], got: Mapping[str, str]
 ) -> Iterator[Difference]:
-    """Compare the fields in the order of the file, then those that it does not have."""
+    """Compare the fields in the order of the file, then the fields that the file does not have."""
     path = f"{expected.path}.record"
-    for name, written in wanted.items():
+    for name, written in fields.items():
         if not _same(written, got.get(name, NOTHING)):
             yield Difference(written.place, f"{path}.{name}", written.text, got.get(name, NOTHING))
     for name, text in got.items():
-        if name not in wanted:
+        if name not in fields:
             yield Difference(expected.record_place, f"{path}.{name}", NOTHING, text)
 
 
-def _same(wanted: ExpectedValue, got: str) -> bool:
-    """Whether both are one JSON value: text by its characters, a number by its digits."""
-    if wanted.text.startswith('"') and got.startswith('"'):
-        return bool(json.loads(wanted.text) == json.loads(got))
-    return wanted.text == got
+def _same(expected: ExpectedValue, got: str) -> bool:
+    """Return whether two JSON values are equal: text by its characters, a number by its digits."""
+    if expected.text.startswith('"') and got.startswith('"'):
+        return bool(json.loads(expected.text) == json.loads(got))
+    return expected.text == got
 
 
 def _row(outcome: Outcome) -> dict[str, str]:
-    """Return the row that is sent, each value as the JSON text that stands in the request."""
+    """Return the row of an upsert, each value as the JSON text that is sent."""
     record = outcome.get("record")
     if not isinstance(record, msgspec.Raw):
         return {}
@@ -141,7 +144,7 @@ def _row(outcome: Outcome) -> dict[str, str]:
 
 
 def _shown(outcome: Outcome) -> str:
-    """Say in short what an outcome is."""
+    """Return an outcome in one line."""
     kind = str(outcome["outcome"])
     if kind == DEAD_LETTER:
         field = f" in {outcome['field']}" if "field" in outcome else ""

@@ -1,7 +1,4 @@
-"""The first files of a user.
-
-A commented configuration, and the connector's schema file to upload.
-"""
+"""Writes the text of a first consumer.yaml and connector.yaml, with comments."""
 
 from __future__ import annotations
 
@@ -25,12 +22,12 @@ _PLAIN = re.compile(r"[A-Za-z_$/][A-Za-z0-9_.$/-]*\Z")
 _COMMENT_COLUMN: Final = 34
 
 _HEAD: Final = """\
-# Written by `datacloud-consumer config init` from samples of topics. What is called a guess is one:
-# look it over. Then `datacloud-consumer lint --sample` says what would become of records, and `run`
-# carries them. Every key is explained by `datacloud-consumer config reference`.
+# Written by `datacloud-consumer config init` from samples of topics. Check everything that is
+# marked as a guess. `datacloud-consumer lint --sample` shows the outcome of the newest records,
+# `datacloud-consumer run` sends them, `datacloud-consumer config reference` explains every key.
 """
 _SALESFORCE: Final = """
-salesforce:                       # not known from the topics: write your own
+salesforce:                       # example values: replace them with your own
   login_url: https://login.salesforce.com         # or your My Domain
   flow: jwt_bearer                # jwt_bearer | client_credentials | refresh_token | password
   client_id: ${SF_CLIENT_ID:consumer-key-of-the-app}
@@ -39,12 +36,12 @@ salesforce:                       # not known from the topics: write your own
 """
 _DEAD_LETTER: Final = """
 dead_letter:
-  topic: datacloud-consumer.dead-letter           # has to exist; records that cannot be placed go there
+  topic: datacloud-consumer.dead-letter # create this topic; it takes the records that are invalid
 """
 _CONNECTOR_HEAD: Final = """\
-# Schema file for an Ingestion API connector: look it over and upload it. Fields can be added later,
-# not removed or given another type. Primary keys and categories are chosen with the data streams,
-# as consumer.yaml says.
+# Schema file for an Ingestion API connector: check it, then upload it. You can add fields later,
+# but not remove them or change their types. Choose the primary keys and categories in the data
+# streams, the same as in consumer.yaml.
 openapi: 3.0.3
 components:
   schemas:
@@ -65,9 +62,9 @@ def configuration(
     routes: Iterable[tuple[GuessedRoute, Sequence[str]]],
     registry: Mapping[str, str],
 ) -> str:
-    """Write the configuration; `routes` come with the lines that are said of each."""
-    told = list(routes)
-    used = registry if any(route.encoding != "json" for route, _ in told) else {}
+    """Return the text of the configuration; each route comes with lines for its comment."""
+    remarked = list(routes)
+    used = registry if any(route.encoding != "json" for route, _ in remarked) else {}
     lines = [*_kafka(bootstrap, properties, used), *_SALESFORCE.splitlines(), ""]
     lines += [
         "connector:",
@@ -75,16 +72,16 @@ def configuration(
         f"  schema_file: {CONNECTOR}",
         "  objects:",
     ]
-    for route, _ in told:
+    for route, _ in remarked:
         lines += _object(route)
     lines += ["", "routes:"]
-    for route, remarks in told:
+    for route, remarks in remarked:
         lines += _route(route, remarks)
     return _HEAD + "\n".join(lines) + "\n" + _DEAD_LETTER
 
 
 def connector_schema(routes: Iterable[GuessedRoute]) -> str:
-    """Write the schema file, each field with what was seen."""
+    """Return the text of the schema file; a comment gives the reason for a field's type."""
     lines = []
     for route in routes:
         lines += [f"    {_scalar(route.object)}:", "      type: object", "      properties:"]
@@ -104,7 +101,7 @@ def _kafka(
     yield f"  bootstrap_servers: {_scalar(bootstrap)}"
     yield f"  group_id: {GROUP}"
     yield _remarked(
-        "  start_at: earliest", "where the group has no position: earliest | latest | a time"
+        "  start_at: earliest", "for partitions without a position: earliest | latest | a time"
     )
     if properties:
         yield "  properties:"
@@ -125,7 +122,7 @@ def _object(route: GuessedRoute) -> Iterator[str]:
     if route.partial:
         yield _remarked(
             "      refresh_mode: partial",
-            "rows come in part; the data stream's refresh mode has to agree",
+            "some rows lack fields; set the data stream to Partial refresh too",
         )
 
 
@@ -148,10 +145,10 @@ def _route(route: GuessedRoute, remarks: Iterable[str]) -> Iterator[str]:
         yield _remarked(f"    tombstones: {route.tombstones.value}", route.tombstones.why)
     rules = {field.name: field.rule for field in route.fields if field.rule}
     if rules:
-        yield _remarked("    fields:", "a field without a rule takes the source field of its name")
+        yield _remarked("    fields:", "a field without a rule takes the column of the same name")
         yield from (f"      {_scalar(name)}: {_rule(rule)}" for name, rule in rules.items())
     for column in route.left_out:
-        yield f"    # left out, for no rule can name it: {json.dumps(column)}"
+        yield f"    # left out, because a rule cannot name this column: {json.dumps(column)}"
 
 
 def _rule(rule: Mapping[str, str | bool]) -> str:
@@ -165,7 +162,7 @@ def _rule(rule: Mapping[str, str | bool]) -> str:
 
 
 def _scalar(text: str) -> str:
-    """Write text so that YAML reads it as that text."""
+    """Return a YAML scalar that is read as exactly this text."""
     if _PLAIN.match(text) and isinstance(plain_value(text), str):
         return text
     return json.dumps(text)

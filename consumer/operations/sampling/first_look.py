@@ -1,7 +1,4 @@
-"""A first look at a topic: from its sample to the route that would carry it.
-
-Or why there can be none.
-"""
+"""Guesses the route of a topic from its sample, or says why that is not possible."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ import msgspec
 
 from consumer.decoding.schema_cache import SchemaCache
 from consumer.mapping.settings import EncodingName, FormatName
+from consumer.operations.plurals import count_of
 from consumer.operations.sampling.guessed_route import GuessedRoute, guess_route
 from consumer.operations.sampling.recognition import EVIDENCE, Recognition, recognise
 from consumer.operations.sampling.sampled_rows import rows_of
@@ -25,14 +23,11 @@ if TYPE_CHECKING:
     from consumer.registry.settings import RegistrySettings
 
 CLEAR_SHARE: Final = 0.9
-"""A format that fewer of the values have is not the topic's."""
+"""A format or encoding is only accepted if this share of the values has it."""
 
 
 class TopicHints(msgspec.Struct, frozen=True):
-    """What the user says of a topic.
-
-    Its object, and the format and the zone where those are not to be guessed.
-    """
+    """The user's choices for a topic; `format` is guessed if it is `None`, `zone` never is."""
 
     object: str
     format: FormatName | None = None
@@ -40,7 +35,7 @@ class TopicHints(msgspec.Struct, frozen=True):
 
 
 class FirstLook(msgspec.Struct, frozen=True):
-    """A guessed route, and what was seen: lines without any value."""
+    """A guessed route, and lines that describe the sample without any value."""
 
     route: GuessedRoute
     remarks: tuple[str, ...]
@@ -48,85 +43,92 @@ class FirstLook(msgspec.Struct, frozen=True):
 
 
 def look_at(
-    sample: Sample, wanted: TopicHints, registry: RegistrySettings | None = None
+    sample: Sample, hints: TopicHints, registry: RegistrySettings | None = None
 ) -> FirstLook:
-    """Recognise a topic and guess its route.
+    """Detect the format of a topic and guess its route.
 
-    Raises `NoSample` when its values are not rows of one format.
+    Raises: `NoSample` if its values are not rows of one format.
     """
     if not sample.records:
-        _refuse(sample, "is empty; produce records first, or name another topic")
+        _refuse(sample, "is empty; produce records first, or choose another topic")
     recognition = recognise(sample.records)
     encoding: EncodingName = "json"
-    schemas, spoken = SchemaCache(), list[str]()
+    schemas, encoding_remarks = SchemaCache(), list[str]()
     if recognition.framings:
+        # The bytes give the encoding only roughly. The registry knows it, so its schemas decide,
+        # and the values are recognised a second time as JSON.
         if registry is None:
-            _refuse(
-                sample,
-                f"{_framed(recognition)}; name the registry with --registry url=https://HOST",
-            )
+            _refuse(sample, f"{_framed(recognition)}; add --registry url=https://HOST")
         schemas = schemas_in(sample.records, registry)
         opened = unframed(sample.records, schemas)
         encoding = _encoding_of(sample, opened)
-        spoken = [
-            f"encoding {encoding}, by the registry",
-            *map("not opened: {}".format, _counted(opened.refused)),
+        encoding_remarks = [
+            f"encoding {encoding}, from the schema registry",
+            *map("not decoded: {}".format, _counted(opened.refused)),
         ]
         sample = msgspec.structs.replace(sample, records=opened.records)
         recognition = recognise(sample.records)
-    name = wanted.format or _format_of(sample, recognition)
+    name = hints.format or _format_of(sample, recognition)
     rows = rows_of(sample.records, name, recognition.prefix)
     if not rows.rows:
         seen = (
             ", ".join(_counted(rows.refused))
-            or f"{rows.delete_count} deletes, {rows.tombstone_count} null values"
+            or f"{count_of(rows.delete_count, 'delete')},"
+            f" {count_of(rows.tombstone_count, 'null value')}"
         )
         _refuse(
-            sample, f"has no new row of format {name} among {len(sample.records)} records ({seen})"
+            sample,
+            f"has no inserted or updated row of format {name} among"
+            f" {count_of(len(sample.records), 'record')} ({seen}); sample more with --records, or"
+            f" choose another --format",
         )
     route = guess_route(
-        sample.topic, wanted.object, rows, (name, recognition.prefix, encoding), wanted.zone
+        sample.topic, hints.object, rows, (name, recognition.prefix, encoding), hints.zone
     )
-    remarks = [_figures(sample, recognition), *spoken]
-    remarks.append(_evidence(recognition, name, chosen=wanted.format is not None))
+    remarks = [_count_line(sample, recognition), *encoding_remarks]
+    remarks.append(_evidence(recognition, name, chosen=hints.format is not None))
     remarks += [f"not decoded: {line}" for line in _counted(rows.refused)]
     return FirstLook(route, tuple(remarks), schemas)
 
 
 def _framed(recognition: Recognition) -> str:
-    """Say how many values are in a frame."""
+    """Return how many values have the framing of a schema registry."""
     framing, framed = next(iter(recognition.framings.items()))
-    frame = f"{framed} of {recognition.value_count} values in the frame of a schema registry"
-    return f"has {frame}: encoding {framing}, by their bytes"
+    return (
+        f"has {framed} of {recognition.value_count} values in schema registry framing (by their"
+        f" bytes, encoding {framing})"
+    )
 
 
 def _encoding_of(sample: Sample, opened: UnframedSample) -> EncodingName:
-    """Return the encoding of nearly all values."""
+    """Return the encoding of nearly all values.
+
+    Raises: `NoSample` if there is none.
+    """
     name = next(iter(opened.encodings), None)
     count = sum(opened.encodings.values()) + sum(opened.refused.values())
     if name is None or opened.encodings[name] < CLEAR_SHARE * count:
         seen = ", ".join([*_counted(opened.encodings), *_counted(opened.refused)])
-        _refuse(sample, f"has values that no one encoding opens: {seen}")
+        _refuse(sample, f"has values of several encodings, or values that do not decode: {seen}")
     return name
 
 
 def _format_of(sample: Sample, recognition: Recognition) -> FormatName:
-    """Return the format of nearly all values."""
+    """Return the format of nearly all values.
+
+    Raises: `NoSample` if there is none.
+    """
     count = recognition.value_count
     name = recognition.format
     if name is None and not count:
         _refuse(
             sample,
-            (
-                f"has null values alone among {len(sample.records)} records; sample more with"
-                f" --records"
-            ),
+            f"has only null values among {count_of(len(sample.records), 'record')}; sample more"
+            f" with --records",
         )
     if name is None:
-        _refuse(
-            sample,
-            f"has no value that is a JSON object: {', '.join(_counted(recognition.refused))}",
-        )
+        seen = ", ".join(_counted(recognition.refused))
+        _refuse(sample, f"has no value that is a JSON object: {seen}")
     if recognition.formats[name] < CLEAR_SHARE * count:
         seen = ", ".join([*_counted(recognition.formats), *_counted(recognition.refused)])
         _refuse(sample, f"has values of several formats: {seen}; choose one with --format")
@@ -138,11 +140,8 @@ def _refuse(sample: Sample, text: str) -> NoReturn:
     raise NoSample(message)
 
 
-def _figures(sample: Sample, recognition: Recognition) -> str:
-    """Say how many records of which kinds were read."""
-    partitions = (
-        f"{sample.partition_count} {'partition' if sample.partition_count == 1 else 'partitions'}"
-    )
+def _count_line(sample: Sample, recognition: Recognition) -> str:
+    """Return how many records were read, and how many of each kind."""
     kinds = [
         *_counted(recognition.formats),
         *_counted(recognition.framings),
@@ -151,22 +150,22 @@ def _figures(sample: Sample, recognition: Recognition) -> str:
     if recognition.null_count:
         kinds.append(f"{recognition.null_count} null")
     return (
-        f"{len(sample.records)} of {sample.record_count} records of {partitions}:"
-        f" {', '.join(kinds)}"
+        f"{len(sample.records)} of {count_of(sample.record_count, 'record')} in"
+        f" {count_of(sample.partition_count, 'partition')}: {', '.join(kinds)}"
     )
 
 
 def _evidence(recognition: Recognition, name: FormatName, *, chosen: bool) -> str:
-    """Say how sure the format is, and by what it is told."""
+    """Return the format and the reason for it."""
     if chosen:
-        return f"format {name}, as asked for"
+        return f"format {name} (from --format)"
     others = recognition.others(name)
-    sure = (
-        "sure: every value has"
+    having = (
+        "all values have"
         if not others
-        else f"all but {others} of {recognition.value_count} values have"
+        else f"{recognition.value_count - others} of {recognition.value_count} values have"
     )
-    return f"format {name}; {sure} {EVIDENCE[name]}"
+    return f"format {name} ({having} {EVIDENCE[name]})"
 
 
 def _counted(

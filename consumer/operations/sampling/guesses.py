@@ -1,7 +1,4 @@
-"""What a sampled column becomes.
-
-The type of its field, the rule that reads it, and why that was guessed.
-"""
+"""Guesses the field of a sampled column: its type, its rule, and the reason for both."""
 
 from __future__ import annotations
 
@@ -85,7 +82,7 @@ _AMOUNT_WORDS: Final = frozenset(
 )
 _DAYS_OF_BIRTH: Final = range(-36_525, 47_483)
 _DAYS: Final = range(3_653, 47_483)
-"""Days since 1970: from 1980 to 2100; of births from 1870 on."""
+"""Days since 1970: from 1980 to 2100, and for births from 1870 on."""
 
 _NUMERIC_SQL: Final = re.compile(
     r"(?i)(tiny|small|medium|big)?int|integer|decimal|numeric|float|double|real|year"
@@ -94,10 +91,7 @@ _UNFIT: Final = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 class Guess(msgspec.Struct, frozen=True):
-    """A type, what its rule says beside the source, and the reason in a few words.
-
-    Without any value.
-    """
+    """A field type, the rule without its source, and the reason without any value."""
 
     type: FieldType
     rule: dict[str, str | bool] = {}
@@ -111,13 +105,14 @@ _BY_ONLY_KIND: Final = {
     ("zoned",): Guess(FieldType.DATE_TIME),
     ("decimal",): Guess(FieldType.NUMBER, {}, "decimals with their scale"),
 }
-"""Columns whose values are all of one kind."""
+"""The guess for columns whose values are all of one kind."""
 
 
 class GuessedField(msgspec.Struct, frozen=True):
-    """A field of the object. `source` is its path.
+    """A field of the object.
 
-    `None` when the name says it, or nothing of the row fills it.
+    `source` is the path of its column. It is `None` if the column has the same name, or if no
+    column fills the field.
     """
 
     name: str
@@ -127,7 +122,7 @@ class GuessedField(msgspec.Struct, frozen=True):
 
     @property
     def rule(self) -> dict[str, str | bool]:
-        """The rule as it is written; empty when the field needs none."""
+        """The rule of the field in the configuration; empty if it needs none."""
         if self.template is not None:
             return {"template": self.template}
         if self.source is None:
@@ -136,14 +131,17 @@ class GuessedField(msgspec.Struct, frozen=True):
 
 
 def guess(seen: SeenColumn, *, zoned: bool) -> Guess:
-    """Guess what a column is. `zoned` says that the route has a zone for times that carry none."""
+    """Guess the field of a column; `zoned` if the route has a zone for times without one."""
+    # First the source's own schema, which is certain; then the values, from clear to unclear kinds.
     known = _BY_MEANING.get(seen.meaning)
     if known is not None:
-        return Guess(known, {}, "as the source's schema says")
+        return Guess(known, {}, "from the source's schema")
     kinds = set(seen.kinds) - {"null"}
     if not kinds and seen.written in _BY_WRITTEN:
         return Guess(
-            _BY_WRITTEN[seen.written], {}, "only null was seen; the type is the source's schema's"
+            _BY_WRITTEN[seen.written],
+            {},
+            "only null was seen; type from the source's schema",
         )
     if kinds and kinds <= {"integer", "fraction"}:
         return _of_numbers(seen, kinds)
@@ -159,12 +157,13 @@ def _of_numbers(seen: SeenColumn, kinds: Collection[str]) -> Guess:
     unit = _unit_of(seen) if kinds == {"integer"} else None
     if unit is None:
         return Guess(FieldType.NUMBER)
+    # Ids and amounts may have the size of a time, so the name has to agree.
     by_name = words_of(seen.name) & (_DAY_WORDS if unit == "days" else _TIME_WORDS)
     if not by_name:
         return Guess(
             FieldType.NUMBER,
             {},
-            f"if it is a time in {unit}: format date-time, and a rule with unit: {unit}",
+            f"if it is a time in {unit}: write format: date-time, and a rule with unit: {unit}",
         )
     kind = FieldType.DATE if unit == "days" else FieldType.DATE_TIME
     return Guess(kind, {"unit": unit}, f"a guess, by its name and size: {unit} since 1970")
@@ -177,26 +176,27 @@ def _of_texts(seen: SeenColumn, kinds: set[str], *, zoned: bool) -> Guess:
         return Guess(
             FieldType.TEXT,
             {},
-            "times without zone: write the route's zone, and format: date-time here",
+            "times without a zone: set the route's zone, and write format: date-time here",
         )
     if kinds == {"numeral"} and _NUMERIC_SQL.match(seen.declared):
         return Guess(
-            FieldType.NUMBER, {"number": True}, "a number in text, as the source declares it"
+            FieldType.NUMBER, {"number": True}, "a number as text; the source declares a number"
         )
     if kinds == {"text"} and seen.all_unscaled and words_of(seen.name) & _AMOUNT_WORDS:
         return Guess(
             FieldType.TEXT,
             {},
-            "if it is a decimal in base64: type: number, and a rule with its scale",
+            "if it is a decimal in base64: write type: number, and a rule with its scale",
         )
     mixed = kinds & {"integer", "fraction", "boolean"}
-    return Guess(FieldType.TEXT, {}, "values of several kinds" if mixed else "")
+    return Guess(FieldType.TEXT, {}, "values of several types" if mixed else "")
 
 
 def _unit_of(seen: SeenColumn) -> TimeUnit | None:
-    """Guess what whole numbers count, by their size alone."""
+    """Guess the unit of whole numbers that may be times, only by their size."""
     if seen.lowest is None or seen.highest is None:
         return None
+    # From 2000 to 2100 the ranges of the units do not overlap, so at most one unit fits.
     for unit, per_second in _PER_SECOND.items():
         if _FROM_2000_S * per_second <= seen.lowest and seen.highest <= _UNTIL_2100_S * per_second:
             return unit
@@ -206,26 +206,23 @@ def _unit_of(seen: SeenColumn) -> TimeUnit | None:
 
 
 def words_of(name: str) -> frozenset[str]:
-    """Part a name into its words: `updatedAt` and `updated_at` have the same."""
+    """Split a name into words: `updatedAt` and `updated_at` have the same words."""
     parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
     return frozenset(word.lower() for word in re.split(r"[^A-Za-z0-9]+", parted) if word)
 
 
 def fit_name(name: str, taken: Iterable[str]) -> str:
-    """Return a name that the service takes.
-
-    Near to the wanted one and different from those that are taken.
-    """
+    """Return a name that Data 360 accepts, similar to `name` and not in `taken`."""
     fit = re.sub(r"__+", "_", _UNFIT.sub("_", name))[: MAX_NAME_LENGTH - 8] or "field"
     if fit.lower() in RESERVED:
         fit += "_value"
     lower = {one.lower() for one in taken}
-    wanted, number = fit, 2
+    base, number = fit, 2
     while fit.lower() in lower:
-        fit, number = f"{wanted}_{number}", number + 1
+        fit, number = f"{base}_{number}", number + 1
     return fit
 
 
 def is_reachable(column: str) -> bool:
-    """Whether a rule can name a column: a dot parts a path, and `$` begins a reference."""
+    """Return whether a rule can name a column: a dot separates steps, `$` starts a reference."""
     return not column.startswith("$") and "." not in column and bool(column.strip())

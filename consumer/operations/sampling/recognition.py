@@ -1,7 +1,4 @@
-"""Which format sampled values are of, and why.
-
-Told by the members that each format has and no other.
-"""
+"""Recognises the format of sampled values by the members that only this format has."""
 
 from __future__ import annotations
 
@@ -27,9 +24,11 @@ if TYPE_CHECKING:
 DEFAULT_PREFIX: Final = "__"
 
 _NULL: Final = b"null"
-"""A tombstone in words, as `debezium_flat` may have them."""
+"""A null value as JSON text, which some `debezium_flat` topics have instead of a tombstone."""
 
 _MARKS: Final = ("deleted", "op", "source_ts_ms", "ts_ms", "table", "lsn", "db")
+"""Names of the members that Debezium's unwrap transform adds to a row, without their prefix."""
+
 _FEWEST_MARKS: Final = 2
 _MARKED = re.compile(r"(\W+|_+)(?:deleted|op|source_ts_ms)\Z")
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
@@ -37,11 +36,10 @@ _LONGEST_VARINT: Final = 10
 
 
 class Recognition(msgspec.Struct, frozen=True, kw_only=True):
-    """What the values of a sample look like.
+    """The formats of the values in a sample.
 
-    `formats` and `framings` count values by what they seem to be, most frequent first; `refused`
-    counts those that are no JSON object by the reason; `prefix` is that of the columns that
-    `debezium_flat` adds.
+    `formats` and `framings` count the values, most frequent first. `refused` counts values that are
+    not JSON objects, by reason. `prefix` is the prefix of the columns that `debezium_flat` adds.
     """
 
     formats: dict[FormatName, int]
@@ -52,21 +50,21 @@ class Recognition(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def value_count(self) -> int:
-        """Values that are not null."""
+        """Number of values that are not null."""
         return sum(self.formats.values()) + sum(self.framings.values()) + sum(self.refused.values())
 
     @property
     def format(self) -> FormatName | None:
-        """The format of most values; `None` when no value could be opened."""
+        """The format of most values; `None` if no value is a JSON object."""
         return next(iter(self.formats), None)
 
     def others(self, name: FormatName) -> int:
-        """How many values are not of a format."""
+        """Return how many values have another format."""
         return self.value_count - self.formats.get(name, 0)
 
 
 def recognise(records: Iterable[Record]) -> Recognition:
-    """Look at every value of a sample by itself."""
+    """Recognise the format of each value in a sample."""
     formats: Counter[FormatName] = Counter()
     framings: Counter[str] = Counter()
     refused: Counter[str] = Counter()
@@ -100,13 +98,13 @@ def recognise(records: Iterable[Record]) -> Recognition:
 
 
 def framing_of(value: bytes, record: Record) -> str | None:
-    """Return the encoding of bytes that a schema registry's serialiser has written.
+    """Return the encoding of a value with schema registry framing, or `None` without framing.
 
-    `None` when none has.
-
-    The frame says which schema, not which encoding; that is told by the bytes behind it.
+    The framing has the id of the schema but not the encoding, which is guessed from the bytes after
+    it.
     """
     _, body = split_id(value) or (None, b"")
+    # Newer serializers put the schema id into a header; the value then has no prefix to recognise.
     if not body:
         by_header = any(name in {KEY_HEADER, VALUE_HEADER} for name, _ in headers_of(record))
         return ("json_schema" if _is_like_json(value) else "avro") if by_header else None
@@ -120,7 +118,7 @@ def _is_like_json(body: bytes) -> bool:
 
 
 def _is_protobuf(body: bytes) -> bool:
-    """Whether bytes are the fields of a Protobuf message from the first to the last."""
+    """Return whether all of the bytes parse as the fields of a Protobuf message."""
     at = 0
     while at < len(body):
         tag, at = _varint(body, at)
@@ -140,21 +138,22 @@ def _is_protobuf(body: bytes) -> bool:
 
 
 def _varint(body: bytes, at: int) -> tuple[int, int]:
-    """Return a number and where it ends; one that does not end lies behind the end of the bytes."""
+    """Return a varint and the offset after it; an unfinished one ends beyond the bytes."""
     number = 0
     for step, byte in enumerate(body[at : at + _LONGEST_VARINT]):
         number |= (byte & 0x7F) << (7 * step)
-        if byte < 0x80:  # noqa: PLR2004 - the bit that says that another byte follows
+        if byte < 0x80:  # noqa: PLR2004 - the high bit means that another byte follows
             return number, at + step + 1
     return number, len(body) + 1
 
 
 def _format_of(document: JsonObject, record: Record) -> tuple[FormatName, str]:
-    """Return the format of one document, and the prefix of its marks."""
+    """Return the format of one document, and the prefix of its added members."""
     names = {name.lower() for name, _ in headers_of(record)}
     if "ce_specversion" in names:
         return "cloudevents", DEFAULT_PREFIX
     members = document
+    # Kafka Connect's JsonConverter with schemas.enable puts the row into `payload`.
     if is_connect_struct(document) or set(document) == {"schema", "payload"}:
         members = open_member(document["payload"]) or document
     for name, fits in _SIGNS.items():
@@ -165,11 +164,12 @@ def _format_of(document: JsonObject, record: Record) -> tuple[FormatName, str]:
 
 
 def _prefix_of(members: Mapping[str, object]) -> str | None:
-    """Return the prefix that at least two of Debezium's marks share."""
+    """Return the prefix that at least two of Debezium's added members share."""
     for name in members:
         marked = _MARKED.match(name)
         if marked and sum(f"{marked[1]}{mark}" in members for mark in _MARKS) >= _FEWEST_MARKS:
             return marked[1]
+    # One member is enough if it has the default prefix, which plain columns do not have.
     return next(
         (DEFAULT_PREFIX for mark in ("deleted", "op") if f"{DEFAULT_PREFIX}{mark}" in members), None
     )
@@ -198,7 +198,7 @@ _SIGNS: Final[dict[FormatName, Callable[[JsonObject], bool]]] = {
     "debezium": _is_debezium,
     "maxwell": lambda members: {"database", "type", "ts"} <= members.keys(),
 }
-"""In this order: the more particular signs come first."""
+"""How each format is recognised. The order matters: the more specific formats come first."""
 
 EVIDENCE: Final[dict[FormatName, str]] = {
     "salesforce_cdc": "`ChangeEventHeader`",
@@ -208,7 +208,7 @@ EVIDENCE: Final[dict[FormatName, str]] = {
     "dms": "`metadata.record-type`",
     "debezium": "`op`, `source` and a row `before` or `after`",
     "maxwell": "`database`, `type` and `ts`",
-    "debezium_flat": "Debezium's marks beside the columns",
-    "json": "columns alone, without the signs of another format",
+    "debezium_flat": "columns and the members that Debezium adds to them",
+    "json": "columns and no member that marks another format",
 }
-"""What tells each format."""
+"""The reason for each format, as a person reads it."""

@@ -1,7 +1,4 @@
-"""The routes of a configuration on samples of their topics.
-
-What it looks like, and what it would become.
-"""
+"""Samples the topics of a configuration, maps the samples by its routes and finds warnings."""
 
 from __future__ import annotations
 
@@ -10,10 +7,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from consumer.mapping.routing import takes
+from consumer.operations.plurals import count_of
 from consumer.operations.sampling.recognition import Recognition, recognise
 from consumer.operations.sampling.sampled_rows import rows_of
 from consumer.operations.sampling.sampler import NoSample
-from consumer.operations.sampling.trial import Trial, tried_out
+from consumer.operations.sampling.trial import Trial, run_trials
 from consumer.operations.sampling.unframed import schemas_in, unframed
 from consumer.operations.sampling.unseen_columns import unseen_columns
 
@@ -28,32 +26,30 @@ if TYPE_CHECKING:
 
 
 class SampleWarning(msgspec.Struct, frozen=True):
-    """Something that a sample shows to be wrong. `place` is the route's."""
+    """A problem that a sample shows. `place` is the place of the route in the configuration."""
 
     place: str
     text: str
 
 
 class SampledTopic(msgspec.Struct, frozen=True):
-    """One topic of the routes: its trials, one a route, or the problem that left nothing to try.
-
-    `misread` are rules that read columns which no row has.
-    """
+    """The sample of one topic: one trial per route, or the problem that prevented them."""
 
     topic: str
     record_count: int = 0
     recognition: Recognition | None = None
     trials: tuple[Trial, ...] = ()
-    misread: tuple[SampleWarning, ...] = ()
+    unseen: tuple[SampleWarning, ...] = ()
+    """Rules that read a column which no sampled row has."""
     problem: str = ""
 
 
 def sampled_topics(
     settings: Settings, sampler: Sampler, count: int, wall_ms: int
 ) -> Iterator[SampledTopic]:
-    """Sample every topic of the routes, once each, and map what was found.
+    """Sample every topic of the routes once, and map each sample.
 
-    Raises `NoSample` without brokers.
+    Raises: `NoSample` if the brokers do not list their topics.
     """
     for topic in dict.fromkeys(
         name for route in settings.routes for name in _topics(route, settings, sampler)
@@ -66,17 +62,17 @@ def sampled_topics(
             yield SampledTopic(topic, problem=str(error))
             continue
         if not sample.records:
-            yield SampledTopic(topic, problem="no record to look at")
+            yield SampledTopic(topic, problem="the topic has no records, so nothing was checked")
             continue
-        trials = tuple(tried_out(settings, sample.records, wall_ms, schemas))
-        misread = tuple(_misread(trials, sample.records, schemas))
-        yield SampledTopic(topic, len(sample.records), recognise(sample.records), trials, misread)
+        trials = tuple(run_trials(settings, sample.records, wall_ms, schemas))
+        unseen = tuple(_unseen(trials, sample.records, schemas))
+        yield SampledTopic(topic, len(sample.records), recognise(sample.records), trials, unseen)
 
 
-def _misread(
+def _unseen(
     trials: Iterable[Trial], records: Sequence[Record], schemas: SchemaCache | None
 ) -> Iterator[SampleWarning]:
-    """Hold the columns that each route reads against those that its rows have."""
+    """Compare the columns that each route reads with the columns of the sampled rows."""
     for route in (trial.route for trial in trials):
         opened = (
             unframed(records, schemas).records
@@ -90,12 +86,12 @@ def _misread(
 
 
 def _is_encoded(settings: Settings, topic: str) -> bool:
-    """Whether a route of the topic reads records that name schemas."""
+    """Return whether a route of the topic needs schemas from the registry."""
     return any(route.encoding != "json" and takes(route, topic) for route in settings.routes)
 
 
 def _topics(route: RouteSettings, settings: Settings, sampler: Sampler) -> list[str]:
-    """Return the topics of a route; an expression takes those that are there."""
+    """Return the topics of a route; a regular expression is matched with the existing topics."""
     if not route.topics[0].startswith("^"):
         return list(route.topics)
     return [
@@ -106,46 +102,45 @@ def _topics(route: RouteSettings, settings: Settings, sampler: Sampler) -> list[
 
 
 def warnings_of(settings: Settings, seen: SampledTopic) -> Iterator[SampleWarning]:
-    """Say what a user has to look at.
-
-    No records, columns that are not there, another format, dead letters.
-    """
+    """Yield the warnings for one topic: no sample, unseen columns, other format, dead letters."""
     if seen.problem:
         route = next(
             (route for route in settings.routes if takes(route, seen.topic)), settings.routes[0]
         )
         yield SampleWarning(route.place, f"{seen.topic}: {seen.problem}")
-    yield from seen.misread
+    yield from seen.unseen
     for trial in seen.trials:
         place, route = trial.route.place, trial.route
         if seen.recognition is not None and (other := _other_format(seen.recognition, route)):
             yield SampleWarning(place, f"{seen.topic}: {other}")
         for fault, faulty in trial.faults.items():
             text = (
-                f"{seen.topic}: {faulty.count} of {seen.record_count} records would be"
-                f" dead-lettered: {fault}"
+                f"{seen.topic}: {faulty.count} of {count_of(seen.record_count, 'record')} would be"
+                f" dead-lettered: {fault}, first at {faulty.first}"
             )
-            yield SampleWarning(place, f"{text}, the first {faulty.first}")
+            yield SampleWarning(place, text)
 
 
 def _other_format(recognition: Recognition, route: RouteSettings) -> str | None:
-    """Say which format most values seem to be of, when it is not the route's.
+    """Return a sentence if most values have another format or encoding than the route.
 
-    Plain JSON is a sign of nothing.
+    Plain JSON gives no warning, because any format may look like it.
     """
     if recognition.framings:
         framing, count = next(iter(recognition.framings.items()))
         if route.encoding == "json":
-            framed = (
-                f"{count} of {recognition.value_count} values are in the frame of a schema registry"
+            return (
+                f"expected encoding {route.encoding}, got schema registry framing in {count} of"
+                f" {count_of(recognition.value_count, 'value')}: set encoding: {framing} on the"
+                f" route (guessed from the bytes)"
             )
-            return f"{framed}: encoding {framing}, by their bytes; the route says {route.encoding}"
         return None
     name = recognition.format
     if name in {None, "json", route.format} or route.encoding != "json":
         return None
     count = next(iter(recognition.formats.values()))
     return (
-        f"{count} of {recognition.value_count} values look like {name}; the route says"
-        f" {route.format}"
+        f"expected format {route.format}, got {count} of"
+        f" {count_of(recognition.value_count, 'value')} that look like {name}: set format: {name}"
+        f" on the route"
     )

@@ -1,7 +1,4 @@
-"""Sampled records, decoded by their format.
-
-Which columns their rows have, and what stands in them.
-"""
+"""Decodes sampled records and notes the columns of their rows with the kinds of their values."""
 
 from __future__ import annotations
 
@@ -48,10 +45,10 @@ _TYPED: Final = {Days: "date", EpochMillis: "zoned", TimeOfDay: "text"}
 
 
 class SeenColumn:
-    """One column of the sampled rows: its values by kind, and what the source says of it.
+    """One column of the sampled rows: counts of its values by kind, and its type at the source.
 
-    Kinds: null, text, date, zoned, unzoned, numeral (a number in text), integer, fraction, decimal
-    (Debezium's pair of scale and bytes), boolean, nested.
+    Kinds: null, text, date, zoned and unzoned (times with and without a zone), numeral (a number as
+    text), integer, fraction, decimal (Debezium's pair of scale and bytes), boolean, nested.
     """
 
     def __init__(self, name: str) -> None:
@@ -66,7 +63,7 @@ class SeenColumn:
 
     @property
     def value_count(self) -> int:
-        """How many rows have a value."""
+        """Number of rows that have a value."""
         return self.kinds.total() - self.kinds["null"]
 
     def look_at(self, opened: Opened, column: Column | None, declared: str) -> None:
@@ -80,6 +77,7 @@ class SeenColumn:
             self.written = column.written
         if opened is not None:
             self.all_unscaled &= type(opened) is str and is_unscaled(opened)
+        # `int` of very long text is slow and refused by Python; a time is never that long.
         if kind == "integer" and len(str(opened)) < SAFE_LENGTH:
             number = int(str(opened))
             self.lowest = number if self.lowest is None else min(self.lowest, number)
@@ -87,10 +85,7 @@ class SeenColumn:
 
 
 class SampledRow(msgspec.Struct, frozen=True):
-    """One new row of the sample.
-
-    Its columns opened, the Kafka key of its record, and what is around it.
-    """
+    """One inserted or updated row: its values, its Kafka key, and the members of its envelope."""
 
     values: dict[str, Opened]
     key: KafkaKey | None
@@ -98,7 +93,7 @@ class SampledRow(msgspec.Struct, frozen=True):
 
 
 class SampledRows:
-    """Everything that rows of one topic showed."""
+    """The rows of one topic, and what was seen in them."""
 
     def __init__(self) -> None:
         self.columns: dict[str, SeenColumn] = {}
@@ -106,7 +101,7 @@ class SampledRows:
         self.delete_count = 0
         self.tombstone_count = 0
         self.filtered_count = 0
-        self.unprovided = False
+        self.unprovided = False  # whether a row lacks columns, so that only a partial update fits
         self.refused: Counter[str] = Counter()
 
     @property
@@ -116,7 +111,7 @@ class SampledRows:
 
 
 def rows_of(records: Iterable[Record], name: FormatName, prefix: str) -> SampledRows:
-    """Decode a sample; a record that cannot be decoded is counted by its reason."""
+    """Decode a sample; records that do not decode are counted by reason in `refused`."""
     decoder = DECODERS[name](FormatSettings(prefix, None))
     found = SampledRows()
     for record in records:
@@ -140,6 +135,7 @@ def rows_of(records: Iterable[Record], name: FormatName, prefix: str) -> Sampled
                 found.delete_count += 1
             else:
                 _look_at(found, event, envelope, decoder, record)
+    # In the flat format the members that Debezium adds stand beside the columns.
     if name == "debezium_flat":
         for column in [one for one in found.columns if one.startswith(prefix)]:
             del found.columns[column]
@@ -153,13 +149,14 @@ def _look_at(
     decoder: ChangeDecoder,
     record: Record,
 ) -> None:
-    """Note one new row."""
+    """Note one inserted or updated row."""
     columns: Columns = envelope.columns
     declared = open_member(envelope.members.get("mysqlType")) or {}
     values: dict[str, Opened] = {}
     found.unprovided |= event.absent is Absent.UNPROVIDED
     for name, value in (event.row or {}).items():
         opened = None if isinstance(value, Absent) else open_value(value)
+        # Debezium writes a placeholder for a large unchanged value that the database did not log.
         if isinstance(value, Absent) or (decoder.has_placeholders and is_placeholder(opened)):
             found.unprovided = True
             continue
@@ -170,7 +167,7 @@ def _look_at(
 
 
 def _key_of(record: Record) -> KafkaKey | None:
-    """Open the Kafka key; `None` when there is none that can be opened."""
+    """Return the Kafka key, or `None` if there is none or it does not decode."""
     content = record.key()
     if content is None:
         return None
@@ -181,7 +178,7 @@ def _key_of(record: Record) -> KafkaKey | None:
 
 
 def kind_seen(opened: Opened) -> str:
-    """Say what kind of value it is, more finely than a rule needs to know."""
+    """Return the kind of a value, one of those of `SeenColumn`."""
     if opened is None:
         return "null"
     if isinstance(opened, bool):
@@ -197,9 +194,10 @@ def kind_seen(opened: Opened) -> str:
 
 
 def is_unscaled(text: str) -> bool:
-    """Whether text may be the unscaled value of a decimal.
+    """Return whether text may be the unscaled value of a decimal.
 
-    Base64 of an integer in as few bytes as it needs.
+    That is base64 of a two's complement integer in as few bytes as possible, as Java's
+    `BigInteger.toByteArray` returns it.
     """
     try:
         content = a2b_base64(text, strict_mode=True)
@@ -213,7 +211,7 @@ def is_unscaled(text: str) -> bool:
 
 
 def _is_decimal(opened: Nested) -> bool:
-    """Whether it is Debezium's pair of scale and bytes."""
+    """Return whether a nested value is Debezium's pair of scale and bytes."""
     try:
         return variable_decimal(opened) is not None
     except RecordError:

@@ -1,7 +1,4 @@
-"""Samples of topics, read beside everybody.
-
-No group is joined, nothing is committed, and it ends by itself.
-"""
+"""Reads the newest records of topics, without joining a group and without committing."""
 
 from __future__ import annotations
 
@@ -24,15 +21,15 @@ if TYPE_CHECKING:
     from consumer.source.settings import KafkaSettings
 
 MOST_BYTES: Final = 64 * 1024 * 1024
-"""How much of one topic is kept; a sample of large records ends early."""
+"""A sample of a topic ends when it has this many bytes."""
 
 
-class NoSample(Exception):  # noqa: N818 - told to the user, and the end of the verb
+class NoSample(Exception):  # noqa: N818 - shown to the user as the reason why the verb ends
     """A topic that cannot be sampled, or brokers that do not answer."""
 
 
 class Sample(msgspec.Struct, frozen=True):
-    """The newest records of a topic. `record_count` is how far its offsets span in all."""
+    """The newest records of a topic. `record_count` is the number of offsets that it holds."""
 
     topic: str
     partition_count: int
@@ -41,7 +38,7 @@ class Sample(msgspec.Struct, frozen=True):
 
 
 class Sampler(StandaloneClient):
-    """Reads samples while its `with` block lasts."""
+    """Reads samples inside its `with` block."""
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._bootstrap = settings.bootstrap_servers
@@ -49,16 +46,19 @@ class Sampler(StandaloneClient):
         super().__init__(settings, "datacloud-consumer-sample")
 
     def topics(self) -> list[str]:
-        """Return the names of all topics but the brokers' own. Raises `NoSample`."""
+        """Return the names of all topics, without Kafka's internal ones.
+
+        Raises: `NoSample`.
+        """
         try:
             return sorted(set(self._consumer.list_topics(timeout=ANSWER_S).topics) - BROKERS_OWN)
         except KafkaException as error:
             raise self._unanswered(error) from error
 
     def sample(self, topic: str, count: int) -> Sample:
-        """Read the newest records of a topic, about as many of each partition.
+        """Read the newest records of a topic, about the same number from each partition.
 
-        Each partition's in order.
+        Shape: ordered by partition, then by offset.
 
         Raises: `NoSample`.
         """
@@ -75,7 +75,10 @@ class Sampler(StandaloneClient):
         described = self._consumer.list_topics(topic, timeout=ANSWER_S).topics[topic]
         if described.error is not None:
             if described.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-                message = f"no topic `{topic}` at {self._bootstrap}, or none that this user may see"
+                message = (
+                    f"topic `{topic}` does not exist at {self._bootstrap}, or this user may not"
+                    f" describe it"
+                )
                 raise NoSample(message)
             message = (
                 f"topic `{topic}`: the brokers answered {described.error.name()}:"
@@ -96,6 +99,8 @@ class Sampler(StandaloneClient):
         if not filled:
             return []
         shares = _shares({number: high - low for number, (low, high) in filled.items()}, count)
+        # The last offset of each partition that is not complete. It may be missing (compaction,
+        # transaction markers); an end-of-partition event completes the partition then.
         unread = {number: high - 1 for number, (_, high) in filled.items()}
         starts = [
             TopicPartition(topic, one, high - shares[one]) for one, (_, high) in filled.items()
@@ -120,7 +125,10 @@ class Sampler(StandaloneClient):
         return sorted(records, key=lambda record: (record.partition(), record.offset()))
 
     def _place(self, message: Message) -> int:
-        """Return the partition of a record or of an end. Raises what the brokers said instead."""
+        """Return the partition of a record or of an end-of-partition event.
+
+        Raises: `KafkaException` for any other error.
+        """
         error = message.error()
         if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - the library's spelling
             raise KafkaException(error)
@@ -130,18 +138,20 @@ class Sampler(StandaloneClient):
         self._last_error = error.str()
 
     def _unanswered(self, error: KafkaException) -> NoSample:
-        """Say what the brokers answered, or that they did not."""
-        said: KafkaError = error.args[0]
-        told = f": {self._last_error}" if self._last_error else ""
+        """Return an error with the failure of the call and the client's last error."""
+        failure: KafkaError = error.args[0]
+        cause = f"; last error: {self._last_error}" if self._last_error else ""
         return NoSample(
-            f"the brokers at {self._bootstrap} answered {said.name()} ({said.str()}){told}"
+            f"request to the brokers at {self._bootstrap} failed: {failure.name()}"
+            f" ({failure.str()}){cause}"
         )
 
 
 def _shares(spans: Mapping[int, int], count: int) -> dict[int, int]:
-    """Part a count between partitions as evenly as they can give it; each gives at least one."""
+    """Divide a count between partitions as evenly as possible; each gets at least one."""
     shares: dict[int, int] = {}
     left = count
+    # The smallest partition first: what it cannot give is divided between the larger ones.
     for place, (number, span) in enumerate(sorted(spans.items(), key=lambda one: one[1])):
         shares[number] = min(span, max(1, left // (len(spans) - place)))
         left -= shares[number]
@@ -149,7 +159,7 @@ def _shares(spans: Mapping[int, int], count: int) -> dict[int, int]:
 
 
 def _kept(message: Message) -> PlainRecord:
-    """Copy a record out of the client."""
+    """Copy a record, so that the client's memory is freed."""
     kind, timestamp_ms = message.timestamp()
     return PlainRecord(
         message.topic() or "",

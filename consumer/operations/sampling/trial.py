@@ -1,7 +1,4 @@
-"""Sampled records, mapped as the daemon would.
-
-What would become of them, and what would be dead-lettered.
-"""
+"""Maps sampled records by the routes, as the daemon would, and counts the outcomes."""
 
 from __future__ import annotations
 
@@ -24,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class TrialFault(msgspec.Struct, frozen=True):
-    """Why records of a sample would be dead-lettered."""
+    """Reason, field and detail of dead letters in a sample."""
 
     reason: str
     field: str | None
@@ -35,14 +32,14 @@ class TrialFault(msgspec.Struct, frozen=True):
 
 
 class FaultyRecords(msgspec.Struct):
-    """How many records have a fault, and where the first of them is."""
+    """Number of records with the same fault, and the place of the first one."""
 
     first: str
     count: int = 0
 
 
 class Trial:
-    """What became of a sample under one route."""
+    """The outcomes of a sample under one route."""
 
     def __init__(self, route: RouteSettings) -> None:
         self.route = route
@@ -53,12 +50,12 @@ class Trial:
 
     @property
     def dead_letter_count(self) -> int:
-        """How many records would be dead-lettered."""
+        """Number of records that would be dead-lettered."""
         return self.outcomes[DEAD_LETTER]
 
     @property
     def never_filled(self) -> list[str]:
-        """Fields that are null in every row, although nobody asked for that."""
+        """Fields that are null in every row, without the rule `const: null`."""
         return [
             name
             for name, filled in self._filled.items()
@@ -66,7 +63,7 @@ class Trial:
         ]
 
     def look_at(self, record: Record, outcomes: Iterable[dict[str, object]]) -> None:
-        """Note what became of one record."""
+        """Note the outcomes of one record."""
         self.record_count += 1
         for outcome in outcomes:
             kind = str(outcome["outcome"])
@@ -86,7 +83,7 @@ class Trial:
                     self._filled[name] = self._filled.get(name, False) or filled
 
 
-def tried_out(
+def run_trials(
     settings: Settings, records: Iterable[Record], wall_ms: int, schemas: SchemaCache | None = None
 ) -> Iterator[Trial]:
     """Map a sample of one topic by every route that takes it."""
@@ -95,6 +92,7 @@ def tried_out(
     )
     sample = list(records)
     topic = sample[0].topic() if sample else ""
+    # `mappers` returns one mapper for each route that takes the topic, in the same order.
     taken = [route for route in settings.routes if takes(route, topic)]
     for route, mapper in zip(taken, routes.mappers(topic), strict=True):
         trial = Trial(route)

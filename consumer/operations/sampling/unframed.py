@@ -1,7 +1,4 @@
-"""Sampled records in a schema registry's frame.
-
-Their schemas, asked for, and the documents that they stand for.
-"""
+"""Decodes sampled records with schema registry framing to JSON, with schemas of the registry."""
 
 from __future__ import annotations
 
@@ -38,10 +35,7 @@ _BY_KIND: dict[str, EncodingName] = {
 
 
 class UnframedSample(msgspec.Struct, frozen=True):
-    """The records as JSON, by encoding how many values were in it.
-
-    And why others could not be opened.
-    """
+    """The records as JSON, with counts of the values by encoding and of the failures by reason."""
 
     records: tuple[PlainRecord, ...]
     encodings: dict[EncodingName, int]
@@ -49,30 +43,33 @@ class UnframedSample(msgspec.Struct, frozen=True):
 
 
 def schemas_in(records: Sequence[Record], registry: RegistrySettings) -> SchemaCache:
-    """Ask the registry once for every schema that records name.
+    """Ask the registry once for every schema that the records name.
 
-    Raises: `NoSample` when it will not say.
+    Raises: `NoSample` if it does not answer or refuses.
     """
     try:
-        return asyncio.run(_asked(records, registry))
+        return asyncio.run(_fetched(records, registry))
     except (Hold, Transient) as error:
-        message = f"the schema registry at {registry.url} did not help: {error.detail}"
+        message = f"request to the schema registry at {registry.url} failed: {error.detail}"
         raise NoSample(message) from None
 
 
-async def _asked(records: Sequence[Record], registry: RegistrySettings) -> SchemaCache:
-    shelf = SchemaCache()
+async def _fetched(records: Sequence[Record], registry: RegistrySettings) -> SchemaCache:
+    cache = SchemaCache()
     client = RegistryClient(registry, SystemClock())
     try:
         for schema in dict.fromkeys(one for record in records for one in schemas_of(record)):
-            shelf.put(schema, await client.schema(schema), 0.0)
+            cache.put(schema, await client.schema(schema), 0.0)
     finally:
         await client.close()
-    return shelf
+    return cache
 
 
 def unframed(records: Sequence[Record], schemas: SchemaCache) -> UnframedSample:
-    """Open every record; a key that cannot be opened is left out, for nobody may ask for it."""
+    """Decode every record to JSON.
+
+    A key that does not decode becomes `None`: a route may not need it.
+    """
     transcoders = Transcoders(schemas, None)
     opened: list[PlainRecord] = []
     encodings: Counter[EncodingName] = Counter()
@@ -92,7 +89,7 @@ def unframed(records: Sequence[Record], schemas: SchemaCache) -> UnframedSample:
 
 
 def _plain(opened: OpenedRecord, value: bytes | None) -> PlainRecord:
-    """Write a record as it would have been without a registry."""
+    """Return a record as it would be without a registry: JSON and no schema headers."""
     try:
         key = opened.key()
     except RecordError:

@@ -1,4 +1,4 @@
-"""Columns that a route's rules read and no sampled row has: misspelt, or of another table."""
+"""Finds columns that a route reads and no sampled row has, such as misspelled names."""
 
 from __future__ import annotations
 
@@ -16,18 +16,15 @@ if TYPE_CHECKING:
 _WHOLE_ROWS: Final[frozenset[FormatName]] = frozenset(
     {"debezium", "debezium_flat", "maxwell", "canal", "dms"}
 )
-"""Formats whose rows have every column. In others one may be left out because it is null or has not
-changed."""
+"""Formats whose rows always have all columns. In other formats a row may lack a column that is null
+or unchanged."""
 
 
 def unseen_columns(route: RouteSettings, columns: Collection[str]) -> Iterator[str]:
-    """Say of each rule that reads a column which no row has what it reads.
+    """Yield a sentence for each rule that reads a column which no row has.
 
-    And what may have been meant.
-
-    Where rows need not have every column only a name much like one that they have is told. Of a
-    route with a `custom` function nothing is known: it may make columns of its own before the rules
-    read them.
+    If rows may lack columns, only a name that is similar to an existing column is reported. A route
+    with a `custom` function is not checked, because the function may add columns to the row.
     """
     if route.custom is not None:
         return
@@ -39,7 +36,7 @@ def unseen_columns(route: RouteSettings, columns: Collection[str]) -> Iterator[s
                 and (guess or route.format in _WHOLE_ROWS)
                 and not _is_mark(route, name)
             ):
-                yield f"{rule} reads `{name}`, and no sampled row has that column{guess}"
+                yield f"{rule} reads column `{name}`, but no sampled row has it{guess}"
 
 
 def _sources(route: RouteSettings) -> Iterator[tuple[str, ValueSource]]:
@@ -53,12 +50,12 @@ def _sources(route: RouteSettings) -> Iterator[tuple[str, ValueSource]]:
 
 
 def _is_mark(route: RouteSettings, name: str) -> bool:
-    """Whether it is one of the format's own members beside the columns."""
+    """Return whether a name is one of the members that the format adds to the columns."""
     return route.format == "debezium_flat" and name.startswith(route.flat_prefix)
 
 
 def _read_by(source: ValueSource) -> Iterator[str]:
-    """Return the columns of the row that a source reads; none for what is around the row."""
+    """Yield the columns that a source reads; none for the key, headers and the envelope."""
     if isinstance(source, RowPath):
         yield source.steps[0]
     if isinstance(source, Template):

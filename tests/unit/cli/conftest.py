@@ -1,4 +1,4 @@
-"""The command line's own."""
+"""Fixtures of the command line's tests."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ import pytest
 
 @pytest.fixture
 def log_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a verb that shows a bar leave the log alone, which is the whole process's."""
+    """Keep a verb with a progress bar from configuring the log of the whole process."""
     monkeypatch.setattr("consumer.cli.bars.configure", lambda _log: None)

@@ -1,4 +1,4 @@
-"""`config` from outside, and what becomes of errors at the door."""
+"""`config`, `--version`, and the exit codes of the command."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def test_show_lists_effective_settings(run: Callable[..., Any], examples: Path) -> None:
-    """Defaults included, secrets masked."""
+    """Defaults are included, secrets are masked."""
     ran = run("config", "show", "-c", str(examples / "minimal.yaml"), "--set", "delivery.linger=2s")
     assert ran.code == 0
     lines = ran.out.splitlines()
@@ -31,8 +31,8 @@ def test_show_lists_effective_settings(run: Callable[..., Any], examples: Path) 
     assert "a-secret" not in ran.out
 
 
-def test_show_tells_origins(run: Callable[..., Any], examples: Path) -> None:
-    """Each value with its source."""
+def test_show_prints_origins(run: Callable[..., Any], examples: Path) -> None:
+    """Each value has its source."""
     ran = run(
         "config",
         "show",
@@ -47,7 +47,7 @@ def test_show_tells_origins(run: Callable[..., Any], examples: Path) -> None:
 
 
 def test_show_as_json(run: Callable[..., Any], examples: Path) -> None:
-    """The same for programs, with the fingerprint."""
+    """The same settings for programs, with the hash of the configuration."""
     ran = run(
         "config", "show", "--output", "json", "--origin", "-c", str(examples / "minimal.yaml")
     )
@@ -57,36 +57,36 @@ def test_show_as_json(run: Callable[..., Any], examples: Path) -> None:
 
 
 def test_show_with_faults_exits_78(run: Callable[..., Any], examples: Path) -> None:
-    """Any verb but lint says faults on standard error."""
+    """Every verb except lint prints faults on standard error."""
     ran = run("config", "show", "-c", str(examples / "minimal.yaml"), "--set", "log.level=loud")
     assert (78, "") == (ran.code, ran.out)
     assert ran.err.startswith("--set log.level: log.level: expected debug")
 
 
 def test_schema_is_json(run: Callable[..., Any]) -> None:
-    """For editors."""
+    """Editors can read it."""
     assert "kafka" in json.loads(run("config", "schema").out)["properties"]
 
 
 def test_reference_is_markdown(run: Callable[..., Any]) -> None:
-    """For people."""
+    """It begins with a heading."""
     assert run("config", "reference").out.startswith("# Configuration\n")
 
 
 def test_version(run: Callable[..., Any]) -> None:
-    """The version alone."""
+    """The output is only the version."""
     assert f"{__version__}\n" == run("--version").out
 
 
-def test_help_is_the_answer_to_nothing(run: Callable[..., Any]) -> None:
-    """Without a verb: what there is, and wrong usage."""
+def test_without_a_verb_the_help_is_printed(run: Callable[..., Any]) -> None:
+    """The exit code is that of wrong usage."""
     ran = run()
     assert ran.code == 2
     assert "lint" in ran.out + ran.err
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "said"),
+    ("error", "code", "message"),
     [
         (ConfigFaults(["a: b", "c: d"]), 78, "a: b\nc: d\n"),
         (CredentialsRefused("invalid_client"), 77, "invalid_client\n"),
@@ -94,9 +94,13 @@ def test_help_is_the_answer_to_nothing(run: Callable[..., Any]) -> None:
     ],
 )
 def test_errors_become_exit_codes(
-    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, error: Exception, code: int, said: str
+    run: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    code: int,
+    message: str,
 ) -> None:
-    """What a verb raises is translated once, at the door."""
+    """`main` translates the exception of a verb."""
 
     def failing() -> None:
         raise error
@@ -104,11 +108,11 @@ def test_errors_become_exit_codes(
     monkeypatch.setattr(app, "registered_commands", list(app.registered_commands))
     app.command("failing")(failing)
     ran = run("failing")
-    assert (code, said) == (ran.code, ran.err)
+    assert (code, message) == (ran.code, ran.err)
 
 
 def test_python_m_consumer_is_the_command() -> None:
-    """The package can be run by its name."""
+    """The package can be run as a module."""
     ran = subprocess.run(
         [sys.executable, "-m", "consumer", "--version"], capture_output=True, text=True, check=True
     )

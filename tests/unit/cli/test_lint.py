@@ -1,4 +1,4 @@
-"""`lint` from outside: lines, exit codes, streams."""
+"""`lint`: lines, exit codes, streams."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ if TYPE_CHECKING:
 
 
 def test_a_good_file_is_ok(run: Callable[..., Any], examples: Path) -> None:
-    """One line names what goes where; exit 0 although there is a warning."""
+    """One line has the topics and objects; exit code 0 despite a warning."""
     ran = run("lint", "-c", str(examples / "minimal.yaml"))
     assert (0, "") == (ran.code, ran.err)
     assert ran.out.splitlines()[-1].endswith("minimal.yaml: ok: shop.public.customers -> customers")
 
 
 def test_warnings_can_be_denied(run: Callable[..., Any], examples: Path) -> None:
-    """A pipeline may want none: exit 1."""
+    """For a CI pipeline: exit code 1."""
     assert run("lint", str(examples / "minimal.yaml"), "--deny-warnings").code == 1
 
 
-def test_no_warning_passes_the_denial(run: Callable[..., Any], examples: Path) -> None:
-    """With TLS there is nothing to deny."""
+def test_a_file_without_warnings_passes_deny_warnings(
+    run: Callable[..., Any], examples: Path
+) -> None:
+    """With TLS no warning is left."""
     ran = run(
         "lint",
         str(examples / "minimal.yaml"),
@@ -37,7 +39,7 @@ def test_no_warning_passes_the_denial(run: Callable[..., Any], examples: Path) -
 
 
 def test_faults_exit_78(run: Callable[..., Any], examples: Path) -> None:
-    """All of them on standard output, for they are what was asked for."""
+    """All faults are on standard output, because they are the result of this verb."""
     ran = run(
         "lint",
         "-c",
@@ -54,7 +56,7 @@ def test_faults_exit_78(run: Callable[..., Any], examples: Path) -> None:
 def test_a_missing_file_is_a_fault(
     run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The default is ./consumer.yaml."""
+    """The default file is ./consumer.yaml."""
     monkeypatch.chdir(tmp_path)
     ran = run("lint")
     assert (78, "consumer.yaml:1:1: config: no such file: consumer.yaml") == (
@@ -66,13 +68,13 @@ def test_a_missing_file_is_a_fault(
 def test_the_file_may_come_from_the_environment(
     run: Callable[..., Any], examples: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """$DATACLOUD_CONSUMER_CONFIG is the default of the default."""
+    """Without --config the variable $DATACLOUD_CONSUMER_CONFIG is used."""
     monkeypatch.setenv("DATACLOUD_CONSUMER_CONFIG", str(examples / "minimal.yaml"))
     assert run("lint").code == 0
 
 
 def test_several_files(run: Callable[..., Any], examples: Path) -> None:
-    """Each has its line; one with a fault is enough for 78."""
+    """Each has a line; one file with a fault is enough for 78."""
     ran = run(
         "lint",
         str(examples / "minimal.yaml"),
@@ -83,7 +85,7 @@ def test_several_files(run: Callable[..., Any], examples: Path) -> None:
 
 
 def test_findings_as_json(run: Callable[..., Any], examples: Path) -> None:
-    """Place, path and message apart, for programs."""
+    """Place, path and message are separate members, for programs."""
     ran = run("lint", str(examples / "minimal.yaml"), "--output", "json", "--set", "log.level=loud")
     [report] = json.loads(ran.out)
     assert (78, False, "log.level", "--set log.level") == (
@@ -96,18 +98,18 @@ def test_findings_as_json(run: Callable[..., Any], examples: Path) -> None:
 
 
 def test_wrong_usage_exits_2(run: Callable[..., Any]) -> None:
-    """An unknown option is the caller's mistake, said on standard error."""
+    """An unknown option is reported on standard error."""
     ran = run("lint", "--frobnicate")
     assert (2, "") == (ran.code, ran.out)
     assert "--frobnicate" in ran.err
 
 
 def test_an_unknown_verb_exits_2(run: Callable[..., Any]) -> None:
-    """So is an unknown verb."""
+    """An unknown verb is wrong usage too."""
     assert run("lnit").code == 2
 
 
 def test_no_escape_codes_are_printed(run: Callable[..., Any], examples: Path) -> None:
-    """Nothing is coloured where nobody sees colours."""
+    """Output that does not go to a terminal has no colours."""
     ran = run("lint", str(examples / "minimal.yaml"))
     assert "\x1b" not in ran.out + ran.err

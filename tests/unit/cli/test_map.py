@@ -1,4 +1,4 @@
-"""The verb `map`, run in this process."""
+"""`map`, run in this process."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ components:
 def mapped(
     run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., tuple[int, list[dict[str, Any]], str]]:
-    """Return a function that pipes lines through the verb."""
+    """Return a function that runs the verb with lines on standard input."""
     (tmp_path / "consumer.yaml").write_text(CONFIG, encoding="utf-8")
     (tmp_path / "connector.yaml").write_text(CONNECTOR, encoding="utf-8")
     secret = tmp_path / "secret"
@@ -77,7 +77,7 @@ def mapped(
 
 
 def kcat(value: object, **more: object) -> dict[str, object]:
-    """Write a line as kcat -J does."""
+    """Return a line as `kcat -J` prints it."""
     payload = None if value is None else json.dumps(value)
     return {"topic": "shop.customers", "partition": 1, "offset": 17, "payload": payload} | more
 
@@ -103,8 +103,8 @@ def test_record_is_offered_to_every_route(mapped: Callable[..., Any]) -> None:
     )
 
 
-def test_dead_letter_of_one_route_leaves_the_other(mapped: Callable[..., Any]) -> None:
-    """The reason, the field and a detail without the value; exit 1."""
+def test_dead_letter_of_one_route_does_not_affect_the_other(mapped: Callable[..., Any]) -> None:
+    """The reason, the field and a detail without the value; exit code 1."""
     code, lines, _ = mapped(kcat({"op": "c", "after": {"id": 1, "name": "Ann"}}))
 
     assert (1, ["upsert", "dead_letter"]) == (code, [line["outcome"] for line in lines])
@@ -120,8 +120,8 @@ def test_dead_letter_of_one_route_leaves_the_other(mapped: Callable[..., Any]) -
     }
 
 
-def test_delete_and_filter_have_their_forms(mapped: Callable[..., Any]) -> None:
-    """A delete names the key, a filter its rule."""
+def test_delete_and_filtered_record(mapped: Callable[..., Any]) -> None:
+    """A delete has the key, a filtered record has the rule."""
     code, lines, _ = mapped(kcat({"op": "d", "before": {"id": 1}}), kcat(None))
     place = {"topic": "shop.customers", "partition": 1, "offset": 17}
 
@@ -131,15 +131,15 @@ def test_delete_and_filter_have_their_forms(mapped: Callable[..., Any]) -> None:
 
 
 def test_bare_line_keeps_its_digits(mapped: Callable[..., Any]) -> None:
-    """A bare line's JSON value is the record, as it stands; the topic comes from the option."""
+    """The JSON value of a bare line is the record as it is; the topic comes from the option."""
     line = '{"key":1,"value":{"id":12345678901234567890123,"name":"x"}}'
     code, (outcome,), _ = mapped(line, words=("--topic", "plain"))
 
     assert (0, "plain", "12345678901234567890123") == (code, outcome["topic"], outcome["key"])
 
 
-def test_headers_and_base64_are_taken_as_kcat_writes_them(mapped: Callable[..., Any]) -> None:
-    """Headers are a flat array; bytes that are no text come in base64."""
+def test_headers_and_base64_are_read_as_kcat_writes_them(mapped: Callable[..., Any]) -> None:
+    """Headers are a flat array; bytes that are not text are in base64."""
     payload = base64.b64encode(b'{"id":"k"}').decode()
     line = {"topic": "plain", "payload_base64": payload, "headers": ["name", "Ann"]}
     _, (outcome,), _ = mapped(line)
@@ -147,8 +147,8 @@ def test_headers_and_base64_are_taken_as_kcat_writes_them(mapped: Callable[..., 
     assert outcome["record"] == {"id": "k", "name": "Ann"}
 
 
-def test_bytes_in_base64_that_are_no_json_are_dead_letters(mapped: Callable[..., Any]) -> None:
-    """A38: nothing is unpacked."""
+def test_bytes_that_are_not_json_are_dead_letters(mapped: Callable[..., Any]) -> None:
+    """A38: compressed values are not decompressed."""
     line = {"topic": "plain", "payload_base64": base64.b64encode(b"\x1f\x8b\x08").decode()}
     code, (outcome,), _ = mapped(line)
 
@@ -156,14 +156,14 @@ def test_bytes_in_base64_that_are_no_json_are_dead_letters(mapped: Callable[...,
 
 
 def test_topic_without_route_is_route_none(mapped: Callable[..., Any]) -> None:
-    """H11: a record that no route takes is a dead letter."""
+    """H11: a record whose topic has no route is a dead letter."""
     code, (outcome,), _ = mapped(kcat({}, topic="other"))
 
     assert (1, "ROUTE_NONE") == (code, outcome["reason"])
 
 
-def test_row_larger_than_a_request_is_refused(mapped: Callable[..., Any]) -> None:
-    """A row that no request could carry is RECORD_SIZE, as in the daemon."""
+def test_row_larger_than_a_request_is_a_dead_letter(mapped: Callable[..., Any]) -> None:
+    """A row that fits into no request has reason RECORD_SIZE, as in the daemon."""
     line = {"topic": "plain", "payload": json.dumps({"id": "k" * 200})}
     code, (outcome,), _ = mapped(line)
 
@@ -173,17 +173,17 @@ def test_row_larger_than_a_request_is_refused(mapped: Callable[..., Any]) -> Non
 @pytest.mark.parametrize(
     "line",
     [
-        pytest.param("not json", id="no-json"),
+        pytest.param("not json", id="not-json"),
         pytest.param({"topic": "plain"}, id="no-payload"),
         pytest.param({"payload": "{}"}, id="no-topic"),
-        pytest.param({"topic": "plain", "payload_base64": "*"}, id="no-base64"),
+        pytest.param({"topic": "plain", "payload_base64": "*"}, id="not-base64"),
         pytest.param(
             {"topic": "plain", "payload": "{}", "headers": ["name"]}, id="header-without-value"
         ),
     ],
 )
-def test_line_that_is_no_record_is_wrong_usage(line: object, mapped: Callable[..., Any]) -> None:
-    """The line's number is said on standard error, and what was seen before it stands."""
+def test_line_that_is_not_a_record_is_wrong_usage(line: object, mapped: Callable[..., Any]) -> None:
+    """The number of the line is on standard error; earlier lines are mapped."""
     code, lines, err = mapped({"topic": "plain", "value": {"id": "1"}}, "", line)
 
     assert (2, 1) == (code, len(lines))

@@ -1,4 +1,4 @@
-"""The verb `test`, run in this process."""
+"""`test`, run in this process."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def both(row, context):
 def tested(
     run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Any]:
-    """Return a function that runs the verb over one file of tests in a folder of its own."""
+    """Return a function that runs the verb with one test file in an empty folder."""
     (tmp_path / "consumer.yaml").write_text(CONFIG, encoding="utf-8")
     (tmp_path / "connector.yaml").write_text(CONNECTOR, encoding="utf-8")
     (tmp_path / "doubled_rows.py").write_text(CUSTOM, encoding="utf-8")
@@ -86,20 +86,20 @@ NEW = """topic: shop.customers
 
 
 def failures(out: str) -> list[str]:
-    """Return the lines of differences, without their places."""
+    """Return the differences, without their places."""
     return [line.split(": ", 1)[1] for line in out.splitlines() if line.startswith("  ")]
 
 
 def test_the_example_beside_the_configuration_passes(
     run: Callable[..., Any], examples: Path
 ) -> None:
-    """Every test of the full example, found without being named."""
+    """All tests of the full example, without a file argument."""
     ran = run("test", "-c", str(examples / "consumer.yaml"))
     assert (0, "7 tests: 7 passed, 0 failed") == (ran.code, ran.out.splitlines()[-1])
 
 
 def test_every_route_of_a_topic_is_expected_in_order(tested: Callable[..., Any]) -> None:
-    """Two routes, two objects, each with its row."""
+    """Two routes and two objects, each with its row."""
     ran = tested(
         one(
             NEW,
@@ -112,8 +112,8 @@ def test_every_route_of_a_topic_is_expected_in_order(tested: Callable[..., Any])
     assert (0, []) == (ran.code, failures(ran.out))
 
 
-def test_a_value_that_differs_is_said_by_its_field(tested: Callable[..., Any]) -> None:
-    """Numbers by their digits, fields that are missing, fields that are too many; exit 1."""
+def test_a_value_that_differs_is_printed_with_its_field(tested: Callable[..., Any]) -> None:
+    """Other digits of a number, missing fields, extra fields; exit code 1."""
     ran = tested(
         one(
             NEW,
@@ -132,8 +132,8 @@ def test_a_value_that_differs_is_said_by_its_field(tested: Callable[..., Any]) -
     assert "  shop.test.yaml:6:32: tests.0.expect.0.key" in ran.out
 
 
-def test_changes_too_few_and_too_many_are_said(tested: Callable[..., Any]) -> None:
-    """Entry by entry, each with what it is."""
+def test_missing_and_extra_changes_are_printed(tested: Callable[..., Any]) -> None:
+    """Each with its outcome."""
     too_few = tested(one(NEW, "[{outcome: upsert}]"))
     assert ['tests.0.expect.1: expected nothing, got "upsert" of emails with key "7"'] == failures(
         too_few.out
@@ -165,17 +165,17 @@ def test_changes_too_few_and_too_many_are_said(tested: Callable[..., Any]) -> No
             'outcome: expected "upsert", got "filtered" by rule tombstone',
         ),
         (
-            "topic: nobodys\n    value: {}",
+            "topic: unknown\n    value: {}",
             "[{outcome: dead_letter, field: id}]",
             'field: expected "id", got nothing',
         ),
     ],
     ids=["dead letter", "reason", "rule", "no field"],
 )
-def test_another_outcome_is_said_with_its_reason(
+def test_another_outcome_is_printed_with_its_reason(
     record: str, expect: str, difference: str, tested: Callable[..., Any]
 ) -> None:
-    """What came instead, as far as one line tells it."""
+    """The actual outcome in one line."""
     assert [f"tests.0.expect.0.{difference}"] == failures(tested(one(record, expect)).out)
 
 
@@ -188,16 +188,16 @@ def test_another_outcome_is_said_with_its_reason(
         ('value: {id: "\\u00e9\\u2028"}', 'key: "\\u00e9\\u2028"'),
         ("value: {id: seven, balance: .5}", "key: seven"),
     ],
-    ids=["text", "base64", "umlaut", "line separator", "no JSON number"],
+    ids=["text", "base64", "umlaut", "line separator", "not a JSON number"],
 )
 def test_values_have_several_forms(value: str, key: str, tested: Callable[..., Any]) -> None:
-    """Text is the document as it stands, anything else becomes JSON."""
+    """Text is the document as it is, any other value becomes JSON."""
     ran = tested(one(f"topic: emails\n    {value}", f"[{{outcome: upsert, {key}}}]"))
     assert (0, []) == (ran.code, failures(ran.out))
 
 
 def test_headers_and_keys_reach_the_record(tested: Callable[..., Any], tmp_path: Path) -> None:
-    """Both forms of headers, a key of one value, and the time that Kafka gives it."""
+    """Both forms of headers, a plain key, and the Kafka timestamp."""
     routes = """
   - topics: [facts]
     object: customers
@@ -205,8 +205,8 @@ def test_headers_and_keys_reach_the_record(tested: Callable[..., Any], tmp_path:
 """
     (tmp_path / "consumer.yaml").write_text(CONFIG + routes.lstrip("\n"), encoding="utf-8")
     record = (
-        "topic: facts\n    key: k\n    timestamp: 2026-02-01T01:00:00+01:00\n    value: {}\n   "
-        " headers: "
+        "topic: facts\n    key: k\n    timestamp: 2026-02-01T01:00:00+01:00\n"
+        "    value: {}\n    headers: "
     )
     row = '{id: k, balance: null, note: hello, changed_at: "2026-02-01T00:00:00.000Z"}'
     for headers in ("{note: hello}", "[note, hello]"):
@@ -215,22 +215,20 @@ def test_headers_and_keys_reach_the_record(tested: Callable[..., Any], tmp_path:
 
 
 def test_a_test_does_not_depend_on_the_one_before(tested: Callable[..., Any]) -> None:
-    """The same change twice: no Record Modified is lifted."""
+    """With the same change twice, Record Modified is not raised by 1 ms."""
     text = one(
         NEW,
         """
-      - {outcome: upsert, record: {id: "7", balance: 1.50, note: null, changed_at: "2026-02-01T00:00:00.000Z"}}
-      - {outcome: upsert}""",
+      - outcome: upsert
+        record: {id: "7", balance: 1.50, note: null, changed_at: "2026-02-01T00:00:00.000Z"}
+      - outcome: upsert""",
     )
     again = text.replace("tests:\n", "").replace("name: it", "name: it again")
     assert tested(text + again).code == 0
 
 
 def test_no_time_lies_in_the_future_of_a_test_without_one(tested: Callable[..., Any]) -> None:
-    """The clock of the machine is never read.
-
-    The record's own time is the present where it is given.
-    """
+    """The machine's clock is never read; a timestamp of the record is the present of the test."""
     late = NEW.replace("1769904000000", "95617584000000")
     expect = "[{outcome: upsert}, {outcome: upsert}]"
     assert tested(one(late, expect)).code == 0
@@ -239,30 +237,29 @@ def test_no_time_lies_in_the_future_of_a_test_without_one(tested: Callable[..., 
     assert tested(one(f"{late}\n    timestamp: 1769904000000", refused)).code == 0
 
 
-def test_what_no_test_covers_is_told(tested: Callable[..., Any]) -> None:
-    """Fields that no expected row has seen filled, outcomes that never came.
-
-    One never filled is none.
-    """
+def test_fields_and_outcomes_without_a_test_are_printed(tested: Callable[..., Any]) -> None:
+    """A field whose rule is `const: null` needs no test."""
     ran = tested(one(NEW, '[{outcome: upsert}, {outcome: upsert, record: {id: "7", email: e}}]'))
-    told = {
+    printed = {
         line.split(": ")[0]: line.split(": ")[-1]
         for line in ran.out.splitlines()
         if "not covered" in line
     }
     assert {
-        "consumer.yaml:10": "fields id, balance, changed_at; outcomes delete, filtered, dead_letter",
+        "consumer.yaml:10": (
+            "fields id, balance, changed_at; outcomes delete, filtered, dead_letter"
+        ),
         "consumer.yaml:14": "outcomes delete, filtered, dead_letter",
         "consumer.yaml:18": "fields id, email; outcomes upsert, delete, filtered, dead_letter",
         "consumer.yaml:21": "fields id, email; outcomes upsert, delete, filtered, dead_letter",
-    } == told
+    } == printed
 
 
 def test_json_has_the_same(tested: Callable[..., Any]) -> None:
-    """One object: tests with their differences, figures, what is not covered."""
+    """One object: tests with their differences, counts, missing coverage."""
     ran = tested(one(PLAIN, '[{outcome: upsert, key: "8"}, {outcome: upsert}]'), "--output", "json")
-    told = json.loads(ran.out)
-    assert (1, 0, 1) == (ran.code, told["passed"], told["failed"])
+    printed = json.loads(ran.out)
+    assert (1, 0, 1) == (ran.code, printed["passed"], printed["failed"])
     place = {"file": "shop.test.yaml", "column": 37, "line": 5}
     assert [
         {
@@ -275,14 +272,14 @@ def test_json_has_the_same(tested: Callable[..., Any]) -> None:
                 {**place, "path": "tests.0.expect.0.key", "expected": '"8"', "got": '"7"'}
             ],
         }
-    ] == told["tests"]
+    ] == printed["tests"]
     assert {
         "route": "consumer.yaml:18",
         "topics": ["plain"],
         "object": "emails",
         "fields": ["id", "email"],
         "outcomes": ["delete", "filtered", "dead_letter"],
-    } == told["not_covered"][2]
+    } == printed["not_covered"][2]
 
 
 FAULTS = """\
@@ -309,37 +306,42 @@ tests:
 """
 
 
-SAID = """\
+PRINTED = """\
 4:5: tests.0.vlaue: unknown key `vlaue`; did you mean `value`?
-6:11: tests.1.name: another test has this name, in line 2
-9:19: tests.1.value_base64: given beside value; a record has one of them
-9:19: tests.1.value_base64: expected base64, found other text
-10:14: tests.1.headers: expected a mapping of header names, or names and values in turn; one name has no value
-11:16: tests.1.timestamp: expected milliseconds, or a time such as 2026-01-31T00:00:00Z, found `yesterday`
+6:11: tests.1.name: expected a unique name, but the test in line 2 has it too
+9:19: tests.1.value_base64: expected value or value_base64, got both: remove one
+9:19: tests.1.value_base64: expected base64, got other text
+10:14: tests.1.headers: expected a mapping of header names and values, or a list of names and\
+ values in turn, got a list whose last name has no value
+11:16: tests.1.timestamp: expected milliseconds since 1970, or a time such as\
+ 2026-01-31T00:00:00Z, got `yesterday`
 13:19: tests.1.expect.0.outcome: expected upsert, delete, filtered or dead_letter, found `3`
-14:35: tests.1.expect.1.reason: outcome upsert has no reason; it has object, key, record
-15:35: tests.1.expect.2.object: no route fills an object "email"; did you mean `emails`?
-16:52: tests.1.expect.3.record.emial: the schema has no field `emial`; did you mean `email`?
-16:66: tests.1.expect.3.record.id: rows are flat; expected one value, found a list
-17:40: tests.1.expect.4.reason: no reason of the README's list: `FIELD_TPYE`; did you mean `FIELD_TYPE`?
-18:35: tests.1.expect.5.rule: no filter rule of the README's list: `tombstones`; did you mean `tombstone`?
+14:35: tests.1.expect.1.reason: outcome upsert cannot have reason; it can have object, key, record
+15:35: tests.1.expect.2.object: expected the object of a route, got "email"; did you mean `emails`?
+16:52: tests.1.expect.3.record.emial: field `emial` does not exist in the connector schema;\
+ did you mean `email`?
+16:66: tests.1.expect.3.record.id: expected a plain value, because rows are flat, got a list
+17:40: tests.1.expect.4.reason: expected a reason from the list in the README, got `FIELD_TPYE`;\
+ did you mean `FIELD_TYPE`?
+18:35: tests.1.expect.5.rule: expected a filter rule from the list in the README, got\
+ `tombstones`; did you mean `tombstone`?
 19:5: tests.2.name: required; expected text
-19:5: tests.2.value: required; write value (null for a tombstone) or value_base64
+19:5: tests.2.value: required: expected value (null for a tombstone) or value_base64, got neither
 20:13: tests.2.expect: the list is empty; expected a list of outcomes such as {outcome: upsert}
 """
 
 
-def test_all_faults_of_a_file_are_said_at_once(tested: Callable[..., Any]) -> None:
-    """Each with its place and, where there is a likely one, the word that was meant; exit 78."""
+def test_all_faults_of_a_file_are_printed_at_once(tested: Callable[..., Any]) -> None:
+    """Each with its place and, if there is one, a similar valid name; exit code 78."""
     ran = tested(FAULTS)
     assert (78, "") == (ran.code, ran.out)
-    assert SAID.splitlines() == [
+    assert PRINTED.splitlines() == [
         line.removeprefix("shop.test.yaml:") for line in ran.err.splitlines()
     ]
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (
             "tests: [",
@@ -350,14 +352,16 @@ def test_all_faults_of_a_file_are_said_at_once(tested: Callable[..., Any]) -> No
     ],
     ids=["syntax", "key", "empty"],
 )
-def test_a_file_that_is_none_is_a_fault(text: str, said: str, tested: Callable[..., Any]) -> None:
-    """Exit 78, with the place."""
+def test_a_file_that_is_not_a_test_file_is_a_fault(
+    text: str, message: str, tested: Callable[..., Any]
+) -> None:
+    """The message has the place; exit code 78."""
     ran = tested(text)
-    assert (78, said) == (ran.code, ran.err.strip())
+    assert (78, message) == (ran.code, ran.err.strip())
 
 
 def test_a_missing_file_is_a_fault(tested: Callable[..., Any]) -> None:
-    """It was named, so nothing else is run."""
+    """No test is run then."""
     ran = tested(one(PLAIN, "[{outcome: upsert}]"), "other.test.yaml")
     assert (78, "other.test.yaml:1:1: config: no such file: other.test.yaml") == (
         ran.code,
@@ -368,11 +372,12 @@ def test_a_missing_file_is_a_fault(tested: Callable[..., Any]) -> None:
 def test_a_folder_without_tests_is_a_fault(
     tested: Callable[..., Any], tmp_path: Path, run: Callable[..., Any]
 ) -> None:
-    """Nothing to run is not the same as nothing wrong."""
+    """Otherwise a wrong folder would look like success."""
     tested("")
     (tmp_path / "shop.test.yaml").unlink()
     ran = run("test")
-    assert (78, "consumer.yaml: no *.test.yaml beside it; write one, or name the file") == (
-        ran.code,
-        ran.err.strip(),
+    message = (
+        "consumer.yaml: expected a *.test.yaml file in the same folder, got none; write one, or"
+        " give the file as an argument"
     )
+    assert (78, message) == (ran.code, ran.err.strip())

@@ -1,4 +1,4 @@
-"""`run`, as far as it comes without a broker or a tenant."""
+"""`run`, as far as it gets without a broker or a tenant."""
 
 from __future__ import annotations
 
@@ -15,13 +15,9 @@ if TYPE_CHECKING:
 def test_a_daemon_that_cannot_be_built_leaves_nothing_open(
     run: Callable[..., Any], examples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The reason is the last line.
-
-    What had been opened before it is closed, and complains of nothing.
-    """
-    monkeypatch.setattr(
-        "consumer.cli.run.configure", lambda _log: None
-    )  # it is the whole process's
+    """The reason is the last line, and everything opened before is closed without a warning."""
+    # The log of the whole process stays as it is.
+    monkeypatch.setattr("consumer.cli.run.configure", lambda _log: None)
     occupied = tmp_path / "a-file"
     occupied.touch()
     ran = run(

@@ -1,4 +1,4 @@
-"""`status` against an admin port: tables, JSON and exit codes."""
+"""`status` with an admin port: tables, JSON and exit codes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ BUSY = msgspec.structs.replace(
 
 
 class AdminPort:
-    """Answers with what was set, on a port of its own."""
+    """An HTTP server on a free port that answers with a given body and status."""
 
     def __init__(self) -> None:
         self.body = b""
@@ -59,12 +59,12 @@ class AdminPort:
         self.at = f"127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
-    def tell(self, report: StatusReport) -> None:
-        """Answer with this."""
+    def set_report(self, report: StatusReport) -> None:
+        """Answer with this report from now on."""
         self.body = msgspec.json.encode(report)
 
     def close(self) -> None:
-        """Answer no more."""
+        """Stop the server."""
         self._server.shutdown()
         self._server.server_close()
 
@@ -72,37 +72,37 @@ class AdminPort:
 @pytest.fixture
 def port() -> Iterator[AdminPort]:
     made = AdminPort()
-    made.tell(BUSY)
+    made.set_report(BUSY)
     yield made
     made.close()
 
 
-def test_books_that_are_right_end_with_nought(run: Run, port: AdminPort) -> None:
-    """A line per partition, a sum, a line per object."""
+def test_a_ledger_that_adds_up_exits_with_0(run: Run, port: AdminPort) -> None:
+    """A line for each partition, their sum, a line for each object."""
     ran = run("status", "--ledger", "--at", port.at)
     assert (0, True) == (ran.code, "the ledger adds up" in ran.out)
     lines = {" ".join(line.split()) for line in ran.out.splitlines()}
-    wanted = {
+    expected = {
         "t[0] 20 10 4 1 1 2 2",
         "t[1] 9 4 2 2 0 0 1",
         "all 29 14 6 3 1 2 3",
         "customers 29 14 6 3 1 2 3",
     }
-    assert set() == wanted - lines
+    assert set() == expected - lines
 
 
-def test_books_that_are_off_end_with_one(run: Run, port: AdminPort) -> None:
-    """What is missing is named by place and figure."""
+def test_a_ledger_that_does_not_add_up_exits_with_1(run: Run, port: AdminPort) -> None:
+    """The difference has its place and both counts."""
     ledger = msgspec.structs.replace(RIGHT.ledger, accepted=15)
-    port.tell(msgspec.structs.replace(RIGHT, ledger=ledger))
+    port.set_report(msgspec.structs.replace(RIGHT, ledger=ledger))
     ran = run("status", "--ledger", "--at", port.at, "--output", "json")
-    told = json.loads(ran.out)
-    sentence = "all: 15 records accepted in the total, 14 in the partitions"
-    assert (1, False, [sentence]) == (ran.code, told["adds_up"], told["differences"])
+    printed = json.loads(ran.out)
+    sentence = "all: the total has 15 records accepted, the partitions add up to 14"
+    assert (1, False, [sentence]) == (ran.code, printed["adds_up"], printed["differences"])
 
 
 def test_the_report_shows_partitions_and_jobs(run: Run, port: AdminPort) -> None:
-    """Without `--ledger` it is what goes on."""
+    """Without `--ledger`."""
     ran = run("status", "--at", port.at)
     lines = [" ".join(line.split()) for line in ran.out.splitlines()]
     assert (0, True, True) == (
@@ -112,8 +112,8 @@ def test_the_report_shows_partitions_and_jobs(run: Run, port: AdminPort) -> None
     )
 
 
-def test_nobody_at_the_port(run: Run, port: AdminPort) -> None:
-    """It says where it asked, and is a finding."""
+def test_no_answer_at_the_port(run: Run, port: AdminPort) -> None:
+    """The message has the address; exit code 1."""
     port.close()
     ran = run("status", "--at", port.at)
     assert (1, True) == (ran.code, f"no daemon answers at {port.at}" in ran.err)
@@ -123,19 +123,19 @@ def test_nobody_at_the_port(run: Run, port: AdminPort) -> None:
     ("status", "body"), [(404, b""), (200, b"<html>"), (200, b'{"version":1}')]
 )
 def test_another_program_at_the_port(run: Run, port: AdminPort, status: int, body: bytes) -> None:
-    """What is no report is not taken for one."""
+    """An answer that is not a status report is an error."""
     port.status, port.body = status, body
     ran = run("status", "--at", port.at)
     assert (1, "", True) == (ran.code, ran.out, "another program" in ran.err)
 
 
-def test_an_address_that_is_none(run: Run) -> None:
-    """That is wrong usage."""
+def test_an_invalid_address(run: Run) -> None:
+    """It is wrong usage."""
     assert 2 == run("status", "--at", "somewhere").code
 
 
-def test_the_admin_port_of_the_file_is_asked(run: Run, port: AdminPort, examples: object) -> None:
-    """Without `--at` it is the one that the daemon of this file listens on."""
+def test_the_admin_port_of_the_file_is_used(run: Run, port: AdminPort, examples: object) -> None:
+    """Without `--at`."""
     ran = run(
         "status",
         "-c",

@@ -1,4 +1,4 @@
-"""The top of the daemon: what comes out of it is an exit code of the table."""
+"""`to_its_end`: the result or the exception of a coroutine that contains a daemon."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ async def ends(error: Exception | None) -> int:
     return 7
 
 
-def test_what_it_returns_is_returned() -> None:
-    """A verb with a daemon in it has a result."""
+def test_the_result_is_returned() -> None:
+    """The verb prints it."""
     assert 7 == to_its_end(ends(None))
 
 
-def test_an_error_by_name_keeps_its_name() -> None:
-    """It has its own exit code."""
+def test_an_error_of_the_package_keeps_its_type() -> None:
+    """Its type decides the exit code."""
     with pytest.raises(CredentialsRefused, match="no"):
         to_its_end(ends(CredentialsRefused("no")))
 
 
-def test_an_error_that_nothing_foresaw_is_fatal() -> None:
-    """By its type alone: its text may hold a value."""
+def test_an_unexpected_error_is_fatal() -> None:
+    """The message has only its type, because its text may hold a value of a record."""
     with pytest.raises(Fatal, match=r"^ZeroDivisionError, see the log$"):
         to_its_end(ends(ZeroDivisionError("4711")))

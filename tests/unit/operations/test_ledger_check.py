@@ -1,4 +1,4 @@
-"""Whether the books of a daemon are right, by partition, by object and in all."""
+"""The check of a daemon's ledger, by partition, by object and in total."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ RIGHT = StatusReport(
 )
 
 
-def test_books_that_are_right_have_no_difference() -> None:
-    """What was handed over unsettled counts: it came in."""
+def test_a_ledger_that_adds_up_has_no_difference() -> None:
+    """Released records count as polled by their partition."""
     assert [] == differences(RIGHT)
 
 
@@ -67,30 +67,31 @@ def test_the_sum_of_the_partitions() -> None:
 @pytest.mark.parametrize(
     ("field", "count", "sentences"),
     [
-        ("open", 1, ("20 records came in, 19 are", "3 records open in the total, 2 in")),
-        ("accepted", 11, ("20 records came in, 21 are", "14 records accepted in the total, 15 in")),
-        ("polled", 21, ("21 records came in, 20 are", "27 records came in in the total, 28 in")),
+        ("open", 1, (20, 19, "3 records open", 2)),
+        ("accepted", 11, (20, 21, "14 records accepted", 15)),
+        ("polled", 21, (21, 20, "27 records polled", 28)),
     ],
 )
-def test_one_partition_that_is_off_is_named(
-    field: str, count: int, sentences: tuple[str, str]
+def test_a_partition_that_does_not_add_up_is_named(
+    field: str, count: int, sentences: tuple[int, int, str, int]
 ) -> None:
-    """By itself, and against the total that is counted apart from it."""
-    by_itself, in_all = sentences
+    """By itself, and as a difference from the daemon's total, which is counted separately."""
+    polled, outcomes, in_total, in_partitions = sentences
     assert RIGHT.accounts is not None
     first, second = RIGHT.accounts.partitions
     parts = (msgspec.structs.replace(first, **{field: count}), second)
     accounts = msgspec.structs.replace(RIGHT.accounts, partitions=parts)
-    assert [f"t[0]: {by_itself} accounted for", f"all: {in_all} the partitions"] == differences(
-        msgspec.structs.replace(RIGHT, accounts=accounts)
-    )
+    assert [
+        f"t[0]: {polled} records polled, but the outcomes add up to {outcomes}",
+        f"all: the total has {in_total}, the partitions add up to {in_partitions}",
+    ] == differences(msgspec.structs.replace(RIGHT, accounts=accounts))
 
 
-def test_an_object_that_is_off_is_named() -> None:
-    """Records can be right where a change of several is not."""
+def test_an_object_that_does_not_add_up_is_named() -> None:
+    """The records may add up when the changes of an object do not."""
     assert RIGHT.accounts is not None
     objects = (msgspec.structs.replace(RIGHT.accounts.objects[0], conflated=5),)
     report = msgspec.structs.replace(
         RIGHT, accounts=msgspec.structs.replace(RIGHT.accounts, objects=objects)
     )
-    assert ["customers: 29 changes came in, 28 are accounted for"] == differences(report)
+    assert ["customers: 29 changes offered, but the outcomes add up to 28"] == differences(report)

@@ -1,4 +1,4 @@
-"""What `map` and the mapping tests say of a record."""
+"""The outcomes of a record, as `map` and the mapping tests show them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,8 @@ from consumer.model import PlainRecord
 from consumer.operations.mapped_lines import outcomes
 
 
-def test_a_row_without_a_key_is_named_by_its_place() -> None:
-    """The place is the key, and no field of the record.
-
-    No request's size bounds what goes by a file.
-    """
+def test_the_key_of_a_row_without_a_key_field_is_its_place() -> None:
+    """The place is not shown as a field; CSV rows are not limited by the size of a request."""
     described = ObjectSettings(
         name="Contact",
         fields={PLACE_KEY: FieldType.TEXT, "LastName": FieldType.TEXT},
@@ -37,7 +34,7 @@ def test_a_row_without_a_key_is_named_by_its_place() -> None:
         fields={PLACE_KEY: PLACE_RULE, "LastName": FieldRule(source="name")},
     )
     record = PlainRecord("people", 2, 17, value=b'{"name":"Lace"}')
-    (told,) = outcomes(RouteTable((route,), "", {}), record, 0, batch_bytes=10)
+    (outcome,) = outcomes(RouteTable((route,), "", {}), record, 0, batch_bytes=10)
     assert {
         "topic": "people",
         "partition": 2,
@@ -46,5 +43,5 @@ def test_a_row_without_a_key_is_named_by_its_place() -> None:
         "object": "Contact",
         "key": "people[2]@17",
         "record": {"LastName": "Lace"},
-    } == msgspec.json.decode(msgspec.json.encode(told))
-    assert isinstance(told["record"], msgspec.Raw)
+    } == msgspec.json.decode(msgspec.json.encode(outcome))
+    assert isinstance(outcome["record"], msgspec.Raw)

@@ -43,6 +43,16 @@ def test_made_again_is_another_topic_of_the_same_cluster(
     assert is_so is is_made_again(then, now)
 
 
+def test_brokers_without_topic_ids_are_never_asked() -> None:
+    """The embedded broker of the demo: no request, no wait, no warning."""
+    brokers = Ids()
+    brokers.refusal = KafkaError(KafkaError._TIMED_OUT)
+    ids = TopicIds(brokers.as_administrator(), available=False)
+    with capture_logs() as log:
+        assert [{}, {}] == [ids.ask(["t"]), ids.turn(["t"], ASK_EVERY_S)]
+    assert ([], []) == (brokers.asked, log)
+
+
 def test_old_brokers_have_no_ids() -> None:
     """They say zero for every topic, which would make all of them one.
 

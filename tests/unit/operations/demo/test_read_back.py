@@ -1,4 +1,4 @@
-"""Reading back: what a run left at the brokers, read from the embedded one."""
+"""Reading the result of a run back from the embedded broker."""
 
 from __future__ import annotations
 
@@ -44,24 +44,18 @@ def read(broker: EmbeddedBroker) -> ReadBack:
     return read_back(broker.bootstrap_servers, group_id="g", topics=["t"], dead_letter_topic="dead")
 
 
-def test_nothing_was_left(broker: EmbeddedBroker) -> None:
-    """Every partition has an end of 0 and no position.
-
-    And an empty dead-letter topic is read to its end.
-    """
+def test_empty_topics(broker: EmbeddedBroker) -> None:
+    """Every partition has the end 0 and no position; the dead-letter topic is read to its end."""
     found = read(broker)
     assert ((), {0}, {None}) == (
-        found.letters,
+        found.dead_letters,
         set(found.ends.values()),
         set(found.positions.values()),
     )
 
 
-def test_a_letter_is_read_as_its_record(broker: EmbeddedBroker) -> None:
-    """With its place and reason.
-
-    Of the headers the record's own, even where they bear our names.
-    """
+def test_a_dead_letter_is_read_as_its_record(broker: EmbeddedBroker) -> None:
+    """With its place, its reason and the record's own headers, also if they have our names."""
     sent = full_copy(
         RECORD, RecordFault(reason=Reason.DECODE_SYNTAX, first_failed_at_ms=1), CONTEXT
     )
@@ -74,18 +68,18 @@ def test_a_letter_is_read_as_its_record(broker: EmbeddedBroker) -> None:
         value=b"\xff{",
         headers=(("trace", b"1"), ("__connect.errors.topic", b"x")),
     )
-    assert (expected,) == read(broker).letters
+    assert (expected,) == read(broker).dead_letters
 
 
-def test_a_foreign_record_in_the_topic_is_shown(broker: EmbeddedBroker) -> None:
-    """Without a place, so that it is one too many."""
-    broker.put("dead", b"who put this here?")
+def test_a_record_of_another_program_is_returned(broker: EmbeddedBroker) -> None:
+    """It has no place, so that the check reports it as one too many."""
+    broker.put("dead", b"not a dead letter")
     broker.flush()
-    assert [RecordCoordinates("", -1, -1)] == [found.place for found in read(broker).letters]
+    assert [RecordCoordinates("", -1, -1)] == [one.place for one in read(broker).dead_letters]
 
 
-def test_ends_and_positions_are_the_brokers(broker: EmbeddedBroker) -> None:
-    """As the group committed them, without joining it."""
+def test_ends_and_committed_positions(broker: EmbeddedBroker) -> None:
+    """They are read without joining the group."""
     for _ in range(3):
         broker.put("t", b"{}", partition=1)
     broker.flush()

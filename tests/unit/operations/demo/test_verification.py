@@ -1,7 +1,4 @@
-"""The verification: nothing to say about a right result.
-
-And one line for every planted difference.
-"""
+"""The check of the demo: no line for a correct result, one line for every planted difference."""
 
 from __future__ import annotations
 
@@ -46,11 +43,11 @@ ROWS = {
 ENDS = {("customers", 0): 12, ("customers", 1): 0, ("views", 1): 8}
 
 EXPECTED = ExpectedResult(
-    rows=ROWS, letters=(TORN, WRONG), ends={("customers", 0): 12, ("views", 1): 8}
+    rows=ROWS, dead_letters=(TORN, WRONG), ends={("customers", 0): 12, ("views", 1): 8}
 )
 RIGHT = ActualResult(
     rows=ROWS,
-    letters=(WRONG, TORN),
+    dead_letters=(WRONG, TORN),
     ends=ENDS,
     positions=dict(ENDS),
     ledger=LedgerStatus(polled=20, accepted=9, conflated=5, filtered=4, dead_lettered=2, open=0),
@@ -64,24 +61,24 @@ def rows(change: Callable[[dict[str, Any]], object]) -> ActualResult:
     return msgspec.structs.replace(RIGHT, rows={**ROWS, "customers": table})
 
 
-def letters(*found: StoredDeadLetter) -> ActualResult:
-    """Return the right result with other letters."""
-    return msgspec.structs.replace(RIGHT, letters=found)
+def dead_letters(*found: StoredDeadLetter) -> ActualResult:
+    """Return the correct result with other dead letters."""
+    return msgspec.structs.replace(RIGHT, dead_letters=found)
 
 
 def positions(**changed: int | None) -> ActualResult:
-    """Return the right result with the position of customers[0] changed, or taken away."""
+    """Return the correct result with another position of customers[0], or without one."""
     left = {**RIGHT.positions, ("customers", 0): changed.get("to")}
     return msgspec.structs.replace(RIGHT, positions=left)
 
 
 def ledger(**changed: int) -> ActualResult:
-    """Return the right result with other figures in the ledger."""
+    """Return the correct result with other counts in the ledger."""
     return msgspec.structs.replace(RIGHT, ledger=msgspec.structs.replace(RIGHT.ledger, **changed))
 
 
-def test_a_right_result_has_no_differences() -> None:
-    """Letters may come in any order, and a partition without records is at its end, which is 0."""
+def test_a_correct_result_has_no_differences() -> None:
+    """Dead letters may be in any order; a partition without records is at its end, which is 0."""
     assert [] == differences(EXPECTED, RIGHT)
 
 
@@ -122,45 +119,47 @@ def test_a_right_result_has_no_differences() -> None:
             id="a missing table",
         ),
         pytest.param(
-            letters(TORN), "dead letters: 1 missing: customers[0]@3", id="a missing letter"
+            dead_letters(TORN),
+            "dead letters: 1 missing: customers[0]@3",
+            id="a missing dead letter",
         ),
         pytest.param(
-            letters(
+            dead_letters(
                 TORN,
                 WRONG,
                 msgspec.structs.replace(WRONG, place=RecordCoordinates("customers", 0, 4)),
             ),
             "dead letters: 1 too many: customers[0]@4",
-            id="a third letter",
+            id="a third dead letter",
         ),
         pytest.param(
-            letters(TORN, WRONG, WRONG),
+            dead_letters(TORN, WRONG, WRONG),
             "dead letters: 1 more than once: customers[0]@3",
-            id="a letter sent twice",
+            id="a dead letter sent twice",
         ),
         pytest.param(
-            letters(TORN, msgspec.structs.replace(WRONG, reason="FIELD_RANGE")),
-            "dead letters: customers[0]@3 has reason FIELD_RANGE, not FIELD_TYPE",
+            dead_letters(TORN, msgspec.structs.replace(WRONG, reason="FIELD_RANGE")),
+            "dead letters: customers[0]@3: expected reason FIELD_TYPE, got FIELD_RANGE",
             id="a wrong reason",
         ),
         pytest.param(
-            letters(WRONG, msgspec.structs.replace(TORN, value=b"", headers=())),
-            "dead letters: views[1]@7 does not keep the value and headers of its record",
-            id="a letter with other bytes",
+            dead_letters(WRONG, msgspec.structs.replace(TORN, value=b"", headers=())),
+            "dead letters: views[1]@7: value and headers not equal to the record's",
+            id="a dead letter with other bytes",
         ),
         pytest.param(
             positions(),
-            "positions: customers[0] has none, its end is 12",
+            "positions: customers[0]: expected position 12 (the end), got none",
             id="an uncommitted partition",
         ),
         pytest.param(
             positions(to=11),
-            "positions: customers[0] is at 11, its end is 12",
+            "positions: customers[0]: expected position 12 (the end), got 11",
             id="a position before the end",
         ),
         pytest.param(
             positions(to=13),
-            "positions: customers[0] is at 13, its end is 12",
+            "positions: customers[0]: expected position 12 (the end), got 13",
             id="a position past the end",
         ),
         pytest.param(
@@ -169,42 +168,46 @@ def test_a_right_result_has_no_differences() -> None:
                 ends={**ENDS, ("views", 1): 6},
                 positions={**RIGHT.positions, ("views", 1): 6},
             ),
-            "log: views[1] ends at 6, 8 records were produced",
+            "log: views[1]: expected end 8, got 6",
             id="a log that lost records",
         ),
         pytest.param(
             ledger(conflated=4),
-            "ledger: 20 polled, but 19 settled and 0 open",
-            id="a record unaccounted for",
+            "ledger: 20 polled, but 19 settled and 0 open are 19",
+            id="a record without an outcome",
         ),
         pytest.param(
             ledger(polled=21, accepted=10),
-            "ledger: 21 polled, 20 produced",
+            "ledger: expected 20 records polled, got 21",
             id="a record polled twice",
         ),
-        pytest.param(ledger(accepted=8, open=1), "ledger: 1 still open", id="a record still open"),
+        pytest.param(
+            ledger(accepted=8, open=1),
+            "ledger: expected no open records, got 1",
+            id="a record still open",
+        ),
         pytest.param(
             ledger(accepted=8, dead_lettered=3),
-            "ledger: 3 dead-lettered, 2 cannot be placed",
-            id="a wrong blame",
+            "ledger: expected 2 dead-lettered, got 3",
+            id="a valid record dead-lettered",
         ),
     ],
 )
-def test_a_planted_difference_is_the_one_that_is_said(found: ActualResult, line: str) -> None:
-    """By count and key."""
+def test_a_planted_difference_is_reported(found: ActualResult, line: str) -> None:
+    """With counts and keys."""
     assert [line] == differences(EXPECTED, found)
 
 
-def test_no_value_is_said() -> None:
-    """Keys name a row; what stands in it stays untold."""
+def test_no_value_is_reported() -> None:
+    """A line has the key of a row, not its values."""
     planted = rows(lambda table: table["4"].update(balance=Decimal("918273.64")))
     assert "918273" not in "\n".join(differences(EXPECTED, planted))
 
 
-def test_every_difference_is_said() -> None:
-    """Not only the first."""
+def test_every_difference_is_reported() -> None:
+    """Not only the first one."""
     planted = msgspec.structs.replace(
-        rows(lambda table: table.pop("4")), letters=(TORN,), positions=positions().positions
+        rows(lambda table: table.pop("4")), dead_letters=(TORN,), positions=positions().positions
     )
     assert ["customers", "dead letters", "positions"] == [
         line.partition(":")[0] for line in differences(EXPECTED, planted)

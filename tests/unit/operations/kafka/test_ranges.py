@@ -1,4 +1,4 @@
-"""A range laid over what a partition holds."""
+"""A range, clipped to the offsets that a partition holds."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ PLACE = ("t", 3)
 THEN = AtTime(1_772_366_400_000)
 
 
-def test_without_edges_it_is_all_that_the_partition_holds() -> None:
-    """From what retention left to the last stable offset."""
+def test_without_bounds_the_range_is_the_whole_partition() -> None:
+    """From the first offset that retention has kept to the last stable offset."""
     assert OffsetRange("t", 3, 40, 100) == clipped_range(
         PLACE, None, None, PartitionOffsets(40, 100)
     )
@@ -26,7 +26,7 @@ def test_without_edges_it_is_all_that_the_partition_holds() -> None:
             AtOffset(60),
             PartitionOffsets(40, 100),
             (50, 60),
-            id="offsets, the last left out",
+            id="offsets, the last excluded",
         ),
         pytest.param(THEN, None, PartitionOffsets(40, 100, since=70), (70, 100), id="since a time"),
         pytest.param(None, THEN, PartitionOffsets(40, 100, until=70), (40, 70), id="until a time"),
@@ -52,18 +52,22 @@ def test_without_edges_it_is_all_that_the_partition_holds() -> None:
             id="an end before its beginning",
         ),
         pytest.param(
-            None, AtOffset(20), PartitionOffsets(40, 100), (40, 40), id="an end before what is left"
+            None,
+            AtOffset(20),
+            PartitionOffsets(40, 100),
+            (40, 40),
+            id="an end before the first offset",
         ),
         pytest.param(None, None, PartitionOffsets(7, 7), (7, 7), id="an empty partition"),
     ],
 )
-def test_edges_bound_it(
+def test_bounds_limit_the_range(
     begin: RangeBound | None,
     end: RangeBound | None,
     held: PartitionOffsets,
     expected: tuple[int, int],
 ) -> None:
-    """The beginning is part of it, the end is not; it is never less than nothing."""
+    """The begin is included, the end is excluded; the range is never negative."""
     found = clipped_range(PLACE, begin, end, held)
     assert (*expected, "") == (found.begin, found.end, found.remark)
 
@@ -76,15 +80,15 @@ def test_edges_bound_it(
             None,
             PartitionOffsets(40, 100),
             (40, 100),
-            "10 to 39 are gone",
-            id="begins in what is gone",
+            "offsets 10 to 39 no longer exist (retention or deletion)",
+            id="begins before the first offset",
         ),
         pytest.param(
             THEN,
             None,
             PartitionOffsets(40, 100, since=40),
             (40, 100),
-            "before 40 is gone",
+            "offsets before 40 no longer exist (retention or deletion)",
             id="since too long ago",
         ),
         pytest.param(
@@ -92,35 +96,32 @@ def test_edges_bound_it(
             AtOffset(120),
             PartitionOffsets(0, 100),
             (0, 100),
-            "nothing is there from 100 on yet",
-            id="ahead",
+            "offsets from 100 on do not exist yet",
+            id="ends after the partition",
         ),
         pytest.param(
             AtOffset(120),
             None,
             PartitionOffsets(0, 100),
             (100, 100),
-            "begins behind the end, 100",
-            id="behind it all",
+            "the range begins after the end of the partition (100)",
+            id="begins after the partition",
         ),
     ],
 )
-def test_what_is_not_there_is_named(
+def test_offsets_that_the_partition_lacks_are_named(
     begin: RangeBound | None,
     end: RangeBound | None,
     held: PartitionOffsets,
     expected: tuple[int, int],
     remark: str,
 ) -> None:
-    """Whoever asks for more than there is learns what is missing.
-
-    Instead of taking less for all.
-    """
+    """Otherwise a user would take a part of the range for all of it."""
     found = clipped_range(PLACE, begin, end, held)
     assert expected == (found.begin, found.end)
     assert remark in found.remark
 
 
-def test_the_first_record_of_all_is_not_taken_for_what_retention_left() -> None:
-    """A partition that begins at 0 has lost nothing."""
+def test_a_partition_that_begins_at_0_has_no_remark() -> None:
+    """Retention has deleted nothing from it."""
     assert "" == clipped_range(PLACE, THEN, None, PartitionOffsets(0, 100, since=0)).remark

@@ -1,4 +1,4 @@
-"""What a sampled column is taken for, where its values alone do not tell."""
+"""Guesses for columns whose values do not prove a type."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from consumer.operations.sampling.sampled_rows import SeenColumn, is_unscaled
 
 
 def seen(name: str, *texts: str | None, column: Column | None = None) -> SeenColumn:
-    """Return a column in which these values were seen."""
+    """Return a column with these values."""
     found = SeenColumn(name)
     for text in texts:
         found.look_at(text, column, "")
@@ -32,7 +32,7 @@ def seen(name: str, *texts: str | None, column: Column | None = None) -> SeenCol
     ],
 )
 def test_bytes_of_a_decimal(text: str, expected: object) -> None:
-    """As many bytes as the integer needs, as Java writes it."""
+    """As few bytes as the integer needs, as Java encodes it."""
     assert expected == is_unscaled(text)
 
 
@@ -40,12 +40,12 @@ def test_bytes_of_a_decimal(text: str, expected: object) -> None:
     ("column", "hinted"),
     [
         pytest.param(seen("unit_price", "BNI=", "AfQ=", None), True, id="all-of-them"),
-        pytest.param(seen("unit_price", "BNI=", "for free"), False, id="one-is-none"),
-        pytest.param(seen("token", "BNI=", "AfQ="), False, id="no-name-of-an-amount"),
+        pytest.param(seen("unit_price", "BNI=", "for free"), False, id="one-is-text"),
+        pytest.param(seen("token", "BNI=", "AfQ="), False, id="not-the-name-of-an-amount"),
     ],
 )
-def test_decimals_without_their_schema_are_hinted_at(column: SeenColumn, hinted: object) -> None:
-    """The type stays text: what the bytes mean is known by the user alone."""
+def test_possible_decimals_get_a_hint(column: SeenColumn, hinted: object) -> None:
+    """The type stays text, because only the user knows the scale."""
     found = guess(column, zoned=False)
     assert ("string", hinted) == (str(found.type), "a rule with its scale" in found.why)
 
@@ -54,5 +54,5 @@ def test_decimals_without_their_schema_are_hinted_at(column: SeenColumn, hinted:
     ("written", "kind"), [("integer", "number"), ("float", "number"), ("boolean", "boolean")]
 )
 def test_a_column_of_nulls_has_the_type_of_its_schema(written: str, kind: str) -> None:
-    """Where the source tells one."""
+    """If the source has a schema."""
     assert kind == str(guess(seen("x", None, column=Column(written=written)), zoned=False).type)  # type: ignore[arg-type]

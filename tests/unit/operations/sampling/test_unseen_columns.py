@@ -1,4 +1,4 @@
-"""Columns that rules read and no row has."""
+"""Columns that a route reads and no sampled row has."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ def route(source: str, form: FormatName = "debezium") -> RouteSettings:
 
 
 @pytest.mark.parametrize("form", ["json", "cloudevents", "goldengate", "salesforce_cdc"])
-def test_where_columns_may_be_left_out_only_a_likely_slip_is_told(form: FormatName) -> None:
-    """A null that is not sent is no mistake."""
+def test_if_rows_may_lack_columns_only_a_misspelled_name_is_reported(form: FormatName) -> None:
+    """A column may be absent because its value is null."""
     assert [] == list(unseen_columns(route("nickname", form), COLUMNS))
     assert [
-        "fields.x reads `emial`, and no sampled row has that column; did you mean `email`?"
+        "fields.x reads column `emial`, but no sampled row has it; did you mean `email`?"
     ] == list(unseen_columns(route("emial", form), COLUMNS))
 
 
 def test_the_first_step_of_a_path_is_the_column() -> None:
-    """What is inside of it is another matter."""
+    """Members of a nested value are not checked."""
     assert [] == list(unseen_columns(route("address.city"), COLUMNS))
     assert 1 == len(list(unseen_columns(route("home.city"), COLUMNS)))
 
 
-def test_a_function_may_make_columns() -> None:
-    """It is called before the rules read the row."""
+def test_a_custom_function_may_add_columns() -> None:
+    """It is called before the rules read the row, so nothing is reported."""
     made = msgspec.structs.replace(route("full_name"), custom=lambda row, _context: row)
     assert [] == list(unseen_columns(made, COLUMNS))
 
 
 @pytest.mark.parametrize(
-    ("source", "told"), [("__op", 0), ("op", 1), ("$key", 0), ("$kafka.offset", 0)]
+    ("source", "count"), [("__op", 0), ("op", 1), ("$key", 0), ("$kafka.offset", 0)]
 )
-def test_what_is_beside_the_columns_is_none(source: str, told: int) -> None:
-    """Marks of the flat form, the key, the record."""
-    assert told == len(list(unseen_columns(route(source, "debezium_flat"), COLUMNS)))
+def test_members_beside_the_columns_are_not_reported(source: str, count: int) -> None:
+    """Members that Debezium adds to a flat row, the key, the Kafka coordinates."""
+    assert count == len(list(unseen_columns(route(source, "debezium_flat"), COLUMNS)))
