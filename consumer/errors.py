@@ -1,18 +1,18 @@
-"""Every error, sorted by what the catcher must do.
+"""Every error, by what the code that catches it must do.
 
 ```
 ConsumerError
-├── RecordError        the record's fault    that record alone to the dead-letter topic, with its reason
-├── Transient          the moment's fault    try again with backoff, for as long as it takes
-├── Hold               the set-up's fault    drop nothing, commit nothing past it, pause, name it, probe
-├── ConfigFaults       the file's faults     print them all and exit 78, before anything is read
-├── CredentialsRefused the set-up's, final   only where a verb must end: exit 77
-├── Refusal            the wish's            a verb cannot do it as things stand: say what to do, exit 1
-└── Fatal              ours                  commit what is settled, stop, exit 70
+├── RecordError        fault of one record     send only that record to the dead-letter topic
+├── Transient          fault of the moment     retry with backoff, as long as it takes
+├── Hold               fault of the set-up     drop nothing, commit nothing past it, pause, probe
+├── ConfigFaults       faults in the file      print all of them, exit 78, before anything is read
+├── CredentialsRefused final login refusal     only where a verb must end: exit 77
+├── Refusal            request not possible    say why and what to do, exit 1
+└── Fatal              internal error          commit what is settled, stop, exit 70
 ```
 
-Inside a room errors are raised; between rooms verdicts and outcomes are values. Library exceptions
-are translated once, at the edge that calls the library.
+Inside a package errors are raised; between packages verdicts and outcomes are values. Library
+exceptions are translated once, by the code that calls the library.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Reason(StrEnum):
-    """Why one record cannot be placed.
+    """The reason why one record cannot be sent.
 
     The closed list of dead-letter reasons, also a metric label.
     """
@@ -68,7 +68,7 @@ class Reason(StrEnum):
 
 
 class HoldReason(StrEnum):
-    """Why records wait although nothing is wrong with them.
+    """The reason why records wait although nothing is wrong with them.
 
     The closed list, also a metric label.
     """
@@ -84,14 +84,14 @@ class HoldReason(StrEnum):
 
 
 class ConsumerError(Exception):
-    """The root: nothing raises it itself."""
+    """The base class of all errors of this package; it is never raised itself."""
 
 
 class RecordError(ConsumerError):
-    """One record's own fault; it goes to the dead-letter topic and its neighbours never notice.
+    """One record cannot be sent: it goes to the dead-letter topic; its neighbours are unaffected.
 
-    `detail` says what was wanted and what kind of thing was found, never the value. `field` is the
-    target field, or the source path where there is no target.
+    `detail` says what was expected and what kind of value was found, never the value itself.
+    `field` is the target field, or the source path where no target field is involved.
     """
 
     def __init__(self, reason: Reason, detail: str = "", *, field: str | None = None) -> None:
@@ -102,7 +102,10 @@ class RecordError(ConsumerError):
 
 
 class Transient(ConsumerError):  # noqa: N818 - named for what it is, not for being an error
-    """The moment's fault. `after_s` is a floor the other side asked for, when it did."""
+    """A fault of the moment that a retry can resolve.
+
+    `after_s` is the shortest wait that the other side requested, if it did.
+    """
 
     def __init__(self, detail: str, *, after_s: float | None = None) -> None:
         super().__init__(detail)
@@ -111,9 +114,9 @@ class Transient(ConsumerError):  # noqa: N818 - named for what it is, not for be
 
 
 class Hold(ConsumerError):  # noqa: N818 - named for what it is, not for being an error
-    """The set-up's fault: everything waits, named by `reason`.
+    """A fault of the set-up: everything waits until a probe finds that the cause is gone.
 
-    Until a probe finds the cause gone.
+    `reason` names the hold.
     """
 
     def __init__(self, reason: HoldReason, detail: str) -> None:
@@ -123,19 +126,19 @@ class Hold(ConsumerError):  # noqa: N818 - named for what it is, not for being a
 
 
 class CredentialsRefused(ConsumerError):  # noqa: N818 - the fact, as the operator reads it
-    """The login was refused for good while a verb could not go on without it (exit 77)."""
+    """The login was refused and no retry can help, so the verb has to end (exit 77)."""
 
 
 class Refusal(ConsumerError):  # noqa: N818 - named for what it is, not for being an error
-    """What was asked for cannot be done as things stand: what was seen, where, and what to do."""
+    """The request is not possible now; the text says why, where, and what to do."""
 
 
 class Fatal(ConsumerError):  # noqa: N818 - named for what it is, not for being an error
-    """An invariant of ours is broken, or the client cannot go on: stop, exit 70."""
+    """An internal invariant is broken, or the client cannot continue: stop, exit 70."""
 
 
 class ConfigFaults(ConsumerError):  # noqa: N818 - many at once
-    """Every fault of the configuration, found together.
+    """Every fault of the configuration, found in one pass.
 
     Each line is `file:line:column: path: text`.
     """

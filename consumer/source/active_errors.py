@@ -1,6 +1,6 @@
 """What holds the source up at present.
 
-Many symptoms of one cause become one `held` and one `released`.
+Many global_kinds of one cause become one `held` and one `released`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 class ActiveError(NamedTuple):
-    """One symptom: where it shows (`brokers`, `group`, `topic x`), of one assignment or of all."""
+    """One kind: where it shows (`brokers`, `group`, `topic x`), of one assignment or of all."""
 
-    symptom: str
+    kind: str
     assignment: Assignment | None
 
 
@@ -37,39 +37,39 @@ class ActiveErrors:
     def begin(
         self,
         reason: HoldReason,
-        symptom: str,
+        kind: str,
         detail: str,
         now_s: float,
         assignment: Assignment | None = None,
     ) -> None:
-        """Note a symptom; only the first of its reason is told."""
-        active_error = ActiveError(symptom, assignment)
+        """Note a kind; only the first of its reason is told."""
+        active_error = ActiveError(kind, assignment)
         self._seen_s[active_error] = now_s
         if self._lasting.get(active_error) is reason:
             return
-        self.end(symptom, assignment)
+        self.end(kind, assignment)
         told = self._is_held(reason, assignment)
         self._lasting[active_error] = reason
         self._seen_s[active_error] = now_s
         if not told:
             self._held(reason, detail, assignment)
 
-    def end(self, symptom: str, assignment: Assignment | None = None) -> None:
-        """Note that a symptom is gone, whatever its reason was."""
-        active_error = ActiveError(symptom, assignment)
+    def end(self, kind: str, assignment: Assignment | None = None) -> None:
+        """Note that a kind is gone, whatever its reason was."""
+        active_error = ActiveError(kind, assignment)
         reason = self._lasting.pop(active_error, None)
         self._seen_s.pop(active_error, None)
         if reason is not None and not self._is_held(reason, assignment):
             self._released(reason, assignment)
 
-    def end_when_quiet(self, symptom: str, now_s: float, quiet_s: float) -> None:
-        """Note that a symptom is gone when it has not shown for so long."""
-        seen_s = self._seen_s.get(ActiveError(symptom, None))
+    def end_when_quiet(self, kind: str, now_s: float, quiet_s: float) -> None:
+        """Note that a kind is gone when it has not shown for so long."""
+        seen_s = self._seen_s.get(ActiveError(kind, None))
         if seen_s is not None and now_s - seen_s >= quiet_s:
-            self.end(symptom)
+            self.end(kind)
 
     def forget(self, assignment: Assignment) -> None:
-        """Drop the symptoms of what is not ours any more.
+        """Drop the global_kinds of what is not ours any more.
 
         Nobody is told, its holds went with it.
         """
@@ -77,16 +77,14 @@ class ActiveErrors:
             del self._lasting[active_error]
             del self._seen_s[active_error]
 
-    def of_all(self) -> bool:
+    def has_global(self) -> bool:
         """Return whether something concerns every partition."""
         return any(active_error.assignment is None for active_error in self._lasting)
 
-    def symptoms(self) -> list[str]:
+    def global_kinds(self) -> list[str]:
         """Return what shows of all partitions together."""
         return [
-            active_error.symptom
-            for active_error in self._lasting
-            if active_error.assignment is None
+            active_error.kind for active_error in self._lasting if active_error.assignment is None
         ]
 
     def _is_held(self, reason: HoldReason, assignment: Assignment | None) -> bool:

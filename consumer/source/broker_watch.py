@@ -12,8 +12,8 @@ import structlog
 from confluent_kafka import KafkaException, TopicPartition
 
 from consumer.errors import HoldReason
-from consumer.source.client_conf import BROKERS_OWN
-from consumer.source.error_codes import HOLDS, detail_of, meaning_of
+from consumer.source.client_conf import INTERNAL_TOPICS
+from consumer.source.error_codes import HOLDS, class_of, detail_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -65,17 +65,17 @@ class BrokerWatch:
 
     def turn(self, consumer: Consumer, now_s: float) -> None:
         """Look around; blocks for a second at most when no broker answers."""
-        if now_s >= self._describe_at_s or self._active_errors.of_all():
+        if now_s >= self._describe_at_s or self._active_errors.has_global():
             self._describe_at_s = now_s + DESCRIBE_EVERY_S
             try:
                 described = dict(self._describe(consumer))
             except KafkaException as error:
-                self._no_answer(error.args[0], now_s)
+                self._on_no_answer(error.args[0], now_s)
                 return
             self._answered(described, now_s)
-        self._look_at_ends(consumer, now_s)
+        self._update_ends(consumer, now_s)
 
-    def look_again(self) -> None:
+    def refresh_soon(self) -> None:
         """Describe the topics in the next turn: the partitions have just been dealt anew."""
         self._describe_at_s = 0.0
 
@@ -92,15 +92,15 @@ class BrokerWatch:
             yield name, consumer.list_topics(name, timeout=TIMEOUT_S).topics[name]
         if self._patterns:
             for name, topic in consumer.list_topics(timeout=TIMEOUT_S).topics.items():
-                if name in self._names or name in BROKERS_OWN:
+                if name in self._names or name in INTERNAL_TOPICS:
                     continue
                 if any(pattern.match(name) for pattern in self._patterns):
                     yield name, topic
 
-    def _no_answer(self, error: KafkaError, now_s: float) -> None:
-        if REFUSED in self._active_errors.symptoms():
+    def _on_no_answer(self, error: KafkaError, now_s: float) -> None:
+        if REFUSED in self._active_errors.global_kinds():
             return
-        reason = HOLDS.get(meaning_of(error), HoldReason.BROKER)
+        reason = HOLDS.get(class_of(error), HoldReason.BROKER)
         self._active_errors.begin(reason, BROKERS, f"no broker answers: {detail_of(error)}", now_s)
 
     def _answered(self, described: dict[str, TopicMetadata], now_s: float) -> None:
@@ -111,18 +111,16 @@ class BrokerWatch:
             self._judge_topic(name, topic, now_s)
 
     def _judge_topic(self, name: str, topic: TopicMetadata, now_s: float) -> None:
-        symptom = f"topic {name}"
+        kind = f"topic {name}"
         if topic.error is not None:
-            reason = HOLDS.get(meaning_of(topic.error))
+            reason = HOLDS.get(class_of(topic.error))
             if reason is not None:
-                self._active_errors.begin(
-                    reason, symptom, f"{symptom}: {detail_of(topic.error)}", now_s
-                )
+                self._active_errors.begin(reason, kind, f"{kind}: {detail_of(topic.error)}", now_s)
             elif name not in self._missing:
                 self._missing.add(name)
                 self._log.warning("topic_missing", topic=name, detail=detail_of(topic.error))
             return
-        self._active_errors.end(symptom)
+        self._active_errors.end(kind)
         self._missing.discard(name)
         for number, partition in topic.partitions.items():
             owned = self._ownership.at((name, number))
@@ -139,7 +137,7 @@ class BrokerWatch:
             else:
                 self._active_errors.end(LEADER, owned.assignment)
 
-    def _look_at_ends(self, consumer: Consumer, now_s: float) -> None:
+    def _update_ends(self, consumer: Consumer, now_s: float) -> None:
         paused: list[OwnedPartition] = []
         ends: dict[Assignment, int] = {}
         for owned in self._ownership:

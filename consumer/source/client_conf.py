@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from consumer.source.settings import KafkaSettings
 
-BROKERS_OWN: Final = frozenset(
+INTERNAL_TOPICS: Final = frozenset(
     {"__consumer_offsets", "__transaction_state", "__share_group_state", "__cluster_metadata"}
 )
 """The brokers' own topics: nobody's records, fifty partitions each. `__debezium-heartbeat` is none
@@ -40,7 +40,7 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "socket.keepalive.enable": "true",
     # An expression would take the brokers' own topics along, and this client does not leave them
     # out by itself.
-    "topic.blacklist": f"^({'|'.join(sorted(BROKERS_OWN))})$",
+    "topic.blacklist": f"^({'|'.join(sorted(INTERNAL_TOPICS))})$",
 }
 """What the user may set otherwise."""
 
@@ -70,12 +70,12 @@ def client_conf(settings: KafkaSettings, hooks: Mapping[str, Any]) -> dict[str, 
     }
     conf["bootstrap.servers"] = settings.bootstrap_servers
     conf["group.id"] = settings.group_id
-    if not _next_generation(settings.properties):
+    if not _uses_consumer_protocol(settings.properties):
         conf.setdefault("partition.assignment.strategy", COOPERATIVE)
     return conf
 
 
-def administrator_conf(settings: KafkaSettings) -> dict[str, Any]:
+def admin_conf(settings: KafkaSettings) -> dict[str, Any]:
     """Return what the client is made with that asks for the topics' ids.
 
     The way to the brokers, and no word.
@@ -95,7 +95,7 @@ def subscription(settings: KafkaSettings) -> list[str]:
     Where the brokers deal the partitions they also read the expressions, and want the whole name to
     fit.
     """
-    if not _next_generation(settings.properties):
+    if not _uses_consumer_protocol(settings.properties):
         return list(settings.topics)
     return [f"^({topic}).*" if topic.startswith("^") else topic for topic in settings.topics]
 
@@ -106,9 +106,9 @@ def is_incremental(properties: Mapping[str, str]) -> bool:
     Rather than taking all away and dealing them again.
     """
     strategy = properties.get("partition.assignment.strategy", COOPERATIVE)
-    return _next_generation(properties) or COOPERATIVE in strategy
+    return _uses_consumer_protocol(properties) or COOPERATIVE in strategy
 
 
-def _next_generation(properties: Mapping[str, str]) -> bool:
+def _uses_consumer_protocol(properties: Mapping[str, str]) -> bool:
     """Return whether the brokers deal the partitions (`group.protocol=consumer`)."""
     return properties.get("group.protocol", "classic").strip().lower() == "consumer"

@@ -6,7 +6,7 @@ from typing import Final
 
 import structlog
 
-_TOLD_OTHERWISE: Final = frozenset({"FAIL", "ERROR"})
+_REPORTED_BY_CALLBACK: Final = frozenset({"FAIL", "ERROR"})
 """Facilities of lines that come again through the error callback, up to twenty times a second each."""
 
 
@@ -25,7 +25,7 @@ class ClientLog:
         `parts` are the facility, the client's name and the line.
         """
         facility = parts[0] if parts else ""
-        if facility not in _TOLD_OTHERWISE:
+        if facility not in _REPORTED_BY_CALLBACK:
             self._log.log(
                 level, "kafka_client", facility=facility, line=text % parts if parts else text
             )

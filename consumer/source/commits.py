@@ -91,7 +91,7 @@ class Commits:
         failed, self._failed = self._failed, []
         return failed
 
-    def let_go(self) -> None:
+    def forget_released(self) -> None:
         """Forget what was refused of partitions that are not ours any more.
 
         Nobody commits that again.
@@ -127,7 +127,7 @@ class Commits:
             (refused if error is not None or key in errors else settled).append(position)
         self._judge(first)
         self._failed += refused
-        self.let_go()
+        self.forget_released()
         if settled:
             self._told(tuple(settled), None)
         if refused and first is not None:

@@ -22,12 +22,12 @@ from consumer.source.commits import Commits
 from consumer.source.error_codes import detail_of
 from consumer.source.errors import START, ErrorClassifier
 from consumer.source.fetch_size import MOST_RECORDS, FetchSize
-from consumer.source.leader_epochs import ask_leaders
+from consumer.source.leader_epochs import validate_positions
 from consumer.source.ownership import Ownership, where_to_read
 from consumer.source.pauses import Pauses
 from consumer.source.port import Position
 from consumer.source.rebalance import Rebalance
-from consumer.source.sorting import Sorting
+from consumer.source.sorting import MessageSorter
 from consumer.source.start_positions import ResolvedStarts, StartPositions
 from consumer.source.topic_ids import TopicIds, administrator
 
@@ -78,13 +78,13 @@ class ConsumerThread:
         self._clock = clock
         self._log = structlog.get_logger()
         self._chunk_queue = chunk_queue
-        self._broke = broke
+        self._on_crash = broke
         self._commands: deque[Callable[[], None]] = deque()
         self._leaving = False
         self._waiting_since_s: float | None = None
         self._watch_at_s = 0.0
         self._ask_at_s = 0.0
-        self._breath = threading.Event()
+        self._interrupt = threading.Event()
 
         events, post = chunk_queue.events, chunk_queue.post
         self._ownership = Ownership()
@@ -99,7 +99,7 @@ class ConsumerThread:
         )
         self._commits = Commits(
             lambda positions, error: post(events.committed, positions, error),
-            self._errors.of_commit,
+            self._errors.commit_result,
             self._ownership.place,
             lambda assignment: self._ownership.of(assignment) is not None,
         )
@@ -113,7 +113,7 @@ class ConsumerThread:
             drain_timeout_s=settings.drain_timeout_s,
         )
         self.watch = BrokerWatch(settings.topics, self._ownership, self._active_errors)
-        self._sorting = Sorting(
+        self._sorting = MessageSorter(
             self._ownership, chunk_queue, self._active_errors, self.watch, self._errors
         )
         self._consumer, administrator = self._make_clients()
@@ -142,7 +142,7 @@ class ConsumerThread:
             well = True  # the process is on its way out; nobody is left to tell
         finally:
             if not well:
-                self._chunk_queue.post(self._broke)
+                self._chunk_queue.post(self._on_crash)
 
     def pause(self, assignments: Sequence[Assignment]) -> None:
         """Fetch nothing more of these."""
@@ -169,7 +169,7 @@ class ConsumerThread:
 
     def _make_clients(self) -> tuple[Consumer, AdminClient]:
         hooks = {
-            "error_cb": self._errors.of_client,
+            "error_cb": self._errors.client_error,
             "on_commit": self._commits.answered,
             "logger": ClientLog(),
         }
@@ -191,7 +191,7 @@ class ConsumerThread:
         if self._errors.fatal:
             # Commits and the order to leave are still carried out; a broken client answers at once,
             # for ever.
-            self._breath.wait(IDLE_S)
+            self._interrupt.wait(IDLE_S)
             self._read(0)
             return
         now_s = self._clock.now_s()
@@ -199,11 +199,11 @@ class ConsumerThread:
             self.watch.turn(self._consumer, now_s)
             self._watch_at_s = self._clock.now_s() + TURN_S
         if self._ownership.pending and now_s >= self._ask_at_s:
-            self._begin_pending()
+            self._start_pending()
         if self._chunk_queue.flush(SLOT_WAIT_S):
             self._waiting_since_s = None
             self._catch_up()
-            self._look_for_reborn_topics(now_s)
+            self._restart_recreated_topics(now_s)
             self._read(IDLE_S)
             return
         if self._waiting_since_s is None:
@@ -212,14 +212,14 @@ class ConsumerThread:
             self._stall()
             self._read(0)
 
-    def _look_for_reborn_topics(self, now_s: float) -> None:
+    def _restart_recreated_topics(self, now_s: float) -> None:
         """Begin anew where a topic is another one.
 
         Nothing that was read of the former waits here any more.
         """
         ids = self._topic_ids.turn({owned.assignment.topic for owned in self._ownership}, now_s)
         if reborn := self._ownership.outdated(ids):
-            self._rebalance.start_again(self._consumer, reborn)
+            self._rebalance.restart_recreated(self._consumer, reborn)
             self._pauses.apply(self._consumer)
 
     def _read(self, wait_s: float) -> None:
@@ -230,7 +230,7 @@ class ConsumerThread:
         messages = self._consumer.consume(1, wait_s)
         if messages:
             messages += self._consumer.consume(self._fetch_size.records, 0)
-            self._fetch_size.fed(messages)
+            self._fetch_size.observe(messages)
             self._sorting.sort(self._consumer, messages)
             self._pauses.apply(self._consumer)
 
@@ -246,15 +246,15 @@ class ConsumerThread:
             self._pauses.all = False
             self._pauses.apply(self._consumer)
 
-    def _begin_pending(self) -> None:
+    def _start_pending(self) -> None:
         self._ask_at_s = self._clock.now_s() + TURN_S
         try:
             found = self._starts.find(self._consumer, self._ownership.pending)
         except KafkaException as error:
-            self._errors.of_question(error.args[0], START)
+            self._errors.request_error(error.args[0], START)
             return
         if found.failed is not None:
-            self._errors.of_question(found.failed, START)
+            self._errors.request_error(found.failed, START)
         else:
             self._active_errors.end(START)
             self._ask_at_s = 0.0
@@ -273,8 +273,8 @@ class ConsumerThread:
             for owned in earlier:
                 self._pauses.forget(owned)
             self._consumer.assign([where_to_read(owned) for owned in [*earlier, *taken]])
-        for where, refusal in ask_leaders(
-            self._consumer, map(where_to_read, taken), self._breath.wait
+        for where, refusal in validate_positions(
+            self._consumer, map(where_to_read, taken), self._interrupt.wait
         ):
             self._log.warning(
                 "position_not_checked",
@@ -283,7 +283,7 @@ class ConsumerThread:
                 detail=detail_of(refusal),
             )
         self._pauses.apply(self._consumer)
-        self.watch.look_again()
+        self.watch.refresh_soon()
         # A start that is only a rule would move with the partition: committed, it is a position
         # like any other.
         first = [
@@ -295,7 +295,7 @@ class ConsumerThread:
 
     def _leave(self) -> None:
         try:
-            self._commit_the_last()
+            self._commit_and_wait()
             if len(self._commits) == 0:
                 self._consumer.close()
         except KafkaException as error:
@@ -309,14 +309,14 @@ class ConsumerThread:
             self._log.warning("left_without_answer", commits=unanswered, waited_s=LAST_COMMIT_S)
             self._consumer.close()
 
-    def _commit_the_last(self) -> None:
+    def _commit_and_wait(self) -> None:
         self._rebalance.closing = True
         self._ownership.pending.clear()
         everything = [*self._ownership]
         for owned in everything:
             owned.halted = True
         self._pauses.apply(self._consumer)
-        positions = self._rebalance.hand_back(everything)
+        positions = self._rebalance.drain(everything)
         give_up_s = self._clock.now_s() + LAST_COMMIT_S
         self._commits.send(self._consumer, positions)
         while len(self._commits) and self._clock.now_s() < give_up_s:

@@ -16,10 +16,10 @@ from consumer.errors import HoldReason
 class ErrorClass(StrEnum):
     """What the source does about a code."""
 
-    SILENT = "silent"
+    IGNORED = "silent"
     """Part of the client's ordinary talk."""
 
-    PASSING = "passing"
+    TRANSIENT = "passing"
     """The client tries again by itself: one line in the log, and a hold only when it hits a
     question of ours."""
 
@@ -27,7 +27,7 @@ class ErrorClass(StrEnum):
     """The group goes on without us until we have joined again; a commit that met this is given
     again."""
 
-    ABSENT = "absent"
+    MISSING_TOPIC = "absent"
     """A topic that is not there, not yet, or not any more: tables often get theirs with their first
     change."""
 
@@ -47,14 +47,14 @@ class ErrorClass(StrEnum):
     """Not to be expected here, or the client cannot go on."""
 
 
-_SILENT: Final = (
+_IGNORED: Final = (
     "NO_ERROR _PARTITION_EOF _NO_OFFSET _ASSIGN_PARTITIONS _REVOKE_PARTITIONS _NODE_UPDATE"
     " _NOOP _DESTROY_BROKER "
     "_INTR _WAIT_CACHE _OUTDATED _RETRY _UNDERFLOW _PARTIAL _IN_PROGRESS _PREV_IN_PROGRESS"
     " MEMBER_ID_REQUIRED"
 )
 
-_PASSING: Final = (
+_TRANSIENT: Final = (
     # One connection or one request; `_ALL_BROKERS_DOWN` tells when it is all of them.
     "_TRANSPORT _RESOLVE _TIMED_OUT _TIMED_OUT_QUEUE _MSG_TIMED_OUT _WAIT_COORD"
     " _UNKNOWN_BROKER _FAIL _QUEUE_FULL "
@@ -77,7 +77,7 @@ _REJOIN: Final = (
     " _ASSIGNMENT_LOST _STATE"
 )
 
-_ABSENT: Final = (
+_MISSING_TOPIC: Final = (
     "UNKNOWN_TOPIC_OR_PART UNKNOWN_TOPIC_ID INCONSISTENT_TOPIC_ID _UNKNOWN_TOPIC"
     " _UNKNOWN_PARTITION "
     "RESOURCE_NOT_FOUND"
@@ -147,10 +147,10 @@ _FATAL: Final = (
 
 def _table() -> dict[int, ErrorClass]:
     rows = {
-        ErrorClass.SILENT: _SILENT,
-        ErrorClass.PASSING: _PASSING,
+        ErrorClass.IGNORED: _IGNORED,
+        ErrorClass.TRANSIENT: _TRANSIENT,
         ErrorClass.REJOIN: _REJOIN,
-        ErrorClass.ABSENT: _ABSENT,
+        ErrorClass.MISSING_TOPIC: _MISSING_TOPIC,
         ErrorClass.BROKER: _BROKER,
         ErrorClass.AUTH: _AUTH,
         ErrorClass.CONFIG: _CONFIG,
@@ -164,7 +164,7 @@ def _table() -> dict[int, ErrorClass]:
     }
 
 
-MEANINGS: Final = _table()
+ERROR_CLASSES: Final = _table()
 """Code to meaning. A code that is not here came with a newer client: it is fatal until somebody has
 decided."""
 
@@ -207,9 +207,9 @@ _ADVICE: Final = {
 _DETAIL_CHARS: Final = 300
 
 
-def meaning_of(error: KafkaError) -> ErrorClass:
+def class_of(error: KafkaError) -> ErrorClass:
     """Return what an error means; one that the client itself calls fatal is."""
-    return ErrorClass.FATAL if error.fatal() else MEANINGS.get(error.code(), ErrorClass.FATAL)
+    return ErrorClass.FATAL if error.fatal() else ERROR_CLASSES.get(error.code(), ErrorClass.FATAL)
 
 
 def detail_of(error: KafkaError) -> str:

@@ -25,7 +25,7 @@ class FetchSize:
     def __init__(self) -> None:
         self.records = _FIRST_RECORDS
 
-    def fed(self, messages: Sequence[Sized]) -> None:
+    def observe(self, messages: Sequence[Sized]) -> None:
         """Learn from what was taken how many to take next."""
         mean_bytes = sum(map(len, messages)) / len(messages)
         self.records = max(1, min(MOST_RECORDS, int(CHUNK_BYTES / max(mean_bytes, 1.0))))

@@ -41,7 +41,7 @@ class KafkaSource:
         """
         self._events = events
         chunk_queue = ChunkQueue(asyncio.get_running_loop(), events)
-        self._consumer = ConsumerThread(self._settings, self._clock, chunk_queue, self._broke)
+        self._consumer = ConsumerThread(self._settings, self._clock, chunk_queue, self._on_crash)
         # A daemon thread: should the client hang while closing, the process can still end.
         threading.Thread(target=self._consumer.run, name="kafka-consumer", daemon=True).start()
 
@@ -80,7 +80,7 @@ class KafkaSource:
         """Return the monotonic time of the last call of `consume`."""
         return self._started_s if self._consumer is None else self._consumer.progress_s
 
-    def _broke(self) -> None:
+    def _on_crash(self) -> None:
         """Run on the loop: the thread is gone without having left the group.
 
         And will not answer any more.

@@ -23,7 +23,7 @@ SEEK_AGAIN_S: Final = 0.02
 """A partition that was assigned a moment ago may still be on its way to the client's main thread."""
 
 
-def ask_leaders(
+def validate_positions(
     consumer: Consumer, places: Iterable[TopicPartition], wait: Callable[[float], object]
 ) -> list[tuple[TopicPartition, KafkaError]]:
     """Have the leaders say whether their logs still have the record before each position.
@@ -52,16 +52,16 @@ def ask_leaders(
     return refused
 
 
-def parted_at(error: KafkaError) -> int | None:
+def diverged_at(error: KafkaError) -> int | None:
     """Return where a leader's log parts from the one that was read.
 
     As the client says it in words alone.
     """
-    told = _PARTED_AT.search(error.str())
+    told = _DIVERGED_AT.search(error.str())
     return None if told is None else int(told[1])
 
 
-def what_was_lost(
+def describe_loss(
     position: int, epoch: int, low: int | None, end: int | None, parted: int | None
 ) -> str:
     """Return what is seen of a log that does not go on at a position.
@@ -102,7 +102,7 @@ def what_was_lost(
     )
 
 
-_PARTED_AT: Final = re.compile(r"\bbroker end offset is (\d+)\b")
+_DIVERGED_AT: Final = re.compile(r"\bbroker end offset is (\d+)\b")
 _CAUSES: Final = "an unclean election, or a topic that was made again"
 _TWICE: Final = "What comes twice does no harm"
 _DECIDE: Final = (

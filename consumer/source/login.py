@@ -24,21 +24,21 @@ REGION: Final = "aws.region"
 """A property of ours, for brokers whose names do not tell."""
 
 _MECHANISM: Final = ("sasl.mechanisms", "sasl.mechanism")
-_TOKENS: Final = "OAUTHBEARER"
+_OAUTHBEARER: Final = "OAUTHBEARER"
 _PROTOCOL: Final = "security.protocol"
-_A_REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
+_REGION_FORMAT: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
 _MSK_HOST: Final = re.compile(
     r"\.kafka(?:-serverless)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?(?::\d+)?$",
     re.IGNORECASE,
 )
-_YES: Final = ("true", "1", "t")
+_TRUE: Final = ("true", "1", "t")
 
 
-def librdkafkas(properties: Mapping[str, str]) -> dict[str, str]:
+def librdkafka_properties(properties: Mapping[str, str]) -> dict[str, str]:
     """Return properties by names and values that librdkafka knows."""
     name, mechanism = _mechanism(properties)
     kept = {one: value for one, value in properties.items() if one != REGION}
-    return {_PROTOCOL: "SASL_SSL", **kept, name: _TOKENS} if mechanism == MSK_IAM else kept
+    return {_PROTOCOL: "SASL_SSL", **kept, name: _OAUTHBEARER} if mechanism == MSK_IAM else kept
 
 
 def connection(bootstrap_servers: str, properties: Mapping[str, str]) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def connection(bootstrap_servers: str, properties: Mapping[str, str]) -> dict[st
     if region is None or _mechanism(properties)[1] != MSK_IAM:
         return dict(properties)
     signer: Callable[[str], object] = import_module("consumer.source.msk_iam").MskIam
-    return {**librdkafkas(properties), "oauth_cb": signer(region)}
+    return {**librdkafka_properties(properties), "oauth_cb": signer(region)}
 
 
 def login_faults(bootstrap_servers: str, properties: Mapping[str, str]) -> list[Fault]:
@@ -64,7 +64,7 @@ def login_faults(bootstrap_servers: str, properties: Mapping[str, str]) -> list[
     faults = []
     if REGION in properties:
         faults.append((REGION, f"is for sasl.mechanisms: {MSK_IAM} alone; remove it"))
-    if mechanism == _TOKENS and not _has_tokens(properties):
+    if mechanism == _OAUTHBEARER and not _has_token_source(properties):
         text = (
             "nobody makes the tokens; write sasl.oauthbearer.method: oidc and where they come from"
         )
@@ -94,7 +94,7 @@ def _iam_faults(name: str, bootstrap_servers: str, properties: Mapping[str, str]
                 ),
             )
         )
-    elif _A_REGION.fullmatch(region) is None:
+    elif _REGION_FORMAT.fullmatch(region) is None:
         faults.append(
             (REGION, f"`{region[:60]}` is not an AWS region; write one such as eu-west-1")
         )
@@ -117,11 +117,11 @@ def _region(bootstrap_servers: str, properties: Mapping[str, str]) -> str | None
     )
 
 
-def _has_tokens(properties: Mapping[str, str]) -> bool:
+def _has_token_source(properties: Mapping[str, str]) -> bool:
     """Whether librdkafka makes tokens itself.
 
     Without, it takes the login for granted and never connects.
     """
     if properties.get("sasl.oauthbearer.method", "").strip().lower() == "oidc":
         return True
-    return properties.get("enable.sasl.oauthbearer.unsecure.jwt", "").strip().lower() in _YES
+    return properties.get("enable.sasl.oauthbearer.unsecure.jwt", "").strip().lower() in _TRUE

@@ -28,7 +28,7 @@ LIFETIME_S: Final = 900
 """Of a token: what AWS's own signers ask for. The client wants the next one after four fifths of
 it."""
 
-AGAIN_S: Final = 10.0
+RETRY_S: Final = 10.0
 """What the client is told of a token when no new one could be made: it asks again after four fifths
 of it."""
 
@@ -60,9 +60,9 @@ class MskIam:
         try:
             self._token = self._signed()
         except (BotoCoreError, ClientError) as error:
-            self._note(f"{type(error).__name__}: {' '.join(str(error).split())}")
-            return self._token, now_s + AGAIN_S
-        self._note(None)
+            self._log_change(f"{type(error).__name__}: {' '.join(str(error).split())}")
+            return self._token, now_s + RETRY_S
+        self._log_change(None)
         return self._token, now_s + LIFETIME_S
 
     def _signed(self) -> str:
@@ -84,7 +84,7 @@ class MskIam:
         url = f"{request.url}&User-Agent=datacloud-consumer%2F{__version__}"
         return base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
 
-    def _note(self, fault: str | None) -> None:
+    def _log_change(self, fault: str | None) -> None:
         """Tell what is new."""
         if fault == self._fault:
             return

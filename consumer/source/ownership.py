@@ -11,7 +11,7 @@ from confluent_kafka import TopicPartition
 
 from consumer.model import Assignment, PartitionKey
 from consumer.source.leader_epochs import LeaderEpochs
-from consumer.source.topic_ids import is_made_again
+from consumer.source.topic_ids import is_recreated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -135,13 +135,13 @@ class Ownership:
             now = ids.get(owned.assignment.topic)
             if now is None:
                 continue
-            if owned.topic_id is not None and is_made_again(owned.topic_id, now):
+            if owned.topic_id is not None and is_recreated(owned.topic_id, now):
                 gone.append(owned)
             else:
                 owned.topic_id = now
         return gone
 
-    def let_go(self, keys: Iterable[PartitionKey]) -> list[OwnedPartition]:
+    def release(self, keys: Iterable[PartitionKey]) -> list[OwnedPartition]:
         """Forget partitions; returns those that were being read."""
         gone = set(keys)
         self.pending = [key for key in self.pending if key not in gone]

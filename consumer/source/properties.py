@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import confluent_kafka
 
-from consumer.source.login import librdkafkas
+from consumer.source.login import librdkafka_properties
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,14 +100,14 @@ def check(properties: Mapping[str, str]) -> list[tuple[str, str]]:
     """
     faults: list[tuple[str, str]] = []
     sound: dict[str, str] = {}
-    for name, value in librdkafkas(properties).items():
-        fault = _refused(name, value) or _misspelt(name, value)
+    for name, value in librdkafka_properties(properties).items():
+        fault = _refused(name, value) or _refused_alone(name, value)
         if fault is not None:
             faults.append((name, fault))
         else:
             sound[name] = value
     if sound and not faults:
-        faults.extend(_at_odds(sound))
+        faults.extend(_refused_together(sound))
     return faults
 
 
@@ -128,13 +128,13 @@ def _refused(name: str, value: str) -> str | None:
     return None
 
 
-def _misspelt(name: str, value: str) -> str | None:
+def _refused_alone(name: str, value: str) -> str | None:
     """Let the client set one property: it knows names, types and ranges.
 
     A second property, which does not exist, stops it before a client, its threads and its log lines
     are made.
     """
-    text = _client_says({"group.id": "lint", name: value, _STOPPER: ""})
+    text = _client_error({"group.id": "lint", name: value, _STOPPER: ""})
     shown = "what is written" if name in SECRETS else f"`{value[:60]}`"
     if text is None or _STOPPER in text:
         return None
@@ -152,13 +152,13 @@ def _misspelt(name: str, value: str) -> str | None:
     )
 
 
-def _at_odds(properties: dict[str, str]) -> list[tuple[str, str]]:
+def _refused_together(properties: dict[str, str]) -> list[tuple[str, str]]:
     """Let the client take all properties together.
 
     It refuses combinations and files it cannot read.
     """
     quiet = {name: value for name, value in properties.items() if name != "debug"}
-    text = _client_says({"group.id": "lint", **quiet, "log_level": "0"})
+    text = _client_error({"group.id": "lint", **quiet, "log_level": "0"})
     if text is None:
         return []
     text = " ".join(text.removeprefix("Failed to create consumer: ").replace("`", " ").split())
@@ -170,7 +170,7 @@ def _at_odds(properties: dict[str, str]) -> list[tuple[str, str]]:
     return [(named, f"the Kafka client refuses it: {text}")]
 
 
-def _client_says(conf: dict[str, str]) -> str | None:
+def _client_error(conf: dict[str, str]) -> str | None:
     """Make a consumer that contacts nobody.
 
     Return the client's complaint, `None` when it has none.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from consumer.source.port import Position
 
 GROUP: Final = "group"
-"""The symptom that is gone when the group deals us partitions, even none."""
+"""The kind that is gone when the group deals us partitions, even none."""
 
 
 class Release:
@@ -99,8 +99,8 @@ class Rebalance:
         keys = _keys(partitions)
         going = [owned for key in keys if (owned := self._ownership.at(key)) is not None]
         if not self.closing:
-            self._commits.send(consumer, self.hand_back(going))
-        self._let_go(consumer, keys)
+            self._commits.send(consumer, self.drain(going))
+        self._release(consumer, keys)
 
     def on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Partitions are somebody else's already."""
@@ -109,9 +109,9 @@ class Rebalance:
         if gone:
             self._chunk_queue.drop(gone)
             self._chunk_queue.post(self._chunk_queue.events.lost, gone)
-        self._let_go(consumer, keys)
+        self._release(consumer, keys)
 
-    def start_again(self, consumer: Consumer, reborn: Sequence[OwnedPartition]) -> None:
+    def restart_recreated(self, consumer: Consumer, reborn: Sequence[OwnedPartition]) -> None:
         """Begin anew what is read of topics that were deleted and made again behind the group's back.
 
         What was read of the former topic is finished as for a revocation, so that nothing that is in hand is lost
@@ -126,9 +126,9 @@ class Rebalance:
                 last_known_end=owned.end_offset,
                 detail=OUTDATED,
             )
-        self.hand_back(reborn)
+        self.drain(reborn)
         keys = [owned.key for owned in reborn]
-        self._let_go(consumer, keys)
+        self._release(consumer, keys)
         self._ownership.expect(keys)
         if not self._incremental:
             # All was taken away; what has not changed goes on at once.
@@ -137,7 +137,7 @@ class Rebalance:
                 owned.client_paused = False
             consumer.assign([where_to_read(owned) for owned in rest])
 
-    def hand_back(self, going: Iterable[OwnedPartition]) -> list[Position]:
+    def drain(self, going: Iterable[OwnedPartition]) -> list[Position]:
         """Have the corridor finish what is open of these.
 
         Returns the positions to commit, none when it is late.
@@ -156,11 +156,11 @@ class Rebalance:
             return []
         return [each for each in positions if self._ownership.of(each.assignment) is not None]
 
-    def _let_go(self, consumer: Consumer, keys: list[PartitionKey]) -> None:
-        gone = self._ownership.let_go(keys)
+    def _release(self, consumer: Consumer, keys: list[PartitionKey]) -> None:
+        gone = self._ownership.release(keys)
         for owned in gone:
             self._active_errors.forget(owned.assignment)
-        self._commits.let_go()
+        self._commits.forget_released()
         if paused := [TopicPartition(*owned.key) for owned in gone if owned.client_paused]:
             # The client keeps a pause beyond the assignment: should the partition come back, it
             # would stand still.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from confluent_kafka import KafkaException, TopicPartition
 
-from consumer.source.error_codes import ErrorClass, meaning_of
+from consumer.source.error_codes import ErrorClass, class_of
 from consumer.source.errors import RECORDS
 from consumer.source.port import Chunk
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 WATERMARK_TIMEOUT_S: Final = 1.0
 
 
-class Sorting:
+class MessageSorter:
     """Sorts messages by assignment.
 
     What is not ours any more is dropped here and read by its next owner.
@@ -92,21 +92,21 @@ class Sorting:
     ) -> None:
         topic, partition = message.topic(), message.partition()
         if topic is None:
-            self._errors.of_group(error)
+            self._errors.group_error(error)
             return
         key = (topic, -1 if partition is None else partition)
         owned = self._ownership.at(key)
         if owned is None:
             if error.code() != error._PARTITION_EOF:  # noqa: SLF001 - the library's spelling
-                self._errors.of_topic(error, topic)
+                self._errors.topic_error(error, topic)
         elif error.code() == error._PARTITION_EOF:  # noqa: SLF001 - the library's spelling
             if run := runs.pop(key, None):
                 self._take_run(key, run)
             self._take_end(owned, message.offset() or 0)
-        elif meaning_of(error) is ErrorClass.OFFSET_LOST:
-            self._take_loss(consumer, owned, error)
+        elif class_of(error) is ErrorClass.OFFSET_LOST:
+            self._take_offset_lost(consumer, owned, error)
         else:
-            self._errors.of_partition(error, owned)
+            self._errors.partition_error(error, owned)
 
     def _take_end(self, owned: OwnedPartition, offset: int) -> None:
         if owned.halted or offset < owned.read_offset:
@@ -116,7 +116,9 @@ class Sorting:
         self._chunk_queue.add_end(owned.assignment, offset)
         self._active_errors.end(RECORDS, owned.assignment)
 
-    def _take_loss(self, consumer: Consumer, owned: OwnedPartition, error: KafkaError) -> None:
+    def _take_offset_lost(
+        self, consumer: Consumer, owned: OwnedPartition, error: KafkaError
+    ) -> None:
         if owned.halted:
             return
         owned.halted = True

@@ -11,7 +11,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from consumer.source.ownership import StartPosition
-from consumer.source.topic_ids import is_made_again
+from consumer.source.topic_ids import is_recreated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -123,7 +123,7 @@ class StartPositions:
 
     def _is_outdated(self, key: PartitionKey, position: _Committed, ids: Mapping[str, str]) -> bool:
         now = ids.get(key[0])
-        if now is None or position.topic_id is None or not is_made_again(position.topic_id, now):
+        if now is None or position.topic_id is None or not is_recreated(position.topic_id, now):
             return False
         self._log.warning(
             "position_outdated",
@@ -139,14 +139,14 @@ class StartPositions:
         if described.error is not None:
             raise KafkaException(described.error)
         partitions = sorted(described.partitions)
-        known = self._topic_ids.is_reborn(topic) or bool(
+        known = self._topic_ids.was_recreated(topic) or bool(
             self._committed(consumer, [(topic, each) for each in partitions])
         )
         if (
             not known
             and self._start_at != "earliest"
             and topic_id is None
-            and self._topic_ids.was_told(topic)
+            and self._topic_ids.is_known(topic)
         ):
             # Made again, it begins at its beginning; never read by the group, it does not.
             raise KafkaException(

@@ -16,7 +16,7 @@ import structlog
 from confluent_kafka import KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
-from consumer.source.client_conf import administrator_conf
+from consumer.source.client_conf import admin_conf
 from consumer.source.error_codes import detail_of
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ _KEPT: Final[list[AdminClient]] = []
 process."""
 
 
-def is_made_again(then: str, now: str) -> bool:
+def is_recreated(then: str, now: str) -> bool:
     """Return whether two ids of one name are of different topics in one cluster."""
     return then != now and then.partition(":")[0] == now.partition(":")[0]
 
@@ -66,7 +66,7 @@ class TopicIds:
         self._ask_at_s = 0.0
         self._last: dict[str, str] = {}
         self._former: set[str] = set()
-        self._reborn: set[str] = set()
+        self._recreated: set[str] = set()
         self._silent = False
         self._warned = False
         self._log = structlog.get_logger()
@@ -95,11 +95,11 @@ class TopicIds:
             self._open = self._describe(topics)
         return self._collect()
 
-    def is_reborn(self, topic: str) -> bool:
+    def was_recreated(self, topic: str) -> bool:
         """Return whether an earlier incarnation of this topic was seen here."""
-        return topic in self._reborn
+        return topic in self._recreated
 
-    def was_told(self, topic: str) -> bool:
+    def is_known(self, topic: str) -> bool:
         """Return whether the brokers have told an id of this topic before."""
         return topic in self._last
 
@@ -142,7 +142,7 @@ class TopicIds:
         except CancelledError:
             return None
         except KafkaException as error:
-            self._no_answer(what, error)
+            self._on_no_answer(what, error)
             return None
         self._silent = False
         return described
@@ -154,10 +154,10 @@ class TopicIds:
         self._last[topic] = found
         if last != found:
             self._former.add(last)
-            self._reborn.add(topic)
+            self._recreated.add(topic)
         return True
 
-    def _no_answer(self, what: str, error: KafkaException) -> None:
+    def _on_no_answer(self, what: str, error: KafkaException) -> None:
         reason = error.args[0]
         if reason.code() not in (reason.UNKNOWN_TOPIC_OR_PART, reason.UNKNOWN_TOPIC_ID):
             self._silent = True
@@ -175,6 +175,6 @@ class TopicIds:
 
 def administrator(settings: KafkaSettings) -> AdminClient:
     """Make the client that asks; it connects as the consumer does, once it is asked something."""
-    client = AdminClient(administrator_conf(settings))
+    client = AdminClient(admin_conf(settings))
     _KEPT.append(client)
     return client

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from consumer.batching.batch import ENVELOPE_BYTES, Batch
 from consumer.batching.batcher import Batcher
-from consumer.batching.conflation import Conflation, in_turn, merge, replace
+from consumer.batching.conflation import Conflation, merge, no_conflation, replace
 from consumer.model import Assignment, Change, Delete, Low, Operation, PlainRecord, Target, Upsert
 from consumer.offsets.watermark import lowest, position
 
@@ -236,7 +236,7 @@ class BatcherMachine(RuleBasedStateMachine):
                 break
         assert self.expected == self.rows
         assert not lowest(self.batcher.lows())
-        if type(self).conflation is in_turn:
+        if type(self).conflation is no_conflation:
             assert {
                 key: [moment for moment, _, _ in entries] for key, entries in self.log.items()
             } == self.applied
@@ -255,7 +255,7 @@ class MergingMachine(BatcherMachine):
 class QueueingMachine(BatcherMachine):
     """Engagement."""
 
-    conflation = staticmethod(in_turn)
+    conflation = staticmethod(no_conflation)
 
 
 TestReplacing = BatcherMachine.TestCase

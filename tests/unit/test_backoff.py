@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from consumer.backoff import full_jitter_s, polite_s, probe_interval_s
+from consumer.backoff import full_jitter_s, jittered_pause_s, probe_interval_s
 
 
 @pytest.mark.parametrize(
@@ -24,5 +24,5 @@ def test_probes_start_at_5_s_and_rise_to_30_s() -> None:
 
 def test_an_asked_pause_is_never_shortened() -> None:
     """Lots only add, up to a tenth."""
-    assert 10.0 == polite_s(10.0, 0.0)
-    assert 11.0 == polite_s(10.0, 1.0)
+    assert 10.0 == jittered_pause_s(10.0, 0.0)
+    assert 11.0 == jittered_pause_s(10.0, 1.0)

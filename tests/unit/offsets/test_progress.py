@@ -90,9 +90,9 @@ def test_what_was_read_under_an_earlier_epoch_comes_again() -> None:
     progress, assignment = owned()
     assignment.next_offset = 50
     progress.disown(assignment)
-    assert progress.comes_again(Assignment("t", 0, 2, 49, 49))
-    assert not progress.comes_again(Assignment("t", 0, 2, 50, 50))
-    assert not progress.comes_again(Assignment("t", 1, 2, 49, 49))
+    assert progress.was_read_before(Assignment("t", 0, 2, 49, 49))
+    assert not progress.was_read_before(Assignment("t", 0, 2, 50, 50))
+    assert not progress.was_read_before(Assignment("t", 1, 2, 49, 49))
 
 
 def test_only_the_last_epoch_counts_for_what_comes_again() -> None:
@@ -104,4 +104,4 @@ def test_only_the_last_epoch_counts_for_what_comes_again() -> None:
     progress.own(later, 1.0)
     later.next_offset = 30
     progress.disown(later)
-    assert not progress.comes_again(Assignment("t", 0, 3, 40, 40))
+    assert not progress.was_read_before(Assignment("t", 0, 3, 40, 40))

@@ -1,4 +1,4 @@
-"""Many symptoms, one hold."""
+"""Many global_kinds, one hold."""
 
 from __future__ import annotations
 
@@ -90,7 +90,10 @@ def test_only_what_concerns_all_is_asked_for_again() -> None:
     told.active_errors.begin(
         HoldReason.OFFSET_LOST, "offset", "gone", 0, Assignment("t", 1, 1, 0, None)
     )
-    before = told.active_errors.of_all(), told.active_errors.symptoms()
+    before = told.active_errors.has_global(), told.active_errors.global_kinds()
     told.active_errors.begin(HoldReason.BROKER, "brokers", "down", 0)
     assert (False, []) == before
-    assert (True, ["brokers"]) == (told.active_errors.of_all(), told.active_errors.symptoms())
+    assert (True, ["brokers"]) == (
+        told.active_errors.has_global(),
+        told.active_errors.global_kinds(),
+    )

@@ -91,7 +91,7 @@ def test_a_deal_is_a_reason_to_ask_at_once() -> None:
     api = ApiUser()
     api.turn(0)
     api.client.leaders["t"] = [1, 1, 1]
-    api.watch.look_again()
+    api.watch.refresh_soon()
     api.turn(1)
     assert 3 == api.watch.partition_count
 
@@ -164,7 +164,7 @@ def test_what_is_not_ours_any_more_has_no_end() -> None:
     api = ApiUser()
     api.client.cached = {("t", 0): (0, 40), ("t", 1): (0, 50)}
     api.turn(0)
-    api.ownership.let_go([("t", 0)])
+    api.ownership.release([("t", 0)])
     api.turn(1)
     assert (None, 50) == (api.end(api.zero), api.end(api.one))
 

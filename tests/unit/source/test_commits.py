@@ -176,11 +176,11 @@ def test_a_refusal_is_over_when_what_was_refused_is_somebody_elses() -> None:
     api.send(Position(ONE, 5), Position(TWO, 7))
     api.commits.answered(KafkaError(KafkaError._TRANSPORT), api.client.sent[0])
     api.ours.remove(ONE)
-    api.commits.let_go()
+    api.commits.forget_released()
     before = [*api.judged]
     api.ours.remove(TWO)
-    api.commits.let_go()
-    api.commits.let_go()
+    api.commits.forget_released()
+    api.commits.forget_released()
     assert [KafkaError._TRANSPORT] == [error and error.code() for error in before]
     assert [None] == api.judged[1:]
 
@@ -190,7 +190,7 @@ def test_a_refusal_that_comes_after_the_loss_is_over_at_once() -> None:
     api = ApiUser()
     api.send(Position(ONE, 5))
     api.ours.clear()
-    api.commits.let_go()
+    api.commits.forget_released()
     api.commits.answered(KafkaError(KafkaError._TRANSPORT), api.client.sent[0])
     assert [KafkaError._TRANSPORT, None] == [error and error.code() for error in api.judged]
 
@@ -201,5 +201,5 @@ def test_a_commit_that_is_under_way_is_waited_for() -> None:
     api.send(Position(ONE, 5))
     api.commits.answered(KafkaError(KafkaError._TRANSPORT), api.client.sent[0])
     api.send(Position(ONE, 5))
-    api.commits.let_go()
+    api.commits.forget_released()
     assert [KafkaError._TRANSPORT] == [error and error.code() for error in api.judged]

@@ -6,7 +6,7 @@ import pytest
 from confluent_kafka import KafkaError
 
 from consumer.source import error_codes
-from consumer.source.error_codes import MEANINGS, ErrorClass, detail_of, meaning_of
+from consumer.source.error_codes import ERROR_CLASSES, ErrorClass, class_of, detail_of
 
 
 def _client_codes() -> dict[str, int]:
@@ -25,7 +25,7 @@ def _tables() -> list[str]:
 
 def test_every_code_of_the_client_is_decided() -> None:
     """A newer client with a new code turns this red until somebody has decided what it means."""
-    assert [] == sorted(name for name, code in _client_codes().items() if code not in MEANINGS)
+    assert [] == sorted(name for name, code in _client_codes().items() if code not in ERROR_CLASSES)
 
 
 def test_no_code_is_decided_twice() -> None:
@@ -37,10 +37,12 @@ def test_no_code_is_decided_twice() -> None:
 @pytest.mark.parametrize(
     ("code", "meaning"),
     [
-        pytest.param(KafkaError._PARTITION_EOF, ErrorClass.SILENT, id="end-of-partition"),
+        pytest.param(KafkaError._PARTITION_EOF, ErrorClass.IGNORED, id="end-of-partition"),
         pytest.param(KafkaError._MAX_POLL_EXCEEDED, ErrorClass.REJOIN, id="left-the-group"),
-        pytest.param(KafkaError._TRANSPORT, ErrorClass.PASSING, id="one-connection"),
-        pytest.param(KafkaError.UNKNOWN_TOPIC_OR_PART, ErrorClass.ABSENT, id="no-such-topic"),
+        pytest.param(KafkaError._TRANSPORT, ErrorClass.TRANSIENT, id="one-connection"),
+        pytest.param(
+            KafkaError.UNKNOWN_TOPIC_OR_PART, ErrorClass.MISSING_TOPIC, id="no-such-topic"
+        ),
         pytest.param(KafkaError._ALL_BROKERS_DOWN, ErrorClass.BROKER, id="all-connections"),
         pytest.param(KafkaError._AUTHENTICATION, ErrorClass.AUTH, id="password"),
         pytest.param(KafkaError._SSL, ErrorClass.AUTH, id="certificate"),
@@ -52,17 +54,17 @@ def test_no_code_is_decided_twice() -> None:
 )
 def test_a_code_means(code: int, meaning: ErrorClass) -> None:
     """The codes that operators meet."""
-    assert meaning is meaning_of(KafkaError(code))
+    assert meaning is class_of(KafkaError(code))
 
 
 def test_an_unknown_code_is_fatal() -> None:
     """What nobody has decided stops the daemon rather than being lived with."""
-    assert ErrorClass.FATAL is meaning_of(KafkaError(31999))
+    assert ErrorClass.FATAL is class_of(KafkaError(31999))
 
 
 def test_what_the_client_calls_fatal_is_fatal() -> None:
     """The client's own word counts more than the table."""
-    assert ErrorClass.FATAL is meaning_of(KafkaError(KafkaError._TRANSPORT, "x", True))  # noqa: FBT003 - its signature
+    assert ErrorClass.FATAL is class_of(KafkaError(KafkaError._TRANSPORT, "x", True))  # noqa: FBT003 - its signature
 
 
 def test_the_detail_names_the_code_and_the_next_step() -> None:

@@ -10,9 +10,9 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from consumer.source.leader_epochs import (
     UNKNOWN,
     LeaderEpochs,
-    ask_leaders,
-    parted_at,
-    what_was_lost,
+    describe_loss,
+    diverged_at,
+    validate_positions,
 )
 from consumer.source.ownership import Ownership, StartPosition, where_to_read
 
@@ -117,7 +117,7 @@ def _ask(client: Client, *epochs: int) -> list[tuple[int, str]]:
     places = [
         TopicPartition("t", number, 5, leader_epoch=epoch) for number, epoch in enumerate(epochs)
     ]
-    refused = ask_leaders(cast("Consumer", client), places, lambda _: None)
+    refused = validate_positions(cast("Consumer", client), places, lambda _: None)
     return [(place.partition, error.name()) for place, error in refused]
 
 
@@ -161,7 +161,7 @@ def test_a_lost_position_is_told_by_what_is_seen(
     low: int | None, end: int | None, words: str
 ) -> None:
     """Retention is not blamed for an election: what to do about them differs."""
-    told = what_was_lost(50, 3, low, end, None)
+    told = describe_loss(50, 3, low, end, None)
     assert told.startswith("position 50 (leader epoch 3), but the partition ")
     assert words in told
 
@@ -176,12 +176,12 @@ def test_where_a_log_parts_from_the_one_that_was_read_is_told(end: int) -> None:
         "Partition log truncation detected at offset 50: broker end offset is 30 (offset leader"
         " epoch 3)"
     )
-    parted = parted_at(KafkaError(KafkaError._AUTO_OFFSET_RESET, words))
-    told = what_was_lost(50, 3, 4, end, parted)
+    parted = diverged_at(KafkaError(KafkaError._AUTO_OFFSET_RESET, words))
+    told = describe_loss(50, 3, 4, end, parted)
     assert f"holds 4 to {end}: from offset 30 on its records are not those that were read" in told
     assert "set its position back to 30, or to 4 if the topic was made again" in told
 
 
 def test_a_leader_that_does_not_know_the_epoch_says_no_offset() -> None:
     """Then it is the reader's decision how far to go back."""
-    assert parted_at(KafkaError(KafkaError._AUTO_OFFSET_RESET, "broker end offset is -1")) is None
+    assert diverged_at(KafkaError(KafkaError._AUTO_OFFSET_RESET, "broker end offset is -1")) is None

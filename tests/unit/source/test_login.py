@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from confluent_kafka import Consumer
 
-from consumer.source.login import connection, librdkafkas, login_faults
+from consumer.source.login import connection, librdkafka_properties, login_faults
 from consumer.source.properties import check
 
 MSK = "b-1.shop.abc.c2.kafka.eu-west-1.amazonaws.com:9098"
@@ -19,7 +19,10 @@ def test_other_logins_are_left_as_they_are() -> None:
         "sasl.mechanisms": "SCRAM-SHA-512",
         "sasl.username": "u",
     }
-    assert (properties, properties) == (librdkafkas(properties), connection(MSK, properties))
+    assert (properties, properties) == (
+        librdkafka_properties(properties),
+        connection(MSK, properties),
+    )
 
 
 @pytest.mark.parametrize("name", ["sasl.mechanisms", "sasl.mechanism"])

@@ -10,7 +10,7 @@ import structlog
 from botocore.exceptions import CredentialRetrievalError
 from botocore.session import Session
 
-from consumer.source.msk_iam import AGAIN_S, LIFETIME_S, MskIam
+from consumer.source.msk_iam import LIFETIME_S, RETRY_S, MskIam
 
 pytestmark = pytest.mark.usefixtures("no_aws")
 
@@ -62,7 +62,7 @@ def test_without_credentials_the_client_is_told_to_ask_again_soon() -> None:
     login = MskIam("eu-west-1", Stopped())
     with structlog.testing.capture_logs() as logged:
         told = [login(None) for _ in range(3)]
-    assert [NOW_S + AGAIN_S] * 3 == [end_s for _, end_s in told]
+    assert [NOW_S + RETRY_S] * 3 == [end_s for _, end_s in told]
     [line] = logged
     assert ("aws_credentials_missing", "eu-west-1") == (line["event"], line["region"])
     assert "NoCredentialsError" in line["detail"]
@@ -75,7 +75,7 @@ def test_a_token_outlives_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     first, _ = login(None)
     with structlog.testing.capture_logs() as logged, monkeypatch.context() as broken:
         broken.setattr(Session, "get_credentials", _refuse)
-        assert (first, NOW_S + AGAIN_S) == login(None)
+        assert (first, NOW_S + RETRY_S) == login(None)
     with structlog.testing.capture_logs() as later:
         _, end_s = login(None)
     assert NOW_S + LIFETIME_S == end_s

@@ -119,10 +119,12 @@ class ApiUser:
         there = [TopicPartition("t", partition) for partition in partitions]
         await asyncio.to_thread(self.rebalance.on_revoke, cast("Consumer", self.client), there)
 
-    async def start_again(self, *partitions: int) -> None:
+    async def restart_recreated(self, *partitions: int) -> None:
         """Have topics be found made again, on another thread."""
         reborn = [owned for owned in self.ownership if owned.assignment.partition in partitions]
-        await asyncio.to_thread(self.rebalance.start_again, cast("Consumer", self.client), reborn)
+        await asyncio.to_thread(
+            self.rebalance.restart_recreated, cast("Consumer", self.client), reborn
+        )
 
     async def lose(self, *partitions: int) -> None:
         """Run the callback on another thread."""
@@ -161,7 +163,7 @@ async def test_a_position_of_another_epoch_is_not_committed() -> None:
     api = ApiUser()
     api.answer = None
     old = api.at(1)
-    api.ownership.let_go([("t", 1)])
+    api.ownership.release([("t", 1)])
     api.ownership.take([StartPosition(("t", 1), 0, None)])
     going = asyncio.create_task(api.revoke(1))
     await api.is_asked.wait()
@@ -247,7 +249,7 @@ async def test_i10_what_was_made_again_begins_anew_and_its_old_position_is_not_c
     api = ApiUser(incremental=incremental)
     api.answer = [(1, 7)]
     former = api.at(1)
-    await api.start_again(1)
+    await api.restart_recreated(1)
     assert ["revoking [1]"] == api.heard
     assert orders == api.client.orders
     assert [("t", 1)] == api.ownership.pending

@@ -14,7 +14,7 @@ from consumer.source.broker_watch import BrokerWatch
 from consumer.source.chunk_queue import ChunkQueue
 from consumer.source.errors import ErrorClassifier
 from consumer.source.ownership import Ownership, StartPosition
-from consumer.source.sorting import Sorting
+from consumer.source.sorting import MessageSorter
 from tests.unit.source.client import Answers
 
 if TYPE_CHECKING:
@@ -65,7 +65,9 @@ class ApiUser:
         )
         self.errors = ErrorClassifier(SystemClock(), active_errors, self.ended.append)
         watch = BrokerWatch(("t",), self.ownership, active_errors)
-        self.sorting = Sorting(self.ownership, self.hand_over, active_errors, watch, self.errors)
+        self.sorting = MessageSorter(
+            self.ownership, self.hand_over, active_errors, watch, self.errors
+        )
 
     def chunk(self, chunk: Chunk) -> None:
         """A `SourceEvents` method."""

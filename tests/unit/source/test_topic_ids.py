@@ -6,7 +6,7 @@ import pytest
 from confluent_kafka import KafkaError
 from structlog.testing import capture_logs
 
-from consumer.source.topic_ids import ASK_EVERY_S, NO_ID, TopicIds, is_made_again
+from consumer.source.topic_ids import ASK_EVERY_S, NO_ID, TopicIds, is_recreated
 from tests.unit.source.client import Ids
 
 
@@ -40,7 +40,7 @@ def test_made_again_is_another_topic_of_the_same_cluster(
     then: str, now: str, *, is_so: bool
 ) -> None:
     """What others commit beside a position says nothing."""
-    assert is_so is is_made_again(then, now)
+    assert is_so is is_recreated(then, now)
 
 
 def test_old_brokers_have_no_ids() -> None:
@@ -54,19 +54,19 @@ def test_old_brokers_have_no_ids() -> None:
     assert [("topic_id_unknown", "t")] == [(line["event"], line["what"]) for line in log]
 
 
-@pytest.mark.parametrize("was_told", [True, False])
-def test_brokers_that_go_away_are_for_others_to_tell(*, was_told: bool) -> None:
+@pytest.mark.parametrize("is_known", [True, False])
+def test_brokers_that_go_away_are_for_others_to_tell(*, is_known: bool) -> None:
     """Silence from the first moment on is what nobody else would say."""
     brokers = Ids(t="one")
     ids = TopicIds(brokers.as_administrator())
-    if was_told:
+    if is_known:
         ids.ask(["t"])
     del brokers.ids["t"]
     brokers.refusal = KafkaError(KafkaError._TIMED_OUT)
     with capture_logs() as log:
         ids.ask(["t"])
         ids.ask(["t"])
-    assert ([] if was_told else ["topic_id_unknown"]) == [line["event"] for line in log]
+    assert ([] if is_known else ["topic_id_unknown"]) == [line["event"] for line in log]
 
 
 def test_nobody_waits_in_a_turn() -> None:
@@ -119,10 +119,10 @@ def test_i10_an_id_that_was_followed_by_another_never_comes_back() -> None:
     brokers = Ids(t="one")
     ids = TopicIds(brokers.as_administrator())
     ids.ask(["t"])
-    assert not ids.is_reborn("t")
+    assert not ids.was_recreated("t")
     brokers.ids["t"] = "two"
     assert {"t": "c:two"} == ids.ask(["t"])
-    assert ids.is_reborn("t")
+    assert ids.was_recreated("t")
     brokers.ids["t"] = "one"
     assert {} == ids.ask(["t"])
 
