@@ -315,7 +315,7 @@ class Pipeline:
         else:
             self._committing.due(now_s)
             if self._committing.may_send(now_s):
-                self._committing.asked(now_s)
+                self._committing.sent(now_s)
                 self._source.commit(positions)
         self._name_commits(self._committing.stalled(now_s))
 

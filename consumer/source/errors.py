@@ -1,4 +1,4 @@
-"""Errors of the Kafka client, wherever it tells them, become hold-ups, log lines, or the end."""
+"""Turns errors of the Kafka client into holds, log lines, or the end of the daemon."""
 
 from __future__ import annotations
 
@@ -30,37 +30,37 @@ START: Final = "start"
 
 
 class ErrorClassifier:
-    """Judges every error by the one table. `ended` hears the first fatal one."""
+    """Handles every error by its class; `on_fatal` is called with the first fatal one."""
 
     def __init__(
-        self, clock: Clock, active_errors: ActiveErrors, ended: Callable[[str], None]
+        self, clock: Clock, active_errors: ActiveErrors, on_fatal: Callable[[str], None]
     ) -> None:
         self.fatal = False
         self._clock = clock
         self._active_errors = active_errors
-        self._ended = ended
+        self._on_fatal = on_fatal
         self._noted_s: dict[tuple[int, str], float] = {}
         self._log = structlog.get_logger()
 
     def client_error(self, error: KafkaError) -> None:
-        """Judge what the error callback tells: connections, credentials, the client itself.
+        """Handle an error of the error callback: connections, credentials, the client itself.
 
-        Up to 20 a second.
+        Up to 20 per second.
         """
         error_class = class_of(error)
         if error_class is ErrorClass.BROKER:
             if REFUSED not in self._active_errors.global_kinds():
                 self._hold(HoldReason.BROKER, BROKERS, error)
         elif error_class in HOLDS:
-            # Brokers that refuse every connection also count as down; the refusal is what can be
-            # mended.
+            # Brokers that refuse every connection are also reported as down. Only the refusal is
+            # shown, because it names what the operator can fix.
             self._hold(HOLDS[error_class], REFUSED, error)
             self._active_errors.end(BROKERS)
         else:
             self._log_or_fail(error_class, error, "")
 
     def group_error(self, error: KafkaError) -> None:
-        """Judge an error that `consume` tells and that concerns no partition of ours."""
+        """Handle an error of `consume` that applies to none of our partitions."""
         error_class = class_of(error)
         if error_class in HOLDS:
             self._hold(HOLDS[error_class], GROUP, error)
@@ -68,7 +68,7 @@ class ErrorClassifier:
             self._log_or_fail(error_class, error, "")
 
     def topic_error(self, error: KafkaError, topic: str) -> None:
-        """Judge an error that `consume` tells of a topic; the watch sees when it is gone."""
+        """Handle an error of `consume` that applies to a topic; the watch sees when it ends."""
         error_class = class_of(error)
         if error_class in HOLDS:
             self._hold(HOLDS[error_class], f"topic {topic}", error)
@@ -76,9 +76,9 @@ class ErrorClassifier:
             self._log_or_fail(error_class, error, topic)
 
     def partition_error(self, error: KafkaError, owned: OwnedPartition) -> None:
-        """Judge an error that `consume` tells of a partition that we read.
+        """Handle an error of `consume` that applies to a partition that we read.
 
-        Its next records end it.
+        It ends with the next records of the partition.
         """
         error_class = class_of(error)
         if error_class in HOLDS and error_class is not ErrorClass.AUTH:
@@ -90,14 +90,14 @@ class ErrorClassifier:
             self.topic_error(error, owned.assignment.topic)
 
     def commit_result(self, error: KafkaError | None) -> None:
-        """Judge the answer to a commit."""
+        """Handle the answer to a commit."""
         if error is None:
             self._active_errors.end(COMMIT)
         else:
             self.request_error(error, COMMIT)
 
     def request_error(self, error: KafkaError, kind: str) -> None:
-        """Judge why something that we asked of the brokers was not answered; it is asked again."""
+        """Handle the error of a request of ours to the brokers; the request is repeated."""
         error_class = class_of(error)
         if error_class is ErrorClass.TRANSIENT:
             self._hold(HoldReason.BROKER, kind, error)
@@ -109,9 +109,9 @@ class ErrorClassifier:
     def offset_lost(
         self, owned: OwnedPartition, low: int | None, end: int | None, error: KafkaError
     ) -> None:
-        """Hold a partition whose position is not there any more.
+        """Hold a partition whose position does not exist any more.
 
-        It is not read, and nothing is passed over.
+        It is not read, and no record is skipped.
         """
         where = f"{owned.assignment.topic}[{owned.assignment.partition}]"
         position = owned.read_offset
@@ -133,13 +133,13 @@ class ErrorClassifier:
             self._log_once_a_minute(error, topic)
 
     def end(self, error: KafkaError) -> None:
-        """Tell, once, that the client cannot go on."""
+        """Report, once, that the client cannot continue."""
         if not self.fatal:
             self.fatal = True
-            self._ended(detail_of(error))
+            self._on_fatal(detail_of(error))
 
     def _log_once_a_minute(self, error: KafkaError, topic: str) -> None:
-        """Write a line, once a minute for the same."""
+        """Write a log line, at most once a minute for the same code and topic."""
         now_s = self._clock.now_s()
         last_s = self._noted_s.get((error.code(), topic))
         if last_s is None or now_s - last_s >= NOTE_EVERY_S:

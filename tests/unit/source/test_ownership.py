@@ -9,7 +9,7 @@ def test_each_taking_is_a_new_assignment() -> None:
     """I3: an answer of an earlier epoch finds nothing."""
     book = Ownership()
     [first] = book.take([StartPosition(("t", 0), 5, 5)])
-    book.let_go([("t", 0)])
+    book.release([("t", 0)])
     [second] = book.take([StartPosition(("t", 0), 7, 7)])
     assert second.assignment.epoch > first.assignment.epoch
     assert book.of(first.assignment) is None
@@ -29,7 +29,7 @@ def test_letting_go_returns_what_was_read() -> None:
     book = Ownership()
     book.expect([("t", 0), ("t", 1)])
     [taken] = book.take([StartPosition(("t", 1), 0, None)])
-    assert [taken] == book.let_go([("t", 0), ("t", 1), ("other", 3)])
+    assert [taken] == book.release([("t", 0), ("t", 1), ("other", 3)])
     assert ([], 0) == (book.pending, len(book))
 
 
@@ -52,8 +52,8 @@ def test_i10_a_topic_that_was_made_again_is_told_apart() -> None:
             StartPosition(("u", 0), 4, 4, None, "c:same"),
         ]
     )
-    assert [] == book.outdated({"t": "c:old"})
-    assert [one] == book.outdated({"t": "c:new", "u": "c:same"})
+    assert [] == book.recreated({"t": "c:old"})
+    assert [one] == book.recreated({"t": "c:new", "u": "c:same"})
     assert "c:same" == other.topic_id
 
 
@@ -61,7 +61,7 @@ def test_a_position_of_another_cluster_goes_on_and_takes_the_id_of_this_one() ->
     """A mirror has translated it, and copied what was committed beside it."""
     book = Ownership()
     [owned] = book.take([StartPosition(("t", 0), 4, 4, None, "c:old")])
-    assert [] == book.outdated({"t": "mirror:id"})
+    assert [] == book.recreated({"t": "mirror:id"})
     assert "mirror:id" == owned.topic_id
 
 
@@ -69,6 +69,6 @@ def test_the_first_id_that_is_heard_is_the_topics() -> None:
     """Where nobody told it when reading began."""
     book = Ownership()
     [owned] = book.take([StartPosition(("t", 0), 4, None)])
-    assert [] == book.outdated({"t": "c:id"})
-    assert "c:id" == book.place(owned.assignment, 5).metadata
-    assert [owned] == book.outdated({"t": "c:new"})
+    assert [] == book.recreated({"t": "c:id"})
+    assert "c:id" == book.to_commit(owned.assignment, 5).metadata
+    assert [owned] == book.recreated({"t": "c:new"})

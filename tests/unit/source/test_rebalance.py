@@ -73,7 +73,7 @@ class ApiUser:
         self.commits = Commits(
             lambda *_: None,
             self.judged.append,
-            self.ownership.place,
+            self.ownership.to_commit,
             lambda assignment: self.ownership.of(assignment) is not None,
         )
         self.rebalance = Rebalance(

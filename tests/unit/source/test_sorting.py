@@ -120,7 +120,7 @@ async def test_what_is_read_is_known_by_its_leader() -> None:
     owned = api.ownership.at(("t", 0))
     assert owned is not None
     assert [3, 3, 4] == [
-        api.ownership.place(owned.assignment, position).leader_epoch for position in (6, 8, 10)
+        api.ownership.to_commit(owned.assignment, position).leader_epoch for position in (6, 8, 10)
     ]
 
 
