@@ -76,7 +76,7 @@ def _iam_faults(name: str, bootstrap_servers: str, properties: Mapping[str, str]
     faults = [
         (
             other,
-            f"cannot be combined with {MSK_IAM}, which uses the process's AWS credentials; remove it",
+            f"cannot be combined with {MSK_IAM}, which uses AWS credentials; remove it",
         )
         for other in properties
         if other.startswith("sasl.") and other not in _MECHANISM
