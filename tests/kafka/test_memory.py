@@ -1,7 +1,4 @@
-"""I15: the memory of a daemon whose tenant stands still before a long log.
-
-Whatever its records are like.
-"""
+"""I15: the memory of a daemon whose tenant does not answer, with a long log of any record size."""
 
 from __future__ import annotations
 
@@ -31,7 +28,7 @@ PARTITIONS = 6
 
 
 class Shape(NamedTuple):
-    """How many records lie there, and how many bytes of each are sent on and left out."""
+    """The number of records, and the bytes of each that are sent and that are left out."""
 
     records: int
     sent_bytes: int
@@ -76,14 +73,14 @@ def write(broker: KafkaBroker, topic: str, shape: Shape) -> None:
 
 
 def stands_still(look: Callable[[], int]) -> Callable[[], bool]:
-    """Return a question that is true once a figure above 0 was seen again and again."""
+    """Return a condition that is true once a number above 0 has not changed for many checks."""
     seen: list[int] = []
 
-    def asked() -> bool:
+    def is_still() -> bool:
         seen.append(look())
         return seen[-1] > 0 and len(seen) > 40 and len({*seen[-40:]}) == 1
 
-    return asked
+    return is_still
 
 
 @pytest.mark.parametrize(
@@ -98,9 +95,9 @@ def stands_still(look: Callable[[], int]) -> Callable[[], bool]:
 def test_memory_stays_under_its_bound(
     kafka_broker: KafkaBroker, tmp_path: Path, shape: Shape
 ) -> None:
-    """I15: with the buffer full before a tenant that does not answer.
+    """I15: with a full buffer while the tenant does not answer.
 
-    And in the flood once it does again.
+    And under full load once it answers again.
     """
     topic = topic_of(kafka_broker, PARTITIONS)
     kafka_broker.create_topic(f"{topic}.dead", 1)
