@@ -23,7 +23,7 @@ What may never happen:
 - A position is committed while a record below it is open.
 - Two open requests hold the same key.
 - A record disappears: polled = accepted + conflated + filtered + dead-lettered + released + open.
-- A record at fault stops its neighbours, or a fault of the set-up costs a record.
+- A bad record stops its neighbours, or an error in the configuration loses a record.
 
 `engine` holds the order of events, `app` builds the parts, `cli` has one file per verb. `errors.py`
 says who owns each kind of failure, `model.py` has the types that all packages share.

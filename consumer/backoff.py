@@ -20,7 +20,7 @@ _MOST_EXTRA: Final = 0.1
 def full_jitter_s(attempt: int, unit: float) -> float:
     """Return the wait before retry number `attempt`, counted from 0.
 
-    There is no maximum number of retries. `unit` is a uniform random number from [0, 1).
+    Retries never end. `unit` is a uniform random number from [0, 1).
     """
     return unit * min(_LONGEST_S, _FIRST_S * 2.0 ** min(attempt, _DOUBLINGS))
 

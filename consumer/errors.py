@@ -2,14 +2,16 @@
 
 ```
 ConsumerError
-├── RecordError        fault of one record     send only that record to the dead-letter topic
-├── Transient          fault of the moment     retry with backoff, as long as it takes
-├── Hold               fault of the set-up     drop nothing, commit nothing past it, pause, probe
-├── ConfigFaults       faults in the file      print all of them, exit 78, before anything is read
-├── CredentialsRefused final login refusal     only where a verb must end: exit 77
-├── Refusal            request not possible    say why and what to do, exit 1
-└── Fatal              internal error          commit what is settled, stop, exit 70
+├── RecordError         error in one record    send only that record to the dead-letter topic
+├── Transient           temporary error        retry with backoff, as long as it takes
+├── Hold                external cause         drop nothing, commit nothing past it, pause, probe
+├── ConfigFaults        errors in the file     print all of them, exit 78, before anything is read
+├── CredentialsRefused  final login refusal    only where a verb must end: exit 77
+├── Refusal             request not possible   print the reason and the next step, exit 1
+└── Fatal               internal error         commit what is settled, stop, exit 70
 ```
+
+The external cause of a hold is configuration, access, or an unavailable service.
 
 Inside a package errors are raised; between packages verdicts and outcomes are values. Library
 exceptions are translated once, by the code that calls the library.
@@ -101,8 +103,8 @@ class RecordError(ConsumerError):
         self.field = field
 
 
-class Transient(ConsumerError):  # noqa: N818 - named for what it is, not for being an error
-    """A fault of the moment that a retry can resolve.
+class Transient(ConsumerError):  # noqa: N818 - the name is the reaction
+    """A temporary error: a retry can succeed.
 
     `after_s` is the shortest wait that the other side requested, if it did.
     """
@@ -113,10 +115,10 @@ class Transient(ConsumerError):  # noqa: N818 - named for what it is, not for be
         self.after_s = after_s
 
 
-class Hold(ConsumerError):  # noqa: N818 - named for what it is, not for being an error
-    """A fault of the set-up: everything waits until a probe finds that the cause is gone.
+class Hold(ConsumerError):  # noqa: N818 - the name is the reaction
+    """An external cause stops delivery: everything waits until a probe finds the cause gone.
 
-    `reason` names the hold.
+    The cause is configuration, access, or an unavailable service. `reason` names the hold.
     """
 
     def __init__(self, reason: HoldReason, detail: str) -> None:
@@ -125,20 +127,20 @@ class Hold(ConsumerError):  # noqa: N818 - named for what it is, not for being a
         self.detail = detail
 
 
-class CredentialsRefused(ConsumerError):  # noqa: N818 - the fact, as the operator reads it
+class CredentialsRefused(ConsumerError):  # noqa: N818 - the name is the fact
     """The login was refused and no retry can help, so the verb has to end (exit 77)."""
 
 
-class Refusal(ConsumerError):  # noqa: N818 - named for what it is, not for being an error
-    """The request is not possible now; the text says why, where, and what to do."""
+class Refusal(ConsumerError):  # noqa: N818 - the name is the reaction
+    """The request is not possible now; the text has the reason, the place and the next step."""
 
 
-class Fatal(ConsumerError):  # noqa: N818 - named for what it is, not for being an error
+class Fatal(ConsumerError):  # noqa: N818 - the name is the reaction
     """An internal invariant is broken, or the client cannot continue: stop, exit 70."""
 
 
 class ConfigFaults(ConsumerError):  # noqa: N818 - many at once
-    """Every fault of the configuration, found in one pass.
+    """Every error in the configuration, found in one pass.
 
     Each line is `file:line:column: path: text`.
     """

@@ -101,6 +101,7 @@ class Ledger:
         self, assignment: Assignment, outcome: RecordOutcome, count: int, value_bytes: int
     ) -> None:
         """Count records as settled whose rows are on disk."""
+        # Count them as held again first, because `settled` frees what is held.
         self.spooled(assignment, -count, -value_bytes)
         self.settled(assignment, outcome, count, value_bytes)
 

@@ -50,6 +50,7 @@ class Progress:
 
     def disown(self, assignment: Assignment) -> None:
         """Stop tracking an assignment; none of its positions is committed any more."""
+        # Kept beyond the assignment, for `was_read_before` of the next epoch.
         self._read_to[assignment.topic, assignment.partition] = assignment.next_offset
         self._positions.pop(assignment, None)
         self._moved_s.pop(assignment, None)
@@ -63,6 +64,7 @@ class Progress:
             now = position(assignment, marks)
             if now > earlier:
                 self._positions[assignment] = now
+            # An idle partition is not stuck, so its time of movement is renewed too.
             if now > earlier or not assignment.open_count:
                 self._moved_s[assignment] = now_s
 

@@ -106,6 +106,7 @@ class BrokerWatch:
 
     def _answered(self, described: dict[str, TopicMetadata], now_s: float) -> None:
         self._active_errors.end(BROKERS)
+        # One answer ends the outage, but another broker may still reject this client.
         self._active_errors.end_when_quiet(REFUSED, now_s, REFUSED_QUIET_S)
         self.partition_count = sum(len(topic.partitions) for topic in described.values())
         for name, topic in described.items():
@@ -117,6 +118,7 @@ class BrokerWatch:
             reason = HOLDS.get(class_of(topic.error))
             if reason is not None:
                 self._active_errors.begin(reason, kind, f"{kind}: {detail_of(topic.error)}", now_s)
+            # A missing topic is logged once, and again after it existed.
             elif name not in self._missing:
                 self._missing.add(name)
                 self._log.warning("topic_missing", topic=name, detail=detail_of(topic.error))

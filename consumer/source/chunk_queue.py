@@ -40,6 +40,7 @@ class ChunkQueue:
         try:
             self._loop.call_soon_threadsafe(event, *arguments)
         except RuntimeError as error:
+            # `call_soon_threadsafe` raises `RuntimeError` only when the loop is closed.
             raise LoopGoneError from error
 
     def post_last(self, event: Callable[..., None]) -> None:

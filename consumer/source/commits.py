@@ -66,6 +66,7 @@ class Commits:
         if not offsets:
             return  # for the client an empty list means its stored offsets, and it stores none
         self._failed = []
+        # Positions that failed before are part of this commit, or are not owned any more.
         content = _content(offsets)
         self._open[content].append(tuple(newest.values()))
         try:
@@ -124,6 +125,7 @@ class Commits:
         for position in positions:
             key = (position.assignment.topic, position.assignment.partition)
             (refused if error is not None or key in errors else settled).append(position)
+        # The error is classified before positions are forgotten: it may be fatal.
         self._classify(first)
         self._failed += refused
         self.forget_released()

@@ -20,7 +20,7 @@ class ErrorClass(StrEnum):
     """Part of the client's normal operation."""
 
     TRANSIENT = "passing"
-    """The client retries by itself: one line in the log, and a hold only when one of our own
+    """The client retries by itself: one line in the log, and a hold only when one of our
     requests fails with it."""
 
     REJOIN = "rejoin"

@@ -49,6 +49,7 @@ class ErrorClassifier:
         """
         error_class = class_of(error)
         if error_class is ErrorClass.BROKER:
+            # While brokers reject this client, they are also reported as down.
             if REFUSED not in self._active_errors.global_kinds():
                 self._hold(HoldReason.BROKER, BROKERS, error)
         elif error_class in HOLDS:
@@ -97,7 +98,7 @@ class ErrorClassifier:
             self.request_error(error, COMMIT)
 
     def request_error(self, error: KafkaError, kind: str) -> None:
-        """Handle the error of a request of ours to the brokers; the request is repeated."""
+        """Handle the error of our request to the brokers; the request is repeated."""
         error_class = class_of(error)
         if error_class is ErrorClass.TRANSIENT:
             self._hold(HoldReason.BROKER, kind, error)

@@ -31,9 +31,9 @@ class Intake:
     ) -> None:
         """Pause the partitions that must not be read and resume the others.
 
-        `is_held` is `None` if there is no hold. Called for every chunk and every batch, of a member
-        that may own hundreds of partitions. Without a hold and with space in the buffer, no
-        partition is looked at.
+        `is_held` is `None` if there are no holds. Called for every chunk and every batch, of a
+        member that may own hundreds of partitions. Without a hold and with space in the buffer,
+        no partition is looked at.
         """
         limit = self._buffer_bytes * RESUME_AT if self._full else self._buffer_bytes
         self._full = held_bytes > limit

@@ -1,4 +1,4 @@
-"""Logins to Amazon MSK with IAM: the token is a presigned request to AWS, which the brokers verify.
+"""Logins to Amazon MSK with IAM: the token is a presigned AWS request that the brokers verify.
 
 The credentials come from the usual places of AWS tools: environment, service account role, pod
 identity, profile, instance. Temporary ones are renewed before they expire.

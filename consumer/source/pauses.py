@@ -33,6 +33,7 @@ class Pauses:
         resume: list[TopicPartition] = []
         for owned in self._ownership:
             pause_it = self.all or owned.paused or owned.halted
+            # Only changes: a repeated pause would discard fetched records again.
             if pause_it is not owned.client_paused:
                 owned.client_paused = pause_it
                 (pause if pause_it else resume).append(TopicPartition(*owned.key))

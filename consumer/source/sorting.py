@@ -54,6 +54,7 @@ class MessageSorter:
         for message in messages:
             error = message.error()
             if error is not None:
+                # An error or an end may follow records of its partition that are still in `runs`.
                 self._take_error(consumer, message, error, runs)
                 partition = -1
                 continue
@@ -111,7 +112,7 @@ class MessageSorter:
         if owned.halted or offset < owned.read_offset:
             return
         owned.read_offset = offset
-        # The end may lie after transaction markers and holes, for which there is no record.
+        # The end may lie after transaction markers and holes, for which there are no records.
         self._watch.reached_end(owned, offset)
         self._chunk_queue.add_end(owned.assignment, offset)
         self._active_errors.end(RECORDS, owned.assignment)

@@ -93,6 +93,7 @@ class StartPositions:
         found = ResolvedStarts([], [], None)
         for key, position in committed.items():
             topic_id = ids.get(key[0], position.topic_id)
+            # Partitions with a valid position need no further request.
             if not self._is_outdated(key, position, ids):
                 found.starts.append(
                     StartPosition(
@@ -108,6 +109,8 @@ class StartPositions:
             try:
                 if key[0] not in topics:
                     topics[key[0]] = topic = self._ask_topic(consumer, key[0], ids.get(key[0]))
+                    # The first member that reads the topic commits a start position for every
+                    # partition.
                     if not topic.known and self._start_at != "earliest":
                         found.pins.extend(
                             self._pins(consumer, key[0], topic.partitions, ids.get(key[0]))
@@ -137,6 +140,7 @@ class StartPositions:
 
     def _ask_topic(self, consumer: Consumer, topic: str, topic_id: str | None) -> _Topic:
         described = consumer.list_topics(topic, timeout=ASK_TIMEOUT_S).topics[topic]
+        # The topic may have been deleted since the assignment.
         if described.error is not None:
             raise KafkaException(described.error)
         partitions = sorted(described.partitions)

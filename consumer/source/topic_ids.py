@@ -111,6 +111,7 @@ class TopicIds:
     def _collect(self) -> dict[str, str]:
         if not self._open or not all(answer.done() for answer in self._awaited()):
             return {}
+        # All answers are there: the next request may be sent.
         answers, self._open = self._open, {}
         cluster = self._answer("the cluster", self._cluster)
         if cluster is None:
@@ -141,6 +142,7 @@ class TopicIds:
         return described
 
     def _is_current(self, topic: str, found: str) -> bool:
+        # A broker with old metadata reports a replaced id.
         if found in self._former:
             return False
         last = self._last.get(topic, found)
@@ -153,6 +155,7 @@ class TopicIds:
     def _on_no_answer(self, what: str, error: KafkaException) -> None:
         reason = error.args[0]
         if reason.code() not in (reason.UNKNOWN_TOPIC_OR_PART, reason.UNKNOWN_TOPIC_ID):
+            # Unknown topics are a normal answer; any other error means that waiting is useless.
             self._silent = True
             self._warn(what, detail_of(reason))
 

@@ -68,7 +68,7 @@ class ApiUser:
 
     def begin(self, *options: str) -> Process:
         """Start the verb; its output is in its log."""
-        return Process("begun", self.fleet.folder, *self._words("--execute", *options))
+        return Process("started", self.fleet.folder, *self._words("--execute", *options))
 
     def rows(self) -> dict[str, int]:
         """Return the last change of each row at the tenant."""
@@ -193,13 +193,13 @@ def test_a_million_records_in_one_command(kafka_broker: KafkaBroker, tmp_path: P
     topic, count = "backfill-million", 1_000_000
     traffic = traffic_of(kafka_broker, topic, records=count, keys=count)
     with api(kafka_broker, tmp_path, topic) as verb:
-        begun, peak_kib, pause = verb.begin("--hand-over"), 0, threading.Event()
-        while begun.alive():
+        process, peak_kib, pause = verb.begin("--hand-over"), 0, threading.Event()
+        while process.alive():
             with suppress(OSError):  # it may end between the two looks
-                peak_kib = max(peak_kib, rss_peak_kib(begun.process.pid))
+                peak_kib = max(peak_kib, rss_peak_kib(process.process.pid))
             pause.wait(0.05)
-        assert 0 == begun.ended(), begun.log.read_text()
+        assert 0 == process.ended(), process.log.read_text()
         assert traffic.fold == verb.rows()
-    (figures,) = json.loads(begun.log.read_text().splitlines()[-1])["objects"]
+    (figures,) = json.loads(process.log.read_text().splitlines()[-1])["objects"]
     assert sum(kafka_broker.end_offsets(topic).values()) == figures["records"] == summed(figures)
     assert 0 < peak_kib <= 200 * 1024

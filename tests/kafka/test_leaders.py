@@ -199,7 +199,7 @@ def test_a_truncated_log_is_a_hold_and_never_a_jump(
             f"from offset {short} on, its records are not the ones that were read"
             in fleet.page(member, READY)[1]
         )
-        time.sleep(2)  # the position must not move, so there is no event to wait for
+        time.sleep(2)  # the position must not move, so there are no events to wait for
         assert long == kafka_cluster.committed(fleet.group, topic)[0]
         term(member)
         assert long == kafka_cluster.committed(fleet.group, topic)[0]

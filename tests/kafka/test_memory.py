@@ -72,15 +72,15 @@ def write(broker: KafkaBroker, topic: str, shape: Shape) -> None:
     assert 0 == producer.flush(60)
 
 
-def stands_still(look: Callable[[], int]) -> Callable[[], bool]:
+def is_steady(look: Callable[[], int]) -> Callable[[], bool]:
     """Return a condition that is true once a number above 0 has not changed for many checks."""
     seen: list[int] = []
 
-    def is_still() -> bool:
+    def check() -> bool:
         seen.append(look())
         return seen[-1] > 0 and len(seen) > 40 and len({*seen[-40:]}) == 1
 
-    return is_still
+    return check
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_memory_stays_under_its_bound(
     with Fleet(tmp_path, kafka_broker.bootstrap, topic) as fleet:
         fleet.faults("ingest delay=10m")
         member = fleet.member("one")
-        await_that(stands_still(lambda: fleet.polled(member)), "it has read what it may")
+        await_that(is_steady(lambda: fleet.polled(member)), "its buffer is full")
         stalled_mib = rss_peak_kib(member.process.pid) / 1024
         status = fleet.status(member)
         assert status is not None

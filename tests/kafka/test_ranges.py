@@ -141,9 +141,8 @@ def test_holes_of_compaction_do_not_end_a_range(kafka_broker: KafkaBroker) -> No
     for at in range(10):
         put(b"a" if at % 2 else b"b", b"%d" % at, 1_000 + at)
     put(b"c", b"10", 1_100)
-    put(
-        b"c", b"11", 5_000
-    )  # later than `segment.ms`: what came before lies in a segment that may be compacted
+    # Later than `segment.ms`: the earlier records are in a segment that may be compacted.
+    put(b"c", b"11", 5_000)
     pause, give_up_s = threading.Event(), time.monotonic() + 60
     while (left := read_all(kafka_broker, found(kafka_broker, topic))) != [
         b"8",
@@ -207,9 +206,8 @@ def test_reading_continues_after_a_broker_outage(kafka_broker: KafkaBroker) -> N
     Then reading continues; no record is read twice, none is missing.
     """
     topic = topic_of(kafka_broker)
-    written = [
-        b"%d" % number + b"." * 1_000 for number in range(20_000)
-    ]  # more than the client keeps unread
+    # More than the client's queue holds.
+    written = [b"%d" % number + b"." * 1_000 for number in range(20_000)]
     produce(kafka_broker, topic, written)
     (whole,) = found(kafka_broker, topic)
     values: list[bytes] = []

@@ -144,10 +144,10 @@ async def test_a_resumed_partition_is_read_at_once(kafka_broker: KafkaBroker) ->
             member.source.pause(member.listener.assignments)
             await carried_out(member)
             paused_at = len(member.listener.records)
-            begun_s = time.monotonic()
+            began_s = time.monotonic()
             member.source.resume(member.listener.assignments)
             await member.listener.until(partial(_has, member.listener, paused_at + 1))
-            took_s.append(time.monotonic() - begun_s)
+            took_s.append(time.monotonic() - began_s)
         assert len(member.listener.records) < 100_000
     assert sorted(took_s)[2] < 0.4
 

@@ -85,9 +85,9 @@ async def test_no_broker_at_the_start_is_a_hold(kafka_broker: KafkaBroker) -> No
     try:
         async with Member(kafka_broker.bootstrap, group_name(), "t-absent") as member:
             await member.listener.until(lambda: member.listener.held_now)
-            begun = time.monotonic()
+            began_s = time.monotonic()
             await member.leave()
-            took_s = time.monotonic() - begun
+            took_s = time.monotonic() - began_s
     finally:
         await asyncio.to_thread(kafka_broker.restart)
     assert HoldReason.BROKER is member.listener.held_now[0].reason
@@ -104,9 +104,9 @@ async def test_stopping_without_a_broker_is_bounded(kafka_broker: KafkaBroker) -
         await member.listener.until(lambda: len(member.listener.records) == 5)
         kafka_broker.kill()
         try:
-            begun = time.monotonic()
+            began_s = time.monotonic()
             await member.leave()
-            took_s = time.monotonic() - begun
+            took_s = time.monotonic() - began_s
         finally:
             await asyncio.to_thread(kafka_broker.restart)
     assert took_s < 8

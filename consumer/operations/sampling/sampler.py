@@ -51,7 +51,9 @@ class Sampler(StandaloneClient):
     def topics(self) -> list[str]:
         """Return the names of all topics but the brokers' own. Raises `NoSample`."""
         try:
-            return sorted(set(self._consumer.list_topics(timeout=ANSWER_S).topics) - INTERNAL_TOPICS)
+            return sorted(
+                set(self._consumer.list_topics(timeout=ANSWER_S).topics) - INTERNAL_TOPICS
+            )
         except KafkaException as error:
             raise self._unanswered(error) from error
 

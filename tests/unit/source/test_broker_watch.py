@@ -97,7 +97,7 @@ def test_after_an_assignment_the_topics_are_described_at_once() -> None:
 
 
 def test_partitions_of_all_subscribed_topics_are_counted() -> None:
-    """Topics are matched by name and by expression, each once; others are not counted."""
+    """Topics match a name or an expression, and count once; others are not counted."""
     api = ApiUser("t", "^shop[.].*")
     api.client.leaders |= {"shop.a": [1], "shop.b": [1, 1, 1], "other": [1] * 9}
     api.turn()

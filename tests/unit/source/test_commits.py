@@ -51,9 +51,9 @@ class ApiUser:
         self.client = Client()
         self.events: list[tuple[tuple[Position, ...], str | None]] = []
         self.classified: list[KafkaError | None] = []
-        self.ours = {ONE, TWO}
+        self.owned = {ONE, TWO}
         self.commits = Commits(
-            self._record, self.classified.append, _to_commit, lambda one: one in self.ours
+            self._record, self.classified.append, _to_commit, lambda one: one in self.owned
         )
 
     def _record(self, positions: Sequence[Position], error: str | None) -> None:
@@ -175,10 +175,10 @@ def test_a_rejection_ends_when_its_partitions_are_released() -> None:
     api = ApiUser()
     api.send(Position(ONE, 5), Position(TWO, 7))
     api.commits.answered(KafkaError(KafkaError._TRANSPORT), api.client.sent[0])
-    api.ours.remove(ONE)
+    api.owned.remove(ONE)
     api.commits.forget_released()
     before = [*api.classified]
-    api.ours.remove(TWO)
+    api.owned.remove(TWO)
     api.commits.forget_released()
     api.commits.forget_released()
     assert [KafkaError._TRANSPORT] == [error and error.code() for error in before]
@@ -189,7 +189,7 @@ def test_a_rejection_after_the_loss_ends_at_once() -> None:
     """It is still classified, because it may be fatal."""
     api = ApiUser()
     api.send(Position(ONE, 5))
-    api.ours.clear()
+    api.owned.clear()
     api.commits.forget_released()
     api.commits.answered(KafkaError(KafkaError._TRANSPORT), api.client.sent[0])
     assert [KafkaError._TRANSPORT, None] == [error and error.code() for error in api.classified]

@@ -1,4 +1,4 @@
-"""Login properties: what the clients get, and what is rejected."""
+"""Login properties: the settings that clients get, and the ones that are rejected."""
 
 from __future__ import annotations
 
