@@ -26,6 +26,6 @@ What may never happen:
 
 - Another thread calls the client, or the consumer thread touches state of the loop.
 - An event arrives before an earlier one; a chunk arrives after `revoking` or `lost`.
-- A position jumps: where it is not certain, the partition is halted and held (OFFSET_LOST).
+- A position jumps: if it is lost, the partition is halted and held (OFFSET_LOST).
 - A commit of an earlier epoch is sent. Polling stops for longer than the group allows.
 """

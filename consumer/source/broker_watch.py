@@ -110,16 +110,16 @@ class BrokerWatch:
         self._active_errors.end_when_quiet(REFUSED, now_s, REFUSED_QUIET_S)
         self.partition_count = sum(len(topic.partitions) for topic in described.values())
         for name, topic in described.items():
-            self._judge_topic(name, topic, now_s)
+            self._check_topic(name, topic, now_s)
 
-    def _judge_topic(self, name: str, topic: TopicMetadata, now_s: float) -> None:
+    def _check_topic(self, name: str, topic: TopicMetadata, now_s: float) -> None:
         kind = f"topic {name}"
         if topic.error is not None:
             reason = HOLDS.get(class_of(topic.error))
             if reason is not None:
                 self._active_errors.begin(reason, kind, f"{kind}: {detail_of(topic.error)}", now_s)
-            # A missing topic is logged once, and again after it existed.
             elif name not in self._missing:
+                # A missing topic is logged once, and again after it existed.
                 self._missing.add(name)
                 self._log.warning("topic_missing", topic=name, detail=detail_of(topic.error))
             return

@@ -65,8 +65,8 @@ class Commits:
         offsets += [pin for pin in pins if (pin.topic, pin.partition) not in newest]
         if not offsets:
             return  # for the client an empty list means its stored offsets, and it stores none
-        self._failed = []
         # Positions that failed before are part of this commit, or are not owned any more.
+        self._failed = []
         content = _content(offsets)
         self._open[content].append(tuple(newest.values()))
         try:

@@ -82,9 +82,8 @@ class Rebalance:
         self._active_errors.end(GROUP)
         if not self.closing:
             self._ownership.expect(_keys(partitions))
+        # The client requires an answer to the callback; an empty one keeps the partitions pending.
         if self._incremental:
-            # The client requires an answer to the callback; an empty one keeps the partitions
-            # pending.
             consumer.incremental_assign([])
         else:
             consumer.assign([])
@@ -100,8 +99,8 @@ class Rebalance:
         """
         keys = _keys(partitions)
         owned_partitions = [owned for key in keys if (owned := self._ownership.at(key)) is not None]
+        # While closing, everything was drained and committed before.
         if not self.closing:
-            # While closing, everything was drained and committed already.
             self._commits.send(consumer, self.drain(owned_partitions))
         self._release(consumer, keys)
 
