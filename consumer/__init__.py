@@ -14,9 +14,10 @@ Two threads exchange data. The consumer thread is the only one that calls the Ka
 resume, commit, leave) go to the thread.
 
 A **record** becomes **object changes** (an upsert or a delete of one row). Changes are packed into
-**batches**, and each batch is one request. A record is open from the moment it is polled until it
-is **settled**: accepted, conflated into a newer change of the same key, filtered, or dead-lettered.
-`offsets` computes from the open records how far each partition may be committed.
+**batches**, and each batch is one request (`bulk` packs rows into files of bulk jobs instead). A
+record is open from the moment it is polled until it is **settled**: accepted, conflated into a
+newer change of the same key, filtered, or dead-lettered. `offsets` computes from the open records
+how far each partition may be committed.
 
 What may never happen:
 
@@ -25,8 +26,8 @@ What may never happen:
 - A record disappears: polled = accepted + conflated + filtered + dead-lettered + released + open.
 - A bad record stops its neighbours, or an error in the configuration loses a record.
 
-`engine` holds the order of events, `app` builds the parts, `cli` has one file per verb. `errors.py`
-says who owns each kind of failure, `model.py` has the types that all packages share.
+`engine` has the order of events, `app` builds the parts, `cli` has one file per verb. `errors.py`
+has every kind of failure with its reaction, `model.py` the types that all packages share.
 """
 
 __version__ = "0.1.0"

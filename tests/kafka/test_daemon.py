@@ -47,7 +47,7 @@ def test_a_hundred_thousand_records_through_a_kill_and_two_members(
             "the kill was too late to test anything"
         )
         second = fleet.member("second")
-        await_that(lambda: fleet.polled(second) > 5_000, "the second member works")
+        await_that(lambda: fleet.polled(second) > 5_000, "the second member has read a part")
         third = fleet.member("third")
         await_that(
             lambda: bool((fleet.status(third) or {}).get("assignment")),

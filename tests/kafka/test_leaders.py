@@ -123,7 +123,7 @@ def test_only_a_partition_without_a_leader_is_held(
     with Fleet(tmp_path, kafka_cluster.bootstrap, topic, QUICK) as fleet:
         member = fleet.member("one")
         with traffic.flowing(per_second=300):
-            await_that(lambda: _moved(fleet, kafka_cluster, [0, 1, 2], {}), "all partitions move")
+            await_that(lambda: _moved(fleet, kafka_cluster, [0, 1, 2], {}), "all positions advance")
             await_that(
                 lambda: is_whole_of_offsets(kafka_cluster),
                 "all replicas of the group's positions are in sync",
@@ -174,7 +174,7 @@ def elect_the_truncated_replica(cluster: KafkaCluster, topic: str) -> None:
     # Two brokers are the smallest quorum: the third must be back before another is killed.
     cluster.kill(1)
     cluster.start(2)
-    await_that(lambda: cluster.leaders(topic)[0] == 2, "the shorter log leads", 60)
+    await_that(lambda: cluster.leaders(topic)[0] == 2, "the truncated replica leads", 60)
 
 
 def test_a_truncated_log_is_a_hold_and_never_a_jump(
@@ -221,7 +221,7 @@ def test_a_truncated_log_that_has_grown_again_is_not_read(
         term(first)
         settled = kafka_cluster.committed(fleet.group, topic)[0]
         elect_the_truncated_replica(kafka_cluster, topic)
-        # The first writer's offsets are not valid in the truncated log.
+        # Records of the first writer are lost with the truncated log: a second one writes more.
         others = Traffic(kafka_cluster.bootstrap, topic, 2, keys=1_000_000, seed=24)
         others.write(600)
         assert kafka_cluster.end_offsets(topic)[0] > settled, "void: the position is after the end"

@@ -112,7 +112,7 @@ def test_memory_stays_under_its_bound(
         assert BUFFER_BYTES < status["buffer_bytes"] < 1.25 * BUFFER_BYTES
         fleet.faults()
         enough = min(shape.records, 300_000)
-        await_that(lambda: fleet.polled(member) >= enough, "it reads on")
+        await_that(lambda: fleet.polled(member) >= enough, "it continues to read")
         peak_mib = rss_peak_kib(member.process.pid) / 1024
         print(f"resident: {stalled_mib:.0f} MiB stalled, {peak_mib:.0f} MiB at most")  # noqa: T201 - the figures
         assert peak_mib <= MOST_MIB

@@ -37,7 +37,7 @@ IAM: Final = {
     "aws.region": "eu-west-1",
 }
 
-_JUDGE: Final = Path(__file__).with_name("MskLogins.java")
+_VERIFIER: Final = Path(__file__).with_name("MskLogins.java")
 _LISTENER: Final = "listener.name.login.oauthbearer.sasl"
 _SETTINGS: Final = {
     "sasl.enabled.mechanisms": "PLAIN,OAUTHBEARER",
@@ -86,7 +86,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
     )
     classes = tmp_path_factory.mktemp("classes")
     subprocess.run(
-        [compiler, "-cp", f"{fetched_jars()}/*", "-d", str(classes), str(_JUDGE)], check=True
+        [compiler, "-cp", f"{fetched_jars()}/*", "-d", str(classes), str(_VERIFIER)], check=True
     )
     with KafkaBroker(tmp_path_factory.mktemp("msk") / "broker", _SETTINGS, classes=classes) as made:
         yield made

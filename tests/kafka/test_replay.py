@@ -177,7 +177,7 @@ def test_killed_at_random_beside_the_live_daemon(
         ends = kafka_broker.end_offsets(repaired.topic)
         await_that(
             lambda: kafka_broker.committed(repaired.fleet.group, repaired.topic) == ends,
-            "the group is where its daemon is",
+            "the group reaches the end",
         )
 
 
