@@ -162,7 +162,8 @@ async def test_i10_a_lost_position_is_reported_with_offsets_and_not_read() -> No
     )
     [held, other] = api.events
     assert held.startswith(
-        "held OFFSET_LOST t[0]#1: t[0]: position 5 cannot be read; the partition has offsets 80"
+        "held OFFSET_LOST t[0]#1: t[0]: position 5 cannot be read; "
+        "the partition has offsets 80 to 120: "
     )
     assert "1: [5]" == other
 
