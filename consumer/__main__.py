@@ -1,4 +1,4 @@
-"""`python -m consumer`: the same as `datacloud-consumer`."""
+"""Run the command with `python -m consumer`, the same as `datacloud-consumer`."""
 
 from consumer.cli import main
 

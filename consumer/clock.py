@@ -1,7 +1,4 @@
-"""Time as a port: what the daemon reads and waits on.
-
-So that tests and the simulation can own it.
-"""
+"""Time as a port, so that tests and the simulation can replace it."""
 
 from __future__ import annotations
 
@@ -11,30 +8,30 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What an edge may know of time; pure rooms are told the figures and never hold a clock."""
+    """A source of time for the parts that do I/O; pure packages get times as arguments."""
 
     def now_s(self) -> float:
-        """Monotonic seconds; only differences mean anything."""
+        """Return monotonic seconds; only differences between them have a meaning."""
         ...
 
     def wall_ms(self) -> int:
-        """Milliseconds since the Unix epoch, UTC; may jump."""
+        """Return milliseconds since the Unix epoch, UTC; they may jump."""
         ...
 
     async def sleep(self, duration_s: float) -> None:
-        """Wait on this clock."""
+        """Wait for a duration on this clock."""
         ...
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The clock of the machine."""
 
     def now_s(self) -> float:
-        """Read the monotonic clock."""
+        """Return the time of the monotonic clock."""
         return time.monotonic()
 
     def wall_ms(self) -> int:
-        """Read the wall clock."""
+        """Return the time of the wall clock."""
         return time.time_ns() // 1_000_000
 
     async def sleep(self, duration_s: float) -> None:

@@ -1,18 +1,20 @@
-"""Every error, sorted by what the catcher must do.
+"""Every error, by what the code that catches it must do.
 
 ```
 ConsumerError
-├── RecordError        the record's fault    that record alone to the dead-letter topic, with its reason
-├── Transient          the moment's fault    try again with backoff, for as long as it takes
-├── Hold               the set-up's fault    drop nothing, commit nothing past it, pause, name it, probe
-├── ConfigFaults       the file's faults     print them all and exit 78, before anything is read
-├── CredentialsRefused the set-up's, final   only where a verb must end: exit 77
-├── Refusal            the wish's            a verb cannot do it as things stand: say what to do, exit 1
-└── Fatal              ours                  commit what is settled, stop, exit 70
+├── RecordError         error in one record    send only that record to the dead-letter topic
+├── Transient           temporary error        retry with backoff, as long as it takes
+├── Hold                external cause         drop nothing, commit nothing past it, pause, probe
+├── ConfigFaults        errors in the file     print all of them, exit 78, before anything is read
+├── CredentialsRefused  final login refusal    only where a verb must end: exit 77
+├── Refusal             request not possible   print the reason and the next step, exit 1
+└── Fatal               internal error         commit what is settled, stop, exit 70
 ```
 
-Inside a room errors are raised; between rooms verdicts and outcomes are values. Library exceptions
-are translated once, at the edge that calls the library.
+The external cause of a hold is configuration, access, or an unavailable service.
+
+Inside a package errors are raised; between packages verdicts and outcomes are values. Library
+exceptions are translated once, by the code that calls the library.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Reason(StrEnum):
-    """Why one record cannot be placed.
+    """The reason why one record cannot be sent.
 
     The closed list of dead-letter reasons, also a metric label.
     """
@@ -68,7 +70,7 @@ class Reason(StrEnum):
 
 
 class HoldReason(StrEnum):
-    """Why records wait although nothing is wrong with them.
+    """The reason why records wait although nothing is wrong with them.
 
     The closed list, also a metric label.
     """
@@ -84,14 +86,14 @@ class HoldReason(StrEnum):
 
 
 class ConsumerError(Exception):
-    """The root: nothing raises it itself."""
+    """The base class of all errors of this package; it is never raised itself."""
 
 
 class RecordError(ConsumerError):
-    """One record's own fault; it goes to the dead-letter topic and its neighbours never notice.
+    """One record cannot be sent: it goes to the dead-letter topic; its neighbours are unaffected.
 
-    `detail` says what was wanted and what kind of thing was found, never the value. `field` is the
-    target field, or the source path where there is no target.
+    `detail` says what was expected and what kind of value was found, never the value itself.
+    `field` is the target field, or the source path where no target field is involved.
     """
 
     def __init__(self, reason: Reason, detail: str = "", *, field: str | None = None) -> None:
@@ -101,8 +103,11 @@ class RecordError(ConsumerError):
         self.field = field
 
 
-class Transient(ConsumerError):  # noqa: N818 - named for what it is, not for being an error
-    """The moment's fault. `after_s` is a floor the other side asked for, when it did."""
+class Transient(ConsumerError):  # noqa: N818 - the name is the reaction
+    """A temporary error: a retry can succeed.
+
+    `after_s` is the shortest wait that the other side requested, if it did.
+    """
 
     def __init__(self, detail: str, *, after_s: float | None = None) -> None:
         super().__init__(detail)
@@ -110,10 +115,10 @@ class Transient(ConsumerError):  # noqa: N818 - named for what it is, not for be
         self.after_s = after_s
 
 
-class Hold(ConsumerError):  # noqa: N818 - named for what it is, not for being an error
-    """The set-up's fault: everything waits, named by `reason`.
+class Hold(ConsumerError):  # noqa: N818 - the name is the reaction
+    """An external cause stops delivery: everything waits until a probe finds the cause gone.
 
-    Until a probe finds the cause gone.
+    The cause is configuration, access, or an unavailable service. `reason` names the hold.
     """
 
     def __init__(self, reason: HoldReason, detail: str) -> None:
@@ -122,20 +127,20 @@ class Hold(ConsumerError):  # noqa: N818 - named for what it is, not for being a
         self.detail = detail
 
 
-class CredentialsRefused(ConsumerError):  # noqa: N818 - the fact, as the operator reads it
-    """The login was refused for good while a verb could not go on without it (exit 77)."""
+class CredentialsRefused(ConsumerError):  # noqa: N818 - the name is the fact
+    """The login was refused and no retry can help, so the verb has to end (exit 77)."""
 
 
-class Refusal(ConsumerError):  # noqa: N818 - named for what it is, not for being an error
-    """What was asked for cannot be done as things stand: what was seen, where, and what to do."""
+class Refusal(ConsumerError):  # noqa: N818 - the name is the reaction
+    """The request is not possible now; the text has the reason, the place and the next step."""
 
 
-class Fatal(ConsumerError):  # noqa: N818 - named for what it is, not for being an error
-    """An invariant of ours is broken, or the client cannot go on: stop, exit 70."""
+class Fatal(ConsumerError):  # noqa: N818 - the name is the reaction
+    """An internal invariant is broken, or the client cannot continue: stop, exit 70."""
 
 
 class ConfigFaults(ConsumerError):  # noqa: N818 - many at once
-    """Every fault of the configuration, found together.
+    """Every error in the configuration, found in one pass.
 
     Each line is `file:line:column: path: text`.
     """

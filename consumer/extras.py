@@ -1,7 +1,4 @@
-"""Libraries that come with an extra.
-
-Whether they are there, and what to type where they are not.
-"""
+"""Checks whether the library of an optional extra is installed."""
 
 from __future__ import annotations
 
@@ -9,13 +6,13 @@ from importlib.util import find_spec
 
 
 def not_installed(library: str, extra: str) -> str | None:
-    """Return what is wrong and what to type, to be read behind a name.
+    """Return the problem and the command that solves it, or `None` if the library is installed.
 
-    `None` where the library is there.
+    The text continues a sentence that starts with the name of the feature.
     """
     try:
         found = find_spec(library) is not None
-    except ModuleNotFoundError:  # of a package around it
+    except ModuleNotFoundError:  # the parent package is not installed either
         found = False
     return (
         None

@@ -1,4 +1,4 @@
-"""A record's headers, read so that a name which is no text does not cost the daemon its life."""
+"""Reads a record's headers so that a name that is not UTF-8 cannot end the process."""
 
 from __future__ import annotations
 
@@ -8,32 +8,34 @@ from typing import TYPE_CHECKING, Any, Final, cast
 if TYPE_CHECKING:
     from consumer.model import Headers, Record
 
-_asked = methodcaller("headers")
-"""Asks for the headers by a call that is always checked. A call written out is not, once the
-interpreter has seen it often: it then gives what the client should not have given, with the
-client's error still pending."""
+_call_headers = methodcaller("headers")
+"""Calls the client's method with a result check on every call. A direct call loses that check
+once the interpreter has specialised it: it then returns a value together with the client's
+pending error."""
 
 NO_NAME: Final = "\N{REPLACEMENT CHARACTER}"
-"""Stands for a name that is not UTF-8: the client does not give us its bytes."""
+"""Replaces a name that is not UTF-8; the client does not give us its bytes."""
 
 
 def headers_of(record: Record) -> Headers:
-    """Return a record's headers in order, `NO_NAME` where a name is not UTF-8.
+    """Return a record's headers in order, with `NO_NAME` where a name is not UTF-8.
 
-    1. Over such a name the client raises `SystemError`, but only when it is asked for the first
-    time. 2. From then on it gives the headers with nothing in the name's place; touching that ends
-    the process. 3. So they are mended at once, and given back to it.
+    1. On such a name the client raises `SystemError`, but only on the first call.
+    2. On later calls it returns the headers with a null pointer as the name. Reading that pointer
+       ends the process.
+    3. So the headers are repaired at once and stored back in the record.
 
-    Source: measured, confluent-kafka 2.16.1 on CPython 3.11; the brokers take any bytes for a name.
+    Source: measured with confluent-kafka 2.16.1 on CPython 3.11. Brokers accept any bytes as a
+    name.
     """
     try:
-        return _asked(record) or ()
+        return _call_headers(record) or ()
     except SystemError:
-        mended = [_mended(header) for header in _asked(record) or ()]
-        cast("Any", record).set_headers(mended)
-        return mended
+        repaired = [_repaired(header) for header in _call_headers(record) or ()]
+        cast("Any", record).set_headers(repaired)
+        return repaired
 
 
-def _mended(header: tuple[str, bytes | None]) -> tuple[str, bytes | None]:
-    """Look at a header without touching its name, and put `NO_NAME` where there is none."""
+def _repaired(header: tuple[str, bytes | None]) -> tuple[str, bytes | None]:
+    """Return a header with `NO_NAME` as the name if it is missing, without reading the name."""
     return (NO_NAME, header[1]) if repr(header).startswith("(<NULL>, ") else header

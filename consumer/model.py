@@ -1,7 +1,7 @@
-"""The nouns carried between rooms.
+"""The types that packages pass to each other.
 
-A Kafka **record** becomes **object changes** (`Upsert` or `Delete` of one Data Cloud row), which
-are packed into a **batch**, which is sent as a `Request`, answered by an `Answer`, and read as a
+A Kafka **record** becomes **object changes** (`Upsert` or `Delete` of one Data 360 row). Changes
+are packed into a **batch**. A batch is sent as one HTTP request, and the answer is turned into a
 **verdict**.
 """
 
@@ -23,46 +23,43 @@ Headers: TypeAlias = "Sequence[tuple[str, bytes | None]]"
 
 
 class Record(Protocol):
-    """A Kafka record as the client hands it over; `confluent_kafka.Message` is one as it stands."""
+    """A Kafka record as the client returns it; `confluent_kafka.Message` matches as it is."""
 
     def topic(self) -> str:
-        """Topic name."""
+        """Return the topic name."""
         ...
 
     def partition(self) -> int:
-        """Partition number."""
+        """Return the partition number."""
         ...
 
     def offset(self) -> int:
-        """Offset in the partition."""
+        """Return the offset in the partition."""
         ...
 
     def key(self) -> bytes | None:
-        """Key bytes; `None` for a null key."""
+        """Return the key bytes; `None` for a null key."""
         ...
 
     def value(self) -> bytes | None:
-        """Value bytes; `None` for a tombstone, `b''` for an empty value."""
+        """Return the value bytes; `None` for a tombstone, `b''` for an empty value."""
         ...
 
     def headers(self) -> Headers | None:
-        """Headers in order, duplicates kept; `None` when there are none."""
+        """Return the headers in order, duplicates included; `None` if there are none."""
         ...
 
     def timestamp(self) -> tuple[int, int]:
-        """Timestamp type (0 unknown, 1 create, 2 append) and milliseconds since the epoch."""
+        """Return the type (0 unknown, 1 create, 2 append) and milliseconds since the epoch."""
         ...
 
     def __len__(self) -> int:
-        """Bytes of the value."""
+        """Return the number of bytes of the value."""
         ...
 
 
 class PlainRecord:
-    """A record that came from somewhere else than the Kafka client.
-
-    Standard input, a sample, a test.
-    """
+    """A record that was not read by the Kafka client: standard input, a sample, a test."""
 
     __slots__ = ("_headers", "_key", "_offset", "_partition", "_timestamp_ms", "_topic", "_value")
 
@@ -86,47 +83,47 @@ class PlainRecord:
         self._timestamp_ms = timestamp_ms
 
     def topic(self) -> str:
-        """Topic name."""
+        """Return the topic name."""
         return self._topic
 
     def partition(self) -> int:
-        """Partition number."""
+        """Return the partition number."""
         return self._partition
 
     def offset(self) -> int:
-        """Offset in the partition."""
+        """Return the offset in the partition."""
         return self._offset
 
     def key(self) -> bytes | None:
-        """Key bytes."""
+        """Return the key bytes."""
         return self._key
 
     def value(self) -> bytes | None:
-        """Value bytes."""
+        """Return the value bytes."""
         return self._value
 
     def headers(self) -> Headers | None:
-        """Headers in order."""
+        """Return the headers in order."""
         return self._headers
 
     def timestamp(self) -> tuple[int, int]:
-        """Create time in milliseconds since the epoch."""
+        """Return the create time in milliseconds since the epoch."""
         return (1 if self._timestamp_ms else 0, self._timestamp_ms)
 
     def __len__(self) -> int:
-        """Bytes of the value."""
+        """Return the number of bytes of the value."""
         return len(self._value or b"")
 
 
 class Operation(StrEnum):
-    """What a request does to rows; also the metric label."""
+    """The operation of a request on rows; also the metric label."""
 
     UPSERT = "upsert"
     DELETE = "delete"
 
 
 class FilterRule(StrEnum):
-    """Why a record is deliberately not sent: the closed list, said in `map` and in the log."""
+    """The rule that kept a record from being sent: a closed list, shown by `map` and in the log."""
 
     TOMBSTONE = "tombstone"
     HEARTBEAT = "heartbeat"
@@ -143,19 +140,19 @@ class FilterRule(StrEnum):
 
 
 class Target(msgspec.Struct, frozen=True):
-    """Where rows go: one object of one Ingestion API connector."""
+    """The destination of rows: one object of one Ingestion API connector."""
 
     connector: str
     object: str
 
 
 class Assignment:
-    """One ownership of one partition: made when it is assigned, forgotten when it goes.
+    """One assignment of one partition to this process, from assign to revoke.
 
-    Compared by identity: a later epoch of the same partition is another object. `next_offset` is
-    the next position to read once nothing is open; `committed` is the position that the group has
-    confirmed, `None` when it had none. `open_count` and `held_bytes` are of the records that were
-    polled and are not settled.
+    Compared by identity: a later assignment of the same partition is another object with another
+    epoch. `next_offset` is the position once no record is open. `committed` is the position that
+    the group has confirmed, `None` if it has none. `open_count` and `held_bytes` count the open
+    records: those that were polled and are not settled.
     """
 
     __slots__ = (
@@ -184,9 +181,9 @@ class Assignment:
 
 
 class RecordOutcome(StrEnum):
-    """What became of a record, once: the `outcome` label.
+    """The final outcome of a record, set once: the `outcome` label.
 
-    Of a record with several parts the first that applies.
+    A record with several parts gets the first outcome in this list that one of its parts has.
     """
 
     DEAD_LETTERED = "dead_lettered"
@@ -194,13 +191,14 @@ class RecordOutcome(StrEnum):
     CONFLATED = "conflated"
     FILTERED = "filtered"
     RELEASED = "released"
-    """Polled, not settled, and handed over with its partition: its next owner reads it again."""
+    """Polled, not settled, and released with its partition: the next owner reads it again."""
 
 
 class PartialRecord:
-    """A record that became several parts.
+    """A record that became several changes.
 
-    It is settled when all are, with the weightiest of their outcomes.
+    It is settled when all of them are. Its outcome is the first one of `RecordOutcome` among
+    theirs.
     """
 
     __slots__ = ("assignment", "outcomes", "parts_open", "value_bytes")
@@ -213,7 +211,7 @@ class PartialRecord:
 
 
 class RecordCount:
-    """How many records something stands for, and the bytes of their values."""
+    """A number of records and the bytes of their values."""
 
     __slots__ = ("count", "value_bytes")
 
@@ -222,13 +220,13 @@ class RecordCount:
         self.value_bytes = 0
 
     def add(self, count: int, value_bytes: int) -> None:
-        """Count more records, or fewer."""
+        """Add records, or remove some with negative numbers."""
         self.count += count
         self.value_bytes += value_bytes
 
 
 class Low(NamedTuple):
-    """The lowest open offset of a partition that something holds, and that record's timestamp.
+    """The lowest offset of a partition that a holder has open, and the timestamp of that record.
 
     Sorts by offset.
     """
@@ -238,13 +236,15 @@ class Low(NamedTuple):
 
 
 class Superseded:
-    """Older changes whose settlement rides on a newer one of their key.
+    """Older changes of one key and one assignment, replaced by a newer change before being sent.
 
-    Conflated, and open until it settles.
+    Their records are conflated: they stay open until the newer change is settled, and settle with
+    it.
 
-    `bare_count` counts the records that became one change alone, `bare_bytes` their values; those
-    that became several are in `partial_records`. `kept` are records whose fields the newer change
-    carries too (partial mode): when it is rejected they go to the dead-letter topic with it.
+    `bare_count` counts the records that became exactly one change, `bare_bytes` the bytes of their
+    values. Records that became several changes are in `partial_records`. `kept` has the records
+    whose fields are merged into the newer change (partial mode): if it is rejected, they go to the
+    dead-letter topic with it.
     """
 
     __slots__ = ("assignment", "bare_bytes", "bare_count", "kept", "low", "partial_records")
@@ -258,7 +258,7 @@ class Superseded:
         self.kept: list[tuple[Record, PartialRecord | None]] = []
 
     def take(self, record: Record, partial_record: PartialRecord | None) -> None:
-        """Let one more record ride, that is not needed any more itself."""
+        """Count one more conflated record, which itself is not needed any more."""
         if partial_record is None:
             self.bare_count += 1
             self.bare_bytes += len(record)
@@ -267,12 +267,12 @@ class Superseded:
 
 
 class Upsert(msgspec.Struct, gc=False):
-    """One row to write. The hot path makes one of these per record and nothing else.
+    """One row to write; the hot path creates exactly one of these per record.
 
-    `encoded` is the row as JSON bytes, encoded once. `record` is the source, kept until settled
-    because a rejected row goes to the dead-letter topic as it came. Mapping gives the first three;
-    the batcher fills the rest: whose record it is, the older changes that it replaced, the ticket
-    when it is one part of several.
+    `encoded` is the row as JSON bytes, encoded once. `record` is the source record. It is kept
+    until the change is settled, because a rejected row goes to the dead-letter topic unchanged.
+    Mapping sets the first three fields. The batcher sets the others: the assignment, the older
+    changes that this one replaced, and the `PartialRecord` when the record became several changes.
     """
 
     key: str
@@ -284,9 +284,9 @@ class Upsert(msgspec.Struct, gc=False):
 
 
 class Delete(msgspec.Struct, gc=False):
-    """One row to remove. `encoded` is the key as a JSON string.
+    """One row to delete.
 
-    As it stands in the request's `ids`.
+    `encoded` is the key as a JSON string, exactly as it is written into the request's `ids`.
     """
 
     key: str
@@ -301,9 +301,9 @@ Change: TypeAlias = Upsert | Delete
 
 
 class Filtered(msgspec.Struct, frozen=True, gc=False):
-    """A record, or a part of one, that a named rule keeps from being sent.
+    """The result for a record, or a part of one, that a filter rule keeps from being sent.
 
-    One value per rule, reused.
+    There is one instance per rule, and it is reused.
     """
 
     rule: FilterRule

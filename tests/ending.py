@@ -1,4 +1,4 @@
-"""Programs that a test started come to their end: asked to, and made to where they will not."""
+"""Ends programs that a test started: by a signal, and by force if that fails."""
 
 from __future__ import annotations
 

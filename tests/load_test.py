@@ -1,7 +1,4 @@
-"""How long a storm lasts: a few rounds in every test run.
-
-Until it has counted enough under `make soak`.
-"""
+"""The length of a load test: a few rounds in every test run, many under `make soak`."""
 
 from __future__ import annotations
 
@@ -16,26 +13,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 SOAK_MINUTES: Final = float(os.environ.get("SOAK_MINUTES", "0"))
-"""How long one long form may take: it then ends with the rounds it has had, as cut short. 0 sets no
-bound."""
+"""How long one long form may take: it then ends after the current round, as cut short. 0 sets no
+limit."""
 
 SOAK_SEED: Final = int(os.environ.get("SOAK_SEED", str(time.time_ns() % 1_000_000)))
 
 AT_MOST_S: Final = 60 * SOAK_MINUTES or float("inf")
 LONGEST_S: Final = 12 * 3_600
-"""When a long form without a bound is taken for one that hangs."""
+"""When a long form without a limit counts as hanging."""
 
 
 class VoidError(AssertionError):
-    """The storm did not take place: whatever the judges say, nothing was proved."""
+    """The events of the load test did not take place, so its checks prove nothing."""
 
 
 class LoadTest:
-    """So many rounds from one seed, within bounds of time.
+    """A number of rounds from one seed, within a time limit.
 
-    Iterate over it for the number of each round.
-
-    `done` counts the rounds that ended, and `counts` what happened in them: the report of a soak.
+    Iterate over it for the number of each round. `done` counts the rounds that ended, and `counts`
+    what happened in them, for the report of a soak.
     """
 
     def __init__(self, rounds: int, seed: int = 7, at_most_s: float = float("inf")) -> None:
@@ -46,8 +42,8 @@ class LoadTest:
         self.earlier_s = 0.0
         self.at_most_s = at_most_s
 
-    def go_on(self, seed: int, done: int, counts: Mapping[str, int], duration_s: float) -> None:
-        """Take up a form that was cut short: its rounds and what happened in them count."""
+    def resume(self, seed: int, done: int, counts: Mapping[str, int], duration_s: float) -> None:
+        """Continue a form that was cut short: its rounds and counts are included."""
         self.seed = seed
         self.done = done
         self.counts = Counter(counts)
@@ -61,39 +57,36 @@ class LoadTest:
             yield number
             self.done += 1
 
-    def tell(self, counts: Mapping[str, int]) -> None:
-        """Say what happened."""
+    def count(self, counts: Mapping[str, int]) -> None:
+        """Add counts of what happened."""
         self.counts.update(counts)
 
     def prove(self, **least: int) -> None:
-        """Fail as void where something happened less often than it must to prove something.
+        """Fail as void if something happened less often than needed to prove something.
 
-        After all judges.
+        Call it after all checks.
 
-        Shape: the blanks of a count's name are underscores here.
+        Shape: the spaces of a count's name are underscores here.
         """
-        for name, count in least.items():
-            what = name.replace("_", " ")
-            if self.counts[what] < count:
-                message = (
-                    f"void: {what} {self.counts[what]} times, {count} are the least that proves"
-                    f" something"
-                )
+        for name, required in least.items():
+            event = name.replace("_", " ")
+            if self.counts[event] < required:
+                message = f"void: {event}: expected at least {required}, got {self.counts[event]}"
                 raise VoidError(message)
 
 
 def short(rounds: int) -> LoadTest:
-    """Return what every test run has."""
+    """Return the form of every test run."""
     return LoadTest(rounds)
 
 
 def long(rounds: int) -> LoadTest:
-    """Return what `make soak` has."""
+    """Return the form of `make soak`."""
     return LoadTest(rounds, SOAK_SEED, AT_MOST_S)
 
 
 LONG_MARKS: Final = (pytest.mark.soak, pytest.mark.timeout(min(AT_MOST_S + 600, LONGEST_S)))
-"""The marks of a long form; on the case, so that they outweigh those of the file."""
+"""The marks of a long form; they are on the case, so that they override those of the file."""
 
 
 def rounds(few: int, many: int) -> pytest.MarkDecorator:

@@ -1,7 +1,4 @@
-"""Ports on loopback for the servers that tests start.
-
-None that an outgoing connection could be given meanwhile.
-"""
+"""Ports on loopback for servers of tests, safe from outgoing connections."""
 
 from __future__ import annotations
 
@@ -10,15 +7,15 @@ import socket
 from contextlib import closing
 from typing import Final
 
-# Systems hand outgoing connections ports above these (32768 on Linux, 49152 elsewhere). A port that
-# is asked for above them may be somebody's connection by the time its server starts, seconds later.
+# Systems give outgoing connections ports above these (32768 on Linux, 49152 elsewhere). A port
+# above them could be in use by the time its server starts, seconds later.
 _PORTS: Final = range(12_000, 32_000)
 
 _given: set[int] = set()
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on at this moment, and that was not given before."""
+    """Return a port that is free at this moment, and that was not returned before."""
     while True:
         port = random.SystemRandom().choice(_PORTS)
         if port not in _given and _is_free(port):
@@ -27,7 +24,7 @@ def free_port() -> int:
 
 
 def listens(port: int) -> bool:
-    """Whether anybody takes connections there."""
+    """Return whether a server accepts connections on the port."""
     with closing(socket.socket()) as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 

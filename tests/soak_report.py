@@ -1,8 +1,8 @@
-"""The report of `make soak`: what each long form counted, printed at the end and kept in `build/`.
+"""The report of `make soak`: the counts of each long form, printed at the end and kept in `build/`.
 
-A form stands in the report as soon as it has ended, so a soak that was broken off goes on with
-`SOAK_RESUME=1`: forms that passed are left out, and stay in the report; a form that was cut short
-has the rounds that it lacks.
+A form is in the report as soon as it has ended. `SOAK_RESUME=1` continues an interrupted soak:
+forms that passed are skipped, and stay in the report; a form that was cut short runs its missing
+rounds.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 FOLDER: Final = Path(os.environ.get("SOAK_FOLDER", Path(__file__).parents[1] / "build"))
 
 Forms = dict[str, dict[str, Any]]
-"""By the name of the form: how it ended, when, seed, seconds, rounds and counts."""
+"""By the name of the form: its result, when, seed, seconds, rounds and counts."""
 
 
 def ended(load_test: LoadTest, error: BaseException | None) -> str:
-    """Return how a form ended: passed, cut short, void, failed, or not run for want of a part."""
+    """Return the result of a form: passed, cut short, void, failed, or not run."""
     if isinstance(error, pytest.skip.Exception):
         return "not run"
     if isinstance(error, VoidError):
@@ -52,7 +52,7 @@ def entry(load_test: LoadTest, error: BaseException | None, duration_s: float) -
 
 
 def table(forms: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the report for people: a line for each form, and one for what it counted."""
+    """Return the report as text: a line for each form, and one for each count."""
     lines = [f"{'form':<58} {'ended':<10} {'rounds':>9} {'minutes':>8} {'seed':>8}"]
     for name, one in forms.items():
         rounds = f"{one['rounds']}/{one['rounds_asked']}"
@@ -67,26 +67,26 @@ def table(forms: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def load(folder: Path) -> Forms:
-    """Return the report as it stands, empty when there is none."""
+    """Return the stored report, empty if there is none."""
     path = folder / "soak.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def save(folder: Path, forms: Forms) -> None:
-    """Keep the report, for machines and for people."""
+    """Store the report as JSON and as text."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "soak.json").write_text(json.dumps(forms, indent=1) + "\n", encoding="utf-8")
     (folder / "soak.txt").write_text(table(forms), encoding="utf-8")
 
 
-def _siege_of(item: pytest.Item) -> LoadTest | None:
+def _load_test_of(item: pytest.Item) -> LoadTest | None:
     case = getattr(item, "callspec", None)
     load_test = None if case is None else case.params.get("load_test")
     return load_test if isinstance(load_test, LoadTest) else None
 
 
 class SoakReport:
-    """Watches the forms of a run end."""
+    """The pytest plugin that records the results of the forms."""
 
     def __init__(self, folder: Path, *, resumes: bool) -> None:
         self._folder = folder
@@ -97,25 +97,25 @@ class SoakReport:
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
-        """Leave out what passed before, when the soak goes on, and take up what was cut short."""
+        """On a resumed soak, skip forms that passed, and resume those that were cut short."""
         forms = load(self._folder) if self._resumes else {}
         passed = [item for item in items if forms.get(item.name, {}).get("ended") == "passed"]
         items[:] = [item for item in items if item not in passed]
         config.hook.pytest_deselected(items=passed)
         for item in items:
             form = forms.get(item.name)
-            load_test = _siege_of(item)
+            load_test = _load_test_of(item)
             if form is not None and load_test is not None and form["ended"] == "cut short":
-                load_test.go_on(form["seed"], form["rounds"], form["counts"], form["duration_s"])
+                load_test.resume(form["seed"], form["rounds"], form["counts"], form["duration_s"])
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Take a form into the report when its test has ended, or could not begin."""
+        """Add a form to the report when its test has ended, or could not start."""
         report = yield
         error = None if call.excinfo is None else call.excinfo.value
-        load_test = _siege_of(item)
+        load_test = _load_test_of(item)
         if load_test is not None and (call.when == "call" or error is not None):
             forms = load(self._folder)
             forms[item.name] = entry(load_test, error, call.duration)
@@ -129,7 +129,7 @@ class SoakReport:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin a report, or go on with the one that is there."""
+    """Start a report, or continue the existing one."""
     config.pluginmanager.register(
         SoakReport(FOLDER, resumes="SOAK_RESUME" in os.environ), "soak-report"
     )

@@ -1,4 +1,4 @@
-"""A daemon that says what it was told to say."""
+"""A fake daemon whose status is set by a test."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class StillDaemon:
-    """The facts of a daemon, set by a test."""
+    """The status of a daemon, set by a test."""
 
     def __init__(self, report: StatusReport, accounts: Accounts | None = None) -> None:
         self.report = report
@@ -20,17 +20,17 @@ class StillDaemon:
         self._accounts = accounts or Accounts()
 
     def snapshot(self) -> StatusReport:
-        """Return the snapshot that was set."""
+        """Return the report that was set."""
         return self.report
 
     def accounts(self) -> Accounts:
-        """Return the ledger in parts."""
+        """Return the accounts that were set."""
         return self._accounts
 
     def liveness(self) -> tuple[Check, ...]:
-        """Return what was set."""
+        """Return the checks that were set."""
         return self.live
 
     def readiness(self) -> tuple[Check, ...]:
-        """Return what was set."""
+        """Return the checks that were set."""
         return self.ready

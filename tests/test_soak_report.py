@@ -1,4 +1,4 @@
-"""The report of `make soak`: a small soak of its own, run by pytest as the real one is."""
+"""The report of `make soak`: a small soak, run by pytest like the real one."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ ROOT = Path(__file__).parents[1]
 
 FORMS = """
 import pytest
-from tests.load_test import Siege, VoidError
+from tests.load_test import LoadTest, VoidError
 
-def form(siege):
-    return pytest.mark.parametrize("siege", [pytest.param(siege, id="long")])
+def form(load_test):
+    return pytest.mark.parametrize("load_test", [pytest.param(load_test, id="long")])
 
-@form(Siege(3, 42))
-def test_holds(siege):
-    for _ in siege:
-        siege.tell({"kills": 2})
-    siege.prove(kills=6)
+@form(LoadTest(3, 42))
+def test_holds(load_test):
+    for _ in load_test:
+        load_test.count({"kills": 2})
+    load_test.prove(kills=6)
 
-@form(Siege(3, 42, at_most_s=-1.0))
-def test_short_of_time(siege):
-    assert [] == [*siege]
+@form(LoadTest(3, 42, at_most_s=-1.0))
+def test_short_of_time(load_test):
+    assert [] == [*load_test]
 
-@form(Siege(3, 42))
-def test_in_pieces(siege):
-    for number in siege:
-        siege.tell({f"round {number}": 1})
-        siege.at_most_s = -1.0  # the time is up after each
+@form(LoadTest(3, 42))
+def test_in_pieces(load_test):
+    for number in load_test:
+        load_test.count({f"round {number}": 1})
+        load_test.at_most_s = -1.0  # the time is up after each
 
-@form(Siege(2, 42))
-def test_calm(siege):
-    for _ in siege:
+@form(LoadTest(2, 42))
+def test_calm(load_test):
+    for _ in load_test:
         pass
-    siege.prove(records_lost=1)
+    load_test.prove(records_lost=1)
 
-@form(Siege(2, 42))
-def test_breaks(siege):
-    for number in siege:
+@form(LoadTest(2, 42))
+def test_breaks(load_test):
+    for number in load_test:
         assert number == 0, "I1: a promise"
 
-@form(Siege(2, 42))
-def test_lacks_a_part(siege):
+@form(LoadTest(2, 42))
+def test_lacks_a_part(load_test):
     pytest.skip("install it")
 
 def test_no_form():
@@ -63,7 +63,7 @@ Soak: TypeAlias = "Callable[..., tuple[str, dict[str, Any]]]"
 
 @pytest.fixture
 def soak(tmp_path: Path) -> Soak:
-    """Run the forms; returns what was printed, and the report."""
+    """Run the forms; return the printed text and the report."""
     (tmp_path / "test_forms.py").write_text(FORMS)
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
 
@@ -78,21 +78,21 @@ def soak(tmp_path: Path) -> Soak:
             "pytest.ini",
             "test_forms.py",
         ]
-        told = (
+        settings = (
             os.environ
             | {"PYTHONPATH": str(ROOT), "SOAK_FOLDER": str(tmp_path / "build")}
             | environment
         )
         ran = subprocess.run(
-            command, cwd=tmp_path, env=told, capture_output=True, text=True, check=False
+            command, cwd=tmp_path, env=settings, capture_output=True, text=True, check=False
         )
         return ran.stdout, json.loads((tmp_path / "build/soak.json").read_text())
 
     return run
 
 
-def test_every_form_says_how_it_ended(soak: Soak) -> None:
-    """What was cut short or void did not pass, whatever pytest says."""
+def test_every_form_has_its_result(soak: Soak) -> None:
+    """A form that was cut short or void did not pass, whatever pytest reports."""
     _, forms = soak()
     assert {
         "test_holds[long]": "passed",
@@ -104,8 +104,8 @@ def test_every_form_says_how_it_ended(soak: Soak) -> None:
     } == {name: form["ended"] for name, form in forms.items()}
 
 
-def test_a_form_says_what_it_counted(soak: Soak) -> None:
-    """Seed, rounds and counts, for whoever repeats it."""
+def test_a_form_has_seed_rounds_and_counts(soak: Soak) -> None:
+    """They are needed to repeat it."""
     _, forms = soak()
     counted = forms["test_holds[long]"]
     assert (42, 3, 3, {"kills": 6}) == tuple(
@@ -117,16 +117,16 @@ def test_a_form_says_what_it_counted(soak: Soak) -> None:
     )
 
 
-def test_the_report_is_printed_and_kept(soak: Soak, tmp_path: Path) -> None:
-    """People read the same as machines."""
+def test_the_report_is_printed_and_stored(soak: Soak, tmp_path: Path) -> None:
+    """The printed text and the stored one are the same."""
     printed, forms = soak()
     kept = (tmp_path / "build/soak.txt").read_text()
     assert kept in printed
     assert all(name in kept for name in forms)
 
 
-def test_a_soak_that_goes_on_leaves_out_what_passed(soak: Soak) -> None:
-    """And keeps it in the report; without the wish everything is done anew."""
+def test_a_resumed_soak_skips_forms_that_passed(soak: Soak) -> None:
+    """They stay in the report; without `SOAK_RESUME` every form runs again."""
     soak()
     printed, forms = soak(SOAK_RESUME="1")
     assert "1 deselected" in printed
@@ -135,8 +135,8 @@ def test_a_soak_that_goes_on_leaves_out_what_passed(soak: Soak) -> None:
     assert "deselected" not in printed
 
 
-def test_a_form_that_was_cut_short_goes_on_with_the_rounds_it_lacks(soak: Soak) -> None:
-    """So that a soak of hours may be had in pieces; each round counts once."""
+def test_a_form_that_was_cut_short_runs_its_missing_rounds(soak: Soak) -> None:
+    """A soak of hours can run in pieces; each round counts once."""
     soak()
     for _ in range(2):
         _, forms = soak(SOAK_RESUME="1")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from consumer.batching.batcher import Batcher
-from consumer.batching.conflation import Conflation, in_turn, merge, replace
+from consumer.batching.conflation import Conflation, merge, no_conflation, replace
 from consumer.bulk.crm_row_buffer import CrmRowBuffer
 from consumer.bulk.crm_uploader import CrmUploader
 from consumer.bulk.csv import CRM, INGESTION, CsvRows
@@ -176,5 +176,5 @@ def _batcher(target: Target, described: ObjectSettings, delivery: DeliverySettin
 
 def _conflation(described: ObjectSettings, delivery: DeliverySettings) -> Conflation:
     if described.category == "engagement" or not delivery.conflate:
-        return in_turn
+        return no_conflation
     return merge if described.refresh_mode == "partial" else replace

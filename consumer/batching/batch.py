@@ -1,6 +1,6 @@
 """A batch: the object changes of one request, each key once.
 
-And the lowest offset it holds per partition.
+It knows its exact size and the lowest offset that it holds per partition.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
 ENVELOPE_BYTES = {Operation.UPSERT: len(b'{"data":[]}'), Operation.DELETE: len(b'{"ids":[]}')}
-"""What a request's body has beside its rows and the commas between them."""
+"""The bytes of a request's body around its rows, without the commas between them."""
 
 
 def low_of(record: Record) -> Low:
@@ -30,7 +30,7 @@ def low_of(record: Record) -> Low:
 
 
 def forget_superseded(change: Change, gone: Collection[Assignment]) -> None:
-    """Let a change stand no longer for the records of these assignments."""
+    """Remove the conflated records of these assignments from a change."""
     if change.superseded is not None:
         change.superseded = [entry for entry in change.superseded if entry.assignment not in gone]
 
@@ -38,22 +38,25 @@ def forget_superseded(change: Change, gone: Collection[Assignment]) -> None:
 class Batch:
     """Changes of one object and one operation, keyed by primary key; compared by identity.
 
-    `record_counts` count the records that are settled with the batch and became one change alone;
-    `linked_changes` are the changes that are one part of several, or that older records ride on.
-    `lows` are the positions that are held. `size` counts each encoded row with one comma. `asked`
-    says that the validation call was made for these rows, `isolating` that the batch exists only to
-    find who is at fault, `conflicts` how often it was answered 409, `attempts` how often its rows
-    were sent. `singled_out` are the keys that the service named as those at fault, few among many
-    good ones. `trouble` is why it was to be sent again, the last time.
+    - `record_counts`: the records that settle with the batch and became exactly one change.
+    - `linked_changes`: the changes that are one part of several, or that superseded older ones.
+    - `lows`: the lowest offset that the batch holds per assignment.
+    - `size`: the encoded rows, each counted with one comma.
+    - `validated`: the validation call was made for these rows.
+    - `isolating`: the batch exists only to find the rows that the service rejects.
+    - `conflicts`: how often the answer was 409.
+    - `attempts`: how often its rows were sent.
+    - `singled_out`: the keys that the service named as rejected, a few among many good ones.
+    - `last_failure`: the cause of the latest retry.
     """
 
     __slots__ = (
-        "asked",
         "attempts",
         "changes",
         "conflicts",
         "first_failed_ms",
         "isolating",
+        "last_failure",
         "linked_changes",
         "lows",
         "opened_s",
@@ -62,7 +65,7 @@ class Batch:
         "singled_out",
         "size",
         "target",
-        "trouble",
+        "validated",
     )
 
     def __init__(self, target: Target, operation: Operation) -> None:
@@ -76,11 +79,11 @@ class Batch:
         self.opened_s = 0.0
         self.attempts = 0
         self.conflicts = 0
-        self.asked = False
+        self.validated = False
         self.isolating = False
         self.singled_out: frozenset[str] = frozenset()
         self.first_failed_ms: int | None = None
-        self.trouble: str | None = None
+        self.last_failure: str | None = None
 
     @property
     def body_bytes(self) -> int:
@@ -88,7 +91,7 @@ class Batch:
         return ENVELOPE_BYTES[self.operation] + max(0, self.size - 1)
 
     def append(self, change: Change, assignment: Assignment) -> None:
-        """Take a change in, and hold the positions of its record and of all that ride on it."""
+        """Add a change, and hold the positions of its record and of those conflated into it."""
         self.changes[change.key] = change
         self.size += len(change.encoded) + 1
         self._count(change, assignment)
@@ -99,7 +102,7 @@ class Batch:
                 self.lows[entry.assignment] = entry.low
 
     def record_count(self, assignment: Assignment, count: int, value_bytes: int) -> None:
-        """Count more records, or fewer, that are settled with the batch."""
+        """Add records that settle with the batch, or remove some with negative numbers."""
         record_count = self.record_counts.get(assignment)
         if record_count is None:
             record_count = self.record_counts[assignment] = RecordCount()
@@ -112,13 +115,14 @@ class Batch:
             self.lows[assignment] = low_of(record)
 
     def remove(self, key: str) -> Change:
-        """Let a change go. The low marks stay, they are only lower bounds.
+        """Remove a change and return it.
 
-        Until the batch is empty.
+        The low marks stay until the batch is empty: they are only lower bounds.
         """
         change = self.changes.pop(key)
         self.size -= len(change.encoded) + 1
         self.linked_changes.pop(key, None)
+        # A record of several parts is not in `record_counts`: it settles with its last part.
         if change.partial_record is None and change.assignment is not None:
             self.record_count(change.assignment, -1, -len(change.record))
         if not self.changes:
@@ -126,16 +130,17 @@ class Batch:
         return change
 
     def part(self, keys: Iterable[str]) -> Batch:
-        """Return a batch of these of its changes, which holds the same positions."""
+        """Return a new batch with some of the changes, which holds the same positions."""
         part = Batch(self.target, self.operation)
         part.changes = {key: self.changes[key] for key in keys}
         for change in part.changes.values():
             part.size += len(change.encoded) + 1
             if change.assignment is not None:
                 part._count(change, change.assignment)
+        # Lower bounds of the whole are lower bounds of each part, and copying them is cheap.
         part.lows = dict(self.lows)
         part.opened_s = self.opened_s
-        part.asked = self.asked
+        part.validated = self.validated
         part.isolating = True
         part.singled_out = self.singled_out
         part.attempts = self.attempts
@@ -143,14 +148,12 @@ class Batch:
         return part
 
     def prune(self, gone: Collection[Assignment]) -> list[Change]:
-        """Remove and return the changes of assignments that are not ours any more.
-
-        And their low marks.
-        """
+        """Remove and return the changes of these assignments, and forget their low marks."""
         removed = [
             self.remove(key) for key, change in [*self.changes.items()] if change.assignment in gone
         ]
         for change in self.changes.values():
+            # Changes that stay may still have conflated records of the revoked partitions.
             forget_superseded(change, gone)
         for assignment in gone:
             self.lows.pop(assignment, None)

@@ -1,10 +1,8 @@
-"""Object changes of one target to batches.
-
-One key, one open request, over upserts and deletes alike.
+"""Packs the changes of one object into batches, with at most one open request per key.
 
 A key is in at most one of three places: an open batch (one for upserts, one for deletes), one
-sealed batch (ready, or in flight), or the waiting room behind either. That is the whole of the
-order promise: no two open requests ever hold one key, and a hot key never blocks its neighbours.
+sealed batch (ready, or in flight), or the waiting queue behind either. This is the whole promise of
+order: no two open requests ever hold one key, and a hot key never blocks its neighbours.
 """
 
 from __future__ import annotations
@@ -24,10 +22,7 @@ if TYPE_CHECKING:
 
 
 class Batcher:
-    """Gathers the changes of one object.
-
-    Sealed batches stand in `ready` until delivery takes them.
-    """
+    """The batches of one object; sealed ones are in `ready` until delivery takes them."""
 
     def __init__(
         self, target: Target, conflation: Conflation, *, batch_bytes: int, delete_ids: int
@@ -35,27 +30,26 @@ class Batcher:
         self.target = target
         self.ready: deque[Batch] = deque()
         self._conflation = conflation
-        self._room = {
+        self._max_bytes = {
             operation: batch_bytes - envelope + 1 for operation, envelope in ENVELOPE_BYTES.items()
         }
         self._delete_ids = delete_ids
         self._open = {operation: Batch(target, operation) for operation in Operation}
-        self._sealed: dict[
-            Batch, int
-        ] = {}  # in order, with their sizes: the same records make the same requests
+        # A dict, not a set: it keeps the order, so that the same records make the same requests.
+        self._sealed: dict[Batch, int] = {}
         self._sealed_bytes = 0
         self._sealed_keys: set[str] = set()
         self._waiting: dict[str, list[Change]] = {}
         self._waiting_bytes = 0
 
     def add(self, changes: Sequence[Change], assignment: Assignment, now_s: float) -> list[Change]:
-        """Take the changes of one chunk, in offset order.
+        """Add the changes of one chunk, in offset order.
 
-        Returns: the changes whose encoded row alone is over the limit; they are held by nothing
-        here.
+        Returns: the changes whose encoded row exceeds the limit by itself; the batcher does not
+        keep them.
         """
         oversize: list[Change] = []
-        sealed_keys, room = self._sealed_keys, self._room[Operation.UPSERT]
+        sealed_keys, max_bytes = self._sealed_keys, self._max_bytes[Operation.UPSERT]
         deletes = self._open[Operation.DELETE].changes
         upserts = self._open[Operation.UPSERT]
         held, size = upserts.changes, upserts.size
@@ -65,7 +59,9 @@ class Batcher:
             key = change.key
             grown = size + len(change.encoded) + 1
             if (
-                grown <= room
+                # `size` is 0 for an empty batch: then `_append` must note when the batch was
+                # opened.
+                grown <= max_bytes
                 and size
                 and key not in sealed_keys
                 and key not in held
@@ -73,19 +69,22 @@ class Batcher:
                 and type(change) is Upsert
                 and change.partial_record is None
             ):
-                # The common way, written out: Batch.append without its calls.
+                # The common case: Batch.append inlined.
                 held[key] = change
                 size = grown
                 if not count:
-                    # The first of the chunk here has its lowest offset.
+                    # The first record of the chunk in this batch has its lowest offset.
                     upserts.hold(assignment, change.record)
                 count += 1
                 value_bytes += len(change.record)
                 continue
             upserts.size = size
+            # `_place` reads and may change this batch, so its size was stored first.
             if not self._place(change, now_s):
                 oversize.append(change)
             deletes = self._open[Operation.DELETE].changes
+            # `_place` sealed the batch, and another one is open. Add the counts of this loop to the
+            # sealed one.
             if self._open[Operation.UPSERT] is not upserts:
                 upserts.record_count(assignment, count, value_bytes)
                 count = value_bytes = 0
@@ -99,7 +98,7 @@ class Batcher:
 
     @property
     def encoded_bytes(self) -> int:
-        """What the encoded rows take that are held here, wherever they are."""
+        """The bytes of all encoded rows in the batcher: open, sealed and waiting."""
         return (
             self._sealed_bytes
             + self._waiting_bytes
@@ -108,11 +107,11 @@ class Batcher:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is held here: what waits has a batch before it."""
+        """Whether the batcher holds no change; a waiting change always has a batch before it."""
         return not self._sealed and not any(batch.changes for batch in self._open.values())
 
     def opened_s(self) -> float | None:
-        """Return when the oldest open batch got its first change; `None` when nothing is open."""
+        """Return when the oldest open batch got its first change; `None` if no batch is open."""
         return min((batch.opened_s for batch in self._open.values() if batch.changes), default=None)
 
     def seal_lingered(self, now_s: float, linger_s: float) -> None:
@@ -122,9 +121,9 @@ class Batcher:
                 self._seal(batch.operation)
 
     def settle(self, batch: Batch, now_s: float) -> None:
-        """Forget a batch whose every change was accepted or dead-lettered.
+        """Forget a batch whose changes were all accepted or dead-lettered.
 
-        What waited behind it moves up.
+        The first waiting change of each of its keys moves into an open batch.
         """
         self._sealed_bytes -= self._sealed.pop(batch, 0)
         self._sealed_keys.difference_update(batch.changes)
@@ -134,9 +133,7 @@ class Batcher:
                 self._move_up(key, now_s)
 
     def split(self, batch: Batch, groups: Iterable[Sequence[str]]) -> list[Batch]:
-        """Replace a sealed batch by batches of these groups of its keys.
-
-        Which are put first in `ready`.
+        """Replace a sealed batch by one batch for each group of its keys, first in `ready`.
 
         Shape: the groups are disjoint and cover all keys. The parts hold the positions that the
         whole held.
@@ -149,14 +146,15 @@ class Batcher:
         return parts
 
     def drop(self, gone: Collection[Assignment], now_s: float) -> list[Change]:
-        """Forget the changes of assignments that are not ours any more, wherever they are.
+        """Forget the changes of assignments that this process does not own any more.
 
-        Delivery has cancelled the requests that hold one, and sends what is left of their batches
-        anew.
+        Delivery has cancelled the requests that hold one of them, and sends the rest of their
+        batches again.
 
         Returns: the changes that were dropped.
         """
         dropped: list[Change] = []
+        # 1. Waiting changes first, so that step 2 moves up only changes that stay.
         for key, queue in [*self._waiting.items()]:
             kept = [change for change in queue if change.assignment not in gone]
             dropped.extend(change for change in queue if change.assignment in gone)
@@ -166,6 +164,8 @@ class Batcher:
                 self._waiting[key] = kept
             else:
                 del self._waiting[key]
+        # 2. Changes in batches. Each removed key is free again, so its next waiting change moves
+        # up.
         for batch in [*self._open.values(), *self._sealed]:
             removed = batch.prune(gone)
             dropped.extend(removed)
@@ -176,6 +176,7 @@ class Batcher:
                     self._move_up(key, now_s)
             if not batch.changes:
                 self._sealed.pop(batch, None)
+        # 3. Sizes and totals are computed again: steps 1 and 2 changed them in many places.
         self.ready = deque(batch for batch in self.ready if batch.changes)
         self._sealed = {batch: batch.size for batch in self._sealed}
         self._sealed_bytes = sum(self._sealed.values())
@@ -185,16 +186,16 @@ class Batcher:
         return dropped
 
     def changes(self) -> Iterator[Change]:
-        """Yield every change that is held here, wherever it is."""
+        """Yield every change in the batcher: open, sealed and waiting."""
         for batch in (*self._open.values(), *self._sealed):
             yield from batch.changes.values()
         for queue in self._waiting.values():
             yield from queue
 
     def lows(self) -> Iterator[tuple[Assignment, Low]]:
-        """Yield the lowest offset per partition of everything that is held here.
+        """Yield the lowest offset per partition of everything in the batcher.
 
-        A partition may come often.
+        A partition may appear several times.
         """
         for batch in (*self._open.values(), *self._sealed):
             yield from batch.lows.items()
@@ -206,11 +207,12 @@ class Batcher:
                     yield entry.assignment, entry.low
 
     def _place(self, change: Change, now_s: float) -> bool:
-        """Put a change where its key allows; false when its row alone is over the limit."""
+        """Put a change where its key allows; false if its row exceeds the limit by itself."""
         key = change.key
         operation = Operation.UPSERT if type(change) is Upsert else Operation.DELETE
-        if len(change.encoded) >= self._room[operation]:
+        if len(change.encoded) >= self._max_bytes[operation]:
             return False
+        # A key that has waiting changes keeps their order: the new change joins them.
         queue = self._waiting.get(key)
         if queue is not None:
             self._wait(change, queue)
@@ -223,6 +225,7 @@ class Batcher:
             self._append(change, operation, now_s)
             return True
         if self._conflated(holder.changes[key], change):
+            # The older change leaves its batch, which may be the one of the other operation.
             holder.remove(key)
             self._append(change, operation, now_s)
         else:
@@ -236,9 +239,9 @@ class Batcher:
         self._waiting_bytes += len(change.encoded)
 
     def _conflated(self, older: Change, newer: Change) -> bool:
-        """Let the newer stand for both where the object allows it and one request can carry the result."""
+        """Supersede the older change if the object allows it and the result fits a request."""
         encoded = self._conflation(older, newer)
-        if encoded is None or len(encoded) >= self._room[Operation.UPSERT]:
+        if encoded is None or len(encoded) >= self._max_bytes[Operation.UPSERT]:
             return False
         supersede(newer, older, encoded)
         return True
@@ -246,7 +249,7 @@ class Batcher:
     def _append(self, change: Change, operation: Operation, now_s: float) -> None:
         batch = self._open[operation]
         full = operation is Operation.DELETE and len(batch.changes) >= self._delete_ids
-        if full or batch.size + len(change.encoded) + 1 > self._room[operation]:
+        if full or batch.size + len(change.encoded) + 1 > self._max_bytes[operation]:
             batch = self._seal(operation)
         if not batch.changes:
             batch.opened_s = now_s
@@ -267,8 +270,8 @@ class Batcher:
 
     def _move_up(self, key: str, now_s: float) -> None:
         queue = self._waiting[key]
-        # A list: a queue of one is the rule, and costs a tenth of a deque. Long ones are moved by
-        # the library.
+        # A list, not a deque: most queues have one element, and such a list takes a tenth of the
+        # memory. `pop(0)` of a long list is one memmove.
         change = queue.pop(0)
         self._waiting_bytes -= len(change.encoded)
         if not queue:

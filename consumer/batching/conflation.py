@@ -1,4 +1,4 @@
-"""What happens when a newer change meets an older one of its key that has not been sent."""
+"""Rules for a newer change that meets an older, unsent one of the same key."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from consumer.batching.batch import low_of
 from consumer.model import Change, Delete, Superseded
 
 Conflation: TypeAlias = Callable[[Change, Change], bytes | None]
-"""`(older, newer)` to the encoded form that stands for both, or `None` when the newer must wait its
-turn."""
+"""`(older, newer)` to the encoded form of both together, or `None` if the newer change must wait
+until the older one is settled."""
 
 _ROW = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def replace(_older: Change, newer: Change) -> bytes:
-    """The newer says all there is to say.
+    """Upsert mode: return the newer change as it is.
 
-    Create and then delete is a delete, never nothing: an earlier copy of the row may exist.
+    A create and then a delete is a delete, never nothing: an earlier copy of the row may exist.
     """
     return newer.encoded
 
 
 def merge(older: Change, newer: Change) -> bytes | None:
-    """Partial mode: the newer's fields over the older's, so that none of the older is lost.
+    """Partial mode: return the older fields updated with the newer ones, so that none is lost.
 
-    An upsert after a delete waits: merged into one request it would leave the old row's other
-    fields standing.
+    An upsert after a delete waits: one merged upsert would not clear the other fields of the old
+    row.
     """
     if isinstance(newer, Delete):
         return newer.encoded
@@ -38,28 +38,28 @@ def merge(older: Change, newer: Change) -> bytes | None:
     return msgspec.json.encode(_ROW.decode(older.encoded) | _ROW.decode(newer.encoded))
 
 
-def in_turn(_older: Change, _newer: Change) -> None:
-    """Engagement: every event counts, each waits for the one before it."""
+def no_conflation(_older: Change, _newer: Change) -> None:
+    """Engagement: every event counts, so each one waits for the one before it."""
 
 
 def supersede(newer: Change, older: Change, encoded: bytes) -> None:
-    """Let the newer change stand for both.
+    """Replace the older change by the newer one, which takes over its record.
 
-    The older's record, and all that rode on it, settle with the newer.
-
-    Where the newer carries the older's fields too, the older's record is kept: a rejection concerns
-    both.
+    The older record, and all records conflated into it, settle with the newer change. If the newer
+    change carries the older fields too, the older record is kept: a rejection concerns both.
     """
     assignment = older.assignment
     assert assignment is not None  # noqa: S101 - the batcher sets it before any change meets another
     superseded = older.superseded if older.superseded is not None else []
     low = low_of(older.record)
+    # One entry per assignment: after a rebalance the two changes may be of different epochs.
     entry = next((seen for seen in superseded if seen.assignment is assignment), None)
     if entry is None:
         entry = Superseded(assignment, low)
         superseded.append(entry)
     elif low < entry.low:
         entry.low = low
+    # The newer row replaces all older ones, so a rejection concerns only its own record.
     if encoded is newer.encoded:
         for seen in superseded:
             for record, partial_record in seen.kept:

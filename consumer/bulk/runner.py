@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 import msgspec
 
-from consumer.backoff import full_jitter_s, polite_s, probe_interval_s
+from consumer.backoff import full_jitter_s, jittered_pause_s, probe_interval_s
 from consumer.bulk.answers import Again, Busy, Done, Gone, Refused, Unsure, read
 from consumer.bulk.job_journal import JournalEntry
 from consumer.bulk.job_state import (
@@ -267,7 +267,7 @@ class JobRunner:
                     if now_s - busy_since_s >= BUSY_HOLD_S:
                         named = True
                         watch.held(HoldLane(HoldReason.SINK, f"{other} is active on the object"))
-                    await self._clock.sleep(polite_s(busy_after_s(), self._rng()))
+                    await self._clock.sleep(jittered_pause_s(busy_after_s(), self._rng()))
                 case Gone() if not_found < YOUNG_STREAM_TRIES - 1:
                     not_found += 1
                     await self._clock.sleep(young_stream_s())
@@ -409,7 +409,7 @@ class JobRunner:
                         watch.held(HoldLane(HoldReason.SINK, detail))
                     wait_s = full_jitter_s(retries, self._rng())
                     await self._clock.sleep(
-                        max(wait_s, polite_s(heard.after_s or 0.0, self._rng()))
+                        max(wait_s, jittered_pause_s(heard.after_s or 0.0, self._rng()))
                     )
                 case _:
                     if retries >= _NAMED_AFTER_RETRIES or probes:

@@ -17,7 +17,7 @@ from consumer.config.shape import (
     PROPERTIES,
     START_AT,
 )
-from consumer.source.login import librdkafkas, login_faults
+from consumer.source.login import librdkafka_properties, login_faults
 from consumer.source.properties import DEFAULT_SESSION_TIMEOUT_MS, SECRETS, check
 from consumer.source.settings import KafkaSettings
 
@@ -89,7 +89,7 @@ def _judge_properties(
         if not is_from_environment(written[name]):
             text = f"a secret written out; write {name}: ${{NAME}} and set that variable"
             findings.fault(kafka.place_of(PROPERTIES, name), kafka.path_of(PROPERTIES, name), text)
-    protocol = librdkafkas(properties).get("security.protocol", "plaintext").lower()
+    protocol = librdkafka_properties(properties).get("security.protocol", "plaintext").lower()
     if not protocol.endswith("ssl"):
         place = kafka.place_of(PROPERTIES, "security.protocol")
         text = "the brokers are spoken to without TLS; write security.protocol: SSL or SASL_SSL"

@@ -13,7 +13,7 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
-from consumer.backoff import full_jitter_s, polite_s
+from consumer.backoff import full_jitter_s, jittered_pause_s
 from consumer.delivery.attempt import NO_TOKEN, AttemptObserver
 from consumer.delivery.isolate import halves, keys_at_fault
 from consumer.delivery.verdicts import (
@@ -126,7 +126,7 @@ class Lanes:
         """
         mine = [batch for batch in self._carried if assignment in batch.lows]
         oldest = min(mine, key=lambda batch: batch.lows[assignment], default=None)
-        return None if oldest is None or oldest.trouble is None else _told(oldest.trouble)
+        return None if oldest is None or oldest.last_failure is None else _told(oldest.last_failure)
 
     def hurry(self, hurried: bool) -> None:  # noqa: FBT001 - a state that is switched, not a variant of the call
         """While partitions are being handed over nothing lingers."""
@@ -242,11 +242,11 @@ class Lanes:
     async def _wait_for_retry(self, batch: Batch, verdict: Retry, retries: int) -> None:
         batch.first_failed_ms = batch.first_failed_ms or self._clock.wall_ms()
         batch.conflicts += verdict.cause == "409"
-        batch.trouble = verdict.cause
+        batch.last_failure = verdict.cause
         if verdict.cause == NO_TOKEN:
             # It was not sent: it burdens nobody, and all of it goes once there is a token again.
             await self._clock.sleep(
-                polite_s(max(verdict.after_s or 0.0, TOKEN_WAIT_S), self._rng())
+                jittered_pause_s(max(verdict.after_s or 0.0, TOKEN_WAIT_S), self._rng())
             )
         else:
             await self._clock.sleep(full_jitter_s(retries, self._rng()))
@@ -311,8 +311,8 @@ class Lanes:
         The service's validation is asked once; where it does not help, halves in order.
         """
         keys = [*batch.changes]
-        if verdict.ask_first and not batch.asked and batch.operation is Operation.UPSERT:
-            batch.asked = True
+        if verdict.ask_first and not batch.validated and batch.operation is Operation.UPSERT:
+            batch.validated = True
             self._observer.bisected()
             outcome = await self._attempt.validate(batch)
             if isinstance(outcome, Answer):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from consumer.backoff import polite_s
+from consumer.backoff import jittered_pause_s
 from consumer.delivery.verdicts import Accepted, Retry
 
 if TYPE_CHECKING:
@@ -47,6 +47,6 @@ class RateLimiter:
                 self._rate.throttled(self._clock.now_s())
         if asked_s is None:
             return None
-        pause_s = polite_s(asked_s, self._rng())
+        pause_s = jittered_pause_s(asked_s, self._rng())
         self._rate.pause_until(self._clock.now_s(), pause_s)
         return pause_s

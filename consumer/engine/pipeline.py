@@ -117,7 +117,7 @@ class Pipeline:
 
     def assigned(self, assignments: Sequence[Assignment]) -> None:
         """These partitions are ours from now on."""
-        for topic in {one.topic for one in assignments if self._progress.comes_again(one)}:
+        for topic in {one.topic for one in assignments if self._progress.was_read_before(one)}:
             self._state.routes.forget_versions(topic)
         for assignment in assignments:
             self._progress.own(assignment, self._clock.now_s())
@@ -314,8 +314,8 @@ class Pipeline:
             self._committing.nothing_due()
         else:
             self._committing.due(now_s)
-            if self._committing.may_ask(now_s):
-                self._committing.asked(now_s)
+            if self._committing.may_send(now_s):
+                self._committing.sent(now_s)
                 self._source.commit(positions)
         self._name_commits(self._committing.stalled(now_s))
 

@@ -1,7 +1,4 @@
-"""Accounts beside the total.
-
-What came in of each partition and for each object, and what became of it.
-"""
+"""Counts of received and settled records per partition, and of changes per object."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from consumer.model import RecordOutcome
 
 
 class Account:
-    """What came in of one place, and what became of it; the rest is open."""
+    """What one partition or object received, and the outcomes so far; the rest is open."""
 
     __slots__ = ("came_in_count", "settled_counts")
 
@@ -21,21 +18,18 @@ class Account:
 
 
 class ObjectAccounts:
-    """Counts changes by object. A record is one change of each object that a route offers it to.
+    """Counts changes by object.
 
-    Or several.
+    A record is at least one change of each object that a route offers it to.
     """
 
     def __init__(self) -> None:
         self.by_object: defaultdict[str, Account] = defaultdict(Account)
 
     def offered(self, name: str, count: int) -> None:
-        """Book changes in: what was mapped for an object, what was filtered.
-
-        And what could not be mapped.
-        """
+        """Count changes that were mapped for an object, filtered, or could not be mapped."""
         self.by_object[name].came_in_count += count
 
     def settled(self, name: str, outcome: RecordOutcome, count: int) -> None:
-        """Book changes out."""
+        """Count settled changes."""
         self.by_object[name].settled_counts[outcome] += count

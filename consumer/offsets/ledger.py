@@ -1,4 +1,4 @@
-"""The account of every record.
+"""Counts every record once when it is polled and once when it is settled.
 
 Polled = accepted + conflated + filtered + dead-lettered + released + open.
 """
@@ -17,32 +17,32 @@ if TYPE_CHECKING:
     from consumer.model import Assignment, Change, PartialRecord
 
 RECORD_BYTES: Final = 1_000
-"""What an open record costs beside its value and its encoded row: the client's message, the change
+"""Memory of an open record beside its value and its encoded row: the client's message, the change
 and its key.
 
-Source: resident memory of a process with 45,000 open records of 460 bytes and rows of 350, divided
-out."""
+Source: resident memory of a process with 45,000 open records of 460 bytes and rows of 350,
+divided by the number of records."""
 
 PARTIAL_RECORD_BYTES: Final = 400
-"""What a record of several parts costs when all its parts are on disk."""
+"""Memory of a record that became several changes, when all of them are on disk."""
 
 _WEIGHT: Final = {outcome: weight for weight, outcome in enumerate(RecordOutcome)}
 
 
 class LedgerObserver(Protocol):
-    """Who is told of each booking."""
+    """Receives every booking of the ledger, for the metrics."""
 
     def polled(self, topic: str, count: int) -> None:
-        """So many records of this topic came in."""
+        """Note that this many records of the topic were polled."""
         ...
 
     def settled(self, topic: str, outcome: RecordOutcome, count: int) -> None:
-        """So many records of this topic came to this end."""
+        """Note that this many records of the topic were settled with this outcome."""
         ...
 
 
 class Ledger:
-    """Counts each record once when it comes in and once when it is settled."""
+    """Counts of polled, settled and open records, and the bytes that open records hold."""
 
     def __init__(self, observer: LedgerObserver) -> None:
         self.polled_count = 0
@@ -53,11 +53,11 @@ class Ledger:
 
     @property
     def open_count(self) -> int:
-        """Records polled and not settled."""
+        """The number of records that were polled and are not settled."""
         return self.polled_count - sum(self.settled_counts.values())
 
     def polled(self, assignment: Assignment, count: int, value_bytes: int) -> None:
-        """Book records in."""
+        """Count records that were polled."""
         held_bytes = value_bytes + RECORD_BYTES * count
         self.polled_count += count
         self.held_bytes += held_bytes
@@ -69,7 +69,7 @@ class Ledger:
     def settled(
         self, assignment: Assignment, outcome: RecordOutcome, count: int, value_bytes: int
     ) -> None:
-        """Book records out."""
+        """Count records that were settled with one outcome."""
         if not count:
             return
         held_bytes = value_bytes + RECORD_BYTES * count
@@ -81,30 +81,32 @@ class Ledger:
         self._observer.settled(assignment.topic, outcome, count)
 
     def spooled(self, assignment: Assignment, count: int, value_bytes: int) -> None:
-        """Open records left memory for the disk: they are open still, and not held."""
+        """Count open records as moved from memory to disk: they stay open and hold no memory."""
         held_bytes = value_bytes + RECORD_BYTES * count
         self.held_bytes -= held_bytes
         assignment.held_bytes -= held_bytes
 
     def partial_record_spooled(self, partial_record: PartialRecord) -> None:
-        """Every open part of a record left memory for the disk.
+        """Count a record of several parts as moved to disk, when all of its open parts are there.
 
-        What is left of it is its ticket.
+        Its `PartialRecord` stays in memory.
         """
         self.spooled(
             partial_record.assignment, 1, partial_record.value_bytes - PARTIAL_RECORD_BYTES
         )
+        # `settled` later adds RECORD_BYTES, so that exactly PARTIAL_RECORD_BYTES are freed then.
         partial_record.value_bytes = PARTIAL_RECORD_BYTES - RECORD_BYTES
 
     def spooled_settled(
         self, assignment: Assignment, outcome: RecordOutcome, count: int, value_bytes: int
     ) -> None:
-        """Book records out that are on disk."""
+        """Count records as settled whose rows are on disk."""
+        # Count them as held again first, because `settled` frees what is held.
         self.spooled(assignment, -count, -value_bytes)
         self.settled(assignment, outcome, count, value_bytes)
 
     def part_settled(self, partial_record: PartialRecord, outcome: RecordOutcome) -> None:
-        """Book one part of a record; the record itself when it was the last."""
+        """Settle one part of a record, and the record itself with its last part."""
         partial_record.outcomes.add(outcome)
         partial_record.parts_open -= 1
         if partial_record.parts_open == 0:
@@ -117,12 +119,12 @@ class Ledger:
         linked_changes: Collection[Change],
         outcome: RecordOutcome,
     ) -> int:
-        """Book the records of a batch whose changes came to one end, and those conflated into them.
+        """Settle the records of a batch with one outcome, and the records conflated into them.
 
-        Returns: how many changes were conflated.
-        Shape: `record_counts` count the records that became one change alone; `linked_changes` are
-        the changes that are one part of several, or that records ride on. The records themselves
-        are not looked at: there are many, and what was read a while ago is slow to reach.
+        Returns: the number of changes that were conflated.
+        Shape: `record_counts` counts the records that became exactly one change. `linked_changes`
+        has the changes that are one part of several, or that superseded older ones. The records
+        themselves are not read: there are many, and their memory is no longer in the CPU cache.
         """
         for assignment, record_count in record_counts.items():
             self.settled(assignment, outcome, record_count.count, record_count.value_bytes)
@@ -132,14 +134,16 @@ class Ledger:
         return self.superseded_settled(linked_changes)
 
     def superseded_settled(self, changes: Iterable[Change]) -> int:
-        """Book the records that were conflated into these changes.
+        """Settle the records that were conflated into these changes.
 
-        Return how many changes those were.
+        Returns: the number of changes that were conflated.
         """
         conflated_count = 0
         record_counts: defaultdict[Assignment, RecordCount] = defaultdict(RecordCount)
         for change in changes:
             for entry in change.superseded or ():
+                # Records that became dead letters with a rejected change were removed from `kept`
+                # before.
                 for record, partial_record in entry.kept:
                     entry.take(record, partial_record)
                 entry.kept.clear()
@@ -154,8 +158,9 @@ class Ledger:
         return conflated_count
 
     def released(self, assignment: Assignment) -> None:
-        """Book out all that is open of a partition that goes to another owner."""
+        """Settle all open records of a partition as released, because it goes to another owner."""
         count = assignment.open_count
         if count:
+            # `held_bytes` includes the fixed cost per record, which `settled` adds again.
             value_bytes = assignment.held_bytes - RECORD_BYTES * count
             self.settled(assignment, RecordOutcome.RELEASED, count, value_bytes)

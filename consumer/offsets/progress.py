@@ -1,4 +1,4 @@
-"""Positions over time: what to commit next, and since when a partition stands still."""
+"""Positions of the owned partitions: the next ones to commit, and how long one has not moved."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """The partitions owned at present, with their latest positions.
+    """The partitions that this process owns, with their latest positions.
 
-    A position never goes back within an epoch.
+    A position never moves back within an epoch.
     """
 
     def __init__(self) -> None:
@@ -26,44 +26,45 @@ class Progress:
 
     @property
     def owned(self) -> list[Assignment]:
-        """The partitions that are ours."""
+        """The partitions that this process owns."""
         return [*self._positions]
 
     def __contains__(self, assignment: object) -> bool:
-        """Tell whether this assignment is ours still."""
+        """Return whether this process still owns the assignment."""
         return assignment in self._positions
 
-    def comes_again(self, assignment: Assignment) -> bool:
-        """Tell whether this partition, not ours yet.
+    def was_read_before(self, assignment: Assignment) -> bool:
+        """Return whether a new assignment starts with records that this process has read before.
 
-        Begins with records that were read here under its last epoch.
-
-        They were not settled when it went, or they were and the group was never told.
+        That was in an earlier epoch: they were not settled when the partition was released, or they
+        were and the commit did not reach the group.
         """
         return assignment.next_offset < self._read_to.get(
             (assignment.topic, assignment.partition), 0
         )
 
     def own(self, assignment: Assignment, now_s: float) -> None:
-        """This partition is ours from now on."""
+        """Start to track an assignment."""
         self._positions[assignment] = assignment.next_offset
         self._moved_s[assignment] = now_s
 
     def disown(self, assignment: Assignment) -> None:
-        """This partition is not ours any more: nothing of it is committed from now on."""
+        """Stop tracking an assignment; none of its positions is committed any more."""
+        # Kept beyond the assignment, for `was_read_before` of the next epoch.
         self._read_to[assignment.topic, assignment.partition] = assignment.next_offset
         self._positions.pop(assignment, None)
         self._moved_s.pop(assignment, None)
         self._marks.pop(assignment, None)
 
     def advance(self, held: Iterable[tuple[Assignment, Low]], now_s: float) -> None:
-        """Take in what everything that holds records says now."""
+        """Update all positions from the low marks of everything that holds records."""
         marks = lowest(held)
         self._marks = marks
         for assignment, earlier in self._positions.items():
             now = position(assignment, marks)
             if now > earlier:
                 self._positions[assignment] = now
+            # An idle partition is not stuck, so its time of movement is renewed too.
             if now > earlier or not assignment.open_count:
                 self._moved_s[assignment] = now_s
 
@@ -72,17 +73,17 @@ class Progress:
         return self._positions[assignment]
 
     def to_commit(self) -> list[tuple[Assignment, int]]:
-        """Return what the group does not know yet.
+        """Return the positions that the group does not have yet.
 
-        A start that the group had no position for is among it: kept, it is the same after a
-        restart.
+        They include start positions of partitions for which the group had none: once committed,
+        they are the same after a restart.
         """
         return [(one, offset) for one, offset in self._positions.items() if offset != one.committed]
 
     def oldest(self, assignment: Assignment) -> Low | None:
-        """Return the lowest open record, `None` when nothing is open."""
+        """Return the lowest open record, `None` if no record is open."""
         return self._marks.get(assignment)
 
     def still_s(self, assignment: Assignment, now_s: float) -> float:
-        """Return for how long the position has not moved although something was open."""
+        """Return for how long the position has not moved while records were open."""
         return now_s - self._moved_s[assignment]

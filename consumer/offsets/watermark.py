@@ -1,4 +1,4 @@
-"""Where each partition stands: the lowest offset still open, else the next to read."""
+"""Computes the position of each partition: its lowest open offset, else the next one to read."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ if TYPE_CHECKING:
 
 
 def lowest(held: Iterable[tuple[Assignment, Low]]) -> dict[Assignment, Low]:
-    """Fold what every holder says into one low mark per assignment.
+    """Reduce the low marks of all holders to the lowest one per assignment.
 
-    Shape: an assignment may come any number of times, or never when nothing of it is open.
+    Shape: an assignment may appear any number of times, or not at all if none of its records is
+    open.
     """
     marks: dict[Assignment, Low] = {}
     for assignment, low in held:
@@ -24,9 +25,10 @@ def lowest(held: Iterable[tuple[Assignment, Low]]) -> dict[Assignment, Low]:
 
 
 def position(assignment: Assignment, marks: dict[Assignment, Low]) -> int:
-    """Return the position that may be committed: all below it is settled, and holes need no code.
+    """Return the position that may be committed: everything below it is settled.
 
-    Low marks are only lower bounds; that nothing at all is open is known exactly.
+    Low marks are lower bounds and may be outdated, but `open_count` is exact: if it is 0, the
+    position is the next offset to read.
     """
     low = marks.get(assignment)
     return assignment.next_offset if low is None or not assignment.open_count else low.offset

@@ -1,6 +1,6 @@
-"""What holds the source up at present.
+"""The errors that stop reading at present.
 
-Many symptoms of one cause become one `held` and one `released`.
+Several errors with one reason become one `held` and one `released` event.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 class ActiveError(NamedTuple):
-    """One symptom: where it shows (`brokers`, `group`, `topic x`), of one assignment or of all."""
+    """A kind of error (`brokers`, `group`, `topic x`), for one assignment or for all."""
 
-    symptom: str
+    kind: str
     assignment: Assignment | None
 
 
 class ActiveErrors:
-    """Symptoms that last. A reason is held while it has one and released with the last of them."""
+    """Errors that last: a reason is held from its first error until its last one ends."""
 
     def __init__(
         self,
@@ -37,56 +37,57 @@ class ActiveErrors:
     def begin(
         self,
         reason: HoldReason,
-        symptom: str,
+        kind: str,
         detail: str,
         now_s: float,
         assignment: Assignment | None = None,
     ) -> None:
-        """Note a symptom; only the first of its reason is told."""
-        active_error = ActiveError(symptom, assignment)
+        """Begin an error; only the first one of a reason is reported."""
+        active_error = ActiveError(kind, assignment)
         self._seen_s[active_error] = now_s
+        # Errors repeat up to 20 times a second; only their time is updated.
         if self._lasting.get(active_error) is reason:
             return
-        self.end(symptom, assignment)
-        told = self._is_held(reason, assignment)
+        self.end(kind, assignment)
+        # The same kind with another reason replaces the former one. A hold of the new reason may
+        # already be active through another kind.
+        was_held = self._is_held(reason, assignment)
         self._lasting[active_error] = reason
         self._seen_s[active_error] = now_s
-        if not told:
+        if not was_held:
             self._held(reason, detail, assignment)
 
-    def end(self, symptom: str, assignment: Assignment | None = None) -> None:
-        """Note that a symptom is gone, whatever its reason was."""
-        active_error = ActiveError(symptom, assignment)
+    def end(self, kind: str, assignment: Assignment | None = None) -> None:
+        """End an error, regardless of its reason."""
+        active_error = ActiveError(kind, assignment)
         reason = self._lasting.pop(active_error, None)
         self._seen_s.pop(active_error, None)
         if reason is not None and not self._is_held(reason, assignment):
             self._released(reason, assignment)
 
-    def end_when_quiet(self, symptom: str, now_s: float, quiet_s: float) -> None:
-        """Note that a symptom is gone when it has not shown for so long."""
-        seen_s = self._seen_s.get(ActiveError(symptom, None))
+    def end_when_quiet(self, kind: str, now_s: float, quiet_s: float) -> None:
+        """End an error that has not been reported for this long."""
+        seen_s = self._seen_s.get(ActiveError(kind, None))
         if seen_s is not None and now_s - seen_s >= quiet_s:
-            self.end(symptom)
+            self.end(kind)
 
     def forget(self, assignment: Assignment) -> None:
-        """Drop the symptoms of what is not ours any more.
+        """Drop the errors of an assignment that is not owned any more.
 
-        Nobody is told, its holds went with it.
+        Nothing is reported: its holds ended with the assignment.
         """
         for active_error in [each for each in self._lasting if each.assignment is assignment]:
             del self._lasting[active_error]
             del self._seen_s[active_error]
 
-    def of_all(self) -> bool:
-        """Return whether something concerns every partition."""
+    def has_global(self) -> bool:
+        """Return whether an error applies to every partition."""
         return any(active_error.assignment is None for active_error in self._lasting)
 
-    def symptoms(self) -> list[str]:
-        """Return what shows of all partitions together."""
+    def global_kinds(self) -> list[str]:
+        """Return the kinds of the errors that apply to every partition."""
         return [
-            active_error.symptom
-            for active_error in self._lasting
-            if active_error.assignment is None
+            active_error.kind for active_error in self._lasting if active_error.assignment is None
         ]
 
     def _is_held(self, reason: HoldReason, assignment: Assignment | None) -> bool:

@@ -1,6 +1,6 @@
-"""What the brokers tell beside the records.
+"""Asks the brokers for topics, leaders and end offsets beside the records.
 
-Topics, leaders, ends; and whether an earlier trouble is gone.
+It also sees when an earlier error has ended.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import structlog
 from confluent_kafka import KafkaException, TopicPartition
 
 from consumer.errors import HoldReason
-from consumer.source.client_conf import BROKERS_OWN
-from consumer.source.error_codes import HOLDS, detail_of, meaning_of
+from consumer.source.client_conf import INTERNAL_TOPICS
+from consumer.source.error_codes import HOLDS, class_of, detail_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 DESCRIBE_EVERY_S: Final = 10.0
 TIMEOUT_S: Final = 1.0
 ENDS_PER_TURN: Final = 10
-"""Ends asked of the brokers per second: each costs the consumer thread two round trips."""
+"""End offsets requested per second: each costs the consumer thread two round trips."""
 
 ASKED_END_S: Final = 10.0
-"""How old the end of a paused partition may get. It is not fetched, so its end is known only by
-asking."""
+"""How old the end offset of a paused partition may get. It is not fetched, so its end must be
+requested."""
 
 REFUSED_QUIET_S: Final = 12.0
-"""How long refusals must be over. One broker of several may refuse while another answers, and the
-client tries again after 10 s at most (`reconnect.backoff.max.ms`): a shorter silence would let the
-hold flicker."""
+"""How long no refusal may be reported before the error ends. One of several brokers may refuse
+while another answers, and the client reconnects after 10 s at most (`reconnect.backoff.max.ms`):
+with a shorter time the hold would flicker."""
 
 BROKERS: Final = "brokers"
 REFUSED: Final = "refused"
@@ -45,9 +45,9 @@ LEADER: Final = "leader"
 
 
 class BrokerWatch:
-    """Asks once a second, cheaply.
+    """Requests the state of topics once a second, cheaply.
 
-    Only the consumer thread calls it, `ends` and `partition_count` may be read.
+    Only the consumer thread calls it; `ends` and `partition_count` may be read by others.
     """
 
     def __init__(
@@ -64,25 +64,26 @@ class BrokerWatch:
         self._log = structlog.get_logger()
 
     def turn(self, consumer: Consumer, now_s: float) -> None:
-        """Look around; blocks for a second at most when no broker answers."""
-        if now_s >= self._describe_at_s or self._active_errors.of_all():
+        """Check the brokers; blocks for at most a second if none answers."""
+        # While an error applies to all partitions, each iteration checks whether it has ended.
+        if now_s >= self._describe_at_s or self._active_errors.has_global():
             self._describe_at_s = now_s + DESCRIBE_EVERY_S
             try:
                 described = dict(self._describe(consumer))
             except KafkaException as error:
-                self._no_answer(error.args[0], now_s)
+                self._on_no_answer(error.args[0], now_s)
                 return
             self._answered(described, now_s)
-        self._look_at_ends(consumer, now_s)
+        self._update_ends(consumer, now_s)
 
-    def look_again(self) -> None:
-        """Describe the topics in the next turn: the partitions have just been dealt anew."""
+    def refresh_soon(self) -> None:
+        """Describe the topics in the next iteration: the assignment has just changed."""
         self._describe_at_s = 0.0
 
     def reached_end(self, owned: OwnedPartition, offset: int) -> None:
-        """Note the end that the client met.
+        """Note the end offset that the client reached.
 
-        With a transaction open it lies before what the leader has.
+        While a transaction is open, it is below the leader's high watermark.
         """
         owned.end_offset = offset
         self.ends[owned.assignment] = offset
@@ -92,37 +93,37 @@ class BrokerWatch:
             yield name, consumer.list_topics(name, timeout=TIMEOUT_S).topics[name]
         if self._patterns:
             for name, topic in consumer.list_topics(timeout=TIMEOUT_S).topics.items():
-                if name in self._names or name in BROKERS_OWN:
+                if name in self._names or name in INTERNAL_TOPICS:
                     continue
                 if any(pattern.match(name) for pattern in self._patterns):
                     yield name, topic
 
-    def _no_answer(self, error: KafkaError, now_s: float) -> None:
-        if REFUSED in self._active_errors.symptoms():
+    def _on_no_answer(self, error: KafkaError, now_s: float) -> None:
+        if REFUSED in self._active_errors.global_kinds():
             return
-        reason = HOLDS.get(meaning_of(error), HoldReason.BROKER)
+        reason = HOLDS.get(class_of(error), HoldReason.BROKER)
         self._active_errors.begin(reason, BROKERS, f"no broker answers: {detail_of(error)}", now_s)
 
     def _answered(self, described: dict[str, TopicMetadata], now_s: float) -> None:
         self._active_errors.end(BROKERS)
+        # One answer ends the outage, but another broker may still reject this client.
         self._active_errors.end_when_quiet(REFUSED, now_s, REFUSED_QUIET_S)
         self.partition_count = sum(len(topic.partitions) for topic in described.values())
         for name, topic in described.items():
-            self._judge_topic(name, topic, now_s)
+            self._check_topic(name, topic, now_s)
 
-    def _judge_topic(self, name: str, topic: TopicMetadata, now_s: float) -> None:
-        symptom = f"topic {name}"
+    def _check_topic(self, name: str, topic: TopicMetadata, now_s: float) -> None:
+        kind = f"topic {name}"
         if topic.error is not None:
-            reason = HOLDS.get(meaning_of(topic.error))
+            reason = HOLDS.get(class_of(topic.error))
             if reason is not None:
-                self._active_errors.begin(
-                    reason, symptom, f"{symptom}: {detail_of(topic.error)}", now_s
-                )
+                self._active_errors.begin(reason, kind, f"{kind}: {detail_of(topic.error)}", now_s)
             elif name not in self._missing:
+                # A missing topic is logged once, and again after it existed.
                 self._missing.add(name)
                 self._log.warning("topic_missing", topic=name, detail=detail_of(topic.error))
             return
-        self._active_errors.end(symptom)
+        self._active_errors.end(kind)
         self._missing.discard(name)
         for number, partition in topic.partitions.items():
             owned = self._ownership.at((name, number))
@@ -130,8 +131,8 @@ class BrokerWatch:
                 continue
             if partition.leader < 0:
                 detail = (
-                    f"{name}[{number}] has no leader; it is read again when one of its replicas"
-                    f" is back"
+                    f"{name}[{number}] has no leader; reading resumes when one of its replicas is"
+                    " back"
                 )
                 self._active_errors.begin(
                     HoldReason.BROKER, LEADER, detail, now_s, owned.assignment
@@ -139,11 +140,12 @@ class BrokerWatch:
             else:
                 self._active_errors.end(LEADER, owned.assignment)
 
-    def _look_at_ends(self, consumer: Consumer, now_s: float) -> None:
+    def _update_ends(self, consumer: Consumer, now_s: float) -> None:
         paused: list[OwnedPartition] = []
         ends: dict[Assignment, int] = {}
         for owned in self._ownership:
             end = self.ends.get(owned.assignment)
+            # A paused partition gets no fetches, so its cached end would be old.
             if owned.client_paused:
                 paused.append(owned)
             elif owned.end_offset != owned.read_offset:
@@ -151,6 +153,7 @@ class BrokerWatch:
             if end is not None:
                 ends[owned.assignment] = end
         self.ends = ends
+        # The oldest first, so that all paused partitions get their turn.
         stale = sorted(
             (each for each in paused if now_s - each.end_s >= ASKED_END_S),
             key=lambda each: each.end_s,
@@ -162,13 +165,13 @@ class BrokerWatch:
                     TopicPartition(*owned.key), timeout=TIMEOUT_S, cached=False
                 )
             except KafkaException:
-                return  # asked again in 10 s; what is wrong with the brokers shows elsewhere
+                return  # requested again in 10 s; the error itself is reported elsewhere
 
 
 def _cached_end(consumer: Consumer, owned: OwnedPartition) -> int:
-    """Return the end as the last fetch told it.
+    """Return the end offset that came with the last fetch.
 
-    The high watermark; negative before the first fetch.
+    It is the high watermark; negative before the first fetch.
     """
     try:
         _, end = consumer.get_watermark_offsets(TopicPartition(*owned.key), cached=True)

@@ -1,4 +1,4 @@
-"""From the consumer thread to the event loop: few chunks at a time, everything in order."""
+"""The queue from the consumer thread to the event loop: a few chunks at a time, in order."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from consumer.model import Assignment
 
 SLOTS: Final = 4
-"""Chunks given to the loop and not placed yet. Two would keep it busy; the rest evens out its
-longer turns."""
+"""Chunks that were posted to the loop and not processed yet. Two would keep it busy; the others
+even out its longer steps."""
 
 
 class LoopGoneError(Exception):
-    """The event loop is closed: nobody is left to hear of anything."""
+    """The event loop is closed, so no event can be delivered."""
 
 
 class ChunkQueue:
-    """What the thread has for the loop. Chunks wait here until the loop has placed earlier ones."""
+    """Events and chunks for the loop; chunks wait here until earlier ones are processed."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, events: SourceEvents) -> None:
         self.events = events
@@ -40,6 +40,7 @@ class ChunkQueue:
         try:
             self._loop.call_soon_threadsafe(event, *arguments)
         except RuntimeError as error:
+            # `call_soon_threadsafe` raises `RuntimeError` only when the loop is closed.
             raise LoopGoneError from error
 
     def post_last(self, event: Callable[..., None]) -> None:
@@ -48,27 +49,28 @@ class ChunkQueue:
         self._is_over = True
 
     def add_chunk(self, chunk: Chunk) -> None:
-        """Put records behind what waits already."""
+        """Add a chunk at the end of the queue."""
         self._waiting.append(chunk)
 
     def add_end(self, assignment: Assignment, offset: int) -> None:
-        """Say after the records before it that the end was reached."""
+        """Add the end of a partition after the chunks before it."""
         self._waiting.append((assignment, offset))
 
     def drop(self, assignments: Iterable[Assignment]) -> None:
-        """Forget what waits of these: their next owner reads it again."""
+        """Remove the entries of these assignments: their next owner reads the records again."""
         gone = {id(assignment) for assignment in assignments}
         kept = [each for each in self._waiting if id(_assignment_of(each)) not in gone]
         self._waiting = deque(kept)
 
     def flush(self, wait_s: float) -> bool:
-        """Give what waits to the loop, waiting so long for a free slot.
+        """Post the queue to the loop, waiting at most this long for each free slot.
 
-        Returns whether nothing waits any more.
+        Returns: whether the queue is empty.
         """
         while self._waiting:
             first = self._waiting[0]
             if isinstance(first, Chunk):
+                # Only chunks take a slot; `_place` frees it when the loop has processed the chunk.
                 if not self._slots.acquire(timeout=wait_s):
                     return False
                 self.post(self._place, first)

@@ -1,6 +1,6 @@
-"""The Kafka client's configuration.
+"""Builds the Kafka client's configuration.
 
-The user's properties between our defaults and what the daemon owns.
+Our defaults come first, then the user's properties, then the properties that the daemon owns.
 """
 
 from __future__ import annotations
@@ -14,35 +14,34 @@ if TYPE_CHECKING:
 
     from consumer.source.settings import KafkaSettings
 
-BROKERS_OWN: Final = frozenset(
+INTERNAL_TOPICS: Final = frozenset(
     {"__consumer_offsets", "__transaction_state", "__share_group_state", "__cluster_metadata"}
 )
-"""The brokers' own topics: nobody's records, fifty partitions each. `__debezium-heartbeat` is none
-of them."""
+"""Kafka's internal topics; they have no user records. `__debezium-heartbeat` is not one of them."""
 
 DEFAULTS: Final[Mapping[str, str]] = {
     "client.id": "datacloud-consumer",
-    # How long the client leaves a partition alone once its queue was full. At its own default of
-    # 1000 ms a flood comes in bursts with a second of nothing between them.
+    # How long the client does not fetch a partition after its queue was full. With librdkafka's
+    # default of 1000 ms, a backlog arrives in bursts with pauses of a second.
     "fetch.queue.backoff.ms": "5",
-    # Read and not yet taken over by us. 500,000 records of 500 bytes over 8 partitions on two
-    # shared cores: 4 MB give 541,000 records/s and 45 MB resident, 8 MB 608,000 and 65 MB, 32 MB
-    # 674,000 and 106 MB.
+    # Fetched records that `consume` has not taken yet. Measured with 500,000 records of 500 bytes
+    # over 8 partitions on two shared cores: 4 MB give 541,000 records/s and 45 MB resident, 8 MB
+    # 608,000 and 65 MB, 32 MB 674,000 and 106 MB.
     "queued.max.messages.kbytes": "8192",
-    # A fetch is bounded as it travels, compressed; unpacked it is many times that, and all of it is
-    # kept until the last of its records is taken. Small pieces of each partition also mix the
-    # partitions: a key is in one of them, so that long runs of one partition meet their own keys
-    # again while those are under way. Draining 500,000 records of 490 bytes (150,000 of 3 KB) at
-    # 100 ms, with the library's 1 MiB: 262 (331) MiB resident, 43,000 had to wait for an earlier
-    # change of their key; with these: 198 (218) MiB and 14,000, at the same speed.
+    # The limits apply to compressed bytes. Uncompressed, a fetch is many times larger, and all of
+    # it stays in memory until its last record is taken. Small fetches per partition also mix the
+    # partitions: a key is in only one of them, and in long runs of one partition a key comes again
+    # while its earlier change is in flight. Measured by reading 500,000 records of 490 bytes
+    # (150,000 of 3 KB) with requests of 100 ms. With librdkafka's default of 1 MiB: 262 (331) MiB
+    # resident, and 43,000 changes waited for an earlier one of their key. With these values: 198
+    # (218) MiB and 14,000, at the same speed.
     "fetch.max.bytes": "2097152",
     "max.partition.fetch.bytes": "262144",
     "socket.keepalive.enable": "true",
-    # An expression would take the brokers' own topics along, and this client does not leave them
-    # out by itself.
-    "topic.blacklist": f"^({'|'.join(sorted(BROKERS_OWN))})$",
+    # A regular expression may match internal topics, and librdkafka does not exclude them.
+    "topic.blacklist": f"^({'|'.join(sorted(INTERNAL_TOPICS))})$",
 }
-"""What the user may set otherwise."""
+"""Properties that the user may override."""
 
 OWNED: Final[Mapping[str, str]] = {
     "enable.auto.commit": "false",
@@ -51,16 +50,16 @@ OWNED: Final[Mapping[str, str]] = {
     "isolation.level": "read_committed",
     "enable.partition.eof": "true",
 }
-"""What the promises rest on: we commit what is settled, never jump, never send what was aborted,
-reach the end."""
+"""Properties that the promises of the daemon depend on: only settled records are committed,
+positions never jump, aborted records are never sent, ends of partitions are reported."""
 
 COOPERATIVE: Final = "cooperative-sticky"
 
 
 def client_conf(settings: KafkaSettings, hooks: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the client is made with.
+    """Return the configuration of the consumer.
 
-    `hooks` are the callbacks, which belong to the consumer thread.
+    `hooks` are the callbacks, which run on the consumer thread.
     """
     conf = {
         **DEFAULTS,
@@ -70,17 +69,16 @@ def client_conf(settings: KafkaSettings, hooks: Mapping[str, Any]) -> dict[str, 
     }
     conf["bootstrap.servers"] = settings.bootstrap_servers
     conf["group.id"] = settings.group_id
-    if not _next_generation(settings.properties):
+    if not _uses_consumer_protocol(settings.properties):
         conf.setdefault("partition.assignment.strategy", COOPERATIVE)
     return conf
 
 
-def administrator_conf(settings: KafkaSettings) -> dict[str, Any]:
-    """Return what the client is made with that asks for the topics' ids.
+def admin_conf(settings: KafkaSettings) -> dict[str, Any]:
+    """Return the configuration of the admin client that fetches topic ids.
 
-    The way to the brokers, and no word.
-
-    It shares the consumer's troubles, and those are told by the consumer.
+    It has only the connection, and logs nothing: it has the same connection errors as the consumer,
+    which reports them.
     """
     conf = connection(settings.bootstrap_servers, settings.properties)
     conf.pop("debug", None)
@@ -88,27 +86,22 @@ def administrator_conf(settings: KafkaSettings) -> dict[str, Any]:
 
 
 def subscription(settings: KafkaSettings) -> list[str]:
-    """Return what the client subscribes to.
+    """Return the topics and regular expressions to subscribe to.
 
-    Topics, and expressions that fit the beginning of a name.
-
-    Where the brokers deal the partitions they also read the expressions, and want the whole name to
-    fit.
+    An expression matches from the beginning of a name. With `group.protocol=consumer` the brokers
+    evaluate it and require it to match the whole name.
     """
-    if not _next_generation(settings.properties):
+    if not _uses_consumer_protocol(settings.properties):
         return list(settings.topics)
     return [f"^({topic}).*" if topic.startswith("^") else topic for topic in settings.topics]
 
 
 def is_incremental(properties: Mapping[str, str]) -> bool:
-    """Return whether the group moves single partitions.
-
-    Rather than taking all away and dealing them again.
-    """
+    """Return whether a rebalance moves single partitions instead of reassigning all of them."""
     strategy = properties.get("partition.assignment.strategy", COOPERATIVE)
-    return _next_generation(properties) or COOPERATIVE in strategy
+    return _uses_consumer_protocol(properties) or COOPERATIVE in strategy
 
 
-def _next_generation(properties: Mapping[str, str]) -> bool:
-    """Return whether the brokers deal the partitions (`group.protocol=consumer`)."""
+def _uses_consumer_protocol(properties: Mapping[str, str]) -> bool:
+    """Return whether the brokers assign the partitions (`group.protocol=consumer`, KIP-848)."""
     return properties.get("group.protocol", "classic").strip().lower() == "consumer"

@@ -1,7 +1,4 @@
-"""Commits under way: sent without waiting, answered through the client's callback.
-
-Told as positions.
-"""
+"""Commits in flight: sent without waiting, answered through the client's callback."""
 
 from __future__ import annotations
 
@@ -24,32 +21,32 @@ _Content: TypeAlias = tuple[tuple[str, int, int], ...]
 
 
 class Commits:
-    """What was sent and not answered.
+    """Commits that were sent and not answered.
 
-    `told` is the `committed` event, `judge` hears of every answer's error, `place` knows what to
-    commit with an assignment's position, so that its next reader finds out if the log was shortened
-    or replaced meanwhile.
-
-    `judge` hears `None` too when nothing of what was refused `is_ours` any more: whoever reads on
-    commits it, and a topic at rest, of which nothing is left to commit, would be held up for ever.
+    - `committed` is the event for the engine.
+    - `classify` receives the error of every answer, or `None`. It also receives `None` when nothing
+      that was rejected `is_owned` any more: the next owner commits those positions, and without
+      this a topic without traffic, which has nothing left to commit, would be held forever.
+    - `to_commit` turns an assignment's position into the client's form, with the leader epoch and
+      the topic id, so that the next reader notices if the log was truncated or replaced meanwhile.
     """
 
     def __init__(
         self,
-        told: Callable[[Sequence[Position], str | None], None],
-        judge: Callable[[KafkaError | None], None],
-        place: Callable[[Assignment, int], TopicPartition],
-        is_ours: Callable[[Assignment], bool],
+        committed: Callable[[Sequence[Position], str | None], None],
+        classify: Callable[[KafkaError | None], None],
+        to_commit: Callable[[Assignment, int], TopicPartition],
+        is_owned: Callable[[Assignment], bool],
     ) -> None:
-        self._told = told
-        self._judge = judge
-        self._place = place
-        self._is_ours = is_ours
+        self._committed = committed
+        self._classify = classify
+        self._to_commit = to_commit
+        self._is_owned = is_owned
         self._open: defaultdict[_Content, deque[tuple[Position, ...]]] = defaultdict(deque)
         self._failed: list[Position] = []
 
     def __len__(self) -> int:
-        """Count the commits that have no answer yet."""
+        """Return the number of commits without an answer."""
         return sum(map(len, self._open.values()))
 
     def send(
@@ -57,17 +54,18 @@ class Commits:
     ) -> None:
         """Send one commit: the highest position of each partition.
 
-        And `pins` for partitions of other members.
+        `pins` are start positions of partitions that other members may own.
         """
         newest: dict[PartitionKey, Position] = {}
         for position in positions:
             key = (position.assignment.topic, position.assignment.partition)
             if key not in newest or newest[key].offset < position.offset:
                 newest[key] = position
-        offsets = [self._place(each.assignment, each.offset) for each in newest.values()]
+        offsets = [self._to_commit(each.assignment, each.offset) for each in newest.values()]
         offsets += [pin for pin in pins if (pin.topic, pin.partition) not in newest]
         if not offsets:
-            return  # the client takes an empty commit for one of what it has stored, and has nothing
+            return  # for the client an empty list means its stored offsets, and it stores none
+        # Positions that failed before are part of this commit, or are not owned any more.
         self._failed = []
         content = _content(offsets)
         self._open[content].append(tuple(newest.values()))
@@ -78,7 +76,7 @@ class Commits:
             self._settle(content, error, {})
 
     def answered(self, error: KafkaError | None, partitions: Sequence[TopicPartition]) -> None:
-        """Take the client's answer; it names the same partitions and offsets as the commit did."""
+        """Process the client's answer; it names the same partitions and offsets as the commit."""
         errors = {
             (each.topic, each.partition): each.error
             for each in partitions
@@ -87,32 +85,34 @@ class Commits:
         self._settle(_content(partitions), error, errors)
 
     def take_failed(self) -> list[Position]:
-        """Return the positions that were refused since the last commit was sent."""
+        """Return the positions that were rejected since the last commit was sent, once."""
         failed, self._failed = self._failed, []
         return failed
 
-    def let_go(self) -> None:
-        """Forget what was refused of partitions that are not ours any more.
+    def forget_released(self) -> None:
+        """Forget rejected positions of partitions that are not owned any more.
 
-        Nobody commits that again.
+        Their next owner commits them.
         """
         if self._failed:
-            self._failed = [each for each in self._failed if self._is_ours(each.assignment)]
+            self._failed = [each for each in self._failed if self._is_owned(each.assignment)]
             if not self._failed:
-                self._judge(None)
+                self._classify(None)
 
     def abandon(self, why: str) -> int:
-        """Tell everything that has no answer as failed; returns how many commits that were."""
+        """Report every unanswered commit as failed; return how many there were."""
         count = len(self)
         for waiting in self._open.values():
             for positions in waiting:
-                self._told(positions, why)
+                self._committed(positions, why)
         self._open.clear()
         return count
 
     def _settle(
         self, content: _Content, error: KafkaError | None, errors: dict[PartitionKey, KafkaError]
     ) -> None:
+        # The answer has no id: commits with the same content are answered in the order they were
+        # sent.
         waiting = self._open.get(content)
         if not waiting:
             return
@@ -125,13 +125,14 @@ class Commits:
         for position in positions:
             key = (position.assignment.topic, position.assignment.partition)
             (refused if error is not None or key in errors else settled).append(position)
-        self._judge(first)
+        # The error is classified before positions are forgotten: it may be fatal.
+        self._classify(first)
         self._failed += refused
-        self.let_go()
+        self.forget_released()
         if settled:
-            self._told(tuple(settled), None)
+            self._committed(tuple(settled), None)
         if refused and first is not None:
-            self._told(tuple(refused), detail_of(first))
+            self._committed(tuple(refused), detail_of(first))
 
 
 def _content(partitions: Iterable[TopicPartition]) -> _Content:

@@ -1,6 +1,7 @@
-"""The consumer thread: it alone touches the Kafka client, turn by turn.
+"""The consumer thread: the only thread that calls the Kafka client.
 
-Until it is told to leave.
+It repeats one iteration of commands, broker checks and `consume` until it gets the command to
+leave.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from consumer.source.commits import Commits
 from consumer.source.error_codes import detail_of
 from consumer.source.errors import START, ErrorClassifier
 from consumer.source.fetch_size import MOST_RECORDS, FetchSize
-from consumer.source.leader_epochs import ask_leaders
+from consumer.source.leader_epochs import validate_positions
 from consumer.source.ownership import Ownership, where_to_read
 from consumer.source.pauses import Pauses
 from consumer.source.port import Position
 from consumer.source.rebalance import Rebalance
-from consumer.source.sorting import Sorting
+from consumer.source.sorting import MessageSorter
 from consumer.source.start_positions import ResolvedStarts, StartPositions
 from consumer.source.topic_ids import TopicIds, administrator
 
@@ -41,29 +42,28 @@ if TYPE_CHECKING:
     from consumer.source.settings import KafkaSettings
 
 IDLE_S: Final = 0.05
-"""How long `consume` waits for a first record, and so the longest a command waits for the thread."""
+"""How long `consume` waits for a first record, and so the longest delay of a command."""
 
 SLOT_WAIT_S: Final = 0.1
 STALLED_S: Final = 1.0
-"""A loop that takes no chunk for so long is busy or blocked; the partitions pause, so that polling
-can go on."""
+"""A loop that takes no chunk for this long is busy or blocked; all partitions are paused, so
+that polling can continue."""
 
 TURN_S: Final = 1.0
-"""How often the brokers are looked at, and how soon a failed question is asked again."""
+"""How often the brokers are checked, and how soon a failed request is repeated."""
 
 LAST_COMMIT_S: Final = 3.0
-"""How long the last commit may take. With the drain before it, it fits into a pod's usual 30 s of
-grace."""
+"""How long the last commit may take. Together with the drain before it, it fits into the usual
+30 s grace period of a pod."""
 
 
 class ConsumerThread:
-    """One consumer, from subscribing to leaving.
+    """One consumer, from subscribing to leaving the group.
 
-    `do` gives it commands; `run` is the thread's target.
+    `do` gives it commands; `run` is the target of the thread. `on_crash` is called on the loop if
+    the thread ends by an internal error.
 
-    `broke` is called on the loop should the thread end by a fault of ours.
-
-    Raises: `ConfigFaults` from the constructor when the client does not take its properties.
+    Raises: `ConfigFaults` from the constructor if the client rejects its properties.
     """
 
     def __init__(
@@ -71,20 +71,20 @@ class ConsumerThread:
         settings: KafkaSettings,
         clock: Clock,
         chunk_queue: ChunkQueue,
-        broke: Callable[[], None],
+        on_crash: Callable[[], None],
     ) -> None:
         self.progress_s = clock.now_s()
         self._settings = settings
         self._clock = clock
         self._log = structlog.get_logger()
         self._chunk_queue = chunk_queue
-        self._broke = broke
+        self._on_crash = on_crash
         self._commands: deque[Callable[[], None]] = deque()
         self._leaving = False
         self._waiting_since_s: float | None = None
         self._watch_at_s = 0.0
         self._ask_at_s = 0.0
-        self._breath = threading.Event()
+        self._never_set = threading.Event()
 
         events, post = chunk_queue.events, chunk_queue.post
         self._ownership = Ownership()
@@ -99,8 +99,8 @@ class ConsumerThread:
         )
         self._commits = Commits(
             lambda positions, error: post(events.committed, positions, error),
-            self._errors.of_commit,
-            self._ownership.place,
+            self._errors.commit_result,
+            self._ownership.to_commit,
             lambda assignment: self._ownership.of(assignment) is not None,
         )
         self._incremental = is_incremental(settings.properties)
@@ -113,7 +113,7 @@ class ConsumerThread:
             drain_timeout_s=settings.drain_timeout_s,
         )
         self.watch = BrokerWatch(settings.topics, self._ownership, self._active_errors)
-        self._sorting = Sorting(
+        self._sorting = MessageSorter(
             self._ownership, chunk_queue, self._active_errors, self.watch, self._errors
         )
         self._consumer, administrator = self._make_clients()
@@ -121,12 +121,12 @@ class ConsumerThread:
         self._starts = StartPositions(settings.start_at, self._topic_ids)
 
     def do(self, command: Callable[..., None], *arguments: Any) -> None:  # noqa: ANN401 - those of the command
-        """Have the thread carry out a command in its next turn."""
+        """Have the thread run a command in its next iteration."""
         self._commands.append(lambda: command(*arguments))
 
     def run(self) -> None:
-        """Read until told to leave, then leave."""
-        well = False
+        """Read until the command to leave, then leave."""
+        is_clean = False
         try:
             self._consumer.subscribe(
                 subscription(self._settings),
@@ -137,15 +137,15 @@ class ConsumerThread:
             while not self._leaving:
                 self._guarded_turn()
             self._leave()
-            well = True
+            is_clean = True
         except LoopGoneError:
-            well = True  # the process is on its way out; nobody is left to tell
+            is_clean = True  # the process is ending; no one receives events any more
         finally:
-            if not well:
-                self._chunk_queue.post(self._broke)
+            if not is_clean:
+                self._chunk_queue.post(self._on_crash)
 
     def pause(self, assignments: Sequence[Assignment]) -> None:
-        """Fetch nothing more of these."""
+        """Stop fetching these."""
         for assignment in assignments:
             if (owned := self._ownership.of(assignment)) is not None:
                 owned.paused = True
@@ -159,24 +159,27 @@ class ConsumerThread:
         self._pauses.apply(self._consumer)
 
     def commit(self, positions: Sequence[Position]) -> None:
-        """Commit those that are still ours: the brokers would take a stale one as well."""
+        """Commit the positions of partitions that are still owned.
+
+        The brokers would also accept positions of an earlier epoch.
+        """
         ours = [each for each in positions if self._ownership.of(each.assignment) is not None]
         self._commits.send(self._consumer, ours)
 
     def leave(self) -> None:
-        """Give everything back and end."""
+        """Release everything and end."""
         self._leaving = True
 
     def _make_clients(self) -> tuple[Consumer, AdminClient]:
         hooks = {
-            "error_cb": self._errors.of_client,
+            "error_cb": self._errors.client_error,
             "on_commit": self._commits.answered,
             "logger": ClientLog(),
         }
         try:
             return Consumer(client_conf(self._settings, hooks)), administrator(self._settings)
         except KafkaException as refusal:
-            fault = f"kafka.properties: the Kafka client refuses them: {refusal.args[0].str()}"
+            fault = f"kafka.properties: the Kafka client rejects them: {refusal.args[0].str()}"
             raise ConfigFaults([fault]) from refusal
 
     def _guarded_turn(self) -> None:
@@ -189,9 +192,9 @@ class ConsumerThread:
         while self._commands:
             self._commands.popleft()()
         if self._errors.fatal:
-            # Commits and the order to leave are still carried out; a broken client answers at once,
-            # for ever.
-            self._breath.wait(IDLE_S)
+            # Commits and the command to leave still run. A failed client returns from `consume` at
+            # once, so the thread waits here instead of spinning.
+            self._never_set.wait(IDLE_S)
             self._read(0)
             return
         now_s = self._clock.now_s()
@@ -199,38 +202,42 @@ class ConsumerThread:
             self.watch.turn(self._consumer, now_s)
             self._watch_at_s = self._clock.now_s() + TURN_S
         if self._ownership.pending and now_s >= self._ask_at_s:
-            self._begin_pending()
+            self._start_pending()
+        # Nothing new is read before the chunks of the previous `consume` are all posted.
         if self._chunk_queue.flush(SLOT_WAIT_S):
             self._waiting_since_s = None
             self._catch_up()
-            self._look_for_reborn_topics(now_s)
+            self._restart_recreated_topics(now_s)
             self._read(IDLE_S)
             return
         if self._waiting_since_s is None:
             self._waiting_since_s = now_s
+        # The loop takes nothing. `consume` must still be called, or the group removes this member;
+        # with all partitions paused it returns no records.
         if now_s - self._waiting_since_s >= STALLED_S:
             self._stall()
             self._read(0)
 
-    def _look_for_reborn_topics(self, now_s: float) -> None:
-        """Begin anew where a topic is another one.
+    def _restart_recreated_topics(self, now_s: float) -> None:
+        """Start again with topics that were deleted and recreated.
 
-        Nothing that was read of the former waits here any more.
+        The chunk queue is empty at this point: no record of the deleted topic waits there.
         """
         ids = self._topic_ids.turn({owned.assignment.topic for owned in self._ownership}, now_s)
-        if reborn := self._ownership.outdated(ids):
-            self._rebalance.start_again(self._consumer, reborn)
+        if recreated := self._ownership.recreated(ids):
+            self._rebalance.restart_recreated(self._consumer, recreated)
             self._pauses.apply(self._consumer)
 
     def _read(self, wait_s: float) -> None:
         self.progress_s = self._clock.now_s()
-        # One is waited for, the rest taken as it lies there, so that a trickle is not delayed:
-        # `consume(500, 0.05)` is as fast in a flood (578,000 records/s, 1.05 µs of CPU per record
-        # either way; one by one by `poll` 400,000 and 1.86) but keeps a lone record for its 50 ms.
+        # Wait for one record, then take the others that are already fetched, so that a single
+        # record is not delayed. `consume(500, 0.05)` is as fast under load (578,000 records/s and
+        # 1.05 µs of CPU per record both ways; `poll` per record: 400,000 and 1.86 µs), but it
+        # keeps a single record for 50 ms.
         messages = self._consumer.consume(1, wait_s)
         if messages:
             messages += self._consumer.consume(self._fetch_size.records, 0)
-            self._fetch_size.fed(messages)
+            self._fetch_size.observe(messages)
             self._sorting.sort(self._consumer, messages)
             self._pauses.apply(self._consumer)
 
@@ -246,22 +253,24 @@ class ConsumerThread:
             self._pauses.all = False
             self._pauses.apply(self._consumer)
 
-    def _begin_pending(self) -> None:
+    def _start_pending(self) -> None:
         self._ask_at_s = self._clock.now_s() + TURN_S
         try:
             found = self._starts.find(self._consumer, self._ownership.pending)
         except KafkaException as error:
-            self._errors.of_question(error.args[0], START)
+            self._errors.request_error(error.args[0], START)
             return
         if found.failed is not None:
-            self._errors.of_question(found.failed, START)
+            self._errors.request_error(found.failed, START)
         else:
+            # No partition is left: the next ones that are assigned need not wait for the interval.
             self._active_errors.end(START)
             self._ask_at_s = 0.0
         if found.starts:
             self._begin(found)
 
     def _begin(self, found: ResolvedStarts) -> None:
+        # Post `assigned` before the client can return a first record of these partitions.
         earlier = [*self._ownership]
         taken = self._ownership.take(found.starts)
         self._chunk_queue.post(
@@ -272,9 +281,11 @@ class ConsumerThread:
         else:
             for owned in earlier:
                 self._pauses.forget(owned)
+            # Without incremental assignment the client gets the whole list, and forgets all pauses.
             self._consumer.assign([where_to_read(owned) for owned in [*earlier, *taken]])
-        for where, refusal in ask_leaders(
-            self._consumer, map(where_to_read, taken), self._breath.wait
+        # KIP-320: the leader checks whether its log still has the record before each position.
+        for where, refusal in validate_positions(
+            self._consumer, map(where_to_read, taken), self._never_set.wait
         ):
             self._log.warning(
                 "position_not_checked",
@@ -283,9 +294,9 @@ class ConsumerThread:
                 detail=detail_of(refusal),
             )
         self._pauses.apply(self._consumer)
-        self.watch.look_again()
-        # A start that is only a rule would move with the partition: committed, it is a position
-        # like any other.
+        self.watch.refresh_soon()
+        # A start position that is not committed would be computed again by the next owner, with
+        # another result. Once committed, it is a position like any other.
         first = [
             Position(each.assignment, each.read_offset)
             for each in taken
@@ -295,33 +306,34 @@ class ConsumerThread:
 
     def _leave(self) -> None:
         try:
-            self._commit_the_last()
+            self._commit_and_wait()
             if len(self._commits) == 0:
                 self._consumer.close()
         except KafkaException as error:
             self._log.warning("left_with_error", error=error.args[0].name())
-        unanswered = self._commits.abandon("no answer before leaving")
+        unanswered = self._commits.abandon("the brokers did not answer before this member left")
         self._chunk_queue.post_last(self._chunk_queue.events.stopped)
         if unanswered:
-            # Closing waits for open commits, up to the session time-out, and so does freeing the
-            # client at the end of the process. In here, nobody waits for it: this is a daemon
-            # thread.
+            # Closing waits for open commits, up to the session timeout, and so does freeing the
+            # client at the end of the process. The process does not wait for this daemon thread.
             self._log.warning("left_without_answer", commits=unanswered, waited_s=LAST_COMMIT_S)
             self._consumer.close()
 
-    def _commit_the_last(self) -> None:
+    def _commit_and_wait(self) -> None:
+        # `closing` keeps `on_assign` and `on_revoke`, which `consume` below may call, from starting
+        # partitions or draining them a second time.
         self._rebalance.closing = True
         self._ownership.pending.clear()
         everything = [*self._ownership]
         for owned in everything:
             owned.halted = True
         self._pauses.apply(self._consumer)
-        positions = self._rebalance.hand_back(everything)
+        positions = self._rebalance.drain(everything)
         give_up_s = self._clock.now_s() + LAST_COMMIT_S
         self._commits.send(self._consumer, positions)
         while len(self._commits) and self._clock.now_s() < give_up_s:
             self._consumer.consume(MOST_RECORDS, IDLE_S)
-            # A member that is just joining again has its commits refused until it has joined.
+            # The coordinator rejects commits of a member that is rejoining; they are sent again.
             positions = [
                 each
                 for each in self._commits.take_failed()

@@ -1,4 +1,4 @@
-"""Errors of the Kafka client, wherever it tells them, become hold-ups, log lines, or the end."""
+"""Turns errors of the Kafka client into holds, log lines, or the end of the daemon."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import structlog
 
 from consumer.errors import HoldReason
 from consumer.source.broker_watch import BROKERS, REFUSED
-from consumer.source.error_codes import HOLDS, ErrorClass, detail_of, meaning_of
-from consumer.source.leader_epochs import parted_at, what_was_lost
+from consumer.source.error_codes import HOLDS, ErrorClass, class_of, detail_of
+from consumer.source.leader_epochs import describe_loss, diverged_at
 from consumer.source.rebalance import GROUP
 
 if TYPE_CHECKING:
@@ -30,116 +30,117 @@ START: Final = "start"
 
 
 class ErrorClassifier:
-    """Judges every error by the one table. `ended` hears the first fatal one."""
+    """Handles every error by its class; `on_fatal` is called with the first fatal one."""
 
     def __init__(
-        self, clock: Clock, active_errors: ActiveErrors, ended: Callable[[str], None]
+        self, clock: Clock, active_errors: ActiveErrors, on_fatal: Callable[[str], None]
     ) -> None:
         self.fatal = False
         self._clock = clock
         self._active_errors = active_errors
-        self._ended = ended
+        self._on_fatal = on_fatal
         self._noted_s: dict[tuple[int, str], float] = {}
         self._log = structlog.get_logger()
 
-    def of_client(self, error: KafkaError) -> None:
-        """Judge what the error callback tells: connections, credentials, the client itself.
+    def client_error(self, error: KafkaError) -> None:
+        """Handle an error of the error callback: connections, credentials, the client itself.
 
-        Up to 20 a second.
+        Up to 20 per second.
         """
-        meaning = meaning_of(error)
-        if meaning is ErrorClass.BROKER:
-            if REFUSED not in self._active_errors.symptoms():
+        error_class = class_of(error)
+        if error_class is ErrorClass.BROKER:
+            # While brokers reject this client, they are also reported as down.
+            if REFUSED not in self._active_errors.global_kinds():
                 self._hold(HoldReason.BROKER, BROKERS, error)
-        elif meaning in HOLDS:
-            # Brokers that refuse every connection also count as down; the refusal is what can be
-            # mended.
-            self._hold(HOLDS[meaning], REFUSED, error)
+        elif error_class in HOLDS:
+            # Brokers that refuse every connection are also reported as down. Only the refusal is
+            # shown, because it names what the operator can fix.
+            self._hold(HOLDS[error_class], REFUSED, error)
             self._active_errors.end(BROKERS)
         else:
-            self._lesser(meaning, error, "")
+            self._log_or_fail(error_class, error, "")
 
-    def of_group(self, error: KafkaError) -> None:
-        """Judge an error that `consume` tells and that concerns no partition of ours."""
-        meaning = meaning_of(error)
-        if meaning in HOLDS:
-            self._hold(HOLDS[meaning], GROUP, error)
+    def group_error(self, error: KafkaError) -> None:
+        """Handle an error of `consume` that applies to none of our partitions."""
+        error_class = class_of(error)
+        if error_class in HOLDS:
+            self._hold(HOLDS[error_class], GROUP, error)
         else:
-            self._lesser(meaning, error, "")
+            self._log_or_fail(error_class, error, "")
 
-    def of_topic(self, error: KafkaError, topic: str) -> None:
-        """Judge an error that `consume` tells of a topic; the watch sees when it is gone."""
-        meaning = meaning_of(error)
-        if meaning in HOLDS:
-            self._hold(HOLDS[meaning], f"topic {topic}", error)
+    def topic_error(self, error: KafkaError, topic: str) -> None:
+        """Handle an error of `consume` that applies to a topic; the watch sees when it ends."""
+        error_class = class_of(error)
+        if error_class in HOLDS:
+            self._hold(HOLDS[error_class], f"topic {topic}", error)
         else:
-            self._lesser(meaning, error, topic)
+            self._log_or_fail(error_class, error, topic)
 
-    def of_partition(self, error: KafkaError, owned: OwnedPartition) -> None:
-        """Judge an error that `consume` tells of a partition that we read.
+    def partition_error(self, error: KafkaError, owned: OwnedPartition) -> None:
+        """Handle an error of `consume` that applies to a partition that we read.
 
-        Its next records end it.
+        It ends with the next records of the partition.
         """
-        meaning = meaning_of(error)
-        if meaning in HOLDS and meaning is not ErrorClass.AUTH:
+        error_class = class_of(error)
+        if error_class in HOLDS and error_class is not ErrorClass.AUTH:
             detail = f"{owned.assignment.topic}[{owned.assignment.partition}]: {detail_of(error)}"
             self._active_errors.begin(
-                HOLDS[meaning], RECORDS, detail, self._clock.now_s(), owned.assignment
+                HOLDS[error_class], RECORDS, detail, self._clock.now_s(), owned.assignment
             )
         else:
-            self.of_topic(error, owned.assignment.topic)
+            self.topic_error(error, owned.assignment.topic)
 
-    def of_commit(self, error: KafkaError | None) -> None:
-        """Judge the answer to a commit."""
+    def commit_result(self, error: KafkaError | None) -> None:
+        """Handle the answer to a commit."""
         if error is None:
             self._active_errors.end(COMMIT)
         else:
-            self.of_question(error, COMMIT)
+            self.request_error(error, COMMIT)
 
-    def of_question(self, error: KafkaError, symptom: str) -> None:
-        """Judge why something that we asked of the brokers was not answered; it is asked again."""
-        meaning = meaning_of(error)
-        if meaning is ErrorClass.PASSING:
-            self._hold(HoldReason.BROKER, symptom, error)
-        elif meaning in HOLDS:
-            self._hold(HOLDS[meaning], symptom, error)
+    def request_error(self, error: KafkaError, kind: str) -> None:
+        """Handle the error of our request to the brokers; the request is repeated."""
+        error_class = class_of(error)
+        if error_class is ErrorClass.TRANSIENT:
+            self._hold(HoldReason.BROKER, kind, error)
+        elif error_class in HOLDS:
+            self._hold(HOLDS[error_class], kind, error)
         else:
-            self._lesser(meaning, error, "")
+            self._log_or_fail(error_class, error, "")
 
     def offset_lost(
         self, owned: OwnedPartition, low: int | None, end: int | None, error: KafkaError
     ) -> None:
-        """Hold a partition whose position is not there any more.
+        """Hold a partition whose position does not exist any more.
 
-        It is not read, and nothing is passed over.
+        It is not read, and no record is skipped.
         """
         where = f"{owned.assignment.topic}[{owned.assignment.partition}]"
         position = owned.read_offset
-        lost = what_was_lost(
-            position, owned.leader_epochs.before(position), low, end, parted_at(error)
+        lost = describe_loss(
+            position, owned.leader_epochs.before(position), low, end, diverged_at(error)
         )
         detail = f"{where}: {lost} ({detail_of(error)})"
         self._active_errors.begin(
             HoldReason.OFFSET_LOST, OFFSET, detail, self._clock.now_s(), owned.assignment
         )
 
-    def _hold(self, reason: HoldReason, symptom: str, error: KafkaError) -> None:
-        self._active_errors.begin(reason, symptom, detail_of(error), self._clock.now_s())
+    def _hold(self, reason: HoldReason, kind: str, error: KafkaError) -> None:
+        self._active_errors.begin(reason, kind, detail_of(error), self._clock.now_s())
 
-    def _lesser(self, meaning: ErrorClass, error: KafkaError, topic: str) -> None:
-        if meaning is ErrorClass.FATAL:
+    def _log_or_fail(self, error_class: ErrorClass, error: KafkaError, topic: str) -> None:
+        if error_class is ErrorClass.FATAL:
             self.end(error)
-        elif meaning is not ErrorClass.SILENT:
-            self._note(error, topic)
+        elif error_class is not ErrorClass.IGNORED:
+            self._log_once_a_minute(error, topic)
 
     def end(self, error: KafkaError) -> None:
-        """Tell, once, that the client cannot go on."""
+        """Report, once, that the client cannot continue."""
         if not self.fatal:
             self.fatal = True
-            self._ended(detail_of(error))
+            self._on_fatal(detail_of(error))
 
-    def _note(self, error: KafkaError, topic: str) -> None:
-        """Write a line, once a minute for the same."""
+    def _log_once_a_minute(self, error: KafkaError, topic: str) -> None:
+        """Write a log line, at most once a minute for the same code and topic."""
         now_s = self._clock.now_s()
         last_s = self._noted_s.get((error.code(), topic))
         if last_s is None or now_s - last_s >= NOTE_EVERY_S:

@@ -1,4 +1,4 @@
-"""Which partitions may hand over more: all, unless too much is open or what they feed is held."""
+"""Decides which partitions are paused: all when the buffer is full, else those that are held."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from consumer.source.port import Source
 
 RESUME_AT: Final = 0.7
-"""Once full, intake begins again when this part of the buffer is left: each pause costs a fetch."""
+"""A full buffer is read into again at this share of its size: each pause costs a fetch."""
 
 
 class Intake:
-    """Pauses and resumes partitions of the source so that what is wanted and what is so agree."""
+    """Pauses and resumes partitions of the source."""
 
     def __init__(self, source: Source, buffer_bytes: int) -> None:
         self._source = source
@@ -29,29 +29,30 @@ class Intake:
         held_bytes: int,
         is_held: Callable[[Assignment], bool] | None,
     ) -> None:
-        """Pause what must not go on, resume what may. `is_held` is `None` when nothing is.
+        """Pause the partitions that must not be read and resume the others.
 
-        Called for every chunk and every batch, of a member that may own hundreds of partitions:
-        when all is well none of them is looked at.
+        `is_held` is `None` if there are no holds. Called for every chunk and every batch, of a
+        member that may own hundreds of partitions. Without a hold and with space in the buffer,
+        no partition is looked at.
         """
         limit = self._buffer_bytes * RESUME_AT if self._full else self._buffer_bytes
         self._full = held_bytes > limit
         if is_held is None and not self._full and not self._paused:
             return
-        wanted = {one for one in owned if self._full or (is_held is not None and is_held(one))}
-        if wanted == self._paused:
+        to_pause = {one for one in owned if self._full or (is_held is not None and is_held(one))}
+        if to_pause == self._paused:
             return
-        if begin := wanted - self._paused:
+        if begin := to_pause - self._paused:
             self._source.pause([*begin])
-        if end := self._paused - wanted:
+        if end := self._paused - to_pause:
             self._source.resume([*end])
-        self._paused = wanted
+        self._paused = to_pause
 
     @property
     def is_full(self) -> bool:
-        """Whether nothing more is wanted of any partition, because of what is open."""
+        """Whether all partitions are paused because open records fill the buffer."""
         return self._full
 
     def forget(self, gone: Iterable[Assignment]) -> None:
-        """These are not ours any more."""
+        """Forget partitions that are not owned any more."""
         self._paused.difference_update(gone)

@@ -1,4 +1,4 @@
-"""The source on Kafka: starts the consumer thread and carries the corridor's wishes to it."""
+"""The source on Kafka: starts the consumer thread and passes the engine's commands to it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 
 class KafkaSource:
-    """A `Source`. Made and started on the event loop.
+    """A `Source` that reads from Kafka.
 
-    Every call after `start`, and every event, is on it.
+    It is created and started on the event loop. Every call after `start`, and every event, is on
+    it.
     """
 
     def __init__(self, settings: KafkaSettings, clock: Clock | None = None) -> None:
@@ -35,33 +36,33 @@ class KafkaSource:
         self._is_broken = False
 
     def start(self, events: SourceEvents) -> None:
-        """Subscribe and poll on the consumer thread, events on the running loop.
+        """Subscribe and poll on the consumer thread; call events on the running loop.
 
-        Raises: `ConfigFaults` when the client does not take its properties.
+        Raises: `ConfigFaults` if the client rejects its properties.
         """
         self._events = events
         chunk_queue = ChunkQueue(asyncio.get_running_loop(), events)
-        self._consumer = ConsumerThread(self._settings, self._clock, chunk_queue, self._broke)
+        self._consumer = ConsumerThread(self._settings, self._clock, chunk_queue, self._on_crash)
         # A daemon thread: should the client hang while closing, the process can still end.
         threading.Thread(target=self._consumer.run, name="kafka-consumer", daemon=True).start()
 
     def pause(self, assignments: Sequence[Assignment]) -> None:
-        """Hand over no more chunks of these; polling goes on."""
+        """Stop delivering chunks of these; polling continues."""
         if self._consumer is not None:
             self._consumer.do(self._consumer.pause, tuple(assignments))
 
     def resume(self, assignments: Sequence[Assignment]) -> None:
-        """Hand over chunks of these again."""
+        """Deliver chunks of these again."""
         if self._consumer is not None:
             self._consumer.do(self._consumer.resume, tuple(assignments))
 
     def commit(self, positions: Sequence[Position]) -> None:
-        """Commit without waiting; positions of what is not owned any more are dropped."""
+        """Send a commit without waiting; positions of partitions not owned any more are dropped."""
         if self._consumer is not None:
             self._consumer.do(self._consumer.commit, tuple(positions))
 
     def stop(self) -> None:
-        """Give everything back, commit, leave; `stopped` is the last event."""
+        """Revoke everything, commit, leave the group; `stopped` is the last event."""
         self._is_stopping = True
         if self._consumer is not None:
             self._consumer.do(self._consumer.leave)
@@ -73,20 +74,23 @@ class KafkaSource:
         return {} if self._consumer is None else dict(self._consumer.watch.ends)
 
     def subscribed_partitions(self) -> int:
-        """Return how many partitions all subscribed topics have together; 0 when unknown."""
+        """Return the number of partitions of all subscribed topics; 0 if unknown."""
         return 0 if self._consumer is None else self._consumer.watch.partition_count
 
     def progress_s(self) -> float:
         """Return the monotonic time of the last call of `consume`."""
         return self._started_s if self._consumer is None else self._consumer.progress_s
 
-    def _broke(self) -> None:
-        """Run on the loop: the thread is gone without having left the group.
+    def _on_crash(self) -> None:
+        """Report, on the loop, that the thread ended without leaving the group.
 
-        And will not answer any more.
+        It sends no more events.
         """
         self._is_broken = True
         if self._events is not None:
-            self._events.failed("the consumer thread broke; its traceback is on standard error")
+            self._events.failed(
+                "the Kafka consumer thread ended with an internal error;"
+                " its traceback is on standard error"
+            )
             if self._is_stopping:
                 self._events.stopped()

@@ -1,6 +1,6 @@
-"""Under which leader the record before a position was written.
+"""Remembers under which leader epoch the record before a position was written.
 
-By it a leader knows whether its log has it.
+With the epoch a leader can check whether its log still has that record (KIP-320).
 """
 
 from __future__ import annotations
@@ -16,98 +16,93 @@ if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 UNKNOWN: Final = -1
-"""No leader epoch: the brokers take the position as it is."""
+"""No leader epoch: the brokers accept the position without a check."""
 
 SEEK_TRIES: Final = 5
 SEEK_AGAIN_S: Final = 0.02
-"""A partition that was assigned a moment ago may still be on its way to the client's main thread."""
+"""A partition that was just assigned may not have reached the client's main thread yet."""
 
 
-def ask_leaders(
-    consumer: Consumer, places: Iterable[TopicPartition], wait: Callable[[float], object]
+def validate_positions(
+    consumer: Consumer, positions: Iterable[TopicPartition], wait: Callable[[float], object]
 ) -> list[tuple[TopicPartition, KafkaError]]:
-    """Have the leaders say whether their logs still have the record before each position.
+    """Have the leaders check whether their logs have the record before each position.
 
-    Assigned just now.
+    The positions were assigned just before. The client sends this check for a seek, but never for
+    an assignment. The result comes with the records: a lost offset if the log was truncated, even
+    if it has grown again since. A seek waits for no broker, and drops records fetched before it.
 
-    The client asks on a seek, and never when a partition is assigned. The answer comes with the
-    records, as a lost offset where a log was shortened, though it may have grown again since. A
-    seek waits for no broker, and drops what was fetched before it.
-
-    Returns: what could not be asked, and why.
+    Returns: the positions that could not be checked, and the error of each.
     """
     refused = []
     tries = SEEK_TRIES
-    for place in places:
-        while place.leader_epoch is not None:
+    for target in positions:
+        # Without an epoch there is nothing to check. A seek fails while the client still processes
+        # the assignment: try again, a few times over all positions together.
+        while target.leader_epoch is not None:
             try:
-                consumer.seek(place)
+                consumer.seek(target)
             except KafkaException as error:
                 if tries:
                     tries -= 1
                     wait(SEEK_AGAIN_S)
                     continue
-                refused.append((place, error.args[0]))
+                refused.append((target, error.args[0]))
             break
     return refused
 
 
-def parted_at(error: KafkaError) -> int | None:
-    """Return where a leader's log parts from the one that was read.
+def diverged_at(error: KafkaError) -> int | None:
+    """Return the offset from which a leader's log differs from what was read, if it is known.
 
-    As the client says it in words alone.
+    The client reports it only inside the text of its message.
     """
-    told = _PARTED_AT.search(error.str())
-    return None if told is None else int(told[1])
+    found = _DIVERGED_AT.search(error.str())
+    return None if found is None else int(found[1])
 
 
-def what_was_lost(
-    position: int, epoch: int, low: int | None, end: int | None, parted: int | None
+def describe_loss(
+    position: int, epoch: int, low: int | None, end: int | None, diverged: int | None
 ) -> str:
-    """Return what is seen of a log that does not go on at a position.
+    """Return a description of a position that cannot be read any more, with the next step.
 
-    And what can be done about it.
+    `low` and `end` are the offsets that the partition holds; `diverged` is from `diverged_at`.
     """
-    before = f"position {position}"
+    where = f"position {position}"
     if epoch != UNKNOWN:
-        before += f" (leader epoch {epoch})"
+        where += f" (leader epoch {epoch})"
     if low is None or end is None:
         return (
-            f"{before}, but the partition does not hold it, and its leader did not say what it"
-            f" holds. {_DECIDE}"
+            f"{where} is not in the partition any more, and its leader did not report which"
+            f" offsets it has. {_DECIDE}"
         )
-    seen = f"{before}, but the partition holds {low} to {end}: "
+    seen = f"{where} cannot be read; the partition has offsets {low} to {end}: "
     if position < low:
+        count = low - position
+        removed = "1 offset was" if count == 1 else f"{count} offsets were"
         return (
-            f"{seen}{low - position} offsets were removed before they were read (retention,"
-            f" deletion). {_DECIDE}"
+            f"{seen}{removed} removed before being read (retention or deleted records). {_DECIDE}"
         )
-    if parted is not None:
+    if diverged is not None:
         return (
-            f"{seen}from offset {parted} on its records are not those that were read"
-            f" ({_CAUSES}). Nothing is"
-            f" skipped: stop the group and set its position back to {parted}, or to {low}"
-            f" if the topic was made"
-            f" again. {_TWICE}"
+            f"{seen}from offset {diverged} on, its records are not the ones that were read"
+            f" ({_CAUSES}). Nothing is skipped: stop the group and reset its position to"
+            f" {diverged}, or to {low} if the topic was recreated. {_TWICE}"
         )
-    shorter = (
-        "the log is shorter than it was"
-        if position > end
-        else "the log was shorter, and has grown since"
-    )
+    change = "was truncated" if position > end else "was truncated, and has grown since"
     return (
-        f"{seen}{shorter} ({_CAUSES}). Nothing is skipped: records below the position may"
-        f" be others than those that"
-        f" were read. Stop the group and set its position back to before that. {_TWICE}"
+        f"{seen}the log {change} ({_CAUSES}). Nothing is skipped: records below the position may"
+        " differ from the ones that were read. Stop the group and reset its position to an offset"
+        f" before the difference. {_TWICE}"
     )
 
 
-_PARTED_AT: Final = re.compile(r"\bbroker end offset is (\d+)\b")
-_CAUSES: Final = "an unclean election, or a topic that was made again"
-_TWICE: Final = "What comes twice does no harm"
+_DIVERGED_AT: Final = re.compile(r"\bbroker end offset is (\d+)\b")
+_CAUSES: Final = "an unclean leader election, or a recreated topic"
+_TWICE: Final = "Sending records twice does no harm"
 _DECIDE: Final = (
-    "Nothing is skipped: stop the group and set its position to where it shall go on, or"
-    " bring the records back"
+    "Nothing is skipped: stop the group and reset its position to where reading is to continue, or"
+    " restore the records"
 )
 
 
@@ -118,25 +113,25 @@ class _Span(NamedTuple):
 
 
 class LeaderEpochs:
-    """The leader epochs of one partition's records, as far as they were read and not committed.
+    """The leader epochs of one partition's records that were read and are not committed.
 
-    A position is vouched for only where the record before it is known. Behind a hole it is not: a
-    marker there may be of a later leader, and the brokers would take a sound log for a shortened
-    one.
+    An epoch is given only for a position whose previous record is known. After a hole it is not: a
+    transaction marker in the hole may be of a later leader, and the brokers would report an intact
+    log as truncated.
     """
 
     __slots__ = ("_spans",)
 
     def __init__(self, position: int, epoch: int | None) -> None:
-        """Begin at a position, with the epoch that was committed with it, if any."""
+        """Start at a position, with the epoch that was committed with it, if any."""
         self._spans: list[_Span] = []
         if epoch is not None:
             self._spans.append(_Span(position - 1, position, epoch))
 
     def read(self, messages: Sequence[Message]) -> None:
-        """Note records that were read, in offset order.
+        """Add records that were read, in offset order.
 
-        Epochs never fall, so mostly the two ends tell.
+        Epochs never decrease, so equal epochs at both ends mean that all are equal.
         """
         if messages[0].leader_epoch() == messages[-1].leader_epoch():
             self._extend(messages[0], messages[-1])
@@ -145,13 +140,13 @@ class LeaderEpochs:
                 self._extend(message, message)
 
     def before(self, position: int) -> int:
-        """Return the epoch of the record before a position, `UNKNOWN` where that is not known."""
+        """Return the epoch of the record before a position, `UNKNOWN` if it is not known."""
         return next(
             (span.epoch for span in self._spans if span.first < position <= span.end), UNKNOWN
         )
 
     def forget_before(self, position: int) -> None:
-        """Drop what no position from here on asks for."""
+        """Drop the spans below a position that is committed."""
         if len(self._spans) > 1:
             self._spans = [span for span in self._spans if span.end >= position]
 

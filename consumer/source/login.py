@@ -1,9 +1,8 @@
-"""How the Kafka clients log in.
+"""Authentication of the Kafka clients: librdkafka's own mechanisms, and Amazon MSK IAM.
 
-As librdkafka does by itself, or to Amazon MSK by IAM, which it cannot.
-
-`sasl.mechanisms: AWS_MSK_IAM` is what other Kafka clients call it. To the brokers it is OAUTHBEARER
-with a request to AWS as token, signed with the AWS credentials of the process.
+`sasl.mechanisms: AWS_MSK_IAM` is the name that other Kafka clients use. librdkafka does not support
+it. To the brokers it is OAUTHBEARER with a signed request to AWS as the token, signed with the AWS
+credentials of the process.
 """
 
 from __future__ import annotations
@@ -21,54 +20,55 @@ if TYPE_CHECKING:
 
 MSK_IAM: Final = "AWS_MSK_IAM"
 REGION: Final = "aws.region"
-"""A property of ours, for brokers whose names do not tell."""
+"""Our property for brokers whose host names do not contain the AWS region."""
 
 _MECHANISM: Final = ("sasl.mechanisms", "sasl.mechanism")
-_TOKENS: Final = "OAUTHBEARER"
+_OAUTHBEARER: Final = "OAUTHBEARER"
 _PROTOCOL: Final = "security.protocol"
-_A_REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
+_REGION_FORMAT: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
 _MSK_HOST: Final = re.compile(
     r"\.kafka(?:-serverless)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?(?::\d+)?$",
     re.IGNORECASE,
 )
-_YES: Final = ("true", "1", "t")
+_TRUE: Final = ("true", "1", "t")
 
 
-def librdkafkas(properties: Mapping[str, str]) -> dict[str, str]:
-    """Return properties by names and values that librdkafka knows."""
+def librdkafka_properties(properties: Mapping[str, str]) -> dict[str, str]:
+    """Return the properties with names and values that librdkafka knows."""
     name, mechanism = _mechanism(properties)
     kept = {one: value for one, value in properties.items() if one != REGION}
-    return {_PROTOCOL: "SASL_SSL", **kept, name: _TOKENS} if mechanism == MSK_IAM else kept
+    return {_PROTOCOL: "SASL_SSL", **kept, name: _OAUTHBEARER} if mechanism == MSK_IAM else kept
 
 
 def connection(bootstrap_servers: str, properties: Mapping[str, str]) -> dict[str, Any]:
-    """Return properties as a client is made with them.
+    """Return the properties that a client is created with.
 
-    Beside librdkafka's own, the callback that makes tokens.
+    Besides librdkafka's own, they contain the callback that creates tokens.
     """
     region = _region(bootstrap_servers, properties)
     if region is None or _mechanism(properties)[1] != MSK_IAM:
         return dict(properties)
     signer: Callable[[str], object] = import_module("consumer.source.msk_iam").MskIam
-    return {**librdkafkas(properties), "oauth_cb": signer(region)}
+    return {**librdkafka_properties(properties), "oauth_cb": signer(region)}
 
 
 def login_faults(bootstrap_servers: str, properties: Mapping[str, str]) -> list[Fault]:
-    """Find what keeps a client from ever logging in.
+    """Find settings with which no client can ever log in.
 
-    Returns: (property, what is wrong and what to write) for each fault.
+    Returns: (property, fault and next step) for each fault.
     """
     name, mechanism = _mechanism(properties)
     if mechanism == MSK_IAM:
         return _iam_faults(name, bootstrap_servers, properties)
     faults = []
     if REGION in properties:
-        faults.append((REGION, f"is for sasl.mechanisms: {MSK_IAM} alone; remove it"))
-    if mechanism == _TOKENS and not _has_tokens(properties):
+        faults.append((REGION, f"is only used with sasl.mechanisms: {MSK_IAM}; remove it"))
+    if mechanism == _OAUTHBEARER and not _has_token_source(properties):
         text = (
-            "nobody makes the tokens; write sasl.oauthbearer.method: oidc and where they come from"
+            f"{_OAUTHBEARER} has no source of tokens; set sasl.oauthbearer.method: oidc and its"
+            f" token endpoint, or for Amazon MSK {name}: {MSK_IAM}"
         )
-        faults.append((name, f"{text}, or for Amazon MSK {name}: {MSK_IAM}"))
+        faults.append((name, text))
     return faults
 
 
@@ -76,25 +76,30 @@ def _iam_faults(name: str, bootstrap_servers: str, properties: Mapping[str, str]
     faults = [
         (
             other,
-            f"given beside {MSK_IAM}, which takes the AWS credentials of the process; remove it",
+            f"cannot be combined with {MSK_IAM}, which uses AWS credentials; remove it",
         )
         for other in properties
         if other.startswith("sasl.") and other not in _MECHANISM
     ]
     if not properties.get(_PROTOCOL, "sasl_ssl").strip().lower().startswith("sasl_"):
-        faults.append((_PROTOCOL, f"{MSK_IAM} is a login by SASL; write SASL_SSL or remove it"))
+        faults.append(
+            (
+                _PROTOCOL,
+                f"{MSK_IAM} is a SASL mechanism: expected SASL_SSL; write SASL_SSL or remove it",
+            )
+        )
     region = _region(bootstrap_servers, properties)
     if region is None:
         faults.append(
             (
                 name,
                 (
-                    f"no broker's name tells the AWS region; write {REGION}, such as eu-west-1,"
-                    f" beside it"
+                    f"the brokers' host names do not contain the AWS region; add {REGION}, such as"
+                    " eu-west-1"
                 ),
             )
         )
-    elif _A_REGION.fullmatch(region) is None:
+    elif _REGION_FORMAT.fullmatch(region) is None:
         faults.append(
             (REGION, f"`{region[:60]}` is not an AWS region; write one such as eu-west-1")
         )
@@ -104,24 +109,24 @@ def _iam_faults(name: str, bootstrap_servers: str, properties: Mapping[str, str]
 
 
 def _mechanism(properties: Mapping[str, str]) -> tuple[str, str]:
-    """Return the mechanism and the name under which it is written; librdkafka has two."""
+    """Return the name under which the mechanism is set (librdkafka has two), and its value."""
     name = next((one for one in _MECHANISM if one in properties), _MECHANISM[0])
     return name, properties.get(name, "").strip().upper()
 
 
 def _region(bootstrap_servers: str, properties: Mapping[str, str]) -> str | None:
-    """Return what is written, else what the name of a broker tells."""
+    """Return the configured region, else the one in a broker's host name."""
     found = (_MSK_HOST.search(broker.strip()) for broker in bootstrap_servers.split(","))
     return properties.get(REGION) or next(
         (match["region"].lower() for match in found if match is not None), None
     )
 
 
-def _has_tokens(properties: Mapping[str, str]) -> bool:
-    """Whether librdkafka makes tokens itself.
+def _has_token_source(properties: Mapping[str, str]) -> bool:
+    """Return whether librdkafka creates tokens itself.
 
-    Without, it takes the login for granted and never connects.
+    Without a source of tokens it never connects, and reports no error.
     """
     if properties.get("sasl.oauthbearer.method", "").strip().lower() == "oidc":
         return True
-    return properties.get("enable.sasl.oauthbearer.unsecure.jwt", "").strip().lower() in _YES
+    return properties.get("enable.sasl.oauthbearer.unsecure.jwt", "").strip().lower() in _TRUE

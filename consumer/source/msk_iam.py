@@ -1,8 +1,7 @@
-"""Logins to Amazon MSK by IAM: a presigned request to AWS is the token that brokers judge.
+"""Logins to Amazon MSK with IAM: the token is a presigned AWS request that the brokers verify.
 
-Credentials are found where AWS's own programs look for them: environment, the role of a service
-account, the pod's identity, a profile, the instance. Those that end are asked for anew before they
-do.
+The credentials come from the usual places of AWS tools: environment, service account role, pod
+identity, profile, instance. Temporary ones are renewed before they expire.
 
 Source: the signers that AWS publishes for other languages (aws-msk-iam-sasl-signer-go and -python).
 """
@@ -25,12 +24,12 @@ if TYPE_CHECKING:
     from consumer.clock import Clock
 
 LIFETIME_S: Final = 900
-"""Of a token: what AWS's own signers ask for. The client wants the next one after four fifths of
-it."""
+"""Lifetime of a token, the same as in AWS's own signers. The client asks for the next one after
+four fifths of it."""
 
-AGAIN_S: Final = 10.0
-"""What the client is told of a token when no new one could be made: it asks again after four fifths
-of it."""
+RETRY_S: Final = 10.0
+"""Lifetime that is reported to the client when no new token could be created: it asks again
+after four fifths of it."""
 
 _SERVICE: Final = "kafka-cluster"
 _ACTION: Final = f"{_SERVICE}:Connect"
@@ -38,11 +37,11 @@ _PLACEHOLDER: Final = "none"
 
 
 class MskIam:
-    """The client's `oauth_cb`, called on a thread of the client's own.
+    """The client's `oauth_cb`, called on a thread of the client.
 
-    It never raises: in its constructor the client would wait ten seconds for a token and end in an
-    error that says nothing. Without a new token it gets the last one, or what is none; the brokers
-    refuse what they do not take, and that is a hold like every other refusal.
+    It never raises: in its constructor the client would wait ten seconds for a token and then fail
+    with an error that does not name the cause. Without a new token the client gets the last one, or
+    a placeholder. If the brokers reject it, that is a hold like every other rejection.
     """
 
     def __init__(self, region: str, clock: Clock | None = None) -> None:
@@ -55,21 +54,18 @@ class MskIam:
         self._log = structlog.get_logger()
 
     def __call__(self, _config: str | None) -> tuple[str, float]:
-        """Return a token and the time of its end, in seconds since the epoch."""
+        """Return a token and its expiry time, in seconds since the epoch."""
         now_s = self._clock.wall_ms() / 1000
         try:
             self._token = self._signed()
         except (BotoCoreError, ClientError) as error:
-            self._note(f"{type(error).__name__}: {' '.join(str(error).split())}")
-            return self._token, now_s + AGAIN_S
-        self._note(None)
+            self._log_change(f"{type(error).__name__}: {' '.join(str(error).split())}")
+            return self._token, now_s + RETRY_S
+        self._log_change(None)
         return self._token, now_s + LIFETIME_S
 
     def _signed(self) -> str:
-        """Return the request that a broker could send on, signed.
-
-        As text that fits into a login.
-        """
+        """Return the signed request as text that fits into a login."""
         credentials = self._session.get_credentials()
         if credentials is None:
             raise NoCredentialsError
@@ -80,12 +76,12 @@ class MskIam:
             "GET", f"https://kafka.{self._region}.amazonaws.com/", params={"Action": _ACTION}
         )
         signer.add_auth(request)
-        # Who asks stands in the brokers' access log; it is not part of what is signed.
+        # The brokers' access log shows the user agent; it is not part of the signed text.
         url = f"{request.url}&User-Agent=datacloud-consumer%2F{__version__}"
         return base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
 
-    def _note(self, fault: str | None) -> None:
-        """Tell what is new."""
+    def _log_change(self, fault: str | None) -> None:
+        """Log a change: credentials missing, or found."""
         if fault == self._fault:
             return
         self._fault = fault

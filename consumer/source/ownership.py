@@ -1,6 +1,6 @@
-"""Which partitions are ours, and which assignment each of them is.
+"""The partitions that this member owns, and the current assignment of each.
 
-The consumer thread's own book.
+Only the consumer thread uses it.
 """
 
 from __future__ import annotations
@@ -11,19 +11,17 @@ from confluent_kafka import TopicPartition
 
 from consumer.model import Assignment, PartitionKey
 from consumer.source.leader_epochs import LeaderEpochs
-from consumer.source.topic_ids import is_made_again
+from consumer.source.topic_ids import is_recreated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 
 class StartPosition(NamedTuple):
-    """Where reading a partition begins.
+    """The position where reading a partition starts.
 
-    `committed` is the group's position, `None` when it had none.
-
-    `leader_epoch` was committed with it, if the broker knew one. `topic_id` is the incarnation that
-    has the offset.
+    `committed` is the group's position, `None` if it has none. `leader_epoch` was committed with
+    it, if the broker knew one. `topic_id` is the id of the topic that has the offset.
     """
 
     key: PartitionKey
@@ -36,9 +34,9 @@ class StartPosition(NamedTuple):
 class OwnedPartition:
     """One assignment as the consumer thread sees it.
 
-    `read_offset` is behind the last record taken from the client. `paused` is the corridor's wish,
-    `halted` is ours (its position is lost, or it is being given back); `client_paused` is what the
-    client was told.
+    `read_offset` is the offset after the last record taken from the client. `paused` is set by the
+    engine. `halted` is set by this package: the position is lost, or the partition is being
+    released. `client_paused` is the state that the client has.
     """
 
     __slots__ = (
@@ -70,7 +68,7 @@ class OwnedPartition:
 
 
 class Ownership:
-    """What the group gave us: `pending` waits for its start position, the rest is being read."""
+    """The assigned partitions: `pending` ones wait for their start position, the rest is read."""
 
     def __init__(self) -> None:
         self.pending: list[PartitionKey] = []
@@ -78,18 +76,18 @@ class Ownership:
         self._epoch = 0
 
     def __iter__(self) -> Iterator[OwnedPartition]:
-        """Iterate over what is read."""
+        """Iterate over the partitions that are read."""
         return iter([*self._owned.values()])
 
     def __len__(self) -> int:
         return len(self._owned)
 
     def expect(self, keys: Iterable[PartitionKey]) -> None:
-        """Remember what was given and has no start position yet."""
+        """Add partitions that were assigned and have no start position yet."""
         self.pending.extend(keys)
 
     def take(self, starts: Iterable[StartPosition]) -> list[OwnedPartition]:
-        """Begin a new epoch of each: a new assignment."""
+        """Start a new epoch of each partition, with a new assignment."""
         taken = []
         for start in starts:
             self._epoch += 1
@@ -102,21 +100,21 @@ class Ownership:
         return taken
 
     def at(self, key: PartitionKey) -> OwnedPartition | None:
-        """Return what is read of a partition now."""
+        """Return the current entry of a partition, if it is read."""
         return self._owned.get(key)
 
     def of(self, assignment: Assignment) -> OwnedPartition | None:
-        """Return an assignment's entry, unless it is not ours any more.
+        """Return the entry of an assignment, or `None` if it is not owned any more.
 
-        A later epoch is another assignment.
+        A later epoch of the same partition is another assignment.
         """
         owned = self._owned.get((assignment.topic, assignment.partition))
         return owned if owned is not None and owned.assignment is assignment else None
 
-    def place(self, assignment: Assignment, position: int) -> TopicPartition:
-        """Return what is committed: a position, its leader epoch.
+    def to_commit(self, assignment: Assignment, position: int) -> TopicPartition:
+        """Return a position in the form that is committed.
 
-        And as metadata the topic's id.
+        It has the position's leader epoch, and the topic's id as metadata.
         """
         where = (assignment.topic, assignment.partition, position)
         owned = self.of(assignment)
@@ -125,33 +123,33 @@ class Ownership:
         owned.leader_epochs.forget_before(assignment.committed or 0)
         return TopicPartition(*where, owned.topic_id or "", owned.leader_epochs.before(position))
 
-    def outdated(self, ids: Mapping[str, str]) -> list[OwnedPartition]:
-        """Return what is read of topics that have been made anew.
+    def recreated(self, ids: Mapping[str, str]) -> list[OwnedPartition]:
+        """Return the partitions of topics that were deleted and recreated.
 
-        One without an id takes the first it hears.
+        A partition without a topic id takes the first one that is reported.
         """
         gone = []
         for owned in self._owned.values():
             now = ids.get(owned.assignment.topic)
             if now is None:
                 continue
-            if owned.topic_id is not None and is_made_again(owned.topic_id, now):
+            if owned.topic_id is not None and is_recreated(owned.topic_id, now):
                 gone.append(owned)
             else:
                 owned.topic_id = now
         return gone
 
-    def let_go(self, keys: Iterable[PartitionKey]) -> list[OwnedPartition]:
-        """Forget partitions; returns those that were being read."""
+    def release(self, keys: Iterable[PartitionKey]) -> list[OwnedPartition]:
+        """Forget partitions; return those that were read."""
         gone = set(keys)
         self.pending = [key for key in self.pending if key not in gone]
         return [owned for key in gone if (owned := self._owned.pop(key, None)) is not None]
 
 
 def where_to_read(owned: OwnedPartition) -> TopicPartition:
-    """Return what the client is told of a partition: it goes on behind the last record taken.
+    """Return where the client continues a partition: after the last record taken.
 
-    With the leader epoch of that record it asks the leader whether the log still has it.
+    With the leader epoch of that record, the client asks the leader whether its log still has it.
     """
     topic, partition = owned.key
     epoch = owned.leader_epochs.before(owned.read_offset)

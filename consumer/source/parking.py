@@ -1,6 +1,7 @@
-"""Chunks set aside: of topics whose records fail one after the other.
+"""Chunks set aside until they can be processed.
 
-Or of partitions that wait for a schema.
+They belong to topics whose records fail one after the other, or to partitions that wait for a
+schema.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ if TYPE_CHECKING:
 
 
 def topic_of(assignment: Assignment) -> str:
-    """Keep chunks by their topic."""
+    """Group chunks by topic."""
     return assignment.topic
 
 
 def partition_of(assignment: Assignment) -> Assignment:
-    """Keep chunks by their partition, one ownership of it."""
+    """Group chunks by assignment of one partition."""
     return assignment
 
 
@@ -32,9 +33,9 @@ Place = TypeVar("Place", bound=Hashable)
 
 
 class Parking(Generic[Place]):
-    """Keeps whole chunks, in order, by place; what is parked is open and holds its positions.
+    """Keeps whole chunks, in order, by place; parked records are open and hold their positions.
 
-    `place_of` says by what they are kept: by topic, or by partition.
+    `place_of` returns the key: a topic, or an assignment.
     """
 
     def __init__(self, place_of: Callable[[Assignment], Place]) -> None:
@@ -42,28 +43,25 @@ class Parking(Generic[Place]):
         self._chunks: dict[Place, deque[Chunk]] = {}
 
     def __contains__(self, place: object) -> bool:
-        """Tell whether chunks of this place are set aside."""
+        """Return whether chunks of this place are set aside."""
         return place in self._chunks
 
     def open(self, place: Place) -> None:
-        """Set aside what comes of this place from now on."""
+        """Set aside the chunks of this place from now on."""
         self._chunks.setdefault(place, deque())
 
     def park(self, chunk: Chunk) -> None:
-        """Set aside a chunk of a place that is open here; an empty one is nothing."""
+        """Set aside a chunk of a place that is open here; an empty chunk is ignored."""
         if chunk.records:
             self._chunks[self._place_of(chunk.assignment)].append(chunk)
 
     def first(self, place: Place) -> Sequence[Record]:
-        """Return the records of the first chunk of a place.
-
-        None when nothing is set aside any more.
-        """
+        """Return the records of the first chunk of a place; empty if it has none."""
         chunks = self._chunks.get(place)
         return chunks[0].records if chunks else ()
 
     def take_one(self, place: Place) -> tuple[Assignment, Record] | None:
-        """Take out the first record of a place, `None` when nothing is set aside any more."""
+        """Remove and return the first record of a place, `None` if it has none."""
         chunks = self._chunks.get(place)
         if not chunks:
             return None
@@ -73,11 +71,11 @@ class Parking(Generic[Place]):
         return first.assignment, first.records[0]
 
     def take_all(self, place: Place) -> list[Chunk]:
-        """Take out everything of a place: it goes on."""
+        """Remove and return all chunks of a place, which is not set aside any more."""
         return [*self._chunks.pop(place, ())]
 
     def count(self, assignment: Assignment) -> int:
-        """Return how many records of a partition are set aside."""
+        """Return the number of records of an assignment that are set aside."""
         return sum(
             len(chunk.records)
             for chunk in self._chunks.get(self._place_of(assignment), ())
@@ -85,7 +83,7 @@ class Parking(Generic[Place]):
         )
 
     def lows(self) -> Iterator[tuple[Assignment, Low]]:
-        """Yield the first record of every chunk that is set aside."""
+        """Yield the low mark of every chunk that is set aside."""
         for chunks in self._chunks.values():
             for chunk in chunks:
                 yield (
@@ -94,7 +92,7 @@ class Parking(Generic[Place]):
                 )
 
     def drop(self, gone: Collection[Assignment]) -> None:
-        """Forget what belongs to partitions that are not ours any more; a topic stays set aside."""
+        """Forget chunks of assignments that are not owned any more; a topic stays set aside."""
         for place, chunks in [*self._chunks.items()]:
             self._chunks[place] = deque(chunk for chunk in chunks if chunk.assignment not in gone)
             if place in gone:

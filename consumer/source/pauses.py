@@ -1,6 +1,6 @@
-"""Which partitions the client fetches.
+"""Decides which partitions the client fetches.
 
-The corridor's wishes, a stalled loop, and lost positions together.
+A partition is paused by the engine, by a stalled loop, or because its position is lost.
 """
 
 from __future__ import annotations
@@ -17,25 +17,26 @@ if TYPE_CHECKING:
 
 WAKE_TIMEOUT_S: Final = 0.1
 FAR_FUTURE_MS: Final = 32_503_680_000_000
-"""After every record, so that the leader answers without looking."""
+"""A time after every record, so that the leader answers without searching its log."""
 
 
 class Pauses:
-    """Tells the client only what changes. A pause throws away what the client has fetched ahead."""
+    """Sends only changes to the client: a pause discards the records it has fetched ahead."""
 
     def __init__(self, ownership: Ownership) -> None:
         self.all = False
         self._ownership = ownership
 
     def apply(self, consumer: Consumer) -> None:
-        """Bring the client in line."""
+        """Pause and resume partitions in the client as needed."""
         pause: list[TopicPartition] = []
         resume: list[TopicPartition] = []
         for owned in self._ownership:
-            wanted = self.all or owned.paused or owned.halted
-            if wanted is not owned.client_paused:
-                owned.client_paused = wanted
-                (pause if wanted else resume).append(TopicPartition(*owned.key))
+            pause_it = self.all or owned.paused or owned.halted
+            # Only changes: a repeated pause would discard fetched records again.
+            if pause_it is not owned.client_paused:
+                owned.client_paused = pause_it
+                (pause if pause_it else resume).append(TopicPartition(*owned.key))
         if pause:
             consumer.pause(pause)
         if resume:
@@ -44,19 +45,18 @@ class Pauses:
 
     @staticmethod
     def forget(owned: OwnedPartition) -> None:
-        """Note that the client was given the partition anew, and fetches it."""
+        """Note that the client was assigned the partition again, which ended its pause."""
         owned.client_paused = False
 
 
 def _wake(consumer: Consumer, resumed: list[TopicPartition]) -> None:
-    """Have the client fetch at once.
+    """Have the client fetch the resumed partitions at once.
 
-    Its thread for a broker that had nothing to fetch sleeps for a second.
+    Its thread for a broker without anything to fetch sleeps for a second. Any request to that
+    broker wakes it. This one goes to the leader of each partition; its answer is not used.
 
-    Any request to that broker wakes it. This one goes to the leader of each partition; its answer
-    is of no use.
-    Source: records came 850 ms after a resume, with this question after 6 ms, it included.
+    Source: records came 850 ms after a resume; with this request 6 ms, including the request.
     """
-    asked = [TopicPartition(each.topic, each.partition, FAR_FUTURE_MS) for each in resumed]
+    queries = [TopicPartition(each.topic, each.partition, FAR_FUTURE_MS) for each in resumed]
     with suppress(KafkaException):
-        consumer.offsets_for_times(asked, timeout=WAKE_TIMEOUT_S)
+        consumer.offsets_for_times(queries, timeout=WAKE_TIMEOUT_S)

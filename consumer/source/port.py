@@ -1,7 +1,7 @@
 """The source as a port: chunks and ownership events one way, commands the other way.
 
-Every event method is called on the event loop, in the order in which the consumer thread saw
-things: `assigned` before the first chunk of an assignment, its last chunk before `revoking` or
+Every event method is called on the event loop, in the order in which the consumer thread produced
+the events: `assigned` before the first chunk of an assignment, its last chunk before `revoking` or
 `lost`.
 """
 
@@ -28,98 +28,102 @@ class Chunk(msgspec.Struct, frozen=True, gc=False):
 
 
 class Position(msgspec.Struct, frozen=True):
-    """The next offset to read of a partition, to be committed for this assignment and no other."""
+    """The next offset to read of a partition, to be committed only for this assignment."""
 
     assignment: Assignment
     offset: int
 
 
 class SourceEvents(Protocol):
-    """What the corridor listens to."""
+    """The events that the engine receives."""
 
     def assigned(self, assignments: Sequence[Assignment]) -> None:
-        """These partitions are ours from now on, each a new epoch.
+        """Take over these partitions, each with a new epoch.
 
-        Starting at its `next_offset`.
+        Reading starts at the assignment's `next_offset`.
         """
         ...
 
     def chunk(self, chunk: Chunk) -> None:
-        """Records to place. When this returns, the source may hand over another chunk."""
+        """Process records. When this returns, the source may send another chunk."""
         ...
 
     def reached_end(self, assignment: Assignment, offset: int) -> None:
-        """All below `offset` was handed over.
+        """Note that everything below `offset` was delivered.
 
-        The rest up to it were transaction markers or holes.
+        Offsets after the last record and below it are transaction markers or holes.
         """
         ...
 
     def revoking(
         self, assignments: Sequence[Assignment], release: Callable[[Sequence[Position]], None]
     ) -> None:
-        """Finish what is open of these, then call `release` once, with the positions to commit.
+        """Finish the open records of these, then call `release` once with the positions to commit.
 
-        The consumer thread waits for it inside the rebalance, at most `drain_timeout_s`; then it
-        lets go of them with whatever was committed. No chunk of theirs follows.
+        The consumer thread waits inside the rebalance, at most `drain_timeout_s`. Then it releases
+        the partitions with the positions that were committed so far. No chunk of these partitions
+        follows.
         """
         ...
 
     def lost(self, assignments: Sequence[Assignment]) -> None:
-        """These are somebody else's already: cancel, commit nothing."""
+        """Cancel these and commit nothing: other members own them already."""
         ...
 
     def committed(self, positions: Sequence[Position], error: str | None) -> None:
-        """A commit was answered; on an error the positions are given again with the next commit."""
+        """Note the answer to a commit.
+
+        After an error the positions have to be sent again with the next commit.
+        """
         ...
 
     def held(self, reason: HoldReason, detail: str, assignment: Assignment | None) -> None:
-        """The brokers hold us up (BROKER, OFFSET_LOST, AUTH).
+        """Note that an error of the brokers stops reading (BROKER, OFFSET_LOST, AUTH, CONFIG).
 
-        With an assignment it concerns it alone.
+        With an assignment it applies only to that one.
         """
         ...
 
     def released(self, reason: HoldReason, assignment: Assignment | None) -> None:
-        """The cause of an earlier `held` is gone."""
+        """Note that the cause of an earlier `held` is gone."""
         ...
 
     def failed(self, detail: str) -> None:
-        """The client cannot go on: fatal, the daemon stops with exit code 70."""
+        """Stop the daemon with exit code 70: the client cannot continue."""
         ...
 
     def stopped(self) -> None:
-        """The last event: the consumer left the group and is closed."""
+        """Note that the consumer left the group and is closed; no event follows."""
         ...
 
 
 class Source(Protocol):
-    """What the corridor may ask for; every call returns at once."""
+    """The commands that the engine sends; every call returns at once."""
 
     def start(self, events: SourceEvents) -> None:
-        """Begin: subscribe and poll on the consumer thread, events on the running loop."""
+        """Subscribe, poll on the consumer thread, and call the events on the running loop."""
         ...
 
     def pause(self, assignments: Sequence[Assignment]) -> None:
-        """Hand over no more chunks of these; polling goes on.
+        """Stop delivering chunks of these; polling continues.
 
-        A few that were under way may still come.
+        A few chunks that are already on their way may still arrive.
         """
         ...
 
     def resume(self, assignments: Sequence[Assignment]) -> None:
-        """Hand over chunks of these again."""
+        """Deliver chunks of these again."""
         ...
 
     def commit(self, positions: Sequence[Position]) -> None:
-        """Commit without waiting; `committed` tells.
+        """Send a commit without waiting; the answer comes as `committed`.
 
-        Positions of what is not owned any more are dropped.
+        Positions of partitions that are not owned any more are dropped.
         """
         ...
 
     def stop(self) -> None:
-        """Shutdown is a revocation of everything: `revoking`, last commit, leave, `stopped`."""
+        """Revoke everything: `revoking`, the last commit, leave the group, `stopped`."""
         ...
 
     def end_offsets(self) -> dict[Assignment, int]:
@@ -127,9 +131,9 @@ class Source(Protocol):
         ...
 
     def subscribed_partitions(self) -> int:
-        """Return how many partitions all subscribed topics have together, as last known.
+        """Return the number of partitions of all subscribed topics together, as last known.
 
-        0 when unknown.
+        0 if unknown.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""The user's librdkafka properties, judged by the client itself before anything is read."""
+"""Checks the user's librdkafka properties with the client itself, before anything is read."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import confluent_kafka
 
-from consumer.source.login import librdkafkas
+from consumer.source.login import librdkafka_properties
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT_SESSION_TIMEOUT_MS = 45_000
-"""librdkafka's own default of `session.timeout.ms`."""
+"""librdkafka's default of `session.timeout.ms`."""
 
 SECRETS = frozenset(
     {
@@ -26,13 +26,13 @@ SECRETS = frozenset(
         "ssl.keystore.password",
     }
 )
-"""Properties whose value is never shown and never written into the file."""
+"""Properties whose value is never shown, and never written into the file."""
 
 _OWNED = {
-    "enable.auto.commit": "owned by the daemon: it commits what is settled, nothing else; remove it",
-    "auto.commit.enable": "owned by the daemon: it commits what is settled, nothing else; remove it",
+    "enable.auto.commit": "owned by the daemon: it commits only settled records; remove it",
+    "auto.commit.enable": "owned by the daemon: it commits only settled records; remove it",
     "enable.auto.offset.store": (
-        "owned by the daemon: a position moves when its records are settled; remove it"
+        "owned by the daemon: it stores an offset only when its records are settled; remove it"
     ),
     "auto.commit.interval.ms": "owned by the daemon: write delivery.commit_interval instead",
     "auto.offset.reset": (
@@ -41,7 +41,7 @@ _OWNED = {
     "group.id": "owned by the daemon: write kafka.group_id instead",
     "bootstrap.servers": "owned by the daemon: write kafka.bootstrap_servers instead",
     "metadata.broker.list": "owned by the daemon: write kafka.bootstrap_servers instead",
-    "test.mock.num.brokers": "puts the client's own test brokers in place of yours; remove it",
+    "test.mock.num.brokers": "replaces your brokers with built-in test brokers; remove it",
     "enable.partition.eof": (
         "owned by the daemon: it needs the ends of partitions to report lag; remove it"
     ),
@@ -51,28 +51,28 @@ _TEXT_ALLOWED = {
     "isolation.level": (
         frozenset({"read_committed"}),
         (
-            "owned by the daemon: records of aborted transactions must not leave; write"
+            "owned by the daemon: records of aborted transactions must not be sent; write"
             " read_committed or remove it"
         ),
     ),
     "acks": (
         frozenset({"all", "-1"}),
-        "must be all: a dead letter counts once all in-sync replicas have it",
+        "must be all: a dead letter is confirmed only when all in-sync replicas have it",
     ),
     "request.required.acks": (
         frozenset({"all", "-1"}),
-        "must be all: a dead letter counts once all in-sync replicas have it",
+        "must be all: a dead letter is confirmed only when all in-sync replicas have it",
     ),
 }
 
 _TLS_OFF = {
     "enable.ssl.certificate.verification": (
         frozenset({"false", "0", "f"}),
-        "certificate checking cannot be turned off; write the authority into ssl.ca.location",
+        "certificate verification cannot be turned off; set ssl.ca.location to the CA certificate",
     ),
     "ssl.endpoint.identification.algorithm": (
         frozenset({"none"}),
-        "host name checking cannot be turned off; use a certificate with the broker's name",
+        "host name verification cannot be turned off; use a certificate with the broker's name",
     ),
 }
 
@@ -94,25 +94,25 @@ _STOPPER = "this.property.stops.the.client.before.it.starts"
 
 
 def check(properties: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Find what the daemon or the client refuses, without contacting a broker.
+    """Find the properties that the daemon or the client rejects, without contacting a broker.
 
-    Returns: (property, what is wrong and what to write) for each fault; no secret is repeated.
+    Returns: (property, fault and next step) for each fault, without secrets.
     """
     faults: list[tuple[str, str]] = []
     sound: dict[str, str] = {}
-    for name, value in librdkafkas(properties).items():
-        fault = _refused(name, value) or _misspelt(name, value)
+    for name, value in librdkafka_properties(properties).items():
+        fault = _refused(name, value) or _refused_alone(name, value)
         if fault is not None:
             faults.append((name, fault))
         else:
             sound[name] = value
     if sound and not faults:
-        faults.extend(_at_odds(sound))
+        faults.extend(_refused_together(sound))
     return faults
 
 
 def _refused(name: str, value: str) -> str | None:
-    """Say why the daemon does not take a property, when it does not."""
+    """Return why the daemon rejects a property, or `None`."""
     if name in _OWNED:
         return _OWNED[name]
     if name in _TEXT_ALLOWED:
@@ -122,20 +122,18 @@ def _refused(name: str, value: str) -> str | None:
         refused, why = _TLS_OFF[name]
         return why if value.strip().lower() in refused else None
     if name.endswith("_cb") or name in _CALLBACKS:
-        return (
-            "code cannot be plugged in here: callbacks and plug-ins are the daemon's own; remove it"
-        )
+        return "callbacks and plug-ins cannot be configured: the daemon sets its own; remove it"
     return None
 
 
-def _misspelt(name: str, value: str) -> str | None:
-    """Let the client set one property: it knows names, types and ranges.
+def _refused_alone(name: str, value: str) -> str | None:
+    """Return why the client rejects a single property, or `None`.
 
-    A second property, which does not exist, stops it before a client, its threads and its log lines
-    are made.
+    The client knows the names, types and ranges. A second property, which does not exist, stops it
+    before it creates a client with threads and log lines.
     """
-    text = _client_says({"group.id": "lint", name: value, _STOPPER: ""})
-    shown = "what is written" if name in SECRETS else f"`{value[:60]}`"
+    text = _client_error({"group.id": "lint", name: value, _STOPPER: ""})
+    shown = "the value" if name in SECRETS else f"`{value[:60]}`"
     if text is None or _STOPPER in text:
         return None
     if "No such configuration property" in text:
@@ -143,22 +141,20 @@ def _misspelt(name: str, value: str) -> str | None:
     if bounds := re.search(r"outside allowed range (-?\d+)\.\.(-?\d+)", text):
         return f"{shown} is outside the allowed range {bounds[1]}..{bounds[2]}"
     if "must be set through" in text:
-        return (
-            "code cannot be plugged in here: callbacks and plug-ins are the daemon's own; remove it"
-        )
+        return "callbacks and plug-ins cannot be configured: the daemon sets its own; remove it"
     return (
-        f"{shown} is not a value of this property; see librdkafka's CONFIGURATION.md for what"
-        f" it takes"
+        f"{shown} is not a valid value of this property; see librdkafka's CONFIGURATION.md for"
+        " the valid ones"
     )
 
 
-def _at_odds(properties: dict[str, str]) -> list[tuple[str, str]]:
-    """Let the client take all properties together.
+def _refused_together(properties: dict[str, str]) -> list[tuple[str, str]]:
+    """Return why the client rejects the properties together.
 
-    It refuses combinations and files it cannot read.
+    It checks combinations and files.
     """
     quiet = {name: value for name, value in properties.items() if name != "debug"}
-    text = _client_says({"group.id": "lint", **quiet, "log_level": "0"})
+    text = _client_error({"group.id": "lint", **quiet, "log_level": "0"})
     if text is None:
         return []
     text = " ".join(text.removeprefix("Failed to create consumer: ").replace("`", " ").split())
@@ -167,13 +163,13 @@ def _at_odds(properties: dict[str, str]) -> list[tuple[str, str]]:
     named = max(
         (name for name in properties if name in text), key=len, default=next(iter(properties))
     )
-    return [(named, f"the Kafka client refuses it: {text}")]
+    return [(named, f"the Kafka client rejects it: {text}")]
 
 
-def _client_says(conf: dict[str, str]) -> str | None:
-    """Make a consumer that contacts nobody.
+def _client_error(conf: dict[str, str]) -> str | None:
+    """Create a consumer that contacts no broker.
 
-    Return the client's complaint, `None` when it has none.
+    Returns: the client's error message, `None` if it has none.
     """
     try:
         consumer = confluent_kafka.Consumer(conf)

@@ -1,6 +1,6 @@
-"""Partitions come and go: the client's rebalance callbacks.
+"""The rebalance callbacks of the Kafka client: assign, revoke, lost.
 
-Called inside `consume` on the consumer thread.
+The client calls them inside `consume`, on the consumer thread.
 """
 
 from __future__ import annotations
@@ -27,34 +27,35 @@ if TYPE_CHECKING:
     from consumer.source.port import Position
 
 GROUP: Final = "group"
-"""The symptom that is gone when the group deals us partitions, even none."""
+"""The kind of error that ends when the group assigns partitions to us, even none."""
 
 
 class Release:
-    """What the corridor calls, once, with the positions of what it finished."""
+    """The callback that the engine calls, once, with the positions of its finished work."""
 
     def __init__(self) -> None:
         self._done = threading.Event()
         self._positions: Sequence[Position] = ()
 
     def __call__(self, positions: Sequence[Position]) -> None:
-        """Run on the loop."""
+        """Store the positions; called on the loop."""
         if not self._done.is_set():
             self._positions = tuple(positions)
             self._done.set()
 
     def wait(self, timeout_s: float) -> Sequence[Position] | None:
-        """Run on the consumer thread; `None` when the corridor did not finish in time."""
+        """Return the positions, `None` if the engine was late; called on the consumer thread."""
         return self._positions if self._done.wait(timeout_s) else None
 
 
 class Rebalance:
-    """Gives and takes partitions.
+    """Takes over assigned partitions and releases revoked ones.
 
-    No callback asks the brokers anything: a question can take seconds, and the client serves
-    nothing meanwhile. What is assigned therefore waits as pending, and the thread's next turn finds
-    its start positions; to the client the assignment is empty until then, which it does not mind
-    (classic, cooperative, and the brokers' own protocol; see the tests against a real broker).
+    No callback sends a request to the brokers: a request can take seconds, and the client serves
+    nothing meanwhile. An assigned partition is therefore pending at first. The next iteration of
+    the thread finds its start position. For the client the assignment is empty until then, which
+    works with the classic, the cooperative and the consumer protocol (see the tests against a real
+    broker).
     """
 
     def __init__(
@@ -77,47 +78,50 @@ class Rebalance:
         self._log = structlog.get_logger()
 
     def on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        """Partitions were given to us."""
+        """Note that the group assigned these partitions to us."""
         self._active_errors.end(GROUP)
         if not self.closing:
             self._ownership.expect(_keys(partitions))
+        # The client requires an answer to the callback; an empty one keeps the partitions pending.
         if self._incremental:
             consumer.incremental_assign([])
         else:
             consumer.assign([])
 
     def on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        """Partitions are to be given back.
+        """Drain and release partitions that the group revokes.
 
-        1. the corridor finishes what is open of them and says how far it is; 2. that is committed
-        without waiting: a blocking commit would stand for the whole session time-out when
-           there is no coordinator;
-        3. they are unassigned, and the client joins the group again. It sends the commit first and
-        waits for its
-           answer before it joins, so whoever is next finds the position.
+        1. The engine finishes the open records of these partitions and returns their positions.
+        2. The positions are committed without waiting: without a coordinator, a blocking commit
+           would block for the whole session timeout.
+        3. The partitions are unassigned, and the client rejoins the group. It sends the commit
+           first and waits for the answer before it joins, so the next owner finds the position.
         """
         keys = _keys(partitions)
-        going = [owned for key in keys if (owned := self._ownership.at(key)) is not None]
+        owned_partitions = [owned for key in keys if (owned := self._ownership.at(key)) is not None]
+        # While closing, everything was drained and committed before.
         if not self.closing:
-            self._commits.send(consumer, self.hand_back(going))
-        self._let_go(consumer, keys)
+            self._commits.send(consumer, self.drain(owned_partitions))
+        self._release(consumer, keys)
 
     def on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        """Partitions are somebody else's already."""
+        """Drop partitions that other members own already."""
         keys = _keys(partitions)
         gone = [owned.assignment for key in keys if (owned := self._ownership.at(key)) is not None]
         if gone:
+            # Chunks that wait in the queue are read again by the next owner.
             self._chunk_queue.drop(gone)
             self._chunk_queue.post(self._chunk_queue.events.lost, gone)
-        self._let_go(consumer, keys)
+        self._release(consumer, keys)
 
-    def start_again(self, consumer: Consumer, reborn: Sequence[OwnedPartition]) -> None:
-        """Begin anew what is read of topics that were deleted and made again behind the group's back.
+    def restart_recreated(self, consumer: Consumer, recreated: Sequence[OwnedPartition]) -> None:
+        """Read topics from their beginning that were deleted and recreated while we owned them.
 
-        What was read of the former topic is finished as for a revocation, so that nothing that is in hand is lost
-        with it. Its positions are committed no more: they mean nothing in the new one.
+        Records of the deleted topic that were already read are drained as in a revocation, so that
+        none of them is lost. Its positions are not committed any more: they have no meaning in the
+        new topic.
         """
-        for owned in reborn:
+        for owned in recreated:
             self._log.warning(
                 "topic_reborn",
                 topic=owned.assignment.topic,
@@ -126,25 +130,27 @@ class Rebalance:
                 last_known_end=owned.end_offset,
                 detail=OUTDATED,
             )
-        self.hand_back(reborn)
-        keys = [owned.key for owned in reborn]
-        self._let_go(consumer, keys)
+        self.drain(recreated)
+        keys = [owned.key for owned in recreated]
+        self._release(consumer, keys)
         self._ownership.expect(keys)
         if not self._incremental:
-            # All was taken away; what has not changed goes on at once.
+            # `_release` unassigned everything; the other partitions continue at once.
             rest = [*self._ownership]
             for owned in rest:
                 owned.client_paused = False
             consumer.assign([where_to_read(owned) for owned in rest])
 
-    def hand_back(self, going: Iterable[OwnedPartition]) -> list[Position]:
-        """Have the corridor finish what is open of these.
+    def drain(self, owned_partitions: Iterable[OwnedPartition]) -> list[Position]:
+        """Have the engine finish the open records of these partitions.
 
-        Returns the positions to commit, none when it is late.
+        Returns: the positions to commit; none if the engine does not finish within the drain
+        timeout.
         """
-        assignments = [owned.assignment for owned in going]
+        assignments = [owned.assignment for owned in owned_partitions]
         if not assignments:
             return []
+        # No chunk may follow `revoking`: drop those that wait before posting it.
         self._chunk_queue.drop(assignments)
         release = Release()
         self._chunk_queue.post(self._chunk_queue.events.revoking, assignments, release)
@@ -154,16 +160,18 @@ class Rebalance:
                 "drain_timeout", partitions=len(assignments), timeout_s=self._drain_timeout_s
             )
             return []
+        # The engine may name positions of earlier epochs: they must not be committed now.
         return [each for each in positions if self._ownership.of(each.assignment) is not None]
 
-    def _let_go(self, consumer: Consumer, keys: list[PartitionKey]) -> None:
-        gone = self._ownership.let_go(keys)
+    def _release(self, consumer: Consumer, keys: list[PartitionKey]) -> None:
+        gone = self._ownership.release(keys)
         for owned in gone:
+            # Its holds end with the assignment, so no `released` event is due.
             self._active_errors.forget(owned.assignment)
-        self._commits.let_go()
+        self._commits.forget_released()
         if paused := [TopicPartition(*owned.key) for owned in gone if owned.client_paused]:
-            # The client keeps a pause beyond the assignment: should the partition come back, it
-            # would stand still.
+            # The client keeps a pause beyond the assignment: if the partition came back, it would
+            # not be fetched.
             consumer.resume(paused)
         if self._incremental:
             consumer.incremental_unassign([TopicPartition(*owned.key) for owned in gone])

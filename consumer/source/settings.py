@@ -1,4 +1,4 @@
-"""What the source is told: brokers, group, where a group without a position starts."""
+"""Settings of the source: brokers, group, and where a group without a position starts."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import msgspec
 
 
 class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The `kafka` section. `start_at` as a number is a time, in milliseconds since the epoch.
+    """The `kafka` section; `start_at` as a number is a time in milliseconds since the epoch.
 
-    `properties` are librdkafka's own names with text values, without those the daemon owns.
-    `buffer_bytes` bounds what is read and not settled; `drain_timeout_s` bounds a hand-over.
+    `properties` are librdkafka's names with text values, without those that the daemon owns.
+    `drain_timeout_s` limits how long a revocation waits for the engine.
     """
 
     bootstrap_servers: str

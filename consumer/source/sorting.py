@@ -1,7 +1,4 @@
-"""What `consume` returned becomes chunks, one run of one assignment each.
-
-And ends of partitions.
-"""
+"""Turns the messages of one `consume` into chunks, ends of partitions, and errors."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from confluent_kafka import KafkaException, TopicPartition
 
-from consumer.source.error_codes import ErrorClass, meaning_of
+from consumer.source.error_codes import ErrorClass, class_of
 from consumer.source.errors import RECORDS
 from consumer.source.port import Chunk
 
@@ -29,10 +26,10 @@ if TYPE_CHECKING:
 WATERMARK_TIMEOUT_S: Final = 1.0
 
 
-class Sorting:
+class MessageSorter:
     """Sorts messages by assignment.
 
-    What is not ours any more is dropped here and read by its next owner.
+    Messages of partitions that are not owned any more are dropped; the next owner reads them.
     """
 
     def __init__(
@@ -50,18 +47,19 @@ class Sorting:
         self._errors = errors
 
     def sort(self, consumer: Consumer, messages: Sequence[Message]) -> None:
-        """Put records and ends into the hand-over, in offset order within each partition."""
+        """Put chunks and ends into the queue, in offset order within each partition."""
         runs: dict[PartitionKey, list[Record]] = {}
         topic, partition = "", -1
         run: list[Record] = []
         for message in messages:
             error = message.error()
             if error is not None:
+                # An error or an end may follow records of its partition that are still in `runs`.
                 self._take_error(consumer, message, error, runs)
                 partition = -1
                 continue
-            # Runs of one partition are long: the look-up is made where a run begins, not for each
-            # record.
+            # Consecutive records are mostly of one partition, so the look-up is made only when the
+            # partition changes.
             if message.partition() != partition or message.topic() != topic:
                 record = cast("Record", message)
                 topic, partition = record.topic(), record.partition()
@@ -74,6 +72,7 @@ class Sorting:
         owned = self._ownership.at(key)
         if owned is None or owned.halted:
             return
+        # After a seek or a new assignment the client may return records that were already taken.
         if records[0].offset() < owned.read_offset:
             records = [record for record in records if record.offset() >= owned.read_offset]
         if not records:
@@ -92,37 +91,42 @@ class Sorting:
     ) -> None:
         topic, partition = message.topic(), message.partition()
         if topic is None:
-            self._errors.of_group(error)
+            self._errors.group_error(error)
             return
         key = (topic, -1 if partition is None else partition)
         owned = self._ownership.at(key)
         if owned is None:
             if error.code() != error._PARTITION_EOF:  # noqa: SLF001 - the library's spelling
-                self._errors.of_topic(error, topic)
+                self._errors.topic_error(error, topic)
         elif error.code() == error._PARTITION_EOF:  # noqa: SLF001 - the library's spelling
+            # The end comes after the records before it.
             if run := runs.pop(key, None):
                 self._take_run(key, run)
             self._take_end(owned, message.offset() or 0)
-        elif meaning_of(error) is ErrorClass.OFFSET_LOST:
-            self._take_loss(consumer, owned, error)
+        elif class_of(error) is ErrorClass.OFFSET_LOST:
+            self._take_offset_lost(consumer, owned, error)
         else:
-            self._errors.of_partition(error, owned)
+            self._errors.partition_error(error, owned)
 
     def _take_end(self, owned: OwnedPartition, offset: int) -> None:
         if owned.halted or offset < owned.read_offset:
             return
         owned.read_offset = offset
+        # The end may lie after transaction markers and holes, for which there are no records.
         self._watch.reached_end(owned, offset)
         self._chunk_queue.add_end(owned.assignment, offset)
         self._active_errors.end(RECORDS, owned.assignment)
 
-    def _take_loss(self, consumer: Consumer, owned: OwnedPartition, error: KafkaError) -> None:
+    def _take_offset_lost(
+        self, consumer: Consumer, owned: OwnedPartition, error: KafkaError
+    ) -> None:
         if owned.halted:
             return
+        # No record is skipped: the partition is not read until an operator decides.
         owned.halted = True
         low: int | None = None
         end: int | None = None
-        # The figures are for the reader; the loss is certain without them.
+        # The offsets are only for the message; the loss is certain without them.
         with suppress(KafkaException):
             low, end = consumer.get_watermark_offsets(
                 TopicPartition(*owned.key), timeout=WATERMARK_TIMEOUT_S, cached=False

@@ -1,10 +1,8 @@
-"""Which incarnation of a topic we read.
+"""Detects topics that were deleted and created again: same name, another id.
 
-One that is deleted and made again has its name and another id.
-
-Shape: an id here is the cluster's and the topic's, `<cluster>:<topic>`. A mirror copies a group's
-positions into another cluster, translated, together with what was committed beside them: there they
-are sound.
+Shape: an id here is `<cluster id>:<topic id>`. A mirroring tool copies a group's positions into
+another cluster, translated, together with the metadata committed with them. They are valid there,
+so ids of different clusters are not compared.
 """
 
 from __future__ import annotations
@@ -16,7 +14,7 @@ import structlog
 from confluent_kafka import KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
-from consumer.source.client_conf import administrator_conf
+from consumer.source.client_conf import admin_conf
 from consumer.source.error_codes import detail_of
 
 if TYPE_CHECKING:
@@ -26,37 +24,34 @@ if TYPE_CHECKING:
     from consumer.source.settings import KafkaSettings
 
 ASK_EVERY_S: Final = 5.0
-"""How late a new incarnation may be noticed. Until then it may be read from its middle on."""
+"""How late a recreated topic may be noticed. Until then it may be read from the old position."""
 
 ANSWER_S: Final = 1.0
-"""Of one question: brokers that do not know it (the embedded one) stay silent."""
+"""Timeout of one request; brokers that do not know it (the embedded one) do not answer."""
 
 NO_ID: Final = "AAAAAAAAAAAAAAAAAAAAAA"
-"""What brokers before 2.8 say, whose topics have none."""
+"""The topic id that brokers before 2.8 report: they have no topic ids."""
 
 UNPROTECTED: Final = (
-    "the brokers do not say which topic this is; should it be deleted and made again at"
-    " once, it is read on where"
-    " the former one was"
+    "the brokers do not report topic ids: if a topic is deleted and recreated at once, reading"
+    " continues at the old position"
 )
 
 _KEPT: Final[list[AdminClient]] = []
-"""Never freed: freeing this client right after its answer races with its own thread, and ends the
-process."""
+"""Clients that are never freed: freeing one right after its answer races with its own thread,
+and ends the process."""
 
 
-def is_made_again(then: str, now: str) -> bool:
+def is_recreated(then: str, now: str) -> bool:
     """Return whether two ids of one name are of different topics in one cluster."""
     return then != now and then.partition(":")[0] == now.partition(":")[0]
 
 
 class TopicIds:
-    """Asks with a client of its own, for the consumer has no such question.
+    """Requests topic ids with an admin client, because the consumer has no such request.
 
-    Only the consumer thread calls it.
-
-    An id that was followed by another never comes back: brokers that lag behind still tell it for a
-    moment.
+    Only the consumer thread calls it. An id that was replaced by another one is never accepted
+    again: brokers with old metadata still report it for a moment.
     """
 
     def __init__(self, client: AdminClient, *, available: bool = True) -> None:
@@ -68,16 +63,15 @@ class TopicIds:
         self._ask_at_s = 0.0
         self._last: dict[str, str] = {}
         self._former: set[str] = set()
-        self._reborn: set[str] = set()
+        self._recreated: set[str] = set()
         self._silent = False
         self._warned = False
         self._log = structlog.get_logger()
 
     def ask(self, topics: Collection[str]) -> dict[str, str]:
-        """Return the ids now; a topic whose id nobody tells is absent.
+        """Return the current ids; a topic whose id is not reported is absent.
 
-        Waits for a second at most, and not at all once brokers have left a question without an
-        answer.
+        Waits at most a second, and not at all once brokers have left a request unanswered.
         """
         if not self._available:
             return {}
@@ -87,30 +81,29 @@ class TopicIds:
         return self._collect()
 
     def turn(self, topics: Collection[str], now_s: float) -> dict[str, str]:
-        """Ask every few seconds, without waiting.
+        """Request the ids every few seconds, without waiting.
 
-        Returns the answer once it is there, else nothing.
+        Returns: the ids once they have arrived, else nothing.
         """
-        self._client.poll(
-            0
-        )  # it keeps an error for each connection that fails, until somebody takes them
+        # The client queues an error for each connection that fails, until it is polled.
+        self._client.poll(0)
         if self._available and now_s >= self._ask_at_s and not self._open and topics:
             self._ask_at_s = now_s + ASK_EVERY_S
             self._open = self._describe(topics)
         return self._collect()
 
-    def is_reborn(self, topic: str) -> bool:
-        """Return whether an earlier incarnation of this topic was seen here."""
-        return topic in self._reborn
+    def was_recreated(self, topic: str) -> bool:
+        """Return whether an earlier topic of this name was seen here."""
+        return topic in self._recreated
 
-    def was_told(self, topic: str) -> bool:
-        """Return whether the brokers have told an id of this topic before."""
+    def is_known(self, topic: str) -> bool:
+        """Return whether the brokers have reported an id of this topic before."""
         return topic in self._last
 
     def _describe(self, topics: Collection[str]) -> dict[str, Future[Any]]:
         if self._cluster is None:
-            # Once: should the brokers' name lead to other ones, their topics count as made again,
-            # and are read.
+            # Requested once: if the brokers' address later leads to another cluster, its topics
+            # count as recreated, and are read.
             self._cluster = self._client.describe_cluster(request_timeout=ANSWER_S)
         return self._client.describe_topics(
             TopicCollection(sorted(topics)), request_timeout=ANSWER_S
@@ -122,6 +115,7 @@ class TopicIds:
     def _collect(self) -> dict[str, str]:
         if not self._open or not all(answer.done() for answer in self._awaited()):
             return {}
+        # All answers are there: the next request may be sent.
         answers, self._open = self._open, {}
         cluster = self._answer("the cluster", self._cluster)
         if cluster is None:
@@ -133,7 +127,7 @@ class TopicIds:
             if described is None:
                 continue
             if str(described.topic_id) == NO_ID:
-                self._warn(topic, "they give topics no ids")
+                self._warn(topic, "brokers before 2.8 have no topic ids")
                 continue
             found = f"{cluster.cluster_id}:{described.topic_id}"
             if self._is_current(topic, found):
@@ -146,31 +140,33 @@ class TopicIds:
         except CancelledError:
             return None
         except KafkaException as error:
-            self._no_answer(what, error)
+            self._on_no_answer(what, error)
             return None
         self._silent = False
         return described
 
     def _is_current(self, topic: str, found: str) -> bool:
+        # A broker with old metadata reports a replaced id.
         if found in self._former:
             return False
         last = self._last.get(topic, found)
         self._last[topic] = found
         if last != found:
             self._former.add(last)
-            self._reborn.add(topic)
+            self._recreated.add(topic)
         return True
 
-    def _no_answer(self, what: str, error: KafkaException) -> None:
+    def _on_no_answer(self, what: str, error: KafkaException) -> None:
         reason = error.args[0]
         if reason.code() not in (reason.UNKNOWN_TOPIC_OR_PART, reason.UNKNOWN_TOPIC_ID):
+            # Unknown topics are a normal answer; any other error means that waiting is useless.
             self._silent = True
             self._warn(what, detail_of(reason))
 
     def _warn(self, what: str, why: str) -> None:
-        """Say once that nobody tells ids.
+        """Log once that no id is reported.
 
-        Where some were told before, brokers are away, and others say that.
+        If ids were reported before, the brokers are unreachable, which is reported elsewhere.
         """
         if not self._last and not self._warned:
             self._warned = True
@@ -178,7 +174,7 @@ class TopicIds:
 
 
 def administrator(settings: KafkaSettings) -> AdminClient:
-    """Make the client that asks; it connects as the consumer does, once it is asked something."""
-    client = AdminClient(administrator_conf(settings))
+    """Create the admin client; it connects like the consumer, with its first request."""
+    client = AdminClient(admin_conf(settings))
     _KEPT.append(client)
     return client

@@ -55,9 +55,9 @@ class BrokerContract:
             candidate.put(topic, b"%d" % number, partition=number % 4)
         candidate.flush()
         async with _member(candidate, topic) as member:
-            await member.heard.until(lambda: len(member.heard.records) == 2000)
-            await member.heard.until(lambda: ("reached_end", (3, 500)) in member.heard.log)
-        assert [[*range(500)]] * 4 == [member.heard.offsets(partition) for partition in range(4)]
+            await member.listener.until(lambda: len(member.listener.records) == 2000)
+            await member.listener.until(lambda: ("reached_end", (3, 500)) in member.listener.log)
+        assert [[*range(500)]] * 4 == [member.listener.offsets(partition) for partition in range(4)]
 
     async def test_a_record_comes_as_it_was_put(self, candidate: BrokerCandidate) -> None:
         """Key, value, headers in order with repeats and nulls, and the time stamp."""
@@ -68,8 +68,8 @@ class BrokerContract:
         )
         candidate.flush()
         async with _member(candidate, topic) as member:
-            await member.heard.until(lambda: member.heard.records)
-            [record] = member.heard.records
+            await member.listener.until(lambda: member.listener.records)
+            [record] = member.listener.records
         assert (b"k", b"v", headers) == (record.key(), record.value(), record.headers())
         assert (topic, 2, 0, (1, 1_700_000_000_123)) == (
             record.topic(),
@@ -85,8 +85,8 @@ class BrokerContract:
         candidate.put(topic, b"", key=None, partition=0)
         candidate.flush()
         async with _member(candidate, topic) as member:
-            await member.heard.until(lambda: len(member.heard.records) == 2)
-            seen = [(record.key(), record.value()) for record in member.heard.records]
+            await member.listener.until(lambda: len(member.listener.records) == 2)
+            seen = [(record.key(), record.value()) for record in member.listener.records]
         assert [(b"", None), (None, b"")] == seen
 
     async def test_the_next_member_goes_on_at_the_position(
@@ -97,30 +97,30 @@ class BrokerContract:
         candidate.put(topic, b"first", partition=0)
         candidate.flush()
         async with _member(candidate, topic, group) as first:
-            await first.heard.until(lambda: ("reached_end", (0, 1)) in first.heard.log)
+            await first.listener.until(lambda: ("reached_end", (0, 1)) in first.listener.log)
         candidate.put(topic, b"second", partition=0)
         candidate.flush()
         async with _member(candidate, topic, group) as second:
-            await second.heard.until(lambda: second.heard.records)
-        assert [b"second"] == second.heard.values()
+            await second.listener.until(lambda: second.listener.records)
+        assert [b"second"] == second.listener.values()
 
     async def test_two_members_share_the_partitions(self, candidate: BrokerCandidate) -> None:
         """The second gets its part, without a record read twice."""
         topic, group = _topic(candidate), f"g-{uuid4()}"
         async with _member(candidate, topic, group) as first:
-            await first.heard.until(lambda: len(first.heard.owned()) == 4)
+            await first.listener.until(lambda: len(first.listener.owned()) == 4)
             async with _member(candidate, topic, group) as second:
-                await second.heard.until(lambda: len(second.heard.owned()) == 2)
-                await second.heard.until(lambda: len(first.heard.owned()) == 2)
+                await second.listener.until(lambda: len(second.listener.owned()) == 2)
+                await second.listener.until(lambda: len(first.listener.owned()) == 2)
                 for number in range(400):
                     candidate.put(topic, b"%d" % number, partition=number % 4)
                 candidate.flush()
-                await second.heard.until(
-                    lambda: len(first.heard.records) + len(second.heard.records) >= 400
+                await second.listener.until(
+                    lambda: len(first.listener.records) + len(second.listener.records) >= 400
                 )
         both = [
             (record.partition(), record.offset())
-            for record in [*first.heard.records, *second.heard.records]
+            for record in [*first.listener.records, *second.listener.records]
         ]
         assert sorted(
             (partition, offset) for partition in range(4) for offset in range(100)
@@ -133,11 +133,13 @@ class BrokerContract:
             candidate.put(topic, b"%d" % number, partition=number % 4)
         candidate.flush()
         async with _member(candidate, topic) as member:
-            await member.heard.until(lambda: member.heard.records)
-            member.source.pause(member.heard.assignments)
-            member.source.resume(member.heard.assignments)
-            await member.heard.until(lambda: len(member.heard.records) >= 8000)
-        assert [[*range(2000)]] * 4 == [member.heard.offsets(partition) for partition in range(4)]
+            await member.listener.until(lambda: member.listener.records)
+            member.source.pause(member.listener.assignments)
+            member.source.resume(member.listener.assignments)
+            await member.listener.until(lambda: len(member.listener.records) >= 8000)
+        assert [[*range(2000)]] * 4 == [
+            member.listener.offsets(partition) for partition in range(4)
+        ]
 
     async def test_a_partition_that_went_paused_is_read_when_it_comes_back(
         self, candidate: BrokerCandidate
@@ -145,18 +147,18 @@ class BrokerContract:
         """The client keeps a pause beyond the assignment, and may be given the partition again."""
         topic, group = _topic(candidate), f"g-{uuid4()}"
         async with _member(candidate, topic, group) as first:
-            await first.heard.until(lambda: len(first.heard.owned()) == 4)
-            first.source.pause(first.heard.assignments)
+            await first.listener.until(lambda: len(first.listener.owned()) == 4)
+            first.source.pause(first.listener.assignments)
             async with _member(candidate, topic, group) as second:
-                await second.heard.until(
-                    lambda: len(first.heard.owned()) == len(second.heard.owned()) == 2
+                await second.listener.until(
+                    lambda: len(first.listener.owned()) == len(second.listener.owned()) == 2
                 )
-            await first.heard.until(lambda: len(first.heard.owned()) == 4)
-            first.source.resume(first.heard.assignments)
+            await first.listener.until(lambda: len(first.listener.owned()) == 4)
+            first.source.resume(first.listener.assignments)
             for partition in range(4):
                 candidate.put(topic, b"x", partition=partition)
             candidate.flush()
-            await first.heard.until(lambda: len(first.heard.records) == 4)
+            await first.listener.until(lambda: len(first.listener.records) == 4)
 
     async def test_the_number_of_partitions_and_their_ends_are_told(
         self, candidate: BrokerCandidate
@@ -167,10 +169,10 @@ class BrokerContract:
             candidate.put(topic, b"x", partition=partition)
         candidate.flush()
         async with _member(candidate, topic) as member:
-            await member.heard.until(
+            await member.listener.until(
                 lambda: [*member.source.end_offsets().values()] == [1, 1, 1, 1]
             )
-            await member.heard.until(lambda: member.source.subscribed_partitions() == 4)
+            await member.listener.until(lambda: member.source.subscribed_partitions() == 4)
 
 
 def _topic(candidate: BrokerCandidate) -> str:

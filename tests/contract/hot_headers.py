@@ -33,9 +33,8 @@ async def main() -> None:
         async with Member(
             broker.bootstrap_servers, "g", "t", properties=broker.consumer_properties
         ) as member:
-            await member.heard.until(lambda: member.heard.records)
-            names = [name for name, _ in headers_of(member.heard.records[0])]
-            sys.stdout.write(f"{names}\n")
+            await member.listener.until(lambda: member.listener.records)
+            sys.stdout.write(f"{[name for name, _ in headers_of(member.listener.records[0])]}\n")
 
 
 asyncio.run(main())

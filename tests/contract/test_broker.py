@@ -32,8 +32,8 @@ class TestEmbeddedBroker(BrokerContract):
         """The constant is read off the library, which does not let us choose."""
         candidate.create_topic("t")
         async with _member(candidate) as member:
-            await member.heard.until(lambda: len(member.heard.owned()) == PARTITIONS)
-            await member.heard.until(lambda: member.source.subscribed_partitions() == PARTITIONS)
+            await member.listener.until(lambda: len(member.listener.owned()) == PARTITIONS)
+            await member.listener.until(lambda: member.source.subscribed_partitions() == PARTITIONS)
 
     async def test_a_partition_keeps_what_is_said(self, candidate: EmbeddedBroker) -> None:
         """A demonstration that stays below it never loses a record."""
@@ -43,8 +43,8 @@ class TestEmbeddedBroker(BrokerContract):
             candidate.put("t", b"x" * 900, key=b"k" * 10, partition=0)
         candidate.flush()
         async with _member(candidate) as member:
-            await member.heard.until(lambda: ("reached_end", (0, count)) in member.heard.log)
-        assert [*range(count)] == member.heard.offsets(0)
+            await member.listener.until(lambda: ("reached_end", (0, count)) in member.listener.log)
+        assert [*range(count)] == member.listener.offsets(0)
 
     def test_outside_its_block_it_says_so(self) -> None:
         """A record for a broker that does not run is a mistake of the caller."""

@@ -43,8 +43,8 @@ async def record() -> Record:
         async with Member(
             broker.bootstrap_servers, "g", "t", properties=broker.consumer_properties
         ) as member:
-            await member.heard.until(lambda: member.heard.records)
-            return member.heard.records[0]
+            await member.listener.until(lambda: member.listener.records)
+            return member.listener.records[0]
 
 
 async def test_a_name_that_is_not_text_is_replaced(record: Record) -> None:

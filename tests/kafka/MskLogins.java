@@ -24,10 +24,10 @@ import org.apache.kafka.common.security.oauthbearer.OAuthBearerToken;
 import org.apache.kafka.common.security.oauthbearer.OAuthBearerValidatorCallback;
 
 /**
- * Judges logins as brokers of Amazon MSK do: the token is a request to AWS whose signature is calculated here anew,
- * by AWS's published rules (Signature Version 4), with the secret that stands in the broker's settings.
+ * Verifies logins like the brokers of Amazon MSK. The token is a signed request to AWS. This class computes the
+ * signature again by AWS's published rules (Signature Version 4), with the secret from the broker's settings.
  *
- * Options of its JAAS entry: accessKey, secretKey, region, lifetimeMs (how long a connection may use a login).
+ * Options of its JAAS entry: accessKey, secretKey, region, lifetimeMs (how long a login is valid for a connection).
  */
 public final class MskLogins implements AuthenticateCallbackHandler {
     private static final DateTimeFormatter AMZ_DATE =
@@ -55,7 +55,7 @@ public final class MskLogins implements AuthenticateCallbackHandler {
 
     @Override
     public void close() {
-        // nothing is held
+        // nothing to close
     }
 
     private void judge(OAuthBearerValidatorCallback asked) throws IOException {

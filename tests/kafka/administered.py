@@ -1,6 +1,6 @@
-"""What a test asks of brokers, or has them do, beside the program under test.
+"""Admin requests of the tests: topics, positions, access rights.
 
-Topics, positions, rights.
+They are sent beside the program under test.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def _denial(kind: ResourceType, name: str) -> AclBinding:
 
 
 class Administered(ABC):
-    """Brokers that can be asked through one administrator's client."""
+    """Brokers that accept requests through one admin client."""
 
     def __init__(self) -> None:
         self._admin_client: AdminClient | None = None
@@ -48,7 +48,7 @@ class Administered(ABC):
     @property
     @abstractmethod
     def bootstrap(self) -> str:
-        """What a client is told."""
+        """The value of `bootstrap.servers` for clients."""
 
     def create_topic(
         self, name: str, partitions: int = 1, config: Mapping[str, str] | None = None
@@ -63,7 +63,7 @@ class Administered(ABC):
     def create_placed_topic(
         self, name: str, replicas: list[list[int]], config: Mapping[str, str] | None = None
     ) -> None:
-        """Create a topic whose partitions lie on these brokers, and wait until each answers."""
+        """Create a topic with partitions on these brokers, and wait until each answers."""
         topic = NewTopic(
             name,
             num_partitions=len(replicas),
@@ -78,28 +78,28 @@ class Administered(ABC):
         self._admin().delete_topics([name])[name].result(_ADMIN_TIMEOUT_S)
 
     def add_partitions(self, name: str, total: int) -> None:
-        """Raise the number of partitions of a topic to `total` and wait until each answers."""
+        """Raise the number of partitions of a topic to `total`, and wait until each answers."""
         self._admin().create_partitions([NewPartitions(name, total)])[name].result(_ADMIN_TIMEOUT_S)
         self._ends_of(name, total)
 
     def delete_records(self, topic: str, partition: int, before_offset: int) -> None:
-        """Drop what is below an offset, as retention would."""
+        """Delete the records below an offset, as retention would."""
         where = TopicPartition(topic, partition, before_offset)
         self._admin().delete_records([where])[where].result(_ADMIN_TIMEOUT_S)
 
     def end_offsets(self, topic: str) -> dict[int, int]:
-        """Return the high watermark of each partition, once all answer."""
+        """Return the high watermark of each partition, once all of them answer."""
         return self._ends_of(topic, None)
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
         """Return the group's positions in a topic, by partition.
 
-        A partition without one is absent.
+        A partition without a position is absent.
         """
-        return self._patiently(lambda: self._ask_positions(group, topic))
+        return self._retry(lambda: self._fetch_positions(group, topic))
 
     def configure_group(self, group: str, settings: Mapping[str, str]) -> None:
-        """Set what the broker keeps to with one group of the next generation."""
+        """Configure one group of the consumer protocol on the brokers."""
         entries = [
             ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
             for name, value in settings.items()
@@ -108,37 +108,37 @@ class Administered(ABC):
         self._admin().incremental_alter_configs([resource])[resource].result(_ADMIN_TIMEOUT_S)
 
     def set_position(self, group: str, topic: str, positions: Mapping[int, int]) -> None:
-        """Set a group's positions by hand, as an operator would; nobody may be in the group."""
+        """Set a group's positions by hand, as an operator would; the group must have no member."""
         places = [
             TopicPartition(topic, partition, offset) for partition, offset in positions.items()
         ]
-        asked = self._admin().alter_consumer_group_offsets(
+        answers = self._admin().alter_consumer_group_offsets(
             [ConsumerGroupTopicPartitions(group, places)]
         )
-        for each in asked[group].result(_ADMIN_TIMEOUT_S).topic_partitions:
+        for each in answers[group].result(_ADMIN_TIMEOUT_S).topic_partitions:
             assert each.error is None, each.error
 
     def leaders(self, topic: str) -> dict[int, int]:
-        """Return the leading broker of each partition; -1 where there is none."""
+        """Return the leader of each partition; -1 if it has none."""
         partitions = (
             self._client("").list_topics(topic, timeout=_ADMIN_TIMEOUT_S).topics[topic].partitions
         )
         return {number: partition.leader for number, partition in partitions.items()}
 
     def in_sync(self, topic: str) -> dict[int, set[int]]:
-        """Return the brokers that have all of each partition."""
+        """Return the in-sync replicas of each partition, as broker numbers."""
         partitions = (
             self._client("").list_topics(topic, timeout=_ADMIN_TIMEOUT_S).topics[topic].partitions
         )
         return {number: set(partition.isrs) for number, partition in partitions.items()}
 
     def deny(self, kind: ResourceType, name: str) -> None:
-        """Take `USER`'s right to read a topic or a group away."""
+        """Deny `USER` to read a topic or a group."""
         for answer in self._admin().create_acls([_denial(kind, name)]).values():
             answer.result(_ADMIN_TIMEOUT_S)
 
     def allow(self, kind: ResourceType, name: str) -> None:
-        """Give the right back."""
+        """Allow it again."""
         rule = AclBindingFilter(
             kind,
             name,
@@ -152,39 +152,39 @@ class Administered(ABC):
             answer.result(_ADMIN_TIMEOUT_S)
 
     def forget_administrator(self) -> None:
-        """Ask through a new client: one that met a broker's death may wait for a coordinator for ever."""
+        """Use a new admin client; the old one may wait forever for a coordinator that died."""
         if self._admin_client is not None:
             self._retired.append(self._admin_client)
             self._admin_client = None
 
     def _ends_of(self, topic: str, partitions: int | None) -> dict[int, int]:
-        # A partition is known before its leader serves it, and again after a restart; who asks in
-        # between is turned away.
+        # A partition appears in the metadata before its leader serves it, also after a restart.
+        # Requests in between are rejected.
         def all_ends() -> dict[int, int]:
-            ends = self._ask_ends(topic)
+            ends = self._fetch_ends(topic)
             if len(ends) == partitions or (partitions is None and ends):
                 return ends
             message = f"topic {topic} answers with {len(ends)} partitions of {partitions or 'some'}"
             raise NoAnswerError(message)
 
-        return self._patiently(all_ends)
+        return self._retry(all_ends)
 
-    def _patiently(self, ask: Callable[[], T]) -> T:
-        """Ask again while brokers come and go.
+    def _retry(self, request: Callable[[], T]) -> T:
+        """Repeat a request while brokers come and go.
 
-        Who asks then is turned away, or not answered at all.
+        They reject requests at that time, or do not answer.
         """
         deadline_s = time.monotonic() + _ADMIN_TIMEOUT_S
         pause = threading.Event()
         while True:
             try:
-                return ask()
+                return request()
             except (KafkaException, NoAnswerError, TimeoutError):
                 if time.monotonic() > deadline_s:
                     raise
             pause.wait(0.02)
 
-    def _ask_positions(self, group: str, topic: str) -> dict[int, int]:
+    def _fetch_positions(self, group: str, topic: str) -> dict[int, int]:
         client = self._client(group)
         partitions = client.list_topics(topic, timeout=_ONE_ANSWER_S).topics[topic].partitions
         places = [TopicPartition(topic, partition) for partition in partitions]
@@ -194,7 +194,7 @@ class Administered(ABC):
                 raise KafkaException(answer.error)
         return {answer.partition: answer.offset for answer in answers if answer.offset >= 0}
 
-    def _ask_ends(self, topic: str) -> dict[int, int]:
+    def _fetch_ends(self, topic: str) -> dict[int, int]:
         client = self._client("")
         partitions = client.list_topics(topic, timeout=_ONE_ANSWER_S).topics[topic].partitions
         return {
@@ -205,14 +205,13 @@ class Administered(ABC):
         }
 
     def _client(self, group: str) -> Consumer:
-        # What is asked while brokers die is asked of a consumer: the administrator's client may
-        # wait for ever for a coordinator that went, or end the whole process when another takes
-        # over.
+        # Requests while brokers die go through a consumer: the admin client may wait forever for a
+        # coordinator that died, or end the whole process when another one takes over.
         if group not in self._clients:
             self._clients[group] = Consumer(
                 {
                     "bootstrap.servers": self.bootstrap,
-                    "group.id": group or "nobody",
+                    "group.id": group or "no-group",
                     "isolation.level": "read_uncommitted",
                     "reconnect.backoff.max.ms": 500,
                     "log_level": 0,
@@ -221,7 +220,7 @@ class Administered(ABC):
         return self._clients[group]
 
     def _admin(self) -> AdminClient:
-        # None is freed before the end: freeing a client right after its answer races with its own
+        # No client is freed before the end: freeing one right after its answer races with its own
         # thread, which may still be delivering that answer (seen as a crash of the interpreter).
         if self._admin_client is None:
             self._admin_client = AdminClient(

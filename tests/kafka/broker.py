@@ -1,6 +1,6 @@
 """A real Apache Kafka broker on loopback, for tests and measurements.
 
-Fetched, formatted, started, killed.
+It is downloaded, formatted, started and stopped or killed.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ POM: Final = Path(__file__).with_name("pom.xml")
 
 _READY_TIMEOUT_S: Final = 90.0
 
-# Small and quick where a production broker is large and patient. Each figure that is not about size
-# shortens a wait: how soon a dead broker may register again (9 s otherwise), retention runs, a
-# hand-over is noticed.
+# Smaller and faster than a production broker. Each value that is not a size shortens a wait: until
+# a dead broker may register again (9 s by default), between retention runs, until a rebalance is
+# noticed.
 _PROPERTIES: Final[Mapping[str, str]] = {
     "process.roles": "broker,controller",
     "node.id": "1",
@@ -59,8 +59,7 @@ _PROPERTIES: Final[Mapping[str, str]] = {
     "group.consumer.heartbeat.interval.ms": "300",
     "group.consumer.min.session.timeout.ms": "1500",
     "group.consumer.session.timeout.ms": "3000",
-    # Everybody may do everything until a test denies it, and on one more listener has to say who he
-    # is.
+    # Every client may do everything until a test denies it. A second listener requires a login.
     "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
     "super.users": "User:ANONYMOUS",
     "allow.everyone.if.no.acl.found": "true",
@@ -81,31 +80,30 @@ _STARTED: Final = b"Kafka Server started"
 
 
 class BrokerNotStartedError(RuntimeError):
-    """The broker ended, or was not ready in time; the end of its log is the message."""
+    """The broker ended, or was not ready in time; the message is the end of its log."""
 
 
 def missing_tools() -> str | None:
-    """Return what to install before a broker can run here; `None` when all is there."""
+    """Return what to install before a broker can run here; `None` if nothing is missing."""
     return jars.missing_tools([JARS], "the tests against a real broker")
 
 
 def fetched_jars() -> Path:
-    """Return the folder of the broker's jars, fetching them the first time."""
+    """Return the folder of the broker's jars, downloading them the first time."""
     return jars.fetched(JARS, POM, f"-Dkafka.version={KAFKA_VERSION}")
 
 
 def new_cluster_id() -> str:
-    """Return an identity for a cluster."""
+    """Return a new cluster id."""
     return base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=").replace("-", "a")
 
 
 class KafkaBroker(Administered):
     """One broker that is its own controller.
 
-    On one folder and one port for as long as the object lives.
-
-    `properties` are added to, or replace, the broker's own; `classes` is a folder of classes that
-    they name. A `with` block starts it and ends it.
+    It keeps its folder and its port as long as the object exists. `properties` are added to, or
+    replace, the default ones; `classes` is a folder of classes that they name. A `with` block
+    starts and stops it.
     """
 
     def __init__(
@@ -128,22 +126,22 @@ class KafkaBroker(Administered):
 
     @property
     def bootstrap(self) -> str:
-        """What a client is told."""
+        """The value of `bootstrap.servers` for clients."""
         return f"127.0.0.1:{self.port}"
 
     @property
     def controller(self) -> str:
-        """Where it is its own controller, or one of several."""
+        """The address of its controller listener."""
         return f"127.0.0.1:{self._controller_port}"
 
     @property
     def pid(self) -> int | None:
-        """The broker's process, `None` while it is down."""
+        """The process id of the broker, `None` while it is down."""
         return None if self._broker is None else self._broker.pid
 
     @property
     def login_bootstrap(self) -> str:
-        """What a client is told that has to log in, as `USER` with `PASSWORD`.
+        """The value of `bootstrap.servers` for clients that log in as `USER` with `PASSWORD`.
 
         By SASL PLAIN without TLS.
         """
@@ -162,23 +160,23 @@ class KafkaBroker(Administered):
         self.stop()
 
     def start(self) -> None:
-        """Start on the folder as it is, formatting it the first time.
+        """Start on the existing folder, formatting it the first time.
 
-        Returns when the broker takes requests.
+        Returns when the broker accepts requests.
         """
         self.launch()
         self.await_ready()
 
     def launch(self) -> None:
-        """Start it without waiting; a broker of several is ready only when most of them are there."""
+        """Start without waiting; in a cluster a broker is ready only when most of them run."""
         libraries = fetched_jars()
         self.folder.mkdir(parents=True, exist_ok=True)
         settings = self._write_settings()
         if not (self.folder / "logs" / "meta.properties").exists():
             self._format(libraries, settings)
         with self._log.open("wb") as log:
-            # A session of its own: an interrupt on the terminal stops the test, which then stops
-            # the broker.
+            # In a new session: an interrupt on the terminal stops the test, which then stops the
+            # broker.
             self._broker = subprocess.Popen(
                 [*self._java(libraries), f"-Xmx{self._heap_mb}m", "kafka.Kafka", str(settings)],
                 stdin=subprocess.DEVNULL,
@@ -189,20 +187,20 @@ class KafkaBroker(Administered):
         atexit.register(self.kill)
 
     def stop(self) -> None:
-        """End it cleanly; nothing happens when it is down already."""
+        """Stop it cleanly; does nothing if it is down."""
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it as a power cut would (`kill -9`); its folder stays."""
+        """Kill it like a power cut (`kill -9`); its folder stays."""
         self.forget_administrator()
         self._end(signal.SIGKILL)
 
     def restart(self) -> None:
-        """Start again on the same folder and port, ending it first when it still runs."""
+        """Start it again on the same folder and port, stopping it first if it runs."""
         self.stop()
         self.start()
 
-    def _founding(self) -> list[str]:
+    def _format_options(self) -> list[str]:
         return ["--standalone", "-t", new_cluster_id()]
 
     def _quorum(self) -> dict[str, str]:
@@ -225,7 +223,9 @@ class KafkaBroker(Administered):
             **self._quorum(),
             "listeners": f"PLAINTEXT://{plain},LOGIN://{login},CONTROLLER://{controller}",
             "advertised.listeners": f"PLAINTEXT://{plain},LOGIN://{login},CONTROLLER://{controller}",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,LOGIN:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "listener.security.protocol.map": (
+                "PLAINTEXT:PLAINTEXT,LOGIN:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT"
+            ),
             "listener.name.login.plain.sasl.jaas.config": (
                 f"org.apache.kafka.common.security.plain.PlainLoginModule required"
                 f' user_{USER}="{PASSWORD}";'
@@ -239,7 +239,7 @@ class KafkaBroker(Administered):
         return settings
 
     def _format(self, libraries: Path, settings: Path) -> None:
-        tool = ["kafka.tools.StorageTool", "format", *self._founding(), "-c", str(settings)]
+        tool = ["kafka.tools.StorageTool", "format", *self._format_options(), "-c", str(settings)]
         command = [*self._java(libraries), "-Xmx128m", *tool]
         done = subprocess.run(
             command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -248,7 +248,7 @@ class KafkaBroker(Administered):
             raise BrokerNotStartedError(done.stdout.decode(errors="replace")[-4000:])
 
     def await_ready(self) -> None:
-        """Wait until it takes requests."""
+        """Wait until it accepts requests."""
         broker = self._broker
         assert broker is not None
         for _ in range(int(_READY_TIMEOUT_S * 10)):

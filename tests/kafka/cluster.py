@@ -1,4 +1,4 @@
-"""Three real brokers that replicate to each other: leaders are lost, and others step in."""
+"""Three real brokers that replicate to each other, for tests of leader changes."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _PROPERTIES: Final[Mapping[str, str]] = {
 
 
 class _OneOfSeveral(KafkaBroker):
-    """A broker that founds its quorum together with others."""
+    """A broker that forms a quorum with others."""
 
     def __init__(self, folder: Path, number: int, cluster_id: str) -> None:
         super().__init__(folder, {**_PROPERTIES, "node.id": str(number)}, heap_mb=256)
         self.voters = ""
         self._cluster_id = cluster_id
 
-    def _founding(self) -> list[str]:
+    def _format_options(self) -> list[str]:
         return ["-t", self._cluster_id]
 
     def _quorum(self) -> dict[str, str]:
@@ -58,16 +58,16 @@ class KafkaCluster(Administered):
 
     @property
     def bootstrap(self) -> str:
-        """What a client is told."""
+        """The value of `bootstrap.servers` for clients."""
         return ",".join(broker.bootstrap for broker in self.brokers.values())
 
     def kill(self, number: int) -> None:
-        """End one broker as a power cut would."""
+        """Kill one broker like a power cut."""
         self.forget_administrator()
         self.brokers[number].kill()
 
     def start(self, number: int) -> None:
-        """Start one again; returns when it takes requests."""
+        """Start one broker again; returns when it accepts requests."""
         self.brokers[number].start()
 
     def __enter__(self) -> Self:
@@ -78,6 +78,6 @@ class KafkaCluster(Administered):
         return self
 
     def __exit__(self, *_: object) -> None:
-        # A controller that is asked to leave waits for the others; the last would wait in vain.
+        # A controller that shuts down cleanly waits for the others, the last one forever.
         for broker in self.brokers.values():
             broker.kill()

@@ -1,6 +1,6 @@
 """The real broker as a fixture.
 
-One per test run, with topics and groups named by each test for itself.
+There is one per test run; each test uses its own topics and groups.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def require_tools() -> None:
-    """Skip where Java or Maven is missing, saying what to install; in CI that is a failure."""
+    """Skip if Java or Maven is missing, naming what to install; in CI that is a failure."""
     require_none(missing_tools())
 
 
 def require_none(missing: str | None) -> None:
-    """Skip where something is missing, saying what; in CI that is a failure."""
+    """Skip if something is missing, naming it; in CI that is a failure."""
     if missing is None:
         return
     if os.environ.get("CI"):

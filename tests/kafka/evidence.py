@@ -1,13 +1,15 @@
-"""What a storm left behind, and the rules by which it is judged.
+"""The result of a load test, and the rules by which it is checked.
 
-Pure, so that each is shown faults of its own.
+Pure, so that a test can show each rule a planted fault.
 
-1. The tenant's rows are the fold of what was written. 2. The group stands at the end of every
-partition. 3. Exactly the poison was dead-lettered, byte for byte. 4. A change is accepted again
-only after a crash, and only if its position was not committed at the crash; or when
-   a whole request is repeated after an answer that lied (`repeats`).
-5. A key goes back at most once per crash: between crashes its changes are accepted in the log's
-order. 6. What was committed at a crash had been accepted by then, or a newer change of its key had.
+1. The tenant's rows are the fold of the written changes.
+2. The group's position is the end of every partition.
+3. Exactly the poison records were dead-lettered, byte for byte.
+4. A change is accepted again only after a crash, and only if its position was not committed at the
+   crash; or if a whole request is repeated after a misleading answer (`repeats`).
+5. A key goes back at most once per crash: between crashes its changes are accepted in log order.
+6. A position that was committed at a crash has only accepted changes below it, or a newer change of
+   their key was accepted.
 """
 
 from __future__ import annotations
@@ -24,24 +26,24 @@ if TYPE_CHECKING:
     from tests.kafka.fleet import Acceptance
 
 LATE_MS = 500
-"""What a killed process had sent is accepted this much later at most: the tenant's delays here are
-shorter, and whoever takes over is slower."""
+"""The latest time after a kill at which a request of the killed process is accepted: the
+tenant's delays here are shorter, and the next owner takes longer to start."""
 
 
 class Crash(NamedTuple):
-    """Something after which changes may come again: when, and what was committed by then."""
+    """An event after which changes may be sent again: its time, and the committed positions."""
 
     wall_ms: int
     committed: dict[int, int]
 
 
 class Evidence(NamedTuple):
-    """What was written, and what tenant and brokers have of it.
+    """The written changes, and what tenant and brokers have of them.
 
     Shape: `fold` and `rows` are the last `n` of each key, as written and as the tenant has it.
-    `keys` has the key of every change, by its `n`; `places` where those lie that are no deletes.
-    `poison` and `letters` are values by the place of their record. `crashes` are in the order of
-    time.
+    `keys` has the key of every change, by its `n`; `places` has the place of each change that is
+    not a delete. `poison` and `dead_letters` are values by the place of their record. `crashes` are
+    ordered by time.
     """
 
     fold: Mapping[str, int]
@@ -49,7 +51,7 @@ class Evidence(NamedTuple):
     ends: Mapping[int, int]
     committed: Mapping[int, int]
     poison: Mapping[Place, bytes]
-    letters: Mapping[Place, bytes | None]
+    dead_letters: Mapping[Place, bytes | None]
     keys: Sequence[int]
     places: Mapping[int, Place]
     acceptances: Sequence[Acceptance]
@@ -57,9 +59,9 @@ class Evidence(NamedTuple):
 
 
 def judge_evidence(evidence: Evidence, *, repeats: bool) -> Counter[str]:
-    """Judge a run that has ended; returns what was counted.
+    """Check a finished run; return counts of what happened in it.
 
-    Raises `AssertionError` that names the rule.
+    Raises: `AssertionError` that names the rule.
     """
     assert evidence.ends == evidence.committed, (
         "positions that are not the ends, as (ends, committed)"
@@ -67,13 +69,13 @@ def judge_evidence(evidence: Evidence, *, repeats: bool) -> Counter[str]:
     fold, rows = evidence.fold, evidence.rows
     wrong = {key: (fold.get(key), rows.get(key)) for key in fold.keys() | rows.keys()}
     wrong = {key: both for key, both in wrong.items() if both[0] != both[1]}
-    assert {} == wrong, "rows that are not the fold, as key: (should be, is)"
-    assert evidence.poison == evidence.letters, "letters that are not the poison"
+    assert {} == wrong, "rows that are not the fold, as key: (expected, got)"
+    assert evidence.poison == evidence.dead_letters, "dead letters that are not the poison records"
     return _Replay(evidence, repeats=repeats).run()
 
 
 class _Replay:
-    """The acceptances anew, one after the other, with the crashes between them."""
+    """The acceptances in order, with the crashes between them."""
 
     def __init__(self, evidence: Evidence, *, repeats: bool) -> None:
         self._evidence = evidence
@@ -94,7 +96,7 @@ class _Replay:
             changes.sort(reverse=True)
 
     def run(self) -> Counter[str]:
-        """Return what was counted."""
+        """Return the counts."""
         crashes = self._evidence.crashes
         for acceptance in self._evidence.acceptances:
             while self._crashes_seen < len(crashes) and self._is_past(acceptance.wall_ms):
@@ -108,9 +110,9 @@ class _Replay:
         return self._evidence.crashes[self._crashes_seen].wall_ms + LATE_MS <= wall_ms
 
     def _crash(self, crash: Crash) -> None:
-        """Rule 6, for what is committed since the crash before.
+        """Check rule 6 for everything committed since the crash before.
 
-        From now on nothing of it may come again.
+        From now on none of it may be accepted again.
         """
         self._crashes_seen += 1
         self._crash_ms = crash.wall_ms
@@ -134,20 +136,19 @@ class _Replay:
         self._counts["requests repeated whole"] += is_repeat
         for key, version in zip(keys, versions, strict=True):
             if version is None:
-                # Which of its deletes that was cannot be told: until its next change all of the key
-                # may be settled.
+                # A delete carries no version, so it may be any delete of the key: until the next
+                # change, every change of the key may be settled.
                 self._reached[key] = inf
             elif not is_repeat:
                 self._accept_change(key, version // 1000 - BASE_MS, wall_ms)
 
     def _accept_change(self, key: str, n: int, wall_ms: int) -> None:
-        """Rules 4 and 5."""
+        """Check rules 4 and 5."""
         place, before = self._evidence.places[n], self._crashes_seen
         floor = self._floors[place.partition]
         assert place.offset >= floor, (
-            f"{n} at {place} came again; {floor} was committed, {wall_ms - self._crash_ms}"
-            f" ms before; it had"
-            f"{'' if n in self._seen_after else ' not'} been accepted"
+            f"{n} at {place} came again; {floor} was committed {wall_ms - self._crash_ms} ms"
+            f" before; it had{'' if n in self._seen_after else ' not'} been accepted"
         )
         if n in self._seen_after:
             self._counts["duplicates"] += 1

@@ -1,7 +1,4 @@
-"""Daemon and sandbox as a user starts them.
-
-Processes with a configuration file, signals, and `/status`.
-"""
+"""Daemon and sandbox as processes, with a configuration file, signals, and `/status`."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ PATIENCE_S = 120.0
 LOOK_EVERY_S = 0.05
 
 OURS = (sys.executable, "-m", "consumer")
-"""The program of this folder."""
+"""The program of this repository."""
 
 SCHEMA = """\
 openapi: 3.0.3
@@ -79,18 +76,18 @@ class Acceptance(NamedTuple):
 
 
 def await_that(condition: Callable[[], bool], what: str, within_s: float = PATIENCE_S) -> None:
-    """Look again and again until something is so; fail by name when it never is."""
+    """Poll until a condition holds; fail with its description if it never does."""
     deadline_s = time.monotonic() + within_s
     while not condition():
         if time.monotonic() > deadline_s:
             message = f"not within {within_s:.0f} s: {what}"
             raise AssertionError(message)
-        # An end-to-end test: processes, sockets and a broker have no clock of ours.
+        # An end-to-end test: processes, sockets and a broker run in real time.
         time.sleep(LOOK_EVERY_S)
 
 
 class Process:
-    """One process of ours with its log in a file."""
+    """One process of the program, with its log in a file."""
 
     def __init__(
         self, name: str, folder: Path, *arguments: str, program: Sequence[str] = OURS
@@ -110,7 +107,7 @@ class Process:
         return self.process.wait(within_s)
 
     def alive(self) -> bool:
-        """Tell whether it still runs."""
+        """Return whether it still runs."""
         return self.process.poll() is None
 
 
@@ -130,9 +127,9 @@ class Fleet:
         schema: str = SCHEMA,
         configuration: str = CONFIGURATION,
     ) -> None:
-        """`route` and `kafka` are further lines of these sections.
+        """Store the settings.
 
-        Indented as they stand in the file.
+        `route` and `kafka` are further lines of these sections, indented as in the file.
         """
         self.folder = folder
         self.topic = topic
@@ -178,14 +175,14 @@ class Fleet:
         )
         address = f"http://127.0.0.1:{self._tenant_port}/"
         await_that(
-            lambda: not self.tenant.alive() or self._asked(address) is not None,
+            lambda: not self.tenant.alive() or self._get(address) is not None,
             "the tenant answers",
         )
         assert self.tenant.alive(), self.tenant.log.read_text()[-2000:]
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End what was started."""
+        """Stop everything that was started."""
         for process in [*self._members, self.tenant]:
             if process.alive():
                 process.process.kill()
@@ -194,10 +191,10 @@ class Fleet:
     def member(
         self, name: str, instance: str | None = None, program: Sequence[str] = OURS, **delivery: str
     ) -> Process:
-        """Start a daemon, with these delivery settings, and wait until its admin port answers.
+        """Start a daemon with these delivery settings, and wait until its admin port answers.
 
-        `instance` makes it a static member of the group; `program` is another version's, or a
-        container's.
+        `instance` makes it a static member of the group; `program` is another version, or a
+        container.
         """
         port = free_port()
         sets = [f"--set=delivery.{key}={value}" for key, value in delivery.items()]
@@ -213,31 +210,31 @@ class Fleet:
         return member
 
     def status(self, member: Process) -> dict[str, Any] | None:
-        """What a member's `/status` says; `None` while it does not answer."""
-        body = self._asked(f"http://127.0.0.1:{self._ports[member]}/status")
+        """Return a member's `/status`; `None` while it does not answer."""
+        body = self._get(f"http://127.0.0.1:{self._ports[member]}/status")
         return None if body is None else json.loads(body)
 
     def ready(self, member: Process) -> bool:
-        """Tell whether a member says that it is ready."""
-        return self._asked(f"http://127.0.0.1:{self._ports[member]}/readyz") is not None
+        """Return whether a member reports that it is ready."""
+        return self._get(f"http://127.0.0.1:{self._ports[member]}/readyz") is not None
 
     def polled(self, member: Process) -> int:
-        """How many records a member has read."""
+        """Return how many records a member has read."""
         status = self.status(member)
         return 0 if status is None else int(status["ledger"]["polled"])
 
     def open_requests(self, member: Process) -> int:
-        """How many requests of a member are under way."""
+        """Return how many requests of a member are in flight."""
         status = self.status(member)
         return 0 if status is None else int(status["in_flight"])
 
     def owned(self, member: Process) -> int:
-        """How many partitions a member has."""
+        """Return how many partitions a member owns."""
         status = self.status(member)
         return 0 if status is None else len(status["assignment"])
 
     def holds(self, member: Process) -> dict[int, str]:
-        """What holds each partition of a member that is held."""
+        """Return the hold of each partition of a member that is held."""
         status = self.status(member) or {"assignment": []}
         return {
             each["partition"]: each["hold"]
@@ -246,12 +243,12 @@ class Fleet:
         }
 
     def reasons(self, member: Process) -> set[str]:
-        """The reasons of a member's holds."""
+        """Return the reasons of a member's holds."""
         status = self.status(member) or {"holds": []}
         return {each["reason"] for each in status["holds"]}
 
     def page(self, member: Process, path: str) -> tuple[int, str]:
-        """Status and text of a page of a member's admin port."""
+        """Return status and text of a page of a member's admin port."""
         try:
             with urllib.request.urlopen(
                 f"http://127.0.0.1:{self._ports[member]}{path}", timeout=2
@@ -262,9 +259,9 @@ class Fleet:
                 return error.code, error.read().decode()
 
     def events(self, event: str) -> Iterator[tuple[int, dict[int, int]]]:
-        """Every line of this event in the members' logs.
+        """Yield every line with this event in the members' logs.
 
-        Its wall time in ms, and positions by partition.
+        As its wall time in ms, and positions by partition.
         """
         for log in {member.log for member in self._members}:
             for line in log.read_text().splitlines():
@@ -276,7 +273,7 @@ class Fleet:
                 yield int(datetime.fromisoformat(entry["timestamp"]).timestamp() * 1000), positions
 
     def losses(self) -> list[int]:
-        """When partitions went without a hand-over, or before all of them was settled.
+        """Return when partitions were lost, or released with open records.
 
         Wall times in ms.
         """
@@ -286,7 +283,7 @@ class Fleet:
         ]
 
     def faults(self, *rules: str) -> None:
-        """Put a fault script in force at the tenant."""
+        """Activate a fault script in the tenant."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self._tenant_port}/sandbox/faults",
             data=json.dumps({"rules": rules}).encode(),
@@ -296,20 +293,20 @@ class Fleet:
             assert answer.status == 200
 
     def pending(self) -> int:
-        """How many accepted requests the tenant has not applied yet."""
-        body = self._asked(f"http://127.0.0.1:{self._tenant_port}/sandbox/api/overview.json")
+        """Return how many accepted requests the tenant has not applied yet."""
+        body = self._get(f"http://127.0.0.1:{self._tenant_port}/sandbox/api/overview.json")
         return -1 if body is None else int(json.loads(body)["pending"])
 
     def rows(self) -> dict[str, dict[str, Any]]:
-        """The tenant's customers by key; read from its file."""
+        """Return the tenant's customers by key, read from its file."""
         return {key: json.loads(row) for key, row in self.row_texts("customers").items()}
 
     def row_texts(self, name: str) -> dict[str, str]:
-        """The tenant's rows of an object by key, as the JSON they came in."""
-        return dict(self._query(f'SELECT key, row FROM "rows {name}"'))  # noqa: S608 - a name of our own
+        """Return the tenant's rows of an object by key, as the JSON that was sent."""
+        return dict(self._query(f'SELECT key, row FROM "rows {name}"'))  # noqa: S608 - our name
 
     def acceptances(self) -> Iterator[Acceptance]:
-        """Every acceptance in order."""
+        """Yield every acceptance in order."""
         for wall_ms, operation, keys, versions in self._query(
             "SELECT wall_ms, operation, keys, versions FROM acceptances ORDER BY sequence"
         ):
@@ -322,7 +319,7 @@ class Fleet:
         finally:
             connection.close()
 
-    def _asked(self, url: str) -> bytes | None:
+    def _get(self, url: str) -> bytes | None:
         try:
             with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - loopback
                 return bytes(answer.read())

@@ -1,7 +1,4 @@
-"""Jars of what is tested against, fetched by Maven once per machine.
-
-And what has to be installed for that.
-"""
+"""Jars for the tests, downloaded by Maven once per machine."""
 
 from __future__ import annotations
 
@@ -17,25 +14,25 @@ if TYPE_CHECKING:
 
 
 def kept_at(name: str) -> Path:
-    """Return where a set of jars is kept on this machine, fetched or not."""
+    """Return where a set of jars is stored on this machine, downloaded or not."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return cache / "datacloud-consumer" / name
 
 
 def missing_tools(names: Sequence[str], purpose: str) -> str | None:
-    """Return what to install before these jars can be fetched and run; `None` when all is there."""
-    wanted = {"java": "a Java 17 runtime (Debian: openjdk-17-jre-headless)"}
+    """Return what to install before these jars can be downloaded and run; `None` if nothing."""
+    required = {"java": "a Java 17 runtime (Debian: openjdk-17-jre-headless)"}
     if not all(kept_at(name).is_dir() for name in names):
-        wanted["mvn"] = "Maven (Debian: maven)"
-    absent = [what for command, what in wanted.items() if shutil.which(command) is None]
+        required["mvn"] = "Maven (Debian: maven)"
+    absent = [what for command, what in required.items() if shutil.which(command) is None]
     return f"install {' and '.join(absent)} to run {purpose}" if absent else None
 
 
 def fetched(name: str, pom: Path, *arguments: str) -> Path:
-    """Return the folder of the jars that a pom names, fetching them the first time.
+    """Return the folder with the jars of a pom, downloading them the first time.
 
-    The folder appears under its final name only when it is complete: Maven fills a neighbour that
-    is then renamed, so an interrupted or a second concurrent run leaves nothing half.
+    The folder gets its final name only when it is complete: Maven fills another folder, which is
+    then renamed. An interrupted or a concurrent run leaves nothing incomplete.
     """
     final = kept_at(name)
     if final.is_dir():

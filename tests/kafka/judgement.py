@@ -1,6 +1,6 @@
-"""The judgement at the end of every storm, by what the tenant and the brokers have.
+"""Checks at the end of every load test, based on the data of the tenant and the brokers.
 
-Never by what a daemon says.
+Reports of the daemon itself are not used.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 
 def crash_now(fleet: Fleet, broker: Administered) -> Crash:
-    """Note a crash that has just happened; nothing that is committed now may come again."""
+    """Record a crash that has just happened; changes committed now may not be sent again."""
     wall_ms = time.time_ns() // 1_000_000
     return Crash(wall_ms, broker.committed(fleet.group, fleet.topic))
 
 
 def committed_to_the_end(fleet: Fleet, broker: Administered) -> bool:
-    """Tell whether the group stands at the end of every partition."""
+    """Return whether the group's position is the end of every partition."""
     return broker.end_offsets(fleet.topic) == broker.committed(fleet.group, fleet.topic)
 
 
@@ -50,19 +50,19 @@ def judge(
     *,
     repeats: bool = False,
 ) -> Counter[str]:
-    """Judge a run that has ended; returns what was counted.
+    """Check a finished run; return counts of what happened in it.
 
-    Partitions that were lost count as crashes.
+    Lost partitions count as crashes.
     """
     losses = [Crash(wall_ms, {}) for wall_ms in fleet.losses()]
-    letters = dead_letters(broker, f"{fleet.topic}.dead")
+    found = dead_letters(broker, f"{fleet.topic}.dead")
     evidence = Evidence(
         fold=traffic.fold,
         rows={key: row["n"] for key, row in fleet.rows().items()},
         ends=broker.end_offsets(fleet.topic),
         committed=broker.committed(fleet.group, fleet.topic),
         poison=traffic.poison,
-        letters={place: value for place, (value, _) in letters.items()},
+        dead_letters={place: value for place, (value, _) in found.items()},
         keys=traffic.keys,
         places=traffic.places,
         acceptances=[*fleet.acceptances()],
@@ -73,7 +73,7 @@ def judge(
 
 
 def dead_letters(broker: Administered, topic: str) -> dict[Place, tuple[bytes | None, str]]:
-    """Return value and reason of every letter, by the place of the source record; each once."""
+    """Return value and reason of every dead letter, by the place of the source record."""
     consumer = Consumer(
         {
             "bootstrap.servers": broker.bootstrap,
@@ -100,10 +100,10 @@ def dead_letters(broker: Administered, topic: str) -> dict[Place, tuple[bytes | 
 
 
 def open_when_revoked(fleet: Fleet, traffic: Traffic) -> Counter[str]:
-    """Count the revocations that the members' logs tell of, and those with records open.
+    """Count the revocations in the members' logs, and those with open records.
 
-    A record was open when its first acceptance came after the revocation, and the member had read
-    it by then.
+    A record was open if it was first accepted after the revocation, and the member had read it
+    before.
     """
     first_ms: dict[Place, int] = {}
     for wall_ms, _, _, versions in fleet.acceptances():

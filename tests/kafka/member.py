@@ -1,4 +1,4 @@
-"""One member of a group under test: a real source, and a listener that writes down all it hears."""
+"""A group member under test: a real source, and a listener that records its events."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ QUICK: dict[str, str] = {
     "fetch.wait.max.ms": "100",
     "reconnect.backoff.max.ms": "500",
 }
-"""What makes a hand-over or an outage show in a second instead of ten."""
+"""Settings that make a rebalance or an outage visible in a second instead of ten."""
 
 
 def _quick(properties: Mapping[str, str]) -> dict[str, str]:
-    """Add them to the test's own.
+    """Add `QUICK` to the properties of the test.
 
-    With the brokers' protocol the brokers set the group's time-outs.
+    With the consumer protocol, the brokers set the group's timeouts.
     """
-    brokers_own = (
+    set_by_brokers = (
         {"session.timeout.ms", "heartbeat.interval.ms"} if "group.protocol" in properties else set()
     )
     return {
-        name: value for name, value in {**QUICK, **properties}.items() if name not in brokers_own
+        name: value for name, value in {**QUICK, **properties}.items() if name not in set_by_brokers
     }
 
 
@@ -46,7 +46,7 @@ T = TypeVar("T")
 
 
 class Held(NamedTuple):
-    """A hold as it was told."""
+    """A hold as it was reported."""
 
     reason: HoldReason
     detail: str
@@ -54,9 +54,9 @@ class Held(NamedTuple):
 
 
 class Listener:
-    """Settles every record on arrival, and commits on request or when a partition goes.
+    """Settles every record on arrival; commits on request, or when a partition is revoked.
 
-    `log` has all in order.
+    `log` has all events in order.
     """
 
     def __init__(self, source: KafkaSource) -> None:
@@ -77,7 +77,7 @@ class Listener:
     async def until(self, condition: Callable[[], object], within_s: float = 25.0) -> None:
         """Return once the condition holds.
 
-        Looked at after every event, and at times for what others heard.
+        It is checked after every event, and from time to time for changes elsewhere.
         """
         try:
             async with asyncio.timeout(within_s):
@@ -87,95 +87,95 @@ class Listener:
                         await asyncio.wait_for(self._changed.wait(), 0.2)
         except TimeoutError:
             pytest.fail(
-                f"not within {within_s} s; held: {self.held_now}; heard last: {self.log[-12:]}"
+                f"not within {within_s} s; held: {self.held_now}; last events: {self.log[-12:]}"
             )
 
     def values(self) -> list[bytes]:
-        """Return the values that came, in order."""
+        """Return the values that arrived, in order."""
         return [record.value() or b"" for record in self.records]
 
     def offsets(self, partition: int = 0) -> list[int]:
-        """Return the offsets that came of one partition, in order."""
+        """Return the offsets of one partition that arrived, in order."""
         return [record.offset() for record in self.records if record.partition() == partition]
 
     def owned(self) -> set[int]:
-        """Return the partitions that are ours now."""
+        """Return the partitions that are owned now."""
         return {assignment.partition for assignment in self.assignments}
 
     def positions(self) -> list[Position]:
-        """Return how far everything that is ours is settled."""
+        """Return how far each owned partition is settled."""
         return [
             Position(each, self.settled[each]) for each in self.assignments if each in self.settled
         ]
 
-    def _note(self, name: str, what: object) -> None:
+    def _record(self, name: str, what: object) -> None:
         self.log.append((name, what))
         self._changed.set()
 
     def assigned(self, assignments: Sequence[Assignment]) -> None:
         """A `SourceEvents` method."""
         self.assignments += assignments
-        self._note("assigned", [*assignments])
+        self._record("assigned", [*assignments])
 
     def chunk(self, chunk: Chunk) -> None:
         """A `SourceEvents` method."""
         self.records += chunk.records
         self.epochs += [(chunk.assignment, record.offset()) for record in chunk.records]
         self.settled[chunk.assignment] = chunk.records[-1].offset() + 1
-        self._note("chunk", chunk.assignment)
+        self._record("chunk", chunk.assignment)
 
     def reached_end(self, assignment: Assignment, offset: int) -> None:
         """A `SourceEvents` method."""
         self.settled[assignment] = offset
-        self._note("reached_end", (assignment.partition, offset))
+        self._record("reached_end", (assignment.partition, offset))
 
     def revoking(
         self, assignments: Sequence[Assignment], release: Callable[[Sequence[Position]], None]
     ) -> None:
         """A `SourceEvents` method."""
-        going = [each for each in self.positions() if each.assignment in assignments]
+        positions = [each for each in self.positions() if each.assignment in assignments]
         self.assignments = [each for each in self.assignments if each not in assignments]
-        self._note("revoking", [*assignments])
+        self._record("revoking", [*assignments])
         if self.keeps_releases:
             self.releases.append(release)
         else:
-            release(going)
+            release(positions)
 
     def lost(self, assignments: Sequence[Assignment]) -> None:
         """A `SourceEvents` method."""
         self.assignments = [each for each in self.assignments if each not in assignments]
-        self._note("lost", [*assignments])
+        self._record("lost", [*assignments])
 
     def committed(self, positions: Sequence[Position], error: str | None) -> None:
         """A `SourceEvents` method."""
         self.commits.append((tuple(positions), error))
-        self._note("committed", error)
+        self._record("committed", error)
 
     def held(self, reason: HoldReason, detail: str, assignment: Assignment | None) -> None:
         """A `SourceEvents` method."""
         self.held_now.append(Held(reason, detail, assignment))
-        self._note("held", reason)
+        self._record("held", reason)
 
     def released(self, reason: HoldReason, assignment: Assignment | None) -> None:
         """A `SourceEvents` method."""
         self.held_now = [
             each for each in self.held_now if (each.reason, each.assignment) != (reason, assignment)
         ]
-        self._note("released", reason)
+        self._record("released", reason)
 
     def failed(self, detail: str) -> None:
         """A `SourceEvents` method."""
         self.failures.append(detail)
-        self._note("failed", detail)
+        self._record("failed", detail)
 
     def stopped(self) -> None:
         """A `SourceEvents` method."""
         self.is_stopped = True
-        self._note("stopped", None)
+        self._record("stopped", None)
 
 
 class Member:
-    """A source with its listener; left and closed at the end of an `async with` block."""
+    """A source with its listener; it leaves the group at the end of an `async with` block."""
 
     def __init__(
         self,
@@ -195,38 +195,38 @@ class Member:
             drain_timeout_s=drain_timeout_s,
         )
         self.source = KafkaSource(self.settings)
-        self.heard = Listener(self.source)
+        self.listener = Listener(self.source)
 
     async def __aenter__(self) -> Self:
-        self.source.start(self.heard)
+        self.source.start(self.listener)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.leave()
 
     async def leave(self) -> None:
-        """Stop and wait for the last event; a second time does nothing."""
-        if not self.heard.is_stopped:
+        """Stop and wait for the last event; a second call does nothing."""
+        if not self.listener.is_stopped:
             self.source.stop()
-            await self.heard.until(lambda: self.heard.is_stopped, within_s=30)
+            await self.listener.until(lambda: self.listener.is_stopped, within_s=30)
 
 
-async def eventually(ask: Callable[[], T], wanted: T, within_s: float = 20.0) -> None:
-    """Return once a question to the broker is answered as wanted."""
+async def eventually(ask: Callable[[], T], expected: T, within_s: float = 20.0) -> None:
+    """Return once a request to the broker gives the expected answer."""
     seen: object = None
     try:
         async with asyncio.timeout(within_s):
-            while (seen := await asyncio.to_thread(ask)) != wanted:  # noqa: ASYNC110 - a broker has to be asked
+            while (seen := await asyncio.to_thread(ask)) != expected:  # noqa: ASYNC110 - a broker has to be asked
                 await asyncio.sleep(0.05)
     except TimeoutError:
-        assert wanted == seen
+        assert expected == seen
 
 
 async def carried_out(member: Member) -> None:
-    """Return once the consumer thread has done what it was asked before.
+    """Return once the consumer thread has run the commands sent before.
 
-    It does so once per turn.
+    It runs them once per iteration.
     """
     for _ in range(2):
         seen_s = member.source.progress_s()
-        await eventually(lambda seen_s=seen_s: member.source.progress_s() > seen_s, wanted=True)  # type: ignore[misc]
+        await eventually(lambda seen_s=seen_s: member.source.progress_s() > seen_s, expected=True)  # type: ignore[misc]

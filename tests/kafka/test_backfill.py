@@ -1,6 +1,6 @@
-"""`backfill` as processes on a real Apache Kafka broker and the sandbox.
+"""`backfill` as a process, with a real Apache Kafka broker and the sandbox.
 
-Planned, done, killed, gone on with.
+Planned, executed, killed and resumed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PATIENCE_S = 240
 
 
 def traffic_of(broker: KafkaBroker, topic: str, *, records: int, keys: int) -> Traffic:
-    """Return a topic that has a past."""
+    """Return a topic that has a history."""
     broker.create_topic(topic, PARTITIONS)
     broker.create_topic(f"{topic}.dead", 1)
     traffic = Traffic(broker.bootstrap, topic, PARTITIONS, keys=keys, seed=23)
@@ -44,16 +44,13 @@ def traffic_of(broker: KafkaBroker, topic: str, *, records: int, keys: int) -> T
 
 
 class ApiUser:
-    """The verb, beside a tenant of its own that has nothing yet."""
+    """The verb, with its own tenant that has no rows yet."""
 
     def __init__(self, fleet: Fleet) -> None:
         self.fleet = fleet
 
     def call(self, *options: str) -> tuple[int, dict[str, Any], str]:
-        """Run the verb to its end: its code, what it says on standard output.
-
-        And on standard error.
-        """
+        """Run the verb to its end; return its exit code, its output and its errors."""
         done = subprocess.run(
             [sys.executable, "-m", "consumer", *self._words(*options)],
             check=False,
@@ -64,14 +61,14 @@ class ApiUser:
         return done.returncode, json.loads(done.stdout or b"{}"), done.stderr.decode()
 
     def executed(self, *options: str) -> dict[str, Any]:
-        """Run the verb to its end, which is a good one, and return its report."""
-        code, report, said = self.call("--execute", *options)
-        assert 0 == code, said
+        """Run the verb to its end, which must be a success, and return its report."""
+        code, report, errors = self.call("--execute", *options)
+        assert 0 == code, errors
         return report
 
     def begin(self, *options: str) -> Process:
-        """Start the verb; what it says is in its log."""
-        return Process("begun", self.fleet.folder, *self._words("--execute", *options))
+        """Start the verb; its output is in its log."""
+        return Process("started", self.fleet.folder, *self._words("--execute", *options))
 
     def rows(self) -> dict[str, int]:
         """Return the last change of each row at the tenant."""
@@ -98,19 +95,19 @@ def summed(figures: dict[str, int]) -> int:
     return sum(figures[name] for name in ("accepted", "conflated", "filtered", "dead_lettered"))
 
 
-def test_a_history_goes_in_bulk_and_the_group_goes_on_behind_it(
+def test_a_history_is_sent_in_bulk_and_the_group_continues_after_it(
     kafka_broker: KafkaBroker, tmp_path: Path
 ) -> None:
-    """What the tenant has is the fold.
+    """The tenant's rows are the fold, and every record is accounted for.
 
-    Every record is told for; the group is handed over and a daemon goes on.
+    The group is handed over, and a daemon continues.
     """
     topic = "backfill-whole"
     traffic = traffic_of(kafka_broker, topic, records=20_000, keys=3_000)
     ends = kafka_broker.end_offsets(topic)
     with api(kafka_broker, tmp_path, topic) as verb:
-        code, plan, said = verb.call()
-        assert 0 == code, said
+        code, plan, errors = verb.call()
+        assert 0 == code, errors
         assert {} == verb.rows(), "a plan does nothing"
         report = verb.executed("--hand-over")
         assert traffic.fold == verb.rows()
@@ -134,21 +131,21 @@ def test_a_history_goes_in_bulk_and_the_group_goes_on_behind_it(
     assert [] == [*(tmp_path / "spool").rglob("*.rows")]
 
 
-def test_it_refuses_beside_a_daemon_and_to_pass_records_over(
+def test_it_refuses_to_run_beside_a_daemon_and_to_skip_records(
     kafka_broker: KafkaBroker, tmp_path: Path
 ) -> None:
-    """A group with members is not overtaken, and none is handed over what it has not sent."""
+    """A group with members is not overtaken; a group is not moved past unsent records."""
     topic = "backfill-beside"
     traffic_of(kafka_broker, topic, records=500, keys=50)
     with api(kafka_broker, tmp_path, topic) as verb:
         kafka_broker.set_position(verb.fleet.group, topic, {0: 3, 1: 0, 2: 0})
-        code, _, said = verb.call("--execute", "--from=20", "--hand-over")
-        assert (1, True) == (code, "stands at 3, and the range begins at 20" in said)
+        code, _, errors = verb.call("--execute", "--from=20", "--hand-over")
+        assert (1, True) == (code, "stands at 3, and the range begins at 20" in errors)
         verb.fleet.member("daemon")
-        code, plan, said = verb.call()
-        assert (0, True) == (code, plan["group"]["in_use"]), said
-        code, _, said = verb.call("--execute")
-        assert (1, True) == (code, f"group `{verb.fleet.group}` is in use" in said)
+        code, plan, errors = verb.call()
+        assert (0, True) == (code, plan["group"]["in_use"]), errors
+        code, _, errors = verb.call("--execute")
+        assert (1, True) == (code, f"group `{verb.fleet.group}` is in use" in errors)
 
 
 @pytest.mark.holds("I1")
@@ -162,9 +159,9 @@ def test_it_refuses_beside_a_daemon_and_to_pass_records_over(
 def test_a_kill_at_any_moment_loses_nothing_and_doubles_nothing(
     kafka_broker: KafkaBroker, tmp_path: Path, records: int, moments: int
 ) -> None:
-    """SIGKILL spread over all that a whole run takes, each into a tenant of its own.
+    """SIGKILL at moments spread over a whole run, each with its own tenant.
 
-    Then the same again.
+    The same command then resumes.
     """
     topic = f"backfill-killed-{records}"
     traffic = traffic_of(kafka_broker, topic, records=records, keys=records // 10)
@@ -194,17 +191,17 @@ def _without_ids(jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
 @pytest.mark.soak
 @pytest.mark.timeout(1_800)
 def test_a_million_records_in_one_command(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
-    """End to end, in flat memory: the table is the fold, every record is told for."""
+    """End to end, in constant memory: the table is the fold, every record is accounted for."""
     topic, count = "backfill-million", 1_000_000
     traffic = traffic_of(kafka_broker, topic, records=count, keys=count)
     with api(kafka_broker, tmp_path, topic) as verb:
-        begun, peak_kib, pause = verb.begin("--hand-over"), 0, threading.Event()
-        while begun.alive():
+        process, peak_kib, pause = verb.begin("--hand-over"), 0, threading.Event()
+        while process.alive():
             with suppress(OSError):  # it may end between the two looks
-                peak_kib = max(peak_kib, rss_peak_kib(begun.process.pid))
+                peak_kib = max(peak_kib, rss_peak_kib(process.process.pid))
             pause.wait(0.05)
-        assert 0 == begun.ended(), begun.log.read_text()
+        assert 0 == process.ended(), process.log.read_text()
         assert traffic.fold == verb.rows()
-    (figures,) = json.loads(begun.log.read_text().splitlines()[-1])["objects"]
+    (figures,) = json.loads(process.log.read_text().splitlines()[-1])["objects"]
     assert sum(kafka_broker.end_offsets(topic).values()) == figures["records"] == summed(figures)
     assert 0 < peak_kib <= 200 * 1024

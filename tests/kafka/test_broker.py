@@ -1,6 +1,6 @@
-"""A real broker sits the exam of `tests/contract/broker_contract.py`.
+"""A real broker passes the contract of `tests/contract/broker_contract.py`.
 
-And the harness itself is looked at.
+The test harness itself is checked too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.kafka
 
 
 class Real:
-    """A real broker in the words of the exam."""
+    """A real broker, as the contract expects it."""
 
     def __init__(self, broker: KafkaBroker) -> None:
         self.bootstrap_servers = broker.bootstrap
@@ -29,7 +29,7 @@ class Real:
         self._producer = Producer({"bootstrap.servers": broker.bootstrap})
 
     def create_topic(self, name: str) -> None:
-        """An `BrokerCandidate` method. Kept for ever: the exam's time stamps are old."""
+        """A `BrokerCandidate` method; without retention, as the contract uses old timestamps."""
         self._broker.create_topic(name, 4, {"retention.ms": "-1"})
 
     def put(
@@ -42,13 +42,13 @@ class Real:
         partition: int,
         timestamp_ms: int = 0,
     ) -> None:
-        """An `BrokerCandidate` method."""
+        """A `BrokerCandidate` method."""
         self._producer.produce(
             topic, value, key, partition=partition, timestamp=timestamp_ms, headers=list(headers)
         )
 
     def flush(self) -> None:
-        """An `BrokerCandidate` method."""
+        """A `BrokerCandidate` method."""
         assert 0 == self._producer.flush(20)
 
 
@@ -57,12 +57,12 @@ class TestRealBroker(BrokerContract):
 
     @pytest.fixture
     def candidate(self, kafka_broker: KafkaBroker) -> Real:
-        """Share the broker of the run; topics and groups are each question's own."""
+        """Share the broker of the run; each test has its own topics and groups."""
         return Real(kafka_broker)
 
 
-def test_a_killed_broker_comes_back_with_what_it_had(kafka_broker: KafkaBroker) -> None:
-    """Restart is on the same folder and port."""
+def test_a_killed_broker_comes_back_with_its_records(kafka_broker: KafkaBroker) -> None:
+    """A restart uses the same folder and port."""
     kafka_broker.create_topic("kept", 2)
     producer = Producer({"bootstrap.servers": kafka_broker.bootstrap})
     producer.produce("kept", b"v", partition=1)

@@ -1,6 +1,6 @@
-"""The daemon with a bulk route as processes on a real Apache Kafka broker.
+"""The daemon with a bulk route as processes, with a real Apache Kafka broker.
 
-Killed in the middle of a job.
+It is killed in the middle of a job.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ ROUTE = """\
 
 
 def bulk(fleet: Fleet, member: Process) -> dict[str, Any]:
-    """What a member says of its one bulk object."""
-    (told,) = (fleet.status(member) or {}).get("bulk") or [{}]
-    return dict(told)
+    """Return a member's status of its one bulk object."""
+    (status,) = (fleet.status(member) or {}).get("bulk") or [{}]
+    return dict(status)
 
 
 @pytest.mark.timeout(300)
@@ -38,9 +38,9 @@ def bulk(fleet: Fleet, member: Process) -> dict[str, Any]:
 def test_a_kill_in_the_middle_of_a_job_loses_nothing(
     kafka_broker: KafkaBroker, tmp_path: Path, phase: str
 ) -> None:
-    """SIGKILL while a file is uploaded, and as the job is closed.
+    """SIGKILL while a file is uploaded, and while the job is closed.
 
-    The next process ends what was left, by name.
+    The next process finds the job and ends it.
     """
     topic = f"bulk-{phase.lower()}"
     kafka_broker.create_topic(topic, 3)
@@ -61,7 +61,7 @@ def test_a_kill_in_the_middle_of_a_job_loses_nothing(
         first.send(signal.SIGKILL)
         first.ended()
         assert not committed_to_the_end(fleet, kafka_broker), (
-            "the kill came too late to mean anything"
+            "the kill was too late to test anything"
         )
         fleet.faults()
         second = fleet.member("second", **spool)
@@ -70,5 +70,5 @@ def test_a_kill_in_the_middle_of_a_job_loses_nothing(
         assert 0 == second.ended(), second.log.read_text()[-2000:]
         assert "bulk job found" in second.log.read_text()
         assert traffic.fold == {key: row["n"] for key, row in fleet.rows().items()}
-        letters = dead_letters(kafka_broker, f"{topic}.dead")
-        assert traffic.poison == {place: value for place, (value, _) in letters.items()}
+        found = dead_letters(kafka_broker, f"{topic}.dead")
+        assert traffic.poison == {place: value for place, (value, _) in found.items()}

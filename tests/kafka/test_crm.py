@@ -1,6 +1,6 @@
-"""The shipped CRM example as processes on a real Apache Kafka broker.
+"""The shipped CRM example as processes, with a real Apache Kafka broker.
 
-What lands, what is refused, and a kill.
+Accepted records, rejected records, and a kill.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ EXAMPLE = Path(__file__).parents[2] / "config" / "crm.yaml"
 
 
 class Organisation:
-    """The sandbox with the shipped example, and the daemon on the same file.
+    """The sandbox with the shipped example, and the daemon with the same file.
 
-    Topics are this test's own.
+    The test has its own topics.
     """
 
     def __init__(self, folder: Path, broker: KafkaBroker, name: str, **replaced: str) -> None:
@@ -73,12 +73,12 @@ class Organisation:
         """Start the sandbox."""
         self._start("sandbox", "sandbox", f"--port={self._port}")
         await_that(
-            lambda: self.asked(self._port, "/sandbox/faults") is not None, "the sandbox answers"
+            lambda: self.get(self._port, "/sandbox/faults") is not None, "the sandbox answers"
         )
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End what was started."""
+        """Stop everything that was started."""
         for process in self._processes:
             if process.alive():
                 process.process.kill()
@@ -92,17 +92,17 @@ class Organisation:
         return process
 
     def status(self) -> dict[str, Any] | None:
-        """What the daemon's `/status` says."""
-        found: dict[str, Any] | None = self.asked(self._admin, "/status")
+        """Return the daemon's `/status`."""
+        found: dict[str, Any] | None = self.get(self._admin, "/status")
         return found
 
     def phase(self, name: str) -> str:
-        """Where an sObject's job is."""
-        told = (self.status() or {}).get("bulk", ())
-        return next((one["phase"] or "" for one in told if one["object"] == name), "")
+        """Return the phase of an sObject's job."""
+        jobs = (self.status() or {}).get("bulk", ())
+        return next((one["phase"] or "" for one in jobs if one["object"] == name), "")
 
     def ended(self) -> bool:
-        """Tell whether every position is at its end, and nothing is open."""
+        """Return whether every position is at its end, and no record is open."""
         status = self.status()
         if status is None or not status["assignment"] or status["ledger"]["open"]:
             return False
@@ -112,14 +112,14 @@ class Organisation:
         )
 
     def records(self, name: str) -> dict[str, dict[str, Any]]:
-        """The CRM's records of an sObject by id."""
-        found: dict[str, dict[str, Any]] = self.asked(
+        """Return the CRM's records of an sObject by id."""
+        found: dict[str, dict[str, Any]] = self.get(
             self._port, f"/sandbox/api/crm.json?object={name}"
         )
         return found
 
     def faults(self, *rules: str) -> None:
-        """Put a fault script in force."""
+        """Activate a fault script."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self._port}/sandbox/faults",
             data=json.dumps({"rules": rules}).encode(),
@@ -129,7 +129,7 @@ class Organisation:
             assert answer.status == 200
 
     def write(self, topic: str, values: Iterable[tuple[str, object]]) -> dict[Place, bytes]:
-        """Write records, each key to its partition; return where each lies."""
+        """Write records, each key to its partition; return the place of each."""
         producer = Producer({"bootstrap.servers": self._bootstrap, "linger.ms": 5})
         placed: dict[Place, bytes] = {}
 
@@ -148,8 +148,8 @@ class Organisation:
         assert 0 == producer.flush(30)
         return placed
 
-    def asked(self, port: int, path: str) -> Any:  # noqa: ANN401 - JSON
-        """Ask one of the processes; `None` while it does not answer."""
+    def get(self, port: int, path: str) -> Any:  # noqa: ANN401 - JSON
+        """Send a GET request to one of the processes; `None` while it does not answer."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=2) as answer:
                 return json.loads(answer.read())
@@ -183,14 +183,14 @@ def contact(key: int, operation: str = "c", **row: object) -> tuple[str, object]
 
 
 def is_refused(key: int) -> bool:
-    """Say which contacts the CRM does not take."""
+    """Return whether the CRM rejects a contact."""
     return key % 50 == 0 or key % 70 == 0
 
 
 def write_contacts(organisation: Organisation, keys: range) -> dict[Place, bytes]:
-    """Write contacts, of which some have no name and some no mail address.
+    """Write contacts, of which some have no name and some no valid e-mail address.
 
-    Return those that will be refused.
+    Returns: those that will be rejected.
     """
     bad = [
         contact(key, last_name="") if key % 50 == 0 else contact(key, email="nowhere")
@@ -202,10 +202,10 @@ def write_contacts(organisation: Organisation, keys: range) -> dict[Place, bytes
 
 
 @pytest.mark.timeout(300)
-def test_the_shipped_example_lands(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
-    """Contacts and campaigns are there.
+def test_the_shipped_example_arrives(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
+    """Contacts and campaigns arrive.
 
-    Those that are refused in the dead-letter topic as they came.
+    Rejected ones are in the dead-letter topic, unchanged.
     """
     with Organisation(tmp_path, kafka_broker, "crm-example") as organisation:
         refused = write_contacts(organisation, range(1, 2_001))
@@ -248,9 +248,9 @@ def test_the_shipped_example_lands(kafka_broker: KafkaBroker, tmp_path: Path) ->
         assert 3 + len(refused) == ledger["dead_lettered"]
         daemon.send(signal.SIGTERM)
         assert 0 == daemon.ended(), daemon.log.read_text()[-2000:]
-        letters = dead_letters(kafka_broker, organisation.dead)
-        assert {"SINK_REJECTED"} == {reason for _, reason in letters.values()}
-        assert {*refused.values()} <= {value for value, _ in letters.values()}
+        found_dead_letters = dead_letters(kafka_broker, organisation.dead)
+        assert {"SINK_REJECTED"} == {reason for _, reason in found_dead_letters.values()}
+        assert {*refused.values()} <= {value for value, _ in found_dead_letters.values()}
 
 
 @pytest.mark.holds("I1")
@@ -267,7 +267,7 @@ def test_the_shipped_example_lands(kafka_broker: KafkaBroker, tmp_path: Path) ->
 def test_a_kill_in_the_middle_of_a_job(
     kafka_broker: KafkaBroker, tmp_path: Path, operation: str, phase: str, fault: str
 ) -> None:
-    """SIGKILL: the next process ends what was left; nothing is lost, nothing inserted twice."""
+    """After SIGKILL the next process ends the job; nothing is lost, nothing inserted twice."""
     replaced = (
         {}
         if operation == "upsert"
@@ -292,5 +292,5 @@ def test_a_kill_in_the_middle_of_a_job(
         assert sorted(f"Lace {key}" for key in range(1, 2_001) if not is_refused(key)) == names
         second.send(signal.SIGTERM)
         assert 0 == second.ended(), second.log.read_text()[-2000:]
-        letters = dead_letters(kafka_broker, organisation.dead)
-        assert refused == {place: value for place, (value, _) in letters.items()}
+        found_dead_letters = dead_letters(kafka_broker, organisation.dead)
+        assert refused == {place: value for place, (value, _) in found_dead_letters.items()}

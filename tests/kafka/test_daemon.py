@@ -1,4 +1,4 @@
-"""The daemon as processes on a real Apache Kafka broker: kills, joins, leaves and signals."""
+"""The daemon as processes, with a real Apache Kafka broker: kills, joins, leaves and signals."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_hundred_thousand_records_through_a_kill_and_two_members(
 ) -> None:
     """100,000 changes over 6 partitions.
 
-    Kill -9 in the middle, a second member joins and leaves, SIGTERM.
+    One member is killed, a second one joins and leaves, and the last one gets SIGTERM.
     """
     topic = "storm"
     kafka_broker.create_topic(topic, 6)
@@ -40,15 +40,15 @@ def test_a_hundred_thousand_records_through_a_kill_and_two_members(
             "ingest nth=12 revoke-tokens",
         )
         first = fleet.member("first")
-        await_that(lambda: fleet.polled(first) > 20_000, "the first member is in the middle")
+        await_that(lambda: fleet.polled(first) > 20_000, "the first member has read a part")
         first.send(signal.SIGKILL)
         first.ended()
         crash = crash_now(fleet, kafka_broker)
         assert not committed_to_the_end(fleet, kafka_broker), (
-            "the kill came too late to mean anything"
+            "the kill was too late to test anything"
         )
         second = fleet.member("second")
-        await_that(lambda: fleet.polled(second) > 5_000, "the second member works")
+        await_that(lambda: fleet.polled(second) > 5_000, "the second member has read a part")
         third = fleet.member("third")
         await_that(
             lambda: bool((fleet.status(third) or {}).get("assignment")),
@@ -66,9 +66,9 @@ def test_a_hundred_thousand_records_through_a_kill_and_two_members(
 def test_a_second_term_ends_at_once_and_loses_nothing(
     kafka_broker: KafkaBroker, tmp_path: Path
 ) -> None:
-    """A tenant that does not answer keeps the drain.
+    """A tenant that does not answer delays the drain.
 
-    A second SIGTERM does not wait; the next start has it all.
+    A second SIGTERM does not wait; after the next start nothing is missing.
     """
     topic = "second-term"
     kafka_broker.create_topic(topic, 2)

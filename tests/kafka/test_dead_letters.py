@@ -1,6 +1,6 @@
-"""The real producer on a real broker sits the dead-letter exam.
+"""The real producer with a real broker passes the contract for dead letters.
 
-And the questions only a broker can ask.
+Other tests here check what only a broker can show.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ pytestmark = pytest.mark.kafka
 
 
 class OnBroker:
-    """A topic with a small limit of its own; the client's limit is out of the way."""
+    """A topic with a small size limit; the client's limit is large enough."""
 
     def __init__(self, broker: KafkaBroker) -> None:
         self.broker = broker
-        self.topic = f"letters-{uuid4()}"
+        self.topic = f"dead-letters-{uuid4()}"
         broker.create_topic(
             self.topic, partitions=3, config={"max.message.bytes": str(LIMIT_BYTES)}
         )
@@ -44,15 +44,15 @@ class OnBroker:
         self.dead_letters: DeadLetterTopic = self.kafka
 
     async def check(self) -> None:
-        """Ask whether the topic is there."""
+        """Check that the topic exists."""
         await self.kafka.check()
 
     def read(self) -> list[DeadLetter]:
-        """Return every letter in the topic."""
+        """Return every dead letter in the topic."""
         return read_topic(self.broker.bootstrap, self.topic)
 
     def break_down(self) -> None:
-        """End the broker as a power cut would."""
+        """Kill the broker like a power cut."""
         self.broker.kill()
 
 
@@ -76,48 +76,52 @@ async def candidate(kafka_broker: KafkaBroker) -> AsyncIterator[OnBroker]:
 class TestOnBroker(DeadLetterContract):
     """The real producer, the real broker."""
 
-    async def test_an_outage_is_a_hold(self, candidate: OnBroker, broker: KafkaBroker) -> None:  # type: ignore[override]  # the broker is started again afterwards
-        """A power cut of the broker holds the sender.
+    async def test_an_outage_is_a_hold(self, candidate: OnBroker, broker: KafkaBroker) -> None:  # type: ignore[override]  # restarts the broker afterwards
+        """A killed broker holds the sender.
 
-        And the same letter gets in when it is back.
+        The same dead letter is accepted when the broker is back.
         """
         full, short = forms(plain_record())
         await candidate.check()
         broker.kill()
-        with pytest.raises(Hold, match=r"dead-letter topic letters-.* did not take a letter"):
+        with pytest.raises(
+            Hold, match=r"dead-letter topic dead-letters-.* did not accept a dead letter"
+        ):
             await candidate.dead_letters.send(full, short)
         broker.restart()
         await candidate.dead_letters.send(full, short)
         assert full in candidate.read()
 
-    async def test_the_check_finds_an_outage(  # type: ignore[override]  # the broker is started again afterwards
+    async def test_the_check_finds_an_outage(  # type: ignore[override]  # restarts the broker afterwards
         self, candidate: OnBroker, broker: KafkaBroker
     ) -> None:
-        """A broker that is down is known before the first letter."""
+        """A broker that is down is noticed before the first dead letter."""
         broker.kill()
-        with pytest.raises(Hold, match="did not take a letter"):
+        with pytest.raises(Hold, match="did not accept a dead letter"):
             await candidate.check()
 
 
 async def test_a_missing_topic_is_found_by_the_check(kafka_broker: KafkaBroker) -> None:
-    """Where topics do not appear by themselves, the operator is told to create it."""
+    """Where topics are not created automatically, the operator has to create it."""
     dead_letters = _producer(kafka_broker, f"missing-{uuid4()}")
     with pytest.raises(Hold, match="create the topic"):
         await dead_letters.check()
     await dead_letters.close()
 
 
-async def test_a_letter_to_a_missing_topic_is_a_hold(kafka_broker: KafkaBroker) -> None:
-    """A topic that was deleted takes no letters, and none is lost with it."""
+async def test_a_dead_letter_to_a_missing_topic_is_a_hold(kafka_broker: KafkaBroker) -> None:
+    """A deleted topic accepts no dead letters, and none is lost."""
     dead_letters = _producer(kafka_broker, f"missing-{uuid4()}")
     with pytest.raises(Hold, match=r"topic exists|create the topic"):
         await dead_letters.send(*forms(plain_record()))
     await dead_letters.close()
 
 
-async def test_g09_a_large_letter_that_compresses_is_kept_whole(kafka_broker: KafkaBroker) -> None:
-    """The topic's limit is on what is stored: a megabyte of text fits a topic of default size."""
-    topic = f"letters-{uuid4()}"
+async def test_g09_a_large_dead_letter_that_compresses_is_kept_whole(
+    kafka_broker: KafkaBroker,
+) -> None:
+    """The topic's limit applies to the stored size: a megabyte of text fits the default limit."""
+    topic = f"dead-letters-{uuid4()}"
     kafka_broker.create_topic(topic)
     dead_letters = _producer(kafka_broker, topic)
     full, short = forms(plain_record(value=b"text " * 400_000))
@@ -126,11 +130,11 @@ async def test_g09_a_large_letter_that_compresses_is_kept_whole(kafka_broker: Ka
     assert [full] == read_topic(kafka_broker.bootstrap, topic)
 
 
-async def test_g09_a_megabyte_that_does_not_compress_fits_a_topic_of_default_size(
+async def test_g09_an_incompressible_megabyte_fits_the_default_limit(
     kafka_broker: KafkaBroker,
 ) -> None:
     """A source record of 1,000,000 bytes is below the default limit, and is kept whole."""
-    topic = f"letters-{uuid4()}"
+    topic = f"dead-letters-{uuid4()}"
     kafka_broker.create_topic(topic)
     dead_letters = _producer(kafka_broker, topic)
     full, short = forms(plain_record(value=LARGE))
@@ -139,9 +143,9 @@ async def test_g09_a_megabyte_that_does_not_compress_fits_a_topic_of_default_siz
     assert [full] == read_topic(kafka_broker.bootstrap, topic)
 
 
-async def test_a_topic_that_takes_nothing_is_a_hold(kafka_broker: KafkaBroker) -> None:
-    """Even the reference is too large: the limit is what has to change."""
-    topic = f"letters-{uuid4()}"
+async def test_a_topic_that_accepts_nothing_is_a_hold(kafka_broker: KafkaBroker) -> None:
+    """Even the reference is too large: the operator has to raise the limit."""
+    topic = f"dead-letters-{uuid4()}"
     kafka_broker.create_topic(topic, config={"max.message.bytes": "200"})
     dead_letters = _producer(kafka_broker, topic)
     with pytest.raises(Hold, match=r"raise max\.message\.bytes"):

@@ -1,6 +1,6 @@
-"""The judges of the real broker's storms, shown faults.
+"""The checks of the load tests, with planted faults.
 
-Each is red, and says which promise was broken.
+Each check fails and names the broken promise.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 KEYS = [1, 2, 1, 2, 1, 2]
-"""Change 4 is the last of key 1, change 3 of key 2: change 5 deletes that."""
+"""Change 4 is the last of key 1, change 3 of key 2, which change 5 deletes."""
 
 BAD = Place(0, 6)
 
 
 def upserts(wall_ms: int, *changes: int) -> Acceptance:
-    """Return a request with these changes, accepted."""
+    """Return an accepted request with these changes."""
     keys = [str(KEYS[n]) for n in changes]
     return Acceptance(wall_ms, "upsert", keys, [(BASE_MS + n) * 1000 for n in changes])
 
@@ -37,13 +37,13 @@ def delete(wall_ms: int, key: int) -> Acceptance:
 FIRST, SECOND = upserts(1_000, 0, 1), upserts(2_000, 2, 3)
 LAST, GONE = upserts(9_000, 4), delete(9_000, 2)
 
-HONEST = Evidence(
+CORRECT = Evidence(
     fold={"1": 4},
     rows={"1": 4},
     ends={0: 7},
     committed={0: 7},
     poison={BAD: b"{"},
-    letters={BAD: b"{"},
+    dead_letters={BAD: b"{"},
     keys=KEYS,
     places={n: Place(0, n) for n in range(5)},
     acceptances=[FIRST, SECOND, LAST, GONE],
@@ -51,36 +51,36 @@ HONEST = Evidence(
 """Six changes of two keys and a bad record, in one partition; nothing went wrong."""
 
 CRASH = Crash(3_000, {0: 2})
-"""What the second request held was accepted, and not committed: it comes again."""
+"""The changes of the second request were accepted, and not committed: they come again."""
 
-CRASHED = HONEST._replace(
+CRASHED = CORRECT._replace(
     acceptances=[FIRST, SECOND, SECOND._replace(wall_ms=5_000), LAST, GONE], crashes=[CRASH]
 )
 
 
-def test_an_honest_run_is_counted() -> None:
-    """Four requests, and nothing came twice."""
-    counts = judge_evidence(HONEST, repeats=False)
+def test_a_correct_run_is_counted() -> None:
+    """Four requests, and no duplicate."""
+    counts = judge_evidence(CORRECT, repeats=False)
     assert (4, 0) == (counts["requests"], counts["duplicates"])
 
 
-def test_what_was_not_committed_at_a_crash_may_come_again() -> None:
-    """At least once: two changes twice."""
+def test_uncommitted_changes_may_come_again_after_a_crash() -> None:
+    """At least once: two changes are accepted twice."""
     assert 2 == judge_evidence(CRASHED, repeats=False)["duplicates"]
 
 
-def test_a_request_of_the_dead_that_arrives_late_is_no_fault() -> None:
-    """What was on its way when its sender died settles what was committed at that moment."""
+def test_a_late_request_of_a_killed_process_is_allowed() -> None:
+    """It was on its way at the kill, and settles changes that were committed at that moment."""
     late = SECOND._replace(wall_ms=CRASH.wall_ms + LATE_MS - 1)
-    evidence = HONEST._replace(
+    evidence = CORRECT._replace(
         acceptances=[FIRST, late, LAST, GONE], crashes=[Crash(CRASH.wall_ms, {0: 4})]
     )
     assert 0 == judge_evidence(evidence, repeats=False)["duplicates"]
 
 
-def test_a_request_repeated_whole_is_allowed_where_answers_lie() -> None:
-    """An answer that was lost makes the same request come again; only where that was played."""
-    repeated = HONEST._replace(acceptances=[FIRST, FIRST, SECOND, LAST, GONE])
+def test_a_repeated_request_is_allowed_where_answers_mislead() -> None:
+    """A lost answer repeats the same request; it is allowed only if the run plays that fault."""
+    repeated = CORRECT._replace(acceptances=[FIRST, FIRST, SECOND, LAST, GONE])
     assert 1 == judge_evidence(repeated, repeats=True)["requests repeated whole"]
     with pytest.raises(AssertionError, match="accepted twice without a crash"):
         judge_evidence(repeated, repeats=False)
@@ -88,35 +88,37 @@ def test_a_request_repeated_whole_is_allowed_where_answers_lie() -> None:
 
 FAULTS = [
     pytest.param(
-        HONEST._replace(rows={}, acceptances=[FIRST, SECOND, GONE]),
+        CORRECT._replace(rows={}, acceptances=[FIRST, SECOND, GONE]),
         "rows that are not the fold",
         id="lost-record",
     ),
-    pytest.param(HONEST._replace(rows={"1": 2}), "rows that are not the fold", id="wrong-fold"),
+    pytest.param(CORRECT._replace(rows={"1": 2}), "rows that are not the fold", id="wrong-fold"),
     pytest.param(
-        HONEST._replace(rows={"1": 4, "2": 3}), "rows that are not the fold", id="delete-undone"
+        CORRECT._replace(rows={"1": 4, "2": 3}), "rows that are not the fold", id="delete-undone"
     ),
     pytest.param(
-        HONEST._replace(committed={0: 6}), "positions that are not the ends", id="short-of-the-end"
+        CORRECT._replace(committed={0: 6}), "positions that are not the ends", id="short-of-the-end"
     ),
     pytest.param(
-        HONEST._replace(committed={}), "positions that are not the ends", id="never-committed"
+        CORRECT._replace(committed={}), "positions that are not the ends", id="never-committed"
     ),
     pytest.param(
-        HONEST._replace(letters={}), "letters that are not the poison", id="bad-record-swallowed"
+        CORRECT._replace(dead_letters={}),
+        "dead letters that are not the poison",
+        id="bad-record-dropped",
     ),
     pytest.param(
-        HONEST._replace(letters={BAD: b"[]"}),
-        "letters that are not the poison",
-        id="letter-altered",
+        CORRECT._replace(dead_letters={BAD: b"[]"}),
+        "dead letters that are not the poison",
+        id="dead-letter-altered",
     ),
     pytest.param(
-        HONEST._replace(letters={BAD: b"{", Place(0, 2): b"{}"}),
-        "letters that are not the poison",
+        CORRECT._replace(dead_letters={BAD: b"{", Place(0, 2): b"{}"}),
+        "dead letters that are not the poison",
         id="good-record-dead-lettered",
     ),
     pytest.param(
-        HONEST._replace(acceptances=[FIRST, SECOND, SECOND, LAST, GONE]),
+        CORRECT._replace(acceptances=[FIRST, SECOND, SECOND, LAST, GONE]),
         "accepted twice without a crash",
         id="duplicate-without-a-crash",
     ),
@@ -131,7 +133,7 @@ FAULTS = [
         id="duplicate-of-what-was-committed",
     ),
     pytest.param(
-        HONEST._replace(acceptances=[SECOND, FIRST, LAST, GONE]),
+        CORRECT._replace(acceptances=[SECOND, FIRST, LAST, GONE]),
         "key 1 went back to 0 from 2",
         id="reordered-key",
     ),
@@ -141,7 +143,7 @@ FAULTS = [
         id="committed-past-unsettled",
     ),
     pytest.param(
-        HONEST._replace(acceptances=[FIRST], crashes=[Crash(3_000, {0: 4})]),
+        CORRECT._replace(acceptances=[FIRST], crashes=[Crash(3_000, {0: 4})]),
         "3 of key 2 at .* was committed unsettled|2 of key 1 at .* was committed unsettled",
         id="committed-and-never-settled",
     ),
@@ -150,24 +152,25 @@ FAULTS = [
 
 @pytest.mark.parametrize(("evidence", "named"), FAULTS)
 def test_a_planted_fault_is_named(evidence: Evidence, named: str) -> None:
-    """Each fault alone, in a run that is honest otherwise."""
+    """Each fault by itself, in a run that is correct otherwise."""
     with pytest.raises(AssertionError, match=named):
         judge_evidence(evidence, repeats=False)
 
 
 def test_a_conflated_change_is_settled_by_the_newer_one() -> None:
-    """Change 2 was never sent: change 4 of its key was, before the position moved past both."""
+    """Change 2 was not sent: change 4 of its key was, before the position moved past both."""
     conflated = [FIRST, upserts(2_000, 3, 4), GONE]
     judge_evidence(
-        HONEST._replace(acceptances=conflated, crashes=[Crash(3_000, {0: 5})]), repeats=False
+        CORRECT._replace(acceptances=conflated, crashes=[Crash(3_000, {0: 5})]), repeats=False
     )
 
 
 @pytest.mark.parametrize(
-    "plant", [lambda load_test: load_test.tell({}), lambda load_test: load_test.tell({"kills": 2})]
+    "plant",
+    [lambda load_test: load_test.count({}), lambda load_test: load_test.count({"kills": 2})],
 )
-def test_a_storm_that_did_not_happen_is_void(plant: Callable[[LoadTest], None]) -> None:
-    """Judges that saw nothing prove nothing."""
+def test_a_load_test_without_enough_events_is_void(plant: Callable[[LoadTest], None]) -> None:
+    """Checks of a run in which nothing happened prove nothing."""
     load_test = LoadTest(3)
     plant(load_test)
     with pytest.raises(VoidError, match="void: kills"):

@@ -1,6 +1,6 @@
-"""`config init` and `lint --sample` against a real broker.
+"""`config init` and `lint --sample` with a real broker.
 
-It ends by itself, and no group is there afterwards.
+They end by themselves, and leave no group.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ pytestmark = pytest.mark.kafka
 TOPICS = ("pg_schemas_enabled.shop.public.customers", "dbz36-schemas-off.nos.inv.orders")
 
 
-def test_a_first_look_leaves_no_trace(
+def test_sampling_leaves_no_group(
     kafka_broker: KafkaBroker, run: Callable[..., Any], tmp_path: Path
 ) -> None:
-    """Recorded tables become a configuration, its lint samples them.
+    """A configuration is created from recorded tables, and its lint samples them.
 
-    And the broker knows of no group.
+    Afterwards the broker has no group of the sampler.
     """
     producer = Producer({"bootstrap.servers": kafka_broker.bootstrap})
     for topic in TOPICS:
@@ -41,7 +41,7 @@ def test_a_first_look_leaves_no_trace(
         if topic in TOPICS:
             producer.produce(topic, value, key, headers=list(headers))
     assert 0 == producer.flush(20)
-    named = [word for topic in TOPICS for word in ("--topic", topic)]
+    topics = [word for topic in TOPICS for word in ("--topic", topic)]
     started = run(
         "config",
         "init",
@@ -49,7 +49,7 @@ def test_a_first_look_leaves_no_trace(
         kafka_broker.bootstrap,
         "--output-dir",
         str(tmp_path),
-        *named,
+        *topics,
     )
     assert (0, "") == (started.code, started.err)
     linted = run("lint", "--sample", "-c", str(tmp_path / "consumer.yaml"))
@@ -63,14 +63,14 @@ def test_a_first_look_leaves_no_trace(
 def test_an_aborted_record_is_not_sampled(
     kafka_broker: KafkaBroker, run: Callable[..., Any], tmp_path: Path
 ) -> None:
-    """What was taken back is nobody's record, and the marker at the end does not make it wait."""
-    kafka_broker.create_topic("taken.back", 1, {"retention.ms": "-1"})
+    """The transaction was aborted; the marker at the end does not make the sampler wait."""
+    kafka_broker.create_topic("rolled.back", 1, {"retention.ms": "-1"})
     producer = Producer(
         {"bootstrap.servers": kafka_broker.bootstrap, "transactional.id": "first-look"}
     )
     producer.init_transactions(20)
     producer.begin_transaction()
-    producer.produce("taken.back", b'{"id":1}', partition=0)
+    producer.produce("rolled.back", b'{"id":1}', partition=0)
     producer.flush(20)
     producer.abort_transaction(20)
     ran = run(
@@ -81,15 +81,15 @@ def test_an_aborted_record_is_not_sampled(
         "--output-dir",
         str(tmp_path),
         "--topic",
-        "taken.back",
+        "rolled.back",
     )
-    assert (1, True) == (ran.code, "topic `taken.back` is empty" in ran.err)
+    assert (1, True) == (ran.code, "topic `rolled.back` is empty" in ran.err)
 
 
-def test_a_topic_that_is_not_there_is_said(
+def test_a_missing_topic_is_reported(
     kafka_broker: KafkaBroker, run: Callable[..., Any], tmp_path: Path
 ) -> None:
-    """With the brokers that were asked; nothing is created by asking."""
+    """With the brokers that were asked; the request creates no topic."""
     ran = run(
         "config",
         "init",

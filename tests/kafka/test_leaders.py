@@ -1,4 +1,4 @@
-"""Three brokers: leaders that are lost, and logs that come back shorter than they were."""
+"""Three brokers: lost leaders, and logs that come back truncated."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def kafka_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaClu
 
 
 def new_topic(cluster: KafkaCluster, replicas: list[list[int]], **config: str) -> str:
-    """Make a topic on these brokers, the leader of each partition first.
+    """Create a topic on these brokers, the leader of each partition first.
 
-    And its dead-letter topic on all.
+    Its dead-letter topic is on all brokers.
     """
     topic = f"t-{uuid4().hex[:12]}"
     cluster.create_placed_topic(
@@ -55,10 +55,7 @@ def term(member: Process) -> None:
 
 
 def is_whole(cluster: KafkaCluster, topic: str) -> bool:
-    """Tell whether every broker has all of every partition again.
-
-    The group's positions included.
-    """
+    """Return whether all replicas are in sync, those of the group's positions included."""
     return all(
         {1, 2, 3} == brokers
         for name in (topic, OFFSETS)
@@ -71,12 +68,12 @@ OFFSETS = "__consumer_offsets"
 
 @pytest.mark.holds("I8")
 @rounds(2, 20)
-def test_a_leader_that_is_lost_is_followed_by_another(
+def test_a_lost_leader_is_replaced(
     kafka_cluster: KafkaCluster, tmp_path: Path, load_test: LoadTest
 ) -> None:
     """Leaders and coordinators are killed in turn, under load.
 
-    The daemon finds the next by itself.
+    The daemon finds the next ones by itself.
     """
     topic = new_topic(kafka_cluster, [[1, 2, 3], [2, 3, 1], [3, 1, 2]] * 2)
     traffic = Traffic(kafka_cluster.bootstrap, topic, 6, keys=2_000, seed=load_test.seed)
@@ -92,19 +89,19 @@ def test_a_leader_that_is_lost_is_followed_by_another(
                 led = [
                     one for one, leader in kafka_cluster.leaders(topic).items() if leader == victim
                 ]
-                load_test.tell({"leaders lost": len(led)})
+                load_test.count({"leaders lost": len(led)})
                 crashes.append(crash_now(fleet, kafka_cluster))
                 before = kafka_cluster.committed(fleet.group, topic)
                 kafka_cluster.kill(victim)
                 await_that(
                     lambda led=led, before=before: _moved(fleet, kafka_cluster, led, before),  # type: ignore[misc]
-                    "every partition goes on without that broker",
+                    "every partition continues without that broker",
                 )
                 kafka_cluster.start(victim)
         await_the_end(fleet, kafka_cluster)
         term(member)
         counts = judge(fleet, kafka_cluster, traffic, crashes)
-        load_test.tell({**counts, "leader kills": len(crashes)})
+        load_test.count({**counts, "leader kills": len(crashes)})
         load_test.prove(leaders_lost=load_test.done)
 
 
@@ -116,34 +113,35 @@ def _moved(
 
 
 @pytest.mark.holds("I9")
-def test_a_partition_without_a_leader_waits_by_name_and_alone(
+def test_only_a_partition_without_a_leader_is_held(
     kafka_cluster: KafkaCluster, tmp_path: Path
 ) -> None:
-    """I9: its only replica is gone.
+    """I9: the only replica of a partition is down.
 
-    BROKER for that partition, the others go on; then it goes on too.
+    It is held with BROKER, the others continue; afterwards it continues too.
     """
     topic = new_topic(kafka_cluster, [[1], [2], [3]])
     traffic = Traffic(kafka_cluster.bootstrap, topic, 3, keys=1_000, seed=21)
     with Fleet(tmp_path, kafka_cluster.bootstrap, topic, QUICK) as fleet:
         member = fleet.member("one")
         with traffic.flowing(per_second=300):
-            await_that(lambda: _moved(fleet, kafka_cluster, [0, 1, 2], {}), "all partitions move")
+            await_that(lambda: _moved(fleet, kafka_cluster, [0, 1, 2], {}), "all positions advance")
             await_that(
-                lambda: is_whole_of_offsets(kafka_cluster), "the group's positions are everywhere"
+                lambda: is_whole_of_offsets(kafka_cluster),
+                "all replicas of the group's positions are in sync",
             )
             crash = crash_now(fleet, kafka_cluster)
             kafka_cluster.kill(3)
             await_that(
                 lambda: {2: "BROKER"} == fleet.holds(member),
-                "that partition is held, and no other",
+                "only that partition is held",
                 60,
             )
             status, ready = fleet.page(member, READY)
             assert 503 == status
             assert f"{topic}[2]" in ready
             before = kafka_cluster.committed(fleet.group, topic)
-            await_that(lambda: _moved(fleet, kafka_cluster, [0, 1], before), "the others go on")
+            await_that(lambda: _moved(fleet, kafka_cluster, [0, 1], before), "the others continue")
             kafka_cluster.start(3)
             await_that(lambda: {} == fleet.holds(member), "the hold ends by itself", 60)
         await_the_end(fleet, kafka_cluster)
@@ -155,53 +153,55 @@ def is_whole_of_offsets(cluster: KafkaCluster) -> bool:
     return all({1, 2, 3} == brokers for brokers in cluster.in_sync(OFFSETS).values())
 
 
-def settle_what_one_broker_has(
-    cluster: KafkaCluster, fleet: Fleet, traffic: Traffic, topic: str
-) -> int:
-    """Settle records of partition 0 that its leader alone has.
+def settle_on_one_replica(cluster: KafkaCluster, fleet: Fleet, traffic: Traffic, topic: str) -> int:
+    """Settle records of partition 0 that only its leader has.
 
-    Return where the log of the other ends.
+    Returns: the end of the other replica's log.
     """
-    await_that(lambda: is_whole_of_offsets(cluster), "the group's positions are everywhere")
+    await_that(
+        lambda: is_whole_of_offsets(cluster), "all replicas of the group's positions are in sync"
+    )
     traffic.write(200)
     await_the_end(fleet, cluster)
     short = cluster.end_offsets(topic)[0]
     cluster.kill(2)
-    await_that(lambda: {1} == cluster.in_sync(topic)[0], "the leader goes on alone")
+    await_that(lambda: {1} == cluster.in_sync(topic)[0], "only the leader is in sync")
     traffic.write(200)
     await_the_end(fleet, cluster)
     return short
 
 
-def let_the_shorter_log_lead(cluster: KafkaCluster, topic: str) -> None:
-    """Take the leader of partition 0 away: the election is unclean."""
-    # The last two brokers are the quorum: the third is back before another may go.
+def elect_the_truncated_replica(cluster: KafkaCluster, topic: str) -> None:
+    """Kill the leader of partition 0, so that an unclean election follows."""
+    # Two brokers are the smallest quorum: the third must be back before another is killed.
     cluster.kill(1)
     cluster.start(2)
-    await_that(lambda: cluster.leaders(topic)[0] == 2, "the shorter log leads", 60)
+    await_that(lambda: cluster.leaders(topic)[0] == 2, "the truncated replica leads", 60)
 
 
-def test_a_log_that_came_back_shorter_is_a_hold_and_never_a_jump(
+def test_a_truncated_log_is_a_hold_and_never_a_jump(
     kafka_cluster: KafkaCluster, tmp_path: Path
 ) -> None:
-    """I10: an unclean election takes records that were settled.
+    """I10: an unclean election loses records that were settled.
 
-    The position lies behind the end.
+    The position is after the end of the log.
     """
     topic = new_topic(kafka_cluster, [[1, 2], [3, 2]], unclean_leader_election_enable="true")
     traffic = Traffic(kafka_cluster.bootstrap, topic, 2, keys=1_000_000, seed=22)
     with Fleet(tmp_path, kafka_cluster.bootstrap, topic, QUICK) as fleet:
         member = fleet.member("one")
-        short = settle_what_one_broker_has(kafka_cluster, fleet, traffic, topic)
+        short = settle_on_one_replica(kafka_cluster, fleet, traffic, topic)
         long = kafka_cluster.end_offsets(topic)[0]
-        let_the_shorter_log_lead(kafka_cluster, topic)
-        assert short == kafka_cluster.end_offsets(topic)[0] < long, "void: nothing was lost"
+        elect_the_truncated_replica(kafka_cluster, topic)
+        assert short == kafka_cluster.end_offsets(topic)[0] < long, (
+            "void: the election lost no record"
+        )
         await_that(lambda: {0: "OFFSET_LOST"} == fleet.holds(member), "the partition is held", 60)
         assert (
-            f"from offset {short} on its records are not those that were read"
+            f"from offset {short} on, its records are not the ones that were read"
             in fleet.page(member, READY)[1]
         )
-        time.sleep(2)  # nothing happens in the meantime: there is nothing to wait for
+        time.sleep(2)  # the position must not move, so there are no events to wait for
         assert long == kafka_cluster.committed(fleet.group, topic)[0]
         term(member)
         assert long == kafka_cluster.committed(fleet.group, topic)[0]
@@ -209,27 +209,25 @@ def test_a_log_that_came_back_shorter_is_a_hold_and_never_a_jump(
 
 
 @pytest.mark.holds("I10")
-def test_a_log_that_was_shorter_and_has_grown_again_is_not_read_on(
+def test_a_truncated_log_that_has_grown_again_is_not_read(
     kafka_cluster: KafkaCluster, tmp_path: Path
 ) -> None:
-    """I10: while no daemon ran, an unclean election took records and others came.
+    """I10: while no daemon ran, an unclean election lost records and new ones were written.
 
-    The position lies among them.
+    The position is among the new ones.
     """
     topic = new_topic(kafka_cluster, [[1, 2], [3, 2]], unclean_leader_election_enable="true")
     traffic = Traffic(kafka_cluster.bootstrap, topic, 2, keys=1_000_000, seed=23)
     with Fleet(tmp_path, kafka_cluster.bootstrap, topic, QUICK) as fleet:
         first = fleet.member("first")
-        short = settle_what_one_broker_has(kafka_cluster, fleet, traffic, topic)
+        short = settle_on_one_replica(kafka_cluster, fleet, traffic, topic)
         term(first)
         settled = kafka_cluster.committed(fleet.group, topic)[0]
-        let_the_shorter_log_lead(kafka_cluster, topic)
-        # The first writer's numbers went with what the shorter log does not have.
+        elect_the_truncated_replica(kafka_cluster, topic)
+        # Records of the first writer are lost with the truncated log: a second one writes more.
         others = Traffic(kafka_cluster.bootstrap, topic, 2, keys=1_000_000, seed=24)
         others.write(600)
-        assert kafka_cluster.end_offsets(topic)[0] > settled, (
-            "void: the position lies behind the end"
-        )
+        assert kafka_cluster.end_offsets(topic)[0] > settled, "void: the position is after the end"
         second = fleet.member("second")
         await_that(lambda: {0: "OFFSET_LOST"} == fleet.holds(second), "the partition is held", 30)
         await_that(
@@ -237,10 +235,10 @@ def test_a_log_that_was_shorter_and_has_grown_again_is_not_read_on(
                 kafka_cluster.committed(fleet.group, topic)[1]
                 == kafka_cluster.end_offsets(topic)[1]
             ),
-            "the other partition goes on",
+            "the other partition continues",
         )
         assert (
-            f"from offset {short} on its records are not those that were read"
+            f"from offset {short} on, its records are not the ones that were read"
             in fleet.page(second, READY)[1]
         )
         assert settled == kafka_cluster.committed(fleet.group, topic)[0]

@@ -1,7 +1,4 @@
-"""I15: the memory of a daemon whose tenant stands still before a long log.
-
-Whatever its records are like.
-"""
+"""I15: the memory of a daemon whose tenant does not answer, with a long log of any record size."""
 
 from __future__ import annotations
 
@@ -31,7 +28,7 @@ PARTITIONS = 6
 
 
 class Shape(NamedTuple):
-    """How many records lie there, and how many bytes of each are sent on and left out."""
+    """The number of records, and the bytes of each that are sent and that are left out."""
 
     records: int
     sent_bytes: int
@@ -75,15 +72,15 @@ def write(broker: KafkaBroker, topic: str, shape: Shape) -> None:
     assert 0 == producer.flush(60)
 
 
-def stands_still(look: Callable[[], int]) -> Callable[[], bool]:
-    """Return a question that is true once a figure above 0 was seen again and again."""
+def is_steady(look: Callable[[], int]) -> Callable[[], bool]:
+    """Return a condition that is true once a number above 0 has not changed for many checks."""
     seen: list[int] = []
 
-    def asked() -> bool:
+    def check() -> bool:
         seen.append(look())
         return seen[-1] > 0 and len(seen) > 40 and len({*seen[-40:]}) == 1
 
-    return asked
+    return check
 
 
 @pytest.mark.holds("I15")
@@ -99,9 +96,9 @@ def stands_still(look: Callable[[], int]) -> Callable[[], bool]:
 def test_memory_stays_under_its_bound(
     kafka_broker: KafkaBroker, tmp_path: Path, shape: Shape
 ) -> None:
-    """I15: with the buffer full before a tenant that does not answer.
+    """I15: with a full buffer while the tenant does not answer.
 
-    And in the flood once it does again.
+    And under full load once it answers again.
     """
     topic = topic_of(kafka_broker, PARTITIONS)
     kafka_broker.create_topic(f"{topic}.dead", 1)
@@ -109,14 +106,14 @@ def test_memory_stays_under_its_bound(
     with Fleet(tmp_path, kafka_broker.bootstrap, topic) as fleet:
         fleet.faults("ingest delay=10m")
         member = fleet.member("one")
-        await_that(stands_still(lambda: fleet.polled(member)), "it has read what it may")
+        await_that(is_steady(lambda: fleet.polled(member)), "its buffer is full")
         stalled_mib = rss_peak_kib(member.process.pid) / 1024
         status = fleet.status(member)
         assert status is not None
         assert BUFFER_BYTES < status["buffer_bytes"] < 1.25 * BUFFER_BYTES
         fleet.faults()
         enough = min(shape.records, 300_000)
-        await_that(lambda: fleet.polled(member) >= enough, "it reads on")
+        await_that(lambda: fleet.polled(member) >= enough, "it continues to read")
         peak_mib = rss_peak_kib(member.process.pid) / 1024
         print(f"resident: {stalled_mib:.0f} MiB stalled, {peak_mib:.0f} MiB at most")  # noqa: T201 - the figures
         assert peak_mib <= MOST_MIB

@@ -1,4 +1,4 @@
-"""Logins by IAM before a real broker that judges them as those of Amazon MSK do."""
+"""IAM logins to a real broker that verifies them like Amazon MSK."""
 
 from __future__ import annotations
 
@@ -37,13 +37,12 @@ IAM: Final = {
     "aws.region": "eu-west-1",
 }
 
-_JUDGE: Final = Path(__file__).with_name("MskLogins.java")
+_VERIFIER: Final = Path(__file__).with_name("MskLogins.java")
 _LISTENER: Final = "listener.name.login.oauthbearer.sasl"
 _SETTINGS: Final = {
     "sasl.enabled.mechanisms": "PLAIN,OAUTHBEARER",
     f"{_LISTENER}.server.callback.handler.class": "MskLogins",
-    # A connection may use a login for two seconds, so that logins are renewed while a test looks
-    # on.
+    # A login is valid for two seconds per connection, so that it is renewed during a test.
     f"{_LISTENER}.jaas.config": (
         "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required"
         f' unsecuredLoginStringClaim_sub="broker" accessKey="{KEY}" secretKey="{SECRET}"'
@@ -55,7 +54,7 @@ _SETTINGS: Final = {
 
 
 class Msk:
-    """The broker, what it said of logins, and a topic with a record."""
+    """The broker, its log of logins, and a topic with a record."""
 
     def __init__(self, broker: KafkaBroker) -> None:
         self.broker = broker
@@ -70,11 +69,11 @@ class Msk:
         assert 0 == self._producer.flush(20)
 
     def accepted(self) -> int:
-        """How many logins it took."""
+        """Return how many logins it accepted."""
         return (self.broker.folder / "broker.log").read_bytes().count(b"login accepted")
 
     def member(self) -> Member:
-        """Return a member of a new group that logs in by IAM."""
+        """Return a member of a new group that logs in with IAM."""
         return Member(self.broker.login_bootstrap, f"g-{uuid4()}", self.topic, properties=IAM)
 
 
@@ -83,13 +82,11 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
     require_tools()
     compiler = shutil.which("javac") or ""
     require_none(
-        None
-        if compiler
-        else "install a JDK (Debian: openjdk-17-jdk-headless) to judge logins by IAM"
+        None if compiler else "install a JDK (Debian: openjdk-17-jdk-headless) to verify IAM logins"
     )
     classes = tmp_path_factory.mktemp("classes")
     subprocess.run(
-        [compiler, "-cp", f"{fetched_jars()}/*", "-d", str(classes), str(_JUDGE)], check=True
+        [compiler, "-cp", f"{fetched_jars()}/*", "-d", str(classes), str(_VERIFIER)], check=True
     )
     with KafkaBroker(tmp_path_factory.mktemp("msk") / "broker", _SETTINGS, classes=classes) as made:
         yield made
@@ -105,61 +102,61 @@ def give(monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
 
 
-async def test_logins_are_taken_and_renewed(msk: Msk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_logins_are_accepted_and_renewed(msk: Msk, monkeypatch: pytest.MonkeyPatch) -> None:
     """The broker closes connections that do not log in again in time.
 
-    Reading goes on, and nobody is held up.
+    Reading continues without a hold.
     """
     give(monkeypatch, SECRET)
     before = msk.accepted()
     async with msk.member() as member:
-        await member.heard.until(lambda: [b"first"] == member.heard.values())
-        await member.heard.until(lambda: msk.accepted() >= before + 8)
+        await member.listener.until(lambda: [b"first"] == member.listener.values())
+        await member.listener.until(lambda: msk.accepted() >= before + 8)
         msk.produce(b"second")
-        await member.heard.until(lambda: [b"first", b"second"] == member.heard.values())
-    assert [] == [what for name, what in member.heard.log if name == "held"]
+        await member.listener.until(lambda: [b"first", b"second"] == member.listener.values())
+    assert [] == [what for name, what in member.listener.log if name == "held"]
 
 
 async def test_dead_letters_log_in_the_same_way(msk: Msk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Their producer describes the topic over a login of its own."""
+    """Their producer describes the topic with its own login."""
     give(monkeypatch, SECRET)
     where = msk.broker.login_bootstrap
-    letters = KafkaDeadLetterTopic(where, connection(where, IAM), msk.topic, SystemClock())
+    dead_letters = KafkaDeadLetterTopic(where, connection(where, IAM), msk.topic, SystemClock())
     before = msk.accepted()
-    await letters.check()
-    await letters.close()
+    await dead_letters.check()
+    await dead_letters.close()
     assert msk.accepted() > before
 
 
-async def test_a_signature_with_another_secret_is_refused(
+async def test_a_signature_with_another_secret_is_rejected(
     msk: Msk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The judge on the broker is one: a hold, and no secret in it."""
+    """The broker really verifies signatures: a hold, without a secret in its detail."""
     give(monkeypatch, "another")
     async with msk.member() as member:
-        await member.heard.until(lambda: member.heard.held_now)
-    assert HoldReason.AUTH is member.heard.held_now[0].reason
-    assert "another" not in member.heard.held_now[0].detail
+        await member.listener.until(lambda: member.listener.held_now)
+    assert HoldReason.AUTH is member.listener.held_now[0].reason
+    assert "another" not in member.listener.held_now[0].detail
 
 
 async def test_credentials_that_come_late_end_the_hold(
     msk: Msk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A pod's identity that is not there yet holds the daemon up.
+    """A pod identity without credentials is a hold.
 
-    It reads as soon as there are credentials.
+    Reading starts as soon as there are credentials.
     """
     with pod_identity() as identity:
         monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", identity.url)
         async with msk.member() as member:
-            await member.heard.until(
-                lambda: HoldReason.AUTH in [held.reason for held in member.heard.held_now]
+            await member.listener.until(
+                lambda: HoldReason.AUTH in [held.reason for held in member.listener.held_now]
             )
             identity.ready = True
-            await member.heard.until(
-                lambda: member.heard.values() and not member.heard.held_now, within_s=45
+            await member.listener.until(
+                lambda: member.listener.values() and not member.listener.held_now, within_s=45
             )
-    assert [b"first"] == member.heard.values()
+    assert [b"first"] == member.listener.values()
 
 
 class PodIdentity:
@@ -174,8 +171,13 @@ class PodIdentity:
         if not self.ready:
             return 503, b"{}"
         end = (datetime.now(UTC) + timedelta(hours=6)).strftime("%Y-%m-%dT%H:%M:%SZ")
-        told = {"AccessKeyId": KEY, "SecretAccessKey": SECRET, "Token": None, "Expiration": end}
-        return 200, json.dumps(told).encode()
+        credentials = {
+            "AccessKeyId": KEY,
+            "SecretAccessKey": SECRET,
+            "Token": None,
+            "Expiration": end,
+        }
+        return 200, json.dumps(credentials).encode()
 
 
 @contextmanager
@@ -191,7 +193,7 @@ def pod_identity() -> Iterator[PodIdentity]:
             self.wfile.write(body)
 
         def log_message(self, *_words: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
         identity.url = f"http://127.0.0.1:{server.server_port}/v1/credentials"

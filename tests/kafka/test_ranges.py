@@ -1,7 +1,4 @@
-"""Ranges on a real broker: found, read to the last record and no further.
-
-Whatever holes the log has.
-"""
+"""Ranges of offsets on a real broker: found, and read exactly, despite holes in the log."""
 
 from __future__ import annotations
 
@@ -30,7 +27,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
 PATIENCE_S = 30.0
 
 
-def settings(broker: KafkaBroker, group: str = "bystanders") -> KafkaSettings:
+def settings(broker: KafkaBroker, group: str = "standalone") -> KafkaSettings:
     return KafkaSettings(bootstrap_servers=broker.bootstrap, group_id=group, topics=("unused",))
 
 
@@ -42,7 +39,7 @@ def found(
 
 
 def read_all(broker: KafkaBroker, offset_ranges: list[OffsetRange]) -> list[bytes]:
-    """Read stretches until they are complete, and return the values."""
+    """Read offset ranges until they are complete, and return the values."""
     values: list[bytes] = []
     give_up_s = time.monotonic() + PATIENCE_S
     with RangeReader(settings(broker), offset_ranges) as reader:
@@ -55,7 +52,7 @@ def read_all(broker: KafkaBroker, offset_ranges: list[OffsetRange]) -> list[byte
 
 
 def transact(broker: KafkaBroker, topic: str, *steps: tuple[list[bytes], bool]) -> None:
-    """Write values in transactions of which each is committed, or aborted."""
+    """Write values in transactions, each of which is committed or aborted."""
     producer = Producer({"bootstrap.servers": broker.bootstrap, "transactional.id": topic})
     producer.init_transactions(20)
     for values, is_committed in steps:
@@ -70,7 +67,7 @@ def transact(broker: KafkaBroker, topic: str, *steps: tuple[list[bytes], bool]) 
 
 
 def test_a_range_by_offset_is_read_exactly(kafka_broker: KafkaBroker) -> None:
-    """Of each partition from the first offset to the one before the last, though more is there."""
+    """In each partition from the first offset to the one before the last, though there is more."""
     topic = topic_of(kafka_broker, 2)
     for partition in range(2):
         produce(kafka_broker, topic, numbers(5_000), partition)
@@ -80,9 +77,9 @@ def test_a_range_by_offset_is_read_exactly(kafka_broker: KafkaBroker) -> None:
 
 
 def test_a_range_by_time_is_found_in_each_partition(kafka_broker: KafkaBroker) -> None:
-    """The first record that is not older begins it.
+    """It starts with the first record that is not older.
 
-    The first that is not before its end is left out.
+    It ends before the first record that is not before its end.
     """
     topic = topic_of(kafka_broker, 3, retention_ms="-1")
     for at_s in range(1, 6):
@@ -93,11 +90,8 @@ def test_a_range_by_time_is_found_in_each_partition(kafka_broker: KafkaBroker) -
     assert [b"2", b"3"] == read_all(kafka_broker, offset_ranges)
 
 
-def test_what_was_aborted_is_passed_wherever_it_lies(kafka_broker: KafkaBroker) -> None:
-    """In the middle, and as all that is left up to the end.
-
-    Markers and aborted records neither end nor keep it.
-    """
+def test_aborted_records_are_skipped_everywhere(kafka_broker: KafkaBroker) -> None:
+    """In the middle and at the end: they neither end the range nor delay its end."""
     topic = topic_of(kafka_broker)
     lost, kept = [b"lost"] * 5, [b"kept"]
     transact(kafka_broker, topic, (kept, True), (lost, False), (kept, True), (lost, False))
@@ -107,15 +101,15 @@ def test_what_was_aborted_is_passed_wherever_it_lies(kafka_broker: KafkaBroker) 
 
 
 def test_a_range_that_ends_among_aborted_records_is_complete(kafka_broker: KafkaBroker) -> None:
-    """The next record that can be read is beyond it; that one tells, and is not given."""
+    """The next readable record is after the range; it shows the end, and is not returned."""
     topic = topic_of(kafka_broker)
     transact(kafka_broker, topic, ([b"kept"], True), ([b"lost"] * 5, False), ([b"beyond"], True))
     assert [b"kept"] == read_all(kafka_broker, [OffsetRange(topic, 0, 0, 4)])
     assert [] == read_all(kafka_broker, [OffsetRange(topic, 0, 2, 6)])
 
 
-def test_an_open_transaction_is_beyond_the_end(kafka_broker: KafkaBroker) -> None:
-    """Nobody knows yet whether it happened."""
+def test_an_open_transaction_is_after_the_end(kafka_broker: KafkaBroker) -> None:
+    """It may still be aborted."""
     topic = topic_of(kafka_broker)
     produce(kafka_broker, topic, numbers(3))
     producer = Producer({"bootstrap.servers": kafka_broker.bootstrap, "transactional.id": topic})
@@ -129,8 +123,8 @@ def test_an_open_transaction_is_beyond_the_end(kafka_broker: KafkaBroker) -> Non
     producer.abort_transaction(20)
 
 
-def test_compaction_leaves_holes_that_are_no_end(kafka_broker: KafkaBroker) -> None:
-    """Before the range's end, and at it: what is left is read, and the range is complete."""
+def test_holes_of_compaction_do_not_end_a_range(kafka_broker: KafkaBroker) -> None:
+    """Inside the range and at its end: the other records are read, and the range is complete."""
     topic = topic_of(
         kafka_broker,
         cleanup_policy="compact",
@@ -147,9 +141,8 @@ def test_compaction_leaves_holes_that_are_no_end(kafka_broker: KafkaBroker) -> N
     for at in range(10):
         put(b"a" if at % 2 else b"b", b"%d" % at, 1_000 + at)
     put(b"c", b"10", 1_100)
-    put(
-        b"c", b"11", 5_000
-    )  # later than `segment.ms`: what came before lies in a segment that may be compacted
+    # Later than `segment.ms`: the earlier records are in a segment that may be compacted.
+    put(b"c", b"11", 5_000)
     pause, give_up_s = threading.Event(), time.monotonic() + 60
     while (left := read_all(kafka_broker, found(kafka_broker, topic))) != [
         b"8",
@@ -163,8 +156,8 @@ def test_compaction_leaves_holes_that_are_no_end(kafka_broker: KafkaBroker) -> N
     assert [b"8", b"9", b"10"] == read_all(kafka_broker, [OffsetRange(topic, 0, 3, 11)])
 
 
-def test_a_reader_goes_on_where_another_was(kafka_broker: KafkaBroker) -> None:
-    """Its positions are all that the next needs: nothing twice, nothing left out."""
+def test_a_reader_continues_at_the_positions_of_another(kafka_broker: KafkaBroker) -> None:
+    """The next reader needs only the positions: no record twice, none missing."""
     topic = topic_of(kafka_broker)
     produce(kafka_broker, topic, numbers(3_000))
     (whole,) = found(kafka_broker, topic)
@@ -179,8 +172,8 @@ def test_a_reader_goes_on_where_another_was(kafka_broker: KafkaBroker) -> None:
     assert numbers(3_000) == first + read_all(kafka_broker, [rest])
 
 
-def test_the_groups_positions_are_asked_and_never_moved(kafka_broker: KafkaBroker) -> None:
-    """A range is read beside the group, under its name."""
+def test_the_groups_positions_are_read_and_never_changed(kafka_broker: KafkaBroker) -> None:
+    """A range is read under the group's name, without joining the group."""
     topic, group = topic_of(kafka_broker, 2), group_name()
     produce(kafka_broker, topic, numbers(10))
     kafka_broker.set_position(group, topic, {0: 4})
@@ -193,7 +186,7 @@ def test_the_groups_positions_are_asked_and_never_moved(kafka_broker: KafkaBroke
     assert {0: 4} == kafka_broker.committed(group, topic)
 
 
-def test_records_that_go_before_they_are_read_are_not_passed_over(
+def test_records_that_are_deleted_before_they_are_read_are_not_skipped(
     kafka_broker: KafkaBroker,
 ) -> None:
     """Retention between finding and reading: refused, with the place."""
@@ -207,15 +200,14 @@ def test_records_that_go_before_they_are_read_are_not_passed_over(
         read_all(kafka_broker, [whole])
 
 
-def test_a_broker_that_dies_is_outlasted(kafka_broker: KafkaBroker) -> None:
-    """What the client complains of is shown meanwhile.
+def test_reading_continues_after_a_broker_outage(kafka_broker: KafkaBroker) -> None:
+    """The client's error is shown meanwhile.
 
-    Then it goes on, nothing twice and nothing left out.
+    Then reading continues; no record is read twice, none is missing.
     """
     topic = topic_of(kafka_broker)
-    written = [
-        b"%d" % number + b"." * 1_000 for number in range(20_000)
-    ]  # more than the client keeps unread
+    # More than the client's queue holds.
+    written = [b"%d" % number + b"." * 1_000 for number in range(20_000)]
     produce(kafka_broker, topic, written)
     (whole,) = found(kafka_broker, topic)
     values: list[bytes] = []
@@ -235,15 +227,15 @@ def test_a_broker_that_dies_is_outlasted(kafka_broker: KafkaBroker) -> None:
 def read_into(
     values: list[bytes], reader: RangeReader, is_over: Callable[[], bool], give_up_s: float
 ) -> None:
-    """Read until something is so."""
+    """Read until a condition holds."""
     while not is_over():
         assert time.monotonic() < give_up_s, (reader.positions, reader.trouble)
         for records in reader.read(0.1, most=100).values():
             values += [cast("bytes", record.value()) for record in records]
 
 
-def test_a_topic_or_a_partition_that_is_not_there_is_refused(kafka_broker: KafkaBroker) -> None:
-    """By name, with what there is."""
+def test_a_missing_topic_or_partition_is_refused(kafka_broker: KafkaBroker) -> None:
+    """The error names it, and what exists."""
     with RangeFinder(settings(kafka_broker)) as finder:
         with pytest.raises(Refusal, match="topic `nowhere-at-all` does not exist"):
             finder.offset_ranges("nowhere-at-all", None, None)

@@ -1,6 +1,6 @@
 """Framed records on a real broker.
 
-A registry that goes and comes back, and schemas that change in the middle.
+The registry goes down and comes back, and schemas change meanwhile.
 """
 
 from __future__ import annotations
@@ -31,10 +31,7 @@ MADE_US = 1_750_000_000_000_000
 
 
 def schema(*more: str) -> str:
-    """A Debezium envelope as Confluent's Avro converter writes it.
-
-    With columns added to its row.
-    """
+    """Return a Debezium envelope as Confluent's Avro converter writes it, with more columns."""
     moment = {"type": "long", "connect.name": "io.debezium.time.MicroTimestamp"}
     fields: list[dict[str, Any]] = [
         {"name": "id", "type": "long"},
@@ -53,7 +50,7 @@ def schema(*more: str) -> str:
 
 
 class Writer:
-    """Writes changes by the youngest schema, keys framed as well."""
+    """Writes changes with the newest schema; keys are framed too."""
 
     def __init__(self, bootstrap: str, registry: Registry) -> None:
         self._producer = Producer({"bootstrap.servers": bootstrap})
@@ -84,20 +81,18 @@ class Writer:
 
 
 def _row_count(fleet: Fleet) -> int:
-    """How many rows the tenant has, once it has applied what it accepted.
+    """Return the number of the tenant's rows, -1 while it has requests to apply.
 
-    It does when it is asked.
+    The tenant applies them when it is asked.
     """
     return len(fleet.rows()) if fleet.pending() == 0 else -1
 
 
 @pytest.mark.timeout(240)
-async def test_a_registry_that_goes_in_the_middle_costs_nothing(
-    kafka_broker: KafkaBroker, tmp_path: Path
-) -> None:
-    """Changes by three schemas; the registry goes.
+async def test_a_registry_outage_loses_nothing(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
+    """Changes have three schemas; the registry goes down in between.
 
-    The daemon is killed and starts again without it.
+    The daemon is killed and starts again without the registry.
     """
     await asyncio.to_thread(kafka_broker.create_topic, TOPIC, 3)
     await asyncio.to_thread(kafka_broker.create_topic, f"{TOPIC}.dead", 1)

@@ -1,6 +1,6 @@
-"""`replay` as a process on a real Apache Kafka broker and the sandbox.
+"""`replay` as a process, with a real Apache Kafka broker and the sandbox.
 
-Beside the live daemon, killed, resumed.
+It runs beside the live daemon, and is killed and resumed.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ BROKEN = "    fields: {email: {const: broken}}\n"
 UNDATED = "DATACLOUD_CONSUMER__CONNECTOR__OBJECTS__CUSTOMERS__RECORD_MODIFIED"
 
 
-class Mended:
-    """A topic that a live daemon has carried by a broken mapping, which is mended now.
+class RepairedMapping:
+    """A topic that a live daemon has sent with a wrong mapping, which is corrected now.
 
-    And the verb.
+    It also runs the verb.
     """
 
     def __init__(
@@ -66,16 +66,13 @@ class Mended:
         self.fleet.__exit__()
 
     def words(self, *options: str) -> list[str]:
-        """Return the words of a call: small requests, so that there are many."""
+        """Return the arguments of a call: small requests, so that there are many."""
         spool = f"--set=delivery.spool_dir={self.fleet.folder / 'spool'}"
         sets = ["--set=delivery.batch_bytes=4000", "--set=delivery.commit_interval=200ms", spool]
         return ["replay", f"--topic={self.topic}", "--from=0", "--output=json", *sets, *options]
 
     def call(self, *options: str) -> tuple[int, dict[str, Any], str]:
-        """Run the verb to its end: its code, what it says on standard output.
-
-        And on standard error.
-        """
+        """Run the verb to its end; return its exit code, its output and its errors."""
         done = subprocess.run(
             [sys.executable, "-m", "consumer", *self.words(*options)],
             check=False,
@@ -90,7 +87,7 @@ class Mended:
         return Process(name, self.fleet.folder, *self.words("--execute", *options))
 
     def emails(self) -> set[str]:
-        """Return the different emails at the tenant, without those that name their row."""
+        """Return the different emails at the tenant, without those that match their row."""
         return {
             row["email"]
             for key, row in self.fleet.rows().items()
@@ -102,39 +99,41 @@ class Mended:
         return {key: int(row["n"]) for key, row in self.fleet.rows().items()}
 
     def applied(self) -> None:
-        """Wait until the tenant has applied all that it accepted."""
+        """Wait until the tenant has applied everything that it accepted."""
         await_that(lambda: self.fleet.pending() == 0, "the tenant has applied everything")
 
 
-def test_a_mended_mapping_is_replayed_at_its_own_rate(
+def test_a_corrected_mapping_is_replayed_at_its_own_rate(
     kafka_broker: KafkaBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A plan does nothing; the doing mends every row, within its rate.
+    """The plan sends nothing; the run corrects every row, within its rate.
 
-    And commits nothing for the group.
+    It commits nothing for the group.
     """
     monkeypatch.setenv(UNDATED, "null")
-    with Mended(kafka_broker, tmp_path, "replay-whole", records=6_000, keys=1_500) as mended:
-        accepted_before = len([*mended.fleet.acceptances()])
-        committed = kafka_broker.committed(mended.fleet.group, mended.topic)
-        code, plan, said = mended.call()
-        assert (0, accepted_before) == (code, len([*mended.fleet.acceptances()])), said
-        code, told, said = mended.call("--execute", "--rate=8")
-        mended.applied()
-        assert (1, True) == (code, told["outcome"]["is_finished"]), (
-            said
+    with RepairedMapping(
+        kafka_broker, tmp_path, "replay-whole", records=6_000, keys=1_500
+    ) as repaired:
+        accepted_before = len([*repaired.fleet.acceptances()])
+        committed = kafka_broker.committed(repaired.fleet.group, repaired.topic)
+        code, plan, errors = repaired.call()
+        assert (0, accepted_before) == (code, len([*repaired.fleet.acceptances()])), errors
+        code, report, errors = repaired.call("--execute", "--rate=8")
+        repaired.applied()
+        assert (1, True) == (code, report["outcome"]["is_finished"]), (
+            errors
         )  # the poison is dead-lettered again
-        assert (set(), mended.traffic.fold) == (mended.emails(), mended.rows())
-        assert committed == kafka_broker.committed(mended.fleet.group, mended.topic)
-        sent_ms = [one.wall_ms for one in [*mended.fleet.acceptances()][accepted_before:]]
+        assert (set(), repaired.traffic.fold) == (repaired.emails(), repaired.rows())
+        assert committed == kafka_broker.committed(repaired.fleet.group, repaired.topic)
+        sent_ms = [one.wall_ms for one in [*repaired.fleet.acceptances()][accepted_before:]]
         assert len(sent_ms) >= 16
         assert 8 >= max(sum(at <= other < at + 1_000 for other in sent_ms) for at in sent_ms)
     assert (
-        len(mended.traffic.poison)
+        len(repaired.traffic.poison)
         == plan["faulty_count"]
-        == told["outcome"]["ledger"]["dead_lettered"]
+        == report["outcome"]["ledger"]["dead_lettered"]
     )
-    assert sum(mended.ends.values()) == plan["record_count"]
+    assert sum(repaired.ends.values()) == plan["record_count"]
     assert [] == [*(tmp_path / "spool").rglob("*.book*")]
 
 
@@ -144,46 +143,46 @@ def test_a_mended_mapping_is_replayed_at_its_own_rate(
 def test_killed_at_random_beside_the_live_daemon(
     kafka_broker: KafkaBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kills: int
 ) -> None:
-    """By kill -9, each time gone on with, while the daemon carries newer changes.
+    """Killed with SIGKILL and resumed each time, while the daemon sends newer changes.
 
-    The table is the fold at last.
+    In the end the table is the fold.
     """
     monkeypatch.setenv(UNDATED, "null")
     chance = random.Random(kills)  # noqa: S311 - a schedule, not a secret
-    with Mended(
+    with RepairedMapping(
         kafka_broker, tmp_path, f"replay-killed-{kills}", records=6_000, keys=900
-    ) as mended:
-        daemon = mended.fleet.member("live")
-        to = f"--to={max(mended.ends.values())}"
+    ) as repaired:
+        daemon = repaired.fleet.member("live")
+        to = f"--to={max(repaired.ends.values())}"
         killed = moments = 0
-        with mended.traffic.flowing(60):
+        with repaired.traffic.flowing(60):
             while killed < kills:
                 moments += 1
                 assert moments < 10 * kills, "it ended before it could be killed"
-                running = mended.begin(f"killed-{moments}", to, f"--rate={max(2, 30 // kills)}")
+                running = repaired.begin(f"killed-{moments}", to, f"--rate={max(2, 30 // kills)}")
                 if running_on(running, chance.uniform(1.0, 6.0)):
                     running.send(signal.SIGKILL)
                     running.ended()
                     killed += 1
                 else:
                     assert "is_finished" in running.log.read_text(), running.log.read_text()[-2000:]
-            code, told, said = mended.call("--execute", to, "--rate=50")
-            assert (True, code in {0, 1}) == (told.get("outcome", {}).get("is_finished"), True), (
-                said
+            code, report, errors = repaired.call("--execute", to, "--rate=50")
+            assert (True, code in {0, 1}) == (report.get("outcome", {}).get("is_finished"), True), (
+                errors
             )
-        await_the_end(mended.fleet, kafka_broker)
-        mended.applied()
-        assert (mended.traffic.fold, set()) == (mended.rows(), mended.emails())
+        await_the_end(repaired.fleet, kafka_broker)
+        repaired.applied()
+        assert (repaired.traffic.fold, set()) == (repaired.rows(), repaired.emails())
         assert daemon.alive()
-        ends = kafka_broker.end_offsets(mended.topic)
+        ends = kafka_broker.end_offsets(repaired.topic)
         await_that(
-            lambda: kafka_broker.committed(mended.fleet.group, mended.topic) == ends,
-            "the group is where its daemon is",
+            lambda: kafka_broker.committed(repaired.fleet.group, repaired.topic) == ends,
+            "the group reaches the end",
         )
 
 
 def running_on(process: Process, for_s: float) -> bool:
-    """Tell whether a process is still there after so long."""
+    """Return whether a process still runs after this long."""
     try:
         process.process.wait(for_s)
     except subprocess.TimeoutExpired:
@@ -191,19 +190,21 @@ def running_on(process: Process, for_s: float) -> bool:
     return False
 
 
-def test_a_second_process_at_the_same_replay_is_refused(
+def test_a_second_process_for_the_same_replay_is_refused(
     kafka_broker: KafkaBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two that write into one checkpoint would each forget what the other has done.
+    """Two processes with one checkpoint would each lose the progress of the other.
 
-    SIGTERM ends in order.
+    SIGTERM ends the first one cleanly.
     """
     monkeypatch.setenv(UNDATED, "null")
-    with Mended(kafka_broker, tmp_path, "replay-twice", records=2_000, keys=400) as mended:
-        first = mended.begin("first", "--rate=1")
-        await_that(lambda: any((tmp_path / "spool").rglob("*.book")), "the first is at it")
-        code, _, said = mended.call("--execute", "--rate=1")
-        assert (1, True) == (code, "another process is at this replay" in said), said
+    with RepairedMapping(
+        kafka_broker, tmp_path, "replay-twice", records=2_000, keys=400
+    ) as repaired:
+        first = repaired.begin("first", "--rate=1")
+        await_that(lambda: any((tmp_path / "spool").rglob("*.book")), "the first one has started")
+        code, _, errors = repaired.call("--execute", "--rate=1")
+        assert (1, True) == (code, "another process is at this replay" in errors), errors
         await_that(lambda: "sending" in first.log.read_text(), "it sends")
         first.send(signal.SIGTERM)
         assert 1 == first.ended()

@@ -1,4 +1,4 @@
-"""The source on a real broker: what it hands over, and when."""
+"""The source on a real broker: its events, and when they come."""
 
 from __future__ import annotations
 
@@ -25,40 +25,40 @@ async def test_all_records_come_in_order(kafka_broker: KafkaBroker) -> None:
     for partition in range(3):
         produce(kafka_broker, topic, numbers(5000), partition)
     async with Member(kafka_broker.bootstrap, group_name(), topic) as member:
-        await member.heard.until(lambda: len(member.heard.records) >= 15_000)
-        seen = [member.heard.offsets(partition) for partition in range(3)]
+        await member.listener.until(lambda: len(member.listener.records) >= 15_000)
+        seen = [member.listener.offsets(partition) for partition in range(3)]
     assert [[*range(5000)]] * 3 == seen
 
 
-async def test_a_chunk_is_of_one_assignment_that_was_told_before(kafka_broker: KafkaBroker) -> None:
-    """The corridor has its book open before the first record arrives."""
+async def test_assigned_comes_before_the_first_chunk(kafka_broker: KafkaBroker) -> None:
+    """The engine knows the assignment before its first record arrives."""
     topic = topic_of(kafka_broker, 2)
     produce(kafka_broker, topic, numbers(10), 0)
     produce(kafka_broker, topic, numbers(10), 1)
     async with Member(kafka_broker.bootstrap, group_name(), topic) as member:
-        await member.heard.until(lambda: len(member.heard.records) >= 20)
-        told = [name for name, _ in member.heard.log]
-    assert "assigned" == told[0]
-    assert [record.partition() for record in member.heard.records] == [
-        each.partition for each, _ in member.heard.epochs
+        await member.listener.until(lambda: len(member.listener.records) >= 20)
+        names = [name for name, _ in member.listener.log]
+    assert "assigned" == names[0]
+    assert [record.partition() for record in member.listener.records] == [
+        each.partition for each, _ in member.listener.epochs
     ]
 
 
-async def test_a_lone_record_is_not_kept_waiting(kafka_broker: KafkaBroker) -> None:
-    """A trickle is handed over as it comes, not when a chunk is full."""
+async def test_a_single_record_is_not_delayed(kafka_broker: KafkaBroker) -> None:
+    """It is delivered as it comes, not when a chunk is full."""
     topic = topic_of(kafka_broker)
     async with Member(kafka_broker.bootstrap, group_name(), topic) as member:
-        await member.heard.until(lambda: ("reached_end", (0, 0)) in member.heard.log)
+        await member.listener.until(lambda: ("reached_end", (0, 0)) in member.listener.log)
         produce(kafka_broker, topic, [b"lone"])
-        await member.heard.until(member.heard.values, within_s=2)
-    assert [b"lone"] == member.heard.values()
+        await member.listener.until(member.listener.values, within_s=2)
+    assert [b"lone"] == member.listener.values()
 
 
 @pytest.mark.holds("I2")
 async def test_h13_h14_aborted_records_are_hidden_and_markers_are_passed(
     kafka_broker: KafkaBroker,
 ) -> None:
-    """An idle partition that ends on transaction markers is read to its very end."""
+    """An idle partition that ends with transaction markers is read to its very end."""
     topic = topic_of(kafka_broker)
     producer = Producer({"bootstrap.servers": kafka_broker.bootstrap, "transactional.id": topic})
     producer.init_transactions(20)
@@ -71,16 +71,16 @@ async def test_h13_h14_aborted_records_are_hidden_and_markers_are_passed(
         else:
             producer.abort_transaction(20)
     async with Member(kafka_broker.bootstrap, group_name(), topic) as member:
-        await member.heard.until(lambda: ("reached_end", (0, 4)) in member.heard.log)
+        await member.listener.until(lambda: ("reached_end", (0, 4)) in member.listener.log)
         ends = member.source.end_offsets()
         await member.leave()
-    assert [b"kept"] == member.heard.values()
+    assert [b"kept"] == member.listener.values()
     assert [4] == [*ends.values()]
     assert {0: 4} == kafka_broker.committed(member.settings.group_id, topic)
 
 
 async def test_the_end_is_the_last_stable_offset(kafka_broker: KafkaBroker) -> None:
-    """A transaction that is still open is not lag: nobody can read it."""
+    """An open transaction is not lag, because it cannot be read yet."""
     topic = topic_of(kafka_broker)
     produce(kafka_broker, topic, numbers(3))
     producer = Producer({"bootstrap.servers": kafka_broker.bootstrap, "transactional.id": topic})
@@ -89,166 +89,167 @@ async def test_the_end_is_the_last_stable_offset(kafka_broker: KafkaBroker) -> N
     producer.produce(topic, b"open")
     producer.flush(20)
     async with Member(kafka_broker.bootstrap, group_name(), topic) as member:
-        await member.heard.until(lambda: ("reached_end", (0, 3)) in member.heard.log)
+        await member.listener.until(lambda: ("reached_end", (0, 3)) in member.listener.log)
         await eventually(lambda: [*member.source.end_offsets().values()], [3])
     producer.abort_transaction(20)
 
 
 async def test_the_end_of_a_paused_partition_still_rises(kafka_broker: KafkaBroker) -> None:
-    """While the tenant is away the lag is what everybody looks at."""
+    """During an outage of the tenant the lag is the number that operators watch."""
     topic = topic_of(kafka_broker)
     produce(kafka_broker, topic, numbers(3))
     async with Member(kafka_broker.bootstrap, group_name(), topic) as member:
-        await member.heard.until(lambda: ("reached_end", (0, 3)) in member.heard.log)
-        member.source.pause(member.heard.assignments)
+        await member.listener.until(lambda: ("reached_end", (0, 3)) in member.listener.log)
+        member.source.pause(member.listener.assignments)
         await carried_out(member)
         produce(kafka_broker, topic, numbers(4))
         await eventually(lambda: [*member.source.end_offsets().values()], [7])
 
 
-async def test_a_paused_partition_hands_nothing_over_and_the_other_goes_on(
+async def test_a_paused_partition_delivers_nothing_and_the_other_continues(
     kafka_broker: KafkaBroker,
 ) -> None:
-    """One held object does not stop the others; polling goes on all the while."""
+    """One held object does not stop the others; polling continues all the time."""
     topic = topic_of(kafka_broker, 2)
     async with Member(kafka_broker.bootstrap, group_name(), topic) as member:
-        heard = member.heard
-        await heard.until(
-            lambda: {(0, 0), (1, 0)} <= {what for name, what in heard.log if name == "reached_end"}
+        listener = member.listener
+        await listener.until(
+            lambda: (
+                {(0, 0), (1, 0)} <= {what for name, what in listener.log if name == "reached_end"}
+            )
         )
-        member.source.pause([each for each in heard.assignments if each.partition == 0])
+        member.source.pause([each for each in listener.assignments if each.partition == 0])
         await carried_out(member)
         produce(kafka_broker, topic, numbers(10), 0)
         produce(kafka_broker, topic, numbers(10), 1)
-        await heard.until(lambda: len(heard.offsets(1)) == 10)
-        while_paused = heard.offsets(0)
-        member.source.resume(heard.assignments)
-        await heard.until(lambda: len(heard.offsets(0)) == 10)
+        await listener.until(lambda: len(listener.offsets(1)) == 10)
+        while_paused = listener.offsets(0)
+        member.source.resume(listener.assignments)
+        await listener.until(lambda: len(listener.offsets(0)) == 10)
     assert [] == while_paused
-    assert [*range(10)] == heard.offsets(0)
+    assert [*range(10)] == listener.offsets(0)
 
 
 async def test_a_resumed_partition_is_read_at_once(kafka_broker: KafkaBroker) -> None:
-    """The client sleeps for a second over a broker of which it has nothing to fetch.
-
-    It is woken.
-    """
+    """The client's thread for a broker sleeps for a second without work, and is woken."""
     topic = topic_of(kafka_broker)
     produce(kafka_broker, topic, (b"%0500d" % number for number in range(100_000)))
     took_s = []
-    # The short intervals of the other tests would wake it as well.
+    # The short intervals of the other tests would wake it too.
     calm = {"topic.metadata.refresh.interval.ms": "300000", "heartbeat.interval.ms": "3000"}
     async with Member(kafka_broker.bootstrap, group_name(), topic, properties=calm) as member:
         for _ in range(5):
-            await member.heard.until(partial(_has, member.heard, len(member.heard.records) + 1))
-            member.source.pause(member.heard.assignments)
+            await member.listener.until(
+                partial(_has, member.listener, len(member.listener.records) + 1)
+            )
+            member.source.pause(member.listener.assignments)
             await carried_out(member)
-            paused_at = len(member.heard.records)
-            begun_s = time.monotonic()
-            member.source.resume(member.heard.assignments)
-            await member.heard.until(partial(_has, member.heard, paused_at + 1))
-            took_s.append(time.monotonic() - begun_s)
-        assert len(member.heard.records) < 100_000
+            paused_at = len(member.listener.records)
+            began_s = time.monotonic()
+            member.source.resume(member.listener.assignments)
+            await member.listener.until(partial(_has, member.listener, paused_at + 1))
+            took_s.append(time.monotonic() - began_s)
+        assert len(member.listener.records) < 100_000
     assert sorted(took_s)[2] < 0.4
 
 
-async def test_pausing_in_a_flood_loses_and_repeats_nothing(kafka_broker: KafkaBroker) -> None:
-    """What the client had fetched ahead when it was paused comes again, once."""
+async def test_pausing_under_load_loses_and_repeats_nothing(kafka_broker: KafkaBroker) -> None:
+    """Records that the client had fetched ahead come again, once."""
     topic = topic_of(kafka_broker, 2)
     for partition in range(2):
         produce(kafka_broker, topic, numbers(20_000), partition)
     async with Member(kafka_broker.bootstrap, group_name(), topic) as member:
-        heard = member.heard
-        for wanted in (2_000, 9_000, 20_000, 33_000):
-            await heard.until(partial(_has, heard, wanted))
-            member.source.pause(heard.assignments)
-            member.source.resume(heard.assignments)
-        await heard.until(lambda: len(heard.records) >= 40_000)
-    assert [[*range(20_000)]] * 2 == [heard.offsets(0), heard.offsets(1)]
+        listener = member.listener
+        for count in (2_000, 9_000, 20_000, 33_000):
+            await listener.until(partial(_has, listener, count))
+            member.source.pause(listener.assignments)
+            member.source.resume(listener.assignments)
+        await listener.until(lambda: len(listener.records) >= 40_000)
+    assert [[*range(20_000)]] * 2 == [listener.offsets(0), listener.offsets(1)]
 
 
-def _has(heard: Listener, count: int) -> bool:
-    return len(heard.records) >= count
+def _has(listener: Listener, count: int) -> bool:
+    return len(listener.records) >= count
 
 
 @pytest.mark.holds("I8")
-async def test_a_loop_that_stalls_is_not_flooded_and_polling_goes_on(
+async def test_a_stalled_loop_gets_few_chunks_and_polling_continues(
     kafka_broker: KafkaBroker,
 ) -> None:
-    """The hand-over is bounded; the group does not lose a member whose loop is slow."""
+    """The chunk queue is bounded, and the group does not lose a member whose loop is slow."""
     topic = topic_of(kafka_broker)
     produce(kafka_broker, topic, numbers(20_000))
     async with Member(
         kafka_broker.bootstrap, group_name(), topic, properties={"max.poll.interval.ms": "6000"}
     ) as member:
-        heard = member.heard
-        await heard.until(lambda: heard.records)
+        listener = member.listener
+        await listener.until(lambda: listener.records)
         stalled_at = time.monotonic()
         time.sleep(3)  # noqa: ASYNC251 - the blocked loop is the case
         progress = member.source.progress_s() - stalled_at
-        await heard.until(lambda: len(heard.records) >= 20_000)
+        await listener.until(lambda: len(listener.records) >= 20_000)
     assert progress > 2
-    assert [*range(20_000)] == heard.offsets()
+    assert [*range(20_000)] == listener.offsets()
 
 
 async def test_a_topic_that_appears_later_is_read(kafka_broker: KafkaBroker) -> None:
-    """A table's topic comes with its first change; until then nothing is wrong."""
+    """A connector often creates a topic with its first change; until then nothing is wrong."""
     topic = f"t-{uuid4().hex[:12]}"
     async with Member(kafka_broker.bootstrap, group_name(), topic) as member:
         await carried_out(member)
         kafka_broker.create_topic(topic)
         produce(kafka_broker, topic, numbers(3))
-        await member.heard.until(lambda: len(member.heard.records) == 3)
-    assert [] == member.heard.failures
-    assert [] == [what for name, what in member.heard.log if name == "held"]
+        await member.listener.until(lambda: len(member.listener.records) == 3)
+    assert [] == member.listener.failures
+    assert [] == [what for name, what in member.listener.log if name == "held"]
 
 
-async def test_a_regular_expression_reads_every_topic_that_fits(kafka_broker: KafkaBroker) -> None:
-    """One route may name many tables."""
+async def test_a_regular_expression_reads_every_matching_topic(kafka_broker: KafkaBroker) -> None:
+    """One route may cover many tables."""
     first, second = topic_of(kafka_broker), topic_of(kafka_broker, 2)
     produce(kafka_broker, first, [b"a"])
     produce(kafka_broker, second, [b"b"])
     async with Member(kafka_broker.bootstrap, group_name(), f"^({first}|{second})$") as member:
-        await member.heard.until(lambda: len(member.heard.records) == 2)
+        await member.listener.until(lambda: len(member.listener.records) == 2)
         await eventually(member.source.subscribed_partitions, 3)
-    assert {b"a", b"b"} == {*member.heard.values()}
+    assert {b"a", b"b"} == {*member.listener.values()}
 
 
 @pytest.mark.parametrize(
     "expression", ["^{0}", "^nothing|^{0}", "^{0}[.]a$"], ids=["beginning", "either", "whole"]
 )
 @pytest.mark.parametrize("properties", PROTOCOLS)
-async def test_an_expression_fits_the_beginning_of_a_name(
+async def test_an_expression_matches_the_beginning_of_a_name(
     kafka_broker: KafkaBroker, properties: dict[str, str], expression: str
 ) -> None:
-    """In every group protocol, whoever reads it: the client or the brokers."""
+    """In every group protocol: evaluated by the client, or by the brokers."""
     stem = f"t-{uuid4().hex[:12]}"
     kafka_broker.create_topic(f"{stem}.a")
     produce(kafka_broker, f"{stem}.a", [b"a"])
     route = expression.format(stem)
     async with Member(kafka_broker.bootstrap, group_name(), route, properties=properties) as member:
-        await member.heard.until(lambda: member.heard.records)
+        await member.listener.until(lambda: member.listener.records)
         await eventually(member.source.subscribed_partitions, 1)
 
 
 @pytest.mark.parametrize("properties", PROTOCOLS)
-async def test_an_expression_does_not_reach_the_brokers_own_topics(
+async def test_an_expression_does_not_match_internal_topics(
     kafka_broker: KafkaBroker, properties: dict[str, str]
 ) -> None:
-    """They are no records of anybody, and fifty partitions more in the share of the rate."""
+    """They hold no user records, and fifty more partitions would change the share of the rate."""
     topic, group = topic_of(kafka_broker), group_name()
     produce(kafka_broker, topic, [b"a"])
     async with Member(
         kafka_broker.bootstrap, group, topic
-    ) as other:  # a position makes a topic of the brokers
-        await other.heard.until(lambda: other.heard.records)
+    ) as other:  # a committed position creates an internal topic
+        await other.listener.until(lambda: other.listener.records)
     own = f"^(__consumer_offsets|{topic})$"
     async with Member(kafka_broker.bootstrap, group_name(), own, properties=properties) as member:
-        await member.heard.until(lambda: member.heard.records)
+        await member.listener.until(lambda: member.listener.records)
         await eventually(member.source.subscribed_partitions, 1)
     assert [(topic, 0)] == [
         (each.topic, each.partition)
-        for name, what in member.heard.log
+        for name, what in member.listener.log
         if name == "assigned"
         for each in what
     ]

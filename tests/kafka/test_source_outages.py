@@ -1,4 +1,4 @@
-"""The source on a real broker that dies."""
+"""The source on a real broker that is killed."""
 
 from __future__ import annotations
 
@@ -25,92 +25,92 @@ ROOT = Path(__file__).parents[2]
 
 
 async def test_a_broker_that_dies_is_a_hold_until_it_is_back(kafka_broker: KafkaBroker) -> None:
-    """The hold names the brokers, ends by itself, and nothing is lost or repeated."""
+    """The hold names the brokers and ends by itself; nothing is lost or repeated."""
     topic, group = topic_of(kafka_broker), group_name()
     produce(kafka_broker, topic, numbers(5))
-    # A broker may take longer to start than the short sessions of the tests last.
+    # A broker may take longer to start than the short session timeout of the tests.
     outlasting = {"session.timeout.ms": "60000"}
     async with Member(kafka_broker.bootstrap, group, topic, properties=outlasting) as member:
-        await member.heard.until(lambda: len(member.heard.records) == 5)
-        # Where reading began is committed at once. Were that under way, its failure would last
-        # until repeated, as only the corridor does.
-        await member.heard.until(lambda: member.heard.commits)
+        await member.listener.until(lambda: len(member.listener.records) == 5)
+        # The start position is committed at once. If that commit were in flight at the kill, its
+        # error would last until the commit is repeated, which only the engine does.
+        await member.listener.until(lambda: member.listener.commits)
         try:
             kafka_broker.kill()
-            await member.heard.until(lambda: member.heard.held_now)
-            held = member.heard.held_now[0]
+            await member.listener.until(lambda: member.listener.held_now)
+            held = member.listener.held_now[0]
         finally:
             await asyncio.to_thread(kafka_broker.restart)
-        await member.heard.until(lambda: not member.heard.held_now)
+        await member.listener.until(lambda: not member.listener.held_now)
         await asyncio.to_thread(produce, kafka_broker, topic, numbers(5))
-        await member.heard.until(lambda: len(member.heard.records) >= 10)
+        await member.listener.until(lambda: len(member.listener.records) >= 10)
     assert (HoldReason.BROKER, None) == (held.reason, held.assignment)
-    assert [*range(10)] == member.heard.offsets()
-    assert [] == member.heard.failures
+    assert [*range(10)] == member.listener.offsets()
+    assert [] == member.listener.failures
 
 
 @pytest.mark.parametrize("properties", PROTOCOLS[:2])
-async def test_an_outage_beyond_the_session_is_a_loss_and_a_new_epoch(
+async def test_an_outage_beyond_the_session_timeout_is_a_loss_and_a_new_epoch(
     kafka_broker: KafkaBroker, properties: dict[str, str]
 ) -> None:
-    """Somebody else may have the partitions by then.
+    """Another member may own the partitions by then.
 
-    Reading begins anew at the group's position.
+    Reading starts again at the group's position.
     """
     topic, group = topic_of(kafka_broker), group_name()
     produce(kafka_broker, topic, numbers(5))
     async with Member(kafka_broker.bootstrap, group, topic, properties=properties) as member:
-        await member.heard.until(lambda: len(member.heard.records) == 5)
-        [old] = member.heard.assignments
+        await member.listener.until(lambda: len(member.listener.records) == 5)
+        [old] = member.listener.assignments
         member.source.commit([Position(old, 3)])
-        await member.heard.until(lambda: ((Position(old, 3),), None) in member.heard.commits)
+        await member.listener.until(lambda: ((Position(old, 3),), None) in member.listener.commits)
         try:
             kafka_broker.kill()
-            await member.heard.until(lambda: "lost" in [name for name, _ in member.heard.log])
+            await member.listener.until(lambda: "lost" in [name for name, _ in member.listener.log])
         finally:
             await asyncio.to_thread(kafka_broker.restart)
-        await member.heard.until(lambda: len(member.heard.records) >= 7)
-        [new] = member.heard.assignments
+        await member.listener.until(lambda: len(member.listener.records) >= 7)
+        [new] = member.listener.assignments
     assert (3, 3) == (new.next_offset, new.committed)
     assert new.epoch > old.epoch
-    assert [*range(5), 3, 4] == member.heard.offsets()
+    assert [*range(5), 3, 4] == member.listener.offsets()
 
 
 async def test_no_broker_at_the_start_is_a_hold(kafka_broker: KafkaBroker) -> None:
-    """The daemon starts before the brokers are there, and begins when they are.
+    """The daemon may start before the brokers, and begins when they are up.
 
-    Stopping meanwhile is quick.
+    It stops quickly meanwhile.
     """
     kafka_broker.kill()
     try:
         async with Member(kafka_broker.bootstrap, group_name(), "t-absent") as member:
-            await member.heard.until(lambda: member.heard.held_now)
-            begun = time.monotonic()
+            await member.listener.until(lambda: member.listener.held_now)
+            began_s = time.monotonic()
             await member.leave()
-            took_s = time.monotonic() - begun
+            took_s = time.monotonic() - began_s
     finally:
         await asyncio.to_thread(kafka_broker.restart)
-    assert HoldReason.BROKER is member.heard.held_now[0].reason
+    assert HoldReason.BROKER is member.listener.held_now[0].reason
     assert took_s < 8
 
 
 async def test_stopping_without_a_broker_is_bounded(kafka_broker: KafkaBroker) -> None:
-    """The last commit has no answer: it is told as failed, and the source ends all the same."""
+    """The last commit gets no answer: it is reported as failed, and the source still ends."""
     topic, group = topic_of(kafka_broker), group_name()
     produce(kafka_broker, topic, numbers(5))
     async with Member(
         kafka_broker.bootstrap, group, topic, properties={"session.timeout.ms": "45000"}
     ) as member:
-        await member.heard.until(lambda: len(member.heard.records) == 5)
+        await member.listener.until(lambda: len(member.listener.records) == 5)
         kafka_broker.kill()
         try:
-            begun = time.monotonic()
+            began_s = time.monotonic()
             await member.leave()
-            took_s = time.monotonic() - begun
+            took_s = time.monotonic() - began_s
         finally:
             await asyncio.to_thread(kafka_broker.restart)
     assert took_s < 8
-    [*_, (positions, error)] = member.heard.commits
+    [*_, (positions, error)] = member.listener.commits
     assert [5] == [each.offset for each in positions]
     assert error is not None
 
@@ -122,7 +122,7 @@ from tests.kafka.member import Member
 
 async def main():
     async with Member(*sys.argv[1:], properties={"session.timeout.ms": "45000"}) as member:
-        await member.heard.until(member.heard.values)
+        await member.listener.until(member.listener.values)
         print("read", flush=True)
         await asyncio.to_thread(sys.stdin.readline)
 
@@ -131,9 +131,9 @@ asyncio.run(main())
 
 
 def test_the_process_ends_without_a_broker(kafka_broker: KafkaBroker) -> None:
-    """A client with an open commit waits for the whole session time-out when it is freed.
+    """A client with an open commit waits for the whole session timeout when it is freed.
 
-    Nobody waits for it.
+    The process does not wait for it.
     """
     topic = topic_of(kafka_broker)
     produce(kafka_broker, topic, [b"v"])

@@ -1,6 +1,6 @@
-"""What happens to topics while daemons read them, or while none does.
+"""Changes of topics while daemons read them, or while none runs.
 
-Retention, transactions, growth, rebirth.
+Retention, transactions, new partitions, deletion and recreation.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
 QUICK = {"topic.metadata.refresh.interval.ms": "500"}
 
 
-def arena(broker: KafkaBroker, partitions: int) -> tuple[str, Traffic]:
-    """Make a topic with its dead-letter topic, and the traffic for it."""
+def new_topic(broker: KafkaBroker, partitions: int) -> tuple[str, Traffic]:
+    """Return a topic with its dead-letter topic, and the traffic for it."""
     topic = topic_of(broker, partitions)
     broker.create_topic(f"{topic}.dead", 1)
     return topic, Traffic(broker.bootstrap, topic, partitions, keys=10**12, seed=3)
@@ -41,14 +41,14 @@ def term(member: Process) -> None:
 
 
 @pytest.mark.holds("I10")
-def test_what_retention_took_is_a_hold_and_never_a_jump(
+def test_records_lost_to_retention_are_a_hold_and_never_a_jump(
     kafka_broker: KafkaBroker, tmp_path: Path
 ) -> None:
-    """I10: named on every page, the position stays, the other partition goes on.
+    """I10: every page shows it, the position stays, the other partition continues.
 
-    And an operator can end it.
+    An operator can end the hold.
     """
-    topic, traffic = arena(kafka_broker, 2)
+    topic, traffic = new_topic(kafka_broker, 2)
     traffic.write(400)
     with Fleet(tmp_path, kafka_broker.bootstrap, topic) as fleet:
         first = fleet.member("first")
@@ -64,7 +64,7 @@ def test_what_retention_took_is_a_hold_and_never_a_jump(
             lambda: (
                 kafka_broker.committed(fleet.group, topic)[1] == kafka_broker.end_offsets(topic)[1]
             ),
-            "the other partition goes on",
+            "the other partition continues",
         )
         status, ready = fleet.page(second, "/readyz?verbose")
         assert 503 == status
@@ -86,7 +86,7 @@ def test_what_retention_took_is_a_hold_and_never_a_jump(
             for n, place in traffic.places.items()
             if place.partition == 0 and before[0] <= place.offset < before[0] + 20
         }
-        assert gone, "void: retention took nothing that was not read"
+        assert gone, "void: retention deleted no unread record"
         traffic.fold = {key: n for key, n in traffic.fold.items() if n not in gone}
         traffic.poison = {
             place: value
@@ -103,7 +103,7 @@ def test_aborted_records_are_never_sent_and_markers_leave_no_lag(
 
     The group reaches the very end.
     """
-    topic, traffic = arena(kafka_broker, 2)
+    topic, traffic = new_topic(kafka_broker, 2)
     producer = Producer(
         {
             "bootstrap.servers": kafka_broker.bootstrap,
@@ -144,14 +144,14 @@ def test_aborted_records_are_never_sent_and_markers_leave_no_lag(
     assert 0 == traffic.written
 
 
-def test_a_topic_that_grows_is_read_from_the_beginning_of_its_new_partitions(
+def test_new_partitions_are_read_from_their_beginning(
     kafka_broker: KafkaBroker, tmp_path: Path
 ) -> None:
-    """I10: records that came before we knew of a partition are not passed over.
+    """I10: records written before our metadata had the partition are not skipped.
 
-    Whatever `start_at` says.
+    Whatever `start_at` is.
     """
-    topic, traffic = arena(kafka_broker, 2)
+    topic, traffic = new_topic(kafka_broker, 2)
     traffic.write(200)
     with Fleet(tmp_path, kafka_broker.bootstrap, topic, QUICK) as fleet:
         first = fleet.member("first")
@@ -173,17 +173,17 @@ def test_a_topic_that_grows_is_read_from_the_beginning_of_its_new_partitions(
 
 
 def write_again(
-    broker: KafkaBroker, topic: str, counts: Sequence[int], life: int
+    broker: KafkaBroker, topic: str, counts: Sequence[int], generation: int
 ) -> dict[str, int]:
-    """Write rows of another life of a topic, so many to each partition, of keys of its own.
+    """Write rows to a recreated topic, this many to each partition, with keys used only there.
 
-    Returns them.
+    Returns: the rows.
     """
     producer = Producer({"bootstrap.servers": broker.bootstrap})
     rows = {}
     places = [partition for partition, count in enumerate(counts) for _ in range(count)]
     for number, partition in enumerate(places):
-        key, n = 10**13 + number, 10_000 * life + number
+        key, n = 10**13 + number, 10_000 * generation + number
         rows[str(key)] = n
         producer.produce(
             topic, key=json.dumps({"id": key}), value=change(key, n), partition=partition
@@ -193,7 +193,7 @@ def write_again(
 
 
 def await_rows(fleet: Fleet, broker: KafkaBroker, expected: dict[str, int]) -> None:
-    """Wait until the tenant holds exactly these, and the group stands at the end."""
+    """Wait until the tenant has exactly these rows, and the group's position is at the end."""
     await_that(
         lambda: (
             fleet.pending() == 0
@@ -206,24 +206,24 @@ def await_rows(fleet: Fleet, broker: KafkaBroker, expected: dict[str, int]) -> N
 
 
 @pytest.mark.parametrize("properties", PROTOCOLS)
-def test_a_topic_that_was_born_again_is_read_from_its_beginning(
+def test_a_recreated_topic_is_read_from_its_beginning(
     kafka_broker: KafkaBroker, tmp_path: Path, properties: dict[str, str]
 ) -> None:
     """I10: deleted under a running daemon.
 
-    And created again with fewer and then with more records than before.
+    It is created again with fewer and then with more records than before.
     """
-    topic, traffic = arena(kafka_broker, 2)
+    topic, traffic = new_topic(kafka_broker, 2)
     traffic.write(200)
     with Fleet(tmp_path, kafka_broker.bootstrap, topic, QUICK | properties) as fleet:
         member = fleet.member("one")
         await_the_end(fleet, kafka_broker)
         expected = dict(traffic.fold)
-        for life, count in enumerate((25, 500), start=1):
+        for generation, count in enumerate((25, 500), start=1):
             kafka_broker.delete_topic(topic)
             await_that(lambda: fleet.owned(member) == 0, "the group has noticed")
             kafka_broker.create_topic(topic, 2)
-            expected |= write_again(kafka_broker, topic, [count, count], life)
+            expected |= write_again(kafka_broker, topic, [count, count], generation)
             await_rows(fleet, kafka_broker, expected)
         assert set() == fleet.reasons(member)
         term(member)
@@ -238,14 +238,14 @@ def test_a_topic_that_was_born_again_is_read_from_its_beginning(
         pytest.param({}, 0.25, id="fewer-cooperative"),
     ],
 )
-def test_a_topic_that_was_born_again_at_once_is_read_from_its_beginning(
+def test_a_topic_recreated_at_once_is_read_from_its_beginning(
     kafka_broker: KafkaBroker, tmp_path: Path, properties: dict[str, str], times: float
 ) -> None:
     """I10: a classic group does not notice.
 
-    The topic's id tells, however many records there are now.
+    The topic's id shows it, however many records there are now.
     """
-    topic, traffic = arena(kafka_broker, 2)
+    topic, traffic = new_topic(kafka_broker, 2)
     traffic.write(200)
     with Fleet(tmp_path, kafka_broker.bootstrap, topic, properties) as fleet:
         member = fleet.member("one")
@@ -261,14 +261,14 @@ def test_a_topic_that_was_born_again_at_once_is_read_from_its_beginning(
         assert dict(enumerate(counts)) == kafka_broker.committed(fleet.group, topic)
 
 
-def test_a_topic_that_was_born_again_while_nobody_read_begins_by_start_at(
+def test_a_topic_recreated_while_no_daemon_runs_starts_at_start_at(
     kafka_broker: KafkaBroker, tmp_path: Path
 ) -> None:
     """The brokers drop a group's positions with the topic.
 
-    To the next start it is a topic never read.
+    At the next start it is a topic that was never read.
     """
-    topic, traffic = arena(kafka_broker, 2)
+    topic, traffic = new_topic(kafka_broker, 2)
     traffic.write(200)
     with Fleet(tmp_path, kafka_broker.bootstrap, topic) as fleet:
         first = fleet.member("first")

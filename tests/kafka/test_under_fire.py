@@ -1,8 +1,7 @@
-"""Storms over real processes and a real broker.
+"""Load tests with real processes and a real broker.
 
-Members killed, stopped and dealt anew, brokers cut off.
-
-Every test proves that its storm took place, or fails as void; each ends with the same judgement.
+Members are killed, stopped and reassigned, brokers are killed. Every test checks that this really
+happened, or fails as void; each ends with the same checks.
 """
 
 from __future__ import annotations
@@ -32,39 +31,39 @@ SHORT_SESSION = {"session.timeout.ms": "3000", "heartbeat.interval.ms": "500"}
 """How soon the group notices that a member is dead."""
 
 SMALL = {"batch_bytes": "20KB", "buffer_bytes": "2MB", "in_flight": "8"}
-"""Small bodies and a small buffer: there is always something open, and never much to drain."""
+"""Small bodies and a small buffer: there are always open records, and never many to drain."""
 
 
-def arena(broker: KafkaBroker, partitions: int, *, keys: int, seed: int) -> tuple[str, Traffic]:
-    """Make a topic with its dead-letter topic, and the traffic for it."""
+def new_topic(broker: KafkaBroker, partitions: int, *, keys: int, seed: int) -> tuple[str, Traffic]:
+    """Return a topic with its dead-letter topic, and the traffic for it."""
     topic = topic_of(broker, partitions)
     broker.create_topic(f"{topic}.dead", 1)
     return topic, Traffic(broker.bootstrap, topic, partitions, keys=keys, seed=seed)
 
 
 def term(*members: Process) -> None:
-    """Stop members in order, one after the other, and have each end well."""
+    """Stop members one after the other; each must end with exit code 0."""
     for member in members:
         member.send(signal.SIGTERM)
         assert 0 == member.ended(), member.log.read_text()[-2000:]
 
 
 def is_busy(fleet: Fleet, member: Process, beyond: int = 0) -> bool:
-    """Tell whether a member has read more than so many records and has requests open."""
+    """Return whether a member has read more than this many records and has requests in flight."""
     return fleet.polled(member) > beyond and fleet.open_requests(member) > 0
 
 
 @pytest.mark.holds("I1")
 @rounds(4, 100)
-def test_kills_lose_nothing_and_repeat_only_what_was_not_committed(
+def test_kills_lose_nothing_and_repeat_only_uncommitted_changes(
     kafka_broker: KafkaBroker, tmp_path: Path, load_test: LoadTest
 ) -> None:
-    """I1, I7: kill -9 of one of two members while it has requests open, again and again.
+    """I1, I7: one of two members is killed while it has requests in flight, again and again.
 
     Under load.
     """
     rng = random.Random(load_test.seed)  # noqa: S311 - a schedule, not a secret
-    topic, traffic = arena(kafka_broker, 6, keys=3_000, seed=load_test.seed)
+    topic, traffic = new_topic(kafka_broker, 6, keys=3_000, seed=load_test.seed)
     crashes = []
     with Fleet(tmp_path, kafka_broker.bootstrap, topic, SHORT_SESSION, drain_ms=2_000) as fleet:
         fleet.faults("ingest every=11 delay=300ms", "ingest delay=100ms")
@@ -87,20 +86,20 @@ def test_kills_lose_nothing_and_repeat_only_what_was_not_committed(
         await_the_end(fleet, kafka_broker)
         term(*members)
         counts = judge(fleet, kafka_broker, traffic, crashes)
-        load_test.tell(counts + Counter(kills=len(crashes)))
+        load_test.count(counts + Counter(kills=len(crashes)))
         load_test.prove(kills=1, duplicates=load_test.done // 4)
 
 
 @pytest.mark.holds("I5")
 @rounds(4, 100)
-def test_terms_under_load_repeat_nothing(
+def test_sigterm_under_load_repeats_nothing(
     kafka_broker: KafkaBroker, tmp_path: Path, load_test: LoadTest
 ) -> None:
-    """I5: SIGTERM with requests open, again and again, while others write.
+    """I5: SIGTERM with requests in flight, again and again, while records are written.
 
     No change is accepted twice.
     """
-    topic, traffic = arena(kafka_broker, 4, keys=3_000, seed=load_test.seed)
+    topic, traffic = new_topic(kafka_broker, 4, keys=3_000, seed=load_test.seed)
     with Fleet(tmp_path, kafka_broker.bootstrap, topic) as fleet:
         fleet.faults("ingest delay=200ms")
         with traffic.flowing(per_second=1_500):
@@ -108,29 +107,29 @@ def test_terms_under_load_repeat_nothing(
                 member = fleet.member(f"turn-{number}", **SMALL)
                 await_that(
                     lambda member=member: is_busy(fleet, member, beyond=100),  # type: ignore[misc]
-                    "a member is in the middle",
+                    "a member has read a part",
                 )
                 term(member)
-                load_test.tell({"terms": 1})
+                load_test.count({"terms": 1})
         last = fleet.member("last")
         await_the_end(fleet, kafka_broker)
         term(last)
         counts = judge(fleet, kafka_broker, traffic) + open_when_revoked(fleet, traffic)
-        load_test.tell(counts)
+        load_test.count(counts)
         assert 0 == counts["losses"] == counts["duplicates"]
         load_test.prove(terms=1, revokes_with_records_open=load_test.done // 2)
 
 
 @pytest.mark.holds("I8")
 @rounds(2, 30)
-def test_a_broker_that_is_cut_off_under_load_is_outlasted(
+def test_a_broker_outage_under_load_loses_nothing(
     kafka_broker: KafkaBroker, tmp_path: Path, load_test: LoadTest
 ) -> None:
     """I8: the broker is killed and comes back.
 
-    Members and writer go on by themselves, and nothing is lost.
+    Members and writer continue by themselves, and nothing is lost.
     """
-    topic, traffic = arena(kafka_broker, 4, keys=3_000, seed=load_test.seed)
+    topic, traffic = new_topic(kafka_broker, 4, keys=3_000, seed=load_test.seed)
     crashes = []
     with Fleet(
         tmp_path, kafka_broker.bootstrap, topic, {"reconnect.backoff.max.ms": "500"}
@@ -159,35 +158,37 @@ def test_a_broker_that_is_cut_off_under_load_is_outlasted(
         await_the_end(fleet, kafka_broker)
         term(*members)
         counts = judge(fleet, kafka_broker, traffic, crashes)
-        load_test.tell(counts + Counter({"broker kills": len(crashes)}))
+        load_test.count(counts + Counter({"broker kills": len(crashes)}))
         load_test.prove(broker_kills=1)
 
 
-DEALS = {
+GROUP_PROTOCOLS = {
     "classic-eager": {"partition.assignment.strategy": "range"},
     "cooperative-sticky": {},
-    "next-generation": {"group.protocol": "consumer"},
+    "consumer-protocol": {"group.protocol": "consumer"},
 }
 
 
 def _short(name: str) -> object:
-    return pytest.param(DEALS[name], False, short(1), id=f"{name}-dynamic-short")
+    return pytest.param(GROUP_PROTOCOLS[name], False, short(1), id=f"{name}-dynamic-short")
 
 
 def _long(name: str, *, static: bool) -> object:
     kind = "static" if static else "dynamic"
-    return pytest.param(DEALS[name], static, long(1), id=f"{name}-{kind}-long", marks=LONG_MARKS)
+    return pytest.param(
+        GROUP_PROTOCOLS[name], static, long(1), id=f"{name}-{kind}-long", marks=LONG_MARKS
+    )
 
 
 @pytest.mark.holds("I5")
 @pytest.mark.parametrize(
     ("properties", "static", "load_test"),
     [
-        *[_short(name) for name in ("classic-eager", "next-generation")],
-        *[_long(name, static=static) for static in (False, True) for name in DEALS],
+        *[_short(name) for name in ("classic-eager", "consumer-protocol")],
+        *[_long(name, static=static) for static in (False, True) for name in GROUP_PROTOCOLS],
     ],
 )
-def test_members_come_and_go_without_a_duplicate(
+def test_members_join_and_leave_without_a_duplicate(
     kafka_broker: KafkaBroker,
     tmp_path: Path,
     properties: dict[str, str],
@@ -196,15 +197,15 @@ def test_members_come_and_go_without_a_duplicate(
 ) -> None:
     """I3, I5: from one member to five and back to one over 24 partitions, under load.
 
-    Whoever deals them.
+    With every group protocol.
     """
-    topic, traffic = arena(kafka_broker, 24, keys=5_000, seed=load_test.seed)
+    topic, traffic = new_topic(kafka_broker, 24, keys=5_000, seed=load_test.seed)
     if "group.protocol" in properties:
-        # A busy machine must not look like a dead member.
+        # A slow machine must not look like a dead member.
         kafka_broker.configure_group(f"group-{topic}", {"consumer.session.timeout.ms": "30000"})
     else:
-        # A static member that leaves is missed only when its session has ended; a heartbeat tells
-        # of a rebalance.
+        # A static member that leaves is noticed only when its session has ended. Members learn of a
+        # rebalance with a heartbeat.
         properties = properties | {
             "session.timeout.ms": "6000" if static else "30000",
             "heartbeat.interval.ms": "500",
@@ -219,26 +220,26 @@ def test_members_come_and_go_without_a_duplicate(
                     members.append(
                         fleet.member(f"m{number}", f"m{number}" if static else None, **SMALL)
                     )
-                    _await_dealt(fleet, members)
+                    _await_assigned(fleet, members)
                 if static:
-                    # A static member that comes back finds its partitions, and nobody else is
-                    # disturbed.
+                    # A static member that comes back gets the same partitions, and the other
+                    # members keep theirs.
                     term(members[0])
                     members[0] = fleet.member("m0-again", "m0", **SMALL)
-                    _await_dealt(fleet, members)
+                    _await_assigned(fleet, members)
                 while len(members) > 1:
                     term(members.pop())
-                    _await_dealt(fleet, members)
+                    _await_assigned(fleet, members)
         await_the_end(fleet, kafka_broker)
         term(*members)
         counts = judge(fleet, kafka_broker, traffic) + open_when_revoked(fleet, traffic)
-        load_test.tell(counts)
+        load_test.count(counts)
         assert 0 == counts["losses"] == counts["duplicates"]
         load_test.prove(revokes_with_records_open=4)
 
 
-def _await_dealt(fleet: Fleet, members: list[Process]) -> None:
-    def dealt() -> bool:
+def _await_assigned(fleet: Fleet, members: list[Process]) -> None:
+    def assigned() -> bool:
         return sum(map(fleet.owned, members)) == 24 and all(map(fleet.owned, members))
 
-    await_that(dealt, f"{len(members)} members share all partitions, each has some", 60)
+    await_that(assigned, f"{len(members)} members share all partitions, each has some", 60)

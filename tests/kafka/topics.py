@@ -1,4 +1,4 @@
-"""Topics, groups and records for tests of the source, each named for itself."""
+"""Topics, groups and records for tests of the source, with unique names."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 PROTOCOLS = [
     pytest.param({}, id="cooperative"),
     pytest.param({"partition.assignment.strategy": "range"}, id="eager"),
-    pytest.param({"group.protocol": "consumer"}, id="next-generation"),
+    pytest.param({"group.protocol": "consumer"}, id="consumer-protocol"),
 ]
-"""How a group deals its partitions."""
+"""The group protocols, by how partitions are assigned."""
 
 
 def topic_of(broker: KafkaBroker, partitions: int = 1, **config: str) -> str:

@@ -1,7 +1,4 @@
-"""What a storm writes: seeded Debezium changes, deletes and poison.
-
-By a writer of its own that remembers all.
-"""
+"""The records of a load test: seeded Debezium changes, deletes and poison records."""
 
 from __future__ import annotations
 
@@ -18,8 +15,8 @@ if TYPE_CHECKING:
     from confluent_kafka import KafkaError, Message
 
 BASE_MS = 1_750_000_000_000
-"""The source's time of the first change; change `n` was made `n` ms later, so a version names its
-change."""
+"""The source time of the first change; change `n` was made `n` ms later, so a version identifies
+its change."""
 
 POISON = (
     b"{",
@@ -34,7 +31,7 @@ SLICE_S = 0.02
 
 
 class Place(NamedTuple):
-    """Where a record lies."""
+    """Partition and offset of a record."""
 
     partition: int
     offset: int
@@ -54,13 +51,11 @@ def change(key: int, n: int, *, deleted: bool = False, padding: int = 300) -> by
 
 
 class Traffic:
-    """Writes to one topic, a key always to the same partition.
+    """Writes to one topic, each key always to the same partition, and knows the expected result.
 
-    And knows what the tenant must hold in the end.
-
-    `fold` is the last `n` of each key that is there, `keys` the key of every change; `places` and
-    `poison` say where each record lies, as the broker confirmed it. In a `with` block of `flowing`
-    it writes at a rate, beside the test.
+    `fold` is the last `n` of each existing key, `keys` the key of every change. `places` and
+    `poison` have the place of each record, as confirmed by the broker. Within a `with` block of
+    `flowing` it writes at a rate, beside the test.
     """
 
     def __init__(
@@ -70,7 +65,7 @@ class Traffic:
         self.keys = array("L")
         self.places: dict[int, Place] = {}
         self.poison: dict[Place, bytes] = {}
-        self.refusals: list[str] = []
+        self.errors: list[str] = []
         self.partitions = partitions
         self.written = 0
         self._topic = topic
@@ -88,7 +83,7 @@ class Traffic:
         self._poisoned = 0
 
     def write(self, count: int) -> None:
-        """Write so many changes and wait until the broker has them."""
+        """Write this many changes and wait until the broker has them."""
         for _ in range(count):
             self._write_one()
         self.flush()
@@ -96,7 +91,7 @@ class Traffic:
     def flush(self) -> None:
         """Wait until the broker has everything."""
         assert 0 == self._producer.flush(60)
-        assert [] == self.refusals
+        assert [] == self.errors
 
     def flowing(self, per_second: int) -> Flow:
         """Write at a rate for the length of a `with` block."""
@@ -105,15 +100,15 @@ class Traffic:
     def _write_one(self) -> None:
         n = self.written
         self.written += 1
-        lot, key = self._rng.random(), self._rng.randrange(self._keys)
+        chance, key = self._rng.random(), self._rng.randrange(self._keys)
         partition = key % self.partitions
         self.keys.append(key)
-        if lot < POISON_SHARE or n == 0:
+        if chance < POISON_SHARE or n == 0:
             value = POISON[self._poisoned % len(POISON)]
             self._poisoned += 1
             self._send(b"poison", value, partition, None)
         kafka_key = json.dumps({"id": key}).encode()
-        if lot > 1 - DELETE_SHARE:
+        if chance > 1 - DELETE_SHARE:
             self.fold.pop(str(key), None)
             self._send(kafka_key, change(key, n, deleted=True), partition, None)
             self._send(kafka_key, None, partition, None)
@@ -125,7 +120,7 @@ class Traffic:
         def confirmed(error: KafkaError | None, message: Message) -> None:
             place = Place(partition, message.offset() or 0)
             if error is not None:
-                self.refusals.append(error.str())
+                self.errors.append(error.str())
             elif n is not None:
                 self.places[n] = place
             elif key == b"poison":
@@ -137,7 +132,7 @@ class Traffic:
                     self._topic, key=key, value=value, partition=partition, on_delivery=confirmed
                 )
             except (BufferError, KafkaException):
-                # Full; or a partition that the producer has not heard of yet.
+                # The queue is full, or the producer does not know the partition yet.
                 self._producer.poll(0.1)
             else:
                 self._producer.poll(0)
@@ -145,7 +140,7 @@ class Traffic:
 
 
 class Flow:
-    """A writer at work in a thread of its own, until the `with` block ends."""
+    """Writes on another thread until the `with` block ends."""
 
     def __init__(self, traffic: Traffic, per_second: int) -> None:
         self._traffic = traffic

@@ -1,4 +1,4 @@
-"""The batcher as a state machine: changes in, batches settled in any order, split, dropped."""
+"""The batcher as a state machine: batches are filled, settled in any order, split and pruned."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from consumer.batching.batch import ENVELOPE_BYTES, Batch
 from consumer.batching.batcher import Batcher
-from consumer.batching.conflation import Conflation, in_turn, merge, replace
+from consumer.batching.conflation import Conflation, merge, no_conflation, replace
 from consumer.model import Assignment, Change, Delete, Low, Operation, PlainRecord, Target, Upsert
 from consumer.offsets.watermark import lowest, position
 
@@ -24,7 +24,7 @@ TOPICS = ["t0", "t1"]
 
 
 class BatcherMachine(RuleBasedStateMachine):
-    """Every change is logged by key; a model tenant applies what settled batches carry."""
+    """Every change is logged by key; a model tenant applies the settled batches."""
 
     conflation: Conflation = staticmethod(replace)
 
@@ -46,7 +46,7 @@ class BatcherMachine(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        """Nothing is held at first."""
+        """Start with an empty batcher."""
         assert not lowest(self.batcher.lows())
 
     @rule(
@@ -58,7 +58,7 @@ class BatcherMachine(RuleBasedStateMachine):
         ),
     )
     def add(self, source: int, steps: list[tuple[str, bool, int]]) -> None:
-        """A chunk of changes of one partition."""
+        """Add a chunk of changes of one partition."""
         assignment = self.assignments[source]
         changes: list[Change] = []
         for key, is_delete, pad in steps:
@@ -80,25 +80,24 @@ class BatcherMachine(RuleBasedStateMachine):
                 encoded = msgspec.json.encode(row | {"k": key, "pad": "x" * pad})
                 changes.append(Upsert(key, encoded, record))
         for change in self.batcher.add(changes, assignment, float(self.moments)):
-            # None is: the widest row fits, so that the order of what is applied stays easy to
-            # state.
+            # The widest row fits, so that no change is dropped and the expected order stays simple.
             msg = f"{change.key} came back as oversize"
             raise AssertionError(msg)
 
     @rule()
     def linger_ends(self) -> None:
-        """What is open is sealed."""
+        """Seal the open batches."""
         self.batcher.seal_lingered(float(self.moments), 0.0)
 
     @rule()
     def take(self) -> None:
-        """Delivery takes a ready batch."""
+        """Have delivery take a ready batch."""
         if self.batcher.ready:
             self.in_flight.append(self.batcher.ready.popleft())
 
     @rule(which=st.integers(0, 9))
     def settle(self, which: int) -> None:
-        """The tenant accepts one of the batches in flight, in any order."""
+        """Have the tenant accept one of the batches in flight, in any order."""
         if self.in_flight:
             batch = self.in_flight.pop(which % len(self.in_flight))
             self.apply(batch)
@@ -106,7 +105,7 @@ class BatcherMachine(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 9), cut=st.integers(1, 9))
     def split(self, which: int, cut: int) -> None:
-        """A batch in flight is taken apart."""
+        """Split a batch in flight."""
         if self.in_flight:
             batch = self.in_flight[which % len(self.in_flight)]
             keys = list(batch.changes)
@@ -117,7 +116,7 @@ class BatcherMachine(RuleBasedStateMachine):
                 assert parts == [self.batcher.ready[0], self.batcher.ready[1]]
 
     def apply(self, batch: Batch) -> None:
-        """Apply a batch as the tenant would, and tick off the offsets that it settles."""
+        """Apply a batch as the tenant would, and remove the offsets that it settles."""
         for key, change in batch.changes.items():
             moment = int(change.record.value() or b"")
             self.applied[key].append(moment)
@@ -131,19 +130,19 @@ class BatcherMachine(RuleBasedStateMachine):
                 }
                 full = type(self).conflation is not merge
                 self.rows[key] = row if full else self.rows.get(key, {}) | row
-            stood_for = [entry for entry in self.unsettled[key] if entry[0] <= moment]
+            settled_here = [entry for entry in self.unsettled[key] if entry[0] <= moment]
             self.unsettled[key] = [entry for entry in self.unsettled[key] if entry[0] > moment]
-            assert len(stood_for) == 1 + sum(
+            assert len(settled_here) == 1 + sum(
                 older_one.bare_count + len(older_one.kept) for older_one in change.superseded or ()
             )
-            for _, assignment, offset in stood_for:
+            for _, assignment, offset in settled_here:
                 self.open_offsets[assignment].remove(offset)
                 assignment.open_count -= 1
 
     @pytest.mark.holds("I7")
     @invariant()
     def no_key_twice(self) -> None:
-        """At most one of: an open batch, one sealed batch."""
+        """Check that a key is in at most one open or sealed batch."""
         batches = [*self.batcher._open.values(), *self.batcher._sealed]
         keys = [key for batch in batches for key in batch.changes]
         assert len(set(keys)) == len(keys)
@@ -152,26 +151,23 @@ class BatcherMachine(RuleBasedStateMachine):
         }
 
     @invariant()
-    def who_waits_waits_for_something(self) -> None:
-        """A key in the waiting room has a batch before it, or it would wait for ever."""
+    def waiting_keys_have_a_batch_before_them(self) -> None:
+        """Check that a waiting key has a batch before it, or it would wait forever."""
         batches = [*self.batcher._open.values(), *self.batcher._sealed]
         keys = {key for batch in batches for key in batch.changes}
         assert set(self.batcher._waiting) <= keys
 
     @invariant()
     def bodies_fit(self) -> None:
-        """Every body is within the limit, and its length is what the batch says."""
+        """Check that every body is within the limit, and its length is `body_bytes`."""
         for batch in [*self.batcher._open.values(), *self.batcher._sealed]:
             rows = b",".join(change.encoded for change in batch.changes.values())
             assert ENVELOPE_BYTES[batch.operation] + len(rows) == batch.body_bytes <= BATCH_BYTES
             assert batch.operation is Operation.UPSERT or len(batch.changes) <= DELETE_IDS
 
     @invariant()
-    def what_it_takes_is_known(self) -> None:
-        """The rows that are held, each with what parts it from the next in a body.
-
-        Those that wait as they are.
-        """
+    def encoded_bytes_are_exact(self) -> None:
+        """Check `encoded_bytes`: rows in batches with their comma, waiting ones without."""
         batches = [*self.batcher._open.values(), *self.batcher._sealed]
         placed = sum(
             len(change.encoded) + 1 for batch in batches for change in batch.changes.values()
@@ -184,12 +180,10 @@ class BatcherMachine(RuleBasedStateMachine):
     @pytest.mark.holds("I1")
     @invariant()
     def positions_are_the_watermark(self) -> None:
-        """No position is beyond an offset that was neither applied nor stood for.
+        """Check that no position is beyond an unsettled offset, now or earlier.
 
-        None that was reached either.
-
-        A mark alone may fall behind: a batch keeps its lower bound when the change that set it has
-        moved on.
+        A low mark by itself may move back: a batch keeps its lower bound when the change that set
+        it is gone.
         """
         marks = lowest(self.batcher.lows())
         for assignment, offsets in self.open_offsets.items():
@@ -198,11 +192,8 @@ class BatcherMachine(RuleBasedStateMachine):
             self.positions[assignment] = reached
 
     @invariant()
-    def tallies_count_what_is_there(self) -> None:
-        """What a batch says it settles is what its changes are.
-
-        Record for record and byte for byte.
-        """
+    def record_counts_are_exact(self) -> None:
+        """Check that the record counts of a batch match its changes, in number and bytes."""
         for batch in [*self.batcher._open.values(), *self.batcher._sealed]:
             counted: Counter[Assignment] = Counter()
             sizes: Counter[Assignment] = Counter()
@@ -225,7 +216,7 @@ class BatcherMachine(RuleBasedStateMachine):
     @pytest.mark.holds("I7")
     @invariant()
     def order_per_key(self) -> None:
-        """What the tenant saw of a key is in log order."""
+        """Check that the tenant got the changes of each key in log order."""
         for key, moments in self.applied.items():
             assert sorted(moments) == moments
             assert set(moments) <= {moment for moment, _, _ in self.log[key]}
@@ -240,7 +231,7 @@ class BatcherMachine(RuleBasedStateMachine):
                 break
         assert self.expected == self.rows
         assert not lowest(self.batcher.lows())
-        if type(self).conflation is in_turn:
+        if type(self).conflation is no_conflation:
             assert {
                 key: [moment for moment, _, _ in entries] for key, entries in self.log.items()
             } == self.applied
@@ -257,9 +248,9 @@ class MergingMachine(BatcherMachine):
 
 
 class QueueingMachine(BatcherMachine):
-    """Engagement."""
+    """Engagement objects."""
 
-    conflation = staticmethod(in_turn)
+    conflation = staticmethod(no_conflation)
 
 
 TestReplacing = BatcherMachine.TestCase
@@ -271,5 +262,5 @@ TestQueueing.settings = settings(max_examples=100, stateful_step_count=40, deadl
 
 
 def test_low_marks_sort_by_offset() -> None:
-    """A low mark compares by offset first, whatever the clocks of the producers said."""
+    """A low mark compares by offset first, whatever the producers' clocks were."""
     assert Low(1, 900) == min(Low(2, 100), Low(1, 900))

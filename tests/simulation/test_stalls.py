@@ -260,7 +260,7 @@ def test_nothing_is_named_in_a_day_while_the_tenant_is_well(load_test: LoadTest)
         seed = load_test.seed * load_test.rounds + number
         storm = calm(seed)
         assert [] == storm.timers, f"seed {seed}"
-        load_test.tell({**storm.checker.counts, "virtual minutes": 10})
+        load_test.count({**storm.checker.counts, "virtual minutes": 10})
     load_test.prove(kills=load_test.done, terms=load_test.done, losses=load_test.done)
 
 

@@ -59,8 +59,8 @@ def test_2400_virtual_hours_of_storms(load_test: LoadTest) -> None:
             first = (load_test.seed * DAYS + day) * storms
             parts = [range(first + job, first + storms, SOAK_JOBS) for job in range(SOAK_JOBS)]
             for counts in pool.map(partial(run_storms, duration_s=STORM_S), parts):
-                load_test.tell(counts)
-            load_test.tell({"virtual hours": int(storms * STORM_S / 3_600)})
+                load_test.count(counts)
+            load_test.count({"virtual hours": int(storms * STORM_S / 3_600)})
     load_test.prove(**{what.replace(" ", "_"): load_test.done for what in EVENTS})
 
 

@@ -1,4 +1,4 @@
-"""The command line, called in this process."""
+"""Fixtures that run the command in this process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EXAMPLES = Path(__file__).parents[2] / "config"
 
 
 class Ran(NamedTuple):
-    """What a command came to."""
+    """The result of a command."""
 
     code: int
     out: str
@@ -25,7 +25,7 @@ class Ran(NamedTuple):
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
-    """Return a function that runs the command with these words."""
+    """Return a function that runs the command with these arguments."""
     monkeypatch.setenv("SF_CLIENT_ID", "an-app")
     monkeypatch.setenv("SF_CLIENT_SECRET", "a-secret")
     monkeypatch.delenv("DATACLOUD_CONSUMER_CONFIG", raising=False)
@@ -43,5 +43,5 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.fixture
 def examples() -> Path:
-    """Return the folder of shipped examples."""
+    """Return the folder of example files."""
     return EXAMPLES

@@ -1,4 +1,4 @@
-"""The list of what is held."""
+"""The list of active holds."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def recorded() -> tuple[Holds, list[tuple[HoldReason, bool]]]:
     return Holds(changed), seen
 
 
-def test_a_hold_keeps_its_beginning() -> None:
-    """Said again, it neither starts anew nor is announced again."""
+def test_a_hold_keeps_its_start() -> None:
+    """Repeated, it neither starts again nor is reported again."""
     holds, seen = recorded()
     place = Target("c", "o")
     holds.hold(HoldReason.CONFIG, place, "404", 1)
@@ -26,8 +26,8 @@ def test_a_hold_keeps_its_beginning() -> None:
     assert [(HoldReason.CONFIG, True)] == seen
 
 
-def test_a_hold_ends_at_its_place_alone() -> None:
-    """The same reason elsewhere goes on; ending what is not held is nothing."""
+def test_a_hold_ends_only_in_its_scope() -> None:
+    """The same reason elsewhere stays; ending a hold that is not active does nothing."""
     holds, seen = recorded()
     holds.hold(HoldReason.CONFIG, Target("c", "a"), "404", 1)
     holds.hold(HoldReason.CONFIG, Target("c", "b"), "404", 1)
@@ -37,8 +37,8 @@ def test_a_hold_ends_at_its_place_alone() -> None:
     assert [True, True, False] == [begins for _, begins in seen]
 
 
-def test_a_partition_that_goes_takes_its_holds_along() -> None:
-    """And no other's."""
+def test_a_released_partition_ends_its_holds() -> None:
+    """Holds of other partitions stay."""
     holds, _ = recorded()
     one, two = Assignment("t", 0, 1, 0, None), Assignment("t", 0, 2, 0, None)
     holds.hold(HoldReason.DEAD_LETTER, one, "down", 1)

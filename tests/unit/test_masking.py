@@ -1,4 +1,4 @@
-"""Texts of other parties in front of a log line."""
+"""Texts of other systems before they are logged."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from consumer.masking import MASKED_CHARS, escape, mask
     ],
 )
 def test_names_and_words_stay(text: str) -> None:
-    """What names the fault and the field is what the operator needs."""
+    """Operators need the names of faults and fields."""
     assert text == mask(text)
 
 
@@ -42,7 +42,7 @@ def test_names_and_words_stay(text: str) -> None:
         ("body {'name': Ann, 'more': {}} end", "Ann"),
         ("body {name: Ann", "Ann"),
         ("name=Ann, rest", "Ann"),
-        ("found: Ann, wanted: Number", "Ann"),
+        ("found: Ann, expected: Number", "Ann"),
         ("value Ann is not a number", "Ann"),
         ("input: {Ann", "Ann"),
         ("Name Zoë is wrong", "Zo"),
@@ -53,14 +53,14 @@ def test_names_and_words_stay(text: str) -> None:
         ("order A17B refused", "A17B"),
     ],
 )
-def test_values_do_not(text: str, secret: str) -> None:
-    """Whatever has the form or the place of a value is masked."""
+def test_values_are_masked(text: str, secret: str) -> None:
+    """Everything with the form or the position of a value is masked."""
     assert secret not in mask(text)
     assert "***" in mask(text)
 
 
 def test_length_is_bounded_j39() -> None:
-    """At most 512 characters leave, whatever comes in."""
+    """At most 512 characters are returned, whatever the input is."""
     assert MASKED_CHARS == len(mask("word " * 10_000))
 
 
@@ -76,13 +76,13 @@ def test_length_is_bounded_j39() -> None:
         ("Zoë", "Zoë"),
     ],
 )
-def test_unseen_characters_are_escaped_c09(text: str, escaped: str) -> None:
-    """Nothing that turns, hides or colours a log line gets into one."""
+def test_invisible_characters_are_escaped_c09(text: str, escaped: str) -> None:
+    """No character that reverses, hides or colours text gets into a log line."""
     assert escaped == escape(text)
 
 
-def test_line_ends_do_not_survive() -> None:
-    """A text is one line."""
+def test_line_ends_are_replaced() -> None:
+    """The result is one line."""
     assert "a b c" == mask("a\r\nb\n\n c")
 
 
@@ -90,5 +90,5 @@ def test_line_ends_do_not_survive() -> None:
     "piece", ["a", "A", "a.", "'", '"', "{", "[", "@", "a@", "#/a", "key ", "value ", "=a", "é!"]
 )
 def test_hostile_texts_are_bounded(piece: str) -> None:
-    """Runs that invite a pattern to look again and again end in a short text all the same."""
+    """Texts made for catastrophic backtracking are masked quickly, too."""
     assert len(mask(piece * 100_000)) <= MASKED_CHARS

@@ -8,7 +8,7 @@ from confluent_kafka import KafkaError, TopicPartition
 
 from consumer.errors import Fatal, Refusal
 from consumer.operations.kafka.standalone_client import StandaloneClient
-from consumer.source.error_codes import ErrorClass, detail_of, meaning_of
+from consumer.source.error_codes import ErrorClass, class_of, detail_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -89,7 +89,7 @@ class RangeReader(StandaloneClient):
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the library's spelling
             if place in self._unread:
                 self._reached(place, offset)
-        elif meaning_of(error) is ErrorClass.OFFSET_LOST:
+        elif class_of(error) is ErrorClass.OFFSET_LOST:
             message = (
                 f"{place[0]}[{place[1]}]: the records from offset {self.positions.get(place)} on"
                 f" were deleted before they were read (retention, deletion or truncation): choose"
@@ -109,8 +109,8 @@ class RangeReader(StandaloneClient):
 
     def _note(self, error: KafkaError) -> None:
         """Keep an error of the client; `read` raises a fatal one."""
-        match meaning_of(error):
-            case ErrorClass.SILENT:
+        match class_of(error):
+            case ErrorClass.IGNORED:
                 pass
             case ErrorClass.FATAL:
                 self._fatal = detail_of(error)

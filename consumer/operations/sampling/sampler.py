@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from consumer.headers import headers_of
 from consumer.model import PlainRecord
 from consumer.operations.kafka.standalone_client import ANSWER_S, StandaloneClient
-from consumer.source.client_conf import BROKERS_OWN
+from consumer.source.client_conf import INTERNAL_TOPICS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +51,9 @@ class Sampler(StandaloneClient):
         Raises: `NoSample`.
         """
         try:
-            return sorted(set(self._consumer.list_topics(timeout=ANSWER_S).topics) - BROKERS_OWN)
+            return sorted(
+                set(self._consumer.list_topics(timeout=ANSWER_S).topics) - INTERNAL_TOPICS
+            )
         except KafkaException as error:
             raise self._unanswered(error) from error
 

@@ -1,6 +1,6 @@
 """PostgreSQL and Kafka Connect as fixtures.
 
-One of each for the tests of a file, beside the broker of all.
+There is one of each per test file, beside the broker of the run.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Postgres]:
-    """Run one server for all tests of the file; each test has tables of its own."""
+    """Run one server for all tests of the file; each test has its own tables."""
     missing = missing_server()
     if missing is not None:
         pytest.skip(missing)
@@ -32,11 +32,11 @@ def postgres() -> Iterator[Postgres]:
 def connect(
     kafka_broker: KafkaBroker, postgres: Postgres, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ConnectWorker]:
-    """Run one worker for all tests of the file; each test puts a connector of its own."""
+    """Run one worker for all tests of the file; each test has its own connector."""
     missing = missing_tools()
     if missing is not None:
         pytest.skip(missing)
-    # It reads from the server: the server outlives it.
+    # The worker reads from the server, so the server must live longer.
     del postgres
     with ConnectWorker(tmp_path_factory.mktemp("connect"), kafka_broker.bootstrap) as worker:
         yield worker

@@ -1,7 +1,4 @@
-"""A real Kafka Connect worker with Debezium's connector for PostgreSQL.
-
-One process, told what to do by REST.
-"""
+"""A real Kafka Connect worker with Debezium's PostgreSQL connector, controlled by REST."""
 
 from __future__ import annotations
 
@@ -30,8 +27,8 @@ POM: Final = Path(__file__).with_name("pom.xml")
 WORKER_JARS: Final = f"connect-{KAFKA_VERSION}"
 PLUGIN_JARS: Final = f"plugins-{DEBEZIUM_VERSION}/debezium"
 CONVERTER_VERSION: Final = "2.6.13.Final"
-"""The last of Apicurio's converters whose whole family of jars is published; its registry may be
-newer."""
+"""The last version of Apicurio's converters for which all jars are published; its registry may
+be newer."""
 
 CONVERTER_JARS: Final = f"avro-converter-{CONVERTER_VERSION}"
 
@@ -48,17 +45,14 @@ _JSON: Final = "org.apache.kafka.connect.json.JsonConverter"
 
 
 def missing_tools() -> str | None:
-    """Return what to install before a worker can run here; `None` when all is there."""
+    """Return what to install before a worker can run here; `None` if nothing is missing."""
     return jars.missing_tools(
         [WORKER_JARS, PLUGIN_JARS, CONVERTER_JARS], "the tests against a real Debezium"
     )
 
 
 def json_converters(*, schemas: bool) -> dict[str, str]:
-    """Return the settings of a connector that writes JSON.
-
-    With or without its schema in every record.
-    """
+    """Return the settings of a connector that writes JSON, with or without schemas."""
     return {
         f"{side}.converter{setting}": value
         for side in ("key", "value")
@@ -67,11 +61,9 @@ def json_converters(*, schemas: bool) -> dict[str, str]:
 
 
 def avro_converters(registry: str) -> dict[str, str]:
-    """Return the settings of a connector that writes Avro in Confluent's frame.
+    """Return the settings of a connector that writes Avro in Confluent's wire format.
 
-    And registers its schemas.
-
-    `registry` is the address of Apicurio's own API, version 2.
+    It registers its schemas. `registry` is the address of Apicurio's own API, version 2.
     """
     settings = {
         "": "io.apicurio.registry.utils.converter.AvroConverter",
@@ -92,9 +84,8 @@ def avro_converters(registry: str) -> dict[str, str]:
 def postgres_connector(name: str, port: int, tables: str, **settings: str) -> dict[str, str]:
     """Return the settings of a connector.
 
-    Its topics are `NAME.SCHEMA.TABLE`, its slot and publication its own.
-
-    In the names of `settings` a double underscore stands for a dot.
+    Its topics are `NAME.SCHEMA.TABLE`; it has its own slot and publication. In the names of
+    `settings` a double underscore is a dot.
     """
     return {
         "connector.class": "io.debezium.connector.postgresql.PostgresConnector",
@@ -119,9 +110,9 @@ def postgres_connector(name: str, port: int, tables: str, **settings: str) -> di
 
 
 class ConnectWorker:
-    """One standalone worker on a folder, which keeps where its connectors stand.
+    """One standalone worker on a folder, which stores the offsets of its connectors.
 
-    A `with` block ends it.
+    A `with` block stops it.
     """
 
     def __init__(self, folder: Path, bootstrap: str) -> None:
@@ -145,14 +136,14 @@ class ConnectWorker:
         self.stop()
 
     def start(self) -> None:
-        """Start on the folder as it is.
+        """Start on the existing folder.
 
         Returns when the worker answers and its earlier connectors run again.
         """
         libraries = jars.fetched(WORKER_JARS, POM, "-Pworker", f"-Dkafka.version={KAFKA_VERSION}")
         jars.fetched(PLUGIN_JARS, POM, "-Pdebezium", f"-Ddebezium.version={DEBEZIUM_VERSION}")
-        # Not a plugin: this one does not say what it is, and looking for it costs ten seconds at
-        # every start.
+        # On the class path, not as a plugin: it has no service declaration, and scanning for it
+        # costs ten seconds per start.
         converter = jars.fetched(
             CONVERTER_JARS, POM, "-Pavro", f"-Dapicurio.version={CONVERTER_VERSION}"
         )
@@ -172,7 +163,7 @@ class ConnectWorker:
             )
         atexit.register(self.kill)
         await_that(
-            lambda: self._ended() or self._ask("/connectors") is not None,
+            lambda: self._ended() or self._request("/connectors") is not None,
             "the Connect worker answers",
         )
         assert not self._ended(), self.log.read_text()[-4000:]
@@ -180,36 +171,36 @@ class ConnectWorker:
             self.put(name, connector)
 
     def stop(self) -> None:
-        """End it cleanly: its connectors' places are written down."""
+        """Stop it cleanly: the offsets of its connectors are stored."""
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it as a power cut would; what came since the places were written last comes again."""
+        """Kill it like a power cut; records since the last stored offsets are written again."""
         self._end(signal.SIGKILL)
 
     def put(self, name: str, connector: Mapping[str, str]) -> None:
         """Start a connector, and wait until its task runs."""
         self._connectors[name] = connector
-        self._ask(f"/connectors/{name}/config", "PUT", dict(connector))
+        self._request(f"/connectors/{name}/config", "PUT", dict(connector))
         await_that(
             lambda: self._states(name) >= {"RUNNING"} or "FAILED" in self._states(name),
             f"{name} runs",
         )
         assert {"RUNNING"} == self._states(name), (
-            self._ask(f"/connectors/{name}/status"),
+            self._request(f"/connectors/{name}/status"),
             self.log.read_text()[-2000:],
         )
 
     def take(self, name: str) -> None:
-        """Stop a connector for good."""
+        """Delete a connector."""
         del self._connectors[name]
-        self._ask(f"/connectors/{name}", "DELETE")
+        self._request(f"/connectors/{name}", "DELETE")
 
     def _states(self, name: str) -> set[str]:
-        status = self._ask(f"/connectors/{name}/status") or {"tasks": []}
+        status = self._request(f"/connectors/{name}/status") or {"tasks": []}
         return {task["state"] for task in status["tasks"]}
 
-    def _ask(self, path: str, method: str = "GET", body: object = None) -> Any:  # noqa: ANN401 - JSON
+    def _request(self, path: str, method: str = "GET", body: object = None) -> Any:  # noqa: ANN401 - JSON
         request = urllib.request.Request(
             f"http://127.0.0.1:{self._port}{path}",
             data=None if body is None else json.dumps(body).encode(),

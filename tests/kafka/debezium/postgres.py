@@ -1,6 +1,6 @@
 """A real PostgreSQL on loopback with logical decoding.
 
-On a folder of its own, which goes when it ends.
+Its folder is deleted when it ends.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 ACCOUNT: Final = "postgres"
-"""Whom the server runs as when we are root, whom it refuses; also the name of its superuser."""
+"""The account of the server if the tests run as root, which it rejects; also its superuser."""
 
 _READY_TIMEOUT_S: Final = 60.0
 _STOP_TIMEOUT_S: Final = 20.0
@@ -40,7 +40,7 @@ _SETTINGS: Final = {
 
 
 def programs() -> Path | None:
-    """Return the folder of the newest server's programs; `None` when no server is installed."""
+    """Return the folder of the newest server's programs; `None` if no server is installed."""
     found = shutil.which("initdb")
     if found is not None:
         return Path(found).resolve().parent
@@ -51,7 +51,7 @@ def programs() -> Path | None:
 
 
 def missing_server() -> str | None:
-    """Return what to install before a server can run here; `None` when all is there."""
+    """Return what to install before a server can run here; `None` if nothing is missing."""
     if programs() is None or shutil.which("psql") is None:
         return "install PostgreSQL (Debian: postgresql) to run the tests against a real Debezium"
     try:
@@ -59,18 +59,18 @@ def missing_server() -> str | None:
     except KeyError:
         if os.geteuid() == 0:
             return (
-                f"add an account {ACCOUNT}, or run the tests as another user than root: its"
-                f" server refuses root"
+                f"add an account {ACCOUNT}, or run the tests as a user other than root:"
+                " PostgreSQL does not run as root"
             )
     return None
 
 
 class Postgres:
-    """One server for as long as a `with` block; its folder goes with it."""
+    """One server for the length of a `with` block; its folder is deleted afterwards."""
 
     def __init__(self) -> None:
         self.port = free_port()
-        # Not in a folder of the tests: those are closed to the account that the server runs as.
+        # Not in a folder of the tests: the account of the server has no access to those.
         self._folder = Path(tempfile.mkdtemp(prefix="datacloud-consumer-postgres-"))
         self._programs = programs() or Path()
         self._account = ACCOUNT if os.geteuid() == 0 else None
@@ -114,9 +114,9 @@ class Postgres:
         self._end()
 
     def run(self, statements: str, database: str = "postgres") -> str:
-        """Run statements, each committed by itself unless they say otherwise.
+        """Run statements, each committed by itself unless they contain transactions.
 
-        Return what they print, unadorned.
+        Returns: their output, unformatted.
         """
         place = ["-h", "127.0.0.1", "-p", str(self.port), "-U", ACCOUNT, "-d", database]
         done = subprocess.run(
@@ -141,11 +141,11 @@ class Postgres:
         server = self._server
         assert server is not None
         for _ in range(int(_READY_TIMEOUT_S * 10)):
-            asked = subprocess.run(
+            probe = subprocess.run(
                 [self._programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)],
                 check=False,
             )
-            if asked.returncode == 0:
+            if probe.returncode == 0:
                 return
             try:
                 server.wait(timeout=0.1)
@@ -159,7 +159,7 @@ class Postgres:
     def _end(self) -> None:
         server, self._server = self._server, None
         if server is not None:
-            # SIGINT is its "fast" way: sessions are ended, not waited for.
+            # SIGINT is its "fast" shutdown: it ends sessions instead of waiting for them.
             server.send_signal(signal.SIGINT)
             try:
                 server.wait(_STOP_TIMEOUT_S)

@@ -1,4 +1,4 @@
-"""What connectors wrote, read back from the broker byte for byte."""
+"""Records that connectors wrote, read from the broker byte for byte."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Kept(NamedTuple):
 
 
 def await_records(bootstrap: str, topics: Sequence[str], count: int) -> list[Kept]:
-    """Read topics of one partition from their beginning until so many records came.
+    """Read topics of one partition from their beginning until this many records arrived.
 
-    Topic by topic, in order.
+    Returns: the records by topic, in offset order.
     """
     consumer = Consumer(
         {

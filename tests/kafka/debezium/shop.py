@@ -1,6 +1,6 @@
-"""A shop's tables under random statements.
+"""Tables under random statements.
 
-What is written, and what a tenant that follows them must hold.
+It knows the rows that a tenant must have in the end.
 """
 
 from __future__ import annotations
@@ -16,38 +16,43 @@ if TYPE_CHECKING:
     from tests.kafka.debezium.postgres import Postgres
 
 KEYS: Final = 250
-"""So few that every key is met again and again: changed, moved, deleted, and taken by another row."""
+"""So few that every key is used again and again: changed, moved, deleted, and reused by another
+row."""
 
 LAST_KEY: Final = 0
-"""The key that nothing but the last change of each table has."""
+"""The key of the last change of each table, used for nothing else."""
 
 _TABLES: Final = """\
 CREATE SCHEMA SHOP;
 SET search_path = SHOP;
 CREATE TABLE customers (
-  id bigint PRIMARY KEY, email text, balance numeric(20, 4), score double precision, vip boolean, born date,
-  seen timestamptz, made timestamp, tags text[], prefs jsonb, note text, picture bytea, orders int
+  id bigint PRIMARY KEY, email text, balance numeric(20, 4), score double precision, vip boolean,
+  born date, seen timestamptz, made timestamp, tags text[], prefs jsonb, note text, picture bytea,
+  orders int
 );
 ALTER TABLE customers REPLICA IDENTITY FULL;
 ALTER TABLE customers ALTER COLUMN note SET STORAGE EXTERNAL;
 CREATE TABLE documents (id bigint PRIMARY KEY, title text, body text, pages int);
 ALTER TABLE documents ALTER COLUMN body SET STORAGE EXTERNAL;
 """
-"""Values of more than two kilobytes are stored beside the row: of those that an update leaves alone
-the log says nothing. Under the full replica identity Debezium knows them from the old row, under
-the default it does not."""
+"""Values of more than two kilobytes are stored outside the row (TOAST). The log does not contain
+those that an update does not change. With the full replica identity Debezium takes them from the
+old row, with the default one it cannot."""
 
 _ROWS: Final = {
     "customers": """\
 SELECT json_build_object(
-  'id', id::text, 'email', email, 'balance', balance, 'score', score, 'vip', vip, 'born', born::text,
+  'id', id::text, 'email', email, 'balance', balance, 'score', score, 'vip', vip,
+  'born', born::text,
   'seen', to_char(seen AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-  'made', to_char(made, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'tags', array_to_json(tags)::text, 'prefs', prefs::text,
-  'note', note, 'picture', encode(picture, 'base64'), 'orders', orders
+  'made', to_char(made, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+  'tags', array_to_json(tags)::text, 'prefs', prefs::text, 'note', note,
+  'picture', encode(picture, 'base64'), 'orders', orders
 ) FROM SHOP.customers;
 """,
     "documents": """\
-SELECT json_build_object('id', id::text, 'title', title, 'body', body, 'pages', pages) FROM SHOP.documents;
+SELECT json_build_object('id', id::text, 'title', title, 'body', body, 'pages', pages)
+FROM SHOP.documents;
 """,
 }
 
@@ -80,7 +85,7 @@ _COLUMNS: Final = {
 
 
 class Shop:
-    """Two tables in a schema of their own, and a seeded source of statements about them."""
+    """Two tables in their own schema, and a seeded generator of statements."""
 
     def __init__(self, server: Postgres, name: str, seed: int) -> None:
         self._server = server
@@ -92,27 +97,27 @@ class Shop:
 
     @property
     def tables(self) -> str:
-        """Both, as a connector is told."""
+        """Both tables, in the form of the connector's setting."""
         return f"{self.name}.customers,{self.name}.documents"
 
     def work(self, count: int) -> None:
-        """Carry out so many random statements, in transactions of up to twenty.
+        """Run this many random statements, in transactions of up to twenty.
 
-        One in fifteen is taken back.
+        One transaction in fifteen is rolled back.
         """
         done = 0
         script = []
         while done < count:
             block = [self._statement() for _ in range(min(self._rng.randint(1, 20), count - done))]
             done += len(block)
-            taken_back = self._rng.random() < 1 / 15
-            script += ["BEGIN;", *block, "ROLLBACK;" if taken_back else "COMMIT;"]
+            is_rolled_back = self._rng.random() < 1 / 15
+            script += ["BEGIN;", *block, "ROLLBACK;" if is_rolled_back else "COMMIT;"]
         self._run("\n".join(script))
 
     def empty(self) -> None:
-        """Delete all rows, then empty the tables.
+        """Delete all rows, then truncate the tables.
 
-        The deletes are told by key, the emptying only of the table.
+        The deletes are change events with a key; a truncation event names only the table.
         """
         self.truncations += len(_ROWS)
         self._run(
@@ -128,7 +133,7 @@ class Shop:
         self._run(f"UPDATE customers SET {assignment} WHERE id = {LAST_KEY};")  # noqa: S608
 
     def rows(self, table: str) -> dict[str, dict[str, Any]]:
-        """Return the rows of a table by key, each as a tenant must hold it."""
+        """Return the rows of a table by key, as a tenant must have them."""
         lines = self._server.run(_ROWS[table].replace("SHOP", self.name)).splitlines()
         found = [row_of(line) for line in lines]
         return {row["id"]: row for row in found}
@@ -166,12 +171,13 @@ class Shop:
 
     def _update_several(self, table: str) -> str:
         first = self._key()
-        return f"UPDATE {table} SET {self._assignments(table)} WHERE id BETWEEN {first} AND {first + 5};"  # noqa: S608
+        where = f"id BETWEEN {first} AND {first + 5}"
+        return f"UPDATE {table} SET {self._assignments(table)} WHERE {where};"  # noqa: S608
 
     def _move(self, table: str) -> str:
-        """Give a row another key. A document takes its body along.
+        """Change the key of a row.
 
-        Which the log would not tell of otherwise.
+        A document gets a new body, because the log would not contain the old one.
         """
         old, new = self._key(), self._key()
         along = f", body = {self._value('body')}" if table == "documents" else ""
@@ -187,7 +193,7 @@ class Shop:
 
 
 def row_of(line: str) -> dict[str, Any]:
-    """Read a row, numbers digit for digit."""
+    """Parse a row, with numbers digit for digit."""
     row: dict[str, Any] = json.loads(line, parse_float=Decimal, parse_int=Decimal)
     return row
 
@@ -195,7 +201,7 @@ def row_of(line: str) -> dict[str, Any]:
 def differences(
     tenant: dict[str, dict[str, Any]], database: dict[str, dict[str, Any]]
 ) -> Iterator[str]:
-    """Name every place where the tenant's table is not the database's: a row, or a field of one."""
+    """Yield every difference between the tenant's table and the database's: a row, or a field."""
     for key in sorted(tenant.keys() | database.keys()):
         if key not in tenant or key not in database:
             yield f"{key}: only {'the database' if key in database else 'the tenant'} has it"

@@ -1,4 +1,4 @@
-"""The whole chain, every part real.
+"""The whole chain with real parts.
 
 PostgreSQL, Debezium, Kafka, the daemon, and the sandbox tenant at its end.
 """
@@ -85,7 +85,7 @@ FLAT: Final = {
 
 
 def configuration(format_name: str, encoding: str) -> str:
-    """Put the routes of the shop in the place of those that a fleet has."""
+    """Return the fleet's configuration with the routes of the shop."""
     before, _, rest = CONFIGURATION.partition("  objects:\n")
     routes = TABLES.replace("ENCODING", encoding).replace("FORMAT", format_name)
     return before + routes + rest[rest.index("delivery:") :]
@@ -94,7 +94,7 @@ def configuration(format_name: str, encoding: str) -> str:
 class Chain:
     """The shop's tables, and daemon and tenant at the other end.
 
-    The fleet's topic names all that is in between.
+    The fleet's topic is the prefix of all names in between.
     """
 
     def __init__(self, fleet: Fleet, broker: KafkaBroker, shop: Shop) -> None:
@@ -106,7 +106,7 @@ class Chain:
         ]
 
     def is_through(self) -> bool:
-        """Whether the last change of each table has arrived, and everything else as well."""
+        """Return whether the last change of each table has arrived, and everything else too."""
         if self.fleet.pending() != 0 or any(
             str(LAST_KEY) not in self.held(table) for table in self.tables()
         ):
@@ -117,15 +117,15 @@ class Chain:
         )
 
     def tables(self) -> list[str]:
-        """The names of the tables."""
+        """Return the names of the tables."""
         return [topic.rpartition(".")[2] for topic in self.topics]
 
     def held(self, table: str) -> dict[str, dict[str, Any]]:
-        """What the tenant holds."""
+        """Return the tenant's rows."""
         return {key: row_of(text) for key, text in self.fleet.row_texts(table).items()}
 
     def differences(self) -> list[str]:
-        """Where tenant and database differ."""
+        """Return the differences between tenant and database."""
         return [
             f"{table}.{place}"
             for table in self.tables()
@@ -133,7 +133,7 @@ class Chain:
         ]
 
     def written(self) -> Iterator[dict[str, Any]]:
-        """What Debezium wrote as JSON with its schema, tombstones left out."""
+        """Yield the records that Debezium wrote as JSON with its schema, without tombstones."""
         count = sum(self._broker.end_offsets(topic)[0] for topic in self.topics)
         for record in await_records(self._broker.bootstrap, self.topics, count):
             if record.value is not None:
@@ -147,7 +147,7 @@ def chain_of(
     format_name: str = "debezium",
     registry: str | None = None,
 ) -> Chain:
-    """Make the configuration of a chain, through a registry or without."""
+    """Return a chain, with a registry or without."""
     broker.create_topic(f"{shop.name}.dead")
     text, lines = configuration(format_name, "json"), ""
     if registry is not None:
@@ -161,12 +161,12 @@ def chain_of(
     return Chain(fleet, broker, shop)
 
 
-def test_after_five_thousand_statements_the_tenant_has_what_the_database_has(
+def test_after_five_thousand_statements_tenant_and_database_are_equal(
     kafka_broker: KafkaBroker, postgres: Postgres, connect: ConnectWorker, tmp_path: Path
 ) -> None:
-    """Snapshot, changes, moved keys, deletes, values beside the row, emptied tables.
+    """Snapshot, changes, moved keys, deletes, TOAST values, truncated tables.
 
-    And a worker killed in it.
+    The worker is killed once.
     """
     name = "shop"
     shop = Shop(postgres, name, seed=1)
@@ -188,12 +188,12 @@ def test_after_five_thousand_statements_the_tenant_has_what_the_database_has(
         await_that(chain.is_through, "all has arrived")
         assert [] == chain.differences()
 
-        letters = [
+        dead = [
             (json.loads(value or b"")["payload"], why)
-            for value, why in letters_of(kafka_broker, name)
+            for value, why in dead_letters_of(kafka_broker, name)
         ]
-        assert {("t", "ENVELOPE_TRUNCATE")} == {(change["op"], why) for change, why in letters}
-        assert shop.truncations == len({change["source"]["lsn"] for change, _ in letters})
+        assert {("t", "ENVELOPE_TRUNCATE")} == {(change["op"], why) for change, why in dead}
+        assert shop.truncations == len({change["source"]["lsn"] for change, _ in dead})
         assert_it_took_place([*chain.written()])
 
         connect.take(name)
@@ -203,28 +203,30 @@ def test_after_five_thousand_statements_the_tenant_has_what_the_database_has(
         assert 0 == member.ended()
 
 
-def letters_of(broker: KafkaBroker, name: str) -> list[tuple[bytes | None, str]]:
-    """Value and reason of every letter."""
+def dead_letters_of(broker: KafkaBroker, name: str) -> list[tuple[bytes | None, str]]:
+    """Return value and reason of every dead letter."""
     return [*dead_letters(broker, f"{name}.dead").values()]
 
 
 def assert_it_took_place(changes: list[dict[str, Any]]) -> None:
-    """A run in which something did not happen says nothing of it."""
+    """Check that everything happened that this run is about; otherwise it proves nothing."""
     ops = Counter(change["op"] for change in changes)
     assert {"r", "c", "u", "d", "t"} == ops.keys()
     assert ops["d"] > 100
     assert any(
         (change["after"] or {}).get("body") == "__debezium_unavailable_value" for change in changes
     )
-    told = Counter(
+    counts = Counter(
         (change["source"]["lsn"], change["source"]["sequence"], change["op"]) for change in changes
     )
-    assert max(told.values()) > 1, "nothing came twice: the kill came too late to mean anything"
+    assert max(counts.values()) > 1, (
+        "no record was written twice: the kill was too late to test anything"
+    )
 
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apicurio]:
-    """Run a registry that others wrote."""
+    """Run a registry of another vendor."""
     try:
         with Apicurio(tmp_path_factory.mktemp("registry")) as running:
             yield running
@@ -242,7 +244,7 @@ def test_the_same_in_avro_through_a_registry(  # noqa: PLR0917 - five parts, and
     format_name: str,
     settings: dict[str, str],
 ) -> None:
-    """Keys and values framed, schemas asked for on the way; columns come and go in the middle."""
+    """Framed keys and values, schemas from the registry; columns are added and dropped."""
     name = f"avro_{format_name}"
     shop = Shop(postgres, name, seed=2)
     shop.work(100)
@@ -262,7 +264,7 @@ def test_the_same_in_avro_through_a_registry(  # noqa: PLR0917 - five parts, and
         shop.finish()
         await_that(chain.is_through, "all has arrived")
         assert [] == chain.differences()
-        assert [] == letters_of(kafka_broker, name)
+        assert [] == dead_letters_of(kafka_broker, name)
         connect.take(name)
         member.send(signal.SIGTERM)
         assert 0 == member.ended()

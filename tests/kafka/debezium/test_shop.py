@@ -1,4 +1,4 @@
-"""The comparison at the end of the chain sees what it has to see."""
+"""The comparison at the end of the chain finds every difference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One key, one open request: the cases that databases and bulk calls punish."""
+"""One open request per key: the cases that are hardest for databases and bulk calls."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ ASSIGNMENT = Assignment("t", 0, 1, 0, None)
 
 
 def upsert(key: str, offset: int) -> Upsert:
-    """Make an upsert whose row tells its offset."""
+    """Return an upsert whose row contains its offset."""
     row = json.dumps({"id": key, "at": offset}).encode()
     return Upsert(key, row, PlainRecord("t", 0, offset, value=b"v"))
 
 
 def delete(key: str, offset: int) -> Delete:
-    """Make a delete."""
+    """Return a delete."""
     return Delete(key, json.dumps(key).encode(), PlainRecord("t", 0, offset, value=b"v"))
 
 
 def batcher() -> Batcher:
-    """Make one for an object whose newer changes replace older ones."""
+    """Return a batcher for an object whose newer changes replace older ones."""
     return Batcher(Target("c", "o"), replace, batch_bytes=1000, delete_ids=100)
 
 
-def test_a_delete_that_meets_an_unsent_upsert_is_sent() -> None:
-    """Create and delete are a delete, not nothing: an earlier copy of the row may be there."""
+def test_a_delete_after_an_unsent_upsert_is_sent() -> None:
+    """Create and delete are a delete, not nothing: an earlier copy of the row may exist."""
     api = batcher()
     api.add([upsert("a", 1), delete("a", 2)], ASSIGNMENT, 0.0)
     api.seal_lingered(1.0, 0.0)
@@ -36,8 +36,8 @@ def test_a_delete_that_meets_an_unsent_upsert_is_sent() -> None:
     assert [b'"a"'] == [change.encoded for change in batch.changes.values()]
 
 
-def test_a_key_stands_once_in_a_request() -> None:
-    """The newest of its changes, and the position of the oldest is held until that is settled."""
+def test_a_key_is_once_in_a_request() -> None:
+    """With its newest change; the position of the oldest is held until that is settled."""
     api = batcher()
     api.add([upsert("a", 1), upsert("b", 2), upsert("a", 3)], ASSIGNMENT, 0.0)
     api.seal_lingered(1.0, 0.0)

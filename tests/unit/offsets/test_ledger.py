@@ -1,4 +1,4 @@
-"""The account of every record, for each way that a record can end."""
+"""The account of every record, for each outcome."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from consumer.model import (
 from consumer.offsets.ledger import RECORD_BYTES, Ledger
 
 
-class Book:
-    """Remembers what the ledger told."""
+class RecordingObserver:
+    """Records the bookings of the ledger."""
 
     def __init__(self) -> None:
         self.entries: list[tuple[str, str, int]] = []
 
     def polled(self, topic: str, count: int) -> None:
-        """Note what came in."""
+        """Record polled records."""
         self.entries.append((topic, "polled", count))
 
     def settled(self, topic: str, outcome: RecordOutcome, count: int) -> None:
-        """Note what went out."""
+        """Record settled records."""
         self.entries.append((topic, str(outcome), count))
 
 
@@ -54,22 +54,22 @@ def assignment(topic: str = "t") -> Assignment:
     return Assignment(topic, 0, 1, 0, None)
 
 
-def test_accepted_changes_are_booked_by_topic() -> None:
-    """One booking per topic, bytes given back to the last one."""
-    book = Book()
-    ledger = Ledger(book)
+def test_accepted_changes_are_counted_by_topic() -> None:
+    """One booking per topic; all bytes are freed."""
+    observer = RecordingObserver()
+    ledger = Ledger(observer)
     one, two = assignment("one"), assignment("two")
     ledger.polled(one, 2, 10)
     ledger.polled(two, 1, 5)
     settled(ledger, upsert(one, 0), upsert(two, 0), upsert(one, 1))
-    assert [("one", "accepted", 2), ("two", "accepted", 1)] == book.entries[2:]
+    assert [("one", "accepted", 2), ("two", "accepted", 1)] == observer.entries[2:]
     assert (0, 0) == (ledger.open_count, ledger.held_bytes)
     assert (0, 0) == (one.open_count, one.held_bytes)
 
 
-def test_what_rides_on_a_change_is_conflated_with_it() -> None:
-    """The older record of a key settles with the newer, as conflated."""
-    ledger = Ledger(Book())
+def test_superseded_records_settle_with_the_newer_change() -> None:
+    """The older record of a key settles with the newer one, as conflated."""
+    ledger = Ledger(RecordingObserver())
     source = assignment()
     ledger.polled(source, 2, 10)
     older, newer = upsert(source, 0), upsert(source, 1)
@@ -81,11 +81,8 @@ def test_what_rides_on_a_change_is_conflated_with_it() -> None:
 
 
 def test_kept_records_of_a_merged_change_are_conflated_when_it_is_accepted() -> None:
-    """Partial mode keeps the older record for a rejection.
-
-    An acceptance settles it like any other.
-    """
-    ledger = Ledger(Book())
+    """Partial mode keeps the older record for a rejection; after a success it is not needed."""
+    ledger = Ledger(RecordingObserver())
     source = assignment()
     ledger.polled(source, 2, 10)
     older, newer = upsert(source, 0), upsert(source, 1, b'{"b":2}')
@@ -98,15 +95,15 @@ def test_kept_records_of_a_merged_change_are_conflated_when_it_is_accepted() -> 
     assert 0 == ledger.open_count
 
 
-def test_a_record_of_several_parts_is_booked_once_with_the_weightiest_outcome() -> None:
-    """Dead-lettered outweighs accepted, accepted outweighs conflated and filtered."""
+def test_a_record_of_several_parts_is_counted_once_with_the_first_outcome() -> None:
+    """The order is dead-lettered, accepted, conflated, filtered."""
     source = assignment()
     for outcomes, expected in (
         ([RecordOutcome.FILTERED, RecordOutcome.ACCEPTED], RecordOutcome.ACCEPTED),
         ([RecordOutcome.ACCEPTED, RecordOutcome.DEAD_LETTERED], RecordOutcome.DEAD_LETTERED),
         ([RecordOutcome.CONFLATED, RecordOutcome.FILTERED], RecordOutcome.CONFLATED),
     ):
-        ledger = Ledger(Book())
+        ledger = Ledger(RecordingObserver())
         ledger.polled(source, 1, 5)
         partial_record = PartialRecord(source, 2, 5)
         ledger.part_settled(partial_record, outcomes[0])
@@ -116,9 +113,9 @@ def test_a_record_of_several_parts_is_booked_once_with_the_weightiest_outcome() 
         assert 1 == ledger.settled_counts[expected]
 
 
-def test_a_ticket_that_rides_is_a_conflated_part() -> None:
-    """A part of a record that was replaced by a newer change counts as conflated."""
-    ledger = Ledger(Book())
+def test_a_superseded_part_of_a_record_is_conflated() -> None:
+    """A part that a newer change replaced counts as conflated."""
+    ledger = Ledger(RecordingObserver())
     source = assignment()
     ledger.polled(source, 2, 10)
     partial_record = PartialRecord(source, 1, 5)
@@ -130,9 +127,9 @@ def test_a_ticket_that_rides_is_a_conflated_part() -> None:
     assert 1 == ledger.settled_counts[RecordOutcome.CONFLATED]
 
 
-def test_a_partition_that_goes_takes_its_open_records_along() -> None:
-    """Released: neither settled nor open here any more, whatever their size was."""
-    ledger = Ledger(Book())
+def test_a_released_partition_closes_its_open_records() -> None:
+    """Released records are not open here any more, whatever their size was."""
+    ledger = Ledger(RecordingObserver())
     source, other = assignment(), assignment("other")
     ledger.polled(source, 3, 1_000)
     ledger.polled(other, 1, 5)
@@ -143,8 +140,8 @@ def test_a_partition_that_goes_takes_its_open_records_along() -> None:
     assert 3 == ledger.settled_counts[RecordOutcome.RELEASED]
 
 
-def test_a_delete_over_a_merge_needs_the_older_records_no_more() -> None:
-    """What a delete replaces is not kept: its fields are in nothing that is sent."""
+def test_a_delete_after_a_merge_does_not_keep_the_older_records() -> None:
+    """Their fields are in nothing that is sent."""
     source = assignment()
     first, second = upsert(source, 0), upsert(source, 1, b'{"b":2}')
     encoded = merge(first, second)

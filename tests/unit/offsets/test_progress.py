@@ -1,4 +1,4 @@
-"""Positions over time: the low watermark, what is to be committed, and standing still."""
+"""Positions: the low watermark, what to commit, and how long a position has not moved."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ def owned(next_offset: int = 10, committed: int | None = 10) -> tuple[Progress, 
 
 
 @pytest.mark.holds("I2")
-def test_the_lowest_of_all_holders_counts() -> None:
-    """Whoever holds the lowest offset holds the position."""
+def test_the_lowest_offset_of_all_holders_counts() -> None:
+    """The holder with the lowest offset determines the position."""
     assignment = Assignment("t", 0, 1, 100, 0)
     assignment.open_count = 3
     marks = lowest([(assignment, Low(40, 7)), (assignment, Low(30, 9)), (assignment, Low(50, 1))])
     assert 30 == position(assignment, marks)
 
 
-def test_with_nothing_open_the_position_is_the_next_offset() -> None:
-    """Also when a holder still shows a low mark that is only a lower bound."""
+def test_without_open_records_the_position_is_the_next_offset() -> None:
+    """Also if a holder still reports a low mark, which is only a lower bound."""
     assignment = Assignment("t", 0, 1, 100, 0)
     assert 100 == position(assignment, {assignment: Low(40, 0)})
 
 
 @pytest.mark.holds("I4")
 def test_a_position_never_goes_back() -> None:
-    """A lower bound that appears later does not undo what may have been committed."""
+    """A lower mark that appears later does not undo a position that may be committed."""
     progress, assignment = owned()
     assignment.open_count, assignment.next_offset = 1, 50
     progress.advance([(assignment, Low(40, 0))], 1.0)
@@ -41,8 +41,8 @@ def test_a_position_never_goes_back() -> None:
     assert 40 == progress.position(assignment)
 
 
-def test_what_the_group_knows_is_not_committed_again() -> None:
-    """Only what differs from the confirmed position is given."""
+def test_a_committed_position_is_not_committed_again() -> None:
+    """Only positions that differ from the confirmed ones are returned."""
     progress, assignment = owned()
     assert [] == progress.to_commit()
     assignment.next_offset = 12
@@ -51,16 +51,13 @@ def test_what_the_group_knows_is_not_committed_again() -> None:
 
 
 def test_a_start_without_a_position_is_committed() -> None:
-    """I10: after a restart an idle partition begins where it began.
-
-    Whatever `start_at` says by then.
-    """
+    """I10: an idle partition starts at the same offset after a restart, whatever `start_at` is."""
     progress, assignment = owned(committed=None)
     assert [(assignment, 10)] == progress.to_commit()
 
 
 def test_a_later_epoch_is_another_assignment() -> None:
-    """I3: nothing of an earlier ownership is committed once it is over."""
+    """I3: no position of an earlier epoch is committed once it is over."""
     progress, assignment = owned()
     assignment.next_offset = 99
     progress.disown(assignment)
@@ -72,8 +69,8 @@ def test_a_later_epoch_is_another_assignment() -> None:
     assert [later] == progress.owned
 
 
-def test_standing_still_is_counted_from_the_last_move() -> None:
-    """The age starts anew whenever the position moves."""
+def test_the_still_time_counts_from_the_last_move() -> None:
+    """It starts again whenever the position moves."""
     progress, assignment = owned()
     assignment.open_count, assignment.next_offset = 2, 12
     progress.advance([(assignment, Low(10, 0))], 5.0)
@@ -82,25 +79,25 @@ def test_standing_still_is_counted_from_the_last_move() -> None:
     assert 1.0 == progress.still_s(assignment, 8.0)
 
 
-def test_having_nothing_open_is_not_standing_still() -> None:
+def test_without_open_records_the_still_time_is_zero() -> None:
     """A record that comes after an idle hour is not an hour old."""
     progress, assignment = owned()
     progress.advance([], 3_600.0)
     assert 1.0 == progress.still_s(assignment, 3_601.0)
 
 
-def test_what_was_read_under_an_earlier_epoch_comes_again() -> None:
-    """Settled or not: the group begins before it."""
+def test_records_of_an_earlier_epoch_are_read_again() -> None:
+    """Settled or not: the group starts before them."""
     progress, assignment = owned()
     assignment.next_offset = 50
     progress.disown(assignment)
-    assert progress.comes_again(Assignment("t", 0, 2, 49, 49))
-    assert not progress.comes_again(Assignment("t", 0, 2, 50, 50))
-    assert not progress.comes_again(Assignment("t", 1, 2, 49, 49))
+    assert progress.was_read_before(Assignment("t", 0, 2, 49, 49))
+    assert not progress.was_read_before(Assignment("t", 0, 2, 50, 50))
+    assert not progress.was_read_before(Assignment("t", 1, 2, 49, 49))
 
 
-def test_only_the_last_epoch_counts_for_what_comes_again() -> None:
-    """What an earlier one read beyond it was forgotten when the last one began."""
+def test_only_the_last_epoch_counts_for_records_read_again() -> None:
+    """What an earlier epoch read was forgotten when the last one began."""
     progress, assignment = owned()
     assignment.next_offset = 50
     progress.disown(assignment)
@@ -108,4 +105,4 @@ def test_only_the_last_epoch_counts_for_what_comes_again() -> None:
     progress.own(later, 1.0)
     later.next_offset = 30
     progress.disown(later)
-    assert not progress.comes_again(Assignment("t", 0, 3, 40, 40))
+    assert not progress.was_read_before(Assignment("t", 0, 3, 40, 40))

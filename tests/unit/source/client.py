@@ -1,4 +1,4 @@
-"""A Kafka client that answers as it is told to, for tests of what asks it questions."""
+"""A fake Kafka client with scripted answers, for tests of the code that sends requests to it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Where(NamedTuple):
-    """A partition in an answer; the client's own class does not let a test write its error."""
+    """A partition in an answer; a test cannot set the error of the client's own class."""
 
     topic: str
     partition: int
@@ -29,7 +29,7 @@ class Where(NamedTuple):
 class Answers:
     """Topics with their partitions and leaders, watermarks, positions.
 
-    What is not here is refused.
+    A request for anything else is rejected.
     """
 
     def __init__(self) -> None:
@@ -42,21 +42,21 @@ class Answers:
         self.metadata: dict[tuple[str, int], str] = {}
         self.times: dict[tuple[str, int], int] = {}
         self.silent = False
-        self.asked: list[str] = []
+        self.requests: list[str] = []
 
     def as_consumer(self) -> Consumer:
-        """Return it in the type of the client."""
+        """Return it with the type of the client."""
         return cast("Consumer", self)
 
-    def _ask(self, question: str) -> None:
-        self.asked.append(question)
+    def _request(self, request: str) -> None:
+        self.requests.append(request)
         if self.silent:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
 
     def list_topics(self, topic: str | None = None, timeout: float = -1) -> Any:  # noqa: ANN401 - the client's type
-        """Stand in for the client's method."""
+        """Fake the client's method."""
         assert timeout > 0
-        self._ask(f"topics {topic}")
+        self._request(f"topics {topic}")
         names = [topic] if topic else [*self.leaders]
         return SimpleNamespace(topics={name: self._describe(name) for name in names})
 
@@ -73,20 +73,20 @@ class Answers:
     def get_watermark_offsets(
         self, partition: TopicPartition, timeout: float = -1, *, cached: bool = False
     ) -> tuple[int, int]:
-        """Stand in for the client's method."""
+        """Fake the client's method."""
         key = (partition.topic, partition.partition)
         if cached:
             return self.cached.get(key, (-1001, -1001))
         assert timeout > 0
-        self._ask(f"watermarks {key[1]}")
+        self._request(f"watermarks {key[1]}")
         if key not in self.watermarks:
             raise KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
         return self.watermarks[key]
 
     def committed(self, partitions: Sequence[TopicPartition], timeout: float = -1) -> list[Where]:
-        """Stand in for the client's method."""
+        """Fake the client's method."""
         assert timeout > 0
-        self._ask("committed")
+        self._request("committed")
         keys = [(each.topic, each.partition) for each in partitions]
         return [
             Where(
@@ -102,37 +102,37 @@ class Answers:
     def offsets_for_times(
         self, partitions: Sequence[TopicPartition], timeout: float = -1
     ) -> list[Where]:
-        """Stand in for the client's method."""
+        """Fake the client's method."""
         assert timeout > 0
         keys = [(each.topic, each.partition) for each in partitions]
         return [Where(*key, self.times.get(key, -1)) for key in keys]
 
 
 class Ids:
-    """An administrator's client that tells ids of topics in cluster `c`.
+    """An admin client that reports ids of topics in cluster `c`.
 
-    A topic without one is refused.
+    A topic without an id is rejected.
     """
 
     def __init__(self, **ids: str) -> None:
         self.ids: dict[str, str] = ids
         self.cluster: str | None = "c"
-        self.refusal = KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)
-        self.asked: list[list[str]] = []
+        self.rejection = KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)
+        self.requests: list[list[str]] = []
         self.answers_by_itself = True
         self.kept_errors = 0
         self._waiting: list[tuple[str, Future[Any]]] = []
 
     def as_administrator(self) -> AdminClient:
-        """Return it in the type of the client."""
+        """Return it with the type of the client."""
         return cast("AdminClient", self)
 
     def describe_topics(
         self, topics: TopicCollection, *, request_timeout: float
     ) -> dict[str, Future[Any]]:
-        """Stand in for the client's method."""
+        """Fake the client's method."""
         assert request_timeout > 0
-        self.asked.append([*topics.topic_names])
+        self.requests.append([*topics.topic_names])
         futures: dict[str, Future[Any]] = {name: Future() for name in topics.topic_names}
         self._waiting += futures.items()
         if self.answers_by_itself:
@@ -140,26 +140,26 @@ class Ids:
         return futures
 
     def poll(self, timeout: float) -> int:
-        """Stand in for the client's method."""
+        """Fake the client's method."""
         assert 0 == timeout
         taken, self.kept_errors = self.kept_errors, 0
         return taken
 
     def describe_cluster(self, *, request_timeout: float) -> Future[Any]:
-        """Stand in for the client's method."""
+        """Fake the client's method."""
         assert request_timeout > 0
         future: Future[Any] = Future()
         if self.cluster is None:
-            future.set_exception(KafkaException(self.refusal))
+            future.set_exception(KafkaException(self.rejection))
         else:
             future.set_result(SimpleNamespace(cluster_id=self.cluster))
         return future
 
     def answer(self) -> None:
-        """Answer what has been asked."""
+        """Answer all open requests."""
         for name, future in self._waiting:
             if name in self.ids:
                 future.set_result(SimpleNamespace(topic_id=self.ids[name]))
             else:
-                future.set_exception(KafkaException(self.refusal))
+                future.set_exception(KafkaException(self.rejection))
         self._waiting.clear()

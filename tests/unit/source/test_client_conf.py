@@ -1,4 +1,4 @@
-"""What the client is made with."""
+"""The configuration of the Kafka client."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def settings(**properties: str) -> KafkaSettings:
     )
 
 
-def test_what_the_daemon_owns_wins() -> None:
-    """Even should a property slip through the check of the file."""
+def test_owned_properties_win() -> None:
+    """Even if a property passes the check of the file."""
     conf = client_conf(settings(auto_offset_reset="latest", enable_auto_commit="true"), {})
     assert ("error", "false") == (conf["auto.offset.reset"], conf["enable.auto.commit"])
 
 
-def test_what_the_daemon_only_prefers_is_the_users() -> None:
-    """Sizes and strategies are."""
+def test_defaults_can_be_overridden() -> None:
+    """For example sizes and strategies."""
     conf = client_conf(
         settings(queued_max_messages_kbytes="64", partition_assignment_strategy="range"), {}
     )
@@ -34,8 +34,8 @@ def test_what_the_daemon_only_prefers_is_the_users() -> None:
     )
 
 
-def test_the_brokers_own_protocol_takes_no_strategy() -> None:
-    """The client refuses one beside it."""
+def test_the_consumer_protocol_has_no_strategy() -> None:
+    """The client rejects one with it."""
     assert "partition.assignment.strategy" not in client_conf(
         settings(group_protocol="consumer"), {}
     )
@@ -53,7 +53,9 @@ def test_the_brokers_own_protocol_takes_no_strategy() -> None:
         pytest.param({"group.protocol": "classic"}, True, id="classic"),
     ],
 )
-def test_whether_single_partitions_move(properties: dict[str, str], *, expected: bool) -> None:
+def test_incremental_protocols_are_recognised(
+    properties: dict[str, str], *, expected: bool
+) -> None:
     """The wrong way of assigning is an error of the client."""
     assert expected is is_incremental(properties)
 
@@ -63,18 +65,18 @@ def test_whether_single_partitions_move(properties: dict[str, str], *, expected:
     [("classic", "^a|^b"), ("consumer", "^(^a|^b).*")],
     ids=["client", "brokers"],
 )
-def test_expressions_are_written_for_who_reads_them(protocol: str, expression: str) -> None:
-    """The client looks for them in a name, the brokers want all of the name to fit."""
+def test_expressions_are_written_for_their_reader(protocol: str, expression: str) -> None:
+    """The client searches them in a name; the brokers require the whole name to match."""
     assert ["t", expression] == subscription(settings(group_protocol=protocol))
 
 
-def test_the_client_knows_every_name() -> None:
+def test_the_client_knows_every_default() -> None:
     """A default that the client does not know would stop every daemon."""
     assert [] == check(dict(DEFAULTS))
     Consumer(client_conf(settings(), {"log_level": "0"})).close()
 
 
-def test_the_owned_ones_are_refused_in_the_file() -> None:
-    """What we overwrite must not be written as if it counted."""
+def test_owned_properties_are_rejected_in_the_file() -> None:
+    """A value that is overwritten must not look effective."""
     contrary = {name: "read_uncommitted" if name == "isolation.level" else "x" for name in OWNED}
     assert sorted(OWNED) == sorted(name for name, _ in check(contrary))

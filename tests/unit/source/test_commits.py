@@ -1,4 +1,4 @@
-"""Commits under way, against a client that only takes them down."""
+"""Commits in flight, with a client that records them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 class Client:
-    """Takes commits down; refuses them at once when told to."""
+    """Records commits; rejects them at once if a test says so."""
 
     def __init__(self) -> None:
         self.sent: list[list[TopicPartition]] = []
         self.refuses: KafkaError | None = None
 
     def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> None:
-        """Stand in for the client's method."""
+        """Fake the client's method."""
         assert asynchronous
         if self.refuses is not None:
             raise KafkaException(self.refuses)
@@ -32,7 +32,7 @@ class Client:
 
 
 class Answered(NamedTuple):
-    """A partition in an answer; the client's own does not let us write the error."""
+    """A partition in an answer; a test cannot set the error of the client's own class."""
 
     topic: str
     partition: int
@@ -40,24 +40,24 @@ class Answered(NamedTuple):
     error: KafkaError | None
 
 
-def _placed(assignment: Assignment, position: int) -> TopicPartition:
+def _to_commit(assignment: Assignment, position: int) -> TopicPartition:
     return TopicPartition(assignment.topic, assignment.partition, position, "id", position % 4)
 
 
 class ApiUser:
-    """Commits with their client and their listener."""
+    """Commits with their client and the receiver of their events."""
 
     def __init__(self) -> None:
         self.client = Client()
-        self.told: list[tuple[tuple[Position, ...], str | None]] = []
-        self.judged: list[KafkaError | None] = []
-        self.ours = {ONE, TWO}
+        self.events: list[tuple[tuple[Position, ...], str | None]] = []
+        self.classified: list[KafkaError | None] = []
+        self.owned = {ONE, TWO}
         self.commits = Commits(
-            self._tell, self.judged.append, _placed, lambda one: one in self.ours
+            self._record, self.classified.append, _to_commit, lambda one: one in self.owned
         )
 
-    def _tell(self, positions: Sequence[Position], error: str | None) -> None:
-        self.told.append((tuple(positions), error))
+    def _record(self, positions: Sequence[Position], error: str | None) -> None:
+        self.events.append((tuple(positions), error))
 
     def send(self, *positions: Position, pins: Sequence[TopicPartition] = ()) -> None:
         """Send a commit."""
@@ -68,27 +68,27 @@ ONE = Assignment("t", 1, 1, 0, None)
 TWO = Assignment("t", 2, 2, 0, None)
 
 
-def test_an_answer_is_told_with_its_positions() -> None:
-    """Nothing is told before."""
+def test_an_answer_is_reported_with_its_positions() -> None:
+    """Nothing is reported before."""
     api = ApiUser()
     api.send(Position(ONE, 5), Position(TWO, 7))
-    before = [*api.told]
+    before = [*api.events]
     api.commits.answered(None, api.client.sent[0])
     assert [] == before
-    assert [((Position(ONE, 5), Position(TWO, 7)), None)] == api.told
+    assert [((Position(ONE, 5), Position(TWO, 7)), None)] == api.events
 
 
 def test_the_highest_position_of_a_partition_is_sent() -> None:
-    """I4: a commit never carries two of one partition."""
+    """I4: a commit never has two positions of one partition."""
     api = ApiUser()
     api.send(Position(ONE, 9), Position(ONE, 5))
     assert [9] == [each.offset for each in api.client.sent[0]]
 
 
-def test_i10_a_position_goes_with_the_epoch_of_its_leader_and_the_id_of_its_topic() -> None:
-    """Else a log that was shortened or replaced, and has grown again.
+def test_i10_a_position_is_committed_with_leader_epoch_and_topic_id() -> None:
+    """Otherwise a log that was truncated or replaced, and has grown again, looks intact.
 
-    Looks sound to whoever reads on.
+    The next reader would not notice.
     """
     api = ApiUser()
     api.send(Position(ONE, 9))
@@ -96,14 +96,14 @@ def test_i10_a_position_goes_with_the_epoch_of_its_leader_and_the_id_of_its_topi
 
 
 def test_an_empty_commit_is_not_sent() -> None:
-    """The client would commit what it has stored, or raise `_NO_OFFSET`."""
+    """The client would commit its stored offsets, or raise `_NO_OFFSET`."""
     api = ApiUser()
     api.send()
     assert [] == api.client.sent
 
 
-def test_what_failed_alone_is_told_alone() -> None:
-    """A partition's own error leaves the others committed."""
+def test_the_error_of_one_partition_is_reported_for_it_only() -> None:
+    """The other partitions are committed."""
     api = ApiUser()
     api.send(Position(ONE, 5), Position(TWO, 7))
     answer = [
@@ -111,23 +111,23 @@ def test_what_failed_alone_is_told_alone() -> None:
         Answered("t", 2, 7, KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)),
     ]
     api.commits.answered(None, cast("list[TopicPartition]", answer))
-    [(settled, none), (refused, error)] = api.told
+    [(settled, none), (refused, error)] = api.events
     assert ((Position(ONE, 5),), None) == (settled, none)
     assert (Position(TWO, 7),) == refused
     assert (error or "").startswith("TOPIC_AUTHORIZATION_FAILED")
 
 
-def test_a_refusal_on_the_spot_is_an_answer() -> None:
-    """The corridor hears of every commit, however it ends."""
+def test_an_immediate_rejection_is_an_answer() -> None:
+    """The engine is notified of every commit, however it ends."""
     api = ApiUser()
     api.client.refuses = KafkaError(KafkaError._STATE)
     api.send(Position(ONE, 5))
-    assert [(Position(ONE, 5),)] == [positions for positions, _ in api.told]
+    assert [(Position(ONE, 5),)] == [positions for positions, _ in api.events]
     assert 0 == len(api.commits)
     assert [Position(ONE, 5)] == api.commits.take_failed()
 
 
-def test_two_alike_are_two() -> None:
+def test_two_equal_commits_are_two() -> None:
     """The same positions sent again wait for their own answer."""
     api = ApiUser()
     api.send(Position(ONE, 5))
@@ -136,23 +136,23 @@ def test_two_alike_are_two() -> None:
     assert 1 == len(api.commits)
 
 
-def test_a_strange_answer_is_nobodys() -> None:
-    """An answer to what was abandoned before changes nothing."""
+def test_an_unknown_answer_is_ignored() -> None:
+    """An answer to an abandoned commit changes nothing."""
     api = ApiUser()
     api.commits.answered(None, [TopicPartition("t", 1, 5)])
-    assert [] == api.told
+    assert [] == api.events
 
 
-def test_what_has_no_answer_at_the_end_is_told_as_failed() -> None:
-    """Nothing stays without a word."""
+def test_an_unanswered_commit_is_reported_as_failed_at_the_end() -> None:
+    """Every commit is reported."""
     api = ApiUser()
     api.send(Position(ONE, 5))
     assert 1 == api.commits.abandon("no answer before leaving")
-    assert [((Position(ONE, 5),), "no answer before leaving")] == api.told
+    assert [((Position(ONE, 5),), "no answer before leaving")] == api.events
 
 
 def test_a_pin_does_not_replace_a_position() -> None:
-    """A pin is for partitions of other members; what we read ourselves we know better."""
+    """A pin is for partitions of other members; our own positions are more exact."""
     api = ApiUser()
     api.send(Position(ONE, 5), pins=[TopicPartition("t", 1, 3), TopicPartition("t", 2, 4)])
     assert [("t", 1, 5), ("t", 2, 4)] == [
@@ -160,46 +160,46 @@ def test_a_pin_does_not_replace_a_position() -> None:
     ]
 
 
-def test_every_answer_is_judged() -> None:
-    """A good one ends what an earlier bad one began."""
+def test_every_answer_is_classified() -> None:
+    """A success ends the error of an earlier failure."""
     api = ApiUser()
     api.send(Position(ONE, 5))
     api.commits.answered(KafkaError(KafkaError._WAIT_COORD), api.client.sent[0])
     api.send(Position(ONE, 5))
     api.commits.answered(None, api.client.sent[1])
-    assert [KafkaError._WAIT_COORD, None] == [error and error.code() for error in api.judged]
+    assert [KafkaError._WAIT_COORD, None] == [error and error.code() for error in api.classified]
 
 
-def test_a_refusal_is_over_when_what_was_refused_is_somebody_elses() -> None:
-    """A broker died with the answer, the session went with it, and nothing is left to commit."""
+def test_a_rejection_ends_when_its_partitions_are_released() -> None:
+    """A broker died with the answer, the session ended too, and nothing is left to commit."""
     api = ApiUser()
     api.send(Position(ONE, 5), Position(TWO, 7))
     api.commits.answered(KafkaError(KafkaError._TRANSPORT), api.client.sent[0])
-    api.ours.remove(ONE)
-    api.commits.let_go()
-    before = [*api.judged]
-    api.ours.remove(TWO)
-    api.commits.let_go()
-    api.commits.let_go()
+    api.owned.remove(ONE)
+    api.commits.forget_released()
+    before = [*api.classified]
+    api.owned.remove(TWO)
+    api.commits.forget_released()
+    api.commits.forget_released()
     assert [KafkaError._TRANSPORT] == [error and error.code() for error in before]
-    assert [None] == api.judged[1:]
+    assert [None] == api.classified[1:]
 
 
-def test_a_refusal_that_comes_after_the_loss_is_over_at_once() -> None:
-    """It is judged, for it may say that the client cannot go on."""
+def test_a_rejection_after_the_loss_ends_at_once() -> None:
+    """It is still classified, because it may be fatal."""
     api = ApiUser()
     api.send(Position(ONE, 5))
-    api.ours.clear()
-    api.commits.let_go()
+    api.owned.clear()
+    api.commits.forget_released()
     api.commits.answered(KafkaError(KafkaError._TRANSPORT), api.client.sent[0])
-    assert [KafkaError._TRANSPORT, None] == [error and error.code() for error in api.judged]
+    assert [KafkaError._TRANSPORT, None] == [error and error.code() for error in api.classified]
 
 
-def test_a_commit_that_is_under_way_is_waited_for() -> None:
-    """What was refused before it is in it, and still ours."""
+def test_a_commit_in_flight_is_waited_for() -> None:
+    """It contains the positions that were rejected before, which are still owned."""
     api = ApiUser()
     api.send(Position(ONE, 5))
     api.commits.answered(KafkaError(KafkaError._TRANSPORT), api.client.sent[0])
     api.send(Position(ONE, 5))
-    api.commits.let_go()
-    assert [KafkaError._TRANSPORT] == [error and error.code() for error in api.judged]
+    api.commits.forget_released()
+    assert [KafkaError._TRANSPORT] == [error and error.code() for error in api.classified]

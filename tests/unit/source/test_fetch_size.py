@@ -1,38 +1,38 @@
-"""How many records are taken at once."""
+"""The number of records that are taken at once."""
 
 from __future__ import annotations
 
 from consumer.source.fetch_size import CHUNK_BYTES, MOST_RECORDS, FetchSize
 
 
-def fed(*sizes: int) -> FetchSize:
-    """Return the appetite after a chunk of records of these sizes."""
+def observe(*sizes: int) -> FetchSize:
+    """Return the fetch size after a chunk of records of these sizes."""
     fetch_size = FetchSize()
-    fetch_size.fed([b"x" * size for size in sizes])
+    fetch_size.observe([b"x" * size for size in sizes])
     return fetch_size
 
 
-def test_small_records_are_taken_by_the_hundred() -> None:
-    """What is asked for costs a call, however little comes."""
-    assert MOST_RECORDS == fed(500, 490, 0).records
+def test_small_records_are_taken_by_the_hundreds() -> None:
+    """Each call costs the same, however few records it returns."""
+    assert MOST_RECORDS == observe(500, 490, 0).records
 
 
-def test_large_ones_weigh_no_more_than_a_chunk_may() -> None:
-    """Several chunks are on their way before the loop can say that it has enough."""
-    assert 5 == fed(190_000, 210_000).records
+def test_large_records_do_not_exceed_the_chunk_size() -> None:
+    """Several chunks are on their way before the loop can pause the partition."""
+    assert 5 == observe(190_000, 210_000).records
     assert 5 * 200_000 == CHUNK_BYTES
 
 
 def test_the_largest_are_taken_one_by_one() -> None:
-    """One is always asked for."""
-    assert 1 == fed(20_000_000).records
+    """At least one record is taken."""
+    assert 1 == observe(20_000_000).records
 
 
-def test_tombstones_weigh_nothing() -> None:
-    """And divide nothing."""
-    assert MOST_RECORDS == fed(0, 0).records
+def test_tombstones_have_no_size() -> None:
+    """They do not cause a division by zero."""
+    assert MOST_RECORDS == observe(0, 0).records
 
 
-def test_the_first_chunk_is_a_taste() -> None:
-    """Nobody knows yet how large the records are."""
+def test_the_first_chunk_is_small() -> None:
+    """The size of the records is not known yet."""
     assert FetchSize().records < MOST_RECORDS / 10

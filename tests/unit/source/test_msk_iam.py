@@ -1,4 +1,4 @@
-"""The token for Amazon MSK; that brokers can judge it is tested on a real one."""
+"""The token for Amazon MSK; the brokers' verification is tested with a real one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import structlog
 from botocore.exceptions import CredentialRetrievalError
 from botocore.session import Session
 
-from consumer.source.msk_iam import AGAIN_S, LIFETIME_S, MskIam
+from consumer.source.msk_iam import LIFETIME_S, RETRY_S, MskIam
 
 pytestmark = pytest.mark.usefixtures("no_aws")
 
@@ -18,7 +18,7 @@ NOW_S = 1_800_000_000.0
 
 
 class Stopped:
-    """A clock that stands."""
+    """A clock that does not advance."""
 
     def now_s(self) -> float:
         """A `Clock` method."""
@@ -40,42 +40,42 @@ def _credentials(no_aws: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_credentials")
 def test_a_token_is_a_request_to_connect() -> None:
-    """Signed for the region, for a quarter of an hour, without the secret."""
+    """Signed for the region, valid for 15 minutes, without the secret."""
     token, end_s = MskIam("eu-west-1", Stopped())(None)
     request = urlsplit(base64.urlsafe_b64decode(token + "==").decode())
-    asked = {name: values[0] for name, values in parse_qs(request.query).items()}
+    query = {name: values[0] for name, values in parse_qs(request.query).items()}
     assert ("https", "kafka.eu-west-1.amazonaws.com", "/") == (
         request.scheme,
         request.netloc,
         request.path,
     )
-    assert ("kafka-cluster:Connect", str(LIFETIME_S)) == (asked["Action"], asked["X-Amz-Expires"])
-    assert asked["X-Amz-Credential"].startswith("AKIDEXAMPLE/")
-    assert asked["X-Amz-Credential"].endswith("/eu-west-1/kafka-cluster/aws4_request")
+    assert ("kafka-cluster:Connect", str(LIFETIME_S)) == (query["Action"], query["X-Amz-Expires"])
+    assert query["X-Amz-Credential"].startswith("AKIDEXAMPLE/")
+    assert query["X-Amz-Credential"].endswith("/eu-west-1/kafka-cluster/aws4_request")
     assert "open-sesame" not in request.query
     assert NOW_S + LIFETIME_S == end_s
     assert "=" not in token
 
 
-def test_without_credentials_the_client_is_told_to_ask_again_soon() -> None:
-    """One line says so, however often it is asked."""
+def test_without_credentials_the_client_asks_again_soon() -> None:
+    """One log line reports it, however often the client asks."""
     login = MskIam("eu-west-1", Stopped())
     with structlog.testing.capture_logs() as logged:
-        told = [login(None) for _ in range(3)]
-    assert [NOW_S + AGAIN_S] * 3 == [end_s for _, end_s in told]
+        answers = [login(None) for _ in range(3)]
+    assert [NOW_S + RETRY_S] * 3 == [end_s for _, end_s in answers]
     [line] = logged
     assert ("aws_credentials_missing", "eu-west-1") == (line["event"], line["region"])
     assert "NoCredentialsError" in line["detail"]
 
 
 @pytest.mark.usefixtures("_credentials")
-def test_a_token_outlives_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is good for some minutes yet; whoever gives credentials may answer before it ends."""
+def test_a_token_is_used_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stays valid for some minutes; the credential provider may answer before it expires."""
     login = MskIam("eu-west-1", Stopped())
     first, _ = login(None)
     with structlog.testing.capture_logs() as logged, monkeypatch.context() as broken:
         broken.setattr(Session, "get_credentials", _refuse)
-        assert (first, NOW_S + AGAIN_S) == login(None)
+        assert (first, NOW_S + RETRY_S) == login(None)
     with structlog.testing.capture_logs() as later:
         _, end_s = login(None)
     assert NOW_S + LIFETIME_S == end_s

@@ -1,74 +1,74 @@
-"""The book of what is ours."""
+"""The table of owned partitions."""
 
 from __future__ import annotations
 
 from consumer.source.ownership import Ownership, StartPosition, where_to_read
 
 
-def test_each_taking_is_a_new_assignment() -> None:
-    """I3: an answer of an earlier epoch finds nothing."""
-    book = Ownership()
-    [first] = book.take([StartPosition(("t", 0), 5, 5)])
-    book.let_go([("t", 0)])
-    [second] = book.take([StartPosition(("t", 0), 7, 7)])
+def test_each_start_is_a_new_assignment() -> None:
+    """I3: an answer of an earlier epoch has no entry."""
+    ownership = Ownership()
+    [first] = ownership.take([StartPosition(("t", 0), 5, 5)])
+    ownership.release([("t", 0)])
+    [second] = ownership.take([StartPosition(("t", 0), 7, 7)])
     assert second.assignment.epoch > first.assignment.epoch
-    assert book.of(first.assignment) is None
-    assert second is book.of(second.assignment)
+    assert ownership.of(first.assignment) is None
+    assert second is ownership.of(second.assignment)
 
 
-def test_what_is_taken_is_not_pending_any_more() -> None:
-    """The rest still waits for its start position."""
-    book = Ownership()
-    book.expect([("t", 0), ("t", 1)])
-    book.take([StartPosition(("t", 1), 0, None)])
-    assert [("t", 0)] == book.pending
+def test_a_started_partition_is_not_pending() -> None:
+    """The others still wait for their start position."""
+    ownership = Ownership()
+    ownership.expect([("t", 0), ("t", 1)])
+    ownership.take([StartPosition(("t", 1), 0, None)])
+    assert [("t", 0)] == ownership.pending
 
 
-def test_letting_go_returns_what_was_read() -> None:
-    """What was pending only is forgotten, and no assignment of it was ever told."""
-    book = Ownership()
-    book.expect([("t", 0), ("t", 1)])
-    [taken] = book.take([StartPosition(("t", 1), 0, None)])
-    assert [taken] == book.let_go([("t", 0), ("t", 1), ("other", 3)])
-    assert ([], 0) == (book.pending, len(book))
+def test_release_returns_the_partitions_that_were_read() -> None:
+    """A pending partition is only forgotten: it was never reported as assigned."""
+    ownership = Ownership()
+    ownership.expect([("t", 0), ("t", 1)])
+    [taken] = ownership.take([StartPosition(("t", 1), 0, None)])
+    assert [taken] == ownership.release([("t", 0), ("t", 1), ("other", 3)])
+    assert ([], 0) == (ownership.pending, len(ownership))
 
 
-def test_reading_goes_on_behind_the_last_record_taken() -> None:
-    """An eager rebalance gives everything anew to the client."""
-    book = Ownership()
-    [owned] = book.take([StartPosition(("t", 1), 4, None)])
+def test_reading_continues_after_the_last_record_taken() -> None:
+    """An eager rebalance assigns everything to the client again."""
+    ownership = Ownership()
+    [owned] = ownership.take([StartPosition(("t", 1), 4, None)])
     owned.read_offset = 9
     where = where_to_read(owned)
     assert ("t", 1, 9) == (where.topic, where.partition, where.offset)
     assert 4 == owned.assignment.next_offset
 
 
-def test_i10_a_topic_that_was_made_again_is_told_apart() -> None:
-    """By its id alone; a topic that was not asked about, or told nothing, is the same."""
-    book = Ownership()
-    [one, other] = book.take(
+def test_i10_a_recreated_topic_is_detected() -> None:
+    """Only by its id; a topic whose id is not reported counts as the same."""
+    ownership = Ownership()
+    [one, other] = ownership.take(
         [
             StartPosition(("t", 0), 4, 4, None, "c:old"),
             StartPosition(("u", 0), 4, 4, None, "c:same"),
         ]
     )
-    assert [] == book.outdated({"t": "c:old"})
-    assert [one] == book.outdated({"t": "c:new", "u": "c:same"})
+    assert [] == ownership.recreated({"t": "c:old"})
+    assert [one] == ownership.recreated({"t": "c:new", "u": "c:same"})
     assert "c:same" == other.topic_id
 
 
-def test_a_position_of_another_cluster_goes_on_and_takes_the_id_of_this_one() -> None:
-    """A mirror has translated it, and copied what was committed beside it."""
-    book = Ownership()
-    [owned] = book.take([StartPosition(("t", 0), 4, 4, None, "c:old")])
-    assert [] == book.outdated({"t": "mirror:id"})
+def test_a_position_of_another_cluster_is_kept_and_takes_the_id_of_this_one() -> None:
+    """A mirroring tool has translated the position and copied its metadata."""
+    ownership = Ownership()
+    [owned] = ownership.take([StartPosition(("t", 0), 4, 4, None, "c:old")])
+    assert [] == ownership.recreated({"t": "mirror:id"})
     assert "mirror:id" == owned.topic_id
 
 
-def test_the_first_id_that_is_heard_is_the_topics() -> None:
-    """Where nobody told it when reading began."""
-    book = Ownership()
-    [owned] = book.take([StartPosition(("t", 0), 4, None)])
-    assert [] == book.outdated({"t": "c:id"})
-    assert "c:id" == book.place(owned.assignment, 5).metadata
-    assert [owned] == book.outdated({"t": "c:new"})
+def test_the_first_reported_id_is_the_topics() -> None:
+    """If no id was reported when reading started."""
+    ownership = Ownership()
+    [owned] = ownership.take([StartPosition(("t", 0), 4, None)])
+    assert [] == ownership.recreated({"t": "c:id"})
+    assert "c:id" == ownership.to_commit(owned.assignment, 5).metadata
+    assert [owned] == ownership.recreated({"t": "c:new"})

@@ -22,7 +22,7 @@ def parked(*chunks: Chunk) -> Parking[str]:
 
 
 def test_one_record_is_taken_from_the_front() -> None:
-    """A probe takes the oldest; the rest stays in order."""
+    """A probe takes the oldest record; the others stay in order."""
     parking = parked(chunk(ONE, 1, 2), chunk(TWO, 7))
     taken = parking.take_one("t")
     assert taken is not None
@@ -32,14 +32,14 @@ def test_one_record_is_taken_from_the_front() -> None:
 
 
 def test_every_parked_chunk_holds_its_first_offset() -> None:
-    """What is set aside is open."""
+    """Parked records are open."""
     parking = parked(chunk(ONE, 1, 2), chunk(TWO, 7))
     assert [(ONE, Low(1, 0)), (TWO, Low(7, 0))] == [*parking.lows()]
     assert (2, 1) == (parking.count(ONE), parking.count(TWO))
 
 
-def test_what_is_not_ours_any_more_is_dropped_and_the_topic_stays_aside() -> None:
-    """A later chunk of the topic still follows those before it."""
+def test_chunks_of_released_partitions_are_dropped_and_the_topic_stays_aside() -> None:
+    """A later chunk of the topic still follows the earlier ones."""
     parking = parked(chunk(ONE, 1), chunk(TWO, 7))
     parking.drop({ONE})
     assert [(TWO, Low(7, 0))] == [*parking.lows()]

@@ -1,4 +1,4 @@
-"""What the daemon and the Kafka client refuse of the user's librdkafka properties."""
+"""User's librdkafka properties that the daemon or the Kafka client rejects."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import pytest
 from consumer.source.properties import check
 
 
-def test_nothing_is_wrong_with_no_properties() -> None:
+def test_no_properties_have_no_fault() -> None:
     """An empty section is the usual case."""
     assert [] == check({})
 
 
 def test_ordinary_properties_pass() -> None:
-    """Time-outs, sizes and strategies are the user's."""
+    """Timeouts, sizes and strategies are the user's choice."""
     assert [] == check(
         {
             "session.timeout.ms": "30000",
@@ -37,13 +37,13 @@ def test_ordinary_properties_pass() -> None:
         pytest.param(
             "ssl.endpoint.identification.algorithm",
             "none",
-            "host name checking cannot be turned off",
+            "host name verification cannot be turned off",
             id="I33",
         ),
         pytest.param(
             "enable.ssl.certificate.verification",
             "false",
-            "certificate checking cannot be turned off",
+            "certificate verification cannot be turned off",
             id="tls-off",
         ),
         pytest.param("foo.bar", "1", "no such property", id="I34"),
@@ -51,21 +51,21 @@ def test_ordinary_properties_pass() -> None:
         pytest.param("isolation.level", "read_uncommitted", "read_committed", id="isolation"),
         pytest.param("group.id", "x", "kafka.group_id", id="group"),
         pytest.param("bootstrap.servers", "x:1", "kafka.bootstrap_servers", id="brokers"),
-        pytest.param("test.mock.num.brokers", "1", "test brokers in place of yours", id="mock"),
+        pytest.param("test.mock.num.brokers", "1", "built-in test brokers", id="mock"),
         pytest.param("error_cb", "x", "callbacks", id="callback"),
         pytest.param("rebalance_cb", "x", "callbacks", id="callback-of-the-library"),
         pytest.param("logger", "x", "callbacks", id="logger"),
         pytest.param(
-            "session.timeout.ms", "abc", "not a value of this property", id="not-a-number"
+            "session.timeout.ms", "abc", "not a valid value of this property", id="not-a-number"
         ),
         pytest.param(
             "session.timeout.ms", "999999999", "outside the allowed range 1..3600000", id="range"
         ),
-        pytest.param("debug", "everything", "not a value of this property", id="debug-word"),
+        pytest.param("debug", "everything", "not a valid value of this property", id="debug-word"),
     ],
 )
-def test_a_refused_property_says_why(name: str, value: str, words: str) -> None:
-    """Each refusal names the property and says what to write."""
+def test_a_rejected_property_says_why(name: str, value: str, words: str) -> None:
+    """Each fault names the property and what to write."""
     [(seen, message)] = check({name: value})
     assert (name, True) == (seen, words in message), message
 
@@ -73,26 +73,26 @@ def test_a_refused_property_says_why(name: str, value: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value"), [("isolation.level", "read_committed"), ("acks", "all")]
 )
-def test_saying_what_the_daemon_does_anyway_is_allowed(name: str, value: str) -> None:
-    """Agreeing with the daemon's own choice is no fault where a value can agree."""
+def test_the_value_that_the_daemon_uses_is_allowed(name: str, value: str) -> None:
+    """A property with the daemon's own value is not a fault."""
     assert [] == check({name: value})
 
 
 def test_every_fault_is_found_at_once() -> None:
-    """Three mistakes give three findings, in file order."""
+    """Three mistakes give three faults, in file order."""
     found = check({"foo.bar": "1", "session.timeout.ms": "soon", "group.id": "x"})
     assert ["foo.bar", "session.timeout.ms", "group.id"] == [name for name, _ in found]
 
 
-def test_properties_at_odds_are_the_client_s_own_words() -> None:
-    """A combination that the client refuses names one of its properties."""
+def test_a_rejected_combination_has_the_clients_message() -> None:
+    """The fault names one of the properties."""
     [(name, message)] = check({"session.timeout.ms": "45000", "max.poll.interval.ms": "1000"})
     assert name in {"session.timeout.ms", "max.poll.interval.ms"}
     assert "must be >=" in message
 
 
 def test_a_missing_certificate_file_is_found() -> None:
-    """The client reads the files it is pointed to."""
+    """The client reads the files that the properties name."""
     [(name, _)] = check({"security.protocol": "ssl", "ssl.ca.location": "/no/such/authority.pem"})
     assert name == "ssl.ca.location"
 
@@ -103,7 +103,7 @@ def test_a_secret_is_never_repeated() -> None:
     assert "c2VjcmV0" not in message
 
 
-def test_debug_starts_no_chatter(capfd: pytest.CaptureFixture[str]) -> None:
-    """I36: judging `debug: all` prints none of the client's own lines."""
+def test_debug_prints_no_client_logs(capfd: pytest.CaptureFixture[str]) -> None:
+    """I36: checking `debug: all` prints no log line of the client."""
     assert [] == check({"debug": "all"})
     assert capfd.readouterr().err == ""

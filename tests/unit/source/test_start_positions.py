@@ -1,4 +1,4 @@
-"""Where reading begins."""
+"""Start positions of partitions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ZERO, ONE = ("t", 0), ("t", 1)
 
 
 def fresh() -> Answers:
-    """A topic of two partitions, of which the group knows nothing."""
+    """A topic of two partitions for which the group has no position."""
     answers = Answers()
     answers.watermarks = {ZERO: (3, 10), ONE: (0, 20)}
     answers.times = {ZERO: 7}
@@ -22,44 +22,41 @@ def fresh() -> Answers:
 
 
 def positions(start_at: StartAt, ids: TopicIds | None = None) -> StartPositions:
-    """Where brokers that tell no ids are asked, unless a test says which."""
+    """Start positions with brokers that report no topic ids, unless a test gives some."""
     return StartPositions(start_at, ids or TopicIds(Ids().as_administrator()))
 
 
 @pytest.mark.parametrize(
-    ("start_at", "begins"),
+    ("start_at", "expected"),
     [
         pytest.param("earliest", [3, 0], id="earliest"),
         pytest.param("latest", [10, 20], id="latest"),
         pytest.param(1_700_000_000_000, [7, 20], id="time"),
     ],
 )
-def test_a_group_that_knows_nothing_begins_as_the_file_says(
-    start_at: StartAt, begins: list[int]
+def test_a_group_without_positions_starts_at_start_at(
+    start_at: StartAt, expected: list[int]
 ) -> None:
-    """A time after the last record begins at the end."""
+    """A time after the last record starts at the end."""
     found = positions(start_at).find(fresh().as_consumer(), [ZERO, ONE])
     assert [
-        StartPosition(ZERO, begins[0], None),
-        StartPosition(ONE, begins[1], None),
+        StartPosition(ZERO, expected[0], None),
+        StartPosition(ONE, expected[1], None),
     ] == found.starts
 
 
 @pytest.mark.parametrize("start_at", ["earliest", "latest", 1_700_000_000_000])
-def test_a_position_is_where_it_begins(start_at: StartAt) -> None:
-    """Even where it is not in the partition any more.
-
-    That is found by reading, and not papered over.
-    """
+def test_reading_starts_at_the_groups_position(start_at: StartAt) -> None:
+    """Also if the partition does not have it any more: reading finds that, and it is not hidden."""
     answers = fresh()
     answers.positions = {ZERO: 1, ONE: 99}
     found = positions(start_at).find(answers.as_consumer(), [ZERO, ONE])
     assert [StartPosition(ZERO, 1, 1), StartPosition(ONE, 99, 99)] == found.starts
-    assert ["committed"] == answers.asked
+    assert ["committed"] == answers.requests
 
 
-def test_i10_a_position_brings_the_epoch_of_its_leader() -> None:
-    """With it the leader is asked whether its log still has what was read."""
+def test_i10_a_position_comes_with_its_leader_epoch() -> None:
+    """With it the leader is asked whether its log still has the records that were read."""
     answers = fresh()
     answers.positions, answers.epochs = {ZERO: 7}, {ZERO: 4}
     found = positions("earliest").find(answers.as_consumer(), [ZERO])
@@ -67,16 +64,16 @@ def test_i10_a_position_brings_the_epoch_of_its_leader() -> None:
 
 
 @pytest.mark.parametrize("start_at", ["latest", 1_700_000_000_000])
-def test_i10_a_new_partition_of_a_known_topic_begins_at_its_beginning(start_at: StartAt) -> None:
-    """Known by a partition that another member may own."""
+def test_i10_a_new_partition_of_a_known_topic_starts_at_its_beginning(start_at: StartAt) -> None:
+    """The topic is known by a partition that another member may own."""
     answers = fresh()
     answers.positions = {ONE: 20}
     found = positions(start_at).find(answers.as_consumer(), [ZERO])
     assert ([StartPosition(ZERO, 3, None)], []) == (found.starts, found.pins)
 
 
-def test_the_first_to_meet_a_topic_pins_it_for_all() -> None:
-    """Else a member that comes a moment later would take its own partitions for new ones."""
+def test_the_first_member_that_reads_a_topic_pins_all_its_partitions() -> None:
+    """Otherwise a member that joins a moment later would take its own partitions for new ones."""
     found = positions("latest").find(fresh().as_consumer(), [ZERO])
     assert [("t", 0, 10), ("t", 1, 20)] == [
         (each.topic, each.partition, each.offset) for each in found.pins
@@ -84,12 +81,12 @@ def test_the_first_to_meet_a_topic_pins_it_for_all() -> None:
 
 
 def test_earliest_needs_no_pins() -> None:
-    """The beginning is the beginning for everybody."""
+    """The beginning is the same for every member."""
     assert [] == positions("earliest").find(fresh().as_consumer(), [ZERO]).pins
 
 
-def test_h19_a_partition_without_a_leader_does_not_keep_the_others() -> None:
-    """It stays pending and is asked again."""
+def test_h19_a_partition_without_a_leader_does_not_delay_the_others() -> None:
+    """It stays pending and is tried again."""
     answers = fresh()
     del answers.watermarks[ZERO]
     found = positions("earliest").find(answers.as_consumer(), [ZERO, ONE])
@@ -98,8 +95,8 @@ def test_h19_a_partition_without_a_leader_does_not_keep_the_others() -> None:
     assert KafkaError.LEADER_NOT_AVAILABLE == found.failed.code()
 
 
-def test_silence_begins_nothing() -> None:
-    """Never a guess: without the group's positions nobody knows where to begin."""
+def test_without_an_answer_no_partition_starts() -> None:
+    """Never a guess: without the group's positions the start is unknown."""
     answers = fresh()
     answers.silent = True
     with pytest.raises(KafkaException):
@@ -107,7 +104,7 @@ def test_silence_begins_nothing() -> None:
 
 
 def test_many_failures_are_left_for_the_next_round() -> None:
-    """Each may cost a time-out, and the thread has to poll in between."""
+    """Each may cost a timeout, and the thread has to poll in between."""
     answers = fresh()
     answers.watermarks = {}
     answers.leaders = {"t": [1] * 50}
@@ -115,15 +112,12 @@ def test_many_failures_are_left_for_the_next_round() -> None:
         answers.as_consumer(), [("t", number) for number in range(50)]
     )
     assert [] == found.starts
-    assert 2 == len([question for question in answers.asked if question.startswith("watermarks")])
+    assert 2 == len([request for request in answers.requests if request.startswith("watermarks")])
 
 
 @pytest.mark.parametrize("start_at", ["earliest", "latest", 1_700_000_000_000])
-def test_i10_a_position_in_a_topic_that_was_made_again_is_none(start_at: StartAt) -> None:
-    """What lies there now was never read.
-
-    The new topic begins at its beginning, whatever `start_at` says.
-    """
+def test_i10_a_position_in_a_deleted_topic_does_not_count(start_at: StartAt) -> None:
+    """The new topic starts at its beginning, regardless of `start_at`: it was never read."""
     answers = fresh()
     answers.positions, answers.metadata = {ZERO: 9, ONE: 9}, {ZERO: "c:old", ONE: "c:new"}
     found = positions(start_at, TopicIds(Ids(t="new").as_administrator())).find(
@@ -135,19 +129,16 @@ def test_i10_a_position_in_a_topic_that_was_made_again_is_none(start_at: StartAt
     ] == found.starts
 
 
-def test_i10_a_position_says_itself_which_topic_it_was_in() -> None:
-    """So that a topic made again is noticed later, too, though nobody tells its id now."""
+def test_i10_a_position_contains_the_id_of_its_topic() -> None:
+    """A recreated topic is noticed later too, even if its id is not reported now."""
     answers = fresh()
     answers.positions, answers.metadata = {ZERO: 9}, {ZERO: "c:old"}
     found = positions("earliest").find(answers.as_consumer(), [ZERO])
     assert [StartPosition(ZERO, 9, 9, None, "c:old")] == found.starts
 
 
-def test_a_position_that_a_mirror_copied_goes_on() -> None:
-    """It is translated, and what is beside it is of the other cluster.
-
-    The topic was not made again.
-    """
+def test_a_position_copied_by_a_mirroring_tool_is_kept() -> None:
+    """It is translated, and its metadata is of the other cluster; the topic was not recreated."""
     answers = fresh()
     answers.positions, answers.metadata = {ZERO: 9}, {ZERO: "elsewhere:old"}
     found = positions("earliest", TopicIds(Ids(t="new").as_administrator())).find(
@@ -156,8 +147,8 @@ def test_a_position_that_a_mirror_copied_goes_on() -> None:
     assert [StartPosition(ZERO, 9, 9, None, "c:new")] == found.starts
 
 
-def test_a_position_of_nobody_knows_which_topic_goes_on() -> None:
-    """It was set by hand, or committed before ids were."""
+def test_a_position_without_a_topic_id_is_kept() -> None:
+    """It was set by hand, or committed by a version without topic ids."""
     answers = fresh()
     answers.positions = {ZERO: 9}
     found = positions("earliest", TopicIds(Ids(t="new").as_administrator())).find(
@@ -166,11 +157,8 @@ def test_a_position_of_nobody_knows_which_topic_goes_on() -> None:
     assert [StartPosition(ZERO, 9, 9, None, "c:new")] == found.starts
 
 
-def test_i10_a_topic_that_was_made_again_before_our_eyes_begins_at_its_beginning() -> None:
-    """The brokers have dropped the positions of the former one.
-
-    And `latest` would pass over its first records.
-    """
+def test_i10_a_topic_recreated_while_we_run_starts_at_its_beginning() -> None:
+    """The brokers have dropped the old positions, and `latest` would skip the first records."""
     brokers = Ids(t="old")
     ids = TopicIds(brokers.as_administrator())
     ids.ask(["t"])
@@ -180,13 +168,13 @@ def test_i10_a_topic_that_was_made_again_before_our_eyes_begins_at_its_beginning
 
 
 @pytest.mark.parametrize(
-    ("start_at", "begins"),
+    ("start_at", "expected"),
     [pytest.param("latest", [], id="latest"), pytest.param("earliest", [0], id="earliest")],
 )
-def test_i10_a_topic_whose_id_was_told_and_is_not_told_now_waits(
-    start_at: StartAt, begins: list[int]
+def test_i10_a_topic_whose_id_is_not_reported_any_more_waits(
+    start_at: StartAt, expected: list[int]
 ) -> None:
-    """Made again, its first records must not be passed over; the beginning is right either way."""
+    """If it was recreated, no record may be skipped; `earliest` is right either way."""
     brokers = Ids(t="old")
     ids = TopicIds(brokers.as_administrator())
     ids.ask(["t"])
@@ -194,12 +182,12 @@ def test_i10_a_topic_whose_id_was_told_and_is_not_told_now_waits(
     answers = fresh()
     answers.watermarks[ZERO] = (0, 10)
     found = positions(start_at, ids).find(answers.as_consumer(), [ZERO])
-    assert begins == [start.offset for start in found.starts]
+    assert expected == [start.offset for start in found.starts]
     assert (start_at == "latest") is (found.failed is not None)
 
 
-def test_pins_say_which_topic_they_are_in() -> None:
-    """As every position does."""
+def test_pins_contain_the_topic_id() -> None:
+    """Like every position."""
     ids = TopicIds(Ids(t="id").as_administrator())
     assert ["c:id", "c:id"] == [
         each.metadata for each in positions("latest", ids).find(fresh().as_consumer(), [ZERO]).pins
