@@ -23,7 +23,7 @@ Exit codes, all in `exits`:
     1   findings, or `Refusal`         77  credentials refused (`CredentialsRefused`)
     2   wrong usage (typer)            78  faults in the configuration (`ConfigFaults`)
 
-A verb prints its findings itself and then raises `typer.Exit(FINDINGS)`. All other codes are made
+A verb prints its findings itself and then raises `typer.Exit(ExitCode.FINDINGS)`. All other codes are made
 from the exception type, here in `main` and nowhere else.
 
 What may never happen: a fact on standard error or progress on standard output; colours or bars
@@ -39,7 +39,7 @@ import typer
 
 from consumer import __version__
 from consumer.cli import backfill, config, demo, lint, map, replay, run, sandbox, status, test  # noqa: A004 - a verb
-from consumer.cli.exits import CONFIG_FAULTS, CREDENTIALS_REFUSED, FATAL, FINDINGS
+from consumer.cli.exits import ExitCode
 from consumer.errors import ConfigFaults, CredentialsRefused, Fatal, Refusal
 
 VERBS = (run, demo, sandbox, lint, map, test, status, replay, backfill, config)
@@ -83,13 +83,13 @@ def main() -> None:
     try:
         app()
     except ConfigFaults as faults:
-        _exit(str(faults), CONFIG_FAULTS)
+        _exit(str(faults), ExitCode.CONFIG_FAULTS)
     except CredentialsRefused as refused:
-        _exit(str(refused), CREDENTIALS_REFUSED)
+        _exit(str(refused), ExitCode.CREDENTIALS_REFUSED)
     except Refusal as refusal:
-        _exit(str(refusal), FINDINGS)
+        _exit(str(refusal), ExitCode.FINDINGS)
     except Fatal as fatal:
-        _exit(f"fatal: {fatal}", FATAL)
+        _exit(f"fatal: {fatal}", ExitCode.FATAL)
 
 
 def _exit(text: str, code: int) -> None:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
-from consumer.cli.exits import FINDINGS
+from consumer.cli.exits import ExitCode
 from consumer.cli.options import RECORDS, RecordsOption
 from consumer.clock import SystemClock
 from consumer.config.brokers import named_brokers, named_registry
@@ -124,7 +124,7 @@ def init(
         looks = {topic: look_at(sample, hints[topic], schemas) for topic, sample in samples.items()}
     except NoSample as error:
         typer.echo(str(error), err=True)
-        raise typer.Exit(FINDINGS) from None
+        raise typer.Exit(ExitCode.FINDINGS) from None
     folder.mkdir(parents=True, exist_ok=True)
     routes = [(look.route, look.remarks) for look in looks.values()]
     (folder / CONNECTOR).write_text(

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from consumer.cli.demo_screen import on_screen
-from consumer.cli.exits import FINDINGS
+from consumer.cli.exits import ExitCode
 from consumer.cli.options import Output, OutputFormat
 from consumer.cli.run import to_its_end
 from consumer.errors import ConfigFaults
@@ -66,7 +66,7 @@ def demo(
     if result is None:
         typer.echo("stopped before the check: nothing is verified", err=True)
     if result is None or result.differences:
-        raise typer.Exit(FINDINGS)
+        raise typer.Exit(ExitCode.FINDINGS)
     if output is Output.TEXT:
         typer.echo("" if stay else f"\n{SERVE_NEXT}")
         typer.echo(CONFIG_NEXT)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 import typer
 
-from consumer.cli.exits import CONFIG_FAULTS, FINDINGS
+from consumer.cli.exits import ExitCode
 from consumer.cli.lint_sample import sample_of
 from consumer.cli.options import (
     DEFAULT_FILE,
@@ -76,12 +76,12 @@ def lint(
             typer.echo("\n".join(_lines(file, found, sampled.get(file))))
     # Faults weigh more than warnings, also if they are in different files.
     if any(found.settings is None for found in inspections.values()):
-        raise typer.Exit(CONFIG_FAULTS)
+        raise typer.Exit(ExitCode.CONFIG_FAULTS)
     warned = any(found.warnings for found in inspections.values()) or any(
         one.warnings for one in sampled.values()
     )
     if deny_warnings and warned:
-        raise typer.Exit(FINDINGS)
+        raise typer.Exit(ExitCode.FINDINGS)
 
 
 def _lines(file: Path, found: Inspection, sampled: SampleReport | None) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from consumer.cli.exits import FINDINGS, WRONG_USAGE
+from consumer.cli.exits import ExitCode
 from consumer.cli.options import DEFAULT_FILE, ConfigFile, Overrides, settings
 from consumer.clock import SystemClock
 from consumer.mapping.routing import RouteTable
@@ -46,9 +46,9 @@ def map_records(
             record = record_of_line(line, topic)
         except UnreadableLine as error:
             typer.echo(f"line {number}: {error}", err=True)
-            raise typer.Exit(WRONG_USAGE) from None
+            raise typer.Exit(ExitCode.WRONG_USAGE) from None
         for outcome in outcomes(routes, record, clock.wall_ms(), loaded.delivery.batch_bytes):
             dead_letters += outcome["outcome"] == DEAD_LETTER
             typer.echo(msgspec.json.encode(outcome))
     if dead_letters:
-        raise typer.Exit(FINDINGS)
+        raise typer.Exit(ExitCode.FINDINGS)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from consumer.app.serve import attended, real_ports
-from consumer.cli.exits import FINDINGS
+from consumer.cli.exits import ExitCode
 from consumer.cli.options import (
     DEFAULT_FILE,
     ConfigFile,
@@ -135,7 +135,7 @@ def replay(
     with on_screen() as screen:
         outcome = to_its_end(wish.fulfil(path, screen, afresh=afresh))
     if outcome is not None and (not outcome.is_finished or outcome.ledger.dead_lettered):
-        raise typer.Exit(FINDINGS)
+        raise typer.Exit(ExitCode.FINDINGS)
 
 
 def _judge_rate(given: Settings, rate: int | None) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from consumer.admin.client import NoReport, report_of
 from consumer.admin.port import Accounts
-from consumer.cli.exits import FINDINGS
+from consumer.cli.exits import ExitCode
 from consumer.cli.options import DEFAULT_FILE, ConfigFile, Output, OutputFormat, Overrides, settings
 from consumer.cli.status_tables import print_ledger, print_report
 from consumer.config.sections import admin_at
@@ -58,7 +58,7 @@ def status(
         report = report_of(_address(at, config, overrides))
     except NoReport as silence:
         typer.echo(str(silence), err=True)
-        raise typer.Exit(FINDINGS) from silence
+        raise typer.Exit(ExitCode.FINDINGS) from silence
     found = differences(report) if ledger else []
     if output is Output.JSON:
         typer.echo(msgspec.json.encode(_value(report, found, ledger=ledger)).decode())
@@ -67,7 +67,7 @@ def status(
     else:
         print_report(report)
     if found:
-        raise typer.Exit(FINDINGS)
+        raise typer.Exit(ExitCode.FINDINGS)
 
 
 def _address(at: str | None, config: Path, overrides: list[str] | None) -> AdminSettings:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 import typer
 
-from consumer.cli.exits import FINDINGS
+from consumer.cli.exits import ExitCode
 from consumer.cli.options import DEFAULT_FILE, ConfigFile, Output, OutputFormat, Overrides, settings
 from consumer.config.findings import Findings
 from consumer.errors import ConfigFaults
@@ -62,7 +62,7 @@ def run_files(
     ran = run_tests(loaded, tests)
     typer.echo(_report(ran) if output is Output.JSON else "\n".join(_lines(ran)))
     if ran.failed:
-        raise typer.Exit(FINDINGS)
+        raise typer.Exit(ExitCode.FINDINGS)
 
 
 def _lines(ran: TestRunResult) -> list[str]:

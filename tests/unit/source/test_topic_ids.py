@@ -46,11 +46,11 @@ def test_recreated_means_another_topic_id_in_the_same_cluster(
 def test_brokers_without_topic_ids_are_never_asked() -> None:
     """The embedded broker of the demo: no request, no wait, no warning."""
     brokers = Ids()
-    brokers.refusal = KafkaError(KafkaError._TIMED_OUT)
+    brokers.rejection = KafkaError(KafkaError._TIMED_OUT)
     ids = TopicIds(brokers.as_administrator(), available=False)
     with capture_logs() as log:
         assert [{}, {}] == [ids.ask(["t"]), ids.turn(["t"], ASK_EVERY_S)]
-    assert ([], []) == (brokers.asked, log)
+    assert ([], []) == (brokers.requested, log)
 
 
 def test_old_brokers_have_no_ids() -> None:
