@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from consumer.bulk.job_state import Job, locator_of_rest, read_job, read_jobs
+from consumer.bulk.job_state import Job, next_locator, read_job, read_jobs
 from consumer.bulk.requests import JobStep
 from consumer.delivery.judge import detail_of, judge
 from consumer.delivery.verdicts import HoldLane, RefreshToken, Reject, Retry
@@ -25,14 +25,14 @@ _SUCCESS: Final = {
     JobStep.UPLOAD: frozenset({201, 202}),
     JobStep.CLOSE: frozenset({200}),
     JobStep.ABORT: frozenset({200}),
-    JobStep.ASK: frozenset({200}),
+    JobStep.GET: frozenset({200}),
     JobStep.LIST: frozenset({200}),
     JobStep.RESULTS: frozenset({200, 204}),
-    JobStep.FIND: frozenset({200}),
+    JobStep.QUERY: frozenset({200}),
 }
 
 
-_WITHOUT_WORDS: Final = frozenset({JobStep.UPLOAD, JobStep.RESULTS, JobStep.FIND})
+_NO_JOB_IN_BODY: Final = frozenset({JobStep.UPLOAD, JobStep.RESULTS, JobStep.QUERY})
 """Steps whose success says nothing, or says it in a file."""
 
 _OUT_OF_REQUESTS: Final = b"REQUEST_LIMIT_EXCEEDED"
@@ -50,7 +50,7 @@ class Done(msgspec.Struct, frozen=True):
     rest: str = ""
 
 
-class Gone(msgspec.Struct, frozen=True):
+class NotFound(msgspec.Struct, frozen=True):
     """There is no such job; on a creation, no such object."""
 
     detail: str
@@ -68,38 +68,38 @@ class Busy(msgspec.Struct, frozen=True):
     detail: str
 
 
-class Unsure(msgspec.Struct, frozen=True):
+class Uncertain(msgspec.Struct, frozen=True):
     """An upload of which nobody knows whether it counts: once more could double its rows."""
 
     detail: str
 
 
-class Again(msgspec.Struct, frozen=True):
+class RetryLater(msgspec.Struct, frozen=True):
     """The moment's fault: the same once more. `after_s` is a floor."""
 
     cause: str
     after_s: float | None = None
 
 
-StepOutcome: TypeAlias = Done | Gone | Refused | Busy | Unsure | Again | RefreshToken | HoldLane
+StepOutcome: TypeAlias = Done | NotFound | Refused | Busy | Uncertain | RetryLater | RefreshToken | HoldLane
 
 
-def read(step: JobStep, outcome: HttpOutcome, *, fresh_token: bool, wall_ms: int) -> StepOutcome:  # noqa: PLR0911 - one per row of the table
+def read_outcome(step: JobStep, outcome: HttpOutcome, *, fresh_token: bool, wall_ms: int) -> StepOutcome:  # noqa: PLR0911 - one per row of the table
     """Read what became of one step.
 
     `fresh_token` says that its token was itself made because of a 401.
     """
     if isinstance(outcome, NoAnswer):
         if step is JobStep.UPLOAD and outcome.written:
-            return Unsure(f"upload without an answer ({outcome.failure.value}: {outcome.detail})")
-        return Again(outcome.failure.value)
+            return Uncertain(f"upload without an answer ({outcome.failure.value}: {outcome.detail})")
+        return RetryLater(outcome.failure.value)
     if outcome.status in _SUCCESS[step]:
-        return _taken(step, outcome.body) or HoldLane(
+        return _success(step, outcome.body) or HoldLane(
             HoldReason.SINK,
             f"{outcome.status}: not the service's own answer; a proxy may have answered",
         )
     if outcome.status == HTTPStatus.NOT_FOUND and step is not JobStep.LIST:
-        return Gone(detail_of(outcome))
+        return NotFound(detail_of(outcome))
     if outcome.status == HTTPStatus.CONFLICT:
         return Busy(detail_of(outcome)) if step is JobStep.CREATE else Refused(detail_of(outcome))
     if outcome.status == HTTPStatus.FORBIDDEN and _OUT_OF_REQUESTS in outcome.body:
@@ -110,7 +110,7 @@ def read(step: JobStep, outcome: HttpOutcome, *, fresh_token: bool, wall_ms: int
             throttled_s = (
                 _THROTTLED_CREATION_S if verdict.throttled and step is JobStep.CREATE else 0.0
             )
-            return Again(verdict.cause, max(verdict.after_s or 0.0, throttled_s) or None)
+            return RetryLater(verdict.cause, max(verdict.after_s or 0.0, throttled_s) or None)
         case RefreshToken() | HoldLane():
             return verdict
         case Reject():
@@ -119,12 +119,12 @@ def read(step: JobStep, outcome: HttpOutcome, *, fresh_token: bool, wall_ms: int
             return HoldLane(HoldReason.SINK, f"{outcome.status}: not an answer to this step")
 
 
-def _taken(step: JobStep, body: bytes) -> Done | None:
+def _success(step: JobStep, body: bytes) -> Done | None:
     """Return what a success says; `None` when it does not say what this step's success says."""
-    if step in _WITHOUT_WORDS:
+    if step in _NO_JOB_IN_BODY:
         return Done()
     if step is JobStep.LIST:
         jobs = read_jobs(body)
-        return None if jobs is None else Done(tuple(jobs), locator_of_rest(body))
+        return None if jobs is None else Done(tuple(jobs), next_locator(body))
     job = read_job(body)
     return None if job is None else Done((job,))

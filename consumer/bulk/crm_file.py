@@ -37,7 +37,7 @@ async def write_file(
     path = crm.folder / f"{operation.value}.csv"
     written_bytes = len(header)
     row_count = 0
-    spool.begin_file()
+    spool.clear_sent()
     try:
         with path.open("wb") as file:
             file.write(header)
@@ -50,7 +50,7 @@ async def write_file(
                         break
                     file.write(line)
                     marks.append((_mark(crm, key, spooled, deletes=deletes), key, turn))
-                spool.sending(marks)
+                spool.mark_sent(marks)
                 row_count += len(marks)
                 if len(marks) < len(piece):
                     break
@@ -58,7 +58,7 @@ async def write_file(
     except OSError as error:
         detail = f"cannot write {path}: {error.strerror}; its rows are read from Kafka again"
         raise Fatal(detail) from error
-    spool.index_marks()
+    spool.create_indexes()
     if not row_count:
         path.unlink()
         return None

@@ -52,16 +52,16 @@ class CrmJobs:
     def create(self, token: Token, target: Target, operation: Operation) -> Request:
         """Return the request that creates a job."""
         crm = self._targets[target]
-        wanted: dict[str, str] = {
+        content: dict[str, str] = {
             "object": target.object,
             "operation": job_operation(crm, operation),
             "contentType": "CSV",
             "lineEnding": "LF",
             "columnDelimiter": "COMMA",
         }
-        if wanted["operation"] == "upsert" and crm.external_id is not None:
-            wanted["externalIdFieldName"] = crm.external_id
-        return json_request("POST", self._job(token), token, wanted, self._timeout_s)
+        if content["operation"] == "upsert" and crm.external_id is not None:
+            content["externalIdFieldName"] = crm.external_id
+        return json_request("POST", self._job(token), token, content, self._timeout_s)
 
     def upload(self, token: Token, job_id: str, path: Path) -> Request:
         """Return the request that uploads the one file of a job."""
@@ -75,17 +75,17 @@ class CrmJobs:
         """Return the request that has all that was uploaded thrown away."""
         return self._state(token, job_id, "Aborted")
 
-    def ask(self, token: Token, job_id: str) -> Request:
+    def get_job(self, token: Token, job_id: str) -> Request:
         """Return the request for the state of a job."""
         return self._get(token, self._job(token, job_id))
 
-    def active(self, token: Token, rest: str = "") -> Request:
+    def list_jobs(self, token: Token, rest: str = "") -> Request:
         """Return the request for jobs, those that are over among them.
 
         `rest` is where the list goes on.
         """
-        asked = f"queryLocator={quote(rest, safe='')}" if rest else "jobType=V2Ingest"
-        return self._get(token, f"{self._job(token)}?{asked}")
+        query = f"queryLocator={quote(rest, safe='')}" if rest else "jobType=V2Ingest"
+        return self._get(token, f"{self._job(token)}?{query}")
 
     def results(self, token: Token, job_id: str, part: str, sent: Path, into: Path) -> Request:
         """Return the request for one result file.
@@ -96,13 +96,13 @@ class CrmJobs:
         timeout_s = self._timeout_s + 2 * transfer_s(sent)
         return Request("GET", url, headers_with(token), timeout_s=timeout_s, answer_path=str(into))
 
-    def find(
+    def query_ids(
         self, token: Token, target: Target, field: str, keys: Iterable[str], into: Path
     ) -> Request:
         """Return the request for the ids of records that have these keys."""
         values = ",".join([_quoted(key) for key in keys])
-        asked = f"SELECT Id, {field} FROM {target.object} WHERE {field} IN ({values})"  # noqa: S608 - names are of the configuration, keys are quoted
-        url = f"{token.base_url}{self._root}/query?q={quote(asked, safe='')}"
+        query = f"SELECT Id, {field} FROM {target.object} WHERE {field} IN ({values})"  # noqa: S608 - names are of the configuration, keys are quoted
+        url = f"{token.base_url}{self._root}/query?q={quote(query, safe='')}"
         return Request(
             "GET", url, headers_with(token), timeout_s=self._timeout_s, answer_path=str(into)
         )
@@ -134,7 +134,7 @@ def job_operation(crm: CrmTarget, operation: Operation) -> CrmOperation:
     return "delete"
 
 
-def pieces_of_keys(keys: Iterable[str]) -> Iterator[list[str]]:
+def chunks_of_keys(keys: Iterable[str]) -> Iterator[list[str]]:
     """Yield keys so many at a time as one look-up takes."""
     piece: list[str] = []
     chars = 0

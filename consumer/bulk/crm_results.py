@@ -26,8 +26,8 @@ _PIECE_ROWS: Final = 2_000
 _CODE: Final = re.compile(r"[A-Z][A-Z_]{0,79}")
 _ID: Final = "sf__id"
 _ERROR: Final = "sf__error"
-_THEIRS: Final = "sf__"
-_MOMENT: Final = frozenset(
+_RESULT_PREFIX: Final = "sf__"
+_TEMPORARY: Final = frozenset(
     {
         "UNABLE_TO_LOCK_ROW",
         "SERVER_UNAVAILABLE",
@@ -43,7 +43,7 @@ _MOMENT: Final = frozenset(
 Source: SOAP API developer guide, "StatusCode".
 """
 
-_DONE: Final = frozenset({"ENTITY_IS_DELETED"})
+_ALREADY_DELETED: Final = frozenset({"ENTITY_IS_DELETED"})
 """What a delete is told of a record that is deleted already, as after a crash."""
 
 
@@ -56,7 +56,7 @@ class Counts(msgspec.Struct):
 
     accepted: int = 0
     refused: int = 0
-    again: int = 0
+    retried: int = 0
     unprocessed: int = 0
     unknown: int = 0
     left_out: str = ""
@@ -64,7 +64,7 @@ class Counts(msgspec.Struct):
     @property
     def processed(self) -> int:
         """How many rows were told of that the service came to."""
-        return self.accepted + self.refused + self.again + self.unknown
+        return self.accepted + self.refused + self.retried + self.unknown
 
 
 class Marking:
@@ -116,14 +116,14 @@ async def note_refused(
         done: list[str] = []
         for mark, error in piece:
             code = error.partition(":")[0]
-            if deletes and code in _DONE:
+            if deletes and code in _ALREADY_DELETED:
                 done.append(mark)
             else:
-                (again if code in _MOMENT else refused).append((mark, error))
+                (again if code in _TEMPORARY else refused).append((mark, error))
         found = spool.accepted_marks(done), spool.refused_marks(refused), spool.busy_marks(again)
         counts.accepted += found[0]
         counts.refused += found[1]
-        counts.again += found[2]
+        counts.retried += found[2]
         counts.unknown += len(piece) - sum(found)
         await clock.sleep(0)
 
@@ -140,7 +140,7 @@ async def note_unprocessed(
         await clock.sleep(0)
 
 
-def said_of(error: str, columns: Sequence[str]) -> tuple[str, str | None]:
+def dead_letter_detail(error: str, columns: Sequence[str]) -> tuple[str, str | None]:
     """Return `sf__Error` fit for a letter, and the field that it names when that is one of ours.
 
     Shape: `CODE:message:Field --`. The message may repeat a value, the field stands last.
@@ -190,9 +190,9 @@ def _row_reader(
     if missing:
         detail = f"the result file has no column {missing[0]}"
         raise Transient(detail)
-    ours = [places[name.lower()] for name in marking.columns]
+    own_jobs = [places[name.lower()] for name in marking.columns]
     error_at = places.get(_ERROR)
-    sent = [at for name, at in places.items() if not name.startswith(_THEIRS)]
+    sent = [at for name, at in places.items() if not name.startswith(_RESULT_PREFIX)]
 
     def read(row: Sequence[str]) -> tuple[str, str]:
         if len(row) != len(header):  # cut off: what stands last may be half of what was sent
@@ -201,7 +201,7 @@ def _row_reader(
             )
             raise Transient(detail)
         error = "" if error_at is None else _without_values(row[error_at], [row[at] for at in sent])
-        return marking.mark([row[at] for at in ours]), error
+        return marking.mark([row[at] for at in own_jobs]), error
 
     return read
 

@@ -30,12 +30,12 @@ JOURNAL: Final = "job.json"
 
 
 class CrmBulkBatch(BulkBatch):
-    """As a gather; `numbered` are the tickets that kept records name by their place here."""
+    """As a gather; `indexed_partials` are the tickets that kept records name by their place here."""
 
     def __init__(self, spool: CrmSpool, opened_s: float) -> None:
         super().__init__(spool, opened_s)
         self.rows = spool
-        self.numbered: list[PartialRecord] = []
+        self.indexed_partials: list[PartialRecord] = []
 
 
 class CrmRowBuffer(RowBuffer):
@@ -67,10 +67,10 @@ class CrmRowBuffer(RowBuffer):
             in_turn=crm.described.primary_key == PLACE_KEY,
             dated_deletes=False,
         )
-        self._begin_after_what_is_left()
+        self._skip_leftover_files()
 
     @property
-    def finds_ids(self) -> bool:
+    def looks_up_ids(self) -> bool:
         """Whether deletes come by a key that is not the id.
 
         Which is all that the CRM deletes by.
@@ -108,7 +108,7 @@ class CrmRowBuffer(RowBuffer):
             self.under_way = None
         super().close()
 
-    def _begin_after_what_is_left(self) -> None:
+    def _skip_leftover_files(self) -> None:
         """Let no new file take the place of one that an earlier run left to be read.
 
         Drop all others.
@@ -118,13 +118,13 @@ class CrmRowBuffer(RowBuffer):
         for path in self.folder.glob("*.rows*"):
             number = path.name.partition(".")[0]
             if number.isdecimal():
-                self._gather_count = max(self._gather_count, int(number))
+                self._batch_count = max(self._batch_count, int(number))
             if not left or not path.name.startswith(left):
                 path.unlink()
 
-    def _new_gather(self, path: Path, now_s: float) -> BulkBatch:
+    def _new_batch(self, path: Path, now_s: float) -> BulkBatch:
         self._last_record = None
-        return CrmBulkBatch(CrmSpool(path, disowns=self.inserts), now_s)
+        return CrmBulkBatch(CrmSpool(path, for_inserts=self.inserts), now_s)
 
     def _kept(self, bulk_batch: BulkBatch, change: Change, owner: int) -> bytes:
         """Pack the record: a row that the CRM refuses goes to the dead-letter topic as it came."""
@@ -133,6 +133,6 @@ class CrmRowBuffer(RowBuffer):
         self._last_record = change.record
         partial_record = -1
         if change.partial_record is not None:
-            partial_record = len(bulk_batch.numbered)
-            bulk_batch.numbered.append(change.partial_record)
+            partial_record = len(bulk_batch.indexed_partials)
+            bulk_batch.indexed_partials.append(change.partial_record)
         return keep(change.record, owner, partial_record, self._part)

@@ -25,7 +25,7 @@ TRIES: Final = 5
 itself."""
 
 _PENDING: Final = "FROM rows WHERE operation = ? AND tries >= 0 AND owner >= 0"
-_UNTOLD: Final = "tries = -2 AND value_bytes >= -1"
+_UNREPORTED: Final = "tries = -2 AND value_bytes >= -1"
 _BY_MARK: Final = (
     "WHERE (key, turn) = (SELECT key, turn FROM rows WHERE mark = ? AND tries >= 0 AND sent"
     " > 0 LIMIT 1)"
@@ -55,14 +55,14 @@ class CrmSpool(Spool):
         " tries INTEGER DEFAULT 0, sent INTEGER DEFAULT 0, mark TEXT, error TEXT"
     )
 
-    def __init__(self, path: Path, *, disowns: bool) -> None:
+    def __init__(self, path: Path, *, for_inserts: bool) -> None:
         """Make the table.
 
-        `disowns` keeps rows of assignments that are not ours any more, once they may have been
+        `for_inserts` keeps rows of assignments that are not ours any more, once they may have been
         sent, and all rows whole over the end of the process, however that comes.
         """
-        self._disowns = disowns
-        self._JOURNAL = "TRUNCATE" if disowns else "OFF"
+        self._for_inserts = for_inserts
+        self._JOURNAL = "TRUNCATE" if for_inserts else "OFF"
         self._sealed = False
         super().__init__(path)
         self._sql.create_function("joined", 4, joined, deterministic=True)
@@ -75,7 +75,7 @@ class CrmSpool(Spool):
 
     def put(self, rows: Sequence[SpooledRow]) -> None:
         """Take rows, in order; see `joined` for one whose key and turn are there already."""
-        with self._told():
+        with self._disk_errors():
             self._sql.execute("BEGIN")
             self._sql.executemany(
                 "INSERT INTO rows (key, turn, operation, owner, value_bytes, line, record)"
@@ -93,15 +93,15 @@ class CrmSpool(Spool):
         """Nothing more is put here: jobs carry what there is."""
         self._sealed = True
 
-    def forget_owners(self, owners: Collection[int]) -> None:
+    def drop_owners(self, owners: Collection[int]) -> None:
         """Drop the rows of assignments that are not ours any more.
 
         Disown those that may be sent already.
         """
-        if not (self._disowns and self._sealed):
-            super().forget_owners(owners)
+        if not (self._for_inserts and self._sealed):
+            super().drop_owners(owners)
             return
-        with self._told():
+        with self._disk_errors():
             self._sql.executemany(
                 "UPDATE rows SET owner = -1, value_bytes = -1 WHERE owner = ?",
                 [(owner,) for owner in owners],
@@ -128,7 +128,7 @@ class CrmSpool(Spool):
         )
 
     def pending(
-        self, operation: Operation, many: int
+        self, operation: Operation, limit: int
     ) -> Iterator[list[tuple[str, int, bytes, bytes]]]:
         """Yield key, turn, line and record of the rows that have no outcome yet, so many at a time.
 
@@ -140,29 +140,29 @@ class CrmSpool(Spool):
             _PENDING,
             "AND (key, turn) > (?, ?) ORDER BY key, turn LIMIT ?",
         )
-        while found := self._sql.execute(query, (OPERATIONS[operation], *after, many)).fetchall():
+        while found := self._sql.execute(query, (OPERATIONS[operation], *after, limit)).fetchall():
             yield found
             after = found[-1][:2]
 
-    def begin_file(self) -> None:
+    def clear_sent(self) -> None:
         """No row is under way: what the service told nothing of goes with the next file."""
-        with self._told():
+        with self._disk_errors():
             self._sql.execute("UPDATE rows SET sent = 0 WHERE sent > 0")
 
-    def sending(self, marks: Iterable[tuple[str, str, int]]) -> None:
+    def mark_sent(self, marks: Iterable[tuple[str, str, int]]) -> None:
         """Note rows that go with the file. `marks` are mark, key and turn of each."""
         self._write("UPDATE rows SET sent = 1, mark = ? WHERE key = ? AND turn = ?", marks)
 
-    def index_marks(self) -> None:
+    def create_indexes(self) -> None:
         """Make rows quick to find: by what results name them by.
 
         And those whose refusal nobody was told of.
         """
-        with self._told():
+        with self._disk_errors():
             self._sql.execute("CREATE INDEX IF NOT EXISTS marks ON rows (mark)")
-            self._sql.execute(f"CREATE INDEX IF NOT EXISTS refused ON rows (owner) WHERE {_UNTOLD}")
+            self._sql.execute(f"CREATE INDEX IF NOT EXISTS refused ON rows (owner) WHERE {_UNREPORTED}")
 
-    def have_ids(self, ids: Iterable[tuple[bytes, str]]) -> None:
+    def set_ids(self, ids: Iterable[tuple[bytes, str]]) -> None:
         """Note the ids of records to delete, each with its key, where a row has its line."""
         self._write("UPDATE rows SET line = ? WHERE key = ? AND operation = 1", ids)
 
@@ -221,52 +221,52 @@ class CrmSpool(Spool):
 
     def withdraw_refusals(self, but: int) -> None:
         """Let rows that were refused be sent again, all but so many."""
-        with self._told():
+        with self._disk_errors():
             self._sql.execute(
-                f"UPDATE rows SET tries = 0 WHERE {_UNTOLD} AND (key, turn) NOT IN"  # noqa: S608 - our own words
-                f" (SELECT key, turn FROM rows WHERE {_UNTOLD} ORDER BY key, turn LIMIT ?)",
+                f"UPDATE rows SET tries = 0 WHERE {_UNREPORTED} AND (key, turn) NOT IN"  # noqa: S608 - our own words
+                f" (SELECT key, turn FROM rows WHERE {_UNREPORTED} ORDER BY key, turn LIMIT ?)",
                 (but,),
             )
 
-    def take_refused(self, many: int) -> list[RefusedRow]:
+    def take_refused(self, limit: int) -> list[RefusedRow]:
         """Return refused rows that nobody was told of yet, and count them out.
 
         They are accounted as letters.
         """
         query = _with(
-            "SELECT key, turn, error, record FROM rows WHERE", _UNTOLD, "AND owner >= 0 LIMIT ?"
+            "SELECT key, turn, error, record FROM rows WHERE", _UNREPORTED, "AND owner >= 0 LIMIT ?"
         )
-        found = self._sql.execute(query, (many,)).fetchall()
+        found = self._sql.execute(query, (limit,)).fetchall()
         self._write(
             "UPDATE rows SET value_bytes = -2 WHERE key = ? AND turn = ?",
             [row[:2] for row in found],
         )
         return [RefusedRow(error or "", kept_records(record)) for _, _, error, record in found]
 
-    def outcomes(self, many: int) -> Iterator[list[tuple[bytes, str | None]]]:
+    def outcomes(self, limit: int) -> Iterator[list[tuple[bytes, str | None]]]:
         """Yield record and error of every row with an outcome, so many at a time."""
         query = (
             "SELECT record, CASE WHEN tries = -2 THEN coalesce(error, '') END FROM rows WHERE"
             " tries < 0"
         )
         cursor = self._sql.execute(query)
-        while found := cursor.fetchmany(many):
+        while found := cursor.fetchmany(limit):
             yield found
 
     def _write(self, statement: str, rows: Iterable[tuple[object, ...]]) -> int:
-        with self._told():
+        with self._disk_errors():
             self._sql.execute("BEGIN")
             count = self._sql.executemany(statement, rows).rowcount
             self._sql.execute("COMMIT")
         return max(0, count)
 
 
-class LeftSpool(CrmSpool):
+class ReopenedSpool(CrmSpool):
     """The rows of a job that an earlier run left, as they stand on disk."""
 
     def __init__(self, path: Path) -> None:
         """Open the table. Raises: `Fatal` when it cannot be read."""
-        super().__init__(path, disowns=True)
+        super().__init__(path, for_inserts=True)
 
     def _make(self, path: Path) -> None:
         self._sql = sqlite3.connect(f"file:{path}?mode=rw", uri=True, isolation_level=None)

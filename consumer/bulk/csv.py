@@ -19,14 +19,14 @@ from consumer.mapping.settings import FieldType
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-_AS_THEY_STAND: Final = frozenset({FieldType.NUMBER, FieldType.BOOLEAN})
+_UNQUOTED_TYPES: Final = frozenset({FieldType.NUMBER, FieldType.BOOLEAN})
 """Types whose JSON text is also their CSV text."""
 
 _SPECIAL: Final = re.compile('[,"\r\n]')
 _QUOTE: Final = '"'
 _NOTHING: Final = msgspec.Raw(b"")
 _JSON_WORDS: Final = {"null": None, "": msgspec.UNSET}
-_JUDGED_FROM_CHARS: Final = 100_000
+_LIMITS_CHECKED_FROM_CHARS: Final = 100_000
 """Below it no limit of a value or a record can be passed."""
 
 
@@ -71,7 +71,7 @@ class CsvRows:
         # Fields are numbered: a field of a schema may have a name that no attribute can have.
         members = [
             (f"f{at}", msgspec.Raw, msgspec.field(default=_NOTHING, name=name))
-            if kind in _AS_THEY_STAND
+            if kind in _UNQUOTED_TYPES
             else (
                 f"f{at}",
                 str | msgspec.UnsetType | None,
@@ -82,9 +82,9 @@ class CsvRows:
         row: Any = msgspec.defstruct("Row", members, gc=False)
         self._names = [*fields]
         self._decode = msgspec.json.Decoder(row).decode
-        self._raw_places = [at for at, kind in enumerate(fields.values()) if kind in _AS_THEY_STAND]
+        self._raw_places = [at for at, kind in enumerate(fields.values()) if kind in _UNQUOTED_TYPES]
         self._commas = len(fields) - 1
-        self._alone = len(fields) == 1
+        self._single_column = len(fields) == 1
         self._has_reserved = form.reserved is not None
         self.header = f"{','.join([_quoted(name) for name in fields])}\n".encode()
 
@@ -122,28 +122,28 @@ class CsvRows:
         if (
             blank
             or joined.count(",") != self._commas
-            or len(joined) > _JUDGED_FROM_CHARS
+            or len(joined) > _LIMITS_CHECKED_FROM_CHARS
             or '"' in joined
             or "\n" in joined
             or "\r" in joined
             or "\0" in joined
-            or self._alone
+            or self._single_column
             or (self._has_reserved and self._form.reserved in values)
         ):
-            joined = ",".join([self._careful(at, value) for at, value in enumerate(values)])
+            joined = ",".join([self._quoted_value(at, value) for at, value in enumerate(values)])
             longest = self._form.longest_record_chars
             if longest is not None and len(joined) > longest:
                 detail = f"at most {longest} characters in a CSV record wanted, {len(joined)} found"
                 raise RecordError(Reason.RECORD_SIZE, detail)
         return f"{joined}\n".encode()
 
-    def _careful(self, at: int, value: str | msgspec.UnsetType | None) -> str:
+    def _quoted_value(self, at: int, value: str | msgspec.UnsetType | None) -> str:
         """Return one value as it stands in the line, judged and quoted where that is needed."""
         form = self._form
         if value is None or isinstance(value, msgspec.UnsetType):
             stand_in = form.null if value is None else form.absent
             # A line of nothing at all would be no record.
-            return stand_in or ('""' if self._alone else "")
+            return stand_in or ('""' if self._single_column else "")
         if not value:
             return form.empty
         if "\0" in value:

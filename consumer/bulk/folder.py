@@ -13,7 +13,7 @@ from consumer.errors import Fatal
 if TYPE_CHECKING:
     from pathlib import Path
 
-_PLACES: Final = 256
+_FOLDERS: Final = 256
 
 
 class SpoolFolder:
@@ -21,7 +21,7 @@ class SpoolFolder:
 
     def __init__(self, root: Path) -> None:
         """Claim a place below `root`. Raises: `Fatal` when none can be had."""
-        for number in range(_PLACES):
+        for number in range(_FOLDERS):
             place = root / str(number)
             try:
                 place.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -40,7 +40,7 @@ class SpoolFolder:
             self._lock = lock
             self._place = place
             return
-        detail = f"all {_PLACES} places below {root} are taken by other processes"
+        detail = f"all {_FOLDERS} places below {root} are taken by other processes"
         raise Fatal(detail)
 
     def of_object(self, name: str) -> Path:

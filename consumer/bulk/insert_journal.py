@@ -38,7 +38,7 @@ class InsertJournal:
         `Fatal`, as all that writes, when the disk does not take it.
         """
         self._path = path
-        with self._told():
+        with self._disk_errors():
             self._sql = sqlite3.connect(path, isolation_level=None)
             self._sql.execute("PRAGMA synchronous = OFF")
             self._sql.execute(
@@ -51,7 +51,7 @@ class InsertJournal:
         """Note every outcome of a spool; what is noted already stays."""
         for piece in spool.outcomes(_PIECE_ROWS):
             rows = [(*kept_records(record)[-1].place, error) for record, error in piece]
-            with self._told():
+            with self._disk_errors():
                 self._sql.execute("BEGIN")
                 self._sql.executemany("INSERT OR IGNORE INTO done VALUES (?, ?, ?, ?, ?)", rows)
                 self._sql.execute("COMMIT")
@@ -62,7 +62,7 @@ class InsertJournal:
 
         Topic, partition, lowest offset of each.
         """
-        with self._told():
+        with self._disk_errors():
             self._sql.executemany(
                 "DELETE FROM done WHERE topic = ?1 AND partition = ?2 AND ?3 >"
                 " (SELECT max(position) FROM done WHERE topic = ?1 AND partition = ?2)",
@@ -92,7 +92,7 @@ class InsertJournal:
         self._sql.close()
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _disk_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:

@@ -40,14 +40,14 @@ applied."""
 BUSY_HOLD_S: Final = 900.0
 """Another job on the object is waited for silently this long: other members have theirs too."""
 
-YOUNG_STREAM_TRIES: Final = 4
+NEW_STREAM_TRIES: Final = 4
 """How often creating a job may meet 404 before it is the set-up's fault: a new stream shows after
 half a minute."""
 
 _HOUR_S: Final = 3600.0
 _FIRST_POLL_S: Final = 2.0
 _LONGEST_POLL_S: Final = 15.0
-_YOUNG_STREAM_S: Final = 15.0
+_NEW_STREAM_S: Final = 15.0
 _BUSY_S: Final = 15.0
 
 
@@ -118,7 +118,7 @@ def read_jobs(body: bytes) -> list[Job] | None:
     return [job for entry in listed if (job := _job(entry)) is not None]
 
 
-def locator_of_rest(body: bytes) -> str:
+def next_locator(body: bytes) -> str:
     """Read where the CRM's list of jobs goes on; nothing when it is whole.
 
     Shape: `nextRecordsUrl` is an address with `queryLocator`; only that is used of it.
@@ -139,9 +139,9 @@ def poll_after_s(polls: int) -> float:
     return min(_LONGEST_POLL_S, _FIRST_POLL_S * 2.0 ** min(polls, 8))
 
 
-def young_stream_s() -> float:
+def new_stream_wait_s() -> float:
     """Return the wait after a 404 on creating a job."""
-    return _YOUNG_STREAM_S
+    return _NEW_STREAM_S
 
 
 def busy_after_s() -> float:

@@ -29,13 +29,13 @@ _LONGEST_REPEAT_S: Final = 600.0
 class JobUploader(Protocol):
     """Takes gathers to their end, one after the other."""
 
-    async def settle_left(
+    async def settle_leftover_job(
         self, row_buffer: RowBuffer, journal: JobJournal, watch: JobWatch
     ) -> None:
         """See to it that a job of an earlier life is over."""
         ...
 
-    async def carry(
+    async def upload(
         self, row_buffer: RowBuffer, bulk_batch: BulkBatch, journal: JobJournal, watch: JobWatch
     ) -> None:
         """Return when every row of the gather has its outcome, whatever that takes."""
@@ -54,21 +54,21 @@ class IngestionUploader:
         self._runner = runner
         self._clock = clock
 
-    async def settle_left(
+    async def settle_leftover_job(
         self, row_buffer: RowBuffer, journal: JobJournal, watch: JobWatch
     ) -> None:
         """See to it that a job of an earlier life is over: see `JobUploader`."""
-        await self._runner.settle_left(row_buffer.target, journal, watch)
+        await self._runner.settle_leftover_job(row_buffer.target, journal, watch)
 
-    async def carry(
+    async def upload(
         self, row_buffer: RowBuffer, bulk_batch: BulkBatch, journal: JobJournal, watch: JobWatch
     ) -> None:
         """Take one gather to its end: see `JobUploader`."""
         for operation in (Operation.DELETE, Operation.UPSERT):
             if bulk_batch.spool.count(operation):
-                await self._carry_operation(row_buffer, bulk_batch, operation, journal, watch)
+                await self._upload_operation(row_buffer, bulk_batch, operation, journal, watch)
 
-    async def _carry_operation(
+    async def _upload_operation(
         self,
         row_buffer: RowBuffer,
         bulk_batch: BulkBatch,

@@ -144,7 +144,7 @@ class BulkLanes:
                 for lane in self._lanes:
                     entry = lane.journal.read()
                     if entry is not None and not entry.closed:
-                        await self._uploader_of(lane.row_buffer).settle_left(
+                        await self._uploader_of(lane.row_buffer).settle_leftover_job(
                             lane.row_buffer, lane.journal, lane
                         )
 
@@ -173,7 +173,7 @@ class BulkLanes:
         )
 
     def _begin(self, lane: _BulkLane) -> None:
-        lane.task = self._spawn(self._carry(lane))
+        lane.task = self._spawn(self._run(lane))
         lane.task.add_done_callback(lambda task: self._ended(lane, task))
 
     def _ended(self, lane: _BulkLane, task: asyncio.Task[None]) -> None:
@@ -189,14 +189,14 @@ class BulkLanes:
         else:
             self.pump()
 
-    async def _carry(self, lane: _BulkLane) -> None:
+    async def _run(self, lane: _BulkLane) -> None:
         """Take one gather to its end, whatever that takes, after what an earlier run left."""
         row_buffer, uploader = lane.row_buffer, self._uploader_of(lane.row_buffer)
-        await uploader.settle_left(row_buffer, lane.journal, lane)
+        await uploader.settle_leftover_job(row_buffer, lane.journal, lane)
         bulk_batch = row_buffer.under_way
         if bulk_batch is None:
             lane.released()
             return
-        await uploader.carry(row_buffer, bulk_batch, lane.journal, lane)
+        await uploader.upload(row_buffer, bulk_batch, lane.journal, lane)
         lane.released()
         self._events.bulk_batch_settled(row_buffer.target, bulk_batch)

@@ -34,10 +34,10 @@ class JobStep(StrEnum):
     UPLOAD = "upload"
     CLOSE = "close_job"
     ABORT = "abort_job"
-    ASK = "job"
+    GET = "job"
     LIST = "jobs"
     RESULTS = "results"
-    FIND = "query"
+    QUERY = "query"
 
 
 class JobApi(Protocol):
@@ -59,11 +59,11 @@ class JobApi(Protocol):
         """Return the request that has all that was uploaded thrown away."""
         ...
 
-    def ask(self, token: Token, job_id: str) -> Request:
+    def get_job(self, token: Token, job_id: str) -> Request:
         """Return the request for the state of a job."""
         ...
 
-    def active(self, token: Token) -> Request:
+    def list_jobs(self, token: Token) -> Request:
         """Return the request for the jobs that are not over."""
         ...
 
@@ -76,12 +76,12 @@ class IngestionJobs:
 
     def create(self, token: Token, target: Target, operation: Operation) -> Request:
         """Return the request that creates a job."""
-        wanted = {
+        content = {
             "object": target.object,
             "sourceName": target.connector,
             "operation": operation.value,
         }
-        return self._json("POST", token, "", wanted)
+        return self._json("POST", token, "", content)
 
     def upload(self, token: Token, job_id: str, path: Path) -> Request:
         """Return the request that uploads one file; it may take as long as its size needs."""
@@ -96,12 +96,12 @@ class IngestionJobs:
         """Return the request that has all that was uploaded thrown away."""
         return self._json("PATCH", token, f"/{quote(job_id, safe='')}", {"state": "Aborted"})
 
-    def ask(self, token: Token, job_id: str) -> Request:
+    def get_job(self, token: Token, job_id: str) -> Request:
         """Return the request for the state of a job."""
         url = f"{token.base_url}{_JOBS}/{quote(job_id, safe='')}"
         return Request("GET", url, headers_with(token), timeout_s=self._timeout_s)
 
-    def active(self, token: Token) -> Request:
+    def list_jobs(self, token: Token) -> Request:
         """Return the request for the jobs that are not over."""
         url = f"{token.base_url}{_JOBS}?limit={_LISTED}&states={_ACTIVE}"
         return Request("GET", url, headers_with(token), timeout_s=self._timeout_s)

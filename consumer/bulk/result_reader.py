@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from consumer.clock import Clock
     from consumer.http.messages import Request
 
-_READINGS: Final = 3
+_READ_TRIES: Final = 3
 """How often results are read that do not tell of every row, before what they leave out is sent
 again."""
 
@@ -72,7 +72,7 @@ class ResultReader:
         self._api = api
         self._clock = clock
 
-    async def read(self, load: OperationRows, job_id: str, sent: Path, end: JobEnd) -> Counts:
+    async def read(self, op_rows: OperationRows, job_id: str, sent: Path, end: JobEnd) -> Counts:
         """Read the results of a job. `sent` is about as large as they are.
 
         Of a job that nobody knows there are none. What a job that failed or was aborted does not
@@ -84,37 +84,37 @@ class ResultReader:
             return counts
         readings = 0
         while True:
-            counts.left_out = await self._read_once(load, end.job, job_id, sent, counts)
+            counts.left_out = await self._read_once(op_rows, end.job, job_id, sent, counts)
             readings += 1
-            if not counts.left_out or (readings >= _READINGS and not load.inserts):
+            if not counts.left_out or (readings >= _READ_TRIES and not op_rows.inserts):
                 return counts
-            if readings >= _READINGS:
-                await load.note_outcomes(self._clock)
+            if readings >= _READ_TRIES:
+                await op_rows.note_outcomes(self._clock)
                 detail = (
                     f"job {job_id}: {counts.left_out}; nothing is inserted again: stop, remove"
-                    f" {load.crm.folder / JOURNAL} and start to have what they leave out"
+                    f" {op_rows.crm.folder / JOURNAL} and start to have what they leave out"
                     f" inserted again"
                 )
-                load.watch.held(HoldLane(HoldReason.SINK, detail))
+                op_rows.watch.held(HoldLane(HoldReason.SINK, detail))
             await self._clock.sleep(_READ_AGAIN_S)
 
     async def _read_once(
-        self, load: OperationRows, job: Job, job_id: str, sent: Path, counts: Counts
+        self, op_rows: OperationRows, job: Job, job_id: str, sent: Path, counts: Counts
     ) -> str:
         """Read all result files, and say what they leave out.
 
         Nothing, when they tell of every row.
         """
-        marking, spool, clock = load.crm.marking(load.operation), load.spool, self._clock
-        into = load.crm.folder / "results.csv"
+        marking, spool, clock = op_rows.crm.marking(op_rows.operation), op_rows.spool, self._clock
+        into = op_rows.crm.folder / "results.csv"
         told_before = counts.processed
-        load.watch.phase("reading results", job_id)
+        op_rows.watch.phase("reading results", job_id)
         try:
-            await self._fetch(load, job_id, "successfulResults", sent, into)
+            await self._fetch(op_rows, job_id, "successfulResults", sent, into)
             await note_accepted(into, marking, spool, counts, clock)
-            await self._fetch(load, job_id, "failedResults", sent, into)
-            await note_refused(into, marking, spool, counts, clock, deletes=load.deletes)
-            await self._fetch(load, job_id, "unprocessedrecords", sent, into)
+            await self._fetch(op_rows, job_id, "failedResults", sent, into)
+            await note_refused(into, marking, spool, counts, clock, deletes=op_rows.deletes)
+            await self._fetch(op_rows, job_id, "unprocessedrecords", sent, into)
             await note_unprocessed(into, marking, spool, counts, clock)
         except Transient as error:
             return error.detail
@@ -127,17 +127,17 @@ class ResultReader:
         return f"its results tell nothing of {missing} rows" if missing > 0 else ""
 
     async def _fetch(
-        self, load: OperationRows, job_id: str, part: str, sent: Path, into: Path
+        self, op_rows: OperationRows, job_id: str, part: str, sent: Path, into: Path
     ) -> None:
         """Fetch one result file. Raises: `Transient` when the service has none."""
 
-        def ask(token: Token) -> Request:
+        def get_job(token: Token) -> Request:
             _empty(into)  # an answer of nothing at all writes nothing: there are no such rows
             return self._api.results(token, job_id, part, sent, into)
 
-        heard = await self._runner.step(JobStep.RESULTS, load.crm.target, load.watch, ask)
-        if not isinstance(heard, Done):
-            detail = f"{part}: {heard.detail}"
+        result = await self._runner.step(JobStep.RESULTS, op_rows.crm.target, op_rows.watch, get_job)
+        if not isinstance(result, Done):
+            detail = f"{part}: {result.detail}"
             raise Transient(detail)
 
 

@@ -84,7 +84,7 @@ class BulkBatch:
 
     def forget(self, gone: Collection[Assignment]) -> None:
         """Drop what belongs to assignments that are not ours any more."""
-        self.spool.forget_owners([self.owners[one] for one in gone if one in self.owners])
+        self.spool.drop_owners([self.owners[one] for one in gone if one in self.owners])
         for assignment in gone:
             self.record_counts.pop(assignment, None)
             self.lows.pop(assignment, None)
@@ -116,7 +116,7 @@ class RowBuffer:
         self._open: BulkBatch | None = None
         self._in_turn = in_turn
         self._turn = 0
-        self._gather_count = 0
+        self._batch_count = 0
 
     def add(
         self, changes: Sequence[Change], assignment: Assignment, now_s: float
@@ -145,7 +145,7 @@ class RowBuffer:
                 if not isinstance(change, Upsert):
                     bulk_batch.spool.put(rows)
                     rows.clear()
-                    bulk_batch.spool.forget_key(change.key)
+                    bulk_batch.spool.drop_key(change.key)
             rows.append(
                 SpooledRow(
                     change.key,
@@ -158,7 +158,7 @@ class RowBuffer:
                 )
             )
             if partial_record is not None or bulk_batch.partial_records:
-                self._note_ticket(bulk_batch, change.key, partial_record)
+                self._note_partial_record(bulk_batch, change.key, partial_record)
             bulk_batch.line_bytes += len(line)
             if (
                 assignment not in bulk_batch.lows
@@ -249,13 +249,13 @@ class RowBuffer:
 
     def _bulk_batch(self, now_s: float) -> BulkBatch:
         if self._open is None:
-            self._gather_count += 1
-            self._open = self._new_gather(self.folder / f"{self._gather_count}.rows", now_s)
+            self._batch_count += 1
+            self._open = self._new_batch(self.folder / f"{self._batch_count}.rows", now_s)
         if not self._open.lows:
             self._open.opened_s = now_s
         return self._open
 
-    def _new_gather(self, path: Path, now_s: float) -> BulkBatch:
+    def _new_batch(self, path: Path, now_s: float) -> BulkBatch:
         """Open what takes the rows of one job to be."""
         return BulkBatch(Spool(path), now_s)
 
@@ -289,7 +289,7 @@ class RowBuffer:
             bulk_batch.line_bytes = bulk_batch.spool.line_bytes()
         return bulk_batch.line_bytes >= self.flush.bytes
 
-    def _note_ticket(
+    def _note_partial_record(
         self, bulk_batch: BulkBatch, key: str, partial_record: PartialRecord | None
     ) -> None:
         place = (key, self._turn)

@@ -63,7 +63,7 @@ class SortedRun(msgspec.Struct, frozen=True):
     rank: int = 0
 
 
-def newest(rows: Sequence[KeptRow]) -> Sequence[KeptRow]:
+def keep_newest(rows: Sequence[KeptRow]) -> Sequence[KeptRow]:
     """Keep the last of the rows of a key; it stands for all of them."""
     if len(rows) == 1:
         return rows
@@ -71,10 +71,10 @@ def newest(rows: Sequence[KeptRow]) -> Sequence[KeptRow]:
     return (KeptRow(last.key, last.own_count, sum(row.record_count for row in rows), last.line),)
 
 
-def in_turn(rows: Sequence[KeptRow]) -> Sequence[KeptRow]:
+def keep_since_delete(rows: Sequence[KeptRow]) -> Sequence[KeptRow]:
     """Keep all rows of a key from its last removal on, which stands for what it has removed."""
     last = max((at for at, row in enumerate(rows) if not row.line), default=0)
-    return (*newest(rows[: last + 1]), *rows[last + 1 :]) if last else rows
+    return (*keep_newest(rows[: last + 1]), *rows[last + 1 :]) if last else rows
 
 
 class SortedRuns:
@@ -97,7 +97,7 @@ class SortedRuns:
         self._serial = max(
             (int(sorted_run.name.removesuffix(_SUFFIX)) for sorted_run in self.listed), default=0
         )
-        with self._told():
+        with self._disk_errors():
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.sweep()
 
@@ -112,16 +112,16 @@ class SortedRuns:
             rows, self._held, self.held_bytes = self._held, [], 0
             rows.sort(key=_key_of)
             name = self._next_name()
-            for _ in self._written(name, _pieces(self._folded(rows))):
+            for _ in self._write_run(name, _pieces(self._folded(rows))):
                 pass
             self.listed.append(SortedRun(name))
 
     def compact(self) -> Iterator[None]:
         """Merge layers of one rank while there are many, a piece at a time."""
-        while ripe := _ripe(self.listed, self._merged_at):
+        while group := _run_to_compact(self.listed, self._merged_at):
             name = self._next_name()
-            yield from self._written(name, _pieces(self._merged(self.listed[ripe])))
-            self.listed[ripe] = [SortedRun(name, self.listed[ripe.start].rank + 1)]
+            yield from self._write_run(name, _pieces(self._merged(self.listed[group])))
+            self.listed[group] = [SortedRun(name, self.listed[group.start].rank + 1)]
 
     def pieces(self) -> Iterator[list[KeptRow]]:
         """Yield what is left of the rows of all layers, by key, a piece at a time."""
@@ -130,7 +130,7 @@ class SortedRuns:
     def sweep(self) -> None:
         """Remove the files that are not listed any more."""
         names = {sorted_run.name for sorted_run in self.listed}
-        with self._told():
+        with self._disk_errors():
             for path in self._folder.glob(f"*{_SUFFIX}"):
                 if path.name not in names:
                     path.unlink()
@@ -146,14 +146,14 @@ class SortedRuns:
     def _rows(self, sorted_run: SortedRun) -> Iterator[KeptRow]:
         """Yield the rows of one layer."""
         decode = msgspec.msgpack.Decoder(list[KeptRow]).decode
-        with self._told(), (self._folder / sorted_run.name).open("rb") as file:
+        with self._disk_errors(), (self._folder / sorted_run.name).open("rb") as file:
             while head := file.read(_LENGTH.size):
                 yield from decode(file.read(*_LENGTH.unpack(head)))
 
-    def _written(self, name: str, pieces: Iterable[list[KeptRow]]) -> Iterator[None]:
+    def _write_run(self, name: str, pieces: Iterable[list[KeptRow]]) -> Iterator[None]:
         """Write pieces into a file, and yield after each."""
         encode = msgspec.msgpack.Encoder().encode
-        with self._told(), (self._folder / name).open("wb") as file:
+        with self._disk_errors(), (self._folder / name).open("wb") as file:
             for piece in pieces:
                 _put(file, encode(piece))
                 yield
@@ -163,7 +163,7 @@ class SortedRuns:
         return f"{self._serial}{_SUFFIX}"
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _disk_errors(self) -> Iterator[None]:
         """Tell what the disk does not do by the name of the place."""
         try:
             yield
@@ -188,7 +188,7 @@ def _put(file: BinaryIO, content: bytes) -> None:
     file.write(content)
 
 
-def _ripe(sorted_runs: Sequence[SortedRun], merged_at: int) -> slice | None:
+def _run_to_compact(sorted_runs: Sequence[SortedRun], merged_at: int) -> slice | None:
     """Return the first run of layers of one rank that is long enough to become one of the next."""
     at = 0
     for _, same in groupby(sorted_runs, attrgetter("rank")):

@@ -51,7 +51,7 @@ class Spool:
     def __init__(self, path: Path) -> None:
         """Make the table. Raises: `Fatal`, as all that writes, when the disk does not take it."""
         self._path = path
-        with self._told():
+        with self._disk_errors():
             self._make(path)
 
     def _make(self, path: Path) -> None:
@@ -70,21 +70,21 @@ class Spool:
 
     def put(self, rows: Sequence[SpooledRow]) -> None:
         """Take rows, in order: one whose key and turn are there already replaces what is there."""
-        with self._told():
+        with self._disk_errors():
             self._sql.execute("BEGIN")
             self._sql.executemany(
                 "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?)", [row[:6] for row in rows]
             )
             self._sql.execute("COMMIT")
 
-    def forget_key(self, key: str) -> None:
+    def drop_key(self, key: str) -> None:
         """Drop every turn of a key: it is about to be deleted."""
-        with self._told():
+        with self._disk_errors():
             self._sql.execute("DELETE FROM rows WHERE key = ?", (key,))
 
-    def forget_owners(self, owners: Collection[int]) -> None:
+    def drop_owners(self, owners: Collection[int]) -> None:
         """Drop the rows of assignments that are not ours any more."""
-        with self._told():
+        with self._disk_errors():
             self._sql.executemany(
                 "DELETE FROM rows WHERE owner = ?", [(owner,) for owner in owners]
             )
@@ -114,18 +114,18 @@ class Spool:
             found[owner].add(count, value_bytes)
         return found
 
-    def lines(self, operation: Operation, many: int) -> Iterator[list[tuple[str, bytes]]]:
+    def lines(self, operation: Operation, limit: int) -> Iterator[list[tuple[str, bytes]]]:
         """Yield keys and lines of one operation, so many at a time, by key and turn.
 
         Same rows, same file.
         """
         query = "SELECT key, line FROM rows WHERE operation = ? ORDER BY key, turn"
         cursor = self._sql.execute(query, (OPERATIONS[operation],))
-        while found := cursor.fetchmany(many):
+        while found := cursor.fetchmany(limit):
             yield found
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _disk_errors(self) -> Iterator[None]:
         """Tell what the disk did not take by the name of the place."""
         try:
             yield

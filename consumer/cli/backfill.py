@@ -21,7 +21,7 @@ from consumer.cli.options import (
 from consumer.cli.progress_line import on_screen
 from consumer.cli.run import to_its_end
 from consumer.errors import Refusal
-from consumer.operations.backfill.backfill import refuse_to_pass_over, undertaken
+from consumer.operations.backfill.backfill import refuse_gap, open_backfill
 from consumer.operations.backfill.state import BackfillRequest
 from consumer.operations.kafka.range_bounds import WORDS
 
@@ -61,10 +61,10 @@ def backfill(
     execute: Annotated[
         bool, typer.Option("--execute", help="Do it; without, only the plan is shown.")
     ] = False,
-    handing_over: Annotated[
+    hand_over: Annotated[
         bool, typer.Option("--hand-over", help="Then set the group to where streaming continues.")
     ] = False,
-    afresh: Annotated[
+    discard: Annotated[
         bool, typer.Option("--afresh", help="Forget what an earlier run of the same has left.")
     ] = False,
     output: OutputFormat = Output.TEXT,
@@ -77,7 +77,7 @@ def backfill(
     daemons have to be stopped meanwhile.
     """
     given = settings(config, overrides)
-    asked = BackfillRequest(
+    request = BackfillRequest(
         topics=tuple(dict.fromkeys(topics)),
         partitions=tuple(sorted(set(partitions or ()))),
         begin=begin,
@@ -86,12 +86,12 @@ def backfill(
     )
     for option, text in (("--from", begin), ("--to", end)):
         validate_bound(option, text)
-    wish = _BackfillCommand(
-        given, asked, execute=execute, handing_over=handing_over, afresh=afresh, output=output
+    command = _BackfillCommand(
+        given, request, execute=execute, hand_over=hand_over, discard=discard, output=output
     )
     try:
         with on_screen() as screen:
-            to_its_end(wish.fulfil(screen))
+            to_its_end(command.run(screen))
     except KeyboardInterrupt:
         if execute:
             typer.echo("stopped: the same command goes on from what was noted", err=True)
@@ -104,44 +104,44 @@ class _BackfillCommand:
     def __init__(
         self,
         given: Settings,
-        asked: BackfillRequest,
+        request: BackfillRequest,
         *,
         execute: bool,
-        handing_over: bool,
-        afresh: bool,
+        hand_over: bool,
+        discard: bool,
         output: Output,
     ) -> None:
         self._given = given
-        self._asked = asked
+        self._request = request
         self._execute = execute
-        self._handing_over = handing_over
-        self._afresh = afresh
+        self._hand_over = hand_over
+        self._discard = discard
         self._output = output
 
-    async def fulfil(self, screen: ProgressLine) -> None:
+    async def run(self, screen: ProgressLine) -> None:
         """Show the plan, and do it where that is wanted."""
-        async with undertaken(self._given, self._asked, screen) as undertaking:
-            if self._afresh and self._execute:
-                await undertaking.begin_afresh()
-            plan = await undertaking.plan()
-            if self._handing_over:
-                refuse_to_pass_over(plan)
+        async with open_backfill(self._given, self._request, screen) as run:
+            if self._discard and self._execute:
+                await run.discard_checkpoint()
+            plan = await run.plan()
+            if self._hand_over:
+                refuse_gap(plan)
             if not self._execute:
                 show_plan(plan, self._output, is_all=True)
                 return
             if self._output is Output.TEXT:
                 show_plan(plan, self._output, is_all=False)
-            await undertaking.execute(plan.backfill)
+            await run.execute(plan.backfill)
             screen.over()
-            await self._conclude(undertaking, plan)
+            await self._conclude(run, plan)
 
-    async def _conclude(self, undertaking: BackfillRun, plan: BackfillPlan) -> None:
+    async def _conclude(self, run: BackfillRun, plan: BackfillPlan) -> None:
         """Hand over where that is wanted, tell what came of it all, and only then forget it."""
         try:
-            if self._handing_over:
-                await undertaking.hand_over(plan)
+            if self._hand_over:
+                await run.hand_over(plan)
         except Refusal:
             show_report(plan, self._output, handed_over=False)
             raise
-        show_report(plan, self._output, handed_over=self._handing_over)
-        undertaking.forget()
+        show_report(plan, self._output, handed_over=self._hand_over)
+        run.clear()

@@ -148,17 +148,17 @@ def _objects(plan: BackfillPlan) -> Table:
         "Records", "object", "records", "accepted", "conflated", "filtered", "dead-lettered"
     )
     for name, progress in plan.backfill.objects.items():
-        figures = _figures(progress, [load for load in plan.backfill.loads if load.object == name])
+        figures = _figures(progress, [job for job in plan.backfill.jobs if job.object == name])
         made.add_row(name, *(f"{figure:,}" for figure in figures.values()))
     return made
 
 
-def _figures(progress: ObjectProgress, loads: list[BackfillJob]) -> dict[str, int]:
+def _figures(progress: ObjectProgress, jobs: list[BackfillJob]) -> dict[str, int]:
     """Return what became of the records of one object: the first is the sum of the others."""
     return {
         "records": progress.record_count,
-        "accepted": sum(load.accepted_count for load in loads),
-        "conflated": sum(load.conflated_count for load in loads),
+        "accepted": sum(job.accepted_count for job in jobs),
+        "conflated": sum(job.conflated_count for job in jobs),
         "filtered": progress.filtered_count,
         "dead_lettered": progress.dead_lettered_count,
     }
@@ -177,24 +177,24 @@ def _jobs(plan: BackfillPlan) -> Table:
         "accepted",
         "conflated",
     )
-    for number, load in enumerate(plan.backfill.loads, start=1):
+    for number, job in enumerate(plan.backfill.jobs, start=1):
         made.add_row(
             str(number),
-            load.object,
-            load.operation,
-            f"{load.row_count:,}",
-            size_text(load.line_bytes),
-            f"{len(load.files):,}",
-            f"{load.record_count:,}",
-            f"{load.accepted_count:,}",
-            f"{load.conflated_count:,}",
+            job.object,
+            job.operation,
+            f"{job.row_count:,}",
+            size_text(job.line_bytes),
+            f"{len(job.files):,}",
+            f"{job.record_count:,}",
+            f"{job.accepted_count:,}",
+            f"{job.conflated_count:,}",
         )
     return made
 
 
 def _ids(plan: BackfillPlan) -> list[str]:
     """Return the jobs as the service calls them."""
-    return [f"{number}. {load.job_id}" for number, load in enumerate(plan.backfill.loads, start=1)]
+    return [f"{number}. {job.job_id}" for number, job in enumerate(plan.backfill.jobs, start=1)]
 
 
 def _continues(plan: BackfillPlan) -> Table:
@@ -250,25 +250,25 @@ def _plan_value(plan: BackfillPlan) -> dict[str, Any]:
 
 
 def _report_value(plan: BackfillPlan, *, handed_over: bool) -> dict[str, Any]:
-    loads = plan.backfill.loads
+    jobs = plan.backfill.jobs
     return {
         "objects": [
-            {"object": name, **_figures(progress, [load for load in loads if load.object == name])}
+            {"object": name, **_figures(progress, [job for job in jobs if job.object == name])}
             for name, progress in plan.backfill.objects.items()
         ],
         "jobs": [
             {
-                "object": load.object,
-                "operation": load.operation,
-                "job": load.job_id,
-                "rows": load.row_count,
-                "csv_bytes": load.line_bytes,
-                "files": len(load.files),
-                "records": load.record_count,
-                "accepted": load.accepted_count,
-                "conflated": load.conflated_count,
+                "object": job.object,
+                "operation": job.operation,
+                "job": job.job_id,
+                "rows": job.row_count,
+                "csv_bytes": job.line_bytes,
+                "files": len(job.files),
+                "records": job.record_count,
+                "accepted": job.accepted_count,
+                "conflated": job.conflated_count,
             }
-            for load in loads
+            for job in jobs
         ],
         "continues_from": [
             {

@@ -33,8 +33,8 @@ from consumer.operations.kafka.group import ConsumerGroup
 from consumer.operations.kafka.log import KafkaRangeLog
 from consumer.operations.kafka.range_bounds import WORDS
 from consumer.operations.replay.checkpoint import Checkpoint
-from consumer.operations.replay.plan import usual_rate
-from consumer.operations.replay.replay import Replay, usual_book
+from consumer.operations.replay.plan import default_rate
+from consumer.operations.replay.replay import Replay, default_checkpoint_path
 from consumer.operations.replay.state import ReplayRequest
 from consumer.registry.client import RegistryClient
 
@@ -96,7 +96,7 @@ def replay(
     execute: Annotated[
         bool, typer.Option("--execute", help="Do it; without, only the plan is shown.")
     ] = False,
-    afresh: Annotated[
+    discard: Annotated[
         bool, typer.Option("--afresh", help="Forget what an earlier run of the same has left.")
     ] = False,
     checkpoint: Annotated[
@@ -121,8 +121,8 @@ def replay(
     given = settings(config, overrides)
     validate_bound("--from", begin)
     validate_bound("--to", end)
-    _judge_rate(given, rate)
-    asked = ReplayRequest(
+    _validate_rate(given, rate)
+    request = ReplayRequest(
         topics=tuple(dict.fromkeys(topics)),
         partitions=tuple(sorted(set(partitions or ()))),
         begin=begin,
@@ -130,15 +130,15 @@ def replay(
         key=key,
         lifted=lift,
     )
-    path = checkpoint or usual_book(given, asked)
-    wish = _ReplayCommand(given, asked, rate or usual_rate(given), execute=execute, output=output)
+    path = checkpoint or default_checkpoint_path(given, request)
+    command = _ReplayCommand(given, request, rate or default_rate(given), execute=execute, output=output)
     with on_screen() as screen:
-        outcome = to_its_end(wish.fulfil(path, screen, afresh=afresh))
+        outcome = to_its_end(command.run(path, screen, discard=discard))
     if outcome is not None and (not outcome.is_finished or outcome.ledger.dead_lettered):
         raise typer.Exit(FINDINGS)
 
 
-def _judge_rate(given: Settings, rate: int | None) -> None:
+def _validate_rate(given: Settings, rate: int | None) -> None:
     """Refuse a rate that the tenant does not give, as wrong usage."""
     most = given.delivery.requests_per_second
     if rate is not None and rate > most:
@@ -153,36 +153,36 @@ class _ReplayCommand:
     """What is wanted of one call."""
 
     def __init__(
-        self, given: Settings, asked: ReplayRequest, rate: int, *, execute: bool, output: Output
+        self, given: Settings, request: ReplayRequest, rate: int, *, execute: bool, output: Output
     ) -> None:
         self._given = given
-        self._asked = asked
+        self._request = request
         self._rate = rate
         self._execute = execute
         self._output = output
 
-    async def fulfil(
-        self, path: Path, audience: ProgressDisplay, *, afresh: bool
+    async def run(
+        self, path: Path, display: ProgressDisplay, *, discard: bool
     ) -> ReplayResult | None:
         """Show the plan, and do it where that is wanted."""
         clock, group = SystemClock(), ConsumerGroup(self._given.kafka)
         async with AsyncExitStack() as stack:
             checkpoint = stack.enter_context(Checkpoint(path))
-            if afresh and self._execute:
-                checkpoint.close_for_good()
+            if discard and self._execute:
+                checkpoint.discard()
             registry = None
             if self._given.registry is not None:
                 registry = RegistryClient(self._given.registry, clock)
                 stack.push_async_callback(registry.close)
             made = Replay(
                 self._given,
-                self._asked,
+                self._request,
                 checkpoint,
                 KafkaRangeLog(self._given.kafka),
                 requests_per_second=self._rate,
                 registry=registry,
                 clock=clock,
-                audience=audience,
+                display=display,
             )
             in_use = await asyncio.to_thread(group.is_in_use)
             plan = await made.plan(is_to_be_done=self._execute, group_in_use=in_use)

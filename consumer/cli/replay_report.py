@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from consumer.operations.replay.plan import ObjectPlan, ReplayPlan
     from consumer.operations.replay.replay import ReplayResult
 
-_WHY: Final = {
+_RULE_TEXT: Final = {
     ReplayRule.NEWEST: "the newest state of each row up to the group's position, and nothing older",
     ReplayRule.DATED: (
         "record_modified: the tenant keeps the newer of two rows, and what it has of the same"
@@ -65,7 +65,7 @@ def show_plan(plan: ReplayPlan, output: Output) -> None:
     objects = table("What is sent", "object", *counts, "why these", figures=counts)
     for each in plan.objects:
         figures_of = (each.upsert_count, each.delete_count, each.request_count)
-        objects.add_row(each.object, *(f"{count:,}" for count in figures_of), _WHY[each.rule])
+        objects.add_row(each.object, *(f"{count:,}" for count in figures_of), _RULE_TEXT[each.rule])
     console.print(parts, "", objects, "", sep="\n")
     console.print(*_sentences(plan), sep="\n", soft_wrap=True)
 
@@ -73,8 +73,8 @@ def show_plan(plan: ReplayPlan, output: Output) -> None:
 def show_outcome(plan: ReplayPlan, outcome: ReplayResult, output: Output) -> None:
     """Print what came of it."""
     if output is Output.JSON:
-        told = {"plan": _plan_value(plan), "outcome": msgspec.to_builtins(outcome)}
-        typer.echo(msgspec.json.encode(told).decode())
+        value = {"plan": _plan_value(plan), "outcome": msgspec.to_builtins(outcome)}
+        typer.echo(msgspec.json.encode(value).decode())
         return
     ledger = outcome.ledger
     console = _console()
@@ -149,12 +149,12 @@ def _deletes(each: ObjectPlan) -> Iterator[str]:
 
 
 def _reasons(plan: ReplayPlan) -> str:
-    told = ", ".join(f"{count:,} {reason}" for reason, count in sorted(plan.reasons.items()))
-    return f" ({told})" if told else ""
+    value = ", ".join(f"{count:,} {reason}" for reason, count in sorted(plan.reasons.items()))
+    return f" ({value})" if value else ""
 
 
 def _others(plan: ReplayPlan) -> str:
-    return f", {plan.other_count:,} are of other keys" if plan.asked.key is not None else ""
+    return f", {plan.other_count:,} are of other keys" if plan.request.key is not None else ""
 
 
 def _span(duration_s: float) -> str:

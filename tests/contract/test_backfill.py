@@ -18,7 +18,7 @@ from consumer.dead_letter.envelope import DeadLetterContext
 from consumer.decoding.schema_cache import SchemaCache
 from consumer.errors import Refusal
 from consumer.operations.backfill.reading import BackfillReader, sorted_runs_of
-from consumer.operations.backfill.routes import RowMakers, chosen_routes, surveyed
+from consumer.operations.backfill.routes import RowMakers, chosen_routes, find_ranges
 from consumer.operations.backfill.state import (
     Backfill,
     BackfillFolder,
@@ -119,33 +119,33 @@ class Process:
     def __init__(
         self, settings: Settings, folder: Path, letters: MemoryDeadLetterTopic, shown: Shown
     ) -> None:
-        self.asked = BackfillRequest(topics=TOPICS)
+        self.request = BackfillRequest(topics=TOPICS)
         self.settings = settings
-        self.workplace = BackfillFolder(folder, self.asked)
-        self.routes = chosen_routes(settings, self.asked)
-        shelf, self.clock = SchemaCache(), SystemClock()
-        self.makers = RowMakers(settings, self.routes, shelf)
-        self.schemas = SchemaPrefetch(shelf, None, self.clock, shown.waits)
-        self._letters = letters
+        self.folder = BackfillFolder(folder, self.request)
+        self.routes = chosen_routes(settings, self.request)
+        schema_cache, self.clock = SchemaCache(), SystemClock()
+        self.makers = RowMakers(settings, self.routes, schema_cache)
+        self.schemas = SchemaPrefetch(schema_cache, None, self.clock, shown.waits)
+        self._pending = letters
         self._shown = shown
 
     async def read(self, offset_ranges: tuple[OffsetRange, ...]) -> Backfill:
         """Read what is left, from the beginning where nothing was begun."""
-        with self.workplace:
-            backfill = self.workplace.left() or Backfill.begun(
-                self.asked, "0", offset_ranges, self.makers.objects
+        with self.folder:
+            backfill = self.folder.left() or Backfill.begun(
+                self.request, "0", offset_ranges, self.makers.objects
             )
             reading = BackfillReader(
                 self.settings,
-                self.workplace,
+                self.folder,
                 makers=self.makers,
                 schemas=self.schemas,
-                dead_letters=self._letters,
+                dead_letters=self._pending,
                 context=DeadLetterContext(
                     connector_name="c", task_id="g", config_sha256="0", version=__version__
                 ),
                 clock=self.clock,
-                audience=self._shown,
+                display=self._shown,
                 step_bytes=STEP_BYTES,
             )
             if backfill.phase is BackfillPhase.READING:
@@ -158,8 +158,8 @@ def settings_at(broker: EmbeddedBroker, folder: Path, *overrides: str) -> Settin
 
 
 def found(settings: Settings) -> tuple[OffsetRange, ...]:
-    asked = BackfillRequest(topics=TOPICS)
-    offset_ranges, _ = surveyed(settings, asked, chosen_routes(settings, asked), 0)
+    request = BackfillRequest(topics=TOPICS)
+    offset_ranges, _ = find_ranges(settings, request, chosen_routes(settings, request), 0)
     return offset_ranges
 
 
@@ -187,7 +187,7 @@ async def test_wherever_it_ends_the_rows_are_the_fold(
     rows = {
         name: [row for piece in one.pieces() for row in piece]
         for name, one in sorted_runs_of(
-            settings, BackfillFolder(tmp_path / "spool", backfill.asked), backfill
+            settings, BackfillFolder(tmp_path / "spool", backfill.request), backfill
         ).items()
     }
     assert written.customers == {row.key: last_field(row) for row in rows["customers"] if row.line}

@@ -25,7 +25,7 @@ from consumer.decoding.schema_cache import SchemaCache
 from consumer.errors import CredentialsRefused, Hold, HoldReason, Refusal, Transient
 from consumer.http.client import HttpTransport
 from consumer.http.hosts import Hosts
-from consumer.operations.backfill.plan import planned
+from consumer.operations.backfill.plan import make_plan
 from consumer.operations.backfill.reading import BackfillReader
 from consumer.operations.backfill.routes import RowMakers, chosen_routes
 from consumer.operations.backfill.sending import JobFileWriter, JobSender
@@ -54,19 +54,19 @@ class BackfillRun:
     def __init__(
         self,
         settings: Settings,
-        asked: BackfillRequest,
-        workplace: BackfillFolder,
-        audience: ProgressDisplay,
+        request: BackfillRequest,
+        folder: BackfillFolder,
+        display: ProgressDisplay,
     ) -> None:
         self._settings = settings
-        self._asked = asked
-        self._workplace = workplace
-        self._audience = audience
+        self._request = request
+        self._folder = folder
+        self._display = display
         self._clock = clock = SystemClock()
-        self._routes = chosen_routes(settings, asked)
+        self._routes = chosen_routes(settings, request)
         self._group = ConsumerGroup(settings.kafka)
-        shelf = SchemaCache()
-        self._makers = RowMakers(settings, self._routes, shelf)
+        schema_cache = SchemaCache()
+        self._makers = RowMakers(settings, self._routes, schema_cache)
         telemetry = Telemetry(Metrics(version=__version__, config_sha256=settings.config_sha256))
         hosts = Hosts.known(settings.salesforce.login_url, settings.salesforce.allowed_domains)
         self._transport = HttpTransport(hosts, clock, connections=_CONNECTIONS)
@@ -82,7 +82,7 @@ class BackfillRun:
         self._registry = (
             RegistryClient(settings.registry, clock) if settings.registry is not None else None
         )
-        self._schemas = SchemaPrefetch(shelf, self._registry, clock, audience.waits)
+        self._schemas = SchemaPrefetch(schema_cache, self._registry, clock, display.waits)
         self._runner = JobRunner(
             IngestionJobs(settings.delivery.timeout_s),
             self._transport,
@@ -95,14 +95,14 @@ class BackfillRun:
 
     async def plan(self) -> BackfillPlan:
         """Reckon, and do nothing."""
-        return await planned(
+        return await make_plan(
             self._settings,
-            self._asked,
+            self._request,
             self._routes,
             makers=self._makers,
             schemas=self._schemas,
             group=self._group,
-            workplace=self._workplace,
+            folder=self._folder,
             clock=self._clock,
         )
 
@@ -113,32 +113,32 @@ class BackfillRun:
         """
         if backfill.phase is BackfillPhase.OVER:
             return
-        await self._refuse_beside_members()
+        await self._refuse_if_group_in_use()
         await self._ready()
-        self._workplace.keep(backfill)
+        self._folder.keep(backfill)
         if backfill.phase is BackfillPhase.READING:
             await self._reading().read(backfill)
         if backfill.phase is BackfillPhase.WRITING:
             await JobFileWriter(
-                self._settings, self._workplace, clock=self._clock, audience=self._audience
+                self._settings, self._folder, clock=self._clock, display=self._display
             ).write(backfill)
         if backfill.phase is BackfillPhase.SENDING:
-            await self._refuse_beside_members()
+            await self._refuse_if_group_in_use()
             await self._sending().send(backfill)
 
-    async def begin_afresh(self) -> None:
+    async def discard_checkpoint(self) -> None:
         """Drop what an earlier run has left: its job, if it is open, and its files."""
-        if (left := self._workplace.left()) is not None:
-            await self._sending().let_go(left)
-        self._workplace.clear()
+        if (left := self._folder.left()) is not None:
+            await self._sending().settle_open_job(left)
+        self._folder.clear()
 
     async def hand_over(self, plan: BackfillPlan) -> None:
         """Set the group to where streaming continues. Raises: `Refusal` while it has members."""
         await asyncio.to_thread(self._group.set_positions, plan.continues_from)
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """It is over and told of."""
-        self._workplace.clear()
+        self._folder.clear()
 
     async def close(self) -> None:
         """Let go of every connection."""
@@ -151,17 +151,17 @@ class BackfillRun:
     def _sending(self) -> JobSender:
         return JobSender(
             self._settings,
-            self._workplace,
+            self._folder,
             self._runner,
             clock=self._clock,
-            audience=self._audience,
+            display=self._display,
         )
 
     def _reading(self) -> BackfillReader:
         settings = self._settings
         return BackfillReader(
             settings,
-            self._workplace,
+            self._folder,
             makers=self._makers,
             schemas=self._schemas,
             dead_letters=self._dead_letters,
@@ -172,10 +172,10 @@ class BackfillRun:
                 version=__version__,
             ),
             clock=self._clock,
-            audience=self._audience,
+            display=self._display,
         )
 
-    async def _refuse_beside_members(self) -> None:
+    async def _refuse_if_group_in_use(self) -> None:
         """A job would interrupt and overtake what a daemon streams of the object."""
         if await asyncio.to_thread(self._group.is_in_use):
             group = self._settings.kafka.group_id
@@ -205,19 +205,19 @@ class BackfillRun:
 
 
 @asynccontextmanager
-async def undertaken(
-    settings: Settings, asked: BackfillRequest, audience: ProgressDisplay
+async def open_backfill(
+    settings: Settings, request: BackfillRequest, display: ProgressDisplay
 ) -> AsyncIterator[BackfillRun]:
     """Claim the place of a backfill for as long as it is worked on."""
-    with BackfillFolder(spool_root(settings), asked) as workplace:
-        undertaking = BackfillRun(settings, asked, workplace, audience)
+    with BackfillFolder(spool_root(settings), request) as folder:
+        run = BackfillRun(settings, request, folder, display)
         try:
-            yield undertaking
+            yield run
         finally:
-            await undertaking.close()
+            await run.close()
 
 
-def refuse_to_pass_over(plan: BackfillPlan) -> None:
+def refuse_gap(plan: BackfillPlan) -> None:
     """Raise `Refusal` where the group's handing over would leave records out that nobody has sent."""
     for one in plan.backfill.offset_ranges:
         position = plan.positions.get(one.place)

@@ -46,7 +46,7 @@ class RowMaker:
         self._mapper = mapper
         self._csv = CsvRows(mapper.object.fields, INGESTION)
 
-    def offer(self, records: Sequence[Record], wall_ms: int) -> OfferedRows:
+    def map_records(self, records: Sequence[Record], wall_ms: int) -> OfferedRows:
         """Map records. One that is at fault in any of its rows becomes none."""
         offered = OfferedRows([], 0, [])
         at = 0

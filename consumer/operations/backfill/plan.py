@@ -18,7 +18,7 @@ from consumer.config.effective import mapping_sha256_of
 from consumer.errors import Refusal
 from consumer.mapping.times import moment_text
 from consumer.model import PartitionKey
-from consumer.operations.backfill.routes import surveyed
+from consumer.operations.backfill.routes import find_ranges
 from consumer.operations.backfill.state import Backfill
 from consumer.operations.kafka.range_reader import RangeReader
 from consumer.operations.kafka.ranges import OffsetRange
@@ -143,37 +143,37 @@ class SampleCounts:
         )
 
 
-async def planned(
+async def make_plan(
     settings: Settings,
-    asked: BackfillRequest,
+    request: BackfillRequest,
     routes: Sequence[RouteSettings],
     *,
     makers: RowMakers,
     schemas: SchemaPrefetch,
     group: ConsumerGroup,
-    workplace: BackfillFolder,
+    folder: BackfillFolder,
     clock: Clock,
 ) -> BackfillPlan:
     """Ask the brokers, map a sample, and reckon. Raises: `Refusal`, `NotAnEdge`."""
     offset_ranges, positions = await asyncio.to_thread(
-        surveyed, settings, asked, routes, clock.wall_ms()
+        find_ranges, settings, request, routes, clock.wall_ms()
     )
     group_in_use = await asyncio.to_thread(group.is_in_use)
-    left = workplace.left()
+    left = folder.left()
     sha256 = mapping_sha256_of(settings)
     if left is not None and left.mapping_sha256 != sha256:
         message = (
-            f"this backfill was begun with other routes or another connector ({workplace.folder}):"
+            f"this backfill was begun with other routes or another connector ({folder.path}):"
             " go on with those, or begin anew by --afresh"
         )
         raise Refusal(message)
-    backfill = left or Backfill.begun(asked, sha256, offset_ranges, makers.objects)
+    backfill = left or Backfill.begun(request, sha256, offset_ranges, makers.objects)
     sampled = {name: SampleCounts() for name in makers.objects}
     for topic, records in (await _sample(settings, backfill.offset_ranges)).items():
         if makers.is_encoded(topic):
             await schemas.at_hand(records)
         for maker in makers.of(topic):
-            offered = maker.offer(records, clock.wall_ms())
+            offered = maker.map_records(records, clock.wall_ms())
             sampled[maker.object].add(len(records), offered, moment_text(clock.wall_ms()))
     counts = {
         name: sum(
@@ -186,7 +186,7 @@ async def planned(
     return BackfillPlan(
         backfill=backfill,
         was_begun=left is not None,
-        folder=str(workplace.folder),
+        folder=str(folder.path),
         group_id=settings.kafka.group_id,
         group_in_use=group_in_use,
         positions=positions,
@@ -194,7 +194,7 @@ async def planned(
         filtered_count=sum(one.filtered_count for one in sampled.values()),
         dead_lettered_count=sum(one.dead_lettered_count for one in sampled.values()),
         estimates=tuple(one.estimate(name, counts[name]) for name, one in sampled.items()),
-        free_bytes=shutil.disk_usage(workplace.folder).free,
+        free_bytes=shutil.disk_usage(folder.path).free,
     )
 
 

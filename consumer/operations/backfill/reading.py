@@ -9,7 +9,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from consumer.backoff import probe_interval_s
-from consumer.bulk.sorted_runs import SortedRuns, in_turn, newest
+from consumer.bulk.sorted_runs import SortedRuns, keep_since_delete, keep_newest
 from consumer.dead_letter.envelope import DeadLetterContext, RecordFault, letter, reference
 from consumer.dead_letter.fuse import Fuse
 from consumer.errors import Hold, Refusal
@@ -39,13 +39,13 @@ _READ_S: Final = 0.2
 
 
 def sorted_runs_of(
-    settings: Settings, workplace: BackfillFolder, backfill: Backfill
+    settings: Settings, folder: BackfillFolder, backfill: Backfill
 ) -> dict[str, SortedRuns]:
     """Return where the rows of each object are."""
     return {
         name: SortedRuns(
-            workplace.of_object(name),
-            in_turn if settings.connector.objects[name].category == "engagement" else newest,
+            folder.of_object(name),
+            keep_since_delete if settings.connector.objects[name].category == "engagement" else keep_newest,
             progress.sorted_runs,
         )
         for name, progress in backfill.objects.items()
@@ -58,27 +58,27 @@ class BackfillReader:
     def __init__(
         self,
         settings: Settings,
-        workplace: BackfillFolder,
+        folder: BackfillFolder,
         *,
         makers: RowMakers,
         schemas: SchemaPrefetch,
         dead_letters: DeadLetterTopic,
         context: DeadLetterContext,
         clock: Clock,
-        audience: ProgressDisplay,
+        display: ProgressDisplay,
         step_bytes: int = STEP_BYTES,
     ) -> None:
         self._settings = settings
-        self._workplace = workplace
+        self._folder = folder
         self._step_bytes = step_bytes
         self._makers = makers
         self._schemas = schemas
         self._dead_letters = dead_letters
         self._context = context
         self._clock = clock
-        self._audience = audience
+        self._display = display
         self._fuses: dict[tuple[str, str], Fuse] = {}
-        self._letters: list[tuple[Record, RecordFault]] = []
+        self._pending: list[tuple[Record, RecordFault]] = []
 
     async def read(self, backfill: Backfill) -> None:
         """Read to the end of every stretch.
@@ -86,16 +86,16 @@ class BackfillReader:
         Raises: `Refusal` when records are gone, or too many are at fault; `Fatal` when disk or
         client fail.
         """
-        sorted_runs = sorted_runs_of(self._settings, self._workplace, backfill)
+        sorted_runs = sorted_runs_of(self._settings, self._folder, backfill)
         noted_s = self._clock.now_s()
         with RangeReader(self._settings.kafka, backfill.unread) as reader:
             while not reader.is_complete:
                 found = await asyncio.to_thread(reader.read, _READ_S)
-                self._audience.waits(reader.trouble)
+                self._display.waits(reader.trouble)
                 for (topic, _), records in found.items():
                     await self._offer(backfill, sorted_runs, topic, records)
                 backfill.read = [reader.positions[one.place] for one in backfill.offset_ranges]
-                self._audience.step(
+                self._display.step(
                     BackfillPhase.READING, backfill.read_count, backfill.offset_count
                 )
                 now_s = self._clock.now_s()
@@ -119,7 +119,7 @@ class BackfillReader:
         if self._makers.is_encoded(topic):
             await self._schemas.at_hand(records)
         for maker in self._makers.of(topic):
-            offered = maker.offer(records, self._clock.wall_ms())
+            offered = maker.map_records(records, self._clock.wall_ms())
             put = sorted_runs[maker.object].put
             for row in offered.rows:
                 put(row)
@@ -162,24 +162,24 @@ class BackfillReader:
                 object=maker.object,
                 first_failed_at_ms=self._clock.wall_ms(),
             )
-            self._letters.append((record, record_fault))
+            self._pending.append((record, record_fault))
         fuse.passed(self._clock.now_s(), record_count - passed)
 
     async def _note(self, backfill: Backfill, sorted_runs: dict[str, SortedRuns]) -> None:
         """Have letters and rows where they belong, then note it; a restart goes on from here."""
-        await self._send_letters()
+        await self._send_dead_letters()
         for name, one in sorted_runs.items():
             one.flush()
             for _ in one.compact():
                 await self._clock.sleep(0)
             backfill.objects[name].sorted_runs = one.listed
-        self._workplace.keep(backfill)
+        self._folder.keep(backfill)
         for one in sorted_runs.values():
             one.sweep()
 
-    async def _send_letters(self) -> None:
+    async def _send_dead_letters(self) -> None:
         """Return once the dead-letter topic has every letter, however long it is down."""
-        letters, self._letters = self._letters, []
+        letters, self._pending = self._pending, []
         await asyncio.gather(*(self._send(record, fault) for record, fault in letters))
 
     async def _send(self, record: Record, fault: RecordFault) -> None:
@@ -189,7 +189,7 @@ class BackfillReader:
             try:
                 await self._dead_letters.send(full, small)
             except Hold as hold:
-                self._audience.waits(f"{hold.reason}: {hold.detail}")
+                self._display.waits(f"{hold.reason}: {hold.detail}")
                 await self._clock.sleep(probe_interval_s(probes))
                 probes += 1
             else:

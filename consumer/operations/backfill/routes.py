@@ -26,27 +26,27 @@ if TYPE_CHECKING:
     from consumer.operations.kafka.ranges import OffsetRange
 
 
-def chosen_routes(settings: Settings, asked: BackfillRequest) -> tuple[RouteSettings, ...]:
+def chosen_routes(settings: Settings, request: BackfillRequest) -> tuple[RouteSettings, ...]:
     """Return the routes that take what was asked for.
 
     Raises: `Refusal` where a job cannot do what they say.
     """
-    routes = tuple(one for one in settings.routes if asked.object in {None, one.object})
-    for topic in asked.topics:
+    routes = tuple(one for one in settings.routes if request.object in {None, one.object})
+    for topic in request.topics:
         taken = [route for route in routes if takes(route, topic)]
         if not taken:
-            into = f" into object `{asked.object}`" if asked.object else ""
+            into = f" into object `{request.object}`" if request.object else ""
             message = (
                 f"no route takes topic `{topic}`{into}; write one, or name a topic that a route"
                 f" takes"
             )
             raise Refusal(message)
         for route in taken:
-            _refuse_what_jobs_cannot(settings, route)
-    return tuple(route for route in routes if any(takes(route, topic) for topic in asked.topics))
+            _refuse_unsupported(settings, route)
+    return tuple(route for route in routes if any(takes(route, topic) for topic in request.topics))
 
 
-def _refuse_what_jobs_cannot(settings: Settings, route: RouteSettings) -> None:
+def _refuse_unsupported(settings: Settings, route: RouteSettings) -> None:
     if route.destination == "crm_bulk":
         message = (
             f"{route.place}: the route fills the CRM; name an object of the connector by --object"
@@ -85,34 +85,34 @@ class RowMakers:
         return self._table.is_encoded(topic)
 
 
-def surveyed(
-    settings: Settings, asked: BackfillRequest, routes: Sequence[RouteSettings], wall_ms: int
+def find_ranges(
+    settings: Settings, request: BackfillRequest, routes: Sequence[RouteSettings], wall_ms: int
 ) -> tuple[tuple[OffsetRange, ...], dict[PartitionKey, int]]:
     """Return what is to be read, and where the group stands in it. Blocks.
 
     Raises: `Refusal`, `NotAnEdge`.
     """
-    begin = None if asked.begin is None else read_bound(asked.begin, wall_ms)
-    end = None if asked.end is None else read_bound(asked.end, wall_ms)
+    begin = None if request.begin is None else read_bound(request.begin, wall_ms)
+    end = None if request.end is None else read_bound(request.end, wall_ms)
     with RangeFinder(settings.kafka) as finder:
         found = [
             one
-            for topic in asked.topics
-            for one in finder.offset_ranges(topic, begin, end, asked.partitions)
+            for topic in request.topics
+            for one in finder.offset_ranges(topic, begin, end, request.partitions)
         ]
         positions = finder.positions([one.place for one in found])
     stateful = {
         topic
-        for topic in asked.topics
+        for topic in request.topics
         for route in routes
         if takes(route, topic) and settings.connector.objects[route.object].category != "engagement"
     }
     return tuple(
-        read_on(one, positions) if one.topic in stateful else one for one in found
+        extend_to_group_position(one, positions) if one.topic in stateful else one for one in found
     ), positions
 
 
-def read_on(offset_range: OffsetRange, positions: Mapping[PartitionKey, int]) -> OffsetRange:
+def extend_to_group_position(offset_range: OffsetRange, positions: Mapping[PartitionKey, int]) -> OffsetRange:
     """Let a stretch of rows that change end no earlier than where the group stands.
 
     What the group has sent of a key after the range would be overwritten by the older state of the

@@ -88,25 +88,25 @@ class BackfillJob(msgspec.Struct, kw_only=True):
 class Backfill(msgspec.Struct, kw_only=True):
     """All of it. `read` has, by the place of each stretch in the list, the next offset to read."""
 
-    asked: BackfillRequest
+    request: BackfillRequest = msgspec.field(name="asked")
     mapping_sha256: str
     offset_ranges: tuple[OffsetRange, ...]
     read: list[int]
     objects: dict[str, ObjectProgress]
     phase: BackfillPhase = BackfillPhase.READING
-    loads: list[BackfillJob] = []
+    jobs: list[BackfillJob] = msgspec.field(default_factory=list, name="loads")
 
     @classmethod
     def begun(
         cls,
-        asked: BackfillRequest,
+        request: BackfillRequest,
         mapping_sha256: str,
         offset_ranges: tuple[OffsetRange, ...],
         objects: list[str],
     ) -> Self:
         """Return one of which nothing is done yet."""
         return cls(
-            asked=asked,
+            request=request,
             mapping_sha256=mapping_sha256,
             offset_ranges=offset_ranges,
             read=[one.begin for one in offset_ranges],
@@ -140,10 +140,10 @@ class BackfillFolder:
     Two processes never work in it together.
     """
 
-    def __init__(self, root: Path, asked: BackfillRequest) -> None:
-        name = hashlib.sha256(msgspec.json.encode(asked)).hexdigest()[:12]
-        self.folder = root / f"backfill-{name}"
-        self._path = self.folder / "state.json"
+    def __init__(self, root: Path, request: BackfillRequest) -> None:
+        name = hashlib.sha256(msgspec.json.encode(request)).hexdigest()[:12]
+        self.path = root / f"backfill-{name}"
+        self._state_path = self.path / "state.json"
         self._lock: BinaryIO | None = None
 
     def __enter__(self) -> Self:
@@ -154,11 +154,11 @@ class BackfillFolder:
         try:
             self._lock = self._claimed()
         except BlockingIOError as error:
-            message = f"another process is at this backfill ({self.folder})"
+            message = f"another process is at this backfill ({self.path})"
             raise Refusal(message) from error
         except OSError as error:
             detail = (
-                f"cannot work in {self.folder}: {error.strerror}; set delivery.spool_dir to a"
+                f"cannot work in {self.path}: {error.strerror}; set delivery.spool_dir to a"
                 f" directory"
             )
             raise Fatal(detail) from error
@@ -170,16 +170,16 @@ class BackfillFolder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if not self._path.exists():
-            shutil.rmtree(self.folder, ignore_errors=True)
+        if not self._state_path.exists():
+            shutil.rmtree(self.path, ignore_errors=True)
         if self._lock is not None:
             self._lock.close()
 
     def _claimed(self) -> BinaryIO:
         """Return the lock, held; one whose folder its last holder has just removed is none."""
-        path = self.folder / "lock"
+        path = self.path / "lock"
         while True:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
             lock = path.open("wb")
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -192,7 +192,7 @@ class BackfillFolder:
 
     def of_object(self, name: str) -> Path:
         """Return the folder of one object."""
-        return self.folder / name
+        return self.path / name
 
     def left(self) -> Backfill | None:
         """Return the backfill that was begun here, `None` when none was.
@@ -200,25 +200,25 @@ class BackfillFolder:
         Or what is there cannot be read.
         """
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=Backfill)
+            return msgspec.json.decode(self._state_path.read_bytes(), type=Backfill)
         except (FileNotFoundError, msgspec.DecodeError):
             return None
 
     def keep(self, backfill: Backfill) -> None:
         """Note how far it is."""
         try:
-            put_in_place(self._path, msgspec.json.encode(backfill))
+            put_in_place(self._state_path, msgspec.json.encode(backfill))
         except OSError as error:
             detail = (
-                f"cannot write {self._path}: {error.strerror}; once it can be, the same command"
+                f"cannot write {self._state_path}: {error.strerror}; once it can be, the same command"
                 f" goes on"
             )
             raise Fatal(detail) from error
 
     def clear(self) -> None:
         """Forget the backfill, and what it has on disk."""
-        self._path.unlink(missing_ok=True)
-        for path in self.folder.iterdir():
+        self._state_path.unlink(missing_ok=True)
+        for path in self.path.iterdir():
             if path.is_dir():
                 shutil.rmtree(path)
             elif path.suffix == ".json":

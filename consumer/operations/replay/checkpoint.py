@@ -44,11 +44,11 @@ _PUT: Final = f"""INSERT INTO states VALUES
  (:object, :key, :part, :offset, :timestamp_ms, :is_delete, :is_delete) ON CONFLICT (object, key) DO UPDATE SET
  part = :part, offset = :offset, timestamp_ms = :timestamp_ms, is_delete = :is_delete WHERE {_NEWER}"""  # noqa: S608 - no value
 _MARK: Final = "UPDATE states SET was_deleted = 1 WHERE object = :object AND key = :key"
-_CONCERNED: Final = "object = :object AND key = :key AND (was_deleted OR :undated)"
+_FOLLOWED: Final = "object = :object AND key = :key AND (was_deleted OR :undated)"
 _MOVE: Final = f"""UPDATE states SET part = :part, offset = :offset, timestamp_ms = :timestamp_ms,
- is_delete = :is_delete WHERE {_CONCERNED} AND {_NEWER}"""  # noqa: S608 - no value
+ is_delete = :is_delete WHERE {_FOLLOWED} AND {_NEWER}"""  # noqa: S608 - no value
 _MOVE_ALSO: Final = (
-    f"INSERT OR IGNORE INTO also SELECT :part, :offset FROM states WHERE {_CONCERNED}"  # noqa: S608
+    f"INSERT OR IGNORE INTO also SELECT :part, :offset FROM states WHERE {_FOLLOWED}"  # noqa: S608
 )
 
 
@@ -61,14 +61,14 @@ class Checkpoint:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.parts: list[ReplayPartition] = []
-        self._about: CheckpointHeader | None = None
+        self._header: CheckpointHeader | None = None
 
     def __enter__(self) -> Self:
         """Open it. Raises: `Refusal` while another process has it.
 
         `Fatal` when it cannot be had.
         """
-        with self._told():
+        with self._disk_errors():
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._sql = sqlite3.connect(self.path, isolation_level=None, timeout=0)
             self._claim()
@@ -82,38 +82,38 @@ class Checkpoint:
         trace: TracebackType | None,
     ) -> None:
         self._sql.close()
-        if self._about is None or self._about.phase is ReplayPhase.PLANNING:
+        if self._header is None or self._header.phase is ReplayPhase.PLANNING:
             self._remove()
 
     @property
-    def about(self) -> CheckpointHeader | None:
+    def header(self) -> CheckpointHeader | None:
         """Whose book it is; `None` when it is empty."""
-        return self._about
+        return self._header
 
     @property
     def phase(self) -> ReplayPhase:
         """What is to be done next."""
-        return self._about.phase if self._about is not None else ReplayPhase.PLANNING
+        return self._header.phase if self._header is not None else ReplayPhase.PLANNING
 
-    def begin(self, about: CheckpointHeader, parts: Sequence[ReplayPartition]) -> None:
+    def begin(self, header: CheckpointHeader, parts: Sequence[ReplayPartition]) -> None:
         """Begin anew, with nothing read yet."""
-        with self._kept():
+        with self._transaction():
             for table in ("about", "counts", "parts", "states", "also"):
                 self._sql.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
             self._sql.execute("DROP INDEX IF EXISTS states_by_place")
             rows = [msgspec.structs.astuple(part) for part in parts]
             self._sql.executemany("INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-            self._sql.execute("INSERT INTO about VALUES (?)", (msgspec.json.encode(about),))
-        self._about, self.parts = about, list(parts)
+            self._sql.execute("INSERT INTO about VALUES (?)", (msgspec.json.encode(header),))
+        self._header, self.parts = header, list(parts)
 
     def enter(self, phase: ReplayPhase) -> None:
         """Go on with this."""
-        with self._kept():
-            self._turn_to(phase)
+        with self._transaction():
+            self._set_phase(phase)
 
-    def take(self, step: ReadStep, scanned: Mapping[int, int]) -> None:
+    def add_step(self, step: ReadStep, scanned: Mapping[int, int]) -> None:
         """Keep what records came to, and that they were read: by part the next offset."""
-        with self._kept():
+        with self._transaction():
             self._sql.executemany(_PUT, step.inside)
             self._sql.executemany(_MARK, [row for row in step.inside if row["is_delete"]])
             self._sql.executemany(_MOVE_ALSO, step.beyond_also)
@@ -134,36 +134,36 @@ class Checkpoint:
 
         While rows are read it would be most of the work.
         """
-        with self._kept():
+        with self._transaction():
             self._sql.execute("CREATE INDEX IF NOT EXISTS states_by_place ON states (part, offset)")
 
     def read_on(self, stops: Mapping[int, int]) -> None:
         """Read up to these offsets before sending: by part, and never less far than before."""
-        with self._kept():
+        with self._transaction():
             self._move("stop", {one.number: max(one.stop, stops[one.number]) for one in self.parts})
 
     def sent(self, positions: Mapping[int, int]) -> None:
         """All below these is sent and settled."""
-        with self._kept():
+        with self._transaction():
             self._move("sent", positions)
 
-    def look_again(self, ends: Mapping[int, int]) -> None:
+    def begin_recheck(self, ends: Mapping[int, int]) -> None:
         """All is sent, and `ends` were the ends of the log after that.
 
         A new window begins, up to them.
         """
-        with self._kept():
+        with self._transaction():
             self._move("window", {one.number: one.stop for one in self.parts})
             self._move("stop", {one.number: max(one.stop, ends[one.number]) for one in self.parts})
-            self._turn_to(ReplayPhase.LOOKING, looks=1)
+            self._set_phase(ReplayPhase.RECHECKING, looks=1)
 
-    def looked(self) -> bool:
+    def finish_recheck(self) -> bool:
         """Forget what is done, and turn to what is not; tell whether there is any.
 
         What has not changed since it was sent is done. What changed behind the window was written
         after all of it had been sent: the group carries that, later than we did.
         """
-        with self._kept():
+        with self._transaction():
             for part in self.parts:
                 for table in ("states", "also"):
                     self._sql.execute(
@@ -171,14 +171,14 @@ class Checkpoint:
                         (part.number, part.window, part.stop),
                     )
             self._move("sent", {one.number: one.window for one in self.parts})
-            self._turn_to(ReplayPhase.SENDING)
-        return self.wanted_count() > 0
+            self._set_phase(ReplayPhase.SENDING)
+        return self.selected_count() > 0
 
-    def close_for_good(self) -> None:
+    def discard(self) -> None:
         """It is over and told of."""
-        self._about = None
+        self._header = None
 
-    def wanted(self, part: int, begin: int, end: int, most: int) -> list[int]:
+    def selected_offsets(self, part: int, begin: int, end: int, most: int) -> list[int]:
         """Return the first offsets of a part, in this range, whose records are sent."""
         query = (
             "SELECT offset FROM states WHERE part = ?1 AND offset >= ?2 AND offset < ?3"
@@ -187,14 +187,14 @@ class Checkpoint:
         )
         return [offset for (offset,) in self._sql.execute(query, (part, begin, end, most))]
 
-    def wanted_count(self) -> int:
+    def selected_count(self) -> int:
         """Return how many records are sent in all."""
         return self._one(
             "SELECT count(*) FROM (SELECT part, offset FROM states UNION SELECT part,"
             " offset FROM also)"
         )
 
-    def wanted_inside_count(self) -> int:
+    def selected_in_range_count(self) -> int:
         """Return how many records of the range itself are sent."""
         return self._one(
             "SELECT count(*) FROM (SELECT part, offset FROM states UNION SELECT part,"
@@ -207,9 +207,9 @@ class Checkpoint:
         query = "SELECT 1 FROM states WHERE object = ? AND key = ? AND part = ? AND offset = ?"
         return self._sql.execute(query, (name, key, part, offset)).fetchone() is not None
 
-    def is_concerned(self, name: str, key: str, *, undated: bool) -> bool:
+    def follows_row(self, name: str, key: str, *, undated: bool) -> bool:
         """Whether later changes of a row belong to the replay."""
-        query = f"SELECT 1 FROM states WHERE {_CONCERNED}"  # noqa: S608 - no value
+        query = f"SELECT 1 FROM states WHERE {_FOLLOWED}"  # noqa: S608 - no value
         return (
             self._sql.execute(query, {"object": name, "key": key, "undated": undated}).fetchone()
             is not None
@@ -259,7 +259,7 @@ class Checkpoint:
 
     def _read(self) -> None:
         found = self._sql.execute("SELECT content FROM about").fetchone()
-        self._about = (
+        self._header = (
             None if found is None else msgspec.json.decode(found[0], type=CheckpointHeader)
         )
         names = ReplayPartition.__struct_fields__
@@ -281,24 +281,24 @@ class Checkpoint:
             if part.number in offsets:
                 setattr(part, column, offsets[part.number])
 
-    def _turn_to(self, phase: ReplayPhase, *, looks: int = 0) -> None:
-        assert self._about is not None  # noqa: S101 - `begin` came first
-        about = msgspec.structs.replace(
-            self._about, phase=phase, look_count=self._about.look_count + looks
+    def _set_phase(self, phase: ReplayPhase, *, looks: int = 0) -> None:
+        assert self._header is not None  # noqa: S101 - `begin` came first
+        header = msgspec.structs.replace(
+            self._header, phase=phase, look_count=self._header.look_count + looks
         )
-        self._sql.execute("UPDATE about SET content = ?", (msgspec.json.encode(about),))
-        self._about = about
+        self._sql.execute("UPDATE about SET content = ?", (msgspec.json.encode(header),))
+        self._header = header
 
     @contextmanager
-    def _kept(self) -> Iterator[None]:
+    def _transaction(self) -> Iterator[None]:
         """Keep all that is said within, or nothing of it."""
-        with self._told():
+        with self._disk_errors():
             self._sql.execute("BEGIN")
             yield
             self._sql.execute("COMMIT")
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _disk_errors(self) -> Iterator[None]:
         """Tell what the disk did not take, or what is no book, by the name of the place."""
         try:
             yield

@@ -78,7 +78,7 @@ class ReplayFilter:
             case ReplayRule.EVERY:
                 return inside
             case ReplayRule.MERGED:
-                return inside or self._checkpoint.is_concerned(
+                return inside or self._checkpoint.follows_row(
                     name, change.key, undated=self._undated
                 )
             case _:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from consumer.config.settings import Settings
     from consumer.operations.replay.checkpoint import Checkpoint
 
-SHARE: Final = 0.04
+SPARE_SHARE: Final = 0.04
 """The part of the tenant's rate that daemons never deal among themselves: with it both stay within
 the rate."""
 
@@ -62,7 +62,7 @@ class ReplayPlan(msgspec.Struct, frozen=True, kw_only=True):
     run left this unfinished.
     """
 
-    asked: ReplayRequest
+    request: ReplayRequest = msgspec.field(name="asked")
     group_id: str
     group_in_use: bool
     checkpoint: str
@@ -98,9 +98,9 @@ class ReplayPlan(msgspec.Struct, frozen=True, kw_only=True):
         return self.request_count / self.requests_per_second
 
 
-def usual_rate(settings: Settings) -> int:
+def default_rate(settings: Settings) -> int:
     """Return the requests per second of a replay that was told none."""
-    return max(1, math.floor(settings.delivery.requests_per_second * SHARE))
+    return max(1, math.floor(settings.delivery.requests_per_second * SPARE_SHARE))
 
 
 def plan_of(
@@ -114,13 +114,13 @@ def plan_of(
     requests_per_second: int,
 ) -> ReplayPlan:
     """Reckon from what was read. Shape: the book's reading is complete."""
-    about = checkpoint.about
-    assert about is not None  # noqa: S101 - it was begun before it was read
+    header = checkpoint.header
+    assert header is not None  # noqa: S101 - it was begun before it was read
     counts = checkpoint.counts()
-    faulty_count, inside_count = counts.get("faulty", 0), checkpoint.wanted_inside_count()
+    faulty_count, inside_count = counts.get("faulty", 0), checkpoint.selected_in_range_count()
     sent_count = inside_count - faulty_count
     return ReplayPlan(
-        asked=about.asked,
+        request=header.request,
         group_id=settings.kafka.group_id,
         group_in_use=group_in_use,
         checkpoint=str(checkpoint.path),
@@ -143,23 +143,23 @@ def plan_of(
         filtered_count=counts.get("filtered", 0),
         other_count=counts.get("other", 0),
         faulty_count=faulty_count,
-        later_count=checkpoint.wanted_count() - inside_count,
+        later_count=checkpoint.selected_count() - inside_count,
         reasons={
             name.removeprefix("reason "): n
             for name, n in counts.items()
             if name.startswith("reason ")
         },
-        objects=tuple(_objects(settings, checkpoint, ReplayRules(about.asked), counts)),
+        objects=tuple(_objects(settings, checkpoint, ReplayRules(header.request), counts)),
         requests_per_second=requests_per_second,
         tenant_requests_per_second=settings.delivery.requests_per_second,
-        warnings=tuple(_warnings(settings, about.asked)),
+        warnings=tuple(_warnings(settings, header.request)),
     )
 
 
 def _objects(
     settings: Settings, checkpoint: Checkpoint, rules: ReplayRules, counts: Mapping[str, int]
 ) -> Iterator[ObjectPlan]:
-    room = settings.delivery.batch_bytes - ENVELOPE_BYTES[Operation.UPSERT]
+    body_bytes = settings.delivery.batch_bytes - ENVELOPE_BYTES[Operation.UPSERT]
     for name in _replayed_objects(settings, checkpoint):
         described = settings.connector.objects[name]
         rule, rows = rules.of(described), checkpoint.row_counts(name)
@@ -176,7 +176,7 @@ def _objects(
             rule=rule,
             upsert_count=upsert_count,
             delete_count=delete_count,
-            request_count=math.ceil(upsert_count * row_bytes / room)
+            request_count=math.ceil(upsert_count * row_bytes / body_bytes)
             + math.ceil(delete_count / SERVICE_DELETE_IDS),
             rows=rows,
         )
@@ -193,17 +193,17 @@ def _replayed_objects(settings: Settings, checkpoint: Checkpoint) -> list[str]:
     )
 
 
-def _warnings(settings: Settings, asked: ReplayRequest) -> Iterator[str]:
+def _warnings(settings: Settings, request: ReplayRequest) -> Iterator[str]:
     """Say where the newest state of a row may stand in a topic that is not read."""
     for route in settings.routes:
-        if not any(takes(route, topic) for topic in asked.topics):
+        if not any(takes(route, topic) for topic in request.topics):
             continue
         others = {
             topic
             for other in settings.routes
             if other.object == route.object
             for topic in other.topics
-            if topic not in asked.topics
+            if topic not in request.topics
         }
         if others:
             names = ", ".join(f"`{topic}`" for topic in sorted(others))

@@ -108,7 +108,7 @@ class RangeScan:
         *,
         rules: ReplayRules,
         clock: Clock,
-        audience: ProgressDisplay,
+        display: ProgressDisplay,
     ) -> None:
         self._checkpoint = checkpoint
         self._log = log
@@ -116,7 +116,7 @@ class RangeScan:
         self._schemas = schemas
         self._rules = rules
         self._clock = clock
-        self._audience = audience
+        self._display = display
 
     async def up_to(self, ends: Mapping[int, int], name: str) -> None:
         """Read every part from where it was read to up to these offsets.
@@ -135,18 +135,18 @@ class RangeScan:
         with await self._log.reader(offset_ranges) as reader:
             while not reader.is_complete:
                 found = await reader.read(READ_S, READ_RECORDS)
-                self._audience.waits(reader.trouble)
+                self._display.waits(reader.trouble)
                 for place, records in found.items():
                     step.add(await self._read(parts[place], records))
-                self._audience.step(
+                self._display.step(
                     name, sum(at - first[place] for place, at in reader.positions.items()), total
                 )
                 if self._clock.now_s() - kept_s >= STEP_S:
-                    self._checkpoint.take(
+                    self._checkpoint.add_step(
                         step, {parts[place].number: at for place, at in reader.positions.items()}
                     )
                     step, kept_s = ReadStep(), self._clock.now_s()
-            self._checkpoint.take(
+            self._checkpoint.add_step(
                 step, {parts[place].number: at for place, at in reader.positions.items()}
             )
 

@@ -45,9 +45,9 @@ class ReplayRule(StrEnum):
 class ReplayRules:
     """What was asked for, as it bears on objects and rows."""
 
-    def __init__(self, asked: ReplayRequest) -> None:
-        self._key = asked.key
-        self._lifted = asked.lifted
+    def __init__(self, request: ReplayRequest) -> None:
+        self._key = request.key
+        self._lifted = request.lifted
 
     @property
     def has_key(self) -> bool:
@@ -100,17 +100,17 @@ def replayed_routes(settings: Settings, topics: Sequence[str]) -> tuple[RouteSet
                 f"no route takes topic `{topic}`; write one, or name a topic that a route takes"
             )
             raise Refusal(message)
-        if strangers := [route for route in taken if route.destination != "streaming"]:
+        if others := [route for route in taken if route.destination != "streaming"]:
             message = (
-                f"{strangers[0].place}: the route of topic `{topic}` goes by jobs"
-                f" ({strangers[0].destination});"
+                f"{others[0].place}: the route of topic `{topic}` goes by jobs"
+                f" ({others[0].destination});"
                 " a range of it is sent by `backfill`"
             )
             raise Refusal(message)
     return tuple(route for route in settings.routes if any(takes(route, topic) for topic in topics))
 
 
-class _Fate(IntEnum):
+class _RecordOutcome(IntEnum):
     """What a record of the range is, by the weightiest of its parts.
 
     The names are those of the book's counts.
@@ -123,7 +123,7 @@ class _Fate(IntEnum):
     """Of another key than is asked for."""
 
 
-def offered(
+def map_in_order(
     mapper: RouteMapper, records: Sequence[Record], wall_ms: int
 ) -> Iterator[tuple[Record, tuple[Mapped, ...] | RecordError]]:
     """Map records in order, and yield with each what became of it."""
@@ -151,7 +151,7 @@ class ChangeReader:
         self, mappers: Sequence[RouteMapper], part: ReplayPartition, rules: ReplayRules
     ) -> None:
         self._mappers = mappers
-        self._part = part
+        self._replay_partition = part
         self._rules = rules
 
     def read(self, records: Sequence[Record], wall_ms: int) -> ReadStep:
@@ -159,7 +159,7 @@ class ChangeReader:
 
         What is behind the range only matters for rows that were in it.
         """
-        end = self._part.end
+        end = self._replay_partition.end
         split = next(
             (at for at, record in enumerate(records) if record.offset() >= end), len(records)
         )
@@ -174,12 +174,12 @@ class ChangeReader:
         return step
 
     def _read_inside(self, records: Sequence[Record], wall_ms: int, step: ReadStep) -> None:
-        fates = [_Fate.OTHER if self._rules.has_key else _Fate.FILTERED] * len(records)
+        outcomes = [_RecordOutcome.OTHER if self._rules.has_key else _RecordOutcome.FILTERED] * len(records)
         for mapper in self._mappers:
-            for at, (record, parts) in enumerate(offered(mapper, records, wall_ms)):
+            for at, (record, parts) in enumerate(map_in_order(mapper, records, wall_ms)):
                 if isinstance(parts, RecordError):
                     if not self._rules.has_key:
-                        fates[at] = _Fate.FAULTY
+                        outcomes[at] = _RecordOutcome.FAULTY
                         _count(step, f"reason {parts.reason}")
                     continue
                 changes = [
@@ -188,12 +188,12 @@ class ChangeReader:
                     if not isinstance(part, Filtered) and self._rules.takes(part)
                 ]
                 if changes:
-                    fates[at] = min(fates[at], _Fate.SENT)
+                    outcomes[at] = min(outcomes[at], _RecordOutcome.SENT)
                     self._keep(mapper, record, changes, step)
-        for record, fate in zip(records, fates, strict=True):
-            _count(step, fate.name.lower())
-            if fate is _Fate.FAULTY:
-                step.also.append((self._part.number, record.offset()))
+        for record, outcome in zip(records, outcomes, strict=True):
+            _count(step, outcome.name.lower())
+            if outcome is _RecordOutcome.FAULTY:
+                step.also.append((self._replay_partition.number, record.offset()))
 
     def _keep(
         self, mapper: RouteMapper, record: Record, changes: Sequence[Change], step: ReadStep
@@ -203,7 +203,7 @@ class ChangeReader:
         if rule is not ReplayRule.EVERY:
             step.inside += [self._row(name, change, record) for change in changes]
         if rule in {ReplayRule.EVERY, ReplayRule.MERGED}:
-            step.also.append((self._part.number, record.offset()))
+            step.also.append((self._replay_partition.number, record.offset()))
         for change in changes:
             deleted = isinstance(change, Delete)
             _count(step, f"{'delete' if deleted else 'upsert'} {name}")
@@ -213,7 +213,7 @@ class ChangeReader:
         self, mapper: RouteMapper, records: Sequence[Record], wall_ms: int
     ) -> Iterator[CheckpointRow]:
         """Yield later changes. What is at fault there is not ours to tell."""
-        for record, parts in offered(mapper, records, wall_ms):
+        for record, parts in map_in_order(mapper, records, wall_ms):
             if not isinstance(parts, RecordError):
                 for part in parts:
                     if not isinstance(part, Filtered) and self._rules.takes(part):
@@ -225,7 +225,7 @@ class ChangeReader:
         return {
             "object": name,
             "key": change.key,
-            "part": self._part.number,
+            "part": self._replay_partition.number,
             "offset": record.offset(),
             "timestamp_ms": record.timestamp()[1],
             "is_delete": isinstance(change, Delete),

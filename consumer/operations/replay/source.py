@@ -34,7 +34,7 @@ CHUNK_RECORDS: Final = 500
 PAGE: Final = 20_000
 """Wanted offsets of one part that are in memory at once."""
 
-REST_S: Final = 1.0
+RECHECK_S: Final = 1.0
 """Between two looks at the ends of the log: a row that changes all the time shows that it does."""
 
 
@@ -46,7 +46,7 @@ class SelectedOffsets:
 
     def __init__(self, checkpoint: Checkpoint, part: ReplayPartition) -> None:
         self._checkpoint = checkpoint
-        self._part = part
+        self._replay_partition = part
         self._turn_page(part.sent)
 
     @property
@@ -73,7 +73,7 @@ class SelectedOffsets:
                 self._turn_page(position)
 
     def _turn_page(self, begin: int) -> None:
-        offsets = self._checkpoint.wanted(self._part.number, begin, self._part.stop, PAGE)
+        offsets = self._checkpoint.selected_offsets(self._replay_partition.number, begin, self._replay_partition.stop, PAGE)
         self._left = deque(offsets)
         self._is_last_page = len(offsets) < PAGE
 
@@ -87,21 +87,21 @@ class ReplaySource:
         log: RecordLog,
         scan: RangeScan,
         *,
-        looks_again: bool,
+        rechecks: bool,
         clock: Clock,
-        audience: ProgressDisplay,
+        display: ProgressDisplay,
         finished: Callable[[], None],
     ) -> None:
-        """`looks_again`: the group may have sent newer states meanwhile.
+        """`rechecks`: the group may have sent newer states meanwhile.
 
         `finished` is called when all is done.
         """
         self._checkpoint = checkpoint
         self._log = log
         self._scan = scan
-        self._looks_again = looks_again
+        self._rechecks = rechecks
         self._clock = clock
-        self._audience = audience
+        self._display = display
         self._finished = finished
         self._owned: dict[PartitionKey, Assignment] = {}
         self._parts: dict[Assignment, ReplayPartition] = {}
@@ -123,8 +123,8 @@ class ReplaySource:
             self._owned[part.place] = assignment
             self._parts[assignment] = part
         events.assigned([*self._parts])
-        self._task = asyncio.get_running_loop().create_task(self._go())
-        self._task.add_done_callback(_tell_what_broke)
+        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._task.add_done_callback(_report_exception)
 
     def pause(self, assignments: Sequence[Assignment]) -> None:
         """Hand over no more chunks of these."""
@@ -166,16 +166,16 @@ class ReplaySource:
     # ── the way of a replay
     # ──────────────────────────────────────────────────────────────────────────────
 
-    async def _go(self) -> None:
+    async def _run(self) -> None:
         """Send, and look what has changed meanwhile, until nothing has."""
         try:
             while True:
                 if self._checkpoint.phase is ReplayPhase.SENDING:
                     await self._send()
-                    if not self._looks_again:
+                    if not self._rechecks:
                         break
-                    await self._look()
-                if not await self._find_what_changed():
+                    await self._start_recheck()
+                if not await self._find_changed_rows():
                     break
             self._finished()
         except Refusal as refusal:
@@ -189,68 +189,68 @@ class ReplaySource:
 
         And wait until all of it is settled.
         """
-        wanted = {
+        selected_offsets = {
             assignment: SelectedOffsets(self._checkpoint, part)
             for assignment, part in self._parts.items()
         }
         offset_ranges = [
             OffsetRange(*part.place, first, part.stop)
             for one, part in self._parts.items()
-            if (first := wanted[one].first) is not None
+            if (first := selected_offsets[one].first) is not None
         ]
         if offset_ranges:
             with await self._log.reader(offset_ranges) as reader:
-                while any(one.first is not None for one in wanted.values()):
+                while any(one.first is not None for one in selected_offsets.values()):
                     found = await reader.read(READ_S, CHUNK_RECORDS)
-                    self._audience.waits(reader.trouble)
+                    self._display.waits(reader.trouble)
                     for place, records in found.items():
-                        await self._hand_over(
-                            self._owned[place], records, wanted[self._owned[place]]
+                        await self._deliver(
+                            self._owned[place], records, selected_offsets[self._owned[place]]
                         )
                     for place, position in reader.positions.items():
-                        wanted[self._owned[place]].pass_to(position)
+                        selected_offsets[self._owned[place]].pass_to(position)
         for assignment, part in self._parts.items():
             self._events.reached_end(assignment, part.stop)
         while any(part.sent < part.stop for part in self._parts.values()):
             self._settled.clear()
             await self._settled.wait()
 
-    async def _hand_over(
-        self, assignment: Assignment, records: Sequence[Record], wanted: SelectedOffsets
+    async def _deliver(
+        self, assignment: Assignment, records: Sequence[Record], selected_offsets: SelectedOffsets
     ) -> None:
         """Hand over those of some records that are wanted, once the corridor takes them."""
-        chosen = [record for record in records if wanted.takes(record.offset())]
+        chosen = [record for record in records if selected_offsets.takes(record.offset())]
         while assignment in self._paused:
             self._resumed.clear()
             await self._resumed.wait()
         if chosen:
             self._events.chunk(Chunk(assignment, chosen))
 
-    async def _look(self) -> None:
+    async def _start_recheck(self) -> None:
         """All is settled: note where the log ends now.
 
         What is written from here on is sent later than ours.
         """
         ends = await self._log.ends([*self._owned])
-        self._checkpoint.look_again(
+        self._checkpoint.begin_recheck(
             {part.number: ends[part.place] for part in self._parts.values()}
         )
 
-    async def _find_what_changed(self) -> bool:
+    async def _find_changed_rows(self) -> bool:
         """Read what came since, and tell whether rows that were sent have newer states of before the look."""
-        await self._clock.sleep(REST_S)
+        await self._clock.sleep(RECHECK_S)
         ends = await self._log.ends([*self._owned])
         await self._scan.up_to(
             {part.number: ends[part.place] for part in self._parts.values()}, "looking"
         )
-        return self._checkpoint.looked()
+        return self._checkpoint.finish_recheck()
 
     def _keep(self, positions: Sequence[Position]) -> None:
         self._checkpoint.sent({self._parts[one.assignment].number: one.offset for one in positions})
         self._settled.set()
 
 
-def _tell_what_broke(task: asyncio.Task[None]) -> None:
+def _report_exception(task: asyncio.Task[None]) -> None:
     """An error of ours ends the run, and is told in full."""
     if not task.cancelled() and (error := task.exception()) is not None:
         task.get_loop().call_exception_handler({"message": "a replay broke", "exception": error})

@@ -36,14 +36,14 @@ class ReplayPhase(StrEnum):
 
     READING = "reading"
     SENDING = "sending"
-    LOOKING = "looking"
+    RECHECKING = "looking"
     """All is sent; what of it has changed meanwhile is looked for."""
 
 
 class CheckpointHeader(msgspec.Struct, frozen=True, kw_only=True):
     """Whose book it is. `look_count`: how often it was looked again for what changed meanwhile."""
 
-    asked: ReplayRequest
+    request: ReplayRequest = msgspec.field(name="asked")
     mapping_sha256: str
     phase: ReplayPhase = ReplayPhase.PLANNING
     look_count: int = 0

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from consumer.auth.port import Token
-from consumer.bulk.answers import Done, read
-from consumer.bulk.crm_requests import CrmJobs, found_ids, pieces_of_keys
+from consumer.bulk.answers import Done, read_outcome
+from consumer.bulk.crm_requests import CrmJobs, found_ids, chunks_of_keys
 from consumer.bulk.requests import JobStep
 from consumer.delivery.verdicts import HoldLane
 from consumer.errors import HoldReason, Transient
@@ -87,7 +87,7 @@ def test_files_are_streamed_both_ways(tmp_path: Path) -> None:
 
 def test_keys_cannot_leave_their_quotes(tmp_path: Path) -> None:
     """A look-up is one question, whatever the keys are."""
-    request = jobs().find(TOKEN, TARGET, "Key__c", ["a", "o'b", "c\\'d"], tmp_path / "found.json")
+    request = jobs().query_ids(TOKEN, TARGET, "Key__c", ["a", "o'b", "c\\'d"], tmp_path / "found.json")
     asked = parse_qs(urlsplit(request.url).query)["q"][0]
     assert r"SELECT Id, Key__c FROM Contact WHERE Key__c IN ('a','o\'b','c\\\'d')" == asked
 
@@ -95,7 +95,7 @@ def test_keys_cannot_leave_their_quotes(tmp_path: Path) -> None:
 def test_look_ups_fit_into_an_address() -> None:
     """By count and by length; every key is in one of them, in order."""
     keys = [f"{at}" for at in range(450)] + ["x" * 255] * 60
-    pieces = [*pieces_of_keys(keys)]
+    pieces = [*chunks_of_keys(keys)]
     assert keys == [key for piece in pieces for key in piece]
     assert max(map(len, pieces)) == 200
     assert max(sum(len(key) + 9 for key in piece) for piece in pieces) <= 8_000
@@ -146,17 +146,17 @@ def test_requests_that_are_used_up_are_a_rate() -> None:
         b'[{"errorCode":"A"},{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"TotalRequests'
         b' Limit exceeded."}]'
     )
-    heard = read(JobStep.CREATE, Answer(403, (), body), fresh_token=False, wall_ms=0)
-    assert isinstance(heard, HoldLane)
-    assert HoldReason.RATE is heard.reason
+    result = read_outcome(JobStep.CREATE, Answer(403, (), body), fresh_token=False, wall_ms=0)
+    assert isinstance(result, HoldLane)
+    assert HoldReason.RATE is result.reason
 
 
 def test_the_rest_of_a_list_is_asked_for_at_our_own_address() -> None:
     """CRM33: of the address that the answer names just the locator is used, whatever its host."""
     body = b'{"done":false,"records":[],"nextRecordsUrl":"https://a.example/jobs/ingest?queryLocator=01g%2B-2000"}'
-    heard = read(JobStep.LIST, Answer(200, (), body), fresh_token=False, wall_ms=0)
-    assert isinstance(heard, Done)
-    assert f"{ROOT}/jobs/ingest?queryLocator=01g%2B-2000" == jobs().active(TOKEN, heard.rest).url
+    result = read_outcome(JobStep.LIST, Answer(200, (), body), fresh_token=False, wall_ms=0)
+    assert isinstance(result, Done)
+    assert f"{ROOT}/jobs/ingest?queryLocator=01g%2B-2000" == jobs().list_jobs(TOKEN, result.rest).url
 
 
 @pytest.mark.parametrize(
@@ -165,4 +165,4 @@ def test_the_rest_of_a_list_is_asked_for_at_our_own_address() -> None:
 def test_a_list_that_is_whole(more: str) -> None:
     """Nothing more is asked for."""
     body = f'{{"done":true,"records":[]{more}}}'.encode()
-    assert Done() == read(JobStep.LIST, Answer(200, (), body), fresh_token=False, wall_ms=0)
+    assert Done() == read_outcome(JobStep.LIST, Answer(200, (), body), fresh_token=False, wall_ms=0)

@@ -14,7 +14,7 @@ from consumer.bulk.crm_results import (
     note_accepted,
     note_refused,
     note_unprocessed,
-    said_of,
+    dead_letter_detail,
 )
 from consumer.bulk.crm_spool import CrmSpool
 from consumer.bulk.kept_records import keep
@@ -33,7 +33,7 @@ WHOLE = Marking(("Key__c", "Name"), None)
 
 def spooled(folder: Path, marking: Marking, *lines: bytes) -> CrmSpool:
     """Return rows that are under way."""
-    spool = CrmSpool(folder / "1.rows", disowns=False)
+    spool = CrmSpool(folder / "1.rows", for_inserts=False)
     record = keep(PlainRecord("t", value=b"v"), 0, -1, 0)
     spool.put([SpooledRow(f"k{at}", 0, 0, 0, 1, line, record) for at, line in enumerate(lines)])
     for piece in spool.pending(Operation.UPSERT, 10):
@@ -41,7 +41,7 @@ def spooled(folder: Path, marking: Marking, *lines: bytes) -> CrmSpool:
             (marking.mark_of_line(line) if marking is WHOLE else key, key, turn)
             for key, turn, line, _ in piece
         ]
-        spool.sending(marks)
+        spool.mark_sent(marks)
     return spool
 
 
@@ -150,7 +150,7 @@ async def test_refusals(
     path.write_text(f'"sf__Id","sf__Error",Key__c,Name\n"","{error}",k0,a\n')
     counts = Counts()
     await note_refused(path, KEYED, spool, counts, CLOCK, deletes=deletes)
-    assert counted == (counts.accepted, counts.refused, counts.again)
+    assert counted == (counts.accepted, counts.refused, counts.retried)
 
 
 @pytest.mark.parametrize(
@@ -229,4 +229,4 @@ async def test_rows_that_nobody_came_to(tmp_path: Path) -> None:
 )
 def test_what_is_said_of_a_refusal(error: str, said: str, field: str | None) -> None:
     """Its code and words stay, values are masked, and its field is named when it is one of ours."""
-    assert (said, field) == said_of(error, ("LastName", "Email"))
+    assert (said, field) == dead_letter_detail(error, ("LastName", "Email"))

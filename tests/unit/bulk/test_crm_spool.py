@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from consumer.bulk.crm_spool import TRIES, CrmSpool, LeftSpool
+from consumer.bulk.crm_spool import TRIES, CrmSpool, ReopenedSpool
 from consumer.bulk.kept_records import keep, kept_records
 from consumer.bulk.spool import SpooledRow
 from consumer.errors import Fatal
@@ -37,7 +37,7 @@ def row(
 
 @pytest.fixture
 def spool(tmp_path: Path) -> CrmSpool:
-    return CrmSpool(tmp_path / "1.rows", disowns=False)
+    return CrmSpool(tmp_path / "1.rows", for_inserts=False)
 
 
 def lines(spool: CrmSpool, operation: Operation = Operation.UPSERT) -> dict[str, bytes]:
@@ -46,10 +46,10 @@ def lines(spool: CrmSpool, operation: Operation = Operation.UPSERT) -> dict[str,
 
 def send(spool: CrmSpool) -> None:
     """Let everything be under way, named by its key."""
-    spool.begin_file()
+    spool.clear_sent()
     for operation in Operation:
         for piece in spool.pending(operation, 10):
-            spool.sending([(key, key, turn) for key, turn, _, _ in piece])
+            spool.mark_sent([(key, key, turn) for key, turn, _, _ in piece])
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_what_is_not_ours_any_more_is_dropped(spool: CrmSpool) -> None:
     """Also after the rows were sealed: their next owner sends them."""
     spool.put([row("k", b"k\n", owner=0), row("l", b"l\n", owner=1)])
     spool.seal()
-    spool.forget_owners([1])
+    spool.drop_owners([1])
     assert {"k"} == {*lines(spool)}
 
 
@@ -177,11 +177,11 @@ def test_inserts_that_may_be_under_way_are_disowned(tmp_path: Path) -> None:
 
     Nobody is told of it here.
     """
-    spool = CrmSpool(tmp_path / "1.rows", disowns=True)
+    spool = CrmSpool(tmp_path / "1.rows", for_inserts=True)
     spool.put([row("k", b"k\n", owner=0), row("l", b"l\n", owner=1), row("m", b"m\n", owner=1)])
     send(spool)
     spool.seal()
-    spool.forget_owners([1])
+    spool.drop_owners([1])
     assert {"k"} == {*lines(spool)}
     assert (1, 1) == (spool.accepted_marks(["l"]), spool.refused_marks([("m", "BAD")]))
     assert [] == spool.take_refused(10)
@@ -190,12 +190,12 @@ def test_inserts_that_may_be_under_way_are_disowned(tmp_path: Path) -> None:
 
 def test_left_rows_are_found_again(tmp_path: Path) -> None:
     """As they stood; a file that is none is told of by name."""
-    spool = CrmSpool(tmp_path / "1.rows", disowns=True)
+    spool = CrmSpool(tmp_path / "1.rows", for_inserts=True)
     spool.put([row("k", b"k\n")])
     send(spool)
     spool.leave()
-    left = LeftSpool(tmp_path / "1.rows")
+    left = ReopenedSpool(tmp_path / "1.rows")
     assert 1 == left.accepted_marks(["k"])
     left.close()
     with pytest.raises(Fatal, match=r"1\.rows"):
-        LeftSpool(tmp_path / "1.rows")
+        ReopenedSpool(tmp_path / "1.rows")

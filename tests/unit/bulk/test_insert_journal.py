@@ -21,9 +21,9 @@ def packed(offset: int, part: int = 0, partition: int = 0) -> bytes:
 
 async def test_outcomes_are_known_again_by_place(tmp_path: Path) -> None:
     """Taken or refused; each row of a record has its own; noting twice changes nothing."""
-    spool = CrmSpool(tmp_path / "1.rows", disowns=True)
+    spool = CrmSpool(tmp_path / "1.rows", for_inserts=True)
     spool.put([SpooledRow(f"k{at}", at, 0, 0, 1, b"x\n", packed(7, at)) for at in range(3)])
-    spool.sending([(f"k{at}", f"k{at}", at) for at in range(3)])
+    spool.mark_sent([(f"k{at}", f"k{at}", at) for at in range(3)])
     spool.accepted_marks(["k0"])
     spool.refused_marks([("k1", "BAD")])
     for _ in range(2):
@@ -42,9 +42,9 @@ async def test_outcomes_are_known_again_by_place(tmp_path: Path) -> None:
 
 async def test_what_never_comes_again_is_forgotten(tmp_path: Path) -> None:
     """A partition of which only later records come; one that is read from before is kept."""
-    spool = CrmSpool(tmp_path / "1.rows", disowns=True)
+    spool = CrmSpool(tmp_path / "1.rows", for_inserts=True)
     spool.put([SpooledRow(f"k{at}", at, 0, 0, 1, b"x\n", packed(7, 0, at)) for at in range(2)])
-    spool.sending([(f"k{at}", f"k{at}", at) for at in range(2)])
+    spool.mark_sent([(f"k{at}", f"k{at}", at) for at in range(2)])
     spool.accepted_marks(["k0", "k1"])
     insert_journal = InsertJournal(tmp_path / "inserted.book")
     await insert_journal.note(spool, SystemClock())

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("log_as_it_is")
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ((), "Missing option '--topic'"),
         (("--topic=t", "--from=yesterday"), "--from: expected an offset"),
@@ -38,10 +38,10 @@ pytestmark = pytest.mark.usefixtures("log_as_it_is")
         (("--topic=t", "--partition=-1"), "--partition"),
     ],
 )
-def test_wrong_usage(run: Run, examples: Path, options: tuple[str, ...], told: str) -> None:
+def test_wrong_usage(run: Run, examples: Path, options: tuple[str, ...], message: str) -> None:
     """Said before anything is done."""
     ran = run("backfill", f"--config={examples}/minimal.yaml", *options)
-    assert (2, True) == (ran.code, told in " ".join(ran.err.split()))
+    assert (2, True) == (ran.code, message in " ".join(ran.err.split()))
 
 
 def test_a_topic_without_a_route(run: Run, examples: Path, tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def over() -> BackfillPlan:
     made.backfill.objects = {
         "o": ObjectProgress(record_count=10, filtered_count=1, dead_lettered_count=2)
     }
-    made.backfill.loads = [
+    made.backfill.jobs = [
         BackfillJob(
             object="o",
             operation="delete",

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("log_as_it_is")
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (("--topic=t",), "Missing option '--from'"),
         (("--from=1h",), "Missing option '--topic'"),
@@ -32,10 +32,10 @@ pytestmark = pytest.mark.usefixtures("log_as_it_is")
         (("--topic=t", "--from=1h", "--rate=0"), "--rate"),
     ],
 )
-def test_wrong_usage(run: Run, examples: Path, options: tuple[str, ...], told: str) -> None:
+def test_wrong_usage(run: Run, examples: Path, options: tuple[str, ...], message: str) -> None:
     """Said before anything is done."""
     ran = run("replay", f"--config={examples}/minimal.yaml", *options)
-    assert (2, True) == (ran.code, told in " ".join(ran.err.split()))
+    assert (2, True) == (ran.code, message in " ".join(ran.err.split()))
 
 
 def test_a_topic_without_a_route(run: Run, examples: Path, tmp_path: Path) -> None:

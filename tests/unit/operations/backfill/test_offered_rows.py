@@ -47,7 +47,7 @@ def test_each_record_finds_its_place(tmp_path: Path) -> None:
         customer(4, n="many"),
         customer(5),
     ]
-    offered = maker(tmp_path, "customers").offer(records, WALL_MS)
+    offered = maker(tmp_path, "customers").map_records(records, WALL_MS)
     assert [("k0", b"k0,a@x.io,0\n"), ("k1", b""), ("k5", b"k5,a@x.io,5\n")] == [
         (row.key, row.line) for row in offered.rows
     ]
@@ -65,7 +65,7 @@ def test_a_record_of_several_rows_is_counted_by_the_first(tmp_path: Path) -> Non
     def doubled(row: dict[str, Any], _context: object) -> list[dict[str, Any]]:
         return [row, row | {"id": "twin"}]
 
-    offered = maker(tmp_path, "customers", doubled).offer([customer(0), customer(1)], WALL_MS)
+    offered = maker(tmp_path, "customers", doubled).map_records([customer(0), customer(1)], WALL_MS)
     assert ["k0", "twin", "k1", "twin"] == [row.key for row in offered.rows]
     assert [1, 0, 1, 0] == [row.own_count for row in offered.rows]
     assert [1, 0, 1, 0] == [row.record_count for row in offered.rows]
@@ -77,6 +77,6 @@ def test_what_no_line_of_csv_can_say_is_a_fault_of_the_whole_record(tmp_path: Pa
     def broken(row: dict[str, Any], _context: object) -> list[dict[str, Any]]:
         return [row, row | {"id": "twin", "email": "a\0b"}]
 
-    offered = maker(tmp_path, "customers", broken).offer([customer(0)], WALL_MS)
+    offered = maker(tmp_path, "customers", broken).map_records([customer(0)], WALL_MS)
     assert [] == offered.rows
     assert [Reason.FIELD_CHARS] == [fault.error.reason for fault in offered.faults]

@@ -8,7 +8,7 @@ import pytest
 from consumer.bulk.sorted_runs import KeptRow
 from consumer.errors import Reason, RecordError, Refusal
 from consumer.model import PlainRecord
-from consumer.operations.backfill.backfill import refuse_to_pass_over
+from consumer.operations.backfill.backfill import refuse_gap
 from consumer.operations.backfill.offered_rows import OfferedRows, RowFault
 from consumer.operations.backfill.plan import BackfillPlan, Estimate, SampleCounts, middle_of
 from consumer.operations.backfill.state import Backfill, BackfillRequest
@@ -66,7 +66,7 @@ def test_the_limit_of_jobs_makes_hours(jobs: tuple[int, ...], hours: int) -> Non
 
 
 @pytest.mark.parametrize(
-    ("stretch", "expected"),
+    ("offset_range", "expected"),
     [((0, 1_000), (450, 550)), ((0, 60), (0, 60)), ((5, 5), (5, 5)), ((7, 107), (7, 107))],
 )
 def test_a_sample_is_from_the_middle(
@@ -86,6 +86,6 @@ def test_streaming_continues_behind_whoever_sent_last() -> None:
 def test_handing_over_passes_over_nothing() -> None:
     """A group that stands before the range would never send what lies between."""
     with pytest.raises(Refusal, match=r"t\[0\]: group `g` stands at 4, and the range begins at 10"):
-        refuse_to_pass_over(plan({("t", 0): 4}))
-    refuse_to_pass_over(plan({("t", 0): 10}))
-    refuse_to_pass_over(plan({}))
+        refuse_gap(plan({("t", 0): 4}))
+    refuse_gap(plan({("t", 0): 10}))
+    refuse_gap(plan({}))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from consumer.errors import Refusal
-from consumer.operations.backfill.routes import chosen_routes, read_on
+from consumer.operations.backfill.routes import chosen_routes, extend_to_group_position
 from consumer.operations.backfill.state import BackfillRequest
 from consumer.operations.kafka.ranges import OffsetRange
 from tests.unit.operations.backfill.backfill_files import settings_in
@@ -23,7 +23,7 @@ def test_the_routes_that_take_the_topics_are_chosen(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("request", "message"),
     [
         (
             BackfillRequest(topics=("customers", "orders")),
@@ -40,10 +40,10 @@ def test_the_routes_that_take_the_topics_are_chosen(tmp_path: Path) -> None:
     ],
     ids=["no route", "no route into the object", "partial rows"],
 )
-def test_what_no_job_can_do_is_refused(tmp_path: Path, asked: BackfillRequest, said: str) -> None:
+def test_what_no_job_can_do_is_refused(tmp_path: Path, request: BackfillRequest, message: str) -> None:
     """Before anything is read, by name."""
-    with pytest.raises(Refusal, match=said):
-        chosen_routes(settings_in(tmp_path), asked)
+    with pytest.raises(Refusal, match=message):
+        chosen_routes(settings_in(tmp_path), request)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_what_no_job_can_do_is_refused(tmp_path: Path, asked: BackfillRequest, s
 def test_a_range_ends_no_earlier_than_the_group_stands(position: int | None, end: int) -> None:
     """What the group has sent since would be overwritten by what was before it."""
     positions = {} if position is None else {("t", 0): position}
-    found = read_on(OffsetRange("t", 0, 40, 60, "older"), positions)
+    found = extend_to_group_position(OffsetRange("t", 0, 40, 60, "older"), positions)
     assert (40, end) == (found.begin, found.end)
     assert found.remark.startswith("older")
     assert ("where the group stands" in found.remark) == (end > 60)
@@ -62,4 +62,4 @@ def test_a_range_ends_no_earlier_than_the_group_stands(position: int | None, end
 
 def test_nothing_is_not_read_on() -> None:
     """A partition without records in the range overwrites nothing."""
-    assert OffsetRange("t", 0, 40, 40) == read_on(OffsetRange("t", 0, 40, 40), {("t", 0): 90})
+    assert OffsetRange("t", 0, 40, 40) == extend_to_group_position(OffsetRange("t", 0, 40, 40), {("t", 0): 90})

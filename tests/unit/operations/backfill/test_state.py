@@ -29,17 +29,17 @@ def backfill() -> Backfill:
     )
     made.read = [40, 5]
     made.objects["o"].sorted_runs = [SortedRun("1.rows"), SortedRun("2.rows", 1)]
-    made.loads = [BackfillJob(object="o", operation="upsert", files=["upsert-1.csv"], job_id="j")]
+    made.jobs = [BackfillJob(object="o", operation="upsert", files=["upsert-1.csv"], job_id="j")]
     made.phase = BackfillPhase.SENDING
     return made
 
 
 def test_what_was_noted_is_found_again(tmp_path: Path) -> None:
     """All of it, by what was asked for; what is still to read begins where reading was."""
-    with BackfillFolder(tmp_path, ASKED) as workplace:
-        workplace.keep(backfill())
-    with BackfillFolder(tmp_path, ASKED) as workplace:
-        found = workplace.left()
+    with BackfillFolder(tmp_path, ASKED) as folder:
+        folder.keep(backfill())
+    with BackfillFolder(tmp_path, ASKED) as folder:
+        found = folder.left()
     assert backfill() == found
     assert [(40, 60), (5, 5)] == [(one.begin, one.end) for one in found.unread]
     assert (30, 50) == (found.read_count, found.offset_count)
@@ -47,8 +47,8 @@ def test_what_was_noted_is_found_again(tmp_path: Path) -> None:
 
 def test_another_wish_is_another_backfill(tmp_path: Path) -> None:
     """Each has a place of its own."""
-    with BackfillFolder(tmp_path, ASKED) as workplace:
-        workplace.keep(backfill())
+    with BackfillFolder(tmp_path, ASKED) as folder:
+        folder.keep(backfill())
         with BackfillFolder(tmp_path, BackfillRequest(topics=("t",))) as other:
             assert other.left() is None
 
@@ -69,10 +69,10 @@ def test_nothing_is_left_where_nothing_was_noted(tmp_path: Path) -> None:
     with BackfillFolder(tmp_path, ASKED):
         pass
     assert [] == [*tmp_path.iterdir()]
-    with BackfillFolder(tmp_path, ASKED) as workplace:
-        workplace.keep(backfill())
-        (workplace.of_object("o")).mkdir()
-        workplace.clear()
+    with BackfillFolder(tmp_path, ASKED) as folder:
+        folder.keep(backfill())
+        (folder.of_object("o")).mkdir()
+        folder.clear()
     assert [] == [*tmp_path.iterdir()]
 
 
@@ -85,6 +85,6 @@ def test_a_place_that_cannot_be_had_is_named(tmp_path: Path) -> None:
 
 def test_notes_that_cannot_be_read_are_none(tmp_path: Path) -> None:
     """It begins anew then: what is sent twice leaves the same rows."""
-    with BackfillFolder(tmp_path, ASKED) as workplace:
-        (workplace.folder / "state.json").write_bytes(b'{"asked":')
-        assert workplace.left() is None
+    with BackfillFolder(tmp_path, ASKED) as folder:
+        (folder.path / "state.json").write_bytes(b'{"asked":')
+        assert folder.left() is None
