@@ -1,7 +1,4 @@
-"""Object changes of one sObject.
-
-Gathered on disk with their records until they are jobs of the CRM.
-"""
+"""Buffers the changes of one sObject on disk, with their records, until a CRM job sends them."""
 
 from __future__ import annotations
 
@@ -23,14 +20,16 @@ if TYPE_CHECKING:
     from consumer.model import Change, PartialRecord, Record, Target
 
 FILE_BYTES: Final = 100_000_000
-"""The most that one upload may have. Source: Bulk API 2.0 limits, 150 MB after it is encoded in
-base64."""
+"""Largest upload. Source: Bulk API 2.0 limits, 150 MB after base64 encoding."""
 
 JOURNAL: Final = "job.json"
 
 
 class CrmBulkBatch(BulkBatch):
-    """As a gather; `indexed_partials` are the tickets that kept records name by their place here."""
+    """A batch for the CRM.
+
+    `indexed_partials`: the partial records; a kept record names one by its index in this list.
+    """
 
     def __init__(self, spool: CrmSpool, opened_s: float) -> None:
         super().__init__(spool, opened_s)
@@ -41,7 +40,7 @@ class CrmBulkBatch(BulkBatch):
 class CrmRowBuffer(RowBuffer):
     """Takes the changes of one sObject.
 
-    `crm` says what is done with them, `columns` are those of its CSV.
+    `crm` is the operation and object of the route, `columns` are those of the CSV.
     """
 
     def __init__(
@@ -71,10 +70,7 @@ class CrmRowBuffer(RowBuffer):
 
     @property
     def looks_up_ids(self) -> bool:
-        """Whether deletes come by a key that is not the id.
-
-        Which is all that the CRM deletes by.
-        """
+        """Whether the key of a delete is not the id, so that ids have to be looked up."""
         return self.crm.described.primary_key != CRM_ID
 
     def marking(self, operation: Operation) -> Marking:
@@ -85,17 +81,14 @@ class CrmRowBuffer(RowBuffer):
         return Marking(self.columns, None if key == PLACE_KEY else key)
 
     def seal(self) -> BulkBatch:
-        """Close what is gathered: it is under way from now on."""
+        """Close the open batch and return it; it is under way from now on."""
         bulk_batch = super().seal()
         assert isinstance(bulk_batch, CrmBulkBatch)  # noqa: S101 - made below
         bulk_batch.rows.seal()
         return bulk_batch
 
     def close(self) -> None:
-        """Let go of everything; of rows that are being inserted the file stays.
-
-        For the next run.
-        """
+        """Close everything; the file of an insert job that is closed stays for the next run."""
         bulk_batch = self.under_way
         entry = JobJournal(self.folder / JOURNAL).read()
         if (
@@ -109,16 +102,14 @@ class CrmRowBuffer(RowBuffer):
         super().close()
 
     def _skip_leftover_files(self) -> None:
-        """Let no new file take the place of one that an earlier run left to be read.
-
-        Drop all others.
-        """
+        """Delete the files of an earlier run that are not needed, and reuse no file name."""
         entry = JobJournal(self.folder / JOURNAL).read()
         left = entry.spool if self.inserts and entry is not None and entry.closed else ""
         for path in self.folder.glob("*.rows*"):
             number = path.name.partition(".")[0]
             if number.isdecimal():
                 self._batch_count = max(self._batch_count, int(number))
+            # Only the rows of a closed insert job are needed: their outcomes still have to be read.
             if not left or not path.name.startswith(left):
                 path.unlink()
 
@@ -127,8 +118,9 @@ class CrmRowBuffer(RowBuffer):
         return CrmBulkBatch(CrmSpool(path, for_inserts=self.inserts), now_s)
 
     def _kept(self, bulk_batch: BulkBatch, change: Change, owner: int) -> bytes:
-        """Pack the record: a row that the CRM refuses goes to the dead-letter topic as it came."""
+        """Pack the record; when the CRM refuses the row, it becomes the dead letter."""
         assert isinstance(bulk_batch, CrmBulkBatch)  # noqa: S101 - made above
+        # One record can become several rows; the insert journal tells them apart by this number.
         self._part = self._part + 1 if change.record is self._last_record else 0
         self._last_record = change.record
         partial_record = -1

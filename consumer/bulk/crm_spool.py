@@ -1,7 +1,4 @@
-"""Rows gathered for the CRM, on disk.
-
-Each with the record that it came from and what became of it.
-"""
+"""Spools the rows of CRM jobs on disk, each with its record and its outcome."""
 
 from __future__ import annotations
 
@@ -21,8 +18,7 @@ if TYPE_CHECKING:
     from consumer.bulk.spool import SpooledRow
 
 TRIES: Final = 5
-"""How often a row that the service could not take at that moment is sent before it is at fault
-itself."""
+"""How often a row is sent that the CRM could not take at that moment, before it is refused."""
 
 _PENDING: Final = "FROM rows WHERE operation = ? AND tries >= 0 AND owner >= 0"
 _UNREPORTED: Final = "tries = -2 AND value_bytes >= -1"
@@ -34,19 +30,18 @@ _UPSERT: Final = OPERATIONS[Operation.UPSERT]
 
 
 class RefusedRow(NamedTuple):
-    """A row that the service refused, with its records: its own last."""
+    """A refused row and its records: older records first, its own last."""
 
     error: str
     records: list[KeptRecord]
 
 
 class CrmSpool(Spool):
-    """As the spool of rows; a newer change in part lies over the older one.
+    """A spool that merges partial changes of a key and keeps an outcome for each row.
 
-    And outcomes are noted row by row.
-
-    A column of `rows` beside those of `Spool`: `tries` counts how often a row was sent, -1 is
-    accepted, -2 refused. `sent` is 1 while it is under way; `mark` is what results name it by.
+    Columns of `rows` beside those of `Spool`: `tries` is how often the row was sent, -1 when it is
+    accepted, -2 when it is refused. `sent` is 1 while the row is in a file under way. `mark`
+    identifies the row in the result files. `value_bytes` becomes -2 once a refusal is reported.
     """
 
     _COLUMNS = (
@@ -56,10 +51,10 @@ class CrmSpool(Spool):
     )
 
     def __init__(self, path: Path, *, for_inserts: bool) -> None:
-        """Make the table.
+        """Create the table.
 
-        `for_inserts` keeps rows of assignments that are not ours any more, once they may have been
-        sent, and all rows whole over the end of the process, however that comes.
+        `for_inserts`: rows of revoked assignments are kept once they may have been sent, and the
+        file survives the end of the process at any moment.
         """
         self._for_inserts = for_inserts
         self._JOURNAL = "TRUNCATE" if for_inserts else "OFF"
@@ -70,11 +65,11 @@ class CrmSpool(Spool):
 
     @property
     def name(self) -> str:
-        """Return the name of its file, by which a restart finds it again."""
+        """Name of the file; the journal keeps it, so that a restart finds the rows."""
         return self._path.name
 
     def put(self, rows: Sequence[SpooledRow]) -> None:
-        """Take rows, in order; see `joined` for one whose key and turn are there already."""
+        """Add rows in order; a row whose key and turn exist is merged, see `joined`."""
         with self._disk_errors():
             self._sql.execute("BEGIN")
             self._sql.executemany(
@@ -90,13 +85,14 @@ class CrmSpool(Spool):
             self._sql.execute("COMMIT")
 
     def seal(self) -> None:
-        """Nothing more is put here: jobs carry what there is."""
+        """Accept no more rows: jobs send what is here."""
         self._sealed = True
 
     def drop_owners(self, owners: Collection[int]) -> None:
-        """Drop the rows of assignments that are not ours any more.
+        """Drop the rows of revoked assignments.
 
-        Disown those that may be sent already.
+        Inserts that may have been sent are kept without an owner, so that their outcome is still
+        noted.
         """
         if not (self._for_inserts and self._sealed):
             super().drop_owners(owners)
@@ -108,14 +104,13 @@ class CrmSpool(Spool):
             )
 
     def leave(self) -> None:
-        """Let go of the table, and leave its file to who comes after us."""
+        """Close the table and keep its file for the next run."""
         self._sql.close()
 
-    # ── what is to be sent
-    # ───────────────────────────────────────────────────────────────────────────────
+    # ── rows to send ─────────────────────────────────────────────────────────────────────────────
 
     def count(self, operation: Operation) -> int:
-        """Return how many rows are to be written, or removed, but for those that were refused."""
+        """Return how many rows of an operation are accepted or pending, without refused ones."""
         query = "SELECT count(*) FROM rows WHERE operation = ? AND tries >= -1 AND owner >= 0"
         return int(self._sql.execute(query, (OPERATIONS[operation],)).fetchone()[0])
 
@@ -130,10 +125,7 @@ class CrmSpool(Spool):
     def pending(
         self, operation: Operation, limit: int
     ) -> Iterator[list[tuple[str, int, bytes, bytes]]]:
-        """Yield key, turn, line and record of the rows that have no outcome yet, so many at a time.
-
-        In order.
-        """
+        """Yield key, turn, line and record of the pending rows, `limit` at a time, in order."""
         after: tuple[str, int] = ("", -1)
         query = _with(
             "SELECT key, turn, line, record",
@@ -145,48 +137,40 @@ class CrmSpool(Spool):
             after = found[-1][:2]
 
     def clear_sent(self) -> None:
-        """No row is under way: what the service told nothing of goes with the next file."""
+        """Mark no row as sent: rows that the last job did not mention go into the next."""
         with self._disk_errors():
             self._sql.execute("UPDATE rows SET sent = 0 WHERE sent > 0")
 
     def mark_sent(self, marks: Iterable[tuple[str, str, int]]) -> None:
-        """Note rows that go with the file. `marks` are mark, key and turn of each."""
+        """Mark rows as sent. `marks` are mark, key and turn of each."""
         self._write("UPDATE rows SET sent = 1, mark = ? WHERE key = ? AND turn = ?", marks)
 
     def create_indexes(self) -> None:
-        """Make rows quick to find: by what results name them by.
-
-        And those whose refusal nobody was told of.
-        """
+        """Index the marks, and the refusals that are not reported yet."""
         with self._disk_errors():
             self._sql.execute("CREATE INDEX IF NOT EXISTS marks ON rows (mark)")
-            self._sql.execute(f"CREATE INDEX IF NOT EXISTS refused ON rows (owner) WHERE {_UNREPORTED}")
+            self._sql.execute(
+                f"CREATE INDEX IF NOT EXISTS refused ON rows (owner) WHERE {_UNREPORTED}"
+            )
 
     def set_ids(self, ids: Iterable[tuple[bytes, str]]) -> None:
-        """Note the ids of records to delete, each with its key, where a row has its line."""
+        """Store the ids of records to delete, each with its key, in the line of the row."""
         self._write("UPDATE rows SET line = ? WHERE key = ? AND operation = 1", ids)
 
-    # ── what became of it
-    # ────────────────────────────────────────────────────────────────────────────────
+    # ── outcomes ─────────────────────────────────────────────────────────────────────────────────
 
     def accepted_marks(self, marks: Iterable[str]) -> int:
-        """Note rows that the service took; return how many were found."""
+        """Record rows as accepted; return how many were found."""
         statement = _with("UPDATE rows SET tries = -1, sent = 0", _BY_MARK)
         return self._write(statement, [(mark,) for mark in marks])
 
     def refused_marks(self, marks: Iterable[tuple[str, str]]) -> int:
-        """Note rows that the service refused for good, with its words.
-
-        Return how many were found.
-        """
+        """Record rows as refused, each with its error; return how many were found."""
         rows = [(error, mark) for mark, error in marks]
         return self._write(_with("UPDATE rows SET tries = -2, sent = 0, error = ?", _BY_MARK), rows)
 
     def busy_marks(self, marks: Iterable[tuple[str, str]]) -> int:
-        """Note rows that could not be taken at that moment; too often is for good.
-
-        Returns how many were found.
-        """
+        """Record rows to be retried, refused after `TRIES` times; return how many were found."""
         rows = [(TRIES, error, mark) for mark, error in marks]
         tries = (
             "UPDATE rows SET tries = CASE WHEN tries + 1 >= ? THEN -2 ELSE tries + 1 END, sent"
@@ -195,16 +179,16 @@ class CrmSpool(Spool):
         return self._write(_with(tries, _BY_MARK), rows)
 
     def unprocessed_marks(self, marks: Iterable[str]) -> int:
-        """Note rows that the service did not come to; return how many were found."""
+        """Record rows as not processed; return how many were found."""
         return self._write(_with("UPDATE rows SET sent = 0", _BY_MARK), [(mark,) for mark in marks])
 
     def settle_without_sending(self, keys: Iterable[str]) -> None:
-        """Note deletes of what is not there: there is nothing to do."""
+        """Record deletes of records that do not exist as accepted."""
         rows = [(key,) for key in keys]
         self._write("UPDATE rows SET tries = -1 WHERE key = ? AND operation = 1", rows)
 
     def settle_turns(self, turns: Iterable[tuple[str | None, str, int]]) -> None:
-        """Note outcomes that are known already: error or none, key and turn of each."""
+        """Record outcomes that are already known: error or `None`, key and turn of each."""
         self._write(
             "UPDATE rows SET tries = CASE WHEN ?1 IS NULL THEN -1 ELSE -2 END, error = ?1"
             " WHERE key = ?2 AND turn = ?3",
@@ -212,7 +196,7 @@ class CrmSpool(Spool):
         )
 
     def unmentioned_count(self) -> int:
-        """Return how many rows that went with the file the service has told nothing of."""
+        """Return how many sent rows the result files did not mention."""
         return int(
             self._sql.execute("SELECT count(*) FROM rows WHERE sent > 0 AND tries >= 0").fetchone()[
                 0
@@ -220,18 +204,18 @@ class CrmSpool(Spool):
         )
 
     def withdraw_refusals(self, but: int) -> None:
-        """Let rows that were refused be sent again, all but so many."""
+        """Let refused rows be sent again, all but the first `but` of them."""
         with self._disk_errors():
             self._sql.execute(
-                f"UPDATE rows SET tries = 0 WHERE {_UNREPORTED} AND (key, turn) NOT IN"  # noqa: S608 - our own words
+                f"UPDATE rows SET tries = 0 WHERE {_UNREPORTED} AND (key, turn) NOT IN"  # noqa: S608 - constants of this module
                 f" (SELECT key, turn FROM rows WHERE {_UNREPORTED} ORDER BY key, turn LIMIT ?)",
                 (but,),
             )
 
     def take_refused(self, limit: int) -> list[RefusedRow]:
-        """Return refused rows that nobody was told of yet, and count them out.
+        """Return refused rows that are not reported yet, and mark them as reported.
 
-        They are accounted as letters.
+        From then on they are counted as dead letters.
         """
         query = _with(
             "SELECT key, turn, error, record FROM rows WHERE", _UNREPORTED, "AND owner >= 0 LIMIT ?"
@@ -244,7 +228,7 @@ class CrmSpool(Spool):
         return [RefusedRow(error or "", kept_records(record)) for _, _, error, record in found]
 
     def outcomes(self, limit: int) -> Iterator[list[tuple[bytes, str | None]]]:
-        """Yield record and error of every row with an outcome, so many at a time."""
+        """Yield record and error of every row with an outcome, `limit` at a time."""
         query = (
             "SELECT record, CASE WHEN tries = -2 THEN coalesce(error, '') END FROM rows WHERE"
             " tries < 0"
@@ -262,7 +246,7 @@ class CrmSpool(Spool):
 
 
 class ReopenedSpool(CrmSpool):
-    """The rows of a job that an earlier run left, as they stand on disk."""
+    """The rows of a job that an earlier run left on disk."""
 
     def __init__(self, path: Path) -> None:
         """Open the table. Raises: `Fatal` when it cannot be read."""
@@ -274,12 +258,10 @@ class ReopenedSpool(CrmSpool):
 
 
 def joined(older_operation: int, older: bytes, operation: int, newer: bytes) -> bytes:
-    """Return the line of a key that has an older change.
+    """Return the line of a key whose older change is still here.
 
-    Of two in part the newer lies over the older.
-
-    What a row does not have is blank, which the CRM leaves as it is. Over a delete the row is a new
-    one: there what is blank is null.
+    A newer partial row is laid over the older one: a column that it does not have is blank, which
+    the CRM leaves unchanged. After a delete the row is a new one, so a blank column becomes null.
     """
     if operation != _UPSERT or not _may_have_blanks(newer):
         return newer
@@ -296,9 +278,9 @@ def _kept(  # noqa: PLR0917 - as SQL calls it
     newer: bytes,
     record: bytes,
 ) -> bytes:
-    """Return the records of a key that has an older change.
+    """Return the records of a key whose older change is still here.
 
-    Both, where the row has something of each.
+    Both records, where the merged row has values of each.
     """
     if _UPSERT == operation == older_operation and _may_have_blanks(newer):
         both = zip(_values(newer), _values(older), strict=True)

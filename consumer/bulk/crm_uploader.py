@@ -1,7 +1,4 @@
-"""Rows gathered for an sObject to jobs of the CRM.
-
-And every row to its outcome by the job's result files.
-"""
+"""Uploads the batches of sObjects as CRM jobs and gives every row its outcome."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from consumer.backoff import probe_interval_s
 from consumer.bulk.answers import Done
 from consumer.bulk.crm_file import write_file
-from consumer.bulk.crm_requests import found_ids, job_operation, chunks_of_keys
+from consumer.bulk.crm_requests import chunks_of_keys, found_ids, job_operation
 from consumer.bulk.crm_results import dead_letter_detail
 from consumer.bulk.crm_row_buffer import FILE_BYTES, JOURNAL, CrmBulkBatch, CrmRowBuffer
 from consumer.bulk.crm_spool import ReopenedSpool
@@ -48,7 +45,7 @@ _UNDER_WAY: Final = frozenset({JobState.UPLOAD_COMPLETE, JobState.IN_PROGRESS})
 
 
 class DeadLetterEvents(Protocol):
-    """Who sends the records of refused rows to the dead-letter topic."""
+    """Receives the records of refused rows and sends them to the dead-letter topic."""
 
     def row_refused(
         self,
@@ -57,18 +54,18 @@ class DeadLetterEvents(Protocol):
         fault: RecordFault,
         partial_record: PartialRecord | None,
     ) -> None:
-        """The CRM refuses this row for good."""
+        """Send the record of a row that the CRM refused."""
         ...
 
     def dead_letters_open(self) -> int:
-        """Return how many letters are under way."""
+        """Return how many dead letters are not confirmed yet."""
         ...
 
 
 class CrmUploader:
-    """Carries the gathers of sObjects, those of one after the other.
+    """Uploads the batches of sObjects; those of one sObject run one after the other.
 
-    `mass_count`: so many rows that are all refused, and none taken, are the set-up's fault.
+    `mass_count`: when more rows than this are refused and none is accepted, the set-up is at fault.
     """
 
     def __init__(
@@ -90,10 +87,10 @@ class CrmUploader:
     async def settle_leftover_job(
         self, row_buffer: RowBuffer, journal: JobJournal, watch: JobWatch
     ) -> None:
-        """See to it that a job of an earlier life is over.
+        """Bring a job of an earlier run to its end.
 
-        Rows of most jobs are sent again, which changes nothing. Rows that were inserted would be
-        there twice: their outcome is read, and is theirs when their records are read again.
+        Rows of most jobs are sent again, which changes nothing. Inserted rows would exist twice:
+        their results are read and noted, and decide when their records are read from Kafka again.
         """
         crm = _crm(row_buffer)
         left = journal.read()
@@ -118,9 +115,9 @@ class CrmUploader:
     async def upload(
         self, row_buffer: RowBuffer, bulk_batch: BulkBatch, journal: JobJournal, watch: JobWatch
     ) -> None:
-        """Take one gather to its end: deletes first, each operation by its own jobs."""
+        """Send one batch: deletes first, each operation in its own jobs."""
         crm = _crm(row_buffer)
-        assert isinstance(bulk_batch, CrmBulkBatch)  # noqa: S101 - of a CRM gatherer
+        assert isinstance(bulk_batch, CrmBulkBatch)  # noqa: S101 - made by a CRM row buffer
         if crm.inserts:
             await _apply_known_outcomes(crm, bulk_batch, self._clock)
             await self._dead_letter_refused(crm, bulk_batch)
@@ -131,17 +128,16 @@ class CrmUploader:
                 after_s = await self._one_job(op_rows, journal, repeats)
                 await self._dead_letter_refused(crm, bulk_batch)
                 if after_s:
-                    watch.phase(f"waiting to send what is left of {operation.value}s", None)
+                    watch.phase(f"waiting to send the remaining {operation.value}s", None)
                     await self._clock.sleep(after_s)
                 repeats = repeats + 1 if after_s else 0
 
-    # ── one job
-    # ──────────────────────────────────────────────────────────────────────────────────────────
+    # ── one job ──────────────────────────────────────────────────────────────────────────────────
 
     async def _one_job(self, op_rows: OperationRows, journal: JobJournal, repeats: int) -> float:
-        """Send what has no outcome yet, or as much of it as one upload takes.
+        """Send the rows without an outcome, as many as one upload takes.
 
-        Return the wait before the rest.
+        Returns: seconds to wait before the next job of this operation.
         """
         crm, spool, operation, watch = op_rows
         if operation is Operation.DELETE and crm.looks_up_ids:
@@ -155,12 +151,15 @@ class CrmUploader:
             JobPlan(crm.target, operation, (written,), spool.name), journal, watch
         )
         left = journal.read()
-        if left is None:  # it was never closed, and nothing of it counts
+        # A closed job is left in the journal until its results are read.
+        if left is None:  # aborted before it was closed: no row counts
             written.unlink()
             return _held(watch, HoldReason.SINK, _detail(end), repeats)
         if op_rows.inserts:
             end = await self._end_of_insert(op_rows, left, end)
         counts = await self._results.read(op_rows, left.job_id, written, end)
+        # Everything refused is not the fault of the records: keep a few as dead letters, hold the
+        # rest.
         mass = not counts.accepted and counts.refused > self._mass_count
         if mass:
             spool.withdraw_refusals(self._mass_count)
@@ -169,28 +168,30 @@ class CrmUploader:
         journal.clear()
         written.unlink()
         if mass:
-            detail = f"job {left.job_id}: all of {counts.refused} rows were refused, none was taken"
+            detail = (
+                f"job {left.job_id}: all {counts.refused} rows were refused and none was accepted; "
+                "check the field mapping and the permissions of this user"
+            )
             return _held(watch, HoldReason.MASS_REJECT, detail, repeats)
         if isinstance(end, Broken):
             return _held(watch, HoldReason.SINK, end.detail, repeats)
         if counts.left_out:
-            detail = f"job {left.job_id}: {counts.left_out}; what they leave out is sent again"
+            detail = f"job {left.job_id}: {counts.left_out}; these rows are sent again"
             return _held(watch, HoldReason.SINK, detail, repeats)
         watch.released()
         return repeat_after_s(repeats) if counts.retried or counts.unprocessed else 0.0
 
-    async def _end_of_insert(self, op_rows: OperationRows, left: JournalEntry, end: JobEnd) -> JobEnd:
-        """Return how a job that inserts ended.
+    async def _end_of_insert(
+        self, op_rows: OperationRows, left: JournalEntry, end: JobEnd
+    ) -> JobEnd:
+        """Return how an insert job ended; ask on while the CRM does not know the job.
 
-        One that nobody knows any more is asked for again, by name.
-
-        Whether its rows were inserted cannot be told, and twice is worse than late.
+        Its rows may or may not be inserted, and inserting them late is better than twice.
         """
         while isinstance(end, Broken) and end.job is None:
             detail = (
-                f"{end.detail}: whether its rows were inserted cannot be told, so they are"
-                f" not sent again; stop,"
-                f" remove {op_rows.crm.folder / JOURNAL} and start to have them inserted again"
+                f"{end.detail}: its rows may be inserted already, so they are not sent again; to "
+                f"insert them again, stop, remove {op_rows.crm.folder / JOURNAL} and start"
             )
             op_rows.watch.held(HoldLane(HoldReason.SINK, detail))
             await self._clock.sleep(_ASK_AGAIN_S)
@@ -198,13 +199,11 @@ class CrmUploader:
         return end
 
     async def _wait_for_other_jobs(self, op_rows: OperationRows) -> None:
-        """Wait for jobs of this user on the object.
+        """Wait until no job of this user is active on the object.
 
-        Another member's, whose older rows must not come last.
-
-        1. A member closes a job, and loses a partition whose rows are in it. 2. The next owner
-        reads these rows and newer ones of their keys, and would send them. 3. The CRM runs jobs
-        side by side, in any order.
+        1. Another member closes a job, then loses a partition whose rows are in it.
+        2. The next owner reads these rows, and newer ones of the same keys, and would send them.
+        3. The CRM runs jobs in parallel and in any order, so the older rows could win.
         """
         named, watch = op_rows.crm.target.object, op_rows.watch
         began_s = self._clock.now_s()
@@ -218,20 +217,22 @@ class CrmUploader:
         await self._abort_abandoned(op_rows, own_jobs)
 
     async def _own_jobs(self, op_rows: OperationRows) -> list[Job]:
-        """Return the jobs of this user on the object, of the seven days that the CRM keeps them.
+        """Return the jobs of this user on the object, of the seven days that the CRM keeps.
 
-        However often that has to be asked for: older rows could be in a job that is not seen.
+        The list is asked for until it is complete: a job that is not seen could have older rows.
         """
         user, rest, probes = "", "", 0
         jobs: list[Job] = []
 
-        def get_job(token: Token) -> Request:
+        def list_page(token: Token) -> Request:
             nonlocal user
             user = token.user
             return self._api.list_jobs(token, rest)
 
         while True:
-            result = await self._runner.step(JobStep.LIST, op_rows.crm.target, op_rows.watch, get_job)
+            result = await self._runner.step(
+                JobStep.LIST, op_rows.crm.target, op_rows.watch, list_page
+            )
             if isinstance(result, Done):
                 jobs += result.jobs
                 if result.rest in {"", rest}:
@@ -239,7 +240,11 @@ class CrmUploader:
                 rest = result.rest
             else:
                 op_rows.watch.held(
-                    HoldLane(HoldReason.CONFIG, f"no jobs can be listed: {result.detail}")
+                    HoldLane(
+                        HoldReason.CONFIG,
+                        f"cannot list the ingest jobs: {result.detail}; give this user access to"
+                        " the Bulk API",
+                    )
                 )
                 await self._clock.sleep(probe_interval_s(probes))
                 probes += 1
@@ -253,26 +258,21 @@ class CrmUploader:
         ]
 
     async def _abort_abandoned(self, op_rows: OperationRows, own_jobs: list[Job]) -> None:
-        """Abort jobs of the same kind that were left open: a creation whose answer never came."""
+        """Abort jobs of this operation that were created without a response and stayed open."""
         for job in own_jobs:
             if job.operation == job_operation(op_rows.crm.crm, op_rows.operation) and is_abandoned(
                 job, self._clock.wall_ms()
             ):
                 await self._runner.abort_abandoned(op_rows.crm.target, job, op_rows.watch)
 
-    # ── letters and look-ups
-    # ─────────────────────────────────────────────────────────────────────────────
+    # ── dead letters and look-ups ────────────────────────────────────────────────────────────────
 
     async def _dead_letter_refused(self, crm: CrmRowBuffer, bulk_batch: CrmBulkBatch) -> None:
-        """Send the records of refused rows to the dead-letter topic.
-
-        No more at a time than memory is meant for.
-        """
+        """Send the records of refused rows to the dead-letter topic, 500 at a time."""
         while True:
             while self._events.dead_letters_open() >= _DEAD_LETTERS_AT_A_TIME:
                 await self._clock.sleep(_DEAD_LETTER_WAIT_S)
-            # From here to the last of them nothing may come between: they are counted out as they
-            # are taken.
+            # No await between taking and sending: a row that is taken counts as reported.
             refused = bulk_batch.rows.take_refused(_DEAD_LETTERS_AT_A_TIME)
             if not refused:
                 return
@@ -298,16 +298,19 @@ class CrmUploader:
         for kept in row.records:
             assignment = owners.get(kept.owner)
             if assignment is None or assignment not in bulk_batch.record_counts:
-                continue  # another's by now, who sends it again
+                continue  # revoked: the new owner sends it again
             partial_record = (
-                bulk_batch.indexed_partials[kept.partial_record] if kept.partial_record >= 0 else None
+                bulk_batch.indexed_partials[kept.partial_record]
+                if kept.partial_record >= 0
+                else None
             )
             record = kept.record()
+            # Count the record out of the batch: it is settled by its dead letter, not by the job.
             bulk_batch.refuse(assignment, len(record), partial_record)
             self._events.row_refused(assignment, record, fault, partial_record)
 
     async def _look_up_ids(self, op_rows: OperationRows) -> None:
-        """Find the ids of the records to delete; what is not there needs no delete."""
+        """Look up the ids of the records to delete; a missing record needs no delete."""
         crm, spool, operation, watch = op_rows
         into, field = crm.folder / "found.json", crm.crm.described.primary_key
         watch.phase("looking up ids", None)
@@ -322,9 +325,9 @@ class CrmUploader:
     async def _query_ids(
         self, op_rows: OperationRows, field: str, keys: list[str], into: Path
     ) -> dict[str, str]:
-        """Return ids by key, however often that has to be asked for.
+        """Return ids by key; the query is repeated until it succeeds.
 
-        What is missed here would never be deleted.
+        A key that is missed here would never be deleted.
         """
         target, probes = op_rows.crm.target, 0
         while True:
@@ -340,18 +343,23 @@ class CrmUploader:
                     if probes:
                         op_rows.watch.released()
                     return found
-                hold = HoldLane(HoldReason.CONFIG, f"no ids can be looked up: {result.detail}")
+                hold = HoldLane(
+                    HoldReason.CONFIG, f"cannot look up ids of {target.object}: {result.detail}"
+                )
             except Transient as fault:
-                hold = HoldLane(HoldReason.SINK, f"no ids can be looked up: {fault.detail}")
+                hold = HoldLane(
+                    HoldReason.SINK, f"cannot look up ids of {target.object}: {fault.detail}"
+                )
             op_rows.watch.held(hold)
             await self._clock.sleep(probe_interval_s(probes))
             probes += 1
 
 
 async def _apply_known_outcomes(crm: CrmRowBuffer, bulk_batch: CrmBulkBatch, clock: Clock) -> None:
-    """Let rows that were inserted before have the outcome that they had."""
+    """Give rows that an earlier run inserted the outcome that they had."""
     lows = [(one.topic, one.partition, low.offset) for one, low in bulk_batch.lows.items()]
     with closing(InsertJournal(crm.folder / INSERT_JOURNAL)) as insert_journal:
+        # Offsets below these are committed, so their outcomes are not needed again.
         insert_journal.forget_before(lows)
         if not insert_journal.knows_any([low[:2] for low in lows]):
             return
@@ -378,4 +386,4 @@ def _crm(row_buffer: RowBuffer) -> CrmRowBuffer:
 
 
 def _detail(end: JobEnd) -> str:
-    return end.detail if isinstance(end, Broken) else "the job came to no end"
+    return end.detail if isinstance(end, Broken) else "the job did not end"

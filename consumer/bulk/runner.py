@@ -1,7 +1,4 @@
-"""One job from its creation to its outcome.
-
-Create, upload, close, ask until it is over; nothing is left unsaid.
-"""
+"""Runs one bulk job: create, upload, close, poll until it ends. Resumes a leftover job."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 import msgspec
 
 from consumer.backoff import full_jitter_s, polite_s, probe_interval_s
-from consumer.bulk.answers import RetryLater, Busy, Done, NotFound, Refused, Uncertain, read_outcome
+from consumer.bulk.answers import Busy, Done, NotFound, Refused, RetryLater, Uncertain, read_outcome
 from consumer.bulk.job_journal import JournalEntry
 from consumer.bulk.job_state import (
     BUSY_HOLD_S,
@@ -22,8 +19,8 @@ from consumer.bulk.job_state import (
     JobState,
     busy_after_s,
     is_abandoned,
-    poll_after_s,
     new_stream_wait_s,
+    poll_after_s,
 )
 from consumer.bulk.requests import JobStep
 from consumer.delivery.verdicts import HoldLane, RefreshToken
@@ -42,10 +39,10 @@ if TYPE_CHECKING:
     from consumer.http.messages import HttpOutcome, Request
 
 _HOLD_AFTER_RETRIES: Final = 6
-"""A moment's fault that lasts longer is named as a hold."""
+"""A transient fault that lasts for more retries shows a hold."""
 
 _CLOSE_TRIES: Final = 3
-"""How often closing an open job may be refused before it is given up."""
+"""How often closing an open job may be refused before the job is aborted."""
 
 _TOKEN_WAIT_S: Final = 1.0
 
@@ -54,9 +51,9 @@ _CLOCKS_DIFFER_MS: Final = 60_000
 
 
 class JobPlan(msgspec.Struct, frozen=True):
-    """What one job carries: files of one object and one operation, whole and on disk.
+    """One job: files of one object and one operation, complete and on disk.
 
-    `spool` is noted in the journal, for whoever has to read the job's results.
+    `spool` goes into the journal, for a restart that has to read the job's results.
     """
 
     target: Target
@@ -72,9 +69,9 @@ class Finished(msgspec.Struct, frozen=True):
 
 
 class Broken(msgspec.Struct, frozen=True):
-    """The job came to nothing, or nobody knows to what: its rows need another.
+    """The job failed, or its outcome is unknown: its rows need another job.
 
-    `job` is there when the service tells of its end: then it may tell of its rows too.
+    `job` is set when the service reports the end of the job; then it may have results too.
     """
 
     detail: str
@@ -85,41 +82,41 @@ JobEnd: TypeAlias = Finished | Broken
 
 
 class JobWatch(Protocol):
-    """Who is told how one job fares."""
+    """Receives the progress of one job."""
 
     def phase(self, phase: str, job_id: str | None) -> None:
-        """The job goes on to this."""
+        """The job enters this phase."""
         ...
 
     def held(self, hold: HoldLane) -> None:
-        """The job waits by name; told again and again while it does."""
+        """The job is on hold; called again and again while it is."""
         ...
 
     def released(self) -> None:
-        """It goes on."""
+        """The hold has ended."""
         ...
 
 
 class RunnerObserver(Protocol):
-    """Who counts requests and logs what was found."""
+    """Counts requests, and logs jobs that were found."""
 
     def job_answered(self, target: Target, step: str, result: str, elapsed_s: float) -> None:
         """A request ended: `result` is the status, or the kind of failure."""
         ...
 
     def job_over(self, target: Target, job: str) -> None:
-        """A job came to its end."""
+        """A job ended."""
         ...
 
     def job_found(self, target: Target, job: str, action: str) -> None:
-        """A job that nobody was waiting for was found, and what is done with it."""
+        """A job without an owner was found; `action` is what is done with it."""
         ...
 
 
 class JobRunner:
-    """Runs jobs, each object's one after the other.
+    """Runs jobs; those of one object one after the other.
 
-    Keeps nothing of them but how many there were.
+    Keeps no state but the number of jobs.
     """
 
     def __init__(
@@ -142,21 +139,19 @@ class JobRunner:
         self._observer = observer
 
     async def run(self, plan: JobPlan, journal: JobJournal, watch: JobWatch) -> JobEnd:
-        """Run a job from the beginning.
+        """Run a job, and clear its journal when it ends.
 
-        What the journal knows from earlier must be settled (`settle_leftover_job`).
-
-        Waits for as long as it takes for whatever is the moment's or the set-up's fault, naming it.
+        A job that the journal has from earlier must be settled first (`settle_leftover_job`).
+        Transient faults and faults of the set-up are waited out, under a hold.
         """
         end = await self.run_keeping_journal(plan, journal, watch)
         journal.clear()
         return end
 
-    async def run_keeping_journal(self, plan: JobPlan, journal: JobJournal, watch: JobWatch) -> JobEnd:
-        """Run a job as `run` does; one that was closed stays in the journal.
-
-        For whoever reads its results.
-        """
+    async def run_keeping_journal(
+        self, plan: JobPlan, journal: JobJournal, watch: JobWatch
+    ) -> JobEnd:
+        """Run a job; once it was closed, its journal stays until its results are read."""
         job = await self._create(plan, watch)
         try:
             entry = JournalEntry(job.id, plan.operation.value, spool=plan.spool)
@@ -169,10 +164,14 @@ class JobRunner:
                 if not isinstance(result, Done):
                     await self._abort(plan.target, job.id, watch)
                     journal.clear()
+                    # The upload may or may not be stored: only a new job has every row exactly
+                    # once.
                     return Broken(f"{job.named} was aborted: {result.detail}")
                 entry = msgspec.structs.replace(entry, uploaded=at + 1)
                 journal.write(entry)
             watch.phase("closing", job.id)
+            # Noted before the request: a job that may be closed must never be taken for an open
+            # one.
             journal.write(msgspec.structs.replace(entry, closed=True))
             await self._close(plan.target, job.id, watch)
             return await self.wait_until_over(plan.target, job.id, watch)
@@ -180,64 +179,62 @@ class JobRunner:
             self._jobs.ended()
 
     async def resume(self, plan: JobPlan, journal: JobJournal, watch: JobWatch) -> JobEnd:
-        """Go on with the job that the journal knows, if it was closed; else begin anew.
+        """Resume the job in the journal if it was closed; otherwise run a new one.
 
-        For rows that are still on disk as they were: a job that is not closed is aborted, for
-        nobody knows whether its last file counts. What is complete stays in the journal until the
-        caller has noted it, so that a job which ended together with us is heard of again, and not
-        run twice.
+        For rows that are still on disk unchanged. A job that was not closed is aborted, because its
+        last file may or may not be stored. The journal of a complete job stays until the caller has
+        noted it, so that a restart at that moment finds the job and does not run it twice.
         """
         left = journal.read()
         if left is not None and left.closed:
             end = await self.adopt(plan.target, left.job_id, watch)
         else:
             await self.settle_leftover_job(plan.target, journal, watch)
+            # Noted before the creation: if the process ends in between, the job is found by its
+            # time.
             journal.write(JournalEntry("", plan.operation.value, begun_ms=self._clock.wall_ms()))
             end = await self.run_keeping_journal(plan, journal, watch)
         if isinstance(end, Broken):
             journal.clear()
         return end
 
-    async def settle_leftover_job(self, target: Target, journal: JobJournal, watch: JobWatch) -> None:
-        """See to it that a job of an earlier life is over.
+    async def settle_leftover_job(
+        self, target: Target, journal: JobJournal, watch: JobWatch
+    ) -> None:
+        """Bring a job of an earlier run to its end.
 
-        An open one is aborted, one under way waited for.
+        An open job is aborted, one under way is waited for.
         """
         left = journal.read()
         if left is None:
             return
-        asked = (
+        find_job = (
             self._get_job(target, left.job_id, watch)
             if left.job_id
             else self._find_unnamed(target, left, watch)
         )
-        job = await asked
+        job = await find_job
         if job is not None and job.state is JobState.OPEN:
-            self._observer.job_found(
-                target, job.named, "aborted: it was left open by an earlier run"
-            )
+            self._observer.job_found(target, job.named, "aborted: an earlier run left it open")
             await self._abort(target, job.id, watch)
         elif job is not None and not job.state.is_over:
-            self._observer.job_found(
-                target, job.named, "adopted: waited for before a new one is made"
-            )
+            self._observer.job_found(target, job.named, "adopted: a new job waits for its end")
             await self.wait_until_over(target, job.id, watch)
         journal.clear()
 
     async def adopt(self, target: Target, job_id: str, watch: JobWatch) -> JobEnd:
-        """Wait for a job of an earlier life whose outcome is wanted, and say so."""
+        """Wait for a job of an earlier run whose outcome is needed, and log it."""
         self._observer.job_found(
-            target, f"job {job_id}", "adopted: its outcome decides over its rows"
+            target, f"job {job_id}", "adopted: its outcome is that of its rows"
         )
         return await self.wait_until_over(target, job_id, watch)
 
     async def abort_abandoned(self, target: Target, job: Job, watch: JobWatch) -> None:
-        """Abort a job that has lost its maker, and say so."""
+        """Abort a job that has lost its creator, and log it."""
         self._observer.job_found(target, job.named, "aborted: open and untouched for half an hour")
         await self._abort(target, job.id, watch)
 
-    # ── the steps
-    # ────────────────────────────────────────────────────────────────────────────────────────
+    # ── the steps ────────────────────────────────────────────────────────────────────────────────
 
     async def _create(self, plan: JobPlan, watch: JobWatch) -> Job:
         """Create a job, as soon as the limits and other jobs allow it."""
@@ -266,17 +263,24 @@ class JobRunner:
                     watch.phase(f"waiting for {other}", None)
                     if now_s - busy_since_s >= BUSY_HOLD_S:
                         named = True
-                        watch.held(HoldLane(HoldReason.SINK, f"{other} is active on the object"))
+                        detail = (
+                            f"{other} is active on {plan.target.object}; the service runs one job"
+                            " per object"
+                        )
+                        watch.held(HoldLane(HoldReason.SINK, detail))
                     await self._clock.sleep(polite_s(busy_after_s(), self._rng()))
+                # A new data stream returns 404 for about half a minute.
                 case NotFound() if not_found < NEW_STREAM_TRIES - 1:
                     not_found += 1
                     await self._clock.sleep(new_stream_wait_s())
                 case _:
                     not_found += 1
                     named = True
-                    watch.held(
-                        HoldLane(HoldReason.CONFIG, f"no job can be created: {result.detail}")
+                    detail = (
+                        f"cannot create a job for {plan.target.object}: {result.detail}; check"
+                        " that the object exists and that this user may start jobs on it"
                     )
+                    watch.held(HoldLane(HoldReason.CONFIG, detail))
                     await self._clock.sleep(probe_interval_s(not_found))
 
     async def _wait_for_quota(self, watch: JobWatch) -> None:
@@ -284,11 +288,11 @@ class JobRunner:
             if wait_s is None:
                 watch.phase("waiting for a job of another object to end", None)
             else:
-                watch.phase("waiting for the service's limit of jobs in an hour", None)
+                watch.phase("waiting for the hourly job limit of the service", None)
             await self._clock.sleep(min(wait_s or busy_after_s(), busy_after_s()))
 
     async def _active_job_name(self, target: Target, watch: JobWatch) -> str:
-        """Name the job that is active on an object; one that has lost its maker is aborted."""
+        """Return the name of the active job on an object; abort it if it is abandoned."""
         result = await self.step(JobStep.LIST, target, watch, self._api.list_jobs)
         if not isinstance(result, Done):
             return "a job that the service does not list"
@@ -303,10 +307,12 @@ class JobRunner:
                 return job.named
         return "a job that the service does not list"
 
-    async def _find_unnamed(self, target: Target, left: JournalEntry, watch: JobWatch) -> Job | None:
-        """Find the job that was created as we ended, before its id was noted.
+    async def _find_unnamed(
+        self, target: Target, left: JournalEntry, watch: JobWatch
+    ) -> Job | None:
+        """Find a job that was created just before its id could be noted.
 
-        Open, and untouched before that.
+        It is open, and has not changed since its creation began.
         """
         result = await self.step(JobStep.LIST, target, watch, self._api.list_jobs)
         since_ms = left.begun_ms - _CLOCKS_DIFFER_MS
@@ -321,14 +327,14 @@ class JobRunner:
         return lambda token: self._api.upload(token, job_id, path)
 
     async def _close(self, target: Target, job_id: str, watch: JobWatch) -> Refused | None:
-        """Say that all is uploaded. What the job makes of it is seen when it is asked."""
+        """Close the job. The state of the job is read by polling, not from this response."""
         result = await self.step(
             JobStep.CLOSE, target, watch, lambda token: self._api.close(token, job_id)
         )
         return result if isinstance(result, Refused) else None
 
     async def _abort(self, target: Target, job_id: str, watch: JobWatch) -> None:
-        """Have the job thrown away; one that cannot be aborted is waited for when the next meets it."""
+        """Abort the job; if that fails, the next job on the object waits for it."""
         watch.phase("aborting", job_id)
         await self.step(JobStep.ABORT, target, watch, lambda token: self._api.abort(token, job_id))
 
@@ -339,17 +345,14 @@ class JobRunner:
         return result.jobs[0] if isinstance(result, Done) else None
 
     async def wait_until_over(self, target: Target, job_id: str, watch: JobWatch) -> JobEnd:
-        """Ask until the job is over.
-
-        One that stays open and lets itself not be closed is aborted.
-        """
-        began_s, polls, refusals, reason = self._clock.now_s(), 0, 0, "no reason is given"
+        """Poll until the job ends; abort it when it stays open and cannot be closed."""
+        began_s, polls, refusals, reason = self._clock.now_s(), 0, 0, "the service gives no reason"
         while True:
             await self._clock.sleep(poll_after_s(polls))
             polls += 1
             job = await self._get_job(target, job_id, watch)
             if job is None:
-                return Broken(f"job {job_id} is not known to the service any more")
+                return Broken(f"job {job_id} is no longer known to the service")
             watch.phase(str(job.state), job_id)
             if job.state.is_over:
                 self._observer.job_over(target, job.named)
@@ -364,23 +367,22 @@ class JobRunner:
             ):
                 refusals += 1
                 if refusals >= _CLOSE_TRIES:
-                    reason = f"it cannot be closed: {refused.detail}"
+                    reason = f"closing it was refused {_CLOSE_TRIES} times: {refused.detail}"
                     await self._abort(target, job_id, watch)
             waited_s = self._clock.now_s() - began_s
             if waited_s >= HUNG_AFTER_S:
                 detail = (
-                    f"{job.named} has been under way for {waited_s / 3600:.0f} h; it may still"
-                    f" be applied"
+                    f"{job.named} has been under way for {waited_s / 3600:.0f} h; it may still be "
+                    "applied, so it is not sent again"
                 )
                 watch.held(HoldLane(HoldReason.SINK, detail))
 
-    # ── one request
-    # ──────────────────────────────────────────────────────────────────────────────────────
+    # ── one request ──────────────────────────────────────────────────────────────────────────────
 
     async def step(
         self, step: JobStep, target: Target, watch: JobWatch, make: Callable[[Token], Request]
     ) -> Done | NotFound | Refused | Busy | Uncertain:
-        """Take one step, however often it has to be asked for."""
+        """Take one step; repeat the request until it has an outcome."""
         refused: Token | None = None
         retries = probes = 0
         while True:
@@ -389,22 +391,21 @@ class JobRunner:
                 case RefreshToken() if token is not None and self._tokens.refused(token):
                     refused = token
                 case RefreshToken():
-                    watch.held(
-                        HoldLane(HoldReason.AUTH, "tokens are refused as soon as they are made")
-                    )
+                    detail = "new tokens are rejected with 401; check the permissions of this user"
+                    watch.held(HoldLane(HoldReason.AUTH, detail))
                     await self._clock.sleep(probe_interval_s(probes))
                     probes += 1
                 case HoldLane():
                     watch.held(result)
                     await self._clock.sleep(probe_interval_s(probes))
                     probes += 1
-                    refused = None  # by now a token that is refused is an old one, and is replaced
+                    refused = None  # after a wait, a 401 means an expired token again
                 case RetryLater():
                     retries += 1
                     if retries >= _HOLD_AFTER_RETRIES:
                         detail = (
-                            f"{step.value.replace('_', ' ')}: {result.cause}, {retries} times in"
-                            f" a row"
+                            f"{step.value.replace('_', ' ')}: {result.cause}, {retries} times in a "
+                            "row; retrying"
                         )
                         watch.held(HoldLane(HoldReason.SINK, detail))
                     wait_s = full_jitter_s(retries, self._rng())
@@ -419,7 +420,8 @@ class JobRunner:
     async def _send_step(
         self, step: JobStep, target: Target, make: Callable[[Token], Request], refused: Token | None
     ) -> tuple[
-        Done | NotFound | Refused | Busy | Uncertain | RetryLater | RefreshToken | HoldLane, Token | None
+        Done | NotFound | Refused | Busy | Uncertain | RetryLater | RefreshToken | HoldLane,
+        Token | None,
     ]:
         try:
             token = await self._tokens.current()

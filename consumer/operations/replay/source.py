@@ -112,8 +112,7 @@ class ReplaySource:
         self.refusal: Refusal | None = None
         """Why it cannot go on, where that is nobody's fault: what it was to read is gone."""
 
-    # ── the source, as the corridor sees it
-    # ──────────────────────────────────────────────────────────────
+    # ── the source, as the corridor sees it ──────────────────────────────────────────────────────
 
     def start(self, events: SourceEvents) -> None:
         """Own every part, from where it is sent, and hand over what is wanted."""
@@ -163,8 +162,7 @@ class ReplaySource:
         """Return the present: no group waits for us to poll."""
         return self._clock.now_s()
 
-    # ── the way of a replay
-    # ──────────────────────────────────────────────────────────────────────────────
+    # ── the way of a replay ──────────────────────────────────────────────────────────────────────
 
     async def _run(self) -> None:
         """Send, and look what has changed meanwhile, until nothing has."""

@@ -114,14 +114,14 @@ def test_ids_are_found_without_case(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("", "own answer"),
-        ("<html>", "own answer"),
-        ("{}", "own answer"),
-        ('{"done":true}', "own answer"),
-        ('[{"errorCode":"A","message":"b"}]', "own answer"),
+        ("", "not a query result"),
+        ("<html>", "not a query result"),
+        ("{}", "not a query result"),
+        ('{"done":true}', "not a query result"),
+        ('[{"errorCode":"A","message":"b"}]', "not a query result"),
         (
             '{"records":[{"Id":"1","Key__c":"a"}],"done":false,"nextRecordsUrl":"/x"}',
-            "1 records and more",
+            "got more than 1 record",
         ),
     ],
 )

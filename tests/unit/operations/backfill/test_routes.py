@@ -23,7 +23,7 @@ def test_the_routes_that_take_the_topics_are_chosen(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("request", "message"),
+    ("backfill_request", "message"),
     [
         (
             BackfillRequest(topics=("customers", "orders")),
@@ -40,10 +40,10 @@ def test_the_routes_that_take_the_topics_are_chosen(tmp_path: Path) -> None:
     ],
     ids=["no route", "no route into the object", "partial rows"],
 )
-def test_what_no_job_can_do_is_refused(tmp_path: Path, request: BackfillRequest, message: str) -> None:
+def test_what_no_job_can_do_is_refused(tmp_path: Path, backfill_request: BackfillRequest, message: str) -> None:
     """Before anything is read, by name."""
     with pytest.raises(Refusal, match=message):
-        chosen_routes(settings_in(tmp_path), request)
+        chosen_routes(settings_in(tmp_path), backfill_request)
 
 
 @pytest.mark.parametrize(
