@@ -1,7 +1,4 @@
-"""A range of topics through the bulk API.
-
-Planned, then read, written and sent, with every record told for.
-"""
+"""Runs one backfill against Kafka and the tenant: plan, read, write, send, set the group."""
 
 from __future__ import annotations
 
@@ -46,9 +43,9 @@ _CONNECTIONS = 4
 
 
 class BackfillRun:
-    """One backfill on the real world, from plan to last job.
+    """One backfill, from its plan to its last job.
 
-    Each step raises `Refusal` for what cannot be.
+    Every method raises `Refusal` for a request that cannot be carried out.
     """
 
     def __init__(
@@ -94,7 +91,7 @@ class BackfillRun:
         )
 
     async def plan(self) -> BackfillPlan:
-        """Reckon, and do nothing."""
+        """Return the plan; change nothing."""
         return await make_plan(
             self._settings,
             self._request,
@@ -107,9 +104,10 @@ class BackfillRun:
         )
 
     async def execute(self, backfill: Backfill) -> None:
-        """Go on from where it is to the last job.
+        """Run the backfill from its current phase to its last job.
 
-        Raises: `CredentialsRefused` before anything is done; `Fatal` when disk or client fail.
+        Raises: `CredentialsRefused` before anything is done; `Fatal` when the disk or the client
+        fails.
         """
         if backfill.phase is BackfillPhase.OVER:
             return
@@ -127,7 +125,7 @@ class BackfillRun:
             await self._sending().send(backfill)
 
     async def discard_checkpoint(self) -> None:
-        """Drop what an earlier run has left: its job, if it is open, and its files."""
+        """Discard an earlier run: settle its job and delete its files."""
         if (left := self._folder.left()) is not None:
             await self._sending().settle_open_job(left)
         self._folder.clear()
@@ -137,11 +135,11 @@ class BackfillRun:
         await asyncio.to_thread(self._group.set_positions, plan.continues_from)
 
     def clear(self) -> None:
-        """It is over and told of."""
+        """Delete the checkpoint of a reported backfill."""
         self._folder.clear()
 
     async def close(self) -> None:
-        """Let go of every connection."""
+        """Close every connection."""
         await self._dead_letters.close()
         await self._tokens.close()
         await self._transport.close()
@@ -176,22 +174,18 @@ class BackfillRun:
         )
 
     async def _refuse_if_group_in_use(self) -> None:
-        """A job would interrupt and overtake what a daemon streams of the object."""
+        """Refuse while daemons run: a job would interrupt and overtake their streamed rows."""
         if await asyncio.to_thread(self._group.is_in_use):
             group = self._settings.kafka.group_id
             message = (
-                f"group `{group}` is in use: a job interrupts what its daemons stream, and"
-                f" its older rows would"
-                " overtake their newer ones; stop them, then run this again (what is done"
-                " stays done)"
+                f"group `{group}` has members: a job interrupts their streaming, and its older"
+                " rows would overwrite their newer ones; stop the daemons and run this command"
+                " again to resume"
             )
             raise Refusal(message)
 
     async def _ready(self) -> None:
-        """See that the dead-letter topic and the tenant's login are there.
-
-        Before the first record is read.
-        """
+        """Check the dead-letter topic and the login before the first record is read."""
         try:
             await self._dead_letters.check()
             await self._tokens.current()
@@ -200,7 +194,10 @@ class BackfillRun:
                 raise CredentialsRefused(hold.detail) from hold
             raise Refusal(str(hold)) from hold
         except Transient as fault:
-            message = f"the login does not answer: {fault.detail}"
+            message = (
+                f"the login got no usable response: {fault.detail}; check salesforce.login_url and "
+                "the network path"
+            )
             raise Refusal(message) from fault
 
 
@@ -208,7 +205,7 @@ class BackfillRun:
 async def open_backfill(
     settings: Settings, request: BackfillRequest, display: ProgressDisplay
 ) -> AsyncIterator[BackfillRun]:
-    """Claim the place of a backfill for as long as it is worked on."""
+    """Yield a backfill, with its folder locked for as long as the block lasts."""
     with BackfillFolder(spool_root(settings), request) as folder:
         run = BackfillRun(settings, request, folder, display)
         try:
@@ -218,15 +215,13 @@ async def open_backfill(
 
 
 def refuse_gap(plan: BackfillPlan) -> None:
-    """Raise `Refusal` where the group's handing over would leave records out that nobody has sent."""
+    """Raise `Refusal` where setting the group to the end of the range would skip unsent records."""
     for one in plan.backfill.offset_ranges:
         position = plan.positions.get(one.place)
         if position is not None and position < one.begin:
             message = (
-                f"{one.topic}[{one.partition}]: group `{plan.group_id}` stands at"
-                f" {position}, and the range begins"
-                f" at {one.begin}: handing over would pass over what is between; begin at"
-                f" {position}, or leave"
-                " --hand-over out"
+                f"{one.topic}[{one.partition}]: group `{plan.group_id}` is at offset {position},"
+                f" and the range begins at {one.begin}: --hand-over would skip the records in"
+                f" between; use --from {position}, or omit --hand-over"
             )
             raise Refusal(message)

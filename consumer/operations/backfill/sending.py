@@ -1,7 +1,4 @@
-"""The second half of a backfill.
-
-Rows become the files of jobs, and the jobs are run, one after the other.
-"""
+"""Writes the CSV files of all jobs of a backfill, and runs the jobs one after the other."""
 
 from __future__ import annotations
 
@@ -31,13 +28,13 @@ if TYPE_CHECKING:
 
 _FIRST_REPEAT_S: Final = 60.0
 _LONGEST_REPEAT_S: Final = 600.0
-"""Between jobs of the same rows: each costs one of the twenty that an hour has."""
+"""Wait between two jobs of the same rows: each uses up one of twenty an hour."""
 
 
 class JobFileWriter:
-    """Writes the files of all jobs from the layers of rows. Cut off in the middle, it begins anew.
+    """Writes the files of all jobs from the sorted rows; interrupted, it starts over.
 
-    `file_bytes` and `files_per_job` are the service's limits.
+    `file_bytes` and `files_per_job` are the limits of the service.
     """
 
     def __init__(
@@ -58,18 +55,19 @@ class JobFileWriter:
         self._files_per_job = files_per_job
 
     async def write(self, backfill: Backfill) -> None:
-        """Write what every object gets, its removals before its rows.
+        """Write the files of every object, deletes before upserts.
 
-        Raises: `Fatal` as the disk does.
+        Raises: `Fatal` when the disk fails.
         """
         sorted_runs = sorted_runs_of(self._settings, self._folder, backfill)
         for stale in self._folder.path.glob("job-*.json"):
-            stale.unlink()  # of an earlier backfill, whose notes could not be read
+            stale.unlink()  # of an earlier backfill whose state.json was unreadable
         jobs: list[BackfillJob] = []
         for name, one in sorted_runs.items():
             jobs += await self._write_object(backfill, name, one)
         backfill.jobs = jobs
         backfill.phase = BackfillPhase.SENDING
+        # The runs are deleted only after the state names the job files instead.
         for progress in backfill.objects.values():
             progress.sorted_runs = []
         self._folder.keep(backfill)
@@ -102,12 +100,16 @@ class JobFileWriter:
             jobs = [*deletes.close(), *upserts.close()]
         except OSError as error:
             detail = (
-                f"cannot write the files of jobs to {self._folder.path}: {error.strerror};"
-                " once it can be, the same command goes on"
+                f"cannot write job files to {self._folder.path}: {error.strerror}; free disk space"
+                " and run the same command again to resume"
             )
             raise Fatal(detail) from error
+        # Every mapped record must be counted in exactly one job, or the report would not add up.
         if written_count != row_count:
-            detail = f"{name}: {row_count} records were mapped, and {written_count} are in its jobs"
+            detail = (
+                f"internal error: {name} has {row_count} mapped records, but {written_count} in "
+                "its job files; run the command with --afresh"
+            )
             raise Fatal(detail)
         return jobs
 
@@ -122,7 +124,7 @@ class JobFileWriter:
 
 
 class _JobList:
-    """The jobs of one object and one operation, while their files are written."""
+    """The jobs of one object and operation, while their files are written."""
 
     def __init__(
         self, name: str, files: CsvFiles, operation: Operation, files_per_job: int
@@ -134,7 +136,7 @@ class _JobList:
         self._jobs: list[BackfillJob] = []
 
     def add(self, row: KeptRow, line: bytes) -> None:
-        """Write the line of a row; it is of the job that has its file."""
+        """Write the line of a row, and count it in the job of its file."""
         self._files.write([line])
         if len(self._files.paths) > len(self._jobs) * self._files_per_job:
             self._jobs.append(BackfillJob(object=self._name, operation=self._operation.value))
@@ -148,16 +150,13 @@ class _JobList:
         job.accepted_count += row.own_count
 
     def close(self) -> list[BackfillJob]:
-        """All is written: return the jobs."""
+        """Close the files and return the jobs."""
         self._files.close()
         return self._jobs
 
 
 class JobSender:
-    """Runs the jobs; what one was not seen to complete is asked for, or sent anew.
-
-    By whoever goes on.
-    """
+    """Runs the jobs. A restart resumes a job that was closed, and sends any other again."""
 
     def __init__(
         self,
@@ -182,6 +181,8 @@ class JobSender:
                 watch = _JobDisplay(self._display, at, len(backfill.jobs), job)
                 job.job_id = await self._run_job(job, journal, watch)
                 self._folder.keep(backfill)
+            # The id is in the state now. A restart before this line finds the complete job in the
+            # journal.
             journal.clear()
             for path in self._paths(job):
                 path.unlink(missing_ok=True)
@@ -190,10 +191,7 @@ class JobSender:
         self._folder.keep(backfill)
 
     async def settle_open_job(self, backfill: Backfill) -> None:
-        """See to it that no job of this backfill is left.
-
-        An open one is aborted, one under way waited for.
-        """
+        """Abort or wait for the job of this backfill that is not complete, if there is one."""
         for at, job in enumerate(backfill.jobs):
             if job.job_id is None:
                 watch = _JobDisplay(self._display, at, len(backfill.jobs), job)
@@ -201,7 +199,7 @@ class JobSender:
                 return
 
     async def _run_job(self, job: BackfillJob, journal: JobJournal, watch: _JobDisplay) -> str:
-        """Run one job until one of its rows is complete, and return its id."""
+        """Run jobs with these rows until one is complete; return its id."""
         plan = JobPlan(self._target(job), Operation(job.operation), tuple(self._paths(job)))
         repeats = 0
         while isinstance(end := await self._runner.resume(plan, journal, watch), Broken):
@@ -214,7 +212,7 @@ class JobSender:
         return end.job.id
 
     def _journal(self, at: int) -> JobJournal:
-        """Return the journal of one job, which is no other's."""
+        """Return the journal of one job; each job has its own."""
         return JobJournal(self._folder.path / f"job-{at}.json")
 
     def _target(self, job: BackfillJob) -> Target:
@@ -226,7 +224,7 @@ class JobSender:
 
 
 class _JobDisplay:
-    """Hears how a job goes on, and shows it."""
+    """Shows the progress of one job."""
 
     def __init__(self, display: ProgressDisplay, done: int, total: int, job: BackfillJob) -> None:
         self._display = display
@@ -235,15 +233,15 @@ class _JobDisplay:
         self._load = job
 
     def phase(self, phase: str, job_id: str | None) -> None:
-        """The job goes on to this."""
-        del job_id  # it is in the report, once it is complete
+        """Show the phase of the job."""
+        del job_id  # shown in the report, once the job is complete
         note = f"{self._load.object}, {self._load.operation}: {phase}"
         self._display.step(BackfillPhase.SENDING, self._done, self._total, note)
 
     def held(self, hold: HoldLane) -> None:
-        """The job waits by name."""
+        """Show the hold."""
         self._display.waits(f"{hold.reason}: {hold.detail}")
 
     def released(self) -> None:
-        """It goes on."""
+        """End the display of the hold."""
         self._display.waits("")

@@ -1,7 +1,4 @@
-"""A range sent again, beside the group that has sent it.
-
-Planned, then done by the daemon's own rooms.
-"""
+"""Runs one replay: reads and plans the range, then sends it with a daemon of its own."""
 
 from __future__ import annotations
 
@@ -60,18 +57,14 @@ LOOK_S: Final = 0.25
 PROGRESS_S: Final = 1.0
 
 NO_MAPPING_FUSE: Final = FuseSettings(consecutive=1 << 62, ratio=2.0)
-"""No fuse for records that cannot be mapped: the plan has counted them, and what a newer change
-replaced is not there to count as good beside them. What the tenant refuses has the fuse of the
-file."""
+"""No fuse for records that cannot be mapped: the plan has counted them, and superseded records are
+not there to count as good. Rejections of the tenant keep the fuse of the configuration."""
 
 MakePorts: TypeAlias = "Callable[[Source], Ports]"
 
 
 class ReplayResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it. `is_finished` is false when it was stopped before.
-
-    The same command goes on.
-    """
+    """The result. `is_finished` is false after an early stop; the same command resumes."""
 
     is_finished: bool
     ledger: LedgerStatus
@@ -79,12 +72,12 @@ class ReplayResult(msgspec.Struct, frozen=True, kw_only=True):
     elapsed_s: float
 
 
-def replay_settings(settings: Settings, request: ReplayRequest, requests_per_second: int) -> Settings:
-    """Return the configuration of the replay.
+def replay_settings(
+    settings: Settings, request: ReplayRequest, requests_per_second: int
+) -> Settings:
+    """Return the configuration of the replay: its routes and rate, and no admin port.
 
-    The routes of its topics, its own rate, and no admin port.
-
-    Raises: `Refusal` where a topic has no route that streams.
+    Raises: `Refusal` where a topic has no streaming route.
     """
     routes = replayed_routes(settings, request.topics)
     objects = {
@@ -102,13 +95,13 @@ def replay_settings(settings: Settings, request: ReplayRequest, requests_per_sec
 
 
 def default_checkpoint_path(settings: Settings, request: ReplayRequest) -> Path:
-    """Return where the same replay of the same group finds itself again."""
+    """Return the checkpoint file of this request and group."""
     name = hashlib.sha256(msgspec.json.encode(request)).hexdigest()[:12]
     return spool_root(settings) / f"replay-{name}.book"
 
 
 class Replay:
-    """One replay: `plan`, then `execute`. `settings` are those of the file, not narrowed."""
+    """One replay: `plan`, then `execute`. `settings` is the whole configuration."""
 
     def __init__(
         self,
@@ -122,7 +115,7 @@ class Replay:
         clock: Clock,
         display: ProgressDisplay,
     ) -> None:
-        """Raises: `Refusal` where a topic has no route that streams."""
+        """Prepare the replay. Raises: `Refusal` where a topic has no streaming route."""
         self._settings = settings
         self._replay_settings = replay_settings(settings, request, requests_per_second)
         self._request = request
@@ -136,7 +129,9 @@ class Replay:
         self._scan = RangeScan(
             checkpoint,
             log,
-            RouteTable(self._replay_settings.routes, connector.name, connector.objects, schema_cache),
+            RouteTable(
+                self._replay_settings.routes, connector.name, connector.objects, schema_cache
+            ),
             SchemaPrefetch(schema_cache, registry, clock, display.waits),
             rules=self._rules,
             clock=clock,
@@ -148,11 +143,12 @@ class Replay:
         self._is_finished = False
 
     async def plan(self, *, is_to_be_done: bool, group_in_use: bool) -> ReplayPlan:
-        """Read what there is to read, and reckon. What is only planned leaves nothing on disk.
+        """Read the range and return the plan. Without `is_to_be_done`, nothing stays on disk.
 
-        Raises: `Refusal`, `NotAnEdge`.
+        Raises: `Refusal`, `InvalidBound`.
         """
         sha256, header = mapping_sha256_of(self._replay_settings), self._checkpoint.header
+        # A checkpoint that was only planned may be replaced; one with sent records is resumed.
         was_begun = header is not None and header.phase is not ReplayPhase.PLANNING
         if header is None or not was_begun:
             parts = await self._find_ranges()
@@ -162,9 +158,8 @@ class Replay:
             )
         elif header.mapping_sha256 != sha256:
             message = (
-                f"this replay was begun with other routes or another connector"
-                f" ({self._checkpoint.path}):"
-                " go on with those, or begin anew by --afresh"
+                f"the checkpoint {self._checkpoint.path} was made with other routes or another"
+                " connector; restore that configuration, or add --afresh to start over"
             )
             raise Refusal(message)
         positions = await self._log.positions([one.place for one in self._checkpoint.parts])
@@ -172,6 +167,7 @@ class Replay:
             await self._scan.up_to(
                 {one.number: one.end for one in self._checkpoint.parts}, "reading"
             )
+        # While rechecking, the range to read is already fixed by the log ends.
         reading_on = self._reads_on()
         if reading_on and self._checkpoint.phase is not ReplayPhase.RECHECKING:
             await self._read_on(positions)
@@ -189,12 +185,10 @@ class Replay:
     async def execute(
         self, make_ports: MakePorts, attended: Callable[[Daemon], AbstractContextManager[None]]
     ) -> ReplayResult:
-        """Send what the plan says. `attended` is around the daemon that does it.
+        """Send the selected records. `attended` wraps the daemon, so that a signal can stop it.
 
-        So that a signal can stop it.
-
-        Raises: `Refusal` when what it was to read is gone; `Fatal` when it cannot go on; the same
-        command takes it up again.
+        Raises: `Refusal` when records to read are no longer there; `Fatal` when it cannot continue.
+        The same command resumes.
         """
         checkpoint, started_s = self._checkpoint, self._clock.now_s()
         if checkpoint.phase in {ReplayPhase.PLANNING, ReplayPhase.READING}:
@@ -205,6 +199,7 @@ class Replay:
             with attended(daemon):
                 await daemon.run()
         except Fatal as fatal:
+            # The source ends the daemon by `failed`; its own reason is the better error.
             if source.refusal is None:
                 raise
             raise source.refusal from fatal
@@ -242,11 +237,13 @@ class Replay:
             display=self._display,
             finished=finished,
         )
-        daemon = Daemon(self._replay_settings, make_ports(source), self.telemetry, route_filter, NO_MAPPING_FUSE)
+        daemon = Daemon(
+            self._replay_settings, make_ports(source), self.telemetry, route_filter, NO_MAPPING_FUSE
+        )
         return source, daemon
 
     async def _find_ranges(self) -> list[ReplayPartition]:
-        """Find the range. What the group has not reached yet is left to it."""
+        """Return the ranges; what the group has not reached yet is left to it."""
         wall_ms = self._clock.wall_ms()
         begin = None if self._request.begin is None else read_bound(self._request.begin, wall_ms)
         end = None if self._request.end is None else read_bound(self._request.end, wall_ms)
@@ -258,16 +255,16 @@ class Replay:
             )
         ]
         positions = await self._log.positions([one.place for one in found])
-        return [_replay_partition(number, one, positions.get(one.place)) for number, one in enumerate(found)]
+        return [
+            _replay_partition(number, one, positions.get(one.place))
+            for number, one in enumerate(found)
+        ]
 
     def _reads_on(self) -> bool:
         return self._rules.read_on(self._replay_settings.connector.objects, self._checkpoint)
 
     async def _read_on(self, positions: Mapping[PartitionKey, int]) -> None:
-        """Read up to where the group stands now.
-
-        And let what is newer take the place of what is older.
-        """
+        """Read up to the group's current position, so that newer changes replace older ones."""
         stops = {one.number: positions.get(one.place, one.end) for one in self._checkpoint.parts}
         self._checkpoint.read_on(stops)
         await self._scan.up_to(
@@ -275,7 +272,7 @@ class Replay:
         )
 
     async def _show_progress(self, daemon: Daemon, total: int) -> None:
-        """Show how far it is, and what it waits for."""
+        """Show progress and holds until cancelled."""
         while True:
             report = daemon.status.snapshot()
             settled = report.ledger.polled - report.ledger.open
@@ -292,15 +289,14 @@ def _waiting(report: StatusReport) -> str:
     return "; ".join(f"{held.reason}: {held.detail}" for held in report.holds)
 
 
-def _replay_partition(number: int, offset_range: OffsetRange, position: int | None) -> ReplayPartition:
-    """Make a part of a stretch: no further than where the group stands.
-
-    Who sends the rest itself.
-    """
+def _replay_partition(
+    number: int, offset_range: OffsetRange, position: int | None
+) -> ReplayPartition:
+    """Return a partition of the replay, ending at the group's position at the latest."""
     remarks, end = [offset_range.remark] if offset_range.remark else [], offset_range.end
     if position is not None and position < end:
         end = max(offset_range.begin, position)
-        remarks.append(f"from {position} on it is the group's, which stands there")
+        remarks.append(f"ends at {position}, the group's position: the daemons send the rest")
     return ReplayPartition(
         number=number,
         topic=offset_range.topic,

@@ -1,9 +1,7 @@
-"""The source of a replay: instead of a group's partitions the records that its book wants sent.
+"""Source of a replay: gives the selected records of the checkpoint to the daemon.
 
-Until none is left.
-
-It is a `Source` like Kafka's, so that the daemon's own rooms map, batch, send and account. What
-they commit is written into the book and never to the group.
+It is a `Source` like Kafka's, so that the daemon maps, batches, sends and accounts as always. What
+the daemon commits is written to the checkpoint, never to the group.
 """
 
 from __future__ import annotations
@@ -32,30 +30,28 @@ if TYPE_CHECKING:
 
 CHUNK_RECORDS: Final = 500
 PAGE: Final = 20_000
-"""Wanted offsets of one part that are in memory at once."""
+"""Selected offsets of one partition that are in memory at once."""
 
 RECHECK_S: Final = 1.0
-"""Between two looks at the ends of the log: a row that changes all the time shows that it does."""
+"""Wait between sending and the recheck: a row that changes all the time has changed again by
+then."""
 
 
 class SelectedOffsets:
-    """The offsets of one part that are sent, in order, a page at a time.
-
-    Asked for as the records come.
-    """
+    """The selected offsets of one partition in order, loaded a page at a time."""
 
     def __init__(self, checkpoint: Checkpoint, part: ReplayPartition) -> None:
         self._checkpoint = checkpoint
-        self._replay_partition = part
+        self._part = part
         self._turn_page(part.sent)
 
     @property
     def first(self) -> int | None:
-        """The next that is wanted; `None` when none is."""
+        """The next selected offset; `None` after the last."""
         return self._left[0] if self._left else None
 
     def takes(self, offset: int) -> bool:
-        """Whether a record is wanted; it is not wanted again."""
+        """Whether a record is selected; it is selected once."""
         self.pass_to(offset)
         if self.first != offset:
             return False
@@ -63,9 +59,9 @@ class SelectedOffsets:
         return True
 
     def pass_to(self, position: int) -> None:
-        """Want nothing below this: it was read, or compaction has taken it.
+        """Skip everything below this position: it was read, or compaction has removed it.
 
-        And a newer one is in its place.
+        If compaction removed a record, a newer one of its key follows.
         """
         while self._left and self._left[0] < position:
             self._left.popleft()
@@ -73,13 +69,13 @@ class SelectedOffsets:
                 self._turn_page(position)
 
     def _turn_page(self, begin: int) -> None:
-        offsets = self._checkpoint.selected_offsets(self._replay_partition.number, begin, self._replay_partition.stop, PAGE)
+        offsets = self._checkpoint.selected_offsets(self._part.number, begin, self._part.stop, PAGE)
         self._left = deque(offsets)
         self._is_last_page = len(offsets) < PAGE
 
 
 class ReplaySource:
-    """Owns all parts from `start` to `stop`. Everything but reading is on the event loop."""
+    """Owns all partitions from `start` to `stop`. Everything but reading is on the event loop."""
 
     def __init__(
         self,
@@ -92,9 +88,9 @@ class ReplaySource:
         display: ProgressDisplay,
         finished: Callable[[], None],
     ) -> None:
-        """`rechecks`: the group may have sent newer states meanwhile.
+        """Create the source.
 
-        `finished` is called when all is done.
+        `rechecks`: the group may send newer changes meanwhile. `finished` is called at the end.
         """
         self._checkpoint = checkpoint
         self._log = log
@@ -110,12 +106,12 @@ class ReplaySource:
         self._settled = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.refusal: Refusal | None = None
-        """Why it cannot go on, where that is nobody's fault: what it was to read is gone."""
+        """Why it cannot continue, where neither code nor disk is at fault: records are gone."""
 
-    # ── the source, as the corridor sees it ──────────────────────────────────────────────────────
+    # ── the source, as the pipeline sees it ──────────────────────────────────────────────────────
 
     def start(self, events: SourceEvents) -> None:
-        """Own every part, from where it is sent, and hand over what is wanted."""
+        """Own every partition from where it is sent, and start to deliver selected records."""
         self._events = events
         for part in self._checkpoint.parts:
             assignment = Assignment(part.topic, part.partition, 1, part.sent, part.sent)
@@ -126,21 +122,21 @@ class ReplaySource:
         self._task.add_done_callback(_report_exception)
 
     def pause(self, assignments: Sequence[Assignment]) -> None:
-        """Hand over no more chunks of these."""
+        """Deliver no chunks of these partitions."""
         self._paused.update(assignments)
 
     def resume(self, assignments: Sequence[Assignment]) -> None:
-        """Hand over chunks of these again."""
+        """Deliver chunks of these partitions again."""
         self._paused.difference_update(assignments)
         self._resumed.set()
 
     def commit(self, positions: Sequence[Position]) -> None:
-        """Write into the book how far all is settled."""
+        """Write to the checkpoint how far everything is settled."""
         self._keep(positions)
         asyncio.get_running_loop().call_soon(self._events.committed, positions, None)
 
     def stop(self) -> None:
-        """Let go of everything in order; `stopped` is the last event."""
+        """Revoke every partition; `stopped` is the last event."""
         if self._task is not None:
             self._task.cancel()
 
@@ -151,21 +147,21 @@ class ReplaySource:
         self._events.revoking([*self._parts], release)
 
     def end_offsets(self) -> dict[Assignment, int]:
-        """Return up to where each part is sent."""
+        """Return the offset up to which each partition is sent."""
         return {assignment: part.stop for assignment, part in self._parts.items()}
 
     def subscribed_partitions(self) -> int:
-        """Return as many as are owned: the rate of the replay is its own."""
+        """Return the number of owned partitions, so that the share of the rate is all of it."""
         return len(self._parts)
 
     def progress_s(self) -> float:
-        """Return the present: no group waits for us to poll."""
+        """Return the current time: there is no poll loop that could hang."""
         return self._clock.now_s()
 
-    # ── the way of a replay ──────────────────────────────────────────────────────────────────────
+    # ── steps of a replay ──────────────────────────────────────────────────────────────────────
 
     async def _run(self) -> None:
-        """Send, and look what has changed meanwhile, until nothing has."""
+        """Send and recheck until no row has changed."""
         try:
             while True:
                 if self._checkpoint.phase is ReplayPhase.SENDING:
@@ -183,10 +179,7 @@ class ReplaySource:
             self._events.failed(str(error))
 
     async def _send(self) -> None:
-        """Hand over every record of the window that is wanted.
-
-        And wait until all of it is settled.
-        """
+        """Deliver every selected record of the window, and wait until all are settled."""
         selected_offsets = {
             assignment: SelectedOffsets(self._checkpoint, part)
             for assignment, part in self._parts.items()
@@ -206,8 +199,11 @@ class ReplaySource:
                             self._owned[place], records, selected_offsets[self._owned[place]]
                         )
                     for place, position in reader.positions.items():
+                        # Offsets that the log no longer has would otherwise be waited for without
+                        # end.
                         selected_offsets[self._owned[place]].pass_to(position)
         for assignment, part in self._parts.items():
+            # Positions may now move to the stop, past the records that were not selected.
             self._events.reached_end(assignment, part.stop)
         while any(part.sent < part.stop for part in self._parts.values()):
             self._settled.clear()
@@ -216,7 +212,7 @@ class ReplaySource:
     async def _deliver(
         self, assignment: Assignment, records: Sequence[Record], selected_offsets: SelectedOffsets
     ) -> None:
-        """Hand over those of some records that are wanted, once the corridor takes them."""
+        """Deliver the selected records of a read, once the partition is not paused."""
         chosen = [record for record in records if selected_offsets.takes(record.offset())]
         while assignment in self._paused:
             self._resumed.clear()
@@ -225,9 +221,9 @@ class ReplaySource:
             self._events.chunk(Chunk(assignment, chosen))
 
     async def _start_recheck(self) -> None:
-        """All is settled: note where the log ends now.
+        """Note the log ends, now that everything is settled.
 
-        What is written from here on is sent later than ours.
+        The daemons send records written after this moment later than the replay did.
         """
         ends = await self._log.ends([*self._owned])
         self._checkpoint.begin_recheck(
@@ -235,7 +231,7 @@ class ReplaySource:
         )
 
     async def _find_changed_rows(self) -> bool:
-        """Read what came since, and tell whether rows that were sent have newer states of before the look."""
+        """Read the new records; return whether rows that were sent have newer changes."""
         await self._clock.sleep(RECHECK_S)
         ends = await self._log.ends([*self._owned])
         await self._scan.up_to(
@@ -249,6 +245,8 @@ class ReplaySource:
 
 
 def _report_exception(task: asyncio.Task[None]) -> None:
-    """An error of ours ends the run, and is told in full."""
+    """Hand a bug to the exception handler of the loop, which ends the process."""
     if not task.cancelled() and (error := task.exception()) is not None:
-        task.get_loop().call_exception_handler({"message": "a replay broke", "exception": error})
+        task.get_loop().call_exception_handler(
+            {"message": "error in the replay source", "exception": error}
+        )

@@ -1,7 +1,4 @@
-"""A configuration for tests of the backfill.
-
-Customers that change, visits that do not, and what no job can do.
-"""
+"""Configuration for tests of the backfill: changing rows, events, and partial rows."""
 
 from __future__ import annotations
 
@@ -59,7 +56,7 @@ dead_letter: {topic: dead}
 
 
 def settings_in(folder: Path, *overrides: str) -> Settings:
-    """Write the files and load them."""
+    """Write the configuration files and load them."""
     (folder / "schema.yaml").write_text(SCHEMA)
     (folder / "consumer.yaml").write_text(CONFIGURATION)
     spool = f"delivery.spool_dir={folder / 'spool'}"
