@@ -100,7 +100,7 @@ def _sentences(plan: BackfillPlan) -> list[str]:
     )
     jobs = (
         f"Jobs: {plan.job_count}, one after the other. The tenant may create {JOBS_PER_HOUR} jobs"
-        f" per hour; this limit alone takes {limit}."
+        f" per hour; because of this limit they take {limit}."
     )
     disk = (
         f"Disk: at most {size_text(plan.needed_bytes)} below {plan.folder};"

@@ -10,7 +10,7 @@ How this works
       │         the newest change of each row; where order matters it reads on to the group's
       │         position
       ▼
-    SENDING ◄─────────┐     ReplaySource gives the selected records to a Daemon of its own;
+    SENDING ◄─────────┐     ReplaySource gives the selected records to a separate Daemon;
       │ all settled   │     ReplayFilter lets only the selected changes of a record pass
       ▼               │
     RECHECKING ───────┘     read what was written meanwhile, up to the log ends noted before:

@@ -1,4 +1,4 @@
-"""Runs one replay: reads and plans the range, then sends it with a daemon of its own."""
+"""Runs one replay: reads and plans the range, then sends it with a separate daemon."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ class ReplaySource:
         return len(self._parts)
 
     def progress_s(self) -> float:
-        """Return the current time: there is no poll loop that could hang."""
+        """Return the current time: a replay has no poll loop that could hang."""
         return self._clock.now_s()
 
     # ── steps of a replay ──────────────────────────────────────────────────────────────────────

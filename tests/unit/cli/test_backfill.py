@@ -50,7 +50,7 @@ def test_a_topic_without_a_route(run: Run, examples: Path, tmp_path: Path) -> No
 
 
 def over() -> BackfillPlan:
-    """Return a finished backfill: of ten records one is filtered, two dead-lettered, three conflated."""
+    """Return a finished backfill: of ten records 1 is filtered, 2 dead-lettered, 3 conflated."""
     made = plan({("t", 0): 10}, 1)
     made.backfill.objects = {
         "o": ObjectProgress(record_count=10, filtered_count=1, dead_lettered_count=2)
@@ -122,7 +122,7 @@ def test_the_plan_for_a_person(capsys: pytest.CaptureFixture[str]) -> None:
     show_plan(plan({}, 21), Output.TEXT, is_all=True)
     printed = capsys.readouterr().out
     assert "Jobs: 21, one after the other. The tenant may create 20 jobs per hour" in printed
-    assert "this limit alone takes at least 1 h." in printed
+    assert "because of this limit they take at least 1 h." in printed
     assert "A job cancels the tenant's streaming job of its object" in printed
     assert "Group `g` is not in use" in printed
     assert printed.rstrip().endswith("Nothing was sent. Add --execute to run the plan.")

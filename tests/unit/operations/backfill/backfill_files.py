@@ -48,7 +48,11 @@ connector:
     visits: {category: engagement, primary_key: id, event_time: at}
     parts: {category: other, primary_key: id, refresh_mode: partial, record_modified: updated_at}
 routes:
-  - {topics: [customers], format: json, object: customers, where: {kind: [person]}, tombstones: delete}
+  - topics: [customers]
+    format: json
+    object: customers
+    where: {kind: [person]}
+    tombstones: delete
   - {topics: [visits], format: json, object: visits, tombstones: delete}
   - {topics: [parts], format: json, object: parts, tombstones: ignore}
 dead_letter: {topic: dead}
