@@ -78,8 +78,9 @@ def backfill(
 ) -> None:
     """Send a range of topics through the bulk API.
 
-    The rows are mapped by the routes of the topics, and only the newest state of each key is sent.
-    The same command resumes a run that was stopped. Stop the group's daemons meanwhile.
+    The rows are mapped by the routes of the topics, and sent to Data 360 (formerly Data Cloud).
+    Only the newest state of each key is sent. The same command resumes a run that was stopped. Stop
+    the group's daemons meanwhile.
     """
     given = settings(config, overrides)
     request = BackfillRequest(

@@ -42,7 +42,7 @@ def show_report(plan: BackfillPlan, output: Output, *, handed_over: bool) -> Non
     console.print(
         "", _objects(plan), "", _jobs(plan), *_ids(plan), "", _continues(plan), "", sep="\n"
     )
-    group = f"group `{plan.group_id}`"
+    group = f"Group `{plan.group_id}`"
     if handed_over:
         last = f"{group} was set to these offsets. Start its daemons to continue streaming."
     else:
@@ -100,7 +100,7 @@ def _sentences(plan: BackfillPlan) -> list[str]:
     )
     jobs = (
         f"Jobs: {plan.job_count}, one after the other. The tenant may create {JOBS_PER_HOUR} jobs"
-        f" per hour; because of this limit they take {limit}."
+        f" per hour, so creating them takes {limit}."
     )
     disk = (
         f"Disk: at most {size_text(plan.needed_bytes)} below {plan.folder};"

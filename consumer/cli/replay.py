@@ -116,9 +116,10 @@ def replay(
 ) -> None:
     """Send a range of topics again, beside the live group.
 
-    The range is mapped by the current configuration. The group's offsets never move, and no row
-    goes back to an older state: where a newer change exists up to the group's position, it is sent
-    instead. The same command resumes a run that was stopped.
+    The range is mapped by the current configuration, and sent to Data 360 (formerly Data Cloud).
+    The group's offsets never move, and no row goes back to an older state: where a newer change
+    exists up to the group's position, it is sent instead. The same command resumes a run that was
+    stopped.
     """
     given = settings(config, overrides)
     validate_bound("--from", begin)

@@ -101,8 +101,8 @@ def test_the_report_adds_up(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("handed_over", "last"),
     [
-        (True, "group `g` was set to these offsets. Start its daemons to continue streaming."),
-        (False, "group `g` keeps its offsets: its daemons would stream the range again."),
+        (True, "Group `g` was set to these offsets. Start its daemons to continue streaming."),
+        (False, "Group `g` keeps its offsets: its daemons would stream the range again."),
     ],
 )
 def test_the_report_for_a_person(
@@ -122,7 +122,7 @@ def test_the_plan_for_a_person(capsys: pytest.CaptureFixture[str]) -> None:
     show_plan(plan({}, 21), Output.TEXT, is_all=True)
     printed = capsys.readouterr().out
     assert "Jobs: 21, one after the other. The tenant may create 20 jobs per hour" in printed
-    assert "because of this limit they take at least 1 h." in printed
+    assert "so creating them takes at least 1 h." in printed
     assert "A job cancels the tenant's streaming job of its object" in printed
     assert "Group `g` is not in use" in printed
     assert printed.rstrip().endswith("Nothing was sent. Add --execute to run the plan.")
