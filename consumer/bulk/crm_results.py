@@ -152,9 +152,10 @@ def dead_letter_detail(error: str, columns: Sequence[str]) -> tuple[str, str | N
     code, _, rest = error.partition(":")
     message, _, named = rest.rpartition(":")
     field = named.removesuffix("--").strip()
+    # The message may contain colons too, so the field is taken from the right.
     known = field if field in columns else None
-    said = f"{code}: {mask(message or rest)}" if _CODE.fullmatch(code) else mask(error)
-    return said[:MASKED_CHARS], known
+    text = f"{code}: {mask(message or rest)}" if _CODE.fullmatch(code) else mask(error)
+    return text[:MASKED_CHARS], known
 
 
 def _pieces(path: Path, marking: Marking) -> Iterator[list[tuple[str, str]]]:
@@ -189,6 +190,7 @@ def _pieces(path: Path, marking: Marking) -> Iterator[list[tuple[str, str]]]:
 def _row_reader(
     header: Sequence[str], marking: Marking
 ) -> Callable[[Sequence[str]], tuple[str, str]]:
+    # The CRM may write the header in another case, and its columns in another order.
     places = {name.lower(): at for at, name in enumerate(header)}
     missing = [name for name in marking.columns if name.lower() not in places]
     if missing:
@@ -196,6 +198,7 @@ def _row_reader(
         raise Transient(detail)
     mark_columns = [places[name.lower()] for name in marking.columns]
     error_at = places.get(_ERROR)
+    # Every column but those of the CRM repeats a value that was sent.
     sent = [at for name, at in places.items() if not name.startswith(_RESULT_PREFIX)]
 
     def read(row: Sequence[str]) -> tuple[str, str]:
@@ -214,6 +217,7 @@ def _without_values(error: str, values: Iterable[str]) -> str:
     """Mask the row's own values in `sf__Error`; many messages repeat them."""
     code, colon, rest = error.partition(":")
     message, last_colon, field = rest.rpartition(":")
+    # Without the trailing field, the part after the last colon belongs to the message.
     if not field.endswith("--"):
         message, last_colon, field = rest, "", ""
     # Longest first, so that a value that contains another is masked as a whole.

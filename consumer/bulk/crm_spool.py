@@ -21,11 +21,14 @@ TRIES: Final = 5
 """How often a row is sent that the CRM could not take at that moment, before it is refused."""
 
 _PENDING: Final = "FROM rows WHERE operation = ? AND tries >= 0 AND owner >= 0"
+"""Rows without an outcome that still have an owner."""
 _UNREPORTED: Final = "tries = -2 AND value_bytes >= -1"
+"""Refused rows whose dead letter is not sent yet."""
 _BY_MARK: Final = (
     "WHERE (key, turn) = (SELECT key, turn FROM rows WHERE mark = ? AND tries >= 0 AND sent"
     " > 0 LIMIT 1)"
 )
+"""One row per result row: equal rows (an insert without a key) have the same mark."""
 _UPSERT: Final = OPERATIONS[Operation.UPSERT]
 
 
@@ -72,6 +75,8 @@ class CrmSpool(Spool):
         """Add rows in order; a row whose key and turn exist is merged, see `joined`."""
         with self._disk_errors():
             self._sql.execute("BEGIN")
+            # Unqualified columns are those of the older row: SQLite computes every new value
+            # before it writes any, so `kept` still sees the older line.
             self._sql.executemany(
                 "INSERT INTO rows (key, turn, operation, owner, value_bytes, line, record)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key, turn) DO UPDATE SET"
@@ -97,6 +102,8 @@ class CrmSpool(Spool):
         if not (self._for_inserts and self._sealed):
             super().drop_owners(owners)
             return
+        # Without an owner the row is neither sent nor dead-lettered here. Its mark still matches a
+        # result, and the insert journal needs that outcome.
         with self._disk_errors():
             self._sql.executemany(
                 "UPDATE rows SET owner = -1, value_bytes = -1 WHERE owner = ?",
@@ -132,6 +139,7 @@ class CrmSpool(Spool):
             _PENDING,
             "AND (key, turn) > (?, ?) ORDER BY key, turn LIMIT ?",
         )
+        # Key-set paging instead of one cursor: the caller updates the same table between pages.
         while found := self._sql.execute(query, (OPERATIONS[operation], *after, limit)).fetchall():
             yield found
             after = found[-1][:2]
@@ -265,6 +273,7 @@ def joined(older_operation: int, older: bytes, operation: int, newer: bytes) -> 
     """
     if operation != _UPSERT or not _may_have_blanks(newer):
         return newer
+    # A blank column of the newer row keeps the older value; null is written as #N/A, not blank.
     values = _values(newer)
     below = _values(older) if older_operation == _UPSERT else [CRM.null] * len(values)
     return csv_line([value or under for value, under in zip(values, below, strict=True)])
@@ -283,6 +292,7 @@ def _kept(  # noqa: PLR0917 - as SQL calls it
     Both records, where the merged row has values of each.
     """
     if _UPSERT == operation == older_operation and _may_have_blanks(newer):
+        # The older record is only needed if one of its values is still in the merged row.
         both = zip(_values(newer), _values(older), strict=True)
         if any(under and not value for value, under in both):
             return older_record + record

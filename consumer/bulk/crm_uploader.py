@@ -102,6 +102,7 @@ class CrmUploader:
         ):
             await self._runner.settle_leftover_job(crm.target, journal, watch)
             return
+        # A closed insert job: only its results say which rows exist already.
         spool = ReopenedSpool(path)
         op_rows = OperationRows(crm, spool, Operation.UPSERT, watch)
         end = await self._end_of_insert(
@@ -130,6 +131,7 @@ class CrmUploader:
                 if after_s:
                     watch.phase(f"waiting to send the remaining {operation.value}s", None)
                     await self._clock.sleep(after_s)
+                # The wait grows only while jobs in a row leave rows behind.
                 repeats = repeats + 1 if after_s else 0
 
     # ── one job ──────────────────────────────────────────────────────────────────────────────────
@@ -140,6 +142,7 @@ class CrmUploader:
         Returns: seconds to wait before the next job of this operation.
         """
         crm, spool, operation, watch = op_rows
+        # A delete job needs the record id; the source only has the external id.
         if operation is Operation.DELETE and crm.looks_up_ids:
             await self._look_up_ids(op_rows)
         await self._wait_for_other_jobs(op_rows)
@@ -158,8 +161,8 @@ class CrmUploader:
         if op_rows.inserts:
             end = await self._end_of_insert(op_rows, left, end)
         counts = await self._results.read(op_rows, left.job_id, written, end)
-        # Everything refused is not the fault of the records: keep a few as dead letters, hold the
-        # rest.
+        # If everything is refused, the set-up is at fault: a few rows become dead letters, the
+        # others are held.
         mass = not counts.accepted and counts.refused > self._mass_count
         if mass:
             spool.withdraw_refusals(self._mass_count)
@@ -235,6 +238,7 @@ class CrmUploader:
             )
             if isinstance(result, Done):
                 jobs += result.jobs
+                # A locator that repeats would loop without end.
                 if result.rest in {"", rest}:
                     break
                 rest = result.rest
@@ -254,6 +258,7 @@ class CrmUploader:
         return [
             job
             for job in jobs
+            # Without a user id, no job is known to be ours.
             if user and (job.object, job.created_by) == (op_rows.crm.target.object, user)
         ]
 
@@ -317,6 +322,8 @@ class CrmUploader:
         for rows in spool.pending(operation, _DEAD_LETTERS_AT_A_TIME):
             for keys in chunks_of_keys([row[0] for row in rows]):
                 found = await self._query_ids(op_rows, field, keys, into)
+                # The exact key first: the CRM compares without case, so both spellings can be
+                # found.
                 ids = [(found.get(key) or found.get(key.casefold()), key) for key in keys]
                 spool.set_ids([(id_.encode(), key) for id_, key in ids if id_])
                 spool.settle_without_sending([key for id_, key in ids if not id_])

@@ -122,6 +122,7 @@ class BulkLanes:
             ):
                 continue
             entry = lane.journal.read()
+            # Closed: the service applies the rows in any case, so the outcome must be awaited.
             if entry is None or not entry.closed:
                 lane.task.cancel()
 

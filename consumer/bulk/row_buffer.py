@@ -60,6 +60,7 @@ class BulkBatch:
 
         The other records of the batch are conflated.
         """
+        # A record whose row was replaced has no row in the spool any more.
         found = self.spool.record_counts()
         return {
             one: found[owner]
@@ -251,6 +252,7 @@ class RowBuffer:
         if self._open is None:
             self._batch_count += 1
             self._open = self._new_batch(self.folder / f"{self._batch_count}.rows", now_s)
+        # The age counts from the oldest row; a batch emptied by a revocation starts again.
         if not self._open.lows:
             self._open.opened_s = now_s
         return self._open

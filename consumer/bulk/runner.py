@@ -164,14 +164,12 @@ class JobRunner:
                 if not isinstance(result, Done):
                     await self._abort(plan.target, job.id, watch)
                     journal.clear()
-                    # The upload may or may not be stored: only a new job has every row exactly
-                    # once.
+                    # The file may be stored or not: only a new job has every row exactly once.
                     return Broken(f"{job.named} was aborted: {result.detail}")
                 entry = msgspec.structs.replace(entry, uploaded=at + 1)
                 journal.write(entry)
             watch.phase("closing", job.id)
-            # Noted before the request: a job that may be closed must never be taken for an open
-            # one.
+            # Noted before the request: a job that may be closed must never count as open.
             journal.write(msgspec.structs.replace(entry, closed=True))
             await self._close(plan.target, job.id, watch)
             return await self.wait_until_over(plan.target, job.id, watch)
@@ -190,8 +188,7 @@ class JobRunner:
             end = await self.adopt(plan.target, left.job_id, watch)
         else:
             await self.settle_leftover_job(plan.target, journal, watch)
-            # Noted before the creation: if the process ends in between, the job is found by its
-            # time.
+            # Noted before the creation: after a crash in between, the job is found by its time.
             journal.write(JournalEntry("", plan.operation.value, begun_ms=self._clock.wall_ms()))
             end = await self.run_keeping_journal(plan, journal, watch)
         if isinstance(end, Broken):
@@ -349,6 +346,7 @@ class JobRunner:
         began_s, polls, refusals, reason = self._clock.now_s(), 0, 0, "the service gives no reason"
         while True:
             await self._clock.sleep(poll_after_s(polls))
+            # The response of the close request may be lost, so an open job is closed again below.
             polls += 1
             job = await self._get_job(target, job_id, watch)
             if job is None:
@@ -431,6 +429,7 @@ class JobRunner:
         except Transient as fault:
             return RetryLater("no token", max(fault.after_s or 0.0, _TOKEN_WAIT_S)), None
         self._observer.job_answered(target, step.value, _result(outcome), outcome.elapsed_s)
+        # 401 with a token obtained after a 401 is no longer an expired token.
         fresh_token = refused is not None and refused.serial != token.serial
         result = read_outcome(step, outcome, fresh_token=fresh_token, wall_ms=self._clock.wall_ms())
         if isinstance(result, Done):

@@ -107,6 +107,7 @@ class SortedRuns:
         """Write the rows in memory as a run."""
         if self._held:
             rows, self._held, self.held_bytes = self._held, [], 0
+            # A stable sort: the rows of a key keep their order.
             rows.sort(key=_key_of)
             name = self._next_name()
             for _ in self._write_run(name, _pieces(self._folded(rows))):
@@ -118,6 +119,8 @@ class SortedRuns:
         while group := _run_to_compact(self.listed, self._merged_at):
             name = self._next_name()
             yield from self._write_run(name, _pieces(self._merged(self.listed[group])))
+            # Replaced in place, so the order from old to new stays; `sweep` deletes the files
+            # later.
             self.listed[group] = [SortedRun(name, self.listed[group.start].rank + 1)]
 
     def pieces(self) -> Iterator[list[KeptRow]]:

@@ -113,6 +113,7 @@ class BackfillRun:
             return
         await self._refuse_if_group_in_use()
         await self._ready()
+        # The checkpoint exists from here on, so that a restart finds the same range.
         self._folder.keep(backfill)
         if backfill.phase is BackfillPhase.READING:
             await self._reading().read(backfill)
@@ -121,6 +122,7 @@ class BackfillRun:
                 self._settings, self._folder, clock=self._clock, display=self._display
             ).write(backfill)
         if backfill.phase is BackfillPhase.SENDING:
+            # A daemon may have been started while the range was read.
             await self._refuse_if_group_in_use()
             await self._sending().send(backfill)
 

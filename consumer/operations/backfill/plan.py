@@ -159,6 +159,7 @@ async def make_plan(
             " restore that configuration, or add --afresh to start over"
         )
         raise Refusal(message)
+    # A checkpoint keeps its range: what was read is a part of that range only.
     backfill = left or Backfill.begun(request, sha256, offset_ranges, makers.objects)
     sampled = {name: SampleCounts() for name in makers.objects}
     for topic, records in (await _sample(settings, backfill.offset_ranges)).items():
@@ -167,6 +168,7 @@ async def make_plan(
         for maker in makers.of(topic):
             offered = maker.map_records(records, clock.wall_ms())
             sampled[maker.object].add(len(records), offered, moment_text(clock.wall_ms()))
+    # Offsets of the topics of each object, to scale the sample by.
     counts = {
         name: sum(
             one.offset_count

@@ -93,6 +93,7 @@ class BackfillReader:
                 self._display.waits(reader.trouble)
                 for (topic, _), records in found.items():
                     await self._map_records(backfill, sorted_runs, topic, records)
+                # In memory until `_note`, which makes the rows durable first.
                 backfill.read = [reader.positions[one.place] for one in backfill.offset_ranges]
                 self._display.step(
                     BackfillPhase.READING, backfill.read_count, backfill.offset_count
@@ -139,6 +140,7 @@ class BackfillReader:
         passed = 0
         for fault in faults:
             now_s = self._clock.now_s()
+            # The good records between two faults end a run of faults.
             fuse.passed(now_s, fault.at - passed)
             passed = fault.at + 1
             record, error = fault.record, fault.error

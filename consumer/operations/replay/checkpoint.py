@@ -79,6 +79,7 @@ class Checkpoint:
         trace: TracebackType | None,
     ) -> None:
         self._sql.close()
+        # A plan, a finished replay, or a discarded one.
         if self._header is None or self._header.phase is ReplayPhase.PLANNING:
             self._remove()
 
@@ -117,6 +118,7 @@ class Checkpoint:
             # Partial rows: later changes are sent in addition. Before `_MOVE`, which moves the row
             # itself.
             self._sql.executemany(_MOVE_ALSO, step.beyond_also)
+            # Changes after the range move only rows of the range, see `_FOLLOWED`.
             self._sql.executemany(_MOVE, step.beyond)
             self._sql.executemany("INSERT OR IGNORE INTO also VALUES (?, ?)", step.also)
             for name, count in step.counts.items():
@@ -127,6 +129,7 @@ class Checkpoint:
                     ),
                     (name, count),
                 )
+            # In the same transaction as the changes: a restart reads neither twice nor too little.
             self._move("scanned", scanned)
 
     def index(self) -> None:
@@ -150,6 +153,7 @@ class Checkpoint:
     def begin_recheck(self, ends: Mapping[int, int]) -> None:
         """Start to look for rows that changed while they were sent; `ends` are the log ends."""
         with self._transaction():
+            # The window begins where the last round ended; `finish_recheck` keeps only its changes.
             self._move("window", {one.number: one.stop for one in self.parts})
             self._move("stop", {one.number: max(one.stop, ends[one.number]) for one in self.parts})
             self._set_phase(ReplayPhase.RECHECKING, looks=1)
@@ -167,6 +171,7 @@ class Checkpoint:
                         f"DELETE FROM {table} WHERE part = ? AND (offset < ? OR offset >= ?)",  # noqa: S608 - a constant
                         (part.number, part.window, part.stop),
                     )
+            # Sending starts at the window: everything below it is settled.
             self._move("sent", {one.number: one.window for one in self.parts})
             self._set_phase(ReplayPhase.SENDING)
         return self.selected_count() > 0
@@ -244,6 +249,7 @@ class Checkpoint:
             self._sql.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
             self._sql.close()
+            # Any other error is of the disk, or the file is not a database.
             if error.sqlite_errorcode not in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
                 raise
             message = (

@@ -56,6 +56,7 @@ class ReplayFilter:
             mapped = self._mapper.map(record, wall_ms)
         if isinstance(mapped, Filtered):
             return mapped
+        # The daemon maps every route of the topic; only the selected changes may pass.
         part = self._parts[record.topic(), record.partition()]
         if not isinstance(mapped, tuple):
             return mapped if self._passes(mapped, part, record.offset()) else SUPERSEDED

@@ -164,6 +164,7 @@ def _objects(
             counts.get(f"upsert {name}", 0),
             counts.get(f"delete {name}", 0),
         )
+        # Average size in the request body, one byte for the comma between rows.
         row_bytes = counts.get(f"bytes {name}", 0) / mapped_count + 1 if mapped_count else 1.0
         upsert_count, delete_count = mapped_count, deleted_count
         # These rules send one change per row, so the counts are those of rows, not of records.

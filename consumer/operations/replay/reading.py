@@ -132,6 +132,8 @@ class RangeScan:
                 found = await reader.read(READ_S, READ_RECORDS)
                 self._display.waits(reader.trouble)
                 for place, records in found.items():
+                    # Collected in memory and stored once a second: a write costs more than the
+                    # mapping.
                     step.add(await self._read(parts[place], records))
                 self._display.step(
                     name, sum(at - first[place] for place, at in reader.positions.items()), total

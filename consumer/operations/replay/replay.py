@@ -171,6 +171,7 @@ class Replay:
         reading_on = self._reads_on()
         if reading_on and self._checkpoint.phase is not ReplayPhase.RECHECKING:
             await self._read_on(positions)
+        # Built once after reading; sending selects by offset.
         self._checkpoint.index()
         return plan_of(
             self._settings,
@@ -193,6 +194,7 @@ class Replay:
         checkpoint, started_s = self._checkpoint, self._clock.now_s()
         if checkpoint.phase in {ReplayPhase.PLANNING, ReplayPhase.READING}:
             checkpoint.enter(ReplayPhase.SENDING)
+        # From here on, only the daemon and its source change the checkpoint.
         source, daemon = self._daemon(make_ports)
         watching = asyncio.create_task(self._show_progress(daemon, checkpoint.selected_count()))
         try:
@@ -295,6 +297,7 @@ def _replay_partition(
     """Return a partition of the replay, ending at the group's position at the latest."""
     remarks, end = [offset_range.remark] if offset_range.remark else [], offset_range.end
     if position is not None and position < end:
+        # What the group has not sent yet would be sent twice, and out of order.
         end = max(offset_range.begin, position)
         remarks.append(f"ends at {position}, the group's position: the daemons send the rest")
     return ReplayPartition(

@@ -103,7 +103,7 @@ def replayed_routes(settings: Settings, topics: Sequence[str]) -> tuple[RouteSet
     return tuple(route for route in settings.routes if any(takes(route, topic) for topic in topics))
 
 
-class _RecordOutcome(IntEnum):
+class _ReplayOutcome(IntEnum):
     """The outcome of a record of the range, by the most important of its changes.
 
     The lower-case names are those of the counters in the checkpoint.
@@ -159,13 +159,14 @@ class ChangeReader:
         for mapper in self._mappers:
             rule = self._rules.of(mapper.object)
             if rule is not ReplayRule.EVERY:
+                # Events never change, so nothing after the range matters for them.
                 rows = [*self._rows_beyond(mapper, records[split:], wall_ms)]
                 step.beyond += rows
                 step.beyond_also += rows if rule is ReplayRule.MERGED else []
         return step
 
     def _read_inside(self, records: Sequence[Record], wall_ms: int, step: ReadStep) -> None:
-        outcomes = [_RecordOutcome.OTHER if self._rules.has_key else _RecordOutcome.FILTERED] * len(
+        outcomes = [_ReplayOutcome.OTHER if self._rules.has_key else _ReplayOutcome.FILTERED] * len(
             records
         )
         for mapper in self._mappers:
@@ -173,7 +174,7 @@ class ChangeReader:
                 if isinstance(parts, RecordError):
                     # Whether a faulty record has the key of --key is unknown: it is left out.
                     if not self._rules.has_key:
-                        outcomes[at] = _RecordOutcome.FAULTY
+                        outcomes[at] = _ReplayOutcome.FAULTY
                         _count(step, f"reason {parts.reason}")
                     continue
                 changes = [
@@ -183,11 +184,11 @@ class ChangeReader:
                 ]
                 if changes:
                     # Several routes may map the record: the most important outcome counts.
-                    outcomes[at] = min(outcomes[at], _RecordOutcome.SENT)
+                    outcomes[at] = min(outcomes[at], _ReplayOutcome.SENT)
                     self._keep(mapper, record, changes, step)
         for record, outcome in zip(records, outcomes, strict=True):
             _count(step, outcome.name.lower())
-            if outcome is _RecordOutcome.FAULTY:
+            if outcome is _ReplayOutcome.FAULTY:
                 step.also.append((self._part.number, record.offset()))
 
     def _keep(

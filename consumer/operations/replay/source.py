@@ -169,6 +169,8 @@ class ReplaySource:
                     if not self._rechecks:
                         break
                     await self._start_recheck()
+                # Also the entry after a restart while rechecking: `_start_recheck` is already
+                # noted.
                 if not await self._find_changed_rows():
                     break
             self._finished()
@@ -205,6 +207,7 @@ class ReplaySource:
         for assignment, part in self._parts.items():
             # Positions may now move to the stop, past the records that were not selected.
             self._events.reached_end(assignment, part.stop)
+        # Commits from the daemon set `_settled`, see `_keep`.
         while any(part.sent < part.stop for part in self._parts.values()):
             self._settled.clear()
             await self._settled.wait()
@@ -214,6 +217,7 @@ class ReplaySource:
     ) -> None:
         """Deliver the selected records of a read, once the partition is not paused."""
         chosen = [record for record in records if selected_offsets.takes(record.offset())]
+        # The next read waits too, so a paused partition bounds memory.
         while assignment in self._paused:
             self._resumed.clear()
             await self._resumed.wait()
