@@ -49,7 +49,7 @@ class Counts(msgspec.Struct):
     """How many rows of a job have which outcome.
 
     `unknown` rows were not sent by us, or an earlier read already gave them an outcome. `left_out`
-    says in words which rows the result files do not mention.
+    says in words why some rows have no outcome, empty when all have one.
     """
 
     accepted: int = 0

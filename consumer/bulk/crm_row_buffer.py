@@ -74,7 +74,7 @@ class CrmRowBuffer(RowBuffer):
         return self.crm.described.primary_key != CRM_ID
 
     def marking(self, operation: Operation) -> Marking:
-        """Return what results name the rows of an operation by."""
+        """Return how the results identify the rows of an operation."""
         if operation is Operation.DELETE:
             return Marking((CRM_ID,), CRM_ID)
         key = self.crm.described.primary_key

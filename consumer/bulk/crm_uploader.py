@@ -179,7 +179,7 @@ class CrmUploader:
         if isinstance(end, Broken):
             return _held(watch, HoldReason.SINK, end.detail, repeats)
         if counts.left_out:
-            detail = f"job {left.job_id}: {counts.left_out}; these rows are sent again"
+            detail = f"job {left.job_id}: {counts.left_out}; rows without an outcome are sent again"
             return _held(watch, HoldReason.SINK, detail, repeats)
         watch.released()
         return repeat_after_s(repeats) if counts.retried or counts.unprocessed else 0.0

@@ -87,8 +87,8 @@ class ResultReader:
             if readings >= _READ_TRIES:
                 await op_rows.note_outcomes(self._clock)
                 detail = (
-                    f"job {job_id}: {counts.left_out}; they may be inserted already, so they are "
-                    "not sent again; to insert them again, stop, remove "
+                    f"job {job_id}: {counts.left_out}; its rows may be inserted already, so they "
+                    "are not sent again; to insert them again, stop, remove "
                     f"{op_rows.crm.folder / JOURNAL} and start"
                 )
                 op_rows.watch.held(HoldLane(HoldReason.SINK, detail))
@@ -97,7 +97,7 @@ class ResultReader:
     async def _read_once(
         self, op_rows: OperationRows, job: Job, job_id: str, sent: Path, counts: Counts
     ) -> str:
-        """Read all result files; return which rows they leave out, empty when none."""
+        """Read all result files; return why rows have no outcome, empty when all have one."""
         marking, spool, clock = op_rows.crm.marking(op_rows.operation), op_rows.spool, self._clock
         into = op_rows.crm.folder / "results.csv"
         processed_before = counts.processed

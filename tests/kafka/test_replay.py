@@ -203,7 +203,7 @@ def test_a_second_process_at_the_same_replay_is_refused(
         first = mended.begin("first", "--rate=1")
         await_that(lambda: any((tmp_path / "spool").rglob("*.book")), "the first is at it")
         code, _, said = mended.call("--execute", "--rate=1")
-        assert (1, True) == (code, "another process is at this replay" in said), said
+        assert (1, True) == (code, "another process is running this replay" in said), said
         await_that(lambda: "sending" in first.log.read_text(), "it sends")
         first.send(signal.SIGTERM)
         assert 1 == first.ended()

@@ -154,7 +154,7 @@ class BackfillReader:
             fuse.dead_lettered(now_s, error.reason)
             if blown := fuse.blown(now_s):
                 message = (
-                    f"{where}, object {maker.object}: {blown}; nothing was sent: fix the route,"
+                    f"{where}, object {maker.object}: {blown}; no row was sent: fix the route,"
                     f" or raise dead_letter.fuse if the records are wrong ({error})"
                 )
                 raise Refusal(message)
@@ -184,8 +184,8 @@ class BackfillReader:
 
     async def _send_dead_letters(self) -> None:
         """Return once every dead letter is confirmed, however long that takes."""
-        letters, self._pending = self._pending, []
-        await asyncio.gather(*(self._send(record, fault) for record, fault in letters))
+        faults, self._pending = self._pending, []
+        await asyncio.gather(*(self._send(record, fault) for record, fault in faults))
 
     async def _send(self, record: Record, fault: RecordFault) -> None:
         full, small = letter(record, fault, self._context), reference(record, fault, self._context)

@@ -148,7 +148,7 @@ class Replay:
         Raises: `Refusal`, `InvalidBound`.
         """
         sha256, header = mapping_sha256_of(self._replay_settings), self._checkpoint.header
-        # A checkpoint that was only planned may be replaced; one with sent records is resumed.
+        # A checkpoint without --execute is replaced; any other one is resumed.
         was_begun = header is not None and header.phase is not ReplayPhase.PLANNING
         if header is None or not was_begun:
             parts = await self._find_ranges()

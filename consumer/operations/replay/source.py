@@ -169,8 +169,7 @@ class ReplaySource:
                     if not self._rechecks:
                         break
                     await self._start_recheck()
-                # Also the entry after a restart while rechecking: `_start_recheck` is already
-                # noted.
+                # A restart in the middle of a recheck enters here: its log ends are noted.
                 if not await self._find_changed_rows():
                     break
             self._finished()
@@ -201,8 +200,7 @@ class ReplaySource:
                             self._owned[place], records, selected_offsets[self._owned[place]]
                         )
                     for place, position in reader.positions.items():
-                        # Offsets that the log no longer has would otherwise be waited for without
-                        # end.
+                        # The log may no longer have an offset; it must not be waited for.
                         selected_offsets[self._owned[place]].pass_to(position)
         for assignment, part in self._parts.items():
             # Positions may now move to the stop, past the records that were not selected.
@@ -239,7 +237,7 @@ class ReplaySource:
         await self._clock.sleep(RECHECK_S)
         ends = await self._log.ends([*self._owned])
         await self._scan.up_to(
-            {part.number: ends[part.place] for part in self._parts.values()}, "looking"
+            {part.number: ends[part.place] for part in self._parts.values()}, "recheck"
         )
         return self._checkpoint.finish_recheck()
 
