@@ -107,8 +107,8 @@ class JobFileWriter:
         # Every mapped record must be counted in exactly one job, or the report would not add up.
         if written_count != row_count:
             detail = (
-                f"internal error: {name} has {row_count} mapped records, but {written_count} in "
-                "its job files; run the command with --afresh"
+                f"{name}: expected {row_count} records in its job files, got {written_count}; this "
+                "is a bug: report it, and run the command with --afresh"
             )
             raise Fatal(detail)
         return jobs
