@@ -1,7 +1,4 @@
-"""What an outcome means for the step of a job.
-
-Every answer of either API, and every lack of one, read one way.
-"""
+"""Reads the outcome of a job request: what the response means for this step."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from consumer.bulk.job_state import Job, locator_of_rest, read_job, read_jobs
+from consumer.bulk.job_state import Job, next_locator, read_job, read_jobs
 from consumer.bulk.requests import JobStep
 from consumer.delivery.judge import detail_of, judge
 from consumer.delivery.verdicts import HoldLane, RefreshToken, Reject, Retry
@@ -18,46 +15,45 @@ from consumer.errors import HoldReason
 from consumer.http.messages import HttpOutcome, NoAnswer
 
 _THROTTLED_CREATION_S: Final = 60.0
-"""The limit that a creation runs into is one of an hour."""
+"""A creation that is throttled has met the hourly limit of jobs."""
 
 _SUCCESS: Final = {
     JobStep.CREATE: frozenset({200, 201}),
     JobStep.UPLOAD: frozenset({201, 202}),
     JobStep.CLOSE: frozenset({200}),
     JobStep.ABORT: frozenset({200}),
-    JobStep.ASK: frozenset({200}),
+    JobStep.GET: frozenset({200}),
     JobStep.LIST: frozenset({200}),
     JobStep.RESULTS: frozenset({200, 204}),
-    JobStep.FIND: frozenset({200}),
+    JobStep.QUERY: frozenset({200}),
 }
 
 
-_WITHOUT_WORDS: Final = frozenset({JobStep.UPLOAD, JobStep.RESULTS, JobStep.FIND})
-"""Steps whose success says nothing, or says it in a file."""
+_NO_JOB_IN_BODY: Final = frozenset({JobStep.UPLOAD, JobStep.RESULTS, JobStep.QUERY})
+"""Steps whose success has no body, or a body that goes into a file."""
 
 _OUT_OF_REQUESTS: Final = b"REQUEST_LIMIT_EXCEEDED"
 
 
 class Done(msgspec.Struct, frozen=True):
-    """The step is taken. `jobs` is what the service says of the job.
+    """The step succeeded.
 
-    Or of all that it was asked for.
-
-    `rest` is where a list that is not whole goes on.
+    `jobs` are the jobs in the response. `rest` is the locator of the next page of a list, empty at
+    its end.
     """
 
     jobs: tuple[Job, ...] = ()
     rest: str = ""
 
 
-class Gone(msgspec.Struct, frozen=True):
-    """There is no such job; on a creation, no such object."""
+class NotFound(msgspec.Struct, frozen=True):
+    """The service has no such job; on a creation, no such object or connector."""
 
     detail: str
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """The step is not taken and will not be: a file that is refused, a state that allows it not."""
+    """The service refused the step, and would refuse it again: a bad file or a wrong state."""
 
     detail: str
 
@@ -68,40 +64,50 @@ class Busy(msgspec.Struct, frozen=True):
     detail: str
 
 
-class Unsure(msgspec.Struct, frozen=True):
-    """An upload of which nobody knows whether it counts: once more could double its rows."""
+class Uncertain(msgspec.Struct, frozen=True):
+    """An upload without a response. Sending it again could add its rows twice."""
 
     detail: str
 
 
-class Again(msgspec.Struct, frozen=True):
-    """The moment's fault: the same once more. `after_s` is a floor."""
+class RetryLater(msgspec.Struct, frozen=True):
+    """A transient fault. The same request is sent again after at least `after_s` seconds."""
 
     cause: str
     after_s: float | None = None
 
 
-StepOutcome: TypeAlias = Done | Gone | Refused | Busy | Unsure | Again | RefreshToken | HoldLane
+StepOutcome: TypeAlias = (
+    Done | NotFound | Refused | Busy | Uncertain | RetryLater | RefreshToken | HoldLane
+)
 
 
-def read(step: JobStep, outcome: HttpOutcome, *, fresh_token: bool, wall_ms: int) -> StepOutcome:  # noqa: PLR0911 - one per row of the table
-    """Read what became of one step.
+def read_outcome(  # noqa: PLR0911 - one per row of the table
+    step: JobStep, outcome: HttpOutcome, *, fresh_token: bool, wall_ms: int
+) -> StepOutcome:
+    """Return what the response to one step means.
 
-    `fresh_token` says that its token was itself made because of a 401.
+    `fresh_token`: the token of this request was itself obtained because of a 401.
     """
     if isinstance(outcome, NoAnswer):
+        # The body was written, so the service may have stored the file: do not repeat it blindly.
         if step is JobStep.UPLOAD and outcome.written:
-            return Unsure(f"upload without an answer ({outcome.failure.value}: {outcome.detail})")
-        return Again(outcome.failure.value)
+            return Uncertain(
+                f"the upload got no response ({outcome.failure.value}: {outcome.detail})"
+            )
+        return RetryLater(outcome.failure.value)
     if outcome.status in _SUCCESS[step]:
-        return _taken(step, outcome.body) or HoldLane(
+        # A login page or proxy page also comes with status 200.
+        return _success(step, outcome.body) or HoldLane(
             HoldReason.SINK,
-            f"{outcome.status}: not the service's own answer; a proxy may have answered",
+            f"{outcome.status} without the body of this API; a proxy may have sent it: check "
+            "salesforce.proxy and the network path",
         )
     if outcome.status == HTTPStatus.NOT_FOUND and step is not JobStep.LIST:
-        return Gone(detail_of(outcome))
+        return NotFound(detail_of(outcome))
     if outcome.status == HTTPStatus.CONFLICT:
         return Busy(detail_of(outcome)) if step is JobStep.CREATE else Refused(detail_of(outcome))
+    # 403 usually means permissions, but also that the daily request limit is reached.
     if outcome.status == HTTPStatus.FORBIDDEN and _OUT_OF_REQUESTS in outcome.body:
         return HoldLane(HoldReason.RATE, detail_of(outcome))
     verdict = judge(outcome, records=1, conflicts=1, fresh_token=fresh_token, wall_ms=wall_ms)
@@ -110,21 +116,21 @@ def read(step: JobStep, outcome: HttpOutcome, *, fresh_token: bool, wall_ms: int
             throttled_s = (
                 _THROTTLED_CREATION_S if verdict.throttled and step is JobStep.CREATE else 0.0
             )
-            return Again(verdict.cause, max(verdict.after_s or 0.0, throttled_s) or None)
+            return RetryLater(verdict.cause, max(verdict.after_s or 0.0, throttled_s) or None)
         case RefreshToken() | HoldLane():
             return verdict
         case Reject():
             return Refused(verdict.detail)
         case _:
-            return HoldLane(HoldReason.SINK, f"{outcome.status}: not an answer to this step")
+            return HoldLane(HoldReason.SINK, f"unexpected status {outcome.status} for this step")
 
 
-def _taken(step: JobStep, body: bytes) -> Done | None:
-    """Return what a success says; `None` when it does not say what this step's success says."""
-    if step in _WITHOUT_WORDS:
+def _success(step: JobStep, body: bytes) -> Done | None:
+    """Return the content of a success; `None` when the body is not this step's."""
+    if step in _NO_JOB_IN_BODY:
         return Done()
     if step is JobStep.LIST:
         jobs = read_jobs(body)
-        return None if jobs is None else Done(tuple(jobs), locator_of_rest(body))
+        return None if jobs is None else Done(tuple(jobs), next_locator(body))
     job = read_job(body)
     return None if job is None else Done((job,))

@@ -1,7 +1,4 @@
-"""The one file of a CRM job, written from the spool piece by piece.
-
-What does not fit goes with the next job.
-"""
+"""Writes the CSV file of one CRM job from the spool, and marks the rows in it as sent."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ if TYPE_CHECKING:
     from consumer.clock import Clock
 
 _PIECE_ROWS: Final = 2_000
-"""A few milliseconds of work."""
+"""Rows written without yielding to the event loop: a few milliseconds of work."""
 
 _ID_HEADER: Final = f"{CRM_ID}\n".encode()
 
@@ -28,16 +25,19 @@ _ID_HEADER: Final = f"{CRM_ID}\n".encode()
 async def write_file(
     crm: CrmRowBuffer, spool: CrmSpool, operation: Operation, file_bytes: int, clock: Clock
 ) -> Path | None:
-    """Write what has no outcome yet and return the file; `None` when there is nothing.
+    """Write the rows without an outcome to one file; `None` when there are none.
 
-    Each row is noted to be under way, and by what its result will name it.
+    Each row in the file is marked as sent, with the text that identifies it in the results. Rows
+    beyond `file_bytes` stay for the next job.
+
+    Raises: `Fatal` when the disk fails.
     """
     deletes = operation is Operation.DELETE
     header = _ID_HEADER if deletes else crm.csv.header
     path = crm.folder / f"{operation.value}.csv"
     written_bytes = len(header)
     row_count = 0
-    spool.begin_file()
+    spool.clear_sent()
     try:
         with path.open("wb") as file:
             file.write(header)
@@ -49,16 +49,21 @@ async def write_file(
                     if written_bytes > file_bytes:
                         break
                     file.write(line)
+                    # Marked in the spool only after the line is in the file: a mark is a promise of
+                    # a result.
                     marks.append((_mark(crm, key, spooled, deletes=deletes), key, turn))
-                spool.sending(marks)
+                spool.mark_sent(marks)
                 row_count += len(marks)
                 if len(marks) < len(piece):
                     break
                 await clock.sleep(0)
     except OSError as error:
-        detail = f"cannot write {path}: {error.strerror}; its rows are read from Kafka again"
+        detail = (
+            f"cannot write {path}: {error.strerror}; free disk space and restart: the rows are"
+            " read from Kafka again"
+        )
         raise Fatal(detail) from error
-    spool.index_marks()
+    spool.create_indexes()
     if not row_count:
         path.unlink()
         return None
@@ -66,12 +71,12 @@ async def write_file(
 
 
 def _delete_line(key: str, found: bytes) -> bytes:
-    """Return the line of a delete: the id that was looked up, else the key, which is one."""
+    """Return the line of a delete: the id found by look-up, else the key, which is the id."""
     return csv_line([_id(key, found)])
 
 
 def _mark(crm: CrmRowBuffer, key: str, spooled: bytes, *, deletes: bool) -> str:
-    """Return what a result names a row by: the id of a delete, the key, or all columns together."""
+    """Return what identifies a row in the results: id, key, or all columns together."""
     if deletes:
         return _id(key, spooled)
     if crm.crm.described.primary_key == PLACE_KEY:

@@ -1,7 +1,4 @@
-"""Steps of a job of the CRM's Bulk API 2.0 to request values.
-
-`describe` and the look-up of ids beside them.
-"""
+"""Builds the requests of CRM Bulk API 2.0 jobs, of `describe`, and of id look-ups."""
 
 from __future__ import annotations
 
@@ -24,20 +21,20 @@ if TYPE_CHECKING:
     from consumer.model import Target
 
 _LONGEST_QUERY_CHARS: Final = 8_000
-"""Of the look-up in its address, which gateways bound at 16 KB."""
+"""Longest look-up, URL-encoded. Gateways limit a URL to 16 KB."""
 
 _KEYS_PER_QUERY: Final = 200
 
 
 class _LookupAnswer(msgspec.Struct):
-    """The answer to a look-up: records with their id, and under the field's name their key."""
+    """The response to a look-up: records with `Id` and the key field."""
 
     records: list[dict[str, object]]
     done: bool
 
 
 class CrmJobs:
-    """The Bulk API 2.0 of one organisation.
+    """The requests of one org to Bulk API 2.0.
 
     Source: Bulk API 2.0 developer guide, "Bulk API 2.0 Ingest".
     """
@@ -52,57 +49,51 @@ class CrmJobs:
     def create(self, token: Token, target: Target, operation: Operation) -> Request:
         """Return the request that creates a job."""
         crm = self._targets[target]
-        wanted: dict[str, str] = {
+        content: dict[str, str] = {
             "object": target.object,
             "operation": job_operation(crm, operation),
             "contentType": "CSV",
             "lineEnding": "LF",
             "columnDelimiter": "COMMA",
         }
-        if wanted["operation"] == "upsert" and crm.external_id is not None:
-            wanted["externalIdFieldName"] = crm.external_id
-        return json_request("POST", self._job(token), token, wanted, self._timeout_s)
+        if content["operation"] == "upsert" and crm.external_id is not None:
+            content["externalIdFieldName"] = crm.external_id
+        return json_request("POST", self._job(token), token, content, self._timeout_s)
 
     def upload(self, token: Token, job_id: str, path: Path) -> Request:
-        """Return the request that uploads the one file of a job."""
+        """Return the request that uploads the only file of a job."""
         return upload_request(f"{self._job(token, job_id)}/batches", token, path, self._timeout_s)
 
     def close(self, token: Token, job_id: str) -> Request:
-        """Return the request that says that all is uploaded."""
+        """Return the request that closes a job: its upload is complete."""
         return self._state(token, job_id, "UploadComplete")
 
     def abort(self, token: Token, job_id: str) -> Request:
-        """Return the request that has all that was uploaded thrown away."""
+        """Return the request that aborts a job and discards its data."""
         return self._state(token, job_id, "Aborted")
 
-    def ask(self, token: Token, job_id: str) -> Request:
+    def get_job(self, token: Token, job_id: str) -> Request:
         """Return the request for the state of a job."""
         return self._get(token, self._job(token, job_id))
 
-    def active(self, token: Token, rest: str = "") -> Request:
-        """Return the request for jobs, those that are over among them.
-
-        `rest` is where the list goes on.
-        """
-        asked = f"queryLocator={quote(rest, safe='')}" if rest else "jobType=V2Ingest"
-        return self._get(token, f"{self._job(token)}?{asked}")
+    def list_jobs(self, token: Token, rest: str = "") -> Request:
+        """Return the request for a page of all ingest jobs; `rest` is the locator of that page."""
+        query = f"queryLocator={quote(rest, safe='')}" if rest else "jobType=V2Ingest"
+        return self._get(token, f"{self._job(token)}?{query}")
 
     def results(self, token: Token, job_id: str, part: str, sent: Path, into: Path) -> Request:
-        """Return the request for one result file.
-
-        Which may take as long as the upload of what was sent.
-        """
+        """Return the request for one result file; the timeout grows with the file that was sent."""
         url = f"{self._job(token, job_id)}/{part}"
         timeout_s = self._timeout_s + 2 * transfer_s(sent)
         return Request("GET", url, headers_with(token), timeout_s=timeout_s, answer_path=str(into))
 
-    def find(
+    def query_ids(
         self, token: Token, target: Target, field: str, keys: Iterable[str], into: Path
     ) -> Request:
-        """Return the request for the ids of records that have these keys."""
+        """Return the request for the ids of the records with these keys."""
         values = ",".join([_quoted(key) for key in keys])
-        asked = f"SELECT Id, {field} FROM {target.object} WHERE {field} IN ({values})"  # noqa: S608 - names are of the configuration, keys are quoted
-        url = f"{token.base_url}{self._root}/query?q={quote(asked, safe='')}"
+        query = f"SELECT Id, {field} FROM {target.object} WHERE {field} IN ({values})"  # noqa: S608 - names come from the configuration, keys are quoted
+        url = f"{token.base_url}{self._root}/query?q={quote(query, safe='')}"
         return Request(
             "GET", url, headers_with(token), timeout_s=self._timeout_s, answer_path=str(into)
         )
@@ -128,14 +119,14 @@ class CrmJobs:
 
 
 def job_operation(crm: CrmTarget, operation: Operation) -> CrmOperation:
-    """Return what a job does: what the route says, or for deleted rows a delete."""
+    """Return the `operation` of a job: that of the route, or `delete` for deleted rows."""
     if operation is Operation.UPSERT or crm.operation == "hardDelete":
         return crm.operation
     return "delete"
 
 
-def pieces_of_keys(keys: Iterable[str]) -> Iterator[list[str]]:
-    """Yield keys so many at a time as one look-up takes."""
+def chunks_of_keys(keys: Iterable[str]) -> Iterator[list[str]]:
+    """Yield the keys in chunks, each small enough for one look-up."""
     piece: list[str] = []
     chars = 0
     for key in keys:
@@ -150,19 +141,24 @@ def pieces_of_keys(keys: Iterable[str]) -> Iterator[list[str]]:
 
 
 def found_ids(path: Path, field: str) -> dict[str, str]:
-    """Read the answer to a look-up.
+    """Read the response to a look-up.
 
-    Ids by key, and by the key without case, for so the CRM compares them.
+    Returns: ids by key, and by the casefolded key, because the CRM compares without case.
 
-    Raises: `Transient` for what is no whole answer: that a key is not in it would say nothing.
+    Raises: `Transient` for an incomplete response. A key missing from it may still exist.
     """
     try:
         answer = msgspec.json.decode(path.read_bytes(), type=_LookupAnswer)
     except msgspec.DecodeError:
-        detail = "not the service's own answer; a proxy may have answered"
+        detail = "the response is not a query result; a proxy may have sent it"
         raise Transient(detail) from None
     if not answer.done:
-        detail = f"{len(answer.records)} records and more have these keys: they name no record each"
+        count = len(answer.records)
+        records = "record" if count == 1 else "records"
+        detail = (
+            f"expected one record per key, got more than {count} {records}; check that the"
+            " external id field is unique"
+        )
         raise Transient(detail)
     named = [(str(one.get(field)), one.get("Id")) for one in answer.records]
     exact = {key: id_ for key, id_ in named if isinstance(id_, str)}
@@ -170,9 +166,9 @@ def found_ids(path: Path, field: str) -> dict[str, str]:
 
 
 def _quoted(key: str) -> str:
-    r"""Return a key as SOQL wants it, `\` and `'` escaped.
+    r"""Return a key as a SOQL string, with `\` and `'` escaped.
 
-    No key can end the text that it stands in.
+    A key can never end the string that it stands in.
     """
     escaped = key.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"

@@ -1,7 +1,4 @@
-"""Object changes of one sObject.
-
-Gathered on disk with their records until they are jobs of the CRM.
-"""
+"""Buffers the changes of one sObject on disk, with their records, until a CRM job sends them."""
 
 from __future__ import annotations
 
@@ -23,25 +20,27 @@ if TYPE_CHECKING:
     from consumer.model import Change, PartialRecord, Record, Target
 
 FILE_BYTES: Final = 100_000_000
-"""The most that one upload may have. Source: Bulk API 2.0 limits, 150 MB after it is encoded in
-base64."""
+"""Largest upload. Source: Bulk API 2.0 limits, 150 MB after base64 encoding."""
 
 JOURNAL: Final = "job.json"
 
 
 class CrmBulkBatch(BulkBatch):
-    """As a gather; `numbered` are the tickets that kept records name by their place here."""
+    """A batch for the CRM.
+
+    `indexed_partials`: the partial records; a kept record names one by its index in this list.
+    """
 
     def __init__(self, spool: CrmSpool, opened_s: float) -> None:
         super().__init__(spool, opened_s)
         self.rows = spool
-        self.numbered: list[PartialRecord] = []
+        self.indexed_partials: list[PartialRecord] = []
 
 
 class CrmRowBuffer(RowBuffer):
     """Takes the changes of one sObject.
 
-    `crm` says what is done with them, `columns` are those of its CSV.
+    `crm` is the operation and object of the route, `columns` are those of the CSV.
     """
 
     def __init__(
@@ -67,35 +66,29 @@ class CrmRowBuffer(RowBuffer):
             in_turn=crm.described.primary_key == PLACE_KEY,
             dated_deletes=False,
         )
-        self._begin_after_what_is_left()
+        self._skip_leftover_files()
 
     @property
-    def finds_ids(self) -> bool:
-        """Whether deletes come by a key that is not the id.
-
-        Which is all that the CRM deletes by.
-        """
+    def looks_up_ids(self) -> bool:
+        """Whether the key of a delete is not the id, so that ids have to be looked up."""
         return self.crm.described.primary_key != CRM_ID
 
     def marking(self, operation: Operation) -> Marking:
-        """Return what results name the rows of an operation by."""
+        """Return how the results identify the rows of an operation."""
         if operation is Operation.DELETE:
             return Marking((CRM_ID,), CRM_ID)
         key = self.crm.described.primary_key
         return Marking(self.columns, None if key == PLACE_KEY else key)
 
     def seal(self) -> BulkBatch:
-        """Close what is gathered: it is under way from now on."""
+        """Close the open batch and return it; it is under way from now on."""
         bulk_batch = super().seal()
         assert isinstance(bulk_batch, CrmBulkBatch)  # noqa: S101 - made below
         bulk_batch.rows.seal()
         return bulk_batch
 
     def close(self) -> None:
-        """Let go of everything; of rows that are being inserted the file stays.
-
-        For the next run.
-        """
+        """Close everything; the file of an insert job that is closed stays for the next run."""
         bulk_batch = self.under_way
         entry = JobJournal(self.folder / JOURNAL).read()
         if (
@@ -108,31 +101,30 @@ class CrmRowBuffer(RowBuffer):
             self.under_way = None
         super().close()
 
-    def _begin_after_what_is_left(self) -> None:
-        """Let no new file take the place of one that an earlier run left to be read.
-
-        Drop all others.
-        """
+    def _skip_leftover_files(self) -> None:
+        """Delete the files of an earlier run that are not needed, and reuse no file name."""
         entry = JobJournal(self.folder / JOURNAL).read()
         left = entry.spool if self.inserts and entry is not None and entry.closed else ""
         for path in self.folder.glob("*.rows*"):
             number = path.name.partition(".")[0]
             if number.isdecimal():
-                self._gather_count = max(self._gather_count, int(number))
+                self._batch_count = max(self._batch_count, int(number))
+            # Only the rows of a closed insert job are needed: their outcomes still have to be read.
             if not left or not path.name.startswith(left):
                 path.unlink()
 
-    def _new_gather(self, path: Path, now_s: float) -> BulkBatch:
+    def _new_batch(self, path: Path, now_s: float) -> BulkBatch:
         self._last_record = None
-        return CrmBulkBatch(CrmSpool(path, disowns=self.inserts), now_s)
+        return CrmBulkBatch(CrmSpool(path, for_inserts=self.inserts), now_s)
 
     def _kept(self, bulk_batch: BulkBatch, change: Change, owner: int) -> bytes:
-        """Pack the record: a row that the CRM refuses goes to the dead-letter topic as it came."""
+        """Pack the record; when the CRM refuses the row, it becomes the dead letter."""
         assert isinstance(bulk_batch, CrmBulkBatch)  # noqa: S101 - made above
+        # One record can become several rows; the insert journal tells them apart by this number.
         self._part = self._part + 1 if change.record is self._last_record else 0
         self._last_record = change.record
         partial_record = -1
         if change.partial_record is not None:
-            partial_record = len(bulk_batch.numbered)
-            bulk_batch.numbered.append(change.partial_record)
+            partial_record = len(bulk_batch.indexed_partials)
+            bulk_batch.indexed_partials.append(change.partial_record)
         return keep(change.record, owner, partial_record, self._part)

@@ -1,7 +1,4 @@
-"""Rows gathered for the CRM, on disk.
-
-Each with the record that it came from and what became of it.
-"""
+"""Spools the rows of CRM jobs on disk, each with its record and its outcome."""
 
 from __future__ import annotations
 
@@ -21,32 +18,33 @@ if TYPE_CHECKING:
     from consumer.bulk.spool import SpooledRow
 
 TRIES: Final = 5
-"""How often a row that the service could not take at that moment is sent before it is at fault
-itself."""
+"""How often a row is sent that the CRM could not take at that moment, before it is refused."""
 
 _PENDING: Final = "FROM rows WHERE operation = ? AND tries >= 0 AND owner >= 0"
-_UNTOLD: Final = "tries = -2 AND value_bytes >= -1"
+"""Rows without an outcome that still have an owner."""
+_UNREPORTED: Final = "tries = -2 AND value_bytes >= -1"
+"""Refused rows whose dead letter is not sent yet."""
 _BY_MARK: Final = (
     "WHERE (key, turn) = (SELECT key, turn FROM rows WHERE mark = ? AND tries >= 0 AND sent"
     " > 0 LIMIT 1)"
 )
+"""One row per result row: equal rows (an insert without a key) have the same mark."""
 _UPSERT: Final = OPERATIONS[Operation.UPSERT]
 
 
 class RefusedRow(NamedTuple):
-    """A row that the service refused, with its records: its own last."""
+    """A refused row and its records: older records first, its own last."""
 
     error: str
     records: list[KeptRecord]
 
 
 class CrmSpool(Spool):
-    """As the spool of rows; a newer change in part lies over the older one.
+    """A spool that merges partial changes of a key and keeps an outcome for each row.
 
-    And outcomes are noted row by row.
-
-    A column of `rows` beside those of `Spool`: `tries` counts how often a row was sent, -1 is
-    accepted, -2 refused. `sent` is 1 while it is under way; `mark` is what results name it by.
+    Columns of `rows` beside those of `Spool`: `tries` is how often the row was sent, -1 when it is
+    accepted, -2 when it is refused. `sent` is 1 while the row is in a file under way. `mark`
+    identifies the row in the result files. `value_bytes` becomes -2 once a refusal is reported.
     """
 
     _COLUMNS = (
@@ -55,14 +53,14 @@ class CrmSpool(Spool):
         " tries INTEGER DEFAULT 0, sent INTEGER DEFAULT 0, mark TEXT, error TEXT"
     )
 
-    def __init__(self, path: Path, *, disowns: bool) -> None:
-        """Make the table.
+    def __init__(self, path: Path, *, for_inserts: bool) -> None:
+        """Create the table.
 
-        `disowns` keeps rows of assignments that are not ours any more, once they may have been
-        sent, and all rows whole over the end of the process, however that comes.
+        `for_inserts`: rows of revoked assignments are kept once they may have been sent, and the
+        file survives the end of the process at any moment.
         """
-        self._disowns = disowns
-        self._JOURNAL = "TRUNCATE" if disowns else "OFF"
+        self._for_inserts = for_inserts
+        self._JOURNAL = "TRUNCATE" if for_inserts else "OFF"
         self._sealed = False
         super().__init__(path)
         self._sql.create_function("joined", 4, joined, deterministic=True)
@@ -70,13 +68,15 @@ class CrmSpool(Spool):
 
     @property
     def name(self) -> str:
-        """Return the name of its file, by which a restart finds it again."""
+        """Name of the file; the journal keeps it, so that a restart finds the rows."""
         return self._path.name
 
     def put(self, rows: Sequence[SpooledRow]) -> None:
-        """Take rows, in order; see `joined` for one whose key and turn are there already."""
-        with self._told():
+        """Add rows in order; a row whose key and turn exist is merged, see `joined`."""
+        with self._disk_errors():
             self._sql.execute("BEGIN")
+            # Unqualified columns are those of the older row: SQLite computes every new value
+            # before it writes any, so `kept` still sees the older line.
             self._sql.executemany(
                 "INSERT INTO rows (key, turn, operation, owner, value_bytes, line, record)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key, turn) DO UPDATE SET"
@@ -90,32 +90,34 @@ class CrmSpool(Spool):
             self._sql.execute("COMMIT")
 
     def seal(self) -> None:
-        """Nothing more is put here: jobs carry what there is."""
+        """Accept no more rows: jobs send what is here."""
         self._sealed = True
 
-    def forget_owners(self, owners: Collection[int]) -> None:
-        """Drop the rows of assignments that are not ours any more.
+    def drop_owners(self, owners: Collection[int]) -> None:
+        """Drop the rows of revoked assignments.
 
-        Disown those that may be sent already.
+        Inserts that may have been sent are kept without an owner, so that their outcome is still
+        noted.
         """
-        if not (self._disowns and self._sealed):
-            super().forget_owners(owners)
+        if not (self._for_inserts and self._sealed):
+            super().drop_owners(owners)
             return
-        with self._told():
+        # Without an owner the row is neither sent nor dead-lettered here. Its mark still matches a
+        # result, and the insert journal needs that outcome.
+        with self._disk_errors():
             self._sql.executemany(
                 "UPDATE rows SET owner = -1, value_bytes = -1 WHERE owner = ?",
                 [(owner,) for owner in owners],
             )
 
     def leave(self) -> None:
-        """Let go of the table, and leave its file to who comes after us."""
+        """Close the table and keep its file for the next run."""
         self._sql.close()
 
-    # ── what is to be sent
-    # ───────────────────────────────────────────────────────────────────────────────
+    # ── rows to send ─────────────────────────────────────────────────────────────────────────────
 
     def count(self, operation: Operation) -> int:
-        """Return how many rows are to be written, or removed, but for those that were refused."""
+        """Return how many rows of an operation are accepted or pending, without refused ones."""
         query = "SELECT count(*) FROM rows WHERE operation = ? AND tries >= -1 AND owner >= 0"
         return int(self._sql.execute(query, (OPERATIONS[operation],)).fetchone()[0])
 
@@ -128,65 +130,55 @@ class CrmSpool(Spool):
         )
 
     def pending(
-        self, operation: Operation, many: int
+        self, operation: Operation, limit: int
     ) -> Iterator[list[tuple[str, int, bytes, bytes]]]:
-        """Yield key, turn, line and record of the rows that have no outcome yet, so many at a time.
-
-        In order.
-        """
+        """Yield key, turn, line and record of the pending rows, `limit` at a time, in order."""
         after: tuple[str, int] = ("", -1)
         query = _with(
             "SELECT key, turn, line, record",
             _PENDING,
             "AND (key, turn) > (?, ?) ORDER BY key, turn LIMIT ?",
         )
-        while found := self._sql.execute(query, (OPERATIONS[operation], *after, many)).fetchall():
+        # Key-set paging instead of one cursor: the caller updates the same table between pages.
+        while found := self._sql.execute(query, (OPERATIONS[operation], *after, limit)).fetchall():
             yield found
             after = found[-1][:2]
 
-    def begin_file(self) -> None:
-        """No row is under way: what the service told nothing of goes with the next file."""
-        with self._told():
+    def clear_sent(self) -> None:
+        """Mark no row as sent: rows that the last job did not mention go into the next."""
+        with self._disk_errors():
             self._sql.execute("UPDATE rows SET sent = 0 WHERE sent > 0")
 
-    def sending(self, marks: Iterable[tuple[str, str, int]]) -> None:
-        """Note rows that go with the file. `marks` are mark, key and turn of each."""
+    def mark_sent(self, marks: Iterable[tuple[str, str, int]]) -> None:
+        """Mark rows as sent. `marks` are mark, key and turn of each."""
         self._write("UPDATE rows SET sent = 1, mark = ? WHERE key = ? AND turn = ?", marks)
 
-    def index_marks(self) -> None:
-        """Make rows quick to find: by what results name them by.
-
-        And those whose refusal nobody was told of.
-        """
-        with self._told():
+    def create_indexes(self) -> None:
+        """Index the marks, and the refusals that are not reported yet."""
+        with self._disk_errors():
             self._sql.execute("CREATE INDEX IF NOT EXISTS marks ON rows (mark)")
-            self._sql.execute(f"CREATE INDEX IF NOT EXISTS refused ON rows (owner) WHERE {_UNTOLD}")
+            self._sql.execute(
+                f"CREATE INDEX IF NOT EXISTS refused ON rows (owner) WHERE {_UNREPORTED}"
+            )
 
-    def have_ids(self, ids: Iterable[tuple[bytes, str]]) -> None:
-        """Note the ids of records to delete, each with its key, where a row has its line."""
+    def set_ids(self, ids: Iterable[tuple[bytes, str]]) -> None:
+        """Store the ids of records to delete, each with its key, in the line of the row."""
         self._write("UPDATE rows SET line = ? WHERE key = ? AND operation = 1", ids)
 
-    # ── what became of it
-    # ────────────────────────────────────────────────────────────────────────────────
+    # ── outcomes ─────────────────────────────────────────────────────────────────────────────────
 
     def accepted_marks(self, marks: Iterable[str]) -> int:
-        """Note rows that the service took; return how many were found."""
+        """Record rows as accepted; return how many were found."""
         statement = _with("UPDATE rows SET tries = -1, sent = 0", _BY_MARK)
         return self._write(statement, [(mark,) for mark in marks])
 
     def refused_marks(self, marks: Iterable[tuple[str, str]]) -> int:
-        """Note rows that the service refused for good, with its words.
-
-        Return how many were found.
-        """
+        """Record rows as refused, each with its error; return how many were found."""
         rows = [(error, mark) for mark, error in marks]
         return self._write(_with("UPDATE rows SET tries = -2, sent = 0, error = ?", _BY_MARK), rows)
 
     def busy_marks(self, marks: Iterable[tuple[str, str]]) -> int:
-        """Note rows that could not be taken at that moment; too often is for good.
-
-        Returns how many were found.
-        """
+        """Record rows to be retried, refused after `TRIES` times; return how many were found."""
         rows = [(TRIES, error, mark) for mark, error in marks]
         tries = (
             "UPDATE rows SET tries = CASE WHEN tries + 1 >= ? THEN -2 ELSE tries + 1 END, sent"
@@ -195,16 +187,16 @@ class CrmSpool(Spool):
         return self._write(_with(tries, _BY_MARK), rows)
 
     def unprocessed_marks(self, marks: Iterable[str]) -> int:
-        """Note rows that the service did not come to; return how many were found."""
+        """Record rows as not processed; return how many were found."""
         return self._write(_with("UPDATE rows SET sent = 0", _BY_MARK), [(mark,) for mark in marks])
 
     def settle_without_sending(self, keys: Iterable[str]) -> None:
-        """Note deletes of what is not there: there is nothing to do."""
+        """Record deletes of records that do not exist as accepted."""
         rows = [(key,) for key in keys]
         self._write("UPDATE rows SET tries = -1 WHERE key = ? AND operation = 1", rows)
 
     def settle_turns(self, turns: Iterable[tuple[str | None, str, int]]) -> None:
-        """Note outcomes that are known already: error or none, key and turn of each."""
+        """Record outcomes that are already known: error or `None`, key and turn of each."""
         self._write(
             "UPDATE rows SET tries = CASE WHEN ?1 IS NULL THEN -1 ELSE -2 END, error = ?1"
             " WHERE key = ?2 AND turn = ?3",
@@ -212,7 +204,7 @@ class CrmSpool(Spool):
         )
 
     def unmentioned_count(self) -> int:
-        """Return how many rows that went with the file the service has told nothing of."""
+        """Return how many sent rows the result files did not mention."""
         return int(
             self._sql.execute("SELECT count(*) FROM rows WHERE sent > 0 AND tries >= 0").fetchone()[
                 0
@@ -220,53 +212,53 @@ class CrmSpool(Spool):
         )
 
     def withdraw_refusals(self, but: int) -> None:
-        """Let rows that were refused be sent again, all but so many."""
-        with self._told():
+        """Let refused rows be sent again, all but the first `but` of them."""
+        with self._disk_errors():
             self._sql.execute(
-                f"UPDATE rows SET tries = 0 WHERE {_UNTOLD} AND (key, turn) NOT IN"  # noqa: S608 - our own words
-                f" (SELECT key, turn FROM rows WHERE {_UNTOLD} ORDER BY key, turn LIMIT ?)",
+                f"UPDATE rows SET tries = 0 WHERE {_UNREPORTED} AND (key, turn) NOT IN"  # noqa: S608 - constants of this module
+                f" (SELECT key, turn FROM rows WHERE {_UNREPORTED} ORDER BY key, turn LIMIT ?)",
                 (but,),
             )
 
-    def take_refused(self, many: int) -> list[RefusedRow]:
-        """Return refused rows that nobody was told of yet, and count them out.
+    def take_refused(self, limit: int) -> list[RefusedRow]:
+        """Return refused rows that are not reported yet, and mark them as reported.
 
-        They are accounted as letters.
+        From then on they are counted as dead letters.
         """
         query = _with(
-            "SELECT key, turn, error, record FROM rows WHERE", _UNTOLD, "AND owner >= 0 LIMIT ?"
+            "SELECT key, turn, error, record FROM rows WHERE", _UNREPORTED, "AND owner >= 0 LIMIT ?"
         )
-        found = self._sql.execute(query, (many,)).fetchall()
+        found = self._sql.execute(query, (limit,)).fetchall()
         self._write(
             "UPDATE rows SET value_bytes = -2 WHERE key = ? AND turn = ?",
             [row[:2] for row in found],
         )
         return [RefusedRow(error or "", kept_records(record)) for _, _, error, record in found]
 
-    def outcomes(self, many: int) -> Iterator[list[tuple[bytes, str | None]]]:
-        """Yield record and error of every row with an outcome, so many at a time."""
+    def outcomes(self, limit: int) -> Iterator[list[tuple[bytes, str | None]]]:
+        """Yield record and error of every row with an outcome, `limit` at a time."""
         query = (
             "SELECT record, CASE WHEN tries = -2 THEN coalesce(error, '') END FROM rows WHERE"
             " tries < 0"
         )
         cursor = self._sql.execute(query)
-        while found := cursor.fetchmany(many):
+        while found := cursor.fetchmany(limit):
             yield found
 
     def _write(self, statement: str, rows: Iterable[tuple[object, ...]]) -> int:
-        with self._told():
+        with self._disk_errors():
             self._sql.execute("BEGIN")
             count = self._sql.executemany(statement, rows).rowcount
             self._sql.execute("COMMIT")
         return max(0, count)
 
 
-class LeftSpool(CrmSpool):
-    """The rows of a job that an earlier run left, as they stand on disk."""
+class ReopenedSpool(CrmSpool):
+    """The rows of a job that an earlier run left on disk."""
 
     def __init__(self, path: Path) -> None:
         """Open the table. Raises: `Fatal` when it cannot be read."""
-        super().__init__(path, disowns=True)
+        super().__init__(path, for_inserts=True)
 
     def _make(self, path: Path) -> None:
         self._sql = sqlite3.connect(f"file:{path}?mode=rw", uri=True, isolation_level=None)
@@ -274,15 +266,14 @@ class LeftSpool(CrmSpool):
 
 
 def joined(older_operation: int, older: bytes, operation: int, newer: bytes) -> bytes:
-    """Return the line of a key that has an older change.
+    """Return the line of a key whose older change is still here.
 
-    Of two in part the newer lies over the older.
-
-    What a row does not have is blank, which the CRM leaves as it is. Over a delete the row is a new
-    one: there what is blank is null.
+    A newer partial row is laid over the older one: a column that it does not have is blank, which
+    the CRM leaves unchanged. After a delete the row is a new one, so a blank column becomes null.
     """
     if operation != _UPSERT or not _may_have_blanks(newer):
         return newer
+    # A blank column of the newer row keeps the older value; null is written as #N/A, not blank.
     values = _values(newer)
     below = _values(older) if older_operation == _UPSERT else [CRM.null] * len(values)
     return csv_line([value or under for value, under in zip(values, below, strict=True)])
@@ -296,11 +287,12 @@ def _kept(  # noqa: PLR0917 - as SQL calls it
     newer: bytes,
     record: bytes,
 ) -> bytes:
-    """Return the records of a key that has an older change.
+    """Return the records of a key whose older change is still here.
 
-    Both, where the row has something of each.
+    Both records, where the merged row has values of each.
     """
     if _UPSERT == operation == older_operation and _may_have_blanks(newer):
+        # The older record is only needed if one of its values is still in the merged row.
         both = zip(_values(newer), _values(older), strict=True)
         if any(under and not value for value, under in both):
             return older_record + record

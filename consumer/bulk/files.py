@@ -1,7 +1,4 @@
-"""The CSV files of one job, written from the spool piece by piece.
-
-So that the event loop turns meanwhile.
-"""
+"""Writes the CSV files of one bulk job from the spool, yielding to the event loop."""
 
 from __future__ import annotations
 
@@ -20,11 +17,11 @@ if TYPE_CHECKING:
     from consumer.clock import Clock
 
 _PIECE_ROWS: Final = 2_000
-"""A few milliseconds of work."""
+"""Rows written without yielding to the event loop: a few milliseconds of work."""
 
 
 class CsvFiles:
-    """Files of one operation, each with its header, none larger than allowed."""
+    """The files of one operation, each with a header and none over the size limit."""
 
     def __init__(self, folder: Path, operation: Operation, header: bytes, file_bytes: int) -> None:
         self.paths: list[Path] = []
@@ -36,7 +33,7 @@ class CsvFiles:
         self._written_bytes = 0
 
     def write(self, lines: list[bytes]) -> None:
-        """Append lines; the one that would be too many for a file begins the next."""
+        """Append lines; a line that does not fit begins the next file."""
         piece = b"".join(lines)
         if self._file is not None and self._written_bytes + len(piece) <= self._file_bytes:
             self._put(piece)
@@ -47,7 +44,7 @@ class CsvFiles:
             self._put(line)
 
     def close(self) -> None:
-        """All is written."""
+        """Close the last file."""
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -76,10 +73,12 @@ async def write_files(
     deleted_at: Callable[[], str] | None,
     clock: Clock,
 ) -> tuple[Path, ...]:
-    """Write what is spooled of one operation and return the files; none when there is nothing.
+    """Write the spooled rows of one operation; return the files, none when there are no rows.
 
     `deleted_at` gives the second column of deletes, where the stream has a Record Modified. Deletes
     have no header.
+
+    Raises: `Fatal` when the disk fails.
     """
     is_delete = operation is Operation.DELETE
     files = CsvFiles(folder, operation, b"" if is_delete else header, file_bytes)
@@ -90,13 +89,16 @@ async def write_files(
             await clock.sleep(0)
     except OSError as error:
         detail = (
-            f"cannot write the files of a job to {folder}: {error.strerror}; its rows are read"
-            f" from Kafka again"
+            f"cannot write job files to {folder}: {error.strerror}; free disk space and restart: "
+            "the rows are read from Kafka again"
         )
         raise Fatal(detail) from error
     finally:
         files.close()
     if len(files.paths) > FILES_PER_JOB:
-        message = f"a job of more than {FILES_PER_JOB} files of {file_bytes} bytes was gathered"
+        message = (
+            f"expected at most {FILES_PER_JOB} files of {file_bytes} bytes in a job, got "
+            f"{len(files.paths)}; set a smaller flush.bytes"
+        )
         raise Fatal(message)
     return tuple(files.paths)

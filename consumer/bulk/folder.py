@@ -1,7 +1,4 @@
-"""A place on disk of this process's own.
-
-The first that no living process has, so that a restart finds it again.
-"""
+"""Claims a spool folder for this process: the first one that no other process has locked."""
 
 from __future__ import annotations
 
@@ -13,15 +10,15 @@ from consumer.errors import Fatal
 if TYPE_CHECKING:
     from pathlib import Path
 
-_PLACES: Final = 256
+_FOLDERS: Final = 256
 
 
 class SpoolFolder:
-    """Claimed by a lock that ends with the process, however it ends."""
+    """A folder that is locked until the process ends, however it ends; a restart finds it again."""
 
     def __init__(self, root: Path) -> None:
-        """Claim a place below `root`. Raises: `Fatal` when none can be had."""
-        for number in range(_PLACES):
+        """Lock a folder below `root`. Raises: `Fatal` when none can be locked."""
+        for number in range(_FOLDERS):
             place = root / str(number)
             try:
                 place.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -40,7 +37,10 @@ class SpoolFolder:
             self._lock = lock
             self._place = place
             return
-        detail = f"all {_PLACES} places below {root} are taken by other processes"
+        detail = (
+            f"all {_FOLDERS} spool folders below {root} are locked by other processes; give this "
+            "process another delivery.spool_dir"
+        )
         raise Fatal(detail)
 
     def of_object(self, name: str) -> Path:
@@ -51,9 +51,9 @@ class SpoolFolder:
 
     @property
     def place(self) -> Path:
-        """The folder of this process."""
+        """Folder of this process."""
         return self._place
 
     def close(self) -> None:
-        """Let another process have the place."""
+        """Unlock the folder."""
         self._lock.close()

@@ -1,7 +1,4 @@
-"""What became of rows that were inserted, until their positions are committed.
-
-No restart inserts them again.
-"""
+"""Keeps the outcomes of inserted rows until their positions are committed."""
 
 from __future__ import annotations
 
@@ -24,21 +21,21 @@ _PIECE_ROWS: Final = 2_000
 
 
 class InsertJournal:
-    """Outcomes by the place of the record, on disk.
+    """Outcomes on disk, by the record and row that they belong to.
 
-    1. A job inserts rows; its results are read and noted here, then its journal is cleared. 2. The
-    process is killed before the positions are committed. 3. The records are read again. What is
-    noted of them is their outcome: nothing is sent. 4. Later records of a partition come: the
-    earlier ones are committed, or never come again, and are forgotten.
+    1. A job inserts rows. Its results are noted here, then its job journal is cleared.
+    2. The process is killed before the positions are committed.
+    3. The records are read again. Their noted outcome counts, and nothing is sent again.
+    4. Later records of a partition are read: earlier ones are committed, so they are dropped.
     """
 
     def __init__(self, path: Path) -> None:
-        """Open it, or make it. Raises.
+        """Open or create the file.
 
-        `Fatal`, as all that writes, when the disk does not take it.
+        Raises: `Fatal` when the disk fails, as every method that writes.
         """
         self._path = path
-        with self._told():
+        with self._disk_errors():
             self._sql = sqlite3.connect(path, isolation_level=None)
             self._sql.execute("PRAGMA synchronous = OFF")
             self._sql.execute(
@@ -48,21 +45,21 @@ class InsertJournal:
             )
 
     async def note(self, spool: CrmSpool, clock: Clock) -> None:
-        """Note every outcome of a spool; what is noted already stays."""
+        """Note every outcome of a spool; an outcome that is noted already stays."""
         for piece in spool.outcomes(_PIECE_ROWS):
             rows = [(*kept_records(record)[-1].place, error) for record, error in piece]
-            with self._told():
+            with self._disk_errors():
                 self._sql.execute("BEGIN")
                 self._sql.executemany("INSERT OR IGNORE INTO done VALUES (?, ?, ?, ?, ?)", rows)
                 self._sql.execute("COMMIT")
             await clock.sleep(0)
 
     def forget_before(self, lows: Iterable[tuple[str, int, int]]) -> None:
-        """Forget partitions of which only later records come now.
+        """Drop partitions whose noted offsets are all below the offsets that are read now.
 
-        Topic, partition, lowest offset of each.
+        `lows`: topic, partition and lowest offset of each.
         """
-        with self._told():
+        with self._disk_errors():
             self._sql.executemany(
                 "DELETE FROM done WHERE topic = ?1 AND partition = ?2 AND ?3 >"
                 " (SELECT max(position) FROM done WHERE topic = ?1 AND partition = ?2)",
@@ -70,14 +67,14 @@ class InsertJournal:
             )
 
     def knows_any(self, partitions: Iterable[tuple[str, int]]) -> bool:
-        """Tell whether there is anything about these partitions."""
+        """Whether any outcome of these partitions is noted."""
         query = "SELECT 1 FROM done WHERE topic = ? AND partition = ? LIMIT 1"
         return any(self._sql.execute(query, one).fetchone() for one in partitions)
 
     def outcome(self, record: bytes) -> tuple[str | None] | None:
-        """Return the error of a row that was sent before, none where it was taken.
+        """Return the outcome of a row that an earlier job sent, `None` when none did.
 
-        `None` when it was not sent.
+        The outcome is a tuple of the error, or of `None` when the row was accepted.
         """
         query = (
             "SELECT error FROM done WHERE topic = ? AND partition = ? AND position = ? AND part = ?"
@@ -88,13 +85,16 @@ class InsertJournal:
         return found
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._sql.close()
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _disk_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
-            detail = f"cannot note what was inserted in {self._path}: {error}"
+            detail = (
+                f"cannot write the insert journal {self._path}: {error}; free disk space and "
+                "restart"
+            )
             raise Fatal(detail) from error

@@ -1,7 +1,4 @@
-"""The journal of one job: which one is ours and how far it came, on disk.
-
-So that a restart knows it again.
-"""
+"""Keeps on disk which job is under way and how far it is, so that a restart finds it."""
 
 from __future__ import annotations
 
@@ -14,12 +11,11 @@ if TYPE_CHECKING:
 
 
 class JournalEntry(msgspec.Struct, frozen=True):
-    """A job that was created by us.
+    """A job that this process created.
 
-    `closed` says that all of it was uploaded and that the service was told so.
-
-    `spool` names the rows that it carries, where they are needed to read its results. Without an id
-    it is one that was to be created from `begun_ms` on: whether it was, nobody has noted.
+    `closed`: everything is uploaded and the close request may have been sent. `spool` names the
+    file of its rows, where their results have to be read. An empty `job_id` is a creation that
+    began at `begun_ms`, and may or may not have happened.
     """
 
     job_id: str
@@ -31,32 +27,29 @@ class JournalEntry(msgspec.Struct, frozen=True):
 
 
 def put_in_place(path: Path, content: bytes) -> None:
-    """Write a small file anew as a whole and put it in place at once, so that it is never half."""
+    """Replace a small file atomically, so that it is never half written."""
     fresh = path.with_suffix(".fresh")
     fresh.write_bytes(content)
     fresh.replace(path)
 
 
 class JobJournal:
-    """One small file."""
+    """The journal file of one job."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def read(self) -> JournalEntry | None:
-        """Return the job that was under way, `None` when there is none.
-
-        Or what is there cannot be read.
-        """
+        """Return the job that was under way; `None` without one, or if the file is unreadable."""
         try:
             return msgspec.json.decode(self._path.read_bytes(), type=JournalEntry)
         except (FileNotFoundError, msgspec.DecodeError):
             return None
 
     def write(self, entry: JournalEntry) -> None:
-        """Note how far the job is."""
+        """Record how far the job is."""
         put_in_place(self._path, msgspec.json.encode(entry))
 
     def clear(self) -> None:
-        """The job is over, or nothing of it counts."""
+        """Delete the journal: the job has ended, or none of its rows count."""
         self._path.unlink(missing_ok=True)

@@ -1,7 +1,4 @@
-"""What a job of either bulk API is and does.
-
-Its states, its figures, the limits and the delays, as values.
-"""
+"""Jobs of both bulk APIs as values: states, counts, limits and delays."""
 
 from __future__ import annotations
 
@@ -17,37 +14,33 @@ import orjson
 from consumer.masking import MASKED_CHARS, mask
 
 FILE_BYTES: Final = 150_000_000
-"""The most that one CSV file may have. Source: Ingestion API limits, "150 MB", read as decimal, the
-smaller one."""
+"""Largest CSV file. Source: Ingestion API limits, "150 MB", read as decimal, the smaller one."""
 
 FILES_PER_JOB: Final = 100
 JOBS_PER_HOUR: Final = 20
 JOBS_AT_A_TIME: Final = 5
 
 CRM_JOBS_PER_HOUR: Final = 600
-"""A day has 15,000 batches of 10,000 rows, and each job takes at least one of them.
-
-Source: Bulk API 2.0 limits, "Batch allocations".
-"""
+"""A day has 15,000 batches of 10,000 rows, and each job takes at least one. Source: Bulk API 2.0
+limits, "Batch allocations"."""
 
 ABANDONED_AFTER_S: Final = 1800.0
-"""An open job of somebody unknown that nothing was done to for this long has lost its maker."""
+"""An open job that was not touched for this long has lost the process that created it."""
 
 HUNG_AFTER_S: Final = 3600.0
-"""A job under way for longer is named as a hold. It is never sent anew meanwhile: it may still be
-applied."""
+"""A job under way for longer shows a hold. It is not sent again, for it may still be applied."""
 
 BUSY_HOLD_S: Final = 900.0
-"""Another job on the object is waited for silently this long: other members have theirs too."""
+"""Another job on the object shows a hold after this long; other members run jobs too."""
 
-YOUNG_STREAM_TRIES: Final = 4
-"""How often creating a job may meet 404 before it is the set-up's fault: a new stream shows after
-half a minute."""
+NEW_STREAM_TRIES: Final = 4
+"""How often creating a job may return 404 before it is the fault of the set-up: a new data stream
+appears after half a minute."""
 
 _HOUR_S: Final = 3600.0
 _FIRST_POLL_S: Final = 2.0
 _LONGEST_POLL_S: Final = 15.0
-_YOUNG_STREAM_S: Final = 15.0
+_NEW_STREAM_S: Final = 15.0
 _BUSY_S: Final = 15.0
 
 
@@ -63,7 +56,7 @@ class JobState(StrEnum):
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more will happen to the job."""
+        """Whether the job has ended."""
         return self in {JobState.COMPLETE, JobState.FAILED, JobState.ABORTED}
 
 
@@ -71,11 +64,10 @@ _BY_LOWER: Final = {state.lower(): state for state in JobState}
 
 
 class Job(msgspec.Struct, frozen=True):
-    """A job as the service tells of it.
+    """A job as the service reports it.
 
-    `changed_ms` is its last change, 0 when the service does not say.
-
-    `processed_count`, `failed_count` and `created_by` are told by the CRM alone.
+    `changed_ms` is its last change, 0 when the service does not say. Only the CRM reports
+    `processed_count`, `failed_count` and `created_by`.
     """
 
     id: str
@@ -91,21 +83,22 @@ class Job(msgspec.Struct, frozen=True):
 
     @property
     def named(self) -> str:
-        """Return how the job is called in a message.
+        """Name of the job in a message.
 
-        Complete does not mean that every row was taken.
+        JobComplete does not mean that every row was accepted, so the refused rows are named too.
         """
-        refused = f", {self.failed_count} rows refused" if self.failed_count else ""
+        rows = "row" if self.failed_count == 1 else "rows"
+        refused = f", {self.failed_count} {rows} refused" if self.failed_count else ""
         return f"job {self.id} ({self.state}{refused})"
 
 
 def read_job(body: bytes) -> Job | None:
-    """Read one job; `None` when it is none, or in no state that is known."""
+    """Read one job; `None` when the body is not a job, or its state is not known."""
     return _job(_parsed(body))
 
 
 def read_jobs(body: bytes) -> list[Job] | None:
-    """Read a list of jobs, leaving out what is none; `None` when it is no list.
+    """Read a list of jobs and skip entries that are not jobs; `None` when it is not a list.
 
     Shape: the Ingestion API has them under `data`, the CRM under `records`.
     """
@@ -118,19 +111,19 @@ def read_jobs(body: bytes) -> list[Job] | None:
     return [job for entry in listed if (job := _job(entry)) is not None]
 
 
-def locator_of_rest(body: bytes) -> str:
-    """Read where the CRM's list of jobs goes on; nothing when it is whole.
+def next_locator(body: bytes) -> str:
+    """Return the locator of the next page of the CRM's job list, empty at its end.
 
-    Shape: `nextRecordsUrl` is an address with `queryLocator`; only that is used of it.
+    Shape: `nextRecordsUrl` is a URL with `queryLocator`; only that parameter is used.
     """
     parsed = _parsed(body)
     address = parsed.get("nextRecordsUrl") if isinstance(parsed, dict) else None
-    asked = parse_qs(urlsplit(address).query) if isinstance(address, str) else {}
-    return asked.get("queryLocator", [""])[0]
+    query = parse_qs(urlsplit(address).query) if isinstance(address, str) else {}
+    return query.get("queryLocator", [""])[0]
 
 
 def is_abandoned(job: Job, wall_ms: int) -> bool:
-    """Tell whether an open job that is not known to be ours has lost its maker."""
+    """Whether an open job that may not be ours has lost the process that created it."""
     return job.state is JobState.OPEN and 0 < job.changed_ms <= wall_ms - ABANDONED_AFTER_S * 1000
 
 
@@ -139,20 +132,20 @@ def poll_after_s(polls: int) -> float:
     return min(_LONGEST_POLL_S, _FIRST_POLL_S * 2.0 ** min(polls, 8))
 
 
-def young_stream_s() -> float:
+def new_stream_wait_s() -> float:
     """Return the wait after a 404 on creating a job."""
-    return _YOUNG_STREAM_S
+    return _NEW_STREAM_S
 
 
 def busy_after_s() -> float:
-    """Return the wait before asking again whether another job has ended."""
+    """Return the wait before checking again whether another job has ended."""
     return _BUSY_S
 
 
 class HourlyJobs:
-    """The service's limit on jobs.
+    """The service's limits on jobs, as far as this process uses them.
 
-    So many in any sliding hour, so many at a time, of this process.
+    At most `per_hour` in any sliding hour, and `at_a_time` at once.
     """
 
     def __init__(self, per_hour: int = JOBS_PER_HOUR, at_a_time: int = JOBS_AT_A_TIME) -> None:
@@ -164,7 +157,7 @@ class HourlyJobs:
     def wait_s(self, now_s: float) -> float | None:
         """Return how long a new job must wait, 0 when it may begin.
 
-        `None` until another one has ended.
+        `None` means: until another job has ended.
         """
         while self._begun_s and self._begun_s[0] <= now_s - _HOUR_S:
             self._begun_s.popleft()
@@ -180,7 +173,7 @@ class HourlyJobs:
         self.running += 1
 
     def ended(self) -> None:
-        """A job is over, or was let go."""
+        """Count a job as ended."""
         self.running -= 1
 
 
@@ -219,7 +212,7 @@ def _count(entry: dict[str, Any], name: str) -> int:
 
 
 def _moment_ms(text: str) -> int:
-    """Read the service's time; 0 when it cannot be read: then nothing follows from it."""
+    """Read a time of the service; 0 when it is not readable."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

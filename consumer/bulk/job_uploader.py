@@ -1,7 +1,4 @@
-"""How the rows of a gather become jobs.
-
-The port of a carrier, and that of the Bulk Ingestion API.
-"""
+"""Uploads bulk batches as jobs: the uploader protocol, and the Bulk Ingestion API."""
 
 from __future__ import annotations
 
@@ -23,22 +20,22 @@ if TYPE_CHECKING:
 
 _FIRST_REPEAT_S: Final = 60.0
 _LONGEST_REPEAT_S: Final = 600.0
-"""Between jobs of the same rows: each costs one of those that an hour or a day has."""
+"""Wait between two jobs of the same rows: each uses up one of the hourly or daily limit."""
 
 
 class JobUploader(Protocol):
-    """Takes gathers to their end, one after the other."""
+    """Brings bulk batches to their end, one after the other."""
 
-    async def settle_left(
+    async def settle_leftover_job(
         self, row_buffer: RowBuffer, journal: JobJournal, watch: JobWatch
     ) -> None:
-        """See to it that a job of an earlier life is over."""
+        """Bring a job of an earlier run to its end."""
         ...
 
-    async def carry(
+    async def upload(
         self, row_buffer: RowBuffer, bulk_batch: BulkBatch, journal: JobJournal, watch: JobWatch
     ) -> None:
-        """Return when every row of the gather has its outcome, whatever that takes."""
+        """Return when every row of the batch has its outcome, however long that takes."""
         ...
 
 
@@ -48,27 +45,27 @@ def repeat_after_s(repeats: int) -> float:
 
 
 class IngestionUploader:
-    """Carries gathers to the Bulk Ingestion API: deletes first, each operation by its own job."""
+    """Uploads batches to the Bulk Ingestion API: first a job of deletes, then one of upserts."""
 
     def __init__(self, runner: JobRunner, clock: Clock) -> None:
         self._runner = runner
         self._clock = clock
 
-    async def settle_left(
+    async def settle_leftover_job(
         self, row_buffer: RowBuffer, journal: JobJournal, watch: JobWatch
     ) -> None:
-        """See to it that a job of an earlier life is over: see `JobUploader`."""
-        await self._runner.settle_left(row_buffer.target, journal, watch)
+        """Bring a job of an earlier run to its end: see `JobUploader`."""
+        await self._runner.settle_leftover_job(row_buffer.target, journal, watch)
 
-    async def carry(
+    async def upload(
         self, row_buffer: RowBuffer, bulk_batch: BulkBatch, journal: JobJournal, watch: JobWatch
     ) -> None:
-        """Take one gather to its end: see `JobUploader`."""
+        """Send one batch: see `JobUploader`."""
         for operation in (Operation.DELETE, Operation.UPSERT):
             if bulk_batch.spool.count(operation):
-                await self._carry_operation(row_buffer, bulk_batch, operation, journal, watch)
+                await self._upload_operation(row_buffer, bulk_batch, operation, journal, watch)
 
-    async def _carry_operation(
+    async def _upload_operation(
         self,
         row_buffer: RowBuffer,
         bulk_batch: BulkBatch,
@@ -79,8 +76,8 @@ class IngestionUploader:
         repeats = 0
         while True:
             watch.phase(f"writing {operation.value}s", None)
-            # Anew each time: rows may have gone to another owner meanwhile, who has sent newer
-            # ones.
+            # Written again for each job: the rows of a partition revoked meanwhile must not go out,
+            # for its new owner may have sent newer ones.
             files = await write_files(
                 bulk_batch.spool,
                 operation,

@@ -1,7 +1,4 @@
-"""Records as they are kept on disk beside their rows, byte for byte.
-
-Until it is known what became of the row.
-"""
+"""Packs a record beside its row on disk, byte for byte, until the outcome is known."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ _LENGTH_BYTES: Final = 4
 
 
 class RowOrigin(NamedTuple):
-    """Where a row came from: the record, and which of its rows it is."""
+    """Where a row comes from: the record, and which of its rows it is."""
 
     topic: str
     partition: int
@@ -28,12 +25,10 @@ class RowOrigin(NamedTuple):
 
 
 class KeptRecord(msgspec.Struct, frozen=True, array_like=True):
-    """A record as it is kept beside its row, byte for byte.
+    """A record kept beside its row, so that a refused row becomes a complete dead letter.
 
-    So that a row that is refused can be told of in full.
-
-    `owner` numbers the assignment in its gather, `partial_record` the ticket where the record has
-    several parts, else -1.
+    `owner` numbers the assignment in its batch. `partial_record` is the index of the partial record
+    where the record has several parts, else -1.
     """
 
     owner: int
@@ -49,11 +44,11 @@ class KeptRecord(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def place(self) -> RowOrigin:
-        """Return where its row came from."""
+        """Where the row comes from."""
         return RowOrigin(self.topic, self.partition, self.offset, self.part)
 
     def record(self) -> Record:
-        """Return the record itself."""
+        """Return the record."""
         return PlainRecord(
             self.topic,
             self.partition,
@@ -89,10 +84,7 @@ def keep(record: Record, owner: int, partial_record: int, part: int) -> bytes:
 
 
 def kept_records(packed: bytes) -> list[KeptRecord]:
-    """Unpack the record of a row, after those whose fields the row carries too.
-
-    The oldest first.
-    """
+    """Unpack the records of a row, oldest first; its own record is the last one."""
     found: list[KeptRecord] = []
     at = 0
     while at < len(packed):

@@ -1,7 +1,4 @@
-"""The lanes of the bulk destinations.
-
-What is gathered becomes a job when it is due, settled by its outcome.
-"""
+"""Runs the jobs of each bulk target: seals a batch when it is due, settles it when it ends."""
 
 from __future__ import annotations
 
@@ -24,27 +21,27 @@ if TYPE_CHECKING:
     Spawn = Callable[[Coroutine[object, object, None]], asyncio.Task[None]]
 
 _LEAVE_S: Final = 3.0
-"""How long leaving waits for the service to abort what is open; the next start does it otherwise."""
+"""How long a shutdown waits for open jobs to be aborted; otherwise the next start aborts them."""
 
 
 class BulkEvents(Protocol):
-    """Who is told how gathers fare."""
+    """Receives the outcome of batches, and the holds of jobs."""
 
     def bulk_batch_settled(self, target: Target, bulk_batch: BulkBatch) -> None:
-        """The job of these rows is complete."""
+        """The job of this batch is complete."""
         ...
 
     def lane_held(self, target: Target, hold: HoldLane) -> None:
-        """An object's job waits."""
+        """The job of an object is on hold."""
         ...
 
     def lane_released(self, target: Target, hold: HoldLane) -> None:
-        """It goes on."""
+        """The hold has ended."""
         ...
 
 
 class _BulkLane:
-    """One object's jobs, one after the other; hears of each how it goes on."""
+    """The jobs of one object, one after the other, and the state of the running one."""
 
     def __init__(self, row_buffer: RowBuffer, events: BulkEvents) -> None:
         self.row_buffer = row_buffer
@@ -56,27 +53,27 @@ class _BulkLane:
         self._events = events
 
     def phase(self, phase: str, job_id: str | None) -> None:
-        """The job goes on to this."""
+        """Note the phase of the job."""
         self.phase_now, self.job_id = phase, job_id
 
     def held(self, hold: HoldLane) -> None:
-        """The job waits by name."""
+        """Start a hold, unless one with this reason is active."""
         if self.held_by is None or self.held_by.reason is not hold.reason:
             self.released()
             self.held_by = hold
             self._events.lane_held(self.row_buffer.target, hold)
 
     def released(self) -> None:
-        """It goes on."""
+        """End the active hold, if any."""
         if self.held_by is not None:
             held, self.held_by = self.held_by, None
             self._events.lane_released(self.row_buffer.target, held)
 
 
 class BulkLanes:
-    """Carries the gathers of every bulk target.
+    """Uploads the batches of every bulk target.
 
-    Nothing here outlives the task group behind `spawn`.
+    No task outlives the task group behind `spawn`.
     """
 
     def __init__(
@@ -96,13 +93,13 @@ class BulkLanes:
         self._closed = False
 
     def start(self) -> None:
-        """See to the jobs that an earlier run left."""
+        """Settle the jobs that an earlier run left."""
         for lane in self._lanes:
             if lane.journal.read() is not None:
                 self._begin(lane)
 
     def pump(self) -> None:
-        """Let what is due become a job; called every second and whenever a job is over."""
+        """Start a job for every batch that is due; called each second and after every job."""
         now_s = self._clock.now_s()
         for lane in self._lanes:
             if lane.task is None and not self._closed and lane.row_buffer.is_due(now_s):
@@ -110,12 +107,11 @@ class BulkLanes:
                 self._begin(lane)
 
     def give_up(self, gone: Collection[Assignment]) -> None:
-        """Stop the jobs that carry rows of assignments that are not ours any more.
+        """Cancel jobs that contain rows of revoked assignments, unless they are closed.
 
-        Unless they are closed.
-
-        A closed job is the service's: it goes on and settles what is still ours. Another is
-        aborted, for the next owner sends those rows; what is left of them here goes into a new job.
+        A closed job runs on at the service and settles the rows that are still assigned here. An
+        open job is aborted, for the new owner sends its revoked rows; the remaining rows go into a
+        new job.
         """
         for lane in self._lanes:
             bulk_batch = lane.row_buffer.under_way
@@ -126,14 +122,12 @@ class BulkLanes:
             ):
                 continue
             entry = lane.journal.read()
+            # Closed: the service applies the rows in any case, so the outcome must be awaited.
             if entry is None or not entry.closed:
                 lane.task.cancel()
 
     async def leave(self) -> None:
-        """Have open jobs aborted before the process ends, if the service answers.
-
-        Begin nothing more.
-        """
+        """Start no more jobs; abort the open ones before the process ends, if possible."""
         self._closed = True
         tasks = [lane.task for lane in self._lanes if lane.task is not None]
         for task in tasks:
@@ -144,12 +138,12 @@ class BulkLanes:
                 for lane in self._lanes:
                     entry = lane.journal.read()
                     if entry is not None and not entry.closed:
-                        await self._uploader_of(lane.row_buffer).settle_left(
+                        await self._uploader_of(lane.row_buffer).settle_leftover_job(
                             lane.row_buffer, lane.journal, lane
                         )
 
     def close(self) -> None:
-        """Let go of what is gathered: it is read from Kafka again."""
+        """Drop the buffered rows: they are read from Kafka again."""
         self._closed = True
         for lane in self._lanes:
             if lane.task is not None:
@@ -157,7 +151,7 @@ class BulkLanes:
             lane.row_buffer.close()
 
     def progress(self) -> tuple[BulkStatus, ...]:
-        """Return where every object's job is."""
+        """Return the state of the job of each object."""
         return tuple(self._progress(lane) for lane in self._lanes)
 
     def _progress(self, lane: _BulkLane) -> BulkStatus:
@@ -173,30 +167,31 @@ class BulkLanes:
         )
 
     def _begin(self, lane: _BulkLane) -> None:
-        lane.task = self._spawn(self._carry(lane))
+        lane.task = self._spawn(self._run(lane))
         lane.task.add_done_callback(lambda task: self._ended(lane, task))
 
     def _ended(self, lane: _BulkLane, task: asyncio.Task[None]) -> None:
-        """A task came to its end, or was cancelled: what is left of its gather begins anew."""
+        """Start the next task of a lane when one has ended or was cancelled."""
         if not task.cancelled() and task.exception() is not None:
-            return  # an error of ours, which ends the run
+            return  # a bug: the task group ends the process
         lane.task = None
         lane.phase_now = lane.job_id = None
         if self._closed:
             return
+        # Cancelled: the rows that are left, or the open job, still need a task.
         if lane.row_buffer.under_way is not None or lane.journal.read() is not None:
             self._begin(lane)
         else:
             self.pump()
 
-    async def _carry(self, lane: _BulkLane) -> None:
-        """Take one gather to its end, whatever that takes, after what an earlier run left."""
+    async def _run(self, lane: _BulkLane) -> None:
+        """Settle a leftover job, then send the batch under way, however long that takes."""
         row_buffer, uploader = lane.row_buffer, self._uploader_of(lane.row_buffer)
-        await uploader.settle_left(row_buffer, lane.journal, lane)
+        await uploader.settle_leftover_job(row_buffer, lane.journal, lane)
         bulk_batch = row_buffer.under_way
         if bulk_batch is None:
             lane.released()
             return
-        await uploader.carry(row_buffer, bulk_batch, lane.journal, lane)
+        await uploader.upload(row_buffer, bulk_batch, lane.journal, lane)
         lane.released()
         self._events.bulk_batch_settled(row_buffer.target, bulk_batch)

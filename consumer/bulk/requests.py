@@ -1,7 +1,4 @@
-"""Steps of a job to request values.
-
-Addresses, headers, and the file that is the body of an upload.
-"""
+"""Builds the requests of a bulk job: create, upload, close, abort, poll."""
 
 from __future__ import annotations
 
@@ -21,27 +18,27 @@ if TYPE_CHECKING:
 
 _JOBS: Final = "/api/v1/ingest/jobs"
 _SLOWEST_BYTES_PER_S: Final = 1_000_000
-"""The slowest way of a file that is waited for."""
+"""The slowest transfer of a file that is waited for."""
 
 _LISTED: Final = 100
 _ACTIVE: Final = "Open,UploadComplete,InProgress"
 
 
 class JobStep(StrEnum):
-    """What is asked of the API; also the `operation` label of `requests_total`."""
+    """A step of a job; also the `operation` label of `requests_total`."""
 
     CREATE = "create_job"
     UPLOAD = "upload"
     CLOSE = "close_job"
     ABORT = "abort_job"
-    ASK = "job"
+    GET = "job"
     LIST = "jobs"
     RESULTS = "results"
-    FIND = "query"
+    QUERY = "query"
 
 
 class JobApi(Protocol):
-    """What a runner asks of either API; each is a request value."""
+    """The requests that a job runner needs from either API."""
 
     def create(self, token: Token, target: Target, operation: Operation) -> Request:
         """Return the request that creates a job."""
@@ -52,57 +49,60 @@ class JobApi(Protocol):
         ...
 
     def close(self, token: Token, job_id: str) -> Request:
-        """Return the request that says that all is uploaded."""
+        """Return the request that closes a job: its upload is complete."""
         ...
 
     def abort(self, token: Token, job_id: str) -> Request:
-        """Return the request that has all that was uploaded thrown away."""
+        """Return the request that aborts a job and discards its data."""
         ...
 
-    def ask(self, token: Token, job_id: str) -> Request:
+    def get_job(self, token: Token, job_id: str) -> Request:
         """Return the request for the state of a job."""
         ...
 
-    def active(self, token: Token) -> Request:
-        """Return the request for the jobs that are not over."""
+    def list_jobs(self, token: Token) -> Request:
+        """Return the request for the jobs that have not ended."""
         ...
 
 
 class IngestionJobs:
-    """The Bulk Ingestion API of one tenant. Source: Ingestion API reference, "Bulk Ingestion"."""
+    """The requests of one tenant to the Bulk Ingestion API.
+
+    Source: Ingestion API reference, "Bulk Ingestion".
+    """
 
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
 
     def create(self, token: Token, target: Target, operation: Operation) -> Request:
         """Return the request that creates a job."""
-        wanted = {
+        content = {
             "object": target.object,
             "sourceName": target.connector,
             "operation": operation.value,
         }
-        return self._json("POST", token, "", wanted)
+        return self._json("POST", token, "", content)
 
     def upload(self, token: Token, job_id: str, path: Path) -> Request:
-        """Return the request that uploads one file; it may take as long as its size needs."""
+        """Return the request that uploads one file; its timeout grows with the file."""
         url = f"{token.base_url}{_JOBS}/{quote(job_id, safe='')}/batches"
         return upload_request(url, token, path, self._timeout_s)
 
     def close(self, token: Token, job_id: str) -> Request:
-        """Return the request that says that all is uploaded."""
+        """Return the request that closes a job: its upload is complete."""
         return self._json("PATCH", token, f"/{quote(job_id, safe='')}", {"state": "UploadComplete"})
 
     def abort(self, token: Token, job_id: str) -> Request:
-        """Return the request that has all that was uploaded thrown away."""
+        """Return the request that aborts a job and discards its data."""
         return self._json("PATCH", token, f"/{quote(job_id, safe='')}", {"state": "Aborted"})
 
-    def ask(self, token: Token, job_id: str) -> Request:
+    def get_job(self, token: Token, job_id: str) -> Request:
         """Return the request for the state of a job."""
         url = f"{token.base_url}{_JOBS}/{quote(job_id, safe='')}"
         return Request("GET", url, headers_with(token), timeout_s=self._timeout_s)
 
-    def active(self, token: Token) -> Request:
-        """Return the request for the jobs that are not over."""
+    def list_jobs(self, token: Token) -> Request:
+        """Return the request for the jobs that have not ended."""
         url = f"{token.base_url}{_JOBS}?limit={_LISTED}&states={_ACTIVE}"
         return Request("GET", url, headers_with(token), timeout_s=self._timeout_s)
 
@@ -117,22 +117,22 @@ def json_request(
 ) -> Request:
     """Return a request with a JSON body."""
     headers = (*headers_with(token), ("Content-Type", "application/json"))
-    return Request(method, url, headers, orjson.dumps(content), timeout_s)  # type: ignore[arg-type]  # POST or PATCH, of its callers
+    return Request(method, url, headers, orjson.dumps(content), timeout_s)  # type: ignore[arg-type]  # callers pass POST or PATCH
 
 
 def upload_request(url: str, token: Token, path: Path, timeout_s: float) -> Request:
-    """Return the upload of a file of CSV; it may take as long as its size needs."""
+    """Return the upload of a CSV file; its timeout grows with the file."""
     headers = (*headers_with(token), ("Content-Type", "text/csv"))
     return Request("PUT", url, headers, timeout_s=timeout_s + transfer_s(path), body_path=str(path))
 
 
 def transfer_s(path: Path) -> float:
-    """Return how long a file may take on its way, either way."""
+    """Return how long the transfer of a file may take, in either direction."""
     return path.stat().st_size / _SLOWEST_BYTES_PER_S
 
 
 def headers_with(token: Token) -> tuple[tuple[str, str], ...]:
-    """Return the headers that every request has."""
+    """Return the headers of every request."""
     return (
         ("Authorization", f"Bearer {token.value}"),
         ("Accept", "application/json"),

@@ -1,7 +1,4 @@
-"""A job of the CRM is over: its result files are fetched and told to the spool.
-
-Until every row is told of.
-"""
+"""Fetches the result files of an ended CRM job until every sent row has its outcome."""
 
 from __future__ import annotations
 
@@ -30,15 +27,14 @@ if TYPE_CHECKING:
     from consumer.clock import Clock
     from consumer.http.messages import Request
 
-_READINGS: Final = 3
-"""How often results are read that do not tell of every row, before what they leave out is sent
-again."""
+_READ_TRIES: Final = 3
+"""How often incomplete results are read before the rows that they leave out are sent again."""
 
 _READ_AGAIN_S: Final = 30.0
 
 
 class OperationRows(NamedTuple):
-    """What the jobs of one operation carry, and who is told how they fare."""
+    """The rows of one operation of a batch, and the watch of its jobs."""
 
     crm: CrmRowBuffer
     spool: CrmSpool
@@ -47,17 +43,17 @@ class OperationRows(NamedTuple):
 
     @property
     def inserts(self) -> bool:
-        """Whether sending a row twice makes two of it."""
+        """Whether sending a row twice would create two records."""
         return self.crm.inserts and self.operation is Operation.UPSERT
 
     async def note_outcomes(self, clock: Clock) -> None:
-        """Note in the book what became of rows that were inserted."""
+        """Note the outcomes of inserted rows in the insert journal."""
         with closing(InsertJournal(self.crm.folder / INSERT_JOURNAL)) as insert_journal:
             await insert_journal.note(self.spool, clock)
 
     @property
     def deletes(self) -> bool:
-        """Whether the rows name what is to be deleted."""
+        """Whether the rows are deletes."""
         return self.operation is Operation.DELETE or self.crm.crm.operation in {
             "delete",
             "hardDelete",
@@ -65,79 +61,80 @@ class OperationRows(NamedTuple):
 
 
 class ResultReader:
-    """Reads results as often as it takes; keeps nothing between jobs."""
+    """Reads results as often as needed; keeps no state between jobs."""
 
     def __init__(self, runner: JobRunner, api: CrmJobs, clock: Clock) -> None:
         self._runner = runner
         self._api = api
         self._clock = clock
 
-    async def read(self, load: OperationRows, job_id: str, sent: Path, end: JobEnd) -> Counts:
-        """Read the results of a job. `sent` is about as large as they are.
+    async def read(self, op_rows: OperationRows, job_id: str, sent: Path, end: JobEnd) -> Counts:
+        """Read the results of a job. `sent` is a file of about their size.
 
-        Of a job that nobody knows there are none. What a job that failed or was aborted does not
-        tell of, it did not come to. Rows of a complete job that repeated readings leave out are
-        sent again, but never inserted.
+        A job that the service does not know has none. Rows that the results of a failed or aborted
+        job do not mention were not processed. Rows of a complete job that repeated reads leave out
+        are sent again, except inserts.
         """
         counts = Counts()
         if end.job is None:
             return counts
         readings = 0
         while True:
-            counts.left_out = await self._read_once(load, end.job, job_id, sent, counts)
+            counts.left_out = await self._read_once(op_rows, end.job, job_id, sent, counts)
             readings += 1
-            if not counts.left_out or (readings >= _READINGS and not load.inserts):
+            if not counts.left_out or (readings >= _READ_TRIES and not op_rows.inserts):
                 return counts
-            if readings >= _READINGS:
-                await load.note_outcomes(self._clock)
+            if readings >= _READ_TRIES:
+                await op_rows.note_outcomes(self._clock)
                 detail = (
-                    f"job {job_id}: {counts.left_out}; nothing is inserted again: stop, remove"
-                    f" {load.crm.folder / JOURNAL} and start to have what they leave out"
-                    f" inserted again"
+                    f"job {job_id}: {counts.left_out}; its rows may be inserted already, so they "
+                    "are not sent again; to insert them again, stop, remove "
+                    f"{op_rows.crm.folder / JOURNAL} and start"
                 )
-                load.watch.held(HoldLane(HoldReason.SINK, detail))
+                op_rows.watch.held(HoldLane(HoldReason.SINK, detail))
             await self._clock.sleep(_READ_AGAIN_S)
 
     async def _read_once(
-        self, load: OperationRows, job: Job, job_id: str, sent: Path, counts: Counts
+        self, op_rows: OperationRows, job: Job, job_id: str, sent: Path, counts: Counts
     ) -> str:
-        """Read all result files, and say what they leave out.
-
-        Nothing, when they tell of every row.
-        """
-        marking, spool, clock = load.crm.marking(load.operation), load.spool, self._clock
-        into = load.crm.folder / "results.csv"
-        told_before = counts.processed
-        load.watch.phase("reading results", job_id)
+        """Read all result files; return why rows have no outcome, empty when all have one."""
+        marking, spool, clock = op_rows.crm.marking(op_rows.operation), op_rows.spool, self._clock
+        into = op_rows.crm.folder / "results.csv"
+        processed_before = counts.processed
+        op_rows.watch.phase("reading results", job_id)
         try:
-            await self._fetch(load, job_id, "successfulResults", sent, into)
+            await self._fetch(op_rows, job_id, "successfulResults", sent, into)
             await note_accepted(into, marking, spool, counts, clock)
-            await self._fetch(load, job_id, "failedResults", sent, into)
-            await note_refused(into, marking, spool, counts, clock, deletes=load.deletes)
-            await self._fetch(load, job_id, "unprocessedrecords", sent, into)
+            await self._fetch(op_rows, job_id, "failedResults", sent, into)
+            await note_refused(into, marking, spool, counts, clock, deletes=op_rows.deletes)
+            await self._fetch(op_rows, job_id, "unprocessedrecords", sent, into)
             await note_unprocessed(into, marking, spool, counts, clock)
         except Transient as error:
             return error.detail
         finally:
             into.unlink(missing_ok=True)
+        # A complete job must mention every row that was sent. A failed one only those it processed.
         if job.state is JobState.COMPLETE:
             missing = spool.unmentioned_count()
         else:
-            missing = job.processed_count - (counts.processed - told_before)
-        return f"its results tell nothing of {missing} rows" if missing > 0 else ""
+            missing = job.processed_count - (counts.processed - processed_before)
+        rows = "row" if missing == 1 else "rows"
+        return f"its results do not mention {missing} {rows}" if missing > 0 else ""
 
     async def _fetch(
-        self, load: OperationRows, job_id: str, part: str, sent: Path, into: Path
+        self, op_rows: OperationRows, job_id: str, part: str, sent: Path, into: Path
     ) -> None:
-        """Fetch one result file. Raises: `Transient` when the service has none."""
+        """Fetch one result file. Raises: `Transient` when the service refuses it."""
 
-        def ask(token: Token) -> Request:
-            _empty(into)  # an answer of nothing at all writes nothing: there are no such rows
+        def get_result(token: Token) -> Request:
+            _empty(into)  # an empty response writes no file, and means no rows
             return self._api.results(token, job_id, part, sent, into)
 
-        heard = await self._runner.step(JobStep.RESULTS, load.crm.target, load.watch, ask)
-        if not isinstance(heard, Done):
-            detail = f"{part}: {heard.detail}"
+        result = await self._runner.step(
+            JobStep.RESULTS, op_rows.crm.target, op_rows.watch, get_result
+        )
+        if not isinstance(result, Done):
+            detail = f"{part}: {result.detail}"
             raise Transient(detail)
 
 
@@ -145,5 +142,5 @@ def _empty(path: Path) -> None:
     try:
         path.write_bytes(b"")
     except OSError as error:
-        detail = f"cannot write {path}: {error.strerror}; its rows are read from Kafka again"
+        detail = f"cannot write {path}: {error.strerror}; the rows are read from Kafka again"
         raise Fatal(detail) from error

@@ -1,7 +1,4 @@
-"""Object changes of one bulk target, gathered on disk until they are a job.
-
-One gather open, one under way.
-"""
+"""Buffers the changes of one bulk target on disk: one open batch, and one under way."""
 
 from __future__ import annotations
 
@@ -28,12 +25,12 @@ if TYPE_CHECKING:
 
 
 class BulkBatch:
-    """The rows of one job to be, and what is settled with it.
+    """The rows of one job, and what is settled with it.
 
-    `record_counts` count every record that is settled with it and became one change alone; `lows`
-    are the positions that are held. `partial_records` are of the records that have other parts, by
-    the place of their row; those in `conflated` belong to rows that were replaced. `pressed` says
-    that memory is wanted back.
+    `record_counts` count the records that are settled with the batch and became exactly one change.
+    `lows` are the positions that it holds. `partial_records` belong to records with other parts, by
+    the place of their row; those in `conflated` belong to replaced rows. `pressed`: memory is full,
+    so the batch does not wait for `flush.every`.
     """
 
     def __init__(self, spool: Spool, opened_s: float) -> None:
@@ -50,19 +47,20 @@ class BulkBatch:
 
     @property
     def change_count(self) -> int:
-        """How many changes are settled with it, those that were replaced included."""
+        """How many changes are settled with the batch, replaced ones included."""
         bare_count = sum(record_count.count for record_count in self.record_counts.values())
         return bare_count + len(self.partial_records) + len(self.conflated)
 
     def owner(self, assignment: Assignment) -> int:
-        """Return the number of an assignment here."""
+        """Return the number of an assignment in this batch."""
         return self.owners.setdefault(assignment, len(self.owners))
 
     def accepted(self) -> dict[Assignment, RecordCount]:
-        """Return how many records there are by assignment whose rows are in the job.
+        """Return by assignment the records whose rows are in the job.
 
-        The others were conflated.
+        The other records of the batch are conflated.
         """
+        # A record whose row was replaced has no row in the spool any more.
         found = self.spool.record_counts()
         return {
             one: found[owner]
@@ -73,7 +71,7 @@ class BulkBatch:
     def refuse(
         self, assignment: Assignment, value_bytes: int, partial_record: PartialRecord | None
     ) -> None:
-        """Count one record out: it is accounted by its letter."""
+        """Count one record out of the batch: its dead letter settles it."""
         if partial_record is None:
             self.record_counts[assignment].add(-1, -value_bytes)
             return
@@ -83,8 +81,8 @@ class BulkBatch:
         self.conflated = [one for one in self.conflated if one is not partial_record]
 
     def forget(self, gone: Collection[Assignment]) -> None:
-        """Drop what belongs to assignments that are not ours any more."""
-        self.spool.forget_owners([self.owners[one] for one in gone if one in self.owners])
+        """Drop the rows and positions of revoked assignments."""
+        self.spool.drop_owners([self.owners[one] for one in gone if one in self.owners])
         for assignment in gone:
             self.record_counts.pop(assignment, None)
             self.lows.pop(assignment, None)
@@ -95,7 +93,11 @@ class BulkBatch:
 
 
 class RowBuffer:
-    """Takes the changes of one target; `under_way` is the gather whose job runs, until `settle`."""
+    """Takes the changes of one target.
+
+    `under_way` is the batch whose job runs, until `settle`. `in_turn` keeps every change of a key
+    in order; otherwise the newest replaces the older ones. `dated_deletes`: deletes have a time.
+    """
 
     def __init__(
         self,
@@ -116,15 +118,15 @@ class RowBuffer:
         self._open: BulkBatch | None = None
         self._in_turn = in_turn
         self._turn = 0
-        self._gather_count = 0
+        self._batch_count = 0
 
     def add(
         self, changes: Sequence[Change], assignment: Assignment, now_s: float
     ) -> list[tuple[Change, RecordError]]:
-        """Take the changes of one chunk, in offset order.
+        """Add the changes of one chunk, in offset order.
 
-        Returns: the changes that no line of CSV can carry, each with its fault; they are held by
-        nothing here.
+        Returns: the changes that a CSV line cannot carry, each with its fault; they are not
+        buffered.
         """
         bulk_batch = self._bulk_batch(now_s)
         owner = bulk_batch.owner(assignment)
@@ -143,9 +145,10 @@ class RowBuffer:
             if self._in_turn:
                 self._turn += 1
                 if not isinstance(change, Upsert):
+                    # A delete removes the earlier events of its key: they must be in the spool.
                     bulk_batch.spool.put(rows)
                     rows.clear()
-                    bulk_batch.spool.forget_key(change.key)
+                    bulk_batch.spool.drop_key(change.key)
             rows.append(
                 SpooledRow(
                     change.key,
@@ -157,8 +160,9 @@ class RowBuffer:
                     self._kept(bulk_batch, change, owner),
                 )
             )
+            # The row may replace one whose record has other parts; that part is then conflated.
             if partial_record is not None or bulk_batch.partial_records:
-                self._note_ticket(bulk_batch, change.key, partial_record)
+                self._note_partial_record(bulk_batch, change.key, partial_record)
             bulk_batch.line_bytes += len(line)
             if (
                 assignment not in bulk_batch.lows
@@ -170,7 +174,7 @@ class RowBuffer:
         return faults
 
     def is_due(self, now_s: float) -> bool:
-        """Tell whether what is gathered is to become a job now."""
+        """Whether the open batch should become a job now."""
         bulk_batch = self._open
         if bulk_batch is None or self.under_way is not None or not bulk_batch.lows:
             return False
@@ -181,49 +185,46 @@ class RowBuffer:
         )
 
     def is_full(self) -> bool:
-        """Tell whether nothing more is wanted.
-
-        The next job has enough, and the one before is not over.
-        """
+        """Whether intake must pause: the next job has enough, and the last one still runs."""
         return (
             self._open is not None and self.under_way is not None and self._has_enough(self._open)
         )
 
     def press(self) -> None:
-        """Memory is full: what holds some of it, because its records have parts elsewhere.
+        """Send the open batch early, because memory is full.
 
-        Does not wait longer.
+        Only a batch that holds partial records uses memory; any other batch waits on.
         """
         if self._open is not None and (self._open.partial_records or self._open.conflated):
             self._open.pressed = True
 
     def seal(self) -> BulkBatch:
-        """Close what is gathered: it is under way from now on."""
+        """Close the open batch and return it; it is under way from now on."""
         bulk_batch, self._open = self._open, None
-        assert bulk_batch is not None  # noqa: S101 - only asked for when it is due
+        assert bulk_batch is not None  # noqa: S101 - called only when a batch is due
         self.under_way = bulk_batch
         return bulk_batch
 
     def settle(self) -> None:
-        """Forget the gather whose job is over."""
+        """Drop the batch whose job has ended."""
         if self.under_way is not None:
             self.under_way.spool.close()
             self.under_way = None
 
     def drop(self, gone: Collection[Assignment]) -> None:
-        """Forget the rows of assignments that are not ours any more, wherever they are."""
+        """Drop the rows of revoked assignments from both batches."""
         for bulk_batch in self.bulk_batches():
             bulk_batch.forget(gone)
 
     def lows(self) -> Iterator[tuple[Assignment, Low]]:
-        """Yield the lowest offset per partition of everything that is held here."""
+        """Yield the lowest offset per partition of each batch."""
         for bulk_batch in self.bulk_batches():
             yield from bulk_batch.lows.items()
 
     def buffered(self, assignment: Assignment) -> tuple[int, set[PartialRecord]]:
-        """Return how many records of a partition wait for a job that has not begun.
+        """Return what the open batch has of a partition: the number of its records.
 
-        And the tickets of others.
+        And the partial records, which belong to records with other parts.
         """
         bulk_batch = self._open
         if bulk_batch is None or assignment not in bulk_batch.record_counts:
@@ -234,62 +235,61 @@ class RowBuffer:
         }
 
     def figures(self) -> tuple[int, int]:
-        """Return rows and bytes of what is being gathered."""
+        """Return rows and bytes of the open batch."""
         return (0, 0) if self._open is None else (self._open.row_count, self._open.line_bytes)
 
     def close(self) -> None:
-        """Let go of everything: it is read from Kafka again."""
+        """Drop everything: it is read from Kafka again."""
         for bulk_batch in self.bulk_batches():
             bulk_batch.spool.close()
         self._open = self.under_way = None
 
     def bulk_batches(self) -> list[BulkBatch]:
-        """Return what is held here: the gather whose job runs, and the one that is open."""
+        """Return the batch under way and the open one, where they exist."""
         return [bulk_batch for bulk_batch in (self.under_way, self._open) if bulk_batch is not None]
 
     def _bulk_batch(self, now_s: float) -> BulkBatch:
         if self._open is None:
-            self._gather_count += 1
-            self._open = self._new_gather(self.folder / f"{self._gather_count}.rows", now_s)
+            self._batch_count += 1
+            self._open = self._new_batch(self.folder / f"{self._batch_count}.rows", now_s)
+        # The age counts from the oldest row; a batch emptied by a revocation starts again.
         if not self._open.lows:
             self._open.opened_s = now_s
         return self._open
 
-    def _new_gather(self, path: Path, now_s: float) -> BulkBatch:
-        """Open what takes the rows of one job to be."""
+    def _new_batch(self, path: Path, now_s: float) -> BulkBatch:
+        """Return a new open batch."""
         return BulkBatch(Spool(path), now_s)
 
     def _kept(self, bulk_batch: BulkBatch, change: Change, owner: int) -> bytes:
-        """Return what is kept of a change's record beside its row.
-
-        Nothing, where no row is refused alone.
-        """
+        """Return the packed record of a row; empty, for this API never refuses single rows."""
         del bulk_batch, change, owner
         return b""
 
     def _line(self, change: Change) -> bytes:
-        """Return what is spooled of a change.
-
-        An upsert's line; a delete's is written when the job is.
-        """
+        """Return the CSV line of an upsert; a delete has its line written with the job."""
         if not isinstance(change, Upsert):
             return b""
         line = self.csv.line(change.encoded)
         if len(line) + len(self.csv.header) > self.flush.bytes:
-            detail = f"the row has {len(line)} bytes of CSV, more than one file carries"
+            detail = (
+                f"expected at most {self.flush.bytes} bytes of CSV in a row and its header, got "
+                f"{len(line) + len(self.csv.header)}; raise flush.bytes or map fewer fields"
+            )
             raise RecordError(Reason.RECORD_SIZE, detail)
         return line
 
     def _has_enough(self, bulk_batch: BulkBatch) -> bool:
-        """Compare with `flush.bytes`.
+        """Whether the batch has reached `flush.bytes`.
 
-        Rows that were replaced are counted out when it seems to be reached.
+        Replaced rows are subtracted only when the limit seems to be reached, because that reads the
+        disk.
         """
         if bulk_batch.line_bytes >= self.flush.bytes:
             bulk_batch.line_bytes = bulk_batch.spool.line_bytes()
         return bulk_batch.line_bytes >= self.flush.bytes
 
-    def _note_ticket(
+    def _note_partial_record(
         self, bulk_batch: BulkBatch, key: str, partial_record: PartialRecord | None
     ) -> None:
         place = (key, self._turn)

@@ -1,7 +1,4 @@
-"""One job from its creation to its outcome.
-
-Create, upload, close, ask until it is over; nothing is left unsaid.
-"""
+"""Runs one bulk job: create, upload, close, poll until it ends. Resumes a leftover job."""
 
 from __future__ import annotations
 
@@ -11,19 +8,19 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 import msgspec
 
 from consumer.backoff import full_jitter_s, jittered_pause_s, probe_interval_s
-from consumer.bulk.answers import Again, Busy, Done, Gone, Refused, Unsure, read
+from consumer.bulk.answers import Busy, Done, NotFound, Refused, RetryLater, Uncertain, read_outcome
 from consumer.bulk.job_journal import JournalEntry
 from consumer.bulk.job_state import (
     BUSY_HOLD_S,
     HUNG_AFTER_S,
-    YOUNG_STREAM_TRIES,
+    NEW_STREAM_TRIES,
     HourlyJobs,
     Job,
     JobState,
     busy_after_s,
     is_abandoned,
+    new_stream_wait_s,
     poll_after_s,
-    young_stream_s,
 )
 from consumer.bulk.requests import JobStep
 from consumer.delivery.verdicts import HoldLane, RefreshToken
@@ -41,11 +38,11 @@ if TYPE_CHECKING:
     from consumer.http.client import Transport
     from consumer.http.messages import HttpOutcome, Request
 
-_NAMED_AFTER_RETRIES: Final = 6
-"""A moment's fault that lasts longer is named as a hold."""
+_HOLD_AFTER_RETRIES: Final = 6
+"""A transient fault that lasts for more retries shows a hold."""
 
-_CLOSINGS: Final = 3
-"""How often closing an open job may be refused before it is given up."""
+_CLOSE_TRIES: Final = 3
+"""How often closing an open job may be refused before the job is aborted."""
 
 _TOKEN_WAIT_S: Final = 1.0
 
@@ -54,9 +51,9 @@ _CLOCKS_DIFFER_MS: Final = 60_000
 
 
 class JobPlan(msgspec.Struct, frozen=True):
-    """What one job carries: files of one object and one operation, whole and on disk.
+    """One job: files of one object and one operation, complete and on disk.
 
-    `spool` is noted in the journal, for whoever has to read the job's results.
+    `spool` goes into the journal, for a restart that has to read the job's results.
     """
 
     target: Target
@@ -72,9 +69,9 @@ class Finished(msgspec.Struct, frozen=True):
 
 
 class Broken(msgspec.Struct, frozen=True):
-    """The job came to nothing, or nobody knows to what: its rows need another.
+    """The job failed, or its outcome is unknown: its rows need another job.
 
-    `job` is there when the service tells of its end: then it may tell of its rows too.
+    `job` is set when the service reports the end of the job; then it may have results too.
     """
 
     detail: str
@@ -85,41 +82,41 @@ JobEnd: TypeAlias = Finished | Broken
 
 
 class JobWatch(Protocol):
-    """Who is told how one job fares."""
+    """Receives the progress of one job."""
 
     def phase(self, phase: str, job_id: str | None) -> None:
-        """The job goes on to this."""
+        """The job enters this phase."""
         ...
 
     def held(self, hold: HoldLane) -> None:
-        """The job waits by name; told again and again while it does."""
+        """The job is on hold; called again and again while it is."""
         ...
 
     def released(self) -> None:
-        """It goes on."""
+        """The hold has ended."""
         ...
 
 
 class RunnerObserver(Protocol):
-    """Who counts requests and logs what was found."""
+    """Counts requests, and logs jobs that were found."""
 
     def job_answered(self, target: Target, step: str, result: str, elapsed_s: float) -> None:
         """A request ended: `result` is the status, or the kind of failure."""
         ...
 
     def job_over(self, target: Target, job: str) -> None:
-        """A job came to its end."""
+        """A job ended."""
         ...
 
     def job_found(self, target: Target, job: str, action: str) -> None:
-        """A job that nobody was waiting for was found, and what is done with it."""
+        """A job without an owner was found; `action` is what is done with it."""
         ...
 
 
 class JobRunner:
-    """Runs jobs, each object's one after the other.
+    """Runs jobs; those of one object one after the other.
 
-    Keeps nothing of them but how many there were.
+    Keeps no state but the number of jobs.
     """
 
     def __init__(
@@ -142,175 +139,181 @@ class JobRunner:
         self._observer = observer
 
     async def run(self, plan: JobPlan, journal: JobJournal, watch: JobWatch) -> JobEnd:
-        """Run a job from the beginning.
+        """Run a job, and clear its journal when it ends.
 
-        What the journal knows from earlier must be settled (`settle_left`).
-
-        Waits for as long as it takes for whatever is the moment's or the set-up's fault, naming it.
+        A job that the journal has from earlier must be settled first (`settle_leftover_job`).
+        Transient faults and faults of the set-up are waited out, under a hold.
         """
-        end = await self.carry(plan, journal, watch)
+        end = await self.run_keeping_journal(plan, journal, watch)
         journal.clear()
         return end
 
-    async def carry(self, plan: JobPlan, journal: JobJournal, watch: JobWatch) -> JobEnd:
-        """Run a job as `run` does; one that was closed stays in the journal.
-
-        For whoever reads its results.
-        """
-        job = await self._created(plan, watch)
+    async def run_keeping_journal(
+        self, plan: JobPlan, journal: JobJournal, watch: JobWatch
+    ) -> JobEnd:
+        """Run a job; once it was closed, its journal stays until its results are read."""
+        job = await self._create(plan, watch)
         try:
             entry = JournalEntry(job.id, plan.operation.value, spool=plan.spool)
             journal.write(entry)
             for at, path in enumerate(plan.files):
                 watch.phase(f"uploading file {at + 1} of {len(plan.files)}", job.id)
-                heard = await self.step(
+                result = await self.step(
                     JobStep.UPLOAD, plan.target, watch, self._upload(job.id, path)
                 )
-                if not isinstance(heard, Done):
+                if not isinstance(result, Done):
                     await self._abort(plan.target, job.id, watch)
                     journal.clear()
-                    return Broken(f"{job.named} was aborted: {heard.detail}")
+                    # The file may be stored or not: only a new job has every row exactly once.
+                    return Broken(f"{job.named} was aborted: {result.detail}")
                 entry = msgspec.structs.replace(entry, uploaded=at + 1)
                 journal.write(entry)
             watch.phase("closing", job.id)
+            # Noted before the request: a job that may be closed must never count as open.
             journal.write(msgspec.structs.replace(entry, closed=True))
             await self._close(plan.target, job.id, watch)
-            return await self.awaited(plan.target, job.id, watch)
+            return await self.wait_until_over(plan.target, job.id, watch)
         finally:
             self._jobs.ended()
 
     async def resume(self, plan: JobPlan, journal: JobJournal, watch: JobWatch) -> JobEnd:
-        """Go on with the job that the journal knows, if it was closed; else begin anew.
+        """Resume the job in the journal if it was closed; otherwise run a new one.
 
-        For rows that are still on disk as they were: a job that is not closed is aborted, for
-        nobody knows whether its last file counts. What is complete stays in the journal until the
-        caller has noted it, so that a job which ended together with us is heard of again, and not
-        run twice.
+        For rows that are still on disk unchanged. A job that was not closed is aborted, because its
+        last file may or may not be stored. The journal of a complete job stays until the caller has
+        noted it, so that a restart at that moment finds the job and does not run it twice.
         """
         left = journal.read()
         if left is not None and left.closed:
             end = await self.adopt(plan.target, left.job_id, watch)
         else:
-            await self.settle_left(plan.target, journal, watch)
+            await self.settle_leftover_job(plan.target, journal, watch)
+            # Noted before the creation: after a crash in between, the job is found by its time.
             journal.write(JournalEntry("", plan.operation.value, begun_ms=self._clock.wall_ms()))
-            end = await self.carry(plan, journal, watch)
+            end = await self.run_keeping_journal(plan, journal, watch)
         if isinstance(end, Broken):
             journal.clear()
         return end
 
-    async def settle_left(self, target: Target, journal: JobJournal, watch: JobWatch) -> None:
-        """See to it that a job of an earlier life is over.
+    async def settle_leftover_job(
+        self, target: Target, journal: JobJournal, watch: JobWatch
+    ) -> None:
+        """Bring a job of an earlier run to its end.
 
-        An open one is aborted, one under way waited for.
+        An open job is aborted, one under way is waited for.
         """
         left = journal.read()
         if left is None:
             return
-        asked = (
-            self._asked(target, left.job_id, watch)
+        find_job = (
+            self._get_job(target, left.job_id, watch)
             if left.job_id
-            else self._nameless(target, left, watch)
+            else self._find_unnamed(target, left, watch)
         )
-        job = await asked
+        job = await find_job
         if job is not None and job.state is JobState.OPEN:
-            self._observer.job_found(
-                target, job.named, "aborted: it was left open by an earlier run"
-            )
+            self._observer.job_found(target, job.named, "aborted: an earlier run left it open")
             await self._abort(target, job.id, watch)
         elif job is not None and not job.state.is_over:
-            self._observer.job_found(
-                target, job.named, "adopted: waited for before a new one is made"
-            )
-            await self.awaited(target, job.id, watch)
+            self._observer.job_found(target, job.named, "adopted: a new job waits for its end")
+            await self.wait_until_over(target, job.id, watch)
         journal.clear()
 
     async def adopt(self, target: Target, job_id: str, watch: JobWatch) -> JobEnd:
-        """Wait for a job of an earlier life whose outcome is wanted, and say so."""
+        """Wait for a job of an earlier run whose outcome is needed, and log it."""
         self._observer.job_found(
-            target, f"job {job_id}", "adopted: its outcome decides over its rows"
+            target, f"job {job_id}", "adopted: its outcome is that of its rows"
         )
-        return await self.awaited(target, job_id, watch)
+        return await self.wait_until_over(target, job_id, watch)
 
-    async def abandon(self, target: Target, job: Job, watch: JobWatch) -> None:
-        """Abort a job that has lost its maker, and say so."""
+    async def abort_abandoned(self, target: Target, job: Job, watch: JobWatch) -> None:
+        """Abort a job that has lost its creator, and log it."""
         self._observer.job_found(target, job.named, "aborted: open and untouched for half an hour")
         await self._abort(target, job.id, watch)
 
-    # ── the steps
-    # ────────────────────────────────────────────────────────────────────────────────────────
+    # ── the steps ────────────────────────────────────────────────────────────────────────────────
 
-    async def _created(self, plan: JobPlan, watch: JobWatch) -> Job:
+    async def _create(self, plan: JobPlan, watch: JobWatch) -> Job:
         """Create a job, as soon as the limits and other jobs allow it."""
         not_found = 0
         named = False
         busy_since_s: float | None = None
         while True:
-            await self._allowed(watch)
+            await self._wait_for_quota(watch)
             watch.phase("creating", None)
-            heard = await self.step(
+            result = await self.step(
                 JobStep.CREATE,
                 plan.target,
                 watch,
                 lambda token: self._api.create(token, plan.target, plan.operation),
             )
-            match heard:
+            match result:
                 case Done():
                     if named:
                         watch.released()
                     self._jobs.begun(self._clock.now_s())
-                    return heard.jobs[0]
+                    return result.jobs[0]
                 case Busy():
                     now_s = self._clock.now_s()
                     busy_since_s = now_s if busy_since_s is None else busy_since_s
-                    other = await self._who_is_busy(plan.target, watch)
+                    other = await self._active_job_name(plan.target, watch)
                     watch.phase(f"waiting for {other}", None)
                     if now_s - busy_since_s >= BUSY_HOLD_S:
                         named = True
-                        watch.held(HoldLane(HoldReason.SINK, f"{other} is active on the object"))
+                        detail = (
+                            f"{other} is active on {plan.target.object}; the service runs one job"
+                            " per object"
+                        )
+                        watch.held(HoldLane(HoldReason.SINK, detail))
                     await self._clock.sleep(jittered_pause_s(busy_after_s(), self._rng()))
-                case Gone() if not_found < YOUNG_STREAM_TRIES - 1:
+                # A new data stream returns 404 for about half a minute.
+                case NotFound() if not_found < NEW_STREAM_TRIES - 1:
                     not_found += 1
-                    await self._clock.sleep(young_stream_s())
+                    await self._clock.sleep(new_stream_wait_s())
                 case _:
                     not_found += 1
                     named = True
-                    watch.held(
-                        HoldLane(HoldReason.CONFIG, f"no job can be created: {heard.detail}")
+                    detail = (
+                        f"cannot create a job for {plan.target.object}: {result.detail}; check"
+                        " that the object exists and that this user may start jobs on it"
                     )
+                    watch.held(HoldLane(HoldReason.CONFIG, detail))
                     await self._clock.sleep(probe_interval_s(not_found))
 
-    async def _allowed(self, watch: JobWatch) -> None:
+    async def _wait_for_quota(self, watch: JobWatch) -> None:
         while (wait_s := self._jobs.wait_s(self._clock.now_s())) != 0.0:
             if wait_s is None:
                 watch.phase("waiting for a job of another object to end", None)
             else:
-                watch.phase("waiting for the service's limit of jobs in an hour", None)
+                watch.phase("waiting for the hourly job limit of the service", None)
             await self._clock.sleep(min(wait_s or busy_after_s(), busy_after_s()))
 
-    async def _who_is_busy(self, target: Target, watch: JobWatch) -> str:
-        """Name the job that is active on an object; one that has lost its maker is aborted."""
-        heard = await self.step(JobStep.LIST, target, watch, self._api.active)
-        if not isinstance(heard, Done):
+    async def _active_job_name(self, target: Target, watch: JobWatch) -> str:
+        """Return the name of the active job on an object; abort it if it is abandoned."""
+        result = await self.step(JobStep.LIST, target, watch, self._api.list_jobs)
+        if not isinstance(result, Done):
             return "a job that the service does not list"
-        for job in heard.jobs:
+        for job in result.jobs:
             if (
                 job.object == target.object
                 and job.source in {"", target.connector}
                 and not job.state.is_over
             ):
                 if is_abandoned(job, self._clock.wall_ms()):
-                    await self.abandon(target, job, watch)
+                    await self.abort_abandoned(target, job, watch)
                 return job.named
         return "a job that the service does not list"
 
-    async def _nameless(self, target: Target, left: JournalEntry, watch: JobWatch) -> Job | None:
-        """Find the job that was created as we ended, before its id was noted.
+    async def _find_unnamed(
+        self, target: Target, left: JournalEntry, watch: JobWatch
+    ) -> Job | None:
+        """Find a job that was created just before its id could be noted.
 
-        Open, and untouched before that.
+        It is open, and has not changed since its creation began.
         """
-        heard = await self.step(JobStep.LIST, target, watch, self._api.active)
+        result = await self.step(JobStep.LIST, target, watch, self._api.list_jobs)
         since_ms = left.begun_ms - _CLOCKS_DIFFER_MS
-        for job in heard.jobs if isinstance(heard, Done) else ():
+        for job in result.jobs if isinstance(result, Done) else ():
             is_like_it = (job.object, job.operation) == (target.object, left.operation)
             is_untouched = job.state is JobState.OPEN and job.changed_ms >= since_ms
             if is_like_it and is_untouched and job.source in {"", target.connector}:
@@ -321,35 +324,33 @@ class JobRunner:
         return lambda token: self._api.upload(token, job_id, path)
 
     async def _close(self, target: Target, job_id: str, watch: JobWatch) -> Refused | None:
-        """Say that all is uploaded. What the job makes of it is seen when it is asked."""
-        heard = await self.step(
+        """Close the job. The state of the job is read by polling, not from this response."""
+        result = await self.step(
             JobStep.CLOSE, target, watch, lambda token: self._api.close(token, job_id)
         )
-        return heard if isinstance(heard, Refused) else None
+        return result if isinstance(result, Refused) else None
 
     async def _abort(self, target: Target, job_id: str, watch: JobWatch) -> None:
-        """Have the job thrown away; one that cannot be aborted is waited for when the next meets it."""
+        """Abort the job; if that fails, the next job on the object waits for it."""
         watch.phase("aborting", job_id)
         await self.step(JobStep.ABORT, target, watch, lambda token: self._api.abort(token, job_id))
 
-    async def _asked(self, target: Target, job_id: str, watch: JobWatch) -> Job | None:
-        heard = await self.step(
-            JobStep.ASK, target, watch, lambda token: self._api.ask(token, job_id)
+    async def _get_job(self, target: Target, job_id: str, watch: JobWatch) -> Job | None:
+        result = await self.step(
+            JobStep.GET, target, watch, lambda token: self._api.get_job(token, job_id)
         )
-        return heard.jobs[0] if isinstance(heard, Done) else None
+        return result.jobs[0] if isinstance(result, Done) else None
 
-    async def awaited(self, target: Target, job_id: str, watch: JobWatch) -> JobEnd:
-        """Ask until the job is over.
-
-        One that stays open and lets itself not be closed is aborted.
-        """
-        began_s, polls, refusals, reason = self._clock.now_s(), 0, 0, "no reason is given"
+    async def wait_until_over(self, target: Target, job_id: str, watch: JobWatch) -> JobEnd:
+        """Poll until the job ends; abort it when it stays open and cannot be closed."""
+        began_s, polls, refusals, reason = self._clock.now_s(), 0, 0, "the service gives no reason"
         while True:
             await self._clock.sleep(poll_after_s(polls))
+            # The response of the close request may be lost, so an open job is closed again below.
             polls += 1
-            job = await self._asked(target, job_id, watch)
+            job = await self._get_job(target, job_id, watch)
             if job is None:
-                return Broken(f"job {job_id} is not known to the service any more")
+                return Broken(f"job {job_id} is no longer known to the service")
             watch.phase(str(job.state), job_id)
             if job.state.is_over:
                 self._observer.job_over(target, job.named)
@@ -363,63 +364,62 @@ class JobRunner:
                 and (refused := await self._close(target, job_id, watch)) is not None
             ):
                 refusals += 1
-                if refusals >= _CLOSINGS:
-                    reason = f"it cannot be closed: {refused.detail}"
+                if refusals >= _CLOSE_TRIES:
+                    reason = f"closing it was refused {_CLOSE_TRIES} times: {refused.detail}"
                     await self._abort(target, job_id, watch)
             waited_s = self._clock.now_s() - began_s
             if waited_s >= HUNG_AFTER_S:
                 detail = (
-                    f"{job.named} has been under way for {waited_s / 3600:.0f} h; it may still"
-                    f" be applied"
+                    f"{job.named} has been under way for {waited_s / 3600:.0f} h; it may still be "
+                    "applied, so it is not sent again"
                 )
                 watch.held(HoldLane(HoldReason.SINK, detail))
 
-    # ── one request
-    # ──────────────────────────────────────────────────────────────────────────────────────
+    # ── one request ──────────────────────────────────────────────────────────────────────────────
 
     async def step(
         self, step: JobStep, target: Target, watch: JobWatch, make: Callable[[Token], Request]
-    ) -> Done | Gone | Refused | Busy | Unsure:
-        """Take one step, however often it has to be asked for."""
+    ) -> Done | NotFound | Refused | Busy | Uncertain:
+        """Take one step; repeat the request until it has an outcome."""
         refused: Token | None = None
         retries = probes = 0
         while True:
-            heard, token = await self._sent(step, target, make, refused)
-            match heard:
+            result, token = await self._send_step(step, target, make, refused)
+            match result:
                 case RefreshToken() if token is not None and self._tokens.refused(token):
                     refused = token
                 case RefreshToken():
-                    watch.held(
-                        HoldLane(HoldReason.AUTH, "tokens are refused as soon as they are made")
-                    )
+                    detail = "new tokens are rejected with 401; check the permissions of this user"
+                    watch.held(HoldLane(HoldReason.AUTH, detail))
                     await self._clock.sleep(probe_interval_s(probes))
                     probes += 1
                 case HoldLane():
-                    watch.held(heard)
+                    watch.held(result)
                     await self._clock.sleep(probe_interval_s(probes))
                     probes += 1
-                    refused = None  # by now a token that is refused is an old one, and is replaced
-                case Again():
+                    refused = None  # after a wait, a 401 means an expired token again
+                case RetryLater():
                     retries += 1
-                    if retries >= _NAMED_AFTER_RETRIES:
+                    if retries >= _HOLD_AFTER_RETRIES:
                         detail = (
-                            f"{step.value.replace('_', ' ')}: {heard.cause}, {retries} times in"
-                            f" a row"
+                            f"{step.value.replace('_', ' ')}: {result.cause}, {retries} times in a "
+                            "row; retrying"
                         )
                         watch.held(HoldLane(HoldReason.SINK, detail))
                     wait_s = full_jitter_s(retries, self._rng())
                     await self._clock.sleep(
-                        max(wait_s, jittered_pause_s(heard.after_s or 0.0, self._rng()))
+                        max(wait_s, jittered_pause_s(result.after_s or 0.0, self._rng()))
                     )
                 case _:
-                    if retries >= _NAMED_AFTER_RETRIES or probes:
+                    if retries >= _HOLD_AFTER_RETRIES or probes:
                         watch.released()
-                    return heard
+                    return result
 
-    async def _sent(
+    async def _send_step(
         self, step: JobStep, target: Target, make: Callable[[Token], Request], refused: Token | None
     ) -> tuple[
-        Done | Gone | Refused | Busy | Unsure | Again | RefreshToken | HoldLane, Token | None
+        Done | NotFound | Refused | Busy | Uncertain | RetryLater | RefreshToken | HoldLane,
+        Token | None,
     ]:
         try:
             token = await self._tokens.current()
@@ -427,13 +427,14 @@ class JobRunner:
         except Hold as hold:
             return HoldLane(hold.reason, hold.detail), None
         except Transient as fault:
-            return Again("no token", max(fault.after_s or 0.0, _TOKEN_WAIT_S)), None
+            return RetryLater("no token", max(fault.after_s or 0.0, _TOKEN_WAIT_S)), None
         self._observer.job_answered(target, step.value, _result(outcome), outcome.elapsed_s)
+        # 401 with a token obtained after a 401 is no longer an expired token.
         fresh_token = refused is not None and refused.serial != token.serial
-        heard = read(step, outcome, fresh_token=fresh_token, wall_ms=self._clock.wall_ms())
-        if isinstance(heard, Done):
+        result = read_outcome(step, outcome, fresh_token=fresh_token, wall_ms=self._clock.wall_ms())
+        if isinstance(result, Done):
             self._tokens.accepted(token)
-        return heard, token
+        return result, token
 
 
 def _result(outcome: HttpOutcome) -> str:

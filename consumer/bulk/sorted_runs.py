@@ -1,11 +1,8 @@
-"""Rows by key on disk, in sorted layers.
+"""Stores rows by key in sorted files on disk (runs), merged like a log-structured merge tree.
 
-As many as a disk holds, while memory holds what one layer is made of.
-
-Rows are taken in order and kept in memory until they are laid down as a file that is sorted by key.
-Where layers are merged the newest row of a key counts, or its rows all follow each other. Files are
-only ever added, and removed once nobody lists them any more: whoever keeps the list has all of it,
-in whatever moment a process ends.
+Rows are kept in memory in order until `flush` writes them as a run that is sorted by key. Merging
+keeps the newest row of a key, or all its rows in order. Runs are only added, and deleted once the
+caller's list no longer has them: the list is a consistent state, whenever a process ends.
 """
 
 from __future__ import annotations
@@ -28,15 +25,15 @@ if TYPE_CHECKING:
     Fold = Callable[[Sequence["KeptRow"]], Sequence["KeptRow"]]
 
 _PIECE_ROWS: Final = 1_000
-"""What is read, written and merged at a time: a few milliseconds of work, half a megabyte of each
-layer."""
+"""Rows read, written and merged at a time: a few milliseconds of work, half a megabyte of each
+run."""
 
 ROW_BYTES: Final = 250
-"""What a row takes in memory beside its line."""
+"""Memory of a row beside its line."""
 
 MERGED_AT: Final = 24
-"""So many layers of one rank become one of the next: open files are bounded, and a row is copied a
-few times."""
+"""Number of runs of one rank that are merged into one of the next rank: it bounds the open files,
+and a row is copied only a few times."""
 
 _SUFFIX: Final = ".rows"
 _LENGTH: Final = struct.Struct("<I")
@@ -44,10 +41,10 @@ _key_of = attrgetter("key")
 
 
 class KeptRow(msgspec.Struct, array_like=True, gc=False):
-    """One row of CSV, or the removal of a row where `line` is empty.
+    """One CSV row; an empty `line` is a delete.
 
-    `own_count` is 1 where a record is counted by this row, 0 for the further rows that a record
-    became. `record_count` adds the records whose rows it has replaced.
+    `own_count` is 1 where a record is counted by this row, 0 for the further rows of that record.
+    `record_count` adds the records whose rows it has replaced.
     """
 
     key: str
@@ -63,26 +60,26 @@ class SortedRun(msgspec.Struct, frozen=True):
     rank: int = 0
 
 
-def newest(rows: Sequence[KeptRow]) -> Sequence[KeptRow]:
-    """Keep the last of the rows of a key; it stands for all of them."""
+def keep_newest(rows: Sequence[KeptRow]) -> Sequence[KeptRow]:
+    """Keep the last row of a key; it also counts the records of the others."""
     if len(rows) == 1:
         return rows
     last = rows[-1]
     return (KeptRow(last.key, last.own_count, sum(row.record_count for row in rows), last.line),)
 
 
-def in_turn(rows: Sequence[KeptRow]) -> Sequence[KeptRow]:
-    """Keep all rows of a key from its last removal on, which stands for what it has removed."""
+def keep_since_delete(rows: Sequence[KeptRow]) -> Sequence[KeptRow]:
+    """Keep the rows of a key from its last delete on; the delete counts what it removed."""
     last = max((at for at, row in enumerate(rows) if not row.line), default=0)
-    return (*newest(rows[: last + 1]), *rows[last + 1 :]) if last else rows
+    return (*keep_newest(rows[: last + 1]), *rows[last + 1 :]) if last else rows
 
 
 class SortedRuns:
-    """The rows of one object. `listed` are those on disk, oldest first.
+    """The rows of one object.
 
-    `held_bytes` is what the others take.
+    `listed` are the runs on disk, oldest first. `held_bytes` is the size of the rows in memory.
 
-    Raises: `Fatal`, as all that reads or writes, over what the disk does not do.
+    Raises: `Fatal`, from every method that reads or writes, when the disk fails.
     """
 
     def __init__(
@@ -97,63 +94,65 @@ class SortedRuns:
         self._serial = max(
             (int(sorted_run.name.removesuffix(_SUFFIX)) for sorted_run in self.listed), default=0
         )
-        with self._told():
+        with self._disk_errors():
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.sweep()
 
     def put(self, row: KeptRow) -> None:
-        """Take a row that is newer than all that are here."""
+        """Add a row that is newer than all others here."""
         self._held.append(row)
         self.held_bytes += ROW_BYTES + len(row.line)
 
     def flush(self) -> None:
-        """Write what is in memory as a layer."""
+        """Write the rows in memory as a run."""
         if self._held:
             rows, self._held, self.held_bytes = self._held, [], 0
+            # A stable sort: the rows of a key keep their order.
             rows.sort(key=_key_of)
             name = self._next_name()
-            for _ in self._written(name, _pieces(self._folded(rows))):
+            for _ in self._write_run(name, _pieces(self._folded(rows))):
                 pass
             self.listed.append(SortedRun(name))
 
     def compact(self) -> Iterator[None]:
-        """Merge layers of one rank while there are many, a piece at a time."""
-        while ripe := _ripe(self.listed, self._merged_at):
+        """Merge runs of one rank while there are many; yields after each piece."""
+        while group := _run_to_compact(self.listed, self._merged_at):
             name = self._next_name()
-            yield from self._written(name, _pieces(self._merged(self.listed[ripe])))
-            self.listed[ripe] = [SortedRun(name, self.listed[ripe.start].rank + 1)]
+            yield from self._write_run(name, _pieces(self._merged(self.listed[group])))
+            # Replaced in place, so the order from old to new stays; `sweep` deletes the files
+            # later.
+            self.listed[group] = [SortedRun(name, self.listed[group.start].rank + 1)]
 
     def pieces(self) -> Iterator[list[KeptRow]]:
-        """Yield what is left of the rows of all layers, by key, a piece at a time."""
+        """Yield the merged rows of all runs by key, a piece at a time."""
         return _pieces(self._merged(self.listed))
 
     def sweep(self) -> None:
-        """Remove the files that are not listed any more."""
+        """Delete the files that are not listed any more."""
         names = {sorted_run.name for sorted_run in self.listed}
-        with self._told():
+        with self._disk_errors():
             for path in self._folder.glob(f"*{_SUFFIX}"):
                 if path.name not in names:
                     path.unlink()
 
     def _merged(self, sorted_runs: Iterable[SortedRun]) -> Iterator[KeptRow]:
-        # Rows of one key come from the older layer first: merging keeps the order of what it is
-        # given.
+        # heapq.merge is stable: of equal keys, the row of the older run comes first.
         return self._folded(heapq.merge(*map(self._rows, sorted_runs), key=_key_of))
 
     def _folded(self, rows: Iterable[KeptRow]) -> Iterator[KeptRow]:
         return chain.from_iterable(self._fold([*each]) for _, each in groupby(rows, _key_of))
 
     def _rows(self, sorted_run: SortedRun) -> Iterator[KeptRow]:
-        """Yield the rows of one layer."""
+        """Yield the rows of one run."""
         decode = msgspec.msgpack.Decoder(list[KeptRow]).decode
-        with self._told(), (self._folder / sorted_run.name).open("rb") as file:
+        with self._disk_errors(), (self._folder / sorted_run.name).open("rb") as file:
             while head := file.read(_LENGTH.size):
                 yield from decode(file.read(*_LENGTH.unpack(head)))
 
-    def _written(self, name: str, pieces: Iterable[list[KeptRow]]) -> Iterator[None]:
-        """Write pieces into a file, and yield after each."""
+    def _write_run(self, name: str, pieces: Iterable[list[KeptRow]]) -> Iterator[None]:
+        """Write pieces to a file; yields after each."""
         encode = msgspec.msgpack.Encoder().encode
-        with self._told(), (self._folder / name).open("wb") as file:
+        with self._disk_errors(), (self._folder / name).open("wb") as file:
             for piece in pieces:
                 _put(file, encode(piece))
                 yield
@@ -163,18 +162,21 @@ class SortedRuns:
         return f"{self._serial}{_SUFFIX}"
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Tell what the disk does not do by the name of the place."""
+    def _disk_errors(self) -> Iterator[None]:
+        """Raise errors of the disk as `Fatal`, with the folder."""
         try:
             yield
         except OSError as error:
             detail = (
-                f"cannot keep rows in {self._folder}: {error.strerror}; once it can, the same"
-                f" command goes on"
+                f"cannot store rows in {self._folder}: {error.strerror}; free disk space and run "
+                "the same command again to resume"
             )
             raise Fatal(detail) from error
         except (msgspec.DecodeError, struct.error) as error:
-            detail = f"what was kept in {self._folder} is damaged ({error}); begin anew"
+            detail = (
+                f"the rows in {self._folder} are damaged ({error}); run the command with --afresh "
+                "to start over"
+            )
             raise Fatal(detail) from error
 
 
@@ -188,8 +190,8 @@ def _put(file: BinaryIO, content: bytes) -> None:
     file.write(content)
 
 
-def _ripe(sorted_runs: Sequence[SortedRun], merged_at: int) -> slice | None:
-    """Return the first run of layers of one rank that is long enough to become one of the next."""
+def _run_to_compact(sorted_runs: Sequence[SortedRun], merged_at: int) -> slice | None:
+    """Return the first group of runs of one rank that is large enough to merge."""
     at = 0
     for _, same in groupby(sorted_runs, attrgetter("rank")):
         count = len([*same])

@@ -1,7 +1,4 @@
-"""Rows gathered for one job, on disk.
-
-The newest of each key, or all of them in turn; memory holds none.
-"""
+"""Spools the rows of one job in an SQLite file: the newest row of each key, or all in order."""
 
 from __future__ import annotations
 
@@ -21,11 +18,12 @@ OPERATIONS = {Operation.UPSERT: 0, Operation.DELETE: 1}
 
 
 class SpooledRow(NamedTuple):
-    """One row. `turn` is 0 where the newest of a key replaces the older, else it tells them apart.
+    """One row.
 
-    `owner` numbers the assignment whose record it is; `value_bytes` are of that record, -1 where
-    the record has other parts elsewhere and is accounted by its ticket. `record` is kept where a
-    row can be refused alone.
+    `turn` is 0 where the newest row of a key replaces the older one, otherwise it tells them apart.
+    `owner` numbers the assignment of the record. `value_bytes` is the size of the record's value,
+    -1 where the record has other parts and is counted as a partial record. `record` is the packed
+    record where single rows can be refused.
     """
 
     key: str
@@ -38,9 +36,9 @@ class SpooledRow(NamedTuple):
 
 
 class Spool:
-    """A table of its own, that nobody needs after a crash.
+    """A table without journal: after a crash, its rows are read from Kafka again.
 
-    What was gathered is read from Kafka again.
+    Raises: `Fatal`, from the constructor and every method that writes, when the disk fails.
     """
 
     _JOURNAL = "OFF"
@@ -49,9 +47,9 @@ class Spool:
     )
 
     def __init__(self, path: Path) -> None:
-        """Make the table. Raises: `Fatal`, as all that writes, when the disk does not take it."""
+        """Create the table, replacing a file of an earlier run."""
         self._path = path
-        with self._told():
+        with self._disk_errors():
             self._make(path)
 
     def _make(self, path: Path) -> None:
@@ -64,46 +62,43 @@ class Spool:
             "temp_store = FILE",
         ):
             self._sql.execute(f"PRAGMA {pragma}")
-        # With row ids: a tree of keys that held whole rows, which come in no order, would be deep
-        # and slow to fill.
+        # With row ids: keys come in random order, and a b-tree of keys with whole rows (WITHOUT
+        # ROWID) would be deep and slow to fill.
         self._sql.execute(f"CREATE TABLE rows ({self._COLUMNS}, PRIMARY KEY (key, turn))")
 
     def put(self, rows: Sequence[SpooledRow]) -> None:
-        """Take rows, in order: one whose key and turn are there already replaces what is there."""
-        with self._told():
+        """Add rows in order; a row whose key and turn exist replaces the older one."""
+        with self._disk_errors():
             self._sql.execute("BEGIN")
             self._sql.executemany(
                 "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?)", [row[:6] for row in rows]
             )
             self._sql.execute("COMMIT")
 
-    def forget_key(self, key: str) -> None:
-        """Drop every turn of a key: it is about to be deleted."""
-        with self._told():
+    def drop_key(self, key: str) -> None:
+        """Drop every row of a key: it is about to be deleted."""
+        with self._disk_errors():
             self._sql.execute("DELETE FROM rows WHERE key = ?", (key,))
 
-    def forget_owners(self, owners: Collection[int]) -> None:
-        """Drop the rows of assignments that are not ours any more."""
-        with self._told():
+    def drop_owners(self, owners: Collection[int]) -> None:
+        """Drop the rows of revoked assignments."""
+        with self._disk_errors():
             self._sql.executemany(
                 "DELETE FROM rows WHERE owner = ?", [(owner,) for owner in owners]
             )
 
     def line_bytes(self) -> int:
-        """Return how many bytes the lines have."""
+        """Return the size of all lines."""
         (found,) = self._sql.execute("SELECT coalesce(sum(length(line)), 0) FROM rows").fetchone()
         return int(found)
 
     def count(self, operation: Operation) -> int:
-        """Return how many rows are to be written, or removed."""
+        """Return how many rows of an operation there are."""
         query = "SELECT count(*) FROM rows WHERE operation = ?"
         return int(self._sql.execute(query, (OPERATIONS[operation],)).fetchone()[0])
 
     def record_counts(self) -> dict[int, RecordCount]:
-        """Return by owner how many records with no other parts are here.
-
-        And the bytes of their values.
-        """
+        """Return by owner the number of records that have no other parts, and their bytes."""
         query = (
             "SELECT owner, count(*), sum(value_bytes) FROM rows WHERE value_bytes >= 0 GROUP BY"
             " owner"
@@ -114,29 +109,29 @@ class Spool:
             found[owner].add(count, value_bytes)
         return found
 
-    def lines(self, operation: Operation, many: int) -> Iterator[list[tuple[str, bytes]]]:
-        """Yield keys and lines of one operation, so many at a time, by key and turn.
+    def lines(self, operation: Operation, limit: int) -> Iterator[list[tuple[str, bytes]]]:
+        """Yield keys and lines of one operation by key and turn, `limit` at a time.
 
-        Same rows, same file.
+        The same rows always give the same file.
         """
         query = "SELECT key, line FROM rows WHERE operation = ? ORDER BY key, turn"
         cursor = self._sql.execute(query, (OPERATIONS[operation],))
-        while found := cursor.fetchmany(many):
+        while found := cursor.fetchmany(limit):
             yield found
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Tell what the disk did not take by the name of the place."""
+    def _disk_errors(self) -> Iterator[None]:
+        """Raise errors of the disk as `Fatal`, with the path."""
         try:
             yield
         except (sqlite3.Error, OSError) as error:
             detail = (
-                f"cannot spool to {self._path}: {error}; nothing gathered is lost, it is read"
-                f" from Kafka again"
+                f"cannot spool to {self._path}: {error}; free disk space and restart: nothing is "
+                "lost, the rows are read from Kafka again"
             )
             raise Fatal(detail) from error
 
     def close(self) -> None:
-        """Let go of the table and of its file."""
+        """Close the table and delete its file."""
         self._sql.close()
         self._path.unlink(missing_ok=True)

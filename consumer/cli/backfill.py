@@ -1,4 +1,4 @@
-"""`backfill`: a range of topics through the bulk API: its plan, and with `--execute` the doing."""
+"""`backfill`: sends a range of topics through the bulk API; plans first, acts with --execute."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from consumer.cli.options import (
 from consumer.cli.progress_line import on_screen
 from consumer.cli.run import to_its_end
 from consumer.errors import Refusal
-from consumer.operations.backfill.backfill import refuse_to_pass_over, undertaken
+from consumer.operations.backfill.backfill import open_backfill, refuse_gap
 from consumer.operations.backfill.state import BackfillRequest
 from consumer.operations.kafka.range_bounds import WORDS
 
@@ -46,38 +46,44 @@ def backfill(
     begin: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="EDGE", help=f"Where it begins: {WORDS}.", show_default="all"
+            "--from",
+            metavar="OFFSET|TIME|DURATION",
+            help=f"Start of the range (inclusive): {WORDS}.",
+            show_default="all",
         ),
     ] = None,
     end: Annotated[
         str | None,
         typer.Option(
-            "--to", metavar="EDGE", help="Where it ends, itself left out.", show_default="now"
+            "--to",
+            metavar="OFFSET|TIME|DURATION",
+            help="End of the range (exclusive).",
+            show_default="now",
         ),
     ] = None,
     name: Annotated[
-        str | None, typer.Option("--object", metavar="NAME", help="Only into this object.")
+        str | None, typer.Option("--object", metavar="NAME", help="Only rows of this object.")
     ] = None,
     execute: Annotated[
-        bool, typer.Option("--execute", help="Do it; without, only the plan is shown.")
+        bool, typer.Option("--execute", help="Run the plan. Without this flag it is only printed.")
     ] = False,
-    handing_over: Annotated[
-        bool, typer.Option("--hand-over", help="Then set the group to where streaming continues.")
+    hand_over: Annotated[
+        bool,
+        typer.Option("--hand-over", help="Afterwards, set the group to where streaming continues."),
     ] = False,
-    afresh: Annotated[
-        bool, typer.Option("--afresh", help="Forget what an earlier run of the same has left.")
+    discard: Annotated[
+        bool, typer.Option("--afresh", help="Discard the checkpoint of an earlier, unfinished run.")
     ] = False,
     output: OutputFormat = Output.TEXT,
 ) -> None:
-    """Send a range of topics through the bulk API, by the mapping of their routes.
+    """Send a range of topics through the bulk API.
 
-    The last state of each key.
-
-    Shows the plan; --execute does it, and goes on where a run that was ended left off. The group's
-    daemons have to be stopped meanwhile.
+    The rows are mapped by the routes of the topics, and sent to Data 360 (formerly Data Cloud).
+    Only the newest state of each key is sent. The same command resumes a run that was stopped. Stop
+    the group's daemons meanwhile.
     """
     given = settings(config, overrides)
-    asked = BackfillRequest(
+    request = BackfillRequest(
         topics=tuple(dict.fromkeys(topics)),
         partitions=tuple(sorted(set(partitions or ()))),
         begin=begin,
@@ -86,62 +92,62 @@ def backfill(
     )
     for option, text in (("--from", begin), ("--to", end)):
         validate_bound(option, text)
-    wish = _BackfillCommand(
-        given, asked, execute=execute, handing_over=handing_over, afresh=afresh, output=output
+    command = _BackfillCommand(
+        given, request, execute=execute, hand_over=hand_over, discard=discard, output=output
     )
     try:
         with on_screen() as screen:
-            to_its_end(wish.fulfil(screen))
+            to_its_end(command.run(screen))
     except KeyboardInterrupt:
         if execute:
-            typer.echo("stopped: the same command goes on from what was noted", err=True)
+            typer.echo("stopped; run the same command again to resume", err=True)
         raise
 
 
 class _BackfillCommand:
-    """What is wanted of one call."""
+    """One call of the verb, with its options."""
 
     def __init__(
         self,
         given: Settings,
-        asked: BackfillRequest,
+        request: BackfillRequest,
         *,
         execute: bool,
-        handing_over: bool,
-        afresh: bool,
+        hand_over: bool,
+        discard: bool,
         output: Output,
     ) -> None:
         self._given = given
-        self._asked = asked
+        self._request = request
         self._execute = execute
-        self._handing_over = handing_over
-        self._afresh = afresh
+        self._hand_over = hand_over
+        self._discard = discard
         self._output = output
 
-    async def fulfil(self, screen: ProgressLine) -> None:
-        """Show the plan, and do it where that is wanted."""
-        async with undertaken(self._given, self._asked, screen) as undertaking:
-            if self._afresh and self._execute:
-                await undertaking.begin_afresh()
-            plan = await undertaking.plan()
-            if self._handing_over:
-                refuse_to_pass_over(plan)
+    async def run(self, screen: ProgressLine) -> None:
+        """Print the plan, and run it with --execute."""
+        async with open_backfill(self._given, self._request, screen) as run:
+            if self._discard and self._execute:
+                await run.discard_checkpoint()
+            plan = await run.plan()
+            if self._hand_over:
+                refuse_gap(plan)
             if not self._execute:
                 show_plan(plan, self._output, is_all=True)
                 return
             if self._output is Output.TEXT:
                 show_plan(plan, self._output, is_all=False)
-            await undertaking.execute(plan.backfill)
+            await run.execute(plan.backfill)
             screen.over()
-            await self._conclude(undertaking, plan)
+            await self._conclude(run, plan)
 
-    async def _conclude(self, undertaking: BackfillRun, plan: BackfillPlan) -> None:
-        """Hand over where that is wanted, tell what came of it all, and only then forget it."""
+    async def _conclude(self, run: BackfillRun, plan: BackfillPlan) -> None:
+        """Set the group if requested, print the report, and only then delete the checkpoint."""
         try:
-            if self._handing_over:
-                await undertaking.hand_over(plan)
+            if self._hand_over:
+                await run.hand_over(plan)
         except Refusal:
             show_report(plan, self._output, handed_over=False)
             raise
-        show_report(plan, self._output, handed_over=self._handing_over)
-        undertaking.forget()
+        show_report(plan, self._output, handed_over=self._hand_over)
+        run.clear()

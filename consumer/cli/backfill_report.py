@@ -1,7 +1,4 @@
-"""Plan and report of a backfill on standard output.
-
-Tables and sentences for a person, or one JSON object.
-"""
+"""Prints the plan and the report of a backfill: tables and sentences, or one JSON object."""
 
 from __future__ import annotations
 
@@ -22,22 +19,22 @@ if TYPE_CHECKING:
     from consumer.operations.backfill.state import BackfillJob, ObjectProgress
 
 _WORDS = frozenset({"topic", "object", "operation", "job", "remark"})
-"""Columns that are no figures."""
+"""Columns that are not numbers."""
 
 
 def show_plan(plan: BackfillPlan, output: Output, *, is_all: bool) -> None:
-    """Print what would be done; `is_all` where nothing else follows."""
+    """Print the plan; `is_all` when nothing is run after it."""
     if output is Output.JSON:
         typer.echo(orjson.dumps(_plan_value(plan)))
         return
     console = _console()
     console.print(_offset_ranges(plan), "", _estimates(plan), "", sep="\n")
-    last = ("Nothing was done: --execute does it.",) if is_all else ()
+    last = ("Nothing was sent. Add --execute to run the plan.",) if is_all else ()
     console.print(*_sentences(plan), *last, sep="\n", soft_wrap=True, markup=False)
 
 
 def show_report(plan: BackfillPlan, output: Output, *, handed_over: bool) -> None:
-    """Print what came of it."""
+    """Print the result."""
     if output is Output.JSON:
         typer.echo(orjson.dumps(_report_value(plan, handed_over=handed_over)))
         return
@@ -45,12 +42,14 @@ def show_report(plan: BackfillPlan, output: Output, *, handed_over: bool) -> Non
     console.print(
         "", _objects(plan), "", _jobs(plan), *_ids(plan), "", _continues(plan), "", sep="\n"
     )
-    group = f"group `{plan.group_id}`"
+    group = f"Group `{plan.group_id}`"
     if handed_over:
-        last = f"{group} was set there: start its daemons, and they go on."
+        last = f"{group} was set to these offsets. Start its daemons to continue streaming."
     else:
         last = (
-            f"{group} was left where it stands. --hand-over sets it to where streaming continues."
+            f"{group} keeps its offsets: its daemons would stream the range again. Set the offsets"
+            " above for the group before you start them; --hand-over does that at the end of a"
+            " backfill."
         )
     console.print(last, soft_wrap=True, markup=False)
 
@@ -64,7 +63,7 @@ def _made(title: str, *columns: str) -> Table:
 
 
 def _offset_ranges(plan: BackfillPlan) -> Table:
-    made = _made("What is read", "topic", "partition", "from", "to", "records", "remark")
+    made = _made("Ranges to read", "topic", "partition", "from", "to", "records", "remark")
     for one in plan.backfill.offset_ranges:
         made.add_row(
             one.topic,
@@ -78,7 +77,7 @@ def _offset_ranges(plan: BackfillPlan) -> Table:
 
 
 def _estimates(plan: BackfillPlan) -> Table:
-    made = _made("What is sent, at most", "object", "rows", "removals", "CSV", "files", "jobs")
+    made = _made("Rows to send, at most", "object", "rows", "deletes", "CSV", "files", "jobs")
     for one in plan.estimates:
         made.add_row(
             one.object,
@@ -93,42 +92,36 @@ def _estimates(plan: BackfillPlan) -> Table:
 
 def _sentences(plan: BackfillPlan) -> list[str]:
     limit = f"at least {plan.limit_hours} h" if plan.limit_hours else "less than an hour"
+    records = "record" if plan.sampled_count == 1 else "records"
     estimated = (
-        f"Estimated from {plan.sampled_count:,} records, of which {plan.filtered_count:,}"
-        f" are filtered and"
-        f" {plan.dead_lettered_count:,} would be dead-lettered; of each key only the last"
-        f" state is sent, so that it"
-        " is less where keys come again."
+        f"Estimated from {plan.sampled_count:,} {records}: {plan.filtered_count:,} filtered,"
+        f" {plan.dead_lettered_count:,} dead-lettered. Only the newest state of each key is sent,"
+        " so fewer rows go out where keys repeat."
     )
     jobs = (
-        f"Jobs: {plan.job_count} of the {JOBS_PER_HOUR} that the tenant has in an hour, one"
-        f" after the other;"
-        f" by this limit alone it takes {limit}."
+        f"Jobs: {plan.job_count}, one after the other. The tenant may create {JOBS_PER_HOUR} jobs"
+        f" per hour, so creating them takes {limit}."
     )
     disk = (
-        f"Disk: at most {size_text(plan.needed_bytes)} below {plan.folder}, where"
-        f" {size_text(plan.free_bytes)} are"
-        " free."
+        f"Disk: at most {size_text(plan.needed_bytes)} below {plan.folder};"
+        f" {size_text(plan.free_bytes)} are free."
     )
     stream = (
-        "A job cancels the tenant's streaming job of its object, which goes on afterwards"
-        " without loss and may show"
-        " as failed in the stream's history; a daemon that streams to the object meanwhile"
-        " may be answered 409, and"
-        " holds."
+        "A job cancels the tenant's streaming job of its object. That job resumes afterwards"
+        " without loss, and may show as failed in the stream's history. A daemon that streams to"
+        " the object meanwhile may get 409, and holds."
     )
     if not plan.backfill.offset_count:
-        return ["There is nothing in this range.", *_begun_sentence(plan)]
+        return ["The range is empty.", *_begun_sentence(plan)]
     return [estimated, jobs, disk, stream, _group_sentence(plan), *_begun_sentence(plan)]
 
 
 def _group_sentence(plan: BackfillPlan) -> str:
     if not plan.group_in_use:
-        return f"Group `{plan.group_id}` is not in use, and has to stay so until it is over."
+        return f"Group `{plan.group_id}` is not in use, and must stay so until the backfill ends."
     return (
-        f"Group `{plan.group_id}` is in use: --execute refuses until its daemons are"
-        f" stopped, so that no older row"
-        " overtakes a newer one."
+        f"Group `{plan.group_id}` is in use: --execute refuses until its daemons are stopped, so"
+        " that no older row overwrites a newer one."
     )
 
 
@@ -137,8 +130,8 @@ def _begun_sentence(plan: BackfillPlan) -> list[str]:
         return []
     return [
         (
-            f"It was begun before ({plan.backfill.phase}): --execute goes on from there,"
-            f" --afresh forgets it."
+            f"An earlier run was not finished (phase: {plan.backfill.phase}): --execute resumes"
+            " it, --afresh starts over."
         )
     ]
 
@@ -148,17 +141,17 @@ def _objects(plan: BackfillPlan) -> Table:
         "Records", "object", "records", "accepted", "conflated", "filtered", "dead-lettered"
     )
     for name, progress in plan.backfill.objects.items():
-        figures = _figures(progress, [load for load in plan.backfill.loads if load.object == name])
+        figures = _figures(progress, [job for job in plan.backfill.jobs if job.object == name])
         made.add_row(name, *(f"{figure:,}" for figure in figures.values()))
     return made
 
 
-def _figures(progress: ObjectProgress, loads: list[BackfillJob]) -> dict[str, int]:
-    """Return what became of the records of one object: the first is the sum of the others."""
+def _figures(progress: ObjectProgress, jobs: list[BackfillJob]) -> dict[str, int]:
+    """Return the counts of one object: the first is the sum of the others."""
     return {
         "records": progress.record_count,
-        "accepted": sum(load.accepted_count for load in loads),
-        "conflated": sum(load.conflated_count for load in loads),
+        "accepted": sum(job.accepted_count for job in jobs),
+        "conflated": sum(job.conflated_count for job in jobs),
         "filtered": progress.filtered_count,
         "dead_lettered": progress.dead_lettered_count,
     }
@@ -177,34 +170,35 @@ def _jobs(plan: BackfillPlan) -> Table:
         "accepted",
         "conflated",
     )
-    for number, load in enumerate(plan.backfill.loads, start=1):
+    for number, job in enumerate(plan.backfill.jobs, start=1):
         made.add_row(
             str(number),
-            load.object,
-            load.operation,
-            f"{load.row_count:,}",
-            size_text(load.line_bytes),
-            f"{len(load.files):,}",
-            f"{load.record_count:,}",
-            f"{load.accepted_count:,}",
-            f"{load.conflated_count:,}",
+            job.object,
+            job.operation,
+            f"{job.row_count:,}",
+            size_text(job.line_bytes),
+            f"{len(job.files):,}",
+            f"{job.record_count:,}",
+            f"{job.accepted_count:,}",
+            f"{job.conflated_count:,}",
         )
     return made
 
 
 def _ids(plan: BackfillPlan) -> list[str]:
-    """Return the jobs as the service calls them."""
-    return [f"{number}. {load.job_id}" for number, load in enumerate(plan.backfill.loads, start=1)]
+    """Return the number and the id of each job."""
+    return [f"{number}. {job.job_id}" for number, job in enumerate(plan.backfill.jobs, start=1)]
 
 
 def _continues(plan: BackfillPlan) -> Table:
-    made = _made(
-        "Where it ends", "topic", "partition", "streaming continues from", "the group stood at"
-    )
+    made = _made("Where streaming continues", "topic", "partition", "offset", "group was at")
     for (topic, partition), offset in plan.continues_from.items():
         position = plan.positions.get((topic, partition))
         made.add_row(
-            topic, str(partition), f"{offset:,}", "nowhere" if position is None else f"{position:,}"
+            topic,
+            str(partition),
+            f"{offset:,}",
+            "no offset" if position is None else f"{position:,}",
         )
     return made
 
@@ -250,25 +244,25 @@ def _plan_value(plan: BackfillPlan) -> dict[str, Any]:
 
 
 def _report_value(plan: BackfillPlan, *, handed_over: bool) -> dict[str, Any]:
-    loads = plan.backfill.loads
+    jobs = plan.backfill.jobs
     return {
         "objects": [
-            {"object": name, **_figures(progress, [load for load in loads if load.object == name])}
+            {"object": name, **_figures(progress, [job for job in jobs if job.object == name])}
             for name, progress in plan.backfill.objects.items()
         ],
         "jobs": [
             {
-                "object": load.object,
-                "operation": load.operation,
-                "job": load.job_id,
-                "rows": load.row_count,
-                "csv_bytes": load.line_bytes,
-                "files": len(load.files),
-                "records": load.record_count,
-                "accepted": load.accepted_count,
-                "conflated": load.conflated_count,
+                "object": job.object,
+                "operation": job.operation,
+                "job": job.job_id,
+                "rows": job.row_count,
+                "csv_bytes": job.line_bytes,
+                "files": len(job.files),
+                "records": job.record_count,
+                "accepted": job.accepted_count,
+                "conflated": job.conflated_count,
             }
-            for load in loads
+            for job in jobs
         ],
         "continues_from": [
             {
@@ -284,7 +278,7 @@ def _report_value(plan: BackfillPlan, *, handed_over: bool) -> dict[str, Any]:
 
 
 def size_text(byte_count: int) -> str:
-    """Write a size in decimal units, as the service's limits are."""
+    """Return a size in decimal units, as the limits of the service are."""
     size, unit = float(byte_count), "B"
     for larger in ("KB", "MB", "GB", "TB"):
         if size < 1000:  # noqa: PLR2004 - decimal units

@@ -1,4 +1,4 @@
-"""How far something long is: one bar on a terminal, lines elsewhere, always on standard error."""
+"""Shows progress on standard error: a bar for each step on a terminal, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 LINE_S: Final = 5.0
-"""Where there is no bar: a line at most so often for the same step."""
+"""Without a bar: seconds between two lines of the same step, at least."""
 
 
 @contextmanager
 def on_screen() -> Iterator[ProgressLine]:
-    """Set up log and display for as long as it takes; nothing is shown before the first step."""
+    """Set up log and display for the block; nothing is shown before the first step."""
     with bars(8) as (progress, console):
         yield ProgressLine(progress, console)
 
 
 class ProgressLine:
-    """One bar for each step, one after the other, and what is waited for."""
+    """Shows one bar for each step, and what is waited for."""
 
     def __init__(self, progress: Progress, console: Console) -> None:
         self._progress = progress
         self._console = console
         self._bars: dict[str, TaskID] = {}
         self._waiting = ""
-        self._said: tuple[str, float] = ("", 0.0)
+        self._last_line: tuple[str, float] = ("", 0.0)
 
     def step(self, name: str, done: int, total: int, note: str = "") -> None:
-        """Show how far a step is."""
+        """Show the progress of a step."""
         if name not in self._bars:
             self._bars[name] = self._progress.add_task(name, total=total, note="")
         waiting = f", waiting: {self._waiting}" if self._waiting else ""
@@ -51,7 +51,7 @@ class ProgressLine:
             )
 
     def waits(self, reason: str) -> None:
-        """Show what is waited for; nothing any more when it is empty."""
+        """Show what is waited for; an empty reason ends it."""
         if reason == self._waiting:
             return
         self._waiting = reason
@@ -61,12 +61,12 @@ class ProgressLine:
             self._console.print(f"waiting: {reason}", soft_wrap=True, markup=False)
 
     def over(self) -> None:
-        """Nothing moves any more: what is printed from now on stands below."""
+        """Stop the bars: later output goes below them."""
         self._progress.stop()
 
-    def _line(self, step: str, text: str, is_last: bool) -> None:  # noqa: FBT001 - the end of a step is always said
-        said, said_s = self._said
+    def _line(self, step: str, text: str, is_last: bool) -> None:  # noqa: FBT001 - private; the end of a step is always shown
+        shown, shown_s = self._last_line
         now_s = time.monotonic()
-        if step != said or is_last or now_s - said_s >= LINE_S:
-            self._said = (step, now_s)
+        if step != shown or is_last or now_s - shown_s >= LINE_S:
+            self._last_line = (step, now_s)
             self._console.print(text, soft_wrap=True, markup=False)

@@ -1,7 +1,4 @@
-"""`replay`: a range of topics sent again beside the live group.
-
-Its plan, and with `--execute` the doing.
-"""
+"""`replay`: sends a range of topics again beside the live group; acts with --execute."""
 
 from __future__ import annotations
 
@@ -33,8 +30,8 @@ from consumer.operations.kafka.group import ConsumerGroup
 from consumer.operations.kafka.log import KafkaRangeLog
 from consumer.operations.kafka.range_bounds import WORDS
 from consumer.operations.replay.checkpoint import Checkpoint
-from consumer.operations.replay.plan import usual_rate
-from consumer.operations.replay.replay import Replay, usual_book
+from consumer.operations.replay.plan import default_rate
+from consumer.operations.replay.replay import Replay, default_checkpoint_path
 from consumer.operations.replay.state import ReplayRequest
 from consumer.registry.client import RegistryClient
 
@@ -46,7 +43,7 @@ if TYPE_CHECKING:
     from consumer.source.port import Source
 
 QUIET: Final = "warning"
-"""What is logged beside a bar."""
+"""Lowest log level while a progress bar is shown."""
 
 
 def register(app: typer.Typer) -> None:
@@ -60,27 +57,34 @@ def replay(
     overrides: Overrides = None,
     topics: Topics,
     begin: Annotated[
-        str, typer.Option("--from", metavar="EDGE", help=f"Where it begins: {WORDS}.")
+        str,
+        typer.Option(
+            "--from",
+            metavar="OFFSET|TIME|DURATION",
+            help=f"Start of the range (inclusive): {WORDS}.",
+        ),
     ],
     end: Annotated[
         str | None,
         typer.Option(
             "--to",
-            metavar="EDGE",
-            help="Where it ends, itself left out.",
-            show_default="where the group stands",
+            metavar="OFFSET|TIME|DURATION",
+            help="End of the range (exclusive).",
+            show_default="the group's position",
         ),
     ] = None,
     partitions: Partitions = None,
     key: Annotated[
         str | None,
-        typer.Option("--key", metavar="KEY", help="Only this row, by its key as `map` prints it."),
+        typer.Option(
+            "--key", metavar="KEY", help="Only the row with this key, as `map` prints it."
+        ),
     ] = None,
     lift: Annotated[
         bool,
         typer.Option(
             "--lift",
-            help="Lift Record Modified by 1 ms: the tenant takes rows that it has in this version.",
+            help="Raise Record Modified by 1 ms, so that the tenant accepts rows it already has.",
         ),
     ] = False,
     rate: Annotated[
@@ -94,35 +98,34 @@ def replay(
         ),
     ] = None,
     execute: Annotated[
-        bool, typer.Option("--execute", help="Do it; without, only the plan is shown.")
+        bool, typer.Option("--execute", help="Run the plan. Without this flag it is only printed.")
     ] = False,
-    afresh: Annotated[
-        bool, typer.Option("--afresh", help="Forget what an earlier run of the same has left.")
+    discard: Annotated[
+        bool, typer.Option("--afresh", help="Discard the checkpoint of an earlier, unfinished run.")
     ] = False,
     checkpoint: Annotated[
         Path | None,
         typer.Option(
             "--checkpoint",
             metavar="FILE",
-            help="Where it keeps how far it is.",
-            show_default="by group",
+            help="File with the progress of the replay.",
+            show_default="below delivery.spool_dir",
         ),
     ] = None,
     output: OutputFormat = Output.TEXT,
 ) -> None:
-    """Send a range of topics again, through the present mapping, beside the live group.
+    """Send a range of topics again, beside the live group.
 
-    Which is never moved.
-
-    Shows the plan; --execute does it, and goes on where a run that was ended left off. No row goes
-    back: where a newer state may be overwritten, the newest up to the group's position is sent
-    instead.
+    The range is mapped by the current configuration, and sent to Data 360 (formerly Data Cloud).
+    The group's offsets never move, and no row goes back to an older state: where a newer change
+    exists up to the group's position, it is sent instead. The same command resumes a run that was
+    stopped.
     """
     given = settings(config, overrides)
     validate_bound("--from", begin)
     validate_bound("--to", end)
-    _judge_rate(given, rate)
-    asked = ReplayRequest(
+    _validate_rate(given, rate)
+    request = ReplayRequest(
         topics=tuple(dict.fromkeys(topics)),
         partitions=tuple(sorted(set(partitions or ()))),
         begin=begin,
@@ -130,64 +133,66 @@ def replay(
         key=key,
         lifted=lift,
     )
-    path = checkpoint or usual_book(given, asked)
-    wish = _ReplayCommand(given, asked, rate or usual_rate(given), execute=execute, output=output)
+    path = checkpoint or default_checkpoint_path(given, request)
+    command = _ReplayCommand(
+        given, request, rate or default_rate(given), execute=execute, output=output
+    )
     with on_screen() as screen:
-        outcome = to_its_end(wish.fulfil(path, screen, afresh=afresh))
+        outcome = to_its_end(command.run(path, screen, discard=discard))
     if outcome is not None and (not outcome.is_finished or outcome.ledger.dead_lettered):
         raise typer.Exit(ExitCode.FINDINGS)
 
 
-def _judge_rate(given: Settings, rate: int | None) -> None:
-    """Refuse a rate that the tenant does not give, as wrong usage."""
+def _validate_rate(given: Settings, rate: int | None) -> None:
+    """Refuse a rate above the tenant's, as wrong usage."""
     most = given.delivery.requests_per_second
     if rate is not None and rate > most:
         message = (
-            f"{rate} is more than delivery.requests_per_second ({most}), which is all of the"
-            f" tenant's"
+            f"expected at most {most} (delivery.requests_per_second, the tenant's whole rate),"
+            f" got {rate}"
         )
         raise typer.BadParameter(message, param_hint="--rate")
 
 
 class _ReplayCommand:
-    """What is wanted of one call."""
+    """One call of the verb, with its options."""
 
     def __init__(
-        self, given: Settings, asked: ReplayRequest, rate: int, *, execute: bool, output: Output
+        self, given: Settings, request: ReplayRequest, rate: int, *, execute: bool, output: Output
     ) -> None:
         self._given = given
-        self._asked = asked
+        self._request = request
         self._rate = rate
         self._execute = execute
         self._output = output
 
-    async def fulfil(
-        self, path: Path, audience: ProgressDisplay, *, afresh: bool
+    async def run(
+        self, path: Path, display: ProgressDisplay, *, discard: bool
     ) -> ReplayResult | None:
-        """Show the plan, and do it where that is wanted."""
+        """Print the plan, and run it with --execute."""
         clock, group = SystemClock(), ConsumerGroup(self._given.kafka)
         async with AsyncExitStack() as stack:
             checkpoint = stack.enter_context(Checkpoint(path))
-            if afresh and self._execute:
-                checkpoint.close_for_good()
+            if discard and self._execute:
+                checkpoint.discard()
             registry = None
             if self._given.registry is not None:
                 registry = RegistryClient(self._given.registry, clock)
                 stack.push_async_callback(registry.close)
             made = Replay(
                 self._given,
-                self._asked,
+                self._request,
                 checkpoint,
                 KafkaRangeLog(self._given.kafka),
                 requests_per_second=self._rate,
                 registry=registry,
                 clock=clock,
-                audience=audience,
+                display=display,
             )
             in_use = await asyncio.to_thread(group.is_in_use)
             plan = await made.plan(is_to_be_done=self._execute, group_in_use=in_use)
             if not self._execute or self._output is Output.TEXT:
-                show_plan(plan, self._output)
+                show_plan(plan, self._output, is_all=not self._execute)
             if not self._execute:
                 return None
 

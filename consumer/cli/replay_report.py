@@ -1,7 +1,4 @@
-"""Plan and outcome of a replay on standard output.
-
-Tables and sentences for a person, or one JSON object.
-"""
+"""Prints the plan and the outcome of a replay: tables and sentences, or one JSON object."""
 
 from __future__ import annotations
 
@@ -21,34 +18,27 @@ if TYPE_CHECKING:
     from consumer.operations.replay.plan import ObjectPlan, ReplayPlan
     from consumer.operations.replay.replay import ReplayResult
 
-_WHY: Final = {
-    ReplayRule.NEWEST: "the newest state of each row up to the group's position, and nothing older",
-    ReplayRule.DATED: (
-        "record_modified: the tenant keeps the newer of two rows, and what it has of the same"
-        " moment"
-    ),
-    ReplayRule.MERGED: (
-        "partial rows: every change of the range, and the later ones of these rows, each in its"
-        " turn"
-    ),
+_RULE_TEXT: Final = {
+    ReplayRule.NEWEST: "no record_modified: the newest state of a row up to the group's position",
+    ReplayRule.DATED: "record_modified: the last state in the range; the tenant keeps the newer",
+    ReplayRule.MERGED: "partial rows: all changes of the range, then later ones of these rows",
     ReplayRule.EVERY: "engagement: every event of the range",
 }
 _LIFT: Final = (
-    "A row that the tenant has already in the version of its Record Modified stays as it"
-    " is, though the mapping was"
-    " mended since: --lift sends it as 1 ms newer."
+    "A row that the tenant already has with the same Record Modified stays unchanged, even if the"
+    " mapping was fixed since: add --lift to send it 1 ms newer."
 )
 
 
-def show_plan(plan: ReplayPlan, output: Output) -> None:
-    """Print what would be done."""
+def show_plan(plan: ReplayPlan, output: Output, *, is_all: bool) -> None:
+    """Print the plan; `is_all` when nothing is run after it."""
     if output is Output.JSON:
         typer.echo(msgspec.json.encode(_plan_value(plan)).decode())
         return
     console = _console()
-    figures = ("from", "to", "records at most", "read on to", "group at")
+    figures = ("from", "to", "records at most", "extended to", "group at")
     parts = table(
-        "What is read", "topic", "partition", *figures, "remark", figures={"partition", *figures}
+        "Ranges to read", "topic", "partition", *figures, "remark", figures={"partition", *figures}
     )
     for one in plan.parts:
         parts.add_row(
@@ -62,19 +52,20 @@ def show_plan(plan: ReplayPlan, output: Output) -> None:
             one.remark,
         )
     counts = ("rows", "deletes", "requests")
-    objects = table("What is sent", "object", *counts, "why these", figures=counts)
+    objects = table("Rows to send", "object", *counts, "rule", figures=counts)
     for each in plan.objects:
         figures_of = (each.upsert_count, each.delete_count, each.request_count)
-        objects.add_row(each.object, *(f"{count:,}" for count in figures_of), _WHY[each.rule])
+        objects.add_row(each.object, *(f"{count:,}" for count in figures_of), _RULE_TEXT[each.rule])
     console.print(parts, "", objects, "", sep="\n")
-    console.print(*_sentences(plan), sep="\n", soft_wrap=True)
+    last = ("Nothing was sent. Add --execute to run the plan.",) if is_all else ()
+    console.print(*_sentences(plan), *last, sep="\n", soft_wrap=True)
 
 
 def show_outcome(plan: ReplayPlan, outcome: ReplayResult, output: Output) -> None:
-    """Print what came of it."""
+    """Print the result."""
     if output is Output.JSON:
-        told = {"plan": _plan_value(plan), "outcome": msgspec.to_builtins(outcome)}
-        typer.echo(msgspec.json.encode(told).decode())
+        value = {"plan": _plan_value(plan), "outcome": msgspec.to_builtins(outcome)}
+        typer.echo(msgspec.json.encode(value).decode())
         return
     ledger = outcome.ledger
     console = _console()
@@ -84,87 +75,93 @@ def show_outcome(plan: ReplayPlan, outcome: ReplayResult, output: Output) -> Non
         f" + {ledger.dead_lettered:,} dead-lettered"
     )
     console.print(
-        f"\nsent           {ledger.polled - ledger.open:,} records = {sums}", soft_wrap=True
+        f"\nsent           {_counted(ledger.polled - ledger.open, 'record')} = {sums}",
+        soft_wrap=True,
     )
     if outcome.look_count:
-        console.print(
-            f"looked again   {outcome.look_count} times for what changed meanwhile", soft_wrap=True
-        )
+        times = "once" if outcome.look_count == 1 else f"{outcome.look_count} times"
+        text = f"rechecked      {times} for rows that changed meanwhile"
+        console.print(text, soft_wrap=True)
     if outcome.is_finished:
         console.print(f"replayed in {outcome.elapsed_s:.1f} s", style="bold green", soft_wrap=True)
     else:
-        text = f"stopped before the end; the same command goes on from {plan.checkpoint}"
+        text = (
+            f"stopped before the end; run the same command again to resume from {plan.checkpoint}"
+        )
         console.print(text, style="bold red", soft_wrap=True)
 
 
 def _sentences(plan: ReplayPlan) -> Iterator[str]:
-    """Say what the tables do not."""
+    """Yield the facts that the tables do not have."""
     yield (
-        f"The range has {plan.record_count:,} records: {plan.sent_count:,} are sent,"
-        f" {plan.superseded_count:,} are"
-        f" not because a newer change of their row is, {plan.filtered_count:,} are filtered,"
-        f" {plan.faulty_count:,} would be dead-lettered{_reasons(plan)}{_others(plan)}."
+        f"The range has {_counted(plan.record_count, 'record')}: {plan.sent_count:,} sent,"
+        f" {plan.superseded_count:,} skipped (a newer change to the same row is sent instead),"
+        f" {plan.filtered_count:,} filtered, {plan.faulty_count:,} to be dead-lettered"
+        f"{_reasons(plan)}{_others(plan)}."
     )
     if plan.reads_on:
         yield (
-            f"It was read on to where the group stands: {plan.later_count:,} newer changes"
-            f" of these rows are there,"
-            " and are sent instead. What changes while it runs is looked for at its end."
+            "The log is read on to the group's position:"
+            f" {_counted(plan.later_count, 'newer change')} of these rows"
+            f" {'is' if plan.later_count == 1 else 'are'} sent instead. Rows that change during"
+            " the replay are sent again at its end."
         )
     if any(each.rule is ReplayRule.DATED for each in plan.objects):
         yield _LIFT
     for each in plan.objects:
         yield from _deletes(each)
     yield (
-        f"About {plan.request_count:,} requests, at most {plan.requests_per_second} a"
-        f" second of the tenant's"
-        f" {plan.tenant_requests_per_second}: {_span(plan.duration_s)} at least. The"
-        f" group's daemons keep their"
-        " rate and their positions; 429 makes both slow down."
+        f"About {_counted(plan.request_count, 'request')}, at most {plan.requests_per_second} per"
+        f" second of the tenant's {plan.tenant_requests_per_second}: at least"
+        f" {_span(plan.duration_s)}. The group's daemons keep their rate and positions; a 429"
+        " slows down both."
     )
-    yield from (f"Mind: {warning}." for warning in plan.warnings)
-    state = "is in use: its daemons go on meanwhile" if plan.group_in_use else "is not in use"
-    yield f"Group `{plan.group_id}` {state}. Nothing is committed for it."
+    yield from (f"Warning: {warning}." for warning in plan.warnings)
+    state = "is in use; its daemons keep running" if plan.group_in_use else "is not in use"
+    yield f"Group `{plan.group_id}` {state}. The replay commits nothing for it."
     if plan.was_begun:
         yield (
-            f"It was begun before ({plan.checkpoint}): --execute goes on from there, --afresh"
-            f" forgets it."
+            f"An earlier run was not finished ({plan.checkpoint}): --execute resumes it, --afresh"
+            " starts over."
         )
 
 
 def _deletes(each: ObjectPlan) -> Iterator[str]:
-    """Say what deletes of the range would do to rows that were written again later."""
+    """Say what happens to rows that the range deletes."""
     rows = each.rows
     if not rows.deleted_once_count:
         return
     yield (
-        f"Deletes: {rows.deleted_once_count:,} rows of `{each.object}` are deleted in the"
-        f" range. A delete has no"
-        f" version, and would take the newer row away: {rows.living_again_count:,} of them"
-        f" were written again later"
-        f" ({rows.living_again_later_count:,} behind the range), and get their newest state"
-        f" instead;"
-        f" {rows.delete_count:,} are deleted for good, and are deleted again."
+        f"Deletes: the range deletes {_counted(rows.deleted_once_count, 'row')} of"
+        f" `{each.object}`. A delete has no version and would remove a newer row. Written again"
+        f" later: {rows.living_again_count:,} ({rows.living_again_later_count:,} after the range);"
+        f" these are sent in their newest state. Still deleted: {rows.delete_count:,}; these are"
+        " deleted again."
     )
 
 
 def _reasons(plan: ReplayPlan) -> str:
-    told = ", ".join(f"{count:,} {reason}" for reason, count in sorted(plan.reasons.items()))
-    return f" ({told})" if told else ""
+    counts = ", ".join(f"{count:,} {reason}" for reason, count in sorted(plan.reasons.items()))
+    return f" ({counts})" if counts else ""
 
 
 def _others(plan: ReplayPlan) -> str:
-    return f", {plan.other_count:,} are of other keys" if plan.asked.key is not None else ""
+    return f", {plan.other_count:,} with another key" if plan.request.key is not None else ""
+
+
+def _counted(count: int, noun: str) -> str:
+    """Return a count with its noun, in the plural where it is not 1."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _span(duration_s: float) -> str:
-    """Write how long something takes as a person would say it."""
+    """Return a duration as a person would say it."""
     if duration_s < 1:
         return "a second"
-    if duration_s < 90:  # noqa: PLR2004 - seconds as far as they are easy to grasp
+    if duration_s < 90:  # noqa: PLR2004 - seconds up to a minute and a half
         return f"{duration_s:,.0f} s"
     minutes = duration_s / 60
-    return f"{minutes:,.0f} min" if minutes < 90 else f"{minutes / 60:,.1f} h"  # noqa: PLR2004 - and minutes
+    return f"{minutes:,.0f} min" if minutes < 90 else f"{minutes / 60:,.1f} h"  # noqa: PLR2004 - minutes up to an hour and a half
 
 
 def _plan_value(plan: ReplayPlan) -> dict[str, Any]:
@@ -177,6 +174,6 @@ def _plan_value(plan: ReplayPlan) -> dict[str, Any]:
 
 
 def _console() -> Console:
-    """Return the standard output; a pipe has no width, and gets whole lines."""
+    """Return standard output; a pipe has no width, so it gets whole lines."""
     console = Console(highlight=False, markup=False)
     return console if console.is_terminal else Console(highlight=False, markup=False, width=200)

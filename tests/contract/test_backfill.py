@@ -1,7 +1,4 @@
-"""Reading a backfill from the embedded broker.
-
-Ended at any step, gone on with, and the rows are the fold.
-"""
+"""Reading of a backfill from the embedded broker: ended at any step, resumed, and complete."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ from consumer.dead_letter.envelope import DeadLetterContext
 from consumer.decoding.schema_cache import SchemaCache
 from consumer.errors import Refusal
 from consumer.operations.backfill.reading import BackfillReader, sorted_runs_of
-from consumer.operations.backfill.routes import RowMakers, chosen_routes, surveyed
+from consumer.operations.backfill.routes import RowMakers, chosen_routes, find_ranges
 from consumer.operations.backfill.state import (
     Backfill,
     BackfillFolder,
@@ -43,10 +40,9 @@ KEYS = 400
 BAD_EVERY = 500
 TOPICS = ("customers", "visits")
 STEP_BYTES = 60_000
-"""A few hundred rows: some twenty steps."""
+"""A few hundred rows: about twenty steps."""
 
-
-MOST_LIVES = 200
+MAX_RUNS = 200
 
 
 class EndedError(Exception):
@@ -54,7 +50,7 @@ class EndedError(Exception):
 
 
 class Log:
-    """What lies in the topics, and what follows from it."""
+    """The records of the topics, and the rows that must result."""
 
     def __init__(self) -> None:
         self.customers: dict[str, int] = {}
@@ -62,7 +58,7 @@ class Log:
         self.filtered_count = 0
 
     def fill(self, broker: EmbeddedBroker) -> None:
-        """Write seeded records: rows, removals, robots that are filtered, and what is no JSON."""
+        """Write seeded records: rows, deletes, filtered robots, and text that is not JSON."""
         rng = random.Random(3)  # noqa: S311 - a schedule, not a secret
         for n in range(RECORDS):
             number = rng.randrange(KEYS)
@@ -97,55 +93,55 @@ def log() -> Iterator[tuple[EmbeddedBroker, Log]]:
 
 
 class Shown:
-    """An audience that ends the process at a step, if it is told to."""
+    """A display that ends the process at random steps, if given a random source."""
 
     def __init__(self, rng: random.Random | None = None) -> None:
         self._rng = rng
 
     def step(self, name: str, done: int, total: int, note: str = "") -> None:
-        """Go on, or not."""
+        """Continue, or end the process."""
         del name, done, total, note
         if self._rng is not None and self._rng.random() < 0.5:
             raise EndedError
 
     def waits(self, reason: str) -> None:
-        """Nothing is waited for here."""
+        """Ignore it."""
         del reason
 
 
 class Process:
-    """One life of the verb: what it has in memory goes with it."""
+    """One run of the verb: its memory is lost when it ends."""
 
     def __init__(
-        self, settings: Settings, folder: Path, letters: MemoryDeadLetterTopic, shown: Shown
+        self, settings: Settings, folder: Path, dead_letters: MemoryDeadLetterTopic, shown: Shown
     ) -> None:
-        self.asked = BackfillRequest(topics=TOPICS)
+        self.request = BackfillRequest(topics=TOPICS)
         self.settings = settings
-        self.workplace = BackfillFolder(folder, self.asked)
-        self.routes = chosen_routes(settings, self.asked)
-        shelf, self.clock = SchemaCache(), SystemClock()
-        self.makers = RowMakers(settings, self.routes, shelf)
-        self.schemas = SchemaPrefetch(shelf, None, self.clock, shown.waits)
-        self._letters = letters
+        self.folder = BackfillFolder(folder, self.request)
+        self.routes = chosen_routes(settings, self.request)
+        schema_cache, self.clock = SchemaCache(), SystemClock()
+        self.makers = RowMakers(settings, self.routes, schema_cache)
+        self.schemas = SchemaPrefetch(schema_cache, None, self.clock, shown.waits)
+        self._pending = dead_letters
         self._shown = shown
 
     async def read(self, offset_ranges: tuple[OffsetRange, ...]) -> Backfill:
-        """Read what is left, from the beginning where nothing was begun."""
-        with self.workplace:
-            backfill = self.workplace.left() or Backfill.begun(
-                self.asked, "0", offset_ranges, self.makers.objects
+        """Read the remaining records, from the beginning without a checkpoint."""
+        with self.folder:
+            backfill = self.folder.left() or Backfill.begun(
+                self.request, "0", offset_ranges, self.makers.objects
             )
             reading = BackfillReader(
                 self.settings,
-                self.workplace,
+                self.folder,
                 makers=self.makers,
                 schemas=self.schemas,
-                dead_letters=self._letters,
+                dead_letters=self._pending,
                 context=DeadLetterContext(
                     connector_name="c", task_id="g", config_sha256="0", version=__version__
                 ),
                 clock=self.clock,
-                audience=self._shown,
+                display=self._shown,
                 step_bytes=STEP_BYTES,
             )
             if backfill.phase is BackfillPhase.READING:
@@ -158,36 +154,36 @@ def settings_at(broker: EmbeddedBroker, folder: Path, *overrides: str) -> Settin
 
 
 def found(settings: Settings) -> tuple[OffsetRange, ...]:
-    asked = BackfillRequest(topics=TOPICS)
-    offset_ranges, _ = surveyed(settings, asked, chosen_routes(settings, asked), 0)
+    request = BackfillRequest(topics=TOPICS)
+    offset_ranges, _ = find_ranges(settings, request, chosen_routes(settings, request), 0)
     return offset_ranges
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_wherever_it_ends_the_rows_are_the_fold(
+async def test_after_any_end_the_rows_are_the_last_states(
     log: tuple[EmbeddedBroker, Log], tmp_path: Path, seed: int
 ) -> None:
-    """Ended again and again, each life with the notes of those before.
+    """Ended again and again, each run resumes the checkpoint of the last.
 
-    No record twice, none left out.
+    No record counts twice, none is missing.
     """
     broker, written = log
     settings, rng = settings_at(broker, tmp_path), random.Random(seed)  # noqa: S311 - a schedule, not a secret
     offset_ranges = await asyncio.to_thread(found, settings)
-    lives = 0
+    runs = 0
     backfill: Backfill | None = None
     while backfill is None:
-        lives += 1
+        runs += 1
         try:
             backfill = await Process(
                 settings, tmp_path / "spool", MemoryDeadLetterTopic(), Shown(rng)
             ).read(offset_ranges)
         except EndedError:
-            assert lives < MOST_LIVES
+            assert runs < MAX_RUNS
     rows = {
         name: [row for piece in one.pieces() for row in piece]
         for name, one in sorted_runs_of(
-            settings, BackfillFolder(tmp_path / "spool", backfill.asked), backfill
+            settings, BackfillFolder(tmp_path / "spool", backfill.request), backfill
         ).items()
     }
     assert written.customers == {row.key: last_field(row) for row in rows["customers"] if row.line}
@@ -207,11 +203,11 @@ async def test_wherever_it_ends_the_rows_are_the_fold(
     customers = backfill.objects["customers"]
     assert written.filtered_count == customers.filtered_count
     assert RECORDS // BAD_EVERY == customers.dead_lettered_count
-    assert 1 < lives
+    assert 1 < runs
 
 
 def last_field(row: KeptRow) -> int:
-    """The number of the change that a row is of: as such, or as milliseconds."""
+    """Return the number of the change that a row is of: as such, or as milliseconds."""
     digits = row.line.decode().strip().rpartition(",")[2].rpartition(":")[2]
     return int(digits.removesuffix("Z").replace(".", ""))
 
@@ -226,25 +222,25 @@ def last_field(row: KeptRow) -> int:
 async def test_too_many_at_fault_end_it_before_anything_is_sent(
     log: tuple[EmbeddedBroker, Log], tmp_path: Path, override: str, said: str
 ) -> None:
-    """It is not the records then.
+    """Then the route is wrong, not the records.
 
-    Nothing goes to the dead-letter topic, and the place of the first is named.
+    No dead letter is sent, and the message has the place of the first fault.
     """
-    settings, letters = settings_at(log[0], tmp_path, override), MemoryDeadLetterTopic()
+    settings, dead_letters = settings_at(log[0], tmp_path, override), MemoryDeadLetterTopic()
     offset_ranges = await asyncio.to_thread(found, settings)
     with pytest.raises(
         Refusal, match=rf"customers\[\d\]@\d+.*{said}.*DECODE_SYNTAX|DECODE_SYNTAX.*{said}"
     ):
-        await Process(settings, tmp_path / "spool", letters, Shown()).read(offset_ranges)
-    assert [] == letters.letters
+        await Process(settings, tmp_path / "spool", dead_letters, Shown()).read(offset_ranges)
+    assert [] == dead_letters.letters
 
 
-async def test_letters_are_there_before_it_is_noted(
+async def test_dead_letters_are_confirmed_before_the_checkpoint(
     log: tuple[EmbeddedBroker, Log], tmp_path: Path
 ) -> None:
-    """Every record at fault, once, where nothing ended."""
-    settings, letters = settings_at(log[0], tmp_path), MemoryDeadLetterTopic()
+    """Every record at fault is dead-lettered once, if nothing interrupts."""
+    settings, dead_letters = settings_at(log[0], tmp_path), MemoryDeadLetterTopic()
     offset_ranges = await asyncio.to_thread(found, settings)
-    await Process(settings, tmp_path / "spool", letters, Shown()).read(offset_ranges)
-    assert RECORDS // BAD_EVERY == len(letters.letters)
-    assert {b"{"} == {letter.value for letter in letters.letters}
+    await Process(settings, tmp_path / "spool", dead_letters, Shown()).read(offset_ranges)
+    assert RECORDS // BAD_EVERY == len(dead_letters.letters)
+    assert {b"{"} == {letter.value for letter in dead_letters.letters}

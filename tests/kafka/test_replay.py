@@ -204,7 +204,7 @@ def test_a_second_process_for_the_same_replay_is_refused(
         first = repaired.begin("first", "--rate=1")
         await_that(lambda: any((tmp_path / "spool").rglob("*.book")), "the first one has started")
         code, _, errors = repaired.call("--execute", "--rate=1")
-        assert (1, True) == (code, "another process is at this replay" in errors), errors
+        assert (1, True) == (code, "another process is running this replay" in errors), errors
         await_that(lambda: "sending" in first.log.read_text(), "it sends")
         first.send(signal.SIGTERM)
         assert 1 == first.ended()

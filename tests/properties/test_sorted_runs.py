@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.bulk.sorted_runs import KeptRow, SortedRuns, in_turn, newest
+from consumer.bulk.sorted_runs import KeptRow, SortedRuns, keep_newest, keep_since_delete
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +66,7 @@ def left_of(steps: Sequence[Step], fold: Fold) -> tuple[list[KeptRow], list[Kept
 @given(STEPS)
 def test_the_newest_row_of_each_key_is_left(steps: list[Step]) -> None:
     """In the order of keys, standing for all rows of its key."""
-    found, noted = left_of(steps, newest)
+    found, noted = left_of(steps, keep_newest)
     expected = {row.key: row.line for row in noted}
     assert sorted(expected.items()) == [(row.key, row.line) for row in found]
     assert [sum(one.key == row.key for one in noted) for row in found] == [
@@ -78,7 +78,7 @@ def test_the_newest_row_of_each_key_is_left(steps: list[Step]) -> None:
 @given(STEPS)
 def test_rows_in_turn_are_left_from_the_last_removal_on(steps: list[Step]) -> None:
     """Every row after it, in the order in which they came; no record is lost from the count."""
-    found, noted = left_of(steps, in_turn)
+    found, noted = left_of(steps, keep_since_delete)
     for key in {row.key for row in noted}:
         lines = [row.line for row in noted if row.key == key]
         last = max((at for at, line in enumerate(lines) if not line), default=0)

@@ -55,12 +55,12 @@ class Quiet:
 class Replaying:
     """One command, as often as it is given."""
 
-    def __init__(self, world: World, folder: Path, asked: ReplayRequest) -> None:
+    def __init__(self, world: World, folder: Path, request: ReplayRequest) -> None:
         self._world = world
-        self._asked = asked
+        self._request = request
         self.path = folder / "replay.book"
         self.plan: ReplayPlan | None = None
-        self.audience = Quiet()
+        self.display = Quiet()
 
     async def run(self, *, execute: bool = True) -> ReplayResult | None:
         """Plan, and do it."""
@@ -68,13 +68,13 @@ class Replaying:
         with Checkpoint(self.path) as checkpoint:
             made = Replay(
                 world.settings,
-                self._asked,
+                self._request,
                 checkpoint,
                 MemoryRecordLog(world.log),
                 requests_per_second=RATE,
                 registry=world.registry_client(),
                 clock=world.clock,
-                audience=self.audience,
+                display=self.display,
             )
             self.plan = await made.plan(is_to_be_done=execute, group_in_use=False)
             if not execute:

@@ -63,7 +63,7 @@ class ApiUser:
     def __init__(self, folder: Path) -> None:
         self.world = World()
         self.shown = Shown()
-        self.workplace = BackfillFolder(folder, BackfillRequest(topics=(TOPIC,)))
+        self.folder = BackfillFolder(folder, BackfillRequest(topics=(TOPIC,)))
         self.runner = JobRunner(
             IngestionJobs(20.0),
             InProcessTransport(self.world.tenant, self.world.clock, latency_s=0.05),
@@ -77,7 +77,7 @@ class ApiUser:
     def read(self) -> Backfill:
         """Lay rows down as reading would: every key twice, the older first."""
         backfill = Backfill.begun(BackfillRequest(topics=(TOPIC,)), "0", (), ["customers"])
-        (layers,) = sorted_runs_of(self.world.settings, self.workplace, backfill).values()
+        (layers,) = sorted_runs_of(self.world.settings, self.folder, backfill).values()
         for rows in (
             dict.fromkeys([*UPSERTS, *DELETES], b"older\n"),
             UPSERTS | dict.fromkeys(DELETES, b""),
@@ -92,22 +92,22 @@ class ApiUser:
         )
         progress.filtered_count, progress.dead_lettered_count = 2, 1
         backfill.phase = BackfillPhase.WRITING
-        self.workplace.keep(backfill)
+        self.folder.keep(backfill)
         return backfill
 
     async def go_on(self) -> Backfill:
         """Do what is left, as a process that has just begun."""
-        left = self.workplace.left()
+        left = self.folder.left()
         assert left is not None
         clock, settings = self.world.clock, self.world.settings
         if left.phase is BackfillPhase.WRITING:
             limits = {"file_bytes": FILE_BYTES, "files_per_job": 2}
             await JobFileWriter(
-                settings, self.workplace, clock=clock, audience=self.shown, **limits
+                settings, self.folder, clock=clock, display=self.shown, **limits
             ).write(left)
         if left.phase is BackfillPhase.SENDING:
             await JobSender(
-                settings, self.workplace, self.runner, clock=clock, audience=self.shown
+                settings, self.folder, self.runner, clock=clock, display=self.shown
             ).send(left)
         return left
 
@@ -133,17 +133,17 @@ async def test_every_key_is_in_one_job_with_its_newest_row(tmp_path: Path) -> No
     Figures that add up; nothing left on disk.
     """
     api = ApiUser(tmp_path)
-    with api.workplace:
+    with api.folder:
         api.read()
         over = await api.go_on()
         assert BackfillPhase.OVER is over.phase
         assert {BackfillPhase.WRITING: (34, 34), BackfillPhase.SENDING: (4, 4)} == api.shown.steps
         assert {*UPSERTS} == {*api.world.tenant.rows("customers")}
-        assert ["delete", "upsert", "upsert", "upsert"] == [load.operation for load in over.loads]
-        assert [5, 4, 4, 4] == [load.row_count for load in over.loads]
-        assert [10, 8, 8, 8] == [load.record_count for load in over.loads]
-        assert [5, 4, 4, 4] == [load.conflated_count for load in over.loads]
-        api.workplace.clear()
+        assert ["delete", "upsert", "upsert", "upsert"] == [job.operation for job in over.jobs]
+        assert [5, 4, 4, 4] == [job.row_count for job in over.jobs]
+        assert [10, 8, 8, 8] == [job.record_count for job in over.jobs]
+        assert [5, 4, 4, 4] == [job.conflated_count for job in over.jobs]
+        api.folder.clear()
     assert [] == left_in(tmp_path)
 
 
@@ -155,13 +155,13 @@ def test_files_hold_what_the_service_reads(tmp_path: Path) -> None:
 
     async def told() -> None:
         api = ApiUser(tmp_path)
-        with api.workplace:
+        with api.folder:
             backfill = api.read()
             writing = JobFileWriter(
                 api.world.settings,
-                api.workplace,
+                api.folder,
                 clock=api.world.clock,
-                audience=api.shown,
+                display=api.shown,
                 file_bytes=FILE_BYTES,
             )
             await writing.write(backfill)
@@ -194,14 +194,14 @@ async def test_it_goes_on_from_every_step_and_no_job_runs_twice(
     What is complete stays so, the rest is sent once.
     """
     api = ApiUser(tmp_path)
-    with api.workplace:
+    with api.folder:
         api.read()
         await api.cut_at(requests)
         over = await api.go_on()
         assert BackfillPhase.OVER is over.phase
         assert {*UPSERTS} == {*api.world.tenant.rows("customers")}
         assert ["delete", "upsert", "upsert", "upsert"] == api.completed()
-        assert all(load.job_id for load in over.loads)
+        assert all(job.job_id for job in over.jobs)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ async def test_what_goes_wrong_with_a_job_is_named_and_its_rows_go_into_another(
     """It waits by name, and goes on by itself."""
     api = ApiUser(tmp_path)
     api.world.faults(script)
-    with api.workplace:
+    with api.folder:
         api.read()
         await api.go_on()
     assert {*UPSERTS} == {*api.world.tenant.rows("customers")}
@@ -229,15 +229,13 @@ async def test_records_that_are_missing_in_the_jobs_end_it(tmp_path: Path) -> No
     Filtered or dead-lettered was lost.
     """
     api = ApiUser(tmp_path)
-    with api.workplace:
+    with api.folder:
         api.read().objects["customers"].record_count += 1
-        left = api.workplace.left()
+        left = api.folder.left()
         assert left is not None
         left.objects["customers"].record_count += 1
-        api.workplace.keep(left)
-        with pytest.raises(
-            Fatal, match="customers: 35 records were mapped, and 34 are in its jobs"
-        ):
+        api.folder.keep(left)
+        with pytest.raises(Fatal, match="customers: expected 35 records in its job files, got 34"):
             await api.go_on()
 
 
@@ -246,17 +244,17 @@ async def test_what_was_left_is_let_go_of(tmp_path: Path) -> None:
     """Beginning afresh: the open job of an earlier run is aborted, so that it blocks nothing."""
     api = ApiUser(tmp_path)
     api.world.faults("upload nth=1 delay=10s")
-    with api.workplace:
+    with api.folder:
         api.read()
         await api.cut_at(5)
-        left = api.workplace.left()
+        left = api.folder.left()
         assert left is not None
         sending = JobSender(
             api.world.settings,
-            api.workplace,
+            api.folder,
             api.runner,
             clock=api.world.clock,
-            audience=api.shown,
+            display=api.shown,
         )
-        await sending.let_go(left)
+        await sending.settle_open_job(left)
     assert {"Aborted"} == {job.state for job in api.world.tenant.bulk.jobs.values()}

@@ -245,15 +245,15 @@ async def _crash(folder: str, at: int, *, acted_upon: bool) -> None:
     ("script", "said"),
     [
         ("close-job nth=1 fail-job", "Failed"),
-        ("close-job nth=1 vanish-job", "not known to the service"),
-        ("upload nth=1 reset", "upload without an answer"),
-        ("upload nth=1 reset after", "upload without an answer"),
+        ("close-job nth=1 vanish-job", "no longer known to the service"),
+        ("upload nth=1 reset", "the upload got no response"),
+        ("upload nth=1 reset after", "the upload got no response"),
         ("upload nth=1 status=400", "aborted"),
-        ("create-job nth=1-6 status=404", "no job can be created"),
+        ("create-job nth=1-6 status=404", "cannot create a job"),
         ("create-job nth=1-12 status=503", "503"),
         ("jobs status=500; job nth=1-9 status=500", "500"),
         ("upload nth=1-3 status=403", "403"),
-        ("close-job nth=1-2 html", "own answer"),
+        ("close-job nth=1-2 html", "without the body of this API"),
     ],
 )
 def test_what_goes_wrong_with_a_job_has_a_name_and_an_end(script: str, said: str) -> None:

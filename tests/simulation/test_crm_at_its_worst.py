@@ -60,27 +60,29 @@ def exists(world: World, key: int) -> None:
         pytest.param(
             "close-job nth=1 stop-job", "could not be finished", id="CRM15 fails half way"
         ),
-        pytest.param("close-job nth=1 vanish-job", "not known to the service", id="CRM17 vanishes"),
-        pytest.param("upload nth=1 reset", "upload without an answer", id="CRM14 cut"),
-        pytest.param("upload nth=1 reset after", "upload without an answer", id="CRM14 answer cut"),
         pytest.param(
-            "create-job nth=1 status=400 body=INVALIDENTITY", "no job can be created", id="CRM12"
+            "close-job nth=1 vanish-job", "no longer known to the service", id="CRM17 vanishes"
         ),
-        pytest.param("query nth=1 html", "no ids can be looked up", id="CRM27 page"),
+        pytest.param("upload nth=1 reset", "the upload got no response", id="CRM14 cut"),
         pytest.param(
-            "query nth=1 status=200 body={}", "no ids can be looked up", id="CRM27 nothing"
+            "upload nth=1 reset after", "the upload got no response", id="CRM14 answer cut"
         ),
-        pytest.param("jobs nth=1-2 status=400", "no jobs can be listed", id="CRM28"),
-        pytest.param("close-job nth=1-4 status=400", "cannot be closed", id="CRM29"),
+        pytest.param(
+            "create-job nth=1 status=400 body=INVALIDENTITY", "cannot create a job", id="CRM12"
+        ),
+        pytest.param("query nth=1 html", "cannot look up ids", id="CRM27 page"),
+        pytest.param("query nth=1 status=200 body={}", "cannot look up ids", id="CRM27 nothing"),
+        pytest.param("jobs nth=1-2 status=400", "cannot list the ingest jobs", id="CRM28"),
+        pytest.param("close-job nth=1-4 status=400", "closing it was refused", id="CRM29"),
         ("create-job nth=1-2 status=403 body=REQUEST_LIMIT_EXCEEDED", "REQUEST_LIMIT_EXCEEDED"),
         ("upload nth=1 status=400", "aborted"),
-        ("create-job nth=1-6 status=404", "no job can be created"),
+        ("create-job nth=1-6 status=404", "cannot create a job"),
         ("create-job nth=1-12 status=503", "503"),
         ("results nth=1-9 status=500", "500"),
         ("results nth=1-2 status=403", "403"),
         ("upload nth=1-3 status=403", "403"),
-        ("close-job nth=1-2 html", "own answer"),
-        ("query nth=1-2 status=400", "no ids can be looked up"),
+        ("close-job nth=1-2 html", "without the body of this API"),
+        ("query nth=1-2 status=400", "cannot look up ids"),
     ],
 )
 def test_what_goes_wrong_with_a_job_has_a_name_and_an_end(script: str, said: str) -> None:

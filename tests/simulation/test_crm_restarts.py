@@ -80,10 +80,10 @@ def test_a_crash_doubles_no_insert(at: int, acted_upon: bool) -> None:  # noqa: 
 @pytest.mark.parametrize(
     ("route", "at", "action"),
     [
-        (crm_route(), 3, "aborted: it was left open by an earlier run"),
-        (crm_route(), 4, "adopted: waited for before a new one is made"),
-        (crm_route("insert", None), 3, "aborted: it was left open by an earlier run"),
-        (crm_route("insert", None), 4, "adopted: its outcome decides over its rows"),
+        (crm_route(), 3, "aborted: an earlier run left it open"),
+        (crm_route(), 4, "adopted: a new job waits for its end"),
+        (crm_route("insert", None), 3, "aborted: an earlier run left it open"),
+        (crm_route("insert", None), 4, "adopted: its outcome is that of its rows"),
     ],
     ids=["upsert open", "upsert closed", "insert open", "insert closed"],
 )

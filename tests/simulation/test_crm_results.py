@@ -202,7 +202,7 @@ async def test_rows_that_a_complete_job_never_tells_of_go_again_by_name(world: W
     member = world.member()
     await member.start(0)
     await world.until(lambda: HoldReason.SINK in hold_reasons(world))
-    assert "tell nothing of 1 rows" in member.status().holds[0].detail
+    assert "do not mention 1 row;" in member.status().holds[0].detail
     await world.clock.sleep(3_600)
     assert 3 <= len(world.tenant.crm.jobs) <= 8
     assert 0 == world.log.committed.get(("shop.public.customers", 0), 0)
@@ -221,7 +221,7 @@ def test_an_insert_that_its_job_never_tells_of_is_not_repeated() -> None:
         member = world.member()
         await member.start(0)
         await world.until(lambda: HoldReason.SINK in hold_reasons(world))
-        assert "nothing is inserted again" in member.status().holds[0].detail
+        assert "so they are not sent again" in member.status().holds[0].detail
         await world.until(member.settled, within_s=2_000.0)
         assert (2, 1, set()) == (
             len(world.tenant.crm_rows("Contact")),

@@ -144,7 +144,7 @@ async def test_a_job_that_ended_with_us_is_heard_of_again(tmp_path: Path) -> Non
     first = await api.runner.resume(api.plan, api.journal, api.told)
     assert [] == api.told.found
     assert first == await api.runner.resume(api.plan, api.journal, api.told)
-    assert ["adopted: its outcome decides over its rows"] == api.told.found
+    assert ["adopted: its outcome is that of its rows"] == api.told.found
     assert ["JobComplete"] == api.states()
 
 
@@ -156,7 +156,7 @@ async def test_a_job_whose_id_was_never_noted_is_found_and_aborted(tmp_path: Pat
     api.journal.write(JournalEntry("", "upsert", begun_ms=api.world.clock.wall_ms() - 1_000))
     assert isinstance(await api.runner.resume(api.plan, api.journal, api.told), Finished)
     assert ["Aborted", "JobComplete"] == api.states()
-    assert ["aborted: it was left open by an earlier run"] == api.told.found
+    assert ["aborted: an earlier run left it open"] == api.told.found
 
 
 @scenario
@@ -187,7 +187,7 @@ async def test_the_limit_of_an_hour_is_waited_for(tmp_path: Path) -> None:
     await api.runner.run(api.plan, api.journal, api.told)
     first, second = (job.created_ms for job in api.world.tenant.bulk.jobs.values())
     assert 3_600_000 <= second - first < 3_700_000
-    assert "waiting for the service's limit of jobs in an hour" in api.told.phases
+    assert "waiting for the hourly job limit of the service" in api.told.phases
     assert [] == api.told.holds
 
 

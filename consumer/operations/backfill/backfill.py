@@ -1,7 +1,4 @@
-"""A range of topics through the bulk API.
-
-Planned, then read, written and sent, with every record told for.
-"""
+"""Runs one backfill against Kafka and the tenant: plan, read, write, send, set the group."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ from consumer.decoding.schema_cache import SchemaCache
 from consumer.errors import CredentialsRefused, Hold, HoldReason, Refusal, Transient
 from consumer.http.client import HttpTransport
 from consumer.http.hosts import Hosts
-from consumer.operations.backfill.plan import planned
+from consumer.operations.backfill.plan import make_plan
 from consumer.operations.backfill.reading import BackfillReader
 from consumer.operations.backfill.routes import RowMakers, chosen_routes
 from consumer.operations.backfill.sending import JobFileWriter, JobSender
@@ -46,27 +43,27 @@ _CONNECTIONS = 4
 
 
 class BackfillRun:
-    """One backfill on the real world, from plan to last job.
+    """One backfill, from its plan to its last job.
 
-    Each step raises `Refusal` for what cannot be.
+    Every method raises `Refusal` for a request that cannot be carried out.
     """
 
     def __init__(
         self,
         settings: Settings,
-        asked: BackfillRequest,
-        workplace: BackfillFolder,
-        audience: ProgressDisplay,
+        request: BackfillRequest,
+        folder: BackfillFolder,
+        display: ProgressDisplay,
     ) -> None:
         self._settings = settings
-        self._asked = asked
-        self._workplace = workplace
-        self._audience = audience
+        self._request = request
+        self._folder = folder
+        self._display = display
         self._clock = clock = SystemClock()
-        self._routes = chosen_routes(settings, asked)
+        self._routes = chosen_routes(settings, request)
         self._group = ConsumerGroup(settings.kafka)
-        shelf = SchemaCache()
-        self._makers = RowMakers(settings, self._routes, shelf)
+        schema_cache = SchemaCache()
+        self._makers = RowMakers(settings, self._routes, schema_cache)
         telemetry = Telemetry(Metrics(version=__version__, config_sha256=settings.config_sha256))
         hosts = Hosts.known(settings.salesforce.login_url, settings.salesforce.allowed_domains)
         self._transport = HttpTransport(hosts, clock, connections=_CONNECTIONS)
@@ -82,7 +79,7 @@ class BackfillRun:
         self._registry = (
             RegistryClient(settings.registry, clock) if settings.registry is not None else None
         )
-        self._schemas = SchemaPrefetch(shelf, self._registry, clock, audience.waits)
+        self._schemas = SchemaPrefetch(schema_cache, self._registry, clock, display.waits)
         self._runner = JobRunner(
             IngestionJobs(settings.delivery.timeout_s),
             self._transport,
@@ -94,54 +91,57 @@ class BackfillRun:
         )
 
     async def plan(self) -> BackfillPlan:
-        """Reckon, and do nothing."""
-        return await planned(
+        """Return the plan; change nothing."""
+        return await make_plan(
             self._settings,
-            self._asked,
+            self._request,
             self._routes,
             makers=self._makers,
             schemas=self._schemas,
             group=self._group,
-            workplace=self._workplace,
+            folder=self._folder,
             clock=self._clock,
         )
 
     async def execute(self, backfill: Backfill) -> None:
-        """Go on from where it is to the last job.
+        """Run the backfill from its current phase to its last job.
 
-        Raises: `CredentialsRefused` before anything is done; `Fatal` when disk or client fail.
+        Raises: `CredentialsRefused` before anything is done; `Fatal` when the disk or the client
+        fails.
         """
         if backfill.phase is BackfillPhase.OVER:
             return
-        await self._refuse_beside_members()
+        await self._refuse_if_group_in_use()
         await self._ready()
-        self._workplace.keep(backfill)
+        # The checkpoint exists from here on, so that a restart finds the same range.
+        self._folder.keep(backfill)
         if backfill.phase is BackfillPhase.READING:
             await self._reading().read(backfill)
         if backfill.phase is BackfillPhase.WRITING:
             await JobFileWriter(
-                self._settings, self._workplace, clock=self._clock, audience=self._audience
+                self._settings, self._folder, clock=self._clock, display=self._display
             ).write(backfill)
         if backfill.phase is BackfillPhase.SENDING:
-            await self._refuse_beside_members()
+            # A daemon may have been started while the range was read.
+            await self._refuse_if_group_in_use()
             await self._sending().send(backfill)
 
-    async def begin_afresh(self) -> None:
-        """Drop what an earlier run has left: its job, if it is open, and its files."""
-        if (left := self._workplace.left()) is not None:
-            await self._sending().let_go(left)
-        self._workplace.clear()
+    async def discard_checkpoint(self) -> None:
+        """Discard an earlier run: settle its job and delete its files."""
+        if (left := self._folder.left()) is not None:
+            await self._sending().settle_open_job(left)
+        self._folder.clear()
 
     async def hand_over(self, plan: BackfillPlan) -> None:
         """Set the group to where streaming continues. Raises: `Refusal` while it has members."""
         await asyncio.to_thread(self._group.set_positions, plan.continues_from)
 
-    def forget(self) -> None:
-        """It is over and told of."""
-        self._workplace.clear()
+    def clear(self) -> None:
+        """Delete the checkpoint of a reported backfill."""
+        self._folder.clear()
 
     async def close(self) -> None:
-        """Let go of every connection."""
+        """Close every connection."""
         await self._dead_letters.close()
         await self._tokens.close()
         await self._transport.close()
@@ -151,17 +151,17 @@ class BackfillRun:
     def _sending(self) -> JobSender:
         return JobSender(
             self._settings,
-            self._workplace,
+            self._folder,
             self._runner,
             clock=self._clock,
-            audience=self._audience,
+            display=self._display,
         )
 
     def _reading(self) -> BackfillReader:
         settings = self._settings
         return BackfillReader(
             settings,
-            self._workplace,
+            self._folder,
             makers=self._makers,
             schemas=self._schemas,
             dead_letters=self._dead_letters,
@@ -172,26 +172,22 @@ class BackfillRun:
                 version=__version__,
             ),
             clock=self._clock,
-            audience=self._audience,
+            display=self._display,
         )
 
-    async def _refuse_beside_members(self) -> None:
-        """A job would interrupt and overtake what a daemon streams of the object."""
+    async def _refuse_if_group_in_use(self) -> None:
+        """Refuse while daemons run: a job would interrupt and overtake their streamed rows."""
         if await asyncio.to_thread(self._group.is_in_use):
             group = self._settings.kafka.group_id
             message = (
-                f"group `{group}` is in use: a job interrupts what its daemons stream, and"
-                f" its older rows would"
-                " overtake their newer ones; stop them, then run this again (what is done"
-                " stays done)"
+                f"group `{group}` has members: a job interrupts their streaming, and its older"
+                " rows would overwrite their newer ones; stop the daemons and run this command"
+                " again to resume"
             )
             raise Refusal(message)
 
     async def _ready(self) -> None:
-        """See that the dead-letter topic and the tenant's login are there.
-
-        Before the first record is read.
-        """
+        """Check the dead-letter topic and the login before the first record is read."""
         try:
             await self._dead_letters.check()
             await self._tokens.current()
@@ -200,33 +196,34 @@ class BackfillRun:
                 raise CredentialsRefused(hold.detail) from hold
             raise Refusal(str(hold)) from hold
         except Transient as fault:
-            message = f"the login does not answer: {fault.detail}"
+            message = (
+                f"the login got no usable response: {fault.detail}; check salesforce.login_url and "
+                "the network path"
+            )
             raise Refusal(message) from fault
 
 
 @asynccontextmanager
-async def undertaken(
-    settings: Settings, asked: BackfillRequest, audience: ProgressDisplay
+async def open_backfill(
+    settings: Settings, request: BackfillRequest, display: ProgressDisplay
 ) -> AsyncIterator[BackfillRun]:
-    """Claim the place of a backfill for as long as it is worked on."""
-    with BackfillFolder(spool_root(settings), asked) as workplace:
-        undertaking = BackfillRun(settings, asked, workplace, audience)
+    """Yield a backfill, with its folder locked for as long as the block lasts."""
+    with BackfillFolder(spool_root(settings), request) as folder:
+        run = BackfillRun(settings, request, folder, display)
         try:
-            yield undertaking
+            yield run
         finally:
-            await undertaking.close()
+            await run.close()
 
 
-def refuse_to_pass_over(plan: BackfillPlan) -> None:
-    """Raise `Refusal` where the group's handing over would leave records out that nobody has sent."""
+def refuse_gap(plan: BackfillPlan) -> None:
+    """Raise `Refusal` where setting the group to the end of the range would skip unsent records."""
     for one in plan.backfill.offset_ranges:
         position = plan.positions.get(one.place)
         if position is not None and position < one.begin:
             message = (
-                f"{one.topic}[{one.partition}]: group `{plan.group_id}` stands at"
-                f" {position}, and the range begins"
-                f" at {one.begin}: handing over would pass over what is between; begin at"
-                f" {position}, or leave"
-                " --hand-over out"
+                f"{one.topic}[{one.partition}]: group `{plan.group_id}` is at offset {position},"
+                f" and the range begins at {one.begin}: --hand-over would skip the records in"
+                f" between; use --from {position}, or omit --hand-over"
             )
             raise Refusal(message)

@@ -1,7 +1,4 @@
-"""Records offered to one route, as rows of CSV.
-
-What each becomes, what is filtered, and what is at fault.
-"""
+"""Maps records to CSV rows for one route, and counts filtered and faulty records."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class RowFault(msgspec.Struct, frozen=True):
-    """A record at fault, and its place among those that were offered."""
+    """A record at fault, and its index among the mapped records."""
 
     at: int
     record: Record
@@ -31,7 +28,7 @@ class RowFault(msgspec.Struct, frozen=True):
 
 
 class OfferedRows(msgspec.Struct):
-    """What became of records, in order: rows, filtered ones, faults."""
+    """The result of mapping records, in order: rows, number of filtered records, faults."""
 
     rows: list[KeptRow]
     filtered_count: int
@@ -46,12 +43,14 @@ class RowMaker:
         self._mapper = mapper
         self._csv = CsvRows(mapper.object.fields, INGESTION)
 
-    def offer(self, records: Sequence[Record], wall_ms: int) -> OfferedRows:
-        """Map records. One that is at fault in any of its rows becomes none."""
+    def map_records(self, records: Sequence[Record], wall_ms: int) -> OfferedRows:
+        """Map records. A record that is at fault in any of its rows gives no row at all."""
         offered = OfferedRows([], 0, [])
         at = 0
         while at < len(records):
             changes: list[Change] = []
+            # The fast path maps a run of simple records; the record that stops it is mapped by
+            # itself.
             reached = self._mapper.map_run(records, at, wall_ms, changes.append)
             for place, change in enumerate(changes, at):
                 self._take(offered, place, records[place], change)
@@ -68,7 +67,7 @@ class RowMaker:
     def _take(
         self, offered: OfferedRows, at: int, record: Record, mapped: Mapped | tuple[Mapped, ...]
     ) -> None:
-        """Add what became of one record."""
+        """Add the result of one record."""
         parts = mapped if isinstance(mapped, tuple) else (mapped,)
         try:
             rows = [self._row(part) for part in parts if not isinstance(part, Filtered)]
@@ -76,17 +75,22 @@ class RowMaker:
             offered.faults.append(RowFault(at, record, error))
             return
         if rows:
+            # The first row counts the record, so that the totals are numbers of records, not of
+            # rows.
             rows[0].own_count = rows[0].record_count = 1
             offered.rows += rows
         else:
             offered.filtered_count += 1
 
     def _row(self, change: Change) -> KeptRow:
-        """Return the row of a change, that no record is counted by yet."""
+        """Return the row of a change; it counts no record yet."""
         if not isinstance(change, Upsert):
             return KeptRow(change.key, 0, 0, b"")
         line = self._csv.line(change.encoded)
         if len(line) + len(self._csv.header) > FILE_BYTES:
-            detail = f"the row has {len(line)} bytes of CSV, more than one file carries"
+            detail = (
+                f"expected at most {FILE_BYTES} bytes of CSV in a row and its header, got "
+                f"{len(line) + len(self._csv.header)}; map fewer fields"
+            )
             raise RecordError(Reason.RECORD_SIZE, detail)
         return KeptRow(change.key, 0, 0, line)

@@ -1,7 +1,4 @@
-"""The plan of a backfill, before anything is done.
-
-Which offsets, about how many rows and jobs, at what cost.
-"""
+"""Plans a backfill: which offsets are read, and about how many rows, files and jobs result."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ from consumer.config.effective import mapping_sha256_of
 from consumer.errors import Refusal
 from consumer.mapping.times import moment_text
 from consumer.model import PartitionKey
-from consumer.operations.backfill.routes import surveyed
+from consumer.operations.backfill.routes import find_ranges
 from consumer.operations.backfill.state import Backfill
 from consumer.operations.kafka.range_reader import RangeReader
 from consumer.operations.kafka.ranges import OffsetRange
@@ -38,18 +35,18 @@ if TYPE_CHECKING:
     from consumer.operations.schema_prefetch import SchemaPrefetch
 
 SAMPLE_RECORDS: Final = 1_000
-"""What is mapped for the estimate, of all partitions together."""
+"""Records that are mapped for the estimate, over all partitions."""
 
 _FEWEST: Final = 20
-"""Of one partition."""
+"""Fewest sampled records of one partition."""
 
 _READ_S: Final = 0.2
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
-    """What one object gets at most.
+    """Upper estimate for one object.
 
-    The newest of a key is sent, so that it is less where keys come again.
+    Only the newest row of a key is sent, so fewer rows go out where keys repeat.
     """
 
     object: str
@@ -61,12 +58,10 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BackfillPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What would be done. `positions` are the group's.
+    """A backfill before it is executed.
 
-    `sampled_count` records were mapped for the estimates.
-
-    `was_begun` says that `backfill` is what an earlier run has left. `needed_bytes` are of the disk
-    at `folder`.
+    `positions` are the group's. `sampled_count` records were mapped for the estimates. `was_begun`:
+    `backfill` is the checkpoint of an earlier run. `needed_bytes` are disk space at `folder`.
     """
 
     backfill: Backfill
@@ -83,20 +78,17 @@ class BackfillPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def job_count(self) -> int:
-        """How many jobs it takes at most."""
+        """How many jobs are needed at most."""
         return sum(one.job_count for one in self.estimates)
 
     @property
     def limit_hours(self) -> int:
-        """How many hours the service's limit of jobs alone makes it last."""
+        """How many hours the hourly job limit takes at least."""
         return max(0, self.job_count - 1) // JOBS_PER_HOUR
 
     @property
     def continues_from(self) -> dict[PartitionKey, int]:
-        """From which offset of each partition on nothing was sent yet.
-
-        Neither by jobs nor by the group.
-        """
+        """Offset of each partition from which neither jobs nor the group have sent anything."""
         return {
             one.place: max(one.end, self.positions.get(one.place, 0))
             for one in self.backfill.offset_ranges
@@ -104,19 +96,19 @@ class BackfillPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def needed_bytes(self) -> int:
-        """What it takes of the disk at most: rows sorted by key, and the files of all jobs."""
+        """Disk space needed at most: the sorted rows, and the files of all jobs."""
         return 2 * sum(one.csv_bytes for one in self.estimates)
 
 
 class SampleCounts:
-    """What the sample of one object came to."""
+    """Counts of the mapped sample of one object."""
 
     def __init__(self) -> None:
         self.record_count = self.filtered_count = self.dead_lettered_count = 0
         self.upsert_count = self.delete_count = self.upsert_bytes = self.delete_bytes = 0
 
     def add(self, record_count: int, offered: OfferedRows, deleted_at: str) -> None:
-        """Count what became of some records."""
+        """Add the result of mapping some records."""
         self.record_count += record_count
         self.filtered_count += offered.filtered_count
         self.dead_lettered_count += len(offered.faults)
@@ -128,7 +120,7 @@ class SampleCounts:
         self.delete_bytes += sum(len(delete_line(row.key, deleted_at)) for row in deletes)
 
     def estimate(self, name: str, offered_count: int) -> Estimate:
-        """Return what so many records come to if they are like those of the sample."""
+        """Return the estimate for so many records that are like those of the sample."""
         scale = offered_count / max(1, self.record_count)
         files = [
             math.ceil(scale * size / FILE_BYTES) for size in (self.upsert_bytes, self.delete_bytes)
@@ -143,38 +135,40 @@ class SampleCounts:
         )
 
 
-async def planned(
+async def make_plan(
     settings: Settings,
-    asked: BackfillRequest,
+    request: BackfillRequest,
     routes: Sequence[RouteSettings],
     *,
     makers: RowMakers,
     schemas: SchemaPrefetch,
     group: ConsumerGroup,
-    workplace: BackfillFolder,
+    folder: BackfillFolder,
     clock: Clock,
 ) -> BackfillPlan:
-    """Ask the brokers, map a sample, and reckon. Raises: `Refusal`, `NotAnEdge`."""
+    """Find the offsets, map a sample, and estimate. Raises: `Refusal`, `InvalidBound`."""
     offset_ranges, positions = await asyncio.to_thread(
-        surveyed, settings, asked, routes, clock.wall_ms()
+        find_ranges, settings, request, routes, clock.wall_ms()
     )
     group_in_use = await asyncio.to_thread(group.is_in_use)
-    left = workplace.left()
+    left = folder.left()
     sha256 = mapping_sha256_of(settings)
     if left is not None and left.mapping_sha256 != sha256:
         message = (
-            f"this backfill was begun with other routes or another connector ({workplace.folder}):"
-            " go on with those, or begin anew by --afresh"
+            f"the checkpoint in {folder.path} was made with other routes or another connector;"
+            " restore that configuration, or add --afresh to start over"
         )
         raise Refusal(message)
-    backfill = left or Backfill.begun(asked, sha256, offset_ranges, makers.objects)
+    # A checkpoint keeps its range: what was read is a part of that range only.
+    backfill = left or Backfill.begun(request, sha256, offset_ranges, makers.objects)
     sampled = {name: SampleCounts() for name in makers.objects}
     for topic, records in (await _sample(settings, backfill.offset_ranges)).items():
         if makers.is_encoded(topic):
             await schemas.at_hand(records)
         for maker in makers.of(topic):
-            offered = maker.offer(records, clock.wall_ms())
+            offered = maker.map_records(records, clock.wall_ms())
             sampled[maker.object].add(len(records), offered, moment_text(clock.wall_ms()))
+    # Offsets of the topics of each object, to scale the sample by.
     counts = {
         name: sum(
             one.offset_count
@@ -186,7 +180,7 @@ async def planned(
     return BackfillPlan(
         backfill=backfill,
         was_begun=left is not None,
-        folder=str(workplace.folder),
+        folder=str(folder.path),
         group_id=settings.kafka.group_id,
         group_in_use=group_in_use,
         positions=positions,
@@ -194,16 +188,16 @@ async def planned(
         filtered_count=sum(one.filtered_count for one in sampled.values()),
         dead_lettered_count=sum(one.dead_lettered_count for one in sampled.values()),
         estimates=tuple(one.estimate(name, counts[name]) for name, one in sampled.items()),
-        free_bytes=shutil.disk_usage(workplace.folder).free,
+        free_bytes=shutil.disk_usage(folder.path).free,
     )
 
 
 async def _sample(
     settings: Settings, offset_ranges: Iterable[OffsetRange]
 ) -> dict[str, list[Record]]:
-    """Read some records from the middle of each stretch, by topic.
+    """Read some records from the middle of each range, by topic.
 
-    Raises: `Refusal` when none come.
+    Raises: `Refusal` when the brokers return none.
     """
     filled = [one for one in offset_ranges if one.offset_count]
     share = max(_FEWEST, SAMPLE_RECORDS // max(1, len(filled)))
@@ -214,10 +208,8 @@ async def _sample(
             read = await asyncio.to_thread(reader.read, _READ_S)
             silent_s = 0.0 if read else silent_s + _READ_S
             if silent_s > ANSWER_S:
-                message = (
-                    f"the brokers give no records for a sample:"
-                    f" {reader.trouble or 'no reason is given'}"
-                )
+                reason = reader.trouble or "the client reports no error"
+                message = f"the brokers returned no records for the sample: {reason}"
                 raise Refusal(message)
             for (topic, _), records in read.items():
                 found.setdefault(topic, []).extend(records)
@@ -225,7 +217,7 @@ async def _sample(
 
 
 def middle_of(offset_range: OffsetRange, count: int) -> OffsetRange:
-    """Return so many offsets from the middle of a stretch, or all where it has no more."""
+    """Return `count` offsets from the middle of a range, or all if it has no more."""
     begin = max(offset_range.begin, (offset_range.begin + offset_range.end - count) // 2)
     return OffsetRange(
         offset_range.topic, offset_range.partition, begin, min(begin + count, offset_range.end)

@@ -1,7 +1,4 @@
-"""The first half of a backfill.
-
-Records become rows on disk, in steps that a restart goes on from.
-"""
+"""Reads the range of a backfill into sorted rows on disk, with checkpoints to resume from."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from consumer.backoff import probe_interval_s
-from consumer.bulk.sorted_runs import SortedRuns, in_turn, newest
+from consumer.bulk.sorted_runs import SortedRuns, keep_newest, keep_since_delete
 from consumer.dead_letter.envelope import DeadLetterContext, RecordFault, full_copy, reference
 from consumer.dead_letter.fuse import Fuse
 from consumer.errors import Hold, Refusal
@@ -30,22 +27,24 @@ if TYPE_CHECKING:
     from consumer.operations.schema_prefetch import SchemaPrefetch
 
 STEP_BYTES: Final = 24 * 1024 * 1024
-"""Rows of all objects together that are in memory at most before they are laid down, and noted."""
+"""Memory of all rows at most, before they are written to disk with a checkpoint."""
 
 STEP_S: Final = 30.0
-"""How long at most goes by between two notes: what a restart reads again."""
+"""Time between two checkpoints at most: a restart reads this much again."""
 
 _READ_S: Final = 0.2
 
 
 def sorted_runs_of(
-    settings: Settings, workplace: BackfillFolder, backfill: Backfill
+    settings: Settings, folder: BackfillFolder, backfill: Backfill
 ) -> dict[str, SortedRuns]:
-    """Return where the rows of each object are."""
+    """Return the row store of each object."""
     return {
         name: SortedRuns(
-            workplace.of_object(name),
-            in_turn if settings.connector.objects[name].category == "engagement" else newest,
+            folder.of_object(name),
+            keep_since_delete
+            if settings.connector.objects[name].category == "engagement"
+            else keep_newest,
             progress.sorted_runs,
         )
         for name, progress in backfill.objects.items()
@@ -53,49 +52,50 @@ def sorted_runs_of(
 
 
 class BackfillReader:
-    """Reads what is unread, and notes how far it is whenever its rows and letters are where they belong."""
+    """Reads the unread offsets; a checkpoint is written once rows and dead letters are safe."""
 
     def __init__(
         self,
         settings: Settings,
-        workplace: BackfillFolder,
+        folder: BackfillFolder,
         *,
         makers: RowMakers,
         schemas: SchemaPrefetch,
         dead_letters: DeadLetterTopic,
         context: DeadLetterContext,
         clock: Clock,
-        audience: ProgressDisplay,
+        display: ProgressDisplay,
         step_bytes: int = STEP_BYTES,
     ) -> None:
         self._settings = settings
-        self._workplace = workplace
+        self._folder = folder
         self._step_bytes = step_bytes
         self._makers = makers
         self._schemas = schemas
         self._dead_letters = dead_letters
         self._context = context
         self._clock = clock
-        self._audience = audience
+        self._display = display
         self._fuses: dict[tuple[str, str], Fuse] = {}
-        self._letters: list[tuple[Record, RecordFault]] = []
+        self._pending: list[tuple[Record, RecordFault]] = []
 
     async def read(self, backfill: Backfill) -> None:
-        """Read to the end of every stretch.
+        """Read every range to its end.
 
-        Raises: `Refusal` when records are gone, or too many are at fault; `Fatal` when disk or
-        client fail.
+        Raises: `Refusal` when records are no longer there, or too many are at fault; `Fatal` when
+        the disk or the client fails.
         """
-        sorted_runs = sorted_runs_of(self._settings, self._workplace, backfill)
+        sorted_runs = sorted_runs_of(self._settings, self._folder, backfill)
         noted_s = self._clock.now_s()
         with RangeReader(self._settings.kafka, backfill.unread) as reader:
             while not reader.is_complete:
                 found = await asyncio.to_thread(reader.read, _READ_S)
-                self._audience.waits(reader.trouble)
+                self._display.waits(reader.trouble)
                 for (topic, _), records in found.items():
-                    await self._offer(backfill, sorted_runs, topic, records)
+                    await self._map_records(backfill, sorted_runs, topic, records)
+                # In memory until `_note`, which makes the rows durable first.
                 backfill.read = [reader.positions[one.place] for one in backfill.offset_ranges]
-                self._audience.step(
+                self._display.step(
                     BackfillPhase.READING, backfill.read_count, backfill.offset_count
                 )
                 now_s = self._clock.now_s()
@@ -108,18 +108,18 @@ class BackfillReader:
         backfill.phase = BackfillPhase.WRITING
         await self._note(backfill, sorted_runs)
 
-    async def _offer(
+    async def _map_records(
         self,
         backfill: Backfill,
         sorted_runs: dict[str, SortedRuns],
         topic: str,
         records: Sequence[Record],
     ) -> None:
-        """Let every route of a topic make rows of records."""
+        """Map records with every route of their topic."""
         if self._makers.is_encoded(topic):
             await self._schemas.at_hand(records)
         for maker in self._makers.of(topic):
-            offered = maker.offer(records, self._clock.wall_ms())
+            offered = maker.map_records(records, self._clock.wall_ms())
             put = sorted_runs[maker.object].put
             for row in offered.rows:
                 put(row)
@@ -132,27 +132,30 @@ class BackfillReader:
     def _fault(
         self, topic: str, maker: RowMaker, record_count: int, faults: Sequence[RowFault]
     ) -> None:
-        """Write a letter for each record at fault.
+        """Queue a dead letter for each record at fault.
 
-        Unless it is not the records that are at fault.
+        Raises: `Refusal` when so many fail that the route must be wrong, not the records.
         """
         fuse = self._fuses.setdefault((topic, maker.object), Fuse(self._settings.dead_letter.fuse))
         passed = 0
         for fault in faults:
             now_s = self._clock.now_s()
+            # The good records between two faults end a run of faults.
             fuse.passed(now_s, fault.at - passed)
             passed = fault.at + 1
             record, error = fault.record, fault.error
             where = f"{topic}[{record.partition()}]@{record.offset()}"
             if self._settings.dead_letter.on_fault == "stop":
-                message = f"{where}: {error}; dead_letter.on_fault is stop"
+                message = (
+                    f"{where}: {error}; stopped because dead_letter.on_fault is stop: fix the "
+                    "route or the record, or set on_fault: send"
+                )
                 raise Refusal(message)
             fuse.dead_lettered(now_s, error.reason)
             if blown := fuse.blown(now_s):
                 message = (
-                    f"{where}, object {maker.object}: {blown}; nothing is sent yet: mend"
-                    f" the route, or widen"
-                    f" dead_letter.fuse where the records are what is wrong ({error})"
+                    f"{where}, object {maker.object}: {blown}; no row was sent: fix the route,"
+                    f" or raise dead_letter.fuse if the records are wrong ({error})"
                 )
                 raise Refusal(message)
             record_fault = RecordFault(
@@ -162,25 +165,27 @@ class BackfillReader:
                 object=maker.object,
                 first_failed_at_ms=self._clock.wall_ms(),
             )
-            self._letters.append((record, record_fault))
+            self._pending.append((record, record_fault))
         fuse.passed(self._clock.now_s(), record_count - passed)
 
     async def _note(self, backfill: Backfill, sorted_runs: dict[str, SortedRuns]) -> None:
-        """Have letters and rows where they belong, then note it; a restart goes on from here."""
-        await self._send_letters()
+        """Make dead letters and rows durable, then write the checkpoint."""
+        await self._send_dead_letters()
+        # Order matters: the state must never name rows or offsets that are not on disk yet.
         for name, one in sorted_runs.items():
             one.flush()
             for _ in one.compact():
                 await self._clock.sleep(0)
             backfill.objects[name].sorted_runs = one.listed
-        self._workplace.keep(backfill)
+        self._folder.keep(backfill)
         for one in sorted_runs.values():
+            # Only now: until the state is written, the old runs are the valid ones.
             one.sweep()
 
-    async def _send_letters(self) -> None:
-        """Return once the dead-letter topic has every letter, however long it is down."""
-        letters, self._letters = self._letters, []
-        await asyncio.gather(*(self._send(record, fault) for record, fault in letters))
+    async def _send_dead_letters(self) -> None:
+        """Return once every dead letter is confirmed, however long that takes."""
+        faults, self._pending = self._pending, []
+        await asyncio.gather(*(self._send(record, fault) for record, fault in faults))
 
     async def _send(self, record: Record, fault: RecordFault) -> None:
         full = full_copy(record, fault, self._context)
@@ -190,7 +195,7 @@ class BackfillReader:
             try:
                 await self._dead_letters.send(full, small)
             except Hold as hold:
-                self._audience.waits(f"{hold.reason}: {hold.detail}")
+                self._display.waits(f"{hold.reason}: {hold.detail}")
                 await self._clock.sleep(probe_interval_s(probes))
                 probes += 1
             else:

@@ -1,7 +1,4 @@
-"""The second half of a backfill.
-
-Rows become the files of jobs, and the jobs are run, one after the other.
-"""
+"""Writes the CSV files of all jobs of a backfill, and runs the jobs one after the other."""
 
 from __future__ import annotations
 
@@ -31,48 +28,49 @@ if TYPE_CHECKING:
 
 _FIRST_REPEAT_S: Final = 60.0
 _LONGEST_REPEAT_S: Final = 600.0
-"""Between jobs of the same rows: each costs one of the twenty that an hour has."""
+"""Wait between two jobs of the same rows: each uses up one of twenty an hour."""
 
 
 class JobFileWriter:
-    """Writes the files of all jobs from the layers of rows. Cut off in the middle, it begins anew.
+    """Writes the files of all jobs from the sorted rows; interrupted, it starts over.
 
-    `file_bytes` and `files_per_job` are the service's limits.
+    `file_bytes` and `files_per_job` are the limits of the service.
     """
 
     def __init__(
         self,
         settings: Settings,
-        workplace: BackfillFolder,
+        folder: BackfillFolder,
         *,
         clock: Clock,
-        audience: ProgressDisplay,
+        display: ProgressDisplay,
         file_bytes: int = FILE_BYTES,
         files_per_job: int = FILES_PER_JOB,
     ) -> None:
         self._settings = settings
-        self._workplace = workplace
+        self._folder = folder
         self._clock = clock
-        self._audience = audience
+        self._display = display
         self._file_bytes = file_bytes
         self._files_per_job = files_per_job
 
     async def write(self, backfill: Backfill) -> None:
-        """Write what every object gets, its removals before its rows.
+        """Write the files of every object, deletes before upserts.
 
-        Raises: `Fatal` as the disk does.
+        Raises: `Fatal` when the disk fails.
         """
-        sorted_runs = sorted_runs_of(self._settings, self._workplace, backfill)
-        for stale in self._workplace.folder.glob("job-*.json"):
-            stale.unlink()  # of an earlier backfill, whose notes could not be read
-        loads: list[BackfillJob] = []
+        sorted_runs = sorted_runs_of(self._settings, self._folder, backfill)
+        for stale in self._folder.path.glob("job-*.json"):
+            stale.unlink()  # of an earlier backfill whose state.json was unreadable
+        jobs: list[BackfillJob] = []
         for name, one in sorted_runs.items():
-            loads += await self._write_object(backfill, name, one)
-        backfill.loads = loads
+            jobs += await self._write_object(backfill, name, one)
+        backfill.jobs = jobs
         backfill.phase = BackfillPhase.SENDING
+        # The runs are deleted only after the state names the job files instead.
         for progress in backfill.objects.values():
             progress.sorted_runs = []
-        self._workplace.keep(backfill)
+        self._folder.keep(backfill)
         for one in sorted_runs.values():
             one.listed.clear()
             one.sweep()
@@ -84,8 +82,8 @@ class JobFileWriter:
         deleted_at = (
             moment_text(self._clock.wall_ms()) if described.record_modified is not None else None
         )
-        deletes = self._loads(name, Operation.DELETE, b"")
-        upserts = self._loads(name, Operation.UPSERT, CsvRows(described.fields, INGESTION).header)
+        deletes = self._jobs(name, Operation.DELETE, b"")
+        upserts = self._jobs(name, Operation.UPSERT, CsvRows(described.fields, INGESTION).header)
         progress = backfill.objects[name]
         written_count = 0
         row_count = progress.record_count - progress.filtered_count - progress.dead_lettered_count
@@ -97,22 +95,26 @@ class JobFileWriter:
                         upserts.add(row, row.line)
                     else:
                         deletes.add(row, delete_line(row.key, deleted_at))
-                self._audience.step(BackfillPhase.WRITING, written_count, row_count, name)
+                self._display.step(BackfillPhase.WRITING, written_count, row_count, name)
                 await self._clock.sleep(0)
-            loads = [*deletes.close(), *upserts.close()]
+            jobs = [*deletes.close(), *upserts.close()]
         except OSError as error:
             detail = (
-                f"cannot write the files of jobs to {self._workplace.folder}: {error.strerror};"
-                " once it can be, the same command goes on"
+                f"cannot write job files to {self._folder.path}: {error.strerror}; free disk space"
+                " and run the same command again to resume"
             )
             raise Fatal(detail) from error
+        # Every mapped record must be counted in exactly one job, or the report would not add up.
         if written_count != row_count:
-            detail = f"{name}: {row_count} records were mapped, and {written_count} are in its jobs"
+            detail = (
+                f"{name}: expected {row_count} records in its job files, got {written_count}; this "
+                "is a bug: report it, and run the command with --afresh"
+            )
             raise Fatal(detail)
-        return loads
+        return jobs
 
-    def _loads(self, name: str, operation: Operation, header: bytes) -> _JobList:
-        folder = self._workplace.of_object(name)
+    def _jobs(self, name: str, operation: Operation, header: bytes) -> _JobList:
+        folder = self._folder.of_object(name)
         return _JobList(
             name,
             CsvFiles(folder, operation, header, self._file_bytes),
@@ -122,7 +124,7 @@ class JobFileWriter:
 
 
 class _JobList:
-    """The jobs of one object and one operation, while their files are written."""
+    """The jobs of one object and operation, while their files are written."""
 
     def __init__(
         self, name: str, files: CsvFiles, operation: Operation, files_per_job: int
@@ -131,119 +133,115 @@ class _JobList:
         self._files = files
         self._operation = operation
         self._files_per_job = files_per_job
-        self._loads: list[BackfillJob] = []
+        self._jobs: list[BackfillJob] = []
 
     def add(self, row: KeptRow, line: bytes) -> None:
-        """Write the line of a row; it is of the job that has its file."""
+        """Write the line of a row, and count it in the job of its file."""
         self._files.write([line])
-        if len(self._files.paths) > len(self._loads) * self._files_per_job:
-            self._loads.append(BackfillJob(object=self._name, operation=self._operation.value))
-        load = self._loads[-1]
+        if len(self._files.paths) > len(self._jobs) * self._files_per_job:
+            self._jobs.append(BackfillJob(object=self._name, operation=self._operation.value))
+        job = self._jobs[-1]
         name = self._files.paths[-1].name
-        if not load.files or load.files[-1] != name:
-            load.files.append(name)
-        load.row_count += 1
-        load.line_bytes += len(line)
-        load.record_count += row.record_count
-        load.accepted_count += row.own_count
+        if not job.files or job.files[-1] != name:
+            job.files.append(name)
+        job.row_count += 1
+        job.line_bytes += len(line)
+        job.record_count += row.record_count
+        job.accepted_count += row.own_count
 
     def close(self) -> list[BackfillJob]:
-        """All is written: return the jobs."""
+        """Close the files and return the jobs."""
         self._files.close()
-        return self._loads
+        return self._jobs
 
 
 class JobSender:
-    """Runs the jobs; what one was not seen to complete is asked for, or sent anew.
-
-    By whoever goes on.
-    """
+    """Runs the jobs. A restart resumes a job that was closed, and sends any other again."""
 
     def __init__(
         self,
         settings: Settings,
-        workplace: BackfillFolder,
+        folder: BackfillFolder,
         runner: JobRunner,
         *,
         clock: Clock,
-        audience: ProgressDisplay,
+        display: ProgressDisplay,
     ) -> None:
         self._connector = settings.connector.name
-        self._workplace = workplace
+        self._folder = folder
         self._runner = runner
         self._clock = clock
-        self._audience = audience
+        self._display = display
 
     async def send(self, backfill: Backfill) -> None:
         """Run every job that is not complete, however long that takes."""
-        for at, load in enumerate(backfill.loads):
+        for at, job in enumerate(backfill.jobs):
             journal = self._journal(at)
-            if load.job_id is None:
-                watch = _JobDisplay(self._audience, at, len(backfill.loads), load)
-                load.job_id = await self._complete(load, journal, watch)
-                self._workplace.keep(backfill)
+            if job.job_id is None:
+                watch = _JobDisplay(self._display, at, len(backfill.jobs), job)
+                job.job_id = await self._run_job(job, journal, watch)
+                self._folder.keep(backfill)
+            # The id is in the state now. A restart before this line finds the complete job in the
+            # journal.
             journal.clear()
-            for path in self._paths(load):
+            for path in self._paths(job):
                 path.unlink(missing_ok=True)
-            self._audience.step(BackfillPhase.SENDING, at + 1, len(backfill.loads))
+            self._display.step(BackfillPhase.SENDING, at + 1, len(backfill.jobs))
         backfill.phase = BackfillPhase.OVER
-        self._workplace.keep(backfill)
+        self._folder.keep(backfill)
 
-    async def let_go(self, backfill: Backfill) -> None:
-        """See to it that no job of this backfill is left.
-
-        An open one is aborted, one under way waited for.
-        """
-        for at, load in enumerate(backfill.loads):
-            if load.job_id is None:
-                watch = _JobDisplay(self._audience, at, len(backfill.loads), load)
-                await self._runner.settle_left(self._target(load), self._journal(at), watch)
+    async def settle_open_job(self, backfill: Backfill) -> None:
+        """Abort or wait for the job of this backfill that is not complete, if there is one."""
+        for at, job in enumerate(backfill.jobs):
+            if job.job_id is None:
+                watch = _JobDisplay(self._display, at, len(backfill.jobs), job)
+                await self._runner.settle_leftover_job(self._target(job), self._journal(at), watch)
                 return
 
-    async def _complete(self, load: BackfillJob, journal: JobJournal, watch: _JobDisplay) -> str:
-        """Run one job until one of its rows is complete, and return its id."""
-        plan = JobPlan(self._target(load), Operation(load.operation), tuple(self._paths(load)))
+    async def _run_job(self, job: BackfillJob, journal: JobJournal, watch: _JobDisplay) -> str:
+        """Run jobs with these rows until one is complete; return its id."""
+        plan = JobPlan(self._target(job), Operation(job.operation), tuple(self._paths(job)))
         repeats = 0
         while isinstance(end := await self._runner.resume(plan, journal, watch), Broken):
-            self._audience.waits(f"SINK: {end.detail}")
+            self._display.waits(f"SINK: {end.detail}")
             await self._clock.sleep(
                 min(_LONGEST_REPEAT_S, _FIRST_REPEAT_S * 2.0 ** min(repeats, 8))
             )
             repeats += 1
-        self._audience.waits("")
+        self._display.waits("")
         return end.job.id
 
     def _journal(self, at: int) -> JobJournal:
-        """Return the journal of one job, which is no other's."""
-        return JobJournal(self._workplace.folder / f"job-{at}.json")
+        """Return the journal of one job; each job has its own."""
+        return JobJournal(self._folder.path / f"job-{at}.json")
 
-    def _target(self, load: BackfillJob) -> Target:
-        return Target(self._connector, load.object)
+    def _target(self, job: BackfillJob) -> Target:
+        return Target(self._connector, job.object)
 
-    def _paths(self, load: BackfillJob) -> list[Path]:
-        folder = self._workplace.of_object(load.object)
-        return [folder / name for name in load.files]
+    def _paths(self, job: BackfillJob) -> list[Path]:
+        folder = self._folder.of_object(job.object)
+        return [folder / name for name in job.files]
 
 
 class _JobDisplay:
-    """Hears how a job goes on, and shows it."""
+    """Shows the progress of one job."""
 
-    def __init__(self, audience: ProgressDisplay, done: int, total: int, load: BackfillJob) -> None:
-        self._audience = audience
+    def __init__(self, display: ProgressDisplay, done: int, total: int, job: BackfillJob) -> None:
+        self._display = display
         self._done = done
         self._total = total
-        self._load = load
+        self._load = job
 
     def phase(self, phase: str, job_id: str | None) -> None:
-        """The job goes on to this."""
-        del job_id  # it is in the report, once it is complete
+        """Show the phase of the job."""
+        del job_id  # shown in the report, once the job is complete
         note = f"{self._load.object}, {self._load.operation}: {phase}"
-        self._audience.step(BackfillPhase.SENDING, self._done, self._total, note)
+        self._display.step(BackfillPhase.SENDING, self._done, self._total, note)
 
     def held(self, hold: HoldLane) -> None:
-        """The job waits by name."""
-        self._audience.waits(f"{hold.reason}: {hold.detail}")
+        """Show the hold."""
+        self._display.waits(f"{hold.reason}: {hold.detail}")
 
     def released(self) -> None:
-        """It goes on."""
-        self._audience.waits("")
+        """End the display of the hold."""
+        self._display.waits("")

@@ -1,7 +1,4 @@
-"""A backfill on disk: what was asked for, how far it is, and what came of it.
-
-Enough to go on after any end.
-"""
+"""Checkpoint of a backfill on disk: request, progress and jobs, enough to resume."""
 
 from __future__ import annotations
 
@@ -25,9 +22,9 @@ if TYPE_CHECKING:
 
 
 class BackfillRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What the user asked for, edges as they were written.
+    """The request, with bounds as the user wrote them.
 
-    The same again goes on with what was begun.
+    The same request resumes its checkpoint.
     """
 
     topics: tuple[str, ...]
@@ -38,7 +35,7 @@ class BackfillRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BackfillPhase(StrEnum):
-    """How far a backfill is."""
+    """The phase of a backfill."""
 
     READING = "reading"
     WRITING = "writing"
@@ -47,11 +44,9 @@ class BackfillPhase(StrEnum):
 
 
 class ObjectProgress(msgspec.Struct, kw_only=True):
-    """One object: the records offered to it, those that became no row.
+    """Counts of one object: records mapped, filtered and dead-lettered; and its sorted runs.
 
-    And the layers of the others.
-
-    A record that became several rows is counted with the first of them.
+    A record that became several rows is counted by the first of them.
     """
 
     record_count: int = 0
@@ -62,12 +57,11 @@ class ObjectProgress(msgspec.Struct, kw_only=True):
 
 
 class BackfillJob(msgspec.Struct, kw_only=True):
-    """One job: its files, below the object's folder, and what they hold.
+    """One job: its files, below the object's folder, and what they contain.
 
-    `job_id` once it is complete.
-
-    `record_count` records are settled with it: `accepted_count` of them have a row in it, the
-    others were replaced by a newer change of their key.
+    `job_id` is set once the job is complete. `record_count` records are settled with it:
+    `accepted_count` of them have a row in it, the others were replaced by a newer change of their
+    key.
     """
 
     object: str
@@ -86,27 +80,30 @@ class BackfillJob(msgspec.Struct, kw_only=True):
 
 
 class Backfill(msgspec.Struct, kw_only=True):
-    """All of it. `read` has, by the place of each stretch in the list, the next offset to read."""
+    """The whole state. `read[i]` is the next offset to read of `offset_ranges[i]`.
 
-    asked: BackfillRequest
+    Keys in the file are those of earlier versions: `asked`, `loads`.
+    """
+
+    request: BackfillRequest = msgspec.field(name="asked")
     mapping_sha256: str
     offset_ranges: tuple[OffsetRange, ...]
     read: list[int]
     objects: dict[str, ObjectProgress]
     phase: BackfillPhase = BackfillPhase.READING
-    loads: list[BackfillJob] = []
+    jobs: list[BackfillJob] = msgspec.field(default_factory=list, name="loads")
 
     @classmethod
     def begun(
         cls,
-        asked: BackfillRequest,
+        request: BackfillRequest,
         mapping_sha256: str,
         offset_ranges: tuple[OffsetRange, ...],
         objects: list[str],
     ) -> Self:
-        """Return one of which nothing is done yet."""
+        """Return a backfill that has read nothing yet."""
         return cls(
-            asked=asked,
+            request=request,
             mapping_sha256=mapping_sha256,
             offset_ranges=offset_ranges,
             read=[one.begin for one in offset_ranges],
@@ -115,7 +112,7 @@ class Backfill(msgspec.Struct, kw_only=True):
 
     @property
     def unread(self) -> list[OffsetRange]:
-        """What is still to be read of each stretch."""
+        """The part of each range that is not read yet."""
         return [
             msgspec.structs.replace(one, begin=read)
             for one, read in zip(self.offset_ranges, self.read, strict=True)
@@ -135,31 +132,30 @@ class Backfill(msgspec.Struct, kw_only=True):
 
 
 class BackfillFolder:
-    """The folder of one backfill, claimed while the `with` block lasts.
+    """The folder of one backfill, locked while the `with` block lasts."""
 
-    Two processes never work in it together.
-    """
-
-    def __init__(self, root: Path, asked: BackfillRequest) -> None:
-        name = hashlib.sha256(msgspec.json.encode(asked)).hexdigest()[:12]
-        self.folder = root / f"backfill-{name}"
-        self._path = self.folder / "state.json"
+    def __init__(self, root: Path, request: BackfillRequest) -> None:
+        name = hashlib.sha256(msgspec.json.encode(request)).hexdigest()[:12]
+        self.path = root / f"backfill-{name}"
+        self._state_path = self.path / "state.json"
         self._lock: BinaryIO | None = None
 
     def __enter__(self) -> Self:
-        """Claim it. Raises: `Refusal` while another process has it.
+        """Lock the folder.
 
-        `Fatal` when it cannot be had.
+        Raises: `Refusal` while another process has it; `Fatal` when it cannot be created.
         """
         try:
             self._lock = self._claimed()
         except BlockingIOError as error:
-            message = f"another process is at this backfill ({self.folder})"
+            message = (
+                f"another process is running this backfill ({self.path}); wait for it, or stop it"
+            )
             raise Refusal(message) from error
         except OSError as error:
             detail = (
-                f"cannot work in {self.folder}: {error.strerror}; set delivery.spool_dir to a"
-                f" directory"
+                f"cannot work in {self.path}: {error.strerror}; set delivery.spool_dir to a"
+                " writable directory"
             )
             raise Fatal(detail) from error
         return self
@@ -170,55 +166,53 @@ class BackfillFolder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if not self._path.exists():
-            shutil.rmtree(self.folder, ignore_errors=True)
+        if not self._state_path.exists():
+            shutil.rmtree(self.path, ignore_errors=True)
         if self._lock is not None:
             self._lock.close()
 
     def _claimed(self) -> BinaryIO:
-        """Return the lock, held; one whose folder its last holder has just removed is none."""
-        path = self.folder / "lock"
+        """Return the lock, held; try again if its last holder has just deleted the file."""
+        path = self.path / "lock"
         while True:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
             lock = path.open("wb")
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 lock.close()
                 raise
+            # The last holder may have removed the folder between our open and our lock.
             if path.exists() and path.stat().st_ino == os.fstat(lock.fileno()).st_ino:
                 return lock
             lock.close()
 
     def of_object(self, name: str) -> Path:
         """Return the folder of one object."""
-        return self.folder / name
+        return self.path / name
 
     def left(self) -> Backfill | None:
-        """Return the backfill that was begun here, `None` when none was.
-
-        Or what is there cannot be read.
-        """
+        """Return the backfill in the checkpoint; `None` without one, or if it is unreadable."""
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=Backfill)
+            return msgspec.json.decode(self._state_path.read_bytes(), type=Backfill)
         except (FileNotFoundError, msgspec.DecodeError):
             return None
 
     def keep(self, backfill: Backfill) -> None:
-        """Note how far it is."""
+        """Write the checkpoint."""
         try:
-            put_in_place(self._path, msgspec.json.encode(backfill))
+            put_in_place(self._state_path, msgspec.json.encode(backfill))
         except OSError as error:
             detail = (
-                f"cannot write {self._path}: {error.strerror}; once it can be, the same command"
-                f" goes on"
+                f"cannot write {self._state_path}: {error.strerror}; free disk space and run the"
+                " same command again to resume"
             )
             raise Fatal(detail) from error
 
     def clear(self) -> None:
-        """Forget the backfill, and what it has on disk."""
-        self._path.unlink(missing_ok=True)
-        for path in self.folder.iterdir():
+        """Delete the checkpoint and its files."""
+        self._state_path.unlink(missing_ok=True)
+        for path in self.path.iterdir():
             if path.is_dir():
                 shutil.rmtree(path)
             elif path.suffix == ".json":

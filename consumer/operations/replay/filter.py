@@ -1,7 +1,4 @@
-"""A route of a replay: what the book says is to be sent goes through.
-
-What a newer change replaced is filtered.
-"""
+"""Filters the changes of a replayed record to those that the checkpoint has selected."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ SUPERSEDED = Filtered(FilterRule.SUPERSEDED)
 
 
 class ReplayFilter:
-    """Stands before a mapper: a record may be handed over for the sake of another of its rows or objects."""
+    """Wraps a route mapper. A record may be delivered because of another of its rows or objects."""
 
     def __init__(
         self,
@@ -48,18 +45,18 @@ class ReplayFilter:
         _wall_ms: int,
         _append: Callable[[Change], None],
     ) -> int:
-        """Map nothing at once: each change is judged by itself."""
+        """Map no run of records: each change has to be checked by itself."""
         return start
 
     def map(self, record: Record, wall_ms: int) -> Mapped | tuple[Mapped, ...]:
-        """Turn one record into those of its changes that are to be sent."""
+        """Map one record; changes that are not selected become `SUPERSEDED`."""
         mapped = self._mapper.map(record, wall_ms)
         if self._lifted:
-            # Mapped a second time its version is a tie with its own, and rises by the least there
-            # is.
+            # Mapped a second time, the version ties with the first and is raised by 1 ms.
             mapped = self._mapper.map(record, wall_ms)
         if isinstance(mapped, Filtered):
             return mapped
+        # The daemon maps every route of the topic; only the selected changes may pass.
         part = self._parts[record.topic(), record.partition()]
         if not isinstance(mapped, tuple):
             return mapped if self._passes(mapped, part, record.offset()) else SUPERSEDED
@@ -78,7 +75,7 @@ class ReplayFilter:
             case ReplayRule.EVERY:
                 return inside
             case ReplayRule.MERGED:
-                return inside or self._checkpoint.is_concerned(
+                return inside or self._checkpoint.follows_row(
                     name, change.key, undated=self._undated
                 )
             case _:

@@ -1,7 +1,4 @@
-"""The plan of a replay as a value.
-
-Which offsets, what is sent of them and why no more, and what it takes.
-"""
+"""Plans a replay: which offsets are read, what is sent per object, and how long it takes."""
 
 from __future__ import annotations
 
@@ -23,13 +20,13 @@ if TYPE_CHECKING:
     from consumer.config.settings import Settings
     from consumer.operations.replay.checkpoint import Checkpoint
 
-SHARE: Final = 0.04
-"""The part of the tenant's rate that daemons never deal among themselves: with it both stay within
-the rate."""
+SPARE_SHARE: Final = 0.04
+"""Share of the tenant's rate that the daemons never use: with it, both together stay within the
+rate."""
 
 
 class PartitionPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What is read of one partition: the range, and on to `read_to` for newer states.
+    """The range of one partition, and `read_to`, up to where newer changes are read.
 
     `position` is the group's.
     """
@@ -44,7 +41,7 @@ class PartitionPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ObjectPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What one object gets. `rows` are told for rules that keep one state of each."""
+    """What one object receives. `rows` are set for rules that keep one change per row."""
 
     object: str
     rule: ReplayRule
@@ -55,14 +52,14 @@ class ObjectPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReplayPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What would be done.
+    """A replay before it is executed.
 
-    `sent_count` records of the range go out, `superseded_count` do not because a newer change of
-    their row does; `later_count` more come from behind the range. `was_begun` says that an earlier
-    run left this unfinished.
+    `sent_count` records of the range are sent, `superseded_count` are not, because a newer change
+    of their row is; `later_count` more come from after the range. `was_begun`: the checkpoint is of
+    an earlier, unfinished run.
     """
 
-    asked: ReplayRequest
+    request: ReplayRequest = msgspec.field(name="asked")
     group_id: str
     group_in_use: bool
     checkpoint: str
@@ -89,18 +86,18 @@ class ReplayPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def request_count(self) -> int:
-        """How many requests it takes, about."""
+        """About how many requests are needed."""
         return sum(one.request_count for one in self.objects)
 
     @property
     def duration_s(self) -> float:
-        """How long these take at the rate of the replay, at least."""
+        """How long the requests take at least, at the rate of the replay."""
         return self.request_count / self.requests_per_second
 
 
-def usual_rate(settings: Settings) -> int:
-    """Return the requests per second of a replay that was told none."""
-    return max(1, math.floor(settings.delivery.requests_per_second * SHARE))
+def default_rate(settings: Settings) -> int:
+    """Return the requests per second of a replay without --rate."""
+    return max(1, math.floor(settings.delivery.requests_per_second * SPARE_SHARE))
 
 
 def plan_of(
@@ -113,14 +110,14 @@ def plan_of(
     reads_on: bool,
     requests_per_second: int,
 ) -> ReplayPlan:
-    """Reckon from what was read. Shape: the book's reading is complete."""
-    about = checkpoint.about
-    assert about is not None  # noqa: S101 - it was begun before it was read
+    """Build the plan from a checkpoint whose range is read completely."""
+    header = checkpoint.header
+    assert header is not None  # noqa: S101 - `begin` writes the header before anything is read
     counts = checkpoint.counts()
-    faulty_count, inside_count = counts.get("faulty", 0), checkpoint.wanted_inside_count()
+    faulty_count, inside_count = counts.get("faulty", 0), checkpoint.selected_in_range_count()
     sent_count = inside_count - faulty_count
     return ReplayPlan(
-        asked=about.asked,
+        request=header.request,
         group_id=settings.kafka.group_id,
         group_in_use=group_in_use,
         checkpoint=str(checkpoint.path),
@@ -143,23 +140,23 @@ def plan_of(
         filtered_count=counts.get("filtered", 0),
         other_count=counts.get("other", 0),
         faulty_count=faulty_count,
-        later_count=checkpoint.wanted_count() - inside_count,
+        later_count=checkpoint.selected_count() - inside_count,
         reasons={
             name.removeprefix("reason "): n
             for name, n in counts.items()
             if name.startswith("reason ")
         },
-        objects=tuple(_objects(settings, checkpoint, ReplayRules(about.asked), counts)),
+        objects=tuple(_objects(settings, checkpoint, ReplayRules(header.request), counts)),
         requests_per_second=requests_per_second,
         tenant_requests_per_second=settings.delivery.requests_per_second,
-        warnings=tuple(_warnings(settings, about.asked)),
+        warnings=tuple(_warnings(settings, header.request)),
     )
 
 
 def _objects(
     settings: Settings, checkpoint: Checkpoint, rules: ReplayRules, counts: Mapping[str, int]
 ) -> Iterator[ObjectPlan]:
-    room = settings.delivery.batch_bytes - ENVELOPE_BYTES[Operation.UPSERT]
+    body_bytes = settings.delivery.batch_bytes - ENVELOPE_BYTES[Operation.UPSERT]
     for name in _replayed_objects(settings, checkpoint):
         described = settings.connector.objects[name]
         rule, rows = rules.of(described), checkpoint.row_counts(name)
@@ -167,8 +164,10 @@ def _objects(
             counts.get(f"upsert {name}", 0),
             counts.get(f"delete {name}", 0),
         )
+        # Average size in the request body, one byte for the comma between rows.
         row_bytes = counts.get(f"bytes {name}", 0) / mapped_count + 1 if mapped_count else 1.0
         upsert_count, delete_count = mapped_count, deleted_count
+        # These rules send one change per row, so the counts are those of rows, not of records.
         if rule in {ReplayRule.NEWEST, ReplayRule.DATED}:
             upsert_count, delete_count = rows.row_count - rows.delete_count, rows.delete_count
         yield ObjectPlan(
@@ -176,7 +175,7 @@ def _objects(
             rule=rule,
             upsert_count=upsert_count,
             delete_count=delete_count,
-            request_count=math.ceil(upsert_count * row_bytes / room)
+            request_count=math.ceil(upsert_count * row_bytes / body_bytes)
             + math.ceil(delete_count / SERVICE_DELETE_IDS),
             rows=rows,
         )
@@ -193,23 +192,22 @@ def _replayed_objects(settings: Settings, checkpoint: Checkpoint) -> list[str]:
     )
 
 
-def _warnings(settings: Settings, asked: ReplayRequest) -> Iterator[str]:
-    """Say where the newest state of a row may stand in a topic that is not read."""
+def _warnings(settings: Settings, request: ReplayRequest) -> Iterator[str]:
+    """Yield a warning for each object that another, unread topic fills too."""
     for route in settings.routes:
-        if not any(takes(route, topic) for topic in asked.topics):
+        if not any(takes(route, topic) for topic in request.topics):
             continue
         others = {
             topic
             for other in settings.routes
             if other.object == route.object
             for topic in other.topics
-            if topic not in asked.topics
+            if topic not in request.topics
         }
         if others:
             names = ", ".join(f"`{topic}`" for topic in sorted(others))
             yield (
-                f"object `{route.object}` is also filled from {names}, which is not read:"
-                f" where both write one row,"
-                " the replayed state replaces the other; name it too (--topic is"
-                " repeatable), or replay other rows"
+                f"object `{route.object}` is also filled from {names}, which this replay does not"
+                " read: where both topics write the same row, the replayed state replaces the"
+                " other; add --topic for it, or replay other rows"
             )

@@ -1,7 +1,4 @@
-"""Reading for a replay: records of its parts into the book.
-
-In steps that a restart goes on from.
-"""
+"""Reads and maps the range of a replay into the checkpoint, in steps that can be resumed."""
 
 from __future__ import annotations
 
@@ -28,24 +25,24 @@ if TYPE_CHECKING:
 
 READ_S: Final = 0.2
 READ_RECORDS: Final = 1_000
-"""Mapped on the loop in some ten milliseconds."""
+"""Records mapped at a time: about ten milliseconds of work on the event loop."""
 
 STEP_S: Final = 1.0
-"""How long is read between two notes. A note touches most pages of a large book, however few rows
-are in it."""
+"""Time between two writes of the checkpoint. A write touches most pages of a large one, however few
+rows are new."""
 
 
 class RecordReader(Protocol):
-    """Records of stretches, as `RangeReader` gives them."""
+    """Reads the records of offset ranges; `RangeReader` as a protocol."""
 
     @property
     def positions(self) -> Mapping[PartitionKey, int]:
-        """The next offset of each stretch, its end once it is complete."""
+        """Next offset of each range; its end once the range is complete."""
         ...
 
     @property
     def trouble(self) -> str:
-        """What the client last complained of, nothing since records came again."""
+        """Last error of the client, empty once records arrive again."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -59,19 +56,16 @@ class RecordReader(Protocol):
 
     @property
     def is_complete(self) -> bool:
-        """Whether every record of every stretch was given."""
+        """Whether every record of every range was returned."""
         ...
 
     async def read(self, wait_s: float, most: int) -> Mapping[PartitionKey, Sequence[Record]]:
-        """Return the next records by partition, in offset order.
-
-        None when none came within `wait_s`.
-        """
+        """Return the next records by partition in offset order; empty after `wait_s`."""
         ...
 
 
 class RecordLog(Protocol):
-    """What a replay asks the brokers; every answer may take its time. Raises: `Refusal`."""
+    """Queries of a replay to the brokers. Every method may take time. Raises: `Refusal`."""
 
     async def offset_ranges(
         self,
@@ -80,24 +74,24 @@ class RecordLog(Protocol):
         end: RangeBound | None,
         partitions: Collection[int],
     ) -> list[OffsetRange]:
-        """Find a range in the partitions of a topic."""
+        """Return the requested range in each partition of a topic."""
         ...
 
     async def positions(self, places: Iterable[PartitionKey]) -> dict[PartitionKey, int]:
-        """Return where the group stands; a partition where it has no position is absent."""
+        """Return the group's positions; a partition without one is absent."""
         ...
 
     async def ends(self, places: Iterable[PartitionKey]) -> dict[PartitionKey, int]:
-        """Return the ends of partitions, as far as they may be read now."""
+        """Return the ends of partitions, as far as they can be read now."""
         ...
 
     async def reader(self, offset_ranges: Iterable[OffsetRange]) -> RecordReader:
-        """Return a reader of exactly these."""
+        """Return a reader of exactly these ranges."""
         ...
 
 
 class RangeScan:
-    """Maps what is read, with a route table of its own, and keeps in the book what it came to."""
+    """Maps the records of a range with its own route table, and stores the result."""
 
     def __init__(
         self,
@@ -108,7 +102,7 @@ class RangeScan:
         *,
         rules: ReplayRules,
         clock: Clock,
-        audience: ProgressDisplay,
+        display: ProgressDisplay,
     ) -> None:
         self._checkpoint = checkpoint
         self._log = log
@@ -116,12 +110,13 @@ class RangeScan:
         self._schemas = schemas
         self._rules = rules
         self._clock = clock
-        self._audience = audience
+        self._display = display
 
     async def up_to(self, ends: Mapping[int, int], name: str) -> None:
-        """Read every part from where it was read to up to these offsets.
+        """Read every partition from where reading stopped up to these offsets.
 
-        Raises: `Refusal` when records are gone; `Fatal` when disk or client fail.
+        Raises: `Refusal` when records are no longer there; `Fatal` when the disk or the client
+        fails.
         """
         parts = {one.place: one for one in self._checkpoint.parts if one.scanned < ends[one.number]}
         first = {place: part.scanned for place, part in parts.items()}
@@ -135,23 +130,25 @@ class RangeScan:
         with await self._log.reader(offset_ranges) as reader:
             while not reader.is_complete:
                 found = await reader.read(READ_S, READ_RECORDS)
-                self._audience.waits(reader.trouble)
+                self._display.waits(reader.trouble)
                 for place, records in found.items():
+                    # Collected in memory and stored once a second: a write costs more than the
+                    # mapping.
                     step.add(await self._read(parts[place], records))
-                self._audience.step(
+                self._display.step(
                     name, sum(at - first[place] for place, at in reader.positions.items()), total
                 )
                 if self._clock.now_s() - kept_s >= STEP_S:
-                    self._checkpoint.take(
+                    self._checkpoint.add_step(
                         step, {parts[place].number: at for place, at in reader.positions.items()}
                     )
                     step, kept_s = ReadStep(), self._clock.now_s()
-            self._checkpoint.take(
+            self._checkpoint.add_step(
                 step, {parts[place].number: at for place, at in reader.positions.items()}
             )
 
     async def _read(self, part: ReplayPartition, records: Sequence[Record]) -> ReadStep:
-        """Map records, and let the loop turn."""
+        """Map records, and yield to the event loop."""
         if self._routes.is_encoded(part.topic):
             await self._schemas.at_hand(records)
         reading = ChangeReader(self._routes.mappers(part.topic), part, self._rules)

@@ -1,7 +1,4 @@
-"""A range sent again, beside the group that has sent it.
-
-Planned, then done by the daemon's own rooms.
-"""
+"""Runs one replay: reads and plans the range, then sends it with a separate daemon."""
 
 from __future__ import annotations
 
@@ -59,19 +56,15 @@ if TYPE_CHECKING:
 LOOK_S: Final = 0.25
 PROGRESS_S: Final = 1.0
 
-COUNTED: Final = FuseSettings(consecutive=1 << 62, ratio=2.0)
-"""No fuse for records that cannot be mapped: the plan has counted them, and what a newer change
-replaced is not there to count as good beside them. What the tenant refuses has the fuse of the
-file."""
+NO_MAPPING_FUSE: Final = FuseSettings(consecutive=1 << 62, ratio=2.0)
+"""No fuse for records that cannot be mapped: the plan has counted them, and superseded records are
+not there to count as good. Rejections of the tenant keep the fuse of the configuration."""
 
 MakePorts: TypeAlias = "Callable[[Source], Ports]"
 
 
 class ReplayResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it. `is_finished` is false when it was stopped before.
-
-    The same command goes on.
-    """
+    """The result. `is_finished` is false after an early stop; the same command resumes."""
 
     is_finished: bool
     ledger: LedgerStatus
@@ -79,14 +72,14 @@ class ReplayResult(msgspec.Struct, frozen=True, kw_only=True):
     elapsed_s: float
 
 
-def narrowed(settings: Settings, asked: ReplayRequest, requests_per_second: int) -> Settings:
-    """Return the configuration of the replay.
+def replay_settings(
+    settings: Settings, request: ReplayRequest, requests_per_second: int
+) -> Settings:
+    """Return the configuration of the replay: its routes and rate, and no admin port.
 
-    The routes of its topics, its own rate, and no admin port.
-
-    Raises: `Refusal` where a topic has no route that streams.
+    Raises: `Refusal` where a topic has no streaming route.
     """
-    routes = replayed_routes(settings, asked.topics)
+    routes = replayed_routes(settings, request.topics)
     objects = {
         name: settings.connector.objects[name] for name in {route.object for route in routes}
     }
@@ -101,46 +94,48 @@ def narrowed(settings: Settings, asked: ReplayRequest, requests_per_second: int)
     )
 
 
-def usual_book(settings: Settings, asked: ReplayRequest) -> Path:
-    """Return where the same replay of the same group finds itself again."""
-    name = hashlib.sha256(msgspec.json.encode(asked)).hexdigest()[:12]
+def default_checkpoint_path(settings: Settings, request: ReplayRequest) -> Path:
+    """Return the checkpoint file of this request and group."""
+    name = hashlib.sha256(msgspec.json.encode(request)).hexdigest()[:12]
     return spool_root(settings) / f"replay-{name}.book"
 
 
 class Replay:
-    """One replay: `plan`, then `execute`. `settings` are those of the file, not narrowed."""
+    """One replay: `plan`, then `execute`. `settings` is the whole configuration."""
 
     def __init__(
         self,
         settings: Settings,
-        asked: ReplayRequest,
+        request: ReplayRequest,
         checkpoint: Checkpoint,
         log: RecordLog,
         *,
         requests_per_second: int,
         registry: SchemaRegistry | None,
         clock: Clock,
-        audience: ProgressDisplay,
+        display: ProgressDisplay,
     ) -> None:
-        """Raises: `Refusal` where a topic has no route that streams."""
+        """Prepare the replay. Raises: `Refusal` where a topic has no streaming route."""
         self._settings = settings
-        self._narrowed = narrowed(settings, asked, requests_per_second)
-        self._asked = asked
+        self._replay_settings = replay_settings(settings, request, requests_per_second)
+        self._request = request
         self._checkpoint = checkpoint
         self._log = log
-        self._rules = ReplayRules(asked)
+        self._rules = ReplayRules(request)
         self._rate = requests_per_second
         self._clock = clock
-        self._audience = audience
-        shelf, connector = SchemaCache(), self._narrowed.connector
+        self._display = display
+        schema_cache, connector = SchemaCache(), self._replay_settings.connector
         self._scan = RangeScan(
             checkpoint,
             log,
-            RouteTable(self._narrowed.routes, connector.name, connector.objects, shelf),
-            SchemaPrefetch(shelf, registry, clock, audience.waits),
+            RouteTable(
+                self._replay_settings.routes, connector.name, connector.objects, schema_cache
+            ),
+            SchemaPrefetch(schema_cache, registry, clock, display.waits),
             rules=self._rules,
             clock=clock,
-            audience=audience,
+            display=display,
         )
         self.telemetry = Telemetry(
             Metrics(version=__version__, config_sha256=settings.config_sha256)
@@ -148,23 +143,23 @@ class Replay:
         self._is_finished = False
 
     async def plan(self, *, is_to_be_done: bool, group_in_use: bool) -> ReplayPlan:
-        """Read what there is to read, and reckon. What is only planned leaves nothing on disk.
+        """Read the range and return the plan. Without `is_to_be_done`, nothing stays on disk.
 
-        Raises: `Refusal`, `NotAnEdge`.
+        Raises: `Refusal`, `InvalidBound`.
         """
-        sha256, about = mapping_sha256_of(self._narrowed), self._checkpoint.about
-        was_begun = about is not None and about.phase is not ReplayPhase.PLANNING
-        if about is None or not was_begun:
-            parts = await self._survey()
+        sha256, header = mapping_sha256_of(self._replay_settings), self._checkpoint.header
+        # A checkpoint without --execute is replaced; any other one is resumed.
+        was_begun = header is not None and header.phase is not ReplayPhase.PLANNING
+        if header is None or not was_begun:
+            parts = await self._find_ranges()
             phase = ReplayPhase.READING if is_to_be_done else ReplayPhase.PLANNING
             self._checkpoint.begin(
-                CheckpointHeader(asked=self._asked, mapping_sha256=sha256, phase=phase), parts
+                CheckpointHeader(request=self._request, mapping_sha256=sha256, phase=phase), parts
             )
-        elif about.mapping_sha256 != sha256:
+        elif header.mapping_sha256 != sha256:
             message = (
-                f"this replay was begun with other routes or another connector"
-                f" ({self._checkpoint.path}):"
-                " go on with those, or begin anew by --afresh"
+                f"the checkpoint {self._checkpoint.path} was made with other routes or another"
+                " connector; restore that configuration, or add --afresh to start over"
             )
             raise Refusal(message)
         positions = await self._log.positions([one.place for one in self._checkpoint.parts])
@@ -172,9 +167,11 @@ class Replay:
             await self._scan.up_to(
                 {one.number: one.end for one in self._checkpoint.parts}, "reading"
             )
+        # While rechecking, the range to read is already fixed by the log ends.
         reading_on = self._reads_on()
-        if reading_on and self._checkpoint.phase is not ReplayPhase.LOOKING:
+        if reading_on and self._checkpoint.phase is not ReplayPhase.RECHECKING:
             await self._read_on(positions)
+        # Built once after reading; sending selects by offset.
         self._checkpoint.index()
         return plan_of(
             self._settings,
@@ -189,22 +186,22 @@ class Replay:
     async def execute(
         self, make_ports: MakePorts, attended: Callable[[Daemon], AbstractContextManager[None]]
     ) -> ReplayResult:
-        """Send what the plan says. `attended` is around the daemon that does it.
+        """Send the selected records. `attended` wraps the daemon, so that a signal can stop it.
 
-        So that a signal can stop it.
-
-        Raises: `Refusal` when what it was to read is gone; `Fatal` when it cannot go on; the same
-        command takes it up again.
+        Raises: `Refusal` when records to read are no longer there; `Fatal` when it cannot continue.
+        The same command resumes.
         """
         checkpoint, started_s = self._checkpoint, self._clock.now_s()
         if checkpoint.phase in {ReplayPhase.PLANNING, ReplayPhase.READING}:
             checkpoint.enter(ReplayPhase.SENDING)
+        # From here on, only the daemon and its source change the checkpoint.
         source, daemon = self._daemon(make_ports)
-        watching = asyncio.create_task(self._show(daemon, checkpoint.wanted_count()))
+        watching = asyncio.create_task(self._show_progress(daemon, checkpoint.selected_count()))
         try:
             with attended(daemon):
                 await daemon.run()
         except Fatal as fatal:
+            # The source ends the daemon by `failed`; its own reason is the better error.
             if source.refusal is None:
                 raise
             raise source.refusal from fatal
@@ -212,15 +209,15 @@ class Replay:
             watching.cancel()
             with suppress(asyncio.CancelledError):
                 await watching
-        about = checkpoint.about
+        header = checkpoint.header
         outcome = ReplayResult(
             is_finished=self._is_finished,
             ledger=daemon.status.ledger(),
-            look_count=about.look_count if about is not None else 0,
+            look_count=header.look_count if header is not None else 0,
             elapsed_s=self._clock.now_s() - started_s,
         )
         if self._is_finished:
-            checkpoint.close_for_good()
+            checkpoint.discard()
         return outcome
 
     def _daemon(self, make_ports: MakePorts) -> tuple[ReplaySource, Daemon]:
@@ -237,45 +234,47 @@ class Replay:
             checkpoint,
             self._log,
             self._scan,
-            looks_again=self._reads_on(),
+            rechecks=self._reads_on(),
             clock=self._clock,
-            audience=self._audience,
+            display=self._display,
             finished=finished,
         )
-        daemon = Daemon(self._narrowed, make_ports(source), self.telemetry, route_filter, COUNTED)
+        daemon = Daemon(
+            self._replay_settings, make_ports(source), self.telemetry, route_filter, NO_MAPPING_FUSE
+        )
         return source, daemon
 
-    async def _survey(self) -> list[ReplayPartition]:
-        """Find the range. What the group has not reached yet is left to it."""
+    async def _find_ranges(self) -> list[ReplayPartition]:
+        """Return the ranges; what the group has not reached yet is left to it."""
         wall_ms = self._clock.wall_ms()
-        begin = None if self._asked.begin is None else read_bound(self._asked.begin, wall_ms)
-        end = None if self._asked.end is None else read_bound(self._asked.end, wall_ms)
+        begin = None if self._request.begin is None else read_bound(self._request.begin, wall_ms)
+        end = None if self._request.end is None else read_bound(self._request.end, wall_ms)
         found = [
             offset_range
-            for topic in self._asked.topics
+            for topic in self._request.topics
             for offset_range in await self._log.offset_ranges(
-                topic, begin, end, self._asked.partitions
+                topic, begin, end, self._request.partitions
             )
         ]
         positions = await self._log.positions([one.place for one in found])
-        return [_part(number, one, positions.get(one.place)) for number, one in enumerate(found)]
+        return [
+            _replay_partition(number, one, positions.get(one.place))
+            for number, one in enumerate(found)
+        ]
 
     def _reads_on(self) -> bool:
-        return self._rules.read_on(self._narrowed.connector.objects, self._checkpoint)
+        return self._rules.read_on(self._replay_settings.connector.objects, self._checkpoint)
 
     async def _read_on(self, positions: Mapping[PartitionKey, int]) -> None:
-        """Read up to where the group stands now.
-
-        And let what is newer take the place of what is older.
-        """
+        """Read up to the group's current position, so that newer changes replace older ones."""
         stops = {one.number: positions.get(one.place, one.end) for one in self._checkpoint.parts}
         self._checkpoint.read_on(stops)
         await self._scan.up_to(
             {one.number: one.stop for one in self._checkpoint.parts}, "reading on"
         )
 
-    async def _show(self, daemon: Daemon, total: int) -> None:
-        """Show how far it is, and what it waits for."""
+    async def _show_progress(self, daemon: Daemon, total: int) -> None:
+        """Show progress and holds until cancelled."""
         while True:
             report = daemon.status.snapshot()
             settled = report.ledger.polled - report.ledger.open
@@ -283,8 +282,8 @@ class Replay:
                 f"{report.ledger.accepted:,} accepted, {report.ledger.dead_lettered:,}"
                 f" dead-lettered"
             )
-            self._audience.step("sending", settled, max(total, settled), note)
-            self._audience.waits(_waiting(report))
+            self._display.step("sending", settled, max(total, settled), note)
+            self._display.waits(_waiting(report))
             await self._clock.sleep(PROGRESS_S)
 
 
@@ -292,15 +291,15 @@ def _waiting(report: StatusReport) -> str:
     return "; ".join(f"{held.reason}: {held.detail}" for held in report.holds)
 
 
-def _part(number: int, offset_range: OffsetRange, position: int | None) -> ReplayPartition:
-    """Make a part of a stretch: no further than where the group stands.
-
-    Who sends the rest itself.
-    """
+def _replay_partition(
+    number: int, offset_range: OffsetRange, position: int | None
+) -> ReplayPartition:
+    """Return a partition of the replay, ending at the group's position at the latest."""
     remarks, end = [offset_range.remark] if offset_range.remark else [], offset_range.end
     if position is not None and position < end:
+        # What the group has not sent yet would be sent twice, and out of order.
         end = max(offset_range.begin, position)
-        remarks.append(f"from {position} on it is the group's, which stands there")
+        remarks.append(f"ends at {position}, the group's position: the daemons send the rest")
     return ReplayPartition(
         number=number,
         topic=offset_range.topic,

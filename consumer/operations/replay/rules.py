@@ -1,7 +1,4 @@
-"""What a replay owes each object.
-
-Which changes of a range go out again, and how far it reads on for that.
-"""
+"""Decides which changes of a range are sent again, and whether later changes are read."""
 
 from __future__ import annotations
 
@@ -25,41 +22,40 @@ if TYPE_CHECKING:
 
 
 class ReplayRule(StrEnum):
-    """How an object's rows are kept from going back."""
+    """How a replay keeps the rows of an object from going back to an older state."""
 
     NEWEST = "newest"
-    """No version: the newest state of each row up to the group's position, and nothing older."""
+    """No version: the newest change of each row up to the group's position, and nothing older."""
 
     DATED = "dated"
-    """Record Modified: the tenant keeps the newer row. It has no date of deletes, so rows that the
-    range deletes are held as under NEWEST."""
+    """Record Modified: the tenant keeps the newer row. Deletes have no version, so rows that the
+    range deletes are treated as under NEWEST."""
 
     MERGED = "merged"
-    """Partial rows: every change of the range, and the later ones of the same rows, each in its
-    turn."""
+    """Partial rows: every change of the range, and the later ones of the same rows, in order."""
 
     EVERY = "every"
-    """Engagement: each event of the range, none is ever changed."""
+    """Engagement: every event of the range; events never change."""
 
 
 class ReplayRules:
-    """What was asked for, as it bears on objects and rows."""
+    """The request, applied to objects and changes."""
 
-    def __init__(self, asked: ReplayRequest) -> None:
-        self._key = asked.key
-        self._lifted = asked.lifted
+    def __init__(self, request: ReplayRequest) -> None:
+        self._key = request.key
+        self._lifted = request.lifted
 
     @property
     def has_key(self) -> bool:
-        """Whether one row alone is asked for."""
+        """Whether only one row is replayed."""
         return self._key is not None
 
     def takes(self, change: Change) -> bool:
-        """Whether a change is of a row that is asked for."""
+        """Whether a change is of a requested row."""
         return self._key is None or change.key == self._key
 
     def is_lifted(self, described: ObjectSettings) -> bool:
-        """Whether rows are made newer than themselves, so that the tenant takes them again."""
+        """Whether Record Modified is raised by 1 ms, so that the tenant takes the row again."""
         return (
             self._lifted
             and self.of(described) is not ReplayRule.EVERY
@@ -75,18 +71,18 @@ class ReplayRules:
         return ReplayRule.NEWEST if self.is_undated(described) else ReplayRule.DATED
 
     def is_undated(self, described: ObjectSettings) -> bool:
-        """Whether nothing but order keeps an older row from replacing a newer one.
+        """Whether only the order of sending keeps an older row from replacing a newer one.
 
-        No version, or a lifted one.
+        True without a version, and with a raised one.
         """
         return described.category != "engagement" and (
             described.record_modified is None or self._lifted
         )
 
     def read_on(self, objects: Mapping[str, ObjectSettings], checkpoint: Checkpoint) -> bool:
-        """Tell whether later changes matter.
+        """Whether changes after the range must be read.
 
-        Rows without a version, or rows that the range deletes.
+        True if any row has no version, or the range deletes any row.
         """
         return any(map(self.is_undated, objects.values())) or checkpoint.has_deleted()
 
@@ -96,37 +92,34 @@ def replayed_routes(settings: Settings, topics: Sequence[str]) -> tuple[RouteSet
     for topic in topics:
         taken = [route for route in settings.routes if takes(route, topic)]
         if not taken:
-            message = (
-                f"no route takes topic `{topic}`; write one, or name a topic that a route takes"
-            )
+            message = f"no route takes topic `{topic}`; check --topic, or add a route for it"
             raise Refusal(message)
-        if strangers := [route for route in taken if route.destination != "streaming"]:
+        if others := [route for route in taken if route.destination != "streaming"]:
             message = (
-                f"{strangers[0].place}: the route of topic `{topic}` goes by jobs"
-                f" ({strangers[0].destination});"
-                " a range of it is sent by `backfill`"
+                f"{others[0].place}: the route of topic `{topic}` has destination"
+                f" {others[0].destination}, which replay does not send; use `backfill`"
             )
             raise Refusal(message)
     return tuple(route for route in settings.routes if any(takes(route, topic) for topic in topics))
 
 
-class _Fate(IntEnum):
-    """What a record of the range is, by the weightiest of its parts.
+class _ReplayOutcome(IntEnum):
+    """The outcome of a record of the range, by the most important of its changes.
 
-    The names are those of the book's counts.
+    The lower-case names are those of the counters in the checkpoint.
     """
 
     FAULTY = 0
     SENT = 1
     FILTERED = 2
     OTHER = 3
-    """Of another key than is asked for."""
+    """Of another key than --key."""
 
 
-def offered(
+def map_in_order(
     mapper: RouteMapper, records: Sequence[Record], wall_ms: int
 ) -> Iterator[tuple[Record, tuple[Mapped, ...] | RecordError]]:
-    """Map records in order, and yield with each what became of it."""
+    """Map records in order, and yield each with its changes or its fault."""
     at = 0
     while at < len(records):
         changes: list[Change] = []
@@ -145,7 +138,7 @@ def offered(
 
 
 class ChangeReader:
-    """Turns records of one part into what the book keeps of them."""
+    """Turns the records of one partition into a read step for the checkpoint."""
 
     def __init__(
         self, mappers: Sequence[RouteMapper], part: ReplayPartition, rules: ReplayRules
@@ -155,11 +148,9 @@ class ChangeReader:
         self._rules = rules
 
     def read(self, records: Sequence[Record], wall_ms: int) -> ReadStep:
-        """Map records in offset order.
-
-        What is behind the range only matters for rows that were in it.
-        """
+        """Map records in offset order. After the range, only rows that were in it matter."""
         end = self._part.end
+        # Records are in offset order: those of the range come first.
         split = next(
             (at for at, record in enumerate(records) if record.offset() >= end), len(records)
         )
@@ -168,18 +159,22 @@ class ChangeReader:
         for mapper in self._mappers:
             rule = self._rules.of(mapper.object)
             if rule is not ReplayRule.EVERY:
+                # Events never change, so nothing after the range matters for them.
                 rows = [*self._rows_beyond(mapper, records[split:], wall_ms)]
                 step.beyond += rows
                 step.beyond_also += rows if rule is ReplayRule.MERGED else []
         return step
 
     def _read_inside(self, records: Sequence[Record], wall_ms: int, step: ReadStep) -> None:
-        fates = [_Fate.OTHER if self._rules.has_key else _Fate.FILTERED] * len(records)
+        outcomes = [_ReplayOutcome.OTHER if self._rules.has_key else _ReplayOutcome.FILTERED] * len(
+            records
+        )
         for mapper in self._mappers:
-            for at, (record, parts) in enumerate(offered(mapper, records, wall_ms)):
+            for at, (record, parts) in enumerate(map_in_order(mapper, records, wall_ms)):
                 if isinstance(parts, RecordError):
+                    # Whether a faulty record has the key of --key is unknown: it is left out.
                     if not self._rules.has_key:
-                        fates[at] = _Fate.FAULTY
+                        outcomes[at] = _ReplayOutcome.FAULTY
                         _count(step, f"reason {parts.reason}")
                     continue
                 changes = [
@@ -188,20 +183,22 @@ class ChangeReader:
                     if not isinstance(part, Filtered) and self._rules.takes(part)
                 ]
                 if changes:
-                    fates[at] = min(fates[at], _Fate.SENT)
+                    # Several routes may map the record: the most important outcome counts.
+                    outcomes[at] = min(outcomes[at], _ReplayOutcome.SENT)
                     self._keep(mapper, record, changes, step)
-        for record, fate in zip(records, fates, strict=True):
-            _count(step, fate.name.lower())
-            if fate is _Fate.FAULTY:
+        for record, outcome in zip(records, outcomes, strict=True):
+            _count(step, outcome.name.lower())
+            if outcome is _ReplayOutcome.FAULTY:
                 step.also.append((self._part.number, record.offset()))
 
     def _keep(
         self, mapper: RouteMapper, record: Record, changes: Sequence[Change], step: ReadStep
     ) -> None:
-        """Keep the changes of one record of the range."""
+        """Add the changes of one record of the range."""
         rule, name = self._rules.of(mapper.object), mapper.target.object
         if rule is not ReplayRule.EVERY:
             step.inside += [self._row(name, change, record) for change in changes]
+        # Sent whatever comes later: selected by its offset, not by its row.
         if rule in {ReplayRule.EVERY, ReplayRule.MERGED}:
             step.also.append((self._part.number, record.offset()))
         for change in changes:
@@ -212,8 +209,8 @@ class ChangeReader:
     def _rows_beyond(
         self, mapper: RouteMapper, records: Sequence[Record], wall_ms: int
     ) -> Iterator[CheckpointRow]:
-        """Yield later changes. What is at fault there is not ours to tell."""
-        for record, parts in offered(mapper, records, wall_ms):
+        """Yield changes after the range; faults there are for the daemons to report."""
+        for record, parts in map_in_order(mapper, records, wall_ms):
             if not isinstance(parts, RecordError):
                 for part in parts:
                     if not isinstance(part, Filtered) and self._rules.takes(part):

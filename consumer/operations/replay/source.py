@@ -1,9 +1,7 @@
-"""The source of a replay: instead of a group's partitions the records that its book wants sent.
+"""Source of a replay: gives the selected records of the checkpoint to the daemon.
 
-Until none is left.
-
-It is a `Source` like Kafka's, so that the daemon's own rooms map, batch, send and account. What
-they commit is written into the book and never to the group.
+It is a `Source` like Kafka's, so that the daemon maps, batches, sends and accounts as always. What
+the daemon commits is written to the checkpoint, never to the group.
 """
 
 from __future__ import annotations
@@ -32,17 +30,15 @@ if TYPE_CHECKING:
 
 CHUNK_RECORDS: Final = 500
 PAGE: Final = 20_000
-"""Wanted offsets of one part that are in memory at once."""
+"""Selected offsets of one partition that are in memory at once."""
 
-REST_S: Final = 1.0
-"""Between two looks at the ends of the log: a row that changes all the time shows that it does."""
+RECHECK_S: Final = 1.0
+"""Wait between sending and the recheck: a row that changes all the time has changed again by
+then."""
 
 
 class SelectedOffsets:
-    """The offsets of one part that are sent, in order, a page at a time.
-
-    Asked for as the records come.
-    """
+    """The selected offsets of one partition in order, loaded a page at a time."""
 
     def __init__(self, checkpoint: Checkpoint, part: ReplayPartition) -> None:
         self._checkpoint = checkpoint
@@ -51,11 +47,11 @@ class SelectedOffsets:
 
     @property
     def first(self) -> int | None:
-        """The next that is wanted; `None` when none is."""
+        """The next selected offset; `None` after the last."""
         return self._left[0] if self._left else None
 
     def takes(self, offset: int) -> bool:
-        """Whether a record is wanted; it is not wanted again."""
+        """Whether a record is selected; it is selected once."""
         self.pass_to(offset)
         if self.first != offset:
             return False
@@ -63,9 +59,9 @@ class SelectedOffsets:
         return True
 
     def pass_to(self, position: int) -> None:
-        """Want nothing below this: it was read, or compaction has taken it.
+        """Skip everything below this position: it was read, or compaction has removed it.
 
-        And a newer one is in its place.
+        If compaction removed a record, a newer one of its key follows.
         """
         while self._left and self._left[0] < position:
             self._left.popleft()
@@ -73,13 +69,13 @@ class SelectedOffsets:
                 self._turn_page(position)
 
     def _turn_page(self, begin: int) -> None:
-        offsets = self._checkpoint.wanted(self._part.number, begin, self._part.stop, PAGE)
+        offsets = self._checkpoint.selected_offsets(self._part.number, begin, self._part.stop, PAGE)
         self._left = deque(offsets)
         self._is_last_page = len(offsets) < PAGE
 
 
 class ReplaySource:
-    """Owns all parts from `start` to `stop`. Everything but reading is on the event loop."""
+    """Owns all partitions from `start` to `stop`. Everything but reading is on the event loop."""
 
     def __init__(
         self,
@@ -87,21 +83,21 @@ class ReplaySource:
         log: RecordLog,
         scan: RangeScan,
         *,
-        looks_again: bool,
+        rechecks: bool,
         clock: Clock,
-        audience: ProgressDisplay,
+        display: ProgressDisplay,
         finished: Callable[[], None],
     ) -> None:
-        """`looks_again`: the group may have sent newer states meanwhile.
+        """Create the source.
 
-        `finished` is called when all is done.
+        `rechecks`: the group may send newer changes meanwhile. `finished` is called at the end.
         """
         self._checkpoint = checkpoint
         self._log = log
         self._scan = scan
-        self._looks_again = looks_again
+        self._rechecks = rechecks
         self._clock = clock
-        self._audience = audience
+        self._display = display
         self._finished = finished
         self._owned: dict[PartitionKey, Assignment] = {}
         self._parts: dict[Assignment, ReplayPartition] = {}
@@ -110,38 +106,37 @@ class ReplaySource:
         self._settled = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.refusal: Refusal | None = None
-        """Why it cannot go on, where that is nobody's fault: what it was to read is gone."""
+        """Why it cannot continue, where neither code nor disk is at fault: records are gone."""
 
-    # ── the source, as the corridor sees it
-    # ──────────────────────────────────────────────────────────────
+    # ── the source, as the pipeline sees it ──────────────────────────────────────────────────────
 
     def start(self, events: SourceEvents) -> None:
-        """Own every part, from where it is sent, and hand over what is wanted."""
+        """Own every partition from where it is sent, and start to deliver selected records."""
         self._events = events
         for part in self._checkpoint.parts:
             assignment = Assignment(part.topic, part.partition, 1, part.sent, part.sent)
             self._owned[part.place] = assignment
             self._parts[assignment] = part
         events.assigned([*self._parts])
-        self._task = asyncio.get_running_loop().create_task(self._go())
-        self._task.add_done_callback(_tell_what_broke)
+        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._task.add_done_callback(_report_exception)
 
     def pause(self, assignments: Sequence[Assignment]) -> None:
-        """Hand over no more chunks of these."""
+        """Deliver no chunks of these partitions."""
         self._paused.update(assignments)
 
     def resume(self, assignments: Sequence[Assignment]) -> None:
-        """Hand over chunks of these again."""
+        """Deliver chunks of these partitions again."""
         self._paused.difference_update(assignments)
         self._resumed.set()
 
     def commit(self, positions: Sequence[Position]) -> None:
-        """Write into the book how far all is settled."""
+        """Write to the checkpoint how far everything is settled."""
         self._keep(positions)
         asyncio.get_running_loop().call_soon(self._events.committed, positions, None)
 
     def stop(self) -> None:
-        """Let go of everything in order; `stopped` is the last event."""
+        """Revoke every partition; `stopped` is the last event."""
         if self._task is not None:
             self._task.cancel()
 
@@ -152,30 +147,30 @@ class ReplaySource:
         self._events.revoking([*self._parts], release)
 
     def end_offsets(self) -> dict[Assignment, int]:
-        """Return up to where each part is sent."""
+        """Return the offset up to which each partition is sent."""
         return {assignment: part.stop for assignment, part in self._parts.items()}
 
     def subscribed_partitions(self) -> int:
-        """Return as many as are owned: the rate of the replay is its own."""
+        """Return the number of owned partitions, so that the share of the rate is all of it."""
         return len(self._parts)
 
     def progress_s(self) -> float:
-        """Return the present: no group waits for us to poll."""
+        """Return the current time: a replay has no poll loop that could hang."""
         return self._clock.now_s()
 
-    # ── the way of a replay
-    # ──────────────────────────────────────────────────────────────────────────────
+    # ── steps of a replay ──────────────────────────────────────────────────────────────────────
 
-    async def _go(self) -> None:
-        """Send, and look what has changed meanwhile, until nothing has."""
+    async def _run(self) -> None:
+        """Send and recheck until no row has changed."""
         try:
             while True:
                 if self._checkpoint.phase is ReplayPhase.SENDING:
                     await self._send()
-                    if not self._looks_again:
+                    if not self._rechecks:
                         break
-                    await self._look()
-                if not await self._find_what_changed():
+                    await self._start_recheck()
+                # A restart in the middle of a recheck enters here: its log ends are noted.
+                if not await self._find_changed_rows():
                     break
             self._finished()
         except Refusal as refusal:
@@ -185,72 +180,75 @@ class ReplaySource:
             self._events.failed(str(error))
 
     async def _send(self) -> None:
-        """Hand over every record of the window that is wanted.
-
-        And wait until all of it is settled.
-        """
-        wanted = {
+        """Deliver every selected record of the window, and wait until all are settled."""
+        selected_offsets = {
             assignment: SelectedOffsets(self._checkpoint, part)
             for assignment, part in self._parts.items()
         }
         offset_ranges = [
             OffsetRange(*part.place, first, part.stop)
             for one, part in self._parts.items()
-            if (first := wanted[one].first) is not None
+            if (first := selected_offsets[one].first) is not None
         ]
         if offset_ranges:
             with await self._log.reader(offset_ranges) as reader:
-                while any(one.first is not None for one in wanted.values()):
+                while any(one.first is not None for one in selected_offsets.values()):
                     found = await reader.read(READ_S, CHUNK_RECORDS)
-                    self._audience.waits(reader.trouble)
+                    self._display.waits(reader.trouble)
                     for place, records in found.items():
-                        await self._hand_over(
-                            self._owned[place], records, wanted[self._owned[place]]
+                        await self._deliver(
+                            self._owned[place], records, selected_offsets[self._owned[place]]
                         )
                     for place, position in reader.positions.items():
-                        wanted[self._owned[place]].pass_to(position)
+                        # The log may no longer have an offset; it must not be waited for.
+                        selected_offsets[self._owned[place]].pass_to(position)
         for assignment, part in self._parts.items():
+            # Positions may now move to the stop, past the records that were not selected.
             self._events.reached_end(assignment, part.stop)
+        # Commits from the daemon set `_settled`, see `_keep`.
         while any(part.sent < part.stop for part in self._parts.values()):
             self._settled.clear()
             await self._settled.wait()
 
-    async def _hand_over(
-        self, assignment: Assignment, records: Sequence[Record], wanted: SelectedOffsets
+    async def _deliver(
+        self, assignment: Assignment, records: Sequence[Record], selected_offsets: SelectedOffsets
     ) -> None:
-        """Hand over those of some records that are wanted, once the corridor takes them."""
-        chosen = [record for record in records if wanted.takes(record.offset())]
+        """Deliver the selected records of a read, once the partition is not paused."""
+        chosen = [record for record in records if selected_offsets.takes(record.offset())]
+        # The next read waits too, so a paused partition bounds memory.
         while assignment in self._paused:
             self._resumed.clear()
             await self._resumed.wait()
         if chosen:
             self._events.chunk(Chunk(assignment, chosen))
 
-    async def _look(self) -> None:
-        """All is settled: note where the log ends now.
+    async def _start_recheck(self) -> None:
+        """Note the log ends, now that everything is settled.
 
-        What is written from here on is sent later than ours.
+        The daemons send records written after this moment later than the replay did.
         """
         ends = await self._log.ends([*self._owned])
-        self._checkpoint.look_again(
+        self._checkpoint.begin_recheck(
             {part.number: ends[part.place] for part in self._parts.values()}
         )
 
-    async def _find_what_changed(self) -> bool:
-        """Read what came since, and tell whether rows that were sent have newer states of before the look."""
-        await self._clock.sleep(REST_S)
+    async def _find_changed_rows(self) -> bool:
+        """Read the new records; return whether rows that were sent have newer changes."""
+        await self._clock.sleep(RECHECK_S)
         ends = await self._log.ends([*self._owned])
         await self._scan.up_to(
-            {part.number: ends[part.place] for part in self._parts.values()}, "looking"
+            {part.number: ends[part.place] for part in self._parts.values()}, "recheck"
         )
-        return self._checkpoint.looked()
+        return self._checkpoint.finish_recheck()
 
     def _keep(self, positions: Sequence[Position]) -> None:
         self._checkpoint.sent({self._parts[one.assignment].number: one.offset for one in positions})
         self._settled.set()
 
 
-def _tell_what_broke(task: asyncio.Task[None]) -> None:
-    """An error of ours ends the run, and is told in full."""
+def _report_exception(task: asyncio.Task[None]) -> None:
+    """Hand a bug to the exception handler of the loop, which ends the process."""
     if not task.cancelled() and (error := task.exception()) is not None:
-        task.get_loop().call_exception_handler({"message": "a replay broke", "exception": error})
+        task.get_loop().call_exception_handler(
+            {"message": "error in the replay source", "exception": error}
+        )

@@ -1,7 +1,4 @@
-"""The words of a replay: what was asked for, how far its partitions are.
-
-And what records came to.
-"""
+"""State of a replay: request, phases, progress of partitions, and results of a read step."""
 
 from __future__ import annotations
 
@@ -15,9 +12,9 @@ if TYPE_CHECKING:
 
 
 class ReplayRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What the user asked for, edges as they were written.
+    """The request, with bounds as the user wrote them.
 
-    The same again goes on with what was begun.
+    The same request resumes its checkpoint.
     """
 
     topics: tuple[str, ...]
@@ -29,33 +26,31 @@ class ReplayRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReplayPhase(StrEnum):
-    """What is to be done next."""
+    """The next phase of a replay."""
 
     PLANNING = "planning"
-    """Reading for a plan; nobody has said that it is to be done."""
+    """Reading for a plan, without --execute."""
 
     READING = "reading"
     SENDING = "sending"
-    LOOKING = "looking"
-    """All is sent; what of it has changed meanwhile is looked for."""
+    RECHECKING = "looking"
+    """Everything is sent; rows that changed meanwhile are looked for."""
 
 
 class CheckpointHeader(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose book it is. `look_count`: how often it was looked again for what changed meanwhile."""
+    """The request of a checkpoint and its phase. `look_count` is the number of rechecks."""
 
-    asked: ReplayRequest
+    request: ReplayRequest = msgspec.field(name="asked")
     mapping_sha256: str
     phase: ReplayPhase = ReplayPhase.PLANNING
     look_count: int = 0
 
 
 class ReplayPartition(msgspec.Struct, kw_only=True):
-    """One partition: what was asked for is from `begin` to `end`.
+    """One partition: the range is from `begin` to `end`, exclusive.
 
-    What is read to find the newest is up to `stop`.
-
-    `window` is where sending began this time, `scanned` and `sent` are the next offsets to read and
-    to send.
+    `stop` is up to where newer changes are read. `window` is where this round of sending began.
+    `scanned` and `sent` are the next offsets to read and to send.
     """
 
     number: int
@@ -71,18 +66,19 @@ class ReplayPartition(msgspec.Struct, kw_only=True):
 
     @property
     def place(self) -> PartitionKey:
-        """Where it is."""
+        """Topic and partition number."""
         return self.topic, self.partition
 
 
 CheckpointRow: TypeAlias = dict[str, str | int]
-"""One change, as the statements above name its parts."""
+"""One change, with the parameter names of the SQL statements."""
 
 
 class ReadStep(msgspec.Struct):
-    """What some records came to.
+    """The result of mapping some records.
 
-    Changes of the range, changes after it, offsets that are sent anyway, counts.
+    Changes of the range (`inside`), changes after it (`beyond`), offsets that are sent in any case
+    (`also`), and counters.
     """
 
     inside: list[CheckpointRow] = []
@@ -92,7 +88,7 @@ class ReadStep(msgspec.Struct):
     counts: dict[str, int] = {}
 
     def add(self, later: ReadStep) -> None:
-        """Take in what the next records came to."""
+        """Add the results of the next records."""
         self.inside += later.inside
         self.beyond += later.beyond
         self.beyond_also += later.beyond_also
@@ -102,10 +98,10 @@ class ReadStep(msgspec.Struct):
 
 
 class RowCounts(msgspec.Struct, frozen=True):
-    """Rows of one object by their newest state.
+    """Rows of one object by their newest change.
 
-    `deleted_once`: deleted somewhere in the range. `living_again`: of these, written again later;
-    `later`: whose newest state is behind the range; `living_again_later`: both.
+    `deleted_once`: deleted somewhere in the range. `living_again`: of these, written again later.
+    `later`: the newest change is after the range. `living_again_later`: both.
     """
 
     row_count: int = 0

@@ -1,4 +1,4 @@
-"""Requests to the CRM as its guide has them."""
+"""Requests to the CRM, in the form that its developer guide shows."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from consumer.auth.port import Token
-from consumer.bulk.answers import Done, read
-from consumer.bulk.crm_requests import CrmJobs, found_ids, pieces_of_keys
+from consumer.bulk.answers import Done, read_outcome
+from consumer.bulk.crm_requests import CrmJobs, chunks_of_keys, found_ids
 from consumer.bulk.requests import JobStep
 from consumer.delivery.verdicts import HoldLane
 from consumer.errors import HoldReason, Transient
@@ -48,17 +48,17 @@ def jobs(operation: CrmOperation = "upsert", external_id: str | None = "Key__c")
     ],
 )
 def test_creation(operation: CrmOperation, of_rows: str, of_deletes: str) -> None:
-    """With the line end and the delimiter that are written.
-
-    The external id goes with an upsert alone.
-    """
-    for asked, wanted in ((Operation.UPSERT, of_rows), (Operation.DELETE, of_deletes)):
-        request = jobs(operation).create(TOKEN, TARGET, asked)
-        external_id = {"externalIdFieldName": "Key__c"} if wanted == "upsert" else {}
+    """With line ending and delimiter; only an upsert has the external id."""
+    for sent_operation, expected in (
+        (Operation.UPSERT, of_rows),
+        (Operation.DELETE, of_deletes),
+    ):
+        request = jobs(operation).create(TOKEN, TARGET, sent_operation)
+        external_id = {"externalIdFieldName": "Key__c"} if expected == "upsert" else {}
         assert ("POST", f"{ROOT}/jobs/ingest") == (request.method, request.url)
         assert {
             "object": "Contact",
-            "operation": wanted,
+            "operation": expected,
             "contentType": "CSV",
             "lineEnding": "LF",
             "columnDelimiter": "COMMA",
@@ -67,7 +67,7 @@ def test_creation(operation: CrmOperation, of_rows: str, of_deletes: str) -> Non
 
 
 def test_files_are_streamed_both_ways(tmp_path: Path) -> None:
-    """One upload, and results into a file; both may take as long as their size needs."""
+    """One upload, and results into a file; the timeout grows with the file."""
     sent = tmp_path / "sent.csv"
     sent.write_bytes(b"x" * 10_000_000)
     upload = jobs().upload(TOKEN, "750A", sent)
@@ -86,23 +86,25 @@ def test_files_are_streamed_both_ways(tmp_path: Path) -> None:
 
 
 def test_keys_cannot_leave_their_quotes(tmp_path: Path) -> None:
-    """A look-up is one question, whatever the keys are."""
-    request = jobs().find(TOKEN, TARGET, "Key__c", ["a", "o'b", "c\\'d"], tmp_path / "found.json")
+    """A look-up is one SOQL query, whatever the keys are."""
+    request = jobs().query_ids(
+        TOKEN, TARGET, "Key__c", ["a", "o'b", "c\\'d"], tmp_path / "found.json"
+    )
     asked = parse_qs(urlsplit(request.url).query)["q"][0]
     assert r"SELECT Id, Key__c FROM Contact WHERE Key__c IN ('a','o\'b','c\\\'d')" == asked
 
 
-def test_look_ups_fit_into_an_address() -> None:
-    """By count and by length; every key is in one of them, in order."""
+def test_look_ups_fit_into_a_url() -> None:
+    """Limited by count and by length; every key is in one chunk, in order."""
     keys = [f"{at}" for at in range(450)] + ["x" * 255] * 60
-    pieces = [*pieces_of_keys(keys)]
+    pieces = [*chunks_of_keys(keys)]
     assert keys == [key for piece in pieces for key in piece]
     assert max(map(len, pieces)) == 200
     assert max(sum(len(key) + 9 for key in piece) for piece in pieces) <= 8_000
 
 
 def test_ids_are_found_without_case(tmp_path: Path) -> None:
-    """The very key comes first."""
+    """A key with the exact case comes first."""
     path = tmp_path / "found.json"
     path.write_text(
         '{"totalSize":2,"done":true,"records":[{"Id":"1","Key__c":"AB"},{"Id":"2","Key__c":"ab"}]}'
@@ -112,57 +114,59 @@ def test_ids_are_found_without_case(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
-        ("", "own answer"),
-        ("<html>", "own answer"),
-        ("{}", "own answer"),
-        ('{"done":true}', "own answer"),
-        ('[{"errorCode":"A","message":"b"}]', "own answer"),
+        ("", "not a query result"),
+        ("<html>", "not a query result"),
+        ("{}", "not a query result"),
+        ('{"done":true}', "not a query result"),
+        ('[{"errorCode":"A","message":"b"}]', "not a query result"),
         (
             '{"records":[{"Id":"1","Key__c":"a"}],"done":false,"nextRecordsUrl":"/x"}',
-            "1 records and more",
+            "got more than 1 record",
         ),
     ],
 )
-def test_what_is_no_whole_answer_to_a_look_up(tmp_path: Path, content: str, said: str) -> None:
-    """CRM27: that a key is not in it says nothing of the record, which would never be deleted."""
+def test_an_incomplete_look_up_is_retried(tmp_path: Path, content: str, message: str) -> None:
+    """CRM27: a key that is missing from an incomplete response may still exist."""
     path = tmp_path / "found.json"
     path.write_text(content)
-    with pytest.raises(Transient, match=said):
+    with pytest.raises(Transient, match=message):
         found_ids(path, "Key__c")
 
 
 def test_an_answer_that_finds_nothing(tmp_path: Path) -> None:
-    """Whole, and without records."""
+    """Complete, and without records."""
     path = tmp_path / "found.json"
     path.write_text('{"totalSize":0,"done":true,"records":[]}')
     assert {} == found_ids(path, "Key__c")
 
 
-def test_requests_that_are_used_up_are_a_rate() -> None:
-    """403 is not always about permissions, also where the array names that last."""
+def test_the_daily_request_limit_is_a_rate_hold() -> None:
+    """403 does not always mean permissions; the code may be in any error of the array."""
     body = (
         b'[{"errorCode":"A"},{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"TotalRequests'
         b' Limit exceeded."}]'
     )
-    heard = read(JobStep.CREATE, Answer(403, (), body), fresh_token=False, wall_ms=0)
-    assert isinstance(heard, HoldLane)
-    assert HoldReason.RATE is heard.reason
+    result = read_outcome(JobStep.CREATE, Answer(403, (), body), fresh_token=False, wall_ms=0)
+    assert isinstance(result, HoldLane)
+    assert HoldReason.RATE is result.reason
 
 
-def test_the_rest_of_a_list_is_asked_for_at_our_own_address() -> None:
-    """CRM33: of the address that the answer names just the locator is used, whatever its host."""
+def test_the_next_page_of_a_list_is_requested_from_our_host() -> None:
+    """CRM33: only the locator of `nextRecordsUrl` is used, never its host."""
     body = b'{"done":false,"records":[],"nextRecordsUrl":"https://a.example/jobs/ingest?queryLocator=01g%2B-2000"}'
-    heard = read(JobStep.LIST, Answer(200, (), body), fresh_token=False, wall_ms=0)
-    assert isinstance(heard, Done)
-    assert f"{ROOT}/jobs/ingest?queryLocator=01g%2B-2000" == jobs().active(TOKEN, heard.rest).url
+    result = read_outcome(JobStep.LIST, Answer(200, (), body), fresh_token=False, wall_ms=0)
+    assert isinstance(result, Done)
+    assert (
+        f"{ROOT}/jobs/ingest?queryLocator=01g%2B-2000" == jobs().list_jobs(TOKEN, result.rest).url
+    )
 
 
 @pytest.mark.parametrize(
     "more", ["", ',"nextRecordsUrl":null', ',"nextRecordsUrl":7', ',"nextRecordsUrl":"/x"']
 )
-def test_a_list_that_is_whole(more: str) -> None:
-    """Nothing more is asked for."""
+def test_a_complete_list(more: str) -> None:
+    """No further page is requested."""
     body = f'{{"done":true,"records":[]{more}}}'.encode()
-    assert Done() == read(JobStep.LIST, Answer(200, (), body), fresh_token=False, wall_ms=0)
+    assert Done() == read_outcome(JobStep.LIST, Answer(200, (), body), fresh_token=False, wall_ms=0)

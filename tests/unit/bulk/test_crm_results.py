@@ -11,10 +11,10 @@ import pytest
 from consumer.bulk.crm_results import (
     Counts,
     Marking,
+    dead_letter_detail,
     note_accepted,
     note_refused,
     note_unprocessed,
-    said_of,
 )
 from consumer.bulk.crm_spool import CrmSpool
 from consumer.bulk.kept_records import keep
@@ -32,8 +32,8 @@ WHOLE = Marking(("Key__c", "Name"), None)
 
 
 def spooled(folder: Path, marking: Marking, *lines: bytes) -> CrmSpool:
-    """Return rows that are under way."""
-    spool = CrmSpool(folder / "1.rows", disowns=False)
+    """Return a spool whose rows are marked as sent."""
+    spool = CrmSpool(folder / "1.rows", for_inserts=False)
     record = keep(PlainRecord("t", value=b"v"), 0, -1, 0)
     spool.put([SpooledRow(f"k{at}", 0, 0, 0, 1, line, record) for at, line in enumerate(lines)])
     for piece in spool.pending(Operation.UPSERT, 10):
@@ -41,7 +41,7 @@ def spooled(folder: Path, marking: Marking, *lines: bytes) -> CrmSpool:
             (marking.mark_of_line(line) if marking is WHOLE else key, key, turn)
             for key, turn, line, _ in piece
         ]
-        spool.sending(marks)
+        spool.mark_sent(marks)
     return spool
 
 
@@ -54,17 +54,20 @@ async def accepted(folder: Path, marking: Marking, spool: CrmSpool, content: str
 
 
 async def test_rows_are_matched_by_their_key(tmp_path: Path) -> None:
-    """Whatever the order of rows and columns, and the case of the header."""
+    """In any order of rows and columns, and any case of the header."""
     spool = spooled(tmp_path, KEYED, b"k0,a\n", b"k1,b\n", b"k2,c\n")
-    content = '"sf__Id","sf__Created",NAME,KEY__C\n"1","true","c","k2"\n"2","true","a","k0"\n"3","true","?","k9"\n'
+    content = (
+        '"sf__Id","sf__Created",NAME,KEY__C\n'
+        '"1","true","c","k2"\n"2","true","a","k0"\n"3","true","?","k9"\n'
+    )
     counts = await accepted(tmp_path, KEYED, spool, content)
     assert (2, 1, 1) == (counts.accepted, counts.unknown, spool.unmentioned_count())
 
 
 async def test_rows_without_a_key_are_matched_by_all_columns(tmp_path: Path) -> None:
-    """Quotes, line ends and nulls are no matter of how they are written.
+    """The service may write quotes and line ends differently.
 
-    The same row twice is two rows.
+    Two equal rows are two rows.
     """
     spool = spooled(tmp_path, WHOLE, b'k0,"a ""x""\r\ny"\n', b"k1,#N/A\n", b"k1,#N/A\n")
     content = (
@@ -85,20 +88,20 @@ async def test_a_field_at_the_limit_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("<html>login</html>", "no column Key__c"),
         ("sf__Id,sf__Created\n1,true\n", "no column Key__c"),
-        ('sf__Id,sf__Created,Key__c,Name\n1,true,"k0\n', "not CSV"),
-        ("sf__Id,sf__Created,Key__c,Name\n1,true\n", "2 columns under a header of 4"),
-        ("sf__Id,sf__Created,Key__c,Name\n1,true,k0\n", "3 columns"),
-        ("sf__Id,sf__Created,Key__c,Name\n1,true,k0,a,b\n", "5 columns"),
+        ('sf__Id,sf__Created,Key__c,Name\n1,true,"k0\n', "not valid CSV"),
+        ("sf__Id,sf__Created,Key__c,Name\n1,true\n", "expected 4 columns .* got 2"),
+        ("sf__Id,sf__Created,Key__c,Name\n1,true,k0\n", "got 3"),
+        ("sf__Id,sf__Created,Key__c,Name\n1,true,k0,a,b\n", "got 5"),
     ],
 )
-async def test_what_is_no_result_file(tmp_path: Path, content: str, said: str) -> None:
-    """Is read again later; no row has an outcome by it."""
+async def test_a_file_that_is_not_a_result_file(tmp_path: Path, content: str, message: str) -> None:
+    """The file is read again later; no row gets an outcome from it."""
     spool = spooled(tmp_path, KEYED, b"k0,a\n")
-    with pytest.raises(Transient, match=said):
+    with pytest.raises(Transient, match=message):
         await accepted(tmp_path, KEYED, spool, content)
     assert 1 == spool.unmentioned_count()
 
@@ -107,7 +110,7 @@ async def test_what_is_no_result_file(tmp_path: Path, content: str, said: str) -
 async def test_a_file_that_is_cut_anywhere_takes_no_row_for_another(
     tmp_path: Path, quote: str
 ) -> None:
-    """CRM20: k1 is the beginning of k10, of which alone the file tells."""
+    """CRM20: k1 is a prefix of k10, and the file only has k10."""
     row = ",".join(f"{quote}{text}{quote}" for text in ("1", "true", "k10", "a"))
     content = f"sf__Id,sf__Created,Key__c,Name\n{row}"
     for end in range(len(content)):
@@ -121,8 +124,8 @@ async def test_a_file_that_is_cut_anywhere_takes_no_row_for_another(
 
 
 @pytest.mark.parametrize("content", ["", '"sf__Id","sf__Created"\n'])
-async def test_an_empty_file_is_none(tmp_path: Path, content: str) -> None:
-    """Some say that there are no such rows by saying nothing, or nothing but a header."""
+async def test_an_empty_file_has_no_rows(tmp_path: Path, content: str) -> None:
+    """Some responses say "no rows" with an empty body, others with only a header."""
     assert (
         0
         == (await accepted(tmp_path, KEYED, spooled(tmp_path, KEYED, b"k0,a\n"), content)).accepted
@@ -144,13 +147,13 @@ async def test_refusals(
     deletes: bool,  # noqa: FBT001 - a case
     counted: tuple[int, int, int],
 ) -> None:
-    """For good, for the moment, or none because it is done."""
+    """Refused, to be retried, or accepted because the record is already deleted."""
     spool = spooled(tmp_path, KEYED, b"k0,a\n")
     path = tmp_path / "failed.csv"
     path.write_text(f'"sf__Id","sf__Error",Key__c,Name\n"","{error}",k0,a\n')
     counts = Counts()
     await note_refused(path, KEYED, spool, counts, CLOCK, deletes=deletes)
-    assert counted == (counts.accepted, counts.refused, counts.again)
+    assert counted == (counts.accepted, counts.refused, counts.retried)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +180,7 @@ async def test_refusals(
 async def test_a_message_does_not_repeat_the_rows_values(
     tmp_path: Path, value: str, error: str, kept: str
 ) -> None:
-    """I17: plain words have no form to be known by, but the row says which they are."""
+    """I17: plain words have no pattern to mask them by, but the row has the values."""
     spool = spooled(tmp_path, KEYED, f"k0,{value}\n".encode())
     path = tmp_path / "failed.csv"
     path.write_text(f'"sf__Id","sf__Error",Key__c,Name\n"","{error}",k0,"{value}"\n')
@@ -187,8 +190,8 @@ async def test_a_message_does_not_repeat_the_rows_values(
     assert not re.search(rf"(?<!\w){value}(?!\w)", row.error, re.IGNORECASE)
 
 
-async def test_rows_that_nobody_came_to(tmp_path: Path) -> None:
-    """Wait for the next job."""
+async def test_unprocessed_rows(tmp_path: Path) -> None:
+    """They wait for the next job."""
     spool = spooled(tmp_path, KEYED, b"k0,a\n", b"k1,b\n")
     path = tmp_path / "unprocessed.csv"
     path.write_text("Key__c,Name\nk1,b\n")
@@ -203,7 +206,7 @@ async def test_rows_that_nobody_came_to(tmp_path: Path) -> None:
 
 @pytest.mark.holds("I17")
 @pytest.mark.parametrize(
-    ("error", "said", "field"),
+    ("error", "message", "field"),
     [
         (
             "REQUIRED_FIELD_MISSING:Required fields are missing: [LastName]:LastName --",
@@ -225,9 +228,9 @@ async def test_rows_that_nobody_came_to(tmp_path: Path) -> None:
         ),
         ("ENTITY_IS_DELETED:entity is deleted:--", "ENTITY_IS_DELETED: entity is deleted", None),
         ("something 4711 else", "something *** else", None),
-        ("4711:is no code:--", "*** no code:--", None),
+        ("4711:no known code:--", "*** known code:--", None),
     ],
 )
-def test_what_is_said_of_a_refusal(error: str, said: str, field: str | None) -> None:
-    """Its code and words stay, values are masked, and its field is named when it is one of ours."""
-    assert (said, field) == said_of(error, ("LastName", "Email"))
+def test_detail_of_a_refusal(error: str, message: str, field: str | None) -> None:
+    """Code and text stay, values are masked, and the field is named if it is a column."""
+    assert (message, field) == dead_letter_detail(error, ("LastName", "Email"))

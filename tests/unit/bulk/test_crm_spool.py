@@ -1,7 +1,4 @@
-"""Rows for the CRM on disk: newer changes over older ones, outcomes row by row.
-
-Records kept whole.
-"""
+"""Spool of CRM rows: merged changes, outcomes row by row, complete records."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from consumer.bulk.crm_spool import TRIES, CrmSpool, LeftSpool
+from consumer.bulk.crm_spool import TRIES, CrmSpool, ReopenedSpool
 from consumer.bulk.kept_records import keep, kept_records
 from consumer.bulk.spool import SpooledRow
 from consumer.errors import Fatal
@@ -37,7 +34,7 @@ def row(
 
 @pytest.fixture
 def spool(tmp_path: Path) -> CrmSpool:
-    return CrmSpool(tmp_path / "1.rows", disowns=False)
+    return CrmSpool(tmp_path / "1.rows", for_inserts=False)
 
 
 def lines(spool: CrmSpool, operation: Operation = Operation.UPSERT) -> dict[str, bytes]:
@@ -45,11 +42,11 @@ def lines(spool: CrmSpool, operation: Operation = Operation.UPSERT) -> dict[str,
 
 
 def send(spool: CrmSpool) -> None:
-    """Let everything be under way, named by its key."""
-    spool.begin_file()
+    """Mark every pending row as sent, identified by its key."""
+    spool.clear_sent()
     for operation in Operation:
         for piece in spool.pending(operation, 10):
-            spool.sending([(key, key, turn) for key, turn, _, _ in piece])
+            spool.mark_sent([(key, key, turn) for key, turn, _, _ in piece])
 
 
 @pytest.mark.parametrize(
@@ -67,21 +64,21 @@ def send(spool: CrmSpool) -> None:
 def test_a_newer_change_lies_over_the_older(
     spool: CrmSpool, older: bytes, newer: bytes, joined: bytes
 ) -> None:
-    """What it does not have, it takes from below; null is a value."""
+    """A column that it does not have keeps its older value; null is a value."""
     spool.put([row("k", older), row("k", newer)])
     assert {"k": joined} == lines(spool)
 
 
-def test_over_a_delete_a_row_is_a_new_one(spool: CrmSpool) -> None:
-    """What it does not have is null: nothing of the deleted row is left."""
+def test_after_a_delete_a_row_is_a_new_one(spool: CrmSpool) -> None:
+    """A column that it does not have is null: no value of the deleted row is left."""
     spool.put(
         [row("k", b"k,a,b\n"), row("k", b"", operation=Operation.DELETE), row("k", b"k,c,\n")]
     )
     assert ({"k": b"k,c,#N/A\n"}, {}) == (lines(spool), lines(spool, Operation.DELETE))
 
 
-def test_a_delete_takes_what_was_before(spool: CrmSpool) -> None:
-    """Its own record is left alone."""
+def test_a_delete_replaces_earlier_changes(spool: CrmSpool) -> None:
+    """Only its own record is kept."""
     spool.put([row("k", b"k,a,b\n", offset=1), row("k", b"", offset=2, operation=Operation.DELETE)])
     ((_, _, line, record),) = next(spool.pending(Operation.DELETE, 10))
     assert (b"", [2]) == (line, [kept.offset for kept in kept_records(record)])
@@ -90,7 +87,7 @@ def test_a_delete_takes_what_was_before(spool: CrmSpool) -> None:
 def test_records_are_kept_as_they_came(spool: CrmSpool) -> None:
     """Key, value, headers, timestamp and place.
 
-    Those of older changes only where something of them is left.
+    Records of older changes are kept only where a value of them is left.
     """
     spool.put(
         [
@@ -119,11 +116,11 @@ def test_records_are_kept_as_they_came(spool: CrmSpool) -> None:
 
 
 def test_outcomes(spool: CrmSpool) -> None:
-    """Accepted, refused, not come to, and busy rows, of which the last two are sent again."""
+    """Accepted, refused, not processed and busy rows; the last two are sent again."""
     spool.put([row(key, key.encode()) for key in ("a", "b", "c", "d", "e")])
     send(spool)
     assert (1, 1, 1, 1) == (
-        spool.accepted_marks(["a", "nobody's"]),
+        spool.accepted_marks(["a", "unknown"]),
         spool.refused_marks([("b", "BAD:it is:--")]),
         spool.unprocessed_marks(["c"]),
         spool.busy_marks([("d", "UNABLE_TO_LOCK_ROW:busy:--")]),
@@ -138,14 +135,14 @@ def test_outcomes(spool: CrmSpool) -> None:
 
 
 def test_a_mark_names_one_row_at_a_time(spool: CrmSpool) -> None:
-    """Rows that are the same have one outcome each."""
+    """Equal rows get one outcome each."""
     spool.put([row("k", b"same\n", turn=turn) for turn in (1, 2, 3)])
     send(spool)
     assert (1, 2) == (spool.refused_marks([("k", "BAD")]), spool.accepted_marks(["k", "k", "k"]))
 
 
 def test_a_row_that_is_busy_too_often_is_refused(spool: CrmSpool) -> None:
-    """With what was said last."""
+    """With the last error."""
     spool.put([row("k", b"k\n")])
     for turn in range(TRIES):
         send(spool)
@@ -154,7 +151,7 @@ def test_a_row_that_is_busy_too_often_is_refused(spool: CrmSpool) -> None:
 
 
 def test_refusals_are_withdrawn_but_for_some(spool: CrmSpool) -> None:
-    """What was told of already stays refused."""
+    """A refusal that is reported already stays."""
     spool.put([row(f"{at}", b"x\n") for at in range(6)])
     send(spool)
     spool.refused_marks([("0", "BAD")])
@@ -164,38 +161,35 @@ def test_refusals_are_withdrawn_but_for_some(spool: CrmSpool) -> None:
     assert (3, 2) == (spool.pending_count(Operation.UPSERT), len(spool.take_refused(10)))
 
 
-def test_what_is_not_ours_any_more_is_dropped(spool: CrmSpool) -> None:
-    """Also after the rows were sealed: their next owner sends them."""
+def test_rows_of_revoked_assignments_are_dropped(spool: CrmSpool) -> None:
+    """Also after the rows were sealed: their new owner sends them."""
     spool.put([row("k", b"k\n", owner=0), row("l", b"l\n", owner=1)])
     spool.seal()
-    spool.forget_owners([1])
+    spool.drop_owners([1])
     assert {"k"} == {*lines(spool)}
 
 
-def test_inserts_that_may_be_under_way_are_disowned(tmp_path: Path) -> None:
-    """They are not sent any more, and their outcome is noted all the same.
-
-    Nobody is told of it here.
-    """
-    spool = CrmSpool(tmp_path / "1.rows", disowns=True)
+def test_inserts_of_revoked_assignments_that_may_be_sent_are_kept(tmp_path: Path) -> None:
+    """They are not sent again, their outcome is still noted, and no refusal is reported."""
+    spool = CrmSpool(tmp_path / "1.rows", for_inserts=True)
     spool.put([row("k", b"k\n", owner=0), row("l", b"l\n", owner=1), row("m", b"m\n", owner=1)])
     send(spool)
     spool.seal()
-    spool.forget_owners([1])
+    spool.drop_owners([1])
     assert {"k"} == {*lines(spool)}
     assert (1, 1) == (spool.accepted_marks(["l"]), spool.refused_marks([("m", "BAD")]))
     assert [] == spool.take_refused(10)
     assert [None, "BAD"] == [error for piece in spool.outcomes(10) for _, error in piece]
 
 
-def test_left_rows_are_found_again(tmp_path: Path) -> None:
-    """As they stood; a file that is none is told of by name."""
-    spool = CrmSpool(tmp_path / "1.rows", disowns=True)
+def test_a_spool_of_an_earlier_run_is_reopened(tmp_path: Path) -> None:
+    """As they were; a file that is not a spool is named in the error."""
+    spool = CrmSpool(tmp_path / "1.rows", for_inserts=True)
     spool.put([row("k", b"k\n")])
     send(spool)
     spool.leave()
-    left = LeftSpool(tmp_path / "1.rows")
+    left = ReopenedSpool(tmp_path / "1.rows")
     assert 1 == left.accepted_marks(["k"])
     left.close()
     with pytest.raises(Fatal, match=r"1\.rows"):
-        LeftSpool(tmp_path / "1.rows")
+        ReopenedSpool(tmp_path / "1.rows")

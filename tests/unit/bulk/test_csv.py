@@ -1,4 +1,4 @@
-"""Lines of CSV, read back with Python's own reader."""
+"""CSV lines, read back with the csv module of Python."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def read(line: bytes) -> list[str]:
 
 
 def test_a_row_in_the_order_of_the_schema() -> None:
-    """Members may come in any order; numbers and booleans stand digit for digit."""
+    """Members may come in any order; numbers and booleans keep their digits."""
     line = CsvRows(FIELDS, INGESTION).line(b'{"note":"x","active":true,"balance":12.50,"id":"7"}')
     assert b"7,12.50,true,x\n" == line
 
 
 def test_the_header_names_every_field() -> None:
-    """Also fields that this row leaves out."""
+    """Also the fields that this row does not have."""
     assert b"id,balance,active,note\n" == CsvRows(FIELDS, INGESTION).header
 
 
@@ -52,7 +52,7 @@ def test_the_header_names_every_field() -> None:
     ],
 )
 def test_text_comes_back_as_it_was(text: str) -> None:
-    """Quotes, line ends and delimiters inside a value."""
+    """With quotes, line ends and delimiters inside a value."""
     escaped = (
         text.replace('"', r"\"").replace("\n", r"\n").replace("\r", r"\r").replace("\t", r"\t")
     )
@@ -63,19 +63,19 @@ def test_text_comes_back_as_it_was(text: str) -> None:
 
 
 def test_null_and_empty_text_differ() -> None:
-    """Nothing is null; quotes around nothing are text without characters."""
+    """Null is empty; an empty text is a pair of quotes."""
     rows = CsvRows(FIELDS, INGESTION)
     assert b'7,,,""\n' == rows.line(b'{"id":"7","balance":null,"active":null,"note":""}')
     assert b"7,,,\n" == rows.line(b'{"id":"7","balance":null,"active":null,"note":null}')
 
 
 def test_a_single_field_is_never_a_blank_line() -> None:
-    """A blank line would be no record."""
+    """A blank line is not a CSV record."""
     assert b'""\n' == CsvRows({"id": FieldType.TEXT}, INGESTION).line(b'{"id":null}')
 
 
 def test_crm_null_and_blank() -> None:
-    """Null is #N/A, so is the empty text, and what the row does not have is blank: unchanged."""
+    """Null and empty text are #N/A; an absent field is blank, which means unchanged."""
     assert b"7,#N/A,,#N/A\n" == CsvRows(FIELDS, CRM).line(b'{"id":"7","balance":null,"note":""}')
 
 
@@ -87,10 +87,10 @@ def test_crm_null_and_blank() -> None:
         (CRM, "x" * 131_073, Reason.FIELD_RANGE),
     ],
 )
-def test_what_cannot_be_said_is_the_records_fault(form: object, text: str, reason: Reason) -> None:
-    """NUL, the CRM's own word for null, and a value over its limit.
+def test_a_value_that_csv_cannot_carry_is_at_fault(form: object, text: str, reason: Reason) -> None:
+    """NUL, the CRM's own text for null, and a value over the limit.
 
-    The field is named, the value never.
+    The error names the field, never the value.
     """
     with pytest.raises(RecordError) as caught:
         CsvRows(FIELDS, form).line(  # type: ignore[arg-type]  # one of the two forms
@@ -100,7 +100,7 @@ def test_what_cannot_be_said_is_the_records_fault(form: object, text: str, reaso
 
 
 def test_a_record_over_the_crm_limit() -> None:
-    """Every value is small enough, all together are not."""
+    """Each value is within the limit, all of them together are not."""
     fields = {f"f{at}": FieldType.TEXT for at in range(4)}
     row = "{" + ",".join(f'"f{at}":"{"x" * 131_000}"' for at in range(4)) + "}"
     with pytest.raises(RecordError) as caught:
@@ -109,6 +109,6 @@ def test_a_record_over_the_crm_limit() -> None:
 
 
 def test_a_delete_has_no_header_and_its_time_second() -> None:
-    """The key alone where the stream has no Record Modified."""
+    """Only the key where the stream has no Record Modified."""
     assert b'"a,b",2026-11-25T00:00:00.000Z\n' == delete_line("a,b", "2026-11-25T00:00:00.000Z")
     assert b"7\n" == delete_line("7", None)

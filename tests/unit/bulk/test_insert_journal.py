@@ -1,4 +1,4 @@
-"""What became of rows that were inserted, over a restart."""
+"""Outcomes of inserted rows, kept over a restart."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def packed(offset: int, part: int = 0, partition: int = 0) -> bytes:
 
 
 async def test_outcomes_are_known_again_by_place(tmp_path: Path) -> None:
-    """Taken or refused; each row of a record has its own; noting twice changes nothing."""
-    spool = CrmSpool(tmp_path / "1.rows", disowns=True)
+    """Accepted or refused; each row of a record has one; noting twice changes nothing."""
+    spool = CrmSpool(tmp_path / "1.rows", for_inserts=True)
     spool.put([SpooledRow(f"k{at}", at, 0, 0, 1, b"x\n", packed(7, at)) for at in range(3)])
-    spool.sending([(f"k{at}", f"k{at}", at) for at in range(3)])
+    spool.mark_sent([(f"k{at}", f"k{at}", at) for at in range(3)])
     spool.accepted_marks(["k0"])
     spool.refused_marks([("k1", "BAD")])
     for _ in range(2):
@@ -40,11 +40,11 @@ async def test_outcomes_are_known_again_by_place(tmp_path: Path) -> None:
     )
 
 
-async def test_what_never_comes_again_is_forgotten(tmp_path: Path) -> None:
-    """A partition of which only later records come; one that is read from before is kept."""
-    spool = CrmSpool(tmp_path / "1.rows", disowns=True)
+async def test_committed_outcomes_are_dropped(tmp_path: Path) -> None:
+    """A partition of which only later records are read is dropped; others are kept."""
+    spool = CrmSpool(tmp_path / "1.rows", for_inserts=True)
     spool.put([SpooledRow(f"k{at}", at, 0, 0, 1, b"x\n", packed(7, 0, at)) for at in range(2)])
-    spool.sending([(f"k{at}", f"k{at}", at) for at in range(2)])
+    spool.mark_sent([(f"k{at}", f"k{at}", at) for at in range(2)])
     spool.accepted_marks(["k0", "k1"])
     insert_journal = InsertJournal(tmp_path / "inserted.book")
     await insert_journal.note(spool, SystemClock())

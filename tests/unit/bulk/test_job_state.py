@@ -1,4 +1,4 @@
-"""Jobs as the service tells of them, and the limits on them, told the time."""
+"""Jobs as the service reports them, and the limits on jobs at given times."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from consumer.bulk.job_state import (
 
 @pytest.mark.parametrize("spelling", ["JobComplete", "jobcomplete", "JOBCOMPLETE"])
 def test_states_are_compared_without_case(spelling: str) -> None:
-    """The documents themselves differ."""
+    """The documentation itself uses different spellings."""
     job = read_job(f'{{"id":"a-1","state":"{spelling}"}}'.encode())
     assert job is not None
     assert (JobState.COMPLETE, True) == (job.state, job.state.is_over)
@@ -36,13 +36,13 @@ def test_states_are_compared_without_case(spelling: str) -> None:
         b'{"id":1,"state":"Open"}',
     ],
 )
-def test_what_is_no_job(body: bytes) -> None:
-    """A proxy's page, a job without identity or in no known state."""
+def test_a_body_that_is_not_a_job(body: bytes) -> None:
+    """A proxy's page, a job without id, or with an unknown state."""
     assert read_job(body) is None
 
 
 def test_a_list_of_either_api() -> None:
-    """Also in the spelling of the documentation's own sample; what is no job is left out."""
+    """With the spelling of the documentation's sample too; other entries are skipped."""
     job = '{"id":"a","states":"Open","object":"o","systemModstamp":"2026-11-25T00:00:00.000+0000"}'
     for member in ("data", "records"):
         (found,) = read_jobs(f'{{"{member}":[{job},7]}}'.encode()) or []
@@ -57,7 +57,7 @@ def test_api_version_and_counts_do_not_disturb() -> None:
     assert 3 == job.failed_count
 
 
-def test_only_a_job_that_nobody_touched_is_abandoned() -> None:
+def test_only_an_open_job_without_changes_is_abandoned() -> None:
     """Half an hour after its last change, if it is open and its time is known."""
     late_ms = 1_000_000_000 + round(ABANDONED_AFTER_S * 1000)
     assert is_abandoned(Job("a", JobState.OPEN, changed_ms=1_000_000_000), late_ms)
@@ -72,7 +72,7 @@ def test_polls_become_rarer() -> None:
 
 
 def test_twenty_jobs_in_any_hour() -> None:
-    """The next waits until the first is an hour old."""
+    """The next one waits until the first is an hour old."""
     jobs = HourlyJobs()
     for at in range(20):
         assert 0.0 == jobs.wait_s(float(at))
@@ -83,7 +83,7 @@ def test_twenty_jobs_in_any_hour() -> None:
 
 
 def test_five_jobs_at_a_time() -> None:
-    """The next waits until one has ended, however long that takes."""
+    """The next one waits until one has ended, however long that takes."""
     jobs = HourlyJobs()
     for _ in range(5):
         jobs.begun(0.0)
@@ -93,7 +93,7 @@ def test_five_jobs_at_a_time() -> None:
 
 
 def test_a_complete_job_says_how_many_rows_were_refused() -> None:
-    """Complete is not success."""
+    """JobComplete does not mean that every row was accepted."""
     job = read_job(
         b'{"id":"750A","state":"JobComplete","numberRecordsProcessed":5,"numberRecordsFailed":3}'
     )

@@ -1,4 +1,4 @@
-"""What is gathered for a job, on disk."""
+"""Rows buffered on disk for one job."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_the_newest_change_of_a_key_counts(tmp_path: Path, assignment: Assignmen
 
 
 def test_engagement_keeps_every_event(tmp_path: Path, assignment: Assignment) -> None:
-    """In their order; a delete takes all before it along."""
+    """In their order; a delete removes all earlier ones of its key."""
     one = row_buffer(tmp_path, in_turn=True)
     one.add(
         [upsert(0, "a", 1), upsert(1, "a", 2), upsert(2, "b", 1), delete(3, "b")], assignment, 0.0
@@ -79,8 +79,8 @@ def test_engagement_keeps_every_event(tmp_path: Path, assignment: Assignment) ->
     assert [("b", b"")] == lines(one, Operation.DELETE)
 
 
-def test_what_was_replaced_is_told_apart(tmp_path: Path, assignment: Assignment) -> None:
-    """Records whose rows go are accepted, all others of the gather conflated; bytes too."""
+def test_replaced_records_are_counted_as_conflated(tmp_path: Path, assignment: Assignment) -> None:
+    """Records with a row are accepted, all others of the batch conflated; bytes too."""
     one = row_buffer(tmp_path)
     one.add([upsert(0, "a", 1), upsert(1, "b", 1), upsert(2, "a", 2)], assignment, 0.0)
     bulk_batch = one.seal()
@@ -93,8 +93,10 @@ def test_what_was_replaced_is_told_apart(tmp_path: Path, assignment: Assignment)
     )
 
 
-def test_the_ticket_of_a_replaced_part_is_conflated(tmp_path: Path, assignment: Assignment) -> None:
-    """A record of several parts is counted by its ticket, not by its row."""
+def test_the_partial_record_of_a_replaced_row_is_conflated(
+    tmp_path: Path, assignment: Assignment
+) -> None:
+    """A record of several parts is counted as a partial record, not by its row."""
     first, second = PartialRecord(assignment, 2, 5), PartialRecord(assignment, 2, 5)
     one = row_buffer(tmp_path)
     one.add([upsert(0, "a", 1, first), upsert(1, "a", 2, second)], assignment, 0.0)
@@ -107,10 +109,10 @@ def test_the_ticket_of_a_replaced_part_is_conflated(tmp_path: Path, assignment: 
     )
 
 
-def test_what_goes_takes_its_rows_and_positions_along(
+def test_a_revoked_assignment_loses_its_rows_and_positions(
     tmp_path: Path, assignment: Assignment
 ) -> None:
-    """Also what is under way; what is left stays."""
+    """In both batches; rows of other assignments stay."""
     other = Assignment("t", 1, 1, 0, None)
     one = row_buffer(tmp_path)
     one.add([upsert(5, "a", 1)], assignment, 0.0)
@@ -125,9 +127,9 @@ def test_what_goes_takes_its_rows_and_positions_along(
 def test_due_by_age_or_by_bytes_and_one_job_at_a_time(
     tmp_path: Path, assignment: Assignment
 ) -> None:
-    """Bytes are of what is left after replacing.
+    """Bytes count after replacing.
 
-    The second gather is full while the first is under way.
+    The second batch is full while the first is under way.
     """
     one = row_buffer(tmp_path, flush_bytes=20)
     one.add([upsert(at, "a", at) for at in range(10)], assignment, 100.0)
@@ -142,18 +144,18 @@ def test_due_by_age_or_by_bytes_and_one_job_at_a_time(
 
 
 def test_a_row_over_the_limit_is_given_back(tmp_path: Path, assignment: Assignment) -> None:
-    """It is held by nothing here."""
+    """Nothing of it is buffered."""
     one = row_buffer(tmp_path, flush_bytes=20)
     ((change, fault),) = one.add([upsert(0, "a" * 30, 1)], assignment, 0.0)
     assert ("a" * 30, Reason.RECORD_SIZE, []) == (change.key, fault.reason, [*one.lows()])
 
 
-def test_memory_that_is_wanted_back_makes_a_job_of_what_holds_some(
+def test_full_memory_sends_a_batch_with_partial_records_early(
     tmp_path: Path, assignment: Assignment
 ) -> None:
-    """Rows of records with other parts keep their tickets in memory.
+    """Partial records stay in memory.
 
-    Rows without hold none, and wait on.
+    A batch without any uses no memory, and waits on.
     """
     one = row_buffer(tmp_path)
     one.add([upsert(0, "a", 1)], assignment, 0.0)
@@ -164,8 +166,8 @@ def test_memory_that_is_wanted_back_makes_a_job_of_what_holds_some(
     assert one.is_due(1.0)
 
 
-def test_a_disk_that_takes_nothing_more_is_named(tmp_path: Path) -> None:
-    """A folder that is gone, and a table that cannot grow, stand for a full disk."""
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    """A missing folder, and a table that cannot grow, play the full disk."""
     with pytest.raises(Fatal, match="cannot spool to"):
         Spool(tmp_path / "gone" / "1.rows")
     spool = Spool(tmp_path / "1.rows")

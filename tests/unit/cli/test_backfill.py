@@ -1,7 +1,4 @@
-"""`backfill` on the command line.
-
-Wrong usage, refusals before any broker is asked, and what is printed.
-"""
+"""`backfill` on the command line: wrong usage, refusals without a broker, and output."""
 
 from __future__ import annotations
 
@@ -30,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("log_as_it_is")
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ((), "Missing option '--topic'"),
         (("--topic=t", "--from=yesterday"), "--from: expected an offset"),
@@ -38,30 +35,27 @@ pytestmark = pytest.mark.usefixtures("log_as_it_is")
         (("--topic=t", "--partition=-1"), "--partition"),
     ],
 )
-def test_wrong_usage(run: Run, examples: Path, options: tuple[str, ...], told: str) -> None:
-    """Said before anything is done."""
+def test_wrong_usage(run: Run, examples: Path, options: tuple[str, ...], message: str) -> None:
+    """It is refused before anything is done."""
     ran = run("backfill", f"--config={examples}/minimal.yaml", *options)
-    assert (2, True) == (ran.code, told in " ".join(ran.err.split()))
+    assert (2, True) == (ran.code, message in " ".join(ran.err.split()))
 
 
 def test_a_topic_without_a_route(run: Run, examples: Path, tmp_path: Path) -> None:
-    """It is refused by name, and nothing is left on disk."""
+    """The refusal names the topic, and nothing is left on disk."""
     spool = f"--set=delivery.spool_dir={tmp_path}"
-    ran = run("backfill", f"--config={examples}/minimal.yaml", spool, "--topic=nobodys")
-    assert (1, True) == (ran.code, "no route takes topic `nobodys`" in ran.err)
+    ran = run("backfill", f"--config={examples}/minimal.yaml", spool, "--topic=unknown")
+    assert (1, True) == (ran.code, "no route takes topic `unknown`" in ran.err)
     assert [] == [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def over() -> BackfillPlan:
-    """A backfill that is over: of ten records one was filtered, two dead-lettered.
-
-    Three conflated.
-    """
+    """Return a finished backfill: of ten records 1 is filtered, 2 dead-lettered, 3 conflated."""
     made = plan({("t", 0): 10}, 1)
     made.backfill.objects = {
         "o": ObjectProgress(record_count=10, filtered_count=1, dead_lettered_count=2)
     }
-    made.backfill.loads = [
+    made.backfill.jobs = [
         BackfillJob(
             object="o",
             operation="delete",
@@ -83,7 +77,7 @@ def over() -> BackfillPlan:
 
 
 def test_the_report_adds_up(capsys: pytest.CaptureFixture[str]) -> None:
-    """For each object, and for each job."""
+    """The counts add up for each object and for each job."""
     show_report(over(), Output.JSON, handed_over=False)
     report = json.loads(capsys.readouterr().out)
     assert [
@@ -107,51 +101,49 @@ def test_the_report_adds_up(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("handed_over", "last"),
     [
-        (True, "group `g` was set there: start its daemons"),
-        (False, "group `g` was left where it stands"),
+        (True, "Group `g` was set to these offsets. Start its daemons to continue streaming."),
+        (False, "Group `g` keeps its offsets: its daemons would stream the range again."),
     ],
 )
 def test_the_report_for_a_person(
     capsys: pytest.CaptureFixture[str], last: str, *, handed_over: bool
 ) -> None:
-    """Tables, the jobs by name, and what became of the group."""
+    """Tables, the ids of the jobs, and the state of the group."""
     show_report(over(), Output.TEXT, handed_over=handed_over)
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     assert all(
-        word in said for word in ("Records", "Jobs", "1. j1", "2. j2", "Where it ends", last)
+        word in printed
+        for word in ("Records", "Jobs", "1. j1", "2. j2", "Where streaming continues", last)
     )
 
 
 def test_the_plan_for_a_person(capsys: pytest.CaptureFixture[str]) -> None:
-    """What is read and sent, what it costs, what it does to the stream.
-
-    And that nothing was done.
-    """
+    """Ranges, rows, cost, the effect on the stream, and that nothing was sent."""
     show_plan(plan({}, 21), Output.TEXT, is_all=True)
-    said = capsys.readouterr().out
-    assert "Jobs: 21 of the 20 that the tenant has in an hour" in said
-    assert "it takes at least 1 h" in said
-    assert "A job cancels the tenant's streaming job of its object" in said
-    assert "Group `g` is not in use" in said
-    assert said.rstrip().endswith("Nothing was done: --execute does it.")
+    printed = capsys.readouterr().out
+    assert "Jobs: 21, one after the other. The tenant may create 20 jobs per hour" in printed
+    assert "so creating them takes at least 1 h." in printed
+    assert "A job cancels the tenant's streaming job of its object" in printed
+    assert "Group `g` is not in use" in printed
+    assert printed.rstrip().endswith("Nothing was sent. Add --execute to run the plan.")
 
 
-def test_a_plan_beside_daemons_and_of_what_was_begun(capsys: pytest.CaptureFixture[str]) -> None:
-    """Both are said."""
+def test_a_plan_beside_daemons_and_of_an_unfinished_run(capsys: pytest.CaptureFixture[str]) -> None:
+    """A plan says that the group is in use, and that an earlier run is unfinished."""
     show_plan(
         msgspec.structs.replace(plan({}, 1), group_in_use=True, was_begun=True),
         Output.TEXT,
         is_all=False,
     )
-    said = capsys.readouterr().out
-    assert "Group `g` is in use: --execute refuses" in said
-    assert "It was begun before (reading)" in said
-    assert "Nothing was done" not in said
+    printed = capsys.readouterr().out
+    assert "Group `g` is in use: --execute refuses" in printed
+    assert "An earlier run was not finished (phase: reading)" in printed
+    assert "Nothing was sent" not in printed
 
 
 @pytest.mark.parametrize(
     ("size", "text"), [(999, "999 B"), (1_500, "1.5 KB"), (149_999_999, "150.0 MB")]
 )
 def test_sizes_are_decimal(size: int, text: str) -> None:
-    """As the service's limits are."""
+    """Sizes use decimal units, as the limits of the service do."""
     assert text == size_text(size)

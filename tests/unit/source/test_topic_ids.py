@@ -50,7 +50,7 @@ def test_brokers_without_topic_ids_are_never_asked() -> None:
     ids = TopicIds(brokers.as_administrator(), available=False)
     with capture_logs() as log:
         assert [{}, {}] == [ids.ask(["t"]), ids.turn(["t"], ASK_EVERY_S)]
-    assert ([], []) == (brokers.requested, log)
+    assert ([], []) == (brokers.requests, log)
 
 
 def test_old_brokers_have_no_ids() -> None:

@@ -1,7 +1,4 @@
-"""A configuration for tests of the backfill.
-
-Customers that change, visits that do not, and what no job can do.
-"""
+"""Configuration for tests of the backfill: changing rows, events, and partial rows."""
 
 from __future__ import annotations
 
@@ -51,7 +48,11 @@ connector:
     visits: {category: engagement, primary_key: id, event_time: at}
     parts: {category: other, primary_key: id, refresh_mode: partial, record_modified: updated_at}
 routes:
-  - {topics: [customers], format: json, object: customers, where: {kind: [person]}, tombstones: delete}
+  - topics: [customers]
+    format: json
+    object: customers
+    where: {kind: [person]}
+    tombstones: delete
   - {topics: [visits], format: json, object: visits, tombstones: delete}
   - {topics: [parts], format: json, object: parts, tombstones: ignore}
 dead_letter: {topic: dead}
@@ -59,7 +60,7 @@ dead_letter: {topic: dead}
 
 
 def settings_in(folder: Path, *overrides: str) -> Settings:
-    """Write the files and load them."""
+    """Write the configuration files and load them."""
     (folder / "schema.yaml").write_text(SCHEMA)
     (folder / "consumer.yaml").write_text(CONFIGURATION)
     spool = f"delivery.spool_dir={folder / 'spool'}"

@@ -1,7 +1,4 @@
-"""Records as rows of CSV: each is counted by one row, filtered, or at fault.
-
-And by one of them only.
-"""
+"""Records become CSV rows, are filtered, or are at fault; each is counted once."""
 
 from __future__ import annotations
 
@@ -37,8 +34,8 @@ def customer(at: int, **fields: object) -> Record:
     return PlainRecord("customers", 0, at, key=b"k%d" % at, value=msgspec.json.encode(row))
 
 
-def test_each_record_finds_its_place(tmp_path: Path) -> None:
-    """A row, a removal, a filter, a fault: in order, the fault with its place."""
+def test_each_record_has_one_outcome(tmp_path: Path) -> None:
+    """Row, delete, filtered record and fault: in order, each fault with its index."""
     records = [
         customer(0),
         PlainRecord("customers", 0, 1, key=b"k1"),
@@ -47,7 +44,7 @@ def test_each_record_finds_its_place(tmp_path: Path) -> None:
         customer(4, n="many"),
         customer(5),
     ]
-    offered = maker(tmp_path, "customers").offer(records, WALL_MS)
+    offered = maker(tmp_path, "customers").map_records(records, WALL_MS)
     assert [("k0", b"k0,a@x.io,0\n"), ("k1", b""), ("k5", b"k5,a@x.io,5\n")] == [
         (row.key, row.line) for row in offered.rows
     ]
@@ -60,23 +57,23 @@ def test_each_record_finds_its_place(tmp_path: Path) -> None:
 
 
 def test_a_record_of_several_rows_is_counted_by_the_first(tmp_path: Path) -> None:
-    """So that what became of records is as many as there were."""
+    """The counts are those of records, not of rows."""
 
     def doubled(row: dict[str, Any], _context: object) -> list[dict[str, Any]]:
         return [row, row | {"id": "twin"}]
 
-    offered = maker(tmp_path, "customers", doubled).offer([customer(0), customer(1)], WALL_MS)
+    offered = maker(tmp_path, "customers", doubled).map_records([customer(0), customer(1)], WALL_MS)
     assert ["k0", "twin", "k1", "twin"] == [row.key for row in offered.rows]
     assert [1, 0, 1, 0] == [row.own_count for row in offered.rows]
     assert [1, 0, 1, 0] == [row.record_count for row in offered.rows]
 
 
-def test_what_no_line_of_csv_can_say_is_a_fault_of_the_whole_record(tmp_path: Path) -> None:
-    """NUL in the second of its rows: nothing of it is sent."""
+def test_a_text_that_csv_cannot_carry_is_a_fault_of_the_whole_record(tmp_path: Path) -> None:
+    """NUL in the second row of a record: none of its rows is sent."""
 
     def broken(row: dict[str, Any], _context: object) -> list[dict[str, Any]]:
         return [row, row | {"id": "twin", "email": "a\0b"}]
 
-    offered = maker(tmp_path, "customers", broken).offer([customer(0)], WALL_MS)
+    offered = maker(tmp_path, "customers", broken).map_records([customer(0)], WALL_MS)
     assert [] == offered.rows
     assert [Reason.FIELD_CHARS] == [fault.error.reason for fault in offered.faults]

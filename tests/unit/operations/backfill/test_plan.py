@@ -1,4 +1,4 @@
-"""What a plan reckons from a sample, and where a backfill leaves the group."""
+"""Estimates of a plan from a sample, and where a backfill leaves the group."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import pytest
 from consumer.bulk.sorted_runs import KeptRow
 from consumer.errors import Reason, RecordError, Refusal
 from consumer.model import PlainRecord
-from consumer.operations.backfill.backfill import refuse_to_pass_over
+from consumer.operations.backfill.backfill import refuse_gap
 from consumer.operations.backfill.offered_rows import OfferedRows, RowFault
 from consumer.operations.backfill.plan import BackfillPlan, Estimate, SampleCounts, middle_of
 from consumer.operations.backfill.state import Backfill, BackfillRequest
 from consumer.operations.kafka.ranges import OffsetRange
 
 NOW = "2026-03-01T12:00:00.000Z"
-STRETCHES = (OffsetRange("t", 0, 10, 60), OffsetRange("t", 1, 0, 0))
+RANGES = (OffsetRange("t", 0, 10, 60), OffsetRange("t", 1, 0, 0))
 
 
 def plan(positions: dict[tuple[str, int], int], *jobs: int) -> BackfillPlan:
@@ -23,7 +23,7 @@ def plan(positions: dict[tuple[str, int], int], *jobs: int) -> BackfillPlan:
         object="o", upsert_count=1, delete_count=0, csv_bytes=500, file_count=1, job_count=1
     )
     return BackfillPlan(
-        backfill=Backfill.begun(BackfillRequest(topics=("t",)), "0", STRETCHES, ["o"]),
+        backfill=Backfill.begun(BackfillRequest(topics=("t",)), "0", RANGES, ["o"]),
         was_begun=False,
         folder="/spool",
         group_id="g",
@@ -38,10 +38,7 @@ def plan(positions: dict[tuple[str, int], int], *jobs: int) -> BackfillPlan:
 
 
 def test_an_estimate_is_the_sample_scaled_up() -> None:
-    """Ten records of a hundred thousand.
-
-    Rows, removals, bytes, files of 150 MB, and jobs of 100 files.
-    """
+    """Ten records of 100,000: rows, deletes, bytes, files of 150 MB, jobs of 100 files."""
     sampled = SampleCounts()
     rows = [KeptRow("k", 1, 1, b"x" * 2_000_000)] * 6 + [KeptRow("k", 1, 1, b"")]
     fault = RowFault(0, PlainRecord("t"), RecordError(Reason.DECODE_SYNTAX))
@@ -61,31 +58,33 @@ def test_nothing_sampled_is_nothing_to_send() -> None:
 
 @pytest.mark.parametrize(("jobs", "hours"), [((), 0), ((2, 18), 0), ((21,), 1), ((20, 21), 2)])
 def test_the_limit_of_jobs_makes_hours(jobs: tuple[int, ...], hours: int) -> None:
-    """Twenty an hour: the twenty-first begins an hour after the first."""
+    """Twenty jobs per hour: the twenty-first begins an hour after the first."""
     assert hours == plan({}, *jobs).limit_hours
 
 
 @pytest.mark.parametrize(
-    ("stretch", "expected"),
+    ("offset_range", "expected"),
     [((0, 1_000), (450, 550)), ((0, 60), (0, 60)), ((5, 5), (5, 5)), ((7, 107), (7, 107))],
 )
 def test_a_sample_is_from_the_middle(
     offset_range: tuple[int, int], expected: tuple[int, int]
 ) -> None:
-    """A hundred of it, or all."""
+    """A hundred offsets of the range, or all of them."""
     found = middle_of(OffsetRange("t", 0, *offset_range), 100)
     assert expected == (found.begin, found.end)
 
 
-def test_streaming_continues_behind_whoever_sent_last() -> None:
-    """The backfill, or the group where it was further on; it never goes back."""
+def test_streaming_continues_after_the_later_of_backfill_and_group() -> None:
+    """The end of the backfill, or the later position of the group."""
     assert {("t", 0): 60, ("t", 1): 0} == plan({}).continues_from
     assert {("t", 0): 90, ("t", 1): 0} == plan({("t", 0): 90}).continues_from
 
 
-def test_handing_over_passes_over_nothing() -> None:
-    """A group that stands before the range would never send what lies between."""
-    with pytest.raises(Refusal, match=r"t\[0\]: group `g` stands at 4, and the range begins at 10"):
-        refuse_to_pass_over(plan({("t", 0): 4}))
-    refuse_to_pass_over(plan({("t", 0): 10}))
-    refuse_to_pass_over(plan({}))
+def test_hand_over_skips_no_records() -> None:
+    """A group before the range would never send the records in between."""
+    with pytest.raises(
+        Refusal, match=r"t\[0\]: group `g` is at offset 4, and the range begins at 10"
+    ):
+        refuse_gap(plan({("t", 0): 4}))
+    refuse_gap(plan({("t", 0): 10}))
+    refuse_gap(plan({}))

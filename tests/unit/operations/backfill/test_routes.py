@@ -1,4 +1,4 @@
-"""Which routes a backfill goes by, and where its range ends."""
+"""Routes that a backfill uses, and where its range ends."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from consumer.errors import Refusal
-from consumer.operations.backfill.routes import chosen_routes, read_on
+from consumer.operations.backfill.routes import chosen_routes, extend_to_group_position
 from consumer.operations.backfill.state import BackfillRequest
 from consumer.operations.kafka.ranges import OffsetRange
 from tests.unit.operations.backfill.backfill_files import settings_in
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 
 def test_the_routes_that_take_the_topics_are_chosen(tmp_path: Path) -> None:
-    """Each once, in the order of the file."""
+    """Each route once, in the order of the file."""
     routes = chosen_routes(settings_in(tmp_path), BackfillRequest(topics=("visits", "customers")))
     assert ["customers", "visits"] == [route.object for route in routes]
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("backfill_request", "message"),
     [
         (
             BackfillRequest(topics=("customers", "orders")),
-            "no route takes topic `orders`; write one",
+            "no route takes topic `orders`; check --topic, or add a route for it",
         ),
         (
             BackfillRequest(topics=("customers",), object="visits"),
@@ -35,15 +35,17 @@ def test_the_routes_that_take_the_topics_are_chosen(tmp_path: Path) -> None:
         ),
         (
             BackfillRequest(topics=("parts",)),
-            "object `parts` is in refresh_mode partial: a job writes whole rows",
+            "object `parts` has refresh_mode partial: a bulk job writes whole rows",
         ),
     ],
     ids=["no route", "no route into the object", "partial rows"],
 )
-def test_what_no_job_can_do_is_refused(tmp_path: Path, asked: BackfillRequest, said: str) -> None:
-    """Before anything is read, by name."""
-    with pytest.raises(Refusal, match=said):
-        chosen_routes(settings_in(tmp_path), asked)
+def test_a_request_that_no_job_can_serve_is_refused(
+    tmp_path: Path, backfill_request: BackfillRequest, message: str
+) -> None:
+    """The request is refused before anything is read."""
+    with pytest.raises(Refusal, match=message):
+        chosen_routes(settings_in(tmp_path), backfill_request)
 
 
 @pytest.mark.parametrize(
@@ -51,15 +53,17 @@ def test_what_no_job_can_do_is_refused(tmp_path: Path, asked: BackfillRequest, s
     [(None, 60), (10, 60), (60, 60), (90, 90)],
     ids=["none", "before", "at its end", "behind"],
 )
-def test_a_range_ends_no_earlier_than_the_group_stands(position: int | None, end: int) -> None:
-    """What the group has sent since would be overwritten by what was before it."""
+def test_a_range_ends_at_the_groups_position_or_later(position: int | None, end: int) -> None:
+    """Otherwise older rows would overwrite those that the group has sent since."""
     positions = {} if position is None else {("t", 0): position}
-    found = read_on(OffsetRange("t", 0, 40, 60, "older"), positions)
+    found = extend_to_group_position(OffsetRange("t", 0, 40, 60, "older"), positions)
     assert (40, end) == (found.begin, found.end)
     assert found.remark.startswith("older")
-    assert ("where the group stands" in found.remark) == (end > 60)
+    assert ("the group's position" in found.remark) == (end > 60)
 
 
-def test_nothing_is_not_read_on() -> None:
-    """A partition without records in the range overwrites nothing."""
-    assert OffsetRange("t", 0, 40, 40) == read_on(OffsetRange("t", 0, 40, 40), {("t", 0): 90})
+def test_an_empty_range_is_not_extended() -> None:
+    """A partition without records in the range overwrites no row."""
+    assert OffsetRange("t", 0, 40, 40) == extend_to_group_position(
+        OffsetRange("t", 0, 40, 40), {("t", 0): 90}
+    )
