@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.bulk.sorted_runs import KeptRow, SortedRuns, keep_since_delete, keep_newest
+from consumer.bulk.sorted_runs import KeptRow, SortedRuns, keep_newest, keep_since_delete
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
