@@ -1,9 +1,6 @@
 """Bulk destinations: rows are buffered on disk, written as CSV, and sent as one job.
 
-How this works
---------------
-
-::
+How this works::
 
     changes of one target
        │ RowBuffer.add

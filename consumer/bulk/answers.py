@@ -100,8 +100,8 @@ def read_outcome(  # noqa: PLR0911 - one per row of the table
         # A login page or proxy page also comes with status 200.
         return _success(step, outcome.body) or HoldLane(
             HoldReason.SINK,
-            f"{outcome.status} without the body of this API; a proxy may have sent it: check "
-            "salesforce.proxy and the network path",
+            f"{outcome.status} without the body of this API; a proxy may have sent it: check the"
+            " network path to Salesforce",
         )
     if outcome.status == HTTPStatus.NOT_FOUND and step is not JobStep.LIST:
         return NotFound(detail_of(outcome))

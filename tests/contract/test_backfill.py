@@ -122,7 +122,7 @@ class Process:
         schema_cache, self.clock = SchemaCache(), SystemClock()
         self.makers = RowMakers(settings, self.routes, schema_cache)
         self.schemas = SchemaPrefetch(schema_cache, None, self.clock, shown.waits)
-        self._pending = dead_letters
+        self._dead_letters = dead_letters
         self._shown = shown
 
     async def read(self, offset_ranges: tuple[OffsetRange, ...]) -> Backfill:
@@ -136,7 +136,7 @@ class Process:
                 self.folder,
                 makers=self.makers,
                 schemas=self.schemas,
-                dead_letters=self._pending,
+                dead_letters=self._dead_letters,
                 context=DeadLetterContext(
                     connector_name="c", task_id="g", config_sha256="0", version=__version__
                 ),
@@ -213,14 +213,14 @@ def last_field(row: KeptRow) -> int:
 
 
 @pytest.mark.parametrize(
-    ("override", "said"),
+    ("override", "message"),
     [
         ("dead_letter.fuse.consecutive=1", "1 record was at fault"),
         ("dead_letter.on_fault=stop", "dead_letter.on_fault is stop"),
     ],
 )
 async def test_too_many_at_fault_end_it_before_anything_is_sent(
-    log: tuple[EmbeddedBroker, Log], tmp_path: Path, override: str, said: str
+    log: tuple[EmbeddedBroker, Log], tmp_path: Path, override: str, message: str
 ) -> None:
     """Then the route is wrong, not the records.
 
@@ -229,7 +229,7 @@ async def test_too_many_at_fault_end_it_before_anything_is_sent(
     settings, dead_letters = settings_at(log[0], tmp_path, override), MemoryDeadLetterTopic()
     offset_ranges = await asyncio.to_thread(found, settings)
     with pytest.raises(
-        Refusal, match=rf"customers\[\d\]@\d+.*{said}.*DECODE_SYNTAX|DECODE_SYNTAX.*{said}"
+        Refusal, match=rf"customers\[\d\]@\d+.*{message}.*DECODE_SYNTAX|DECODE_SYNTAX.*{message}"
     ):
         await Process(settings, tmp_path / "spool", dead_letters, Shown()).read(offset_ranges)
     assert [] == dead_letters.letters

@@ -82,8 +82,8 @@ async def test_rows_without_a_version_get_their_newest_state(tmp_path: Path) -> 
     outcome = await Replaying(
         world, tmp_path, ReplayRequest(topics=(TOPIC,), begin="0", end="20")
     ).run()
-    selected_offsets = {str(key): f"{'new' if key < 10 else 'old'} {key}" for key in range(20)}
-    assert selected_offsets | {str(key): "broken" for key in range(20, 30)} == table(world)
+    expected = {str(key): f"{'new' if key < 10 else 'old'} {key}" for key in range(20)}
+    assert expected | {str(key): "broken" for key in range(20, 30)} == table(world)
     assert outcome is not None
     assert (True, 20, 0, 1) == (
         outcome.is_finished,
@@ -350,7 +350,7 @@ def test_what_retention_takes_meanwhile_is_a_refusal(
         message = "records are gone"
         raise Refusal(message)
 
-    async def value() -> None:
+    async def run() -> None:
         world = world_of(UNDATED)
         moments(world)(1, "c", email="right")
         world.log.committed[TOPIC, 0] = 1
@@ -358,4 +358,4 @@ def test_what_retention_takes_meanwhile_is_a_refusal(
         with pytest.raises(Refusal, match="records are gone"):
             await Replaying(world, tmp_path, ReplayRequest(topics=(TOPIC,), begin="0")).run()
 
-    VirtualLoop.run(value())
+    VirtualLoop.run(run())

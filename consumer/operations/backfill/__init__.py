@@ -1,9 +1,6 @@
 """Backfill: sends a range of topics through the Bulk Ingestion API, the last state of each key.
 
-How this works
---------------
-
-::
+How this works::
 
     plan        offsets of the range, a mapped sample, estimated rows, files and jobs
       │ --execute

@@ -1,9 +1,6 @@
 """Replay: sends a range of topics again, beside the live group, without moving its offsets.
 
-How this works
---------------
-
-::
+How this works::
 
     PLANNING    without --execute: read, print the plan, delete the checkpoint
     READING     with --execute: RangeScan maps the range into the Checkpoint (SQLite), which keeps

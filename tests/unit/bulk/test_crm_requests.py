@@ -90,8 +90,8 @@ def test_keys_cannot_leave_their_quotes(tmp_path: Path) -> None:
     request = jobs().query_ids(
         TOKEN, TARGET, "Key__c", ["a", "o'b", "c\\'d"], tmp_path / "found.json"
     )
-    asked = parse_qs(urlsplit(request.url).query)["q"][0]
-    assert r"SELECT Id, Key__c FROM Contact WHERE Key__c IN ('a','o\'b','c\\\'d')" == asked
+    query = parse_qs(urlsplit(request.url).query)["q"][0]
+    assert r"SELECT Id, Key__c FROM Contact WHERE Key__c IN ('a','o\'b','c\\\'d')" == query
 
 
 def test_look_ups_fit_into_a_url() -> None:
