@@ -119,7 +119,7 @@ class Rebalance:
         """
         for owned in reborn:
             self._log.warning(
-                "topic_reborn",
+                "topic_recreated",
                 topic=owned.assignment.topic,
                 partition=owned.assignment.partition,
                 read_to=owned.read_offset,

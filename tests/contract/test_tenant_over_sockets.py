@@ -81,7 +81,7 @@ class Wired:
         self.log.on_commit = lambda _place, _offset: self._changed.set()
         self.source = WatchedSource(self.log)
         self.dead_letters = MemoryDeadLetterTopic()
-        telemetry = WatchedTelemetry(Metrics(version="0", config_sha256="0"))
+        telemetry = WatchedTelemetry(Metrics(version="0", config_sha256="0"), clock)
         self.source.changed = telemetry.changed = self._changed
         hosts = Hosts.known(given.salesforce.login_url, given.salesforce.allowed_domains)
         self._transport = HttpTransport(hosts, clock, connections=36)

@@ -96,9 +96,9 @@ def test_what_is_done_with_a_job_that_was_left_is_said(
             await crash_in_crm(world, at, acted_upon=True)
         (job,) = [job.id for job in world.tenant.crm.jobs.values()][:1]
         assert [(action, True)] == [
-            (line["action"], job in line["job"])
+            (line["detail"], job in line["job"])
             for line in log
-            if line["event"] == "bulk job found"
+            if line["event"] == "bulk_job_found"
         ]
 
     in_time(told, route)

@@ -143,7 +143,7 @@ class Replay:
             audience=audience,
         )
         self.telemetry = Telemetry(
-            Metrics(version=__version__, config_sha256=settings.config_sha256)
+            Metrics(version=__version__, config_sha256=settings.config_sha256), clock
         )
         self._is_finished = False
 
