@@ -132,7 +132,7 @@ STALLS: list[tuple[Callable[[World, MemorySource], None], str]] = [
     (exchange_never_answers, "login: it gives no token"),
     (dead_letters_never_confirmed, "dead_letter: the topic has not confirmed a letter"),
     (dead_letters_refused, "DEAD_LETTER"),
-    (source_hands_nothing_over, "source: the brokers hand over no records"),
+    (source_hands_nothing_over, "source: the brokers send no records"),
     (commits_never_answered, "BROKER"),
     (commits_refused, "BROKER"),
 ]
