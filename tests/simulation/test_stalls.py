@@ -107,7 +107,7 @@ def source_hands_nothing_over(_: World, source: MemorySource) -> None:
         del place, assignment
         return False
 
-    source._hand_over = hand_over  # type: ignore[method-assign]  # the stall
+    source._deliver = hand_over  # type: ignore[method-assign]  # the stall
 
 
 def commits_never_answered(_: World, source: MemorySource) -> None:
