@@ -35,7 +35,7 @@ class EmbeddedBroker:
     """
 
     consumer_properties: Final[Mapping[str, str]] = {"group.protocol": "consumer"}
-    """For consumers of this broker: they join at once with this protocol, in 3 s with the classic one."""
+    """For consumers of this broker: they join at once, while the classic protocol takes 3 s."""
 
     def __init__(self) -> None:
         self._failed: list[str] = []

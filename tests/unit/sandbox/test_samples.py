@@ -152,7 +152,8 @@ def test_one_customer_is_folded_as_expected() -> None:
     after = {
         "id": 7, "email": " Ann@X.io ", "full_name": "Ann Lee", "balance": "EtaH", "score": 0.5,
         "vip": False, "born": 7338, "created_at": "2025-11-22T02:11:39.647221Z",
-        "updated_at": 1767323045678901, "prefs": '{"k": 1}', "tags": ["a", "b"], "uid": "u", "avatar": None, "bio": "",
+        "updated_at": 1767323045678901, "prefs": '{"k": 1}', "tags": ["a", "b"], "uid": "u",
+        "avatar": None, "bio": "",
     }  # fmt: skip
     event = {
         "before": None,
