@@ -140,7 +140,7 @@ def _hold_problems(report: StatusReport) -> tuple[str, ...]:
         f" on {_where(places.get(hold.reason, []))}: {hold.detail}"
         for hold in report.holds
     )
-    # A partition may be held for a reason that the list has not got yet; it is named all the same.
+    # A partition may have a hold that is not in the list yet: name it too.
     unnamed = places.keys() - {hold.reason for hold in report.holds}
     return (*named, *(f"{reason} on {_where(places[reason])}" for reason in sorted(unnamed)))
 

@@ -82,7 +82,7 @@ class PartitionAccount(msgspec.Struct, frozen=True, kw_only=True):
 class ObjectAccount(msgspec.Struct, frozen=True, kw_only=True):
     """Records offered to one object by outcome, since the start.
 
-    A record that stands in several routes counts once for each object.
+    A record that several routes take counts once for each object.
     """
 
     object: str

@@ -166,6 +166,7 @@ class BulkApi:
             or described.get("object") not in self._objects
         ):
             return envelope(404, moment.wall_ms)
+        # The limit is over a sliding hour: forget creations that are older.
         while self._created_s and self._created_s[0] <= moment.now_s - _HOUR_S:
             self._created_s.popleft()
         active = [job for job in self.jobs.values() if job.state in ACTIVE]
@@ -212,6 +213,7 @@ class BulkApi:
             return envelope(400, moment.wall_ms, "Bad Request: too many files"), 0
         job.files.append(request.body)
         job.changed_ms = moment.wall_ms
+        # A file of deletes has no header.
         rows = request.body.count(b"\n") - (job.operation == "upsert")
         job.row_count += rows
         return Answer(202), rows

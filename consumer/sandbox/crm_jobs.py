@@ -107,6 +107,7 @@ class CrmApi:
         """Advance closed jobs through their states, in the order in which they were closed."""
         for job in run_due_jobs(self.jobs.values(), self.limits, now_s):
             job.changed_ms = wall_ms
+            # The rows of a job that vanishes are applied: a client cannot know its outcome.
             self._batches_s.extend([now_s] * self._runs.run(job))
             if job.fault == "vanish":
                 del self.jobs[job.id]
@@ -133,6 +134,7 @@ class CrmApi:
             )
         if fault is not None:
             return core_error(400, *fault)
+        # The limit is over a sliding day: forget batches that are older.
         while self._batches_s and self._batches_s[0] <= moment.now_s - _DAY_S:
             self._batches_s.popleft()
         if len(self._batches_s) >= self.limits.batches_per_day:
@@ -231,6 +233,7 @@ class CrmApi:
             return core_error(413, "REQUEST_ENTITY_TOO_LARGE", "The file is over the limit"), 0
         job.content = request.body
         job.changed_ms = moment.wall_ms
+        # An estimate until the run: a quoted value may contain line breaks.
         job.row_count = max(0, request.body.count(b"\n") - 1)
         return Answer(201), job.row_count
 

@@ -125,11 +125,12 @@ class CrmRows:
         self, name: str, id_: str, row: Row, cells: Mapping[str, str], *, created: bool
     ) -> AppliedCrmRow | RefusedCrmRow:
         fields = self.objects[name]
+        # Check the whole row first: a refused row must not be applied in part.
         for field_name, value in cells.items():
             if value == NULL and fields[field_name].required:
                 return msgspec.structs.replace(_missing(fields[field_name]), id=id_)
         for field_name, value in cells.items():
-            if not value or field_name == "Id":
+            if not value or field_name == "Id":  # an empty cell keeps the stored value
                 continue
             if fields[field_name].external_id:
                 self._move(

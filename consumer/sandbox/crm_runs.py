@@ -87,6 +87,7 @@ class CrmRuns:
         except (csv.Error, UnicodeDecodeError) as problem:
             job.state, job.message = "Failed", f"InvalidBatch : {problem}"
             return 0
+        # The service splits a file into batches, and counts each against the daily limit.
         batch_count = 1 + len(rows) // _BATCH_ROWS
         if error := self._file_error(job, content, rows):
             job.state, job.message, job.unprocessed = "Failed", f"InvalidBatch : {error}", rows

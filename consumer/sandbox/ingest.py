@@ -109,6 +109,7 @@ class IngestApi:
         except MalformedBody as problem:
             return envelope(400, moment.wall_ms, f"Bad Request: {problem}", path=path), 0
         rows = read.rows
+        # The answer does not name the record at fault, as in the service.
         if poisons and any(is_poisoned(row, poison) for row in rows for poison in poisons):
             return schema_mismatch(moment.wall_ms, path, self._tenant_id, None), len(rows)
         if self._strict and not all(map(self._check.fits, rows)):
@@ -201,6 +202,7 @@ class IngestApi:
         version = None
         if self._version is not None and settings.record_modified is not None:
             version = self._version(row.get(settings.record_modified))
+            # A row without any known field is stored as a blank row, as in the service.
             if version is None and row.keys() & self._fields:
                 return [
                     (
@@ -218,6 +220,7 @@ class IngestApi:
                         "EMPTY_EVENT_TIME - an engagement record needs its event time",
                     )
                 ]
+        # The original text is stored, so that numbers keep all their digits.
         text = bytes(raw).decode() if row.keys() == self._fields else self._full_text(raw)
         return IncomingRow(_key(row.get(settings.primary_key)), event_date, version, text)
 

@@ -87,6 +87,7 @@ class Login:
         form = _form(request)
         if form.get("grant_type") != _EXCHANGE or form.get("subject_token_type") != _ACCESS_TOKEN:
             return Answer(status=400)
+        # The service accepts each core token for one exchange only.
         if not self._sessions.spend_core(form.get("subject_token", "")):
             return oauth_error("invalid_grant", "invalid subject token")
         return as_json(

@@ -186,7 +186,7 @@ class MemorySource:
         self._events.lost(assignments)
 
     def crash(self) -> None:
-        """Stop without a word, as a killed process does."""
+        """Stop at once, without a commit or an event, as a killed process does."""
         self._forget([*self._owned.values()])
         self._stop_polling()
 

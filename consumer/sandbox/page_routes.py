@@ -73,7 +73,7 @@ def _shown(
     tenant: Tenant, view: Callable[[Tenant, web.Request], object]
 ) -> Callable[[web.Request], Any]:
     async def serve(request: web.Request) -> web.Response:
-        tenant.settle()
+        tenant.settle()  # time passes only when the tenant is called
         return _json(view(tenant, request))
 
     return serve

@@ -94,6 +94,7 @@ class Store:
         self._pending: list[_Pending] = []
         self._sql = sqlite3.connect(path or ":memory:", isolation_level=None)
         if path is not None:
+            # Tests read the file while the sandbox writes it, and it need not survive a power cut.
             self._sql.execute("PRAGMA journal_mode = WAL")
             self._sql.execute("PRAGMA synchronous = OFF")
         self._sql.execute(
@@ -130,6 +131,7 @@ class Store:
             "" if settings.record_modified is None else " WHERE excluded.modified_us > modified_us"
         )
         return (
+            # A row that is not newer leaves the stored one unchanged, and is counted as stale.
             f"INSERT INTO {table} VALUES (?, ?, ?, ?) ON CONFLICT (key, event_date)"  # noqa: S608 - the name was checked
             f" DO UPDATE SET modified_us = excluded.modified_us, row = {row}{newer}"
         )
@@ -253,6 +255,7 @@ class Store:
         self._sql.executemany(f"DELETE FROM {table} WHERE key = ? AND {older}", values)  # noqa: S608 - a checked name
         if self.objects[name].record_modified is None:
             return
+        # A row that is left is ahead of the time of the server.
         for key in keys:
             (left,) = self._sql.execute(
                 f"SELECT count(*) FROM {table} WHERE key = ?",  # noqa: S608 - a checked name

@@ -153,6 +153,7 @@ class Tenant:
         effect = self._faults.effect(call.endpoint, call.object, now_s)
         wall_ms = self._clock.wall_ms() + round(effect.skew_s * 1000)
         self._advance(now_s, wall_ms)
+        # Before the answer, so that this request is the first to meet the revoked token.
         match effect.tokens:
             case "expire":
                 self._sessions.expire_all()
@@ -201,7 +202,7 @@ class Tenant:
         if call.job is not None:
             return self.bulk.answer(call.endpoint, call.job, request, moment, effect.job)
         ingest_api = self._ingest_apis.get(call.object or "")
-        if ingest_api is None:
+        if ingest_api is None:  # an unknown object that this tenant accepts, and loses
             return ACCEPTED, 0
         serial = self.requests.next_sequence()
         poisons = self._faults.poisons(call.object or "", moment.now_s)
@@ -235,6 +236,7 @@ class Tenant:
             return unauthorized(moment.wall_ms, why)
         if call.endpoint is Endpoint.UNKNOWN:
             return envelope(404 if call.object is None else 405, moment.wall_ms)
+        # Only requests with a valid token count against the rate.
         if not self._rate.admit(moment.now_s):
             refused = envelope(429, moment.wall_ms)
             if self.limits.retry_after_s is None:
