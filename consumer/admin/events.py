@@ -80,7 +80,7 @@ EVENTS: Final[tuple[LogEvent, ...]] = (
         "exit_forced",
         "warning",
         ("signal", "detail"),
-        "A second signal ended the process at once, without the rest of the drain.",
+        "A second signal ended the process at once; uncommitted records will be read again.",
     ),
     LogEvent(
         "internal_error",
@@ -168,7 +168,7 @@ EVENTS: Final[tuple[LogEvent, ...]] = (
         "commit_failed",
         "warning",
         ("partitions", "detail"),
-        "The brokers refused an offset commit; it is sent again with the next one.",
+        "An offset commit failed; its positions are committed again with the next one.",
     ),
     LogEvent("commit_recovered", "info", ("lasted_s",), "Offset commits succeed again."),
     LogEvent(
@@ -181,7 +181,7 @@ EVENTS: Final[tuple[LogEvent, ...]] = (
         "position_not_checked",
         "warning",
         ("topic", "partition", "detail"),
-        "A partition starts without the check whether its leader still has the log before it.",
+        "The client could not check whether the leader still has the record before the position.",
     ),
     LogEvent(
         "group_left_with_error",
@@ -219,7 +219,7 @@ EVENTS: Final[tuple[LogEvent, ...]] = (
         "kafka_error",
         "warning",
         ("code", "topic", "detail"),
-        "The Kafka client reported an error that holds nothing; once a minute for each.",
+        "The Kafka client reported an error that needs no hold; once a minute for each.",
     ),
     LogEvent(
         "kafka_client",

@@ -32,10 +32,10 @@ Which of these requests:
   every=10  ratio=0.05  seed=7  times=2
   from=10s  until=20s      time since the rules were set
 
-What goes wrong:
+Effect:
   status=503               this answer; the request has no effect
-  after                    with the above or below: the request
-                           takes effect before the answer fails
+  after                    with status, reset or malformed: the
+                           request takes effect first
   header=NAME:VALUE  retry-after=2  body=TEXT
   echo                     the body of the request is sent back
   html                     a login page with status 200
@@ -151,7 +151,7 @@ class _RuleLine:
         if self._headers:
             self._effect["headers"] = tuple(self._headers)
         if not self._effect:
-            message = f"{text!r} has no effect: add one, such as status=503"
+            message = "expected an effect, such as status=503, got none"
             raise FaultScriptError(message)
         return FaultRule(match=match, effect=FaultEffect(**self._effect), text=text)  # type: ignore[arg-type]  # as above
 

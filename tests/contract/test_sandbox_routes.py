@@ -177,7 +177,7 @@ async def test_faults_are_set_and_listed(visitor: Visitor) -> None:
         (b"{", "truncated"),
         (b'{"rule":[]}', "unknown field"),
         (b'{"rules":"x"}', "Expected `array`"),
-        (b'{"rules":["upsert"]}', "has no effect"),
+        (b'{"rules":["upsert"]}', "expected an effect, such as status=503, got none"),
     ],
 )
 async def test_an_invalid_script_changes_nothing(visitor: Visitor, body: bytes, words: str) -> None:

@@ -85,8 +85,8 @@ def test_rules_are_separated_by_semicolons_and_lines() -> None:
     ("text", "words"),
     [
         ("uppsert status=503", "expected one of any, ingest, .*, got 'uppsert'"),
-        ("upsert", "`upsert`: 'upsert' has no effect: add one"),
-        ("upsert nth=3", "'upsert nth=3' has no effect: add one"),
+        ("upsert", "`upsert`: expected an effect, such as status=503, got none"),
+        ("upsert nth=3", "`upsert nth=3`: expected an effect"),
         ("upsert status", "unknown clause 'status'"),
         ("upsert reset=now", "unknown clause 'reset=now'"),
         ("upsert status=99", "expected a status from 200 to 599, got '99'"),
