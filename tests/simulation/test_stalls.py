@@ -189,7 +189,7 @@ def _mend(world: World, source: MemorySource, kept: dict[str, Any]) -> None:
     assert isinstance(world.dead_letters, SilentDeadLetters)
     world.dead_letters.silent = False
     world.dead_letters.recover()
-    for name in ("_hand_over", "commit"):
+    for name in ("_deliver", "commit"):
         if name not in kept:
             vars(source).pop(name, None)
     source.refuse_commits = None
