@@ -1,7 +1,4 @@
-"""The other end of the admin port.
-
-Ask a running daemon how it is, and read its answer by its type.
-"""
+"""Fetch the status report of a running daemon from its admin port, for the `status` verb."""
 
 from __future__ import annotations
 
@@ -17,24 +14,25 @@ if TYPE_CHECKING:
 
 ANSWER_S: Final = 10.0
 ANSWER_BYTES: Final = 64 * 1024 * 1024
-"""Some thousand partitions with their holds are a hundredth of this."""
+"""The report of some thousand partitions, all held, takes a hundredth of this."""
 
-_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where to ask one who listens everywhere
+# A wildcard address is one to listen on, not one to connect to.
+_LOOPBACK_OF: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nothing listens here
 
 
-class NoReport(Exception):  # noqa: N818 - told to the user, and the end of the verb
-    """Nobody answers at the admin port, or not as a daemon does."""
+class NoReport(Exception):  # noqa: N818 - its message is for the user, and the verb ends with it
+    """No daemon answers at the admin port, or the answer is not a status report."""
 
 
 def report_of(settings: AdminSettings) -> StatusReport:
-    """Ask for a snapshot with the ledger in parts. Raises `NoReport`, saying what to do."""
+    """Fetch a snapshot with the ledger in parts. Raises `NoReport`, whose text says what to do."""
     if settings.host is None:
         message = (
-            "admin.listen is off: this daemon tells nobody how it is; give it an address, or"
-            " ask with --at"
+            "admin.listen is off, so this daemon has no admin port: set admin.listen to an"
+            " address, or name the port of another daemon with --at HOST:PORT"
         )
         raise NoReport(message)
-    host = _EVERYWHERE.get(settings.host, settings.host)
+    host = _LOOPBACK_OF.get(settings.host, settings.host)
     at = f"{host}:{settings.port}"
     connection = HTTPConnection(host, settings.port, timeout=ANSWER_S)
     try:
@@ -43,18 +41,23 @@ def report_of(settings: AdminSettings) -> StatusReport:
         status, body = answer.status, answer.read(ANSWER_BYTES)
     except (OSError, HTTPException) as error:
         message = (
-            f"no daemon answers at {at} ({error}); is it running, and is that its admin.listen?"
+            f"no daemon answers at {at} ({error}): check that it is running, and that this is its"
+            " admin.listen"
         )
         raise NoReport(message) from error
     finally:
         connection.close()
     if status != 200:  # noqa: PLR2004 - HTTP's own
-        message = f"{at} answered {status} to /status: that is another program"
+        message = (
+            f"expected a status report from {at}, got HTTP status {status}: another program"
+            " listens there; check admin.listen"
+        )
         raise NoReport(message)
     try:
         return msgspec.json.decode(body, type=StatusReport)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         message = (
-            f"{at} answered /status in another form ({error}): another program, or another version"
+            f"expected a status report from {at}, got something else ({error}): another program"
+            " listens there, or a daemon of another version"
         )
         raise NoReport(message) from error

@@ -1,6 +1,6 @@
-"""Set the log up: one line per event to stderr, for a person or as JSON, without secrets.
+"""Set up the log: one line per event to stderr, for a person or as JSON.
 
-Values or repeats.
+Lines have no secrets, no values of records, and no repeats within a few seconds.
 """
 
 from __future__ import annotations
@@ -32,14 +32,16 @@ ExcInfo = tuple[type[BaseException], BaseException, "TracebackType | None"]
 
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 FRAMES: Final = 12
+"""How many frames of a traceback are kept, the innermost ones."""
+
 NESTED: Final = 3
-"""How deep a list or a mapping in an event is followed."""
+"""How many levels of lists and mappings in a field are kept; a deeper one becomes text."""
 
 
 class Threshold:
-    """Drops what is below the level.
+    """Drops events below the level.
 
-    One object for all loggers, so that a change reaches those made before.
+    All loggers share one object, so that a change of the level reaches loggers made before it.
     """
 
     def __init__(self, level: str) -> None:
@@ -55,7 +57,7 @@ class Threshold:
 class Collapse:
     """Drops an event that was written a moment ago.
 
-    Figures aside, it is the same when its texts and lists are.
+    Two events are the same when their texts and lists are equal; numbers are not compared.
     """
 
     def __init__(self, now_s: Callable[[], float]) -> None:
@@ -65,31 +67,34 @@ class Collapse:
 
     def __call__(self, _logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
         """Pass an event on with `repeated` when some were dropped before it, or drop it."""
-        # A list names what is concerned: two rebalances within a second move other partitions, and
-        # both are told.
+        # A list names partitions: two rebalances within a second move different ones, and both are
+        # written.
         texts = sorted(
             (key, str(value)) for key, value in event.items() if isinstance(value, (str, list))
         )
         with self._lock:  # the consumer thread logs too
-            swallowed = self._repeats.swallowed((method, *texts), self._now_s())
-        if swallowed is None:
+            dropped = self._repeats.dropped((method, *texts), self._now_s())
+        if dropped is None:
             raise structlog.DropEvent
-        if swallowed:
-            event["repeated"] = swallowed
+        if dropped:
+            event["repeated"] = dropped
         return event
 
 
 class LoggingBridge(logging.Handler):
-    """Writes what libraries log through the standard library as events of ours."""
+    """Passes the lines that libraries write through `logging` to structlog.
+
+    The library's text becomes the event, and the field `logger` names the library.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Hand one record over; its text is cleaned with everything else."""
+        """Pass one line on; it goes through the same steps as an event."""
         level = next(
             (name for name, figure in reversed(LEVELS.items()) if record.levelno >= figure), "debug"
         )
         try:
             text = record.getMessage()
-        except (TypeError, ValueError):  # the library's arguments do not fit its own text
+        except (TypeError, ValueError):  # the library's arguments do not fit its format
             text = str(record.msg)
         getattr(structlog.get_logger(), level)(text, logger=record.name, exc_info=record.exc_info)
 
@@ -105,19 +110,19 @@ def configure(
 ) -> None:
     """Set up structlog and the standard library's logging; may be called again.
 
-    `stream` is stderr unless told otherwise; colours and the console form only on a terminal.
+    `stream` defaults to stderr. Colours and the console format are used only on a terminal.
     """
     out = sys.stderr if stream is None else stream
     on_console = settings.format == "console" or (settings.format == "auto" and out.isatty())
     set_level(settings.level)
     structlog.configure(
         processors=[
-            _threshold,
+            _threshold,  # first, so that a dropped event costs nothing
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             show_exception,
             clean_event,
-            Collapse(now_s),
+            Collapse(now_s),  # after the masking, so that equal lines compare equal
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _console(out) if on_console else _json(),
         ],
@@ -126,6 +131,7 @@ def configure(
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
+    # A second call must not write each library line twice.
     for earlier in [handler for handler in root.handlers if isinstance(handler, LoggingBridge)]:
         root.removeHandler(earlier)
     root.addHandler(LoggingBridge(logging.WARNING))
@@ -133,15 +139,12 @@ def configure(
 
 
 def set_level(level: str) -> None:
-    """Change the level of every logger, those made before included."""
+    """Change the level of every logger, including loggers made before."""
     _threshold.level = LEVELS[level]
 
 
 def clean_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Mask what looks like a secret and escape what a terminal would obey.
-
-    In every text of an event.
-    """
+    """Mask secrets and escape control characters in every text of an event."""
     return {
         key: MASK if isinstance(value, str) and names_a_secret(key) else _clean(value)
         for key, value in event.items()
@@ -149,9 +152,9 @@ def clean_event(_logger: WrappedLogger, _method: str, event: EventDict) -> Event
 
 
 def show_exception(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Replace `exc_info` by type and places.
+    """Replace `exc_info` by the fields `exception` and `at`: type and places.
 
-    The message only of our own errors, which hold no values.
+    The message is kept only for our own errors, whose messages hold no values.
     """
     given = event.pop("exc_info", None)
     exc_info = _exc_info(given)
@@ -171,7 +174,10 @@ def _exc_info(given: object) -> ExcInfo | None:
 
 
 def _describe(error: BaseException) -> str:
-    """Name an exception and what caused it; a library's message may repeat what it was given."""
+    """Name an exception and its causes.
+
+    A library's message is left out: it may repeat the value that the library was given.
+    """
     name = (
         f"{type(error).__name__}: {error}"
         if isinstance(error, ConsumerError)
@@ -204,7 +210,7 @@ def _clean(value: object, depth: int = 0) -> object:
 
 
 def _as_text(value: object) -> str:
-    """Say a value as text: bytes by their number alone, exceptions without a library's message."""
+    """Render a value as text: bytes as their count, exceptions without a library's message."""
     if isinstance(value, bytes | bytearray | memoryview):
         return f"<{len(value)} bytes>"
     return _describe(value) if isinstance(value, BaseException) else str(value)

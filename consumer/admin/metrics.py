@@ -1,8 +1,7 @@
-"""Count what passes, for Prometheus: every name of the promise, with help and type from the start.
+"""Define the Prometheus metrics of the daemon, each with help and type from the start.
 
-Counters are raised per chunk, per request and per event, never per record. Gauges are not set at
-all: they are read from a snapshot of the daemon when somebody scrapes, so they agree with
-`/status`.
+Counters rise per chunk, per request and per event, never per record. Gauges are never set: they are
+read from a snapshot of the daemon at each scrape, so they agree with `/status`.
 """
 
 from __future__ import annotations
@@ -34,19 +33,24 @@ BATCH_RECORDS: Final = (1, 2, 5, 10, 25, 50, 100, 200, 500, 1_000, 2_500)
 
 
 class Metrics:
-    """One registry of this process.
+    """The registry of this process and its counters.
 
-    Labels are closed lists, configured objects, or topics that are read.
+    Label values come from closed lists, from the configuration, or from the topics that are read,
+    so the number of series is bounded.
     """
 
     def __init__(self, *, version: str, config_sha256: str) -> None:
-        # Else a second series stands beside every counter, that nobody asked for.
+        # Without this, the library adds a `_created` series to every counter.
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library leaves this one untyped
         self.registry = CollectorRegistry()
         self._gauges = SnapshotGauges()
         self.registry.register(self._gauges)
         ProcessCollector(registry=self.registry)
-        build = Info(PREFIX + "build", "What is running.", registry=self.registry)
+        build = Info(
+            PREFIX + "build",
+            "Version, configuration and Python of this process.",
+            registry=self.registry,
+        )
         build.info(
             {
                 "version": version,
@@ -56,11 +60,11 @@ class Metrics:
         )
         self._polled = self._counter("records_polled", "Records read from Kafka.", "topic")
         self._settled = self._counter(
-            "records", "Records settled, once each, by what became of them.", "topic", "outcome"
+            "records", "Records settled, each counted once, by outcome.", "topic", "outcome"
         )
         self._requests = self._counter(
             "requests",
-            "Requests to the service by status, timeout or connection.",
+            "Requests to Data 360 and the CRM, by HTTP status, timeout or connection.",
             "object",
             "operation",
             "result",
@@ -72,30 +76,33 @@ class Metrics:
             "batch_bytes", "Encoded size of a request body.", BATCH_BYTES
         )
         self._batch_records = self._histogram(
-            "batch_records", "Changes in one request.", BATCH_RECORDS
+            "batch_records", "Object changes in one request.", BATCH_RECORDS
         )
-        self._retries = self._counter("retries", "Requests sent again, by why.", "cause")
+        self._retries = self._counter("retries", "Requests sent again, by cause.", "cause")
         self._bisects = self._counter(
-            "bisect_requests", "Extra requests to find the record that a batch fails on."
+            "bisect_requests", "Extra requests to find the record that makes a batch fail."
         )
         self._dead_letters = self._counter(
-            "dead_letters", "Letters acknowledged by the dead-letter topic.", "topic", "reason"
+            "dead_letters", "Dead letters acknowledged by the dead-letter topic.", "topic", "reason"
         )
         self._commits = self._counter(
             "commits", "Offset commits answered by the brokers.", "result"
         )
         self._rebalances = self._counter("rebalances", "Changes of the assignment.", "kind")
-        self._token_refreshes = self._counter("token_refreshes", "Tokens asked for.", "result")
+        self._token_refreshes = self._counter(
+            "token_refreshes", "Requests for an access token.", "result"
+        )
         self._throttled_seconds = self._counter(
-            "throttled_seconds", "Time in which requests waited because the service asked for it."
+            "throttled_seconds",
+            "Time for which requests paused because the service asked for it.",
         )
 
     def watch(self, provider: StatusProvider) -> None:
-        """Read the gauges from this daemon from now on; before, they have no samples."""
+        """Read the gauges from this daemon; without one, they have no samples."""
         self._gauges.watch(provider)
 
     def expect(self, topics: Iterable[str], outcomes: Iterable[RecordOutcome]) -> None:
-        """Show these topics at nought before their first record, so that a rate has a start."""
+        """Show these topics at 0 before their first record, so that a rate has a start."""
         outcomes = tuple(outcomes)
         for topic in topics:
             self._polled.labels(topic)
@@ -103,11 +110,11 @@ class Metrics:
                 self._settled.labels(topic, outcome)
 
     def polled(self, topic: str, count: int) -> None:
-        """Records of one chunk were taken over from the source."""
+        """Count the records of one chunk from the source."""
         self._polled.labels(topic).inc(count)
 
     def settled(self, topic: str, outcome: RecordOutcome, count: int = 1) -> None:
-        """Records were settled with one outcome."""
+        """Count records that were settled with one outcome."""
         self._settled.labels(topic, outcome).inc(count)
 
     def request(
@@ -120,7 +127,7 @@ class Metrics:
         body_bytes: int,
         records: int,
     ) -> None:
-        """One request was answered, or was not.
+        """Count one request, answered or not.
 
         `result` is the status, or `timeout`, `connection`, `malformed`.
         """
@@ -130,35 +137,35 @@ class Metrics:
         self._batch_records.observe(records)
 
     def job_request(self, object_name: str, step: str, result: str) -> None:
-        """One request of a bulk job was answered, or was not."""
+        """Count one request of a bulk job, answered or not."""
         self._requests.labels(object_name, step, result).inc()
 
     def retry(self, cause: str) -> None:
-        """A request is sent again: a status as text, or a failure's name."""
+        """Count a request that is sent again; `cause` is a status as text, or a failure's name."""
         self._retries.labels(cause).inc()
 
     def bisected(self, count: int = 1) -> None:
-        """Requests were needed only to isolate a record."""
+        """Count requests that were needed only to isolate a record."""
         self._bisects.inc(count)
 
     def dead_letter(self, topic: str, reason: Reason) -> None:
-        """A letter is in the dead-letter topic; `topic` is where its record came from."""
+        """Count a dead letter that is acknowledged; `topic` is the topic of its record."""
         self._dead_letters.labels(topic, reason).inc()
 
     def commit(self, result: str) -> None:
-        """A commit was answered: `ok` or `error`."""
+        """Count an answered commit: `ok` or `error`."""
         self._commits.labels(result).inc()
 
     def rebalance(self, kind: str) -> None:
-        """Partitions were `assigned`, `revoked` or `lost`."""
+        """Count a rebalance: `assigned`, `revoked` or `lost`."""
         self._rebalances.labels(kind).inc()
 
     def token_refresh(self, result: str) -> None:
-        """A token was asked for: `ok`, `refused` or `failed`."""
+        """Count a request for a token: `ok`, `refused` or `failed`."""
         self._token_refreshes.labels(result).inc()
 
     def throttled(self, duration_s: float) -> None:
-        """Requests waited this long at the service's wish."""
+        """Add a pause that the service asked for."""
         self._throttled_seconds.inc(duration_s)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:

@@ -1,4 +1,4 @@
-"""What the admin port asks of the running daemon, and the shape in which it is told outside."""
+"""The port to the running daemon, and the status report that `/status` answers."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from consumer.errors import HoldReason
 
 
 class State(StrEnum):
-    """Where the daemon is in its life."""
+    """The state of the daemon."""
 
     STARTING = "starting"
-    """Checking, or waiting for the group's first assignment."""
+    """Running its checks, or waiting for the first assignment of the group."""
 
     RUNNING = "running"
     DRAINING = "draining"
@@ -23,12 +23,11 @@ class State(StrEnum):
 
 
 class PartitionStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One owned partition. `position` is what may be committed.
+    """One owned partition.
 
-    `end` and `lag` are `None` while unknown.
-
-    `trouble` is what its oldest open record waits for, when that is known. `gathering` says that it
-    waits for a bulk job, as it is meant to.
+    `position` is the offset that may be committed; `end` and `lag` are `None` while unknown.
+    `trouble` names what the oldest open record waits for, when that is known. `gathering` is true
+    while the partition waits for a bulk job on purpose.
     """
 
     topic: str
@@ -45,7 +44,7 @@ class PartitionStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HoldStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One hold by name; `since` is UTC. `detail` holds no value and no secret."""
+    """One hold; `since` is UTC. `detail` holds no value of a record and no secret."""
 
     reason: HoldReason
     since: datetime
@@ -53,7 +52,7 @@ class HoldStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LedgerStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of every record: `polled` is the sum of the others at any moment."""
+    """Records by outcome; `polled` is the sum of the others at any moment."""
 
     polled: int = 0
     accepted: int = 0
@@ -64,9 +63,9 @@ class LedgerStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PartitionAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the records of one partition since the start.
+    """Records of one partition by outcome, since the start.
 
-    `open` is counted where it lies.
+    `open` is counted in the buffers, not calculated as the rest of the sum.
     """
 
     topic: str
@@ -81,9 +80,9 @@ class PartitionAccount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ObjectAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the changes of one object since the start.
+    """Records offered to one object by outcome, since the start.
 
-    A record is one of each object it is offered to.
+    A record that several routes take counts once for each object.
     """
 
     object: str
@@ -97,9 +96,10 @@ class ObjectAccount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Accounts(msgspec.Struct, frozen=True, kw_only=True):
-    """The ledger in parts. What came in is the sum of all else.
+    """The ledger by partition and by object.
 
-    `open` is not what is missing to that sum.
+    The records that came in are the sum of all outcomes and `open`. As `open` is counted by itself,
+    a lost record shows as a difference.
     """
 
     partitions: tuple[PartitionAccount, ...] = ()
@@ -107,15 +107,15 @@ class Accounts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TokenStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """How long the present token is believed good; `None` when there is none."""
+    """How long the current token is taken to be valid; `None` without a token."""
 
     expires_in_s: float | None = None
 
 
 class RateStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """`limit`: requests per second that this replica may send now; `share`.
+    """The request rate: `limit` is this replica's requests per second at present.
 
-    Its part of the tenant's, 0 to 1.
+    `share` is its share of the tenant's rate, 0 to 1.
     """
 
     limit: float = 0.0
@@ -126,7 +126,7 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     """The body of `/status`: one snapshot, taken on the event loop, so that its figures agree.
 
     `freshness_s` is now minus the source time of the oldest open record, by topic. `accounts` are
-    there when they are asked for.
+    present only for `/status?ledger`.
     """
 
     version: str
@@ -146,9 +146,10 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BulkStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """Where an object with a bulk destination is.
+    """The state of an object with a bulk destination.
 
-    What is gathered, and how far the job before it is.
+    `gathered_rows` and `gathered_bytes` wait in the row buffer for the next job. `phase`, `job` and
+    `rows` are of the job before that one, `None` and 0 without a job.
     """
 
     object: str
@@ -160,7 +161,7 @@ class BulkStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Check(msgspec.Struct, frozen=True):
-    """One named question of a probe, and what speaks against a yes."""
+    """One check of a probe: its name, and its problems. Without a problem it has passed."""
 
     name: str
     problems: tuple[str, ...] = ()
@@ -177,16 +178,13 @@ class StatusProvider(Protocol):
         ...
 
     def accounts(self) -> Accounts:
-        """Return the ledger in parts; it takes a look at everything that is open."""
+        """Return the ledger in parts; this walks over all unsettled records."""
         ...
 
     def liveness(self) -> tuple[Check, ...]:
-        """Return what `/livez` asks.
-
-        The progress of the poll thread and of the loop, never the outside world.
-        """
+        """Return the checks of `/livez`: consumer thread and event loop, nothing outside."""
         ...
 
     def readiness(self) -> tuple[Check, ...]:
-        """Return what `/readyz` asks: assignment, holds, progress of each partition."""
+        """Return the checks of `/readyz`: assignment, holds, progress of each partition."""
         ...

@@ -1,7 +1,4 @@
-"""Make a text fit for a log line.
-
-No secrets, no control or direction characters, no endless length.
-"""
+"""Make a text safe for a log line: mask secrets, escape control characters, limit the length."""
 
 from __future__ import annotations
 
@@ -10,15 +7,15 @@ from typing import Final
 
 MASK: Final = "***"
 TEXT_CHARACTERS: Final = 2_000
-"""The longest text of a log line; what is longer is cut."""
+"""The longest text in a log line; a longer one is cut."""
 
 _SECRETS: Final = re.compile(
     r"""
       -----BEGIN[ ][A-Z ]*PRIVATE[ ]KEY-----.*?(?:-----END[ ][A-Z ]*PRIVATE[ ]KEY-----|\Z)
-    | \beyJ[\w-]{6,}(?:\.[\w-]*){1,4}                                  # a JSON Web Token
-    | \b00D\w{12}(?:\w{3})?!(?:[\w.]|%2E)+                             # a Salesforce session id
-    | \b5Aep\w{10,}[\w.]*                                              # a Salesforce refresh token
-    | \b3MVG9[\w.]{20,}                                                # a connected app's consumer key
+    | \beyJ[\w-]{6,}(?:\.[\w-]*){1,4}                         # a JSON Web Token
+    | \b00D\w{12}(?:\w{3})?!(?:[\w.]|%2E)+                    # a Salesforce session id
+    | \b5Aep\w{10,}[\w.]*                                     # a Salesforce refresh token
+    | \b3MVG9[\w.]{20,}                                       # a connected app's consumer key
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -35,7 +32,7 @@ _NAMED: Final = re.compile(
 )
 
 _PROSE: Final = re.compile(r"[A-Za-z]+[.:]?")
-"""What follows a name after a mere space is a secret unless it reads as a word: "token refused"."""
+"""After a name and a mere space, a word is not a secret ("token refused"); anything else is."""
 
 _SECRET_NAME: Final = re.compile(
     r"authorization|token|assertion|jwt|secret|passw|passphrase|api_?key|private_?key|cookie",
@@ -45,21 +42,17 @@ _SECRET_NAME: Final = re.compile(
 _UNSAFE: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
-"""Control characters, what turns the direction of writing, what cannot be seen, and halves of
-characters."""
+"""Control characters, bidirectional overrides, invisible characters, and lone surrogates."""
 
 
 def clean(text: str) -> str:
-    """Return the text with secrets masked, unsafe characters as their escapes.
-
-    And cut to its longest.
-    """
+    """Return the text with secrets masked, unsafe characters escaped, and cut to the limit."""
     cut = text if len(text) <= TEXT_CHARACTERS else text[: TEXT_CHARACTERS - 1] + "…"
     return _UNSAFE.sub(_escape, _NAMED.sub(_mask_named, _SECRETS.sub(MASK, cut)))
 
 
 def names_a_secret(name: str) -> bool:
-    """Return whether a field of this name holds something that is never shown as text."""
+    """Return whether a field of this name holds a secret, whose text is never shown."""
     return _SECRET_NAME.search(name) is not None
 
 

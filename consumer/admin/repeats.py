@@ -1,7 +1,4 @@
-"""Collapse log lines that repeat.
-
-The first is written, the next after a while says how many there were.
-"""
+"""Collapse repeated log lines: write the first, and count the ones dropped after it."""
 
 from __future__ import annotations
 
@@ -13,27 +10,21 @@ if TYPE_CHECKING:
 
 WINDOW_S: Final = 10.0
 KEPT_COUNT: Final = 512
-"""How many different lines are remembered; the one that was longest silent is forgotten first."""
+"""How many different lines are remembered; the least recently seen one is forgotten first."""
 
 
 class Repeats:
-    """Told of each line and the time.
-
-    Says whether to write it and how many of its like were swallowed.
-    """
+    """Decides for each line whether to write it, and counts the equal ones dropped before it."""
 
     __slots__ = ("_seen",)
 
     def __init__(self) -> None:
         self._seen: OrderedDict[Hashable, tuple[float, int]] = (
             OrderedDict()
-        )  # line: (written at, swallowed since)
+        )  # line: (written at, dropped since)
 
-    def swallowed(self, line: Hashable, now_s: float) -> int | None:
-        """Return how many like it were swallowed before this one.
-
-        Or `None` to swallow this one too.
-        """
+    def dropped(self, line: Hashable, now_s: float) -> int | None:
+        """Return how many equal lines were dropped before this one; `None` drops this one too."""
         written_s, count = self._seen.get(line, (now_s - WINDOW_S, 0))
         if now_s - written_s < WINDOW_S:
             self._seen[line] = (written_s, count + 1)

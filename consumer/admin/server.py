@@ -1,7 +1,4 @@
-"""Answer those who ask how the daemon is.
-
-Probes, Prometheus, the `status` verb, and a person with a browser.
-"""
+"""Serve the admin port: probes, metrics, status as JSON, and the status page."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ if TYPE_CHECKING:
     from consumer.admin.metrics import Metrics
     from consumer.admin.port import Check, StatusProvider
 
-Answering: TypeAlias = Callable[[web.Request], Awaitable[web.Response]]
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.Response]]
 
 PAGE_FILES: Final = {
     "/": ("index.html", "text/html"),
@@ -33,8 +30,7 @@ HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
-        " connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
@@ -43,37 +39,37 @@ HEADERS: Final = {
 }
 
 REQUEST_BYTES: Final = 1024
-"""Nobody has anything to send here."""
+"""The port takes no bodies."""
 
 KEEP_ALIVE_S: Final = 30.0
 SHUTDOWN_S: Final = 1.0
-"""The admin port never keeps a shutdown waiting."""
+"""A shutdown never waits longer for the admin port."""
 
 
 class AdminServer:
-    """The admin port. It only reads: every path takes GET and HEAD, and nothing else."""
+    """The admin port. It is read-only: every path takes GET and HEAD, and nothing else."""
 
     def __init__(self, host: str, port: int, *, provider: StatusProvider, metrics: Metrics) -> None:
         self._host = host
-        self._asked_port = port
+        self._requested_port = port
         self._provider = provider
         self._metrics = metrics
         self._runner: web.AppRunner | None = None
 
     @property
     def metrics(self) -> Metrics:
-        """What `/metrics` shows."""
+        """The metrics that `/metrics` shows."""
         return self._metrics
 
     @property
     def port(self) -> int:
-        """The port that is bound: with 0 in the settings, the one that the system chose."""
+        """The bound port; with 0 in the settings, the one that the system chose."""
         if self._runner is None or not self._runner.addresses:
-            return self._asked_port
+            return self._requested_port
         return int(self._runner.addresses[0][1])
 
     async def start(self) -> None:
-        """Listen; raises `ConfigFaults` when the address cannot be had."""
+        """Start to listen. Raises `ConfigFaults` when the address cannot be used."""
         app = web.Application(client_max_size=REQUEST_BYTES)
         app.on_response_prepare.append(_harden)
         app.router.add_get("/livez", self._livez)
@@ -91,37 +87,33 @@ class AdminServer:
         )
         await runner.setup()
         try:
-            await web.TCPSite(runner, self._host, self._asked_port).start()
-        except OSError as refused:
+            await web.TCPSite(runner, self._host, self._requested_port).start()
+        except OSError as error:
             await runner.cleanup()
-            raise ConfigFaults([self._cannot_listen(refused)]) from refused
+            raise ConfigFaults([self._cannot_listen(error)]) from error
         self._runner = runner
 
     async def stop(self) -> None:
-        """Stop listening; answers under way are finished within a second.
-
-        Also when it never started.
-        """
+        """Stop listening; open answers are finished within a second. May be called unstarted."""
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
 
-    def _cannot_listen(self, refused: OSError) -> str:
-        address = f"admin.listen: {self._host}:{self._asked_port}"
-        match refused.errno:
+    def _cannot_listen(self, error: OSError) -> str:
+        address = f"admin.listen: {self._host}:{self._requested_port}"
+        match error.errno:
             case errno.EADDRINUSE:
-                return f'{address} is taken by another program; write another port, or "off"'
+                return f'{address} is in use by another program; set another port, or "off"'
             case errno.EACCES:
-                return f"{address} is not allowed to this user; write a port above 1023"
+                return f"{address} is not allowed for this user; set a port above 1023"
             case errno.EADDRNOTAVAIL:
                 return (
-                    f"{address} is no address of this machine; write 127.0.0.1, 0.0.0.0 or one"
-                    f" of its own"
+                    f"{address} is not an address of this machine; set 127.0.0.1, 0.0.0.0, or an"
+                    " address of this machine"
                 )
             case _:
                 return (
-                    f"{address} cannot be listened on ({refused.strerror}); write another"
-                    f' address, or "off"'
+                    f'cannot listen on {address} ({error.strerror}); set another address, or "off"'
                 )
 
     async def _livez(self, request: web.Request) -> web.Response:
@@ -144,10 +136,7 @@ class AdminServer:
 
 
 def _probe(request: web.Request, checks: tuple[Check, ...]) -> web.Response:
-    """Answer a probe: every problem is named.
-
-    And with `?verbose` every check that found none as well.
-    """
+    """Answer a probe with every problem; `?verbose` also lists the checks that passed."""
     lines = [f"[-] {check.name}: {problem}" for check in checks for problem in check.problems]
     status = 503 if lines else 200
     if "verbose" in request.query:
@@ -158,8 +147,8 @@ def _probe(request: web.Request, checks: tuple[Check, ...]) -> web.Response:
     )
 
 
-def _fixed(name: str, content_type: str) -> Answering:
-    """Make the answer of one file of the status page, read once."""
+def _fixed(name: str, content_type: str) -> Handler:
+    """Return the handler of one file of the status page, which is read once."""
     content = (files("consumer.admin") / "status_page" / name).read_bytes()
 
     async def answer(_request: web.Request) -> web.Response:
@@ -169,5 +158,5 @@ def _fixed(name: str, content_type: str) -> Answering:
 
 
 async def _harden(_request: web.Request, response: web.StreamResponse) -> None:
-    """Every answer, errors included, tells the browser to run and to show nothing but ours."""
+    """Add the security headers to every answer, errors included."""
     response.headers.update(HEADERS)

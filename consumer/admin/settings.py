@@ -1,4 +1,4 @@
-"""What the admin port and the log are told."""
+"""Settings of the admin port and the log."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 
 class AdminSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The `admin` section; `host` is `None` when it is off."""
+    """The `admin` section; `host` is `None` when the admin port is off."""
 
     host: str | None = "127.0.0.1"
     port: int = 8080

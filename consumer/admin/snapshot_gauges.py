@@ -1,4 +1,4 @@
-"""Read the gauges from a snapshot of the daemon at the moment of a scrape."""
+"""Read the Prometheus gauges from a snapshot of the daemon at each scrape."""
 
 from __future__ import annotations
 
@@ -18,29 +18,26 @@ PREFIX: Final = "datacloud_consumer_"
 
 
 class SnapshotGauges(Collector):
-    """The gauges of the promise.
-
-    Families are always there, samples once there is a daemon to ask.
-    """
+    """The gauges; names and help always, samples once a daemon is set."""
 
     def __init__(self) -> None:
         self._provider: StatusProvider | None = None
 
     def watch(self, provider: StatusProvider) -> None:
-        """Ask this daemon from now on."""
+        """Read from this daemon from now on."""
         self._provider = provider
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Take one snapshot and read every gauge from it."""
+        """Read every gauge from one snapshot, so that they agree."""
         report = None if self._provider is None else self._provider.snapshot()
         yield _plain(
             "records_open",
-            "Records read and not settled.",
+            "Records read from Kafka and not settled yet.",
             None if report is None else report.ledger.open,
         )
         yield _plain(
             "buffer_bytes",
-            "Keys and values of open records.",
+            "Bytes of the keys and values of open records.",
             None if report is None else report.buffer_bytes,
         )
         yield _plain(
@@ -50,7 +47,7 @@ class SnapshotGauges(Collector):
         )
         yield _plain(
             "token_expires_seconds",
-            "How long the present token is believed good; no sample without a token.",
+            "Time until the access token expires; no sample without a token.",
             None if report is None else report.token.expires_in_s,
         )
         yield _plain(
@@ -70,7 +67,9 @@ def _plain(name: str, text: str, value: float | None) -> GaugeMetricFamily:
 
 def _labelled(report: StatusReport | None) -> Iterator[GaugeMetricFamily]:
     lag = GaugeMetricFamily(
-        PREFIX + "lag_records", "Records between position and end.", labels=("topic", "partition")
+        PREFIX + "lag_records",
+        "Records between the position and the end of the partition.",
+        labels=("topic", "partition"),
     )
     fresh = GaugeMetricFamily(
         PREFIX + "freshness_seconds",
@@ -78,7 +77,7 @@ def _labelled(report: StatusReport | None) -> Iterator[GaugeMetricFamily]:
         labels=("topic",),
     )
     hold = GaugeMetricFamily(
-        PREFIX + "hold", "1 while records wait for this reason.", labels=("reason",)
+        PREFIX + "hold", "1 while records are held for this reason.", labels=("reason",)
     )
     if report is not None:
         for owned in report.assignment:

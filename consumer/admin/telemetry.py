@@ -1,4 +1,7 @@
-"""Turn what the rooms report into log lines and metrics: the one place that knows both."""
+"""Turn the observer calls of the packages into log events and metrics.
+
+This is the only module that knows both.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ if TYPE_CHECKING:
 
     from consumer.admin.metrics import Metrics
     from consumer.batching.batch import Batch
+    from consumer.clock import Clock
     from consumer.dead_letter.envelope import RecordFault
     from consumer.holds import ActiveHold
     from consumer.model import FilterRule, Record
@@ -21,47 +25,59 @@ _log = structlog.get_logger("consumer")
 
 
 class Telemetry:
-    """Observer of ledger, corridor, lanes, tokens and holds.
+    """Observer of the ledger, the pipeline, the lanes, the bulk jobs, the tokens and the holds.
 
-    Logs what happens seldom; counts everything.
+    Every call is counted. Only rare ones are logged, so that the log does not grow with traffic.
     """
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, clock: Clock) -> None:
         self._metrics = metrics
+        self._clock = clock
+        self._commits_failing_since_s: float | None = None
 
     # ── the ledger
-    # ───────────────────────────────────────────────────────────────────────────────────────
+    # ────────────────────────────────────────────────────────────────────────────────
 
     def polled(self, topic: str, count: int) -> None:
-        """Records came in."""
+        """Count records that the source delivered."""
         self._metrics.polled(topic, count)
 
     def settled(self, topic: str, outcome: RecordOutcome, count: int) -> None:
-        """Records were settled."""
+        """Count settled records; released ones are logged, because they will be read again."""
         self._metrics.settled(topic, outcome, count)
         if outcome is RecordOutcome.RELEASED:
             _log.warning(
-                "handed over unsettled; the next owner reads them again", topic=topic, records=count
+                "records_released",
+                topic=topic,
+                records=count,
+                detail="the partition was given up first; its next owner reads them again",
             )
 
-    # ── the corridor
-    # ─────────────────────────────────────────────────────────────────────────────────────
+    # ── the pipeline
+    # ────────────────────────────────────────────────────────────────────────────────
 
     def assignment_changed(self, kind: str, assignments: Sequence[Assignment]) -> None:
-        """Partitions were assigned, revoked or lost."""
+        """Log and count partitions that were `assigned`, `revoked` or `lost`."""
         self._metrics.rebalance(kind)
+        count = len(assignments)
         places = [f"{one.topic}[{one.partition}]@{one.next_offset}" for one in assignments]
-        _log.info(f"partitions {kind}", count=len(assignments), partitions=places)
+        match kind:
+            case "assigned":
+                _log.info("partitions_assigned", count=count, partitions=places)
+            case "revoked":
+                _log.info("partitions_revoked", count=count, partitions=places)
+            case _:
+                _log.warning("partitions_lost", count=count, partitions=places)
 
     def filtered(self, topic: str, rule: FilterRule, count: int) -> None:
-        """Records were deliberately not sent."""
-        _log.debug("filtered", topic=topic, rule=str(rule), records=count)
+        """Log records that are deliberately not sent."""
+        _log.debug("records_filtered", topic=topic, rule=str(rule), records=count)
 
     def dead_lettered(self, record: Record, fault: RecordFault) -> None:
-        """The dead-letter topic has a record."""
+        """Log and count a record that is now in the dead-letter topic."""
         self._metrics.dead_letter(record.topic(), fault.reason)
         _log.warning(
-            "dead-lettered",
+            "record_dead_lettered",
             topic=record.topic(),
             partition=record.partition(),
             offset=record.offset(),
@@ -72,18 +88,23 @@ class Telemetry:
         )
 
     def commit_answered(self, count: int, error: str | None) -> None:
-        """A commit was answered."""
+        """Count the answer to an offset commit of `count` partitions, and log a failure."""
         self._metrics.commit("ok" if error is None else "error")
+        failing_since_s = self._commits_failing_since_s
         if error is not None:
-            _log.warning(
-                "commit failed; it goes out again with the next", partitions=count, error=error
-            )
+            if failing_since_s is None:
+                self._commits_failing_since_s = self._clock.now_s()
+            _log.warning("commit_failed", partitions=count, detail=error)
+        elif failing_since_s is not None:
+            self._commits_failing_since_s = None
+            lasted_s = round(self._clock.now_s() - failing_since_s, 1)
+            _log.info("commit_recovered", lasted_s=lasted_s)
 
     # ── the lanes
-    # ────────────────────────────────────────────────────────────────────────────────────────
+    # ────────────────────────────────────────────────────────────────────────────────
 
     def answered(self, batch: Batch, result: str, elapsed_s: float, body_bytes: int) -> None:
-        """A request ended."""
+        """Count a request that ended."""
         self._metrics.request(
             batch.target.object,
             batch.operation,
@@ -94,62 +115,74 @@ class Telemetry:
         )
 
     def odd_acceptance(self, batch: Batch) -> None:
-        """Accepted in an undocumented form; the status is in `requests_total`."""
-        _log.warning("accepted with an undocumented status", object=batch.target.object)
+        """Log a batch accepted in an undocumented form."""
+        _log.warning(
+            "undocumented_acceptance",
+            object=batch.target.object,
+            detail="answered with 200 or 201 instead of 202; requests_total counts the status",
+        )
 
     def maybe_duplicate(self, batch: Batch) -> None:
-        """The batch may be with the service already, and goes out again."""
-        _log.info("outcome unknown; the same bytes go out again", object=batch.target.object)
+        """Log that a batch is sent again although the service may have it already."""
+        _log.info(
+            "batch_outcome_unknown",
+            object=batch.target.object,
+            detail="no answer; the same bytes are sent again, and may have been accepted before",
+        )
 
     def retried(self, cause: str) -> None:
-        """A batch is sent again."""
+        """Count a batch that is sent again."""
         self._metrics.retry(cause)
 
     def bisected(self) -> None:
-        """A request only to find who is at fault."""
+        """Count a request that was needed only to find the record at fault."""
         self._metrics.bisected()
 
     def throttled(self, duration_s: float) -> None:
-        """The service asked for a pause."""
+        """Log and count a pause that the service asked for."""
         self._metrics.throttled(duration_s)
-        _log.info("pausing as the service asked", seconds=round(duration_s, 1))
+        _log.info("requests_throttled", wait_s=round(duration_s, 1))
 
     # ── bulk jobs
-    # ────────────────────────────────────────────────────────────────────────────────────────
+    # ────────────────────────────────────────────────────────────────────────────────
 
     def job_answered(self, target: Target, step: str, result: str, elapsed_s: float) -> None:
-        """A request of a bulk job ended.
+        """Count a request of a bulk job.
 
-        It is no batch: its size and time say nothing about those.
+        The histograms of batches leave it out: its size and time differ by orders of magnitude.
         """
         self._metrics.job_request(target.object, step, result)
         _log.debug(
-            "bulk job", object=target.object, step=step, result=result, seconds=round(elapsed_s, 1)
+            "bulk_job_request",
+            object=target.object,
+            step=step,
+            result=result,
+            elapsed_s=round(elapsed_s, 1),
         )
 
     def job_found(self, target: Target, job: str, action: str) -> None:
-        """A job was found that nobody waited for."""
-        _log.warning("bulk job found", object=target.object, job=job, action=action)
+        """Log a job of an earlier run, and what is done with it."""
+        _log.warning("bulk_job_found", object=target.object, job=job, detail=action)
 
     def job_over(self, target: Target, job: str) -> None:
-        """A bulk job came to its end."""
-        _log.info("bulk job over", object=target.object, job=job)
+        """Log a bulk job that ended."""
+        _log.info("bulk_job_finished", object=target.object, job=job)
 
     # ── tokens and holds
-    # ─────────────────────────────────────────────────────────────────────────────────
+    # ────────────────────────────────────────────────────────────────────────────────
 
     def token_refresh(self, result: Literal["ok", "refused", "failed"]) -> None:
-        """A token was asked for."""
+        """Log and count the outcome of a request for a token."""
         self._metrics.token_refresh(result)
         if result == "ok":
-            _log.info("new token")
+            _log.info("token_refreshed")
         else:
-            _log.warning("no new token", result=result)
+            _log.warning("token_refresh_failed", result=result)
 
     def hold_changed(self, held: ActiveHold, begins: bool) -> None:  # noqa: FBT001 - the two events of a hold
-        """A hold began or ended."""
+        """Log the start or the end of a hold."""
         place = held.place
-        where = (
+        scope = (
             place.object
             if isinstance(place, Target)
             else "everything"
@@ -157,6 +190,8 @@ class Telemetry:
             else str(place)
         )
         if begins:
-            _log.warning("hold begins", reason=str(held.reason), where=where, detail=held.detail)
+            _log.warning("hold_started", reason=str(held.reason), scope=scope, detail=held.detail)
         else:
-            _log.warning("hold ends", reason=str(held.reason), where=where)
+            # Both times are wall times, and the wall clock may be set back meanwhile.
+            lasted_s = max(0.0, round((self._clock.wall_ms() - held.since_ms) / 1000, 1))
+            _log.info("hold_ended", reason=str(held.reason), scope=scope, lasted_s=lasted_s)

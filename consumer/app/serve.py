@@ -66,7 +66,7 @@ async def serve(
     """
     clock = SystemClock()
     metrics = Metrics(version=__version__, config_sha256=settings.config_sha256)
-    telemetry = Telemetry(metrics)
+    telemetry = Telemetry(metrics, clock)
     async with AsyncExitStack() as closing:
         ports, tokens = real_ports(
             settings, KafkaSource(settings.kafka, clock), clock, telemetry, closing
@@ -94,7 +94,10 @@ async def serve(
             await admin.start()
         port = "off" if settings.admin.host is None else admin.port
         _log.info(
-            "starting", version=__version__, config_sha256=settings.config_sha256, admin_port=port
+            "daemon_starting",
+            version=__version__,
+            config_sha256=settings.config_sha256,
+            admin_port=port,
         )
         if started is not None:
             started(daemon, admin)
@@ -177,7 +180,7 @@ def _unawaited(daemon: Daemon, context: dict[str, Any]) -> None:
     if isinstance(error, Exception):
         daemon.broken(error)
     else:
-        _log.warning("event loop", message=context.get("message"))
+        _log.warning("event_loop_error", detail=context.get("message"))
 
 
 class Signals:
@@ -203,12 +206,14 @@ class Signals:
         if self._seen:
             # Nothing is lost: what is not committed is read again. A hanging client cannot keep us.
             _log.warning(
-                "second signal; ending now, what is open is read again", signal=number.name
+                "exit_forced",
+                signal=number.name,
+                detail="second signal: ending now; uncommitted records will be read again",
             )
             sys.stderr.flush()
             os._exit(128 + number)
         self._seen = True
-        _log.info("draining", signal=number.name)
+        _log.info("daemon_draining", signal=number.name)
         self._daemon.stop()
 
     def _read_again(self) -> None:
@@ -219,7 +224,11 @@ class Signals:
         try:
             level = self._read_level()
         except ConfigFaults as faults:
-            _log.error("log level stays: the configuration has faults", faults=faults.faults)
+            _log.error(
+                "log_level_unchanged",
+                detail="the configuration has faults; correct them and send SIGHUP again",
+                faults=faults.faults,
+            )
             return
         set_level(level)
-        _log.info("log level read again", level=level)
+        _log.info("log_level_reloaded", log_level=level)

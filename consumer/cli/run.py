@@ -36,9 +36,9 @@ def run(*, config: ConfigFile = DEFAULT_FILE, overrides: Overrides = None) -> No
     configure(given.log)
     log = structlog.get_logger("consumer")
     for warning in given.warnings:
-        log.warning("configuration", finding=warning)
+        log.warning("config_warning", detail=warning)
     to_its_end(serve(given, read_level=lambda: settings(config, overrides).log.level))
-    log.info("stopped")
+    log.info("daemon_stopped")
 
 
 def to_its_end(daemon: Coroutine[object, object, Result]) -> Result:
@@ -52,6 +52,9 @@ def to_its_end(daemon: Coroutine[object, object, Result]) -> Result:
         raise
     except Exception as error:  # the only place that catches everything
         log = structlog.get_logger("consumer")
-        log.exception("broken; nothing more was committed, the next start reads it again")
+        log.exception(
+            "internal_error",
+            detail="internal error, stopping; uncommitted records will be read again after restart",
+        )
         message = f"{type(error).__name__}, see the log"
         raise Fatal(message) from error

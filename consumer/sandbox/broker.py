@@ -1,7 +1,4 @@
-"""A Kafka broker inside this process, for the demonstration.
-
-The client library's own mock cluster.
-"""
+"""Run a Kafka broker inside this process, for the demo: the mock cluster of librdkafka."""
 
 from __future__ import annotations
 
@@ -20,25 +17,25 @@ if TYPE_CHECKING:
     from consumer.model import Headers
 
 PARTITIONS: Final = 4
-"""Of every topic; the mock cluster has no other number."""
+"""The number of partitions of every topic; the mock cluster has no other."""
 
 RETAINED_BYTES: Final = 5 * 1024 * 1024
-"""What a partition keeps: with more unread, the oldest is gone, and a reader behind it has lost its
-position."""
+"""The bytes that a partition keeps. With more unread, the oldest records are removed, and a reader
+that has not read them has lost its position."""
 
 _TIMEOUT_S: Final = 10.0
 
 
 class EmbeddedBroker:
-    """One broker on a free loopback port, for this process and others, gone with the `with` block.
+    """One broker on a free loopback port, for this process and others, until the `with` block ends.
 
-    It knows groups, commits, headers and time stamps. It does not know transactions (aborted
-    records are seen), look-ups by time (`start_at` with a time starts at the end), retention by
+    It supports groups, commits, headers and timestamps. It does not support transactions (aborted
+    records are read), look-ups by time (`start_at` with a time starts at the end), retention by
     time, or administration.
     """
 
     consumer_properties: Final[Mapping[str, str]] = {"group.protocol": "consumer"}
-    """For its consumers: this group protocol it speaks at once, while a classic join takes it 3 s."""
+    """For consumers of this broker: they join at once, while the classic protocol takes 3 s."""
 
     def __init__(self) -> None:
         self._failed: list[str] = []
@@ -46,8 +43,8 @@ class EmbeddedBroker:
         self.bootstrap_servers = ""
 
     def __enter__(self) -> Self:
-        # The cluster lives inside the client that is made with this setting, which speaks to it
-        # like any other.
+        # The cluster runs inside the client that has this setting; the client connects to it as to
+        # any other.
         conf = {"test.mock.num.brokers": "1", "linger.ms": "5", "log_level": "2"}
         self._producer = Producer(conf)
         described = self._producer.list_topics(timeout=_TIMEOUT_S)
@@ -67,7 +64,7 @@ class EmbeddedBroker:
             self._producer = None
 
     def create_topic(self, name: str) -> None:
-        """Make a topic, which has `PARTITIONS` partitions."""
+        """Create a topic with `PARTITIONS` partitions."""
         self._open().list_topics(name, timeout=_TIMEOUT_S)
 
     def put(
@@ -80,9 +77,9 @@ class EmbeddedBroker:
         partition: int = -1,
         timestamp_ms: int = 0,
     ) -> None:
-        """Append a record; without a partition its key decides.
+        """Append a record; without a partition, the key chooses it.
 
-        `flush` tells whether all arrived.
+        `flush` reports records that were not written.
         """
         producer = self._open()
         while True:
@@ -97,26 +94,27 @@ class EmbeddedBroker:
                     headers=list(headers),
                 )
             except BufferError:
-                producer.poll(0.1)  # its queue is full: let some of it go first
+                producer.poll(0.1)  # the queue of the client is full: wait until it has sent some
             else:
                 producer.poll(0)
                 return
 
     def flush(self) -> None:
-        """Return once all that was put can be read.
+        """Wait until all records are written.
 
-        Raises: `Fatal` when something did not arrive.
+        Raises: `Fatal` when a record was not written.
         """
         unsent = self._open().flush(_TIMEOUT_S)
         if unsent or self._failed:
             message = (
-                f"embedded broker: {unsent} records without an answer, {len(self._failed)} refused"
+                "embedded broker: expected all records to be written, got no answer for"
+                f" {unsent} and a refusal for {len(self._failed)}"
             )
             raise Fatal(f"{message}: {self._failed[0]}" if self._failed else message)
 
     def _open(self) -> Producer:
         if self._producer is None:
-            message = "the embedded broker runs inside its `with` block only"
+            message = "the embedded broker is closed: use it inside its `with` block"
             raise RuntimeError(message)
         return self._producer
 

@@ -1,7 +1,4 @@
-"""The Bulk Ingestion API of the fake tenant.
-
-Jobs, their states and limits, and the rows that they leave.
-"""
+"""Answer the Bulk Ingestion API of the fake tenant: jobs, their states, limits and rows."""
 
 from __future__ import annotations
 
@@ -19,9 +16,9 @@ import orjson
 
 from consumer.http.messages import Answer
 from consumer.mapping.settings import FieldType
-from consumer.sandbox.faults import JobFate
+from consumer.sandbox.faults import JobFault
 from consumer.sandbox.ingest import RequestTime
-from consumer.sandbox.job_queue import ACTIVE, let_run
+from consumer.sandbox.job_queue import ACTIVE, run_due_jobs
 from consumer.sandbox.schema_check import read_moment
 from consumer.sandbox.store import Instant
 from consumer.sandbox.vendor_answers import as_json, envelope
@@ -35,7 +32,7 @@ if TYPE_CHECKING:
     from consumer.sandbox.ingest import IngestApi
     from consumer.sandbox.store import Store
 
-PATH: Final = "/api/v1/ingest/jobs"
+BULK_PATH: Final = "/api/v1/ingest/jobs"
 
 _HOUR_S: Final = 3600.0
 _ENDPOINTS: Final = {
@@ -52,7 +49,7 @@ _DELETE_COLUMNS: Final = 2
 
 
 class BulkLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """The figures of the API, and how long a job takes after it was closed."""
+    """The limits of the API, and the time that a job takes after its upload is complete."""
 
     file_bytes: int = 150_000_000
     files_per_job: int = 100
@@ -63,7 +60,7 @@ class BulkLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SandboxJob(msgspec.Struct):
-    """One job. `closed_s` is when its upload was complete; `row_count` is of all files."""
+    """One job. `closed_s` is the time of its upload's end; `row_count` is the sum of all files."""
 
     id: str
     object: str
@@ -75,27 +72,27 @@ class SandboxJob(msgspec.Struct):
     files: list[bytes] = []
     row_count: int = 0
     closed_s: float | None = None
-    fate: JobFate | None = None
+    fault: JobFault | None = None
 
 
-def endpoint_of(method: str, path: str) -> tuple[Endpoint, str]:
-    """Say which call a path below `PATH` is, and of which job; none of a list or a creation."""
-    parts = [part for part in path.removeprefix(PATH).split("/") if part]
-    if len(parts) == 2 and parts[1] != "batches":  # noqa: PLR2004 - a job and what is asked of it
+def bulk_endpoint(method: str, path: str) -> tuple[Endpoint, str]:
+    """Return the call that a path below `BULK_PATH` means, and its job if it names one."""
+    parts = [part for part in path.removeprefix(BULK_PATH).split("/") if part]
+    if len(parts) == 2 and parts[1] != "batches":  # noqa: PLR2004 - a job and its part
         return Endpoint.UNKNOWN, ""
     return _ENDPOINTS.get((method, len(parts)), Endpoint.UNKNOWN), parts[0] if parts else ""
 
 
 class BulkApi:
-    """Where the requests of all jobs are answered.
+    """Answers the requests of all jobs.
 
-    Nothing happens by itself: `advance` does what is due.
+    Jobs run only in `advance`, which the tenant calls before each answer.
     """
 
     def __init__(
         self,
         objects: Mapping[str, ObjectSettings],
-        desks: Mapping[str, IngestApi],
+        ingest_apis: Mapping[str, IngestApi],
         store: Store,
         *,
         source_name: str,
@@ -104,7 +101,7 @@ class BulkApi:
         self.limits = limits or BulkLimits()
         self.jobs: dict[str, SandboxJob] = {}
         self._objects = objects
-        self._desks = desks
+        self._ingest_apis = ingest_apis
         self._store = store
         self._source = source_name
         self._created_s: deque[float] = deque()
@@ -120,9 +117,9 @@ class BulkApi:
         job_id: str,
         request: Request,
         moment: RequestTime,
-        fate: JobFate | None,
+        fault: JobFault | None,
     ) -> tuple[Answer, int]:
-        """Answer one request; the second value is how many records came with it."""
+        """Answer one request. The second value is the number of records in it."""
         if endpoint is Endpoint.CREATE_JOB:
             return self._create(request, moment), 0
         if endpoint is Endpoint.JOBS:
@@ -133,19 +130,19 @@ class BulkApi:
         if endpoint is Endpoint.UPLOAD:
             return self._upload(job, request, moment)
         if endpoint is Endpoint.CLOSE_JOB:
-            return self._close(job, request, moment, fate), 0
+            return self._close(job, request, moment, fault), 0
         if endpoint is Endpoint.DELETE_JOB:
             return self._delete(job, moment), 0
         return as_json(200, _shown(job)), 0
 
     def advance(self, now_s: float, wall_ms: int, serial: int) -> None:
-        """Let closed jobs go through their states, in the order in which they were closed."""
-        for job in let_run(self.jobs.values(), self.limits, now_s):
-            if job.fate == "vanish":
+        """Advance closed jobs through their states, in the order in which they were closed."""
+        for job in run_due_jobs(self.jobs.values(), self.limits, now_s):
+            if job.fault == "vanish":
                 del self.jobs[job.id]
                 continue
             job.changed_ms = wall_ms
-            if job.fate == "fail":
+            if job.fault == "fail":
                 job.state = "Failed"
             else:
                 job.state = "JobComplete"
@@ -154,19 +151,26 @@ class BulkApi:
 
     def _create(self, request: Request, moment: RequestTime) -> Answer:
         try:
-            wanted = orjson.loads(request.body)
+            described = orjson.loads(request.body)
         except orjson.JSONDecodeError:
-            wanted = None
-        if not isinstance(wanted, dict) or wanted.get("operation") not in {"upsert", "delete"}:
+            described = None
+        if not isinstance(described, dict) or described.get("operation") not in {
+            "upsert",
+            "delete",
+        }:
             return envelope(
                 400, moment.wall_ms, "Bad Request: object, sourceName and operation are expected"
             )
-        if wanted.get("sourceName") != self._source or wanted.get("object") not in self._objects:
+        if (
+            described.get("sourceName") != self._source
+            or described.get("object") not in self._objects
+        ):
             return envelope(404, moment.wall_ms)
+        # The limit is over a sliding hour: forget creations that are older.
         while self._created_s and self._created_s[0] <= moment.now_s - _HOUR_S:
             self._created_s.popleft()
         active = [job for job in self.jobs.values() if job.state in ACTIVE]
-        if any(job.object == wanted["object"] for job in active):
+        if any(job.object == described["object"] for job in active):
             return envelope(409, moment.wall_ms)
         if (
             len(self._created_s) >= self.limits.jobs_per_hour
@@ -177,11 +181,11 @@ class BulkApi:
         job = SandboxJob(
             id=str(
                 uuid.uuid5(
-                    _NAMESPACE, f"{len(self._created_s)} {moment.now_s!r} {wanted['object']}"
+                    _NAMESPACE, f"{len(self._created_s)} {moment.now_s!r} {described['object']}"
                 )
             ),
-            object=wanted["object"],
-            operation=wanted["operation"],
+            object=described["object"],
+            operation=described["operation"],
             source=self._source,
             created_ms=moment.wall_ms,
             changed_ms=moment.wall_ms,
@@ -190,13 +194,13 @@ class BulkApi:
         return as_json(201, _shown(job))
 
     def _list(self, request: Request) -> Answer:
-        asked = parse_qs(urlsplit(request.url).query)
-        states = {state.lower() for one in asked.get("states", []) for state in one.split(",")}
+        query = parse_qs(urlsplit(request.url).query)
+        states = {state.lower() for one in query.get("states", []) for state in one.split(",")}
         found = [job for job in self.jobs.values() if not states or job.state.lower() in states]
         found.sort(key=lambda job: -job.changed_ms)
         offset, limit = (
-            int(asked.get("offset", ["0"])[0]),
-            min(100, int(asked.get("limit", ["20"])[0])),
+            int(query.get("offset", ["0"])[0]),
+            min(100, int(query.get("limit", ["20"])[0])),
         )
         return as_json(200, {"data": [_shown(job) for job in found[offset : offset + limit]]})
 
@@ -209,6 +213,7 @@ class BulkApi:
             return envelope(400, moment.wall_ms, "Bad Request: too many files"), 0
         job.files.append(request.body)
         job.changed_ms = moment.wall_ms
+        # A file of deletes has no header.
         rows = request.body.count(b"\n") - (job.operation == "upsert")
         job.row_count += rows
         return Answer(202), rows
@@ -220,15 +225,15 @@ class BulkApi:
         return Answer(204)
 
     def _close(
-        self, job: SandboxJob, request: Request, moment: RequestTime, fate: JobFate | None
+        self, job: SandboxJob, request: Request, moment: RequestTime, fault: JobFault | None
     ) -> Answer:
         try:
-            wanted = str(orjson.loads(request.body)["state"]).lower()
+            state = str(orjson.loads(request.body)["state"]).lower()
         except (orjson.JSONDecodeError, KeyError, TypeError):
             return envelope(400, moment.wall_ms)
-        if wanted == "uploadcomplete" and job.state == "Open":
-            job.state, job.closed_s, job.fate = "UploadComplete", moment.now_s, fate
-        elif wanted == "aborted" and job.state in {"Open", "UploadComplete"}:
+        if state == "uploadcomplete" and job.state == "Open":
+            job.state, job.closed_s, job.fault = "UploadComplete", moment.now_s, fault
+        elif state == "aborted" and job.state in {"Open", "UploadComplete"}:
             job.state = "Aborted"
             job.files.clear()
         else:
@@ -249,16 +254,13 @@ class BulkApi:
                     moment=Instant(moment.now_s, moment.wall_ms, serial),
                 )
             else:
-                self._desks[job.object].load(
+                self._ingest_apis[job.object].load(
                     _texts(content, self._objects[job.object]), moment, serial
                 )
 
 
 def _texts(content: bytes, described: ObjectSettings) -> list[bytes]:
-    """Turn a CSV file into rows as JSON texts.
-
-    Columns that the schema does not have are left out.
-    """
+    """Convert a CSV file to rows as JSON texts, without columns that the schema does not have."""
     lines = csv.DictReader(StringIO(content.decode("utf-8"), newline=""), strict=True)
     return [
         b"{%s}"
@@ -271,16 +273,13 @@ def _texts(content: bytes, described: ObjectSettings) -> list[bytes]:
 
 
 def _json(text: str, kind: FieldType) -> bytes:
-    """Write a CSV value as JSON.
-
-    An empty one is null, a number keeps its digits, what is neither stays text.
-    """
+    """Convert a CSV value to JSON: an empty one to null, a number with all its digits."""
     if not text:
         return b"null"
-    as_it_stands = (kind is FieldType.NUMBER and _NUMBER.fullmatch(text)) or (
+    is_literal = (kind is FieldType.NUMBER and _NUMBER.fullmatch(text)) or (
         kind is FieldType.BOOLEAN and text in {"true", "false"}
     )
-    return text.encode() if as_it_stands else orjson.dumps(text)
+    return text.encode() if is_literal else orjson.dumps(text)
 
 
 def _micros(text: str) -> int | None:

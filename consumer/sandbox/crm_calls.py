@@ -1,4 +1,4 @@
-"""Which call of the fake CRM an address is."""
+"""Recognise the calls of the fake CRM by method and path."""
 
 from __future__ import annotations
 
@@ -22,10 +22,7 @@ _ENDPOINTS: Final = {
 
 
 class CrmCall(msgspec.Struct, frozen=True):
-    """Which call a path is. `object` stands in the path of a description alone.
-
-    `part` names a result file.
-    """
+    """One call of the CRM. `object` is set for a `describe` only, `part` for a result file only."""
 
     endpoint: Endpoint
     job: str = ""
@@ -34,7 +31,7 @@ class CrmCall(msgspec.Struct, frozen=True):
 
 
 def crm_call(method: str, path: str) -> CrmCall | None:  # noqa: PLR0911 - one per address
-    """Say which call of the CRM a path is; `None` when it is none of its addresses."""
+    """Return the call that a path means, or `None` when the path is not one of the CRM."""
     rooted = _ROOT.fullmatch(path)
     if rooted is None:
         return None

@@ -1,7 +1,4 @@
-"""The CRM's Bulk API 2.0 of the fake organisation.
-
-Jobs and their limits, queries, and `describe`.
-"""
+"""Answer the Bulk API 2.0 of the fake CRM: jobs and their limits, queries, and `describe`."""
 
 from __future__ import annotations
 
@@ -15,10 +12,10 @@ import msgspec
 import orjson
 
 from consumer.http.messages import Answer
-from consumer.sandbox.crm_objects import described
+from consumer.sandbox.crm_objects import describe_result
 from consumer.sandbox.crm_rows import CrmRows
 from consumer.sandbox.crm_runs import DELIMITERS, LINE_ENDS, CrmJob, CrmRuns, result_file
-from consumer.sandbox.job_queue import ACTIVE, let_run
+from consumer.sandbox.job_queue import ACTIVE, run_due_jobs
 from consumer.sandbox.vendor_answers import as_json, core_error
 from consumer.sandbox.wire import Endpoint
 
@@ -28,7 +25,7 @@ if TYPE_CHECKING:
     from consumer.http.messages import Request
     from consumer.sandbox.crm_calls import CrmCall
     from consumer.sandbox.crm_objects import CrmObjects
-    from consumer.sandbox.faults import JobFate, Poison
+    from consumer.sandbox.faults import JobFault, Poison
     from consumer.sandbox.ingest import RequestTime
 
 _OPERATIONS: Final = frozenset({"insert", "update", "upsert", "delete", "hardDelete"})
@@ -38,7 +35,7 @@ _DAY_S: Final = 86_400.0
 
 
 class CrmLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """The figures of the API, and how long a job takes after it was closed."""
+    """The limits of the API, and the time that a job takes after its upload is complete."""
 
     file_bytes: int = 100_000_000
     batches_per_day: int = 15_000
@@ -48,9 +45,9 @@ class CrmLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CrmApi:
-    """Where the requests of the CRM are answered.
+    """Answers the requests of the CRM.
 
-    Nothing happens by itself: `advance` does what is due.
+    Jobs run only in `advance`, which the tenant calls before each answer.
     """
 
     def __init__(
@@ -60,7 +57,7 @@ class CrmApi:
         poisons: Callable[[str], Sequence[Poison]],
         limits: CrmLimits | None = None,
     ) -> None:
-        """`poisons` says which values of an object are refused now."""
+        """`poisons` returns the values of an object that are refused now."""
         self.limits = limits or CrmLimits()
         self.jobs: dict[str, CrmJob] = {}
         self.store = CrmRows(objects)
@@ -71,15 +68,16 @@ class CrmApi:
     def object_of(self, call: CrmCall, request: Request) -> str | None:
         """Return the object that a call is about, for the fault script and the log."""
         if call.endpoint is Endpoint.CREATE_JOB:
-            wanted = _wanted(request)
-            return str(wanted["object"]) if wanted is not None and "object" in wanted else None
+            described = _body(request)
+            has_object = described is not None and "object" in described
+            return str(described["object"]) if described is not None and has_object else None
         job = self.jobs.get(call.job)
         return call.object or (None if job is None else job.object)
 
     def answer(  # noqa: C901, PLR0911 - one per call
-        self, call: CrmCall, request: Request, moment: RequestTime, fate: JobFate | None
+        self, call: CrmCall, request: Request, moment: RequestTime, fault: JobFault | None
     ) -> tuple[Answer, int]:
-        """Answer one request; the second value is how many records came with it."""
+        """Answer one request. The second value is the number of records in it."""
         match call.endpoint:
             case Endpoint.CREATE_JOB:
                 return self._create(request, moment), 0
@@ -98,7 +96,7 @@ class CrmApi:
             case Endpoint.UPLOAD:
                 return self._upload(job, request, moment)
             case Endpoint.CLOSE_JOB:
-                return self._close(job, request, moment, fate), 0
+                return self._close(job, request, moment, fault), 0
             case Endpoint.DELETE_JOB:
                 return self._delete(job), 0
             case Endpoint.RESULTS:
@@ -106,35 +104,37 @@ class CrmApi:
         return as_json(200, _shown(job)), 0
 
     def advance(self, now_s: float, wall_ms: int) -> None:
-        """Let closed jobs go through their states, in the order in which they were closed."""
-        for job in let_run(self.jobs.values(), self.limits, now_s):
+        """Advance closed jobs through their states, in the order in which they were closed."""
+        for job in run_due_jobs(self.jobs.values(), self.limits, now_s):
             job.changed_ms = wall_ms
+            # The rows of a job that vanishes are applied: a client cannot know its outcome.
             self._batches_s.extend([now_s] * self._runs.run(job))
-            if job.fate == "vanish":
+            if job.fault == "vanish":
                 del self.jobs[job.id]
 
     # ---- the calls
 
     def _create(self, request: Request, moment: RequestTime) -> Answer:
-        wanted = _wanted(request)
-        if wanted is None:
+        described = _body(request)
+        if described is None:
             return core_error(
                 400, "JSON_PARSER_ERROR", "The HTTP entity body is required, but is not JSON"
             )
-        name, operation = str(wanted.get("object")), str(wanted.get("operation"))
-        external_id = wanted.get("externalIdFieldName") or None
+        name, operation = str(described.get("object")), str(described.get("operation"))
+        external_id = described.get("externalIdFieldName") or None
         delimiter, line_ending = (
-            wanted.get("columnDelimiter", "COMMA"),
-            wanted.get("lineEnding", "LF"),
+            described.get("columnDelimiter", "COMMA"),
+            described.get("lineEnding", "LF"),
         )
         fault = self._creation_fault(name, operation, external_id)
         if fault is None and (delimiter not in DELIMITERS or line_ending not in LINE_ENDS):
             fault = (
                 "INVALIDJOB",
-                "InvalidJob : columnDelimiter or lineEnding is not one of the known",
+                "InvalidJob : columnDelimiter or lineEnding is not one of the known values",
             )
         if fault is not None:
             return core_error(400, *fault)
+        # The limit is over a sliding day: forget batches that are older.
         while self._batches_s and self._batches_s[0] <= moment.now_s - _DAY_S:
             self._batches_s.popleft()
         if len(self._batches_s) >= self.limits.batches_per_day:
@@ -159,7 +159,7 @@ class CrmApi:
         self, name: str, operation: str, external_id: str | None
     ) -> tuple[str, str] | None:
         if operation not in _OPERATIONS:
-            return "INVALIDJOB", "InvalidJob : operation is not one of the known"
+            return "INVALIDJOB", "InvalidJob : operation is not one of the known values"
         fields = self.store.objects.get(name)
         if fields is None:
             return "INVALIDENTITY", f"InvalidEntity : Unable to find object: {name}"
@@ -167,24 +167,24 @@ class CrmApi:
             return None
         if external_id is None:
             blank = (
-                f"InvalidJob : External ID was blank for {name}. An External ID must be"
-                f" specified for upsert."
+                f"InvalidJob : External ID was blank for {name}."
+                " An External ID must be specified for upsert."
             )
             return "INVALIDJOB", blank
         if external_id != "Id" and (
             external_id not in fields or not fields[external_id].external_id
         ):
             said = (
-                f"InvalidJob : Field name provided, {external_id} does not match an External ID"
-                f" for {name}"
+                f"InvalidJob : Field name provided, {external_id}"
+                f" does not match an External ID for {name}"
             )
             return "INVALIDJOB", said
         return None
 
     def _list(self, request: Request) -> Answer:
-        asked = parse_qs(urlsplit(request.url).query)
-        start = int(asked.get("queryLocator", ["0"])[0])
-        kinds = set(asked.get("jobType", ["V2Ingest"]))
+        query = parse_qs(urlsplit(request.url).query)
+        start = int(query.get("queryLocator", ["0"])[0])
+        kinds = set(query.get("jobType", ["V2Ingest"]))
         found = (
             sorted(self.jobs.values(), key=lambda job: job.created_ms)
             if "V2Ingest" in kinds
@@ -205,24 +205,21 @@ class CrmApi:
         fields = self.store.objects.get(name)
         if fields is None:
             return core_error(404, "NOT_FOUND", "The requested resource does not exist")
-        return as_json(200, described(name, fields))
+        return as_json(200, describe_result(name, fields))
 
     def _query(self, request: Request) -> Answer:
-        """Answer the one form of query that a loader of deletes needs.
-
-        Ids by the values of one field.
-        """
-        asked = _QUERY.fullmatch(parse_qs(urlsplit(request.url).query).get("q", [""])[0])
-        if asked is None or asked[1] != asked[3]:
+        """Answer the one form of query that a deletion needs: ids by the values of one field."""
+        query = _QUERY.fullmatch(parse_qs(urlsplit(request.url).query).get("q", [""])[0])
+        if query is None or query[1] != query[3]:
             return core_error(400, "MALFORMED_QUERY", "unexpected token")
-        field, name = asked[1], asked[2]
+        field, name = query[1], query[2]
         if name not in self.store.objects or field not in self.store.objects[name]:
             return core_error(
                 400,
                 "INVALID_TYPE",
                 f"sObject type '{name}' is not supported, or has no such column",
             )
-        values = [re.sub(r"\\(.)", r"\1", one) for one in _QUOTED.findall(asked[4])]
+        values = [re.sub(r"\\(.)", r"\1", one) for one in _QUOTED.findall(query[4])]
         records = [
             {"Id": id_, field: value} for id_, value in self.store.found(name, field, values)
         ]
@@ -236,22 +233,23 @@ class CrmApi:
             return core_error(413, "REQUEST_ENTITY_TOO_LARGE", "The file is over the limit"), 0
         job.content = request.body
         job.changed_ms = moment.wall_ms
+        # An estimate until the run: a quoted value may contain line breaks.
         job.row_count = max(0, request.body.count(b"\n") - 1)
         return Answer(201), job.row_count
 
     def _close(
-        self, job: CrmJob, request: Request, moment: RequestTime, fate: JobFate | None
+        self, job: CrmJob, request: Request, moment: RequestTime, fault: JobFault | None
     ) -> Answer:
-        state = (_wanted(request) or {}).get("state")
+        state = (_body(request) or {}).get("state")
         if state == "UploadComplete" and job.state == "Open" and job.content is not None:
-            job.state, job.closed_s, job.fate = "UploadComplete", moment.now_s, fate
+            job.state, job.closed_s, job.fault = "UploadComplete", moment.now_s, fault
         elif state == "Aborted" and job.state in ACTIVE:
             job.state, job.content = "Aborted", None
         else:
             return core_error(
                 400,
                 "INVALIDJOBSTATE",
-                f"InvalidJobState : Job is {job.state}; no such change of it",
+                f"InvalidJobState : Job is {job.state}; this change is not allowed",
             )
         job.changed_ms = moment.wall_ms
         return as_json(200, _shown(job))
@@ -272,12 +270,12 @@ class CrmApi:
         return Answer(200, (("content-type", "text/csv"),), result_file(job, part))
 
 
-def _wanted(request: Request) -> dict[str, str] | None:
+def _body(request: Request) -> dict[str, str] | None:
     try:
-        wanted = orjson.loads(request.body)
+        body = orjson.loads(request.body)
     except orjson.JSONDecodeError:
         return None
-    return wanted if isinstance(wanted, dict) else None
+    return body if isinstance(body, dict) else None
 
 
 def _shown(job: CrmJob) -> dict[str, object]:

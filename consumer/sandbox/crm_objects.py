@@ -1,7 +1,4 @@
-"""The sObjects of the fake CRM.
-
-Contact and Campaign as an organisation has them, and those that routes name.
-"""
+"""The sObjects of the fake CRM: Contact, Campaign, and the objects that routes name."""
 
 from __future__ import annotations
 
@@ -31,9 +28,9 @@ EXTERNAL_ID: Final = "Kafka_Id__c"
 
 
 class CrmField(msgspec.Struct, frozen=True, kw_only=True):
-    """One field, as `describe` tells of it.
+    """One field, as `describe` returns it.
 
-    `relationship` names the record that a reference leads to.
+    `relationship` is the relationship name of a reference field.
     """
 
     name: str
@@ -92,15 +89,12 @@ _CAMPAIGN: Final = _fields(
 
 
 def standard_objects() -> CrmObjects:
-    """Return Contact and Campaign, each with an external id field for the keys of a topic."""
+    """Return Contact and Campaign, each with an external id field for record keys."""
     return {"Contact": dict(_CONTACT), "Campaign": dict(_CAMPAIGN)}
 
 
 def objects_of(routes: Iterable[RouteSettings]) -> CrmObjects:
-    """Return the standard objects, and what routes name beside them.
-
-    Custom objects, custom fields.
-    """
+    """Return the standard objects, with the custom objects and fields that routes name."""
     found = standard_objects()
     for route in routes:
         if route.crm is None:
@@ -115,8 +109,8 @@ def objects_of(routes: Iterable[RouteSettings]) -> CrmObjects:
     return found
 
 
-def described(name: str, fields: Mapping[str, CrmField]) -> dict[str, object]:
-    """Return the describe result of one object, with the members that a loader reads."""
+def describe_result(name: str, fields: Mapping[str, CrmField]) -> dict[str, object]:
+    """Return the `describe` result of one object, with the members that the daemon reads."""
     return {
         "name": name,
         "label": name,

@@ -1,7 +1,4 @@
-"""The rows of the fake CRM: one CSV row applied after the other.
-
-Each taken or refused in the vendor's words.
-"""
+"""The records of the fake CRM: apply CSV rows, or refuse them with Salesforce's error codes."""
 
 from __future__ import annotations
 
@@ -29,21 +26,21 @@ Row = dict[str, str | None]
 
 
 class AppliedCrmRow(msgspec.Struct, frozen=True):
-    """The row is applied to the record of this id."""
+    """A row that is applied to the record of this id."""
 
     id: str
     created: bool
 
 
 class RefusedCrmRow(msgspec.Struct, frozen=True):
-    """The row is not applied: `sf__Error`, and the id where one was found."""
+    """A row that is not applied: its `sf__Error`, and the id where a record was found."""
 
     error: str
     id: str = ""
 
 
 class CrmRows:
-    """Every record by object and id. What is deleted stays known as deleted."""
+    """Every record by object and id. Deleted ids are remembered, as in a real organisation."""
 
     def __init__(self, objects: CrmObjects) -> None:
         self.objects = objects
@@ -60,11 +57,11 @@ class CrmRows:
 
     def found(self, name: str, field: str, values: Iterable[str]) -> list[tuple[str, str]]:
         """Return id and value of the records that have one of these values."""
-        wanted = set(values)
+        searched = set(values)
         return [
             (id_, value)
             for id_, row in self.rows[name].items()
-            if (value := row.get(field)) in wanted and value
+            if (value := row.get(field)) in searched and value
         ]
 
     def apply(
@@ -116,8 +113,8 @@ class CrmRows:
             )
             if other is not None:
                 said = (
-                    f"duplicate value found: {field.name} duplicates value on record with id:"
-                    f" {other}"
+                    f"duplicate value found: {field.name}"
+                    f" duplicates value on record with id: {other}"
                 )
                 return RefusedCrmRow(f"DUPLICATE_VALUE:{said}:{field.name} --")
         self._serial += 1
@@ -128,11 +125,12 @@ class CrmRows:
         self, name: str, id_: str, row: Row, cells: Mapping[str, str], *, created: bool
     ) -> AppliedCrmRow | RefusedCrmRow:
         fields = self.objects[name]
+        # Check the whole row first: a refused row must not be applied in part.
         for field_name, value in cells.items():
             if value == NULL and fields[field_name].required:
                 return msgspec.structs.replace(_missing(fields[field_name]), id=id_)
         for field_name, value in cells.items():
-            if not value or field_name == "Id":
+            if not value or field_name == "Id":  # an empty cell keeps the stored value
                 continue
             if fields[field_name].external_id:
                 self._move(
@@ -175,18 +173,15 @@ def _missing(field: CrmField) -> RefusedCrmRow:
 
 
 def _value_error(field: CrmField, value: str) -> str | None:
-    """Say what is wrong with a value, when something is.
-
-    As the vendor does, it repeats the value.
-    """
+    """Return the error of a value, or `None`. Like Salesforce, it repeats the value."""
     if len(value) > min(field.length, LONGEST_FIELD_CHARS) and field.kind not in {
         "boolean",
         "date",
         "datetime",
     }:
         return (
-            f"STRING_TOO_LONG:{field.name}: data value too large: {value[:40]} (max"
-            f" length={field.length})"
+            f"STRING_TOO_LONG:{field.name}: data value too large: {value[:40]}"
+            f" (max length={field.length})"
         )
     if field.kind == "email" and not _MAIL.fullmatch(value):
         return f"INVALID_EMAIL_ADDRESS:{field.name}: invalid email address: {value}"

@@ -1,7 +1,4 @@
-"""A job of the fake CRM runs.
-
-Its file is read, each row is taken or refused, and its result files are there.
-"""
+"""Run a job of the fake CRM: read its file, apply or refuse each row, write the result files."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from consumer.sandbox.crm_rows import AppliedCrmRow, RefusedCrmRow
-from consumer.sandbox.faults import JobFate, is_poisoned
+from consumer.sandbox.faults import JobFault, is_poisoned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -39,10 +36,7 @@ _LOCKED: Final = "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this r
 
 
 class CrmJob(msgspec.Struct):
-    """One job. `closed_s` is when its upload was complete.
-
-    `row_count` is exact once the job has run.
-    """
+    """One job. `closed_s` is the time of its upload's end; `row_count` is exact after the run."""
 
     id: str
     object: str
@@ -58,7 +52,7 @@ class CrmJob(msgspec.Struct):
     content: bytes | None = None
     row_count: int = 0
     closed_s: float | None = None
-    fate: JobFate | None = None
+    fault: JobFault | None = None
     columns: list[str] = []
     successful: list[list[str]] = []
     failed: list[list[str]] = []
@@ -66,20 +60,20 @@ class CrmJob(msgspec.Struct):
 
 
 class CrmRuns:
-    """Runs jobs on the rows of the CRM.
+    """Runs jobs on the records of the CRM.
 
-    `poisons` says which values of an object are refused now.
+    `poisons` returns the values of an object that are refused now.
     """
 
     def __init__(self, store: CrmRows, poisons: Callable[[str], Sequence[Poison]]) -> None:
         self._store = store
         self._poisons = poisons
-        # Result files come in an order of their own: whoever matches rows by their place is found
-        # out.
+        # The service does not promise the order of result files, so they are shuffled: a client
+        # that matches rows by their position fails here.
         self._shuffle = random.Random(10).shuffle  # noqa: S311 - an order, not a secret
 
     def run(self, job: CrmJob) -> int:
-        """Run a job to its end; return how many batches it was."""
+        """Run a job to its end. Return the number of batches that it used."""
         content, job.content = job.content or b"", None
         try:
             lines = csv.reader(
@@ -93,12 +87,13 @@ class CrmRuns:
         except (csv.Error, UnicodeDecodeError) as problem:
             job.state, job.message = "Failed", f"InvalidBatch : {problem}"
             return 0
+        # The service splits a file into batches, and counts each against the daily limit.
         batch_count = 1 + len(rows) // _BATCH_ROWS
-        if fault := self._file_fault(job, content, rows):
-            job.state, job.message, job.unprocessed = "Failed", f"InvalidBatch : {fault}", rows
+        if error := self._file_error(job, content, rows):
+            job.state, job.message, job.unprocessed = "Failed", f"InvalidBatch : {error}", rows
             return batch_count
-        if job.fate in {"fail", "stop"}:
-            half = 0 if job.fate == "fail" else len(rows) // 2
+        if job.fault in {"fail", "stop"}:
+            half = 0 if job.fault == "fail" else len(rows) // 2
             rows, job.unprocessed = rows[:half], rows[half:]
             job.state, job.message = "Failed", "TransientError : The batch could not be finished"
         else:
@@ -108,7 +103,7 @@ class CrmRuns:
             self._shuffle(part)
         return batch_count
 
-    def _file_fault(self, job: CrmJob, content: bytes, rows: Iterable[Sequence[str]]) -> str | None:
+    def _file_error(self, job: CrmJob, content: bytes, rows: Iterable[Sequence[str]]) -> str | None:
         fields = self._store.objects[job.object]
         if len(content.partition(b"\n")[0].decode()) > _HEADER_CHARS:
             return "Header is too long"
@@ -116,7 +111,7 @@ class CrmRuns:
         if unknown is not None:
             return f"Field name not found : {unknown}"
         if job.operation in {"delete", "hardDelete"} and job.columns != ["Id"]:
-            return "Field name not found : delete takes Id alone"
+            return "Field name not found : delete takes only Id"
         if any(len(row) != len(job.columns) for row in rows):
             return "Number of columns in a row differs from the header"
         return None
@@ -126,7 +121,7 @@ class CrmRuns:
         for at, row in enumerate(rows):
             cells = dict(zip(job.columns, row, strict=True))
             outcome: AppliedCrmRow | RefusedCrmRow
-            if job.fate == "lock" and at % 3 == 0:
+            if job.fault == "lock" and at % 3 == 0:
                 outcome = RefusedCrmRow(_LOCKED)
             elif sum(map(len, row)) > _RECORD_CHARS:
                 outcome = RefusedCrmRow("INVALID_BATCH:Record is too long:--")
@@ -134,8 +129,8 @@ class CrmRuns:
                 poison := next((one for one in poisons if is_poisoned(cells, one)), None)
             ) is not None:
                 said = (
-                    f"FIELD_CUSTOM_VALIDATION_EXCEPTION:{poison.value} is not allowed"
-                    f" here:{poison.field} --"
+                    f"FIELD_CUSTOM_VALIDATION_EXCEPTION:{poison.value} is not allowed here"
+                    f":{poison.field} --"
                 )
                 outcome = RefusedCrmRow(said)
             else:
@@ -147,7 +142,7 @@ class CrmRuns:
 
 
 def result_file(job: CrmJob, part: str) -> bytes:
-    """Write one of the three result files of a job that came to its end."""
+    """Return one of the three result files of a job that has ended."""
     own, rows = {
         "successfulResults": (["sf__Id", "sf__Created"], job.successful),
         "failedResults": (["sf__Id", "sf__Error"], job.failed),

@@ -1,4 +1,4 @@
-"""The fault script as text: one rule per line, read into `FaultRule` values."""
+"""Read the fault script: one rule a line, as text, into `FaultRule` values."""
 
 from __future__ import annotations
 
@@ -20,37 +20,39 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HELP: Final = """\
-Faults: WHERE[/OBJECT] CLAUSE..., parted by ';' or line ends.
-The first rule that strikes a request decides.
+Faults: WHERE[/OBJECT] CLAUSE..., separated by ';' or line ends.
+The first rule that applies to a request decides.
 
 WHERE   token, exchange, upsert, delete, test, ingest (upsert and
         delete), create-job, upload, close-job, job, jobs,
         delete-job, results, describe, query, any
 
 Which of these requests:
-  nth=3  nth=3-9  nth=3-   by their count, from 1
+  nth=3  nth=3-9  nth=3-   by number, counted from 1
   every=10  ratio=0.05  seed=7  times=2
-  from=10s  until=20s      since the rules were set
+  from=10s  until=20s      time since the rules were set
 
-What goes wrong:
-  status=503               answered so, and not acted upon
-  after                    ... acted upon first: the answer lies
+Effect:
+  status=503               this answer; the request has no effect
+  after                    with status, reset or malformed: the
+                           request takes effect first
   header=NAME:VALUE  retry-after=2  body=TEXT
-  echo                     the request's own body comes back
+  echo                     the body of the request is sent back
   html                     a login page with status 200
   redirect=URL             302
   reset  malformed         no usable answer; see `after`
-  delay=5s                 answered late
-  late=30s                 applied late, also when given up on
+  delay=5s                 the answer is late
+  late=30s                 rows are stored late, even after the
+                           client has given up
   drip=100                 a body at 100 bytes per second
   endless  gzip            a body without end, or compressed
-  expire-tokens  revoke-tokens   all that are out
-  fail-job  hang-job  vanish-job   what becomes of the bulk job that
-                           close-job closes; of a CRM job also
-  stop-job  lock-job       ended half way; every third row locked
+  expire-tokens  revoke-tokens   all tokens in use
+  fail-job  hang-job  vanish-job   the bulk or CRM job that this
+                           close-job closes fails, hangs, vanishes
+  stop-job  lock-job       a CRM job ends half way; locks rows
   skew=10m                 the server's clock is ahead (-10m: behind)
-  poison=FIELD:VALUE       such a record makes its batch a 400, and
-                           the validation call names it
+  poison=FIELD:VALUE       a record with this value makes its batch
+                           a 400; the validation call names it
 
 Examples:
   upsert/customers nth=3 status=503 retry-after=2
@@ -66,22 +68,25 @@ _WHERE: Final[dict[str, frozenset[Endpoint]]] = {
         if endpoint is not Endpoint.UNKNOWN
     },
 }
-_FLAGS: Final = frozenset({
-    "after", "echo", "html", "reset", "malformed", "endless", "gzip", "expire-tokens", "revoke-tokens",
-    "fail-job", "hang-job", "vanish-job", "stop-job", "lock-job",
-})  # fmt: skip
+_JOB_FLAGS: Final = frozenset({"fail-job", "hang-job", "vanish-job", "stop-job", "lock-job"})
+_TOKEN_FLAGS: Final = frozenset({"expire-tokens", "revoke-tokens"})
+_FLAGS: Final = (
+    frozenset({"after", "echo", "html", "reset", "malformed", "endless", "gzip"})
+    | _TOKEN_FLAGS
+    | _JOB_FLAGS
+)
 _DURATION: Final = re.compile(r"(-?\d+(?:\.\d+)?)(ms|s|m|h)")
 _STATUSES: Final = range(200, 600)
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 class FaultScriptError(ValueError):
-    """A rule that cannot be read; the text says which, what was seen, and what to write."""
+    """A rule that cannot be read; the text says where, what was expected and what was found."""
 
 
 def _number(text: str) -> int:
     if not text.isdecimal():
-        message = f"{text!r}: a whole number is wanted"
+        message = f"expected a whole number, got {text!r}"
         raise FaultScriptError(message)
     return int(text)
 
@@ -89,7 +94,7 @@ def _number(text: str) -> int:
 def _status(text: str) -> int:
     status = _number(text)
     if status not in _STATUSES:
-        message = f"{text!r}: a status from 200 to 599 is wanted"
+        message = f"expected a status from 200 to 599, got {text!r}"
         raise FaultScriptError(message)
     return status
 
@@ -100,7 +105,7 @@ def _share(text: str) -> float:
     except ValueError:
         share = -1.0
     if not 0 <= share <= 1:
-        message = f"{text!r}: a share from 0 to 1 is wanted"
+        message = f"expected a share from 0 to 1, got {text!r}"
         raise FaultScriptError(message)
     return share
 
@@ -108,7 +113,7 @@ def _share(text: str) -> float:
 def _duration_s(text: str) -> float:
     found = _DURATION.fullmatch(text)
     if found is None:
-        message = f"{text!r}: a duration with its unit is wanted, such as 500ms, 30s, 5m"
+        message = f"expected a duration with its unit, such as 500ms, 30s or 5m, got {text!r}"
         raise FaultScriptError(message)
     return float(found[1]) * _UNITS[found[2]]
 
@@ -116,7 +121,7 @@ def _duration_s(text: str) -> float:
 def _pair(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not name or not colon:
-        message = f"{text!r}: NAME:VALUE is wanted"
+        message = f"expected NAME:VALUE, got {text!r}"
         raise FaultScriptError(message)
     return name, value.strip()
 
@@ -131,7 +136,7 @@ class _RuleLine:
         self._poison: Poison | None = None
         where, _, object_name = words[0].partition("/")
         if where not in _WHERE:
-            message = f"{where!r}: no such place; one of {', '.join(_WHERE)} is wanted"
+            message = f"expected one of {', '.join(_WHERE)}, got {where!r}"
             raise FaultScriptError(message)
         self._match["endpoints"] = _WHERE[where]
         if object_name:
@@ -140,13 +145,13 @@ class _RuleLine:
             self._clause(word)
 
     def rule(self, text: str) -> FaultRule:
-        match = FaultMatch(**self._match)  # type: ignore[arg-type]  # each value came from the reader of its clause
+        match = FaultMatch(**self._match)  # type: ignore[arg-type]  # each value comes from the reader of its clause
         if self._poison is not None:
             return FaultRule(match=match, effect=self._poison, text=text)
         if self._headers:
             self._effect["headers"] = tuple(self._headers)
         if not self._effect:
-            message = f"{text!r}: nothing goes wrong; add what should, such as status=503"
+            message = "expected an effect, such as status=503, got none"
             raise FaultScriptError(message)
         return FaultRule(match=match, effect=FaultEffect(**self._effect), text=text)  # type: ignore[arg-type]  # as above
 
@@ -157,7 +162,7 @@ class _RuleLine:
         elif name in _SETTERS and equals:
             _SETTERS[name](self, value)
         else:
-            message = f"{word!r}: no such clause"
+            message = f"unknown clause {word!r}: see `datacloud-consumer sandbox --help`"
             raise FaultScriptError(message)
 
     def _flag(self, name: str) -> None:
@@ -169,7 +174,7 @@ class _RuleLine:
             case "html":
                 self._effect |= {"status": self._effect.get("status", 200), "body": LOGIN_PAGE}
                 self._headers.append(("content-type", "text/html;charset=UTF-8"))
-            case "fail-job" | "hang-job" | "vanish-job" | "stop-job" | "lock-job":
+            case _ if name in _JOB_FLAGS:
                 self._effect["job"] = name.removesuffix("-job")
             case _:
                 kind: Literal["expire", "revoke"] = (
@@ -188,7 +193,7 @@ class _RuleLine:
     def every(self, text: str) -> None:
         count = _number(text)
         if count == 0:
-            message = "'0': at least every=1 is wanted"
+            message = "expected at least every=1, got every=0"
             raise FaultScriptError(message)
         self._match |= {"every": count, "first": self._match.get("first", count)}
 
@@ -237,9 +242,9 @@ _SETTERS: Final[dict[str, Callable[[_RuleLine, str], None]]] = {
 
 
 def read_script(text: str) -> list[FaultRule]:
-    """Read rules parted by `;` or line ends.
+    """Read rules that are separated by `;` or line ends.
 
-    Raises: `FaultScriptError` with the rule and what is wrong with it.
+    Raises: `FaultScriptError`, which names the rule and the error.
     """
     rules: list[FaultRule] = []
     lexer = shlex.shlex(text.replace("\n", " ; "), posix=True, punctuation_chars=";")

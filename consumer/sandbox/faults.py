@@ -1,7 +1,4 @@
-"""Scripted faults: which request goes wrong, and how.
-
-The first rule that matches a request decides.
-"""
+"""Scripted faults: choose the requests that fail, and how. The first rule that applies decides."""
 
 from __future__ import annotations
 
@@ -15,19 +12,18 @@ from consumer.sandbox.wire import Endpoint, Wire
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-JobFate: TypeAlias = Literal["fail", "hang", "vanish", "stop", "lock"]
-"""What becomes of a job; the last two are of CRM jobs alone: ended half way, and rows that are
-locked."""
+JobFault: TypeAlias = Literal["fail", "hang", "vanish", "stop", "lock"]
+"""How a job fails. The last two, a half-done job and locked rows, are for CRM jobs only."""
 
 INGEST = frozenset({Endpoint.UPSERT, Endpoint.DELETE})
 
 
 class FaultMatch(msgspec.Struct, frozen=True, kw_only=True):
-    """Which requests a rule is about. All that is given must hold.
+    """The requests that a rule applies to. All given conditions must hold.
 
-    `first` and `last` count the requests that the rest of the rule fits, from 1; so do `every` and
-    `ratio`. The window is in seconds since the rules were set; `times` bounds how often the rule
-    acts.
+    `first`, `last`, `every` and `ratio` count the requests that match endpoint, object and window,
+    from 1. The window is in seconds since the rules were set. `times` limits how often the rule
+    applies.
     """
 
     endpoints: frozenset[Endpoint] = frozenset(Endpoint)
@@ -43,12 +39,13 @@ class FaultMatch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FaultEffect(msgspec.Struct, frozen=True, kw_only=True):
-    """What goes wrong with one request.
+    """The effect of a rule on one request.
 
-    With a `status`, a reset or a malformed answer the request is not acted upon, unless `after`
-    says that it was first: the ambiguous case. Everything else changes the answer that the tenant
-    would have given. `late_s` lets accepted rows be applied that much later, so that a request
-    given up on still lands. `job` says what becomes of a bulk job that this request closes.
+    With a `status`, a reset or a malformed answer the request has no effect, unless `after` is set:
+    then it takes effect first, and the client cannot know. All other fields change the answer that
+    the tenant would have given. `late_s` delays the storage of accepted rows, so that a request may
+    take effect after the client has given it up. `job` is the fault of the job that this request
+    closes.
     """
 
     status: int | None = None
@@ -62,46 +59,43 @@ class FaultEffect(msgspec.Struct, frozen=True, kw_only=True):
     drip_bytes_per_s: float = 0.0
     gzip: bool = False
     tokens: Literal["expire", "revoke"] | None = None
-    job: JobFate | None = None
+    job: JobFault | None = None
     skew_s: float = 0.0
 
     @property
     def replaces(self) -> bool:
-        """Whether the tenant's own answer does not matter."""
+        """Whether the answer of the tenant is replaced."""
         return self.status is not None or self.wire in {Wire.RESET, Wire.MALFORMED}
 
 
 class Poison(msgspec.Struct, frozen=True):
-    """A value that the tenant refuses.
-
-    The whole batch is a 400, and the validation call names the record.
-    """
+    """A refused value: its batch is a 400, and the validation call names the record."""
 
     field: str
     value: str
 
 
 class FaultRule(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the script; `text` is the line as it was written."""
+    """One rule of the script; `text` is the rule as it was written."""
 
     match: FaultMatch
     effect: FaultEffect | Poison
     text: str = ""
 
 
-NOTHING = FaultEffect()
+NO_FAULT = FaultEffect()
 
 
-class _Armed:
+class _ActiveRule:
     """A rule with its counts."""
 
     def __init__(self, rule: FaultRule) -> None:
         self.rule = rule
         self.seen = 0
         self.hits = 0
-        self._dice = random.Random(rule.match.seed)  # noqa: S311 - a script that can be repeated, not a secret
+        self._random = random.Random(rule.match.seed)  # noqa: S311 - a script that can be repeated, not a secret
 
-    def concerns(self, endpoint: Endpoint, object_name: str | None, elapsed_s: float) -> bool:
+    def matches(self, endpoint: Endpoint, object_name: str | None, elapsed_s: float) -> bool:
         match = self.rule.match
         return (
             endpoint in match.endpoints
@@ -110,64 +104,65 @@ class _Armed:
             and (match.until_s is None or elapsed_s < match.until_s)
         )
 
-    def strikes(self) -> bool:
-        """Count one request that the rule concerns and say whether it goes wrong."""
+    def applies(self) -> bool:
+        """Count one request that the rule matches. Return whether the rule applies to it."""
         match = self.rule.match
         self.seen += 1
-        # The dice are thrown for each, so that whether one is struck does not hang on the others.
-        lucky = self._dice.random() >= match.ratio
-        struck = (
+        # A number is drawn for every request, so that the outcome of one does not depend on others.
+        spared = self._random.random() >= match.ratio
+        applies = (
             self.seen >= match.first
             and (match.last is None or self.seen <= match.last)
             and (self.seen - match.first) % match.every == 0
-            and not lucky
+            and not spared
             and (match.times is None or self.hits < match.times)
         )
-        self.hits += struck
-        return struck
+        self.hits += applies
+        return applies
 
 
 class Faults:
-    """The script that is in force."""
+    """The active fault script."""
 
     def __init__(self, rules: Sequence[FaultRule] = (), *, now_s: float = 0.0) -> None:
-        self._armed: list[_Armed] = []
+        self._active: list[_ActiveRule] = []
         self._since_s = now_s
         self.set(rules, now_s=now_s)
 
     def set(self, rules: Sequence[FaultRule], *, now_s: float) -> None:
-        """Replace the script; counts and windows begin anew."""
-        self._armed = [_Armed(rule) for rule in rules]
+        """Replace the script; counts and windows start again."""
+        self._active = [_ActiveRule(rule) for rule in rules]
         self._since_s = now_s
 
     def effect(self, endpoint: Endpoint, object_name: str | None, now_s: float) -> FaultEffect:
-        """Return what goes wrong with the request that is here now: the first rule that strikes."""
-        chosen = NOTHING
-        for armed in self._armed:
-            effect = armed.rule.effect
-            if isinstance(effect, Poison) or not armed.concerns(
+        """Return the effect on this request: the one of the first rule that applies."""
+        chosen = NO_FAULT
+        for active in self._active:
+            effect = active.rule.effect
+            if isinstance(effect, Poison) or not active.matches(
                 endpoint, object_name, now_s - self._since_s
             ):
                 continue
-            if armed.strikes() and chosen is NOTHING:
+            # Every matching rule counts the request, also when an earlier one applies.
+            if active.applies() and chosen is NO_FAULT:
                 chosen = effect
         return chosen
 
     def poisons(self, object_name: str, now_s: float) -> list[Poison]:
-        """Return the values that rows of this object must not hold now."""
+        """Return the values that rows of this object must not contain now."""
         return [
-            armed.rule.effect
-            for armed in self._armed
-            if isinstance(armed.rule.effect, Poison)
-            and armed.concerns(Endpoint.UPSERT, object_name, now_s - self._since_s)
+            active.rule.effect
+            for active in self._active
+            if isinstance(active.rule.effect, Poison)
+            and active.matches(Endpoint.UPSERT, object_name, now_s - self._since_s)
         ]
 
     def lines(self) -> list[tuple[str, int]]:
         """Return each rule as it was written, with how often it acted."""
-        return [(armed.rule.text, armed.hits) for armed in self._armed]
+        return [(active.rule.text, active.hits) for active in self._active]
 
 
 def is_poisoned(row: Mapping[str, object], poison: Poison) -> bool:
-    """Say whether a row holds the value, compared as text."""
+    """Return whether a row contains the value, compared as text."""
     value = row.get(poison.field)
     return value is not None and str(value) == poison.value

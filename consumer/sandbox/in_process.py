@@ -1,4 +1,4 @@
-"""The fake tenant without sockets: the transport that hands requests straight to it."""
+"""Send requests to a fake tenant in the same process, without sockets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ANSWER_BYTES: Final = 65_536
 class InProcessTransport:
     """Sends to a tenant in the same process.
 
-    `latency_s` is the way there, which every request takes.
+    `latency_s` is the time from the client to the tenant, for every request.
     """
 
     def __init__(self, tenant: Tenant, clock: Clock, *, latency_s: float = 0.0) -> None:
@@ -32,19 +32,19 @@ class InProcessTransport:
         self.latency_s = latency_s
 
     async def send(self, request: Request) -> HttpOutcome:
-        """Let the tenant answer, and lose, cut or delay the answer as its fault script says."""
+        """Pass a request to the tenant; the fault script may lose, cut or delay the answer."""
         started_s = self._clock.now_s()
         await self._clock.sleep(min(self.latency_s, request.timeout_s))
         if self.latency_s >= request.timeout_s:
-            # Lost on the way there; the client cannot tell that from an answer lost on the way
-            # back.
+            # The request is lost, but the client cannot know that: `written` is true, as after a
+            # lost answer.
             return NoAnswer(
                 Failure.TIMEOUT, "no answer in time", written=True, elapsed_s=request.timeout_s
             )
         if request.body_path is not None:
             request = msgspec.structs.replace(
                 request,
-                body=Path(request.body_path).read_bytes(),  # noqa: ASYNC240 - virtual time stands still meanwhile
+                body=Path(request.body_path).read_bytes(),  # noqa: ASYNC240 - virtual time does not advance meanwhile
                 body_path=None,
             )
         reply = self._tenant.answer(request)
@@ -61,11 +61,11 @@ class InProcessTransport:
         return outcome
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Close nothing: no connection is open."""
 
 
 def _arrive(reply: Reply, left_s: float, elapsed_s: float) -> HttpOutcome:
-    """Say what the client gets to see of a reply."""
+    """Return the outcome that the client sees of a reply."""
     if reply.delay_s + reply.drip_s >= left_s:
         return NoAnswer(Failure.TIMEOUT, "no answer in time", written=True, elapsed_s=elapsed_s)
     match reply.wire:

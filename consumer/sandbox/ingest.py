@@ -1,4 +1,4 @@
-"""The Ingestion API of the fake tenant: upsert, delete and the validation call of one object."""
+"""Answer the Ingestion API for one object: upsert, delete and the validation call."""
 
 from __future__ import annotations
 
@@ -27,10 +27,7 @@ DELETE_IDS: Final = 200
 
 
 class RequestTime(msgspec.Struct, frozen=True):
-    """The present, as the tenant sees it for one request.
-
-    And from when on its rows are in the table.
-    """
+    """The time of one request at the tenant. Its rows are in the table from `due_s` on."""
 
     now_s: float
     wall_ms: int
@@ -42,7 +39,7 @@ class _Rows(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _Texts(msgspec.Struct, frozen=True):
-    """The records of a body: read, and as the text they came in."""
+    """The records of a body: decoded, and as their original text."""
 
     rows: list[dict[str, object]]
     texts: list[msgspec.Raw]
@@ -52,26 +49,26 @@ _ROWS: Final = msgspec.json.Decoder(_Rows)
 _MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-class MalformedBody(ValueError):  # noqa: N818 - what it is
-    """A body in another shape than the documented one."""
+class MalformedBody(ValueError):  # noqa: N818 - it is an outcome, not a fault of the program
+    """A body whose shape is not the documented one."""
 
 
 def _read_rows(body: bytes) -> _Texts:
-    """Read `{"data":[...]}`; strict about UTF-8 and JSON, and keeping each record's own digits."""
+    """Read `{"data":[...]}`, strict about UTF-8 and JSON, with the original digits of numbers."""
     try:
         rows = orjson.loads(body)["data"]
         texts = _ROWS.decode(body).data
     except (orjson.JSONDecodeError, msgspec.DecodeError, KeyError, TypeError) as problem:
-        message = "Invalid JSON: one object with the key data, an array, is expected"
+        message = "Invalid JSON: expected one object with the key data, an array"
         raise MalformedBody(message) from problem
     if not rows or not all(type(row) is dict for row in rows):
-        message = "data must be an array of objects, at least one"
+        message = "expected data to be an array of at least one object"
         raise MalformedBody(message)
     return _Texts(rows, texts)
 
 
 def _version_reader(kind: FieldType) -> Callable[[object], int | None]:
-    """Return how a Record Modified value becomes a figure that can be compared."""
+    """Return the function that converts a Record Modified value to a comparable integer."""
     if kind is FieldType.NUMBER:
         return lambda value: round(value) if type(value) in {int, float} else None  # type: ignore[call-overload]  # as checked
     read = read_day if kind is FieldType.DATE else read_moment
@@ -84,7 +81,7 @@ def _version_reader(kind: FieldType) -> Callable[[object], int | None]:
 
 
 class IngestApi:
-    """Where one object's requests are answered."""
+    """Answers the requests for one object."""
 
     def __init__(
         self, settings: ObjectSettings, store: Store, *, tenant_id: str, strict: bool
@@ -103,7 +100,7 @@ class IngestApi:
     def upsert(
         self, request: Request, moment: RequestTime, poisons: Sequence[Poison], serial: int
     ) -> tuple[Answer, int]:
-        """Take rows; return the answer and how many records the request had."""
+        """Accept or refuse rows. Return the answer and the number of records."""
         path = urlsplit(request.url).path
         if len(request.body) > BODY_BYTES:
             return envelope(413, moment.wall_ms, path=path), 0
@@ -112,6 +109,7 @@ class IngestApi:
         except MalformedBody as problem:
             return envelope(400, moment.wall_ms, f"Bad Request: {problem}", path=path), 0
         rows = read.rows
+        # The answer does not name the record at fault, as in the service.
         if poisons and any(is_poisoned(row, poison) for row in rows for poison in poisons):
             return schema_mismatch(moment.wall_ms, path, self._tenant_id, None), len(rows)
         if self._strict and not all(map(self._check.fits, rows)):
@@ -120,9 +118,9 @@ class IngestApi:
         return ACCEPTED, len(rows)
 
     def load(self, texts: Sequence[bytes], moment: RequestTime, serial: int) -> None:
-        """Take the rows of a bulk job, as JSON texts.
+        """Store the rows of a bulk job, as JSON texts.
 
-        What does not fit becomes a problem record, alone.
+        A row that does not fit the schema becomes a problem record; the others are stored.
         """
         raws = [msgspec.Raw(text) for text in texts]
         self._take(_Texts([orjson.loads(text) for text in texts], raws), moment, serial)
@@ -147,7 +145,7 @@ class IngestApi:
         )
 
     def delete(self, request: Request, moment: RequestTime, serial: int) -> tuple[Answer, int]:
-        """Take keys, from the body or from the query; return the answer and how many there were."""
+        """Delete keys, from the body or the query. Return the answer and the number of keys."""
         parts = urlsplit(request.url)
         try:
             keys = _read_ids(request.body) if request.body else _query_ids(parts.query)
@@ -167,7 +165,7 @@ class IngestApi:
         return ACCEPTED, len(keys)
 
     def test(self, request: Request, wall_ms: int, poisons: Sequence[Poison]) -> tuple[Answer, int]:
-        """Check rows without keeping them; the report names those that fail, and only those."""
+        """Validate rows without storing them; the report names only those that fail."""
         path = urlsplit(request.url).path
         if len(request.body) > BODY_BYTES:
             return envelope(413, wall_ms, path=path), 0
@@ -184,8 +182,8 @@ class IngestApi:
                 if is_poisoned(row, poison)
             ]
             if causes:
-                # The vendor writes the record anew, in an order of its own: here the last member
-                # comes first.
+                # The service encodes the record again, in another order of members. The sandbox
+                # reverses the order, so that a client that compares text fails here.
                 record = orjson.dumps(dict(reversed(row.items()))).decode()
                 report.append({"record": record, "causingExceptions": causes})
         if report:
@@ -204,11 +202,12 @@ class IngestApi:
         version = None
         if self._version is not None and settings.record_modified is not None:
             version = self._version(row.get(settings.record_modified))
+            # A row without any known field is stored as a blank row, as in the service.
             if version is None and row.keys() & self._fields:
                 return [
                     (
                         settings.record_modified,
-                        "EMPTY_RECORD_MODIFIED - a newer value is wanted in every record",
+                        "EMPTY_RECORD_MODIFIED - every record needs a newer value",
                     )
                 ]
         event_date = ""
@@ -221,11 +220,12 @@ class IngestApi:
                         "EMPTY_EVENT_TIME - an engagement record needs its event time",
                     )
                 ]
+        # The original text is stored, so that numbers keep all their digits.
         text = bytes(raw).decode() if row.keys() == self._fields else self._full_text(raw)
         return IncomingRow(_key(row.get(settings.primary_key)), event_date, version, text)
 
     def _full_text(self, raw: msgspec.Raw) -> str:
-        """Leave foreign fields out and, unless the stream is partial, let missing ones be null."""
+        """Drop fields that the schema does not have; missing fields become null unless partial."""
         members = _MEMBERS.decode(raw)
         partial = self._settings.refresh_mode == "partial"
         return (
@@ -240,10 +240,7 @@ class IngestApi:
 
 
 def _key(value: object) -> str:
-    """Return a primary key as text.
-
-    Null and nothing are the blank key, which the vendor takes too.
-    """
+    """Return a primary key as text. A null or missing key is "", which the service accepts too."""
     if isinstance(value, str):
         return value
     return "" if value is None else orjson.dumps(value).decode()
@@ -259,7 +256,7 @@ def _problem(fields: Sequence[tuple[str, str]], text: str, wall_ms: int) -> Prob
 
 
 def _read_ids(body: bytes) -> list[str]:
-    message = 'Invalid JSON: {"ids":["..."]} with at least one text is expected'
+    message = 'Invalid JSON: expected {"ids":["..."]} with at least one string'
     try:
         content = orjson.loads(body)
     except orjson.JSONDecodeError as problem:
@@ -271,14 +268,11 @@ def _read_ids(body: bytes) -> list[str]:
 
 
 def _query_ids(query: str) -> list[str]:
-    """Read `ids=a,b`; a comma inside a key cannot be told from one between keys.
-
-    As at the vendor.
-    """
+    """Read `ids=a,b`. As in the service, a comma always separates keys, also inside a key."""
     keys = [
         key for name, value in parse_qsl(query) if name == "ids" for key in value.split(",") if key
     ]
     if not keys:
-        message = "ids are wanted, in the body or in the query"
+        message = "expected ids in the body or in the query"
         raise MalformedBody(message)
     return keys

@@ -1,4 +1,4 @@
-"""The jobs of both bulk APIs as the page shows them: one line each, the newest first."""
+"""List the jobs of both bulk APIs for the page, the newest first."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class JobLine(msgspec.Struct, frozen=True):
-    """One job. `destination` is the one of a route that makes such jobs.
+    """One job. `destination` is that of the routes which create such jobs.
 
-    What became of single rows is known of jobs of the CRM alone, as at the real services.
+    Only CRM jobs count accepted and failed rows, as in the real services.
     """
 
     destination: Literal["bulk", "crm_bulk"]
@@ -32,10 +32,7 @@ class JobLine(msgspec.Struct, frozen=True):
 
 
 def newest_jobs(tenant: Tenant, count: int) -> list[JobLine]:
-    """Return the jobs that something was done to last.
-
-    Of two at once the later made comes first.
-    """
+    """Return the jobs that changed last; of two that changed together, the newer comes first."""
     lines = [_bulk(job) for job in tenant.bulk.jobs.values()] + [
         _crm(job) for job in tenant.crm.jobs.values()
     ]

@@ -1,7 +1,4 @@
-"""What a job does by itself, in either API of jobs, once its upload is complete.
-
-It waits, runs and is done.
-"""
+"""Advance jobs of both bulk APIs by time: after the upload they wait, run and end."""
 
 from __future__ import annotations
 
@@ -11,42 +8,39 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from consumer.sandbox.faults import JobFate
+    from consumer.sandbox.faults import JobFault
 
 ACTIVE: Final = frozenset({"Open", "UploadComplete", "InProgress"})
-"""The states of a job that has not come to its end."""
+"""The states of a job that has not ended."""
 
 
 class QueuedJob(Protocol):
-    """A job, as far as its turn goes. `closed_s` is when its upload was complete."""
+    """The part of a job that decides when it runs. `closed_s` is the time of its upload's end."""
 
     state: str
     closed_s: float | None
-    fate: JobFate | None
+    fault: JobFault | None
 
 
 class Pace(Protocol):
-    """How long jobs take."""
+    """The time that jobs take."""
 
     @property
     def queue_s(self) -> float:
-        """From the end of the upload until the job begins."""
+        """Seconds from the end of the upload to the start of the job."""
         ...
 
     @property
     def run_s(self) -> float:
-        """From there until it is done."""
+        """Seconds from the start to the end of the job."""
         ...
 
 
 AnyJob = TypeVar("AnyJob", bound=QueuedJob)
 
 
-def let_run(jobs: Iterable[AnyJob], pace: Pace, now_s: float) -> list[AnyJob]:
-    """Let closed jobs begin, and return those that have run.
-
-    In the order in which they were closed.
-    """
+def run_due_jobs(jobs: Iterable[AnyJob], pace: Pace, now_s: float) -> list[AnyJob]:
+    """Start closed jobs that are due. Return those that have ended, in the order of closing."""
     closed = [
         (job.closed_s, job) for job in jobs if job.closed_s is not None and job.state in ACTIVE
     ]
@@ -55,6 +49,6 @@ def let_run(jobs: Iterable[AnyJob], pace: Pace, now_s: float) -> list[AnyJob]:
         waited_s = now_s - closed_s
         if waited_s >= pace.queue_s:
             job.state = "InProgress"
-        if waited_s >= pace.queue_s + pace.run_s and job.fate != "hang":
+        if waited_s >= pace.queue_s + pace.run_s and job.fault != "hang":
             ran.append(job)
     return ran

@@ -1,4 +1,4 @@
-"""How a service of the sandbox gets its address: bound, or left as it was."""
+"""Bind a service of the sandbox to an address, and clean up when that fails."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SHUTDOWN_S: Final = 0.5
 
 
 async def listening(application: web.Application, host: str, port: int) -> web.AppRunner:
-    """Bind an application and serve it. A port of 0 takes a free one; `addresses` tells which.
+    """Bind an application and serve it. With port 0, `addresses` has the port that was chosen.
 
     Raises: `OSError` when the address cannot be bound; nothing is left open then.
     """

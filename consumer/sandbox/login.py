@@ -1,7 +1,4 @@
-"""The Salesforce login: four grants for a core token.
-
-And the exchange of that for a Data Cloud token.
-"""
+"""Answer the Salesforce login (four grants) and the exchange for a Data 360 token."""
 
 from __future__ import annotations
 
@@ -24,13 +21,13 @@ _JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _EXCHANGE = "urn:salesforce:grant-type:external:cdp"
 _ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - the name of a token type
 _LONGEST_ASSERTION_S = 3_660
-"""The vendor's own client asks for an hour; milliseconds where seconds belong are far beyond it."""
+"""Salesforce's own client asks for an hour. An `exp` in milliseconds is far beyond this."""
 
 _AUDIENCES = ("https://login.salesforce.com", "https://test.salesforce.com")
 
 
 class LoginCredentials(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom the login knows. What is not given is not compared, only looked at for its shape.
+    """The credentials that the login accepts. A field that is `None` accepts any value.
 
     `public_key` is PEM; with it the signature of an assertion is checked.
     """
@@ -43,14 +40,11 @@ class LoginCredentials(msgspec.Struct, frozen=True, kw_only=True):
     public_key: bytes | None = None
 
     def __repr__(self) -> str:
-        return "Credentials(...)"
+        return "LoginCredentials(...)"
 
 
 def _form(request: Request) -> dict[str, str]:
-    """Return the parameters of a call.
-
-    Its form body, or its query, both of which official clients use.
-    """
+    """Return the parameters of a call: its form body, or its query. Official clients use both."""
     text = request.body.decode("utf-8", "replace") or urlsplit(request.url).query
     return dict(parse_qsl(text, keep_blank_values=True))
 
@@ -67,7 +61,7 @@ class Login:
         self._credentials = credentials
 
     def token(self, request: Request, origin: str, wall_ms: int) -> Answer:
-        """Answer the first step: a grant for a core token. `origin` becomes its `instance_url`."""
+        """Answer the first step: a core token for a grant, with `origin` as instance URL."""
         form = _form(request)
         grant = form.get("grant_type", "")
         refusal = self._refusal(grant, form, origin, wall_ms)
@@ -86,13 +80,14 @@ class Login:
         )
 
     def exchange(self, request: Request, origin: str) -> Answer:
-        """Answer the second step: a core token, once.
+        """Answer the second step: exchange a core token, once, for a Data 360 token.
 
-        For a Data Cloud token and a host without a scheme.
+        As in the service, `instance_url` is a host without a scheme.
         """
         form = _form(request)
         if form.get("grant_type") != _EXCHANGE or form.get("subject_token_type") != _ACCESS_TOKEN:
             return Answer(status=400)
+        # The service accepts each core token for one exchange only.
         if not self._sessions.spend_core(form.get("subject_token", "")):
             return oauth_error("invalid_grant", "invalid subject token")
         return as_json(
@@ -107,7 +102,7 @@ class Login:
         )
 
     def revoke(self, request: Request) -> Answer:
-        """Answer the revocation of a Data Cloud token, which says the same of unknown ones."""
+        """Revoke a Data 360 token; the answer is the same for an unknown token."""
         self._sessions.revoke(_form(request).get("token", ""))
         return Answer(status=200, headers=(JSON_TYPE,), body=b'"Token revoked successfully"')
 
@@ -144,8 +139,8 @@ class Login:
 
     def _refuse_assertion(self, assertion: str, origin: str, wall_ms: int) -> Answer | None:
         key = self._credentials.public_key
-        # Times and audience are judged below: by this tenant's clock, and in the vendor's own
-        # words.
+        # Times and audience are checked below, by the clock of this tenant and with the messages of
+        # the service.
         options = {
             "verify_signature": key is not None,
             "verify_exp": False,

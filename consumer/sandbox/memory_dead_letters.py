@@ -1,7 +1,4 @@
-"""The dead-letter topic in memory.
-
-Same answers as the real one, with outages and a size limit on demand.
-"""
+"""A dead-letter topic in memory, with outages and a size limit on demand."""
 
 from __future__ import annotations
 
@@ -14,10 +11,7 @@ if TYPE_CHECKING:
 
 
 class MemoryDeadLetterTopic:
-    """Takes letters into `letters`, in order.
-
-    `limit_bytes` is the largest the topic takes, `None` for any.
-    """
+    """Keeps dead letters in order. `limit_bytes` is the topic's record limit, `None` for none."""
 
     def __init__(self, *, limit_bytes: int | None = None) -> None:
         self.letters: list[DeadLetter] = []
@@ -26,34 +20,34 @@ class MemoryDeadLetterTopic:
         self._closed = False
 
     def break_down(self, detail: str = "the topic is down") -> None:
-        """Refuse every letter from now on."""
+        """Refuse every dead letter from now on."""
         self._outage = detail
 
     def recover(self) -> None:
-        """Take letters again."""
+        """Accept dead letters again."""
         self._outage = None
 
     async def check(self) -> None:
-        """Return when letters would be taken; raises `Hold(DEAD_LETTER)` during an outage."""
+        """Return if dead letters are accepted; raises `Hold(DEAD_LETTER)` during an outage."""
         if self._outage is not None:
             raise Hold(HoldReason.DEAD_LETTER, self._outage)
 
     async def send(self, letter: DeadLetter, reference: DeadLetter) -> None:
-        """Take the letter, or its reference form when it is too large."""
+        """Store the dead letter, or its reference form when the full one is too large."""
         if self._closed:
-            message = "a letter after the dead-letter topic was closed"
+            message = "a dead letter was sent after the dead-letter topic was closed"
             raise Fatal(message)
         await self.check()
         fitting = next((form for form in (letter, reference) if self._fits(form)), None)
         if fitting is None:
             raise Hold(
                 HoldReason.DEAD_LETTER,
-                "even the reference form is too large; raise max.message.bytes",
+                "even the reference form of the dead letter is too large: raise max.message.bytes",
             )
         self.letters.append(fitting)
 
     async def close(self) -> None:
-        """Let go; a letter after this is a mistake of the caller."""
+        """Close the topic; a dead letter after this is an error of the caller."""
         self._closed = True
 
     def _fits(self, letter: DeadLetter) -> bool:

@@ -1,7 +1,4 @@
-"""Kafka in memory: partitions as lists, a group's positions.
-
-And a source that hands them over on the loop.
-"""
+"""Kafka in memory: partitions as lists, the positions of a group, and a source that reads them."""
 
 from __future__ import annotations
 
@@ -24,10 +21,7 @@ TURN_S: Final = 0.01
 
 
 class MemoryLog:
-    """What brokers keep: records by partition.
-
-    And one group's committed positions with their history.
-    """
+    """The state of the brokers: records by partition, and the committed positions of one group."""
 
     def __init__(self) -> None:
         self.records: dict[PartitionKey, list[PlainRecord]] = defaultdict(list)
@@ -36,10 +30,10 @@ class MemoryLog:
         self.commits: list[tuple[PartitionKey, int]] = []
         self.readers: list[MemorySource] = []
         self.on_commit: Callable[[PartitionKey, int], None] = lambda _place, _offset: None
-        """Told of each commit, before it is kept."""
+        """Called with each commit, before it is stored."""
 
     def commit(self, place: PartitionKey, offset: int) -> None:
-        """Keep a position for the group."""
+        """Store a position of the group."""
         self.on_commit(place, offset)
         self.committed[place] = offset
         self.commits.append((place, offset))
@@ -54,7 +48,7 @@ class MemoryLog:
         headers: Headers | None = None,
         timestamp_ms: int = 0,
     ) -> PlainRecord:
-        """Write a record at the end of a partition."""
+        """Append a record to a partition."""
         place = (topic, partition)
         record = PlainRecord(
             topic,
@@ -67,21 +61,21 @@ class MemoryLog:
         )
         self.records[place].append(record)
         self.ends[place] += 1
-        self._tell_readers()
+        self._wake_readers()
         return record
 
     def leave_hole(self, topic: str, partition: int, count: int = 1) -> None:
-        """Let offsets pass that carry no record, as transaction markers and compaction do."""
+        """Skip offsets without a record, as transaction markers and compaction do."""
         self.ends[topic, partition] += count
-        self._tell_readers()
+        self._wake_readers()
 
-    def _tell_readers(self) -> None:
+    def _wake_readers(self) -> None:
         for reader in self.readers:
             reader.wake()
 
 
 class MemorySource:
-    """One member of the group. The test decides what is assigned to it, and when that goes."""
+    """One member of the group. The test assigns its partitions, and takes them back."""
 
     def __init__(
         self, log: MemoryLog, *, chunk_records: int = 50, drain_timeout_s: float = 25.0
@@ -93,62 +87,62 @@ class MemorySource:
         self._read: dict[Assignment, int] = {}
         self._ended: dict[Assignment, int] = {}
         self._paused: set[Assignment] = set()
-        self._going: set[Assignment] = set()
+        self._revoking: set[Assignment] = set()
         self._epoch = 0
         self._polled_s = 0.0
-        self._turning: asyncio.TimerHandle | None = None
-        self._silent = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_stopped = False
         self.starts: dict[Assignment, int] = {}
-        """Where each ownership began."""
+        """The offset at which each assignment started."""
         self.refuse_commits: str | None = None
-        """While set, commits are answered with this error."""
+        """While set, every commit fails with this error."""
 
-    # ── the source, as the corridor sees it
+    # ── the source, as the pipeline uses it
     # ──────────────────────────────────────────────────────────────
 
     def start(self, events: SourceEvents) -> None:
-        """Begin; nothing is assigned yet."""
+        """Start without an assignment."""
         self._events = events
         self._log.readers.append(self)
         self._polled_s = asyncio.get_running_loop().time()
 
     def pause(self, assignments: Sequence[Assignment]) -> None:
-        """Hand over no more of these."""
+        """Deliver no more records of these."""
         self._paused.update(assignments)
 
     def resume(self, assignments: Sequence[Assignment]) -> None:
-        """Hand over of these again."""
+        """Deliver records of these again."""
         self._paused.difference_update(assignments)
         self.wake()
 
     def commit(self, positions: Sequence[Position]) -> None:
-        """Commit what is still owned; the answer comes with the next turn of the loop."""
+        """Commit positions that are still owned; the answer comes in the next loop iteration."""
         owned = [position for position in positions if position.assignment in self._read]
         if self.refuse_commits is None:
             self._keep(owned)
         asyncio.get_running_loop().call_soon(self._events.committed, owned, self.refuse_commits)
 
     def stop(self) -> None:
-        """Let go of everything in order, then tell that this was all."""
+        """Revoke every partition, then report that the source has stopped."""
         self.revoke([*self._owned], then_stop=True)
 
     def end_offsets(self) -> dict[Assignment, int]:
-        """Return the ends of what is owned."""
+        """Return the end offsets of the owned partitions."""
         return {assignment: self._log.ends[place] for place, assignment in self._owned.items()}
 
     def subscribed_partitions(self) -> int:
-        """Return how many partitions there are."""
+        """Return the number of partitions of the log."""
         return len(self._log.ends)
 
     def progress_s(self) -> float:
-        """Return the present, until it fell silent: in memory nothing blocks."""
-        return self._polled_s if self._silent else asyncio.get_running_loop().time()
+        """Return the current time, or the time of the stop: in memory nothing blocks."""
+        return self._polled_s if self._is_stopped else asyncio.get_running_loop().time()
 
-    # ── the group, as the test plays it
-    # ──────────────────────────────────────────────────────────────────
+    # ── the group, as the test controls it
+    # ───────────────────────────────────────────────────────────────
 
     def assign(self, places: Iterable[PartitionKey]) -> None:
-        """Give partitions to this member, each from its committed position or its beginning."""
+        """Assign partitions, each from its committed position or from the beginning."""
         assignments = []
         for topic, partition in places:
             self._epoch += 1
@@ -161,16 +155,13 @@ class MemorySource:
         self.wake()
 
     def ownership(self, place: PartitionKey) -> Assignment | None:
-        """Return the present ownership of a partition, `None` when it is not this member's."""
+        """Return the current assignment of a partition, `None` when this member has none."""
         return self._owned.get(place)
 
     def revoke(self, places: Iterable[PartitionKey], *, then_stop: bool = False) -> None:
-        """Take partitions away in order.
-
-        What the corridor releases within the drain time-out is committed.
-        """
+        """Revoke partitions; positions released within the drain time-out are committed."""
         assignments = [self._owned[place] for place in places]
-        self._going.update(assignments)
+        self._revoking.update(assignments)
         released = False
 
         def release(positions: Sequence[Position]) -> None:
@@ -184,36 +175,34 @@ class MemorySource:
             if then_stop:
                 self._close()
 
+        # Whichever comes first ends the revocation: the release, or the drain time-out.
         late = asyncio.get_running_loop().call_later(self._drain_timeout_s, release, ())
         self._events.revoking(assignments, release)
 
     def lose(self, places: Iterable[PartitionKey]) -> None:
-        """Take partitions away at once: they are another member's already."""
+        """Report partitions as lost: another member owns them already."""
         assignments = [self._owned[place] for place in places]
         self._forget(assignments)
         self._events.lost(assignments)
 
     def crash(self) -> None:
-        """Fall silent, as a killed process does."""
+        """Stop at once, without a commit or an event, as a killed process does."""
         self._forget([*self._owned.values()])
-        self._fall_silent()
+        self._stop_polling()
 
     def wake(self) -> None:
-        """There may be something to hand over."""
-        if self._turning is None and not self._silent:
-            self._turning = asyncio.get_running_loop().call_later(TURN_S, self._turn)
+        """Schedule a delivery, unless one is scheduled."""
+        if self._timer is None and not self._is_stopped:
+            self._timer = asyncio.get_running_loop().call_later(TURN_S, self._turn)
 
     def _turn(self) -> None:
-        self._turning = None
+        self._timer = None
         for place, assignment in [*self._owned.items()]:
-            if assignment not in self._paused | self._going and self._hand_over(place, assignment):
+            if assignment not in self._paused | self._revoking and self._deliver(place, assignment):
                 self.wake()
 
-    def _hand_over(self, place: PartitionKey, assignment: Assignment) -> bool:
-        """Hand over a chunk, or tell that the end is reached.
-
-        False when there is nothing to say.
-        """
+    def _deliver(self, place: PartitionKey, assignment: Assignment) -> bool:
+        """Deliver a chunk, or report that the end is reached. Return whether there was a chunk."""
         records, start = self._log.records[place], self._read[assignment]
         first = bisect_left(records, start, key=PlainRecord.offset)
         chunk = records[first : first + self._chunk_records]
@@ -237,17 +226,17 @@ class MemorySource:
             self._owned.pop((assignment.topic, assignment.partition), None)
             self._read.pop(assignment, None)
             self._paused.discard(assignment)
-            self._going.discard(assignment)
+            self._revoking.discard(assignment)
             self._ended.pop(assignment, None)
 
-    def _fall_silent(self) -> None:
-        self._silent = True
+    def _stop_polling(self) -> None:
+        self._is_stopped = True
         self._polled_s = asyncio.get_running_loop().time()
         if self in self._log.readers:
             self._log.readers.remove(self)
-        if self._turning is not None:
-            self._turning.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _close(self) -> None:
-        self._fall_silent()
+        self._stop_polling()
         self._events.stopped()

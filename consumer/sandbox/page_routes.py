@@ -1,7 +1,4 @@
-"""What the sandbox shows of itself over HTTP.
-
-The page, the figures behind it, and the fault script to set.
-"""
+"""Serve the page of the sandbox, its figures as JSON, and the control of the fault script."""
 
 from __future__ import annotations
 
@@ -29,8 +26,7 @@ _FILES: Final = {
 _GUARDS: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
-        " img-src 'self';"
-        " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        " img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -77,7 +73,7 @@ def _shown(
     tenant: Tenant, view: Callable[[Tenant, web.Request], object]
 ) -> Callable[[web.Request], Any]:
     async def serve(request: web.Request) -> web.Response:
-        tenant.settle()
+        tenant.settle()  # time passes only when the tenant is called
         return _json(view(tenant, request))
 
     return serve
@@ -108,7 +104,7 @@ def _overview(tenant: Tenant, _request: web.Request) -> object:
                 "fields": len(settings.fields),
                 "rows": store.count(name),
                 "problems": store.problem_count(name),
-                **msgspec.structs.asdict(store.tallies[name]),
+                **msgspec.structs.asdict(store.counts[name]),
             }
             for name, settings in store.objects.items()
         ],
@@ -119,19 +115,19 @@ def _crm(tenant: Tenant, request: web.Request) -> object:
     """Return the records of an sObject by id."""
     name = request.query.get("object", "")
     if name not in tenant.crm.store.objects:
-        raise web.HTTPNotFound(text="no such object", headers=_GUARDS)
+        raise web.HTTPNotFound(text="unknown object", headers=_GUARDS)
     return tenant.crm_rows(name)
 
 
 def _object_name(tenant: Tenant, request: web.Request) -> str:
     name = request.query.get("object", "")
     if name not in tenant.store.objects:
-        raise web.HTTPNotFound(text="no such object", headers=_GUARDS)
+        raise web.HTTPNotFound(text="unknown object", headers=_GUARDS)
     return name
 
 
 def _rows(tenant: Tenant, request: web.Request) -> object:
-    """Return one page of an object's rows, each cell as the text to show; `null` stays null."""
+    """Return one page of the rows of an object, each cell as text, `null` as null."""
     name = _object_name(tenant, request)
     number = request.query.get("page", "0")
     page = int(number) if number.isdecimal() else 0
@@ -156,10 +152,7 @@ def _cells(text: str, fields: dict[str, Any]) -> list[str | None]:
 
 
 def _cell(raw: bytes) -> str | None:
-    """Return a value as text; numbers keep the digits they came with.
-
-    Which a browser would round.
-    """
+    """Return a value as text: a browser would round the digits of a large number."""
     if raw == b"null":
         return None
     return str(orjson.loads(raw)) if raw.startswith(b'"') else raw.decode()
@@ -189,10 +182,10 @@ def _script(tenant: Tenant, _request: web.Request) -> object:
 
 def _setter(tenant: Tenant) -> Callable[[web.Request], Any]:
     async def serve(request: web.Request) -> web.Response:
-        # A page of another site can post text here unasked, but not JSON: that needs our consent
-        # first.
+        # A page of another site can post plain text here, but not JSON: for JSON the browser asks
+        # this server first (CORS preflight), and gets no consent.
         if request.content_type != "application/json":
-            return _json({"error": "content-type: application/json is wanted"}, status=415)
+            return _json({"error": "expected content-type application/json"}, status=415)
         try:
             script = msgspec.json.decode(await request.read(), type=_Script)
             rules = [rule for line in script.rules for rule in read_script(line)]

@@ -1,4 +1,4 @@
-"""The tenant's request limit: so many in any sliding second, over all objects together."""
+"""The request limit of the tenant, for any sliding second over all objects."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections import deque
 
 
 class SlidingSecond:
-    """Admits `limit` requests in any second; what is refused does not count."""
+    """Admits `limit` requests in any second; refused requests do not count."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self._admitted: deque[float] = deque()
 
     def admit(self, now_s: float) -> bool:
-        """Say whether a request that arrives now is within the limit, and remember it if so."""
+        """Return whether a request that arrives now is within the limit, and count it if so."""
         admitted = self._admitted
         while admitted and admitted[0] <= now_s - 1.0:
             admitted.popleft()

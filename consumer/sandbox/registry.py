@@ -1,4 +1,4 @@
-"""A schema registry of our own: the part of Confluent's API that records need, in memory."""
+"""A schema registry in memory: the part of Confluent's API that decoding needs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FIRST_ID: Final = 1
 
 
 class _Registration(msgspec.Struct, rename="camel", omit_defaults=True):
-    """A schema as it is registered, and as it is given out again."""
+    """A schema as it is registered and returned."""
 
     schema: str
     schema_type: str = "AVRO"
@@ -33,10 +33,10 @@ class _Registration(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class Registry:
-    """Registers schemas under subjects and gives them out by id, GUID, or subject and version.
+    """Registers schemas under subjects, and returns them by id, GUID, or subject and version.
 
-    `authorization` is the header that it wants, to the letter. `trouble` is a status that it
-    answers everything with while it is set. `asked` counts the paths that were asked for.
+    `authorization` is the exact header that it requires. While `trouble` is set, every answer has
+    that status. `asked` counts the requests by path.
     """
 
     def __init__(self, authorization: str | None = None) -> None:
@@ -53,7 +53,7 @@ class Registry:
         kind: str = "AVRO",
         references: list[dict[str, str | int]] | None = None,
     ) -> int:
-        """Register a schema, whatever it says; the same one again has the same id."""
+        """Register a schema without checking it. The same schema has the same id."""
         registration = _Registration(schema, kind, references or [])
         known = next((number for number, one in self._by_id.items() if one == registration), None)
         number = len(self._by_id) + _FIRST_ID if known is None else known
@@ -64,7 +64,7 @@ class Registry:
         return number
 
     def guid(self, number: int) -> uuid.UUID:
-        """Return the GUID of a schema, which its content makes."""
+        """Return the GUID of a schema, which is derived from its content."""
         return uuid.uuid5(_SPACE, msgspec.json.encode(self._by_id[number]).decode())
 
     def answer(self, request: Request) -> Answer:
@@ -73,7 +73,7 @@ class Registry:
         self.asked[path] += 1
         given = {name.lower(): value for name, value in request.headers}.get("authorization")
         if self.trouble is not None:
-            return _fault(self.trouble, self.trouble * 100, "the registry is in trouble")
+            return _fault(self.trouble, self.trouble * 100, "the registry has a scripted fault")
         if self.authorization is not None and given != self.authorization:
             return _fault(401, 40101, "Unauthorized")
         return self._routed(request, path)
@@ -120,10 +120,7 @@ class Registry:
 
 
 class InProcessRegistry:
-    """The registry without sockets.
-
-    A transport that hands requests straight to it, after `latency_s()`.
-    """
+    """A transport that sends requests to a registry in this process, after `latency_s()`."""
 
     def __init__(self, registry: Registry, clock: Clock, latency_s: Callable[[], float]) -> None:
         self._registry = registry
@@ -131,16 +128,16 @@ class InProcessRegistry:
         self._latency_s = latency_s
 
     async def send(self, request: Request) -> HttpOutcome:
-        """Let the registry answer."""
+        """Return the answer of the registry."""
         await self._clock.sleep(self._latency_s())
         return self._registry.answer(request)
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Close nothing: no connection is open."""
 
 
 class RegistryServer:
-    """Serves a registry on one address; `origin` is where, once it is started."""
+    """Serves a registry on one address; `origin` is its URL after the start."""
 
     def __init__(self, registry: Registry, *, host: str = "127.0.0.1", port: int = 0) -> None:
         self._registry = registry
@@ -150,7 +147,7 @@ class RegistryServer:
         self.origin = ""
 
     async def start(self) -> None:
-        """Bind and serve. A port of 0 takes a free one, and keeps it for another start.
+        """Bind and serve. Port 0 takes a free port, and keeps it for another start.
 
         Raises: `OSError` when the address cannot be bound.
         """

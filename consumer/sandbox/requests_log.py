@@ -1,4 +1,4 @@
-"""What was asked of the tenant lately, and how it was answered; totals go back to the start."""
+"""Keep the latest requests of the tenant with their answers, and totals since the start."""
 
 from __future__ import annotations
 
@@ -16,10 +16,7 @@ KEPT = 10_000
 
 
 class RequestLine(msgspec.Struct, frozen=True):
-    """One request. `status` is 0 where the client got no status.
-
-    `fault` says that the script had a hand in it.
-    """
+    """One request. `status` is 0 when the client got none. `fault`: a fault rule applied."""
 
     sequence: int
     now_s: float
@@ -36,7 +33,7 @@ class RequestLine(msgspec.Struct, frozen=True):
 
 
 class RequestsLog:
-    """The last requests, and how many there were in all by endpoint and status."""
+    """The latest requests, and the totals by endpoint and status."""
 
     def __init__(self) -> None:
         self._lines: deque[RequestLine] = deque(maxlen=KEPT)
@@ -44,17 +41,17 @@ class RequestsLog:
         self.body_bytes = 0
 
     def next_sequence(self) -> int:
-        """Return the number of the request that is being answered, from 1."""
+        """Return the number of the current request, from 1."""
         return self.totals.total() + 1
 
     def add(self, line: RequestLine) -> None:
-        """Remember one request."""
+        """Record one request."""
         self._lines.append(line)
         self.totals[line.endpoint, line.status] += 1
         self.body_bytes += line.body_bytes
 
     def statuses(self) -> dict[str, int]:
-        """Return how many answers of each status there were; 0 is no answer."""
+        """Return the number of answers by status; 0 counts requests without an answer."""
         found: Counter[str] = Counter()
         for (_, status), count in self.totals.items():
             found[str(status)] += count

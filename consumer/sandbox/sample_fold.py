@@ -1,7 +1,4 @@
-"""What a tenant must hold after the sample traffic.
-
-Worked out without the daemon's decoding or mapping.
-"""
+"""Calculate the rows that a tenant must have after the sample traffic, without daemon code."""
 
 from __future__ import annotations
 
@@ -26,9 +23,9 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def fold(records: Iterable[Record]) -> dict[str, Rows]:
-    """Return every object's rows by identity, as `Tenant.rows` gives them.
+    """Return the rows of every object by identity, as `Tenant.rows` returns them.
 
-    It knows the sample's own shapes and nothing else; records that cannot be placed leave no trace.
+    It reads the shapes of the samples only. Records that cannot be placed are left out.
     """
     kept: dict[str, Rows] = {"customers": {}, "orders": {}, "page_views": {}}
     for record in records:
@@ -55,10 +52,7 @@ def fold(records: Iterable[Record]) -> dict[str, Rows]:
 
 
 def unplaceable(records: Iterable[Record]) -> Iterator[tuple[Record, Reason]]:
-    """Yield the records that cannot be placed.
-
-    Each with the reason that its dead letter must give.
-    """
+    """Yield the records that cannot be placed, with the reason that the dead letter must have."""
     for record in records:
         content = record.value()
         value = _read(content)
@@ -72,7 +66,7 @@ def unplaceable(records: Iterable[Record]) -> Iterator[tuple[Record, Reason]]:
 
 
 def _read(value: bytes | None) -> dict[str, Any] | None:
-    """Return the record as JSON; nothing for a tombstone and for what is cut short."""
+    """Return the record as JSON; `None` for a tombstone and for a truncated record."""
     if value is None:
         return None
     try:
@@ -130,7 +124,7 @@ def _view(view: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _amount(encoded: str) -> Decimal:
-    """Return a precise decimal with two places."""
+    """Decode a `precise` decimal of Debezium, with two places."""
     return Decimal(int.from_bytes(base64.b64decode(encoded), "big", signed=True)).scaleb(-2)
 
 

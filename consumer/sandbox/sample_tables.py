@@ -1,4 +1,4 @@
-"""The sample shop's two tables as Debezium describes and sends them."""
+"""The two tables of the sample shop, as Debezium describes and sends them."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _SOURCE_SCHEMA: Final = {
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
-    """One table; `columns` are Connect's descriptions.
+    """One table; `columns` are descriptions of Kafka Connect.
 
-    With `wrapped` every fifth row comes, key and value, with its schema embedded. It hangs on the
-    row, because two forms of one key would go to two partitions.
+    With `wrapped`, every fifth row has its schema embedded, in key and value. The form depends on
+    the row, because two forms of one key would go to two partitions.
     """
 
     name: str
@@ -47,11 +47,11 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def topic(self) -> str:
-        """The topic that Debezium makes of the table."""
+        """The topic that Debezium writes the table to."""
         return f"shop.public.{self.name}"
 
     def is_wrapped(self, row_id: int) -> bool:
-        """Whether this row comes with its schema embedded."""
+        """Return whether this row has its schema embedded."""
         return self.wrapped and row_id % _EVERY_FIFTH == 0
 
     def key(self, row_id: int) -> bytes:
@@ -69,10 +69,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
         return orjson.dumps({"schema": schema, "payload": payload})
 
     def before(self, row_id: int) -> dict[str, Any]:
-        """Return the old row as the default replica identity gives it.
-
-        The key, and defaults that mean nothing.
-        """
+        """Return the old row under the default replica identity: the key, and empty defaults."""
         return {
             **{str(column["field"]): column.get("default") for column in self.columns},
             "id": row_id,
@@ -86,7 +83,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
         now_us: int,
         snapshot: str = "false",
     ) -> bytes:
-        """Return a change event; the source's time is a little before Debezium's own."""
+        """Return a change event; the source time is a little before the time of Debezium."""
         source = {
             "version": "3.6.3.Final",
             "connector": "postgresql",

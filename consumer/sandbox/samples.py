@@ -1,7 +1,4 @@
-"""Sample traffic of a small shop.
-
-Debezium changes of two tables and plain page views, the same for a seed.
-"""
+"""Sample traffic of a small shop: Debezium changes of two tables, and plain page views."""
 
 from __future__ import annotations
 
@@ -24,10 +21,10 @@ if TYPE_CHECKING:
 
 VIEWS_TOPIC: Final = "shop.events.page_views"
 FEWEST: Final = 40
-"""Below this there is no room for one of everything."""
+"""The fewest records that contain one of each kind."""
 
 _OPENING_MS: Final = 1_736_150_400_000
-"""2025-01-06 08:00 UTC: well in the past, since a version that lies ahead of the clock is refused."""
+"""2025-01-06 08:00 UTC: in the past, because a version ahead of the clock is refused."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _GIVEN: Final = (
@@ -65,17 +62,17 @@ _HOT_ROWS: Final = 20
 _HOT_SHARE: Final = 0.5
 _KNOWN_SHARE: Final = 0.8
 _VIP_SHARE: Final = 0.1
-_CUT_SHORT_AT: Final = 0.35
+_TRUNCATED_AT: Final = 0.35
 _KEY_CHANGE_AT: Final = 0.5
 _OUT_OF_TYPE_AT: Final = 0.7
 
 
 def samples(count: int, seed: int = 7, *, partitions: int = 3) -> list[PlainRecord]:
-    """Return exactly `count` records in the order they happened.
+    """Return exactly `count` records in the order of their events, the same for the same seed.
 
     Shape: snapshot reads first, then inserts, updates, deletes each with its tombstone, one changed
-    primary key, repeated page views; one order in five comes with its schema embedded. Two records
-    cannot be placed: a page view cut short, and a customer with text for a number.
+    primary key, repeated page views; one order in five has its schema embedded. Two records cannot
+    be placed: a truncated page view, and a customer with text for a number.
     """
     return samples_and_on(count, seed, partitions=partitions)[0]
 
@@ -83,12 +80,9 @@ def samples(count: int, seed: int = 7, *, partitions: int = 3) -> list[PlainReco
 def samples_and_on(
     count: int, seed: int = 7, *, partitions: int = 3
 ) -> tuple[list[PlainRecord], Iterator[PlainRecord]]:
-    """Return the same, and what happens in that shop afterwards.
-
-    Without end, and all of it can be placed.
-    """
+    """Return the same records, and an endless iterator of later ones, which can all be placed."""
     if count < FEWEST:
-        message = f"{count} records: at least {FEWEST} are wanted"
+        message = f"expected at least {FEWEST} records, got {count}"
         raise ValueError(message)
     shop = _Shop(count, seed, partitions)
     shop.trade()
@@ -96,13 +90,13 @@ def samples_and_on(
 
 
 class _Shop:
-    """The shop while it trades; every record takes the time some way on."""
+    """The state of the shop; every record advances its time a little."""
 
     def __init__(self, count: int, seed: int, partitions: int) -> None:
         self.records: list[PlainRecord] = []
         self._count = count
         self._partitions = partitions
-        self._dice = random.Random(seed)  # noqa: S311 - the same shop again, not a secret
+        self._random = random.Random(seed)  # noqa: S311 - a shop that can be repeated, not a secret
         self._now_us = _OPENING_MS * 1000
         self._offsets: dict[tuple[str, int], int] = {}
         self._rows: dict[str, dict[int, dict[str, Any]]] = {CUSTOMERS.name: {}, ORDERS.name: {}}
@@ -116,7 +110,7 @@ class _Shop:
             self._write(CUSTOMERS, self._customer(), "r", "last" if at == snapshot - 1 else "true")
         self._insert_order()
         once = [
-            (self._count * _CUT_SHORT_AT, self._view_cut_short),
+            (self._count * _TRUNCATED_AT, self._view_truncated),
             (self._count * _KEY_CHANGE_AT, self._change_key),
             (self._count * _OUT_OF_TYPE_AT, self._customer_out_of_type),
         ]
@@ -124,31 +118,40 @@ class _Shop:
             if once and len(self.records) >= once[0][0]:
                 once.pop(0)[1]()
                 continue
-            # The longest act writes two records; near the end only single ones fit.
+            # An act writes at most two records; for the last one only an act of one record fits.
             act = self._any_act() if left > 1 else self._view
             act()
 
     def trade_on(self) -> Iterator[PlainRecord]:
-        """Yield what is written from now on."""
+        """Yield the records of all further acts."""
         while True:
             self.records = []
             self._any_act()()
             yield from self.records
 
     def _any_act(self) -> Callable[[], None]:
-        acts = (self._view, self._view_again, self._insert_order, self._update_order, self._insert_customer,
-                self._update_customer, self._delete_order, self._delete_customer, self._reopen_order)  # fmt: skip
-        (act,) = self._dice.choices(acts, (28, 2, 16, 34, 4, 11, 3, 1, 1))
+        weights = {
+            self._view: 28,
+            self._view_again: 2,
+            self._insert_order: 16,
+            self._update_order: 34,
+            self._insert_customer: 4,
+            self._update_customer: 11,
+            self._delete_order: 3,
+            self._delete_customer: 1,
+            self._reopen_order: 1,
+        }
+        (act,) = self._random.choices([*weights], [*weights.values()])
         return act
 
-    # ---- what happens in a shop
+    # ---- the acts
 
     def _insert_customer(self) -> None:
         self._write(CUSTOMERS, self._customer(), "c")
 
     def _update_customer(self) -> None:
         row = self._pick(CUSTOMERS)
-        row["balance"] = _decimal(self._dice.randint(-5_000, 900_000))
+        row["balance"] = _decimal(self._random.randint(-5_000, 900_000))
         row["vip"] = not row["vip"]
         row["updated_at"] = self._now_us
         self._write(CUSTOMERS, row, "u")
@@ -176,12 +179,12 @@ class _Shop:
         self._remove(CUSTOMERS, self._pick(CUSTOMERS)["id"])
 
     def _reopen_order(self) -> None:
-        """Insert a row again under the key of one that was deleted."""
+        """Insert a row under the key of a deleted one."""
         row_id = self._gone_orders.pop() if self._gone_orders else self._take_id(ORDERS)
         self._write(ORDERS, self._order(row_id), "c")
 
     def _change_key(self) -> None:
-        """Write what Debezium makes of a changed primary key: delete, tombstone, create."""
+        """Write a changed primary key as Debezium does: delete, tombstone, create."""
         row = dict(self._pick(CUSTOMERS))
         old, new = row["id"], self._take_id(CUSTOMERS)
         self._remove(CUSTOMERS, old, [("__debezium.newkey", orjson.dumps({"id": new}))])
@@ -194,28 +197,28 @@ class _Shop:
 
     def _view(self) -> None:
         self._tick()
-        customer = self._pick(CUSTOMERS)["id"] if self._dice.random() < _KNOWN_SHARE else None
+        customer = self._pick(CUSTOMERS)["id"] if self._random.random() < _KNOWN_SHARE else None
         view = {
             "view_id": self._uid(),
             "customer_id": customer,
-            "url": f"https://shop.example{self._dice.choice(_PAGES)}",
-            "referrer": self._dice.choice((None, "https://search.example/", "")),
+            "url": f"https://shop.example{self._random.choice(_PAGES)}",
+            "referrer": self._random.choice((None, "https://search.example/", "")),
             "viewed_at": _zoned(self._now_us, "milliseconds"),
-            "duration_ms": self._dice.randint(80, 90_000),
+            "duration_ms": self._random.randint(80, 90_000),
         }
         key = None if customer is None else str(customer).encode()
         self._views.append((key, orjson.dumps(view)))
         self._append(VIEWS_TOPIC, *self._views[-1])
 
     def _view_again(self) -> None:
-        """Repeat an event as its producer does when it is unsure: the same bytes."""
+        """Write an event again with the same bytes, as a producer does on a retry."""
         if self._views:
             self._tick()
-            self._append(VIEWS_TOPIC, *self._dice.choice(self._views))
+            self._append(VIEWS_TOPIC, *self._random.choice(self._views))
         else:
             self._view()
 
-    def _view_cut_short(self) -> None:
+    def _view_truncated(self) -> None:
         self._tick()
         self._append(
             VIEWS_TOPIC, b"torn", b'{"view_id":"' + self._uid().encode() + b'","url":"https://shop'
@@ -231,55 +234,55 @@ class _Shop:
     # ---- rows
 
     def _customer(self) -> dict[str, Any]:
-        dice = self._dice
-        given, family, row_id = dice.choice(_GIVEN), dice.choice(_FAMILY), self._take_id(CUSTOMERS)
+        rng = self._random
+        given, family, row_id = rng.choice(_GIVEN), rng.choice(_FAMILY), self._take_id(CUSTOMERS)
         return {
             "id": row_id,
             "email": f"{given}.{row_id}@Shop.Example",
             "full_name": f"{given} {family}",
-            "balance": _decimal(dice.randint(-5_000, 900_000)),
-            "score": dice.choice((None, dice.randint(0, 400) / 4)),
-            "vip": dice.random() < _VIP_SHARE,
-            "born": dice.choice((None, dice.randint(-3_000, 13_000))),
+            "balance": _decimal(rng.randint(-5_000, 900_000)),
+            "score": rng.choice((None, rng.randint(0, 400) / 4)),
+            "vip": rng.random() < _VIP_SHARE,
+            "born": rng.choice((None, rng.randint(-3_000, 13_000))),
             "created_at": _zoned(self._now_us, "microseconds"),
-            "updated_at": dice.choice((None, self._now_us)),
-            "prefs": dice.choice((None, '{"theme": "dark"}', '{"news": true, "k": 1}')),
-            "tags": dice.choice((None, [], ["new"], ["a", "b"])),
+            "updated_at": rng.choice((None, self._now_us)),
+            "prefs": rng.choice((None, '{"theme": "dark"}', '{"news": true, "k": 1}')),
+            "tags": rng.choice((None, [], ["new"], ["a", "b"])),
             "uid": self._uid(),
             "avatar": None,
-            "bio": dice.choice((None, "", "Likes lamps", 'Says "hi" \\o/ often', "日本語も")),
+            "bio": rng.choice((None, "", "Likes lamps", 'Says "hi" \\o/ often', "日本語も")),
         }
 
     def _order(self, row_id: int) -> dict[str, Any]:
-        dice = self._dice
+        rng = self._random
         return {
             "id": row_id,
             "customer_id": self._pick(CUSTOMERS)["id"],
             "status": _STATUSES[0],
-            "amount": _decimal(dice.randint(99, 99_999)),
-            "items": dice.randint(1, 12),
+            "amount": _decimal(rng.randint(99, 99_999)),
+            "items": rng.randint(1, 12),
             "placed_at": _zoned(self._now_us, "microseconds"),
-            "note": dice.choice((None, None, "leave at the door", "<b>gift</b>")),
+            "note": rng.choice((None, None, "leave at the door", "<b>gift</b>")),
         }
 
     def _pick(self, table: Table) -> dict[str, Any]:
         keys = self._keys[table.name]
-        # Half of the changes hit the newest rows, so that some keys are hot.
-        first = max(0, len(keys) - _HOT_ROWS) if self._dice.random() < _HOT_SHARE else 0
-        return self._rows[table.name][keys[self._dice.randrange(first, len(keys))]]
+        # Half of the changes are of the newest rows, so that some keys are hot.
+        first = max(0, len(keys) - _HOT_ROWS) if self._random.random() < _HOT_SHARE else 0
+        return self._rows[table.name][keys[self._random.randrange(first, len(keys))]]
 
     def _take_id(self, table: Table) -> int:
         self._next_id[table.name] += 1
         return self._next_id[table.name] - 1
 
     def _uid(self) -> str:
-        text = f"{self._dice.getrandbits(128):032x}"
+        text = f"{self._random.getrandbits(128):032x}"
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
     # ---- records
 
     def _tick(self) -> None:
-        self._now_us += self._dice.randint(1_000, 40_000)
+        self._now_us += self._random.randint(1_000, 40_000)
 
     def _write(
         self,
@@ -325,7 +328,7 @@ class _Shop:
 
 
 def _decimal(cents: int) -> str:
-    """Return an amount as Debezium's precise decimals come: base64 of a big-endian integer."""
+    """Encode an amount as a `precise` decimal of Debezium: base64 of a big-endian integer."""
     return base64.b64encode(
         cents.to_bytes((cents.bit_length() + 8) // 8, "big", signed=True)
     ).decode()

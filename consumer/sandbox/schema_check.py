@@ -1,7 +1,4 @@
-"""Whether a row fits the connector schema, field by field.
-
-In the words of the vendor's validator.
-"""
+"""Check rows against the connector schema, with the messages of the service's validator."""
 
 from __future__ import annotations
 
@@ -29,7 +26,7 @@ _KINDS: Final[dict[type, str]] = {
 
 
 def read_moment(text: str) -> datetime | None:
-    """Read a date-time in the documented form, UTC with a `Z`; nothing for any other form."""
+    """Read a date-time in the documented form, UTC with a `Z`; `None` for any other form."""
     if text[10:11] != "T" or text[7:8] != "-" or text[-1:] != "Z" or text[-2:-1] == ".":
         return None
     if len(text) != _WHOLE_SECONDS and text[19:20] != ".":
@@ -41,7 +38,7 @@ def read_moment(text: str) -> datetime | None:
 
 
 def read_day(text: str) -> datetime | None:
-    """Read a date as its midnight in UTC; nothing for any other form than `yyyy-MM-dd`."""
+    """Read a `yyyy-MM-dd` date as its midnight in UTC; `None` for any other form."""
     if text[4:5] != "-" or text[7:8] != "-":
         return None
     try:
@@ -59,7 +56,7 @@ _TIMES: Final[dict[FieldType, tuple[str, Callable[[str], datetime | None], str]]
         "[yyyy-MM-dd'T'HH:mm:ssZ, yyyy-MM-dd'T'HH:mm:ss.[0-9]{1,9}Z]",
     ),
 }
-_WANTED: Final[dict[FieldType, tuple[frozenset[type], str]]] = {
+_EXPECTED: Final[dict[FieldType, tuple[frozenset[type], str]]] = {
     FieldType.TEXT: (frozenset({str, _NOTHING}), "String"),
     FieldType.NUMBER: (frozenset({int, float, _NOTHING}), "Number"),
     FieldType.BOOLEAN: (frozenset({bool, _NOTHING}), "Boolean"),
@@ -69,11 +66,11 @@ _WANTED: Final[dict[FieldType, tuple[frozenset[type], str]]] = {
 
 
 class SchemaCheck:
-    """The checks of one object, made once."""
+    """The checks of one object, prepared once."""
 
     def __init__(self, settings: ObjectSettings) -> None:
         self._settings = settings
-        self._kinds = tuple((name, _WANTED[kind][0]) for name, kind in settings.fields.items())
+        self._kinds = tuple((name, _EXPECTED[kind][0]) for name, kind in settings.fields.items())
         self._times = tuple(
             (name, _TIMES[kind][1]) for name, kind in settings.fields.items() if kind in _TIMES
         )
@@ -82,27 +79,27 @@ class SchemaCheck:
         self._needed = tuple(name for name in kept if name is not None)
 
     def fits(self, row: Mapping[str, object]) -> bool:
-        """Say whether the row can be stored; a blank (`null`, `""`, or missing) always can."""
-        for name, wanted in self._kinds:
+        """Return whether the row can be stored. A blank (`null`, `""` or missing) always can."""
+        for name, types in self._kinds:
             value = row.get(name)
-            if type(value) not in wanted and value != "":
+            if type(value) not in types and value != "":
                 return False
         for name, read in self._times:
             value = row.get(name)
-            if value and read(value) is None:  # type: ignore[arg-type]  # only text came this far
+            if value and read(value) is None:  # type: ignore[arg-type]  # other types have returned above
                 return False
         return True
 
     def mismatches(self, row: Mapping[str, object]) -> list[tuple[str, str]]:
-        """Name the fields that cannot be stored, each with its reason."""
+        """Return the fields that cannot be stored, each with its reason."""
         found: list[tuple[str, str]] = []
         for name, kind in self._settings.fields.items():
             value = row.get(name)
             if value is None or value == "":
                 continue
-            types, wanted = _WANTED[kind]
+            types, expected = _EXPECTED[kind]
             if type(value) not in types:
-                found.append((name, f"expected type: {wanted}, found: {_KINDS[type(value)]}"))
+                found.append((name, f"expected type: {expected}, found: {_KINDS[type(value)]}"))
             elif kind in _TIMES and isinstance(value, str):
                 words, read, forms = _TIMES[kind]
                 if read(value) is None:
@@ -110,23 +107,23 @@ class SchemaCheck:
         return found
 
     def exceptions(self, row: Mapping[str, object]) -> list[str]:
-        """Return what the validation call lists of a row: also keys that are missing or foreign."""
+        """Return the errors that the validation call lists, missing and unknown keys included."""
         missing = [
             f"#: required key [{name}] not found" for name in self._needed if name not in row
         ]
-        foreign = [
+        extraneous = [
             f"#: extraneous key [{name}] is not permitted"
             for name in row
             if name not in self._settings.fields
         ]
         blank = [
-            f"#/{name}: expected type: {_WANTED[kind][1]}, found: String"
+            f"#/{name}: expected type: {_EXPECTED[kind][1]}, found: String"
             for name, kind in self._settings.fields.items()
             if row.get(name) == "" and kind in {FieldType.NUMBER, FieldType.BOOLEAN}
         ]
         return [
             *missing,
-            *foreign,
+            *extraneous,
             *blank,
             *(f"#/{name}: {why}" for name, why in self.mismatches(row)),
         ]

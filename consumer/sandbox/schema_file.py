@@ -1,7 +1,4 @@
-"""A connector schema file as the tenant takes it.
-
-OpenAPI 3.0, of which only `components.schemas` counts.
-"""
+"""Read a connector schema file as the tenant does: OpenAPI 3.0, only `components.schemas`."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ _FORMATS: Final = {"date": FieldType.DATE, "date-time": FieldType.DATE_TIME}
 
 
 class SchemaFileError(ValueError):
-    """A schema file that the tenant does not take; the text names the file and the place."""
+    """A schema file that the tenant refuses; the text names the file and the place."""
 
 
 def read_objects(
@@ -29,9 +26,9 @@ def read_objects(
 ) -> dict[str, ObjectSettings]:
     """Read every object of a schema file.
 
-    `options` are what the file cannot say (`category`, `primary_key`, ...), by object, named as in
-    the daemon's configuration. Without them an object is a profile object whose key is `id`, or its
-    first field.
+    `options` are the settings that the file cannot contain (`category`, `primary_key`, ...), by
+    object, named as in the configuration. The defaults are a profile object, and as its key `id` or
+    the first field.
 
     Raises: `SchemaFileError`.
     """
@@ -44,7 +41,7 @@ def read_objects(
     for step in ("components", "schemas"):
         schemas = schemas.get(step) if isinstance(schemas, dict) else None
     if not isinstance(schemas, dict) or not schemas:
-        message = f"{path}: components.schemas with at least one object is wanted"
+        message = f"{path}: expected components.schemas with at least one object"
         raise SchemaFileError(message)
     chosen = options or {}
     return {
@@ -58,9 +55,7 @@ def _read_object(
 ) -> ObjectSettings:
     properties = schema.get("properties") if isinstance(schema, dict) else None
     if not isinstance(properties, dict) or not properties:
-        message = (
-            f"{path}: components.schemas.{name}: properties with at least one field are wanted"
-        )
+        message = f"{path}: components.schemas.{name}: expected properties with at least one field"
         raise SchemaFileError(message)
     fields = {
         field: _read_type(path, f"{name}.{field}", kind) for field, kind in properties.items()
@@ -75,7 +70,7 @@ def _read_object(
     for option in ("primary_key", "record_modified", "event_time"):
         field = getattr(read, option)
         if field is not None and field not in fields:
-            message = f"{path}: {name}: {option} names {field!r}, which the schema does not have"
+            message = f"{path}: {name}: {option} is {field!r}, which is not a field of the schema"
             raise SchemaFileError(message)
     return read
 
@@ -86,5 +81,5 @@ def _read_type(path: Path, place: str, kind: object) -> FieldType:
             return _FORMATS.get(form, FieldType.TEXT)
         case {"type": "string" | "number" | "boolean" as name}:
             return FieldType(name)
-    message = f"{path}: {place}: type string, number or boolean is wanted"
+    message = f"{path}: {place}: expected type string, number or boolean"
     raise SchemaFileError(message)

@@ -1,7 +1,4 @@
-"""The fake tenant over sockets.
-
-The same answers by HTTP, with the page and the control endpoint beside them.
-"""
+"""Serve the fake tenant over HTTP, with its page and the control of the fault script."""
 
 from __future__ import annotations
 
@@ -24,7 +21,7 @@ if TYPE_CHECKING:
     from consumer.sandbox.wire import Reply
 
 _REQUEST_BYTES: Final = 160_000_000
-"""Far over the tenant's own limit, so that it is the tenant who refuses."""
+"""Far above the limit of the tenant, so that the tenant itself refuses large bodies."""
 
 _FILLER: Final = b" " * 16_384
 _ABORT_ON_CLOSE: Final = struct.pack("ii", 1, 0)
@@ -32,7 +29,7 @@ _NOT_HTTP: Final = b"HTTP/1.1 not-a-number\r\n\r\n"
 
 
 class TenantServer:
-    """Serves a tenant on one address; `origin` is where, once it is started."""
+    """Serves a tenant on one address; `origin` is its URL after the start."""
 
     def __init__(
         self, tenant: Tenant, clock: Clock, *, host: str = "127.0.0.1", port: int = 0
@@ -45,11 +42,11 @@ class TenantServer:
 
     @property
     def origin(self) -> str:
-        """Where the tenant is reached: what `login_url` is to be."""
+        """The URL of the tenant, to be set as `login_url`."""
         return self._tenant.origin
 
     async def start(self) -> None:
-        """Bind and serve. A port of 0 takes a free one.
+        """Bind and serve. Port 0 takes a free port.
 
         Raises: `OSError` when the address cannot be bound.
         """
@@ -62,7 +59,7 @@ class TenantServer:
         self._tenant.origin = f"http://{host}:{port}"
 
     async def close(self) -> None:
-        """Stop serving; what drips or never ends is cut."""
+        """Stop serving; answers that drip or never end are cut."""
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -100,7 +97,7 @@ class TenantServer:
     async def _trickle(
         self, incoming: web.Request, response: web.StreamResponse, reply: Reply
     ) -> None:
-        """Write a body byte by byte, or one that has no end until the client lets go."""
+        """Write a body byte by byte, or an endless one until the client closes the connection."""
         try:
             await response.prepare(incoming)
             if reply.wire is Wire.DRIP:
@@ -116,11 +113,12 @@ class TenantServer:
 
 
 def _break(transport: asyncio.Transport, wire: Wire) -> None:
-    """End a connection the hard way; the response that the framework still writes goes nowhere."""
+    """Break a connection. The response that aiohttp still writes is lost."""
     if wire is Wire.MALFORMED:
         transport.write(_NOT_HTTP)
         transport.close()
         return
+    # With a linger time of 0, closing sends RST instead of FIN.
     connection = transport.get_extra_info("socket")
     if connection is not None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT_ON_CLOSE)

@@ -1,7 +1,4 @@
-"""The tokens of the fake tenant.
-
-Core tokens that can be exchanged once, Data Cloud tokens that expire.
-"""
+"""The tokens of the fake tenant: core tokens, exchanged once, and Data 360 tokens, which expire."""
 
 from __future__ import annotations
 
@@ -26,7 +23,7 @@ def _segment(content: object) -> str:
 
 
 class Sessions:
-    """Every token that was issued. Values are unlike each other and the same in every run."""
+    """Every issued token. Tokens are unique, and the same in every run."""
 
     def __init__(self, clock: Clock, *, tenant_id: str, lifetime_s: float) -> None:
         self._clock = clock
@@ -42,7 +39,7 @@ class Sessions:
         return hashlib.sha256(f"{self._tenant_id}:{self._serial}".encode()).hexdigest()
 
     def issue_core(self) -> str:
-        """Return a new core token; the `!` in it is as in the real ones."""
+        """Return a new core token, with a `!` as in real ones."""
         token = f"00D5g0000000001EAA!AQ{self._fingerprint()[:44]}"
         self._core.add(token)
         self._core_sessions.add(token)
@@ -56,7 +53,7 @@ class Sessions:
         return True
 
     def issue(self) -> str:
-        """Return a new Data Cloud token, a JWT in shape, good for `lifetime_s`."""
+        """Return a new Data 360 token in the form of a JWT, valid for `lifetime_s`."""
         fingerprint = self._fingerprint()
         expiry = self._clock.wall_ms() // 1000 + int(self.lifetime_s)
         claims = {"audienceTenantId": self._tenant_id, "exp": expiry, "jti": fingerprint[:32]}
@@ -65,7 +62,7 @@ class Sessions:
         return token
 
     def refusal(self, authorization: str | None) -> str | None:
-        """Say why this Authorization header is not good enough, or nothing when it is."""
+        """Return the error of this Authorization header, or `None` when it is valid."""
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             return "Missing bearer token"
@@ -79,27 +76,24 @@ class Sessions:
         return None
 
     def is_core_session(self, authorization: str | None) -> bool:
-        """Tell whether this Authorization header opens the CRM.
-
-        A core token does, a Data Cloud token does not.
-        """
+        """Return whether this Authorization header is valid for the CRM: only core tokens are."""
         scheme, _, token = (authorization or "").partition(" ")
         return scheme.lower() == "bearer" and token in self._core_sessions
 
     def expire_all(self) -> None:
-        """Let every token that is out be past its time."""
+        """Expire every issued token."""
         self._core_sessions.clear()
         for issued in self._tokens.values():
             issued.expires_at_s = min(issued.expires_at_s, self._clock.now_s())
 
     def revoke_all(self) -> None:
-        """Revoke every token that is out."""
+        """Revoke every issued token."""
         self._core_sessions.clear()
         for issued in self._tokens.values():
             issued.revoked = True
 
     def revoke(self, token: str) -> None:
-        """Revoke one token; an unknown one is no error, as at the vendor's."""
+        """Revoke one token. As in the service, an unknown token does not fail."""
         issued = self._tokens.get(token)
         if issued is not None:
             issued.revoked = True

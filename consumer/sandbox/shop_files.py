@@ -1,4 +1,4 @@
-"""The sample shop's files, which ship with the package: connector schema and configuration."""
+"""The files of the sample shop in the package: connector schema and configuration."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ SOURCE_NAME: Final = "shop_events"
 
 
 def shop_objects() -> dict[str, ObjectSettings]:
-    """Return the shop's three objects, with what the configuration says beyond the schema."""
+    """Return the three objects of the shop, from the schema and the configuration."""
     configuration = YAML(typ="safe", pure=True).load(CONFIGURATION_FILE.read_bytes())
     return read_objects(SCHEMA_FILE, configuration["connector"]["objects"])

@@ -1,7 +1,4 @@
-"""Where the tenant keeps what it accepted.
-
-Rows per object, applied a moment later, and a log of acceptances.
-"""
+"""Store the accepted records of the tenant: rows, problem records, and a log of acceptances."""
 
 from __future__ import annotations
 
@@ -27,9 +24,9 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
 
 class IncomingRow(msgspec.Struct, frozen=True, gc=False):
-    """A row on its way in. `modified_us` is its Record Modified.
+    """An accepted row that is not stored yet.
 
-    `event_date` only of engagement objects.
+    `modified_us` is its Record Modified. `event_date` is set for engagement objects only.
     """
 
     key: str
@@ -39,10 +36,7 @@ class IncomingRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """A row that was accepted and could not be stored.
-
-    The columns of the vendor's problem records.
-    """
+    """A row that was accepted and could not be stored: the columns of a problem record."""
 
     error_code: str
     error_timestamp_ms: int
@@ -51,10 +45,7 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 class Acceptance(msgspec.Struct, frozen=True):
-    """One request that was answered 202, in the order of answering.
-
-    `versions` are Record Modified, in µs.
-    """
+    """One request that was answered with 202. `versions` are the Record Modified values in µs."""
 
     sequence: int
     now_s: float
@@ -67,7 +58,7 @@ class Acceptance(msgspec.Struct, frozen=True):
 
 
 class Instant(msgspec.Struct, frozen=True):
-    """When something was accepted, and by which request."""
+    """The time of an acceptance, and its request."""
 
     now_s: float
     wall_ms: int
@@ -75,14 +66,14 @@ class Instant(msgspec.Struct, frozen=True):
 
 
 class StoreCounts(msgspec.Struct):
-    """What became of an object's accepted records."""
+    """The accepted records of an object, counted by outcome."""
 
     upserts: int = 0
     deletes: int = 0
     stale: int = 0
-    """Not newer than the row that was there, so left out."""
+    """Upserts that were ignored, because the stored row was not older."""
     kept: int = 0
-    """Deletes of rows whose Record Modified lies ahead of the server's time."""
+    """Deletes that were ignored, because Record Modified was ahead of the time of the server."""
 
 
 class _Pending(msgspec.Struct, frozen=True, order=True):
@@ -95,28 +86,25 @@ class _Pending(msgspec.Struct, frozen=True, order=True):
 
 
 class Store:
-    """The tenant's tables, in SQLite.
-
-    Nothing happens by itself: what is due is applied when somebody looks.
-    """
+    """The tables of the tenant, in SQLite. Due rows are stored in `apply_due` only."""
 
     def __init__(self, objects: Mapping[str, ObjectSettings], path: Path | None = None) -> None:
         self.objects = dict(objects)
-        self.tallies = {name: StoreCounts() for name in objects}
+        self.counts = {name: StoreCounts() for name in objects}
         self._pending: list[_Pending] = []
         self._sql = sqlite3.connect(path or ":memory:", isolation_level=None)
         if path is not None:
+            # Tests read the file while the sandbox writes it, and it need not survive a power cut.
             self._sql.execute("PRAGMA journal_mode = WAL")
             self._sql.execute("PRAGMA synchronous = OFF")
         self._sql.execute(
-            "CREATE TABLE IF NOT EXISTS acceptances (sequence INTEGER PRIMARY KEY, now_s"
-            " REAL, wall_ms INTEGER,"
-            " object TEXT, operation TEXT, keys TEXT, versions TEXT, request INTEGER)"
+            "CREATE TABLE IF NOT EXISTS acceptances (sequence INTEGER PRIMARY KEY,"
+            " now_s REAL, wall_ms INTEGER, object TEXT, operation TEXT, keys TEXT, versions TEXT,"
+            " request INTEGER)"
         )
         self._sql.execute(
-            "CREATE TABLE IF NOT EXISTS problems (sequence INTEGER PRIMARY KEY, object"
-            " TEXT, code TEXT,"
-            " wall_ms INTEGER, detail TEXT, row TEXT)"
+            "CREATE TABLE IF NOT EXISTS problems (sequence INTEGER PRIMARY KEY,"
+            " object TEXT, code TEXT, wall_ms INTEGER, detail TEXT, row TEXT)"
         )
         self._writes = {name: self._prepare(settings) for name, settings in objects.items()}
         (self._sequence,) = self._sql.execute(
@@ -124,30 +112,31 @@ class Store:
         ).fetchone()
 
     def _prepare(self, settings: ObjectSettings) -> str:
-        """Make an object's table and return the statement that puts rows into it."""
+        """Create the table of an object, and return the statement that stores its rows."""
         if _NAME.fullmatch(settings.name) is None:
-            message = f"object name {settings.name!r}: letters, digits, _ and - only, at most 80"
+            message = (
+                f"object name: expected 1 to 80 of A-Z, a-z, 0-9, _ and -, got {settings.name!r}"
+            )
             raise ValueError(message)
         table = f'"rows {settings.name}"'
         self._sql.execute(
-            f"CREATE TABLE IF NOT EXISTS {table} (key TEXT, event_date TEXT, modified_us"
-            f" INTEGER, row TEXT,"
-            " PRIMARY KEY (key, event_date))"
+            f"CREATE TABLE IF NOT EXISTS {table} (key TEXT, event_date TEXT,"
+            " modified_us INTEGER, row TEXT, PRIMARY KEY (key, event_date))"
         )
         row = "excluded.row"
         if settings.refresh_mode == "partial":
-            # RFC 7396: a null takes the member away, and a member that is not there reads as null
-            # again.
+            # RFC 7396: a null removes the member, and a missing member is read as null.
             row = "json_patch(row, excluded.row)"
         newer = (
             "" if settings.record_modified is None else " WHERE excluded.modified_us > modified_us"
         )
         return (
+            # A row that is not newer leaves the stored one unchanged, and is counted as stale.
             f"INSERT INTO {table} VALUES (?, ?, ?, ?) ON CONFLICT (key, event_date)"  # noqa: S608 - the name was checked
             f" DO UPDATE SET modified_us = excluded.modified_us, row = {row}{newer}"
         )
 
-    # ---- coming in
+    # ---- accepting
 
     def accept_rows(
         self,
@@ -160,10 +149,10 @@ class Store:
         due_s: float,
         request: int,
     ) -> None:
-        """Take an upsert: it is in the log at once, and in the table from `due_s` on."""
+        """Accept an upsert: it is logged at once, and stored from `due_s` on."""
         versions = [(row.key, row.modified_us) for row in rows]
         self._log(name, Operation.UPSERT, versions, now_s=now_s, wall_ms=wall_ms, request=request)
-        self.tallies[name].upserts += len(rows) + len(problems)
+        self.counts[name].upserts += len(rows) + len(problems)
         heapq.heappush(
             self._pending, _Pending(due_s, self._sequence, name, tuple(rows), tuple(problems))
         )
@@ -178,20 +167,18 @@ class Store:
         due_s: float,
         request: int,
     ) -> None:
-        """Take a delete: it is in the log at once, and the rows are gone from `due_s` on."""
+        """Accept a delete: it is logged at once, and the rows are removed from `due_s` on."""
         versions = [(key, None) for key in keys]
         self._log(name, Operation.DELETE, versions, now_s=now_s, wall_ms=wall_ms, request=request)
-        self.tallies[name].deletes += len(keys)
+        self.counts[name].deletes += len(keys)
         heapq.heappush(self._pending, _Pending(due_s, self._sequence, name, deleted=tuple(keys)))
 
     def remove_older(
         self, name: str, keys: Sequence[tuple[str, int | None]], *, moment: Instant
     ) -> None:
-        """Do the deletes of a bulk job.
+        """Apply the deletes of a bulk job: remove rows that are older than the given version.
 
-        Of rows whose Record Modified is older than the one given for their key.
-
-        Units: µs; `None` for a line without one, which removes only rows that have none either.
+        Units: Record Modified in µs; `None` removes only rows that have none either.
         """
         versions = [(key, older_us) for key, older_us in keys]
         self._log(
@@ -202,15 +189,15 @@ class Store:
             wall_ms=moment.wall_ms,
             request=moment.request,
         )
-        tally = self.tallies[name]
-        tally.deletes += len(keys)
+        counted = self.counts[name]
+        counted.deletes += len(keys)
         statement = (
-            f'DELETE FROM "rows {name}" WHERE key = ? AND (modified_us IS NULL OR modified_us < ?)'  # noqa: S608 - our own name
+            f'DELETE FROM "rows {name}" WHERE key = ? AND (modified_us IS NULL OR modified_us < ?)'  # noqa: S608 - a checked name
         )
         self._sql.executemany(statement, versions)
         for key, _ in keys:
-            tally.kept += self._sql.execute(
-                f'SELECT count(*) FROM "rows {name}" WHERE key = ?',  # noqa: S608 - our own name
+            counted.kept += self._sql.execute(
+                f'SELECT count(*) FROM "rows {name}" WHERE key = ?',  # noqa: S608 - a checked name
                 (key,),
             ).fetchone()[0]
 
@@ -231,7 +218,7 @@ class Store:
         self._sql.execute("INSERT INTO acceptances VALUES (?, ?, ?, ?, ?, ?, ?, ?)", line)
 
     def apply_due(self, now_s: float, wall_ms: int) -> None:
-        """Do what is due, in the order of acceptance where two are due together."""
+        """Store what is due, by due time and then in the order of acceptance."""
         if not self._pending or self._pending[0].due_s > now_s:
             return
         self._sql.execute("BEGIN")
@@ -240,10 +227,12 @@ class Store:
         self._sql.execute("COMMIT")
 
     def _apply(self, pending: _Pending, wall_ms: int) -> None:
-        name, tally = pending.object, self.tallies[pending.object]
+        name, counted = pending.object, self.counts[pending.object]
         if pending.rows:
             values = [(row.key, row.event_date, row.modified_us, row.text) for row in pending.rows]
-            tally.stale += len(values) - self._sql.executemany(self._writes[name], values).rowcount
+            counted.stale += (
+                len(values) - self._sql.executemany(self._writes[name], values).rowcount
+            )
         if pending.problems:
             lines = [
                 (
@@ -257,36 +246,37 @@ class Store:
             ]
             self._sql.executemany("INSERT INTO problems VALUES (NULL, ?, ?, ?, ?, ?)", lines)
         if pending.deleted:
-            self._remove(name, pending.deleted, wall_ms, tally)
+            self._remove(name, pending.deleted, wall_ms, counted)
 
-    def _remove(self, name: str, keys: Sequence[str], wall_ms: int, tally: StoreCounts) -> None:
+    def _remove(self, name: str, keys: Sequence[str], wall_ms: int, counted: StoreCounts) -> None:
         table = f'"rows {name}"'
         older = "(modified_us IS NULL OR modified_us < ?)"
         values = [(key, wall_ms * 1000) for key in keys]
-        self._sql.executemany(f"DELETE FROM {table} WHERE key = ? AND {older}", values)  # noqa: S608 - our own name
+        self._sql.executemany(f"DELETE FROM {table} WHERE key = ? AND {older}", values)  # noqa: S608 - a checked name
         if self.objects[name].record_modified is None:
             return
+        # A row that is left is ahead of the time of the server.
         for key in keys:
             (left,) = self._sql.execute(
-                f"SELECT count(*) FROM {table} WHERE key = ?",  # noqa: S608 - our own name
+                f"SELECT count(*) FROM {table} WHERE key = ?",  # noqa: S608 - a checked name
                 (key,),
             ).fetchone()
-            tally.kept += left
+            counted.kept += left
 
-    # ---- looking
+    # ---- reading
 
     def rows(self, name: str) -> dict[str, dict[str, Any]]:
-        """Return an object's rows by identity, every schema field present.
+        """Return the rows of an object by identity, with every field of the schema.
 
-        Shape: the identity is the primary key, for engagement objects `key date`, since there the
-        same key on another day is another row. Numbers with a fraction are `Decimal`, digit for
-        digit.
+        Shape: the identity is the primary key; for engagement objects it is `key date`, because the
+        same key on another day is another row. Numbers with a fraction are `Decimal`, with all
+        their digits.
         """
         return {identity: self._full(name, text) for identity, text in self.row_texts(name).items()}
 
     def row_texts(self, name: str) -> dict[str, str]:
-        """Return an object's rows by identity, as the JSON text they came in."""
-        query = f'SELECT key, event_date, row FROM "rows {name}" ORDER BY key, event_date'  # noqa: S608 - our own name
+        """Return the rows of an object by identity, as their original JSON text."""
+        query = f'SELECT key, event_date, row FROM "rows {name}" ORDER BY key, event_date'  # noqa: S608 - a checked name
         found = self._sql.execute(query)
         return {
             f"{key} {event_date}" if event_date else key: text for key, event_date, text in found
@@ -297,7 +287,7 @@ class Store:
         return {field: row.get(field) for field in self.objects[name].fields}
 
     def acceptances(self, name: str | None = None) -> list[Acceptance]:
-        """Return every request that was answered 202, in order, of one object or of all."""
+        """Return the requests that were answered with 202, in order, of one object or of all."""
         found = self._sql.execute(
             "SELECT * FROM acceptances WHERE ? IS NULL OR object = ? ORDER BY sequence",
             (name, name),
@@ -317,7 +307,7 @@ class Store:
         ]
 
     def problems(self, name: str, limit: int = -1) -> list[Problem]:
-        """Return an object's problem records, the newest first."""
+        """Return the problem records of an object, the newest first."""
         query = (
             "SELECT code, wall_ms, detail, row FROM problems WHERE object = ? ORDER BY sequence"
             " DESC LIMIT ?"
@@ -325,12 +315,12 @@ class Store:
         return [Problem(*line) for line in self._sql.execute(query, (name, limit))]
 
     def count(self, name: str) -> int:
-        """Return how many rows an object has."""
-        query = f'SELECT count(*) FROM "rows {name}"'  # noqa: S608 - our own name
+        """Return the number of rows of an object."""
+        query = f'SELECT count(*) FROM "rows {name}"'  # noqa: S608 - a checked name
         return int(self._sql.execute(query).fetchone()[0])
 
     def problem_count(self, name: str) -> int:
-        """Return how many problem records an object has."""
+        """Return the number of problem records of an object."""
         return int(
             self._sql.execute("SELECT count(*) FROM problems WHERE object = ?", (name,)).fetchone()[
                 0
@@ -338,13 +328,13 @@ class Store:
         )
 
     def pending_count(self) -> int:
-        """Return how many accepted requests are not applied yet."""
+        """Return the number of accepted requests that are not stored yet."""
         return len(self._pending)
 
     def search(self, name: str, text: str, *, offset: int, limit: int) -> tuple[int, list[str]]:
-        """Return how many rows hold `text` anywhere, and one page of them as JSON text, by key."""
+        """Return the number of rows that contain `text`, and one page of them by key."""
         if not text:
-            query = f'SELECT row FROM "rows {name}" ORDER BY key, event_date LIMIT ? OFFSET ?'  # noqa: S608 - our own name
+            query = f'SELECT row FROM "rows {name}" ORDER BY key, event_date LIMIT ? OFFSET ?'  # noqa: S608 - a checked name
             return self.count(name), [row for (row,) in self._sql.execute(query, (limit, offset))]
         pattern = "%" + re.sub(r"([\\%_])", r"\\\1", text) + "%"
         where = f"FROM \"rows {name}\" WHERE row LIKE ? ESCAPE '\\'"
@@ -353,5 +343,5 @@ class Store:
         return total, [row for (row,) in self._sql.execute(query, (pattern, limit, offset))]
 
     def close(self) -> None:
-        """Let go of the tables."""
+        """Close the database."""
         self._sql.close()

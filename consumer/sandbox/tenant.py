@@ -1,7 +1,4 @@
-"""A Data Cloud tenant as plain code.
-
-A request in, the answer the vendor would give out, rows kept.
-"""
+"""A fake Data 360 tenant as plain code: a request goes in, the answer of the service comes out."""
 
 from __future__ import annotations
 
@@ -13,13 +10,11 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from consumer.http.messages import Answer
-from consumer.sandbox.bulk_jobs import PATH as BULK
-from consumer.sandbox.bulk_jobs import BulkApi, BulkLimits
-from consumer.sandbox.bulk_jobs import endpoint_of as bulk_endpoint
+from consumer.sandbox.bulk_jobs import BULK_PATH, BulkApi, BulkLimits, bulk_endpoint
 from consumer.sandbox.crm_calls import CrmCall, crm_call
 from consumer.sandbox.crm_jobs import CrmApi, CrmLimits
 from consumer.sandbox.crm_objects import standard_objects
-from consumer.sandbox.faults import NOTHING, Faults
+from consumer.sandbox.faults import NO_FAULT, Faults
 from consumer.sandbox.ingest import IngestApi, RequestTime
 from consumer.sandbox.login import Login, LoginCredentials
 from consumer.sandbox.rate import SlidingSecond
@@ -50,10 +45,11 @@ _BY_METHOD: Final = {"POST": Endpoint.UPSERT, "DELETE": Endpoint.DELETE}
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """The tenant's figures. `retry_after_s` goes with a 429 when given; the vendor documents none.
+    """The limits of the tenant.
 
-    `unknown_objects`: what is known of the service goes both ways, a 404 or an acceptance of what
-    is then lost.
+    `retry_after_s` is sent with a 429 when it is set; the service documents no such header.
+    `unknown_objects`: both answers of the service have been seen, a 404, and a 202 after which the
+    records are lost.
     """
 
     requests_per_second: int = 250
@@ -64,7 +60,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     bulk: BulkLimits = BulkLimits()
     crm: CrmLimits = CrmLimits()
     strict: bool = False
-    """Whether a record that does not fit its schema makes the whole batch a 400 instead of a
+    """Whether a record that does not fit its schema makes the whole batch a 400, instead of one
     problem record."""
 
 
@@ -77,18 +73,18 @@ class _Call(msgspec.Struct, frozen=True):
     crm: CrmCall | None = None
 
 
-class _ExchangeQuery(msgspec.Struct):
+class _JobBody(msgspec.Struct):
     object: str | None = None
 
 
 def _read_call(request: Request) -> _Call:
-    """Say which call this is; only the path and the method decide."""
+    """Return the call that a request means, by its path and method only."""
     path = urlsplit(request.url).path
     if path in _DIRECT:
         return _Call(_DIRECT[path] if request.method == "POST" else Endpoint.UNKNOWN, path)
     if (crm := crm_call(request.method, path)) is not None:
         return _Call(crm.endpoint, path, crm=crm)
-    if path == BULK or path.startswith(f"{BULK}/"):
+    if path == BULK_PATH or path.startswith(f"{BULK_PATH}/"):
         endpoint, job = bulk_endpoint(request.method, path)
         return _Call(endpoint, path, job=job)
     if path.startswith(_INGEST):
@@ -102,12 +98,10 @@ def _read_call(request: Request) -> _Call:
 
 
 class Tenant:
-    """The fake tenant. Time passes only by its clock.
+    """The fake tenant. Each request, and each look at it, first applies what is due by its clock.
 
-    What is due is applied when it is asked or looked at.
-
-    `origin` is where it is reached, scheme included: logins answer with it, the exchange without
-    the scheme.
+    `origin` is its URL, scheme included: logins return it, the exchange returns it without the
+    scheme.
     """
 
     def __init__(
@@ -136,13 +130,13 @@ class Tenant:
             clock, tenant_id=tenant_id, lifetime_s=self.limits.token_lifetime_s
         )
         self._login = Login(self._sessions, credentials or LoginCredentials())
-        self._desks = {
+        self._ingest_apis = {
             name: IngestApi(settings, self.store, tenant_id=tenant_id, strict=self.limits.strict)
             for name, settings in objects.items()
         }
 
         self.bulk = BulkApi(
-            objects, self._desks, self.store, source_name=source_name, limits=self.limits.bulk
+            objects, self._ingest_apis, self.store, source_name=source_name, limits=self.limits.bulk
         )
         self.crm = CrmApi(
             standard_objects() if crm_objects is None else crm_objects,
@@ -153,29 +147,31 @@ class Tenant:
     # ---- answering
 
     def answer(self, request: Request) -> Reply:
-        """Answer one request, with whatever the fault script has for it."""
+        """Answer one request, changed by the fault script if a rule applies."""
         now_s = self._clock.now_s()
-        call = self._named(request, _read_call(request))
+        call = self._with_object(request, _read_call(request))
         effect = self._faults.effect(call.endpoint, call.object, now_s)
         wall_ms = self._clock.wall_ms() + round(effect.skew_s * 1000)
         self._advance(now_s, wall_ms)
+        # Before the answer, so that this request is the first to meet the revoked token.
         match effect.tokens:
             case "expire":
                 self._sessions.expire_all()
             case "revoke":
                 self._sessions.revoke_all()
+        # A request whose answer is replaced takes no effect, unless `after` is set.
         answer, records = Answer(status=0), 0
         if not effect.replaces or effect.after:
             moment = RequestTime(now_s, wall_ms, now_s + self.limits.apply_delay_s + effect.late_s)
             answer, records = self._serve(request, call, moment, effect)
-        reply = _play(effect, answer, request, wall_ms)
-        self._write_down(
-            request, call, reply, records=records, fault=effect is not NOTHING, now_s=now_s
+        reply = _faulted(effect, answer, request, wall_ms)
+        self._record(
+            request, call, reply, records=records, fault=effect is not NO_FAULT, now_s=now_s
         )
         return reply
 
-    def _named(self, request: Request, call: _Call) -> _Call:
-        """Say which object a request of a bulk job is about: the body or the job knows it."""
+    def _with_object(self, request: Request, call: _Call) -> _Call:
+        """Add the object of a job's request to its call: the body or the job has it."""
         if call.crm is not None:
             return msgspec.structs.replace(call, object=self.crm.object_of(call.crm, request))
         if call.job is None:
@@ -183,10 +179,10 @@ class Tenant:
         if call.endpoint is not Endpoint.CREATE_JOB:
             return msgspec.structs.replace(call, object=self.bulk.object_of(call.job))
         try:
-            wanted = msgspec.json.decode(request.body, type=_ExchangeQuery).object
+            object_name = msgspec.json.decode(request.body, type=_JobBody).object
         except msgspec.DecodeError:
-            wanted = None
-        return msgspec.structs.replace(call, object=wanted)
+            object_name = None
+        return msgspec.structs.replace(call, object=object_name)
 
     def _serve(  # noqa: PLR0911 - one per call
         self, request: Request, call: _Call, moment: RequestTime, effect: FaultEffect
@@ -205,18 +201,18 @@ class Tenant:
             return refusal, 0
         if call.job is not None:
             return self.bulk.answer(call.endpoint, call.job, request, moment, effect.job)
-        desk = self._desks.get(call.object or "")
-        if desk is None:
+        ingest_api = self._ingest_apis.get(call.object or "")
+        if ingest_api is None:  # an unknown object that this tenant accepts, and loses
             return ACCEPTED, 0
         serial = self.requests.next_sequence()
         poisons = self._faults.poisons(call.object or "", moment.now_s)
         match call.endpoint:
             case Endpoint.UPSERT:
-                return desk.upsert(request, moment, poisons, serial)
+                return ingest_api.upsert(request, moment, poisons, serial)
             case Endpoint.DELETE:
-                return desk.delete(request, moment, serial)
+                return ingest_api.delete(request, moment, serial)
             case _:
-                return desk.test(request, moment.wall_ms, poisons)
+                return ingest_api.test(request, moment.wall_ms, poisons)
 
     def _serve_crm(
         self, call: CrmCall, request: Request, moment: RequestTime, effect: FaultEffect
@@ -224,15 +220,15 @@ class Tenant:
         headers = {name.lower(): value for name, value in request.headers}
         if not self._sessions.is_core_session(headers.get("authorization")):
             return core_error(401, "INVALID_SESSION_ID", "Session expired or invalid"), 0
-        wanted = "text/csv" if request.method == "PUT" else _JSON
-        if _media_refusal(request, headers, moment, wanted) is not None:
+        media = "text/csv" if request.method == "PUT" else _JSON
+        if _media_refusal(request, headers, moment, media) is not None:
             return core_error(415, "UNSUPPORTED_MEDIA_TYPE", "Unsupported media type"), 0
         return self.crm.answer(call, request, moment, effect.job)
 
     def _refusal(self, request: Request, call: _Call, moment: RequestTime) -> Answer | None:  # noqa: PLR0911 - one per cause
-        """Refuse what does not get as far as an object.
+        """Return the refusal of a request that does not reach an object, or `None`.
 
-        The token first, then place, rate and media type.
+        The service checks the token first, then path, rate and media type.
         """
         headers = {name.lower(): value for name, value in request.headers}
         why = self._sessions.refusal(headers.get("authorization"))
@@ -240,6 +236,7 @@ class Tenant:
             return unauthorized(moment.wall_ms, why)
         if call.endpoint is Endpoint.UNKNOWN:
             return envelope(404 if call.object is None else 405, moment.wall_ms)
+        # Only requests with a valid token count against the rate.
         if not self._rate.admit(moment.now_s):
             refused = envelope(429, moment.wall_ms)
             if self.limits.retry_after_s is None:
@@ -252,11 +249,11 @@ class Tenant:
             )
         if call.source != self.source_name:
             return envelope(404, moment.wall_ms)
-        if call.object not in self._desks and self.limits.unknown_objects == "refuse":
+        if call.object not in self._ingest_apis and self.limits.unknown_objects == "refuse":
             return envelope(404, moment.wall_ms)
         return _media_refusal(request, headers, moment, _JSON)
 
-    def _write_down(
+    def _record(
         self,
         request: Request,
         call: _Call,
@@ -284,37 +281,32 @@ class Tenant:
             )
         )
 
-    # ---- steering
+    # ---- control
 
     def set_faults(self, rules: Sequence[FaultRule]) -> None:
-        """Put another fault script in force."""
+        """Replace the fault script."""
         self._faults.set(rules, now_s=self._clock.now_s())
 
     def fault_lines(self) -> list[tuple[str, int]]:
-        """Return each rule in force, with how often it acted."""
+        """Return each active rule, with how often it applied."""
         return self._faults.lines()
 
-    # ---- looking
+    # ---- reading
 
     def settle(self) -> None:
         """Apply what is due by now."""
         self._advance(self._clock.now_s(), self._clock.wall_ms())
 
     def _advance(self, now_s: float, wall_ms: int) -> None:
-        """Let what is due happen: rows first.
-
-        For a job ends no earlier than what was accepted before it.
-        """
+        """Apply all that is due."""
+        # Rows first: a job does not end before the requests that were accepted before it.
         self.store.apply_due(now_s, wall_ms)
         self.bulk.advance(now_s, wall_ms, self.requests.next_sequence())
         self.crm.advance(now_s, wall_ms)
         self.store.apply_due(now_s, wall_ms)
 
     def rows(self, name: str) -> dict[str, dict[str, Any]]:
-        """Return an object's rows by identity, as `Store.rows` does.
-
-        After applying everything accepted.
-        """
+        """Store everything accepted, and return the rows of an object as `Store.rows` does."""
         self._finish()
         return self.store.rows(name)
 
@@ -324,14 +316,11 @@ class Tenant:
         return self.crm.store.rows[name]
 
     def acceptances(self, name: str | None = None) -> list[Acceptance]:
-        """Return every request that was answered 202, in order."""
+        """Return every request that was answered with 202, in order."""
         return self.store.acceptances(name)
 
     def problems(self, name: str) -> list[Problem]:
-        """Return an object's problem records, the newest first.
-
-        After applying everything accepted.
-        """
+        """Store everything accepted, and return the problem records of an object, newest first."""
         self._finish()
         return self.store.problems(name)
 
@@ -340,14 +329,14 @@ class Tenant:
 
 
 def _media_refusal(
-    request: Request, headers: Mapping[str, str], moment: RequestTime, wanted: str
+    request: Request, headers: Mapping[str, str], moment: RequestTime, expected: str
 ) -> Answer | None:
     media = headers.get("content-type", "").partition(";")[0].strip().lower()
-    return envelope(415, moment.wall_ms) if request.body and media != wanted else None
+    return envelope(415, moment.wall_ms) if request.body and media != expected else None
 
 
-def _play(effect: FaultEffect, answer: Answer, request: Request, wall_ms: int) -> Reply:
-    """Let the script change the answer and its journey."""
+def _faulted(effect: FaultEffect, answer: Answer, request: Request, wall_ms: int) -> Reply:
+    """Apply an effect of the fault script to the answer and its delivery."""
     if effect.status is not None:
         answer = envelope(effect.status, wall_ms)
     body = answer.body if effect.body is None else effect.body

@@ -1,6 +1,4 @@
-"""The bodies that Data Cloud and the Salesforce login answer with.
-
-As documented or recorded in public.
+"""The answers of Data 360 and the Salesforce login, as documented or publicly recorded.
 
 Source: Ingestion API reference (status codes, validation report) and the response fixtures of
 Salesforce's own JDBC driver for the gateway's error envelope.
@@ -65,7 +63,7 @@ def envelope(
     path: str | None = None,
     details: Mapping[str, object] | None = None,
 ) -> Answer:
-    """Return the gateway's error envelope; members that a status is recorded without stay away."""
+    """Return the error envelope of the gateway, without members that a status does not have."""
     reason = _REASONS.get(status, "Error")
     content: dict[str, object] = {
         "timestamp": _timestamp(wall_ms),
@@ -82,7 +80,7 @@ def envelope(
 
 
 def core_error(status: int, code: str, message: str) -> Answer:
-    """Return an error of the CRM: a JSON array, unlike everything else here."""
+    """Return an error of the CRM, which is a JSON array."""
     return as_json(status, [{"errorCode": code, "message": message}])
 
 
@@ -99,7 +97,7 @@ def unauthorized(wall_ms: int, why: str) -> Answer:
 def schema_mismatch(
     wall_ms: int, path: str, tenant_id: str, report: Sequence[Mapping[str, object]] | None
 ) -> Answer:
-    """Return the 400 of records that do not fit the schema; only the validation call names them."""
+    """Return the 400 of records that do not fit the schema; only a validation names them."""
     content: dict[str, object] = {
         "timestamp": _timestamp(wall_ms),
         "error": "Bad Request",
@@ -114,5 +112,5 @@ def schema_mismatch(
 
 
 def oauth_error(code: str, description: str) -> Answer:
-    """Return a refused grant, the way the login says it."""
+    """Return the answer of the login to a refused grant."""
     return as_json(400, {"error": code, "error_description": description})

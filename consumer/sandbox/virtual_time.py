@@ -1,4 +1,4 @@
-"""Time that costs nothing: an event loop whose clock jumps to the next timer whenever nothing else is to do.
+"""Run an event loop in virtual time: its clock jumps to the next timer instead of waiting.
 
 ```python
 VirtualLoop.run(main())      # hours of timers in milliseconds, always in the same order
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 BEGINNING_MS = 1_750_000_000_000
-"""The wall clock at virtual second 0: some day in June 2025."""
+"""The wall clock at virtual second 0: 2025-06-15 15:06:40 UTC."""
 
 
 class VirtualClock:
-    """The clock of the virtual loop that it is read on. `skew_ms` moves the wall clock alone."""
+    """The clock of the running virtual loop. `skew_ms` moves only the wall clock."""
 
     def __init__(self) -> None:
         self.skew_ms = 0
 
     def now_s(self) -> float:
-        """Virtual monotonic seconds."""
+        """Return virtual monotonic seconds."""
         return asyncio.get_running_loop().time()
 
     def wall_ms(self) -> int:
-        """Virtual milliseconds since the epoch."""
+        """Return virtual milliseconds since the epoch."""
         return BEGINNING_MS + int(self.now_s() * 1000) + self.skew_ms
 
     async def sleep(self, duration_s: float) -> None:
@@ -41,18 +41,18 @@ class VirtualClock:
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """A loop that never waits: where it would, its clock jumps instead."""
+    """A loop that never waits: its clock jumps to the time of the next timer."""
 
     def __init__(self) -> None:
         self._virtual_s = 0.0
         super().__init__(_JumpingSelector(self))
 
     def time(self) -> float:
-        """Return virtual seconds since the loop was made."""
+        """Return virtual seconds since the loop was created."""
         return self._virtual_s
 
     def jump(self, duration_s: float) -> None:
-        """Let time pass."""
+        """Advance the virtual time."""
         self._virtual_s += duration_s
 
     @classmethod
@@ -63,17 +63,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class _JumpingSelector(selectors.SelectSelector):
-    """Instead of waiting for the time-out, lets it pass."""
+    """Advances the virtual time by the time-out, instead of waiting for it."""
 
     def __init__(self, loop: VirtualLoop) -> None:
         super().__init__()
         self._loop = loop
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Return what is ready at once.
-
-        With nothing ready, the loop's clock has moved by the time-out.
-        """
+        """Return what is ready now. With nothing ready, advance the clock by the time-out."""
         ready = super().select(0)
         if not ready and timeout:
             self._loop.jump(timeout)

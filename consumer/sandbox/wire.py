@@ -1,7 +1,4 @@
-"""What the fake tenant says, and how it says it.
-
-An answer, and what happens to it on the way back.
-"""
+"""The endpoints of the fake tenant, and an answer with its faults on the wire."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from consumer.http.messages import Answer
 
 
 class Endpoint(StrEnum):
-    """The calls that the tenant knows; also the words of the fault script."""
+    """The calls of the tenant; the fault script uses the same names."""
 
     TOKEN = "token"  # noqa: S105 - the name of an endpoint
     EXCHANGE = "exchange"
@@ -34,7 +31,7 @@ class Endpoint(StrEnum):
 
 
 class Wire(StrEnum):
-    """What becomes of an answer on the wire."""
+    """The delivery of an answer: whole, or with a fault of the connection."""
 
     WHOLE = "whole"
     RESET = "reset"
@@ -44,9 +41,9 @@ class Wire(StrEnum):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """An answer with its journey.
+    """An answer and its delivery.
 
-    `delay_s` is before the first byte; `drip_bytes_per_s` only for `DRIP`.
+    `delay_s` is the time before the first byte; `drip_bytes_per_s` is for `DRIP` only.
     """
 
     answer: Answer
@@ -56,5 +53,5 @@ class Reply(msgspec.Struct, frozen=True):
 
     @property
     def drip_s(self) -> float:
-        """How long the body takes."""
+        """The time that the body takes, in seconds."""
         return len(self.answer.body) / self.drip_bytes_per_s if self.wire is Wire.DRIP else 0.0

@@ -60,7 +60,7 @@ class BrokerWatch:
         self._ownership = ownership
         self._active_errors = active_errors
         self._describe_at_s = 0.0
-        self._missing: set[str] = set()
+        self._missing: dict[str, float] = {}  # topic: missing since
         self._log = structlog.get_logger()
 
     def turn(self, consumer: Consumer, now_s: float) -> None:
@@ -120,11 +120,13 @@ class BrokerWatch:
                 self._active_errors.begin(reason, kind, f"{kind}: {detail_of(topic.error)}", now_s)
             elif name not in self._missing:
                 # A missing topic is logged once, and again after it existed.
-                self._missing.add(name)
+                self._missing[name] = now_s
                 self._log.warning("topic_missing", topic=name, detail=detail_of(topic.error))
             return
         self._active_errors.end(kind)
-        self._missing.discard(name)
+        missing_since_s = self._missing.pop(name, None)
+        if missing_since_s is not None:
+            self._log.info("topic_found", topic=name, lasted_s=round(now_s - missing_since_s, 1))
         for number, partition in topic.partitions.items():
             owned = self._ownership.at((name, number))
             if owned is None:

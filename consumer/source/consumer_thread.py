@@ -205,8 +205,8 @@ class ConsumerThread:
             self._start_pending()
         # Nothing new is read before the chunks of the previous `consume` are all posted.
         if self._chunk_queue.flush(SLOT_WAIT_S):
+            self._catch_up(now_s)
             self._waiting_since_s = None
-            self._catch_up()
             self._restart_recreated_topics(now_s)
             self._read(IDLE_S)
             return
@@ -247,9 +247,10 @@ class ConsumerThread:
             self._pauses.all = True
             self._pauses.apply(self._consumer)
 
-    def _catch_up(self) -> None:
+    def _catch_up(self, now_s: float) -> None:
         if self._pauses.all:
-            self._log.info("loop_caught_up")
+            waiting_since_s = now_s if self._waiting_since_s is None else self._waiting_since_s
+            self._log.info("loop_caught_up", lasted_s=round(now_s - waiting_since_s, 1))
             self._pauses.all = False
             self._pauses.apply(self._consumer)
 
@@ -310,13 +311,13 @@ class ConsumerThread:
             if len(self._commits) == 0:
                 self._consumer.close()
         except KafkaException as error:
-            self._log.warning("left_with_error", error=error.args[0].name())
+            self._log.warning("group_left_with_error", code=error.args[0].name())
         unanswered = self._commits.abandon("the brokers did not answer before this member left")
         self._chunk_queue.post_last(self._chunk_queue.events.stopped)
         if unanswered:
             # Closing waits for open commits, up to the session timeout, and so does freeing the
             # client at the end of the process. The process does not wait for this daemon thread.
-            self._log.warning("left_without_answer", commits=unanswered, waited_s=LAST_COMMIT_S)
+            self._log.warning("commits_unanswered", commits=unanswered, waited_s=LAST_COMMIT_S)
             self._consumer.close()
 
     def _commit_and_wait(self) -> None:

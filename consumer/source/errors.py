@@ -146,5 +146,5 @@ class ErrorClassifier:
         if last_s is None or now_s - last_s >= NOTE_EVERY_S:
             self._noted_s[error.code(), topic] = now_s
             self._log.warning(
-                "kafka_trouble", code=error.name(), topic=topic, detail=detail_of(error)
+                "kafka_error", code=error.name(), topic=topic, detail=detail_of(error)
             )

@@ -51,6 +51,7 @@ class MskIam:
         self._session.set_config_variable("region", region)
         self._token = _PLACEHOLDER
         self._fault: str | None = None
+        self._missing_since_s = 0.0
         self._log = structlog.get_logger()
 
     def __call__(self, _config: str | None) -> tuple[str, float]:
@@ -84,8 +85,12 @@ class MskIam:
         """Log a change: credentials missing, or found."""
         if fault == self._fault:
             return
-        self._fault = fault
+        before, self._fault = self._fault, fault
+        now_s = self._clock.now_s()
+        if before is None:
+            self._missing_since_s = now_s
         if fault is None:
-            self._log.info("aws_credentials_found", region=self._region)
+            lasted_s = round(now_s - self._missing_since_s, 1)
+            self._log.info("aws_credentials_found", region=self._region, lasted_s=lasted_s)
         else:
             self._log.warning("aws_credentials_missing", region=self._region, detail=fault)

@@ -123,7 +123,7 @@ class Rebalance:
         """
         for owned in recreated:
             self._log.warning(
-                "topic_reborn",
+                "topic_recreated",
                 topic=owned.assignment.topic,
                 partition=owned.assignment.partition,
                 read_to=owned.read_offset,

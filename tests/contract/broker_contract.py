@@ -1,4 +1,4 @@
-"""What a broker must do for the source: the embedded one and a real one sit this exam alike."""
+"""The contract of a broker for the source; the embedded and a real broker must both keep it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 
 class BrokerCandidate(Protocol):
-    """A broker with what the exam needs of it. Every topic has four partitions."""
+    """A broker as the contract needs it. Every topic has four partitions."""
 
     bootstrap_servers: str
 
     @property
     def consumer_properties(self) -> Mapping[str, str]:
-        """What its consumers are told."""
+        """Properties for its consumers."""
         ...
 
     def create_topic(self, name: str) -> None:
-        """Make a topic of four partitions."""
+        """Create a topic of four partitions."""
         ...
 
     def put(
@@ -41,12 +41,12 @@ class BrokerCandidate(Protocol):
         ...
 
     def flush(self) -> None:
-        """Return once all records can be read."""
+        """Wait until all records can be read."""
         ...
 
 
 class BrokerContract:
-    """The questions. A subclass has a fixture `candidate`."""
+    """The tests. A subclass has a fixture `candidate`."""
 
     async def test_every_record_is_read_in_order(self, candidate: BrokerCandidate) -> None:
         """Of each partition, from its beginning to its end."""
@@ -59,8 +59,8 @@ class BrokerContract:
             await member.listener.until(lambda: ("reached_end", (3, 500)) in member.listener.log)
         assert [[*range(500)]] * 4 == [member.listener.offsets(partition) for partition in range(4)]
 
-    async def test_a_record_comes_as_it_was_put(self, candidate: BrokerCandidate) -> None:
-        """Key, value, headers in order with repeats and nulls, and the time stamp."""
+    async def test_a_record_is_unchanged(self, candidate: BrokerCandidate) -> None:
+        """Key, value, headers in order with repeats and nulls, and the timestamp."""
         topic = _topic(candidate)
         headers = [("a", b"1"), ("a", None), ("b", b"")]
         candidate.put(
@@ -78,7 +78,7 @@ class BrokerContract:
             record.timestamp(),
         )
 
-    async def test_null_and_empty_are_two_things(self, candidate: BrokerCandidate) -> None:
+    async def test_null_and_empty_are_different(self, candidate: BrokerCandidate) -> None:
         """A tombstone is not an empty value."""
         topic = _topic(candidate)
         candidate.put(topic, None, key=b"", partition=0)
@@ -89,10 +89,10 @@ class BrokerContract:
             seen = [(record.key(), record.value()) for record in member.listener.records]
         assert [(b"", None), (None, b"")] == seen
 
-    async def test_the_next_member_goes_on_at_the_position(
+    async def test_the_next_member_resumes_at_the_position(
         self, candidate: BrokerCandidate
     ) -> None:
-        """What was committed on leaving is where the next one begins."""
+        """The position that one member commits on leaving is where the next one starts."""
         topic, group = _topic(candidate), f"g-{uuid4()}"
         candidate.put(topic, b"first", partition=0)
         candidate.flush()
@@ -105,7 +105,7 @@ class BrokerContract:
         assert [b"second"] == second.listener.values()
 
     async def test_two_members_share_the_partitions(self, candidate: BrokerCandidate) -> None:
-        """The second gets its part, without a record read twice."""
+        """The second member gets its partitions, and no record is read twice."""
         topic, group = _topic(candidate), f"g-{uuid4()}"
         async with _member(candidate, topic, group) as first:
             await first.listener.until(lambda: len(first.listener.owned()) == 4)
@@ -126,8 +126,8 @@ class BrokerContract:
             (partition, offset) for partition in range(4) for offset in range(100)
         ) == sorted(both)
 
-    async def test_a_pause_holds_and_a_resume_goes_on(self, candidate: BrokerCandidate) -> None:
-        """Nothing is lost or repeated by it."""
+    async def test_pause_and_resume_keep_every_record(self, candidate: BrokerCandidate) -> None:
+        """No record is lost or repeated."""
         topic = _topic(candidate)
         for number in range(8000):
             candidate.put(topic, b"%d" % number, partition=number % 4)
@@ -141,10 +141,10 @@ class BrokerContract:
             member.listener.offsets(partition) for partition in range(4)
         ]
 
-    async def test_a_partition_that_went_paused_is_read_when_it_comes_back(
+    async def test_a_partition_revoked_while_paused_is_read_when_it_returns(
         self, candidate: BrokerCandidate
     ) -> None:
-        """The client keeps a pause beyond the assignment, and may be given the partition again."""
+        """The client keeps a pause beyond the assignment, and may get the partition again."""
         topic, group = _topic(candidate), f"g-{uuid4()}"
         async with _member(candidate, topic, group) as first:
             await first.listener.until(lambda: len(first.listener.owned()) == 4)
@@ -160,10 +160,10 @@ class BrokerContract:
             candidate.flush()
             await first.listener.until(lambda: len(first.listener.records) == 4)
 
-    async def test_the_number_of_partitions_and_their_ends_are_told(
+    async def test_the_number_of_partitions_and_their_ends_are_known(
         self, candidate: BrokerCandidate
     ) -> None:
-        """Lag and the share of the tenant's rate rest on them."""
+        """The lag and the share of the tenant's rate are calculated from them."""
         topic = _topic(candidate)
         for partition in range(4):
             candidate.put(topic, b"x", partition=partition)

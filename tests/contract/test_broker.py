@@ -1,7 +1,4 @@
-"""The embedded broker sits the exam that the source sets.
-
-`tests/kafka/test_broker.py` has the real one.
-"""
+"""The embedded broker keeps the contract; `tests/kafka/test_broker.py` tests a real one."""
 
 from __future__ import annotations
 
@@ -18,25 +15,23 @@ if TYPE_CHECKING:
 
 
 class TestEmbeddedBroker(BrokerContract):
-    """The double that `demo` runs on."""
+    """The broker of `demo`."""
 
     @pytest.fixture
     def candidate(self) -> Iterator[EmbeddedBroker]:
-        """Start one for each question: it takes milliseconds."""
+        """Start one for each test: it takes milliseconds."""
         with EmbeddedBroker() as broker:
             yield broker
 
-    async def test_a_topic_has_the_partitions_that_are_said(
-        self, candidate: EmbeddedBroker
-    ) -> None:
-        """The constant is read off the library, which does not let us choose."""
+    async def test_a_topic_has_the_documented_partitions(self, candidate: EmbeddedBroker) -> None:
+        """The library sets their number, and the constant repeats it."""
         candidate.create_topic("t")
         async with _member(candidate) as member:
             await member.listener.until(lambda: len(member.listener.owned()) == PARTITIONS)
             await member.listener.until(lambda: member.source.subscribed_partitions() == PARTITIONS)
 
-    async def test_a_partition_keeps_what_is_said(self, candidate: EmbeddedBroker) -> None:
-        """A demonstration that stays below it never loses a record."""
+    async def test_a_partition_keeps_the_documented_bytes(self, candidate: EmbeddedBroker) -> None:
+        """A demo that stays below this limit never loses a record."""
         candidate.create_topic("t")
         count = RETAINED_BYTES * 9 // 10 // 1000
         for _ in range(count):
@@ -46,8 +41,8 @@ class TestEmbeddedBroker(BrokerContract):
             await member.listener.until(lambda: ("reached_end", (0, count)) in member.listener.log)
         assert [*range(count)] == member.listener.offsets(0)
 
-    def test_outside_its_block_it_says_so(self) -> None:
-        """A record for a broker that does not run is a mistake of the caller."""
+    def test_a_closed_broker_refuses_records(self) -> None:
+        """A record for a broker that does not run is an error of the caller."""
         with pytest.raises(RuntimeError, match="inside its `with` block"):
             EmbeddedBroker().put("t", b"v")
 

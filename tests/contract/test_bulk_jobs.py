@@ -1,7 +1,4 @@
-"""The fake tenant's Bulk Ingestion API by the vendor's documentation.
-
-In process and over sockets.
-"""
+"""The Bulk Ingestion API of the fake tenant, by its documentation, in process and over sockets."""
 
 from __future__ import annotations
 
@@ -25,13 +22,13 @@ HEADER = "id,email,balance,born,modified_at"
 AT = "2025-01-02T00:00:00.000Z"
 
 
-class BulkDesk(ApiUser):
+class BulkApiUser(ApiUser):
     """A client of the bulk API."""
 
     folder: Path
 
     async def call(self, method: str, rest: str = "", content: object = None) -> Answer:
-        """Make a JSON call of the jobs' address."""
+        """Make a JSON call below the path of jobs."""
         headers = (("Authorization", f"Bearer {self.token}"), ("Content-Type", "application/json"))
         url = f"{self.tenant.origin}/api/v1/ingest/jobs{rest}"
         body = b"" if content is None else json.dumps(content).encode()
@@ -70,17 +67,17 @@ class BulkDesk(ApiUser):
         return outcome
 
     async def close(self, job: str, state: str = "UploadComplete") -> Answer:
-        """Say that all is uploaded, or that nothing of it counts."""
+        """Close a job, or abort it."""
         return await self.call("PATCH", f"/{job}", {"state": state})
 
     async def state(self, job: str) -> str:
-        """Ask how a job is."""
+        """Return the state of a job."""
         answer = await self.call("GET", f"/{job}")
         state: str = json.loads(answer.body)["state"]
         return state
 
     async def run(self, operation: str, *lines: str) -> str:
-        """Take a job from its creation to its end."""
+        """Create, upload and close a job. Return its state."""
         job = await self.job(operation)
         assert (202, b"") == ((answer := await self.upload(job, *lines)).status, answer.body)
         assert 200 == (await self.close(job)).status
@@ -88,7 +85,7 @@ class BulkDesk(ApiUser):
 
 
 @pytest.fixture(params=["in process", "sockets"])
-async def api(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BulkDesk]:
+async def api(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BulkApiUser]:
     limits = Limits(
         apply_delay_s=0.0,
         bulk=BulkLimits(queue_s=0.0, run_s=0.0, jobs_per_hour=4, file_bytes=5_000),
@@ -96,17 +93,14 @@ async def api(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[B
     objects = {"customers": CUSTOMERS, "page_views": VIEWS}
     tenant = Tenant(objects, source_name="shop", clock=SystemClock(), limits=limits)
     async with reached(tenant, request.param) as transport:
-        api = BulkDesk(tenant, transport)
+        api = BulkApiUser(tenant, transport)
         api.folder = tmp_path
         await api.log_in()
         yield api
 
 
-async def test_upserts_are_rows(api: BulkDesk) -> None:
-    """An empty value is null, a column that is not there too, a foreign one is left out.
-
-    Digits stay.
-    """
+async def test_upserts_are_stored_as_rows(api: BulkApiUser) -> None:
+    """An empty value or a missing column is null, an unknown column is ignored, digits are kept."""
     assert "JobComplete" == await api.run(
         "upsert", "id,email,balance,modified_at,foreign", f'7,"a,""b""",12.50,{AT},x'
     )
@@ -114,23 +108,20 @@ async def test_upserts_are_rows(api: BulkDesk) -> None:
     assert ('a,"b"', "12.50", None) == (found["email"], str(found["balance"]), found["born"])
 
 
-async def test_a_row_that_does_not_fit_is_a_problem_record_alone(api: BulkDesk) -> None:
-    """The job is complete all the same; there is no list of failed rows."""
+async def test_a_row_that_does_not_fit_is_a_problem_record(api: BulkApiUser) -> None:
+    """The job completes with the other rows; the API has no list of failed rows."""
     assert "JobComplete" == await api.run("upsert", HEADER, f"7,a,many,,{AT}", f"8,a,1,,{AT}")
     assert (["8"], 1) == ([*api.tenant.rows("customers")], len(api.tenant.problems("customers")))
 
 
-async def test_deletes_have_no_header_and_need_a_newer_time(api: BulkDesk) -> None:
-    """A line without a time, or with an older one.
-
-    Removes nothing from a stream with a Record Modified.
-    """
+async def test_deletes_have_no_header_and_need_a_newer_time(api: BulkApiUser) -> None:
+    """With Record Modified, a line without a time, or with an older one, removes nothing."""
     await api.upserted(row("1"), row("2"), row("3"))
     assert "JobComplete" == await api.run("delete", f"1,{AT}", "2", "3,2024-01-01T00:00:00.000Z")
     assert ["2", "3"] == [*api.tenant.rows("customers")]
 
 
-async def test_every_file_counts(api: BulkDesk) -> None:
+async def test_every_file_of_a_job_is_stored(api: BulkApiUser) -> None:
     """Several files of one job, each with its header."""
     job = await api.job()
     for key in ("1", "2"):
@@ -140,8 +131,8 @@ async def test_every_file_counts(api: BulkDesk) -> None:
     assert ["1", "2"] == [*api.tenant.rows("customers")]
 
 
-async def test_an_aborted_job_leaves_nothing(api: BulkDesk) -> None:
-    """What was uploaded is deleted, and the object is free again."""
+async def test_an_aborted_job_leaves_nothing(api: BulkApiUser) -> None:
+    """Its files are deleted, and the object can have another job."""
     job = await api.job()
     await api.upload(job, HEADER, f"1,a,1,,{AT}")
     answer = await api.close(job, "Aborted")
@@ -150,8 +141,8 @@ async def test_an_aborted_job_leaves_nothing(api: BulkDesk) -> None:
     assert {} == api.tenant.rows("customers")
 
 
-async def test_one_job_per_object(api: BulkDesk) -> None:
-    """409 while a job is active, whatever its operation; another object is free."""
+async def test_one_job_per_object(api: BulkApiUser) -> None:
+    """409 while a job is active, for any operation; another object can have its job."""
     await api.job()
     assert [409, 409, 201] == [
         (await api.create()).status,
@@ -160,8 +151,8 @@ async def test_one_job_per_object(api: BulkDesk) -> None:
     ]
 
 
-async def test_a_closed_job_takes_nothing_more(api: BulkDesk) -> None:
-    """Neither a file nor another end."""
+async def test_a_closed_job_is_final(api: BulkApiUser) -> None:
+    """It accepts neither a file nor an abort."""
     job = await api.job()
     await api.close(job)
     assert [409, 409] == [
@@ -170,8 +161,8 @@ async def test_a_closed_job_takes_nothing_more(api: BulkDesk) -> None:
     ]
 
 
-async def test_limits(api: BulkDesk) -> None:
-    """A file too large is 413, an unknown object 404, a job too many in the hour 429."""
+async def test_limits(api: BulkApiUser) -> None:
+    """413 for a file too large, 404 for an unknown object, 429 for one job too many in an hour."""
     job = await api.job()
     assert 413 == (await api.upload(job, HEADER, "x" * 5_000)).status
     assert 404 == (await api.create(name="nothing")).status
@@ -181,11 +172,8 @@ async def test_limits(api: BulkDesk) -> None:
     assert 429 == (await api.create()).status
 
 
-async def test_jobs_are_listed_and_deleted(api: BulkDesk) -> None:
-    """The list can be asked for states.
-
-    A job that is open cannot be deleted, one that is over can.
-    """
+async def test_jobs_are_listed_and_deleted(api: BulkApiUser) -> None:
+    """The list can be filtered by state; an active job cannot be deleted, an ended one can."""
     job = await api.job()
     assert 409 == (await api.call("DELETE", f"/{job}")).status
     listed = json.loads((await api.call("GET", "?states=Open,InProgress&limit=5")).body)
@@ -199,15 +187,12 @@ async def test_jobs_are_listed_and_deleted(api: BulkDesk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fate", "status", "state"),
+    ("fault", "status", "state"),
     [("fail-job", 200, "Failed"), ("hang-job", 200, "InProgress"), ("vanish-job", 404, "")],
 )
-async def test_scripted_fates(api: BulkDesk, fate: str, status: int, state: str) -> None:
-    """A job can be made to fail, to hang and to vanish, by the request that closes it.
-
-    Nothing of it is applied.
-    """
-    api.script(f"close-job/customers {fate}")
+async def test_scripted_job_faults(api: BulkApiUser, fault: str, status: int, state: str) -> None:
+    """A rule makes a job fail, hang or vanish when it is closed, and no row is stored."""
+    api.script(f"close-job/customers {fault}")
     job = await api.job()
     await api.upload(job, HEADER, f"1,a,1,,{AT}")
     await api.close(job)
@@ -216,8 +201,8 @@ async def test_scripted_fates(api: BulkDesk, fate: str, status: int, state: str)
     assert {} == api.tenant.rows("customers")
 
 
-async def test_jobs_are_shown_with_the_rows_of_all_their_files(api: BulkDesk) -> None:
-    """On the page; what became of each row this API never tells."""
+async def test_the_page_counts_the_rows_of_all_files(api: BulkApiUser) -> None:
+    """The outcome of single rows is not known, as this API does not have it."""
     job = await api.job()
     await api.upload(job, HEADER, f"7,a,1,,{AT}", f"8,a,1,,{AT}")
     await api.upload(job, HEADER, f"9,a,1,,{AT}")

@@ -1,4 +1,4 @@
-"""The fake CRM's Bulk API 2.0 by the vendor's documentation, in process and over sockets."""
+"""The Bulk API 2.0 of the fake CRM, by its documentation, in process and over sockets."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ class CrmApiUser(ApiUser):
 
     async def create(self, operation: str = "upsert", name: str = "Contact", **more: str) -> Answer:
         """Create a job."""
-        wanted = {"object": name, "operation": operation, "contentType": "CSV"} | more
+        described = {"object": name, "operation": operation, "contentType": "CSV"} | more
         if operation == "upsert":
-            wanted = {"externalIdFieldName": "Kafka_Id__c"} | wanted
-        return await self.call("POST", "/jobs/ingest", wanted)
+            described = {"externalIdFieldName": "Kafka_Id__c"} | described
+        return await self.call("POST", "/jobs/ingest", described)
 
     async def job(self, operation: str = "upsert", name: str = "Contact", **more: str) -> str:
         """Create a job and return its id."""
@@ -79,16 +79,16 @@ class CrmApiUser(ApiUser):
         return outcome
 
     async def close(self, job: str, state: str = "UploadComplete") -> Answer:
-        """Say that all is uploaded, or that nothing of it counts."""
+        """Close a job, or abort it."""
         return await self.call("PATCH", f"/jobs/ingest/{job}", {"state": state})
 
-    async def told(self, job: str) -> dict[str, Any]:
-        """Ask how a job is."""
-        told: dict[str, Any] = json.loads((await self.call("GET", f"/jobs/ingest/{job}")).body)
-        return told
+    async def info(self, job: str) -> dict[str, Any]:
+        """Return the information of a job."""
+        info: dict[str, Any] = json.loads((await self.call("GET", f"/jobs/ingest/{job}")).body)
+        return info
 
     async def run(self, operation: str, *lines: str, **more: str) -> str:
-        """Take a job from its creation to its end."""
+        """Create, upload and close a job. Return its id."""
         job = await self.job(operation, **more)
         assert (201, b"") == (
             (answer := await self.upload(job, "\n".join(lines) + "\n")).status,
@@ -98,7 +98,7 @@ class CrmApiUser(ApiUser):
         return job
 
     async def results(self, job: str, part: str, delimiter: str = ",") -> list[dict[str, str]]:
-        """Fetch a result file to disk and read it."""
+        """Download a result file and read it."""
         spooled = self.folder / "results.csv"
         headers = (("Authorization", f"Bearer {self.token}"),)
         url = f"{self.tenant.origin}{ROOT}/jobs/ingest/{job}/{part}"
@@ -145,7 +145,7 @@ def error_of(answer: Answer) -> tuple[int, str]:
 
 
 async def test_an_upsert_creates_and_updates(api: CrmApiUser) -> None:
-    """By the external id; a blank leaves what is there, `#N/A` makes it null."""
+    """By the external id; a blank keeps the stored value, `#N/A` makes it null."""
     await api.run("upsert", HEADER, "k1,Kay,k1@x.io", "k2,Lee,k2@x.io")
     job = await api.run("upsert", HEADER, 'k1,"Kay, ""the"" first",', "k2,,#N/A")
     assert ('Kay, "the" first', "k1@x.io") == (
@@ -162,13 +162,13 @@ async def test_an_upsert_creates_and_updates(api: CrmApiUser) -> None:
 
 
 async def test_a_complete_job_may_have_failed_rows(api: CrmApiUser) -> None:
-    """Each with its reason, and counted; the others are there."""
+    """They are counted and have their reasons; the other rows are stored."""
     job = await api.run("upsert", HEADER, "k1,Kay,k1@x.io", "k2,,k2@x.io", "k3,Mo,nowhere")
-    told = await api.told(job)
+    info = await api.info(job)
     assert ("JobComplete", 3, 2) == (
-        told["state"],
-        told["numberRecordsProcessed"],
-        told["numberRecordsFailed"],
+        info["state"],
+        info["numberRecordsProcessed"],
+        info["numberRecordsFailed"],
     )
     failed = await api.failed(job)
     assert ["INVALID_EMAIL_ADDRESS", "REQUIRED_FIELD_MISSING"] == sorted(
@@ -178,8 +178,8 @@ async def test_a_complete_job_may_have_failed_rows(api: CrmApiUser) -> None:
     assert [] == await api.results(job, "unprocessedrecords")
 
 
-async def test_results_do_not_keep_the_order_of_rows(api: CrmApiUser) -> None:
-    """Whoever relies on it is found out."""
+async def test_results_are_not_in_the_order_of_rows(api: CrmApiUser) -> None:
+    """A client that relies on the order fails here."""
     lines = [f"k{at},Name {at}," for at in range(50)]
     done = await api.results(await api.run("upsert", HEADER, *lines), "successfulResults")
     found = [row["Kafka_Id__c"] for row in done]
@@ -188,20 +188,20 @@ async def test_results_do_not_keep_the_order_of_rows(api: CrmApiUser) -> None:
 
 
 async def test_an_insert_is_not_idempotent(api: CrmApiUser) -> None:
-    """The same rows twice are two records; with an external id that is taken they fail."""
+    """The same row twice makes two records."""
     for _ in range(2):
         await api.run("insert", "LastName", "Kay")
     assert 2 == len(api.tenant.crm_rows("Contact"))
 
 
 async def test_a_duplicate_external_id_fails(api: CrmApiUser) -> None:
-    """Within one insert and against what is there."""
+    """Within one insert."""
     job = await api.run("insert", HEADER, "k1,Kay,", "k1,Kay,")
     assert "DUPLICATE_VALUE" == (await api.failed(job))["k1"].split(":")[0]
 
 
-async def test_an_update_and_a_delete_go_by_id(api: CrmApiUser) -> None:
-    """An id that is not there fails, one that was deleted says so; a delete takes the id alone."""
+async def test_an_update_and_a_delete_use_ids(api: CrmApiUser) -> None:
+    """An unknown id fails, and a deleted one fails with its own code."""
     await api.run("upsert", HEADER, "k1,Kay,k1@x.io")
     (id_,) = api.tenant.crm_rows("Contact")
     job = await api.run("update", "Id,Email", f"{id_},new@x.io", "0035g0000009999AAA,x@x.io")
@@ -216,10 +216,10 @@ async def test_an_update_and_a_delete_go_by_id(api: CrmApiUser) -> None:
     ]
 
 
-async def test_a_delete_job_takes_the_id_alone(api: CrmApiUser) -> None:
-    """Another column makes the job fail, nothing of it is done."""
+async def test_a_delete_job_has_only_the_id_column(api: CrmApiUser) -> None:
+    """Another column makes the job fail without effect."""
     job = await api.run("delete", "Kafka_Id__c", "k1")
-    assert "Failed" == (await api.told(job))["state"]
+    assert "Failed" == (await api.info(job))["state"]
 
 
 @pytest.mark.parametrize(
@@ -229,11 +229,11 @@ async def test_a_delete_job_takes_the_id_alone(api: CrmApiUser) -> None:
 async def test_delimiters_and_line_ends(
     api: CrmApiUser, delimiter: str, sign: str, line_end: str, end: str
 ) -> None:
-    """As the job was created; the results have the same."""
+    """The file and the results have those that the job was created with."""
     job = await api.job(columnDelimiter=delimiter, lineEnding=line_end)
     await api.upload(job, end.join([HEADER.replace(",", sign), f"k1{sign}Kay{sign}k1@x.io", ""]))
     await api.close(job)
-    await api.told(job)
+    await api.info(job)
     assert "Kay" == api.contacts()["k1"]["LastName"]
     assert ["k1"] == [
         row["Kafka_Id__c"] for row in await api.results(job, "successfulResults", sign)
@@ -250,15 +250,15 @@ async def test_delimiters_and_line_ends(
         ("insert", {"columnDelimiter": "DOT"}, 400, "INVALIDJOB"),
     ],
 )
-async def test_creations_that_are_refused(
+async def test_invalid_jobs_are_refused(
     api: CrmApiUser, operation: str, more: dict[str, str], status: int, code: str
 ) -> None:
-    """Errors are arrays here."""
+    """With an error in the form of the CRM, an array."""
     assert (status, code) == error_of(await api.create(operation, **more))
 
 
 async def test_one_upload_per_job(api: CrmApiUser) -> None:
-    """A second is refused, as is one after the job was closed, and one over the limit."""
+    """A second one is refused, and so is one over the limit."""
     job = await api.job()
     assert (413, "REQUEST_ENTITY_TOO_LARGE") == error_of(await api.upload(job, "x" * 500_001))
     await api.upload(job, f"{HEADER}\nk1,Kay,\n")
@@ -266,7 +266,7 @@ async def test_one_upload_per_job(api: CrmApiUser) -> None:
 
 
 async def test_a_job_without_data_cannot_be_closed(api: CrmApiUser) -> None:
-    """But aborted; then nothing more can be done with it but delete it."""
+    """It can be aborted, and after that only deleted."""
     job = await api.job()
     assert (400, "INVALIDJOBSTATE") == error_of(await api.close(job))
     assert (400, "INVALIDJOBSTATE") == error_of(await api.call("DELETE", f"/jobs/ingest/{job}"))
@@ -277,7 +277,7 @@ async def test_a_job_without_data_cannot_be_closed(api: CrmApiUser) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("Kafka_Id__c,Surname\nk1,Kay\n", "Field name not found"),
         ("Kafka_Id__c,LastName\nk1\n", "Number of columns"),
@@ -285,19 +285,19 @@ async def test_a_job_without_data_cannot_be_closed(api: CrmApiUser) -> None:
         (f"{HEADER},{'x' * 32_000}\n", "Header is too long"),
     ],
 )
-async def test_a_file_at_fault_fails_the_job(api: CrmApiUser, content: str, said: str) -> None:
-    """The job is told what is wrong; no row of it is applied."""
+async def test_a_file_at_fault_fails_the_job(api: CrmApiUser, content: str, message: str) -> None:
+    """Its message has the reason, and no row is applied."""
     job = await api.job()
     await api.upload(job, content)
     await api.close(job)
-    told = await api.told(job)
-    assert "Failed" == told["state"]
-    assert said in told["errorMessage"]
+    info = await api.info(job)
+    assert "Failed" == info["state"]
+    assert message in info["errorMessage"]
     assert {} == api.contacts()
 
 
-async def test_a_value_at_the_limit_is_taken_and_one_above_is_not(api: CrmApiUser) -> None:
-    """32,000 characters of a description; a row over it fails alone."""
+async def test_a_value_at_the_limit_is_accepted_and_one_above_is_not(api: CrmApiUser) -> None:
+    """A description may have 32,000 characters; a longer one fails only its own row."""
     rows = (f"k1,Kay,{'x' * 32_000}", f"k2,Lee,{'x' * 32_001}")
     job = await api.run("upsert", "Kafka_Id__c,LastName,Description", *rows)
     assert ["STRING_TOO_LONG"] == [
@@ -306,7 +306,7 @@ async def test_a_value_at_the_limit_is_taken_and_one_above_is_not(api: CrmApiUse
 
 
 async def test_jobs_are_listed(api: CrmApiUser) -> None:
-    """With their states, in the CRM's own envelope; other types of jobs are not among them."""
+    """With their states, in the envelope of the CRM, and without jobs of other types."""
     job = await api.job()
     listed = json.loads((await api.call("GET", "/jobs/ingest?jobType=V2Ingest")).body)
     assert (True, [(job, "Open")]) == (
@@ -317,14 +317,14 @@ async def test_jobs_are_listed(api: CrmApiUser) -> None:
 
 
 async def test_batches_of_a_day_are_limited(api: CrmApiUser) -> None:
-    """Then no job can be created."""
+    """Beyond the limit, no job can be created."""
     for at in range(3):
-        await api.told(await api.run("upsert", HEADER, f"k{at},Kay,"))
+        await api.info(await api.run("upsert", HEADER, f"k{at},Kay,"))
     assert (403, "REQUEST_LIMIT_EXCEEDED") == error_of(await api.create())
 
 
-async def test_results_of_a_job_that_is_not_over(api: CrmApiUser) -> None:
-    """There are none."""
+async def test_an_active_job_has_no_results(api: CrmApiUser) -> None:
+    """The request for them is refused."""
     job = await api.job()
     assert (400, "INVALIDJOBSTATE") == error_of(
         await api.call("GET", f"/jobs/ingest/{job}/failedResults")
@@ -332,24 +332,24 @@ async def test_results_of_a_job_that_is_not_over(api: CrmApiUser) -> None:
 
 
 async def test_describe(api: CrmApiUser) -> None:
-    """Fields with what may be done to them; an unknown object is 404."""
-    told = json.loads((await api.call("GET", "/sobjects/Contact/describe")).body)
-    fields = {field["name"]: field for field in told["fields"]}
+    """It returns the fields and their rights; an unknown object is 404."""
+    info = json.loads((await api.call("GET", "/sobjects/Contact/describe")).body)
+    fields = {field["name"]: field for field in info["fields"]}
     assert (True, False) == (fields["LastName"]["createable"], fields["Name"]["createable"])
     assert (True, False) == (fields["Kafka_Id__c"]["externalId"], fields["LastName"]["externalId"])
     assert (404, "NOT_FOUND") == error_of(await api.call("GET", "/sobjects/Contct/describe"))
 
 
 async def test_ids_are_found_by_external_id(api: CrmApiUser) -> None:
-    """By a query, for a delete takes ids."""
+    """By a query, because a delete needs ids."""
     await api.run("upsert", HEADER, "k1,Kay,", "o'2,Lee,")
-    asked = quote(r"SELECT Id, Kafka_Id__c FROM Contact WHERE Kafka_Id__c IN ('k1','o\'2','k9')")
-    told = json.loads((await api.call("GET", f"/query?q={asked}")).body)
-    assert {"k1", "o'2"} == {record["Kafka_Id__c"] for record in told["records"]}
+    query = quote(r"SELECT Id, Kafka_Id__c FROM Contact WHERE Kafka_Id__c IN ('k1','o\'2','k9')")
+    info = json.loads((await api.call("GET", f"/query?q={query}")).body)
+    assert {"k1", "o'2"} == {record["Kafka_Id__c"] for record in info["records"]}
 
 
-async def test_only_a_core_token_opens_it(api: CrmApiUser) -> None:
-    """Neither none, nor a Data Cloud token, nor one that was revoked."""
+async def test_only_a_core_token_is_accepted(api: CrmApiUser) -> None:
+    """A Data 360 token and a revoked core token are refused."""
     core = api.token
     tenant_token = json.loads((await api.exchange(await api.core_token())).body)["access_token"]
     assert (401, "INVALID_SESSION_ID") == error_of(
@@ -363,7 +363,7 @@ async def test_only_a_core_token_opens_it(api: CrmApiUser) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fate", "status", "state", "rows"),
+    ("fault", "status", "state", "rows"),
     [
         ("fail-job", 200, "Failed", 0),
         ("hang-job", 200, "InProgress", 0),
@@ -372,40 +372,34 @@ async def test_only_a_core_token_opens_it(api: CrmApiUser) -> None:
         ("lock-job", 200, "JobComplete", 2),
     ],
 )
-async def test_scripted_fates(
-    api: CrmApiUser, fate: str, status: int, state: str, rows: int
+async def test_scripted_job_faults(
+    api: CrmApiUser, fault: str, status: int, state: str, rows: int
 ) -> None:
-    """A job can be made to fail, hang, vanish with its rows applied, stop half way.
-
-    Or find rows locked.
-    """
-    api.script(f"close-job/Contact {fate}")
+    """A rule makes a job fail, hang, vanish after its run, stop half way, or find rows locked."""
+    api.script(f"close-job/Contact {fault}")
     job = await api.run("upsert", HEADER, *[f"k{at},Kay," for at in range(4)])
     answer = await api.call("GET", f"/jobs/ingest/{job}")
-    told = json.loads(answer.body)
-    assert (status, state) == (answer.status, told["state"] if isinstance(told, dict) else "")
+    info = json.loads(answer.body)
+    assert (status, state) == (answer.status, info["state"] if isinstance(info, dict) else "")
     assert rows == len(api.contacts())
     if state == "Failed":
         assert 4 - rows == len(await api.results(job, "unprocessedrecords"))
 
 
-async def test_a_poisoned_row_fails_alone(api: CrmApiUser) -> None:
-    """As a validation rule of the organisation would have it."""
+async def test_a_poisoned_row_fails_and_others_do_not(api: CrmApiUser) -> None:
+    """As with a validation rule of the organisation."""
     api.script("upsert/Contact poison=LastName:Kay")
     job = await api.run("upsert", HEADER, "k1,Kay,", "k2,Lee,")
     assert ["k1"] == [*await api.failed(job)]
 
 
-async def test_jobs_are_shown_with_what_became_of_their_rows(api: CrmApiUser) -> None:
-    """On the page, the one that something was done to last first.
-
-    A text of two lines is one row.
-    """
+async def test_the_page_shows_jobs_with_their_row_counts(api: CrmApiUser) -> None:
+    """The job that changed last comes first; a value with a line break is one row."""
     done = await api.run("upsert", HEADER, 'k1,"Kay\nLee",', "k2,,", "k3,Mo,")
-    await api.told(done)
+    await api.info(done)
     api.script("close-job stop-job")
     stopped = await api.run("upsert", HEADER, "k4,Ada,", "k5,Bo,")
-    await api.told(stopped)
+    await api.info(stopped)
     assert [
         (stopped, "crm_bulk", "Contact", "upsert", "Failed", 2, 1, 0, 1),
         (done, "crm_bulk", "Contact", "upsert", "JobComplete", 3, 2, 1, 0),

@@ -1,7 +1,4 @@
-"""What the sandbox serves beside the tenant's own calls.
-
-Page, figures, fault script; and its verb.
-"""
+"""The page, figures and fault script of the sandbox over HTTP, and the verb `sandbox`."""
 
 from __future__ import annotations
 
@@ -34,7 +31,7 @@ JSON = (("content-type", "application/json"),)
 
 
 class Visitor:
-    """Asks the sandbox for something that is not an API call."""
+    """A client of the page and its figures."""
 
     def __init__(self, tenant: Tenant, transport: HttpTransport) -> None:
         self.tenant = tenant
@@ -45,7 +42,7 @@ class Visitor:
         return await self._send(Request("GET", self.tenant.origin + path))
 
     async def figures(self, path: str) -> dict[str, Any]:
-        """Get a path's JSON."""
+        """Get the JSON of a path."""
         content: dict[str, Any] = json.loads((await self.get(path)).body)
         return content
 
@@ -89,8 +86,8 @@ def put(tenant: Tenant, name: str, *texts: str) -> None:
         ("/sandbox/api/overview.json", "application/json"),
     ],
 )
-async def test_everything_shown_is_guarded(visitor: Visitor, path: str, media: str) -> None:
-    """Scripts and styles from here only, no framing, no guessing of types."""
+async def test_every_answer_has_security_headers(visitor: Visitor, path: str, media: str) -> None:
+    """Scripts and styles from this origin only, no framing, no sniffing of types."""
     answer = await visitor.get(path)
     policy = answer.header("content-security-policy") or ""
     assert (200, media, "nosniff") == (
@@ -106,7 +103,7 @@ async def test_everything_shown_is_guarded(visitor: Visitor, path: str, media: s
 
 
 async def test_the_overview_counts(visitor: Visitor) -> None:
-    """Objects with their settings and figures."""
+    """It has the objects with settings and figures."""
     put(visitor.tenant, "orders", '{"id":"1"}', '{"id":"2"}')
     overview = await visitor.figures("/sandbox/api/overview.json")
     [orders] = [each for each in overview["objects"] if each["name"] == "orders"]
@@ -118,8 +115,8 @@ async def test_the_overview_counts(visitor: Visitor) -> None:
     )
 
 
-async def test_jobs_have_a_view_of_their_own(visitor: Visitor) -> None:
-    """Which is empty where nothing goes in bulk."""
+async def test_jobs_are_listed(visitor: Visitor) -> None:
+    """The list is empty without a bulk destination."""
     assert {"jobs": []} == await visitor.figures("/sandbox/api/jobs.json")
     visitor.tenant.crm.jobs["750"] = CrmJob("750", "Contact", "insert", None, "LF", "COMMA", 1, 2)
     (job,) = (await visitor.figures("/sandbox/api/jobs.json"))["jobs"]
@@ -132,15 +129,15 @@ async def test_jobs_have_a_view_of_their_own(visitor: Visitor) -> None:
     )
 
 
-async def test_looking_is_not_a_request_to_the_tenant(visitor: Visitor) -> None:
-    """The page does not appear in its own list."""
+async def test_requests_of_the_page_are_not_listed(visitor: Visitor) -> None:
+    """Only requests to the tenant are."""
     for path in ("/", "/sandbox/page/icon.svg", "/sandbox/api/requests.json"):
         await visitor.get(path)
     assert {"requests": []} == await visitor.figures("/sandbox/api/requests.json")
 
 
-async def test_cells_are_text_with_their_own_digits(visitor: Visitor) -> None:
-    """Null stays null, and a field that a row does not have is null too."""
+async def test_cells_are_text_with_all_their_digits(visitor: Visitor) -> None:
+    """Null is null, and so is a field that the row does not have."""
     put(
         visitor.tenant,
         "orders",
@@ -153,19 +150,19 @@ async def test_cells_are_text_with_their_own_digits(visitor: Visitor) -> None:
 @pytest.mark.parametrize("query", ["", "?object=", "?object=nope", "?object=orders%22%3B"])
 @pytest.mark.parametrize("view", ["rows", "problems"])
 async def test_an_unknown_object_is_not_found(visitor: Visitor, view: str, query: str) -> None:
-    """Names are looked up, never put into a statement."""
+    """Names are looked up, and never become part of SQL."""
     assert (await visitor.get(f"/sandbox/api/{view}.json{query}")).status == 404
 
 
 @pytest.mark.parametrize("page", ["-1", "abc", "1e9", "²"])
-async def test_a_page_that_is_no_number_is_the_first(visitor: Visitor, page: str) -> None:
-    """The figure comes from an address line."""
+async def test_an_invalid_page_number_is_the_first_page(visitor: Visitor, page: str) -> None:
+    """The number comes from the address, and may be any text."""
     answer = await visitor.figures(f"/sandbox/api/rows.json?object=orders&page={quote(page)}")
     assert answer["page"] == 0
 
 
-async def test_faults_are_set_and_told(visitor: Visitor) -> None:
-    """Each rule as it was written, with how often it acted."""
+async def test_faults_are_set_and_listed(visitor: Visitor) -> None:
+    """Each rule has its text, and how often it applied."""
     answer = await visitor.set_faults(b'{"rules":["token status=503; exchange html"]}')
     await visitor._send(Request("POST", f"{visitor.tenant.origin}/services/oauth2/token"))
     assert answer.status == 200
@@ -180,21 +177,19 @@ async def test_faults_are_set_and_told(visitor: Visitor) -> None:
         (b"{", "truncated"),
         (b'{"rule":[]}', "unknown field"),
         (b'{"rules":"x"}', "Expected `array`"),
-        (b'{"rules":["upsert"]}', "nothing goes wrong"),
+        (b'{"rules":["upsert"]}', "expected an effect, such as status=503, got none"),
     ],
 )
-async def test_a_script_that_cannot_be_read_changes_nothing(
-    visitor: Visitor, body: bytes, words: str
-) -> None:
-    """400, why, and the old rules stand."""
+async def test_an_invalid_script_changes_nothing(visitor: Visitor, body: bytes, words: str) -> None:
+    """400 with the reason, and the old rules stay active."""
     await visitor.set_faults(b'{"rules":["token html"]}')
     answer = await visitor.set_faults(body)
     assert (400, [("token html", 0)]) == (answer.status, visitor.tenant.fault_lines())
     assert words in json.loads(answer.body)["error"]
 
 
-async def test_another_sites_form_cannot_set_faults(visitor: Visitor) -> None:
-    """What a browser sends to anybody unasked is refused by its media type."""
+async def test_a_form_of_another_site_cannot_set_faults(visitor: Visitor) -> None:
+    """A browser sends forms to any site; they are refused by their media type."""
     answer = await visitor.set_faults(b'{"rules":["any reset"]}', (("content-type", "text/plain"),))
     assert (415, []) == (answer.status, visitor.tenant.fault_lines())
 
@@ -210,8 +205,10 @@ def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_the_verb_says_where_it_is_and_ends_well(tmp_path: Path, number: signal.Signals) -> None:
-    """An address that answers, how to point the daemon at it, and exit code 0 on either signal."""
+def test_the_verb_prints_its_address_and_ends_on_a_signal(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    """It prints the address and the options for the daemon, and exits with 0 on either signal."""
     schema = tmp_path / "schema.yaml"
     schema.write_text("components: {schemas: {readings: {properties: {ref: {type: string}}}}}")
     with start(
@@ -234,16 +231,16 @@ def test_the_verb_says_where_it_is_and_ends_well(tmp_path: Path, number: signal.
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        pytest.param(["--faults", "upsert what"], 2, "'what': no such clause", id="faults"),
+        pytest.param(["--faults", "upsert what"], 2, "unknown clause 'what'", id="faults"),
         pytest.param(["--schema", "missing.yaml"], 78, "missing.yaml", id="schema"),
         pytest.param(["--store", "missing/folder.sqlite"], 2, "unable to open", id="store"),
         pytest.param(["--host", "203.0.113.1"], 2, "203.0.113.1", id="address"),
     ],
 )
-def test_the_verb_says_what_is_wrong(
+def test_the_verb_names_the_error(
     tmp_path: Path, arguments: list[str], code: int, words: str
 ) -> None:
-    """And ends with the code of the table."""
+    """And exits with the documented code."""
     with start(*arguments, cwd=tmp_path) as process:
         _, errors = process.communicate(timeout=10)
     assert code == process.returncode

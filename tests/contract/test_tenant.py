@@ -1,4 +1,4 @@
-"""One exam for the fake tenant, taken in process and over sockets."""
+"""The contract of the fake tenant, in process and over sockets."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ FORM = (("content-type", "application/x-www-form-urlencoded"),)
 
 
 class ApiUser:
-    """A client of the tenant that knows no more than the vendor's documentation."""
+    """A client of the tenant that follows the documentation of the service."""
 
     def __init__(self, tenant: Tenant, transport: Any) -> None:  # noqa: ANN401 - either transport
         self.tenant = tenant
@@ -57,7 +57,7 @@ class ApiUser:
         self.token = ""
 
     async def send(self, request: Request) -> HttpOutcome:
-        """Send as it stands."""
+        """Send a request unchanged."""
         outcome: HttpOutcome = await self._transport.send(request)
         return outcome
 
@@ -89,12 +89,12 @@ class ApiUser:
         )
 
     async def log_in(self) -> None:
-        """Take both steps and keep the token."""
+        """Log in, exchange the token, and keep it."""
         answer = await self.exchange(await self.core_token())
         self.token = json.loads(answer.body)["access_token"]
 
     def ingest(self, method: str, rest: str, body: bytes, timeout_s: float = 5.0) -> Request:
-        """Return a call of the Ingestion API."""
+        """Return a request of the Ingestion API."""
         headers = (("Authorization", f"Bearer {self.token}"), ("Content-Type", "application/json"))
         url = f"{self.tenant.origin}/api/v1/ingest/sources/{rest}"
         return Request(method, url, headers, body, timeout_s)  # type: ignore[arg-type]  # a method, as the test says
@@ -108,19 +108,19 @@ class ApiUser:
         )
 
     async def upserted(self, *rows: dict[str, Any], to: str = "shop/customers") -> Answer:
-        """Send rows and expect an answer."""
+        """Send rows and return the answer."""
         outcome = await self.upsert(*rows, to=to)
         assert isinstance(outcome, Answer)
         return outcome
 
     async def delete(self, *keys: str, to: str = "shop/customers") -> Answer:
-        """Send keys and expect an answer."""
+        """Send keys and return the answer."""
         outcome = await self.send(self.ingest("DELETE", to, json.dumps({"ids": keys}).encode()))
         assert isinstance(outcome, Answer)
         return outcome
 
     def script(self, text: str) -> None:
-        """Put faults in force."""
+        """Set the fault script."""
         self.tenant.set_faults(read_script(text))
 
 
@@ -132,7 +132,7 @@ def row(
 
 @asynccontextmanager
 async def reached(tenant: Tenant, way: str) -> AsyncIterator[InProcessTransport | HttpTransport]:
-    """Give a transport to the tenant, "in process" or over "sockets"."""
+    """Yield a transport to the tenant, "in process" or over "sockets"."""
     clock = SystemClock()
     if way == "in process":
         yield InProcessTransport(tenant, clock)
@@ -159,7 +159,7 @@ async def api(request: pytest.FixtureRequest) -> AsyncIterator[ApiUser]:
 
 
 async def test_a_login_answers_with_its_own_origin(api: ApiUser) -> None:
-    """The core token's `instance_url` carries a scheme."""
+    """The `instance_url` of a core token has a scheme."""
     answer = await api.form(
         "/services/oauth2/token", grant_type="refresh_token", refresh_token="r", client_id="app"
     )
@@ -167,11 +167,11 @@ async def test_a_login_answers_with_its_own_origin(api: ApiUser) -> None:
 
 
 async def test_an_exchange_answers_with_a_host_without_a_scheme(api: ApiUser) -> None:
-    """The Data Cloud `instance_url` is bare, as recorded from the vendor."""
+    """The `instance_url` of a Data 360 token has none, as recorded from the service."""
     answer = await api.exchange(await api.core_token())
-    given = json.loads(answer.body)
-    assert api.tenant.origin == f"http://{given['instance_url']}"
-    assert given["expires_in"] == 7191
+    content = json.loads(answer.body)
+    assert api.tenant.origin == f"http://{content['instance_url']}"
+    assert content["expires_in"] == 7191
 
 
 async def test_a_core_token_is_exchanged_only_once(api: ApiUser) -> None:
@@ -183,15 +183,16 @@ async def test_a_core_token_is_exchanged_only_once(api: ApiUser) -> None:
 
 
 async def test_an_upsert_is_accepted_and_stored(api: ApiUser) -> None:
-    """202 with the documented body, and the row is there."""
+    """202 with the documented body, and the row is stored."""
     answer = await api.upserted(row("1"))
     assert (202, b'{"accepted":true}') == (answer.status, answer.body)
     assert {"1": row("1")} == api.tenant.rows("customers")
 
 
-async def test_digits_are_kept(api: ApiUser) -> None:
-    """A number is stored digit for digit, beyond what a double holds."""
-    body = b'{"data":[{"id":"1","balance":12345678901234567890.1234567890,"modified_at":"2025-01-01T00:00:00Z"}]}'
+async def test_all_digits_are_kept(api: ApiUser) -> None:
+    """A number keeps more digits than a double has."""
+    number = b"12345678901234567890.1234567890"
+    body = b'{"data":[{"id":"1","balance":%b,"modified_at":"2025-01-01T00:00:00Z"}]}' % number
     await api.send(api.ingest("POST", "shop/customers", body))
     assert (
         Decimal("12345678901234567890.1234567890") == api.tenant.rows("customers")["1"]["balance"]
@@ -199,27 +200,27 @@ async def test_digits_are_kept(api: ApiUser) -> None:
 
 
 async def test_a_delete_removes_the_row(api: ApiUser) -> None:
-    """The ids in the body, 202, and the row is gone."""
+    """202 for the ids in the body, and the row is gone."""
     await api.upserted(row("1"), row("2"))
     answer = await api.delete("1")
     assert (202, ["2"]) == (answer.status, list(api.tenant.rows("customers")))
 
 
-async def test_a_delete_takes_ids_from_the_query(api: ApiUser) -> None:
-    """The older form of the call works too, with its keys percent-encoded."""
+async def test_a_delete_reads_ids_from_the_query(api: ApiUser) -> None:
+    """The older form of the call works too, with percent-encoded keys."""
     await api.upserted(row("a+b"), row("2"))
     await api.send(api.ingest("DELETE", "shop/customers?ids=a%2Bb", b""))
     assert ["2"] == list(api.tenant.rows("customers"))
 
 
 async def test_201_ids_are_refused(api: ApiUser) -> None:
-    """At most 200 keys per delete (G07 seen from the other side)."""
+    """A delete has at most 200 keys (G07)."""
     answer = await api.delete(*map(str, range(201)))
     assert (400, []) == (answer.status, api.tenant.acceptances())
 
 
 async def test_acceptances_are_logged_in_order(api: ApiUser) -> None:
-    """The log tells object, operation, keys and versions of every accepted request."""
+    """The log has object, operation, keys and versions of every accepted request."""
     await api.upserted(row("1"), row("2"))
     await api.delete("1")
     seen = [(entry.operation, entry.keys) for entry in api.tenant.acceptances("customers")]
@@ -231,7 +232,7 @@ async def test_acceptances_are_logged_in_order(api: ApiUser) -> None:
     [pytest.param(200_000, 202, id="200000"), pytest.param(200_001, 413, id="200001")],
 )
 async def test_a_body_has_at_most_200_000_bytes(api: ApiUser, size: int, status: int) -> None:
-    """The cap is on the whole encoded body (G01 seen from the other side)."""
+    """The limit is on the whole encoded body (G01)."""
     frame = json.dumps({"data": [row("1", "")]}).encode()
     body = frame.replace(b'"email": ""', b'"email": "' + b"x" * (size - len(frame)) + b'"')
     outcome = await api.send(api.ingest("POST", "shop/customers", body))
@@ -242,7 +243,7 @@ async def test_a_body_has_at_most_200_000_bytes(api: ApiUser, size: int, status:
 @pytest.mark.parametrize(
     "body",
     [
-        pytest.param(b'{"data":[{"id":"1"}', id="cut short"),
+        pytest.param(b'{"data":[{"id":"1"}', id="truncated"),
         pytest.param(b'[{"id":"1"}]', id="bare array"),
         pytest.param(b'{"data":[{"id":"1"}],"more":1}', id="second member"),
         pytest.param(b'{"data":[]}', id="empty"),
@@ -253,8 +254,8 @@ async def test_a_body_has_at_most_200_000_bytes(api: ApiUser, size: int, status:
         pytest.param(b"\x1f\x8b\x08", id="gzip"),
     ],
 )
-async def test_another_shape_of_body_is_refused(api: ApiUser, body: bytes) -> None:
-    """400 in the gateway's envelope, nothing accepted."""
+async def test_a_body_of_another_shape_is_refused(api: ApiUser, body: bytes) -> None:
+    """400 in the envelope of the gateway, and nothing is accepted."""
     outcome = await api.send(api.ingest("POST", "shop/customers", body))
     assert isinstance(outcome, Answer)
     assert (400, "Bad Request") == (outcome.status, json.loads(outcome.body)["error"])
@@ -262,14 +263,14 @@ async def test_another_shape_of_body_is_refused(api: ApiUser, body: bytes) -> No
 
 
 async def test_an_unknown_token_is_a_401(api: ApiUser) -> None:
-    """In the gateway's envelope, with its status line under `details`."""
+    """In the envelope of the gateway, with its status under `details`."""
     api.token = "someone-else"
     answer = await api.upserted(row("1"))
     assert (401, 401) == (answer.status, json.loads(answer.body)["details"]["statusCode"])
 
 
 async def test_an_unknown_source_is_a_404(api: ApiUser) -> None:
-    """The connector's name is compared as it stands."""
+    """The name of the connector is compared exactly."""
     answer = await api.upserted(row("1"), to="Shop/customers")
     assert (404, "Not Found") == (answer.status, json.loads(answer.body)["message"])
 
@@ -281,8 +282,8 @@ async def test_another_method_is_a_405(api: ApiUser) -> None:
     assert outcome.status == 405
 
 
-async def test_the_rate_is_over_all_objects(api: ApiUser) -> None:
-    """The 21st request of a second is a 429 with the pause that was set, whatever its object."""
+async def test_the_rate_limit_is_over_all_objects(api: ApiUser) -> None:
+    """The 21st request of a second is a 429 with the configured pause, for any object."""
     view = {"view_id": "v", "viewed_at": "2025-01-01T00:00:00Z"}
     statuses = [
         (
@@ -296,10 +297,7 @@ async def test_the_rate_is_over_all_objects(api: ApiUser) -> None:
 
 
 async def test_the_validation_call_names_failing_records_only(api: ApiUser) -> None:
-    """The documented report: a record as JSON text in another key order, with its causes.
-
-    Nothing is kept.
-    """
+    """The report has the record as JSON text in another key order, with its causes (not stored)."""
     bad = {**row("2"), "balance": "12"}
     body = json.dumps({"data": [row("1"), bad]}).encode()
     outcome = await api.send(api.ingest("POST", "shop/customers/actions/test", body))
@@ -313,22 +311,22 @@ async def test_the_validation_call_names_failing_records_only(api: ApiUser) -> N
 
 
 async def test_valid_records_pass_the_validation_call(api: ApiUser) -> None:
-    """202, and nothing is kept."""
+    """202, and nothing is stored."""
     body = json.dumps({"data": [row("1")]}).encode()
     outcome = await api.send(api.ingest("POST", "shop/customers/actions/test", body))
     assert isinstance(outcome, Answer)
     assert (202, {}) == (outcome.status, api.tenant.rows("customers"))
 
 
-async def test_every_answer_tells_the_servers_time(api: ApiUser) -> None:
-    """The Date header can be ahead or behind by the script's skew."""
+async def test_every_answer_has_the_time_of_the_server(api: ApiUser) -> None:
+    """The Date header is ahead or behind by the scripted skew."""
     api.script("any skew=10m")
     answer = await api.upserted(row("1"))
     assert (answer.header("date") or "").endswith("GMT")
 
 
-async def test_a_scripted_status_is_not_acted_upon(api: ApiUser) -> None:
-    """503 with the script's headers; the row is not there."""
+async def test_a_request_with_a_scripted_status_has_no_effect(api: ApiUser) -> None:
+    """503 with the scripted headers, and the row is not stored."""
     api.script("upsert/customers nth=1 status=503 retry-after=7")
     answer = await api.upserted(row("1"))
     assert (503, "7", {}) == (
@@ -338,8 +336,8 @@ async def test_a_scripted_status_is_not_acted_upon(api: ApiUser) -> None:
     )
 
 
-async def test_a_reset_before_writes_nothing(api: ApiUser) -> None:
-    """The client cannot know: the request was written, and here it was not acted upon."""
+async def test_a_request_that_is_reset_has_no_effect(api: ApiUser) -> None:
+    """The client cannot know: the request was sent, and here it had no effect."""
     api.script("upsert times=1 reset")
     outcome = await api.upsert(row("1"))
     assert isinstance(outcome, NoAnswer)
@@ -350,8 +348,8 @@ async def test_a_reset_before_writes_nothing(api: ApiUser) -> None:
     )
 
 
-async def test_a_reset_after_leaves_the_row(api: ApiUser) -> None:
-    """The ambiguous case: no answer, and the row is there."""
+async def test_a_reset_with_after_stores_the_row(api: ApiUser) -> None:
+    """The ambiguous case: no answer, and the row is stored."""
     api.script("upsert times=1 reset after")
     outcome = await api.upsert(row("1"))
     assert isinstance(outcome, NoAnswer)
@@ -359,7 +357,7 @@ async def test_a_reset_after_leaves_the_row(api: ApiUser) -> None:
 
 
 async def test_a_late_answer_is_a_time_out(api: ApiUser) -> None:
-    """The request was acted upon, the client gave up before it could know."""
+    """The request took effect after the client had given up."""
     api.script("upsert times=1 delay=5s")
     outcome = await api.upsert(row("1"), timeout_s=0.2)
     assert isinstance(outcome, NoAnswer)
@@ -371,7 +369,7 @@ async def test_a_late_answer_is_a_time_out(api: ApiUser) -> None:
 
 
 async def test_a_slow_drip_is_a_time_out(api: ApiUser) -> None:
-    """One deadline for the whole answer, however busy its bytes."""
+    """The deadline is for the whole answer, not for the time between its bytes."""
     api.script("upsert times=1 drip=10")
     outcome = await api.upsert(row("1"), timeout_s=0.3)
     assert isinstance(outcome, NoAnswer)
@@ -379,51 +377,51 @@ async def test_a_slow_drip_is_a_time_out(api: ApiUser) -> None:
 
 
 async def test_an_endless_body_is_cut(api: ApiUser) -> None:
-    """64 KiB are read, the status stands (J31)."""
+    """64 KiB are read, and the status counts (J31)."""
     api.script("upsert times=1 endless")
     outcome = await api.upsert(row("1"))
     assert isinstance(outcome, Answer)
     assert (202, True, 65_536) == (outcome.status, outcome.truncated, len(outcome.body))
 
 
-async def test_a_malformed_status_line_is_no_answer(api: ApiUser) -> None:
-    """What comes is not HTTP (J34)."""
+async def test_a_malformed_status_line_does_not_count_as_an_answer(api: ApiUser) -> None:
+    """The answer is not HTTP (J34)."""
     api.script("upsert times=1 malformed")
     outcome = await api.upsert(row("1"))
     assert isinstance(outcome, NoAnswer)
     assert outcome.failure is Failure.MALFORMED
 
 
-async def test_a_redirect_is_given_as_it_stands(api: ApiUser) -> None:
-    """302 with a location on another host (K20)."""
+async def test_a_redirect_is_not_followed(api: ApiUser) -> None:
+    """The client returns the 302 with its location on another host (K20)."""
     api.script("token redirect=https://evil.test/")
     answer = await api.form("/services/oauth2/token", grant_type="client_credentials")
     assert (302, "https://evil.test/") == (answer.status, answer.header("location"))
 
 
-async def test_a_login_page_comes_with_status_200(api: ApiUser) -> None:
-    """HTML where JSON belongs (K21)."""
+async def test_a_login_page_has_status_200(api: ApiUser) -> None:
+    """HTML instead of JSON (K21)."""
     api.script("exchange html")
     answer = await api.exchange("x")
     assert (200, True) == (answer.status, answer.body.startswith(b"<html>"))
 
 
-async def test_a_body_can_come_compressed_unasked(api: ApiUser) -> None:
-    """The bytes are gzip's and the header says so; nothing is inflated on the way."""
+async def test_a_body_can_be_compressed_without_request(api: ApiUser) -> None:
+    """The body is gzip, the header says so, and the transport does not decompress it."""
     api.script("upsert gzip")
     answer = await api.upserted(row("1"))
     assert ("gzip", b"\x1f\x8b") == (answer.header("content-encoding"), answer.body[:2])
 
 
 async def test_a_body_can_echo_the_request(api: ApiUser) -> None:
-    """An error that repeats what was sent (J39)."""
+    """An error that repeats the request (J39)."""
     api.script("upsert status=400 echo")
     answer = await api.upserted(row("1"))
     assert {"data": [row("1")]} == json.loads(answer.body)
 
 
 async def test_revoked_tokens_are_refused_until_a_new_login(api: ApiUser) -> None:
-    """Every token that is out goes; the next exchange gives a good one."""
+    """Every issued token is revoked; the next exchange gives a valid one."""
     api.script("upsert nth=1 revoke-tokens")
     before = await api.upserted(row("1"))
     await api.log_in()
@@ -432,7 +430,7 @@ async def test_revoked_tokens_are_refused_until_a_new_login(api: ApiUser) -> Non
 
 
 async def test_a_poisoned_record_fails_its_batch_and_is_named(api: ApiUser) -> None:
-    """400 for the batch, nothing kept; the validation call tells which record it was (J11)."""
+    """400 for the batch, nothing stored; the validation call names the record (J11)."""
     api.script("ingest poison=email:bad@x.io")
     batch = [row("1"), row("2", "bad@x.io"), row("3")]
     answer = await api.upserted(*batch)

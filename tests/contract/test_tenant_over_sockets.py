@@ -1,9 +1,7 @@
-"""The daemon against a tenant over real sockets.
+"""The daemon against a tenant over real sockets: faults of the connection lose no record.
 
-What breaks on the wire loses nothing and blames nobody.
-
-The same stories as on virtual time, with the real HTTP client; log and dead-letter topic are in
-memory.
+The scenarios are those of the tests in virtual time, with the real HTTP client. The Kafka log and
+the dead-letter topic are in memory.
 """
 
 from __future__ import annotations
@@ -47,31 +45,31 @@ BATCH_BYTES = 4_000
 
 
 class WatchedTelemetry(Telemetry):
-    """Tells when a hold begins or ends."""
+    """Sets `changed` when a hold starts or ends."""
 
     changed: asyncio.Event
 
     def hold_changed(self, held: ActiveHold, begins: bool) -> None:  # noqa: FBT001 - as the method
-        """Tell the one who waits."""
+        """Wake the waiting test."""
         super().hold_changed(held, begins)
         self.changed.set()
 
 
 class WatchedSource(MemorySource):
-    """Tells when the daemon starts to read."""
+    """Sets `changed` when the daemon starts to read."""
 
     changed: asyncio.Event
     started = False
 
     def start(self, events: SourceEvents) -> None:
-        """Tell the one who waits."""
+        """Wake the waiting test."""
         super().start(events)
         self.started = True
         self.changed.set()
 
 
 class Wired:
-    """One daemon, its log, and a tenant that listens."""
+    """One daemon, its log, and a tenant on a socket."""
 
     def __init__(self, tenant: Tenant, given: Settings) -> None:
         clock = SystemClock()
@@ -81,7 +79,7 @@ class Wired:
         self.log.on_commit = lambda _place, _offset: self._changed.set()
         self.source = WatchedSource(self.log)
         self.dead_letters = MemoryDeadLetterTopic()
-        telemetry = WatchedTelemetry(Metrics(version="0", config_sha256="0"))
+        telemetry = WatchedTelemetry(Metrics(version="0", config_sha256="0"), clock)
         self.source.changed = telemetry.changed = self._changed
         hosts = Hosts.known(given.salesforce.login_url, given.salesforce.allowed_domains)
         self._transport = HttpTransport(hosts, clock, connections=36)
@@ -106,31 +104,28 @@ class Wired:
             self.log.append(TOPIC, 0, key=b'{"id":%d}' % key, value=value.encode())
 
     async def begin(self, faults: str) -> None:
-        """Wait for the checks to pass, then let things go wrong."""
+        """Wait for the checks to pass, then set the faults and assign the partition."""
         await self.until(lambda: self.source.started)
         self.tenant.set_faults(read_script(faults))
         self.source.assign([(TOPIC, 0)])
 
     async def until(self, condition: Callable[[], bool], within_s: float = 30.0) -> None:
-        """Wait until something is so, looking at each start, commit and hold.
-
-        Fail when it never is.
-        """
+        """Wait until a condition holds; it is checked at each start, commit and hold."""
         async with asyncio.timeout(within_s):
             while not condition():
                 self._changed.clear()
                 await self._changed.wait()
 
     def settled(self) -> bool:
-        """Tell whether everything is committed."""
+        """Return whether every record is committed."""
         return self.log.committed.get((TOPIC, 0)) == COUNT
 
     def holds(self) -> set[HoldReason]:
-        """Return what the daemon is held by."""
+        """Return the reasons of the current holds."""
         return {hold.reason for hold in self.daemon.status.snapshot().holds}
 
-    def assert_all_is_there(self) -> None:
-        """Every row arrived, and no record was blamed."""
+    def assert_every_row_is_stored(self) -> None:
+        """Every row is stored, no record is dead-lettered, and nothing is held."""
         rows = self.tenant.rows("customers")
         assert {str(key): key for key in range(COUNT)} == {
             key: row["age"] for key, row in rows.items()
@@ -139,7 +134,7 @@ class Wired:
         assert set() == self.holds()
 
     async def end(self) -> None:
-        """Leave in order."""
+        """Stop the daemon and close its ports."""
         self.daemon.stop()
         await self._task
         await self._tokens.close()
@@ -187,12 +182,12 @@ async def wired() -> AsyncIterator[Wired]:
         pytest.param("status=500 echo", id="J39"),
     ],
 )
-async def test_answers_that_break_on_the_wire_lose_nothing(wired: Wired, fault: str) -> None:
-    """Every other answer is spoiled until two were; the client reads on, gives up or asks again."""
+async def test_broken_answers_lose_no_record(wired: Wired, fault: str) -> None:
+    """Every other answer has the fault, twice; the client reads on, gives up or retries."""
     await wired.begin(f"upsert every=2 times=2 {fault}")
     await wired.until(wired.settled)
     assert [2] == [hits for _, hits in wired.tenant.fault_lines()]
-    wired.assert_all_is_there()
+    wired.assert_every_row_is_stored()
 
 
 @pytest.mark.parametrize(
@@ -208,40 +203,37 @@ async def test_answers_that_break_on_the_wire_lose_nothing(wired: Wired, fault: 
         pytest.param("status=207", HoldReason.SINK, id="J08"),
     ],
 )
-async def test_answers_of_somebody_else_are_a_hold(
+async def test_answers_of_another_service_are_a_hold(
     wired: Wired, fault: str, reason: HoldReason
 ) -> None:
-    """I11, I12: nothing is settled or followed while it lasts; it ends by itself."""
+    """I11, I12: nothing is settled and no redirect is followed; the hold ends by itself."""
     await wired.begin(f"upsert {fault}")
     await wired.until(lambda: wired.holds() == {reason})
     assert {} == wired.tenant.rows("customers")
     assert 0 == wired.log.committed.get((TOPIC, 0), 0)
     wired.tenant.set_faults(read_script(""))
     await wired.until(wired.settled)
-    wired.assert_all_is_there()
+    wired.assert_every_row_is_stored()
 
 
-async def test_revocations_under_load_cost_one_token_each(wired: Wired) -> None:
-    """J14: two of them, with many requests on the way.
-
-    The second long after a fresh token is in use.
-    """
+async def test_each_token_revocation_costs_one_token(wired: Wired) -> None:
+    """J14: two revocations with many requests in flight, the second after the new token is used."""
     await wired.begin("upsert nth=2 revoke-tokens; upsert nth=9 revoke-tokens")
     await wired.until(wired.settled)
     assert 3 == wired.tenant.requests.totals[Endpoint.EXCHANGE, 200]
-    wired.assert_all_is_there()
+    wired.assert_every_row_is_stored()
 
 
 @pytest.mark.parametrize("fault", ["reset", "malformed", "delay=5s", "drip=20", "status=503"])
-async def test_an_exchange_that_breaks_on_the_wire_is_asked_again(wired: Wired, fault: str) -> None:
-    """I12: the moment's faults of the exchange cost time and nothing else."""
+async def test_a_broken_exchange_is_retried(wired: Wired, fault: str) -> None:
+    """I12: transient faults of the exchange cost time only."""
     await wired.begin(f"upsert nth=1 revoke-tokens; exchange times=1 {fault}")
     await wired.until(wired.settled)
-    wired.assert_all_is_there()
+    wired.assert_every_row_is_stored()
 
 
-async def test_a_tenant_whose_every_connection_breaks_for_a_second(wired: Wired) -> None:
-    """I18, I12: logins and rows alike; it goes on by itself."""
+async def test_a_tenant_that_resets_every_connection_for_a_second(wired: Wired) -> None:
+    """I18, I12: logins and rows are retried, and the daemon resumes by itself."""
     await wired.begin("any until=1s reset")
     await wired.until(wired.settled)
-    wired.assert_all_is_there()
+    wired.assert_every_row_is_stored()

@@ -277,9 +277,10 @@ class Fleet:
 
         Wall times in ms.
         """
-        unsettled = "handed over unsettled; the next owner reads them again"
         return [
-            wall_ms for event in ("partitions lost", unsettled) for wall_ms, _ in self.events(event)
+            wall_ms
+            for event in ("partitions_lost", "records_released")
+            for wall_ms, _ in self.events(event)
         ]
 
     def faults(self, *rules: str) -> None:

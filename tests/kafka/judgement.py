@@ -111,7 +111,7 @@ def open_when_revoked(fleet: Fleet, traffic: Traffic) -> Counter[str]:
             if version is not None:
                 first_ms.setdefault(traffic.places[version // 1000 - BASE_MS], wall_ms)
     counts: Counter[str] = Counter()
-    for revoked_ms, positions in fleet.events("partitions revoked"):
+    for revoked_ms, positions in fleet.events("partitions_revoked"):
         counts["revokes"] += 1
         counts["revokes with records open"] += any(
             place.offset < positions.get(place.partition, 0) and accepted_ms > revoked_ms

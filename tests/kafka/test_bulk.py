@@ -68,7 +68,7 @@ def test_a_kill_in_the_middle_of_a_job_loses_nothing(
         await_the_end(fleet, kafka_broker)
         second.send(signal.SIGTERM)
         assert 0 == second.ended(), second.log.read_text()[-2000:]
-        assert "bulk job found" in second.log.read_text()
+        assert "bulk_job_found" in second.log.read_text()
         assert traffic.fold == {key: row["n"] for key, row in fleet.rows().items()}
         found = dead_letters(kafka_broker, f"{topic}.dead")
         assert traffic.poison == {place: value for place, (value, _) in found.items()}

@@ -80,7 +80,7 @@ def test_a_second_term_ends_at_once_and_loses_nothing(
         member = fleet.member("stuck")
         await_that(lambda: fleet.polled(member) > 400, "the member has read")
         member.send(signal.SIGTERM)
-        await_that(lambda: "draining" in member.log.read_text(), "it drains")
+        await_that(lambda: "daemon_draining" in member.log.read_text(), "it drains")
         member.send(signal.SIGTERM)
         assert 128 + signal.SIGTERM == member.ended(5)
         fleet.faults()

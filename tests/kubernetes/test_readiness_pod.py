@@ -76,7 +76,7 @@ def without_brokers() -> Iterator[int]:
     command += [word for setting in settings for word in ("--set", setting)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        assert any('"starting"' in line for line in process.stderr), "it ended"
+        assert any('"daemon_starting"' in line for line in process.stderr), "it ended"
         yield port
         process.kill()
 

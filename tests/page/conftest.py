@@ -1,4 +1,4 @@
-"""A headless Chromium, and the sandbox as a process of its own for it to look at."""
+"""Fixtures for tests of the web pages: a headless Chromium, and a sandbox process."""
 
 from __future__ import annotations
 
@@ -57,17 +57,17 @@ class Sandbox:
         self._token = self._core_token = ""
 
     def call(self, path: str, body: bytes | None, media: str) -> dict[str, Any]:
-        """Send something and return the JSON that comes back."""
+        """Send a request and return the JSON of the answer."""
         content: dict[str, Any] = json.loads(
             self._sent("GET" if body is None else "POST", path, body, media)
         )
         return content
 
     def load_contacts(self, content: bytes) -> None:
-        """Let the CRM insert contacts by a job."""
+        """Insert contacts through a job of the CRM."""
         jobs, token = "/services/data/v61.0/jobs/ingest", self._core_token
-        wanted = b'{"object":"Contact","operation":"insert","contentType":"CSV"}'
-        job = json.loads(self._sent("POST", jobs, wanted, "application/json", token))["id"]
+        create = b'{"object":"Contact","operation":"insert","contentType":"CSV"}'
+        job = json.loads(self._sent("POST", jobs, create, "application/json", token))["id"]
         self._sent("PUT", f"{jobs}/{job}/batches", content, "text/csv", token)
         self._sent(
             "PATCH", f"{jobs}/{job}", b'{"state":"UploadComplete"}', "application/json", token
@@ -83,7 +83,7 @@ class Sandbox:
         return content
 
     def log_in(self) -> None:
-        """Take both steps."""
+        """Log in and exchange the token."""
         form = "application/x-www-form-urlencoded"
         core = self.call(
             "/services/oauth2/token",
@@ -112,7 +112,7 @@ def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
 
 @contextmanager
 def started(folder: Path, *arguments: str) -> Iterator[Sandbox]:
-    """Run a sandbox of its own."""
+    """Run a sandbox as a process, with these arguments."""
     command = [sys.executable, "-m", "consumer", "sandbox", "--port", "0", *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder)
     assert process.stdout is not None

@@ -1,4 +1,4 @@
-"""The sandbox's page in a real browser."""
+"""The page of the sandbox in a real browser."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def order(key: str, note: str | None = None, amount: object = 1.5) -> dict[str, 
 
 
 def texts(browser: Chrome, selector: str) -> list[str]:
-    """Return what is to be read at a place, in one step: the page may be replaced in between."""
+    """Return the texts at a selector, in one step: the page may change in between."""
     found: list[str] = browser.execute_script(
         "return [...document.querySelectorAll(arguments[0])].map((each) => each.textContent)",
         selector,
@@ -39,8 +39,8 @@ def texts(browser: Chrome, selector: str) -> list[str]:
     return found
 
 
-def complaints(browser: Chrome) -> list[object]:
-    """Return what the browser complained of since it was last asked."""
+def problems_seen(browser: Chrome) -> list[object]:
+    """Return the warnings and errors of the browser since the last call."""
     log: list[dict[str, object]] = browser.get_log("browser")  # type: ignore[no-untyped-call]  # selenium's own gap
     return [line for line in log if line["level"] in {"SEVERE", "WARNING"}]
 
@@ -55,7 +55,7 @@ def keys(browser: Chrome) -> list[str]:
 
 @pytest.fixture
 def page(browser: Chrome, sandbox: Sandbox) -> Chrome:
-    complaints(browser)
+    problems_seen(browser)
     browser.get(sandbox.origin)
     until(
         browser, lambda: browser.find_element(By.ID, "state").get_attribute("data-state") == "live"
@@ -69,9 +69,9 @@ def choose(page: Chrome, name: str) -> None:
 
 
 def test_the_shops_objects_are_listed(page: Chrome) -> None:
-    """With their row counts, and an empty table that says so."""
+    """With their row counts, and a text in the empty table."""
     assert ["customers0", "orders0", "page_views0"] == texts(page, "#objects .top")
-    assert ["No rows yet: they show a moment after the first 202."] == texts(
+    assert ["No rows yet. Rows appear a moment after their 202."] == texts(
         page, "#rows-table tbody td"
     )
 
@@ -85,13 +85,13 @@ def test_rows_appear_by_themselves(page: Chrome, sandbox: Sandbox) -> None:
 
 
 def test_values_stay_text(page: Chrome, sandbox: Sandbox) -> None:
-    """Markup in a row, a key or a problem record is shown, never run (C20)."""
+    """Markup in a row, a key or a problem record is shown as text, never run (C20)."""
     choose(page, "orders")
     sandbox.upsert("orders", order(SCRIPT, SCRIPT), order("3", SCRIPT, amount="much"))
     until(page, lambda: texts(page, "#problems .row"))
     until(page, lambda: keys(page) == [SCRIPT])
     assert SCRIPT in texts(page, "#rows-table tbody td")
-    assert page.title == "Data Cloud sandbox"
+    assert page.title == "Data 360 sandbox"
     assert [] == page.find_elements(By.CSS_SELECTOR, "main img, main script")
 
 
@@ -103,7 +103,7 @@ def test_numbers_keep_their_digits(page: Chrome, sandbox: Sandbox) -> None:
 
 
 def test_search_narrows_the_rows(page: Chrome, sandbox: Sandbox) -> None:
-    """By any text in a row; the range below counts what was found."""
+    """By any text in a row; the range below counts the matches."""
     choose(page, "orders")
     sandbox.upsert("orders", order("1", "lamp"), order("2", "shoe"))
     page.find_element(By.ID, "search").send_keys("shoe")
@@ -112,7 +112,7 @@ def test_search_narrows_the_rows(page: Chrome, sandbox: Sandbox) -> None:
 
 
 def test_rows_come_in_pages(page: Chrome, sandbox: Sandbox) -> None:
-    """Fifty at a time, forwards and back."""
+    """Fifty at a time, forwards and backwards."""
     choose(page, "orders")
     sandbox.upsert("orders", *(order(f"{n:03d}") for n in range(120)))
     until(page, lambda: texts(page, "#rows-range") == ["1 to 50 of 120"])
@@ -135,7 +135,7 @@ def test_requests_are_listed_with_status_and_size(page: Chrome, sandbox: Sandbox
 
 
 def test_problem_records_name_their_field(page: Chrome, sandbox: Sandbox) -> None:
-    """Beside the object they belong to."""
+    """With the object that they belong to."""
     sandbox.upsert("orders", order("1", amount="much"))
     choose(page, "orders")
     until(page, lambda: texts(page, "#problems p:nth-child(2)"))
@@ -144,19 +144,17 @@ def test_problem_records_name_their_field(page: Chrome, sandbox: Sandbox) -> Non
     )
 
 
-def test_the_fault_script_in_force_is_shown(page: Chrome, sandbox: Sandbox) -> None:
-    """As it was set over the control endpoint."""
+def test_active_fault_rules_are_shown(page: Chrome, sandbox: Sandbox) -> None:
+    """With the text that was set through the control endpoint."""
     assert not page.find_element(By.ID, "faults-section").is_displayed()
     sandbox.call("/sandbox/faults", b'{"rules":["delete status=503"]}', "application/json")
     until(page, lambda: texts(page, "#faults code") == ["delete status=503"])
 
 
-def test_bulk_jobs_are_listed_with_what_became_of_their_rows(
-    page: Chrome, sandbox: Sandbox
-) -> None:
-    """Once there are any: destination, object, operation, state and counts."""
+def test_bulk_jobs_are_listed_with_their_row_counts(page: Chrome, sandbox: Sandbox) -> None:
+    """Destination, object, operation, state and counts, once there is a job."""
     assert not page.find_element(By.ID, "jobs-section").is_displayed()
-    sandbox.load_contacts(b"LastName,Email\nAda,ada@example.com\n,nobody@example.com\n")
+    sandbox.load_contacts(b"LastName,Email\nAda,ada@example.com\n,missing@example.com\n")
     until(page, lambda: "JobComplete" in texts(page, "#jobs td"))
     assert page.find_element(By.ID, "jobs-section").is_displayed()
     assert ["crm_bulk", "Contact", "insert", "JobComplete", "2", "1", "1", "0"] == texts(
@@ -164,8 +162,8 @@ def test_bulk_jobs_are_listed_with_what_became_of_their_rows(
     )[1:9]
 
 
-def test_a_sandbox_of_the_crm_alone_is_live(browser: Chrome, tmp_path: Path) -> None:
-    """Without an object of Data Cloud there are no rows to show, but requests and jobs."""
+def test_a_sandbox_of_the_crm_only_is_live(browser: Chrome, tmp_path: Path) -> None:
+    """Without an object of Data 360 the page shows requests and jobs, and no rows."""
     with started(tmp_path, "-c", str(CRM_EXAMPLE)) as sandbox:
         browser.get(sandbox.origin)
         until(browser, lambda: texts(browser, "#state-text") == ["Live"])
@@ -175,10 +173,7 @@ def test_a_sandbox_of_the_crm_alone_is_live(browser: Chrome, tmp_path: Path) -> 
 
 
 def test_the_keyboard_reaches_everything(page: Chrome) -> None:
-    """From the top: the skip link, the objects, the search, the table, in reading order.
-
-    Focus is seen.
-    """
+    """Skip link, objects, search and table, in reading order, each with a visible focus."""
     page.execute_script("document.activeElement.blur()")
     stops = []
     for _ in range(7):
@@ -195,15 +190,15 @@ def test_the_keyboard_reaches_everything(page: Chrome) -> None:
 
 
 def test_the_chosen_object_keeps_the_focus(page: Chrome) -> None:
-    """Choosing by keyboard does not throw the user back to the top."""
+    """Choosing by keyboard does not send the user back to the top."""
     page.find_element(By.CSS_SELECTOR, "[data-object=page_views]").send_keys(Keys.ENTER)
     until(page, lambda: texts(page, "#rows-title") == ["Rows of page_views"])
     until(page, lambda: page.switch_to.active_element.get_attribute("data-object") == "page_views")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out_from_its_ground(page: Chrome, sandbox: Sandbox, scheme: str) -> None:
-    """At least 4.5 to 1 for every text on the page, in the light and in the dark."""
+def test_text_has_enough_contrast(page: Chrome, sandbox: Sandbox, scheme: str) -> None:
+    """At least 4.5 to 1 for every text on the page, in the light and the dark scheme."""
     page.execute_cdp_cmd(
         "Emulation.setEmulatedMedia",
         {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
@@ -217,23 +212,24 @@ def test_text_stands_out_from_its_ground(page: Chrome, sandbox: Sandbox, scheme:
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
-def test_a_sandbox_that_is_gone_is_said(page: Chrome, sandbox: Sandbox) -> None:
-    """The state at the top changes when it does not answer any more."""
+def test_a_missing_sandbox_is_shown(page: Chrome, sandbox: Sandbox) -> None:
+    """The state at the top changes when the sandbox stops answering."""
     page.execute_script("window.fetch = () => Promise.reject(new Error('gone'))")
     until(page, lambda: texts(page, "#state-text") == ["The sandbox does not answer"])
     assert sandbox.origin in page.current_url
 
 
-def test_the_browser_has_no_complaint(page: Chrome, sandbox: Sandbox) -> None:
+def test_the_browser_reports_no_problem(page: Chrome, sandbox: Sandbox) -> None:
     """No error, no blocked content, no missing file."""
     sandbox.upsert("orders", order("1"))
     choose(page, "orders")
     until(page, lambda: keys(page) == ["1"])
-    assert [] == complaints(page)
+    assert [] == problems_seen(page)
 
 
 CONTRAST = """
-const channel = (value) => (value /= 255) <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+const channel = (value) =>
+  (value /= 255) <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
 const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
 const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
 const ground = (element) => {
@@ -245,7 +241,8 @@ const ground = (element) => {
 };
 const weak = [];
 for (const element of document.body.querySelectorAll("*")) {
-  const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+  const own = [...element.childNodes].some(
+    (node) => node.nodeType === 3 && node.textContent.trim());
   if (!own || element.disabled || !element.checkVisibility()) continue;
   const [one, other] = [light(numbers(getComputedStyle(element).color)), light(ground(element))];
   const ratio = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);

@@ -1,4 +1,4 @@
-"""The status page in a real browser: what a person sees, live."""
+"""The status page of the daemon in a real browser."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ async def server(daemon: StillDaemon) -> AsyncIterator[AdminServer]:
 
 
 class Page:
-    """The page as its reader; the browser blocks, so each look is taken beside the loop."""
+    """The open page. The browser blocks, so each call runs in a thread beside the loop."""
 
     def __init__(self, browser: webdriver.Chrome, url: str) -> None:
         self.browser = browser
@@ -99,7 +99,7 @@ class Page:
         await self.until(lambda browser: _text(browser, "group") == "crm")
 
     async def until(self, seen: Callable[[webdriver.Chrome], object]) -> None:
-        """Wait until something is seen."""
+        """Wait until a condition holds."""
         await asyncio.to_thread(WebDriverWait(self.browser, 20, poll_frequency=0.1).until, seen)
 
     async def text(self, element_id: str) -> str:
@@ -137,7 +137,7 @@ async def page(browser: webdriver.Chrome, server: AdminServer) -> Page:
     ],
 )
 async def test_a_figure_is_shown(page: Page, element_id: str, text: str) -> None:
-    """Each figure of the snapshot stands where it is looked for."""
+    """Each figure of the snapshot is shown in its place."""
     assert text == await page.text(element_id)
 
 
@@ -149,13 +149,13 @@ async def test_partitions_are_listed_by_topic(page: Page) -> None:
     ] == (await page.text("rows")).splitlines()
 
 
-async def test_no_hold_shows_no_alarm(page: Page) -> None:
-    """The place of the holds is empty while nothing is held."""
+async def test_without_a_hold_nothing_is_highlighted(page: Page) -> None:
+    """The section of the holds is empty while nothing is held."""
     assert "" == await page.text("holds")
 
 
-async def test_a_hold_is_big_and_named(page: Page, daemon: StillDaemon) -> None:
-    """A hold appears by itself, with reason, detail as plain text, and a next step."""
+async def test_a_hold_is_shown_with_its_next_step(page: Page, daemon: StillDaemon) -> None:
+    """It appears without a reload, with reason, detail as plain text, and next step."""
     daemon.report = msgspec.structs.replace(RUNNING, holds=(HELD,))
     await page.until(lambda browser: "AUTH" in _text(browser, "holds"))
     shown = await page.text("holds")
@@ -166,8 +166,8 @@ async def test_a_hold_is_big_and_named(page: Page, daemon: StillDaemon) -> None:
     )
 
 
-async def test_bulk_jobs_show_how_far_they_are(page: Page, daemon: StillDaemon) -> None:
-    """An object that is gathered for a job has a line of its own; without any there is no table."""
+async def test_bulk_jobs_show_their_progress(page: Page, daemon: StillDaemon) -> None:
+    """Each object with a bulk destination has a row; without such an object no table is shown."""
     assert "" == await page.text("jobs")
     job = BulkStatus(
         object="people",
@@ -181,13 +181,13 @@ async def test_bulk_jobs_show_how_far_they_are(page: Page, daemon: StillDaemon) 
         RUNNING, bulk=(job, BulkStatus(object="orders", gathered_rows=5))
     )
     await page.until(lambda browser: "uploading" in _text(browser, "job-rows"))
-    assert ["people 12,000 2.0 KiB 900 uploading 7f", f"orders 5 0 B {DASH} gathering {DASH}"] == (
+    assert ["people 12,000 2.0 KiB 900 uploading 7f", f"orders 5 0 B {DASH} buffering {DASH}"] == (
         await page.text("job-rows")
     ).splitlines()
 
 
-async def test_a_ledger_that_does_not_add_up_says_so(page: Page, daemon: StillDaemon) -> None:
-    """The sum is checked on the page, not believed."""
+async def test_a_ledger_that_does_not_add_up_is_marked(page: Page, daemon: StillDaemon) -> None:
+    """The page checks the sum itself."""
     daemon.report = msgspec.structs.replace(
         RUNNING, ledger=LedgerStatus(polled=1000, accepted=990, open=5)
     )
@@ -195,7 +195,7 @@ async def test_a_ledger_that_does_not_add_up_says_so(page: Page, daemon: StillDa
 
 
 async def test_rates_come_from_successive_snapshots(page: Page, daemon: StillDaemon) -> None:
-    """The difference of two snapshots is drawn and said in words."""
+    """The difference of two snapshots is drawn, and given as text."""
     daemon.report = msgspec.structs.replace(
         RUNNING,
         ledger=LedgerStatus(
@@ -208,7 +208,7 @@ async def test_rates_come_from_successive_snapshots(page: Page, daemon: StillDae
 
 
 async def test_the_filter_narrows_the_rows(page: Page) -> None:
-    """Typing a part of a name leaves its topics, and says of how many."""
+    """Part of a name keeps its topics, and the count says of how many."""
     field = await asyncio.to_thread(page.browser.find_element, By.ID, "filter")
     await asyncio.to_thread(field.send_keys, "CUST")
     assert ("1 of 2", 1) == (
@@ -217,14 +217,14 @@ async def test_the_filter_narrows_the_rows(page: Page) -> None:
     )
 
 
-async def test_a_daemon_that_went_away_is_said(page: Page, server: AdminServer) -> None:
-    """Figures that are old are not shown as if they were new."""
+async def test_a_daemon_that_stopped_is_shown(page: Page, server: AdminServer) -> None:
+    """Old figures are marked as old."""
     await server.stop()
     await page.until(lambda browser: _text(browser, "state-text").startswith("no answer for"))
 
 
-async def test_the_page_breaks_no_rule_of_its_own(page: Page, daemon: StillDaemon) -> None:
-    """The browser reports no refused script, style or request, and no error."""
+async def test_the_page_respects_its_own_security_policy(page: Page, daemon: StillDaemon) -> None:
+    """The browser reports no blocked script, style or request, and no error."""
     daemon.report = msgspec.structs.replace(RUNNING, holds=(HELD,))
     await asyncio.to_thread(page.browser.get_log, "browser")
     await page.open()

@@ -104,7 +104,7 @@ class Member:
         self.source = MemorySource(storm.log, chunk_records=storm.random.choice([1, 7, 50]))
         self.sender = Sender(name, storm.tenant, storm.clock, self.source)
         self.sender.set_latency(storm.random.choice([0.0, 0.05, 0.4]))
-        telemetry = Telemetry(Metrics(version="0", config_sha256="0"))
+        telemetry = Telemetry(Metrics(version="0", config_sha256="0"), storm.clock)
         tokens = TokenProvider(
             storm.settings.salesforce,
             self.sender,

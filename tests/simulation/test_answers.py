@@ -81,7 +81,7 @@ def carry(fault: str) -> set[HoldReason]:
 
     with capture_logs() as log:
         VirtualLoop.run(told())
-    return {HoldReason(line["reason"]) for line in log if line["event"] == "hold begins"}
+    return {HoldReason(line["reason"]) for line in log if line["event"] == "hold_started"}
 
 
 @pytest.mark.parametrize("fault", THE_MOMENTS)

@@ -14,7 +14,7 @@ import pytest
 from consumer.delivery.settings import DeliverySettings
 from consumer.errors import HoldReason
 from consumer.mapping.settings import FlushSettings, RouteSettings
-from consumer.sandbox.bulk_jobs import PATH
+from consumer.sandbox.bulk_jobs import BULK_PATH
 from consumer.sandbox.virtual_time import VirtualLoop
 from consumer.sandbox.wire import Endpoint
 from tests.simulation.crashes import crash
@@ -172,7 +172,7 @@ async def _full_gathers(folder: str) -> None:
     assert buffered == member.status().bulk[0].gathered_rows < 2_000
     assert set() == hold_reasons(world)
     for job in world.tenant.bulk.jobs.values():
-        job.fate = None
+        job.fault = None
     await world.until(lambda: member.status().ledger.accepted > 1_000)
     await member.kill()
 
@@ -235,7 +235,7 @@ def test_a_crash_at_every_step(at: int, acted_upon: bool) -> None:  # noqa: FBT0
 async def _crash(folder: str, at: int, *, acted_upon: bool) -> None:
     world = bulk_world(folder)
     write(world, range(100))
-    await crash(world, at, lambda url: PATH in url, acted_upon=acted_upon)
+    await crash(world, at, lambda url: BULK_PATH in url, acted_upon=acted_upon)
     assert_folded(world, range(100))
     assert all(job.state in {"JobComplete", "Aborted"} for job in world.tenant.bulk.jobs.values())
 
@@ -304,7 +304,7 @@ async def test_a_job_that_hangs_is_named_and_never_sent_anew(world: World) -> No
     await world.clock.sleep(86_400)
     assert 1 == len(world.tenant.bulk.jobs)
     (job,) = world.tenant.bulk.jobs.values()
-    job.fate = None
+    job.fault = None
     await world.until(member.settled)
     assert set() == hold_reasons(world)
     await member.stop()

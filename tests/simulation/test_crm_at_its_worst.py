@@ -190,7 +190,7 @@ async def test_a_job_that_hangs_is_named_and_never_sent_anew(world: World) -> No
     await world.until(lambda: HoldReason.SINK in hold_reasons(world), within_s=5_000.0)
     await world.clock.sleep(86_400)
     (job,) = world.tenant.crm.jobs.values()
-    job.fate = None
+    job.fault = None
     await world.until(member.settled)
     assert (set(), ["1"]) == (hold_reasons(world), [*contacts(world)])
     await member.stop()

@@ -98,9 +98,9 @@ def test_what_is_done_with_a_job_that_was_left_is_said(
             await crash_in_crm(world, at, acted_upon=True)
         (job,) = [job.id for job in world.tenant.crm.jobs.values()][:1]
         assert [(action, True)] == [
-            (line["action"], job in line["job"])
+            (line["detail"], job in line["job"])
             for line in log
-            if line["event"] == "bulk job found"
+            if line["event"] == "bulk_job_found"
         ]
 
     in_time(told, route)
@@ -126,7 +126,7 @@ def test_a_stop_with_an_insert_under_way_doubles_nothing() -> None:
         await world.until(lambda: first.status().bulk[0].phase == "InProgress")
         await first.stop()
         (job,) = world.tenant.crm.jobs.values()
-        job.fate = None
+        job.fault = None
         second = world.member()
         await second.start(0)
         await world.until(second.settled)
@@ -170,7 +170,7 @@ async def test_a_job_of_another_member_is_waited_for(world: World) -> None:
     await world.until(lambda: bool(second.status().holds), within_s=2_000.0)
     assert "of this user is active on Contact" in second.status().holds[0].detail
     (job,) = world.tenant.crm.jobs.values()
-    job.fate = None
+    job.fault = None
     await world.until(second.settled)
     assert ("new", ()) == (contacts(world)["1"]["LastName"], second.status().holds)
     await first.stop()
@@ -198,7 +198,7 @@ async def test_a_job_of_another_member_is_seen_on_the_last_page(world: World) ->
     await second.start(0)
     await world.until(lambda: "waiting for job" in (second.status().bulk[0].phase or ""))
     *_, job = world.tenant.crm.jobs.values()
-    job.fate = None
+    job.fault = None
     await world.until(second.settled)
     assert "new" == contacts(world)["1"]["LastName"]
     await first.stop()

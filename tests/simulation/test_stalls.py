@@ -107,7 +107,7 @@ def source_hands_nothing_over(_: World, source: MemorySource) -> None:
         del place, assignment
         return False
 
-    source._hand_over = hand_over  # type: ignore[method-assign]  # the stall
+    source._deliver = hand_over  # type: ignore[method-assign]  # the stall
 
 
 def commits_never_answered(_: World, source: MemorySource) -> None:
@@ -132,7 +132,7 @@ STALLS: list[tuple[Callable[[World, MemorySource], None], str]] = [
     (exchange_never_answers, "login: it gives no token"),
     (dead_letters_never_confirmed, "dead_letter: the topic has not confirmed a letter"),
     (dead_letters_refused, "DEAD_LETTER"),
-    (source_hands_nothing_over, "source: the brokers hand over no records"),
+    (source_hands_nothing_over, "source: the brokers send no records"),
     (commits_never_answered, "BROKER"),
     (commits_refused, "BROKER"),
 ]
@@ -189,7 +189,7 @@ def _mend(world: World, source: MemorySource, kept: dict[str, Any]) -> None:
     assert isinstance(world.dead_letters, SilentDeadLetters)
     world.dead_letters.silent = False
     world.dead_letters.recover()
-    for name in ("_hand_over", "commit"):
+    for name in ("_deliver", "commit"):
         if name not in kept:
             vars(source).pop(name, None)
     source.refuse_commits = None

@@ -196,7 +196,7 @@ class Member:
         clock = world.clock
         self._world = world
         self.metrics = Metrics(version="0", config_sha256="0")
-        telemetry = Telemetry(self.metrics)
+        telemetry = Telemetry(self.metrics, clock)
         transport = InProcessTransport(world.tenant, clock, latency_s=world.latency_s)
         self.source = MemorySource(
             world.log, drain_timeout_s=world.settings.delivery.drain_timeout_s

@@ -8,14 +8,14 @@ const CHART_FROM_MS = 60 * 1000;
 const ROWS_SHOWN = 500;
 const PARTS = ["accepted", "conflated", "filtered", "dead_lettered", "open"];
 const STEPS = {
-  AUTH: "Check the credentials, the user's permissions and the connected app.",
-  CONFIG: "Check the connector, the object and the tenant's schema against the configuration.",
-  RATE: "Wait, or lower what else uses the tenant's request limit.",
-  SINK: "Look at the service's status; the daemon goes on by itself.",
-  MASS_REJECT: "Compare the mapping with what the records look like now.",
-  DEAD_LETTER: "Bring the dead-letter topic back, or let this client write to it.",
-  BROKER: "Look at the brokers and the network between.",
-  OFFSET_LOST: "Choose where to go on: the log has not what belongs before this position. The detail says where to set it.",
+  AUTH: "Check the credentials, the permissions of the user, and the connected app.",
+  CONFIG: "Compare connector, object and schema in Data 360 with the configuration.",
+  RATE: "Wait, or reduce other traffic that uses the request limit of the tenant.",
+  SINK: "Check the status of the service. The daemon resumes by itself.",
+  MASS_REJECT: "Compare the mapping with current records: their structure may have changed.",
+  DEAD_LETTER: "Restore the dead-letter topic, or grant this client the right to write to it.",
+  BROKER: "Check the brokers and the network between them and this replica.",
+  OFFSET_LOST: "Choose the offset to resume from: the log does not continue at this position. The detail says how to set it.",
 };
 
 const find = (id) => document.getElementById(id);
@@ -24,7 +24,7 @@ const short = new Intl.NumberFormat("en", { notation: "compact", maximumFraction
 
 let history = [];
 let latest = null;
-let toldHolds = "[]";
+let shownHolds = "[]";
 let answeredAt = performance.now();
 
 function duration(seconds) {
@@ -56,7 +56,7 @@ function element(name, text, className) {
 }
 
 function say(id, text) {
-  // Unchanged text is left alone: live regions are read out again otherwise.
+  // Unchanged text is not set again: a screen reader would read a live region out each time.
   if (find(id).textContent !== text) find(id).textContent = text;
 }
 
@@ -69,9 +69,9 @@ function showState(report) {
 }
 
 function showHolds(report) {
-  const told = JSON.stringify(report.holds.map((hold) => [hold.reason, hold.detail, age(hold)]));
-  if (told === toldHolds) return; // read out once, not with every snapshot
-  toldHolds = told;
+  const present = JSON.stringify(report.holds.map((hold) => [hold.reason, hold.detail, age(hold)]));
+  if (present === shownHolds) return; // a screen reader reads a hold out once, not with every snapshot
+  shownHolds = present;
   find("holds").hidden = report.holds.length === 0;
   find("hold-list").replaceChildren(...report.holds.map((hold) => {
     const line = element("li");
@@ -124,15 +124,15 @@ function row(owned) {
 }
 
 function showPartitions(report) {
-  const wanted = find("filter").value.trim().toLowerCase();
-  const matching = report.assignment.filter((owned) => owned.topic.toLowerCase().includes(wanted));
+  const typed = find("filter").value.trim().toLowerCase();
+  const matching = report.assignment.filter((owned) => owned.topic.toLowerCase().includes(typed));
   matching.sort((one, other) =>
     Number(other.hold !== null) - Number(one.hold !== null)
     || one.topic.localeCompare(other.topic) || one.partition - other.partition);
   const shown = matching.slice(0, ROWS_SHOWN);
   find("rows").replaceChildren(...shown.map(row));
   find("no-rows").hidden = shown.length > 0;
-  say("no-rows", report.assignment.length ? "No topic's name contains that." : "No partitions are assigned to this replica.");
+  say("no-rows", report.assignment.length ? "No topic matches the filter." : "No partitions are assigned to this replica.");
   say("partition-count", shown.length === report.assignment.length
     ? whole.format(shown.length) : `${whole.format(shown.length)} of ${whole.format(report.assignment.length)}`);
 }
@@ -145,7 +145,7 @@ function jobRow(bulk) {
   made.append(
     object, figure(whole.format(bulk.gathered_rows)), figure(bytes(bulk.gathered_bytes)),
     figure(bulk.phase === null ? "–" : whole.format(bulk.rows)),
-    element("td", bulk.phase ?? "gathering", bulk.phase === null ? "soft" : undefined), element("td", bulk.job ?? "–"),
+    element("td", bulk.phase ?? "buffering", bulk.phase === null ? "soft" : undefined), element("td", bulk.job ?? "–"),
   );
   return made;
 }
@@ -160,7 +160,7 @@ function remember(report) {
   const now = performance.now();
   const before = history.at(-1);
   const moment = { at: now, polled, settled: polled - open, read: null, done: null };
-  // A restarted daemon counts from nought: no rate across that gap.
+  // A restarted daemon counts from 0 again: no rate is shown across the restart.
   if (before && polled >= before.polled && moment.settled >= before.settled) {
     const elapsed_s = (now - before.at) / 1000;
     moment.read = (polled - before.polled) / elapsed_s;

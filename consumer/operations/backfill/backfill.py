@@ -64,7 +64,9 @@ class BackfillRun:
         self._group = ConsumerGroup(settings.kafka)
         schema_cache = SchemaCache()
         self._makers = RowMakers(settings, self._routes, schema_cache)
-        telemetry = Telemetry(Metrics(version=__version__, config_sha256=settings.config_sha256))
+        telemetry = Telemetry(
+            Metrics(version=__version__, config_sha256=settings.config_sha256), clock
+        )
         hosts = Hosts.known(settings.salesforce.login_url, settings.salesforce.allowed_domains)
         self._transport = HttpTransport(hosts, clock, connections=_CONNECTIONS)
         self._tokens = TokenProvider(

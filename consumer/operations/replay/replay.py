@@ -138,7 +138,7 @@ class Replay:
             display=display,
         )
         self.telemetry = Telemetry(
-            Metrics(version=__version__, config_sha256=settings.config_sha256)
+            Metrics(version=__version__, config_sha256=settings.config_sha256), clock
         )
         self._is_finished = False
 

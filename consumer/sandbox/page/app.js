@@ -1,6 +1,6 @@
 "use strict";
 
-/* The figures behind the page, asked for every second while it is looked at. Values only ever become text nodes. */
+/* Fetches the figures every second while the page is visible. Values become text nodes only, never markup. */
 
 const REFRESH_MS = 1000;
 const chosen = { object: null, page: 0, search: "" };
@@ -16,13 +16,13 @@ function make(tag, attributes, ...children) {
   return made;
 }
 
-/* Puts children in place only when they differ, so that a selection, a focus or a scroll position survives. */
+/* Replaces the children only when they differ, so that selection, focus and scroll position are kept. */
 function show(parent, children) {
   const next = make("div", null, ...children);
   if (parent.innerHTML !== next.innerHTML) parent.replaceChildren(...next.childNodes);
 }
 
-/* Sets a text only when it changed: a screen reader tells changes of a status, and would tell this one each second. */
+/* Sets a text only when it changed: a screen reader reads out each change, and would do so every second. */
 function say(id, text) {
   if (byId(id).textContent !== text) byId(id).textContent = text;
 }
@@ -64,16 +64,16 @@ function showObjects(overview) {
       make("span", { class: "top" },
         make("span", { class: "name" }, object.name), make("span", null, count.format(object.rows))),
       make("small", null, `${object.category}, key ${object.primary_key}`),
-      ...(object.stale ? [make("small", null, `${count.format(object.stale)} not newer, left out`)] : []),
-      ...(object.kept ? [make("small", { class: "bad" }, `${count.format(object.kept)} kept: newer than the delete`)] : []),
+      ...(object.stale ? [make("small", null, `${count.format(object.stale)} not newer, ignored`)] : []),
+      ...(object.kept ? [make("small", { class: "bad" }, `${count.format(object.kept)} kept, newer than the delete`)] : []),
       ...(object.problems
-        ? [make("small", { class: "bad" }, `${count.format(object.problems)} problem records`)] : [])))));
+        ? [make("small", { class: "bad" }, `${count.format(object.problems)} problem ${object.problems === 1 ? "record" : "records"}`)] : [])))));
 }
 
 function showFaults(faults) {
   byId("faults-section").hidden = faults.rules.length === 0;
   show(byId("faults"), faults.rules.map((rule) => make("li", null,
-    make("code", null, rule.text), make("span", null, `struck ${count.format(rule.hits)}×`))));
+    make("code", null, rule.text), make("span", null, `applied ${count.format(rule.hits)}×`))));
 }
 
 function showRows(answer) {
@@ -89,7 +89,7 @@ function showRows(answer) {
   }, value === null ? "null" : value);
   const rows = answer.rows.map((row) =>
     make("tr", null, ...row.map((value, at) => cell(value, answer.columns[at]))));
-  const none = chosen.search ? "No row holds that text." : "No rows yet: they show a moment after the first 202.";
+  const none = chosen.search ? "No row matches the search." : "No rows yet. Rows appear a moment after their 202.";
   show(table.tBodies[0], rows.length ? rows : [make("tr", null,
     make("td", { class: "empty", colspan: answer.columns.length }, none))]);
   const first = answer.page * answer.page_rows;
@@ -112,7 +112,7 @@ function showRequests(answer) {
     make("td", { class: "number" }, count.format(line.body_bytes)),
     make("td", { class: "number" }, line.duration_ms.toFixed(1))));
   show(byId("requests").tBodies[0], lines.length ? lines
-    : [make("tr", null, make("td", { class: "empty", colspan: 7 }, "Nobody has called yet."))]);
+    : [make("tr", null, make("td", { class: "empty", colspan: 7 }, "No requests yet."))]);
 }
 
 function showJobs(answer) {
@@ -146,7 +146,7 @@ function showProblems(answer) {
     make("p", null, make("span", { class: "tag bad" }, problem.error_code)),
     make("p", null, reasons(problem.detailed_error)),
     make("p", { class: "row mono" }, problem.error_row)))
-    : [make("li", { class: "empty" }, "None: every accepted row could be stored.")]);
+    : [make("li", { class: "empty" }, "None. Every accepted row was stored.")]);
 }
 
 function setState(state, text) {

@@ -1,4 +1,4 @@
-"""Health: what counts as alive, what as ready, and how a partition that stands still is named."""
+"""Health: liveness, readiness, and the report of a partition that does not move."""
 
 from __future__ import annotations
 
@@ -63,28 +63,28 @@ def _live(
     return [check.name for check in checks if check.problems]
 
 
-def test_two_turning_threads_are_alive() -> None:
-    """Nothing speaks against a daemon whose poll thread and loop have just been seen."""
+def test_two_running_threads_are_alive() -> None:
+    """A daemon whose poll thread and loop were just seen has no problem."""
     assert [] == _live()
 
 
-def test_a_poll_thread_that_stands_is_named() -> None:
-    """A minute without `consume` is the poll thread's fault."""
+def test_a_stuck_poll_thread_is_named() -> None:
+    """A minute without `consume` fails the check of the poll thread."""
     assert ["poll_thread"] == _live(polled_s=39.0)
 
 
-def test_a_hand_over_is_no_stall() -> None:
-    """A rebalance that uses its drain budget keeps the thread without harm."""
+def test_a_long_drain_is_not_a_stall() -> None:
+    """A rebalance may keep the poll thread for the whole drain timeout."""
     assert [] == _live(polled_s=0.0, drain_timeout_s=90.0)
 
 
-def test_a_loop_that_stands_is_named() -> None:
-    """Half a minute without a turn is the loop's fault."""
+def test_a_stuck_loop_is_named() -> None:
+    """Half a minute without a stamp fails the check of the loop."""
     assert ["event_loop"] == _live(turned_s=69.0)
 
 
-def test_all_is_well() -> None:
-    """A running replica whose partitions move is ready."""
+def test_a_moving_replica_is_ready() -> None:
+    """It runs, nothing is held, and its partitions move."""
     watch = ProgressWatch()
     watch.readiness(0.0, _report(_owned(10)))
     assert (Check("assignment"), Check("holds"), Check("progress")) == watch.readiness(
@@ -102,7 +102,7 @@ def test_all_is_well() -> None:
     ],
 )
 def test_only_a_running_daemon_is_ready(state: State, ready: bool) -> None:  # noqa: FBT001 - an expected value
-    """Before the first assignment, while draining, and after, somebody else has the partitions."""
+    """Before the first assignment, while draining and after it, the replica does no work."""
     assert ready is not bool(
         _problems(ProgressWatch().readiness(0.0, _report(state=state)), "assignment")
     )
@@ -115,7 +115,7 @@ def test_a_replica_without_partitions_is_ready() -> None:
 
 @pytest.mark.holds("I9")
 def test_a_hold_is_named_with_its_partitions() -> None:
-    """Reason, since when, where, and why."""
+    """With reason, start, partitions and detail."""
     hold = HoldStatus(
         reason=HoldReason.SINK,
         since=datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC),
@@ -127,8 +127,8 @@ def test_a_hold_is_named_with_its_partitions() -> None:
     )
 
 
-def test_a_hold_of_everything_says_so() -> None:
-    """A hold that no single partition carries concerns all."""
+def test_a_hold_of_everything_names_all_partitions() -> None:
+    """A hold that is not of single partitions concerns all."""
     hold = HoldStatus(
         reason=HoldReason.AUTH, since=datetime(2025, 1, 2, tzinfo=UTC), detail="refused"
     )
@@ -137,8 +137,8 @@ def test_a_hold_of_everything_says_so() -> None:
     )
 
 
-def test_a_hold_of_one_partition_alone_is_enough() -> None:
-    """A partition that is held makes the replica not ready, listed or not."""
+def test_a_hold_of_one_partition_is_enough() -> None:
+    """A held partition makes the replica not ready, even if the list of holds lacks its reason."""
     assert ("OFFSET_LOST on shop.customers[3]",) == _problems(
         ProgressWatch().readiness(0.0, _report(_owned(hold=HoldReason.OFFSET_LOST))), "holds"
     )
@@ -146,60 +146,58 @@ def test_a_hold_of_one_partition_alone_is_enough() -> None:
 
 @pytest.mark.holds("I9")
 @pytest.mark.parametrize(
-    ("owned", "mechanism"),
+    ("owned", "cause"),
     [
-        (_owned(open_count=12), "delivery: 12 records are open, the oldest for 70 s"),
+        (_owned(open_count=12), "delivery: 12 records are unsettled, the oldest for 70 s"),
         (
             _owned(open_count=1, trouble="login: it gives no token"),
-            "login: it gives no token: 1 records are open, the oldest for 70 s",
+            "login: it gives no token: 1 record is unsettled, the oldest for 70 s",
         ),
-        (_owned(), "source: the brokers hand over no records, none is open"),
+        (_owned(), "source: the brokers send no records, and none is unsettled"),
         (_owned(hold=HoldReason.AUTH), "held by AUTH"),
     ],
 )
-def test_a_partition_that_stands_is_named_with_its_mechanism(
-    owned: PartitionStatus, mechanism: str
-) -> None:
-    """After sixty seconds with lag and without progress: which, where, and what keeps it."""
+def test_a_stuck_partition_is_named_with_its_cause(owned: PartitionStatus, cause: str) -> None:
+    """After a minute with lag and without progress: partition, position, lag and cause."""
     watch = ProgressWatch()
     watch.observe(0.0, _report(owned))
     assert (
-        f"shop.customers[3] has stood at 10 for 60 s with 5 records to come: {mechanism}",
+        f"shop.customers[3] has not moved from position 10 for 60 s, lag 5: {cause}",
     ) == _problems(watch.readiness(60.0, _report(owned)), "progress")
 
 
 def test_a_slow_moment_is_ready() -> None:
-    """Not quite a minute is no fault yet."""
+    """Not quite a minute without progress is still ready."""
     watch = ProgressWatch()
     watch.observe(0.0, _report(_owned()))
     assert () == _problems(watch.readiness(55.9, _report(_owned())), "progress")
 
 
 @pytest.mark.parametrize("lag", [0, None])
-def test_no_lag_is_no_stall(lag: int | None) -> None:
-    """An idle topic stands for hours, and is fine; an unknown end proves nothing."""
+def test_a_partition_without_lag_is_not_stuck(lag: int | None) -> None:
+    """An idle topic may not move for hours; an unknown end proves nothing."""
     watch = ProgressWatch()
     watch.observe(0.0, _report(_owned(lag=lag)))
     assert () == _problems(watch.readiness(3600.0, _report(_owned(lag=lag))), "progress")
 
 
 def test_the_minute_starts_with_the_lag() -> None:
-    """A topic that was idle for an hour has its full minute from its first record on."""
+    """A topic that was idle for an hour has a full minute from its next record on."""
     watch = ProgressWatch()
     watch.observe(0.0, _report(_owned(lag=0)))
     watch.observe(3600.0, _report(_owned(lag=0)))
     assert () == _problems(watch.readiness(3601.0, _report(_owned(lag=5))), "progress")
 
 
-def test_a_new_epoch_starts_anew() -> None:
-    """A partition that came back is not blamed for the time before."""
+def test_a_new_epoch_starts_its_own_minute() -> None:
+    """The time of an earlier assignment does not count against a partition that came back."""
     watch = ProgressWatch()
     watch.observe(0.0, _report(_owned(epoch=1)))
     assert () == _problems(watch.readiness(61.0, _report(_owned(epoch=2))), "progress")
 
 
-def test_what_went_is_forgotten() -> None:
-    """The watch holds the owned partitions only."""
+def test_revoked_partitions_are_forgotten() -> None:
+    """The watch remembers owned partitions only."""
     watch = ProgressWatch()
     watch.observe(0.0, _report(_owned()))
     watch.observe(1.0, _report())

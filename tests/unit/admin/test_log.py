@@ -1,4 +1,4 @@
-"""The log: one line per event, for a machine or a person, with nothing in it that must not be."""
+"""The log: one line per event, for a machine or a person, without secrets or values."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ JWT = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJ4In0.c2lnbmF0dXJl-_x"
 
 
 class Terminal(io.StringIO):
-    """A stream that says it is one."""
+    """A stream that claims to be a terminal."""
 
     def isatty(self) -> bool:
-        """Say so."""
+        """A method of `TextIO`."""
         return True
 
 
-class Hand:
-    """A clock that is turned by hand."""
+class ManualClock:
+    """A clock that the test sets."""
 
     def __init__(self) -> None:
         self.time_s = 0.0
 
     def now_s(self) -> float:
-        """Return where it was turned to."""
+        """Return the time that was set."""
         return self.time_s
 
 
@@ -50,12 +50,12 @@ def _tidy() -> Iterator[None]:
 
 
 @pytest.fixture
-def clock() -> Hand:
-    return Hand()
+def clock() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture
-def out(clock: Hand) -> io.StringIO:
+def out(clock: ManualClock) -> io.StringIO:
     stream = io.StringIO()
     configure(LogSettings(), stream=stream, now_s=clock.now_s)
     return stream
@@ -66,7 +66,7 @@ def _lines(out: io.StringIO) -> list[dict[str, Any]]:
 
 
 def test_an_event_is_one_json_line(out: io.StringIO) -> None:
-    """Where nobody watches, an event is a line of JSON with level and UTC time."""
+    """Not on a terminal, an event is a line of JSON with level and UTC time."""
     structlog.get_logger().info("started", topic="t", count=3)
     (line,) = _lines(out)
     assert ("started", "info", "t", 3, "Z") == (
@@ -87,17 +87,14 @@ def test_an_event_is_one_json_line(out: io.StringIO) -> None:
     ],
 )
 def test_hostile_text_stays_one_plain_line(out: io.StringIO, text: str) -> None:
-    """No text can forge a line, move the cursor, or turn the direction of writing."""
+    """No text can forge a line, move the cursor, or change the direction of writing."""
     structlog.get_logger().warning(text, detail=text, nested={"inner": [text]})
     assert (1, True) == (len(out.getvalue().splitlines()), out.getvalue()[:-1].isprintable())
 
 
 @pytest.mark.holds("I17")
-def test_secrets_are_masked_wherever_they_stand(out: io.StringIO) -> None:
-    """In the event, in a field, in a nested one, under a telling name.
-
-    In the text of a foreign object.
-    """
+def test_secrets_are_masked_in_every_place(out: io.StringIO) -> None:
+    """In the event, in a field, in a nested one, under a name of a secret, in an object's text."""
     structlog.get_logger().error(
         f"answer {JWT}",
         detail=f"Bearer {JWT}",
@@ -109,13 +106,13 @@ def test_secrets_are_masked_wherever_they_stand(out: io.StringIO) -> None:
 
 
 def test_bytes_are_never_shown(out: io.StringIO) -> None:
-    """A key or a value that strays into the log is a number of bytes."""
+    """A key or a value that gets into the log by mistake shows its length only."""
     structlog.get_logger().info("odd", value=b"alice@example.com")
     assert "<17 bytes>" == _lines(out)[0]["value"]
 
 
 def test_an_exception_is_its_type_and_places(out: io.StringIO) -> None:
-    """A library's message may repeat what it was given; where it happened is enough to find it."""
+    """A library's message may repeat a value; type and place are enough to find the error."""
     try:
         int("alice@example.com")
     except ValueError:
@@ -143,48 +140,45 @@ def test_our_own_errors_keep_their_message(out: io.StringIO) -> None:
     )
 
 
-def test_what_is_below_the_level_is_dropped(out: io.StringIO) -> None:
-    """Info is the level unless told otherwise."""
+def test_events_below_the_level_are_dropped(out: io.StringIO) -> None:
+    """The default level is info."""
     structlog.get_logger().debug("quiet")
     assert "" == out.getvalue()
 
 
 def test_a_changed_level_reaches_old_loggers(out: io.StringIO) -> None:
-    """After SIGHUP a logger that was bound long ago speaks at the new level."""
+    """After SIGHUP, a logger that was bound before writes at the new level."""
     bound = structlog.get_logger().bind(topic="t")
     set_level("debug")
-    bound.debug("now heard")
-    assert ["now heard"] == [line["event"] for line in _lines(out)]
+    bound.debug("now written")
+    assert ["now written"] == [line["event"] for line in _lines(out)]
 
 
-def test_repeats_are_collapsed_and_counted(out: io.StringIO, clock: Hand) -> None:
-    """The same line a thousand times in a second is one line.
-
-    And the next one says how many there were.
-    """
+def test_repeats_are_collapsed_and_counted(out: io.StringIO, clock: ManualClock) -> None:
+    """A thousand equal lines in a second become one, and the next one has their count."""
     for at in range(1000):
-        structlog.get_logger().warning("broker away", broker="b:9092", attempt=at)
+        structlog.get_logger().warning("broker_away", broker="b:9092", attempt=at)
     clock.time_s = 10.0
-    structlog.get_logger().warning("broker away", broker="b:9092", attempt=1000)
+    structlog.get_logger().warning("broker_away", broker="b:9092", attempt=1000)
     assert [None, 999] == [line.get("repeated") for line in _lines(out)]
 
 
-def test_other_places_are_no_repeats(out: io.StringIO) -> None:
-    """Two rebalances in a row tell of different partitions, and both are written."""
+def test_lines_about_other_partitions_are_not_repeats(out: io.StringIO) -> None:
+    """Two rebalances in a row name different partitions, and both are written."""
     for place in ("t[0]@17", "t[1]@4", "t[1]@4"):
-        structlog.get_logger().info("partitions revoked", count=1, partitions=[place])
+        structlog.get_logger().info("partitions_revoked", count=1, partitions=[place])
     assert [["t[0]@17"], ["t[1]@4"]] == [line["partitions"] for line in _lines(out)]
 
 
-def test_other_texts_are_no_repeats(out: io.StringIO) -> None:
+def test_lines_with_other_texts_are_not_repeats(out: io.StringIO) -> None:
     """The same event about another broker is written."""
     for broker in ("a", "b"):
-        structlog.get_logger().warning("broker away", broker=broker)
+        structlog.get_logger().warning("broker_away", broker=broker)
     assert ["a", "b"] == [line["broker"] for line in _lines(out)]
 
 
-def test_libraries_are_heard_from_warning_on(out: io.StringIO) -> None:
-    """What asyncio or aiohttp log arrives as events of ours, cleaned like them."""
+def test_lines_of_libraries_pass_from_warning_on(out: io.StringIO) -> None:
+    """Lines of asyncio or aiohttp are written as events, and cleaned like them."""
     logging.getLogger("asyncio").info("quiet")
     logging.getLogger("aiohttp.server").error("Error handling %s", f"Bearer {JWT}")
     assert [("error", "aiohttp.server", "Error handling Bearer ***")] == [
@@ -194,7 +188,7 @@ def test_libraries_are_heard_from_warning_on(out: io.StringIO) -> None:
 
 @pytest.mark.holds("I17")
 def test_a_librarys_traceback_shows_no_values(out: io.StringIO) -> None:
-    """An exception that a library logs is reduced like our own."""
+    """An exception that a library logs is reduced to its type and place."""
     try:
         int("alice@example.com")
     except ValueError:
@@ -203,7 +197,7 @@ def test_a_librarys_traceback_shows_no_values(out: io.StringIO) -> None:
 
 
 def test_a_librarys_broken_line_does_no_harm(out: io.StringIO) -> None:
-    """Arguments that do not fit their text are left out."""
+    """Arguments that do not fit the format are left out."""
     record = logging.LogRecord("lib", logging.WARNING, __file__, 1, "%d of %d", ("x",), None)
     LoggingBridge().emit(record)
     assert "%d of %d" == _lines(out)[0]["event"]
@@ -224,7 +218,7 @@ def test_a_terminal_gets_the_console_form(
     no_color: str,
     coloured: bool,  # noqa: FBT001 - an expected value
 ) -> None:
-    """A person gets a readable line, in colour unless NO_COLOR asks for none."""
+    """A person gets a readable line, in colour unless NO_COLOR is set."""
     monkeypatch.setenv("NO_COLOR", no_color)
     monkeypatch.setenv("TERM", "xterm")
     out = Terminal()
@@ -235,7 +229,7 @@ def test_a_terminal_gets_the_console_form(
 
 
 def test_console_lines_cannot_be_forged() -> None:
-    """On a terminal too, hostile text obeys nothing."""
+    """The console format escapes hostile text too."""
     out = io.StringIO()
     configure(LogSettings(format="console"), stream=out)
     structlog.get_logger().info("a\nb\x1b[2J", detail="\u202ex\ny")

@@ -1,7 +1,4 @@
-"""The metrics: exactly the promised names, types and labels.
-
-And samples that mean what was counted.
-"""
+"""The metrics: exactly the promised names, types and labels, and samples of the right value."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ from tests.still_daemon import StillDaemon
 
 PREFIX = "datacloud_consumer_"
 
-# Name, type and labels as they are promised to whoever scrapes.
+# Name, type and labels as they are promised to users.
 PROMISED = {
     ("records_polled_total", "counter", ("topic",)),
     ("records_total", "counter", ("topic", "outcome")),
@@ -79,7 +76,7 @@ def _metrics() -> Metrics:
 
 
 def _counted() -> Metrics:
-    """Make metrics in which everything has happened once, each call with its own figure."""
+    """Return metrics after one call of each method, each with its own figure."""
     metrics = _metrics()
     metrics.watch(StillDaemon(REPORT))
     metrics.polled("t", 500)
@@ -105,11 +102,8 @@ def _samples(metrics: Metrics) -> dict[tuple[str, frozenset[tuple[str, str]]], f
     }
 
 
-def test_names_and_types_are_there_before_anything_happened() -> None:
-    """A fresh process shows every promised name with its help and its type.
-
-    And none besides of that prefix.
-    """
+def test_names_and_types_are_present_from_the_start() -> None:
+    """A fresh process shows every promised name with help and type, and no other of our prefix."""
     lines = generate_latest(_metrics().registry).decode().splitlines()
     helped = {
         line.split()[2].removeprefix(PREFIX)
@@ -128,7 +122,7 @@ def test_names_and_types_are_there_before_anything_happened() -> None:
 
 
 def test_labels_are_the_promised_ones() -> None:
-    """With something in every metric, each carries exactly its labels."""
+    """With a sample in every metric, each carries exactly its labels."""
     seen = {}
     for family in text_string_to_metric_families(generate_latest(_counted().registry).decode()):
         for sample in family.samples:
@@ -168,26 +162,26 @@ def test_labels_are_the_promised_ones() -> None:
         ("in_flight_requests", {}, 4),
     ],
 )
-def test_what_happened_is_in_its_sample(name: str, labels: dict[str, str], value: float) -> None:
-    """Each call and each figure of the snapshot lands where it is promised."""
+def test_each_call_reaches_its_sample(name: str, labels: dict[str, str], value: float) -> None:
+    """Each call, and each figure of the snapshot, shows in the promised sample."""
     assert value == _samples(_counted())[name, frozenset(labels.items())]
 
 
 def test_an_unknown_lag_has_no_sample() -> None:
-    """A partition whose end is not known yet is not shown with a lag of nought."""
+    """A partition whose end is not known yet is not shown with a lag of 0."""
     assert ("lag_records", frozenset({("topic", "t"), ("partition", "4")})) not in _samples(
         _counted()
     )
 
 
 def test_every_hold_reason_has_a_sample() -> None:
-    """An alert on a hold has a series to look at before the first hold."""
+    """An alert on a hold has a series before the first hold."""
     held = {value for name, labels in _samples(_counted()) if name == "hold" for _, value in labels}
     assert {reason.value for reason in HoldReason} == held
 
 
-def test_expected_topics_start_at_nought() -> None:
-    """The first record of a topic is an increase, not an appearance."""
+def test_expected_topics_start_at_zero() -> None:
+    """The first record of a topic is an increase, not a new series."""
     metrics = _metrics()
     metrics.expect(["t"], [RecordOutcome.ACCEPTED])
     samples = _samples(metrics)
@@ -198,16 +192,13 @@ def test_expected_topics_start_at_nought() -> None:
 
 
 def test_the_process_is_measured() -> None:
-    """Memory and CPU time of this process stand beside our own names."""
+    """Memory and CPU time of this process are shown beside our own metrics."""
     names = {name for name, _ in _samples(_metrics())}
     assert {"process_resident_memory_bytes", "process_cpu_seconds_total"} <= names
 
 
-def test_two_registries_do_not_meet() -> None:
-    """Nothing is registered globally.
-
-    A second daemon in one process, as in the demo, counts for itself.
-    """
+def test_two_registries_are_separate() -> None:
+    """Nothing is registered globally: two daemons in one process, as in the demo, count apart."""
     one, other = _metrics(), _metrics()
     one.bisected()
     assert (1, 0) == (

@@ -1,4 +1,4 @@
-"""Redaction: secrets go, meaning stays, and a line stays a line."""
+"""Redaction: secrets are masked, other text stays, and a line stays one line."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SESSION = "00D5e000000Abcd!AQoAQKx9._yZsecretsecret"
     ],
 )
 def test_a_secret_is_masked(secret: str, text: str) -> None:
-    """What looks like a secret, by its form or by the name before it, does not come out."""
+    """A secret is recognised by its form, or by the name before it."""
     assert secret not in clean(text)
 
 
@@ -44,8 +44,8 @@ def test_a_secret_is_masked(secret: str, text: str) -> None:
         "naïve café 日本語 ✓",
     ],
 )
-def test_plain_talk_is_left_alone(text: str) -> None:
-    """Words about secrets, checksums, places and other languages stay readable."""
+def test_other_text_is_unchanged(text: str) -> None:
+    """Words about secrets, checksums, places and other languages stay as they are."""
     assert text == clean(text)
 
 
@@ -62,18 +62,18 @@ def test_plain_talk_is_left_alone(text: str) -> None:
     ],
 )
 def test_unsafe_characters_are_escaped(text: str, expected: str) -> None:
-    """What a terminal would obey, or the eye would not see, is written out."""
+    """Characters that a terminal obeys, or that cannot be seen, are shown as escapes."""
     assert expected == clean(text)
 
 
 def test_a_long_text_is_cut() -> None:
-    """A line has an end."""
+    """A line has a longest length."""
     assert 2000 == len(clean("x" * 100_000))
 
 
 @given(st.text(max_size=200))
 def test_any_text_becomes_one_visible_line(text: str) -> None:
-    """Whatever comes in, the result is a single line that encodes."""
+    """The result is a single line that can be encoded, for any input."""
     assert 1 >= len(clean(text).encode().splitlines())
 
 
@@ -86,6 +86,6 @@ def test_names_of_secrets_are_known(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["topic", "key_count", "reason", "object", "event"])
-def test_other_names_are_not(name: str) -> None:
-    """The fields of everyday lines are shown."""
+def test_other_names_are_not_secrets(name: str) -> None:
+    """Fields of ordinary lines are shown."""
     assert not names_a_secret(name)

@@ -1,4 +1,4 @@
-"""The admin port over a real socket: what each path answers, and what no path does."""
+"""The admin port over a real socket: the answer of each path."""
 
 from __future__ import annotations
 
@@ -78,15 +78,15 @@ async def browser(server: AdminServer) -> AsyncIterator[aiohttp.ClientSession]:
 async def test_a_probe_of_a_healthy_daemon_is_200(
     browser: aiohttp.ClientSession, path: str
 ) -> None:
-    """Nothing to say is said in one word."""
+    """Without a problem, the answer is one word."""
     async with browser.get(path) as answer:
         assert (200, "ok\n") == (answer.status, await answer.text())
 
 
-async def test_a_probe_names_what_is_wrong(
+async def test_a_probe_names_each_problem(
     browser: aiohttp.ClientSession, daemon: StillDaemon
 ) -> None:
-    """Not ready is 503 with every problem on its own line, asked for in detail or not."""
+    """Not ready is 503 with one problem a line, with `?verbose` or without."""
     daemon.ready = (Check("assignment"), Check("holds", ("AUTH: refused", "SINK: answered 207")))
     async with browser.get("/readyz") as answer:
         assert (503, "[-] holds: AUTH: refused\n[-] holds: SINK: answered 207\nnot ok\n") == (
@@ -98,7 +98,7 @@ async def test_a_probe_names_what_is_wrong(
 async def test_a_verbose_probe_lists_every_check(
     browser: aiohttp.ClientSession, daemon: StillDaemon
 ) -> None:
-    """What was looked at and found well is listed too."""
+    """The checks that passed are listed too."""
     daemon.live = (Check("poll_thread", ("has not polled for 70 s",)), Check("event_loop"))
     async with browser.get("/livez?verbose") as answer:
         assert (
@@ -110,16 +110,16 @@ async def test_a_verbose_probe_lists_every_check(
 async def test_liveness_does_not_ask_for_readiness(
     browser: aiohttp.ClientSession, daemon: StillDaemon
 ) -> None:
-    """A hold restarts nobody."""
+    """A hold does not restart the pod."""
     daemon.ready = (Check("holds", ("AUTH: refused",)),)
     async with browser.get("/livez") as answer:
         assert 200 == answer.status
 
 
 async def test_status_has_the_promised_shape(browser: aiohttp.ClientSession) -> None:
-    """Every promised key is there, by its name."""
+    """Every promised key is present."""
     async with browser.get("/status") as answer:
-        told = await answer.json()
+        status = await answer.json()
     partition = {
         "topic",
         "partition",
@@ -154,29 +154,29 @@ async def test_status_has_the_promised_shape(browser: aiohttp.ClientSession) -> 
         {"expires_in_s"},
         {"limit", "share"},
     ) == (
-        top - set(told),
-        set(told["assignment"][0]),
-        set(told["holds"][0]),
-        set(told["ledger"]),
-        set(told["token"]),
-        set(told["rate"]),
+        top - set(status),
+        set(status["assignment"][0]),
+        set(status["holds"][0]),
+        set(status["ledger"]),
+        set(status["token"]),
+        set(status["rate"]),
     )
 
 
 async def test_status_reads_back(browser: aiohttp.ClientSession) -> None:
-    """What is written is the snapshot, so the `status` verb can read it by its type."""
+    """The answer decodes to the snapshot, so the `status` verb can read it by its type."""
     async with browser.get("/status") as answer:
         assert REPORT == msgspec.json.decode(await answer.read(), type=StatusReport)
 
 
-async def test_the_ledger_in_parts_is_told_when_asked_for(browser: aiohttp.ClientSession) -> None:
-    """It takes a look at all that is open, which a probe or a page has no need of."""
+async def test_the_ledger_in_parts_is_sent_on_request(browser: aiohttp.ClientSession) -> None:
+    """It walks over all unsettled records, which a probe or a page does not need."""
     async with browser.get("/status?ledger") as answer:
         assert ACCOUNTS == msgspec.json.decode(await answer.read(), type=StatusReport).accounts
 
 
-async def test_metrics_are_in_the_form_of_prometheus(browser: aiohttp.ClientSession) -> None:
-    """The text form by default, gauges of the snapshot included."""
+async def test_metrics_are_in_the_format_of_prometheus(browser: aiohttp.ClientSession) -> None:
+    """The text format is the default, and includes the gauges of the snapshot."""
     async with browser.get("/metrics") as answer:
         text = await answer.text()
     assert ("text/plain", True) == (
@@ -198,7 +198,7 @@ async def test_metrics_are_in_openmetrics_when_asked(browser: aiohttp.ClientSess
 
 @pytest.mark.parametrize("path", ["/", "/page.css", "/page.js", "/icon.svg"])
 async def test_the_page_is_in_the_package(browser: aiohttp.ClientSession, path: str) -> None:
-    """The page and what it loads come from this port."""
+    """The page and its files come from this port."""
     async with browser.get(path) as answer:
         assert (200, True) == (answer.status, bool(await answer.read()))
 
@@ -238,7 +238,7 @@ async def test_nothing_can_be_changed(
 async def test_every_answer_is_hardened(
     browser: aiohttp.ClientSession, method: str, path: str
 ) -> None:
-    """Answers and errors alike forbid sniffing, framing, and anything that is not ours."""
+    """Answers and errors forbid sniffing, framing, and content from elsewhere."""
     async with browser.request(method, path) as answer:
         policy = answer.headers["Content-Security-Policy"]
         assert ("nosniff", True, True, False, "datacloud-consumer") == (
@@ -253,34 +253,34 @@ async def test_every_answer_is_hardened(
 async def test_a_taken_port_is_a_fault_of_the_configuration(
     server: AdminServer, daemon: StillDaemon
 ) -> None:
-    """The message names the address and what to write instead."""
+    """The message names the address and what to set instead."""
     second = AdminServer(
         "127.0.0.1", server.port, provider=daemon, metrics=Metrics(version="0", config_sha256="0")
     )
     with pytest.raises(
-        ConfigFaults, match=rf"^admin\.listen: 127\.0\.0\.1:{server.port} is taken.*another port"
+        ConfigFaults, match=rf"^admin\.listen: 127\.0\.0\.1:{server.port} is in use.*another port"
     ):
         await second.start()
 
 
 async def test_a_foreign_address_is_a_fault_of_the_configuration(daemon: StillDaemon) -> None:
-    """An address of another machine is said to be one."""
+    """The message says that the address is not of this machine."""
     foreign = AdminServer(
         "192.0.2.1", 0, provider=daemon, metrics=Metrics(version="0", config_sha256="0")
     )
-    with pytest.raises(ConfigFaults, match="no address of this machine"):
+    with pytest.raises(ConfigFaults, match="not an address of this machine"):
         await foreign.start()
 
 
 async def test_stop_without_start_does_no_harm(daemon: StillDaemon) -> None:
-    """A daemon that fails before it listens can be taken down like any other."""
+    """A daemon that fails before it listens is stopped like any other."""
     await AdminServer(
         "127.0.0.1", 0, provider=daemon, metrics=Metrics(version="0", config_sha256="0")
     ).stop()
 
 
 async def test_the_port_is_free_after_stop(daemon: StillDaemon) -> None:
-    """What was bound is let go."""
+    """The bound port is released."""
     first = AdminServer(
         "127.0.0.1", 0, provider=daemon, metrics=Metrics(version="0", config_sha256="0")
     )

@@ -52,6 +52,6 @@ def test_the_policy_is_one() -> None:
 def test_log_events_on_the_page_exist() -> None:
     """By their names in the code."""
     code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "consumer").rglob("*.py"))
-    for name in ("aws_credentials_missing", "aws_credentials_found", "hold begins"):
+    for name in ("aws_credentials_missing", "aws_credentials_found", "hold_started"):
         assert f"`{name}`" in PAGE
         assert f'"{name}"' in code

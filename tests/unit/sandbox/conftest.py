@@ -1,4 +1,4 @@
-"""A tenant on a clock that moves when it is told to, and calls that are already logged in."""
+"""Fixtures: a tenant on a clock that the test advances, and a caller that is logged in."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ START_MS = 1_767_225_600_000
 
 
 class SteppedClock:
-    """Stands still; sleeping moves it at once."""
+    """A clock that stands still; a sleep advances it at once."""
 
     def __init__(self) -> None:
         self._now_s = 100.0
 
     def now_s(self) -> float:
-        """Seconds that were slept, from 100."""
+        """Return the seconds that were slept, plus 100."""
         return self._now_s
 
     def wall_ms(self) -> int:
-        """The same on the wall."""
+        """Return the same time as wall time."""
         return START_MS + round((self._now_s - 100.0) * 1000)
 
     async def sleep(self, duration_s: float) -> None:
-        """Pass the time."""
+        """Advance the clock."""
         self.pass_s(duration_s)
 
     def pass_s(self, duration_s: float) -> None:
-        """Let time pass."""
+        """Advance the clock."""
         self._now_s += duration_s
 
 
@@ -58,7 +58,7 @@ class Caller:
         return self.reply(Request("POST", self.tenant.origin + path, (), body.encode())).answer
 
     def log_in(self) -> str:
-        """Take both steps."""
+        """Log in and exchange the token."""
         core = self.form(
             "/services/oauth2/token", "grant_type=client_credentials&client_id=a&client_secret=b"
         )
@@ -72,11 +72,11 @@ class Caller:
         return value
 
     def reply(self, request: Request) -> Reply:
-        """Hand over a request as it stands."""
+        """Send a request unchanged."""
         return self.tenant.answer(request)
 
     def ingest(self, method: str, rest: str, content: object) -> Request:
-        """Return a call of the Ingestion API."""
+        """Return a request of the Ingestion API."""
         headers = (("Authorization", f"Bearer {self.token}"), ("Content-Type", "application/json"))
         url = f"{self.tenant.origin}/api/v1/ingest/sources/shop/{rest}"
         body = json.dumps(content).encode()
@@ -91,11 +91,11 @@ class Caller:
         return self.reply(self.ingest("DELETE", name, {"ids": keys})).answer
 
     def test(self, name: str, *rows: dict[str, Any]) -> Answer:
-        """Ask the validation call."""
+        """Send rows to the validation call."""
         return self.reply(self.ingest("POST", f"{name}/actions/test", {"data": rows})).answer
 
     def script(self, text: str) -> None:
-        """Put faults in force."""
+        """Set the fault script."""
         self.tenant.set_faults(read_script(text))
 
 

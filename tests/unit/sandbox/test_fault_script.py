@@ -1,7 +1,4 @@
-"""The text of a fault script.
-
-What each clause means, and what is said of one that cannot be read.
-"""
+"""The text of a fault script: the meaning of each clause, and the messages for invalid ones."""
 
 from __future__ import annotations
 
@@ -29,8 +26,8 @@ UPSERT = frozenset({Endpoint.UPSERT})
         ),
     ],
 )
-def test_which_requests_a_rule_is_about(clauses: str, match: FaultMatch) -> None:
-    """Every matching clause has its field."""
+def test_clauses_choose_the_requests(clauses: str, match: FaultMatch) -> None:
+    """Each of these clauses sets its field of `FaultMatch`."""
     [rule] = read_script(f"upsert {clauses} status=503")
     assert match == rule.match
 
@@ -61,13 +58,13 @@ def test_which_requests_a_rule_is_about(clauses: str, match: FaultMatch) -> None
         ("poison=email:a:b", Poison("email", "a:b")),
     ],
 )
-def test_what_a_rule_does(clauses: str, effect: FaultEffect | Poison) -> None:
-    """Every other clause has its field."""
+def test_clauses_choose_the_effect(clauses: str, effect: FaultEffect | Poison) -> None:
+    """Each other clause sets its field of the effect."""
     [rule] = read_script(f"any {clauses}")
     assert effect == rule.effect
 
 
-def test_a_place_can_name_its_object() -> None:
+def test_a_rule_can_name_an_object() -> None:
     """`ingest` is upsert and delete, here of one object."""
     [rule] = read_script("ingest/customers reset")
     assert (
@@ -76,8 +73,8 @@ def test_a_place_can_name_its_object() -> None:
     )
 
 
-def test_rules_are_parted_by_semicolons_and_lines() -> None:
-    """Blank ones do not count, and a quoted semicolon is text."""
+def test_rules_are_separated_by_semicolons_and_lines() -> None:
+    """Empty rules are skipped, and a quoted semicolon is text."""
     rules = read_script("token status=503;; exchange status=503\nupsert body='a; b' ;\n")
     assert ["token status=503", "exchange status=503", "upsert 'body=a; b'"] == [
         rule.text for rule in rules
@@ -87,22 +84,22 @@ def test_rules_are_parted_by_semicolons_and_lines() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("uppsert status=503", "'uppsert': no such place"),
-        ("upsert", "nothing goes wrong"),
-        ("upsert nth=3", "nothing goes wrong"),
-        ("upsert status", "'status': no such clause"),
-        ("upsert reset=now", "'reset=now': no such clause"),
-        ("upsert status=99", "a status from 200 to 599"),
-        ("upsert status=abc", "a whole number"),
-        ("upsert ratio=2 reset", "a share from 0 to 1"),
-        ("upsert every=0 reset", "at least every=1"),
-        ("upsert delay=5", "a duration with its unit"),
-        ("upsert header=x status=503", "NAME:VALUE"),
-        ("upsert poison=email", "NAME:VALUE"),
+        ("uppsert status=503", "expected one of any, ingest, .*, got 'uppsert'"),
+        ("upsert", "`upsert`: expected an effect, such as status=503, got none"),
+        ("upsert nth=3", "`upsert nth=3`: expected an effect"),
+        ("upsert status", "unknown clause 'status'"),
+        ("upsert reset=now", "unknown clause 'reset=now'"),
+        ("upsert status=99", "expected a status from 200 to 599, got '99'"),
+        ("upsert status=abc", "expected a whole number, got 'abc'"),
+        ("upsert ratio=2 reset", "expected a share from 0 to 1, got '2'"),
+        ("upsert every=0 reset", "expected at least every=1, got every=0"),
+        ("upsert delay=5", "expected a duration with its unit, such as 500ms, 30s or 5m, got '5'"),
+        ("upsert header=x status=503", "expected NAME:VALUE, got 'x'"),
+        ("upsert poison=email", "expected NAME:VALUE, got 'email'"),
         ("upsert body='x", "No closing quotation"),
     ],
 )
 def test_a_rule_that_cannot_be_read_is_named(text: str, words: str) -> None:
-    """The error says what was seen and what is wanted."""
+    """The error says what was expected and what was found."""
     with pytest.raises(FaultScriptError, match=words):
         read_script(text)

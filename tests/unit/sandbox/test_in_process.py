@@ -1,4 +1,4 @@
-"""Time on the way to a tenant in the same process."""
+"""Latency and deadlines of the transport to a tenant in the same process."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from tests.unit.sandbox.conftest import Caller, SteppedClock
 
 
-async def test_latency_passes_on_the_clock(caller: Caller, clock: SteppedClock) -> None:
-    """And is told as the time the answer took."""
+async def test_latency_advances_the_clock(caller: Caller, clock: SteppedClock) -> None:
+    """And is part of the elapsed time of the answer."""
     transport = InProcessTransport(caller.tenant, clock, latency_s=0.25)
     outcome = await transport.send(caller.ingest("POST", "plain", {"data": [{"id": "1"}]}))
     assert isinstance(outcome, Answer)
@@ -33,7 +33,7 @@ async def test_latency_passes_on_the_clock(caller: Caller, clock: SteppedClock) 
 async def test_the_deadline_ends_the_wait(
     caller: Caller, clock: SteppedClock, latency_s: float, script: str, stored: list[str]
 ) -> None:
-    """No answer at the deadline, not later; wherever it was lost, it may have been acted upon."""
+    """The outcome comes at the deadline, not later, and says that the request may have effect."""
     caller.script(script)
     transport = InProcessTransport(caller.tenant, clock, latency_s=latency_s)
     request = caller.ingest("POST", "plain", {"data": [{"id": "1"}]})

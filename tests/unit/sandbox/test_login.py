@@ -1,4 +1,4 @@
-"""Grants that the login takes and refuses, in the vendor's words."""
+"""The grants that the login accepts and refuses, with the messages of the service."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def refusal(answer: Answer) -> tuple[int, str, str]:
     return answer.status, content["error"], content["error_description"]
 
 
-def test_a_signed_assertion_is_taken(tenant: Tenant, clock: SteppedClock) -> None:
+def test_a_signed_assertion_is_accepted(tenant: Tenant, clock: SteppedClock) -> None:
     """RS256 with the right claims gives a core token."""
     answer = ask(tenant, grant_type=JWT_BEARER, assertion=jwt.encode(claims(clock), KEY, "RS256"))
     assert (200, "Bearer") == (answer.status, json.loads(answer.body)["token_type"])
@@ -86,7 +86,7 @@ def test_a_signed_assertion_is_taken(tenant: Tenant, clock: SteppedClock) -> Non
 def test_wrong_claims_are_refused(
     tenant: Tenant, clock: SteppedClock, other: dict[str, object], words: str
 ) -> None:
-    """400 invalid_grant, and why."""
+    """400 invalid_grant, with the reason."""
     answer = ask(
         tenant, grant_type=JWT_BEARER, assertion=jwt.encode(claims(clock, **other), KEY, "RS256")
     )
@@ -94,14 +94,14 @@ def test_wrong_claims_are_refused(
 
 
 def test_a_signature_of_another_key_is_refused(tenant: Tenant, clock: SteppedClock) -> None:
-    """The public key decides, whatever the claims say."""
+    """The public key decides, not the claims."""
     other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     answer = ask(tenant, grant_type=JWT_BEARER, assertion=jwt.encode(claims(clock), other, "RS256"))
     assert (400, "invalid_grant", "invalid assertion") == refusal(answer)
 
 
-def test_without_a_public_key_the_shape_is_still_checked(clock: SteppedClock) -> None:
-    """Any RS256 signature will do, but not another algorithm."""
+def test_without_a_public_key_the_algorithm_is_checked(clock: SteppedClock) -> None:
+    """Any RS256 signature is accepted, but no other algorithm."""
     tenant = Tenant({}, source_name="shop", clock=clock)
     signed = ask(tenant, grant_type=JWT_BEARER, assertion=jwt.encode(claims(clock), KEY, "RS256"))
     other = ask(
@@ -133,8 +133,8 @@ def test_a_server_whose_clock_is_ahead_refuses_the_assertion(clock: SteppedClock
     ],
     ids=lambda form: form["grant_type"],
 )
-def test_the_other_grants_are_taken(tenant: Tenant, form: dict[str, str]) -> None:
-    """Each with what it documents and nothing more."""
+def test_the_other_grants_are_accepted(tenant: Tenant, form: dict[str, str]) -> None:
+    """Each with its documented parameters only."""
     assert ask(tenant, **form).status == 200
 
 
@@ -168,7 +168,7 @@ def test_wrong_credentials_are_refused(tenant: Tenant, form: dict[str, str], cod
 
 
 def test_another_grant_at_the_exchange_is_an_empty_400(tenant: Tenant) -> None:
-    """As was seen of the real endpoint: no body to read."""
+    """As seen from the real endpoint: the answer has no body."""
     answer = tenant.answer(
         Request("POST", f"{tenant.origin}/services/a360/token", (), b"grant_type=x")
     ).answer
@@ -176,7 +176,7 @@ def test_another_grant_at_the_exchange_is_an_empty_400(tenant: Tenant) -> None:
 
 
 def test_tokens_expire_by_the_clock(caller: Caller, clock: SteppedClock) -> None:
-    """After `expires_in` the token is a 401, and a new login helps."""
+    """After `expires_in` the token gets a 401, and a new login works."""
     clock.pass_s(7190)
     before = caller.upsert("plain", {"id": "1"}).status
     clock.pass_s(1)
@@ -186,7 +186,7 @@ def test_tokens_expire_by_the_clock(caller: Caller, clock: SteppedClock) -> None
 
 
 def test_a_revoked_token_is_refused(caller: Caller) -> None:
-    """The revocation answers the same for every token, and works for this one."""
+    """The answer is the same for every token, and this token is revoked."""
     answers = [
         caller.form("/services/a360/revoke", f"token={token}")
         for token in (caller.token, "unknown")
@@ -196,5 +196,5 @@ def test_a_revoked_token_is_refused(caller: Caller) -> None:
 
 
 def test_credentials_are_not_shown() -> None:
-    """Not even by accident, in a traceback."""
+    """Their `repr`, as in a traceback, has no secret."""
     assert "secret" not in repr(CREDENTIALS)

@@ -1,4 +1,4 @@
-"""The sample traffic: the same for a seed, of the shapes it promises, and folded independently."""
+"""The sample traffic: repeatable, of the documented shapes, and folded independently."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def plain(record: PlainRecord) -> tuple[object, ...]:
 
 
 def change(record: PlainRecord) -> dict[str, Any] | None:
-    """Return a record's change event; nothing for page views, tombstones and what is cut short."""
+    """Return the change event of a record; `None` for page views and tombstones."""
     value = record.value()
     if value is None or record.topic() == "shop.events.page_views":
         return None
@@ -45,38 +45,38 @@ def test_a_seed_gives_the_same_records() -> None:
     assert list(map(plain, samples(500, seed=9))) == list(map(plain, samples(500, seed=9)))
 
 
-def test_another_seed_gives_others() -> None:
-    """The seed matters."""
+def test_another_seed_gives_other_records() -> None:
+    """The seed has an effect."""
     assert list(map(plain, samples(500, seed=9))) != list(map(plain, samples(500, seed=10)))
 
 
 @pytest.mark.parametrize("count", [FEWEST, FEWEST + 1, 41, 97, 1000])
-def test_there_are_as_many_as_asked_for(count: int) -> None:
-    """Exactly."""
+def test_the_count_is_exact(count: int) -> None:
+    """No act writes one record too many at the end."""
     assert count == len(samples(count))
 
 
-def test_fewer_than_can_show_everything_are_refused() -> None:
-    """With the figure that is wanted."""
-    with pytest.raises(ValueError, match="at least 40"):
+def test_too_few_records_are_refused() -> None:
+    """The message has the smallest count."""
+    with pytest.raises(ValueError, match="expected at least 40 records, got 39"):
         samples(39)
 
 
 @pytest.mark.parametrize("count", [FEWEST, 2000])
 def test_exactly_two_records_cannot_be_placed(count: int) -> None:
-    """One is cut short, one has text for a number."""
-    cut_short = []
+    """One is truncated, one has text for a number."""
+    truncated = []
     for record in samples(count):
         try:
             json.loads(record.value() or b"{}")
         except json.JSONDecodeError:
-            cut_short.append(record)
+            truncated.append(record)
     events = filter(None, map(change, samples(count)))
     wrong = [event for event in events if isinstance((event["after"] or {}).get("score"), str)]
-    assert (1, 1) == (len(cut_short), len(wrong))
+    assert (1, 1) == (len(truncated), len(wrong))
 
 
-def test_every_operation_is_there() -> None:
+def test_every_operation_occurs() -> None:
     """Snapshot reads, inserts, updates and deletes."""
     assert {"r", "c", "u", "d"} == {event["op"] for event in filter(None, map(change, RECORDS))}
 
@@ -104,8 +104,8 @@ def test_one_primary_key_changes() -> None:
     assert ["__debezium.newkey", "__debezium.newkey", "__debezium.oldkey"] == headers
 
 
-def test_some_come_with_their_schema() -> None:
-    """Key and value alike, and never both forms of one key."""
+def test_some_records_embed_their_schema() -> None:
+    """In key and value, and never in two forms for one key."""
     forms = defaultdict(set)
     for record in RECORDS:
         if record.topic() == "shop.public.orders":
@@ -115,7 +115,7 @@ def test_some_come_with_their_schema() -> None:
 
 
 def test_versions_rise_per_key() -> None:
-    """The source's time in milliseconds, so that no version has to be moved."""
+    """The source time in milliseconds rises, so that no version has to be adjusted."""
     seen: dict[tuple[str, bytes | None], int] = {}
     for record in RECORDS:
         event = change(record)
@@ -126,7 +126,7 @@ def test_versions_rise_per_key() -> None:
 
 
 def test_offsets_rise_by_one_per_partition() -> None:
-    """As if they came from a log."""
+    """As in a log without gaps."""
     offsets = defaultdict(list)
     for record in RECORDS:
         offsets[record.topic(), record.partition()].append(record.offset())
@@ -134,28 +134,26 @@ def test_offsets_rise_by_one_per_partition() -> None:
 
 
 def test_topics_are_mixed() -> None:
-    """All three, none of them rare."""
+    """All three topics occur, and none is rare."""
     counts = Counter(record.topic() for record in RECORDS)
     assert {"shop.public.customers", "shop.public.orders", "shop.events.page_views"} == set(counts)
     assert min(counts.values()) > 200
 
 
 def test_folded_rows_have_the_schemas_fields() -> None:
-    """Every field of every object, in the schema's order.
-
-    So that rows can be compared as they stand.
-    """
+    """Every field of every object, in the order of the schema, so that rows can be compared."""
     for name, settings in shop_objects().items():
         for row in fold(RECORDS)[name].values():
             assert list(settings.fields) == list(row)
 
 
-def test_a_customer_is_folded_by_hand() -> None:
-    """One record whose row was worked out by hand."""
+def test_one_customer_is_folded_as_expected() -> None:
+    """The expected row of one record was calculated by hand."""
     after = {
-        "id": 7, "email": " Ann@X.io ", "full_name": "Ann Lee", "balance": "EtaH", "score": 0.5, "vip": False,
-        "born": 7338, "created_at": "2025-11-22T02:11:39.647221Z", "updated_at": 1767323045678901,
-        "prefs": '{"k": 1}', "tags": ["a", "b"], "uid": "u", "avatar": None, "bio": "",
+        "id": 7, "email": " Ann@X.io ", "full_name": "Ann Lee", "balance": "EtaH", "score": 0.5,
+        "vip": False, "born": 7338, "created_at": "2025-11-22T02:11:39.647221Z",
+        "updated_at": 1767323045678901, "prefs": '{"k": 1}', "tags": ["a", "b"], "uid": "u",
+        "avatar": None, "bio": "",
     }  # fmt: skip
     event = {
         "before": None,
@@ -168,22 +166,22 @@ def test_a_customer_is_folded_by_hand() -> None:
         "id": "7", "email": "ann@x.io", "full_name": "Ann Lee", "balance": Decimal("12345.67"),
         "score": Decimal("0.5"),
         "vip": False, "born": "1990-02-03", "created_at": "2025-11-22T02:11:39.647Z",
-        "updated_at": "2026-01-02T03:04:05.678Z", "prefs": '{"k": 1}', "tags": '["a","b"]', "uid": "u", "bio": "",
-        "modified_at": "2026-11-22T02:11:41.294Z",
+        "updated_at": "2026-01-02T03:04:05.678Z", "prefs": '{"k": 1}', "tags": '["a","b"]',
+        "uid": "u", "bio": "", "modified_at": "2026-11-22T02:11:41.294Z",
     }  # fmt: skip
     assert {"7": expected} == fold([record])["customers"]
 
 
-def test_what_cannot_be_placed_is_named_with_its_reason() -> None:
-    """The view is cut short, the customer has text for a number."""
+def test_unplaceable_records_have_a_reason() -> None:
+    """The page view is truncated, and the customer has text for a number."""
     assert {
         ("shop.events.page_views", "DECODE_SYNTAX"),
         ("shop.public.customers", "FIELD_TYPE"),
     } == {(record.topic(), reason) for record, reason in unplaceable(RECORDS)}
 
 
-def test_the_shop_goes_on() -> None:
-    """At the offsets that follow, and with nothing that cannot be placed."""
+def test_later_records_follow() -> None:
+    """At the next offsets, and all of them can be placed."""
     records, traffic = samples_and_on(500)
     further = list(islice(traffic, 1000))
     offsets = defaultdict(list)

@@ -1,4 +1,4 @@
-"""What fits a schema, and how the validation call says what does not."""
+"""Rows that fit a schema, and the messages of the validation call for the others."""
 
 from __future__ import annotations
 
@@ -70,27 +70,27 @@ BAD_MOMENTS = [
 
 
 @pytest.mark.parametrize(("name", "value"), GOOD)
-def test_what_fits(name: str, value: object) -> None:
-    """Values of their type, and blanks of any."""
+def test_a_value_that_fits(name: str, value: object) -> None:
+    """A value of the right type, or a blank of any type."""
     assert (True, []) == (CHECK.fits({name: value}), CHECK.mismatches({name: value}))
 
 
 @pytest.mark.parametrize(("name", "value", "words"), BAD)
-def test_what_does_not_fit(name: str, value: object, words: str) -> None:
-    """In the words of the vendor's validator."""
+def test_a_value_that_does_not_fit(name: str, value: object, words: str) -> None:
+    """With the message of the validator of the service."""
     assert (False, [(name, words)]) == (CHECK.fits({name: value}), CHECK.mismatches({name: value}))
 
 
 @pytest.mark.parametrize("value", BAD_MOMENTS)
 def test_times_in_another_form_do_not_fit(value: str) -> None:
-    """Only the documented form, only times that exist."""
+    """Only the documented form fits, and only times that exist."""
     [(name, words)] = CHECK.mismatches({"m": value})
     assert (False, "m") == (CHECK.fits({"m": value}), name)
     assert words.startswith(f"[{value}] is not a valid date-time. Expected [yyyy-MM-dd'T'HH:mm:ssZ")
 
 
-def test_the_validation_call_wants_every_field_and_no_other(caller: Caller) -> None:
-    """Unlike the real call, which blanks the one and ignores the other."""
+def test_the_validation_call_requires_every_field_and_no_other(caller: Caller) -> None:
+    """Unlike an upsert, which blanks missing fields and ignores unknown ones."""
     answer = caller.test("plain", {"id": "1", "nam": "Ann", "size": "", "at": None})
     [line] = json.loads(answer.body)["details"]["validationReport"]
     assert [
@@ -100,8 +100,8 @@ def test_the_validation_call_wants_every_field_and_no_other(caller: Caller) -> N
     ] == line["causingExceptions"]
 
 
-def test_a_partial_stream_wants_its_key_and_version_only(caller: Caller) -> None:
-    """Other fields may stay away."""
+def test_a_partial_stream_requires_its_key_and_version_only(caller: Caller) -> None:
+    """Other fields may be missing."""
     at = "2025-12-01T00:00:00.000Z"
     assert [202, 400] == [
         caller.test("partial", row).status for row in ({"id": "1", "at": at}, {"id": "1"})

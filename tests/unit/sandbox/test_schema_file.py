@@ -1,4 +1,4 @@
-"""Connector schema files that the tenant takes, and how it refuses others."""
+"""Connector schema files that the tenant accepts, and the messages for others."""
 
 from __future__ import annotations
 
@@ -52,15 +52,15 @@ def test_types_are_read(path: Path) -> None:
     assert kinds == list(read_objects(path)["reading"].fields.values())
 
 
-def test_without_options_the_key_is_guessed(path: Path) -> None:
-    """`id`, or the first field."""
+def test_the_default_key_is_id_or_the_first_field(path: Path) -> None:
+    """When the options name no key."""
     path.write_text(GOOD)
     read = read_objects(path)
     assert ("id", "code") == (read["reading"].primary_key, read["bare"].primary_key)
 
 
-def test_options_say_what_the_file_cannot(path: Path) -> None:
-    """Named as in the daemon's configuration."""
+def test_options_add_to_the_file(path: Path) -> None:
+    """They are named as in the configuration."""
     path.write_text(GOOD)
     read = read_objects(
         path, {"reading": {"primary_key": "reading_ref", "refresh_mode": "partial"}}
@@ -72,16 +72,16 @@ def test_options_say_what_the_file_cannot(path: Path) -> None:
     ("text", "words"),
     [
         ("a: [", "connector.yaml"),
-        ("openapi: 3.0.3", "components.schemas with at least one object"),
-        ("components: {schemas: {}}", "components.schemas with at least one object"),
-        ("components: {schemas: {a: {}}}", "a: properties with at least one field"),
+        ("openapi: 3.0.3", "expected components.schemas with at least one object"),
+        ("components: {schemas: {}}", "expected components.schemas with at least one object"),
+        ("components: {schemas: {a: {}}}", "a: expected properties with at least one field"),
         (
             "components: {schemas: {a: {properties: {x: {type: object}}}}}",
-            "a.x: type string, number or boolean",
+            "a.x: expected type string, number or boolean",
         ),
     ],
 )
-def test_other_files_are_refused(path: Path, text: str, words: str) -> None:
+def test_invalid_files_are_refused(path: Path, text: str, words: str) -> None:
     """The error names the file and the place."""
     path.write_text(text)
     with pytest.raises(SchemaFileError, match=words):
@@ -89,7 +89,7 @@ def test_other_files_are_refused(path: Path, text: str, words: str) -> None:
 
 
 def test_a_missing_file_is_refused(path: Path) -> None:
-    """As a file that cannot be read."""
+    """The message has the error of the system."""
     with pytest.raises(SchemaFileError, match="No such file"):
         read_objects(path)
 
@@ -97,15 +97,15 @@ def test_a_missing_file_is_refused(path: Path) -> None:
 @pytest.mark.parametrize(
     "options", [{"primary_key": "nope"}, {"category": "other things"}, {"event_time": "nope"}]
 )
-def test_options_that_do_not_fit_are_refused(path: Path, options: dict[str, str]) -> None:
-    """Fields that are not there and words that mean nothing."""
+def test_invalid_options_are_refused(path: Path, options: dict[str, str]) -> None:
+    """Unknown fields, and values that are not allowed."""
     path.write_text(GOOD)
     with pytest.raises(SchemaFileError, match="reading"):
         read_objects(path, {"reading": options})
 
 
 def test_the_shop_has_its_three_objects() -> None:
-    """What ships with the package can be read."""
+    """The files in the package can be read."""
     read = shop_objects()
     assert ["customers", "orders", "page_views"] == list(read)
     assert ("modified_at", "engagement") == (

@@ -1,4 +1,4 @@
-"""What becomes of accepted records: delay, replacement, versions, deletes, engagement identity."""
+"""Storage of accepted records: delay, replacement, versions, deletes, engagement identity."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def row(key: str | None, name: str | None = None, at: str | None = OLD) -> dict[
     return {"id": key, "name": name, "size": 1, "at": at}
 
 
-def test_accepted_rows_show_only_after_the_delay(caller: Caller) -> None:
-    """202 is not stored: the row is there half a second later."""
+def test_accepted_rows_are_stored_after_the_delay(caller: Caller) -> None:
+    """202 does not mean stored: the row is there half a second later."""
     caller.upsert("plain", row("1"))
     caller.tenant.settle()
     before = caller.tenant.store.count("plain")
@@ -36,14 +36,14 @@ def test_accepted_rows_show_only_after_the_delay(caller: Caller) -> None:
 
 
 def test_an_upsert_replaces_the_whole_row(caller: Caller) -> None:
-    """A field that the second record does not have is null afterwards."""
+    """A field that the second record lacks is null afterwards."""
     caller.upsert("plain", row("1", "Ann"))
     caller.upsert("plain", {"id": "1", "size": 2})
     assert {"1": {"id": "1", "name": None, "size": 2, "at": None}} == caller.tenant.rows("plain")
 
 
 def test_the_last_acceptance_wins_without_record_modified(caller: Caller) -> None:
-    """Nothing tells old from new but the order of acceptance."""
+    """Only the order of acceptance tells old from new."""
     caller.upsert("plain", row("1", "new", NEW))
     caller.upsert("plain", row("1", "old", OLD))
     assert caller.tenant.rows("plain")["1"]["name"] == "old"
@@ -63,22 +63,22 @@ def test_the_last_acceptance_wins_without_record_modified(caller: Caller) -> Non
 def test_only_a_newer_record_modified_is_stored(
     caller: Caller, first: str, second: str, left: str
 ) -> None:
-    """Versions are compared as moments, not as text."""
+    """Versions are compared as times, not as text."""
     caller.upsert("versioned", row("1", "first", first))
     caller.upsert("versioned", row("1", "second", second))
     assert caller.tenant.rows("versioned")["1"]["name"] == left
-    assert caller.tenant.store.tallies["versioned"].stale == (left == "first")
+    assert caller.tenant.store.counts["versioned"].stale == (left == "first")
 
 
-def test_a_partial_stream_keeps_fields_that_are_not_given(caller: Caller) -> None:
-    """A given null blanks, an absent field stays."""
+def test_a_partial_stream_keeps_missing_fields(caller: Caller) -> None:
+    """A null clears the field, a missing field keeps its value."""
     caller.upsert("partial", {"id": "1", "name": "Ann", "size": 7, "at": OLD})
     caller.upsert("partial", {"id": "1", "name": None, "at": NEW})
     assert {"1": {"id": "1", "name": None, "size": 7, "at": NEW}} == caller.tenant.rows("partial")
 
 
 def test_a_partial_stream_keeps_digits(caller: Caller) -> None:
-    """Of the field that stays as well as of the one that comes."""
+    """Of the stored field as well as of the new one."""
     size = 123456789012345678901234567890
     caller.upsert("partial", {"id": "1", "size": size, "at": OLD})
     caller.upsert("partial", {"id": "1", "name": "日本", "at": NEW})
@@ -87,41 +87,38 @@ def test_a_partial_stream_keeps_digits(caller: Caller) -> None:
     )
 
 
-def test_a_partial_stream_leaves_older_records_out(caller: Caller) -> None:
-    """Newer by Record Modified, or nothing happens."""
+def test_a_partial_stream_ignores_older_records(caller: Caller) -> None:
+    """A record that is not newer by Record Modified has no effect."""
     caller.upsert("partial", {"id": "1", "name": "Ann", "at": NEW})
     caller.upsert("partial", {"id": "1", "name": "Bob", "at": OLD})
     assert caller.tenant.rows("partial")["1"]["name"] == "Ann"
 
 
 def test_a_record_without_record_modified_is_a_problem_record(caller: Caller) -> None:
-    """Accepted, not stored, listed."""
+    """It is accepted, not stored, and listed."""
     answer = caller.upsert("versioned", row("1", at=None))
     [problem] = caller.tenant.problems("versioned")
     assert (202, {}) == (answer.status, caller.tenant.rows("versioned"))
     assert "EMPTY_RECORD_MODIFIED" in problem.detailed_error
 
 
-def test_a_delete_takes_rows_that_are_older_than_now(caller: Caller) -> None:
-    """The stored version lies before the server's time."""
+def test_a_delete_removes_rows_older_than_now(caller: Caller) -> None:
+    """The stored version is before the time of the server."""
     caller.upsert("versioned", row("1"))
     caller.delete("versioned", "1")
     assert {} == caller.tenant.rows("versioned")
 
 
 def test_a_row_dated_ahead_cannot_be_deleted(caller: Caller) -> None:
-    """Record Modified after the server's time keeps the row.
-
-    And the tally says so (why D37 matters).
-    """
+    """Record Modified after the time of the server keeps the row, and this is counted (D37)."""
     caller.upsert("versioned", row("1", at=AHEAD))
     caller.delete("versioned", "1")
     assert ["1"] == list(caller.tenant.rows("versioned"))
-    assert caller.tenant.store.tallies["versioned"].kept == 1
+    assert caller.tenant.store.counts["versioned"].kept == 1
 
 
 def test_a_delete_then_an_upsert_leaves_the_row(caller: Caller) -> None:
-    """Acceptance order holds over both calls (D28 seen from the other side)."""
+    """The order of acceptance holds across both calls (D28)."""
     caller.upsert("plain", row("1", "first"))
     caller.delete("plain", "1")
     caller.upsert("plain", row("1", "again"))
@@ -135,8 +132,8 @@ def test_keys_differ_by_case(caller: Caller) -> None:
     assert ["a"] == list(caller.tenant.rows("plain"))
 
 
-def test_foreign_fields_leave_one_blank_row(caller: Caller) -> None:
-    """Names of the DLO are taken, blanked, and all fall onto one key (D39)."""
+def test_unknown_fields_leave_one_blank_row(caller: Caller) -> None:
+    """Field names of the DLO are accepted, blanked, and all rows get one key (D39)."""
     answer = caller.upsert(
         "plain", {"id__c": "1", "name__c": "Ann"}, {"id__c": "2", "name__c": "Bob"}
     )
@@ -145,13 +142,13 @@ def test_foreign_fields_leave_one_blank_row(caller: Caller) -> None:
 
 
 def test_a_null_primary_key_is_stored(caller: Caller) -> None:
-    """As the vendor does: the client has to refuse it."""
+    """As in the service: the client has to refuse it."""
     caller.upsert("plain", row(None, "Ann"))
     assert caller.tenant.rows("plain")[""]["name"] == "Ann"
 
 
-def test_a_wrong_type_is_a_problem_record_and_its_neighbours_are_stored(caller: Caller) -> None:
-    """The batch is accepted whole; the failing row is listed with its field."""
+def test_a_wrong_type_is_a_problem_record_and_other_rows_are_stored(caller: Caller) -> None:
+    """The whole batch is accepted; the row at fault is listed with its field."""
     answer = caller.upsert("plain", row("1"), {**row("2"), "size": "many"}, row("3"))
     [problem] = caller.tenant.problems("plain")
     [error] = json.loads(problem.detailed_error)["additionalInfo"]["transformationErrors"]
@@ -161,7 +158,7 @@ def test_a_wrong_type_is_a_problem_record_and_its_neighbours_are_stored(caller: 
 
 
 def test_strict_refuses_the_batch_with_a_wrong_type(strict_caller: Caller) -> None:
-    """400 for all, nothing stored."""
+    """400 for the batch, and nothing is stored."""
     answer = strict_caller.upsert("plain", row("1"), {**row("2"), "size": "many"})
     assert (400, {}) == (answer.status, strict_caller.tenant.rows("plain"))
 
@@ -183,13 +180,13 @@ def test_an_event_repeated_on_its_day_replaces(caller: Caller) -> None:
 
 
 def test_an_event_without_its_time_is_a_problem_record(caller: Caller) -> None:
-    """There is no day to file it under."""
+    """Without a date it has no identity."""
     caller.upsert("events", row("1", at=None))
     assert (1, {}) == (len(caller.tenant.problems("events")), caller.tenant.rows("events"))
 
 
-def test_a_late_write_lands_after_a_newer_one(caller: Caller) -> None:
-    """The request that was given up on is applied last, which only Record Modified can mend."""
+def test_a_late_write_is_stored_after_a_newer_one(caller: Caller) -> None:
+    """A request that the client gave up is stored last; only Record Modified protects from that."""
     caller.script("upsert nth=1 late=10s")
     for name in ("plain", "versioned"):
         caller.upsert(name, row("1", "first", OLD))
@@ -199,16 +196,16 @@ def test_a_late_write_lands_after_a_newer_one(caller: Caller) -> None:
     assert caller.tenant.rows("versioned")["1"]["name"] == "second"
 
 
-def test_acceptances_carry_versions_and_the_moment(caller: Caller) -> None:
-    """What a test of order per key needs."""
+def test_acceptances_have_versions_and_time(caller: Caller) -> None:
+    """Tests of the order per key need them."""
     caller.upsert("versioned", row("1", at="1970-01-01T00:00:01.500Z"))
     [entry] = caller.tenant.acceptances()
     assert (Operation.UPSERT, ("1",), (1_500_000,)) == (entry.operation, entry.keys, entry.versions)
     assert (100.0, caller.clock.wall_ms()) == (entry.now_s, entry.wall_ms)
 
 
-def test_a_store_in_a_file_is_found_again(tmp_path: Path) -> None:
-    """Rows and acceptances outlive the process."""
+def test_a_store_in_a_file_is_persistent(tmp_path: Path) -> None:
+    """Rows and acceptances are there after a restart."""
     settings = ObjectSettings(name="plain", fields={"id": FieldType.TEXT}, primary_key="id")
     for key in ("1", "2"):
         store = Store({"plain": settings}, tmp_path / "tenant.sqlite")
@@ -225,14 +222,14 @@ def test_a_store_in_a_file_is_found_again(tmp_path: Path) -> None:
 
 
 def test_search_takes_wildcards_literally(caller: Caller) -> None:
-    """`%` and `_` are text like any other."""
+    """`%` and `_` are ordinary characters."""
     caller.upsert("plain", row("1", "50%"), row("2", "500"))
     caller.tenant.rows("plain")
     total, [text] = caller.tenant.store.search("plain", "50%", offset=0, limit=10)
     assert (1, "1") == (total, json.loads(text)["id"])
 
 
-def test_an_object_name_that_is_not_one_is_refused() -> None:
-    """Names go into statements: only the documented alphabet is taken."""
-    with pytest.raises(ValueError, match="letters, digits"):
+def test_an_invalid_object_name_is_refused() -> None:
+    """Names become part of SQL: only the documented characters are allowed."""
+    with pytest.raises(ValueError, match="expected 1 to 80 of A-Z"):
         Store({'a"b': ObjectSettings(name='a"b', fields={"id": FieldType.TEXT}, primary_key="id")})

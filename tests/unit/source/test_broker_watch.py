@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from confluent_kafka import KafkaError
+from structlog.testing import capture_logs
 
 from consumer.errors import HoldReason
 from consumer.source.active_errors import ActiveErrors
@@ -175,3 +176,18 @@ def test_a_global_error_ends_with_an_answer() -> None:
     api.active_errors.begin(HoldReason.BROKER, BROKERS, "down", 0)
     api.turn(1)
     assert ["held BROKER None", "released BROKER None"] == api.events
+
+
+def test_a_missing_topic_is_logged_once_and_so_is_its_return() -> None:
+    """The second line says how long it was missing."""
+    api = ApiUser()
+    with capture_logs() as log:
+        api.client.topic_errors["t"] = KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)
+        api.turn(0)
+        api.turn(20)
+        del api.client.topic_errors["t"]
+        api.turn(40)
+        api.turn(60)
+    assert [("topic_missing", None), ("topic_found", 40)] == [
+        (line["event"], line.get("lasted_s")) for line in log
+    ]

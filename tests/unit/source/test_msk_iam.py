@@ -79,8 +79,8 @@ def test_a_token_is_used_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> Non
     with structlog.testing.capture_logs() as later:
         _, end_s = login(None)
     assert NOW_S + LIFETIME_S == end_s
-    assert ["aws_credentials_missing", "aws_credentials_found"] == [
-        line["event"] for line in (*logged, *later)
+    assert [("aws_credentials_missing", None), ("aws_credentials_found", 0.0)] == [
+        (line["event"], line.get("lasted_s")) for line in (*logged, *later)
     ]
 
 

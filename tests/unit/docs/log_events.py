@@ -1,0 +1,52 @@
+"""The tables of `docs/log-events.md`: every log event and every field, from the declarations.
+
+`python -m tests.unit.docs.log_events` writes them into the page.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from consumer.admin.events import EVENTS, FIELDS
+from tests.unit.docs.tables import ROOT
+
+PAGE: Final = ROOT / "docs" / "log-events.md"
+BEGIN: Final = "<!-- {name}: python -m tests.unit.docs.log_events -->\n"
+END: Final = "<!-- end of {name} -->\n"
+
+
+def tables() -> dict[str, str]:
+    """Return each generated table by its name in the page."""
+    events = "".join(
+        f"| `{event.name}` | {event.level} | {_names(event.fields)} | {event.meaning} |\n"
+        for event in EVENTS
+    )
+    fields = "".join(f"| `{name}` | {meaning} |\n" for name, meaning in sorted(FIELDS.items()))
+    return {
+        "events": f"| event | level | fields | meaning |\n|---|---|---|---|\n{events}",
+        "fields": f"| field | meaning |\n|---|---|\n{fields}",
+    }
+
+
+def written(name: str) -> str:
+    """Return a table as the page has it."""
+    page = PAGE.read_text(encoding="utf-8")
+    _, _, rest = page.partition(BEGIN.format(name=name))
+    return rest.partition(END.format(name=name))[0]
+
+
+def _names(fields: tuple[str, ...]) -> str:
+    return " ".join(f"`{name}`" for name in fields)
+
+
+def _write() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    for name, table in tables().items():
+        begin, end = BEGIN.format(name=name), END.format(name=name)
+        before, _, rest = page.partition(begin)
+        page = before + begin + table + end + rest.partition(end)[2]
+    PAGE.write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    _write()
