@@ -1,7 +1,4 @@
-"""The tables of `docs/log-events.md`: every log event and every field, from the declarations.
-
-`python -m tests.unit.docs.log_events` writes them into the page.
-"""
+"""The tables of `docs/log-events.md`: every log event and every field, from the declarations."""
 
 from __future__ import annotations
 
@@ -10,8 +7,8 @@ from typing import Final
 from consumer.admin.events import EVENTS, FIELDS
 from tests.unit.docs.tables import ROOT
 
-PAGE: Final = ROOT / "docs" / "log-events.md"
-BEGIN: Final = "<!-- {name}: python -m tests.unit.docs.log_events -->\n"
+PAGE: Final = "docs/log-events.md"
+BEGIN: Final = "<!-- {name}: make docs -->\n"
 END: Final = "<!-- end of {name} -->\n"
 
 
@@ -28,25 +25,15 @@ def tables() -> dict[str, str]:
     }
 
 
-def written(name: str) -> str:
-    """Return a table as the page has it."""
-    page = PAGE.read_text(encoding="utf-8")
-    _, _, rest = page.partition(BEGIN.format(name=name))
-    return rest.partition(END.format(name=name))[0]
-
-
 def _names(fields: tuple[str, ...]) -> str:
     return " ".join(f"`{name}`" for name in fields)
 
 
-def _write() -> None:
-    page = PAGE.read_text(encoding="utf-8")
+def log_events_page() -> str:
+    """Return the page with its tables as they are now; the rest of the page stays."""
+    page = (ROOT / PAGE).read_text(encoding="utf-8")
     for name, table in tables().items():
         begin, end = BEGIN.format(name=name), END.format(name=name)
         before, _, rest = page.partition(begin)
         page = before + begin + table + end + rest.partition(end)[2]
-    PAGE.write_text(page, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    _write()
+    return page

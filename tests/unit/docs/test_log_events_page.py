@@ -9,19 +9,14 @@ from typing import Any
 import pytest
 
 from consumer.admin.events import EVENTS
-from tests.unit.docs.log_events import PAGE, tables, written
+from tests.unit.docs.log_events import PAGE
+from tests.unit.docs.tables import text_of
 from tests.unit.docs.test_format_pages import blocks
 
-TEXT = PAGE.read_text(encoding="utf-8")
+TEXT = text_of(PAGE)
 BY_NAME = {event.name: event for event in EVENTS}
 ADDED = {"event", "level", "timestamp", "repeated", "exception", "at", "logger"}
 """Fields that the set-up of the log adds to an event."""
-
-
-@pytest.mark.parametrize("name", ["events", "fields"])
-def test_a_table_is_the_declared_one(name: str) -> None:
-    """`python -m tests.unit.docs.log_events` writes both tables."""
-    assert tables()[name] == written(name)
 
 
 @pytest.mark.parametrize("line", "".join(blocks(TEXT, "json")).splitlines())
