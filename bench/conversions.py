@@ -23,7 +23,7 @@ import msgspec
 
 from consumer.decoding.opened import Digits
 from consumer.mapping.conversion import Conversion
-from consumer.mapping.fast_path.converters import hot_converter
+from consumer.mapping.fast_path.converters import fast_converter
 from consumer.mapping.fast_path.shapes import Shape, first_shape
 from consumer.mapping.settings import FieldRule, FieldType
 
@@ -194,7 +194,7 @@ def measured(case: Case) -> list[float]:
     """
     conversion = Conversion(case.target, case.rule, None, case.zone)
     shape = first_shape(conversion, None)
-    convert = hot_converter(conversion, None, shape, case.zone, has_placeholders=False)
+    convert = fast_converter(conversion, None, shape, case.zone, has_placeholders=False)
     if convert is None:
         raise ValueError(case.name)
     near = [case.value(_START_US + number * _NEAR_US) for number in range(NEAR_COUNT)]

@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from consumer.errors import Reason
-from consumer.mapping.own_records import OwnRecordsFirst
+from consumer.mapping.own_records import OwnRecordFilter
 from consumer.mapping.routing import RouteTable
 from consumer.mapping.settings import FieldType
 from consumer.model import FilterRule
@@ -59,8 +59,8 @@ class Judge:
             for _ in range(2)
         ]
         self._reference: RouteMapper = Reference(route, target)
-        if isinstance(self._ways[0], OwnRecordsFirst):
-            self._reference = OwnRecordsFirst(self._reference)
+        if isinstance(self._ways[0], OwnRecordFilter):
+            self._reference = OwnRecordFilter(self._reference)
         self._check = SchemaCheck(target)
         self._target = target
         self._versions: dict[str, Any] = {}

@@ -116,7 +116,7 @@ def a_kind_that_tells(opened: object) -> str:
         ),
         pytest.param(
             writings,
-            "kind_of",
+            "named_kind",
             a_kind_that_tells,
             "repeats the record",
             id="a-message-with-a-value",

@@ -117,10 +117,13 @@ def test_flat_rows_that_are_no_upserts_are_mapped_as_the_reference() -> None:
 @pytest.mark.parametrize(
     ("place", "name", "planted"),
     [
-        pytest.param(plan, "require_live", lambda *_: None, id="marks-not-read"),
-        pytest.param(flat_marks, "_NO_ROW", (), id="what-is-no-row"),
+        pytest.param(plan, "require_upsert", lambda *_: None, id="marks-not-read"),
+        pytest.param(flat_marks, "_NOT_A_ROW", (), id="what-is-no-row"),
         pytest.param(
-            flat_marks, "_NO_ROW", (b'"op"', b'"ddl"', b'"data_collections"'), id="an-escaped-name"
+            flat_marks,
+            "_NOT_A_ROW",
+            (b'"op"', b'"ddl"', b'"data_collections"'),
+            id="an-escaped-name",
         ),
         pytest.param(generated_code, "TEXT_MARK", b"no such mark", id="a-mark-sent-as-value"),
     ],

@@ -424,29 +424,29 @@ def test_version_memory_remembers_the_generation_before() -> None:
     """A key seen less than a generation of other keys ago is still known."""
     memory = VersionMemory(keys_per_generation=2)
     for key in ("a", "b", "c"):
-        memory.rise(key, 5, 10)
+        memory.assign(key, 5, 10)
 
-    assert memory.rise("b", 5, 10) == 6
+    assert memory.assign("b", 5, 10) == 6
 
 
 def test_version_memory_is_bounded() -> None:
     """A key that two generations of others have followed is forgotten."""
     memory = VersionMemory(keys_per_generation=2)
     for key in ("a", "b", "c", "d", "e"):
-        memory.rise(key, 5, 10)
+        memory.assign(key, 5, 10)
 
-    assert memory.rise("a", 5, 10) == 5
+    assert memory.assign("a", 5, 10) == 5
 
 
 def test_version_beyond_the_limit_is_not_remembered() -> None:
     """A refused version leaves no trace."""
     memory = VersionMemory()
-    memory.rise("a", 10, 10)
+    memory.assign("a", 10, 10)
     with pytest.raises(RecordError) as raised:
-        memory.rise("a", 5, 10)
+        memory.assign("a", 5, 10)
 
     assert raised.value.reason is Reason.TIME_RANGE
-    assert memory.rise("a", 5, 11) == 11
+    assert memory.assign("a", 5, 11) == 11
 
 
 def test_number_as_version_counts_up(mapping: Callable[..., Any]) -> None:
