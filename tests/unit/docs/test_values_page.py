@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from consumer.config.settings import Settings
-    from tests.fuzz.ways import Told
+    from tests.fuzz.ways import RecordOutcome
 
 PAGE = text_of("docs/values.md")
 TYPES = ("string", "number", "boolean", "date", "date-time")
@@ -87,7 +87,7 @@ def configured(
     return found.settings
 
 
-def told(settings: Settings, document: str, teacher: str) -> Told:
+def told(settings: Settings, document: str, teacher: str) -> RecordOutcome:
     """Map a record first, again, and after another.
 
     The ways agree, and what was learned changes nothing.
@@ -104,7 +104,7 @@ def told(settings: Settings, document: str, teacher: str) -> Told:
     return found[0]
 
 
-def cell(outcome: Told, field: str = "x") -> str:
+def cell(outcome: RecordOutcome, field: str = "x") -> str:
     """Write an outcome as the page does."""
     assert not isinstance(outcome, str)
     if isinstance(outcome, tuple):
