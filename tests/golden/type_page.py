@@ -112,7 +112,7 @@ def _refused() -> list[tuple[str, ...]]:
     for case in cases():
         outcomes = iter(_sent(case, natural(case)))
         became = [None if value is None else next(outcomes) for value in case.arrives]
-        ways = ("", " by the log") if halves(case.arrives)[0] != halves(case.arrives)[1] else ("",)
+        ways = ("", " (streamed)") if halves(case.arrives)[0] != halves(case.arrives)[1] else ("",)
         for way, arrived, after in zip(ways, halves(case.arrives), halves(became), strict=False):
             for literal, value, outcome in zip(
                 TABLES[case.table][case.column].values, arrived, after, strict=False
