@@ -37,6 +37,7 @@ class AcceptedValues:
             return self.has_null
         if isinstance(opened, Nested):
             return False
+        # Comparing text is cheap; amounts are compared only for numbers.
         if scalar_text(opened) in self.texts:
             return True
         return isinstance(opened, Digits) and bool(self._amounts) and self._has_amount(opened)
@@ -70,6 +71,7 @@ class Condition:
             found = self.source.fetch(origin)
         except RecordError as error:
             raise RecordError(error.reason, error.detail, field=self.path) from None
+        # Without the value, neither answer is safe: a wrong one would drop or send the row.
         if found is Absent.UNPROVIDED:
             detail = (
                 "expected a value for `where`, got none: the source left it out because it did not"

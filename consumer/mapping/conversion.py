@@ -37,6 +37,8 @@ class Conversion:
         self.rule = rule = rule or PLAIN_RULE
         self.reading = reading_of(rule, column, target, zone)
         self.writing = writing_of(target, zone, number=rule.number, json=rule.json)
+        # Converted once here, not for every record. The configuration check has tried the same
+        # conversion, so it does not fail.
         self.values: Mapping[str, Out] | None = None
         if rule.values is not None:
             self.values = {source: constant(value, target) for source, value in rule.values.items()}
@@ -46,6 +48,7 @@ class Conversion:
 
     def interpret(self, opened: Opened) -> Opened:
         """Apply the rule's trim and lower, then read the value by its unit, scale or column."""
+        # Exactly `str`: digits and nested JSON are subclasses of it and keep their text.
         if type(opened) is str:
             if self.rule.trim:
                 opened = opened.strip()

@@ -56,10 +56,13 @@ def deleted_row(event: ChangeEvent, origin: Origin, columns: tuple[str, ...]) ->
         opened = None if isinstance(found, Absent) else open_value(found)
         if opened is not None and not (event.keys_only and is_type_default(opened)):
             continue
+        # The old row does not have the value, or has a type default in its place.
         filled = _of_key(origin.key, name, is_only_column=len(columns) == 1)
         if filled is not Absent.MISSING:
             row[name] = filled
         elif event.keys_only and origin.key.fields is not None:
+            # The key has columns, but not this one: the type default is not a key. Without it the
+            # record is KEY_MISSING, which is better than deleting another row.
             row.pop(name, None)
     return row
 

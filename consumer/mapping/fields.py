@@ -82,6 +82,7 @@ class SourceField:
             raise RecordError(Reason.ENVELOPE_UNAVAILABLE, _UNPROVIDED)
         if self.conversion.fallback is not msgspec.UNSET:
             return self.conversion.fallback
+        # Null is a value of the source: it is sent in partial mode too, where a missing one is not.
         if found is None:
             if self.required:
                 raise RecordError(
@@ -129,6 +130,7 @@ def compile_row(bound: BoundRoute, columns: Columns) -> RowPlan:
             continue
         rule = route.fields.get(name)
         if rule is not None and rule.const is not msgspec.UNSET:
+            # In partial mode a null constant means "never fill": the field is left out.
             out = constant(rule.const, target.fields[name])
             others.append(ConstantField(name, msgspec.UNSET if partial and out is None else out))
             continue

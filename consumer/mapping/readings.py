@@ -41,6 +41,7 @@ def reading_of(
     A number field takes epoch numbers unchanged; only decimals are read for it. `zone` applies to
     times without a zone.
     """
+    # The rule takes precedence over the schema's column.
     if rule is not None and rule.scale is not None:
         return _decimal(rule.scale)
     if rule is not None and rule.unit is not None:
@@ -50,6 +51,7 @@ def reading_of(
         return _decimal(column.scale)
     if column.meaning is LogicalType.ZONED_TIMESTAMP:
         return _iso_moment(zone)
+    # Into a number field, a typed time is the number that the source wrote.
     reading = _BY_MEANING.get(column.meaning)
     return reading if target is not FieldType.NUMBER or reading is variable else None
 

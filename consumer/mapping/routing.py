@@ -85,6 +85,7 @@ class RouteTable:
         zone = ZoneInfo(route.zone) if route.zone is not None else None
         bound = BoundRoute(route, described, self._versions[route.object], zone)
         slow_path = SlowPath(bound, DECODERS[route.format](FormatSettings(route.flat_prefix, zone)))
+        # From the inside out: registry decoding runs first, then the filter, then the route.
         mapper: RouteMapper = CompiledRoute(Target(connector, described.name), bound, slow_path)
         if topic.startswith(HEARTBEAT_PREFIX) or topic.endswith(TRANSACTION_SUFFIX):
             mapper = OwnRecordFilter(mapper)

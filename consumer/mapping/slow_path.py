@@ -82,6 +82,7 @@ class SlowPath:
                 "expected a value, got a tombstone (null); set the route's `tombstones` to ignore"
                 " or delete",
             )
+        # `deletes` decides first: a route that ignores deletes needs no key for them.
         if record.key() is None:
             refused = self._refused_delete()
             if refused is not None:
@@ -130,7 +131,9 @@ class SlowPath:
         rows = self._custom_rows(row, event, origin)
         if not rows:
             return [FILTERED[FilterRule.CUSTOM]]
+        # All rows are mapped before anything is returned: one fault fails the whole record.
         changes = [self._upsert(plan, event, origin.at(one, event.absent), wall_ms) for one in rows]
+        # A changed key: the old row is deleted before the new one is upserted.
         return (
             self._deletes_of_old_keys(
                 plan, event, origin, {change.key for change in changes}, wall_ms
@@ -147,6 +150,7 @@ class SlowPath:
             version_ms = plan.version.version_ms(
                 origin, kafka_time_ms(origin.record) if change_ms is None else change_ms
             )
+            # Last of all fields: a row with another fault must not raise the version of its key.
             latest_ms = NO_LIMIT_MS if plan.version.counts else wall_ms + LARGEST_LEAD_MS
             try:
                 risen_ms = self._versions.assign(key, version_ms, latest_ms)
@@ -167,6 +171,7 @@ class SlowPath:
             return []
         old_keys: dict[str, None] = {}
         for row in self._custom_rows(event.old_row, event, origin, Operation.DELETE):
+            # UNPROVIDED: a missing key column must not fall back to a default and delete that row.
             try:
                 key, _ = plan.key.fill(origin.at(row, Absent.UNPROVIDED))
             except RecordError:
@@ -212,6 +217,8 @@ class SlowPath:
         refused = self._refused_delete()
         if refused is not None:
             return refused
+        # A counter as version says nothing about time, so only time versions are marked. A source
+        # clock far in the future must not block the key: it is limited to the allowed lead.
         if plan.version is not None and not plan.version.counts:
             change_ms = (
                 event.source_ms if event.source_ms is not None else kafka_time_ms(origin.record)

@@ -70,6 +70,7 @@ class RowPath:
     def fetch(self, origin: Origin) -> Opened | Absent:
         """Return the value at the path."""
         found = _follow(origin.row, self.steps, origin.absent)
+        # Debezium's placeholder means that the source has a value and did not send it.
         if origin.has_placeholders and not isinstance(found, Absent) and is_placeholder(found):
             return Absent.UNPROVIDED
         return found
@@ -125,6 +126,7 @@ class Header:
 
     def fetch(self, origin: Origin) -> Opened | Absent:
         """Return the header's text. Raises DECODE_ENCODING when its bytes are not UTF-8."""
+        # Kafka allows several headers with one name; the last one was added last, so it counts.
         for name, content in reversed(headers_of(origin.record)):
             if name == self.name:
                 try:
@@ -199,6 +201,7 @@ def source_of(path: str) -> ValueSource:
     """Compile a source path that the configuration has already checked."""
     if not path.startswith("$"):
         return RowPath(tuple(path.split(".")))
+    # For a header, everything after the first dot is its name: header names may contain dots.
     root, _, rest = path.partition(".")
     if root == "$kafka":
         return KafkaMetadata(rest)
@@ -236,6 +239,7 @@ def _follow(row: Row, steps: tuple[str, ...], absent: Absent) -> Opened | Absent
     for step in steps[1:]:
         if isinstance(value, Absent):
             return value
+        # Null on the path makes the whole path null.
         opened = open_value(value)
         if opened is None:
             return None

@@ -40,6 +40,7 @@ class VersionMemory:
         last = self.young.get(key)
         if last is None:
             last = self.old.get(key)
+        # On a tie or a step back: 1 ms later than the last version, so that the newer change wins.
         if last is not None and version_ms <= last:
             version_ms = last + 1
         if version_ms > latest_ms:

@@ -74,9 +74,11 @@ class VersionField:
             if self.ruled:
                 raise RecordError(
                     Reason.VERSION_MISSING,
-                    "expected a value for Record Modified, got none: its rule found nothing",
+                    "expected a value for Record Modified, got none: its rule found nothing; set"
+                    " `default`, or remove the rule to use the time of the change",
                 )
             return None
+        # The same steps as `Conversion.convert`, but the result is a number that can be compared.
         opened = self.conversion.interpret(found)
         if self.conversion.values is not None:
             return self._of_out(self.conversion.mapped(opened))
@@ -122,6 +124,7 @@ class VersionField:
             return moment_of(opened, self._zone)
         if isinstance(opened, Digits):
             raise RecordError(Reason.TIME_FORMAT, BARE_NUMBER)
+        # `write` raises with the message of a date-time field for most other kinds.
         write(self.conversion.writing, opened, self.conversion.target)
         raise RecordError(Reason.FIELD_TYPE, "expected a date-time, got another kind of value")
 

@@ -70,6 +70,7 @@ def fast_converter(
     if conversion.values is not None:
         plain = shape is Shape.RAW and not (rule.trim or rule.lower) and conversion.reading is None
         return _values(conversion, has_placeholders=has_placeholders) if plain else None
+    # For a shape without a short conversion, the compiler falls back to `field.of`.
     if shape is Shape.INTEGER:
         return _of_integer(conversion, column)
     if shape is Shape.BOOLEAN:
@@ -156,6 +157,7 @@ def _scale_of(conversion: Conversion, column: Column | None) -> int | None:
         and column.meaning is LogicalType.DECIMAL
     ):
         scale = column.scale
+    # Trim and lower change the text before it is read: `Conversion.interpret` does that.
     if scale is None or conversion.rule.trim or conversion.rule.lower:
         return None
     return scale if 0 <= scale <= _COMMON_SCALE else None
@@ -185,7 +187,7 @@ def counted_ms(per_second: int) -> Callable[[int], int]:
 
 
 def _nanos_as_ms(ticks: int) -> int:
-    if ticks in NANO_ENDS:
+    if ticks in NANO_ENDS:  # infinity
         raise TakeSlowPath
     return ticks // 1_000_000
 

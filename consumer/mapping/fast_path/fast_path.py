@@ -41,6 +41,7 @@ class FastPath:
 
         `members` is the opened document: the envelope or the plain row.
         """
+        # If only a fixed leaf did not fit, nothing widens and nothing is compiled.
         before = dict(self._widened_shapes)
         for leaf in self._leaves:
             if leaf.is_fixed:

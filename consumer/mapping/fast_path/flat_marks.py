@@ -55,6 +55,7 @@ class FlatMarks:
         def change_ms(event: Any, record: Record) -> int | None:  # noqa: ANN401 - a struct made at run time
             for get, per_ms in clocks:
                 raw = get(event)
+                # Not an integer: the next clock column decides, like on the slow path.
                 ticks = None if raw is msgspec.UNSET else whole_number(raw)
                 if ticks is not None:
                     return ticks // per_ms
@@ -71,6 +72,8 @@ def require_upsert(op: Any, deleted: Any, body: bytes) -> None:  # noqa: ANN401 
     )
     if marks in _UPSERT_MARKS:
         return
+    # Without both columns only the content shows that the value is a row. A search in the bytes may
+    # find a member name inside a text; the record then only takes the slow path.
     if (
         marks[0] in _ABSENT
         and marks[1] in _ABSENT

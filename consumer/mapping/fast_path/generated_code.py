@@ -5,6 +5,27 @@ over tables took 4.4 µs where generated code takes 2.6 µs (`bench/mapping.py`,
 three conversions): each field cost a loop step, a test and a call there, and costs one attribute
 access here. As in `dataclasses`, the compiled text consists only of constants of this package.
 Names and values from a configuration are never part of the text: they are values in its namespace.
+
+Shortened, for a key, an `email` in lower case, a number, and a Record Modified in microseconds:
+
+    event = decode(body)
+    op = event.op
+    if op != "c" and op != "r" and op != "u": return delete(event, record, wall_ms)
+    row = event.after
+    before = event.before
+    if before and (before.m0 != row.m0): raise TakeSlowPath
+    digits = b",".join((row.m3, ))
+    if digits.translate(None, plain): check((row.m3, ))
+    value_1 = row.m2
+    if value_1 is not None: value_1 = convert(value_1)
+    key = row.m0
+    version = row.m1 // 1000
+    last = versions.young.get(key)
+    if last is not None and version <= last: version = last + 1
+    encoded = encode(out(key, value_1, row.m3, second_text(version // 1000) + ...))
+    if find(encoded, TEXT_MARK) >= 0: raise TakeSlowPath
+    versions.young[key] = version
+    return Upsert(key, encoded, record)
 """
 
 from __future__ import annotations

@@ -48,6 +48,7 @@ class Leaves:
             leaf = self._by_path[path] = Leaf(path, self._widened_shapes.get(path, shape))
             return leaf
         leaf.uses += 1
+        # A widened or fixed shape already fits what records have shown, and stays.
         if path not in self._widened_shapes and leaf.shape is not shape and not leaf.is_fixed:
             leaf.shape = Shape.RAW
         return leaf

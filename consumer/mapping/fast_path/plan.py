@@ -206,6 +206,7 @@ def _write_numbers(function: GeneratedFunction, plan: FastPlan) -> None:
 
 def _write_values(function: GeneratedFunction, plan: FastPlan) -> dict[int, str]:
     """Generate the conversions, and return the expression of each slot."""
+    # A slot that needs no conversion is copied: its expression is the attribute itself.
     slots = {slot: f"row.{attribute}" for slot, attribute in enumerate(plan.attributes)}
     for slot, convert in plan.converters:
         value = f"value_{slot}"
@@ -247,6 +248,7 @@ def _own_version_lines(
 
 def own_version_ms(version: VersionPlan, value: Any, event: Any, record: Record) -> int:  # noqa: ANN401 - as decoded
     """Return the version in the row, else the time of the change."""
+    # Zero is falsy too: `of` opens it and raises Widen, because it may be -0.
     if value and version.read is not None:
         return version.read(value)
     own_ms = version.of(event, record)
@@ -282,6 +284,7 @@ def deleter(plan: FastPlan, versions: VersionMemory) -> Callable[[Any, Record, i
         key = plain_key(envelope.old_key(event.before))
         if envelope.deletes != "delete" or key in TYPE_DEFAULTS or key in PLACEHOLDERS:
             raise TakeSlowPath
+        # Nothing below raises: the time of the delete is stored only if the delete is returned.
         if version is not None and not version.counts:
             change_ms = version.change_ms(event, record)
             if change_ms is not None:

@@ -75,6 +75,7 @@ class UsedPaths:
         if isinstance(source, RowPath):
             return (*self.prefix, *source.steps)
         if isinstance(source, EnvelopePath):
+            # `after` and `before` are structs with the row's leaves; another leaf could overlap.
             if self.prefix and source.steps[0] in {"after", "before"}:
                 raise Conflict
             return source.steps
@@ -101,6 +102,7 @@ class UsedPaths:
         if isinstance(source, Template):
             return self._template_reader(source)
         path = self.path(source)
+        # Key, headers and Kafka metadata are read from the record, like on the slow path.
         if path is None:
             return lambda _, record: source.fetch(Origin(record))
         get, opened = self.layout.getter(path), self.opener(source)
