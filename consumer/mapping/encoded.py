@@ -147,8 +147,8 @@ class EncodedRoute:
         Return the index of the first record that was not mapped. Each record is decoded only when
         the mapper reaches it.
         """
-        # Lazy: the run ends at the first record that is not a plain upsert, and the records after it
-        # are not decoded. The mapper iterates once, from 0, so an iterator is enough.
+        # Lazy: the run ends at the first record that is not a plain upsert, and no record after
+        # it is decoded. The mapper iterates once, from 0, so an iterator is enough.
         opened = map(self._opened, islice(records, start, None))
         mapped: list[Change] = []
         reached = self._mapper.map_run(cast("Any", opened), 0, wall_ms, mapped.append)

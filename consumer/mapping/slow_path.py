@@ -177,8 +177,8 @@ class SlowPath:
             except RecordError:
                 continue
             old_keys[key] = None
-        gone = [key for key in old_keys if key not in keys]
-        return [self._delete(plan, key, event, origin, wall_ms) for key in gone]
+        obsolete = [key for key in old_keys if key not in keys]
+        return [self._delete(plan, key, event, origin, wall_ms) for key in obsolete]
 
     def _deletes(
         self, plan: RowPlan, event: ChangeEvent, origin: Origin, wall_ms: int

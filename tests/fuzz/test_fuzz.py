@@ -72,8 +72,10 @@ def test_a_million_records_have_one_outcome_each() -> None:
     Slow path, fast path and runs agree.
     """
     report = run(SEED, -(-RECORDS // SHARD_RECORDS))
-    said = f"{report.records} records, {len(report.details)} details, {report.slow_once} slow once"
-    sys.stdout.write(f"seed {SEED}: {said}\n")
+    message = (
+        f"{report.records} records, {len(report.details)} details, {report.slow_once} slow once"
+    )
+    sys.stdout.write(f"seed {SEED}: {message}\n")
 
     assert [] == report.broken[:3], f"FUZZ_SEED={SEED}"
     assert RECORDS <= report.records
@@ -98,7 +100,7 @@ def kind_with_the_value(opened: object) -> str:
 
 
 @pytest.mark.parametrize(
-    ("place", "name", "planted", "said"),
+    ("place", "name", "planted", "message"),
     [
         pytest.param(
             document,
@@ -130,7 +132,7 @@ def test_planted_bug_is_found(
     place: object,
     name: str,
     planted: Callable[..., Any],
-    said: str,
+    message: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The report names the planted bug within the first shards."""
@@ -138,6 +140,6 @@ def test_planted_bug_is_found(
     for number in range(3 * len(tables())):
         broken = run_shard(SEED, number).broken
         if broken:
-            assert re.search(said, broken[0])
+            assert re.search(message, broken[0])
             return
     pytest.fail("nothing found")

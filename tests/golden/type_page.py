@@ -111,9 +111,13 @@ def _refused() -> list[tuple[str, ...]]:
     found: dict[tuple[str, ...], list[str]] = {}
     for case in cases():
         outcomes = iter(_sent(case, natural(case)))
-        became = [None if value is None else next(outcomes) for value in case.arrives]
-        ways = ("", " (streamed)") if halves(case.arrives)[0] != halves(case.arrives)[1] else ("",)
-        for way, arrived, after in zip(ways, halves(case.arrives), halves(became), strict=False):
+        results = [None if value is None else next(outcomes) for value in case.arrives]
+        phases = (
+            ("", " (streamed)") if halves(case.arrives)[0] != halves(case.arrives)[1] else ("",)
+        )
+        for phase, arrived, after in zip(
+            phases, halves(case.arrives), halves(results), strict=False
+        ):
             for literal, value, outcome in zip(
                 TABLES[case.table][case.column].values, arrived, after, strict=False
             ):
@@ -121,7 +125,7 @@ def _refused() -> list[tuple[str, ...]]:
                     place = (
                         case.sql_type,
                         literal,
-                        way,
+                        phase,
                         short(json.dumps(value)),
                         outcome or "null",
                     )
@@ -129,12 +133,12 @@ def _refused() -> list[tuple[str, ...]]:
     return [
         (
             _code(sql_type),
-            _code(literal) + way,
+            _code(literal) + phase,
             ", ".join(dict.fromkeys(settings)),
             _code(arrives),
             outcome,
         )
-        for (sql_type, literal, way, arrives, outcome), settings in found.items()
+        for (sql_type, literal, phase, arrives, outcome), settings in found.items()
     ]
 
 

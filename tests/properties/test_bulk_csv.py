@@ -43,7 +43,7 @@ def as_text(value: object) -> str:
 def test_a_file_is_read_back(rows: list[tuple[object, ...]]) -> None:
     """All records and values come back in order.
 
-    The reader cannot tell null from empty text; it can tell all other values apart.
+    The reader cannot distinguish null from empty text; it can distinguish all other values.
     """
     writer = CsvRows(FIELDS, INGESTION)
     text = (writer.header + b"".join(writer.lines(map(encode, rows)))).decode()

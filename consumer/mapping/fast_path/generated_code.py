@@ -125,7 +125,7 @@ class GeneratedFunction:
         # globals, and, unlike default arguments, they are not set again on every call.
         source = "\n".join(
             (
-                f"def around({', '.join(self.names)}):",
+                f"def enclosing({', '.join(self.names)}):",
                 "    def fast_map(body, record, wall_ms):",
                 *(f"        {line}" for line in one),
                 "    def fast_run(records, at, wall_ms, append, prefix):",
@@ -140,7 +140,7 @@ class GeneratedFunction:
         )
         namespace: dict[str, Any] = {}
         exec(compile(source, "<fast path of a route>", "exec"), namespace)  # noqa: S102 - only constants of this package, see above
-        one_map, many = namespace["around"](**self.names)
+        one_map, many = namespace["enclosing"](**self.names)
         return one_map, many
 
 

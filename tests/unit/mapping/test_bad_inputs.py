@@ -383,24 +383,26 @@ def test_outcome_is_the_same_with_cached_plans(
     assert one.expected == outcome(table, record_of(one))
 
 
-@pytest.mark.parametrize("way", [one_by_one, in_runs])
+@pytest.mark.parametrize("map_all", [one_by_one, in_runs])
 @pytest.mark.parametrize("one", CASES)
 def test_records_around_it_are_not_affected(
-    one: Case, way: Callable[[RouteMapper, Sequence[Record], int], list[RecordOutcome]]
+    one: Case, map_all: Callable[[RouteMapper, Sequence[Record], int], list[RecordOutcome]]
 ) -> None:
     """It has its one outcome as the first, the middle and the last of 512 records.
 
     All other records have the outcome that they have without it.
     """
     good = good_records(one, 511)
-    without_it = way(mapper_of(one), good, WALL_MS)
+    without_it = map_all(mapper_of(one), good, WALL_MS)
     (expected,) = one_by_one(mapper_of(one), [record_of(one)], WALL_MS)
     for position in (0, 255, 511):
-        among = way(mapper_of(one), [*good[:position], record_of(one), *good[position:]], WALL_MS)
+        among = map_all(
+            mapper_of(one), [*good[:position], record_of(one), *good[position:]], WALL_MS
+        )
 
         assert without_it == among[:position] + among[position + 1 :]
         assert expected == among[position]
-    assert one.topic.startswith("__") or all(isinstance(one, list) for one in without_it)
+    assert one.topic.startswith("__") or all(isinstance(other, list) for other in without_it)
 
 
 def mapper_of(one: Case) -> RouteMapper:
