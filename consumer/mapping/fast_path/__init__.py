@@ -20,12 +20,12 @@
   are two: `map` for one record, and `run` for a run of records that ends before the first record
   that is not a plain upsert.
 
-A record that does not fit. Whatever the function does not map exactly as the slow path would raises
-one of `UNFIT`, before a version is remembered. The slow path then maps the record from the start,
-or names its fault. After a `ValidationError` or `Widen` the guess may be wrong: if the slow path
-finds the record good, `FastPath.widen` widens the leaves that did not fit (TEXT to INTEGER to RAW)
-and compiles again. A bad record widens nothing, and fixed leaves (`op`, the source's clocks) are
-never widened.
+A record that does not fit. Where the function might not do exactly what the slow path does, it
+raises one of `UNFIT`, before a version is remembered. The slow path then maps the record from the
+start, or names its fault. After a `ValidationError` or `Widen` a guess may be wrong: if the slow
+path finds the record good, `FastPath.widen` widens the leaves that did not fit (TEXT to INTEGER to
+RAW) and compiles again. A bad record widens nothing. Fixed leaves (`op`, the source's clocks) never
+widen.
 
 Cached plans. `route.CompiledRoute` keeps the fast path for values without an embedded schema, and
 one for each of the 32 embedded schemas used last. It finds the cached one by the bytes in front of
