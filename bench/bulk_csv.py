@@ -1,11 +1,9 @@
-"""Rows per second of CSV for the bulk destinations.
+"""Measures the CSV writer of the bulk destinations, beside Python's csv module.
 
-Beside Python's csv module on the same rows in the same run.
-
-Run: `python -m bench.bulk_csv`. Both begin with the encoded row, as the mapping makes it, and end
-with bytes. The csv module is given what it needs to say the same: numbers digit for digit, nulls as
-the API wants them. Each figure is the best of many short rounds, turn by turn, so that a busy
-machine slows both.
+Run: `python -m bench.bulk_csv`. Both start with encoded rows, as mapping returns them, and end with
+bytes. The csv module gets values that give the same output: exact digits, and nulls in the form of
+the API. Each figure is the best of many short rounds, in which both take turns, so a busy machine
+slows both.
 """
 
 from __future__ import annotations
@@ -61,11 +59,11 @@ CONTACT = dict.fromkeys(
     ),
     FieldType.TEXT,
 )
-"""Fourteen columns of a Contact; to the CRM everything is sent as text."""
+"""Fourteen columns of a Contact; the CRM gets every value as text."""
 
 
 def encoded(number: int) -> bytes:
-    """Make one row; a tenth has a value that needs quotes, a fifth has a null."""
+    """Return one row; a tenth of the rows has a value that needs quotes, a tenth has a null."""
     note = (
         'said "well, perhaps"'
         if number % 10 == 0
@@ -94,9 +92,9 @@ def encoded(number: int) -> bytes:
 
 
 def encoded_contact(number: int) -> bytes:
-    """Make one Contact; a tenth has a value that needs quotes, a fifth has a null.
+    """Return one Contact.
 
-    Another tenth lacks a field.
+    A tenth of them has a value that needs quotes, a fifth has a null, a tenth lacks a field.
     """
     street = "Hauptstrasse 1\nHof 2" if number % 10 == 0 else "Hauptstrasse 1"
     contact = {
@@ -121,10 +119,7 @@ def encoded_contact(number: int) -> bytes:
 
 
 def bulk_by_the_csv_module(rows: list[bytes]) -> Callable[[], bytes]:
-    """Make the loop that leaves the writing to the standard library.
-
-    Which writes nothing for null.
-    """
+    """Return the loop of the csv module, which writes null as an empty value."""
     decode = msgspec.json.Decoder(dict[str, Any], float_hook=str).decode
     words = {True: "true", False: "false"}
 
@@ -145,7 +140,7 @@ def bulk_by_the_csv_module(rows: list[bytes]) -> Callable[[], bytes]:
 
 
 def crm_by_the_csv_module(rows: list[bytes]) -> Callable[[], bytes]:
-    """Make the same loop for the CRM: null has a word, and what a row lacks is nothing."""
+    """Return the loop of the csv module for the CRM: null is `#N/A`, a missing field is empty."""
     decode = msgspec.json.Decoder(dict[str, str | None]).decode
     blank: dict[str, str | None] = dict.fromkeys(CONTACT, "")
 
@@ -163,9 +158,9 @@ def crm_by_the_csv_module(rows: list[bytes]) -> Callable[[], bytes]:
 
 
 def measure(name: str, writer: CsvRows, rows: list[bytes], theirs: Callable[[], bytes]) -> None:
-    """Let both write the same rows, and tell how fast each was."""
+    """Write the same rows with both, and print the speed of each."""
     if b"".join(writer.lines(rows)) != theirs():
-        message = f"{name}: the two do not write the same"
+        message = f"{name}: expected the same CSV from both writers, got different CSV"
         raise SystemExit(message)
     ours_s, theirs_s = best_s(lambda: b"".join(writer.lines(rows)), theirs)
     ours, module = len(rows) / ours_s, len(rows) / theirs_s
@@ -174,7 +169,7 @@ def measure(name: str, writer: CsvRows, rows: list[bytes], theirs: Callable[[], 
 
 
 def main() -> None:
-    """Measure and tell."""
+    """Measure, and print the figures."""
     rows = [encoded(number) for number in range(ROWS)]
     measure("bulk csv", CsvRows(FIELDS, INGESTION), rows, bulk_by_the_csv_module(rows))
     contacts = [encoded_contact(number) for number in range(ROWS)]

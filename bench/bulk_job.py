@@ -1,12 +1,9 @@
-"""A file as large as a job takes, from the mapped row to the last byte uploaded.
+"""Measures a bulk job of the largest size, from mapped rows to the last uploaded byte.
 
-Rows per second, peak memory.
-
-Run: `python -m bench.bulk_job [bulk|crm_bulk] [--megabytes 150]`. A gatherer takes distinct rows as
-the corridor gives them, the files are written, and the file is sent over a real socket to a peer in
-another process that reads and forgets it. Of the CRM the result file is read too, which names every
-row. Times are of this process's own CPU; memory is the peak of the whole process, start-up
-included.
+Run: `python -m bench.bulk_job [bulk|crm_bulk] [--megabytes 150]`. A row buffer gets distinct rows
+like in the pipeline; the file is written and uploaded over a real socket to another process, which
+discards it. For the CRM the result file with every row is read too. Times are CPU times of this
+process; memory is the peak of the process, start-up included.
 """
 
 from __future__ import annotations
@@ -49,11 +46,11 @@ if TYPE_CHECKING:
 CHUNK = 500
 MEMORY_TARGET_MIB = 200
 _READ_BYTES = 1 << 20
-_WHERE = PlainRecord("shop.public.customers", value=b"x" * 500)
+_RECORD = PlainRecord("shop.public.customers", value=b"x" * 500)
 
 
-def peer(told: Connection) -> None:
-    """Take one upload and forget it."""
+def peer(port: Connection) -> None:
+    """Send the port through the pipe, then accept uploads and discard them."""
 
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -69,28 +66,28 @@ def peer(told: Connection) -> None:
 
     async def serve() -> None:
         server = await asyncio.start_server(take, "127.0.0.1", 0)
-        told.send(server.sockets[0].getsockname()[1])
+        port.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
     asyncio.run(serve())
 
 
-def bulk_gatherer(folder: Path, wanted_bytes: int) -> RowBuffer:
-    """Make what gathers rows for the Bulk Ingestion API."""
+def bulk_buffer(folder: Path, file_bytes: int) -> RowBuffer:
+    """Return a row buffer for the Bulk Ingestion API."""
     return RowBuffer(
         Target("shop", "customers"),
         CsvRows(FIELDS, INGESTION),
-        FlushSettings(bytes=wanted_bytes),
+        FlushSettings(bytes=file_bytes),
         folder,
         in_turn=False,
         dated_deletes=True,
     )
 
 
-def crm_gatherer(folder: Path, wanted_bytes: int) -> CrmRowBuffer:
-    """Make what gathers Contacts.
+def crm_buffer(folder: Path, file_bytes: int) -> CrmRowBuffer:
+    """Return a row buffer for Contacts.
 
-    Each with its record, which goes to the dead-letter topic if it is refused.
+    It keeps the record of each row, which becomes a dead letter if the CRM rejects the row.
     """
     described = ObjectSettings(
         name="Contact",
@@ -102,7 +99,7 @@ def crm_gatherer(folder: Path, wanted_bytes: int) -> CrmRowBuffer:
     return CrmRowBuffer(
         Target("", "Contact"),
         CsvRows(CONTACT, CRM),
-        FlushSettings(bytes=wanted_bytes),
+        FlushSettings(bytes=file_bytes),
         folder,
         crm=CrmTarget(described=described, external_id="Kafka_Id__c"),
         columns=(*CONTACT,),
@@ -110,12 +107,12 @@ def crm_gatherer(folder: Path, wanted_bytes: int) -> CrmRowBuffer:
 
 
 def buffered(row_buffer: RowBuffer, row: Callable[[int], bytes]) -> tuple[int, float]:
-    """Gather rows until there are enough; the making of the rows is not timed."""
+    """Add rows until the buffer is due; making the rows is not timed."""
     assignment = Assignment("shop.public.customers", 0, 1, 0, None)
     count, spent_s = 0, 0.0
     while not row_buffer.is_due(0.0):
         numbers = [at * 7_919 % 10_000_019 for at in range(count, count + CHUNK)]
-        changes = [Upsert(str(100_000 + number), row(number), _WHERE) for number in numbers]
+        changes = [Upsert(str(100_000 + number), row(number), _RECORD) for number in numbers]
         began_s = time.process_time()
         row_buffer.add(changes, assignment, 0.0)
         spent_s += time.process_time() - began_s
@@ -124,7 +121,7 @@ def buffered(row_buffer: RowBuffer, row: Callable[[int], bytes]) -> tuple[int, f
 
 
 async def written(row_buffer: RowBuffer, folder: Path) -> tuple[Path, float]:
-    """Write the file of the rows that are gathered."""
+    """Write the file of the buffered rows."""
     bulk_batch = row_buffer.seal()
     clock = SystemClock()
     began_s = time.process_time()
@@ -144,10 +141,10 @@ async def written(row_buffer: RowBuffer, folder: Path) -> tuple[Path, float]:
     return file, time.process_time() - began_s
 
 
-async def heard(row_buffer: CrmRowBuffer, sent: Path) -> tuple[int, float]:
-    """Read the result file of a job that took every row; the making of the file is not timed."""
+async def results_read(row_buffer: CrmRowBuffer, sent: Path) -> tuple[int, float]:
+    """Read the result file of a job that accepted every row; making the file is not timed."""
     bulk_batch = row_buffer.under_way
-    assert isinstance(bulk_batch, CrmBulkBatch)  # noqa: S101 - of this gatherer
+    assert isinstance(bulk_batch, CrmBulkBatch)  # noqa: S101 - of this buffer
     path, counts = sent.with_name("results.csv"), Counts()
     with (
         sent.open(newline="", encoding="utf-8") as rows,
@@ -167,28 +164,30 @@ async def heard(row_buffer: CrmRowBuffer, sent: Path) -> tuple[int, float]:
 
 
 async def run(destination: str, megabytes: int, port: int) -> None:
-    """Measure and tell."""
+    """Measure, and print the figures."""
     clock = SystemClock()
     transport = HttpTransport(Hosts.known(f"http://127.0.0.1:{port}", ()), clock, connections=1)
     with tempfile.TemporaryDirectory() as name:
         make, row = (
-            (bulk_gatherer, encoded) if destination == "bulk" else (crm_gatherer, encoded_contact)
+            (bulk_buffer, encoded) if destination == "bulk" else (crm_buffer, encoded_contact)
         )
         row_buffer = make(Path(name), megabytes * 1_000_000)
-        count, gather_s = buffered(row_buffer, row)
+        count, buffer_s = buffered(row_buffer, row)
         file, write_s = await written(row_buffer, Path(name))
         began_s = time.monotonic()
         upload = Request("PUT", f"http://127.0.0.1:{port}/", timeout_s=120.0, body_path=str(file))
         outcome = await transport.send(upload)
         upload_s = time.monotonic() - began_s
-        results = await heard(row_buffer, file) if isinstance(row_buffer, CrmRowBuffer) else None
+        results = (
+            await results_read(row_buffer, file) if isinstance(row_buffer, CrmRowBuffer) else None
+        )
         file_bytes = file.stat().st_size
         row_buffer.close()
     await transport.close()
-    assert isinstance(outcome, Answer), outcome  # noqa: S101 - a measurement of something else otherwise
+    assert isinstance(outcome, Answer), outcome  # noqa: S101 - otherwise the figures are wrong
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{count:,} rows, {file_bytes:,} bytes of CSV, answered {outcome.status}")
-    print(f"gather (CSV and spool)   {count / gather_s:10,.0f} rows/s of CPU")
+    print(f"buffer (CSV and spool)   {count / buffer_s:10,.0f} rows/s of CPU")
     print(f"write the file           {count / write_s:10,.0f} rows/s of CPU")
     print(f"upload                   {file_bytes / upload_s / 1e6:10,.0f} MB/s")
     if results is not None:
@@ -197,7 +196,7 @@ async def run(destination: str, megabytes: int, port: int) -> None:
 
 
 def main() -> None:
-    """Start the peer, measure, end it."""
+    """Start the peer, measure, and stop the peer."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("destination", choices=("bulk", "crm_bulk"), nargs="?", default="bulk")
     parser.add_argument("--megabytes", type=int, default=None)

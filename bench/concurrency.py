@@ -1,9 +1,7 @@
-"""How close the adaptive limit comes to the best fixed one.
+"""Compares the adaptive concurrency limit with fixed limits, against simulated tenants.
 
-Simulated tenants, no clock, no network.
-
-`python -m bench.concurrency` prints the table of `bench/README.md`. Every lane always has a batch
-to send.
+`python -m bench.concurrency` prints the table of `bench/README.md`. Time is virtual, and there is
+always a batch to send.
 """
 
 from __future__ import annotations
@@ -20,9 +18,9 @@ DURATION_S: Final = 180.0
 
 
 class Phase(NamedTuple):
-    """From when on the tenant works on so many requests at once, each for so long.
+    """A phase of the tenant: from `from_s` on it has `servers`, each busy `service_s` per request.
 
-    The others queue.
+    Further requests queue.
     """
 
     from_s: float
@@ -31,14 +29,14 @@ class Phase(NamedTuple):
 
 
 class Profile(NamedTuple):
-    """One tenant."""
+    """One simulated tenant."""
 
     name: str
     phases: tuple[Phase, ...]
 
 
 PROFILES: Final = (
-    Profile("100 ms, whatever is open", (Phase(0.0, 1_000, 0.1),)),
+    Profile("100 ms at any concurrency", (Phase(0.0, 1_000, 0.1),)),
     Profile("50 ms, queueing beyond 8", (Phase(0.0, 8, 0.05),)),
     Profile(
         "100 ms; 300 ms queueing beyond 6 in the middle third",
@@ -48,38 +46,38 @@ PROFILES: Final = (
 
 
 class Limit(Protocol):
-    """What decides how many requests may be open."""
+    """A limit of concurrent requests."""
 
     @property
     def limit(self) -> int:
-        """How many at present."""
+        """The current limit."""
         ...
 
     def answered(self, now_s: float, latency_s: float, open_count: int) -> None:
-        """An answer came."""
+        """Observe a response."""
         ...
 
 
 class Fixed:
-    """A limit that never moves."""
+    """A limit that never changes."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
 
     def answered(self, now_s: float, latency_s: float, open_count: int) -> None:
-        """Learn nothing."""
+        """Ignore the response."""
 
 
 class Outcome(NamedTuple):
-    """Answers per second, and how long the mean one took."""
+    """Responses per second, and the mean latency."""
 
     per_s: float
     latency_s: float
 
 
 def drive(profile: Profile, limit: Limit, seed: int = 1) -> Outcome:
-    """Keep as many requests open as the limit allows, against a tenant of this profile."""
-    rng = random.Random(seed)  # noqa: S311 - a schedule, not a secret
+    """Keep as many requests in flight as the limit allows, and return the result."""
+    rng = random.Random(seed)  # noqa: S311 - latencies, not a secret
     free_s: list[float] = []  # when each busy server will be free
     open_: list[tuple[float, float]] = []  # when answered, when sent
     now_s = total_s = 0.0
@@ -96,10 +94,7 @@ def drive(profile: Profile, limit: Limit, seed: int = 1) -> Outcome:
 
 
 def _answer_s(profile: Profile, free_s: list[float], now_s: float, rng: random.Random) -> float:
-    """Return when a request that is sent now will be answered.
-
-    At once a server is free, plus its service.
-    """
+    """Return the response time of a request sent now: when a server is free, plus its service."""
     phase = next(one for one in reversed(profile.phases) if one.from_s <= now_s)
     while free_s and free_s[0] <= now_s:
         heapq.heappop(free_s)
@@ -111,7 +106,7 @@ def _answer_s(profile: Profile, free_s: list[float], now_s: float, rng: random.R
 
 
 class Row(NamedTuple):
-    """One profile: the adaptive limit beside the best fixed one and the largest."""
+    """One profile: the results of the adaptive, the best fixed and the largest limit."""
 
     profile: Profile
     best: int
@@ -121,14 +116,14 @@ class Row(NamedTuple):
 
     @property
     def share(self) -> float:
-        """The adaptive limit's throughput, as a part of the best fixed one's."""
+        """The throughput of the adaptive limit, as a share of the best fixed limit's."""
         return self.adaptive.per_s / self.best_outcome.per_s
 
 
 def measure(profile: Profile) -> Row:
-    """Drive one profile with every limit.
+    """Run one profile with every limit.
 
-    The best fixed one is the smallest within 1 % of the fastest.
+    The best fixed limit is the smallest within 1 % of the highest throughput.
     """
     outcomes = {limit: drive(profile, Fixed(limit)) for limit in FIXED}
     fastest = max(outcome.per_s for outcome in outcomes.values())

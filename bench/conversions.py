@@ -1,12 +1,10 @@
-"""Nanoseconds of CPU per conversion.
+"""Measures the CPU time of each conversion, beside the standard library in the same run.
 
-Beside what the standard library takes for the same value in the same run.
-
-Run: `python -m bench.conversions`. The floor is the shortest correct line of Python that makes the
-same of the same value; every conversion is first held against it. `near` are values as consecutive
-records have them, with seconds and days in common; of `far` each is in a second and on a day of its
-own, and there are more of them than are kept in mind. `slow_path` is the reference's way. Each
-figure is the best of several rounds, all of them in turn.
+Run: `python -m bench.conversions`. The baseline is the shortest correct line of Python with the
+same result; each conversion is first compared with it. `near` are the values of consecutive
+records, which share seconds and days. Each `far` value has its own second and day, and there are
+more of them than the caches hold. `slow path` is the conversion of the slow path. Each figure is
+the best of several rounds, in which all take turns.
 """
 
 from __future__ import annotations
@@ -23,7 +21,7 @@ import msgspec
 
 from consumer.decoding.opened import Digits
 from consumer.mapping.conversion import Conversion
-from consumer.mapping.fast_path.converters import hot_converter
+from consumer.mapping.fast_path.converters import fast_converter
 from consumer.mapping.fast_path.shapes import Shape, first_shape
 from consumer.mapping.settings import FieldRule, FieldType
 
@@ -45,52 +43,52 @@ encode = msgspec.json.Encoder().encode
 
 
 class Case(NamedTuple):
-    """One conversion: its field and rule, the source's value at a point in time, and the floor."""
+    """One conversion: field, rule, the source's value for a time in µs, and the baseline."""
 
     name: str
     target: FieldType
     rule: FieldRule
     value: Callable[[int], str | int]
-    floor: Callable[[Any], str | msgspec.Raw]
+    baseline: Callable[[Any], str | msgspec.Raw]
     zone: ZoneInfo | None = None
 
 
 def utc(us: int) -> datetime:
-    """Return the moment of an epoch figure."""
+    """Return the time of an epoch number."""
     return _EPOCH + timedelta(microseconds=us)
 
 
 def utc_text(moment: datetime) -> str:
-    """Write a moment as Data Cloud takes it."""
+    """Return a time in the form that Data 360 accepts."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def cents(us: int) -> int:
-    """Make an amount of money of a time."""
+    """Return an amount of money derived from a time."""
     return us // 7_919
 
 
 def decimal_of_text(text: str) -> msgspec.Raw:
-    """Hand a decimal on, digit for digit."""
+    """Return a decimal with its exact digits."""
     if not _DECIMAL(text):
         raise ValueError(text)
     return msgspec.Raw(text.encode())
 
 
 def decimal_of_bytes(text: str) -> msgspec.Raw:
-    """Write out a decimal of scale 2 whose unscaled value is base64."""
+    """Return the digits of a decimal of scale 2 whose unscaled value is base64."""
     return msgspec.Raw(
         str(Decimal(int.from_bytes(base64.b64decode(text), "big", signed=True)).scaleb(-2)).encode()
     )
 
 
 def bytes_of(unscaled: int) -> str:
-    """Write a decimal as Debezium does."""
+    """Return a decimal in Debezium's form."""
     return base64.b64encode(unscaled.to_bytes(8, "big", signed=True)).decode()
 
 
 def rule(**settings: Any) -> FieldRule:  # noqa: ANN401 - of the rule
-    """Make a rule of the column `x`."""
+    """Return a rule that reads the column `x`."""
     return FieldRule(source="x", **settings)
 
 
@@ -167,16 +165,13 @@ CASES = (
 )
 
 
-def decoded(value: str | int, shape: Shape) -> Any:  # noqa: ANN401 - as the typed decode gives it
-    """Return a value as the fast way's decoder hands it over."""
+def decoded(value: str | int, shape: Shape) -> Any:  # noqa: ANN401 - as decoded
+    """Return a value in the form that the fast path's decoder gives it."""
     return msgspec.Raw(msgspec.json.encode(value)) if shape is Shape.RAW else value
 
 
 def best_ns(*loops: tuple[Callable[[Any], object], Sequence[object]]) -> list[float]:
-    """Return the best time of each conversion per value.
-
-    By the processor's clock and measured in turn.
-    """
+    """Return the best CPU time per value of each conversion; the conversions take turns."""
     best = [float("inf")] * len(loops)
     for _ in range(ROUNDS):
         for place, (convert, values) in enumerate(loops):
@@ -188,22 +183,22 @@ def best_ns(*loops: tuple[Callable[[Any], object], Sequence[object]]) -> list[fl
 
 
 def measured(case: Case) -> list[float]:
-    """Measure one conversion: the floor, then near, far and careful.
+    """Measure one conversion: baseline, near, far and slow path.
 
-    Raises `ValueError` where they differ.
+    Raises: `ValueError` where baseline and conversion differ.
     """
     conversion = Conversion(case.target, case.rule, None, case.zone)
     shape = first_shape(conversion, None)
-    convert = hot_converter(conversion, None, shape, case.zone, has_placeholders=False)
+    convert = fast_converter(conversion, None, shape, case.zone, has_placeholders=False)
     if convert is None:
         raise ValueError(case.name)
     near = [case.value(_START_US + number * _NEAR_US) for number in range(NEAR_COUNT)]
     far = [case.value(_START_US + number * _FAR_US) for number in range(FAR_COUNT)]
     for value in near:
-        if encode(convert(decoded(value, shape))) != encode(case.floor(value)):
+        if encode(convert(decoded(value, shape))) != encode(case.baseline(value)):
             raise ValueError(case.name)
     return best_ns(
-        (case.floor, near),
+        (case.baseline, near),
         (convert, [decoded(value, shape) for value in near]),
         (convert, [decoded(value, shape) for value in far]),
         (
@@ -214,16 +209,16 @@ def measured(case: Case) -> list[float]:
 
 
 def main() -> None:
-    """Print a line per conversion."""
+    """Print one line per conversion."""
     print(
-        f"{'conversion':30} {'floor':>6} {'near':>6} {'ratio':>6} {'far':>6} {'ratio':>6}"
-        f" {'careful':>8}"
+        f"{'conversion':30} {'baseline':>8} {'near':>6} {'ratio':>6} {'far':>6} {'ratio':>6}"
+        f" {'slow path':>9}"
     )
     for case in CASES:
-        floor_ns, near_ns, far_ns, careful_ns = measured(case)
+        baseline_ns, near_ns, far_ns, slow_path_ns = measured(case)
         print(
-            f"{case.name:30} {floor_ns:6.0f} {near_ns:6.0f} {near_ns / floor_ns:6.2f}"
-            f" {far_ns:6.0f} {far_ns / floor_ns:6.2f} {careful_ns:8.0f}"
+            f"{case.name:30} {baseline_ns:8.0f} {near_ns:6.0f} {near_ns / baseline_ns:6.2f}"
+            f" {far_ns:6.0f} {far_ns / baseline_ns:6.2f} {slow_path_ns:9.0f}"
         )
 
 

@@ -1,4 +1,4 @@
-"""One drain of a backlog, by the floor or by the daemon as a user runs it, and what it took."""
+"""Drains a backlog with a baseline or with the daemon, and measures the cost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias
 
 import msgspec
 
-from bench.floor import BODY_BYTES
+from bench.baseline import BODY_BYTES
 from bench.records import topic_of
 from bench.usage import cpu_s, machine_cpu_s, rss_peak_kib
 from tests.loopback import free_port
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bench.records import Shape
     from tests.kafka.broker import KafkaBroker
 
-Side: TypeAlias = Literal["lean", "floor", "daemon"]
+Side: TypeAlias = Literal["lean", "baseline", "daemon"]
 
 ROOT: Final = Path(__file__).parent.parent
 
@@ -37,15 +37,15 @@ _STOP_S: Final = 60.0
 
 
 class DrainFailedError(Exception):
-    """A drain that did not come to its end, or lost something."""
+    """A drain did not finish, or lost records."""
 
 
 class Drain(msgspec.Struct, frozen=True, kw_only=True):
     """The figures of one drain.
 
-    `cpu_us` is per record, from just before the first fetch to the end; `start_cpu_s` is what went
-    before it. `fill` leaves out the last body. `elsewhere` is the part of the machine's CPUs that
-    was busy with what is no part of the measurement.
+    `cpu_us` is per record, from just before the first fetch to the end; `start_cpu_s` is the CPU
+    time before it. `fill` excludes the last body. `elsewhere` is the share of the machine's CPUs
+    that other processes used.
     """
 
     side: Side
@@ -63,12 +63,12 @@ class Drain(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def records_per_s(self) -> float:
-        """Records from the first chunk to the committed end (the floor: the last answer)."""
+        """Records per second, until the end is committed (baseline: until the last response)."""
         return self.records / self.elapsed_s
 
 
 class NullTenant:
-    """The tenant's process. A `with` block starts it and ends it."""
+    """The process of the null tenant, ended by its `with` block."""
 
     def __init__(self, latency_ms: int) -> None:
         command = [sys.executable, "-m", "bench.null_tenant", "--latency-ms", str(latency_ms)]
@@ -87,20 +87,20 @@ class NullTenant:
 
     @property
     def pid(self) -> int:
-        """Whose CPU to look at."""
+        """The process id of the tenant."""
         return self._tenant.pid
 
     def reset(self) -> None:
-        """Count from nothing."""
+        """Set all counts to zero."""
         ask(self.port, "/reset")
 
     def counts(self) -> dict[str, Any]:
-        """Return what came in since."""
+        """Return the counts since the last reset."""
         return ask(self.port, "/counts")
 
 
 class Bench:
-    """What the drains of one scenario share."""
+    """The drains of one scenario: broker, tenant and backlog."""
 
     def __init__(self, broker: KafkaBroker, tenant: NullTenant, shape: Shape, records: int) -> None:
         self._broker = broker
@@ -112,7 +112,7 @@ class Bench:
     def drain(self, side: Side) -> Drain:
         """Drain the backlog from its beginning.
 
-        Raises: `DrainFailedError` when anything was lost.
+        Raises: `DrainFailedError` when a record was lost or a body was too large.
         """
         self._round += 1
         self._tenant.reset()
@@ -125,7 +125,7 @@ class Bench:
             _sum(own),
             cpu_s(self._tenant.pid),
         )
-        found, child_s = self._daemon() if side == "daemon" else self._floor(side)
+        found, child_s = self._daemon() if side == "daemon" else self._baseline(side)
         elsewhere_s = machine_cpu_s() - machine_s - (_sum(own) - own_s) - child_s
         tenant_s = cpu_s(self._tenant.pid) - tenant_s
         counts = self._tenant.counts()
@@ -148,19 +148,22 @@ class Bench:
         return drain
 
     def _verify(self, drain: Drain, rows: int) -> None:
-        """Nothing may be missing, and no body too large."""
+        """Raise `DrainFailedError` if a record is missing or a body is too large."""
         if rows + drain.conflated != self._records:
             message = (
-                f"{drain.side}: {rows} rows at the tenant + {drain.conflated} conflated !="
-                f" {self._records}"
+                f"{drain.side}: expected {self._records} records, got {rows} rows at the tenant and"
+                f" {drain.conflated} conflated"
             )
             raise DrainFailedError(message)
         if drain.largest_body > BODY_BYTES:
-            message = f"{drain.side}: a body of {drain.largest_body} bytes"
+            message = (
+                f"{drain.side}: expected bodies of at most {BODY_BYTES} bytes,"
+                f" got {drain.largest_body}"
+            )
             raise DrainFailedError(message)
 
-    def _floor(self, side: Side) -> tuple[dict[str, Any], float]:
-        command = [sys.executable, "-m", "bench.floor", "--broker", self._broker.bootstrap]
+    def _baseline(self, side: Side) -> tuple[dict[str, Any], float]:
+        command = [sys.executable, "-m", "bench.baseline", "--broker", self._broker.bootstrap]
         command += ["--tenant", f"127.0.0.1:{self._tenant.port}", "--shape", self._shape]
         command += [
             "--records",
@@ -199,14 +202,14 @@ class Bench:
             }
             daemon.send_signal(signal.SIGTERM)
             if daemon.wait(_STOP_S):
-                message = f"the daemon ended with {daemon.returncode}"
+                message = f"expected exit code 0 from the daemon, got {daemon.returncode}"
                 raise DrainFailedError(message)
         return found, end_cpu_s
 
     def _await_end(
         self, daemon: subprocess.Popen[bytes], admin_port: int, group: str
     ) -> dict[str, Any]:
-        """Return the status at the committed end."""
+        """Wait until all records are committed, and return the status."""
         topic = topic_of(self._shape)
         give_up_s = time.monotonic() + _GIVE_UP_S
         while time.monotonic() < give_up_s and daemon.poll() is None:
@@ -215,18 +218,18 @@ class Bench:
             ledger = status["ledger"]
             settled = ledger["accepted"] + ledger["conflated"]
             if ledger["dead_lettered"] or ledger["filtered"]:
-                message = f"the daemon sorted records out: {ledger}"
+                message = f"expected no filtered records and no dead letters, got {ledger}"
                 raise DrainFailedError(message)
             if settled == self._records and self._broker.committed(
                 group, topic
             ) == self._broker.end_offsets(topic):
                 return status
-        message = f"the daemon did not come to the end of {topic}"
+        message = f"the daemon did not reach the end of {topic} within {_GIVE_UP_S:.0f} s"
         raise DrainFailedError(message)
 
 
 def ask(port: int, path: str) -> dict[str, Any]:
-    """Return the JSON that a port of this machine answers with."""
+    """Return the JSON response of a local port."""
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
         connection.request("GET", path)
         answer: dict[str, Any] = json.loads(connection.getresponse().read())
@@ -234,7 +237,7 @@ def ask(port: int, path: str) -> dict[str, Any]:
 
 
 def _await_first_chunk(daemon: subprocess.Popen[bytes], admin_port: int) -> tuple[float, float]:
-    """Return the daemon's CPU seconds just before its first chunk, and when that came."""
+    """Return the daemon's CPU seconds just before its first chunk, and the time of that chunk."""
     give_up_s = time.monotonic() + _STOP_S
     before_s = 0.0
     while time.monotonic() < give_up_s and daemon.poll() is None:
@@ -243,16 +246,16 @@ def _await_first_chunk(daemon: subprocess.Popen[bytes], admin_port: int) -> tupl
             if ask(admin_port, "/status")["ledger"]["polled"]:
                 return before_s, now_s
         except OSError:
-            pass  # the port does not listen yet
+            pass  # the admin port does not listen yet
         before_s = used_s
         time.sleep(_START_EVERY_S)
-    message = "the daemon did not read anything"
+    message = f"the daemon read no record within {_STOP_S:.0f} s"
     raise DrainFailedError(message)
 
 
 @contextmanager
 def _running(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a child; it does not outlive the block."""
+    """Run a child process until the block ends."""
     child = subprocess.Popen(command, cwd=ROOT, env=environment)
     try:
         yield child

@@ -1,12 +1,10 @@
-"""Microseconds per record of mapping.
+"""Measures the CPU time of mapping per record, beside a baseline in the same run.
 
-Against a bare typed decode and encode of the same records in the same run.
-
-Run: `python bench/mapping.py [--profile KIND]`. The floor decodes fourteen fields into a struct and
-encodes the struct again, nothing else: no conversion, no key, no version, no check. Each figure is
-the best of many short rounds, floor and mapping in turn, so that a busy machine slows both. The
-floor of `avro`, which is mapped from the registry's wire form, is that of `bare`: the same
-envelopes in JSON.
+Run: `python -m bench.mapping [--profile KIND]`. The baseline decodes fourteen fields into a struct
+and encodes the struct again: no conversion, no key, no version, no check. Each figure is the best
+of many short rounds, in which baseline and mapping take turns, so a busy machine slows both. `avro`
+is mapped from the registry's wire format; its baseline is that of `bare`, the same envelopes in
+JSON.
 """
 
 from __future__ import annotations
@@ -68,7 +66,7 @@ _CONNECT: dict[str, dict[str, Any]] = {
 
 
 def row(number: int) -> dict[str, Any]:
-    """Make one row; consecutive ones lie milliseconds apart, as in a busy table."""
+    """Return one row; the times of consecutive rows are milliseconds apart, as in a busy table."""
     return {
         "id": 100_000 + number,
         "email": f"customer{number}@example.com",
@@ -88,7 +86,7 @@ def row(number: int) -> dict[str, Any]:
 
 
 def envelope(number: int) -> dict[str, Any]:
-    """Wrap a row in a Debezium envelope."""
+    """Return a row in a Debezium envelope."""
     clock_ns = 1_795_322_421_516_244_000 + number * 1_000_000
     return {
         "before": None,
@@ -109,7 +107,7 @@ def envelope(number: int) -> dict[str, Any]:
 
 
 def schema() -> dict[str, Any]:
-    """Write the schema that Connect's converter puts before each payload."""
+    """Return the schema that Connect's JsonConverter puts before each payload."""
     fields = [
         {"optional": True, "field": name, **_CONNECT.get(name, {"type": "string"})}
         for name in _TYPES
@@ -132,11 +130,8 @@ def schema() -> dict[str, Any]:
     }
 
 
-def floor_structs() -> tuple[Any, Any]:
-    """Make the structs of the floor.
-
-    The row alone, and the envelope with what a mapping has to know.
-    """
+def baseline_structs() -> tuple[Any, Any]:
+    """Return the structs of the baseline: the row, and the envelope with operation and clock."""
     fields = [
         (name, (int if name in _INTEGERS else str) | None, None)
         for name in _TYPES
@@ -152,8 +147,8 @@ def floor_structs() -> tuple[Any, Any]:
     return used, whole
 
 
-def avro_schema(connect: dict[str, Any], known: set[str]) -> Any:  # noqa: ANN401 - a schema of Avro's
-    """Say in Avro what Connect's schema says, as Confluent's converter does."""
+def avro_schema(connect: dict[str, Any], known: set[str]) -> Any:  # noqa: ANN401 - an Avro schema
+    """Return Connect's schema as an Avro schema, like Confluent's AvroConverter."""
     kind: Any = _AVRO.get(connect["type"])
     if connect["type"] == "struct":
         kind = name = connect["name"].replace(".", "_")
@@ -168,8 +163,8 @@ def avro_schema(connect: dict[str, Any], known: set[str]) -> Any:  # noqa: ANN40
     return ["null", kind] if connect.get("optional") else kind
 
 
-def avro_envelope() -> Any:  # noqa: ANN401 - a schema of Avro's
-    """Write the schema of a whole envelope."""
+def avro_envelope() -> Any:  # noqa: ANN401 - an Avro schema
+    """Return the Avro schema of a whole envelope."""
     kinds = {int: "int64", str: "string"}
     source = [
         {"field": name, "type": kinds[type(value)]} for name, value in envelope(0)["source"].items()
@@ -184,7 +179,7 @@ def avro_envelope() -> Any:  # noqa: ANN401 - a schema of Avro's
 
 
 def avro_values() -> list[bytes]:
-    """Write the envelopes as Avro, in the frame of schema 1."""
+    """Return the envelopes in Avro, in the wire format with schema id 1."""
     parsed = fastavro.parse_schema(avro_envelope())
     values = []
     for number in range(RECORDS):
@@ -194,9 +189,9 @@ def avro_values() -> list[bytes]:
     return values
 
 
-def floor(kind: str, values: list[bytes]) -> Callable[[], None]:
-    """Make the bare loop of one kind of record."""
-    used, whole = floor_structs()
+def baseline(kind: str, values: list[bytes]) -> Callable[[], None]:
+    """Return the baseline loop of one kind of record."""
+    used, whole = baseline_structs()
     encode = msgspec.json.Encoder().encode
     if kind == "json":
         decode_row = msgspec.json.Decoder(used).decode
@@ -225,10 +220,7 @@ def floor(kind: str, values: list[bytes]) -> Callable[[], None]:
 
 
 def mapping(kind: str, values: list[bytes]) -> Callable[[], None]:
-    """Make the loop over the compiled route.
-
-    Warmed up until it has learned what there is to learn.
-    """
+    """Return the loop over a compiled route whose plans are cached."""
     target = ObjectSettings(
         name="customers", fields=_TYPES, primary_key="id", record_modified="updated_at"
     )
@@ -255,7 +247,7 @@ def mapping(kind: str, values: list[bytes]) -> Callable[[], None]:
 
 
 def best_s(*loops: Callable[[], object]) -> list[float]:
-    """Return the best time of each loop by the processor's clock, measured in turn."""
+    """Return the best CPU time of each loop; the loops take turns."""
     best = [float("inf")] * len(loops)
     for _ in range(ROUNDS):
         for place, loop in enumerate(loops):
@@ -266,7 +258,7 @@ def best_s(*loops: Callable[[], object]) -> list[float]:
 
 
 def values_of(kind: str) -> list[bytes]:
-    """Make the records of one kind."""
+    """Return the values of one kind of record."""
     encode = msgspec.json.encode
     if kind == "avro":
         return avro_values()
@@ -279,7 +271,7 @@ def values_of(kind: str) -> list[bytes]:
 
 
 def main() -> None:
-    """Print a line per kind of record."""
+    """Print one line per kind of record."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--profile", choices=KINDS)
     profiled = parser.parse_args().profile
@@ -290,15 +282,16 @@ def main() -> None:
                 run()
         profile.print_stats("tottime")
         return
-    print(f"{'kind':8} {'bytes':>6} {'floor µs':>9} {'mapping µs':>11} {'ratio':>6}")
+    print(f"{'kind':8} {'bytes':>6} {'baseline µs':>12} {'mapping µs':>11} {'ratio':>6}")
     for kind in KINDS:
         values = values_of(kind)
         plain = values_of("bare") if kind == "avro" else values
-        floor_us, mapping_us = (
-            s / RECORDS * 1e6 for s in best_s(floor(kind, plain), mapping(kind, values))
+        baseline_us, mapping_us = (
+            s / RECORDS * 1e6 for s in best_s(baseline(kind, plain), mapping(kind, values))
         )
         size = sum(map(len, values)) // len(values)
-        print(f"{kind:8} {size:6} {floor_us:9.2f} {mapping_us:11.2f} {mapping_us / floor_us:6.2f}")
+        ratio = mapping_us / baseline_us
+        print(f"{kind:8} {size:6} {baseline_us:12.2f} {mapping_us:11.2f} {ratio:6.2f}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,7 @@
-"""A tenant that costs next to nothing.
+"""A null tenant: accepts every login and every body after a latency, and keeps nothing.
 
-Logs everybody in, accepts everything after a latency, keeps no body.
-
-Run as a process of its own: `python -m bench.null_tenant --latency-ms 100` prints its port and
-serves until it is terminated. `GET /counts` tells what came in since `POST /reset`.
+Runs as a separate process: `python -m bench.null_tenant --latency-ms 100` prints its port and
+serves until it is terminated. `GET /counts` returns the counts since `POST /reset`.
 """
 
 from __future__ import annotations
@@ -17,18 +15,18 @@ from typing import Final
 HOST: Final = "127.0.0.1"
 
 _BUFFER: Final = bytearray(256 * 1024)
-"""One for all connections: what was received is looked at before anything else is."""
+"""One buffer for all connections: received bytes are processed before the next read."""
 
 _VIEW: Final = memoryview(_BUFFER)
 _LONGEST_HEAD_BYTES: Final = 16 * 1024
 _ROW_START: Final = b"{"
-"""No value of the measured rows holds a brace: a body has one for itself and one for each row."""
+"""No value of the measured rows contains a brace: a body has one, and each row has one."""
 
 _ACCEPTED: Final = b'{"accepted":true}'
 
 
 class Counts:
-    """What came in. Times are monotonic, the same clock for all processes of this machine."""
+    """Counts of requests and rows. Times are monotonic: one clock for all local processes."""
 
     def __init__(self) -> None:
         self.requests = 0
@@ -40,7 +38,7 @@ class Counts:
         self.last_s = 0.0
 
     def add(self, rows: int, body_bytes: int) -> None:
-        """Count one request that is about to be accepted."""
+        """Count one request before it is accepted."""
         self.requests += 1
         self.rows += rows
         self.body_bytes += body_bytes
@@ -49,7 +47,7 @@ class Counts:
 
 
 class Tenant:
-    """What the connections share."""
+    """The state that all connections share."""
 
     def __init__(self, latency_s: float) -> None:
         self.latency_s = latency_s
@@ -57,7 +55,7 @@ class Tenant:
         self.port = 0
 
     def answer(self, path: bytes) -> tuple[int, bytes] | None:
-        """Answer a call that is no ingestion; `None` when it is one."""
+        """Return the response to a control or login call; `None` for an ingestion request."""
         if path == b"/services/oauth2/token":
             return 200, self._token(f"http://{HOST}:{self.port}")
         if path == b"/services/a360/token":
@@ -83,7 +81,7 @@ class Tenant:
 
 
 class Connection(asyncio.BufferedProtocol):
-    """One connection; a body is counted where it was received, and forgotten."""
+    """One connection; a body is counted in the receive buffer and not kept."""
 
     def __init__(self, tenant: Tenant) -> None:
         self._tenant = tenant
@@ -94,17 +92,17 @@ class Connection(asyncio.BufferedProtocol):
         self._braces = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the way back."""
+        """Keep the transport for responses."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what a stream server gives
         self._transport = transport
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Lend the buffer."""
+        """Return the shared buffer."""
         del sizehint
         return _VIEW
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Walk over what came: heads are read, bodies are counted."""
+        """Process received bytes: parse heads, count the rows of bodies."""
         at = 0
         while at < nbytes:
             at = self._take_body(at, nbytes) if self._left else self._take_head(at, nbytes)

@@ -1,7 +1,4 @@
-"""The records that are measured with.
-
-Debezium envelopes of a customers table, bare or with embedded schema.
-"""
+"""The benchmark's records: Debezium envelopes of a customers table, with and without schema."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ _FIRST_DAY: Final = -9_000
 _DAY_COUNT: Final = 20_000
 _STREET: Final = "Upper Market Road 17, back yard, second staircase, third floor"
 _US_PER_RECORD: Final = 1_301
-"""Neighbouring records carry neighbouring times, as those of a busy table do."""
+"""The times of consecutive records are close, as in a busy table."""
 
 _STRING: Final = {"type": "string", "optional": False}
 _LONG: Final = {"type": "int64", "optional": False}
@@ -57,7 +54,7 @@ _SOURCE: Final[dict[str, dict[str, object]]] = {
 
 
 class Keyed(NamedTuple):
-    """One record as it is produced."""
+    """One record to produce."""
 
     partition: int
     key: bytes
@@ -65,13 +62,12 @@ class Keyed(NamedTuple):
 
 
 def records(shape: Shape, count: int, first_us: int) -> Iterator[Keyed]:
-    """Yield so many records, the same for the same arguments but for their times.
+    """Yield `count` records; only their times, which start at `first_us`, differ between runs.
 
-    Which begin at `first_us`.
-
-    Shape: about 500 bytes bare, 3.0 KB wrapped; a key has one partition and comes back at random.
+    A bare record has about 500 bytes, a wrapped one 3.0 KB. A key has one partition and repeats at
+    random.
     """
-    rng = random.Random(20)  # noqa: S311 - the same records each time is what is wanted
+    rng = random.Random(20)  # noqa: S311 - every run measures the same records
     write = _bare if shape == "bare" else _wrapped
     for number in range(count):
         customer = rng.randrange(KEY_COUNT)
@@ -87,23 +83,24 @@ def topic_of(shape: Shape) -> str:
     return f"bench.public.customers.{shape}"
 
 
-def _bare(number: int, customer: int, lot: int, us: int) -> str:
-    return _envelope(number, customer, lot, us, f'"{lot // 100}.{lot % 100:02}"')
+def _bare(number: int, customer: int, pick: int, us: int) -> str:
+    return _envelope(number, customer, pick, us, f'"{pick // 100}.{pick % 100:02}"')
 
 
-def _wrapped(number: int, customer: int, lot: int, us: int) -> str:
-    unscaled = base64.b64encode(lot.to_bytes(4, "big")).decode()
-    payload = _envelope(number, customer, lot, us, f'"{unscaled}"')
+def _wrapped(number: int, customer: int, pick: int, us: int) -> str:
+    unscaled = base64.b64encode(pick.to_bytes(4, "big")).decode()
+    payload = _envelope(number, customer, pick, us, f'"{unscaled}"')
     return f'{{"schema":{_SCHEMA},"payload":{payload}}}'
 
 
-def _envelope(number: int, customer: int, lot: int, us: int, balance: str) -> str:
+def _envelope(number: int, customer: int, pick: int, us: int, balance: str) -> str:
     ms = us // 1000
     return (
         f'{{"before":null,"after":{{"id":"c-{customer:07}","email":"user.{customer}@example.com"'
-        f',"first_name":"Ada","last_name":"Byron-{lot % 977}","phone":"+4930{lot:06}","street":"{_STREET}"'
-        f',"city":"Berlin","country":"DE","segment":"s{lot % 7}","vip":{"true" if lot % 5 == 0 else "false"}'
-        f',"score":{lot % 1000}.{lot % 97:02}0,"balance":{balance},"born":{_FIRST_DAY + customer % _DAY_COUNT}'
+        f',"first_name":"Ada","last_name":"Byron-{pick % 977}","phone":"+4930{pick:06}"'
+        f',"street":"{_STREET}","city":"Berlin","country":"DE","segment":"s{pick % 7}"'
+        f',"vip":{"true" if pick % 5 == 0 else "false"},"score":{pick % 1000}.{pick % 97:02}0'
+        f',"balance":{balance},"born":{_FIRST_DAY + customer % _DAY_COUNT}'
         f',"updated_at":{us}}},"source":{{"version":"3.6.0","connector":"postgresql","ts_ms":{ms}'
         f',"table":"customers","lsn":{24_000_000 + number}}},"op":"u","ts_ms":{ms + 3}}}'
     )

@@ -1,7 +1,4 @@
-"""What the drains say together.
-
-Medians, the ratio to the floor of the same run, and the targets.
-"""
+"""The report of a benchmark: medians, the ratio to the baseline of the same run, and targets."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-SIDES: Final[tuple[Side, ...]] = ("lean", "floor", "daemon")
+SIDES: Final[tuple[Side, ...]] = ("lean", "baseline", "daemon")
 
 LEAST_RECORDS_PER_S: Final = 40_000
 LEAST_FILL: Final = 0.97
@@ -24,25 +21,26 @@ MOST_CPU_RATIO: Final = 1.6
 MOST_RSS_MIB: Final = 256
 
 _COLUMNS: Final = (
-    f"{'scenario':14} {'side':7} {'records/s':>10} {'CPU µs':>8} {'spread':>13}"
+    f"{'scenario':14} {'side':8} {'records/s':>10} {'CPU µs':>8} {'spread':>13}"
     f" {'fill %':>7} {'largest':>8}"
     f" {'RSS MiB':>8} {'conflated':>9} {'tenant %':>8} {'other %':>8}"
 )
 
 
 class Target(msgspec.Struct, frozen=True):
-    """One thing that is wanted of the daemon, and what was found."""
+    """One target of the daemon, and the measured value."""
 
     name: str
-    wanted: str
-    found: float
+    limit: str
+    measured: float
     met: bool
 
 
 class Report(msgspec.Struct, frozen=True):
-    """One scenario. The ratios are the daemon's CPU per record to each floor's.
+    """The result of one scenario.
 
-    `None` without one of them.
+    The ratios compare the daemon's CPU per record with each baseline's. They are `None` if one of
+    the two was not measured.
     """
 
     scenario: str
@@ -52,20 +50,20 @@ class Report(msgspec.Struct, frozen=True):
     targets: list[Target]
 
 
-def report(scenario: str, drains: Sequence[Drain], *, judged_for_speed: bool) -> Report:
-    """Judge a scenario by the medians of its rounds."""
+def report(scenario: str, drains: Sequence[Drain], *, has_speed_target: bool) -> Report:
+    """Compare the medians of a scenario's rounds with the targets."""
     daemon = _of(drains, "daemon")
-    ratio, lean_ratio = (_ratio(daemon, _of(drains, side)) for side in ("floor", "lean"))
+    ratio, lean_ratio = (_ratio(daemon, _of(drains, side)) for side in ("baseline", "lean"))
     targets: list[Target] = []
     if daemon:
         if ratio is not None:
             targets.append(
-                Target("CPU to the floor's", f"<= {MOST_CPU_RATIO}", ratio, ratio <= MOST_CPU_RATIO)
+                Target("CPU / baseline", f"<= {MOST_CPU_RATIO}", ratio, ratio <= MOST_CPU_RATIO)
             )
-        if judged_for_speed:
+        if has_speed_target:
             speed = median(one.records_per_s for one in daemon)
-            wanted = f">= {LEAST_RECORDS_PER_S}"
-            targets.append(Target("records/s", wanted, speed, speed >= LEAST_RECORDS_PER_S))
+            limit = f">= {LEAST_RECORDS_PER_S}"
+            targets.append(Target("records/s", limit, speed, speed >= LEAST_RECORDS_PER_S))
         fill = median(one.fill for one in daemon)
         targets.append(Target("fill", f">= {LEAST_FILL}", fill, fill >= LEAST_FILL))
         rss = max(one.rss_mib for one in daemon)
@@ -73,14 +71,14 @@ def report(scenario: str, drains: Sequence[Drain], *, judged_for_speed: bool) ->
     return Report(scenario, [*drains], ratio, lean_ratio, targets)
 
 
-def _ratio(daemon: Sequence[Drain], floor: Sequence[Drain]) -> float | None:
-    if not daemon or not floor:
+def _ratio(daemon: Sequence[Drain], baseline: Sequence[Drain]) -> float | None:
+    if not daemon or not baseline:
         return None
-    return median(one.cpu_us for one in daemon) / median(one.cpu_us for one in floor)
+    return median(one.cpu_us for one in daemon) / median(one.cpu_us for one in baseline)
 
 
 def table(reports: Iterable[Report]) -> str:
-    """Write the medians as a table, and under it how each target stands."""
+    """Return the medians as a table, and below it the result of each target."""
     lines = [_COLUMNS]
     for one in reports:
         lines += [
@@ -89,13 +87,14 @@ def table(reports: Iterable[Report]) -> str:
     for one in reports:
         if one.lean_cpu_ratio is not None:
             lines.append(
-                f"{one.scenario:14} {'CPU to the lean one':20} {one.lean_cpu_ratio:12,.2f}  told"
+                f"{one.scenario:14} {'CPU / lean baseline':20} {one.lean_cpu_ratio:12,.2f}"
+                "  no target"
             )
         for target in one.targets:
             verdict = "met" if target.met else "MISSED"
             lines.append(
-                f"{one.scenario:14} {target.name:20} {target.found:12,.2f} "
-                f" {target.wanted:10} {verdict}"
+                f"{one.scenario:14} {target.name:20} {target.measured:12,.2f} "
+                f" {target.limit:10} {verdict}"
             )
     return "\n".join(lines)
 
@@ -103,7 +102,7 @@ def table(reports: Iterable[Report]) -> str:
 def _line(scenario: str, side: Side, drains: Sequence[Drain]) -> str:
     cpu = sorted(one.cpu_us for one in drains)
     return (
-        f"{scenario:14} {side:7} {median(one.records_per_s for one in drains):10,.0f}"
+        f"{scenario:14} {side:8} {median(one.records_per_s for one in drains):10,.0f}"
         f" {median(cpu):8.2f}"
         f" {f'{cpu[0]:.2f}-{cpu[-1]:.2f}':>13} {100 * median(one.fill for one in drains):7.2f}"
         f" {max(one.largest_body for one in drains):8,} {max(one.rss_mib for one in drains):8.1f}"

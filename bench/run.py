@@ -1,9 +1,7 @@
-"""`make bench`: the daemon against two floors written for the purpose, on the same records.
+"""`make bench`: measures the daemon and two baseline programs on the same records in one run.
 
-In the same run.
-
-Each scenario drains one backlog on a real broker into a tenant that costs next to nothing, floors
-and daemon by turns. See the README beside this file for how to read the figures.
+Each scenario drains a backlog on a real broker into a null tenant; the baselines and the daemon
+take turns. `bench/README.md` says how to read the figures.
 """
 
 from __future__ import annotations
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
     from bench.report import Report
 
 _SPAN_MS: Final = 3_600_000
-"""The records' times begin an hour ago: a version must not lie ahead of now."""
+"""The records' times start an hour ago, because a version must not be ahead of now."""
 
 _FLUSH_S: Final = 120.0
 _PRODUCER: Final = {
@@ -60,13 +58,13 @@ SCENARIOS: Final = (
     Scenario("wrapped-0ms", "wrapped", 0, 150_000, 50_000),
     Scenario("wrapped-100ms", "wrapped", 100, 150_000, 50_000),
 )
-JUDGED_FOR_SPEED: Final = "bare-100ms"
-LEAST_JUDGED_RECORDS: Final = 500_000
+SPEED_SCENARIO: Final = "bare-100ms"
+LEAST_SPEED_RECORDS: Final = 500_000
 QUICK: Final = ("bare-100ms", "wrapped-100ms")
 
 
 def main() -> int:
-    """Run what was asked for; 1 when anything was lost."""
+    """Run the chosen scenarios; return 1 if a record was lost."""
     given = _arguments()
     if missing := missing_tools():
         print(missing, file=sys.stderr)
@@ -92,13 +90,20 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument(
-        "--scenario", action="append", choices=[one.name for one in SCENARIOS], help="repeatable"
+        "--scenario",
+        action="append",
+        choices=[one.name for one in SCENARIOS],
+        help="scenario to run (repeatable; default: all)",
     )
-    parser.add_argument("--records", type=int, help="of each backlog")
-    parser.add_argument("--rounds", type=int, default=3, help="drains of each side (default: 3)")
-    parser.add_argument("--quick", action="store_true", help="small backlogs at 100 ms: under 90 s")
-    parser.add_argument("--only", choices=SIDES, help="one side; no ratio then")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every drain there")
+    parser.add_argument("--records", type=int, help="records of each backlog")
+    parser.add_argument("--rounds", type=int, default=3, help="drains per program (default: 3)")
+    parser.add_argument(
+        "--quick", action="store_true", help="small backlogs at 100 ms; takes less than 90 s"
+    )
+    parser.add_argument("--only", choices=SIDES, help="run one program only, without ratios")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write the figures of every drain to FILE"
+    )
     return parser.parse_args()
 
 
@@ -116,24 +121,26 @@ def _measure(scenarios: Sequence[Scenario], sides: Sequence[Side], rounds: int) 
                 with NullTenant(scenario.latency_ms) as tenant:
                     bench = Bench(broker, tenant, shape, scenario.records)
                     drains = [
-                        _told(scenario, bench.drain(side)) for _ in range(rounds) for side in sides
+                        _printed(scenario, bench.drain(side))
+                        for _ in range(rounds)
+                        for side in sides
                     ]
-                # Of a small backlog the tail, a linger and a commit, would be judged.
-                judged = (
-                    scenario.name == JUDGED_FOR_SPEED and scenario.records >= LEAST_JUDGED_RECORDS
+                # A small backlog mostly measures its tail: the last linger and the last commit.
+                has_target = (
+                    scenario.name == SPEED_SCENARIO and scenario.records >= LEAST_SPEED_RECORDS
                 )
-                reports.append(report(scenario.name, drains, judged_for_speed=judged))
+                reports.append(report(scenario.name, drains, has_speed_target=has_target))
     return reports
 
 
-def _told(scenario: Scenario, drain: Drain) -> Drain:
+def _printed(scenario: Scenario, drain: Drain) -> Drain:
     speed = f"{drain.records_per_s:,.0f} records/s, {drain.cpu_us:.2f} µs of CPU per record"
     print(f"{scenario.name} {drain.side}: {speed}", file=sys.stderr)
     return drain
 
 
 def _produce(broker: KafkaBroker, shape: Shape, count: int) -> None:
-    """Lay the backlog down, once for all its drains."""
+    """Produce the backlog, once for all its drains."""
     topic = topic_of(shape)
     broker.create_topic(topic, PARTITION_COUNT)
     producer = Producer({"bootstrap.servers": broker.bootstrap, **_PRODUCER})
@@ -147,7 +154,7 @@ def _produce(broker: KafkaBroker, shape: Shape, count: int) -> None:
                 producer.poll(0.1)
     left = producer.flush(_FLUSH_S)
     if left or sum(broker.end_offsets(topic).values()) != count:
-        message = f"the backlog of {topic} is not complete"
+        message = f"expected {count} records in {topic}, but not all were produced"
         raise DrainFailedError(message)
 
 

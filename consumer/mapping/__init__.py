@@ -1,4 +1,29 @@
-"""Change event to encoded object change.
+"""Maps change events to encoded object changes. How this works.
 
-Connector schema, field rules, value conversion, key and version.
+    Kafka record
+        │
+        ├─ EncodedRoute      only avro, protobuf, json_schema: wire format to JSON
+        ├─ OwnRecordFilter   only heartbeat and transaction topics: filters Debezium's own records
+        ▼
+    CompiledRoute ── value not null, and it fits ──► FastPath: one generated function ──┐
+        │ everything else                                                               │
+        ▼                                                                               ▼
+    SlowPath: open ─► where ─► operation ─► custom ─► field rules ─► Upsert, Delete or Filtered
+        │
+        └─ RecordError (reason, detail, field) ─► the whole record to the dead-letter topic
+
+One field: source (`sources.py`) ─► trim, lower ─► reading (`readings.py`: unit, scale, column) ─►
+`values` ─► writing (`writings.py`: the target type) ─► bytes of the row.
+
+- `RouteTable` compiles each route once per topic. `RowPlan` is a route's field rules compiled for
+  one source schema; both paths are made from it.
+- An opened value is one of a few kinds (text, digits, boolean, date, time, nested JSON). Numbers
+  are never computed with: their digits are sent as the source wrote them.
+- Absent has two meanings. MISSING: the source has no such value; it becomes null, the default, or
+  is left out. UNPROVIDED: the source has a value and did not send it; it never becomes null.
+- The version is Record Modified. `VersionMemory` makes it rise strictly per key and object.
+- The key is the text that names a row everywhere: in batches, in deletes and in dead letters.
+
+What must never happen: a difference between the two paths; a value of a record in a message; a part
+of a record that is sent while another part is a dead letter; an exception other than `RecordError`.
 """

@@ -1,4 +1,4 @@
-"""A route of the file bound to its object: what both ways of mapping are compiled from."""
+"""A route bound to its object: the input from which slow path and fast path are compiled."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from consumer.mapping.version import VersionMemory
 
 
 class BoundRoute(msgspec.Struct, frozen=True):
-    """One route, the object that it fills, the versions given to that object's rows.
+    """One route with its object, the version memory of that object, and its time zone.
 
-    And the zone of bare times.
+    `zone` applies to times in the source that carry no zone.
     """
 
     route: RouteSettings
@@ -23,5 +23,5 @@ class BoundRoute(msgspec.Struct, frozen=True):
 
     @property
     def partial(self) -> bool:
-        """Whether fields without a value are left out instead of being null."""
+        """Whether a field without a value is left out of the row instead of being sent as null."""
         return self.object.refresh_mode == "partial"

@@ -1,4 +1,4 @@
-"""When a change was made, read from a decoded document."""
+"""Reads the time of a change from a document that the fast path decoded."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ if TYPE_CHECKING:
     from consumer.model import Record
 
 _LARGEST_TICKS = 9 * 10**18
-"""No clock ticks that far: what is beyond is left to the careful way, which may take it for no time
-at all."""
+"""No real clock has this many ticks. A larger number takes the slow path, which may ignore it."""
 
 
 def envelope_change_ms(event: Any, record: Record) -> int | None:  # noqa: ANN401 - a struct made at run time
-    """Return when the source made a change, by the finest reading of its own clock."""
+    """Return the time of a change by the source's clock, from its finest unit that is present."""
     del record
     source = event.source
     if not source:
@@ -35,6 +34,6 @@ def envelope_change_ms(event: Any, record: Record) -> int | None:  # noqa: ANN40
 
 
 def row_change_ms(event: Any, record: Record) -> int | None:  # noqa: ANN401 - a struct made at run time
-    """Return when a plain row came about: Kafka's timestamp."""
+    """Return the time of a plain row: the Kafka timestamp."""
     del event
     return kafka_time_ms(record)

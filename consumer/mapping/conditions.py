@@ -1,4 +1,4 @@
-"""The `where` of a route: which rows it takes, judged by one value each."""
+"""The `where` of a route: conditions on one value each that decide which rows are mapped."""
 
 from __future__ import annotations
 
@@ -20,23 +20,24 @@ Listed = str | int | float | bool | None
 
 
 class AcceptedValues:
-    """The values that a condition takes.
+    """The values that a condition accepts.
 
-    Text and numbers are compared as their text, numbers also by amount.
+    Text and numbers are compared by their text; numbers also by amount, so that 1 equals 1.0.
     """
 
     def __init__(self, listed: Sequence[Listed]) -> None:
-        self.null = None in listed
+        self.has_null = None in listed
         opened = [open_value(one) for one in listed if one is not None]
         self.texts = frozenset(map(scalar_text, opened))
         self._amounts = frozenset(Decimal(one) for one in opened if isinstance(one, Digits))
 
-    def takes(self, opened: Opened) -> bool:
-        """Whether a value is among them."""
+    def contains(self, opened: Opened) -> bool:
+        """Whether a value is one of the accepted values."""
         if opened is None:
-            return self.null
+            return self.has_null
         if isinstance(opened, Nested):
             return False
+        # Comparing text is cheap; amounts are compared only for numbers.
         if scalar_text(opened) in self.texts:
             return True
         return isinstance(opened, Digits) and bool(self._amounts) and self._has_amount(opened)
@@ -49,7 +50,7 @@ class AcceptedValues:
 
 
 class Condition:
-    """One line of `where`."""
+    """One condition of `where`: a source path and its accepted values."""
 
     def __init__(self, path: str, listed: Sequence[Listed]) -> None:
         self.path = path
@@ -57,47 +58,54 @@ class Condition:
         self.accepted = AcceptedValues(listed)
 
     @property
-    def of_row(self) -> bool:
-        """Whether it looks at the row itself, not at what is around it."""
+    def is_on_row(self) -> bool:
+        """Whether the condition reads the row, not the envelope, key, headers or metadata."""
         return isinstance(self.source, RowPath)
 
     def holds(self, origin: Origin) -> bool:
-        """Whether the row is taken. Raises ENVELOPE_UNAVAILABLE when the source did not send what decides."""
+        """Whether the condition holds. A missing value counts as null.
+
+        Raises: ENVELOPE_UNAVAILABLE when the source did not send the value.
+        """
         try:
             found = self.source.fetch(origin)
         except RecordError as error:
             raise RecordError(error.reason, error.detail, field=self.path) from None
+        # Without the value, neither answer is safe: a wrong one would drop or send the row.
         if found is Absent.UNPROVIDED:
-            detail = "`where` needs a value that the source did not send"
+            detail = (
+                "expected a value for `where`, got none: the source left it out because it did not"
+                " change"
+            )
             raise RecordError(Reason.ENVELOPE_UNAVAILABLE, detail, field=self.path)
-        return self.accepted.takes(None if isinstance(found, Absent) else found)
+        return self.accepted.contains(None if isinstance(found, Absent) else found)
 
 
 class Where:
-    """All conditions of a route, those around the row and those of the row apart."""
+    """All conditions of a route: those on the record, and those on the row."""
 
     def __init__(self, where: Mapping[str, Sequence[Listed]]) -> None:
         conditions = [Condition(path, listed) for path, listed in where.items()]
-        self.around = tuple(one for one in conditions if not one.of_row)
-        self.of_row = tuple(one for one in conditions if one.of_row)
+        self.record_conditions = tuple(one for one in conditions if not one.is_on_row)
+        self.row_conditions = tuple(one for one in conditions if one.is_on_row)
 
     def takes_record(self, origin: Origin) -> bool:
-        """Whether the conditions around the row hold.
+        """Whether the conditions on the record hold.
 
-        A record without a value has no envelope to judge.
+        A record without a value has no envelope: conditions on the envelope are skipped.
         """
         return all(
             condition.holds(origin)
-            for condition in self.around
+            for condition in self.record_conditions
             if origin.members is not None or not isinstance(condition.source, EnvelopePath)
         )
 
     def takes_row(self, origin: Origin, trusted: frozenset[str] | None = None) -> bool:
-        """Whether the conditions of the row hold.
+        """Whether the conditions on the row hold.
 
-        Only columns in `trusted` are judged when it is given.
+        With `trusted`, only conditions on these columns are checked.
         """
-        for condition in self.of_row:
+        for condition in self.row_conditions:
             source = condition.source
             if (
                 trusted is not None

@@ -1,4 +1,4 @@
-"""One field's way from an opened value to what is sent: read, trim, map, write."""
+"""The conversion of one field, from the opened value to the value sent: read, map, write."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from consumer.decoding.opened import Digits, Nested, Opened, kind_of, open_value
+from consumer.decoding.opened import Digits, Nested, Opened, open_value
 from consumer.errors import Reason, RecordError
+from consumer.mapping.kinds import named_kind
 from consumer.mapping.readings import reading_of
 from consumer.mapping.settings import FieldRule, FieldType
 from consumer.mapping.writings import Out, boolean_text, write, writing_of
@@ -22,12 +23,11 @@ PLAIN_RULE = FieldRule()
 
 
 class Conversion:
-    """The conversion of one field, compiled from its rule.
+    """The conversion of one field, compiled from its rule, its source column and its type.
 
-    The source's column and the field's type.
-
-    `writing` and `reading` are open to the fast path, which takes them apart. `values` are the
-    mapped ones, ready to send; `fallback` is the ready default, `UNSET` when the rule has none.
+    `values` are the rule's replacement values, ready to send. `fallback` is the rule's default,
+    ready to send; `UNSET` when the rule has none. The fast path reads all attributes to choose a
+    shorter conversion.
     """
 
     def __init__(
@@ -37,6 +37,8 @@ class Conversion:
         self.rule = rule = rule or PLAIN_RULE
         self.reading = reading_of(rule, column, target, zone)
         self.writing = writing_of(target, zone, number=rule.number, json=rule.json)
+        # Converted once here, not for every record. The configuration check has tried the same
+        # conversion, so it does not fail.
         self.values: Mapping[str, Out] | None = None
         if rule.values is not None:
             self.values = {source: constant(value, target) for source, value in rule.values.items()}
@@ -44,11 +46,9 @@ class Conversion:
         if rule.default is not msgspec.UNSET:
             self.fallback = constant(rule.default, target)
 
-    def understand(self, opened: Opened) -> Opened:
-        """Read a value and apply the rule's trim and lower.
-
-        The value may still be mapped and must be written.
-        """
+    def interpret(self, opened: Opened) -> Opened:
+        """Apply the rule's trim and lower, then read the value by its unit, scale or column."""
+        # Exactly `str`: digits and nested JSON are subclasses of it and keep their text.
         if type(opened) is str:
             if self.rule.trim:
                 opened = opened.strip()
@@ -58,43 +58,48 @@ class Conversion:
 
     def convert(self, opened: Opened) -> Out:
         """Convert a value that is not null. Raises `RecordError`, without the field's name."""
-        opened = self.understand(opened)
+        opened = self.interpret(opened)
         if self.values is not None:
             return self.mapped(opened)
         return write(self.writing, opened, self.target)
 
     def mapped(self, opened: Opened) -> Out:
-        """Replace a value by the one that the rule's `values` name for it, else by its default."""
+        """Return the replacement of a value in the rule's `values`, else the rule's default.
+
+        Raises: FIELD_ENUM when the rule has neither.
+        """
         if self.values is None:
-            raise RecordError(Reason.FIELD_ENUM, "no values to choose from")
+            raise RecordError(Reason.FIELD_ENUM, "the rule has no `values`")
         text = scalar_text(opened)
         if text in self.values:
             return self.values[text]
         if self.fallback is msgspec.UNSET:
             raise RecordError(
-                Reason.FIELD_ENUM, "none of the rule's `values`, and the rule has no `default`"
+                Reason.FIELD_ENUM,
+                "expected one of the rule's `values`, got another value; add it to `values`, or set"
+                " `default`",
             )
         return self.fallback
 
 
 def scalar_text(opened: Opened) -> str:
-    """Return the exact JSON text of a scalar, text without its quotes.
+    """Return the exact JSON text of a scalar, without the quotes of a string.
 
-    Raises FIELD_TYPE for anything nested.
+    Raises: FIELD_TYPE for an object, an array or null.
     """
     if isinstance(opened, bool):
         return boolean_text(opened)
     if isinstance(opened, Nested) or opened is None:
-        raise RecordError(Reason.FIELD_TYPE, f"one value wanted, {kind_of(opened)} found")
+        raise RecordError(Reason.FIELD_TYPE, f"expected a single value, got {named_kind(opened)}")
     if isinstance(opened, str):
         return str(opened)
     return str(write(_CANONICAL, opened, "text"))
 
 
 def constant(value: str | float | bool | None, target: FieldType) -> Out:  # noqa: FBT001 - a written value
-    """Make a value of the configuration ready to send.
+    """Convert a value of the configuration to the value sent.
 
-    Raises `RecordError` for one that no such field takes.
+    Raises: `RecordError` for a value that a field of this type does not accept.
     """
     return None if value is None else write(writing_of(target, None), open_value(value), target)
 

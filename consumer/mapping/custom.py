@@ -1,4 +1,4 @@
-"""The user's own function, called with a plain row before the field rules."""
+"""Calls the user's custom function with a plain row, before the field rules."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PLAIN = msgspec.json.Decoder(float_hook=ExactFloat)
 
 
 class CustomContext(msgspec.Struct, frozen=True):
-    """What a custom function may know beside the row."""
+    """The context that a custom function gets beside the row."""
 
     topic: str
     partition: int
@@ -36,7 +36,7 @@ class CustomContext(msgspec.Struct, frozen=True):
 
 
 class CustomRule:
-    """Calls the function and checks what comes back."""
+    """Calls the custom function and checks the rows that it returns."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
@@ -44,16 +44,17 @@ class CustomRule:
     def rows(
         self, row: Row, origin: Origin, operation: Operation, source_ms: int | None
     ) -> list[Row]:
-        """Return the rows to map, none when the record is filtered.
+        """Return the rows to map; an empty list when the function filters the record.
 
-        Raises MAP_CUSTOM for anything else.
+        A column that the function returns unchanged keeps the source's exact value. A column that
+        the source did not send stays absent unless the function sets it.
 
-        A column that comes back as it went in stays the source's value, digits and type; one that
-        the source did not send stays so unless the function fills it.
+        Raises: MAP_CUSTOM when the function raises, or returns anything but a dict, a list of dicts
+        or None.
         """
         plain, unprovided = _opened_row(row, origin)
-        # What is nested is opened anew: the function may change it in place, and that is a change
-        # too.
+        # Nested values are opened a second time: the function may change its copy in place, and the
+        # comparison in `_kept` must see that.
         handed = {
             name: _opened(row[name]) if isinstance(value, dict | list) else value
             for name, value in plain.items()
@@ -66,13 +67,14 @@ class CustomRule:
             if not isinstance(one, dict):
                 within = " in the list" if one is not returned else ""
                 detail = (
-                    f"a dict, a list of dicts or None wanted from the custom function,"
-                    f" {_kind(one)} found{within}"
+                    "expected a dict, a list of dicts or None from the custom function, got"
+                    f" {_kind(one)}{within}"
                 )
                 raise RecordError(Reason.MAP_CUSTOM, detail)
             if not all(isinstance(name, str) for name in one):
                 raise RecordError(
-                    Reason.MAP_CUSTOM, "a row with text as names wanted from the custom function"
+                    Reason.MAP_CUSTOM,
+                    "expected a row with text keys from the custom function, got another key",
                 )
         return [
             unprovided | {name: _kept(name, value, plain, row) for name, value in one.items()}
@@ -80,19 +82,22 @@ class CustomRule:
         ]
 
     def _call(self, row: dict[str, object], context: CustomContext) -> object:
-        """Call somebody else's code.
+        """Call the user's function.
 
-        Whatever it raises is this record's fault, named by its kind alone.
+        Any exception is a fault of the record. The message names only its type: its text may hold
+        values.
         """
         try:
             return self._function(row, context)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's function may raise anything, or mean to end us
-            detail = f"the custom function raised {type(error).__name__}"
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's function may raise anything, SystemExit too
+            detail = (
+                f"expected a row from the custom function, but it raised {type(error).__name__}"
+            )
             raise RecordError(Reason.MAP_CUSTOM, detail) from None
 
 
 def _opened_row(row: Row, origin: Origin) -> tuple[dict[str, object], dict[str, object]]:
-    """Open a row for the function; what the source did not send is not in it."""
+    """Return the plain values for the function, and the columns that the source did not send."""
     plain: dict[str, object] = {}
     unprovided: dict[str, object] = {}
     for name, value in row.items():
@@ -110,22 +115,20 @@ def _kind(value: object) -> str:
 
 
 def _opened(value: object) -> object:
-    """Open a value of the source, each time anew.
-
-    Other values are copied as far as they can be changed.
-    """
+    """Return a new plain value on each call: JSON is parsed, mutable values are copied."""
     if not isinstance(value, msgspec.Raw):
         return deepcopy(value) if isinstance(value, dict | list) else value
     try:
         return _PLAIN.decode(value)
     except (msgspec.ValidationError, RecursionError):
         raise RecordError(
-            Reason.NUMBER_RANGE, "a number beyond what the custom function can be given"
+            Reason.NUMBER_RANGE,
+            "expected numbers that Python can hold for the custom function, got one beyond that",
         ) from None
 
 
 def _kept(name: str, value: object, plain: dict[str, object], row: Row) -> object:
-    """Return the source's own value when the function handed it on unchanged."""
+    """Return the source's exact value if the function returned the column unchanged."""
     before = plain.get(name)
     if name in plain and type(before) is type(value) and before == value:
         return row[name]

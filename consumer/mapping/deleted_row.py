@@ -1,4 +1,4 @@
-"""The row of a delete: what the old row says of its key, filled up from the Kafka key."""
+"""Builds the row of a delete: key columns from the old row, completed from the Kafka key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from consumer.decoding.kafka_key import KafkaKey
     from consumer.mapping.sources import Origin
 
-INVENTED: frozenset[object] = frozenset(
+TYPE_DEFAULTS: frozenset[object] = frozenset(
     {
         "",
         "0",
@@ -28,14 +28,14 @@ INVENTED: frozenset[object] = frozenset(
         None,
     }
 )
-"""What a source writes into columns that it does not know, because they may not be null.
+"""The values that a source writes into NOT NULL columns that it does not know.
 
-Source: Debezium under PostgreSQL's default replica identity, measured.
+Source: measured with Debezium under PostgreSQL's default replica identity.
 """
 
 
 def key_columns(source: ValueSource) -> tuple[str, ...]:
-    """Return the row's columns that a key is made of."""
+    """Return the columns of the row that the key reads."""
     if isinstance(source, RowPath):
         return (source.steps[0],)
     if isinstance(source, Template):
@@ -45,32 +45,38 @@ def key_columns(source: ValueSource) -> tuple[str, ...]:
 
 
 def deleted_row(event: ChangeEvent, origin: Origin, columns: tuple[str, ...]) -> Row:
-    """Return the old row with its key columns as far as they are known.
+    """Return the old row with the key columns that are known.
 
-    A value of the old row comes first, then the Kafka key's; a column that is no part of the Kafka
-    key and holds what the source invents for columns it does not know is not known.
+    A value of the old row comes first, then the value of the Kafka key. With `keys_only`, a column
+    that holds a type default and is missing in the Kafka key is not known, and is removed.
     """
     row = dict((origin.key.fields or {}) if event.row is None else event.row)
     for name in columns:
         found = row.get(name, Absent.MISSING)
         opened = None if isinstance(found, Absent) else open_value(found)
-        if opened is not None and not (event.keys_only and is_invented(opened)):
+        if opened is not None and not (event.keys_only and is_type_default(opened)):
             continue
-        filled = _of_key(origin.key, name, alone=len(columns) == 1)
+        # The old row does not have the value, or has a type default in its place.
+        filled = _of_key(origin.key, name, is_only_column=len(columns) == 1)
         if filled is not Absent.MISSING:
             row[name] = filled
         elif event.keys_only and origin.key.fields is not None:
+            # The key has columns, but not this one: the type default is not a key. Without it the
+            # record is KEY_MISSING, which is better than deleting another row.
             row.pop(name, None)
     return row
 
 
-def is_invented(opened: Opened) -> bool:
-    """Whether a value may stand for one that the source did not know."""
-    return opened in INVENTED
+def is_type_default(opened: Opened) -> bool:
+    """Whether a value may be the type's default instead of the row's real value."""
+    return opened in TYPE_DEFAULTS
 
 
-def _of_key(key: KafkaKey, name: str, *, alone: bool) -> object:
-    """Return a column of the Kafka key; a key that is one value is the only column there is."""
+def _of_key(key: KafkaKey, name: str, *, is_only_column: bool) -> object:
+    """Return a column of the Kafka key.
+
+    A key that is a single value belongs to the column only if it is the only key column.
+    """
     if key.fields is not None:
         return key.fields.get(name, Absent.MISSING)
-    return key.scalar if alone and key.scalar is not None else Absent.MISSING
+    return key.scalar if is_only_column and key.scalar is not None else Absent.MISSING

@@ -1,10 +1,7 @@
-"""A route whose records are in the schema registry's wire form.
+"""Decodes records in the schema registry's wire format to JSON before the route maps them.
 
-Each is made the JSON document that it stands for.
-
-What comes out is what Connect's JSON converter would have written with its schema beside it, so
-that formats and mapping are the same for every encoding. Letters and positions keep the record as
-it came.
+The JSON is what Connect's JsonConverter writes for the same record, so formats and field rules work
+the same for every encoding. Dead letters and offsets keep the original record.
 """
 
 from __future__ import annotations
@@ -30,49 +27,47 @@ if TYPE_CHECKING:
     from consumer.mapping.port import Mapped, RouteMapper
     from consumer.model import Change, Headers, Record
 
-_COMPILED: Final = 500
+_CACHED_SCHEMAS: Final = 500
 _QUOTE = b'"'
 _TEXT = msgspec.json.Decoder(str)
 
 
 class Transcoders:
-    """Schemas compiled when the first record wants them.
+    """Compiles a schema to a transcoder when its first record arrives, and caches it.
 
-    One that cannot be is a fault of each of its records.
+    A schema that does not compile is cached as its fault, which every record of it then raises.
     """
 
-    def __init__(self, shelf: SchemaCache, encoding: str | None) -> None:
-        self._shelf = shelf
+    def __init__(self, schemas: SchemaCache, encoding: str | None) -> None:
+        self._schemas = schemas
         self._encoding = encoding
-        self._known: dict[SchemaRef, Transcode | RecordError] = {}
+        self._cache: dict[SchemaRef, Transcode | RecordError] = {}
 
     def document(self, frame: Frame) -> bytes:
-        """Return the JSON document in a frame. Raises: the DECODE reason."""
-        known = self._known.get(frame.schema)
-        if known is None:
-            known = self._compiled(frame.schema)
-        if isinstance(known, RecordError):
-            raise RecordError(known.reason, known.detail)
-        return known(frame)
+        """Return the JSON document of a frame. Raises: a DECODE reason."""
+        transcode = self._cache.get(frame.schema)
+        if transcode is None:
+            transcode = self._compiled(frame.schema)
+        if isinstance(transcode, RecordError):
+            # A new exception each time: one that is raised again keeps its old traceback alive.
+            raise RecordError(transcode.reason, transcode.detail)
+        return transcode(frame)
 
     def _compiled(self, schema: SchemaRef) -> Transcode | RecordError:
-        written = self._shelf.schema(schema)
-        if len(self._known) >= _COMPILED:
-            self._known.clear()
+        written = self._schemas.schema(schema)
+        if len(self._cache) >= _CACHED_SCHEMAS:
+            self._cache.clear()
         made: Transcode | RecordError
         try:
             made = compiled(written, self._encoding)
         except RecordError as error:
             made = RecordError(error.reason, f"{shown(schema)}: {error.detail}")
-        self._known[schema] = made
+        self._cache[schema] = made
         return made
 
 
 class OpenedRecord:
-    """A record whose key and value are the documents that they stand for.
-
-    Each is made when it is asked for.
-    """
+    """A record with its key and value decoded to JSON, each on first use."""
 
     __slots__ = ("_document", "_keys", "_values", "original")
 
@@ -83,7 +78,7 @@ class OpenedRecord:
         self._document: bytes | None = None
 
     def value(self) -> bytes | None:
-        """Return the value's document; `None` for a tombstone. Raises: the DECODE reason."""
+        """Return the value as JSON; `None` for a tombstone. Raises: a DECODE reason."""
         if self._document is None:
             content = self.original.value()
             if content is None:
@@ -94,14 +89,14 @@ class OpenedRecord:
         return self._document
 
     def key(self) -> bytes | None:
-        """Return the key's document, or text as it stands.
+        """Return the key as JSON, or its plain text for a string.
 
-        A key in no frame is what a plain serialiser wrote.
-
-        Raises: the DECODE reason.
+        A key that is not in the wire format was written by a plain serializer and is returned as it
+        is. Raises: a DECODE reason.
         """
         content = self.original.key()
         headers = headers_of(self.original)
+        # Keys are often plain strings while values are framed.
         if schema_of(content, headers, KEY_HEADER) is None:
             return content
         try:
@@ -111,32 +106,32 @@ class OpenedRecord:
         return _TEXT.decode(document).encode() if document.startswith(_QUOTE) else document
 
     def topic(self) -> str:
-        """Topic name."""
+        """Return the topic."""
         return self.original.topic()
 
     def partition(self) -> int:
-        """Partition number."""
+        """Return the partition."""
         return self.original.partition()
 
     def offset(self) -> int:
-        """Offset in the partition."""
+        """Return the offset in the partition."""
         return self.original.offset()
 
     def headers(self) -> Headers | None:
-        """Headers in order."""
+        """Return the headers in order."""
         return headers_of(self.original)
 
     def timestamp(self) -> tuple[int, int]:
-        """Timestamp type and milliseconds."""
+        """Return the timestamp type and milliseconds."""
         return self.original.timestamp()
 
     def __len__(self) -> int:
-        """Bytes of the value as it came."""
+        """Return the size of the original value in bytes."""
         return len(self.original)
 
 
 class EncodedRoute:
-    """Opens records, and lets the route map them as if they had been JSON."""
+    """Decodes records to JSON and passes them to the mapper of a JSON route."""
 
     def __init__(self, mapper: RouteMapper, keys: Transcoders, values: Transcoders) -> None:
         self._mapper = mapper
@@ -147,32 +142,35 @@ class EncodedRoute:
     def map_run(
         self, records: Sequence[Record], start: int, wall_ms: int, append: Callable[[Change], None]
     ) -> int:
-        """Map records from `start` on as long as all are plain upserts.
+        """Map records from index `start` while each one is a plain upsert.
 
-        Each is opened when its turn comes.
+        Return the index of the first record that was not mapped. Each record is decoded only when
+        the mapper reaches it.
         """
+        # Lazy: the run ends at the first record that is not a plain upsert, and no record after
+        # it is decoded. The mapper iterates once, from 0, so an iterator is enough.
         opened = map(self._opened, islice(records, start, None))
         mapped: list[Change] = []
         reached = self._mapper.map_run(cast("Any", opened), 0, wall_ms, mapped.append)
         for change in mapped:
-            append(_given_back(change))
+            append(_with_original_record(change))
         return start + reached
 
     def map(self, record: Record, wall_ms: int) -> Mapped | tuple[Mapped, ...]:
-        """Turn one record into its change, or into several in order."""
+        """Map one record to its change, or to several changes in order."""
         mapped = self._mapper.map(self._opened(record), wall_ms)
         if isinstance(mapped, Filtered):
             return mapped
         for part in mapped if isinstance(mapped, tuple) else (mapped,):
             if not isinstance(part, Filtered):
-                _given_back(part)
+                _with_original_record(part)
         return mapped
 
     def _opened(self, record: Record) -> OpenedRecord:
         return OpenedRecord(record, self._keys, self._values)
 
 
-def _given_back(change: Change) -> Change:
-    """Let a change refer to its record as it came."""
+def _with_original_record(change: Change) -> Change:
+    """Replace the decoded record of a change by the original one, for dead letters and offsets."""
     change.record = cast("OpenedRecord", change.record).original
     return change

@@ -1,7 +1,4 @@
-"""Field rules, compiled: each field of the connector schema with its source.
-
-Conversion and meaning of absence.
-"""
+"""Compiles the field rules: a source, a conversion and a default for each schema field."""
 
 from __future__ import annotations
 
@@ -28,14 +25,13 @@ if TYPE_CHECKING:
 Filled: TypeAlias = Out | msgspec.UnsetType
 
 _UNPROVIDED = (
-    "the source did not send this value (unchanged and left out); in upsert mode null would"
-    " blank it: let the"
-    " source send whole rows, or use refresh_mode: partial"
+    "expected a value, got none: the source left it out because it did not change, and null would"
+    " erase it in upsert mode; make the source send whole rows, or set refresh_mode: partial"
 )
 
 
 class ConstantField:
-    """A field that is the same in every row. `UNSET` leaves it out."""
+    """A field with the same value in every row. `UNSET` leaves the field out."""
 
     def __init__(self, name: str, out: Filled) -> None:
         self.name = name
@@ -48,7 +44,7 @@ class ConstantField:
 
 
 class SourceField:
-    """A field filled from the record."""
+    """A field whose value comes from the record."""
 
     def __init__(
         self,
@@ -66,9 +62,9 @@ class SourceField:
         self.partial = partial
 
     def fill(self, origin: Origin) -> Filled:
-        """Return what is sent; `UNSET` leaves the field out.
+        """Return the value to send; `UNSET` leaves the field out.
 
-        Raises `RecordError` that names the field.
+        Raises: `RecordError` that names the field.
         """
         try:
             return self.of(self.source.fetch(origin))
@@ -76,21 +72,27 @@ class SourceField:
             raise RecordError(error.reason, error.detail, field=self.name) from None
 
     def of(self, found: Opened | Absent) -> Filled:
-        """Fill the field with a source value. Raises as `fill`, without the field's name."""
+        """Convert a source value, or its absence. Raises like `fill`, without the field's name."""
         if not isinstance(found, Absent) and found is not None:
             return self.conversion.convert(found)
+        # The source has a value and did not send it: neither null nor the default may replace it.
         if found is Absent.UNPROVIDED:
             if self.partial:
                 return msgspec.UNSET
             raise RecordError(Reason.ENVELOPE_UNAVAILABLE, _UNPROVIDED)
         if self.conversion.fallback is not msgspec.UNSET:
             return self.conversion.fallback
+        # Null is a value of the source: it is sent in partial mode too, where a missing one is not.
         if found is None:
             if self.required:
-                raise RecordError(Reason.FIELD_NULL, "a value wanted, null found")
+                raise RecordError(
+                    Reason.FIELD_NULL, "expected a value, got null: the field is required"
+                )
             return None
         if self.required:
-            raise RecordError(Reason.FIELD_MISSING, "a value wanted, nothing found")
+            raise RecordError(
+                Reason.FIELD_MISSING, "expected a value, got none: the field is required"
+            )
         return msgspec.UNSET if self.partial else None
 
 
@@ -98,9 +100,9 @@ Field: TypeAlias = ConstantField | SourceField
 
 
 class RowPlan(msgspec.Struct, frozen=True):
-    """All fields of an object, in the order of its schema.
+    """All fields of an object, compiled for one source schema: the input of both paths.
 
-    The key and the version stand apart from `others`.
+    `order` is the schema's order of fields. `others` are all fields but the key and the version.
     """
 
     key: KeyField
@@ -110,12 +112,12 @@ class RowPlan(msgspec.Struct, frozen=True):
 
 
 def compile_row(bound: BoundRoute, columns: Columns) -> RowPlan:
-    """Compile the field rules of a route against the columns that the source's schema types."""
+    """Compile the field rules of a route for the column types of one source schema."""
     route, target, zone, partial = bound.route, bound.object, bound.zone, bound.partial
 
     def written(path: str) -> Callable[[Opened], str]:
         conversion = Conversion(FieldType.TEXT, None, _column(source_of(path), columns), zone)
-        return lambda opened: scalar_text(conversion.understand(opened))
+        return lambda opened: scalar_text(conversion.interpret(opened))
 
     def compiled(name: str) -> tuple[ValueSource, Conversion]:
         rule = route.fields.get(name)
@@ -128,6 +130,7 @@ def compile_row(bound: BoundRoute, columns: Columns) -> RowPlan:
             continue
         rule = route.fields.get(name)
         if rule is not None and rule.const is not msgspec.UNSET:
+            # In partial mode a null constant means "never fill": the field is left out.
             out = constant(rule.const, target.fields[name])
             others.append(ConstantField(name, msgspec.UNSET if partial and out is None else out))
             continue
@@ -150,7 +153,7 @@ def _source(
 ) -> ValueSource:
     """Compile the source of a field.
 
-    Without a rule it is the column of the same name, dots and all.
+    A field without a rule reads the column of the same name; a dot in the name is not a path.
     """
     if rule is None:
         return RowPath((name,))

@@ -1,4 +1,4 @@
-"""The primary key: a non-empty string or an integer, as the text that names the row everywhere."""
+"""The primary key of a row: a non-empty string or an integer, and its text form."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from consumer.decoding.opened import (
     Nested,
     Opened,
     TimeOfDay,
-    kind_of,
 )
 from consumer.errors import Reason, RecordError
+from consumer.mapping.kinds import named_kind
 from consumer.mapping.numbers import INTEGER
 from consumer.mapping.settings import FieldType
 from consumer.mapping.writings import write
@@ -33,7 +33,7 @@ _CONTROL_CHARACTER = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 class KeyField:
-    """The field that holds the primary key."""
+    """The primary key field of a route."""
 
     def __init__(self, name: str, source: ValueSource, conversion: Conversion) -> None:
         self.name = name
@@ -41,9 +41,9 @@ class KeyField:
         self.conversion = conversion
 
     def fill(self, origin: Origin) -> tuple[str, Out]:
-        """Return the key as text, and as it stands in the row.
+        """Return the key as text, and the value to send in the key field.
 
-        Raises: KEY reasons, ENVELOPE_UNAVAILABLE.
+        Raises: a KEY reason, or ENVELOPE_UNAVAILABLE.
         """
         try:
             return self.of(self.source.fetch(origin))
@@ -51,28 +51,32 @@ class KeyField:
             raise RecordError(error.reason, error.detail, field=self.name) from None
 
     def of(self, found: Opened | Absent) -> tuple[str, Out]:
-        """Make the key of a source value. Raises as `fill`, without the field's name."""
+        """Make the key from a source value. Raises like `fill`, without the field's name."""
         if found is Absent.UNPROVIDED:
             raise RecordError(
-                Reason.ENVELOPE_UNAVAILABLE, "the source did not send the primary key"
+                Reason.ENVELOPE_UNAVAILABLE,
+                "expected a primary key, got none: the source left it out because it did not"
+                " change",
             )
         if isinstance(found, Absent) or found is None:
             out = self.conversion.fallback
             if out is msgspec.UNSET:
-                raise RecordError(Reason.KEY_MISSING, f"a primary key wanted, {_absence(found)}")
+                raise RecordError(
+                    Reason.KEY_MISSING, f"expected a primary key, got {_absence(found)}"
+                )
         else:
-            opened = self.conversion.understand(found)
+            opened = self.conversion.interpret(found)
             if self.conversion.values is None:
                 return self._written(opened)
             out = self.conversion.mapped(opened)
         return key_of_constant(out)
 
     def _written(self, opened: Opened) -> tuple[str, Out]:
-        """Take a key from the source."""
+        """Make the key from an interpreted source value."""
         target = self.conversion.target
         if isinstance(opened, bool | Nested):
             raise RecordError(
-                Reason.KEY_TYPE, f"a string or an integer wanted, {kind_of(opened)} found"
+                Reason.KEY_TYPE, f"expected text or an integer, got {named_kind(opened)}"
             )
         if isinstance(opened, Digits) and target in {FieldType.TEXT, FieldType.NUMBER}:
             return _integer_key(opened, target)
@@ -80,50 +84,51 @@ class KeyField:
             isinstance(opened, str | Days | EpochMillis | TimeOfDay)
             and target is not FieldType.NUMBER
         ):
+            # Text keys are checked before writing, so that a NUL is KEY_CONTROL_CHARS here too.
             text = require_key(opened) if type(opened) is str and target is FieldType.TEXT else None
             out = text if text is not None else write(self.conversion.writing, opened, target)
             return (out, out) if isinstance(out, str) else key_of_constant(out)
         if type(opened) is str and self.conversion.rule.number:
             return _integer_key(Digits(opened), target)
-        raise RecordError(Reason.KEY_TYPE, f"an integer wanted, {kind_of(opened)} found")
+        raise RecordError(Reason.KEY_TYPE, f"expected an integer, got {named_kind(opened)}")
 
 
 def key_of_constant(out: Out) -> tuple[str, Out]:
-    """Take a key from the configuration's own values. Raises: the KEY reasons."""
+    """Make the key from a value of the configuration. Raises: a KEY reason."""
     if out is None:
-        raise RecordError(Reason.KEY_MISSING, "a primary key wanted, null found")
+        raise RecordError(Reason.KEY_MISSING, "expected a primary key, got null")
     if isinstance(out, msgspec.Raw):
         return _integer_key(Digits(out, "ascii"), FieldType.NUMBER)
     if isinstance(out, bool):
-        raise RecordError(Reason.KEY_TYPE, "a string or an integer wanted, boolean found")
+        raise RecordError(Reason.KEY_TYPE, "expected text or an integer, got a boolean")
     return require_key(out), out
 
 
 def require_key(text: str) -> str:
-    """Return a key that names a row. Raises: KEY_EMPTY, KEY_SIZE, KEY_CONTROL_CHARS."""
+    """Return the key if it can name a row. Raises: KEY_EMPTY, KEY_SIZE, KEY_CONTROL_CHARS."""
     if not text:
-        raise RecordError(Reason.KEY_EMPTY, "a primary key wanted, empty text found")
+        raise RecordError(Reason.KEY_EMPTY, "expected a primary key, got empty text")
     if len(text) > LONGEST_KEY:
         raise RecordError(
-            Reason.KEY_SIZE, f"at most {LONGEST_KEY} characters wanted, {len(text)} found"
+            Reason.KEY_SIZE, f"expected at most {LONGEST_KEY} characters, got {len(text)}"
         )
     if not text.isprintable() and _CONTROL_CHARACTER.search(text):
         raise RecordError(
-            Reason.KEY_CONTROL_CHARS, "a key without control characters wanted, one found"
+            Reason.KEY_CONTROL_CHARS, "expected a key without control characters, got one"
         )
     return text
 
 
 def _integer_key(digits: Digits, target: FieldType) -> tuple[str, Out]:
-    """Make a key of an integer. A zero names one row, whatever its sign.
+    """Make the key from an integer: `-0` and `0` are the same row.
 
-    No other has two spellings.
+    Every other integer has one spelling in JSON.
     """
     if not INTEGER.fullmatch(digits):
-        raise RecordError(Reason.KEY_TYPE, "a string or an integer wanted, another number found")
+        raise RecordError(Reason.KEY_TYPE, "expected text or an integer, got another number")
     text = require_key("0" if digits == "-0" else str(digits))
     return text, text if target is FieldType.TEXT else msgspec.Raw(text.encode())
 
 
 def _absence(found: Absent | None) -> str:
-    return "null found" if found is None else "nothing found"
+    return "null" if found is None else "none"

@@ -1,4 +1,4 @@
-"""Numbers as exact digits: range, JSON's grammar, and Debezium's decimals written out."""
+"""Numbers as exact digits: range checks, JSON's grammar, Debezium decimals, epoch numbers."""
 
 from __future__ import annotations
 
@@ -16,27 +16,29 @@ GRAMMAR = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
 
 SAFE_LENGTH = 300
-"""Digits without an exponent, up to this many, are within a double's range whatever they are."""
+"""Any number without an exponent and with at most this many characters is finite as a double."""
 
 _LARGEST_SCALE = 400
 _LARGEST_BYTES = 130
-"""The bytes of an integer that no double holds any more (2^1024), with its sign."""
+"""An integer with more bytes than this is infinite as a double (2^1024, and a sign)."""
 
 NANO = 1_000_000_000
 NANO_ENDS = (-(2**63), 2**63 - 1)
-"""What sources that count nanoseconds in 64 bits write for infinity: these would be moments of 1677
-and 2262."""
+"""The values that sources with 64-bit nanoseconds write for -infinity and infinity. As times they
+would lie in the years 1677 and 2262."""
+
+OUTSIDE_THE_CALENDAR = "expected a time within the years 0001 to 9999, got one outside"
 
 _LARGEST_EPOCH = 1e21
 _SMALLEST_EPOCH = 1e-12
 _FLOOR = Context(prec=60, rounding=ROUND_FLOOR)
-_RANGE = "beyond the range of a double"
+_RANGE = "expected a number within the range of a double, got one beyond it"
 
 
 def checked(digits: str) -> str:
-    """Return a number's digits as they stand.
+    """Return a number's digits unchanged.
 
-    Raises NUMBER_RANGE for one that is infinite as a double.
+    Raises: NUMBER_RANGE for a number that is infinite as a double.
     """
     if (len(digits) > SAFE_LENGTH or "e" in digits or "E" in digits) and math.isinf(float(digits)):
         raise RecordError(Reason.NUMBER_RANGE, _RANGE)
@@ -44,23 +46,29 @@ def checked(digits: str) -> str:
 
 
 def number_of_text(text: str) -> str:
-    """Read text as a number. Raises FIELD_FORMAT for what is none in JSON's grammar."""
+    """Return text as a number. Raises FIELD_FORMAT for text that is not a JSON number."""
     if not GRAMMAR.fullmatch(text):
         raise RecordError(
-            Reason.FIELD_FORMAT, "a number in JSON's grammar wanted, other text found"
+            Reason.FIELD_FORMAT, "expected a number in JSON's grammar, got other text"
         )
     return checked(text)
 
 
 def decimal_of_text(text: str, scale: int) -> Digits:
-    """Write out a decimal whose unscaled value is base64 of a big-endian two's complement integer."""
+    """Return the digits of a decimal given as base64.
+
+    The bytes are the unscaled value, a big-endian two's complement integer.
+    Source: `org.apache.kafka.connect.data.Decimal`.
+
+    Raises: FIELD_FORMAT, NUMBER_RANGE.
+    """
     try:
         unscaled = binascii.a2b_base64(text, strict_mode=True)
     except (binascii.Error, ValueError):
         unscaled = b""
     if not unscaled:
         raise RecordError(
-            Reason.FIELD_FORMAT, "base64 of a decimal's bytes wanted, other text found"
+            Reason.FIELD_FORMAT, "expected base64 of a decimal's bytes, got other text"
         )
     if len(unscaled) > _LARGEST_BYTES or abs(scale) > _LARGEST_SCALE:
         raise RecordError(Reason.NUMBER_RANGE, _RANGE)
@@ -83,7 +91,7 @@ _VARIABLE = msgspec.json.Decoder(_VariableScale)
 
 
 def variable_decimal(nested: Nested) -> Digits | None:
-    """Write out Debezium's `{scale, value}`; `None` when the object is something else."""
+    """Return the digits of Debezium's `{scale, value}`; `None` for any other object."""
     try:
         variable = _VARIABLE.decode(nested.encode())
     except (msgspec.DecodeError, RecursionError):
@@ -92,17 +100,23 @@ def variable_decimal(nested: Nested) -> Digits | None:
 
 
 def floor_ms(digits: str, per_second: int) -> int:
-    """Read an epoch figure of so many ticks a second as milliseconds, towards the past."""
+    """Convert an epoch number with `per_second` ticks to milliseconds, rounded towards the past.
+
+    Raises: TIME_RANGE for the 64-bit infinities and for numbers far outside the calendar.
+    """
     if len(digits) <= SAFE_LENGTH and INTEGER.fullmatch(digits):
         ticks = int(digits)
         if per_second == NANO and ticks in NANO_ENDS:
             raise RecordError(
-                Reason.TIME_RANGE, "the least or the greatest of 64 bits, which stands for infinity"
+                Reason.TIME_RANGE,
+                "expected a time, got the smallest or largest 64-bit integer, which means infinity",
             )
         return ticks * 1000 // per_second
+    # A fraction or an exponent: exact decimal arithmetic. The bounds come first, because a huge
+    # exponent would make the arithmetic slow.
     rough = float(checked(digits))
     if abs(rough) > _LARGEST_EPOCH:
-        raise RecordError(Reason.TIME_RANGE, "outside the years 0001 to 9999")
+        raise RecordError(Reason.TIME_RANGE, OUTSIDE_THE_CALENDAR)
     if abs(rough) < _SMALLEST_EPOCH:
         return 0
     thousandfold = _FLOOR.multiply(Decimal(digits), Decimal(1000))

@@ -1,6 +1,6 @@
-"""Debezium's heartbeat and transaction topics under any format.
+"""Filters Debezium's heartbeat and transaction records before the route's format reads them.
 
-Filtered before the route's own format judges.
+A route may match these topics by a regular expression and have any `format`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from consumer.model import Change, Filtered, Record
 
 
-class OwnRecordsFirst:
-    """Asks whether a record is Debezium's own, on topics named like its own.
+class OwnRecordFilter:
+    """Filters heartbeats and transaction boundaries; passes every other record to the mapper.
 
-    Every other record goes on.
+    Used only for topics that are named like Debezium's heartbeat and transaction topics.
     """
 
     def __init__(self, mapper: RouteMapper) -> None:
@@ -31,24 +31,25 @@ class OwnRecordsFirst:
     def map_run(
         self, records: Sequence[Record], start: int, wall_ms: int, append: Callable[[Change], None]
     ) -> int:
-        """Map none in a run: each record is looked at."""
+        """Map nothing in a run: each record must be examined by itself."""
         del records, wall_ms, append
         return start
 
     def map(self, record: Record, wall_ms: int) -> Mapped | tuple[Mapped, ...]:
-        """Filter a record of Debezium's own, else map it."""
-        own = _own(record)
-        return self._mapper.map(record, wall_ms) if own is None else own
+        """Filter the record if Debezium wrote it for itself, else map it."""
+        filtered = _filtered(record)
+        return self._mapper.map(record, wall_ms) if filtered is None else filtered
 
 
-def _own(record: Record) -> Filtered | None:
+def _filtered(record: Record) -> Filtered | None:
     value = record.value()
     if value is None:
         return None
     try:
         document = open_object(value)
     except RecordError:
-        return None  # the route's own format says what is wrong with it
+        return None  # the decoder of the route's format reports the fault
+    # With `schemas.enable=true` Connect's JSON converter wraps these records too.
     if "payload" in document and "schema" in document:
         document = open_member(document["payload"]) or document
     return own_record(document, record.topic())

@@ -1,4 +1,4 @@
-"""A compiled route as a port: what the corridor calls for each record."""
+"""The interface of a compiled route: the pipeline calls it for each record."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ class RouteMapper(Protocol):
 
     @property
     def object(self) -> ObjectSettings:
-        """Its schema and settings."""
+        """The object's schema and settings."""
         ...
 
     def map_run(
         self, records: Sequence[Record], start: int, wall_ms: int, append: Callable[[Change], None]
     ) -> int:
-        """Map records from `start` on as long as each is a plain upsert, appending its change.
+        """Map records from index `start` while each one is a plain upsert; append each change.
 
-        Returns: the index of the first record that was not mapped, to be given to `map`; all when
-        none is left.
+        Returns: the index of the first record that was not mapped. The caller gives that record to
+        `map`. `len(records)` when all were mapped.
         """
         ...
 
     def map(self, record: Record, wall_ms: int) -> Mapped | tuple[Mapped, ...]:
-        """Turn one record into its change, or into several in order. Never an empty tuple.
+        """Map one record to its change, or to several changes in order. Never an empty tuple.
 
-        Units: `wall_ms` is the present, against which versions in the future are judged.
-        Raises: `RecordError`; the record goes to the dead-letter topic whole.
+        Units: `wall_ms` is the current wall-clock time; a version too far beyond it is refused.
+        Raises: `RecordError`; the whole record goes to the dead-letter topic.
         """
         ...

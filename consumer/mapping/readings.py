@@ -1,7 +1,4 @@
-"""What a source value means.
-
-The rule's `unit` and `scale`, else the source schema's column, applied to it.
-"""
+"""Reads a source value by the rule's `unit` or `scale`, else by its column in the schema."""
 
 from __future__ import annotations
 
@@ -39,11 +36,12 @@ TICKS_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 def reading_of(
     rule: FieldRule | None, column: Column | None, target: FieldType, zone: tzinfo | None
 ) -> ValueReader | None:
-    """Choose the reading of a field; `None` when values mean what they look like.
+    """Return the reader of a field's values; `None` when values are used as they are.
 
-    A number field takes epoch figures as the numbers they are; only decimals are read for it.
-    `zone` is that of texts that carry none.
+    A number field takes epoch numbers unchanged; only decimals are read for it. `zone` applies to
+    times without a zone.
     """
+    # The rule takes precedence over the schema's column.
     if rule is not None and rule.scale is not None:
         return _decimal(rule.scale)
     if rule is not None and rule.unit is not None:
@@ -53,6 +51,7 @@ def reading_of(
         return _decimal(column.scale)
     if column.meaning is LogicalType.ZONED_TIMESTAMP:
         return _iso_moment(zone)
+    # Into a number field, a typed time is the number that the source wrote.
     reading = _BY_MEANING.get(column.meaning)
     return reading if target is not FieldType.NUMBER or reading is variable else None
 
@@ -65,7 +64,7 @@ def _decimal(scale: int) -> ValueReader:
 
 
 def variable(opened: Opened) -> Opened:
-    """Read Debezium's `{scale, value}` where it is one."""
+    """Read Debezium's VariableScaleDecimal `{scale, value}`; return other values unchanged."""
     if not isinstance(opened, Nested):
         return opened
     return variable_decimal(opened) or opened
@@ -79,9 +78,9 @@ def _moment(per_second: int) -> ValueReader:
 
 
 def _whole(digits: str) -> int:
-    """Read a count of days or ticks."""
+    """Read a count of days or ticks. Raises TIME_FORMAT for a fraction or an exponent."""
     if len(digits) > SAFE_LENGTH or not INTEGER.fullmatch(digits):
-        raise RecordError(Reason.TIME_FORMAT, "a whole number wanted, another number found")
+        raise RecordError(Reason.TIME_FORMAT, "expected a whole number, got another number")
     return int(digits)
 
 

@@ -1,4 +1,4 @@
-"""Topic to the routes that take it, each compiled once."""
+"""The route table: finds the routes of a topic and compiles each of them once per topic."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from consumer.decoding.formats import DECODERS, FormatSettings
 from consumer.decoding.schema_cache import SchemaCache
 from consumer.mapping.bound_route import BoundRoute
 from consumer.mapping.encoded import EncodedRoute, Transcoders
-from consumer.mapping.own_records import OwnRecordsFirst
+from consumer.mapping.own_records import OwnRecordFilter
 from consumer.mapping.route import CompiledRoute
 from consumer.mapping.settings import CRM_CONNECTOR
 from consumer.mapping.slow_path import SlowPath
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 
 class RouteTable:
-    """All routes of the file. A topic may stand in several.
+    """All routes of the configuration file.
 
-    Each record is offered to all, in file order.
+    A topic may be in several routes; each record is given to all of them, in file order.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class RouteTable:
         schemas: SchemaCache | None = None,
         route_filter: Callable[[RouteMapper], RouteMapper] | None = None,
     ) -> None:
-        """`route_filter` stands before every mapper, where not all is to pass."""
+        """`route_filter` wraps every mapper; replay uses it to let only selected changes pass."""
         self._routes = tuple(routes)
         self._connector = connector
         self._objects = objects
@@ -51,7 +51,7 @@ class RouteTable:
         self._by_topic: dict[str, tuple[RouteMapper, ...]] = {}
 
     def mappers(self, topic: str) -> tuple[RouteMapper, ...]:
-        """Return a mapper per route that takes the topic; empty when none does (ROUTE_NONE)."""
+        """Return one mapper per route of the topic; empty when no route matches (ROUTE_NONE)."""
         found = self._by_topic.get(topic)
         if found is None:
             found = tuple(
@@ -63,7 +63,7 @@ class RouteTable:
         return found
 
     def is_encoded(self, topic: str) -> bool:
-        """Whether the records of a topic name schemas that have to be at hand before they are mapped."""
+        """Whether records of the topic need registry schemas before they can be mapped."""
         found = self._encoded.get(topic)
         if found is None:
             found = any(route.encoding != "json" for route in self._routes if takes(route, topic))
@@ -71,13 +71,13 @@ class RouteTable:
         return found
 
     def forget_versions(self, topic: str) -> None:
-        """Records of this topic that were mapped before come again."""
+        """Forget the versions of the topic's rows, because its records will be read again."""
         for route in self._routes:
             if takes(route, topic):
                 self._versions[route.object].forget()
 
     def _mapper(self, route: RouteSettings, topic: str) -> RouteMapper:
-        """Compile a route for one topic: what it learns of the records is the topic's."""
+        """Compile a route for one topic: its cached plans fit the records of that topic."""
         if route.crm is None:
             described, connector = self._objects[route.object], self._connector
         else:
@@ -85,16 +85,17 @@ class RouteTable:
         zone = ZoneInfo(route.zone) if route.zone is not None else None
         bound = BoundRoute(route, described, self._versions[route.object], zone)
         slow_path = SlowPath(bound, DECODERS[route.format](FormatSettings(route.flat_prefix, zone)))
+        # From the inside out: registry decoding runs first, then the filter, then the route.
         mapper: RouteMapper = CompiledRoute(Target(connector, described.name), bound, slow_path)
         if topic.startswith(HEARTBEAT_PREFIX) or topic.endswith(TRANSACTION_SUFFIX):
-            mapper = OwnRecordsFirst(mapper)
+            mapper = OwnRecordFilter(mapper)
         if route.encoding == "json":
             return mapper
         return EncodedRoute(mapper, self._keys, Transcoders(self._schemas, route.encoding))
 
 
 def takes(route: RouteSettings, topic: str) -> bool:
-    """Whether a route takes a topic, by name or by its regular expression."""
+    """Whether the topic is listed in the route or matches its regular expression."""
     return any(
         re.match(one, topic) is not None if one.startswith("^") else one == topic
         for one in route.topics

@@ -1,4 +1,4 @@
-"""What a route is told: the object it fills, the rules of its fields, and what deletes mean."""
+"""The settings of a route: its object, its field rules, and how it treats deletes."""
 
 from __future__ import annotations
 
@@ -25,17 +25,18 @@ TimeUnit: TypeAlias = Literal["s", "ms", "us", "ns", "days"]
 
 
 PLACE_KEY: Final = "$place"
-"""The key of rows that have none: no field can have this name, and none is sent."""
+"""The key field of CRM inserts without an external id. It is never sent, and no real field can have
+this name."""
 
 CRM_ID: Final = "Id"
 CRM_CONNECTOR: Final = ""
-"""Stands in the target of an sObject: no connector can have this name."""
+"""The connector name in the target of an sObject. No real connector can have this name."""
 
 
 class FieldType(StrEnum):
-    """The connector schema's types.
+    """The field types of a connector schema.
 
-    Email, phone, url and percent are text (see formats in the docs).
+    Strings with `format` email, phone, url or percent are TEXT (see `docs/values.md`).
     """
 
     TEXT = "string"
@@ -46,7 +47,10 @@ class FieldType(StrEnum):
 
 
 class ObjectSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """One connector object: its schema (field name to type, in file order) and what the file cannot say."""
+    """One connector object: its schema, and the settings that the schema file cannot express.
+
+    `fields` maps a field name to its type, in the order of the schema file.
+    """
 
     name: str
     fields: dict[str, FieldType]
@@ -58,9 +62,9 @@ class ObjectSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FieldRule(msgspec.Struct, frozen=True, kw_only=True):
-    """How one target field is filled.
+    """The rule that fills one target field.
 
-    Exactly one of `source`, `const`, `template` (UNSET when not given).
+    Exactly one of `source`, `const` and `template` is given; the others are UNSET.
 
     `source` is a dotted path in the row, or a `$` reference (`$kafka.offset`, `$key.x`,
     `$header.NAME`, `$envelope.x`). `default` applies when the source is missing, null, or not in
@@ -82,9 +86,9 @@ class FieldRule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FlushSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The `flush` of a route: the older of its rows is at most `every_s` old.
+    """The `flush` of a bulk route: when its buffered rows become a job.
 
-    Its lines have at most `bytes`.
+    A job starts when the oldest row is `every_s` seconds old, or the CSV lines reach `bytes` bytes.
     """
 
     every_s: float = 900.0
@@ -92,11 +96,11 @@ class FlushSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CrmTarget(msgspec.Struct, frozen=True, kw_only=True):
-    """What a route to the CRM does with its sObject.
+    """The sObject that a `crm_bulk` route fills, and the operation it uses.
 
-    `described` is the sObject as this route fills it, all text, changes in part. Its key is the
-    field that names a row; an insert without an external id has none, and is named by the place of
-    its record (`PLACE_KEY`).
+    `described` is the sObject with the columns of this route: every column is text, and the refresh
+    mode is partial. Its key is the field that identifies a row. An insert without an external id
+    has no such field: topic, partition and offset identify the row instead (`PLACE_KEY`).
     """
 
     described: ObjectSettings
@@ -105,14 +109,15 @@ class CrmTarget(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """Return the columns that the route fills."""
+        """The columns that the route fills."""
         return tuple(name for name in self.described.fields if name != PLACE_KEY)
 
 
 class RouteSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """One route of the file. `topics` are names, or one regular expression starting with `^`.
+    """One route of the configuration file.
 
-    `flush` is of the bulk destinations alone, `crm` of the CRM's, where `object` is an sObject.
+    `topics` are topic names, or one regular expression that starts with `^`. `flush` is set only
+    for the bulk destinations. `crm` is set only for `crm_bulk`, where `object` is an sObject.
     `custom` is the user's function, already imported. `place` is the route's `file:line`, for
     messages.
     """

@@ -1,7 +1,7 @@
-"""The careful way from a record to its changes: every value opened by itself, every fault named.
+"""The slow path from a record to its changes: opens each value and names each fault.
 
-It is the reference: what the fast way does differently is a bug of the fast way. Deletes of a few
-kinds, faults, custom functions and everything rare go this way in production too.
+The slow path is the reference: any difference on the fast path is a bug of the fast path. In
+production it maps faulty records, some deletes, routes with a custom function, and rare values.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from consumer.mapping.port import Mapped
     from consumer.model import Record
 
-_KNOWN_PLANS = 32
+_CACHED_PLANS = 32
 
 encode = msgspec.json.Encoder().encode
 
 
 class SlowPath:
-    """Maps the records of one route."""
+    """Maps the records of one route, one value at a time."""
 
     def __init__(self, bound: BoundRoute, decoder: ChangeDecoder) -> None:
         self.where = Where(bound.route.where)
@@ -51,14 +51,19 @@ class SlowPath:
         self._plans: dict[int, tuple[Columns, RowPlan]] = {}
 
     def open(self, value: bytes, record: Record) -> Envelope | Filtered | None:
-        """Open a value that is not null; `None` when it says null all the same: a tombstone."""
+        """Open a value that is not null.
+
+        `None` for a tombstone whose null is written in a schema wrapper.
+        """
         return self._decoder.open(value, record)
 
     def map_opened(
         self, envelope: Envelope, record: Record, wall_ms: int
     ) -> Mapped | tuple[Mapped, ...]:
-        """Map an opened value."""
+        """Map an opened value: conditions, operation, field rules."""
         origin = Origin(record, envelope.members, has_placeholders=self._decoder.has_placeholders)
+        # Conditions on the record come before the operation is read: a route that lists the
+        # operations it takes filters a truncate instead of failing on it.
         if not self.where.takes_record(origin):
             return FILTERED[FilterRule.WHERE]
         events = self._decoder.events(envelope, record)
@@ -73,15 +78,18 @@ class SlowPath:
             return FILTERED[FilterRule.TOMBSTONE]
         if meaning == "dead_letter":
             raise RecordError(
-                Reason.TOMBSTONE_UNMAPPED, "a null value found; write the route's `tombstones`"
+                Reason.TOMBSTONE_UNMAPPED,
+                "expected a value, got a tombstone (null); set the route's `tombstones` to ignore"
+                " or delete",
             )
+        # `deletes` decides first: a route that ignores deletes needs no key for them.
         if record.key() is None:
             refused = self._refused_delete()
             if refused is not None:
                 return refused
             raise RecordError(
                 Reason.KEY_MISSING,
-                "a tombstone without Kafka key",
+                "expected a Kafka key that names the row to delete, got a tombstone without a key",
                 field=self._bound.object.primary_key,
             )
         origin = Origin(record)
@@ -103,10 +111,12 @@ class SlowPath:
         return mapped[0] if len(mapped) == 1 else tuple(mapped)
 
     def row_plan(self, columns: Columns) -> RowPlan:
-        """Compile the field rules once per source schema."""
+        """Return the row plan of a source schema, compiled once and cached."""
+        # Columns are compared by identity: the schema caches return one object per schema. The
+        # plan keeps its columns alive, so an id is not reused while the plan is cached.
         known = self._plans.get(id(columns))
         if known is None or known[0] is not columns:
-            if len(self._plans) >= _KNOWN_PLANS:
+            if len(self._plans) >= _CACHED_PLANS:
                 self._plans.clear()
             known = columns, compile_row(self._bound, columns)
             self._plans[id(columns)] = known
@@ -121,9 +131,13 @@ class SlowPath:
         rows = self._custom_rows(row, event, origin)
         if not rows:
             return [FILTERED[FilterRule.CUSTOM]]
+        # All rows are mapped before anything is returned: one fault fails the whole record.
         changes = [self._upsert(plan, event, origin.at(one, event.absent), wall_ms) for one in rows]
+        # A changed key: the old row is deleted before the new one is upserted.
         return (
-            self._left_behind(plan, event, origin, {change.key for change in changes}, wall_ms)
+            self._deletes_of_old_keys(
+                plan, event, origin, {change.key for change in changes}, wall_ms
+            )
             + changes
         )
 
@@ -136,39 +150,43 @@ class SlowPath:
             version_ms = plan.version.version_ms(
                 origin, kafka_time_ms(origin.record) if change_ms is None else change_ms
             )
+            # Last of all fields: a row with another fault must not raise the version of its key.
             latest_ms = NO_LIMIT_MS if plan.version.counts else wall_ms + LARGEST_LEAD_MS
             try:
-                risen_ms = self._versions.rise(key, version_ms, latest_ms)
+                risen_ms = self._versions.assign(key, version_ms, latest_ms)
             except RecordError as error:
                 raise RecordError(error.reason, error.detail, field=plan.version.name) from None
             outs[plan.version.name] = plan.version.written(risen_ms)
         row = {name: outs[name] for name in plan.order if outs[name] is not msgspec.UNSET}
         return Upsert(key, _encoded(row), origin.record)
 
-    def _left_behind(
+    def _deletes_of_old_keys(
         self, plan: RowPlan, event: ChangeEvent, origin: Origin, keys: set[str], wall_ms: int
     ) -> list[Mapped]:
-        """Delete the keys of the old row that the new one does not have any more.
+        """Delete the keys that the old row has and the new one does not: the key was changed.
 
-        An old row without a valid key was never sent: there is nothing to delete.
+        An old row without a valid key was never sent, so there is nothing to delete.
         """
         if event.old_row is None:
             return []
         old_keys: dict[str, None] = {}
         for row in self._custom_rows(event.old_row, event, origin, Operation.DELETE):
+            # UNPROVIDED: a missing key column must not fall back to a default and delete that row.
             try:
                 key, _ = plan.key.fill(origin.at(row, Absent.UNPROVIDED))
             except RecordError:
                 continue
             old_keys[key] = None
-        gone = [key for key in old_keys if key not in keys]
-        return [self._delete(plan, key, event, origin, wall_ms) for key in gone]
+        obsolete = [key for key in old_keys if key not in keys]
+        return [self._delete(plan, key, event, origin, wall_ms) for key in obsolete]
 
     def _deletes(
         self, plan: RowPlan, event: ChangeEvent, origin: Origin, wall_ms: int
     ) -> list[Mapped]:
         columns = key_columns(plan.key.source)
-        if self.where.of_row:
+        # `where` judges only columns whose value is known: a delete under Debezium's default
+        # replica identity has type defaults in all columns but the key.
+        if self.where.row_conditions:
             row = deleted_row(event, origin, columns)
             known = columns + tuple(origin.key.fields or ()) if event.keys_only else tuple(row)
             if not self.where.takes_row(origin.at(row), event.added.union(known)):
@@ -186,17 +204,21 @@ class SlowPath:
         """Apply the route's `deletes`. Raises DELETE_UNWANTED."""
         if self._route.deletes == "dead_letter":
             raise RecordError(
-                Reason.DELETE_UNWANTED, "a delete found, and the route's `deletes` is dead_letter"
+                Reason.DELETE_UNWANTED,
+                "expected no delete, because the route's `deletes` is dead_letter, got one; set"
+                " `deletes` to delete or ignore",
             )
         return FILTERED[FilterRule.DELETES] if self._route.deletes == "ignore" else None
 
     def _delete(
         self, plan: RowPlan, key: str, event: ChangeEvent, origin: Origin, wall_ms: int
     ) -> Mapped:
-        """Make a delete; a row created again under its key must be later than it."""
+        """Make a delete, and note its time: a row created again under its key must be later."""
         refused = self._refused_delete()
         if refused is not None:
             return refused
+        # A counter as version says nothing about time, so only time versions are marked. A source
+        # clock far in the future must not block the key: it is limited to the allowed lead.
         if plan.version is not None and not plan.version.counts:
             change_ms = (
                 event.source_ms if event.source_ms is not None else kafka_time_ms(origin.record)
@@ -208,20 +230,21 @@ class SlowPath:
     def _custom_rows(
         self, row: Row, event: ChangeEvent, origin: Origin, operation: Operation | None = None
     ) -> list[Row]:
-        """Let the route's custom function make the rows."""
+        """Return the rows of the custom function, or the row itself on a route without one."""
         if self._custom is None:
             return [row]
         return self._custom.rows(row, origin, operation or event.operation, event.source_ms)
 
 
 def _encoded(row: Mapping[str, object]) -> bytes:
-    """Encode a row. Raises FIELD_CHARS for half a character.
+    """Encode a row.
 
-    Which only a custom function can bring.
+    Raises: FIELD_CHARS for a lone surrogate, which only a custom function can return.
     """
     try:
         return encode(row)
     except UnicodeEncodeError:
         raise RecordError(
-            Reason.FIELD_CHARS, "a row in UTF-8 wanted, a lone surrogate found"
+            Reason.FIELD_CHARS,
+            "expected text that UTF-8 can encode, got a lone surrogate from the custom function",
         ) from None

@@ -1,7 +1,4 @@
-"""Where a rule's value comes from.
-
-A path in the row, the Kafka record around it, the envelope, a template.
-"""
+"""The sources of a rule's value: row, envelope, Kafka key, header, Kafka metadata, template."""
 
 from __future__ import annotations
 
@@ -10,10 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from consumer.decoding.document import open_member
 from consumer.decoding.kafka_key import KafkaKey, key_text
-from consumer.decoding.opened import Absent, Nested, Opened, Row, kind_of, open_value
+from consumer.decoding.opened import Absent, Nested, Opened, Row, open_value
 from consumer.decoding.placeholders import is_placeholder
 from consumer.errors import Reason, RecordError
 from consumer.headers import headers_of
+from consumer.mapping.kinds import named_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,9 +22,9 @@ _NO_ROW: Row = {}
 
 
 class Origin:
-    """What one row can be filled from.
+    """The data that one row is filled from: the row, its envelope and its Kafka record.
 
-    `absent` is what a column means that the row does not have.
+    `absent` says what it means that the row lacks a column.
     """
 
     __slots__ = ("_key", "absent", "has_placeholders", "members", "record", "row")
@@ -49,17 +47,17 @@ class Origin:
         return self._key
 
     def at(self, row: Row, absent: Absent = Absent.MISSING) -> Origin:
-        """Turn to another row of the same record."""
+        """Switch to another row of the same record, and return self."""
         self.row = row
         self.absent = absent
         return self
 
 
 class ValueSource(Protocol):
-    """One place that a value comes from."""
+    """The source of one value."""
 
     def fetch(self, origin: Origin) -> Opened | Absent:
-        """Return the value, opened; or that there is none."""
+        """Return the opened value, or why there is none."""
         ...
 
 
@@ -70,21 +68,22 @@ class RowPath:
         self.steps = steps
 
     def fetch(self, origin: Origin) -> Opened | Absent:
-        """Follow the path."""
+        """Return the value at the path."""
         found = _follow(origin.row, self.steps, origin.absent)
+        # Debezium's placeholder means that the source has a value and did not send it.
         if origin.has_placeholders and not isinstance(found, Absent) and is_placeholder(found):
             return Absent.UNPROVIDED
         return found
 
 
 class EnvelopePath:
-    """`$envelope.x`: a dotted path in the document around the row."""
+    """`$envelope.x`: a dotted path in the envelope, the document around the row."""
 
     def __init__(self, steps: tuple[str, ...]) -> None:
         self.steps = steps
 
     def fetch(self, origin: Origin) -> Opened | Absent:
-        """Follow the path; a record without a value has no envelope."""
+        """Return the value at the path; MISSING for a record without an envelope."""
         return (
             Absent.MISSING
             if origin.members is None
@@ -99,63 +98,64 @@ class KeyPath:
         self.steps = steps
 
     def fetch(self, origin: Origin) -> Opened | Absent:
-        """Follow the path. Raises FIELD_TYPE for a key that is no object."""
+        """Return the value at the path. Raises FIELD_TYPE for a key that is not a JSON object."""
         key = origin.key
         if key.content is None:
             return Absent.MISSING
         if key.fields is None:
             raise RecordError(
-                Reason.FIELD_TYPE, "a JSON object wanted as Kafka key, another key found"
+                Reason.FIELD_TYPE, "expected a JSON object as Kafka key, got another kind of key"
             )
         return _follow(key.fields, self.steps, Absent.MISSING)
 
 
 class KeyText:
-    """`$key`: the key's bytes as text."""
+    """`$key`: the Kafka key as text."""
 
     def fetch(self, origin: Origin) -> Opened | Absent:
-        """Read the text."""
+        """Return the key's text; null for a record without a key."""
         content = origin.record.key()
         return None if content is None else key_text(content)
 
 
 class Header:
-    """`$header.NAME`: the last header of that name, as text."""
+    """`$header.NAME`: the last header with that name, as text."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     def fetch(self, origin: Origin) -> Opened | Absent:
-        """Find the header. Raises DECODE_ENCODING when its bytes are no text."""
+        """Return the header's text. Raises DECODE_ENCODING when its bytes are not UTF-8."""
+        # Kafka allows several headers with one name; the last one was added last, so it counts.
         for name, content in reversed(headers_of(origin.record)):
             if name == self.name:
                 try:
                     return None if content is None else content.decode()
                 except UnicodeDecodeError as error:
-                    detail = f"the header is not UTF-8 at byte {error.start}"
+                    detail = f"expected a header in UTF-8, got other bytes at byte {error.start}"
                     raise RecordError(Reason.DECODE_ENCODING, detail) from None
         return Absent.MISSING
 
 
-class KafkaFact:
-    """`$kafka.x`: where the record stands in its topic."""
+class KafkaMetadata:
+    """`$kafka.x`: topic, partition, offset or timestamp of the record."""
 
     def __init__(self, name: str) -> None:
-        self._read = _FACTS[name]
+        self._read = _METADATA[name]
 
     def fetch(self, origin: Origin) -> Opened | Absent:
-        """Read the fact."""
+        """Return the metadata value."""
         return open_value(self._read(origin.record))
 
 
 class Template:
-    """Text around values; one that is missing or null makes the whole missing."""
+    """Text with values in it; one value that is missing or null makes the whole text missing."""
 
     def __init__(self, parts: tuple[str | TemplatePart, ...]) -> None:
         self.parts = parts
 
     def fetch(self, origin: Origin) -> Opened | Absent:
-        """Put the text together."""
+        """Return the text, or why a value in it is absent."""
         text = ""
         for part in self.parts:
             piece = part if isinstance(part, str) else part.fetch(origin)
@@ -166,14 +166,14 @@ class Template:
 
 
 class TemplatePart:
-    """One value inside a template, written as text."""
+    """One value in a template, written as text."""
 
     def __init__(self, source: ValueSource, written: Callable[[Opened], str]) -> None:
         self.source = source
         self.written = written
 
     def fetch(self, origin: Origin) -> str | Absent:
-        """Write the value."""
+        """Return the value as text, or why it is absent."""
         found = self.source.fetch(origin)
         if isinstance(found, Absent):
             return found
@@ -184,12 +184,12 @@ _BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 
 
 def kafka_time_ms(record: Record) -> int | None:
-    """Return the record's timestamp; `None` when Kafka has none."""
+    """Return the record's timestamp in milliseconds; `None` when the record has none."""
     kind, timestamp_ms = record.timestamp()
     return timestamp_ms if kind else None
 
 
-_FACTS: dict[str, Callable[[Record], object]] = {
+_METADATA: dict[str, Callable[[Record], object]] = {
     "topic": lambda record: record.topic(),
     "partition": lambda record: record.partition(),
     "offset": lambda record: record.offset(),
@@ -198,12 +198,13 @@ _FACTS: dict[str, Callable[[Record], object]] = {
 
 
 def source_of(path: str) -> ValueSource:
-    """Compile a source path that the configuration has judged."""
+    """Compile a source path that the configuration has already checked."""
     if not path.startswith("$"):
         return RowPath(tuple(path.split(".")))
+    # For a header, everything after the first dot is its name: header names may contain dots.
     root, _, rest = path.partition(".")
     if root == "$kafka":
-        return KafkaFact(rest)
+        return KafkaMetadata(rest)
     if root == "$header":
         return Header(rest)
     if root == "$envelope":
@@ -212,9 +213,9 @@ def source_of(path: str) -> ValueSource:
 
 
 def template_of(text: str, written: Callable[[str], Callable[[Opened], str]]) -> Template:
-    """Compile a template; `written` makes the writer of the value at a path.
+    """Compile a template; `written` returns the text writer for the value at a path.
 
-    Doubled braces stand for one.
+    `{{` and `}}` are literal braces.
     """
     parts: list[str | TemplatePart] = []
     end = 0
@@ -228,25 +229,25 @@ def template_of(text: str, written: Callable[[str], Callable[[Opened], str]]) ->
 
 
 def _follow(row: Row, steps: tuple[str, ...], absent: Absent) -> Opened | Absent:
-    """Follow a path, one object at a time.
+    """Return the value at a path, through inner objects.
 
-    What is not in an inner object means the same as in the row.
+    A member that an inner object lacks means the same as a column that the row lacks: `absent`.
 
-    Raises: FIELD_TYPE where a step finds something else than an object.
+    Raises: FIELD_TYPE where a step before the last is not an object.
     """
     value = row.get(steps[0], absent)
     for step in steps[1:]:
         if isinstance(value, Absent):
             return value
+        # Null on the path makes the whole path null.
         opened = open_value(value)
         if opened is None:
             return None
         inner = value if isinstance(value, dict) else open_member(value)
         if inner is None:
-            if not isinstance(opened, Nested):
-                raise RecordError(
-                    Reason.FIELD_TYPE, f"an object wanted inside the path, {kind_of(opened)} found"
-                )
-            raise RecordError(Reason.FIELD_TYPE, "an object wanted inside the path, an array found")
+            kind = "an array" if isinstance(opened, Nested) else named_kind(opened)
+            raise RecordError(
+                Reason.FIELD_TYPE, f"expected an object inside the source path, got {kind}"
+            )
         value = inner.get(step, absent)
     return value if isinstance(value, Absent) else open_value(value)

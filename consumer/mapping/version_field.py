@@ -1,4 +1,4 @@
-"""The field that holds Record Modified: the source's own value, or the time of the change."""
+"""The Record Modified field: filled from the source row, else from the time of the change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from consumer.errors import Reason, RecordError
 from consumer.mapping.numbers import INTEGER, SAFE_LENGTH
 from consumer.mapping.settings import FieldType
 from consumer.mapping.times import day_text, moment_of, moment_text
-from consumer.mapping.writings import write
+from consumer.mapping.writings import BARE_NUMBER, write
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -27,12 +27,14 @@ if TYPE_CHECKING:
     from consumer.mapping.writings import Out
 
 _DAY_MS = 86_400_000
+_NO_VERSION = "expected a value for Record Modified, got null or a boolean from its rule"
 
 
 class VersionField:
-    """Record Modified of one route.
+    """The Record Modified field of one route.
 
-    `ruled` says that the file has a rule for it, which must find a value.
+    `ruled`: the configuration has a rule for it, and that rule must find a value. `counts`: the
+    field is a number, so the version is a counter and not a time.
     """
 
     def __init__(
@@ -52,10 +54,10 @@ class VersionField:
         self._zone = zone
 
     def version_ms(self, origin: Origin, change_ms: int | None) -> int:
-        """Return the version of a row. `change_ms` is the change's own time.
+        """Return the version of a row. `change_ms` is the time of the change, if known.
 
-        Raises: VERSION_MISSING when a rule finds nothing or the change has no time; else as any
-        field.
+        Raises: VERSION_MISSING when the rule finds no value or the change has no time; the reasons
+        of a date-time field for a value that is not a version.
         """
         try:
             found = self.source.fetch(origin)
@@ -65,33 +67,35 @@ class VersionField:
             raise RecordError(error.reason, error.detail, field=self.name) from None
 
     def of(self, found: Opened | Absent) -> int | None:
-        """Read the version that the row gives.
-
-        `None` when it is the change's own time that counts.
-        """
+        """Return the version in the row; `None` when the time of the change applies."""
         if isinstance(found, Absent) or found is None:
             if self.conversion.fallback is not msgspec.UNSET:
                 return self._of_out(self.conversion.fallback)
             if self.ruled:
                 raise RecordError(
-                    Reason.VERSION_MISSING, "the rule of Record Modified finds no value"
+                    Reason.VERSION_MISSING,
+                    "expected a value for Record Modified, got none: its rule found nothing; set"
+                    " `default`, or remove the rule to use the time of the change",
                 )
             return None
-        opened = self.conversion.understand(found)
+        # The same steps as `Conversion.convert`, but the result is a number that can be compared.
+        opened = self.conversion.interpret(found)
         if self.conversion.values is not None:
             return self._of_out(self.conversion.mapped(opened))
         return self._read(opened)
 
     def of_change(self, change_ms: int | None) -> int:
-        """Take the change's own time. Raises VERSION_MISSING when nothing tells it."""
+        """Return the time of the change. Raises VERSION_MISSING when it is not known."""
         if change_ms is None:
             raise RecordError(
-                Reason.VERSION_MISSING, "neither the row, the envelope nor Kafka tells a time"
+                Reason.VERSION_MISSING,
+                "expected a time for Record Modified, got none in the row, the envelope or the"
+                " Kafka record",
             )
         return change_ms
 
     def written(self, version_ms: int) -> Out:
-        """Write a version as the field's type wants it."""
+        """Return a version in the form of the field's type."""
         if self.counts:
             return msgspec.Raw(b"%d" % version_ms)
         if self.conversion.target is FieldType.DATE:
@@ -99,11 +103,11 @@ class VersionField:
         return moment_text(version_ms)
 
     def _of_out(self, out: Out | msgspec.UnsetType) -> int:
-        """Read a version that the configuration names."""
+        """Return the version of a `default` or a replacement in `values`."""
         if isinstance(out, msgspec.Raw):
             return self._read(Digits(str(out, "ascii")))
         if not isinstance(out, str):
-            raise RecordError(Reason.VERSION_MISSING, "the rule of Record Modified yields no value")
+            raise RecordError(Reason.VERSION_MISSING, _NO_VERSION)
         return self._read(out)
 
     def _read(self, opened: Opened) -> int:
@@ -119,14 +123,15 @@ class VersionField:
                 return moment_of(f"{opened.removesuffix('Z')}T00:00:00Z", None)
             return moment_of(opened, self._zone)
         if isinstance(opened, Digits):
-            raise RecordError(Reason.TIME_FORMAT, "a bare number found; write the rule's `unit`")
+            raise RecordError(Reason.TIME_FORMAT, BARE_NUMBER)
+        # `write` raises with the message of a date-time field for most other kinds.
         write(self.conversion.writing, opened, self.conversion.target)
-        raise RecordError(Reason.FIELD_TYPE, "date-time wanted, another kind of value found")
+        raise RecordError(Reason.FIELD_TYPE, "expected a date-time, got another kind of value")
 
 
 def _count(opened: Opened) -> int:
     if not isinstance(opened, Digits) or len(opened) > SAFE_LENGTH or not INTEGER.fullmatch(opened):
         raise RecordError(
-            Reason.FIELD_TYPE, "a whole number wanted as Record Modified, another value found"
+            Reason.FIELD_TYPE, "expected a whole number for Record Modified, got another value"
         )
     return int(opened)

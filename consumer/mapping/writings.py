@@ -1,7 +1,4 @@
-"""How a value is written into a field of each schema type.
-
-The table of the documentation, as tables.
-"""
+"""Writes a value into a field: one table per schema type, as documented in `docs/values.md`."""
 
 from __future__ import annotations
 
@@ -17,9 +14,9 @@ from consumer.decoding.opened import (
     Nested,
     Opened,
     TimeOfDay,
-    kind_of,
 )
 from consumer.errors import Reason, RecordError
+from consumer.mapping.kinds import named_kind, with_article
 from consumer.mapping.numbers import checked, number_of_text, variable_decimal
 from consumer.mapping.settings import FieldType
 from consumer.mapping.times import date_of, day_text, moment_of, moment_text, time_text
@@ -28,30 +25,38 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
 Out: TypeAlias = str | bool | msgspec.Raw | None
-"""A value as the encoder takes it; numbers are their own digits."""
+"""A value as the JSON encoder takes it. A number is `Raw`: its exact digits."""
 
 ValueWriter: TypeAlias = Mapping[type, Callable[[Any], Out]]
-"""Per kind of opened value, what to send; a kind that is not there is a FIELD_TYPE."""
+"""Maps each kind of opened value to its writer. A kind without a writer is FIELD_TYPE."""
 
+BARE_NUMBER = (
+    "expected text, got a number whose unit is not known; set the rule's `unit` (s, ms, us, ns or"
+    " days)"
+)
 _DECIMAL_MODES = (
-    "number wanted, text found; for Debezium's decimal.handling.mode precise write `scale`,"
-    " for string"
-    " `number: true`"
+    "expected a number, got text; for Debezium decimals set `scale` (decimal.handling.mode precise)"
+    " or `number: true` (string)"
 )
 
 
-def write(writing: ValueWriter, opened: Opened, wanted: str) -> Out:
-    """Write one value. Raises `RecordError`, without the field's name."""
+def write(writing: ValueWriter, opened: Opened, expected: str) -> Out:
+    """Write one value; `expected` is the type for the message.
+
+    Raises: `RecordError` without the field's name.
+    """
     writer = writing.get(type(opened))
     if writer is None:
-        raise RecordError(Reason.FIELD_TYPE, f"{wanted} wanted, {kind_of(opened)} found")
+        raise RecordError(
+            Reason.FIELD_TYPE, f"expected {with_article(expected)}, got {named_kind(opened)}"
+        )
     return writer(opened)
 
 
 def writing_of(
     target: FieldType, zone: tzinfo | None, *, number: bool = False, json: bool = False
 ) -> ValueWriter:
-    """Choose the table of a field. `number` and `json` are the rule's permissions."""
+    """Return the writers of a field. `number` and `json` are the flags of its rule."""
     if target is FieldType.NUMBER:
         return _NUMBERS | {str: _number_text if number else _refuse_number_text}
     if target is FieldType.BOOLEAN:
@@ -64,19 +69,19 @@ def writing_of(
 
 
 def plain_text(text: str) -> str:
-    """Return text as it stands. Raises FIELD_CHARS for a NUL."""
+    """Return text unchanged. Raises FIELD_CHARS for a NUL character."""
     if "\0" in text:
-        raise RecordError(Reason.FIELD_CHARS, "text without NUL wanted, a NUL found")
+        raise RecordError(Reason.FIELD_CHARS, "expected text without NUL characters, got one")
     return text
 
 
 def boolean_text(truth: bool) -> str:  # noqa: FBT001 - the value itself
-    """Write a boolean as JSON does."""
+    """Write a boolean as JSON text."""
     return "true" if truth else "false"
 
 
 def digits_raw(digits: str) -> msgspec.Raw:
-    """Hand a number on, digit for digit."""
+    """Write a number with its exact digits."""
     return msgspec.Raw(checked(digits).encode())
 
 
@@ -94,7 +99,7 @@ def _variable_text(nested: Nested) -> str:
     if digits is None:
         raise RecordError(
             Reason.FIELD_TYPE,
-            f"text wanted, {kind_of(nested)} found; to send JSON write `json: true`",
+            f"expected text, got {named_kind(nested)}; to send it as JSON text, set `json: true`",
         )
     return checked(digits)
 
@@ -102,24 +107,26 @@ def _variable_text(nested: Nested) -> str:
 def _variable_number(nested: Nested) -> msgspec.Raw:
     digits = variable_decimal(nested)
     if digits is None:
-        raise RecordError(Reason.FIELD_TYPE, f"number wanted, {kind_of(nested)} found")
+        raise RecordError(Reason.FIELD_TYPE, f"expected a number, got {named_kind(nested)}")
     return digits_raw(digits)
 
 
 def _refuse_bare_number(digits: str) -> NoReturn:
     del digits
-    raise RecordError(Reason.TIME_FORMAT, "a bare number found; write the rule's `unit`")
+    raise RecordError(Reason.TIME_FORMAT, BARE_NUMBER)
 
 
 def _refuse_moment(ms: int) -> NoReturn:
     del ms
-    raise RecordError(Reason.FIELD_TYPE, "date wanted, date-time found")
+    raise RecordError(Reason.FIELD_TYPE, "expected a date, got a date-time")
 
 
 def _refuse_days(days: int) -> NoReturn:
     del days
     raise RecordError(
-        Reason.TIME_ZONE, "date-time wanted, date found, which has neither time nor zone"
+        Reason.TIME_ZONE,
+        "expected a date-time, got a date, which has no time of day and no zone; send it to a date"
+        " field",
     )
 
 

@@ -1,9 +1,7 @@
-"""Many shards of broken records, each with a table and a route of its own.
+"""Runs many shards of broken records on all cores, each with one table and one route.
 
-In as many processes as there are cores.
-
-`python -m tests.fuzz.campaign [SEED [SHARDS]]` runs one and prints its report. A shard is named by
-its seed and number and is the same wherever and whenever it runs.
+`python -m tests.fuzz.campaign [SEED [SHARDS]]` runs a campaign and prints its report. A shard is
+identified by its seed and number, and is the same on every machine and in every run.
 """
 
 from __future__ import annotations
@@ -29,20 +27,19 @@ if TYPE_CHECKING:
 
     from consumer.mapping.settings import ObjectSettings, RouteSettings
     from consumer.model import PlainRecord
-    from tests.fuzz.ways import Told
+    from tests.fuzz.ways import RecordOutcome
 
 SHARD_RECORDS = 2_000
 CHUNK_RECORDS = 100
 HANGS_S = 30.0
-"""Processor time after which a chunk counts as hanging; what is merely slow is judged record by
-record."""
+"""Processor time after which a chunk counts as hanging. Slow records are found one by one."""
 
 TOPICS = ["shop.public.things"] * 30 + ["__debezium-heartbeat.shop", "shop.transaction"]
 TRIES_TO_SHRINK = 300
 
 
 class Shard(NamedTuple):
-    """One route and the records that it is given."""
+    """One route and its records."""
 
     name: str
     route: RouteSettings
@@ -51,10 +48,7 @@ class Shard(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What came of shards: how many records, their outcomes, all details without figures.
-
-    And what is broken.
-    """
+    """The result of shards: record count, outcomes, details without digits, and wrong outcomes."""
 
     records: int
     outcomes: Counter[str]
@@ -64,27 +58,27 @@ class Report(NamedTuple):
 
 
 def shard_of(seed: int, number: int) -> Shard:
-    """Draw a shard."""
+    """Generate a shard."""
     name = f"{seed}/{number}"
-    draw = random.Random(name)  # noqa: S311 - not a secret: the same again for the same name
+    rng = random.Random(name)  # noqa: S311 - not a secret: the same name gives the same shard
     table = tables()[number % len(tables())]
-    topic = TOPICS[int(draw.random() * len(TOPICS))]
-    route, target = RouteMaker(table, draw).route(topic)
-    mutator = Mutator(table, draw)
+    topic = TOPICS[int(rng.random() * len(TOPICS))]
+    route, target = RouteMaker(table, rng).route(topic)
+    mutator = Mutator(table, rng)
     records = [mutator.record(topic, offset) for offset in range(SHARD_RECORDS)]
     return Shard(f"{name} {table.name}", route, target, records)
 
 
 def run_shard(seed: int, number: int) -> Report:
-    """Judge a shard; what is broken is made small before it is told."""
+    """Check a shard; the records of a wrong outcome are minimised before it is reported."""
     shard = shard_of(seed, number)
     judge = Judge(shard.route, shard.target)
     outcomes: Counter[str] = Counter()
     broken: list[str] = []
     slow_once = 0
     for start, chunk in chunks(shard.records):
-        told, verdict = _watched(judge, chunk, shard.name)
-        outcomes.update(map(named, told))
+        mapped, verdict = _watched(judge, chunk, shard.name)
+        outcomes.update(map(named, mapped))
         if verdict is not None:
             broken.append(describe(shard, shrunk(shard, shard.records[: start + verdict.at + 1])))
             break
@@ -99,26 +93,26 @@ def run_shard(seed: int, number: int) -> Report:
 
 
 def chunks(records: Sequence[PlainRecord]) -> Iterator[tuple[int, Sequence[PlainRecord]]]:
-    """Cut records into chunks, each with the place of its first."""
+    """Yield the records in chunks, each with the index of its first record."""
     for start in range(0, len(records), CHUNK_RECORDS):
         yield start, records[start : start + CHUNK_RECORDS]
 
 
-def named(told: Told) -> str:
-    """Name an outcome in one word."""
-    if isinstance(told, str):
-        return told
-    if isinstance(told, tuple):
-        return str(told[0])
-    if len(told) != 1:
-        return "several" if told else "nothing"
-    return f"filtered {told[0]}" if isinstance(told[0], str) else told[0][0]
+def named(outcome: RecordOutcome) -> str:
+    """Return a short name of an outcome."""
+    if isinstance(outcome, str):
+        return outcome
+    if isinstance(outcome, tuple):
+        return str(outcome[0])
+    if len(outcome) != 1:
+        return "several" if outcome else "nothing"
+    return f"filtered {outcome[0]}" if isinstance(outcome[0], str) else outcome[0][0]
 
 
 def _watched(
     judge: Judge, chunk: Sequence[PlainRecord], name: str
-) -> tuple[list[Told], Verdict | None]:
-    """Judge a chunk; one that does not end is broken off with its name."""
+) -> tuple[list[RecordOutcome], Verdict | None]:
+    """Check a chunk; raise a `TimeoutError` with the shard's name if it does not end."""
 
     def give_up(_signal: int, _frame: FrameType | None) -> NoReturn:
         message = f"{name}: a chunk took more than {HANGS_S} s of processor time"
@@ -133,10 +127,7 @@ def _watched(
 
 
 def shrunk(shard: Shard, records: list[PlainRecord]) -> list[PlainRecord]:
-    """Leave records out as long as something stays broken.
-
-    Halves first, then ever smaller pieces.
-    """
+    """Remove records while the outcome stays wrong: halves first, then smaller parts."""
     size, tries = max(1, len(records) // 2), 0
     while size and tries < TRIES_TO_SHRINK:
         start = 0
@@ -152,7 +143,7 @@ def shrunk(shard: Shard, records: list[PlainRecord]) -> list[PlainRecord]:
 
 
 def verdict_of(shard: Shard, records: Sequence[PlainRecord]) -> Verdict | None:
-    """Judge records from the beginning."""
+    """Check records with a new judge."""
     judge = Judge(shard.route, shard.target)
     for _, chunk in chunks(records):
         _, verdict = judge.chunk(chunk)
@@ -162,10 +153,10 @@ def verdict_of(shard: Shard, records: Sequence[PlainRecord]) -> Verdict | None:
 
 
 def describe(shard: Shard, records: Sequence[PlainRecord]) -> str:
-    """Write down what is broken, and all that it takes to see it again."""
+    """Describe a wrong outcome, with everything needed to reproduce it."""
     verdict = verdict_of(shard, records)
     lines = [
-        f"shard {shard.name}: {verdict.broken if verdict else 'gone when alone'}",
+        f"shard {shard.name}: {verdict.broken if verdict else 'not seen with these records'}",
         f"  {shard.route}",
         f"  {shard.target}",
     ]
@@ -177,7 +168,7 @@ def describe(shard: Shard, records: Sequence[PlainRecord]) -> str:
 
 
 def run(seed: int, shards: int) -> Report:
-    """Run shards on every core."""
+    """Run shards on all cores."""
     counts, outcomes, details, slow_once, broken = 0, Counter[str](), set[str](), 0, list[str]()
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
         for one in pool.map(run_shard, [seed] * shards, range(shards), chunksize=4):

@@ -1,9 +1,7 @@
-"""The records that are worth keeping.
+"""The fuzzing corpus: few short records that together cover what a whole campaign covered.
 
-Few, short, and together they reach what all of a campaign reached.
-
-`python -m tests.fuzz.corpus [SEED [SHARDS]]` chooses anew: a record is kept when it executes a
-line, or has an outcome in other words, that no shorter record of its format did.
+`python -m tests.fuzz.corpus [SEED [SHARDS]]` selects a new corpus. A record is kept if it executes
+a line, or has an outcome with a detail, that no shorter record of its format did.
 """
 
 from __future__ import annotations
@@ -19,7 +17,7 @@ from consumer.model import PlainRecord
 from tests.fuzz.campaign import shard_of
 from tests.fuzz.judge import WALL_MS
 from tests.fuzz.seeds import ROOT, tables
-from tests.fuzz.ways import Reference, told
+from tests.fuzz.ways import Reference, outcome_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -27,12 +25,12 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent / "corpus"
 LARGEST = 3_000
-_WATCHED = tuple(str(ROOT / "consumer" / room) for room in ("decoding", "mapping"))
+_WATCHED = tuple(str(ROOT / "consumer" / package) for package in ("decoding", "mapping"))
 _DIGITS = re.compile(r"\d+")
 
 
 class Kept(msgspec.Struct):
-    """One record as a line of a file. Bytes stand as text, each a character."""
+    """One record as a line of a file. Bytes are text, one Latin-1 character each."""
 
     table: str
     value: str | None
@@ -40,7 +38,7 @@ class Kept(msgspec.Struct):
     headers: list[tuple[str, str | None]] | None = None
 
     def record(self, topic: str, offset: int) -> PlainRecord:
-        """Make the record."""
+        """Return the record."""
         headers = (
             None
             if self.headers is None
@@ -57,14 +55,14 @@ class Kept(msgspec.Struct):
 
 
 class Reached(NamedTuple):
-    """A record, and what it reached."""
+    """A record, and the lines and outcomes that it reached."""
 
     kept: Kept
     features: frozenset[Hashable]
 
 
 def corpus() -> dict[str, list[Kept]]:
-    """Read all files; the records of each table."""
+    """Read all files, and return the records of each table."""
     found: dict[str, list[Kept]] = {}
     for path in sorted(FOLDER.glob("*.jsonl")):
         for line in path.read_bytes().splitlines():
@@ -82,7 +80,7 @@ def _text(content: bytes | None) -> str | None:
 
 
 def reached(seed: int, number: int) -> list[Reached]:
-    """Map a shard's records and say what each reaches."""
+    """Map a shard's records, and return what each one reaches."""
     shard = shard_of(seed, number)
     table = tables()[number % len(tables())]
     reference = Reference(shard.route, shard.target)
@@ -99,9 +97,9 @@ def reached(seed: int, number: int) -> list[Reached]:
     for record in shard.records:
         lines.clear()
         sys.settrace(trace)  # type: ignore[arg-type]  # a trace function may return any other
-        outcome = told(lambda record=record: reference.map(record, WALL_MS))  # type: ignore[misc]  # called at once
+        outcome = outcome_of(lambda record=record: reference.map(record, WALL_MS))  # type: ignore[misc]  # called at once
         sys.settrace(None)
-        words = (
+        feature = (
             (outcome[0], _DIGITS.sub("#", outcome[2]))
             if isinstance(outcome, tuple)
             else (str(type(outcome)), "")
@@ -113,23 +111,23 @@ def reached(seed: int, number: int) -> list[Reached]:
             _text(record.key()),
             None if headers is None else [(name, _text(content)) for name, content in headers],
         )
-        found.append(Reached(kept, frozenset({(table.format, one) for one in (*lines, words)})))
+        found.append(Reached(kept, frozenset({(table.format, one) for one in (*lines, feature)})))
     return found
 
 
 def chosen(candidates: list[Reached]) -> list[Kept]:
-    """Take the shortest first, and each that adds something."""
+    """Take the records that reach something new, shortest first."""
     seen: set[Hashable] = set()
-    taken = []
+    kept = []
     for candidate in sorted(candidates, key=lambda one: len(one.kept.value or "")):
         if len(candidate.kept.value or "") <= LARGEST and not candidate.features <= seen:
             seen |= candidate.features
-            taken.append(candidate.kept)
-    return taken
+            kept.append(candidate.kept)
+    return kept
 
 
 def main(seed: int = 1, shards: int = 99) -> None:
-    """Write a file per format."""
+    """Write one file per format."""
     by_format: dict[str, list[Reached]] = {}
     for number in range(shards):
         by_format.setdefault(tables()[number % len(tables())].format, []).extend(

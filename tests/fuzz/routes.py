@@ -1,4 +1,4 @@
-"""Routes over the columns of a table, drawn among all that the configuration would let pass."""
+"""Generates random routes over the columns of a table; each is a valid configuration."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _NEEDED: dict[tuple[str, FieldType], dict[str, Any]] = {
     ("object", FieldType.TEXT): {"json": True},
     ("array", FieldType.TEXT): {"json": True},
 }
-"""Rules without which hardly a record of a column would fit."""
+"""Rules that a column needs so that most of its values fit."""
 
 _CONSTANTS: dict[FieldType, list[Any]] = {
     FieldType.TEXT: ["unknown", 7, None],
@@ -50,7 +50,7 @@ _UNITS: dict[FieldType, tuple[TimeUnit, ...]] = {
     FieldType.DATE: ("days",),
     FieldType.DATE_TIME: _EPOCHS,
 }
-_AROUND = [
+_REFERENCES = [
     "$kafka.offset",
     "$kafka.topic",
     "$key",
@@ -64,77 +64,77 @@ _KEY_NAMES = ("id", "Id", "CUST_CODE", "a")
 
 
 def keep(row: dict[str, Any], context: object) -> dict[str, Any]:
-    """Hand the row on."""
+    """Return the row unchanged."""
     del context
     return row
 
 
 def refuse(row: dict[str, Any], context: object) -> None:
-    """Fall over, with the row in the message."""
+    """Raise an exception that contains the row."""
     del context
     raise KeyError(row)
 
 
 def several(row: dict[str, Any], context: object) -> list[Any] | None:
-    """Filter a row that is empty, and make two of any other, with values of all kinds."""
+    """Filter an empty row; make two rows of any other, with values of several types."""
     del context
     return [row, row | {"more": [1.5, None], "id": 2**70}] if row else None
 
 
 class RouteMaker:
-    """Draws routes of one table."""
+    """Generates routes for one table."""
 
-    def __init__(self, table: Table, draw: random.Random) -> None:
+    def __init__(self, table: Table, rng: random.Random) -> None:
         self._table = table
-        self._draw = draw
+        self._rng = rng
         self._columns = [column for column in table.columns if re.fullmatch(r"\w+", column)]
 
     def route(self, topic: str) -> tuple[RouteSettings, ObjectSettings]:
         """Draw a route and its object."""
-        draw, columns = self._draw, self._columns
+        rng, columns = self._rng, self._columns
         key = (
             next((name for name in _KEY_NAMES if name in columns), columns[0])
-            if draw.random() < 0.85
-            else one_of(draw, columns)
+            if rng.random() < 0.85
+            else one_of(rng, columns)
         )
-        share = min(0.8, (2 + 10 * draw.random()) / len(columns))
-        others = [column for column in columns if column != key and draw.random() < share] + [
+        share = min(0.8, (2 + 10 * rng.random()) / len(columns))
+        others = [column for column in columns if column != key and rng.random() < share] + [
             "extra"
         ]
         fields = {name: self._type(name) for name in others}
-        fields = {key: FieldType.TEXT if draw.random() < 0.85 else FieldType.NUMBER} | fields
+        fields = {key: FieldType.TEXT if rng.random() < 0.85 else FieldType.NUMBER} | fields
         times = [
             name
             for name, kind in fields.items()
             if kind in {FieldType.DATE, FieldType.DATE_TIME, FieldType.NUMBER} and name != key
         ]
-        version = one_of(draw, times) if times and draw.random() < 0.6 else None
+        version = one_of(rng, times) if times and rng.random() < 0.6 else None
         target = ObjectSettings(
             name="things",
             fields=fields,
             primary_key=key,
             record_modified=version,
-            refresh_mode="partial" if draw.random() < 0.3 else "upsert",
+            refresh_mode="partial" if rng.random() < 0.3 else "upsert",
         )
         rules = {
-            name: self._rule(name, kind) for name, kind in fields.items() if draw.random() < 0.25
+            name: self._rule(name, kind) for name, kind in fields.items() if rng.random() < 0.25
         }
         for name, kind in fields.items():
-            if name not in rules and draw.random() < 0.9:
+            if name not in rules and rng.random() < 0.9:
                 needed = _NEEDED.get((self._table.columns.get(name, ""), kind), {})
                 if kind is FieldType.DATE_TIME and self._table.columns.get(name) == "number":
-                    needed = {"unit": one_of(draw, _EPOCHS)}
+                    needed = {"unit": one_of(rng, _EPOCHS)}
                 if needed:
                     rules[name] = FieldRule(source=name, **needed)
         for name in [one for one in (key, version) if one in rules]:
             if rules[name].const is not msgspec.UNSET:
                 del rules[name]
         settings: dict[str, Any] = {
-            "deletes": one_of(draw, ["delete", "delete", "delete", "ignore", "dead_letter"]),
-            "tombstones": one_of(draw, ["ignore", "delete", "dead_letter"]),
-            "zone": one_of(draw, [None, "Europe/Berlin", "America/New_York"]),
+            "deletes": one_of(rng, ["delete", "delete", "delete", "ignore", "dead_letter"]),
+            "tombstones": one_of(rng, ["ignore", "delete", "dead_letter"]),
+            "zone": one_of(rng, [None, "Europe/Berlin", "America/New_York"]),
             "where": self._where(),
-            "custom": one_of(draw, [keep, several, refuse]) if draw.random() < 0.08 else None,
+            "custom": one_of(rng, [keep, several, refuse]) if rng.random() < 0.08 else None,
         }
         route = RouteSettings(
             topics=(topic,), object="things", format=self._table.format, fields=rules, **settings
@@ -143,47 +143,49 @@ class RouteMaker:
 
     def _type(self, name: str) -> FieldType:
         kinds = _GUESSES.get(self._table.columns.get(name, ""), [FieldType.TEXT])
-        return one_of(self._draw, kinds if self._draw.random() < 0.95 else list(FieldType))
+        return one_of(self._rng, kinds if self._rng.random() < 0.95 else list(FieldType))
 
     def _where(self) -> dict[str, tuple[str | int | float | bool | None, ...]]:
-        draw = self._draw
-        if draw.random() < 0.85:
+        rng = self._rng
+        if rng.random() < 0.85:
             return {}
-        place = one_of(draw, [one_of(draw, self._columns), *_AROUND])
+        place = one_of(rng, [one_of(rng, self._columns), *_REFERENCES])
         return {
             place: tuple(
-                one_of(draw, ["a", "c", "u", 1, 0, None, True, "ann@example.com"]) for _ in range(4)
+                one_of(rng, ["a", "c", "u", 1, 0, None, True, "ann@example.com"]) for _ in range(4)
             )
         }
 
     def _rule(self, name: str, target: FieldType) -> FieldRule:
-        """Draw a rule; what the configuration refuses is not drawn."""
-        draw = self._draw
-        settings: dict[str, Any] = {"required": draw.random() < 0.1}
-        if draw.random() < 0.15:
-            return FieldRule(const=one_of(draw, _CONSTANTS[target]))
-        if draw.random() < 0.3:
-            settings["default"] = one_of(draw, _CONSTANTS[target])
-        if draw.random() < 0.15:
+        """Draw a rule that the configuration accepts."""
+        rng = self._rng
+        settings: dict[str, Any] = {"required": rng.random() < 0.1}
+        if rng.random() < 0.15:
+            return FieldRule(const=one_of(rng, _CONSTANTS[target]))
+        if rng.random() < 0.3:
+            settings["default"] = one_of(rng, _CONSTANTS[target])
+        if rng.random() < 0.15:
             settings["values"] = {
-                one: one_of(draw, _CONSTANTS[target]) for one in ("1", "a", "true", "", "é")
+                one: one_of(rng, _CONSTANTS[target]) for one in ("1", "a", "true", "", "é")
             }
-        settings["trim"] = target is not FieldType.BOOLEAN and draw.random() < 0.3
-        settings["lower"] = target is FieldType.TEXT and draw.random() < 0.3
-        settings["number"] = target is FieldType.NUMBER and draw.random() < 0.5
-        if draw.random() < 0.15:
+        settings["trim"] = target is not FieldType.BOOLEAN and rng.random() < 0.3
+        settings["lower"] = target is FieldType.TEXT and rng.random() < 0.3
+        settings["number"] = target is FieldType.NUMBER and rng.random() < 0.5
+        if rng.random() < 0.15:
             return FieldRule(template=self._template(), **settings)
-        settings["json"] = target is FieldType.TEXT and draw.random() < 0.4
-        if target in _UNITS and draw.random() < 0.4:
-            settings["unit"] = one_of(draw, _UNITS[target])
-        elif target in {FieldType.TEXT, FieldType.NUMBER} and draw.random() < 0.3:
-            settings["scale"] = one_of(draw, [0, 2, 3, -1])
-        return FieldRule(source=one_of(draw, _AROUND) if draw.random() < 0.1 else name, **settings)
+        settings["json"] = target is FieldType.TEXT and rng.random() < 0.4
+        if target in _UNITS and rng.random() < 0.4:
+            settings["unit"] = one_of(rng, _UNITS[target])
+        elif target in {FieldType.TEXT, FieldType.NUMBER} and rng.random() < 0.3:
+            settings["scale"] = one_of(rng, [0, 2, 3, -1])
+        return FieldRule(
+            source=one_of(rng, _REFERENCES) if rng.random() < 0.1 else name, **settings
+        )
 
     def _template(self) -> str:
-        draw = self._draw
+        rng = self._rng
         parts = [
-            one_of(draw, [*self._columns, "$kafka.partition", "$key"])
-            for _ in range(1 + int(draw.random() * 2))
+            one_of(rng, [*self._columns, "$kafka.partition", "$key"])
+            for _ in range(1 + int(rng.random() * 2))
         ]
-        return one_of(draw, ["|", "-", " {{}} "]).join(f"{{{part}}}" for part in parts)
+        return one_of(rng, ["|", "-", " {{}} "]).join(f"{{{part}}}" for part in parts)

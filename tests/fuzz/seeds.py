@@ -1,7 +1,4 @@
-"""What the fuzzer begins with.
-
-Recorded and documented records of every format, by the table that they are of.
-"""
+"""The records that the fuzzer starts from: recorded and documented ones of every format."""
 
 from __future__ import annotations
 
@@ -38,8 +35,7 @@ RECORDED: dict[FormatName, list[str]] = {
     "debezium_flat": ["dbz36-unw.ndjson", "pg_replica_full_unwrap.jsonl"],
 }
 LARGEST = 8_000
-"""Bytes of a seed; a wrapped record is mostly schema."""
-
+"""The most bytes of a seed. A record with an embedded schema is mostly schema."""
 
 _SHAPES = {
     "moment": re.compile(r"\d{4}-\d\d-\d\d[T ]"),
@@ -49,7 +45,7 @@ _SHAPES = {
 
 
 class Seed(NamedTuple):
-    """One record, and where the values of its document stand."""
+    """One record, and the spans of the values in its document."""
 
     record: PlainRecord
     value: bytes
@@ -57,7 +53,7 @@ class Seed(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Records of one table in one format, and its columns with the kind of a value of each."""
+    """The records of one table in one format, and its columns with the kind of their values."""
 
     name: str
     format: FormatName
@@ -78,7 +74,7 @@ def recorded(name: str) -> Iterator[PlainRecord]:
 
 
 def documented(name: str) -> Iterator[PlainRecord]:
-    """Read the records that a format's page shows."""
+    """Read the example records of a format's page."""
     page = (PAGES / f"{name}.md").read_text(encoding="utf-8")
     for block in re.findall(r"```json\n(.*?)```", page, re.DOTALL)[::2]:
         yield record_of_line(block.encode(), None)
@@ -92,7 +88,7 @@ def _content(raw: msgspec.Raw) -> bytes | None:
 
 
 def _rows(name: FormatName, record: PlainRecord, value: bytes) -> list[Row]:
-    """Return the rows that a record holds; one that is at fault by design has none."""
+    """Return the rows of a record; none for an example with a fault."""
     decoder = DECODERS[name](FormatSettings())
     try:
         envelope = decoder.open(value, record)
@@ -129,7 +125,7 @@ def _table(name: str, kind: FormatName, records: list[PlainRecord]) -> Table:
 
 @cache
 def tables() -> tuple[Table, ...]:
-    """Return every table that has rows, those of the formats with a fast way first."""
+    """Return every table with rows, the formats with a fast path first."""
     found: list[Table] = []
     for kind, names in RECORDED.items():
         for name in names:

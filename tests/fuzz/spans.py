@@ -1,4 +1,4 @@
-"""Where the values of a JSON document stand in its bytes."""
+"""Finds the byte ranges of all values in a JSON document."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _TOKEN = re.compile(rb'[ \t\r\n]*("(?:[^"\\]|\\.)*"|[{}\[\],:]|[^{}\[\],:" \t\r\
 
 
 class Span(NamedTuple):
-    """One value. A member of an object also has the place of its name.
+    """The byte range of one value; a member of an object also has the range of its name.
 
-    `path` are the names down to it.
+    `path` has the names of the members down to the value.
     """
 
     start: int
@@ -21,14 +21,14 @@ class Span(NamedTuple):
 
 
 def spans_of(document: bytes) -> list[Span]:
-    """Return every value of a well-formed document, the outermost last."""
+    """Return the span of every value of a valid document, the outermost last."""
     tokens = [(match.start(1), match.end(1)) for match in _TOKEN.finditer(document)]
     found: list[Span] = []
     _value(document, tokens, 0, None, (), found)
     return found
 
 
-def _value(  # noqa: PLR0917 - a walk
+def _value(  # noqa: PLR0917 - recursive
     document: bytes,
     tokens: list[tuple[int, int]],
     at: int,
@@ -36,7 +36,7 @@ def _value(  # noqa: PLR0917 - a walk
     path: tuple[bytes, ...],
     found: list[Span],
 ) -> int:
-    """Note the value that begins with a token, and what is inside it; return the token after it."""
+    """Add the value that starts at a token, and all values in it; return the next token."""
     start, end = tokens[at]
     at += 1
     opening = document[start:end]

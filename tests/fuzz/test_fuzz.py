@@ -1,4 +1,4 @@
-"""A million broken records: each has one outcome, and it is the same whichever way it is mapped."""
+"""A million broken records: each has one outcome, on the slow path, the fast path and in runs."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ SEED = int(os.environ.get("FUZZ_SEED", "1"))
 RECORDS = int(os.environ.get("FUZZ_RECORDS", "1000000"))
 ROUTES_PER_TABLE = 6
 MOST_DETAILS = 250
-"""Details without their figures: more than are written in the program would have something of a
-record in them."""
+"""The most different details, digits removed. More of them would mean that details contain values
+of records."""
 
 LARGEST_CORPUS = 300_000
 NOT_OF_MAPPING = {
@@ -47,10 +47,10 @@ NOT_RAISED = {Reason.FIELD_RANGE}
     "table", [table for table in tables() if table.name in corpus()], ids=lambda table: table.name
 )
 def test_kept_records_have_their_one_outcome(table: Table) -> None:
-    """What earlier campaigns thought worth keeping, by several routes."""
+    """The records of the corpus have one correct outcome each, on several routes."""
     for number in range(ROUTES_PER_TABLE):
-        draw = random.Random(f"corpus {number}")  # noqa: S311 - the same routes every time
-        route, target = RouteMaker(table, draw).route("shop.public.things")
+        rng = random.Random(f"corpus {number}")  # noqa: S311 - the same routes every time
+        route, target = RouteMaker(table, rng).route("shop.public.things")
         records = [
             kept.record("shop.public.things", offset)
             for offset, kept in enumerate(corpus()[table.name])
@@ -61,19 +61,21 @@ def test_kept_records_have_their_one_outcome(table: Table) -> None:
 
 
 def test_the_corpus_is_small() -> None:
-    """What is kept is read by people too."""
+    """The corpus stays small enough to review."""
     assert sum(path.stat().st_size for path in FOLDER.iterdir()) <= LARGEST_CORPUS
 
 
 @pytest.mark.timeout(1_500)
 def test_a_million_records_have_one_outcome_each() -> None:
-    """No exception, no hang, nothing of a record in a message.
+    """No exception escapes, nothing hangs, and no message contains a value.
 
-    Careful, fast and in runs the same.
+    Slow path, fast path and runs agree.
     """
     report = run(SEED, -(-RECORDS // SHARD_RECORDS))
-    said = f"{report.records} records, {len(report.details)} details, {report.slow_once} slow once"
-    sys.stdout.write(f"seed {SEED}: {said}\n")
+    message = (
+        f"{report.records} records, {len(report.details)} details, {report.slow_once} slow once"
+    )
+    sys.stdout.write(f"seed {SEED}: {message}\n")
 
     assert [] == report.broken[:3], f"FUZZ_SEED={SEED}"
     assert RECORDS <= report.records
@@ -81,43 +83,43 @@ def test_a_million_records_have_one_outcome_each() -> None:
 
 
 def test_every_reason_of_decoding_and_mapping_is_reached() -> None:
-    """A fuzzer that breaks nothing proves nothing."""
+    """The fuzzer reaches every reason, so that it really tests all of them."""
     seen: set[str] = set()
-    wanted = {str(reason) for reason in Reason} - NOT_OF_MAPPING - NOT_RAISED
+    expected = {str(reason) for reason in Reason} - NOT_OF_MAPPING - NOT_RAISED
     for number in range(3 * len(tables())):
         seen |= set(run_shard(SEED, number).outcomes)
-        if wanted <= seen:
+        if expected <= seen:
             break
 
-    assert set() == wanted - seen  # by name what the fuzzer does not reach any more
+    assert set() == expected - seen  # the reasons that the fuzzer no longer reaches
 
 
-def a_kind_that_tells(opened: object) -> str:
-    """Name the value where its kind is asked for."""
+def kind_with_the_value(opened: object) -> str:
+    """Return the value where its kind is expected."""
     return f"{opened}"
 
 
 @pytest.mark.parametrize(
-    ("place", "name", "planted", "said"),
+    ("place", "name", "planted", "message"),
     [
         pytest.param(
             document,
             "require_utf8",
             lambda _: None,
-            "escaped|refuse is taken",
-            id="bytes-that-are-no-text",
+            "escaped|refuses is mapped",
+            id="bytes-that-are-not-text",
         ),
         pytest.param(
             document,
             "_is_whole",
             lambda _: False,
-            "others read is refused",
-            id="half-a-character-is-syntax",
+            "the standard library reads is refused",
+            id="lone-surrogate-as-syntax",
         ),
         pytest.param(
             writings,
-            "kind_of",
-            a_kind_that_tells,
+            "named_kind",
+            kind_with_the_value,
             "repeats the record",
             id="a-message-with-a-value",
         ),
@@ -130,14 +132,14 @@ def test_planted_bug_is_found(
     place: object,
     name: str,
     planted: Callable[..., Any],
-    said: str,
+    message: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Within the first shards the report names what is wrong."""
+    """The report names the planted bug within the first shards."""
     monkeypatch.setattr(place, name, planted)
     for number in range(3 * len(tables())):
         broken = run_shard(SEED, number).broken
         if broken:
-            assert re.search(said, broken[0])
+            assert re.search(message, broken[0])
             return
     pytest.fail("nothing found")

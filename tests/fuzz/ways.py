@@ -1,6 +1,6 @@
-"""The ways from records to outcomes.
+"""Maps records one by one, in runs, or on the slow path, and returns comparable outcomes.
 
-Each with all of an outcome that anybody downstream can see.
+An outcome has everything of a mapped record that the rest of the pipeline can see.
 """
 
 from __future__ import annotations
@@ -23,52 +23,54 @@ if TYPE_CHECKING:
     from consumer.mapping.settings import ObjectSettings, RouteSettings
     from consumer.model import Record
 
-Told: TypeAlias = tuple[Reason, str | None, str] | list[tuple[str, str, bytes] | FilterRule] | str
-"""Reason, field and detail of a record at fault; else its changes and the rules that filtered it,
-in order.
+RecordOutcome: TypeAlias = (
+    tuple[Reason, str | None, str] | list[tuple[str, str, bytes] | FilterRule] | str
+)
+"""The outcome of one record.
 
-A text names an exception that escaped, which is no outcome at all."""
+Reason, field and detail of a fault; or the changes and filter rules in order; or text that names an
+exception that escaped, which must never happen."""
 
 
-def told(run: Callable[[], Mapped | tuple[Mapped, ...]]) -> Told:
-    """Say what became of a record."""
+def outcome_of(run: Callable[[], Mapped | tuple[Mapped, ...]]) -> RecordOutcome:
+    """Return the outcome of mapping one record."""
     try:
         mapped = run()
     except RecordError as error:
         return error.reason, error.field, error.detail
-    except Exception as error:  # noqa: BLE001 - whatever escapes is told, and judged by whoever asked
+    except Exception as error:  # noqa: BLE001 - any exception that escapes is an outcome to report
         return f"{type(error).__name__} escaped"
-    return told_of(mapped)
+    return outcome_of_mapped(mapped)
 
 
-def told_of(mapped: Mapped | tuple[Mapped, ...]) -> Told:
-    """Say what was mapped."""
+def outcome_of_mapped(mapped: Mapped | tuple[Mapped, ...]) -> RecordOutcome:
+    """Return the outcome of a mapped record."""
     return [
         (type(one).__name__, one.key, one.encoded) if isinstance(one, Upsert | Delete) else one.rule
         for one in (mapped if isinstance(mapped, tuple) else (mapped,))
     ]
 
 
-def one_by_one(mapper: RouteMapper, records: Sequence[Record], wall_ms: int) -> list[Told]:
-    """Map every record by itself."""
-    return [told(partial(mapper.map, record, wall_ms)) for record in records]
+def one_by_one(mapper: RouteMapper, records: Sequence[Record], wall_ms: int) -> list[RecordOutcome]:
+    """Map each record by itself."""
+    return [outcome_of(partial(mapper.map, record, wall_ms)) for record in records]
 
 
-def in_runs(mapper: RouteMapper, records: Sequence[Record], wall_ms: int) -> list[Told]:
-    """Map as the corridor does: in runs as far as they go, by itself what a run stops at."""
-    all_told: list[Told] = []
+def in_runs(mapper: RouteMapper, records: Sequence[Record], wall_ms: int) -> list[RecordOutcome]:
+    """Map like the pipeline: in runs, and by itself each record at which a run ends."""
+    outcomes: list[RecordOutcome] = []
     changes: list[Change] = []
     at = 0
     while (reached := mapper.map_run(records, at, wall_ms, changes.append)) < len(records):
-        all_told += map(told_of, changes)
+        outcomes += map(outcome_of_mapped, changes)
         changes.clear()
-        all_told.append(told(partial(mapper.map, records[reached], wall_ms)))
+        outcomes.append(outcome_of(partial(mapper.map, records[reached], wall_ms)))
         at = reached + 1
-    return [*all_told, *map(told_of, changes)]
+    return [*outcomes, *map(outcome_of_mapped, changes)]
 
 
 class Reference:
-    """The careful way alone, with versions of its own."""
+    """A mapper that uses only the slow path, with its own version memory."""
 
     def __init__(self, route: RouteSettings, described: ObjectSettings) -> None:
         self.target, self.object = Target("shop", described.name), described
@@ -81,7 +83,7 @@ class Reference:
     def map_run(
         self, records: Sequence[Record], start: int, wall_ms: int, append: Callable[[Change], None]
     ) -> int:
-        """Map none in a run: the reference takes each by itself."""
+        """Map nothing in a run: the reference maps each record by itself."""
         del records, wall_ms, append
         return start
 

@@ -1,8 +1,8 @@
-"""Record what Debezium writes besides values: `python -m tests.golden.capture_events`.
+"""Records Debezium's events from a real PostgreSQL: `python -m tests.golden.capture_events`.
 
-Snapshots of both kinds, moved keys, values that the log lacks, tables without key, truncates,
-messages, heartbeats and the borders of transactions; and the same through `ExtractNewRecordState`
-in each of its ways with deletes.
+Initial and incremental snapshots, changed keys, unchanged TOAST values, tables without a key,
+truncates, messages, heartbeats and transaction boundaries; and the same through
+`ExtractNewRecordState` with each `delete.tombstone.handling.mode`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 FOLDER: Final = Path(__file__).with_name("records")
 TABLES: Final = ("customers", "documents", "pairs", "keyless")
 KEPT: Final = {"heartbeat": 2, "transaction": 4, "signals": 3}
-"""Of topics so named, how many records are kept: they are all alike."""
+"""How many records are kept of topics with these names; their records are all alike."""
 
 DELETE_MODES: Final = {
     f"flat_{mode.replace('-', '_')}": mode
@@ -40,7 +40,8 @@ PREPARATION: Final = """\
 CREATE SCHEMA shop;
 SET search_path = shop;
 CREATE TABLE customers (
-  id int PRIMARY KEY, email text NOT NULL, balance numeric(10, 2) NOT NULL DEFAULT 0, vip boolean, born date,
+  id int PRIMARY KEY, email text NOT NULL, balance numeric(10, 2) NOT NULL DEFAULT 0, vip boolean,
+  born date,
   updated_at timestamptz NOT NULL DEFAULT '2024-02-29 12:00:00+00'
 );
 CREATE TABLE documents (id int PRIMARY KEY, title text, body text);
@@ -70,9 +71,11 @@ DELETE FROM pairs;
 INSERT INTO keyless VALUES (2, 'two');
 UPDATE keyless SET n = 20 WHERE n = 2;
 DELETE FROM keyless WHERE n = 1;
-BEGIN; INSERT INTO customers VALUES (4, 'dan@example.com'); INSERT INTO pairs VALUES (2, 'b', 3); COMMIT;
+BEGIN; INSERT INTO customers VALUES (4, 'dan@example.com');
+INSERT INTO pairs VALUES (2, 'b', 3); COMMIT;
 BEGIN; INSERT INTO customers VALUES (5, 'eve@example.com'); ROLLBACK;
-BEGIN; INSERT INTO customers VALUES (6, 'fay@example.com'); UPDATE customers SET vip = false WHERE id = 6;
+BEGIN; INSERT INTO customers VALUES (6, 'fay@example.com');
+UPDATE customers SET vip = false WHERE id = 6;
 DELETE FROM customers WHERE id = 6; INSERT INTO customers VALUES (6, 'fay2@example.com'); COMMIT;
 SELECT pg_logical_emit_message(true, 'shop', 'a message');
 TRUNCATE pairs, keyless;
@@ -87,7 +90,7 @@ LAST: Final = "INSERT INTO shop.customers VALUES (999, 'last@example.com');\n"
 LAST_MARK: Final = b"last@example.com"
 AGAIN_MARK: Final = b'"snapshot":"incremental"'
 CUSTOMERS: Final = 5
-"""How many there are in the end."""
+"""The number of customers at the end."""
 
 _EVERYTHING: Final = {
     "skipped__operations": "none",
@@ -98,15 +101,14 @@ _SIGNALLED: Final = {
     "signal.data.collection": "shop.signals",
     "incremental.snapshot.chunk.size": "2",
 }
-"""Of one connector only: what it writes into the table of signals, all others would tell of."""
+"""Set on one connector only: the others would capture its writes to the signal table."""
 
 
 def connectors(port: int) -> dict[str, dict[str, str]]:
     """Return the settings of each connector by its name.
 
-    Two whole, then one for each way with deletes.
-
-    The last has the default way once more, with schemas: a null is written otherwise there.
+    Two connectors with envelopes, then one with flat rows for each delete mode. The last one has
+    the default mode again, with schemas: Connect writes a null differently there.
     """
     tables = ",".join(f"shop.{table}" for table in TABLES)
     whole = postgres_connector("bare", port, f"{tables},shop.signals", **_EVERYTHING)
@@ -129,7 +131,7 @@ def _flat(name: str, port: int, tables: str, mode: str) -> dict[str, str]:
 
 
 def written(broker: KafkaBroker, name: str) -> list[Kept]:
-    """Read all that a connector has written up to now."""
+    """Read all records that a connector has written so far."""
     topics = AdminClient({"bootstrap.servers": broker.bootstrap}).list_topics(timeout=20).topics
     own = sorted(
         topic
@@ -140,10 +142,7 @@ def written(broker: KafkaBroker, name: str) -> list[Kept]:
 
 
 def is_through(broker: KafkaBroker, name: str) -> bool:
-    """Whether the last change has been written.
-
-    And what goes to topics that had to be made for it.
-    """
+    """Whether the last change and the message, which needs a new topic, have been written."""
     records = written(broker, name)
     topics = {record.topic for record in records}
     return f"{name}.message" in topics and any(
@@ -151,13 +150,13 @@ def is_through(broker: KafkaBroker, name: str) -> bool:
     )
 
 
-def has_come_again(broker: KafkaBroker, name: str) -> bool:
-    """Whether the second snapshot has been written."""
+def has_second_snapshot(broker: KafkaBroker, name: str) -> bool:
+    """Whether the incremental snapshot has been written."""
     return CUSTOMERS == sum(AGAIN_MARK in (record.value or b"") for record in written(broker, name))
 
 
 def lines_of(records: Iterable[Kept]) -> list[str]:
-    """Return records as lines, topic by topic."""
+    """Return records as JSON lines, topic by topic."""
     lines = []
     for topic, group in groupby(records, key=lambda record: record.topic):
         limit = next((limit for name, limit in KEPT.items() if name in topic), None)
@@ -182,7 +181,7 @@ def _text(content: bytes | None) -> str | None:
 
 
 def main() -> None:
-    """Start everything, record, and write the files."""
+    """Start all services, record, and write the files."""
     with (
         tempfile.TemporaryDirectory() as folder,
         KafkaBroker(Path(folder) / "broker") as broker,
@@ -199,7 +198,7 @@ def main() -> None:
         for name in named:
             await_that(lambda name=name: is_through(broker, name), f"{name} has written all")  # type: ignore[misc]
         server.run(AGAIN)
-        await_that(lambda: has_come_again(broker, "bare"), "the second snapshot is there")
+        await_that(lambda: has_second_snapshot(broker, "bare"), "the second snapshot is there")
         for name in named:
             text = "".join(f"{line}\n" for line in lines_of(written(broker, name)))
             (FOLDER / f"dbz36-{name}.ndjson").write_text(text, encoding="utf-8")

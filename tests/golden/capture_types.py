@@ -1,10 +1,8 @@
-"""Record every type of PostgreSQL under every mode of Debezium.
+"""Records every PostgreSQL type in every Debezium mode: `python -m tests.golden.capture_types`.
 
-`python -m tests.golden.capture_types`.
-
-Starts a broker, a PostgreSQL, a schema registry and a Kafka Connect worker of its own; a run takes
-a minute. Rows are inserted before the connectors start, and again with other keys while they follow
-the log: the snapshot reads over JDBC, the log is decoded by Debezium itself, and they do not always
+Starts its own broker, PostgreSQL, schema registry and Kafka Connect worker; a run takes a minute.
+Rows are inserted before the connectors start, and again with other keys while the connectors
+stream: the snapshot reads over JDBC, Debezium decodes the log itself, and the two do not always
 agree.
 """
 
@@ -43,13 +41,13 @@ if TYPE_CHECKING:
 
 FOLDER: Final = Path(__file__).with_name("types")
 STREAMED_FROM: Final = 11
-"""The key of the first row that came by the log."""
+"""The key of the first row that is streamed from the log."""
 
 _SEARCH: Final = "SET search_path = kinds, public;\n"
 
 
 class Parts(NamedTuple):
-    """What a capture needs, all of it running."""
+    """The running services of a capture."""
 
     worker: ConnectWorker
     server: Postgres
@@ -65,7 +63,7 @@ class Parts(NamedTuple):
         }
 
     def avro_schema(self, number: int) -> str:
-        """Ask for a schema as a consumer does."""
+        """Fetch a schema like a consumer."""
         with urllib.request.urlopen(  # noqa: S310
             f"{self.registry.url}/schemas/ids/{number}", timeout=20
         ) as answer:
@@ -73,10 +71,7 @@ class Parts(NamedTuple):
 
 
 def split(value: str) -> tuple[str, str]:
-    """Take a value of Connect's JSON converter apart.
-
-    The text of the schema, and that of the payload.
-    """
+    """Split a value of Connect's JsonConverter into the text of its schema and its payload."""
     start, middle = '{"schema":', ',"payload":'
     schema, payload = value.removeprefix(start).removesuffix("}").split(middle, 1)
     assert value == f"{start}{schema}{middle}{payload}}}"
@@ -84,7 +79,7 @@ def split(value: str) -> tuple[str, str]:
 
 
 def lines_of(name: str, mode: Mode, parts: Parts) -> list[dict[str, Any]]:
-    """Record the rows of a mode in every encoding; returns the lines of its file."""
+    """Record the rows of a mode in every encoding, and return the lines of its file."""
     converters = parts.converters()
     tables = ",".join(f"kinds.{table}" for table in mode.tables)
     for encoding, settings in converters.items():
@@ -104,7 +99,7 @@ def lines_of(name: str, mode: Mode, parts: Parts) -> list[dict[str, Any]]:
 
 
 def _lines(kept: list[Kept], parts: Parts) -> list[dict[str, Any]]:
-    """Write each schema once, and every record beside it."""
+    """Return each schema once, then every record without its schema."""
     schemas: dict[tuple[str, str], str] = {}
     lines: list[dict[str, Any]] = []
     for record in kept:
@@ -126,12 +121,12 @@ def _lines(kept: list[Kept], parts: Parts) -> list[dict[str, Any]]:
             f"{table} has two schemas in {encoding}"
         )
         lines.append({"table": table, "encoding": encoding, "value": value})
-    told = [
+    schema_lines = [
         {"table": table, "encoding": encoding, "is": text}
         for (table, encoding), text in schemas.items()
         if text
     ]
-    return [*told, *lines]
+    return [*schema_lines, *lines]
 
 
 def _in_base64(content: bytes) -> str:
@@ -139,7 +134,7 @@ def _in_base64(content: bytes) -> str:
 
 
 def main() -> None:
-    """Start everything, record, and write the files."""
+    """Start all services, record, and write the files."""
     with tempfile.TemporaryDirectory() as name, KafkaBroker(Path(name) / "broker") as broker:
         folder = Path(name)
         worker = ConnectWorker(folder / "connect", broker.bootstrap)

@@ -1,11 +1,8 @@
-"""The columns whose records are recorded.
+"""The recorded columns: every built-in PostgreSQL type that a table may have, with its values.
 
-Every built-in type of PostgreSQL that a table may have, with its values.
-
-One table per family, because the connector's modes concern families: times are recorded under each
-`time.precision.mode`, numbers under each `decimal.handling.mode`, and so on. A column has a value
-per row; the rows hold something ordinary, something at the edge, and what has no counterpart in
-JSON.
+One table per family of types, because a connector mode applies to a family: times are recorded
+under each `time.precision.mode`, numbers under each `decimal.handling.mode`, and so on. A column
+has one value per row: an ordinary one, one at the limit, and one that JSON cannot express.
 """
 
 from __future__ import annotations
@@ -16,17 +13,14 @@ ROWS: Final = 3
 
 
 class PgColumn(NamedTuple):
-    """A column: its type as SQL writes it, and its values as SQL literals.
-
-    Those that lack are null.
-    """
+    """A column: its SQL type, and its values as SQL literals; missing values are null."""
 
     type: str
     values: tuple[str, ...]
 
 
 def column(sql_type: str, *values: str) -> PgColumn:
-    """Describe a column."""
+    """Return a column."""
     return PgColumn(sql_type, values)
 
 
@@ -177,7 +171,7 @@ TABLES: Final = {"numbers": NUMBERS, "times": TIMES, "bytes": BYTES, "kinds": KI
 
 
 def creation(table: str) -> str:
-    """Return the statement that makes a table."""
+    """Return the statement that creates a table."""
     columns = "".join(f", {name} {each.type}" for name, each in TABLES[table].items())
     return f"CREATE TABLE kinds.{table} (id int PRIMARY KEY{columns});"
 
@@ -191,19 +185,18 @@ def insertion(table: str, first_id: int) -> str:
             each.values[row] if row < len(each.values) else "NULL"
             for each in TABLES[table].values()
         ]
-        statements.append(
-            f"INSERT INTO kinds.{table} (id, {names}) VALUES ({first_id + row}, {', '.join(values)});"  # noqa: S608
-        )
+        literals = ", ".join([str(first_id + row), *values])
+        statements.append(f"INSERT INTO kinds.{table} (id, {names}) VALUES ({literals});")  # noqa: S608
     return "\n".join(statements)
 
 
 def removal(table: str, first_id: int) -> str:
-    """Return the statement that takes rows out of a table again, from a key on."""
-    return f"DELETE FROM kinds.{table} WHERE id >= {first_id};"  # noqa: S608 - names of our own
+    """Return the statement that deletes rows of a table, from a key on."""
+    return f"DELETE FROM kinds.{table} WHERE id >= {first_id};"  # noqa: S608 - constant names
 
 
 class Mode(NamedTuple):
-    """One way to set the connector up, and the tables whose records depend on it."""
+    """One set of connector settings, and the tables whose records depend on it."""
 
     settings: dict[str, str]
     tables: tuple[str, ...]
@@ -236,5 +229,5 @@ MODES: Final = {
     "nanoseconds": Mode({"time__precision__mode": "nanoseconds"}, ("times",)),
     "unknown": Mode({"include__unknown__datatypes": "true"}, ("kinds",)),
 }
-"""The first has every default. Settings of different families never meet in a value, so one mode
-tries several."""
+"""The first mode has all defaults. Settings of different families never affect the same value, so
+one mode tries several settings."""

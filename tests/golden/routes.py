@@ -1,7 +1,4 @@
-"""The routes of the recorded tables.
-
-With rules where nothing types the columns, without where a schema does.
-"""
+"""The routes of the recorded tables: with rules where records have no schema."""
 
 from __future__ import annotations
 
@@ -127,10 +124,7 @@ OF_TABLE = [
 
 
 def tables(prefix: str, *, typed: bool) -> list[RouteSettings]:
-    """Return a route for each table of the five.
-
-    And one that takes every other topic of its server.
-    """
+    """Return one route per table and object, and one for the messages of the server."""
     routes = []
     for table, name in OF_TABLE:
         rules = {} if typed else UNTYPED.get(name, {})
@@ -147,10 +141,7 @@ def tables(prefix: str, *, typed: bool) -> list[RouteSettings]:
 
 
 def unwrapped() -> list[RouteSettings]:
-    """Return routes for the rows that the transformation leaves.
-
-    A tombstone deletes, as it does by default.
-    """
+    """Return routes for flat rows; a tombstone deletes, which is their default."""
     rules = UNTYPED | {"pairs": PAIR}
     return [
         RouteSettings(
@@ -165,15 +156,12 @@ def unwrapped() -> list[RouteSettings]:
 
 
 def customers(rules: dict[str, FieldRule], name: str = "customers") -> list[RouteSettings]:
-    """Return one route for every topic of the shop."""
+    """Return one route for all topics."""
     return [RouteSettings(topics=("^.*",), object=name, format="debezium", fields=rules)]
 
 
 def shop(name: str, format_name: FormatName, *, typed: bool = False) -> list[RouteSettings]:
-    """Return the routes of what one connector wrote.
-
-    Of its tables, and of its topics that are no tables.
-    """
+    """Return the routes of one connector: for its tables, and for its other topics."""
     rules = {"numbered_pairs": PAIR}
     if not typed:
         rules["members"] = {name: UNTYPED["customers"][name] for name in ("balance", "born")}

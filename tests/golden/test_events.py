@@ -1,4 +1,4 @@
-"""However one table's changes were written by a real Debezium, the same rows are left of them."""
+"""The same changes, written by a real Debezium in every mode, result in the same rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tests.golden.test_golden import mapped
 
-TELLS_DELETES = [
+WITH_DELETES = [
     "bare",
     "schema",
     "flat_tombstone",
@@ -28,12 +28,12 @@ LAST = {"999": "last@example.com"}
 
 
 def outcomes(name: str) -> list[dict[str, Any]]:
-    """Return what becomes of the records of a connector."""
+    """Return the outcomes of the records of a connector."""
     return [json.loads(line) for line in mapped(f"dbz36-{name}.ndjson")]
 
 
-def left(name: str) -> dict[str, dict[str, dict[str, Any]]]:
-    """Carry the changes out; the rows by object and key, without the time of the change."""
+def rows_after(name: str) -> dict[str, dict[str, dict[str, Any]]]:
+    """Apply the changes; return the rows by object and key, without the time of the change."""
     rows: dict[str, dict[str, dict[str, Any]]] = {}
     for one in outcomes(name):
         table = rows.setdefault(one.get("object", ""), {})
@@ -45,40 +45,37 @@ def left(name: str) -> dict[str, dict[str, dict[str, Any]]]:
     return rows
 
 
-@pytest.mark.parametrize("name", TELLS_DELETES)
-def test_the_rows_that_are_left_are_those_of_the_database(name: str) -> None:
-    """Of customers with moved, deleted and returned keys.
-
-    And of a document whose text the log did not repeat.
-    """
-    rows = left(name)
+@pytest.mark.parametrize("name", WITH_DELETES)
+def test_the_rows_are_those_of_the_database(name: str) -> None:
+    """Customers with changed, deleted and reused keys; a document with an unchanged TOAST value."""
+    rows = rows_after(name)
     assert MEMBERS | LAST == {key: row["email"] for key, row in rows["members"].items()}
     assert {"1": {"id": "1", "title": "still long", "body": "short"}} == rows["documents"]
-    assert rows["members"] == left("bare")["members"]
+    assert rows["members"] == rows_after("bare")["members"]
 
 
-@pytest.mark.parametrize("name", TELLS_DELETES)
-def test_a_table_that_was_emptied_keeps_its_rows(name: str) -> None:
-    """A truncate is a dead letter; the transformation drops it unseen."""
-    assert {"2/b": {"key": "2/b", "n": 3}} == left(name)["numbered_pairs"]
-    letters = [one["reason"] for one in outcomes(name) if one["outcome"] == "dead_letter"]
-    assert (2 if "flat" not in name else 0) == letters.count("ENVELOPE_TRUNCATE")
+@pytest.mark.parametrize("name", WITH_DELETES)
+def test_a_truncated_table_keeps_its_rows(name: str) -> None:
+    """A truncate is a dead letter; `ExtractNewRecordState` drops it."""
+    assert {"2/b": {"key": "2/b", "n": 3}} == rows_after(name)["numbered_pairs"]
+    reasons = [one["reason"] for one in outcomes(name) if one["outcome"] == "dead_letter"]
+    assert (2 if "flat" not in name else 0) == reasons.count("ENVELOPE_TRUNCATE")
 
 
-def test_where_deletes_are_dropped_rows_stay() -> None:
-    """Nothing in the records tells of them."""
-    assert {"2", "3"} | MEMBERS.keys() | LAST.keys() == left("flat_drop")["members"].keys()
+def test_rows_remain_where_debezium_drops_deletes() -> None:
+    """The records contain no trace of the deletes."""
+    assert {"2", "3"} | MEMBERS.keys() | LAST.keys() == rows_after("flat_drop")["members"].keys()
 
 
-@pytest.mark.parametrize("name", [*TELLS_DELETES, "flat_drop"])
-def test_what_is_no_row_is_filtered(name: str) -> None:
-    """Heartbeats, borders of transactions and messages, each by its rule."""
+@pytest.mark.parametrize("name", [*WITH_DELETES, "flat_drop"])
+def test_records_that_are_not_rows_are_filtered(name: str) -> None:
+    """Heartbeats, transaction boundaries and messages are filtered, each by its rule."""
     rules = {one["rule"] for one in outcomes(name) if one["outcome"] == "filtered"}
     assert {"heartbeat", "transaction", "message"} == rules - {"tombstone"}
 
 
 def test_a_second_snapshot_brings_the_rows_again() -> None:
-    """An incremental one, asked for in the middle."""
+    """An incremental snapshot, requested while streaming, upserts every row again."""
     again = [
         one for one in outcomes("bare") if one.get("object") == "members" and one["offset"] > 15
     ]

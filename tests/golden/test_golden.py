@@ -1,7 +1,4 @@
-"""Real Debezium records become the changes that stand beside them.
-
-Run as a script to write those anew.
-"""
+"""Real Debezium records map to the expected outcomes; run as a script to write these again."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ FILES = sorted(path.name for path in (HERE / "records").iterdir())
 
 
 class Line(msgspec.Struct):
-    """One recorded record: key and value are its text, or JSON as it stood."""
+    """One recorded record; key and value are text, or JSON as it was written."""
 
     topic: str
     key: msgspec.Raw
@@ -39,7 +36,7 @@ class Line(msgspec.Struct):
 
 
 def routes_module() -> ModuleType:
-    """Load the routes, which are no part of a package."""
+    """Load the module with the routes."""
     spec = importlib.util.spec_from_file_location("golden_routes", HERE / "routes.py")
     assert spec is not None
     assert spec.loader is not None
@@ -88,13 +85,13 @@ def mapped(name: str) -> list[str]:
 
 
 def expected_file(name: str) -> Path:
-    """Return where the outcomes of a file are written."""
+    """Return the file with the expected outcomes of a record file."""
     return HERE / "expected" / f"{name.partition('.')[0]}.jsonl"
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_real_records_become_what_is_written_beside_them(name: str) -> None:
-    """Every record of the file, by every route that takes it, in order."""
+def test_real_records_have_the_expected_outcomes(name: str) -> None:
+    """Every record of the file, by every route of its topic, in order."""
     assert expected_file(name).read_text(encoding="utf-8").splitlines() == mapped(name)
 
 
@@ -110,7 +107,7 @@ def test_with_and_without_schema_the_rows_are_the_same() -> None:
         ]
 
     typed, ruled = rows("dbz36-schemas-on.ndjson"), rows("dbz36-schemas-off.ndjson")
-    only_schema_tells = {"t", "t6"}
+    only_by_schema = {"t", "t6"}
     differing = {
         name
         for one, two in zip(typed, ruled, strict=True)
@@ -118,7 +115,7 @@ def test_with_and_without_schema_the_rows_are_the_same() -> None:
         if one[name] != two[name]
     }
 
-    assert differing == only_schema_tells
+    assert differing == only_by_schema
 
 
 if __name__ == "__main__":

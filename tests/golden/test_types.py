@@ -1,7 +1,4 @@
-"""Every type of PostgreSQL, as a real Debezium wrote it in each mode and encoding.
-
-Becomes what is written down.
-"""
+"""Every PostgreSQL type, written by a real Debezium in each mode and encoding, maps as expected."""
 
 from __future__ import annotations
 
@@ -25,13 +22,13 @@ if TYPE_CHECKING:
 FLOATING = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 
-def numbers_spelt_alike(text: str) -> str:
-    """Spell each number as the double that it is."""
+def with_one_spelling(text: str) -> str:
+    """Return text in which each number is written as its double."""
     return FLOATING.sub(lambda found: repr(float(found[0])), text)
 
 
 def is_floating(case: Case) -> bool:
-    """Whether a column, or the members of its array, are binary floating-point numbers."""
+    """Whether a column, or its array's elements, are binary floating-point numbers."""
     schema: dict[str, Any] = case.schema.get("items", case.schema)
     return schema["type"] in {"float", "double"}
 
@@ -42,36 +39,33 @@ def as_text(case: Case) -> FieldType:
     return FieldType.TEXT
 
 
-def test_every_column_becomes_what_is_written_down() -> None:
-    """With a schema and without, as each type of a connector's schema.
-
-    `type_page.py` writes it anew.
-    """
+def test_every_column_has_the_expected_outcome() -> None:
+    """With and without a schema, for each field type; `type_page.py` writes the expected file."""
     assert OUTCOMES.read_text(encoding="utf-8").splitlines() == expected_lines()
 
 
-def test_the_page_says_what_happens() -> None:
-    """Its tables are those that the same command writes."""
+def test_the_tables_of_the_page_are_current() -> None:
+    """The tables are those that `type_page.py` writes."""
     text = PAGE.read_text(encoding="utf-8")
     assert page(text) == text
 
 
 @pytest.mark.parametrize("choose", [natural, as_text])
-def test_avro_becomes_what_a_schema_in_json_becomes(choose: Callable[[Case], FieldType]) -> None:
-    """Each value of each column under each mode, byte for byte; floating-point numbers by value."""
+def test_avro_maps_like_json_with_a_schema(choose: Callable[[Case], FieldType]) -> None:
+    """Each value of each column and mode, byte for byte; floating-point numbers by value."""
     for case in cases():
         target = choose(case)
         in_json, in_avro = sent(case, target, "schema"), sent(case, target, "avro")
         if is_floating(case):
             in_json, in_avro = (
-                [*map(numbers_spelt_alike, in_json)],
-                [*map(numbers_spelt_alike, in_avro)],
+                [*map(with_one_spelling, in_json)],
+                [*map(with_one_spelling, in_avro)],
             )
         assert in_json == in_avro, case.column
 
 
-def test_every_column_arrives_or_is_said_not_to() -> None:
-    """A type that the connector leaves out is one that the page lists."""
+def test_every_column_arrives_or_is_listed_as_missing() -> None:
+    """The page lists every type that the connector leaves out."""
     listed = PAGE.read_text(encoding="utf-8").partition("## Types that do not arrive")[2]
     for mode, each in MODES.items():
         for table in each.tables:
@@ -79,10 +73,10 @@ def test_every_column_arrives_or_is_said_not_to() -> None:
                 assert f"| `{TABLES[table][column].type}` |" in listed
 
 
-def test_with_a_rule_a_record_without_schema_becomes_the_same() -> None:
-    """But as a string: where no rule tells that text or a figure is a time.
+def test_a_rule_replaces_the_schema() -> None:
+    """A record without a schema maps the same with a rule, except for times sent to a string.
 
-    It is sent as it stands.
+    No rule says that text or a number is a time there, so the value is sent unchanged.
     """
     differing = {
         (case.sql_type.partition("(")[0], target)
@@ -95,5 +89,5 @@ def test_with_a_rule_a_record_without_schema_becomes_the_same() -> None:
     } == differing
 
 
-def _values(became: list[str]) -> list[object]:
-    return [None if isinstance(one, Refused) else json.loads(one) for one in became]
+def _values(outcomes: list[str]) -> list[object]:
+    return [None if isinstance(one, Refused) else json.loads(one) for one in outcomes]

@@ -1,4 +1,4 @@
-"""The outcomes of the recorded types as lines, for a file whose differences are read."""
+"""The outcomes of the recorded types as JSON lines, for a file whose diff is reviewed."""
 
 from __future__ import annotations
 
@@ -19,19 +19,17 @@ LONGEST: Final = 100
 
 
 def expected_lines() -> list[str]:
-    """Return a line per column and what it looks like.
+    """Return one line per column and form of its values, with the outcome for each field type.
 
-    Where it is found, and what it becomes as each type.
-
-    `without` says where a record without schema, with the rule that it needs, becomes something
-    else: as a string, or as the type that the column is made for. What came by the snapshot and
-    again by the log stands once.
+    `without` has the outcomes that differ for a record without a schema and with a rule: for a
+    string field, and for the column's natural type. Values that are the same in the snapshot and in
+    the log are written once.
     """
     return [msgspec.json.encode(_line(case)).decode() for case in cases()]
 
 
 def short(text: str) -> str:
-    """Cut what is endless."""
+    """Shorten long text."""
     return str(text) if len(text) <= LONGEST else f"{text[:LONGEST]}... ({len(text)})"
 
 
@@ -58,7 +56,7 @@ def _line(case: Case) -> dict[str, Any]:
 
 
 def _written(values: Sequence[str]) -> object:
-    """Write JSON as it stands, and one reason once."""
+    """Return values as raw JSON; one reason for all of them is returned once."""
     snapshot, log = halves(values)
     once = [_raw(value) for value in (snapshot if snapshot == log else values)]
     return str(values[0]) if len(set(values)) == 1 and isinstance(values[0], Refused) else once

@@ -1,7 +1,4 @@
-"""What the recorded types become.
-
-Every column under every mode, as every type that a connector's schema knows.
-"""
+"""The outcomes of the recorded types: every column in every mode, for every field type."""
 
 from __future__ import annotations
 
@@ -53,9 +50,9 @@ _NESTED: Final = {"array", "map", "io.debezium.data.geometry.Point"}
 
 
 class Line(msgspec.Struct, forbid_unknown_fields=True):
-    """A line of a recorded file.
+    """A line of a recorded file: a schema, or a value.
 
-    A schema, or the value of a record; of Avro the body in base64, without frame.
+    The value of Avro is the body in base64, without the frame.
     """
 
     table: str
@@ -65,17 +62,14 @@ class Line(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Refused(str):
-    """The reason of a dead letter, in the place of a value."""
+    """The reason of a dead letter, in place of a value."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A column as it arrives in some modes.
-
-    What its schema says, and its values, those of the snapshot first.
-    """
+    """A column as it arrives in some modes: its schema and its values, the snapshot's first."""
 
     modes: tuple[str, ...]
     table: str
@@ -85,26 +79,26 @@ class Case:
 
     @property
     def sql_type(self) -> str:
-        """The type as SQL writes it."""
+        """The SQL type of the column."""
         return TABLES[self.table][self.column].type
 
     @property
     def meaning(self) -> str:
-        """What the schema calls the column, by its most telling name."""
+        """The logical type of the column in the schema, else its plain type."""
         return str(self.schema.get("name") or self.schema["type"])
 
     @property
     def name(self) -> str:
-        """The same without the package."""
+        """The logical type without its package."""
         return _SPACES.sub("", self.meaning)
 
     @property
     def nested(self) -> FieldRule | None:
-        """The rule that takes an array or an object, which no schema spares."""
+        """The rule for an array or an object, needed with a schema too."""
         return FieldRule(source=self.column, json=True) if self.meaning in _NESTED else None
 
     def rule(self, target: FieldType) -> FieldRule | None:
-        """Return the rule that tells what a schema would; `None` when nothing needs telling."""
+        """Return the rule that replaces the schema; `None` if no rule is needed."""
         if self.meaning in _UNITS and target is not FieldType.NUMBER:
             return FieldRule(source=self.column, unit=_UNITS[self.meaning])  # type: ignore[arg-type]
         if self.meaning == _DECIMAL:
@@ -112,7 +106,7 @@ class Case:
         return self.nested or self.number_rule(target)
 
     def number_rule(self, target: FieldType) -> FieldRule | None:
-        """Return the rule that takes decimals in text, which no schema spares either."""
+        """Return the rule for decimals in text, needed with a schema too."""
         is_decimal = (
             "numeric" in self.sql_type or self.sql_type == "money"
         ) and "[" not in self.sql_type
@@ -159,7 +153,7 @@ def records(mode: str, table: str, encoding: str) -> list[PlainRecord]:
 
 @cache
 def cases() -> list[Case]:
-    """Return every column that arrives, once for all modes under which it is the same."""
+    """Return every column that arrives, once for all modes in which it is the same."""
     found: dict[str, Case] = {}
     for mode, table in ((mode, table) for mode, each in MODES.items() for table in each.tables):
         for column, schema, arrives in _arrivals(mode, table):
@@ -183,23 +177,23 @@ def _arrivals(mode: str, table: str) -> Iterator[tuple[str, dict[str, Any], list
 
 
 def missing(mode: str, table: str) -> list[str]:
-    """Return the columns of a table that do not arrive under a mode."""
+    """Return the columns of a table that do not arrive in a mode."""
     present = {case.column for case in cases() if case.table == table and mode in case.modes}
     return [column for column in TABLES[table] if column not in present]
 
 
 @cache
 def sent(case: Case, target: FieldType, encoding: str) -> list[str]:
-    """Map the rows in which something arrived; the JSON of the value that is sent, or `Refused`.
+    """Map the rows with a value; return the JSON of each value sent, or `Refused`.
 
-    A schema, embedded or of a registry, tells what a rule would tell without one.
+    A record with a schema, embedded or from a registry, needs no rule for its logical types.
     """
     rule = (
         case.rule(target) if encoding == "schemaless" else case.nested or case.number_rule(target)
     )
     routes = _routes(case, target, rule, encoding)
     return [
-        _became(routes, record)
+        _outcome(routes, record)
         for record, arrived in zip(
             records(case.modes[0], case.table, encoding), case.arrives, strict=True
         )
@@ -208,7 +202,7 @@ def sent(case: Case, target: FieldType, encoding: str) -> list[str]:
 
 
 def natural(case: Case) -> FieldType:
-    """Return the type of the connector's schema that a column is made for."""
+    """Return the natural field type of a column: the first that accepts its first value."""
     if case.name in _TIMES_OF_DAY:
         return FieldType.TEXT
     order = (FieldType.BOOLEAN, FieldType.DATE, FieldType.DATE_TIME, FieldType.NUMBER)
@@ -217,9 +211,9 @@ def natural(case: Case) -> FieldType:
 
 
 def _routes(case: Case, target: FieldType, rule: FieldRule | None, encoding: str) -> RouteTable:
-    shelf = SchemaCache()
+    schemas = SchemaCache()
     if encoding == "avro":
-        shelf.put(
+        schemas.put(
             SCHEMA_ID, WrittenSchema("AVRO", schema_of(case.modes[0], case.table, encoding)), 0.0
         )
     wire: EncodingName = "avro" if encoding == "avro" else "json"
@@ -233,14 +227,14 @@ def _routes(case: Case, target: FieldType, rule: FieldRule | None, encoding: str
     mapped = ObjectSettings(
         name="rows", fields={"id": FieldType.TEXT, "value": target}, primary_key="id"
     )
-    return RouteTable([route], "kafka_events", {"rows": mapped}, shelf)
+    return RouteTable([route], "kafka_events", {"rows": mapped}, schemas)
 
 
 class _Row(msgspec.Struct):
     value: msgspec.Raw
 
 
-def _became(routes: RouteTable, record: PlainRecord) -> str:
+def _outcome(routes: RouteTable, record: PlainRecord) -> str:
     (outcome,) = outcomes(routes, record, WALL_MS, BATCH_BYTES)
     if "reason" in outcome:
         return Refused(outcome["reason"])
@@ -249,6 +243,6 @@ def _became(routes: RouteTable, record: PlainRecord) -> str:
 
 
 def halves(values: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
-    """Take what came by the snapshot and what came by the log apart."""
+    """Split values into those of the snapshot and those of the log."""
     middle = len(values) // 2
     return values[:middle], values[middle:]

@@ -1,9 +1,6 @@
-"""The tables of `docs/debezium-types.md`, from the recorded types.
+"""Writes the tables of `docs/debezium-types.md`: `python -m tests.golden.type_page`.
 
-`python -m tests.golden.type_page` writes them.
-
-It also writes the outcomes that the golden test compares with. Read the differences before they are
-committed.
+It also writes the expected outcomes of the golden test. Review the diff before you commit it.
 """
 
 from __future__ import annotations
@@ -44,10 +41,7 @@ _DEFAULTS: Final = {
 
 
 def table(name: str) -> str:
-    """Return a table of the page.
-
-    Of a family of types, of what is lost, or of what does not arrive.
-    """
+    """Return a table of the page: a family of types, `refused` values, or `absent` types."""
     if name == "refused":
         return _markdown(("PostgreSQL", "value", "settings", "arrives", "becomes"), _refused())
     if name == "absent":
@@ -59,9 +53,9 @@ def table(name: str) -> str:
 
 
 def page(text: str) -> str:
-    """Return a text with its tables as they are now.
+    """Return a text with its tables replaced by current ones.
 
-    Each stands behind its mark, up to an empty line.
+    A table starts after its comment and ends before an empty line.
     """
     return re.sub(
         r"(<!-- table: (\w+) -->\n).*?(?=\n\n|\Z)",
@@ -72,11 +66,11 @@ def page(text: str) -> str:
 
 
 def _family(name: str) -> Iterator[tuple[str, ...]]:
-    told = set()
+    seen = set()
     for case in sorted((case for case in cases() if case.table == name), key=_place):
-        if (place := (case.sql_type, _settings(case), case.name)) in told:
+        if (place := (case.sql_type, _settings(case), case.name)) in seen:
             continue
-        told.add(place)
+        seen.add(place)
         target = natural(case)
         first = next(value for value in case.arrives if value is not None)
         yield (
@@ -94,35 +88,36 @@ def _place(case: Case) -> int:
 
 
 def _needs(case: Case, target: FieldType) -> str:
-    """Say what a record without schema needs to become the same."""
+    """Return the rule with which a record without a schema maps the same."""
     rule = case.rule(target)
-    spared = (
-        "" if case.nested is None and case.number_rule(target) is None else ", with a schema too"
-    )
+    both = "" if case.nested is None and case.number_rule(target) is None else ", with a schema too"
     if rule is None:
         same = _sent(case, target) == sent(case, target, "schemaless")
         return "the same" if same else f"{target} {_code(sent(case, target, 'schemaless')[0])}"
-    told = {
+    settings = {
         "unit": rule.unit,
         "scale": rule.scale,
         "json": rule.json or None,
         "number": rule.number or None,
     }
-    words = [f"{name}: {str(value).lower()}" for name, value in told.items() if value is not None]
-    return _code(", ".join(words)) + spared
+    words = [
+        f"{name}: {str(value).lower()}" for name, value in settings.items() if value is not None
+    ]
+    return _code(", ".join(words)) + both
 
 
 def _refused() -> list[tuple[str, ...]]:
-    """List the values that the type they are made for does not take.
-
-    And those that come as null.
-    """
+    """Return the values that their natural field type refuses, and those that arrive as null."""
     found: dict[tuple[str, ...], list[str]] = {}
     for case in cases():
         outcomes = iter(_sent(case, natural(case)))
-        became = [None if value is None else next(outcomes) for value in case.arrives]
-        ways = ("", " by the log") if halves(case.arrives)[0] != halves(case.arrives)[1] else ("",)
-        for way, arrived, after in zip(ways, halves(case.arrives), halves(became), strict=False):
+        results = [None if value is None else next(outcomes) for value in case.arrives]
+        phases = (
+            ("", " (streamed)") if halves(case.arrives)[0] != halves(case.arrives)[1] else ("",)
+        )
+        for phase, arrived, after in zip(
+            phases, halves(case.arrives), halves(results), strict=False
+        ):
             for literal, value, outcome in zip(
                 TABLES[case.table][case.column].values, arrived, after, strict=False
             ):
@@ -130,7 +125,7 @@ def _refused() -> list[tuple[str, ...]]:
                     place = (
                         case.sql_type,
                         literal,
-                        way,
+                        phase,
                         short(json.dumps(value)),
                         outcome or "null",
                     )
@@ -138,12 +133,12 @@ def _refused() -> list[tuple[str, ...]]:
     return [
         (
             _code(sql_type),
-            _code(literal) + way,
+            _code(literal) + phase,
             ", ".join(dict.fromkeys(settings)),
             _code(arrives),
             outcome,
         )
-        for (sql_type, literal, way, arrives, outcome), settings in found.items()
+        for (sql_type, literal, phase, arrives, outcome), settings in found.items()
     ]
 
 
@@ -161,7 +156,7 @@ def _sent(case: Case, target: FieldType) -> list[str]:
 
 
 def _settings(case: Case) -> str:
-    """Name the values of the setting that the column depends on; `any` where all are alike."""
+    """Return the values of the setting that the column depends on; `any` if all are the same."""
     setting = _SETTING_OF_COLUMN.get(case.column, _SETTING[case.table])
     value = {
         mode: each.settings.get(setting.replace(".", "__"), _DEFAULTS[setting])

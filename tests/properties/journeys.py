@@ -1,4 +1,4 @@
-"""Routes and records as a mapper may meet them, drawn: most records fit, and some are strange."""
+"""Strategies for routes and records of a mapper: most records fit, and some are strange."""
 
 from __future__ import annotations
 
@@ -82,13 +82,13 @@ DEFAULTS: dict[FieldType, st.SearchStrategy[Any]] = {
 
 
 def rarely(one_in: int) -> st.SearchStrategy[bool]:
-    """Draw true about once in so many times; the ends of a range would be drawn far more often."""
+    """Draw true about once in `one_in` times; Hypothesis draws the ends of a range more often."""
     return st.integers(0, one_in).map(lambda drawn: drawn == one_in // 2 + 1)
 
 
 @st.composite
 def rules(draw: st.DrawFn, name: str, target: FieldType) -> FieldRule:
-    """Draw a rule that the configuration would let pass."""
+    """Draw a rule that the configuration accepts."""
     default = draw(st.one_of(st.just(msgspec.UNSET), DEFAULTS[target]))
     required = draw(rarely(3))
     kind = draw(st.sampled_from(["source", "source", "source", "template", "const"]))
@@ -203,7 +203,7 @@ FITTING: dict[str, st.SearchStrategy[str]] = {
 
 @st.composite
 def rows(draw: st.DrawFn) -> str:
-    """Draw a row as JSON text: mostly columns that fit their fields, with a few that need not."""
+    """Draw a row as JSON text: mostly columns that fit their fields, and some that may not."""
     names = draw(st.sets(st.sampled_from(list(FITTING)), min_size=5))
     columns = {name: draw(FITTING[name]) for name in sorted(names | {"id"})}
     if draw(rarely(2)):
@@ -243,7 +243,7 @@ def envelopes(draw: st.DrawFn) -> str:
     return "{" + ",".join(f"{json.dumps(name)}:{value}" for name, value in members.items()) + "}"
 
 
-NO_ROWS = [
+NOT_ROWS = [
     '{"before":null,"after":{"id":1},"source":{},"op":"c","id":1}',
     '{"ddl":null,"databaseName":"shop","id":1}',
     '{"\\u0064dl":"x","tableChanges":[],"id":1}',
@@ -253,12 +253,12 @@ NO_ROWS = [
 
 @st.composite
 def flat_rows(draw: st.DrawFn) -> str:
-    """Draw a row with its marks, mostly of one that lives.
+    """Draw a flat row with its metadata columns, mostly an upsert.
 
-    Sometimes with none or strange ones, or no row.
+    Sometimes the columns are missing or strange, or the value is not a row.
     """
     if draw(rarely(12)):
-        return draw(st.sampled_from(NO_ROWS))
+        return draw(st.sampled_from(NOT_ROWS))
     if draw(rarely(3)):
         return draw(rows())
     marks = {
@@ -283,7 +283,7 @@ def flat_rows(draw: st.DrawFn) -> str:
 
 @st.composite
 def schemas(draw: st.DrawFn) -> str:
-    """Draw an embedded schema whose types need not be true of the values."""
+    """Draw an embedded schema whose types may not match the values."""
     fields = [
         draw(st.sampled_from([TRUE_TYPES.get(name, {"type": "string"}), *COLUMN_TYPES]))
         | {"field": name}
@@ -294,7 +294,7 @@ def schemas(draw: st.DrawFn) -> str:
 
 @st.composite
 def documents(draw: st.DrawFn, name: str, fields: str) -> bytes | None:
-    """Draw a value of a format, sometimes in Connect's wrapping, sometimes broken."""
+    """Draw a value of a format, sometimes in Connect's schema wrapper, sometimes broken."""
     if draw(rarely(20)):
         return None
     text = draw({"debezium": envelopes, "debezium_flat": flat_rows}.get(name, rows)())
@@ -325,8 +325,8 @@ def documents(draw: st.DrawFn, name: str, fields: str) -> bytes | None:
 
 
 @st.composite
-def journeys(draw: st.DrawFn) -> tuple[RouteSettings, ObjectSettings, list[PlainRecord]]:
-    """Draw a route and a few records, so that what the first ones teach meets the later ones."""
+def scenarios(draw: st.DrawFn) -> tuple[RouteSettings, ObjectSettings, list[PlainRecord]]:
+    """Draw a route and a few records, so that shapes of the first ones meet the later ones."""
     route, target = draw(bound_routes())
     fields = draw(schemas())
     keys = st.sampled_from([None, b'{"id":7}', b"k7", b"42", b'{"id":1}', b'{"id":1}', b'{"id":'])

@@ -1,4 +1,4 @@
-"""Whatever stands in a row, Python's csv reader reads back what was written."""
+"""Python's csv reader reads back what the CSV writer wrote, for any row."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def as_text(value: object) -> str:
 
 
 @given(ROWS)
-def test_a_file_comes_back(rows: list[tuple[object, ...]]) -> None:
-    """All records, all values, in order.
+def test_a_file_is_read_back(rows: list[tuple[object, ...]]) -> None:
+    """All records and values come back in order.
 
-    Null and empty text look alike to this reader, and only they.
+    The reader cannot distinguish null from empty text; it can distinguish all other values.
     """
     writer = CsvRows(FIELDS, INGESTION)
     text = (writer.header + b"".join(writer.lines(map(encode, rows)))).decode()
@@ -52,10 +52,10 @@ def test_a_file_comes_back(rows: list[tuple[object, ...]]) -> None:
 
 
 @given(ROWS)
-def test_crm_says_null_as_na(rows: list[tuple[object, ...]]) -> None:
-    """Nothing in a full row is blank: that would leave what the CRM has."""
+def test_crm_writes_null_as_na(rows: list[tuple[object, ...]]) -> None:
+    """No value of a full row is blank: a blank would leave the CRM's value unchanged."""
     writer = CsvRows(FIELDS, CRM)
-    wanted = [row for row in rows if "#N/A" not in row]
-    text = b"".join(writer.lines(map(encode, wanted))).decode()
-    expected = [[as_text(value) or "#N/A" for value in row] for row in wanted]
+    without_na = [row for row in rows if "#N/A" not in row]
+    text = b"".join(writer.lines(map(encode, without_na))).decode()
+    expected = [[as_text(value) or "#N/A" for value in row] for row in without_na]
     assert expected == [*csv.reader(StringIO(text, newline=""), strict=True)]

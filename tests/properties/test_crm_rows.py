@@ -1,7 +1,4 @@
-"""Random changes in part against what is written for the CRM.
-
-The newest of each field, and every record once.
-"""
+"""Partial changes become CRM rows with the newest value of each field and every record once."""
 
 from __future__ import annotations
 
@@ -31,7 +28,7 @@ CHANGES = st.lists(
 
 
 def buffered(folder: str, changes: list[tuple[str, Row | None]]) -> CrmBulkBatch:
-    """Let a gatherer have changes, a row each or none for a delete, in chunks of three."""
+    """Add changes to a row buffer in chunks of three; a change without a row is a delete."""
     described = ObjectSettings(
         name="Contact",
         fields=dict.fromkeys(FIELDS, FieldType.TEXT),
@@ -64,7 +61,7 @@ def buffered(folder: str, changes: list[tuple[str, Row | None]]) -> CrmBulkBatch
 
 @given(CHANGES)
 def test_the_newest_of_each_field_is_written(changes: list[tuple[str, Row | None]]) -> None:
-    """Over a delete a row begins anew; null is `#N/A`, what no change has is blank."""
+    """A row after a delete starts new; null is `#N/A`; a field without a change is blank."""
     folded: dict[str, dict[str, str] | None] = {}
     for key, row in changes:
         before = folded.get(key, {})
@@ -95,21 +92,18 @@ def test_the_newest_of_each_field_is_written(changes: list[tuple[str, Row | None
 
 
 @given(CHANGES)
-def test_every_field_of_a_refused_row_is_in_its_letters(
+def test_every_field_of_a_rejected_row_is_in_its_dead_letters(
     changes: list[tuple[str, Row | None]],
 ) -> None:
-    """What is laid over older changes keeps the records of all whose fields it still carries.
-
-    Its own last.
-    """
+    """A merged row keeps the records of all older changes whose fields it has, its own last."""
     newest: dict[str, int] = {}
-    carriers: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    sources: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for at, (key, row) in enumerate(changes):
         newest[key] = at
         if row is None:
-            carriers[key].clear()
+            sources[key].clear()
         else:
-            carriers[key].update(dict.fromkeys(row, at))
+            sources[key].update(dict.fromkeys(row, at))
     with TemporaryDirectory() as folder:
         if not changes:
             return
@@ -123,4 +117,4 @@ def test_every_field_of_a_refused_row_is_in_its_letters(
     for key, offsets in kept.items():
         assert newest[key] == offsets[-1]
         assert sorted(set(offsets)) == offsets
-        assert {*carriers[key].values()} <= {*offsets}
+        assert {*sources[key].values()} <= {*offsets}

@@ -1,7 +1,4 @@
-"""The same change in JSON with its schema, in Avro and in Protobuf becomes the same row.
-
-Byte for byte.
-"""
+"""A change becomes the same row, byte for byte, from JSON with its schema, Avro and Protobuf."""
 
 from __future__ import annotations
 
@@ -105,16 +102,16 @@ def avro_schema() -> dict[str, Any]:
 
 
 CONNECT, AVRO = connect_schema(), avro_schema()
-NO_JSON = {math.inf: "Infinity", -math.inf: "-Infinity"}
+NOT_IN_JSON = {math.inf: "Infinity", -math.inf: "-Infinity"}
 
 
 def in_json(row: dict[str, Any]) -> dict[str, Any]:
-    """Write what JSON cannot say as Connect's JSON converter does.
+    """Write floats that JSON cannot express like Connect's JsonConverter.
 
-    Bytes are base64 by the encoder, as there.
+    The encoder writes bytes as base64, like the converter.
     """
     return {
-        name: NO_JSON.get(value, "NaN")
+        name: NOT_IN_JSON.get(value, "NaN")
         if isinstance(value, float) and not math.isfinite(value)
         else value
         for name, value in row.items()
@@ -127,16 +124,16 @@ def sent(
     written: WrittenSchema | None,
     **route: Any,  # noqa: ANN401
 ) -> object:
-    """Return the rows that become of a value, mapped one by one and in a run, or the fault."""
-    shelf = SchemaCache()
-    shelf.put(1, written, 0.0)
+    """Return the rows of a value, mapped one by one and in a run, or its fault."""
+    schemas = SchemaCache()
+    schemas.put(1, written, 0.0)
     given_route = {
         "topics": ("t",),
         "object": "rows",
         "format": "debezium",
         "encoding": encoding,
     } | route
-    table = RouteTable([RouteSettings(**given_route)], "c", {"rows": TARGET}, shelf)
+    table = RouteTable([RouteSettings(**given_route)], "c", {"rows": TARGET}, schemas)
     (mapper,) = table.mappers("t")
     record = PlainRecord("t", value=value, timestamp_ms=WALL_MS)
     rows: list[Any] = []
@@ -152,10 +149,10 @@ def sent(
 
 @given(before=st.none() | ROWS, after=ROWS)
 @settings(max_examples=200, deadline=None)
-def test_avro_is_what_json_with_its_schema_is(
+def test_avro_maps_like_json_with_its_schema(
     before: dict[str, Any] | None, after: dict[str, Any]
 ) -> None:
-    """Rows and faults alike, on the fast way and on the careful one."""
+    """Rows and faults are the same, on the fast path and on the slow path."""
     if before is not None:
         before["id"] = after["id"]
     change = {"before": before, "after": after, "source": {"ts_ms": 5}, "op": "u"}
@@ -174,7 +171,8 @@ message Envelope { Row before = 1; Row after = 2; Source source = 3; string op =
 message Source { int64 ts_ms = 1; }
 message Row {
   int64 id = 1; optional string name = 2; optional bool flag = 3; optional double score = 4;
-  confluent.type.Decimal balance = 5; optional int32 born = 6; optional int64 made = 7; optional int64 seen = 8;
+  confluent.type.Decimal balance = 5; optional int32 born = 6; optional int64 made = 7;
+  optional int64 seen = 8;
 }
 """
 ENVELOPE: Any = GetMessageClass(ProtobufFiles(WrittenSchema("PROTOBUF", PROTO)).message((0,)))
@@ -182,8 +180,8 @@ ENVELOPE: Any = GetMessageClass(ProtobufFiles(WrittenSchema("PROTOBUF", PROTO)).
 
 @given(after=ROWS)
 @settings(max_examples=100, deadline=None)
-def test_protobuf_is_what_json_is(after: dict[str, Any]) -> None:
-    """Its times have no names: rules say what they count, as they do for JSON without schema."""
+def test_protobuf_maps_like_json(after: dict[str, Any]) -> None:
+    """Protobuf times have no logical type: rules give the unit, as for JSON without schema."""
     message = ENVELOPE(op="c")
     message.source.ts_ms = 5
     for name, value in after.items():
@@ -210,20 +208,20 @@ READ = compile_avro(ROW)
 
 @given(st.binary(max_size=200))
 @settings(max_examples=500, deadline=None)
-def test_any_bytes_are_a_change_or_a_fault_of_their_record(body: bytes) -> None:
-    """Nothing else comes out of the reader, whatever it is given."""
+def test_any_bytes_are_a_change_or_a_fault_of_the_record(body: bytes) -> None:
+    """The reader returns a document or raises a fault, for any bytes."""
     try:
         document = READ(Frame(1, body, None))
     except RecordError as error:
-        said = str(error.reason)
+        outcome = str(error.reason)
     else:
-        said = f"DECODE_{type(json.loads(document)).__name__}"
-    assert said in {"DECODE_dict", "DECODE_SYNTAX", "DECODE_ENCODING", "DECODE_DEPTH"}
+        outcome = f"DECODE_{type(json.loads(document)).__name__}"
+    assert outcome in {"DECODE_dict", "DECODE_SYNTAX", "DECODE_ENCODING", "DECODE_DEPTH"}
 
 
 @pytest.mark.parametrize("cut", range(1, 12))
-def test_a_body_that_was_cut_is_the_records_fault(cut: int) -> None:
-    """Wherever it was."""
+def test_a_truncated_body_is_a_fault_of_the_record(cut: int) -> None:
+    """One to eleven bytes are missing at the end."""
     row = dict.fromkeys(COLUMNS) | {"id": 7}
     body = avro_body(AVRO, {"before": row, "after": row, "source": {"ts_ms": 5}, "op": "u"})
     with pytest.raises(RecordError, match="DECODE_SYNTAX"):

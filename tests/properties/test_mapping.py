@@ -1,7 +1,4 @@
-"""The fast way of mapping is held against the careful one.
-
-Same outcome, same bytes, same reason, on any record.
-"""
+"""The fast path has the same outcome, bytes and reason as the slow path, for any record."""
 
 from __future__ import annotations
 
@@ -16,35 +13,32 @@ from consumer.mapping.settings import FieldRule, FieldType, ObjectSettings, Rout
 from consumer.mapping.times import moment_text
 from consumer.model import PlainRecord
 from tests.fuzz.ways import Reference, in_runs, one_by_one
-from tests.properties.journeys import FIELDS, NO_ROWS, TOPIC, journeys
+from tests.properties.journeys import FIELDS, NOT_ROWS, TOPIC, scenarios
 
 if TYPE_CHECKING:
     from consumer.mapping.port import RouteMapper
-    from tests.fuzz.ways import Told
+    from tests.fuzz.ways import RecordOutcome
 
 WALL_MS = 1_800_000_000_000
 
 
 def compiled(route: RouteSettings, target: ObjectSettings) -> RouteMapper:
-    """Compile a route as the daemon does."""
+    """Compile a route like the daemon."""
     (mapper,) = RouteTable([route], "shop", {target.name: target}).mappers(TOPIC)
     return mapper
 
 
 def difference(
     route: RouteSettings, target: ObjectSettings, records: list[PlainRecord]
-) -> tuple[list[Told], list[Told]] | None:
-    """Return the outcomes that differ.
-
-    The reference's and those of the fast way, by itself or in runs.
-    """
-    wanted = one_by_one(Reference(route, target), records, WALL_MS)
+) -> tuple[list[RecordOutcome], list[RecordOutcome]] | None:
+    """Return the outcomes that differ: the slow path's, and the fast path's or those of runs."""
+    expected = one_by_one(Reference(route, target), records, WALL_MS)
     for got in (
         one_by_one(compiled(route, target), records, WALL_MS),
         in_runs(compiled(route, target), records, WALL_MS),
     ):
-        if wanted != got:
-            return wanted, got
+        if expected != got:
+            return expected, got
     return None
 
 
@@ -53,22 +47,16 @@ def difference(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-@given(journeys())
-def test_fast_way_maps_as_the_reference(
-    journey: tuple[RouteSettings, ObjectSettings, list[PlainRecord]],
+@given(scenarios())
+def test_fast_path_maps_like_the_slow_path(
+    scenario: tuple[RouteSettings, ObjectSettings, list[PlainRecord]],
 ) -> None:
-    """Whatever the rules, the schema and the records.
-
-    Outcome, bytes and reason are the reference's.
-    """
-    assert difference(*journey) is None
+    """Outcome, bytes and reason are the same for any rules, schema and records."""
+    assert difference(*scenario) is None
 
 
-def telling_journey() -> tuple[RouteSettings, ObjectSettings, list[PlainRecord]]:
-    """Write the journey on which each planted bug shows.
-
-    Plain records that teach, then one odd thing each.
-    """
+def odd_scenario() -> tuple[RouteSettings, ObjectSettings, list[PlainRecord]]:
+    """Return plain records that widen the shapes, then odd ones, each of which reveals one bug."""
     rows_ = [
         '{"id":1,"name":"a","amount":1,"seen":1767323045678901}',
         '{"id":2,"name":7,"amount":2,"seen":1767323045678901}',
@@ -90,17 +78,14 @@ def telling_journey() -> tuple[RouteSettings, ObjectSettings, list[PlainRecord]]
     return route, target, [PlainRecord(TOPIC, value=value.encode()) for value in values]
 
 
-def flat_journey() -> tuple[RouteSettings, ObjectSettings, list[PlainRecord]]:
-    """Write a journey of flat rows.
-
-    Plain ones that teach, then what is no upsert, with marks and without.
-    """
+def flat_scenario() -> tuple[RouteSettings, ObjectSettings, list[PlainRecord]]:
+    """Return plain flat rows, then values that are not upserts, with and without `__op`."""
     plain = [f'{{"id":{number},"name":"a","__op":"u","__deleted":"false"}}' for number in (1, 2, 3)]
     odd = [
         '{"id":4,"name":"a","__op":"d"}',
         '{"id":5,"name":"a","__deleted":true}',
         '{"id":6,"name":"__debezium_unavailable_value","__op":"u"}',
-        *NO_ROWS,
+        *NOT_ROWS,
     ]
     target = ObjectSettings(
         name="things", fields={"id": FieldType.TEXT, "name": FieldType.TEXT}, primary_key="id"
@@ -109,18 +94,21 @@ def flat_journey() -> tuple[RouteSettings, ObjectSettings, list[PlainRecord]]:
     return route, target, [PlainRecord(TOPIC, value=value.encode()) for value in plain + odd]
 
 
-def test_flat_rows_that_are_no_upserts_are_mapped_as_the_reference() -> None:
-    """Neither a deleted row nor what is no row passes for one."""
-    assert difference(*flat_journey()) is None
+def test_flat_values_that_are_not_upserts_are_mapped_like_the_slow_path() -> None:
+    """A deleted row, or a value that is not a row, is not mapped as an upsert."""
+    assert difference(*flat_scenario()) is None
 
 
 @pytest.mark.parametrize(
     ("place", "name", "planted"),
     [
-        pytest.param(plan, "require_live", lambda *_: None, id="marks-not-read"),
-        pytest.param(flat_marks, "_NO_ROW", (), id="what-is-no-row"),
+        pytest.param(plan, "require_upsert", lambda *_: None, id="marks-not-read"),
+        pytest.param(flat_marks, "_NOT_A_ROW", (), id="not-a-row"),
         pytest.param(
-            flat_marks, "_NO_ROW", (b'"op"', b'"ddl"', b'"data_collections"'), id="an-escaped-name"
+            flat_marks,
+            "_NOT_A_ROW",
+            (b'"op"', b'"ddl"', b'"data_collections"'),
+            id="an-escaped-name",
         ),
         pytest.param(generated_code, "TEXT_MARK", b"no such mark", id="a-mark-sent-as-value"),
     ],
@@ -128,15 +116,15 @@ def test_flat_rows_that_are_no_upserts_are_mapped_as_the_reference() -> None:
 def test_planted_bug_of_flat_rows_is_seen(
     place: object, name: str, planted: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The comparison sees a fast way that takes too much for an upsert."""
+    """The comparison sees a fast path that maps too many values as upserts."""
     monkeypatch.setattr(place, name, planted)
 
-    assert difference(*flat_journey()) is not None
+    assert difference(*flat_scenario()) is not None
 
 
-def test_odd_records_after_plain_ones_are_mapped_as_the_reference() -> None:
-    """What the plain records taught does not let an odd one through."""
-    assert difference(*telling_journey()) is None
+def test_odd_records_after_plain_ones_are_mapped_like_the_slow_path() -> None:
+    """The shapes of the plain records do not let an odd one pass."""
+    assert difference(*odd_scenario()) is None
 
 
 @pytest.mark.parametrize(
@@ -157,7 +145,7 @@ def test_odd_records_after_plain_ones_are_mapped_as_the_reference() -> None:
 def test_planted_bug_is_seen(
     place: object, name: str, planted: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The comparison sees a fast way that is wrong in one place."""
+    """The comparison sees a fast path that is wrong in one place."""
     monkeypatch.setattr(place, name, planted)
 
-    assert difference(*telling_journey()) is not None
+    assert difference(*odd_scenario()) is not None

@@ -1,7 +1,4 @@
-"""Values of columns as JSON text.
-
-Whatever a field may be given, and what was once taken for something else.
-"""
+"""Column values as JSON text: every kind of value, and values that were once misread."""
 
 from __future__ import annotations
 

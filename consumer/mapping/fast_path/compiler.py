@@ -1,4 +1,4 @@
-"""A route's row plan, taken apart into the straight line of the fast way."""
+"""Compiles a row plan to a fast plan: leaves, shapes, converters, key, version, conditions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 from consumer.decoding.opened import Absent
 from consumer.mapping.change_clocks import envelope_change_ms, row_change_ms
-from consumer.mapping.fast_path.converters import hot_converter, same
+from consumer.mapping.fast_path.converters import fast_converter, unchanged
 from consumer.mapping.fast_path.flat_marks import FlatMarks
 from consumer.mapping.fast_path.leaves import NULL, Conflict, Layout
 from consumer.mapping.fast_path.plan import EnvelopePlan, FastPlan, generate
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from consumer.mapping.fields import Field, RowPlan
     from consumer.model import Record
 
-_GAP = "gap"
+_EMPTY = "empty"
+"""The attribute of the decoded row for a slot that something else fills."""
+
 _CLOCKS = ("ts_ns", "ts_us", "ts_ms")
 _NAMED: dict[Path, str] = {
     ("op",): "op",
@@ -45,23 +47,30 @@ _ROW_PREFIX: dict[str, Path] = {"json": (), "debezium": ("after",), _FLAT: ()}
 
 
 def compile_fast(
-    bound: BoundRoute, row_plan: RowPlan, where: Where, columns: Columns, learned: dict[Path, Shape]
+    bound: BoundRoute,
+    row_plan: RowPlan,
+    where: Where,
+    columns: Columns,
+    widened_shapes: dict[Path, Shape],
 ) -> tuple[CompiledPlan, tuple[Leaf, ...]] | None:
-    """Compile the fast way, with the leaves that it guesses at; `None` where there is none."""
+    """Compile the fast path of a route, and return it with its leaves.
+
+    `None` if the route has no fast path: a custom function, another format, or a `Conflict`.
+    """
     if bound.route.custom is not None or bound.route.format not in _ROW_PREFIX:
         return None
-    compiler = _Compiler(bound, row_plan, where, columns, learned)
+    compiler = _Compiler(bound, row_plan, where, columns, widened_shapes)
     try:
         plan = compiler.plan()
     except Conflict:
         return None
-    return generate(plan, bound.versions), tuple(compiler.places.leaves)
+    return generate(plan, bound.versions), tuple(compiler.paths.leaves)
 
 
 class _Compiler:
-    """Collects the leaves of all uses first.
+    """Compiles one route for one source schema.
 
-    Since two uses of one place decide its shape together.
+    All leaves are collected first, because all uses of a path together decide its shape.
     """
 
     def __init__(
@@ -70,7 +79,7 @@ class _Compiler:
         row_plan: RowPlan,
         where: Where,
         columns: Columns,
-        learned: dict[Path, Shape],
+        widened_shapes: dict[Path, Shape],
     ) -> None:
         self._route = bound.route
         self._zone = bound.zone
@@ -81,25 +90,28 @@ class _Compiler:
             FlatMarks(bound.route.flat_prefix, row_plan) if bound.route.format == _FLAT else None
         )
         prefix = _ROW_PREFIX[bound.route.format]
-        self.places = UsedPaths(
-            prefix, columns, learned, has_placeholders=bool(prefix) or self._flat is not None
+        self.paths = UsedPaths(
+            prefix, columns, widened_shapes, has_placeholders=bool(prefix) or self._flat is not None
         )
         self._fields: dict[str, Field] = {field.name: field for field in row_plan.others}
 
     def plan(self) -> FastPlan:
-        """Compile all parts. Raises `Conflict`."""
+        """Compile all parts of the plan. Raises `Conflict`."""
         self._collect()
         layout = Layout(
-            self.places.leaves,
-            objects=(("after",), ("before",)) if self.places.prefix else (),
-            named=_NAMED if self.places.prefix else {},
+            self.paths.leaves,
+            objects=(("after",), ("before",)) if self.paths.prefix else (),
+            named=_NAMED if self.paths.prefix else {},
             absent=msgspec.UNSET if self._partial else None,
-            constants={_GAP: None} | self._constants(),
+            constants={_EMPTY: None} | self._constants(),
         )
-        self.places.lay_out(layout)
+        self.paths.set_layout(layout)
         key, version = self._row_plan.key, self._row_plan.version
         slots = {name: slot for slot, name in enumerate(self._row_plan.order)}
         numbers = [name for name, field in self._fields.items() if self._is_checked_only(field)]
+        # Each field is filled by the cheapest means that gives the slow path's value: copied as
+        # decoded, one call for a value that is not null (`converters`), one call for any value
+        # (`totals`), or one call with the whole document (`fills`).
         converters: list[tuple[int, Any]] = []
         totals: list[tuple[int, Any]] = []
         fills: list[tuple[int, Fill]] = []
@@ -110,7 +122,7 @@ class _Compiler:
                 fills.append((slots[name], self._fill(field)))
                 continue
             convert, takes_all = self._converter(field)
-            if convert is not same:
+            if convert is not unchanged:
                 (totals if takes_all else converters).append((slots[name], convert))
         return FastPlan(
             decode=msgspec.json.Decoder(layout.root).decode,
@@ -126,42 +138,43 @@ class _Compiler:
             version=None
             if version is None
             else version_plan(
-                version, slots[version.name], self.places, self._zone, self._change_ms()
+                version, slots[version.name], self.paths, self._zone, self._change_ms()
             ),
-            around=tuple(map(self._test, self._where.around)),
-            of_row=tuple(map(self._test, self._where.of_row)),
-            envelope=self._envelope_plan() if self.places.prefix else None,
+            record_tests=tuple(map(self._test, self._where.record_conditions)),
+            row_tests=tuple(map(self._test, self._where.row_conditions)),
+            envelope=self._envelope_plan() if self.paths.prefix else None,
             marks=self._flat.attributes(layout) if self._flat is not None else None,
-            has_placeholders=self.places.has_placeholders,
+            has_placeholders=self.paths.has_placeholders,
         )
 
-    # Collecting
-
     def _collect(self) -> None:
-        key, version, places = self._row_plan.key, self._row_plan.version, self.places
-        if places.prefix:
-            places.leaves.fix(("op",), Shape.TEXT)
-        for clock in _CLOCKS if places.prefix and version is not None else ():
-            places.leaves.fix(("source", clock), Shape.INTEGER)
+        key, version, paths = self._row_plan.key, self._row_plan.version, self.paths
+        # `op` and the clocks have one type in every Debezium release. One odd record must not widen
+        # them, because that would slow down every record after it.
+        if paths.prefix:
+            paths.leaves.fix(("op",), Shape.TEXT)
+        for clock in _CLOCKS if paths.prefix and version is not None else ():
+            paths.leaves.fix(("source", clock), Shape.INTEGER)
         for name in self._flat.columns if self._flat is not None else ():
-            places.leaves.use((name,), Shape.RAW)
-        places.use(key.source, key.conversion)
+            paths.leaves.use((name,), Shape.RAW)
+        paths.use(key.source, key.conversion)
         if version is not None:
-            places.use(version.source, version.conversion)
+            paths.use(version.source, version.conversion)
         for field in self._fields.values():
             if isinstance(field, SourceField):
-                places.use(field.source, field.conversion)
-        for condition in (*self._where.around, *self._where.of_row):
-            places.use(condition.source, TEXT_RULE)
-        for step in self._key_columns() if places.prefix else ():
-            # Old and new keys are compared as decoded, so they are decoded alike.
-            old = places.leaves.use(("before", step), Shape.TEXT)
-            old.shape = places.leaves.at((*places.prefix, step)).shape
+                paths.use(field.source, field.conversion)
+        for condition in (*self._where.record_conditions, *self._where.row_conditions):
+            paths.use(condition.source, TEXT_RULE)
+        for step in self._key_columns() if paths.prefix else ():
+            # Old and new key are compared as decoded, so both need the same shape.
+            old = paths.leaves.use(("before", step), Shape.TEXT)
+            old.shape = paths.leaves.at((*paths.prefix, step)).shape
 
     def _key_columns(self) -> tuple[str, ...]:
-        """Return the plain columns that the key is made of.
+        """Return the columns that the key reads.
 
-        Raises `Conflict` for nested ones of an envelope.
+        Raises: `Conflict` for a path into a column of an envelope, which has no old value to
+        compare with.
         """
         source = self._row_plan.key.source
         sources = (
@@ -170,11 +183,9 @@ class _Compiler:
             else [source]
         )
         paths = [one.steps for one in sources if isinstance(one, RowPath)]
-        if self.places.prefix and any(len(steps) > 1 for steps in paths):
+        if self.paths.prefix and any(len(steps) > 1 for steps in paths):
             raise Conflict
         return tuple(dict.fromkeys(steps[0] for steps in paths))
-
-    # Assembling
 
     def _constants(self) -> dict[str, Any]:
         constants = (field for field in self._fields.values() if isinstance(field, ConstantField))
@@ -184,7 +195,7 @@ class _Compiler:
         return f"constant_{self._row_plan.order.index(name)}"
 
     def _attribute(self, name: str) -> str:
-        """Return the attribute of the decoded row that gives a field, or that stands for none."""
+        """Return the attribute of the decoded row that fills a field, or the empty one."""
         field = self._fields.get(name)
         if isinstance(field, ConstantField):
             return self._constant_name(name)
@@ -193,11 +204,11 @@ class _Compiler:
         if source is None and version is not None:
             source = version.source
         if not isinstance(source, RowPath) or not is_flat(source):
-            return _GAP
-        return self.places.layout.attribute((*self.places.prefix, *source.steps))
+            return _EMPTY
+        return self.paths.layout.attribute((*self.paths.prefix, *source.steps))
 
     def _is_checked_only(self, field: Field) -> bool:
-        """Whether a number goes through as it stands, and all of them are checked at once."""
+        """Whether a number is sent as it was read, so that one check covers all such numbers."""
         if (
             not isinstance(field, SourceField)
             or self._partial
@@ -205,7 +216,7 @@ class _Compiler:
             or not is_flat(field.source)
         ):
             return False
-        conversion, leaf = field.conversion, self.places.leaf(field.source)
+        conversion, leaf = field.conversion, self.paths.leaf(field.source)
         return (
             conversion.target is FieldType.NUMBER
             and leaf.shape is Shape.RAW
@@ -217,21 +228,22 @@ class _Compiler:
         )
 
     def _converter(self, field: SourceField) -> tuple[Callable[[Any], Any], bool]:
-        """Make the converter of a flat field, and whether it wants absent values too."""
-        leaf, conversion = self.places.leaf(field.source), field.conversion
-        hot = hot_converter(
+        """Return the converter of a flat field, and whether it must get absent values too."""
+        leaf, conversion = self.paths.leaf(field.source), field.conversion
+        fast = fast_converter(
             conversion,
-            self.places.column(field.source),
+            self.paths.column(field.source),
             leaf.shape,
             self._zone,
-            has_placeholders=self.places.has_placeholders,
+            has_placeholders=self.paths.has_placeholders,
         )
-        opened = self.places.opener(field.source)
-        if hot is None:
+        opened = self.paths.opener(field.source)
+        if fast is None:
+            # No short conversion: open the value and convert it as the slow path does.
             return (lambda value: field.of(opened(value))), True
         if not (self._partial or field.required or conversion.fallback is not msgspec.UNSET):
-            return hot, False
-        chosen = hot
+            return fast, False
+        chosen = fast
 
         def total(value: Any) -> Any:  # noqa: ANN401 - whatever was decoded
             if (
@@ -242,16 +254,16 @@ class _Compiler:
                 return field.of(Absent.MISSING if value is msgspec.UNSET else None)
             return chosen(value)
 
-        if chosen is same and conversion.fallback is msgspec.UNSET and not field.required:
-            return same, False
+        if chosen is unchanged and conversion.fallback is msgspec.UNSET and not field.required:
+            return unchanged, False
         return total, True
 
     def _fill(self, field: SourceField) -> Fill:
-        found = self.places.reader(field.source)
+        found = self.paths.reader(field.source)
         return lambda event, record: field.of(found(event, record))
 
     def _key_is_plain(self) -> bool:
-        """Whether the key is what was decoded, or its digits."""
+        """Whether the key is the decoded text, or the digits of the decoded integer."""
         key = self._row_plan.key
         conversion, rule = key.conversion, key.conversion.rule
         if (
@@ -262,28 +274,28 @@ class _Compiler:
             or conversion.reading
         ):
             return False
-        shape = self.places.leaf(key.source).shape
+        shape = self.paths.leaf(key.source).shape
         if conversion.target is FieldType.TEXT:
             return shape in {Shape.TEXT, Shape.INTEGER}
         return conversion.target is FieldType.NUMBER and shape is Shape.INTEGER
 
     def _key_of(self) -> Callable[[Any, Record], tuple[str, Any]]:
-        key, found = self._row_plan.key, self.places.reader(self._row_plan.key.source)
+        key, found = self._row_plan.key, self.paths.reader(self._row_plan.key.source)
         return lambda event, record: key.of(found(event, record))
 
     def _key_getter(self, prefix: Path) -> Callable[[Any], Any] | None:
-        columns = self._key_columns() if self.places.prefix else ()
+        columns = self._key_columns() if self.paths.prefix else ()
         if not columns:
             return None
-        return attrgetter(*(self.places.layout.attribute((*prefix, column)) for column in columns))
+        return attrgetter(*(self.paths.layout.attribute((*prefix, column)) for column in columns))
 
     def _envelope_plan(self) -> EnvelopePlan:
         return EnvelopePlan(
             old_key=self._key_getter(("before",)),
             keys=tuple(
                 (
-                    self.places.layout.attribute(("before", column)),
-                    self.places.layout.attribute((*self.places.prefix, column)),
+                    self.paths.layout.attribute(("before", column)),
+                    self.paths.layout.attribute((*self.paths.prefix, column)),
                 )
                 for column in self._key_columns()
             ),
@@ -291,23 +303,23 @@ class _Compiler:
         )
 
     def _change_ms(self) -> Callable[[Any, Record], int | None]:
-        """Choose the reader of a change's own time."""
-        if self.places.prefix:
+        """Return the reader of the time of a change."""
+        if self.paths.prefix:
             return envelope_change_ms
-        return row_change_ms if self._flat is None else self._flat.change_ms(self.places.layout)
+        return row_change_ms if self._flat is None else self._flat.change_ms(self.paths.layout)
 
     def _test(self, condition: Condition) -> Test:
-        found, accepted = self.places.reader(condition.source), condition.accepted
+        found, accepted = self.paths.reader(condition.source), condition.accepted
 
         def holds(event: Any, record: Record) -> bool:  # noqa: ANN401 - a struct made at run time
             value = found(event, record)
-            return accepted.takes(None if isinstance(value, Absent) else value)
+            return accepted.contains(None if isinstance(value, Absent) else value)
 
         return holds
 
 
 def _out_struct(order: tuple[str, ...]) -> type[msgspec.Struct]:
-    """Make the struct of the outgoing row; what is `UNSET` in it is left out."""
+    """Return the struct of the outgoing row; an attribute that is `UNSET` is left out."""
     names = {f"f{slot}": name for slot, name in enumerate(order)}
     fields = [(attribute, Any, msgspec.UNSET) for attribute in names]
     return msgspec.defstruct("OutgoingRow", fields, rename=names, gc=False)

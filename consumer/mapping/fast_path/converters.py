@@ -1,7 +1,7 @@
-"""The conversions that most records need, taken apart to one call each.
+"""The most common conversions, as one function call each.
 
-Each does what `Conversion.convert` does for values of its shape, and leaves the record to the
-careful way where that would be refused; a property test holds the two against each other.
+Each returns what `Conversion.convert` returns for values of its shape, and raises `TakeSlowPath`
+where `convert` might refuse the value. Property tests compare the two.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
     from consumer.mapping.conversion import Conversion
     from consumer.mapping.writings import Out
 
-HotConverter: TypeAlias = "Callable[[Any], Out]"
+FastConverter: TypeAlias = "Callable[[Any], Out]"
 
 _PLAIN_DECIMAL = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?").fullmatch
 _QUOTE = ord('"')
 _COMMON_BYTES = 16
 _COMMON_SCALE = 38
-"""What databases call decimal has 38 digits at most; the careful way takes them all."""
+"""Databases limit decimals to 38 digits; longer ones take the slow path."""
 
 _TICKS: dict[LogicalType, int] = {
     LogicalType.MOMENT_MS: 1_000,
@@ -52,38 +52,36 @@ _TIMED = frozenset({FieldType.DATE_TIME, FieldType.TEXT})
 _DATED = frozenset({FieldType.DATE, FieldType.TEXT})
 
 
-def same(value: Out) -> Out:
-    """Hand a value on as it was decoded; callers leave this one out."""
+def unchanged(value: Out) -> Out:
+    """Return a value as it was decoded; the compiler generates no call for this converter."""
     return value
 
 
-def hot_converter(
+def fast_converter(
     conversion: Conversion,
     column: Column | None,
     shape: Shape,
     zone: tzinfo | None,
     *,
     has_placeholders: bool,
-) -> HotConverter | None:
-    """Return the one-call converter of a field, for values that are not null.
-
-    `None` when there is none.
-    """
+) -> FastConverter | None:
+    """Return the one-call converter of a field for values that are not null, if there is one."""
     rule = conversion.rule
     if conversion.values is not None:
         plain = shape is Shape.RAW and not (rule.trim or rule.lower) and conversion.reading is None
         return _values(conversion, has_placeholders=has_placeholders) if plain else None
+    # For a shape without a short conversion, the compiler falls back to `field.of`.
     if shape is Shape.INTEGER:
         return _of_integer(conversion, column)
     if shape is Shape.BOOLEAN:
-        return same if conversion.target is FieldType.BOOLEAN else None
+        return unchanged if conversion.target is FieldType.BOOLEAN else None
     if shape is Shape.RAW:
         return _of_raw(conversion, has_placeholders=has_placeholders)
     return _of_text(conversion, column, zone, has_placeholders=has_placeholders)
 
 
 def ticks_of(conversion: Conversion, column: Column | None) -> int | None:
-    """Return how many ticks a second an epoch figure counts; `None` when it counts none."""
+    """Return the ticks per second of a field's epoch numbers; `None` if it has none."""
     unit = conversion.rule.unit
     if unit is not None:
         return TICKS_PER_SECOND.get(unit)
@@ -93,19 +91,16 @@ def ticks_of(conversion: Conversion, column: Column | None) -> int | None:
 
 
 def int_text(value: int) -> str:
-    """Write an integer's digits.
-
-    A zero may have had a sign: from then on its leaf is read as it stands.
-    """
+    """Return an integer as text. Raises `Widen` for zero."""
     if not value:
-        raise Widen
+        raise Widen  # may have been `-0`: read this leaf as raw JSON from now on
     text = str(value)
     if len(text) > SAFE_LENGTH:
         raise TakeSlowPath
     return text
 
 
-def _of_raw(conversion: Conversion, *, has_placeholders: bool) -> HotConverter | None:
+def _of_raw(conversion: Conversion, *, has_placeholders: bool) -> FastConverter | None:
     if (
         conversion.target is FieldType.NUMBER
         and conversion.rule.number
@@ -118,7 +113,7 @@ def _of_raw(conversion: Conversion, *, has_placeholders: bool) -> HotConverter |
 
 
 def decimal_text_as_number(raw: msgspec.Raw) -> msgspec.Raw:
-    """Take a decimal out of its quotes, digit for digit; a number that has none is one already."""
+    """Return the exact digits of a decimal in quotes; a number without quotes is unchanged."""
     content = bytes(raw)
     if len(content) > SAFE_LENGTH:
         raise TakeSlowPath
@@ -131,8 +126,8 @@ def decimal_text_as_number(raw: msgspec.Raw) -> msgspec.Raw:
     raise TakeSlowPath
 
 
-def decimal_bytes_as_number(scale: int) -> HotConverter:
-    """Make the converter of a decimal whose unscaled value is base64 of a two's complement integer."""
+def decimal_bytes_as_number(scale: int) -> FastConverter:
+    """Return the converter of decimal bytes in base64, as `numbers.decimal_of_text` reads them."""
     width = scale + 1
 
     def as_number(text: str) -> msgspec.Raw:
@@ -153,7 +148,7 @@ def decimal_bytes_as_number(scale: int) -> HotConverter:
 
 
 def _scale_of(conversion: Conversion, column: Column | None) -> int | None:
-    """Return the scale of decimals that come as bytes in base64, where it is a common one."""
+    """Return the scale of a field's decimal bytes, if it is within the limits of databases."""
     scale = conversion.rule.scale
     if (
         scale is None
@@ -162,12 +157,13 @@ def _scale_of(conversion: Conversion, column: Column | None) -> int | None:
         and column.meaning is LogicalType.DECIMAL
     ):
         scale = column.scale
+    # Trim and lower change the text before it is read: `Conversion.interpret` does that.
     if scale is None or conversion.rule.trim or conversion.rule.lower:
         return None
     return scale if 0 <= scale <= _COMMON_SCALE else None
 
 
-def _of_integer(conversion: Conversion, column: Column | None) -> HotConverter | None:
+def _of_integer(conversion: Conversion, column: Column | None) -> FastConverter | None:
     per_second = ticks_of(conversion, column)
     if per_second is not None:
         return _moment(per_second) if conversion.target in _TIMED else None
@@ -180,7 +176,7 @@ def _of_integer(conversion: Conversion, column: Column | None) -> HotConverter |
 
 
 def counted_ms(per_second: int) -> Callable[[int], int]:
-    """Make the reader of an epoch figure as milliseconds."""
+    """Return the converter of an epoch number to milliseconds."""
     if per_second <= _PER_SECOND_MS:
         factor = _PER_SECOND_MS // per_second
         return lambda ticks: ticks * factor
@@ -191,12 +187,12 @@ def counted_ms(per_second: int) -> Callable[[int], int]:
 
 
 def _nanos_as_ms(ticks: int) -> int:
-    if ticks in NANO_ENDS:
+    if ticks in NANO_ENDS:  # infinity
         raise TakeSlowPath
     return ticks // 1_000_000
 
 
-def _moment(per_second: int) -> HotConverter:
+def _moment(per_second: int) -> FastConverter:
     if per_second == _PER_SECOND_MS:
         return moment_text
     if per_second == TICKS_PER_SECOND["us"]:
@@ -206,10 +202,7 @@ def _moment(per_second: int) -> HotConverter:
 
 
 def is_moment_text(conversion: Conversion, column: Column | None) -> bool:
-    """Whether a text is read as an ISO date-time and no other way.
-
-    A date-time field does so itself.
-    """
+    """Whether text is read as an ISO 8601 date-time: by the target type, or by the column."""
     rule = conversion.rule
     if rule.scale is not None:
         return False
@@ -222,7 +215,7 @@ def is_moment_text(conversion: Conversion, column: Column | None) -> bool:
 
 def _of_text(  # noqa: PLR0911 - one line per kind of text
     conversion: Conversion, column: Column | None, zone: tzinfo | None, *, has_placeholders: bool
-) -> HotConverter | None:
+) -> FastConverter | None:
     rule = conversion.rule
     scale = _scale_of(conversion, column)
     if scale is not None and conversion.target is FieldType.NUMBER:
@@ -238,25 +231,26 @@ def _of_text(  # noqa: PLR0911 - one line per kind of text
     if conversion.target is not FieldType.TEXT:
         return None
     return (
-        _tidied(conversion, has_placeholders=has_placeholders) if rule.trim or rule.lower else same
+        _tidied(conversion, has_placeholders=has_placeholders)
+        if rule.trim or rule.lower
+        else unchanged
     )
 
 
-def _tidied(conversion: Conversion, *, has_placeholders: bool) -> HotConverter:
+def _tidied(conversion: Conversion, *, has_placeholders: bool) -> FastConverter:
     def tidied(text: str) -> str:
         if has_placeholders and text in PLACEHOLDERS:
             raise TakeSlowPath
-        return str(conversion.understand(text))
+        return str(conversion.interpret(text))
 
     return tidied
 
 
-def _values(conversion: Conversion, *, has_placeholders: bool) -> HotConverter:
-    """Look a value up by its JSON bytes.
-
-    Text with its quotes, numbers and booleans as they stand.
-    """
+def _values(conversion: Conversion, *, has_placeholders: bool) -> FastConverter:
+    """Return the converter that looks up the rule's `values` by the JSON bytes of the value."""
     by_bytes: dict[bytes, Out] = {}
+    # Only text whose JSON form is unique can be looked up by its bytes: no escapes, no other
+    # spelling. Everything else is opened and mapped below.
     for source, out in (conversion.values or {}).items():
         if (
             source not in PLACEHOLDERS
@@ -280,17 +274,15 @@ def _values(conversion: Conversion, *, has_placeholders: bool) -> HotConverter:
     return look_up
 
 
-def _json_text(conversion: Conversion, *, has_placeholders: bool) -> HotConverter | None:
-    """Hand nested JSON on as text.
-
-    Where a mark of a missing value may hide in numbers, look carefully.
-    """
+def _json_text(conversion: Conversion, *, has_placeholders: bool) -> FastConverter | None:
+    """Return the converter of nested JSON to text."""
     if conversion.reading is not None or conversion.rule.trim or conversion.rule.lower:
         return None
 
     def as_text(raw: msgspec.Raw) -> Out:
         opened = open_json(raw)
         if isinstance(opened, Nested):
+            # Debezium's placeholder may be an array of the numbers of its bytes; 95 is its `_`.
             if has_placeholders and "95" in opened:
                 raise TakeSlowPath
             return str(opened)

@@ -1,4 +1,4 @@
-"""The fast way of one source schema, and what it learns from records that did not fit."""
+"""One fast path: compiled for one source schema, widened by good records that did not fit."""
 
 from __future__ import annotations
 
@@ -20,39 +20,48 @@ if TYPE_CHECKING:
 
 
 class FastPath:
-    """Keeps the fast mapper fit: bounded, because each leaf's shape widens twice at most."""
+    """The fast path of one route for one source schema.
+
+    `map` and `run` are the generated functions, both `None` where the route has no fast path. The
+    number of compilations is bounded, because the shape of a leaf widens at most twice.
+    """
 
     def __init__(self, bound: BoundRoute, slow_path: SlowPath, columns: Columns) -> None:
         self._bound = bound
         self._slow_path = slow_path
         self._columns = columns
-        self._learned: dict[Path, Shape] = {}
+        self._widened_shapes: dict[Path, Shape] = {}
         self._leaves: tuple[Leaf, ...] = ()
         self.map: FastMap | None = None
         self.run: FastRun | None = None
         self._compile()
 
-    def learn(self, members: Row) -> None:
-        """Widen the shapes that a good record did not fit, and compile again when there are any."""
-        before = dict(self._learned)
+    def widen(self, members: Row) -> None:
+        """Widen the shapes that a good record did not fit, and compile again if any widened.
+
+        `members` is the opened document: the envelope or the plain row.
+        """
+        # If only a fixed leaf did not fit, nothing widens and nothing is compiled.
+        before = dict(self._widened_shapes)
         for leaf in self._leaves:
             if leaf.is_fixed:
                 continue
+            # The old key is decoded in the same shapes, so it may be the part that did not fit.
             for path in (
                 leaf.path,
                 ("before", *leaf.path[1:]) if leaf.path[0] == "after" else leaf.path,
             ):
                 opened = _value_at(members, path)
-                shape = widened(self._learned.get(leaf.path, leaf.shape), opened)
+                shape = widened(self._widened_shapes.get(leaf.path, leaf.shape), opened)
                 if shape is not leaf.shape:
-                    self._learned[leaf.path] = shape
-        if self._learned != before:
+                    self._widened_shapes[leaf.path] = shape
+        if self._widened_shapes != before:
             self._compile()
 
     def _compile(self) -> None:
         plan = self._slow_path.row_plan(self._columns)
         compiled = compile_fast(
-            self._bound, plan, self._slow_path.where, self._columns, self._learned
+            self._bound, plan, self._slow_path.where, self._columns, self._widened_shapes
         )
         (self.map, self.run), self._leaves = (
             compiled if compiled is not None else ((None, None), ())
@@ -60,7 +69,7 @@ class FastPath:
 
 
 def _value_at(members: Row, path: Path) -> Opened:
-    """Find a leaf's value in an opened document; what is not there teaches nothing."""
+    """Return the value at a path of an opened document; null if there is none, which fits all."""
     value = members.get(path[0])
     for step in path[1:]:
         inner = open_member(value)

@@ -1,4 +1,4 @@
-"""The leaves that a route uses, built into msgspec structs that decode nothing else."""
+"""The leaves that a route reads, and the msgspec structs that decode only these leaves."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ NULL = msgspec.Raw(b"null")
 
 
 class Leaf:
-    """One used place of the document. A place that several uses want in different shapes is raw."""
+    """One place of the document that the route reads.
+
+    If several uses need different shapes, the shape is RAW. A fixed leaf is never widened.
+    """
 
     __slots__ = ("is_fixed", "path", "shape", "uses")
 
@@ -32,50 +35,52 @@ class Leaf:
 
 
 class Leaves:
-    """All used places, by path; `learned` are shapes that earlier records taught."""
+    """All leaves of a route by path. `widened_shapes` are the shapes that records have widened."""
 
-    def __init__(self, learned: dict[Path, Shape]) -> None:
-        self._learned = learned
+    def __init__(self, widened_shapes: dict[Path, Shape]) -> None:
+        self._widened_shapes = widened_shapes
         self._by_path: dict[Path, Leaf] = {}
 
     def use(self, path: Path, shape: Shape) -> Leaf:
-        """Note one use of a place."""
+        """Add one use of a path, and return its leaf."""
         leaf = self._by_path.get(path)
         if leaf is None:
-            leaf = self._by_path[path] = Leaf(path, self._learned.get(path, shape))
+            leaf = self._by_path[path] = Leaf(path, self._widened_shapes.get(path, shape))
             return leaf
         leaf.uses += 1
-        if path not in self._learned and leaf.shape is not shape and not leaf.is_fixed:
+        # A widened or fixed shape already fits what records have shown, and stays.
+        if path not in self._widened_shapes and leaf.shape is not shape and not leaf.is_fixed:
             leaf.shape = Shape.RAW
         return leaf
 
     def fix(self, path: Path, shape: Shape) -> Leaf:
-        """Note a use that no record may widen.
+        """Add a use whose shape no record may widen.
 
-        One that does not fit goes the careful way, and no other with it.
+        A record that does not fit takes the slow path, and the records after it are not affected.
         """
         leaf = self.use(path, shape)
         leaf.shape, leaf.is_fixed = shape, True
         return leaf
 
     def at(self, path: Path) -> Leaf:
-        """Return the leaf of a place that is used."""
+        """Return the leaf at a path that is in use."""
         return self._by_path[path]
 
     def __iter__(self) -> Iterator[Leaf]:
         return iter(self._by_path.values())
 
 
-class Conflict(Exception):  # noqa: N818 - said at compile time, answered by going the careful way
-    """One use wants a place whole and another something inside it: no struct can be both."""
+class Conflict(Exception):  # noqa: N818 - raised while compiling: the route has no fast path
+    """One use reads a value whole and another reads a member of it: no struct can do both."""
 
 
 class Layout:
-    """Structs for a set of leaves, and where each leaf is found in them.
+    """The structs that decode a set of leaves, and the attribute of each leaf.
 
-    `root` is the struct of the whole document. `objects` are places that must be objects or null
-    even where no leaf is in them. `named` gives places an attribute name of their own; all others
-    have a made-up one. `constants` are attributes that every struct has beside what is decoded.
+    `root` is the struct of the whole document. `objects` are paths that must be an object or null
+    even if they contain no leaf. `named` fixes the attribute names of some paths; all other names
+    are generated. `constants` are class attributes that every struct gets in addition. `absent` is
+    the default of a member that the document lacks.
     """
 
     def __init__(
@@ -95,10 +100,10 @@ class Layout:
         for path in objects:
             self._tree.setdefault(path[0], {})
         for leaf in leaves:
-            self._place(leaf)
+            self._add(leaf)
         self.root = self._build((), self._tree)
 
-    def _place(self, leaf: Leaf) -> None:
+    def _add(self, leaf: Leaf) -> None:
         node = self._tree
         for step in leaf.path[:-1]:
             node = node.setdefault(step, {})
@@ -109,19 +114,21 @@ class Layout:
         node[leaf.path[-1]] = leaf
 
     def _build(self, path: Path, tree: dict[str, Any]) -> type[msgspec.Struct]:
-        """Build the struct of one object, its inner ones first."""
+        """Build the struct of one object, after the structs of its inner objects."""
         names: dict[str, str] = {}
         fields: list[tuple[str, Any, Any]] = []
         for step, inner in tree.items():
-            place = (*path, step)
-            name = self._attributes[place] = self._named.get(place, f"m{len(names)}")
+            inner_path = (*path, step)
+            # Generated names: a source column may have any name, but never reaches an identifier.
+            name = self._attributes[inner_path] = self._named.get(inner_path, f"m{len(names)}")
             names[name] = step
             if isinstance(inner, Leaf):
                 fields.append((name, *self._annotation(inner)))
             else:
-                fields.append((name, self._optional(self._build(place, inner)), self._absent))
+                fields.append((name, self._optional(self._build(inner_path, inner)), self._absent))
+        # No reference cycles are possible, so the structs need no garbage collection (gc=False).
         return msgspec.defstruct(
-            "Used", fields, rename=names, gc=False, namespace=dict(self._constants)
+            "UsedLeaves", fields, rename=names, gc=False, namespace=dict(self._constants)
         )
 
     def _annotation(self, leaf: Leaf) -> tuple[Any, Any]:
@@ -134,13 +141,13 @@ class Layout:
         return kinds | msgspec.UnsetType if self._absent is msgspec.UNSET else kinds
 
     def attribute(self, path: Path) -> str:
-        """Return the attribute of a place in the struct around it."""
+        """Return the attribute name of a path in the struct that contains it."""
         return self._attributes[path]
 
     def getter(self, path: Path) -> Callable[[Any], Any]:
-        """Make a function from the root to a place.
+        """Return a function that reads a path from the root struct.
 
-        An absent or null object on the way is the answer itself.
+        If an object on the path is absent or null, so is the result.
         """
         steps = [attrgetter(self._attributes[path[: end + 1]]) for end in range(len(path))]
         if len(steps) == 1:

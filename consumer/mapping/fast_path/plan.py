@@ -1,11 +1,8 @@
-"""The fast way from a record to its change.
+"""The plan of a fast path, and the generator that writes a plan as one Python function.
 
-One typed decode of what is used, one conversion each, one encode.
-
-Budget: 5 to 7 µs for a 500-byte Debezium record with fourteen fields; `bench/mapping.py` measures
-it against a bare decode and encode. Whatever is not as expected leaves by `TakeSlowPath`, a
-decoder's error or a `RecordError` before anything is remembered, and the record is mapped anew the
-careful way.
+Budget: 5 to 7 µs for a 500-byte Debezium record with fourteen fields; `bench/mapping.py` compares
+it with a bare decode and encode. A record that the function does not map raises one of `UNFIT`
+before any version is remembered, and the slow path maps it from the start.
 """
 
 from __future__ import annotations
@@ -19,8 +16,8 @@ from consumer.decoding.debezium import UPSERT_OPS
 from consumer.decoding.document import DEEPEST, nests_deeper
 from consumer.decoding.filtered import FILTERED
 from consumer.decoding.placeholders import PLACEHOLDERS
-from consumer.mapping.deleted_row import INVENTED
-from consumer.mapping.fast_path.flat_marks import require_live
+from consumer.mapping.deleted_row import TYPE_DEFAULTS
+from consumer.mapping.fast_path.flat_marks import require_upsert
 from consumer.mapping.fast_path.generated_code import (
     GeneratedFunction,
     check_lines,
@@ -39,29 +36,31 @@ if TYPE_CHECKING:
     from consumer.mapping.version import VersionMemory
 
 FastMap: TypeAlias = Callable[[bytes, Record, int], "Mapped"]
-"""From a document that is not null and all UTF-8, its record and the present to its change."""
+"""Maps a document, its record and the current time to a change. The document is valid UTF-8."""
 
 FastRun: TypeAlias = Callable[[Sequence[Record], int, int, Callable[[Change], None], bytes], int]
-"""From records, the first of them to map, the present, where changes go and the wrapping of all
-documents to the first record that was not mapped."""
+"""Maps records from an index on, and returns the index of the first one that was not mapped.
+
+Arguments: the records, the start index, the current time, the receiver of changes, and the bytes
+that come before every document (the embedded schema; empty without one)."""
 
 
 class CompiledPlan(NamedTuple):
-    """One route's fast way, for one record and for a run of them."""
+    """The generated functions of one fast path: for one record, and for a run of records."""
 
     map: FastMap
     run: FastRun
 
 
 Fill: TypeAlias = Callable[[Any, Record], Any]
-"""From the decoded document and the record to a value ready to send."""
+"""Maps the decoded document and the record to a value ready to send."""
 
 Test: TypeAlias = Callable[[Any, Record], bool]
 """Whether a condition of `where` holds."""
 
 _PLAIN_NUMBERS = b"-.0123456789,nul"
-"""All bytes of numbers without exponent, nulls and the commas between: what is left tells another
-kind of value."""
+"""All bytes of numbers without an exponent, of `null`, and of the commas between them. Any other
+byte means that there is another kind of value."""
 
 _UPSERT_OPS = tuple(UPSERT_OPS)
 _WHERE = FILTERED[FilterRule.WHERE]
@@ -71,12 +70,13 @@ encode = msgspec.json.Encoder().encode
 
 
 class FastPlan(msgspec.Struct, kw_only=True):
-    """What one route compiles to, for one schema of its source.
+    """The compiled form of one route for one source schema.
 
-    Slots are positions in the outgoing row, `attributes` their names in the decoded one. `numbers`
-    are the names of raw numbers that are only checked. `converters` get values that are not null,
-    `totals` all, `fills` the whole document. The key is plain, text or an integer as decoded,
-    unless `key_of` makes it.
+    A slot is a position in the outgoing row; `attributes` has the decoded row's attribute for each
+    slot. `numbers` are the attributes of raw numbers that are only checked. `converters` get values
+    that are not null, `totals` get every value, `fills` get the whole document. Without `key_of`
+    the key is the decoded text or integer. `record_tests` and `row_tests` are the `where`
+    conditions. `marks` are the attributes of a flat row's `__op` and `__deleted`.
     """
 
     decode: Callable[[bytes], Any]
@@ -90,19 +90,18 @@ class FastPlan(msgspec.Struct, kw_only=True):
     key_is_text: bool
     key_of: Callable[[Any, Record], tuple[str, Any]] | None
     version: VersionPlan | None
-    around: tuple[Test, ...]
-    of_row: tuple[Test, ...]
+    record_tests: tuple[Test, ...]
+    row_tests: tuple[Test, ...]
     envelope: EnvelopePlan | None
     marks: tuple[str, str] | None
     has_placeholders: bool
 
 
 class VersionPlan(msgspec.Struct, kw_only=True):
-    """How Record Modified is filled.
+    """How the fast path fills Record Modified.
 
-    `read` gets a flat source value that is not null; else `of` finds it.
-
-    `ticks_per_ms` says that reading is no more than a division.
+    `read` converts the column's value if it is not null. `of` finds the version in any other case.
+    With `ticks_per_ms` reading is a single division, which is generated in place.
     """
 
     slot: int
@@ -115,9 +114,9 @@ class VersionPlan(msgspec.Struct, kw_only=True):
 
 
 class EnvelopePlan(msgspec.Struct, kw_only=True):
-    """What an envelope has around its row.
+    """The parts of an envelope outside its new row.
 
-    `keys` are the key columns, as named in the old row and in the new.
+    `keys` are the key columns: the attribute in the old row, and the attribute in the new row.
     """
 
     old_key: Callable[[Any], Any] | None
@@ -126,12 +125,15 @@ class EnvelopePlan(msgspec.Struct, kw_only=True):
 
 
 def generate(plan: FastPlan, versions: VersionMemory) -> CompiledPlan:
-    """Write the parts of a plan out, one after the other, and compile them."""
+    """Generate the code of a plan, part by part in the order of execution, and compile it."""
     function = GeneratedFunction()
     function.names["versions"] = versions
-    # A wrapping may be around the document, which is a level more.
+    # The msgspec decoder recurses, so nesting is checked first. A valid document shorter than two
+    # bytes per level cannot be too deep. One level is reserved for a schema wrapper around it.
     deep = function.name("deep", nests_deeper)
-    function.add(f"if len(body) >= {2 * DEEPEST} and {deep}(body, {DEEPEST - 1}): raise GoCareful")
+    function.add(
+        f"if len(body) >= {2 * DEEPEST} and {deep}(body, {DEEPEST - 1}): raise TakeSlowPath"
+    )
     function.add(f"event = {function.name('decode', plan.decode)}(body)")
     _write_envelope(function, plan, versions)
     _write_numbers(function, plan)
@@ -155,14 +157,17 @@ def generate(plan: FastPlan, versions: VersionMemory) -> CompiledPlan:
 
 
 def _write_envelope(function: GeneratedFunction, plan: FastPlan, versions: VersionMemory) -> None:
-    """Find the row of an upsert; what is none, and rows that `where` leaves out, end here."""
+    """Generate the code that finds the row of an upsert and checks the conditions.
+
+    Deletes, other operations and filtered rows leave the function here.
+    """
     name, add, envelope = function.name, function.add, plan.envelope
     if envelope is not None:
-        add("op = event.op", "if not op: raise GoCareful")
+        add("op = event.op", "if not op: raise TakeSlowPath")
     if plan.marks is not None:
         op, deleted = plan.marks
-        add(f"{name('live', require_live)}(event.{op}, event.{deleted}, body)")
-    for test in plan.around:
+        add(f"{name('upsert', require_upsert)}(event.{op}, event.{deleted}, body)")
+    for test in plan.record_tests:
         add(f"if not {name('test', test)}(event, record): return {name('filtered', _WHERE)}")
     if envelope is None:
         add("row = event")
@@ -171,22 +176,25 @@ def _write_envelope(function: GeneratedFunction, plan: FastPlan, versions: Versi
         add(
             f"if {others}: return {name('delete', deleter(plan, versions))}(event, record, wall_ms)"
         )
-        add("row = event.after", "if not row: raise GoCareful")
+        add("row = event.after", "if not row: raise TakeSlowPath")
         add(*_key_change_lines(envelope))
-    for test in plan.of_row:
+    for test in plan.row_tests:
         add(f"if not {name('test', test)}(event, record): return {name('filtered', _WHERE)}")
 
 
 def _key_change_lines(envelope: EnvelopePlan) -> Iterator[str]:
-    """A changed key is two changes."""
+    """Generate the check for a changed key, which takes the slow path: it becomes two changes."""
     if envelope.keys:
         changed = " or ".join(f"before.{old} != row.{new}" for old, new in envelope.keys)
         yield "before = event.before"
-        yield f"if before and ({changed}): raise GoCareful"
+        yield f"if before and ({changed}): raise TakeSlowPath"
 
 
 def _write_numbers(function: GeneratedFunction, plan: FastPlan) -> None:
-    """Check all numbers that go through as they stand at once."""
+    """Generate one check for all numbers that are sent as they were read.
+
+    Joining them and looking for foreign bytes costs less than one check per number.
+    """
     if plan.numbers:
         numbers = "(" + "".join(f"row.{attribute}, " for attribute in plan.numbers) + ")"
         plain, check = function.name("plain", _PLAIN_NUMBERS), function.name("check", _check_each)
@@ -197,7 +205,8 @@ def _write_numbers(function: GeneratedFunction, plan: FastPlan) -> None:
 
 
 def _write_values(function: GeneratedFunction, plan: FastPlan) -> dict[int, str]:
-    """Convert what wants converting; returns the expression of each slot."""
+    """Generate the conversions, and return the expression of each slot."""
+    # A slot that needs no conversion is copied: its expression is the attribute itself.
     slots = {slot: f"row.{attribute}" for slot, attribute in enumerate(plan.attributes)}
     for slot, convert in plan.converters:
         value = f"value_{slot}"
@@ -212,7 +221,7 @@ def _write_values(function: GeneratedFunction, plan: FastPlan) -> dict[int, str]
 
 
 def _write_key(function: GeneratedFunction, plan: FastPlan, slots: dict[int, str]) -> None:
-    """Make the key, and give its slot what is sent of it."""
+    """Generate the key, and set the expression of its slot."""
     if plan.key_of is not None:
         function.add(f"key, keyed = {function.name('key_of', plan.key_of)}(event, record)")
         slots[plan.key_slot] = "keyed"
@@ -225,7 +234,7 @@ def _write_key(function: GeneratedFunction, plan: FastPlan, slots: dict[int, str
 def _own_version_lines(
     function: GeneratedFunction, version: VersionPlan, value: str
 ) -> Iterator[str]:
-    """Find the version that the row gives, else the time of the change."""
+    """Generate the code that reads the version from the row, else takes the time of the change."""
     found = (
         f"{function.name('own', own_version_ms)}({function.name('plan', version)}, {value},"
         f" event, record)"
@@ -238,7 +247,8 @@ def _own_version_lines(
 
 
 def own_version_ms(version: VersionPlan, value: Any, event: Any, record: Record) -> int:  # noqa: ANN401 - as decoded
-    """Return the version that the row gives, else the time of the change."""
+    """Return the version in the row, else the time of the change."""
+    # Zero is falsy too: `of` opens it and raises Widen, because it may be -0.
     if value and version.read is not None:
         return version.read(value)
     own_ms = version.of(event, record)
@@ -250,8 +260,15 @@ def own_version_ms(version: VersionPlan, value: Any, event: Any, record: Record)
 
 
 def deleter(plan: FastPlan, versions: VersionMemory) -> Callable[[Any, Record, int], Mapped]:
-    """Make the delete of an envelope whose old row leaves no doubt about the key."""
-    envelope, version, plain = plan.envelope, plan.version, plan.key_of is None and not plan.of_row
+    """Return the function that maps a delete whose old row certainly has the key.
+
+    A key that is a type default or a placeholder is not certain, and takes the slow path.
+    """
+    envelope, version, plain = (
+        plan.envelope,
+        plan.version,
+        plan.key_of is None and not plan.row_tests,
+    )
 
     def delete(event: Any, record: Record, wall_ms: int) -> Mapped:  # noqa: ANN401 - a struct made at run time
         if (
@@ -265,8 +282,9 @@ def deleter(plan: FastPlan, versions: VersionMemory) -> Callable[[Any, Record, i
         if envelope.deletes == "ignore":
             return _DELETES
         key = plain_key(envelope.old_key(event.before))
-        if envelope.deletes != "delete" or key in INVENTED or key in PLACEHOLDERS:
+        if envelope.deletes != "delete" or key in TYPE_DEFAULTS or key in PLACEHOLDERS:
             raise TakeSlowPath
+        # Nothing below raises: the time of the delete is stored only if the delete is returned.
         if version is not None and not version.counts:
             change_ms = version.change_ms(event, record)
             if change_ms is not None:
@@ -277,7 +295,10 @@ def deleter(plan: FastPlan, versions: VersionMemory) -> Callable[[Any, Record, i
 
 
 def plain_key(value: Any) -> str:  # noqa: ANN401 - whatever was decoded
-    """Return a key decoded as text or integer; anything odd wants a reason."""
+    """Return a key decoded as text or integer.
+
+    Raises: `TakeSlowPath` for a key that the slow path may refuse, with the reason.
+    """
     if type(value) is int:
         value = str(value)
     if not value or len(value) > LONGEST_KEY or not value.isprintable():
@@ -286,9 +307,9 @@ def plain_key(value: Any) -> str:  # noqa: ANN401 - whatever was decoded
 
 
 def _check_each(numbers: tuple[msgspec.Raw, ...]) -> None:
-    """Check raw numbers one by one.
+    """Check raw numbers one by one: accept short ones, with an exponent if finite as a double.
 
-    Short ones with an exponent that stays small are numbers like any other.
+    Raises: `TakeSlowPath` for any other value.
     """
     for raw in numbers:
         digits = bytes(raw)
@@ -299,5 +320,5 @@ def _check_each(numbers: tuple[msgspec.Raw, ...]) -> None:
 
 
 def _is_exponential(digits: bytes) -> bool:
-    """Whether this is a number with an exponent, and finite as a double."""
+    """Whether these bytes are a number with an exponent that is finite as a double."""
     return digits[:1] in b"-0123456789" and abs(float(digits)) < float("inf")

@@ -1,9 +1,7 @@
-"""The few shapes in which a leaf of a document is decoded fast.
+"""The shapes in which the fast path decodes a leaf, and how a shape widens.
 
-And what is learned when a record does not fit.
-
-A shape is a guess: a record that does not fit goes the careful way, and the leaf's shape widens
-once or twice until every record fits. `RAW` fits everything.
+A shape is a guess. A record that does not fit takes the slow path, and the leaf's shape widens once
+or twice until every record fits. `RAW` fits everything.
 """
 
 from __future__ import annotations
@@ -24,19 +22,16 @@ if TYPE_CHECKING:
     from consumer.mapping.conversion import Conversion
 
 
-class TakeSlowPath(Exception):  # noqa: N818 - not an error: the record takes the other way
-    """This record is not for the fast way."""
+class TakeSlowPath(Exception):  # noqa: N818 - not an error: the record takes the slow path
+    """The fast path does not map this record."""
 
 
 class Widen(TakeSlowPath):
-    """Nor will the next like it be, unless a leaf's shape widens."""
+    """The fast path will not map similar records either, until the shape of a leaf widens."""
 
 
 class Shape(Enum):
-    """How a leaf is decoded: as text, as an integer, as a boolean, each or null.
-
-    Or not at all yet.
-    """
+    """The type a leaf is decoded as: text, integer or boolean, each nullable, or raw JSON."""
 
     TEXT = "text"
     INTEGER = "integer"
@@ -58,8 +53,10 @@ _COUNTED = frozenset(
 
 
 def first_shape(conversion: Conversion, column: Column | None) -> Shape:
-    """Guess how a field's source stands in the document."""
+    """Guess the shape of a field's source from its target type, its rule and its column."""
     column = column or UNKNOWN
+    # Numbers stay raw to keep their digits; `values` and `json: true` accept several kinds. Only
+    # decimal bytes are known to be text: base64.
     if (
         conversion.values is not None
         or conversion.target is FieldType.NUMBER
@@ -82,9 +79,9 @@ def first_shape(conversion: Conversion, column: Column | None) -> Shape:
 
 
 def fits(shape: Shape, opened: Opened) -> bool:
-    """Whether the fast way takes a value in this shape.
+    """Whether a value can be decoded in this shape without loss.
 
-    An integer zero may have a sign, which its shape loses.
+    Zero does not fit INTEGER: it may be `-0`, and an `int` has no sign for zero.
     """
     if shape is Shape.RAW or opened is None:
         return True
@@ -98,9 +95,9 @@ def fits(shape: Shape, opened: Opened) -> bool:
 
 
 def widened(shape: Shape, opened: Opened) -> Shape:
-    """Return the shape that takes a value too.
+    """Return the narrowest shape that fits a value too.
 
-    Integers where text was guessed are likely always integers.
+    TEXT widens to INTEGER first: a leaf with one integer most likely has only integers.
     """
     if fits(shape, opened):
         return shape
@@ -108,7 +105,7 @@ def widened(shape: Shape, opened: Opened) -> Shape:
 
 
 def opener(shape: Shape, *, has_placeholders: bool) -> Callable[[Any], Opened | Absent]:
-    """Make the opener of a leaf, for conversions that want the same value as the careful way's."""
+    """Return the opener of a leaf: it gives a decoded value the form it has on the slow path."""
 
     def open_leaf(value: object) -> Opened | Absent:
         if value is None:
@@ -119,7 +116,7 @@ def opener(shape: Shape, *, has_placeholders: bool) -> Callable[[Any], Opened | 
             opened = open_json(value)  # type: ignore[arg-type]  # the shape says what it is
         elif shape is Shape.INTEGER:
             if value == 0:
-                raise Widen
+                raise Widen  # may have been `-0`: read this leaf as raw JSON from now on
             opened = Digits(value)
         else:
             opened = value  # type: ignore[assignment]  # the shape says what it is

@@ -1,7 +1,4 @@
-"""The places of a document that a route uses.
-
-Collected first, read in the shapes that were decided after.
-"""
+"""The paths of a document that a route reads: collects their leaves, then makes readers."""
 
 from __future__ import annotations
 
@@ -28,30 +25,39 @@ TEXT_RULE = Conversion(FieldType.TEXT, None, None, None)
 
 
 class UsedPaths:
-    """Where the sources of one route look in a document whose rows stand at `prefix`."""
+    """The paths that the sources of one route read.
+
+    `prefix` is the path of the row in the document: `after` in a Debezium envelope, else empty.
+    First `use` collects all paths; then `set_layout` ends that, and readers can be made.
+    """
 
     def __init__(
-        self, prefix: Path, columns: Columns, learned: dict[Path, Shape], *, has_placeholders: bool
+        self,
+        prefix: Path,
+        columns: Columns,
+        widened_shapes: dict[Path, Shape],
+        *,
+        has_placeholders: bool,
     ) -> None:
         self.prefix = prefix
-        self.leaves = Leaves(learned)
+        self.leaves = Leaves(widened_shapes)
         self.has_placeholders = has_placeholders
         self._columns = columns
         self._layout: Layout | None = None
 
-    def lay_out(self, layout: Layout) -> None:
-        """Decide: from now on places are read."""
+    def set_layout(self, layout: Layout) -> None:
+        """Set the layout of all collected leaves."""
         self._layout = layout
 
     @property
     def layout(self) -> Layout:
-        """Where each place is found. Raises `Conflict` before that is decided."""
+        """The layout of all leaves. Raises `Conflict` before it is set."""
         if self._layout is None:
             raise Conflict
         return self._layout
 
     def use(self, source: ValueSource, conversion: Conversion) -> None:
-        """Note the leaves that a source reads."""
+        """Add the leaves that a source reads."""
         if isinstance(source, Template):
             for part in source.parts:
                 if isinstance(part, TemplatePart):
@@ -62,39 +68,41 @@ class UsedPaths:
             self.leaves.use(path, first_shape(conversion, self.column(source)))
 
     def path(self, source: ValueSource) -> Path | None:
-        """Return where in the document a source looks; `None` when it looks elsewhere.
+        """Return the path that a source reads; `None` if it does not read the document.
 
-        Raises `Conflict`.
+        Raises: `Conflict` for `$envelope` paths into the old or new row, which has its own structs.
         """
         if isinstance(source, RowPath):
             return (*self.prefix, *source.steps)
         if isinstance(source, EnvelopePath):
+            # `after` and `before` are structs with the row's leaves; another leaf could overlap.
             if self.prefix and source.steps[0] in {"after", "before"}:
                 raise Conflict
             return source.steps
         return None
 
     def column(self, source: ValueSource) -> Column | None:
-        """Return what the source's schema says of a place."""
+        """Return the column of a row path in the source's schema; `None` if unknown."""
         return column_at(self._columns, source.steps) if isinstance(source, RowPath) else None
 
     def leaf(self, source: ValueSource) -> Leaf:
-        """Return the leaf that a source reads. Raises `Conflict` where it reads none."""
+        """Return the leaf that a source reads. Raises `Conflict` if it reads none."""
         path = self.path(source)
         if path is None:
             raise Conflict
         return self.leaves.at(path)
 
     def opener(self, source: ValueSource) -> Callable[[Any], Opened | Absent]:
-        """Make the opener of a source's leaf."""
+        """Return the opener of a source's leaf."""
         has_placeholders = self.has_placeholders and isinstance(source, RowPath)
         return opener(self.leaf(source).shape, has_placeholders=has_placeholders)
 
     def reader(self, source: ValueSource) -> Callable[[Any, Record], Opened | Absent]:
-        """Make the reader of any source, as the careful way would find it."""
+        """Return the reader of a source: it gives the value that the slow path would fetch."""
         if isinstance(source, Template):
             return self._template_reader(source)
         path = self.path(source)
+        # Key, headers and Kafka metadata are read from the record, like on the slow path.
         if path is None:
             return lambda _, record: source.fetch(Origin(record))
         get, opened = self.layout.getter(path), self.opener(source)
@@ -122,5 +130,5 @@ class UsedPaths:
 
 
 def is_flat(source: ValueSource) -> bool:
-    """Whether a source is a plain column of the row."""
+    """Whether a source is a column of the row, not a path into it."""
     return isinstance(source, RowPath) and len(source.steps) == 1

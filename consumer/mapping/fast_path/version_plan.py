@@ -1,7 +1,4 @@
-"""Record Modified on the fast way.
-
-How a route's version is read, as one call or one division where it can be.
-"""
+"""Compiles Record Modified for the fast path, to one call or one division where possible."""
 
 from __future__ import annotations
 
@@ -28,16 +25,16 @@ _TICKS_OF_MS = 1_000
 def version_plan(
     version: VersionField,
     slot: int,
-    places: UsedPaths,
+    paths: UsedPaths,
     zone: tzinfo | None,
     change_ms: Callable[[Any, Record], int | None],
 ) -> VersionPlan:
-    """Compile the version of a route; `change_ms` reads a change's own time."""
-    found = places.reader(version.source)
+    """Compile the version of a route; `change_ms` reads the time of a change."""
+    found = paths.reader(version.source)
     return VersionPlan(
         slot=slot,
-        read=_reader(version, places, zone),
-        ticks_per_ms=_ticks_per_ms(version, places),
+        read=_reader(version, paths, zone),
+        ticks_per_ms=_ticks_per_ms(version, paths),
         of=lambda event, record: version.of(found(event, record)),
         change_ms=change_ms,
         written=version.written
@@ -47,25 +44,25 @@ def version_plan(
     )
 
 
-def _shape(version: VersionField, places: UsedPaths) -> Shape | None:
-    """Return the shape of a version that is a date-time of its own column; `None` for any other."""
+def _shape(version: VersionField, paths: UsedPaths) -> Shape | None:
+    """Return the leaf's shape if the version is a date-time column, else `None`."""
     conversion = version.conversion
     plain = (
         conversion.target is FieldType.DATE_TIME
         and conversion.values is None
         and is_flat(version.source)
     )
-    return places.leaf(version.source).shape if plain else None
+    return paths.leaf(version.source).shape if plain else None
 
 
-def _ticks_per_ms(version: VersionField, places: UsedPaths) -> int | None:
-    """Return what an epoch figure is divided by to be milliseconds.
+def _ticks_per_ms(version: VersionField, paths: UsedPaths) -> int | None:
+    """Return the divisor from an epoch number to milliseconds.
 
-    Where a division is all there is to do.
+    `None` if reading the version takes more than a division.
     """
-    if _shape(version, places) is not Shape.INTEGER:
+    if _shape(version, paths) is not Shape.INTEGER:
         return None
-    per_second = ticks_of(version.conversion, places.column(version.source))
+    per_second = ticks_of(version.conversion, paths.column(version.source))
     return (
         per_second // _TICKS_OF_MS
         if per_second is not None and per_second >= _TICKS_OF_MS
@@ -74,17 +71,18 @@ def _ticks_per_ms(version: VersionField, places: UsedPaths) -> int | None:
 
 
 def _reader(
-    version: VersionField, places: UsedPaths, zone: tzinfo | None
+    version: VersionField, paths: UsedPaths, zone: tzinfo | None
 ) -> Callable[[Any], int] | None:
-    """Make the one-call reader of a version, for the two forms that sources write most."""
+    """Return the one-call reader of a version: an epoch number or an ISO 8601 text; else `None`."""
     conversion, column, shape = (
         version.conversion,
-        places.column(version.source),
-        _shape(version, places),
+        paths.column(version.source),
+        _shape(version, paths),
     )
     if shape is Shape.INTEGER:
         per_second = ticks_of(conversion, column)
         return None if per_second is None else counted_ms(per_second)
+    # Trim is left to `VersionField.of`, which applies it before reading.
     if shape is Shape.TEXT and not conversion.rule.trim and is_moment_text(conversion, column):
         return lambda text: moment_of(text, zone)
     return None

@@ -115,7 +115,7 @@ def test_dead_letter_of_one_route_does_not_affect_the_other(mapped: Callable[...
         "outcome": "dead_letter",
         "reason": "FIELD_MISSING",
         "field": "email",
-        "detail": "a value wanted, nothing found",
+        "detail": "expected a value, got none: the field is required",
         "object": "emails",
     }
 

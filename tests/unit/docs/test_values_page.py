@@ -1,7 +1,4 @@
-"""The page of the values is true.
-
-Each row of its tables, on both ways through the mapper, cold and warmed up.
-"""
+"""Every table row of `docs/values.md` is true, on the slow path, the fast path and in runs."""
 
 from __future__ import annotations
 
@@ -27,13 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from consumer.config.settings import Settings
-    from tests.fuzz.ways import Told
+    from tests.fuzz.ways import RecordOutcome
 
 PAGE = text_of("docs/values.md")
 TYPES = ("string", "number", "boolean", "date", "date-time")
 WRITTEN = {"date": "string, format: date", "date-time": "string, format: date-time"}
 FORMATS = ("json", "debezium")
-"""One whose records are mapped each by itself, and one that is mapped in runs."""
+"""A format whose records are mapped one by one, and one whose records are mapped in runs."""
 
 COLUMN = re.compile(r"(?P<type>\w+)`?(?: `(?P<name>[\w.]+))?`?(?: scale (?P<scale>\d+))?")
 MARK = "__debezium_unavailable_value"
@@ -56,7 +53,7 @@ SCHEMA = "openapi: 3.0.3\ncomponents: {schemas: {things: {type: object, properti
 
 
 def rows(header: str) -> list[list[str]]:
-    """Return the rows of all tables whose header row begins so; a cell holds whatever JSON can."""
+    """Return the rows of all tables whose header starts with `header`; a cell may be any JSON."""
     found: list[list[str]] = []
     lines = iter(PAGE.splitlines())
     for line in lines:
@@ -74,9 +71,9 @@ def rows(header: str) -> list[list[str]]:
 def configured(
     fields: str, *, name: str = "json", settings: str = "primary_key: id", route: str = ""
 ) -> Settings | None:
-    """Load a configuration as a user's.
+    """Load a configuration like a user's; `None` if the rule of its route is a fault.
 
-    `None` when the rule of its route is at fault, and nothing else.
+    No other fault is allowed.
     """
     with TemporaryDirectory() as folder:
         path = Path(folder) / "consumer.yaml"
@@ -87,25 +84,26 @@ def configured(
     return found.settings
 
 
-def told(settings: Settings, document: str, teacher: str) -> Told:
-    """Map a record first, again, and after another.
+def outcome_of(settings: Settings, document: str, other_document: str) -> RecordOutcome:
+    """Return the outcome of a record, mapped as the first, again, and after another record.
 
-    The ways agree, and what was learned changes nothing.
+    Slow path and runs agree, and cached plans do not change the outcome.
     """
     (route,) = settings.routes
     target = settings.connector.objects["things"]
     record, other = (
-        PlainRecord("things", value=one.encode(), timestamp_ms=1_000) for one in (document, teacher)
+        PlainRecord("things", value=one.encode(), timestamp_ms=1_000)
+        for one in (document, other_document)
     )
-    for journey in ([other, other, record, record], [record] * 3):
-        found = one_by_one(Reference(route, target), journey, WALL_MS)
+    for records in ([other, other, record, record], [record] * 3):
+        found = one_by_one(Reference(route, target), records, WALL_MS)
         (mapper,) = RouteTable([route], "values", {target.name: target}).mappers("things")
-        assert found == in_runs(mapper, journey, WALL_MS)
+        assert found == in_runs(mapper, records, WALL_MS)
     return found[0]
 
 
-def cell(outcome: Told, field: str = "x") -> str:
-    """Write an outcome as the page does."""
+def cell(outcome: RecordOutcome, field: str = "x") -> str:
+    """Return an outcome in the form of the page."""
     assert not isinstance(outcome, str)
     if isinstance(outcome, tuple):
         return str(outcome[0])
@@ -116,7 +114,7 @@ def cell(outcome: Told, field: str = "x") -> str:
 
 
 def document(value: str, name: str = "json", field: str = "x") -> str:
-    """Write a record of a format, with a value in its field."""
+    """Return a record of a format with a value in its field."""
     row = "{" + ("" if field == "id" else '"id":"k"')
     if value != "nothing":
         row += ("" if field == "id" else ",") + f'"{field}":{value}'
@@ -124,12 +122,12 @@ def document(value: str, name: str = "json", field: str = "x") -> str:
 
 
 def same(shown: str) -> str:
-    """Bring two spellings of one text together."""
+    """Return a cell with one spelling for equal JSON texts."""
     return json.dumps(json.loads(shown)) if shown.startswith('"') else shown
 
 
 def wrapped(written: str, column: str, name: str) -> str:
-    """Put a document into the pair of Connect's converter, with the schema of its column."""
+    """Return a document in Connect's schema wrapper, with the schema of its column."""
     read = COLUMN.fullmatch(column)
     assert read is not None
     parameters = {"scale": read["scale"]} if read["scale"] else {}
@@ -140,10 +138,7 @@ def wrapped(written: str, column: str, name: str) -> str:
 
 
 def outcomes(value: str, rule: str = "", *, route: str = "", column: str = "") -> dict[str, str]:
-    """Say what becomes of a value in a field of each type.
-
-    In every format that the fast path supports.
-    """
+    """Return the outcome of a value in a field of each type; all formats must agree."""
     found = {}
     for kind in TYPES:
         fields = f"id: {{type: string}}, x: {{type: {WRITTEN.get(kind, kind)}}}"
@@ -155,7 +150,7 @@ def outcomes(value: str, rule: str = "", *, route: str = "", column: str = "") -
             written, other = document(value, name), document("7", name)
             if column:
                 written, other = wrapped(written, column, name), wrapped(other, column, name)
-            cells.add("-" if settings is None else same(cell(told(settings, written, other))))
+            cells.add("-" if settings is None else same(cell(outcome_of(settings, written, other))))
         (found[kind],) = cells
     return found
 
@@ -167,14 +162,14 @@ def expected(cells: Sequence[str], kinds: Sequence[str] = TYPES) -> dict[str, st
 
 @pytest.mark.parametrize("row", rows("value | string | number | boolean"), ids=lambda row: row[0])
 def test_a_value_without_a_rule(row: list[str]) -> None:
-    """Each type of field."""
+    """Each field type has the outcome of its cell."""
     value, *cells = row
     assert expected(cells) == outcomes(value)
 
 
 @pytest.mark.parametrize("row", rows("value in a route with a zone"), ids=lambda row: row[0])
 def test_a_value_in_a_route_with_a_zone(row: list[str]) -> None:
-    """What carries no zone is read in the route's."""
+    """A time without a zone is read in the route's zone."""
     value, *cells = row
     assert expected(cells) == outcomes(value, route="zone: Europe/Berlin")
 
@@ -188,14 +183,14 @@ def test_a_value_with_a_rule(row: list[str]) -> None:
 
 @pytest.mark.parametrize("row", rows("column"), ids=" ".join)
 def test_a_value_whose_column_is_known(row: list[str]) -> None:
-    """The schema may stand in each record, around a row or an envelope."""
+    """The schema is embedded in each record, with a row or an envelope."""
     column, value, *cells = row
     assert expected(cells) == outcomes(value, column=column)
 
 
 @pytest.mark.parametrize("row", rows("value | rule | upsert | partial"), ids=" ".join)
 def test_a_value_that_is_not_there(row: list[str]) -> None:
-    """In both refresh modes, with and without a rule."""
+    """A missing value, in both refresh modes, with and without a rule."""
     value, rule, *cells = row
     fields = "id: {type: string}, x: {type: string}"
     written = f"{{{rule}}}" if rule.startswith("const") else f"{{from: x, {rule}}}"
@@ -208,47 +203,51 @@ def test_a_value_that_is_not_there(row: list[str]) -> None:
             route=f"fields: {{x: {written}}}" if rule else "",
         )
         assert settings is not None
-        found.append(cell(told(settings, document(value, "debezium"), document("7", "debezium"))))
+        found.append(
+            cell(outcome_of(settings, document(value, "debezium"), document("7", "debezium")))
+        )
     assert cells == found
 
 
 @pytest.mark.parametrize("row", rows("key"), ids=" ".join)
 def test_a_primary_key(row: list[str]) -> None:
-    """It names the row, and stands in it."""
+    """The key names the row and is a field of it."""
     value, *cells = row
     for name in FORMATS:
         found = []
         for kind in ("string", "number"):
             settings = configured(f"id: {{type: {kind}}}", name=name)
             assert settings is not None
-            outcome = told(settings, document(value, name, "id"), document("7", name, "id"))
+            outcome = outcome_of(settings, document(value, name, "id"), document("7", name, "id"))
             found.append(same(cell(outcome, "id")))
         assert list(map(same, cells)) == found
 
 
 @pytest.mark.parametrize("row", rows("version"), ids=" ".join)
 def test_record_modified(row: list[str]) -> None:
-    """With its own rule."""
-    value, wanted = row
+    """Record Modified with a rule."""
+    value, expected_cell = row
     settings = configured(
         f"id: {{type: string}}, x: {{type: {WRITTEN['date-time']}}}",
         settings="primary_key: id, record_modified: x",
         route="fields: {x: {from: x}}",
     )
     assert settings is not None
-    assert wanted == cell(told(settings, document(value), document("7")))
+    assert expected_cell == cell(outcome_of(settings, document(value), document("7")))
 
 
 @pytest.mark.parametrize("shape", ["email", "phone", "url", "percent"])
 def test_other_formats_of_text_are_text(shape: str) -> None:
-    """Nothing is checked by them here."""
+    """The daemon does not check these formats."""
     settings = configured(f"id: {{type: string}}, x: {{type: string, format: {shape}}}")
     assert settings is not None
-    assert '" no such thing "' == cell(told(settings, document('" no such thing "'), document("7")))
+    assert '" no such thing "' == cell(
+        outcome_of(settings, document('" no such thing "'), document("7"))
+    )
 
 
 def test_every_reason_of_the_page_is_one() -> None:
-    """A cell in capitals is a reason by its name."""
+    """Every code in capitals on the page is a reason."""
     named = set(re.findall(r"\b[A-Z]+_[A-Z_]+\b", PAGE))
     assert named <= {str(reason) for reason in Reason}
 

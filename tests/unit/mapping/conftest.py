@@ -1,4 +1,4 @@
-"""Routes and records in a line each, and what became of a record as a plain value."""
+"""Short helpers: compile a route, map a record, and return its outcome as a plain value."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ THINGS = ObjectSettings(
 
 
 class Mapping:
-    """One compiled route, asked for outcomes."""
+    """One compiled route that maps records and returns their outcomes."""
 
     def __init__(self, mapper: RouteMapper) -> None:
         self.mapper = mapper
@@ -49,34 +49,35 @@ class Mapping:
         wall_ms: int = WALL_MS,
         **facts: Any,  # noqa: ANN401 - of the record
     ) -> Any:  # noqa: ANN401 - of many kinds
-        """Map one record; say what became of it."""
+        """Map one record and return its outcome."""
         record = PlainRecord(
             TOPIC, key=_bytes(key), value=_bytes(value), **({"timestamp_ms": 1_000} | facts)
         )
         return outcome_of(lambda: self.mapper.map(record, wall_ms))
 
     def row(self, value: object, **facts: Any) -> dict[str, Any]:  # noqa: ANN401 - of the record
-        """Map one record that must be an upsert; return the row."""
+        """Map one record that must be an upsert, and return its row."""
         kind, _, row = self.outcome(value, **facts)
         assert kind == "upsert"
         return dict(row)
 
 
 def outcome_of(run: Callable[[], Mapped | tuple[Mapped, ...]]) -> Any:  # noqa: ANN401 - of many kinds
-    """Say what became of a record.
+    """Return the outcome of a record.
 
-    `("upsert", key, row)`, `("delete", key)`, the filter's rule, or the reason.
+    `("upsert", key, row)`, `("delete", key)`, the filter rule, or the reason; a list for several
+    changes.
     """
     try:
         mapped = run()
     except RecordError as error:
         return str(error.reason)
     if isinstance(mapped, tuple):
-        return [_said(one) for one in mapped]
-    return _said(mapped)
+        return [_outcome(one) for one in mapped]
+    return _outcome(mapped)
 
 
-def _said(mapped: Mapped) -> Any:  # noqa: ANN401 - of many kinds
+def _outcome(mapped: Mapped) -> Any:  # noqa: ANN401 - of many kinds
     if isinstance(mapped, Upsert):
         return "upsert", mapped.key, json.loads(mapped.encoded, parse_float=str, parse_int=str)
     if isinstance(mapped, Delete):
@@ -86,7 +87,7 @@ def _said(mapped: Mapped) -> Any:  # noqa: ANN401 - of many kinds
 
 
 def _bytes(value: object) -> bytes | None:
-    """Take bytes as they are, text as its bytes, anything else as JSON."""
+    """Return bytes unchanged, text as UTF-8, and anything else as JSON."""
     if value is None or isinstance(value, bytes):
         return value
     return value.encode() if isinstance(value, str) else msgspec.json.encode(value)
@@ -105,17 +106,17 @@ def route_of(
 
 @pytest.fixture
 def mapping() -> Callable[..., Mapping]:
-    """Return the builder of routes."""
+    """Return the function that compiles a route."""
     return route_of
 
 
 @pytest.fixture
 def things() -> ObjectSettings:
-    """Return the object that most tests fill."""
+    """Return the object that most tests use."""
     return THINGS
 
 
 @pytest.fixture(name="outcome_of")
 def outcome_of_fixture() -> Callable[[Callable[[], Mapped | tuple[Mapped, ...]]], Any]:
-    """Return the function that says what became of a record."""
+    """Return the function that returns the outcome of a record."""
     return outcome_of

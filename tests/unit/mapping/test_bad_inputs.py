@@ -1,4 +1,4 @@
-"""Every bad record has its one outcome, and its neighbours never notice."""
+"""Every bad record has exactly one outcome, and does not affect the records around it."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
     from consumer.mapping.port import RouteMapper
     from consumer.model import Record
-    from tests.fuzz.ways import Told
+    from tests.fuzz.ways import RecordOutcome
 
-    Way: TypeAlias = Callable[[RouteMapper, Sequence[Record], int], list[Told]]
+    Way: TypeAlias = Callable[[RouteMapper, Sequence[Record], int], list[RecordOutcome]]
 
 WALL_MS = 1_800_000_000_000
 
 
 class Case(msgspec.Struct, frozen=True):
-    """A record, the route it comes by, and what must become of it."""
+    """A record, its route, and its expected outcome."""
 
     value: object
     expected: Any
@@ -41,29 +41,29 @@ class Case(msgspec.Struct, frozen=True):
     topic: str = "shop.public.things"
 
 
-def case(name: str, value: object, expected: object, **rest: Any) -> ParameterSet:  # noqa: ANN401 - of the case
-    """Name a case by its id in the list of bad inputs."""
+def case(name: str, value: object, expected: object, **rest: Any) -> ParameterSet:  # noqa: ANN401 - fields of the case
+    """Return a case with its id from `tests/bad-inputs.md`."""
     return pytest.param(Case(value, expected, **rest), id=name)
 
 
 def row(**columns: Any) -> dict[str, Any]:  # noqa: ANN401 - values of all kinds
-    """Return the outgoing row: what is not said is null."""
+    """Return the outgoing row; a field that is not given is null."""
     names = ("id", "name", "amount", "active", "born", "seen")
     return dict.fromkeys(names) | {"id": "1"} | columns
 
 
 def upsert(key: str = "1", **columns: Any) -> tuple[str, str, dict[str, Any]]:  # noqa: ANN401 - values of all kinds
-    """Return the outcome of an upsert."""
+    """Return the expected outcome of an upsert."""
     return "upsert", key, row(**{"id": key} | columns)
 
 
 def raw(members: str) -> bytes:
-    """Write a JSON object by hand, with an id."""
+    """Return a JSON object with an id and these members as written."""
     return b'{"id":1,' + members.encode() + b"}"
 
 
 def named(content: bytes) -> bytes:
-    """Write a JSON object whose name is these bytes between quotes."""
+    """Return a JSON object whose `name` is these bytes in quotes."""
     return b'{"id":1,"name":"' + content + b'"}'
 
 
@@ -72,7 +72,7 @@ FLAT = {"format": "debezium_flat"}
 
 
 def envelope(op: str, after: object = None, before: object = None, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - members of all kinds
-    """Write a Debezium envelope."""
+    """Return a Debezium envelope."""
     source = {"ts_ms": 1_700_000_000_000, "table": "things"}
     return {
         "before": before,
@@ -299,7 +299,7 @@ CASES = VALUE_BYTES + NUMBERS + STRINGS + ENVELOPES + KEYS + FIELDS
 
 
 def record_of(one: Case) -> PlainRecord:
-    """Make the record of a case."""
+    """Return the record of a case."""
     return PlainRecord(one.topic, key=_bytes(one.key), value=_bytes(one.value), timestamp_ms=1_000)
 
 
@@ -310,7 +310,7 @@ def _bytes(value: object) -> bytes | None:
 
 
 def table_of(one: Case) -> RouteTable:
-    """Compile the route of a case; a regular expression takes every topic."""
+    """Compile the route of a case; its regular expression matches every topic."""
     target = ObjectSettings(
         name="things",
         fields={
@@ -330,7 +330,7 @@ def table_of(one: Case) -> RouteTable:
 
 
 def good_records(one: Case, count: int) -> list[PlainRecord]:
-    """Make records that the route of a case takes."""
+    """Return records that the route of a case maps without a fault."""
     made = []
     for number in range(count):
         columns = {
@@ -347,60 +347,62 @@ def good_records(one: Case, count: int) -> list[PlainRecord]:
 
 
 @pytest.fixture
-def said(request: pytest.FixtureRequest) -> Callable[[RouteTable, PlainRecord], Any]:
-    """Return the function that says what became of a record."""
+def outcome(request: pytest.FixtureRequest) -> Callable[[RouteTable, PlainRecord], Any]:
+    """Return the function that maps a record and returns its outcome."""
     outcome_of = request.getfixturevalue("outcome_of")
 
-    def say(table: RouteTable, record: PlainRecord) -> Any:  # noqa: ANN401 - of many kinds
+    def map_one(table: RouteTable, record: PlainRecord) -> Any:  # noqa: ANN401 - of many kinds
         (mapper,) = table.mappers(record.topic())
         return outcome_of(lambda: mapper.map(record, WALL_MS))
 
-    return say
+    return map_one
 
 
 @pytest.mark.parametrize("one", CASES)
 def test_record_has_its_one_outcome(
-    one: Case, said: Callable[[RouteTable, PlainRecord], Any]
+    one: Case, outcome: Callable[[RouteTable, PlainRecord], Any]
 ) -> None:
-    """The outcome is the listed one, and the same when the bytes come again."""
+    """The outcome is the listed one, and it is the same when the same bytes come again."""
     table = table_of(one)
-    first = said(table, record_of(one))
+    first = outcome(table, record_of(one))
 
     assert one.expected == first
     if one.version is None:
-        assert first == said(table, record_of(one))
+        assert first == outcome(table, record_of(one))
 
 
 @pytest.mark.parametrize("one", CASES)
-def test_outcome_is_the_same_after_the_route_has_learned(
-    one: Case, said: Callable[[RouteTable, PlainRecord], Any]
+def test_outcome_is_the_same_with_cached_plans(
+    one: Case, outcome: Callable[[RouteTable, PlainRecord], Any]
 ) -> None:
-    """A route that good records have taught the shape of its columns judges no differently."""
+    """Good records that widened the shapes of the route do not change the outcome."""
     table = table_of(one)
     for record in good_records(one, 4):
-        said(table, record)
+        outcome(table, record)
 
-    assert one.expected == said(table, record_of(one))
+    assert one.expected == outcome(table, record_of(one))
 
 
-@pytest.mark.parametrize("way", [one_by_one, in_runs])
+@pytest.mark.parametrize("map_all", [one_by_one, in_runs])
 @pytest.mark.parametrize("one", CASES)
-def test_neighbours_never_notice(
-    one: Case, way: Callable[[RouteMapper, Sequence[Record], int], list[Told]]
+def test_records_around_it_are_not_affected(
+    one: Case, map_all: Callable[[RouteMapper, Sequence[Record], int], list[RecordOutcome]]
 ) -> None:
-    """First, in the middle and last of 512.
+    """It has its one outcome as the first, the middle and the last of 512 records.
 
-    Its one outcome, and all others become what they are without it.
+    All other records have the outcome that they have without it.
     """
     good = good_records(one, 511)
-    alone = way(mapper_of(one), good, WALL_MS)
+    without_it = map_all(mapper_of(one), good, WALL_MS)
     (expected,) = one_by_one(mapper_of(one), [record_of(one)], WALL_MS)
     for position in (0, 255, 511):
-        among = way(mapper_of(one), [*good[:position], record_of(one), *good[position:]], WALL_MS)
+        among = map_all(
+            mapper_of(one), [*good[:position], record_of(one), *good[position:]], WALL_MS
+        )
 
-        assert alone == among[:position] + among[position + 1 :]
+        assert without_it == among[:position] + among[position + 1 :]
         assert expected == among[position]
-    assert one.topic.startswith("__") or all(isinstance(told, list) for told in alone)
+    assert one.topic.startswith("__") or all(isinstance(other, list) for other in without_it)
 
 
 def mapper_of(one: Case) -> RouteMapper:
@@ -416,22 +418,22 @@ def mapper_of(one: Case) -> RouteMapper:
         pytest.param(msgspec.json.encode(COLLIDING | {"id": 1}), 0.020, id="A50"),
     ],
 )
-def test_hostile_shape_costs_no_time(
-    value: bytes, budget_s: float, said: Callable[[RouteTable, PlainRecord], Any]
+def test_hostile_value_stays_within_its_time_budget(
+    value: bytes, budget_s: float, outcome: Callable[[RouteTable, PlainRecord], Any]
 ) -> None:
-    """Depth and colliding names are judged within their budget of processor time."""
+    """Extreme nesting and colliding member names are handled within their processor time."""
     table = table_of(Case(value, None))
     spent_s = []
     for _ in range(5):
         start_s = time.process_time()
-        said(table, PlainRecord("shop.public.things", value=value))
+        outcome(table, PlainRecord("shop.public.things", value=value))
         spent_s.append(time.process_time() - start_s)
 
     assert budget_s > min(spent_s)
 
 
 def test_topic_without_route_has_no_mapper() -> None:
-    """H11: the corridor is told that no route takes the topic."""
+    """H11: a topic without a route has no mappers."""
     route = RouteSettings(topics=("shop.public.things",), object="things")
     table = RouteTable(
         [route], "shop", {"things": ObjectSettings(name="things", fields={}, primary_key="id")}
@@ -441,7 +443,7 @@ def test_topic_without_route_has_no_mapper() -> None:
 
 
 def test_b29_the_detail_names_the_decimal_mode() -> None:
-    """B29: whoever reads the letter learns what to write."""
+    """B29: the detail says which rule to set for each decimal mode."""
     one = Case(raw('"amount":"AfQ="'), "FIELD_TYPE")
-    with pytest.raises(RecordError, match="mode precise write `scale`"):
+    with pytest.raises(RecordError, match=r"set `scale` \(decimal.handling.mode precise\)"):
         mapper_of(one).map(record_of(one), WALL_MS)

@@ -1,7 +1,4 @@
-"""Which changes a record makes.
-
-Deletes, changed keys, tombstones, several rows, and the version of each.
-"""
+"""The changes of a record: deletes, changed keys, tombstones, several rows, and versions."""
 
 from __future__ import annotations
 
@@ -29,7 +26,7 @@ EMAIL = {"id": FieldRule(source="email")}
 def change(
     op: str, after: object = None, before: object = None, **more: object
 ) -> dict[str, object]:
-    """Write a Debezium envelope."""
+    """Return a Debezium envelope."""
     return {
         "op": op,
         "after": after,
@@ -49,14 +46,14 @@ def change(
         pytest.param({}, None, b'"k7"', ("delete", "k7"), id="json-text-key"),
         pytest.param({}, None, b"42", ("delete", "42"), id="number-key"),
         pytest.param({}, None, b"12e5", ("delete", "12e5"), id="hexadecimal-key"),
-        pytest.param({}, None, b"007", ("delete", "007"), id="zeros-in-front"),
+        pytest.param({}, None, b"007", ("delete", "007"), id="leading-zeros"),
         pytest.param({}, None, b"1.5", "KEY_TYPE", id="fraction-key"),
         pytest.param({}, None, b"true", "KEY_TYPE", id="boolean-key"),
         pytest.param({}, None, b"null", "KEY_MISSING", id="null-key"),
         pytest.param({}, None, b"[7]", "KEY_TYPE", id="array-key"),
         pytest.param({}, None, b"", "KEY_EMPTY", id="empty-key"),
         pytest.param({}, None, b'{"id":', "DECODE_SYNTAX", id="broken-key"),
-        pytest.param({}, None, b"\xff", "DECODE_ENCODING", id="key-that-is-no-text"),
+        pytest.param({}, None, b"\xff", "DECODE_ENCODING", id="key-that-is-not-text"),
         pytest.param({}, {"id": 1}, b'{"id":', ("delete", "1"), id="broken-key-that-is-not-needed"),
         pytest.param(PAIR, {"a": 1, "b": "x"}, None, ("delete", "1/x"), id="compound"),
         pytest.param(PAIR, None, {"a": 1, "b": "x"}, ("delete", "1/x"), id="compound-from-the-key"),
@@ -66,9 +63,7 @@ def change(
         pytest.param(
             EMAIL, {"id": 1, "email": "a@x.io"}, {"id": 1}, ("delete", "a@x.io"), id="full-old-row"
         ),
-        pytest.param(
-            EMAIL, {"id": 1, "email": ""}, {"id": 1}, "KEY_MISSING", id="invented-default"
-        ),
+        pytest.param(EMAIL, {"id": 1, "email": ""}, {"id": 1}, "KEY_MISSING", id="type-default"),
     ],
 )
 def test_key_of_a_delete(
@@ -78,9 +73,9 @@ def test_key_of_a_delete(
     expected: object,
     mapping: Callable[..., Any],
 ) -> None:
-    """The old row tells the key, else the Kafka key.
+    """The key comes from the old row, else from the Kafka key.
 
-    What Debezium invents for unknown columns does not.
+    A type default that Debezium writes for an unknown column is not a key.
     """
     assert expected == mapping(fields=fields, format="debezium").outcome(
         change("d", before=before), key=key
@@ -92,7 +87,7 @@ def test_key_of_a_delete(
     [("delete", ("delete", "1")), ("ignore", "deletes"), ("dead_letter", "DELETE_UNWANTED")],
 )
 def test_meaning_of_deletes(deletes: str, expected: object, mapping: Callable[..., Any]) -> None:
-    """The route says what becomes of a delete."""
+    """The route's `deletes` decides the outcome of a delete."""
     assert expected == mapping(format="debezium", deletes=deletes).outcome(
         change("d", before={"id": 1})
     )
@@ -109,13 +104,13 @@ def test_meaning_of_deletes(deletes: str, expected: object, mapping: Callable[..
 def test_changed_key_is_two_changes(
     deletes: str, expected: object, mapping: Callable[..., Any]
 ) -> None:
-    """The old key is deleted before the new one is written."""
+    """The old key is deleted before the new row is upserted."""
     outcome = mapping(format="debezium", deletes=deletes).outcome(change("u", {"id": 2}, {"id": 1}))
-    said = outcome
+    kinds = outcome
     if isinstance(outcome, list):
-        said = [one[0] if one[0] == "upsert" else one for one in outcome]
+        kinds = [one[0] if one[0] == "upsert" else one for one in outcome]
 
-    assert expected == said
+    assert expected == kinds
 
 
 @pytest.mark.parametrize(
@@ -130,7 +125,7 @@ def test_changed_key_is_two_changes(
 def test_old_row_without_another_key_changes_nothing(
     before: object, mapping: Callable[..., Any]
 ) -> None:
-    """What was never sent under another key need not be deleted."""
+    """A row that was never sent under another key needs no delete."""
     assert mapping(format="debezium").outcome(change("u", {"id": 2}, before))[:2] == ("upsert", "2")
 
 
@@ -144,17 +139,17 @@ def test_old_row_without_another_key_changes_nothing(
     ],
 )
 def test_tombstone_as_delete(key: object, expected: object, mapping: Callable[..., Any]) -> None:
-    """A tombstone deletes by the Kafka key where the route says so."""
+    """With `tombstones: delete` a tombstone deletes the row of its Kafka key."""
     assert expected == mapping(tombstones="delete").outcome(None, key=key)
 
 
 def test_tombstone_obeys_deletes(mapping: Callable[..., Any]) -> None:
-    """A tombstone that means delete is one, for `deletes` too."""
+    """A tombstone that is a delete obeys the route's `deletes` too."""
     assert mapping(tombstones="delete", deletes="ignore").outcome(None, key=b"1") == "deletes"
 
 
-def test_where_does_not_judge_invented_columns_of_a_delete(mapping: Callable[..., Any]) -> None:
-    """Columns that a key-only old row does not have cannot keep its delete back."""
+def test_where_ignores_type_defaults_of_a_delete(mapping: Callable[..., Any]) -> None:
+    """Columns that a key-only old row does not know cannot filter its delete."""
     route = mapping(format="debezium", where={"status": ("active",)})
 
     assert route.outcome(change("d", before={"id": 1, "status": ""}), key={"id": 1}) == (
@@ -163,55 +158,55 @@ def test_where_does_not_judge_invented_columns_of_a_delete(mapping: Callable[...
     )
 
 
-def test_where_judges_the_operation_before_it_is_read(mapping: Callable[..., Any]) -> None:
-    """A route that lists the operations it wants is not troubled by a truncate."""
+def test_where_is_checked_before_the_operation_is_read(mapping: Callable[..., Any]) -> None:
+    """A route that lists the operations it takes filters a truncate."""
     route = mapping(format="debezium", where={"$envelope.op": ("c", "u", "r", "d")})
 
     assert route.outcome(change("t")) == "where"
 
 
 def custom(row: dict[str, Any], context: CustomContext) -> Any:  # noqa: ANN401 - what a user may return
-    """Do as the row asks."""
-    asked = row.pop("do", None)
-    if asked == "raise":
+    """Return what the column `do` asks for."""
+    action = row.pop("do", None)
+    if action == "raise":
         raise KeyError(row)
-    if asked == "split":
+    if action == "split":
         return [row | {"id": "a"}, row | {"id": "b"}]
-    if asked == "told":
+    if action == "context":
         return {
             "id": context.operation,
             "name": f"{context.topic} {context.source_ms} {context.key!r}",
         }
-    return {"none": None, "empty": [], "number": 7, "rows": [7], "names": {1: 2}}.get(asked, row)
+    return {"none": None, "empty": [], "number": 7, "rows": [7], "names": {1: 2}}.get(action, row)
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"),
+    ("action", "expected"),
     [
         pytest.param("none", "custom", id="none-filters"),
         pytest.param("empty", "custom", id="empty-list-filters"),
         pytest.param("number", "MAP_CUSTOM", id="not-a-row"),
         pytest.param("rows", "MAP_CUSTOM", id="not-rows"),
-        pytest.param("names", "MAP_CUSTOM", id="names-that-are-no-text"),
+        pytest.param("names", "MAP_CUSTOM", id="keys-that-are-not-text"),
         pytest.param("raise", "MAP_CUSTOM", id="raises"),
     ],
 )
-def test_custom_function_that_gives_no_row(
-    asked: str, expected: str, mapping: Callable[..., Any]
+def test_custom_function_that_returns_no_row(
+    action: str, expected: str, mapping: Callable[..., Any]
 ) -> None:
-    """None filters; anything that is no row is the record's fault."""
-    assert expected == mapping(custom=custom).outcome({"id": 1, "do": asked})
+    """None filters the record; anything but rows is a fault of the record."""
+    assert expected == mapping(custom=custom).outcome({"id": 1, "do": action})
 
 
 def test_custom_function_may_make_several_rows(mapping: Callable[..., Any]) -> None:
-    """A list is one change each."""
+    """Each row of a list is one change."""
     outcome = mapping(custom=custom).outcome({"id": 1, "do": "split"})
 
     assert [("upsert", "a"), ("upsert", "b")] == [one[:2] for one in outcome]
 
 
-def test_fault_in_one_row_is_the_whole_record_s(mapping: Callable[..., Any]) -> None:
-    """Nothing of a record is sent when a part of it is at fault."""
+def test_fault_in_one_row_fails_the_whole_record(mapping: Callable[..., Any]) -> None:
+    """No row of a record is sent when one of its rows has a fault."""
 
     def halves(row: dict[str, Any], context: object) -> list[dict[str, Any]]:
         del context
@@ -220,8 +215,8 @@ def test_fault_in_one_row_is_the_whole_record_s(mapping: Callable[..., Any]) -> 
     assert mapping(custom=halves).outcome({"id": 1}) == "KEY_MISSING"
 
 
-def test_custom_function_may_change_what_is_nested_in_place(mapping: Callable[..., Any]) -> None:
-    """A change inside a value is a change: the source's own is not sent in its place."""
+def test_custom_function_may_change_a_nested_value_in_place(mapping: Callable[..., Any]) -> None:
+    """A change inside a nested value is sent, and not the source's value."""
 
     def marked(row: dict[str, Any], _: CustomContext) -> dict[str, Any]:
         row["name"]["seen"] = True
@@ -237,16 +232,16 @@ def test_custom_function_may_change_what_is_nested_in_place(mapping: Callable[..
 @pytest.mark.parametrize(
     ("returned", "kind"),
     [
-        ("text", "a str found"),
-        (({"id": 1},), "a tuple found"),
-        ([{"id": 1}, None], "None found in the list"),
-        ({1: 2}, "text as names wanted"),
+        ("text", "got a str"),
+        (({"id": 1},), "got a tuple"),
+        ([{"id": 1}, None], "got None in the list"),
+        ({1: 2}, "expected a row with text keys"),
     ],
 )
-def test_custom_function_that_returns_no_row_is_told_what_it_gave(
+def test_detail_names_the_type_that_a_custom_function_returned(
     returned: object, kind: str, mapping: Callable[..., Any]
 ) -> None:
-    """The kind of thing, never what it holds."""
+    """The detail has the type, never the value."""
     route = mapping(custom=lambda _row, _context: returned)
     with pytest.raises(RecordError) as refused:
         route.mapper.map(PlainRecord("t", value=b'{"id":1}'), 0)
@@ -254,12 +249,12 @@ def test_custom_function_that_returns_no_row_is_told_what_it_gave(
 
 
 def test_custom_function_cannot_end_the_daemon(mapping: Callable[..., Any]) -> None:
-    """`sys.exit` in it is that record's fault."""
+    """`sys.exit` in the function is a fault of the record."""
     assert "MAP_CUSTOM" == mapping(custom=lambda _row, _context: sys.exit(3)).outcome({"id": 1})
 
 
 def test_custom_function_cannot_change_its_context(mapping: Callable[..., Any]) -> None:
-    """Nobody else would see it."""
+    """The context is frozen; changing it is a fault of the record."""
 
     def meddling(row: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - it breaks the type
         context.offset = 7
@@ -268,23 +263,25 @@ def test_custom_function_cannot_change_its_context(mapping: Callable[..., Any]) 
     assert "MAP_CUSTOM" == mapping(custom=meddling).outcome({"id": 1})
 
 
-def test_custom_function_hands_digits_on(mapping: Callable[..., Any]) -> None:
-    """What comes back as it went in keeps its digits and the meaning of its column."""
+def test_value_unchanged_by_a_custom_function_keeps_its_digits(
+    mapping: Callable[..., Any],
+) -> None:
+    """A value that the function returns unchanged keeps its digits and its column's meaning."""
     rules = {"name": FieldRule(source="price", scale=2), "amount": FieldRule(source="exact")}
     row = mapping(fields=rules, custom=custom).row(b'{"id":1,"exact":1.10,"price":"BNI="}')
 
     assert (row["amount"], row["name"]) == ("1.10", "12.34")
 
 
-def test_custom_function_is_told_of_deletes(mapping: Callable[..., Any]) -> None:
-    """It is called for deletes too, with what is left of the old row."""
+def test_custom_function_is_called_for_deletes(mapping: Callable[..., Any]) -> None:
+    """The function gets the known columns of the old row, and the operation in its context."""
     route = mapping(format="debezium", custom=custom)
 
-    assert route.outcome(change("d", before={"id": 1, "do": "told"})) == ("delete", "delete")
+    assert route.outcome(change("d", before={"id": 1, "do": "context"})) == ("delete", "delete")
 
 
-def test_value_of_a_strange_type_is_at_fault(mapping: Callable[..., Any]) -> None:
-    """A Python value that no column has is a FIELD_TYPE where a rule uses it."""
+def test_value_of_an_unknown_type_is_a_fault(mapping: Callable[..., Any]) -> None:
+    """A Python value that is not a column value is FIELD_TYPE where a rule uses it."""
     assert (
         mapping(custom=lambda row, _: row | {"name": object()}).outcome({"id": 1}) == "FIELD_TYPE"
     )
@@ -293,15 +290,15 @@ def test_value_of_a_strange_type_is_at_fault(mapping: Callable[..., Any]) -> Non
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        pytest.param("\ud800", "FIELD_CHARS", id="half-a-character"),
-        pytest.param(10**5000, "NUMBER_RANGE", id="endless-integer"),
+        pytest.param("\ud800", "FIELD_CHARS", id="lone-surrogate"),
+        pytest.param(10**5000, "NUMBER_RANGE", id="huge-integer"),
         pytest.param(float("nan"), "NaN", id="not-a-number-as-text"),
     ],
 )
-def test_python_value_that_no_source_writes(
+def test_value_that_only_a_custom_function_returns(
     value: object, expected: str, mapping: Callable[..., Any]
 ) -> None:
-    """What only a custom function can bring has an outcome too."""
+    """A Python value that no source writes has an outcome too."""
     outcome = mapping(custom=lambda row, _: row | {"name": value}).outcome({"id": 1})
 
     assert expected == (outcome if isinstance(outcome, str) else outcome[2]["name"])
@@ -317,13 +314,13 @@ IN_US = {"at": FieldRule(source="at", unit="us")}
 
 
 def versions(route: Any, *values: object, **facts: Any) -> list[Any]:  # noqa: ANN401 - of many kinds
-    """Map records in order; return their versions, or what else became of them."""
+    """Map records in order, and return their versions, or else their outcomes."""
     outcomes = [route.outcome(value, **facts) for value in values]
     return [outcome[2]["at"] if outcome[0] == "upsert" else outcome for outcome in outcomes]
 
 
 def test_version_rises_on_a_tie_and_on_a_step_back(mapping: Callable[..., Any]) -> None:
-    """D25: a later change of a key is always later, by one millisecond when its time is not."""
+    """D25: the version of a later change is at least one millisecond higher than the last."""
     times = ["2024-01-01T00:00:00.005Z", "2024-01-01T00:00:00.005Z", "2024-01-01T00:00:00.001Z"]
     rows = [{"id": 1, "at": at} for at in times]
 
@@ -332,8 +329,8 @@ def test_version_rises_on_a_tie_and_on_a_step_back(mapping: Callable[..., Any]) 
     ]
 
 
-def test_version_is_of_its_key_alone(mapping: Callable[..., Any]) -> None:
-    """Another key may have the same version."""
+def test_versions_of_two_keys_are_independent(mapping: Callable[..., Any]) -> None:
+    """Two keys may have the same version."""
     rows = [{"id": key, "at": "2024-01-01T00:00:00Z"} for key in (1, 2)]
 
     assert versions(mapping(VERSIONED), *rows) == ["2024-01-01T00:00:00.000Z"] * 2
@@ -359,25 +356,25 @@ def test_version_is_of_its_key_alone(mapping: Callable[..., Any]) -> None:
         pytest.param({"source": None}, "1970-01-01T00:00:01.000Z", id="kafka"),
     ],
 )
-@pytest.mark.parametrize("times", [1, 3], ids=["first", "learned"])
-def test_version_without_a_value_is_the_change_s_time(
+@pytest.mark.parametrize("times", [1, 3], ids=["first", "cached"])
+def test_version_without_a_value_is_the_time_of_the_change(
     members: dict[str, object], expected: str, times: int, mapping: Callable[..., Any]
 ) -> None:
-    """The source's clock by its finest reading, else the envelope's, else Kafka's."""
+    """The source's clock in its finest unit, else the envelope's time, else Kafka's timestamp."""
     route = mapping(VERSIONED, format="debezium")
     changes = [change("u", {"id": number}) | members for number in range(1, times + 1)]
 
     assert [expected] * times == versions(route, *changes)
 
 
-def test_version_needs_some_time(mapping: Callable[..., Any]) -> None:
-    """Without any time there is no version."""
+def test_version_needs_a_time(mapping: Callable[..., Any]) -> None:
+    """Without any time the version is missing."""
     assert versions(mapping(VERSIONED), {"id": 1}, timestamp_ms=0) == ["VERSION_MISSING"]
 
 
 @pytest.mark.parametrize("value", [{"id": 1}, {"id": 1, "at": None}], ids=["missing", "null"])
-def test_rule_of_the_version_must_find_one(value: object, mapping: Callable[..., Any]) -> None:
-    """A rule that finds nothing is a fault, whatever the change's own time."""
+def test_rule_of_the_version_must_find_a_value(value: object, mapping: Callable[..., Any]) -> None:
+    """A rule that finds no value is a fault, even if the change has a time."""
     assert versions(mapping(VERSIONED, IN_US), value) == ["VERSION_MISSING"]
 
 
@@ -388,14 +385,14 @@ def test_rule_of_the_version_must_find_one(value: object, mapping: Callable[...,
 def test_version_far_ahead_of_now(
     ahead_ms: int, expected: str, mapping: Callable[..., Any]
 ) -> None:
-    """D37: five minutes ahead are taken, one millisecond more is not."""
+    """D37: five minutes ahead is accepted, one millisecond more is not."""
     value = {"id": 1, "at": (1_800_000_000_000 + ahead_ms) * 1000}
 
     assert versions(mapping(VERSIONED, IN_US), value) == [expected]
 
 
 def test_row_created_again_is_later_than_its_delete(mapping: Callable[..., Any]) -> None:
-    """D28: what is created in the millisecond of the delete comes after it."""
+    """D28: a row created in the millisecond of its delete gets a later version."""
     route = mapping(VERSIONED, format="debezium")
 
     assert versions(route, change("d", before={"id": 1}), change("c", {"id": 1})) == [
@@ -404,10 +401,10 @@ def test_row_created_again_is_later_than_its_delete(mapping: Callable[..., Any])
     ]
 
 
-def test_delete_by_a_clock_beyond_all_time_lifts_no_version(mapping: Callable[..., Any]) -> None:
-    """A clock of forty digits is none, for a delete too.
+def test_delete_with_an_impossible_clock_raises_no_version(mapping: Callable[..., Any]) -> None:
+    """A clock with forty digits is ignored for a delete too.
 
-    The row may be created again with its own time.
+    The row can be created again with its real time.
     """
     route = mapping(VERSIONED, format="debezium")
     gone = json.dumps(
@@ -420,37 +417,37 @@ def test_delete_by_a_clock_beyond_all_time_lifts_no_version(mapping: Callable[..
     ]
 
 
-def test_version_memory_remembers_the_generation_before() -> None:
-    """A key seen less than a generation of other keys ago is still known."""
+def test_version_memory_keeps_the_previous_generation() -> None:
+    """A key is still known after less than one generation of other keys."""
     memory = VersionMemory(keys_per_generation=2)
     for key in ("a", "b", "c"):
-        memory.rise(key, 5, 10)
+        memory.assign(key, 5, 10)
 
-    assert memory.rise("b", 5, 10) == 6
+    assert memory.assign("b", 5, 10) == 6
 
 
 def test_version_memory_is_bounded() -> None:
-    """A key that two generations of others have followed is forgotten."""
+    """A key is forgotten after two generations of other keys."""
     memory = VersionMemory(keys_per_generation=2)
     for key in ("a", "b", "c", "d", "e"):
-        memory.rise(key, 5, 10)
+        memory.assign(key, 5, 10)
 
-    assert memory.rise("a", 5, 10) == 5
+    assert memory.assign("a", 5, 10) == 5
 
 
 def test_version_beyond_the_limit_is_not_remembered() -> None:
-    """A refused version leaves no trace."""
+    """A refused version does not change the memory."""
     memory = VersionMemory()
-    memory.rise("a", 10, 10)
+    memory.assign("a", 10, 10)
     with pytest.raises(RecordError) as raised:
-        memory.rise("a", 5, 10)
+        memory.assign("a", 5, 10)
 
     assert raised.value.reason is Reason.TIME_RANGE
-    assert memory.rise("a", 5, 11) == 11
+    assert memory.assign("a", 5, 11) == 11
 
 
 def test_number_as_version_counts_up(mapping: Callable[..., Any]) -> None:
-    """A version that is a number rises by one on a tie."""
+    """A numeric version rises by one on a tie."""
     target = msgspec.structs.replace(
         VERSIONED, fields={"id": FieldType.TEXT, "at": FieldType.NUMBER}
     )

@@ -1,4 +1,4 @@
-"""Records in the registry's wire form map as the JSON of the same change does."""
+"""Records in the registry's wire format map like the JSON of the same change."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ GUID = bytes(range(16))
 VALUES, KEYS, ROWS, TEXTS, BROKEN, JSON = 1, 2, 3, 4, 5, 6
 
 
-def shelf() -> SchemaCache:
+def schemas() -> SchemaCache:
     made = SchemaCache()
     for number, schema in ((VALUES, ENVELOPE), (KEYS, KEY), (ROWS, ROW), (TEXTS, "string")):
         made.put(number, WrittenSchema("AVRO", json.dumps(schema)), 0.0)
@@ -84,12 +84,12 @@ def shelf() -> SchemaCache:
     return made
 
 
-def mapper(**route: Any) -> RouteMapper:  # noqa: ANN401 - settings by name
+def mapper(**route: Any) -> RouteMapper:  # noqa: ANN401 - settings of the route
     settings = RouteSettings(
         **{"topics": ("t",), "object": "customers", "format": "debezium", "encoding": "avro"}
         | route
     )
-    (made,) = RouteTable([settings], "shop", {"customers": TARGET}, shelf()).mappers("t")
+    (made,) = RouteTable([settings], "shop", {"customers": TARGET}, schemas()).mappers("t")
     return made
 
 
@@ -110,16 +110,16 @@ def record(value: bytes | None, *, key: bytes | None = None, headers: Headers = 
         pytest.param(change("c", after=CUSTOMER), [(VALUE_HEADER, b"\1" + GUID)], id="header"),
     ],
 )
-def test_a_change_is_opened_out_of_every_frame(value: bytes, headers: Headers) -> None:
-    """And its columns mean what the schema says: a decimal, a time in microseconds."""
+def test_a_change_is_decoded_from_every_kind_of_frame(value: bytes, headers: Headers) -> None:
+    """The schema gives the types of its columns: a decimal, a time in microseconds."""
     came = record(value, headers=headers)
     mapped = mapper().map(came, WALL_MS)
     assert isinstance(mapped, Upsert)
     assert (SENT, "42", came) == (mapped.encoded, mapped.key, mapped.record)
 
 
-def test_a_run_is_mapped_as_its_records_are_one_by_one() -> None:
-    """With several schemas among them, and the record at fault where it stands."""
+def test_a_run_has_the_outcomes_of_its_records_one_by_one() -> None:
+    """The run has several schemas, and one faulty record in its place."""
     route = mapper()
     good = record(framed(VALUES, change("c", after=CUSTOMER)))
     later = record(b"\1" + GUID + change("u", after=CUSTOMER | {"at": 1_700_000_001_000_000}))
@@ -143,7 +143,7 @@ def test_a_run_is_mapped_as_its_records_are_one_by_one() -> None:
 
 
 def test_a_delete_and_its_tombstone_need_no_value() -> None:
-    """The key's own schema says what it is."""
+    """The key has its own schema."""
     key = framed(KEYS, avro_body(KEY, {"id": 42}))
     deleted = mapper().map(record(framed(VALUES, change("d", before=CUSTOMER)), key=key), WALL_MS)
     buried = mapper(tombstones="delete").map(record(None, key=key), WALL_MS)
@@ -161,8 +161,8 @@ def test_a_delete_and_its_tombstone_need_no_value() -> None:
         pytest.param(b"\x04k7", [(KEY_HEADER, b"\0\0\0\0\4")], "k7", id="avro-text-by-header"),
     ],
 )
-def test_a_key_may_be_text_in_a_frame_or_in_none(key: bytes, headers: Headers, text: str) -> None:
-    """Keys are often written by another serialiser than values."""
+def test_a_key_may_be_framed_or_plain_text(key: bytes, headers: Headers, text: str) -> None:
+    """Keys are often written by another serializer than values."""
     route = mapper(format="json", fields={"name": FieldRule(source="$key")})
     mapped = route.map(
         record(framed(ROWS, avro_body(ROW, CUSTOMER)), key=key, headers=headers), WALL_MS
@@ -171,7 +171,7 @@ def test_a_key_may_be_text_in_a_frame_or_in_none(key: bytes, headers: Headers, t
     assert text == json.loads(mapped.encoded)["name"]
 
 
-def test_a_key_that_cannot_be_opened_is_no_matter_where_nobody_asks_for_it() -> None:
+def test_a_key_that_cannot_be_decoded_is_a_fault_only_where_it_is_used() -> None:
     """An integer serialiser's eight bytes look like a frame."""
     key = (7).to_bytes(8)
     mapped = mapper().map(record(framed(VALUES, change("c", after=CUSTOMER)), key=key), WALL_MS)
@@ -208,22 +208,22 @@ def test_a_key_that_cannot_be_opened_is_no_matter_where_nobody_asks_for_it() -> 
         ),
     ],
 )
-def test_a_record_that_cannot_be_opened_is_at_fault(value: bytes, said: str) -> None:
-    """Twice in a row alike: what is remembered of a schema does not change the verdict."""
+def test_a_record_that_cannot_be_decoded_is_a_fault(value: bytes, said: str) -> None:
+    """The second record has the same fault: the cached schema does not change it."""
     route = mapper()
     for _ in range(2):
         with pytest.raises(RecordError, match=f"^{said}"):
             route.map(record(value), WALL_MS)
 
 
-def test_a_value_that_json_cannot_say_is_the_fields_fault() -> None:
-    """As it is in JSON, where Connect writes text for it."""
+def test_a_value_that_json_cannot_express_is_a_fault_of_the_field() -> None:
+    """NaN is text, as in the JSON that Connect writes."""
     kind = {
         "type": "record",
         "name": "r",
         "fields": [{"name": "id", "type": "long"}, {"name": "balance", "type": "double"}],
     }
-    known = shelf()
+    known = schemas()
     known.put(9, WrittenSchema("AVRO", json.dumps(kind)), 0.0)
     route = RouteSettings(topics=("t",), object="customers", format="json", encoding="avro")
     (made,) = RouteTable([route], "shop", {"customers": TARGET}, known).mappers("t")
@@ -232,7 +232,7 @@ def test_a_value_that_json_cannot_say_is_the_fields_fault() -> None:
 
 
 def test_bodies_of_json_schema_are_json() -> None:
-    """Typed by what the schema's annotations say, as it stands without any."""
+    """Annotations of the schema type its columns; without them values are used as they are."""
     typed = {
         "type": "object",
         "properties": {
@@ -244,7 +244,7 @@ def test_bodies_of_json_schema_are_json() -> None:
             }
         },
     }
-    known = shelf()
+    known = schemas()
     known.put(9, WrittenSchema("JSON", json.dumps(typed)), 0.0)
     route = RouteSettings(topics=("t",), object="customers", format="json", encoding="json_schema")
     (made,) = RouteTable([route], "shop", {"customers": TARGET}, known).mappers("t")
@@ -262,8 +262,8 @@ def test_bodies_of_json_schema_are_json() -> None:
             made.map(record(framed(9, broken)), WALL_MS)
 
 
-def test_a_custom_function_is_given_the_key_that_was_meant() -> None:
-    """Not bytes that it could not read."""
+def test_a_custom_function_gets_the_decoded_key() -> None:
+    """The function does not get the bytes of the frame."""
     seen: list[bytes | None] = []
 
     def custom(row: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - the user's function

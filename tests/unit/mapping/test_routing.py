@@ -1,4 +1,4 @@
-"""Topics to routes, and what a compiled route learns of its records."""
+"""The route table, and the cached plans of a compiled route."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from consumer.model import PlainRecord, Target, Upsert
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from consumer.mapping.settings import ObjectSettings as Objects
     from consumer.model import Change
 
 OBJECTS = {
@@ -37,21 +36,21 @@ def names(table: RouteTable, topic: str) -> list[str]:
     ("topics", "topic", "takes"),
     [
         pytest.param(("a.b",), "a.b", True, id="name"),
-        pytest.param(("a.b",), "axb", False, id="a-name-is-no-expression"),
+        pytest.param(("a.b",), "axb", False, id="a-name-is-not-an-expression"),
         pytest.param(("a", "b"), "b", True, id="one-of-several-names"),
         pytest.param(("^a[.].*",), "a.b", True, id="expression"),
-        pytest.param(("^a[.].*",), "b.a.c", False, id="expression-from-the-beginning"),
+        pytest.param(("^a[.].*",), "b.a.c", False, id="expression-matches-from-the-start"),
     ],
 )
 def test_route_takes_its_topics(topics: tuple[str, ...], topic: str, *, takes: bool) -> None:
-    """By name, or by one regular expression."""
+    """A route lists topics, or has one regular expression."""
     table = RouteTable([RouteSettings(topics=topics, object="one")], "shop", OBJECTS)
 
     assert (["one"] if takes else []) == names(table, topic)
 
 
-def test_topic_in_several_routes_has_a_mapper_each() -> None:
-    """In file order, each with its own object."""
+def test_topic_in_several_routes_has_one_mapper_per_route() -> None:
+    """The mappers are in file order, each with its object."""
     routes = [
         RouteSettings(topics=("a",), object="two"),
         RouteSettings(topics=("^.",), object="one"),
@@ -61,7 +60,7 @@ def test_topic_in_several_routes_has_a_mapper_each() -> None:
 
 
 def test_mapper_is_compiled_once_per_topic() -> None:
-    """The second record of a topic finds what the first one made."""
+    """The second record of a topic gets the mappers of the first one."""
     table = RouteTable([RouteSettings(topics=("^.",), object="one")], "shop", OBJECTS)
 
     assert table.mappers("a") is table.mappers("a")
@@ -69,7 +68,7 @@ def test_mapper_is_compiled_once_per_topic() -> None:
 
 
 def test_mapper_names_its_target_and_object() -> None:
-    """What the corridor asks of a mapper."""
+    """The pipeline reads the target and the object of a mapper."""
     (mapper,) = RouteTable([RouteSettings(topics=("a",), object="one")], "shop", OBJECTS).mappers(
         "a"
     )
@@ -78,7 +77,7 @@ def test_mapper_names_its_target_and_object() -> None:
 
 
 def test_routes_of_one_object_share_its_versions() -> None:
-    """A key that two routes write rises over both."""
+    """The version of a key rises over both routes that write it."""
     target = ObjectSettings(
         name="one",
         fields={"id": FieldType.TEXT, "at": FieldType.NUMBER},
@@ -97,11 +96,11 @@ def test_routes_of_one_object_share_its_versions() -> None:
 
 
 def is_fast(route: Any, value: bytes | str, monkeypatch: pytest.MonkeyPatch) -> bool:  # noqa: ANN401 - of the fixture
-    """Whether a record is mapped without the careful way."""
+    """Whether a record is mapped without the slow path."""
     calls: list[object] = []
     slow_path = CompiledRoute._map_slowly
 
-    def counted(self: CompiledRoute, *rest: Any) -> Any:  # noqa: ANN401 - handed on
+    def counted(self: CompiledRoute, *rest: Any) -> Any:  # noqa: ANN401 - passed through
         calls.append(self)
         return slow_path(self, *rest)
 
@@ -134,14 +133,14 @@ FIRST = (
     ],
 )
 @pytest.mark.parametrize("form", ["{}", BARE], ids=["json", "debezium"])
-def test_steady_records_go_the_fast_way(
+def test_similar_records_take_the_fast_path(
     form: str,
     rows: list[str],
     odd: str,
     mapping: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What earlier records taught is enough for the next of their kind."""
+    """After earlier records widened the shapes, the next similar record fits."""
     route = mapping(format="json" if form == "{}" else "debezium")
     for row in rows:
         route.row(form.format(row))
@@ -149,10 +148,10 @@ def test_steady_records_go_the_fast_way(
     assert is_fast(route, form.format(odd), monkeypatch)
 
 
-def test_fault_teaches_nothing(
+def test_faulty_record_widens_nothing(
     mapping: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A record at fault does not slow the others down."""
+    """A faulty record does not slow down the good records after it."""
     route = mapping()
     route.row({"id": "k", "name": "a"})
     route.outcome({"id": "k", "name": {"x": 1}})
@@ -161,7 +160,7 @@ def test_fault_teaches_nothing(
 
 
 def wrapped(column: dict[str, Any], row: str) -> str:
-    """Write an envelope behind its schema."""
+    """Return an envelope with its embedded schema."""
     fields = [{"type": "int64", "field": "id"}, column | {"field": "name"}]
     schema = {"type": "struct", "fields": [{"type": "struct", "fields": fields, "field": "after"}]}
     return f'{{"schema":{json.dumps(schema)},"payload":{BARE.format(row)}}}'
@@ -171,10 +170,10 @@ DAYS = {"type": "int32", "name": "io.debezium.time.Date"}
 TEXT = {"type": "string"}
 
 
-def test_schema_seen_before_is_known_by_its_bytes(
+def test_cached_plan_is_found_by_the_bytes_of_the_schema(
     mapping: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second record of a schema is decoded from its payload on, with the columns' types."""
+    """The second record of a schema is decoded from its payload on, with the schema's types."""
     route = mapping(format="debezium")
 
     assert route.row(wrapped(DAYS, '{"id":1,"name":19782}'))["name"] == "2024-02-29"
@@ -185,7 +184,7 @@ def test_schema_seen_before_is_known_by_its_bytes(
 def test_schemas_may_alternate(
     mapping: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While a schema evolves, records of both go by their own."""
+    """While a schema evolves, each record is mapped by its own schema."""
     route = mapping(format="debezium")
     for _ in range(2):
         assert route.row(wrapped(DAYS, '{"id":1,"name":19782}'))["name"] == "2024-02-29"
@@ -196,10 +195,7 @@ def test_schemas_may_alternate(
 
 
 def test_a_column_is_read_by_the_schema_of_its_record(mapping: Callable[..., Any]) -> None:
-    """A source that begins to write decimals as text does not have its text taken for base64.
-
-    Nor the other way.
-    """
+    """Text is not read as base64 after a source changes decimals to text, and vice versa."""
     route = mapping(format="debezium")
     decimal = {
         "type": "bytes",
@@ -220,8 +216,10 @@ def test_a_column_is_read_by_the_schema_of_its_record(mapping: Callable[..., Any
         pytest.param('{{"schema":{schema},"payload":{payload} }}', id="white-space-at-the-end"),
     ],
 )
-def test_other_forms_of_the_pair_are_unwrapped_too(form: str, mapping: Callable[..., Any]) -> None:
-    """Whatever the order of the members, and every time."""
+def test_other_forms_of_the_wrapper_are_unwrapped_too(
+    form: str, mapping: Callable[..., Any]
+) -> None:
+    """The order of the members and white space do not matter, for every record."""
     schema = '{"type":"struct","fields":[]}'
     value = form.format(schema=schema, payload=BARE.format('{"id":1,"name":"a"}'))
     route = mapping(format="debezium")
@@ -229,8 +227,8 @@ def test_other_forms_of_the_pair_are_unwrapped_too(form: str, mapping: Callable[
     assert ["a", "a"] == [route.row(value)["name"] for _ in range(2)]
 
 
-def test_plain_rows_are_unwrapped_when_the_pair_is_connect_s(mapping: Callable[..., Any]) -> None:
-    """A row that has columns of those names itself stays a row."""
+def test_plain_rows_are_unwrapped_only_from_a_connect_schema(mapping: Callable[..., Any]) -> None:
+    """A row with columns named `schema` and `payload` is still a row."""
     schema = {"type": "struct", "fields": [DAYS | {"field": "born"}]}
     route = mapping()
 
@@ -241,9 +239,9 @@ def test_plain_rows_are_unwrapped_when_the_pair_is_connect_s(mapping: Callable[.
 
 
 def test_same_column_may_feed_fields_of_different_types(
-    things: Objects, mapping: Callable[..., Any]
+    things: ObjectSettings, mapping: Callable[..., Any]
 ) -> None:
-    """A column that two fields read in different shapes serves both."""
+    """Two fields may read the same column in different shapes."""
     del things
     rules = {"name": FieldRule(source="v"), "amount": FieldRule(source="v")}
     route = mapping(fields=rules)
@@ -254,7 +252,7 @@ def test_same_column_may_feed_fields_of_different_types(
 
 
 def test_column_may_be_read_whole_and_in_part(mapping: Callable[..., Any]) -> None:
-    """A nested column as JSON text, and a value inside it."""
+    """One field gets a nested column as JSON text, another gets a value inside it."""
     rules = {"name": FieldRule(source="v", json=True), "amount": FieldRule(source="v.x")}
     row = mapping(fields=rules).row({"id": 1, "v": {"x": 7}})
 
@@ -264,7 +262,7 @@ def test_column_may_be_read_whole_and_in_part(mapping: Callable[..., Any]) -> No
 @pytest.mark.parametrize(
     "odd",
     [
-        pytest.param({"op": {"a": 1}, "after": {"id": 1}}, id="an-operation-that-is-no-text"),
+        pytest.param({"op": {"a": 1}, "after": {"id": 1}}, id="an-operation-that-is-not-text"),
         pytest.param({"op": 7, "after": {"id": 1}}, id="an-operation-that-is-a-number"),
         pytest.param(
             {"op": "c", "after": {"id": 1}, "source": {"ts_ns": "x", "ts_ms": 5}},
@@ -272,16 +270,16 @@ def test_column_may_be_read_whole_and_in_part(mapping: Callable[..., Any]) -> No
         ),
         pytest.param(
             {"op": "c", "after": {"id": 1}, "source": {"ts_us": {}, "ts_ms": 5}},
-            id="a-clock-of-none",
+            id="a-clock-that-is-an-object",
         ),
     ],
 )
-def test_one_odd_record_costs_the_fast_way_nothing(
+def test_one_odd_record_does_not_widen_fixed_leaves(
     odd: dict[str, Any], mapping: Callable[..., Any]
 ) -> None:
-    """What stands around a row is not learned.
+    """The envelope's `op` and clocks keep their shapes.
 
-    The records after an odd one are mapped in one run as before.
+    The records after an odd one are still mapped in one run.
     """
     versioned = msgspec.structs.replace(
         OBJECTS["one"], fields=VERSIONED_FIELDS, record_modified="at"

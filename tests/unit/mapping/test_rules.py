@@ -1,4 +1,4 @@
-"""Field rules: where a value comes from, and what stands for one that is not there."""
+"""Field rules: the source of a value, and what replaces a missing one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def name_by(mapping: Callable[..., Any], rule: FieldRule, value: object, **facts: Any) -> Any:  # noqa: ANN401 - of many kinds
-    """Map a record whose name goes by a rule; return the name, or the reason."""
+    """Map a record whose field `name` has this rule; return the name, or the reason."""
     outcome = mapping(fields={"name": rule}).outcome(value, **facts)
     return outcome if isinstance(outcome, str) else outcome[2]["name"]
 
@@ -42,12 +42,12 @@ def name_by(mapping: Callable[..., Any], rule: FieldRule, value: object, **facts
         pytest.param("$header.a.b", "dots", id="header-with-dots"),
         pytest.param("$header.null", None, id="null-header"),
         pytest.param("$header.none", None, id="no-such-header"),
-        pytest.param("$header.bytes", "DECODE_ENCODING", id="header-that-is-no-text"),
+        pytest.param("$header.bytes", "DECODE_ENCODING", id="header-that-is-not-text"),
         pytest.param("$envelope.other", "o", id="envelope-of-a-plain-row"),
     ],
 )
 def test_source(source: str, expected: object, mapping: Callable[..., Any]) -> None:
-    """A path in the row, or a reference to what is around it."""
+    """A source is a path in the row, or a reference to the record around it."""
     value = {"id": 1, "other": "o", "a": {"b": {"c": "deep"}, "none": None}, "list": [1]}
     headers = [
         ("h", b"first"),
@@ -74,7 +74,7 @@ def test_source(source: str, expected: object, mapping: Callable[..., Any]) -> N
     ],
 )
 def test_template(template: str, expected: object, mapping: Callable[..., Any]) -> None:
-    """Text around values; one that is missing or null makes the whole missing."""
+    """A value that is missing or null makes the whole text missing."""
     value = b'{"id":1,"first":"Ann","last":"Lee","n":1.50,"t":true,"none":null,"o":{}}'
 
     assert expected == name_by(mapping, FieldRule(template=template), value, offset=17)
@@ -105,18 +105,18 @@ def test_template(template: str, expected: object, mapping: Callable[..., Any]) 
             FieldRule(source="s", values={"a": 7}, trim=True, lower=True),
             {"s": " A "},
             "7",
-            id="tidied",
+            id="trim-and-lower",
         ),
         pytest.param(FieldRule(template="{s}", default="d"), {"s": None}, "d", id="template"),
         pytest.param(FieldRule(const="c"), {"name": "n"}, "c", id="const"),
-        pytest.param(FieldRule(const=True), {}, "true", id="const-as-the-type-wants"),
+        pytest.param(FieldRule(const=True), {}, "true", id="const-converted-to-the-type"),
         pytest.param(FieldRule(const=None), {"name": "n"}, None, id="const-null"),
     ],
 )
-def test_what_stands_for_a_value(
+def test_constants_defaults_and_values(
     rule: FieldRule, value: dict[str, object], expected: object, mapping: Callable[..., Any]
 ) -> None:
-    """Constants, defaults and maps."""
+    """The value sent is a constant, a default, or the replacement in `values`."""
     assert expected == name_by(mapping, rule, {"id": 1} | value)
 
 
@@ -136,7 +136,7 @@ def test_what_stands_for_a_value(
         ),
     ],
 )
-@pytest.mark.parametrize("times", [1, 4], ids=["first", "learned"])
+@pytest.mark.parametrize("times", [1, 4], ids=["first", "cached"])
 def test_partial_mode(
     *,
     rules: dict[str, FieldRule],
@@ -146,7 +146,7 @@ def test_partial_mode(
     things: ObjectSettings,
     mapping: Callable[..., Any],
 ) -> None:
-    """In partial mode what the source does not give is left out, and what it gives is sent."""
+    """In partial mode a field without a source value is left out; null is sent."""
     route = mapping(msgspec.structs.replace(things, refresh_mode="partial"), rules)
     rows = [route.row({"id": 1} | value) for _ in range(times)]
 
@@ -165,11 +165,11 @@ MARKS = [
 
 
 @pytest.mark.parametrize("mark", MARKS)
-@pytest.mark.parametrize("times", [1, 4], ids=["first", "learned"])
-def test_value_that_was_not_sent_is_never_a_value(
+@pytest.mark.parametrize("times", [1, 4], ids=["first", "cached"])
+def test_placeholder_is_never_sent_as_a_value(
     mark: object, times: int, mapping: Callable[..., Any]
 ) -> None:
-    """An unchanged TOAST column blanks nothing: in upsert mode its record is at fault."""
+    """An unchanged TOAST column never erases the field: in upsert mode it is a fault."""
     route = mapping(
         fields={"name": FieldRule(source="name", json=True, default="d")}, format="debezium"
     )
@@ -180,10 +180,10 @@ def test_value_that_was_not_sent_is_never_a_value(
 
 
 @pytest.mark.parametrize("mark", MARKS)
-def test_value_that_was_not_sent_is_left_out_in_partial_mode(
+def test_placeholder_is_left_out_in_partial_mode(
     mark: object, things: ObjectSettings, mapping: Callable[..., Any]
 ) -> None:
-    """Partial refresh sends the other fields; a default does not take its place."""
+    """Partial refresh sends the other fields; a default does not replace the placeholder."""
     target = msgspec.structs.replace(things, refresh_mode="partial")
     rules = {"name": FieldRule(source="name", json=True, default="d")}
 
@@ -192,13 +192,13 @@ def test_value_that_was_not_sent_is_left_out_in_partial_mode(
     ) == {"id": "1"}
 
 
-def test_mark_is_text_like_any_other_in_a_plain_row(mapping: Callable[..., Any]) -> None:
-    """Only Debezium's formats have the mark."""
+def test_placeholder_is_plain_text_in_a_plain_row(mapping: Callable[..., Any]) -> None:
+    """Only Debezium's formats have the placeholder."""
     assert mapping().row({"id": 1, "name": MARK})["name"] == MARK
 
 
-def test_event_time_must_be_there(things: ObjectSettings, mapping: Callable[..., Any]) -> None:
-    """An engagement row without its event time has no place."""
+def test_event_time_is_required(things: ObjectSettings, mapping: Callable[..., Any]) -> None:
+    """An engagement row without its event time is a fault."""
     target = msgspec.structs.replace(things, category="engagement", event_time="seen")
 
     assert mapping(target).outcome({"id": 1}) == "FIELD_MISSING"
@@ -236,7 +236,7 @@ def test_where(
     times: int,
     mapping: Callable[..., Any],
 ) -> None:
-    """Rows that the conditions do not take are filtered."""
+    """Rows for which a condition does not hold are filtered."""
     route = mapping(where=where)
     outcomes = [route.outcome({"id": 1} | row, headers=[("h", b"x")]) for _ in range(times)]
 

@@ -1,4 +1,4 @@
-"""No message about a record holds anything of it."""
+"""No message about a record contains a value of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SECRET = "hunter2"
 
 
 def leaky(row: dict[str, Any], context: object) -> None:
-    """Raise what a careless function would."""
+    """Raise an exception that contains the row."""
     del context
     raise ValueError(row)
 
@@ -69,7 +69,7 @@ def test_detail_never_holds_the_value(
     settings: dict[str, Any],
     mapping: Callable[..., Any],
 ) -> None:
-    """Reason, field and detail go into logs, headers and pages; the value must not."""
+    """Reason, field and detail go into logs, headers and pages; a value must not."""
     content = value if isinstance(value, bytes) else msgspec.json.encode(value)
     mapper = mapping(fields=fields, **settings).mapper
     with pytest.raises(RecordError) as raised:

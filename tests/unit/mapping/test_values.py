@@ -1,4 +1,4 @@
-"""Values by the connector schema's type: what each accepts, sends and refuses."""
+"""Values by field type: which ones each type accepts, sends and refuses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def of_type(kind: FieldType) -> ObjectSettings:
-    """Return an object with one field beside its key."""
+    """Return an object with a key and one field of this type."""
     return ObjectSettings(name="o", fields={"id": FieldType.TEXT, "x": kind}, primary_key="id")
 
 
@@ -25,7 +25,7 @@ def sent(
     rule: FieldRule | None = None,
     **route: str,
 ) -> Any:  # noqa: ANN401 - of many kinds
-    """Map `written`, as JSON, into a field of this type; return what is sent, or the reason."""
+    """Map the JSON `written` to a field of this type; return the value sent, or the reason."""
     fields = {} if rule is None else {"x": rule}
     outcome = mapping(of_type(kind), fields, **route).outcome(
         b'{"id":"k","x":' + written.encode() + b"}"
@@ -34,7 +34,7 @@ def sent(
 
 
 def rule(**settings: Any) -> FieldRule:  # noqa: ANN401 - of the rule
-    """Return a rule of the column of the same name."""
+    """Return a rule that reads the column `x`."""
     return FieldRule(source="x", **settings)
 
 
@@ -61,7 +61,7 @@ DATE, MOMENT = FieldType.DATE, FieldType.DATE_TIME
     ],
 )
 def test_text_field(written: str, expected: object, mapping: Callable[..., Any]) -> None:
-    """Text takes scalars as their exact JSON text."""
+    """A text field takes scalars as their exact JSON text."""
     assert expected == sent(mapping, TEXT, written)
 
 
@@ -84,7 +84,7 @@ def test_text_field(written: str, expected: object, mapping: Callable[..., Any])
         pytest.param('"AA=="', {"scale": 3}, "0.000", id="decimal-zero-keeps-its-scale"),
         pytest.param('"/w=="', {"scale": 2}, "-0.01", id="decimal-negative"),
         pytest.param('"AQ=="', {"scale": -2}, "100", id="decimal-negative-scale"),
-        pytest.param('"a b"', {"scale": 2}, "FIELD_FORMAT", id="decimal-no-base64"),
+        pytest.param('"a b"', {"scale": 2}, "FIELD_FORMAT", id="decimal-not-base64"),
         pytest.param('""', {"scale": 2}, "FIELD_FORMAT", id="decimal-empty"),
         pytest.param("12.3", {"scale": 2}, "12.3", id="decimal-that-is-a-number"),
     ],
@@ -92,7 +92,7 @@ def test_text_field(written: str, expected: object, mapping: Callable[..., Any])
 def test_text_field_with_a_rule(
     written: str, settings: dict[str, Any], expected: object, mapping: Callable[..., Any]
 ) -> None:
-    """Rules say what a value means; its canonical text is sent."""
+    """A rule says how to read a value; its canonical text is sent."""
     assert expected == sent(mapping, TEXT, written, rule(**settings))
 
 
@@ -134,7 +134,7 @@ def test_text_field_with_a_rule(
 def test_number_field(
     written: str, settings: dict[str, Any], expected: object, mapping: Callable[..., Any]
 ) -> None:
-    """Numbers go through digit for digit; text only where the rule allows it."""
+    """Numbers keep their digits; text is accepted only with `number: true`."""
     assert expected == sent(mapping, NUMBER, written, rule(**settings))
 
 
@@ -159,7 +159,7 @@ def test_number_field(
 def test_boolean_field(
     written: str, settings: dict[str, Any], expected: object, mapping: Callable[..., Any]
 ) -> None:
-    """Booleans are booleans, unless a map says what stands for them."""
+    """A boolean field takes booleans; other values only through `values`."""
     assert expected == sent(mapping, BOOLEAN, written, rule(**settings))
 
 
@@ -189,7 +189,7 @@ def test_boolean_field(
 def test_date_field(
     written: str, settings: dict[str, Any], expected: object, mapping: Callable[..., Any]
 ) -> None:
-    """Dates are calendar dates, or days where the rule says so."""
+    """A date field takes calendar dates, and days with `unit: days`."""
     assert expected == sent(mapping, DATE, written, rule(**settings))
 
 
@@ -219,14 +219,14 @@ def test_date_field(
         pytest.param('"2024-02-29T10:00:00+19:00"', "TIME_RANGE", id="offset-too-far"),
         pytest.param('"20240229T100000Z"', "TIME_FORMAT", id="basic-form"),
         pytest.param('"2024-W09-4T10:00:00Z"', "TIME_FORMAT", id="week-date"),
-        pytest.param('"yesterday"', "TIME_FORMAT", id="words"),
+        pytest.param('"yesterday"', "TIME_FORMAT", id="a-word"),
         pytest.param('""', "TIME_FORMAT", id="empty"),
         pytest.param("1709208000123", "TIME_FORMAT", id="bare-number"),
         pytest.param("false", "FIELD_TYPE", id="boolean"),
     ],
 )
 def test_date_time_field(written: str, expected: object, mapping: Callable[..., Any]) -> None:
-    """A point in time is ISO 8601 with zone, sent in UTC to the millisecond."""
+    """A date-time field takes ISO 8601 with a zone and sends UTC with milliseconds."""
     assert expected == sent(mapping, MOMENT, written)
 
 
@@ -254,19 +254,19 @@ def test_date_time_field(written: str, expected: object, mapping: Callable[..., 
         pytest.param("1e300", "s", "TIME_RANGE", id="far-away"),
         pytest.param("1e400", "s", "NUMBER_RANGE", id="beyond-a-double"),
         pytest.param(
-            '"2024-02-29T12:00:00Z"', "us", "2024-02-29T12:00:00.000Z", id="text-all-the-same"
+            '"2024-02-29T12:00:00Z"', "us", "2024-02-29T12:00:00.000Z", id="text-is-still-read"
         ),
     ],
 )
-def test_epoch_figures(
+def test_epoch_numbers(
     written: str,
     unit: Any,  # noqa: ANN401 - one of the units
     expected: object,
     mapping: Callable[..., Any],
 ) -> None:
-    """The rule's unit says what a bare number counts.
+    """The rule's `unit` says how to read a bare number.
 
-    What is finer than a millisecond is cut towards the past.
+    Digits finer than a millisecond are cut towards the past.
     """
     assert expected == sent(mapping, MOMENT, written, rule(unit=unit))
 
@@ -283,12 +283,12 @@ def test_epoch_figures(
     ],
 )
 def test_zone_of_the_route(written: str, expected: object, mapping: Callable[..., Any]) -> None:
-    """Times without zone are read in the route's, when they have one answer there."""
+    """A time without a zone is read in the route's zone, if it occurs once there."""
     assert expected == sent(mapping, MOMENT, written, zone="Europe/Berlin")
 
 
-def test_zone_does_not_touch_epoch_figures(mapping: Callable[..., Any]) -> None:
-    """An epoch figure is UTC whatever the route's zone."""
+def test_zone_does_not_change_epoch_numbers(mapping: Callable[..., Any]) -> None:
+    """An epoch number is UTC in every route zone."""
     outcome = sent(mapping, MOMENT, "1709208000", rule(unit="s"), zone="Europe/Berlin")
 
     assert outcome == "2024-02-29T12:00:00.000Z"
@@ -495,7 +495,7 @@ CONNECT_KIND = "org.apache.kafka.connect.data."
         pytest.param({"type": "double"}, '"NaN"', NUMBER, "FIELD_TYPE", id="double-NaN"),
     ],
 )
-@pytest.mark.parametrize("times", [1, 3], ids=["first-record", "known-schema"])
+@pytest.mark.parametrize("times", [1, 3], ids=["first-record", "cached-schema"])
 def test_column_of_an_embedded_schema(
     *,
     column: dict[str, Any],
@@ -505,9 +505,9 @@ def test_column_of_an_embedded_schema(
     times: int,
     mapping: Callable[..., Any],
 ) -> None:
-    """The source's schema types the column.
+    """The source's schema gives the type of the column.
 
-    The first record and those of a schema known again agree.
+    The first record of a schema and later ones have the same result.
     """
     fields = [{"type": "string", "field": "id"}, column | {"field": "x"}]
     row = {"type": "struct", "fields": fields, "field": "after"}

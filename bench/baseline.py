@@ -1,12 +1,10 @@
-"""The floors: what any program must do with the same records.
-
-And nothing of what the daemon promises.
+"""The baseline programs: the least work that carries the same records to the tenant.
 
 The same client settings, a typed decode of only the used fields, the same three conversions, one
-encode, join, POST of full bodies. No order, no positions, no retries, no faults. The plain floor
-converts as the standard library offers it; the lean one keeps every second, day and pattern that it
-has met, as the daemon does: less is hardly possible in this language. Prints one JSON object: what
-it cost, counted from before the first fetch.
+encode, join, and POST of full bodies. No ordering, no offsets, no retries, no fault handling. The
+plain baseline converts with the standard library. The lean baseline caches seconds, days and
+patterns like the daemon: a Python program can hardly do less. Prints one JSON object with its cost
+from before the first fetch.
 """
 
 from __future__ import annotations
@@ -49,10 +47,7 @@ _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+
 
 
 class Row(msgspec.Struct, gc=False):
-    """The fourteen fields as the source writes them.
-
-    A number that is handed on keeps its digits.
-    """
+    """The fourteen fields as the source writes them; a raw number keeps its digits."""
 
     id: str
     email: str
@@ -71,7 +66,7 @@ class Row(msgspec.Struct, gc=False):
 
 
 class Sent(msgspec.Struct, gc=False):
-    """The fourteen fields as Data Cloud takes them."""
+    """The fourteen fields in the form that Data 360 accepts."""
 
     id: str
     email: str
@@ -96,38 +91,38 @@ class Bare(msgspec.Struct, gc=False):
 
 
 class Wrapped(msgspec.Struct, gc=False):
-    """The same beside its schema."""
+    """A Debezium envelope with its embedded schema."""
 
     payload: Bare
 
 
 @lru_cache(8192)
 def second_text(second: int) -> str:
-    """Write a second; neighbouring records share it."""
+    """Return a second as text, cached: consecutive records share it."""
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 @lru_cache(8192)
 def day_text(days: int) -> str:
-    """Write a day."""
+    """Return a day as text."""
     return date.fromordinal(days + _EPOCH_DAY).isoformat()
 
 
 def number_of_text(text: str) -> msgspec.Raw:
-    """Hand a decimal in text on, digit for digit."""
+    """Return a decimal in text with its exact digits."""
     if not _NUMBER.fullmatch(text):
         raise ValueError(text)
     return msgspec.Raw(text.encode())
 
 
 def number_of_bytes(text: str) -> msgspec.Raw:
-    """Write out a decimal of scale 2 whose unscaled value is base64."""
+    """Return the digits of a decimal of scale 2 whose unscaled value is base64."""
     digits = str(int.from_bytes(base64.b64decode(text), "big", signed=True)).rjust(3, "0")
     return msgspec.Raw(f"{digits[:-2]}.{digits[-2:]}".encode())
 
 
 class Conversions(NamedTuple):
-    """The three conversions of a floor."""
+    """The three conversions of a baseline."""
 
     moment: Callable[[int], str]
     day: Callable[[int], str]
@@ -136,28 +131,28 @@ class Conversions(NamedTuple):
 
 
 def lean_moment(us: int) -> str:
-    """Write a point in time; the text of its second is known mostly."""
+    """Return a time as text; its second is mostly in the cache."""
     second, us = divmod(us, 1_000_000)
     return second_text(second) + _MILLIS[us // 1000]
 
 
 def plain_moment(us: int) -> str:
-    """Write a point in time."""
+    """Return a time as text."""
     return datetime.fromtimestamp(us / 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
 
 def plain_day(days: int) -> str:
-    """Write a day."""
+    """Return a day as text."""
     return (date(1970, 1, 1) + timedelta(days=days)).isoformat()
 
 
 def plain_number_of_text(text: str) -> msgspec.Raw:
-    """Hand a decimal in text on, digit for digit."""
+    """Return a decimal in text with its exact digits."""
     return msgspec.Raw(str(Decimal(text)).encode())
 
 
 def plain_number_of_bytes(text: str) -> msgspec.Raw:
-    """Write out a decimal of scale 2 whose unscaled value is base64."""
+    """Return the digits of a decimal of scale 2 whose unscaled value is base64."""
     return msgspec.Raw(
         str(Decimal(int.from_bytes(base64.b64decode(text), "big", signed=True)).scaleb(-2)).encode()
     )
@@ -170,7 +165,7 @@ CONVERSIONS: Final = {
 
 
 def mapper(shape: Shape, conversions: Conversions) -> Callable[[bytes], bytes]:
-    """Return the way of one value to its encoded row."""
+    """Return the function that maps one value to its encoded row."""
     bare, wrapped = msgspec.json.Decoder(Bare).decode, msgspec.json.Decoder(Wrapped).decode
     encode = msgspec.json.Encoder().encode
     moment, day, number_of_text, number_of_bytes = conversions
@@ -207,29 +202,29 @@ def mapper(shape: Shape, conversions: Conversions) -> Callable[[bytes], bytes]:
 
 
 class Posts:
-    """Bodies out, as many at a time as hide the latency."""
+    """Sends bodies with enough concurrent requests to hide the latency."""
 
     def __init__(self, host: str, port: int) -> None:
-        self._where = (host, port)
+        self._address = (host, port)
         self._own = threading.local()
-        self._places = threading.Semaphore(2 * _OPEN_REQUESTS)
+        self._slots = threading.Semaphore(2 * _OPEN_REQUESTS)
         self._pool = ThreadPoolExecutor(_OPEN_REQUESTS)
 
     def send(self, body: bytes) -> None:
-        """Take a body, waiting while too many are under way."""
-        self._places.acquire()
+        """Send a body; wait while too many requests are in flight."""
+        self._slots.acquire()
         self._pool.submit(self._post, body).add_done_callback(
             lambda done: self._done(done.exception())
         )
 
     def finish(self) -> None:
-        """Return once everything was answered."""
+        """Return when every request is answered."""
         self._pool.shutdown()
 
     def _post(self, body: bytes) -> None:
         connection: http.client.HTTPConnection | None = getattr(self._own, "connection", None)
         if connection is None:
-            connection = self._own.connection = http.client.HTTPConnection(*self._where)
+            connection = self._own.connection = http.client.HTTPConnection(*self._address)
         connection.request(
             "POST",
             _PATH,
@@ -239,17 +234,17 @@ class Posts:
         connection.getresponse().read()
 
     def _done(self, error: BaseException | None) -> None:
-        self._places.release()
+        self._slots.release()
         if error is not None:
-            print(f"floor: {error!r}", flush=True)
+            print(f"baseline: {error!r}", flush=True)
 
 
 def carry(
     consumer: Consumer, map_value: Callable[[bytes], bytes], count: int, posts: Posts
 ) -> float:
-    """Consume, map, join and send until so many records have gone out.
+    """Consume, map, join and send `count` records.
 
-    Returns the seconds since the first.
+    Returns: the seconds since the first record.
     """
     rows: list[bytes] = []
     append = rows.append
@@ -273,7 +268,7 @@ def carry(
 
 
 def main() -> None:
-    """Carry a backlog once."""
+    """Drain a backlog once."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--broker", required=True)
     parser.add_argument("--tenant", required=True)
@@ -282,7 +277,7 @@ def main() -> None:
     parser.add_argument("--conversions", choices=CONVERSIONS, required=True)
     given = parser.parse_args()
     host, _, port = given.tenant.partition(":")
-    settings = KafkaSettings(bootstrap_servers=given.broker, group_id="bench-floor")
+    settings = KafkaSettings(bootstrap_servers=given.broker, group_id="bench-baseline")
     before = resource.getrusage(resource.RUSAGE_SELF)
     consumer = Consumer({**client_conf(settings, {}), "enable.partition.eof": False})
     topic = topic_of(given.shape)
