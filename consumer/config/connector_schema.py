@@ -153,6 +153,7 @@ def _check_names(members: tuple[Member, ...], path: str, what: str, findings: Fi
         if what == "field" and name.lower() in RESERVED:
             text = "Data 360 reserves this field name; choose another"
             findings.fault(member.place, where, text)
+        # Data 360 would merge two names that differ only by case into one.
         other = first.setdefault(name.lower(), name)
         if other != name:
             text = f"same name as `{other}`, because Data 360 ignores case; rename one of them"
@@ -191,6 +192,7 @@ def _text_type(node: Node, path: str, findings: Findings) -> FieldType:
     name = node.text if isinstance(node, ScalarNode) else ""
     if name in FORMATS:
         return FORMATS[name]
+    # A near miss is a mistake; a format that is far from all known ones is valid OpenAPI.
     guess = did_you_mean(name, FORMATS)
     if guess:
         raise findings.fault(node.place, path, f"unknown format {seen(node)}{guess}")

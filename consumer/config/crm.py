@@ -71,6 +71,7 @@ def crm_target(route: SectionValues, findings: Findings) -> CrmTarget:
     key = CRM_ID if operation in _BY_ID else external_id or PLACE_KEY
     _check_columns(route, operation, findings)
     _check_key(route, key, findings)
+    # Without a key field there is nothing to find the row of a delete by.
     if key == PLACE_KEY:
         _check_deletes(route, findings)
     columns = [*rules] if key != PLACE_KEY else [PLACE_KEY, *rules]

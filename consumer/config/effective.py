@@ -82,6 +82,7 @@ def _plain(value: object) -> object:
         return {key: _plain(child) for key, child in value.items() if key not in SECRETS}
     if isinstance(value, tuple):
         return [_plain(child) for child in value]
+    # The code of a custom function is not part of the fingerprint, only its name.
     if isinstance(value, FunctionType):
         return f"{value.__module__}:{value.__qualname__}"
     if isinstance(value, ExactFloat):

@@ -48,6 +48,7 @@ def expand(node: Node, environ: Mapping[str, str], findings: Findings, path: str
                 for step, child in enumerate(node.nodes)
             ),
         )
+    # A value from a variable of its key is text: a password may contain `${`.
     if "${" not in node.text or node.place.kind == "environment":
         return node
     return _Expansion(node, environ, findings, path).result()
@@ -71,6 +72,7 @@ class _Expansion:
         """Replace the references; a value without quotes is then typed like any plain value."""
         scalar = self._scalar
         text = _REFERENCE.sub(self._replace, scalar.text)
+        # Only a value that is one reference, without a default, counts as "from the environment".
         whole = _REFERENCE.fullmatch(scalar.text) is not None
         return ScalarNode(
             scalar.place,

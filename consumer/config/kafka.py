@@ -84,6 +84,7 @@ def _check_properties(
         findings.fault(
             kafka.place_of(PROPERTIES, name), kafka.path_of(PROPERTIES, name), f"{text}{guess}"
         )
+    # A secret in the file would end up in a repository or a ConfigMap.
     for name in sorted(SECRETS & written.keys()):
         if not is_from_environment(written[name]):
             text = (
@@ -112,6 +113,7 @@ def _check_drain(
     The group coordinator would have assigned the partitions to another member by then.
     """
     session = properties.get("session.timeout.ms", str(DEFAULT_SESSION_TIMEOUT_MS))
+    # With the new group protocol (KIP-848) the broker sets the session timeout.
     if properties.get("group.protocol") == "consumer" or not session.isdecimal():
         return
     drain_ms = delivery[DRAIN_TIMEOUT] * 1000

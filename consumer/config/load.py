@@ -141,9 +141,11 @@ def _connector_and_routes(
     """Check and build the connector and the routes, which depend on each other."""
     connector = tried(lambda: file[CONNECTOR])
     schema = (tried(_schema, connector, folder, findings) if connector else None) or {}
+    # Objects are checked once, and only those that routes write to need settings.
     used = [tried(used_object, route, schema, findings) for route in routes]
     names = dict.fromkeys(name for name in used if name is not None)
     destinations = {tried(lambda one: one[DESTINATION], route) for route in routes}
+    # `None` stands in the set for a destination with a fault: then nothing is certain.
     if tried(lambda: file[CONNECTOR] is None) and destinations - {"crm_bulk", None}:
         findings.fault(
             file.place, CONNECTOR.name, "required; write its name, schema_file and objects"

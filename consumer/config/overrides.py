@@ -79,6 +79,7 @@ def _steps_of_variable(tree: MappingNode, name: str) -> list[str]:
     kind: object = FILE
     node: Node | None = tree
     for position, word in enumerate(words):
+        # Walk the file and the table of keys together: the file knows the spelling of user keys.
         known = [member.key for member in node.members] if isinstance(node, MappingNode) else []
         if isinstance(kind, MapOf) and kind.dotted:
             key = ".".join(words[position:]).lower().replace("_", ".")
@@ -126,6 +127,7 @@ def _set(
 def _leaf(text: str, kind: object, place: Location, path: str, findings: Findings) -> Node:
     """Read the value of an override: plain text, or YAML in `[...]` or `{...}`."""
     if isinstance(kind, ListOf | MapOf | Section) and text[:1] in {"[", "{"}:
+        # The parser's own messages have places inside of the option, so they are not shown.
         aside = Findings()
         parsed = tried(yaml_file.parse, f"value: {text}", place.source, aside)
         member = parsed.get("value") if parsed and not aside.faults else None
@@ -159,6 +161,7 @@ def _replaced(
     if node is None or (isinstance(node, ScalarNode) and node.value is None):
         node = SequenceNode(place) if step == "0" else MappingNode(place)
     if isinstance(node, MappingNode):
+        # An existing parent keeps its place in the file; only the changed value gets the new place.
         before = node.get(step)
         child = _replaced(before.node if before else None, rest, leaf, place, findings)
         member = Member(step, place if before is None or not rest else before.place, child)
@@ -178,6 +181,7 @@ def _replaced(
                 f"expected the number of an entry, 0 to {count - 1}, or {count} for a new one; got"
                 f" `{step}`{guess}",
             )
+        # One past the end appends an entry.
         index = int(step)
         child = _replaced(node.nodes[index] if index < count else None, rest, leaf, place, findings)
         return SequenceNode(node.place, (*node.nodes[:index], child, *node.nodes[index + 1 :]))

@@ -128,6 +128,7 @@ def _crm_route(route: SectionValues, folder: Path, findings: Findings) -> RouteS
     )
     if crm is None:
         raise Unread(route.path_of(CRM))
+    # An insert without external_id has no key field: its position in Kafka serves as key.
     if crm.described.primary_key == PLACE_KEY:
         rules |= {PLACE_KEY: PLACE_RULE}
     return _built(
@@ -197,6 +198,7 @@ def _check_keys(route: SectionValues, target: ObjectSettings, findings: Findings
     rule = (route[FIELDS] or {}).get(target.primary_key)
     if rule is None:
         return
+    # Constants that a rule can send as the key must themselves be valid keys.
     written: list[tuple[ConfigKey[Any], str | None, Plain]] = [
         (VALUES, step, value) for step, value in (rule[VALUES] or {}).items()
     ]

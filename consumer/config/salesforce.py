@@ -114,6 +114,7 @@ def _origin(section: SectionValues, findings: Findings) -> str:
     place, path = section.place_of(LOGIN_URL), section.path_of(LOGIN_URL)
     address = section[LOGIN_URL]
     host_only = "user, path, query and fragment are not allowed; write only https://HOST"
+    # Characters that URL parsers of different libraries read differently.
     if any(character in address for character in "\\ \t\r\n") or not address.isprintable():
         raise findings.fault(place, path, host_only)
     try:
@@ -131,6 +132,7 @@ def _origin(section: SectionValues, findings: Findings) -> str:
             "only https is allowed (http only to a loopback address, for the sandbox); write"
             " https://HOST",
         )
+    # The host is checked before the rest of the address, so that the message names the worst fault.
     shown = f"[{host}]" if ":" in host else host
     known = Hosts.known(f"{parts.scheme}://{shown}", section[ALLOWED_DOMAINS])
     if known.fault(f"{parts.scheme}://{shown}") is not None:

@@ -104,4 +104,8 @@ def check_file(
         findings.fault(place, key, "permission denied; make it readable for this user")
     except OSError as error:
         findings.fault(place, key, f"cannot be read: {error.strerror}")
+    except ValueError:
+        findings.fault(
+            place, key, "a path cannot contain a NUL character; write the path of a file"
+        )
     return False

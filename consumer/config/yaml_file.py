@@ -63,6 +63,9 @@ def read(
         ) from None
     except OSError as error:
         raise findings.fault(start, whole, f"cannot be read: {error.strerror}") from None
+    except ValueError:
+        text = "a path cannot contain a NUL character; write the path of a file"
+        raise findings.fault(start, whole, text) from None
     if len(raw) > MAX_FILE_BYTES:
         raise findings.fault(
             start, whole, "the file is larger than 1 MiB, the limit; check the path"
@@ -85,6 +88,7 @@ def parse(text: str, source: str, findings: Findings, *, whole: str = WHOLE) -> 
     try:
         node = builder.document(YAML(typ="safe", pure=True).parse(text))
     except MarkedYAMLError as error:
+        # The parser reports an open quote at the end of the file; the useful place is its start.
         unended = "end of stream" in str(error.problem) or "<stream end>" in str(error.problem)
         mark = (error.context_mark if unended else None) or error.problem_mark or error.context_mark
         place = Location(source, mark.line + 1, mark.column + 1) if mark else Location(source, 1, 1)
@@ -150,6 +154,7 @@ class _Builder:
             )
         anchor = getattr(event, "anchor", None)
         if anchor is not None:
+            # An alias inside of its own anchor would be an endless tree.
             self._open_anchors.add(anchor)
         node: Node
         if isinstance(event, ScalarEvent):
@@ -158,6 +163,7 @@ class _Builder:
             node, size = self._mapping(place, depth)
         else:
             node, size = self._sequence(place, depth)
+        # Sizes count aliases as if they were expanded, without expanding them ("billion laughs").
         if size > MAX_VALUES:
             raise self._findings.fault(
                 place, self._whole, f"more than {MAX_VALUES} values after expanding aliases"

@@ -266,6 +266,15 @@ def test_a_module_with_the_name_of_a_library_is_refused(
     )
 
 
+@pytest.mark.parametrize("key", ["salesforce.client_secret_file", "connector.schema_file"])
+def test_a_path_with_a_nul_character_is_a_fault(consumer_yaml: Path, key: str) -> None:
+    """The operating system takes no such path; the fault has the place of the key."""
+    found = inspect(consumer_yaml, environ=ENVIRON, overrides=[f"{key}=a\0b"])
+    assert "a path cannot contain a NUL character; write the path of a file" in [
+        fault.text for fault in found.faults
+    ]
+
+
 def test_a_broken_module_of_the_user_is_a_fault(consumer_yaml: Path) -> None:
     """The message names the exception of the import, without a traceback."""
     consumer_yaml.with_name("broken_rules_of_the_user.py").write_text("1 / 0\n", "utf-8")

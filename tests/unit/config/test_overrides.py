@@ -139,7 +139,8 @@ def test_a_secret_on_the_command_line_is_refused(consumer_yaml: Path) -> None:
     """A secret in an option is refused, because all users of a machine can read its processes."""
     [fault] = faults(consumer_yaml, "salesforce.client_secret=hunter2")
     assert fault.startswith(
-        "--set salesforce.client_secret: salesforce.client_secret: a secret must not be written as text"
+        "--set salesforce.client_secret: salesforce.client_secret: a secret must not be written as"
+        " text"
     )
     assert "hunter2" not in fault
 
