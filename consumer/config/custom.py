@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
+import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,9 +73,9 @@ def import_function(
 
 
 def _name_taken(module_name: str, folder: Path) -> str | None:
-    """Return why a module beside the configuration is hidden by another of its name, else `None`.
+    """Return why a module beside the configuration cannot be imported by its name, else `None`.
 
-    Python finds installed packages first, and imports each name once.
+    Python looks for this program and for installed libraries first.
     """
     package = module_name.partition(".")[0]
     candidates = (folder / f"{package}.py", folder / package / "__init__.py")
@@ -84,16 +85,26 @@ def _name_taken(module_name: str, folder: Path) -> str | None:
     imported_from = getattr(module, "__file__", None) or getattr(spec, "origin", None)
     if beside is None or imported_from is None or Path(imported_from).resolve() == beside.resolve():
         return None
+    if package == __name__.partition(".")[0]:
+        owner = "the name of this program's own package"
+    elif _is_installed(imported_from):
+        owner = f"the name of an installed module ({imported_from})"
+    else:
+        return None
     shown = beside.relative_to(folder)
-    owner = (
-        "the name of this program's own package"
-        if package == __name__.partition(".")[0]
-        else f"the name of another module ({imported_from})"
-    )
     return (
         f"`{package}` is {owner}, so {shown} beside this file cannot be imported; rename {shown}"
         " and the module in this key"
     )
+
+
+def _is_installed(imported_from: str) -> bool:
+    """Whether a module is part of Python or of an installed library."""
+    if imported_from in {"built-in", "frozen"}:
+        return True
+    paths = sysconfig.get_paths()
+    folders = {paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    return any(Path(imported_from).is_relative_to(folder) for folder in folders)
 
 
 def _fault_of(function: Callable[..., Any]) -> str | None:

@@ -315,7 +315,7 @@ SAID = """\
 9:19: tests.1.value_base64: given beside value; a record has one of them
 9:19: tests.1.value_base64: expected base64, found other text
 10:14: tests.1.headers: expected a mapping of header names, or names and values in turn; one name has no value
-11:16: tests.1.timestamp: expected milliseconds, or a time such as 2026-01-31T00:00:00Z, got `yesterday`
+11:16: tests.1.timestamp: expected milliseconds, or a time such as 2026-01-31T00:00:00Z, found `yesterday`
 13:19: tests.1.expect.0.outcome: expected upsert, delete, filtered or dead_letter, got `3`
 14:35: tests.1.expect.1.reason: outcome upsert has no reason; it has object, key, record
 15:35: tests.1.expect.2.object: no route fills an object "email"; did you mean `emails`?
@@ -343,10 +343,10 @@ def test_all_faults_of_a_file_are_said_at_once(tested: Callable[..., Any]) -> No
     [
         (
             "tests: [",
-            "shop.test.yaml:1:9: config: a bracket or brace that is never closed; close it",
+            "shop.test.yaml:1:9: config: a bracket or brace is not closed; close it",
         ),
         ("test: []", "shop.test.yaml:1:1: test: unknown key `test`; did you mean `tests`?"),
-        ("", "shop.test.yaml:1:1: config: is empty; write its sections"),
+        ("", "shop.test.yaml:1:1: config: expected a mapping at the top level, got an empty file"),
     ],
     ids=["syntax", "key", "empty"],
 )

@@ -259,7 +259,7 @@ def test_a_module_with_the_name_of_a_library_is_refused(
         consumer_yaml, environ=ENVIRON, overrides=[f"routes.0.custom={name}:rows"]
     ).faults
     package = name.partition(".")[0]
-    assert fault.text.startswith(f"`{package}` is the name of another module (")
+    assert fault.text.startswith(f"`{package}` is the name of an installed module (")
     assert fault.text.endswith(
         f"), so {file} beside this file cannot be imported; rename {file} and the module in this"
         " key"
