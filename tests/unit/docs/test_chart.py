@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def load(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
+def load(path: Path) -> Any:  # noqa: ANN401 - any YAML value
     return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
 
 
