@@ -72,7 +72,7 @@ def reference() -> str:
 
 
 def _chapter(path: str, kind: Section) -> Iterator[str]:
-    """Write one section: a table of its own keys, then the sections below it."""
+    """Yield the lines of one section: a table of its keys, then the sections below it."""
     own = [key for key in kind.keys.values() if _below(key) is None]
     if own:
         yield "| key | takes | default | meaning |"

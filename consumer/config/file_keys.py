@@ -234,7 +234,7 @@ OBJECT_SETTINGS = Section(
 CONNECTOR_NAME = required(
     "name",
     Text("a connector name of A-Z, a-z, 0-9, `_` and `-`", r"[A-Za-z0-9_-]{1,80}"),
-    "Source API name of the Ingestion API connector.",
+    "Name of the Ingestion API connector (`sourceName` in the API).",
 )
 SCHEMA_FILE = required(
     "schema_file", Text("a path"), "OpenAPI file that was uploaded to the connector."

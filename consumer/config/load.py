@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 
 class Inspection(msgspec.Struct, frozen=True):
-    """Result of reading a configuration: settings if there is no fault, and all findings.
+    """Result of reading a configuration: settings unless there are faults, and all findings.
 
     `tree` is the file with the environment and the options applied, to show where a value came
     from; `None` when the file could not be read.

@@ -83,7 +83,8 @@ FIELDS = optional(
 CUSTOM = optional(
     "custom",
     Text("module:function", r"[A-Za-z_][\w.]*:[A-Za-z_]\w*"),
-    "Python function that is called with each row before the field rules.",
+    "Python function that is called with each row before the field rules. Its module is looked for"
+    " next to the file too; the name `consumer` is taken by this program.",
 )
 CRM_OBJECT = required(
     "object", Text("an sObject such as Contact", r"[A-Za-z]\w{0,79}"), "sObject to write to."

@@ -154,7 +154,7 @@ class _Builder:
             )
         anchor = getattr(event, "anchor", None)
         if anchor is not None:
-            # An alias inside of its own anchor would be an endless tree.
+            # An alias within the value of its anchor would make an endless tree.
             self._open_anchors.add(anchor)
         node: Node
         if isinstance(event, ScalarEvent):

@@ -199,7 +199,7 @@ def _below(folder: Path, place: Path) -> Path:
 
 
 def _machine(layer: Path) -> Path:
-    """Make room for the machine's system, and put its Python where the official image has one."""
+    """Create the mount points for the system, and copy its Python to the official path."""
     for name in _EMPTY:
         (layer / name).mkdir(parents=True)
     for path in Path("/").iterdir():

@@ -174,7 +174,7 @@ def test_every_alert_is_tried(rules: dict[str, Any]) -> None:
     assert {failure.alert for failure in FAILURES} == set(alerts(rules))
 
 
-def test_alerts_ask_for_metrics_that_exist(rules: dict[str, Any]) -> None:
+def test_alerts_use_metrics_that_exist(rules: dict[str, Any]) -> None:
     """Each alert uses existing metrics, and selects this release."""
     for group in rules["groups"]:
         for rule in group["rules"]:
@@ -185,13 +185,13 @@ def test_alerts_ask_for_metrics_that_exist(rules: dict[str, Any]) -> None:
 
 
 @pytest.mark.usefixtures("helm")
-def test_no_pod_is_no_alarm_where_there_may_be_none() -> None:
+def test_no_pod_does_not_alert_if_zero_pods_are_allowed() -> None:
     """With KEDA and zero pods, no scraped pod is not an alert."""
     found = only(manifests(rendered(SCENARIOS["keda-to-zero"])), "PrometheusRule")["spec"]
     assert "DatacloudConsumerAbsent" not in alerts(found)
 
 
-def test_words_of_alerts_are_templates_that_work(
+def test_annotations_of_alerts_are_valid_templates(
     rules: dict[str, Any], require: Callable[[str], Path], tmp_path: Path
 ) -> None:
     """Promtool accepts the rules with their annotations."""

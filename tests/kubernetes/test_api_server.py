@@ -63,7 +63,7 @@ def test_it_is_installed_and_upgraded(scenario: str, cluster: Cluster) -> None:
     assert (200, 8181) == (status, found["spec"]["ports"][0]["port"])
 
 
-def test_it_goes_over_the_previous_chart_and_back(
+def test_upgrade_from_and_rollback_to_the_previous_chart(
     scenario: str, cluster: Cluster, previous_chart: Path
 ) -> None:
     """An upgrade from the previous chart and a rollback to it work."""
@@ -100,7 +100,7 @@ def test_its_pods_are_admitted(scenario: str, cluster: Cluster) -> None:
         ("podSecurityContext.runAsUser=0", "runAsUser=0"),
     ],
 )
-def test_a_pod_that_may_more_is_refused(change: str, said: str, cluster: Cluster) -> None:
+def test_a_pod_with_more_rights_is_refused(change: str, said: str, cluster: Cluster) -> None:
     """The namespace refuses each pod that breaks the standard."""
     namespace = f"refused-{said[:4].lower()}"
     cluster.make_namespace(namespace)
@@ -128,7 +128,7 @@ def test_a_key_that_a_definition_refuses_is_seen(cluster: Cluster) -> None:
     assert "type" in answer["message"]
 
 
-def test_what_the_cluster_has_decides_what_is_rendered(cluster: Cluster) -> None:
+def test_only_kinds_of_the_cluster_are_rendered(cluster: Cluster) -> None:
     """`monitoring.render: available` renders the kinds that the API server has."""
     cluster.make_namespace("available")
     answer = cluster.helm(

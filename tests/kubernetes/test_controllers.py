@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PODS = 3
 NAME = "shop-datacloud-consumer"
 NAMESPACES = count(1)
-BAD = "config.routes[0].object=nobody"
+BAD = "config.routes[0].object=unknown"
 """A configuration fault that only `lint` can detect: the connector's schema has no such field."""
 
 
@@ -146,7 +146,7 @@ def test_helm_waits_until_all_are_ready(scenario: str, release: Release) -> None
     assert PODS == len({pod["spec"]["nodeName"] for pod in release.pods()})
 
 
-def test_a_rollout_has_no_pod_more_and_never_two_less(release: Release, nodes: Nodes) -> None:
+def test_a_rollout_adds_no_pod_and_removes_one_at_a_time(release: Release, nodes: Nodes) -> None:
     """`maxSurge: 0`: an additional group member would move partitions twice."""
     assert 0 == release.helm("install", "minimal").returncode
     release.await_rollout()
@@ -178,7 +178,7 @@ def test_a_bad_configuration_stops_at_the_first_pod(release: Release) -> None:
     release.await_rollout()
 
 
-def test_helm_test_lints_what_is_there_now(release: Release) -> None:
+def test_helm_test_lints_the_current_configmap(release: Release) -> None:
     """The pod of `helm test` reads the current ConfigMap, not the one of the release."""
     assert 0 == release.helm("install", "minimal").returncode
     assert 0 == release.test()
@@ -186,7 +186,7 @@ def test_helm_test_lints_what_is_there_now(release: Release) -> None:
     assert 0 != release.test()
 
 
-def test_a_single_pod_can_stay_until_its_heir_is_ready(release: Release) -> None:
+def test_a_single_pod_can_stay_until_its_replacement_is_ready(release: Release) -> None:
     """`rollout`: Helm waits for the replacement; a bad configuration keeps the old pod running."""
     one = ("--set", "replicaCount=1,rollout.maxSurge=1,rollout.maxUnavailable=0")
     assert 0 == release.helm("install", "minimal", *one).returncode

@@ -48,7 +48,7 @@ def test_a_query_names_metrics_that_exist(title: str, query: str) -> None:
     assert asked <= shown().keys()
 
 
-def test_every_metric_has_its_place() -> None:
+def test_every_metric_is_on_a_panel() -> None:
     """Every metric of the daemon is on some panel."""
     asked = {name for _, query in queries(DASHBOARD) for name in NAME.findall(query)}
     stems = {re.sub(r"_(bucket|sum|count)$", "", name) for name in asked}
@@ -65,7 +65,7 @@ def test_a_metric_that_does_not_exist_is_seen() -> None:
     assert not set(NAME.findall("sum(datacloud_consumer_no_such_total)")) <= shown().keys()
 
 
-def test_panels_do_not_lie_over_one_another() -> None:
+def test_panels_do_not_overlap() -> None:
     """No two panels overlap on the grid."""
     taken: set[tuple[int, int]] = set()
     for panel in DASHBOARD["panels"]:

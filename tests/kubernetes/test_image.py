@@ -66,7 +66,7 @@ def hadolint(text: str) -> str:
     return answer.stdout + answer.stderr
 
 
-def test_it_keeps_what_it_promises() -> None:
+def test_it_keeps_its_promises() -> None:
     """Digest, stages, numeric user, entry point without a shell, hashes."""
     assert [] == offences(TEXT)
 
@@ -96,7 +96,7 @@ def test_a_broken_promise_is_seen(there: str, planted: str, offence: str) -> Non
     assert any(offence in said for said in offences(TEXT.replace(there, planted)))
 
 
-def test_labels_say_what_it_is() -> None:
+def test_labels_have_version_and_base() -> None:
     """The labels have the version of the sources and the base of the first line."""
     (labels,) = stages(TEXT)[-1].all("LABEL")
     found = {
@@ -124,7 +124,7 @@ def test_nothing_else_is_sent_to_the_builder() -> None:
 
 @needs_hadolint
 @pytest.mark.kubernetes
-def test_hadolint_is_content() -> None:
+def test_hadolint_finds_nothing() -> None:
     """Hadolint finds nothing."""
     assert "" == hadolint(TEXT)
 
@@ -167,7 +167,7 @@ def test_all_of_it_is_compiled(image: ImageTree) -> None:
 
 @pytest.mark.kubernetes
 @pytest.mark.parametrize("python", ["python", "/usr/local/bin/python"])
-def test_no_means_of_building_is_left(image: ImageTree, python: str) -> None:
+def test_no_installer_is_left(image: ImageTree, python: str) -> None:
     """Neither the daemon's environment nor the base has an installer."""
     tools = ("pip", "setuptools", "wheel", "uv", "hatchling", "ensurepip")
     asked = f"import importlib.util as u; print([name for name in {tools} if u.find_spec(name)])"

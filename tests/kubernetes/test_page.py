@@ -55,7 +55,7 @@ def test_secrets_of_the_values_are_those_of_the_manifests(helm: Path) -> None:
     assert named == made
 
 
-def test_every_alert_is_told_of(helm: Path) -> None:
+def test_every_alert_is_listed(helm: Path) -> None:
     """The page lists every alert in the order of the rules."""
     assert helm.exists()
     spec = only(manifests(rendered(SCENARIOS["monitoring"])), "PrometheusRule")["spec"]

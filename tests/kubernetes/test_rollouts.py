@@ -208,7 +208,7 @@ def test_the_rule_of_steps_is_that_of_the_chart(terms: Terms) -> None:
     assert [1, 1, 5] == [terms.next_pods(pods, 0) for pods in (1, 2, 6)]
 
 
-def test_the_version_before_is_what_runs(program_before: Sequence[str], tmp_path: Path) -> None:
+def test_the_previous_version_runs(program_before: Sequence[str], tmp_path: Path) -> None:
     """The previous version runs, not the sources of this folder."""
     *python, _, _ = program_before
     asked = [*python, "-c", "import consumer; print(consumer.__file__)"]

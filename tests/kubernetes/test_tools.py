@@ -21,13 +21,13 @@ def empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "cache"
 
 
-def test_a_machine_without_go_is_told_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_machine_without_go_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The message names the package to install."""
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "no Go on this machine (Debian: golang)" == tools.get_what_is_missing()
 
 
-def test_an_old_go_is_told_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_old_go_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An old Go is reported before the build fails."""
     go = tmp_path / "go"
     go.write_text("#!/bin/sh\necho go1.22\n", encoding="utf-8")
@@ -36,7 +36,7 @@ def test_an_old_go_is_told_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     assert "Go is older than 1.26.7" == tools.get_what_is_missing()
 
 
-def test_a_build_that_takes_too_long_is_told_of(empty_cache: Path) -> None:
+def test_a_build_that_takes_too_long_is_reported(empty_cache: Path) -> None:
     """The message has the time limit, and no partial file is left."""
     if shutil.which("go") is None or tools.without_go():
         pytest.skip("no Go to run out of time (Debian: golang)")
