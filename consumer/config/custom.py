@@ -43,6 +43,7 @@ def import_function(
     if name is None:
         return None
     beside = folder.resolve()
+    # Appended, not prepended: a file beside the configuration must not replace a library.
     if str(beside) not in sys.path:
         sys.path.append(str(beside))
     module_name, _, function_name = name.partition(":")
@@ -117,6 +118,7 @@ def _fault_of(function: Callable[..., Any]) -> str | None:
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         return "is a generator; return a list of rows"
     try:
+        # Any callable that accepts two positional arguments is allowed, also with defaults.
         inspect.signature(function).bind("row", "context")
     except TypeError:
         return "must take two arguments: (row, context)"

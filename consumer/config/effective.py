@@ -70,6 +70,7 @@ def _sha256(value: object) -> str:
 def _plain(value: object) -> object:
     """Convert settings to values that JSON can hold, without secrets."""
     if isinstance(value, msgspec.Struct):
+        # Secrets are left out, so that the fingerprint cannot confirm a guessed password.
         fields = {
             name: getattr(value, name)
             for name in value.__struct_fields__
@@ -140,6 +141,7 @@ def _is_rule(kind: Section) -> bool:
 
 def _is_secret(path: str, kind: object) -> bool:
     """Whether a value must not be shown."""
+    # librdkafka has secrets of its own, such as sasl.password, below kafka.properties.
     prefix = f"{KAFKA.name}.{PROPERTIES.name}."
     return isinstance(kind, SecretReference) or (
         path.startswith(prefix) and path.removeprefix(prefix) in SECRETS

@@ -62,6 +62,7 @@ class Findings:
 
     def fault(self, place: Location, path: str, text: str) -> Unread:
         """Report a fault; the caller raises the returned `Unread` if it has no value to return."""
+        # A dictionary drops duplicates, such as a fault that two routes find in one object.
         self._faults[Finding(place, path, text)] = None
         return Unread(path)
 

@@ -159,6 +159,7 @@ class Section:
             if written is None and name in misspelt:
                 continue
             with suppress(Unread):
+                # A nested section is read even if it is absent: its keys have defaults.
                 if key.nested and isinstance(key.kind, Section):
                     child = written.node if written else MappingNode(place)
                     child_place = written.place if written else place
@@ -188,6 +189,7 @@ class Section:
         if isinstance(node, MappingNode):
             return node
         if isinstance(node, ScalarNode) and not node.broken:
+            # `delivery:` without a value is an empty section.
             if node.value is None and not node.quoted and not self._shorthand:
                 return MappingNode(node.place)
             if self._shorthand and isinstance(node.value, str):

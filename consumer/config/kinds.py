@@ -77,6 +77,7 @@ def scalar(node: Node, path: str, findings: Findings, words: str) -> ScalarNode:
     if isinstance(node, ScalarNode):
         if node.broken:
             raise Unread(path)
+        # An empty variable is a mistake of the deployment; "expected text, got nothing" hides that.
         if node.untyped and not node.text.strip():
             source = seen(node) if node.variables else "the value"
             raise findings.fault(node.place, path, f"{source} is empty; expected {words}")
@@ -125,6 +126,7 @@ class Choice(Generic[T]):
         """Return the option of this exact spelling."""
         found = scalar(node, path, findings, self.words)
         if found.text not in self.options:
+            # A guess would reveal what the variable contains.
             guess = did_you_mean(found.text, self.options) if not found.variables else ""
             raise findings.fault(
                 node.place, path, f"expected {self.words}, got {seen(node)}{guess}"
@@ -170,6 +172,7 @@ class Whole:
         """Return a whole number."""
         found = scalar(node, path, findings, self.words)
         value = found.value
+        # Variables and options are text; at most 18 digits fit into 64 bits.
         if found.untyped and re.fullmatch(r"[-+]?\d{1,18}", found.text):
             value = int(found.text)
         if isinstance(value, bool) or not isinstance(value, int):
@@ -295,6 +298,7 @@ class PlainValue:
             raise findings.fault(node.place, path, f"expected {self.words}, got {seen(node)}")
         if node.broken:
             raise Unread(path)
+        # A constant such as 1.10 is sent with its digits, so it must not become a binary fraction.
         exact = isinstance(node.value, float) and JSON_NUMBER.fullmatch(node.text)
         return ExactFloat(node.text) if exact else node.value
 

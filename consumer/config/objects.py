@@ -45,6 +45,7 @@ def object_settings(
         for name, found in written.items()
         if name in schema
     }
+    # A route without settings for its object has no primary key to send rows with.
     for name in used:
         if name in schema and name not in written:
             path = f"{connector.path_of(OBJECTS, name)}.{PRIMARY_KEY.name}"

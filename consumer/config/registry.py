@@ -41,6 +41,7 @@ def registry_settings(
         _check_route(route, section, findings)
     if section is None:
         return None
+    # The verbs that take a registry from the command line have no routes.
     if routes and not encoded:
         text = "not used, because the encoding of every route is json; remove it, or set encoding"
         findings.warn(kafka.place_of(SCHEMA_REGISTRY), kafka.path_of(SCHEMA_REGISTRY), text)

@@ -104,6 +104,7 @@ def route_settings(
         folder,
         findings,
     )
+    # The checks below compare the route with its object.
     if name is None or name not in objects:
         raise Unread(route.path_of(OBJECT))
     tried(_check_keys, route, objects[name], findings)

@@ -69,6 +69,7 @@ def field_rule(rule: SectionValues, target: FieldType | None, findings: Findings
     """Check and build one rule; `target` is the type of its field, `None` if that is unknown."""
     _check_source(rule, findings)
     tried(_check_words, rule, findings)
+    # Without a type nothing more can be checked; the unknown field is reported by the route.
     if target is not None:
         tried(_check_types, rule, target, findings)
         tried(_check_template, rule, target, findings)

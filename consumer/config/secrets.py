@@ -78,6 +78,7 @@ def check_key_file(
     """Refuse a private key file whose mode is not 0400, 0440 or 0600; warn if it is missing."""
     if not check_file(path, place, key, findings, waits):
         return
+    # The chart mounts Secrets with mode 0440 for the group of the pod.
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077 and mode != stat.S_IRUSR | stat.S_IRGRP:
         why = WORLD_READABLE if mode & 0o007 else "the group can access it"

@@ -82,6 +82,7 @@ def dead_letter_settings(dead_letter: SectionValues) -> DeadLetterSettings:
 def admin_settings(admin: SectionValues, findings: Findings) -> AdminSettings:
     """Build the `admin` section."""
     listen = admin[LISTEN]
+    # `off` is text in YAML 1.2, not a boolean.
     if listen == "off":
         return AdminSettings(host=None)
     at = admin_at(listen)

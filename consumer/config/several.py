@@ -60,6 +60,7 @@ class ListOf(Generic[T]):
             raise findings.fault(node.place, path, f"expected {self.words}, got {seen(node)}")
         if not nodes:
             raise findings.fault(node.place, path, f"the list is empty; expected {self.words}")
+        # Every faulty entry is reported; the list as a whole then counts as missing.
         values: list[T] = []
         for step, child in enumerate(nodes):
             with suppress(Unread):

@@ -47,6 +47,7 @@ def fault_of_template(text: str) -> str | None:
         if not match[1].strip():
             return f"empty braces at character {match.start() + 1}; write {{source.path}}"
         odd = next((character for character in "!:[" if character in match[1]), None)
+        # Names of headers may contain any character.
         if odd and not match[1].startswith("$header."):
             return (
                 f"`{found}`: `{odd}` is not template syntax; write only a dotted source path in the"

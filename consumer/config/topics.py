@@ -70,6 +70,7 @@ def check_dead_letter_topic(
                     place = route.place_of(TOPICS, step)
                 text = "is also a source topic; write a topic that no route reads"
                 findings.fault(place, dead_letter.path_of(DEAD_LETTER_TOPIC), text)
+            # The expression starts with `^`, so `re.match` matches the same names as librdkafka.
             elif (
                 source.startswith("^")
                 and not _fault_of_expression(source)

@@ -111,6 +111,7 @@ def seen(node: Node) -> str:
         return "a list"
     if node.value is None and not node.quoted and not node.untyped:
         return "nothing"
+    # `written` is the text before references were expanded, so no variable is shown.
     written = f'"{node.written}"' if node.quoted else node.written
     shown = written if len(written) <= _SHOWN_LENGTH else f"{written[:_SHOWN_LENGTH]}..."
     return (

@@ -75,8 +75,8 @@ def test_it_keeps_its_promises() -> None:
     ("there", "planted", "offence"),
     [
         ("@sha256:", ":latest #", "is not named by its digest"),
-        ("USER 10001:10001", "USER root", "the user is not a number above nought"),
-        ("USER 10001:10001", "USER 0:0", "the user is not a number above nought"),
+        ("USER 10001:10001", "USER root", "the user is not a number above 0"),
+        ("USER 10001:10001", "USER 0:0", "the user is not a number above 0"),
         (
             'ENTRYPOINT ["datacloud-consumer"]',
             "ENTRYPOINT datacloud-consumer",
