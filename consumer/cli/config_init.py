@@ -15,7 +15,7 @@ from consumer.clock import SystemClock
 from consumer.config.brokers import named_brokers, named_registry
 from consumer.config.findings import did_you_mean
 from consumer.config.load import load
-from consumer.config.shape import FORMATS
+from consumer.config.route_keys import FORMATS
 from consumer.operations.plurals import count_of
 from consumer.operations.sampling.first_files import (
     CONFIGURATION,

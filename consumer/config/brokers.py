@@ -1,14 +1,11 @@
-"""Brokers and a schema registry named on the command line, judged as those of a file."""
+"""Check and build broker and registry settings from the command line, by the rules of the file."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from consumer.config.environment import expand
-from consumer.config.findings import Findings, Location, tried
-from consumer.config.kafka import kafka_settings
-from consumer.config.registry import registry_settings
-from consumer.config.shape import (
+from consumer.config.file_keys import (
     BOOTSTRAP_SERVERS,
     DELIVERY,
     GROUP_ID,
@@ -16,6 +13,9 @@ from consumer.config.shape import (
     PROPERTIES,
     SCHEMA_REGISTRY,
 )
+from consumer.config.findings import Findings, Location, tried
+from consumer.config.kafka import kafka_settings
+from consumer.config.registry import registry_settings
 from consumer.config.tree import MappingNode, Member, ScalarNode
 from consumer.errors import ConfigFaults
 
@@ -35,9 +35,9 @@ _REGISTRY = Location("--registry", kind="option")
 def named_brokers(
     bootstrap: str, properties: Mapping[str, str], group_id: str, environ: Mapping[str, str]
 ) -> KafkaSettings:
-    """Return what a client is made with. Values may be `${NAME}`; secrets have to be.
+    """Return the settings of a Kafka client.
 
-    Raises: `ConfigFaults`.
+    Values may be references such as `${NAME}`; secrets must be. Raises: `ConfigFaults`.
     """
     findings = Findings()
     found = _kafka(
@@ -57,11 +57,9 @@ def named_brokers(
 def named_registry(
     given: Mapping[str, str], folder: Path, environ: Mapping[str, str]
 ) -> RegistrySettings | None:
-    """Return how a registry is asked.
+    """Return the settings of a schema registry; `None` when none is named.
 
-    Files are looked for in `folder`, as those of a file that is written there.
-
-    Raises: `ConfigFaults`.
+    Relative paths start at `folder`. Raises: `ConfigFaults`.
     """
     if not given:
         return None
@@ -77,7 +75,7 @@ def named_registry(
 def _kafka(
     bootstrap: str, group_id: str, more: Member, environ: Mapping[str, str], findings: Findings
 ) -> SectionValues:
-    """Read a `kafka` section that nobody wrote."""
+    """Read the options as if they were a `kafka` section of a file."""
     members = (
         _member(BOOTSTRAP_SERVERS.name, bootstrap, _BOOTSTRAP),
         _member(GROUP_ID.name, group_id, _BOOTSTRAP),

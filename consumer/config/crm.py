@@ -1,7 +1,4 @@
-"""Routes to the CRM: an sObject with its columns, the operation of its jobs.
-
-And what names a row.
-"""
+"""Check and build routes to the CRM: sObject, operation, columns and row identity."""
 
 from __future__ import annotations
 
@@ -9,8 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from consumer.config.findings import Unread
-from consumer.config.rule_shape import CONST
-from consumer.config.shape import (
+from consumer.config.route_keys import (
     CRM,
     CRM_EXTERNAL_ID,
     CRM_OBJECT,
@@ -23,6 +19,7 @@ from consumer.config.shape import (
     FORMAT,
     TOMBSTONES,
 )
+from consumer.config.rule_keys import CONST
 from consumer.mapping.settings import (
     CRM_ID,
     PLACE_KEY,
@@ -39,13 +36,13 @@ if TYPE_CHECKING:
     from consumer.mapping.settings import CrmOperation
 
 UPLOAD_BYTES: Final = 100_000_000
-"""What one job takes. Source: Bulk API 2.0 limits, 150 MB after it is encoded in base64."""
+"""Largest upload of one job. Source: Bulk API 2.0 limits, 150 MB after encoding in base64."""
 
 HEADER_CHARS: Final = 32_000
 """Source: Bulk API 2.0 limits, "Maximum number of characters in a header"."""
 
 PLACE_RULE: Final = FieldRule(template="{$kafka.topic}[{$kafka.partition}]@{$kafka.offset}")
-"""What names a row that has no key of its own."""
+"""Rule for the key of a row that has no key field: its place in Kafka."""
 
 _FIELD: Final = re.compile(r"[A-Za-z]\w{0,79}(?:\.[A-Za-z]\w{0,79})?", re.ASCII)
 _BY_ID: Final[frozenset[str]] = frozenset({"update", "delete", "hardDelete"})
@@ -53,9 +50,9 @@ _DELETING: Final[frozenset[str]] = frozenset({"delete", "hardDelete"})
 
 
 def crm_target(route: SectionValues, findings: Findings) -> CrmTarget:
-    """Judge and build what a route does with its sObject.
+    """Check and build the CRM target of a route.
 
-    Raises `Unread` where there is nothing to build from.
+    Raises: `Unread` when a fault leaves nothing to build from.
     """
     crm, rules = route[CRM], route[FIELDS]
     if crm is None or not rules:
@@ -64,16 +61,19 @@ def crm_target(route: SectionValues, findings: Findings) -> CrmTarget:
     external_id = crm[CRM_EXTERNAL_ID]
     if operation == "upsert" and external_id is None:
         raise findings.fault(
-            crm.place, crm.path_of(CRM_EXTERNAL_ID), "required by operation upsert"
+            crm.place,
+            crm.path_of(CRM_EXTERNAL_ID),
+            "required for operation upsert; name the external ID field of the sObject",
         )
     if operation in _BY_ID and external_id is not None:
-        text = f"has no meaning for operation {operation}, which goes by Id; remove it"
+        text = f"not allowed for operation {operation}, which finds rows by Id; remove it"
         findings.fault(crm.place_of(CRM_EXTERNAL_ID), crm.path_of(CRM_EXTERNAL_ID), text)
     key = CRM_ID if operation in _BY_ID else external_id or PLACE_KEY
-    _judge_columns(route, operation, findings)
-    _judge_key(route, key, findings)
+    _check_columns(route, operation, findings)
+    _check_key(route, key, findings)
+    # Without a key field there is nothing to find the row of a delete by.
     if key == PLACE_KEY:
-        _judge_deletes(route, findings)
+        _check_deletes(route, findings)
     columns = [*rules] if key != PLACE_KEY else [PLACE_KEY, *rules]
     described = ObjectSettings(
         name=crm[CRM_OBJECT],
@@ -86,65 +86,59 @@ def crm_target(route: SectionValues, findings: Findings) -> CrmTarget:
 
 
 def crm_flush(route: SectionValues, findings: Findings) -> FlushSettings:
-    """Judge and build when a gather becomes a job.
-
-    One upload carries less than the Ingestion API's.
-    """
+    """Check and build the flush settings, with the smaller upload limit of the CRM."""
     flush = route[FLUSH]
     if flush is None:
         return FlushSettings(bytes=UPLOAD_BYTES)
     if flush.given(FLUSH_BYTES) and flush[FLUSH_BYTES] > UPLOAD_BYTES:
-        text = "is over what one upload to the CRM takes; write at most 100MB"
+        text = "one upload to the CRM takes at most 100MB; write 100MB or less"
         findings.fault(flush.place_of(FLUSH_BYTES), flush.path_of(FLUSH_BYTES), text)
     return FlushSettings(every_s=flush[FLUSH_EVERY], bytes=min(flush[FLUSH_BYTES], UPLOAD_BYTES))
 
 
-def _judge_columns(route: SectionValues, operation: CrmOperation, findings: Findings) -> None:
-    """Columns are field names, together no longer than a header may be.
-
-    A delete takes the id alone.
-    """
+def _check_columns(route: SectionValues, operation: CrmOperation, findings: Findings) -> None:
+    """Check that columns are field names, fit into a CSV header, and are only Id for a delete."""
     names = [*(route[FIELDS] or {})]
     for name in names:
         if not _FIELD.fullmatch(name):
             text = (
-                f"`{name}` is no name of a CRM field; write one such as LastName, Kafka_Id__c"
-                f" or Account.Key__c"
+                f"`{name}` is not a CRM field name; write one such as LastName, Kafka_Id__c or"
+                f" Account.Key__c"
             )
             findings.fault(route.place_of(FIELDS, name), route.path_of(FIELDS, name), text)
         elif operation in _DELETING and name != CRM_ID:
-            text = f"a job of operation {operation} takes Id alone; remove it"
+            text = f"operation {operation} only takes the column Id; remove this field"
             findings.fault(route.place_of(FIELDS, name), route.path_of(FIELDS, name), text)
     header_chars = len(",".join(names))
     if header_chars > HEADER_CHARS:
         text = (
-            f"the header of its CSV has {header_chars} characters; the CRM takes at most"
-            f" {HEADER_CHARS}"
+            f"the CSV header would have {header_chars} characters; the CRM accepts at most"
+            f" {HEADER_CHARS}; remove fields"
         )
         findings.fault(route.place_of(FIELDS), route.path_of(FIELDS), text)
 
 
-def _judge_key(route: SectionValues, key: str, findings: Findings) -> None:
-    """What names a row has a rule, and is not the same for every row."""
+def _check_key(route: SectionValues, key: str, findings: Findings) -> None:
+    """Check that the field that identifies rows has a rule, and not a constant."""
     rules = route[FIELDS] or {}
     if key != PLACE_KEY and key not in rules:
-        text = f"has no rule for `{key}`, which names the rows; add one"
+        text = f"no rule for `{key}`, the field that identifies a row; add one"
         findings.fault(route.place_of(FIELDS), route.path_of(FIELDS), text)
     elif key in rules and rules[key].given(CONST):
         rule = rules[key]
         findings.fault(
             rule.place_of(CONST),
             rule.path_of(CONST),
-            "what names a row cannot be a constant; write from",
+            "the field that identifies a row cannot be a constant; write from",
         )
 
 
-def _judge_deletes(route: SectionValues, findings: Findings) -> None:
-    """A row that nothing names cannot be deleted."""
+def _check_deletes(route: SectionValues, findings: Findings) -> None:
+    """Refuse deletes where no field identifies the row to delete."""
     if route[DELETES] != "delete" or (route[FORMAT] == "json" and route[TOMBSTONES] != "delete"):
         return
     text = (
-        "rows of an insert without external_id cannot be found again; write deletes: ignore or"
-        " dead_letter"
+        "an insert without external_id has no field to find the deleted row by; write deletes:"
+        " ignore or dead_letter"
     )
     findings.fault(route.place_of(DELETES), route.path_of(DELETES), text)

@@ -1,15 +1,12 @@
-"""What is written from the table of keys.
-
-The JSON Schema of the file, and its reference for people.
-"""
+"""Write the JSON Schema and the Markdown reference of the file from the table of keys."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from consumer.config.file_keys import FILE
 from consumer.config.keys import ConfigKey, Section
 from consumer.config.several import ListOf, MapOf
-from consumer.config.shape import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,12 +14,46 @@ if TYPE_CHECKING:
 _HEAD = """\
 # Configuration
 
-Every key of the file, written by `datacloud-consumer config reference` from the table that also reads it.
-`${NAME}` and `${NAME:default}` take environment variables anywhere in a value (`$${` is a literal `${`).
-Every key can be set from outside, by `--set kafka.group_id=x` or `DATACLOUD_CONSUMER__KAFKA__GROUP_ID=x`;
-`--set` goes before the environment, the environment before the file, the file before the default. Entries of
-lists have numbers: `--set routes.0.object=orders`. Durations are `500ms 30s 5m 2h`, sizes `200000 200KB 64MiB`.
-Paths are looked for beside the file. Secrets are files (`*_file`) or references to the environment, never text.
+This page lists every key of `consumer.yaml`, which tells the daemon what to read from Kafka and
+how to send it to Data 360 (formerly Data Cloud). `datacloud-consumer lint` checks a file and
+reports every mistake with its line. The smallest file that works, with `SF_CLIENT_ID` and
+`SF_CLIENT_SECRET` in the environment:
+
+```yaml
+kafka:
+  bootstrap_servers: localhost:9092
+  group_id: datacloud-consumer
+salesforce:
+  login_url: https://example.my.salesforce.com
+  flow: client_credentials
+  client_id: ${SF_CLIENT_ID}
+  client_secret: ${SF_CLIENT_SECRET}
+connector:
+  name: kafka_events
+  schema_file: connector.yaml
+  objects:
+    customers: {primary_key: id, record_modified: updated_at}
+routes:
+  - topics: [shop.public.customers]
+    format: debezium
+    object: customers
+```
+
+How values are written:
+
+- **Environment variables**: `${NAME}` or `${NAME:default}` anywhere in a value. `$${` is a
+  literal `${`.
+- **Overrides**: every key can be set with `--set kafka.group_id=x` or with the environment
+  variable `DATACLOUD_CONSUMER__KAFKA__GROUP_ID=x`. List entries are numbered:
+  `--set routes.0.object=orders`.
+- **Precedence**: `--set`, then the environment, then the file, then the default.
+- **Durations**: `500ms`, `30s`, `5m`, `2h`. **Sizes**: `200000`, `200KB`, `64MiB`.
+- **Paths** are relative to the folder of the file.
+- **Secrets** are files (`*_file`) or references to the environment (`${NAME}`), never plain
+  text. Secret files are read again when they change.
+
+`datacloud-consumer config reference` writes this page from the table that the daemon reads files
+with.
 """
 
 
@@ -41,7 +72,7 @@ def reference() -> str:
 
 
 def _chapter(path: str, kind: Section) -> Iterator[str]:
-    """Write one section: a table of its own keys, then the sections below it."""
+    """Yield the lines of one section: a table of its keys, then the sections below it."""
     own = [key for key in kind.keys.values() if _below(key) is None]
     if own:
         yield "| key | takes | default | meaning |"
@@ -75,12 +106,12 @@ def _below(key: ConfigKey[object]) -> tuple[str, Section] | None:
 
 
 def _default(key: ConfigKey[object]) -> str:
-    """Say what holds when the key is absent."""
+    """Return the default of a key as a table cell."""
     if key.needed:
         return "required"
     return "-" if key.default is None else f"`{key.default}`"
 
 
 def _cell(text: str) -> str:
-    """Keep a text from ending its table cell."""
+    """Escape the characters that would end a table cell."""
     return text.replace("|", "\\|")

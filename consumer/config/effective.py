@@ -1,7 +1,4 @@
-"""What holds in the end: its fingerprint.
-
-And a listing with the source of each value and secrets masked.
-"""
+"""Fingerprint the effective settings, and list each value with its source and secrets masked."""
 
 from __future__ import annotations
 
@@ -13,11 +10,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from consumer.auth.settings import Secret
+from consumer.config.file_keys import FILE, KAFKA, PROPERTIES
 from consumer.config.findings import Location, at
 from consumer.config.keys import DEFAULT, Section
 from consumer.config.secrets import SecretReference
 from consumer.config.several import ListOf, MapOf
-from consumer.config.shape import FILE, KAFKA, PROPERTIES
 from consumer.config.tree import (
     MappingNode,
     Node,
@@ -37,14 +34,11 @@ if TYPE_CHECKING:
 MASK = "***"
 
 _NOT_HASHED = frozenset({"config_sha256", "warnings", "place"})
-"""Fields of settings that say nothing about what is sent."""
+"""Fields of settings that have no effect on the rows that are sent."""
 
 
 class EffectiveSetting(msgspec.Struct, frozen=True):
-    """One effective value: its dotted path, the value as it may be shown.
-
-    And where it came from.
-    """
+    """One effective value: its dotted path, the value with secrets masked, and its source."""
 
     path: str
     value: Plain
@@ -53,21 +47,18 @@ class EffectiveSetting(msgspec.Struct, frozen=True):
 
     @property
     def origin(self) -> str:
-        """Name the source of the value: default, file and position, variable, or option."""
+        """Return the source of the value: default, file and position, variable, or option."""
         taken = ", ".join(f"${{{name}}}" for name in self.variables)
         return f"{self.place}, {taken}" if taken else str(self.place)
 
 
 def sha256_of(settings: Settings) -> str:
-    """Return the fingerprint of everything that shapes what is sent; secrets and places do not."""
+    """Return the fingerprint of all settings, without secrets and places in files."""
     return _sha256(settings)
 
 
 def mapping_sha256_of(settings: Settings) -> str:
-    """Return the fingerprint of what shapes rows alone.
-
-    The routes, and the objects that they fill.
-    """
+    """Return the fingerprint of the mapping only: routes and the objects that they write to."""
     return _sha256((settings.routes, settings.connector))
 
 
@@ -77,8 +68,9 @@ def _sha256(value: object) -> str:
 
 
 def _plain(value: object) -> object:
-    """Reduce settings to what JSON holds."""
+    """Convert settings to values that JSON can hold, without secrets."""
     if isinstance(value, msgspec.Struct):
+        # Secrets are left out, so that the fingerprint cannot confirm a guessed password.
         fields = {
             name: getattr(value, name)
             for name in value.__struct_fields__
@@ -91,6 +83,7 @@ def _plain(value: object) -> object:
         return {key: _plain(child) for key, child in value.items() if key not in SECRETS}
     if isinstance(value, tuple):
         return [_plain(child) for child in value]
+    # The code of a custom function is not part of the fingerprint, only its name.
     if isinstance(value, FunctionType):
         return f"{value.__module__}:{value.__qualname__}"
     if isinstance(value, ExactFloat):
@@ -106,7 +99,7 @@ def lines(tree: MappingNode) -> Iterator[EffectiveSetting]:
 def _lines(
     node: Node | None, kind: object, path: str, place: Location
 ) -> Iterator[EffectiveSetting]:
-    """List what stands below one node."""
+    """List the effective values below one node."""
     if isinstance(kind, Section):
         yield from _section_lines(node, kind, path)
     elif isinstance(node, MappingNode):
@@ -125,7 +118,7 @@ def _lines(
 
 
 def _section_lines(node: Node | None, kind: Section, path: str) -> Iterator[EffectiveSetting]:
-    """List the keys of a section; one that may be absent and is, is left out."""
+    """List the keys of a section; an optional key that is absent is left out."""
     if isinstance(node, ScalarNode) and node.value is not None:
         yield EffectiveSetting(path, node.value, node.place)
         return
@@ -142,12 +135,13 @@ def _section_lines(node: Node | None, kind: Section, path: str) -> Iterator[Effe
 
 
 def _is_rule(kind: Section) -> bool:
-    """Whether a section is a field rule, whose many falses say nothing."""
+    """Whether a section is a field rule, whose defaults are left out of the listing."""
     return "template" in kind.keys
 
 
 def _is_secret(path: str, kind: object) -> bool:
     """Whether a value must not be shown."""
+    # librdkafka has secrets of its own, such as sasl.password, below kafka.properties.
     prefix = f"{KAFKA.name}.{PROPERTIES.name}."
     return isinstance(kind, SecretReference) or (
         path.startswith(prefix) and path.removeprefix(prefix) in SECRETS

@@ -1,4 +1,4 @@
-"""`${NAME}` and `${NAME:default}` in values become what the environment says."""
+"""Replace `${NAME}` and `${NAME:default}` in values with environment variables."""
 
 from __future__ import annotations
 
@@ -25,9 +25,8 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 def expand(node: Node, environ: Mapping[str, str], findings: Findings, path: str = "") -> Node:
     """Return the tree with all references replaced.
 
-    Keys and values from the environment stay as they are.
-
-    `$${` is a literal `${`. A variable's own text is never looked into again.
+    Keys, and values that came from the environment, are not expanded. `$${` is a literal `${`. The
+    text of a variable is not expanded again.
     """
     if isinstance(node, MappingNode):
         return MappingNode(
@@ -49,13 +48,14 @@ def expand(node: Node, environ: Mapping[str, str], findings: Findings, path: str
                 for step, child in enumerate(node.nodes)
             ),
         )
+    # A value from a variable of its key is text: a password may contain `${`.
     if "${" not in node.text or node.place.kind == "environment":
         return node
     return _Expansion(node, environ, findings, path).result()
 
 
 class _Expansion:
-    """One value with references in it."""
+    """Expands the references of one value."""
 
     def __init__(
         self, scalar: ScalarNode, environ: Mapping[str, str], findings: Findings, path: str
@@ -69,9 +69,10 @@ class _Expansion:
         self._broken = False
 
     def result(self) -> ScalarNode:
-        """Replace the references; without quotes around it the outcome is typed like any plain value."""
+        """Replace the references; a value without quotes is then typed like any plain value."""
         scalar = self._scalar
         text = _REFERENCE.sub(self._replace, scalar.text)
+        # Only a value that is one reference, without a default, counts as "from the environment".
         whole = _REFERENCE.fullmatch(scalar.text) is not None
         return ScalarNode(
             scalar.place,
@@ -85,17 +86,15 @@ class _Expansion:
         )
 
     def _replace(self, match: re.Match[str]) -> str:
-        """Return what one reference stands for."""
+        """Return the text that replaces one reference."""
         if match["escaped"]:
             return "${"
         name, colon, default = match["inside"].partition(":")
         if not match["end"]:
-            return self._fault(
-                "a `${` without its `}`; write ${NAME}, or $${ for the characters themselves"
-            )
+            return self._fault("`${` has no closing `}`; write ${NAME}, or $${ for a literal `${`")
         if not _NAME.match(name):
             return self._fault(
-                "`${}` wants the name of a variable; write ${NAME} or ${NAME:default}"
+                "`${...}` needs the name of a variable; write ${NAME} or ${NAME:default}"
             )
         value = self._environ.get(name)
         if value is None and not colon:
@@ -109,7 +108,7 @@ class _Expansion:
         return default if value is None else value
 
     def _fault(self, text: str) -> str:
-        """Note a fault of this value; it is not judged any further."""
+        """Report a fault and mark the value, so that no other check reports it again."""
         self._findings.fault(self._scalar.place, self._path, text)
         self._broken = True
         return ""

@@ -1,7 +1,4 @@
-"""Everything that is wrong with a configuration, gathered with its places.
-
-So that all is said at once.
-"""
+"""Collect all faults and warnings of a configuration with their places."""
 
 from __future__ import annotations
 
@@ -19,9 +16,9 @@ T = TypeVar("T")
 
 
 class Location(msgspec.Struct, frozen=True):
-    """Where a key or a value was written.
+    """Place of a key or a value: a position in a file, a variable, an option, or the default.
 
-    In a file (1-based line and column), or outside of one (line 0).
+    `line` and `column` are 1-based; 0 outside of a file.
     """
 
     source: str
@@ -34,12 +31,12 @@ class Location(msgspec.Struct, frozen=True):
 
     @property
     def short(self) -> str:
-        """File and line only."""
+        """File and line, without the column."""
         return f"{self.source}:{self.line}" if self.line else self.source
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One finding: where, which key, what was seen and what to write."""
+    """A fault or a warning: its place, the dotted path of the key, and the message."""
 
     place: Location
     path: str
@@ -49,32 +46,33 @@ class Finding(msgspec.Struct, frozen=True):
         return f"{self.place}: {self.path}: {self.text}"
 
 
-class Unread(Exception):  # noqa: N818 - named for the fact; never leaves the room
-    """A value is not there because its fault is already reported.
+class Unread(Exception):  # noqa: N818 - not an error: the fault is already reported
+    """Raised when a value is missing because its fault is already in `Findings`.
 
-    The check that wants it has nothing to add.
+    A check that needs the value ends silently; see `tried`.
     """
 
 
 class Findings:
-    """Faults and warnings of one configuration, in the order in which a reader meets them."""
+    """Collects the faults and warnings of one configuration, without duplicates."""
 
     def __init__(self) -> None:
         self._faults: dict[Finding, None] = {}
         self._warnings: dict[Finding, None] = {}
 
     def fault(self, place: Location, path: str, text: str) -> Unread:
-        """Note a fault; the answer is there to be raised where no value can be given."""
+        """Report a fault; the caller raises the returned `Unread` if it has no value to return."""
+        # A dictionary drops duplicates, such as a fault that two routes find in one object.
         self._faults[Finding(place, path, text)] = None
         return Unread(path)
 
     def warn(self, place: Location, path: str, text: str) -> None:
-        """Note a warning."""
+        """Report a warning."""
         self._warnings[Finding(place, path, text)] = None
 
     @property
     def faults(self) -> tuple[Finding, ...]:
-        """All faults, sorted by place; those from outside of a file last."""
+        """All faults, sorted by place; those of variables and options last."""
         return _sorted(self._faults)
 
     @property
@@ -84,7 +82,7 @@ class Findings:
 
 
 def _sorted(found: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Sort by place, files in the order in which they were first met."""
+    """Sort by place; files keep the order of their first finding."""
     sources: dict[str, int] = {}
     for fault in found:
         sources.setdefault(fault.place.source, len(sources))
@@ -109,10 +107,7 @@ def did_you_mean(seen: str, known: Iterable[str]) -> str:
 
 
 def at(path: str, step: str | int) -> str:
-    """Return the dotted path of a key below another.
-
-    An empty key or an odd one is written so that it shows.
-    """
+    """Return the dotted path of a key below `path`; an empty or unprintable key is quoted."""
     shown = str(step)
     if not shown or not shown.isprintable():
         shown = f'"{shown.encode("unicode_escape").decode("ascii")}"'
@@ -120,7 +115,7 @@ def at(path: str, step: str | int) -> str:
 
 
 def tried(check: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
-    """Run a check whose values may be missing; without them it has nothing to say."""
+    """Run a check, and return `None` if one of its values is missing (`Unread`)."""
     try:
         return check(*args, **kwargs)
     except Unread:

@@ -1,7 +1,4 @@
-"""Keys and sections: the table that says what a file may hold is made of these.
-
-And read by them.
-"""
+"""Building blocks of the table of keys: `ConfigKey`, `Section`, and the values read with them."""
 
 from __future__ import annotations
 
@@ -34,11 +31,10 @@ DEFAULT = Location("default", kind="default")
 
 
 class ConfigKey(Generic[T_co]):
-    """One key of a section: its kind, its default as it would be written.
+    """One key of a section: name, kind of value, one sentence of help, and the default.
 
-    One sentence on what it means.
-
-    `nested` marks a section that is read, for its defaults, even where it is not written.
+    `default` is the text as a user would write it. `nested` marks a section that is read for its
+    defaults even if it is absent.
     """
 
     def __init__(
@@ -59,19 +55,19 @@ class ConfigKey(Generic[T_co]):
         self.nested = nested
 
     def default_node(self) -> Node | None:
-        """Return the default as if it stood in the file; `None` when there is none."""
+        """Return the default as a node of the file; `None` when there is none."""
         if self.default is None:
             return None
         return ScalarNode(DEFAULT, self.default, plain_value(self.default), self.default)
 
 
 def required(name: str, kind: Kind[T], doc: str) -> ConfigKey[T]:
-    """Declare a key that must be there."""
+    """Declare a required key."""
     return ConfigKey(name, kind, doc, needed=True)
 
 
 def defaulted(name: str, kind: Kind[T], default: str, doc: str) -> ConfigKey[T]:
-    """Declare a key with a default, given as it would be written."""
+    """Declare a key with a default, given as a user would write it."""
     return ConfigKey(name, kind, doc, default=default)
 
 
@@ -81,12 +77,12 @@ def optional(name: str, kind: Kind[T], doc: str) -> ConfigKey[T | None]:
 
 
 def section(name: str, kind: Section, doc: str) -> ConfigKey[SectionValues]:
-    """Declare a section that is read, with its defaults, whether it is written or not."""
+    """Declare a section that is read with its defaults even if it is absent."""
     return ConfigKey(name, kind, doc, nested=True)
 
 
 class SectionValues:
-    """What a section holds: typed values by key, and where each was written."""
+    """Typed values of a section by key, and the place of each."""
 
     def __init__(self, path: str, place: Location, members: MappingNode | None) -> None:
         self.path = path
@@ -95,35 +91,33 @@ class SectionValues:
         self._values: dict[str, object] = {}
 
     def put(self, name: str, value: object) -> None:
-        """Keep a value that could be read."""
+        """Store a value."""
         self._values[name] = value
 
     def __getitem__(self, key: ConfigKey[T]) -> T:
-        """Return the value of a key. Raises `Unread` when its fault is already reported."""
+        """Return the value of a key. Raises: `Unread` when its fault is already reported."""
         if key.name not in self._values:
             raise Unread(self.path_of(key))
         return cast("T", self._values[key.name])
 
     def given(self, key: ConfigKey[T]) -> bool:
-        """Whether the key was written, in whatever way."""
+        """Whether the key is present, even with null."""
         return self._members is not None and self._members.get(key.name) is not None
 
     def node(self, key: ConfigKey[T]) -> Node | None:
-        """Return what was written for the key."""
+        """Return the node of the key, if it is present."""
         member = self._members.get(key.name) if self._members else None
         return member.node if member else None
 
     def path_of(self, key: ConfigKey[T], step: str | int | None = None) -> str:
         """Return the dotted path of a key, or of one of its children."""
         path = at(self.path, key.name)
-        lone = isinstance(step, int) and isinstance(self.node(key), ScalarNode)
-        return path if step is None or lone else at(path, step)
+        # A list of one entry may be written without brackets: then there is no `.0` to name.
+        single = isinstance(step, int) and isinstance(self.node(key), ScalarNode)
+        return path if step is None or single else at(path, step)
 
     def place_of(self, key: ConfigKey[T], step: str | int | None = None) -> Location:
-        """Return where the value of a key, or of one of its children, was written.
-
-        Else where its section is.
-        """
+        """Return the place of a key's value, or of one of its children; else of the section."""
         node = self.node(key)
         if node is None:
             return self.place
@@ -140,9 +134,9 @@ class SectionValues:
 
 
 class Section:
-    """A mapping with known keys; itself a kind, so sections nest in sections, lists and maps.
+    """A mapping with known keys; also a kind, so that sections nest in sections, lists and maps.
 
-    `shorthand` is the key that one plain text stands for, where that is allowed.
+    `shorthand` is the key that gets the value when plain text is written instead of a mapping.
     """
 
     def __init__(self, words: str, *keys: ConfigKey[object], shorthand: str = "") -> None:
@@ -151,19 +145,21 @@ class Section:
         self._shorthand = shorthand
 
     def read(self, node: Node, path: str, findings: Findings) -> SectionValues:
-        """Read every key; a value that cannot be read is left out and its fault noted."""
+        """Read every key; a value that cannot be read is reported and left out."""
         return self.read_at(node, node.place, path, findings)
 
     def read_at(self, node: Node, place: Location, path: str, findings: Findings) -> SectionValues:
-        """Read a section whose missing keys are reported at `place`."""
+        """Read a section and report its missing keys at `place`."""
         members = self._members(node, path, findings)
         found = SectionValues(path, place, members)
-        misspelt = self._judge_names(members, path, findings)
+        misspelt = self._check_names(members, path, findings)
         for name, key in self.keys.items():
             written = members.get(name)
+            # The unknown key is already reported; "required" for the same mistake would be noise.
             if written is None and name in misspelt:
                 continue
             with suppress(Unread):
+                # A nested section is read even if it is absent: its keys have defaults.
                 if key.nested and isinstance(key.kind, Section):
                     child = written.node if written else MappingNode(place)
                     child_place = written.place if written else place
@@ -176,8 +172,8 @@ class Section:
                     found.put(name, key.kind.read(written.node, at(path, name), findings))
         return found
 
-    def _judge_names(self, members: MappingNode, path: str, findings: Findings) -> set[str]:
-        """Fault unknown keys; return the keys they were meant to be, which nobody shall miss."""
+    def _check_names(self, members: MappingNode, path: str, findings: Findings) -> set[str]:
+        """Report unknown keys, and return the known keys that they are probably misspelt for."""
         meant: set[str] = set()
         for member in members.members:
             if member.key not in self.keys:
@@ -189,20 +185,21 @@ class Section:
         return meant
 
     def _members(self, node: Node, path: str, findings: Findings) -> MappingNode:
-        """Return the members of what is written, which may be nothing or the shorthand."""
+        """Return the members of a node; nothing is an empty section, text may be the shorthand."""
         if isinstance(node, MappingNode):
             return node
         if isinstance(node, ScalarNode) and not node.broken:
+            # `delivery:` without a value is an empty section.
             if node.value is None and not node.quoted and not self._shorthand:
                 return MappingNode(node.place)
             if self._shorthand and isinstance(node.value, str):
                 return MappingNode(node.place, (Member(self._shorthand, node.place, node),))
         if isinstance(node, ScalarNode) and node.broken:
             raise Unread(path)
-        raise findings.fault(node.place, path, f"expected {self.words}, found {seen(node)}")
+        raise findings.fault(node.place, path, f"expected {self.words}, got {seen(node)}")
 
     def json_schema(self) -> dict[str, object]:
-        """Describe the section; every key carries its sentence."""
+        """Describe the section with its keys as JSON Schema."""
         properties: dict[str, object] = {}
         for name, key in self.keys.items():
             described = {"description": key.doc, **key.kind.json_schema()}
@@ -223,14 +220,14 @@ class Section:
 
 
 def _left_out(key: ConfigKey[object], node: Node) -> bool:
-    """Whether null was written for a key that may be absent."""
+    """Whether the node is a null for an optional key."""
     if not isinstance(node, ScalarNode) or node.quoted or node.broken or node.variables:
         return False
     return node.value is None and key.default is None
 
 
 def _absent(key: ConfigKey[object], place: Location, path: str, findings: Findings) -> object:
-    """Return the default of a key that is not written."""
+    """Return the default of an absent key, or report that the key is required."""
     default = key.default_node()
     if default is not None:
         return key.kind.read(default, at(path, key.name), findings)

@@ -1,4 +1,4 @@
-"""Kinds of values: how each is written, read, described and refused."""
+"""Kinds of single values: how each is written, read, checked and described as JSON Schema."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ _REFERENCE_SCHEMA: dict[str, object] = {"type": "string", "pattern": r"\$\{"}
 
 
 def span_s(text: str) -> float | None:
-    """Return a duration as it is written, such as 30s or 2h, in seconds; `None` when it is none."""
+    """Return a duration such as 30s or 2h in seconds; `None` when the text is not a duration."""
     match = _DURATION.fullmatch(text)
-    # Without the dust of binary fractions.
+    # Rounded, so that 0.1s is 0.1 and not the sum of binary fractions.
     return None if match is None else round(float(match[1]) * _SECONDS[match[2]], 6)
 
 
 def moment_ms(text: str) -> int | None:
     """Return an RFC 3339 time in milliseconds since the epoch.
 
-    `None` when it is none, or has no zone.
+    `None` when the text is not a time, or has no zone.
     """
     try:
         moment = datetime.fromisoformat(text) if "T" in text.upper() else None
@@ -50,71 +50,65 @@ def moment_ms(text: str) -> int | None:
 
 
 def _ecma(pattern: str) -> str:
-    """Write a pattern that must fit the whole as JSON Schema reads it.
-
-    Which knows no inline flags.
-    """
+    """Return a pattern for a full match in the syntax of JSON Schema, which has no inline flags."""
     folded = pattern.removeprefix("(?i)")
     return f"^(?:{folded if folded == pattern else folded.replace('a-z', 'A-Za-z')})$"
 
 
 class Kind(Protocol[T_co]):
-    """One kind of value. `words` say how it is written."""
+    """One kind of value. `words` describes it in messages and in the reference."""
 
     @property
     def words(self) -> str:
-        """How a value of this kind is written, for messages and the reference."""
+        """How a value of this kind is written, such as "a duration such as 30s"."""
         ...
 
     def read(self, node: Node, path: str, findings: Findings) -> T_co:
-        """Return the value, or note the fault and raise `Unread`."""
+        """Return the value. Raises: `Unread` after the fault is reported."""
         ...
 
     def json_schema(self) -> dict[str, object]:
-        """Describe the kind as JSON Schema."""
+        """Return the kind as JSON Schema."""
         ...
 
 
 def scalar(node: Node, path: str, findings: Findings, words: str) -> ScalarNode:
-    """Return the node as a single value that is there."""
+    """Return the node if it is a single value and not null or empty."""
     if isinstance(node, ScalarNode):
         if node.broken:
             raise Unread(path)
+        # An empty variable is a mistake of the deployment; "expected text, got nothing" hides that.
         if node.untyped and not node.text.strip():
-            raise findings.fault(
-                node.place, path, f"required: {seen(node)} is empty; expected {words}"
-            )
+            source = seen(node) if node.variables else "the value"
+            raise findings.fault(node.place, path, f"{source} is empty; expected {words}")
         if node.value is not None or node.quoted or node.untyped:
             return node
-    raise findings.fault(node.place, path, f"expected {words}, found {seen(node)}")
+    raise findings.fault(node.place, path, f"expected {words}, got {seen(node)}")
 
 
 class Text:
-    """Text that must not be empty, maybe of a certain form."""
+    """Text that must not be empty, optionally with a pattern for the whole of it."""
 
     def __init__(self, words: str = _TEXT, pattern: str = "") -> None:
         self.words = words
         self._pattern = re.compile(pattern) if pattern else None
 
     def read(self, node: Node, path: str, findings: Findings) -> str:
-        """Take text; a bare number must be quoted, so that nobody wonders what became of `007`."""
+        """Return the text; a number must be quoted, because YAML reads `007` as 7."""
         found = scalar(node, path, findings, self.words)
         if not isinstance(found.value, str) and not found.untyped:
             remedy = "; put it in quotes" if self.words == _TEXT else ""
             raise findings.fault(
-                node.place, path, f"expected {self.words}, found {seen(node)}{remedy}"
+                node.place, path, f"expected {self.words}, got {seen(node)}{remedy}"
             )
         if not found.text.strip():
-            raise findings.fault(node.place, path, f"required: is empty; expected {self.words}")
+            raise findings.fault(node.place, path, f"the text is empty; expected {self.words}")
         if self._pattern and not self._pattern.fullmatch(found.text):
-            raise findings.fault(node.place, path, f"expected {self.words}, found {seen(node)}")
+            raise findings.fault(node.place, path, f"expected {self.words}, got {seen(node)}")
         return found.text
 
     def json_schema(self) -> dict[str, object]:
-        """Describe it; what is written in full has the form.
-
-        A reference gets it from the environment.
-        """
+        """Return the kind as JSON Schema; a `${NAME}` reference need not match the pattern."""
         if self._pattern is None:
             return {"type": "string", "minLength": 1}
         formed: dict[str, object] = {"type": "string", "pattern": _ecma(self._pattern.pattern)}
@@ -122,24 +116,25 @@ class Text:
 
 
 class Choice(Generic[T]):
-    """One of a few words."""
+    """One word out of a list."""
 
     def __init__(self, *options: T) -> None:
         self.options: dict[str, T] = {str(option): option for option in options}
         self.words = " or ".join([", ".join(list(self.options)[:-1]), list(self.options)[-1]])
 
     def read(self, node: Node, path: str, findings: Findings) -> T:
-        """Take one of the words, as it is spelt."""
+        """Return the option of this exact spelling."""
         found = scalar(node, path, findings, self.words)
         if found.text not in self.options:
+            # A guess would reveal what the variable contains.
             guess = did_you_mean(found.text, self.options) if not found.variables else ""
             raise findings.fault(
-                node.place, path, f"expected {self.words}, found {seen(node)}{guess}"
+                node.place, path, f"expected {self.words}, got {seen(node)}{guess}"
             )
         return self.options[found.text]
 
     def json_schema(self) -> dict[str, object]:
-        """Describe it."""
+        """Return the kind as JSON Schema."""
         return {"anyOf": [{"enum": list(self.options)}, _REFERENCE_SCHEMA]}
 
 
@@ -149,48 +144,51 @@ class Boolean:
     words = "true or false"
 
     def read(self, node: Node, path: str, findings: Findings) -> bool:
-        """Take YAML 1.2's booleans; `yes` and `on` are text there."""
+        """Return a boolean of YAML 1.2, where `yes` and `on` are text."""
         found = scalar(node, path, findings, self.words)
         value = (
             {"true": True, "false": False}.get(found.text.lower()) if found.untyped else found.value
         )
         if not isinstance(value, bool):
-            raise findings.fault(node.place, path, f"expected true or false, found {seen(node)}")
+            raise findings.fault(node.place, path, f"expected true or false, got {seen(node)}")
         return value
 
     def json_schema(self) -> dict[str, object]:
-        """Describe it."""
+        """Return the kind as JSON Schema."""
         return {"anyOf": [{"type": "boolean"}, _REFERENCE_SCHEMA]}
 
 
 class Whole:
-    """A whole number within bounds; `too_many` is said of one above them."""
+    """A whole number within bounds; `too_many` names the limit that `high` is."""
 
     def __init__(self, low: int, high: int | None = None, *, too_many: str = "") -> None:
         self._low = low
         self._high = high
         self._too_many = too_many
-        self._bounds = f">= {low}" if high is None else f"{low}..{high}"
-        self.words = f"a whole number {self._bounds}"
+        bounds = f"of at least {low}" if high is None else f"from {low} to {high}"
+        self.words = f"a whole number {bounds}"
 
     def read(self, node: Node, path: str, findings: Findings) -> int:
-        """Take a whole number."""
+        """Return a whole number."""
         found = scalar(node, path, findings, self.words)
         value = found.value
+        # Variables and options are text; at most 18 digits fit into 64 bits.
         if found.untyped and re.fullmatch(r"[-+]?\d{1,18}", found.text):
             value = int(found.text)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise findings.fault(node.place, path, f"expected {self.words}, found {seen(node)}")
+            raise findings.fault(node.place, path, f"expected {self.words}, got {seen(node)}")
         if self._high is not None and value > self._high and self._too_many:
             raise findings.fault(
-                node.place, path, f"{self._too_many} {self._high}, found {seen(node)}"
+                node.place,
+                path,
+                f"expected at most {self._high} ({self._too_many}), got {seen(node)}",
             )
         if value < self._low or (self._high is not None and value > self._high):
-            raise findings.fault(node.place, path, f"must be {self._bounds}, found {seen(node)}")
+            raise findings.fault(node.place, path, f"expected {self.words}, got {seen(node)}")
         return value
 
     def json_schema(self) -> dict[str, object]:
-        """Describe it."""
+        """Return the kind as JSON Schema."""
         bounds: dict[str, object] = {"type": "integer", "minimum": self._low}
         if self._high is not None:
             bounds["maximum"] = self._high
@@ -203,17 +201,17 @@ class Ratio:
     words = "a number above 0 and up to 1, such as 0.05"
 
     def read(self, node: Node, path: str, findings: Findings) -> float:
-        """Take a share."""
+        """Return a share."""
         found = scalar(node, path, findings, self.words)
         value = found.value
         if found.untyped and re.fullmatch(r"\d{1,9}(\.\d{1,9})?", found.text):
             value = float(found.text)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
-            raise findings.fault(node.place, path, f"expected {self.words}, found {seen(node)}")
+            raise findings.fault(node.place, path, f"expected {self.words}, got {seen(node)}")
         return float(value)
 
     def json_schema(self) -> dict[str, object]:
-        """Describe it."""
+        """Return the kind as JSON Schema."""
         return {
             "anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": 1}, _REFERENCE_SCHEMA]
         }
@@ -229,57 +227,59 @@ class Duration:
         self._high = high
 
     def read(self, node: Node, path: str, findings: Findings) -> float:
-        """Take a number with a unit; a bare number would leave open which."""
+        """Return a number with a unit in seconds; a number without a unit is ambiguous."""
         found = scalar(node, path, findings, self.words)
         if re.fullmatch(r"[-+]?\d+(\.\d+)?", found.text):
-            raise findings.fault(node.place, path, f"give a unit, e.g. 10s; found {seen(node)}")
+            raise findings.fault(
+                node.place, path, f"expected {self.words}, got {seen(node)} without a unit"
+            )
         value = span_s(found.text)
         if value is None:
-            raise findings.fault(node.place, path, f"expected {self.words}, found {seen(node)}")
+            raise findings.fault(node.place, path, f"expected {self.words}, got {seen(node)}")
         bounds = [bound for bound in map(span_s, (self._low, self._high)) if bound is not None]
         if not bounds[0] <= value <= bounds[1]:
             raise findings.fault(
-                node.place, path, f"must be {self._low}..{self._high}, found {seen(node)}"
+                node.place,
+                path,
+                f"expected a duration from {self._low} to {self._high}, got {seen(node)}",
             )
         return value
 
     def json_schema(self) -> dict[str, object]:
-        """Describe it."""
+        """Return the kind as JSON Schema."""
         return {
             "anyOf": [{"type": "string", "pattern": r"^\d+(\.\d+)?(ms|s|m|h)$"}, _REFERENCE_SCHEMA]
         }
 
 
 class Size:
-    """An amount of bytes; `too_many` is said of one above the bound."""
+    """A number of bytes within bounds; `too_many` names the limit that `high` is."""
 
     words = "bytes such as 200000 or 200KB"
 
-    def __init__(
-        self, low: int, high: int | None = None, *, too_many: str = "is over the limit"
-    ) -> None:
+    def __init__(self, low: int, high: int | None = None, *, too_many: str = "the limit") -> None:
         self._low = low
         self._high = high
         self._too_many = too_many
 
     def read(self, node: Node, path: str, findings: Findings) -> int:
-        """Take bytes: KB and MB are decimal, KiB and MiB binary."""
+        """Return bytes; KB and MB are decimal, KiB and MiB binary."""
         found = scalar(node, path, findings, self.words)
         match = _SIZE.fullmatch(found.text[:30])
         if match is None or isinstance(found.value, bool):
-            raise findings.fault(node.place, path, f"expected {self.words}, found {seen(node)}")
+            raise findings.fault(node.place, path, f"expected {self.words}, got {seen(node)}")
         value = int(match[1]) * _BYTES[match[2]]
         if self._high is not None and value > self._high:
-            text = f"{found.written} {self._too_many} {self._high}; write {self._high} or less"
+            text = f"expected at most {self._high} bytes ({self._too_many}), got {seen(node)}"
             raise findings.fault(node.place, path, text)
         if value < self._low:
             raise findings.fault(
-                node.place, path, f"must be at least {self._low} bytes, found {seen(node)}"
+                node.place, path, f"expected at least {self._low} bytes, got {seen(node)}"
             )
         return value
 
     def json_schema(self) -> dict[str, object]:
-        """Describe it."""
+        """Return the kind as JSON Schema."""
         bounds: dict[str, object] = {"type": "integer", "minimum": self._low}
         if self._high is not None:
             bounds["maximum"] = self._high
@@ -288,42 +288,43 @@ class Size:
 
 
 class PlainValue:
-    """Text, a number, true, false or null: what a row can hold."""
+    """Text, a number, true, false or null, as in a row."""
 
     words = "text, a number, true, false or null"
 
     def read(self, node: Node, path: str, findings: Findings) -> Plain:
-        """Take one plain value; a fraction keeps its digits."""
+        """Return one plain value; a decimal fraction keeps its digits."""
         if not isinstance(node, ScalarNode):
-            raise findings.fault(node.place, path, f"expected {self.words}, found {seen(node)}")
+            raise findings.fault(node.place, path, f"expected {self.words}, got {seen(node)}")
         if node.broken:
             raise Unread(path)
+        # A constant such as 1.10 is sent with its digits, so it must not become a binary fraction.
         exact = isinstance(node.value, float) and JSON_NUMBER.fullmatch(node.text)
         return ExactFloat(node.text) if exact else node.value
 
     def json_schema(self) -> dict[str, object]:
-        """Describe it."""
+        """Return the kind as JSON Schema."""
         return {"type": ["string", "number", "boolean", "null"]}
 
 
 class PropertyText:
-    """The text of a librdkafka property; numbers and booleans are taken as they are written."""
+    """The text of a librdkafka property; numbers and booleans are read as text."""
 
     words = "text, a number, true or false"
 
     def read(self, node: Node, path: str, findings: Findings) -> ScalarNode:
-        """Take one value with where it came from: some of these are secrets."""
+        """Return the node itself: a later check asks whether a secret came from the environment."""
         return scalar(node, path, findings, self.words)
 
     def json_schema(self) -> dict[str, object]:
-        """Describe it."""
+        """Return the kind as JSON Schema."""
         return {"type": ["string", "number", "boolean"]}
 
 
 class StartAtKind:
-    """Where a group without a position starts. Units: milliseconds since the epoch for a time."""
+    """Where a group without a committed offset starts. Unit of a time: ms since the epoch."""
 
-    words = "earliest, latest, or a time with zone such as 2026-01-31T00:00:00Z"
+    words = "earliest, latest, or a time with a zone such as 2026-01-31T00:00:00Z"
     _words: ClassVar[dict[str, Literal["earliest", "latest"]]] = {
         "earliest": "earliest",
         "latest": "latest",
@@ -332,7 +333,7 @@ class StartAtKind:
     def read(
         self, node: Node, path: str, findings: Findings
     ) -> Literal["earliest", "latest"] | int:
-        """Take a word or an RFC 3339 time."""
+        """Return a word, or an RFC 3339 time in milliseconds."""
         found = scalar(node, path, findings, self.words)
         if found.text in self._words:
             return self._words[found.text]
@@ -340,11 +341,11 @@ class StartAtKind:
         if moment is None:
             guess = did_you_mean(found.text, self._words)
             raise findings.fault(
-                node.place, path, f"expected {self.words}, found {seen(node)}{guess}"
+                node.place, path, f"expected {self.words}, got {seen(node)}{guess}"
             )
         return moment
 
     def json_schema(self) -> dict[str, object]:
-        """Describe it."""
+        """Return the kind as JSON Schema."""
         time = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}[Tt].+([Zz]|[+-]\d{2}:?\d{2})$"}
         return {"anyOf": [{"enum": list(self._words)}, time, _REFERENCE_SCHEMA]}

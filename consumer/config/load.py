@@ -1,7 +1,4 @@
-"""One file, the environment and the options to one validated `Settings`.
-
-Or to every fault there is.
-"""
+"""Load a configuration: file, environment and options to `Settings`, or to all faults at once."""
 
 from __future__ import annotations
 
@@ -13,12 +10,25 @@ from consumer.config import yaml_file
 from consumer.config.connector_schema import read_connector_schema
 from consumer.config.effective import sha256_of
 from consumer.config.environment import expand
+from consumer.config.file_keys import (
+    ADMIN,
+    CONNECTOR,
+    CONNECTOR_NAME,
+    DEAD_LETTER,
+    DELIVERY,
+    FILE,
+    KAFKA,
+    LOG,
+    SALESFORCE,
+    SCHEMA_FILE,
+)
 from consumer.config.findings import Finding, Findings, Unread, tried
 from consumer.config.kafka import kafka_settings
 from consumer.config.objects import object_settings
-from consumer.config.overrides import lay_over
+from consumer.config.overrides import apply_overrides
 from consumer.config.registry import registry_settings
-from consumer.config.routes import judge_ways, route_settings, used_object
+from consumer.config.route_keys import DESTINATION, ROUTES, TOPICS
+from consumer.config.routes import check_same_destination, route_settings, used_object
 from consumer.config.salesforce import salesforce_settings
 from consumer.config.sections import (
     admin_settings,
@@ -27,22 +37,7 @@ from consumer.config.sections import (
     log_settings,
 )
 from consumer.config.settings import NO_CONNECTOR, ConnectorSettings, Settings
-from consumer.config.shape import (
-    ADMIN,
-    CONNECTOR,
-    CONNECTOR_NAME,
-    DEAD_LETTER,
-    DELIVERY,
-    DESTINATION,
-    FILE,
-    KAFKA,
-    LOG,
-    ROUTES,
-    SALESFORCE,
-    SCHEMA_FILE,
-    TOPICS,
-)
-from consumer.config.topics import judge_dead_letter_topic
+from consumer.config.topics import check_dead_letter_topic
 from consumer.config.tree import MappingNode
 from consumer.errors import ConfigFaults
 
@@ -56,10 +51,10 @@ if TYPE_CHECKING:
 
 
 class Inspection(msgspec.Struct, frozen=True):
-    """What a file came to: settings when it has no fault, and every finding.
+    """Result of reading a configuration: settings unless there are faults, and all findings.
 
-    `tree` is the file with the environment and the options in it, for showing where a value came
-    from; `None` when the file could not be read at all.
+    `tree` is the file with the environment and the options applied, to show where a value came
+    from; `None` when the file could not be read.
     """
 
     settings: Settings | None
@@ -69,9 +64,9 @@ class Inspection(msgspec.Struct, frozen=True):
 
 
 def load(path: Path, *, environ: Mapping[str, str], overrides: Sequence[str]) -> Settings:
-    """Read a configuration. `overrides` are `path=value`, as of `--set`.
+    """Read a configuration. `overrides` are `path=value`, as for `--set`.
 
-    Raises `ConfigFaults` with all faults at once; the caller prints them and exits 78.
+    Raises: `ConfigFaults` with all faults; the caller prints them and exits with 78.
     """
     inspection = inspect(path, environ=environ, overrides=overrides)
     if inspection.settings is None:
@@ -80,7 +75,7 @@ def load(path: Path, *, environ: Mapping[str, str], overrides: Sequence[str]) ->
 
 
 def inspect(path: Path, *, environ: Mapping[str, str], overrides: Sequence[str]) -> Inspection:
-    """Read a configuration and keep all that was found about it, faults and warnings alike."""
+    """Read a configuration and return its settings with all faults and warnings."""
     findings = Findings()
     tree = tried(_tree, path, environ, overrides, findings)
     settings = None
@@ -94,8 +89,8 @@ def inspect(path: Path, *, environ: Mapping[str, str], overrides: Sequence[str])
 def _tree(
     path: Path, environ: Mapping[str, str], overrides: Sequence[str], findings: Findings
 ) -> MappingNode:
-    """Read the file and lay over it what comes from elsewhere."""
-    tree = lay_over(yaml_file.read(path, findings), environ, overrides, findings)
+    """Read the file, apply the overrides and expand references to the environment."""
+    tree = apply_overrides(yaml_file.read(path, findings), environ, overrides, findings)
     expanded = expand(tree, environ, findings)
     if not isinstance(expanded, MappingNode):
         raise Unread(str(path))
@@ -103,7 +98,8 @@ def _tree(
 
 
 def _settings(file: SectionValues, folder: Path, findings: Findings) -> Settings:
-    """Judge and build every section; what one lacks does not keep the others from being judged."""
+    """Check and build every section; a fault in one does not stop the checks of the others."""
+    # Each step is tried by itself, so that one run reports the faults of all sections.
     routes = tried(lambda: file[ROUTES]) or ()
     connector, built = _connector_and_routes(file, routes, folder, findings)
     topics = tuple(
@@ -111,7 +107,7 @@ def _settings(file: SectionValues, folder: Path, findings: Findings) -> Settings
             topic for route in routes for topic in tried(lambda one: one[TOPICS], route) or ()
         )
     )
-    tried(judge_dead_letter_topic, file[DEAD_LETTER], routes, findings)
+    tried(check_dead_letter_topic, file[DEAD_LETTER], routes, findings)
     kafka = tried(kafka_settings, file[KAFKA], file[DELIVERY], topics, findings)
     registry = tried(registry_settings, file[KAFKA], routes, folder, findings)
     salesforce = tried(salesforce_settings, file[SALESFORCE], folder, findings)
@@ -142,12 +138,14 @@ def _settings(file: SectionValues, folder: Path, findings: Findings) -> Settings
 def _connector_and_routes(
     file: SectionValues, routes: tuple[SectionValues, ...], folder: Path, findings: Findings
 ) -> tuple[ConnectorSettings | None, tuple[RouteSettings, ...]]:
-    """Judge the connector by its routes and the routes by their connector."""
+    """Check and build the connector and the routes, which depend on each other."""
     connector = tried(lambda: file[CONNECTOR])
     schema = (tried(_schema, connector, folder, findings) if connector else None) or {}
+    # Objects are checked once, and only those that routes write to need settings.
     used = [tried(used_object, route, schema, findings) for route in routes]
     names = dict.fromkeys(name for name in used if name is not None)
     destinations = {tried(lambda one: one[DESTINATION], route) for route in routes}
+    # `None` stands in the set for a destination with a fault: then nothing is certain.
     if tried(lambda: file[CONNECTOR] is None) and destinations - {"crm_bulk", None}:
         findings.fault(
             file.place, CONNECTOR.name, "required; write its name, schema_file and objects"
@@ -155,9 +153,10 @@ def _connector_and_routes(
     objects = (object_settings(connector, schema, names, findings) if connector else None) or {}
     built = [tried(route_settings, route, objects, schema, folder, findings) for route in routes]
     whole = tuple(route for route in built if route is not None)
+    # A route with a fault cannot be compared with the others.
     if len(whole) < len(routes):
         return None, ()
-    judge_ways([*zip(routes, whole, strict=True)], findings)
+    check_same_destination([*zip(routes, whole, strict=True)], findings)
     if connector is None:
         return (NO_CONNECTOR if destinations == {"crm_bulk"} else None), whole
     used_objects = {name: objects[name] for name in names if name in objects}
@@ -166,7 +165,7 @@ def _connector_and_routes(
 
 
 def _schema(connector: SectionValues, folder: Path, findings: Findings) -> Schema:
-    """Read the connector's schema file, beside the configuration unless its path is absolute."""
+    """Read the connector's schema file; a relative path starts at the configuration's folder."""
     return read_connector_schema(
         folder / connector[SCHEMA_FILE], findings, connector.place_of(SCHEMA_FILE)
     )

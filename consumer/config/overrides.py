@@ -1,7 +1,4 @@
-"""`--set` and `DATACLOUD_CONSUMER__...` laid over the tree of the file.
-
-Before anything is judged.
-"""
+"""Apply `--set` and `DATACLOUD_CONSUMER__...` variables to the tree of the file."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from consumer.config import yaml_file
+from consumer.config.file_keys import FILE
 from consumer.config.findings import (
     Findings,
     Location,
@@ -18,7 +16,6 @@ from consumer.config.findings import (
 )
 from consumer.config.keys import Section
 from consumer.config.several import ListOf, MapOf
-from consumer.config.shape import FILE
 from consumer.config.tree import (
     MappingNode,
     Member,
@@ -36,13 +33,10 @@ PREFIX = "DATACLOUD_CONSUMER__"
 _NUMBERED = re.compile(r"\[(\d+)\]")
 
 
-def lay_over(
+def apply_overrides(
     tree: MappingNode, environ: Mapping[str, str], options: Sequence[str], findings: Findings
 ) -> MappingNode:
-    """Return the tree with the environment's keys set over the file's.
-
-    And the options' over both.
-    """
+    """Return the tree with overrides: the environment replaces the file, options replace both."""
     for name in sorted(environ):
         if name.startswith(PREFIX) and len(name) > len(PREFIX):
             place = Location(f"environment variable {name}", kind="environment")
@@ -61,7 +55,7 @@ def lay_over(
 
 
 def _steps_of_path(path: str) -> list[str]:
-    """Part a dotted path; below a mapping whose keys hold dots the rest is one key.
+    """Split a dotted path; below a mapping with dotted keys the rest is one key.
 
     `routes[0]` is `routes.0`.
     """
@@ -79,12 +73,13 @@ def _steps_of_path(path: str) -> list[str]:
 
 
 def _steps_of_variable(tree: MappingNode, name: str) -> list[str]:
-    """Part the name of a variable: keys in lower case, the user's own as the file spells them."""
+    """Split the name of a variable into keys, in lower case or as the file spells them."""
     words = name.removeprefix(PREFIX).split("__")
     steps: list[str] = []
     kind: object = FILE
     node: Node | None = tree
     for position, word in enumerate(words):
+        # Walk the file and the table of keys together: the file knows the spelling of user keys.
         known = [member.key for member in node.members] if isinstance(node, MappingNode) else []
         if isinstance(kind, MapOf) and kind.dotted:
             key = ".".join(words[position:]).lower().replace("_", ".")
@@ -106,7 +101,7 @@ def _kind_below(kind: object, step: str) -> object:
 
 
 def _node_below(node: Node | None, step: str) -> Node | None:
-    """Return the child of this name or number, when there is one."""
+    """Return the child with this name or number, if there is one."""
     if isinstance(node, MappingNode):
         member = node.get(step)
         return member.node if member else None
@@ -130,17 +125,15 @@ def _set(
 
 
 def _leaf(text: str, kind: object, place: Location, path: str, findings: Findings) -> Node:
-    """Read the value of an override.
-
-    Text as it is, `[...]` and `{...}` where several values are wanted.
-    """
+    """Read the value of an override: plain text, or YAML in `[...]` or `{...}`."""
     if isinstance(kind, ListOf | MapOf | Section) and text[:1] in {"[", "{"}:
+        # The parser's own messages have places inside of the option, so they are not shown.
         aside = Findings()
         parsed = tried(yaml_file.parse, f"value: {text}", place.source, aside)
         member = parsed.get("value") if parsed and not aside.faults else None
         if member is None:
             raise findings.fault(
-                place, path, "not YAML; write a list as [a, b], a mapping as {key: value}"
+                place, path, "not valid YAML; write a list as [a, b], a mapping as {key: value}"
             )
         return _placed(member.node, place)
     return ScalarNode(place, text, plain_value(text), text)
@@ -161,13 +154,14 @@ def _placed(node: Node, place: Location) -> Node:
 def _replaced(
     node: Node | None, steps: list[str], leaf: Node, place: Location, findings: Findings
 ) -> Node:
-    """Return a node with the leaf set below it; what is missing on the way is made."""
+    """Return a node with the leaf set below it; missing parents are created."""
     if not steps:
         return leaf
     step, rest = steps[0], steps[1:]
     if node is None or (isinstance(node, ScalarNode) and node.value is None):
         node = SequenceNode(place) if step == "0" else MappingNode(place)
     if isinstance(node, MappingNode):
+        # An existing parent keeps its place in the file; only the changed value gets the new place.
         before = node.get(step)
         child = _replaced(before.node if before else None, rest, leaf, place, findings)
         member = Member(step, place if before is None or not rest else before.place, child)
@@ -182,11 +176,15 @@ def _replaced(
         if not step.isdecimal() or int(step) > count:
             guess = did_you_mean(step, map(str, range(count))) if step.isdecimal() else ""
             raise findings.fault(
-                place, path, f"`{step}` is no entry of the list; it has 0..{count - 1}{guess}"
+                place,
+                path,
+                f"expected the number of an entry, 0 to {count - 1}, or {count} for a new one; got"
+                f" `{step}`{guess}",
             )
+        # One past the end appends an entry.
         index = int(step)
         child = _replaced(node.nodes[index] if index < count else None, rest, leaf, place, findings)
         return SequenceNode(node.place, (*node.nodes[:index], child, *node.nodes[index + 1 :]))
     raise findings.fault(
-        place, path, f"`{step}` cannot be set: {seen(node)} stands there, not a mapping"
+        place, path, f"`{step}` cannot be set: expected a mapping above it, got {seen(node)}"
     )

@@ -1,17 +1,11 @@
-"""The `kafka.schema_registry` section, and the routes that need one.
-
-Address, credentials, libraries.
-"""
+"""Check and build the `kafka.schema_registry` section, and the routes that need a registry."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from consumer.auth.settings import Secret
-from consumer.config.findings import Findings, tried
-from consumer.config.secrets import check_file, check_key_file
-from consumer.config.shape import (
-    ENCODING,
+from consumer.config.file_keys import (
     REGISTRY_CA_FILE,
     REGISTRY_CERTIFICATE_FILE,
     REGISTRY_KEY_FILE,
@@ -23,6 +17,9 @@ from consumer.config.shape import (
     REGISTRY_USERNAME,
     SCHEMA_REGISTRY,
 )
+from consumer.config.findings import Findings, tried
+from consumer.config.route_keys import ENCODING
+from consumer.config.secrets import check_file, check_key_file
 from consumer.decoding.encodings import ENCODINGS
 from consumer.extras import not_installed
 from consumer.http.hosts import is_loopback_url, service_address_fault
@@ -37,27 +34,28 @@ if TYPE_CHECKING:
 def registry_settings(
     kafka: SectionValues, routes: tuple[SectionValues, ...], folder: Path, findings: Findings
 ) -> RegistrySettings | None:
-    """Judge and build the section, which the encodings of the routes may ask for."""
+    """Check and build the section; `None` when it is absent. Its keys are tried one by one."""
     section = kafka[SCHEMA_REGISTRY]
     encoded = [route for route in routes if tried(lambda one: one[ENCODING], route) in ENCODINGS]
     for route in encoded:
-        _judge_route(route, section, findings)
+        _check_route(route, section, findings)
     if section is None:
         return None
+    # The verbs that take a registry from the command line have no routes.
     if routes and not encoded:
-        text = "not used: the encoding of every route is json"
+        text = "not used, because the encoding of every route is json; remove it, or set encoding"
         findings.warn(kafka.place_of(SCHEMA_REGISTRY), kafka.path_of(SCHEMA_REGISTRY), text)
-    tried(_judge_credentials, section, findings)
+    tried(_check_credentials, section, findings)
     url = tried(_url, section, findings)
     certificate, private_key = section[REGISTRY_CERTIFICATE_FILE], section[REGISTRY_KEY_FILE]
     authorities = section[REGISTRY_CA_FILE]
-    for key, judge in (
+    for key, check in (
         (REGISTRY_CERTIFICATE_FILE, check_file),
         (REGISTRY_KEY_FILE, check_key_file),
         (REGISTRY_CA_FILE, check_file),
     ):
         if (path := section[key]) is not None:
-            judge(
+            check(
                 folder / path, section.place_of(key), section.path_of(key), findings, "the registry"
             )
     return RegistrySettings(
@@ -71,15 +69,14 @@ def registry_settings(
     )
 
 
-def _judge_route(route: SectionValues, section: SectionValues | None, findings: Findings) -> None:
-    """A route that reads schemas needs somebody to ask for them.
-
-    And somebody who understands them.
-    """
+def _check_route(route: SectionValues, section: SectionValues | None, findings: Findings) -> None:
+    """Check that a route with schemas has a registry and an installed library for its encoding."""
     name = route[ENCODING]
     place, path = route.place_of(ENCODING), route.path_of(ENCODING)
     if section is None:
-        text = f"`{name}` needs the schema registry; write kafka.schema_registry: {{url: https://HOST}}"
+        text = (
+            f"`{name}` needs a schema registry; write kafka.schema_registry: {{url: https://HOST}}"
+        )
         findings.fault(place, path, text)
     library = ENCODINGS[name].library
     missing = None if library is None else not_installed(library, name)
@@ -87,40 +84,41 @@ def _judge_route(route: SectionValues, section: SectionValues | None, findings: 
         findings.fault(place, path, f"`{name}` {missing}")
 
 
-def _judge_credentials(section: SectionValues, findings: Findings) -> None:
-    """One way to show who asks, and all of it."""
+def _check_credentials(section: SectionValues, findings: Findings) -> None:
+    """Check that one complete way of authentication is configured."""
     name, key = section[REGISTRY_USERNAME], REGISTRY_PASSWORD_FILE
     has_password = section[key] is not None or section[REGISTRY_PASSWORD] is not None
     has_token = section[REGISTRY_TOKEN_FILE] is not None or section[REGISTRY_TOKEN] is not None
     if name is not None and not has_password:
-        text = "required by username; or write password: ${NAME}"
+        text = "required with username; name a file, or write password: ${NAME}"
         findings.fault(section.place, section.path_of(key), text)
     if has_password and name is None:
-        findings.fault(
-            section.place, section.path_of(REGISTRY_USERNAME), "required by the password"
-        )
+        text = "required with a password; write the user name"
+        findings.fault(section.place, section.path_of(REGISTRY_USERNAME), text)
     if has_token and (name is not None or has_password):
         place, path = section.place_of(REGISTRY_USERNAME), section.path_of(REGISTRY_USERNAME)
-        findings.fault(place, path, "given beside a token; keep one of the two")
+        findings.fault(place, path, "set together with a token; keep one of them")
     if section[REGISTRY_CERTIFICATE_FILE] is None and section[REGISTRY_KEY_FILE] is not None:
-        text = "required by key_file; write the certificate that the key is of"
+        text = "required with key_file; name the certificate of this key"
         findings.fault(section.place, section.path_of(REGISTRY_CERTIFICATE_FILE), text)
     if section[REGISTRY_KEY_FILE] is None and section[REGISTRY_CERTIFICATE_FILE] is not None:
-        text = "required by certificate_file; write its key's file"
+        text = "required with certificate_file; name the private key of this certificate"
         findings.fault(section.place, section.path_of(REGISTRY_KEY_FILE), text)
 
 
 def _url(section: SectionValues, findings: Findings) -> str:
     """Return the address without a trailing slash.
 
-    Nothing of a bad one is repeated, it may hold a password.
+    A bad address is never shown, because it may contain a password.
     """
     place, path = section.place_of(REGISTRY_URL), section.path_of(REGISTRY_URL)
     url = section[REGISTRY_URL].rstrip("/")
     if (fault := service_address_fault(url)) is not None:
         raise findings.fault(place, path, fault)
     if url.startswith("http:") and not is_loopback_url(url):
-        text = "the registry is spoken to without TLS, credentials included; write https://"
+        text = (
+            "the connection to the registry, with its credentials, is not encrypted; write https://"
+        )
         findings.warn(place, path, text)
     return url
 
@@ -132,10 +130,10 @@ def _secret(
     folder: Path,
     findings: Findings,
 ) -> Secret | None:
-    """Return a secret as a path or a value; fault both."""
+    """Return a secret as a path or as a value; report when both are set."""
     path, value = section[in_file], section[in_environment]
     if path is not None and value is not None:
-        text = f"given beside {in_file.name}; keep one of the two"
+        text = f"set together with {in_file.name}; keep one of them"
         findings.fault(section.place_of(in_environment), section.path_of(in_environment), text)
     if path is None:
         return None if value is None else Secret(value=value)

@@ -1,4 +1,4 @@
-"""Routes: topics to an object, judged against the connector's schema and built."""
+"""Check routes against the connector's schema, and build them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import zoneinfo
 from typing import TYPE_CHECKING, Any
 
 from consumer.config.crm import PLACE_RULE, crm_flush, crm_target
-from consumer.config.custom import imported
+from consumer.config.custom import import_function
 from consumer.config.findings import Findings, Unread, did_you_mean, tried
-from consumer.config.rule_shape import CONST, RULE_DEFAULT, VALUES
-from consumer.config.rules import fault_of_key, field_rule
-from consumer.config.shape import (
+from consumer.config.route_keys import (
     CRM,
     CUSTOM,
     DELETES,
@@ -28,8 +26,10 @@ from consumer.config.shape import (
     WHERE,
     ZONE,
 )
+from consumer.config.rule_keys import CONST, RULE_DEFAULT, VALUES
+from consumer.config.rules import fault_of_key, field_rule
 from consumer.config.source_paths import fault_of_path
-from consumer.config.topics import judge_topics
+from consumer.config.topics import check_topics
 from consumer.mapping.settings import (
     PLACE_KEY,
     CrmTarget,
@@ -46,24 +46,24 @@ if TYPE_CHECKING:
 
     from consumer.config.keys import ConfigKey, SectionValues
     from consumer.config.objects import Schema
-    from consumer.config.shape import Deletes
+    from consumer.config.route_keys import Deletes
     from consumer.config.tree import Plain
 
 TOMBSTONES_BY_FORMAT: dict[str, Deletes] = {"debezium_flat": "delete", "json": "dead_letter"}
-"""What a null value means where the route does not say; every other format ignores it."""
+"""Default of `tombstones` by format; every other format ignores a null value."""
 
 FLAT_PREFIX_DEFAULT = "__"
 
 PARTIAL_FORMATS = frozenset({"goldengate", "salesforce_cdc"})
-"""Formats whose updates hold the changed fields alone as a rule, not as an exception."""
+"""Formats whose updates normally contain only the changed fields."""
 
 
 def used_object(route: SectionValues, schema: Schema, findings: Findings) -> str | None:
-    """Return the object of a route that fills one of the connector, when it is one that exists."""
+    """Return the connector object that a route writes to; `None` for a route to the CRM."""
     name = route[OBJECT]
     if route[DESTINATION] == "crm_bulk":
         if name is not None:
-            text = "has no meaning for destination crm_bulk; write crm: {object: ...} instead"
+            text = "not allowed for destination crm_bulk; write crm: {object: ...} instead"
             findings.fault(route.place_of(OBJECT), route.path_of(OBJECT), text)
         return None
     if name is None:
@@ -83,38 +83,53 @@ def route_settings(
     folder: Path,
     findings: Findings,
 ) -> RouteSettings:
-    """Judge and build one route. Raises `Unread` where a fault leaves nothing to build from."""
-    tried(judge_topics, route, findings)
-    tried(_judge_zone, route, findings)
-    tried(_judge_where, route, findings)
-    tried(_judge_companions, route, findings)
+    """Check and build one route.
+
+    Raises: `Unread` when a fault leaves nothing to build from.
+    """
+    tried(check_topics, route, findings)
+    tried(_check_zone, route, findings)
+    tried(_check_where, route, findings)
+    tried(_check_companions, route, findings)
     if tried(lambda: route[DESTINATION]) == "crm_bulk":
         return _crm_route(route, folder, findings)
     name = tried(lambda: route[OBJECT])
     fields = schema.get(name or "")
     rules = tried(_rules, route, fields, findings) or {}
     custom = tried(
-        imported, route.place_of(CUSTOM), route.path_of(CUSTOM), route[CUSTOM], folder, findings
+        import_function,
+        route.place_of(CUSTOM),
+        route.path_of(CUSTOM),
+        route[CUSTOM],
+        folder,
+        findings,
     )
+    # The checks below compare the route with its object.
     if name is None or name not in objects:
         raise Unread(route.path_of(OBJECT))
-    tried(_judge_keys, route, objects[name], findings)
-    tried(_judge_partial, route, objects[name], findings)
-    tried(_judge_bulk, route, objects[name], findings)
+    tried(_check_keys, route, objects[name], findings)
+    tried(_check_partial, route, objects[name], findings)
+    tried(_check_bulk, route, objects[name], findings)
     return _built(route, rules, custom, object=name, flush=_flush(route))
 
 
 def _crm_route(route: SectionValues, folder: Path, findings: Findings) -> RouteSettings:
-    """Judge and build a route to the CRM, whose fields are all text. Raises as `route_settings`."""
+    """Check and build a route to the CRM, whose fields are all text. Raises: `Unread`."""
     crm = tried(crm_target, route, findings)
     written = route[FIELDS] or {}
     columns = dict.fromkeys(written, FieldType.TEXT)
     rules = tried(_rules, route, columns, findings) or {}
     custom = tried(
-        imported, route.place_of(CUSTOM), route.path_of(CUSTOM), route[CUSTOM], folder, findings
+        import_function,
+        route.place_of(CUSTOM),
+        route.path_of(CUSTOM),
+        route[CUSTOM],
+        folder,
+        findings,
     )
     if crm is None:
         raise Unread(route.path_of(CRM))
+    # An insert without external_id has no key field: its position in Kafka serves as key.
     if crm.described.primary_key == PLACE_KEY:
         rules |= {PLACE_KEY: PLACE_RULE}
     return _built(
@@ -131,7 +146,7 @@ def _built(
     flush: FlushSettings | None,
     crm: CrmTarget | None = None,
 ) -> RouteSettings:
-    """Put together what was judged."""
+    """Build the settings of a checked route."""
     tombstones, where = route[TOMBSTONES], route[WHERE]
     return RouteSettings(
         topics=route[TOPICS],
@@ -155,9 +170,9 @@ def _built(
 def _rules(
     route: SectionValues, fields: dict[str, FieldType] | None, findings: Findings
 ) -> dict[str, FieldRule]:
-    """Judge and build the field rules.
+    """Check and build the field rules.
 
-    A target that the schema does not have would be taken and blanked.
+    Data 360 accepts an unknown field but loses its value, so a target must be in the schema.
     """
     built: dict[str, FieldRule] = {}
     for target, rule in (route[FIELDS] or {}).items():
@@ -170,20 +185,21 @@ def _rules(
     return built
 
 
-def _judge_keys(route: SectionValues, target: ObjectSettings, findings: Findings) -> None:
-    """A key or a version that is the same for every row is neither."""
+def _check_keys(route: SectionValues, target: ObjectSettings, findings: Findings) -> None:
+    """Refuse a constant primary key or Record Modified, and values that cannot be a key."""
     for name in (target.primary_key, target.record_modified):
         rule = (route[FIELDS] or {}).get(name or "")
         if name and rule and rule.given(CONST):
-            what = "the primary key" if name == target.primary_key else "Record Modified"
+            role = "the primary key" if name == target.primary_key else "Record Modified"
             findings.fault(
                 rule.place_of(CONST),
                 rule.path_of(CONST),
-                f"{what} cannot be a constant; write from",
+                f"{role} cannot be a constant; write from",
             )
     rule = (route[FIELDS] or {}).get(target.primary_key)
     if rule is None:
         return
+    # Constants that a rule can send as the key must themselves be valid keys.
     written: list[tuple[ConfigKey[Any], str | None, Plain]] = [
         (VALUES, step, value) for step, value in (rule[VALUES] or {}).items()
     ]
@@ -193,19 +209,19 @@ def _judge_keys(route: SectionValues, target: ObjectSettings, findings: Findings
             findings.fault(rule.place_of(key, step), rule.path_of(key, step), fault)
 
 
-def _judge_partial(route: SectionValues, target: ObjectSettings, findings: Findings) -> None:
-    """Warn where rows come in part and a whole row is wanted."""
+def _check_partial(route: SectionValues, target: ObjectSettings, findings: Findings) -> None:
+    """Warn when a format sends partial rows to an object that needs whole rows."""
     if route[FORMAT] in PARTIAL_FORMATS and target.refresh_mode == "upsert":
         text = (
-            f"{route[FORMAT]} sends changed fields alone and `{target.name}` is in upsert"
-            f" mode: such records go to"
-            " the dead-letter topic; let the source send whole rows, or use refresh_mode: partial"
+            f"{route[FORMAT]} sends only changed fields, and `{target.name}` has refresh_mode"
+            " upsert: such records go to the dead-letter topic; configure the source to send whole"
+            " rows, or set refresh_mode: partial"
         )
         findings.warn(route.place_of(FORMAT), route.path_of(FORMAT), text)
 
 
 def _flush(route: SectionValues) -> FlushSettings | None:
-    """Return when a gather becomes a job; `None` where nothing is gathered."""
+    """Return the flush settings of a bulk route; `None` for streaming."""
     if route[DESTINATION] == "streaming":
         return None
     flush = route[FLUSH]
@@ -216,42 +232,42 @@ def _flush(route: SectionValues) -> FlushSettings | None:
     )
 
 
-def _judge_bulk(route: SectionValues, target: ObjectSettings, findings: Findings) -> None:
-    """Refuse what a job cannot do: it replaces whole rows."""
+def _check_bulk(route: SectionValues, target: ObjectSettings, findings: Findings) -> None:
+    """Refuse destination bulk for partial objects, because a bulk job replaces whole rows."""
     if route[DESTINATION] == "bulk" and target.refresh_mode == "partial":
         text = (
-            f"bulk writes whole rows and `{target.name}` is in partial mode: fields that a"
-            f" change does not have"
-            " would be blanked; write streaming, or refresh_mode: upsert"
+            f"bulk replaces whole rows, and `{target.name}` has refresh_mode partial: fields that"
+            " a change does not have would be cleared; write streaming, or refresh_mode: upsert"
         )
         findings.fault(route.place_of(DESTINATION), route.path_of(DESTINATION), text)
 
 
-def judge_ways(routes: Sequence[tuple[SectionValues, RouteSettings]], findings: Findings) -> None:
-    """Refuse an object that is filled in two ways.
+def check_same_destination(
+    routes: Sequence[tuple[SectionValues, RouteSettings]], findings: Findings
+) -> None:
+    """Refuse routes that write to one object with different destinations, flush or operations.
 
-    A job cancels the stream, and their order is nobody's.
+    The order of changes between a bulk job and streaming requests is undefined.
     """
     first: dict[tuple[bool, str], RouteSettings] = {}
     for found, route in routes:
         earlier = first.setdefault((route.crm is None, route.object), route)
-        if _way(earlier) != _way(route):
+        if _delivery_of(earlier) != _delivery_of(route):
             text = (
-                f"the route at {earlier.place} fills `{route.object}` too, by another"
-                f" destination, flush or"
-                " operation; write the same in both"
+                f"the route at {earlier.place} also writes to `{route.object}`, with another"
+                " destination, flush, operation or external_id; use the same in both"
             )
             findings.fault(found.place_of(DESTINATION), found.path_of(DESTINATION), text)
 
 
-def _way(route: RouteSettings) -> tuple[object, ...]:
-    """Return what all routes to one object have in common."""
+def _delivery_of(route: RouteSettings) -> tuple[object, ...]:
+    """Return the settings that all routes to one object must share."""
     crm = route.crm
     return route.destination, route.flush, crm and (crm.operation, crm.external_id)
 
 
-def _judge_zone(route: SectionValues, findings: Findings) -> None:
-    """Refuse a zone that the machine does not know."""
+def _check_zone(route: SectionValues, findings: Findings) -> None:
+    """Refuse a time zone that the machine does not know."""
     name = route[ZONE]
     if name is None:
         return
@@ -259,41 +275,44 @@ def _judge_zone(route: SectionValues, findings: Findings) -> None:
         zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         guess = did_you_mean(name, zoneinfo.available_timezones())
-        text = f"`{name}` is no zone name; write one such as Europe/Berlin{guess}"
+        text = f"`{name}` is not a time zone; write one such as Europe/Berlin{guess}"
         findings.fault(route.place_of(ZONE), route.path_of(ZONE), text)
 
 
-def _judge_where(route: SectionValues, findings: Findings) -> None:
-    """Judge the source paths of the filter."""
+def _check_where(route: SectionValues, findings: Findings) -> None:
+    """Check the source paths of the filter."""
     for path in route[WHERE] or {}:
         if fault := fault_of_path(path):
             findings.fault(route.place_of(WHERE, path), route.path_of(WHERE, path), fault)
 
 
-def _judge_companions(route: SectionValues, findings: Findings) -> None:
-    """Keys that belong to one format or one destination."""
+def _check_companions(route: SectionValues, findings: Findings) -> None:
+    """Check the keys that are only allowed, or required, for one format or destination."""
     destination = route[DESTINATION]
     if route[FLAT_PREFIX] not in {None, FLAT_PREFIX_DEFAULT} and route[FORMAT] != "debezium_flat":
-        text = "of format debezium_flat alone; remove it"
+        text = "only allowed for format debezium_flat; remove it"
         findings.fault(route.place_of(FLAT_PREFIX), route.path_of(FLAT_PREFIX), text)
     if route.given(FLUSH) and destination == "streaming":
         text = (
-            "of destination bulk or crm_bulk alone; streaming uses delivery.linger and"
-            " delivery.batch_bytes"
+            "only allowed for destination bulk and crm_bulk; remove it (streaming uses"
+            " delivery.linger and delivery.batch_bytes)"
         )
         findings.fault(route.place_of(FLUSH), route.path_of(FLUSH), text)
     if destination != "crm_bulk":
         if route.given(CRM):
-            text = "of destination crm_bulk alone; remove it"
+            text = "only allowed for destination crm_bulk; remove it"
             findings.fault(route.place_of(CRM), route.path_of(CRM), text)
         return
     crm = route[CRM]
     if crm is None:
         text = (
-            "required by destination crm_bulk; write crm: {object: Contact, external_id:"
+            "required for destination crm_bulk; write crm: {object: Contact, external_id:"
             " Kafka_Id__c}"
         )
         findings.fault(route.place, route.path_of(CRM), text)
     if not route[FIELDS]:
-        text = "required by destination crm_bulk: there is no schema file to take field names from"
+        text = (
+            "required for destination crm_bulk, where no schema file lists the fields; list them"
+            " here"
+        )
         findings.fault(route.place, route.path_of(FIELDS), text)

@@ -1,4 +1,4 @@
-"""Field rules: one source each, and only what makes sense for the target's type."""
+"""Check and build field rules: one source each, and only options that fit the target's type."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from consumer.config.findings import Findings, tried
-from consumer.config.rule_shape import (
+from consumer.config.rule_keys import (
     CONST,
     FROM,
     JSON,
@@ -42,8 +42,8 @@ _MODIFIERS: tuple[ConfigKey[object], ...] = (
     UNIT,
     SCALE,
 )
-_NOT_OF_TEMPLATES: tuple[ConfigKey[object], ...] = (JSON, UNIT, SCALE)
-_TYPES_OF: dict[ConfigKey[object], tuple[FieldType, ...]] = {
+_NOT_WITH_TEMPLATE: tuple[ConfigKey[object], ...] = (JSON, UNIT, SCALE)
+_ALLOWED_TYPES: dict[ConfigKey[object], tuple[FieldType, ...]] = {
     LOWER: (FieldType.TEXT,),
     TRIM: (FieldType.TEXT, FieldType.NUMBER, FieldType.DATE, FieldType.DATE_TIME),
     NUMBER: (FieldType.NUMBER,),
@@ -51,29 +51,30 @@ _TYPES_OF: dict[ConfigKey[object], tuple[FieldType, ...]] = {
     UNIT: (FieldType.TEXT, FieldType.DATE, FieldType.DATE_TIME),
     SCALE: (FieldType.TEXT, FieldType.NUMBER),
 }
-_TEXT_TAKEN_BY: dict[FieldType, tuple[ConfigKey[object], ...]] = {
+_CONVERT_TEXT: dict[FieldType, tuple[ConfigKey[object], ...]] = {
     FieldType.NUMBER: (NUMBER, VALUES),
     FieldType.BOOLEAN: (VALUES,),
 }
-_OF_ANOTHER_KIND = frozenset({Reason.FIELD_TYPE, Reason.TIME_FORMAT, Reason.TIME_ZONE})
-_WANTED = {
+_TYPE_REASONS = frozenset({Reason.FIELD_TYPE, Reason.TIME_FORMAT, Reason.TIME_ZONE})
+_EXPECTED = {
     FieldType.TEXT: "text",
     FieldType.NUMBER: "a number without quotes",
     FieldType.BOOLEAN: "true or false",
     FieldType.DATE: "a date such as 2026-01-31",
-    FieldType.DATE_TIME: "a time with zone such as 2026-01-31T00:00:00Z",
+    FieldType.DATE_TIME: "a time with a zone such as 2026-01-31T00:00:00Z",
 }
 
 
 def field_rule(rule: SectionValues, target: FieldType | None, findings: Findings) -> FieldRule:
-    """Judge and build one rule. `target` is unknown (`None`) where the schema has no such field."""
-    _judge_source(rule, findings)
-    tried(_judge_words, rule, findings)
+    """Check and build one rule; `target` is the type of its field, `None` if that is unknown."""
+    _check_source(rule, findings)
+    tried(_check_words, rule, findings)
+    # Without a type nothing more can be checked; the unknown field is reported by the route.
     if target is not None:
-        tried(_judge_types, rule, target, findings)
-        tried(_judge_template, rule, target, findings)
-        tried(_judge_unit, rule, target, findings)
-        tried(_judge_values, rule, target, findings)
+        tried(_check_types, rule, target, findings)
+        tried(_check_template, rule, target, findings)
+        tried(_check_unit, rule, target, findings)
+        tried(_check_values, rule, target, findings)
     return FieldRule(
         source=_or_unset(rule[FROM]),
         const=rule[CONST] if rule.given(CONST) else msgspec.UNSET,
@@ -91,23 +92,23 @@ def field_rule(rule: SectionValues, target: FieldType | None, findings: Findings
 
 
 def _or_unset(text: str | None) -> str | msgspec.UnsetType:
-    """Return the text, or that none was given."""
+    """Return the text, or `UNSET` for `None`."""
     return msgspec.UNSET if text is None else text
 
 
-def _judge_source(rule: SectionValues, findings: Findings) -> None:
-    """Exactly one of from, const and template."""
+def _check_source(rule: SectionValues, findings: Findings) -> None:
+    """Check that a rule has exactly one of from, const and template."""
     sources: tuple[ConfigKey[object], ...] = (FROM, CONST, TEMPLATE)
     given = [key for key in sources if rule.given(key)]
     if not given:
-        findings.fault(rule.place, rule.path, "no source; write one of from, const, template")
+        findings.fault(rule.place, rule.path, "no source; write one of from, const or template")
     for extra in given[1:]:
-        text = f"given beside {given[0].name}; a rule has exactly one of from, const, template"
+        text = f"set together with {given[0].name}; keep exactly one of from, const and template"
         findings.fault(rule.place_of(extra), rule.path_of(extra), text)
 
 
-def _judge_words(rule: SectionValues, findings: Findings) -> None:
-    """Judge paths and templates, and what stands beside a constant or a template."""
+def _check_words(rule: SectionValues, findings: Findings) -> None:
+    """Check paths and templates, and the options next to a constant or a template."""
     path, template = tried(lambda: rule[FROM]), tried(lambda: rule[TEMPLATE])
     if path is not None and (fault := fault_of_path(path)):
         findings.fault(rule.place_of(FROM), rule.path_of(FROM), fault)
@@ -118,68 +119,72 @@ def _judge_words(rule: SectionValues, findings: Findings) -> None:
             continue
         if rule.given(CONST):
             findings.fault(
-                rule.place_of(key), rule.path_of(key), "has no meaning beside const; remove it"
+                rule.place_of(key), rule.path_of(key), "not allowed together with const; remove it"
             )
-        elif rule.given(TEMPLATE) and key in _NOT_OF_TEMPLATES:
+        elif rule.given(TEMPLATE) and key in _NOT_WITH_TEMPLATE:
             findings.fault(
-                rule.place_of(key), rule.path_of(key), "has no meaning beside template; remove it"
+                rule.place_of(key),
+                rule.path_of(key),
+                "not allowed together with template; remove it",
             )
     if rule.given(UNIT) and rule.given(SCALE):
         findings.fault(
             rule.place_of(SCALE),
             rule.path_of(SCALE),
-            "given beside unit; a value is one or the other",
+            "set together with unit; keep unit for a time, scale for a decimal",
         )
     if rule.given(VALUES) and not rule[VALUES]:
         findings.fault(
             rule.place_of(VALUES),
             rule.path_of(VALUES),
-            "is empty; write source value: target value",
+            "the mapping is empty; write source value: target value",
         )
 
 
-def _judge_types(rule: SectionValues, target: FieldType, findings: Findings) -> None:
-    """Some keys have a meaning for some target types alone."""
-    for key, types in _TYPES_OF.items():
+def _check_types(rule: SectionValues, target: FieldType, findings: Findings) -> None:
+    """Refuse options that the type of the target field does not support."""
+    for key, types in _ALLOWED_TYPES.items():
         if (
             rule.given(key)
             and rule[key] is not None
             and rule[key] is not False
             and target not in types
         ):
-            wanted = ", ".join(types)
-            text = f"has no meaning for a {target} field; it is of {wanted}"
+            allowed = " and ".join(", ".join(types).rsplit(", ", 1))
+            text = f"not allowed for a {target} field, only for {allowed}; remove it"
             findings.fault(rule.place_of(key), rule.path_of(key), text)
 
 
-def _judge_template(rule: SectionValues, target: FieldType, findings: Findings) -> None:
-    """A template makes text, which two types take by permission alone."""
-    allowed = _TEXT_TAKEN_BY.get(target)
+def _check_template(rule: SectionValues, target: FieldType, findings: Findings) -> None:
+    """Refuse a template for number and boolean fields, unless an option converts its text."""
+    allowed = _CONVERT_TEXT.get(target)
     if (
         rule.given(TEMPLATE)
         and allowed is not None
         and not any(rule.given(key) and rule[key] for key in allowed)
     ):
         keys = " or ".join(key.name for key in allowed)
-        text = f"makes text, the field is a {target} field; write {keys} beside it, or from"
+        text = (
+            f"a template makes text, but the field is a {target} field; add {keys}, or write from"
+        )
         findings.fault(rule.place_of(TEMPLATE), rule.path_of(TEMPLATE), text)
 
 
-def _judge_unit(rule: SectionValues, target: FieldType, findings: Findings) -> None:
-    """A date counts days; a date-time counts anything else."""
+def _check_unit(rule: SectionValues, target: FieldType, findings: Findings) -> None:
+    """Check that a date field has unit days, and a date-time field any other unit."""
     unit = rule[UNIT]
     if unit is None:
         return
     if target is FieldType.DATE and unit != "days":
-        text = f"`{unit}` counts time, the field is a date; write unit: days"
+        text = f"`{unit}` is a unit of time, but the field is a date; write unit: days"
         findings.fault(rule.place_of(UNIT), rule.path_of(UNIT), text)
     if target is FieldType.DATE_TIME and unit == "days":
-        text = "days have no time of day, the field is a date-time; write s, ms, us or ns"
+        text = "`days` has no time of day, but the field is a date-time; write s, ms, us or ns"
         findings.fault(rule.place_of(UNIT), rule.path_of(UNIT), text)
 
 
-def _judge_values(rule: SectionValues, target: FieldType, findings: Findings) -> None:
-    """Values written in the file must be ones that the target's type takes."""
+def _check_values(rule: SectionValues, target: FieldType, findings: Findings) -> None:
+    """Check that the values in the rule fit the type of the target field."""
     for key in (CONST, RULE_DEFAULT):
         if rule.given(key) and (fault := fault_of_value(rule[key], target)):
             findings.fault(rule.place_of(key), rule.path_of(key), fault)
@@ -189,24 +194,26 @@ def _judge_values(rule: SectionValues, target: FieldType, findings: Findings) ->
 
 
 def fault_of_value(value: Plain, target: FieldType) -> str | None:
-    """Say why a written value does not fit a field, when it does not.
+    """Return why a value in the file does not fit its field, else `None`.
 
-    What would send it is asked.
+    The conversion that sends the value is used for the check.
     """
     try:
         constant(value, target)
     except RecordError as error:
-        why = "" if error.reason in _OF_ANOTHER_KIND else f"{error.detail}; "
-        return f"the field is a {target} field; {why}expected {_WANTED[target]}"
+        # For a wrong type the form that the file wants says most, else the conversion's own detail.
+        is_type = error.reason in _TYPE_REASONS
+        detail = f"expected {_EXPECTED[target]}" if is_type else error.detail
+        return f"the field is a {target} field; {detail}"
     return None
 
 
 def fault_of_key(value: Plain, target: FieldType) -> str | None:
-    """Say why a written value that fits its field names no row; null is told by nobody."""
+    """Return why a value that fits its field cannot be a primary key; null is not reported here."""
     if value is None or fault_of_value(value, target):
         return None
     try:
         key_of_constant(constant(value, target))
     except RecordError as error:
-        return f"names no row: {error.detail}"
+        return f"cannot be a primary key: {error.detail}"
     return None

@@ -1,4 +1,4 @@
-"""The `salesforce` section: a login host that is known, and the secrets that its flow needs."""
+"""Check and build the `salesforce` section: login host, and the secrets that the flow needs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from consumer.auth.settings import SalesforceSettings, Secret
-from consumer.config.findings import Findings, Unread, tried
-from consumer.config.secrets import check_file, check_key_file
-from consumer.config.shape import (
+from consumer.config.file_keys import (
     ALLOWED_DOMAINS,
     API_VERSION,
     AUDIENCE,
@@ -25,6 +23,8 @@ from consumer.config.shape import (
     REFRESH_TOKEN_FILE,
     USERNAME,
 )
+from consumer.config.findings import Findings, Unread, tried
+from consumer.config.secrets import check_file, check_key_file
 from consumer.http.hosts import Hosts, is_loopback_name
 
 if TYPE_CHECKING:
@@ -50,10 +50,13 @@ _NEEDS_USERNAME = frozenset({"jwt_bearer", "password"})
 def salesforce_settings(
     section: SectionValues, folder: Path, findings: Findings
 ) -> SalesforceSettings:
-    """Judge and build the section. Raises `Unread` where a fault leaves nothing to build from."""
+    """Check and build the section.
+
+    Raises: `Unread` when a fault leaves nothing to build from.
+    """
     origin = tried(_origin, section, findings)
     secrets = {name: tried(_secret, section, name, folder, findings) for name in _PAIRS}
-    tried(_judge_username, section, findings)
+    tried(_check_username, section, findings)
     if origin is None:
         raise Unread(section.path)
     return SalesforceSettings(
@@ -71,45 +74,48 @@ def salesforce_settings(
     )
 
 
-def _judge_username(section: SectionValues, findings: Findings) -> None:
-    """Some flows act for a user by name."""
+def _check_username(section: SectionValues, findings: Findings) -> None:
+    """Check that a flow that acts for a user has a username."""
     if section[FLOW] in _NEEDS_USERNAME and section[USERNAME] is None:
-        findings.fault(
-            section.place, section.path_of(USERNAME), f"required by flow {section[FLOW]}"
-        )
+        text = f"required for flow {section[FLOW]}; name the integration user"
+        findings.fault(section.place, section.path_of(USERNAME), text)
 
 
 def _secret(section: SectionValues, name: str, folder: Path, findings: Findings) -> Secret | None:
-    """Return a secret as a path or a value; fault both, and neither where the flow needs it."""
+    """Return a secret as a path or a value; report both, or neither if the flow needs it."""
     in_file, in_environment = _PAIRS[name]
     path, value = section[in_file], section[in_environment]
     if path is not None and value is not None:
-        text = f"given beside {in_file.name}; keep one of the two"
+        text = f"set together with {in_file.name}; keep one of them"
         findings.fault(section.place_of(in_environment), section.path_of(in_environment), text)
     needed = name in _NEEDED[section[FLOW]]
     if path is None and value is None:
         if needed:
-            text = f"required by flow {section[FLOW]}; or write {in_environment.name}: ${{NAME}}"
+            text = (
+                f"required for flow {section[FLOW]}; name a file, or write"
+                f" {in_environment.name}: ${{NAME}}"
+            )
             findings.fault(section.place, section.path_of(in_file), text)
         return None
     if path is None:
         return Secret(value=value)
     file = folder / path
     if needed:
-        judge = check_key_file if name == "private_key" else check_file
-        judge(file, section.place_of(in_file), section.path_of(in_file), findings)
+        check = check_key_file if name == "private_key" else check_file
+        check(file, section.place_of(in_file), section.path_of(in_file), findings)
     return Secret(path=file)
 
 
 def _origin(section: SectionValues, findings: Findings) -> str:
     """Return scheme, host and port of the login address.
 
-    Nothing of it is repeated, it may hold a password.
+    The address is never shown, because it may contain a password.
     """
     place, path = section.place_of(LOGIN_URL), section.path_of(LOGIN_URL)
     address = section[LOGIN_URL]
-    host_only = "host only: no user, path, query or fragment; write https://HOST"
-    if any(letter in address for letter in "\\ \t\r\n") or not address.isprintable():
+    host_only = "user, path, query and fragment are not allowed; write only https://HOST"
+    # Characters that URL parsers of different libraries read differently.
+    if any(character in address for character in "\\ \t\r\n") or not address.isprintable():
         raise findings.fault(place, path, host_only)
     try:
         parts = urlsplit(address)
@@ -117,18 +123,22 @@ def _origin(section: SectionValues, findings: Findings) -> str:
     except ValueError:
         raise findings.fault(place, path, host_only) from None
     if parts.scheme not in {"https", "http"} or not host:
-        raise findings.fault(place, path, "https only; write https://HOST")
+        raise findings.fault(place, path, "only https is allowed; write https://HOST")
     loopback = is_loopback_name(host)
     if parts.scheme == "http" and not loopback:
         raise findings.fault(
-            place, path, "https only; plain http is for a loopback address, where the sandbox is"
+            place,
+            path,
+            "only https is allowed (http only to a loopback address, for the sandbox); write"
+            " https://HOST",
         )
+    # The host is checked before the rest of the address, so that the message names the worst fault.
     shown = f"[{host}]" if ":" in host else host
     known = Hosts.known(f"{parts.scheme}://{shown}", section[ALLOWED_DOMAINS])
     if known.fault(f"{parts.scheme}://{shown}") is not None:
         text = (
-            "host not in allowed_domains; write a host under them, or add its domain to"
-            " salesforce.allowed_domains"
+            "the host is not in allowed_domains; write a host of these domains, or add its domain"
+            " to salesforce.allowed_domains"
         )
         raise findings.fault(place, path, text)
     if (

@@ -1,4 +1,4 @@
-"""The small sections: delivery, dead letters, admin port and log."""
+"""Check and build the small sections: delivery, dead_letter, admin and log."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from consumer.admin.settings import AdminSettings, LogSettings
-from consumer.config.findings import Findings, tried
-from consumer.config.shape import (
+from consumer.config.file_keys import (
     BATCH_BYTES,
     BUFFER_BYTES,
     COMMIT_INTERVAL,
@@ -27,6 +26,7 @@ from consumer.config.shape import (
     SPOOL_DIR,
     TIMEOUT,
 )
+from consumer.config.findings import Findings, tried
 from consumer.dead_letter.settings import DeadLetterSettings, FuseSettings
 from consumer.delivery.settings import DeliverySettings
 
@@ -38,8 +38,8 @@ _LAST_PORT = 65535
 
 
 def delivery_settings(delivery: SectionValues, findings: Findings) -> DeliverySettings:
-    """Build the `delivery` section; a request must end before the drain that waits for it."""
-    tried(_judge_timeout, delivery, findings)
+    """Check and build the `delivery` section."""
+    tried(_check_timeout, delivery, findings)
     return DeliverySettings(
         batch_bytes=delivery[BATCH_BYTES],
         linger_s=delivery[LINGER],
@@ -54,14 +54,16 @@ def delivery_settings(delivery: SectionValues, findings: Findings) -> DeliverySe
     )
 
 
-def _judge_timeout(delivery: SectionValues, findings: Findings) -> None:
-    """A request that may outlive the drain is cancelled at every hand-over, and sent twice."""
+def _check_timeout(delivery: SectionValues, findings: Findings) -> None:
+    """Refuse a request timeout that is not below the drain timeout.
+
+    Such a request would be cancelled at every revocation, and its records sent twice.
+    """
     timeout_s, drain_s = delivery[TIMEOUT], delivery[DRAIN_TIMEOUT]
     if timeout_s >= drain_s:
         text = (
-            f"{timeout_s:g}s is not below drain_timeout ({drain_s:g}s): a request could not"
-            f" end before the drain"
-            " that waits for it, and its records would be sent twice; write less, or a"
+            f"{timeout_s:g}s is not below drain_timeout ({drain_s:g}s): the drain would end before"
+            " the request, and its records would be sent twice; write a shorter timeout or a"
             " longer drain_timeout"
         )
         findings.fault(delivery.place_of(TIMEOUT), delivery.path_of(TIMEOUT), text)
@@ -80,17 +82,18 @@ def dead_letter_settings(dead_letter: SectionValues) -> DeadLetterSettings:
 def admin_settings(admin: SectionValues, findings: Findings) -> AdminSettings:
     """Build the `admin` section."""
     listen = admin[LISTEN]
+    # `off` is text in YAML 1.2, not a boolean.
     if listen == "off":
         return AdminSettings(host=None)
     at = admin_at(listen)
     if at is None:
-        text = "expected host:port such as 127.0.0.1:8080, or off"
+        text = "expected host:port, such as 127.0.0.1:8080, or off"
         raise findings.fault(admin.place_of(LISTEN), admin.path_of(LISTEN), text)
     return at
 
 
 def admin_at(text: str) -> AdminSettings | None:
-    """Read an address of an admin port; `None` when it is none."""
+    """Read the address of an admin port; `None` when the text is not host:port."""
     match = _LISTEN.fullmatch(text)
     if match is None or int(match["port"]) > _LAST_PORT:
         return None

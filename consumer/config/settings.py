@@ -1,4 +1,4 @@
-"""The whole file as one validated value."""
+"""The validated configuration as one immutable value."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ from consumer.source.settings import KafkaSettings
 
 
 class ConnectorSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The `connector` section, joined with its schema file. `objects` has those that routes use."""
+    """The `connector` section joined with its schema file; `objects` has those that routes use."""
 
     name: str
     objects: dict[str, ObjectSettings]
 
 
 NO_CONNECTOR: Final = ConnectorSettings(name="", objects={})
-"""Where every route goes to the CRM."""
+"""Connector of a configuration whose routes all have destination crm_bulk."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """One validated configuration. `config_sha256` is of the effective settings, secrets left out.
+    """One validated configuration.
 
-    `warnings` are findings that do not stop a run, each a full line with its place.
+    `config_sha256` is the fingerprint of the effective settings without secrets. `warnings` are
+    findings that do not stop a run, each a full line with its place.
     """
 
     kafka: KafkaSettings
@@ -45,7 +46,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
     def described(self, route: RouteSettings) -> ObjectSettings:
-        """Return the object that a route fills, as its file shows it."""
+        """Return the object that a route writes to, without the internal key of an insert."""
         if route.crm is None:
             return self.connector.objects[route.object]
         described = route.crm.described

@@ -1,4 +1,4 @@
-"""Kinds of values that hold several: lists, and mappings with the user's own keys."""
+"""Kinds that hold several values: lists, and mappings with user-defined keys."""
 
 from __future__ import annotations
 
@@ -25,56 +25,66 @@ T = TypeVar("T")
 
 
 class ListOf(Generic[T]):
-    """A list; where `lone` is given.
+    """A list of values of one kind.
 
-    One value may stand without its brackets and is read by that.
+    With `from_scalar`, a single value without brackets is accepted, and split into entries by it.
     """
 
     def __init__(
-        self, kind: Kind[T], *, lone: Callable[[ScalarNode], tuple[ScalarNode, ...]] | None = None
+        self,
+        kind: Kind[T],
+        *,
+        from_scalar: Callable[[ScalarNode], tuple[ScalarNode, ...]] | None = None,
     ) -> None:
         self.kind = kind
-        self._lone = lone
+        self._from_scalar = from_scalar
         self.words = (
-            f"a list of {kind.words}" if lone is None else f"{kind.words}, or a list of them"
+            f"a list of {kind.words}" if from_scalar is None else f"{kind.words}, or a list of them"
         )
 
     def read(self, node: Node, path: str, findings: Findings) -> tuple[T, ...]:
-        """Take all values of the list, or fault each that is none."""
+        """Return all values of the list; report every entry that cannot be read."""
         if isinstance(node, ScalarNode) and node.broken:
             raise Unread(path)
         nodes: tuple[Node, ...]
-        lone = isinstance(node, ScalarNode)
+        single = isinstance(node, ScalarNode)
         if isinstance(node, SequenceNode):
             nodes = node.nodes
-        elif self._lone is not None and isinstance(node, ScalarNode) and node.value is not None:
-            nodes = self._lone(node)
+        elif (
+            self._from_scalar is not None
+            and isinstance(node, ScalarNode)
+            and node.value is not None
+        ):
+            nodes = self._from_scalar(node)
         else:
-            raise findings.fault(node.place, path, f"expected {self.words}, found {seen(node)}")
+            raise findings.fault(node.place, path, f"expected {self.words}, got {seen(node)}")
         if not nodes:
             raise findings.fault(node.place, path, f"the list is empty; expected {self.words}")
+        # Every faulty entry is reported; the list as a whole then counts as missing.
         values: list[T] = []
         for step, child in enumerate(nodes):
             with suppress(Unread):
-                values.append(self.kind.read(child, path if lone else at(path, step), findings))
+                values.append(self.kind.read(child, path if single else at(path, step), findings))
         if len(values) < len(nodes):
             raise Unread(path)
         return tuple(values)
 
     def json_schema(self) -> dict[str, object]:
-        """Describe it."""
+        """Return the kind as JSON Schema."""
         several: dict[str, object] = {
             "type": "array",
             "minItems": 1,
             "items": self.kind.json_schema(),
         }
-        return several if self._lone is None else {"anyOf": [self.kind.json_schema(), several]}
+        return (
+            several if self._from_scalar is None else {"anyOf": [self.kind.json_schema(), several]}
+        )
 
 
 class MapOf(Generic[T]):
-    """A mapping with the user's own keys.
+    """A mapping with user-defined keys.
 
-    `dotted` keys may hold dots, so an override takes the rest as one.
+    With `dotted`, keys may contain dots: an override takes the rest of its path as one key.
     """
 
     def __init__(self, kind: Kind[T], *, keys: str, dotted: bool = False) -> None:
@@ -83,11 +93,11 @@ class MapOf(Generic[T]):
         self.words = f"a mapping of {keys}"
 
     def read(self, node: Node, path: str, findings: Findings) -> dict[str, T]:
-        """Take the members that can be read; the others are faulted and left out."""
+        """Return the members that can be read; the others are reported and left out."""
         if isinstance(node, ScalarNode) and node.value is None and not node.quoted:
             return {}
         if not isinstance(node, MappingNode):
-            raise findings.fault(node.place, path, f"expected {self.words}, found {seen(node)}")
+            raise findings.fault(node.place, path, f"expected {self.words}, got {seen(node)}")
         values: dict[str, T] = {}
         for member in node.members:
             with suppress(Unread):
@@ -95,16 +105,16 @@ class MapOf(Generic[T]):
         return values
 
     def json_schema(self) -> dict[str, object]:
-        """Describe it."""
+        """Return the kind as JSON Schema."""
         return {"type": "object", "additionalProperties": self.kind.json_schema()}
 
 
-def parted_by_commas(node: ScalarNode) -> tuple[ScalarNode, ...]:
-    """One text may hold several values, parted by commas."""
+def split_at_commas(node: ScalarNode) -> tuple[ScalarNode, ...]:
+    """Split a text at commas into several values."""
     parts = [part.strip() for part in node.text.split(",")]
     return tuple(msgspec.structs.replace(node, text=part, value=part) for part in parts)
 
 
-def itself(node: ScalarNode) -> tuple[ScalarNode, ...]:
-    """One value without brackets is a list of one."""
+def one_entry(node: ScalarNode) -> tuple[ScalarNode, ...]:
+    """Return a value without brackets as a list of one entry."""
     return (node,)

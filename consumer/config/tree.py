@@ -1,4 +1,4 @@
-"""A configuration file as a tree whose every key and value knows where it was written."""
+"""Tree of a configuration file: every key and value has the place where it was written."""
 
 from __future__ import annotations
 
@@ -33,12 +33,10 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 
 
 def plain_value(text: str) -> Plain:
-    """Read an unquoted scalar by the core schema of YAML 1.2.
+    """Return the value of an unquoted scalar by the core schema of YAML 1.2.
 
-    `no` and `1:30` are text, `.inf` is too.
-
-    Source: YAML 1.2.2, section 10.3.2; infinities and NaN are left as text because no key takes
-    them.
+    `no` and `1:30` are text. Infinities and NaN are text too, because no key accepts them.
+    Source: YAML 1.2.2, section 10.3.2.
     """
     if text in _WORDS:
         return _WORDS[text]
@@ -54,11 +52,11 @@ def plain_value(text: str) -> Plain:
 
 
 class ScalarNode(msgspec.Struct, frozen=True):
-    """One value. `variables` names the environment variables it was made of.
+    """One value.
 
-    `written` is the text to show of it: as it stands in the file, before the environment came in.
-    `taken` says that all of it came from the environment. `broken` marks one whose fault is already
-    reported.
+    `written` is the text to show in messages: as in the file, before references were expanded.
+    `variables` are the environment variables in it, `taken` says that the whole value came from
+    them. `broken` marks a value whose fault is already reported.
     """
 
     place: Location
@@ -72,7 +70,7 @@ class ScalarNode(msgspec.Struct, frozen=True):
 
     @property
     def untyped(self) -> bool:
-        """Whether the text came from where there are no types: a variable, an option."""
+        """Whether the text came from a variable or an option, where values have no types."""
         return bool(self.variables) or self.place.kind in {"environment", "option"}
 
 
@@ -85,18 +83,18 @@ class Member(msgspec.Struct, frozen=True):
 
 
 class MappingNode(msgspec.Struct, frozen=True):
-    """Keys and values, in file order."""
+    """A mapping, in file order."""
 
     place: Location
     members: tuple[Member, ...] = ()
 
     def get(self, key: str) -> Member | None:
-        """Return the member of this name."""
+        """Return the member with this key, else `None`."""
         return next((member for member in self.members if member.key == key), None)
 
 
 class SequenceNode(msgspec.Struct, frozen=True):
-    """Values, in file order."""
+    """A list, in file order."""
 
     place: Location
     nodes: tuple[Node, ...] = ()
@@ -106,13 +104,14 @@ Node: TypeAlias = ScalarNode | MappingNode | SequenceNode
 
 
 def seen(node: Node) -> str:
-    """Say what kind of thing stands there, never what the environment put into it."""
+    """Describe a node for a message: its kind, or its text as written, never a variable's value."""
     if isinstance(node, MappingNode):
         return "a mapping"
     if isinstance(node, SequenceNode):
         return "a list"
     if node.value is None and not node.quoted and not node.untyped:
         return "nothing"
+    # `written` is the text before references were expanded, so no variable is shown.
     written = f'"{node.written}"' if node.quoted else node.written
     shown = written if len(written) <= _SHOWN_LENGTH else f"{written[:_SHOWN_LENGTH]}..."
     return (

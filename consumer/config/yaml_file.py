@@ -1,7 +1,4 @@
-"""The first step of a configuration.
-
-Bytes of a YAML 1.2 file to a tree, refusing what could hurt or mislead.
-"""
+"""Read a YAML 1.2 file into a tree; refuse tags, duplicate keys, deep nesting and alias bombs."""
 
 from __future__ import annotations
 
@@ -28,6 +25,7 @@ from consumer.config.tree import (
     ScalarNode,
     SequenceNode,
     plain_value,
+    seen,
 )
 
 if TYPE_CHECKING:
@@ -37,37 +35,41 @@ if TYPE_CHECKING:
 MAX_FILE_BYTES = 1024 * 1024
 MAX_DEPTH = 32
 MAX_VALUES = 20_000
-"""Values of a file after aliases are followed; an object of a connector schema has at most 1000
-fields."""
+"""Most values of a file after expanding aliases. A schema object has at most 1000 fields."""
 
 WHOLE = "config"
-"""The path of a fault that concerns the file as a whole."""
+"""Path in faults that concern the file as a whole."""
 
 
 def read(
-    path: Path, findings: Findings, *, whole: str = WHOLE, asked_at: Location | None = None
+    path: Path, findings: Findings, *, whole: str = WHOLE, named_at: Location | None = None
 ) -> MappingNode:
     """Read a file into its tree.
 
-    Raises `Unread` when there is none; its faults are in `findings` then.
-
-    `whole` names the file in faults that concern all of it; `asked_at` is where it is named by
-    another.
+    `whole` is the path in faults that concern the whole file; `named_at` is the place where another
+    file names it. Raises: `Unread` after the fault is reported.
     """
-    start = asked_at or Location(str(path), 1, 1)
+    start = named_at or Location(str(path), 1, 1)
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_FILE_BYTES + 1)
     except IsADirectoryError:
-        raise findings.fault(start, whole, "is a directory; name the file in it") from None
+        raise findings.fault(start, whole, "is a directory; name a file in it") from None
     except FileNotFoundError:
         raise findings.fault(start, whole, f"no such file: {path}") from None
     except PermissionError:
-        raise findings.fault(start, whole, "permission denied; let this user read it") from None
+        raise findings.fault(
+            start, whole, "permission denied; make it readable for this user"
+        ) from None
     except OSError as error:
         raise findings.fault(start, whole, f"cannot be read: {error.strerror}") from None
+    except ValueError:
+        text = "a path cannot contain a NUL character; write the path of a file"
+        raise findings.fault(start, whole, text) from None
     if len(raw) > MAX_FILE_BYTES:
-        raise findings.fault(start, whole, "larger than 1 MiB; this is not such a file")
+        raise findings.fault(
+            start, whole, "the file is larger than 1 MiB, the limit; check the path"
+        )
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -75,7 +77,7 @@ def read(
         column = error.start - (raw.rfind(b"\n", 0, error.start) + 1) + 1
         place = Location(str(path), line, column)
         raise findings.fault(
-            place, whole, f"not UTF-8 at byte {error.start}; save it as UTF-8"
+            place, whole, f"not valid UTF-8 at byte {error.start}; save the file as UTF-8"
         ) from None
     return parse(text, str(path), findings, whole=whole)
 
@@ -86,22 +88,27 @@ def parse(text: str, source: str, findings: Findings, *, whole: str = WHOLE) -> 
     try:
         node = builder.document(YAML(typ="safe", pure=True).parse(text))
     except MarkedYAMLError as error:
+        # The parser reports an open quote at the end of the file; the useful place is its start.
         unended = "end of stream" in str(error.problem) or "<stream end>" in str(error.problem)
         mark = (error.context_mark if unended else None) or error.problem_mark or error.context_mark
         place = Location(source, mark.line + 1, mark.column + 1) if mark else Location(source, 1, 1)
-        raise findings.fault(place, whole, _in_plain_words(error)) from None
+        raise findings.fault(place, whole, _explain(error)) from None
     except YAMLError as error:
         first = str(error).splitlines()[0]
         raise findings.fault(_of_character(text, error, source), whole, first) from None
     if node is None or (isinstance(node, ScalarNode) and node.value is None):
-        raise findings.fault(Location(source, 1, 1), whole, "is empty; write its sections")
+        raise findings.fault(
+            Location(source, 1, 1), whole, "expected a mapping at the top level, got an empty file"
+        )
     if not isinstance(node, MappingNode):
-        raise findings.fault(node.place, whole, "is not a mapping; write sections such as `kafka:`")
+        raise findings.fault(
+            node.place, whole, f"expected a mapping at the top level, got {seen(node)}"
+        )
     return node
 
 
 class _Builder:
-    """Builds the tree from the parser's events, without recursion of its own on hostile depth."""
+    """Builds the tree from the parser's events; `MAX_DEPTH` bounds the recursion."""
 
     def __init__(self, source: str, findings: Findings, whole: str) -> None:
         self._source = source
@@ -113,7 +120,7 @@ class _Builder:
         self._events: Iterator[Event] = iter(())
 
     def document(self, events: Iterator[Event]) -> Node | None:
-        """Build the one document of a file."""
+        """Build the only document of a file; `None` for an empty one."""
         self._events = events
         node: Node | None = None
         documents = 0
@@ -124,7 +131,7 @@ class _Builder:
                     raise self._findings.fault(
                         self._place(event),
                         self._whole,
-                        "more than one document; remove the `---` and what follows",
+                        "more than one YAML document; remove the `---` and the text after it",
                     )
             elif isinstance(
                 event, (ScalarEvent, MappingStartEvent, SequenceStartEvent, AliasEvent)
@@ -133,7 +140,7 @@ class _Builder:
         return node
 
     def _node(self, event: Event, depth: int) -> Node:
-        """Build one value from its first event on."""
+        """Build one value, starting with its first event."""
         place = self._place(event)
         if isinstance(event, AliasEvent):
             return self._alias(str(event.anchor), place)
@@ -141,10 +148,13 @@ class _Builder:
             raise self._findings.fault(place, self._whole, f"nested deeper than {MAX_DEPTH} levels")
         if getattr(event, "tag", None) is not None:
             raise self._findings.fault(
-                place, self._whole, "tags are not taken; write the plain value, quoted if text"
+                place,
+                self._whole,
+                "YAML tags are not allowed; write the plain value, in quotes if it is text",
             )
         anchor = getattr(event, "anchor", None)
         if anchor is not None:
+            # An alias within the value of its anchor would make an endless tree.
             self._open_anchors.add(anchor)
         node: Node
         if isinstance(event, ScalarEvent):
@@ -153,9 +163,10 @@ class _Builder:
             node, size = self._mapping(place, depth)
         else:
             node, size = self._sequence(place, depth)
+        # Sizes count aliases as if they were expanded, without expanding them ("billion laughs").
         if size > MAX_VALUES:
             raise self._findings.fault(
-                place, self._whole, f"more than {MAX_VALUES} values once its aliases are followed"
+                place, self._whole, f"more than {MAX_VALUES} values after expanding aliases"
             )
         self._sizes[id(node)] = size
         if anchor is not None:
@@ -164,13 +175,13 @@ class _Builder:
         return node
 
     def _scalar(self, event: ScalarEvent, place: Location) -> ScalarNode:
-        """Build a leaf."""
+        """Build a scalar."""
         quoted = event.style is not None
         text = str(event.value)
         return ScalarNode(place, text, text if quoted else plain_value(text), text, quoted=quoted)
 
     def _mapping(self, place: Location, depth: int) -> tuple[MappingNode, int]:
-        """Build a mapping up to its end event; a key given twice is a fault, not a choice."""
+        """Build a mapping up to its end event, and report keys that occur twice."""
         members: dict[str, Member] = {}
         size = 1
         for event in self._events:
@@ -187,7 +198,9 @@ class _Builder:
             if key in members:
                 first = members[key].place.line
                 self._findings.fault(
-                    key_place, self._whole, f"key `{key}` is given twice, first in line {first}"
+                    key_place,
+                    self._whole,
+                    f"key `{key}` is set twice, first in line {first}; remove one",
                 )
                 continue
             members[key] = Member(key, key_place, node)
@@ -206,7 +219,7 @@ class _Builder:
         return SequenceNode(place, tuple(nodes)), size
 
     def _alias(self, name: str, place: Location) -> Node:
-        """Follow an alias to what is already built; it is shared, never copied."""
+        """Return the node of an alias; it is shared, not copied."""
         if name in self._open_anchors:
             raise self._findings.fault(place, self._whole, f"alias `*{name}` refers to itself")
         if name not in self._anchors:
@@ -216,29 +229,29 @@ class _Builder:
         return self._anchors[name]
 
     def _place(self, event: Event) -> Location:
-        """Return where an event starts."""
+        """Return the place where an event starts."""
         mark = event.start_mark
         return Location(self._source, mark.line + 1, mark.column + 1)
 
 
-def _in_plain_words(error: MarkedYAMLError) -> str:
-    """Say what the parser stumbled over, with the remedy where there is a usual one."""
-    problem = str(error.problem or error.context or "not YAML")
+def _explain(error: MarkedYAMLError) -> str:
+    """Translate a parser error into a message, with the usual fix if there is one."""
+    problem = str(error.problem or error.context or "not valid YAML")
     if "'\\t'" in problem:
-        return "tabs cannot indent; use spaces"
+        return "tabs are not allowed for indentation; use spaces"
     if "cannot start any token" in problem:
         return f"{problem}; put the value in quotes"
     if "end of stream" in problem:
-        return "a quote that is never closed; close it"
+        return "a quote is not closed; close it"
     if "<stream end>" in problem:
-        return "a bracket or brace that is never closed; close it"
+        return "a bracket or brace is not closed; close it"
     if problem == "mapping values are not allowed here":
-        return "a `:` where none can be; check the indentation, or put the value in quotes"
-    return f"not YAML: {problem}"
+        return "unexpected `:`; check the indentation, or put the value in quotes"
+    return f"not valid YAML: {problem}"
 
 
 def _of_character(text: str, error: YAMLError, source: str) -> Location:
-    """Find the place of a character that the reader refuses."""
+    """Return the place of a character that YAML does not allow."""
     position = getattr(error, "position", 0)
     if not isinstance(position, int):
         return Location(source, 1, 1)

@@ -9,17 +9,17 @@ if TYPE_CHECKING:
 
 
 async def asynchronous(row: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return the row later than anybody waits."""
+    """Return the row asynchronously."""
     del context
     return row
 
 
 def generator(row: dict[str, Any], context: object) -> Iterator[dict[str, Any]]:
-    """Yield the row, where a list is wanted."""
+    """Yield the row, instead of a list."""
     del context
     yield row
 
 
-def alone(row: dict[str, Any]) -> dict[str, Any]:
-    """Take no context."""
+def one_argument(row: dict[str, Any]) -> dict[str, Any]:
+    """Take one argument only."""
     return row

@@ -1,7 +1,4 @@
-"""Each file beside this one holds one mistake.
-
-Its first lines are what must be said about it, to the letter.
-"""
+"""Each file in this folder has a mistake, and its first lines are the exact expected findings."""
 
 from __future__ import annotations
 
@@ -20,43 +17,43 @@ ENVIRON = {"SF_SECRET": "a-secret", "EMPTY": ""}
 
 
 def expected(path: Path, word: str) -> list[str]:
-    """Read the header lines of one word."""
+    """Return the expected findings of one kind from the header of a file."""
     lines = path.read_text("utf-8").splitlines()
     return [line.removeprefix(f"# {word}: ") for line in lines if line.startswith(f"# {word}: ")]
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_a_mistake_is_said_where_it_is(path: Path) -> None:
+def test_a_mistake_is_reported_with_its_place(path: Path) -> None:
     """The faults and warnings of a file are exactly the ones in its header, in this order."""
     found = inspect(path, environ=ENVIRON, overrides=[])
-    said = [str(fault).replace(f"{FOLDER}/", "") for fault in found.faults]
-    warned = [str(warning).replace(f"{FOLDER}/", "") for warning in found.warnings]
-    assert (expected(path, "expect"), expected(path, "warning")) == (said, warned)
-    assert (found.settings is None) == bool(said)
+    faults = [str(fault).replace(f"{FOLDER}/", "") for fault in found.faults]
+    warnings = [str(warning).replace(f"{FOLDER}/", "") for warning in found.warnings]
+    assert (expected(path, "expect"), expected(path, "warning")) == (faults, warnings)
+    assert (found.settings is None) == bool(faults)
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_file_expects_something(path: Path) -> None:
-    """A file without a header would prove nothing."""
+    """Every file expects at least one finding."""
     assert expected(path, "expect") + expected(path, "warning")
 
 
 @pytest.mark.holds("I17")
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_no_secret_is_repeated(path: Path) -> None:
-    """Neither a secret of the environment nor one written into the file shows in a finding."""
+def test_no_secret_is_shown(path: Path) -> None:
+    """No finding contains a secret from the environment or from the file."""
     found = inspect(path, environ=ENVIRON, overrides=[])
     text = "\n".join(map(str, found.faults + found.warnings))
     assert not [secret for secret in ("a-secret", "hunter") if secret in text]
 
 
 @pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.stem)
-def test_a_mistake_of_a_connector_schema_is_said_where_it_is(path: Path) -> None:
+def test_a_mistake_in_a_connector_schema_is_reported_with_its_place(path: Path) -> None:
     """The findings of a schema file are exactly the ones in its header, in this order."""
     findings = Findings()
     tried(read_connector_schema, path, findings, Location("consumer.yaml", 1, 1))
     folder = f"{FOLDER}/schemas/"
-    said = [str(fault).replace(folder, "") for fault in findings.faults]
-    warned = [str(warning).replace(folder, "") for warning in findings.warnings]
-    assert (expected(path, "expect"), expected(path, "warning")) == (said, warned)
-    assert said + warned
+    faults = [str(fault).replace(folder, "") for fault in findings.faults]
+    warnings = [str(warning).replace(folder, "") for warning in findings.warnings]
+    assert (expected(path, "expect"), expected(path, "warning")) == (faults, warnings)
+    assert faults + warnings

@@ -1,4 +1,4 @@
-"""The chart as Helm renders it."""
+"""Run Helm on the chart, and read the manifests that it renders."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Manifest = dict[str, Any]
 
 
 def helm(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run Helm; what it says is the caller's to judge."""
+    """Run Helm; the caller checks the result."""
     return subprocess.run(
         [tool("helm").path, *arguments], capture_output=True, text=True, timeout=60, check=False
     )

@@ -1,7 +1,4 @@
-"""The chart's files that nobody writes by hand: values.schema.json and README.md, from values.yaml.
-
-`make chart` writes them anew.
-"""
+"""Generate values.schema.json and README.md of the chart from values.yaml (`make chart`)."""
 
 from __future__ import annotations
 
@@ -13,16 +10,17 @@ from tests.kubernetes.chart import CHART
 from tests.kubernetes.values_file import Key, keys
 
 GIVEN_BY_THE_CHART: Final = {"connector": "schema_file", "salesforce": "client_id"}
-"""Keys that the configuration needs and the chart can fill in, by section."""
+"""Required keys of the configuration that the chart can set, by section."""
 
 _INTRODUCTION: Final = """# datacloud-consumer
 
-Runs [datacloud-consumer](../../README.md) on Kubernetes. [docs/kubernetes.md](../../docs/kubernetes.md) leads from
-nothing to a pod. Scenarios to start from are in [ci](ci).
+Runs [datacloud-consumer](../../README.md), which sends Kafka topics to Data 360 (formerly Data
+Cloud), on Kubernetes. [docs/kubernetes.md](../../docs/kubernetes.md) shows how to install it, step
+by step. The folder [ci](ci) contains example values.
 
-This file is written from [values.yaml](values.yaml) by `make chart`. Types and ranges are in
-[values.schema.json](values.schema.json); `config` is held against the daemon's own schema before
-anything is installed.
+`make chart` generates this file from [values.yaml](values.yaml). Types and ranges are in
+[values.schema.json](values.schema.json). Helm validates `config` with the schema of the daemon
+before it installs anything.
 
 | key | default | meaning |
 |---|---|---|
@@ -30,7 +28,7 @@ anything is installed.
 
 
 def values_schema() -> str:
-    """Return the schema that Helm holds values against."""
+    """Return the JSON Schema that Helm validates values with."""
     schema: dict[str, Any] = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Values of the chart datacloud-consumer",
@@ -46,7 +44,7 @@ def values_schema() -> str:
 def readme() -> str:
     """Return the chart's README."""
     return _INTRODUCTION + "".join(
-        f"| `{'.'.join(key.path)}` | {_shown(key.default)} | {key.said} |\n"
+        f"| `{'.'.join(key.path)}` | {_shown(key.default)} | {key.description} |\n"
         for key in keys(CHART / "values.yaml")
     )
 
@@ -56,17 +54,14 @@ def _closed() -> dict[str, Any]:
 
 
 def _place(schema: dict[str, Any], key: Key) -> None:
-    """Put a key where it belongs.
-
-    What stands above it takes no other keys than those with a sentence.
-    """
+    """Add a key to the schema; the sections above it accept no undescribed keys."""
     for name in key.path[:-1]:
         schema = schema["properties"].setdefault(name, _closed())
     schema["properties"][key.path[-1]] = key.schema
 
 
 def _configuration() -> dict[str, Any]:
-    """Return the daemon's schema without what the chart fills in."""
+    """Return the daemon's schema without the keys that the chart sets."""
     schema: dict[str, Any] = documents.json_schema()
     return {
         **{name: part for name, part in schema.items() if name not in {"$schema", "title"}},
@@ -83,7 +78,7 @@ def _filled_in(name: str, part: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def _shown(default: Any) -> str:  # noqa: ANN401 - whatever values.yaml holds
+def _shown(default: Any) -> str:  # noqa: ANN401 - any YAML value
     return "" if default in ("", None, [], {}) else f"`{json.dumps(default)}`"
 
 

@@ -1,7 +1,4 @@
-"""A real control plane of Kubernetes on loopback, without nodes.
-
-It judges what is put into it, and acts on it.
-"""
+"""Run a real Kubernetes control plane on loopback, without nodes."""
 
 from __future__ import annotations
 
@@ -45,14 +42,14 @@ CONTROLLERS: Final = (
 
 
 class Cluster:
-    """An API server on its own etcd, for as long as the `with` block lasts."""
+    """An API server with its own etcd, running as long as the `with` block."""
 
     def __init__(self, program: Path, folder: Path) -> None:
         self._program = program
         self.folder = folder
         self._port = free_port()
         self._stack = ExitStack()
-        self._unverified = ssl._create_unverified_context()  # noqa: S323 - its certificate is its own, on loopback
+        self._unverified = ssl._create_unverified_context()  # noqa: S323 - a self-signed certificate, on loopback
 
     def __enter__(self) -> Self:
         with self._stack:
@@ -70,7 +67,7 @@ class Cluster:
         self._stack.close()
 
     def add_controllers(self) -> None:
-        """Let Deployments have pods, budgets be counted and pods get nodes."""
+        """Start the controllers and the scheduler, which create, count and place pods."""
         known = f"--kubeconfig={self._kubeconfig()}"
         own = ("--leader-elect=false", "--bind-address=127.0.0.1")
         self._run(
@@ -117,12 +114,12 @@ class Cluster:
             return refused.code, _body(refused.read())
 
     def create(self, path: str, manifest: Manifest) -> None:
-        """POST a manifest that has to be taken."""
+        """POST a manifest that the API server must accept."""
         status, answer = self.ask(path, manifest)
         assert status in {200, 201}, answer
 
     def make_namespace(self, name: str) -> None:
-        """Make one that enforces `restricted`, and warns of it."""
+        """Create a namespace that enforces and warns by the standard `restricted`."""
         labels = {
             f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")
         }
@@ -132,7 +129,7 @@ class Cluster:
         )
 
     def define(self, definition: Manifest) -> None:
-        """Teach it a kind of somebody else, and wait until it is served."""
+        """Create a CustomResourceDefinition, and wait until its kind is served."""
         self.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition)
         spec = definition["spec"]
         for version in (version["name"] for version in spec["versions"] if version["served"]):
@@ -142,7 +139,7 @@ class Cluster:
             )
 
     def helm(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        """Run Helm against it; what it says is the caller's to judge."""
+        """Run Helm against the API server; the caller checks the result."""
         return subprocess.run(
             [tool("helm").path, *arguments],
             env={
@@ -177,13 +174,14 @@ class Cluster:
             "--bind-address=127.0.0.1", "--advertise-address=127.0.0.1",
             f"--cert-dir={self.folder / 'certificates'}",
             f"--service-account-key-file={key}", f"--service-account-signing-key-file={key}",
-            "--service-account-issuer=https://kubernetes.default.svc", f"--token-auth-file={tokens}",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            f"--token-auth-file={tokens}",
             "--authorization-mode=RBAC", "--service-cluster-ip-range=10.0.0.0/24",
             "--enable-admission-plugins=PodSecurity", "--disable-admission-plugins=ServiceAccount",
         )  # fmt: skip
 
     def _run(self, part: str, *arguments: str) -> None:
-        """Start a part that ends with the block; what it says goes into a file."""
+        """Start a process that ends with the `with` block; its output goes to a file."""
         log = self._stack.enter_context((self.folder / f"{part}.log").open("wb"))
         running = subprocess.Popen(
             [self._program, part, *arguments], stdout=log, stderr=log, start_new_session=True
@@ -200,8 +198,8 @@ class Cluster:
             return False
 
 
-def await_true(asked: Any, otherwise: str) -> None:  # noqa: ANN401 - any question without arguments
-    """Ask again and again, for two minutes at most."""
+def await_true(asked: Any, otherwise: str) -> None:  # noqa: ANN401 - any function without arguments
+    """Repeat a check until it is true, for two minutes at most."""
     pause = threading.Event()
     for _ in range(int(READY_WITHIN_S / _LOOK_AGAIN_S)):
         if asked():
@@ -210,7 +208,7 @@ def await_true(asked: Any, otherwise: str) -> None:  # noqa: ANN401 - any questi
     raise AssertionError(otherwise)
 
 
-def _body(text: bytes) -> Any:  # noqa: ANN401 - JSON, or the words of a health check
+def _body(text: bytes) -> Any:  # noqa: ANN401 - JSON, or the text of a health check
     try:
         return json.loads(text)
     except ValueError:

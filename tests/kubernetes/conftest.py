@@ -1,7 +1,4 @@
-"""What these tests need: tools that are built, schemas of Kubernetes.
-
-Schemas of other people's kinds.
-"""
+"""Fixtures: built tools, Kubernetes schemas, and CustomResourceDefinitions."""
 
 from __future__ import annotations
 
@@ -31,7 +28,7 @@ __all__ = ["kafka_broker"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that asks for a tool is one of `make test-kubernetes`."""
+    """Mark tests that need a tool as tests of `make test-kubernetes`."""
     for item in items:
         if "require" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.kubernetes)
@@ -45,8 +42,7 @@ def require() -> Callable[[str], Path]:
         path = tool(name).path
         if not path.exists():
             pytest.skip(
-                f"{name} is not built; run `make test-kubernetes` where Go is installed"
-                f" (Debian: golang)"
+                f"{name} is not built; install Go (Debian: golang) and run `make test-kubernetes`"
             )
         return path
 
@@ -65,7 +61,7 @@ def kubernetes_schemas(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = importlib.util.find_spec("kubernetes_validate")
     if found is None or found.origin is None:
         pytest.skip(
-            "no schemas of Kubernetes; `make test-kubernetes` installs them"
+            "Kubernetes schemas are not installed; run `make test-kubernetes`"
             " (requirements/kubernetes.txt)"
         )
     folder = tmp_path_factory.mktemp("kubernetes-schemas")
@@ -78,15 +74,12 @@ def kubernetes_schemas(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def definitions() -> list[Manifest]:
-    """The definitions of ServiceMonitor, ScaledObject and others.
-
-    As their projects publish them.
-    """
+    """Return the CustomResourceDefinitions of the Prometheus Operator, KEDA and others."""
     found = custom_kinds.definitions()
     if found is None:
         pytest.skip(
-            "no definitions of other kinds; `make test-kubernetes` fetches them with Go"
-            " (Debian: golang)"
+            "CustomResourceDefinitions are not fetched; install Go (Debian: golang) and run"
+            " `make test-kubernetes`"
         )
     return found
 
@@ -103,7 +96,7 @@ def custom_schemas(definitions: list[Manifest], tmp_path_factory: pytest.TempPat
 def conforming(
     require: Callable[[str], Path], kubernetes_schemas: Path, custom_schemas: Path
 ) -> Conforming:
-    """Return what holds manifests against the schemas of a version."""
+    """Return a validator of manifests for one Kubernetes version."""
 
     def judge(text: str, version: str) -> subprocess.CompletedProcess[str]:
         return conform(require("kubeconform"), text, version, kubernetes_schemas, custom_schemas)
@@ -117,7 +110,7 @@ def cluster(
     definitions: list[Manifest],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Cluster]:
-    """An API server that knows the kinds of others, for one file of tests."""
+    """An API server with the CustomResourceDefinitions, for one test module."""
     require("helm")
     with Cluster(require("control-plane"), tmp_path_factory.mktemp("cluster")) as server:
         for definition in definitions:

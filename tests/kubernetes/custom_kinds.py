@@ -1,7 +1,4 @@
-"""Definitions of other people's kinds, as their own Go modules carry them.
-
-Nothing of them is kept here.
-"""
+"""Read CustomResourceDefinitions from the Go modules that publish them."""
 
 from __future__ import annotations
 
@@ -36,10 +33,7 @@ def write_schemas(found: list[Manifest], folder: Path) -> None:
 
 
 def _strict(schema: Any) -> Any:  # noqa: ANN401 - any part of a schema
-    """Refuse keys that a definition does not know.
-
-    Which the API server would drop without a word.
-    """
+    """Refuse keys that a definition does not have; the API server would drop them silently."""
     if isinstance(schema, list):
         return [_strict(part) for part in schema]
     if not isinstance(schema, dict):

@@ -1,4 +1,4 @@
-"""The Dockerfile as its stages and steps, and the rules that hold for it whatever builds it."""
+"""Read the Dockerfile into stages and steps, and check its rules without building it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Step(NamedTuple):
 
 @dataclass
 class Stage:
-    """A `FROM` with what follows it; `base` is another stage or an image."""
+    """A `FROM` with its steps; `base` is another stage or an image."""
 
     base: str
     name: str
@@ -36,7 +36,7 @@ class Stage:
 
 
 def stages(text: str) -> list[Stage]:
-    """Read a Dockerfile; variables of `ARG` that have a default are filled in where they are used."""
+    """Read a Dockerfile, and replace variables of `ARG` by their defaults."""
     found: list[Stage] = []
     known: dict[str, str] = {}
     for step in _steps(text):
@@ -56,7 +56,7 @@ def stages(text: str) -> list[Stage]:
 
 
 def pairs(text: str) -> dict[str, str]:
-    """Read what `ENV` and `LABEL` take: NAME=VALUE, quoted where it has blanks."""
+    """Read the NAME=VALUE pairs of `ENV` and `LABEL`, quoted if they contain blanks."""
     return {
         name: quoted or bare
         for name, quoted, bare in re.findall(r'([\w.]+)=(?:"([^"]*)"|(\S+))', text)
@@ -64,7 +64,7 @@ def pairs(text: str) -> dict[str, str]:
 
 
 def offences(text: str) -> list[str]:
-    """Say where a Dockerfile leaves what ours promises."""
+    """Return the rules that a Dockerfile breaks."""
     found = stages(text)
     names = {stage.name for stage in found}
     last = found[-1]
@@ -74,14 +74,14 @@ def offences(text: str) -> list[str]:
         if stage.base not in names and not _BY_DIGEST.fullmatch(stage.base)
     ]
     if len(found) < 2:
-        said.append("what builds is in the image")
+        said.append("build tools are in the image")
     if not _BY_NUMBER.fullmatch((last.all("USER") or [""])[-1]):
-        said.append("the user is not a number above nought")
+        said.append("the user is not a number above 0")
     if not all(_is_exec(each) for each in last.all("ENTRYPOINT") + last.all("CMD")) or not last.all(
         "ENTRYPOINT"
     ):
         said.append(
-            "the entry point is not a list: a shell would stand before the daemon and keep SIGTERM"
+            "the entry point is not a list: a shell would run before the daemon and swallow SIGTERM"
         )
     for stage in found:
         said += [f"ADD {each}" for each in stage.all("ADD")]

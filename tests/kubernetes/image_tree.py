@@ -1,10 +1,7 @@
-"""The image's file tree without a container engine.
+"""Build the image's file tree without a container engine, from the steps of the Dockerfile.
 
-The Dockerfile's own steps on this machine's Debian.
-
-In place of the official image stands this machine's system, to be read only, with its Python in
-/usr/local, where that image has it; each stage is an overlay over the one it begins from. What else
-it has is not to be seen.
+This machine's Debian replaces the official image, read-only, with its Python in /usr/local. Each
+stage is an overlay on its base. Other files of the machine are hidden.
 """
 
 from __future__ import annotations
@@ -38,18 +35,18 @@ _OF_THE_BASE: Final = {
 
 
 def cannot() -> str | None:
-    """Say why no tree can be built here, when none can."""
+    """Return why no tree can be built on this machine, else `None`."""
     if os.geteuid() != 0:
         return "overlays and other users need root"
     if missing := [name for name in ("unshare", "setpriv", "chroot") if shutil.which(name) is None]:
         return f"no {' and no '.join(missing)} on this machine (Debian: util-linux, coreutils)"
     if sys.base_prefix == "/usr":
         return (
-            "this Python is the system's own; one in a folder of its own can stand in for the"
-            " image's"
+            "this is the Python of the system; the test needs a separate installation, such as one"
+            " from pyenv"
         )
     tried = subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False)  # noqa: S607 - the system's
-    return "no mounts of our own here" if tried.returncode else None
+    return "this machine does not allow mount namespaces" if tried.returncode else None
 
 
 class ImageTree:
@@ -83,13 +80,11 @@ class ImageTree:
         mounts: Mapping[Path, str] | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> list[str]:
-        """Return the command that runs words in it.
+        """Return the command that runs arguments in the image.
 
-        As its user, without a capability, all but /tmp read-only.
-
-        The process that is started becomes the contained one: signals go to it as they would in a
-        pod.
-        Shape: `mounts` are folders of the machine by the place where the container sees them.
+        It runs as the user of the image, without capabilities, with all but /tmp read-only. The
+        started process becomes the contained process, so it gets signals as in a pod. `mounts` maps
+        paths in the container to folders of the machine.
         """
         user, _, group = self._last.all("USER")[-1].partition(":")
         top = self._folder / "mount-points"
@@ -170,10 +165,7 @@ class ImageTree:
         assert answer.returncode == 0, f"RUN {text}\n{answer.stdout}{answer.stderr}"
 
     def _mounted(self, below: Sequence[Path], top: Path) -> Iterator[str]:
-        """Say how layers become one tree at the root, with the machine's system.
-
-        Devices and processes.
-        """
+        """Return the commands that mount layers, system, devices and processes as one root."""
         work, local = top.with_name(f"{top.name}.work"), self._folder / "local"
         lower = ":".join(map(str, reversed(below)))
         yield shlex.join(["mkdir", "-p", *map(str, (top, work, local))])
@@ -195,9 +187,9 @@ def _shared(root: Path, mounts: Mapping[Path, str]) -> Iterator[str]:
 
 
 def _in_mounts(*steps: str, words: Sequence[str] = ()) -> list[str]:
-    """Return a command that takes steps where it may mount.
+    """Return a command that runs steps in its own mount namespace.
 
-    Its last words are what a step finds in "$@".
+    Its last arguments are `"$@"` of a step.
     """
     return ["unshare", "--mount", "sh", "-ec", "\n".join(steps), "sh", *words]
 
@@ -207,7 +199,7 @@ def _below(folder: Path, place: Path) -> Path:
 
 
 def _machine(layer: Path) -> Path:
-    """Make room for the machine's system, and put its Python where the official image has one."""
+    """Create the mount points for the system, and copy its Python to the official path."""
     for name in _EMPTY:
         (layer / name).mkdir(parents=True)
     for path in Path("/").iterdir():

@@ -1,4 +1,4 @@
-"""Manifests held against schemas, by kubeconform."""
+"""Validate manifests against Kubernetes schemas with kubeconform."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Strict schemas of Kubernetes' own kinds, each with what it refers to.
-
-From the package `kubernetes-validate`.
-"""
+"""Prepare the strict Kubernetes schemas of the package `kubernetes-validate`."""
 
 from __future__ import annotations
 
@@ -29,10 +26,7 @@ _DEFINED: Final = "#/$defs/"
 
 
 def write(package: Path, folder: Path) -> None:
-    """Write the schemas of one version's folder to another.
-
-    So that a reader needs one file for one kind.
-    """
+    """Write the schemas of one version to a folder, so that each kind is one file."""
     definitions = json.loads((package / "_definitions.json").read_text(encoding="utf-8"))["$defs"]
     for kind in KINDS:
         schema = json.loads((package / f"{kind}.json").read_text(encoding="utf-8"))

@@ -1,9 +1,7 @@
-"""Nodes without a kubelet: a pod placed on one becomes ready if it is judged good.
+"""Simulate nodes without a kubelet: pods become ready if their check passes, and end on request.
 
-And ends when it is asked to.
-
-What places pods, counts them and keeps budgets is Kubernetes' own; only the report of a node is
-made up here.
+Kubernetes' own controllers place and count pods and keep disruption budgets. Only the reports of
+the nodes are simulated.
 """
 
 from __future__ import annotations
@@ -24,11 +22,11 @@ _ROOM: Final = {"cpu": "8", "memory": "16Gi", "pods": "50", "ephemeral-storage":
 
 
 class Nodes:
-    """Three of them, each in a zone of its own, for as long as the `with` block lasts.
+    """Three nodes in three zones, running as long as the `with` block.
 
-    `judge` says whether a pod's containers would start, `readiness` what they answer then. `seen`
-    has, for each look at the pods of a namespace, how many were there and not on their way out, and
-    how many of them were ready.
+    `judge` says whether the containers of a pod would start, `readiness` what their probe returns.
+    `seen` has, for each check of a namespace, the number of pods that are not terminating, and how
+    many of them were ready.
     """
 
     def __init__(self, cluster: Cluster, judge: Callable[[Manifest], bool]) -> None:
@@ -43,7 +41,7 @@ class Nodes:
     def __enter__(self) -> Self:
         for number in range(3):
             self._cluster.create("/api/v1/nodes", _node(f"node-{number}", f"zone-{number}"))
-            # What takes this taint away looks for the heartbeat of a kubelet.
+            # The controller that removes this taint waits for the heartbeat of a kubelet.
             self._patch(f"/api/v1/nodes/node-{number}", {"spec": {"taints": None}})
         self._thread.start()
         return self
@@ -75,7 +73,7 @@ class Nodes:
                 self.seen.setdefault(namespace, []).append((len(ready), sum(ready)))
 
     def _attend(self, pod: Manifest) -> None:
-        """Do what a kubelet would do next."""
+        """Report pods as a kubelet would, once."""
         path = f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}"
         if "deletionTimestamp" in pod["metadata"]:
             self._cluster.ask(
@@ -98,7 +96,7 @@ class Nodes:
 
 
 def is_ready(pod: Manifest) -> bool:
-    """Tell whether a pod counts as ready, and is not on its way out."""
+    """Return whether a pod is ready and not terminating."""
     conditions = {each["type"]: each["status"] for each in pod["status"].get("conditions", ())}
     return conditions.get("Ready") == "True" and "deletionTimestamp" not in pod["metadata"]
 

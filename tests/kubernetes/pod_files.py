@@ -1,7 +1,4 @@
-"""A pod's environment and mounted files on this machine.
-
-So that the daemon can be asked what it thinks of them.
-"""
+"""Write a pod's environment and mounted files to this machine, to run the daemon with them."""
 
 from __future__ import annotations
 
@@ -27,9 +24,9 @@ MOUNTS: Final = ("/etc/datacloud-consumer", "/run/secrets/datacloud-consumer")
 
 
 class PodFiles:
-    """What the first pod of a chart sees below a folder.
+    """Files and environment of the first pod of a chart, below a folder.
 
-    Secrets hold made-up certificates, keys and words.
+    Secrets contain generated certificates, keys and texts.
     """
 
     def __init__(self, manifests: list[Manifest], folder: Path) -> None:

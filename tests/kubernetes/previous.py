@@ -1,7 +1,4 @@
-"""What people have installed.
-
-Program and chart as they were before the last change of the chart's version.
-"""
+"""Get program and chart of the previous version of the chart from the Git history."""
 
 from __future__ import annotations
 
@@ -17,10 +14,7 @@ if TYPE_CHECKING:
 
 
 def write(folder: Path, place: Path) -> Path | None:
-    """Write a folder of ours as it was into another.
-
-    None where there is no history to look into.
-    """
+    """Write a folder of the previous version to another folder; `None` without history."""
     changes = _git("log", "--format=%H", "-G^version:", "--", str(CHART / "Chart.yaml")).split()
     if not changes:
         return None

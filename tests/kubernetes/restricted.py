@@ -1,4 +1,4 @@
-"""The profile `restricted` of pod security, as far as a pod's text shows it."""
+"""Check the Pod Security Standard `restricted` on the text of manifests."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def pods(manifests: list[Manifest]) -> list[Manifest]:
 
 
 def offences(pod: Manifest) -> list[str]:
-    """Say what the profile forbids in a pod."""
+    """Return the rules of the standard that a pod breaks."""
     found = [f"{key} is on" for key in ("hostNetwork", "hostPID", "hostIPC") if pod.get(key)]
     found += [
         f"volume {volume['name']} is of a kind that is not allowed"

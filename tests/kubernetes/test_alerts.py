@@ -1,7 +1,4 @@
-"""Each alert fires on the series that a daemon in that trouble shows.
-
-And clears when the trouble is over.
-"""
+"""Each alert fires on the metrics of its failure, and clears when the failure is over."""
 
 from __future__ import annotations
 
@@ -20,26 +17,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+OURS = "datacloud_consumer"
 US = 'namespace="data",job="shop",pod="shop-1"'
 QUIET = {
-    f"datacloud_consumer_build_info{{{US}}}": "1x120",
-    f'datacloud_consumer_hold{{{US},reason="AUTH"}}': "0x120",
-    f'datacloud_consumer_hold{{{US},reason="RATE"}}': "1x120",  # the tenant asked for a pause: no alert
-    f'datacloud_consumer_lag_records{{{US},topic="t",partition="0"}}': "5x120",
-    f'datacloud_consumer_records_total{{{US},topic="t",outcome="accepted"}}': "0+100x120",
-    f'datacloud_consumer_freshness_seconds{{{US},topic="t"}}': "2x120",
-    f'datacloud_consumer_requests_total{{{US},object="o",operation="upsert",result="202"}}': "0+10x120",
-    f'datacloud_consumer_token_refreshes_total{{{US},result="ok"}}': "1+0x120",
+    f"{OURS}_build_info{{{US}}}": "1x120",
+    f'{OURS}_hold{{{US},reason="AUTH"}}': "0x120",
+    f'{OURS}_hold{{{US},reason="RATE"}}': "1x120",  # a pause that the tenant requested
+    f'{OURS}_lag_records{{{US},topic="t",partition="0"}}': "5x120",
+    f'{OURS}_records_total{{{US},topic="t",outcome="accepted"}}': "0+100x120",
+    f'{OURS}_freshness_seconds{{{US},topic="t"}}': "2x120",
+    f'{OURS}_requests_total{{{US},object="o",operation="upsert",result="202"}}': "0+10x120",
+    f'{OURS}_token_refreshes_total{{{US},result="ok"}}': "1+0x120",
 }
-"""A daemon that is well, for two hours: a value per minute."""
+"""Series of a healthy daemon for two hours, with a value per minute."""
 
 
 @dataclass
-class Trouble:
-    """What shows in trouble, and when its alert fires and has cleared.
-
-    The labels by which it is told apart.
-    """
+class Failure:
+    """Metrics of a failure, when its alert fires and clears, and the labels of the alert."""
 
     alert: str
     series: dict[str, str]
@@ -48,40 +43,43 @@ class Trouble:
     labels: dict[str, str] = field(default_factory=dict)
 
 
-TROUBLES = (
-    Trouble(
+FAILURES = (
+    Failure(
         "DatacloudConsumerHold",
-        {f'datacloud_consumer_hold{{{US},reason="AUTH"}}': "0x9 1x20 0x80"},
+        {f'{OURS}_hold{{{US},reason="AUTH"}}': "0x9 1x20 0x80"},
         20, 40, {"reason": "AUTH", "severity": "critical"},
     ),
-    Trouble(
+    Failure(
         "DatacloudConsumerNoProgress",
-        {f'datacloud_consumer_records_total{{{US},topic="t",outcome="accepted"}}': "0+100x9 900+0x40 1000+100x60"},
+        {
+            f'{OURS}_records_total{{{US},topic="t",outcome="accepted"}}':
+                "0+100x9 900+0x40 1000+100x60",
+        },
         30, 70, {"topic": "t", "severity": "critical"},
     ),
-    Trouble(
+    Failure(
         "DatacloudConsumerLag",
-        {f'datacloud_consumer_freshness_seconds{{{US},topic="t"}}': "2x9 400x30 2x80"},
+        {f'{OURS}_freshness_seconds{{{US},topic="t"}}': "2x9 400x30 2x80"},
         20, 60, {"topic": "t", "severity": "warning"},
     ),
-    Trouble(  # the first letter of a reason begins its series
+    Failure(  # the first dead letter of a reason starts its series
         "DatacloudConsumerDeadLetters",
-        {f'datacloud_consumer_dead_letters_total{{{US},topic="t",reason="KEY_MISSING"}}': "_x19 1x100"},
+        {f'{OURS}_dead_letters_total{{{US},topic="t",reason="KEY_MISSING"}}': "_x19 1x100"},
         22, 60, {"topic": "t", "reason": "KEY_MISSING", "severity": "warning"},
     ),
-    Trouble(
+    Failure(
         "DatacloudConsumerToken",
-        {f'datacloud_consumer_token_refreshes_total{{{US},result="refused"}}': "_x19 1x100"},
+        {f'{OURS}_token_refreshes_total{{{US},result="refused"}}': "_x19 1x100"},
         25, 60, {"result": "refused", "severity": "warning"},
     ),
-    Trouble(
+    Failure(
         "DatacloudConsumerErrors",
-        {f'datacloud_consumer_requests_total{{{US},object="o",result="503"}}': "0x9 0+10x30 300x80"},
+        {f'{OURS}_requests_total{{{US},object="o",result="503"}}': "0x9 0+10x30 300x80"},
         30, 70, {"severity": "warning"},
     ),
-    Trouble(
+    Failure(
         "DatacloudConsumerAbsent",
-        {f"datacloud_consumer_build_info{{{US}}}": "1x9 _x30 1x80"},
+        {f"{OURS}_build_info{{{US}}}": "1x9 _x30 1x80"},
         30, 60, {"namespace": "data", "job": "shop", "severity": "critical"},
     ),
 )  # fmt: skip
@@ -104,7 +102,7 @@ def alerts(rules: dict[str, Any]) -> list[str]:
 def expected(
     rules: dict[str, Any], alert: str, labels: dict[str, str] | None, at_min: int
 ) -> dict[str, Any]:
-    """Say what is to be seen of an alert at a minute; its words are the rule's own affair."""
+    """Return what promtool expects of an alert at a minute; the annotations are not compared."""
     (rule,) = [
         rule for group in rules["groups"] for rule in group["rules"] if rule["alert"] == alert
     ]
@@ -115,10 +113,7 @@ def expected(
 def check(
     promtool: Path, folder: Path, rules: dict[str, Any], series: dict[str, str], wanted: list[Any]
 ) -> str:
-    """Let promtool play the series.
-
-    Return what it complains of, leaving aside the words of alerts.
-    """
+    """Run the series through promtool, and return its complaints without alert texts."""
     bare = {
         "groups": [
             {
@@ -149,28 +144,25 @@ def check(
     return "" if answer.returncode == 0 else answer.stdout + answer.stderr
 
 
-@pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.alert)
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.alert)
 def test_it_fires_and_clears(
-    trouble: Trouble, rules: dict[str, Any], require: Callable[[str], Path], tmp_path: Path
+    failure: Failure, rules: dict[str, Any], require: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    """Quiet before, loud in the midst of it, quiet after.
-
-    Every other alert stays quiet throughout.
-    """
-    others = [alert for alert in alerts(rules) if alert != trouble.alert]
+    """The alert fires during the failure, not before or after it; no other alert fires."""
+    others = [alert for alert in alerts(rules) if alert != failure.alert]
     wanted = [
-        expected(rules, trouble.alert, None, 5),
-        expected(rules, trouble.alert, trouble.labels, trouble.fires_at_min),
-        expected(rules, trouble.alert, None, trouble.clears_at_min),
+        expected(rules, failure.alert, None, 5),
+        expected(rules, failure.alert, failure.labels, failure.fires_at_min),
+        expected(rules, failure.alert, None, failure.clears_at_min),
         *(expected(rules, alert, None, minute) for alert in others for minute in range(1, 110, 5)),
     ]
-    assert "" == check(require("promtool"), tmp_path, rules, {**QUIET, **trouble.series}, wanted)
+    assert "" == check(require("promtool"), tmp_path, rules, {**QUIET, **failure.series}, wanted)
 
 
 def test_an_alert_that_does_not_fire_is_seen(
     rules: dict[str, Any], require: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    """The check itself is red where nothing is wrong and an alert is expected."""
+    """The check itself fails if an alert is expected and nothing is wrong."""
     wanted = [
         expected(rules, "DatacloudConsumerHold", {"reason": "AUTH", "severity": "critical"}, 20)
     ]
@@ -178,12 +170,12 @@ def test_an_alert_that_does_not_fire_is_seen(
 
 
 def test_every_alert_is_tried(rules: dict[str, Any]) -> None:
-    """None is only written down."""
-    assert {trouble.alert for trouble in TROUBLES} == set(alerts(rules))
+    """Every alert of the rules has a failure in this module."""
+    assert {failure.alert for failure in FAILURES} == set(alerts(rules))
 
 
-def test_alerts_ask_for_metrics_that_exist(rules: dict[str, Any]) -> None:
-    """And each for this release's own."""
+def test_alerts_use_metrics_that_exist(rules: dict[str, Any]) -> None:
+    """Each alert uses existing metrics, and selects this release."""
     for group in rules["groups"]:
         for rule in group["rules"]:
             assert set(NAME.findall(rule["expr"])) <= shown().keys()
@@ -193,16 +185,16 @@ def test_alerts_ask_for_metrics_that_exist(rules: dict[str, Any]) -> None:
 
 
 @pytest.mark.usefixtures("helm")
-def test_no_pod_is_no_alarm_where_there_may_be_none() -> None:
-    """Scaled to nought by KEDA, nothing is scraped and nothing is wrong."""
+def test_no_pod_does_not_alert_if_zero_pods_are_allowed() -> None:
+    """With KEDA and zero pods, no scraped pod is not an alert."""
     found = only(manifests(rendered(SCENARIOS["keda-to-zero"])), "PrometheusRule")["spec"]
     assert "DatacloudConsumerAbsent" not in alerts(found)
 
 
-def test_words_of_alerts_are_templates_that_work(
+def test_annotations_of_alerts_are_valid_templates(
     rules: dict[str, Any], require: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    """Promtool reads the rules whole, annotations included."""
+    """Promtool accepts the rules with their annotations."""
     YAML(typ="safe", pure=True).dump(rules, tmp_path / "rules.yaml")
     answer = subprocess.run(
         [require("promtool"), "check", "rules", tmp_path / "rules.yaml"],

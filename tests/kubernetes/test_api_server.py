@@ -1,7 +1,4 @@
-"""A real API server takes every scenario into a namespace that enforces `restricted`.
-
-And upgrades over it.
-"""
+"""A real API server accepts each example in a `restricted` namespace, and upgrades."""
 
 from __future__ import annotations
 
@@ -32,7 +29,7 @@ def scenario(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def previous_chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The chart that people have installed."""
+    """Return the previous version of the chart."""
     found = previous.write(tmp_path_factory.mktemp("previous"), CHART)
     if found is None:
         pytest.skip("no history of the chart here; a full clone has it")
@@ -46,14 +43,14 @@ def _workloads(cluster: Cluster, namespace: str) -> Iterator[str]:
 
 
 def pod_of(spec: Manifest, name: str) -> Manifest:
-    """Make the pod that a controller would make."""
+    """Return the pod that a controller would create."""
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
 
 
 def test_it_is_installed_and_upgraded(scenario: str, cluster: Cluster) -> None:
-    """Twice, then with a change, without a warning of pod security.
+    """It is installed twice and then changed, without a warning of pod security.
 
-    The notes name what is there.
+    The notes name objects that exist.
     """
     cluster.make_namespace(scenario)
     values: list[str | Path] = ["--namespace", scenario, "--values", SCENARIOS[scenario]]
@@ -66,10 +63,10 @@ def test_it_is_installed_and_upgraded(scenario: str, cluster: Cluster) -> None:
     assert (200, 8181) == (status, found["spec"]["ports"][0]["port"])
 
 
-def test_it_goes_over_the_previous_chart_and_back(
+def test_upgrade_from_and_rollback_to_the_previous_chart(
     scenario: str, cluster: Cluster, previous_chart: Path
 ) -> None:
-    """With the values of then and now; a rollback is a command, not a repair."""
+    """An upgrade from the previous chart and a rollback to it work."""
     namespace = f"upgrade-{scenario}"
     cluster.make_namespace(namespace)
     of_then = previous_chart / SCENARIOS[scenario].relative_to(CHART)
@@ -103,8 +100,8 @@ def test_its_pods_are_admitted(scenario: str, cluster: Cluster) -> None:
         ("podSecurityContext.runAsUser=0", "runAsUser=0"),
     ],
 )
-def test_a_pod_that_may_more_is_refused(change: str, said: str, cluster: Cluster) -> None:
-    """The namespace itself is red on each."""
+def test_a_pod_with_more_rights_is_refused(change: str, said: str, cluster: Cluster) -> None:
+    """The namespace refuses each pod that breaks the standard."""
     namespace = f"refused-{said[:4].lower()}"
     cluster.make_namespace(namespace)
     (spec, *_) = pods(manifests(rendered(SCENARIOS["minimal"], "--set", change)))
@@ -116,7 +113,7 @@ def test_a_pod_that_may_more_is_refused(change: str, said: str, cluster: Cluster
 
 
 def test_a_key_that_a_definition_refuses_is_seen(cluster: Cluster) -> None:
-    """The definitions of others hold here: a trigger without its type is no ScaledObject."""
+    """The CustomResourceDefinitions are enforced: a ScaledObject trigger needs a type."""
     cluster.make_namespace("refused-kind")
     planted = {
         "apiVersion": "keda.sh/v1alpha1",
@@ -131,8 +128,8 @@ def test_a_key_that_a_definition_refuses_is_seen(cluster: Cluster) -> None:
     assert "type" in answer["message"]
 
 
-def test_what_the_cluster_has_decides_what_is_rendered(cluster: Cluster) -> None:
-    """`monitoring.render: available` finds the kinds that are served."""
+def test_only_kinds_of_the_cluster_are_rendered(cluster: Cluster) -> None:
+    """`monitoring.render: available` renders the kinds that the API server has."""
     cluster.make_namespace("available")
     answer = cluster.helm(
         "install", "shop", CHART, "--namespace", "available", "--values", SCENARIOS["monitoring"],

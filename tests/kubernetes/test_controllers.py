@@ -1,7 +1,4 @@
-"""Kubernetes' own controllers and scheduler act on the chart.
-
-On its nodes, the init container is really run.
-"""
+"""Kubernetes' own controllers and scheduler run the chart, with a real `lint` init container."""
 
 from __future__ import annotations
 
@@ -24,12 +21,12 @@ if TYPE_CHECKING:
 PODS = 3
 NAME = "shop-datacloud-consumer"
 NAMESPACES = count(1)
-BAD = "config.routes[0].object=nobody"
-"""What only `lint` can see: no schema of the connector has it."""
+BAD = "config.routes[0].object=unknown"
+"""A configuration fault that only `lint` can detect: the connector's schema has no such field."""
 
 
 class Release:
-    """The chart in a namespace of its own, with three pods."""
+    """The chart in its own namespace, with three pods."""
 
     def __init__(self, cluster: Cluster, nodes: Nodes) -> None:
         self.namespace = f"release-{next(NAMESPACES)}"
@@ -53,13 +50,13 @@ class Release:
         ).returncode
 
     def pods(self) -> list[Manifest]:
-        """Return its pods."""
+        """Return the pods of the release."""
         _, answer = self._cluster.ask(f"/api/v1/namespaces/{self.namespace}/pods")
         found: list[Manifest] = answer["items"]
         return found
 
     def ready(self) -> list[str]:
-        """Return the names of those that are ready."""
+        """Return the names of the ready pods."""
         return [pod["metadata"]["name"] for pod in self.pods() if is_ready(pod)]
 
     def spoil_configuration(self) -> None:
@@ -70,7 +67,7 @@ class Release:
     def await_rollout(self) -> None:
         """Wait as `kubectl rollout status` does.
 
-        Helm is content with all but one, as far as one may be missing.
+        Helm itself does not wait for the pods that may be missing.
         """
         await_true(self._is_rolled_out, "the rollout does not end")
 
@@ -89,7 +86,7 @@ class Release:
         return False
 
     def evict(self, name: str) -> int:
-        """Ask for an eviction, as the drain of a node does; return the status."""
+        """Request an eviction, as the drain of a node does; return the status."""
         wanted = {
             "apiVersion": "policy/v1",
             "kind": "Eviction",
@@ -101,13 +98,13 @@ class Release:
         return status
 
     def delete(self, name: str) -> None:
-        """Take a pod away without asking the budget."""
+        """Delete a pod without the disruption budget."""
         self._cluster.ask(
             f"/api/v1/namespaces/{self.namespace}/pods/{name}", {"kind": "DeleteOptions"}, "DELETE"
         )
 
     def await_budget(self) -> None:
-        """Wait until the controller has counted its pods, and one may go."""
+        """Wait until the controller has counted the pods and allows an eviction."""
         path = f"/apis/policy/v1/namespaces/{self.namespace}/poddisruptionbudgets/{NAME}"
         await_true(
             lambda: self._cluster.ask(path)[1]["status"].get("disruptionsAllowed") == 1,
@@ -117,7 +114,7 @@ class Release:
 
 @pytest.fixture(scope="module")
 def nodes(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
-    """Nodes on which the init container is run, and nothing else."""
+    """Nodes that really run the init container, and only that."""
 
     def lints(pod: Manifest) -> bool:
         volumes = {volume["name"]: volume for volume in pod["spec"]["volumes"]}
@@ -141,7 +138,7 @@ def release(cluster: Cluster, nodes: Nodes) -> Release:
 
 @pytest.mark.parametrize("scenario", ["minimal", "static-membership"])
 def test_helm_waits_until_all_are_ready(scenario: str, release: Release) -> None:
-    """Deployment and StatefulSet; the pods are spread over the zones."""
+    """Helm waits for all pods of Deployment and StatefulSet, which are spread over zones."""
     answer = release.helm("install", scenario)
     assert 0 == answer.returncode, answer.stderr
     assert len(release.ready()) >= PODS - 1
@@ -149,8 +146,8 @@ def test_helm_waits_until_all_are_ready(scenario: str, release: Release) -> None
     assert PODS == len({pod["spec"]["nodeName"] for pod in release.pods()})
 
 
-def test_a_rollout_has_no_pod_more_and_never_two_less(release: Release, nodes: Nodes) -> None:
-    """`maxSurge: 0`: a member more would move partitions twice."""
+def test_a_rollout_adds_no_pod_and_removes_one_at_a_time(release: Release, nodes: Nodes) -> None:
+    """`maxSurge: 0`: an additional group member would move partitions twice."""
     assert 0 == release.helm("install", "minimal").returncode
     release.await_rollout()
     before = set(release.ready())
@@ -165,9 +162,9 @@ def test_a_rollout_has_no_pod_more_and_never_two_less(release: Release, nodes: N
 
 
 def test_a_bad_configuration_stops_at_the_first_pod(release: Release) -> None:
-    """Helm takes it, `lint` in the init container does not.
+    """Helm accepts it, `lint` in the init container does not.
 
-    The others go on, and the next upgrade mends it.
+    The other pods keep running, and the next upgrade fixes it.
     """
     assert 0 == release.helm("install", "minimal").returncode
     release.await_rollout()
@@ -181,19 +178,16 @@ def test_a_bad_configuration_stops_at_the_first_pod(release: Release) -> None:
     release.await_rollout()
 
 
-def test_helm_test_lints_what_is_there_now(release: Release) -> None:
-    """The pod of `helm test` reads the live ConfigMap.
-
-    Whatever it was when the release was made.
-    """
+def test_helm_test_lints_the_current_configmap(release: Release) -> None:
+    """The pod of `helm test` reads the current ConfigMap, not the one of the release."""
     assert 0 == release.helm("install", "minimal").returncode
     assert 0 == release.test()
     release.spoil_configuration()
     assert 0 != release.test()
 
 
-def test_a_single_pod_can_stay_until_its_heir_is_ready(release: Release) -> None:
-    """`rollout`: Helm waits for the heir, and a bad configuration leaves the pod that works."""
+def test_a_single_pod_can_stay_until_its_replacement_is_ready(release: Release) -> None:
+    """`rollout`: Helm waits for the replacement; a bad configuration keeps the old pod running."""
     one = ("--set", "replicaCount=1,rollout.maxSurge=1,rollout.maxUnavailable=0")
     assert 0 == release.helm("install", "minimal", *one).returncode
     (working,) = release.ready()
@@ -204,10 +198,7 @@ def test_a_single_pod_can_stay_until_its_heir_is_ready(release: Release) -> None
 def test_a_drain_takes_one_pod_at_a_time(
     release: Release, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The budget keeps the second, and never a pod that is not ready itself.
-
-    Such as one on hold.
-    """
+    """The budget refuses a second eviction, but never that of a pod that is not ready."""
     assert 0 == release.helm("install", "minimal").returncode
     release.await_rollout()
     release.await_budget()
@@ -219,7 +210,7 @@ def test_a_drain_takes_one_pod_at_a_time(
         "no pod in its place",
     )
     assert 429 == release.evict(second)
-    # One fails by itself: fewer are ready now than the budget wants.
+    # One pod fails by itself, so fewer pods are ready than the budget requires.
     release.delete(second)
     await_true(
         lambda: len(release.pods()) == PODS and release.ready() == [third], "no pod in its place"

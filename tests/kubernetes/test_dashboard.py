@@ -1,4 +1,4 @@
-"""The dashboard asks for metrics that there are."""
+"""The panels of the dashboard use existing metrics."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def queries(dashboard: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def shown() -> dict[str, set[str]]:
-    """Return the series that the daemon shows, each with its labels."""
+    """Return the series of the daemon, each with its labels."""
     series: dict[str, set[str]] = {}
     for family in Metrics(version="1", config_sha256="0").registry.collect():
         for suffix in {
@@ -42,14 +42,14 @@ def shown() -> dict[str, set[str]]:
 
 @pytest.mark.parametrize(("title", "query"), list(queries(DASHBOARD)), ids=str)
 def test_a_query_names_metrics_that_exist(title: str, query: str) -> None:
-    """All of them, with the suffix that Prometheus sees."""
+    """Every metric of a query exists, with the suffix that Prometheus uses."""
     asked = set(NAME.findall(query))
     assert asked, title
     assert asked <= shown().keys()
 
 
-def test_every_metric_has_its_place() -> None:
-    """What the daemon shows can be seen on some panel."""
+def test_every_metric_is_on_a_panel() -> None:
+    """Every metric of the daemon is on some panel."""
     asked = {name for _, query in queries(DASHBOARD) for name in NAME.findall(query)}
     stems = {re.sub(r"_(bucket|sum|count)$", "", name) for name in asked}
     ours = {
@@ -61,12 +61,12 @@ def test_every_metric_has_its_place() -> None:
 
 
 def test_a_metric_that_does_not_exist_is_seen() -> None:
-    """The check itself is red on one."""
+    """The check itself fails for an unknown metric."""
     assert not set(NAME.findall("sum(datacloud_consumer_no_such_total)")) <= shown().keys()
 
 
-def test_panels_do_not_lie_over_one_another() -> None:
-    """Each has its own place on the grid."""
+def test_panels_do_not_overlap() -> None:
+    """No two panels overlap on the grid."""
     taken: set[tuple[int, int]] = set()
     for panel in DASHBOARD["panels"]:
         place = panel["gridPos"]
@@ -82,7 +82,7 @@ def test_panels_do_not_lie_over_one_another() -> None:
 
 @pytest.mark.usefixtures("helm")
 def test_the_configmap_holds_it() -> None:
-    """Byte for byte: what Helm writes is what was tested."""
+    """The ConfigMap contains the dashboard byte for byte."""
     texts = [
         manifest["data"]["datacloud-consumer.json"]
         for manifest in manifests(rendered(SCENARIOS["monitoring"]))

@@ -1,7 +1,4 @@
-"""deploy/: the plain manifest and the base are the chart's own rendering.
-
-Argo CD and Flux would take theirs.
-"""
+"""The files in deploy/ are the rendered chart, and Argo CD and Flux accept theirs."""
 
 from __future__ import annotations
 
@@ -37,7 +34,7 @@ PLURALS = {
 
 @pytest.fixture
 def kustomize(require: Callable[[str], Path]) -> Callable[[str], str]:
-    """Return what builds a folder of deploy/."""
+    """Return a function that builds a folder of deploy/."""
 
     def build(folder: str) -> str:
         answer = subprocess.run(
@@ -65,7 +62,7 @@ def read(name: str) -> list[Manifest]:
 
 
 def values_of(name: str) -> Manifest:
-    """Return the values that Argo CD or Flux would give to the chart."""
+    """Return the values that Argo CD or Flux pass to the chart."""
     if name == "flux":
         found: Manifest = only(read(name), "HelmRelease")["spec"]["values"]
     else:
@@ -74,13 +71,13 @@ def values_of(name: str) -> Manifest:
 
 
 def test_written_files_are_the_rendering() -> None:
-    """`make manifests` writes them."""
+    """`make manifests` generates them."""
     written = {path: path.read_text(encoding="utf-8") for path in deploy_files.files()}
     assert deploy_files.files() == written, "run `make manifests`"
 
 
 def test_the_base_is_the_plain_manifest(kustomize: Callable[[str], str], plain: str) -> None:
-    """But for the name of the ConfigMap, which changes with its text."""
+    """Only the name of the ConfigMap differs, which contains a hash of its content."""
     found = manifests(kustomize("base"))
     name = only(found, "ConfigMap")["metadata"]["name"]
     assert name.startswith(f"{NAME}-")
@@ -101,7 +98,7 @@ def test_the_base_is_the_plain_manifest(kustomize: Callable[[str], str], plain: 
 def test_all_is_valid(
     version: str, plain: str, kustomize: Callable[[str], str], conforming: Conforming
 ) -> None:
-    """For every version of Kubernetes that the chart takes."""
+    """The manifests are valid for every supported Kubernetes version."""
     for text in (plain, kustomize("base"), kustomize("example")):
         answer = conforming(text, version)
         assert 0 == answer.returncode, answer.stdout + answer.stderr
@@ -109,7 +106,7 @@ def test_all_is_valid(
 
 
 def test_an_overlay_changes_what_it_says(kustomize: Callable[[str], str], tmp_path: Path) -> None:
-    """Namespace, image, count, memory and configuration; and `lint` is content in that pod."""
+    """It sets namespace, image, replicas, memory and configuration, and `lint` accepts it."""
     found = manifests(kustomize("example"))
     assert {"data"} == {manifest["metadata"]["namespace"] for manifest in found}
     deployment = only(found, "Deployment")["spec"]
@@ -123,24 +120,24 @@ def test_an_overlay_changes_what_it_says(kustomize: Callable[[str], str], tmp_pa
 
 @pytest.mark.parametrize("name", GITOPS)
 def test_the_api_server_takes_it(name: str, cluster: Cluster) -> None:
-    """By the definitions of Argo CD and of Flux, without a word on unknown fields."""
+    """The API server accepts it by the definitions of Argo CD and Flux, without unknown fields."""
     for manifest in read(name):
         namespace, group = manifest["metadata"]["namespace"], manifest["apiVersion"]
         cluster.ask("/api/v1/namespaces", {"kind": "Namespace", "metadata": {"name": namespace}})
-        path = f"/apis/{group}/namespaces/{namespace}/{PLURALS[manifest['kind']]}?fieldValidation=Strict"
-        cluster.create(path, manifest)
+        path = f"/apis/{group}/namespaces/{namespace}/{PLURALS[manifest['kind']]}"
+        cluster.create(f"{path}?fieldValidation=Strict", manifest)
 
 
 @pytest.mark.parametrize("name", GITOPS)
 def test_its_values_render(name: str, conforming: Conforming, tmp_path: Path) -> None:
-    """With real Helm, and what comes out is valid."""
+    """Helm renders its values, and the result is valid."""
     YAML(typ="safe", pure=True).dump(values_of(name), tmp_path / "values.yaml")
     answer = conforming(rendered(tmp_path / "values.yaml"), VERSIONS[-1])
     assert 0 == answer.returncode, answer.stdout + answer.stderr
 
 
 def test_they_name_this_chart_and_this_version() -> None:
-    """A folder that is there, and the tag of these sources."""
+    """They name an existing folder and the tag of these sources."""
     source = only(read("argo-cd"), "Application")["spec"]["source"]
     assert (ROOT / source["path"] / "Chart.yaml").exists()
     assert (

@@ -1,7 +1,4 @@
-"""The image: what its Dockerfile promises.
-
-And its file tree built by the same steps and run as a pod runs it.
-"""
+"""The Dockerfile keeps its promises, and the image runs as a pod runs it."""
 
 from __future__ import annotations
 
@@ -43,14 +40,14 @@ needs_hadolint = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> ImageTree:
-    """The tree of the last stage."""
+    """Return the file tree of the last stage."""
     if why := image_tree.cannot():
         pytest.skip(why)
     return ImageTree(DOCKERFILE, tmp_path_factory.mktemp("image"))
 
 
 def run(image: ImageTree, words: Sequence[str], **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run words in the image."""
+    """Run a command in the image."""
     return subprocess.run(
         image.contained(words, environ=environ),
         capture_output=True,
@@ -61,7 +58,7 @@ def run(image: ImageTree, words: Sequence[str], **environ: str) -> subprocess.Co
 
 
 def hadolint(text: str) -> str:
-    """Return what hadolint finds."""
+    """Return the findings of hadolint."""
     answer = subprocess.run(
         [Path(sys.executable).parent / "hadolint", "--no-color", "-"],
         input=text, capture_output=True, text=True, timeout=60, check=False,
@@ -69,8 +66,8 @@ def hadolint(text: str) -> str:
     return answer.stdout + answer.stderr
 
 
-def test_it_keeps_what_it_promises() -> None:
-    """Digest, stages, user by number, entry point without a shell, hashes."""
+def test_it_keeps_its_promises() -> None:
+    """Digest, stages, numeric user, entry point without a shell, hashes."""
     assert [] == offences(TEXT)
 
 
@@ -78,8 +75,8 @@ def test_it_keeps_what_it_promises() -> None:
     ("there", "planted", "offence"),
     [
         ("@sha256:", ":latest #", "is not named by its digest"),
-        ("USER 10001:10001", "USER root", "the user is not a number above nought"),
-        ("USER 10001:10001", "USER 0:0", "the user is not a number above nought"),
+        ("USER 10001:10001", "USER root", "the user is not a number above 0"),
+        ("USER 10001:10001", "USER 0:0", "the user is not a number above 0"),
         (
             'ENTRYPOINT ["datacloud-consumer"]',
             "ENTRYPOINT datacloud-consumer",
@@ -94,13 +91,13 @@ def test_it_keeps_what_it_promises() -> None:
     ],
 )
 def test_a_broken_promise_is_seen(there: str, planted: str, offence: str) -> None:
-    """The reader itself is red on each."""
+    """The check itself fails for each planted fault."""
     assert there in TEXT
     assert any(offence in said for said in offences(TEXT.replace(there, planted)))
 
 
-def test_labels_say_what_it_is() -> None:
-    """Version and base are those of the sources and of the first line."""
+def test_labels_have_version_and_base() -> None:
+    """The labels have the version of the sources and the base of the first line."""
     (labels,) = stages(TEXT)[-1].all("LABEL")
     found = {
         name.removeprefix("org.opencontainers.image."): text for name, text in pairs(labels).items()
@@ -112,7 +109,7 @@ def test_labels_say_what_it_is() -> None:
 
 
 def test_nothing_else_is_sent_to_the_builder() -> None:
-    """What the steps copy is what .dockerignore lets through."""
+    """.dockerignore allows exactly the files that the steps copy."""
     wanted = {
         word
         for stage in stages(TEXT)
@@ -127,21 +124,21 @@ def test_nothing_else_is_sent_to_the_builder() -> None:
 
 @needs_hadolint
 @pytest.mark.kubernetes
-def test_hadolint_is_content() -> None:
-    """Not a word, not even of style."""
+def test_hadolint_finds_nothing() -> None:
+    """Hadolint finds nothing."""
     assert "" == hadolint(TEXT)
 
 
 @needs_hadolint
 @pytest.mark.kubernetes
 def test_hadolint_sees_a_planted_fault() -> None:
-    """So it reads this file at all."""
+    """Hadolint really reads the file."""
     assert "DL3025" in hadolint(TEXT.replace('CMD ["run"]', "CMD run"))
 
 
 @pytest.mark.kubernetes
 def test_it_runs_as_a_user_without_rights(image: ImageTree) -> None:
-    """By number, with no capability and none to be had."""
+    """It runs as a numeric user, and has no capabilities and cannot get any."""
     status = run(image, ["cat", "/proc/self/status"]).stdout
     found = dict(line.split(":", 1) for line in status.splitlines())
     assert ["10001"] * 4 == found["Uid"].split()
@@ -152,7 +149,7 @@ def test_it_runs_as_a_user_without_rights(image: ImageTree) -> None:
 @pytest.mark.kubernetes
 @pytest.mark.parametrize("place", ["/", "/opt/datacloud-consumer", "/usr/local/lib", "/home"])
 def test_nothing_can_be_written(image: ImageTree, place: str) -> None:
-    """The root is read-only, not only somebody else's."""
+    """The root file system is read-only, not only owned by another user."""
     answer = run(image, ["touch", f"{place}/planted"])
     assert 0 != answer.returncode
     assert "Read-only file system" in answer.stderr
@@ -160,7 +157,7 @@ def test_nothing_can_be_written(image: ImageTree, place: str) -> None:
 
 @pytest.mark.kubernetes
 def test_all_of_it_is_compiled(image: ImageTree) -> None:
-    """Ours, what we need, and Python's own: nothing is compiled at each start."""
+    """Our code, the libraries and Python itself are compiled, so no start compiles them."""
     packages = image.added / OUR_PACKAGES
     sources = [path for path in packages.rglob("*.py") if "{" not in str(path)]
     assert sources
@@ -170,8 +167,8 @@ def test_all_of_it_is_compiled(image: ImageTree) -> None:
 
 @pytest.mark.kubernetes
 @pytest.mark.parametrize("python", ["python", "/usr/local/bin/python"])
-def test_no_means_of_building_is_left(image: ImageTree, python: str) -> None:
-    """Neither in the environment of the daemon nor in the base's."""
+def test_no_installer_is_left(image: ImageTree, python: str) -> None:
+    """Neither the daemon's environment nor the base has an installer."""
     tools = ("pip", "setuptools", "wheel", "uv", "hatchling", "ensurepip")
     asked = f"import importlib.util as u; print([name for name in {tools} if u.find_spec(name)])"
     assert "[]\n" == run(image, [python, "-c", asked]).stdout
@@ -185,7 +182,7 @@ def test_no_means_of_building_is_left(image: ImageTree, python: str) -> None:
 
 @pytest.mark.kubernetes
 def test_it_is_this_version(image: ImageTree) -> None:
-    """The sources' own, installed: nothing of this folder is seen from within."""
+    """The installed version is that of these sources, which are not visible in the image."""
     answer = run(image, image.entry_point("--version"))
     assert __version__ in answer.stdout
     where = run(image, ["python", "-c", "import consumer; print(consumer.__file__)"]).stdout
@@ -194,7 +191,7 @@ def test_it_is_this_version(image: ImageTree) -> None:
 
 @pytest.mark.kubernetes
 def test_the_demonstration_runs_in_it(image: ImageTree) -> None:
-    """Broker, tenant and daemon in one, verified at the end: with no more than /tmp to write to."""
+    """Broker, tenant and daemon run with only /tmp writable, and the result is verified."""
     answer = run(image, image.entry_point("demo", "--records", "400"))
     assert 0 == answer.returncode, answer.stdout + answer.stderr
 
@@ -204,10 +201,7 @@ def test_the_demonstration_runs_in_it(image: ImageTree) -> None:
 def test_the_daemon_runs_in_it_and_ends_well(
     image: ImageTree, kafka_broker: KafkaBroker, tmp_path: Path
 ) -> None:
-    """On a real broker, with its files mounted as a pod has them.
-
-    SIGTERM comes to the daemon itself.
-    """
+    """It runs on a real broker with files mounted as in a pod, and receives SIGTERM itself."""
     topic = topic_of(kafka_broker, 2)
     kafka_broker.create_topic(f"{topic}.dead", 1)
     traffic = Traffic(kafka_broker.bootstrap, topic, 2, keys=500, seed=9)

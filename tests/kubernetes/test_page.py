@@ -1,7 +1,4 @@
-"""The page on Kubernetes: its values render, its manifests are valid.
-
-And its list of alerts is whole.
-"""
+"""docs/kubernetes.md: values render, manifests are valid, the list of alerts is complete."""
 
 from __future__ import annotations
 
@@ -24,14 +21,14 @@ VALUES = [block for block in BLOCKS if not block.startswith("apiVersion:")]
 
 
 def test_the_page_has_both_kinds() -> None:
-    """Else nothing below would be looked at."""
+    """The page has manifests and values, so the tests below check something."""
     assert MANIFESTS
     assert VALUES
 
 
 @pytest.mark.parametrize("block", MANIFESTS)
 def test_a_manifest_is_valid(block: str, conforming: Conforming) -> None:
-    """As it stands on the page."""
+    """A manifest is valid as it is on the page."""
     answer = conforming(block, VERSIONS[-1])
     assert 0 == answer.returncode, answer.stdout + answer.stderr
 
@@ -39,14 +36,14 @@ def test_a_manifest_is_valid(block: str, conforming: Conforming) -> None:
 @pytest.mark.parametrize("block", VALUES)
 @pytest.mark.usefixtures("helm")
 def test_values_render(block: str, conforming: Conforming, tmp_path: Path) -> None:
-    """With real Helm, and what comes out is valid."""
+    """Helm renders the values, and the result is valid."""
     (tmp_path / "values.yaml").write_text(block, encoding="utf-8")
     answer = conforming(rendered(tmp_path / "values.yaml"), VERSIONS[-1])
     assert 0 == answer.returncode, answer.stdout + answer.stderr
 
 
 def test_secrets_of_the_values_are_those_of_the_manifests(helm: Path) -> None:
-    """Whoever follows the page has every Secret that the values name."""
+    """The manifests of the page create every Secret that its values name."""
     assert helm.exists()
     named = {name for block in VALUES for name in re.findall(r"existingSecret: ([a-z-]+)", block)}
     made = {
@@ -58,8 +55,8 @@ def test_secrets_of_the_values_are_those_of_the_manifests(helm: Path) -> None:
     assert named == made
 
 
-def test_every_alert_is_told_of(helm: Path) -> None:
-    """In the order of the rules."""
+def test_every_alert_is_listed(helm: Path) -> None:
+    """The page lists every alert in the order of the rules."""
     assert helm.exists()
     spec = only(manifests(rendered(SCENARIOS["monitoring"])), "PrometheusRule")["spec"]
     alerts = [rule["alert"] for group in spec["groups"] for rule in group["rules"]]

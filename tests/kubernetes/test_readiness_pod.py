@@ -1,7 +1,4 @@
-"""What the pod of `helm test` asks, asked of daemons.
-
-The command as it is rendered, with their addresses.
-"""
+"""The command of the `helm test` pod, run against daemons."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def ask(require: Callable[[str], Path]) -> Ask:
-    """Run the pod's container on a daemon's admin port."""
+    """Run the container of the pod on the admin port of a daemon."""
     require("helm")
     pods = [one for one in manifests(rendered(SCENARIOS["minimal"])) if one["kind"] == "Pod"]
     [container] = only(pods, "Pod")["spec"]["containers"]
@@ -42,7 +39,7 @@ def ask(require: Callable[[str], Path]) -> Ask:
 
 @pytest.fixture
 def demonstration() -> Iterator[int]:
-    """Run a daemon on embedded parts; return its admin port once it has carried its sample."""
+    """Run the demo; return its admin port when it has delivered its records."""
     port = free_port()
     command = [
         sys.executable,
@@ -66,7 +63,7 @@ def demonstration() -> Iterator[int]:
 
 @pytest.fixture
 def without_brokers() -> Iterator[int]:
-    """Run a daemon to which no broker answers; return its admin port once it listens."""
+    """Run a daemon without reachable brokers; return its admin port when it listens."""
     port = free_port()
     settings = (
         f"admin.listen=127.0.0.1:{port}",
@@ -82,14 +79,14 @@ def without_brokers() -> Iterator[int]:
 
 
 def test_a_daemon_that_is_ready_passes(ask: Ask, demonstration: int) -> None:
-    """Exit code 0, and what was looked at is printed."""
+    """It exits with 0 and prints the checks."""
     answer = ask(demonstration)
     assert 0 == answer.returncode, answer.stderr
     assert ["[+] assignment", "[+] holds", "[+] progress", "ok"] == answer.stdout.split("\n")[:4]
 
 
 def test_a_daemon_that_is_not_ready_fails_and_says_why(ask: Ask, without_brokers: int) -> None:
-    """Exit code 1, and the reason where `helm test --logs` shows it."""
+    """It exits with 1, and `helm test --logs` shows the reason."""
     answer = ask(without_brokers)
     assert 1 == answer.returncode
     assert "[-] " in answer.stderr

@@ -1,6 +1,6 @@
 """Values that cannot work are refused before anything is installed.
 
-One file per rule, the first line says how.
+Each file in bad_values breaks one rule; its first line is the expected message.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("helm")
 
 
 def render(values: Path) -> tuple[int, str]:
-    """Render the least scenario with some values changed."""
+    """Render the minimal example with some values changed."""
     answer = chart.helm(
         "template", "shop", CHART, "--values", SCENARIOS["minimal"], "--values", values
     )
@@ -27,7 +27,7 @@ def render(values: Path) -> tuple[int, str]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_it_is_refused(path: Path) -> None:
-    """With the message of its first line."""
+    """The message is that of the first line."""
     expected = path.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
     code, said = render(path)
     assert code != 0
@@ -35,13 +35,13 @@ def test_it_is_refused(path: Path) -> None:
 
 
 def test_good_values_are_not_refused(tmp_path: Path) -> None:
-    """Nothing changed: so it is the changes that are refused."""
+    """Without a change nothing is refused, so the changes cause the refusals."""
     (tmp_path / "none.yaml").write_text("{}\n")
     assert (0, "") == render(tmp_path / "none.yaml")
 
 
 def test_every_refusal_of_the_templates_is_tried() -> None:
-    """Each `fail` of the templates has a file that meets it."""
+    """Each `fail` of the templates has a file that triggers it."""
     expected = [
         path.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ") for path in FILES
     ]

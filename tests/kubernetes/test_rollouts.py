@@ -1,9 +1,7 @@
-"""What a Deployment and KEDA do with pods.
+"""Rollouts and scaling as a Deployment and KEDA do them, with processes under load.
 
-Done to processes under load by the figures that the chart renders.
-
-No node is needed: a pod that goes is a SIGTERM and a time to end, one that comes is ready when
-`/readyz` says so.
+The figures are those that the chart renders. No node is needed: stopping a pod is SIGTERM and a
+grace period, and a started pod is ready when `/readyz` says so.
 """
 
 from __future__ import annotations
@@ -35,11 +33,11 @@ pytestmark = [pytest.mark.kafka, pytest.mark.kubernetes, pytest.mark.timeout(400
 PER_SECOND = 600
 PARTITIONS = 6
 BUSY = {"batch_bytes": "20KB", "buffer_bytes": "2MB", "in_flight": "8"}
-"""Small bodies and a small buffer: there is always something open."""
+"""Small bodies and a small buffer, so that there are always unsettled records."""
 
 
 class Terms(NamedTuple):
-    """What the chart says of pods that come and go."""
+    """Settings of the chart for rollouts and scaling."""
 
     grace_s: int
     min_ready_s: int
@@ -47,27 +45,24 @@ class Terms(NamedTuple):
 
     @property
     def lag_at_most(self) -> int:
-        """What is written while one pod has its whole time to end."""
+        """Records that are written during one termination grace period."""
         return PER_SECOND * self.grace_s
 
-    def wanted(self, pods: int, lag: int) -> int:
-        """Return how many pods there are after the next step.
-
-        KEDA's and the autoscaler's rule for one topic.
-        """
+    def next_pods(self, pods: int, lag: int) -> int:
+        """Return the number of pods after the next step of KEDA and the HPA, for one topic."""
         per_pod = int(self.scaling["triggers"][0]["metadata"]["lagThreshold"])
         most = min(self.scaling["maxReplicaCount"], PARTITIONS)
-        wanted: int = min(max(math.ceil(lag / per_pod), self.scaling["minReplicaCount"]), most)
+        next_pods: int = min(max(math.ceil(lag / per_pod), self.scaling["minReplicaCount"]), most)
         behavior = self.scaling["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
         up, down = (
             max(_pods(policy, pods) for policy in behavior[way]["policies"])
             for way in ("scaleUp", "scaleDown")
         )
-        return max(min(wanted, pods + up), pods - down)
+        return max(min(next_pods, pods + up), pods - down)
 
 
 class Pods:
-    """Members of one group as the pods of a Deployment, and the lag that is seen meanwhile."""
+    """Members of one group as the pods of a Deployment, and the highest lag meanwhile."""
 
     def __init__(self, fleet: Fleet, broker: KafkaBroker, grace_s: int) -> None:
         self.running: list[Process] = []
@@ -78,7 +73,7 @@ class Pods:
         self._count = 0
 
     def lag(self) -> int:
-        """Return what is written and not committed."""
+        """Return the number of records that are written and not committed."""
         committed = self._broker.committed(self._fleet.group, self._fleet.topic)
         lag = sum(
             end - committed.get(part, 0)
@@ -88,7 +83,7 @@ class Pods:
         return lag
 
     def add(self, count: int = 1, program: Sequence[str] = OURS, min_ready_s: int = 0) -> None:
-        """Start pods, and wait until they count as available and every partition has an owner."""
+        """Start pods, and wait until they are available and every partition has an owner."""
         started = []
         for _ in range(count):
             self._count += 1
@@ -103,17 +98,14 @@ class Pods:
         assert all(map(self._fleet.ready, started))
 
     def remove(self, pod: Process) -> None:
-        """Stop a pod, which has to end well within its grace."""
+        """Stop a pod, which must end well within its grace period."""
         self.running.remove(pod)
         pod.send(signal.SIGTERM)
         self._await_end(pod)
         self._await(self._is_dealt, "others have its partitions")
 
     def replace(self, pod: Process, min_ready_s: int) -> None:
-        """Stop a pod and start another at once.
-
-        A Deployment does not wait for the end of what it has stopped.
-        """
+        """Stop a pod and start another at once; a Deployment does not wait for the end."""
         self.running.remove(pod)
         pod.send(signal.SIGTERM)
         self.add(min_ready_s=min_ready_s)
@@ -123,10 +115,7 @@ class Pods:
         assert 0 == pod.ended(self._grace_s), pod.log.read_text()[-2000:]
 
     def judge(self, traffic: Traffic) -> None:
-        """Judge what is left behind.
-
-        Nothing lost, nothing twice; and pods went while they had records open.
-        """
+        """Check that no record is lost or repeated, and that pods stopped with open records."""
         counts = judge(self._fleet, self._broker, traffic) + open_when_revoked(self._fleet, traffic)
         assert 0 == counts["losses"] == counts["duplicates"]
         assert counts["revokes with records open"] >= 2, (
@@ -142,7 +131,7 @@ class Pods:
 
 @pytest.fixture
 def terms(helm: Path) -> Terms:
-    """Those of the scenario with KEDA."""
+    """Return the settings of the KEDA example."""
     assert helm.exists()
     found = manifests(rendered(SCENARIOS["keda"]))
     deployment = only(found, "Deployment")["spec"]
@@ -153,7 +142,7 @@ def terms(helm: Path) -> Terms:
 
 @pytest.fixture(scope="module")
 def program_before(tmp_path_factory: pytest.TempPathFactory) -> Sequence[str]:
-    """The daemon that people have installed."""
+    """Return the previous version of the daemon."""
     found = previous.write(tmp_path_factory.mktemp("before"), ROOT / "consumer")
     if found is None:
         pytest.skip("no history of the chart here; a full clone has it")
@@ -163,10 +152,7 @@ def program_before(tmp_path_factory: pytest.TempPathFactory) -> Sequence[str]:
 def test_a_rolling_update_loses_and_repeats_nothing(
     kafka_broker: KafkaBroker, tmp_path: Path, terms: Terms, program_before: Sequence[str]
 ) -> None:
-    """Three pods of the version before, one after the other, as `maxSurge: 0` has it.
-
-    And the lag stays low.
-    """
+    """Three pods of the previous version are replaced one by one, with a low lag."""
     topic = topic_of(kafka_broker, PARTITIONS)
     kafka_broker.create_topic(f"{topic}.dead", 1)
     traffic = Traffic(kafka_broker.bootstrap, topic, PARTITIONS, keys=3_000, seed=7)
@@ -188,10 +174,7 @@ def test_a_rolling_update_loses_and_repeats_nothing(
 def test_scaling_up_and_down_loses_and_repeats_nothing(
     kafka_broker: KafkaBroker, tmp_path: Path, terms: Terms
 ) -> None:
-    """From one pod to six and back.
-
-    By the lag and in the steps that KEDA and the autoscaler take.
-    """
+    """Pods scale from one to six and back by the lag, in the steps of KEDA and the HPA."""
     topic = topic_of(kafka_broker, PARTITIONS)
     kafka_broker.create_topic(f"{topic}.dead", 1)
     traffic = Traffic(kafka_broker.bootstrap, topic, PARTITIONS, keys=8_000, seed=8)
@@ -202,15 +185,15 @@ def test_scaling_up_and_down_loses_and_repeats_nothing(
         seen = [1]
         with traffic.flowing(PER_SECOND):
             pods.add()
-            while (wanted := terms.wanted(len(pods.running), pods.lag())) > len(pods.running):
-                pods.add(wanted - len(pods.running))
-                seen.append(wanted)
+            while (next_pods := terms.next_pods(len(pods.running), pods.lag())) > len(pods.running):
+                pods.add(next_pods - len(pods.running))
+                seen.append(next_pods)
             assert [1, 3, 6] == seen
-            await_that(lambda: terms.wanted(6, pods.lag()) < 6, "the lag is low")
+            await_that(lambda: terms.next_pods(6, pods.lag()) < 6, "the lag is low")
             pods.most_lag = 0
-            while (wanted := terms.wanted(len(pods.running), pods.lag())) < len(pods.running):
+            while (next_pods := terms.next_pods(len(pods.running), pods.lag())) < len(pods.running):
                 pods.remove(pods.running[-1])
-                seen.append(wanted)
+                seen.append(next_pods)
             assert [1, 3, 6, 5, 4, 3, 2, 1] == seen
         await_the_end(fleet, kafka_broker)
         pods.remove(pods.running[0])
@@ -220,16 +203,13 @@ def test_scaling_up_and_down_loses_and_repeats_nothing(
 
 
 def test_the_rule_of_steps_is_that_of_the_chart(terms: Terms) -> None:
-    """Never above the partitions, never below the least, two or twice as many at a time.
-
-    One less at a time.
-    """
-    assert [3, 4, 6] == [terms.wanted(pods, 10**9) for pods in (1, 2, 4)]
-    assert [1, 1, 5] == [terms.wanted(pods, 0) for pods in (1, 2, 6)]
+    """Never above the partitions or below the minimum; up by two pods or 100 %, down by one."""
+    assert [3, 4, 6] == [terms.next_pods(pods, 10**9) for pods in (1, 2, 4)]
+    assert [1, 1, 5] == [terms.next_pods(pods, 0) for pods in (1, 2, 6)]
 
 
-def test_the_version_before_is_what_runs(program_before: Sequence[str], tmp_path: Path) -> None:
-    """Not this folder's, which the environment has installed."""
+def test_the_previous_version_runs(program_before: Sequence[str], tmp_path: Path) -> None:
+    """The previous version runs, not the sources of this folder."""
     *python, _, _ = program_before
     asked = [*python, "-c", "import consumer; print(consumer.__file__)"]
     found = subprocess.run(asked, capture_output=True, text=True, cwd=tmp_path, check=True).stdout
@@ -238,7 +218,7 @@ def test_the_version_before_is_what_runs(program_before: Sequence[str], tmp_path
 
 
 def _pods(policy: Manifest, pods: int) -> int:
-    """Return how many pods one policy lets come or go at once."""
+    """Return how many pods one policy allows to add or remove at once."""
     return (
         int(policy["value"])
         if policy["type"] == "Pods"

@@ -1,7 +1,4 @@
-"""Every scenario renders, is valid for several versions of Kubernetes, safe.
-
-And lints with the daemon itself.
-"""
+"""Every example renders, is valid for several Kubernetes versions, is secure, and lints."""
 
 from __future__ import annotations
 
@@ -28,14 +25,14 @@ def scenario(request: pytest.FixtureRequest) -> Path:
 
 
 def test_helm_lints_it(scenario: Path) -> None:
-    """Warnings are errors."""
+    """`helm lint` reports no error and no warning."""
     answer = chart.helm("lint", "--strict", CHART, "--values", scenario)
     assert 0 == answer.returncode, answer.stdout + answer.stderr
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_object_is_valid(scenario: Path, version: str, conforming: Conforming) -> None:
-    """No key is unknown to that version, none is missing."""
+    """No key is unknown to that version, and none is missing."""
     answer = conforming(rendered(scenario, "--kube-version", version), version)
     assert 0 == answer.returncode, answer.stdout + answer.stderr
 
@@ -52,17 +49,14 @@ def test_every_object_is_valid(scenario: Path, version: str, conforming: Conform
     ids=["deployment", "scaled-object"],
 )
 def test_an_unknown_key_is_seen(planted: str, conforming: Conforming) -> None:
-    """The check itself is red on one, of Kubernetes' kinds and of others'."""
+    """The check itself fails for an unknown key, of built-in and of custom kinds."""
     answer = conforming(planted, "1.34.0")
     assert 1 == answer.returncode
     assert "dditional" in answer.stdout
 
 
 def test_pods_are_restricted(scenario: Path) -> None:
-    """The profile of pod security, for the daemon.
-
-    Its init container and the pod of `helm test`.
-    """
+    """Daemon, init container and `helm test` pod meet the Pod Security Standard `restricted`."""
     found = pods(manifests(rendered(scenario)))
     assert found
     assert [] == [offence for pod in found for offence in offences(pod)]
@@ -82,12 +76,12 @@ def test_our_containers_cannot_write(scenario: Path) -> None:
 
 
 def test_the_daemon_accepts_the_configuration(scenario: Path, tmp_path: Path) -> None:
-    """`lint` in the environment and with the files that the pod gives it."""
+    """`lint` passes with the environment and the files of the pod."""
     found = manifests(rendered(scenario))
     if not any("consumer.yaml" in manifest.get("data", {}) for manifest in found):
-        pytest.skip("the configuration comes from elsewhere")
+        pytest.skip("the configuration is in an existing ConfigMap")
     answer = PodFiles(found, tmp_path).run("lint", "--deny-warnings")
-    # Brokers without TLS are warned of, and that is all that a scenario may be warned of.
+    # The only allowed warning is that the connection to the brokers is not encrypted.
     warnings = [
         line for line in answer.stdout.splitlines() if "warning" in line and "TLS" not in line
     ]
@@ -109,13 +103,13 @@ def test_the_daemon_accepts_the_configuration(scenario: Path, tmp_path: Path) ->
     ids=["escalation", "root", "host-path", "host-network"],
 )
 def test_an_offence_is_seen(text: str, offence: str) -> None:
-    """The reader of pods itself is red on each."""
+    """The check of pods itself fails for each planted fault."""
     (pod,) = manifests(text)
     assert offence in offences(pod)
 
 
 def test_a_change_of_the_configuration_rolls_the_pods() -> None:
-    """The pods carry its checksum; the same configuration leaves them alone."""
+    """The pods have a checksum of the configuration, which only a change alters."""
 
     def checksum(*more: str) -> str:
         found = only(manifests(rendered(SCENARIOS["minimal"], *more)), "Deployment")

@@ -1,4 +1,4 @@
-"""The chart's own suites, which people who change a fork of it run with helm-unittest."""
+"""The helm-unittest suites of the chart, for people who change a fork of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def test_suites_pass(require: Callable[[str], Path]) -> None:
-    """All of them, and none is empty."""
+    """All suites pass, and none is empty."""
     answer = subprocess.run(
         [require("helm-unittest"), "--strict", CHART],
         capture_output=True,

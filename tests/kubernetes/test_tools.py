@@ -1,7 +1,4 @@
-"""Building the tools never fails for want of Go or of time.
-
-It says what is missing, and tests are skipped.
-"""
+"""Without Go or time, the build says what is missing, and tests are skipped."""
 
 from __future__ import annotations
 
@@ -24,14 +21,14 @@ def empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "cache"
 
 
-def test_a_machine_without_go_is_told_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """With the name of the package that has it."""
+def test_a_machine_without_go_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The message names the package to install."""
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "no Go on this machine (Debian: golang)" == tools.get_what_is_missing()
 
 
-def test_an_old_go_is_told_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Before it fails somewhere in the middle."""
+def test_an_old_go_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An old Go is reported before the build fails."""
     go = tmp_path / "go"
     go.write_text("#!/bin/sh\necho go1.22\n", encoding="utf-8")
     go.chmod(0o755)
@@ -39,8 +36,8 @@ def test_an_old_go_is_told_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     assert "Go is older than 1.26.7" == tools.get_what_is_missing()
 
 
-def test_a_build_that_takes_too_long_is_told_of(empty_cache: Path) -> None:
-    """All time is used up at once; nothing half is left under a tool's name."""
+def test_a_build_that_takes_too_long_is_reported(empty_cache: Path) -> None:
+    """The message has the time limit, and no partial file is left."""
     if shutil.which("go") is None or tools.without_go():
         pytest.skip("no Go to run out of time (Debian: golang)")
     said = tools.get_what_is_missing(within_s=0)
@@ -52,7 +49,7 @@ def test_a_build_that_takes_too_long_is_told_of(empty_cache: Path) -> None:
 def test_a_registry_that_fails_is_asked_three_times(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, empty_cache: Path
 ) -> None:
-    """And then the run is red: what is pinned has to be there."""
+    """After three attempts the build fails, because pinned modules must be available."""
     empty_cache.mkdir()
     go = tmp_path / "go"
     go.write_text(f"#!/bin/sh\necho asked >> {tmp_path}/asked\nexit 1\n", encoding="utf-8")
@@ -64,7 +61,7 @@ def test_a_registry_that_fails_is_asked_three_times(
 
 
 def test_another_text_of_our_program_is_another_file(tmp_path: Path) -> None:
-    """A change of its pins is built, whatever the cache holds."""
+    """A change of its sources is built, whatever is in the cache."""
     (tmp_path / "go.mod").write_text("module one\n", encoding="utf-8")
     program = tools.Tool("own", "v1", ".", written_in=tmp_path)
     before = program.path

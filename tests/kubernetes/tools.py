@@ -1,7 +1,7 @@
-"""The tools of these tests, pinned: built by Go once per machine, where Go is there.
+"""Build the pinned tools of these tests with Go, once per machine.
 
-`python -m tests.kubernetes.tools` builds and fetches what is missing. Without Go, or when the time
-is over, it says so and ends well: the tests of what is missing are skipped, each with a reason.
+`python -m tests.kubernetes.tools` builds and fetches what is missing. Without Go, or after the time
+limit, it says so and exits with 0: the tests of missing tools are skipped, each with a reason.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any, Final
 _CACHES: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 CACHE: Final = _CACHES / "datacloud-consumer" / "kubernetes"
 WITHIN_S: Final = 2400.0
-"""What all builds together may take, so that they never use up the time of a whole run."""
+"""Time limit of all builds together, so that they do not use up the time of a whole run."""
 OLDEST_GO: Final = (1, 26, 7)
 KUBERNETES: Final = "1.34.2"
 
@@ -33,10 +33,9 @@ _HERE: Final = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Tool:
-    """A program: the package it is, what the linker is to write into it, and tags.
+    """A program: its package, the linker variables for its version, and build tags.
 
-    `written_in` is the folder of a program that is our own module; others are packages of somebody
-    else's.
+    `written_in` is the folder of a program that is our module; others are public packages.
     """
 
     name: str
@@ -48,14 +47,9 @@ class Tool:
 
     @property
     def path(self) -> Path:
-        """Where it stands once it is built.
-
-        Another version, or another text of it, is another file.
-        """
-        return (
-            CACHE
-            / f"{self.name}-{self.version}{'' if self.written_in is None else _digest(self.written_in)}"
-        )
+        """Path of the built program; another version or source is another file."""
+        digest = "" if self.written_in is None else _digest(self.written_in)
+        return CACHE / f"{self.name}-{self.version}{digest}"
 
 
 TOOLS: Final = (
@@ -78,7 +72,7 @@ TOOLS: Final = (
         "promtool",
         "v0.316.0",
         "github.com/prometheus/prometheus/cmd/promtool",
-        tags="remove_all_sd",  # the clients of all clouds, which rules have no use for
+        tags="remove_all_sd",  # service discovery of clouds, which rules do not need
     ),
     Tool(
         "control-plane",
@@ -95,10 +89,7 @@ TOOLS: Final = (
 
 @dataclass(frozen=True)
 class Definitions:
-    """A Go module of somebody else.
-
-    And the definitions of kinds in it that the chart or its documentation use.
-    """
+    """A public Go module, and the definitions in it that the chart or its documentation use."""
 
     module: str
     folder: str
@@ -106,7 +97,7 @@ class Definitions:
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """Where they stand once they are fetched."""
+        """Paths of the fetched definitions."""
         return tuple(CACHE / self.module.replace("/", "_") / name for name in self.files)
 
 
@@ -154,16 +145,16 @@ def tool(name: str) -> Tool:
 
 
 class Go:
-    """The `go` command, until all time is used up."""
+    """The `go` command with a total time limit."""
 
     def __init__(self, within_s: float) -> None:
         self._ends_at = time.monotonic() + within_s
 
     def run(self, folder: Path, *arguments: str, modules: str = "mod") -> str:
-        """Run it in a folder; return what it says on standard output.
+        """Run it in a folder, and return its standard output.
 
-        Raises: subprocess.TimeoutExpired, when the time is over; CalledProcessError, after its own
-        words.
+        Raises: subprocess.TimeoutExpired after the time limit; CalledProcessError after it printed
+        the output.
         """
         own = {
             "CGO_ENABLED": "0",
@@ -172,7 +163,7 @@ class Go:
             "GOWORK": "off",
         }
         answer = subprocess.run(
-            ["go", *arguments],  # noqa: S607 - where Go is, is the machine's choice
+            ["go", *arguments],  # noqa: S607 - Go from PATH
             cwd=folder,
             env={**os.environ, **own},
             capture_output=True,
@@ -186,10 +177,7 @@ class Go:
         return answer.stdout
 
     def download(self, module: str) -> dict[str, Any]:
-        """Fetch a module, which Go holds against the checksum database.
-
-        A registry may fail once or twice.
-        """
+        """Fetch a module, which Go verifies with the checksum database; failures are retried."""
         for _ in range(_TRIES - 1):
             try:
                 return self._download(module)
@@ -203,7 +191,7 @@ class Go:
 
 
 def build(tool: Tool, go: Go) -> None:
-    """Build one tool in a module of its own, so that its dependencies are its own choice."""
+    """Build a tool in its own module, so that its dependencies are independent."""
     with tempfile.TemporaryDirectory(dir=CACHE) as name:
         folder, output = Path(name), Path(name) / tool.name
         link = " ".join(["-s", "-w", *(f"-X {setting}" for setting in tool.link)])
@@ -237,7 +225,7 @@ def fetch(definitions: Definitions, go: Go) -> None:
 
 
 def without_go() -> str | None:
-    """Say why nothing can be built here, when it cannot."""
+    """Return why nothing can be built here, else `None`."""
     if shutil.which("go") is None:
         return "no Go on this machine (Debian: golang)"
     found = re.match(r"go(\d+)[.](\d+)(?:[.](\d+))?", Go(60).run(_HERE, "env", "GOVERSION"))
@@ -247,11 +235,11 @@ def without_go() -> str | None:
 
 
 def get_what_is_missing(within_s: float = WITHIN_S) -> str | None:
-    """Build and fetch, the dearest last; say why something is missing still."""
+    """Build and fetch, the slowest last; return why something is still missing, else `None`."""
     definitions = [
-        wanted for wanted in DEFINITIONS if not all(path.exists() for path in wanted.paths)
+        missing for missing in DEFINITIONS if not all(path.exists() for path in missing.paths)
     ]
-    tools = [wanted for wanted in TOOLS if not wanted.path.exists()]
+    tools = [missing for missing in TOOLS if not missing.path.exists()]
     if not definitions and not tools:
         return None
     if why := without_go():
@@ -259,8 +247,8 @@ def get_what_is_missing(within_s: float = WITHIN_S) -> str | None:
     CACHE.mkdir(parents=True, exist_ok=True)
     go, started = Go(within_s), time.monotonic()
     try:
-        for wanted in definitions:
-            fetch(wanted, go)
+        for missing in definitions:
+            fetch(missing, go)
         for program in tools:
             build(program, go)
             sys.stderr.write(
@@ -269,18 +257,18 @@ def get_what_is_missing(within_s: float = WITHIN_S) -> str | None:
             )
     except subprocess.TimeoutExpired:
         return (
-            f"not built within {within_s:.0f} s; what was compiled stays, and the next run goes"
-            f" on from there"
+            f"not built within {within_s:.0f} s; compiled packages stay in the cache, and the next"
+            " run continues from there"
         )
     return None
 
 
 def _digest(folder: Path) -> str:
-    """Return eight digits that change with a file of the folder."""
+    """Return eight digits that change with any file of the folder."""
     texts = b"".join(path.read_bytes() for path in sorted(folder.iterdir()))
     return f"-{hashlib.sha256(texts).hexdigest()[:8]}"
 
 
 if __name__ == "__main__":
     if missing := get_what_is_missing():
-        sys.stderr.write(f"{missing}; tests of what is missing are skipped\n")
+        sys.stderr.write(f"{missing}; tests that need the missing tools are skipped\n")

@@ -1,7 +1,4 @@
-"""values.yaml as its comments tell it.
-
-Every key that has a sentence, with default and what is asked of it.
-"""
+"""Read values.yaml: every described key with its default and its schema rules."""
 
 from __future__ import annotations
 
@@ -27,42 +24,39 @@ _TYPES: Final = {
 
 @dataclass
 class Key:
-    """One key: its path, what is said of it, its default.
-
-    And what its schema says beyond the default's type.
-    """
+    """A key: path, description, default, and schema rules beyond the type of the default."""
 
     path: tuple[str, ...]
-    said: str
+    description: str
     default: Any
-    asked: dict[str, Any]
+    rules: dict[str, Any]
 
     @property
     def schema(self) -> dict[str, Any]:
         """JSON Schema of its value."""
         kind = {} if self.default is None else {"type": _TYPES[type(self.default)]}
-        return {"description": self.said, "default": self.default, **kind, **self.asked}
+        return {"description": self.description, "default": self.default, **kind, **self.rules}
 
 
 @dataclass
 class _Comment:
     """The comment lines since the last key."""
 
-    said: list[str] = field(default_factory=list)
-    asked: dict[str, Any] = field(default_factory=dict)
+    text: list[str] = field(default_factory=list)
+    rules: dict[str, Any] = field(default_factory=dict)
 
     def take(self, line: str) -> None:
         """Add a line without its `#`."""
         if line.startswith("@schema "):
-            self.asked |= _yaml(line.removeprefix("@schema "))
+            self.rules |= _yaml(line.removeprefix("@schema "))
         elif line.startswith("-- "):
-            self.said = [line.removeprefix("-- ")]
-        elif self.said:
-            self.said.append(line)
+            self.text = [line.removeprefix("-- ")]
+        elif self.text:
+            self.text.append(line)
 
 
 def keys(path: Path) -> list[Key]:
-    """Read the keys that carry a sentence, in the order of the file."""
+    """Return the keys that have a description, in file order."""
     text = path.read_text(encoding="utf-8")
     values = _yaml(text)
     found: list[Key] = []
@@ -79,19 +73,19 @@ def keys(path: Path) -> list[Key]:
                 (indent, match["name"]),
             ]
             place = tuple(name for _, name in parents)
-            if comment.said:
-                found.append(Key(place, " ".join(comment.said), _at(values, place), comment.asked))
+            if comment.text:
+                found.append(Key(place, " ".join(comment.text), _at(values, place), comment.rules))
             comment = _Comment()
         elif not bare:
             comment = _Comment()
     return found
 
 
-def _at(values: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401 - whatever the file holds
+def _at(values: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401 - any YAML value
     for name in path:
         values = values[name]
     return values
 
 
-def _yaml(text: str) -> Any:  # noqa: ANN401 - whatever the text says
+def _yaml(text: str) -> Any:  # noqa: ANN401 - any YAML value
     return YAML(typ="safe", pure=True).load(text)

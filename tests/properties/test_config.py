@@ -1,4 +1,4 @@
-"""Whatever a file, a variable or an option holds: settings or faults with places, never a crash."""
+"""Any file, variable or option gives settings or faults with places, never a crash."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from consumer.config.file_keys import FILE
 from consumer.config.keys import Section
 from consumer.config.load import Inspection, inspect
-from consumer.config.shape import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,8 +74,8 @@ VALUES = st.recursive(
 )
 
 
-def judge(found: Inspection) -> None:
-    """Either it is in order, or it says where it is not."""
+def check(found: Inspection) -> None:
+    """Check that there are settings or faults, and that every fault has a place."""
     assert (found.settings is None) == bool(found.faults)
     assert [] == [str(fault) for fault in found.faults if not PLACE.match(str(fault))]
 
@@ -85,18 +85,18 @@ def judge(found: Inspection) -> None:
 )
 @given(chosen=st.dictionaries(st.sampled_from(sorted(paths(FILE))), VALUES, min_size=1, max_size=8))
 def test_any_value_of_any_key(chosen: dict[str, str]) -> None:
-    """Options may hold anything."""
+    """Options with any values give settings or faults."""
     options = [f"{path}={value}" for path, value in chosen.items()]
-    judge(inspect(ROOT / "config" / "consumer.yaml", environ=ENVIRON, overrides=options))
+    check(inspect(ROOT / "config" / "consumer.yaml", environ=ENVIRON, overrides=options))
 
 
 @pytest.mark.parametrize("value", ODD)
 def test_an_odd_value_of_every_key_at_once(value: str) -> None:
-    """No key takes another down with it."""
+    """An odd value in every key is reported without a crash."""
     every = sorted(paths(FILE))
     leaves = [path for path in every if not any(other.startswith(f"{path}.") for other in every)]
     options = [f"{path}={value}" for path in leaves]
-    judge(inspect(ROOT / "config" / "consumer.yaml", environ=ENVIRON, overrides=options))
+    check(inspect(ROOT / "config" / "consumer.yaml", environ=ENVIRON, overrides=options))
 
 
 @settings(
@@ -104,7 +104,7 @@ def test_an_odd_value_of_every_key_at_once(value: str) -> None:
 )
 @given(data=st.data())
 def test_any_damage_to_the_file(tmp_path: Path, data: st.DataObject) -> None:
-    """Characters lost, doubled or put in between."""
+    """A file with lost or inserted characters gives settings or faults."""
     start = data.draw(st.integers(0, len(EXAMPLE) - 1))
     length = data.draw(st.integers(0, 40))
     put_in = data.draw(st.text(alphabet="\t\n :-[]{}'\"&*#|>%@`!?,$a1é\x00\u2028", max_size=6))
@@ -113,7 +113,7 @@ def test_any_damage_to_the_file(tmp_path: Path, data: st.DataObject) -> None:
     )
     path = tmp_path / "consumer.yaml"
     path.write_text(EXAMPLE[:start] + put_in + EXAMPLE[start + length :], "utf-8")
-    judge(inspect(path, environ=ENVIRON, overrides=[]))
+    check(inspect(path, environ=ENVIRON, overrides=[]))
 
 
 @settings(
@@ -121,7 +121,7 @@ def test_any_damage_to_the_file(tmp_path: Path, data: st.DataObject) -> None:
 )
 @given(raw=st.binary(max_size=200))
 def test_any_bytes(tmp_path: Path, raw: bytes) -> None:
-    """A file may be anything at all."""
+    """A file of any bytes gives settings or faults."""
     path = tmp_path / "consumer.yaml"
     path.write_bytes(raw)
-    judge(inspect(path, environ=ENVIRON, overrides=[]))
+    check(inspect(path, environ=ENVIRON, overrides=[]))

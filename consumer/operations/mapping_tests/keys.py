@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from consumer.config.file_keys import TOPIC as TOPIC_NAME
 from consumer.config.findings import Findings, Location, at, did_you_mean
 from consumer.config.keys import Section, defaulted, optional, required
 from consumer.config.kinds import Choice, Text, Whole, scalar
 from consumer.config.several import ListOf
-from consumer.config.shape import TOPIC as TOPIC_NAME
 from consumer.config.tree import (
     MappingNode,
     Node,

@@ -2,7 +2,7 @@
 {{- with .Values.monitoring.rules.alertLabels }}{{ toYaml . }}{{ end -}}
 {{- end -}}
 
-{{/* By how much a counter rose within 15 minutes. Series begin with their first event, which `increase` does not see. */}}
+{{/* Increase of a counter within 15 minutes. A series starts with its first event, which `increase` does not count. */}}
 {{- define "dc.raised" -}}
 ({{ . }} - {{ . }} offset 15m > 0) or ({{ . }} unless {{ . }} offset 15m)
 {{- end -}}

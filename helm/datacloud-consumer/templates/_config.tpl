@@ -1,6 +1,6 @@
-{{/* What the chart reads from the configuration, and what it refuses. */}}
+{{/* Values that the chart reads from the configuration, and combinations that it refuses. */}}
 
-{{/* The configuration with the name of the schema file that is rendered beside it. */}}
+{{/* The configuration, with connector.yaml as schema file if the chart renders it. */}}
 {{- define "dc.config" -}}
 {{- $config := deepCopy .Values.config -}}
 {{- if and .Values.connectorSchema (hasKey $config "connector") (not (hasKey $config.connector "schema_file")) -}}
@@ -9,7 +9,7 @@
 {{ toYaml $config }}
 {{- end -}}
 
-{{/* A duration such as 500ms, 30s, 5m or 2h in milliseconds; nothing for one that the environment gives. */}}
+{{/* Convert a duration such as 500ms, 30s, 5m or 2h to milliseconds; empty for a ${NAME} reference. */}}
 {{- define "dc.milliseconds" -}}
 {{- $text := toString . -}}
 {{- if regexMatch "^[0-9]+([.][0-9]+)?(ms|s|m|h)$" $text -}}
@@ -18,7 +18,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Ports of the brokers as a JSON list, each once. */}}
+{{/* Ports of the brokers as a JSON list without duplicates. */}}
 {{- define "dc.brokerPorts" -}}
 {{- $ports := .Values.networkPolicy.brokerPorts -}}
 {{- if not $ports -}}
@@ -41,7 +41,7 @@
 {{- default (dig "kafka" "group_id" "" (default dict .Values.config)) .Values.autoscaling.keda.consumerGroup -}}
 {{- end -}}
 
-{{/* Most pods that KEDA may ask for: the partitions of the largest topic, or what the quota feeds. */}}
+{{/* Upper limit for KEDA: the partitions of the largest topic, or the pods that the request rate is enough for. */}}
 {{- define "dc.mostReplicas" -}}
 {{- $partitions := 1 -}}
 {{- range .Values.autoscaling.keda.topics -}}{{- $partitions = max $partitions (int .partitions) -}}{{- end -}}
@@ -59,7 +59,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Every combination that cannot work, said before anything is installed. */}}
+{{/* Refuse combinations that cannot work before anything is installed. */}}
 {{- define "dc.refuse" -}}
 {{- include "dc.refuseConfig" . -}}
 {{- include "dc.refuseMembership" . -}}
@@ -69,20 +69,20 @@
 
 {{- define "dc.refuseConfig" -}}
 {{- if and .Values.existingConfigMap (or .Values.config .Values.connectorSchema) -}}
-{{- fail "existingConfigMap: stands beside config or connectorSchema; keep one of them" -}}
+{{- fail "existingConfigMap: set together with config or connectorSchema; keep one of them" -}}
 {{- end -}}
 {{- if not (or .Values.existingConfigMap .Values.config) -}}
-{{- fail "config: is empty; write the configuration there, or name a ConfigMap in existingConfigMap" -}}
+{{- fail "config: is empty; write the configuration there, or set existingConfigMap to the name of a ConfigMap" -}}
 {{- end -}}
 {{- if dig "admin" "listen" "" (default dict .Values.config) -}}
 {{- fail "config.admin.listen: the chart sets it; write adminPort instead" -}}
 {{- end -}}
 {{- if and (hasKey (default dict .Values.config) "connector") (not .Values.connectorSchema) -}}
-{{- fail "connectorSchema: is empty, and config.connector needs it; write the connector's OpenAPI file there" -}}
+{{- fail "connectorSchema: is empty, but config.connector needs it; write the connector's OpenAPI file there" -}}
 {{- end -}}
 {{- range dig "routes" list (default dict .Values.config) -}}
 {{- if and (eq (toString .destination) "bulk") (not $.Values.spool.enabled) -}}
-{{- fail "spool.enabled: needed with destination: bulk; rows are gathered on disk, and the root file system is read-only" -}}
+{{- fail "spool.enabled: required for destination: bulk, because rows are collected on disk and the root file system is read-only; write true" -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -90,20 +90,20 @@
 {{- define "dc.refuseMembership" -}}
 {{- $id := dig "kafka" "properties" "group.instance.id" "" (default dict .Values.config) -}}
 {{- if and $id (ne .Values.kind "StatefulSet") -}}
-{{- fail "kind: config.kafka.properties has group.instance.id (static membership); that needs names that stay: write kind: StatefulSet" -}}
+{{- fail "kind: config.kafka.properties has group.instance.id (static membership), which needs stable pod names; write kind: StatefulSet" -}}
 {{- end -}}
 {{- if and .Values.config (not $id) (eq .Values.kind "StatefulSet") -}}
-{{- fail "kind: StatefulSet is for static membership; write group.instance.id: ${POD_NAME} into config.kafka.properties, or kind: Deployment" -}}
+{{- fail "kind: StatefulSet is only for static membership; write group.instance.id: ${POD_NAME} into config.kafka.properties, or kind: Deployment" -}}
 {{- end -}}
 {{- if and $id (not (contains "${POD_NAME}" $id)) -}}
-{{- fail "config.kafka.properties: group.instance.id has to differ between pods; write ${POD_NAME}" -}}
+{{- fail "config.kafka.properties: group.instance.id must be different in each pod; write ${POD_NAME}" -}}
 {{- end -}}
 {{- end -}}
 
 {{- define "dc.refuseGrace" -}}
 {{- with .Values.rollout -}}
 {{- if not (or (int .maxSurge) (int .maxUnavailable)) -}}
-{{- fail "rollout: maxSurge and maxUnavailable are both 0; no pod could ever be replaced" -}}
+{{- fail "rollout: maxSurge and maxUnavailable are both 0, so no pod could be replaced; set one of them to 1" -}}
 {{- end -}}
 {{- end -}}
 {{- $drain := include "dc.milliseconds" (dig "delivery" "drain_timeout" "25s" (default dict .Values.config)) -}}
@@ -111,10 +111,10 @@
 {{- if $drain -}}
 {{- $least := add (div (add (int64 $drain) 999) 1000) 10 -}}
 {{- if lt (int64 .Values.terminationGracePeriodSeconds) $least -}}
-{{- fail (printf "terminationGracePeriodSeconds: %d is less than delivery.drain_timeout and 10 s for the last commit; write %d or more" (int .Values.terminationGracePeriodSeconds) $least) -}}
+{{- fail (printf "terminationGracePeriodSeconds: %d is less than delivery.drain_timeout plus 10 s for the last commit; write %d or more" (int .Values.terminationGracePeriodSeconds) $least) -}}
 {{- end -}}
 {{- if and $timeout (ge (int64 $timeout) (int64 $drain)) -}}
-{{- fail "config.delivery.timeout: is not below drain_timeout; a request could not end before the drain that waits for it" -}}
+{{- fail "config.delivery.timeout: is not below drain_timeout, so the drain would end before the request; write a shorter timeout" -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -123,23 +123,23 @@
 {{- with .Values.autoscaling -}}
 {{- if eq .mode "hpa" -}}
 {{- if not .maxReplicas -}}
-{{- fail "autoscaling.maxReplicas: needed with mode hpa; not more than the partitions of the largest topic" -}}
+{{- fail "autoscaling.maxReplicas: required for mode hpa; write at most the partition count of the largest topic" -}}
 {{- end -}}
 {{- if lt (int .minReplicas) 1 -}}
-{{- fail "autoscaling.minReplicas: 0 is for mode keda; write 1 or more" -}}
+{{- fail "autoscaling.minReplicas: 0 is only allowed for mode keda; write 1 or more" -}}
 {{- end -}}
 {{- if and (not .hpa.metrics) (not (dig "requests" "cpu" "" $.Values.resources)) -}}
-{{- fail "resources.requests.cpu: needed with mode hpa on CPU; the share is of what is requested" -}}
+{{- fail "resources.requests.cpu: required for mode hpa on CPU, because utilization is relative to the request" -}}
 {{- end -}}
 {{- else if eq .mode "keda" -}}
 {{- include "dc.refuseTriggers" $ -}}
 {{- $most := include "dc.mostReplicas" $ | int -}}
 {{- if gt (int (default 0 .maxReplicas)) $most -}}
-{{- fail (printf "autoscaling.maxReplicas: %d is more than the partitions of the largest topic and the quota feed; write %d or less, or null" (int .maxReplicas) $most) -}}
+{{- fail (printf "autoscaling.maxReplicas: %d is more than the partitions of the largest topic or the request rate allow; write %d or less, or null" (int .maxReplicas) $most) -}}
 {{- end -}}
 {{- end -}}
 {{- if and (ne .mode "none") (gt (int .minReplicas) (int (include "dc.maxReplicas" $))) -}}
-{{- fail (printf "autoscaling.minReplicas: %d is more than the most, %s" (int .minReplicas) (include "dc.maxReplicas" $)) -}}
+{{- fail (printf "autoscaling.minReplicas: %d is more than the maximum, %s; write less" (int .minReplicas) (include "dc.maxReplicas" $)) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -147,38 +147,38 @@
 {{- define "dc.refuseTriggers" -}}
 {{- $named := .Values.autoscaling.keda.topics -}}
 {{- if not $named -}}
-{{- fail "autoscaling.keda.topics: is empty; write each topic with its partitions" -}}
+{{- fail "autoscaling.keda.topics: is empty; write each topic with its partition count" -}}
 {{- end -}}
 {{- range dig "routes" list (default dict .Values.config) -}}
 {{- $topics := .topics -}}
 {{- if kindIs "string" $topics -}}{{- $topics = splitList "," $topics -}}{{- end -}}
 {{- range $topics -}}
 {{- if and (not (hasPrefix "^" .)) (not (hasKey $named .)) -}}
-{{- fail (printf "autoscaling.keda.topics: %s is routed and not named; write %s: {partitions: N}" . .) -}}
+{{- fail (printf "autoscaling.keda.topics: %s is used by a route and missing here; write %s: {partitions: N}" . .) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 {{- if not (include "dc.bootstrapServers" .) -}}
-{{- fail "autoscaling.keda.bootstrapServers: needed with existingConfigMap" -}}
+{{- fail "autoscaling.keda.bootstrapServers: required with existingConfigMap, which the chart cannot read" -}}
 {{- end -}}
 {{- if not (include "dc.consumerGroup" .) -}}
-{{- fail "autoscaling.keda.consumerGroup: needed with existingConfigMap" -}}
+{{- fail "autoscaling.keda.consumerGroup: required with existingConfigMap, which the chart cannot read" -}}
 {{- end -}}
 {{- if contains "${" (include "dc.bootstrapServers" .) -}}
-{{- fail "autoscaling.keda.bootstrapServers: KEDA does not know the pod's environment; write the brokers out" -}}
+{{- fail "autoscaling.keda.bootstrapServers: KEDA cannot read the environment of the pods; write the brokers here" -}}
 {{- end -}}
 {{- if contains "${" (include "dc.consumerGroup" .) -}}
-{{- fail "autoscaling.keda.consumerGroup: KEDA does not know the pod's environment; write the group out" -}}
+{{- fail "autoscaling.keda.consumerGroup: KEDA cannot read the environment of the pods; write the group here" -}}
 {{- end -}}
 {{- $auth := .Values.autoscaling.keda.authentication -}}
 {{- if eq $auth.sasl "aws_msk_iam" -}}
 {{- if not (include "dc.mskRegion" .) -}}
-{{- fail "autoscaling.keda.authentication.sasl: the brokers' names tell no AWS region; write aws.region into config.kafka.properties" -}}
+{{- fail "autoscaling.keda.authentication.sasl: the broker names contain no AWS region; write aws.region into config.kafka.properties" -}}
 {{- end -}}
 {{- if not $auth.tls -}}
-{{- fail "autoscaling.keda.authentication.tls: logins by IAM go over TLS; write true" -}}
+{{- fail "autoscaling.keda.authentication.tls: IAM authentication requires TLS; write true" -}}
 {{- end -}}
 {{- else if and (ne $auth.sasl "none") (not (or $auth.existing .Values.credentials.kafkaSasl.existingSecret)) -}}
-{{- fail "autoscaling.keda.authentication.sasl: needs credentials.kafkaSasl.existingSecret, or authentication.existing" -}}
+{{- fail "autoscaling.keda.authentication.sasl: requires credentials.kafkaSasl.existingSecret or authentication.existing; set one of them" -}}
 {{- end -}}
 {{- end -}}

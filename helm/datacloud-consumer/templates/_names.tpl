@@ -15,7 +15,7 @@ app.kubernetes.io/name: {{ include "dc.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
-{{/* What the pods are selected by; the pod of `helm test` has other values. */}}
+{{/* Labels that select the pods of the daemon; the pod of `helm test` has another component. */}}
 {{- define "dc.podSelector" -}}
 {{ include "dc.selectorLabels" . }}
 app.kubernetes.io/component: consumer

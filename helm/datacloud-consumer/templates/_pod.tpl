@@ -1,6 +1,6 @@
-{{/* The pod that Deployment and StatefulSet have in common, and what the pod of `helm test` shares with it. */}}
+{{/* Pod template of Deployment and StatefulSet; the pod of `helm test` shares parts of it. */}}
 
-{{/* Files that credentials become, as JSON: volume name, Secret, key, file, and the variable that names the file. */}}
+{{/* Credentials mounted as files, as JSON: volume name, Secret, key, and the configuration key for the path. */}}
 {{- define "dc.files" -}}
 {{- $files := list -}}
 {{- with .Values.credentials -}}
@@ -26,7 +26,7 @@
 {{- $files | toJson -}}
 {{- end -}}
 
-{{/* One variable from a Secret, as it goes into `env`. */}}
+{{/* One `env` entry from a Secret. */}}
 {{- define "dc.fromSecret" -}}
 - name: {{ .name }}
   valueFrom:
@@ -106,7 +106,7 @@
 - name: {{ .volume }}
   secret:
     secretName: {{ .secret }}
-    defaultMode: 288  # 0440: others of the pod cannot read it, and the group only that
+    defaultMode: 288  # 0440: read-only for the owner and the group of the pod, no access for others
     items:
       - key: {{ .key }}
         path: {{ .key }}
@@ -116,7 +116,7 @@
 {{- end }}
 {{- end -}}
 
-{{/* What every container of ours begins with. */}}
+{{/* Keys that all containers of this chart share. */}}
 {{- define "dc.container" -}}
 image: {{ include "dc.image" . }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
@@ -140,7 +140,7 @@ resources:
 {{ include "dc.container" . }}
 {{- end -}}
 
-{{/* How the pod runs, wherever it runs. */}}
+{{/* Keys that all pods of this chart share. */}}
 {{- define "dc.podBasics" -}}
 serviceAccountName: {{ include "dc.serviceAccountName" . }}
 automountServiceAccountToken: false

@@ -1,4 +1,4 @@
-{{/* How fast pods come and go, the same for KEDA and for an HPA of ours: every change moves partitions. */}}
+{{/* Scaling behavior for KEDA and for the HPA of this chart; slow, because every change moves partitions. */}}
 {{- define "dc.scalingBehavior" -}}
 scaleUp:
   stabilizationWindowSeconds: {{ .Values.autoscaling.scaleUpWindowSeconds }}
@@ -11,7 +11,7 @@ scaleDown:
     - {type: Pods, value: 1, periodSeconds: 60}
 {{- end -}}
 
-{{/* What KEDA needs of the credentials, as JSON: parameter, Secret, key. */}}
+{{/* Credentials that KEDA needs, as JSON: parameter, Secret, key. */}}
 {{- define "dc.kedaParameters" -}}
 {{- $parameters := list -}}
 {{- with .Values.credentials -}}
@@ -41,7 +41,7 @@ scaleDown:
 {{- end -}}
 {{- end -}}
 
-{{/* The AWS region of the brokers: as the daemon is told, else as their names tell. */}}
+{{/* AWS region of the brokers: `aws.region` of the configuration, else the region in their names. */}}
 {{- define "dc.mskRegion" -}}
 {{- $properties := dig "kafka" "properties" dict (default dict .Values.config) -}}
 {{- $host := regexFind "[.]kafka(-serverless)?[.][a-z0-9-]+[.]amazonaws[.]com" (include "dc.bootstrapServers" .) -}}

@@ -315,7 +315,7 @@ PRINTED = """\
  values in turn, got a list whose last name has no value
 11:16: tests.1.timestamp: expected milliseconds since 1970, or a time such as\
  2026-01-31T00:00:00Z, got `yesterday`
-13:19: tests.1.expect.0.outcome: expected upsert, delete, filtered or dead_letter, found `3`
+13:19: tests.1.expect.0.outcome: expected upsert, delete, filtered or dead_letter, got `3`
 14:35: tests.1.expect.1.reason: outcome upsert cannot have reason; it can have object, key, record
 15:35: tests.1.expect.2.object: expected the object of a route, got "email"; did you mean `emails`?
 16:52: tests.1.expect.3.record.emial: field `emial` does not exist in the connector schema;\
@@ -345,10 +345,10 @@ def test_all_faults_of_a_file_are_printed_at_once(tested: Callable[..., Any]) ->
     [
         (
             "tests: [",
-            "shop.test.yaml:1:9: config: a bracket or brace that is never closed; close it",
+            "shop.test.yaml:1:9: config: a bracket or brace is not closed; close it",
         ),
         ("test: []", "shop.test.yaml:1:1: test: unknown key `test`; did you mean `tests`?"),
-        ("", "shop.test.yaml:1:1: config: is empty; write its sections"),
+        ("", "shop.test.yaml:1:1: config: expected a mapping at the top level, got an empty file"),
     ],
     ids=["syntax", "key", "empty"],
 )

@@ -1,4 +1,4 @@
-"""A small configuration that is in order, to be bent by tests."""
+"""Fixtures: a small valid configuration that tests change."""
 
 from __future__ import annotations
 

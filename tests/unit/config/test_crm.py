@@ -1,4 +1,4 @@
-"""Routes to the CRM, as the file gives them."""
+"""Routes to the CRM in the configuration file."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ routes:
 
 
 def test_the_shipped_example() -> None:
-    """Contact and Campaign by their external id, all text, no connector."""
+    """It upserts Contact and Campaign by external ID, all fields are text, without a connector."""
     found = inspect(SHIPPED, environ={}, overrides=[])
     assert () == found.faults
     assert found.settings is not None
     assert "" == found.settings.connector.name
-    told = [(route.object, route.crm) for route in found.settings.routes]
-    assert ["Contact", "Campaign"] == [name for name, _ in told]
-    for _, crm in told:
+    targets = [(route.object, route.crm) for route in found.settings.routes]
+    assert ["Contact", "Campaign"] == [name for name, _ in targets]
+    for _, crm in targets:
         assert crm is not None
         assert ("upsert", "Kafka_Id__c", "Kafka_Id__c") == (
             crm.operation,
@@ -43,8 +43,8 @@ def test_the_shipped_example() -> None:
         assert {FieldType.TEXT} == {*crm.described.fields.values()}
 
 
-def test_an_insert_without_external_id_is_named_by_its_place(tmp_path: Path) -> None:
-    """Which is no column; a job takes no more than one upload does."""
+def test_an_insert_without_external_id_has_its_kafka_position_as_key(tmp_path: Path) -> None:
+    """The key is not a column of the CSV; the flush size is one upload."""
     path = tmp_path / "consumer.yaml"
     path.write_text(
         f"{BEFORE}    crm: {{object: Contact, operation: insert}}\n    fields: {{LastName: name}}\n"
@@ -63,7 +63,7 @@ def test_an_insert_without_external_id_is_named_by_its_place(tmp_path: Path) -> 
 
 
 def test_a_header_over_the_limit(tmp_path: Path) -> None:
-    """CRM10: is said before anything is sent."""
+    """CRM10: a CSV header over the limit is reported before anything is sent."""
     columns = {f"{'x' * 70}{at}__c": "a" for at in range(450)}
     path = tmp_path / "consumer.yaml"
     fields = ", ".join(f"{name}: {source}" for name, source in columns.items())
@@ -72,4 +72,4 @@ def test_a_header_over_the_limit(tmp_path: Path) -> None:
         f" id, {fields}}}\n"
     )
     (fault,) = inspect(path, environ={"SF_SECRET": "x"}, overrides=[]).faults
-    assert f"the CRM takes at most {HEADER_CHARS}" in str(fault)
+    assert f"the CRM accepts at most {HEADER_CHARS}" in str(fault)

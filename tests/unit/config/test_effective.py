@@ -1,4 +1,4 @@
-"""What holds in the end: its fingerprint, and its listing."""
+"""Fingerprint and listing of the effective settings."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ def listed(path: Path, *options: str, **environ: str) -> dict[str, tuple[object,
 
 
 def test_the_fingerprint_is_the_same_twice(consumer_yaml: Path) -> None:
-    """Nothing of the moment is in it."""
+    """The fingerprint does not depend on time or on the process."""
     assert sha(consumer_yaml) == sha(consumer_yaml)
 
 
-def test_the_fingerprint_does_not_know_where_a_value_came_from(consumer_yaml: Path) -> None:
-    """The same value by another way is the same configuration."""
+def test_the_fingerprint_ignores_the_source_of_a_value(consumer_yaml: Path) -> None:
+    """The same value from an option is the same configuration."""
     assert sha(consumer_yaml) == sha(consumer_yaml, "kafka.group_id=shop", "delivery.linger=0.5s")
 
 
-def test_the_fingerprint_does_not_know_the_folder(consumer_yaml: Path) -> None:
-    """A configuration that is mounted elsewhere is the same one."""
+def test_the_fingerprint_ignores_the_folder(consumer_yaml: Path) -> None:
+    """A configuration mounted in another folder is the same configuration."""
     elsewhere = consumer_yaml.parent / "elsewhere"
     elsewhere.mkdir()
     for name in ("consumer.yaml", "connector.yaml"):
@@ -48,8 +48,8 @@ def test_the_fingerprint_does_not_know_the_folder(consumer_yaml: Path) -> None:
     assert sha(consumer_yaml) == sha(elsewhere / "consumer.yaml")
 
 
-def test_the_fingerprint_does_not_know_secrets(consumer_yaml: Path) -> None:
-    """Nobody can try passwords against it."""
+def test_the_fingerprint_ignores_secrets(consumer_yaml: Path) -> None:
+    """The fingerprint cannot be used to test passwords."""
     with_password = (
         "kafka.properties.sasl.mechanisms=PLAIN",
         "kafka.properties.security.protocol=SASL_SSL",
@@ -71,12 +71,12 @@ def test_the_fingerprint_does_not_know_secrets(consumer_yaml: Path) -> None:
 
 
 def test_the_fingerprint_changes_with_a_setting(consumer_yaml: Path) -> None:
-    """A figure that shapes what is sent is in it."""
+    """A setting of delivery is part of the fingerprint."""
     assert sha(consumer_yaml) != sha(consumer_yaml, "delivery.batch_bytes=100000")
 
 
 def test_the_fingerprint_changes_with_the_digits_of_a_number(consumer_yaml: Path) -> None:
-    """They are sent as they stand."""
+    """The digits of a constant are sent as written, so 1.5 and 1.50 differ."""
     rule = "routes.0.fields.email.const="
     assert sha(consumer_yaml, f"{rule}1.5") != sha(consumer_yaml, f"{rule}1.50")
 
@@ -90,39 +90,39 @@ def test_the_fingerprint_changes_with_the_schema(consumer_yaml: Path) -> None:
 
 
 def test_a_value_of_the_file_has_its_line(consumer_yaml: Path) -> None:
-    """File, line and column."""
+    """The source of a value of the file is file, line and column."""
     assert ("shop", "consumer.yaml:3:13") == listed(consumer_yaml)["kafka.group_id"]
 
 
-def test_a_default_is_called_one(consumer_yaml: Path) -> None:
-    """What nobody wrote is listed too."""
+def test_a_default_is_listed_as_default(consumer_yaml: Path) -> None:
+    """Keys that are not in the file are listed too."""
     assert ("500ms", "default") == listed(consumer_yaml)["delivery.linger"]
 
 
-def test_a_variable_s_key_names_it(consumer_yaml: Path) -> None:
-    """A key from the environment."""
+def test_the_source_is_the_variable(consumer_yaml: Path) -> None:
+    """The source of a key from the environment is its variable."""
     name = "DATACLOUD_CONSUMER__KAFKA__GROUP_ID"
     assert ("x", f"environment variable {name}") == listed(consumer_yaml, **{name: "x"})[
         "kafka.group_id"
     ]
 
 
-def test_an_option_is_named(consumer_yaml: Path) -> None:
-    """A key from the command line."""
+def test_the_source_is_the_option(consumer_yaml: Path) -> None:
+    """The source of a key from the command line is the option."""
     assert ("x", "--set kafka.group_id") == listed(consumer_yaml, "kafka.group_id=x")[
         "kafka.group_id"
     ]
 
 
 def test_a_reference_names_its_variable(consumer_yaml: Path) -> None:
-    """A secret is masked, its variable is not."""
+    """A secret is masked; the name of its variable is shown."""
     assert (MASK, "consumer.yaml:8:18, ${SF_SECRET}") == listed(consumer_yaml)[
         "salesforce.client_secret"
     ]
 
 
 def test_a_secret_property_is_masked(consumer_yaml: Path) -> None:
-    """I36: also under `debug: all` and wherever it came from."""
+    """I36: a secret property is masked, also with `debug: all` and from the environment."""
     listing = listed(
         consumer_yaml,
         "kafka.properties.debug=all",
@@ -133,5 +133,5 @@ def test_a_secret_property_is_masked(consumer_yaml: Path) -> None:
 
 
 def test_no_secret_shows_in_the_settings(consumer_yaml: Path) -> None:
-    """A settings value that is printed by accident shows none."""
+    """The representation of the settings contains no secret."""
     assert "a-secret" not in repr(load(consumer_yaml, environ=ENVIRON, overrides=[]))

@@ -1,4 +1,4 @@
-"""References to the environment in values."""
+"""References to environment variables in values."""
 
 from __future__ import annotations
 
@@ -42,26 +42,26 @@ def expanded(value: str) -> tuple[ScalarNode, Findings]:
     ],
 )
 def test_a_reference_becomes_its_value(written: str, value: object) -> None:
-    """References are replaced anywhere in a value; without quotes the outcome is typed."""
+    """References are replaced anywhere in a value; without quotes the result is typed."""
     node, findings = expanded(written)
     assert (value, ()) == (node.value, findings.faults)
 
 
-def test_a_variable_is_never_looked_into_again() -> None:
-    """What the environment holds is text, even when it looks like a reference."""
+def test_the_value_of_a_variable_is_not_expanded_again() -> None:
+    """The value of a variable stays text, even if it looks like a reference."""
     node, _ = expanded("${TRICKY}")
     assert node.text == "${NAME}"
 
 
 def test_i49_a_variable_that_is_not_set() -> None:
-    """I49: the variable is named with the key that wants it."""
+    """I49: the message names the variable and the key that refers to it."""
     _, findings = expanded("${SF_SECRET}")
     [fault] = findings.faults
     assert str(fault).startswith("file:1:6: key: environment variable SF_SECRET is not set")
 
 
 def test_every_missing_variable_is_named() -> None:
-    """Two references of one value give two faults."""
+    """Two missing variables in one value are two faults."""
     _, findings = expanded("${ONE}-${TWO}")
     assert len(findings.faults) == 2
 
@@ -77,6 +77,6 @@ def test_every_missing_variable_is_named() -> None:
     ],
 )
 def test_a_secret_must_come_whole_from_the_environment(written: str, taken: object) -> None:
-    """A default or a part written out would be a secret in the file."""
+    """A default or literal text in the value would be a secret in the file."""
     node, _ = expanded(written)
     assert taken == node.taken

@@ -1,7 +1,4 @@
-"""The JSON Schema of the file, held against files.
-
-It takes what the program takes, and refuses other shapes.
-"""
+"""The JSON Schema of the file accepts the same files as the program, and refuses wrong shapes."""
 
 from __future__ import annotations
 
@@ -24,31 +21,32 @@ GOOD = sorted(
     if "connector" not in path.name and ".test." not in path.name
 )
 MISTAKES = sorted((ROOT / "tests" / "bad_config").glob("*.yaml"))
-OF_SHAPE = ("unknown key", "required; expected", "expected ", "must be ")
-"""How a message begins when it is the shape that is wrong: a schema can see that."""
+OF_SHAPE = ("unknown key", "required; expected", "expected ")
+"""First words of messages about the shape of a file, which a JSON Schema can check."""
 
 
 BEYOND = {
-    "I42-acks",  # librdkafka's own properties are the client's to judge
-    "admin-listen-port-too-high",  # what stands inside of an address
+    "I42-acks",  # the properties of librdkafka are checked by the client
+    "admin-listen-port-too-high",  # the parts of an address
     "broker-port-too-high",
     "broker-with-http",
     "broker-without-port-number",
-    "duration-too-long",  # an amount that is written with its unit
+    "duration-too-long",  # an amount with a unit
+    "I18-batch-bytes-binary-unit",
 }
-"""Mistakes of one value that a schema cannot see."""
+"""Wrong values that a JSON Schema cannot detect."""
 
 
-def content(path: Path) -> Any:  # noqa: ANN401 - whatever stands there
-    """Read a file as an editor does; `None` for one that is no YAML."""
+def content(path: Path) -> Any:  # noqa: ANN401 - any YAML value
+    """Read a file as an editor does; `None` when it is not valid YAML."""
     try:
         return YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
     except (YAMLError, RecursionError, ValueError):
         return None
 
 
-def said_of_shape(path: Path) -> list[str]:
-    """Return the faults of a file that are of its shape alone."""
+def faults_of_shape(path: Path) -> list[str]:
+    """Return the faults of a file that concern only its shape."""
     found = inspect(path, environ={"SF_SECRET": "s", "EMPTY": ""}, overrides=[])
     return [
         fault.text
@@ -58,13 +56,13 @@ def said_of_shape(path: Path) -> list[str]:
 
 
 def test_it_is_a_schema() -> None:
-    """By the rules of its own dialect."""
+    """It is valid by the meta-schema of its dialect."""
     Draft202012Validator.check_schema(json_schema())
 
 
 @pytest.mark.parametrize("path", GOOD, ids=lambda path: path.name)
 def test_examples_are_valid(path: Path) -> None:
-    """An editor marks nothing in a file that the program takes."""
+    """An editor marks nothing in a file that the program accepts."""
     assert [] == [error.message for error in VALIDATOR.iter_errors(content(path))]
 
 
@@ -73,18 +71,18 @@ def test_examples_are_valid(path: Path) -> None:
     [
         path
         for path in MISTAKES
-        if path.stem not in BEYOND and content(path) and said_of_shape(path)
+        if path.stem not in BEYOND and content(path) and faults_of_shape(path)
     ],
     ids=lambda path: path.stem,
 )
 def test_mistakes_of_shape_are_refused(path: Path) -> None:
-    """Unknown keys, missing keys, other kinds of values, words that are none of the list."""
+    """Unknown keys, missing keys, wrong types and words outside of a list are refused."""
     assert not VALIDATOR.is_valid(content(path))
 
 
 def test_enough_mistakes_are_of_shape() -> None:
-    """The choice above has something to choose from."""
-    assert 35 <= sum(1 for path in MISTAKES if content(path) and said_of_shape(path))
+    """The test above has at least 35 files to check."""
+    assert 35 <= sum(1 for path in MISTAKES if content(path) and faults_of_shape(path))
 
 
 @pytest.mark.parametrize(
@@ -96,6 +94,6 @@ def test_enough_mistakes_are_of_shape() -> None:
     ],
     ids=lambda path: path.stem,
 )
-def test_what_is_only_warned_of_is_valid(path: Path) -> None:
+def test_a_file_with_only_warnings_is_valid(path: Path) -> None:
     """The schema is never stricter than the program."""
     assert [] == [error.message for error in VALIDATOR.iter_errors(content(path))]

@@ -1,4 +1,4 @@
-"""From a whole file to settings."""
+"""Load a whole file into settings."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ ENVIRON = {"SF_SECRET": "a-secret", "SF_CLIENT_ID": "an-app", "SF_CLIENT_SECRET"
 
 
 def loaded(path: Path, *options: str) -> Settings:
-    """Load a file that is in order."""
+    """Load a valid file."""
     return load(path, environ=ENVIRON, overrides=options)
 
 
-def test_defaults_are_those_of_the_rooms(consumer_yaml: Path) -> None:
-    """What the table writes and what the rooms hold are the same figures."""
+def test_defaults_are_those_of_the_packages(consumer_yaml: Path) -> None:
+    """The defaults in the table of keys equal the defaults of the settings records."""
     settings = loaded(consumer_yaml)
     assert (DeliverySettings(), DeadLetterSettings()) == (settings.delivery, settings.dead_letter)
 
@@ -44,38 +44,39 @@ def test_the_admin_port_can_be_off(consumer_yaml: Path) -> None:
     assert loaded(consumer_yaml, "admin.listen=off").admin.host is None
 
 
-def test_an_address_of_six_groups_is_taken(consumer_yaml: Path) -> None:
-    """Brackets keep its colons apart from the port's."""
+def test_an_ipv6_address_is_accepted(consumer_yaml: Path) -> None:
+    """Brackets separate the colons of an IPv6 address from the port."""
     settings = loaded(consumer_yaml, "admin.listen=[::1]:9000")
     assert (settings.admin.host, settings.admin.port) == ("::1", 9000)
 
 
 def test_all_faults_are_raised_at_once(consumer_yaml: Path) -> None:
-    """`load` gives every fault, each a line."""
+    """`load` raises all faults, one line each."""
     with pytest.raises(ConfigFaults) as raised:
         loaded(consumer_yaml, "delivery.in_flight=0", "log.level=loud", "kafka.start_at=never")
     assert len(raised.value.faults) == 3
 
 
 def test_warnings_come_with_the_settings(consumer_yaml: Path) -> None:
-    """I36: `debug` is taken, with a warning."""
+    """I36: `debug` is accepted with a warning."""
     settings = loaded(consumer_yaml, "kafka.properties.debug=all")
     assert settings.kafka.properties["debug"] == "all"
-    assert ["kafka.properties.debug: the client's debug lines"] == [
-        warning.partition(" are many")[0].removeprefix("--set kafka.properties.debug: ")
-        for warning in settings.warnings
-    ]
+    [warning] = settings.warnings
+    assert warning == (
+        "--set kafka.properties.debug: kafka.properties.debug: debug makes the Kafka client log a"
+        " lot; remove it when you are done"
+    )
 
 
 def test_the_file_is_not_touched(consumer_yaml: Path) -> None:
-    """Loading reads."""
+    """Loading does not change the file."""
     before = consumer_yaml.read_bytes()
     loaded(consumer_yaml)
     assert before == consumer_yaml.read_bytes()
 
 
 def test_topics_of_all_routes_are_subscribed_once(consumer_yaml: Path) -> None:
-    """A topic may stand in several routes."""
+    """A topic may occur in several routes."""
     route = "{topics: [shop.public.customers, other], format: json, object: customers}"
     assert loaded(consumer_yaml, f"routes.1={route}").kafka.topics == (
         "shop.public.customers",
@@ -92,7 +93,7 @@ def test_topics_of_all_routes_are_subscribed_once(consumer_yaml: Path) -> None:
     ],
 )
 def test_start_at(consumer_yaml: Path, written: str, start: object) -> None:
-    """A word, or a moment in milliseconds."""
+    """A start is a word, or a time in milliseconds since the epoch."""
     assert start == loaded(consumer_yaml, f"kafka.start_at={written}").kafka.start_at
 
 
@@ -101,7 +102,7 @@ def test_start_at(consumer_yaml: Path, written: str, start: object) -> None:
     [("500ms", 0.5), ("30s", 30.0), ("5m", 300.0), ("0.5s", 0.5), ("0ms", 0.0)],
 )
 def test_durations(consumer_yaml: Path, written: str, seconds: float) -> None:
-    """A number and its unit."""
+    """A duration is a number with a unit."""
     assert seconds == loaded(consumer_yaml, f"delivery.linger={written}").delivery.linger_s
 
 
@@ -116,12 +117,12 @@ def test_sizes(consumer_yaml: Path, written: str, size: int) -> None:
 
 @pytest.mark.parametrize(("name", "tombstones"), [("json", "dead_letter"), ("debezium", "ignore")])
 def test_tombstones_by_format(consumer_yaml: Path, name: str, tombstones: str) -> None:
-    """A04: What a null value means where the route does not say."""
+    """A04: the format decides about a null value if the route does not."""
     assert tombstones == loaded(consumer_yaml, f"routes.0.format={name}").routes[0].tombstones
 
 
 def test_a_flat_tombstone_is_a_delete() -> None:
-    """The one format whose null value deletes by itself."""
+    """debezium_flat is the only format whose null value is a delete by default."""
     assert TOMBSTONES_BY_FORMAT["debezium_flat"] == "delete"
 
 
@@ -134,7 +135,7 @@ def test_brokers_as_a_list(consumer_yaml: Path) -> None:
 
 
 def test_brokers_with_commas(consumer_yaml: Path) -> None:
-    """Spaces around commas are no part of a name."""
+    """Spaces around commas are ignored."""
     assert (
         loaded(consumer_yaml, "kafka.bootstrap_servers=a:1, b:2").kafka.bootstrap_servers
         == "a:1,b:2"
@@ -142,7 +143,7 @@ def test_brokers_with_commas(consumer_yaml: Path) -> None:
 
 
 def test_agreeing_properties_are_left_to_the_daemon(consumer_yaml: Path) -> None:
-    """What the daemon sets itself may be written, and is not passed on."""
+    """A property that the daemon sets itself may be written, and is dropped."""
     settings = loaded(
         consumer_yaml,
         "kafka.properties.isolation.level=read_committed",
@@ -152,19 +153,19 @@ def test_agreeing_properties_are_left_to_the_daemon(consumer_yaml: Path) -> None
 
 
 def test_boolean_properties_are_librdkafka_s(consumer_yaml: Path) -> None:
-    """YAML's true is written as the client reads it."""
+    """A boolean of YAML becomes the lower-case text that librdkafka reads."""
     text = consumer_yaml.read_text("utf-8").replace("SSL}", "SSL, socket.keepalive.enable: True}")
     consumer_yaml.write_text(text, "utf-8")
     assert loaded(consumer_yaml).kafka.properties["socket.keepalive.enable"] == "true"
 
 
-def test_drain_timeout_bounds_the_hand_over(consumer_yaml: Path) -> None:
-    """The source is told how long a revoke may take."""
+def test_drain_timeout_bounds_a_revocation(consumer_yaml: Path) -> None:
+    """The Kafka settings contain the drain timeout."""
     assert loaded(consumer_yaml, "delivery.drain_timeout=30s").kafka.drain_timeout_s == 30.0
 
 
 def test_a_consumer_protocol_group_has_its_session_at_the_broker(consumer_yaml: Path) -> None:
-    """With group.protocol=consumer there is no session time-out of the client's to compare with."""
+    """With group.protocol=consumer the broker sets the session timeout, so it is not compared."""
     settings = loaded(
         consumer_yaml, "kafka.properties.group.protocol=consumer", "delivery.drain_timeout=50s"
     )
@@ -172,7 +173,7 @@ def test_a_consumer_protocol_group_has_its_session_at_the_broker(consumer_yaml: 
 
 
 def test_the_object_has_its_schema_in_file_order(consumer_yaml: Path) -> None:
-    """The schema file and the section become one value."""
+    """The fields of an object keep the order of the schema file."""
     target = loaded(consumer_yaml).connector.objects["customers"]
     expected = [
         ("id", FieldType.TEXT),
@@ -190,19 +191,19 @@ def test_a_rule_of_one_word_is_a_source(consumer_yaml: Path) -> None:
     )
 
 
-def test_a_constant_null_is_told_from_none(consumer_yaml: Path) -> None:
-    """`{const: null}` is a rule; its source is not given."""
+def test_a_constant_null_differs_from_no_constant(consumer_yaml: Path) -> None:
+    """`{const: null}` is a rule with a constant and without a source."""
     rule = loaded(consumer_yaml, "routes.0.fields.email={const: null}").routes[0].fields["email"]
     assert (None, msgspec.UNSET, msgspec.UNSET) == (rule.const, rule.source, rule.default)
 
 
 def test_a_route_knows_its_line(consumer_yaml: Path) -> None:
-    """Messages about a route point to it."""
+    """A route has file and line for messages about it."""
     assert f"{consumer_yaml}:15" == loaded(consumer_yaml).routes[0].place
 
 
 def test_where_keeps_types(consumer_yaml: Path) -> None:
-    """A number is not its text."""
+    """Values of a filter keep their types."""
     where = (
         loaded(consumer_yaml, "routes.0.where={$envelope.op: [c, 1, true, null]}").routes[0].where
     )
@@ -224,8 +225,58 @@ def test_a_custom_function_beside_the_file(
     assert custom({"id": 1}, None) == {"id": 1}
 
 
+def test_a_module_with_the_name_of_the_program_is_refused(consumer_yaml: Path) -> None:
+    """The name `consumer` is the program's own package; the message says to rename the file."""
+    consumer_yaml.with_name("consumer.py").write_text(
+        "def rows(row, context): return row\n", "utf-8"
+    )
+    [fault] = inspect(
+        consumer_yaml, environ=ENVIRON, overrides=["routes.0.custom=consumer:rows"]
+    ).faults
+    assert (
+        "`consumer` is the name of this program's own package, so consumer.py beside this file"
+        " cannot be imported; rename consumer.py and the module in this key"
+    ) == fault.text
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("msgspec", "msgspec.py"),
+        ("msgspec", "msgspec/__init__.py"),
+        ("msgspec.rules", "msgspec/__init__.py"),
+        ("time", "time.py"),
+    ],
+)
+def test_a_module_with_the_name_of_a_library_is_refused(
+    consumer_yaml: Path, name: str, file: str
+) -> None:
+    """Python has imported the other module, so the user's file would be ignored silently."""
+    beside = consumer_yaml.parent / file
+    beside.parent.mkdir(exist_ok=True)
+    beside.write_text("def rows(row, context): return row\n", "utf-8")
+    [fault] = inspect(
+        consumer_yaml, environ=ENVIRON, overrides=[f"routes.0.custom={name}:rows"]
+    ).faults
+    package = name.partition(".")[0]
+    assert fault.text.startswith(f"`{package}` is the name of an installed module (")
+    assert fault.text.endswith(
+        f"), so {file} beside this file cannot be imported; rename {file} and the module in this"
+        " key"
+    )
+
+
+@pytest.mark.parametrize("key", ["salesforce.client_secret_file", "connector.schema_file"])
+def test_a_path_with_a_nul_character_is_a_fault(consumer_yaml: Path, key: str) -> None:
+    """The operating system takes no such path; the fault has the place of the key."""
+    found = inspect(consumer_yaml, environ=ENVIRON, overrides=[f"{key}=a\0b"])
+    assert "a path cannot contain a NUL character; write the path of a file" in [
+        fault.text for fault in found.faults
+    ]
+
+
 def test_a_broken_module_of_the_user_is_a_fault(consumer_yaml: Path) -> None:
-    """What it raises while it is imported is named, with no traceback."""
+    """The message names the exception of the import, without a traceback."""
     consumer_yaml.with_name("broken_rules_of_the_user.py").write_text("1 / 0\n", "utf-8")
     found = inspect(
         consumer_yaml,
@@ -238,8 +289,8 @@ def test_a_broken_module_of_the_user_is_a_fault(consumer_yaml: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["consumer", "minimal", "sandbox", "bulk"])
-def test_the_shipped_examples_are_in_order(name: str) -> None:
-    """Once their variables are set, the examples load."""
+def test_the_shipped_examples_are_valid(name: str) -> None:
+    """The examples load when their variables are set."""
     found = inspect(ROOT / "config" / f"{name}.yaml", environ=ENVIRON, overrides=[])
     assert () == found.faults
     assert found.settings is not None

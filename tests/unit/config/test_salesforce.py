@@ -1,4 +1,4 @@
-"""The login: hosts that are known, secrets that are guarded."""
+"""Login settings: allowed hosts, and file modes of private keys."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ ENVIRON = {"SF_SECRET": "a-secret"}
 
 
 def login(path: Path, address: str) -> str:
-    """Return the origin that a login address comes to."""
+    """Return the origin of a login address."""
     return load(
         path, environ=ENVIRON, overrides=[f"salesforce.login_url={address}"]
     ).salesforce.login_url
 
 
 def key_file(path: Path, mode: int) -> tuple[list[str], list[str]]:
-    """Return faults and warnings of a JWT set-up whose key file has this mode."""
+    """Return faults and warnings of a JWT configuration whose key file has this mode."""
     key = path.with_name("key.pem")
     key.write_text("-----BEGIN PRIVATE KEY-----\n", "utf-8")
     key.chmod(mode)
@@ -44,15 +44,15 @@ def key_file(path: Path, mode: int) -> tuple[list[str], list[str]]:
         ("https://127.0.0.1:8021", "https://127.0.0.1:8021"),
     ],
 )
-def test_a_login_address_comes_to_its_origin(
+def test_a_login_address_is_reduced_to_its_origin(
     consumer_yaml: Path, address: str, origin: str
 ) -> None:
-    """A host under an allowed domain by https, or a loopback address."""
+    """A host in an allowed domain with https, and a loopback address, are accepted."""
     assert origin == login(consumer_yaml, address)
 
 
 def test_the_audience_is_the_origin_by_default(consumer_yaml: Path) -> None:
-    """The assertion is for whoever the login is at."""
+    """The audience of the assertion is the login host unless it is set."""
     settings = load(
         consumer_yaml,
         environ=ENVIRON,
@@ -61,8 +61,8 @@ def test_the_audience_is_the_origin_by_default(consumer_yaml: Path) -> None:
     assert settings.salesforce.audience == "https://a.my.salesforce.com"
 
 
-def test_an_allowed_domain_widens_the_hosts(consumer_yaml: Path) -> None:
-    """A domain of one's own is allowed by name."""
+def test_an_allowed_domain_permits_its_hosts(consumer_yaml: Path) -> None:
+    """Hosts of a domain in allowed_domains are accepted."""
     options = [
         "salesforce.allowed_domains=[salesforce.com, Example.org]",
         "salesforce.login_url=https://x.example.org",
@@ -90,60 +90,67 @@ def test_an_allowed_domain_widens_the_hosts(consumer_yaml: Path) -> None:
     ],
 )
 def test_another_address_is_refused(consumer_yaml: Path, address: str) -> None:
-    """I59 to I63, once more from outside.
-
-    A suffix of the name on a label border, https, no extras.
-    """
+    """I59 to I63 for an option: the host must end with an allowed domain, with https."""
     found = inspect(consumer_yaml, environ=ENVIRON, overrides=[f"salesforce.login_url={address}"])
     assert ["salesforce.login_url"] == [fault.path for fault in found.faults]
 
 
 @pytest.mark.parametrize("mode", [0o400, 0o440, 0o600])
-def test_a_guarded_key_passes(consumer_yaml: Path, mode: int) -> None:
-    """The three modes that a key should have."""
+def test_a_protected_key_is_accepted(consumer_yaml: Path, mode: int) -> None:
+    """A key file may have one of three modes."""
     assert ([], []) == key_file(consumer_yaml, mode)
 
 
 @pytest.mark.parametrize(
     ("mode", "said"),
     [
-        pytest.param(0o644, "mode 0644; others can read it; need 0400/0440/0600", id="I54"),
         pytest.param(
-            0o604, "mode 0604; others can read it; need 0400/0440/0600", id="I54-others-alone"
+            0o644,
+            "expected file mode 0400, 0440 or 0600, got 0644: other users can access it; change it"
+            " with chmod",
+            id="I54",
+        ),
+        pytest.param(
+            0o604,
+            "expected file mode 0400, 0440 or 0600, got 0604: other users can access it; change it"
+            " with chmod",
+            id="I54-others-only",
         ),
         pytest.param(
             0o660,
-            "mode 0660; its group can do more than read it alone; need 0400/0440/0600",
+            "expected file mode 0400, 0440 or 0600, got 0660: the group can access it; change it"
+            " with chmod",
             id="I54-group-writes",
         ),
         pytest.param(
             0o640,
-            "mode 0640; its group can do more than read it alone; need 0400/0440/0600",
+            "expected file mode 0400, 0440 or 0600, got 0640: the group can access it; change it"
+            " with chmod",
             id="I54-mixed",
         ),
     ],
 )
-def test_an_open_key_is_refused(consumer_yaml: Path, mode: int, said: str) -> None:
-    """I54: a private key that more can read than should is a fault."""
+def test_an_unprotected_key_is_refused(consumer_yaml: Path, mode: int, said: str) -> None:
+    """I54: a private key that other users can access is a fault."""
     assert ([said], []) == key_file(consumer_yaml, mode)
 
 
 def test_a_key_that_is_not_mounted_yet_is_a_warning(consumer_yaml: Path) -> None:
-    """A check in a pipeline has no secrets; a pod's may be mounted later."""
+    """A missing key is a warning: a CI check has no secrets, and a pod may mount them later."""
     options = [
         "salesforce.flow=jwt_bearer",
         "salesforce.username=u",
         "salesforce.private_key_file=/no/such/key.pem",
     ]
     found = inspect(consumer_yaml, environ=ENVIRON, overrides=options)
-    assert ["no file /no/such/key.pem; the login is held until it is there"] == [
+    assert ["file /no/such/key.pem does not exist; the login is on hold until it does"] == [
         one.text for one in found.warnings
     ]
     assert found.settings is not None
 
 
-def test_a_secret_of_another_flow_is_not_looked_at(consumer_yaml: Path) -> None:
-    """A key file beside a client secret does no harm."""
+def test_a_secret_of_another_flow_is_ignored(consumer_yaml: Path) -> None:
+    """A private key next to a client secret is not checked."""
     found = inspect(
         consumer_yaml, environ=ENVIRON, overrides=["salesforce.private_key_file=/no/such/key.pem"]
     )

@@ -1,4 +1,4 @@
-"""The chart's written files are up to date, and every key of values.yaml is described."""
+"""The generated files of the chart are up to date, and every key of values.yaml is described."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def load(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
+def load(path: Path) -> Any:  # noqa: ANN401 - any YAML value
     return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
 
 
 def undescribed(
     values: dict[str, Any], described: set[tuple[str, ...]], at: tuple[str, ...] = ()
 ) -> Iterator[str]:
-    """Yield the keys of which nothing is said, neither of themselves nor of what they are in."""
+    """Yield the keys that neither have a description nor are below a described key."""
     for name, value in values.items():
         path = (*at, name)
         if path in described:
@@ -35,26 +35,26 @@ def undescribed(
             yield ".".join(path)
 
 
-def test_schema_is_what_the_values_and_the_configuration_say() -> None:
-    """`make chart` writes it."""
+def test_the_schema_is_up_to_date() -> None:
+    """`make chart` generates it."""
     assert values_schema() == (CHART / "values.schema.json").read_text(encoding="utf-8"), (
         "run `make chart`"
     )
 
 
-def test_readme_is_what_the_values_say() -> None:
-    """`make chart` writes it."""
+def test_the_readme_is_up_to_date() -> None:
+    """`make chart` generates it."""
     assert readme() == (CHART / "README.md").read_text(encoding="utf-8"), "run `make chart`"
 
 
 def test_every_key_is_described() -> None:
-    """A key without a sentence would be missing in both files."""
+    """Every key has a description, which both generated files need."""
     described = {key.path for key in keys(CHART / "values.yaml")}
     assert [] == list(undescribed(load(CHART / "values.yaml"), described))
 
 
-def test_a_key_without_a_sentence_is_seen(tmp_path: Path) -> None:
-    """The reader itself is red on one."""
+def test_a_key_without_a_description_is_reported(tmp_path: Path) -> None:
+    """The check itself fails for a key without a description."""
     (tmp_path / "values.yaml").write_text(
         "# -- Described.\none: 1\npart:\n  # -- Described.\n  two: 2\n  # a remark\n  three: 3\n"
     )
@@ -62,13 +62,13 @@ def test_a_key_without_a_sentence_is_seen(tmp_path: Path) -> None:
     assert ["part.three"] == list(undescribed(load(tmp_path / "values.yaml"), described))
 
 
-def test_the_chart_is_of_this_version() -> None:
-    """Its appVersion is the tag of the image."""
+def test_the_chart_has_this_version() -> None:
+    """The appVersion is the version of the package, and the tag of the image."""
     assert __version__ == load(CHART / "Chart.yaml")["appVersion"]
 
 
 def test_annotations_are_what_artifact_hub_reads() -> None:
-    """Texts under its names; the changes are a list in a text, each of a kind that it knows."""
+    """Artifact Hub reads texts with its names; the changes are a YAML list in a text."""
     annotations = load(CHART / "Chart.yaml")["annotations"]
     known = {"category", "license", "operator", "prerelease", "containsSecurityUpdates", "changes"}
     assert known == {name.removeprefix("artifacthub.io/") for name in annotations}
