@@ -9,7 +9,7 @@ from consumer import __version__
 from consumer.app.crm_preflight import CrmPreflight
 from consumer.app.preflight import Preflight
 from consumer.app.status import DaemonStatus
-from consumer.app.targets import batchers_of, crm_targets, row_buffers_of, spool_of, uploaders_of
+from consumer.app.targets import build_batchers, crm_targets, build_row_buffers, open_spool, build_uploaders
 from consumer.bulk.crm_requests import CrmJobs
 from consumer.bulk.lanes import BulkLanes
 from consumer.dead_letter.envelope import DeadLetterContext
@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from consumer.dead_letter.settings import FuseSettings
     from consumer.mapping.port import RouteMapper
 
-STAMP_S: Final = 1.0
-"""How often the loop shows that it turns, and the share of the tenant's rate is fitted."""
+TICK_S: Final = 1.0
+"""How often the loop shows that it rate_limiter, and the share of the tenant's rate is fitted."""
 
 
 class Daemon:
@@ -72,13 +72,13 @@ class Daemon:
         self._stopped = asyncio.Event()
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         clock, delivery, connector = ports.clock, settings.delivery, settings.connector
-        batchers = batchers_of(settings)
-        self._spool = spool_of(settings)
+        batchers = build_batchers(settings)
+        self._spool = open_spool(settings)
         self._crm = CrmJobs(
             settings.salesforce.api_version, delivery.timeout_s, crm_targets(settings)
         )
         self._rate = RateBucket(delivery.requests_per_second)
-        self._turns = RateLimiter(self._rate, clock, ports.rng)
+        self._rate_limiter = RateLimiter(self._rate, clock, ports.rng)
         self._timers = Timers()
         self._limit = AdaptiveLimit(delivery.in_flight)
         self._budget = RetryBudget()
@@ -96,7 +96,7 @@ class Daemon:
                 settings.routes, connector.name, connector.objects, schemas, route_filter
             ),
             batchers=batchers,
-            row_buffers=row_buffers_of(settings, self._spool),
+            row_buffers=build_row_buffers(settings, self._spool),
             fuse=lambda: Fuse(record_fuse or settings.dead_letter.fuse),
             ledger=Ledger(telemetry),
             accounts=ObjectAccounts(),
@@ -111,7 +111,7 @@ class Daemon:
             clock=clock,
             failed=self.fail,
             stopped=self._stopped.set,
-            owned_changed=self._fit_share,
+            owned_changed=self._update_share,
             observer=telemetry,
         )
         self.status = DaemonStatus(settings, self._state, ports.source, self._rate, clock)
@@ -141,7 +141,7 @@ class Daemon:
         """
         try:
             async with asyncio.TaskGroup() as group:
-                await self._live(group)
+                await self._run_tasks(group)
         except ExceptionGroup as errors:
             # What stopped us by name is told by that name; anything else is an error of ours, told
             # in full.
@@ -159,13 +159,13 @@ class Daemon:
         if self._fault is not None:
             raise Fatal(self._fault)
 
-    async def _live(self, group: asyncio.TaskGroup) -> None:
-        """Check, read, drain; the chores go on beside it."""
-        lanes, bulk = self._furnish(group)
-        chores = [
+    async def _run_tasks(self, group: asyncio.TaskGroup) -> None:
+        """Check, read, drain; the background go on beside it."""
+        lanes, bulk = self._build_engine(group)
+        background = [
             group.create_task(self._commit_forever()),
-            group.create_task(self._stamp_forever(lanes, bulk)),
-            group.create_task(self._raise_what_breaks()),
+            group.create_task(self._tick_forever(lanes, bulk)),
+            group.create_task(self._raise_broken()),
         ]
         try:
             if await self._ready_to_start(group):
@@ -182,17 +182,17 @@ class Daemon:
             lanes.close()
             bulk.close()
             self._schemas.close()
-            for chore in chores:
-                chore.cancel()
+            for task in background:
+                task.cancel()
 
-    def _furnish(self, group: asyncio.TaskGroup) -> tuple[Lanes, BulkLanes]:
+    def _build_engine(self, group: asyncio.TaskGroup) -> tuple[Lanes, BulkLanes]:
         """Build the rooms that need the running loop, and connect them to the corridor."""
         ports, settings = self._ports, self._settings
         lanes: Lanes
         attempt = Attempt(
             ports.transport,
             ports.tokens,
-            self._turns,
+            self._rate_limiter,
             self._limit,
             self._budget,
             timeout_s=settings.delivery.timeout_s,
@@ -214,7 +214,7 @@ class Daemon:
         )
         bulk = BulkLanes(
             self._state.row_buffers.values(),
-            uploaders_of(settings, ports, self._crm, self._pipeline, self._telemetry),
+            build_uploaders(settings, ports, self._crm, self._pipeline, self._telemetry),
             clock=ports.clock,
             spawn=group.create_task,
             events=self._pipeline,
@@ -247,7 +247,7 @@ class Daemon:
             stop_on_fault=settings.dead_letter.on_fault == "stop",
             clock=ports.clock,
             failed=self.fail,
-            went_on=self._pipeline.went_on,
+            pump=self._pipeline.pump,
             observer=self._telemetry,
         )
         revocations = Revocations(
@@ -259,7 +259,7 @@ class Daemon:
             bulk=bulk,
             drain_timeout_s=settings.delivery.drain_timeout_s,
             clock=ports.clock,
-            owned_changed=self._fit_share,
+            owned_changed=self._update_share,
         )
         self._pipeline.connect(
             source=ports.source,
@@ -270,7 +270,7 @@ class Daemon:
             dispatcher=dispatcher,
             revocations=revocations,
         )
-        self.status.watch(lanes, bulk, outbox)
+        self.status.attach(lanes, bulk, outbox)
         return lanes, bulk
 
     async def _ready_to_start(self, group: asyncio.TaskGroup) -> bool:
@@ -279,12 +279,12 @@ class Daemon:
         preflight = Preflight(
             ports.transport,
             ports.tokens,
-            self._turns,
+            self._rate_limiter,
             ports.dead_letters,
             self._state.holds,
             clock=ports.clock,
             timeout_s=self._settings.delivery.timeout_s,
-            crm=self._crm_check(),
+            crm=self._crm_preflight(),
         )
         checks = group.create_task(preflight.pass_all(connector.name, connector.objects))
         stopping = group.create_task(self._stopping.wait())
@@ -295,7 +295,7 @@ class Daemon:
         checks.cancel()
         return False
 
-    def _crm_check(self) -> CrmPreflight | None:
+    def _crm_preflight(self) -> CrmPreflight | None:
         """Return what asks the CRM, where a route goes there."""
         ports = self._ports
         if self._spool is None or ports.core_tokens is None:
@@ -304,7 +304,7 @@ class Daemon:
             self._crm, ports.transport, ports.core_tokens, self._settings.routes, self._spool.place
         )
 
-    async def _raise_what_breaks(self) -> None:
+    async def _raise_broken(self) -> None:
         await self._broken
 
     async def _commit_forever(self) -> None:
@@ -312,7 +312,7 @@ class Daemon:
             await self._ports.clock.sleep(self._settings.delivery.commit_interval_s)
             self._pipeline.commit()
 
-    def _fit_share(self) -> None:
+    def _update_share(self) -> None:
         """Partitions came or went, here or elsewhere: so does our share of the tenant's rate."""
         owned, subscribed = (
             len(self._state.progress.owned),
@@ -320,14 +320,14 @@ class Daemon:
         )
         self._rate.set_share(owned, subscribed, self._ports.clock.now_s())
 
-    async def _stamp_forever(self, lanes: Lanes, bulk: BulkLanes) -> None:
+    async def _tick_forever(self, lanes: Lanes, bulk: BulkLanes) -> None:
         while True:
-            self._fit_share()
-            self.status.stamp()
-            self._pipeline.name_pause(self._rate.paused_s(self._ports.clock.now_s()))
+            self._update_share()
+            self.status.tick()
+            self._pipeline.hold_for_pause(self._rate.paused_s(self._ports.clock.now_s()))
             lanes.pump()
             bulk.pump()
-            await self._ports.clock.sleep(STAMP_S)
+            await self._ports.clock.sleep(TICK_S)
 
 
 def _first(errors: BaseExceptionGroup[ConsumerError]) -> ConsumerError:

@@ -45,7 +45,7 @@ class Preflight:
         self,
         transport: Transport,
         tokens: Tokens,
-        turns: RateLimiter,
+        rate_limiter: RateLimiter,
         dead_letters: DeadLetterTopic,
         holds: Holds,
         *,
@@ -55,7 +55,7 @@ class Preflight:
     ) -> None:
         self._transport = transport
         self._tokens = tokens
-        self._turns = turns
+        self._rate_limiter = rate_limiter
         self._dead_letters = dead_letters
         self._holds = holds
         self._clock = clock
@@ -104,13 +104,13 @@ class Preflight:
         Whatever it says of the row, the object is there.
         """
         token = await self._tokens.current()
-        await self._turns.come()
+        await self._rate_limiter.acquire()
         row = dict.fromkeys(described.fields) | {described.primary_key: PROBE_KEY}
         request = validation_request(
             token.base_url, token.value, target, [msgspec.json.encode(row)], self._timeout_s
         )
         outcome = await self._transport.send(request)
-        self._turns.heed(
+        self._rate_limiter.observe(
             judge(outcome, records=1, conflicts=0, fresh_token=False, wall_ms=self._clock.wall_ms())
         )
         answer = require_access(outcome, token, self._tokens)

@@ -72,7 +72,7 @@ async def serve(
             settings, KafkaSource(settings.kafka, clock), clock, telemetry, closing
         )
         daemon = Daemon(settings, ports, telemetry)
-        daemon.status.ask_for_token(tokens.expires_in_s)
+        daemon.status.use_token_expiry(tokens.expires_in_s)
         metrics.expect(
             [
                 topic

@@ -60,28 +60,28 @@ class DaemonStatus:
         self._clock = clock
         self._watch = ProgressWatch()
         self._state = State.STARTING
-        self._turned_s = clock.now_s()
+        self._ticked_s = clock.now_s()
         self._lanes: Lanes | None = None
         self._bulk: BulkLanes | None = None
         self._outbox: Outbox | None = None
         self._token_expires_in_s: Callable[[], float | None] = lambda: None
 
-    def watch(self, lanes: Lanes, bulk: BulkLanes, outbox: Outbox) -> None:
+    def attach(self, lanes: Lanes, bulk: BulkLanes, outbox: Outbox) -> None:
         """Take the rooms that hold open records, once they stand."""
         self._lanes = lanes
         self._bulk = bulk
         self._outbox = outbox
 
-    def ask_for_token(self, expires_in_s: Callable[[], float | None]) -> None:
+    def use_token_expiry(self, expires_in_s: Callable[[], float | None]) -> None:
         """Take the question that tells how long the token is good."""
         self._token_expires_in_s = expires_in_s
 
-    def stamp(self) -> None:
-        """The loop turns; called every second."""
-        self._turned_s = self._clock.now_s()
+    def tick(self) -> None:
+        """The loop rate_limiter; called every second."""
+        self._ticked_s = self._clock.now_s()
         if self._state is State.STARTING and self._engine.progress.owned:
             self._state = State.RUNNING
-        self._watch.observe(self._turned_s, self.snapshot())
+        self._watch.observe(self._ticked_s, self.snapshot())
 
     def draining(self) -> None:
         """Shutdown has begun."""
@@ -167,7 +167,7 @@ class DaemonStatus:
         return liveness(
             now_s,
             polled_s=self._source.progress_s() if started else now_s,
-            turned_s=self._turned_s,
+            turned_s=self._ticked_s,
             drain_timeout_s=self._settings.delivery.drain_timeout_s,
             max_poll_interval_s=self._max_poll_interval_s(),
         )

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from consumer.mapping.settings import CrmTarget, ObjectSettings
 
 
-def batchers_of(settings: Settings) -> dict[Target, Batcher]:
+def build_batchers(settings: Settings) -> dict[Target, Batcher]:
     """Build a batcher for every object that no bulk route fills."""
     connector, flushes = settings.connector, _flushes(settings)
     targets = [Target(connector.name, name) for name in connector.objects if name not in flushes]
@@ -50,7 +50,7 @@ def batchers_of(settings: Settings) -> dict[Target, Batcher]:
     }
 
 
-def spool_of(settings: Settings) -> SpoolFolder | None:
+def open_spool(settings: Settings) -> SpoolFolder | None:
     """Claim the place where rows are gathered, by group.
 
     So that daemons on one machine do not meet.
@@ -68,7 +68,7 @@ def spool_root(settings: Settings) -> Path:
     return Path(root) / quote(settings.kafka.group_id, safe="")
 
 
-def row_buffers_of(settings: Settings, spool: SpoolFolder | None) -> dict[Target, RowBuffer]:
+def build_row_buffers(settings: Settings, spool: SpoolFolder | None) -> dict[Target, RowBuffer]:
     """Build a gatherer for every object that a bulk route fills."""
     connector = settings.connector
     if spool is None:
@@ -79,12 +79,12 @@ def row_buffers_of(settings: Settings, spool: SpoolFolder | None) -> dict[Target
         )
         for name, flush in _flushes(settings).items()
     } | {
-        target: _crm_gatherer(target, crm, settings, spool)
+        target: _crm_row_buffer(target, crm, settings, spool)
         for target, crm in crm_targets(settings).items()
     }
 
 
-def uploaders_of(
+def build_uploaders(
     settings: Settings,
     ports: Ports,
     crm_jobs: CrmJobs,
@@ -120,7 +120,7 @@ def crm_targets(settings: Settings) -> dict[Target, CrmTarget]:
     }
 
 
-def _crm_gatherer(
+def _crm_row_buffer(
     target: Target, crm: CrmTarget, settings: Settings, spool: SpoolFolder
 ) -> CrmRowBuffer:
     """Build the gatherer of an sObject: its columns are those of all its routes."""

@@ -57,7 +57,7 @@ class Attempt:
         self,
         transport: Transport,
         tokens: Tokens,
-        turns: RateLimiter,
+        rate_limiter: RateLimiter,
         limit: AdaptiveLimit,
         budget: RetryBudget,
         *,
@@ -68,7 +68,7 @@ class Attempt:
     ) -> None:
         self._transport = transport
         self._tokens = tokens
-        self._turns = turns
+        self._rate_limiter = rate_limiter
         self._limit = limit
         self._budget = budget
         self._timeout_s = timeout_s
@@ -83,7 +83,7 @@ class Attempt:
         Returns the verdict and the token that was used, `None` when it did not come to that.
         """
         try:
-            token = await self._turn()
+            token = await self._acquire()
             build = _BUILD[batch.operation]
             encoded = [change.encoded for change in batch.changes.values()]
             request = build(token.base_url, token.value, batch.target, encoded, self._timeout_s)
@@ -95,13 +95,13 @@ class Attempt:
         verdict = self._judge(
             batch, outcome, fresh_token=refused is not None and refused.serial != token.serial
         )
-        self._learn(batch, request, outcome, verdict, token)
+        self._record_outcome(batch, request, outcome, verdict, token)
         return verdict, token
 
     async def validate(self, batch: Batch) -> HttpOutcome:
         """Ask the service which rows of a batch it would refuse; it stores nothing."""
         try:
-            token = await self._turn()
+            token = await self._acquire()
             encoded = [change.encoded for change in batch.changes.values()]
             request = validation_request(
                 token.base_url, token.value, batch.target, encoded, self._timeout_s
@@ -109,7 +109,7 @@ class Attempt:
             outcome = await self._transport.send(request)
         except (Hold, Transient) as fault:
             return NoAnswer(Failure.CONNECTION, detail=fault.detail, written=False)
-        self._heed(self._judge(batch, outcome, fresh_token=False))
+        self._observe_rate(self._judge(batch, outcome, fresh_token=False))
         return outcome
 
     def refused(self, token: Token) -> HoldLane | None:
@@ -118,14 +118,14 @@ class Attempt:
             return None
         return HoldLane(HoldReason.AUTH, "401: tokens are refused although they were just made")
 
-    async def _turn(self) -> Token:
+    async def _acquire(self) -> Token:
         """Wait for a token that is believed good, then for a place under the tenant's rate.
 
         In this order: lanes that waited for a token together would all start together after their
         places.
         """
         token = await self._tokens.current()
-        await self._turns.come()
+        await self._rate_limiter.acquire()
         self._budget.sent(self._clock.now_s())
         return token
 
@@ -138,7 +138,7 @@ class Attempt:
             wall_ms=self._clock.wall_ms(),
         )
 
-    def _learn(
+    def _record_outcome(
         self, batch: Batch, request: Request, outcome: HttpOutcome, verdict: Verdict, token: Token
     ) -> None:
         """Let rate, concurrency and counters know what an answer tells about the service."""
@@ -155,10 +155,10 @@ class Attempt:
                 self._limit.pushed_back(now_s)
             if verdict.maybe_written:
                 self._observer.maybe_duplicate(batch)
-        self._heed(verdict)
+        self._observe_rate(verdict)
 
-    def _heed(self, verdict: Verdict) -> None:
+    def _observe_rate(self, verdict: Verdict) -> None:
         """Keep to what an answer says of the rate."""
-        pause_s = self._turns.heed(verdict)
+        pause_s = self._rate_limiter.observe(verdict)
         if pause_s is not None:
             self._observer.throttled(pause_s)

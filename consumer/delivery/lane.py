@@ -34,7 +34,7 @@ class Lane:
             return False
         return self.held is None or (now_s >= self.probe_due_s and self.probe is None)
 
-    def wants_the_newest(self, now_s: float) -> bool:
+    def probes_newest(self, now_s: float) -> bool:
         """Tell whether a mass rejection is about to be probed.
 
         The newest is the likeliest to be good.
@@ -50,7 +50,7 @@ class Lane:
         In turn, but after a mass rejection what was refused stands first.
         """
         ready = self.batcher.ready
-        return ready.pop() if self.wants_the_newest(now_s) else ready.popleft()
+        return ready.pop() if self.probes_newest(now_s) else ready.popleft()
 
     def hold(self, hold: HoldLane, batch: Batch, now_s: float) -> None:
         """Begin a hold that this batch ran into.
@@ -63,24 +63,24 @@ class Lane:
         self.held = hold
         self.probe_due_s = now_s + probe_interval_s(self._probes)
 
-    def released_by_answer(self) -> HoldLane | None:
+    def release_on_answer(self) -> HoldLane | None:
         """The service took a batch for what it is: whatever held the lane is over.
 
         Returns what that was.
 
-        A mass rejection is not over by a further rejection: see `released_by_acceptance`.
+        A mass rejection is not over by a further rejection: see `release_on_acceptance`.
         """
         if self.held is None or self.held.reason is HoldReason.MASS_REJECT:
             return None
         return self._release()
 
-    def released_by_acceptance(self) -> HoldLane | None:
+    def release_on_acceptance(self) -> HoldLane | None:
         """The service accepted a batch: nothing holds the lane any more. Returns what did."""
         if self.held is not None and self.held.reason is HoldReason.MASS_REJECT:
             self.fuse.mend()
         return self._release()
 
-    def released_for_want_of_probes(self) -> HoldLane | None:
+    def release_when_empty(self) -> HoldLane | None:
         """Nothing is left to send: the next batch will show whether the cause is gone.
 
         Returns what held.

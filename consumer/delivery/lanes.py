@@ -109,28 +109,28 @@ class Lanes:
         self._spawn = spawn
         self._events = events
         self._observer = observer
-        self._carried: dict[Batch, asyncio.Task[None]] = {}
+        self._in_flight: dict[Batch, asyncio.Task[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._hurried = False
+        self._draining = False
         self._closed = False
 
     @property
     def in_flight(self) -> int:
         """Batches under way, those that wait for a retry included."""
-        return len(self._carried)
+        return len(self._in_flight)
 
     def trouble(self, assignment: Assignment) -> str | None:
         """Return what keeps the oldest batch under way that holds records of a partition.
 
         If it failed before.
         """
-        mine = [batch for batch in self._carried if assignment in batch.lows]
+        mine = [batch for batch in self._in_flight if assignment in batch.lows]
         oldest = min(mine, key=lambda batch: batch.lows[assignment], default=None)
-        return None if oldest is None or oldest.trouble is None else _told(oldest.trouble)
+        return None if oldest is None or oldest.trouble is None else _describe(oldest.trouble)
 
-    def hurry(self, hurried: bool) -> None:  # noqa: FBT001 - a state that is switched, not a variant of the call
+    def set_draining(self, draining: bool) -> None:  # noqa: FBT001 - a state that is switched, not a variant of the call
         """While partitions are being handed over nothing lingers."""
-        self._hurried = hurried
+        self._draining = draining
         self.pump()
 
     def pump(self) -> None:
@@ -141,15 +141,15 @@ class Lanes:
         if self._closed:
             return
         now_s = self._clock.now_s()
-        linger_s = 0.0 if self._hurried else self._linger_s
-        while len(self._carried) < self._limit.limit:
+        linger_s = 0.0 if self._draining else self._linger_s
+        while len(self._in_flight) < self._limit.limit:
             lane = self._next(now_s, linger_s)
             if lane is None:
                 break
             batch = lane.take(now_s)
             lane.probe = batch if lane.held is not None else lane.probe
-            self._carried[batch] = self._spawn(self._carry(lane, batch))
-        self._set_alarm(now_s, linger_s)
+            self._in_flight[batch] = self._spawn(self._deliver(lane, batch))
+        self._set_timer(now_s, linger_s)
 
     def close(self) -> None:
         """Start nothing more."""
@@ -158,21 +158,21 @@ class Lanes:
             self._timer.cancel()
             self._timer = None
 
-    def give_up(self, gone: Collection[Assignment]) -> None:
+    def cancel(self, gone: Collection[Assignment]) -> None:
         """Cancel the requests that hold changes of lost assignments.
 
         What is left of their batches is ready again once the request has ended, not before: until
         then its keys are open.
         """
         for lane in self._lanes:
-            for batch in [batch for batch in self._carried if batch.target == lane.batcher.target]:
+            for batch in [batch for batch in self._in_flight if batch.target == lane.batcher.target]:
                 if any(change.assignment in gone for change in batch.changes.values()):
-                    task = self._carried[batch]
-                    task.add_done_callback(partial(self._given_up, lane, batch))
+                    task = self._in_flight[batch]
+                    task.add_done_callback(partial(self._requeue_cancelled, lane, batch))
                     task.cancel()
 
-    def _given_up(self, lane: Lane, batch: Batch, _task: asyncio.Task[None]) -> None:
-        if self._carried.pop(batch, None) is None:
+    def _requeue_cancelled(self, lane: Lane, batch: Batch, _task: asyncio.Task[None]) -> None:
+        if self._in_flight.pop(batch, None) is None:
             return  # cancelled twice
         lane.probe = None if lane.probe is batch else lane.probe
         if batch.changes:
@@ -189,14 +189,14 @@ class Lanes:
             self._lanes.rotate(-1)
             if lane.held is not None and lane.batcher.is_empty:
                 # Its batches went with their partitions: there is nothing left to probe with.
-                self._released(lane, lane.released_for_want_of_probes())
-            if not lane.batcher.ready or lane.wants_the_newest(now_s):
+                self._report_release(lane, lane.release_when_empty())
+            if not lane.batcher.ready or lane.probes_newest(now_s):
                 lane.batcher.seal_lingered(now_s, linger_s)
             if lane.may_start(now_s):
                 return lane
         return None
 
-    def _set_alarm(self, now_s: float, linger_s: float) -> None:
+    def _set_timer(self, now_s: float, linger_s: float) -> None:
         """Wake up for the next batch that will have lingered, or the next probe."""
         if self._timer is not None:
             self._timer.cancel()
@@ -212,7 +212,7 @@ class Lanes:
         if due_s is not None:
             self._timer = asyncio.get_running_loop().call_later(due_s - now_s, self.pump)
 
-    async def _carry(self, lane: Lane, batch: Batch) -> None:
+    async def _deliver(self, lane: Lane, batch: Batch) -> None:
         """Take one batch to the verdict that ends its way, whatever that takes."""
         refused: Token | None = None
         retries = 0
@@ -233,9 +233,9 @@ class Lanes:
                     break
             else:
                 break
-        groups = await self._groups(lane, batch, verdict) if isinstance(verdict, Isolate) else []
-        del self._carried[batch]
-        self._conclude(lane, batch, verdict, groups)
+        groups = await self._split_groups(lane, batch, verdict) if isinstance(verdict, Isolate) else []
+        del self._in_flight[batch]
+        self._apply(lane, batch, verdict, groups)
         lane.probe = None if lane.probe is batch else lane.probe
         self.pump()
 
@@ -254,22 +254,22 @@ class Lanes:
                 await self._clock.sleep(wait_s)
         self._observer.retried(verdict.cause)
 
-    def _conclude(
+    def _apply(
         self, lane: Lane, batch: Batch, verdict: Verdict, groups: list[list[str]]
     ) -> None:
         now_s = self._clock.now_s()
         match verdict:
             case Accepted():
-                self._released(lane, lane.released_by_acceptance())
+                self._report_release(lane, lane.release_on_acceptance())
                 lane.fuse.passed(now_s, len(batch.changes))
                 self._events.accepted(batch)
             case HoldLane():
                 lane.batcher.ready.appendleft(batch)
                 self._hold(lane, batch, verdict)
             case Isolate() | Reject():
-                self._released(lane, lane.released_by_answer())
+                self._report_release(lane, lane.release_on_answer())
                 if lane.held is not None or (blown := lane.fuse.blown(now_s)):
-                    self._set_aside(lane, batch, groups)
+                    self._requeue_rejected(lane, batch, groups)
                     detail = (
                         lane.held.detail if lane.held is not None else f"{blown}; {verdict.detail}"
                     )
@@ -289,7 +289,7 @@ class Lanes:
                             HoldLane(HoldReason.MASS_REJECT, f"{blown}; {verdict.detail}"),
                         )
 
-    def _set_aside(self, lane: Lane, batch: Batch, groups: list[list[str]]) -> None:
+    def _requeue_rejected(self, lane: Lane, batch: Batch, groups: list[list[str]]) -> None:
         """Rejecting goes on: try something else next time, one batch that is good ends the hold.
 
         Where every batch has one bad record among many good ones no batch would ever be good. So a
@@ -303,7 +303,7 @@ class Lanes:
         lane.batcher.split(batch, [hopeful, [key for keys in rest for key in keys]])
         ready.append(ready.popleft())
 
-    async def _groups(self, lane: Lane, batch: Batch, verdict: Isolate) -> list[list[str]]:
+    async def _split_groups(self, lane: Lane, batch: Batch, verdict: Isolate) -> list[list[str]]:
         """Return the parts into which a refused batch is taken apart.
 
         The good first, each bad one alone.
@@ -330,15 +330,15 @@ class Lanes:
         lane.hold(hold, batch, self._clock.now_s())
         now = lane.held
         if now is not None and (earlier is None or earlier.reason is not now.reason):
-            self._released(lane, earlier)
+            self._report_release(lane, earlier)
             self._events.lane_held(lane.batcher.target, now)
 
-    def _released(self, lane: Lane, hold: HoldLane | None) -> None:
+    def _report_release(self, lane: Lane, hold: HoldLane | None) -> None:
         if hold is not None:
             self._events.lane_released(lane.batcher.target, hold)
 
 
-def _told(cause: str) -> str:
+def _describe(cause: str) -> str:
     """Say why a batch is sent again."""
     if cause == NO_TOKEN:
         return "login: it gives no token"

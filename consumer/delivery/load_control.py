@@ -92,7 +92,7 @@ class RateBucket:
     def reserve(self, now_s: float) -> float:
         """Take the next place: 0 when the request starts now.
 
-        Else how long to wait before asking `postponed`.
+        Else how long to wait before asking `start`.
         """
         self._grow(now_s)
         interval_s = 1.0 / self.limit_per_s(now_s)
@@ -101,9 +101,9 @@ class RateBucket:
             # A place at the old, smaller rate would be held long after the larger share has come.
             return self._grown[1] - now_s
         self._next_s = max(self._next_s, place_s) + interval_s
-        return place_s - now_s if place_s > now_s else self.postponed(now_s)
+        return place_s - now_s if place_s > now_s else self.start(now_s)
 
-    def postponed(self, now_s: float) -> float:
+    def start(self, now_s: float) -> float:
         """Start the request whose place has come.
 
         0 when it may, else how long to wait and ask again.

@@ -29,14 +29,14 @@ class RateLimiter:
         self._clock = clock
         self._rng = rng
 
-    async def come(self) -> None:
+    async def acquire(self) -> None:
         """Wait for the next place under the tenant's rate."""
         wait_s = self._rate.reserve(self._clock.now_s())
         while wait_s > 0:
             await self._clock.sleep(wait_s)
-            wait_s = self._rate.postponed(self._clock.now_s())
+            wait_s = self._rate.start(self._clock.now_s())
 
-    def heed(self, verdict: Verdict) -> float | None:
+    def observe(self, verdict: Verdict) -> float | None:
         """Keep to what an answer says of the rate; returns the pause that it asked for, if any."""
         asked_s: float | None = None
         if isinstance(verdict, Accepted):

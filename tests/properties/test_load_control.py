@@ -36,7 +36,7 @@ def drive(bucket: RateBucket, lanes: int, from_s: float, lateness: list[float]) 
     turn = 0
     while waking and waking[0][0] < UNTIL_S:
         now_s, lane, has_place = heapq.heappop(waking)
-        wait_s = bucket.postponed(now_s) if has_place else bucket.reserve(now_s)
+        wait_s = bucket.start(now_s) if has_place else bucket.reserve(now_s)
         if wait_s == 0.0:
             starts.append(now_s)
             heapq.heappush(waking, (now_s + 0.01, lane, False))
@@ -118,7 +118,7 @@ def test_partitions_that_move_take_their_rate_with_them(moves: list[Step], lanes
                 wait_s = bucket.reserve(at_s) if owns else ends_s
                 while 0.0 < wait_s and at_s + wait_s < ends_s:
                     at_s += wait_s
-                    wait_s = bucket.postponed(at_s)
+                    wait_s = bucket.start(at_s)
                 if wait_s > 0.0:
                     break
                 starts.append(at_s)

@@ -320,7 +320,7 @@ class Sender:
         lanes = self.daemon._pipeline._lanes
         task = asyncio.current_task()
         batch = next(
-            (batch for batch, uploader in lanes._carried.items() if uploader is task), None
+            (batch for batch, uploader in lanes._in_flight.items() if uploader is task), None
         )
         if batch is None:
             return {}

@@ -77,7 +77,7 @@ def fence_before_drain(patch: pytest.MonkeyPatch) -> None:
 
     def revoking(self: Pipeline, assignments: Any, release: Any) -> None:  # noqa: ANN401 - as the method
         positions = [Position(one, one.next_offset) for one in assignments]
-        self._revocations.let_go(frozenset(assignments))
+        self._revocations.drop(frozenset(assignments))
         release(positions)
 
     patch.setattr(Pipeline, "revoking", revoking)
@@ -279,19 +279,19 @@ def riders_settle_before_the_letter(patch: pytest.MonkeyPatch) -> None:
 def given_up_at_once(patch: pytest.MonkeyPatch) -> None:
     """A batch of a lost partition is ready again while its cancelled request is still open."""
 
-    def give_up(self: Lanes, gone: Any) -> None:  # noqa: ANN401 - as the method
+    def cancel(self: Lanes, gone: Any) -> None:  # noqa: ANN401 - as the method
         for lane in self._lanes:
-            for batch in [batch for batch in self._carried if batch.target == lane.batcher.target]:
+            for batch in [batch for batch in self._in_flight if batch.target == lane.batcher.target]:
                 if any(change.assignment in gone for change in batch.changes.values()):
-                    self._carried.pop(batch).cancel()
+                    self._in_flight.pop(batch).cancel()
                     lane.batcher.ready.appendleft(batch)
 
-    patch.setattr(Lanes, "give_up", give_up)
+    patch.setattr(Lanes, "cancel", cancel)
 
 
 def nothing_to_probe_with(patch: pytest.MonkeyPatch) -> None:
     """A held lane whose batches went with their partition stays held."""
-    patch.setattr(Lane, "released_for_want_of_probes", lambda _self: None)
+    patch.setattr(Lane, "release_when_empty", lambda _self: None)
 
 
 def first_reason_left(patch: pytest.MonkeyPatch) -> None:

@@ -203,20 +203,20 @@ class Storm:
         for _ in range(self.random.randint(1, MEMBERS)):
             self.join()
         end_s = self.clock.now_s() + duration_s
-        chores = [
+        background = [
             asyncio.create_task(self.writers.write(end_s)),
             asyncio.create_task(self._trouble(end_s)),
         ]
         try:
-            while not all(chore.done() for chore in chores):
-                await self._turn()
+            while not all(task.done() for task in background):
+                await self._step()
             await self._calm()
         finally:
-            for chore in chores:
-                chore.cancel()
-            await asyncio.wait(chores)
-            for chore in chores:
-                if not chore.cancelled() and (error := chore.exception()):
+            for task in background:
+                task.cancel()
+            await asyncio.wait(background)
+            for task in background:
+                if not task.cancelled() and (error := task.exception()):
                     raise error
             await self._end()
 
@@ -282,7 +282,7 @@ class Storm:
             return []
         going = self.random.sample(mine, self.random.randint(1, len(mine)))
         for place in going:
-            # Not free before it was released: `_turn` finds it when the source has let go of it.
+            # Not free before it was released: `_step` finds it when the source has let go of it.
             self.owners.pop(place)
         return going
 
@@ -330,7 +330,7 @@ class Storm:
         if not self.members or self.random.random() < 0.7:
             self.join()
 
-    async def _turn(self) -> None:
+    async def _step(self) -> None:
         """One turn of the group coordinator: bury who ended, give free partitions away."""
         await asyncio.sleep(1.0)
         for task in self.killed:
@@ -385,7 +385,7 @@ class Storm:
             for member in self.members:
                 member.source.refuse_commits = None
                 member.sender.set_latency(0.05)
-            await self._turn()
+            await self._step()
         self.checker.judge_end(self.tenant)
 
     def _all_committed(self) -> bool:

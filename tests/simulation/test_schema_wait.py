@@ -150,7 +150,7 @@ async def test_a_registry_that_gives_nothing_is_a_hold_and_ends_by_itself(
     producer.put(1, 4, email="newest@example.com")
     ((held, detail),) = holds(member)
     assert reason is held
-    assert detail.startswith(f"schema 2 is wanted: the schema registry answered {status}")
+    assert detail.startswith(f"records wait for schema 2: the schema registry answered {status}")
     assert [reason, None] == [one.hold for one in member.status().assignment]
     await asyncio.sleep(120)
     assert (2, {"1", "2"}) == (world.log.committed[TOPIC, 0], rows(world))

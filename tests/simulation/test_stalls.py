@@ -220,8 +220,8 @@ class CalmStorm(Storm):
             await asyncio.sleep(self.random.choice([0.5, 5.0, 20.0]))
             await self.random.choice(troubles)()
 
-    async def _turn(self) -> None:
-        await super()._turn()
+    async def _step(self) -> None:
+        await super()._step()
         for member in self.members:
             checks: list[Check] = [*member.daemon.status.readiness()]
             # Without partitions yet, or with none any more, a member is not ready, and that is no

@@ -65,8 +65,8 @@ def test_a_mass_rejection_ends_with_an_acceptance_only() -> None:
     """A further rejection is no sign that rejecting is over."""
     lane = lane_with_batches(1)
     lane.hold(MASS, lane.batcher.ready[0], 0.0)
-    assert lane.released_by_answer() is None
-    assert MASS == lane.released_by_acceptance()
+    assert lane.release_on_answer() is None
+    assert MASS == lane.release_on_acceptance()
     assert lane.held is None
 
 
@@ -74,7 +74,7 @@ def test_any_reading_of_the_batch_ends_another_hold() -> None:
     """A 400 shows that connector, object and token are right."""
     lane = lane_with_batches(1)
     lane.hold(CONFIG, lane.batcher.ready[0], 0.0)
-    assert CONFIG == lane.released_by_answer()
+    assert CONFIG == lane.release_on_answer()
 
 
 def test_a_lane_without_batches_starts_nothing() -> None:

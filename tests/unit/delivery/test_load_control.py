@@ -17,7 +17,7 @@ def starts(bucket: RateBucket, from_s: float, count: int) -> list[float]:
         wait_s = bucket.reserve(now_s)
         while wait_s > 0:
             now_s += wait_s
-            wait_s = bucket.postponed(now_s)
+            wait_s = bucket.start(now_s)
         at.append(now_s)
     return at
 
@@ -108,9 +108,9 @@ def test_a_pause_makes_waiting_places_void() -> None:
     bucket.reserve(0.0)
     wait_s = bucket.reserve(0.0)
     bucket.pause_until(0.0, 30.0)
-    again_s = bucket.postponed(wait_s)
+    again_s = bucket.start(wait_s)
     assert wait_s + again_s >= 30.0
-    assert 0.0 == bucket.postponed(wait_s + again_s)
+    assert 0.0 == bucket.start(wait_s + again_s)
 
 
 def test_the_longer_pause_counts() -> None:
@@ -151,7 +151,7 @@ def test_lanes_that_overslept_do_not_rush() -> None:
     """A stalled loop wakes many lanes at once; still no second holds more than the tenant takes."""
     bucket = owner_of_all()
     waiting = [bucket.reserve(0.0) for _ in range(400)]
-    late = [bucket.postponed(2.0) for wait_s in waiting if wait_s > 0]
+    late = [bucket.start(2.0) for wait_s in waiting if wait_s > 0]
     assert late.count(0.0) <= 250
 
 
@@ -162,7 +162,7 @@ def test_a_wait_is_never_shorter_than_a_clock_can_tell() -> None:
     """
     bucket = RateBucket(250)
     assert 0.0 == bucket.reserve(10.0)
-    assert bucket.postponed(11.02 - 1e-10) >= 0.001
+    assert bucket.start(11.02 - 1e-10) >= 0.001
 
 
 def test_retries_are_a_tenth_i14() -> None:
