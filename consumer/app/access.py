@@ -1,7 +1,4 @@
-"""Whether tenant and CRM let us in.
-
-The first that is read of an answer to a question of ours before the start.
-"""
+"""Tells a refused login or missing permission from other answers in the start-up checks."""
 
 from __future__ import annotations
 
@@ -20,9 +17,10 @@ _FORBIDDEN: Final = 403
 
 
 def require_access(outcome: HttpOutcome, token: Token, tokens: Tokens) -> Answer:
-    """Return the answer, when there is one and it is not about who asks.
+    """Return the answer, unless there is none or it refuses the caller.
 
-    Raises: `Transient` for none, or for a token that was refused and is forgotten; `Hold(AUTH)`.
+    Raises: `Transient` when there is no answer or the token was refused (it is discarded then);
+    `Hold(AUTH)` when access is forbidden.
     """
     if isinstance(outcome, NoAnswer):
         raise Transient(outcome.detail)
@@ -32,6 +30,7 @@ def require_access(outcome: HttpOutcome, token: Token, tokens: Tokens) -> Answer
     if outcome.status == _FORBIDDEN:
         raise Hold(
             HoldReason.AUTH,
-            f"{detail_of(outcome)}; check the app's scopes and the user's permissions",
+            f"{detail_of(outcome)}; check the scopes of the connected app and the permissions of"
+            " the user",
         )
     return outcome

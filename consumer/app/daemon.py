@@ -1,4 +1,4 @@
-"""Composition root: build the rooms, start them, run, drain, stop."""
+"""The daemon: builds its parts, checks the set-up, reads, drains and stops."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from consumer import __version__
 from consumer.app.crm_preflight import CrmPreflight
 from consumer.app.preflight import Preflight
 from consumer.app.status import DaemonStatus
-from consumer.app.targets import build_batchers, crm_targets, build_row_buffers, open_spool, build_uploaders
+from consumer.app.targets import (
+    build_batchers,
+    build_row_buffers,
+    build_uploaders,
+    crm_targets,
+    open_spool,
+)
 from consumer.bulk.crm_requests import CrmJobs
 from consumer.bulk.lanes import BulkLanes
 from consumer.dead_letter.envelope import DeadLetterContext
@@ -46,11 +52,11 @@ if TYPE_CHECKING:
     from consumer.mapping.port import RouteMapper
 
 TICK_S: Final = 1.0
-"""How often the loop shows that it rate_limiter, and the share of the tenant's rate is fitted."""
+"""How often the loop reports that it is alive, and updates the share of the tenant's rate."""
 
 
 class Daemon:
-    """One member of the group, from its checks at the start to leaving the group."""
+    """One member of the consumer group, from the start-up checks until it has left the group."""
 
     def __init__(
         self,
@@ -60,9 +66,10 @@ class Daemon:
         route_filter: Callable[[RouteMapper], RouteMapper] | None = None,
         record_fuse: FuseSettings | None = None,
     ) -> None:
-        """`route_filter` stands before every route, where not all is to pass.
+        """`route_filter` wraps every route, for a verb that sends only some of the records.
 
-        `record_fuse` measures what passes it.
+        `record_fuse` replaces the configured fuse; it then counts only the records that pass the
+        filter.
         """
         self._settings = settings
         self._ports = ports
@@ -121,30 +128,26 @@ class Daemon:
         self._stopping.set()
 
     def fail(self, detail: str) -> None:
-        """Something of ours is broken: commit what is settled, stop, and say why."""
+        """Commit what is settled, then stop with this detail as the reason."""
         self._fault = self._fault or detail
         self.stop()
 
     def broken(self, error: BaseException) -> None:
-        """An error of ours came up where nothing awaits it.
-
-        The run ends with it, and commits nothing more.
-        """
+        """End the run with an error that no task awaits; nothing more is committed."""
         if not self._broken.done():
             self._broken.set_exception(error)
 
     async def run(self) -> None:
-        """Run until told to stop.
+        """Run until `stop` is called.
 
-        Raises: `Fatal` when it stopped because it could not go on; what is settled is committed by
-        then.
+        Raises: `Fatal` when a fault stopped it; what was settled is committed by then.
         """
         try:
             async with asyncio.TaskGroup() as group:
                 await self._run_tasks(group)
         except ExceptionGroup as errors:
-            # What stopped us by name is told by that name; anything else is an error of ours, told
-            # in full.
+            # An error of our own classes is raised by itself, so that the verb can report it and
+            # choose the exit code. Anything else is a bug and is raised with its traceback.
             known = errors.subgroup(ConsumerError)
             if known is None:
                 raise
@@ -160,7 +163,7 @@ class Daemon:
             raise Fatal(self._fault)
 
     async def _run_tasks(self, group: asyncio.TaskGroup) -> None:
-        """Check, read, drain; the background go on beside it."""
+        """Check, read and drain, with the background tasks beside it."""
         lanes, bulk = self._build_engine(group)
         background = [
             group.create_task(self._commit_forever()),
@@ -172,6 +175,7 @@ class Daemon:
                 bulk.start()
                 self._ports.source.start(self._pipeline)
                 await self._stopping.wait()
+                # The source revokes every partition; the pipeline sets `_stopped` when that ends.
                 self.status.draining()
                 self._ports.source.stop()
                 await self._stopped.wait()
@@ -186,7 +190,7 @@ class Daemon:
                 task.cancel()
 
     def _build_engine(self, group: asyncio.TaskGroup) -> tuple[Lanes, BulkLanes]:
-        """Build the rooms that need the running loop, and connect them to the corridor."""
+        """Build the parts that need the running loop, and connect them to the pipeline."""
         ports, settings = self._ports, self._settings
         lanes: Lanes
         attempt = Attempt(
@@ -274,7 +278,7 @@ class Daemon:
         return lanes, bulk
 
     async def _ready_to_start(self, group: asyncio.TaskGroup) -> bool:
-        """Check what can be checked before the first commit; false when told to stop meanwhile."""
+        """Run the start-up checks; return False when stopped meanwhile."""
         ports, connector = self._ports, self._settings.connector
         preflight = Preflight(
             ports.transport,
@@ -296,7 +300,7 @@ class Daemon:
         return False
 
     def _crm_preflight(self) -> CrmPreflight | None:
-        """Return what asks the CRM, where a route goes there."""
+        """Return the check of the CRM, `None` when no route goes there."""
         ports = self._ports
         if self._spool is None or ports.core_tokens is None:
             return None
@@ -313,7 +317,7 @@ class Daemon:
             self._pipeline.commit()
 
     def _update_share(self) -> None:
-        """Partitions came or went, here or elsewhere: so does our share of the tenant's rate."""
+        """Fit the share of the tenant's rate to the partitions that this process owns."""
         owned, subscribed = (
             len(self._state.progress.owned),
             self._ports.source.subscribed_partitions(),
@@ -331,6 +335,6 @@ class Daemon:
 
 
 def _first(errors: BaseExceptionGroup[ConsumerError]) -> ConsumerError:
-    """Return the first error of a group, however deep."""
+    """Return the first error of a group, however deep it is nested."""
     first = errors.exceptions[0]
     return _first(first) if isinstance(first, BaseExceptionGroup) else first

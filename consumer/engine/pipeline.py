@@ -358,7 +358,8 @@ class Pipeline:
         self._intake.adjust(
             self._progress.owned, self._state.held_bytes, is_held if places else None
         )
-        # Memory is full and intake has stopped: waiting for a flush interval would free nothing.
+        # Spooled rows are on disk, but a record with several changes stays in memory until all
+        # are settled. With intake stopped, waiting for the flush interval would free nothing.
         if self._intake.is_full:
             for row_buffer in self._state.row_buffers.values():
                 row_buffer.press()

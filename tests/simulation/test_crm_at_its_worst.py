@@ -201,7 +201,7 @@ async def test_an_object_that_is_not_there_is_waited_for_by_name(world: World) -
     member = world.member()
     member.task = asyncio.create_task(member.daemon.run())
     await world.until(lambda: HoldReason.CONFIG in hold_reasons(world))
-    assert "crm.yaml:12: the CRM has no object Contact" in member.status().holds[0].detail
+    assert "crm.yaml:12: object Contact does not exist in the CRM" in member.status().holds[0].detail
     world.tenant.crm.store.objects["Contact"] = fields
     await world.until(lambda: hold_reasons(world) == set())
     await member.stop()

@@ -130,7 +130,7 @@ STALLS: list[tuple[Callable[[World, MemorySource], None], str]] = [
     (tenant_asks_for_pauses, "RATE"),
     (login_never_answers, "login: it gives no token"),
     (exchange_never_answers, "login: it gives no token"),
-    (dead_letters_never_confirmed, "dead_letter: the topic has not confirmed a letter"),
+    (dead_letters_never_confirmed, "dead_letter: the topic has not confirmed the record"),
     (dead_letters_refused, "DEAD_LETTER"),
     (source_hands_nothing_over, "source: the brokers hand over no records"),
     (commits_never_answered, "BROKER"),

@@ -51,27 +51,30 @@ def test_an_unknown_column_comes_with_a_guess() -> None:
 
 
 @pytest.mark.parametrize(
-    ("operation", "column", "word"),
+    ("operation", "column"),
     [
-        ("insert", "CreatedDate", "created"),
-        ("insert", "Id", "created"),
-        ("update", "MasterId", "updated"),
-        ("upsert", "CreatedDate", "written"),
+        ("insert", "CreatedDate"),
+        ("insert", "Id"),
+        ("update", "MasterId"),
+        ("upsert", "CreatedDate"),
     ],
 )
-def test_a_column_that_cannot_be_filled(operation: CrmOperation, column: str, word: str) -> None:
-    """By this operation, for this user."""
+def test_a_column_that_cannot_be_set(operation: CrmOperation, column: str) -> None:
+    """A column that this user cannot set by the route's operation is a fault."""
     first = "Id" if operation == "update" else "Key__c"
-    said = faults(
+    found = faults(
         first, column, operation=operation, external_id=None if operation == "update" else "Key__c"
     )
-    assert [f"`{column}` of Contact cannot be {word} by this user"] == said
+    assert [
+        f"`{column}` of Contact cannot be set on {operation}: it is read-only, or this user has no"
+        " edit access to it"
+    ] == found
 
 
 def test_an_upsert_needs_an_external_id() -> None:
     """Or a field that the CRM looks records up by."""
     assert [] == faults("Email", external_id="Email")
-    assert ["`LastName` of Contact is no external id, which an upsert needs"] == faults(
+    assert ["`LastName` of Contact is not an external id field; an upsert needs one"] == faults(
         "LastName", external_id="LastName"
     )
 
