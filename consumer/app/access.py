@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from consumer.delivery.judge import detail_of
+from consumer.delivery.judge import CHECK_ACCESS, detail_of
 from consumer.errors import Hold, HoldReason, Transient
 from consumer.http.messages import NoAnswer
 
@@ -30,7 +30,6 @@ def require_access(outcome: HttpOutcome, token: Token, tokens: Tokens) -> Answer
     if outcome.status == _FORBIDDEN:
         raise Hold(
             HoldReason.AUTH,
-            f"{detail_of(outcome)}; check the scopes of the connected app and the permissions of"
-            " the user",
+            f"{detail_of(outcome)}; {CHECK_ACCESS}",
         )
     return outcome

@@ -124,12 +124,12 @@ def commits_refused(_: World, source: MemorySource) -> None:
 
 STALLS: list[tuple[Callable[[World, MemorySource], None], str]] = [
     (tenant_never_answers, "delivery: no answer (timeout)"),
-    (tenant_answers_503, "delivery: the service answers 503"),
+    (tenant_answers_503, "delivery: the service returned 503"),
     (tenant_resets, "delivery: no answer (connection)"),
     (tenant_refuses_the_object, "CONFIG"),
     (tenant_asks_for_pauses, "RATE"),
-    (login_never_answers, "login: it gives no token"),
-    (exchange_never_answers, "login: it gives no token"),
+    (login_never_answers, "login: no token"),
+    (exchange_never_answers, "login: no token"),
     (dead_letters_never_confirmed, "dead_letter: the topic has not confirmed the record"),
     (dead_letters_refused, "DEAD_LETTER"),
     (source_hands_nothing_over, "source: the brokers hand over no records"),

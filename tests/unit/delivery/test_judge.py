@@ -176,7 +176,7 @@ def test_a_page_is_called_a_page() -> None:
     """Markup is not repeated."""
     verdict = read(status(400, b"<html><body>Ann</body></html>"), records=1)
     assert isinstance(verdict, Reject)
-    assert "400: a page of markup" == verdict.detail
+    assert "400: an HTML or XML page" == verdict.detail
 
 
 def test_the_cores_error_style_is_read() -> None:
