@@ -17,9 +17,9 @@ _FORBIDDEN: Final = 403
 
 
 def require_access(outcome: HttpOutcome, token: Token, tokens: Tokens) -> Answer:
-    """Return the answer, unless there is none or it refuses the caller.
+    """Return the answer, unless it is missing or refuses the caller.
 
-    Raises: `Transient` when there is no answer or the token was refused (it is discarded then);
+    Raises: `Transient` when the answer is missing or the token was refused (it is discarded then);
     `Hold(AUTH)` when access is forbidden.
     """
     if isinstance(outcome, NoAnswer):

@@ -146,7 +146,7 @@ class Daemon:
             async with asyncio.TaskGroup() as group:
                 await self._run_tasks(group)
         except ExceptionGroup as errors:
-            # An error of our own classes is raised by itself, so that the verb can report it and
+            # A `ConsumerError` is raised by itself, so that the verb can report it and
             # choose the exit code. Anything else is a bug and is raised with its traceback.
             known = errors.subgroup(ConsumerError)
             if known is None:

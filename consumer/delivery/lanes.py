@@ -278,7 +278,7 @@ class Lanes:
                 elif isinstance(verdict, Isolate):
                     lane.batcher.split(batch, groups)
                 else:
-                    # A row that the service named among many good ones is no sign of a bad set-up.
+                    # One named row among many good ones does not point to a bad set-up.
                     if batch.singled_out.issuperset(batch.changes):
                         lane.fuse.singled_out(now_s)
                     else:

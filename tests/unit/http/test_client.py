@@ -228,8 +228,8 @@ async def test_an_early_answer_is_taken(transport: HttpTransport, listen: Listen
     [
         ("https://evil.test/rows", "evil.test is not under an allowed domain"),
         ("https://salesforce.com.evil.test/", "not under an allowed domain"),
-        ("http://x.salesforce.com/", "only called by https"),
-        ("https://x.salesforce.com:22/", "only called by https, on port 443"),
+        ("http://x.salesforce.com/", "must be called by https"),
+        ("https://x.salesforce.com:22/", "must be called by https on port 443"),
         ("https://x.salesforce.com\\@evil.test/", "not an absolute"),
         ("https://user@x.salesforce.com/", "not an absolute"),
         ("ftp://x.salesforce.com/", "not an absolute"),
