@@ -159,7 +159,7 @@ class RecordDispatcher:
                 filtered[mapped.rule] += 1
                 filtered_bytes += len(record)
             else:
-                # The changes before it go first: one of its changes may have the same key as one of them.
+                # The changes before it go first: they may have the same keys as its parts.
                 self._add_changes(assignment, mapper.target, changes)
                 changes.clear()
                 self._dispatch_parts(assignment, record, [(mapper.target, part) for part in mapped])

@@ -42,7 +42,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Failure(StrEnum):
-    """Why there is no usable answer; also the `result` label of `requests_total`."""
+    """Why a usable answer is missing; also the `result` label of `requests_total`."""
 
     TIMEOUT = "timeout"
     CONNECTION = "connection"
