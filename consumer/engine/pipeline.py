@@ -103,7 +103,7 @@ class Pipeline:
         self._dispatcher = dispatcher
         self._revocations = revocations
 
-    # ── events of the source ──────────────────────────────────────────────────────────────────
+    # ── events of the source ────────────────────────────────────────────────────────────────────
 
     def assigned(self, assignments: Sequence[Assignment]) -> None:
         """Own these partitions from now on."""
@@ -163,7 +163,7 @@ class Pipeline:
         self._holds.release(reason, assignment)
         self.adjust_intake()
 
-    # ── events of the lanes and the outbox ────────────────────────────────────────────────────
+    # ── events of the lanes and the outbox ──────────────────────────────────────────────────────
 
     def accepted(self, batch: Batch) -> None:
         """Settle an accepted batch, and the records that its changes superseded."""
@@ -281,7 +281,7 @@ class Pipeline:
         self.adjust_intake()
         self._revocations.end_drained()
 
-    # ── events of the clock ───────────────────────────────────────────────────────────────────
+    # ── events of the clock ─────────────────────────────────────────────────────────────────────
 
     def commit(self) -> None:
         """Commit every position that moved, one commit at a time; called once per interval."""
@@ -323,7 +323,7 @@ class Pipeline:
         elif not paused_s:
             self._holds.release(HoldReason.RATE, None)
 
-    # ── consequences of events ────────────────────────────────────────────────────────────────
+    # ── consequences of events ──────────────────────────────────────────────────────────────────
 
     def _changes_accepted(self, target: Target, count: int, conflated_count: int) -> None:
         self._accounts.settled(target.object, RecordOutcome.ACCEPTED, count)

@@ -1,7 +1,4 @@
-"""A topic that stands in several routes.
-
-Each record has one letter for each route that it fails, and no more.
-"""
+"""A topic with several routes: one dead letter per record and failing route, and no more."""
 
 from __future__ import annotations
 
@@ -42,7 +39,7 @@ def world_of(*, fuse: int) -> World:
 
 
 def addresses(letters: Iterable[DeadLetter]) -> Counter[tuple[int, str]]:
-    """Return how many letters there are by offset and object."""
+    """Return how many dead letters there are by offset and object."""
     headers = [dict(one.headers) for one in letters]
     return Counter(
         (int(one["__connect.errors.offset"] or b""), (one["datacloud.object"] or b"").decode())
@@ -52,11 +49,8 @@ def addresses(letters: Iterable[DeadLetter]) -> Counter[tuple[int, str]]:
 
 @pytest.mark.parametrize("fuse", [1, 2, 3])
 @scenario
-async def test_a_record_that_both_routes_refuse_has_a_letter_for_each(fuse: int) -> None:
-    """However long the run that the fuse allows.
-
-    A record is set aside as a whole, or not at all.
-    """
+async def test_a_record_that_both_routes_reject_has_a_dead_letter_for_each(fuse: int) -> None:
+    """Even at the fuse's limit: a record is parked as a whole, or not at all."""
     world = world_of(fuse=fuse)
     for _ in range(7):
         world.put(b"{")
@@ -72,8 +66,8 @@ async def test_a_record_that_both_routes_refuse_has_a_letter_for_each(fuse: int)
 
 
 @scenario
-async def test_the_fuse_counts_records_and_not_their_letters() -> None:
-    """As many records in a row as it says, whatever number of routes each of them fails."""
+async def test_the_fuse_counts_records_and_not_their_dead_letters() -> None:
+    """It counts a record once, whatever number of routes it fails."""
     world = world_of(fuse=20)
     for _ in range(24):
         world.put(b"{")
@@ -86,11 +80,8 @@ async def test_the_fuse_counts_records_and_not_their_letters() -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 @scenario
-async def test_whatever_the_records_each_fault_has_one_letter(seed: int) -> None:
-    """Runs of records that one route refuses, or the other, or both, between good ones.
-
-    And letters that wait.
-    """
+async def test_each_fault_of_any_record_has_one_dead_letter(seed: int) -> None:
+    """With runs that one route rejects, or the other, or both, and dead letters that wait."""
     rng = random.Random(seed)  # noqa: S311 - a schedule, not a secret
     world = world_of(fuse=rng.choice([1, 2, 3, 5]))
     wanted: Counter[tuple[int, str]] = Counter()

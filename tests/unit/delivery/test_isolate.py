@@ -46,7 +46,7 @@ def test_a_record_without_its_key_is_found_by_content() -> None:
 
 
 def test_a_record_that_matches_two_rows_is_not_found() -> None:
-    """Two rows with equal content and no key cannot be identified apart."""
+    """Two rows with equal content and no key cannot be distinguished."""
     rows = [b'{"n":1}', b'{"n":1}']
     assert keys_at_fault(report('{"n":1}'), ["a", "b"], rows, "id") is None
 
