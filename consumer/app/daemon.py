@@ -192,7 +192,7 @@ class Daemon:
     def _build_engine(self, group: asyncio.TaskGroup) -> tuple[Lanes, BulkLanes]:
         """Build the parts that need the running loop, and connect them to the pipeline."""
         ports, settings = self._ports, self._settings
-        lanes: Lanes
+        lanes: Lanes  # declared first: `Attempt` asks it for the number of open requests
         attempt = Attempt(
             ports.transport,
             ports.tokens,
@@ -290,6 +290,7 @@ class Daemon:
             timeout_s=self._settings.delivery.timeout_s,
             crm=self._crm_preflight(),
         )
+        # A stop must not wait for checks that never pass.
         checks = group.create_task(preflight.pass_all(connector.name, connector.objects))
         stopping = group.create_task(self._stopping.wait())
         await asyncio.wait((checks, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -329,6 +330,7 @@ class Daemon:
             self._update_share()
             self.status.tick()
             self._pipeline.hold_for_pause(self._rate.paused_s(self._ports.clock.now_s()))
+            # Row buffers become due by time; batches have a timer, so this only backs it up.
             lanes.pump()
             bulk.pump()
             await self._ports.clock.sleep(TICK_S)

@@ -30,7 +30,7 @@ PROBE_KEY: Final = "datacloud-consumer-preflight"
 """The primary key of the row that is sent to the validation call. The call stores nothing."""
 
 _NOT_THERE: Final = frozenset({404, 405, 406, 415})
-_MOMENT: Final = frozenset({408, 425, 429})
+_TRANSIENT: Final = frozenset({408, 425, 429})
 _SERVER_ERRORS: Final = 500
 
 
@@ -117,6 +117,6 @@ class Preflight:
                 f"{detail_of(answer)}; the tenant does not know {place}: check connector.name and"
                 " the schema that was uploaded to the connector",
             )
-        if answer.status in _MOMENT or answer.status >= _SERVER_ERRORS:
+        if answer.status in _TRANSIENT or answer.status >= _SERVER_ERRORS:
             raise Transient(detail_of(answer))
         self._tokens.accepted(token)

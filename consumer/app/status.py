@@ -192,17 +192,18 @@ class DaemonStatus:
             oldest_open_s=progress.still_s(assignment, now_s) if assignment.open_count else None,
             hold=self._hold_of(assignment),
             trouble=self._trouble(assignment, dead_letter) if assignment.open_count else None,
-            gathering=self._is_gathering(assignment),
+            gathering=self._waits_for_job(assignment),
         )
 
     def _trouble(self, assignment: Assignment, dead_letter: Low | None) -> str | None:
         """Return why the oldest unsettled record of a partition waits, `None` when not known."""
         low = self._engine.progress.oldest(assignment)
+        # The oldest unsettled record is the one whose dead letter is not confirmed.
         if dead_letter is not None and low is not None and dead_letter <= low:
             return "dead_letter: the topic has not confirmed the record"
         return self._lanes.trouble(assignment) if self._lanes is not None else None
 
-    def _is_gathering(self, assignment: Assignment) -> bool:
+    def _waits_for_job(self, assignment: Assignment) -> bool:
         """Tell whether the oldest unsettled record of a partition is in a row buffer.
 
         The partition then stands still by design, until the next bulk job.
@@ -218,6 +219,7 @@ class DaemonStatus:
     def _hold_of(self, assignment: Assignment) -> HoldReason | None:
         """Return the hold that pauses a partition: its own, its topic's, an object's, or global."""
         targets = [mapper.target for mapper in self._engine.routes.mappers(assignment.topic)]
+        # `None` holds everything; a string is a topic.
         for held in self._engine.holds:
             place = held.place
             if place is None or place is assignment or place == assignment.topic:

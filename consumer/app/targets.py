@@ -108,6 +108,7 @@ def build_uploaders(
 
 def crm_targets(settings: Settings) -> dict[Target, CrmTarget]:
     """Return every sObject that a route fills, with the settings that its routes share."""
+    # Reversed, so that of several routes to one sObject the first in the file counts.
     return {
         Target(CRM_CONNECTOR, route.object): route.crm
         for route in reversed(settings.routes)
@@ -170,6 +171,7 @@ def _batcher(target: Target, described: ObjectSettings, delivery: DeliverySettin
 
 
 def _conflation(described: ObjectSettings, delivery: DeliverySettings) -> Conflation:
+    # Each engagement row is an event: a newer one does not replace it.
     if described.category == "engagement" or not delivery.conflate:
         return in_turn
     return merge if described.refresh_mode == "partial" else replace

@@ -32,7 +32,7 @@ _FORM: Final = (
     ("Content-Type", "application/x-www-form-urlencoded"),
     ("Accept", "application/json"),
 )
-_MOMENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+_TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _CODE = re.compile(r"[a-z][a-z_]{0,63}", re.ASCII)
 _SKEW_S: Final = 60
 """A clock difference from here on is reported: it uses up the lifetime of an assertion."""
@@ -154,7 +154,8 @@ def _check(answer: Answer, step: str, wall_ms: int) -> None:
     """Return for a 200; raise the matching error for any other status."""
     if answer.status == 200:  # noqa: PLR2004 - the one success of both endpoints
         return
-    if answer.status in _MOMENT:
+    # Says nothing about the credentials.
+    if answer.status in _TRANSIENT:
         detail = f"{step} returned {answer.status}"
         raise Transient(detail, after_s=pause_s(answer, wall_ms))
     if 300 <= answer.status < 400:  # noqa: PLR2004 - HTTP's own borders

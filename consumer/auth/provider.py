@@ -88,6 +88,7 @@ class TokenProvider:
         now_s = self._clock.now_s()
         token = self._token
         if token is not None and now_s < self._expires_at_s:
+            # Past 80 % of its lifetime: renew it in the background, use it meanwhile.
             if now_s >= self._refresh_at_s and self._may_refresh(now_s):
                 self._refresh()
             return token
@@ -118,6 +119,7 @@ class TokenProvider:
 
     def accepted(self, token: Token) -> None:
         """Note that a token was accepted: see `Tokens.accepted`."""
+        # A late acceptance of an older token says nothing about the refused one.
         if self._refusals_in_a_row and token.serial > self._refused_serial:
             self._refusals_in_a_row = 0
 
@@ -140,6 +142,7 @@ class TokenProvider:
         return self._running_flow
 
     def _may_refresh(self, now_s: float) -> bool:
+        # During the backoff only a replaced secret file is a reason to try again.
         if self._fault is None or now_s >= self._next_refresh_s:
             return True
         return self._fault_signature != self._secrets.signature()
@@ -189,6 +192,7 @@ class TokenProvider:
 
     def _back_off(self, fault: _RefreshFailure, earlier: int) -> _RefreshFailure:
         """Note a fault and when to try again; a Retry-After of the service is a minimum."""
+        # A refusal waits for an operator; a transient fault waits for the service.
         doubled = 2.0 ** min(earlier, _DOUBLINGS)
         if isinstance(fault, Hold):
             wait_s = min(

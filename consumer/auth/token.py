@@ -98,6 +98,7 @@ def _token_and_origin(members: dict[str, Any], hosts: Hosts, step: str) -> tuple
     value = members.get("access_token")
     if not isinstance(value, str) or not value:
         raise _refused(step, "returned no usable access_token; expected text")
+    # The token goes into a header: a line break in it would add another header.
     if not _TOKEN.fullmatch(value):
         raise _refused(step, "returned an access_token with characters that a token cannot have")
     kind = members.get("token_type", "Bearer")

@@ -92,6 +92,7 @@ class Attempt:
             return HoldLane(hold.reason, hold.detail), None
         except Transient as fault:
             return Retry(NO_TOKEN, fault.after_s), None
+        # A 401 for a token newer than the refused one is not a matter of expiry any more.
         verdict = self._judge(
             batch, outcome, fresh_token=refused is not None and refused.serial != token.serial
         )
@@ -108,6 +109,7 @@ class Attempt:
             )
             outcome = await self._transport.send(request)
         except (Hold, Transient) as fault:
+            # Isolation goes on without the call: the batch is halved.
             return NoAnswer(Failure.CONNECTION, detail=fault.detail, written=False)
         self._observe_rate(self._judge(batch, outcome, fresh_token=False))
         return outcome
@@ -151,6 +153,7 @@ class Attempt:
             if verdict.odd:
                 self._observer.odd_acceptance(batch)
         elif isinstance(verdict, Retry):
+            # Other transient faults say nothing about how many requests the service can take.
             if verdict.cause in _PUSHED_BACK:
                 self._limit.pushed_back(now_s)
             if verdict.maybe_written:

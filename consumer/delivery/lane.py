@@ -56,6 +56,7 @@ class Lane:
         """Begin a hold because of this batch, or extend it when the batch was its probe."""
         if self.held is not None and self.probe is not batch:
             return  # sent before the hold began; only a probe may extend it
+        # The first probe comes after the shortest interval, each further one later.
         self._probes = 0 if self.held is None else self._probes + 1
         self.held = hold
         self.probe_due_s = now_s + probe_interval_s(self._probes)

@@ -199,6 +199,7 @@ class Lanes:
             self._timer.cancel()
             self._timer = None
         moments: list[float] = []
+        # Past moments need no timer: an answer or a settled batch calls `pump` for them.
         for lane in self._lanes:
             opened_s = lane.batcher.opened_s()
             if lane.held is not None:
@@ -305,6 +306,7 @@ class Lanes:
         # `_split_groups` puts the rows that may be good first.
         hopeful, *rest = groups
         lane.batcher.split(batch, [hopeful, [key for keys in rest for key in keys]])
+        # A mass rejection is probed from the right end.
         ready.append(ready.popleft())
 
     async def _split_groups(self, lane: Lane, batch: Batch, verdict: Isolate) -> list[list[str]]:

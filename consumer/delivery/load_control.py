@@ -54,7 +54,7 @@ class RateBucket:
     def __init__(self, requests_per_second: int) -> None:
         self._dealt_per_s = max(1, requests_per_second - ceil(requests_per_second * _NEWCOMERS))
         self._share = 0.0
-        self._grown: tuple[float, float] | None = None  # the larger share to come, and when
+        self._pending_share: tuple[float, float] | None = None  # the larger share to come, and when
         self._factor = 1.0
         self._factor_at_s = 0.0
         self._next_s = float("-inf")
@@ -73,13 +73,15 @@ class RateBucket:
 
     def set_share(self, owned: int, subscribed: int, now_s: float) -> None:
         """Set the share to the partitions owned among all that are subscribed, 0 when not known."""
-        self._grow(now_s)
+        self._apply_pending_share(now_s)
         share = min(1.0, owned / subscribed) if subscribed > 0 else 0.0
+        # Rule 2 above: smaller at once, larger only after a window. Of two larger shares in a row
+        # the smaller one is kept.
         if share <= self._share:
-            self._grown = None
-            self._take(share)
-        elif self._grown is None or share < self._grown[0]:
-            self._grown = (share, now_s + _WINDOW_S)
+            self._pending_share = None
+            self._apply_share(share)
+        elif self._pending_share is None or share < self._pending_share[0]:
+            self._pending_share = (share, now_s + _WINDOW_S)
 
     def limit_per_s(self, now_s: float) -> float:
         """Return how many requests per second may start at present."""
@@ -90,13 +92,13 @@ class RateBucket:
 
         Otherwise return how long to wait before `start`.
         """
-        self._grow(now_s)
+        self._apply_pending_share(now_s)
         # GCRA: up to `_burst` slots may be taken at once, the others follow one interval apart.
         interval_s = 1.0 / self.limit_per_s(now_s)
         slot_s = max(now_s, self._next_s - (self._burst - 1) * interval_s, self._paused_until_s)
-        if self._grown is not None and slot_s > self._grown[1]:
+        if self._pending_share is not None and slot_s > self._pending_share[1]:
             # A slot at the old, smaller rate would lie long after the larger share takes effect.
-            return self._grown[1] - now_s
+            return self._pending_share[1] - now_s
         self._next_s = max(self._next_s, slot_s) + interval_s
         return slot_s - now_s if slot_s > now_s else self.start(now_s)
 
@@ -105,9 +107,10 @@ class RateBucket:
 
         A pause voids slots: each is taken again, after the pause and after the slots taken before.
         """
+        # The slot lies in a pause that began after it was taken.
         if now_s < self._paused_until_s:
             return self.reserve(now_s)
-        self._grow(now_s)
+        self._apply_pending_share(now_s)
         started_s = self._started_s
         while started_s and started_s[0] + _WINDOW_S <= now_s:
             started_s.popleft()
@@ -133,18 +136,19 @@ class RateBucket:
         self._factor = max(_SMALLEST_FACTOR, self._factor_now(now_s) / 2)
         self._factor_at_s = now_s
 
-    def _grow(self, now_s: float) -> None:
-        if self._grown is not None and now_s >= self._grown[1]:
-            share, self._grown = self._grown[0], None
-            self._take(share)
+    def _apply_pending_share(self, now_s: float) -> None:
+        if self._pending_share is not None and now_s >= self._pending_share[1]:
+            share, self._pending_share = self._pending_share[0], None
+            self._apply_share(share)
 
-    def _take(self, share: float) -> None:
+    def _apply_share(self, share: float) -> None:
         if share != self._share:
             self._share = share
             self._fit()
 
     def _fit(self) -> None:
         """Spread the share over a second: a burst at once and spaced slots make at most `cap`."""
+        # Rule 3 above: without a share one request per window.
         cap = self._dealt_per_s * self._share if self._share else 1.0
         if cap >= 1:
             cap = floor(cap)
@@ -182,6 +186,7 @@ class RetryBudget:
     def may_retry(self, now_s: float) -> float:
         """Count a retry and return 0, or return how long to wait before the next call."""
         cell = self._cell(now_s)
+        # Allowed by the tenth, or by the minimum of one per second.
         due_s = self._last_s + self._FLOOR_INTERVAL_S
         if self._retries + 1 > self._requests * self._PART and now_s < due_s:
             return due_s - now_s

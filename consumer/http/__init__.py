@@ -1,7 +1,7 @@
 """The HTTP client for Salesforce and the schema registry: a request in, an outcome out.
 
 How this works. Auth, delivery, bulk and registry build `Request` values and send them through the
-`Transport` protocol. No other package imports the client library.
+`Transport` protocol. No other package uses the client library.
 
 ```
  Request ─► HostPolicy.fault ──────► Hold(CONFIG): nothing is sent

@@ -259,7 +259,7 @@ def test_an_insert_that_stopped_is_not_repeated_by_half_a_file() -> None:
 
 
 @scenario
-async def test_no_content_is_no_rows(world: World) -> None:
+async def test_no_content_means_no_rows(world: World) -> None:
     """CRM26: a 204 has no rows, and no row of the file before is taken for one."""
     world.faults("results nth=2-3 status=204")
     for key in range(5):
