@@ -224,7 +224,7 @@ async def _crash(folder: str, at: int, *, acted_upon: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "said"),
+    ("script", "detail"),
     [
         ("close-job nth=1 fail-job", "Failed"),
         ("close-job nth=1 vanish-job", "not known to the service"),
@@ -238,20 +238,20 @@ async def _crash(folder: str, at: int, *, acted_upon: bool) -> None:
         ("close-job nth=1-2 html", "own answer"),
     ],
 )
-def test_a_failed_job_has_a_hold_and_an_end(script: str, said: str) -> None:
+def test_a_failed_job_has_a_hold_and_an_end(script: str, detail: str) -> None:
     """Whatever happens to a job is a hold; nothing is dead-lettered, and the rows arrive."""
     with TemporaryDirectory() as folder:
-        VirtualLoop.run(_gone_wrong(folder, script, said))
+        VirtualLoop.run(_gone_wrong(folder, script, detail))
 
 
-async def _gone_wrong(folder: str, script: str, said: str) -> None:
+async def _gone_wrong(folder: str, script: str, detail: str) -> None:
     world = bulk_world(folder)
     write(world, range(100))
     member = world.member()
     await member.start(0)
     world.faults(script)
     await world.until(lambda: bool(member.status().holds))
-    assert said in member.status().holds[0].detail
+    assert detail in member.status().holds[0].detail
     assert 0 == world.log.committed.get((TOPIC, 0), 0)
     await world.until(member.settled, within_s=4_000.0)
     assert_folded(world, range(100))

@@ -206,9 +206,9 @@ def test_rows_that_go_by_id(operation: CrmOperation) -> None:
         await member.start(0)
         await world.until(member.settled)
         left = {id_: row.get("Email") for id_, row in world.tenant.crm_rows("Contact").items()}
-        wanted: dict[str, str | None] = {ids[2]: None}
+        expected: dict[str, str | None] = {ids[2]: None}
         assert (
-            wanted | (dict.fromkeys(ids[:2], "new@x.io") if operation == "update" else {}) == left
+            expected | (dict.fromkeys(ids[:2], "new@x.io") if operation == "update" else {}) == left
         )
         assert [2] == refused(world)
         assert_accounted(world)

@@ -50,7 +50,7 @@ def exists(world: World, key: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "said"),
+    ("script", "detail"),
     [
         pytest.param("close-job nth=1 fail-job", "could not be finished", id="CRM15 fails"),
         pytest.param(
@@ -79,7 +79,7 @@ def exists(world: World, key: int) -> None:
         ("query nth=1-2 status=400", "no ids can be looked up"),
     ],
 )
-def test_a_failed_job_has_a_hold_and_an_end(script: str, said: str) -> None:
+def test_a_failed_job_has_a_hold_and_an_end(script: str, detail: str) -> None:
     """Whatever happens to a job is a hold; no good row is dead-lettered, and the rows arrive."""
 
     async def steps(world: World) -> None:
@@ -91,7 +91,7 @@ def test_a_failed_job_has_a_hold_and_an_end(script: str, said: str) -> None:
         await member.start(0)
         world.faults(script)
         await world.until(lambda: bool(member.status().holds), within_s=4_000.0)
-        assert said in member.status().holds[0].detail
+        assert detail in member.status().holds[0].detail
         assert 0 == world.log.committed.get((TOPIC, 0), 0)
         await world.until(member.settled, within_s=8_000.0)
         assert {str(key) for key in range(1, 41)} == {*contacts(world)}

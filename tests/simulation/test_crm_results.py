@@ -232,9 +232,9 @@ def test_rows_with_results_are_not_inserted_again_by_hand() -> None:
         first = world.member()
         await first.start(0)
         await world.until(lambda: HoldReason.SINK in hold_reasons(world))
-        said = first.status().holds[0].detail
+        detail = first.status().holds[0].detail
         await first.kill()
-        remove_journal(said)
+        remove_journal(detail)
         second = world.member()
         await second.start(0)
         await world.until(second.settled)

@@ -196,8 +196,8 @@ def test_a_hundred_thousand_fuzzed_records_come_back_byte_for_byte() -> None:
     VirtualLoop.run(send())
     assert FUZZED == len(topic.letters)
     for record, sent in zip(records, topic.letters, strict=True):
-        wanted = (record.key(), record.value(), tuple(record.headers() or ()))
-        assert wanted == (sent.key, sent.value, original_headers(sent.headers))
+        expected = (record.key(), record.value(), tuple(record.headers() or ()))
+        assert expected == (sent.key, sent.value, original_headers(sent.headers))
 
 
 @scenario

@@ -143,8 +143,8 @@ def test_a_private_key_is_rotated_under_load(tmp_path: Path) -> None:
     VirtualLoop.run(steps())
 
 
-@pytest.mark.parametrize(("skew", "said"), [("10m", "behind"), ("-3h", "ahead of")])
-def test_a_clock_that_is_off_is_named(skew: str, said: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("skew", "side"), [("10m", "behind"), ("-3h", "ahead of")])
+def test_a_clock_that_is_off_is_named(skew: str, side: str, tmp_path: Path) -> None:
     """K18: the service only rejects the assertion; the hold says whose clock is off and how far."""
     private, public = key_pair()
     key_file = tmp_path / "key.pem"
@@ -159,7 +159,7 @@ def test_a_clock_that_is_off_is_named(skew: str, said: str, tmp_path: Path) -> N
         await world.until(lambda: bool(member.status().holds))
         hold = member.status().holds[0]
         assert HoldReason.AUTH is hold.reason
-        assert f"s {said} the service's" in hold.detail
+        assert f"s {side} the service's" in hold.detail
         world.faults("")
         await world.until(member.settled, within_s=120)
         assert [] == world.dead_letter_reasons()

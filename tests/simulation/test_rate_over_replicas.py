@@ -60,30 +60,30 @@ class Group:
             member = self.world.member()
             await member.start()
             self.members.append(member)
-        wanted = {place: self.members[at % count] for at, place in enumerate(self.places)}
+        expected = {place: self.members[at % count] for at, place in enumerate(self.places)}
         for member in self.members:
             going = [
                 place
                 for place in self.places
-                if wanted[place] is not member and member.source.ownership(place)
+                if expected[place] is not member and member.source.ownership(place)
             ]
             if going:
                 member.source.revoke(going)
-        await self.world.until(lambda: self._moved(wanted))
+        await self.world.until(lambda: self._moved(expected))
         for member in [*self.members]:
             coming = [
                 place
                 for place in self.places
-                if wanted[place] is member and not member.source.ownership(place)
+                if expected[place] is member and not member.source.ownership(place)
             ]
             member.source.assign(coming)
-            if member not in wanted.values():
+            if member not in expected.values():
                 self.members.remove(member)
                 await member.stop()
 
-    def _moved(self, wanted: dict[tuple[str, int], Member]) -> bool:
+    def _moved(self, expected: dict[tuple[str, int], Member]) -> bool:
         return all(
-            wanted[place] is member or member.source.ownership(place) is None
+            expected[place] is member or member.source.ownership(place) is None
             for place in self.places
             for member in self.members
         )

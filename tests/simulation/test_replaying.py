@@ -76,8 +76,8 @@ async def test_rows_without_a_version_get_their_newest_state(tmp_path: Path) -> 
     outcome = await Replaying(
         world, tmp_path, ReplayRequest(topics=(TOPIC,), begin="0", end="20")
     ).run()
-    wanted = {str(key): f"{'new' if key < 10 else 'old'} {key}" for key in range(20)}
-    assert wanted | {str(key): "broken" for key in range(20, 30)} == table(world)
+    expected = {str(key): f"{'new' if key < 10 else 'old'} {key}" for key in range(20)}
+    assert expected | {str(key): "broken" for key in range(20, 30)} == table(world)
     assert outcome is not None
     assert (True, 20, 0, 1) == (
         outcome.is_finished,

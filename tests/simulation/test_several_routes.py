@@ -58,8 +58,8 @@ async def test_a_record_that_both_routes_reject_has_a_dead_letter_for_each(fuse:
     member = world.member()
     await member.start(0)
     await world.until(member.settled)
-    wanted = Counter((offset, route.object) for offset in range(7) for route in ROUTES)
-    assert wanted == addresses(world.dead_letters.letters)
+    expected = Counter((offset, route.object) for offset in range(7) for route in ROUTES)
+    assert expected == addresses(world.dead_letters.letters)
     assert ({"1"}, {"1"}) == (set(world.tenant.rows("customers")), set(world.tenant.rows("ranks")))
     assert_accounted(world)
     await member.stop()
@@ -84,7 +84,7 @@ async def test_each_fault_of_any_record_has_one_dead_letter(seed: int) -> None:
     """With runs that one route rejects, or the other, or both, and dead letters that wait."""
     rng = random.Random(seed)  # noqa: S311 - a schedule, not a secret
     world = world_of(fuse=rng.choice([1, 2, 3, 5]))
-    wanted: Counter[tuple[int, str]] = Counter()
+    expected: Counter[tuple[int, str]] = Counter()
     member = world.member()
     await member.start(0)
     for _ in range(20):
@@ -93,12 +93,14 @@ async def test_each_fault_of_any_record_has_one_dead_letter(seed: int) -> None:
             offset = world.log.ends[TOPIC, 0]
             world.change(offset, "c", age=age, rank=rank)
             refusals = {"customers": age, "ranks": rank}
-            wanted.update((offset, name) for name, said in refusals.items() if said == NO_NUMBER)
+            expected.update(
+                (offset, name) for name, detail in refusals.items() if detail == NO_NUMBER
+            )
         if rng.random() < 0.2:
             world.dead_letters.break_down()
         await asyncio.sleep(rng.choice([0.01, 1.0, 20.0]))
         world.dead_letters.recover()
     await world.until(member.settled, within_s=2_000)
-    assert wanted == addresses(world.dead_letters.letters)
+    assert expected == addresses(world.dead_letters.letters)
     assert_accounted(world)
     await member.stop()

@@ -153,9 +153,9 @@ async def test_a_stall_is_named_within_a_minute(
     kept = dict(vars(member.source))
     stall(world, member.source)
     await asyncio.sleep(60)
-    said = problems(member)
-    assert mechanism in said
-    assert f"{TOPIC}[" in said
+    found = problems(member)
+    assert mechanism in found
+    assert f"{TOPIC}[" in found
     _repair(world, member.source, kept)
     await world.until(lambda: not problems(member), within_s=400)
     writer.cancel()
