@@ -218,7 +218,7 @@ def test_an_unknown_column_is_a_hold_with_a_guess() -> None:
         await world.until(lambda: HoldReason.CONFIG in hold_reasons(world))
         detail = member.status().holds[0].detail
         assert "crm.yaml:12: Contact has no field `LastNam`; did you mean `LastName`?" in detail
-        assert "`Name` of Contact cannot be written" in detail
+        assert "`Name` of Contact cannot be set on upsert: it is read-only" in detail
         await member.stop()
 
     in_time(steps, route)
