@@ -1,13 +1,10 @@
-"""Whether tenant and CRM let us in.
-
-The first that is read of an answer to a question of ours before the start.
-"""
+"""Tells a refused login or missing permission from other answers in the start-up checks."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from consumer.delivery.judge import detail_of
+from consumer.delivery.judge import CHECK_ACCESS, detail_of
 from consumer.errors import Hold, HoldReason, Transient
 from consumer.http.messages import NoAnswer
 
@@ -20,9 +17,10 @@ _FORBIDDEN: Final = 403
 
 
 def require_access(outcome: HttpOutcome, token: Token, tokens: Tokens) -> Answer:
-    """Return the answer, when there is one and it is not about who asks.
+    """Return the answer, unless it is missing or refuses the caller.
 
-    Raises: `Transient` for none, or for a token that was refused and is forgotten; `Hold(AUTH)`.
+    Raises: `Transient` when the answer is missing or the token was refused (it is discarded then);
+    `Hold(AUTH)` when access is forbidden.
     """
     if isinstance(outcome, NoAnswer):
         raise Transient(outcome.detail)
@@ -32,6 +30,6 @@ def require_access(outcome: HttpOutcome, token: Token, tokens: Tokens) -> Answer
     if outcome.status == _FORBIDDEN:
         raise Hold(
             HoldReason.AUTH,
-            f"{detail_of(outcome)}; check the app's scopes and the user's permissions",
+            f"{detail_of(outcome)}; {CHECK_ACCESS}",
         )
     return outcome

@@ -1,7 +1,4 @@
-"""What is checked of the CRM before the first record is read.
-
-Every sObject that routes fill, and their columns.
-"""
+"""Checks at start-up that every sObject exists and that its columns can be written."""
 
 from __future__ import annotations
 
@@ -29,7 +26,7 @@ _NOT_FOUND: Final = 404
 
 
 class DescribedField(msgspec.Struct, frozen=True, rename="camel"):
-    """What the CRM tells of one field, as far as a job needs it."""
+    """One field of an sObject's description, reduced to the members that matter for a job."""
 
     name: str
     createable: bool = False
@@ -44,7 +41,7 @@ class _Described(msgspec.Struct, frozen=True):
 
 
 class CrmPreflight:
-    """Asks for the description of each sObject, and holds the routes' columns against it."""
+    """Fetches the description of each sObject and checks the columns of the routes against it."""
 
     def __init__(
         self,
@@ -62,13 +59,13 @@ class CrmPreflight:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Return the sObjects that routes fill."""
+        """The sObjects that routes fill."""
         return tuple(dict.fromkeys(route.object for route in self._routes))
 
-    async def ask(self, name: str) -> None:
+    async def check(self, name: str) -> None:
         """Return when an sObject is as its routes need it.
 
-        Raises: `Hold(CONFIG)` that names every fault, `Hold(AUTH)`, `Transient`.
+        Raises: `Hold(CONFIG)` that lists every fault, `Hold(AUTH)`, `Transient`.
         """
         token = await self._tokens.current()
         path = self._folder / f"{name}.describe.json"
@@ -78,7 +75,8 @@ class CrmPreflight:
             routes = ", ".join(route.place for route in self._routes if route.object == name)
             raise Hold(
                 HoldReason.CONFIG,
-                f"{routes}: the CRM has no object {name}, or shows it not to this user",
+                f"{routes}: object {name} does not exist in the CRM, or this user has no access"
+                " to it",
             )
         if answer.status != _OK:
             raise Transient(detail_of(answer))
@@ -90,7 +88,8 @@ class CrmPreflight:
             described = msgspec.json.decode(path.read_bytes(), type=_Described)
         except msgspec.DecodeError:
             detail = (
-                f"the description of {name} is not the CRM's own answer; a proxy may have answered"
+                f"expected the CRM's description of {name}, got another answer; check whether a"
+                " proxy answers in its place"
             )
             raise Transient(detail) from None
         finally:
@@ -106,17 +105,15 @@ class CrmPreflight:
 
 
 def faults_of(route: RouteSettings, described: Sequence[DescribedField]) -> Iterator[str]:
-    """Yield what speaks against the columns of a route.
-
-    Names are compared without case, as the CRM does.
-    """
+    """Yield the faults of a route's columns. Names are compared without case, as the CRM does."""
     crm = route.crm
-    assert crm is not None  # noqa: S101 - of routes to the CRM alone
+    assert crm is not None  # noqa: S101 - only called for routes to the CRM
     by_name = {field.name.lower(): field for field in described}
     relationships = {
         field.relationship_name.lower() for field in described if field.relationship_name
     }
     for column in crm.fields:
+        # A column is a field, or `Relationship.Field`: a parent found by its external id.
         field = by_name.get(column.lower())
         if field is not None:
             yield from _unwritable(route, column, field)
@@ -125,19 +122,25 @@ def faults_of(route: RouteSettings, described: Sequence[DescribedField]) -> Iter
             yield f"{route.object} has no field `{column}`{guess}"
     key = by_name.get((crm.external_id or "").lower())
     if key is not None and crm.operation == "upsert" and not (key.external_id or key.id_lookup):
-        yield f"`{crm.external_id}` of {route.object} is no external id, which an upsert needs"
+        yield (
+            f"`{crm.external_id}` of {route.object} is not an external id field; an upsert needs"
+            " one"
+        )
 
 
 def _unwritable(route: RouteSettings, column: str, field: DescribedField) -> Iterator[str]:
-    """Say why a column cannot be filled, if it cannot."""
+    """Yield why a column cannot be set by the route's operation, if it cannot."""
     operation = route.crm.operation if route.crm is not None else ""
+    # The Id only names the row, except on an insert, where the CRM assigns it.
     if column.lower() == CRM_ID.lower() and operation != "insert":
         return
-    wants: Mapping[str, tuple[bool, str]] = {
-        "insert": (field.createable, "created"),
-        "update": (field.updateable, "updated"),
-        "upsert": (field.createable or field.updateable, "written"),
+    settable: Mapping[str, bool] = {
+        "insert": field.createable,
+        "update": field.updateable,
+        "upsert": field.createable or field.updateable,
     }
-    fits, word = wants.get(operation, (True, ""))
-    if not fits:
-        yield f"`{column}` of {route.object} cannot be {word} by this user"
+    if not settable.get(operation, True):
+        yield (
+            f"`{column}` of {route.object} cannot be set on {operation}: it is read-only, or this"
+            " user has no edit access to it"
+        )

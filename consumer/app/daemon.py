@@ -1,4 +1,4 @@
-"""Composition root: build the rooms, start them, run, drain, stop."""
+"""The daemon: builds its parts, checks the set-up, reads, drains and stops."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from consumer import __version__
 from consumer.app.crm_preflight import CrmPreflight
 from consumer.app.preflight import Preflight
 from consumer.app.status import DaemonStatus
-from consumer.app.targets import batchers_of, crm_targets, row_buffers_of, spool_of, uploaders_of
+from consumer.app.targets import (
+    build_batchers,
+    build_row_buffers,
+    build_uploaders,
+    crm_targets,
+    open_spool,
+)
 from consumer.bulk.crm_requests import CrmJobs
 from consumer.bulk.lanes import BulkLanes
 from consumer.dead_letter.envelope import DeadLetterContext
@@ -45,12 +51,12 @@ if TYPE_CHECKING:
     from consumer.dead_letter.settings import FuseSettings
     from consumer.mapping.port import RouteMapper
 
-STAMP_S: Final = 1.0
-"""How often the loop shows that it turns, and the share of the tenant's rate is fitted."""
+TICK_S: Final = 1.0
+"""How often the loop reports that it is alive, and updates the share of the tenant's rate."""
 
 
 class Daemon:
-    """One member of the group, from its checks at the start to leaving the group."""
+    """One member of the consumer group, from the start-up checks until it has left the group."""
 
     def __init__(
         self,
@@ -60,9 +66,10 @@ class Daemon:
         route_filter: Callable[[RouteMapper], RouteMapper] | None = None,
         record_fuse: FuseSettings | None = None,
     ) -> None:
-        """`route_filter` stands before every route, where not all is to pass.
+        """`route_filter` wraps every route, for a verb that sends only some of the records.
 
-        `record_fuse` measures what passes it.
+        `record_fuse` replaces the configured fuse; it then counts only the records that pass the
+        filter.
         """
         self._settings = settings
         self._ports = ports
@@ -72,13 +79,13 @@ class Daemon:
         self._stopped = asyncio.Event()
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         clock, delivery, connector = ports.clock, settings.delivery, settings.connector
-        batchers = batchers_of(settings)
-        self._spool = spool_of(settings)
+        batchers = build_batchers(settings)
+        self._spool = open_spool(settings)
         self._crm = CrmJobs(
             settings.salesforce.api_version, delivery.timeout_s, crm_targets(settings)
         )
         self._rate = RateBucket(delivery.requests_per_second)
-        self._turns = RateLimiter(self._rate, clock, ports.rng)
+        self._rate_limiter = RateLimiter(self._rate, clock, ports.rng)
         self._timers = Timers()
         self._limit = AdaptiveLimit(delivery.in_flight)
         self._budget = RetryBudget()
@@ -96,7 +103,7 @@ class Daemon:
                 settings.routes, connector.name, connector.objects, schemas, route_filter
             ),
             batchers=batchers,
-            row_buffers=row_buffers_of(settings, self._spool),
+            row_buffers=build_row_buffers(settings, self._spool),
             fuse=lambda: Fuse(record_fuse or settings.dead_letter.fuse),
             ledger=Ledger(telemetry),
             accounts=ObjectAccounts(),
@@ -111,7 +118,7 @@ class Daemon:
             clock=clock,
             failed=self.fail,
             stopped=self._stopped.set,
-            owned_changed=self._fit_share,
+            owned_changed=self._update_share,
             observer=telemetry,
         )
         self.status = DaemonStatus(settings, self._state, ports.source, self._rate, clock)
@@ -121,30 +128,26 @@ class Daemon:
         self._stopping.set()
 
     def fail(self, detail: str) -> None:
-        """Something of ours is broken: commit what is settled, stop, and say why."""
+        """Commit what is settled, then stop with this detail as the reason."""
         self._fault = self._fault or detail
         self.stop()
 
     def broken(self, error: BaseException) -> None:
-        """An error of ours came up where nothing awaits it.
-
-        The run ends with it, and commits nothing more.
-        """
+        """End the run with an error that no task awaits; nothing more is committed."""
         if not self._broken.done():
             self._broken.set_exception(error)
 
     async def run(self) -> None:
-        """Run until told to stop.
+        """Run until `stop` is called.
 
-        Raises: `Fatal` when it stopped because it could not go on; what is settled is committed by
-        then.
+        Raises: `Fatal` when a fault stopped it; what was settled is committed by then.
         """
         try:
             async with asyncio.TaskGroup() as group:
-                await self._live(group)
+                await self._run_tasks(group)
         except ExceptionGroup as errors:
-            # What stopped us by name is told by that name; anything else is an error of ours, told
-            # in full.
+            # A `ConsumerError` is raised by itself, so that the verb can report it and
+            # choose the exit code. Anything else is a bug and is raised with its traceback.
             known = errors.subgroup(ConsumerError)
             if known is None:
                 raise
@@ -159,19 +162,20 @@ class Daemon:
         if self._fault is not None:
             raise Fatal(self._fault)
 
-    async def _live(self, group: asyncio.TaskGroup) -> None:
-        """Check, read, drain; the chores go on beside it."""
-        lanes, bulk = self._furnish(group)
-        chores = [
+    async def _run_tasks(self, group: asyncio.TaskGroup) -> None:
+        """Check, read and drain, with the background tasks beside it."""
+        lanes, bulk = self._build_engine(group)
+        background = [
             group.create_task(self._commit_forever()),
-            group.create_task(self._stamp_forever(lanes, bulk)),
-            group.create_task(self._raise_what_breaks()),
+            group.create_task(self._tick_forever(lanes, bulk)),
+            group.create_task(self._raise_broken()),
         ]
         try:
             if await self._ready_to_start(group):
                 bulk.start()
                 self._ports.source.start(self._pipeline)
                 await self._stopping.wait()
+                # The source revokes every partition; the pipeline sets `_stopped` when that ends.
                 self.status.draining()
                 self._ports.source.stop()
                 await self._stopped.wait()
@@ -182,17 +186,17 @@ class Daemon:
             lanes.close()
             bulk.close()
             self._schemas.close()
-            for chore in chores:
-                chore.cancel()
+            for task in background:
+                task.cancel()
 
-    def _furnish(self, group: asyncio.TaskGroup) -> tuple[Lanes, BulkLanes]:
-        """Build the rooms that need the running loop, and connect them to the corridor."""
+    def _build_engine(self, group: asyncio.TaskGroup) -> tuple[Lanes, BulkLanes]:
+        """Build the parts that need the running loop, and connect them to the pipeline."""
         ports, settings = self._ports, self._settings
-        lanes: Lanes
+        lanes: Lanes  # declared first: `Attempt` asks it for the number of open requests
         attempt = Attempt(
             ports.transport,
             ports.tokens,
-            self._turns,
+            self._rate_limiter,
             self._limit,
             self._budget,
             timeout_s=settings.delivery.timeout_s,
@@ -214,7 +218,7 @@ class Daemon:
         )
         bulk = BulkLanes(
             self._state.row_buffers.values(),
-            uploaders_of(settings, ports, self._crm, self._pipeline, self._telemetry),
+            build_uploaders(settings, ports, self._crm, self._pipeline, self._telemetry),
             clock=ports.clock,
             spawn=group.create_task,
             events=self._pipeline,
@@ -247,7 +251,7 @@ class Daemon:
             stop_on_fault=settings.dead_letter.on_fault == "stop",
             clock=ports.clock,
             failed=self.fail,
-            went_on=self._pipeline.went_on,
+            pump=self._pipeline.pump,
             observer=self._telemetry,
         )
         revocations = Revocations(
@@ -259,7 +263,7 @@ class Daemon:
             bulk=bulk,
             drain_timeout_s=settings.delivery.drain_timeout_s,
             clock=ports.clock,
-            owned_changed=self._fit_share,
+            owned_changed=self._update_share,
         )
         self._pipeline.connect(
             source=ports.source,
@@ -270,22 +274,23 @@ class Daemon:
             dispatcher=dispatcher,
             revocations=revocations,
         )
-        self.status.watch(lanes, bulk, outbox)
+        self.status.attach(lanes, bulk, outbox)
         return lanes, bulk
 
     async def _ready_to_start(self, group: asyncio.TaskGroup) -> bool:
-        """Check what can be checked before the first commit; false when told to stop meanwhile."""
+        """Run the start-up checks; return False when stopped meanwhile."""
         ports, connector = self._ports, self._settings.connector
         preflight = Preflight(
             ports.transport,
             ports.tokens,
-            self._turns,
+            self._rate_limiter,
             ports.dead_letters,
             self._state.holds,
             clock=ports.clock,
             timeout_s=self._settings.delivery.timeout_s,
-            crm=self._crm_check(),
+            crm=self._crm_preflight(),
         )
+        # A stop must not wait for checks that never pass.
         checks = group.create_task(preflight.pass_all(connector.name, connector.objects))
         stopping = group.create_task(self._stopping.wait())
         await asyncio.wait((checks, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -295,8 +300,8 @@ class Daemon:
         checks.cancel()
         return False
 
-    def _crm_check(self) -> CrmPreflight | None:
-        """Return what asks the CRM, where a route goes there."""
+    def _crm_preflight(self) -> CrmPreflight | None:
+        """Return the check of the CRM, `None` when no route goes there."""
         ports = self._ports
         if self._spool is None or ports.core_tokens is None:
             return None
@@ -304,7 +309,7 @@ class Daemon:
             self._crm, ports.transport, ports.core_tokens, self._settings.routes, self._spool.place
         )
 
-    async def _raise_what_breaks(self) -> None:
+    async def _raise_broken(self) -> None:
         await self._broken
 
     async def _commit_forever(self) -> None:
@@ -312,25 +317,26 @@ class Daemon:
             await self._ports.clock.sleep(self._settings.delivery.commit_interval_s)
             self._pipeline.commit()
 
-    def _fit_share(self) -> None:
-        """Partitions came or went, here or elsewhere: so does our share of the tenant's rate."""
+    def _update_share(self) -> None:
+        """Fit the share of the tenant's rate to the partitions that this process owns."""
         owned, subscribed = (
             len(self._state.progress.owned),
             self._ports.source.subscribed_partitions(),
         )
         self._rate.set_share(owned, subscribed, self._ports.clock.now_s())
 
-    async def _stamp_forever(self, lanes: Lanes, bulk: BulkLanes) -> None:
+    async def _tick_forever(self, lanes: Lanes, bulk: BulkLanes) -> None:
         while True:
-            self._fit_share()
-            self.status.stamp()
-            self._pipeline.name_pause(self._rate.paused_s(self._ports.clock.now_s()))
+            self._update_share()
+            self.status.tick()
+            self._pipeline.hold_for_pause(self._rate.paused_s(self._ports.clock.now_s()))
+            # Row buffers become due by time; batches have a timer, so this only backs it up.
             lanes.pump()
             bulk.pump()
-            await self._ports.clock.sleep(STAMP_S)
+            await self._ports.clock.sleep(TICK_S)
 
 
 def _first(errors: BaseExceptionGroup[ConsumerError]) -> ConsumerError:
-    """Return the first error of a group, however deep."""
+    """Return the first error of a group, however deep it is nested."""
     first = errors.exceptions[0]
     return _first(first) if isinstance(first, BaseExceptionGroup) else first

@@ -1,4 +1,4 @@
-"""What the daemon needs of the outside world: each of it real, or a double."""
+"""The ports: everything the daemon needs of the outside world, real or a double."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from consumer.source.port import Source
 
 
 class Ports(msgspec.Struct, frozen=True):
-    """The outside world. `rng` draws uniformly from [0, 1), for jitter."""
+    """The outside world of one daemon. `rng` draws uniformly from [0, 1), for jitter."""
 
     source: Source
     transport: Transport
@@ -24,6 +24,6 @@ class Ports(msgspec.Struct, frozen=True):
     clock: Clock
     rng: Callable[[], float]
     core_tokens: Tokens | None = None
-    """What opens the CRM; none is needed where no route goes there."""
+    """Tokens for the CRM; `None` when no route goes there."""
     registry: SchemaRegistry | None = None
-    """Where schemas come from; none is needed where every route is JSON."""
+    """The schema registry; `None` when every route is plain JSON."""

@@ -1,7 +1,4 @@
-"""What is checked before the first record is read.
-
-Dead-letter topic, token, and every object at the tenant.
-"""
+"""Checks the dead-letter topic, the token and every object before the first record is read."""
 
 from __future__ import annotations
 
@@ -30,22 +27,21 @@ if TYPE_CHECKING:
     from consumer.mapping.settings import ObjectSettings
 
 PROBE_KEY: Final = "datacloud-consumer-preflight"
-"""The primary key of the row that asks whether an object is there. The validation call stores
-nothing."""
+"""The primary key of the row that is sent to the validation call. The call stores nothing."""
 
 _NOT_THERE: Final = frozenset({404, 405, 406, 415})
-_MOMENT: Final = frozenset({408, 425, 429})
+_TRANSIENT: Final = frozenset({408, 425, 429})
 _SERVER_ERRORS: Final = 500
 
 
 class Preflight:
-    """Asks until everything says yes; what says no meanwhile is a named hold."""
+    """Repeats each check until it passes; a failing check is shown as a hold."""
 
     def __init__(
         self,
         transport: Transport,
         tokens: Tokens,
-        turns: RateLimiter,
+        rate_limiter: RateLimiter,
         dead_letters: DeadLetterTopic,
         holds: Holds,
         *,
@@ -55,7 +51,7 @@ class Preflight:
     ) -> None:
         self._transport = transport
         self._tokens = tokens
-        self._turns = turns
+        self._rate_limiter = rate_limiter
         self._dead_letters = dead_letters
         self._holds = holds
         self._clock = clock
@@ -63,31 +59,34 @@ class Preflight:
         self._crm = crm
 
     async def pass_all(self, connector: str, objects: dict[str, ObjectSettings]) -> None:
-        """Return once the dead-letter topic takes letters, and tenant and CRM know every object."""
-        await self._until_yes(self._dead_letters.check)
+        """Return once the dead-letter topic is writable and every object is known."""
+        await self._until_passed(self._dead_letters.check)
         for name, described in objects.items():
             target = Target(connector, name)
 
-            async def ask(target: Target = target, described: ObjectSettings = described) -> None:
-                await self._object_is_there(target, described)
+            async def check(target: Target = target, described: ObjectSettings = described) -> None:
+                await self._check_object(target, described)
 
-            await self._until_yes(ask)
+            await self._until_passed(check)
         if self._crm is not None:
             for name in self._crm.names:
-                await self._until_yes(partial(self._crm.ask, name))
+                await self._until_passed(partial(self._crm.check, name))
 
-    async def _until_yes(self, ask: Callable[[], Awaitable[None]]) -> None:
+    async def _until_passed(self, check: Callable[[], Awaitable[None]]) -> None:
+        """Repeat one check at rising intervals until it passes."""
         probes = 0
         held: HoldReason | None = None
         while True:
             try:
-                await ask()
+                await check()
             except Hold as hold:
+                # The cause changed: the earlier hold ends, or it would never be released.
                 if held is not None and held is not hold.reason:
                     self._holds.release(held, None)
                 held = hold.reason
                 self._holds.hold(held, None, hold.detail, self._clock.wall_ms())
             except Transient as fault:
+                # A hold that is active keeps its reason: one lost answer does not end its cause.
                 if held is None:
                     held = HoldReason.SINK
                 self._holds.hold(held, None, fault.detail, self._clock.wall_ms())
@@ -98,27 +97,26 @@ class Preflight:
             await self._clock.sleep(probe_interval_s(probes))
             probes += 1
 
-    async def _object_is_there(self, target: Target, described: ObjectSettings) -> None:
-        """Ask the validation call with a row of nulls.
-
-        Whatever it says of the row, the object is there.
-        """
+    async def _check_object(self, target: Target, described: ObjectSettings) -> None:
+        """Send a row of nulls to the validation call; any verdict on the row proves the object."""
         token = await self._tokens.current()
-        await self._turns.come()
+        await self._rate_limiter.acquire()
         row = dict.fromkeys(described.fields) | {described.primary_key: PROBE_KEY}
         request = validation_request(
             token.base_url, token.value, target, [msgspec.json.encode(row)], self._timeout_s
         )
         outcome = await self._transport.send(request)
-        self._turns.heed(
+        self._rate_limiter.observe(
             judge(outcome, records=1, conflicts=0, fresh_token=False, wall_ms=self._clock.wall_ms())
         )
         answer = require_access(outcome, token, self._tokens)
         if answer.status in _NOT_THERE:
             place = f"object {target.object} of connector {target.connector}"
             raise Hold(
-                HoldReason.CONFIG, f"{detail_of(answer)}; {place} is not known to the tenant"
+                HoldReason.CONFIG,
+                f"{detail_of(answer)}; the tenant does not know {place}: check connector.name and"
+                " the schema that was uploaded to the connector",
             )
-        if answer.status in _MOMENT or answer.status >= _SERVER_ERRORS:
+        if answer.status in _TRANSIENT or answer.status >= _SERVER_ERRORS:
             raise Transient(detail_of(answer))
         self._tokens.accepted(token)

@@ -1,4 +1,4 @@
-"""The daemon on the real world: its ports, its admin server, its signals."""
+"""Runs the daemon in the real world: builds its ports, its admin server, its signal handlers."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("consumer")
 
 SPARE_CONNECTIONS: Final = 4
-"""Beside the batches in flight: login, exchange, validation."""
+"""Connections beside those for batches in flight: login, exchange, validation."""
 
 YOUNG_OBJECTS: Final = 20_000
-"""Records come and go by the thousand: a collection every 700 new objects would look at them for
-nothing."""
+"""Garbage collection threshold. Records come and go by the thousand; the default of 700 new objects
+would scan them in vain again and again."""
 
 
 async def serve(
@@ -58,11 +58,12 @@ async def serve(
     read_level: Callable[[], str] | None = None,
     started: Callable[[Daemon, AdminServer], None] | None = None,
 ) -> None:
-    """Run one daemon until SIGTERM or SIGINT; a second one ends the process at once.
+    """Run one daemon until SIGTERM or SIGINT; a second signal ends the process at once.
 
-    `read_level` reads the log level again on SIGHUP; `started` is called once the admin port
+    `read_level` reads the log level again on SIGHUP. `started` is called once the admin port
     listens.
-    Raises: `Fatal`, `ConfigFaults` (admin port taken).
+
+    Raises: `Fatal`; `ConfigFaults` when the admin port is taken.
     """
     clock = SystemClock()
     metrics = Metrics(version=__version__, config_sha256=settings.config_sha256)
@@ -72,7 +73,7 @@ async def serve(
             settings, KafkaSource(settings.kafka, clock), clock, telemetry, closing
         )
         daemon = Daemon(settings, ports, telemetry)
-        daemon.status.ask_for_token(tokens.expires_in_s)
+        daemon.status.use_token_expiry(tokens.expires_in_s)
         metrics.expect(
             [
                 topic
@@ -87,7 +88,7 @@ async def serve(
             settings.admin.host or "", settings.admin.port, provider=daemon.status, metrics=metrics
         )
         closing.push_async_callback(admin.stop)
-        closing.enter_context(attended(daemon, read_level or (lambda: settings.log.level)))
+        closing.enter_context(daemon_signals(daemon, read_level or (lambda: settings.log.level)))
         gc.freeze()
         gc.set_threshold(YOUNG_OBJECTS, 20, 50)
         if settings.admin.host is not None:
@@ -107,11 +108,10 @@ async def serve(
 def real_ports(
     settings: Settings, source: Source, clock: Clock, telemetry: Telemetry, closing: AsyncExitStack
 ) -> tuple[Ports, TokenProvider]:
-    """Make everything outside a daemon but its source, and the provider behind its tokens.
+    """Build the ports of a daemon around its source, and return the main token provider too.
 
-    `closing` lets it go.
-
-    Those are the tenant's, or where every route goes to the CRM, the CRM's.
+    `closing` closes them. The provider is the one for the tenant's tokens, or the one for the CRM's
+    where every route goes to the CRM.
     """
     hosts = Hosts.known(settings.salesforce.login_url, settings.salesforce.allowed_domains)
     transport = HttpTransport(
@@ -162,8 +162,8 @@ def real_ports(
 
 
 @contextmanager
-def attended(daemon: Daemon, read_level: Callable[[], str]) -> Iterator[None]:
-    """Let signals and errors of the loop reach a daemon for as long as it runs."""
+def daemon_signals(daemon: Daemon, read_level: Callable[[], str]) -> Iterator[None]:
+    """Pass signals and errors of the event loop to a daemon for as long as it runs."""
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _loop, context: _unawaited(daemon, context))
     signals = Signals(daemon, read_level)
@@ -175,7 +175,7 @@ def attended(daemon: Daemon, read_level: Callable[[], str]) -> Iterator[None]:
 
 
 def _unawaited(daemon: Daemon, context: dict[str, Any]) -> None:
-    """An error in a callback is an error of ours: it ends the run."""
+    """End the run for an exception in a callback, which no task would raise."""
     error = context.get("exception")
     if isinstance(error, Exception):
         daemon.broken(error)
@@ -184,7 +184,7 @@ def _unawaited(daemon: Daemon, context: dict[str, Any]) -> None:
 
 
 class Signals:
-    """SIGTERM and SIGINT drain, a second one ends at once; SIGHUP reads the log level again."""
+    """Signal handlers: SIGTERM and SIGINT drain, then exit; SIGHUP rereads the log level."""
 
     def __init__(self, daemon: Daemon, read_level: Callable[[], str]) -> None:
         self._daemon = daemon
@@ -192,19 +192,20 @@ class Signals:
         self._seen = False
 
     def listen(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Take the signals over."""
+        """Install the handlers."""
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop, number)
         loop.add_signal_handler(signal.SIGHUP, self._read_again)
 
     def ignore(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Give the signals back."""
+        """Remove the handlers."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.remove_signal_handler(number)
 
     def _stop(self, number: signal.Signals) -> None:
         if self._seen:
-            # Nothing is lost: what is not committed is read again. A hanging client cannot keep us.
+            # Nothing is lost: uncommitted records are read again. `_exit` works even when the
+            # Kafka client hangs.
             _log.warning(
                 "exit_forced",
                 signal=number.name,
@@ -217,9 +218,9 @@ class Signals:
         self._daemon.stop()
 
     def _read_again(self) -> None:
-        """Secrets are read again when their files change, without a signal.
+        """Read the log level again.
 
-        The level is what is left.
+        Secrets need no signal: they are read again when their files change.
         """
         try:
             level = self._read_level()

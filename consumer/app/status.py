@@ -1,4 +1,4 @@
-"""What the running daemon says of itself: one snapshot for `/status`, the probes and the gauges."""
+"""Builds the status snapshot behind `/status`, the probes and the gauges."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ MAX_POLL_INTERVAL_MS: Final = 300_000
 
 
 class DaemonStatus:
-    """Reads the rooms; every call is on the event loop and returns at once."""
+    """Reads the state of a daemon. Every call is made on the event loop and returns at once."""
 
     def __init__(
         self,
@@ -60,49 +60,49 @@ class DaemonStatus:
         self._clock = clock
         self._watch = ProgressWatch()
         self._state = State.STARTING
-        self._turned_s = clock.now_s()
+        self._ticked_s = clock.now_s()
         self._lanes: Lanes | None = None
         self._bulk: BulkLanes | None = None
         self._outbox: Outbox | None = None
         self._token_expires_in_s: Callable[[], float | None] = lambda: None
 
-    def watch(self, lanes: Lanes, bulk: BulkLanes, outbox: Outbox) -> None:
-        """Take the rooms that hold open records, once they stand."""
+    def attach(self, lanes: Lanes, bulk: BulkLanes, outbox: Outbox) -> None:
+        """Set the parts that hold unsettled records, once they are built."""
         self._lanes = lanes
         self._bulk = bulk
         self._outbox = outbox
 
-    def ask_for_token(self, expires_in_s: Callable[[], float | None]) -> None:
-        """Take the question that tells how long the token is good."""
+    def use_token_expiry(self, expires_in_s: Callable[[], float | None]) -> None:
+        """Set the function that returns how many seconds the token is still valid."""
         self._token_expires_in_s = expires_in_s
 
-    def stamp(self) -> None:
-        """The loop turns; called every second."""
-        self._turned_s = self._clock.now_s()
+    def tick(self) -> None:
+        """Note that the loop is alive; called every second."""
+        self._ticked_s = self._clock.now_s()
         if self._state is State.STARTING and self._engine.progress.owned:
             self._state = State.RUNNING
-        self._watch.observe(self._turned_s, self.snapshot())
+        self._watch.observe(self._ticked_s, self.snapshot())
 
     def draining(self) -> None:
-        """Shutdown has begun."""
+        """Note that shutdown has begun."""
         self._state = State.DRAINING
 
     def stopped(self) -> None:
-        """The consumer left the group."""
+        """Note that the consumer has left the group."""
         self._state = State.STOPPED
 
     def snapshot(self) -> StatusReport:
-        """Return a snapshot."""
+        """Return the status as of now."""
         now_s, wall_ms, engine = self._clock.now_s(), self._clock.wall_ms(), self._engine
         ends = self._source.end_offsets()
-        letters = lowest(self._outbox.lows()) if self._outbox is not None else {}
+        dead_letter_lows = lowest(self._outbox.lows()) if self._outbox is not None else {}
         return StatusReport(
             version=__version__,
             config_sha256=self._settings.config_sha256,
             state=self._state,
             group_id=self._settings.kafka.group_id,
             assignment=tuple(
-                self._partition(one, ends.get(one), letters.get(one), now_s)
+                self._partition(one, ends.get(one), dead_letter_lows.get(one), now_s)
                 for one in engine.progress.owned
             ),
             holds=tuple(
@@ -123,7 +123,7 @@ class DaemonStatus:
         )
 
     def ledger(self) -> LedgerStatus:
-        """Return what became of the records, without a look at the partitions."""
+        """Return the counts of records by outcome, over all partitions."""
         ledger = self._engine.ledger
         counts = ledger.settled_counts
         return LedgerStatus(
@@ -136,7 +136,7 @@ class DaemonStatus:
         )
 
     def accounts(self) -> Accounts:
-        """Return the ledger in parts; what is open is looked for where it lies, not worked out."""
+        """Return the counts by partition and by object; unsettled ones are counted by place."""
         engine, open_counts = self._engine, count_open(self._engine, self._outbox)
         return Accounts(
             partitions=tuple(
@@ -161,23 +161,23 @@ class DaemonStatus:
         )
 
     def liveness(self) -> tuple[Check, ...]:
-        """Return what `/livez` asks: never the outside world."""
+        """Return the checks of `/livez`. None of them depends on the outside world."""
         now_s = self._clock.now_s()
         started = self._state not in (State.STARTING, State.STOPPED)
         return liveness(
             now_s,
             polled_s=self._source.progress_s() if started else now_s,
-            turned_s=self._turned_s,
+            turned_s=self._ticked_s,
             drain_timeout_s=self._settings.delivery.drain_timeout_s,
             max_poll_interval_s=self._max_poll_interval_s(),
         )
 
     def readiness(self) -> tuple[Check, ...]:
-        """Return what `/readyz` asks: assignment, holds, progress of each partition."""
+        """Return the checks of `/readyz`: assignment, holds, progress of each partition."""
         return self._watch.readiness(self._clock.now_s(), self.snapshot())
 
     def _partition(
-        self, assignment: Assignment, end: int | None, letter: Low | None, now_s: float
+        self, assignment: Assignment, end: int | None, dead_letter: Low | None, now_s: float
     ) -> PartitionStatus:
         progress = self._engine.progress
         position = progress.position(assignment)
@@ -191,21 +191,22 @@ class DaemonStatus:
             open=assignment.open_count,
             oldest_open_s=progress.still_s(assignment, now_s) if assignment.open_count else None,
             hold=self._hold_of(assignment),
-            trouble=self._trouble(assignment, letter) if assignment.open_count else None,
-            gathering=self._is_gathering(assignment),
+            trouble=self._trouble(assignment, dead_letter) if assignment.open_count else None,
+            gathering=self._waits_for_job(assignment),
         )
 
-    def _trouble(self, assignment: Assignment, letter: Low | None) -> str | None:
-        """Return what the oldest open record of a partition waits for, as far as somebody knows."""
+    def _trouble(self, assignment: Assignment, dead_letter: Low | None) -> str | None:
+        """Return why the oldest unsettled record of a partition waits, `None` when not known."""
         low = self._engine.progress.oldest(assignment)
-        if letter is not None and low is not None and letter <= low:
-            return "dead_letter: the topic has not confirmed a letter"
+        # The oldest unsettled record is the one whose dead letter is not confirmed.
+        if dead_letter is not None and low is not None and dead_letter <= low:
+            return "dead_letter: the topic has not confirmed the record"
         return self._lanes.trouble(assignment) if self._lanes is not None else None
 
-    def _is_gathering(self, assignment: Assignment) -> bool:
-        """Whether a partition stands because its oldest open record is for a job.
+    def _waits_for_job(self, assignment: Assignment) -> bool:
+        """Tell whether the oldest unsettled record of a partition is in a row buffer.
 
-        And that job is not held.
+        The partition then stands still by design, until the next bulk job.
         """
         oldest = self._engine.progress.oldest(assignment) if assignment.open_count else None
         return oldest is not None and any(
@@ -216,11 +217,9 @@ class DaemonStatus:
         )
 
     def _hold_of(self, assignment: Assignment) -> HoldReason | None:
-        """Return what holds a partition.
-
-        Itself, its topic, an object that it feeds, or everything.
-        """
+        """Return the hold that pauses a partition: its own, its topic's, an object's, or global."""
         targets = [mapper.target for mapper in self._engine.routes.mappers(assignment.topic)]
+        # `None` holds everything; a string is a topic.
         for held in self._engine.holds:
             place = held.place
             if place is None or place is assignment or place == assignment.topic:
@@ -230,7 +229,7 @@ class DaemonStatus:
         return None
 
     def _freshness_s(self, wall_ms: int) -> dict[str, float]:
-        """Return by topic how old the oldest open record is, 0 when nothing is open."""
+        """Return the age of the oldest unsettled record by topic, 0 when there is none."""
         ages: dict[str, float] = {}
         for assignment in self._engine.progress.owned:
             low = self._engine.progress.oldest(assignment) if assignment.open_count else None

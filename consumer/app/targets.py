@@ -1,7 +1,4 @@
-"""What takes the changes of each object, as its routes want it.
-
-A batcher, or a gatherer and its carrier.
-"""
+"""Builds the destination of each object: a batcher, or a row buffer with its job uploader."""
 
 from __future__ import annotations
 
@@ -40,7 +37,7 @@ if TYPE_CHECKING:
     from consumer.mapping.settings import CrmTarget, ObjectSettings
 
 
-def batchers_of(settings: Settings) -> dict[Target, Batcher]:
+def build_batchers(settings: Settings) -> dict[Target, Batcher]:
     """Build a batcher for every object that no bulk route fills."""
     connector, flushes = settings.connector, _flushes(settings)
     targets = [Target(connector.name, name) for name in connector.objects if name not in flushes]
@@ -50,12 +47,10 @@ def batchers_of(settings: Settings) -> dict[Target, Batcher]:
     }
 
 
-def spool_of(settings: Settings) -> SpoolFolder | None:
-    """Claim the place where rows are gathered, by group.
+def open_spool(settings: Settings) -> SpoolFolder | None:
+    """Claim the spool folder of this group, so that two daemons on one machine do not share it.
 
-    So that daemons on one machine do not meet.
-
-    `None` where nothing is gathered. Raises: `Fatal` when none can be had.
+    Returns `None` when no route is a bulk route. Raises: `Fatal` when the folder cannot be claimed.
     """
     return (
         SpoolFolder(spool_root(settings)) if _flushes(settings) or crm_targets(settings) else None
@@ -68,8 +63,8 @@ def spool_root(settings: Settings) -> Path:
     return Path(root) / quote(settings.kafka.group_id, safe="")
 
 
-def row_buffers_of(settings: Settings, spool: SpoolFolder | None) -> dict[Target, RowBuffer]:
-    """Build a gatherer for every object that a bulk route fills."""
+def build_row_buffers(settings: Settings, spool: SpoolFolder | None) -> dict[Target, RowBuffer]:
+    """Build a row buffer for every object that a bulk route fills."""
     connector = settings.connector
     if spool is None:
         return {}
@@ -79,19 +74,19 @@ def row_buffers_of(settings: Settings, spool: SpoolFolder | None) -> dict[Target
         )
         for name, flush in _flushes(settings).items()
     } | {
-        target: _crm_gatherer(target, crm, settings, spool)
+        target: _crm_row_buffer(target, crm, settings, spool)
         for target, crm in crm_targets(settings).items()
     }
 
 
-def uploaders_of(
+def build_uploaders(
     settings: Settings,
     ports: Ports,
     crm_jobs: CrmJobs,
-    letters: DeadLetterEvents,
+    events: DeadLetterEvents,
     observer: RunnerObserver,
 ) -> Callable[[RowBuffer], JobUploader]:
-    """Say who carries what a gatherer has, by the API that its rows go to."""
+    """Return a function that maps a row buffer to the uploader of its API."""
 
     def runner(api: JobApi, tokens: Tokens, jobs: HourlyJobs) -> JobRunner:
         return JobRunner(
@@ -105,14 +100,15 @@ def uploaders_of(
         runner(crm_jobs, ports.core_tokens or ports.tokens, HourlyJobs(per_hour=CRM_JOBS_PER_HOUR)),
         crm_jobs,
         clock=ports.clock,
-        events=letters,
+        events=events,
         mass_count=settings.dead_letter.fuse.consecutive,
     )
     return lambda row_buffer: crm if isinstance(row_buffer, CrmRowBuffer) else ingestion
 
 
 def crm_targets(settings: Settings) -> dict[Target, CrmTarget]:
-    """Return every sObject that a route fills, with what its routes have in common."""
+    """Return every sObject that a route fills, with the settings that its routes share."""
+    # Reversed, so that of several routes to one sObject the first in the file counts.
     return {
         Target(CRM_CONNECTOR, route.object): route.crm
         for route in reversed(settings.routes)
@@ -120,10 +116,10 @@ def crm_targets(settings: Settings) -> dict[Target, CrmTarget]:
     }
 
 
-def _crm_gatherer(
+def _crm_row_buffer(
     target: Target, crm: CrmTarget, settings: Settings, spool: SpoolFolder
 ) -> CrmRowBuffer:
-    """Build the gatherer of an sObject: its columns are those of all its routes."""
+    """Build the row buffer of an sObject; its columns are those of all its routes."""
     routes = [
         route
         for route in settings.routes
@@ -175,6 +171,7 @@ def _batcher(target: Target, described: ObjectSettings, delivery: DeliverySettin
 
 
 def _conflation(described: ObjectSettings, delivery: DeliverySettings) -> Conflation:
+    # Each engagement row is an event: a newer one does not replace it.
     if described.category == "engagement" or not delivery.conflate:
         return no_conflation
     return merge if described.refresh_mode == "partial" else replace

@@ -1,4 +1,4 @@
-"""The signed assertion that stands for the password in the JWT bearer flow."""
+"""Builds the signed assertion that the JWT bearer flow sends instead of a password."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ if TYPE_CHECKING:
     from consumer.auth.settings import SalesforceSettings
 
 LIFETIME_S: Final = 180
-"""Longer is refused by the service; shorter refuses machines whose clock is a little behind."""
+"""The service refuses a longer lifetime; a shorter one would fail on machines whose clock is
+behind."""
 
 
 def assertion(settings: SalesforceSettings, private_key: str, wall_ms: int) -> str:
-    """Return an RS256 assertion that is good from now on for three minutes.
+    """Return an RS256 assertion that is valid for three minutes from now.
 
     Shape: `iss` consumer key, `sub` user, `aud` login origin, `exp` in seconds.
-    Raises: `Hold(AUTH)` when the key is no RSA private key in PEM; the key is not repeated.
+    Raises: `Hold(AUTH)` when the key is not an RSA private key in PEM; the message does not repeat
+    it.
     Source: OAuth 2.0 JWT bearer flow, RFC 7523 section 3.
     """
     claims = {
@@ -31,6 +33,9 @@ def assertion(settings: SalesforceSettings, private_key: str, wall_ms: int) -> s
     try:
         return jwt.encode(claims, private_key, algorithm="RS256")
     except (jwt.PyJWTError, ValueError, TypeError) as fault:
-        # Without its cause: the parsers' messages may quote what they read.
-        detail = f"private key is not an unencrypted RSA key in PEM form ({type(fault).__name__})"
+        # Raised without its cause: messages of the parser may quote the key.
+        detail = (
+            "expected an unencrypted RSA private key in PEM form, got something else"
+            f" ({type(fault).__name__}); check salesforce.private_key_file"
+        )
         raise Hold(HoldReason.AUTH, detail) from None

@@ -1,7 +1,4 @@
-"""The token dance without I/O.
-
-Requests come out, answers go in, a Data Cloud token is the result.
-"""
+"""The auth flow without I/O: yields requests, receives answers, returns a token."""
 
 from __future__ import annotations
 
@@ -30,24 +27,23 @@ if TYPE_CHECKING:
 
 _JWT_GRANT: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _EXCHANGE_GRANT: Final = "urn:salesforce:grant-type:external:cdp"
-_ACCESS_TOKEN_TYPE: Final = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a name, no secret
+_ACCESS_TOKEN_TYPE: Final = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a name, not a secret
 _FORM: Final = (
     ("Content-Type", "application/x-www-form-urlencoded"),
     ("Accept", "application/json"),
 )
-_MOMENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+_TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _CODE = re.compile(r"[a-z][a-z_]{0,63}", re.ASCII)
 _SKEW_S: Final = 60
-"""A clock difference worth naming: from here on it eats into what an assertion is allowed."""
+"""A clock difference from here on is reported: it uses up the lifetime of an assertion."""
 
 _DESCRIPTION_CHARS: Final = 200
 
 
 class Secrets:
-    """What the login proves itself with, as read for one dance. Never shown.
+    """The secrets of one auth flow, as just read. Never shown.
 
-    The dance writes a rotated refresh token back, also when a later step fails: the old one is void
-    by then.
+    The flow writes a rotated refresh token back, even when a later step fails: the old one is void.
     """
 
     __slots__ = ("client_secret", "password", "private_key", "refresh_token")
@@ -70,21 +66,21 @@ class Secrets:
 
 
 def token_flow(settings: SalesforceSettings, secrets: Secrets, wall_ms: int) -> AuthFlow:
-    """Log in, then exchange: a fresh core token for every exchange.
+    """Log in, then exchange the core token for a Data 360 token.
 
-    For some flows it is good only once.
+    Each exchange logs in again, because some flows give a core token that can be used only once.
 
-    Raises: `Hold(AUTH)` for a refusal, with the OAuth code; `Transient` for the moment's faults.
+    Raises: `Hold(AUTH)` for a refusal, with the OAuth code; `Transient` for transient faults.
     """
     core = yield from login(settings, secrets, wall_ms)
     return (yield from exchange(settings, core, wall_ms))
 
 
 def core_flow(settings: SalesforceSettings, secrets: Secrets, wall_ms: int) -> AuthFlow:
-    """Log in and be content with the core token, which opens the CRM.
+    """Log in only; the core token is what the CRM takes.
 
-    The login does not say how long a session lasts, and using it prolongs it: it is used until it
-    is refused.
+    The login does not say how long a session lasts, and using it extends it: the token is used
+    until it is refused.
     Raises: as `token_flow`.
     """
     core = yield from login(settings, secrets, wall_ms)
@@ -102,13 +98,14 @@ def login(
     answer = yield _form(url, _login_form(settings, secrets, wall_ms), settings.timeout_s)
     _check(answer, "login", wall_ms)
     core = read_core(answer, _hosts(settings))
+    # Stored at once: the old refresh token is void even if the exchange fails.
     if core.rotated is not None:
         secrets.refresh_token = core.rotated
     return core
 
 
 def exchange(settings: SalesforceSettings, core: CoreGrant, wall_ms: int) -> AuthFlow:
-    """Exchange a core token for a Data Cloud token, at the core instance that gave it.
+    """Exchange a core token for a Data 360 token at the core instance that issued it.
 
     Raises: as `token_flow`.
     """
@@ -125,7 +122,7 @@ def exchange(settings: SalesforceSettings, core: CoreGrant, wall_ms: int) -> Aut
 def _login_form(
     settings: SalesforceSettings, secrets: Secrets, wall_ms: int
 ) -> dict[str, str | None]:
-    """Return the form of the flow; what is `None` is left out.
+    """Return the form fields of the flow; those that are `None` are not sent.
 
     Source: the four OAuth 2.0 flows of a connected app.
     """
@@ -154,15 +151,17 @@ def _hosts(settings: SalesforceSettings) -> Hosts:
 
 
 def _check(answer: Answer, step: str, wall_ms: int) -> None:
-    """Let a 200 pass and sort every other answer."""
+    """Return for a 200; raise the matching error for any other status."""
     if answer.status == 200:  # noqa: PLR2004 - the one success of both endpoints
         return
-    if answer.status in _MOMENT:
-        detail = f"{step} answered {answer.status}"
+    # Says nothing about the credentials.
+    if answer.status in _TRANSIENT:
+        detail = f"{step} returned {answer.status}"
         raise Transient(detail, after_s=pause_s(answer, wall_ms))
     if 300 <= answer.status < 400:  # noqa: PLR2004 - HTTP's own borders
         detail = (
-            f"{step} answered {answer.status}, a redirect; it is never followed, check login_url"
+            f"{step} returned {answer.status}, a redirect, which is not followed; check"
+            " salesforce.login_url"
         )
         raise Hold(HoldReason.AUTH, detail)
     detail = f"{step} refused with {answer.status}: {_oauth_fault(answer)}{_skew(answer, wall_ms)}"
@@ -170,16 +169,16 @@ def _check(answer: Answer, step: str, wall_ms: int) -> None:
 
 
 def _oauth_fault(answer: Answer) -> str:
-    """Return the OAuth code and its description, masked.
+    """Return the OAuth error code and its description, masked.
 
-    Some refusals have neither, or are a page.
+    Some refusals have neither, or are a web page.
     """
     try:
         parsed = orjson.loads(answer.body)
     except orjson.JSONDecodeError:
-        return "no OAuth error in the answer"
+        return "no OAuth error in the response"
     if not isinstance(parsed, dict):
-        return "no OAuth error in the answer"
+        return "no OAuth error in the response"
     code = parsed.get("error")
     known = code if isinstance(code, str) and _CODE.fullmatch(code) else "no OAuth code"
     described = parsed.get("error_description")
@@ -189,7 +188,10 @@ def _oauth_fault(answer: Answer) -> str:
 
 
 def _skew(answer: Answer, wall_ms: int) -> str:
-    """Name a clock that is off: the service only says that the assertion has expired or is not good yet."""
+    """Return how far this machine's clock is off, or nothing.
+
+    The service only says that an assertion has expired or is not valid yet.
+    """
     try:
         ahead_s = round(
             wall_ms / 1000 - parsedate_to_datetime(answer.header("date") or "").timestamp()

@@ -1,4 +1,4 @@
-"""The token provider as a port."""
+"""The token provider as a port of the daemon."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 
 class Token(msgspec.Struct, frozen=True):
-    """A token and the origin that takes it (`https://host`, no trailing slash): tenant or CRM.
+    """An access token and the origin that accepts it (`https://host`), tenant or CRM.
 
     Never shown.
     """
@@ -16,33 +16,33 @@ class Token(msgspec.Struct, frozen=True):
     value: str
     base_url: str
     serial: int
-    """Rises by one with each token of this process, so that 'this one was refused' is exact."""
+    """Rises by one with each token of this process, so that "this token was refused" is exact."""
     user: str = ""
-    """Id of the user that is logged in, of tokens for the CRM."""
+    """Id of the logged-in user, for tokens of the CRM."""
 
     def __repr__(self) -> str:
         return f"Token(#{self.serial})"
 
 
 class Tokens(Protocol):
-    """Where lanes get their token."""
+    """The source of tokens for requests."""
 
     async def current(self) -> Token:
-        """Return a token that is believed good; waits for the one refresh under way, if any.
+        """Return a valid token; wait for a refresh that is in progress.
 
-        Raises `Hold(AUTH)` for a refused grant and `Transient` for the moment's faults; asking
-        again is always allowed, the provider does its own backing off.
+        Raises: `Hold(AUTH)` for a refused login, `Transient` for transient faults. It may be called
+        again at once: the provider does the backoff.
         """
         ...
 
     def refused(self, token: Token) -> bool:
-        """The service answered 401 to this token: forget it, unless a newer one is there already.
+        """Discard a token that the service answered with 401, unless a newer one is there already.
 
-        Returns whether the caller may send again: false when tokens keep being refused fresh (hold
+        Returns whether the caller may send again: False when new tokens keep being refused (hold
         AUTH).
         """
         ...
 
     def accepted(self, token: Token) -> None:
-        """The service took this token: earlier refusals are forgotten."""
+        """Note that the service accepted this token; earlier refusals no longer count."""
         ...

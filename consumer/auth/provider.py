@@ -1,7 +1,4 @@
-"""The token that lanes send with.
-
-Made once for all of them, replaced ahead of time, held when refused.
-"""
+"""Provides the access token: one auth flow at a time, early renewal, backoff after a refusal."""
 
 from __future__ import annotations
 
@@ -26,9 +23,8 @@ if TYPE_CHECKING:
 
 _RefreshFailure: TypeAlias = Hold | Transient
 
-REFUSALS_BORNE: Final = 5
-"""Tokens that may be refused one after another, none of them ever taken, before it is not the
-tokens' fault."""
+REFUSALS_IN_A_ROW: Final = 5
+"""How many new tokens may be refused one after another, with none accepted, before it is a hold."""
 
 _SHORTEST_REFUSAL_S: Final = 30.0
 _LONGEST_REFUSAL_S: Final = 600.0
@@ -38,21 +34,19 @@ _DOUBLINGS: Final = 10
 
 
 class RefreshObserver(Protocol):
-    """Who counts token refreshes."""
+    """Receives the results of auth flows for metrics."""
 
     def token_refresh(self, result: Literal["ok", "refused", "failed"]) -> None:
-        """A token was asked for."""
+        """Report that an auth flow has ended."""
         ...
 
 
 class TokenProvider:
-    """Single flight: however many senders find no good token.
+    """Runs one auth flow at a time; every sender without a valid token waits for it.
 
-    One dance is under way and all wait for it.
-
-    A token past four fifths of its life is replaced in the background while senders go on with it.
-    After a refusal nobody asks again for 30 s, rising to 10 min, unless a secret's file changes;
-    callers are told at once meanwhile.
+    A token past four fifths of its lifetime is renewed in the background while senders use it.
+    After a refusal the next login is made after 30 s, rising to 10 min, or as soon as a secret file
+    changes; until then callers get the same error at once.
     """
 
     def __init__(
@@ -66,9 +60,9 @@ class TokenProvider:
         auth_flow: Callable[[SalesforceSettings, Secrets, int], AuthFlow] = token_flow,
         secrets: SecretFiles | None = None,
     ) -> None:
-        """`auth_flow` says which token is made.
+        """`auth_flow` decides which kind of token is made.
 
-        `secrets` are shared by who logs in as the same user.
+        `secrets` is shared by providers that log in as the same user.
         """
         self._settings = settings
         self._transport = transport
@@ -85,76 +79,77 @@ class TokenProvider:
         self._fault: _RefreshFailure | None = None
         self._fault_signature = self._secrets.signature()
         self._faults_in_a_row = 0
-        self._ask_again_s = 0.0
+        self._next_refresh_s = 0.0
         self._refused_serial = 0
         self._refusals_in_a_row = 0
 
     async def current(self) -> Token:
-        """Return a token that is believed good: see `Tokens.current`."""
+        """Return a valid token: see `Tokens.current`."""
         now_s = self._clock.now_s()
         token = self._token
         if token is not None and now_s < self._expires_at_s:
-            if now_s >= self._refresh_at_s and self._may_ask(now_s):
-                self._under_way()
+            # Past 80 % of its lifetime: renew it in the background, use it meanwhile.
+            if now_s >= self._refresh_at_s and self._may_refresh(now_s):
+                self._refresh()
             return token
-        if not self._may_ask(now_s):
-            raise self._told(now_s)
-        # Shielded: a sender that gives up does not take the token from the others.
-        made = await asyncio.shield(self._under_way())
+        if not self._may_refresh(now_s):
+            raise self._current_fault(now_s)
+        # Shielded: a cancelled sender must not cancel the flow that others wait for.
+        made = await asyncio.shield(self._refresh())
         if isinstance(made, Token):
             return made
-        raise self._told(self._clock.now_s())
+        raise self._current_fault(self._clock.now_s())
 
     def refused(self, token: Token) -> bool:
-        """The service answered 401 to this token: see `Tokens.refused`."""
+        """Discard a refused token: see `Tokens.refused`."""
+        # Lanes share a token: only the first refusal of the newest one counts.
         if token.serial > self._refused_serial and token.serial == self._serial:
             self._refused_serial = token.serial
             self._refusals_in_a_row += 1
             self._token = None
-            if self._refusals_in_a_row >= REFUSALS_BORNE:
+            if self._refusals_in_a_row >= REFUSALS_IN_A_ROW:
                 detail = (
-                    f"{self._refusals_in_a_row} tokens in a row were refused as soon as they"
-                    f" were made"
+                    f"{self._refusals_in_a_row} new tokens in a row were refused with 401; check"
+                    " the scopes of the connected app and the permissions of the user"
                 )
                 self._back_off(
-                    Hold(HoldReason.AUTH, detail), self._refusals_in_a_row - REFUSALS_BORNE
+                    Hold(HoldReason.AUTH, detail), self._refusals_in_a_row - REFUSALS_IN_A_ROW
                 )
-        return self._refusals_in_a_row < REFUSALS_BORNE
+        return self._refusals_in_a_row < REFUSALS_IN_A_ROW
 
     def accepted(self, token: Token) -> None:
-        """The service took this token: see `Tokens.accepted`."""
+        """Note that a token was accepted: see `Tokens.accepted`."""
+        # A late acceptance of an older token says nothing about the refused one.
         if self._refusals_in_a_row and token.serial > self._refused_serial:
             self._refusals_in_a_row = 0
 
     def expires_in_s(self) -> float | None:
-        """Return how long the present token is believed good, `None` when there is none."""
+        """Return for how long the present token is valid, `None` when there is none."""
         if self._token is None:
             return None
         return max(0.0, self._expires_at_s - self._clock.now_s())
 
     async def close(self) -> None:
-        """End a dance that is under way."""
+        """Cancel the auth flow in progress."""
         if self._running_flow is not None:
             self._running_flow.cancel()
             await asyncio.wait([self._running_flow])
 
-    def _under_way(self) -> asyncio.Task[Token | _RefreshFailure]:
-        """Return the one dance under way, begun now if there is none."""
+    def _refresh(self) -> asyncio.Task[Token | _RefreshFailure]:
+        """Return the auth flow in progress; begin one if there is none."""
         if self._running_flow is None or self._running_flow.done():
-            self._running_flow = asyncio.create_task(self._make())
+            self._running_flow = asyncio.create_task(self._run_flow())
         return self._running_flow
 
-    def _may_ask(self, now_s: float) -> bool:
-        if self._fault is None or now_s >= self._ask_again_s:
+    def _may_refresh(self, now_s: float) -> bool:
+        # During the backoff only a replaced secret file is a reason to try again.
+        if self._fault is None or now_s >= self._next_refresh_s:
             return True
         return self._fault_signature != self._secrets.signature()
 
-    async def _make(self) -> Token | _RefreshFailure:
-        """Make a token; what goes wrong is the result.
-
-        So that nobody need be waiting to hear of it.
-        """
-        asked_s = self._clock.now_s()
+    async def _run_flow(self) -> Token | _RefreshFailure:
+        """Run an auth flow. A failure is returned, not raised: the task may have no waiter left."""
+        begun_s = self._clock.now_s()
         try:
             grant = await self._auth_flow()
         except Hold as fault:
@@ -166,9 +161,9 @@ class TokenProvider:
         self._observer.token_refresh("ok")
         self._serial += 1
         self._token = Token(grant.value, grant.base_url, self._serial, grant.user)
-        # Counted from before the dance, which is when the service may have begun to count.
-        self._refresh_at_s = asked_s + refresh_after_s(grant.lifetime_s)
-        self._expires_at_s = asked_s + grant.lifetime_s
+        # Counted from before the flow: the service may have issued the token at any time since.
+        self._refresh_at_s = begun_s + refresh_after_s(grant.lifetime_s)
+        self._expires_at_s = begun_s + grant.lifetime_s
         self._fault = None
         self._faults_in_a_row = 0
         return self._token
@@ -177,12 +172,12 @@ class TokenProvider:
         secrets = self._secrets.read()
         auth_flow = self._token_flow(self._settings, secrets, self._clock.wall_ms())
         try:
-            return await self._follow(auth_flow)
+            return await self._drive(auth_flow)
         finally:
-            # Also when a later step failed: the refresh token that was used is void by then.
+            # Also when a later step failed: the refresh token that was used is void.
             self._secrets.remember(secrets.refresh_token)
 
-    async def _follow(self, auth_flow: AuthFlow) -> TokenGrant:
+    async def _drive(self, auth_flow: AuthFlow) -> TokenGrant:
         request = next(auth_flow)
         while True:
             outcome = await self._transport.send(request)
@@ -196,7 +191,8 @@ class TokenProvider:
                 return grant
 
     def _back_off(self, fault: _RefreshFailure, earlier: int) -> _RefreshFailure:
-        """Note a fault, and when to ask again: at least what the service asked for, when it did."""
+        """Note a fault and when to try again; a Retry-After of the service is a minimum."""
+        # A refusal waits for an operator; a transient fault waits for the service.
         doubled = 2.0 ** min(earlier, _DOUBLINGS)
         if isinstance(fault, Hold):
             wait_s = min(
@@ -208,14 +204,16 @@ class TokenProvider:
         self._fault = fault
         self._faults_in_a_row += 1
         self._fault_signature = self._secrets.signature()
-        self._ask_again_s = self._clock.now_s() + wait_s
+        self._next_refresh_s = self._clock.now_s() + wait_s
         return fault
 
-    def _told(self, now_s: float) -> _RefreshFailure:
-        """Return the fault that stands as a new exception: each caller raises its own."""
+    def _current_fault(self, now_s: float) -> _RefreshFailure:
+        """Return the current fault as a new exception, so that each caller raises its own."""
         if isinstance(self._fault, Hold):
             return Hold(self._fault.reason, self._fault.detail)
         detail = (
-            self._fault.detail if self._fault is not None else "token replaced while waiting for it"
+            self._fault.detail
+            if self._fault is not None
+            else "the token was replaced while this request waited for it"
         )
-        return Transient(detail, after_s=max(0.0, self._ask_again_s - now_s))
+        return Transient(detail, after_s=max(0.0, self._next_refresh_s - now_s))

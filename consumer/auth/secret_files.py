@@ -1,7 +1,4 @@
-"""Secrets as they stand at this moment.
-
-Read for every login, and watched for a change in between.
-"""
+"""Reads the secrets for each login, and detects when a secret file changes."""
 
 from __future__ import annotations
 
@@ -21,10 +18,7 @@ _LARGEST_BYTES: Final = 64 * 1024
 
 
 class SecretFiles:
-    """The secrets of the `salesforce` section.
-
-    A mounted secret that is replaced is seen at the next login.
-    """
+    """The secrets of the `salesforce` section; a replaced file takes effect at the next login."""
 
     def __init__(self, settings: SalesforceSettings) -> None:
         self._private_key = settings.private_key
@@ -35,9 +29,9 @@ class SecretFiles:
         self._rotated: tuple[Signature, str] | None = None
 
     def read(self) -> Secrets:
-        """Read all that are configured.
+        """Read all secrets that are configured.
 
-        Raises: `Hold(AUTH)` that names the file which cannot be read, or is empty.
+        Raises: `Hold(AUTH)` that names a file which cannot be read or is empty.
         """
         signature = signature_of(self._refresh_token)
         # A token that the service rotated is newer than the file, until the file is replaced.
@@ -54,22 +48,22 @@ class SecretFiles:
         )
 
     def remember(self, refresh_token: str | None) -> None:
-        """Keep the refresh token that a login ended with; in memory only, the file is not ours."""
+        """Keep the refresh token that a login ended with, in memory only."""
         signature, used = self._read
         if refresh_token is not None and refresh_token != used:
             self._rotated = (signature, refresh_token)
 
     def signature(self) -> Signature:
-        """Return what changes when any of the files is replaced or rewritten."""
+        """Return a value that changes when any of the files is replaced or rewritten."""
         return signature_of(
             self._private_key, self._client_secret, self._refresh_token, self._password
         )
 
 
 def read_secret(secret: Secret | None) -> str | None:
-    """Read one secret; `None` where none is configured.
+    """Read one secret; `None` when none is configured.
 
-    Raises: `Hold(AUTH)` that names the file which cannot be read, or is empty.
+    Raises: `Hold(AUTH)` that names a file which cannot be read or is empty.
     """
     if secret is None or secret.path is None:
         return None if secret is None else secret.value
@@ -79,9 +73,9 @@ def read_secret(secret: Secret | None) -> str | None:
     except OSError as fault:
         raise _unreadable(secret.path, fault.strerror or type(fault).__name__) from None
     except UnicodeDecodeError:
-        raise _unreadable(secret.path, "not UTF-8 text") from None
+        raise _unreadable(secret.path, "expected UTF-8 text, got other bytes") from None
     if not text:
-        raise _unreadable(secret.path, "empty")
+        raise _unreadable(secret.path, "expected a secret, got an empty file")
     return text
 
 
@@ -90,7 +84,7 @@ def _unreadable(path: Path, why: str) -> Hold:
 
 
 def signature_of(*secrets: Secret | None) -> Signature:
-    """Return what changes when the file of any of these is replaced or rewritten."""
+    """Return a value that changes when the file of any of these is replaced or rewritten."""
     return tuple(
         [
             _stamp(secret.path)
@@ -101,7 +95,7 @@ def signature_of(*secrets: Secret | None) -> Signature:
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
-    """Return modification time, inode and size of what the path leads to.
+    """Return modification time, inode and size of the file that the path leads to.
 
     Mounted secrets are symbolic links.
     """

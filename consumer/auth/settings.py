@@ -1,7 +1,4 @@
-"""What the login is told. Secrets are paths or environment references.
-
-Read when they are needed.
-"""
+"""Settings of the `salesforce` section; secrets are paths or values from the environment."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ import msgspec
 
 
 class Secret(msgspec.Struct, frozen=True):
-    """A secret as a file to re-read, or a value taken from the environment; never shown.
+    """A secret: a file that is read again for each login, or a value from the environment.
 
     Exactly one is set. `repr` shows neither.
     """

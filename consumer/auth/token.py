@@ -1,4 +1,4 @@
-"""Token answers, read strictly: what the login and the exchange gave, or what is wrong with it."""
+"""Reads the answers of login and token exchange, strictly."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _TOKEN = re.compile(r"[\x21-\x7e]{1,32768}", re.ASCII)
 
 
 class CoreGrant(msgspec.Struct, frozen=True):
-    """What the login gave: a token of the core organisation and where it is taken. Never shown."""
+    """A core access token from the login, and the instance that accepts it. Never shown."""
 
     value: str
     base_url: str
     rotated: str | None = None
     """A new refresh token that replaces the one that was used."""
     user: str = ""
-    """Id of the user that is logged in, as the CRM writes it beside what that user makes."""
+    """Id of the logged-in user, as the CRM writes it into the records that this user creates."""
 
     def __repr__(self) -> str:
         return f"CoreGrant({self.base_url})"
 
 
 class TokenGrant(msgspec.Struct, frozen=True):
-    """What the exchange gave: a Data Cloud token, the tenant's origin and how long it lasts.
+    """A Data 360 access token from the exchange, the tenant's origin, and the token's lifetime.
 
     Never shown.
     """
@@ -52,12 +52,12 @@ class TokenGrant(msgspec.Struct, frozen=True):
 
 
 def refresh_after_s(lifetime_s: float) -> float:
-    """Return the age at which a token of this lifetime is replaced while it is still good."""
+    """Return the age at which a token of this lifetime is renewed."""
     return lifetime_s * _REFRESH_AT
 
 
 def read_core(answer: Answer, hosts: Hosts) -> CoreGrant:
-    """Read the login's 200.
+    """Read a 200 of the login.
 
     Raises: `Hold(AUTH)` that names the member at fault, never its value.
     """
@@ -69,7 +69,7 @@ def read_core(answer: Answer, hosts: Hosts) -> CoreGrant:
 
 
 def read_exchange(answer: Answer, hosts: Hosts) -> TokenGrant:
-    """Read the exchange's 200.
+    """Read a 200 of the token exchange.
 
     Raises: `Hold(AUTH)` that names the member at fault, never its value.
     """
@@ -87,7 +87,9 @@ def _members(answer: Answer, step: str) -> dict[str, Any]:
             parsed = None
     if not isinstance(parsed, dict):
         raise _refused(
-            step, "answered 200 without a token: not a JSON object, a login page perhaps"
+            step,
+            "returned 200 without a token: expected a JSON object, got another body, perhaps a"
+            " login page; check salesforce.login_url",
         )
     return parsed
 
@@ -95,30 +97,31 @@ def _members(answer: Answer, step: str) -> dict[str, Any]:
 def _token_and_origin(members: dict[str, Any], hosts: Hosts, step: str) -> tuple[str, str]:
     value = members.get("access_token")
     if not isinstance(value, str) or not value:
-        raise _refused(step, "answered without a usable access_token: text wanted")
+        raise _refused(step, "returned no usable access_token; expected text")
+    # The token goes into a header: a line break in it would add another header.
     if not _TOKEN.fullmatch(value):
-        raise _refused(step, "answered an access_token with characters that no token has")
+        raise _refused(step, "returned an access_token with characters that a token cannot have")
     kind = members.get("token_type", "Bearer")
     if not isinstance(kind, str) or kind.lower() != "bearer":
-        raise _refused(step, "answered a token_type other than Bearer")
+        raise _refused(step, "returned another token_type than Bearer")
     origin = members.get("instance_url")
     if not isinstance(origin, str) or not origin.strip():
-        raise _refused(step, "answered without an instance_url")
+        raise _refused(step, "returned no instance_url")
     try:
         return value, hosts.tenant_origin(origin)
     except ValueError as fault:
-        detail = f"answered an instance_url that is refused: {fault}"
+        detail = f"returned an instance_url that is not allowed: {fault}"
         raise _refused(step, detail) from None
 
 
 def _user(identity: object) -> str:
-    """Return the user of an identity address, its last part; nothing when it is none."""
+    """Return the user id at the end of an identity URL, or nothing."""
     found = _IDENTITY.search(identity) if isinstance(identity, str) else None
     return found[1] if found is not None else ""
 
 
 def _lifetime_s(value: object) -> float:
-    """Return the lifetime in seconds; whoever does not say it sensibly gets the assumed one."""
+    """Return the lifetime in seconds, or the assumed one when the answer has no usable value."""
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value[:9])
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from consumer.app.serve import attended, real_ports
+from consumer.app.serve import daemon_signals, real_ports
 from consumer.cli.exits import ExitCode
 from consumer.cli.options import (
     DEFAULT_FILE,
@@ -199,6 +199,8 @@ class _ReplayCommand:
             def make_ports(source: Source) -> Ports:
                 return real_ports(self._given, source, clock, made.telemetry, stack)[0]
 
-            outcome = await made.execute(make_ports, lambda daemon: attended(daemon, lambda: QUIET))
+            outcome = await made.execute(
+                make_ports, lambda daemon: daemon_signals(daemon, lambda: QUIET)
+            )
             show_outcome(plan, outcome, self._output)
             return outcome

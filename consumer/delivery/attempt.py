@@ -1,10 +1,10 @@
-"""One attempt at one batch: wait for its turn, take the token, send, and read the answer."""
+"""Makes one attempt at a batch: token, rate limiter, request, verdict."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from consumer.delivery.judge import judge
+from consumer.delivery.judge import CHECK_ACCESS, judge
 from consumer.delivery.request import delete_request, upsert_request, validation_request
 from consumer.delivery.verdicts import Accepted, HoldLane, Retry
 from consumer.errors import Hold, HoldReason, Transient
@@ -25,39 +25,39 @@ if TYPE_CHECKING:
 
 _BUILD: Final = {Operation.UPSERT: upsert_request, Operation.DELETE: delete_request}
 NO_TOKEN: Final = "token"  # noqa: S105 - the name of a cause
-"""Why a batch is tried again that was not sent: there was no token."""
+"""The cause of a retry of a batch that was not sent because there was no token."""
 
 _PUSHED_BACK: Final = frozenset({"429", "503"})
 
 
 class AttemptObserver(Protocol):
-    """Who counts requests."""
+    """Receives the results of requests for log and metrics."""
 
     def answered(self, batch: Batch, result: str, elapsed_s: float, body_bytes: int) -> None:
-        """A request ended: `result` is the status, or the kind of failure."""
+        """Report a finished request; `result` is the status or the kind of failure."""
         ...
 
     def odd_acceptance(self, batch: Batch) -> None:
-        """The service accepted in a form that it does not document."""
+        """Report an acceptance in a form that the service does not document."""
         ...
 
     def maybe_duplicate(self, batch: Batch) -> None:
-        """The batch may have been accepted already, and will be sent again."""
+        """Report a batch that may have been accepted already and will be sent again."""
         ...
 
     def throttled(self, duration_s: float) -> None:
-        """The service asked for a pause of this length."""
+        """Report a pause that the service asked for."""
         ...
 
 
 class Attempt:
-    """What every attempt needs; it keeps nothing of a batch."""
+    """Sends batches, one attempt per call; keeps nothing of a batch between calls."""
 
     def __init__(
         self,
         transport: Transport,
         tokens: Tokens,
-        turns: RateLimiter,
+        rate_limiter: RateLimiter,
         limit: AdaptiveLimit,
         budget: RetryBudget,
         *,
@@ -68,7 +68,7 @@ class Attempt:
     ) -> None:
         self._transport = transport
         self._tokens = tokens
-        self._turns = turns
+        self._rate_limiter = rate_limiter
         self._limit = limit
         self._budget = budget
         self._timeout_s = timeout_s
@@ -77,13 +77,13 @@ class Attempt:
         self._observer = observer
 
     async def send(self, batch: Batch, refused: Token | None) -> tuple[Verdict, Token | None]:
-        """Send a batch once and judge what came back.
+        """Send a batch once and judge the outcome.
 
         `refused` is the token that an earlier attempt at this batch was refused with, if any.
-        Returns the verdict and the token that was used, `None` when it did not come to that.
+        Returns the verdict and the token that was used, `None` when the batch was not sent.
         """
         try:
-            token = await self._turn()
+            token = await self._acquire()
             build = _BUILD[batch.operation]
             encoded = [change.encoded for change in batch.changes.values()]
             request = build(token.base_url, token.value, batch.target, encoded, self._timeout_s)
@@ -92,40 +92,42 @@ class Attempt:
             return HoldLane(hold.reason, hold.detail), None
         except Transient as fault:
             return Retry(NO_TOKEN, fault.after_s), None
+        # A 401 for a token newer than the refused one is not a matter of expiry any more.
         verdict = self._judge(
             batch, outcome, fresh_token=refused is not None and refused.serial != token.serial
         )
-        self._learn(batch, request, outcome, verdict, token)
+        self._record_outcome(batch, request, outcome, verdict, token)
         return verdict, token
 
     async def validate(self, batch: Batch) -> HttpOutcome:
-        """Ask the service which rows of a batch it would refuse; it stores nothing."""
+        """Ask the service which rows of a batch it would reject. The call stores nothing."""
         try:
-            token = await self._turn()
+            token = await self._acquire()
             encoded = [change.encoded for change in batch.changes.values()]
             request = validation_request(
                 token.base_url, token.value, batch.target, encoded, self._timeout_s
             )
             outcome = await self._transport.send(request)
         except (Hold, Transient) as fault:
+            # Isolation goes on without the call: the batch is halved.
             return NoAnswer(Failure.CONNECTION, detail=fault.detail, written=False)
-        self._heed(self._judge(batch, outcome, fresh_token=False))
+        self._observe_rate(self._judge(batch, outcome, fresh_token=False))
         return outcome
 
     def refused(self, token: Token) -> HoldLane | None:
-        """The service refused this token; returns the hold when tokens keep being refused fresh."""
+        """Report a refused token; return the hold when new tokens keep being refused."""
         if self._tokens.refused(token):
             return None
-        return HoldLane(HoldReason.AUTH, "401: tokens are refused although they were just made")
+        return HoldLane(HoldReason.AUTH, f"401: new tokens are refused; {CHECK_ACCESS}")
 
-    async def _turn(self) -> Token:
-        """Wait for a token that is believed good, then for a place under the tenant's rate.
+    async def _acquire(self) -> Token:
+        """Wait for a valid token, then for a slot of the rate limiter.
 
-        In this order: lanes that waited for a token together would all start together after their
-        places.
+        In this order, because lanes that waited for a token together would otherwise all send at
+        once, long after their slots.
         """
         token = await self._tokens.current()
-        await self._turns.come()
+        await self._rate_limiter.acquire()
         self._budget.sent(self._clock.now_s())
         return token
 
@@ -138,10 +140,10 @@ class Attempt:
             wall_ms=self._clock.wall_ms(),
         )
 
-    def _learn(
+    def _record_outcome(
         self, batch: Batch, request: Request, outcome: HttpOutcome, verdict: Verdict, token: Token
     ) -> None:
-        """Let rate, concurrency and counters know what an answer tells about the service."""
+        """Report an outcome to the token provider, the adaptive limit, the rate and the metrics."""
         now_s = self._clock.now_s()
         result = str(outcome.status) if isinstance(outcome, Answer) else outcome.failure.value
         self._observer.answered(batch, result, outcome.elapsed_s, len(request.body))
@@ -151,14 +153,15 @@ class Attempt:
             if verdict.odd:
                 self._observer.odd_acceptance(batch)
         elif isinstance(verdict, Retry):
+            # Other transient faults say nothing about how many requests the service can take.
             if verdict.cause in _PUSHED_BACK:
                 self._limit.pushed_back(now_s)
             if verdict.maybe_written:
                 self._observer.maybe_duplicate(batch)
-        self._heed(verdict)
+        self._observe_rate(verdict)
 
-    def _heed(self, verdict: Verdict) -> None:
-        """Keep to what an answer says of the rate."""
-        pause_s = self._turns.heed(verdict)
+    def _observe_rate(self, verdict: Verdict) -> None:
+        """Pass on what a verdict says about the rate."""
+        pause_s = self._rate_limiter.observe(verdict)
         if pause_s is not None:
             self._observer.throttled(pause_s)

@@ -1,7 +1,4 @@
-"""Which records of a refused batch are at fault.
-
-By the service's own validation, else by halving.
-"""
+"""Finds the rows at fault in a rejected batch: by the validation call, else by halving."""
 
 from __future__ import annotations
 
@@ -20,10 +17,10 @@ _REFUSED = frozenset({400, 422})
 def keys_at_fault(
     answer: Answer, keys: Sequence[str], encoded: Sequence[bytes], primary_key: str
 ) -> frozenset[str] | None:
-    """Return the keys that the validation call names, or `None` when it does not help: then halve.
+    """Return the keys that the validation call names, or `None` when the batch must be halved.
 
-    A named record is found by its primary key, else by its whole content, never by its place: the
-    report lists only what fails, in an order of its own.
+    A named row is found by its primary key, else by its whole content. Its place in the report says
+    nothing: the report lists only rows at fault, in an order of its choice.
 
     Shape: `{"details": {"validationReport": [{"record": "<row as JSON text>", "causingExceptions":
     [...]}]}}`.
@@ -39,19 +36,19 @@ def keys_at_fault(
         if row is None:
             return None
         key = _key_text(row.get(primary_key))
+        # The service may re-encode the key; only then are all rows parsed and compared.
         if key not in known:
             rows = rows or [orjson.loads(content) for content in encoded]
             key = _key_by_content(row, keys, rows)
         if key is None:
-            # Somebody is at fault whom we cannot name: sending the rest would only be refused
-            # again.
+            # A row at fault that cannot be identified: the rest would be rejected again.
             return None
         named.add(key)
     return frozenset(named)
 
 
 def halves(count: int) -> tuple[slice, slice]:
-    """Return the two parts, in order, into which so many records (at least two) are split."""
+    """Return the two slices, in order, that split `count` rows (at least two)."""
     middle = (count + 1) // 2
     return slice(0, middle), slice(middle, count)
 
@@ -69,10 +66,7 @@ def _report(answer: Answer) -> list[Any]:
 
 
 def _row(entry: object) -> dict[str, Any] | None:
-    """Return the row of a report's entry.
-
-    JSON text by the documentation, an object just as well.
-    """
+    """Return the row of a report entry: JSON text by the documentation, sometimes an object."""
     record = entry.get("record") if isinstance(entry, dict) else None
     if isinstance(record, str):
         try:
@@ -83,9 +77,9 @@ def _row(entry: object) -> dict[str, Any] | None:
 
 
 def _key_text(value: object) -> str | None:
-    """Return a primary key as we hold it.
+    """Return a primary key as text.
 
-    A number's digits, without the `.0` that a re-encoding may add.
+    A number loses the `.0` that a re-encoding by the service may add.
     """
     if isinstance(value, str):
         return value

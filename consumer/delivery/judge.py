@@ -1,7 +1,4 @@
-"""What an outcome means for its batch.
-
-Every answer of the service, and every lack of one, read one way.
-"""
+"""Reads the outcome of a request as a verdict on its batch."""
 
 from __future__ import annotations
 
@@ -24,17 +21,21 @@ from consumer.http.messages import Answer, HttpOutcome, NoAnswer
 from consumer.http.retry_after import pause_s
 from consumer.masking import MASKED_CHARS, mask
 
+CHECK_ACCESS: Final = "check the scopes of the connected app and the permissions of the user"
+"""What to do about a refused token or missing permission."""
+
 _ACCEPTED: Final = frozenset({b'{"accepted":true}', b'{"accepted": true}', b""})
 _ODD: Final = frozenset({200, 201})
 _REDIRECTS: Final = range(300, 400)
+_WRONG_ADDRESS: Final = "this address is not the Ingestion API's; check for a proxy in between"
 _SET_UP: Final = {
-    404: "no such connector or object",
-    405: "wrong address",
-    406: "wrong address",
-    415: "wrong address",
+    404: "no such connector or object; check the name of the connector and of the object",
+    405: _WRONG_ADDRESS,
+    406: _WRONG_ADDRESS,
+    415: _WRONG_ADDRESS,
 }
-_MOMENT: Final = {408: True, 425: False, 500: True, 502: True, 503: True, 504: True}
-"""Statuses of the moment, and whether the request may have been acted upon all the same."""
+_TRANSIENT: Final = {408: True, 425: False, 500: True, 502: True, 503: True, 504: True}
+"""Transient statuses, and whether the service may have stored the rows all the same."""
 
 _REPORTS: Final = frozenset(
     {"error", "errors", "failed", "failures", "failedrecords", "rejected", "rejectedrecords"}
@@ -42,19 +43,19 @@ _REPORTS: Final = frozenset(
 _ROWS: Final = frozenset({"records", "results", "data"})
 _FAILED: Final = frozenset({"failed", "error", "rejected"})
 _MESSAGE_COUNT: Final = 3
-_CONFLICTS_BORNE: Final = 1
+_CONFLICT_RETRIES: Final = 1
 
 
 def judge(  # noqa: C901, PLR0911, PLR0912 - one screen, one row of the table per branch
     outcome: HttpOutcome, *, records: int, conflicts: int, fresh_token: bool, wall_ms: int
 ) -> Verdict:
-    """Read what became of a request for a batch of `records` changes.
+    """Return the verdict on a request that carried `records` changes.
 
     `conflicts` is how often this batch was answered 409 before. `fresh_token` says that the token
     of this request was itself made because of a 401.
 
-    Source: status table of the Ingestion API reference; what it does not list is judged so that a
-    fault of the service or the set-up never costs a record.
+    Source: status table of the Ingestion API reference. A status that it does not list becomes a
+    hold, so that a fault of the service or of the set-up never costs a record.
     """
     if isinstance(outcome, NoAnswer):
         return Retry(outcome.failure.value, maybe_written=outcome.written)
@@ -67,37 +68,41 @@ def judge(  # noqa: C901, PLR0911, PLR0912 - one screen, one row of the table pe
             return _hold(
                 HoldReason.SINK,
                 outcome,
-                "not the service's own acceptance; a proxy may have answered",
+                "expected the service's own acceptance, got another answer; check for a proxy"
+                " in between",
             )
         case status if status in _REDIRECTS:
             return _hold(
                 HoldReason.CONFIG,
                 outcome,
-                "redirect; it is never followed, check the tenant's address",
+                "a redirect, which is not followed; check the tenant's address",
             )
         case 400 | 422:
+            # One bad row makes the service reject the whole batch.
             if records > 1:
                 return Isolate(ask_first=True, detail=detail_of(outcome), status=outcome.status)
             return Reject(Reason.SINK_REJECTED.value, detail_of(outcome), outcome.status)
         case 401:
+            # Tokens expire early and are revoked; only a refused new one is a fault of the set-up.
             if not fresh_token:
                 return RefreshToken()
-            return _hold(HoldReason.AUTH, outcome, "token refused although it was just made")
+            return _hold(HoldReason.AUTH, outcome, f"a new token was refused; {CHECK_ACCESS}")
         case 403:
             return _hold(
                 HoldReason.AUTH,
                 outcome,
-                "token taken but not allowed here; check scopes and permissions",
+                f"the token is valid but has no access here; {CHECK_ACCESS}",
             )
-        case status if (said := _SET_UP.get(status)) is not None:
-            return _hold(HoldReason.CONFIG, outcome, said)
-        case status if (written := _MOMENT.get(status)) is not None:
+        case status if (meaning := _SET_UP.get(status)) is not None:
+            return _hold(HoldReason.CONFIG, outcome, meaning)
+        case status if (written := _TRANSIENT.get(status)) is not None:
             return Retry(str(status), pause_s(outcome, wall_ms), maybe_written=written)
         case 409:
-            if conflicts < _CONFLICTS_BORNE:
+            # Another writer may hold the object for a moment; a bulk job holds it for long.
+            if conflicts < _CONFLICT_RETRIES:
                 return Retry("409", pause_s(outcome, wall_ms))
             return _hold(
-                HoldReason.SINK, outcome, "conflict; a bulk job may be active on this object"
+                HoldReason.SINK, outcome, "conflict; a bulk job may be running on this object"
             )
         case 413:
             if records > 1:
@@ -107,10 +112,10 @@ def judge(  # noqa: C901, PLR0911, PLR0912 - one screen, one row of the table pe
             return Retry("429", pause_s(outcome, wall_ms), throttled=True)
         case 207:
             return _hold(
-                HoldReason.SINK, outcome, "answer by record, which this program does not trust"
+                HoldReason.SINK, outcome, "results per record, which the service does not document"
             )
         case _:
-            return _hold(HoldReason.SINK, outcome, "answer that the service does not document")
+            return _hold(HoldReason.SINK, outcome, "a status that the service does not document")
 
 
 def detail_of(answer: Answer) -> str:
@@ -119,21 +124,22 @@ def detail_of(answer: Answer) -> str:
 
 
 def _read_accepted(answer: Answer, wall_ms: int) -> Verdict:
+    # The usual bodies are compared as bytes; only another one is parsed.
     if answer.body not in _ACCEPTED:
         parsed = _parsed(answer.body)
         if isinstance(parsed, dict) and parsed.get("accepted") in (False, "false"):
-            return _hold(HoldReason.SINK, answer, "status says accepted, body says not")
+            return _hold(HoldReason.SINK, answer, "the status says accepted, the body says not")
         if _reports_records(parsed):
             return _hold(
                 HoldReason.SINK,
                 answer,
-                "accepted with faults by record, which this program does not trust",
+                "accepted, but with faults per record, which the service does not document",
             )
     return Accepted(not_before_s=pause_s(answer, wall_ms))
 
 
 def _reports_records(parsed: object) -> bool:
-    """Return whether an acceptance tells of records that were not accepted."""
+    """Return whether an acceptance lists records that were not accepted."""
     if isinstance(parsed, list):
         return any(_failed(entry) for entry in parsed)
     if not isinstance(parsed, dict):
@@ -162,17 +168,17 @@ def _failed(entry: object) -> bool:
     return isinstance(status, int) and status >= HTTPStatus.BAD_REQUEST
 
 
-def _hold(reason: HoldReason, answer: Answer, said: str) -> HoldLane:
+def _hold(reason: HoldReason, answer: Answer, meaning: str) -> HoldLane:
     message = _message(answer.body)
-    return HoldLane(reason, f"{answer.status}: {said}; {message}"[:MASKED_CHARS])
+    return HoldLane(reason, f"{answer.status}: {meaning}; {message}"[:MASKED_CHARS])
 
 
 def _message(body: bytes) -> str:
-    """Find the message in an error body of either style; never the records that it may repeat.
+    """Return the message in an error body of either style, never the rows that it may repeat.
 
     Shape: the gateway's `{"error", "message", "details": {"validationReport":
-    [{"causingExceptions"}]}}`, the core's `[{"errorCode", "message"}]`, of which the first few are
-    told.
+    [{"causingExceptions"}]}}`, or the core's `[{"errorCode", "message"}]`, of which only the first
+    few are used.
     """
     if not body.strip():
         return "no message"
@@ -185,7 +191,7 @@ def _message(body: bytes) -> str:
         return mask(" | ".join(dict.fromkeys(texts))) if texts else "JSON without a message"
     text = body.decode("utf-8", "replace")
     if text.lstrip().startswith("<"):
-        return "a page of markup"
+        return "an HTML or XML page"
     return mask(text)
 
 

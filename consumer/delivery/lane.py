@@ -1,4 +1,4 @@
-"""One object's way out: its batcher, its fuse, and whether it is held."""
+"""One object's lane: its batcher, its fuse, and its hold with the probes that end it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Lane:
-    """While a lane is held one batch at a time goes out as a probe, at rising intervals."""
+    """The state of one lane. While held it sends one batch at a time as a probe."""
 
     __slots__ = ("_probes", "batcher", "fuse", "held", "primary_key", "probe", "probe_due_s")
 
@@ -29,15 +29,15 @@ class Lane:
         self._probes = 0
 
     def may_start(self, now_s: float) -> bool:
-        """Tell whether a ready batch may go out now."""
+        """Tell whether a ready batch may be sent now."""
         if not self.batcher.ready:
             return False
         return self.held is None or (now_s >= self.probe_due_s and self.probe is None)
 
-    def wants_the_newest(self, now_s: float) -> bool:
-        """Tell whether a mass rejection is about to be probed.
+    def probes_newest(self, now_s: float) -> bool:
+        """Tell whether the next batch probes a mass rejection.
 
-        The newest is the likeliest to be good.
+        The probe is the newest batch, which is the likeliest to be good.
         """
         held = self.held
         return (
@@ -45,45 +45,42 @@ class Lane:
         )
 
     def take(self, now_s: float) -> Batch:
-        """Take out the batch that goes next.
+        """Remove and return the next batch: the oldest, or the newest to probe a mass rejection.
 
-        In turn, but after a mass rejection what was refused stands first.
+        After a mass rejection the rejected batches are at the front.
         """
         ready = self.batcher.ready
-        return ready.pop() if self.wants_the_newest(now_s) else ready.popleft()
+        return ready.pop() if self.probes_newest(now_s) else ready.popleft()
 
     def hold(self, hold: HoldLane, batch: Batch, now_s: float) -> None:
-        """Begin a hold that this batch ran into.
-
-        Or go on with it after a probe that found it lasting.
-        """
+        """Begin a hold because of this batch, or extend it when the batch was its probe."""
         if self.held is not None and self.probe is not batch:
-            return  # an answer to what was sent before the hold began
+            return  # sent before the hold began; only a probe may extend it
+        # The first probe comes after the shortest interval, each further one later.
         self._probes = 0 if self.held is None else self._probes + 1
         self.held = hold
         self.probe_due_s = now_s + probe_interval_s(self._probes)
 
-    def released_by_answer(self) -> HoldLane | None:
-        """The service took a batch for what it is: whatever held the lane is over.
+    def release_on_answer(self) -> HoldLane | None:
+        """End a hold because the service judged the rows of a batch; return the hold.
 
-        Returns what that was.
-
-        A mass rejection is not over by a further rejection: see `released_by_acceptance`.
+        A rejection shows that the set-up works. It does not end a MASS_REJECT hold, which needs an
+        acceptance: see `release_on_acceptance`.
         """
         if self.held is None or self.held.reason is HoldReason.MASS_REJECT:
             return None
         return self._release()
 
-    def released_by_acceptance(self) -> HoldLane | None:
-        """The service accepted a batch: nothing holds the lane any more. Returns what did."""
+    def release_on_acceptance(self) -> HoldLane | None:
+        """End any hold because the service accepted a batch; return the hold."""
         if self.held is not None and self.held.reason is HoldReason.MASS_REJECT:
             self.fuse.reset()
         return self._release()
 
-    def released_for_want_of_probes(self) -> HoldLane | None:
-        """Nothing is left to send: the next batch will show whether the cause is gone.
+    def release_when_empty(self) -> HoldLane | None:
+        """End a hold because no batch is left to probe with; return the hold.
 
-        Returns what held.
+        The next batch will show whether the cause is gone.
         """
         return self._release()
 

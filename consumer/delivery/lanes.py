@@ -1,9 +1,7 @@
-"""The lanes: ready batches out to the service, as many at a time as it bears.
+"""Runs the lanes: sends ready batches concurrently and applies the verdict on each.
 
-And their verdicts back.
-
-One task carries one batch from its first attempt to a verdict that ends its way; the dispatcher
-decides which batch goes next, the pure parts of this room decide everything else.
+One task per batch, from its first attempt to the verdict that ends it. `_next` decides which batch
+goes next, `_apply` turns verdicts into events.
 """
 
 from __future__ import annotations
@@ -44,45 +42,45 @@ Spawn: TypeAlias = "Callable[[Coroutine[object, object, None]], asyncio.Task[Non
 
 
 TOKEN_WAIT_S: Final = 0.5
-"""The shortest wait for a token; the login says when it is asked again."""
+"""The shortest wait for a token; the provider says when it asks the login again."""
 
 
 class LaneEvents(Protocol):
-    """Who is told where batches end."""
+    """Receives the end of every batch, and the holds of lanes."""
 
     def accepted(self, batch: Batch) -> None:
-        """All changes of the batch were accepted."""
+        """Settle a batch: all of its changes were accepted."""
         ...
 
     def rejected(self, batch: Batch, verdict: Reject) -> None:
-        """The one change of the batch was refused for good."""
+        """Settle a batch: its only change was rejected."""
         ...
 
     def lane_held(self, target: Target, hold: HoldLane) -> None:
-        """An object's lane waits."""
+        """Report that an object's lane is held."""
         ...
 
     def lane_released(self, target: Target, hold: HoldLane) -> None:
-        """It goes on."""
+        """Report that the hold of an object's lane has ended."""
         ...
 
 
 class LanesObserver(AttemptObserver, Protocol):
-    """Who counts what the lanes do."""
+    """Receives retries and isolation requests for metrics."""
 
     def retried(self, cause: str) -> None:
-        """A batch is about to be sent again."""
+        """Report that a batch is about to be sent again."""
         ...
 
     def bisected(self) -> None:
-        """A request was made only to find who is at fault."""
+        """Report a request that was made only to find the rows at fault."""
         ...
 
 
 class Lanes:
-    """Carries the ready batches of every object.
+    """Sends the ready batches of every object.
 
-    Nothing here outlives the task group behind `spawn`.
+    Every task belongs to the task group behind `spawn`.
     """
 
     def __init__(
@@ -109,70 +107,76 @@ class Lanes:
         self._spawn = spawn
         self._events = events
         self._observer = observer
-        self._carried: dict[Batch, asyncio.Task[None]] = {}
+        self._in_flight: dict[Batch, asyncio.Task[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._hurried = False
+        self._draining = False
         self._closed = False
 
     @property
     def in_flight(self) -> int:
-        """Batches under way, those that wait for a retry included."""
-        return len(self._carried)
+        """Batches in flight, including those that wait for a retry."""
+        return len(self._in_flight)
 
     def trouble(self, assignment: Assignment) -> str | None:
-        """Return what keeps the oldest batch under way that holds records of a partition.
+        """Return why the oldest batch in flight with records of a partition has to be sent again.
 
-        If it failed before.
+        Returns `None` when it has not failed.
         """
-        mine = [batch for batch in self._carried if assignment in batch.lows]
+        mine = [batch for batch in self._in_flight if assignment in batch.lows]
         oldest = min(mine, key=lambda batch: batch.lows[assignment], default=None)
-        return None if oldest is None or oldest.last_failure is None else _told(oldest.last_failure)
+        return (
+            None
+            if oldest is None or oldest.last_failure is None
+            else _describe(oldest.last_failure)
+        )
 
-    def hurry(self, hurried: bool) -> None:  # noqa: FBT001 - a state that is switched, not a variant of the call
-        """While partitions are being handed over nothing lingers."""
-        self._hurried = hurried
+    def set_draining(self, draining: bool) -> None:  # noqa: FBT001 - a state that is switched, not a variant of the call
+        """Set whether partitions are draining; open batches are then sent without lingering."""
+        self._draining = draining
         self.pump()
 
     def pump(self) -> None:
-        """Start what may start; called whenever something became ready, was settled.
+        """Start every batch that may start.
 
-        Or a moment has come.
+        Called whenever a batch becomes ready or is settled, and by a timer.
         """
         if self._closed:
             return
         now_s = self._clock.now_s()
-        linger_s = 0.0 if self._hurried else self._linger_s
-        while len(self._carried) < self._limit.limit:
+        linger_s = 0.0 if self._draining else self._linger_s
+        while len(self._in_flight) < self._limit.limit:
             lane = self._next(now_s, linger_s)
             if lane is None:
                 break
             batch = lane.take(now_s)
             lane.probe = batch if lane.held is not None else lane.probe
-            self._carried[batch] = self._spawn(self._carry(lane, batch))
-        self._set_alarm(now_s, linger_s)
+            self._in_flight[batch] = self._spawn(self._deliver(lane, batch))
+        self._set_timer(now_s, linger_s)
 
     def close(self) -> None:
-        """Start nothing more."""
+        """Start no more batches."""
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def give_up(self, gone: Collection[Assignment]) -> None:
-        """Cancel the requests that hold changes of lost assignments.
+    def cancel(self, gone: Collection[Assignment]) -> None:
+        """Cancel the requests that hold changes of partitions that are gone.
 
-        What is left of their batches is ready again once the request has ended, not before: until
-        then its keys are open.
+        The rest of such a batch is ready again when its request has ended and not before: until
+        then its keys are in flight.
         """
         for lane in self._lanes:
-            for batch in [batch for batch in self._carried if batch.target == lane.batcher.target]:
+            for batch in [
+                batch for batch in self._in_flight if batch.target == lane.batcher.target
+            ]:
                 if any(change.assignment in gone for change in batch.changes.values()):
-                    task = self._carried[batch]
-                    task.add_done_callback(partial(self._given_up, lane, batch))
+                    task = self._in_flight[batch]
+                    task.add_done_callback(partial(self._requeue_cancelled, lane, batch))
                     task.cancel()
 
-    def _given_up(self, lane: Lane, batch: Batch, _task: asyncio.Task[None]) -> None:
-        if self._carried.pop(batch, None) is None:
+    def _requeue_cancelled(self, lane: Lane, batch: Batch, _task: asyncio.Task[None]) -> None:
+        if self._in_flight.pop(batch, None) is None:
             return  # cancelled twice
         lane.probe = None if lane.probe is batch else lane.probe
         if batch.changes:
@@ -180,28 +184,26 @@ class Lanes:
         self.pump()
 
     def _next(self, now_s: float, linger_s: float) -> Lane | None:
-        """Return the next lane with a batch to start, turn by turn.
-
-        Sealing what has lingered long enough.
-        """
+        """Return the next lane with a batch to start, round robin; seal batches that lingered."""
         for _ in range(len(self._lanes)):
             lane = self._lanes[0]
             self._lanes.rotate(-1)
             if lane.held is not None and lane.batcher.is_empty:
-                # Its batches went with their partitions: there is nothing left to probe with.
-                self._released(lane, lane.released_for_want_of_probes())
-            if not lane.batcher.ready or lane.wants_the_newest(now_s):
+                # Its batches were dropped with their partitions: nothing is left to probe with.
+                self._report_release(lane, lane.release_when_empty())
+            if not lane.batcher.ready or lane.probes_newest(now_s):
                 lane.batcher.seal_lingered(now_s, linger_s)
             if lane.may_start(now_s):
                 return lane
         return None
 
-    def _set_alarm(self, now_s: float, linger_s: float) -> None:
-        """Wake up for the next batch that will have lingered, or the next probe."""
+    def _set_timer(self, now_s: float, linger_s: float) -> None:
+        """Set the timer for the next batch that will have lingered, or for the next probe."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         moments: list[float] = []
+        # Past moments need no timer: an answer or a settled batch calls `pump` for them.
         for lane in self._lanes:
             opened_s = lane.batcher.opened_s()
             if lane.held is not None:
@@ -212,8 +214,8 @@ class Lanes:
         if due_s is not None:
             self._timer = asyncio.get_running_loop().call_later(due_s - now_s, self.pump)
 
-    async def _carry(self, lane: Lane, batch: Batch) -> None:
-        """Take one batch to the verdict that ends its way, whatever that takes."""
+    async def _deliver(self, lane: Lane, batch: Batch) -> None:
+        """Send one batch until a verdict ends it."""
         refused: Token | None = None
         retries = 0
         while True:
@@ -225,6 +227,7 @@ class Lanes:
                 await self._wait_for_retry(batch, verdict, retries)
                 retries += 1
             elif isinstance(verdict, RefreshToken) and token is not None:
+                # Not an attempt of the rows; they are sent again with a new token at once.
                 batch.attempts -= 1
                 refused = token
                 hold = self._attempt.refused(token)
@@ -233,9 +236,12 @@ class Lanes:
                     break
             else:
                 break
-        groups = await self._groups(lane, batch, verdict) if isinstance(verdict, Isolate) else []
-        del self._carried[batch]
-        self._conclude(lane, batch, verdict, groups)
+        groups = (
+            await self._split_groups(lane, batch, verdict) if isinstance(verdict, Isolate) else []
+        )
+        # From here on nothing awaits: a cancellation finds the batch in flight or settled.
+        del self._in_flight[batch]
+        self._apply(lane, batch, verdict, groups)
         lane.probe = None if lane.probe is batch else lane.probe
         self.pump()
 
@@ -244,7 +250,8 @@ class Lanes:
         batch.conflicts += verdict.cause == "409"
         batch.last_failure = verdict.cause
         if verdict.cause == NO_TOKEN:
-            # It was not sent: it burdens nobody, and all of it goes once there is a token again.
+            # The batch was not sent, so it costs no retry budget: all batches go once there is a
+            # token again.
             await self._clock.sleep(
                 jittered_pause_s(max(verdict.after_s or 0.0, TOKEN_WAIT_S), self._rng())
             )
@@ -254,22 +261,21 @@ class Lanes:
                 await self._clock.sleep(wait_s)
         self._observer.retried(verdict.cause)
 
-    def _conclude(
-        self, lane: Lane, batch: Batch, verdict: Verdict, groups: list[list[str]]
-    ) -> None:
+    def _apply(self, lane: Lane, batch: Batch, verdict: Verdict, groups: list[list[str]]) -> None:
         now_s = self._clock.now_s()
         match verdict:
             case Accepted():
-                self._released(lane, lane.released_by_acceptance())
+                self._report_release(lane, lane.release_on_acceptance())
                 lane.fuse.passed(now_s, len(batch.changes))
                 self._events.accepted(batch)
             case HoldLane():
                 lane.batcher.ready.appendleft(batch)
                 self._hold(lane, batch, verdict)
             case Isolate() | Reject():
-                self._released(lane, lane.released_by_answer())
+                self._report_release(lane, lane.release_on_answer())
+                # The lane is in a mass rejection, or enters one: nothing is dead-lettered.
                 if lane.held is not None or (blown := lane.fuse.blown(now_s)):
-                    self._set_aside(lane, batch, groups)
+                    self._requeue_rejected(lane, batch, groups)
                     detail = (
                         lane.held.detail if lane.held is not None else f"{blown}; {verdict.detail}"
                     )
@@ -277,6 +283,7 @@ class Lanes:
                 elif isinstance(verdict, Isolate):
                     lane.batcher.split(batch, groups)
                 else:
+                    # One named row among many good ones does not point to a bad set-up.
                     if batch.singled_out.issuperset(batch.changes):
                         lane.fuse.singled_out(now_s)
                     else:
@@ -289,26 +296,28 @@ class Lanes:
                             HoldLane(HoldReason.MASS_REJECT, f"{blown}; {verdict.detail}"),
                         )
 
-    def _set_aside(self, lane: Lane, batch: Batch, groups: list[list[str]]) -> None:
-        """Rejecting goes on: try something else next time, one batch that is good ends the hold.
+    def _requeue_rejected(self, lane: Lane, batch: Batch, groups: list[list[str]]) -> None:
+        """Put a rejected batch back during a mass rejection, so that something else is tried next.
 
-        Where every batch has one bad record among many good ones no batch would ever be good. So a
-        probe is parted in two: what may be good is tried next, the rest after all others.
+        One accepted batch ends the hold. When every batch has one bad row among many good ones, no
+        whole batch is ever accepted, so a probe is split in two: the part that may be good is tried
+        next, the rest after all other batches.
         """
         ready = lane.batcher.ready
         if lane.probe is not batch or not groups:
             ready.appendleft(batch)
             return
+        # `_split_groups` puts the rows that may be good first.
         hopeful, *rest = groups
         lane.batcher.split(batch, [hopeful, [key for keys in rest for key in keys]])
+        # A mass rejection is probed from the right end.
         ready.append(ready.popleft())
 
-    async def _groups(self, lane: Lane, batch: Batch, verdict: Isolate) -> list[list[str]]:
-        """Return the parts into which a refused batch is taken apart.
+    async def _split_groups(self, lane: Lane, batch: Batch, verdict: Isolate) -> list[list[str]]:
+        """Return the keys of each part into which a rejected batch is split.
 
-        The good first, each bad one alone.
-
-        The service's validation is asked once; where it does not help, halves in order.
+        The validation call is made once per batch: good rows first, then each bad row by itself.
+        Where it does not help, the batch is halved in order.
         """
         keys = [*batch.changes]
         if verdict.ask_first and not batch.validated and batch.operation is Operation.UPSERT:
@@ -319,6 +328,7 @@ class Lanes:
                 encoded = [change.encoded for change in batch.changes.values()]
                 bad = keys_at_fault(outcome, keys, encoded, lane.primary_key)
                 if bad:
+                    # Few bad rows among many are counted one by one, not as a run of rejections.
                     if lane.fuse.are_few(len(bad), len(keys)):
                         batch.singled_out = bad
                     good = [key for key in keys if key not in bad]
@@ -326,24 +336,25 @@ class Lanes:
         return [keys[part] for part in halves(len(keys))]
 
     def _hold(self, lane: Lane, batch: Batch, hold: HoldLane) -> None:
+        # A probe may run into another hold: the first one is released, so that it does not stay.
         earlier = lane.held
         lane.hold(hold, batch, self._clock.now_s())
         now = lane.held
         if now is not None and (earlier is None or earlier.reason is not now.reason):
-            self._released(lane, earlier)
+            self._report_release(lane, earlier)
             self._events.lane_held(lane.batcher.target, now)
 
-    def _released(self, lane: Lane, hold: HoldLane | None) -> None:
+    def _report_release(self, lane: Lane, hold: HoldLane | None) -> None:
         if hold is not None:
             self._events.lane_released(lane.batcher.target, hold)
 
 
-def _told(cause: str) -> str:
+def _describe(cause: str) -> str:
     """Say why a batch is sent again."""
     if cause == NO_TOKEN:
-        return "login: it gives no token"
+        return "login: no token"
     return (
-        f"delivery: the service answers {cause}"
+        f"delivery: the service returned {cause}"
         if cause.isdigit()
         else f"delivery: no answer ({cause})"
     )

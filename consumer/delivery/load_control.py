@@ -1,7 +1,4 @@
-"""When a request may start and how many may be open.
-
-The tenant's rate, the retry budget, the adaptive limit.
-"""
+"""Decides when a request may start, and how many may be open at a time."""
 
 from __future__ import annotations
 
@@ -10,52 +7,54 @@ from math import ceil, floor
 from typing import Final
 
 _MARGIN: Final = 0.03
-"""Requests arrive closer together than they left, when a slow one is followed by fast ones."""
+"""Part of the share that is not used: requests may arrive closer together than they were sent."""
 
 _BURST: Final = 0.02
 _WINDOW_S: Final = 1.02
-"""A little more than the service's second: what started just outside of it may arrive inside."""
+"""A little more than the service's second: a request that starts just outside of it may arrive
+inside."""
 
 _NEWCOMERS: Final = 0.04
-"""The part of the tenant's rate that is never dealt: ten requests of 250, for processes without a
+"""Part of the tenant's rate that is never shared out: ten requests of 250, for processes without a
 share."""
 
 _TICK_S: Final = 0.001
-"""The shortest wait that is asked for: what a clock cannot tell from none would be asked for again
-and again."""
+"""The shortest wait. A wait that the clock cannot tell from zero would be repeated in a busy
+loop."""
 
 _SMALLEST_FACTOR: Final = 1 / 16
 _CLIMB_PER_S: Final = 1 / 60
-"""How much of the full rate comes back per second after a 429: from a half in half a minute."""
+"""Part of the full rate that comes back per second after a 429: from half to full in half a
+minute."""
 
 _SAME_CAUSE_S: Final = 1.0
-"""Refusals within this time of one another are one event: the requests were under way together."""
+"""Refusals within this time count as one event: the requests were in flight together."""
 
 
 class RateBucket:
-    """The process's share of the tenant's requests per second, kept in any sliding second.
+    """This process's share of the tenant's requests per second, kept in any sliding second.
 
-    Two rules. Places are spaced (GCRA), so that the service sees a stream, not waves. And whatever
-    the scheduler does to lanes that wait for their place, no second holds more starts than `_most`,
-    which is below the share.
+    Two rules. Slots are spaced (GCRA), so that the service sees a stream and not bursts. And no
+    window of a second holds more starts than `_most`, whatever delay the scheduler adds after a
+    slot.
 
-    Why all replicas together stay within the tenant's rate, in any window of a second: 1.
-    Partitions share out what is left beside the newcomers' part, each share rounded down, so owners
-    that
-       stand still start no more than that, as long as each has at least one request per second.
-    2. A share that shrinks does so at once. One that grows waits until what the earlier owner
-    started has left
-       the window. So no window holds starts under the old and under the new share of one partition.
-    3. Who owns nothing, or has just been given its first partition, starts one request in a window.
-    Nobody has
-       dealt it a share, and it knows of no other that starts beside it; so all that can be said of these is
-       their number: as many may start within one second as the newcomers' part has requests.
+    Why all replicas together stay within the tenant's rate:
+
+    1. The partitions share out the rate that is left beside the newcomers' part, each share rounded
+       down. So the owners of partitions together start no more than that, as long as each has at
+       least one request per second.
+    2. A share that shrinks takes effect at once. One that grows takes effect only when the requests
+       of the former owner have left the window. So no window holds starts under the old and the new
+       share of one partition.
+    3. A process that owns nothing, or has just been given its first partition, starts one request
+       per window, without knowing of the others. As many of these may start within one second as
+       the newcomers' part has requests.
     """
 
     def __init__(self, requests_per_second: int) -> None:
         self._dealt_per_s = max(1, requests_per_second - ceil(requests_per_second * _NEWCOMERS))
         self._share = 0.0
-        self._grown: tuple[float, float] | None = None  # the larger share to come, and when
+        self._pending_share: tuple[float, float] | None = None  # the larger share to come, and when
         self._factor = 1.0
         self._factor_at_s = 0.0
         self._next_s = float("-inf")
@@ -69,62 +68,60 @@ class RateBucket:
 
     @property
     def share(self) -> float:
-        """The part of what is dealt that is ours, 0 to 1."""
+        """This process's part of the rate that is shared out, 0 to 1."""
         return self._share
 
     def set_share(self, owned: int, subscribed: int, now_s: float) -> None:
-        """Take the share of the partitions owned among all that are subscribed.
-
-        0 when that is not known.
-        """
-        self._grow(now_s)
+        """Set the share to the partitions owned among all that are subscribed, 0 when not known."""
+        self._apply_pending_share(now_s)
         share = min(1.0, owned / subscribed) if subscribed > 0 else 0.0
+        # Rule 2 above: smaller at once, larger only after a window. Of two larger shares in a row
+        # the smaller one is kept.
         if share <= self._share:
-            self._grown = None
-            self._take(share)
-        elif self._grown is None or share < self._grown[0]:
-            self._grown = (share, now_s + _WINDOW_S)
+            self._pending_share = None
+            self._apply_share(share)
+        elif self._pending_share is None or share < self._pending_share[0]:
+            self._pending_share = (share, now_s + _WINDOW_S)
 
     def limit_per_s(self, now_s: float) -> float:
         """Return how many requests per second may start at present."""
         return self._full_per_s * self._factor_now(now_s)
 
     def reserve(self, now_s: float) -> float:
-        """Take the next place: 0 when the request starts now.
+        """Take the next slot and start if it is now; return 0 then.
 
-        Else how long to wait before asking `postponed`.
+        Otherwise return how long to wait before `start`.
         """
-        self._grow(now_s)
+        self._apply_pending_share(now_s)
+        # GCRA: up to `_burst` slots may be taken at once, the others follow one interval apart.
         interval_s = 1.0 / self.limit_per_s(now_s)
-        place_s = max(now_s, self._next_s - (self._burst - 1) * interval_s, self._paused_until_s)
-        if self._grown is not None and place_s > self._grown[1]:
-            # A place at the old, smaller rate would be held long after the larger share has come.
-            return self._grown[1] - now_s
-        self._next_s = max(self._next_s, place_s) + interval_s
-        return place_s - now_s if place_s > now_s else self.postponed(now_s)
+        slot_s = max(now_s, self._next_s - (self._burst - 1) * interval_s, self._paused_until_s)
+        if self._pending_share is not None and slot_s > self._pending_share[1]:
+            # A slot at the old, smaller rate would lie long after the larger share takes effect.
+            return self._pending_share[1] - now_s
+        self._next_s = max(self._next_s, slot_s) + interval_s
+        return slot_s - now_s if slot_s > now_s else self.start(now_s)
 
-    def postponed(self, now_s: float) -> float:
-        """Start the request whose place has come.
+    def start(self, now_s: float) -> float:
+        """Start the request whose slot has come; return 0, or how long to wait and call again.
 
-        0 when it may, else how long to wait and ask again.
-
-        A pause makes places void: each is taken anew, after the pause and after all that were taken
-        before.
+        A pause voids slots: each is taken again, after the pause and after the slots taken before.
         """
+        # The slot lies in a pause that began after it was taken.
         if now_s < self._paused_until_s:
             return self.reserve(now_s)
-        self._grow(now_s)
+        self._apply_pending_share(now_s)
         started_s = self._started_s
         while started_s and started_s[0] + _WINDOW_S <= now_s:
             started_s.popleft()
         if len(started_s) >= self._most:
-            # Lanes that overslept their places came together.
+            # Several requests missed their slots and came together: the window has the last word.
             return max(_TICK_S, started_s[-self._most] + _WINDOW_S - now_s)
         started_s.append(now_s)
         return 0.0
 
     def pause_until(self, now_s: float, duration_s: float) -> None:
-        """Start nothing for this long: the service said when to come back."""
+        """Start nothing for this long, because the service asked for it."""
         self._paused_until_s = max(self._paused_until_s, now_s + duration_s)
 
     def paused_s(self, now_s: float) -> float:
@@ -132,28 +129,26 @@ class RateBucket:
         return max(0.0, self._paused_until_s - now_s)
 
     def throttled(self, now_s: float) -> None:
-        """Halve the rate: the service said that we are too fast. It climbs back by itself."""
+        """Halve the rate after a 429. It climbs back by itself."""
         if now_s - self._halved_at_s < _SAME_CAUSE_S:
             return
         self._halved_at_s = now_s
         self._factor = max(_SMALLEST_FACTOR, self._factor_now(now_s) / 2)
         self._factor_at_s = now_s
 
-    def _grow(self, now_s: float) -> None:
-        if self._grown is not None and now_s >= self._grown[1]:
-            share, self._grown = self._grown[0], None
-            self._take(share)
+    def _apply_pending_share(self, now_s: float) -> None:
+        if self._pending_share is not None and now_s >= self._pending_share[1]:
+            share, self._pending_share = self._pending_share[0], None
+            self._apply_share(share)
 
-    def _take(self, share: float) -> None:
+    def _apply_share(self, share: float) -> None:
         if share != self._share:
             self._share = share
             self._fit()
 
     def _fit(self) -> None:
-        """Spread the share over a second.
-
-        `burst` places at once and the rest spaced make at most `cap`.
-        """
+        """Spread the share over a second: a burst at once and spaced slots make at most `cap`."""
+        # Rule 3 above: without a share one request per window.
         cap = self._dealt_per_s * self._share if self._share else 1.0
         if cap >= 1:
             cap = floor(cap)
@@ -168,10 +163,9 @@ class RateBucket:
 
 
 class RetryBudget:
-    """Retries are at most a tenth of the requests of a minute, and at least about one per second.
+    """Limits retries to a tenth of a minute's requests, but allows about one per second.
 
-    The floor keeps an outage probed: when every request is a retry, a tenth of nothing would be
-    silence.
+    The minimum keeps an outage probed: when every request is a retry, a tenth would be none.
     """
 
     _WINDOW_S: Final = 60.0
@@ -190,11 +184,9 @@ class RetryBudget:
         self._requests += 1
 
     def may_retry(self, now_s: float) -> float:
-        """Return 0 and count the retry when it may go now.
-
-        Else how long to wait before asking again.
-        """
+        """Count a retry and return 0, or return how long to wait before the next call."""
         cell = self._cell(now_s)
+        # Allowed by the tenth, or by the minimum of one per second.
         due_s = self._last_s + self._FLOOR_INTERVAL_S
         if self._retries + 1 > self._requests * self._PART and now_s < due_s:
             return due_s - now_s
@@ -204,10 +196,7 @@ class RetryBudget:
         return 0.0
 
     def _cell(self, now_s: float) -> list[int]:
-        """Return this second's counts `[second, requests, retries]`.
-
-        Dropping those that left the window.
-        """
+        """Return this second's counts `[second, requests, retries]`; drop those too old."""
         second = floor(now_s)
         while self._cells and self._cells[0][0] <= second - self._WINDOW_S:
             _, requests, retries = self._cells.popleft()
@@ -219,11 +208,11 @@ class RetryBudget:
 
 
 class AdaptiveLimit:
-    """How many requests may be open: as many as bring something.
+    """Limits how many requests may be open, by how the service answers.
 
-    It doubles with each round until the first push-back, then grows by one a round; it falls by
-    half on 429 and 503, and by a tenth when answers take much longer than they did. A tenant that
-    has become slower for good becomes the new normal after some hundred answers.
+    It doubles with each round until it first falls, then grows by one a round. It is halved on 429
+    and 503, and falls by a tenth when answers take much longer than before. When a tenant stays
+    slower, that becomes the new normal after some hundred answers.
     """
 
     _FIRST: Final = 8
@@ -246,10 +235,8 @@ class AdaptiveLimit:
         return int(self._limit)
 
     def answered(self, now_s: float, latency_s: float, open_count: int) -> None:
-        """An answer came after `latency_s` while `open_count` requests were open.
-
-        This one included.
-        """
+        """Note an acceptance after `latency_s`, while `open_count` requests were open with it."""
+        # The usual latency follows the recent one down at once and up only slowly.
         if self._usual_s is None:
             self._usual_s = self._recent_s = latency_s
         self._recent_s += (latency_s - self._recent_s) * self._RECENT
@@ -260,17 +247,17 @@ class AdaptiveLimit:
         if self._recent_s > self._usual_s * self._BAND + self._BAND_S:
             self._fall(now_s, 0.9, latency_s)
         elif open_count >= self.limit:
-            # Growing while the room is not used would prove nothing about the service.
+            # A higher limit that is not used would prove nothing about the service.
             self._limit = min(
                 self._most, self._limit + (1.0 if self._doubling else 1.0 / self._limit)
             )
 
     def pushed_back(self, now_s: float) -> None:
-        """The service answered 429 or 503."""
+        """Note a 429 or 503."""
         self._fall(now_s, 0.5, self._recent_s)
 
     def _fall(self, now_s: float, factor: float, round_s: float) -> None:
-        """Fall once per round: the other requests of the round tell of the same event."""
+        """Lower the limit once per round: the other answers of the round report the same event."""
         if now_s < self._rest_until_s:
             return
         self._rest_until_s = now_s + max(round_s, 0.1)

@@ -1,7 +1,4 @@
-"""When a request to the tenant may start.
-
-One after the other under its rate, and not before a pause is over.
-"""
+"""Makes every request to the tenant wait for its slot, and for the end of a pause."""
 
 from __future__ import annotations
 
@@ -19,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class RateLimiter:
-    """What everybody waits for who asks the tenant anything.
+    """The one rate limiter for all requests to the tenant.
 
-    Logins go to another host and have no part in it.
+    Logins go to another host and do not use it.
     """
 
     def __init__(self, rate: RateBucket, clock: Clock, rng: Callable[[], float]) -> None:
@@ -29,15 +26,15 @@ class RateLimiter:
         self._clock = clock
         self._rng = rng
 
-    async def come(self) -> None:
-        """Wait for the next place under the tenant's rate."""
+    async def acquire(self) -> None:
+        """Wait for the next slot under the tenant's rate."""
         wait_s = self._rate.reserve(self._clock.now_s())
         while wait_s > 0:
             await self._clock.sleep(wait_s)
-            wait_s = self._rate.postponed(self._clock.now_s())
+            wait_s = self._rate.start(self._clock.now_s())
 
-    def heed(self, verdict: Verdict) -> float | None:
-        """Keep to what an answer says of the rate; returns the pause that it asked for, if any."""
+    def observe(self, verdict: Verdict) -> float | None:
+        """Apply what a verdict says about the rate; return the pause that it asks for, if any."""
         asked_s: float | None = None
         if isinstance(verdict, Accepted):
             asked_s = verdict.not_before_s

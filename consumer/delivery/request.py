@@ -1,7 +1,4 @@
-"""A batch to a request value.
-
-Address, headers, and the body joined from rows that were encoded once.
-"""
+"""Builds the request of a batch: address, headers, and a body joined from encoded rows."""
 
 from __future__ import annotations
 
@@ -20,10 +17,10 @@ _DELETE_HEAD: Final = b'{"ids":['
 _TAIL: Final = b"]}"
 
 UPSERT_OVERHEAD_BYTES: Final = len(_UPSERT_HEAD) + len(_TAIL)
-"""What an upsert's body has beside its rows and the commas between them."""
+"""Bytes of an upsert's body beside its rows and the commas between them."""
 
 DELETE_OVERHEAD_BYTES: Final = len(_DELETE_HEAD) + len(_TAIL)
-"""What a delete's body has beside its ids and the commas between them."""
+"""Bytes of a delete's body beside its ids and the commas between them."""
 
 
 def upsert_request(
@@ -40,9 +37,9 @@ def upsert_request(
 def delete_request(
     base_url: str, token_value: str, target: Target, encoded: Sequence[bytes], timeout_s: float
 ) -> Request:
-    """Return the request that removes the rows of these keys.
+    """Return the request that deletes the rows with these keys.
 
-    The keys go in the body: in the address a key that holds a comma cannot be told from two.
+    The keys go into the body: in the address a key that holds a comma looks like two keys.
 
     Shape: `{"ids":["KEY","KEY"]}`. Source: Ingestion API, "Delete Records".
     """
@@ -53,9 +50,7 @@ def delete_request(
 def validation_request(
     base_url: str, token_value: str, target: Target, encoded: Sequence[bytes], timeout_s: float
 ) -> Request:
-    """Return the request that has these rows checked against the connector's schema.
-
-    Storing nothing.
+    """Return the request that checks these rows against the connector's schema and stores nothing.
 
     Source: Ingestion API, "Test Synchronous Record Validation".
     """

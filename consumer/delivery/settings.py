@@ -1,18 +1,18 @@
-"""What delivery is told: sizes, rates, time-outs."""
+"""Settings of the `delivery` section: sizes, rates and time-outs; limits of the service."""
 
 from __future__ import annotations
 
 import msgspec
 
 SERVICE_BODY_BYTES = 200_000
-"""The service's cap on a streaming body ("200 KB", read as decimal: the smaller of the two
-readings)."""
+"""The service's limit for a streaming body: "200 KB", read as decimal, the smaller of the two
+readings."""
 
 SERVICE_DELETE_IDS = 200
-"""The service's cap on ids per delete request."""
+"""The service's limit for ids per delete request."""
 
 SERVICE_REQUESTS_PER_SECOND = 250
-"""The service's cap over all objects of a tenant, and over all replicas of the daemon."""
+"""The service's limit over all objects of a tenant, and so over all replicas of the daemon."""
 
 
 class DeliverySettings(msgspec.Struct, frozen=True, kw_only=True):

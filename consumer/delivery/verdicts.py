@@ -1,4 +1,4 @@
-"""Verdicts: what `judge` decides about a batch. One class per case, exhaustive."""
+"""Verdicts on a batch, as returned by `judge`: one class per case, exhaustive."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from consumer.errors import HoldReason
 
 
 class Accepted(msgspec.Struct, frozen=True):
-    """The service said it has the batch. `not_before_s`: it also asked for a pause of this long.
+    """The service accepted the batch. `not_before_s`: it also asked for a pause of this length.
 
     `odd` marks an acceptance in an undocumented form (200 or 201), which is counted.
     """
@@ -20,11 +20,10 @@ class Accepted(msgspec.Struct, frozen=True):
 
 
 class Retry(msgspec.Struct, frozen=True):
-    """The moment's fault: the same bytes again. `after_s` is a floor for every lane (Retry-After).
+    """A transient fault: send the same bytes again. `after_s` is a minimum for every lane.
 
     `cause` is the `retries_total` label: a status as text, or a `Failure`. `maybe_written` says
-    that the repeat may be a duplicate. `throttled` says that the service asked us to slow down
-    (429).
+    that the retry may be a duplicate. `throttled` says that the service asked to slow down (429).
     """
 
     cause: str
@@ -34,11 +33,10 @@ class Retry(msgspec.Struct, frozen=True):
 
 
 class Isolate(msgspec.Struct, frozen=True):
-    """The service rejects the batch as a whole: find the records at fault.
+    """The service rejected a batch of several rows: find the rows at fault.
 
-    Of more than one record only.
-
-    `ask_first` says that the validation call may name them (400, 422); 413 only halves.
+    `ask_first` says that the validation call may name them (400, 422). After a 413 the batch is
+    only halved.
     """
 
     ask_first: bool
@@ -47,14 +45,14 @@ class Isolate(msgspec.Struct, frozen=True):
 
 
 class RefreshToken(msgspec.Struct, frozen=True):
-    """The token was refused: refresh once for the whole process, send again.
+    """The token was refused: refresh it once for the whole process and send again.
 
-    Do not count the attempt.
+    The attempt does not count.
     """
 
 
 class Reject(msgspec.Struct, frozen=True):
-    """The single record of this batch is refused for good.
+    """The only row of this batch is rejected; its record is dead-lettered.
 
     `reason` is SINK_REJECTED or SINK_TOO_LARGE.
     """
@@ -65,10 +63,7 @@ class Reject(msgspec.Struct, frozen=True):
 
 
 class HoldLane(msgspec.Struct, frozen=True):
-    """The set-up's fault: the lane of this object waits, probing.
-
-    AUTH and RATE concern every lane.
-    """
+    """A fault of the set-up: the object's lane waits and sends probes."""
 
     reason: HoldReason
     detail: str

@@ -1,6 +1,6 @@
-"""What is open, counted where it lies.
+"""Counts unsettled records by looking into every place that holds them.
 
-The other side of the ledger, which only counts comings and goings.
+The ledger only counts records that arrive and records that settle. The two results must agree.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 class OpenCounts:
-    """Counts open records by partition, and open changes by object.
+    """Counts unsettled records by partition, and unsettled changes by object.
 
-    A record of several parts is one record.
+    A record that became several changes counts once.
     """
 
     def __init__(self) -> None:
@@ -25,45 +25,46 @@ class OpenCounts:
         self.changes: Counter[str] = Counter()
         self._partial_records: set[PartialRecord] = set()
 
-    def found(
+    def add(
         self, name: str | None, assignment: Assignment | None, partial_record: PartialRecord | None
     ) -> None:
-        """Count one change that lies somewhere."""
+        """Count one change. `name` is its object, `None` when it has none yet."""
         if name is not None:
             self.changes[name] += 1
+        # One record may have parts in several places: it is counted at the first one.
         if partial_record is not None:
-            self._found_part(partial_record)
+            self._add_part(partial_record)
         elif assignment is not None:
-            self.records[_place(assignment)] += 1
+            self.records[_partition_key(assignment)] += 1
 
     def add_with_superseded(self, name: str, change: Change) -> None:
-        """Count a change, and the older ones that it stands for."""
-        self.found(name, change.assignment, change.partial_record)
+        """Count a change and the older changes that it supersedes."""
+        self.add(name, change.assignment, change.partial_record)
         self.add_superseded(name, change)
 
     def add_superseded(self, name: str | None, change: Change) -> None:
-        """Count the older changes that one stands for."""
+        """Count the older changes that a change supersedes."""
         for entry in change.superseded or ():
             for _, partial_record in entry.kept:
-                self.found(name, entry.assignment, partial_record)
+                self.add(name, entry.assignment, partial_record)
             for partial_record in entry.partial_records:
-                self.found(name, entry.assignment, partial_record)
+                self.add(name, entry.assignment, partial_record)
             self.add_count(name, entry.assignment, entry.bare_count)
 
     def add_count(self, name: str | None, assignment: Assignment, count: int) -> None:
-        """Count changes that are all that their records became."""
+        """Count changes that are the only change of their record."""
         if name is not None:
             self.changes[name] += count
-        self.records[_place(assignment)] += count
+        self.records[_partition_key(assignment)] += count
 
-    def _found_part(self, partial_record: PartialRecord) -> None:
+    def _add_part(self, partial_record: PartialRecord) -> None:
         if partial_record not in self._partial_records:
             self._partial_records.add(partial_record)
-            self.records[_place(partial_record.assignment)] += 1
+            self.records[_partition_key(partial_record.assignment)] += 1
 
 
 def count_open(state: EngineState, outbox: Outbox | None) -> OpenCounts:
-    """Look into every room that holds records, and count what is there."""
+    """Return the counts over batchers, row buffers, outbox, parked and schema-waiting records."""
     open_counts = OpenCounts()
     for target, batcher in state.batchers.items():
         for change in batcher.changes():
@@ -73,9 +74,9 @@ def count_open(state: EngineState, outbox: Outbox | None) -> OpenCounts:
             for assignment, record_count in bulk_batch.record_counts.items():
                 open_counts.add_count(target.object, assignment, record_count.count)
             for partial_record in (*bulk_batch.partial_records.values(), *bulk_batch.conflated):
-                open_counts.found(target.object, None, partial_record)
+                open_counts.add(target.object, None, partial_record)
     for posted in outbox.posted() if outbox is not None else ():
-        open_counts.found(posted.object, posted.assignment, posted.partial_record)
+        open_counts.add(posted.object, posted.assignment, posted.partial_record)
         if posted.change is not None:
             open_counts.add_superseded(posted.object, posted.change)
     for assignment in state.progress.owned:
@@ -85,5 +86,5 @@ def count_open(state: EngineState, outbox: Outbox | None) -> OpenCounts:
     return open_counts
 
 
-def _place(assignment: Assignment) -> PartitionKey:
+def _partition_key(assignment: Assignment) -> PartitionKey:
     return assignment.topic, assignment.partition

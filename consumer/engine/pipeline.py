@@ -1,16 +1,7 @@
-"""The corridor: records come in from the source, go through the rooms.
+"""Handles every event of the engine: records in, results in, positions out.
 
-And move positions when they are settled.
-
-```
-Kafka ─► source ─► decoding ─► mapping ─► batching ─► delivery ─► Data Cloud
-           ▲           └───────────┴── record at fault ──┬──┘
-           │                                       dead_letter ─► dead-letter topic
-           └────────────── offsets ◄── settled ──────────┴────── accepted
-```
-
-Everything here runs on the event loop, by the chunk or by the batch; each method is one event of
-the story.
+Each public method is one event. All of them run on the event loop, per chunk or per batch, and
+return at once. The picture is in the package's docstring.
 """
 
 from __future__ import annotations
@@ -43,30 +34,30 @@ if TYPE_CHECKING:
     from consumer.source.port import Source
 
 RATE_HOLD_S: Final = 3.0
-"""A pause asked for by the service is named as a hold from this length on."""
+"""A pause that the service asked for is reported as a RATE hold when it is longer than this."""
 
 
 class PipelineObserver(DispatchObserver, Protocol):
-    """Who is told what happens, for log and metrics.
+    """Receives pipeline events for log and metrics.
 
-    What is counted by record is told by the ledger.
+    Counts per record are not reported here; they come from the ledger.
     """
 
     def assignment_changed(self, kind: str, assignments: Sequence[Assignment]) -> None:
-        """Partitions were `assigned`, `revoked` or `lost`."""
+        """Report partitions that were `assigned`, `revoked` or `lost`."""
         ...
 
     def dead_lettered(self, record: Record, fault: RecordFault) -> None:
-        """The dead-letter topic has this record."""
+        """Report a record that the dead-letter topic has confirmed."""
         ...
 
     def commit_answered(self, count: int, error: str | None) -> None:
-        """A commit of so many partitions succeeded, or did not."""
+        """Report a commit of `count` partitions; `error` is `None` when it succeeded."""
         ...
 
 
 class Pipeline:
-    """Listens to the source, to the lanes and to the outbox, and owns no I/O of its own."""
+    """Receives events from the source, the lanes and the outbox; does no I/O itself."""
 
     def __init__(
         self,
@@ -103,7 +94,7 @@ class Pipeline:
         dispatcher: RecordDispatcher,
         revocations: Revocations,
     ) -> None:
-        """Take the rooms that call back; before anything is started."""
+        """Set the collaborators that call back into the pipeline; called once, before the start."""
         self._source = source
         self._intake = intake
         self._lanes = lanes
@@ -112,11 +103,12 @@ class Pipeline:
         self._dispatcher = dispatcher
         self._revocations = revocations
 
-    # ── from the source
-    # ──────────────────────────────────────────────────────────────────────────────────
+    # ── events of the source ────────────────────────────────────────────────────────────────────
 
     def assigned(self, assignments: Sequence[Assignment]) -> None:
-        """These partitions are ours from now on."""
+        """Own these partitions from now on."""
+        # Where records are read a second time, versions given at the first reading would be too
+        # high: Record Modified would be lifted above later changes of the same key.
         for topic in {one.topic for one in assignments if self._progress.was_read_before(one)}:
             self._state.routes.forget_versions(topic)
         for assignment in assignments:
@@ -126,35 +118,35 @@ class Pipeline:
         self.adjust_intake()
 
     def chunk(self, chunk: Chunk) -> None:
-        """Map the records of a chunk, batch their changes, and let the lanes have what is ready."""
+        """Dispatch the records of a chunk, then start the batches that became ready."""
         assignment = chunk.assignment
         if assignment not in self._progress:
-            return  # let go of while the chunk was under way; its next owner reads it again
+            return  # revoked or lost while the chunk was queued; the next owner reads it again
         self._ledger.polled(assignment, len(chunk.records), sum(map(len, chunk.records)))
         assignment.next_offset = chunk.records[-1].offset() + 1
-        self._dispatcher.place(chunk)
-        self.went_on()
+        self._dispatcher.dispatch(chunk)
+        self.pump()
 
     def reached_end(self, assignment: Assignment, offset: int) -> None:
-        """Nothing but markers and holes up to here: an idle partition stands at its end."""
+        """Move the position of a partition past trailing control records and compacted offsets."""
         assignment.next_offset = max(assignment.next_offset, offset)
 
     def revoking(
         self, assignments: Sequence[Assignment], release: Callable[[Sequence[Position]], None]
     ) -> None:
-        """Finish what is open of these within the drain budget, then let go of them."""
+        """Drain these partitions within the drain budget, then `release` their positions."""
         self._observer.assignment_changed("revoked", assignments)
         self._revocations.begin(assignments, release)
         self.adjust_intake()
 
     def lost(self, assignments: Sequence[Assignment]) -> None:
-        """Somebody else's already: cancel what is open, commit nothing."""
+        """Cancel all work of partitions that another member already owns; commit nothing."""
         self._observer.assignment_changed("lost", assignments)
-        self._revocations.let_go(frozenset(assignments))
+        self._revocations.drop(frozenset(assignments))
         self.adjust_intake()
 
     def committed(self, positions: Sequence[Position], error: str | None) -> None:
-        """A commit was answered; on an error the positions go out again with the next."""
+        """Note the result of a commit; after an error the positions go into the next one."""
         self._committing.answered(error)
         self._observer.commit_answered(len(positions), error)
         if error is None:
@@ -162,23 +154,19 @@ class Pipeline:
                 position.assignment.committed = position.offset
 
     def held(self, reason: HoldReason, detail: str, assignment: Assignment | None) -> None:
-        """The brokers hold us up."""
+        """Record a hold that the Kafka client reported."""
         self._holds.hold(reason, assignment, detail, self._clock.wall_ms())
         self.adjust_intake()
 
     def released(self, reason: HoldReason, assignment: Assignment | None) -> None:
-        """The brokers are back."""
+        """Remove a hold that the Kafka client reported."""
         self._holds.release(reason, assignment)
         self.adjust_intake()
 
-    # ── from the lanes and the outbox
-    # ────────────────────────────────────────────────────────────────────
+    # ── events of the lanes and the outbox ──────────────────────────────────────────────────────
 
     def accepted(self, batch: Batch) -> None:
-        """The service has the batch.
-
-        Its records are settled, and those that were conflated into them.
-        """
+        """Settle an accepted batch, and the records that its changes superseded."""
         conflated_count = self._ledger.batch_settled(
             batch.record_counts, batch.linked_changes.values(), RecordOutcome.ACCEPTED
         )
@@ -186,10 +174,7 @@ class Pipeline:
         self._settled(batch)
 
     def rejected(self, batch: Batch, verdict: Reject) -> None:
-        """The service refuses this one row.
-
-        Its record goes to the dead-letter topic, still open until there.
-        """
+        """Send a rejected row's record to the dead-letter topic, which settles it later."""
         for change in batch.changes.values():
             fault = RecordFault(
                 reason=Reason(verdict.reason),
@@ -199,6 +184,8 @@ class Pipeline:
                 attempts=batch.attempts,
                 first_failed_at_ms=batch.first_failed_ms or self._clock.wall_ms(),
             )
+            # Superseded records that were kept were merged into this row (partial refresh): their
+            # fields are lost with it, so each gets its own dead letter.
             for entry in change.superseded or ():
                 for record, partial_record in entry.kept:
                     self._outbox.post(entry.assignment, record, fault, partial_record)
@@ -210,11 +197,13 @@ class Pipeline:
         self._settled(batch)
 
     def bulk_batch_settled(self, target: Target, bulk_batch: BulkBatch) -> None:
-        """A bulk job is complete: its rows are accepted.
+        """Settle a bulk batch whose job completed.
 
-        What they replaced on disk is conflated.
+        Rows that the job wrote are accepted. Changes that a newer row replaced in the spool are
+        conflated.
         """
         accepted = bulk_batch.accepted()
+        # Records that became exactly one row are counted by partition, the others part by part.
         for assignment, all_of_it in bulk_batch.record_counts.items():
             written = accepted.get(assignment) or RecordCount()
             conflated_count = all_of_it.count - written.count
@@ -233,7 +222,7 @@ class Pipeline:
         self._changes_accepted(target, row_count, bulk_batch.change_count - row_count)
         self._state.row_buffers[target].settle()
         self.adjust_intake()
-        self._revocations.end_what_is_done()
+        self._revocations.end_drained()
 
     def row_refused(
         self,
@@ -242,33 +231,31 @@ class Pipeline:
         fault: RecordFault,
         partial_record: PartialRecord | None,
     ) -> None:
-        """A bulk job took this row not.
+        """Send the record of a row that a bulk job rejected to the dead-letter topic.
 
-        Its record comes back from the disk and goes to the dead-letter topic.
+        The record was read back from the spool, so it counts against the memory budget again.
         """
+        # A record with a `PartialRecord` is in memory as long as any other part of it is.
         if partial_record is None:
             self._ledger.spooled(assignment, -1, -len(record))
         self._outbox.post(assignment, record, fault, partial_record)
 
     def dead_letters_open(self) -> int:
-        """Return how many letters are under way."""
+        """Return how many dead letters are not confirmed yet."""
         return self._outbox.open_count
 
     def lane_held(self, target: Target, hold: HoldLane) -> None:
-        """An object's lane waits: so do the partitions that feed it."""
+        """Record the hold of an object's lane; the partitions that feed it are paused."""
         self._holds.hold(hold.reason, target, hold.detail, self._clock.wall_ms())
         self.adjust_intake()
 
     def lane_released(self, target: Target, hold: HoldLane) -> None:
-        """It goes on."""
+        """Remove the hold of an object's lane."""
         self._holds.release(hold.reason, target)
         self.adjust_intake()
 
     def dead_letter_held(self, assignment: Assignment, hold: Hold) -> None:
-        """The dead-letter topic does not take this partition's record.
-
-        The partition waits, others go on.
-        """
+        """Record that a dead letter of this partition cannot be written; others continue."""
         self._holds.hold(hold.reason, assignment, hold.detail, self._clock.wall_ms())
         self.adjust_intake()
 
@@ -280,10 +267,7 @@ class Pipeline:
         partial_record: PartialRecord | None,
         change: Change | None,
     ) -> None:
-        """The dead-letter topic has the record.
-
-        It is settled, and those that were conflated into it.
-        """
+        """Settle a record that the dead-letter topic confirmed, and those that it superseded."""
         self._holds.release(HoldReason.DEAD_LETTER, assignment)
         self._observer.dead_lettered(record, fault)
         if partial_record is None:
@@ -295,16 +279,12 @@ class Pipeline:
             self._accounts.settled(fault.object, RecordOutcome.DEAD_LETTERED, 1)
             self._accounts.settled(fault.object, RecordOutcome.CONFLATED, conflated_count)
         self.adjust_intake()
-        self._revocations.end_what_is_done()
+        self._revocations.end_drained()
 
-    # ── by the clock
-    # ─────────────────────────────────────────────────────────────────────────────────────
+    # ── events of the clock ─────────────────────────────────────────────────────────────────────
 
     def commit(self) -> None:
-        """Commit every position that moved.
-
-        One commit at a time, called once per commit interval.
-        """
+        """Commit every position that moved, one commit at a time; called once per interval."""
         self._progress.advance(open_lows(self._state, self._outbox), self._clock.now_s())
         positions = [
             Position(assignment, offset) for assignment, offset in self._progress.to_commit()
@@ -317,12 +297,12 @@ class Pipeline:
             if self._committing.may_send(now_s):
                 self._committing.sent(now_s)
                 self._source.commit(positions)
-        self._name_commits(self._committing.stalled(now_s))
+        self._hold_stalled_commits(self._committing.stalled(now_s))
 
-    def _name_commits(self, stalled: str | None) -> None:
-        """Commits that do not succeed are a hold by name.
+    def _hold_stalled_commits(self, stalled: str | None) -> None:
+        """Report commits that do not succeed as a BROKER hold.
 
-        Delivery goes on, what is read again grows.
+        Delivery continues; every minute of it adds records that a restart would read again.
         """
         if stalled is not None:
             self._commits_held = True
@@ -331,11 +311,8 @@ class Pipeline:
             self._commits_held = False
             self._holds.release(HoldReason.BROKER, None)
 
-    def name_pause(self, paused_s: float) -> None:
-        """A pause that the service asked for is a hold by name from some length on.
-
-        Called every second.
-        """
+    def hold_for_pause(self, paused_s: float) -> None:
+        """Report a long pause that the service asked for as a RATE hold. Called every second."""
         if paused_s > RATE_HOLD_S:
             self._holds.hold(
                 HoldReason.RATE,
@@ -346,8 +323,7 @@ class Pipeline:
         elif not paused_s:
             self._holds.release(HoldReason.RATE, None)
 
-    # ── what follows from it
-    # ─────────────────────────────────────────────────────────────────────────────
+    # ── consequences of events ──────────────────────────────────────────────────────────────────
 
     def _changes_accepted(self, target: Target, count: int, conflated_count: int) -> None:
         self._accounts.settled(target.object, RecordOutcome.ACCEPTED, count)
@@ -356,20 +332,18 @@ class Pipeline:
     def _settled(self, batch: Batch) -> None:
         self._batchers[batch.target].settle(batch, self._clock.now_s())
         self.adjust_intake()
-        self._revocations.end_what_is_done()
+        self._revocations.end_drained()
 
-    def went_on(self) -> None:
-        """Something was placed: let the lanes have what is ready.
-
-        And the source know how much is open.
-        """
+    def pump(self) -> None:
+        """Start ready batches and due bulk jobs, then pause or resume partitions."""
         self._lanes.pump()
         self._bulk.pump()
         self.adjust_intake()
 
     def adjust_intake(self) -> None:
-        """Let the partitions hand over more, or not, as what is open and what is held now say."""
+        """Pause or resume partitions by the buffered bytes and the active holds."""
         places: set[HoldScope] = {held.place for held in self._holds if not _wants_more(held)}
+        # A full row buffer is backpressure of one object, not a hold.
         places |= {
             target for target, row_buffer in self._state.row_buffers.items() if row_buffer.is_full()
         }
@@ -384,14 +358,17 @@ class Pipeline:
         self._intake.adjust(
             self._progress.owned, self._state.held_bytes, is_held if places else None
         )
+        # Spooled rows are on disk, but a record with several changes stays in memory until all
+        # are settled. With intake stopped, waiting for the flush interval would free nothing.
         if self._intake.is_full:
             for row_buffer in self._state.row_buffers.values():
                 row_buffer.press()
 
 
 def _wants_more(held: ActiveHold) -> bool:
-    """Tell whether a hold ends sooner when reading goes on.
+    """Tell whether a hold ends sooner when reading continues.
 
-    What the service will take may only be further on.
+    A mass rejection of an object ends with the first batch that the service accepts, which may be
+    further on in the topic.
     """
     return held.reason is HoldReason.MASS_REJECT and isinstance(held.place, Target)

@@ -1,8 +1,7 @@
-"""One stretch of the corridor.
+"""Dispatches each record of a chunk: to a batch, a row buffer or the outbox, or filters it.
 
-Every record of a chunk gets its place, in a batch, in the outbox, or filtered.
-
-Records that fail one after the other are set aside instead, until a probe finds one that does not.
+Records are set aside instead while a schema is missing, or after the topic's fuse has blown because
+too many of its records failed. A blown fuse is probed with one record at a time.
 """
 
 from __future__ import annotations
@@ -36,19 +35,19 @@ if TYPE_CHECKING:
     from consumer.model import Assignment, Change, FilterRule, Record, Target
 
 _CHANGE: Final = (Upsert, Delete)
-"""Asked for each record: `Upsert | Delete` would be made anew each time."""
+"""A tuple, because `Upsert | Delete` would be built again for each record."""
 
 
 class DispatchObserver(Protocol):
-    """Who is told what is not sent."""
+    """Receives counts of filtered records."""
 
     def filtered(self, topic: str, rule: FilterRule, count: int) -> None:
-        """Records were deliberately not sent."""
+        """Report records that a filter rule kept from being sent."""
         ...
 
 
 class RecordDispatcher:
-    """Maps chunks and hands on what comes of it; what it sets aside it takes up again by itself."""
+    """Maps chunks and passes on the results; resumes records that were set aside by itself."""
 
     def __init__(
         self,
@@ -60,7 +59,7 @@ class RecordDispatcher:
         stop_on_fault: bool,
         clock: Clock,
         failed: Callable[[str], None],
-        went_on: Callable[[], None],
+        pump: Callable[[], None],
         observer: DispatchObserver,
     ) -> None:
         self._routes = state.routes
@@ -78,18 +77,19 @@ class RecordDispatcher:
         self._stop_on_fault = stop_on_fault
         self._clock = clock
         self._failed = failed
-        self._went_on = went_on
+        self._pump = pump
         self._observer = observer
         self._fuses: dict[str, Fuse] = {}
 
-    def place(self, chunk: Chunk) -> None:
-        """Give every record of a chunk its place: in a batch, in the outbox, or filtered.
+    def dispatch(self, chunk: Chunk) -> None:
+        """Dispatch every record of a chunk.
 
-        A partition waits in one place only, or its records would overtake each other: what waits
-        for a schema may be set aside once it goes on, and what follows a record that is set aside
-        is set aside with it.
+        Records of one partition must not overtake each other, so a partition waits in one place
+        only. Records that waited for a schema may be parked when they resume, and records behind a
+        parked one are parked with it.
         """
         assignment, topic = chunk.assignment, chunk.assignment.topic
+        # Behind records that already wait, whether or not this chunk's own schemas are known.
         if assignment in self._waiting:
             self._waiting.park(chunk)
             return
@@ -98,39 +98,37 @@ class RecordDispatcher:
             return
         ready_count = self._schemas.ready_count(topic, chunk.records)
         if ready_count == len(chunk.records):
-            self._place_ready(chunk)
+            self._dispatch_ready(chunk)
         else:
-            self._place_ready(Chunk(assignment, chunk.records[:ready_count]))
-            self._let_wait(Chunk(assignment, chunk.records[ready_count:]))
+            self._dispatch_ready(Chunk(assignment, chunk.records[:ready_count]))
+            self._wait_for_schemas(Chunk(assignment, chunk.records[ready_count:]))
 
-    def _let_wait(self, chunk: Chunk) -> None:
-        """Let records wait for their schemas, or with those before them.
-
-        If these were set aside just now.
-        """
+    def _wait_for_schemas(self, chunk: Chunk) -> None:
+        """Set records aside until their schemas are known, or park them with their topic."""
         assignment = chunk.assignment
+        # The records before these may have blown the fuse: these then wait behind them.
         if assignment.topic in self._parking:
             self._parking.park(chunk)
             return
         self._waiting.open(assignment)
         self._waiting.park(chunk)
-        self._schemas.ask(assignment, chunk.records, partial(self._go_on, assignment))
+        self._schemas.request(assignment, chunk.records, partial(self._resume, assignment))
 
-    def _go_on(self, assignment: Assignment) -> None:
-        """The schemas are at hand that records of this partition waited for."""
+    def _resume(self, assignment: Assignment) -> None:
+        """Dispatch the records of a partition whose schemas are known now."""
         for chunk in self._waiting.take_all(assignment):
-            self.place(chunk)
-        self._went_on()
+            self.dispatch(chunk)
+        self._pump()
 
-    def _place_ready(self, chunk: Chunk) -> None:
+    def _dispatch_ready(self, chunk: Chunk) -> None:
         mappers = self._routes.mappers(chunk.assignment.topic)
         if len(mappers) == 1:
-            self._place_by_one_route(chunk, mappers[0])
+            self._dispatch_to_one_route(chunk, mappers[0])
         else:
-            self._place_by_routes(chunk, mappers)
+            self._dispatch_to_routes(chunk, mappers)
 
-    def _place_by_one_route(self, chunk: Chunk, mapper: RouteMapper) -> None:
-        """The common way, written as one loop: this is where the time of the daemon goes."""
+    def _dispatch_to_one_route(self, chunk: Chunk, mapper: RouteMapper) -> None:
+        """Dispatch to the only route of a topic. This loop is the hot path of the daemon."""
         assignment, records = chunk.assignment, chunk.records
         wall_ms = self._clock.wall_ms()
         changes: list[Change] = []
@@ -138,18 +136,21 @@ class RecordDispatcher:
         filtered: Counter[FilterRule] = Counter()
         filtered_bytes = 0
         good_count = at = 0
+        # `map_run` is the fast path: it maps plain upserts and returns the index of the first
+        # record that is something else.
         while (reached := mapper.map_run(records, at, wall_ms, append)) < len(records):
             good_count += reached - at
             at, record = reached + 1, records[reached]
             try:
                 mapped = mapper.map(record, wall_ms)
             except RecordError as error:
-                self._passed(assignment, good_count)
+                # The fuse counts runs, so it must see the good records before this fault first.
+                self._count_passed(assignment, good_count)
                 good_count = 0
-                if not self._may_fail(assignment, record, error):
+                if not self._may_dead_letter(assignment, record, error):
                     self._parking.park(Chunk(assignment, records[reached:]))
                     break
-                self._refuse(assignment, record, error, mapper.target, None)
+                self._dead_letter(assignment, record, error, mapper.target, None)
                 continue
             good_count += 1
             if isinstance(mapped, _CHANGE):
@@ -158,35 +159,31 @@ class RecordDispatcher:
                 filtered[mapped.rule] += 1
                 filtered_bytes += len(record)
             else:
-                # What came before it goes first: one of its parts may have the key of an earlier
-                # change.
-                self._batch(assignment, mapper.target, changes)
+                # The changes before it go first: they may have the same keys as its parts.
+                self._add_changes(assignment, mapper.target, changes)
                 changes.clear()
-                self._spread(assignment, record, [(mapper.target, part) for part in mapped])
+                self._dispatch_parts(assignment, record, [(mapper.target, part) for part in mapped])
         else:
             good_count += reached - at
-        self._passed(assignment, good_count)
+        self._count_passed(assignment, good_count)
         if filtered:
             self._ledger.settled(
                 assignment, RecordOutcome.FILTERED, filtered.total(), filtered_bytes
             )
-            self._filtered(mapper.target, filtered.total())
+            self._count_filtered(mapper.target, filtered.total())
             for rule, count in filtered.items():
                 self._observer.filtered(assignment.topic, rule, count)
-        self._batch(assignment, mapper.target, changes)
+        self._add_changes(assignment, mapper.target, changes)
 
-    def _place_by_routes(self, chunk: Chunk, mappers: Sequence[RouteMapper]) -> None:
-        """A topic of several routes, or of none.
-
-        Each record is offered to all of them, independently.
-        """
+    def _dispatch_to_routes(self, chunk: Chunk, mappers: Sequence[RouteMapper]) -> None:
+        """Offer each record to several routes independently, or reject it when no route matches."""
         assignment, records = chunk.assignment, chunk.records
         wall_ms = self._clock.wall_ms()
         for at, record in enumerate(records):
             parts: list[tuple[Target, Mapped]] = []
             faults: list[tuple[Target | None, RecordError]] = []
             if not mappers:
-                faults.append((None, RecordError(Reason.ROUTE_NONE, "no route names this topic")))
+                faults.append((None, RecordError(Reason.ROUTE_NONE, "no route matches this topic")))
             for mapper in mappers:
                 try:
                     mapped = mapper.map(record, wall_ms)
@@ -197,62 +194,66 @@ class RecordDispatcher:
                         (mapper.target, part)
                         for part in (mapped if isinstance(mapped, tuple) else (mapped,))
                     )
+            # One decision per record, made before any of its parts is sent.
             if not faults:
-                self._passed(assignment, 1)
-            elif not self._may_fail(assignment, record, faults[0][1]):
+                self._count_passed(assignment, 1)
+            elif not self._may_dead_letter(assignment, record, faults[0][1]):
                 self._parking.park(Chunk(assignment, records[at:]))
                 break
             partial_record = PartialRecord(assignment, len(parts) + len(faults), len(record))
             for target, fault in faults:
-                self._refuse(assignment, record, fault, target, partial_record)
-            self._spread(assignment, record, parts, partial_record)
+                self._dead_letter(assignment, record, fault, target, partial_record)
+            self._dispatch_parts(assignment, record, parts, partial_record)
 
-    def _spread(
+    def _dispatch_parts(
         self,
         assignment: Assignment,
         record: Record,
         parts: Sequence[tuple[Target, Mapped]],
         partial_record: PartialRecord | None = None,
     ) -> None:
-        """Place the parts of one record, which is settled when all of them are."""
+        """Dispatch the changes of one record, which is settled when all of them are."""
         partial_record = partial_record or PartialRecord(assignment, len(parts), len(record))
         spooled_count = 0
         for target, part in parts:
             if isinstance(part, Filtered):
                 self._observer.filtered(assignment.topic, part.rule, 1)
-                self._filtered(target, 1)
+                self._count_filtered(target, 1)
                 self._ledger.part_settled(partial_record, RecordOutcome.FILTERED)
             else:
                 part.partial_record = partial_record
-                self._batch(assignment, target, [part])
+                self._add_changes(assignment, target, [part])
                 spooled_count += target in self._row_buffers
+        # Only when every open part is in a spool does the record itself leave memory.
         if spooled_count and spooled_count == partial_record.parts_open:
             self._ledger.partial_record_spooled(partial_record)
 
-    def _batch(self, assignment: Assignment, target: Target, changes: Sequence[Change]) -> None:
+    def _add_changes(
+        self, assignment: Assignment, target: Target, changes: Sequence[Change]
+    ) -> None:
         if not changes:
             return
         self._accounts.offered(target.object, len(changes))
         if target in self._row_buffers:
-            self._bulk_batch(assignment, target, changes)
+            self._add_rows(assignment, target, changes)
             return
         for change in self._batchers[target].add(changes, assignment, self._clock.now_s()):
             error = RecordError(
                 Reason.RECORD_SIZE,
-                f"the encoded row has {len(change.encoded)} bytes, more than one request carries",
+                "expected a row that fits into one request (delivery.batch_bytes), got"
+                f" {len(change.encoded)} bytes after encoding",
             )
             self._post(assignment, change.record, error, target, change.partial_record)
 
-    def _bulk_batch(
-        self, assignment: Assignment, target: Target, changes: Sequence[Change]
-    ) -> None:
-        """Spool changes for a job. What is one part of several is accounted with its ticket.
+    def _add_rows(self, assignment: Assignment, target: Target, changes: Sequence[Change]) -> None:
+        """Add changes to the row buffer of a bulk destination.
 
-        By `_spread`.
+        Changes with a `PartialRecord` are accounted for in `_dispatch_parts`.
         """
         faults = self._row_buffers[target].add(changes, assignment, self._clock.now_s())
         for change, error in faults:
             self._post(assignment, change.record, error, target, change.partial_record)
+        # By identity: two changes of one chunk may be equal.
         refused = {id(change) for change, _ in faults}
         sizes = [
             len(one.record)
@@ -261,25 +262,25 @@ class RecordDispatcher:
         ]
         self._ledger.spooled(assignment, len(sizes), sum(sizes))
 
-    def _may_fail(self, assignment: Assignment, record: Record, error: RecordError) -> bool:
-        """Count a record at fault; false when it must be set aside instead, whole.
+    def _may_dead_letter(self, assignment: Assignment, record: Record, error: RecordError) -> bool:
+        """Count a record at fault; return False when it must be set aside instead.
 
-        With what follows it.
-
-        Asked once for each record, before anything of it goes out: what is set aside is mapped
-        again.
+        Called once per record and before any of its changes is sent, because a record that is set
+        aside is mapped again as a whole.
         """
         topic = assignment.topic
         if self._stop_on_fault:
             self._parking.open(topic)
             place = f"{topic}[{assignment.partition}]@{record.offset()}"
             self._failed(
-                f"{place}: {error}; dead_letter.on_fault is stop, so nothing beyond it is committed"
+                f"{place}: {error}; stopping, because dead_letter.on_fault is stop: this record"
+                " and all after it stay uncommitted"
             )
             return False
         fuse = self._fuse(topic)
         now_s = self._clock.now_s()
         if blown := fuse.blown(now_s):
+            # Another partition of the topic may have blown it already; one hold and one probe do.
             if topic not in self._parking:
                 self._parking.open(topic)
                 self._holds.hold(HoldReason.MASS_REJECT, topic, blown, self._clock.wall_ms())
@@ -288,7 +289,7 @@ class RecordDispatcher:
         fuse.dead_lettered(now_s, error.reason)
         return True
 
-    def _refuse(
+    def _dead_letter(
         self,
         assignment: Assignment,
         record: Record,
@@ -296,10 +297,7 @@ class RecordDispatcher:
         target: Target | None,
         partial_record: PartialRecord | None,
     ) -> None:
-        """Send what a route could not map to the dead-letter topic.
-
-        A record, or its part for one object.
-        """
+        """Send a record, or its part for one object, to the dead-letter topic."""
         if target is not None:
             self._accounts.offered(target.object, 1)
         self._post(assignment, record, error, target, partial_record)
@@ -321,12 +319,12 @@ class RecordDispatcher:
         )
         self._outbox.post(assignment, record, fault, partial_record)
 
-    def _filtered(self, target: Target, count: int) -> None:
+    def _count_filtered(self, target: Target, count: int) -> None:
         self._accounts.offered(target.object, count)
         self._accounts.settled(target.object, RecordOutcome.FILTERED, count)
 
-    def _passed(self, assignment: Assignment, count: int) -> None:
-        """Good records end a run of bad ones."""
+    def _count_passed(self, assignment: Assignment, count: int) -> None:
+        """Count records that mapped without a fault; they end a run of faults."""
         self._fuse(assignment.topic).passed(self._clock.now_s(), count)
 
     def _fuse(self, topic: str) -> Fuse:
@@ -336,23 +334,23 @@ class RecordDispatcher:
         return fuse
 
     def _probe(self, topic: str, probes: int) -> None:
-        """Try one record of a topic that was set aside.
+        """Dispatch one record of a parked topic: a good one ends the hold, a bad one does not.
 
-        A good one ends the hold, a bad one is dead-lettered.
-
-        So a topic of bad records drips into the dead-letter topic, a few a minute, instead of
-        flooding it, and a long run of bad records ends by itself.
+        A bad one is dead-lettered. A topic of bad records therefore sends a few dead letters a
+        minute instead of all at once, and a long run of bad records ends by itself.
         """
         first = self._parking.first(topic)[:1]
         if first and not self._schemas.ready_count(topic, first):
-            self._schemas.ask(topic, first, partial(self._probe, topic, probes))
+            self._schemas.request(topic, first, partial(self._probe, topic, probes))
             return
         taken = self._parking.take_one(topic)
+        # Emptying the parking and starting a new fuse lets the probe through the normal way.
         rest = self._parking.take_all(topic)
         blown = self._fuses.pop(topic)
         if taken is not None:
             assignment, record = taken
-            self.place(Chunk(assignment, [record]))
+            self.dispatch(Chunk(assignment, [record]))
+            # A run of one in the new fuse: the probed record was bad, so everything is as before.
             if self._fuses[topic].run:
                 self._fuses[topic] = blown
                 self._parking.open(topic)
@@ -362,5 +360,5 @@ class RecordDispatcher:
                 return
         self._holds.release(HoldReason.MASS_REJECT, topic)
         for chunk in rest:
-            self.place(chunk)
-        self._went_on()
+            self.dispatch(chunk)
+        self._pump()

@@ -1,10 +1,8 @@
-"""One more stretch of the corridor.
+"""Holds records back until the registry has returned the schemas that they refer to.
 
-Records wait for the schemas that they name, until the registry has answered.
-
-A schema is asked for once, however many partitions want it. While the registry is silent or
-refuses, those who wait are held by name and it is asked again, seldom; what the registry says of a
-schema ends the wait either way.
+Each schema is requested once, however many partitions need it. While the registry fails, its
+waiters have a hold and the request is repeated at rising intervals. "Not found" is an answer too:
+it ends the wait, and the records are dead-lettered.
 """
 
 from __future__ import annotations
@@ -26,27 +24,25 @@ if TYPE_CHECKING:
     from consumer.model import Assignment, Record
     from consumer.registry.port import SchemaRegistry
 
-ASKED_AT_ONCE: Final = 16
-"""Schemas that one partition asks for together; records that want more wait for their turn."""
+SCHEMAS_AT_ONCE: Final = 16
+"""How many schemas one partition requests at a time. Records further back wait for the next
+round."""
 
 CAUSE: Final = "schema registry"
 
 
-class _Waiting:
-    """One who waits: a partition, or a topic that is probed."""
+class _Waiter:
+    """A partition that waits, or a topic that waits for its probe."""
 
-    __slots__ = ("go_on", "schemas")
+    __slots__ = ("resume", "schemas")
 
-    def __init__(self, schemas: set[SchemaRef], go_on: Callable[[], None]) -> None:
+    def __init__(self, schemas: set[SchemaRef], resume: Callable[[], None]) -> None:
         self.schemas = schemas
-        self.go_on = go_on
+        self.resume = resume
 
 
 class SchemaWait:
-    """Knows which schemas are wanted and not at hand, asks for them.
-
-    And lets go on whoever has them all.
-    """
+    """Requests missing schemas, and resumes each waiter once all of its schemas are known."""
 
     def __init__(
         self,
@@ -58,127 +54,130 @@ class SchemaWait:
         holds_changed: Callable[[], None],
     ) -> None:
         self._routes = state.routes
-        self._shelf = state.schemas
+        self._cache = state.schemas
         self._progress = state.progress
         self._holds = state.holds
         self._registry = registry
         self._clock = clock
         self._spawn = spawn
         self._holds_changed = holds_changed
-        self._waiting: dict[Assignment | str, _Waiting] = {}
-        self._asked: dict[SchemaRef, asyncio.Task[None]] = {}
-        self._troubles: dict[SchemaRef, Hold] = {}
+        self._waiting: dict[Assignment | str, _Waiter] = {}
+        self._requests: dict[SchemaRef, asyncio.Task[None]] = {}
+        self._failures: dict[SchemaRef, Hold] = {}
 
     def ready_count(self, topic: str, records: Sequence[Record]) -> int:
-        """Return how many of these records, from the first, have their schemas at hand."""
+        """Return how many of these records, from the first on, have all their schemas."""
         if self._registry is None or not self._routes.is_encoded(topic):
             return len(records)
         now_s = self._clock.now_s()
-        lacks, known = self._shelf.lacks, set[object]()
+        lacks, known = self._cache.lacks, set[object]()
         for at, record in enumerate(records):
             for schema in schemas_of(record):
                 if schema not in known:
                     if lacks(schema, now_s):
                         return at
+                    # Most records of a chunk share a few schemas: look each one up only once.
                     known.add(schema)
         return len(records)
 
-    def ask(
-        self, who: Assignment | str, records: Sequence[Record], go_on: Callable[[], None]
+    def request(
+        self, waiter: Assignment | str, records: Sequence[Record], resume: Callable[[], None]
     ) -> None:
-        """Ask for the schemas that the first of these records want.
+        """Request the missing schemas of the first records; call `resume` once they are known.
 
-        And call `go_on` when they are at hand.
-
-        Shape: at least the first record wants one.
+        At least the first record lacks one. `waiter` is a partition, or the topic of a probe.
         """
         now_s = self._clock.now_s()
-        wanted: dict[SchemaRef, None] = {}
+        needed: dict[SchemaRef, None] = {}
         for record in records:
-            wanted |= dict.fromkeys(
-                one for one in schemas_of(record) if self._shelf.lacks(one, now_s)
+            needed |= dict.fromkeys(
+                one for one in schemas_of(record) if self._cache.lacks(one, now_s)
             )
-            if len(wanted) >= ASKED_AT_ONCE:
+            # Records further on wait anyway; a chunk of bad ids must not flood the registry.
+            if len(needed) >= SCHEMAS_AT_ONCE:
                 break
-        self._waiting[who] = _Waiting(set(wanted), go_on)
-        for schema in wanted:
-            if schema not in self._asked:
-                self._asked[schema] = self._spawn(self._ask_until_answered(schema))
-            if schema in self._troubles:
-                self._hold(who, self._troubles[schema])
+        self._waiting[waiter] = _Waiter(set(needed), resume)
+        for schema in needed:
+            if schema not in self._requests:
+                self._requests[schema] = self._spawn(self._fetch(schema))
+            # The registry is failing on this schema already: the new waiter shares the hold.
+            if schema in self._failures:
+                self._hold(waiter, self._failures[schema])
 
     def close(self) -> None:
-        """Nobody waits any more."""
+        """Cancel all requests; no waiter is resumed any more."""
         self._waiting.clear()
-        for task in self._asked.values():
+        for task in self._requests.values():
             task.cancel()
 
-    async def _ask_until_answered(self, schema: SchemaRef) -> None:
-        """Ask for one schema, for as long as somebody waits for it."""
+    async def _fetch(self, schema: SchemaRef) -> None:
+        """Request one schema until the registry answers or no waiter needs it."""
         probes = 0
-        while self._who_wants(schema):
+        while self._waiters_of(schema):
             try:
                 written = None if self._registry is None else await self._registry.schema(schema)
             except Hold as hold:
-                self._trouble(schema, hold)
+                self._hold_waiters(schema, hold)
             except Transient as fault:
-                self._trouble(schema, Hold(HoldReason.BROKER, fault.detail))
+                self._hold_waiters(schema, Hold(HoldReason.BROKER, fault.detail))
             else:
-                self._shelf.put(schema, written, self._clock.now_s())
+                self._cache.put(schema, written, self._clock.now_s())
                 break
             await self._clock.sleep(probe_interval_s(probes))
             probes += 1
-        self._asked.pop(schema, None)
-        self._troubles.pop(schema, None)
-        self._answered(schema)
+        self._requests.pop(schema, None)
+        self._failures.pop(schema, None)
+        self._resume_waiters(schema)
 
-    def _who_wants(self, schema: SchemaRef) -> list[Assignment | str]:
-        """Return who waits for a schema still."""
+    def _waiters_of(self, schema: SchemaRef) -> list[Assignment | str]:
+        """Return the waiters that still need a schema."""
         self._forget_gone()
-        return [who for who, one in self._waiting.items() if schema in one.schemas]
+        return [waiter for waiter, one in self._waiting.items() if schema in one.schemas]
 
     def _forget_gone(self) -> None:
-        """Forget partitions that are not ours any more."""
-        for who in [*self._waiting]:
-            if not isinstance(who, str) and who not in self._progress:
-                del self._waiting[who]
+        """Forget partitions that are no longer owned."""
+        for waiter in [*self._waiting]:
+            if not isinstance(waiter, str) and waiter not in self._progress:
+                del self._waiting[waiter]  # lost or revoked; its records were dropped with it
 
-    def _trouble(self, schema: SchemaRef, hold: Hold) -> None:
-        """Hold, by name, everyone who waits for this schema."""
-        known = self._troubles.get(schema)
+    def _hold_waiters(self, schema: SchemaRef, hold: Hold) -> None:
+        """Record a hold for every waiter of a schema that cannot be fetched."""
+        known = self._failures.get(schema)
         if known is None or known.reason is not hold.reason:
-            self._troubles[schema] = hold = Hold(
-                hold.reason, f"{shown(schema)} is wanted: {hold.detail}"
+            self._failures[schema] = hold = Hold(
+                hold.reason, f"records wait for {shown(schema)}: {hold.detail}"
             )
-        for who in self._who_wants(schema):
+        for waiter in self._waiters_of(schema):
+            # The kind of failure changed, for example from BROKER to AUTH.
             if known is not None and known.reason is not hold.reason:
-                self._holds.release(known.reason, who, CAUSE)
-            self._hold(who, self._troubles[schema])
+                self._holds.release(known.reason, waiter, CAUSE)
+            self._hold(waiter, self._failures[schema])
         self._holds_changed()
 
-    def _hold(self, who: Assignment | str, hold: Hold) -> None:
-        self._holds.hold(hold.reason, who, hold.detail, self._clock.wall_ms(), CAUSE)
+    def _hold(self, waiter: Assignment | str, hold: Hold) -> None:
+        self._holds.hold(hold.reason, waiter, hold.detail, self._clock.wall_ms(), CAUSE)
 
-    def _answered(self, schema: SchemaRef) -> None:
-        """Let those go on who waited for this schema last."""
-        ready: list[_Waiting] = []
+    def _resume_waiters(self, schema: SchemaRef) -> None:
+        """Resume the waiters for which this was the last missing schema."""
+        ready: list[_Waiter] = []
         self._forget_gone()
-        for who, one in [*self._waiting.items()]:
-            one.schemas.discard(schema)
-            if not one.schemas:
-                ready.append(self._waiting.pop(who))
-                self._release(who)
+        for waiter, waiting in [*self._waiting.items()]:
+            waiting.schemas.discard(schema)
+            if not waiting.schemas:
+                ready.append(self._waiting.pop(waiter))
+                self._release(waiter)
+        # After the loop: `resume` dispatches records and may add waiters.
         for one in ready:
-            one.go_on()
+            one.resume()
         self._holds_changed()
 
-    def _release(self, who: Assignment | str) -> None:
+    def _release(self, waiter: Assignment | str) -> None:
         for reason in HoldReason:
-            self._holds.release(reason, who, CAUSE)
+            self._holds.release(reason, waiter, CAUSE)
 
 
 def schemas_of(record: Record) -> Iterator[SchemaRef]:
-    """Yield the schemas that a record names, of its value and of its key."""
+    """Yield the schema ids in a record's value and key."""
     headers = headers_of(record)
     value, key = record.value(), record.key()
     if value and (schema := schema_of(value, headers, VALUE_HEADER)) is not None:

@@ -1,4 +1,4 @@
-"""The rooms off the corridor, as the daemon furnishes them."""
+"""The mutable state that the parts of the engine share, and sums over it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class EngineState(msgspec.Struct, frozen=True):
-    """What the corridor, the placing and the hand-overs work with; made once."""
+    """The mutable state of one daemon; created once."""
 
     routes: RouteTable
     batchers: Mapping[Target, Batcher]
@@ -35,45 +35,38 @@ class EngineState(msgspec.Struct, frozen=True):
     progress: Progress
     holds: Holds
     parking: Parking[str]
-    """Topics whose records fail one after the other."""
+    """Parked records, by topic: the topic's fuse has blown."""
     waiting: Parking[Assignment]
-    """Partitions whose records name schemas that are not at hand."""
+    """Records that wait for a schema, by partition."""
     schemas: SchemaCache
 
     @property
     def held_bytes(self) -> int:
-        """What everything read and not settled takes in memory.
-
-        The records, and the rows that they became.
-        """
+        """Bytes in memory of all unsettled records and of the rows that they became."""
         return self.ledger.held_bytes + sum(
             batcher.encoded_bytes for batcher in self.batchers.values()
         )
 
 
-def left_behind(state: EngineState, assignment: Assignment) -> int:
-    """Return how many open records of a partition nobody waits for when it goes.
+def left_to_next_owner(state: EngineState, assignment: Assignment) -> int:
+    """Return how many unsettled records of a partition a drain does not wait for.
 
-    Its next owner reads them again.
-
-    They are set aside, wait for a schema, or are gathered for a job that has not begun.
+    These are parked, wait for a schema, or are in a row buffer whose job has not begun. The next
+    owner reads them again.
     """
     count, partial_records = (
         state.parking.count(assignment) + state.waiting.count(assignment),
         set[PartialRecord](),
     )
     for row_buffer in state.row_buffers.values():
-        gathered_count, gathered_tickets = row_buffer.buffered(assignment)
-        count += gathered_count
-        partial_records |= gathered_tickets
+        buffered_count, buffered_partial_records = row_buffer.buffered(assignment)
+        count += buffered_count
+        partial_records |= buffered_partial_records
     return count + len(partial_records)
 
 
 def open_lows(state: EngineState, outbox: Outbox) -> Iterator[tuple[Assignment, Low]]:
-    """Yield the lowest offsets of everything that is held open anywhere.
-
-    A partition may come often.
-    """
+    """Yield the lowest offset of every place that holds records; partitions may repeat."""
     for batcher in state.batchers.values():
         yield from batcher.lows()
     for row_buffer in state.row_buffers.values():

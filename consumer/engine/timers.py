@@ -1,4 +1,4 @@
-"""What happens by the clock, as long as the daemon runs."""
+"""Timers on the event loop, cancelled together at shutdown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Arguments = TypeVarTuple("Arguments")
 
 
 class Timers:
-    """Timers on the running loop that end together."""
+    """Timers on the running loop."""
 
     def __init__(self) -> None:
         self._timers: set[asyncio.TimerHandle] = set()
@@ -20,7 +20,7 @@ class Timers:
     def after(
         self, delay_s: float, act: Callable[[Unpack[Arguments]], None], *arguments: *Arguments
     ) -> asyncio.TimerHandle:
-        """Do something when its time has come, unless all is closed by then."""
+        """Call `act` after a delay, unless the timers are closed before."""
         loop = asyncio.get_running_loop()
         self._timers = {
             timer for timer in self._timers if timer.when() > loop.time() and not timer.cancelled()
@@ -30,6 +30,6 @@ class Timers:
         return timer
 
     def close(self) -> None:
-        """Nothing happens by the clock any more."""
+        """Cancel every timer."""
         for timer in self._timers:
             timer.cancel()

@@ -1,6 +1,6 @@
-"""The one HTTP client: a request value in, an outcome value out.
+"""The one HTTP client: sends a request value once and returns an outcome value.
 
-Nothing of the library leaves this file.
+Nothing of the client library leaves this file.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from consumer.http.messages import HttpOutcome, Request
 
 ANSWER_BYTES: Final = 64 * 1024
-"""Answers are read this far and no further where nothing else is said; the status is what decides."""
+"""How much of an answer's body is read by default. The status is usually enough."""
 
 HEADER_LINE_BYTES: Final = 16 * 1024
 HEADER_COUNT: Final = 128
@@ -43,29 +43,27 @@ _DNS_CACHE_S: Final = 30
 
 
 class Transport(Protocol):
-    """What auth, delivery and bulk send through."""
+    """The client that auth, delivery, bulk and registry send through."""
 
     async def send(self, request: Request) -> HttpOutcome:
-        """Send once and return what became of it within the request's deadline.
+        """Send once; return the outcome within the request's deadline, for any transient fault too.
 
-        For any fault of the moment.
-
-        Raises: `Hold(CONFIG)` when the host is not known, before anything is sent. Cancellation
-        passes through, and takes the connection with it.
+        Raises: `Hold(CONFIG)` when the host is not allowed, before anything is sent. Cancellation
+        passes through and closes the connection.
         """
         ...
 
     async def close(self) -> None:
-        """Let go of every connection."""
+        """Close every connection."""
         ...
 
 
 class HttpTransport:
-    """The real one. No redirects, no cookies, no proxy from the environment, no decompression.
+    """The real client: no redirects, no cookies, no proxy from the environment, no decompression.
 
-    It is made on the running event loop. `resolver` stands in for the system's; its answers are
-    judged alike. `tls` is what servers are held to instead of the system's authorities, and what
-    they are shown of us.
+    It must be built on the running event loop. `resolver` replaces the system's resolver; its
+    results are checked too. `tls` replaces the system's certificate authorities and may hold a
+    client certificate.
     """
 
     def __init__(
@@ -106,33 +104,33 @@ class HttpTransport:
         """Send once: see `Transport.send`."""
         fault = self._hosts.fault(request.url)
         if fault is not None:
-            detail = f"request refused before it was sent: {fault}"
+            detail = f"nothing was sent: {fault}"
             raise Hold(HoldReason.CONFIG, detail)
         if self._session.closed:
-            return NoAnswer(Failure.CONNECTION, "the connections are closed", written=False)
+            return NoAnswer(Failure.CONNECTION, "the HTTP client is closed", written=False)
         body = _body(request)
         started_s = self._clock.now_s()
         try:
             response = await self._session.request(
                 request.method,
-                # Percent-encoded already: decoding and encoding again could name another object.
+                # Percent-encoded already: a second encoding could address another object.
                 URL(request.url, encoded=True),
                 data=body,
                 headers=request.headers,
                 allow_redirects=False,
-                # Beyond the threshold the library rounds a deadline up to a whole second.
+                # Without this the library rounds longer deadlines up to a whole second.
                 timeout=aiohttp.ClientTimeout(total=request.timeout_s, ceil_threshold=math.inf),
             )
             try:
                 if request.answer_path is not None and response.status == HTTPStatus.OK:
-                    content = await _spooled(response.content, Path(request.answer_path))
+                    content = await _save(response.content, Path(request.answer_path))
                 else:
                     content = await response.content.readany()
                     while not response.content.at_eof() and len(content) < self._answer_bytes:
                         content += await response.content.readany()
             finally:
-                # Closes the connection unless the answer was read to its end, which has released it
-                # already.
+                # Closes the connection, unless the answer was read to its end: then it is back in
+                # the pool already.
                 response.close()
         except (aiohttp.ClientError, http_exceptions.HttpProcessingError, OSError) as error:
             return translate(
@@ -149,23 +147,23 @@ class HttpTransport:
         )
 
     async def close(self) -> None:
-        """Let go of every connection; what is under way ends as a connection fault."""
+        """Close every connection; a request in flight ends as a connection fault."""
         await self._session.close()
 
 
-# One row per class of fault, found by the exception's own class or the nearest parent that has a
-# row: what it is, in our words because the library's would repeat bytes of the peer, and whether
-# anything can have left.
+# One row per kind of fault, found by the exception's class or its nearest parent with a row: the
+# failure, a text (the library's could repeat bytes of the peer), and whether the request may have
+# reached the service.
 TABLE: Final[dict[type[BaseException], tuple[Failure, str, bool]]] = {
-    TimeoutError: (Failure.TIMEOUT, "no complete answer before the deadline", True),
-    aiohttp.ServerTimeoutError: (Failure.TIMEOUT, "no complete answer before the deadline", True),
-    aiohttp.ConnectionTimeoutError: (Failure.TIMEOUT, "no connection before the deadline", False),
+    TimeoutError: (Failure.TIMEOUT, "no complete answer before the timeout", True),
+    aiohttp.ServerTimeoutError: (Failure.TIMEOUT, "no complete answer before the timeout", True),
+    aiohttp.ConnectionTimeoutError: (Failure.TIMEOUT, "no connection before the timeout", False),
     aiohttp.ClientConnectorDNSError: (Failure.CONNECTION, "host name not resolved", False),
     aiohttp.ClientConnectorCertificateError: (Failure.CONNECTION, "certificate not trusted", False),
     aiohttp.ClientSSLError: (Failure.CONNECTION, "TLS handshake failed", False),
     aiohttp.ServerFingerprintMismatch: (
         Failure.CONNECTION,
-        "certificate not the expected one",
+        "unexpected certificate",
         False,
     ),
     aiohttp.ClientConnectorError: (Failure.CONNECTION, "connection refused or unreachable", False),
@@ -175,7 +173,7 @@ TABLE: Final[dict[type[BaseException], tuple[Failure, str, bool]]] = {
     OSError: (Failure.CONNECTION, "connection lost", True),
     aiohttp.ClientPayloadError: (
         Failure.MALFORMED,
-        "answer cut short or not framed as declared",
+        "answer incomplete, or its length is not as declared",
         True,
     ),
     aiohttp.ClientResponseError: (
@@ -184,20 +182,20 @@ TABLE: Final[dict[type[BaseException], tuple[Failure, str, bool]]] = {
         True,
     ),
     http_exceptions.HttpProcessingError: (Failure.MALFORMED, "answer is not HTTP", True),
-    aiohttp.InvalidURL: (Failure.CONNECTION, "address not understood", False),
-    aiohttp.NonHttpUrlClientError: (Failure.CONNECTION, "address is not http", False),
-    aiohttp.RedirectClientError: (Failure.MALFORMED, "redirect that does not lead anywhere", True),
+    aiohttp.InvalidURL: (Failure.CONNECTION, "invalid URL", False),
+    aiohttp.NonHttpUrlClientError: (Failure.CONNECTION, "expected an http(s) URL", False),
+    aiohttp.RedirectClientError: (Failure.MALFORMED, "invalid redirect", True),
 }
 
 
 def translate(error: BaseException, *, written: bool, elapsed_s: float) -> NoAnswer:
-    """Return the outcome that an exception of the library or the system means.
+    """Return the outcome for an exception of the library or the system.
 
-    `written` is what is known of the body; where the kind of fault says that nothing left, that
-    counts.
+    `written` says whether any of the body was handed to the connection. A fault that happens before
+    a connection exists overrides it.
     """
     row = next((TABLE[kind] for kind in type(error).__mro__ if kind in TABLE), None)
-    failure, text, may_have_left = row or (Failure.CONNECTION, "exchange failed", True)
+    failure, text, may_have_left = row or (Failure.CONNECTION, "request failed", True)
     return NoAnswer(failure, f"{text} ({_cause(error)})", written and may_have_left, elapsed_s)
 
 
@@ -211,7 +209,7 @@ def _cause(error: BaseException) -> str:
 def _body(request: Request) -> _Body | None:
     """Return the body of a request, `None` when it has none.
 
-    Raises: `Fatal` for a file of ours that is not there.
+    Raises: `Fatal` when the spooled file cannot be read.
     """
     if request.body_path is None:
         return _Body(request.body) if request.body else None
@@ -222,10 +220,10 @@ def _body(request: Request) -> _Body | None:
         raise Fatal(detail) from error
 
 
-async def _spooled(content: aiohttp.StreamReader, path: Path) -> bytes:
-    """Write a body to a file, piece by piece; nothing of it is left for the answer.
+async def _save(content: aiohttp.StreamReader, path: Path) -> bytes:
+    """Write an answer's body to a file, piece by piece; the answer itself gets an empty body.
 
-    Raises: `Fatal` for a file of ours that cannot be written.
+    Raises: `Fatal` when the file cannot be written.
     """
     with _open_to_write(path) as file:
         while not content.at_eof():
@@ -249,12 +247,11 @@ def _cannot_write(path: Path, error: OSError) -> str:
 
 
 class _Body(Payload):
-    """A request body that knows whether any of it was given to the connection.
+    """A request body that notes when it is handed to the connection, and is sent only once.
 
-    And refuses to be sent twice.
-
-    The library repeats PUT and DELETE by itself when a kept connection turns out closed, but only a
-    body that is not consumed. A repeat must be ours: counted, paced and judged.
+    The library repeats PUT and DELETE by itself when a kept connection turns out to be closed, but
+    only when the body is not consumed. Every repeat must be counted, paced and judged by the
+    caller.
     """
 
     _autoclose = True
@@ -265,10 +262,7 @@ class _Body(Payload):
         self._size = len(content)
 
     async def write(self, writer: AbstractStreamWriter) -> None:
-        """Hand the bytes over; a large body in slices, waiting for the peer to take them.
-
-        Copying nothing.
-        """
+        """Write the bytes without copying; a large body in slices, at the pace of the peer."""
         self._consumed = True
         if len(self._content) <= _SLICE_BYTES:
             await writer.write(self._content)
@@ -280,17 +274,17 @@ class _Body(Payload):
     async def write_with_length(
         self, writer: AbstractStreamWriter, content_length: int | None
     ) -> None:
-        """Hand all of it over: the declared length is always this body's own."""
+        """Write all bytes: the declared length is always the length of this body."""
         del content_length
         await self.write(writer)
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        """Return the body as text; the library asks for it only in its own messages."""
+        """Return the body as text; the library calls this only for its messages."""
         return self._content.decode(encoding, errors)
 
 
 class _FileBody(_Body):
-    """A file as a body, read slice by slice while the peer takes it: memory holds one slice."""
+    """A file as a body, read slice by slice: memory holds one slice."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(b"")
@@ -298,7 +292,7 @@ class _FileBody(_Body):
         self._path = path
 
     async def write(self, writer: AbstractStreamWriter) -> None:
-        """Hand the file over."""
+        """Write the file."""
         self._consumed = True
         with self._path.open("rb") as file:
             while piece := file.read(_SLICE_BYTES):
@@ -306,11 +300,11 @@ class _FileBody(_Body):
 
 
 class _CleanConnector(aiohttp.TCPConnector):
-    """Connections that are kept only while the peer is silent.
+    """Keeps connections for reuse only while the peer sends nothing on them.
 
     1. An answer is complete; its connection goes back to the pool.
-    2. A second, unasked answer arrives on it and is queued by the library.
-    3. The next request would take that for its own answer: a 202 for rows that nobody read.
+    2. A second, unrequested answer arrives on it and the library queues that.
+    3. The next request would take it for its answer: a 202 for rows that the service never read.
     """
 
     async def _get(self, key: ConnectionKey, traces: list[Trace]) -> Connection | None:
@@ -322,9 +316,9 @@ class _CleanConnector(aiohttp.TCPConnector):
 
 
 class _GuardedResolver(aiohttp.abc.AbstractResolver):
-    """A resolver whose answers are judged before anything connects to them.
+    """Checks the results of a resolver before any connection is made.
 
-    Address literals never come here.
+    Address literals are not resolved and never come here.
     """
 
     def __init__(self, hosts: HostPolicy, inner: AbstractResolver) -> None:
@@ -339,7 +333,7 @@ class _GuardedResolver(aiohttp.abc.AbstractResolver):
     ) -> list[ResolveResult]:
         """Resolve a name.
 
-        Raises: `Hold(CONFIG)` for an address that a known public name must not have.
+        Raises: `Hold(CONFIG)` for an address that a public name must not have.
         """
         found = await self._inner.resolve(host, port, family)
         fault = self._hosts.address_fault(host, [address["host"] for address in found])
@@ -348,5 +342,5 @@ class _GuardedResolver(aiohttp.abc.AbstractResolver):
         return found
 
     async def close(self) -> None:
-        """Close the resolver behind."""
+        """Close the inner resolver."""
         await self._inner.close()

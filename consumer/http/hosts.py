@@ -1,6 +1,6 @@
-"""Known hosts: where tokens and records may go.
+"""Decides which hosts tokens and records may be sent to.
 
-Asked before every request and of every tenant address.
+Checked before every request, and for every `instance_url` that Salesforce returns.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from ipaddress import IPv4Address
 
-# Strict on purpose: what this pattern takes, every URL parser reads alike, so that the host that
-# was checked is the host that is called.
+# Strict on purpose: every URL parser reads a match alike, so the host that was checked is the host
+# that is called.
 _URL = re.compile(
     r"(https?)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?(/[!-\[\]-~]*)?", re.ASCII
 )
+_EXPECTED_URL = "http(s)://HOST[:PORT][/PATH]"
 _HTTPS_PORT = 443
 _LARGEST_PORT = 65_535
 _TRANSLATED = IPv6Address("64:ff9b::")
@@ -28,7 +29,7 @@ _TRANSLATED_BITS = 32
 
 
 class HostPolicy(Protocol):
-    """Where requests may go."""
+    """Decides where requests may go."""
 
     def fault(self, url: str) -> str | None:
         """Return why nothing may be sent to this URL, or `None`."""
@@ -40,60 +41,46 @@ class HostPolicy(Protocol):
 
 
 class OneHost(msgspec.Struct, frozen=True):
-    """One address that the configuration names, and nothing else.
+    """Allows only one base URL from the configuration, for example a schema registry's.
 
-    A service of the house, wherever it is.
-
-    `url` is the address that every request begins with; by http or https, on any port, private
-    addresses too.
+    http or https, any port, private addresses too.
     """
 
     url: str
 
     def fault(self, url: str) -> str | None:
-        """Return why nothing may be sent to this URL.
-
-        Or `None` when it is below the one that is known.
-        """
+        """Return why nothing may be sent to this URL; `None` when it is below the base URL."""
         if _URL.fullmatch(url) is None:
-            return "not an absolute http(s) address of plain host, port and path"
-        return None if url.startswith(f"{self.url}/") else f"it is not below {self.url}"
+            return f"not an absolute URL of the form {_EXPECTED_URL}"
+        return None if url.startswith(f"{self.url}/") else f"expected a URL below {self.url}"
 
     def address_fault(self, host: str, addresses: Iterable[str]) -> str | None:
-        """Take whatever the name resolves to.
-
-        The operator's own network says where the service is.
-        """
+        """Allow every address: the operator's network decides where the service is."""
         del host, addresses
         return None
 
 
 def service_address_fault(url: str) -> str | None:
-    """Return why this is no address to put paths behind, or `None`; nothing of it is repeated."""
+    """Return why a base URL cannot be used, or `None`; the message repeats nothing of it."""
     found = _URL.fullmatch(url)
     if found is None:
-        return (
-            "a plain address wanted; write http(s)://HOST[:PORT][/PATH], without user, query or"
-            " fragment"
-        )
+        return f"not a plain URL; expected {_EXPECTED_URL} without user, query or fragment"
     port = found.group(3)
     if port is not None and not 0 < int(port) <= _LARGEST_PORT:
-        return f"port {port} does not exist"
+        return f"port {port} is out of range; expected 1 to {_LARGEST_PORT}"
     return None
 
 
 def is_loopback_url(url: str) -> bool:
-    """Return whether an address of a service means this machine."""
+    """Return whether the host of a URL is this machine."""
     found = _URL.fullmatch(url)
     return found is not None and is_loopback_name(found.group(2))
 
 
 class Hosts(msgspec.Struct, frozen=True):
-    """Which hosts are known: those under an allowed domain by https.
+    """Allows hosts under an allowed domain by https, and loopback hosts when the login is one.
 
-    This machine when the login is here too.
-
-    `local_scheme` is the scheme of a `login_url` that is a loopback address, else `None`.
+    `local_scheme` is the scheme of a `login_url` with a loopback address, else `None`.
     """
 
     allowed_domains: tuple[str, ...]
@@ -101,35 +88,39 @@ class Hosts(msgspec.Struct, frozen=True):
 
     @classmethod
     def known(cls, login_url: str, allowed_domains: Iterable[str]) -> Hosts:
-        """Return the policy that a login address and a list of domains make."""
+        """Return the policy for a login address and a list of allowed domains."""
         found = _URL.fullmatch(login_url)
         local = found.group(1) if found is not None and is_loopback_name(found.group(2)) else None
         return cls(tuple(domain.lower().strip(".") for domain in allowed_domains), local)
 
     def fault(self, url: str) -> str | None:
-        """Return why nothing may be sent to this URL, or `None` when its host is known."""
+        """Return why nothing may be sent to this URL, or `None` when its host is allowed."""
         found = _URL.fullmatch(url)
         if found is None:
-            return "not an absolute http(s) address of plain host, port and path"
+            return f"not an absolute URL of the form {_EXPECTED_URL}"
         scheme, host, port = found.group(1), found.group(2).lower(), found.group(3)
         if port is not None and not 0 < int(port) <= _LARGEST_PORT:
-            return f"port {port} does not exist"
+            return f"port {port} is out of range; expected 1 to {_LARGEST_PORT}"
         if self.local_scheme is not None and is_loopback_name(host):
             return None
         if not self._allows(host):
-            return f"host {host} is not under an allowed domain ({', '.join(self.allowed_domains)})"
+            return (
+                f"host {host} is not under an allowed domain ({', '.join(self.allowed_domains)});"
+                " if it is yours, add its domain to salesforce.allowed_domains"
+            )
         if scheme != "https" or (port is not None and int(port) != _HTTPS_PORT):
-            return f"host {host} is only called by https, on port {_HTTPS_PORT}"
+            return f"host {host} must be called by https on port {_HTTPS_PORT}"
         return None
 
     def tenant_origin(self, text: str) -> str:
-        """Return the origin that an `instance_url` means: `https://host`, no trailing slash.
+        """Return the origin of an `instance_url`: `https://host`, no trailing slash.
 
-        Salesforce gives it without a scheme for the tenant and with one for the core instance.
+        Salesforce returns it without a scheme for the tenant, and with one for the core instance.
 
-        Raises: `ValueError` with what is wrong with it; no token may go there.
+        Raises: `ValueError` that says what is wrong with it; no token may go there.
         """
         address = text.strip().removesuffix("/")
+        # `Hosts.fault` needs a scheme: https, or the login's where both are this machine.
         if "://" not in address:
             bare = _URL.fullmatch(f"https://{address}")
             local = (
@@ -140,19 +131,20 @@ class Hosts(msgspec.Struct, frozen=True):
         if fault is not None:
             raise ValueError(fault)
         if "/" in address.partition("://")[2]:
-            msg = "more than a host: it has a path"
+            msg = "expected only a host, got a path too"
             raise ValueError(msg)
         return address.lower()
 
     def address_fault(self, host: str, addresses: Iterable[str]) -> str | None:
         """Return why the addresses that a name resolved to may not be called, or `None`.
 
-        A public name that leads to a private address is somebody else's machine wearing its name.
+        A public name with a private address may lead to any machine of the internal network (DNS
+        rebinding).
         """
         if self.local_scheme is not None and is_loopback_name(host):
             return next(
                 (
-                    f"{host} is not this machine"
+                    f"{host} resolves to {text}, which is not a loopback address"
                     for text in addresses
                     if not _parse(text).is_loopback
                 ),
@@ -169,7 +161,7 @@ class Hosts(msgspec.Struct, frozen=True):
 
 @lru_cache(maxsize=64)  # asked before every request, of the same few hosts
 def is_loopback_name(host: str) -> bool:
-    """Return whether a host name or address literal means this machine."""
+    """Return whether a host name or address literal is this machine."""
     bare = host.lower().removeprefix("[").removesuffix("]")
     if bare == "localhost":
         return True
@@ -184,7 +176,8 @@ def _parse(text: str) -> IPv4Address | IPv6Address:
 
 
 def _is_public(address: IPv4Address | IPv6Address) -> bool:
-    """Judge an IPv6 address that carries an IPv4 address by both."""
+    """Return whether an address is public, and the IPv4 address that it may embed too."""
+    # ::ffff:0:0/96, 2002::/16 and 64:ff9b::/96 lead to the IPv4 address that they embed.
     if isinstance(address, IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour
         if (

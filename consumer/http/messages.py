@@ -1,4 +1,4 @@
-"""HTTP as values: a request, its answer, and the reason why there was none."""
+"""HTTP messages as values: a request, its answer, or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ import msgspec
 
 
 class Request(msgspec.Struct, frozen=True):
-    """One HTTP request as a value. The body is final: a retry sends the same bytes.
+    """One HTTP request. The body is final: a retry sends the same bytes.
 
-    `body_path` names a file that is the body instead of `body`, read while it is sent, never as a
-    whole. `answer_path` names one that takes the body of a 200, written while it comes, instead of
-    the answer's.
+    `body_path` names a file to send instead of `body`; it is read while it is sent. `answer_path`
+    names a file that receives the body of a 200, instead of the answer.
     """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -26,7 +25,7 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What came back. Header names are lower case, in order, duplicates kept.
+    """An answer. Header names are lower case, in order, with duplicates.
 
     The body is cut at 64 KiB.
     """
@@ -43,7 +42,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Failure(StrEnum):
-    """Why there was no usable answer; also the `result` label of `requests_total`."""
+    """Why a usable answer is missing; also the `result` label of `requests_total`."""
 
     TIMEOUT = "timeout"
     CONNECTION = "connection"
@@ -51,9 +50,9 @@ class Failure(StrEnum):
 
 
 class NoAnswer(msgspec.Struct, frozen=True):
-    """No usable answer. `written` means the request may have been acted upon.
+    """No usable answer. `written` means that the service may have acted on the request.
 
-    A repeat may be a duplicate.
+    A repeat of it may then be a duplicate.
     """
 
     failure: Failure

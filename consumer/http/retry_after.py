@@ -1,4 +1,4 @@
-"""How long the service asks us to wait, in every form in which it may say so."""
+"""Reads how long an answer asks to wait: Retry-After or rate-limit headers."""
 
 from __future__ import annotations
 
@@ -13,21 +13,20 @@ if TYPE_CHECKING:
 LONGEST_RETRY_AFTER_S: Final = 300.0
 LONGEST_RESET_S: Final = 60.0
 PAST_DATE_S: Final = 1.0
-"""What a Retry-After date that has passed is worth: one of the two clocks is off, so wait a little."""
+"""The pause for a Retry-After date in the past: one of the two clocks is off, so wait a little."""
 
 _NONSENSE_S: Final = 86_400
-"""A Retry-After beyond a day is not meant; it is ignored, not capped."""
+"""A Retry-After beyond a day is ignored, not capped."""
 
 _EPOCH_BEGINS: Final = 1_000_000_000
-"""A rate-limit reset from here on is a time, below it a number of seconds. Both are seen in the
-wild."""
+"""A rate-limit reset from here on is a time; below, a number of seconds. Services send both."""
 
 _EPOCH_MS_BEGINS: Final = 1_000_000_000_000
 _SECONDS = re.compile(r"\d{1,10}(?:\s*,\s*\d{1,10})*", re.ASCII)
 
 
 def pause_s(answer: Answer, wall_ms: int) -> float | None:
-    """Return the longest sane pause that the answer asks for, or `None` when it asks for none.
+    """Return the longest plausible pause that an answer asks for, `None` when it asks for none.
 
     Source: RFC 9110 section 10.2.3 (seconds or date); `X-RateLimit-*` as production clients of the
     service read them.
@@ -42,6 +41,7 @@ def pause_s(answer: Answer, wall_ms: int) -> float | None:
             remaining.append(value.strip())
         elif name == "x-ratelimit-reset":
             resets += _reset_s(value.strip(), wall_ms)
+    # A reset time only matters when the quota is used up.
     if "0" in remaining:
         pauses += resets
     return max(pauses, default=None)

@@ -1,4 +1,4 @@
-"""The fuse against the plainest count of the same events."""
+"""The fuse against a plain count of the same events."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from consumer.dead_letter.fuse import Fuse
 from consumer.dead_letter.settings import FuseSettings
 
-# (seconds since the last event, records that passed; 0 stands for one at fault)
+# (seconds since the last event, records that passed; 0 is one record at fault)
 EVENTS = st.lists(st.tuples(st.integers(0, 25), st.integers(0, 40)), max_size=120)
 SETTINGS = st.builds(FuseSettings, consecutive=st.integers(1, 30), ratio=st.floats(0.01, 1.0))
 
@@ -18,7 +18,7 @@ SETTINGS = st.builds(FuseSettings, consecutive=st.integers(1, 30), ratio=st.floa
 def test_it_blows_exactly_when_run_or_share_say_so(
     events: list[tuple[int, int]], settings: FuseSettings
 ) -> None:
-    """Whatever the order of events, the verdict is that of counting them one by one."""
+    """For any order of events, the result is that of counting them one by one."""
     fuse = Fuse(settings)
     seen: list[tuple[int, int, int]] = []
     now = 0
@@ -43,7 +43,7 @@ def test_it_blows_exactly_when_run_or_share_say_so(
 
 @given(events=EVENTS)
 def test_a_quiet_minute_leaves_no_share(events: list[tuple[int, int]]) -> None:
-    """Sixty seconds without an event, and one that passes, heal it whatever came before."""
+    """Sixty seconds without an event and one passed record reset the fuse."""
     fuse = Fuse(FuseSettings())
     now = 0.0
     for gap, passed in events:
@@ -59,7 +59,7 @@ def test_a_quiet_minute_leaves_no_share(events: list[tuple[int, int]]) -> None:
 @pytest.mark.holds("I15")
 @given(gaps=st.lists(st.floats(0, 5), max_size=300))
 def test_what_it_keeps_is_bounded(gaps: list[float]) -> None:
-    """However many records come, it keeps a figure per second of the window."""
+    """However many records come, it keeps one count per second of the window."""
     fuse = Fuse(FuseSettings())
     now = 0.0
     for gap in gaps:

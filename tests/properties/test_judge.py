@@ -1,4 +1,4 @@
-"""Whatever comes back: one verdict, the right one to blame, nothing leaked."""
+"""Every outcome has one verdict, blames the right side and leaks nothing."""
 
 from __future__ import annotations
 
@@ -73,10 +73,7 @@ def test_every_outcome_has_a_safe_verdict(
     fresh_token: bool,  # noqa: FBT001 - drawn
     wall_ms: int,
 ) -> None:
-    """Only acceptances settle, only refusals of content blame a record.
-
-    And pauses and details are bounded.
-    """
+    """Only acceptances settle, only rejected content blames a record, and details are bounded."""
     verdict = judge(
         outcome, records=records, conflicts=conflicts, fresh_token=fresh_token, wall_ms=wall_ms
     )
@@ -112,7 +109,7 @@ def test_every_outcome_has_a_safe_verdict(
 @pytest.mark.holds("I19")
 @given(OUTCOMES, st.integers(1, 9), WALL_MS)
 def test_same_outcome_same_verdict(outcome: Answer | NoAnswer, records: int, wall_ms: int) -> None:
-    """Reading has no memory."""
+    """The judge has no memory."""
     first, second = (
         judge(outcome, records=records, conflicts=0, fresh_token=False, wall_ms=wall_ms)
         for _ in range(2)
@@ -122,7 +119,7 @@ def test_same_outcome_same_verdict(outcome: Answer | NoAnswer, records: int, wal
 
 @given(st.text(max_size=600))
 def test_masked_text_is_one_visible_line(text: str) -> None:
-    """Whatever comes in, what leaves is printable, on one line and bounded."""
+    """Masked text is printable, on one line and bounded, whatever the input."""
     masked = mask(text)
     assert masked.isprintable()
     assert len(masked) <= MASKED_CHARS
@@ -130,7 +127,7 @@ def test_masked_text_is_one_visible_line(text: str) -> None:
 
 @given(ANSWERS, st.lists(st.text(max_size=4), unique=True, min_size=1, max_size=4))
 def test_isolation_names_only_what_was_sent(answer: Answer, keys: list[str]) -> None:
-    """No report, however odd, puts the blame on a key that is not in the batch."""
+    """No report, however odd, blames a key that is not in the batch."""
     rows = [orjson.dumps({"id": key}) for key in keys]
     named = keys_at_fault(answer, keys, rows, "id")
     assert named is None or (named and named <= set(keys))

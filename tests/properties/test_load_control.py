@@ -1,7 +1,4 @@
-"""No sliding second at the tenant ever holds more than its limit.
-
-Whatever the replicas are up to.
-"""
+"""No sliding second at the tenant ever exceeds its limit, whatever the replicas do."""
 
 from __future__ import annotations
 
@@ -31,13 +28,13 @@ UNTIL_S = 3.5
 
 
 def drive(bucket: RateBucket, lanes: int, from_s: float, lateness: list[float]) -> list[float]:
-    """Run lanes that always want to send, each waking later than it asked to by drawn amounts."""
+    """Run lanes that always want to send; each wakes later than it asked, by drawn amounts."""
     starts: list[float] = []
     waking = [(from_s, lane, False) for lane in range(lanes)]
     turn = 0
     while waking and waking[0][0] < UNTIL_S:
         now_s, lane, has_place = heapq.heappop(waking)
-        wait_s = bucket.postponed(now_s) if has_place else bucket.reserve(now_s)
+        wait_s = bucket.start(now_s) if has_place else bucket.reserve(now_s)
         if wait_s == 0.0:
             starts.append(now_s)
             heapq.heappush(waking, (now_s + 0.01, lane, False))
@@ -62,10 +59,7 @@ def drive(bucket: RateBucket, lanes: int, from_s: float, lateness: list[float]) 
 def test_all_replicas_together(
     owned: list[int], lanes: int, lateness: list[float], newcomers_s: list[float]
 ) -> None:
-    """Owners of all partitions and ten that own nothing yet, each as fast as it may.
-
-    Stay within the rate.
-    """
+    """Owners of all partitions and ten new processes together stay within the rate."""
     starts: list[float] = []
     for began_s in newcomers_s:
         starts += drive(RateBucket(TENANT), lanes, began_s, lateness)
@@ -81,7 +75,7 @@ def test_all_replicas_together(
     tenant=st.integers(1, 250), steps=st.lists(st.tuples(st.floats(0.0, 1.5), st.integers(0, 4)))
 )
 def test_pauses_and_refusals_never_raise_it(tenant: int, steps: list[Step]) -> None:
-    """Pauses, halving and climbing, in any order, leave the limit standing and the pauses kept."""
+    """Pauses, halving and climbing in any order keep the limit, and the pauses are kept."""
     bucket = RateBucket(tenant)
     for owned_since_s in (-20.0, -10.0):
         bucket.set_share(1, 1, owned_since_s)
@@ -108,7 +102,7 @@ def test_pauses_and_refusals_never_raise_it(tenant: int, steps: list[Step]) -> N
     lanes=st.integers(1, 30),
 )
 def test_partitions_that_move_take_their_rate_with_them(moves: list[Step], lanes: int) -> None:
-    """Two replicas hand partitions to and fro; at no moment do both use the same share."""
+    """Two replicas hand partitions back and forth; they never use the same share at a time."""
     buckets = [RateBucket(TENANT), RateBucket(TENANT)]
     starts: list[float] = []
     now_s = 0.0
@@ -120,7 +114,7 @@ def test_partitions_that_move_take_their_rate_with_them(moves: list[Step], lanes
                 wait_s = bucket.reserve(at_s) if owns else ends_s
                 while 0.0 < wait_s and at_s + wait_s < ends_s:
                     at_s += wait_s
-                    wait_s = bucket.postponed(at_s)
+                    wait_s = bucket.start(at_s)
                 if wait_s > 0.0:
                     break
                 starts.append(at_s)

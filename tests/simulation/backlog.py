@@ -1,4 +1,4 @@
-"""A backlog that costs nothing: records of one partition that are made when they are looked at."""
+"""A backlog without memory cost: the records of a partition are built when they are read."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 class Backlog:
-    """Stands in for the list that a log keeps.
+    """Replaces the list of records that a log keeps.
 
-    `make` gives the record of a partition at an offset.
+    `make` returns the record of a partition at an offset.
     """
 
     def __init__(

@@ -1,8 +1,6 @@
-"""What the outside saw: every record written, every acceptance, letter and commit.
+"""Checks every record, acceptance, dead letter and commit against the promises, as it happens.
 
-And the rules they obey.
-
-The rules are Jepsen's: they are judged on the log of the tenant and of the brokers, never on what
+In the manner of Jepsen: the rules are checked on what the tenant and the brokers saw, never on what
 the daemon says.
 """
 
@@ -53,7 +51,7 @@ class Written(NamedTuple):
 
 
 class Checker:
-    """Sees everything that passes outside the daemon, and judges it as it happens."""
+    """Sees everything that leaves or enters the daemon, and checks it at once."""
 
     def __init__(self, log: MemoryLog, dead_letters: MemoryDeadLetterTopic) -> None:
         self.written: dict[PartitionKey, list[Written]] = defaultdict(list)
@@ -74,19 +72,18 @@ class Checker:
         self._place_of: dict[Name, PartitionKey] = {}
         dead_letters.letters = _Watched(self)
 
-    # ── what was written
-    # ─────────────────────────────────────────────────────────────────────────────────
+    # ── records written ─────────────────────────────────────────────────────────────────────────
 
     def wrote(self, one: Written, row: dict[str, Any] | None) -> None:
-        """Take in a record, and fold it into what the tenant must hold at the end."""
+        """Note a record, and fold it into the rows that the tenant must hold at the end."""
         self.written[one.place].append(one)
         self.by_moment[one.moment] = one
         self.moment_at[one.place, one.offset] = one.moment
         name = (one.object, one.key)
         self._place_of[name] = one.place
         if one.kind == "refused":
-            # It may have replaced the change before it, then gone to the dead-letter topic: both
-            # ends are right.
+            # It may have superseded the change before it and then been dead-lettered: the tenant
+            # may hold either state.
             self.undecided.add(name)
         elif one.kind != "noise":
             self.undecided.discard(name)
@@ -95,11 +92,10 @@ class Checker:
         elif one.kind == "upsert" and row is not None:
             self.rows[name] = self.rows.get(name, {}) | row if one.object in self.partial else row
 
-    # ── what the tenant accepted
-    # ─────────────────────────────────────────────────────────────────────────
+    # ── acceptances ─────────────────────────────────────────────────────────────────────────────
 
     def saw_accepted(self, sender: Sender, request: Request, moments: dict[Name, int]) -> None:
-        """Judge one acceptance: order per key, and no more than what may be repeated."""
+        """Check one acceptance: order per key, and no repeats beyond those allowed."""
         self.counts["acceptances"] += 1
         if moments.keys() != _names(request):
             message = f"{sender.name} sent other keys than its batch has"
@@ -123,11 +119,10 @@ class Checker:
         self.accepted[name].add(moment)
         self.newest[name] = max(self.newest[name], moment)
 
-    # ── what was dead-lettered
-    # ───────────────────────────────────────────────────────────────────────────
+    # ── dead letters ────────────────────────────────────────────────────────────────────────────
 
-    def saw_letter(self, letter: DeadLetter) -> None:
-        """Take in a letter."""
+    def saw_dead_letter(self, letter: DeadLetter) -> None:
+        """Note a dead letter."""
         headers = {
             name: (value or b"").decode("utf-8", "replace") for name, value in letter.headers
         }
@@ -137,20 +132,19 @@ class Checker:
         one = next(one for one in reversed(self.written[place]) if one.offset == offset)
         if one.kind not in ("poison", "refused"):
             message = (
-                f"I12: {one} was dead-lettered without a fault of its own:"
+                f"I12: {one} was dead-lettered although it has no fault:"
                 f" {headers['datacloud.reason']}"
             )
             raise BrokenPromiseError(message)
         name = (one.object, one.key)
         self.newest_letter[name] = max(self.newest_letter[name], one.moment)
 
-    # ── what was committed
-    # ───────────────────────────────────────────────────────────────────────────────
+    # ── commits ─────────────────────────────────────────────────────────────────────────────────
 
     def saw_commit(self, place: PartitionKey, offset: int) -> None:
-        """I1: every record below a committed position was accepted, replaced.
+        """I1: every record below a committed position is settled.
 
-        Dead-lettered or filtered.
+        It was accepted, replaced by a newer one, dead-lettered or filtered.
         """
         start = self._judged[place]
         if offset < start:
@@ -173,69 +167,68 @@ class Checker:
             return one.moment in self.accepted[name]
         return max(self.newest[name], self.newest_letter[name]) >= one.moment
 
-    # ── what is left at the end
-    # ──────────────────────────────────────────────────────────────────────────
+    # ── state at the end ────────────────────────────────────────────────────────────────────────
 
     def judge_end(self, tenant: Tenant) -> None:
-        """All was settled after the storm: judge what tenant and topic hold."""
+        """Check the tenant and the dead-letter topic after everything was settled."""
         self._judge_rows(tenant)
-        self._judge_letters()
+        self._judge_dead_letters()
         _judge_rate(tenant)
 
     def _judge_rows(self, tenant: Tenant) -> None:
         """The tenant's rows are the fold of the log."""
         for name in ("customers", "preferences", "views"):
             rows = {key.partition(" ")[0]: row for key, row in tenant.rows(name).items()}
-            wanted = {
+            expected = {
                 key: row for (object_name, key), row in self.rows.items() if object_name == name
             }
-            for key in rows.keys() | wanted.keys():
+            for key in rows.keys() | expected.keys():
                 row = rows.get(key)
                 shown = (
-                    None if row is None else {field: row[field] for field in wanted.get(key, row)}
+                    None if row is None else {field: row[field] for field in expected.get(key, row)}
                 )
-                if shown != wanted.get(key) and (name, key) not in self.undecided:
-                    message = f"fold: {name} {key} is {shown}, should be {wanted.get(key)}"
+                if shown != expected.get(key) and (name, key) not in self.undecided:
+                    message = f"fold: {name} {key} is {shown}, should be {expected.get(key)}"
                     raise BrokenPromiseError(message)
 
-    def _judge_letters(self) -> None:
-        """Every record that is at fault by itself is in the dead-letter topic."""
+    def _judge_dead_letters(self) -> None:
+        """Every record at fault is in the dead-letter topic."""
         for records in self.written.values():
             for one in records:
                 if one.kind == "poison" and (one.place, one.offset) not in self.letters:
-                    message = f"letters: {one} is not in the dead-letter topic"
+                    message = f"dead letters: {one} is not in the dead-letter topic"
                     raise BrokenPromiseError(message)
 
 
 def _judge_rate(tenant: Tenant) -> None:
-    """I14: the tenant never had to say 429 by itself."""
+    """I14: the tenant never had to answer 429 by itself."""
     if any(line.status == 429 and not line.fault for line in tenant.requests):
         message = "I14: the tenant's own limit was exceeded"
         raise BrokenPromiseError(message)
 
 
 class _Watched(list[Any]):
-    """The list of letters, seen as it grows."""
+    """The list of dead letters, observed as it grows."""
 
     def __init__(self, checker: Checker) -> None:
         super().__init__()
         self._checker = checker
 
     def append(self, letter: DeadLetter) -> None:
-        """Add a letter."""
+        """Add a dead letter."""
         super().append(letter)
-        self._checker.saw_letter(letter)
+        self._checker.saw_dead_letter(letter)
 
 
 class CheckedTenant(Tenant):
-    """Tells the witness of each request that was acted upon, whatever the answer says."""
+    """Reports each request that was acted on to the checker, whatever the answer is."""
 
     checker: Checker
     sender: Sender
     moments: dict[Name, int]
 
     def answer(self, request: Request) -> Reply:
-        """Answer, and tell when the store took something in."""
+        """Answer, and report when the store has accepted something."""
         before = self.store._sequence
         reply = super().answer(request)
         if self.store._sequence > before:
@@ -243,15 +236,15 @@ class CheckedTenant(Tenant):
         return reply
 
 
-class _Door:
-    """The tenant as one member reaches it: says who is there."""
+class _MemberTenant:
+    """The tenant as seen by one member; names the member in each request."""
 
     def __init__(self, tenant: CheckedTenant, sender: Sender) -> None:
         self._tenant = tenant
         self._sender = sender
 
     def answer(self, request: Request) -> Reply:
-        """Answer this member; what a killed process had on the wire is lost."""
+        """Answer this member; an answer to a killed process is lost."""
         if self._sender.killed:
             raise asyncio.CancelledError
         self._tenant.sender = self._sender
@@ -260,7 +253,7 @@ class _Door:
 
 
 class Sender:
-    """A transport of one member: sees which keys are open at once, and that pauses are kept."""
+    """The transport of one member: checks which keys are in flight, and that pauses are kept."""
 
     def __init__(
         self, name: str, tenant: CheckedTenant, clock: VirtualClock, source: MemorySource
@@ -270,17 +263,17 @@ class Sender:
         self._tenant = tenant
         self._clock = clock
         self._source = source
-        self._transport = InProcessTransport(cast("Tenant", _Door(tenant, self)), clock)
+        self._transport = InProcessTransport(cast("Tenant", _MemberTenant(tenant, self)), clock)
         self._open: set[Name] = set()
         self._paused_until_s = -1.0
         self.killed = False
 
     def set_latency(self, latency_s: float) -> None:
-        """Let requests take this long to arrive from now on."""
+        """Let requests take this long from now on."""
         self._transport.latency_s = latency_s
 
     async def send(self, request: Request) -> HttpOutcome:
-        """Send, under watch."""
+        """Send and check."""
         names = _names(request)
         if twice := self._open & names:
             message = f"I7: {min(twice)} is in two open requests of {self.name}"
@@ -305,22 +298,19 @@ class Sender:
         return outcome
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Close nothing."""
 
     def session(self, place: PartitionKey) -> tuple[str, int] | None:
-        """Name the ownership under which this member has a partition."""
+        """Return the assignment under which this member owns a partition."""
         owned = self._source.ownership(place)
         return None if owned is None else (self.name, owned.epoch)
 
     def moments(self) -> dict[Name, int]:
-        """Return the rows of the batch that this task carries.
-
-        Each with the record it came from.
-        """
+        """Return the rows of the batch that the current task sends, with their records."""
         lanes = self.daemon._pipeline._lanes
         task = asyncio.current_task()
         batch = next(
-            (batch for batch, uploader in lanes._carried.items() if uploader is task), None
+            (batch for batch, uploader in lanes._in_flight.items() if uploader is task), None
         )
         if batch is None:
             return {}
@@ -332,13 +322,13 @@ class Sender:
         return found
 
     def started_at(self, place: PartitionKey) -> int | None:
-        """Return where this member's ownership of a partition began."""
+        """Return the offset at which this member's ownership of a partition began."""
         owned = self._source.ownership(place)
         return None if owned is None else self._source.starts[owned]
 
 
 def _names(request: Request) -> set[Name]:
-    """Return the rows that a request concerns; none for logins and validations."""
+    """Return the rows of a request; none for logins and validations."""
     path = request.url.partition(INGEST)[2]
     if not path or path.endswith("/actions/test"):
         return set()

@@ -1,7 +1,4 @@
-"""A process that dies at one request of a job.
-
-And the next one that takes everything to its end.
-"""
+"""Kills a process at one request of a job, and lets the next process finish."""
 
 from __future__ import annotations
 
@@ -18,11 +15,10 @@ if TYPE_CHECKING:
 
 
 async def crash(world: World, at: int, counts: Callable[[str], bool], *, acted_upon: bool) -> None:
-    """Kill the first process at the request of this number among the addresses that count.
+    """Kill the first process at its request number `at`; let a second process finish.
 
-    Let a second one end it.
-
-    `acted_upon` says whether the service has done what was asked when the answer is lost.
+    Only some addresses count. `acted_upon` says whether the service acted on the request whose
+    answer is lost.
     """
     first = world.member()
     answer, seen = world.tenant.answer, 0

@@ -1,7 +1,4 @@
-"""The CRM on virtual time: a world whose routes fill Contact, what is written to it.
-
-And what it must hold then.
-"""
+"""The CRM on virtual time: a world whose routes fill Contact, and the rows that it must hold."""
 
 from __future__ import annotations
 
@@ -33,9 +30,9 @@ EVERY_S = 60.0
 def crm_route(
     operation: CrmOperation = "upsert", external_id: str | None = "Kafka_Id__c", **columns: str
 ) -> RouteSettings:
-    """Return a route to Contact, as the file would give it.
+    """Return a route to Contact, as from the file.
 
-    `columns` are more of them, with their sources.
+    `columns` are additional columns with their sources.
     """
     key = "Id" if operation in {"update", "delete"} else external_id or PLACE_KEY
     rules = {
@@ -78,24 +75,24 @@ def crm_world(folder: str, *routes: RouteSettings) -> World:
     )
 
 
-def in_time(told: Callable[[World], Coroutine[Any, Any, None]], *routes: RouteSettings) -> None:
-    """Run a story in virtual time."""
+def in_time(steps: Callable[[World], Coroutine[Any, Any, None]], *routes: RouteSettings) -> None:
+    """Run a scenario in virtual time."""
     with TemporaryDirectory() as folder:
 
         async def run() -> None:
-            await told(crm_world(folder, *routes))
+            await steps(crm_world(folder, *routes))
 
         VirtualLoop.run(run())
 
 
-def scenario(told: Callable[[World], Coroutine[Any, Any, None]]) -> Callable[[], None]:
-    """Run a story about an upsert route, in virtual time."""
+def scenario(steps: Callable[[World], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    """Run a scenario with an upsert route in virtual time."""
 
     def test() -> None:
-        in_time(told)
+        in_time(steps)
 
-    test.__doc__ = told.__doc__
-    test.__name__ = told.__name__
+    test.__doc__ = steps.__doc__
+    test.__name__ = steps.__name__
     return test
 
 
@@ -130,7 +127,7 @@ def write(world: World, keys: range) -> None:
 
 
 def assert_folded(world: World, keys: range) -> None:
-    """The CRM holds what the log says, and the dead-letter topic the records that it refuses."""
+    """The CRM holds the fold of the log, and the dead-letter topic the records that it rejects."""
     left = [key for at, key in enumerate(keys) if at % 5 and at % 7]
     assert {str(key) for key in left} == {*contacts(world)}
     assert {str(key): f"{key}@{'y' if key in keys[::2] else 'x'}.io" for key in left} == {
@@ -139,7 +136,7 @@ def assert_folded(world: World, keys: range) -> None:
 
 
 def refused(world: World) -> list[int]:
-    """Return the keys of the records in the dead-letter topic, each checked to be whole."""
+    """Return the keys of the records in the dead-letter topic; each must be complete."""
     found: list[int] = []
     for letter in world.dead_letters.letters:
         headers = {name: (value or b"").decode() for name, value in letter.headers}

@@ -1,8 +1,6 @@
-"""Bugs that code like ours has had, planted one at a time.
+"""Plants one bug at a time; the checks of the storm must catch each of them.
 
-The storm's judges must catch each of them.
-
-Each stands with the seed of a storm that caught it. What it changes is one decision of one room;
+Each bug comes with the seed of a storm that catches it. It changes one decision in one place, and
 the storm does not know which.
 """
 
@@ -44,7 +42,7 @@ Plant: TypeAlias = "Callable[[pytest.MonkeyPatch], None]"
 
 
 def _verdict(change: Callable[[Any, Any], Any]) -> Plant:
-    """Plant a misreading of answers: `change(outcome, verdict)` is what the lanes get to see."""
+    """Plant a wrong verdict: the lanes get `change(outcome, verdict)`."""
 
     def plant(patch: pytest.MonkeyPatch) -> None:
         def misread(outcome: Any, **facts: Any) -> Any:  # noqa: ANN401 - whatever judge takes and gives
@@ -56,12 +54,12 @@ def _verdict(change: Callable[[Any, Any], Any]) -> Plant:
 
 
 def commit_before_accept(patch: pytest.MonkeyPatch) -> None:
-    """Positions follow what was read, not what was settled."""
+    """Positions follow the records read, not the records settled."""
     patch.setattr(progress_module, "position", lambda assignment, _marks: assignment.next_offset)
 
 
 def highest_seen_commit(patch: pytest.MonkeyPatch) -> None:
-    """The highest open offset is committed instead of the lowest."""
+    """The highest unsettled offset is committed instead of the lowest."""
 
     def highest(held: Any) -> dict[Any, Any]:  # noqa: ANN401 - as the function it stands in for
         marks: dict[Any, Any] = {}
@@ -73,18 +71,18 @@ def highest_seen_commit(patch: pytest.MonkeyPatch) -> None:
 
 
 def fence_before_drain(patch: pytest.MonkeyPatch) -> None:
-    """At a revoke what is in flight is forgotten, and counted as done."""
+    """Records in flight at a revocation are dropped and counted as settled."""
 
     def revoking(self: Pipeline, assignments: Any, release: Any) -> None:  # noqa: ANN401 - as the method
         positions = [Position(one, one.next_offset) for one in assignments]
-        self._revocations.let_go(frozenset(assignments))
+        self._revocations.drop(frozenset(assignments))
         release(positions)
 
     patch.setattr(Pipeline, "revoking", revoking)
 
 
 def upserts_and_deletes_apart(patch: pytest.MonkeyPatch) -> None:
-    """Two groups that know nothing of each other: a key is in flight in both."""
+    """Upserts and deletes are batched independently: a key is in flight in both."""
     place = Batcher._place
 
     def apart(self: Batcher, change: Any, now_s: float) -> bool:  # noqa: ANN401 - as the method
@@ -97,7 +95,7 @@ def upserts_and_deletes_apart(patch: pytest.MonkeyPatch) -> None:
 
 
 def create_and_delete_are_nothing(patch: pytest.MonkeyPatch) -> None:
-    """A delete that meets an unsent upsert cancels it, and goes nowhere itself."""
+    """A delete cancels an unsent upsert of its key and is not sent itself."""
     append = Batcher._append
 
     def cancelling(self: Batcher, change: Any, operation: Operation, now_s: float) -> None:  # noqa: ANN401
@@ -108,7 +106,7 @@ def create_and_delete_are_nothing(patch: pytest.MonkeyPatch) -> None:
 
 
 def split_loses_one(patch: pytest.MonkeyPatch) -> None:
-    """Taken apart to find the bad record, a batch of three or more loses its last."""
+    """A rejected batch of three or more loses its last row when it is split."""
     split = Batcher.split
 
     def losing(self: Batcher, batch: Batch, groups: Any) -> Any:  # noqa: ANN401 - as the method
@@ -122,7 +120,7 @@ def split_loses_one(patch: pytest.MonkeyPatch) -> None:
 
 
 def whole_batch_dead_lettered(patch: pytest.MonkeyPatch) -> None:
-    """One bad record takes its batch along."""
+    """One bad row makes its whole batch dead letters."""
 
     def change(_outcome: Any, verdict: Any) -> Any:  # noqa: ANN401 - verdicts
         return Reject("SINK_REJECTED", "all", 400) if isinstance(verdict, Isolate) else verdict
@@ -131,10 +129,7 @@ def whole_batch_dead_lettered(patch: pytest.MonkeyPatch) -> None:
 
 
 def retry_lets_newer_pass(patch: pytest.MonkeyPatch) -> None:
-    """While a batch waits for its retry its keys are free.
-
-    The newer change goes first, the older wins.
-    """
+    """While a batch waits for its retry its keys are free, so an older change wins."""
     wait = Lanes._wait_for_retry
 
     async def freeing(self: Lanes, batch: Batch, verdict: Retry, retries: int) -> None:
@@ -147,7 +142,7 @@ def retry_lets_newer_pass(patch: pytest.MonkeyPatch) -> None:
 
 
 def sealed_keys_forgotten(patch: pytest.MonkeyPatch) -> None:
-    """A key in flight does not keep its next change back."""
+    """A key in flight does not hold its next change back."""
     seal = Batcher._seal
 
     def forgetting(self: Batcher, operation: Operation) -> Batch:
@@ -158,13 +153,13 @@ def sealed_keys_forgotten(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Batcher, "_seal", forgetting)
 
 
-def waiting_room_leaks(patch: pytest.MonkeyPatch) -> None:
-    """What waited behind a batch is forgotten when that settles."""
+def waiting_changes_are_lost(patch: pytest.MonkeyPatch) -> None:
+    """A change that waited for its key is lost when the key becomes free."""
     patch.setattr(Batcher, "_move_up", lambda self, key, _now_s: self._waiting.pop(key))
 
 
-def riders_hold_nothing(patch: pytest.MonkeyPatch) -> None:
-    """A conflated record's offset is not held by the change that replaced it."""
+def superseded_records_hold_nothing(patch: pytest.MonkeyPatch) -> None:
+    """The change that superseded a record does not hold the record's offset."""
     supersede = conflation.supersede
 
     def lowless(newer: Any, older: Any, encoded: bytes) -> None:  # noqa: ANN401 - as the function
@@ -175,7 +170,7 @@ def riders_hold_nothing(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("consumer.batching.batcher.supersede", lowless)
 
 
-def letter_settles_before_it_is_there(patch: pytest.MonkeyPatch) -> None:
+def settled_before_confirmation(patch: pytest.MonkeyPatch) -> None:
     """A dead letter counts as sent when it was handed to the producer."""
     post = Outbox.post
 
@@ -189,18 +184,18 @@ def letter_settles_before_it_is_there(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Outbox, "post", hasty)
 
 
-def lost_goes_on(patch: pytest.MonkeyPatch) -> None:
-    """A lost partition is worked on as before."""
+def lost_partition_keeps_working(patch: pytest.MonkeyPatch) -> None:
+    """A lost partition is processed as before."""
     patch.setattr(Pipeline, "lost", lambda _self, _assignments: None)
 
 
 def retry_after_ignored(patch: pytest.MonkeyPatch) -> None:
-    """The service's wish for a pause is not kept."""
+    """The pause that the service asks for is not kept."""
     patch.setattr(RateBucket, "pause_until", lambda _self, _now_s, _duration_s: None)
 
 
 def time_out_is_acceptance(patch: pytest.MonkeyPatch) -> None:
-    """No answer is taken for a good one."""
+    """A missing answer counts as an acceptance."""
 
     def change(outcome: Any, verdict: Any) -> Any:  # noqa: ANN401 - verdicts
         return Accepted() if isinstance(outcome, NoAnswer) else verdict
@@ -209,7 +204,7 @@ def time_out_is_acceptance(patch: pytest.MonkeyPatch) -> None:
 
 
 def any_2xx_is_acceptance(patch: pytest.MonkeyPatch) -> None:
-    """A proxy's page with status 200 counts as accepted."""
+    """A proxy's page with status 200 counts as an acceptance."""
 
     def change(outcome: Any, verdict: Any) -> Any:  # noqa: ANN401 - verdicts
         return Accepted() if isinstance(outcome, Answer) and outcome.status // 100 == 2 else verdict
@@ -218,7 +213,7 @@ def any_2xx_is_acceptance(patch: pytest.MonkeyPatch) -> None:
 
 
 def set_up_faults_drop(patch: pytest.MonkeyPatch) -> None:
-    """404 and 403 are "not retriable": the batch is dropped and settled."""
+    """A batch answered with 404 or 403 is dropped and settled."""
 
     def change(_outcome: Any, verdict: Any) -> Any:  # noqa: ANN401 - verdicts
         return Accepted() if isinstance(verdict, HoldLane) else verdict
@@ -227,14 +222,14 @@ def set_up_faults_drop(patch: pytest.MonkeyPatch) -> None:
 
 
 def holds_never_end(patch: pytest.MonkeyPatch) -> None:
-    """A hold needs somebody to end it."""
+    """A hold never sends a probe."""
     patch.setattr(
         Lane, "may_start", lambda self, _now_s: bool(self.batcher.ready) and self.held is None
     )
 
 
 def settled_twice(patch: pytest.MonkeyPatch) -> None:
-    """A dead-lettered record is booked out twice."""
+    """A dead-lettered record is settled twice."""
     settled = Ledger.settled
 
     def twice(self: Ledger, assignment: Any, outcome: Any, count: int, value_bytes: int) -> None:  # noqa: ANN401
@@ -244,20 +239,17 @@ def settled_twice(patch: pytest.MonkeyPatch) -> None:
 
 
 def versions_outlive_a_loss(patch: pytest.MonkeyPatch) -> None:
-    """Records that come a second time are lifted over the later changes of their key."""
+    """Records that are read a second time get a version above later changes of their key."""
     patch.setattr(RouteTable, "forget_versions", lambda _self, _topic: None)
 
 
 def partial_rows_replace(patch: pytest.MonkeyPatch) -> None:
-    """In partial mode the newer change replaces the older, whose fields are lost."""
+    """In partial mode the newer change replaces the older one, whose fields are lost."""
     patch.setattr("consumer.app.targets.merge", lambda _older, newer: newer.encoded)
 
 
-def riders_settle_before_the_letter(patch: pytest.MonkeyPatch) -> None:
-    """Records that rode on a rejected change are settled at the rejection.
-
-    Before its letter is there.
-    """
+def superseded_settle_before_confirmation(patch: pytest.MonkeyPatch) -> None:
+    """Records that a rejected change superseded are settled before its dead letter is confirmed."""
     post = Outbox.post
 
     def hasty(  # noqa: PLR0917 - as the method
@@ -269,32 +261,34 @@ def riders_settle_before_the_letter(patch: pytest.MonkeyPatch) -> None:
         change: Any = None,  # noqa: ANN401 - as the method
     ) -> None:
         if change is not None:
-            self._events._ledger.superseded_settled((change,))  # type: ignore[attr-defined]  # the corridor's
+            self._events._ledger.superseded_settled((change,))  # type: ignore[attr-defined]  # the pipeline's
             change.superseded = None
         post(self, assignment, record, fault, partial_record, None)
 
     patch.setattr(Outbox, "post", hasty)
 
 
-def given_up_at_once(patch: pytest.MonkeyPatch) -> None:
-    """A batch of a lost partition is ready again while its cancelled request is still open."""
+def cancelled_batch_is_ready_at_once(patch: pytest.MonkeyPatch) -> None:
+    """A cancelled batch is ready again while its request is still open."""
 
-    def give_up(self: Lanes, gone: Any) -> None:  # noqa: ANN401 - as the method
+    def cancel(self: Lanes, gone: Any) -> None:  # noqa: ANN401 - as the method
         for lane in self._lanes:
-            for batch in [batch for batch in self._carried if batch.target == lane.batcher.target]:
+            for batch in [
+                batch for batch in self._in_flight if batch.target == lane.batcher.target
+            ]:
                 if any(change.assignment in gone for change in batch.changes.values()):
-                    self._carried.pop(batch).cancel()
+                    self._in_flight.pop(batch).cancel()
                     lane.batcher.ready.appendleft(batch)
 
-    patch.setattr(Lanes, "give_up", give_up)
+    patch.setattr(Lanes, "cancel", cancel)
 
 
 def nothing_to_probe_with(patch: pytest.MonkeyPatch) -> None:
-    """A held lane whose batches went with their partition stays held."""
-    patch.setattr(Lane, "released_for_want_of_probes", lambda _self: None)
+    """A held lane whose batches were dropped with their partition stays held."""
+    patch.setattr(Lane, "release_when_empty", lambda _self: None)
 
 
-def first_reason_left(patch: pytest.MonkeyPatch) -> None:
+def first_hold_is_not_released(patch: pytest.MonkeyPatch) -> None:
     """A hold that turns into another one leaves the first in the list."""
 
     def hold(self: Lanes, lane: Lane, batch: Batch, hold: HoldLane) -> None:
@@ -316,10 +310,10 @@ PLANTED: dict[Plant, int] = {
     whole_batch_dead_lettered: 0,
     retry_lets_newer_pass: 7,
     sealed_keys_forgotten: 0,
-    waiting_room_leaks: 0,
-    riders_hold_nothing: 1,
-    letter_settles_before_it_is_there: 0,
-    lost_goes_on: 0,
+    waiting_changes_are_lost: 0,
+    superseded_records_hold_nothing: 1,
+    settled_before_confirmation: 0,
+    lost_partition_keeps_working: 0,
     retry_after_ignored: 10,
     time_out_is_acceptance: 17,
     any_2xx_is_acceptance: 2,
@@ -328,9 +322,10 @@ PLANTED: dict[Plant, int] = {
     settled_twice: 0,
     versions_outlive_a_loss: 382,
     partial_rows_replace: 1,
-    riders_settle_before_the_letter: 4,
-    given_up_at_once: 70,
+    superseded_settle_before_confirmation: 4,
+    cancelled_batch_is_ready_at_once: 70,
     nothing_to_probe_with: 80,
-    first_reason_left: 92,
+    first_hold_is_not_released: 92,
 }
-"""Each bug with the seed of a storm that catches it; the last five were ours, found by a storm."""
+"""Each bug with the seed of a storm that catches it. The last five were real bugs that a storm
+found."""

@@ -1,4 +1,4 @@
-"""What a replay asks the brokers, answered by the log in memory."""
+"""The brokers of a replay, in memory."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class MemoryRecordLog:
         end: RangeBound | None,
         partitions: Collection[int],
     ) -> list[OffsetRange]:
-        """Find a range in the partitions of a topic."""
+        """Return a range in the partitions of a topic."""
         places = sorted(
             one
             for one in self._log.ends
@@ -43,7 +43,7 @@ class MemoryRecordLog:
         return [clipped_range(place, begin, end, self._held(place, begin, end)) for place in places]
 
     async def positions(self, places: Iterable[PartitionKey]) -> dict[PartitionKey, int]:
-        """Return where the group stands."""
+        """Return the positions of the group."""
         return {
             place: self._log.committed[place] for place in places if place in self._log.committed
         }
@@ -53,7 +53,7 @@ class MemoryRecordLog:
         return {place: self._log.ends[place] for place in places}
 
     async def reader(self, offset_ranges: Iterable[OffsetRange]) -> MemoryReader:
-        """Return a reader of exactly these."""
+        """Return a reader of these ranges."""
         return MemoryReader(self._log, [*offset_ranges])
 
     def _held(
@@ -77,7 +77,7 @@ class MemoryRecordLog:
 
 
 class MemoryReader:
-    """Reads some records of each stretch at a time."""
+    """Reads some records of each range at a time."""
 
     trouble = ""
 
@@ -98,12 +98,12 @@ class MemoryReader:
 
     @property
     def positions(self) -> Mapping[PartitionKey, int]:
-        """The next offset of each stretch."""
+        """The next offset of each range."""
         return self._positions
 
     @property
     def is_complete(self) -> bool:
-        """Whether every record was given."""
+        """Whether every record was returned."""
         return self._positions == self._ends
 
     async def read(self, _wait_s: float, most: int) -> Mapping[PartitionKey, Sequence[Record]]:

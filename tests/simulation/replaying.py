@@ -1,7 +1,4 @@
-"""A replay in the world of the simulation.
-
-The command, what the log makes of the table, what the tenant has.
-"""
+"""A replay in the simulation: the command, the fold of the log, and the tenant's rows."""
 
 from __future__ import annotations
 
@@ -38,22 +35,22 @@ RATE = 10
 
 @dataclass
 class Quiet:
-    """Remembers what was shown."""
+    """Records the progress that was shown."""
 
     steps: list[tuple[str, int, int]] = field(default_factory=list)
     waited: set[str] = field(default_factory=set)
 
     def step(self, name: str, done: int, total: int, note: str = "") -> None:  # noqa: ARG002 - the audience's
-        """Note it."""
+        """Record a step."""
         self.steps.append((name, done, total))
 
     def waits(self, reason: str) -> None:
-        """Note it."""
+        """Record a wait."""
         self.waited.add(reason)
 
 
 class Replaying:
-    """One command, as often as it is given."""
+    """One replay command, which may run several times."""
 
     def __init__(self, world: World, folder: Path, request: ReplayRequest) -> None:
         self._world = world
@@ -63,7 +60,7 @@ class Replaying:
         self.display = Quiet()
 
     async def run(self, *, execute: bool = True) -> ReplayResult | None:
-        """Plan, and do it."""
+        """Plan and execute."""
         world = self._world
         with Checkpoint(self.path) as checkpoint:
             made = Replay(
@@ -101,7 +98,7 @@ class Replaying:
             return await made.execute(ports, lambda _daemon: nullcontext())
 
     async def run_killed(self, after_s: float) -> ReplayResult | None:
-        """The same, killed after so long if it has not ended."""
+        """Plan and execute; kill it after a time if it has not ended."""
         task = asyncio.create_task(self.run())
         await asyncio.wait([task], timeout=after_s)
         task.cancel()
@@ -115,15 +112,15 @@ BROKEN = tuple(
     else route
     for route in ROUTES
 )
-"""A mapping that was not right when the live daemon carried the log."""
+"""The wrong mapping with which the live daemon delivered the log."""
 
 
 def world_of(described: ObjectSettings, *, seed: int = 1) -> World:
     return World(settings(objects=(described, VIEWS)), seed=seed)
 
 
-async def delivered_wrongly(world: World, *partitions: int) -> None:
-    """Let the live daemon carry what there is by a broken mapping, which is mended after that."""
+async def deliver_with_broken_mapping(world: World, *partitions: int) -> None:
+    """Let the live daemon deliver the log by a broken mapping, which is fixed afterwards."""
     right = world.settings
     world.settings = msgspec.structs.replace(right, routes=BROKEN)
     await delivered(world, *partitions)
@@ -131,12 +128,12 @@ async def delivered_wrongly(world: World, *partitions: int) -> None:
 
 
 def left_in(folder: Path) -> list[Path]:
-    """Return what is left in a folder: what a coroutine may not ask itself."""
+    """Return the files that are left in a folder; a coroutine must not list them itself."""
     return [*folder.iterdir()]
 
 
 def fold(world: World) -> dict[str, str | None]:
-    """Return by key the email that the log's last change leaves."""
+    """Return by key the email after the log's last change."""
     rows: dict[str, str | None] = {}
     for place, records in sorted(world.log.records.items()):
         for record in records if place[0] == TOPIC else ():
@@ -152,12 +149,12 @@ def fold(world: World) -> dict[str, str | None]:
 
 
 def table(world: World) -> dict[str, str | None]:
-    """Return by key the email that the tenant has."""
+    """Return by key the email that the tenant holds."""
     return {key: row.get("email") for key, row in world.tenant.rows("customers").items()}
 
 
 async def delivered(world: World, *partitions: int) -> None:
-    """Let the live daemon carry what there is, and stop it."""
+    """Let the live daemon deliver the log, and stop it."""
     member = world.member()
     await member.start(*(partitions or (0,)))
     await world.until(member.settled)
@@ -166,7 +163,7 @@ async def delivered(world: World, *partitions: int) -> None:
 
 
 def moments(world: World) -> Any:  # noqa: ANN401 - made here
-    """Return a function that writes a change at a source time that rises."""
+    """Return a function that writes changes with rising source times."""
     count = 0
 
     def change(key: int, op: str, partition: int = 0, **row: Any) -> None:  # noqa: ANN401 - a row

@@ -1,4 +1,4 @@
-"""How a story of the simulation is told, and what is asked of every world at its end."""
+"""Runs a simulation test in virtual time, and checks the ledger of every world at its end."""
 
 from __future__ import annotations
 
@@ -19,26 +19,23 @@ if TYPE_CHECKING:
 Given = ParamSpec("Given")
 
 
-def scenario(told: Callable[Given, Coroutine[Any, Any, None]]) -> Callable[Given, None]:
-    """Run a coroutine test in virtual time, with whatever it is given."""
+def scenario(steps: Callable[Given, Coroutine[Any, Any, None]]) -> Callable[Given, None]:
+    """Run a coroutine test in virtual time, with the arguments it is given."""
 
-    @wraps(told)
+    @wraps(steps)
     def test(*arguments: Given.args, **named: Given.kwargs) -> None:
-        VirtualLoop.run(told(*arguments, **named))
+        VirtualLoop.run(steps(*arguments, **named))
 
     return test
 
 
 def hold_reasons(world: World) -> set[HoldReason]:
-    """Return what the first member is held by."""
+    """Return the reasons of the first member's holds."""
     return {hold.reason for hold in world.members[0].status().holds}
 
 
 def assert_accounted(world: World) -> None:
-    """The ledger's identity holds for every member.
-
-    And for those alive by partition and by object too.
-    """
+    """The ledger adds up for every member, and by partition and object for those alive."""
     for member in world.members:
         ledger = member.status().ledger
         assert ledger.polled == (
@@ -49,7 +46,7 @@ def assert_accounted(world: World) -> None:
             + ledger.open
         )
         if member.task is None or member.task.done():
-            continue  # what it held went with it
+            continue  # its memory is gone with it
         status = member.daemon.status
         assert [] == differences(
             msgspec.structs.replace(status.snapshot(), accounts=status.accounts())

@@ -1,7 +1,4 @@
-"""A seeded storm in virtual time.
-
-Writers, members that come and go, and a tenant and brokers that fail.
-"""
+"""A seeded storm in virtual time: writers, members that come and go, failing services."""
 
 from __future__ import annotations
 
@@ -76,11 +73,11 @@ class SharedDeadLetters(MemoryDeadLetterTopic):
     """One topic for all members: a member that closes its producer does not close the topic."""
 
     async def close(self) -> None:
-        """The topic stays."""
+        """Keep the topic."""
 
 
 class ShuffledLoop(VirtualLoop):
-    """Runs what is ready in a seeded order: nothing may depend on who was called first."""
+    """Runs ready callbacks in a seeded order, so that no result depends on their order."""
 
     def __init__(self, seed: int) -> None:
         super().__init__()
@@ -131,7 +128,7 @@ class Member:
         return hasattr(self.source, "_events") and not self.leaving
 
     def close_books(self) -> None:
-        """What the daemon says of its records adds up, at any moment."""
+        """The daemon's counts of its records add up, at any moment."""
         ledger = self.daemon.status.ledger()
         total = (
             ledger.accepted
@@ -153,7 +150,7 @@ class Member:
 
 
 class Storm:
-    """One run: some virtual time of trouble, then calm, then judgement."""
+    """One run: a time of failures, then calm, then the final checks."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -195,33 +192,32 @@ class Storm:
         )
         return settings(delivery=delivery, objects=(CUSTOMERS, PREFERENCES, VIEWS), routes=ROUTES)
 
-    async def rage(self, duration_s: float) -> None:
-        """Let it all happen for so long, then clear up and wait until everything has arrived."""
+    async def run_for(self, duration_s: float) -> None:
+        """Run for a time, then repair everything and wait until all records have arrived."""
         self.tenant.set_faults(read_script(POISON))
         for place in self.places:
             self.log.ends[place] += 0
         for _ in range(self.random.randint(1, MEMBERS)):
             self.join()
         end_s = self.clock.now_s() + duration_s
-        chores = [
+        background = [
             asyncio.create_task(self.writers.write(end_s)),
             asyncio.create_task(self._trouble(end_s)),
         ]
         try:
-            while not all(chore.done() for chore in chores):
-                await self._turn()
-            await self._calm()
+            while not all(task.done() for task in background):
+                await self._step()
+            await self._recover()
         finally:
-            for chore in chores:
-                chore.cancel()
-            await asyncio.wait(chores)
-            for chore in chores:
-                if not chore.cancelled() and (error := chore.exception()):
+            for task in background:
+                task.cancel()
+            await asyncio.wait(background)
+            for task in background:
+                if not task.cancelled() and (error := task.exception()):
                     raise error
             await self._end()
 
-    # ── trouble
-    # ──────────────────────────────────────────────────────────────────────────────────────────
+    # ── failures ────────────────────────────────────────────────────────────────────────────────
 
     async def _trouble(self, end_s: float) -> None:
         troubles: list[Callable[[], Coroutine[Any, Any, None]]] = [
@@ -248,7 +244,7 @@ class Storm:
         member.source.crash()
         member.task.cancel()
         self.killed.append(member.task)
-        self._bury(member)
+        self._remove_ended(member)
         self.checker.counts["kills"] += 1
 
     async def _term(self) -> None:
@@ -259,7 +255,7 @@ class Storm:
             self.checker.counts["terms"] += 1
 
     async def _move(self) -> None:
-        """Take some of a member's partitions away in order."""
+        """Take some of a member's partitions away by a revocation."""
         member = self._any_member()
         if going := self._some_of(member):
             owned = [member.source.ownership(place) for place in going]
@@ -269,20 +265,20 @@ class Storm:
             member.source.revoke(going)
 
     async def _lose(self) -> None:
-        """Take some of a member's partitions away without asking it."""
+        """Take some of a member's partitions away without notice."""
         member = self._any_member()
         if going := self._some_of(member):
             member.source.lose(going)
             self.checker.counts["losses"] += 1
 
     def _some_of(self, member: Member) -> list[PartitionKey]:
-        """Draw some of a member's partitions; none of one that does not listen."""
+        """Draw some of a member's partitions; none of a member that does not listen."""
         mine = [place for place, owner in self.owners.items() if owner is member]
         if not member.listening or not mine:
             return []
         going = self.random.sample(mine, self.random.randint(1, len(mine)))
         for place in going:
-            # Not free before it was released: `_turn` finds it when the source has let go of it.
+            # Free only once the source has released it: `_step` finds it then.
             self.owners.pop(place)
         return going
 
@@ -313,8 +309,7 @@ class Storm:
     async def _change_latency(self) -> None:
         self._any_member().sender.set_latency(self.random.choice([0.0, 0.05, 1.0, 5.0]))
 
-    # ── the group
-    # ────────────────────────────────────────────────────────────────────────────────────────
+    # ── the group ───────────────────────────────────────────────────────────────────────────────
 
     def join(self) -> None:
         """Start a member."""
@@ -324,14 +319,14 @@ class Storm:
     def _any_member(self) -> Member:
         return self.random.choice(self.members)
 
-    def _bury(self, member: Member) -> None:
+    def _remove_ended(self, member: Member) -> None:
         self.members.remove(member)
         self.owners = {place: owner for place, owner in self.owners.items() if owner is not member}
         if not self.members or self.random.random() < 0.7:
             self.join()
 
-    async def _turn(self) -> None:
-        """One turn of the group coordinator: bury who ended, give free partitions away."""
+    async def _step(self) -> None:
+        """One step of the group coordinator: remove ended members, assign free partitions."""
         await asyncio.sleep(1.0)
         for task in self.killed:
             if task.done() and not task.cancelled() and (error := task.exception()):
@@ -341,7 +336,7 @@ class Storm:
             if member.task.done():
                 if error := member.task.exception():
                     raise error
-                self._bury(member)
+                self._remove_ended(member)
         while len(self.members) < 1:
             self.join()
         listening = [member for member in self.members if member.listening]
@@ -358,11 +353,10 @@ class Storm:
     def _still_held(self, place: PartitionKey) -> bool:
         return any(member.source.ownership(place) is not None for member in self.members)
 
-    # ── calm, and judgement
-    # ──────────────────────────────────────────────────────────────────────────────
+    # ── recovery and final checks ───────────────────────────────────────────────────────────────
 
-    async def _calm(self) -> None:
-        """I8: with everything mended all that was written arrives."""
+    async def _recover(self) -> None:
+        """I8: with everything repaired, all records that were written arrive."""
         self.dead_letters.recover()
         self.tenant.set_faults(read_script(POISON))
         self.clock.skew_ms = 0
@@ -385,7 +379,7 @@ class Storm:
             for member in self.members:
                 member.source.refuse_commits = None
                 member.sender.set_latency(0.05)
-            await self._turn()
+            await self._step()
         self.checker.judge_end(self.tenant)
 
     def _all_committed(self) -> bool:
@@ -402,14 +396,14 @@ class Storm:
 
 
 def run_storm(seed: int, duration_s: float = 600.0) -> dict[str, int]:
-    """Run one storm and return what it counted.
+    """Run one storm and return its counts.
 
-    Raises `BrokenPromiseError` with the promise that was broken.
+    Raises: `BrokenPromiseError` with the promise that was broken.
     """
 
     async def main() -> dict[str, int]:
         storm = Storm(seed)
-        await storm.rage(duration_s)
+        await storm.run_for(duration_s)
         return {**storm.checker.counts, "records": storm.writers.moment}
 
     with asyncio.Runner(loop_factory=partial(ShuffledLoop, seed)) as runner:
@@ -417,7 +411,7 @@ def run_storm(seed: int, duration_s: float = 600.0) -> dict[str, int]:
 
 
 def run_storms(seeds: Iterable[int], duration_s: float = 600.0) -> dict[str, int]:
-    """Run several, adding up what they counted; a broken promise names its seed."""
+    """Run several storms and add up their counts; a broken promise names its seed."""
     totals: dict[str, int] = {}
     for seed in seeds:
         try:

@@ -1,6 +1,6 @@
-"""What a storm writes: records of three objects, poison and holes among them.
+"""Writes the records of a storm: three objects, with poison and offset gaps among them.
 
-Each told to the witness.
+Each record is reported to the checker.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ ROUTES = (
 
 
 class Writers:
-    """Writes the changes of few keys, each key always to its own partition.
+    """Writes changes of few keys, each key always to the same partition.
 
     `moment` rises with every record.
     """
@@ -80,7 +80,7 @@ class Writers:
         self._clock = clock
 
     async def write(self, end_s: float) -> None:
-        """Write until then: now a little, now a lot."""
+        """Write until a time, with a changing rate."""
         while self._clock.now_s() < end_s:
             for _ in range(self._rng.choice([1, 3, 30, 200])):
                 self._write_one()
@@ -154,5 +154,5 @@ class Writers:
         self._checker.wrote(Written(self.moment, place, record.offset(), place[0], key, kind), row)
 
     def _source_ms(self) -> int:
-        """Return the source's time of the present record: it rises, as a takeover needs it to."""
+        """Return the source time of the present record, which rises as a takeover requires."""
         return BEGINNING_MS - 20_000_000 + 10 * self.moment

@@ -1,7 +1,4 @@
-"""Every row of the table of answers, given to three requests in ten on virtual time.
-
-What it holds, and costs.
-"""
+"""Every answer of the service, given to three requests in ten: the holds and dead letters."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from tests.simulation.world import World, settings
 
 COUNT = 2_000
 SET_UP = {HoldReason.CONFIG, HoldReason.AUTH, HoldReason.SINK, HoldReason.MASS_REJECT}
-"""What holds where somebody has to look; an answer of the moment never does."""
+"""Holds for faults that an operator must fix; a transient answer never causes one."""
 
 THE_MOMENTS = (
     "status=200 after body='{\"accepted\": true}'",
@@ -59,16 +56,13 @@ SOMEBODYS = (
     ("status=451", HoldReason.SINK),
     ("status=511 html", HoldReason.SINK),
 )
-"""400 and 422 are missing here: they are about rows, see the tenant at its worst."""
+"""400 and 422 are missing here: they concern rows, see `test_tenant_at_its_worst`."""
 
 
 def carry(fault: str) -> set[HoldReason]:
-    """Carry a log while three answers in ten are this one.
+    """Deliver a log while three answers in ten are this one; return every hold, however short."""
 
-    Returns what was held meanwhile, for however short.
-    """
-
-    async def told() -> None:
+    async def steps() -> None:
         world = World(settings(delivery=DeliverySettings(batch_bytes=2_000)))
         fill(world, COUNT)
         member = await begin(world, f"ingest ratio=0.3 seed=5 until=60s {fault}")
@@ -80,19 +74,19 @@ def carry(fault: str) -> set[HoldReason]:
         await member.stop()
 
     with capture_logs() as log:
-        VirtualLoop.run(told())
+        VirtualLoop.run(steps())
     return {HoldReason(line["reason"]) for line in log if line["event"] == "hold_started"}
 
 
 @pytest.mark.parametrize("fault", THE_MOMENTS)
-def test_an_answer_of_the_moment_costs_no_row_and_is_nobodys_to_mend(fault: str) -> None:
-    """I11, I12: each is tried again or taken for what it is, and nothing is dead-lettered."""
+def test_a_transient_answer_costs_no_row_and_no_hold_for_the_operator(fault: str) -> None:
+    """I11, I12: each request is sent again or accepted, and nothing is dead-lettered."""
     assert set() == carry(fault) & SET_UP
 
 
 @pytest.mark.parametrize(("fault", "reason"), SOMEBODYS)
-def test_an_answer_of_somebody_else_costs_no_row_and_is_named(
+def test_an_answer_of_another_party_costs_no_row_and_is_a_hold(
     fault: str, reason: HoldReason
 ) -> None:
-    """I11, I12: a hold of that name and no other, which ends by itself."""
+    """I11, I12: exactly this hold is reported, and it ends by itself."""
     assert {reason} == carry(fault) & SET_UP

@@ -1,4 +1,4 @@
-"""The jobs of a backfill on virtual time: written, run, cut off at every step, gone on with."""
+"""The jobs of a backfill on virtual time: written, run, interrupted at every step, resumed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from consumer.sandbox.in_process import InProcessTransport
 from consumer.sandbox.virtual_time import VirtualLoop
 from tests.simulation.replaying import left_in
 from tests.simulation.scenarios import scenario
-from tests.simulation.test_job_runner import Told
+from tests.simulation.test_job_runner import RecordingWatch
 from tests.simulation.world import TOPIC, World
 
 if TYPE_CHECKING:
@@ -41,24 +41,24 @@ FILE_BYTES = 120
 
 
 class Shown:
-    """An audience that keeps the last of each."""
+    """Keeps the last progress of each phase."""
 
     def __init__(self) -> None:
         self.steps: dict[str, tuple[int, int]] = {}
         self.reasons: list[str] = []
 
     def step(self, name: str, done: int, total: int, note: str = "") -> None:
-        """How far it is."""
+        """Keep a step."""
         del note
         self.steps[name] = (done, total)
 
     def waits(self, reason: str) -> None:
-        """What is waited for."""
+        """Keep a wait."""
         self.reasons.append(reason)
 
 
 class ApiUser:
-    """A workplace whose rows have been read, and a tenant that has what is to be removed."""
+    """A working folder whose rows have been read, and a tenant with the rows to delete."""
 
     def __init__(self, folder: Path) -> None:
         self.world = World()
@@ -71,11 +71,11 @@ class ApiUser:
             HourlyJobs(),
             clock=self.world.clock,
             rng=lambda: 0.0,
-            observer=Told(),
+            observer=RecordingWatch(),
         )
 
     def read(self) -> Backfill:
-        """Lay rows down as reading would: every key twice, the older first."""
+        """Write rows as reading would: every key twice, the older first."""
         backfill = Backfill.begun(BackfillRequest(topics=(TOPIC,)), "0", (), ["customers"])
         (layers,) = sorted_runs_of(self.world.settings, self.folder, backfill).values()
         for rows in (
@@ -95,8 +95,8 @@ class ApiUser:
         self.folder.keep(backfill)
         return backfill
 
-    async def go_on(self) -> Backfill:
-        """Do what is left, as a process that has just begun."""
+    async def resume(self) -> Backfill:
+        """Run what is left, as a new process."""
         left = self.folder.left()
         assert left is not None
         clock, settings = self.world.clock, self.world.settings
@@ -112,8 +112,8 @@ class ApiUser:
         return left
 
     async def cut_at(self, requests: int) -> None:
-        """Go on until the tenant has had so many requests, and end there as a kill would."""
-        task = asyncio.create_task(self.go_on())
+        """Resume until the tenant has had so many requests, then stop as a kill would."""
+        task = asyncio.create_task(self.resume())
         await self.world.until(
             lambda: len([*self.world.tenant.requests]) >= requests or task.done()
         )
@@ -121,21 +121,18 @@ class ApiUser:
         await asyncio.wait([task])
 
     def completed(self) -> list[str]:
-        """The operations of the jobs that came to their end, in order."""
+        """Return the operations of the completed jobs, in order."""
         jobs = self.world.tenant.bulk.jobs.values()
         return [job.operation for job in jobs if job.state == "JobComplete"]
 
 
 @scenario
 async def test_every_key_is_in_one_job_with_its_newest_row(tmp_path: Path) -> None:
-    """Removals first; files within the limit, each with its header.
-
-    Figures that add up; nothing left on disk.
-    """
+    """Deletes come first, files stay within the limit, the counts add up, the disk is empty."""
     api = ApiUser(tmp_path)
     with api.folder:
         api.read()
-        over = await api.go_on()
+        over = await api.resume()
         assert BackfillPhase.OVER is over.phase
         assert {BackfillPhase.WRITING: (34, 34), BackfillPhase.SENDING: (4, 4)} == api.shown.steps
         assert {*UPSERTS} == {*api.world.tenant.rows("customers")}
@@ -148,12 +145,9 @@ async def test_every_key_is_in_one_job_with_its_newest_row(tmp_path: Path) -> No
 
 
 def test_files_hold_what_the_service_reads(tmp_path: Path) -> None:
-    """Upserts with the header in every file.
+    """Upserts have the header in every file; deletes have none, and a Record Modified if any."""
 
-    Removals without, dated where the object has a Record Modified.
-    """
-
-    async def told() -> None:
+    async def steps() -> None:
         api = ApiUser(tmp_path)
         with api.folder:
             backfill = api.read()
@@ -168,7 +162,7 @@ def test_files_hold_what_the_service_reads(tmp_path: Path) -> None:
             files.update((path.name, path.read_text()) for path in _csv_files(tmp_path))
 
     files: dict[str, str] = {}
-    VirtualLoop.run(told())
+    VirtualLoop.run(steps())
     assert all(len(content) <= FILE_BYTES for content in files.values())
     removals = [*csv.reader(StringIO(files.pop("delete-1.csv") + files.pop("delete-2.csv")))]
     assert DELETES == [key for key, _ in removals]
@@ -186,18 +180,15 @@ def _csv_files(folder: Path) -> list[Path]:
 
 @pytest.mark.parametrize("requests", range(1, 23))
 @scenario
-async def test_it_goes_on_from_every_step_and_no_job_runs_twice(
+async def test_it_resumes_from_every_step_and_no_job_runs_twice(
     tmp_path: Path, requests: int
 ) -> None:
-    """Cut off after each request of a whole run.
-
-    What is complete stays so, the rest is sent once.
-    """
+    """Interrupted after each request of a run: completed jobs stay, the rest is sent once."""
     api = ApiUser(tmp_path)
     with api.folder:
         api.read()
         await api.cut_at(requests)
-        over = await api.go_on()
+        over = await api.resume()
         assert BackfillPhase.OVER is over.phase
         assert {*UPSERTS} == {*api.world.tenant.rows("customers")}
         assert ["delete", "upsert", "upsert", "upsert"] == api.completed()
@@ -208,15 +199,15 @@ async def test_it_goes_on_from_every_step_and_no_job_runs_twice(
     "script", ["close-job nth=2 fail-job", "upload nth=2 reset after", "close-job nth=2 vanish-job"]
 )
 @scenario
-async def test_what_goes_wrong_with_a_job_is_named_and_its_rows_go_into_another(
+async def test_a_failed_job_is_a_hold_and_its_rows_go_into_another(
     tmp_path: Path, script: str
 ) -> None:
-    """It waits by name, and goes on by itself."""
+    """It waits with a hold and resumes by itself."""
     api = ApiUser(tmp_path)
     api.world.faults(script)
     with api.folder:
         api.read()
-        await api.go_on()
+        await api.resume()
     assert {*UPSERTS} == {*api.world.tenant.rows("customers")}
     assert any(reason.startswith("SINK: job ") for reason in api.shown.reasons)
     assert "" == api.shown.reasons[-1]
@@ -224,10 +215,7 @@ async def test_what_goes_wrong_with_a_job_is_named_and_its_rows_go_into_another(
 
 @scenario
 async def test_records_that_are_missing_in_the_jobs_end_it(tmp_path: Path) -> None:
-    """An invariant of ours: what was read and is not in a job.
-
-    Filtered or dead-lettered was lost.
-    """
+    """A record that was read and is neither in a job, filtered nor dead-lettered is fatal."""
     api = ApiUser(tmp_path)
     with api.folder:
         api.read().objects["customers"].record_count += 1
@@ -236,12 +224,12 @@ async def test_records_that_are_missing_in_the_jobs_end_it(tmp_path: Path) -> No
         left.objects["customers"].record_count += 1
         api.folder.keep(left)
         with pytest.raises(Fatal, match="customers: expected 35 records in its job files, got 34"):
-            await api.go_on()
+            await api.resume()
 
 
 @scenario
-async def test_what_was_left_is_let_go_of(tmp_path: Path) -> None:
-    """Beginning afresh: the open job of an earlier run is aborted, so that it blocks nothing."""
+async def test_a_job_left_open_is_aborted(tmp_path: Path) -> None:
+    """With `--afresh` the open job of an earlier run is aborted, so that it blocks nothing."""
     api = ApiUser(tmp_path)
     api.world.faults("upload nth=1 delay=10s")
     with api.folder:

@@ -1,7 +1,4 @@
-"""Bulk destinations on virtual time.
-
-What is gathered becomes jobs, whatever happens to them and to the daemon.
-"""
+"""Bulk destinations on virtual time: rows become jobs, through every failure."""
 
 from __future__ import annotations
 
@@ -40,7 +37,7 @@ ROUTE = RouteSettings(
 def bulk_world(
     folder: str, *, flush: FlushSettings | None = ROUTE.flush, described: ObjectSettings = CUSTOMERS
 ) -> World:
-    """Return a world with a bulk route, and one that streams."""
+    """Return a world with a bulk route and a streaming route."""
     views = RouteSettings(
         topics=("views",), object="views", format="json", tombstones="dead_letter"
     )
@@ -53,23 +50,23 @@ def bulk_world(
     )
 
 
-async def _in_loop(told: Callable[[World], Coroutine[Any, Any, None]], folder: str) -> None:
-    await told(bulk_world(folder))
+async def _in_loop(steps: Callable[[World], Coroutine[Any, Any, None]], folder: str) -> None:
+    await steps(bulk_world(folder))
 
 
-def scenario(told: Callable[[World], Coroutine[Any, Any, None]]) -> Callable[[], None]:
-    """Run a story about a world with a bulk route, in virtual time."""
+def scenario(steps: Callable[[World], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    """Run a scenario with a bulk route in virtual time."""
 
     def test() -> None:
         with TemporaryDirectory() as folder:
-            VirtualLoop.run(_in_loop(told, folder))
+            VirtualLoop.run(_in_loop(steps, folder))
 
-    test.__doc__ = told.__doc__
-    test.__name__ = told.__name__
+    test.__doc__ = steps.__doc__
+    test.__name__ = steps.__name__
     return test
 
 
-def asked(world: World, *endpoints: Endpoint) -> list[Endpoint]:
+def requests_of(world: World, *endpoints: Endpoint) -> list[Endpoint]:
     """Return the requests of these kinds, in order."""
     return [line.endpoint for line in world.tenant.requests if line.endpoint in endpoints]
 
@@ -88,7 +85,7 @@ def write(world: World, keys: range, partition: int = 0) -> None:
 
 
 def assert_folded(world: World, keys: range, name: str = "customers") -> None:
-    """The tenant holds what the log says."""
+    """The tenant holds the fold of the log."""
     rows = world.tenant.rows(name)
     left = [key for at, key in enumerate(keys) if at % 5]
     assert {str(key) for key in left} == set(rows)
@@ -98,20 +95,17 @@ def assert_folded(world: World, keys: range, name: str = "customers") -> None:
 
 
 @scenario
-async def test_a_gather_is_two_jobs_and_moves_positions_after_them(world: World) -> None:
-    """The newest change of each key goes, deletes before upserts.
-
-    Nothing is committed before both are complete.
-    """
+async def test_a_bulk_batch_is_two_jobs_and_moves_positions_after_them(world: World) -> None:
+    """The newest change of each key is sent, deletes first; both jobs end before the commit."""
     world.change(1, "c", email="old@x.io")
     write(world, range(100))
     member = world.member()
     await member.start(0)
-    await world.until(lambda: Endpoint.CREATE_JOB in asked(world, *STEPS))
+    await world.until(lambda: Endpoint.CREATE_JOB in requests_of(world, *STEPS))
     assert world.clock.now_s() >= EVERY_S
     assert 0 == world.log.committed.get((TOPIC, 0), 0)
     await world.until(member.settled)
-    assert [*STEPS, *STEPS] == asked(world, *STEPS)
+    assert [*STEPS, *STEPS] == requests_of(world, *STEPS)
     assert_folded(world, range(100))
     assert_accounted(world)
     ledger = member.status().ledger
@@ -120,11 +114,8 @@ async def test_a_gather_is_two_jobs_and_moves_positions_after_them(world: World)
 
 
 @scenario
-async def test_progress_is_told_and_readiness_is_not_lost(world: World) -> None:
-    """While rows are gathered for longer than a minute the daemon is ready.
-
-    And says what it gathers.
-    """
+async def test_progress_is_shown_and_readiness_is_kept(world: World) -> None:
+    """While rows are buffered for longer than a minute the daemon is ready and shows them."""
     member = world.member()
     write(world, range(100))
     await member.start(0)
@@ -139,8 +130,8 @@ async def test_progress_is_told_and_readiness_is_not_lost(world: World) -> None:
 
 @pytest.mark.holds("I15")
 @scenario
-async def test_memory_is_not_what_bounds_a_gather(world: World) -> None:
-    """Rows on disk are open and not held: the buffer stays free."""
+async def test_memory_does_not_bound_a_row_buffer(world: World) -> None:
+    """Rows on disk are unsettled but do not use the memory buffer."""
     write(world, range(200))
     member = world.member()
     await member.start(0)
@@ -149,23 +140,20 @@ async def test_memory_is_not_what_bounds_a_gather(world: World) -> None:
     await member.kill()
 
 
-def test_enough_bytes_make_a_job_early_and_a_second_gather_waits() -> None:
-    """A full gather goes at once.
-
-    The next fills up behind it and then its partitions pause, without a hold.
-    """
+def test_enough_bytes_make_a_job_early_and_a_second_batch_waits() -> None:
+    """A full row buffer is sent at once; when the next is full its partitions pause, unheld."""
     with TemporaryDirectory() as folder:
-        VirtualLoop.run(_full_gathers(folder))
+        VirtualLoop.run(_full_row_buffers(folder))
 
 
-async def _full_gathers(folder: str) -> None:
+async def _full_row_buffers(folder: str) -> None:
     world = bulk_world(folder, flush=FlushSettings(every_s=5_000.0, bytes=20_000))
     world.faults("close-job nth=1 hang-job")
     for key in range(2_000):
         world.change(key, "c", email=f"{key}@x.io", age=1)
     member = world.member()
     await member.start(0)
-    await world.until(lambda: asked(world, *STEPS) == [*STEPS])
+    await world.until(lambda: requests_of(world, *STEPS) == [*STEPS])
     await world.until(lambda: member.status().bulk[0].gathered_bytes >= 20_000)
     buffered = member.status().bulk[0].gathered_rows
     await world.clock.sleep(60)
@@ -178,11 +166,8 @@ async def _full_gathers(folder: str) -> None:
 
 
 @scenario
-async def test_a_partition_that_goes_takes_its_gathered_rows_along(world: World) -> None:
-    """Nobody waits for a job that has not begun: the next owner reads the rows again.
-
-    What stays, goes.
-    """
+async def test_a_partition_that_goes_takes_its_buffered_rows_along(world: World) -> None:
+    """A job that has not begun does not delay a revocation: the next owner reads the rows again."""
     write(world, range(100), partition=0)
     write(world, range(100, 200), partition=1)
     member = world.member()
@@ -204,7 +189,7 @@ async def test_a_stop_lets_a_job_finish_that_can(world: World) -> None:
     write(world, range(100))
     member = world.member()
     await member.start(0)
-    await world.until(lambda: Endpoint.UPLOAD in asked(world, *STEPS))
+    await world.until(lambda: Endpoint.UPLOAD in requests_of(world, *STEPS))
     await member.stop()
     assert_folded(world, range(100))
     assert world.log.ends[TOPIC, 0] == world.log.committed[TOPIC, 0]
@@ -212,12 +197,12 @@ async def test_a_stop_lets_a_job_finish_that_can(world: World) -> None:
 
 @scenario
 async def test_a_stop_aborts_a_job_that_is_open(world: World) -> None:
-    """One whose upload does not end within the drain is thrown away before the process ends."""
+    """A job whose upload does not end within the drain is aborted before the process ends."""
     write(world, range(100))
     world.faults("upload delay=200s")
     member = world.member()
     await member.start(0)
-    await world.until(lambda: Endpoint.UPLOAD in asked(world, *STEPS))
+    await world.until(lambda: Endpoint.UPLOAD in requests_of(world, *STEPS))
     await member.stop()
     assert ["Aborted"] == [job.state for job in world.tenant.bulk.jobs.values()]
     assert 0 == world.log.committed.get((TOPIC, 0), 0)
@@ -227,7 +212,7 @@ async def test_a_stop_aborts_a_job_that_is_open(world: World) -> None:
 @pytest.mark.parametrize("acted_upon", [False, True], ids=["lost on the way", "answer lost"])
 @pytest.mark.parametrize("at", range(1, 16))
 def test_a_crash_at_every_step(at: int, acted_upon: bool) -> None:  # noqa: FBT001 - a case
-    """Killed at any request of a job, the next run ends what was left and loses nothing."""
+    """Killed at any request of a job, the next run finishes it and loses nothing."""
     with TemporaryDirectory() as folder:
         VirtualLoop.run(_crash(folder, at, acted_upon=acted_upon))
 
@@ -242,7 +227,7 @@ async def _crash(folder: str, at: int, *, acted_upon: bool) -> None:
 
 @pytest.mark.holds("I8")
 @pytest.mark.parametrize(
-    ("script", "said"),
+    ("script", "detail"),
     [
         ("close-job nth=1 fail-job", "Failed"),
         ("close-job nth=1 vanish-job", "no longer known to the service"),
@@ -256,23 +241,20 @@ async def _crash(folder: str, at: int, *, acted_upon: bool) -> None:
         ("close-job nth=1-2 html", "without the body of this API"),
     ],
 )
-def test_what_goes_wrong_with_a_job_has_a_name_and_an_end(script: str, said: str) -> None:
-    """Whatever becomes of a job.
-
-    It is a hold by name, nothing is dead-lettered, and the rows arrive.
-    """
+def test_a_failed_job_has_a_hold_and_an_end(script: str, detail: str) -> None:
+    """Whatever happens to a job is a hold; nothing is dead-lettered, and the rows arrive."""
     with TemporaryDirectory() as folder:
-        VirtualLoop.run(_gone_wrong(folder, script, said))
+        VirtualLoop.run(_gone_wrong(folder, script, detail))
 
 
-async def _gone_wrong(folder: str, script: str, said: str) -> None:
+async def _gone_wrong(folder: str, script: str, detail: str) -> None:
     world = bulk_world(folder)
     write(world, range(100))
     member = world.member()
     await member.start(0)
     world.faults(script)
     await world.until(lambda: bool(member.status().holds))
-    assert said in member.status().holds[0].detail
+    assert detail in member.status().holds[0].detail
     assert 0 == world.log.committed.get((TOPIC, 0), 0)
     await world.until(member.settled, within_s=4_000.0)
     assert_folded(world, range(100))
@@ -294,8 +276,8 @@ async def test_a_revoked_token_in_the_middle_of_an_upload(world: World) -> None:
 
 
 @scenario
-async def test_a_job_that_hangs_is_named_and_never_sent_anew(world: World) -> None:
-    """For a day it is asked, and its rows are in no other job; when it ends, all goes on."""
+async def test_a_job_that_hangs_is_a_hold_and_never_sent_again(world: World) -> None:
+    """It is polled for a day, and its rows are in no other job; when it ends, all continues."""
     write(world, range(1, 5))
     world.faults("close-job nth=1 hang-job")
     member = world.member()
@@ -311,8 +293,8 @@ async def test_a_job_that_hangs_is_named_and_never_sent_anew(world: World) -> No
 
 
 @scenario
-async def test_another_job_on_the_object_is_waited_for_by_name(world: World) -> None:
-    """A job of somebody else is not touched until it has been open and untouched for half an hour."""
+async def test_another_job_on_the_object_is_waited_for_with_a_hold(world: World) -> None:
+    """A foreign job is left untouched until it has been open and unchanged for half an hour."""
     member = world.member()
     await member.start(0)
     write(world, range(100))
@@ -332,7 +314,7 @@ async def test_another_job_on_the_object_is_waited_for_by_name(world: World) -> 
 
 
 @scenario
-async def test_a_row_that_csv_cannot_carry_is_dead_lettered_alone(world: World) -> None:
+async def test_only_a_row_that_csv_cannot_carry_is_dead_lettered(world: World) -> None:
     """Its neighbours go with the job."""
     world.change(1, "c", email="a@x.io")
     world.change(2, "c", email="x" * 1_100_000)
@@ -347,7 +329,7 @@ async def test_a_row_that_csv_cannot_carry_is_dead_lettered_alone(world: World) 
 
 
 def test_the_spool_is_empty_afterwards(tmp_path: Path) -> None:
-    """No file of a job, and no journal, outlives its outcome."""
+    """No file and no journal of a job outlives its outcome."""
     VirtualLoop.run(_to_its_end(str(tmp_path)))
     assert ["lock"] == [path.name for path in tmp_path.rglob("*") if path.is_file()]
 
@@ -362,10 +344,7 @@ async def _to_its_end(folder: str) -> None:
 
 
 def test_records_of_several_routes_do_not_stop_the_stream() -> None:
-    """A topic of a bulk and a streaming route.
-
-    What fills memory until the job is over makes the job come early.
-    """
+    """With a bulk and a streaming route on one topic, a full memory makes the job come early."""
     with TemporaryDirectory() as folder:
         VirtualLoop.run(_two_routes(folder))
 

@@ -1,7 +1,4 @@
-"""Bulk jobs of several members under random faults, kills and moving partitions.
-
-Judged by the fold of the log.
-"""
+"""Bulk jobs of several members under faults, kills and moving partitions, checked by the fold."""
 
 from __future__ import annotations
 
@@ -28,8 +25,7 @@ if TYPE_CHECKING:
 PARTITIONS = 4
 STEPS = 25
 KEYS = 300
-"""So many that most are written once or twice: a later change does not make up for one that was
-lost."""
+"""So many that most are written once or twice: a later change then does not hide a lost one."""
 
 UNVERSIONED = msgspec.structs.replace(CUSTOMERS, record_modified=None)
 FAULTS = (
@@ -46,7 +42,7 @@ FAULTS = (
 
 
 class Storm:
-    """Writes, breaks and moves; knows what the tenant must hold in the end."""
+    """Writes records, breaks things, moves partitions; knows the rows that must result."""
 
     def __init__(self, world: World, seed: int) -> None:
         self.world = world
@@ -56,7 +52,7 @@ class Storm:
         self.owner: dict[int, Member] = {}
 
     def write(self, count: int) -> None:
-        """Write changes of few keys, each always to its own partition."""
+        """Write changes of few keys, each always to the same partition."""
         for _ in range(count):
             key = self.rng.randrange(KEYS)
             self.age += 1
@@ -75,7 +71,7 @@ class Storm:
         return member
 
     async def give(self, partition: int, member: Member) -> None:
-        """Move a partition, by a hand-over or by a loss."""
+        """Move a partition, by a revocation or a loss."""
         before = self.owner.pop(partition, None)
         if before is member:
             self.owner[partition] = member
@@ -91,18 +87,15 @@ class Storm:
         self.owner[partition] = member
 
     async def end(self, member: Member, *, killed: bool) -> None:
-        """End a member; its partitions are nobody's."""
+        """End a member; its partitions have no owner then."""
         if killed:
             await member.kill()
         else:
             await member.stop()
         self.owner = {partition: one for partition, one in self.owner.items() if one is not member}
 
-    async def rage(self, faults: Sequence[str], steps: int) -> list[Member]:
-        """Write, break and move with two members, then let all become well.
-
-        Returns who is there at the end.
-        """
+    async def run_for(self, faults: Sequence[str], steps: int) -> list[Member]:
+        """Write, break and move with two members, then repair all; return the live members."""
         world, rng = self.world, self.rng
         members = [await self.join(), await self.join()]
         for partition in range(PARTITIONS):
@@ -130,10 +123,7 @@ class Storm:
 @pytest.mark.parametrize("versioned", [True, False], ids=["versioned", "unversioned"])
 @pytest.mark.parametrize("seed", range(6))
 def test_the_tenant_holds_the_fold_after_a_storm(seed: int, versioned: bool) -> None:  # noqa: FBT001 - a case
-    """Nothing is lost, every position reaches its end, no job is left open, and no older row wins.
-
-    Also where the tenant cannot tell which is older.
-    """
+    """No loss, no open job, every position at its end, and no older row wins, even undated."""
     with TemporaryDirectory() as folder:
         VirtualLoop.run(_storm(folder, seed, CUSTOMERS if versioned else UNVERSIONED))
 
@@ -141,7 +131,7 @@ def test_the_tenant_holds_the_fold_after_a_storm(seed: int, versioned: bool) -> 
 async def _storm(folder: str, seed: int, described: ObjectSettings) -> None:
     world = bulk_world(folder, flush=FlushSettings(every_s=90.0, bytes=3_000), described=described)
     storm = Storm(world, seed)
-    members = await storm.rage(FAULTS, STEPS)
+    members = await storm.run_for(FAULTS, STEPS)
     assert storm.fold == {key: row["age"] for key, row in world.tenant.rows("customers").items()}
     assert {"JobComplete", "Failed", "Aborted"} >= {
         job.state for job in world.tenant.bulk.jobs.values()

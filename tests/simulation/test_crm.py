@@ -1,7 +1,4 @@
-"""Destination `crm_bulk` on virtual time.
-
-Rows become jobs of the CRM, and every row has its outcome, once.
-"""
+"""Destination `crm_bulk` on virtual time: rows become CRM jobs, each with one outcome."""
 
 from __future__ import annotations
 
@@ -26,7 +23,7 @@ from tests.simulation.crm import (
     write,
 )
 from tests.simulation.scenarios import assert_accounted, hold_reasons
-from tests.simulation.test_bulk import STEPS, asked
+from tests.simulation.test_bulk import STEPS, requests_of
 from tests.simulation.world import TOPIC, World
 
 if TYPE_CHECKING:
@@ -37,14 +34,11 @@ if TYPE_CHECKING:
 
 @scenario
 async def test_rows_arrive_and_refused_ones_are_dead_letters(world: World) -> None:
-    """The newest change of each key goes.
-
-    What the CRM refuses goes to the dead-letter topic; all is accounted.
-    """
+    """The newest change of each key is sent; a row that the CRM rejects is dead-lettered."""
     write(world, range(100))
     member = world.member()
     await member.start(0)
-    await world.until(lambda: Endpoint.CREATE_JOB in asked(world, *STEPS))
+    await world.until(lambda: Endpoint.CREATE_JOB in requests_of(world, *STEPS))
     assert 0 == world.log.committed.get((TOPIC, 0), 0)
     await world.until(member.settled)
     assert_folded(world, range(100))
@@ -68,8 +62,8 @@ async def test_rows_arrive_and_refused_ones_are_dead_letters(world: World) -> No
 
 
 @scenario
-async def test_progress_is_told(world: World) -> None:
-    """What is gathered, where the job is, and that readiness is not lost meanwhile."""
+async def test_progress_is_shown(world: World) -> None:
+    """The status shows buffered rows and the job's state, and readiness is kept meanwhile."""
     write(world, range(100))
     member = world.member()
     await member.start(0)
@@ -83,11 +77,8 @@ async def test_progress_is_told(world: World) -> None:
 
 
 @scenario
-async def test_changes_in_part_lie_over_each_other_and_are_refused_together(world: World) -> None:
-    """Fields of an older change that the newer lacks go with it.
-
-    And its record too when it is refused.
-    """
+async def test_partial_changes_are_merged_and_rejected_together(world: World) -> None:
+    """Fields that the newer change lacks come from the older one; a rejection concerns both."""
     rows = (
         {"id": 1, "name": ""},
         {"id": 1, "email": "a@x.io"},
@@ -115,7 +106,7 @@ async def test_changes_in_part_lie_over_each_other_and_are_refused_together(worl
 
 @scenario
 async def test_upserts_and_deletes_of_a_key_are_never_in_overlapping_jobs(world: World) -> None:
-    """Deletes are over before upserts begin, also when another gather waits behind them."""
+    """Deletes end before upserts begin, also when another batch waits behind them."""
     alone: list[bool] = []
     member = world.member()
     await member.start(0)
@@ -137,7 +128,7 @@ async def test_upserts_and_deletes_of_a_key_are_never_in_overlapping_jobs(world:
 
 @scenario
 async def test_locked_rows_go_again(world: World) -> None:
-    """They are not at fault themselves: the next job takes them, and nothing is dead-lettered."""
+    """They are not at fault: the next job takes them, and nothing is dead-lettered."""
     for key in range(30):
         contact(world, key)
     world.faults("close-job nth=1-2 lock-job")
@@ -164,10 +155,7 @@ async def test_rows_that_stay_locked_are_dead_letters_in_the_end(world: World) -
 @pytest.mark.holds("I12")
 @scenario
 async def test_everything_refused_is_a_hold_and_not_a_flood(world: World) -> None:
-    """Twenty go to the dead-letter topic, the others wait under MASS_REJECT.
-
-    And arrive when the cause is gone.
-    """
+    """Twenty are dead-lettered; the others wait under MASS_REJECT and arrive afterwards."""
     for key in range(100):
         contact(world, key, name="Kay")
     world.faults("upsert/Contact poison=LastName:Kay")
@@ -187,8 +175,8 @@ async def test_everything_refused_is_a_hold_and_not_a_flood(world: World) -> Non
 
 
 @scenario
-async def test_deletes_of_what_is_not_there_are_done(world: World) -> None:
-    """No delete job is needed, and nothing is refused."""
+async def test_deletes_of_missing_rows_are_done(world: World) -> None:
+    """No delete job is needed, and nothing is rejected."""
     world.change(7, "d")
     member = world.member()
     await member.start(0)
@@ -200,9 +188,9 @@ async def test_deletes_of_what_is_not_there_are_done(world: World) -> None:
 
 @pytest.mark.parametrize("operation", ["update", "delete"])
 def test_rows_that_go_by_id(operation: CrmOperation) -> None:
-    """An update writes, a delete removes, and what is not there is a dead letter."""
+    """An update writes, a delete removes, and a missing row is a dead letter."""
 
-    async def told(world: World) -> None:
+    async def steps(world: World) -> None:
         rows = world.tenant.crm.store
         for at in range(3):
             rows.apply("Contact", "insert", None, {"LastName": f"{at}", "Kafka_Id__c": f"{at}"})
@@ -219,21 +207,21 @@ def test_rows_that_go_by_id(operation: CrmOperation) -> None:
         await member.start(0)
         await world.until(member.settled)
         left = {id_: row.get("Email") for id_, row in world.tenant.crm_rows("Contact").items()}
-        wanted: dict[str, str | None] = {ids[2]: None}
+        expected: dict[str, str | None] = {ids[2]: None}
         assert (
-            wanted | (dict.fromkeys(ids[:2], "new@x.io") if operation == "update" else {}) == left
+            expected | (dict.fromkeys(ids[:2], "new@x.io") if operation == "update" else {}) == left
         )
         assert [2] == refused(world)
         assert_accounted(world)
         await member.stop()
 
-    in_time(told, crm_route(operation, None))
+    in_time(steps, crm_route(operation, None))
 
 
 def test_deletes_by_id_are_one_column_whatever_the_id_is() -> None:
-    """What is no id is refused alone; its neighbours go."""
+    """Only a value that is not an id is rejected; its neighbours are deleted."""
 
-    async def told(world: World) -> None:
+    async def steps(world: World) -> None:
         world.tenant.crm.store.apply("Contact", "insert", None, {"LastName": "Kay"})
         (id_,) = world.tenant.crm_rows("Contact")
         for at, key in enumerate((id_, 'no "id", at all')):
@@ -245,13 +233,13 @@ def test_deletes_by_id_are_one_column_whatever_the_id_is() -> None:
         assert ({}, [1]) == (world.tenant.crm_rows("Contact"), refused(world))
         await member.stop()
 
-    in_time(told, crm_route("update", None))
+    in_time(steps, crm_route("update", None))
 
 
 def test_the_spool_is_empty_afterwards(tmp_path: Path) -> None:
-    """No file of a job, no result file and no journal outlives its outcome."""
+    """No job file, result file or journal outlives its outcome."""
 
-    async def told() -> None:
+    async def steps() -> None:
         world = crm_world(str(tmp_path))
         write(world, range(40))
         member = world.member()
@@ -259,5 +247,5 @@ def test_the_spool_is_empty_afterwards(tmp_path: Path) -> None:
         await world.until(member.settled)
         await member.stop()
 
-    VirtualLoop.run(told())
+    VirtualLoop.run(steps())
     assert ["lock"] == [path.name for path in tmp_path.rglob("*") if path.is_file()]

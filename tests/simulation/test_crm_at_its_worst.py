@@ -1,7 +1,4 @@
-"""Jobs of the CRM that go wrong, and a CRM that is not as the routes need it.
-
-Each is said by name, and ends.
-"""
+"""CRM jobs that fail, and a CRM that lacks an object or a field: each is a hold that ends."""
 
 from __future__ import annotations
 
@@ -24,7 +21,7 @@ from tests.simulation.crm import (
     write,
 )
 from tests.simulation.scenarios import assert_accounted, hold_reasons
-from tests.simulation.test_bulk import asked
+from tests.simulation.test_bulk import requests_of
 from tests.simulation.world import TOPIC, World
 
 if TYPE_CHECKING:
@@ -46,7 +43,7 @@ ANSWERS = (
 
 
 def exists(world: World, key: int) -> None:
-    """Let a contact be there from before."""
+    """Insert a contact in advance."""
     world.tenant.crm.store.apply(
         "Contact", "insert", None, {"LastName": "Old", "Kafka_Id__c": str(key)}
     )
@@ -54,7 +51,7 @@ def exists(world: World, key: int) -> None:
 
 @pytest.mark.holds("I12")
 @pytest.mark.parametrize(
-    ("script", "said"),
+    ("script", "detail"),
     [
         pytest.param("close-job nth=1 fail-job", "could not be finished", id="CRM15 fails"),
         pytest.param(
@@ -85,13 +82,10 @@ def exists(world: World, key: int) -> None:
         ("query nth=1-2 status=400", "cannot look up ids"),
     ],
 )
-def test_what_goes_wrong_with_a_job_has_a_name_and_an_end(script: str, said: str) -> None:
-    """Whatever becomes of a job.
+def test_a_failed_job_has_a_hold_and_an_end(script: str, detail: str) -> None:
+    """Whatever happens to a job is a hold; no good row is dead-lettered, and the rows arrive."""
 
-    It is a hold by name, no good row is dead-lettered, and the rows arrive.
-    """
-
-    async def told(world: World) -> None:
+    async def steps(world: World) -> None:
         for key in range(1, 41):
             contact(world, key)
         exists(world, 41)
@@ -100,7 +94,7 @@ def test_what_goes_wrong_with_a_job_has_a_name_and_an_end(script: str, said: str
         await member.start(0)
         world.faults(script)
         await world.until(lambda: bool(member.status().holds), within_s=4_000.0)
-        assert said in member.status().holds[0].detail
+        assert detail in member.status().holds[0].detail
         assert 0 == world.log.committed.get((TOPIC, 0), 0)
         await world.until(member.settled, within_s=8_000.0)
         assert {str(key) for key in range(1, 41)} == {*contacts(world)}
@@ -108,30 +102,30 @@ def test_what_goes_wrong_with_a_job_has_a_name_and_an_end(script: str, said: str
         assert_accounted(world)
         await member.stop()
 
-    in_time(told)
+    in_time(steps)
 
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_token_that_is_revoked_before_a_step(step: Endpoint) -> None:
-    """CRM13: one new token, the same request again, the same file: no hold, and no job more."""
+    """CRM13: one new token and the same request again: no hold, no additional job."""
 
-    async def told(world: World) -> None:
+    async def steps(world: World) -> None:
         exists(world, 0)
         write(world, range(40))
         member = world.member()
         await member.start(0)
-        logins = asked(world, Endpoint.TOKEN)
+        logins = requests_of(world, Endpoint.TOKEN)
         world.faults(f"{step} nth=1 revoke-tokens")
         await world.until(member.settled)
         assert_folded(world, range(40))
         assert (len(logins) + 1, 2) == (
-            len(asked(world, Endpoint.TOKEN)),
+            len(requests_of(world, Endpoint.TOKEN)),
             len(world.tenant.crm.jobs),
         )
         assert set() == hold_reasons(world)
         await member.stop()
 
-    in_time(told)
+    in_time(steps)
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
@@ -142,12 +136,9 @@ def test_a_token_that_is_revoked_before_a_step(step: Endpoint) -> None:
     ids=[f"upsert {step}" for step in STEPS] + [f"insert {step}" for step in STEPS[1:]],
 )
 def test_every_answer_at_every_step(route: RouteSettings, step: Endpoint, answer: str) -> None:
-    """CRM30: given twice, whatever it is.
+    """CRM30: any answer, given twice: no row is lost, doubled or dead-lettered."""
 
-    No row is lost, none is there twice, none is blamed for it.
-    """
-
-    async def told(world: World) -> None:
+    async def steps(world: World) -> None:
         for key in range(10, 20):
             contact(world, key)
         if route.crm is not None and route.crm.operation == "upsert":
@@ -164,12 +155,12 @@ def test_every_answer_at_every_step(route: RouteSettings, step: Endpoint, answer
         assert_accounted(world)
         await member.stop()
 
-    in_time(told, route)
+    in_time(steps, route)
 
 
 @scenario
 async def test_a_token_that_is_revoked_twice_is_replaced_twice(world: World) -> None:
-    """The second time under a hold AUTH, which ends by itself with another token."""
+    """The second time under an AUTH hold, which ends by itself with another token."""
     contact(world, 1)
     member = world.member()
     await member.start(0)
@@ -181,8 +172,8 @@ async def test_a_token_that_is_revoked_twice_is_replaced_twice(world: World) -> 
 
 
 @scenario
-async def test_a_job_that_hangs_is_named_and_never_sent_anew(world: World) -> None:
-    """CRM16: for a day it is asked, and its rows are in no other job; when it ends, all goes on."""
+async def test_a_job_that_hangs_is_a_hold_and_never_sent_again(world: World) -> None:
+    """CRM16: it is polled for a day, its rows are in no other job; when it ends, all continues."""
     contact(world, 1)
     world.faults("close-job nth=1 hang-job")
     member = world.member()
@@ -197,21 +188,23 @@ async def test_a_job_that_hangs_is_named_and_never_sent_anew(world: World) -> No
 
 
 @scenario
-async def test_an_object_that_is_not_there_is_waited_for_by_name(world: World) -> None:
-    """CRM11: nothing is read before; when the object is there, all goes on by itself."""
+async def test_a_missing_object_is_waited_for_with_a_hold(world: World) -> None:
+    """CRM11: nothing is read before; when the object exists, reading starts by itself."""
     fields = world.tenant.crm.store.objects.pop("Contact")
     contact(world, 1)
     member = world.member()
     member.task = asyncio.create_task(member.daemon.run())
     await world.until(lambda: HoldReason.CONFIG in hold_reasons(world))
-    assert "crm.yaml:12: the CRM has no object Contact" in member.status().holds[0].detail
+    assert (
+        "crm.yaml:12: object Contact does not exist in the CRM" in member.status().holds[0].detail
+    )
     world.tenant.crm.store.objects["Contact"] = fields
     await world.until(lambda: hold_reasons(world) == set())
     await member.stop()
 
 
 def test_an_unknown_column_is_a_hold_with_a_guess() -> None:
-    """Before anything is read, by the route's line; it ends by itself when the field is there."""
+    """The hold comes before reading and names the route's line; it ends when the field exists."""
     route = crm_route()
     assert route.crm is not None
     described = msgspec.structs.replace(
@@ -222,13 +215,13 @@ def test_an_unknown_column_is_a_hold_with_a_guess() -> None:
         route, crm=msgspec.structs.replace(route.crm, described=described)
     )
 
-    async def told(world: World) -> None:
+    async def steps(world: World) -> None:
         member = world.member()
         member.task = asyncio.create_task(member.daemon.run())
         await world.until(lambda: HoldReason.CONFIG in hold_reasons(world))
         detail = member.status().holds[0].detail
         assert "crm.yaml:12: Contact has no field `LastNam`; did you mean `LastName`?" in detail
-        assert "`Name` of Contact cannot be written" in detail
+        assert "`Name` of Contact cannot be set on upsert: it is read-only" in detail
         await member.stop()
 
-    in_time(told, route)
+    in_time(steps, route)

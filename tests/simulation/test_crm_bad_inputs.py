@@ -1,7 +1,4 @@
-"""Values that CSV for the CRM may stumble over.
-
-Each has one outcome, and never costs a neighbour.
-"""
+"""Values that are hard for CSV and the CRM: each has one outcome and costs no neighbour."""
 
 from __future__ import annotations
 
@@ -35,12 +32,9 @@ ODD_TEXTS = (
 
 @pytest.mark.parametrize("text", ODD_TEXTS, ids=ascii)
 def test_a_text_arrives_as_it_was(text: str) -> None:
-    """CRM01: quotes, delimiters and line ends are the value's own.
+    """CRM01: quotes, delimiters and line ends stay; the result is matched by the key."""
 
-    And its result is found again by the key.
-    """
-
-    async def told(world: World) -> None:
+    async def steps(world: World) -> None:
         contact(world, 1, note=text)
         contact(world, 2, note="plain")
         member = world.member()
@@ -52,17 +46,14 @@ def test_a_text_arrives_as_it_was(text: str) -> None:
         assert 1 == len(world.tenant.crm.jobs)
         await member.stop()
 
-    in_time(told, crm_route(Notes__c="note"))
+    in_time(steps, crm_route(Notes__c="note"))
 
 
 @pytest.mark.parametrize("text", ODD_TEXTS, ids=ascii)
-def test_a_text_of_a_row_that_nothing_names_arrives_as_it_was(text: str) -> None:
-    """CRM02: its result is found again by all columns.
+def test_a_text_of_a_row_without_a_key_arrives_as_it_was(text: str) -> None:
+    """CRM02: its result is matched by all columns, so nothing is inserted twice or waits."""
 
-    So nothing is inserted twice and nothing waits.
-    """
-
-    async def told(world: World) -> None:
+    async def steps(world: World) -> None:
         contact(world, 1, note=text)
         contact(world, 2, note="plain")
         member = world.member()
@@ -74,15 +65,12 @@ def test_a_text_of_a_row_that_nothing_names_arrives_as_it_was(text: str) -> None
         assert 1 == len(world.tenant.crm.jobs)
         await member.stop()
 
-    in_time(told, crm_route("insert", None, Notes__c="note"))
+    in_time(steps, crm_route("insert", None, Notes__c="note"))
 
 
 @scenario
-async def test_a_blank_leaves_and_a_null_empties(world: World) -> None:
-    """CRM05, CRM06: a field that is null or empty text goes.
-
-    One that the record does not have stays.
-    """
+async def test_a_blank_is_kept_and_a_null_empties(world: World) -> None:
+    """CRM05, CRM06: a null or empty text empties the field; a field that is missing stays."""
     contact(world, 1)
     contact(world, 2)
     member = world.member()
@@ -108,7 +96,7 @@ async def test_a_blank_leaves_and_a_null_empties(world: World) -> None:
 def test_a_value_at_the_limit_arrives() -> None:
     """CRM07: 131,072 characters, there and back."""
 
-    async def told(world: World) -> None:
+    async def steps(world: World) -> None:
         contact(world, 1, note="x" * LONGEST_CHARS)
         member = world.member()
         await member.start(0)
@@ -116,7 +104,7 @@ def test_a_value_at_the_limit_arrives() -> None:
         assert LONGEST_CHARS == len(contacts(world)["1"]["Notes__c"] or "")
         await member.stop()
 
-    in_time(told, crm_route(Notes__c="note"))
+    in_time(steps, crm_route(Notes__c="note"))
 
 
 @pytest.mark.parametrize(
@@ -131,15 +119,12 @@ def test_a_value_at_the_limit_arrives() -> None:
         pytest.param({"name": None}, "SINK_REJECTED", id="CRM19"),
     ],
 )
-def test_what_the_crm_cannot_take_is_a_letter_of_its_own(
+def test_only_the_row_that_the_crm_cannot_take_is_dead_lettered(
     row: dict[str, str | None], reason: str
 ) -> None:
-    """NUL, a text that means null, a value or a row over the limit, one that the CRM refuses.
+    """NUL, text that means null, values or rows over the limit, or a value that the CRM rejects."""
 
-    Neighbours go.
-    """
-
-    async def told(world: World) -> None:
+    async def steps(world: World) -> None:
         contact(world, 1)
         contact(world, 2, **row)  # type: ignore[arg-type]  # a column is not the partition
         contact(world, 3)
@@ -150,4 +135,4 @@ def test_what_the_crm_cannot_take_is_a_letter_of_its_own(
         assert_accounted(world)
         await member.stop()
 
-    in_time(told, crm_route(Notes__c="note", B__c="b", C__c="c", D__c="d"))
+    in_time(steps, crm_route(Notes__c="note", B__c="b", C__c="c", D__c="d"))

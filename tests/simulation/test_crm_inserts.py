@@ -1,7 +1,4 @@
-"""Rows that nothing names are inserted, which no repetition may do twice.
-
-What becomes of their jobs.
-"""
+"""Inserts of rows without a key, which no retry may repeat, through failures of their jobs."""
 
 from __future__ import annotations
 
@@ -12,9 +9,9 @@ from tests.simulation.world import TOPIC, World
 
 
 def test_an_insert_whose_job_vanished_is_not_repeated() -> None:
-    """CRM18: nobody can tell what it did: it is held by name, and says what an operator can do."""
+    """CRM18: its result cannot be known, so a hold says what an operator can do."""
 
-    async def told(world: World) -> None:
+    async def steps(world: World) -> None:
         contact(world, 1)
         world.faults("close-job nth=1 vanish-job")
         member = world.member()
@@ -29,13 +26,13 @@ def test_an_insert_whose_job_vanished_is_not_repeated() -> None:
         )
         await member.kill()
 
-    in_time(told, crm_route("insert", None))
+    in_time(steps, crm_route("insert", None))
 
 
-def test_an_insert_that_stopped_half_way_goes_on_with_the_rest() -> None:
-    """What it did not come to goes into another job; nothing is inserted twice."""
+def test_an_insert_that_stopped_half_way_continues_with_the_rest() -> None:
+    """Rows that it did not process go into another job; nothing is inserted twice."""
 
-    async def told(world: World) -> None:
+    async def steps(world: World) -> None:
         for key in range(20):
             contact(world, key)
         world.faults("close-job nth=1 stop-job")
@@ -48,13 +45,13 @@ def test_an_insert_that_stopped_half_way_goes_on_with_the_rest() -> None:
         assert_accounted(world)
         await member.stop()
 
-    in_time(told, crm_route("insert", None))
+    in_time(steps, crm_route("insert", None))
 
 
-def test_an_insert_that_somebody_aborts_goes_into_another_job() -> None:
-    """What it had inserted stays, the rest is inserted once."""
+def test_an_insert_that_was_aborted_goes_into_another_job() -> None:
+    """Rows that it had inserted stay, the rest is inserted once."""
 
-    async def told(world: World) -> None:
+    async def steps(world: World) -> None:
         for key in range(20):
             contact(world, key)
         world.faults("close-job nth=1 hang-job")
@@ -72,13 +69,13 @@ def test_an_insert_that_somebody_aborts_goes_into_another_job() -> None:
         )
         await member.stop()
 
-    in_time(told, crm_route("insert", None))
+    in_time(steps, crm_route("insert", None))
 
 
 def test_an_insert_whose_job_cannot_be_closed_goes_into_another() -> None:
-    """CRM29: it is aborted, nothing of it was inserted, and all of it is inserted once."""
+    """CRM29: it is aborted before it inserted anything, and all rows are inserted once."""
 
-    async def told(world: World) -> None:
+    async def steps(world: World) -> None:
         for key in range(10, 20):
             contact(world, key)
         world.faults("close-job nth=1-4 status=400")
@@ -93,4 +90,4 @@ def test_an_insert_whose_job_cannot_be_closed_goes_into_another() -> None:
         )
         await member.stop()
 
-    in_time(told, crm_route("insert", None))
+    in_time(steps, crm_route("insert", None))

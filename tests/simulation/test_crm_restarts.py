@@ -1,7 +1,4 @@
-"""Processes that die over jobs of the CRM, partitions that go elsewhere.
-
-Nothing is lost, no insert doubled.
-"""
+"""Processes that die during CRM jobs, partitions that move: no loss, no doubled insert."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ from tests.simulation.crm import (
     write,
 )
 from tests.simulation.scenarios import assert_accounted
-from tests.simulation.test_bulk import STEPS, asked
+from tests.simulation.test_bulk import STEPS, requests_of
 from tests.simulation.world import TOPIC, World
 
 if TYPE_CHECKING:
@@ -36,12 +33,9 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("acted_upon", [False, True], ids=["lost on the way", "answer lost"])
 @pytest.mark.parametrize("at", range(1, 17))
 def test_a_crash_at_every_step(at: int, acted_upon: bool) -> None:  # noqa: FBT001 - a case
-    """CRM32: killed at any request of the CRM.
+    """CRM32: killed at any request of the CRM, the next run finishes and loses nothing."""
 
-    The next run ends what was left and loses nothing.
-    """
-
-    async def told(world: World) -> None:
+    async def steps(world: World) -> None:
         write(world, range(40))
         await crash_in_crm(world, at, acted_upon=acted_upon)
         assert_folded(world, range(40))
@@ -52,19 +46,16 @@ def test_a_crash_at_every_step(at: int, acted_upon: bool) -> None:  # noqa: FBT0
             if job.state in {"UploadComplete", "InProgress"}
         ]
 
-    in_time(told)
+    in_time(steps)
 
 
 @pytest.mark.holds("I1")
 @pytest.mark.parametrize("acted_upon", [False, True], ids=["lost on the way", "answer lost"])
 @pytest.mark.parametrize("at", range(1, 11))
 def test_a_crash_doubles_no_insert(at: int, acted_upon: bool) -> None:  # noqa: FBT001 - a case
-    """CRM32: killed at any request.
+    """CRM32: killed at any request, the next run reads the job's results and does not repeat it."""
 
-    The next run reads the results of the job under way instead of repeating it.
-    """
-
-    async def told(world: World) -> None:
+    async def steps(world: World) -> None:
         for key in range(1, 41):
             contact(world, key, name="" if key % 7 == 0 else f"Name {key}")
         contact(world, 1)
@@ -74,7 +65,7 @@ def test_a_crash_doubles_no_insert(at: int, acted_upon: bool) -> None:  # noqa: 
         )
         assert {*range(7, 41, 7)} == {*refused(world)}
 
-    in_time(told, crm_route("insert", None))
+    in_time(steps, crm_route("insert", None))
 
 
 @pytest.mark.parametrize(
@@ -87,12 +78,10 @@ def test_a_crash_doubles_no_insert(at: int, acted_upon: bool) -> None:  # noqa: 
     ],
     ids=["upsert open", "upsert closed", "insert open", "insert closed"],
 )
-def test_what_is_done_with_a_job_that_was_left_is_said(
-    route: RouteSettings, at: int, action: str
-) -> None:
-    """CRM32: in the log, by the job's name."""
+def test_the_handling_of_a_left_job_is_logged(route: RouteSettings, at: int, action: str) -> None:
+    """CRM32: the log names the job."""
 
-    async def told(world: World) -> None:
+    async def steps(world: World) -> None:
         contact(world, 1)
         with capture_logs() as log:
             await crash_in_crm(world, at, acted_upon=True)
@@ -103,21 +92,21 @@ def test_what_is_done_with_a_job_that_was_left_is_said(
             if line["event"] == "bulk_job_found"
         ]
 
-    in_time(told, route)
+    in_time(steps, route)
 
 
 async def crash_in_crm(world: World, at: int, *, acted_upon: bool) -> None:
-    """Kill the first process at a request of the CRM."""
+    """Kill the first process at a request to the CRM."""
     await crash(
         world, at, lambda url: "/jobs/ingest" in url or "/query" in url, acted_upon=acted_upon
     )
     assert_accounted(world)
 
 
-def test_a_stop_with_an_insert_under_way_doubles_nothing() -> None:
-    """The job goes on at the CRM; the next process reads its results."""
+def test_a_stop_with_an_insert_in_progress_doubles_nothing() -> None:
+    """The job continues at the CRM; the next process reads its results."""
 
-    async def told(world: World) -> None:
+    async def steps(world: World) -> None:
         for key in range(20):
             contact(world, key)
         world.faults("close-job nth=1 hang-job")
@@ -133,12 +122,12 @@ def test_a_stop_with_an_insert_under_way_doubles_nothing() -> None:
         assert (20, 1) == (len(world.tenant.crm_rows("Contact")), len(world.tenant.crm.jobs))
         await second.stop()
 
-    in_time(told, crm_route("insert", None))
+    in_time(steps, crm_route("insert", None))
 
 
 @scenario
 async def test_a_creation_whose_answer_was_lost_leaves_no_job_behind(world: World) -> None:
-    """It is found by the list, and aborted once it was untouched for half an hour."""
+    """It is found in the list, and aborted once it was unchanged for half an hour."""
     member = world.member()
     await member.start(0)
     world.faults("create-job nth=1 status=500 after")
@@ -153,10 +142,7 @@ async def test_a_creation_whose_answer_was_lost_leaves_no_job_behind(world: Worl
 
 @scenario
 async def test_a_job_of_another_member_is_waited_for(world: World) -> None:
-    """A partition went to us while its rows are in a job of its former owner.
-
-    Ours begins when that is over.
-    """
+    """A partition arrives while its rows are in the former owner's job; the next job waits."""
     contact(world, 1, name="old")
     world.faults("close-job nth=1 hang-job")
     first = world.member()
@@ -179,10 +165,7 @@ async def test_a_job_of_another_member_is_waited_for(world: World) -> None:
 
 @scenario
 async def test_a_job_of_another_member_is_seen_on_the_last_page(world: World) -> None:
-    """CRM33: the list has jobs of seven days, the oldest first.
-
-    And ours begins when the newest is over.
-    """
+    """CRM33: the list has seven days of jobs, oldest first; the new job waits for the newest."""
     world.tenant.crm.limits = msgspec.structs.replace(world.tenant.crm.limits, jobs_per_page=1)
     first = world.member()
     await first.start(0)
@@ -206,13 +189,13 @@ async def test_a_job_of_another_member_is_seen_on_the_last_page(world: World) ->
 
 
 def test_a_lost_partition_takes_its_rows_along() -> None:
-    """Its next owner sends them; what a job of ours still does to them is nobody's here."""
+    """The next owner sends the rows; results of the running job no longer count here."""
 
-    async def told(world: World) -> None:
+    async def steps(world: World) -> None:
         write(world, range(40))
         member = world.member()
         await member.start(0)
-        await world.until(lambda: Endpoint.UPLOAD in asked(world, *STEPS))
+        await world.until(lambda: Endpoint.UPLOAD in requests_of(world, *STEPS))
         member.source.lose([(TOPIC, 0)])
         await world.clock.sleep(300)
         assert ([], 0) == (world.dead_letters.letters, member.status().ledger.open)
@@ -224,4 +207,4 @@ def test_a_lost_partition_takes_its_rows_along() -> None:
         await member.stop()
         await second.stop()
 
-    in_time(told)
+    in_time(steps)

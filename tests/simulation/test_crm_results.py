@@ -1,7 +1,4 @@
-"""Result files of a job as no test server writes them.
-
-Cut, in another form, of rows that nobody sent, or none.
-"""
+"""Result files that no test server writes: cut, reformatted, with foreign rows, or empty."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ from consumer.errors import HoldReason
 from consumer.sandbox.wire import Endpoint
 from tests.simulation.crm import contact, contacts, crm_route, in_time, refused, scenario
 from tests.simulation.scenarios import assert_accounted, hold_reasons
-from tests.simulation.test_bulk import asked
+from tests.simulation.test_bulk import requests_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,8 +31,8 @@ if TYPE_CHECKING:
 DONE, FAILED = "successfulResults", "failedResults"
 
 
-def told_otherwise(world: World, address: str, change: Change, *, times: int = 1) -> None:
-    """Change what the CRM answers at addresses that end so, so many times."""
+def altered_answers(world: World, address: str, change: Change, *, times: int = 1) -> None:
+    """Change the CRM's next answers at addresses with this ending, so many times."""
     answer, left = world.tenant.answer, times
 
     def changed(request: Request) -> Reply:
@@ -53,22 +50,19 @@ def told_otherwise(world: World, address: str, change: Change, *, times: int = 1
 
 
 def unquoted(body: bytes) -> bytes:
-    """Write results as a service that quotes nothing would."""
+    """Write results as a service without quotes would."""
     return body.replace(b'"', b"")
 
 
 def without(mark: bytes) -> Change:
-    """Leave the rows out that hold this."""
+    """Leave out the rows that contain this text."""
     return lambda body: b"".join(
         line for line in body.splitlines(keepends=True) if mark not in line
     )
 
 
-def in_other_words(body: bytes) -> bytes:
-    """Write results with a mark before them, other line ends.
-
-    Columns turned round and their names in capitals.
-    """
+def reformatted(body: bytes) -> bytes:
+    """Write results with a byte order mark, other line ends, reordered upper-case columns."""
     header, *rows = csv.reader(StringIO(body.decode(), newline=""))
     written = StringIO()
     writer = csv.writer(written, lineterminator="\r\n")
@@ -78,7 +72,7 @@ def in_other_words(body: bytes) -> bytes:
 
 
 async def carried(world: World, *, count: int = 12) -> None:
-    """Let contacts go, of which the first has no name, and wait until each has its outcome."""
+    """Deliver contacts, the first without a name, and wait until each has its outcome."""
     for key in range(10, 10 + count):
         contact(world, key, **({"name": ""} if key == 10 else {}))
     member = world.member()
@@ -88,7 +82,7 @@ async def carried(world: World, *, count: int = 12) -> None:
 
 
 def assert_each_had_its_outcome(world: World, *, count: int = 12) -> None:
-    """All but the first are there, once, and the first is a letter."""
+    """All but the first are there, once, and the first is a dead letter."""
     assert sorted(f"Name {key}" for key in range(11, 10 + count)) == sorted(
         str(row["LastName"]) for row in world.tenant.crm_rows("Contact").values()
     )
@@ -105,62 +99,50 @@ def assert_each_had_its_outcome(world: World, *, count: int = 12) -> None:
 def test_a_file_that_is_cut_is_read_again(
     form: Change, share: float, part: str, route: RouteSettings
 ) -> None:
-    """CRM20: wherever it ends, what is left of it makes no row accepted or refused that is not.
+    """CRM20: a file cut at any byte accepts or rejects no wrong row and needs no new job."""
 
-    No other job.
-    """
-
-    async def told(world: World) -> None:
-        told_otherwise(world, part, lambda body: form(body)[: round(len(form(body)) * share)])
+    async def steps(world: World) -> None:
+        altered_answers(world, part, lambda body: form(body)[: round(len(form(body)) * share)])
         await carried(world)
         assert_each_had_its_outcome(world)
         assert 1 == len(world.tenant.crm.jobs)
 
-    in_time(told, route)
+    in_time(steps, route)
 
 
 @pytest.mark.parametrize(
     "route", [crm_route(), crm_route("insert", None)], ids=["by key", "by columns"]
 )
-def test_a_file_in_another_form_says_the_same(route: RouteSettings) -> None:
-    """CRM21: columns are found by their names, whatever their order, case and line ends.
+def test_a_file_in_another_form_has_the_same_results(route: RouteSettings) -> None:
+    """CRM21: columns are found by their header in any order, case and line ends, in one reading."""
 
-    One reading is enough.
-    """
-
-    async def told(world: World) -> None:
-        told_otherwise(world, "Results", in_other_words, times=2)
+    async def steps(world: World) -> None:
+        altered_answers(world, "Results", reformatted, times=2)
         await carried(world)
         assert_each_had_its_outcome(world)
-        assert 3 == len(asked(world, Endpoint.RESULTS))
+        assert 3 == len(requests_of(world, Endpoint.RESULTS))
 
-    in_time(told, route)
+    in_time(steps, route)
 
 
 @pytest.mark.parametrize("part", [DONE, FAILED])
-def test_rows_that_nobody_sent_are_nobodys(part: str) -> None:
-    """CRM22: they make no letter and no acceptance.
+def test_results_of_foreign_rows_are_ignored(part: str) -> None:
+    """CRM22: they cause no dead letter and no acceptance; the rows sent have their outcomes."""
 
-    And those that were sent have their own outcome.
-    """
-
-    async def told(world: World) -> None:
-        strange = b'"","A_CODE:of somebody else:--","999","Kay","k@x.io"\n'
-        told_otherwise(world, part, lambda body: body + strange)
+    async def steps(world: World) -> None:
+        strange = b'"","A_CODE:of another job:--","999","Kay","k@x.io"\n'
+        altered_answers(world, part, lambda body: body + strange)
         await carried(world)
         assert_each_had_its_outcome(world)
         assert 1 == len(world.tenant.crm.jobs)
 
-    in_time(told)
+    in_time(steps)
 
 
-def test_rows_of_equal_content_are_rows_of_their_own() -> None:
-    """CRM23: of six that nothing tells apart two are locked.
+def test_rows_of_equal_content_are_separate_rows() -> None:
+    """CRM23: of six equal rows two are locked: four are accepted, two go again, six are there."""
 
-    Four are accepted, two go again, six are there.
-    """
-
-    async def told(world: World) -> None:
+    async def steps(world: World) -> None:
         for _ in range(6):
             contact(world, 1)
         world.faults("close-job nth=1 lock-job")
@@ -174,29 +156,29 @@ def test_rows_of_equal_content_are_rows_of_their_own() -> None:
         assert_accounted(world)
         await member.stop()
 
-    in_time(told, crm_route("insert", None))
+    in_time(steps, crm_route("insert", None))
 
 
 @pytest.mark.parametrize(("processed", "failed"), [(0, 0), (7, 7), (10**9, 0), ("many", None)])
-def test_figures_of_a_complete_job_decide_nothing(processed: object, failed: object) -> None:
-    """CRM24: whatever they add up to, each row has the outcome that the result files tell."""
+def test_counts_of_a_complete_job_decide_nothing(processed: object, failed: object) -> None:
+    """CRM24: whatever they add up to, each row has the outcome in the result files."""
 
-    async def told(world: World) -> None:
+    async def steps(world: World) -> None:
         figures = {"numberRecordsProcessed": processed, "numberRecordsFailed": failed}
-        told_otherwise(
+        altered_answers(
             world, r"/7505g\w+", lambda body: orjson.dumps(orjson.loads(body) | figures), times=100
         )
         await carried(world)
         assert_each_had_its_outcome(world)
-        assert (1, 3) == (len(world.tenant.crm.jobs), len(asked(world, Endpoint.RESULTS)))
+        assert (1, 3) == (len(world.tenant.crm.jobs), len(requests_of(world, Endpoint.RESULTS)))
 
-    in_time(told)
+    in_time(steps)
 
 
 @scenario
-async def test_rows_that_a_complete_job_never_tells_of_go_again_by_name(world: World) -> None:
-    """CRM25: under a hold, and with waits between the jobs, each of which costs one of the day."""
-    told_otherwise(world, DONE, without(b"Name 11"), times=1_000)
+async def test_rows_missing_in_the_results_go_again_with_a_hold(world: World) -> None:
+    """CRM25: with waits between the jobs, each of which counts against the daily limit."""
+    altered_answers(world, DONE, without(b"Name 11"), times=1_000)
     for key in (10, 11):
         contact(world, key)
     member = world.member()
@@ -206,16 +188,16 @@ async def test_rows_that_a_complete_job_never_tells_of_go_again_by_name(world: W
     await world.clock.sleep(3_600)
     assert 3 <= len(world.tenant.crm.jobs) <= 8
     assert 0 == world.log.committed.get(("shop.public.customers", 0), 0)
-    told_otherwise(world, DONE, bytes)
+    altered_answers(world, DONE, bytes)
     assert {"10", "11"} == {*contacts(world)}
     await member.kill()
 
 
-def test_an_insert_that_its_job_never_tells_of_is_not_repeated() -> None:
-    """CRM25: it is held by name and asked for again, until the CRM tells of it."""
+def test_an_insert_missing_in_the_results_is_not_repeated() -> None:
+    """CRM25: it is held and polled until the CRM reports its result."""
 
-    async def told(world: World) -> None:
-        told_otherwise(world, DONE, without(b"Name 11"), times=20)
+    async def steps(world: World) -> None:
+        altered_answers(world, DONE, without(b"Name 11"), times=20)
         for key in (10, 11):
             contact(world, key)
         member = world.member()
@@ -230,32 +212,29 @@ def test_an_insert_that_its_job_never_tells_of_is_not_repeated() -> None:
         )
         await member.stop()
 
-    in_time(told, crm_route("insert", None))
+    in_time(steps, crm_route("insert", None))
 
 
-def remove_as_said(detail: str) -> None:
-    """Do what a hold tells the operator to do."""
+def remove_journal(detail: str) -> None:
+    """Do what the hold tells the operator to do."""
     named = re.search(r"stop, remove (\S+) and start", detail)
     assert named is not None
     Path(named[1]).unlink()
 
 
-def test_what_was_told_of_is_not_inserted_again_by_hand() -> None:
-    """CRM25: who removes the journal, as the hold says.
+def test_rows_with_results_are_not_inserted_again_by_hand() -> None:
+    """CRM25: removing the journal, as the hold says, inserts only the rows that are missing."""
 
-    Has just the rows inserted that were left out.
-    """
-
-    async def told(world: World) -> None:
-        told_otherwise(world, DONE, without(b"Name 11"), times=3)
+    async def steps(world: World) -> None:
+        altered_answers(world, DONE, without(b"Name 11"), times=3)
         for key in (11, 12, 13):
             contact(world, key)
         first = world.member()
         await first.start(0)
         await world.until(lambda: HoldReason.SINK in hold_reasons(world))
-        said = first.status().holds[0].detail
+        detail = first.status().holds[0].detail
         await first.kill()
-        remove_as_said(said)
+        remove_journal(detail)
         second = world.member()
         await second.start(0)
         await world.until(second.settled)
@@ -264,30 +243,24 @@ def test_what_was_told_of_is_not_inserted_again_by_hand() -> None:
         )
         await second.stop()
 
-    in_time(told, crm_route("insert", None))
+    in_time(steps, crm_route("insert", None))
 
 
 def test_an_insert_that_stopped_is_not_repeated_by_half_a_file() -> None:
-    """CRM20: a job that ended half way says how many rows it came to.
+    """CRM20: a stopped job reports its row count; results with fewer rows are read again."""
 
-    Results that tell of fewer are read again.
-    """
-
-    async def told(world: World) -> None:
-        told_otherwise(world, DONE, lambda body: b"".join(body.splitlines(keepends=True)[:3]))
+    async def steps(world: World) -> None:
+        altered_answers(world, DONE, lambda body: b"".join(body.splitlines(keepends=True)[:3]))
         world.faults("close-job nth=1 stop-job")
         await carried(world)
         assert_each_had_its_outcome(world)
 
-    in_time(told, crm_route("insert", None))
+    in_time(steps, crm_route("insert", None))
 
 
 @scenario
-async def test_no_content_is_no_rows(world: World) -> None:
-    """CRM26: 204 for a file without rows says that there are none.
-
-    Nothing of the file before is taken for it.
-    """
+async def test_no_content_means_no_rows(world: World) -> None:
+    """CRM26: a 204 has no rows, and no row of the file before is taken for one."""
     world.faults("results nth=2-3 status=204")
     for key in range(5):
         contact(world, key)
@@ -296,7 +269,7 @@ async def test_no_content_is_no_rows(world: World) -> None:
     await world.until(member.settled)
     assert (5, 3, set()) == (
         len(contacts(world)),
-        len(asked(world, Endpoint.RESULTS)),
+        len(requests_of(world, Endpoint.RESULTS)),
         hold_reasons(world),
     )
     await member.stop()

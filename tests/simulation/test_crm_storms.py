@@ -1,7 +1,4 @@
-"""CRM jobs of several members under random faults, kills and moving partitions.
-
-Judged by the fold of the log.
-"""
+"""CRM jobs of several members under faults, kills and moving partitions, checked by the fold."""
 
 from __future__ import annotations
 
@@ -36,10 +33,7 @@ FAULTS = (
 @pytest.mark.holds("I1")
 @pytest.mark.parametrize("seed", range(6))
 def test_the_crm_holds_the_fold_after_a_storm(seed: int) -> None:
-    """Nothing is lost, every position reaches its end, no older row wins.
-
-    And no good row is dead-lettered.
-    """
+    """No loss, every position at its end, no older row wins, and no good row is dead-lettered."""
     with TemporaryDirectory() as folder:
         VirtualLoop.run(_storm(folder, seed))
 
@@ -53,7 +47,7 @@ async def _storm(folder: str, seed: int) -> None:
     )
     world = crm_world(folder, route)
     storm = Storm(world, seed)
-    members = await storm.rage(FAULTS, STEPS)
+    members = await storm.run_for(FAULTS, STEPS)
     assert storm.fold == {key: int(row["LastName"] or 0) for key, row in contacts(world).items()}
     assert [] == world.dead_letters.letters
     assert_accounted(world)

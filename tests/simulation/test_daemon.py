@@ -1,7 +1,4 @@
-"""The daemon's promises, one story each, on virtual time.
-
-The ids are those of the promises and of bad inputs.
-"""
+"""The daemon's promises, one scenario each, on virtual time; ids as in the lists of promises."""
 
 from __future__ import annotations
 
@@ -20,10 +17,7 @@ from tests.simulation.world import TOPIC, World, settings
 @pytest.mark.holds("I16")
 @scenario
 async def test_rows_are_the_fold_of_the_log() -> None:
-    """Inserts, updates and deletes of several partitions arrive.
-
-    Positions reach the end; all is accounted for.
-    """
+    """Inserts, updates and deletes of several partitions arrive, and positions reach the end."""
     world = World()
     for key in range(500):
         world.change(key, "c", partition=key % 3, email=f"{key}@x.io", age=1)
@@ -45,10 +39,7 @@ async def test_rows_are_the_fold_of_the_log() -> None:
 
 @scenario
 async def test_a_full_body_is_filled_to_the_limit_and_never_over_it() -> None:
-    """I-size: under load every body but the last is at least 97 % full.
-
-    And none is over the limit.
-    """
+    """I-size: under load every body but the last is 97 % full or more, none is over the limit."""
     world = World()
     member = world.member()
     await member.start(0)
@@ -81,11 +72,8 @@ async def test_an_expired_token_costs_one_refresh() -> None:
 @pytest.mark.holds("I8")
 @pytest.mark.parametrize("status", [408, 425, 500, 502, 503, 504, 429])
 @scenario
-async def test_the_moments_faults_are_outlasted(status: int) -> None:
-    """J18: half an hour of it loses nothing, dead-letters nothing.
-
-    And delivery goes on by itself.
-    """
+async def test_transient_faults_are_outlasted(status: int) -> None:
+    """J18: half an hour of faults loses and dead-letters nothing; delivery resumes by itself."""
     world = World()
     for key in range(50):
         world.change(key, "c", email=f"{key}@x.io")
@@ -118,11 +106,8 @@ async def test_the_moments_faults_are_outlasted(status: int) -> None:
     ],
 )
 @scenario
-async def test_a_fault_of_the_set_up_holds_its_object_alone(fault: str, reason: HoldReason) -> None:
-    """I12: nothing is dead-lettered or committed, the other object goes on.
-
-    The hold ends with its cause.
-    """
+async def test_a_fault_of_the_set_up_holds_only_its_object(fault: str, reason: HoldReason) -> None:
+    """I12: nothing is dead-lettered or committed, the other object continues, the hold ends."""
     world = World()
     member = world.member()
     await member.start()
@@ -145,8 +130,8 @@ async def test_a_fault_of_the_set_up_holds_its_object_alone(fault: str, reason: 
 
 @pytest.mark.holds("I2")
 @scenario
-async def test_holes_and_markers_at_the_end_do_not_keep_lag() -> None:
-    """I2, H13: offsets without records are passed over, also at the end."""
+async def test_gaps_and_control_records_at_the_end_do_not_keep_lag() -> None:
+    """I2, H13: offsets without records are passed, also at the end."""
     world = World()
     world.change(1, "c", email="a@x.io")
     world.log.leave_hole(TOPIC, 0, 5)
@@ -161,8 +146,8 @@ async def test_holes_and_markers_at_the_end_do_not_keep_lag() -> None:
 
 @pytest.mark.holds("I15")
 @scenario
-async def test_what_is_open_stays_within_the_buffer() -> None:
-    """I15: with a tenant that does not answer, intake pauses; it goes on when the tenant does."""
+async def test_unsettled_records_stay_within_the_buffer() -> None:
+    """I15: while the tenant does not answer, intake pauses; it resumes with the tenant."""
     world = World(settings(delivery=DeliverySettings(buffer_bytes=500_000)))
     for key in range(5_000):
         world.change(key, "c", email=f"{key}@x.io")
@@ -181,10 +166,7 @@ async def test_what_is_open_stays_within_the_buffer() -> None:
 @pytest.mark.holds("I7")
 @scenario
 async def test_a_key_is_never_in_two_open_requests_and_never_goes_back() -> None:
-    """I7: over upserts and deletes together, acceptances of a key are in log order.
-
-    Versions strictly rising.
-    """
+    """I7: over upserts and deletes, a key is accepted in log order with rising versions."""
     world = World(latency_s=0.2)
     for at in range(20_000):
         key = at % 7
@@ -208,8 +190,8 @@ async def test_a_key_is_never_in_two_open_requests_and_never_goes_back() -> None
 
 
 @scenario
-async def test_a_record_of_two_changes_follows_what_came_before_it() -> None:
-    """A changed key in one record deletes the old row after the changes written to it in the same chunk."""
+async def test_a_record_of_two_changes_follows_the_changes_before_it() -> None:
+    """A changed key deletes the old row after the changes of that row in the same chunk."""
     world = World()
     ts_ms = 1_750_000_000_000
     world.change(1, "c", email="a@x.io", ts_ms=ts_ms)
@@ -231,7 +213,7 @@ async def test_a_record_of_two_changes_follows_what_came_before_it() -> None:
 
 @pytest.mark.holds("I12")
 @scenario
-async def test_a_start_without_tenant_waits_by_name() -> None:
+async def test_a_start_without_tenant_waits_with_a_hold() -> None:
     """A wrong object is a hold before the first record is read, and ends by itself."""
     world = World()
     world.change(1, "c", email="a@x.io")

@@ -1,4 +1,4 @@
-"""The dead-letter topic at its worst: half an hour away, and whatever bytes a record may have."""
+"""The dead-letter topic with outages of half an hour, and records of arbitrary bytes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ OUTAGE_S = 1_800
 
 
 def places_of(letters: Iterable[DeadLetter]) -> Counter[tuple[int, int]]:
-    """Return how often a letter of each partition and offset is there."""
+    """Return how many dead letters there are by partition and offset."""
     headers = [dict(one.headers) for one in letters]
     return Counter(
         (int(one["__connect.errors.partition"] or b""), int(one["__connect.errors.offset"] or b""))
@@ -43,10 +43,7 @@ def places_of(letters: Iterable[DeadLetter]) -> Counter[tuple[int, int]]:
 
 
 class Stream:
-    """Writers that go on whatever happens.
-
-    A good record a second to each partition, and bad ones to some.
-    """
+    """Writes without pause: a good record a second to each partition, and bad ones to some."""
 
     def __init__(self) -> None:
         self.world = World()
@@ -54,13 +51,13 @@ class Stream:
         self._key = 0
 
     async def member(self) -> Member:
-        """Start a daemon on all partitions."""
+        """Start a daemon with all partitions."""
         member = self.world.member()
         await member.start(*range(PARTITIONS))
         return member
 
     async def run(self, duration_s: int) -> None:
-        """Write for so long."""
+        """Write for a time."""
         for second in range(duration_s):
             for partition in range(PARTITIONS):
                 self._key += 1
@@ -79,12 +76,9 @@ class Stream:
 
 
 def carry(*, outage: bool) -> tuple[list[int], Stream, int]:
-    """Return the positions after the half hour.
+    """Return the positions after half an hour, the stream, and the number of rows at the end."""
 
-    Then the stream and the number of rows after all was settled.
-    """
-
-    async def told() -> tuple[list[int], Stream, int]:
+    async def steps() -> tuple[list[int], Stream, int]:
         stream = Stream()
         member = await stream.member()
         await stream.run(60)
@@ -99,14 +93,11 @@ def carry(*, outage: bool) -> tuple[list[int], Stream, int]:
         await member.stop()
         return positions, stream, len(stream.world.tenant.rows("customers"))
 
-    return VirtualLoop.run(told())
+    return VirtualLoop.run(steps())
 
 
-def test_half_an_hour_without_the_topic_holds_the_partitions_concerned_alone() -> None:
-    """The others get on as if nothing were.
-
-    Then each bad record is there, once or more, and no other.
-    """
+def test_half_an_hour_without_the_topic_holds_only_the_partitions_concerned() -> None:
+    """The others continue; then each bad record is there, once or more, and no other."""
     undisturbed, _, _ = carry(outage=False)
     positions, stream, row_count = carry(outage=True)
     for partition in range(PARTITIONS):
@@ -119,7 +110,7 @@ def test_half_an_hour_without_the_topic_holds_the_partitions_concerned_alone() -
 
 
 @scenario
-async def test_outages_that_come_and_go_lose_no_letter_and_let_nobody_else_wait() -> None:
+async def test_outages_that_come_and_go_lose_no_dead_letter_and_delay_no_other() -> None:
     """Twenty seconds up, forty down, for half an hour, with a kill in the middle."""
     stream = Stream()
     first = await stream.member()
@@ -145,8 +136,7 @@ async def _restarted(stream: Stream) -> Member:
     return member
 
 
-# ── byte for byte
-# ────────────────────────────────────────────────────────────────────────────────────────────
+# ── byte for byte ───────────────────────────────────────────────────────────────────────────────
 
 FUZZED = 100_000
 NAMES = (
@@ -188,10 +178,7 @@ def fuzzed(rng: random.Random, offset: int) -> PlainRecord:
 
 
 def test_a_hundred_thousand_fuzzed_records_come_back_byte_for_byte() -> None:
-    """Key, value and headers, duplicates and absent values included.
-
-    Also of records that were letters before.
-    """
+    """Key, value and headers, with duplicates and nulls, also of former dead letters."""
     rng = random.Random(20_250_615)  # noqa: S311 - bytes, not a secret
     topic = MemoryDeadLetterTopic()
     records = [fuzzed(rng, offset) for offset in range(FUZZED)]
@@ -209,16 +196,13 @@ def test_a_hundred_thousand_fuzzed_records_come_back_byte_for_byte() -> None:
     VirtualLoop.run(send())
     assert FUZZED == len(topic.letters)
     for record, sent in zip(records, topic.letters, strict=True):
-        wanted = (record.key(), record.value(), tuple(record.headers() or ()))
-        assert wanted == (sent.key, sent.value, original_headers(sent.headers))
+        expected = (record.key(), record.value(), tuple(record.headers() or ()))
+        assert expected == (sent.key, sent.value, original_headers(sent.headers))
 
 
 @scenario
 async def test_fuzzed_records_through_the_daemon_come_back_byte_for_byte() -> None:
-    """A topic without a good record drips through the fuse.
-
-    And what is there is what was written.
-    """
+    """A topic without a good record passes the fuse slowly, and each dead letter is complete."""
     rng = random.Random(7)  # noqa: S311 - bytes, not a secret
     world = World()
     bad = []

@@ -1,7 +1,4 @@
-"""One job of files on disk, on virtual time.
-
-Run, taken up again after a crash, and kept within the limits.
-"""
+"""One bulk job on virtual time: run, resumed after a crash, and kept within the limits."""
 
 from __future__ import annotations
 
@@ -29,8 +26,8 @@ TARGET = Target("events", "customers")
 FILE = b"id,email,age,updated_at\n1,a@x.io,3,2025-01-02T00:00:00.000Z\n"
 
 
-class Told:
-    """Watch and observer in one; keeps what it is told."""
+class RecordingWatch:
+    """Records what a job reports, as its watch and as its observer."""
 
     def __init__(self) -> None:
         self.phases: list[str] = []
@@ -38,28 +35,28 @@ class Told:
         self.holds: list[str] = []
 
     def phase(self, phase: str, job_id: str | None) -> None:
-        """A phase begins."""
+        """Record the phase."""
         del job_id
         self.phases.append(phase)
 
     def held(self, hold: HoldLane) -> None:
-        """A hold."""
+        """Record a hold."""
         self.holds.append(hold.detail)
 
     def released(self) -> None:
-        """Its end."""
+        """Record the end of a hold."""
         self.holds.clear()
 
     def job_answered(self, target: Target, step: str, result: str, elapsed_s: float) -> None:
-        """A request ended."""
+        """Record the end of a request."""
         del target, step, result, elapsed_s
 
     def job_over(self, target: Target, job: str) -> None:
-        """A job ended."""
+        """Record the end of a job."""
         del target, job
 
     def job_found(self, target: Target, job: str, action: str) -> None:
-        """A job was found."""
+        """Record a job that was found."""
         del target, job
         self.found.append(action)
 
@@ -69,7 +66,7 @@ class ApiUser:
 
     def __init__(self, folder: Path, jobs: HourlyJobs | None = None) -> None:
         self.world = World()
-        self.told = Told()
+        self.steps = RecordingWatch()
         member = self.world.member()
         transport = InProcessTransport(self.world.tenant, self.world.clock, latency_s=0.05)
         self.runner = JobRunner(
@@ -79,7 +76,7 @@ class ApiUser:
             jobs or HourlyJobs(),
             clock=self.world.clock,
             rng=lambda: 0.0,
-            observer=self.told,
+            observer=self.steps,
         )
         self.files = (folder / "1.csv", folder / "2.csv")
         self.files[0].write_bytes(FILE)
@@ -88,16 +85,16 @@ class ApiUser:
         self.journal = JobJournal(folder / "job.json")
 
     def states(self) -> list[str]:
-        """What became of every job, in order."""
+        """Return the final state of every job, in order."""
         return [job.state for job in self.world.tenant.bulk.jobs.values()]
 
     def rows(self) -> list[str]:
-        """The keys at the tenant."""
+        """Return the keys at the tenant."""
         return [*self.world.tenant.rows("customers")]
 
     async def cut_at(self, endpoint: Endpoint, count: int) -> None:
-        """Run until so many requests of a kind were answered, and stop there as a crash would."""
-        task = asyncio.create_task(self.runner.run(self.plan, self.journal, self.told))
+        """Run until so many requests of a kind were answered, then stop as a crash would."""
+        task = asyncio.create_task(self.runner.run(self.plan, self.journal, self.steps))
         await self.world.until(
             lambda: sum(line.endpoint is endpoint for line in self.world.tenant.requests) >= count
         )
@@ -107,9 +104,9 @@ class ApiUser:
 
 @scenario
 async def test_every_file_is_uploaded_and_the_journal_is_empty(tmp_path: Path) -> None:
-    """Both files' rows arrive, the outcome names the job."""
+    """The rows of both files arrive, and the outcome names the job."""
     api = ApiUser(tmp_path)
-    end = await api.runner.run(api.plan, api.journal, api.told)
+    end = await api.runner.run(api.plan, api.journal, api.steps)
     assert isinstance(end, Finished)
     assert JobState.COMPLETE is end.job.state
     assert (["1", "2"], None) == (api.rows(), api.journal.read())
@@ -124,56 +121,53 @@ async def test_every_file_is_uploaded_and_the_journal_is_empty(tmp_path: Path) -
     ],
 )
 @scenario
-async def test_a_job_is_taken_up_where_it_was(
+async def test_a_job_is_resumed_where_it_was(
     tmp_path: Path, endpoint: Endpoint, count: int, states: list[str]
 ) -> None:
-    """One whose files are all there is closed and waited for.
-
-    Another is aborted, its files go into a new one.
-    """
+    """A job with all its files is closed and waited for; another is aborted and replaced."""
     api = ApiUser(tmp_path)
     await api.cut_at(endpoint, count)
-    assert isinstance(await api.runner.resume(api.plan, api.journal, api.told), Finished)
+    assert isinstance(await api.runner.resume(api.plan, api.journal, api.steps), Finished)
     assert (states, ["1", "2"]) == (api.states(), api.rows())
 
 
 @scenario
-async def test_a_job_that_ended_with_us_is_heard_of_again(tmp_path: Path) -> None:
-    """Complete, and the process ended before that was noted: no second job of the same rows."""
+async def test_a_job_that_completed_with_the_process_is_not_repeated(tmp_path: Path) -> None:
+    """It is complete, and its end was not noted: no second job with the same rows."""
     api = ApiUser(tmp_path)
-    first = await api.runner.resume(api.plan, api.journal, api.told)
-    assert [] == api.told.found
-    assert first == await api.runner.resume(api.plan, api.journal, api.told)
-    assert ["adopted: its outcome is that of its rows"] == api.told.found
+    first = await api.runner.resume(api.plan, api.journal, api.steps)
+    assert [] == api.steps.found
+    assert first == await api.runner.resume(api.plan, api.journal, api.steps)
+    assert ["adopted: its outcome is that of its rows"] == api.steps.found
     assert ["JobComplete"] == api.states()
 
 
 @scenario
 async def test_a_job_whose_id_was_never_noted_is_found_and_aborted(tmp_path: Path) -> None:
-    """Created as the process ended: it is known by when it was to be."""
+    """It was created as the process ended, and is recognised by its creation time."""
     api = ApiUser(tmp_path)
     await api.cut_at(Endpoint.CREATE_JOB, 1)
     api.journal.write(JournalEntry("", "upsert", begun_ms=api.world.clock.wall_ms() - 1_000))
-    assert isinstance(await api.runner.resume(api.plan, api.journal, api.told), Finished)
+    assert isinstance(await api.runner.resume(api.plan, api.journal, api.steps), Finished)
     assert ["Aborted", "JobComplete"] == api.states()
-    assert ["aborted: an earlier run left it open"] == api.told.found
+    assert ["aborted: an earlier run left it open"] == api.steps.found
 
 
 @scenario
-async def test_nothing_left_is_begun_anew(tmp_path: Path) -> None:
-    """Resuming without a journal is running; so it is with one that cannot be read."""
+async def test_resuming_without_a_journal_is_a_new_run(tmp_path: Path) -> None:
+    """So is resuming with a journal that cannot be read."""
     api = ApiUser(tmp_path)
     (tmp_path / "job.json").write_bytes(b'{"job_id":')
-    assert isinstance(await api.runner.resume(api.plan, api.journal, api.told), Finished)
+    assert isinstance(await api.runner.resume(api.plan, api.journal, api.steps), Finished)
     assert ["JobComplete"] == api.states()
 
 
 @scenario
-async def test_a_job_that_is_gone_is_broken_when_taken_up(tmp_path: Path) -> None:
-    """Whether its rows arrived nobody knows: the caller sends them again."""
+async def test_a_job_that_is_gone_is_broken_when_resumed(tmp_path: Path) -> None:
+    """Whether its rows arrived is unknown, so the caller sends them again."""
     api = ApiUser(tmp_path)
     api.journal.write(JournalEntry("no-such-job", "upsert", uploaded=2, closed=True))
-    end = await api.runner.resume(api.plan, api.journal, api.told)
+    end = await api.runner.resume(api.plan, api.journal, api.steps)
     assert isinstance(end, Broken)
     assert "no-such-job" in end.detail
     assert api.journal.read() is None
@@ -181,22 +175,22 @@ async def test_a_job_that_is_gone_is_broken_when_taken_up(tmp_path: Path) -> Non
 
 @scenario
 async def test_the_limit_of_an_hour_is_waited_for(tmp_path: Path) -> None:
-    """The second job begins when the first is an hour old, and says what it waits for."""
+    """The second job begins when the first is an hour old, and the wait is shown."""
     api = ApiUser(tmp_path, HourlyJobs(per_hour=1))
-    await api.runner.run(api.plan, api.journal, api.told)
-    await api.runner.run(api.plan, api.journal, api.told)
+    await api.runner.run(api.plan, api.journal, api.steps)
+    await api.runner.run(api.plan, api.journal, api.steps)
     first, second = (job.created_ms for job in api.world.tenant.bulk.jobs.values())
     assert 3_600_000 <= second - first < 3_700_000
-    assert "waiting for the hourly job limit of the service" in api.told.phases
-    assert [] == api.told.holds
+    assert "waiting for the hourly job limit of the service" in api.steps.phases
+    assert [] == api.steps.holds
 
 
 @scenario
-async def test_a_job_that_ends_badly_leaves_its_place_to_another(tmp_path: Path) -> None:
-    """Broken or cut, it counts as running no longer."""
+async def test_a_job_that_fails_no_longer_counts_as_running(tmp_path: Path) -> None:
+    """Failed or interrupted, it makes place for another."""
     jobs = HourlyJobs(at_a_time=1)
     api = ApiUser(tmp_path, jobs)
     api.world.faults("close-job fail-job")
-    assert isinstance(await api.runner.run(api.plan, api.journal, api.told), Broken)
+    assert isinstance(await api.runner.run(api.plan, api.journal, api.steps), Broken)
     await api.cut_at(Endpoint.UPLOAD, 3)
     assert 0 == jobs.running

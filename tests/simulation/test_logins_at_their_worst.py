@@ -1,7 +1,4 @@
-"""Tokens that are revoked, exchanges that are down, keys that rotate and clocks that are off.
-
-On virtual time.
-"""
+"""Revoked tokens, exchanges that are down, rotated keys and wrong clocks, on virtual time."""
 
 from __future__ import annotations
 
@@ -31,10 +28,7 @@ if TYPE_CHECKING:
 
 @scenario
 async def test_a_revocation_every_5_s_costs_one_token_each() -> None:
-    """J14, K23: ten minutes of it, with many requests open.
-
-    No letter, nothing lost, no hold that stays.
-    """
+    """J14, K23: for ten minutes, with many open requests: nothing is lost, no hold stays."""
     world = World(settings(delivery=DeliverySettings(batch_bytes=2_000)))
     member = await begin(world, "")
     revoked = 0
@@ -58,19 +52,16 @@ async def test_a_revocation_every_5_s_costs_one_token_each() -> None:
 )
 @scenario
 async def test_an_exchange_that_is_down_for_ten_minutes_is_outlasted(fault: str) -> None:
-    """K21, K22, I12: with no token left it is asked for at most twice a minute in the long run.
-
-    Nothing is lost.
-    """
+    """K21, K22, I12: without a token it is tried twice a minute at most; nothing is lost."""
     world = World()
     fill(world, 2_000)
     member = await begin(world, f"upsert nth=1 revoke-tokens; exchange {fault}")
     before = len([line for line in world.tenant.requests if line.endpoint is Endpoint.EXCHANGE])
     await asyncio.sleep(600)
-    asked = (
+    exchanges = (
         len([line for line in world.tenant.requests if line.endpoint is Endpoint.EXCHANGE]) - before
     )
-    assert 2 <= asked <= 40
+    assert 2 <= exchanges <= 40
     assert {} == world.tenant.rows("customers")
     world.faults("")
     await world.until(member.settled, within_s=700)
@@ -81,10 +72,7 @@ async def test_an_exchange_that_is_down_for_ten_minutes_is_outlasted(fault: str)
 
 @scenario
 async def test_all_batches_go_once_there_is_a_token_again() -> None:
-    """I14: what was never sent is no retry, and does not wait for its turn among those that are.
-
-    One a second.
-    """
+    """I14: a batch that was not sent is not a retry, so it does not wait for the retry budget."""
     world = World(settings(delivery=DeliverySettings(batch_bytes=1_000)))
     fill(world, 3_000)
     member = await begin(world, "")
@@ -101,7 +89,7 @@ async def test_all_batches_go_once_there_is_a_token_again() -> None:
 
 
 def key_pair() -> tuple[str, bytes]:
-    """Return a private key as the file has it, and the public key that the service knows."""
+    """Return a private key as in the file, and the public key that the service has."""
     key = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -112,7 +100,7 @@ def key_pair() -> tuple[str, bytes]:
     return private.decode(), public
 
 
-def by_jwt(key_file: Path) -> Settings:
+def jwt_settings(key_file: Path) -> Settings:
     """Return settings that log in with a signed assertion."""
     salesforce = msgspec.structs.replace(
         settings().salesforce,
@@ -126,16 +114,13 @@ def by_jwt(key_file: Path) -> Settings:
 
 
 def test_a_private_key_is_rotated_under_load(tmp_path: Path) -> None:
-    """K16: the old key is refused after the rotation, a hold says so.
-
-    The new file ends it without a restart.
-    """
+    """K16: the old key is refused with a hold; the new file ends it without a restart."""
     (old, old_public), (new, new_public) = key_pair(), key_pair()
     key_file = tmp_path / "key.pem"
     key_file.write_text(old)
 
-    async def told() -> None:
-        world = World(by_jwt(key_file))
+    async def steps() -> None:
+        world = World(jwt_settings(key_file))
         world.tenant._login._credentials = LoginCredentials(public_key=old_public)
         fill(world, 20_000)
         member = await begin(world, "")
@@ -155,21 +140,18 @@ def test_a_private_key_is_rotated_under_load(tmp_path: Path) -> None:
         assert [] == world.dead_letter_reasons()
         await member.stop()
 
-    VirtualLoop.run(told())
+    VirtualLoop.run(steps())
 
 
-@pytest.mark.parametrize(("skew", "said"), [("10m", "behind"), ("-3h", "ahead of")])
-def test_a_clock_that_is_off_is_named(skew: str, said: str, tmp_path: Path) -> None:
-    """K18: the service says only that the assertion is not good.
-
-    The hold says whose clock is off, and how much.
-    """
+@pytest.mark.parametrize(("skew", "side"), [("10m", "behind"), ("-3h", "ahead of")])
+def test_a_clock_that_is_off_is_named(skew: str, side: str, tmp_path: Path) -> None:
+    """K18: the service only rejects the assertion; the hold says whose clock is off and how far."""
     private, public = key_pair()
     key_file = tmp_path / "key.pem"
     key_file.write_text(private)
 
-    async def told() -> None:
-        world = World(by_jwt(key_file))
+    async def steps() -> None:
+        world = World(jwt_settings(key_file))
         world.tenant._login._credentials = LoginCredentials(public_key=public)
         fill(world, 100)
         member = await begin(world, f"any skew={skew}; upsert nth=1 revoke-tokens")
@@ -177,10 +159,10 @@ def test_a_clock_that_is_off_is_named(skew: str, said: str, tmp_path: Path) -> N
         await world.until(lambda: bool(member.status().holds))
         hold = member.status().holds[0]
         assert HoldReason.AUTH is hold.reason
-        assert f"s {said} the service's" in hold.detail
+        assert f"s {side} the service's" in hold.detail
         world.faults("")
         await world.until(member.settled, within_s=120)
         assert [] == world.dead_letter_reasons()
         await member.stop()
 
-    VirtualLoop.run(told())
+    VirtualLoop.run(steps())

@@ -1,4 +1,4 @@
-"""Several changes of one key in one poll: the ids are those of the bad inputs."""
+"""Several changes of one key in one poll; the ids are those of the bad inputs."""
 
 from __future__ import annotations
 
@@ -17,17 +17,14 @@ UPSERT, DELETE = Operation.UPSERT, Operation.DELETE
 
 
 def change(op: str, at: int = 0, key: object = 1) -> bytes:
-    """Write a Debezium change that was made so many milliseconds after the first."""
+    """Write a Debezium change made so many milliseconds after the first."""
     row: dict[str, Any] = {"id": key, "email": f"{key}-{at}@x.io", "age": at}
     place = "before" if op == "d" else "after"
     return json.dumps({"op": op, place: row, "source": {"ts_ms": TS_MS + at}}).encode()
 
 
 class Poll(NamedTuple):
-    """What came of one poll: requests that the tenant took, versions in them, its rows.
-
-    The records counted.
-    """
+    """The result of one poll: accepted requests, their versions, the rows, the record counts."""
 
     accepted: list[tuple[Operation, tuple[str, ...]]]
     versions: list[tuple[int | None, ...]]
@@ -38,7 +35,7 @@ class Poll(NamedTuple):
 def one_poll(*values: bytes) -> Poll:
     """Let a daemon read these in one poll, settle them and stop."""
 
-    async def told() -> Poll:
+    async def steps() -> Poll:
         world = World()
         for value in values:
             world.put(value)
@@ -55,16 +52,16 @@ def one_poll(*values: bytes) -> Poll:
             member.status().ledger,
         )
 
-    return VirtualLoop.run(told())
+    return VirtualLoop.run(steps())
 
 
 def test_d25_two_updates_of_one_millisecond_never_have_one_version() -> None:
-    """The later one is sent, and is a millisecond later than the first."""
+    """The later one is sent, with a version one millisecond later."""
     assert [((TS_MS + 1) * 1000,)] == one_poll(change("u"), change("u")).versions
 
 
 def test_d27_an_upsert_and_then_a_delete_is_the_delete() -> None:
-    """The row that was never sent needs no request, and its copy of earlier days goes."""
+    """The row that was never sent needs no request, and an earlier copy is deleted."""
     poll = one_poll(change("u"), change("d", 1))
 
     assert [(DELETE, ("1",))] == poll.accepted
@@ -72,7 +69,7 @@ def test_d27_an_upsert_and_then_a_delete_is_the_delete() -> None:
 
 
 def test_d28_a_delete_and_then_an_upsert_leaves_the_row() -> None:
-    """Whatever goes out before, the row is the last that is said of its key."""
+    """Whatever is sent before, the row is the last state of its key."""
     poll = one_poll(change("c"), change("d", 1), change("c", 2))
 
     assert (UPSERT, ("1",)) == poll.accepted[-1]
@@ -80,7 +77,7 @@ def test_d28_a_delete_and_then_an_upsert_leaves_the_row() -> None:
 
 
 def test_d29_a_thousand_updates_of_one_key_are_the_last_one() -> None:
-    """One row goes out, and all thousand positions settle with it."""
+    """One row is sent, and all thousand positions settle with it."""
     poll = one_poll(*(change("u", at) for at in range(1_000)))
 
     assert [(UPSERT, ("1",))] == poll.accepted
@@ -89,11 +86,11 @@ def test_d29_a_thousand_updates_of_one_key_are_the_last_one() -> None:
 
 
 def test_d30_a_create_and_then_a_delete_is_one_delete() -> None:
-    """Never nothing: an earlier copy of the row may be there."""
+    """It is never nothing: an earlier copy of the row may be there."""
     assert [(DELETE, ("1",))] == one_poll(change("c"), change("d")).accepted
 
 
-def test_e14_keys_that_differ_by_case_alone_are_two_rows() -> None:
+def test_e14_keys_that_differ_only_by_case_are_two_rows() -> None:
     """Neither replaces the other, in one poll and one request."""
     poll = one_poll(change("c", key="abc"), change("c", key="ABC"))
 

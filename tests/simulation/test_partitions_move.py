@@ -1,7 +1,4 @@
-"""Partitions come and go, with and without notice.
-
-Nothing is lost, and nothing is said of what is not ours.
-"""
+"""Partitions come and go with and without notice: no loss, no commit for foreign partitions."""
 
 from __future__ import annotations
 
@@ -16,10 +13,7 @@ from tests.simulation.world import TOPIC, World
 @pytest.mark.holds("I5")
 @scenario
 async def test_a_stop_drains_and_a_restart_repeats_nothing() -> None:
-    """I5: with a tenant that answers.
-
-    SIGTERM in the middle causes no duplicate and loses nothing.
-    """
+    """I5: with a tenant that answers, SIGTERM in the middle causes no duplicate and no loss."""
     world = World()
     for key in range(20_000):
         world.change(key, "c", email=f"{key}@x.io")
@@ -39,10 +33,7 @@ async def test_a_stop_drains_and_a_restart_repeats_nothing() -> None:
 @pytest.mark.holds("I1")
 @scenario
 async def test_a_kill_loses_nothing() -> None:
-    """I1: after a kill in the middle the next process repeats what was not committed.
-
-    And every row arrives.
-    """
+    """I1: after a kill the next process repeats the uncommitted records, and every row arrives."""
     world = World(latency_s=10.0)
     for key in range(20_000):
         world.change(key % 5_000, "u", email=f"{key}@x.io", age=key)
@@ -64,10 +55,7 @@ async def test_a_kill_loses_nothing() -> None:
 @pytest.mark.holds("I5")
 @scenario
 async def test_a_revoked_partition_is_committed_before_it_goes() -> None:
-    """I3, I5: the next owner starts where the first ended.
-
-    Nothing is sent or committed for it afterwards.
-    """
+    """I3, I5: the next owner starts where the first ended, which sends nothing afterwards."""
     world = World()
     for key in range(10_000):
         world.change(key, "c", partition=key % 2, email=f"{key}@x.io")
@@ -90,10 +78,7 @@ async def test_a_revoked_partition_is_committed_before_it_goes() -> None:
 @pytest.mark.holds("I3", "I6")
 @scenario
 async def test_a_lost_partition_commits_nothing_any_more() -> None:
-    """I3, I6: after a loss no commit and no request of the old owner.
-
-    The new owner brings everything.
-    """
+    """I3, I6: after a loss the old owner sends no commit and no request; the new one does."""
     world = World(latency_s=1.0)
     for key in range(2_000):
         world.change(key, "c", email=f"{key}@x.io")
@@ -116,11 +101,8 @@ async def test_a_lost_partition_commits_nothing_any_more() -> None:
 
 @pytest.mark.holds("I6")
 @scenario
-async def test_a_drain_that_cannot_end_lets_go_at_its_deadline() -> None:
-    """I3: a tenant that does not answer costs the drain budget.
-
-    And nothing is committed that is not settled.
-    """
+async def test_a_drain_that_cannot_end_releases_at_its_deadline() -> None:
+    """I3: a tenant that does not answer costs the drain budget; nothing unsettled is committed."""
     world = World()
     for key in range(100):
         world.change(key, "c", email=f"{key}@x.io")

@@ -1,7 +1,4 @@
-"""I14: many replicas, one tenant.
-
-Never over its 250 requests in any sliding second, whoever owns what.
-"""
+"""I14: many replicas stay within the tenant's 250 requests in any sliding second."""
 
 from __future__ import annotations
 
@@ -33,10 +30,7 @@ LATENCY_S = 0.05
 
 
 class Group:
-    """Members that share the partitions evenly.
-
-    The coordinator moves what has to move, in order.
-    """
+    """Members that share the partitions evenly; the coordinator moves them by revocation."""
 
     def __init__(self) -> None:
         delivery = DeliverySettings(batch_bytes=200, linger_s=0.1, buffer_bytes=60_000)
@@ -50,10 +44,7 @@ class Group:
         self._watch()
 
     def _watch(self) -> None:
-        """Note when requests reach the ingestion endpoints.
-
-        The tenant's own log of them forgets.
-        """
+        """Record when requests reach the ingestion endpoints; the tenant's log is too short."""
         answer = self.world.tenant.answer
 
         def note_and_answer(request: Request) -> Reply:
@@ -64,41 +55,41 @@ class Group:
         self.world.tenant.answer = note_and_answer  # type: ignore[method-assign]  # to look over its shoulder
 
     async def become(self, count: int) -> None:
-        """Let the group have so many members, and every partition an owner."""
+        """Set the number of members, and give every partition an owner."""
         while len(self.members) < count:
             member = self.world.member()
             await member.start()
             self.members.append(member)
-        wanted = {place: self.members[at % count] for at, place in enumerate(self.places)}
+        expected = {place: self.members[at % count] for at, place in enumerate(self.places)}
         for member in self.members:
             going = [
                 place
                 for place in self.places
-                if wanted[place] is not member and member.source.ownership(place)
+                if expected[place] is not member and member.source.ownership(place)
             ]
             if going:
                 member.source.revoke(going)
-        await self.world.until(lambda: self._moved(wanted))
+        await self.world.until(lambda: self._moved(expected))
         for member in [*self.members]:
             coming = [
                 place
                 for place in self.places
-                if wanted[place] is member and not member.source.ownership(place)
+                if expected[place] is member and not member.source.ownership(place)
             ]
             member.source.assign(coming)
-            if member not in wanted.values():
+            if member not in expected.values():
                 self.members.remove(member)
                 await member.stop()
 
-    def _moved(self, wanted: dict[tuple[str, int], Member]) -> bool:
+    def _moved(self, expected: dict[tuple[str, int], Member]) -> bool:
         return all(
-            wanted[place] is member or member.source.ownership(place) is None
+            expected[place] is member or member.source.ownership(place) is None
             for place in self.places
             for member in self.members
         )
 
     async def kill_one(self) -> None:
-        """Let the last member die; its partitions are given to the others at once."""
+        """Kill the last member; its partitions are assigned to the others at once."""
         member = self.members.pop()
         gone = [place for place in self.places if member.source.ownership(place)]
         await member.kill()
@@ -118,7 +109,7 @@ def _customer(partition: int, offset: int) -> PlainRecord:
 
 
 def most_in_a_second(arrivals: Sequence[float]) -> int:
-    """Return how many requests the fullest sliding second holds."""
+    """Return the number of requests in the fullest sliding second."""
     most = first = 0
     for last, at_s in enumerate(arrivals):
         while arrivals[first] <= at_s - 1.0:
@@ -128,17 +119,14 @@ def most_in_a_second(arrivals: Sequence[float]) -> int:
 
 
 def per_second(arrivals: Sequence[float], from_s: float, until_s: float) -> float:
-    """Return the mean rate of a stretch of time."""
+    """Return the mean rate over a period."""
     return len([at_s for at_s in arrivals if from_s <= at_s < until_s]) / (until_s - from_s)
 
 
 @pytest.mark.parametrize("sizes", [(1, 2, 3, 5, 10), (10, 5, 3, 2, 1), (2, 10, 1, 5)])
 @scenario
-async def test_no_sliding_second_holds_more_than_the_tenant_takes(sizes: tuple[int, ...]) -> None:
-    """I14: at every size and through every rebalance.
-
-    And together they use nine tenths of it between these.
-    """
+async def test_no_sliding_second_exceeds_the_tenants_rate(sizes: tuple[int, ...]) -> None:
+    """I14: at every size and through every rebalance; between these nine tenths are used."""
     group = Group()
     offset_ranges = []
     for size in sizes:
@@ -158,7 +146,7 @@ async def test_no_sliding_second_holds_more_than_the_tenant_takes(sizes: tuple[i
 
 @scenario
 async def test_a_killed_members_share_goes_to_the_others() -> None:
-    """I14: the others take over no sooner than its last requests are out of the second."""
+    """I14: the others take it over only after its last requests have left the second."""
     group = Group()
     await group.become(4)
     await asyncio.sleep(5)
@@ -175,7 +163,7 @@ async def test_a_killed_members_share_goes_to_the_others() -> None:
 @pytest.mark.parametrize("seed", [0, 4, 6, 14])
 @scenario
 async def test_members_that_come_go_and_die_at_any_moment_stay_within_it(seed: int) -> None:
-    """I14: rebalances that follow each other faster than a second passes."""
+    """I14: rebalances follow each other faster than a second."""
     rng = random.Random(seed)  # noqa: S311 - a schedule, not a secret
     group = Group()
     for _ in range(6):
@@ -191,13 +179,10 @@ async def test_members_that_come_go_and_die_at_any_moment_stay_within_it(seed: i
 @pytest.mark.holds("I14")
 @pytest.mark.parametrize("count", range(1, 11))
 @scenario
-async def test_members_that_start_under_full_load_find_a_place_for_their_questions(
+async def test_members_that_start_under_full_load_can_send_their_checks(
     count: int,
 ) -> None:
-    """I14: what a member asks before it owns anything, one validation call for each object.
-
-    Is counted too.
-    """
+    """I14: a member's checks before it owns anything, one call per object, count too."""
     rng = random.Random(count)  # noqa: S311 - a schedule, not a secret
     group = Group()
     await group.become(1)
@@ -222,10 +207,7 @@ async def _start_later(member: Member, delay_s: float) -> None:
 
 @scenario
 async def test_nothing_comes_before_retry_after() -> None:
-    """I14: a replica that was told to wait waits.
-
-    Only it was told, so the others go on with their own share.
-    """
+    """I14: a replica that was asked to wait waits; the others continue with their shares."""
     group = Group()
     await group.become(5)
     await asyncio.sleep(5)
@@ -244,8 +226,8 @@ ASKED_TO_WAIT = "test nth=1 status=429 retry-after=60"
 
 
 @scenario
-async def test_a_member_that_is_told_to_wait_at_its_start_waits() -> None:
-    """I14: the questions before the first record keep to Retry-After like all others."""
+async def test_a_member_that_is_asked_to_wait_at_its_start_waits() -> None:
+    """I14: the start-up checks keep to Retry-After like all other requests."""
     group = Group()
     group.world.faults(ASKED_TO_WAIT)
     await group.become(1)
@@ -255,8 +237,8 @@ async def test_a_member_that_is_told_to_wait_at_its_start_waits() -> None:
 
 
 @scenario
-async def test_what_a_question_after_the_bad_one_is_told_holds_for_all() -> None:
-    """I14: the validation that names the record at fault may itself be asked too often."""
+async def test_a_pause_asked_by_the_validation_call_holds_for_all() -> None:
+    """I14: the validation call that finds a bad row may itself be throttled."""
     world = World(latency_s=LATENCY_S)
     member = await begin(world, f"ingest poison=email:bad@x.io; {ASKED_TO_WAIT}")
     fill(world, 8, poison_every=8)
@@ -271,5 +253,5 @@ async def test_what_a_question_after_the_bad_one_is_told_holds_for_all() -> None
 
 @pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.name)
 def test_the_adaptive_limit_comes_within_a_tenth_of_the_best_fixed_one(profile: Profile) -> None:
-    """Whatever the tenant's latency does: the figures of `python -m bench.concurrency`."""
+    """At any latency of the tenant: the figures of `python -m bench.concurrency`."""
     assert measure(profile).share >= 0.9

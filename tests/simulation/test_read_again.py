@@ -1,4 +1,4 @@
-"""Records that are read a second time, because the group was never told that they were settled."""
+"""Records that are read a second time because their commit did not reach the group."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ CHANGES = 3
 
 
 def test_changes_that_come_again_keep_their_versions() -> None:
-    """I7: lifted over the later changes of its key.
-
-    An older one would win over them for the next who reads it.
-    """
+    """I7: otherwise an older change would be lifted above later ones and win at the next owner."""
 
     async def scenario() -> None:
         world = World()

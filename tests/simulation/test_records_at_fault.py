@@ -1,7 +1,4 @@
-"""Records at fault: found among their neighbours, written to the dead-letter topic.
-
-And nobody else's fault.
-"""
+"""Records at fault are found among their neighbours and written to the dead-letter topic."""
 
 from __future__ import annotations
 
@@ -38,7 +35,7 @@ async def test_one_bad_record_is_found_among_512_within_18_extra_requests() -> N
 @pytest.mark.holds("I13")
 @scenario
 async def test_one_bad_record_is_found_by_halving_when_validation_does_not_help() -> None:
-    """J11: without the validation call's help at most 2·ceil(log2 n) extra requests find the record."""
+    """J11: without the validation call at most 2·ceil(log2 n) extra requests are needed."""
     world = World(settings(delivery=DeliverySettings(linger_s=2.0)))
     world.faults("test status=500; ingest poison=email:bad@x.io")
     for key in range(512):
@@ -62,10 +59,7 @@ async def test_one_bad_record_is_found_by_halving_when_validation_does_not_help(
 @pytest.mark.holds("I12")
 @scenario
 async def test_everything_rejected_is_a_hold_and_not_a_flood() -> None:
-    """J12: after 20 single rejections the lane holds.
-
-    At most 20 dead letters; it recovers by itself.
-    """
+    """J12: after 20 rejected rows the lane holds with 20 dead letters; it recovers by itself."""
     world = World()
     world.faults("ingest poison=email:bad@x.io")
     for key in range(300):
@@ -86,11 +80,8 @@ async def test_everything_rejected_is_a_hold_and_not_a_flood() -> None:
 
 @pytest.mark.holds("I1")
 @scenario
-async def test_a_dead_letter_outage_holds_the_partitions_concerned_alone() -> None:
-    """The partition of the bad record waits, the other goes on.
-
-    Then the record is there, once or more.
-    """
+async def test_a_dead_letter_outage_holds_only_the_partitions_concerned() -> None:
+    """The partition of the bad record waits, the other continues; then the record is there."""
     world = World()
     world.dead_letters.break_down()
     member = world.member()
@@ -113,10 +104,7 @@ async def test_a_dead_letter_outage_holds_the_partitions_concerned_alone() -> No
 
 @scenario
 async def test_a_last_record_that_is_dead_lettered_moves_the_position() -> None:
-    """The position passes a record at fault once its letter is there.
-
-    Also at the end of a partition.
-    """
+    """The position passes a record once its dead letter is confirmed, also the last one."""
     world = World()
     world.put(b"{")
     member = world.member()
@@ -128,10 +116,7 @@ async def test_a_last_record_that_is_dead_lettered_moves_the_position() -> None:
 
 @scenario
 async def test_a_run_of_bad_records_is_a_hold_and_drips() -> None:
-    """The fuse: 20 bad records in a row hold the topic.
-
-    It drips, does not flood, and ends with a good one.
-    """
+    """The fuse: 20 bad records in a row hold the topic; a few pass, and a good one ends it."""
     world = World()
     for _ in range(24):
         world.put(b"{")
@@ -151,10 +136,7 @@ async def test_a_run_of_bad_records_is_a_hold_and_drips() -> None:
 
 @scenario
 async def test_on_fault_stop_ends_the_daemon_before_the_record() -> None:
-    """`dead_letter.on_fault: stop`.
-
-    What is before the record is committed, nothing beyond, and it says where.
-    """
+    """`dead_letter.on_fault: stop` commits up to the record, stops, and names its place."""
     world = World(settings(dead_letter=DeadLetterSettings(on_fault="stop")))
     world.change(1, "c", email="a@x.io")
     world.put(b"{")

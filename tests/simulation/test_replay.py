@@ -1,7 +1,4 @@
-"""I19: the same bytes and configuration make the same requests.
-
-A request that is repeated is the same bytes.
-"""
+"""I19: equal input and configuration make equal requests; a retry sends the same bytes."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def watched(world: World) -> list[tuple[str, str, bytes]]:
-    """Return a list to which every upsert and delete is added that reaches the tenant."""
+    """Return a list that receives every upsert and delete that reaches the tenant."""
     seen: list[tuple[str, str, bytes]] = []
     answer = world.tenant.answer
 
@@ -33,7 +30,7 @@ def watched(world: World) -> list[tuple[str, str, bytes]]:
 
 
 async def carry(*, faults: str = "") -> list[tuple[str, str, bytes]]:
-    """Carry one log and return what was asked of the tenant."""
+    """Deliver one log and return the requests to the tenant."""
     world = World(settings(delivery=DeliverySettings(batch_bytes=5_000)))
     world.faults(faults)
     seen = watched(world)
@@ -52,10 +49,7 @@ async def carry(*, faults: str = "") -> list[tuple[str, str, bytes]]:
 
 @pytest.mark.holds("I19")
 def test_the_same_log_makes_the_same_requests() -> None:
-    """Two daemons that know nothing of each other ask for the same.
-
-    Byte for byte and in the same order.
-    """
+    """Two independent daemons send the same requests, byte for byte and in the same order."""
     first, second = VirtualLoop.run(carry()), VirtualLoop.run(carry())
     assert len(first) > 5
     assert first == second
@@ -63,9 +57,6 @@ def test_the_same_log_makes_the_same_requests() -> None:
 
 @pytest.mark.holds("I19")
 def test_a_request_that_is_repeated_is_the_same_bytes() -> None:
-    """The first answers are lost after the tenant acted.
-
-    Nothing is built anew from what is open by then.
-    """
+    """The first answers are lost after the tenant acted; the retry is not built again."""
     seen = VirtualLoop.run(carry(faults="ingest nth=1-3 reset after"))
     assert 3 == len(seen) - len(set(seen))

@@ -1,7 +1,4 @@
-"""A replay of records that become several changes, or whose bodies name schemas.
-
-Each change by itself.
-"""
+"""A replay of records that became several changes, or need schemas: each change by itself."""
 
 from __future__ import annotations
 
@@ -33,11 +30,11 @@ TO_ADDRESSES = RouteSettings(
     fields={"address": FieldRule(source="email"), "owner": FieldRule(source="id")},
 )
 ONE_BY_ONE = DeliverySettings(batch_bytes=100, linger_s=0.0)
-"""Each row in a request of its own: an older one that got through would be seen."""
+"""Each row in a separate request: an older one that got through would be seen."""
 
 
 def sent_keys(world: World, name: str, after: int) -> list[str]:
-    """Return the keys of what was accepted for an object since."""
+    """Return the keys that were accepted for an object since."""
     return sorted(key for one in world.tenant.acceptances(name)[after:] for key in one.keys)
 
 
@@ -45,7 +42,7 @@ def sent_keys(world: World, name: str, after: int) -> list[str]:
 async def test_a_record_of_two_objects_is_sent_for_the_one_that_it_is_the_newest_of(
     tmp_path: Path,
 ) -> None:
-    """Its row of the other object has a newer change: that one is filtered, by name."""
+    """Its row of the other object has a newer change and is filtered as superseded."""
     world = World(
         settings(
             objects=(UNDATED, ADDRESSES), routes=(ROUTES[0], TO_ADDRESSES), delivery=ONE_BY_ONE
@@ -75,7 +72,7 @@ async def test_a_record_of_two_objects_is_sent_for_the_one_that_it_is_the_newest
 async def test_a_record_of_several_rows_is_sent_for_those_that_it_is_the_newest_of(
     tmp_path: Path,
 ) -> None:
-    """One statement, several rows: one of them was written again later, and keeps that."""
+    """One statement, several rows: a row that was written again later is left as it is."""
     route = RouteSettings(topics=(TOPIC,), object="customers", format="canal")
     world = World(settings(objects=(UNDATED,), routes=(route,), delivery=ONE_BY_ONE))
 
@@ -101,11 +98,8 @@ async def test_a_record_of_several_rows_is_sent_for_those_that_it_is_the_newest_
 
 
 @scenario
-async def test_schemas_are_asked_for_before_records_are_mapped(tmp_path: Path) -> None:
-    """By the plan, by the sending, and by the look at what came since.
-
-    Nothing is dead-lettered for want of one.
-    """
+async def test_schemas_are_fetched_before_records_are_mapped(tmp_path: Path) -> None:
+    """The plan, the sending and the look at later changes never dead-letter for a schema."""
     world = encoded_world()
     producer = Producer(world)
     producer.put(*range(5))

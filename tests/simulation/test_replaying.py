@@ -1,7 +1,4 @@
-"""A replay beside the live daemon, on virtual time.
-
-What is sent again, and that no row ever goes back.
-"""
+"""A replay beside the live daemon on virtual time: rows that are sent, and none goes back."""
 
 from __future__ import annotations
 
@@ -22,8 +19,8 @@ from tests.simulation.replaying import (
     RATE,
     UNDATED,
     Replaying,
+    deliver_with_broken_mapping,
     delivered,
-    delivered_wrongly,
     fold,
     left_in,
     moments,
@@ -39,7 +36,7 @@ if TYPE_CHECKING:
 
 @scenario
 async def test_a_plan_does_nothing(tmp_path: Path) -> None:
-    """It says what would be sent, and leaves neither a request nor a file nor a commit."""
+    """It shows what would be sent, and leaves no request, file or commit."""
     world = world_of(UNDATED)
     change = moments(world)
     for key in range(20):
@@ -68,17 +65,14 @@ async def test_a_plan_does_nothing(tmp_path: Path) -> None:
 
 @scenario
 async def test_rows_without_a_version_get_their_newest_state(tmp_path: Path) -> None:
-    """What changed behind the range is sent as it is now.
-
-    What the range does not name is left alone.
-    """
+    """Rows of the range are sent in their newest state; other rows are left as they are."""
     world = world_of(UNDATED)
     change = moments(world)
     for key in range(30):
         change(key, "c", email=f"old {key}")
     for key in range(10):
         change(key, "u", email=f"new {key}")
-    await delivered_wrongly(world)
+    await deliver_with_broken_mapping(world)
     outcome = await Replaying(
         world, tmp_path, ReplayRequest(topics=(TOPIC,), begin="0", end="20")
     ).run()
@@ -96,12 +90,12 @@ async def test_rows_without_a_version_get_their_newest_state(tmp_path: Path) -> 
 
 @scenario
 async def test_rows_with_a_version_are_left_to_the_tenant(tmp_path: Path) -> None:
-    """Nothing is read beyond the range, and what the tenant has of the same moment stays."""
+    """Nothing is read beyond the range, and the tenant keeps a row of the same time."""
     world = world_of(CUSTOMERS)
     change = moments(world)
     for key in range(10):
         change(key, "c", email="right")
-    await delivered_wrongly(world)
+    await deliver_with_broken_mapping(world)
     replaying = Replaying(world, tmp_path, ReplayRequest(topics=(TOPIC,), begin="0", end="5"))
     await replaying.run()
     assert replaying.plan is not None
@@ -110,16 +104,13 @@ async def test_rows_with_a_version_are_left_to_the_tenant(tmp_path: Path) -> Non
 
 @scenario
 async def test_a_lifted_version_is_taken(tmp_path: Path) -> None:
-    """By one millisecond: enough for the tenant.
-
-    And too little to win over the row's next change.
-    """
+    """One millisecond is enough for the tenant, and too little to win over the next change."""
     world = world_of(CUSTOMERS)
     change = moments(world)
     for key in range(10):
         change(key, "c", email="right")
     change(3, "u", email="newer")
-    await delivered_wrongly(world)
+    await deliver_with_broken_mapping(world)
     await Replaying(
         world, tmp_path, ReplayRequest(topics=(TOPIC,), begin="0", end="5", lifted=True)
     ).run()
@@ -133,7 +124,7 @@ async def test_a_lifted_version_is_taken(tmp_path: Path) -> None:
 
 @scenario
 async def test_a_row_that_was_deleted_in_the_range_and_lives_again_survives(tmp_path: Path) -> None:
-    """A delete has no version, and would take the newer row away; one for good is deleted again."""
+    """A delete without a version is only sent for a row that is still deleted."""
     world = world_of(CUSTOMERS)
     change = moments(world)
     for key in range(6):
@@ -161,18 +152,15 @@ async def test_a_row_that_was_deleted_in_the_range_and_lives_again_survives(tmp_
 
 
 @scenario
-async def test_partial_rows_are_sent_in_their_turn(tmp_path: Path) -> None:
-    """The last change of a row says little of it.
-
-    All of the range go out, and the later ones of these rows.
-    """
+async def test_partial_rows_are_sent_in_their_order(tmp_path: Path) -> None:
+    """One change is only a part of a row: all of the range and later ones of its rows are sent."""
     world = world_of(PARTIAL)
     change = moments(world)
     for key in range(5):
         change(key, "c", email="first", age=1)
     for key in range(5):
         change(key, "u", email="second", age=2)
-    await delivered_wrongly(world)
+    await deliver_with_broken_mapping(world)
     await Replaying(world, tmp_path, ReplayRequest(topics=(TOPIC,), begin="0", end="3")).run()
     rows = table(world)
     assert ["second", "second", "second", "broken", "broken"] == [
@@ -182,7 +170,7 @@ async def test_partial_rows_are_sent_in_their_turn(tmp_path: Path) -> None:
 
 @scenario
 async def test_events_of_the_range_are_sent_as_they_are(tmp_path: Path) -> None:
-    """Engagement: each of them, none beyond, and nothing is read on for."""
+    """Engagement: each event is sent, none beyond the range, and nothing is read on."""
     world = world_of(UNDATED)
     for key in range(10):
         world.put(b'{"id":"%d","page":"/","at":"2025-06-15T00:00:00Z"}' % key, topic="views")
@@ -198,13 +186,13 @@ async def test_events_of_the_range_are_sent_as_they_are(tmp_path: Path) -> None:
 
 
 @scenario
-async def test_one_row_alone(tmp_path: Path) -> None:
-    """By its key; what else the range holds is counted and not sent."""
+async def test_one_row_by_its_key(tmp_path: Path) -> None:
+    """Other rows of the range are counted and not sent."""
     world = world_of(UNDATED)
     change = moments(world)
     for key in range(10):
         change(key, "c", email="right")
-    await delivered_wrongly(world)
+    await deliver_with_broken_mapping(world)
     replaying = Replaying(world, tmp_path, ReplayRequest(topics=(TOPIC,), begin="0", key="7"))
     await replaying.run()
     assert replaying.plan is not None
@@ -215,8 +203,8 @@ async def test_one_row_alone(tmp_path: Path) -> None:
 
 
 @scenario
-async def test_what_cannot_be_placed_goes_to_the_dead_letter_topic(tmp_path: Path) -> None:
-    """As it would have gone when it came; the plan says how many and why."""
+async def test_a_record_that_cannot_be_mapped_is_dead_lettered(tmp_path: Path) -> None:
+    """As at its first reading; the plan says how many and why."""
     world = world_of(UNDATED)
     moments(world)(1, "c", email="right")
     world.put(b"no json", key=2)
@@ -235,10 +223,7 @@ async def test_what_cannot_be_placed_goes_to_the_dead_letter_topic(tmp_path: Pat
 
 @scenario
 async def test_records_at_fault_that_the_plan_has_counted_are_no_hold(tmp_path: Path) -> None:
-    """The good ones beside them are not handed over where a newer one is.
-
-    A run of bad ones proves nothing.
-    """
+    """Good ones with a newer change are not sent, so a run of bad ones proves nothing."""
     world = world_of(UNDATED)
     for _ in range(30):
         world.put(b"no json", key=2)
@@ -251,8 +236,8 @@ async def test_records_at_fault_that_the_plan_has_counted_are_no_hold(tmp_path: 
 
 
 @scenario
-async def test_what_the_group_has_not_reached_is_left_to_it(tmp_path: Path) -> None:
-    """The range ends where the group stands, whatever was asked for."""
+async def test_records_beyond_the_group_are_left_to_it(tmp_path: Path) -> None:
+    """The range ends at the group's position, whatever was asked for."""
     world = world_of(UNDATED)
     change = moments(world)
     for key in range(10):
@@ -265,7 +250,7 @@ async def test_what_the_group_has_not_reached_is_left_to_it(tmp_path: Path) -> N
 @pytest.mark.holds("I14")
 @scenario
 async def test_it_keeps_below_its_rate(tmp_path: Path) -> None:
-    """Not more than its requests in any second, however many it has to make."""
+    """No second has more requests than its rate, however many it has to make."""
     narrow = msgspec.structs.replace(settings().delivery, batch_bytes=400)
     world = World(settings(objects=(UNDATED, VIEWS), delivery=narrow))
     change = moments(world)
@@ -283,10 +268,7 @@ async def test_it_keeps_below_its_rate(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", range(6))
 @scenario
 async def test_killed_at_any_moment_beside_a_live_daemon(seed: int, tmp_path: Path) -> None:
-    """Killed and resumed until it ends, while the live daemon goes on.
-
-    The table is the fold, its group unmoved.
-    """
+    """Killed and resumed until it ends: the table is the fold, the group's positions unmoved."""
     chance = random.Random(seed)  # noqa: S311 - a schedule, not a secret
     described = [UNDATED, CUSTOMERS, PARTIAL][seed % 3]
     narrow = msgspec.structs.replace(settings().delivery, batch_bytes=2_000, linger_s=0.1)
@@ -304,7 +286,7 @@ async def test_killed_at_any_moment_beside_a_live_daemon(seed: int, tmp_path: Pa
             )
 
     some(2_000)
-    await delivered_wrongly(world, 0, 1)
+    await deliver_with_broken_mapping(world, 0, 1)
     live = world.member()
     await live.start(0, 1)
     ends = {place: end for place, end in world.log.ends.items() if place[0] == TOPIC}
@@ -341,16 +323,16 @@ async def test_killed_at_any_moment_beside_a_live_daemon(seed: int, tmp_path: Pa
     await live.stop()
 
 
-def test_what_retention_takes_meanwhile_is_a_refusal(
+def test_a_range_that_retention_removes_is_a_refusal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing of ours is broken: a range that begins later can be asked for."""
+    """It is not a bug: a range that begins later can be replayed."""
 
     async def gone(_source: ReplaySource) -> None:
         message = "records are gone"
         raise Refusal(message)
 
-    async def run() -> None:
+    async def steps() -> None:
         world = world_of(UNDATED)
         moments(world)(1, "c", email="right")
         world.log.committed[TOPIC, 0] = 1
@@ -358,4 +340,4 @@ def test_what_retention_takes_meanwhile_is_a_refusal(
         with pytest.raises(Refusal, match="records are gone"):
             await Replaying(world, tmp_path, ReplayRequest(topics=(TOPIC,), begin="0")).run()
 
-    VirtualLoop.run(run())
+    VirtualLoop.run(steps())

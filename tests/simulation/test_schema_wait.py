@@ -1,4 +1,4 @@
-"""Records wait for their schemas: once each, in order, and never at the records' cost."""
+"""Records wait for their schemas in order; each schema is requested once; no record is lost."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ ROUTE = RouteSettings(
 
 
 def schema(*more: str) -> str:
-    """The schema of a customer's row, with columns added to it."""
+    """Return the schema of a customer's row, with added columns."""
     fields = [{"name": "id", "type": "long"}, {"name": "updated_at", "type": "string"}]
     fields += [{"name": name, "type": "string"} for name in more]
     return json.dumps({"type": "record", "name": "customer", "fields": fields})
 
 
 class Producer:
-    """Writes rows by the youngest schema that it registered."""
+    """Writes rows with the newest schema that it registered."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -40,7 +40,7 @@ class Producer:
         self.evolve()
 
     def evolve(self, *more: str) -> None:
-        """Register a schema that has more columns."""
+        """Register a schema with more columns."""
         self.schema = schema(*more)
         self.id = self.world.registry.register(f"{TOPIC}-value", self.schema)
 
@@ -59,7 +59,7 @@ def world_of(*, fuse: int = 20) -> World:
 
 
 def rows(world: World) -> set[str]:
-    """The keys that the tenant holds."""
+    """Return the keys that the tenant holds."""
     return set(world.tenant.rows("customers"))
 
 
@@ -68,8 +68,8 @@ def holds(member: Member) -> list[tuple[HoldReason, str]]:
 
 
 @scenario
-async def test_a_schema_is_asked_for_once() -> None:
-    """However many records and partitions name it, and one that is added in the middle as well."""
+async def test_a_schema_is_requested_once() -> None:
+    """However many records and partitions need it; so is one that appears in the middle."""
     world = world_of()
     producer = Producer(world)
     producer.put(1, 2, 3)
@@ -87,8 +87,8 @@ async def test_a_schema_is_asked_for_once() -> None:
 
 
 @scenario
-async def test_what_follows_a_record_that_waits_does_not_overtake_it() -> None:
-    """Although its own schema is at hand."""
+async def test_a_record_behind_a_waiting_one_does_not_overtake_it() -> None:
+    """Even if its own schema is known."""
     world = world_of()
     producer = Producer(world)
     producer.put(1)
@@ -110,7 +110,7 @@ async def test_what_follows_a_record_that_waits_does_not_overtake_it() -> None:
 
 
 @scenario
-async def test_who_comes_to_wait_for_a_schema_in_trouble_is_held_at_once() -> None:
+async def test_a_new_waiter_of_a_failing_schema_is_held_at_once() -> None:
     """Not with the next probe, which may be half a minute away."""
     world = world_of()
     producer = Producer(world)
@@ -130,13 +130,10 @@ async def test_who_comes_to_wait_for_a_schema_in_trouble_is_held_at_once() -> No
     [(503, HoldReason.BROKER), (401, HoldReason.AUTH), (400, HoldReason.CONFIG)],
 )
 @scenario
-async def test_a_registry_that_gives_nothing_is_a_hold_and_ends_by_itself(
+async def test_a_registry_that_fails_is_a_hold_and_ends_by_itself(
     status: int, reason: HoldReason
 ) -> None:
-    """Nothing is dead-lettered, nothing lost, nothing overtaken.
-
-    The partition that waits is named.
-    """
+    """Nothing is dead-lettered, lost or overtaken, and the waiting partition is named."""
     world = world_of()
     producer = Producer(world)
     producer.put(1, 2)
@@ -150,7 +147,7 @@ async def test_a_registry_that_gives_nothing_is_a_hold_and_ends_by_itself(
     producer.put(1, 4, email="newest@example.com")
     ((held, detail),) = holds(member)
     assert reason is held
-    assert detail.startswith(f"schema 2 is wanted: the schema registry answered {status}")
+    assert detail.startswith(f"records wait for schema 2: the schema registry answered {status}")
     assert [reason, None] == [one.hold for one in member.status().assignment]
     await asyncio.sleep(120)
     assert (2, {"1", "2"}) == (world.log.committed[TOPIC, 0], rows(world))
@@ -163,8 +160,8 @@ async def test_a_registry_that_gives_nothing_is_a_hold_and_ends_by_itself(
 
 
 @scenario
-async def test_other_partitions_go_on() -> None:
-    """Those whose schemas are at hand, while one waits for another."""
+async def test_other_partitions_continue() -> None:
+    """Partitions with known schemas are delivered while one waits for another."""
     world = world_of()
     producer = Producer(world)
     producer.put(1, partition=1)
@@ -185,7 +182,7 @@ async def test_other_partitions_go_on() -> None:
 
 @scenario
 async def test_a_shutdown_does_not_wait_for_the_registry() -> None:
-    """What waits is given back; the next owner reads it again."""
+    """Waiting records are left to the next owner, which reads them again."""
     world = world_of()
     producer = Producer(world)
     world.registry.trouble = 503
@@ -206,7 +203,7 @@ async def test_a_shutdown_does_not_wait_for_the_registry() -> None:
 
 @scenario
 async def test_a_partition_that_went_holds_nothing_any_more() -> None:
-    """Its hold goes with it, and comes with it to the next owner."""
+    """Its hold ends, and begins again at the next owner."""
     world = world_of()
     producer = Producer(world)
     world.registry.trouble = 503
@@ -222,8 +219,8 @@ async def test_a_partition_that_went_holds_nothing_any_more() -> None:
 
 
 @scenario
-async def test_records_of_a_schema_that_nobody_has_are_at_fault() -> None:
-    """Each alone; the registry is asked once for all of them, and again after a while."""
+async def test_records_with_an_unknown_schema_are_at_fault() -> None:
+    """Only they are dead-lettered; the registry is asked once for all, and later again."""
     world = world_of()
     producer = Producer(world)
     for key in range(3):
@@ -243,10 +240,7 @@ async def test_records_of_a_schema_that_nobody_has_are_at_fault() -> None:
 
 @scenario
 async def test_a_fuse_and_a_wait_keep_the_order() -> None:
-    """A topic that is set aside for its faults probes a record whose schema is not at hand.
-
-    First that comes.
-    """
+    """A parked topic probes a record whose schema is missing: the schema is fetched first."""
     world = world_of(fuse=2)
     producer = Producer(world)
     for key in range(8):
@@ -272,8 +266,8 @@ async def test_a_fuse_and_a_wait_keep_the_order() -> None:
 
 
 @scenario
-async def test_what_waits_for_a_schema_does_not_overtake_what_is_set_aside_before_it() -> None:
-    """Of one chunk, whichever goes on first."""
+async def test_records_waiting_for_a_schema_do_not_overtake_parked_ones_before_them() -> None:
+    """Of one chunk, whichever resumes first."""
     world = world_of(fuse=2)
     producer = Producer(world)
     producer.put(9)

@@ -1,7 +1,4 @@
-"""Schemas for a verb that reads beside the daemon.
-
-Fetched before records are mapped, however long that takes.
-"""
+"""Schemas for a verb that reads beside the daemon are fetched before records are mapped."""
 
 from __future__ import annotations
 
@@ -23,18 +20,18 @@ RECORDS = [
     PlainRecord("t", 0, at, value=b"\x00\x00\x00\x00" + bytes([7 + at % 2]) + b"body")
     for at in range(6)
 ]
-"""In frames that name schemas 7 and 8 in turn."""
+"""Framed records with schema ids 7 and 8 in turn."""
 
 
 class Registry:
-    """Has no schema, and says so only after these faults."""
+    """Has no schema, and says so only after some failures."""
 
     def __init__(self, *faults: ConsumerError) -> None:
         self.faults = [*faults]
         self.asked = 0
 
     async def schema(self, schema: SchemaRef) -> WrittenSchema | None:
-        """Answer, or not."""
+        """Fail as scripted, then return nothing."""
         del schema
         self.asked += 1
         if self.faults:
@@ -42,17 +39,14 @@ class Registry:
         return None
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Close nothing."""
 
 
-def asked(registry: Registry, times: int = 1) -> tuple[list[str], float]:
-    """Have the records' schemas at hand, so many times.
-
-    Return what was waited for, and how long.
-    """
+def fetched(registry: Registry, times: int = 1) -> tuple[list[str], float]:
+    """Fetch the records' schemas so many times; return the waits that were shown, and the time."""
     waits: list[str] = []
 
-    async def told() -> float:
+    async def steps() -> float:
         clock = VirtualClock()
         schemas = SchemaPrefetch(SchemaCache(), registry, clock, waits.append)
         began_s = clock.now_s()
@@ -60,18 +54,18 @@ def asked(registry: Registry, times: int = 1) -> tuple[list[str], float]:
             await schemas.at_hand(RECORDS)
         return clock.now_s() - began_s
 
-    return waits, VirtualLoop.run(told())
+    return waits, VirtualLoop.run(steps())
 
 
-def test_each_schema_is_asked_for_once() -> None:
-    """However many records name it, and whether the registry has it or not."""
+def test_each_schema_is_requested_once() -> None:
+    """However many records need it, and whether the registry has it or not."""
     registry = Registry()
-    assert ([], 0.0) == asked(registry, times=3)
+    assert ([], 0.0) == fetched(registry, times=3)
     assert 2 == registry.asked
 
 
 @pytest.mark.parametrize("fault", [Transient("is down"), Hold(HoldReason.AUTH, "is down")])
-def test_a_registry_that_does_not_say_is_waited_for_by_name(fault: ConsumerError) -> None:
-    """Asked again, ever more seldom, and told of when it is over."""
-    waits, waited_s = asked(Registry(fault, fault))
+def test_a_registry_that_does_not_answer_is_waited_for(fault: ConsumerError) -> None:
+    """It is asked again at rising intervals, and the end of the wait is shown."""
+    waits, waited_s = fetched(Registry(fault, fault))
     assert (["schema registry: is down", "schema registry: is down", ""], 15.0) == (waits, waited_s)

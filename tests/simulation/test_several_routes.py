@@ -1,7 +1,4 @@
-"""A topic that stands in several routes.
-
-Each record has one letter for each route that it fails, and no more.
-"""
+"""A topic with several routes: one dead letter per record and failing route, and no more."""
 
 from __future__ import annotations
 
@@ -42,7 +39,7 @@ def world_of(*, fuse: int) -> World:
 
 
 def addresses(letters: Iterable[DeadLetter]) -> Counter[tuple[int, str]]:
-    """Return how many letters there are by offset and object."""
+    """Return how many dead letters there are by offset and object."""
     headers = [dict(one.headers) for one in letters]
     return Counter(
         (int(one["__connect.errors.offset"] or b""), (one["datacloud.object"] or b"").decode())
@@ -52,11 +49,8 @@ def addresses(letters: Iterable[DeadLetter]) -> Counter[tuple[int, str]]:
 
 @pytest.mark.parametrize("fuse", [1, 2, 3])
 @scenario
-async def test_a_record_that_both_routes_refuse_has_a_letter_for_each(fuse: int) -> None:
-    """However long the run that the fuse allows.
-
-    A record is set aside as a whole, or not at all.
-    """
+async def test_a_record_that_both_routes_reject_has_a_dead_letter_for_each(fuse: int) -> None:
+    """Even at the fuse's limit: a record is parked as a whole, or not at all."""
     world = world_of(fuse=fuse)
     for _ in range(7):
         world.put(b"{")
@@ -64,16 +58,16 @@ async def test_a_record_that_both_routes_refuse_has_a_letter_for_each(fuse: int)
     member = world.member()
     await member.start(0)
     await world.until(member.settled)
-    wanted = Counter((offset, route.object) for offset in range(7) for route in ROUTES)
-    assert wanted == addresses(world.dead_letters.letters)
+    expected = Counter((offset, route.object) for offset in range(7) for route in ROUTES)
+    assert expected == addresses(world.dead_letters.letters)
     assert ({"1"}, {"1"}) == (set(world.tenant.rows("customers")), set(world.tenant.rows("ranks")))
     assert_accounted(world)
     await member.stop()
 
 
 @scenario
-async def test_the_fuse_counts_records_and_not_their_letters() -> None:
-    """As many records in a row as it says, whatever number of routes each of them fails."""
+async def test_the_fuse_counts_records_and_not_their_dead_letters() -> None:
+    """It counts a record once, whatever number of routes it fails."""
     world = world_of(fuse=20)
     for _ in range(24):
         world.put(b"{")
@@ -86,14 +80,11 @@ async def test_the_fuse_counts_records_and_not_their_letters() -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 @scenario
-async def test_whatever_the_records_each_fault_has_one_letter(seed: int) -> None:
-    """Runs of records that one route refuses, or the other, or both, between good ones.
-
-    And letters that wait.
-    """
+async def test_each_fault_of_any_record_has_one_dead_letter(seed: int) -> None:
+    """With runs that one route rejects, or the other, or both, and dead letters that wait."""
     rng = random.Random(seed)  # noqa: S311 - a schedule, not a secret
     world = world_of(fuse=rng.choice([1, 2, 3, 5]))
-    wanted: Counter[tuple[int, str]] = Counter()
+    expected: Counter[tuple[int, str]] = Counter()
     member = world.member()
     await member.start(0)
     for _ in range(20):
@@ -102,12 +93,14 @@ async def test_whatever_the_records_each_fault_has_one_letter(seed: int) -> None
             offset = world.log.ends[TOPIC, 0]
             world.change(offset, "c", age=age, rank=rank)
             refusals = {"customers": age, "ranks": rank}
-            wanted.update((offset, name) for name, said in refusals.items() if said == NO_NUMBER)
+            expected.update(
+                (offset, name) for name, detail in refusals.items() if detail == NO_NUMBER
+            )
         if rng.random() < 0.2:
             world.dead_letters.break_down()
         await asyncio.sleep(rng.choice([0.01, 1.0, 20.0]))
         world.dead_letters.recover()
     await world.until(member.settled, within_s=2_000)
-    assert wanted == addresses(world.dead_letters.letters)
+    assert expected == addresses(world.dead_letters.letters)
     assert_accounted(world)
     await member.stop()

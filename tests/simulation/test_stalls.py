@@ -1,7 +1,4 @@
-"""I9, I15: whatever stands still is named within a minute.
-
-And what is held in memory meanwhile is bounded.
-"""
+"""I9, I15: every stall is named within a minute, and memory stays bounded meanwhile."""
 
 from __future__ import annotations
 
@@ -40,26 +37,25 @@ PARTITIONS = 3
 
 
 class SilentDeadLetters(MemoryDeadLetterTopic):
-    """A topic that answers nothing while it is silent."""
+    """A topic that confirms nothing while it is silent."""
 
     silent = False
 
     async def send(self, letter: DeadLetter, reference: DeadLetter) -> None:
-        """Take the letter, or never say so."""
+        """Accept the dead letter, or never return."""
         while self.silent:  # noqa: ASYNC110 - virtual time, and no event to set
             await asyncio.sleep(1)
         await super().send(letter, reference)
 
 
 def problems(member: Member) -> str:
-    """Return what `/readyz` says against the daemon; empty when it is ready."""
+    """Return the problems that `/readyz` lists; empty when the daemon is ready."""
     return "; ".join(
         problem for check in member.daemon.status.readiness() for problem in check.problems
     )
 
 
-# ── what stands still
-# ────────────────────────────────────────────────────────────────────────────────────────
+# ── stalls ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def tenant_never_answers(world: World, _: MemorySource) -> None:
@@ -103,7 +99,7 @@ def dead_letters_refused(world: World, _: MemorySource) -> None:
 
 def source_hands_nothing_over(_: World, source: MemorySource) -> None:
     def hand_over(place: PartitionKey, assignment: Assignment) -> bool:
-        """Have nothing."""
+        """Return nothing."""
         del place, assignment
         return False
 
@@ -112,7 +108,7 @@ def source_hands_nothing_over(_: World, source: MemorySource) -> None:
 
 def commits_never_answered(_: World, source: MemorySource) -> None:
     def commit(positions: Sequence[Position]) -> None:
-        """Ask nobody."""
+        """Do nothing."""
         del positions
 
     source.commit = commit  # type: ignore[method-assign]  # the stall
@@ -124,13 +120,13 @@ def commits_refused(_: World, source: MemorySource) -> None:
 
 STALLS: list[tuple[Callable[[World, MemorySource], None], str]] = [
     (tenant_never_answers, "delivery: no answer (timeout)"),
-    (tenant_answers_503, "delivery: the service answers 503"),
+    (tenant_answers_503, "delivery: the service returned 503"),
     (tenant_resets, "delivery: no answer (connection)"),
     (tenant_refuses_the_object, "CONFIG"),
     (tenant_asks_for_pauses, "RATE"),
-    (login_never_answers, "login: it gives no token"),
-    (exchange_never_answers, "login: it gives no token"),
-    (dead_letters_never_confirmed, "dead_letter: the topic has not confirmed a letter"),
+    (login_never_answers, "login: no token"),
+    (exchange_never_answers, "login: no token"),
+    (dead_letters_never_confirmed, "dead_letter: the topic has not confirmed the record"),
     (dead_letters_refused, "DEAD_LETTER"),
     (source_hands_nothing_over, "source: the brokers send no records"),
     (commits_never_answered, "BROKER"),
@@ -146,10 +142,7 @@ STALLS: list[tuple[Callable[[World, MemorySource], None], str]] = [
 async def test_a_stall_is_named_within_a_minute(
     stall: Callable[[World, MemorySource], None], mechanism: str, seed: int
 ) -> None:
-    """I9: the partition and the mechanism.
-
-    And with the cause gone everything arrives and all is well again.
-    """
+    """I9: with partition and mechanism; without the cause everything arrives again."""
     world = World(seed=seed)
     world.dead_letters = SilentDeadLetters()
     member = world.member()
@@ -160,10 +153,10 @@ async def test_a_stall_is_named_within_a_minute(
     kept = dict(vars(member.source))
     stall(world, member.source)
     await asyncio.sleep(60)
-    said = problems(member)
-    assert mechanism in said
-    assert f"{TOPIC}[" in said
-    _mend(world, member.source, kept)
+    found = problems(member)
+    assert mechanism in found
+    assert f"{TOPIC}[" in found
+    _repair(world, member.source, kept)
     await world.until(lambda: not problems(member), within_s=400)
     writer.cancel()
     await world.until(member.settled, within_s=400)
@@ -183,8 +176,8 @@ async def _write(world: World, rng: random.Random) -> None:
         await asyncio.sleep(rng.random())
 
 
-def _mend(world: World, source: MemorySource, kept: dict[str, Any]) -> None:
-    """End whatever stall it was."""
+def _repair(world: World, source: MemorySource, kept: dict[str, Any]) -> None:
+    """End the stall, whichever it is."""
     world.faults("")
     assert isinstance(world.dead_letters, SilentDeadLetters)
     world.dead_letters.silent = False
@@ -196,15 +189,11 @@ def _mend(world: World, source: MemorySource, kept: dict[str, Any]) -> None:
     source.wake()
 
 
-# ── what does not
-# ────────────────────────────────────────────────────────────────────────────────────────────
+# ── false alarms ────────────────────────────────────────────────────────────────────────────────
 
 
 class CalmStorm(Storm):
-    """Members come and go, are killed and lose partitions, clocks jump.
-
-    The tenant and the brokers are well.
-    """
+    """Members come and go and clocks jump, but the tenant and the brokers work."""
 
     timers: list[str]
 
@@ -220,12 +209,11 @@ class CalmStorm(Storm):
             await asyncio.sleep(self.random.choice([0.5, 5.0, 20.0]))
             await self.random.choice(troubles)()
 
-    async def _turn(self) -> None:
-        await super()._turn()
+    async def _step(self) -> None:
+        await super()._step()
         for member in self.members:
             checks: list[Check] = [*member.daemon.status.readiness()]
-            # Without partitions yet, or with none any more, a member is not ready, and that is no
-            # alarm.
+            # A member without partitions is not ready; that is not a false alarm.
             self.timers += [
                 problem
                 for check in checks
@@ -235,21 +223,21 @@ class CalmStorm(Storm):
 
 
 def calm(seed: int) -> CalmStorm:
-    """Let ten minutes of it happen; returns what it heard and counted."""
+    """Run this for ten minutes; return the alarms and counts."""
 
-    async def told() -> CalmStorm:
+    async def steps() -> CalmStorm:
         storm = CalmStorm(seed)
         storm.timers = []
-        await storm.rage(600)
+        await storm.run_for(600)
         assert len(storm.places) == STORM_PARTITIONS * 3
         return storm
 
-    return VirtualLoop.run(told())
+    return VirtualLoop.run(steps())
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_nothing_is_named_while_the_tenant_is_well(seed: int) -> None:
-    """I9: ten minutes of hand-overs, kills, losses and jumping clocks raise no alarm."""
+    """I9: ten minutes of revocations, kills, losses and jumping clocks raise no alarm."""
     assert [] == calm(seed).timers
 
 
@@ -264,8 +252,7 @@ def test_nothing_is_named_in_a_day_while_the_tenant_is_well(load_test: LoadTest)
     load_test.prove(kills=load_test.done, terms=load_test.done, losses=load_test.done)
 
 
-# ── what is held meanwhile
-# ───────────────────────────────────────────────────────────────────────────────────
+# ── memory ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def _record(partition: int, offset: int, email_chars: int) -> PlainRecord:
@@ -288,20 +275,17 @@ def _record(partition: int, offset: int, email_chars: int) -> PlainRecord:
     ],
 )
 def test_memory_stays_within_its_bound(email_chars: int, count: int, chunk_records: int) -> None:
-    """I15: the tenant does not answer for an hour.
-
-    What is open stays within the buffer and a chunk of each.
-    """
+    """I15: without the tenant for an hour, memory is the buffer plus a chunk per partition."""
     buffer_bytes = 8 * 1024 * 1024
     record_bytes = email_chars + 150 + RECORD_BYTES
     bound = buffer_bytes + PARTITIONS * chunk_records * record_bytes
 
-    async def told() -> tuple[int, int]:
+    async def steps() -> tuple[int, int]:
         world = World(settings(delivery=DeliverySettings(buffer_bytes=buffer_bytes)))
         for partition in range(PARTITIONS):
             world.log.records[TOPIC, partition] = Backlog(
                 (TOPIC, partition), count // PARTITIONS, partial(_record, email_chars=email_chars)
-            )  # type: ignore[assignment]  # looks like one
+            )  # type: ignore[assignment]  # has the same methods
             world.log.ends[TOPIC, partition] = count // PARTITIONS
         member = world.member()
         member.source._chunk_records = chunk_records
@@ -319,7 +303,7 @@ def test_memory_stays_within_its_bound(email_chars: int, count: int, chunk_recor
         await member.kill()
         return most, peak - before
 
-    counted, traced = VirtualLoop.run(told())
+    counted, traced = VirtualLoop.run(steps())
     assert counted <= bound
     # A row as wide as its record is there twice, and a third time in the body of a request.
     assert traced <= 2 * bound + 32 * SERVICE_BODY_BYTES

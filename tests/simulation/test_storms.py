@@ -1,4 +1,4 @@
-"""24 virtual hours of storms per run, and the proof that their judges see."""
+"""24 virtual hours of storms per run, and the proof that their checks catch bugs."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ PARTS = 6
 
 DAYS = 100
 SOAK_JOBS = int(os.environ.get("SOAK_JOBS", "1"))
-"""How many processes storm side by side in a soak; what else runs then finds the machine busy."""
+"""How many processes run storms in parallel in a soak; other tests find the machine busy then."""
 
 EVENTS = ("kills", "terms", "revokes with records open", "losses", "tenant faults", "duplicates")
-"""What must happen in storms, or they prove nothing."""
+"""Events that must happen in storms, or they prove nothing."""
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_no_promise_breaks_in_the_storm(part: int) -> None:
-    """I1-I8, I12, I14 and the fold, judged on what tenant, topic and brokers saw."""
+    """I1-I8, I12, I14 and the fold, checked on what tenant, topic and brokers saw."""
     first = part * STORMS_PER_PART
     counts = run_storms(range(first, first + STORMS_PER_PART), STORM_S)
     for what in EVENTS:
@@ -65,32 +65,29 @@ def test_2400_virtual_hours_of_storms(load_test: LoadTest) -> None:
 
 
 def _silence(_logger: object, _method: str, _event: object) -> Never:
-    """Drop what a member has to say: a hundred thousand lines that nobody reads."""
+    """Drop the members' log: a hundred thousand lines."""
     raise structlog.DropEvent
 
 
 def broken_promise(error: BaseException) -> BrokenPromiseError | None:
-    """Return the judge's word, however deep in task groups it was said."""
+    """Return the broken promise in an exception, however deep it is nested in groups."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error if isinstance(error, BrokenPromiseError) else None
 
 
 @pytest.fixture
-def _swept() -> Iterator[None]:
-    """Clear up, here and not at any later moment, what a run leaves behind that a judge ended.
-
-    Open coroutines.
-    """
+def _close_coroutines() -> Iterator[None]:
+    """Close coroutines that an interrupted run leaves open, now and not at a later moment."""
     yield
     gc.collect()
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.usefixtures("_swept")
+@pytest.mark.usefixtures("_close_coroutines")
 @pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
 def test_a_planted_bug_is_caught(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The judges are red on each bug of the table, with its seed."""
+    """The checks fail for each planted bug, with its seed."""
     plant(monkeypatch)
     with pytest.raises((BrokenPromiseError, BaseExceptionGroup)) as raised:
         run_storm(PLANTED[plant], 300.0)

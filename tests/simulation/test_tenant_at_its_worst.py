@@ -1,7 +1,4 @@
-"""A tenant at its worst, on virtual time.
-
-What it refuses, what it asks for, and what it answers instead.
-"""
+"""A failing tenant on virtual time: rejected records, pauses, and answers of other parties."""
 
 from __future__ import annotations
 
@@ -25,12 +22,11 @@ INGEST = (Endpoint.UPSERT, Endpoint.DELETE)
 
 
 def ingest_lines(world: World) -> list[RequestLine]:
-    """Return the requests for rows, validation calls of the start left out."""
+    """Return the requests for rows, without the validation calls at the start."""
     return [line for line in world.tenant.requests if line.endpoint in INGEST]
 
 
-# ── records that it refuses
-# ──────────────────────────────────────────────────────────────────────────────────
+# ── rejected records ────────────────────────────────────────────────────────────────────────────
 
 HELPING = pytest.param(POISON, id="validation helps")
 NOT_HELPING = pytest.param(f"test status=500; {POISON}", id="validation does not help")
@@ -41,10 +37,7 @@ NOT_HELPING = pytest.param(f"test status=500; {POISON}", id="validation does not
     "every", [pytest.param(3_000, id="1 in 3,000"), pytest.param(100, id="1 %")]
 )
 def test_exactly_the_poison_is_dead_lettered(every: int, faults: str) -> None:
-    """I13: each bad record costs at most 2·ceil(log2 n) requests, is the only one to go.
-
-    And nothing is held.
-    """
+    """I13: each bad record costs at most 2·ceil(log2 n) requests, and nothing is held."""
     count = 24_000
     clean, poisoned = carry(count), carry(count, every, faults=faults)
     assert count // every == poisoned.letters
@@ -55,13 +48,13 @@ def test_exactly_the_poison_is_dead_lettered(every: int, faults: str) -> None:
 
 @pytest.mark.parametrize("faults", [HELPING, NOT_HELPING])
 def test_one_bad_record_in_3000_costs_at_most_a_quarter_of_the_throughput(faults: str) -> None:
-    """I13: neighbours wait for nobody; the same log takes at most 1.25 times as long."""
+    """I13: neighbours do not wait; the same log takes at most 1.25 times as long."""
     clean, poisoned = carry(80_000), carry(80_000, 3_000, faults=faults)
     assert poisoned.duration_s <= 1.25 * clean.duration_s
 
 
 def test_one_bad_record_in_100_costs_at_most_a_quarter_when_validation_helps() -> None:
-    """I13: the rows that the service names go alone, the others together."""
+    """I13: rows that the service names are sent one by one, the others together."""
     clean, poisoned = carry(80_000), carry(80_000, 100)
     assert poisoned.duration_s <= 1.25 * clean.duration_s
 
@@ -69,10 +62,7 @@ def test_one_bad_record_in_100_costs_at_most_a_quarter_when_validation_helps() -
 @pytest.mark.parametrize("faults", [HELPING, NOT_HELPING])
 @scenario
 async def test_a_tenth_of_bad_records_drips_and_ends(faults: str) -> None:
-    """J12: beyond the fuse's share it holds, although no batch is without a bad row.
-
-    Good ones let it go on.
-    """
+    """J12: beyond the fuse's ratio it holds, though every batch has a bad row; good rows end it."""
     world = World()
     poisoned = fill(world, 3_000, 10)
     member = await begin(world, faults)
@@ -92,7 +82,7 @@ async def test_a_tenth_of_bad_records_drips_and_ends(faults: str) -> None:
 
 @scenario
 async def test_good_records_behind_a_run_of_bad_ones_are_reached() -> None:
-    """J12, I8: the hold of 20 bad records in a row ends with the first good one that is written after them."""
+    """J12, I8: the hold of 20 bad records in a row ends with the first good one after them."""
     world = World()
     member = await begin(world, POISON)
     for key in range(25):
@@ -109,10 +99,7 @@ async def test_good_records_behind_a_run_of_bad_ones_are_reached() -> None:
 @pytest.mark.parametrize("faults", [HELPING, NOT_HELPING])
 @scenario
 async def test_everything_rejected_holds_within_20_and_ends_by_itself(faults: str) -> None:
-    """J12: an hour of rejections is a hold and at most 20 letters.
-
-    All others arrive once it is over.
-    """
+    """J12: an hour of rejections costs at most 20 dead letters; all others arrive afterwards."""
     world = World()
     for key in range(5_000):
         world.change(key, "c", partition=key % PARTITIONS, email="bad@x.io")
@@ -131,8 +118,7 @@ async def test_everything_rejected_holds_within_20_and_ends_by_itself(faults: st
     await member.stop()
 
 
-# ── pauses that it asks for
-# ──────────────────────────────────────────────────────────────────────────────────
+# ── pauses ──────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -158,10 +144,7 @@ async def test_everything_rejected_holds_within_20_and_ends_by_itself(faults: st
 async def test_retry_after_in_every_form(
     header: str, least_s: float, most_s: float, status: int
 ) -> None:
-    """J24, J25, I14: nothing starts before the time that was asked for.
-
-    And nonsense stops nobody.
-    """
+    """J24, J25, I14: no request starts before the time asked for; nonsense is ignored."""
     world = World()
     fill(world, 40)
     await asyncio.sleep(9)
@@ -183,10 +166,7 @@ async def test_retry_after_in_every_form(
 
 @scenario
 async def test_503_for_half_an_hour_is_outlasted() -> None:
-    """J18: nothing is lost or dead-lettered, the tenant is not hammered.
-
-    And it goes on within a minute.
-    """
+    """J18: nothing is lost or dead-lettered, the tenant gets few requests, and all resumes."""
     world = World()
     fill(world, 20_000)
     member = await begin(world, "upsert status=503")
@@ -220,10 +200,7 @@ async def test_503_for_half_an_hour_is_outlasted() -> None:
 )
 @scenario
 async def test_answers_of_every_kind_lose_nothing(fault: str) -> None:
-    """J31, J34, J39: a minute of one in three answers spoiled.
-
-    Every row arrives, none is dead-lettered.
-    """
+    """J31, J34, J39: a third of the answers is spoiled, all rows arrive, none is dead-lettered."""
     world = World(settings(delivery=DeliverySettings(batch_bytes=2_000)))
     fill(world, 2_000)
     member = await begin(world, f"ingest every=3 until=60s {fault}; test until=60s status=500")

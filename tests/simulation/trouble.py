@@ -1,4 +1,4 @@
-"""A daemon that has passed its checks, a log to carry, and then something goes wrong."""
+"""A daemon that has passed its checks and a log to deliver, for tests in which something fails."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ POISON = "ingest poison=email:bad@x.io"
 
 
 async def begin(world: World, faults: str) -> Member:
-    """Start a daemon that has passed its checks, then let things go wrong."""
+    """Start a daemon that has passed its checks, then put faults in force."""
     member = world.member()
     await member.start()
     world.faults(faults)
@@ -25,7 +25,7 @@ async def begin(world: World, faults: str) -> Member:
 
 
 def fill(world: World, count: int, poison_every: int = 0) -> int:
-    """Write inserts, some of them poisoned; returns how many of them are."""
+    """Write inserts, some of them poison; return how many are."""
     for key in range(count):
         bad = bool(poison_every) and key % poison_every == poison_every - 1
         world.change(
@@ -35,7 +35,7 @@ def fill(world: World, count: int, poison_every: int = 0) -> int:
 
 
 class Carried(NamedTuple):
-    """How one log was carried."""
+    """How one log was delivered."""
 
     duration_s: float
     requests: int
@@ -46,9 +46,9 @@ class Carried(NamedTuple):
 
 
 def carry(count: int, poison_every: int = 0, *, faults: str = POISON) -> Carried:
-    """Carry a log of so many inserts to its end."""
+    """Deliver a log of so many inserts to its end."""
 
-    async def told() -> Carried:
+    async def steps() -> Carried:
         world = World()
         member = await begin(world, faults)
         await world.until(lambda: member.status().rate.share == 1.0)
@@ -71,4 +71,4 @@ def carry(count: int, poison_every: int = 0, *, faults: str = POISON) -> Carried
             was_held=was_held,
         )
 
-    return VirtualLoop.run(told())
+    return VirtualLoop.run(steps())

@@ -1,7 +1,4 @@
-"""The whole daemon on virtual time.
-
-Real rooms and login; tenant, log and dead-letter topic in memory.
-"""
+"""The whole daemon on virtual time, with tenant, log and dead-letter topic in memory."""
 
 from __future__ import annotations
 
@@ -73,7 +70,7 @@ def settings(
     objects: Sequence[ObjectSettings] = (CUSTOMERS, VIEWS),
     routes: Sequence[RouteSettings] = ROUTES,
 ) -> Settings:
-    """One configuration, as the file would give it."""
+    """One configuration, as from the file."""
     return Settings(
         kafka=KafkaSettings(bootstrap_servers="memory", group_id="g"),
         salesforce=SalesforceSettings(
@@ -94,7 +91,7 @@ def settings(
 
 
 class World:
-    """Everything outside the daemon, and members of the group inside it."""
+    """Everything outside the daemon, and the members of the group."""
 
     def __init__(
         self, given: Settings | None = None, *, seed: int = 1, latency_s: float = 0.05
@@ -118,7 +115,7 @@ class World:
         self.members: list[Member] = []
 
     def member(self) -> Member:
-        """Return a fresh process of the group, not started."""
+        """Return a new process of the group, not started."""
         member = Member(self)
         self.members.append(member)
         return member
@@ -169,11 +166,11 @@ class World:
         )
 
     def faults(self, script: str) -> None:
-        """Put a fault script in force at the tenant; an empty one ends them."""
+        """Put a fault script in force at the tenant; an empty one ends all faults."""
         self.tenant.set_faults(read_script(script))
 
     def dead_letter_reasons(self) -> list[str]:
-        """Return the reasons of all letters, in order."""
+        """Return the reasons of all dead letters, in order."""
         return [
             (value or b"").decode()
             for letter in self.dead_letters.letters
@@ -182,7 +179,7 @@ class World:
         ]
 
     async def until(self, condition: Callable[[], bool], within_s: float = 600.0) -> None:
-        """Let virtual time pass until something is so; fail when it never is."""
+        """Let virtual time pass until a condition holds; fail when it never does."""
         deadline_s = self.clock.now_s() + within_s
         while not condition():
             assert self.clock.now_s() < deadline_s, f"not within {within_s} virtual seconds"
@@ -231,13 +228,13 @@ class Member:
         self.task: asyncio.Task[None] | None = None
 
     async def start(self, *partitions: int, topic: str = TOPIC) -> None:
-        """Start the daemon, and give it these partitions once its checks have passed."""
+        """Start the daemon, and assign these partitions once its checks have passed."""
         self.task = asyncio.create_task(self.daemon.run())
         await self._world.until(lambda: hasattr(self.source, "_events"))
         self.source.assign([(topic, partition) for partition in partitions])
 
     def status(self) -> StatusReport:
-        """What `/status` says."""
+        """Return the content of `/status`."""
         return self.daemon.status.snapshot()
 
     def settled(self) -> bool:

@@ -1,4 +1,4 @@
-"""Columns of routes against what the CRM says of its objects."""
+"""Columns of routes are checked against the CRM's description of its objects."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def faults(
     return [*faults_of(route, DESCRIBED)]
 
 
-def test_a_good_route() -> None:
-    """Names without case, and a parent by its external id."""
+def test_a_good_route_has_no_fault() -> None:
+    """Names match without case, and a parent may be named by its external id."""
     assert [] == faults("Key__c", "lastname", "Account.Key__c", "AccountId", "MasterId")
 
 
 def test_an_unknown_column_comes_with_a_guess() -> None:
-    """As a typing error has one."""
+    """A likely typing error comes with a suggestion."""
     assert ["Contact has no field `LstName`; did you mean `LastName`?"] == faults(
         "Key__c", "LstName"
     )
@@ -51,31 +51,35 @@ def test_an_unknown_column_comes_with_a_guess() -> None:
 
 
 @pytest.mark.parametrize(
-    ("operation", "column", "word"),
+    ("operation", "column"),
     [
-        ("insert", "CreatedDate", "created"),
-        ("insert", "Id", "created"),
-        ("update", "MasterId", "updated"),
-        ("upsert", "CreatedDate", "written"),
+        ("insert", "CreatedDate"),
+        ("insert", "Id"),
+        ("update", "MasterId"),
+        ("upsert", "CreatedDate"),
     ],
 )
-def test_a_column_that_cannot_be_filled(operation: CrmOperation, column: str, word: str) -> None:
-    """By this operation, for this user."""
+def test_a_column_that_cannot_be_set(operation: CrmOperation, column: str) -> None:
+    """A column that this user cannot set by the route's operation is a fault."""
     first = "Id" if operation == "update" else "Key__c"
-    said = faults(
+    found = faults(
         first, column, operation=operation, external_id=None if operation == "update" else "Key__c"
     )
-    assert [f"`{column}` of Contact cannot be {word} by this user"] == said
+    (fault,) = found
+    assert fault == (
+        f"`{column}` of Contact cannot be set on {operation}: it is read-only, or this user has no"
+        " edit access to it"
+    )
 
 
 def test_an_upsert_needs_an_external_id() -> None:
-    """Or a field that the CRM looks records up by."""
+    """Or a field that the CRM can look records up by."""
     assert [] == faults("Email", external_id="Email")
-    assert ["`LastName` of Contact is no external id, which an upsert needs"] == faults(
+    assert ["`LastName` of Contact is not an external id field; an upsert needs one"] == faults(
         "LastName", external_id="LastName"
     )
 
 
 def test_a_delete_takes_the_id() -> None:
-    """Which nobody can write, and need not."""
+    """The Id names the row; it need not be writable."""
     assert [] == faults("Id", operation="delete", external_id=None)

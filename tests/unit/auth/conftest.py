@@ -1,4 +1,4 @@
-"""A login set-up, a clock that stands still, and a transport that answers from a script."""
+"""Login settings, a manual clock, and a transport that answers from a script."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def private_key() -> str:
 
 @pytest.fixture
 def settings() -> SalesforceSettings:
-    """Client credentials: the flow with the least around it."""
+    """Client credentials: the flow with the fewest settings."""
     return SalesforceSettings(
         login_url="https://my.salesforce.com",
         flow="client_credentials",
@@ -68,7 +68,7 @@ def tenant_answer(**members: Any) -> Answer:  # noqa: ANN401 - any JSON
 
 
 class Answers(Protocol):
-    """Makes an answer of JSON members."""
+    """Builds an answer from JSON members."""
 
     def __call__(self, **members: Any) -> Answer:  # noqa: ANN401 - any JSON
         """Return the usual answer with these members changed."""
@@ -86,7 +86,7 @@ def tenant() -> Answers:
 
 
 class StillClock:
-    """Moves only when it is told to."""
+    """A clock that moves only when a test moves it."""
 
     def __init__(self) -> None:
         self.at_s = 1_000.0
@@ -96,20 +96,17 @@ class StillClock:
         return self.at_s
 
     def wall_ms(self) -> int:
-        """The same on the wall."""
+        """The same time as UTC milliseconds."""
         return WALL_MS + round((self.at_s - 1_000.0) * 1_000)
 
     async def sleep(self, duration_s: float) -> None:
-        """Pass the time and let others run."""
+        """Advance the time and let other tasks run."""
         self.at_s += duration_s
         await asyncio.sleep(0)
 
 
 class ScriptedTransport:
-    """Answers each request with the next outcome of its script.
-
-    The usual dance when that is empty.
-    """
+    """Answers each request with the next outcome of its script, else with a usual login."""
 
     def __init__(self) -> None:
         self.script: list[HttpOutcome | Exception] = []
@@ -132,7 +129,7 @@ class ScriptedTransport:
         return core_answer()
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Close nothing."""
 
 
 @pytest.fixture

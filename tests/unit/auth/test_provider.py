@@ -1,4 +1,4 @@
-"""One token for all senders: single flight, replaced ahead of time, held when refused."""
+"""One token for all senders: one flow at a time, renewed early, held when refused."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ async def provider(
 
 
 async def settled() -> None:
-    """Let what runs in the background run."""
+    """Let background tasks run."""
     for _ in range(20):
         await asyncio.sleep(0)
 
 
 async def test_is_the_port(provider: TokenProvider) -> None:
-    """The provider is what lanes ask for."""
+    """The provider implements the port."""
     tokens: Tokens = provider
     assert "https://t.c360a.salesforce.com" == (await tokens.current()).base_url
 
@@ -70,34 +70,34 @@ async def test_is_the_port(provider: TokenProvider) -> None:
 async def test_a_good_token_is_used_again(
     provider: TokenProvider, transport: ScriptedTransport
 ) -> None:
-    """Asking twice is one dance."""
+    """Two calls cost one auth flow."""
     assert await provider.current() is await provider.current()
     assert 2 == len(transport.requests)
 
 
-async def test_fifty_senders_cost_one_dance_k23(
+async def test_fifty_senders_cost_one_auth_flow_k23(
     provider: TokenProvider, transport: ScriptedTransport
 ) -> None:
-    """However many find the token gone, one asks and all get what it got."""
+    """One sender starts the flow and all get its token."""
     tokens = await asyncio.gather(*[provider.current() for _ in range(50)])
     assert {1} == {token.serial for token in tokens}
     assert 2 == len(transport.requests)
 
 
-async def test_fifty_senders_hear_of_one_refusal_k23(
+async def test_fifty_senders_get_one_refusal_k23(
     provider: TokenProvider, transport: ScriptedTransport
 ) -> None:
-    """A refused dance is told to everybody who waited."""
+    """Every waiting sender gets the refusal of the one flow."""
     transport.script = [REFUSED]
-    heard = await asyncio.gather(*[provider.current() for _ in range(50)], return_exceptions=True)
-    assert all(isinstance(fault, Hold) for fault in heard)
+    faults = await asyncio.gather(*[provider.current() for _ in range(50)], return_exceptions=True)
+    assert all(isinstance(fault, Hold) for fault in faults)
     assert 1 == len(transport.requests)
 
 
-async def test_a_sender_that_gives_up_takes_nothing_away(
+async def test_a_cancelled_sender_does_not_cancel_the_flow(
     provider: TokenProvider, transport: ScriptedTransport
 ) -> None:
-    """Cancelling one waiter leaves the dance to the others."""
+    """The other waiters still get the token."""
     transport.gate = asyncio.Event()
     first, second = (asyncio.ensure_future(provider.current()) for _ in range(2))
     await settled()
@@ -107,10 +107,10 @@ async def test_a_sender_that_gives_up_takes_nothing_away(
     assert first.cancelled()
 
 
-async def test_refresh_ahead_keeps_nobody_waiting(
+async def test_early_renewal_keeps_no_sender_waiting(
     provider: TokenProvider, transport: ScriptedTransport, clock: StillClock
 ) -> None:
-    """From 80 % of its life a token is replaced while it is still given out."""
+    """From 80 % of its lifetime a token is renewed while it is still used."""
     old = await provider.current()
     clock.at_s += 7_191 * 0.79
     await provider.current()
@@ -129,16 +129,16 @@ async def test_refresh_ahead_keeps_nobody_waiting(
 async def test_an_expired_token_is_not_given_out(
     provider: TokenProvider, clock: StillClock
 ) -> None:
-    """At the end of its life the next one is waited for."""
+    """At the end of its lifetime senders wait for the next token."""
     await provider.current()
     clock.at_s += 7_191
     assert 2 == (await provider.current()).serial
 
 
-async def test_a_failed_refresh_ahead_is_nobodys_fault(
+async def test_a_failed_early_renewal_is_not_reported_to_senders(
     provider: TokenProvider, transport: ScriptedTransport, clock: StillClock
 ) -> None:
-    """While the old token is good, a login that fails is only counted, and not hammered."""
+    """While the old token is valid, a failed login is only counted and not repeated at once."""
     old = await provider.current()
     clock.at_s += 7_000
     transport.script = [REFUSED]
@@ -149,7 +149,7 @@ async def test_a_failed_refresh_ahead_is_nobodys_fault(
 
 
 async def test_expires_in_s(provider: TokenProvider, clock: StillClock) -> None:
-    """What the status page tells of the token."""
+    """The status page shows the remaining lifetime."""
     assert provider.expires_in_s() is None
     await provider.current()
     assert 7_191.0 == provider.expires_in_s()
@@ -170,7 +170,7 @@ async def test_a_refusal_is_a_hold_with_its_code_k16(
 async def test_a_refusal_backs_off_k16(
     provider: TokenProvider, transport: ScriptedTransport, clock: StillClock
 ) -> None:
-    """Asked every second for an hour, a refused login is tried after 30 s, doubling to 10 min."""
+    """With a call every second for an hour, the login is tried after 30 s, doubling to 10 min."""
     transport.script = [REFUSED] * 100
     tried_s: list[float] = []
     for _ in range(3_600):
@@ -185,13 +185,13 @@ async def test_a_refusal_backs_off_k16(
 
 
 @pytest.mark.parametrize("outcome", [LOST, Answer(503)])
-async def test_a_fault_of_the_moment_is_transient(
+async def test_a_transient_fault_is_transient(
     provider: TokenProvider,
     transport: ScriptedTransport,
     clock: StillClock,
     outcome: Answer | NoAnswer,
 ) -> None:
-    """Nothing is said of the credentials, and the next try is soon."""
+    """It says nothing about the credentials, and the next try is soon."""
     transport.script = [outcome]
     with pytest.raises(Transient) as fault:
         await provider.current()
@@ -204,10 +204,10 @@ async def test_a_fault_of_the_moment_is_transient(
     assert 1 == (await provider.current()).serial
 
 
-async def test_faults_of_the_moment_back_off_to_half_a_minute(
+async def test_transient_faults_back_off_to_half_a_minute(
     provider: TokenProvider, transport: ScriptedTransport, clock: StillClock
 ) -> None:
-    """A login that is down for long is asked every 15 to 30 seconds."""
+    """A login that is down for long is tried every 15 to 30 seconds."""
     transport.script = [LOST] * 20
     after_s = 0.0
     while transport.script:
@@ -221,7 +221,7 @@ async def test_faults_of_the_moment_back_off_to_half_a_minute(
 async def test_a_pause_of_the_login_is_kept(
     provider: TokenProvider, transport: ScriptedTransport, clock: StillClock
 ) -> None:
-    """Nothing is asked before Retry-After."""
+    """No request is made before Retry-After has passed."""
     transport.script = [Answer(429, (("retry-after", "40"),))]
     with pytest.raises(Transient):
         await provider.current()
@@ -231,10 +231,10 @@ async def test_a_pause_of_the_login_is_kept(
     assert 1 == len(transport.requests)
 
 
-async def test_an_unknown_host_is_told_as_it_is(
+async def test_an_unknown_host_keeps_its_hold_reason(
     provider: TokenProvider, transport: ScriptedTransport
 ) -> None:
-    """A hold that the transport raises is passed on with its own reason."""
+    """A hold that the transport raises is passed on with its reason."""
     transport.script = [Hold(HoldReason.CONFIG, "x resolves to 10.0.0.1")]
     with pytest.raises(Hold) as held:
         await provider.current()
@@ -244,7 +244,7 @@ async def test_an_unknown_host_is_told_as_it_is(
 async def test_a_refused_token_is_replaced_once_j14(
     provider: TokenProvider, transport: ScriptedTransport
 ) -> None:
-    """Many 401s to one token cost one dance."""
+    """Many 401s for one token cost one auth flow."""
     old = await provider.current()
     assert [True] * 10 == [provider.refused(old) for _ in range(10)]
     tokens = await asyncio.gather(*[provider.current() for _ in range(10)])
@@ -253,7 +253,7 @@ async def test_a_refused_token_is_replaced_once_j14(
 
 
 async def test_a_late_401_does_not_cost_the_new_token(provider: TokenProvider) -> None:
-    """An answer to the old token says nothing of the one that replaced it."""
+    """A 401 for the old token says nothing about its replacement."""
     old = await provider.current()
     provider.refused(old)
     new = await provider.current()
@@ -264,22 +264,22 @@ async def test_a_late_401_does_not_cost_the_new_token(provider: TokenProvider) -
 async def test_five_refused_tokens_are_a_hold_k24(
     provider: TokenProvider, transport: ScriptedTransport, clock: StillClock
 ) -> None:
-    """Each costs one dance; after five that nobody took, the tokens are not the fault."""
+    """Each costs one auth flow; after five with none accepted the provider holds."""
     allowed = [provider.refused(await provider.current()) for _ in range(5)]
     assert [True, True, True, True, False] == allowed
-    with pytest.raises(Hold, match="5 tokens in a row were refused"):
+    with pytest.raises(Hold, match="5 new tokens in a row were refused"):
         await provider.current()
     assert 10 == len(transport.requests)
     clock.at_s += 30
     assert not provider.refused(await provider.current())
-    with pytest.raises(Hold, match="6 tokens in a row"):
+    with pytest.raises(Hold, match="6 new tokens in a row"):
         await provider.current()
     clock.at_s += 59
     with pytest.raises(Hold):
         await provider.current()
 
 
-async def test_a_taken_token_ends_the_count_k24(provider: TokenProvider) -> None:
+async def test_an_accepted_token_ends_the_count_k24(provider: TokenProvider) -> None:
     """Ten revocations with successes between them are ten refreshes and no hold."""
     for _ in range(10):
         token = await provider.current()
@@ -288,7 +288,7 @@ async def test_a_taken_token_ends_the_count_k24(provider: TokenProvider) -> None
 
 
 async def test_a_late_acceptance_of_an_old_token_proves_nothing(provider: TokenProvider) -> None:
-    """An answer that was under way does not speak for the tokens that came after."""
+    """An acceptance of an old token does not count for the tokens after it."""
     first = await provider.current()
     provider.refused(first)
     provider.accepted(first)
@@ -300,7 +300,7 @@ async def test_a_late_acceptance_of_an_old_token_proves_nothing(provider: TokenP
 async def test_a_held_provider_recovers_by_itself(
     provider: TokenProvider, clock: StillClock
 ) -> None:
-    """A token that is taken again ends it."""
+    """An accepted token ends the hold."""
     for _ in range(5):
         provider.refused(await provider.current())
     clock.at_s += 30
@@ -312,7 +312,7 @@ async def test_a_held_provider_recovers_by_itself(
 async def test_refreshes_are_counted(
     provider: TokenProvider, transport: ScriptedTransport, clock: StillClock, counted: Counted
 ) -> None:
-    """Each dance has one of three results."""
+    """Each auth flow has one of three results."""
     transport.script = [LOST]
     with pytest.raises(Transient):
         await provider.current()
@@ -325,8 +325,10 @@ async def test_refreshes_are_counted(
     assert ["failed", "refused", "ok"] == counted.results
 
 
-async def test_close_ends_a_dance(provider: TokenProvider, transport: ScriptedTransport) -> None:
-    """Nothing of the provider outlives it."""
+async def test_close_cancels_an_auth_flow(
+    provider: TokenProvider, transport: ScriptedTransport
+) -> None:
+    """No task of the provider outlives it."""
     transport.gate = asyncio.Event()
     waiting = asyncio.ensure_future(provider.current())
     await settled()
@@ -336,17 +338,14 @@ async def test_close_ends_a_dance(provider: TokenProvider, transport: ScriptedTr
 
 
 def test_a_token_is_not_shown_i17() -> None:
-    """A token says which one it is, never what it is."""
+    """`repr` shows the serial number, never the token."""
     assert "Token(#3)" == repr(Token("seCRet", "https://x.salesforce.com", 3))
 
 
 async def test_a_core_token_is_one_request(
     settings: SalesforceSettings, transport: ScriptedTransport, clock: StillClock, counted: Counted
 ) -> None:
-    """For the CRM: no exchange, the instance that the login named.
-
-    And one request more after a revocation.
-    """
+    """The CRM needs no exchange; a revocation costs one more request."""
     provider = TokenProvider(
         settings, transport, clock, jitter=lambda: 0.0, observer=counted, auth_flow=core_flow
     )
@@ -363,7 +362,7 @@ async def test_a_core_token_is_one_request(
 async def test_a_rotated_refresh_token_is_shared(
     settings: SalesforceSettings, transport: ScriptedTransport, clock: StillClock, counted: Counted
 ) -> None:
-    """Who logs in as the same user goes on with what the other's login ended with."""
+    """Two providers for the same user share the refresh token that the last login returned."""
     settings = msgspec.structs.replace(
         settings, flow="refresh_token", refresh_token=Secret(value="first")
     )
@@ -381,7 +380,7 @@ async def test_a_rotated_refresh_token_is_shared(
         )
         await provider.current()
         await provider.close()
-    asked = [
+    sent = [
         parse_qs(request.body.decode()).get("refresh_token") for request in transport.requests[:2]
     ]
-    assert [["first"], ["second"]] == asked
+    assert [["first"], ["second"]] == sent

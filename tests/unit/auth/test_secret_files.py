@@ -29,7 +29,7 @@ class Silent:
     """Counts nothing."""
 
     def token_refresh(self, result: str) -> None:
-        """Leave it."""
+        """Ignore the result."""
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def provide(transport: ScriptedTransport, clock: StillClock) -> Provide:
 async def test_a_replaced_secret_ends_the_back_off(
     settings: SalesforceSettings, provide: Provide, transport: ScriptedTransport, tmp_path: Path
 ) -> None:
-    """Whoever repairs the secret need not wait for the next try."""
+    """After a secret is replaced, the next call logs in at once."""
     secret = tmp_path / "client_secret"
     secret.write_text("wrong\n")
     configured = msgspec.structs.replace(settings, client_secret=Secret(path=secret))
@@ -55,7 +55,7 @@ async def test_a_replaced_secret_ends_the_back_off(
     assert 1 == len(transport.requests)
     replaced = tmp_path / "new"
     replaced.write_text("right\n")
-    os.utime(replaced, ns=(1, 1))  # same size, older: only the inode and the time tell
+    os.utime(replaced, ns=(1, 1))  # same size, older: only the inode and the time differ
     replaced.replace(secret)
     assert 1 == (await provider.current()).serial
     assert ["right"] == parse_qs(transport.requests[1].body.decode())["client_secret"]
@@ -81,7 +81,7 @@ async def test_a_rotated_refresh_token_is_used_next(
     *,
     core: Answers,
 ) -> None:
-    """The service's newest refresh token counts, also after a dance that failed later on."""
+    """The newest refresh token is used, even when a later step of its flow failed."""
     path = tmp_path / "refresh"
     path.write_text("first")
     provider = provide(refresh_flow(settings, path))
@@ -102,7 +102,7 @@ async def test_a_replaced_refresh_token_file_counts_again(
     *,
     core: Answers,
 ) -> None:
-    """A file that is newer than the rotation is what the operator wants."""
+    """A file that is newer than the rotation replaces the rotated token."""
     path = tmp_path / "refresh"
     path.write_text("first")
     provider = provide(refresh_flow(settings, path))
@@ -115,7 +115,8 @@ async def test_a_replaced_refresh_token_file_counts_again(
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(b"", "empty"), (b" \n", "empty"), (b"\xff\xfe", "not UTF-8")]
+    ("content", "text"),
+    [(b"", "empty file"), (b" \n", "empty file"), (b"\xff\xfe", "expected UTF-8 text")],
 )
 async def test_a_secret_file_without_a_secret(
     settings: SalesforceSettings,
@@ -124,14 +125,14 @@ async def test_a_secret_file_without_a_secret(
     tmp_path: Path,
     *,
     content: bytes,
-    said: str,
+    text: str,
 ) -> None:
-    """The file is named, and nothing is asked."""
+    """The file is named, and no request is made."""
     path = tmp_path / "secret"
     path.write_bytes(content)
     configured = msgspec.structs.replace(settings, client_secret=Secret(path=path))
     provider = provide(configured)
-    with pytest.raises(Hold, match=said) as held:
+    with pytest.raises(Hold, match=text) as held:
         await provider.current()
     assert str(path) in held.value.detail
     assert [] == transport.requests
@@ -140,7 +141,7 @@ async def test_a_secret_file_without_a_secret(
 async def test_a_missing_secret_file_is_waited_for(
     settings: SalesforceSettings, provide: Provide, tmp_path: Path
 ) -> None:
-    """A secret that is mounted late ends the hold when it comes."""
+    """A secret that is mounted late ends the hold."""
     path = tmp_path / "late"
     configured = msgspec.structs.replace(settings, client_secret=Secret(path=path))
     provider = provide(configured)

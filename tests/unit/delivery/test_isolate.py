@@ -1,4 +1,4 @@
-"""Who is at fault, by the validation report or by halving."""
+"""Rows at fault are found by the validation report, else by halving."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ ROWS = [json.dumps({"id": key, "n": number}).encode() for number, key in enumera
 
 
 def test_records_are_found_by_key() -> None:
-    """The key decides, not the place in the report and not the order of members."""
+    """The key identifies a row, not its place in the report or the order of its members."""
     answer = report('{"n":3,"id":"k3"}', '{"n":1,"id":"k1"}')
     assert frozenset({"k1", "k3"}) == keys_at_fault(answer, KEYS, ROWS, "id")
 
 
 def test_a_record_as_an_object_is_understood() -> None:
-    """Documented as text; an object says the same."""
+    """The documentation says JSON text; an object is accepted too."""
     assert frozenset({"k2"}) == keys_at_fault(report({"id": "k2"}), KEYS, ROWS, "id")
 
 
 @pytest.mark.parametrize("text", ['{"id":7}', '{"id":7.0}'])
 def test_numeric_keys_are_found(text: str) -> None:
-    """A key that is a number is found by its digits, however it was encoded again."""
+    """A numeric key is found by its digits, however the service encoded it again."""
     assert frozenset({"7"}) == keys_at_fault(
         report(text), ["6", "7"], [b'{"id":6}', b'{"id":7}'], "id"
     )
 
 
 def test_a_record_without_its_key_is_found_by_content() -> None:
-    """Where the key is what is wrong, the whole row decides."""
+    """When the key itself is at fault, the whole row is compared."""
     rows = [b'{"id":true,"n":1}', b'{"id":false,"n":2}']
     assert frozenset({"b"}) == keys_at_fault(report('{"n":2,"id":false}'), ["a", "b"], rows, "id")
 
 
-def test_a_record_that_two_rows_have_is_nobodys() -> None:
-    """Equal content without a key cannot be told apart."""
+def test_a_record_that_matches_two_rows_is_not_found() -> None:
+    """Two rows with equal content and no key cannot be distinguished."""
     rows = [b'{"n":1}', b'{"n":1}']
     assert keys_at_fault(report('{"n":1}'), ["a", "b"], rows, "id") is None
 
@@ -71,18 +71,18 @@ def test_a_record_that_two_rows_have_is_nobodys() -> None:
     ],
 )
 def test_reports_that_do_not_help(answer: Answer) -> None:
-    """Anything that does not name every record at fault leads to halving."""
+    """A report that does not identify every row at fault leads to halving."""
     assert keys_at_fault(answer, KEYS, ROWS, "id") is None
 
 
 def test_422_reports_like_400_j22() -> None:
-    """Both are refusals of content."""
+    """Both statuses reject the content."""
     assert frozenset({"k0"}) == keys_at_fault(report('{"id":"k0"}', status=422), KEYS, ROWS, "id")
 
 
 @pytest.mark.parametrize("count", [2, 3, 7, 512])
 def test_halves_keep_order_and_everything(count: int) -> None:
-    """The first half and the second are the whole again, and neither is empty."""
+    """The two halves together are the whole, in order, and neither is empty."""
     rows = list(range(count))
     first, second = halves(count)
     assert rows == rows[first] + rows[second]
@@ -92,8 +92,8 @@ def test_halves_keep_order_and_everything(count: int) -> None:
 
 @pytest.mark.holds("I13")
 def test_one_bad_of_512_costs_18_requests_j11() -> None:
-    """Halving alone finds one bad record with at most twice the logarithm."""
-    waiting, requests = [range(512)], -1  # the refused batch itself is no extra
+    """Halving finds one bad row with at most twice the logarithm of requests."""
+    waiting, requests = [range(512)], -1  # the rejected batch itself does not count
     while waiting:
         part = waiting.pop()
         requests += 1

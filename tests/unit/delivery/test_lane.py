@@ -1,7 +1,4 @@
-"""A lane's hold: one probe at a time, at rising intervals.
-
-Ended by the answer that shows its cause gone.
-"""
+"""A lane's hold: one probe at a time, at rising intervals, until an answer ends it."""
 
 from __future__ import annotations
 
@@ -40,7 +37,7 @@ def test_a_held_lane_starts_one_probe_when_it_is_due() -> None:
 
 
 def test_probes_that_find_the_hold_lasting_rise_to_30_seconds() -> None:
-    """5, 10, 20, then 30 s apart."""
+    """The intervals are 5, 10, 20, then 30 s."""
     lane = lane_with_batches(1)
     batch = lane.batcher.ready[0]
     lane.hold(CONFIG, batch, 0.0)
@@ -53,7 +50,7 @@ def test_probes_that_find_the_hold_lasting_rise_to_30_seconds() -> None:
 
 
 def test_late_answers_from_before_the_hold_do_not_move_the_probe() -> None:
-    """32 requests in flight that all find the hold are one hold, not 32 steps of backing off."""
+    """32 requests in flight that all run into the hold are one step of backoff, not 32."""
     lane = lane_with_batches(2)
     first, second = lane.batcher.ready
     lane.hold(CONFIG, first, 0.0)
@@ -62,19 +59,19 @@ def test_late_answers_from_before_the_hold_do_not_move_the_probe() -> None:
 
 
 def test_a_mass_rejection_ends_with_an_acceptance_only() -> None:
-    """A further rejection is no sign that rejecting is over."""
+    """A further rejection does not end it."""
     lane = lane_with_batches(1)
     lane.hold(MASS, lane.batcher.ready[0], 0.0)
-    assert lane.released_by_answer() is None
-    assert MASS == lane.released_by_acceptance()
+    assert lane.release_on_answer() is None
+    assert MASS == lane.release_on_acceptance()
     assert lane.held is None
 
 
-def test_any_reading_of_the_batch_ends_another_hold() -> None:
+def test_a_rejection_ends_any_other_hold() -> None:
     """A 400 shows that connector, object and token are right."""
     lane = lane_with_batches(1)
     lane.hold(CONFIG, lane.batcher.ready[0], 0.0)
-    assert CONFIG == lane.released_by_answer()
+    assert CONFIG == lane.release_on_answer()
 
 
 def test_a_lane_without_batches_starts_nothing() -> None:
@@ -83,7 +80,7 @@ def test_a_lane_without_batches_starts_nothing() -> None:
 
 
 def test_a_mass_rejection_is_probed_with_the_newest() -> None:
-    """What is refused stands first by then; in any other hold the batches keep their turn."""
+    """The rejected batches are at the front; in any other hold batches keep their order."""
     lane = lane_with_batches(3)
     oldest, _, newest = lane.batcher.ready
     lane.hold(CONFIG, oldest, 0.0)

@@ -1,4 +1,4 @@
-"""The tenant's rate, the retry budget and the adaptive limit, told the time."""
+"""The tenant's rate, the retry budget and the adaptive limit at given times."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def starts(bucket: RateBucket, from_s: float, count: int) -> list[float]:
         wait_s = bucket.reserve(now_s)
         while wait_s > 0:
             now_s += wait_s
-            wait_s = bucket.postponed(now_s)
+            wait_s = bucket.start(now_s)
         at.append(now_s)
     return at
 
@@ -31,24 +31,24 @@ def owner_of_all(requests_per_second: int = 250) -> RateBucket:
 
 
 def test_full_rate_is_used() -> None:
-    """A single replica that owns everything starts more than nine tenths of what the tenant takes."""
+    """A single replica that owns everything uses more than nine tenths of the tenant's rate."""
     assert starts(owner_of_all(), 100.0, 2_275)[-1] < 110.0
 
 
-def test_who_owns_nothing_starts_one_request_a_second() -> None:
-    """Before partitions were dealt, a process asks of the tenant what it has to ask, slowly."""
+def test_a_process_without_partitions_starts_one_request_a_second() -> None:
+    """Before partitions are assigned, a process may send requests, but slowly."""
     at = starts(RateBucket(250), 100.0, 5)
     assert 100.0 == at[0]
     assert all(1.0 < later - earlier < 1.1 for earlier, later in pairwise(at))
 
 
-def test_ten_newcomers_find_room_beside_the_owners() -> None:
-    """What is never dealt is a request each for ten processes that start within the same second."""
+def test_ten_newcomers_fit_beside_the_owners() -> None:
+    """The part that is never shared out covers ten processes that start within one second."""
     assert len([at_s for at_s in starts(owner_of_all(), 100.0, 1_000) if at_s < 101.0]) <= 250 - 10
 
 
 def test_share_follows_ownership() -> None:
-    """Half of the partitions are half of the rate."""
+    """Half of the partitions get half of the rate."""
     bucket = owner_of_all()
     bucket.set_share(owned=3, subscribed=6, now_s=0.0)
     assert 0.5 == bucket.share
@@ -56,7 +56,7 @@ def test_share_follows_ownership() -> None:
 
 
 def test_a_share_shrinks_at_once_and_grows_a_second_later() -> None:
-    """What the earlier owner of a partition started has left the sliding second by then."""
+    """By then the requests of the former owner have left the sliding second."""
     bucket = RateBucket(250)
     bucket.set_share(owned=1, subscribed=6, now_s=10.0)
     bucket.set_share(owned=3, subscribed=6, now_s=20.0)
@@ -70,8 +70,8 @@ def test_a_share_shrinks_at_once_and_grows_a_second_later() -> None:
     assert 1 / 3 == bucket.share
 
 
-def test_no_place_is_taken_beyond_the_moment_when_the_share_grows() -> None:
-    """Lanes that waited at a small share's rate would go on waiting long after it has grown."""
+def test_no_slot_is_taken_beyond_the_moment_when_the_share_grows() -> None:
+    """Otherwise lanes would wait at the old rate long after the share has grown."""
     bucket = RateBucket(250)
     bucket.set_share(owned=0, subscribed=250, now_s=0.0)
     bucket.set_share(owned=250, subscribed=250, now_s=0.0)
@@ -80,7 +80,7 @@ def test_no_place_is_taken_beyond_the_moment_when_the_share_grows() -> None:
 
 
 def test_unknown_partition_count_is_a_small_share() -> None:
-    """While nobody knows how many replicas there are, the rate is left to them."""
+    """As long as the number of replicas is unknown, the rate is left to them."""
     bucket = owner_of_all()
     bucket.set_share(owned=3, subscribed=0, now_s=0.0)
     assert bucket.limit_per_s(0.0) <= 1
@@ -96,7 +96,7 @@ def test_the_smallest_share_still_moves() -> None:
 
 @pytest.mark.holds("I14")
 def test_a_pause_starts_nothing() -> None:
-    """After Retry-After nothing starts before its end, then places are spaced again."""
+    """During a Retry-After nothing starts; then slots are spaced again."""
     bucket = owner_of_all()
     bucket.pause_until(10.0, 5.0)
     at = starts(bucket, 10.0, 20)
@@ -104,19 +104,19 @@ def test_a_pause_starts_nothing() -> None:
     assert at[-1] - at[0] > 0.05
 
 
-def test_a_pause_makes_waiting_places_void() -> None:
-    """A lane that waits for its place when a pause comes starts after the pause."""
+def test_a_pause_voids_waiting_slots() -> None:
+    """A lane that waits for its slot when a pause begins starts after the pause."""
     bucket = owner_of_all(10)
     bucket.reserve(0.0)
     wait_s = bucket.reserve(0.0)
     bucket.pause_until(0.0, 30.0)
-    again_s = bucket.postponed(wait_s)
+    again_s = bucket.start(wait_s)
     assert wait_s + again_s >= 30.0
-    assert 0.0 == bucket.postponed(wait_s + again_s)
+    assert 0.0 == bucket.start(wait_s + again_s)
 
 
 def test_the_longer_pause_counts() -> None:
-    """A later, shorter pause does not shorten one that is on."""
+    """A later, shorter pause does not shorten the current one."""
     bucket = owner_of_all()
     bucket.pause_until(0.0, 60.0)
     bucket.pause_until(1.0, 5.0)
@@ -124,7 +124,7 @@ def test_the_longer_pause_counts() -> None:
 
 
 def test_throttled_halves_once_per_event() -> None:
-    """Refusals of requests that were under way together halve the rate once."""
+    """Refusals of requests that were in flight together halve the rate once."""
     bucket = owner_of_all()
     full = bucket.limit_per_s(50.0)
     for at_s in (50.0, 50.1, 50.9):
@@ -149,27 +149,24 @@ def test_throttling_never_stops_the_daemon() -> None:
     assert bucket.limit_per_s(149.0) > 10
 
 
-def test_lanes_that_overslept_do_not_rush() -> None:
-    """A stalled loop wakes many lanes at once; still no second holds more than the tenant takes."""
+def test_lanes_that_wake_late_do_not_burst() -> None:
+    """A stalled loop wakes many lanes at once; still no second exceeds the tenant's rate."""
     bucket = owner_of_all()
     waiting = [bucket.reserve(0.0) for _ in range(400)]
-    late = [bucket.postponed(2.0) for wait_s in waiting if wait_s > 0]
+    late = [bucket.start(2.0) for wait_s in waiting if wait_s > 0]
     assert late.count(0.0) <= 250
 
 
-def test_a_wait_is_never_shorter_than_a_clock_can_tell() -> None:
-    """A lane that wakes a billionth of a second early must not ask for that billionth.
-
-    And wake early again.
-    """
+def test_a_wait_is_never_shorter_than_the_clock_resolves() -> None:
+    """A lane that wakes a billionth of a second early must not wait for that billionth again."""
     bucket = RateBucket(250)
     assert 0.0 == bucket.reserve(10.0)
-    assert bucket.postponed(11.02 - 1e-10) >= 0.001
+    assert bucket.start(11.02 - 1e-10) >= 0.001
 
 
 @pytest.mark.holds("I14")
 def test_retries_are_a_tenth_i14() -> None:
-    """Of each minute's requests at most a tenth are retries, and all of that tenth may be."""
+    """A tenth of each minute's requests may be retries, and no more."""
     budget = RetryBudget()
     granted = [0, 0, 0]
     for tick in range(180 * 100):
@@ -181,7 +178,7 @@ def test_retries_are_a_tenth_i14() -> None:
 
 @pytest.mark.holds("I8")
 def test_an_outage_is_still_probed() -> None:
-    """With no request but retries, about one a second goes."""
+    """When all requests are retries, about one a second is sent."""
     budget = RetryBudget()
     granted = 0
     for tick in range(600):
@@ -192,7 +189,7 @@ def test_an_outage_is_still_probed() -> None:
 
 
 def test_a_refused_retry_says_when_to_ask() -> None:
-    """The wait ends where the floor grants the next."""
+    """The returned wait ends when the minimum rate allows the next retry."""
     budget = RetryBudget()
     assert 0.0 == budget.may_retry(5.0)
     wait_s = budget.may_retry(5.25)
@@ -201,7 +198,7 @@ def test_a_refused_retry_says_when_to_ask() -> None:
 
 
 def test_old_requests_give_no_budget() -> None:
-    """What was sent more than a minute ago no longer counts."""
+    """Requests of more than a minute ago no longer count."""
     budget = RetryBudget()
     for _ in range(1_000):
         budget.sent(0.0)
@@ -210,7 +207,7 @@ def test_old_requests_give_no_budget() -> None:
 
 
 def run(limit: AdaptiveLimit, latency_s: float, seconds: float, from_s: float = 0.0) -> float:
-    """Answer at the limit, request by request, for so long; returns the time."""
+    """Answer at the limit, request by request, for a duration; return the time."""
     now_s = from_s
     while now_s < from_s + seconds:
         open_count = limit.limit
@@ -220,7 +217,7 @@ def run(limit: AdaptiveLimit, latency_s: float, seconds: float, from_s: float = 
 
 
 def test_limit_reaches_its_cap_in_seconds() -> None:
-    """Under load, with answers that take as long as ever, all of `in_flight` is used soon."""
+    """Under load, with constant latency, all of `in_flight` is used soon."""
     limit = AdaptiveLimit(32)
     assert 1 <= limit.limit < 32
     run(limit, 0.1, 3.0)
@@ -228,7 +225,7 @@ def test_limit_reaches_its_cap_in_seconds() -> None:
 
 
 def test_limit_does_not_grow_unused() -> None:
-    """A trickle proves nothing about the service."""
+    """A few requests prove nothing about the service."""
     limit = AdaptiveLimit(32)
     before = limit.limit
     for second in range(100):
@@ -237,7 +234,7 @@ def test_limit_does_not_grow_unused() -> None:
 
 
 def test_push_back_halves_once_per_round() -> None:
-    """Thirty refusals of one moment are one event."""
+    """Thirty refusals at one moment are one event."""
     limit = AdaptiveLimit(32)
     now_s = run(limit, 0.1, 3.0)
     for _ in range(30):
@@ -246,7 +243,7 @@ def test_push_back_halves_once_per_round() -> None:
 
 
 def test_limit_grows_back_additively() -> None:
-    """After a push-back the limit returns by about one a round."""
+    """After a push-back the limit grows by about one a round."""
     limit = AdaptiveLimit(32)
     now_s = run(limit, 0.1, 3.0)
     limit.pushed_back(now_s)
@@ -257,15 +254,15 @@ def test_limit_grows_back_additively() -> None:
 
 
 def test_limit_never_leaves_its_range() -> None:
-    """However much goes wrong, one request stays possible."""
+    """However much fails, one request stays possible."""
     limit = AdaptiveLimit(4)
     for second in range(50):
         limit.pushed_back(float(second))
     assert 1 == limit.limit
 
 
-def test_latency_out_of_its_band_takes_a_tenth() -> None:
-    """Answers that take many times longer than they did are push-back without a status."""
+def test_high_latency_lowers_the_limit_by_a_tenth() -> None:
+    """Answers that take many times longer than before are a push-back without a status."""
     limit = AdaptiveLimit(32)
     now_s = run(limit, 0.05, 5.0)
     for answer in range(8):
@@ -274,7 +271,7 @@ def test_latency_out_of_its_band_takes_a_tenth() -> None:
 
 
 def test_a_slower_tenant_becomes_the_normal() -> None:
-    """A tenant that is slow for good does not lose its concurrency for good."""
+    """A tenant that stays slow gets its concurrency back."""
     limit = AdaptiveLimit(32)
     now_s = run(limit, 0.05, 5.0)
     run(limit, 1.0, 120.0, now_s)
@@ -282,7 +279,7 @@ def test_a_slower_tenant_becomes_the_normal() -> None:
 
 
 def test_a_tenant_that_was_slow_from_the_start_gets_all() -> None:
-    """Latency as such is no fault."""
+    """Constant high latency does not lower the limit."""
     limit = AdaptiveLimit(32)
     run(limit, 2.0, 20.0)
     assert 32 == limit.limit

@@ -1,4 +1,4 @@
-"""The bytes and headers of the three kinds of request."""
+"""Bytes and headers of the three kinds of request."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROWS = [b'{"id":"1"}', b'{"id":"2","n":null}']
 
 @pytest.mark.holds("I16")
 def test_upsert_is_the_documented_envelope() -> None:
-    """Rows are joined as they were encoded, under the one member `data`."""
+    """Rows are joined as encoded, under the one member `data`."""
     request = upsert_request(BASE, "tok", TARGET, ROWS, 20.0)
     assert b'{"data":[{"id":"1"},{"id":"2","n":null}]}' == request.body
     assert ("POST", f"{BASE}/api/v1/ingest/sources/kafka_events/customers") == (
@@ -33,7 +33,7 @@ def test_upsert_is_the_documented_envelope() -> None:
 
 
 def test_delete_carries_its_keys_in_the_body() -> None:
-    """Keys go as JSON, where a comma inside one is no second key."""
+    """Keys are sent as JSON, so that a comma inside a key does not make two keys."""
     request = delete_request(BASE, "tok", TARGET, [b'"1"', b'"a,b"'], 20.0)
     assert {"ids": ["1", "a,b"]} == json.loads(request.body)
     assert ("DELETE", f"{BASE}/api/v1/ingest/sources/kafka_events/customers") == (
@@ -43,7 +43,7 @@ def test_delete_carries_its_keys_in_the_body() -> None:
 
 
 def test_validation_is_the_upsert_at_another_address() -> None:
-    """The validation call takes the very body that was refused."""
+    """The validation call sends the body that was rejected."""
     request = validation_request(BASE, "tok", TARGET, ROWS, 20.0)
     assert upsert_request(BASE, "tok", TARGET, ROWS, 20.0).body == request.body
     assert ("POST", f"{BASE}/api/v1/ingest/sources/kafka_events/customers/actions/test") == (
@@ -64,13 +64,13 @@ def test_headers_are_these_four() -> None:
 
 
 def test_names_are_percent_encoded() -> None:
-    """No name can leave its segment of the path."""
+    """A name stays in its path segment."""
     url = upsert_request(BASE, "tok", Target("a/../b", "c d?é#"), ROWS, 20.0).url
     assert f"{BASE}/api/v1/ingest/sources/a%2F..%2Fb/c%20d%3F%C3%A9%23" == url
 
 
 def test_overheads_are_exact() -> None:
-    """What the batcher adds to its rows and commas is what the body has beside them."""
+    """The body has exactly this overhead beside its rows and commas."""
     assert 11 == UPSERT_OVERHEAD_BYTES == len(upsert_request(BASE, "t", TARGET, [], 1.0).body)
     assert 10 == DELETE_OVERHEAD_BYTES == len(delete_request(BASE, "t", TARGET, [], 1.0).body)
 

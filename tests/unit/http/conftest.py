@@ -1,4 +1,4 @@
-"""A peer on a loopback socket that answers in scripted bytes, and a transport that may call it."""
+"""A peer on a loopback socket that answers with scripted bytes, and a transport to call it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Connection:
-    """One accepted connection: what the peer's script reads and writes on."""
+    """One accepted connection, for the peer's script to read and write."""
 
     def __init__(
         self, peer: Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -28,7 +28,7 @@ class Connection:
         self._writer = writer
 
     async def request(self) -> bytes:
-        """Read one request, head and body, as it came, and note it."""
+        """Read one request, head and body, and record its bytes."""
         head = await self.head()
         length = 0
         for line in head.lower().split(b"\r\n"):
@@ -43,7 +43,7 @@ class Connection:
         return await self._reader.readuntil(b"\r\n\r\n")
 
     async def write(self, content: bytes) -> None:
-        """Write bytes as they stand."""
+        """Write bytes unchanged."""
         self._writer.write(content)
         await self._writer.drain()
 
@@ -59,7 +59,7 @@ class Connection:
 
 
 class Script(Protocol):
-    """What a peer does with each connection; at its end the connection is closed."""
+    """Handles one connection, which is closed when it returns."""
 
     async def __call__(self, connection: Connection) -> None:
         """Read and write."""
@@ -67,7 +67,7 @@ class Script(Protocol):
 
 
 class Listen(Protocol):
-    """What the fixture gives: run a peer while the block lasts."""
+    """The fixture's function: run a peer as long as the block lasts."""
 
     def __call__(self, script: Script) -> AbstractAsyncContextManager[Peer]:
         """Listen on a free port."""
@@ -75,7 +75,7 @@ class Listen(Protocol):
 
 
 class Peer:
-    """A listening peer: where it is, how often it was called, what it has read."""
+    """A listening peer: its address, number of connections and received requests."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -84,13 +84,13 @@ class Peer:
 
 
 class Answering:
-    """A script: per request the next of these answers, all on one connection."""
+    """A script that sends the next of these answers per request, all on one connection."""
 
     def __init__(self, *answers: bytes) -> None:
         self._answers = answers
 
     async def __call__(self, connection: Connection) -> None:
-        """Answer as many requests as there are answers, then wait to be left."""
+        """Answer as many requests as there are answers, then wait for the client to close."""
         for answer in self._answers:
             await connection.request()
             await connection.write(answer)
@@ -146,7 +146,7 @@ async def transport() -> AsyncIterator[HttpTransport]:
 
 @pytest.fixture
 def accepted() -> bytes:
-    """What the tenant answers when it takes a batch, byte for byte."""
+    """The tenant's answer when it accepts a batch, byte for byte."""
     return (
         b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length:"
         b' 17\r\n\r\n{"accepted":true}'

@@ -1,4 +1,4 @@
-"""What the transport sends and what it makes of a well-formed answer."""
+"""What the transport sends, and how it returns well-formed answers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def post(url: str, body: bytes = b'{"data":[]}', timeout_s: float = 5.0) -> Requ
 async def test_an_answer_is_a_value(
     transport: HttpTransport, listen: Listen, answering: type[Answering], accepted: bytes
 ) -> None:
-    """Status, lower-case headers and body come back as they were sent."""
+    """Status, lower-case headers and body are returned as sent."""
     async with listen(answering(accepted)) as peer:
         answer = await transport.send(post(peer.url))
     assert isinstance(answer, Answer)
@@ -37,7 +37,7 @@ async def test_an_answer_is_a_value(
 async def test_the_request_is_sent_as_given(
     transport: HttpTransport, listen: Listen, answering: type[Answering], accepted: bytes
 ) -> None:
-    """Path, body and headers arrive as given, with nothing of the library's own taste added."""
+    """Path, body and headers arrive as given; the library adds nothing."""
     async with listen(answering(accepted)) as peer:
         await transport.send(post(f"{peer.url}/a%2Fb%20c"))
     head, _, body = peer.seen[0].partition(b"\r\n\r\n")
@@ -58,10 +58,7 @@ async def test_the_request_is_sent_as_given(
 async def test_a_large_body_arrives_whole(
     transport: HttpTransport, listen: Listen, answering: type[Answering], accepted: bytes
 ) -> None:
-    """A body of many slices, as bulk uploads have.
-
-    Arrives byte for byte under its declared length.
-    """
+    """A body of many slices, as in bulk uploads, arrives byte for byte with its declared length."""
     body = bytes(range(256)) * 8_192
     async with listen(answering(accepted)) as peer:
         answer = await transport.send(post(peer.url, body))
@@ -76,7 +73,7 @@ async def test_a_file_arrives_whole(
     accepted: bytes,
     tmp_path: Path,
 ) -> None:
-    """A body that is a file goes out slice by slice under the file's length."""
+    """A file as a body is sent slice by slice, with the file's length."""
     body = bytes(range(256)) * 8_192
     spooled = tmp_path / "1.csv"
     spooled.write_bytes(body)
@@ -88,11 +85,8 @@ async def test_a_file_arrives_whole(
     assert body == peer.seen[0].partition(b"\r\n\r\n")[2]
 
 
-async def test_a_file_that_is_gone_is_our_fault(transport: HttpTransport, tmp_path: Path) -> None:
-    """Nobody else takes files out of the spool.
-
-    The daemon must not go on as if the moment were to blame.
-    """
+async def test_a_missing_spool_file_is_fatal(transport: HttpTransport, tmp_path: Path) -> None:
+    """Only the daemon removes files from the spool, so this is not a transient fault."""
     with pytest.raises(Fatal, match=r"gone\.csv"):
         await transport.send(
             Request("PUT", "http://127.0.0.1:9/", body_path=str(tmp_path / "gone.csv"))
@@ -102,7 +96,7 @@ async def test_a_file_that_is_gone_is_our_fault(transport: HttpTransport, tmp_pa
 async def test_connections_are_kept(
     transport: HttpTransport, listen: Listen, answering: type[Answering], accepted: bytes
 ) -> None:
-    """Requests after one another share a connection."""
+    """Consecutive requests share a connection."""
     async with listen(answering(accepted, accepted, accepted)) as peer:
         for _ in range(3):
             await transport.send(post(peer.url))
@@ -114,7 +108,7 @@ async def test_connections_are_kept(
 async def test_redirects_are_answers_k20(
     transport: HttpTransport, listen: Listen, answering: type[Answering], status: int
 ) -> None:
-    """A redirect is handed back and never followed: the body goes to one host only."""
+    """A redirect is returned and never followed: the body goes to one host only."""
     answer = (
         f"HTTP/1.1 {status} Moved\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"
     ).encode()
@@ -128,7 +122,7 @@ async def test_redirects_are_answers_k20(
 async def test_cookies_are_forgotten(
     transport: HttpTransport, listen: Listen, answering: type[Answering], accepted: bytes
 ) -> None:
-    """A cookie that one answer sets does not come back with the next request."""
+    """A cookie of one answer is not sent with the next request."""
     with_cookie = accepted.replace(b"\r\n", b"\r\nSet-Cookie: a=1; Path=/\r\n", 1)
     async with listen(answering(with_cookie, accepted)) as peer:
         await transport.send(post(peer.url))
@@ -150,9 +144,11 @@ async def test_duplicate_headers_are_kept(
 async def test_nothing_is_decompressed_k22(
     transport: HttpTransport, listen: Listen, answering: type[Answering]
 ) -> None:
-    """A body that calls itself gzip stays the bytes that came: no bomb goes off."""
+    """A body that says gzip stays as it was sent: no decompression bomb."""
     packed = b"\x1f\x8b\x08not really"
-    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n".encode()
+    head = (
+        f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n"
+    ).encode()
     async with listen(answering(head + packed)) as peer:
         answer = await transport.send(post(peer.url))
     assert isinstance(answer, Answer)
@@ -175,7 +171,7 @@ async def test_nothing_is_decompressed_k22(
 async def test_an_endless_body_is_cut(
     transport: HttpTransport, listen: Listen, head: bytes
 ) -> None:
-    """Reading stops at 64 KiB, the connection is closed, and the status stands."""
+    """Reading stops at 64 KiB, the connection is closed, and the status counts."""
     closed = asyncio.Event()
 
     async def endless(connection: Connection) -> None:
@@ -198,7 +194,7 @@ async def test_an_endless_body_is_cut(
 async def test_a_body_of_exactly_64_kib_is_whole(
     transport: HttpTransport, listen: Listen, answering: type[Answering]
 ) -> None:
-    """The bound is the last length that is not cut."""
+    """64 KiB is the longest body that is not cut."""
     head = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 65536\r\n\r\n"
     async with listen(answering(head + b"x" * 65_536)) as peer:
         answer = await transport.send(post(peer.url))
@@ -207,10 +203,7 @@ async def test_a_body_of_exactly_64_kib_is_whole(
 
 
 async def test_an_early_answer_is_taken(transport: HttpTransport, listen: Listen) -> None:
-    """A peer that refuses while the body is still coming is heard.
-
-    And the connection is not used again.
-    """
+    """An answer that arrives during the upload counts, and the connection is not used again."""
 
     async def refusing(connection: Connection) -> None:
         await connection.head()
@@ -227,19 +220,19 @@ async def test_an_early_answer_is_taken(transport: HttpTransport, listen: Listen
 
 @pytest.mark.holds("I18")
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "text"),
     [
         ("https://evil.test/rows", "evil.test is not under an allowed domain"),
         ("https://salesforce.com.evil.test/", "not under an allowed domain"),
-        ("http://x.salesforce.com/", "only called by https"),
-        ("https://x.salesforce.com:22/", "only called by https, on port 443"),
+        ("http://x.salesforce.com/", "must be called by https"),
+        ("https://x.salesforce.com:22/", "must be called by https on port 443"),
         ("https://x.salesforce.com\\@evil.test/", "not an absolute"),
         ("https://user@x.salesforce.com/", "not an absolute"),
         ("ftp://x.salesforce.com/", "not an absolute"),
     ],
 )
-async def test_unknown_hosts_are_not_called(transport: HttpTransport, url: str, said: str) -> None:
-    """A request to a host that is not known is a hold before any byte leaves."""
-    with pytest.raises(Hold, match=re.escape(said)) as held:
+async def test_unknown_hosts_are_not_called(transport: HttpTransport, url: str, text: str) -> None:
+    """A request to a host that is not allowed is a hold before any byte is sent."""
+    with pytest.raises(Hold, match=re.escape(text)) as held:
         await transport.send(Request("GET", url))
     assert HoldReason.CONFIG is held.value.reason

@@ -1,7 +1,4 @@
-"""What the transport makes of peers that fail.
-
-Which fault it was, and whether the request may have counted.
-"""
+"""How the transport reports failing peers, and whether the request may have been stored."""
 
 from __future__ import annotations
 
@@ -40,7 +37,7 @@ async def fault(transport: HttpTransport, request: Request) -> tuple[Failure, bo
 
 
 async def test_refused_connection_is_not_written(transport: HttpTransport) -> None:
-    """Nobody listens: nothing can have been acted upon."""
+    """Without a listener the request cannot have been acted on."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -48,7 +45,7 @@ async def test_refused_connection_is_not_written(transport: HttpTransport) -> No
 
 
 async def test_close_without_answer_is_written(transport: HttpTransport, listen: Listen) -> None:
-    """The request was read and the connection closed: it may have been acted upon."""
+    """The request was read before the connection closed: it may have been acted on."""
 
     async def leave(connection: Connection) -> None:
         await connection.request()
@@ -58,7 +55,7 @@ async def test_close_without_answer_is_written(transport: HttpTransport, listen:
 
 
 async def test_reset_is_written(transport: HttpTransport, listen: Listen) -> None:
-    """A reset after the request is a connection fault, possibly acted upon."""
+    """A reset after the request is a connection fault; the request may have been acted on."""
 
     async def reset(connection: Connection) -> None:
         await connection.request()
@@ -81,7 +78,7 @@ async def test_silence_is_a_written_timeout(transport: HttpTransport, listen: Li
 
 @pytest.mark.holds("I6")
 async def test_deadline_holds_for_the_body_too(transport: HttpTransport, listen: Listen) -> None:
-    """A body that drips is bounded by the same deadline as the head."""
+    """A slowly dripping body is bounded by the same deadline as the head."""
 
     async def drip(connection: Connection) -> None:
         await connection.request()
@@ -93,7 +90,7 @@ async def test_deadline_holds_for_the_body_too(transport: HttpTransport, listen:
 
 
 async def test_deadline_ends_an_unread_body(transport: HttpTransport, listen: Listen) -> None:
-    """A peer that does not read holds nobody longer than the deadline."""
+    """A peer that does not read blocks the sender no longer than the deadline."""
 
     async def deaf(connection: Connection) -> None:
         await connection.head()
@@ -130,7 +127,7 @@ async def test_malformed_answers(
     accepted: bytes,
     answer: bytes,
 ) -> None:
-    """Such an answer says nothing; the next request takes a new connection."""
+    """A malformed answer is an outcome, and the next request opens a new connection."""
     async with listen(answering(answer, accepted)) as peer:
         assert (Failure.MALFORMED, True) == await fault(transport, post(peer.url))
     async with listen(answering(accepted)) as peer:
@@ -138,7 +135,7 @@ async def test_malformed_answers(
 
 
 async def test_a_short_body_is_malformed(transport: HttpTransport, listen: Listen) -> None:
-    """Fewer bytes than declared: the answer is not taken for whole."""
+    """A body shorter than declared is not an answer."""
 
     async def short(connection: Connection) -> None:
         await connection.request()
@@ -151,7 +148,7 @@ async def test_a_short_body_is_malformed(transport: HttpTransport, listen: Liste
 async def test_two_answers_at_once_j34(
     transport: HttpTransport, listen: Listen, answering: type[Answering], accepted: bytes
 ) -> None:
-    """Two answers to one request: the first counts, and the connection is not used again."""
+    """Of two answers to one request the first counts, and the connection is not used again."""
     unasked = accepted.replace(b"202 Accepted", b"299 Unasked!")
     async with listen(answering(accepted + unasked)) as peer:
         statuses = [await transport.send(post(peer.url)) for _ in range(2)]
@@ -159,10 +156,10 @@ async def test_two_answers_at_once_j34(
     assert 2 == peer.connection_count
 
 
-async def test_an_unasked_answer_is_nobodys_j34(
+async def test_an_unrequested_answer_is_not_used_j34(
     transport: HttpTransport, listen: Listen, accepted: bytes
 ) -> None:
-    """A second answer that comes while the connection is idle is not taken as the next request's."""
+    """A second answer on an idle connection is not taken for the answer to the next request."""
     unasked = accepted.replace(b"202 Accepted", b"299 Unasked!")
     answered = asyncio.Event()
     unasked_written = asyncio.Event()
@@ -179,7 +176,7 @@ async def test_an_unasked_answer_is_nobodys_j34(
         await transport.send(post(peer.url))
         answered.set()
         await unasked_written.wait()
-        for _ in range(5):  # turns of the loop, in which the unasked answer is read
+        for _ in range(5):  # iterations of the loop, in which the unrequested answer is read
             await asyncio.sleep(0)
         second = await transport.send(post(peer.url))
     assert isinstance(second, Answer)
@@ -193,7 +190,7 @@ async def test_the_library_repeats_nothing(
     accepted: bytes,
     method: Literal["POST", "PUT", "DELETE"],
 ) -> None:
-    """A kept connection that closes under a request is our retry to make, for every method."""
+    """When a kept connection closes under a request, the library does not retry, for any method."""
 
     async def once(connection: Connection) -> None:
         await connection.request()
@@ -209,8 +206,8 @@ async def test_the_library_repeats_nothing(
 
 
 @pytest.mark.holds("I6")
-async def test_cancelling_lets_the_connection_go(transport: HttpTransport, listen: Listen) -> None:
-    """A lane that is cancelled leaves no request behind."""
+async def test_cancelling_closes_the_connection(transport: HttpTransport, listen: Listen) -> None:
+    """A cancelled lane leaves no request behind."""
     read = asyncio.Event()
     left = asyncio.Event()
 
@@ -230,13 +227,13 @@ async def test_cancelling_lets_the_connection_go(transport: HttpTransport, liste
 
 
 async def test_after_close_nothing_is_sent(transport: HttpTransport) -> None:
-    """A closed transport answers with a connection fault instead of failing."""
+    """A closed transport returns a connection fault instead of raising."""
     await transport.close()
     assert (Failure.CONNECTION, False) == await fault(transport, post("http://127.0.0.1:9"))
 
 
 class Names(AbstractResolver):
-    """A resolver that gives scripted addresses, fails, or never ends."""
+    """A resolver that returns scripted addresses, fails, or never returns."""
 
     def __init__(self, *addresses: str, error: OSError | None = None, hangs: bool = False) -> None:
         self._addresses = addresses
@@ -246,7 +243,7 @@ class Names(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Answer as scripted."""
+        """Return the scripted result."""
         if self._error is not None:
             raise self._error
         if self._hangs:
@@ -257,7 +254,7 @@ class Names(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Close nothing."""
 
 
 def public(names: Names) -> HttpTransport:
@@ -282,7 +279,7 @@ def public(names: Names) -> HttpTransport:
     ],
 )
 async def test_private_answer_for_a_public_name_j38(addresses: Sequence[str]) -> None:
-    """A public name that leads into a private network is a hold, and nothing connects."""
+    """A public name that resolves to a private address is a hold, and no connection is made."""
     transport = public(Names(*addresses))
     with pytest.raises(Hold, match="not a public address") as held:
         await transport.send(post("https://x.salesforce.com"))
@@ -298,14 +295,14 @@ async def test_private_answer_for_a_public_name_j38(addresses: Sequence[str]) ->
     ],
 )
 async def test_name_that_does_not_resolve(error: OSError) -> None:
-    """A name service that fails is the moment's fault, and nothing was written."""
+    """A failing name service is a transient fault, and nothing was written."""
     transport = public(Names(error=error))
     assert (Failure.CONNECTION, False) == await fault(transport, post("https://x.salesforce.com"))
     await transport.close()
 
 
 async def test_name_service_that_hangs_j38() -> None:
-    """Resolving counts against the one deadline."""
+    """Name resolution counts against the same deadline."""
     transport = public(Names(hangs=True))
     assert (Failure.TIMEOUT, False) == await fault(
         transport, post("https://x.salesforce.com", timeout_s=0.05)
@@ -322,10 +319,7 @@ def exception_classes() -> Iterator[type[BaseException]]:
 
 @pytest.mark.parametrize("kind", sorted(set(exception_classes()), key=str))
 def test_every_class_of_the_library_has_its_row(kind: type[BaseException]) -> None:
-    """Each exception class is translated by a row of its own or its parent's.
-
-    The root alone is none.
-    """
+    """Each exception class has its own row or a parent's, which must not be the root class."""
     if kind is not aiohttp.ClientError:
         assert any(parent in TABLE for parent in kind.__mro__)
 
@@ -346,12 +340,12 @@ def test_every_class_of_the_library_has_its_row(kind: type[BaseException]) -> No
 def test_the_nearest_row_counts(
     kind: type[BaseException], failure: Failure, *, written: bool
 ) -> None:
-    """A class that is several things is read by the most specific of them."""
+    """An exception with several parents is translated by the most specific row."""
     seen = translate(kind.__new__(kind), written=True, elapsed_s=0.0)
     assert (failure, written) == (seen.failure, seen.written)
 
 
 def test_detail_repeats_nothing_of_the_peer() -> None:
-    """What the peer wrote, and the address with its query, stay out of the text."""
+    """Text from the peer and the query of the address stay out of the detail."""
     error = aiohttp.ClientOSError(os.strerror(104), "secret-body")
     assert "secret" not in translate(error, written=True, elapsed_s=0.0).detail

@@ -1,4 +1,4 @@
-"""Which hosts tokens and records may go to."""
+"""Hosts that tokens and records may be sent to."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOCAL = Hosts.known("http://127.0.0.1:8400", ["salesforce.com"])
     ],
 )
 def test_known_hosts(url: str) -> None:
-    """Hosts under an allowed domain, by https."""
+    """Hosts under an allowed domain are called by https."""
     assert PUBLIC.fault(url) is None
 
 
@@ -53,7 +53,7 @@ def test_known_hosts(url: str) -> None:
     ],
 )
 def test_unknown_hosts_i18(url: str) -> None:
-    """Everything else is refused, whatever it looks like."""
+    """Every other host is refused, however similar its name."""
     assert PUBLIC.fault(url) is not None
 
 
@@ -68,7 +68,7 @@ def test_unknown_hosts_i18(url: str) -> None:
     ],
 )
 def test_a_local_login_opens_this_machine_only_for_itself(url: str) -> None:
-    """With a loopback login, loopback hosts are known, by either scheme and any port."""
+    """With a loopback login, loopback hosts are allowed, by either scheme and on any port."""
     assert LOCAL.fault(url) is None
 
 
@@ -76,7 +76,7 @@ def test_a_local_login_opens_this_machine_only_for_itself(url: str) -> None:
     "url", ["http://10.0.0.1", "http://x.salesforce.com", "http://128.0.0.1", "http://127.1"]
 )
 def test_a_local_login_opens_nothing_else(url: str) -> None:
-    """The network around this machine stays unknown."""
+    """Other hosts of the local network stay forbidden."""
     assert LOCAL.fault(url) is not None
 
 
@@ -90,8 +90,8 @@ def test_a_local_login_opens_nothing_else(url: str) -> None:
         ("x.c360a.salesforce.com:443", "https://x.c360a.salesforce.com:443"),
     ],
 )
-def test_tenant_addresses_are_made_alike(text: str, origin: str) -> None:
-    """With and without scheme or slash it is one origin."""
+def test_tenant_addresses_are_normalised(text: str, origin: str) -> None:
+    """With or without scheme and slash the origin is the same."""
     assert origin == PUBLIC.tenant_origin(text)
 
 
@@ -107,7 +107,7 @@ def test_tenant_addresses_are_made_alike(text: str, origin: str) -> None:
     ],
 )
 def test_a_local_tenant_takes_the_logins_scheme(text: str, origin: str) -> None:
-    """A loopback tenant without a scheme is called as its login is."""
+    """A loopback tenant without a scheme is called with the scheme of the login."""
     assert origin == LOCAL.tenant_origin(text)
 
 
@@ -134,7 +134,7 @@ def test_tenant_addresses_that_are_refused(text: str) -> None:
 
 @pytest.mark.parametrize("address", ["101.53.164.1", "2600::1", "64:ff9b::6535:a401"])
 def test_public_addresses_pass(address: str) -> None:
-    """What is routed on the internet may be called."""
+    """Addresses that are routed on the internet may be called."""
     assert PUBLIC.address_fault("x.salesforce.com", [address]) is None
 
 
@@ -161,11 +161,11 @@ def test_public_addresses_pass(address: str) -> None:
     ],
 )
 def test_private_addresses_do_not_j38(address: str) -> None:
-    """A public name never leads into a private network, in whatever clothes the address comes."""
+    """A public name never leads into a private network, in any notation of the address."""
     assert PUBLIC.address_fault("x.salesforce.com", ["101.53.164.1", address]) is not None
 
 
 def test_localhost_must_be_this_machine() -> None:
-    """A local name that leads elsewhere is as wrong as a public one that leads here."""
+    """A loopback name must resolve to a loopback address."""
     assert LOCAL.address_fault("localhost", ["127.0.0.1", "::1"]) is None
     assert LOCAL.address_fault("localhost", ["10.0.0.1"]) is not None

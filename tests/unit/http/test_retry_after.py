@@ -1,4 +1,4 @@
-"""How long the service asks us to wait, in every form."""
+"""How long the service asks to wait, in every form."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def asked(*headers: tuple[str, str]) -> float | None:
     ],
 )
 def test_retry_after(value: str, seconds: float | None) -> None:
-    """Seconds or a date, within sane bounds; anything else is as if it were not there."""
+    """Seconds or a date within bounds; any other value is ignored."""
     assert seconds == asked(("retry-after", value))
 
 
@@ -53,8 +53,8 @@ def test_retry_after(value: str, seconds: float | None) -> None:
         pytest.param(("5, 9",), 9.0, id="J25-joined"),
     ],
 )
-def test_the_largest_sane_value_counts(values: tuple[str, ...], seconds: float) -> None:
-    """Of several headers the longest pause that makes sense."""
+def test_the_longest_plausible_pause_counts(values: tuple[str, ...], seconds: float) -> None:
+    """Of several headers the longest plausible pause counts."""
     assert seconds == asked(*[("retry-after", value) for value in values])
 
 
@@ -75,18 +75,15 @@ def test_the_largest_sane_value_counts(values: tuple[str, ...], seconds: float) 
     ],
 )
 def test_rate_limit_reset(remaining: str, reset: str, seconds: float | None) -> None:
-    """With nothing remaining the reset is a floor, as a number of seconds or a time.
-
-    At most a minute.
-    """
+    """With nothing remaining the reset is a minimum pause: seconds or a time, at most a minute."""
     assert seconds == asked(("x-ratelimit-remaining", remaining), ("x-ratelimit-reset", reset))
 
 
-def test_a_reset_without_remaining_asks_nothing() -> None:
-    """A reset alone only tells when the count starts again."""
+def test_a_reset_without_remaining_asks_for_no_pause() -> None:
+    """A reset by itself only says when the count starts again."""
     assert asked(("x-ratelimit-reset", "12")) is None
 
 
-def test_no_header_asks_nothing() -> None:
+def test_no_header_asks_for_no_pause() -> None:
     """Most answers ask for no pause."""
     assert asked() is None
