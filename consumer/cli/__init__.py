@@ -23,8 +23,8 @@ Exit codes, all in `exits`:
     1   findings, or `Refusal`         77  credentials refused (`CredentialsRefused`)
     2   wrong usage (typer)            78  faults in the configuration (`ConfigFaults`)
 
-A verb prints its findings itself and then raises `typer.Exit(ExitCode.FINDINGS)`. All other codes are made
-from the exception type, here in `main` and nowhere else.
+A verb prints its findings itself and then raises `typer.Exit(ExitCode.FINDINGS)`. All other codes
+are made from the exception type, here in `main` and nowhere else.
 
 What may never happen: a fact on standard error or progress on standard output; colours or bars
 without a terminal; a value of a Kafka record or a secret in a message.

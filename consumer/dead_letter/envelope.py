@@ -102,16 +102,6 @@ def original_headers(headers: Headers) -> Headers:
     return tuple(headers[:start])
 
 
-def replayed_headers(headers: Headers) -> Headers:
-    """Return the headers of a dead letter's record when it is replayed to its source topic.
-
-    These are its own headers and `datacloud.replays`, the number of replays that have failed so
-    far: 0 at the first replay.
-    """
-    own = tuple(header for header in original_headers(headers) if header[0] != REPLAYS)
-    return (*own, (REPLAYS, str(failed_replays(headers) or 0).encode()))
-
-
 def failed_replays(headers: Headers) -> int | None:
     """Return the failed replays that the last `datacloud.replays` counts; `None` without one."""
     carried = next((value for name, value in reversed(headers) if name == REPLAYS), None)

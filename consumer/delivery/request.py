@@ -16,8 +16,6 @@ _UPSERT_HEAD: Final = b'{"data":['
 _DELETE_HEAD: Final = b'{"ids":['
 _TAIL: Final = b"]}"
 
-UPSERT_OVERHEAD_BYTES: Final = len(_UPSERT_HEAD) + len(_TAIL)
-"""Bytes of an upsert's body beside its rows and the commas between them."""
 
 DELETE_OVERHEAD_BYTES: Final = len(_DELETE_HEAD) + len(_TAIL)
 """Bytes of a delete's body beside its ids and the commas between them."""

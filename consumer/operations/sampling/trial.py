@@ -49,11 +49,6 @@ class Trial:
         self._filled: dict[str, bool] = {}
 
     @property
-    def dead_letter_count(self) -> int:
-        """Number of records that would be dead-lettered."""
-        return self.outcomes[DEAD_LETTER]
-
-    @property
     def never_filled(self) -> list[str]:
         """Fields that are null in every row, without the rule `const: null`."""
         return [

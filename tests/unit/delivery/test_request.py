@@ -8,7 +8,6 @@ import pytest
 
 from consumer.delivery.request import (
     DELETE_OVERHEAD_BYTES,
-    UPSERT_OVERHEAD_BYTES,
     delete_request,
     upsert_request,
     validation_request,
@@ -71,7 +70,7 @@ def test_names_are_percent_encoded() -> None:
 
 def test_overheads_are_exact() -> None:
     """The body has exactly this overhead beside its rows and commas."""
-    assert 11 == UPSERT_OVERHEAD_BYTES == len(upsert_request(BASE, "t", TARGET, [], 1.0).body)
+    assert 11 == len(upsert_request(BASE, "t", TARGET, [], 1.0).body)
     assert 10 == DELETE_OVERHEAD_BYTES == len(delete_request(BASE, "t", TARGET, [], 1.0).body)
 
 
