@@ -33,7 +33,7 @@ test-kubernetes: setup ## Test the chart with Helm and a Kubernetes API server, 
 	$(BIN)/python -m tests.kubernetes.tools
 	$(BIN)/pytest -m kubernetes tests/kubernetes
 
-docs: setup ## Write the generated pages: docs/cli.md, docs/file-map.md, the table in docs/testing.md
+docs: setup ## Write the generated pages and tables: docs/cli.md, docs/file-map.md, docs/log-events.md, docs/testing.md
 	$(BIN)/python -m tests.unit.docs.generated
 
 chart: setup ## Generate the chart's schema and README from values.yaml and the configuration's schema
@@ -43,7 +43,7 @@ manifests: setup ## Generate the manifests in deploy/ from the chart
 	$(BIN)/python -m tests.kubernetes.tools
 	$(BIN)/python -m tests.kubernetes.deploy_files
 
-soak: setup ## Run the long load and failure tests, with a report in build/soak.txt; see the README
+soak: setup ## Run the long load and failure tests, with a report in build/soak.txt; see docs/testing.md
 	$(BIN)/pytest -p tests.soak_report -m soak $(SOAK)
 
 check: setup lint types ## Run lint, type checks and the architecture test

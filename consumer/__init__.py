@@ -1,6 +1,6 @@
-"""Send records of Kafka change-data-capture and event topics to Salesforce Data 360.
+"""Streams Kafka CDC and event topics into Salesforce Data 360 (formerly Data Cloud).
 
-How this works. Data 360 was called Data Cloud, hence the name of the program.
+How this works:
 
 ```
 Kafka ─► source ─► decoding ─► mapping ─► batching ─► delivery ─► Data 360
@@ -9,25 +9,28 @@ Kafka ─► source ─► decoding ─► mapping ─► batching ─► delive
            └────────────── offsets ◄── settled ───────┴────── accepted
 ```
 
-Two threads exchange data. The consumer thread is the only one that calls the Kafka client
-(`source`). The event loop does everything else. Chunks of records go to the loop, commands (pause,
-resume, commit, leave) go to the thread.
+There are two threads. The consumer thread is the only one that calls the Kafka consumer
+(`source`). The event loop does everything else. The thread gives chunks of records to the loop; the
+loop gives commands (pause, resume, commit, leave) to the thread.
 
 A **record** becomes **object changes** (an upsert or a delete of one row). Changes are packed into
 **batches**, and each batch is one request (`bulk` packs rows into files of bulk jobs instead). A
 record is open from the moment it is polled until it is **settled**: accepted, conflated into a
-newer change of the same key, filtered, or dead-lettered. `offsets` computes from the open records
-how far each partition may be committed.
+newer change of the same key, filtered, or dead-lettered. `offsets` computes the position of each
+partition, the offset up to which it may be committed, from the open records.
 
 What may never happen:
 
 - A position is committed while a record below it is open.
 - Two open requests hold the same key.
-- A record disappears: polled = accepted + conflated + filtered + dead-lettered + released + open.
-- A bad record stops its neighbours, or an error in the configuration loses a record.
+- A record is lost: polled = accepted + conflated + filtered + dead-lettered + released + open.
+  Released records belonged to a partition that another member owns now; that member reads them.
+- A bad record stops its neighbours.
+- An error in the configuration, the access or the service costs a record.
 
-`engine` has the order of events, `app` builds the parts, `cli` has one file per verb. `errors.py`
-has every kind of failure with its reaction, `model.py` the types that all packages share.
+`engine` handles the events in order, `app` builds the parts, and `cli` has one file per verb.
+`errors.py` lists every kind of failure with its reaction; `model.py` has the types that all
+packages share.
 """
 
 __version__ = "0.1.0"

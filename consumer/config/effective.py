@@ -141,7 +141,7 @@ def _is_rule(kind: Section) -> bool:
 
 def _is_secret(path: str, kind: object) -> bool:
     """Whether a value must not be shown."""
-    # librdkafka has secrets of its own, such as sasl.password, below kafka.properties.
+    # Some properties of librdkafka are secrets too, for example sasl.password.
     prefix = f"{KAFKA.name}.{PROPERTIES.name}."
     return isinstance(kind, SecretReference) or (
         path.startswith(prefix) and path.removeprefix(prefix) in SECRETS

@@ -1,4 +1,4 @@
-"""The fuse against a plain count of the same events."""
+"""The fuse agrees with a plain count of the same events."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from consumer.dead_letter.fuse import Fuse
 from consumer.dead_letter.settings import FuseSettings
 
-# (seconds since the last event, records that passed; 0 is one record at fault)
+# (seconds since the last event, number of records that passed); 0 records mean one record at fault
 EVENTS = st.lists(st.tuples(st.integers(0, 25), st.integers(0, 40)), max_size=120)
 SETTINGS = st.builds(FuseSettings, consecutive=st.integers(1, 30), ratio=st.floats(0.01, 1.0))
 

@@ -17,7 +17,7 @@ def test_an_insert_whose_job_vanished_is_not_repeated() -> None:
         member = world.member()
         await member.start(0)
         await world.until(lambda: bool(member.status().holds))
-        assert "cannot be told" in member.status().holds[0].detail
+        assert "may be inserted already" in member.status().holds[0].detail
         assert "job.json" in member.status().holds[0].detail
         await world.clock.sleep(5_000)
         assert (1, 0) == (
