@@ -25,7 +25,7 @@ MEANINGS: Final = {
         " in `map`, a mapping test that failed, a demo that was not verified; or the command cannot"
         " do what was asked as things are."
     ),
-    ExitCode.WRONG_USAGE: "Wrong usage: an unknown option, or a value that the option does not take.",
+    ExitCode.WRONG_USAGE: "Wrong usage: an unknown option, or an invalid value of an option.",
     ExitCode.FATAL: (
         "Internal error: an invariant is broken, or the Kafka client cannot continue. Settled"
         " records are committed."
