@@ -1,6 +1,6 @@
-"""The table of failures of peers agrees with the tree.
+"""The table of failures of similar projects names files and tests that exist.
 
-Every file and test that it names is there.
+Each row has its five columns, and no failure or planted mistake is listed twice.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def test_every_row_is_whole() -> None:
 
 
 def test_there_are_enough_and_none_twice() -> None:
-    """A failure stands once, and no other was planted in the same way."""
+    """Each failure and each planted mistake is listed once."""
     failures, plants = [row[0] for row in ROWS], [row[4] for row in ROWS]
     assert len(ROWS) >= FEWEST
     assert len(ROWS) == len({*failures}) == len({*plants})
@@ -42,19 +42,19 @@ def test_there_are_enough_and_none_twice() -> None:
 
 @pytest.mark.parametrize("seen", [row[1] for row in ROWS])
 def test_a_thread_is_named_by_repository_and_number(seen: str) -> None:
-    """So that anyone can look it up on any forge."""
+    """So a reader can look it up."""
     assert re.fullmatch(r"[\w.-]+/[\w.-]+#\d+", seen)
 
 
 @pytest.mark.parametrize("path", PREVENTED)
 def test_a_file_that_prevents_exists(path: str) -> None:
-    """The place where the answer stands."""
+    """The file that prevents the failure is in the repository."""
     assert (ROOT / path).is_file()
 
 
 @pytest.mark.parametrize("red", RED)
 def test_a_test_that_is_named_exists(red: str) -> None:
-    """The file, and in it the test."""
+    """The file is in the repository and has the test."""
     found = re.fullmatch(r"(tests/[\w/]+\.py)::(test_\w+)", red)
     assert found is not None
     assert found[2] in functions_of(found[1])
