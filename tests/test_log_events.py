@@ -35,6 +35,7 @@ RECOVERIES: Final = {
     "commit_recovered",
     "hold_ended",
     "loop_caught_up",
+    "member_confirmed",
     "topic_found",
 }
 ADDED: Final = {"event", "level", "timestamp", "repeated", "exception", "at", "logger", "exc_info"}

@@ -52,6 +52,7 @@ FIELDS: Final[dict[str, str]] = {
     "scope": "What is held: an object, a topic, `topic[partition]#epoch`, or `everything`.",
     "signal": "Name of the signal, e.g. `SIGTERM`.",
     "step": "Step of the bulk job, e.g. `create`.",
+    "stopped_s": "How long the process did not run, in seconds.",
     "timeout_s": "The limit that was reached, in seconds.",
     "topic": "Topic name.",
     "version": "Version of the program.",
@@ -105,6 +106,18 @@ EVENTS: Final[tuple[LogEvent, ...]] = (
         "info",
         ("lasted_s",),
         "The event loop takes records again; fetching is resumed.",
+    ),
+    LogEvent(
+        "member_stopped",
+        "warning",
+        ("stopped_s",),
+        "The process did not run for this long. Requests wait until the group confirms ownership.",
+    ),
+    LogEvent(
+        "member_confirmed",
+        "info",
+        ("lasted_s",),
+        "The group accepted a commit after the process was stopped; requests are sent again.",
     ),
     # ── configuration
     LogEvent(

@@ -40,6 +40,7 @@ from consumer.offsets.accounts import ObjectAccounts
 from consumer.offsets.ledger import Ledger
 from consumer.offsets.progress import Progress
 from consumer.source.intake import Intake
+from consumer.source.lease import OwnershipGate
 from consumer.source.parking import Parking, partition_of, topic_of
 
 if TYPE_CHECKING:
@@ -192,6 +193,7 @@ class Daemon:
     def _build_engine(self, group: asyncio.TaskGroup) -> tuple[Lanes, BulkLanes]:
         """Build the parts that need the running loop, and connect them to the pipeline."""
         ports, settings = self._ports, self._settings
+        gate = OwnershipGate(ports.source, ports.clock)
         lanes: Lanes  # declared first: `Attempt` asks it for the number of open requests
         attempt = Attempt(
             ports.transport,
@@ -203,6 +205,7 @@ class Daemon:
             clock=ports.clock,
             open_count=lambda: lanes.in_flight,
             observer=self._telemetry,
+            gate=gate,
         )
         lanes = Lanes(
             self._lanes_by_target.values(),
@@ -234,6 +237,7 @@ class Daemon:
             clock=ports.clock,
             spawn=group.create_task,
             events=self._pipeline,
+            gate=gate,
         )
         intake = Intake(ports.source, settings.delivery.buffer_bytes)
         self._schemas = SchemaWait(
@@ -329,6 +333,8 @@ class Daemon:
         while True:
             self._update_share()
             self.status.tick()
+            # Shows that the loop runs, even if the consumer thread waits for the brokers.
+            self._ports.source.is_current()
             self._pipeline.hold_for_pause(self._rate.paused_s(self._ports.clock.now_s()))
             # Row buffers become due by time; batches have a timer, so this only backs it up.
             lanes.pump()

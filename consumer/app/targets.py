@@ -21,6 +21,7 @@ from consumer.bulk.runner import JobRunner
 from consumer.delivery.settings import SERVICE_DELETE_IDS
 from consumer.mapping.settings import CRM_CONNECTOR, FieldType, FlushSettings
 from consumer.model import Target
+from consumer.source.lease import OwnershipGate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,7 +91,14 @@ def build_uploaders(
 
     def runner(api: JobApi, tokens: Tokens, jobs: HourlyJobs) -> JobRunner:
         return JobRunner(
-            api, ports.transport, tokens, jobs, clock=ports.clock, rng=ports.rng, observer=observer
+            api,
+            ports.transport,
+            tokens,
+            jobs,
+            clock=ports.clock,
+            rng=ports.rng,
+            observer=observer,
+            gate=OwnershipGate(ports.source, ports.clock),
         )
 
     ingestion = IngestionUploader(

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from consumer.clock import Clock
     from consumer.http.client import Transport
     from consumer.http.messages import HttpOutcome, Request
+    from consumer.source.lease import Gate
 
 _HOLD_AFTER_RETRIES: Final = 6
 """A transient fault that lasts for more retries shows a hold."""
@@ -48,6 +49,10 @@ _TOKEN_WAIT_S: Final = 1.0
 
 _CLOCKS_DIFFER_MS: Final = 60_000
 """How far the service's clock may be behind ours."""
+
+
+_CHANGING_STEPS: Final = frozenset({JobStep.CREATE, JobStep.UPLOAD, JobStep.CLOSE})
+"""Steps that lead to rows at the service; all others only read, or take back."""
 
 
 class JobPlan(msgspec.Struct, frozen=True):
@@ -129,6 +134,7 @@ class JobRunner:
         clock: Clock,
         rng: Callable[[], float],
         observer: RunnerObserver,
+        gate: Gate,
     ) -> None:
         self._api = api
         self._transport = transport
@@ -137,6 +143,7 @@ class JobRunner:
         self._clock = clock
         self._rng = rng
         self._observer = observer
+        self._gate = gate
 
     async def run(self, plan: JobPlan, journal: JobJournal, watch: JobWatch) -> JobEnd:
         """Run a job, and clear its journal when it ends.
@@ -423,6 +430,9 @@ class JobRunner:
     ]:
         try:
             token = await self._tokens.current()
+            if step in _CHANGING_STEPS:
+                # A process that was stopped may not own the partitions of these rows any more.
+                await self._gate.passed()
             outcome = await self._transport.send(make(token))
         except Hold as hold:
             return HoldLane(hold.reason, hold.detail), None

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from consumer.clock import Clock
     from consumer.dead_letter.port import DeadLetter, DeadLetterTopic
     from consumer.model import Assignment, Change, PartialRecord, Record
+    from consumer.source.lease import Gate
 
 
 class OutboxEvents(Protocol):
@@ -71,12 +72,14 @@ class Outbox:
         clock: Clock,
         spawn: Callable[[Coroutine[object, object, None]], asyncio.Task[None]],
         events: OutboxEvents,
+        gate: Gate,
     ) -> None:
         self._dead_letters = dead_letters
         self._context = context
         self._clock = clock
         self._spawn = spawn
         self._events = events
+        self._gate = gate
         self._pending: dict[int, PendingDeadLetter] = {}
         self._posted_count = 0
 
@@ -154,6 +157,7 @@ class Outbox:
         probes = 0
         while True:
             try:
+                await self._gate.passed()
                 await self._dead_letters.send(full, small)
             except Hold as hold:
                 self._events.dead_letter_held(assignment, hold)

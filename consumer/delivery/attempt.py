@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final, Protocol
 
 from consumer.delivery.judge import CHECK_ACCESS, judge
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from consumer.delivery.verdicts import Verdict
     from consumer.http.client import Transport
     from consumer.http.messages import HttpOutcome, Request
+    from consumer.source.lease import Gate
 
 _BUILD: Final = {Operation.UPSERT: upsert_request, Operation.DELETE: delete_request}
 NO_TOKEN: Final = "token"  # noqa: S105 - the name of a cause
@@ -65,6 +67,7 @@ class Attempt:
         clock: Clock,
         open_count: Callable[[], int],
         observer: AttemptObserver,
+        gate: Gate,
     ) -> None:
         self._transport = transport
         self._tokens = tokens
@@ -75,6 +78,7 @@ class Attempt:
         self._clock = clock
         self._open_count = open_count
         self._observer = observer
+        self._gate = gate
 
     async def send(self, batch: Batch, refused: Token | None) -> tuple[Verdict, Token | None]:
         """Send a batch once and judge the outcome.
@@ -84,6 +88,9 @@ class Attempt:
         """
         try:
             token = await self._acquire()
+            # Last of all waits: a process that was stopped may not own these partitions any more.
+            await self._gate.passed()
+            _require_changes(batch)
             build = _BUILD[batch.operation]
             encoded = [change.encoded for change in batch.changes.values()]
             request = build(token.base_url, token.value, batch.target, encoded, self._timeout_s)
@@ -103,6 +110,8 @@ class Attempt:
         """Ask the service which rows of a batch it would reject. The call stores nothing."""
         try:
             token = await self._acquire()
+            await self._gate.passed()
+            _require_changes(batch)
             encoded = [change.encoded for change in batch.changes.values()]
             request = validation_request(
                 token.base_url, token.value, batch.target, encoded, self._timeout_s
@@ -165,3 +174,13 @@ class Attempt:
         pause_s = self._rate_limiter.observe(verdict)
         if pause_s is not None:
             self._observer.throttled(pause_s)
+
+
+def _require_changes(batch: Batch) -> None:
+    """End the task of a batch whose changes were all dropped with their partitions.
+
+    The task was cancelled then, but a cancellation that meets a timeout in the HTTP client can
+    turn into that timeout. A request without rows must never be sent.
+    """
+    if not batch.changes:
+        raise asyncio.CancelledError

@@ -94,6 +94,8 @@ class MemorySource:
         self._is_stopped = False
         self.starts: dict[Assignment, int] = {}
         """The offset at which each assignment started."""
+        self.is_frozen = False
+        """Whether the process does not run: the clock goes on, and nothing else does."""
         self.refuse_commits: str | None = None
         """While set, every commit fails with this error."""
 
@@ -133,6 +135,10 @@ class MemorySource:
     def subscribed_partitions(self) -> int:
         """Return the number of partitions of the log."""
         return len(self._log.ends)
+
+    def is_current(self) -> bool:
+        """Return whether the group has confirmed the member since it was frozen."""
+        return not self.is_frozen
 
     def progress_s(self) -> float:
         """Return the current time, or the time of the stop: in memory nothing blocks."""

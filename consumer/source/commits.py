@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from confluent_kafka import KafkaException
 
@@ -15,9 +15,17 @@ if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError, TopicPartition
 
     from consumer.model import Assignment, PartitionKey
+    from consumer.source.lease import Lease
     from consumer.source.port import Position
 
 _Content: TypeAlias = tuple[tuple[str, int, int], ...]
+
+
+class _Sent(NamedTuple):
+    """One commit, and how many gaps the consumer thread had before it was sent."""
+
+    positions: tuple[Position, ...]
+    gaps: int
 
 
 class Commits:
@@ -27,6 +35,8 @@ class Commits:
     - `classify` receives the error of every answer, or `None`. It also receives `None` when nothing
       that was rejected `is_owned` any more: the next owner commits those positions, and without
       this a topic without traffic, which has nothing left to commit, would be held forever.
+    - `accepted` receives, for each commit that the brokers accepted, how many gaps the `lease` had
+      before it was sent.
     - `to_commit` turns an assignment's position into the client's form, with the leader epoch and
       the topic id, so that the next reader notices if the log was truncated or replaced meanwhile.
     """
@@ -37,12 +47,18 @@ class Commits:
         classify: Callable[[KafkaError | None], None],
         to_commit: Callable[[Assignment, int], TopicPartition],
         is_owned: Callable[[Assignment], bool],
+        *,
+        lease: Lease,
+        accepted: Callable[[int], None],
     ) -> None:
         self._committed = committed
         self._classify = classify
         self._to_commit = to_commit
         self._is_owned = is_owned
-        self._open: defaultdict[_Content, deque[tuple[Position, ...]]] = defaultdict(deque)
+        self._accepted = accepted
+        self._lease = lease
+        self._highest: dict[Assignment, int] = {}
+        self._open: defaultdict[_Content, deque[_Sent]] = defaultdict(deque)
         self._failed: list[Position] = []
 
     def __len__(self) -> int:
@@ -68,7 +84,11 @@ class Commits:
         # Positions that failed before are part of this commit, or are not owned any more.
         self._failed = []
         content = _content(offsets)
-        self._open[content].append(tuple(newest.values()))
+        for each in newest.values():
+            self._highest[each.assignment] = max(
+                each.offset, self._highest.get(each.assignment, each.offset)
+            )
+        self._open[content].append(_Sent(tuple(newest.values()), self._lease.gaps))
         try:
             consumer.commit(offsets=offsets, asynchronous=True)
         except KafkaException as refusal:
@@ -84,6 +104,20 @@ class Commits:
         }
         self._settle(_content(partitions), error, errors)
 
+    def highest(self, assignment: Assignment) -> int | None:
+        """Return the highest position that was sent or committed; `None` if there is none.
+
+        It may be sent again at any time: it never moves the group's position back.
+        """
+        return max(
+            (
+                offset
+                for offset in (self._highest.get(assignment), assignment.committed)
+                if offset is not None
+            ),
+            default=None,
+        )
+
     def take_failed(self) -> list[Position]:
         """Return the positions that were rejected since the last commit was sent, once."""
         failed, self._failed = self._failed, []
@@ -94,6 +128,11 @@ class Commits:
 
         Their next owner commits them.
         """
+        self._highest = {
+            assignment: offset
+            for assignment, offset in self._highest.items()
+            if self._is_owned(assignment)
+        }
         if self._failed:
             self._failed = [each for each in self._failed if self._is_owned(each.assignment)]
             if not self._failed:
@@ -103,8 +142,8 @@ class Commits:
         """Report every unanswered commit as failed; return how many there were."""
         count = len(self)
         for waiting in self._open.values():
-            for positions in waiting:
-                self._committed(positions, why)
+            for sent in waiting:
+                self._committed(sent.positions, why)
         self._open.clear()
         return count
 
@@ -116,7 +155,7 @@ class Commits:
         waiting = self._open.get(content)
         if not waiting:
             return
-        positions = waiting.popleft()
+        positions, gaps = waiting.popleft()
         if not waiting:
             del self._open[content]
         first = error if error is not None else next(iter(errors.values()), None)
@@ -127,6 +166,8 @@ class Commits:
             (refused if error is not None or key in errors else settled).append(position)
         # The error is classified before positions are forgotten: it may be fatal.
         self._classify(first)
+        if first is None:
+            self._accepted(gaps)
         self._failed += refused
         self.forget_released()
         if settled:

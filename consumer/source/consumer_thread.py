@@ -24,6 +24,7 @@ from consumer.source.error_codes import detail_of
 from consumer.source.errors import START, ErrorClassifier
 from consumer.source.fetch_size import MOST_RECORDS, FetchSize
 from consumer.source.leader_epochs import validate_positions
+from consumer.source.lease import Lease
 from consumer.source.ownership import Ownership, where_to_read
 from consumer.source.pauses import Pauses
 from consumer.source.port import Position
@@ -87,6 +88,9 @@ class ConsumerThread:
         self._never_set = threading.Event()
 
         events, post = chunk_queue.events, chunk_queue.post
+        self.lease = Lease(clock)
+        self._prove_at_s = 0.0
+        self._reported_gaps = 0
         self._ownership = Ownership()
         self._pauses = Pauses(self._ownership)
         self._fetch_size = FetchSize()
@@ -102,6 +106,8 @@ class ConsumerThread:
             self._errors.commit_result,
             self._ownership.to_commit,
             lambda assignment: self._ownership.of(assignment) is not None,
+            lease=self.lease,
+            accepted=self._prove,
         )
         self._incremental = is_incremental(settings.properties)
         self._rebalance = Rebalance(
@@ -189,6 +195,9 @@ class ConsumerThread:
             self._errors.end(error.args[0])
 
     def _turn(self) -> None:
+        self.lease.touch()
+        if self.lease.is_unproven:
+            self._ask_for_proof()
         while self._commands:
             self._commands.popleft()()
         if self._errors.fatal:
@@ -217,6 +226,37 @@ class ConsumerThread:
         if now_s - self._waiting_since_s >= STALLED_S:
             self._stall()
             self._read(0)
+
+    def _ask_for_proof(self) -> None:
+        """Have the coordinator show whether this member still owns its partitions.
+
+        It rejects the commit of a member that it has removed. The position is the highest that was
+        sent before, so that the commit moves nothing.
+        """
+        now_s, gaps = self._clock.now_s(), self.lease.gaps
+        if gaps > self._reported_gaps:
+            self._reported_gaps = gaps
+            self._log.warning("member_stopped", stopped_s=round(self.lease.gap_s, 1))
+        elif now_s < self._prove_at_s:
+            return
+        self._prove_at_s = now_s + TURN_S
+        positions = [
+            Position(owned.assignment, offset)
+            for owned in self._ownership
+            if (offset := self._commits.highest(owned.assignment)) is not None
+        ]
+        if positions:
+            self._commits.send(self._consumer, positions[:1])
+        else:
+            # Nothing is owned: `lost` was posted before, and there is nothing to prove.
+            self._prove(gaps)
+
+    def _prove(self, gaps: int) -> None:
+        """Open the gate, on the loop and behind every event that was posted so far."""
+        if self.lease.is_unproven and gaps == self.lease.gaps:
+            self.lease.prove()
+            self._log.info("member_confirmed", lasted_s=round(self.lease.gap_s, 1))
+            self._chunk_queue.post(self.lease.confirm, gaps)
 
     def _restart_recreated_topics(self, now_s: float) -> None:
         """Start again with topics that were deleted and recreated.

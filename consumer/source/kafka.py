@@ -77,6 +77,10 @@ class KafkaSource:
         """Return the number of partitions of all subscribed topics; 0 if unknown."""
         return 0 if self._consumer is None else self._consumer.watch.partition_count
 
+    def is_current(self) -> bool:
+        """Return whether the consumer thread has shown lately that this member owns partitions."""
+        return self._consumer is None or self._consumer.lease.is_current()
+
     def progress_s(self) -> float:
         """Return the monotonic time of the last call of `consume`."""
         return self._started_s if self._consumer is None else self._consumer.progress_s

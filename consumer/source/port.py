@@ -137,6 +137,13 @@ class Source(Protocol):
         """
         ...
 
+    def is_current(self) -> bool:
+        """Return whether this member has shown lately that it owns its partitions.
+
+        `False` after the process did not run for a while, until the group has confirmed it.
+        """
+        ...
+
     def progress_s(self) -> float:
         """Return the monotonic time of the last call of `consume`, paused or not."""
         ...

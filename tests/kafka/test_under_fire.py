@@ -120,6 +120,59 @@ def test_sigterm_under_load_repeats_nothing(
         load_test.prove(terms=1, revokes_with_records_open=load_test.done // 2)
 
 
+FROZEN = {
+    "classic": SHORT_SESSION,
+    "consumer-protocol": {"group.protocol": "consumer"},
+}
+
+
+@pytest.mark.holds("I3", "I7")
+@pytest.mark.parametrize("properties", FROZEN.values(), ids=FROZEN)
+@rounds(2, 20)
+def test_a_stopped_member_sends_nothing_old_when_it_wakes(
+    kafka_broker: KafkaBroker, tmp_path: Path, properties: dict[str, str], load_test: LoadTest
+) -> None:
+    """I3, I7: one of two members is stopped for longer than its session, with requests in flight.
+
+    The other one has sent newer states of the same keys when it wakes. Deletes are among them.
+    """
+    topic, traffic = new_topic(kafka_broker, 4, keys=50, seed=load_test.seed)
+    crashes = []
+    with Fleet(tmp_path, kafka_broker.bootstrap, topic, properties, drain_ms=2_000) as fleet:
+        # Requests fail or wait for a second: the stopped member always has some to repeat.
+        fleet.faults("ingest every=3 status=503", "ingest delay=500ms")
+        with traffic.flowing(per_second=500):
+            members = [fleet.member("one", **SMALL), fleet.member("two", **SMALL)]
+            for number in load_test:
+                await_that(
+                    lambda: all(is_busy(fleet, member) for member in members),
+                    "both have requests open",
+                )
+                victim, heir = members[number % 2], members[1 - number % 2]
+                victim.send(signal.SIGSTOP)
+                # What it had in flight may have been accepted, and its heir sends it again.
+                crashes.append(crash_now(fleet, kafka_broker))
+                await_that(lambda heir=heir: fleet.owned(heir) == 4, "the other one owns all")  # type: ignore[misc]
+                read = fleet.polled(heir)
+                await_that(
+                    lambda heir=heir, read=read: fleet.polled(heir) > read + 1_000,  # type: ignore[misc]
+                    "the other one has sent newer states",
+                )
+                victim.send(signal.SIGCONT)
+                await_that(
+                    lambda: all(fleet.owned(member) for member in members),
+                    "both members have partitions again",
+                )
+                load_test.count({"freezes": 1})
+        fleet.faults()
+        await_the_end(fleet, kafka_broker)
+        term(*members)
+        counts = judge(fleet, kafka_broker, traffic, crashes)
+        stopped_count = sum(1 for _ in fleet.events("member_stopped"))
+        load_test.count(counts + Counter({"gaps seen": stopped_count}))
+        load_test.prove(freezes=1, gaps_seen=1)
+
+
 @pytest.mark.holds("I8")
 @rounds(2, 30)
 def test_a_broker_outage_under_load_loses_nothing(

@@ -24,6 +24,7 @@ from consumer.operations.backfill.state import (
 )
 from consumer.sandbox.in_process import InProcessTransport
 from consumer.sandbox.virtual_time import VirtualLoop
+from consumer.source.lease import NoGate
 from tests.simulation.replaying import left_in
 from tests.simulation.scenarios import scenario
 from tests.simulation.test_job_runner import RecordingWatch
@@ -72,6 +73,7 @@ class ApiUser:
             clock=self.world.clock,
             rng=lambda: 0.0,
             observer=RecordingWatch(),
+            gate=NoGate(),
         )
 
     def read(self) -> Backfill:

@@ -14,6 +14,7 @@ from consumer.bulk.runner import Broken, Finished, JobPlan, JobRunner
 from consumer.model import Operation, Target
 from consumer.sandbox.in_process import InProcessTransport
 from consumer.sandbox.wire import Endpoint
+from consumer.source.lease import NoGate
 from tests.simulation.scenarios import scenario
 from tests.simulation.world import World
 
@@ -77,6 +78,7 @@ class ApiUser:
             clock=self.world.clock,
             rng=lambda: 0.0,
             observer=self.steps,
+            gate=NoGate(),
         )
         self.files = (folder / "1.csv", folder / "2.csv")
         self.files[0].write_bytes(FILE)

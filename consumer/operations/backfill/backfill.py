@@ -30,6 +30,7 @@ from consumer.operations.backfill.state import BackfillFolder, BackfillPhase
 from consumer.operations.kafka.group import ConsumerGroup
 from consumer.operations.schema_prefetch import SchemaPrefetch
 from consumer.registry.client import RegistryClient
+from consumer.source.lease import NoGate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -90,6 +91,7 @@ class BackfillRun:
             clock=clock,
             rng=random.random,
             observer=telemetry,
+            gate=NoGate(),
         )
 
     async def plan(self) -> BackfillPlan:

@@ -154,6 +154,10 @@ class ReplaySource:
         """Return the number of owned partitions, so that the share of the rate is all of it."""
         return len(self._parts)
 
+    def is_current(self) -> bool:
+        """Return that records may be sent: a replay is not a member of a group."""
+        return True
+
     def progress_s(self) -> float:
         """Return the current time: a replay has no poll loop that could hang."""
         return self._clock.now_s()

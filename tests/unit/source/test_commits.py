@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from consumer.model import Assignment
 from consumer.source.commits import Commits
+from consumer.source.lease import Lease
 from consumer.source.port import Position
+from tests.unit.source.stepped_clock import SteppedClock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,8 +55,16 @@ class ApiUser:
         self.events: list[tuple[tuple[Position, ...], str | None]] = []
         self.classified: list[KafkaError | None] = []
         self.owned = {ONE, TWO}
+        self.clock = SteppedClock()
+        self.lease = Lease(self.clock)
+        self.proofs: list[int] = []
         self.commits = Commits(
-            self._record, self.classified.append, _to_commit, lambda one: one in self.owned
+            self._record,
+            self.classified.append,
+            _to_commit,
+            lambda one: one in self.owned,
+            lease=self.lease,
+            accepted=self.proofs.append,
         )
 
     def _record(self, positions: Sequence[Position], error: str | None) -> None:
@@ -203,3 +214,40 @@ def test_a_commit_in_flight_is_waited_for() -> None:
     api.send(Position(ONE, 5))
     api.commits.forget_released()
     assert [KafkaError._TRANSPORT] == [error and error.code() for error in api.classified]
+
+
+@pytest.mark.holds("I3")
+def test_an_accepted_commit_proves_ownership_since_it_was_sent() -> None:
+    """Only a commit that was sent after the gap proves anything about it."""
+    api = ApiUser()
+    api.send(Position(ONE, 5))
+    api.clock.step(25.0)
+    api.lease.touch()
+    api.send(Position(ONE, 5))
+    api.commits.answered(None, api.client.sent[0])
+    assert [0] == api.proofs
+    api.commits.answered(None, api.client.sent[1])
+    assert [0, 1] == api.proofs
+
+
+@pytest.mark.holds("I3")
+def test_a_rejected_commit_proves_nothing() -> None:
+    """The coordinator has removed this member."""
+    api = ApiUser()
+    api.send(Position(ONE, 5))
+    api.commits.answered(KafkaError(KafkaError.UNKNOWN_MEMBER_ID), api.client.sent[0])
+    assert [] == api.proofs
+
+
+@pytest.mark.holds("I4")
+def test_the_position_of_a_proof_is_the_highest_that_was_sent() -> None:
+    """A lower one would move the group back; without any, the committed one is known."""
+    api = ApiUser()
+    before = api.commits.highest(ONE)
+    api.send(Position(ONE, 9))
+    api.send(Position(ONE, 5))
+    highest = api.commits.highest(ONE)
+    api.owned = set()
+    api.commits.forget_released()
+    assert (None, 9, None) == (before, highest, api.commits.highest(ONE))
+    assert 7 == api.commits.highest(Assignment("t", 3, 3, 7, 7))

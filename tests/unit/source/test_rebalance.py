@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
+from consumer.clock import SystemClock
 from consumer.model import PlainRecord
 from consumer.source.active_errors import ActiveErrors
 from consumer.source.chunk_queue import ChunkQueue
 from consumer.source.commits import Commits
+from consumer.source.lease import Lease
 from consumer.source.ownership import Ownership, StartPosition
 from consumer.source.port import Chunk, Position
 from consumer.source.rebalance import Rebalance
@@ -75,6 +77,8 @@ class ApiUser:
             self.classified.append,
             self.ownership.to_commit,
             lambda assignment: self.ownership.of(assignment) is not None,
+            lease=Lease(SystemClock()),
+            accepted=lambda _gaps: None,
         )
         self.rebalance = Rebalance(
             self.ownership,
