@@ -216,7 +216,7 @@ def test_the_verb_prints_its_address_and_ends_on_a_signal(
     ) as process:
         assert process.stdout is not None
         said = [process.stdout.readline() for _ in range(5)]
-        origin = said[0].split(" on ")[1].split(",")[0]
+        origin = said[0].split(" on ")[1].split(" ")[0]
         with pytest.raises(urllib.error.HTTPError, match="503") as refused:
             urllib.request.urlopen(f"{origin}/services/oauth2/token", b"x=y")  # noqa: S310 - our own address
         refused.value.close()
@@ -224,7 +224,7 @@ def test_the_verb_prints_its_address_and_ends_on_a_signal(
         _, errors = process.communicate(timeout=10)
     assert (0, "") == (process.returncode, errors)
     assert said[1] == "Connector meters: readings (key ref)\n"
-    assert said[2].startswith("CRM: Contact, Campaign; ")
+    assert said[2].startswith("CRM objects: Contact, Campaign. ")
     assert f"--set salesforce.login_url={origin} --set connector.name=meters" in said[3]
 
 

@@ -200,7 +200,7 @@ def test_a_taken_port_is_wrong_usage(taken_port: int) -> None:
         out, errors = process.communicate(timeout=SECONDS)
     assert (2, "") == (process.returncode, out)
     assert (
-        f"127.0.0.1:{taken_port} is taken by another program; choose another port, or 0 for"
+        f"127.0.0.1:{taken_port} is in use by another program; choose another port, or 0 for"
         f" a free one"
     ) in errors
     assert "Traceback" not in errors

@@ -117,7 +117,7 @@ def started(folder: Path, *arguments: str) -> Iterator[Sandbox]:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder)
     assert process.stdout is not None
     try:
-        origin = process.stdout.readline().split(" on ")[1].split(",")[0]
+        origin = process.stdout.readline().split(" on ")[1].split(" ")[0]
         sandbox = Sandbox(origin)
         sandbox.log_in()
         yield sandbox
