@@ -9,7 +9,7 @@ start at the row; `$envelope` is the document.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -40,12 +40,20 @@ if TYPE_CHECKING:
     from consumer.mapping.settings import OperationSettings, RouteSettings
     from consumer.model import Filtered, Record
 
-_Pairs: TypeAlias = list[dict[str, msgspec.Raw]]
-_PAIRS = msgspec.json.Decoder(_Pairs)
 _PAIRS_OF_CONNECT = ({"payload"}, {"schema", "payload"})
 _STRING = msgspec.json.encode("string")
 _RESOLVED = {"resolved"}
 """The members of CockroachDB's record that marks how far a changefeed is."""
+
+
+class _Pair(msgspec.Struct):
+    """One column of a row that is written as an array."""
+
+    name: str
+    value: msgspec.Raw
+
+
+_PAIRS = msgspec.json.Decoder(list[_Pair])
 
 
 def decoder_of(bound: BoundRoute) -> ChangeDecoder:
@@ -227,9 +235,8 @@ class _RowSource:
 def _row_of_pairs(raw: msgspec.Raw, path: str | None) -> JsonObject:
     """Return the row of an array of objects with `name` and `value`. Raises ENVELOPE_SHAPE."""
     try:
-        pairs = _PAIRS.decode(raw)
-        return {str(open_value(pair["name"])): pair["value"] for pair in pairs}
-    except (msgspec.ValidationError, KeyError):
+        return {pair.name: pair.value for pair in _PAIRS.decode(raw)}
+    except msgspec.ValidationError:
         raise RecordError(
             Reason.ENVELOPE_SHAPE,
             "expected an object, or an array of objects with `name` and `value`, got another array",

@@ -89,6 +89,9 @@ def qlik(operation: object, data: object, before: object = None) -> dict[str, An
         pytest.param(qlik("INSERT", None), "ENVELOPE_SHAPE", id="insert-of-null"),
         pytest.param(qlik("INSERT", "text"), "ENVELOPE_SHAPE", id="row-is-text"),
         pytest.param(qlik("INSERT", [1]), "ENVELOPE_SHAPE", id="row-is-an-array"),
+        pytest.param(
+            qlik("INSERT", [{"name": None, "value": 1}]), "ENVELOPE_SHAPE", id="column-without-name"
+        ),
         pytest.param(qlik("DELETE", 7), "ENVELOPE_SHAPE", id="deleted-row-is-a-number"),
         pytest.param({"resolved": "1532377312.0"}, "watermark", id="resolved"),
     ],
