@@ -17,6 +17,9 @@ One field: source (`sources.py`) ─► trim, lower ─► reading (`readings.py
 
 - `RouteTable` compiles each route once per topic. `RowPlan` is a route's field rules compiled for
   one source schema; both paths are made from it.
+- A source path has one grammar (`paths.py`): names, names in quotes, positions in arrays.
+- A route may describe its envelope (`operation`, `row`, `before`, `time`): then
+  `configured_decoder.py` reads it, always on the slow path.
 - An opened value is one of a few kinds (text, digits, boolean, date, time, nested JSON). Numbers
   are never computed with: their digits are sent as the source wrote them.
 - Absent has two meanings. MISSING: the source has no such value; it becomes null, the default, or

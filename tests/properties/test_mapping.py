@@ -9,7 +9,15 @@ from hypothesis import HealthCheck, given, settings
 
 from consumer.mapping.fast_path import converters, flat_marks, generated_code, plan
 from consumer.mapping.routing import RouteTable
-from consumer.mapping.settings import FieldRule, FieldType, ObjectSettings, RouteSettings
+from consumer.mapping.settings import (
+    BeforeSettings,
+    FieldRule,
+    FieldType,
+    ObjectSettings,
+    OperationSettings,
+    RouteSettings,
+    RowSettings,
+)
 from consumer.mapping.times import moment_text
 from consumer.model import PlainRecord
 from tests.fuzz.ways import Reference, in_runs, one_by_one
@@ -120,6 +128,27 @@ def test_planted_bug_of_flat_rows_is_seen(
     monkeypatch.setattr(place, name, planted)
 
     assert difference(*flat_scenario()) is not None
+
+
+def test_route_with_its_own_envelope_maps_like_the_slow_path() -> None:
+    """A document of a described envelope is never taken for a row."""
+    values = [
+        '{"id":9,"op":"I","data":{"id":1,"name":"a"}}',
+        '{"id":9,"op":"U","data":{"id":2,"name":"b"},"old":{"id":1}}',
+        '{"id":9,"op":"D","data":null,"old":{"id":2}}',
+        '{"id":9,"op":"T","data":{"id":3}}',
+    ]
+    route = RouteSettings(
+        topics=(TOPIC,),
+        object="things",
+        operation=OperationSettings(source="op", insert=("I",), update=("U",), delete=("D",)),
+        row=RowSettings(source="data"),
+        before=BeforeSettings(source="old"),
+    )
+    target = ObjectSettings(name="things", fields=FIELDS, primary_key="id")
+    records = [PlainRecord(TOPIC, value=value.encode()) for value in values]
+
+    assert difference(route, target, records) is None
 
 
 def test_odd_records_after_plain_ones_are_mapped_like_the_slow_path() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from consumer.config.findings import did_you_mean
+from consumer.mapping.paths import quote_step
 from consumer.mapping.sources import RowPath, Template, source_of, template_of
 
 if TYPE_CHECKING:
@@ -24,13 +25,18 @@ def unseen_columns(route: RouteSettings, columns: Collection[str]) -> Iterator[s
     """Yield a sentence for each rule that reads a column which no row has.
 
     If rows may lack columns, only a name that is similar to an existing column is reported. A route
-    with a `custom` function is not checked, because the function may add columns to the row.
+    with a `custom` function is not checked, because the function may add columns to the row. A
+    route with `row` is not checked either: its rows are inside the sampled ones.
     """
-    if route.custom is not None:
+    if route.custom is not None or route.row is not None:
         return
     for rule, source in _sources(route):
-        for name in _read_by(source):
-            guess = did_you_mean(name, columns)
+        for path in _read_by(source):
+            name = path.column
+            whole = ".".join(map(str, path.steps))
+            # A dot separates steps, so a column with a dot in its name needs quotes.
+            is_column = len(path.steps) > 1 and whole in columns
+            guess = f"; write '{quote_step(whole)}'" if is_column else did_you_mean(name, columns)
             if (
                 name not in columns
                 and (guess or route.format in _WHOLE_ROWS)
@@ -54,10 +60,10 @@ def _is_mark(route: RouteSettings, name: str) -> bool:
     return route.format == "debezium_flat" and name.startswith(route.flat_prefix)
 
 
-def _read_by(source: ValueSource) -> Iterator[str]:
-    """Yield the columns that a source reads; none for the key, headers and the envelope."""
+def _read_by(source: ValueSource) -> Iterator[RowPath]:
+    """Yield the paths of a source in the row; none for the key, headers and the envelope."""
     if isinstance(source, RowPath):
-        yield source.steps[0]
+        yield source
     if isinstance(source, Template):
         for part in source.parts:
             if not isinstance(part, str):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from consumer.mapping.settings import FieldRule, RouteSettings
+from consumer.mapping.settings import FieldRule, RouteSettings, RowSettings
 from consumer.operations.sampling.unseen_columns import unseen_columns
 
 if TYPE_CHECKING:
@@ -36,6 +36,22 @@ def test_the_first_step_of_a_path_is_the_column() -> None:
     """Members of a nested value are not checked."""
     assert [] == list(unseen_columns(route("address.city"), COLUMNS))
     assert 1 == len(list(unseen_columns(route("home.city"), COLUMNS)))
+
+
+@pytest.mark.parametrize("form", ["debezium", "json"])
+def test_a_column_with_a_dot_needs_quotes(form: FormatName) -> None:
+    """A path without quotes that spells the name of a column is reported with the quotes."""
+    columns = ("id", "address.zip")
+    assert [
+        "fields.x reads column `address`, but no sampled row has it; write '\"address.zip\"'"
+    ] == list(unseen_columns(route("address.zip", form), columns))
+    assert [] == list(unseen_columns(route('"address.zip"', form), columns))
+
+
+def test_rows_inside_the_sampled_ones_are_not_checked() -> None:
+    """With `row` the paths of the rules start inside the record."""
+    made = msgspec.structs.replace(route("emial", "json"), row=RowSettings(source="data"))
+    assert [] == list(unseen_columns(made, COLUMNS))
 
 
 def test_a_custom_function_may_add_columns() -> None:
