@@ -9,7 +9,14 @@ import msgspec
 from consumer.decoding.columns import NO_COLUMNS, Columns
 from consumer.decoding.document import open_object
 from consumer.decoding.opened import Absent, Row
-from consumer.decoding.wrapping import EmbeddedSchemaCache, Wrapping, is_connect_struct, unwrap
+from consumer.decoding.wrapping import (
+    NO_NAMES,
+    EmbeddedSchemaCache,
+    Wrapping,
+    is_connect_null,
+    is_wrapped,
+    unwrap,
+)
 from consumer.model import Filtered, Operation
 
 if TYPE_CHECKING:
@@ -33,9 +40,19 @@ class Envelope(msgspec.Struct):
     wrapping: Wrapping | None = None
 
 
-def envelope_of(value: bytes, document: JsonObject, schemas: EmbeddedSchemaCache) -> Envelope:
-    """Return the envelope of an opened document, taken out of Connect's wrapping if it has one."""
-    wrapped = unwrap(value, document, schemas) if is_connect_struct(document) else None
+def envelope_of(
+    value: bytes,
+    document: JsonObject,
+    schemas: EmbeddedSchemaCache,
+    columns: frozenset[str] = NO_NAMES,
+) -> Envelope | None:
+    """Return the envelope of an opened document, taken out of Connect's wrapping if it has one.
+
+    `columns` are the columns that the route reads from a row. `None` for a wrapped null.
+    """
+    if is_connect_null(document, columns):
+        return None
+    wrapped = unwrap(value, document, schemas) if is_wrapped(document, columns) else None
     return (
         Envelope(document)
         if wrapped is None
@@ -71,7 +88,7 @@ class ChangeDecoder(Protocol):
     def open(self, value: bytes, record: Record) -> Envelope | Filtered | None:
         """Open a value that is not null, or filter a record that is not a row (a heartbeat, ...).
 
-        Returns: `None` for a tombstone whose value is the JSON word `null`.
+        Returns: `None` for a tombstone whose null is written in JSON, by itself or wrapped.
         Raises: `RecordError`: DECODE or ENVELOPE_SHAPE.
         """
         ...
@@ -89,14 +106,22 @@ class BareOrWrapped:
 
     has_placeholders = False
 
-    def __init__(self, columns_of: Callable[[ConnectField | None], Columns]) -> None:
-        """`columns_of` reads the columns from the schema in the wrapping."""
-        self._schemas = EmbeddedSchemaCache(columns_of)
+    def __init__(
+        self,
+        columns_of: Callable[[ConnectField | None], Columns],
+        columns: frozenset[str] = NO_NAMES,
+    ) -> None:
+        """`columns_of` reads the columns from the schema in the wrapping.
 
-    def open(self, value: bytes, record: Record) -> Envelope:
+        `columns` are the columns that the route reads, if the value itself may be a row.
+        """
+        self._schemas = EmbeddedSchemaCache(columns_of)
+        self._columns = columns
+
+    def open(self, value: bytes, record: Record) -> Envelope | None:
         """Open a value, and take it out of Connect's wrapping if it has one.
 
         Raises: `RecordError`: DECODE.
         """
         del record
-        return envelope_of(value, open_object(value), self._schemas)
+        return envelope_of(value, open_object(value), self._schemas, self._columns)

@@ -11,7 +11,7 @@ from consumer.decoding.document import open_member, open_object
 from consumer.decoding.filtered import FILTERED
 from consumer.decoding.members import found, row_or_null, whole_number
 from consumer.decoding.opened import open_value
-from consumer.decoding.wrapping import EmbeddedSchemaCache, unwrap
+from consumer.decoding.wrapping import EmbeddedSchemaCache, is_connect_null, unwrap
 from consumer.errors import Reason, RecordError
 from consumer.model import Filtered, FilterRule, Operation
 
@@ -38,9 +38,11 @@ class DebeziumDecoder:
     def __init__(self) -> None:
         self._schemas = EmbeddedSchemaCache(columns_of_envelope)
 
-    def open(self, value: bytes, record: Record) -> Envelope | Filtered:
+    def open(self, value: bytes, record: Record) -> Envelope | Filtered | None:
         """Open the envelope; filter Debezium's own records, each by its rule."""
         document = open_object(value)
+        if is_connect_null(document):
+            return None
         # `op` at the top means a bare envelope; anything else may be in Connect's wrapping.
         wrapped = None if "op" in document else unwrap(value, document, self._schemas)
         envelope = (

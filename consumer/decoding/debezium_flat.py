@@ -11,7 +11,7 @@ from consumer.decoding.debezium_topics import own_record
 from consumer.decoding.document import open_object
 from consumer.decoding.members import whole_number
 from consumer.decoding.opened import open_value
-from consumer.decoding.wrapping import EmbeddedSchemaCache, is_connect_null
+from consumer.decoding.wrapping import EmbeddedSchemaCache
 from consumer.errors import Reason, RecordError
 from consumer.model import Filtered, Operation
 
@@ -46,10 +46,11 @@ class DebeziumFlatDecoder:
 
     has_placeholders = True
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, columns: frozenset[str]) -> None:
         self._prefix = prefix
         self._op, self._deleted = flat_marks(prefix)
         self._clocks = flat_clocks(prefix)
+        self._columns = columns
         self._schemas = EmbeddedSchemaCache(columns_of_row)
 
     def open(self, value: bytes, record: Record) -> Envelope | Filtered | None:
@@ -61,10 +62,9 @@ class DebeziumFlatDecoder:
         """
         if value == _NULL:
             return None
-        document = open_object(value)
-        if is_connect_null(document):
+        envelope = envelope_of(value, open_object(value), self._schemas, self._columns)
+        if envelope is None:
             return None
-        envelope = envelope_of(value, document, self._schemas)
         if self._op not in envelope.members and self._deleted not in envelope.members:
             own = own_record(envelope.members, record.topic())
             if own is not None:

@@ -16,6 +16,7 @@ from consumer.decoding.goldengate import GoldenGateDecoder
 from consumer.decoding.maxwell import MaxwellDecoder
 from consumer.decoding.plain_json import PlainJsonDecoder
 from consumer.decoding.salesforce_cdc import SalesforceCdcDecoder
+from consumer.decoding.wrapping import NO_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,18 +28,20 @@ class FormatSettings(msgspec.Struct, frozen=True):
     """Settings of a route for its decoder.
 
     `flat_prefix` is the prefix of added columns. `zone` is the zone of times without one.
+    `columns` are the columns that the route reads from a row.
     """
 
     flat_prefix: str = "__"
     zone: tzinfo | None = None
+    columns: frozenset[str] = NO_NAMES
 
 
 DECODERS: dict[str, Callable[[FormatSettings], ChangeDecoder]] = {
-    "json": lambda _: PlainJsonDecoder(),
+    "json": lambda route: PlainJsonDecoder(route.columns),
     "debezium": lambda _: DebeziumDecoder(),
-    "debezium_flat": lambda route: DebeziumFlatDecoder(route.flat_prefix),
+    "debezium_flat": lambda route: DebeziumFlatDecoder(route.flat_prefix, route.columns),
     "canal": lambda _: CanalDecoder(),
-    "cloudevents": lambda _: CloudEventsDecoder(),
+    "cloudevents": lambda route: CloudEventsDecoder(route.columns),
     "dms": lambda _: DmsDecoder(),
     "goldengate": lambda route: GoldenGateDecoder(route.zone),
     "maxwell": lambda _: MaxwellDecoder(),

@@ -10,13 +10,14 @@ from consumer.decoding.columns import NO_COLUMNS, Columns
 from consumer.decoding.connect_schema import columns_of_row
 from consumer.decoding.document import JsonObject, open_member, open_object
 from consumer.decoding.opened import Digits, open_json
-from consumer.decoding.wrapping import EmbeddedSchemaCache
+from consumer.decoding.wrapping import EmbeddedSchemaCache, is_wrapped
 from consumer.errors import Reason, RecordError
 
 if TYPE_CHECKING:
     from consumer.decoding.opened import Opened
 
 NAME = "$key"
+_PAIR = ("schema", "payload")
 _VALUE = msgspec.json.Decoder(msgspec.Raw)
 _SCHEMAS = EmbeddedSchemaCache(columns_of_row)
 
@@ -47,14 +48,23 @@ class KafkaKey:
             document = open_object(content)
         except RecordError as error:
             raise RecordError(error.reason, error.detail, field=NAME) from None
-        schema = open_member(document.get("schema"))
-        if schema is None or "type" not in schema or "payload" not in document:
+        if not _is_wrapped(document):
             self.fields = document
             return
-        self.columns = _SCHEMAS.columns(bytes(document["schema"]))
+        self.columns = _SCHEMAS.columns(bytes(document.get("schema", b"null")))
         self.fields = open_member(document["payload"])
         if self.fields is None:
             self.scalar = open_json(document["payload"])
+
+
+def _is_wrapped(document: JsonObject) -> bool:
+    """Whether a key is Connect's pair around a struct or a single value, or only its payload."""
+    if "schema" not in document or "payload" not in document:
+        return is_wrapped(document)
+    schema = open_member(document["schema"])
+    if schema is None:
+        return bytes(document["schema"]) == b"null" and len(document) == len(_PAIR)
+    return "type" in schema
 
 
 def key_text(content: bytes) -> str:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class PlainJsonDecoder(BareOrWrapped):
     """Decodes plain rows. Only a tombstone is a delete."""
 
-    def __init__(self) -> None:
-        super().__init__(columns_of_row)
+    def __init__(self, columns: frozenset[str]) -> None:
+        super().__init__(columns_of_row, columns)
 
     def events(self, envelope: Envelope, record: Record) -> Sequence[ChangeEvent]:
         """Read the one row."""

@@ -12,7 +12,7 @@ from consumer.decoding.connect_schema import columns_of_row
 from consumer.decoding.document import open_member, open_object
 from consumer.decoding.members import found, row_of, text_of, whole_number
 from consumer.decoding.opened import Absent, open_value
-from consumer.decoding.wrapping import EmbeddedSchemaCache, is_connect_struct, unwrap
+from consumer.decoding.wrapping import EmbeddedSchemaCache, is_connect_null, is_wrapped, unwrap
 from consumer.errors import Reason, RecordError
 from consumer.model import Operation
 
@@ -43,11 +43,13 @@ class SalesforceCdcDecoder:
     def __init__(self) -> None:
         self._schemas = EmbeddedSchemaCache(columns_of_row)
 
-    def open(self, value: bytes, record: Record) -> Envelope:
+    def open(self, value: bytes, record: Record) -> Envelope | None:
         """Open the event; every form around it is removed, so that members have one path."""
         del record
         document = open_object(value)
-        wrapped = unwrap(value, document, self._schemas) if is_connect_struct(document) else None
+        if is_connect_null(document):
+            return None
+        wrapped = unwrap(value, document, self._schemas) if is_wrapped(document) else None
         columns = NO_COLUMNS if wrapped is None else wrapped[1].columns
         # CometD puts the event under `data`, and the header and fields under `payload`.
         outer = open_member(document.get("data")) if _HEADER not in document else None
