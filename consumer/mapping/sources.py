@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from consumer.decoding.document import open_member
 from consumer.decoding.kafka_key import KafkaKey, key_text
-from consumer.decoding.opened import Absent, Nested, Opened, Row, open_value
+from consumer.decoding.opened import Absent, Nested, Opened, PartialObject, Row, open_value
 from consumer.decoding.placeholders import is_placeholder
 from consumer.errors import Reason, RecordError
 from consumer.headers import headers_of
@@ -239,6 +239,9 @@ def _follow(row: Row, steps: tuple[str, ...], absent: Absent) -> Opened | Absent
     for step in steps[1:]:
         if isinstance(value, Absent):
             return value
+        if isinstance(value, PartialObject):
+            value = value.get(step, Absent.UNPROVIDED)
+            continue
         # Null on the path makes the whole path null.
         opened = open_value(value)
         if opened is None:
@@ -250,4 +253,6 @@ def _follow(row: Row, steps: tuple[str, ...], absent: Absent) -> Opened | Absent
                 Reason.FIELD_TYPE, f"expected an object inside the source path, got {kind}"
             )
         value = inner.get(step, absent)
+    if isinstance(value, PartialObject):
+        return Absent.UNPROVIDED
     return value if isinstance(value, Absent) else open_value(value)
