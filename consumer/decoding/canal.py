@@ -31,6 +31,9 @@ _OPERATIONS = {
     "DELETE": Operation.DELETE,
 }
 _DDL = frozenset({"CREATE", "ALTER", "ERASE", "RENAME", "QUERY", "CINDEX", "DINDEX"})
+_WATERMARK = "TIDB_WATERMARK"
+"""The type of TiCDC's watermarks. Source: TiCDC's Canal-JSON protocol with the TiDB extension."""
+
 _ROWS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -51,6 +54,8 @@ class CanalDecoder(BareOrWrapped):
             raise RecordError(Reason.ENVELOPE_TRUNCATE, TRUNCATED, field="type")
         if is_ddl or kind in _DDL:
             return FILTERED[FilterRule.DDL]
+        if kind == _WATERMARK:
+            return FILTERED[FilterRule.WATERMARK]
         operation = _OPERATIONS.get(kind)
         if operation is None:
             detail = (

@@ -118,7 +118,7 @@ class BareOrWrapped:
         self._schemas = EmbeddedSchemaCache(columns_of)
         self._columns = columns
 
-    def open(self, value: bytes, record: Record) -> Envelope | None:
+    def open(self, value: bytes, record: Record) -> Envelope | Filtered | None:
         """Open a value, and take it out of Connect's wrapping if it has one.
 
         Raises: `RecordError`: DECODE.

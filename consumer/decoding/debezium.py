@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from consumer.decoding.change_event import ChangeEvent, Envelope
 from consumer.decoding.connect_schema import columns_of_envelope
-from consumer.decoding.debezium_topics import own_record
+from consumer.decoding.debezium_topics import is_ticdc_watermark, own_record
 from consumer.decoding.document import open_member, open_object
 from consumer.decoding.filtered import FILTERED
 from consumer.decoding.members import found, row_or_null, whole_number
@@ -65,6 +65,8 @@ class DebeziumDecoder:
         """Read the one row of an envelope."""
         del record
         members = envelope.members
+        if is_ticdc_watermark(members):
+            return FILTERED[FilterRule.WATERMARK]
         return events_of(open_value(members["op"]), members, change_time_ms(members), "op")
 
 

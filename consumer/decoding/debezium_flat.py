@@ -66,7 +66,7 @@ class DebeziumFlatDecoder:
         if envelope is None:
             return None
         if self._op not in envelope.members and self._deleted not in envelope.members:
-            own = own_record(envelope.members, record.topic())
+            own = own_record(envelope.members, record.topic(), self._columns)
             if own is not None:
                 return own
             # A row without marks is an upsert, but a whole envelope is the wrong format.

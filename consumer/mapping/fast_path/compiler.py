@@ -145,6 +145,18 @@ class _Compiler:
             envelope=self._envelope_plan() if self.paths.prefix else None,
             marks=self._flat.attributes(layout) if self._flat is not None else None,
             has_placeholders=self.paths.has_placeholders,
+            may_be_resolved=self._may_be_resolved(),
+        )
+
+    def _may_be_resolved(self) -> bool:
+        """Whether a plain value without any column would be a row, or would be filtered."""
+        if self._route.format != "json":
+            return False
+        where, key = self._where, self._row_plan.key
+        return (
+            bool(where.record_conditions or where.row_conditions)
+            or not self._key_columns()
+            or key.conversion.fallback is not msgspec.UNSET
         )
 
     def _collect(self) -> None:

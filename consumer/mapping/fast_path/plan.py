@@ -23,6 +23,7 @@ from consumer.mapping.fast_path.generated_code import (
     check_lines,
     key_lines,
     remember_lines,
+    resolved_lines,
     version_lines,
 )
 from consumer.mapping.fast_path.shapes import TakeSlowPath
@@ -76,7 +77,8 @@ class FastPlan(msgspec.Struct, kw_only=True):
     slot. `numbers` are the attributes of raw numbers that are only checked. `converters` get values
     that are not null, `totals` get every value, `fills` get the whole document. Without `key_of`
     the key is the decoded text or integer. `record_tests` and `row_tests` are the `where`
-    conditions. `marks` are the attributes of a flat row's `__op` and `__deleted`.
+    conditions. `marks` are the attributes of a flat row's `__op` and `__deleted`. With
+    `may_be_resolved` a resolved timestamp of CockroachDB would pass as a row: it is looked for.
     """
 
     decode: Callable[[bytes], Any]
@@ -95,6 +97,7 @@ class FastPlan(msgspec.Struct, kw_only=True):
     envelope: EnvelopePlan | None
     marks: tuple[str, str] | None
     has_placeholders: bool
+    may_be_resolved: bool
 
 
 class VersionPlan(msgspec.Struct, kw_only=True):
@@ -134,6 +137,8 @@ def generate(plan: FastPlan, versions: VersionMemory) -> CompiledPlan:
     function.add(
         f"if len(body) >= {2 * DEEPEST} and {deep}(body, {DEEPEST - 1}): raise TakeSlowPath"
     )
+    if plan.may_be_resolved:
+        function.add(*resolved_lines())
     function.add(f"event = {function.name('decode', plan.decode)}(body)")
     _write_envelope(function, plan, versions)
     _write_numbers(function, plan)
