@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 from consumer.config.keys import Section, defaulted, optional, required
-from consumer.config.kinds import Choice, Duration, PlainValue, Size, Text
+from consumer.config.kinds import AnyText, Choice, Duration, PlainValue, Size, Text
 from consumer.config.rule_keys import RULE
 from consumer.config.several import ListOf, MapOf, one_entry
 from consumer.mapping.settings import CrmOperation, EncodingName, FormatName
@@ -66,8 +66,25 @@ ZONE = optional(
 )
 FLAT_PREFIX = optional(
     "flat_prefix",
-    Text(),
-    "Prefix of the metadata fields of format debezium_flat; `__` when absent.",
+    AnyText("text, or '' for no prefix"),
+    "Prefix of the metadata fields of format debezium_flat, may be empty; `__` when absent.",
+)
+BEFORE_PREFIX = required(
+    "prefix",
+    Text("the start of column names, such as BI_"),
+    "Start of the names of columns that hold earlier values (AWS DMS: add-before-image-columns).",
+)
+BEFORE = optional(
+    "before",
+    Section("a mapping", BEFORE_PREFIX),
+    "Where an update has the row before it; only for format dms. A changed primary key then deletes"
+    " the old row.",
+)
+UNAVAILABLE_VALUE = optional(
+    "unavailable_value",
+    Text("the connector's unavailable.value.placeholder"),
+    "Text that stands for a value that was not sent, if the Debezium connector sets its own"
+    " `unavailable.value.placeholder`; never sent as a value, like Debezium's default.",
 )
 WHERE = optional(
     "where",
@@ -130,6 +147,8 @@ ROUTE = Section(
     TOMBSTONES,
     ZONE,
     FLAT_PREFIX,
+    BEFORE,
+    UNAVAILABLE_VALUE,
     WHERE,
     FIELDS,
     CUSTOM,

@@ -9,6 +9,8 @@ from consumer.config.crm import PLACE_RULE, crm_flush, crm_target
 from consumer.config.custom import import_function
 from consumer.config.findings import Findings, Unread, did_you_mean, tried
 from consumer.config.route_keys import (
+    BEFORE,
+    BEFORE_PREFIX,
     CRM,
     CUSTOM,
     DELETES,
@@ -23,6 +25,7 @@ from consumer.config.route_keys import (
     OBJECT,
     TOMBSTONES,
     TOPICS,
+    UNAVAILABLE_VALUE,
     WHERE,
     ZONE,
 )
@@ -30,6 +33,7 @@ from consumer.config.rule_keys import CONST, RULE_DEFAULT, VALUES
 from consumer.config.rules import fault_of_key, field_rule
 from consumer.config.source_paths import fault_of_path
 from consumer.config.topics import check_topics
+from consumer.decoding.placeholders import placeholder_bytes
 from consumer.mapping.settings import (
     PLACE_KEY,
     CrmTarget,
@@ -53,6 +57,8 @@ TOMBSTONES_BY_FORMAT: dict[str, Deletes] = {"debezium_flat": "delete", "json": "
 """Default of `tombstones` by format; every other format ignores a null value."""
 
 FLAT_PREFIX_DEFAULT = "__"
+
+_PLACEHOLDER_FORMATS = ("debezium", "debezium_flat", "cloudevents")
 
 PARTIAL_FORMATS = frozenset({"goldengate", "salesforce_cdc"})
 """Formats whose updates normally contain only the changed fields."""
@@ -147,7 +153,8 @@ def _built(
     crm: CrmTarget | None = None,
 ) -> RouteSettings:
     """Build the settings of a checked route."""
-    tombstones, where = route[TOMBSTONES], route[WHERE]
+    before = route[BEFORE]
+    tombstones, where, flat_prefix = route[TOMBSTONES], route[WHERE], route[FLAT_PREFIX]
     return RouteSettings(
         topics=route[TOPICS],
         object=object,
@@ -159,7 +166,9 @@ def _built(
         deletes=route[DELETES],
         tombstones=tombstones or TOMBSTONES_BY_FORMAT.get(route[FORMAT], "ignore"),
         zone=route[ZONE],
-        flat_prefix=route[FLAT_PREFIX] or FLAT_PREFIX_DEFAULT,
+        flat_prefix=FLAT_PREFIX_DEFAULT if flat_prefix is None else flat_prefix,
+        before_prefix=None if before is None else before[BEFORE_PREFIX],
+        unavailable_value=route[UNAVAILABLE_VALUE],
         where=where or {},
         fields=rules,
         custom=custom,
@@ -286,12 +295,33 @@ def _check_where(route: SectionValues, findings: Findings) -> None:
             findings.fault(route.place_of(WHERE, path), route.path_of(WHERE, path), fault)
 
 
+def _check_unavailable_value(route: SectionValues, findings: Findings) -> None:
+    """Check the format that a placeholder is for, and the bytes after `hex:`."""
+    written = route[UNAVAILABLE_VALUE]
+    if written is None:
+        return
+    place, path = route.place_of(UNAVAILABLE_VALUE), route.path_of(UNAVAILABLE_VALUE)
+    if route[FORMAT] not in _PLACEHOLDER_FORMATS:
+        text = f"only allowed for format {', '.join(_PLACEHOLDER_FORMATS)}; remove it"
+        findings.fault(place, path, text)
+    try:
+        content = placeholder_bytes(written)
+    except ValueError:
+        content = b""
+    if not content:
+        findings.fault(place, path, "expected pairs of hex digits after `hex:`, got other text")
+
+
 def _check_companions(route: SectionValues, findings: Findings) -> None:
     """Check the keys that are only allowed, or required, for one format or destination."""
     destination = route[DESTINATION]
     if route[FLAT_PREFIX] not in {None, FLAT_PREFIX_DEFAULT} and route[FORMAT] != "debezium_flat":
         text = "only allowed for format debezium_flat; remove it"
         findings.fault(route.place_of(FLAT_PREFIX), route.path_of(FLAT_PREFIX), text)
+    _check_unavailable_value(route, findings)
+    if route.given(BEFORE) and route[FORMAT] != "dms":
+        text = "only allowed for format dms; remove it"
+        findings.fault(route.place_of(BEFORE), route.path_of(BEFORE), text)
     if route.given(FLUSH) and destination == "streaming":
         text = (
             "only allowed for destination bulk and crm_bulk; remove it (streaming uses"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from consumer.decoding.connect_schema import ConnectField
     from consumer.decoding.document import JsonObject
+    from consumer.decoding.placeholders import Placeholders
     from consumer.model import Record
 
 
@@ -82,8 +83,8 @@ class ChangeEvent(msgspec.Struct, kw_only=True):
 class ChangeDecoder(Protocol):
     """The decoder of one format."""
 
-    has_placeholders: bool
-    """Whether a text value may be Debezium's placeholder for a value that was not sent."""
+    placeholders: Placeholders | None
+    """The texts that stand for a value that was not sent; `None` in a format without them."""
 
     def open(self, value: bytes, record: Record) -> Envelope | Filtered | None:
         """Open a value that is not null, or filter a record that is not a row (a heartbeat, ...).
@@ -104,7 +105,7 @@ class ChangeDecoder(Protocol):
 class BareOrWrapped:
     """Base of formats whose values are bare JSON or in Connect's wrapping, without placeholders."""
 
-    has_placeholders = False
+    placeholders: Placeholders | None = None
 
     def __init__(
         self,

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from consumer.decoding.connect_schema import ConnectField
     from consumer.decoding.document import JsonObject
     from consumer.decoding.opened import Row
+    from consumer.decoding.placeholders import Placeholders
     from consumer.model import Filtered, Record
 
 _HEADER_PREFIX = "ce_"
@@ -45,10 +46,9 @@ _CLOCKS = tuple((f"iodebezium{name.replace('_', '')}", per_ms) for name, per_ms 
 class CloudEventsDecoder:
     """Decodes events in JSON: Debezium's are change events, the data of all others is a row."""
 
-    has_placeholders = True
-
-    def __init__(self, columns: frozenset[str]) -> None:
+    def __init__(self, columns: frozenset[str], placeholders: Placeholders) -> None:
         """`columns` are the columns that the route reads from a row."""
+        self.placeholders: Placeholders | None = placeholders
         self._columns = columns
         self._outer_schemas = EmbeddedSchemaCache(_columns_of_event)
         self._row_schemas = EmbeddedSchemaCache(columns_of_row)

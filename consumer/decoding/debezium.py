@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from consumer.decoding.opened import Opened, Row
+    from consumer.decoding.placeholders import Placeholders
     from consumer.model import Record
 
 UPSERT_OPS = frozenset({"c", "u", "r"})
@@ -33,9 +34,8 @@ TRUNCATED = (
 class DebeziumDecoder:
     """Decodes envelopes with `before`, `after`, `source` and `op`."""
 
-    has_placeholders = True
-
-    def __init__(self) -> None:
+    def __init__(self, placeholders: Placeholders) -> None:
+        self.placeholders: Placeholders | None = placeholders
         self._schemas = EmbeddedSchemaCache(columns_of_envelope)
 
     def open(self, value: bytes, record: Record) -> Envelope | Filtered | None:

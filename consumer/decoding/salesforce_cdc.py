@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from consumer.decoding.opened import Row
+    from consumer.decoding.placeholders import Placeholders
     from consumer.model import Record
 
 _HEADER = "ChangeEventHeader"
@@ -38,7 +39,7 @@ _NULL = msgspec.Raw(b"null")
 class SalesforceCdcDecoder:
     """Decodes change events, bare or under `payload`, as connectors and the streaming API do."""
 
-    has_placeholders = False
+    placeholders: Placeholders | None = None
 
     def __init__(self) -> None:
         self._schemas = EmbeddedSchemaCache(columns_of_row)

@@ -7,6 +7,7 @@ from datetime import tzinfo
 import msgspec
 
 from consumer.decoding.formats import FormatSettings
+from consumer.decoding.placeholders import DEFAULT_PLACEHOLDERS, Placeholders
 from consumer.mapping.settings import ObjectSettings, RouteSettings
 from consumer.mapping.sources import (
     EnvelopePath,
@@ -36,9 +37,22 @@ class BoundRoute(msgspec.Struct, frozen=True):
         return self.object.refresh_mode == "partial"
 
     @property
+    def placeholders(self) -> Placeholders:
+        """The placeholders of the route, for formats that have them."""
+        own = self.route.unavailable_value
+        return DEFAULT_PLACEHOLDERS if own is None else Placeholders(own)
+
+    @property
     def format_settings(self) -> FormatSettings:
         """The settings of the route for its decoder."""
-        return FormatSettings(self.route.flat_prefix, self.zone, self._columns())
+        route = self.route
+        return FormatSettings(
+            flat_prefix=route.flat_prefix,
+            zone=self.zone,
+            columns=self._columns(),
+            before_prefix=route.before_prefix,
+            placeholders=self.placeholders,
+        )
 
     def _columns(self) -> frozenset[str]:
         """Return the columns that the route reads, `payload` if a custom function may read it."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from consumer.decoding.opened import Absent, ExactFloat, PartialObject, Row, open_value
-from consumer.decoding.placeholders import is_placeholder
 from consumer.errors import Reason, RecordError
 from consumer.headers import headers_of
 from consumer.mapping.sources import kafka_time_ms
@@ -98,11 +97,12 @@ class CustomRule:
 
 def _opened_row(row: Row, origin: Origin) -> tuple[dict[str, object], dict[str, object]]:
     """Return the plain values for the function, and the columns that the source did not send."""
+    placeholders = origin.placeholders
     plain: dict[str, object] = {}
     unprovided: dict[str, object] = {}
     for name, value in row.items():
         if isinstance(value, Absent) or (
-            origin.has_placeholders and is_placeholder(open_value(value))
+            placeholders is not None and placeholders.matches(open_value(value))
         ):
             unprovided[name] = Absent.UNPROVIDED
         else:

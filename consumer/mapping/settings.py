@@ -133,6 +133,8 @@ class RouteSettings(msgspec.Struct, frozen=True, kw_only=True):
     tombstones: Literal["ignore", "delete", "dead_letter"] = "ignore"
     zone: str | None = None
     flat_prefix: str = "__"
+    before_prefix: str | None = None
+    unavailable_value: str | None = None
     where: dict[str, tuple[str | int | float | bool | None, ...]] = {}
     fields: dict[str, FieldRule] = {}
     custom: Callable[..., Any] | None = None

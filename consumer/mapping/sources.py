@@ -6,9 +6,8 @@ import re
 from typing import TYPE_CHECKING, Protocol
 
 from consumer.decoding.document import open_member
-from consumer.decoding.kafka_key import KafkaKey, key_text
+from consumer.decoding.kafka_key import JAVA_TEXT, KafkaKey, key_text
 from consumer.decoding.opened import Absent, Nested, Opened, PartialObject, Row, open_value
-from consumer.decoding.placeholders import is_placeholder
 from consumer.errors import Reason, RecordError
 from consumer.headers import headers_of
 from consumer.mapping.kinds import named_kind
@@ -16,6 +15,7 @@ from consumer.mapping.kinds import named_kind
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from consumer.decoding.placeholders import Placeholders
     from consumer.model import Record
 
 _NO_ROW: Row = {}
@@ -27,14 +27,17 @@ class Origin:
     `absent` says what it means that the row lacks a column.
     """
 
-    __slots__ = ("_key", "absent", "has_placeholders", "members", "record", "row")
+    __slots__ = ("_key", "absent", "members", "placeholders", "record", "row")
 
     def __init__(
-        self, record: Record, members: Row | None = None, *, has_placeholders: bool = False
+        self,
+        record: Record,
+        members: Row | None = None,
+        placeholders: Placeholders | None = None,
     ) -> None:
         self.record = record
         self.members = members
-        self.has_placeholders = has_placeholders
+        self.placeholders = placeholders
         self.row: Row = _NO_ROW
         self.absent = Absent.MISSING
         self._key: KafkaKey | None = None
@@ -71,7 +74,12 @@ class RowPath:
         """Return the value at the path."""
         found = _follow(origin.row, self.steps, origin.absent)
         # Debezium's placeholder means that the source has a value and did not send it.
-        if origin.has_placeholders and not isinstance(found, Absent) and is_placeholder(found):
+        placeholders = origin.placeholders
+        if (
+            placeholders is not None
+            and not isinstance(found, Absent)
+            and placeholders.matches(found)
+        ):
             return Absent.UNPROVIDED
         return found
 
@@ -102,6 +110,8 @@ class KeyPath:
         key = origin.key
         if key.content is None:
             return Absent.MISSING
+        if key.is_java_text:
+            raise RecordError(Reason.KEY_TYPE, f"expected a JSON object as Kafka key, {JAVA_TEXT}")
         if key.fields is None:
             raise RecordError(
                 Reason.FIELD_TYPE, "expected a JSON object as Kafka key, got another kind of key"

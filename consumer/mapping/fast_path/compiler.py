@@ -55,9 +55,13 @@ def compile_fast(
 ) -> tuple[CompiledPlan, tuple[Leaf, ...]] | None:
     """Compile the fast path of a route, and return it with its leaves.
 
-    `None` if the route has no fast path: a custom function, another format, or a `Conflict`.
+    `None` if the route has no fast path: a custom function, another format, flat rows without a
+    prefix, or a `Conflict`.
     """
     if bound.route.custom is not None or bound.route.format not in _ROW_PREFIX:
+        return None
+    # Without a prefix the marks may be columns of the row, or members of a whole envelope.
+    if bound.route.format == _FLAT and not bound.route.flat_prefix:
         return None
     compiler = _Compiler(bound, row_plan, where, columns, widened_shapes)
     try:
@@ -91,7 +95,10 @@ class _Compiler:
         )
         prefix = _ROW_PREFIX[bound.route.format]
         self.paths = UsedPaths(
-            prefix, columns, widened_shapes, has_placeholders=bool(prefix) or self._flat is not None
+            prefix,
+            columns,
+            widened_shapes,
+            bound.placeholders if prefix or self._flat is not None else None,
         )
         self._fields: dict[str, Field] = {field.name: field for field in row_plan.others}
 
@@ -144,7 +151,7 @@ class _Compiler:
             row_tests=tuple(map(self._test, self._where.row_conditions)),
             envelope=self._envelope_plan() if self.paths.prefix else None,
             marks=self._flat.attributes(layout) if self._flat is not None else None,
-            has_placeholders=self.paths.has_placeholders,
+            placeholders=self.paths.placeholders,
             may_be_resolved=self._may_be_resolved(),
         )
 
@@ -247,7 +254,7 @@ class _Compiler:
             self.paths.column(field.source),
             leaf.shape,
             self._zone,
-            has_placeholders=self.paths.has_placeholders,
+            self.paths.placeholders,
         )
         opened = self.paths.opener(field.source)
         if fast is None:

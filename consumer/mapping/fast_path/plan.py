@@ -15,7 +15,7 @@ import msgspec
 from consumer.decoding.debezium import UPSERT_OPS
 from consumer.decoding.document import DEEPEST, nests_deeper
 from consumer.decoding.filtered import FILTERED
-from consumer.decoding.placeholders import PLACEHOLDERS
+from consumer.decoding.placeholders import Placeholders
 from consumer.mapping.deleted_row import TYPE_DEFAULTS
 from consumer.mapping.fast_path.flat_marks import require_upsert
 from consumer.mapping.fast_path.generated_code import (
@@ -96,7 +96,7 @@ class FastPlan(msgspec.Struct, kw_only=True):
     row_tests: tuple[Test, ...]
     envelope: EnvelopePlan | None
     marks: tuple[str, str] | None
-    has_placeholders: bool
+    placeholders: Placeholders | None
     may_be_resolved: bool
 
 
@@ -154,7 +154,8 @@ def generate(plan: FastPlan, versions: VersionMemory) -> CompiledPlan:
         f"encoded ="
         f" {function.name('encode', encode)}({function.name('out', plan.out)}({arguments}))"
     )
-    function.add(*check_lines(has_placeholders=plan.has_placeholders))
+    marks = plan.placeholders.marks if plan.placeholders is not None else ()
+    function.add(*check_lines([function.name("mark", mark) for mark in marks]))
     if version is not None:
         function.add(*remember_lines())
     function.result = "Upsert(key, encoded, record)"
@@ -275,6 +276,8 @@ def deleter(plan: FastPlan, versions: VersionMemory) -> Callable[[Any, Record, i
         plan.key_of is None and not plan.row_tests,
     )
 
+    placeholders = plan.placeholders.texts if plan.placeholders is not None else ()
+
     def delete(event: Any, record: Record, wall_ms: int) -> Mapped:  # noqa: ANN401 - a struct made at run time
         if (
             envelope is None
@@ -287,7 +290,7 @@ def deleter(plan: FastPlan, versions: VersionMemory) -> Callable[[Any, Record, i
         if envelope.deletes == "ignore":
             return _DELETES
         key = plain_key(envelope.old_key(event.before))
-        if envelope.deletes != "delete" or key in TYPE_DEFAULTS or key in PLACEHOLDERS:
+        if envelope.deletes != "delete" or key in TYPE_DEFAULTS or key in placeholders:
             raise TakeSlowPath
         # Nothing below raises: the time of the delete is stored only if the delete is returned.
         if version is not None and not version.counts:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from consumer.decoding.columns import Column, Columns
     from consumer.decoding.opened import Opened
+    from consumer.decoding.placeholders import Placeholders
     from consumer.mapping.fast_path.leaves import Layout, Leaf, Path
     from consumer.mapping.sources import ValueSource
     from consumer.model import Record
@@ -36,12 +37,11 @@ class UsedPaths:
         prefix: Path,
         columns: Columns,
         widened_shapes: dict[Path, Shape],
-        *,
-        has_placeholders: bool,
+        placeholders: Placeholders | None,
     ) -> None:
         self.prefix = prefix
         self.leaves = Leaves(widened_shapes)
-        self.has_placeholders = has_placeholders
+        self.placeholders = placeholders
         self._columns = columns
         self._layout: Layout | None = None
 
@@ -94,8 +94,8 @@ class UsedPaths:
 
     def opener(self, source: ValueSource) -> Callable[[Any], Opened | Absent]:
         """Return the opener of a source's leaf."""
-        has_placeholders = self.has_placeholders and isinstance(source, RowPath)
-        return opener(self.leaf(source).shape, has_placeholders=has_placeholders)
+        placeholders = self.placeholders if isinstance(source, RowPath) else None
+        return opener(self.leaf(source).shape, placeholders)
 
     def reader(self, source: ValueSource) -> Callable[[Any, Record], Opened | Absent]:
         """Return the reader of a source: it gives the value that the slow path would fetch."""
