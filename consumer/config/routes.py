@@ -309,7 +309,7 @@ def _check_unavailable_value(route: SectionValues, findings: Findings) -> None:
     except ValueError:
         content = b""
     if not content:
-        findings.fault(place, path, "expected pairs of hex digits after `hex:`, got other text")
+        findings.fault(place, path, "`hex:` is not followed by pairs of hex digits; write them, or the text itself")
 
 
 def _check_companions(route: SectionValues, findings: Findings) -> None:

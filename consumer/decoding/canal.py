@@ -112,7 +112,7 @@ def _binary_columns(members: Row) -> frozenset[str]:
 def _with_base64(row: JsonObject, binary: frozenset[str]) -> JsonObject:
     """Return a row whose binary columns are base64, like those of the other formats.
 
-    Source: Canal writes each byte as one character (ISO 8859-1), which is no text to send.
+    Source: Canal writes each byte as one character (ISO 8859-1).
     """
     written = dict(row)
     for name in binary & row.keys():

@@ -84,7 +84,7 @@ class ChangeDecoder(Protocol):
     """The decoder of one format."""
 
     placeholders: Placeholders | None
-    """The texts that stand for a value that was not sent; `None` in a format without them."""
+    """The texts that mean a value that was not sent; `None` in a format without them."""
 
     def open(self, value: bytes, record: Record) -> Envelope | Filtered | None:
         """Open a value that is not null, or filter a record that is not a row (a heartbeat, ...).

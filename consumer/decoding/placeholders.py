@@ -21,7 +21,7 @@ _OPENED = msgspec.json.Decoder(list[msgspec.Raw] | dict[str, msgspec.Raw])
 class Placeholders:
     """The placeholders of one route: Debezium's default, and the connector's own if it has one.
 
-    `texts` are all texts that stand for a value that was not sent. `marks` are bytes of which every
+    `texts` are all texts that mean a value that was not sent. `marks` are bytes of which every
     encoded row with a placeholder in text holds one.
     """
 

@@ -220,7 +220,7 @@ def test_messages_of_flink(value: object, expected: list[object]) -> None:
         ({"es": None, "ts": 0}, "1970-01-01T00:00:01.000Z"),
     ],
 )
-def test_clock_of_zero_is_no_time(clocks: dict[str, object], expected: str) -> None:
+def test_clock_of_zero_is_not_a_time(clocks: dict[str, object], expected: str) -> None:
     """Zero means that the time is not known: the next clock counts, the last is Kafka's."""
     route = Route(NAME, fields=NUMBER_TEXT, version="changed")
 

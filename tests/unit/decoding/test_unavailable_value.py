@@ -59,7 +59,7 @@ def test_placeholder_is_never_a_value(name: str, doc: object) -> None:
 
 @pytest.mark.parametrize("doc", ["UNCHANGED", OWN + "x", ["x" + OWN], [[OWN]], {"a": OWN}])
 def test_other_text_is_a_value(doc: object) -> None:
-    """Only the whole text stands for a value that was not sent."""
+    """Only the whole text means a value that was not sent."""
     route = Route("debezium", schema=SCHEMA, fields=JSON, unavailable_value=OWN)
 
     assert route.row(values("debezium", doc))["doc"] is not None
@@ -78,7 +78,7 @@ def test_placeholder_in_hex() -> None:
         assert {"id": "1"} == route.row(values("debezium", doc))
 
 
-def test_placeholder_is_no_key() -> None:
+def test_placeholder_is_not_a_key() -> None:
     """A key that was not sent does not name a row."""
     route = Route("debezium", schema=SCHEMA, unavailable_value=OWN)
     delete = {"op": "d", "before": {"id": OWN, "doc": "a"}}

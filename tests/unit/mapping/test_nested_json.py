@@ -97,7 +97,7 @@ def test_untyped_json_keeps_its_text() -> None:
 
 
 def test_part_that_does_not_fit_its_type_is_refused() -> None:
-    """A decimal that is no base64 is not sent as text."""
+    """A decimal that is not base64 is not sent as text."""
     route = Route("json", schema=SCHEMA, fields=RULES)
 
     assert ["FIELD_FORMAT"] == route.outcomes(wrapped(STRUCT, {"amount": "no"}))
