@@ -189,7 +189,7 @@ def measured(case: Case) -> list[float]:
     """
     conversion = Conversion(case.target, case.rule, None, case.zone)
     shape = first_shape(conversion, None)
-    convert = fast_converter(conversion, None, shape, case.zone, has_placeholders=False)
+    convert = fast_converter(conversion, None, shape, case.zone, None)
     if convert is None:
         raise ValueError(case.name)
     near = [case.value(_START_US + number * _NEAR_US) for number in range(NEAR_COUNT)]

@@ -8,6 +8,7 @@ from consumer.config.findings import Findings, tried
 from consumer.config.route_keys import (
     BEFORE,
     BEFORE_FROM,
+    BEFORE_PREFIX,
     FORMAT,
     OPERATION,
     OPERATION_DELETE,
@@ -59,8 +60,9 @@ def check_envelope(route: SectionValues, findings: Findings) -> None:
         findings.fault(
             row.place, row.path, "write from: the source path of the row, or parse: json"
         )
-    if before is not None and before[BEFORE_FROM] is None:
-        findings.fault(before.place, before.path, "write from: the source path of the old row")
+    if before is not None and before[BEFORE_FROM] is None and before[BEFORE_PREFIX] is None:
+        text = "write from: the source path of the old row, or for format dms prefix"
+        findings.fault(before.place, before.path, text)
 
 
 def operation_settings(route: SectionValues) -> OperationSettings | None:
@@ -85,7 +87,9 @@ def row_settings(route: SectionValues) -> RowSettings | None:
 def before_settings(route: SectionValues) -> BeforeSettings | None:
     """Return the `before` of a checked route."""
     before = route[BEFORE]
-    return None if before is None else BeforeSettings(source=before[BEFORE_FROM])
+    if before is None:
+        return None
+    return BeforeSettings(source=before[BEFORE_FROM], prefix=before[BEFORE_PREFIX])
 
 
 def time_settings(route: SectionValues) -> TimeSettings | None:
@@ -112,7 +116,8 @@ def _check_section(
     section = route[key]
     if section is None:
         return
-    if route[FORMAT] != "json":
+    is_of_json = key is not BEFORE or section[path_key] is not None
+    if route[FORMAT] != "json" and is_of_json:
         text = f"only allowed for format json; remove it ({route[FORMAT]} has its own envelope)"
         findings.fault(route.place_of(key), route.path_of(key), text)
     path = section[path_key]

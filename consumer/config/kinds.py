@@ -115,6 +115,19 @@ class Text:
         return {"anyOf": [formed, _REFERENCE_SCHEMA]}
 
 
+class AnyText(Text):
+    """Text that may be empty."""
+
+    def read(self, node: Node, path: str, findings: Findings) -> str:
+        """Return the text, also if it is written as empty quotes."""
+        found = scalar(node, path, findings, self.words)
+        return "" if found.text == "" else super().read(node, path, findings)
+
+    def json_schema(self) -> dict[str, object]:
+        """Return the kind as JSON Schema."""
+        return {"type": "string"}
+
+
 class Choice(Generic[T]):
     """One word out of a list."""
 

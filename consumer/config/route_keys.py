@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 from consumer.config.keys import Section, defaulted, optional, required
-from consumer.config.kinds import Choice, Duration, PlainValue, Size, Text
+from consumer.config.kinds import AnyText, Choice, Duration, PlainValue, Size, Text
 from consumer.config.rule_keys import RULE
 from consumer.config.several import ListOf, MapOf, one_entry
 from consumer.mapping.settings import CrmOperation, EncodingName, FormatName, TimeUnit
@@ -66,8 +66,19 @@ ZONE = optional(
 )
 FLAT_PREFIX = optional(
     "flat_prefix",
-    Text(),
-    "Prefix of the metadata fields of format debezium_flat; `__` when absent.",
+    AnyText("text, or '' for no prefix"),
+    "Prefix of the metadata fields of format debezium_flat, may be empty; `__` when absent.",
+)
+BEFORE_PREFIX = optional(
+    "prefix",
+    Text("the start of column names, such as BI_"),
+    "Start of the names of columns that hold earlier values (AWS DMS: add-before-image-columns).",
+)
+UNAVAILABLE_VALUE = optional(
+    "unavailable_value",
+    Text("the connector's unavailable.value.placeholder"),
+    "Text that Debezium sends instead of an unchanged large value, if the Debezium connector sets"
+    " its own `unavailable.value.placeholder`; never sent as a value, like Debezium's default.",
 )
 WHERE = optional(
     "where",
@@ -115,9 +126,11 @@ BEFORE_FROM = optional(
 )
 BEFORE = optional(
     "before",
-    Section("a source path such as message.beforeData", BEFORE_FROM, shorthand="from"),
-    "Where format json finds the row before the change: it names the row to delete, and the old key"
-    " of a row whose key has changed.",
+    Section(
+        "a source path such as message.beforeData", BEFORE_FROM, BEFORE_PREFIX, shorthand="from"
+    ),
+    "Where the row before the change is: by `from` for format json, by `prefix` for format dms. It"
+    " names the row to delete, and the old key of a row whose key has changed.",
 )
 TIME_FROM = required(
     "from",
@@ -190,6 +203,7 @@ ROUTE = Section(
     TOMBSTONES,
     ZONE,
     FLAT_PREFIX,
+    UNAVAILABLE_VALUE,
     WHERE,
     OPERATION,
     ROW,

@@ -16,6 +16,8 @@ from consumer.config.envelopes import (
 )
 from consumer.config.findings import Findings, Unread, did_you_mean, tried
 from consumer.config.route_keys import (
+    BEFORE,
+    BEFORE_PREFIX,
     CRM,
     CUSTOM,
     DELETES,
@@ -30,6 +32,7 @@ from consumer.config.route_keys import (
     OBJECT,
     TOMBSTONES,
     TOPICS,
+    UNAVAILABLE_VALUE,
     WHERE,
     ZONE,
 )
@@ -37,6 +40,7 @@ from consumer.config.rule_keys import CONST, RULE_DEFAULT, VALUES
 from consumer.config.rules import fault_of_key, field_rule
 from consumer.config.source_paths import fault_of_path
 from consumer.config.topics import check_topics
+from consumer.decoding.placeholders import placeholder_bytes
 from consumer.mapping.settings import (
     PLACE_KEY,
     CrmTarget,
@@ -60,6 +64,8 @@ TOMBSTONES_BY_FORMAT: dict[str, Deletes] = {"debezium_flat": "delete", "json": "
 """Default of `tombstones` by format; every other format ignores a null value."""
 
 FLAT_PREFIX_DEFAULT = "__"
+
+_PLACEHOLDER_FORMATS = ("debezium", "debezium_flat", "cloudevents")
 
 PARTIAL_FORMATS = frozenset({"goldengate", "salesforce_cdc"})
 """Formats whose updates normally contain only the changed fields."""
@@ -155,7 +161,7 @@ def _built(
     crm: CrmTarget | None = None,
 ) -> RouteSettings:
     """Build the settings of a checked route."""
-    tombstones, where = route[TOMBSTONES], route[WHERE]
+    tombstones, where, flat_prefix = route[TOMBSTONES], route[WHERE], route[FLAT_PREFIX]
     return RouteSettings(
         topics=route[TOPICS],
         object=object,
@@ -167,7 +173,8 @@ def _built(
         deletes=route[DELETES],
         tombstones=tombstones or TOMBSTONES_BY_FORMAT.get(route[FORMAT], "ignore"),
         zone=route[ZONE],
-        flat_prefix=route[FLAT_PREFIX] or FLAT_PREFIX_DEFAULT,
+        flat_prefix=FLAT_PREFIX_DEFAULT if flat_prefix is None else flat_prefix,
+        unavailable_value=route[UNAVAILABLE_VALUE],
         where=where or {},
         operation=operation_settings(route),
         row=row_settings(route),
@@ -298,12 +305,38 @@ def _check_where(route: SectionValues, findings: Findings) -> None:
             findings.fault(route.place_of(WHERE, path), route.path_of(WHERE, path), fault)
 
 
+def _check_unavailable_value(route: SectionValues, findings: Findings) -> None:
+    """Check the format that a placeholder is for, and the bytes after `hex:`."""
+    written = route[UNAVAILABLE_VALUE]
+    if written is None:
+        return
+    place, path = route.place_of(UNAVAILABLE_VALUE), route.path_of(UNAVAILABLE_VALUE)
+    if route[FORMAT] not in _PLACEHOLDER_FORMATS:
+        text = f"only allowed for format {', '.join(_PLACEHOLDER_FORMATS)}; remove it"
+        findings.fault(place, path, text)
+    try:
+        content = placeholder_bytes(written)
+    except ValueError:
+        content = b""
+    if not content:
+        findings.fault(
+            place,
+            path,
+            "`hex:` is not followed by pairs of hex digits; write them, or the text itself",
+        )
+
+
 def _check_companions(route: SectionValues, findings: Findings) -> None:
     """Check the keys that are only allowed, or required, for one format or destination."""
     destination = route[DESTINATION]
     if route[FLAT_PREFIX] not in {None, FLAT_PREFIX_DEFAULT} and route[FORMAT] != "debezium_flat":
         text = "only allowed for format debezium_flat; remove it"
         findings.fault(route.place_of(FLAT_PREFIX), route.path_of(FLAT_PREFIX), text)
+    _check_unavailable_value(route, findings)
+    before = route[BEFORE]
+    if before is not None and before.given(BEFORE_PREFIX) and route[FORMAT] != "dms":
+        text = "only allowed for format dms; remove it"
+        findings.fault(before.place_of(BEFORE_PREFIX), before.path_of(BEFORE_PREFIX), text)
     if route.given(FLUSH) and destination == "streaming":
         text = (
             "only allowed for destination bulk and crm_bulk; remove it (streaming uses"

@@ -237,12 +237,16 @@ class _AvroSchemaReader:
         if part.empty:
             _refuse("it has an array whose items take no bytes, so its length has no limit")
         fix = ValueFix("array", each=part.fix) if part.fix is not None else None
-        return _Type({"type": "array", "items": part.node}, _connect(node, "array", "array"), fix)
+        connect = _connect(node, "array", "array")
+        connect.items = part.connect
+        return _Type({"type": "array", "items": part.node}, connect, fix)
 
     def _map(self, node: AvroNode, space: str, depth: int, loose: bool) -> _Type:  # noqa: FBT001
         part = self.read(node["values"], space, depth + 1, loose)
         fix = ValueFix("map", each=part.fix) if part.fix is not None else None
-        return _Type({"type": "map", "values": part.node}, _connect(node, "map", "map"), fix)
+        connect = _connect(node, "map", "map")
+        connect.values = part.connect
+        return _Type({"type": "map", "values": part.node}, connect, fix)
 
     def _union(self, branches: list[AvroNode], space: str, depth: int, loose: bool) -> _Type:  # noqa: FBT001
         several = sum(branch != "null" for branch in branches) > 1

@@ -9,7 +9,14 @@ import msgspec
 from consumer.decoding.columns import NO_COLUMNS, Columns
 from consumer.decoding.document import open_object
 from consumer.decoding.opened import Absent, Row
-from consumer.decoding.wrapping import EmbeddedSchemaCache, Wrapping, is_connect_struct, unwrap
+from consumer.decoding.wrapping import (
+    NO_NAMES,
+    EmbeddedSchemaCache,
+    Wrapping,
+    is_connect_null,
+    is_wrapped,
+    unwrap,
+)
 from consumer.model import Filtered, Operation
 
 if TYPE_CHECKING:
@@ -17,6 +24,7 @@ if TYPE_CHECKING:
 
     from consumer.decoding.connect_schema import ConnectField
     from consumer.decoding.document import JsonObject
+    from consumer.decoding.placeholders import Placeholders
     from consumer.model import Record
 
 
@@ -33,9 +41,19 @@ class Envelope(msgspec.Struct):
     wrapping: Wrapping | None = None
 
 
-def envelope_of(value: bytes, document: JsonObject, schemas: EmbeddedSchemaCache) -> Envelope:
-    """Return the envelope of an opened document, taken out of Connect's wrapping if it has one."""
-    wrapped = unwrap(value, document, schemas) if is_connect_struct(document) else None
+def envelope_of(
+    value: bytes,
+    document: JsonObject,
+    schemas: EmbeddedSchemaCache,
+    columns: frozenset[str] = NO_NAMES,
+) -> Envelope | None:
+    """Return the envelope of an opened document, taken out of Connect's wrapping if it has one.
+
+    `columns` are the columns that the route reads from a row. `None` for a wrapped null.
+    """
+    if is_connect_null(document, columns):
+        return None
+    wrapped = unwrap(value, document, schemas) if is_wrapped(document, columns) else None
     return (
         Envelope(document)
         if wrapped is None
@@ -65,13 +83,13 @@ class ChangeEvent(msgspec.Struct, kw_only=True):
 class ChangeDecoder(Protocol):
     """The decoder of one format."""
 
-    has_placeholders: bool
-    """Whether a text value may be Debezium's placeholder for a value that was not sent."""
+    placeholders: Placeholders | None
+    """The texts that mean a value that was not sent; `None` in a format without them."""
 
     def open(self, value: bytes, record: Record) -> Envelope | Filtered | None:
         """Open a value that is not null, or filter a record that is not a row (a heartbeat, ...).
 
-        Returns: `None` for a tombstone whose value is the JSON word `null`.
+        Returns: `None` for a tombstone whose null is written in JSON, by itself or wrapped.
         Raises: `RecordError`: DECODE or ENVELOPE_SHAPE.
         """
         ...
@@ -87,16 +105,24 @@ class ChangeDecoder(Protocol):
 class BareOrWrapped:
     """Base of formats whose values are bare JSON or in Connect's wrapping, without placeholders."""
 
-    has_placeholders = False
+    placeholders: Placeholders | None = None
 
-    def __init__(self, columns_of: Callable[[ConnectField | None], Columns]) -> None:
-        """`columns_of` reads the columns from the schema in the wrapping."""
+    def __init__(
+        self,
+        columns_of: Callable[[ConnectField | None], Columns],
+        columns: frozenset[str] = NO_NAMES,
+    ) -> None:
+        """`columns_of` reads the columns from the schema in the wrapping.
+
+        `columns` are the columns that the route reads, if the value itself may be a row.
+        """
         self._schemas = EmbeddedSchemaCache(columns_of)
+        self._columns = columns
 
-    def open(self, value: bytes, record: Record) -> Envelope:
+    def open(self, value: bytes, record: Record) -> Envelope | Filtered | None:
         """Open a value, and take it out of Connect's wrapping if it has one.
 
         Raises: `RecordError`: DECODE.
         """
         del record
-        return envelope_of(value, open_object(value), self._schemas)
+        return envelope_of(value, open_object(value), self._schemas, self._columns)

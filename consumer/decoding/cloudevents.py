@@ -15,7 +15,13 @@ from consumer.decoding.debezium import CLOCKS, events_of
 from consumer.decoding.document import open_member, open_object
 from consumer.decoding.members import clock_ms, found, row_of, whole_number
 from consumer.decoding.opened import open_value
-from consumer.decoding.wrapping import EmbeddedSchemaCache, is_connect_struct, unwrap
+from consumer.decoding.wrapping import (
+    NO_NAMES,
+    EmbeddedSchemaCache,
+    is_connect_null,
+    is_wrapped,
+    unwrap,
+)
 from consumer.errors import Reason, RecordError
 from consumer.headers import headers_of
 from consumer.model import Operation
@@ -26,6 +32,7 @@ if TYPE_CHECKING:
     from consumer.decoding.connect_schema import ConnectField
     from consumer.decoding.document import JsonObject
     from consumer.decoding.opened import Row
+    from consumer.decoding.placeholders import Placeholders
     from consumer.model import Filtered, Record
 
 _HEADER_PREFIX = "ce_"
@@ -39,14 +46,15 @@ _CLOCKS = tuple((f"iodebezium{name.replace('_', '')}", per_ms) for name, per_ms 
 class CloudEventsDecoder:
     """Decodes events in JSON: Debezium's are change events, the data of all others is a row."""
 
-    has_placeholders = True
-
-    def __init__(self) -> None:
+    def __init__(self, columns: frozenset[str], placeholders: Placeholders) -> None:
+        """`columns` are the columns that the route reads from a row."""
+        self.placeholders: Placeholders | None = placeholders
+        self._columns = columns
         self._outer_schemas = EmbeddedSchemaCache(_columns_of_event)
         self._row_schemas = EmbeddedSchemaCache(columns_of_row)
         self._change_schemas = EmbeddedSchemaCache(columns_of_envelope)
 
-    def open(self, value: bytes, record: Record) -> Envelope:
+    def open(self, value: bytes, record: Record) -> Envelope | None:
         """Open the event: its attributes and, under `data`, the row; the same for both modes."""
         document = open_object(value)
         attributes = _binary_attributes(record)
@@ -55,9 +63,11 @@ class CloudEventsDecoder:
             content = value.strip()
             return self._envelope(attributes | {_ROW: msgspec.Raw(content)}, document, content)
         # Structured mode: the event may be in Connect's wrapping as a whole.
+        if is_connect_null(document):
+            return None
         columns = NO_COLUMNS
         if (
-            is_connect_struct(document)
+            is_wrapped(document)
             and (outer := unwrap(value, document, self._outer_schemas)) is not None
         ):
             document, columns = outer[0], outer[1].columns
@@ -82,8 +92,10 @@ class CloudEventsDecoder:
 
         `columns` come from a wrapping around the whole event.
         """
-        schemas = self._change_schemas if _OP in members else self._row_schemas
-        wrapped = unwrap(content, row, schemas) if is_connect_struct(row) else None
+        is_change = _OP in members
+        schemas = self._change_schemas if is_change else self._row_schemas
+        read = NO_NAMES if is_change else self._columns
+        wrapped = unwrap(content, row, schemas) if is_wrapped(row, read) else None
         if wrapped is None:
             return Envelope(members, columns)
         return Envelope({**members, _ROW: row["payload"]}, wrapped[1].columns)

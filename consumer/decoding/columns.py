@@ -32,12 +32,16 @@ JsonKind: TypeAlias = Literal["text", "integer", "float", "boolean", "other"]
 
 
 class Column(msgspec.Struct, frozen=True):
-    """One column. `fields` are the columns of a nested record."""
+    """One column. `fields` are the columns of a nested record.
+
+    `items` is the column of each item of an array, or of each value of a map.
+    """
 
     meaning: LogicalType = LogicalType.PLAIN
     written: JsonKind = "other"
     scale: int = 0
     fields: Mapping[str, Column] = {}
+    items: Column | None = None
 
 
 Columns: TypeAlias = Mapping[str, Column]

@@ -30,6 +30,8 @@ class ConnectField(msgspec.Struct, omit_defaults=True):
     name: str | None = None
     parameters: dict[str, str] | None = None
     fields: list[ConnectField] | None = None
+    items: ConnectField | None = None
+    values: ConnectField | None = None
 
 
 _SCHEMA = msgspec.json.Decoder(ConnectField)
@@ -117,4 +119,10 @@ def _column(field: ConnectField) -> Column:
             # Without a scale in the schema the column stays plain: a field rule must give `scale`.
             return Column(written=written)
         return Column(meaning, written, scale)
-    return Column(meaning, written, fields=_columns(field.fields or ()))
+    each = field.items or field.values
+    return Column(
+        meaning,
+        written,
+        fields=_columns(field.fields or ()),
+        items=None if each is None else _column(each),
+    )

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from consumer.decoding.change_event import ChangeEvent, Envelope
 from consumer.decoding.connect_schema import columns_of_envelope
-from consumer.decoding.debezium_topics import own_record
+from consumer.decoding.debezium_topics import is_ticdc_watermark, own_record
 from consumer.decoding.document import open_member, open_object
 from consumer.decoding.filtered import FILTERED
 from consumer.decoding.members import found, row_or_null, whole_number
 from consumer.decoding.opened import open_value
-from consumer.decoding.wrapping import EmbeddedSchemaCache, unwrap
+from consumer.decoding.wrapping import EmbeddedSchemaCache, is_connect_null, unwrap
 from consumer.errors import Reason, RecordError
 from consumer.model import Filtered, FilterRule, Operation
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from consumer.decoding.opened import Opened, Row
+    from consumer.decoding.placeholders import Placeholders
     from consumer.model import Record
 
 UPSERT_OPS = frozenset({"c", "u", "r"})
@@ -33,14 +34,15 @@ TRUNCATED = (
 class DebeziumDecoder:
     """Decodes envelopes with `before`, `after`, `source` and `op`."""
 
-    has_placeholders = True
-
-    def __init__(self) -> None:
+    def __init__(self, placeholders: Placeholders) -> None:
+        self.placeholders: Placeholders | None = placeholders
         self._schemas = EmbeddedSchemaCache(columns_of_envelope)
 
-    def open(self, value: bytes, record: Record) -> Envelope | Filtered:
+    def open(self, value: bytes, record: Record) -> Envelope | Filtered | None:
         """Open the envelope; filter Debezium's own records, each by its rule."""
         document = open_object(value)
+        if is_connect_null(document):
+            return None
         # `op` at the top means a bare envelope; anything else may be in Connect's wrapping.
         wrapped = None if "op" in document else unwrap(value, document, self._schemas)
         envelope = (
@@ -63,6 +65,8 @@ class DebeziumDecoder:
         """Read the one row of an envelope."""
         del record
         members = envelope.members
+        if is_ticdc_watermark(members):
+            return FILTERED[FilterRule.WATERMARK]
         return events_of(open_value(members["op"]), members, change_time_ms(members), "op")
 
 

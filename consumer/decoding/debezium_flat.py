@@ -11,7 +11,7 @@ from consumer.decoding.debezium_topics import own_record
 from consumer.decoding.document import open_object
 from consumer.decoding.members import whole_number
 from consumer.decoding.opened import open_value
-from consumer.decoding.wrapping import EmbeddedSchemaCache, is_connect_null
+from consumer.decoding.wrapping import EmbeddedSchemaCache
 from consumer.errors import Reason, RecordError
 from consumer.model import Filtered, Operation
 
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from consumer.decoding.opened import Row
+    from consumer.decoding.placeholders import Placeholders
     from consumer.model import Record
 
 _ENVELOPE = frozenset({"before", "after", "source", "op"})
+_WHOLE_ENVELOPE = "expected a flat row, got a whole envelope; set `format: debezium`"
 _NULL = b"null"
 _DELETED = {"true": True, "false": False, True: True, False: False, None: False}
 
@@ -44,12 +46,12 @@ def flat_clocks(prefix: str) -> list[tuple[str, int]]:
 class DebeziumFlatDecoder:
     """Decodes rows with extra columns that mark the operation (`__op`, `__deleted`)."""
 
-    has_placeholders = True
-
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, columns: frozenset[str], placeholders: Placeholders) -> None:
+        self.placeholders: Placeholders | None = placeholders
         self._prefix = prefix
         self._op, self._deleted = flat_marks(prefix)
         self._clocks = flat_clocks(prefix)
+        self._columns = columns
         self._schemas = EmbeddedSchemaCache(columns_of_row)
 
     def open(self, value: bytes, record: Record) -> Envelope | Filtered | None:
@@ -61,18 +63,19 @@ class DebeziumFlatDecoder:
         """
         if value == _NULL:
             return None
-        document = open_object(value)
-        if is_connect_null(document):
+        envelope = envelope_of(value, open_object(value), self._schemas, self._columns)
+        if envelope is None:
             return None
-        envelope = envelope_of(value, document, self._schemas)
+        # Without a prefix `op` may be a column of the row or a member of a whole envelope.
+        if not self._prefix and envelope.members.keys() >= _ENVELOPE:
+            raise RecordError(Reason.ENVELOPE_SHAPE, _WHOLE_ENVELOPE)
         if self._op not in envelope.members and self._deleted not in envelope.members:
-            own = own_record(envelope.members, record.topic())
+            own = own_record(envelope.members, record.topic(), self._columns)
             if own is not None:
                 return own
             # A row without marks is an upsert, but a whole envelope is the wrong format.
             if envelope.members.keys() >= _ENVELOPE:
-                detail = "expected a flat row, got a whole envelope; set `format: debezium`"
-                raise RecordError(Reason.ENVELOPE_SHAPE, detail)
+                raise RecordError(Reason.ENVELOPE_SHAPE, _WHOLE_ENVELOPE)
         return envelope
 
     def events(self, envelope: Envelope, record: Record) -> Sequence[ChangeEvent] | Filtered:
@@ -88,11 +91,7 @@ class DebeziumFlatDecoder:
             operation = Operation.DELETE
         deleted = operation is Operation.DELETE
         # The columns that the transformation added are reliable in a deleted row, too.
-        added = (
-            frozenset(name for name in members if name.startswith(self._prefix))
-            if deleted
-            else frozenset()
-        )
+        added = self._added(members) if deleted else frozenset()
         return (
             ChangeEvent(
                 operation=operation,
@@ -102,6 +101,13 @@ class DebeziumFlatDecoder:
                 source_ms=self._time_ms(members),
             ),
         )
+
+    def _added(self, members: Row) -> frozenset[str]:
+        """Return the columns that the transformation added; without a prefix only known names."""
+        if self._prefix:
+            return frozenset(name for name in members if name.startswith(self._prefix))
+        known = {self._op, self._deleted, *(name for name, _ in self._clocks)}
+        return frozenset(members.keys() & known)
 
     def _is_deleted(self, members: Row) -> bool:
         """Read the mark of a delete, text or boolean. Raises: ENVELOPE_SHAPE for other values."""

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from consumer.decoding.change_event import Envelope
+    from consumer.decoding.document import JsonObject
+    from consumer.decoding.opened import Row
     from consumer.model import Filtered, Record
 
 _OPERATIONS = {
@@ -33,8 +35,10 @@ _OPERATION = "metadata.operation"
 class DmsDecoder(BareOrWrapped):
     """Decodes rows of AWS DMS, with the row before an update if the task sends it."""
 
-    def __init__(self) -> None:
+    def __init__(self, before_prefix: str | None) -> None:
+        """`before_prefix` starts the names of columns that hold the earlier values of a row."""
         super().__init__(columns_of_member("data"))
+        self._before_prefix = before_prefix
 
     def events(self, envelope: Envelope, record: Record) -> Sequence[ChangeEvent] | Filtered:
         """Read the one row. A column that the before image does not have did not change."""
@@ -50,13 +54,35 @@ class DmsDecoder(BareOrWrapped):
         if operation is None:
             detail = "expected load, insert, update or delete, got another operation"
             raise RecordError(Reason.ENVELOPE_OP, detail, field=_OPERATION)
-        row = row_of(envelope.members, "data")
-        before = row_or_null(envelope.members, _BEFORE) if operation is Operation.UPSERT else None
+        is_delete = operation is Operation.DELETE
+        row, before = self._images(envelope.members, is_delete=is_delete)
+        old_row = row | before if before else None
         return (
             ChangeEvent(
                 operation=operation,
-                row=row,
-                old_row=row | before if before else None,
+                row=(old_row or row) if is_delete else row,
+                old_row=None if is_delete else old_row,
                 source_ms=clock_ms(metadata.get("timestamp")),
             ),
+        )
+
+    def _images(self, members: Row, *, is_delete: bool) -> tuple[JsonObject, JsonObject | None]:
+        """Return the row, and the earlier values in its own member or in prefixed columns.
+
+        The member `before-image` of a delete is not read: `data` has the deleted row.
+
+        Source: DMS's rule action `add-before-image-columns` adds a column for each earlier value.
+        """
+        row = row_of(members, "data")
+        prefix = self._before_prefix
+        own_member = None if is_delete else row_or_null(members, _BEFORE)
+        if prefix is None:
+            return row, own_member
+        before = {
+            name.removeprefix(prefix): value
+            for name, value in row.items()
+            if name.startswith(prefix) and name != prefix
+        }
+        return {name: row[name] for name in row if not name.startswith(prefix)}, (
+            before or own_member
         )

@@ -54,7 +54,7 @@ def compile_json_schema(written: WrittenSchema) -> Transcode:
 
 def _all(connect: ConnectField) -> Iterator[ConnectField]:
     yield connect
-    for field in connect.fields or ():
+    for field in (*(connect.fields or ()), *([connect.items] if connect.items is not None else [])):
         yield from _all(field)
 
 
@@ -79,6 +79,8 @@ class _JsonSchemaReader:
         fields = None
         if isinstance(properties, dict):
             fields = [self.read(part, depth + 1, field) for field, part in properties.items()]
+        items = node.get("items")
+        each = self.read(items, depth + 1) if isinstance(items, dict) else None
         self._root = root_before
         kind = str(node.get("type", ""))
         return ConnectField(
@@ -90,6 +92,7 @@ class _JsonSchemaReader:
             }
             or None,
             fields=fields,
+            items=each,
         )
 
     def _resolved(self, node: Any) -> Any:  # noqa: ANN401 - JSON

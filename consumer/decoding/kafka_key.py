@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -10,13 +11,23 @@ from consumer.decoding.columns import NO_COLUMNS, Columns
 from consumer.decoding.connect_schema import columns_of_row
 from consumer.decoding.document import JsonObject, open_member, open_object
 from consumer.decoding.opened import Digits, open_json
-from consumer.decoding.wrapping import EmbeddedSchemaCache
+from consumer.decoding.wrapping import EmbeddedSchemaCache, is_wrapped
 from consumer.errors import Reason, RecordError
 
 if TYPE_CHECKING:
     from consumer.decoding.opened import Opened
 
 NAME = "$key"
+JAVA_TEXT = (
+    "got the text of a Java struct or map; set the connector's `key.converter` to"
+    " org.apache.kafka.connect.json.JsonConverter, or extract the column with ExtractField$Key"
+)
+"""What to do about a key that a StringConverter made of a struct with columns."""
+
+_JAVA_TEXT = re.compile(r"\s*(?:Struct)?\{(?:[^\s={}\"':,]+=.*)?\}\s*", re.DOTALL).fullmatch
+"""Source: `toString` of Connect's Struct, `Struct{id=10}`, and of Java's maps, `{id=10}`."""
+
+_PAIR = ("schema", "payload")
 _VALUE = msgspec.json.Decoder(msgspec.Raw)
 _SCHEMAS = EmbeddedSchemaCache(columns_of_row)
 
@@ -24,37 +35,54 @@ _SCHEMAS = EmbeddedSchemaCache(columns_of_row)
 class KafkaKey:
     """The key of one record: `fields` of a JSON object, or the `scalar` of any other key.
 
-    The other of the two is `None`.
+    The other of the two is `None`. `is_java_text` says that the key is the text that Java makes of
+    a struct or a map: it names no column.
     """
 
-    __slots__ = ("columns", "content", "fields", "scalar")
+    __slots__ = ("columns", "content", "fields", "is_java_text", "scalar")
 
     def __init__(self, content: bytes | None) -> None:
         self.content = content
         self.columns: Columns = NO_COLUMNS
         self.fields: JsonObject | None = None
         self.scalar: Opened = None
+        self.is_java_text = False
         if content is None:
             return
         if content.lstrip(b" \t\r\n").startswith(b"{"):
             self._open_object(content)
         else:
             self.scalar = _open_scalar(content)
+        if type(self.scalar) is str:
+            self.is_java_text = _JAVA_TEXT(self.scalar) is not None
 
     def _open_object(self, content: bytes) -> None:
         """Open a JSON object, bare or in Connect's wrapping."""
         try:
             document = open_object(content)
         except RecordError as error:
+            text = content.decode(errors="replace")
+            if error.reason is Reason.DECODE_SYNTAX and _JAVA_TEXT(text) is not None:
+                self.scalar = text
+                return
             raise RecordError(error.reason, error.detail, field=NAME) from None
-        schema = open_member(document.get("schema"))
-        if schema is None or "type" not in schema or "payload" not in document:
+        if not _is_wrapped(document):
             self.fields = document
             return
-        self.columns = _SCHEMAS.columns(bytes(document["schema"]))
+        self.columns = _SCHEMAS.columns(bytes(document.get("schema", b"null")))
         self.fields = open_member(document["payload"])
         if self.fields is None:
             self.scalar = open_json(document["payload"])
+
+
+def _is_wrapped(document: JsonObject) -> bool:
+    """Whether a key is Connect's pair around a struct or a single value, or only its payload."""
+    if "schema" not in document or "payload" not in document:
+        return is_wrapped(document)
+    schema = open_member(document["schema"])
+    if schema is None:
+        return bytes(document["schema"]) == b"null" and len(document) == len(_PAIR)
+    return "type" in schema
 
 
 def key_text(content: bytes) -> str:

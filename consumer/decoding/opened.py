@@ -31,6 +31,10 @@ class Absent(Enum):
     """The source has a value but did not send it (an unchanged TOAST column, a partial update)."""
 
 
+class PartialObject(dict[str, object]):
+    """An object of which the source sent only some members: as a whole it is unprovided."""
+
+
 class Digits(str):
     """A number, as its exact JSON text."""
 

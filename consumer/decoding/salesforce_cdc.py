@@ -11,8 +11,8 @@ from consumer.decoding.columns import NO_COLUMNS
 from consumer.decoding.connect_schema import columns_of_row
 from consumer.decoding.document import open_member, open_object
 from consumer.decoding.members import found, row_of, text_of, whole_number
-from consumer.decoding.opened import Absent, open_value
-from consumer.decoding.wrapping import EmbeddedSchemaCache, is_connect_struct, unwrap
+from consumer.decoding.opened import Absent, PartialObject, open_value
+from consumer.decoding.wrapping import EmbeddedSchemaCache, is_connect_null, is_wrapped, unwrap
 from consumer.errors import Reason, RecordError
 from consumer.model import Operation
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from consumer.decoding.opened import Row
+    from consumer.decoding.placeholders import Placeholders
     from consumer.model import Record
 
 _HEADER = "ChangeEventHeader"
@@ -38,16 +39,18 @@ _NULL = msgspec.Raw(b"null")
 class SalesforceCdcDecoder:
     """Decodes change events, bare or under `payload`, as connectors and the streaming API do."""
 
-    has_placeholders = False
+    placeholders: Placeholders | None = None
 
     def __init__(self) -> None:
         self._schemas = EmbeddedSchemaCache(columns_of_row)
 
-    def open(self, value: bytes, record: Record) -> Envelope:
+    def open(self, value: bytes, record: Record) -> Envelope | None:
         """Open the event; every form around it is removed, so that members have one path."""
         del record
         document = open_object(value)
-        wrapped = unwrap(value, document, self._schemas) if is_connect_struct(document) else None
+        if is_connect_null(document):
+            return None
+        wrapped = unwrap(value, document, self._schemas) if is_wrapped(document) else None
         columns = NO_COLUMNS if wrapped is None else wrapped[1].columns
         # CometD puts the event under `data`, and the header and fields under `payload`.
         outer = open_member(document.get("data")) if _HEADER not in document else None
@@ -72,6 +75,7 @@ class SalesforceCdcDecoder:
         if operation is Operation.UPSERT:
             columns = {name: value for name, value in body.items() if name != _HEADER}
             row = _changed(columns, header) if kind == "UPDATE" else columns
+            row = _without_diffs(row, header)
         source_ms = whole_number(header.get("commitTimestamp"))
         # The event names one set of fields for all of its records.
         return [
@@ -108,37 +112,65 @@ def _record_ids(header: Row) -> list[str]:
 def _changed(columns: Row, header: Row) -> Row:
     """Return the fields that an update changed; of a compound field, only the changed parts."""
     names = _field_names(header, "changedFields")
-    parts: dict[str, dict[str, object]] = {}
-    row = dict(columns) if names is None else _picked(columns, names, parts)
+    row = _with_partial_objects(columns) if names is None else _picked(columns, names)
     for name in _field_names(header, "nulledFields") or ():
         whole, _, part = name.partition(".")
         if part:
-            parts.setdefault(whole, {})[part] = _NULL
+            _partial(row, whole)[part] = _NULL
         else:
             row[whole] = None
-    for whole, some in parts.items():
-        # Without a list of changed fields the other parts of the compound field stay.
-        given = (open_member(columns.get(whole)) or {}) if names is None else {}
-        row[whole] = msgspec.Raw(msgspec.json.encode({**given, **some}))
     return row
 
 
-def _picked(
-    columns: Row, names: Iterable[str], parts: dict[str, dict[str, object]]
-) -> dict[str, object]:
-    """Return the named fields that the event has; parts of compound fields go into `parts`."""
-    row: dict[str, object] = {}
+def _with_partial_objects(columns: Row) -> dict[str, object]:
+    """Return all fields of an update without a list of changed fields.
+
+    A compound field may be there with only its changed parts.
+    """
+    opened = {name: open_member(value) for name, value in columns.items()}
+    return {
+        name: value if opened[name] is None else PartialObject(opened[name] or {})
+        for name, value in columns.items()
+    }
+
+
+def _picked(columns: Row, names: Iterable[str]) -> dict[str, object]:
+    """Return the named fields that the event has, and the named parts of compound fields."""
+    row: dict[str, object] = {
+        name: columns[name] for name in names if "." not in name and name in columns
+    }
     for name in names:
         whole, _, part = name.partition(".")
-        if whole not in columns:
-            continue
-        if not part:
-            row[whole] = columns[whole]
-            continue
-        inner = open_member(columns[whole]) or {}
-        if part in inner:
-            parts.setdefault(whole, {})[part] = inner[part]
+        inner = open_member(columns.get(whole)) or {}
+        if part and part in inner:
+            _partial(row, whole)[part] = inner[part]
     return row
+
+
+def _without_diffs(fields: Row, header: Row) -> Row:
+    """Return the fields without those that hold a diff of the old and the new text.
+
+    Source: `diffFields` of the event header; a large text field is sent as a unified diff.
+    """
+    names = _field_names(header, "diffFields")
+    if not names:
+        return fields
+    row = dict(fields)
+    for name in names:
+        whole, _, part = name.partition(".")
+        if part:
+            _partial(row, whole).pop(part, None)
+        elif row.get(name) is not None:  # a field in `nulledFields` is null
+            row[name] = Absent.UNPROVIDED
+    return row
+
+
+def _partial(row: dict[str, object], name: str) -> PartialObject:
+    """Return the parts of a compound field, which is unprovided as a whole from now on."""
+    found = row.get(name)
+    if not isinstance(found, PartialObject):
+        found = row[name] = PartialObject(open_member(found) or {})
+    return found
 
 
 def _field_names(header: Row, name: str) -> list[str] | None:

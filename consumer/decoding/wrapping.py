@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from consumer.decoding.document import JsonObject
 
 _KNOWN_SCHEMAS = 32
-_STRUCT = b'"struct"'
+_PAYLOAD = "payload"
+_PAIR = frozenset({"schema", _PAYLOAD})
+_NULL = b"null"
+_OBJECTS = frozenset({b'"struct"', b'"map"'})
+NO_NAMES: frozenset[str] = frozenset()
 
 
 class Wrapping(msgspec.Struct, frozen=True):
@@ -53,28 +57,48 @@ def unwrap(
 ) -> tuple[JsonObject, Wrapping] | None:
     """Return the payload and its wrapping; `None` when the document is not wrapped.
 
-    A wrapped document has both members, and its payload is an object.
+    The payload of a wrapped document is an object, beside a schema or the only member.
     """
-    if "schema" not in document or "payload" not in document:
+    if _PAYLOAD not in document or ("schema" not in document and len(document) > 1):
         return None
-    payload = open_member(document["payload"])
+    payload = open_member(document[_PAYLOAD])
     if payload is None:
         return None
-    columns = schemas.columns(bytes(document["schema"]))
-    return payload, Wrapping(_prefix(value, bytes(document["payload"])), columns)
+    columns = schemas.columns(bytes(document.get("schema", _NULL)))
+    return payload, Wrapping(_prefix(value, bytes(document[_PAYLOAD])), columns)
+
+
+def is_wrapped(document: JsonObject, columns: frozenset[str] = NO_NAMES) -> bool:
+    """Whether the document is the converter's pair, or only its payload, and not a row.
+
+    Without a schema the document may also be a row with a column `payload`. It is a row if
+    `columns`, the columns that the route reads, has that name.
+
+    Source: Connect's JsonConverter writes a null schema for a value without one.
+    """
+    if _PAYLOAD not in document or not document.keys() <= _PAIR:
+        return False
+    if bytes(document.get("schema", _NULL)) != _NULL:
+        return is_connect_struct(document)
+    is_object_or_null = bytes(document[_PAYLOAD])[:1] in {b"{", b"n"}
+    return is_object_or_null and _PAYLOAD not in columns
 
 
 def is_connect_struct(document: JsonObject) -> bool:
-    """Whether the document is the converter's pair, and not a row with columns of these names."""
-    if list(document) != ["schema", "payload"]:
+    """Whether the document is the converter's pair with a schema of an object."""
+    if document.keys() != _PAIR:
         return False
     schema = open_member(document["schema"])
-    return schema is not None and "fields" in schema and bytes(schema.get("type", b"")) == _STRUCT
+    return (
+        schema is not None
+        and not schema.keys().isdisjoint({"fields", "values"})
+        and bytes(schema.get("type", b"")) in _OBJECTS
+    )
 
 
-def is_connect_null(document: JsonObject) -> bool:
-    """Whether the document is the converter's pair around a null."""
-    return bytes(document.get("payload", b"")) == b"null" and is_connect_struct(document)
+def is_connect_null(document: JsonObject, columns: frozenset[str] = NO_NAMES) -> bool:
+    """Whether the document is the converter's pair, or only its payload, around a null."""
+    return bytes(document.get(_PAYLOAD, b"")) == _NULL and is_wrapped(document, columns)
 
 
 def wrapping_around(schema: ConnectField) -> tuple[bytes, bytes]:

@@ -6,7 +6,17 @@ from datetime import tzinfo
 
 import msgspec
 
+from consumer.decoding.formats import FormatSettings
+from consumer.decoding.placeholders import DEFAULT_PLACEHOLDERS, Placeholders
 from consumer.mapping.settings import ObjectSettings, RouteSettings
+from consumer.mapping.sources import (
+    EnvelopePath,
+    RowPath,
+    TemplatePart,
+    ValueSource,
+    source_of,
+    template_of,
+)
 from consumer.mapping.version import VersionMemory
 
 
@@ -25,3 +35,37 @@ class BoundRoute(msgspec.Struct, frozen=True):
     def partial(self) -> bool:
         """Whether a field without a value is left out of the row instead of being sent as null."""
         return self.object.refresh_mode == "partial"
+
+    @property
+    def placeholders(self) -> Placeholders:
+        """The placeholders of the route, for formats that have them."""
+        own = self.route.unavailable_value
+        return DEFAULT_PLACEHOLDERS if own is None else Placeholders(own)
+
+    @property
+    def format_settings(self) -> FormatSettings:
+        """The settings of the route for its decoder."""
+        route = self.route
+        return FormatSettings(
+            flat_prefix=route.flat_prefix,
+            zone=self.zone,
+            columns=self._columns(),
+            before_prefix=None if route.before is None else route.before.prefix,
+            placeholders=self.placeholders,
+        )
+
+    def _columns(self) -> frozenset[str]:
+        """Return the columns that the route reads, `payload` if a custom function may read it."""
+        rules = self.route.fields
+        sources: list[ValueSource] = [source_of(path) for path in self.route.where]
+        for name in self.object.fields:
+            rule = rules.get(name)
+            if rule is not None and isinstance(rule.template, str):
+                parts = template_of(rule.template, lambda _: str).parts
+                sources += [part.source for part in parts if isinstance(part, TemplatePart)]
+            elif rule is not None and isinstance(rule.source, str):
+                sources.append(source_of(rule.source))
+            elif rule is None or rule.const is msgspec.UNSET:
+                sources.append(RowPath((name,)))
+        columns = {one.column for one in sources if isinstance(one, RowPath | EnvelopePath)}
+        return frozenset(columns | ({"payload"} if self.route.custom is not None else set()))

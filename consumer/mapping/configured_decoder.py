@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from consumer.decoding.change_event import BareOrWrapped, ChangeEvent
+from consumer.decoding.change_event import BareOrWrapped, ChangeEvent, Envelope
 from consumer.decoding.columns import NO_COLUMNS, column_at
 from consumer.decoding.connect_schema import columns_of_row
 from consumer.decoding.document import JsonObject, json_in_text, open_member, open_object
 from consumer.decoding.filtered import FILTERED
-from consumer.decoding.formats import DECODERS, FormatSettings
+from consumer.decoding.formats import DECODERS
 from consumer.decoding.opened import Absent, Nested, Opened, open_value
 from consumer.errors import Reason, RecordError
 from consumer.mapping.conditions import AcceptedValues
@@ -32,7 +32,7 @@ from consumer.model import FilterRule, Operation
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from consumer.decoding.change_event import ChangeDecoder, Envelope
+    from consumer.decoding.change_event import ChangeDecoder
     from consumer.decoding.columns import Columns
     from consumer.decoding.connect_schema import ConnectField
     from consumer.decoding.opened import Row
@@ -61,7 +61,7 @@ def decoder_of(bound: BoundRoute) -> ChangeDecoder:
     route = bound.route
     if route.has_envelope:
         return ConfiguredDecoder(bound)
-    return DECODERS[route.format](FormatSettings(route.flat_prefix, bound.zone))
+    return DECODERS[route.format](bound.format_settings)
 
 
 class ConfiguredDecoder(BareOrWrapped):
@@ -70,7 +70,7 @@ class ConfiguredDecoder(BareOrWrapped):
     def __init__(self, bound: BoundRoute) -> None:
         route = bound.route
         self._row = _RowSource(route.row.source if route.row is not None else None, route)
-        super().__init__(_columns_at(self._row))
+        super().__init__(_columns_at(self._row), _columns_of(route))
         self._opens_text = self._row.in_text
         self._operation = None if route.operation is None else _OperationSource(route.operation)
         before = route.before.source if route.before is not None else None
@@ -78,10 +78,10 @@ class ConfiguredDecoder(BareOrWrapped):
         self._time = None if route.time is None else _time_source(route, bound)
         self._tombstones = route.tombstones
 
-    def open(self, value: bytes, record: Record) -> Envelope:
+    def open(self, value: bytes, record: Record) -> Envelope | Filtered | None:
         """Open a document; with `row: {parse: json}` it may be JSON text. Raises: DECODE."""
         envelope = super().open(_without_quotes(value) if self._opens_text else value, record)
-        if self._opens_text and self._row.path is None:
+        if isinstance(envelope, Envelope) and self._opens_text and self._row.path is None:
             text = _text_payload(envelope.members)
             if text is not None:
                 envelope.members = open_object(bytes(json_in_text(text)))
@@ -280,6 +280,13 @@ def _columns_at(row: _RowSource) -> Callable[[ConnectField | None], Columns]:
         return NO_COLUMNS if column is None else column.fields
 
     return columns
+
+
+def _columns_of(route: RouteSettings) -> frozenset[str]:
+    """Return the members of the document that the envelope's paths begin with."""
+    parts = (route.operation, route.row, route.before, route.time)
+    sources = [source_of(one.source) for one in parts if one is not None and one.source is not None]
+    return frozenset(one.column for one in sources if isinstance(one, DocumentPath))
 
 
 def _without_quotes(value: bytes) -> bytes:

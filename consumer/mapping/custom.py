@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from consumer.decoding.opened import Absent, ExactFloat, Row, open_value
-from consumer.decoding.placeholders import is_placeholder
+from consumer.decoding.opened import Absent, ExactFloat, PartialObject, Row, open_value
 from consumer.errors import Reason, RecordError
 from consumer.headers import headers_of
 from consumer.mapping.sources import kafka_time_ms
@@ -98,11 +97,12 @@ class CustomRule:
 
 def _opened_row(row: Row, origin: Origin) -> tuple[dict[str, object], dict[str, object]]:
     """Return the plain values for the function, and the columns that the source did not send."""
+    placeholders = origin.placeholders
     plain: dict[str, object] = {}
     unprovided: dict[str, object] = {}
     for name, value in row.items():
         if isinstance(value, Absent) or (
-            origin.has_placeholders and is_placeholder(open_value(value))
+            placeholders is not None and placeholders.matches(open_value(value))
         ):
             unprovided[name] = Absent.UNPROVIDED
         else:
@@ -116,6 +116,8 @@ def _kind(value: object) -> str:
 
 def _opened(value: object) -> object:
     """Return a new plain value on each call: JSON is parsed, mutable values are copied."""
+    if isinstance(value, PartialObject):
+        return {name: _opened(one) for name, one in value.items()}
     if not isinstance(value, msgspec.Raw):
         return deepcopy(value) if isinstance(value, dict | list) else value
     try:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from consumer.decoding.kafka_key import JAVA_TEXT
+from consumer.decoding.kafka_key import NAME as KAFKA_KEY
 from consumer.decoding.opened import Absent, Opened, Row, open_value
+from consumer.errors import Reason, RecordError
 from consumer.mapping.sources import RowPath, Template, ValueSource
 
 if TYPE_CHECKING:
@@ -76,7 +79,12 @@ def _of_key(key: KafkaKey, name: str, *, is_only_column: bool) -> object:
     """Return a column of the Kafka key.
 
     A key that is a single value belongs to the column only if it is the only key column.
+
+    Raises: KEY_TYPE for the text of a Java struct, which would delete a row that does not exist.
     """
+    if key.is_java_text:
+        detail = f"expected a Kafka key with columns, {JAVA_TEXT}"
+        raise RecordError(Reason.KEY_TYPE, detail, field=KAFKA_KEY)
     if key.fields is not None:
         return key.fields.get(name, Absent.MISSING)
     return key.scalar if is_only_column and key.scalar is not None else Absent.MISSING

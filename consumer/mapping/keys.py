@@ -18,7 +18,7 @@ from consumer.decoding.opened import (
 )
 from consumer.errors import Reason, RecordError
 from consumer.mapping.kinds import named_kind
-from consumer.mapping.numbers import INTEGER
+from consumer.mapping.numbers import INTEGER, variable_decimal
 from consumer.mapping.settings import FieldType
 from consumer.mapping.writings import write
 
@@ -28,6 +28,12 @@ if TYPE_CHECKING:
     from consumer.mapping.writings import Out
 
 LONGEST_KEY = 255
+
+_ARRAY = "; let the source write one value, or an object with columns, for example as the Kafka key"
+_VARIABLE = (
+    " with `scale` and `value`, a number such as Oracle's NUMBER without a schema: set `scale: 0`"
+    " on the rule of the primary key"
+)
 
 _CONTROL_CHARACTER = re.compile("[\x00-\x1f\x7f-\x9f]")
 
@@ -75,9 +81,10 @@ class KeyField:
         """Make the key from an interpreted source value."""
         target = self.conversion.target
         if isinstance(opened, bool | Nested):
-            raise RecordError(
-                Reason.KEY_TYPE, f"expected text or an integer, got {named_kind(opened)}"
-            )
+            detail = f"expected text or an integer, got {named_kind(opened)}"
+            if isinstance(opened, Nested):
+                detail += _remedy(opened)
+            raise RecordError(Reason.KEY_TYPE, detail)
         if isinstance(opened, Digits) and target in {FieldType.TEXT, FieldType.NUMBER}:
             return _integer_key(opened, target)
         if (
@@ -91,6 +98,13 @@ class KeyField:
         if type(opened) is str and self.conversion.rule.number:
             return _integer_key(Digits(opened), target)
         raise RecordError(Reason.KEY_TYPE, f"expected an integer, got {named_kind(opened)}")
+
+
+def _remedy(nested: Nested) -> str:
+    """Return what to do about an object or array that was found as a key."""
+    if nested.startswith("["):
+        return _ARRAY
+    return "" if variable_decimal(nested) is None else _VARIABLE
 
 
 def key_of_constant(out: Out) -> tuple[str, Out]:

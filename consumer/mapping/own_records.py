@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from consumer.decoding.debezium_topics import own_record
 from consumer.decoding.document import open_member, open_object
+from consumer.decoding.wrapping import is_wrapped
 from consumer.errors import RecordError
 
 if TYPE_CHECKING:
@@ -50,6 +51,6 @@ def _filtered(record: Record) -> Filtered | None:
     except RecordError:
         return None  # the decoder of the route's format reports the fault
     # With `schemas.enable=true` Connect's JSON converter wraps these records too.
-    if "payload" in document and "schema" in document:
+    if is_wrapped(document):
         document = open_member(document["payload"]) or document
     return own_record(document, record.topic())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
 
 from consumer.decoding.columns import UNKNOWN, Column, LogicalType
 from consumer.decoding.opened import (
@@ -13,6 +15,7 @@ from consumer.decoding.opened import (
     Nested,
     Opened,
     TimeOfDay,
+    open_json,
 )
 from consumer.errors import Reason, RecordError
 from consumer.mapping.numbers import (
@@ -24,7 +27,7 @@ from consumer.mapping.numbers import (
     variable_decimal,
 )
 from consumer.mapping.settings import FieldRule, FieldType
-from consumer.mapping.times import date_of, moment_of, time_of
+from consumer.mapping.times import date_of, day_text, moment_of, moment_text, time_of, time_text
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -52,6 +55,8 @@ def reading_of(
         return _decimal(column.scale)
     if column.meaning is LogicalType.ZONED_TIMESTAMP:
         return _iso_moment(zone)
+    if rule is not None and rule.json and _has_typed_parts(column):
+        return _nested(column, zone)
     # Into a number field, a typed time is the number that the source wrote.
     reading = _BY_MEANING.get(column.meaning)
     return reading if target is not FieldType.NUMBER or reading is variable else None
@@ -119,6 +124,62 @@ def _iso_date(opened: Opened) -> Opened:
 def _iso_time(opened: Opened) -> Opened:
     return TimeOfDay(time_of(opened)) if type(opened) is str else opened
 
+
+def _has_typed_parts(column: Column) -> bool:
+    """Whether the source's schema types a part of an object, an array or a map."""
+    parts = [*column.fields.values(), *([column.items] if column.items is not None else [])]
+    return any(part.meaning is not LogicalType.PLAIN or _has_typed_parts(part) for part in parts)
+
+
+def _nested(column: Column, zone: tzinfo | None) -> ValueReader:
+    """Return the reader that gives the parts of nested JSON the form that they have by a path."""
+    reading = reading_of(None, column, FieldType.TEXT, zone)
+    fields = {name: _nested(part, zone) for name, part in column.fields.items()}
+    each = None if column.items is None else _nested(column.items, zone)
+
+    def read(opened: Opened) -> Opened:
+        if reading is not None:
+            return opened if opened is None else reading(opened)
+        if not isinstance(opened, Nested):
+            return opened
+        if opened.startswith("["):
+            if each is None:
+                return opened
+            items = [_raw(each, one) for one in _ITEMS(opened.encode())]
+            return Nested(_ENCODED(items), "utf-8")
+        if not fields and each is None:
+            return opened
+        parts = {
+            name: value if part is None else _raw(part, value)
+            for name, value in _MEMBERS(opened.encode()).items()
+            for part in (fields.get(name, each),)
+        }
+        return Nested(_ENCODED(parts), "utf-8")
+
+    return read
+
+
+def _raw(reading: ValueReader, value: msgspec.Raw) -> msgspec.Raw:
+    """Return one part of nested JSON as it is written again."""
+    opened = open_json(value)
+    read = reading(opened)
+    if read is opened:
+        return value
+    text = _WRITTEN.get(type(read))
+    if text is not None:
+        return msgspec.Raw(_ENCODED(text(read)))
+    return msgspec.Raw(str(read).encode()) if isinstance(read, Digits | Nested) else value
+
+
+_ENCODED = msgspec.json.Encoder().encode
+_ITEMS = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_WRITTEN: dict[type, Callable[[Any], str]] = {
+    str: str,
+    Days: day_text,
+    EpochMillis: moment_text,
+    TimeOfDay: time_text,
+}
 
 _BY_MEANING: dict[LogicalType, ValueReader] = {
     LogicalType.VARIABLE_DECIMAL: variable,

@@ -28,7 +28,8 @@ _CACHED_SCHEMAS = 32
 first."""
 
 _CLOSING_BRACE = ord("}")
-_SCHEMA_FIRST = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"schema"')
+_PAIR_STARTS = frozenset({b'{"s', b'{"p', b'{"\\'})
+_PAIR_FIRST = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"(?:schema"|payload"|[schemaployd]*\\)')
 
 
 class CompiledRoute:
@@ -139,6 +140,6 @@ def _may_be_wrapped(value: bytes) -> bool:
     Needed only for format `json`: in the other formats a wrapped value does not decode on the bare
     fast path, because it lacks the envelope's `op`.
     """
-    if value.startswith(b'{"') and not value.startswith(b'{"schema"'):
+    if value.startswith(b'{"') and value[:3] not in _PAIR_STARTS:
         return False
-    return _SCHEMA_FIRST.match(value) is not None
+    return _PAIR_FIRST.match(value) is not None

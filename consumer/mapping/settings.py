@@ -110,9 +110,10 @@ class RowSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BeforeSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The `before` of a route: the path of the row before the change."""
+    """The `before` of a route: the path of the row before the change, or a prefix of columns."""
 
     source: str | None = None
+    prefix: str | None = None
 
 
 class TimeSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,6 +171,7 @@ class RouteSettings(msgspec.Struct, frozen=True, kw_only=True):
     tombstones: Literal["ignore", "delete", "dead_letter"] = "ignore"
     zone: str | None = None
     flat_prefix: str = "__"
+    unavailable_value: str | None = None
     where: dict[str, tuple[Listed, ...]] = {}
     operation: OperationSettings | None = None
     row: RowSettings | None = None

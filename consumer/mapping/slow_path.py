@@ -61,7 +61,7 @@ class SlowPath:
         self, envelope: Envelope, record: Record, wall_ms: int
     ) -> Mapped | tuple[Mapped, ...]:
         """Map an opened value: conditions, operation, field rules."""
-        origin = Origin(record, envelope.members, has_placeholders=self._decoder.has_placeholders)
+        origin = Origin(record, envelope.members, self._decoder.placeholders)
         # Conditions on the record come before the operation is read: a route that lists the
         # operations it takes filters a truncate instead of failing on it.
         if not self.where.takes_record(origin):

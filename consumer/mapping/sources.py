@@ -9,9 +9,16 @@ import msgspec
 
 from consumer.decoding.cells import CELL_STEPS, absence_of_cell
 from consumer.decoding.document import json_in_text, open_member
-from consumer.decoding.kafka_key import KafkaKey, key_text
-from consumer.decoding.opened import Absent, Nested, Opened, Row, open_json, open_value
-from consumer.decoding.placeholders import is_placeholder
+from consumer.decoding.kafka_key import JAVA_TEXT, KafkaKey, key_text
+from consumer.decoding.opened import (
+    Absent,
+    Nested,
+    Opened,
+    PartialObject,
+    Row,
+    open_json,
+    open_value,
+)
 from consumer.errors import Reason, RecordError
 from consumer.headers import headers_of
 from consumer.mapping.kinds import named_kind
@@ -20,6 +27,7 @@ from consumer.mapping.paths import parse_steps, split_reference, split_template
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from consumer.decoding.placeholders import Placeholders
     from consumer.mapping.paths import Step, Steps
     from consumer.model import Record
 
@@ -33,14 +41,17 @@ class Origin:
     `absent` says what it means that the row lacks a column.
     """
 
-    __slots__ = ("_key", "absent", "has_placeholders", "members", "record", "row")
+    __slots__ = ("_key", "absent", "members", "placeholders", "record", "row")
 
     def __init__(
-        self, record: Record, members: Row | None = None, *, has_placeholders: bool = False
+        self,
+        record: Record,
+        members: Row | None = None,
+        placeholders: Placeholders | None = None,
     ) -> None:
         self.record = record
         self.members = members
-        self.has_placeholders = has_placeholders
+        self.placeholders = placeholders
         self.row: Row = _NO_ROW
         self.absent = Absent.MISSING
         self._key: KafkaKey | None = None
@@ -84,7 +95,7 @@ class DocumentPath:
         """The steps before the first array and the first text that holds JSON."""
 
     def follow(
-        self, value: object, start: int, absent: Absent, *, has_placeholders: bool
+        self, value: object, start: int, absent: Absent, placeholders: Placeholders | None
     ) -> Opened | Absent:
         """Return the value that the steps from index `start` lead to, from `value` on.
 
@@ -94,25 +105,32 @@ class DocumentPath:
         for text that is not JSON.
         """
         for step in self.steps[start:]:
-            opened, value = self._opened(value, has_placeholders=has_placeholders)
+            if isinstance(value, PartialObject):
+                value = value.get(str(step), Absent.UNPROVIDED)
+                continue
+            opened, value = self._opened(value, placeholders)
             # Null on the path makes the whole path null.
             if opened is None or isinstance(opened, Absent):
                 return opened
             value = _stepped(value, opened, step, absent)
+        if isinstance(value, PartialObject):
+            return Absent.UNPROVIDED
         found = value if isinstance(value, Absent) else open_value(value)
         if found is None or isinstance(found, Absent):
             return found
-        if has_placeholders and is_placeholder(found):
+        if placeholders is not None and placeholders.matches(found):
             return Absent.UNPROVIDED
         reads_text = self.in_text and len(self.steps) == 1 and type(found) is str
         return open_json(json_in_text(str(found))) if reads_text else found
 
-    def _opened(self, value: object, *, has_placeholders: bool) -> tuple[Opened | Absent, object]:
+    def _opened(
+        self, value: object, placeholders: Placeholders | None
+    ) -> tuple[Opened | Absent, object]:
         """Open a value on the way, and return it with the value to step into."""
         opened = value if isinstance(value, Absent) else open_value(value)
         if opened is None or isinstance(opened, Absent):
             return opened, value
-        if has_placeholders and is_placeholder(opened):
+        if placeholders is not None and placeholders.matches(opened):
             return Absent.UNPROVIDED, value
         if self.in_text and type(opened) is str:
             inner = json_in_text(str(opened))
@@ -127,7 +145,7 @@ class RowPath(DocumentPath):
         """Return the value at the path."""
         value = origin.row.get(self.column, origin.absent)
         # Debezium's placeholder means that the source has a value and did not send it.
-        found = self.follow(value, 1, origin.absent, has_placeholders=origin.has_placeholders)
+        found = self.follow(value, 1, origin.absent, origin.placeholders)
         if found is None and self.steps[1:] == CELL_STEPS:
             return absence_of_cell(origin.row, self.column, origin.members)
         return found
@@ -141,7 +159,7 @@ class EnvelopePath(DocumentPath):
         if origin.members is None:
             return Absent.MISSING
         value = origin.members.get(self.column, Absent.MISSING)
-        return self.follow(value, 1, Absent.MISSING, has_placeholders=False)
+        return self.follow(value, 1, Absent.MISSING, None)
 
 
 class KeyPath(DocumentPath):
@@ -152,11 +170,13 @@ class KeyPath(DocumentPath):
         key = origin.key
         if key.content is None:
             return Absent.MISSING
+        if key.is_java_text:
+            raise RecordError(Reason.KEY_TYPE, f"expected a JSON object as Kafka key, {JAVA_TEXT}")
         if key.fields is not None:
             value = key.fields.get(self.column, Absent.MISSING)
-            return self.follow(value, 1, Absent.MISSING, has_placeholders=False)
+            return self.follow(value, 1, Absent.MISSING, None)
         if isinstance(key.scalar, Nested) and isinstance(self.steps[0], int):
-            return self.follow(key.scalar, 0, Absent.MISSING, has_placeholders=False)
+            return self.follow(key.scalar, 0, Absent.MISSING, None)
         raise RecordError(
             Reason.FIELD_TYPE, "expected a JSON object as Kafka key, got another kind of key"
         )

@@ -105,7 +105,7 @@ class Lease:
         self._confirmed_gaps = max(gaps, self._confirmed_gaps)
 
     def is_current(self) -> bool:
-        """Return whether requests may leave: there is no gap that is not confirmed."""
+        """Return whether requests may leave: every gap is confirmed."""
         self.touch()
         return self._confirmed_gaps == self.gaps
 

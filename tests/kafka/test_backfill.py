@@ -140,12 +140,12 @@ def test_it_refuses_to_run_beside_a_daemon_and_to_skip_records(
     with api(kafka_broker, tmp_path, topic) as verb:
         kafka_broker.set_position(verb.fleet.group, topic, {0: 3, 1: 0, 2: 0})
         code, _, errors = verb.call("--execute", "--from=20", "--hand-over")
-        assert (1, True) == (code, "stands at 3, and the range begins at 20" in errors)
+        assert (1, True) == (code, "is at offset 3, and the range begins at 20" in errors)
         verb.fleet.member("daemon")
         code, plan, errors = verb.call()
         assert (0, True) == (code, plan["group"]["in_use"]), errors
         code, _, errors = verb.call("--execute")
-        assert (1, True) == (code, f"group `{verb.fleet.group}` is in use" in errors)
+        assert (1, True) == (code, f"group `{verb.fleet.group}` has active members" in errors)
 
 
 @pytest.mark.holds("I1")

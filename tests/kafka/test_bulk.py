@@ -50,9 +50,8 @@ def test_a_kill_in_the_middle_of_a_job_loses_nothing(
     with Fleet(
         tmp_path, kafka_broker.bootstrap, topic, {"session.timeout.ms": "6000"}, route=ROUTE
     ) as fleet:
-        fleet.faults(
-            "upload nth=1 delay=60s" if phase == "uploading" else "close-job nth=1 delay=5s"
-        )
+        operation = "upload" if phase == "uploading" else "close-job"
+        fleet.faults(f"{operation} nth=1 delay=60s")
         spool = {"spool_dir": str(tmp_path / "spool")}
         first = fleet.member("first", **spool)
         await_that(

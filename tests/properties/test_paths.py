@@ -30,8 +30,10 @@ TARGET = ObjectSettings(
 )
 FORMATS = st.sampled_from([one for one in get_args(FormatName) if one != "salesforce_cdc"])
 WITH_FAST_PATH = st.sampled_from(["json", "debezium", "debezium_flat"])
-PATHS = st.text(st.sampled_from('ab.0"\\[]$ {}é\n'), max_size=12) | st.sampled_from(
-    ["$envelope.a[0]", "$key[0]", "$key.a", '$header.a"b', "$kafka.offset"]
+PATHS = (
+    st.text(st.sampled_from('ab.0"\\[]$ {}é\n'), max_size=12)
+    | st.lists(st.sampled_from(["a", "b", "0", '"a.b"']), min_size=1, max_size=3).map(".".join)
+    | st.sampled_from(["$envelope.a[0]", "$key[0]", "$key.a", '$header.a"b', "$kafka.offset"])
 )
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.text(
     st.sampled_from('ab.0"\\[]$ {}|!:\n'), max_size=6

@@ -55,11 +55,14 @@ def compile_fast(
 ) -> tuple[CompiledPlan, tuple[Leaf, ...]] | None:
     """Compile the fast path of a route, and return it with its leaves.
 
-    `None` if the route has no fast path: a custom function, another format, an envelope that the
-    route describes, or a `Conflict`.
+    `None` if the route has no fast path: a custom function, another format, flat rows without a
+    prefix, an envelope that the route describes, or a `Conflict`.
     """
     route = bound.route
     if route.custom is not None or route.has_envelope or route.format not in _ROW_PREFIX:
+        return None
+    # Without a prefix the marks may be columns of the row, or members of a whole envelope.
+    if bound.route.format == _FLAT and not bound.route.flat_prefix:
         return None
     compiler = _Compiler(bound, row_plan, where, columns, widened_shapes)
     try:
@@ -93,7 +96,10 @@ class _Compiler:
         )
         prefix = _ROW_PREFIX[bound.route.format]
         self.paths = UsedPaths(
-            prefix, columns, widened_shapes, has_placeholders=bool(prefix) or self._flat is not None
+            prefix,
+            columns,
+            widened_shapes,
+            bound.placeholders if prefix or self._flat is not None else None,
         )
         self._fields: dict[str, Field] = {field.name: field for field in row_plan.others}
 
@@ -146,7 +152,19 @@ class _Compiler:
             row_tests=tuple(map(self._test, self._where.row_conditions)),
             envelope=self._envelope_plan() if self.paths.prefix else None,
             marks=self._flat.attributes(layout) if self._flat is not None else None,
-            has_placeholders=self.paths.has_placeholders,
+            placeholders=self.paths.placeholders,
+            may_be_resolved=self._may_be_resolved(),
+        )
+
+    def _may_be_resolved(self) -> bool:
+        """Whether a plain value without any column would be a row, or would be filtered."""
+        if self._route.format != "json":
+            return False
+        where, key = self._where, self._row_plan.key
+        return (
+            bool(where.record_conditions or where.row_conditions)
+            or not self._key_columns()
+            or key.conversion.fallback is not msgspec.UNSET
         )
 
     def _collect(self) -> None:
@@ -237,7 +255,7 @@ class _Compiler:
             self.paths.column(field.source),
             leaf.shape,
             self._zone,
-            has_placeholders=self.paths.has_placeholders,
+            self.paths.placeholders,
         )
         opened = self.paths.opener(field.source)
         if fast is None:

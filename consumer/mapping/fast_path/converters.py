@@ -14,7 +14,6 @@ import msgspec
 
 from consumer.decoding.columns import Column, LogicalType
 from consumer.decoding.opened import Nested, open_json
-from consumer.decoding.placeholders import PLACEHOLDERS, is_placeholder
 from consumer.mapping.fast_path.shapes import Shape, TakeSlowPath, Widen
 from consumer.mapping.numbers import NANO, NANO_ENDS, SAFE_LENGTH
 from consumer.mapping.readings import TICKS_PER_SECOND
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import tzinfo
 
+    from consumer.decoding.placeholders import Placeholders
     from consumer.mapping.conversion import Conversion
     from consumer.mapping.writings import Out
 
@@ -62,22 +62,21 @@ def fast_converter(
     column: Column | None,
     shape: Shape,
     zone: tzinfo | None,
-    *,
-    has_placeholders: bool,
+    placeholders: Placeholders | None,
 ) -> FastConverter | None:
     """Return the one-call converter of a field for values that are not null, if there is one."""
     rule = conversion.rule
     if conversion.values is not None:
         plain = shape is Shape.RAW and not (rule.trim or rule.lower) and conversion.reading is None
-        return _values(conversion, has_placeholders=has_placeholders) if plain else None
+        return _values(conversion, placeholders) if plain else None
     # For a shape without a short conversion, the compiler falls back to `field.of`.
     if shape is Shape.INTEGER:
         return _of_integer(conversion, column)
     if shape is Shape.BOOLEAN:
         return unchanged if conversion.target is FieldType.BOOLEAN else None
     if shape is Shape.RAW:
-        return _of_raw(conversion, has_placeholders=has_placeholders)
-    return _of_text(conversion, column, zone, has_placeholders=has_placeholders)
+        return _of_raw(conversion, placeholders)
+    return _of_text(conversion, column, zone, placeholders)
 
 
 def ticks_of(conversion: Conversion, column: Column | None) -> int | None:
@@ -100,16 +99,14 @@ def int_text(value: int) -> str:
     return text
 
 
-def _of_raw(conversion: Conversion, *, has_placeholders: bool) -> FastConverter | None:
+def _of_raw(conversion: Conversion, placeholders: Placeholders | None) -> FastConverter | None:
     if (
         conversion.target is FieldType.NUMBER
         and conversion.rule.number
         and conversion.reading is None
     ):
         return decimal_text_as_number
-    return (
-        _json_text(conversion, has_placeholders=has_placeholders) if conversion.rule.json else None
-    )
+    return _json_text(conversion, placeholders) if conversion.rule.json else None
 
 
 def decimal_text_as_number(raw: msgspec.Raw) -> msgspec.Raw:
@@ -214,7 +211,10 @@ def is_moment_text(conversion: Conversion, column: Column | None) -> bool:
 
 
 def _of_text(  # noqa: PLR0911 - one line per kind of text
-    conversion: Conversion, column: Column | None, zone: tzinfo | None, *, has_placeholders: bool
+    conversion: Conversion,
+    column: Column | None,
+    zone: tzinfo | None,
+    placeholders: Placeholders | None,
 ) -> FastConverter | None:
     rule = conversion.rule
     scale = _scale_of(conversion, column)
@@ -230,30 +230,26 @@ def _of_text(  # noqa: PLR0911 - one line per kind of text
         return date_of
     if conversion.target is not FieldType.TEXT:
         return None
-    return (
-        _tidied(conversion, has_placeholders=has_placeholders)
-        if rule.trim or rule.lower
-        else unchanged
-    )
+    return _tidied(conversion, placeholders) if rule.trim or rule.lower else unchanged
 
 
-def _tidied(conversion: Conversion, *, has_placeholders: bool) -> FastConverter:
+def _tidied(conversion: Conversion, placeholders: Placeholders | None) -> FastConverter:
     def tidied(text: str) -> str:
-        if has_placeholders and text in PLACEHOLDERS:
+        if placeholders is not None and text in placeholders:
             raise TakeSlowPath
         return str(conversion.interpret(text))
 
     return tidied
 
 
-def _values(conversion: Conversion, *, has_placeholders: bool) -> FastConverter:
+def _values(conversion: Conversion, placeholders: Placeholders | None) -> FastConverter:
     """Return the converter that looks up the rule's `values` by the JSON bytes of the value."""
     by_bytes: dict[bytes, Out] = {}
     # Only text whose JSON form is unique can be looked up by its bytes: no escapes, no other
     # spelling. Everything else is opened and mapped below.
     for source, out in (conversion.values or {}).items():
         if (
-            source not in PLACEHOLDERS
+            (placeholders is None or source not in placeholders)
             and source.isascii()
             and source.isprintable()
             and not set(source) & set('"\\')
@@ -267,14 +263,14 @@ def _values(conversion: Conversion, *, has_placeholders: bool) -> FastConverter:
         opened = open_json(raw)
         if opened is None:
             return None
-        if has_placeholders and is_placeholder(opened):
+        if placeholders is not None and placeholders.matches(opened):
             raise TakeSlowPath
         return conversion.mapped(opened)
 
     return look_up
 
 
-def _json_text(conversion: Conversion, *, has_placeholders: bool) -> FastConverter | None:
+def _json_text(conversion: Conversion, placeholders: Placeholders | None) -> FastConverter | None:
     """Return the converter of nested JSON to text."""
     if conversion.reading is not None or conversion.rule.trim or conversion.rule.lower:
         return None
@@ -282,8 +278,8 @@ def _json_text(conversion: Conversion, *, has_placeholders: bool) -> FastConvert
     def as_text(raw: msgspec.Raw) -> Out:
         opened = open_json(raw)
         if isinstance(opened, Nested):
-            # Debezium's placeholder may be an array of the numbers of its bytes; 95 is its `_`.
-            if has_placeholders and "95" in opened:
+            # Debezium's placeholder may be an array of the numbers of its bytes.
+            if placeholders is not None and placeholders.may_be_in(opened):
                 raise TakeSlowPath
             return str(opened)
         return None if opened is None else conversion.convert(opened)

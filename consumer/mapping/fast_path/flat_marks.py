@@ -27,7 +27,7 @@ _UPSERT_MARKS = frozenset(
 )
 """The JSON of `__op` and `__deleted` in rows that are certainly upserts."""
 
-_NOT_A_ROW = (b'"op"', b'"ddl"', b'"data_collections"', b'"payload"', b"\\u")
+_NOT_A_ROW = (b'"op"', b'"ddl"', b'"data_collections"', b'"payload"', b'"resolved"', b"\\u")
 """A value without metadata columns that contains none of these is a row: it is not an envelope, a
 schema wrapper, or one of Debezium's own records. The last entry is the start of an escape, which
 may hide another entry."""

@@ -23,7 +23,7 @@ Shortened, for a key, an `email` in lower case, a number, and a Record Modified 
     last = versions.young.get(key)
     if last is not None and version <= last: version = last + 1
     encoded = encode(out(key, value_1, row.m3, second_text(version // 1000) + ...))
-    if find(encoded, TEXT_MARK) >= 0: raise TakeSlowPath
+    if find(encoded, mark_30) >= 0: raise TakeSlowPath
     versions.young[key] = version
     return Upsert(key, encoded, record)
 """
@@ -36,7 +36,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from consumer.decoding.placeholders import BASE64_MARK, HEX_MARK, TEXT_MARK
 from consumer.errors import RecordError
 from consumer.mapping.fast_path.shapes import TakeSlowPath
 from consumer.mapping.keys import LONGEST_KEY
@@ -46,7 +45,7 @@ from consumer.mapping.version import LARGEST_LEAD_MS
 from consumer.model import Upsert
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 UNFIT: Final = (
     msgspec.ValidationError,
@@ -57,6 +56,9 @@ UNFIT: Final = (
     RecordError,
 )
 """The exceptions with which a record leaves the fast path for the slow path."""
+
+_LONGEST_RESOLVED: Final = 200
+"""A resolved timestamp takes fewer bytes than this, with all of its names escaped, too."""
 
 _IN_PLACE: dict[Any, str] = {
     moment_text: "second_text({value} // 1000) + MILLIS[{value} % 1000]",
@@ -73,15 +75,13 @@ class GeneratedFunction:
         self.result = ""
         self.names: dict[str, Any] = {
             "BACKSLASH": b"\\",
-            "BASE64_MARK": BASE64_MARK,
             "CLOSING_BRACE": ord("}"),
-            "HEX_MARK": HEX_MARK,
             "LARGEST_LEAD_MS": LARGEST_LEAD_MS,
             "LONGEST_KEY": LONGEST_KEY,
             "MILLIS": MILLIS,
             "NUL": b"\\u0000",
+            "RESOLVED": b'"resolved"',
             "SAFE_LENGTH": SAFE_LENGTH,
-            "TEXT_MARK": TEXT_MARK,
             "TakeSlowPath": TakeSlowPath,
             "UNFIT": UNFIT,
             "Upsert": Upsert,
@@ -156,6 +156,12 @@ _BODY_LINES = (
 """Gets the document of a record, as `CompiledRoute.map` does: without its prefix, valid UTF-8."""
 
 
+def resolved_lines() -> Iterator[str]:
+    """Yield the check for CockroachDB's resolved timestamps, which are short."""
+    yield f"if len(body) < {_LONGEST_RESOLVED}:"
+    yield "    if find(body, RESOLVED) >= 0 or find(body, BACKSLASH) >= 0: raise TakeSlowPath"
+
+
 def key_lines() -> Iterator[str]:
     """Yield the check of a plain key; an odd one takes the slow path, which knows the reason."""
     yield "if type(key) is int: key = str(key)"
@@ -172,17 +178,15 @@ def version_lines(*, limited: bool) -> Iterator[str]:
         yield "if version > wall_ms + LARGEST_LEAD_MS: raise TakeSlowPath"
 
 
-def check_lines(*, has_placeholders: bool) -> Iterator[str]:
+def check_lines(mark_names: Sequence[str]) -> Iterator[str]:
     """Yield the checks of the encoded row for content that the slow path refuses in any field.
 
     One search over the row replaces one check per field. `bytes.find` takes half the time of `in`,
-    which first tries its operand as a number.
+    which first tries its operand as a number. `mark_names` are bound to the placeholders' marks.
     """
     yield "if find(encoded, BACKSLASH) >= 0 and find(encoded, NUL) >= 0: raise TakeSlowPath"
-    if has_placeholders:
-        marks = " or ".join(
-            f"find(encoded, {mark}) >= 0" for mark in ("TEXT_MARK", "BASE64_MARK", "HEX_MARK")
-        )
+    if mark_names:
+        marks = " or ".join(f"find(encoded, {mark}) >= 0" for mark in mark_names)
         yield f"if {marks}: raise TakeSlowPath"
 
 

@@ -15,7 +15,7 @@ import msgspec
 from consumer.decoding.debezium import UPSERT_OPS
 from consumer.decoding.document import DEEPEST, nests_deeper
 from consumer.decoding.filtered import FILTERED
-from consumer.decoding.placeholders import PLACEHOLDERS
+from consumer.decoding.placeholders import Placeholders
 from consumer.mapping.deleted_row import TYPE_DEFAULTS
 from consumer.mapping.fast_path.flat_marks import require_upsert
 from consumer.mapping.fast_path.generated_code import (
@@ -23,6 +23,7 @@ from consumer.mapping.fast_path.generated_code import (
     check_lines,
     key_lines,
     remember_lines,
+    resolved_lines,
     version_lines,
 )
 from consumer.mapping.fast_path.shapes import TakeSlowPath
@@ -76,7 +77,8 @@ class FastPlan(msgspec.Struct, kw_only=True):
     slot. `numbers` are the attributes of raw numbers that are only checked. `converters` get values
     that are not null, `totals` get every value, `fills` get the whole document. Without `key_of`
     the key is the decoded text or integer. `record_tests` and `row_tests` are the `where`
-    conditions. `marks` are the attributes of a flat row's `__op` and `__deleted`.
+    conditions. `marks` are the attributes of a flat row's `__op` and `__deleted`. With
+    `may_be_resolved` a resolved timestamp of CockroachDB would pass as a row: it is looked for.
     """
 
     decode: Callable[[bytes], Any]
@@ -94,7 +96,8 @@ class FastPlan(msgspec.Struct, kw_only=True):
     row_tests: tuple[Test, ...]
     envelope: EnvelopePlan | None
     marks: tuple[str, str] | None
-    has_placeholders: bool
+    placeholders: Placeholders | None
+    may_be_resolved: bool
 
 
 class VersionPlan(msgspec.Struct, kw_only=True):
@@ -134,6 +137,8 @@ def generate(plan: FastPlan, versions: VersionMemory) -> CompiledPlan:
     function.add(
         f"if len(body) >= {2 * DEEPEST} and {deep}(body, {DEEPEST - 1}): raise TakeSlowPath"
     )
+    if plan.may_be_resolved:
+        function.add(*resolved_lines())
     function.add(f"event = {function.name('decode', plan.decode)}(body)")
     _write_envelope(function, plan, versions)
     _write_numbers(function, plan)
@@ -149,7 +154,8 @@ def generate(plan: FastPlan, versions: VersionMemory) -> CompiledPlan:
         f"encoded ="
         f" {function.name('encode', encode)}({function.name('out', plan.out)}({arguments}))"
     )
-    function.add(*check_lines(has_placeholders=plan.has_placeholders))
+    marks = plan.placeholders.marks if plan.placeholders is not None else ()
+    function.add(*check_lines([function.name("mark", mark) for mark in marks]))
     if version is not None:
         function.add(*remember_lines())
     function.result = "Upsert(key, encoded, record)"
@@ -270,6 +276,8 @@ def deleter(plan: FastPlan, versions: VersionMemory) -> Callable[[Any, Record, i
         plan.key_of is None and not plan.row_tests,
     )
 
+    placeholders = plan.placeholders.texts if plan.placeholders is not None else ()
+
     def delete(event: Any, record: Record, wall_ms: int) -> Mapped:  # noqa: ANN401 - a struct made at run time
         if (
             envelope is None
@@ -282,7 +290,7 @@ def deleter(plan: FastPlan, versions: VersionMemory) -> Callable[[Any, Record, i
         if envelope.deletes == "ignore":
             return _DELETES
         key = plain_key(envelope.old_key(event.before))
-        if envelope.deletes != "delete" or key in TYPE_DEFAULTS or key in PLACEHOLDERS:
+        if envelope.deletes != "delete" or key in TYPE_DEFAULTS or key in placeholders:
             raise TakeSlowPath
         # Nothing below raises: the time of the delete is stored only if the delete is returned.
         if version is not None and not version.counts:

@@ -13,12 +13,12 @@ import msgspec
 
 from consumer.decoding.columns import UNKNOWN, Column, LogicalType
 from consumer.decoding.opened import Absent, Digits, Opened, open_json
-from consumer.decoding.placeholders import is_placeholder
 from consumer.mapping.settings import FieldType
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from consumer.decoding.placeholders import Placeholders
     from consumer.mapping.conversion import Conversion
 
 
@@ -104,7 +104,7 @@ def widened(shape: Shape, opened: Opened) -> Shape:
     return Shape.INTEGER if shape is Shape.TEXT and fits(Shape.INTEGER, opened) else Shape.RAW
 
 
-def opener(shape: Shape, *, has_placeholders: bool) -> Callable[[Any], Opened | Absent]:
+def opener(shape: Shape, placeholders: Placeholders | None) -> Callable[[Any], Opened | Absent]:
     """Return the opener of a leaf: it gives a decoded value the form it has on the slow path."""
 
     def open_leaf(value: object) -> Opened | Absent:
@@ -120,7 +120,7 @@ def opener(shape: Shape, *, has_placeholders: bool) -> Callable[[Any], Opened | 
             opened = Digits(value)
         else:
             opened = value  # type: ignore[assignment]  # the shape says what it is
-        if has_placeholders and is_placeholder(opened):
+        if placeholders is not None and placeholders.matches(opened):
             raise TakeSlowPath
         return opened
 

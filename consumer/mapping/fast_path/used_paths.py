@@ -9,7 +9,6 @@ import msgspec
 from consumer.decoding.cells import CELL_STEPS
 from consumer.decoding.columns import column_at
 from consumer.decoding.opened import Absent
-from consumer.decoding.placeholders import TEXT_MARK
 from consumer.mapping.conversion import Conversion
 from consumer.mapping.fast_path.leaves import Conflict, Leaves
 from consumer.mapping.fast_path.shapes import Shape, TakeSlowPath, first_shape, opener
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from consumer.decoding.columns import Column, Columns
     from consumer.decoding.opened import Opened
+    from consumer.decoding.placeholders import Placeholders
     from consumer.mapping.fast_path.leaves import Layout, Leaf, Path
     from consumer.mapping.sources import ValueSource
     from consumer.model import Record
@@ -47,12 +47,11 @@ class UsedPaths:
         prefix: Path,
         columns: Columns,
         widened_shapes: dict[Path, Shape],
-        *,
-        has_placeholders: bool,
+        placeholders: Placeholders | None,
     ) -> None:
         self.prefix = prefix
         self.leaves = Leaves(widened_shapes)
-        self.has_placeholders = has_placeholders
+        self.placeholders = placeholders
         self._columns = columns
         self._layout: Layout | None = None
 
@@ -107,8 +106,8 @@ class UsedPaths:
 
     def opener(self, source: ValueSource) -> Callable[[Any], Opened | Absent]:
         """Return the opener of a source's leaf."""
-        has_placeholders = self.has_placeholders and isinstance(source, RowPath)
-        return opener(self.leaf(source).shape, has_placeholders=has_placeholders)
+        placeholders = self.placeholders if isinstance(source, RowPath) else None
+        return opener(self.leaf(source).shape, placeholders)
 
     def reader(self, source: ValueSource) -> Callable[[Any, Record], Opened | Absent]:
         """Return the reader of a source: it gives the value that the slow path would fetch."""
@@ -132,13 +131,13 @@ class UsedPaths:
         if self.leaves.at(path).shape is not Shape.RAW:
             raise Conflict
         get, start = self.layout.getter(path), len(source.names)
-        has_placeholders = self.has_placeholders and isinstance(source, RowPath)
+        placeholders = self.placeholders if isinstance(source, RowPath) else None
 
         def found(event: Any, _: Record) -> Opened | Absent:  # noqa: ANN401 - a struct made at run time
             value = get(event)
             if value is msgspec.UNSET:
                 return Absent.MISSING
-            value = source.follow(value, start, Absent.MISSING, has_placeholders=has_placeholders)
+            value = source.follow(value, start, Absent.MISSING, placeholders)
             if value is Absent.UNPROVIDED:
                 raise TakeSlowPath
             return value
@@ -153,14 +152,14 @@ class UsedPaths:
     ) -> Callable[[Any, Record], Opened | Absent]:
         """Return the reader of a path into an object, where no value may have two meanings."""
         may_be_cell = source.steps[1:] == CELL_STEPS
-        has_placeholders = self.has_placeholders
+        placeholders = self.placeholders
 
         def found(event: Any, record: Record) -> Opened | Absent:  # noqa: ANN401 - a struct made at run time
             value = opened(get(event))
             if value is not None and not isinstance(value, Absent):
                 return value
             # A cell without a value, or a placeholder in the place of the object.
-            if may_be_cell or (has_placeholders and _may_have_placeholder(record.value())):
+            if may_be_cell or _may_have_placeholder(placeholders, record.value()):
                 raise TakeSlowPath
             return value
 
@@ -197,6 +196,8 @@ def has_steps_inside(source: ValueSource) -> TypeGuard[DocumentPath]:
     return isinstance(source, DocumentPath) and (source.in_text or source.names != source.steps)
 
 
-def _may_have_placeholder(value: bytes | None) -> bool:
+def _may_have_placeholder(placeholders: Placeholders | None, value: bytes | None) -> bool:
     """Whether a placeholder may be anywhere in a record; an escape may hide one."""
-    return value is None or value.find(TEXT_MARK) >= 0 or value.find(b"\\u") >= 0
+    if placeholders is None:
+        return False
+    return value is None or b"\\" in value or any(mark in value for mark in placeholders.marks)

@@ -25,7 +25,6 @@ from consumer.decoding.opened import (
     TimeOfDay,
     open_value,
 )
-from consumer.decoding.placeholders import is_placeholder
 from consumer.errors import Reason, RecordError
 from consumer.mapping.numbers import INTEGER, SAFE_LENGTH, number_of_text, variable_decimal
 from consumer.mapping.times import moment_of
@@ -112,7 +111,7 @@ class SampledRows:
 
 def rows_of(records: Iterable[Record], name: FormatName, prefix: str) -> SampledRows:
     """Decode a sample; records that do not decode are counted by reason in `refused`."""
-    decoder = DECODERS[name](FormatSettings(prefix, None))
+    decoder = DECODERS[name](FormatSettings(prefix))
     found = SampledRows()
     for record in records:
         value = record.value()
@@ -157,7 +156,9 @@ def _look_at(
     for name, value in (event.row or {}).items():
         opened = None if isinstance(value, Absent) else open_value(value)
         # Debezium writes a placeholder for a large unchanged value that the database did not log.
-        if isinstance(value, Absent) or (decoder.has_placeholders and is_placeholder(opened)):
+        if isinstance(value, Absent) or (
+            decoder.placeholders is not None and decoder.placeholders.matches(opened)
+        ):
             found.unprovided = True
             continue
         values[name] = opened

@@ -275,6 +275,20 @@ def test_a_path_with_a_nul_character_is_a_fault(consumer_yaml: Path, key: str) -
     ]
 
 
+@pytest.mark.parametrize(
+    ("written", "expected"), [("''", ""), ('""', ""), ("_", "_"), ("null", "__"), (None, "__")]
+)
+def test_flat_prefix_may_be_empty(consumer_yaml: Path, written: str | None, expected: str) -> None:
+    """Empty quotes mean no prefix; without the key it is Debezium's `__`."""
+    text = consumer_yaml.read_text("utf-8").replace("format: debezium\n", "format: debezium_flat\n")
+    line = "" if written is None else f"    flat_prefix: {written}\n"
+    text = text.replace("format: debezium_flat\n", f"format: debezium_flat\n{line}")
+    consumer_yaml.write_text(text, "utf-8")
+    found = inspect(consumer_yaml, environ=ENVIRON, overrides=[])
+    assert found.settings is not None
+    assert [expected] == [route.flat_prefix for route in found.settings.routes]
+
+
 def test_a_broken_module_of_the_user_is_a_fault(consumer_yaml: Path) -> None:
     """The message names the exception of the import, without a traceback."""
     consumer_yaml.with_name("broken_rules_of_the_user.py").write_text("1 / 0\n", "utf-8")

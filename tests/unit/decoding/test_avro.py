@@ -73,10 +73,18 @@ MILLENNIUM_MS = 946_684_800_000
             id="fixed",
         ),
         pytest.param(
-            {"type": "array", "items": "long"}, [1, 2], [1, 2], {"type": "array"}, id="array"
+            {"type": "array", "items": "long"},
+            [1, 2],
+            [1, 2],
+            {"type": "array", "items": {"type": "int64"}},
+            id="array",
         ),
         pytest.param(
-            {"type": "map", "values": "long"}, {"a": 1}, {"a": 1}, {"type": "map"}, id="map"
+            {"type": "map", "values": "long"},
+            {"a": 1},
+            {"a": 1},
+            {"type": "map", "values": {"type": "int64"}},
+            id="map",
         ),
         pytest.param(
             logical("bytes", "decimal", precision=9, scale=2),
@@ -164,7 +172,7 @@ MILLENNIUM_MS = 946_684_800_000
             {"type": "array", "items": ["null", "double"]},
             [1.0, None, float("inf")],
             [1.0, None, "Infinity"],
-            {"type": "array"},
+            {"type": "array", "items": {"type": "double"}},
             id="infinity-in-an-array",
         ),
         pytest.param(

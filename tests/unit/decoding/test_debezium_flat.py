@@ -10,6 +10,7 @@ from consumer.mapping.settings import FieldRule
 from tests.unit.decoding.contract import PAIR, Route, case, neighbours, upsert
 
 NAME = "debezium_flat"
+WHOLE_ENVELOPE = {"before": None, "after": {"id": 1}, "source": {}, "op": "c"}
 
 
 def flat(op: str | None = "u", deleted: object = "false", **columns: object) -> dict[str, object]:
@@ -213,3 +214,37 @@ def test_custom_function_is_called_for_a_delete() -> None:
 def test_detail_of_a_whole_envelope_names_the_right_format() -> None:
     """The detail of the likeliest mistake says how to fix it."""
     assert "format: debezium" in Route(NAME).detail(ENVELOPE)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"id": 1, "name": "a", "op": "u", "deleted": "false"}, [upsert(name="a")]),
+        ({"id": 1, "name": "a"}, [upsert(name="a")]),
+        ({"id": 1, "op": "d", "deleted": "true"}, [("delete", "1")]),
+        ({"id": 1, "op": "x"}, ["ENVELOPE_OP"]),
+        (
+            {"before": None, "after": {"id": 1}, "source": {}, "op": "c", "id": 1},
+            ["ENVELOPE_SHAPE"],
+        ),
+    ],
+)
+def test_prefix_may_be_empty(value: object, expected: list[object]) -> None:
+    """`add.fields.prefix` of the transformation may be empty; a whole envelope is still refused."""
+    route = Route(NAME, flat_prefix="")
+
+    assert [expected] * 2 == [route.outcomes(value) for _ in range(2)]
+
+
+def test_time_without_a_prefix() -> None:
+    """The clock columns have no prefix either."""
+    row = {"id": 1, "op": "u", "source_ts_ms": 1_700_000_000_000}
+
+    assert Route(NAME, flat_prefix="", version="changed").version(row) == "2023-11-14T22:13:20.000Z"
+
+
+def test_invented_value_of_a_deleted_row_is_not_judged_without_a_prefix() -> None:
+    """`where` does not judge a column that may be invented only because no prefix marks others."""
+    route = Route(NAME, flat_prefix="", where={"name": ("a",)})
+
+    assert [("delete", "1")] == route.outcomes({"id": 1, "name": "", "op": "d", "deleted": "true"})

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from consumer.mapping.settings import BeforeSettings, FieldRule
 from tests.unit.decoding.contract import PAIR, Route, case, neighbours, upsert
 
 NAME = "dms"
@@ -178,3 +179,41 @@ def test_custom_function_gets_the_row() -> None:
         return row | {"name": f"{context.operation} {context.source_ms}"}
 
     assert Route(NAME, custom=custom).row(change())["name"] == "upsert 1613692631970"
+
+
+PREFIX: dict[str, Any] = {"before": BeforeSettings(prefix="BI_")}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (
+            change("update", {"id": 2, "name": "b", "BI_id": 1, "BI_name": "a"}),
+            [("delete", "1"), upsert("2", name="b")],
+        ),
+        (change("update", {"id": 1, "name": "b", "BI_id": 1}), [upsert(name="b")]),
+        (change("insert", {"id": 1, "BI_id": None}), [upsert()]),
+        (change("delete", {"id": 1, "BI_id": 1}), [("delete", "1")]),
+        (change("delete", {"id": None, "BI_id": 1}), [("delete", "1")]),
+        (change("delete", {"BI_id": 1}), [("delete", "1")]),
+        (change("load", {"id": 1, "name": "a"}), [upsert(name="a")]),
+    ],
+    ids=["key-changed", "same-key", "insert", "delete", "delete-null", "delete-without", "load"],
+)
+def test_before_image_in_prefixed_columns(value: object, expected: list[object]) -> None:
+    """Columns with the prefix are the row before, and no columns of the row."""
+    assert expected == Route(NAME, **PREFIX).outcomes(value)
+
+
+def test_prefixed_column_is_not_a_column_of_the_row() -> None:
+    """A rule does not reach an earlier value as if it were the value."""
+    route = Route(NAME, fields={"name": FieldRule(source="BI_name")}, **PREFIX)
+
+    assert route.row(change("update", {"id": 1, "BI_name": "old"}))["name"] is None
+
+
+def test_without_the_prefix_setting_all_are_columns() -> None:
+    """A table may have columns of such names."""
+    route = Route(NAME, fields={"name": FieldRule(source="BI_name")})
+
+    assert [upsert(name="x")] == route.outcomes(change("update", {"id": 1, "BI_name": "x"}))

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from consumer.decoding.opened import Digits, Nested
-from consumer.decoding.placeholders import PLACEHOLDER, is_placeholder
+from consumer.decoding.placeholders import DEFAULT_PLACEHOLDERS, PLACEHOLDER
 
 IN_NUMBERS = list(PLACEHOLDER.encode())
 
@@ -28,7 +28,7 @@ IN_NUMBERS = list(PLACEHOLDER.encode())
 )
 def test_the_placeholder_is_recognised(opened: str) -> None:
     """In every form that the connectors write."""
-    assert is_placeholder(opened)
+    assert DEFAULT_PLACEHOLDERS.matches(opened)
 
 
 @pytest.mark.parametrize(
@@ -46,4 +46,4 @@ def test_the_placeholder_is_recognised(opened: str) -> None:
 )
 def test_any_other_value_is_not_a_placeholder(opened: str) -> None:
     """No content makes the check fail."""
-    assert not is_placeholder(opened)
+    assert not DEFAULT_PLACEHOLDERS.matches(opened)

@@ -270,3 +270,134 @@ def test_custom_function_gets_the_id_and_the_fields_that_were_sent() -> None:
     value = change(body=FULL, changedFields=["Phone"], nulledFields=["Phone"], recordIds=[ONE, TWO])
     outcomes = Route(NAME, schema=SCHEMA, custom=custom, partial=True).outcomes(value)
     assert [row["Name"] for _, _, row in outcomes] == ["['Id', 'Phone'] upsert"] * 2
+
+
+ADDRESS = {"Street": None, "City": "Bern", "PostalCode": None, "Country": None}
+COMPOUNDS = {
+    "Id": FieldType.TEXT,
+    "full": FieldType.TEXT,
+    "first": FieldType.TEXT,
+    "last": FieldType.TEXT,
+    "address": FieldType.TEXT,
+    "city": FieldType.TEXT,
+    "street": FieldType.TEXT,
+    "latitude": FieldType.NUMBER,
+    "place": FieldType.TEXT,
+}
+BY_PATH = {
+    "full": FieldRule(template="{Name.FirstName} {Name.LastName}"),
+    "first": FieldRule(source="Name.FirstName"),
+    "last": FieldRule(source="Name.LastName"),
+    "address": FieldRule(source="MailingAddress", json=True),
+    "city": FieldRule(source="MailingAddress.City"),
+    "street": FieldRule(source="MailingAddress.Street"),
+    "latitude": FieldRule(source="Place__c.latitude"),
+    "place": FieldRule(source="Place__c", json=True),
+}
+
+
+def sent(body: dict[str, Any], kind: str = "UPDATE", **header: object) -> dict[str, object]:
+    """Return the fields that are sent for a change of compound fields, without the id."""
+    route = Route(NAME, schema=COMPOUNDS, fields=BY_PATH, partial=True)
+    row = dict(route.row(change(kind, body, **header)))
+    del row["Id"]
+    return row
+
+
+@pytest.mark.parametrize(
+    ("body", "header", "expected"),
+    [
+        pytest.param(
+            {"Name": {"FirstName": None, "LastName": "Lee"}, "MailingAddress": ADDRESS},
+            {"changedFields": ["Name.LastName", "MailingAddress.City"]},
+            {"last": "Lee", "city": "Bern"},
+            id="changed-parts",
+        ),
+        pytest.param(
+            {"Name": {"LastName": "Lee"}, "MailingAddress": {"City": "Bern"}},
+            {},
+            {"last": "Lee", "city": "Bern"},
+            id="parts-without-a-list",
+        ),
+        pytest.param(
+            {"MailingAddress": {"City": "Bern"}},
+            {"nulledFields": ["MailingAddress.Street"], "changedFields": ["MailingAddress.City"]},
+            {"city": "Bern", "street": None},
+            id="nulled-part",
+        ),
+        pytest.param(
+            {"MailingAddress": {"City": "Bern"}},
+            {"nulledFields": ["MailingAddress.Street"]},
+            {"city": "Bern", "street": None},
+            id="nulled-part-without-a-list",
+        ),
+        pytest.param(
+            {},
+            {"nulledFields": ["MailingAddress"]},
+            {"address": None, "city": None, "street": None},
+            id="nulled-whole",
+        ),
+        pytest.param(
+            {"Place__c": {"latitude": 46.9}},
+            {"changedFields": ["Place__c.latitude"]},
+            {"latitude": 46.9},
+            id="part-of-a-geolocation",
+        ),
+        pytest.param(
+            {"Place__c": {"latitude": 46.9, "longitude": 7.4}},
+            {"changedFields": ["Place__c"]},
+            {"latitude": 46.9, "place": '{"latitude":46.9,"longitude":7.4}'},
+            id="whole-geolocation",
+        ),
+        pytest.param(
+            {"MailingAddress": {"City": "Bern", "Street": "@@ -1,1 +1,1 @@"}},
+            {
+                "changedFields": ["MailingAddress.City", "MailingAddress.Street"],
+                "diffFields": ["MailingAddress.Street"],
+            },
+            {"city": "Bern"},
+            id="diff-of-a-part",
+        ),
+    ],
+)
+def test_compound_of_which_parts_changed_is_not_provided_whole(
+    body: dict[str, Any], header: dict[str, Any], expected: dict[str, object]
+) -> None:
+    """The changed parts are sent by their paths; the whole is sent only if all of it is known."""
+    assert expected == sent(body, **header)
+
+
+def test_created_compound_is_whole() -> None:
+    """A new record has all parts; a part that it does not have is missing."""
+    row = sent({"Name": {"FirstName": "Ann", "LastName": "Lee"}}, "CREATE")
+
+    assert {"full": "Ann Lee", "first": "Ann", "last": "Lee"} == row
+
+
+def test_custom_function_gets_the_changed_parts() -> None:
+    """A custom function sees the parts, and the whole stays unprovided if it returns them."""
+    seen: list[object] = []
+
+    def keep(row: dict[str, object], _: object) -> dict[str, object]:
+        seen.append(row["MailingAddress"])
+        return row
+
+    route = Route(NAME, schema=COMPOUNDS, fields=BY_PATH, partial=True, custom=keep)
+    value = change(body={"MailingAddress": ADDRESS}, changedFields=["MailingAddress.City"])
+
+    assert {"Id": ONE, "city": "Bern"} == route.row(value)
+    assert [{"City": "Bern"}] == seen
+
+
+DIFF = "--- \n+++ \n@@ -1,1 +1,1 @@\n-old\n+new"
+DIFFED = change(
+    body={"Phone": "1", "Name": DIFF}, changedFields=["Phone", "Name"], diffFields=["Name"]
+)
+
+
+def test_diff_is_not_a_value() -> None:
+    """A field in `diffFields` is left out in partial mode; in upsert mode the record is refused."""
+    assert [upsert(Phone="1")] == Route(NAME, schema=SCHEMA, partial=True).outcomes(DIFFED)
+    assert ["ENVELOPE_UNAVAILABLE"] == Route(NAME, schema=SCHEMA).outcomes(DIFFED)
+    without_list = change(body={"Phone": "1", "Name": DIFF}, diffFields=["Name"])
+    assert [upsert(Phone="1")] == Route(NAME, schema=SCHEMA, partial=True).outcomes(without_list)
