@@ -83,7 +83,7 @@ BEFORE = optional(
 UNAVAILABLE_VALUE = optional(
     "unavailable_value",
     Text("the connector's unavailable.value.placeholder"),
-    "Text that Debezium sends instead of an unchanged large value, if the Debezium connector sets its own"
+    "Text that Debezium sends instead of an unchanged large value, if the connector sets its own"
     " `unavailable.value.placeholder`; never sent as a value, like Debezium's default.",
 )
 WHERE = optional(

@@ -309,7 +309,8 @@ def _check_unavailable_value(route: SectionValues, findings: Findings) -> None:
     except ValueError:
         content = b""
     if not content:
-        findings.fault(place, path, "`hex:` is not followed by pairs of hex digits; write them, or the text itself")
+        text = "`hex:` is not followed by pairs of hex digits; write them, or the text itself"
+        findings.fault(place, path, text)
 
 
 def _check_companions(route: SectionValues, findings: Findings) -> None:
