@@ -87,6 +87,7 @@ _DAYS: Final = range(3_653, 47_483)
 _NUMERIC_SQL: Final = re.compile(
     r"(?i)(tiny|small|medium|big)?int|integer|decimal|numeric|float|double|real|year"
 )
+_NAMEABLE: Final = re.compile(r"""[^$."\\\[\]\x00-\x1f][^."\\\[\]\x00-\x1f]*""")
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -94,7 +95,7 @@ class Guess(msgspec.Struct, frozen=True):
     """A field type, the rule without its source, and the reason without any value."""
 
     type: FieldType
-    rule: dict[str, str | bool] = {}
+    rule: dict[str, str | bool | int] = {}
     why: str = ""
 
 
@@ -121,7 +122,7 @@ class GuessedField(msgspec.Struct, frozen=True):
     template: str | None = None
 
     @property
-    def rule(self) -> dict[str, str | bool]:
+    def rule(self) -> dict[str, str | bool | int]:
         """The rule of the field in the configuration; empty if it needs none."""
         if self.template is not None:
             return {"template": self.template}
@@ -224,5 +225,9 @@ def fit_name(name: str, taken: Iterable[str]) -> str:
 
 
 def is_reachable(column: str) -> bool:
-    """Return whether a rule can name a column: a dot separates steps, `$` starts a reference."""
-    return not column.startswith("$") and "." not in column and bool(column.strip())
+    """Return whether a rule can name a column.
+
+    A dot separates steps, `$` starts a reference, and generated code cannot read a column with a
+    quote, a backslash or a control character in its name.
+    """
+    return _NAMEABLE.fullmatch(column) is not None and bool(column.strip())

@@ -30,6 +30,7 @@ from consumer.errors import Reason, RecordError
 from consumer.mapping.numbers import INTEGER, SAFE_LENGTH, number_of_text, variable_decimal
 from consumer.mapping.times import moment_of
 from consumer.model import Filtered, Operation
+from consumer.operations.sampling.tables import key_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -85,11 +86,15 @@ class SeenColumn:
 
 
 class SampledRow(msgspec.Struct, frozen=True):
-    """One inserted or updated row: its values, its Kafka key, and the members of its envelope."""
+    """One inserted or updated row: its values, its Kafka key, and the members of its envelope.
+
+    `key_columns` are the key columns that the envelope names.
+    """
 
     values: dict[str, Opened]
     key: KafkaKey | None
     members: Row
+    key_columns: tuple[str, ...] = ()
 
 
 class SampledRows:
@@ -134,7 +139,9 @@ def rows_of(records: Iterable[Record], name: FormatName, prefix: str) -> Sampled
             if event.operation is Operation.DELETE:
                 found.delete_count += 1
             else:
-                _look_at(found, event, envelope, decoder, record)
+                row = _row_of(found, event, envelope, decoder, record)
+                named = key_columns(row.members, row.key, name)
+                found.rows.append(msgspec.structs.replace(row, key_columns=named))
     # In the flat format the members that Debezium adds stand beside the columns.
     if name == "debezium_flat":
         for column in [one for one in found.columns if one.startswith(prefix)]:
@@ -142,14 +149,14 @@ def rows_of(records: Iterable[Record], name: FormatName, prefix: str) -> Sampled
     return found
 
 
-def _look_at(
+def _row_of(
     found: SampledRows,
     event: ChangeEvent,
     envelope: Envelope,
     decoder: ChangeDecoder,
     record: Record,
-) -> None:
-    """Note one inserted or updated row."""
+) -> SampledRow:
+    """Return one inserted or updated row, and note its columns."""
     columns: Columns = envelope.columns
     declared = open_member(envelope.members.get("mysqlType")) or {}
     values: dict[str, Opened] = {}
@@ -163,7 +170,7 @@ def _look_at(
         values[name] = opened
         seen = found.columns.setdefault(name, SeenColumn(name))
         seen.look_at(opened, columns.get(name), str(open_value(declared.get(name)) or ""))
-    found.rows.append(SampledRow(values, _key_of(record), envelope.members))
+    return SampledRow(values, _key_of(record), envelope.members)
 
 
 def _key_of(record: Record) -> KafkaKey | None:

@@ -46,6 +46,7 @@ class Trial:
         self.outcomes: Counter[str] = Counter()
         self.faults: dict[TrialFault, FaultyRecords] = {}
         self.record_count = 0
+        self.keys: set[str] = set()  # of the rows that were sent or deleted
         self._filled: dict[str, bool] = {}
 
     @property
@@ -77,6 +78,8 @@ class Trial:
                 )
                 place = f"{record.topic()}[{record.partition()}]@{record.offset()}"
                 self.faults.setdefault(fault, FaultyRecords(place)).count += 1
+            if "key" in outcome:
+                self.keys.add(str(outcome["key"]))
             row = outcome.get("record")
             if isinstance(row, msgspec.Raw):
                 for name, filled in fields_filled(row).items():
