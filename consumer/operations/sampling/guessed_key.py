@@ -45,7 +45,7 @@ class TopicTables(msgspec.Struct, frozen=True, kw_only=True):
     """What a route has to know of the tables in its topic.
 
     `topic` is their topic, `where` the condition of the route. `shards` are the sources that
-    the shards of its table apart, `key` the columns that the user has chosen as the key.
+    distinguish the shards of its table, `key` the columns that the user has chosen as the key.
     """
 
     topic: str
