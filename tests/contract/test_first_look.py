@@ -327,15 +327,26 @@ def sampled(brokers: EmbeddedBroker, run: Callable[..., Any], tmp_path: Path) ->
 
 
 def test_lint_warns_of_records_that_would_be_dead_lettered(sampled: Callable[..., Any]) -> None:
-    """By reason and field, with the count and the first place; warnings do not change exit 0."""
+    """By reason and field, with the count and the first place; exit 1 beyond the fuse's share."""
     ran = sampled("pg_default_schemaless.shop.public.customers", "debezium")
-    assert ran.code == 0
+    assert ran.code == 1
+    assert "would hold this topic (MASS_REJECT)" in ran.out
     (line,) = [line for line in ran.out.splitlines() if "FIELD_TYPE in balance" in line]
     assert re.search(
         r"consumer.yaml:10: warning: \S+: \d+ of 10 records would be dead-lettered: FIELD_TYPE",
         line,
     )
     assert re.search(r"first at pg_default_schemaless\.shop\.public\.customers\[\d\]@\d+$", line)
+
+
+def test_lint_exits_with_0_while_the_fuse_allows_the_dead_letters(
+    sampled: Callable[..., Any],
+) -> None:
+    """Warnings do not change the exit code."""
+    fuse = "dead_letter.fuse={ratio: 1.0, consecutive: 11}"
+    topic = "pg_default_schemaless.shop.public.customers"
+    ran = sampled(topic, "debezium", "--set", fuse)
+    assert (0, False) == (ran.code, "MASS_REJECT" in ran.out)
 
 
 def test_lint_can_deny_warnings_of_a_sample(sampled: Callable[..., Any]) -> None:

@@ -11,6 +11,7 @@ from consumer.operations.plurals import count_of
 from consumer.operations.sampling.recognition import Recognition, recognise
 from consumer.operations.sampling.sampled_rows import rows_of
 from consumer.operations.sampling.sampler import NoSample
+from consumer.operations.sampling.shared_objects import SharedObjects
 from consumer.operations.sampling.trial import Trial, run_trials
 from consumer.operations.sampling.unframed import schemas_in, unframed
 from consumer.operations.sampling.unseen_columns import unseen_columns
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from consumer.config.settings import Settings
+    from consumer.dead_letter.settings import FuseSettings
     from consumer.decoding.schema_cache import SchemaCache
     from consumer.mapping.settings import RouteSettings
     from consumer.model import Record
@@ -39,9 +41,11 @@ class SampledTopic(msgspec.Struct, frozen=True):
     record_count: int = 0
     recognition: Recognition | None = None
     trials: tuple[Trial, ...] = ()
-    unseen: tuple[SampleWarning, ...] = ()
-    """Rules that read a column which no sampled row has."""
+    findings: tuple[SampleWarning, ...] = ()
+    """Rules that read a column which no sampled row has, and tables whose rows meet."""
     problem: str = ""
+    blown: str = ""
+    """Why the daemon would hold this topic with MASS_REJECT; empty if it would not."""
 
 
 def sampled_topics(
@@ -51,6 +55,7 @@ def sampled_topics(
 
     Raises: `NoSample` if the brokers do not list their topics.
     """
+    shared = SharedObjects(settings)
     for topic in dict.fromkeys(
         name for route in settings.routes for name in _topics(route, settings, sampler)
     ):
@@ -65,24 +70,59 @@ def sampled_topics(
             yield SampledTopic(topic, problem="the topic has no records, so nothing was checked")
             continue
         trials = tuple(run_trials(settings, sample.records, wall_ms, schemas))
-        unseen = tuple(_unseen(trials, sample.records, schemas))
-        yield SampledTopic(topic, len(sample.records), recognise(sample.records), trials, unseen)
+        findings = tuple(_findings(trials, sample.records, schemas, shared))
+        yield SampledTopic(
+            topic,
+            len(sample.records),
+            recognise(sample.records),
+            trials,
+            findings,
+            blown=_blown(settings.dead_letter.fuse, sample.records, trials),
+        )
 
 
-def _unseen(
-    trials: Iterable[Trial], records: Sequence[Record], schemas: SchemaCache | None
+def _blown(fuse: FuseSettings, records: Sequence[Record], trials: Iterable[Trial]) -> str:
+    """Return why the dead letters of a sample are more than the fuse allows, else nothing.
+
+    The share counts for any number of records, because the sample stands for its topic.
+    """
+    rejected = {place for trial in trials for place in trial.rejected}
+    run = longest = 0
+    for record in records:
+        run = run + 1 if (record.partition(), record.offset()) in rejected else 0
+        longest = max(longest, run)
+    share = len(rejected) / len(records)
+    if longest >= fuse.consecutive:
+        return (
+            f"{longest} records in a row would be dead-lettered, and dead_letter.fuse.consecutive"
+            f" is {fuse.consecutive}"
+        )
+    if rejected and share >= fuse.ratio:
+        return (
+            f"{len(rejected)} of {count_of(len(records), 'record')} would be dead-lettered, and"
+            f" dead_letter.fuse.ratio is {fuse.ratio:g}"
+        )
+    return ""
+
+
+def _findings(
+    trials: Iterable[Trial],
+    records: Sequence[Record],
+    schemas: SchemaCache | None,
+    shared: SharedObjects,
 ) -> Iterator[SampleWarning]:
-    """Compare the columns that each route reads with the columns of the sampled rows."""
-    for route in (trial.route for trial in trials):
+    """Compare what each route reads and sends with the columns and tables of the sampled rows."""
+    for trial in trials:
+        route = trial.route
         opened = (
             unframed(records, schemas).records
             if route.encoding != "json" and schemas is not None
             else records
         )
         columns = rows_of(opened, route.format, route.flat_prefix).columns
-        if columns:
-            for text in unseen_columns(route, columns):
-                yield SampleWarning(route.place, f"{records[0].topic()}: {text}")
+        texts = list(unseen_columns(route, columns)) if columns else []
+        for text in (*texts, *shared.look_at(trial, opened)):
+            yield SampleWarning(route.place, f"{records[0].topic()}: {text}")
 
 
 def _is_encoded(settings: Settings, topic: str) -> bool:
@@ -108,7 +148,12 @@ def warnings_of(settings: Settings, seen: SampledTopic) -> Iterator[SampleWarnin
             (route for route in settings.routes if takes(route, seen.topic)), settings.routes[0]
         )
         yield SampleWarning(route.place, f"{seen.topic}: {seen.problem}")
-    yield from seen.unseen
+    yield from seen.findings
+    if seen.blown:
+        yield SampleWarning(
+            seen.trials[0].route.place,
+            f"{seen.topic}: the daemon would hold this topic (MASS_REJECT): {seen.blown}",
+        )
     for trial in seen.trials:
         place, route = trial.route.place, trial.route
         if seen.recognition is not None and (other := _other_format(seen.recognition, route)):
