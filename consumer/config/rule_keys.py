@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from consumer.config.keys import Section, defaulted, optional
 from consumer.config.kinds import Boolean, Choice, PlainValue, Text, Whole
 from consumer.config.several import MapOf
@@ -32,6 +34,12 @@ LOWER = defaulted("lower", Boolean(), "false", "Convert the text to lower case."
 TRIM = defaulted("trim", Boolean(), "false", "Remove white space at both ends.")
 NUMBER = defaulted("number", Boolean(), "false", "Accept a number that is written as text.")
 JSON = defaulted("json", Boolean(), "false", "Send a nested value as JSON text.")
+PARSE = optional(
+    "parse",
+    Choice[Literal["json"]]("json"),
+    "`json`: text on the way to the value holds JSON, and the path goes on inside it; a path of one"
+    " step reads the value from its text.",
+)
 REQUIRED = defaulted(
     "required",
     Boolean(),
@@ -60,6 +68,7 @@ RULE = Section(
     TRIM,
     NUMBER,
     JSON,
+    PARSE,
     REQUIRED,
     UNIT,
     SCALE,

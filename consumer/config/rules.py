@@ -13,6 +13,7 @@ from consumer.config.rule_keys import (
     JSON,
     LOWER,
     NUMBER,
+    PARSE,
     REQUIRED,
     RULE_DEFAULT,
     SCALE,
@@ -38,11 +39,12 @@ _MODIFIERS: tuple[ConfigKey[object], ...] = (
     TRIM,
     NUMBER,
     JSON,
+    PARSE,
     REQUIRED,
     UNIT,
     SCALE,
 )
-_NOT_WITH_TEMPLATE: tuple[ConfigKey[object], ...] = (JSON, UNIT, SCALE)
+_NOT_WITH_TEMPLATE: tuple[ConfigKey[object], ...] = (JSON, PARSE, UNIT, SCALE)
 _ALLOWED_TYPES: dict[ConfigKey[object], tuple[FieldType, ...]] = {
     LOWER: (FieldType.TEXT,),
     TRIM: (FieldType.TEXT, FieldType.NUMBER, FieldType.DATE, FieldType.DATE_TIME),
@@ -85,6 +87,7 @@ def field_rule(rule: SectionValues, target: FieldType | None, findings: Findings
         trim=rule[TRIM],
         number=rule[NUMBER],
         json=rule[JSON],
+        parse=rule[PARSE],
         required=rule[REQUIRED],
         unit=rule[UNIT],
         scale=rule[SCALE],

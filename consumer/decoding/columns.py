@@ -46,11 +46,11 @@ NO_COLUMNS: Columns = {}
 UNKNOWN = Column()
 
 
-def column_at(columns: Columns, steps: tuple[str, ...]) -> Column | None:
+def column_at(columns: Columns, steps: tuple[str | int, ...]) -> Column | None:
     """Find the column of a path, through nested records; `None` when the schema has none."""
-    column = columns.get(steps[0])
+    column = columns.get(str(steps[0]))
     for step in steps[1:]:
         if column is None:
             return None
-        column = column.fields.get(step)
+        column = column.fields.get(str(step))
     return column

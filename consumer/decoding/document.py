@@ -79,6 +79,23 @@ def open_object(value: bytes) -> JsonObject:
     return _OBJECT.decode(value)
 
 
+def json_in_text(text: str) -> msgspec.Raw:
+    """Return the JSON value that a text holds, checked like a document of its length.
+
+    Raises: FIELD_FORMAT.
+    """
+    content = text.encode()
+    if nests_deeper(content, DEEPEST):
+        raise RecordError(Reason.FIELD_FORMAT, f"{_DEPTH} in the JSON inside text")
+    try:
+        _ANY.decode(content)
+    except (msgspec.DecodeError, RecursionError):
+        raise RecordError(
+            Reason.FIELD_FORMAT, "expected JSON inside the text, got other text"
+        ) from None
+    return msgspec.Raw(content.strip(_WHITE))
+
+
 def nests_deeper(value: bytes, levels: int) -> bool:
     """Whether a document is nested deeper than `levels`.
 

@@ -107,11 +107,7 @@ class Where:
         """
         for condition in self.row_conditions:
             source = condition.source
-            if (
-                trusted is not None
-                and isinstance(source, RowPath)
-                and source.steps[0] not in trusted
-            ):
+            if trusted is not None and isinstance(source, RowPath) and source.column not in trusted:
                 continue
             if not condition.holds(origin):
                 return False

@@ -37,10 +37,10 @@ Source: measured with Debezium under PostgreSQL's default replica identity.
 def key_columns(source: ValueSource) -> tuple[str, ...]:
     """Return the columns of the row that the key reads."""
     if isinstance(source, RowPath):
-        return (source.steps[0],)
+        return (source.column,)
     if isinstance(source, Template):
         parts = (part.source for part in source.parts if not isinstance(part, str))
-        return tuple(part.steps[0] for part in parts if isinstance(part, RowPath))
+        return tuple(part.column for part in parts if isinstance(part, RowPath))
     return ()
 
 

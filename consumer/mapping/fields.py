@@ -159,8 +159,13 @@ def _source(
         return RowPath((name,))
     if isinstance(rule.template, str):
         return template_of(rule.template, written)
-    return source_of(rule.source) if isinstance(rule.source, str) else RowPath((name,))
+    if not isinstance(rule.source, str):
+        return RowPath((name,))
+    return source_of(rule.source, in_text=rule.parse == "json")
 
 
 def _column(source: ValueSource, columns: Columns) -> Column | None:
-    return column_at(columns, source.steps) if isinstance(source, RowPath) else None
+    # JSON inside text has no columns: its source schema describes the text.
+    if not isinstance(source, RowPath) or source.in_text:
+        return None
+    return column_at(columns, source.steps)

@@ -16,6 +16,7 @@ from consumer.decoding.opened import (
 )
 from consumer.errors import Reason, RecordError
 from consumer.mapping.numbers import (
+    GRAMMAR,
     INTEGER,
     SAFE_LENGTH,
     decimal_of_text,
@@ -70,9 +71,17 @@ def variable(opened: Opened) -> Opened:
     return variable_decimal(opened) or opened
 
 
+def _digits(opened: Opened) -> Digits | None:
+    """Return a number, or text that is one in JSON's grammar; `None` for any other value."""
+    if isinstance(opened, Digits):
+        return opened
+    return Digits(opened) if type(opened) is str and GRAMMAR.fullmatch(opened) else None
+
+
 def _moment(per_second: int) -> ValueReader:
     def read(opened: Opened) -> Opened:
-        return EpochMillis(floor_ms(opened, per_second)) if isinstance(opened, Digits) else opened
+        digits = _digits(opened)
+        return opened if digits is None else EpochMillis(floor_ms(digits, per_second))
 
     return read
 
@@ -85,7 +94,8 @@ def _whole(digits: str) -> int:
 
 
 def _days(opened: Opened) -> Opened:
-    return Days(_whole(opened)) if isinstance(opened, Digits) else opened
+    digits = _digits(opened)
+    return opened if digits is None else Days(_whole(digits))
 
 
 def _time(tick_ns: int) -> ValueReader:

@@ -68,7 +68,7 @@ class FieldRule(msgspec.Struct, frozen=True, kw_only=True):
 
     `source` is a dotted path in the row, or a `$` reference (`$kafka.offset`, `$key.x`,
     `$header.NAME`, `$envelope.x`). `default` applies when the source is missing, null, or not in
-    `values`.
+    `values`. With `parse`, text on the way to the value holds JSON.
     """
 
     source: str | msgspec.UnsetType = msgspec.UNSET
@@ -80,6 +80,7 @@ class FieldRule(msgspec.Struct, frozen=True, kw_only=True):
     trim: bool = False
     number: bool = False
     json: bool = False
+    parse: Literal["json"] | None = None
     required: bool = False
     unit: TimeUnit | None = None
     scale: int | None = None

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import re
+from itertools import takewhile
 from typing import TYPE_CHECKING, Protocol
 
-from consumer.decoding.document import open_member
+import msgspec
+
+from consumer.decoding.cells import CELL_STEPS, absence_of_cell
+from consumer.decoding.document import json_in_text, open_member
 from consumer.decoding.kafka_key import KafkaKey, key_text
-from consumer.decoding.opened import Absent, Nested, Opened, Row, open_value
+from consumer.decoding.opened import Absent, Nested, Opened, Row, open_json, open_value
 from consumer.decoding.placeholders import is_placeholder
 from consumer.errors import Reason, RecordError
 from consumer.headers import headers_of
 from consumer.mapping.kinds import named_kind
+from consumer.mapping.paths import parse_steps, split_reference, split_template
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from consumer.mapping.paths import Step, Steps
     from consumer.model import Record
 
 _NO_ROW: Row = {}
+_ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class Origin:
@@ -61,52 +67,99 @@ class ValueSource(Protocol):
         ...
 
 
-class RowPath:
-    """A dotted path in the row."""
+class DocumentPath:
+    """A path in a document: in the row, in the envelope, or in the Kafka key.
 
-    def __init__(self, steps: tuple[str, ...]) -> None:
+    `in_text` says that text on the way holds JSON, which is stepped into. A path of one step then
+    reads its value from that text.
+    """
+
+    def __init__(self, steps: Steps, *, in_text: bool = False) -> None:
         self.steps = steps
+        self.in_text = in_text
+        self.column = str(steps[0])
+        """The name of the first step."""
+        named = takewhile(lambda step: isinstance(step, str), steps)
+        self.names = (self.column,) if in_text else tuple(map(str, named))
+        """The steps before the first array and the first text that holds JSON."""
+
+    def follow(
+        self, value: object, start: int, absent: Absent, *, has_placeholders: bool
+    ) -> Opened | Absent:
+        """Return the value that the steps from index `start` lead to, from `value` on.
+
+        A member that an inner object lacks means the same as a column that the row lacks: `absent`.
+
+        Raises: FIELD_TYPE where a step needs an object or an array and there is none; FIELD_FORMAT
+        for text that is not JSON.
+        """
+        for step in self.steps[start:]:
+            opened, value = self._opened(value, has_placeholders=has_placeholders)
+            # Null on the path makes the whole path null.
+            if opened is None or isinstance(opened, Absent):
+                return opened
+            value = _stepped(value, opened, step, absent)
+        found = value if isinstance(value, Absent) else open_value(value)
+        if found is None or isinstance(found, Absent):
+            return found
+        if has_placeholders and is_placeholder(found):
+            return Absent.UNPROVIDED
+        reads_text = self.in_text and len(self.steps) == 1 and type(found) is str
+        return open_json(json_in_text(str(found))) if reads_text else found
+
+    def _opened(self, value: object, *, has_placeholders: bool) -> tuple[Opened | Absent, object]:
+        """Open a value on the way, and return it with the value to step into."""
+        opened = value if isinstance(value, Absent) else open_value(value)
+        if opened is None or isinstance(opened, Absent):
+            return opened, value
+        if has_placeholders and is_placeholder(opened):
+            return Absent.UNPROVIDED, value
+        if self.in_text and type(opened) is str:
+            inner = json_in_text(str(opened))
+            return open_json(inner), inner
+        return opened, value
+
+
+class RowPath(DocumentPath):
+    """A path in the row."""
 
     def fetch(self, origin: Origin) -> Opened | Absent:
         """Return the value at the path."""
-        found = _follow(origin.row, self.steps, origin.absent)
+        value = origin.row.get(self.column, origin.absent)
         # Debezium's placeholder means that the source has a value and did not send it.
-        if origin.has_placeholders and not isinstance(found, Absent) and is_placeholder(found):
-            return Absent.UNPROVIDED
+        found = self.follow(value, 1, origin.absent, has_placeholders=origin.has_placeholders)
+        if found is None and self.steps[1:] == CELL_STEPS:
+            return absence_of_cell(origin.row, self.column, origin.members)
         return found
 
 
-class EnvelopePath:
-    """`$envelope.x`: a dotted path in the envelope, the document around the row."""
-
-    def __init__(self, steps: tuple[str, ...]) -> None:
-        self.steps = steps
+class EnvelopePath(DocumentPath):
+    """`$envelope.x`: a path in the envelope, the document around the row."""
 
     def fetch(self, origin: Origin) -> Opened | Absent:
         """Return the value at the path; MISSING for a record without an envelope."""
-        return (
-            Absent.MISSING
-            if origin.members is None
-            else _follow(origin.members, self.steps, Absent.MISSING)
-        )
+        if origin.members is None:
+            return Absent.MISSING
+        value = origin.members.get(self.column, Absent.MISSING)
+        return self.follow(value, 1, Absent.MISSING, has_placeholders=False)
 
 
-class KeyPath:
-    """`$key.x`: a dotted path in a JSON key."""
-
-    def __init__(self, steps: tuple[str, ...]) -> None:
-        self.steps = steps
+class KeyPath(DocumentPath):
+    """`$key.x`: a path in a key that is a JSON object, or an array (`$key.0`)."""
 
     def fetch(self, origin: Origin) -> Opened | Absent:
-        """Return the value at the path. Raises FIELD_TYPE for a key that is not a JSON object."""
+        """Return the value at the path. Raises FIELD_TYPE for a key of another kind."""
         key = origin.key
         if key.content is None:
             return Absent.MISSING
-        if key.fields is None:
-            raise RecordError(
-                Reason.FIELD_TYPE, "expected a JSON object as Kafka key, got another kind of key"
-            )
-        return _follow(key.fields, self.steps, Absent.MISSING)
+        if key.fields is not None:
+            value = key.fields.get(self.column, Absent.MISSING)
+            return self.follow(value, 1, Absent.MISSING, has_placeholders=False)
+        if isinstance(key.scalar, Nested) and isinstance(self.steps[0], int):
+            return self.follow(key.scalar, 0, Absent.MISSING, has_placeholders=False)
+        raise RecordError(
+            Reason.FIELD_TYPE, "expected a JSON object as Kafka key, got another kind of key"
+        )
 
 
 class KeyText:
@@ -135,6 +188,18 @@ class Header:
                     detail = f"expected a header in UTF-8, got other bytes at byte {error.start}"
                     raise RecordError(Reason.DECODE_ENCODING, detail) from None
         return Absent.MISSING
+
+
+class JsonText:
+    """A text of the record that holds JSON: a header, or the Kafka key."""
+
+    def __init__(self, text: ValueSource) -> None:
+        self._text = text
+
+    def fetch(self, origin: Origin) -> Opened | Absent:
+        """Return the JSON value in the text. Raises FIELD_FORMAT for text that is not JSON."""
+        found = self._text.fetch(origin)
+        return open_json(json_in_text(found)) if type(found) is str else found
 
 
 class KafkaMetadata:
@@ -180,9 +245,6 @@ class TemplatePart:
         return Absent.MISSING if found is None else self.written(found)
 
 
-_BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
-
-
 def kafka_time_ms(record: Record) -> int | None:
     """Return the record's timestamp in milliseconds; `None` when the record has none."""
     kind, timestamp_ms = record.timestamp()
@@ -197,57 +259,48 @@ _METADATA: dict[str, Callable[[Record], object]] = {
 }
 
 
-def source_of(path: str) -> ValueSource:
-    """Compile a source path that the configuration has already checked."""
+def source_of(path: str, *, in_text: bool = False) -> ValueSource:
+    """Compile a source path that the configuration has already checked.
+
+    With `in_text`, text that holds JSON is stepped into, or read if nothing is stepped into.
+    """
     if not path.startswith("$"):
-        return RowPath(tuple(path.split(".")))
-    # For a header, everything after the first dot is its name: header names may contain dots.
-    root, _, rest = path.partition(".")
+        return RowPath(parse_steps(path), in_text=in_text)
+    root, rest = split_reference(path)
     if root == "$kafka":
         return KafkaMetadata(rest)
     if root == "$header":
-        return Header(rest)
+        return JsonText(Header(rest)) if in_text else Header(rest)
     if root == "$envelope":
-        return EnvelopePath(tuple(rest.split(".")))
-    return KeyPath(tuple(rest.split("."))) if rest else KeyText()
+        return EnvelopePath(parse_steps(rest), in_text=in_text)
+    if rest:
+        return KeyPath(parse_steps(rest, first_is_name=False), in_text=in_text)
+    return JsonText(KeyText()) if in_text else KeyText()
 
 
 def template_of(text: str, written: Callable[[str], Callable[[Opened], str]]) -> Template:
-    """Compile a template; `written` returns the text writer for the value at a path.
-
-    `{{` and `}}` are literal braces.
-    """
+    """Compile a template; `written` returns the text writer for the value at a path."""
     parts: list[str | TemplatePart] = []
-    end = 0
-    for match in _BRACES.finditer(text):
-        parts.append(text[end : match.start()])
-        path = match[1]
-        parts.append(match[0][0] if path is None else TemplatePart(source_of(path), written(path)))
-        end = match.end()
-    parts.append(text[end:])
-    return Template(tuple(part for part in parts if part != ""))
+    for literal, path in split_template(text):
+        if literal:
+            parts.append(literal)
+        if path is not None:
+            parts.append(TemplatePart(source_of(path), written(path)))
+    return Template(tuple(parts))
 
 
-def _follow(row: Row, steps: tuple[str, ...], absent: Absent) -> Opened | Absent:
-    """Return the value at a path, through inner objects.
+def _stepped(value: object, opened: Opened, step: Step, absent: Absent) -> object:
+    """Return what one step leads to.
 
-    A member that an inner object lacks means the same as a column that the row lacks: `absent`.
-
-    Raises: FIELD_TYPE where a step before the last is not an object.
+    An element that an array does not have is missing: a source sends arrays whole.
     """
-    value = row.get(steps[0], absent)
-    for step in steps[1:]:
-        if isinstance(value, Absent):
-            return value
-        # Null on the path makes the whole path null.
-        opened = open_value(value)
-        if opened is None:
-            return None
-        inner = value if isinstance(value, dict) else open_member(value)
-        if inner is None:
-            kind = "an array" if isinstance(opened, Nested) else named_kind(opened)
-            raise RecordError(
-                Reason.FIELD_TYPE, f"expected an object inside the source path, got {kind}"
-            )
-        value = inner.get(step, absent)
-    return value if isinstance(value, Absent) else open_value(value)
+    if isinstance(step, int) and isinstance(opened, Nested) and opened.startswith("["):
+        elements = value if isinstance(value, list | tuple) else _ELEMENTS.decode(opened.encode())
+        return elements[step] if step < len(elements) else Absent.MISSING
+    inner = value if isinstance(value, dict) else open_member(value)
+    if inner is None:
+        kind = "an array" if isinstance(opened, Nested) else named_kind(opened)
+        raise RecordError(
+            Reason.FIELD_TYPE, f"expected an object inside the source path, got {kind}"
+        )
+    return inner.get(str(step), absent)

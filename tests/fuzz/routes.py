@@ -60,6 +60,9 @@ _REFERENCES = [
     "$envelope.ts",
     "$envelope.metadata.operation",
 ]
+_INSIDE = ["[0]", ".0", ".value", ".id", '."a.b"', "[1].id"]
+"""Steps from a column into an object, an array, or JSON in text."""
+
 _KEY_NAMES = ("id", "Id", "CUST_CODE", "a")
 
 
@@ -174,13 +177,15 @@ class RouteMaker:
         if rng.random() < 0.15:
             return FieldRule(template=self._template(), **settings)
         settings["json"] = target is FieldType.TEXT and rng.random() < 0.4
+        settings["parse"] = "json" if rng.random() < 0.1 else None
         if target in _UNITS and rng.random() < 0.4:
             settings["unit"] = one_of(rng, _UNITS[target])
         elif target in {FieldType.TEXT, FieldType.NUMBER} and rng.random() < 0.3:
             settings["scale"] = one_of(rng, [0, 2, 3, -1])
-        return FieldRule(
-            source=one_of(rng, _REFERENCES) if rng.random() < 0.1 else name, **settings
-        )
+        source = one_of(rng, _REFERENCES) if rng.random() < 0.1 else name
+        if rng.random() < 0.1:
+            source = f"{name}{one_of(rng, _INSIDE)}"
+        return FieldRule(source=source, **settings)
 
     def _template(self) -> str:
         rng = self._rng

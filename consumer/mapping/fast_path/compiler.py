@@ -182,10 +182,10 @@ class _Compiler:
             if isinstance(source, Template)
             else [source]
         )
-        paths = [one.steps for one in sources if isinstance(one, RowPath)]
-        if self.paths.prefix and any(len(steps) > 1 for steps in paths):
+        paths = [one for one in sources if isinstance(one, RowPath)]
+        if self.paths.prefix and any(len(one.steps) > 1 for one in paths):
             raise Conflict
-        return tuple(dict.fromkeys(steps[0] for steps in paths))
+        return tuple(dict.fromkeys(one.column for one in paths))
 
     def _constants(self) -> dict[str, Any]:
         constants = (field for field in self._fields.values() if isinstance(field, ConstantField))
@@ -205,7 +205,7 @@ class _Compiler:
             source = version.source
         if not isinstance(source, RowPath) or not is_flat(source):
             return _EMPTY
-        return self.paths.layout.attribute((*self.paths.prefix, *source.steps))
+        return self.paths.layout.attribute((*self.paths.prefix, source.column))
 
     def _is_checked_only(self, field: Field) -> bool:
         """Whether a number is sent as it was read, so that one check covers all such numbers."""

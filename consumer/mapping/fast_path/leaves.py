@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -17,6 +18,8 @@ Path: TypeAlias = tuple[str, ...]
 _DECODED: dict[Shape, type] = {Shape.TEXT: str, Shape.INTEGER: int, Shape.BOOLEAN: bool}
 
 NULL = msgspec.Raw(b"null")
+
+_NOT_IN_NAMES = re.compile(r'["\\\x00-\x1f\ud800-\udfff]')
 
 
 class Leaf:
@@ -71,7 +74,11 @@ class Leaves:
 
 
 class Conflict(Exception):  # noqa: N818 - raised while compiling: the route has no fast path
-    """One use reads a value whole and another reads a member of it: no struct can do both."""
+    """No struct can decode all uses.
+
+    One use reads a value whole and another reads a member of it, or a member's name has a character
+    that msgspec does not allow in names.
+    """
 
 
 class Layout:
@@ -104,6 +111,8 @@ class Layout:
         self.root = self._build((), self._tree)
 
     def _add(self, leaf: Leaf) -> None:
+        if any(_NOT_IN_NAMES.search(step) for step in leaf.path):
+            raise Conflict
         node = self._tree
         for step in leaf.path[:-1]:
             node = node.setdefault(step, {})

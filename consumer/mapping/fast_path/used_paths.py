@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
+import msgspec
+
+from consumer.decoding.cells import CELL_STEPS
 from consumer.decoding.columns import column_at
 from consumer.decoding.opened import Absent
+from consumer.decoding.placeholders import TEXT_MARK
 from consumer.mapping.conversion import Conversion
 from consumer.mapping.fast_path.leaves import Conflict, Leaves
-from consumer.mapping.fast_path.shapes import Shape, first_shape, opener
+from consumer.mapping.fast_path.shapes import Shape, TakeSlowPath, first_shape, opener
 from consumer.mapping.settings import FieldType
-from consumer.mapping.sources import EnvelopePath, Origin, RowPath, Template, TemplatePart
+from consumer.mapping.sources import (
+    DocumentPath,
+    EnvelopePath,
+    Origin,
+    RowPath,
+    Template,
+    TemplatePart,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,8 +75,10 @@ class UsedPaths:
                     self.use(part.source, TEXT_RULE)
             return
         path = self.path(source)
-        if path is not None:
-            self.leaves.use(path, first_shape(conversion, self.column(source)))
+        if path is None:
+            return
+        shape = first_shape(conversion, self.column(source))
+        self.leaves.use(path, Shape.RAW if has_steps_inside(source) else shape)
 
     def path(self, source: ValueSource) -> Path | None:
         """Return the path that a source reads; `None` if it does not read the document.
@@ -73,12 +86,12 @@ class UsedPaths:
         Raises: `Conflict` for `$envelope` paths into the old or new row, which has its own structs.
         """
         if isinstance(source, RowPath):
-            return (*self.prefix, *source.steps)
+            return (*self.prefix, *source.names)
         if isinstance(source, EnvelopePath):
             # `after` and `before` are structs with the row's leaves; another leaf could overlap.
-            if self.prefix and source.steps[0] in {"after", "before"}:
+            if self.prefix and source.column in {"after", "before"}:
                 raise Conflict
-            return source.steps
+            return source.names
         return None
 
     def column(self, source: ValueSource) -> Column | None:
@@ -105,8 +118,53 @@ class UsedPaths:
         # Key, headers and Kafka metadata are read from the record, like on the slow path.
         if path is None:
             return lambda _, record: source.fetch(Origin(record))
+        if has_steps_inside(source):
+            return self._reader_inside(source, path)
         get, opened = self.layout.getter(path), self.opener(source)
+        if isinstance(source, RowPath) and len(path) > len(self.prefix) + 1:
+            return self._nested_reader(source, get, opened)
         return lambda event, _: opened(get(event))
+
+    def _reader_inside(
+        self, source: DocumentPath, path: Path
+    ) -> Callable[[Any, Record], Opened | Absent]:
+        """Return the reader of a path into an array or into JSON text, which the leaf has whole."""
+        if self.leaves.at(path).shape is not Shape.RAW:
+            raise Conflict
+        get, start = self.layout.getter(path), len(source.names)
+        has_placeholders = self.has_placeholders and isinstance(source, RowPath)
+
+        def found(event: Any, _: Record) -> Opened | Absent:  # noqa: ANN401 - a struct made at run time
+            value = get(event)
+            if value is msgspec.UNSET:
+                return Absent.MISSING
+            value = source.follow(value, start, Absent.MISSING, has_placeholders=has_placeholders)
+            if value is Absent.UNPROVIDED:
+                raise TakeSlowPath
+            return value
+
+        return found
+
+    def _nested_reader(
+        self,
+        source: RowPath,
+        get: Callable[[Any], Any],
+        opened: Callable[[Any], Opened | Absent],
+    ) -> Callable[[Any, Record], Opened | Absent]:
+        """Return the reader of a path into an object, where no value may have two meanings."""
+        may_be_cell = source.steps[1:] == CELL_STEPS
+        has_placeholders = self.has_placeholders
+
+        def found(event: Any, record: Record) -> Opened | Absent:  # noqa: ANN401 - a struct made at run time
+            value = opened(get(event))
+            if value is not None and not isinstance(value, Absent):
+                return value
+            # A cell without a value, or a placeholder in the place of the object.
+            if may_be_cell or (has_placeholders and _may_have_placeholder(record.value())):
+                raise TakeSlowPath
+            return value
+
+        return found
 
     def _template_reader(self, template: Template) -> Callable[[Any, Record], Opened | Absent]:
         parts: list[str | tuple[Any, Any]] = [
@@ -131,4 +189,14 @@ class UsedPaths:
 
 def is_flat(source: ValueSource) -> bool:
     """Whether a source is a column of the row, not a path into it."""
-    return isinstance(source, RowPath) and len(source.steps) == 1
+    return isinstance(source, RowPath) and len(source.steps) == 1 and not source.in_text
+
+
+def has_steps_inside(source: ValueSource) -> TypeGuard[DocumentPath]:
+    """Whether a path has steps into an array or into JSON text, which no struct can decode."""
+    return isinstance(source, DocumentPath) and (source.in_text or source.names != source.steps)
+
+
+def _may_have_placeholder(value: bytes | None) -> bool:
+    """Whether a placeholder may be anywhere in a record; an escape may hide one."""
+    return value is None or value.find(TEXT_MARK) >= 0 or value.find(b"\\u") >= 0

@@ -57,7 +57,7 @@ def _is_mark(route: RouteSettings, name: str) -> bool:
 def _read_by(source: ValueSource) -> Iterator[str]:
     """Yield the columns that a source reads; none for the key, headers and the envelope."""
     if isinstance(source, RowPath):
-        yield source.steps[0]
+        yield source.column
     if isinstance(source, Template):
         for part in source.parts:
             if not isinstance(part, str):

@@ -13,7 +13,7 @@ from consumer.mapping.settings import FieldRule
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from consumer.mapping.settings import ObjectSettings
+    from consumer.mapping.settings import ObjectSettings, TimeUnit
 
 
 def name_by(mapping: Callable[..., Any], rule: FieldRule, value: object, **facts: Any) -> Any:  # noqa: ANN401 - of many kinds
@@ -30,7 +30,8 @@ def name_by(mapping: Callable[..., Any], rule: FieldRule, value: object, **facts
         pytest.param("a.none.c", None, id="null-on-the-path"),
         pytest.param("a.missing.c", None, id="nothing-on-the-path"),
         pytest.param("other.x", "FIELD_TYPE", id="text-on-the-path"),
-        pytest.param("list.0", "FIELD_TYPE", id="array-on-the-path"),
+        pytest.param("list.0", "1", id="position-in-an-array"),
+        pytest.param("list.x", "FIELD_TYPE", id="array-on-the-path"),
         pytest.param("$kafka.topic", "shop.public.things", id="topic"),
         pytest.param("$kafka.partition", "0", id="partition"),
         pytest.param("$kafka.offset", "17", id="offset"),
@@ -241,3 +242,58 @@ def test_where(
     outcomes = [route.outcome({"id": 1} | row, headers=[("h", b"x")]) for _ in range(times)]
 
     assert [taken] * times == [outcome != "where" for outcome in outcomes]
+
+
+@pytest.mark.parametrize("form", ["json", "debezium"])
+@pytest.mark.parametrize(
+    ("source", "unit", "expected"),
+    [
+        pytest.param("long.$numberLong", "ms", "2025-01-06T23:52:51.013Z", id="number-long"),
+        pytest.param("text", "ms", "2025-01-06T23:52:51.013Z", id="text"),
+        pytest.param("part", "s", "2021-11-27T04:44:05.467Z", id="fraction"),
+        pytest.param("micros", "us", "2025-01-06T23:52:51.013Z", id="micros"),
+        pytest.param("nanos", "ns", "2018-07-23T13:46:02.562Z", id="nanos-with-a-fraction"),
+        pytest.param("$header.at", "ms", "2025-01-06T23:52:51.013Z", id="header"),
+        pytest.param("before", "ms", "1969-12-31T23:59:59.999Z", id="before-1970"),
+        pytest.param("iso", "ms", "2024-02-29T10:00:00.000Z", id="a-date-time-stays"),
+        pytest.param("words", "ms", "TIME_FORMAT", id="words"),
+        pytest.param("plus", "ms", "TIME_FORMAT", id="not-a-number-of-json"),
+        pytest.param("huge", "s", "TIME_RANGE", id="outside-the-calendar"),
+    ],
+)
+def test_unit_reads_digits_in_text(
+    form: str,
+    source: str,
+    unit: TimeUnit,
+    expected: str,
+    mapping: Callable[..., Any],
+) -> None:
+    """An epoch number in text is read by its unit, like the number itself."""
+    value: dict[str, Any] = {
+        "id": 1,
+        "long": {"$numberLong": "1736207571013"},
+        "text": "1736207571013",
+        "part": "1637988245.4678",
+        "micros": "1736207571013999",
+        "nanos": "1532353562562986715.0000000000",
+        "before": "-1",
+        "iso": "2024-02-29T10:00:00Z",
+        "words": "soon",
+        "plus": "+1736207571013",
+        "huge": "99999999999999",
+    }
+    mapped = mapping(format=form, fields={"seen": FieldRule(source=source, unit=unit)})
+    for _ in range(2):
+        outcome = mapped.outcome(
+            value if form == "json" else {"op": "c", "after": value},
+            headers=[("at", b"1736207571013")],
+        )
+        assert expected == (outcome if isinstance(outcome, str) else outcome[2]["seen"])
+
+
+def test_unit_days_reads_digits_in_text(mapping: Callable[..., Any]) -> None:
+    """A number of days in text is a date; a fraction of a day is not."""
+    mapped = mapping(fields={"born": FieldRule(source="born", unit="days")})
+
+    assert mapped.row({"id": 1, "born": "19000"})["born"] == "2022-01-08"
+    assert mapped.outcome({"id": 1, "born": "1.5"}) == "TIME_FORMAT"
