@@ -171,6 +171,8 @@ def _scalar(text: str) -> str:
     """Return a YAML scalar that is read as exactly this text."""
     if _PLAIN.match(text) and isinstance(plain_value(text), str):
         return text
+    if '"' in text and "'" not in text and text.isprintable():
+        return f"'{text}'"
     # Beyond 16 bits JSON escapes a character in two halves, which YAML does not join.
     return "".join(
         one if one.isprintable() else f"\\U{ord(one):08x}"

@@ -18,6 +18,7 @@ from consumer.operations.sampling.guesses import (
     GuessedField,
     fit_name,
     is_reachable,
+    path_of,
     words_of,
 )
 from consumer.operations.sampling.sampler import NoSample
@@ -81,7 +82,7 @@ class KeyGuesser:
         self._rows = rows
         self._form = form
         self._fields = fields
-        self._columns = {(one.source or one.name): one for one in fields}
+        self._columns = {one.column: one for one in fields}
 
     def guess(self) -> GuessedKey:
         """Return the first key that fits, in the order from certain to uncertain.
@@ -155,24 +156,26 @@ class KeyGuesser:
         fit = all(map(self._is_key_column, columns)) and all(map(is_reachable, others))
         if not columns or not fit or (others and self._form in EVENT_FORMATS):
             return None
-        sources = [one if one in self._columns else f"$key.{one}" for one in names]
         one = "the column of the Kafka key"
         several = "the columns of the Kafka key, joined"
-        return self._of_columns(sources, several if names[1:] else one, by_kafka_key=True)
+        return self._of_columns(names, several if names[1:] else one, by_kafka_key=True)
 
     def _is_key_column(self, column: str) -> bool:
         return column in self._columns and is_reachable(column) and self._is_in_every_row(column)
 
     def _of_columns(
-        self, sources: Sequence[str], why: str, *, by_kafka_key: bool
+        self, columns: Sequence[str], why: str, *, by_kafka_key: bool
     ) -> GuessedKey | None:
-        """Use one column, or several joined by a template."""
-        if len(sources) == 1:
-            return self._of_column(sources[0], why, by_kafka_key=by_kafka_key)
-        template = "-".join(f"{{{one}}}" for one in sources)
+        """Use one column, or several joined by a template; others are members of the Kafka key."""
+        if len(columns) == 1:
+            return self._of_column(columns[0], why, by_kafka_key=by_kafka_key)
+        paths = [
+            path_of(one) if one in self._columns else f"$key.{path_of(one)}" for one in columns
+        ]
+        template = "-".join(f"{{{path}}}" for path in paths)
         if fault_of_template(template) is not None:
             return None
-        texts = [tuple(_text(row.values.get(one)) for one in sources) for row in self._rows.rows]
+        texts = [tuple(_text(row.values.get(one)) for one in columns) for row in self._rows.rows]
         return msgspec.structs.replace(
             self._added(f"{self._name}_key", template, why),
             by_kafka_key=by_kafka_key,
@@ -184,7 +187,7 @@ class KeyGuesser:
         shards = self._tables.shards
         if not shards:
             return key
-        rest = key.field.template or f"{{{key.field.source or key.field.name}}}"
+        rest = key.field.template or f"{{{key.field.source or path_of(key.field.name)}}}"
         template = "-".join([*(f"{{{one}}}" for one in shards), rest])
         return self._added(f"{self._name}_key", template, f"{key.why}, with the shard before it")
 
@@ -262,7 +265,8 @@ class KeyGuesser:
         field = GuessedField(
             field.name,
             Guess(FieldType.TEXT, {"scale": 0} if is_pair else {}),
-            column if needs_rule else None,
+            path_of(column) if needs_rule else None,
+            column=column,
         )
         return GuessedKey(
             field, why, by_kafka_key=by_kafka_key, unique=len(set(texts)) == len(texts)

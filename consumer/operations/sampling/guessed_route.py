@@ -15,6 +15,7 @@ from consumer.operations.sampling.guesses import (
     fit_name,
     guess,
     is_reachable,
+    path_of,
     words_of,
 )
 
@@ -127,15 +128,15 @@ def _fields(rows: SampledRows, *, zoned: bool) -> tuple[list[GuessedField], tupl
     fields: list[GuessedField] = []
     left_out = []
     for column, seen in rows.columns.items():
-        name = fit_name(column, [one.name for one in fields])
+        name = fit_name("_".join(seen.steps), [one.name for one in fields])
         guessed = guess(seen, zoned=zoned)
-        # A column with a valid name and no conversion is taken without a rule, even if its name
-        # could not be written in one.
+        # A column with a valid name and no conversion is taken without a rule.
         needs_rule = name != column or bool(guessed.rule)
-        if needs_rule and not is_reachable(column):
+        if needs_rule and not is_reachable(*seen.steps):
             left_out.append(column)
         else:
-            fields.append(GuessedField(name, guessed, column if needs_rule else None))
+            source = path_of(*seen.steps) if needs_rule else None
+            fields.append(GuessedField(name, guessed, source, column=column))
     return fields, tuple(left_out)
 
 
@@ -173,7 +174,7 @@ def _is_time(field: GuessedField) -> bool:
 
 def _always_there(rows: SampledRows, field: GuessedField) -> bool:
     """Return whether every row has a value for a field."""
-    column = rows.columns.get(field.source or field.name)
+    column = rows.columns.get(field.column)
     return column is not None and column.value_count == len(rows.rows)
 
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from consumer.config.connector_schema import MAX_NAME_LENGTH, RESERVED
+from consumer.config.source_paths import fault_of_path
 from consumer.decoding.columns import LogicalType
+from consumer.mapping.paths import quote_step
 from consumer.mapping.settings import FieldType
 
 if TYPE_CHECKING:
@@ -87,7 +89,6 @@ _DAYS: Final = range(3_653, 47_483)
 _NUMERIC_SQL: Final = re.compile(
     r"(?i)(tiny|small|medium|big)?int|integer|decimal|numeric|float|double|real|year"
 )
-_NAMEABLE: Final = re.compile(r"""[^$."\\\[\]\x00-\x1f][^."\\\[\]\x00-\x1f]*""")
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -113,13 +114,14 @@ class GuessedField(msgspec.Struct, frozen=True):
     """A field of the object.
 
     `source` is the path of its column. It is `None` if the column has the same name, or if no
-    column fills the field.
+    column fills the field. `column` is the column's name as the rows have it.
     """
 
     name: str
     guess: Guess
     source: str | None = None
     template: str | None = None
+    column: str = ""
 
     @property
     def rule(self) -> dict[str, str | bool | int]:
@@ -224,10 +226,11 @@ def fit_name(name: str, taken: Iterable[str]) -> str:
     return fit
 
 
-def is_reachable(column: str) -> bool:
-    """Return whether a rule can name a column.
+def path_of(*steps: str) -> str:
+    """Return the source path of a column, or of a member inside it."""
+    return ".".join(map(quote_step, steps))
 
-    A dot separates steps, `$` starts a reference, and generated code cannot read a column with a
-    quote, a backslash or a control character in its name.
-    """
-    return _NAMEABLE.fullmatch(column) is not None and bool(column.strip())
+
+def is_reachable(*steps: str) -> bool:
+    """Return whether a rule can name a column, or a member inside it."""
+    return fault_of_path(path_of(*steps)) is None

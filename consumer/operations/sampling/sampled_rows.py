@@ -42,18 +42,23 @@ if TYPE_CHECKING:
 
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
 _ISO_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}")
+_COMPOUND: Final[frozenset[FormatName]] = frozenset({"salesforce_cdc"})
+"""Formats whose nested values are compound fields, with a field for each part."""
 _TYPED: Final = {Days: "date", EpochMillis: "zoned", TimeOfDay: "text"}
 
 
 class SeenColumn:
     """One column of the sampled rows: counts of its values by kind, and its type at the source.
 
+    `parts` are the steps to a member inside the column.
+
     Kinds: null, text, date, zoned and unzoned (times with and without a zone), numeral (a number as
     text), integer, fraction, decimal (Debezium's pair of scale and bytes), boolean, nested.
     """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, *parts: str) -> None:
+        self.name = parts[-1] if parts else name
+        self.steps = (name, *parts)
         self.kinds: Counter[str] = Counter()
         self.meaning = LogicalType.PLAIN
         self.declared = ""
@@ -100,7 +105,8 @@ class SampledRow(msgspec.Struct, frozen=True):
 class SampledRows:
     """The rows of one topic, and what was seen in them."""
 
-    def __init__(self) -> None:
+    def __init__(self, form: FormatName) -> None:
+        self.form = form
         self.columns: dict[str, SeenColumn] = {}
         self.rows: list[SampledRow] = []
         self.delete_count = 0
@@ -118,7 +124,7 @@ class SampledRows:
 def rows_of(records: Iterable[Record], name: FormatName, prefix: str) -> SampledRows:
     """Decode a sample; records that do not decode are counted by reason in `refused`."""
     decoder = DECODERS[name](FormatSettings(prefix, None))
-    found = SampledRows()
+    found = SampledRows(name)
     for record in records:
         value = record.value()
         try:
@@ -142,6 +148,9 @@ def rows_of(records: Iterable[Record], name: FormatName, prefix: str) -> Sampled
                 row = _row_of(found, event, envelope, decoder, record)
                 named = key_columns(row.members, row.key, name)
                 found.rows.append(msgspec.structs.replace(row, key_columns=named))
+    # A compound field may be null in one row, and have parts in another.
+    for column in {seen.steps[0] for seen in found.columns.values() if len(seen.steps) > 1}:
+        found.columns.pop(column, None)
     # In the flat format the members that Debezium adds stand beside the columns.
     if name == "debezium_flat":
         for column in [one for one in found.columns if one.startswith(prefix)]:
@@ -162,6 +171,13 @@ def _row_of(
     values: dict[str, Opened] = {}
     found.unprovided |= event.absent is Absent.UNPROVIDED
     for name, value in (event.row or {}).items():
+        # Salesforce sends the parts of a compound field (a name, an address) that have changed.
+        parts = value if isinstance(value, dict) else open_member(value)
+        if found.form in _COMPOUND and parts is not None:
+            for part, inner in parts.items():
+                column = found.columns.setdefault(f"{name}.{part}", SeenColumn(name, part))
+                column.look_at(open_value(inner), None, "")
+            continue
         opened = None if isinstance(value, Absent) else open_value(value)
         # Debezium writes a placeholder for a large unchanged value that the database did not log.
         if isinstance(value, Absent) or (decoder.has_placeholders and is_placeholder(opened)):

@@ -469,16 +469,65 @@ def test_the_short_forms_of_flink_are_recognised(value: Value, form: str) -> Non
     assert (form, "id") == (route.format, route.primary_key.value)
 
 
-def test_columns_that_no_rule_can_name_are_left_out(tmp_path: Path) -> None:
-    """The file says which, and loads."""
-    names = ['a"b', "a\\b", "a.b", "$lib", "a[0]", "tab\there", "caf\u00e9", "\U0001f642 b"]
-    row = {"id": 1, **dict.fromkeys(names, "x")}
-    (trial,) = tried(sample(row, {**row, "id": 2}), tmp_path)
+def test_columns_with_any_name_are_written_as_paths(tmp_path: Path) -> None:
+    """In quotes, if the name has a dot, a quote or another sign of the grammar."""
+    names = [
+        'a"b',
+        "a\\b",
+        "a.b",
+        "$lib",
+        "a[0]",
+        "tab\there",
+        "caf\u00e9",
+        "\U0001f642 b",
+        "{x}",
+        "it's",
+        "a: b",
+        " ",
+        "",
+    ]
+    rows: list[Value] = [
+        {"id": one, **{name: f"{position}" for position, name in enumerate(names)}}
+        for one in (1, 2)
+    ]
+    found = sample(*rows)
+    look = looked(found)
+    ((route, _),) = look.routes
+    assert () == route.left_out
+    (trial,) = tried(found, tmp_path, look)
+    assert ({"upsert": 2}, []) == (trial.outcomes, trial.never_filled)
+    assert len(names) == len([one for one in trial.route.fields.values() if one.source])
+
+
+def test_key_columns_with_any_name_are_joined(tmp_path: Path) -> None:
+    """A template has their paths in quotes."""
+    row: Value = {"a.b": "1", "c}d": "2", "v": "x"}
+    found = sample(canal("INSERT", "t", row, pk=["a.b", "c}d"]))
+    (trial,) = tried(found, tmp_path)
+    assert {"1-2"} == trial.keys
+
+
+def test_compound_fields_of_salesforce_have_a_field_for_each_part(tmp_path: Path) -> None:
+    """An update sends only the parts that changed; as one field they would replace the others."""
+    name = {"FirstName": "Ann", "LastName": "Lee"}
+    address = {"City": "Bern", "PostalCode": "3000"}
+    found = sample(
+        salesforce("Contact", "003A", Name=name, MailingAddress=None),
+        salesforce("Contact", "003B", Name={"LastName": "Ray"}, MailingAddress=address),
+    )
+    look = looked(found)
+    ((route, _),) = look.routes
+    rules = {field.name: field.rule for field in route.fields}
+    assert {
+        "Name_FirstName": {"from": "Name.FirstName"},
+        "Name_LastName": {"from": "Name.LastName"},
+        "MailingAddress_City": {"from": "MailingAddress.City"},
+        "MailingAddress_PostalCode": {"from": "MailingAddress.PostalCode"},
+    }.items() <= rules.items()
+    assert {"Name", "MailingAddress"}.isdisjoint(rules)
+    (trial,) = tried(found, tmp_path, look)
     assert {"upsert": 2} == trial.outcomes
-    text = (tmp_path / "consumer.yaml").read_text("utf-8")
-    for name in names[:-2]:
-        assert f"# left out, because a rule cannot name this column: {json.dumps(name)}" in text
-    assert {"caf_", "_b"} <= set(trial.route.fields)
+    assert "MailingAddress_City" not in trial.never_filled
 
 
 def test_an_oracle_number_is_a_key(tmp_path: Path) -> None:
