@@ -244,9 +244,9 @@ def _format_of(sample: Sample, recognition: Recognition) -> FormatName:
         _refuse(
             sample,
             f"has change records of a format that `config init` cannot write a route for: {unknown}"
-            f" of {count_of(count, 'value')} look like {system}; write the route yourself, or"
-            f" choose --format json if each value is a row by itself, whose changes and deletes are"
-            f" not read",
+            f" of {count_of(count, 'value')} look like {system}; write the route yourself, with"
+            f" the keys operation and row, or choose --format json if each value is a row by"
+            f" itself",
         )
     return name
 

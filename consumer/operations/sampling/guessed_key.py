@@ -158,6 +158,9 @@ class KeyGuesser:
             return None
         one = "the column of the Kafka key"
         several = "the columns of the Kafka key, joined"
+        if len(names) == 1 and self._form in EVENT_FORMATS:
+            found = self._of_column(names[0], one, by_kafka_key=True)
+            return found if found.unique else self._of_unique_name(names[0]) or found
         return self._of_columns(names, several if names[1:] else one, by_kafka_key=True)
 
     def _is_key_column(self, column: str) -> bool:
@@ -225,14 +228,33 @@ class KeyGuesser:
             if self._is_in_every_row(column) and texts == [
                 _text(row.values.get(column)) for row in self._rows.rows
             ]:
-                return self._of_column(column, "equal to the Kafka key", by_kafka_key=True)
+                found = self._of_column(column, "equal to the Kafka key", by_kafka_key=True)
+                return found if found.unique else self._of_unique_name(column) or found
         return None
+
+    def _of_unique_name(self, keyed_by: str) -> GuessedKey | None:
+        """Use a column with the name of a key that never repeats, although the Kafka key does.
+
+        Rows such as orders may have the customer as Kafka key, so that each customer's rows stay in
+        order.
+        """
+        usual = self._usual_columns()
+        for column in () if keyed_by in usual else usual:
+            found = self._of_column(column, "", by_kafka_key=False)
+            if found.unique and self._is_in_every_row(column):
+                why = f"a guess, by its name; the Kafka key is equal to {keyed_by}, but repeats"
+                return msgspec.structs.replace(found, why=why)
+        return None
+
+    def _usual_columns(self) -> list[str]:
+        """Return the columns with names that are usual for keys, the most usual first."""
+        single = _PLURAL.sub(lambda end: "y" if end[1] == "ies" else "", self._name.lower())
+        usual = ("id", f"{single}_id", f"{single}id", "uuid", "guid", "_id", "key")
+        return [one for name in usual for one in self._columns if one.lower() == name]
 
     def _of_name(self) -> GuessedKey | None:
         """Use a column that is never null and has a name that is usual for keys."""
-        single = _PLURAL.sub(lambda end: "y" if end[1] == "ies" else "", self._name.lower())
-        usual = ("id", f"{single}_id", f"{single}id", "uuid", "guid", "_id", "key")
-        named = [one for name in usual for one in self._columns if one.lower() == name]
+        named = self._usual_columns()
         named += [one for one in self._columns if words_of(one) & {"id", "uuid", "guid"}]
         for column in named:
             if self._is_in_every_row(column):

@@ -152,7 +152,7 @@ def rows_of(records: Iterable[Record], name: FormatName, prefix: str) -> Sampled
     for column in {seen.steps[0] for seen in found.columns.values() if len(seen.steps) > 1}:
         found.columns.pop(column, None)
     # In the flat format the members that Debezium adds stand beside the columns.
-    if name == "debezium_flat":
+    if name == "debezium_flat" and prefix:
         for column in [one for one in found.columns if one.startswith(prefix)]:
             del found.columns[column]
     return found

@@ -50,6 +50,7 @@ _KEYS: Final[dict[FormatName, str]] = {
 
 _MAXWELL_KEY: Final = "pk."
 _TEXTS: Final = msgspec.json.Decoder(list[str])
+_MAXWELL_ARRAY: Final = msgspec.json.Decoder(tuple[str, str, list[dict[str, msgspec.Raw]]])
 _DIGITS: Final = re.compile(r"[0-9]+")
 
 
@@ -127,13 +128,22 @@ def key_columns(members: Row, key: KafkaKey | None, name: FormatName) -> tuple[s
             return tuple(dict.fromkeys(_TEXTS.decode(raw)))
         except (msgspec.ValidationError, msgspec.DecodeError):
             return ()
-    if name == "maxwell" and key is not None and key.fields is not None:
+    return _maxwell_columns(key) if name == "maxwell" and key is not None else ()
+
+
+def _maxwell_columns(key: KafkaKey) -> tuple[str, ...]:
+    """Return the key columns in Maxwell's Kafka key, by `kafka_key_format`: hash or array."""
+    if key.fields is not None:
         return tuple(
             column.removeprefix(_MAXWELL_KEY)
             for column in key.fields
             if column.startswith(_MAXWELL_KEY)
         )
-    return ()
+    try:
+        _, _, columns = _MAXWELL_ARRAY.decode(key.content or b"")
+    except (msgspec.ValidationError, msgspec.DecodeError):
+        return ()
+    return tuple(column for one in columns for column in one)
 
 
 def has_shards(keys: Iterable[KafkaKey | None]) -> bool:
@@ -146,7 +156,8 @@ def _places(name: FormatName, prefix: str) -> tuple[tuple[str, ...], ...]:
     """Return the paths of a format; those of a flat row have the prefix of the added columns."""
     if name != "debezium_flat":
         return _PLACES.get(name, ())
-    if "." in prefix:
+    # Without a prefix a column of the table may have one of these names.
+    if not prefix or "." in prefix:
         return ()
     members = ("db", "schema", "table")
     return tuple(

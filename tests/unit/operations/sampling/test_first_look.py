@@ -11,6 +11,7 @@ from consumer.config.load import inspect
 from consumer.model import PlainRecord
 from consumer.operations.sampling.first_files import configuration, connector_schema
 from consumer.operations.sampling.first_look import FirstLook, TopicHints, look_at
+from consumer.operations.sampling.sampled_rows import rows_of
 from consumer.operations.sampling.sampler import NoSample, Sample
 from consumer.operations.sampling.trial import run_trials
 
@@ -224,6 +225,29 @@ def test_a_kafka_key_that_chooses_the_partition_is_not_the_key_of_a_row() -> Non
     )
     with pytest.raises(NoSample, match="no key for the rows of `all`"):
         looked(found)
+
+
+@pytest.mark.parametrize("key", ["c1", {"customer": "c1"}])
+def test_a_kafka_key_that_repeats_is_not_the_key_of_rows_with_an_id(
+    key: object, tmp_path: Path
+) -> None:
+    """Orders with the customer as Kafka key: each customer would keep one order."""
+    rows: list[Value] = [{"id": one, "customer": "c1", "total": one} for one in (1, 2)]
+    found = sample(*rows, keys=[key, key])
+    ((route, _),) = looked(found).routes
+    assert (
+        "id",
+        "a guess, by its name; the Kafka key is equal to customer, but repeats",
+    ) == (route.primary_key.value, route.primary_key.why)
+    (trial,) = tried(found, tmp_path)
+    assert {"1", "2"} == trial.keys
+
+
+def test_a_row_that_repeats_keeps_its_kafka_key_as_key() -> None:
+    """A changed row has the same id again."""
+    found = sample({"id": 1, "uuid": "a"}, {"id": 1, "uuid": "b"}, keys=["1", "1"])
+    ((route, _),) = looked(found).routes
+    assert ("id", "equal to the Kafka key") == (route.primary_key.value, route.primary_key.why)
 
 
 def test_a_chosen_key_has_to_be_a_column() -> None:
@@ -528,6 +552,14 @@ def test_compound_fields_of_salesforce_have_a_field_for_each_part(tmp_path: Path
     (trial,) = tried(found, tmp_path, look)
     assert {"upsert": 2} == trial.outcomes
     assert "MailingAddress_City" not in trial.never_filled
+
+
+def test_a_flat_route_without_a_prefix_has_columns() -> None:
+    """Every name begins with an empty prefix."""
+    value: Value = {"id": 1, "op": "c", "table": "t"}
+    assert {"id", "op", "table"} == rows_of(
+        sample(value).records, "debezium_flat", ""
+    ).columns.keys()
 
 
 def test_an_oracle_number_is_a_key(tmp_path: Path) -> None:
