@@ -85,7 +85,7 @@ def load_mapping(
 ) -> MappingSettings:
     """Read only what mapping needs: the connector, the routes and the limits of a request.
 
-    The other sections may be absent, and references of theirs to the environment are not expanded.
+    The other sections may be absent, and their references to the environment are not expanded.
 
     Raises: `ConfigFaults` with all faults of the sections that are read.
     """

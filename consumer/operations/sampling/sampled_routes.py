@@ -84,7 +84,7 @@ def sampled_topics(
 def _blown(fuse: FuseSettings, records: Sequence[Record], trials: Iterable[Trial]) -> str:
     """Return why the dead letters of a sample are more than the fuse allows, else nothing.
 
-    The share counts for any number of records, because the sample stands for its topic.
+    The share counts for any number of records, because a sample is small.
     """
     rejected = {place for trial in trials for place in trial.rejected}
     run = longest = 0
