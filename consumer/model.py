@@ -133,6 +133,7 @@ class FilterRule(StrEnum):
     DDL = "ddl"
     CONTROL = "control"
     BOOTSTRAP = "bootstrap"
+    WATERMARK = "watermark"
     WHERE = "where"
     DELETES = "deletes"
     CUSTOM = "custom"

@@ -120,7 +120,8 @@ class Choice(Generic[T]):
 
     def __init__(self, *options: T) -> None:
         self.options: dict[str, T] = {str(option): option for option in options}
-        self.words = " or ".join([", ".join(list(self.options)[:-1]), list(self.options)[-1]])
+        *others, last = self.options
+        self.words = f"{', '.join(others)} or {last}" if others else last
 
     def read(self, node: Node, path: str, findings: Findings) -> T:
         """Return the option of this exact spelling."""

@@ -8,7 +8,7 @@ from consumer.config.keys import Section, defaulted, optional, required
 from consumer.config.kinds import Choice, Duration, PlainValue, Size, Text
 from consumer.config.rule_keys import RULE
 from consumer.config.several import ListOf, MapOf, one_entry
-from consumer.mapping.settings import CrmOperation, EncodingName, FormatName
+from consumer.mapping.settings import CrmOperation, EncodingName, FormatName, TimeUnit
 
 Destination: TypeAlias = Literal["streaming", "bulk", "crm_bulk"]
 Deletes: TypeAlias = Literal["delete", "ignore", "dead_letter"]
@@ -74,6 +74,66 @@ WHERE = optional(
     MapOf(ListOf(PlainValue()), keys="source paths, each with a list of values", dotted=True),
     "Filter: every path must have one of its values; other records are counted as filtered.",
 )
+_LISTED = ListOf(PlainValue(), from_scalar=one_entry)
+OPERATION_FROM = required(
+    "from",
+    Text("a source path such as message.headers.operation"),
+    "Source path of the operation in the record.",
+)
+OPERATION_INSERT = optional("insert", _LISTED, "Values that mean an insert.")
+OPERATION_UPDATE = optional("update", _LISTED, "Values that mean an update.")
+OPERATION_DELETE = optional("delete", _LISTED, "Values that mean a delete.")
+OPERATION = optional(
+    "operation",
+    Section(
+        "a mapping with from, insert, update and delete",
+        OPERATION_FROM,
+        OPERATION_INSERT,
+        OPERATION_UPDATE,
+        OPERATION_DELETE,
+    ),
+    "Where format json finds the operation of a record, and what its values mean; any other value"
+    " is ENVELOPE_OP. Without it every row is an upsert.",
+)
+ROW_FROM = optional(
+    "from",
+    Text("a source path such as message.data"),
+    "Source path of the row in the record; the record itself when absent.",
+)
+ROW_PARSE = optional(
+    "parse", Choice[Literal["json"]]("json"), "`json`: the row is JSON inside text."
+)
+ROW = optional(
+    "row",
+    Section("a source path such as message.data", ROW_FROM, ROW_PARSE, shorthand="from"),
+    "Where format json finds the row; the paths of `fields` start there.",
+)
+BEFORE_FROM = optional(
+    "from",
+    Text("a source path such as message.beforeData"),
+    "Source path of the old row in the record.",
+)
+BEFORE = optional(
+    "before",
+    Section("a source path such as message.beforeData", BEFORE_FROM, shorthand="from"),
+    "Where format json finds the row before the change: it names the row to delete, and the old key"
+    " of a row whose key has changed.",
+)
+TIME_FROM = required(
+    "from",
+    Text("a source path such as message.headers.timestamp"),
+    "Source path of the time in the record.",
+)
+TIME_UNIT = optional(
+    "unit", Choice[TimeUnit]("s", "ms", "us", "ns"), "Unit of a number that holds the time."
+)
+TIME = optional(
+    "time",
+    Section(
+        "a source path such as message.headers.timestamp", TIME_FROM, TIME_UNIT, shorthand="from"
+    ),
+    "Where format json finds the time of the change; the Kafka timestamp when absent.",
+)
 FIELDS = optional(
     "fields",
     MapOf(RULE, keys="target fields, each with its rule"),
@@ -131,6 +191,10 @@ ROUTE = Section(
     ZONE,
     FLAT_PREFIX,
     WHERE,
+    OPERATION,
+    ROW,
+    BEFORE,
+    TIME,
     FIELDS,
     CUSTOM,
     CRM,

@@ -7,6 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from consumer.config.crm import PLACE_RULE, crm_flush, crm_target
 from consumer.config.custom import import_function
+from consumer.config.envelopes import (
+    before_settings,
+    check_envelope,
+    operation_settings,
+    row_settings,
+    time_settings,
+)
 from consumer.config.findings import Findings, Unread, did_you_mean, tried
 from consumer.config.route_keys import (
     CRM,
@@ -91,6 +98,7 @@ def route_settings(
     tried(_check_zone, route, findings)
     tried(_check_where, route, findings)
     tried(_check_companions, route, findings)
+    tried(check_envelope, route, findings)
     if tried(lambda: route[DESTINATION]) == "crm_bulk":
         return _crm_route(route, folder, findings)
     name = tried(lambda: route[OBJECT])
@@ -161,6 +169,10 @@ def _built(
         zone=route[ZONE],
         flat_prefix=route[FLAT_PREFIX] or FLAT_PREFIX_DEFAULT,
         where=where or {},
+        operation=operation_settings(route),
+        row=row_settings(route),
+        before=before_settings(route),
+        time=time_settings(route),
         fields=rules,
         custom=custom,
         place=route.place.short,

@@ -35,9 +35,9 @@ def _fault_of_reference(text: str, root: str, rest: str) -> str | None:
     if root in {"$header", "$envelope"} and not rest:
         return f"`{root}` is not a single value; write {root}.NAME"
     if root == "$envelope":
-        return _fault_of_steps(rest)
+        return _fault_of_steps(text, len(text) - len(rest))
     if root == "$key" and text != root:
-        return _fault_of_steps(rest, first_is_name=False)
+        return _fault_of_steps(text, len(text) - len(rest), first_is_name=False)
     return None
 
 
@@ -64,10 +64,10 @@ def fault_of_template(text: str) -> str | None:
     return None if paths else "the template has no {source.path}; write const for a fixed text"
 
 
-def _fault_of_steps(path: str, *, first_is_name: bool = True) -> str | None:
-    """Return the fault of a path without its root, else `None`."""
+def _fault_of_steps(path: str, start: int = 0, *, first_is_name: bool = True) -> str | None:
+    """Return the fault of a path from character `start` on, else `None`."""
     try:
-        parse_steps(path, first_is_name=first_is_name)
+        parse_steps(path, start, first_is_name=first_is_name)
     except PathFault as fault:
         return str(fault)
     return None

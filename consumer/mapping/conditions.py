@@ -14,9 +14,8 @@ from consumer.mapping.sources import EnvelopePath, RowPath, ValueSource, source_
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from consumer.mapping.settings import Listed
     from consumer.mapping.sources import Origin
-
-Listed = str | int | float | bool | None
 
 
 class AcceptedValues:
@@ -41,6 +40,14 @@ class AcceptedValues:
         if scalar_text(opened) in self.texts:
             return True
         return isinstance(opened, Digits) and bool(self._amounts) and self._has_amount(opened)
+
+    def overlaps(self, other: AcceptedValues) -> bool:
+        """Whether a value is accepted by both."""
+        return (
+            (self.has_null and other.has_null)
+            or not self.texts.isdisjoint(other.texts)
+            or not self._amounts.isdisjoint(other._amounts)
+        )
 
     def _has_amount(self, digits: Digits) -> bool:
         try:

@@ -36,13 +36,16 @@ class PathFault(Exception):  # noqa: N818 - the user's mistake, reported with it
     """A path or template that the grammar does not accept; the text says what to write."""
 
 
-def parse_steps(text: str, *, first_is_name: bool = True) -> Steps:
-    """Return the steps of a path. Without `first_is_name` it may begin with a position.
+def parse_steps(text: str, start: int = 0, *, first_is_name: bool = True) -> Steps:
+    """Return the steps of a path from character `start` on, after the root of a `$` reference.
+
+    Without `first_is_name` the path may begin with a position.
 
     Raises: `PathFault`.
     """
     steps: list[Step] = []
-    at = 0
+    at = start
+    earlier = 1 if start else 0
     while True:
         if text.startswith('"', at):
             end, name = _quoted(text, at)
@@ -50,7 +53,9 @@ def parse_steps(text: str, *, first_is_name: bool = True) -> Steps:
         else:
             bare = _BARE.match(text, at)
             end = at if bare is None else bare.end()
-            steps.append(_bare(text, at, end, len(steps), is_name=first_is_name and not steps))
+            steps.append(
+                _bare(text, at, end, earlier + len(steps), is_name=first_is_name and not steps)
+            )
         end = _add_positions(text, end, steps)
         if end == len(text):
             return tuple(steps)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from consumer.decoding.debezium_topics import HEARTBEAT_PREFIX, TRANSACTION_SUFFIX
-from consumer.decoding.formats import DECODERS, FormatSettings
 from consumer.decoding.schema_cache import SchemaCache
 from consumer.mapping.bound_route import BoundRoute
+from consumer.mapping.configured_decoder import decoder_of
 from consumer.mapping.encoded import EncodedRoute, Transcoders
 from consumer.mapping.own_records import OwnRecordFilter
 from consumer.mapping.route import CompiledRoute
@@ -84,7 +84,7 @@ class RouteTable:
             described, connector = route.crm.described, CRM_CONNECTOR
         zone = ZoneInfo(route.zone) if route.zone is not None else None
         bound = BoundRoute(route, described, self._versions[route.object], zone)
-        slow_path = SlowPath(bound, DECODERS[route.format](FormatSettings(route.flat_prefix, zone)))
+        slow_path = SlowPath(bound, decoder_of(bound))
         # From the inside out: registry decoding runs first, then the filter, then the route.
         mapper: RouteMapper = CompiledRoute(Target(connector, described.name), bound, slow_path)
         if topic.startswith(HEARTBEAT_PREFIX) or topic.endswith(TRANSACTION_SUFFIX):

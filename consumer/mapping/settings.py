@@ -86,6 +86,42 @@ class FieldRule(msgspec.Struct, frozen=True, kw_only=True):
     scale: int | None = None
 
 
+Listed: TypeAlias = str | int | float | bool | None
+"""A value that a configuration lists: of a condition, or of an operation."""
+
+
+class OperationSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The `operation` of a route: the path of its value, and the values of each kind."""
+
+    source: str
+    insert: tuple[Listed, ...] = ()
+    update: tuple[Listed, ...] = ()
+    delete: tuple[Listed, ...] = ()
+
+
+class RowSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The `row` of a route: its path in the document, `None` for the document itself.
+
+    With `parse`, the row is JSON inside text.
+    """
+
+    source: str | None = None
+    parse: Literal["json"] | None = None
+
+
+class BeforeSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The `before` of a route: the path of the row before the change."""
+
+    source: str | None = None
+
+
+class TimeSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The `time` of a route: the path of the time of the change, and the unit of its number."""
+
+    source: str
+    unit: TimeUnit | None = None
+
+
 class FlushSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The `flush` of a bulk route: when its buffered rows become a job.
 
@@ -134,7 +170,17 @@ class RouteSettings(msgspec.Struct, frozen=True, kw_only=True):
     tombstones: Literal["ignore", "delete", "dead_letter"] = "ignore"
     zone: str | None = None
     flat_prefix: str = "__"
-    where: dict[str, tuple[str | int | float | bool | None, ...]] = {}
+    where: dict[str, tuple[Listed, ...]] = {}
+    operation: OperationSettings | None = None
+    row: RowSettings | None = None
+    before: BeforeSettings | None = None
+    time: TimeSettings | None = None
     fields: dict[str, FieldRule] = {}
     custom: Callable[..., Any] | None = None
     place: str = ""
+
+    @property
+    def has_envelope(self) -> bool:
+        """Whether the route describes the envelope around its rows, which format json has not."""
+        described = (self.operation, self.row, self.before, self.time)
+        return self.format == "json" and any(one is not None for one in described)

@@ -9,9 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 from zoneinfo import ZoneInfo
 
-from consumer.decoding.formats import DECODERS, FormatSettings
 from consumer.errors import Reason, RecordError
 from consumer.mapping.bound_route import BoundRoute
+from consumer.mapping.configured_decoder import decoder_of
 from consumer.mapping.slow_path import SlowPath
 from consumer.mapping.version import VersionMemory
 from consumer.model import Change, Delete, Filtered, FilterRule, Target, Upsert
@@ -76,9 +76,7 @@ class Reference:
         self.target, self.object = Target("shop", described.name), described
         zone = ZoneInfo(route.zone) if route.zone is not None else None
         bound = BoundRoute(route, described, VersionMemory(), zone)
-        self._slow_path = SlowPath(
-            bound, DECODERS[route.format](FormatSettings(route.flat_prefix, zone))
-        )
+        self._slow_path = SlowPath(bound, decoder_of(bound))
 
     def map_run(
         self, records: Sequence[Record], start: int, wall_ms: int, append: Callable[[Change], None]

@@ -31,8 +31,9 @@ Cached plans. `route.CompiledRoute` keeps the fast path for values without an em
 one for each of the 32 embedded schemas used last. It finds the cached one by the bytes in front of
 the payload, and does not parse the schema again.
 
-A route has no fast path if it has a custom function, another format than `json`, `debezium` and
-`debezium_flat`, or two uses that one struct cannot decode (`Conflict`).
+A route has no fast path if it has a custom function, an envelope that it describes itself, another
+format than `json`, `debezium` and `debezium_flat`, or uses that one struct cannot decode
+(`Conflict`). A path into an array or into JSON text is read from a RAW leaf, step by step.
 
 What must never happen: a result that differs from the slow path's (`tests/fuzz` and
 `tests/properties/test_mapping.py` compare them); a version remembered for a record that then takes

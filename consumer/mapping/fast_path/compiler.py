@@ -55,9 +55,11 @@ def compile_fast(
 ) -> tuple[CompiledPlan, tuple[Leaf, ...]] | None:
     """Compile the fast path of a route, and return it with its leaves.
 
-    `None` if the route has no fast path: a custom function, another format, or a `Conflict`.
+    `None` if the route has no fast path: a custom function, another format, an envelope that the
+    route describes, or a `Conflict`.
     """
-    if bound.route.custom is not None or bound.route.format not in _ROW_PREFIX:
+    route = bound.route
+    if route.custom is not None or route.has_envelope or route.format not in _ROW_PREFIX:
         return None
     compiler = _Compiler(bound, row_plan, where, columns, widened_shapes)
     try:

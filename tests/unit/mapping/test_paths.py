@@ -76,8 +76,10 @@ def test_a_path_has_steps(path: str, steps: tuple[str | int, ...]) -> None:
         pytest.param("a[]", "counts from 0, such as emails[0]", id="brackets-without-position"),
         pytest.param("a[*].b", "counts from 0, such as emails[0]", id="every-element"),
         pytest.param("a[0", "counts from 0, such as emails[0]", id="bracket-without-end"),
-        pytest.param("$envelope.a..b", "step 2 of `a..b` is empty", id="empty-step-in-envelope"),
-        pytest.param("$key.", "step 1 of `` is empty", id="key-with-a-dot"),
+        pytest.param(
+            "$envelope.a..b", "step 3 of `$envelope.a..b` is empty", id="empty-step-in-envelope"
+        ),
+        pytest.param("$key.", "step 2 of `$key.` is empty", id="key-with-a-dot"),
         pytest.param("$header[a]", "unknown reference", id="header-in-brackets"),
     ],
 )
