@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
 
@@ -12,7 +12,7 @@ from consumer.operations.plurals import count_of
 from consumer.operations.sampling.guessed_key import TopicTables
 from consumer.operations.sampling.guessed_route import GuessedRoute, guess_route
 from consumer.operations.sampling.guesses import fit_name
-from consumer.operations.sampling.recognition import EVIDENCE, Recognition, recognise
+from consumer.operations.sampling.recognition import CLEAR_SHARE, EVIDENCE, Recognition, recognise
 from consumer.operations.sampling.sampled_rows import SampledRows, rows_of
 from consumer.operations.sampling.sampler import NoSample
 from consumer.operations.sampling.tables import (
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from consumer.operations.sampling.tables import SourceTable
     from consumer.operations.sampling.unframed import UnframedSample
     from consumer.registry.settings import RegistrySettings
-
-CLEAR_SHARE: Final = 0.9
-"""A format or encoding is only accepted if this share of the values has it."""
 
 
 class TopicHints(msgspec.Struct, frozen=True):
@@ -245,8 +242,8 @@ def _format_of(sample: Sample, recognition: Recognition) -> FormatName:
             sample,
             f"has change records of a format that `config init` cannot write a route for: {unknown}"
             f" of {count_of(count, 'value')} look like {system}; write the route yourself, with"
-            f" the keys operation and row, or choose --format json if each value is a row by"
-            f" itself",
+            f" the keys operation and row (docs/change-envelopes.md), or choose --format json if"
+            f" each value is a row by itself",
         )
     return name
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from consumer.decoding.document import JsonObject
     from consumer.model import Record
 
+CLEAR_SHARE: Final = 0.9
+"""A format or encoding is only accepted if this share of the values has it."""
+
 DEFAULT_PREFIX: Final = "__"
 
 _NULL: Final = b"null"

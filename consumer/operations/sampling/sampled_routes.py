@@ -8,7 +8,7 @@ import msgspec
 
 from consumer.mapping.routing import takes
 from consumer.operations.plurals import count_of
-from consumer.operations.sampling.recognition import Recognition, recognise
+from consumer.operations.sampling.recognition import CLEAR_SHARE, Recognition, recognise
 from consumer.operations.sampling.sampled_rows import rows_of
 from consumer.operations.sampling.sampler import NoSample
 from consumer.operations.sampling.shared_objects import SharedObjects
@@ -119,7 +119,10 @@ def _findings(
             if route.encoding != "json" and schemas is not None
             else records
         )
-        columns = rows_of(opened, route.format, route.flat_prefix).columns
+        # The columns are inside the row that the route describes, which is not opened here.
+        columns = (
+            {} if route.has_envelope else rows_of(opened, route.format, route.flat_prefix).columns
+        )
         texts = list(unseen_columns(route, columns)) if columns else []
         for text in (*texts, *shared.look_at(trial, opened)):
             yield SampleWarning(route.place, f"{records[0].topic()}: {text}")
@@ -181,6 +184,8 @@ def _other_format(recognition: Recognition, route: RouteSettings) -> str | None:
             )
         return None
     name = recognition.format
+    if name == "json" == route.format:
+        return _unknown_format(recognition, route)
     if name in {None, "json", route.format} or route.encoding != "json":
         return None
     count = next(iter(recognition.formats.values()))
@@ -188,4 +193,16 @@ def _other_format(recognition: Recognition, route: RouteSettings) -> str | None:
         f"expected format {route.format}, got {count} of"
         f" {count_of(recognition.value_count, 'value')} that look like {name}: set format: {name}"
         f" on the route"
+    )
+
+
+def _unknown_format(recognition: Recognition, route: RouteSettings) -> str | None:
+    """Return a sentence if a route takes change records of an unknown format as rows."""
+    unknown = sum(recognition.unknown.values())
+    if route.operation or route.custom or unknown <= (1 - CLEAR_SHARE) * recognition.value_count:
+        return None
+    return (
+        f"expected rows, got {unknown} of {count_of(recognition.value_count, 'value')} in the form"
+        f" of change records ({next(iter(recognition.unknown))}); each is taken as a row, a delete"
+        f" too: write operation and row on the route (docs/change-envelopes.md)"
     )

@@ -197,3 +197,20 @@ def test_one_table_in_two_topics_is_not_reported(tmp_path: Path) -> None:
     """Such as a topic and its copy."""
     routes = ROUTE % "" + (ROUTE % "").replace("[t]", "[copy]")
     assert "object `" not in texts(tmp_path, routes, t=[row("orders", 1)], copy=[row("orders", 1)])
+
+
+@pytest.mark.parametrize(
+    ("keys", "count"),
+    [
+        ("", 1),
+        (", operation: {from: op, insert: [ins], update: [upd], delete: [del]}, row: row", 0),
+    ],
+)
+def test_change_records_that_are_taken_as_rows_are_reported(
+    keys: str, count: int, tmp_path: Path
+) -> None:
+    """A route with an operation reads them; without one a delete becomes a row."""
+    routes = f"  - {{topics: [t], format: json, object: rows{keys}}}\n"
+    values: list[dict[str, object]] = [{"op": "del", "row": {"id": 1, "total": 1}, "id": 1}]
+    found = texts(tmp_path, routes, t=values)
+    assert count == found.count("got 1 of 1 value in the form of change records (")
