@@ -123,7 +123,7 @@ class SampledRows:
 
 def rows_of(records: Iterable[Record], name: FormatName, prefix: str) -> SampledRows:
     """Decode a sample; records that do not decode are counted by reason in `refused`."""
-    decoder = DECODERS[name](FormatSettings(prefix, None))
+    decoder = DECODERS[name](FormatSettings(prefix))
     found = SampledRows(name)
     for record in records:
         value = record.value()

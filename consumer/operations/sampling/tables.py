@@ -92,7 +92,7 @@ def tables_in(
     records: Iterable[Record], name: FormatName, prefix: str
 ) -> tuple[dict[SourceTable, list[Record]], list[Record]]:
     """Divide records by table; the second list has those whose envelope does not name one."""
-    decoder = DECODERS[name](FormatSettings(prefix, None))
+    decoder = DECODERS[name](FormatSettings(prefix))
     tables: dict[SourceTable, list[Record]] = {}
     others: list[Record] = []
     for record in records:

@@ -170,7 +170,7 @@ def test_the_key_that_the_envelope_names_is_used(values: list[Value], tmp_path: 
         route.primary_key.why,
     )
     (trial,) = tried(found, tmp_path, look)
-    assert (0, 1) == (trial.dead_letter_count, trial.outcomes["delete"])
+    assert (0, 1) == (trial.outcomes["dead_letter"], trial.outcomes["delete"])
     assert {"A1", "A2"} == trial.keys
 
 
