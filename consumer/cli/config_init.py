@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from consumer.mapping.settings import FormatName
     from consumer.operations.sampling.sampler import Sample
+    from consumer.registry.settings import RegistrySettings
 
 AUTO = "auto"
 
@@ -88,6 +89,17 @@ def init(
             "--connector", metavar="NAME", help="Source name of the Ingestion API connector."
         ),
     ] = "kafka_events",
+    key: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--key",
+            metavar="COLUMN",
+            help=(
+                "Column of the primary key, if no sampled record names it; only with one topic;"
+                " repeatable, for a key of several columns."
+            ),
+        ),
+    ] = None,
     form: Annotated[
         str,
         typer.Option("--format", metavar="FORMAT", help="Format of the values; auto detects it."),
@@ -112,7 +124,11 @@ def init(
     Joins no consumer group and commits nothing. No value of a record is written or printed.
     """
     names = _object_names(topics, object_name)
-    hints = {topic: TopicHints(name, _format(form), _zone(zone)) for topic, name in names.items()}
+    _check_single_topic(topics, "--key", key)
+    hints = {
+        topic: TopicHints(name, _format(form), _zone(zone), tuple(key or ()))
+        for topic, name in names.items()
+    }
     _refuse_to_overwrite(folder, force=force)
     client_properties = dict(_pair(one, "--property") for one in properties or [])
     brokers = named_brokers(bootstrap, client_properties, GROUP, os.environ)
@@ -121,14 +137,20 @@ def init(
     try:
         with Sampler(brokers) as sampler:
             samples = {topic: sampler.sample(topic, records) for topic in hints}
-        looks = {topic: look_at(sample, hints[topic], schemas) for topic, sample in samples.items()}
+        looks = _looks(samples, hints, schemas)
     except NoSample as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(ExitCode.FINDINGS) from None
     folder.mkdir(parents=True, exist_ok=True)
-    routes = [(look.route, look.remarks) for look in looks.values()]
+    routes = [one for look in looks.values() for one in look.routes]
+    if object_name is not None and len(routes) > 1:
+        message = (
+            f"expected a topic with one table beside --object, got {len(routes)}; without --object,"
+            f" each object is named after its table"
+        )
+        raise typer.BadParameter(message, param_hint="--object")
     (folder / CONNECTOR).write_text(
-        connector_schema(look.route for look in looks.values()), encoding="utf-8"
+        connector_schema(route for route, _ in routes), encoding="utf-8"
     )
     (folder / CONFIGURATION).write_text(
         configuration(bootstrap, client_properties, connector, routes, registry_keys),
@@ -143,10 +165,21 @@ def init(
     )
 
 
+def _looks(
+    samples: dict[str, Sample], hints: dict[str, TopicHints], registry: RegistrySettings | None
+) -> dict[str, FirstLook]:
+    """Guess the routes of each topic; no two of them have an object of the same name."""
+    looks: dict[str, FirstLook] = {}
+    taken = {one.object for one in hints.values()}
+    for topic, sample in samples.items():
+        looks[topic] = look_at(sample, hints[topic], registry, taken - {hints[topic].object})
+        taken |= {route.object for route, _ in looks[topic].routes}
+    return looks
+
+
 def _print_choices(looks: dict[str, FirstLook]) -> None:
     """Print what was seen in each topic and what was chosen from it."""
-    for look in looks.values():
-        route = look.route
+    for route, remarks in (one for look in looks.values() for one in look.routes):
         typer.echo(f"{route.topic} -> {route.object}")
         key, category = route.primary_key, route.category
         chosen = [
@@ -157,7 +190,7 @@ def _print_choices(looks: dict[str, FirstLook]) -> None:
             f"record modified {one.value} ({one.why})" for one in (route.record_modified,) if one
         ]
         chosen += [f"event time {one.value} ({one.why})" for one in (route.event_time,) if one]
-        for line in (*look.remarks, count_of(len(route.fields), "field"), *chosen):
+        for line in (*remarks, count_of(len(route.fields), "field"), *chosen):
             typer.echo(f"  {line}")
 
 
@@ -171,7 +204,8 @@ def _print_trials(folder: Path, looks: dict[str, FirstLook], samples: dict[str, 
             counts = ", ".join(
                 f"{count} {outcome}" for outcome, count in trial.outcomes.most_common()
             )
-            typer.echo(f"{sample.topic}: these records map to: {counts}")
+            several = f" -> {trial.route.object}" if len(looks[topic].routes) > 1 else ""
+            typer.echo(f"{sample.topic}{several}: these records map to: {counts}")
             for fault, faulty in trial.faults.items():
                 typer.echo(
                     f"{sample.topic}: {count_of(faulty.count, 'dead letter')}: {fault}, first at"
@@ -183,12 +217,7 @@ def _object_names(topics: Sequence[str], name: str | None) -> dict[str, str]:
     """Return the name of each topic's object; `name` comes from the command line."""
     if name is None:
         return object_names(topics)
-    if (count := len(set(topics))) > 1:
-        message = (
-            f"expected one --topic beside --object, got {count}; without --object, each object is"
-            f" named after its topic"
-        )
-        raise typer.BadParameter(message, param_hint="--object")
+    _check_single_topic(topics, "--object", name)
     if fit_name(name, ()) != name:
         message = (
             f"expected a name of A-Z, a-z, 0-9, `_` and `-`, without `__`, got `{name}`; try"
@@ -196,6 +225,16 @@ def _object_names(topics: Sequence[str], name: str | None) -> dict[str, str]:
         )
         raise typer.BadParameter(message, param_hint="--object")
     return {topics[0]: name}
+
+
+def _check_single_topic(topics: Sequence[str], option: str, given: object) -> None:
+    """Refuse an option that is for one topic only beside several."""
+    if given and (count := len(set(topics))) > 1:
+        message = (
+            f"expected one --topic beside {option}, got {count}; run the command once for each"
+            f" topic, or leave out {option}"
+        )
+        raise typer.BadParameter(message, param_hint=option)
 
 
 def _format(form: str) -> FormatName | None:

@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 from consumer.cli.exits import ExitCode
-from consumer.cli.options import DEFAULT_FILE, ConfigFile, Overrides, settings
+from consumer.cli.options import DEFAULT_FILE, ConfigFile, Overrides, mapping_settings
 from consumer.clock import SystemClock
 from consumer.mapping.routing import RouteTable
 from consumer.operations.mapped_lines import DEAD_LETTER, outcomes
@@ -31,10 +31,10 @@ def map_records(
     """Map the records on standard input and print the changes.
 
     Each input line is one record: an object as `kcat -J` prints it, or {"key": ..., "value": ...}.
-    Each output line is one change, filtered record or dead letter. Uses no network. Exits with 1 if
-    there is a dead letter.
+    Each output line is one change, filtered record or dead letter. Uses no network, and needs only
+    the sections connector and routes. Exits with 1 if there is a dead letter.
     """
-    loaded = settings(config, overrides)
+    loaded = mapping_settings(config, overrides)
     routes = RouteTable(loaded.routes, loaded.connector.name, loaded.connector.objects)
     clock = SystemClock()
     dead_letters = 0

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from consumer.config.load import load
+from consumer.config.load import load, load_mapping
 from consumer.operations.kafka.range_bounds import InvalidBound, read_bound
 
 if TYPE_CHECKING:
-    from consumer.config.settings import Settings
+    from consumer.config.settings import MappingSettings, Settings
 
 
 class Output(StrEnum):
@@ -68,6 +68,14 @@ def settings(config: Path, overrides: list[str] | None) -> Settings:
     Raises: `ConfigFaults`; `main` prints it and exits with 78.
     """
     return load(config, environ=os.environ, overrides=overrides or [])
+
+
+def mapping_settings(config: Path, overrides: list[str] | None) -> MappingSettings:
+    """Load what a verb needs that maps records and uses no network.
+
+    Raises: `ConfigFaults`, as `settings` does.
+    """
+    return load_mapping(config, environ=os.environ, overrides=overrides or [])
 
 
 def validate_bound(option: str, text: str | None) -> None:

@@ -9,7 +9,14 @@ import orjson
 import typer
 
 from consumer.cli.exits import ExitCode
-from consumer.cli.options import DEFAULT_FILE, ConfigFile, Output, OutputFormat, Overrides, settings
+from consumer.cli.options import (
+    DEFAULT_FILE,
+    ConfigFile,
+    Output,
+    OutputFormat,
+    Overrides,
+    mapping_settings,
+)
 from consumer.config.findings import Findings
 from consumer.errors import ConfigFaults
 from consumer.operations.mapping_tests.files import SUFFIX, read_tests, tests_beside
@@ -44,9 +51,9 @@ def run_files(
 
     A test has a record and the changes that the configuration must map it to. Prints every
     difference with file, line and column, and the fields and outcomes that no test covers. Uses no
-    network. Exits with 1 if a test fails.
+    network, and needs only the sections connector and routes. Exits with 1 if a test fails.
     """
-    loaded = settings(config, overrides)
+    loaded = mapping_settings(config, overrides)
     paths = files or tests_beside(config)
     if not paths:
         message = (

@@ -380,3 +380,6 @@ FILE = Section(
     ADMIN,
     LOG,
 )
+
+MAPPING = Section("sections such as `routes:`", CONNECTOR, ROUTES, DELIVERY)
+"""The sections that decide what a record is mapped to."""

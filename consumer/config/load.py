@@ -19,6 +19,7 @@ from consumer.config.file_keys import (
     FILE,
     KAFKA,
     LOG,
+    MAPPING,
     SALESFORCE,
     SCHEMA_FILE,
 )
@@ -36,7 +37,12 @@ from consumer.config.sections import (
     delivery_settings,
     log_settings,
 )
-from consumer.config.settings import NO_CONNECTOR, ConnectorSettings, Settings
+from consumer.config.settings import (
+    NO_CONNECTOR,
+    ConnectorSettings,
+    MappingSettings,
+    Settings,
+)
 from consumer.config.topics import check_dead_letter_topic
 from consumer.config.tree import MappingNode
 from consumer.errors import ConfigFaults
@@ -74,6 +80,30 @@ def load(path: Path, *, environ: Mapping[str, str], overrides: Sequence[str]) ->
     return inspection.settings
 
 
+def load_mapping(
+    path: Path, *, environ: Mapping[str, str], overrides: Sequence[str]
+) -> MappingSettings:
+    """Read only what mapping needs: the connector, the routes and the limits of a request.
+
+    The other sections may be absent, and their references to the environment are not expanded.
+
+    Raises: `ConfigFaults` with all faults of the sections that are read.
+    """
+    findings = Findings()
+    tree = tried(_tree, path, environ, overrides, findings, _not_mapping())
+    settings = None
+    if tree is not None:
+        settings = tried(_mapping_settings, MAPPING.read(tree, "", findings), path.parent, findings)
+    if settings is None or findings.faults:
+        raise ConfigFaults([str(fault) for fault in findings.faults])
+    return settings
+
+
+def _not_mapping() -> frozenset[str]:
+    """Return the names of the sections that mapping does not need."""
+    return frozenset(FILE.keys.keys() - MAPPING.keys.keys())
+
+
 def inspect(path: Path, *, environ: Mapping[str, str], overrides: Sequence[str]) -> Inspection:
     """Read a configuration and return its settings with all faults and warnings."""
     findings = Findings()
@@ -87,10 +117,19 @@ def inspect(path: Path, *, environ: Mapping[str, str], overrides: Sequence[str])
 
 
 def _tree(
-    path: Path, environ: Mapping[str, str], overrides: Sequence[str], findings: Findings
+    path: Path,
+    environ: Mapping[str, str],
+    overrides: Sequence[str],
+    findings: Findings,
+    left_out: frozenset[str] = frozenset(),
 ) -> MappingNode:
-    """Read the file, apply the overrides and expand references to the environment."""
+    """Read the file, apply the overrides and expand references to the environment.
+
+    Sections in `left_out` are removed before anything of them is expanded.
+    """
     tree = apply_overrides(yaml_file.read(path, findings), environ, overrides, findings)
+    kept = tuple(member for member in tree.members if member.key not in left_out)
+    tree = MappingNode(tree.place, kept)
     expanded = expand(tree, environ, findings)
     if not isinstance(expanded, MappingNode):
         raise Unread(str(path))
@@ -133,6 +172,16 @@ def _settings(file: SectionValues, folder: Path, findings: Findings) -> Settings
         warnings=tuple(map(str, findings.warnings)),
     )
     return msgspec.structs.replace(settings, config_sha256=sha256_of(settings))
+
+
+def _mapping_settings(file: SectionValues, folder: Path, findings: Findings) -> MappingSettings:
+    """Check and build the sections that mapping needs."""
+    routes = tried(lambda: file[ROUTES]) or ()
+    connector, built = _connector_and_routes(file, routes, folder, findings)
+    delivery = tried(delivery_settings, file[DELIVERY], findings)
+    if not (connector and built and delivery):
+        raise Unread
+    return MappingSettings(connector=connector, routes=built, delivery=delivery)
 
 
 def _connector_and_routes(

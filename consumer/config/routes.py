@@ -229,7 +229,7 @@ def _check_keys(route: SectionValues, target: ObjectSettings, findings: Findings
 
 
 def _check_partial(route: SectionValues, target: ObjectSettings, findings: Findings) -> None:
-    """Warn when a format sends partial rows to an object that needs whole rows."""
+    """Warn of partial rows for an object that needs whole rows, and of deletes in partial mode."""
     if route[FORMAT] in PARTIAL_FORMATS and target.refresh_mode == "upsert":
         text = (
             f"{route[FORMAT]} sends only changed fields, and `{target.name}` has refresh_mode"
@@ -237,6 +237,15 @@ def _check_partial(route: SectionValues, target: ObjectSettings, findings: Findi
             " rows, or set refresh_mode: partial"
         )
         findings.warn(route.place_of(FORMAT), route.path_of(FORMAT), text)
+    # Plain rows have no deletes: only a null value may mean one.
+    deletes = route[FORMAT] != "json" or route[TOMBSTONES] == "delete"
+    if target.refresh_mode == "partial" and route[DELETES] == "delete" and deletes:
+        text = (
+            f"deletes are sent to `{target.name}`, which has refresh_mode partial; Salesforce's"
+            " help asks for refresh mode Upsert for deletes: test a delete on your data stream, or"
+            " write deletes: ignore or dead_letter"
+        )
+        findings.warn(route.place_of(DELETES), route.path_of(DELETES), text)
 
 
 def _flush(route: SectionValues) -> FlushSettings | None:

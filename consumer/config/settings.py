@@ -26,24 +26,12 @@ NO_CONNECTOR: Final = ConnectorSettings(name="", objects={})
 """Connector of a configuration whose routes all have destination crm_bulk."""
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """One validated configuration.
+class MappingSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The part of a configuration that decides what a record is mapped to."""
 
-    `config_sha256` is the fingerprint of the effective settings without secrets. `warnings` are
-    findings that do not stop a run, each a full line with its place.
-    """
-
-    kafka: KafkaSettings
-    salesforce: SalesforceSettings
     connector: ConnectorSettings
     routes: tuple[RouteSettings, ...]
-    registry: RegistrySettings | None = None
     delivery: DeliverySettings
-    dead_letter: DeadLetterSettings
-    admin: AdminSettings
-    log: LogSettings
-    config_sha256: str
-    warnings: tuple[str, ...] = ()
 
     def described(self, route: RouteSettings) -> ObjectSettings:
         """Return the object that a route writes to, without the internal key of an insert."""
@@ -52,3 +40,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         described = route.crm.described
         shown = {name: kind for name, kind in described.fields.items() if name != PLACE_KEY}
         return msgspec.structs.replace(described, fields=shown)
+
+
+class Settings(MappingSettings, frozen=True, kw_only=True):
+    """One validated configuration.
+
+    `config_sha256` is the fingerprint of the effective settings without secrets. `warnings` are
+    findings that do not stop a run, each a full line with its place.
+    """
+
+    kafka: KafkaSettings
+    salesforce: SalesforceSettings
+    registry: RegistrySettings | None = None
+    dead_letter: DeadLetterSettings
+    admin: AdminSettings
+    log: LogSettings
+    config_sha256: str
+    warnings: tuple[str, ...] = ()

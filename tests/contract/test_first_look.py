@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from consumer.config.load import inspect
-from consumer.operations.sampling.first_look import FirstLook, TopicHints, look_at
+from consumer.operations.sampling.first_look import TopicHints, look_at
 from consumer.operations.sampling.sampler import Sampler
 from consumer.operations.sampling.trial import run_trials
 from consumer.sandbox.broker import EmbeddedBroker
@@ -22,12 +22,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from consumer.mapping.settings import FormatName
+    from consumer.operations.sampling.guessed_route import GuessedRoute
 
 __all__ = ["run"]
 
 WALL_MS = 1_900_000_000_000
 OF_CHANGES = {topic for topic, *_ in (*recorded(), *documented()) if not topic.endswith(".message")}
-ROWS = [*sorted(OF_CHANGES), "shop.orders", "web.clicks"]
+KEYLESS = {topic for topic in OF_CHANGES if topic.endswith((".keyless", ".no_pk"))}
+NOT_NAMED = {"pages.goldengate": "CUST_CODE"}
+"""Topics whose records do not name their key, with the column that the user names."""
+ROWS = [*sorted(OF_CHANGES - KEYLESS), "shop.orders", "web.clicks"]
 
 
 @pytest.fixture(scope="module")
@@ -63,12 +67,42 @@ def started(brokers: EmbeddedBroker, run: Callable[..., Any], tmp_path: Path) ->
 
 def look(
     brokers: EmbeddedBroker, topic: str, form: FormatName | None = None, zone: str | None = None
-) -> FirstLook:
-    """Return the guessed route of a topic."""
+) -> GuessedRoute:
+    """Return the guessed route of a topic with one table."""
+    ((route, _),) = looked(brokers, topic, form, zone)
+    return route
+
+
+def looked(
+    brokers: EmbeddedBroker,
+    topic: str,
+    form: FormatName | None = None,
+    zone: str | None = None,
+    key: tuple[str, ...] = (),
+) -> tuple[tuple[GuessedRoute, tuple[str, ...]], ...]:
+    """Return the guessed routes of a topic with their remarks."""
     with Sampler(
         KafkaSettings(bootstrap_servers=brokers.bootstrap_servers, group_id="g")
     ) as sampler:
-        return look_at(sampler.sample(topic, 200), TopicHints("rows", form, zone))
+        hints = TopicHints("rows", form, zone, key)
+        return look_at(sampler.sample(topic, 200), hints).routes
+
+
+def words_for(topic: str) -> tuple[str, ...]:
+    """Return the option that names the key of a topic whose records do not."""
+    return ("--key", NOT_NAMED[topic]) if topic in NOT_NAMED else ()
+
+
+@pytest.mark.parametrize("topic", sorted(KEYLESS))
+def test_a_table_without_a_key_is_refused(
+    topic: str, started: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Offsets would keep every version of a row, and a delete would not find it."""
+    ran = started(topic)
+    assert (1, "") == (ran.code, ran.out)
+    assert "names columns that identify a row" in ran.err
+    assert "--key COLUMN" in ran.err
+    assert [] == list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("topic", ROWS)
@@ -76,7 +110,7 @@ def test_what_is_written_loads_and_maps_its_samples(
     topic: str, started: Callable[..., Any], tmp_path: Path
 ) -> None:
     """No fault, and every row maps, except for rows with a time beyond the calendar."""
-    ran = started(topic)
+    ran = started(topic, words=words_for(topic))
     assert (0, "") == (ran.code, ran.err)
     found = inspect(tmp_path / "consumer.yaml", environ={}, overrides=[])
     assert () == found.faults
@@ -92,14 +126,17 @@ def test_what_is_written_loads_and_maps_its_samples(
 @pytest.mark.parametrize("name", sorted({topic for topic, *_ in documented()}))
 def test_every_format_is_recognised(name: str, brokers: EmbeddedBroker) -> None:
     """By all records of its page in the documentation."""
-    found = look(brokers, name)
-    assert name == f"pages.{found.route.format}"
-    assert f"format {found.route.format} (all values have" in found.remarks[1]
+    for route, remarks in looked(brokers, name, key=words_for(name)[1:]):
+        assert name == f"pages.{route.format}"
+        assert (
+            f"format {route.format} ({'a guess:' if route.format == 'json' else 'all values'}"
+            in remarks[1]
+        )
 
 
 def test_types_are_those_that_the_source_declares(brokers: EmbeddedBroker) -> None:
     """In a table with Debezium's schema nothing is guessed."""
-    route = look(brokers, "pg_schemas_enabled.shop.public.customers").route
+    route = look(brokers, "pg_schemas_enabled.shop.public.customers")
     types = {field.name: str(field.guess.type) for field in route.fields}
     assert {
         "balance": "number",
@@ -115,7 +152,7 @@ def test_types_are_guessed_from_the_values(brokers: EmbeddedBroker) -> None:
 
     Names that Data 360 does not accept get a valid name.
     """
-    fields = {field.name: field for field in look(brokers, "shop.orders").route.fields}
+    fields = {field.name: field for field in look(brokers, "shop.orders").fields}
     assert {
         "order_id": ("string", {}),
         "total": ("number", {}),
@@ -132,7 +169,7 @@ def test_types_are_guessed_from_the_values(brokers: EmbeddedBroker) -> None:
 
 def test_a_zone_makes_times_of_texts_without_one(brokers: EmbeddedBroker) -> None:
     """The route has the zone too."""
-    route = look(brokers, "shop.orders", zone="Europe/Berlin").route
+    route = look(brokers, "shop.orders", zone="Europe/Berlin")
     types = {field.name: str(field.guess.type) for field in route.fields}
     assert ("date-time", "Europe/Berlin") == (types["created"], route.zone)
 
@@ -142,7 +179,6 @@ def test_a_zone_makes_times_of_texts_without_one(brokers: EmbeddedBroker) -> Non
     [
         ("dbz36-schemas-off.nos.inv.orders", "id", "other"),
         ("dbz36-schemas-off.nos.inv.comp_pk", "rows_key", "other"),
-        ("dbz36-schemas-off.nos.inv.no_pk", "record_id", "other"),
         ("shop.orders", "order_id", "engagement"),
         ("web.clicks", "click_id", "engagement"),
         ("pages.salesforce_cdc", "Id", "other"),
@@ -156,7 +192,7 @@ def test_keys_and_categories_are_guessed(
 
     If none of them fits: topic, partition and offset.
     """
-    route = look(brokers, topic).route
+    route = look(brokers, topic)
     assert (key, category) == (route.primary_key.value, route.category.value)
 
 
@@ -291,15 +327,26 @@ def sampled(brokers: EmbeddedBroker, run: Callable[..., Any], tmp_path: Path) ->
 
 
 def test_lint_warns_of_records_that_would_be_dead_lettered(sampled: Callable[..., Any]) -> None:
-    """By reason and field, with the count and the first place; warnings do not change exit 0."""
+    """By reason and field, with the count and the first place; exit 1 beyond the fuse's share."""
     ran = sampled("pg_default_schemaless.shop.public.customers", "debezium")
-    assert ran.code == 0
+    assert ran.code == 1
+    assert "would hold this topic (MASS_REJECT)" in ran.out
     (line,) = [line for line in ran.out.splitlines() if "FIELD_TYPE in balance" in line]
     assert re.search(
         r"consumer.yaml:10: warning: \S+: \d+ of 10 records would be dead-lettered: FIELD_TYPE",
         line,
     )
     assert re.search(r"first at pg_default_schemaless\.shop\.public\.customers\[\d\]@\d+$", line)
+
+
+def test_lint_exits_with_0_while_the_fuse_allows_the_dead_letters(
+    sampled: Callable[..., Any],
+) -> None:
+    """Warnings do not change the exit code."""
+    fuse = "dead_letter.fuse={ratio: 1.0, consecutive: 11}"
+    topic = "pg_default_schemaless.shop.public.customers"
+    ran = sampled(topic, "debezium", "--set", fuse)
+    assert (0, False) == (ran.code, "MASS_REJECT" in ran.out)
 
 
 def test_lint_can_deny_warnings_of_a_sample(sampled: Callable[..., Any]) -> None:

@@ -16,7 +16,7 @@ from consumer.operations.mapping_tests.files import MappingTest
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from consumer.config.settings import Settings
+    from consumer.config.settings import MappingSettings
     from consumer.operations.mapping_tests.files import ExpectedOutcome
     from consumer.operations.mapping_tests.keys import ExpectedValue
 
@@ -62,7 +62,7 @@ class TestRunResult(msgspec.Struct, frozen=True):
         return sum(1 for result in self.results if result.differences)
 
 
-def run_tests(settings: Settings, tests: Iterable[MappingTest]) -> TestRunResult:
+def run_tests(settings: MappingSettings, tests: Iterable[MappingTest]) -> TestRunResult:
     """Map the record of each test, independently of the other tests."""
     routes = RouteTable(settings.routes, settings.connector.name, settings.connector.objects)
     coverage = [Coverage(route, settings.described(route)) for route in settings.routes]

@@ -6,16 +6,18 @@ How this works
                  │
                  ▼
           recognition ──► format of the values, or the schema registry framing
-                 │
+                 │        unknown_formats names systems whose records no format reads
                  ▼   framed: unframed opens them as JSON, with schemas of the registry
+              tables ──► the records of each table, and shards of one table together
+                 │
           sampled_rows ──► decoded rows, and what was seen in each column
                  │
       config init│                                lint --sample
                  ▼                                      │
-       guesses   guessed_route                    sampled_routes
-    (one column) (object, key, category)                │
-                 │                                      │
-            first_look                            unseen_columns
+       guesses, guessed_key                      sampled_routes
+          guessed_route                                 │
+                 │                            unseen_columns, shared_objects
+            first_look                                  │
                  │                                      │
             first_files ──► consumer.yaml               │
                  │          connector.yaml              │
@@ -30,6 +32,7 @@ do not prove; its reason stands beside it in the files. A *trial* maps a sample 
 the code of the daemon.
 
 What may never happen: a value of a record is printed or written to a file; a guess is written
-without a comment; a group is joined or an offset committed. A time zone is never guessed, because a
-wrong one would shift all times without an error.
+without a comment; an offset is the key of a row that may change; rows of two tables get one route
+without their shard in the key; a group is joined or an offset committed. A time zone is never
+guessed, because a wrong one would shift all times without an error.
 """

@@ -141,6 +141,12 @@ def _route(route: GuessedRoute, remarks: Iterable[str]) -> Iterator[str]:
         yield f"    flat_prefix: {_scalar(route.prefix)}"
     if route.zone is not None:
         yield f"    zone: {_scalar(route.zone)}"
+    if route.where:
+        yield "    where:"
+        yield from (
+            f"      {_scalar(path)}: [{', '.join(map(_scalar, names))}]"
+            for path, names in route.where.items()
+        )
     if route.tombstones is not None:
         yield _remarked(f"    tombstones: {route.tombstones.value}", route.tombstones.why)
     rules = {field.name: field.rule for field in route.fields if field.rule}
@@ -151,11 +157,11 @@ def _route(route: GuessedRoute, remarks: Iterable[str]) -> Iterator[str]:
         yield f"    # left out, because a rule cannot name this column: {json.dumps(column)}"
 
 
-def _rule(rule: Mapping[str, str | bool]) -> str:
+def _rule(rule: Mapping[str, str | bool | int]) -> str:
     if list(rule) == ["from"]:
         return _scalar(str(rule["from"]))
     parts = (
-        f"{key}: {json.dumps(value) if value is True else _scalar(str(value))}"
+        f"{key}: {_scalar(value) if isinstance(value, str) else json.dumps(value)}"
         for key, value in rule.items()
     )
     return f"{{{', '.join(parts)}}}"
@@ -165,7 +171,13 @@ def _scalar(text: str) -> str:
     """Return a YAML scalar that is read as exactly this text."""
     if _PLAIN.match(text) and isinstance(plain_value(text), str):
         return text
-    return json.dumps(text)
+    if '"' in text and "'" not in text and text.isprintable():
+        return f"'{text}'"
+    # Beyond 16 bits JSON escapes a character in two halves, which YAML does not join.
+    return "".join(
+        one if one.isprintable() else f"\\U{ord(one):08x}"
+        for one in json.dumps(text, ensure_ascii=False)
+    )
 
 
 def _remarked(line: str, remark: str) -> str:

@@ -2,50 +2,64 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
 
 from consumer.decoding.schema_cache import SchemaCache
 from consumer.mapping.settings import EncodingName, FormatName
 from consumer.operations.plurals import count_of
+from consumer.operations.sampling.guessed_key import TopicTables
 from consumer.operations.sampling.guessed_route import GuessedRoute, guess_route
-from consumer.operations.sampling.recognition import EVIDENCE, Recognition, recognise
-from consumer.operations.sampling.sampled_rows import rows_of
+from consumer.operations.sampling.guesses import fit_name
+from consumer.operations.sampling.recognition import CLEAR_SHARE, EVIDENCE, Recognition, recognise
+from consumer.operations.sampling.sampled_rows import SampledRows, rows_of
 from consumer.operations.sampling.sampler import NoSample
+from consumer.operations.sampling.tables import (
+    PHYSICAL_TABLE,
+    distinguishing,
+    has_shards,
+    tables_in,
+)
 from consumer.operations.sampling.unframed import schemas_in, unframed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from consumer.operations.sampling.sampler import Sample
+    from consumer.operations.sampling.tables import SourceTable
     from consumer.operations.sampling.unframed import UnframedSample
     from consumer.registry.settings import RegistrySettings
 
-CLEAR_SHARE: Final = 0.9
-"""A format or encoding is only accepted if this share of the values has it."""
-
 
 class TopicHints(msgspec.Struct, frozen=True):
-    """The user's choices for a topic; `format` is guessed if it is `None`, `zone` never is."""
+    """The user's choices for a topic; `format` is guessed if it is `None`, `zone` never is.
+
+    `object` is the name of its object if it has one table, `key` the key columns of its rows.
+    """
 
     object: str
     format: FormatName | None = None
     zone: str | None = None
+    key: tuple[str, ...] = ()
 
 
 class FirstLook(msgspec.Struct, frozen=True):
-    """A guessed route, and lines that describe the sample without any value."""
+    """The guessed routes of a topic, each with lines that describe the sample without any value."""
 
-    route: GuessedRoute
-    remarks: tuple[str, ...]
+    routes: tuple[tuple[GuessedRoute, tuple[str, ...]], ...]
     schemas: SchemaCache
 
 
 def look_at(
-    sample: Sample, hints: TopicHints, registry: RegistrySettings | None = None
+    sample: Sample,
+    hints: TopicHints,
+    registry: RegistrySettings | None = None,
+    taken: Collection[str] = (),
 ) -> FirstLook:
-    """Detect the format of a topic and guess its route.
+    """Detect the format of a topic and guess a route for each table in it.
+
+    `taken` are names that no object may have.
 
     Raises: `NoSample` if its values are not rows of one format.
     """
@@ -69,26 +83,115 @@ def look_at(
         sample = msgspec.structs.replace(sample, records=opened.records)
         recognition = recognise(sample.records)
     name = hints.format or _format_of(sample, recognition)
-    rows = rows_of(sample.records, name, recognition.prefix)
-    if not rows.rows:
-        seen = (
-            ", ".join(_counted(rows.refused))
-            or f"{count_of(rows.delete_count, 'delete')},"
-            f" {count_of(rows.tombstone_count, 'null value')}"
-        )
-        _refuse(
-            sample,
-            f"has no inserted or updated row of format {name} among"
-            f" {count_of(len(sample.records), 'record')} ({seen}); sample more with --records, or"
-            f" choose another --format",
-        )
-    route = guess_route(
-        sample.topic, hints.object, rows, (name, recognition.prefix, encoding), hints.zone
-    )
     remarks = [_count_line(sample, recognition), *encoding_remarks]
     remarks.append(_evidence(recognition, name, chosen=hints.format is not None))
-    remarks += [f"not decoded: {line}" for line in _counted(rows.refused)]
-    return FirstLook(route, tuple(remarks), schemas)
+    routes = []
+    used = {*taken}
+    for group in _groups(sample, name, recognition, hints):
+        guessed = guess_route(
+            _object_name(group, hints, used),
+            group.rows,
+            (name, recognition.prefix, encoding),
+            hints.zone,
+            group.tables,
+        )
+        used.add(guessed.object)
+        refused = [f"not decoded: {line}" for line in _counted(group.rows.refused)]
+        routes.append((guessed, (*remarks, *group.remarks, *refused)))
+    return FirstLook(tuple(routes), schemas)
+
+
+class _Group(msgspec.Struct, frozen=True):
+    """The rows of one object. `table` is empty if the topic has no other object."""
+
+    table: str
+    rows: SampledRows
+    tables: TopicTables
+    remarks: tuple[str, ...] = ()
+
+
+def _groups(
+    sample: Sample, name: FormatName, recognition: Recognition, hints: TopicHints
+) -> list[_Group]:
+    """Divide the rows of a topic: one group for each table, and one for all shards of a table.
+
+    Raises: `NoSample` if no group has a row.
+    """
+    tables, others = tables_in(sample.records, name, recognition.prefix)
+    every = tuple(tables)
+    rows = rows_of(sample.records, name, recognition.prefix)
+    if not rows.rows:
+        _refuse_no_rows(sample, name, rows)
+    if has_shards(rows.keys):
+        remark = "shards of one table by the Kafka key: their key starts with the shard"
+        physical = (f"$key.{PHYSICAL_TABLE}",)
+        sharded = TopicTables(topic=sample.topic, shards=physical, key=hints.key)
+        return [_Group("", rows, sharded, (remark,))]
+    # Tables with the same name but for numbers, and the same columns, are shards of one table.
+    families: dict[object, list[SourceTable]] = {}
+    for table, records in tables.items():
+        of_table = rows_of(records, name, recognition.prefix)
+        if of_table.rows:
+            families.setdefault((table.family, frozenset(of_table.columns)), []).append(table)
+    groups = []
+    differing = distinguishing(every)
+    for family in families.values():
+        several = len(families) > 1 or len(family) < len(every)
+        names = [dict(table.names) for table in family]
+        where = {
+            source: tuple(dict.fromkeys(one[source] for one in names if source in one))
+            for source in differing
+        }
+        remarks = []
+        if several:
+            remarks.append(
+                f"{count_of(len(every), 'table')} in this topic; this route takes"
+                f" {', '.join(map(str, family))}"
+            )
+        shards = distinguishing(family)
+        if shards:
+            remarks.append(
+                f"a guess: {count_of(len(family), 'table')} with the same columns are shards of one"
+                f" table; their key starts with the shard"
+            )
+        records = [record for table in family for record in tables[table]]
+        groups.append(
+            _Group(
+                family[0].name if several else "",
+                rows_of([*records, *others], name, recognition.prefix) if several else rows,
+                TopicTables(
+                    topic=sample.topic,
+                    where=where if several else {},
+                    shards=shards,
+                    key=hints.key,
+                ),
+                tuple(remarks),
+            )
+        )
+    return groups or [_Group("", rows, TopicTables(topic=sample.topic, key=hints.key))]
+
+
+def _object_name(group: _Group, hints: TopicHints, used: Collection[str]) -> str:
+    """Return the name of a group's object: of its table, if the topic has several."""
+    if not group.table:
+        return hints.object
+    name = fit_name(group.table, ())
+    lower = {one.lower() for one in used}
+    return name if name.lower() not in lower else fit_name(f"{hints.object}_{group.table}", used)
+
+
+def _refuse_no_rows(sample: Sample, name: FormatName, rows: SampledRows) -> NoReturn:
+    seen = (
+        ", ".join(_counted(rows.refused))
+        or f"{count_of(rows.delete_count, 'delete')},"
+        f" {count_of(rows.tombstone_count, 'null value')}"
+    )
+    _refuse(
+        sample,
+        f"has no inserted or updated row of format {name} among"
+        f" {count_of(len(sample.records), 'record')} ({seen}); sample more with --records, or"
+        f" choose another --format",
+    )
 
 
 def _framed(recognition: Recognition) -> str:
@@ -132,6 +235,16 @@ def _format_of(sample: Sample, recognition: Recognition) -> FormatName:
     if recognition.formats[name] < CLEAR_SHARE * count:
         seen = ", ".join([*_counted(recognition.formats), *_counted(recognition.refused)])
         _refuse(sample, f"has values of several formats: {seen}; choose one with --format")
+    unknown = sum(recognition.unknown.values())
+    if unknown > (1 - CLEAR_SHARE) * count:
+        system = next(iter(recognition.unknown))
+        _refuse(
+            sample,
+            f"has change records of a format that `config init` cannot write a route for: {unknown}"
+            f" of {count_of(count, 'value')} look like {system}; write the route yourself, with"
+            f" the keys operation and row (docs/change-envelopes.md), or choose --format json if"
+            f" each value is a row by itself",
+        )
     return name
 
 
@@ -157,8 +270,13 @@ def _count_line(sample: Sample, recognition: Recognition) -> str:
 
 def _evidence(recognition: Recognition, name: FormatName, *, chosen: bool) -> str:
     """Return the format and the reason for it."""
+    unknown = [f"{count} look like {system}" for system, count in recognition.unknown.items()]
     if chosen:
-        return f"format {name} (from --format)"
+        odd = f"; of the values, {', '.join(unknown)}" if unknown else ""
+        return f"format {name} (from --format{odd})"
+    if name == "json":
+        odd = f"; {', '.join(unknown)}" if unknown else ""
+        return f"format json (a guess: {EVIDENCE[name]}{odd})"
     others = recognition.others(name)
     having = (
         "all values have"

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from consumer.config.connector_schema import MAX_NAME_LENGTH, RESERVED
+from consumer.config.source_paths import fault_of_path
 from consumer.decoding.columns import LogicalType
+from consumer.mapping.paths import quote_step
 from consumer.mapping.settings import FieldType
 
 if TYPE_CHECKING:
@@ -94,7 +96,7 @@ class Guess(msgspec.Struct, frozen=True):
     """A field type, the rule without its source, and the reason without any value."""
 
     type: FieldType
-    rule: dict[str, str | bool] = {}
+    rule: dict[str, str | bool | int] = {}
     why: str = ""
 
 
@@ -112,16 +114,17 @@ class GuessedField(msgspec.Struct, frozen=True):
     """A field of the object.
 
     `source` is the path of its column. It is `None` if the column has the same name, or if no
-    column fills the field.
+    column fills the field. `column` is the column's name as the rows have it.
     """
 
     name: str
     guess: Guess
     source: str | None = None
     template: str | None = None
+    column: str = ""
 
     @property
-    def rule(self) -> dict[str, str | bool]:
+    def rule(self) -> dict[str, str | bool | int]:
         """The rule of the field in the configuration; empty if it needs none."""
         if self.template is not None:
             return {"template": self.template}
@@ -223,6 +226,11 @@ def fit_name(name: str, taken: Iterable[str]) -> str:
     return fit
 
 
-def is_reachable(column: str) -> bool:
-    """Return whether a rule can name a column: a dot separates steps, `$` starts a reference."""
-    return not column.startswith("$") and "." not in column and bool(column.strip())
+def path_of(*steps: str) -> str:
+    """Return the source path of a column, or of a member inside it."""
+    return ".".join(map(quote_step, steps))
+
+
+def is_reachable(*steps: str) -> bool:
+    """Return whether a rule can name a column, or a member inside it."""
+    return fault_of_path(path_of(*steps)) is None

@@ -9,17 +9,22 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from consumer.decoding.document import open_member, open_object
+from consumer.decoding.opened import open_value
 from consumer.decoding.wire_form import KEY_HEADER, VALUE_HEADER, split_id
 from consumer.decoding.wrapping import is_connect_null, is_connect_struct
 from consumer.errors import RecordError
 from consumer.headers import headers_of
 from consumer.mapping.settings import FormatName
+from consumer.operations.sampling.unknown_formats import unknown_format_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from consumer.decoding.document import JsonObject
     from consumer.model import Record
+
+CLEAR_SHARE: Final = 0.9
+"""A format or encoding is only accepted if this share of the values has it."""
 
 DEFAULT_PREFIX: Final = "__"
 
@@ -30,6 +35,9 @@ _MARKS: Final = ("deleted", "op", "source_ts_ms", "ts_ms", "table", "lsn", "db")
 """Names of the members that Debezium's unwrap transform adds to a row, without their prefix."""
 
 _FEWEST_MARKS: Final = 2
+_CANAL_TYPES: Final = frozenset({"INSERT", "UPDATE", "DELETE", "INIT"})
+_CANAL_ROWS: Final = ("data", "old")
+_TICDC_WATERMARK: Final = "TIDB_WATERMARK"
 _MARKED = re.compile(r"(\W+|_+)(?:deleted|op|source_ts_ms)\Z")
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 _LONGEST_VARINT: Final = 10
@@ -39,10 +47,13 @@ class Recognition(msgspec.Struct, frozen=True, kw_only=True):
     """The formats of the values in a sample.
 
     `formats` and `framings` count the values, most frequent first. `refused` counts values that are
-    not JSON objects, by reason. `prefix` is the prefix of the columns that `debezium_flat` adds.
+    not JSON objects, by reason. `unknown` counts values that look like change records of a system
+    whose format is not known, by system; they are counted as `json` in `formats`. `prefix` is the
+    prefix of the columns that `debezium_flat` adds.
     """
 
     formats: dict[FormatName, int]
+    unknown: dict[str, int]
     framings: dict[str, int]
     refused: dict[str, int]
     null_count: int
@@ -69,6 +80,7 @@ def recognise(records: Iterable[Record]) -> Recognition:
     framings: Counter[str] = Counter()
     refused: Counter[str] = Counter()
     prefixes: Counter[str] = Counter()
+    unknown: Counter[str] = Counter()
     null_count = 0
     for record in records:
         value = record.value()
@@ -88,8 +100,12 @@ def recognise(records: Iterable[Record]) -> Recognition:
                 continue
             formats[name] += 1
             prefixes[prefix] += name == "debezium_flat"
+            system = unknown_format_of(_unwrapped(document)) if name == "json" else None
+            if system is not None:
+                unknown[system] += 1
     return Recognition(
         formats=dict(formats.most_common()),
+        unknown=dict(unknown.most_common()),
         framings=dict(framings.most_common()),
         refused=dict(refused.most_common()),
         null_count=null_count,
@@ -152,15 +168,22 @@ def _format_of(document: JsonObject, record: Record) -> tuple[FormatName, str]:
     names = {name.lower() for name, _ in headers_of(record)}
     if "ce_specversion" in names:
         return "cloudevents", DEFAULT_PREFIX
-    members = document
-    # Kafka Connect's JsonConverter with schemas.enable puts the row into `payload`.
-    if is_connect_struct(document) or set(document) == {"schema", "payload"}:
-        members = open_member(document["payload"]) or document
+    members = _unwrapped(document)
     for name, fits in _SIGNS.items():
         if fits(members):
             return name, DEFAULT_PREFIX
     prefix = _prefix_of(members)
     return ("json", DEFAULT_PREFIX) if prefix is None else ("debezium_flat", prefix)
+
+
+def _unwrapped(document: JsonObject) -> JsonObject:
+    """Return the object that Kafka Connect's JsonConverter puts into `payload`.
+
+    Beside it is the schema, which may be null. Some systems leave it out.
+    """
+    if is_connect_struct(document) or set(document) in ({"schema", "payload"}, {"payload"}):
+        return open_member(document["payload"]) or document
+    return document
 
 
 def _prefix_of(members: Mapping[str, object]) -> str | None:
@@ -182,33 +205,57 @@ def _is_salesforce(members: JsonObject) -> bool:
 
 
 def _is_debezium(members: JsonObject) -> bool:
-    return (
-        "op" in members
-        and "source" in members
-        and bool({"before", "after", "message"} & members.keys())
+    if "op" not in members:
+        return False
+    if "source" in members and {"before", "after", "message"} & members.keys():
+        return True
+    # Flink writes no `source`.
+    known = {"c", "u", "d", "r"}
+    return {"before", "after"} <= members.keys() and open_value(members["op"]) in known
+
+
+def _is_canal(members: JsonObject) -> bool:
+    if {"isDdl", "type", "database"} <= members.keys():
+        return True
+    kind = open_value(members.get("type"))
+    # Flink writes only `data` and `type`; the deletes of Flink CDC have their row in `old`.
+    has_rows = any(bytes(members.get(one, b"")).lstrip().startswith(b"[") for one in _CANAL_ROWS)
+    return kind == _TICDC_WATERMARK or (has_rows and kind in _CANAL_TYPES)
+
+
+def _is_goldengate(members: JsonObject) -> bool:
+    truncated = open_value(members.get("op_type")) == "T" and "scn" not in members
+    return {"op_type", "op_ts"} <= members.keys() and (
+        bool({"before", "after"} & members.keys()) or truncated
     )
+
+
+def _is_maxwell(members: JsonObject) -> bool:
+    # A type in upper case is Canal's or TiCDC's.
+    kind = str(open_value(members.get("type")))
+    return {"database", "type", "ts"} <= members.keys() and kind == kind.lower()
 
 
 _SIGNS: Final[dict[FormatName, Callable[[JsonObject], bool]]] = {
     "salesforce_cdc": _is_salesforce,
     "cloudevents": lambda members: "specversion" in members,
-    "canal": lambda members: {"isDdl", "type", "database"} <= members.keys(),
-    "goldengate": lambda members: {"op_type", "op_ts"} <= members.keys(),
+    "canal": _is_canal,
+    "goldengate": _is_goldengate,
     "dms": lambda members: "record-type" in (open_member(members.get("metadata")) or {}),
     "debezium": _is_debezium,
-    "maxwell": lambda members: {"database", "type", "ts"} <= members.keys(),
+    "maxwell": _is_maxwell,
 }
 """How each format is recognised. The order matters: the more specific formats come first."""
 
 EVIDENCE: Final[dict[FormatName, str]] = {
     "salesforce_cdc": "`ChangeEventHeader`",
     "cloudevents": "`specversion`, in the value or as a header",
-    "canal": "`isDdl`, `database` and `type`",
-    "goldengate": "`op_type` and `op_ts`",
+    "canal": "`type` and rows in an array `data`",
+    "goldengate": "`op_type`, `op_ts` and a row `before` or `after`",
     "dms": "`metadata.record-type`",
-    "debezium": "`op`, `source` and a row `before` or `after`",
+    "debezium": "`op` and a row `before` or `after`",
     "maxwell": "`database`, `type` and `ts`",
     "debezium_flat": "columns and the members that Debezium adds to them",
-    "json": "columns and no member that marks another format",
+    "json": "no value has a member that marks another format",
 }
 """The reason for each format, as a person reads it."""

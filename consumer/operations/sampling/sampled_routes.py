@@ -8,9 +8,10 @@ import msgspec
 
 from consumer.mapping.routing import takes
 from consumer.operations.plurals import count_of
-from consumer.operations.sampling.recognition import Recognition, recognise
+from consumer.operations.sampling.recognition import CLEAR_SHARE, Recognition, recognise
 from consumer.operations.sampling.sampled_rows import rows_of
 from consumer.operations.sampling.sampler import NoSample
+from consumer.operations.sampling.shared_objects import SharedObjects
 from consumer.operations.sampling.trial import Trial, run_trials
 from consumer.operations.sampling.unframed import schemas_in, unframed
 from consumer.operations.sampling.unseen_columns import unseen_columns
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from consumer.config.settings import Settings
+    from consumer.dead_letter.settings import FuseSettings
     from consumer.decoding.schema_cache import SchemaCache
     from consumer.mapping.settings import RouteSettings
     from consumer.model import Record
@@ -39,9 +41,11 @@ class SampledTopic(msgspec.Struct, frozen=True):
     record_count: int = 0
     recognition: Recognition | None = None
     trials: tuple[Trial, ...] = ()
-    unseen: tuple[SampleWarning, ...] = ()
-    """Rules that read a column which no sampled row has."""
+    findings: tuple[SampleWarning, ...] = ()
+    """Rules that read a column which no sampled row has, and tables whose rows meet."""
     problem: str = ""
+    blown: str = ""
+    """Why the daemon would hold this topic with MASS_REJECT; empty if it would not."""
 
 
 def sampled_topics(
@@ -51,6 +55,7 @@ def sampled_topics(
 
     Raises: `NoSample` if the brokers do not list their topics.
     """
+    shared = SharedObjects(settings)
     for topic in dict.fromkeys(
         name for route in settings.routes for name in _topics(route, settings, sampler)
     ):
@@ -65,24 +70,62 @@ def sampled_topics(
             yield SampledTopic(topic, problem="the topic has no records, so nothing was checked")
             continue
         trials = tuple(run_trials(settings, sample.records, wall_ms, schemas))
-        unseen = tuple(_unseen(trials, sample.records, schemas))
-        yield SampledTopic(topic, len(sample.records), recognise(sample.records), trials, unseen)
+        findings = tuple(_findings(trials, sample.records, schemas, shared))
+        yield SampledTopic(
+            topic,
+            len(sample.records),
+            recognise(sample.records),
+            trials,
+            findings,
+            blown=_blown(settings.dead_letter.fuse, sample.records, trials),
+        )
 
 
-def _unseen(
-    trials: Iterable[Trial], records: Sequence[Record], schemas: SchemaCache | None
+def _blown(fuse: FuseSettings, records: Sequence[Record], trials: Iterable[Trial]) -> str:
+    """Return why the dead letters of a sample are more than the fuse allows, else nothing.
+
+    The share counts for any number of records, because a sample is small.
+    """
+    rejected = {place for trial in trials for place in trial.rejected}
+    run = longest = 0
+    for record in records:
+        run = run + 1 if (record.partition(), record.offset()) in rejected else 0
+        longest = max(longest, run)
+    share = len(rejected) / len(records)
+    if longest >= fuse.consecutive:
+        return (
+            f"{longest} records in a row would be dead-lettered, and dead_letter.fuse.consecutive"
+            f" is {fuse.consecutive}"
+        )
+    if rejected and share >= fuse.ratio:
+        return (
+            f"{len(rejected)} of {count_of(len(records), 'record')} would be dead-lettered, and"
+            f" dead_letter.fuse.ratio is {fuse.ratio:g}"
+        )
+    return ""
+
+
+def _findings(
+    trials: Iterable[Trial],
+    records: Sequence[Record],
+    schemas: SchemaCache | None,
+    shared: SharedObjects,
 ) -> Iterator[SampleWarning]:
-    """Compare the columns that each route reads with the columns of the sampled rows."""
-    for route in (trial.route for trial in trials):
+    """Compare what each route reads and sends with the columns and tables of the sampled rows."""
+    for trial in trials:
+        route = trial.route
         opened = (
             unframed(records, schemas).records
             if route.encoding != "json" and schemas is not None
             else records
         )
-        columns = rows_of(opened, route.format, route.flat_prefix).columns
-        if columns:
-            for text in unseen_columns(route, columns):
-                yield SampleWarning(route.place, f"{records[0].topic()}: {text}")
+        # The columns are inside the row that the route describes, which is not opened here.
+        columns = (
+            {} if route.has_envelope else rows_of(opened, route.format, route.flat_prefix).columns
+        )
+        texts = list(unseen_columns(route, columns)) if columns else []
+        for text in (*texts, *shared.look_at(trial, opened)):
+            yield SampleWarning(route.place, f"{records[0].topic()}: {text}")
 
 
 def _is_encoded(settings: Settings, topic: str) -> bool:
@@ -108,7 +151,12 @@ def warnings_of(settings: Settings, seen: SampledTopic) -> Iterator[SampleWarnin
             (route for route in settings.routes if takes(route, seen.topic)), settings.routes[0]
         )
         yield SampleWarning(route.place, f"{seen.topic}: {seen.problem}")
-    yield from seen.unseen
+    yield from seen.findings
+    if seen.blown:
+        yield SampleWarning(
+            seen.trials[0].route.place,
+            f"{seen.topic}: the daemon would hold this topic (MASS_REJECT): {seen.blown}",
+        )
     for trial in seen.trials:
         place, route = trial.route.place, trial.route
         if seen.recognition is not None and (other := _other_format(seen.recognition, route)):
@@ -136,6 +184,8 @@ def _other_format(recognition: Recognition, route: RouteSettings) -> str | None:
             )
         return None
     name = recognition.format
+    if name == "json" == route.format:
+        return _unknown_format(recognition, route)
     if name in {None, "json", route.format} or route.encoding != "json":
         return None
     count = next(iter(recognition.formats.values()))
@@ -143,4 +193,16 @@ def _other_format(recognition: Recognition, route: RouteSettings) -> str | None:
         f"expected format {route.format}, got {count} of"
         f" {count_of(recognition.value_count, 'value')} that look like {name}: set format: {name}"
         f" on the route"
+    )
+
+
+def _unknown_format(recognition: Recognition, route: RouteSettings) -> str | None:
+    """Return a sentence if a route takes change records of an unknown format as rows."""
+    unknown = sum(recognition.unknown.values())
+    if route.operation or route.custom or unknown <= (1 - CLEAR_SHARE) * recognition.value_count:
+        return None
+    return (
+        f"expected rows, got {unknown} of {count_of(recognition.value_count, 'value')} in the form"
+        f" of change records ({next(iter(recognition.unknown))}); each is taken as a row, a delete"
+        f" too: write operation and row on the route (docs/change-envelopes.md)"
     )

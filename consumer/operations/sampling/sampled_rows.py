@@ -29,6 +29,7 @@ from consumer.errors import Reason, RecordError
 from consumer.mapping.numbers import INTEGER, SAFE_LENGTH, number_of_text, variable_decimal
 from consumer.mapping.times import moment_of
 from consumer.model import Filtered, Operation
+from consumer.operations.sampling.tables import key_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -40,18 +41,23 @@ if TYPE_CHECKING:
 
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
 _ISO_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}")
+_COMPOUND: Final[frozenset[FormatName]] = frozenset({"salesforce_cdc"})
+"""Formats whose nested values are compound fields, with a field for each part."""
 _TYPED: Final = {Days: "date", EpochMillis: "zoned", TimeOfDay: "text"}
 
 
 class SeenColumn:
     """One column of the sampled rows: counts of its values by kind, and its type at the source.
 
+    `parts` are the steps to a member inside the column.
+
     Kinds: null, text, date, zoned and unzoned (times with and without a zone), numeral (a number as
     text), integer, fraction, decimal (Debezium's pair of scale and bytes), boolean, nested.
     """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, *parts: str) -> None:
+        self.name = parts[-1] if parts else name
+        self.steps = (name, *parts)
         self.kinds: Counter[str] = Counter()
         self.meaning = LogicalType.PLAIN
         self.declared = ""
@@ -84,17 +90,22 @@ class SeenColumn:
 
 
 class SampledRow(msgspec.Struct, frozen=True):
-    """One inserted or updated row: its values, its Kafka key, and the members of its envelope."""
+    """One inserted or updated row: its values, its Kafka key, and the members of its envelope.
+
+    `key_columns` are the key columns that the envelope names.
+    """
 
     values: dict[str, Opened]
     key: KafkaKey | None
     members: Row
+    key_columns: tuple[str, ...] = ()
 
 
 class SampledRows:
     """The rows of one topic, and what was seen in them."""
 
-    def __init__(self) -> None:
+    def __init__(self, form: FormatName) -> None:
+        self.form = form
         self.columns: dict[str, SeenColumn] = {}
         self.rows: list[SampledRow] = []
         self.delete_count = 0
@@ -112,7 +123,7 @@ class SampledRows:
 def rows_of(records: Iterable[Record], name: FormatName, prefix: str) -> SampledRows:
     """Decode a sample; records that do not decode are counted by reason in `refused`."""
     decoder = DECODERS[name](FormatSettings(prefix))
-    found = SampledRows()
+    found = SampledRows(name)
     for record in records:
         value = record.value()
         try:
@@ -133,27 +144,39 @@ def rows_of(records: Iterable[Record], name: FormatName, prefix: str) -> Sampled
             if event.operation is Operation.DELETE:
                 found.delete_count += 1
             else:
-                _look_at(found, event, envelope, decoder, record)
+                row = _row_of(found, event, envelope, decoder, record)
+                named = key_columns(row.members, row.key, name)
+                found.rows.append(msgspec.structs.replace(row, key_columns=named))
+    # A compound field may be null in one row, and have parts in another.
+    for column in {seen.steps[0] for seen in found.columns.values() if len(seen.steps) > 1}:
+        found.columns.pop(column, None)
     # In the flat format the members that Debezium adds stand beside the columns.
-    if name == "debezium_flat":
+    if name == "debezium_flat" and prefix:
         for column in [one for one in found.columns if one.startswith(prefix)]:
             del found.columns[column]
     return found
 
 
-def _look_at(
+def _row_of(
     found: SampledRows,
     event: ChangeEvent,
     envelope: Envelope,
     decoder: ChangeDecoder,
     record: Record,
-) -> None:
-    """Note one inserted or updated row."""
+) -> SampledRow:
+    """Return one inserted or updated row, and note its columns."""
     columns: Columns = envelope.columns
     declared = open_member(envelope.members.get("mysqlType")) or {}
     values: dict[str, Opened] = {}
     found.unprovided |= event.absent is Absent.UNPROVIDED
     for name, value in (event.row or {}).items():
+        # Salesforce sends the parts of a compound field (a name, an address) that have changed.
+        parts = value if isinstance(value, dict) else open_member(value)
+        if found.form in _COMPOUND and parts is not None:
+            for part, inner in parts.items():
+                column = found.columns.setdefault(f"{name}.{part}", SeenColumn(name, part))
+                column.look_at(open_value(inner), None, "")
+            continue
         opened = None if isinstance(value, Absent) else open_value(value)
         # Debezium writes a placeholder for a large unchanged value that the database did not log.
         if isinstance(value, Absent) or (
@@ -164,7 +187,7 @@ def _look_at(
         values[name] = opened
         seen = found.columns.setdefault(name, SeenColumn(name))
         seen.look_at(opened, columns.get(name), str(open_value(declared.get(name)) or ""))
-    found.rows.append(SampledRow(values, _key_of(record), envelope.members))
+    return SampledRow(values, _key_of(record), envelope.members)
 
 
 def _key_of(record: Record) -> KafkaKey | None:

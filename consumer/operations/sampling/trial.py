@@ -46,7 +46,19 @@ class Trial:
         self.outcomes: Counter[str] = Counter()
         self.faults: dict[TrialFault, FaultyRecords] = {}
         self.record_count = 0
+        self.rejected: set[tuple[int, int]] = set()  # partition and offset of dead-lettered records
+        self.sent: dict[tuple[int, int], set[str]] = {}  # keys of the rows, by partition and offset
         self._filled: dict[str, bool] = {}
+
+    @property
+    def dead_letter_count(self) -> int:
+        """Number of records that would be dead-lettered."""
+        return self.outcomes[DEAD_LETTER]
+
+    @property
+    def keys(self) -> set[str]:
+        """Keys of the rows that were sent or deleted."""
+        return {key for keys in self.sent.values() for key in keys}
 
     @property
     def never_filled(self) -> list[str]:
@@ -72,6 +84,10 @@ class Trial:
                 )
                 place = f"{record.topic()}[{record.partition()}]@{record.offset()}"
                 self.faults.setdefault(fault, FaultyRecords(place)).count += 1
+                self.rejected.add((record.partition(), record.offset()))
+            if "key" in outcome:
+                place_in_topic = (record.partition(), record.offset())
+                self.sent.setdefault(place_in_topic, set()).add(str(outcome["key"]))
             row = outcome.get("record")
             if isinstance(row, msgspec.Raw):
                 for name, filled in fields_filled(row).items():

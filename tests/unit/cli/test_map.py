@@ -76,6 +76,34 @@ def mapped(
     return call
 
 
+def test_only_connector_and_routes_are_needed(
+    mapped: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other sections may be absent or refer to the environment of the daemon."""
+    monkeypatch.setenv("DATACLOUD_CONSUMER__LOG__LEVEL", "loud")
+    text = "connector:" + CONFIG.partition("connector:")[2].partition("delivery:")[0]
+    line = kcat({"op": "c", "after": {"id": 1, "name": "Ann", "email": "a@x.io"}})
+    for others in ("", 'kafka: {group_id: "${NOT_SET}"}\n', "salesforce: {flow: none}\n"):
+        (tmp_path / "consumer.yaml").write_text(others + text, encoding="utf-8")
+        code, lines, err = mapped(line)
+        assert (0, ["upsert", "upsert"], "") == (code, [one["outcome"] for one in lines], err)
+
+
+def test_the_sections_that_are_needed_are_checked(
+    mapped: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Exit code 78: an unknown section, a fault in a route, a request limit that is not a size."""
+    text = "connector:" + CONFIG.partition("connector:")[2]
+    for wrong, part in (
+        ("conector: {}\n" + text, "unknown key `conector`"),
+        (text.replace("format: debezium", "format: debezum", 1), "debezum"),
+        (text.replace("batch_bytes: 200", "batch_bytes: few"), "delivery.batch_bytes"),
+    ):
+        (tmp_path / "consumer.yaml").write_text(wrong, encoding="utf-8")
+        code, lines, err = mapped(kcat({"op": "c", "after": {"id": 1}}))
+        assert (78, [], True) == (code, lines, part in err)
+
+
 def kcat(value: object, **more: object) -> dict[str, object]:
     """Return a line as `kcat -J` prints it."""
     payload = None if value is None else json.dumps(value)

@@ -98,6 +98,14 @@ def test_the_example_beside_the_configuration_passes(
     assert (0, "7 tests: 7 passed, 0 failed") == (ran.code, ran.out.splitlines()[-1])
 
 
+def test_only_connector_and_routes_are_needed(tested: Callable[..., Any], tmp_path: Path) -> None:
+    """A CI job needs no secret and no address."""
+    text = "connector:" + CONFIG.partition("connector:")[2]
+    (tmp_path / "consumer.yaml").write_text(text, encoding="utf-8")
+    ran = tested(one("topic: emails\n    value: {id: 7}", "[{outcome: upsert, key: 7}]"))
+    assert (0, "1 test: 1 passed, 0 failed") == (ran.code, ran.out.splitlines()[-1])
+
+
 def test_every_route_of_a_topic_is_expected_in_order(tested: Callable[..., Any]) -> None:
     """Two routes and two objects, each with its row."""
     ran = tested(
