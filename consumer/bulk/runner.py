@@ -25,7 +25,7 @@ from consumer.bulk.job_state import (
 from consumer.bulk.requests import JobStep
 from consumer.delivery.verdicts import HoldLane, RefreshToken
 from consumer.errors import Hold, HoldReason, Transient
-from consumer.http.messages import NoAnswer
+from consumer.http.messages import HttpOutcome, NoAnswer, Request
 from consumer.model import Operation, Target
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from consumer.bulk.requests import JobApi
     from consumer.clock import Clock
     from consumer.http.client import Transport
-    from consumer.http.messages import HttpOutcome, Request
     from consumer.source.lease import Gate
 
 _HOLD_AFTER_RETRIES: Final = 6
