@@ -5,7 +5,7 @@ a limit for what it builds. A few bytes can ask for a very deep or a very large 
 only contains records, an array of empty maps, a decimal of a million digits. So this module walks
 over the bytes first and builds nothing.
 
-Most bodies need no walk. The schema tells how much one byte can cost at most (`_Estimate`), and a
+Most bodies need no walk. The schema tells how much one byte can cost at most (`_AvroCost`), and a
 body whose length times that cost is within the budget is decoded right away. The walk is for
 recursive schemas, for large bodies, and for schemas with decimals inside a union.
 
@@ -14,7 +14,7 @@ Source: the binary encoding of the Avro specification 1.12.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from consumer.decoding.document import DEEPEST
 from consumer.decoding.floats import LARGEST_DECIMAL_BYTES
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import NoReturn
 
-AvroNode: TypeAlias = Any
-"""A schema as JSON gives it: a name, a list of branches, or a mapping."""
+    from consumer.decoding.avro_schema import AvroNode
 
 Measure: TypeAlias = "Callable[[bytes], None]"
 """Raises: DECODE_SYNTAX, DECODE_DEPTH, RECORD_SIZE, NUMBER_RANGE."""
@@ -42,7 +41,7 @@ A Python dict with one entry takes 184 bytes, a small number 32, a control chara
 _LONGEST_NUMBER: Final = 10
 
 
-class _Estimate(NamedTuple):
+class _AvroCost(NamedTuple):
     """What a value of a type takes: `least` bytes of the body, and costs.
 
     `fixed` is the most that it costs without the contents of arrays, maps and text, and
@@ -54,7 +53,7 @@ class _Estimate(NamedTuple):
     per_byte: float
 
 
-class _Node:
+class _AvroType:
     """One type, resolved: how the walk steps over a value of it."""
 
     __slots__ = ("cost", "kind", "parts", "size")
@@ -63,12 +62,12 @@ class _Node:
         self.kind = kind
         self.cost = cost
         self.size = size
-        self.parts: list[_Node] = []
+        self.parts: list[_AvroType] = []
 
 
 def compile_measure(node: AvroNode, *, recursive: bool) -> Measure:
     """Compile the measure of a schema in which every name is defined before its use."""
-    types = _Types()
+    types = _TypeReader()
     root = types.read(node)
     if recursive or types.has_decimals:
         return lambda body: _walk(root, body)
@@ -82,72 +81,74 @@ def compile_measure(node: AvroNode, *, recursive: bool) -> Measure:
     return measure
 
 
-class _Types:
+class _TypeReader:
     """Reads a schema into nodes; a name is the node of its definition."""
 
     def __init__(self) -> None:
-        self._named: dict[str, _Node] = {}
+        self._named: dict[str, _AvroType] = {}
         self.has_decimals = False
 
-    def read(self, node: AvroNode) -> _Node:
+    def read(self, node: AvroNode) -> _AvroType:
         """Return the node of a type."""
         if isinstance(node, list):
-            found = _Node("union", 0)
+            found = _AvroType("union", 0)
             found.parts = [self.read(branch) for branch in node]
             return found
         if isinstance(node, str):
-            return self._named.get(node) or _Node(node, _VALUE)
+            return self._named.get(node) or _AvroType(node, _VALUE)
         kind = node["type"]
         if kind in ("array", "map"):
-            found = _Node(kind, _CONTAINER)
+            found = _AvroType(kind, _CONTAINER)
             item = self.read(node["items" if kind == "array" else "values"])
             if kind == "map":
-                entry = _Node("entry", 0)
-                entry.parts = [_Node("string", _VALUE), item]
+                entry = _AvroType("entry", 0)
+                entry.parts = [_AvroType("string", _VALUE), item]
                 item = entry
             found.parts = [item]
             return found
         if kind == "record":
             names = [field["name"] for field in node["fields"]]
-            found = self._named[node["name"]] = _Node(kind, _CONTAINER + sum(map(len, names)))
+            found = self._named[node["name"]] = _AvroType(kind, _CONTAINER + sum(map(len, names)))
             found.parts = [self.read(field["type"]) for field in node["fields"]]
             return found
         is_decimal = node.get("logicalType") == "decimal"
         self.has_decimals |= is_decimal
         if kind == "enum":
-            found = self._named[node["name"]] = _Node(kind, _VALUE, len(node["symbols"]))
+            found = self._named[node["name"]] = _AvroType(kind, _VALUE, len(node["symbols"]))
         elif kind == "fixed":
             size = node["size"]
-            found = _Node("fixed_decimal" if is_decimal else kind, _VALUE + _PER_BYTE * size, size)
+            found = _AvroType(
+                "fixed_decimal" if is_decimal else kind, _VALUE + _PER_BYTE * size, size
+            )
             self._named[node["name"]] = found
         else:
-            found = _Node("decimal" if is_decimal else kind, _VALUE)
+            found = _AvroType("decimal" if is_decimal else kind, _VALUE)
         return found
 
 
-def _estimate(node: _Node) -> _Estimate:
+def _estimate(node: _AvroType) -> _AvroCost:
     """Return what a value of a type that is not recursive costs."""
     parts = [_estimate(part) for part in node.parts]
     per_byte = max((part.per_byte for part in parts), default=0.0)
     if node.kind == "union":
         least = min((part.least for part in parts), default=0)
         fixed = max((part.fixed for part in parts), default=0)
-        return _Estimate(1 + least, fixed, per_byte)
+        return _AvroCost(1 + least, fixed, per_byte)
     if node.kind in ("array", "map"):
         item = parts[0]
-        return _Estimate(1, node.cost, max(per_byte, item.fixed / max(item.least, 1)))
+        return _AvroCost(1, node.cost, max(per_byte, item.fixed / max(item.least, 1)))
     if node.kind in ("record", "entry"):
         least = sum(part.least for part in parts)
-        return _Estimate(least, node.cost + sum(part.fixed for part in parts), per_byte)
+        return _AvroCost(least, node.cost + sum(part.fixed for part in parts), per_byte)
     least = node.size if node.kind.startswith("fixed") else _LEAST.get(node.kind, 1)
-    return _Estimate(least, node.cost, _PER_BYTE)
+    return _AvroCost(least, node.cost, _PER_BYTE)
 
 
 _LEAST: Final = {"null": 0, "float": 4, "double": 8}
 _SIZED: Final = {"null": 0, "boolean": 1, "float": 4, "double": 8}
 
 
-class _Body:
+class _AvroBytes:
     """The bytes of a body, and how far the walk has come."""
 
     __slots__ = ("_at", "_content")
@@ -193,7 +194,7 @@ class _Body:
             self.number()  # the size of the block in bytes
         return abs(count)
 
-    def scalar(self, node: _Node) -> int:
+    def scalar(self, node: _AvroType) -> int:
         """Step over a value without parts, and return what its bytes cost."""
         kind = node.kind
         if kind in ("int", "long"):
@@ -211,13 +212,13 @@ class _Body:
         return 0
 
 
-def _walk(root: _Node, content: bytes) -> None:
+def _walk(root: _AvroType, content: bytes) -> None:
     """Step over a body without building anything."""
-    body = _Body(content)
+    body = _AvroBytes(content)
     left = BUDGET
     # What is still to read, the next last: a type, its level, and how many values of it. No value
     # means that the next block of an array or map begins here.
-    todo: list[tuple[_Node, int, int]] = [(root, 0, 1)]
+    todo: list[tuple[_AvroType, int, int]] = [(root, 0, 1)]
     while todo:
         node, level, times = todo.pop()
         if not times:
