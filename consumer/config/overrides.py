@@ -15,7 +15,7 @@ from consumer.config.findings import (
     tried,
 )
 from consumer.config.keys import Section
-from consumer.config.several import ListOf, MapOf
+from consumer.config.several import ListOf, ListOrSection, MapOf
 from consumer.config.tree import (
     MappingNode,
     Member,
@@ -126,7 +126,7 @@ def _set(
 
 def _leaf(text: str, kind: object, place: Location, path: str, findings: Findings) -> Node:
     """Read the value of an override: plain text, or YAML in `[...]` or `{...}`."""
-    if isinstance(kind, ListOf | MapOf | Section) and text[:1] in {"[", "{"}:
+    if isinstance(kind, ListOf | ListOrSection | MapOf | Section) and text[:1] in {"[", "{"}:
         # The parser's own messages have places inside of the option, so they are not shown.
         aside = Findings()
         parsed = tried(yaml_file.parse, f"value: {text}", place.source, aside)
