@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from hypothesis import strategies as st
@@ -217,7 +217,9 @@ def bound_routes(draw: st.DrawFn) -> tuple[RouteSettings, ObjectSettings]:
     for name in ("id", "seen"):
         if name in fields and isinstance(fields[name].const, str | int | float | bool | None):
             del fields[name]
-    deletes = draw(st.sampled_from(["delete", "delete", "ignore", "dead_letter"]))
+    deletes: Literal["delete", "ignore", "dead_letter"] = draw(
+        st.sampled_from(["delete", "delete", "ignore", "dead_letter"])
+    )
     route = RouteSettings(
         topics=(TOPIC,),
         object="things",
