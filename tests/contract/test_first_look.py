@@ -297,6 +297,18 @@ def test_a_secret_on_the_command_line_is_refused(started: Callable[..., Any]) ->
     )
 
 
+@pytest.mark.parametrize("option", ["--property", "--registry"])
+@pytest.mark.parametrize("text", ["hunter2", "=hunter2", "hunter2=", "SHVudGVyMg==", "Hunter2=a"])
+def test_text_without_a_name_is_not_repeated(
+    option: str, text: str, started: Callable[..., Any]
+) -> None:
+    """It may be a secret whose name was forgotten."""
+    ran = started("web.clicks", words=(option, text))
+    shown = re.sub(r"[│\s]+", " ", ran.out + ran.err)
+    assert (2, True) == (ran.code, "got text without a name or a value" in shown)
+    assert not re.search("hunter2|SHVudGVyMg", shown, re.IGNORECASE)
+
+
 CONFIG = """\
 kafka:
   {{bootstrap_servers: "{bootstrap}", group_id: g, properties: {{security.protocol: PLAINTEXT}}}}
