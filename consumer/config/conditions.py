@@ -80,6 +80,9 @@ _ROW_MEMBERS: Final[dict[FormatName, tuple[str, ...]]] = {
 }
 """The members of an envelope that hold a row."""
 
+_EVENT_MEMBERS: Final = ("ChangeEventHeader", "channel", "event", "schema")
+"""The members of a Salesforce change event beside the fields of the row."""
+
 
 def sends_deletes(route: SectionValues) -> bool:
     """Whether records of a route may become deletes, if its `deletes` allows them."""
@@ -299,6 +302,8 @@ def _reads_row(path: str, route: RouteSettings) -> bool:
         row = source_of(route.row.source)
         steps = row.steps if isinstance(row, DocumentPath) else ()
         return len(source.steps) > len(steps) > 0 and source.steps[: len(steps)] == steps
+    if route.format == "salesforce_cdc":
+        return source.column not in _EVENT_MEMBERS
     return len(source.steps) > 1 and source.column in _ROW_MEMBERS.get(route.format, ())
 
 

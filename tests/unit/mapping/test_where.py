@@ -108,8 +108,7 @@ def test_tests_of_a_value(
     outcomes = [route.outcome({"id": 1, "s": value}) for _ in range(times)]
 
     assert [expected] * times == [
-        one if isinstance(one, str) and one != FILTERED else one != FILTERED
-        for one in outcomes
+        one if isinstance(one, str) and one != FILTERED else one != FILTERED for one in outcomes
     ]
 
 
