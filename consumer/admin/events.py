@@ -62,6 +62,16 @@ FIELDS: Final[dict[str, str]] = {
 }
 """Every field of the events below, with its meaning and unit."""
 
+CHANGES: Final[dict[str, str]] = {
+    "hold_started": "hold_ended",
+    "loop_stalled": "loop_caught_up",
+    "member_stopped": "member_confirmed",
+    "commit_failed": "commit_recovered",
+    "topic_missing": "topic_found",
+    "aws_credentials_missing": "aws_credentials_found",
+}
+"""Events that begin a state, each with the event that ends it."""
+
 EVENTS: Final[tuple[LogEvent, ...]] = (
     # ── the process
     LogEvent(
