@@ -289,7 +289,7 @@ NOT_READ = "not a Protobuf file that can be read: "
         ),
         pytest.param(
             'edition = "1066";',
-            f"{NOT_READ}expected an edition that the installed Protobuf library has, got another",
+            f"{NOT_READ}expected edition 2023 or 2024, got 1066",
             id="edition",
         ),
         pytest.param(
@@ -298,8 +298,8 @@ NOT_READ = "not a Protobuf file that can be read: "
             id="signs",
         ),
         pytest.param(
-            "message A { optional group B = 1 {} }",
-            f"{NOT_READ}groups are not supported",
+            'syntax = "proto3"; message A { optional group B = 1 {} }',
+            f"{NOT_READ}groups are only allowed in proto2, got one in proto3",
             id="group",
         ),
         pytest.param(
