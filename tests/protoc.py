@@ -21,7 +21,7 @@ _FILE = "oracle.proto"
 
 
 class Protoc:
-    """Compiles one schema in a folder of its own."""
+    """Compiles one schema in a folder."""
 
     def __init__(self, folder: Path, text: str, imports: dict[str, str] | None = None) -> None:
         self._folder = folder
