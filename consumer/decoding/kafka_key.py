@@ -10,6 +10,7 @@ import msgspec
 from consumer.decoding.columns import NO_COLUMNS, Columns
 from consumer.decoding.connect_schema import columns_of_row
 from consumer.decoding.document import JsonObject, open_member, open_object
+from consumer.decoding.framings import framing_by_bytes
 from consumer.decoding.opened import Digits, open_json
 from consumer.decoding.wrapping import EmbeddedSchemaCache, is_wrapped
 from consumer.errors import Reason, RecordError
@@ -28,6 +29,8 @@ _JAVA_TEXT = re.compile(r"\s*(?:Struct)?\{(?:[^\s={}\"':,]+=.*)?\}\s*", re.DOTAL
 """Source: `toString` of Connect's Struct, `Struct{id=10}`, and of Java's maps, `{id=10}`."""
 
 _PAIR = ("schema", "payload")
+_BINARY = frozenset({b"\0", b"\1", b"\3"})
+_JAVA_NUMBERS = {2: "ShortSerializer", 4: "IntegerSerializer", 8: "LongSerializer"}
 _VALUE = msgspec.json.Decoder(msgspec.Raw)
 _SCHEMAS = EmbeddedSchemaCache(columns_of_row)
 
@@ -49,6 +52,8 @@ class KafkaKey:
         self.is_java_text = False
         if content is None:
             return
+        if content[:1] in _BINARY:
+            _refuse_binary(content)
         if content.lstrip(b" \t\r\n").startswith(b"{"):
             self._open_object(content)
         else:
@@ -73,6 +78,26 @@ class KafkaKey:
         self.fields = open_member(document["payload"])
         if self.fields is None:
             self.scalar = open_json(document["payload"])
+
+
+def _refuse_binary(content: bytes) -> None:
+    """Refuse a key in a frame, and a number as Java's serializers write it: neither is text.
+
+    Raises: DECODE_FRAMED, DECODE_ENCODING.
+    """
+    framing = framing_by_bytes(content)
+    if framing is not None:
+        detail = (
+            f"expected JSON or text as Kafka key, got {framing.name}; {framing.advice_for('json')}"
+        )
+        raise RecordError(Reason.DECODE_FRAMED, detail, field=NAME)
+    serializer = _JAVA_NUMBERS.get(len(content))
+    if serializer is not None and content[0] == 0:
+        detail = (
+            f"expected JSON or text as Kafka key, got {len(content)} bytes of a binary number"
+            f" (Java's {serializer}); let the producer write the key as text or JSON"
+        )
+        raise RecordError(Reason.DECODE_ENCODING, detail, field=NAME)
 
 
 def _is_wrapped(document: JsonObject) -> bool:

@@ -19,6 +19,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from consumer.decoding.floats import double_as_json, float_as_json
 from consumer.decoding.protobuf_files import ProtobufFiles
+from consumer.decoding.protobuf_indexes import GlueIndexes, message_indexes
 from consumer.errors import Reason, RecordError
 
 if TYPE_CHECKING:
@@ -30,10 +31,6 @@ if TYPE_CHECKING:
     from consumer.decoding.wire_form import Frame
     from consumer.decoding.written_schema import Transcode, WrittenSchema
 
-MOST_INDEXES: Final = 64
-"""Most message indexes of one record: the depth of a nested message type."""
-
-_LONGEST_SHIFT: Final = 28
 _HIGH_BIT: Final = 0x80
 _NOT_UTF8: Final = "expected UTF-8 in a string of the Protobuf body, got other bytes"
 
@@ -48,12 +45,13 @@ _encode = msgspec.json.Encoder().encode
 def compile_protobuf(written: WrittenSchema) -> Transcode:
     """Compile the decoder of one schema. Raises: DECODE_SCHEMA."""
     files = ProtobufFiles(written)
+    read_indexes = GlueIndexes(files) if written.indexes == "glue" else message_indexes
     readers: dict[tuple[int, ...], tuple[type[Any], Callable[[Any], Any], bool]] = {}
 
     def transcode(frame: Frame) -> bytes:
         # The indexes follow the schema id: in the body, or in the header that holds the id.
         if frame.after_id is None:
-            indexes, start = message_indexes(frame.body)
+            indexes, start = read_indexes(frame.body)
             body = frame.body[start:]
         else:
             indexes, _ = message_indexes(frame.after_id)
@@ -79,49 +77,11 @@ def compile_protobuf(written: WrittenSchema) -> Transcode:
     return transcode
 
 
-def message_indexes(content: bytes) -> tuple[tuple[int, ...], int]:
-    """Read the indexes of the message type in its file, and the position after them.
-
-    A single zero is short for the first message. Raises: DECODE_FRAMED.
-    Source: Confluent's wire format for Protobuf.
-    """
-    count, at = _zigzag(content, 0)
-    if not count:
-        return (0,), at
-    if not 0 < count <= MOST_INDEXES:
-        _refuse()
-    indexes = []
-    for _ in range(count):
-        index, at = _zigzag(content, at)
-        if index < 0:
-            _refuse()
-        indexes.append(index)
-    return tuple(indexes), at
-
-
-def _zigzag(content: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        if at >= len(content) or shift > _LONGEST_SHIFT:
-            _refuse()
-        byte = content[at]
-        value |= (byte & 0x7F) << shift
-        shift += 7
-        at += 1
-        if not byte & 0x80:
-            return (value >> 1) ^ -(value & 1), at
-
-
 def _refuse_missing(message: Any) -> NoReturn:  # noqa: ANN401 - a message
     """Refuse a body without a required field, which no serializer of its schema writes."""
     names = ", ".join(sorted(message.FindInitializationErrors()))
     detail = f"expected every required field in the Protobuf body, got none for {names}"
     raise RecordError(Reason.DECODE_SYNTAX, detail)
-
-
-def _refuse() -> NoReturn:
-    detail = "expected Protobuf message indexes after the schema id, got other bytes"
-    raise RecordError(Reason.DECODE_FRAMED, detail)
 
 
 class _Writers:

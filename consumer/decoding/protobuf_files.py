@@ -21,6 +21,8 @@ from consumer.decoding.proto_text import read_proto_text
 from consumer.errors import Reason, RecordError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
     from consumer.decoding.written_schema import WrittenSchema
@@ -110,6 +112,14 @@ class ProtobufFiles:
             raise RecordError(Reason.DECODE_SYNTAX, detail) from None
         return found
 
+    def all_indexes(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """Yield the full name of each message type of the schema's own file, and its indexes.
+
+        An entry type of a map has none.
+        """
+        for index, name in enumerate(self._order):
+            yield from _indexes_in(self._root.message_types_by_name[name], (index,))
+
     def extensions(self, descriptor: Descriptor) -> list[FieldDescriptor]:
         """Return the fields by which the files of the schema extend a message, by their numbers."""
         found = self._pool.FindAllExtensions(descriptor)
@@ -123,6 +133,19 @@ class ProtobufFiles:
         for name in file.dependency:
             self._add(files.get(name) or _well_known(name), files)
         self._pool.Add(file)
+
+
+def _indexes_in(
+    message: Descriptor, indexes: tuple[int, ...]
+) -> Iterator[tuple[str, tuple[int, ...]]]:
+    yield message.full_name, indexes
+    index = 0
+    for nested in message.nested_types:
+        if nested.GetOptions().map_entry:
+            yield nested.full_name, ()
+        else:
+            yield from _indexes_in(nested, (*indexes, index))
+            index += 1
 
 
 def _well_known(name: str) -> FileDescriptorProto:

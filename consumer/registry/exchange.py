@@ -12,12 +12,13 @@ from urllib.parse import quote
 
 import msgspec
 
+from consumer.decoding.schema_ids import guid_text
 from consumer.errors import Hold, HoldReason, Transient
 from consumer.http.messages import NoAnswer, Request
 from consumer.masking import mask
 
 if TYPE_CHECKING:
-    from consumer.decoding.wire_form import SchemaRef
+    from consumer.decoding.schema_ids import SchemaRef
     from consumer.http.messages import Answer, HttpOutcome
 
 _OK: Final = 200
@@ -64,10 +65,7 @@ def schema_path(schema: SchemaRef) -> str:
     """Return the path of a schema, by its id or its GUID."""
     if isinstance(schema, int):
         return f"/schemas/ids/{schema}"
-    digits = schema.hex()
-    return (
-        f"/schemas/guids/{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
-    )
+    return f"/schemas/guids/{guid_text(schema)}"
 
 
 def reference_path(pointer: Pointer) -> str:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from consumer.operations.sampling.sampler import Sample
     from consumer.operations.sampling.tables import SourceTable
     from consumer.operations.sampling.unframed import UnframedSample
-    from consumer.registry.settings import RegistrySettings
+    from consumer.registry.settings import AnyRegistry
 
 
 class TopicHints(msgspec.Struct, frozen=True):
@@ -54,7 +54,7 @@ class FirstLook(msgspec.Struct, frozen=True):
 def look_at(
     sample: Sample,
     hints: TopicHints,
-    registry: RegistrySettings | None = None,
+    registry: AnyRegistry | None = None,
     taken: Collection[str] = (),
 ) -> FirstLook:
     """Detect the format of a topic and guess a route for each table in it.

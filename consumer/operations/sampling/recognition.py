@@ -10,7 +10,7 @@ import msgspec
 
 from consumer.decoding.document import open_member, open_object
 from consumer.decoding.opened import open_value
-from consumer.decoding.wire_form import KEY_HEADER, VALUE_HEADER, split_id
+from consumer.decoding.schema_ids import KEY_HEADER, VALUE_HEADER, split_id
 from consumer.decoding.wrapping import is_connect_null, is_connect_struct
 from consumer.errors import RecordError
 from consumer.headers import headers_of

@@ -10,8 +10,9 @@ import pytest
 from google.protobuf.message_factory import GetMessageClass
 
 from consumer.decoding.proto_text import read_proto_text
-from consumer.decoding.protobuf_body import compile_protobuf, message_indexes
+from consumer.decoding.protobuf_body import compile_protobuf
 from consumer.decoding.protobuf_files import ProtobufFiles
+from consumer.decoding.protobuf_indexes import message_indexes
 from consumer.decoding.wire_form import Frame
 from consumer.decoding.written_schema import Reference, WrittenSchema
 from consumer.errors import RecordError
