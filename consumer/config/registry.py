@@ -51,7 +51,7 @@ def registry_settings(
     if routes and not encoded:
         text = "not used, because the encoding of every route is json; remove it, or set encoding"
         findings.warn(kafka.place_of(SCHEMA_REGISTRY), kafka.path_of(SCHEMA_REGISTRY), text)
-    if tried(lambda: section[REGISTRY_TYPE]) == "glue":
+    if section[REGISTRY_TYPE] == "glue":
         return _glue(section, findings)
     return _confluent(section, folder, findings)
 

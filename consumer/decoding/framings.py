@@ -25,6 +25,7 @@ from consumer.decoding.schema_ids import (
     split_glue,
     split_id,
 )
+from consumer.errors import Reason, RecordError
 
 if TYPE_CHECKING:
     from consumer.model import Headers
@@ -51,6 +52,14 @@ class Framing(msgspec.Struct, frozen=True):
         return f"set the route's `encoding` and {key}" if reads == "json" else f"set {key}"
 
 
+_NOT_JSON: Final = frozenset(
+    {
+        Reason.DECODE_SYNTAX,
+        Reason.DECODE_ENCODING,
+        Reason.DECODE_NOT_OBJECT,
+        Reason.DECODE_FRAMED,
+    }
+)
 _KEYS: Final = {
     "confluent": "kafka.schema_registry.url",
     "glue": "kafka.schema_registry: {type: glue, region: REGION}",
@@ -177,6 +186,15 @@ def framing_by_bytes(content: bytes) -> Framing | None:
 def not_json(framing: Framing) -> str:
     """Return the detail for a framed value where JSON is read."""
     return f"expected JSON, got {framing.name}; {framing.advice_for('json')}"
+
+
+def named_by_header(error: RecordError, headers: Headers, name: str) -> RecordError:
+    """Return the fault of content that is not JSON, with the framing that the headers show.
+
+    The bytes show most framings, and were judged before. Only headers show the others.
+    """
+    framing = framing_by_header(headers, name) if error.reason in _NOT_JSON else None
+    return error if framing is None else RecordError(Reason.DECODE_FRAMED, not_json(framing))
 
 
 def got(content: bytes, headers: Headers, name: str, reads: Reads) -> str:

@@ -6,6 +6,7 @@ Source: Confluent's wire format, and the serializers of the AWS Glue Schema Regi
 from __future__ import annotations
 
 from typing import Final, TypeAlias
+from uuid import UUID
 
 SchemaRef: TypeAlias = int | bytes
 """A schema's id in its registry, or its GUID."""
@@ -26,13 +27,7 @@ _GLUE_END: Final = 18
 
 def shown(schema: SchemaRef) -> str:
     """Return the name of a schema for a message."""
-    return f"schema {schema if isinstance(schema, int) else guid_text(schema)}"
-
-
-def guid_text(guid: bytes) -> str:
-    """Return a GUID as registries write it."""
-    digits = guid.hex()
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    return f"schema {schema if isinstance(schema, int) else UUID(bytes=schema)}"
 
 
 def split_id(content: bytes) -> tuple[SchemaRef, bytes] | None:

@@ -12,7 +12,7 @@ import msgspec
 
 from consumer.decoding.change_event import ChangeEvent
 from consumer.decoding.filtered import FILTERED
-from consumer.decoding.framings import framing_by_header, not_json
+from consumer.decoding.framings import named_by_header
 from consumer.decoding.opened import Absent
 from consumer.decoding.schema_ids import VALUE_HEADER
 from consumer.errors import Reason, RecordError
@@ -37,14 +37,6 @@ if TYPE_CHECKING:
     from consumer.model import Record
 
 _CACHED_PLANS = 32
-_NOT_JSON = frozenset(
-    {
-        Reason.DECODE_SYNTAX,
-        Reason.DECODE_ENCODING,
-        Reason.DECODE_NOT_OBJECT,
-        Reason.DECODE_FRAMED,
-    }
-)
 
 encode = msgspec.json.Encoder().encode
 
@@ -69,13 +61,9 @@ class SlowPath:
         try:
             return self._decoder.open(value, record)
         except RecordError as error:
-            # The bytes show most framings, and are judged there. Only headers show the others.
-            if self._route.encoding != "json" or error.reason not in _NOT_JSON:
+            if self._route.encoding != "json":
                 raise
-            framing = framing_by_header(headers_of(record), VALUE_HEADER)
-            if framing is None:
-                raise
-        raise RecordError(Reason.DECODE_FRAMED, not_json(framing))
+            raise named_by_header(error, headers_of(record), VALUE_HEADER) from None
 
     def map_opened(
         self, envelope: Envelope, record: Record, wall_ms: int

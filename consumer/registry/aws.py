@@ -79,19 +79,24 @@ class AwsSigner:
         written = next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), None)
         if written is not None:
             return _checked(written.rstrip("/"))
-        found = self._session.get_component("endpoint_resolver").construct_endpoint(
-            self._service,
-            self._region,
-            use_dualstack_endpoint=self._session.get_config_variable("use_dualstack_endpoint"),
-            use_fips_endpoint=self._session.get_config_variable("use_fips_endpoint"),
-        )
-        if found is None:
+        try:
+            partition = self._session.get_partition_for_region(self._region)
+        except BotoCoreError:
             detail = (
-                "expected an AWS region that has AWS Glue, got another; check"
-                " kafka.schema_registry.region"
+                "expected a region that AWS has, got another; check kafka.schema_registry.region"
             )
-            raise Hold(HoldReason.CONFIG, detail)
-        return f"https://{found['hostname']}"
+            raise Hold(HoldReason.CONFIG, detail) from None
+        suffixes = next(
+            one["outputs"]
+            for one in self._session.get_data("partitions")["partitions"]
+            if one["id"] == partition
+        )
+        is_dual = self._session.get_config_variable("use_dualstack_endpoint")
+        is_fips = self._session.get_config_variable("use_fips_endpoint")
+        return (
+            f"https://{self._service}{'-fips' if is_fips else ''}.{self._region}"
+            f".{suffixes['dualStackDnsSuffix' if is_dual else 'dnsSuffix']}"
+        )
 
 
 def _checked(endpoint: str) -> str:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from urllib.parse import quote
+from uuid import UUID
 
 import msgspec
 
-from consumer.decoding.schema_ids import guid_text
 from consumer.errors import Hold, HoldReason, Transient
 from consumer.http.messages import NoAnswer, Request
 from consumer.masking import mask
@@ -65,7 +65,7 @@ def schema_path(schema: SchemaRef) -> str:
     """Return the path of a schema, by its id or its GUID."""
     if isinstance(schema, int):
         return f"/schemas/ids/{schema}"
-    return f"/schemas/guids/{guid_text(schema)}"
+    return f"/schemas/guids/{UUID(bytes=schema)}"
 
 
 def reference_path(pointer: Pointer) -> str:

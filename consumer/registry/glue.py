@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from consumer.decoding.written_schema import WrittenSchema
 from consumer.http.client import HttpTransport
 from consumer.http.hosts import OneHost
 from consumer.http.messages import Request
@@ -19,7 +20,6 @@ from consumer.registry.glue_exchange import HEADERS, SERVICE, body_of, read_glue
 if TYPE_CHECKING:
     from consumer.clock import Clock
     from consumer.decoding.schema_ids import SchemaRef
-    from consumer.decoding.written_schema import WrittenSchema
     from consumer.http.client import Transport
     from consumer.registry.settings import GlueSettings
 
@@ -50,7 +50,10 @@ class GlueClient:
             body=body,
             timeout_s=self._settings.timeout_s,
         )
-        return read_glue_answer(await self._connected().send(request))
+        found = read_glue_answer(await self._connected().send(request))
+        if found is None:
+            return None
+        return WrittenSchema(found.data_format, found.schema_definition, indexes="glue")
 
     def _connected(self) -> Transport:
         if self._transport is None:

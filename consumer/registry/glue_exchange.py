@@ -6,11 +6,10 @@ Source: GetSchemaVersion in the API reference of AWS Glue, and the common errors
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
 import msgspec
 
-from consumer.decoding.schema_ids import guid_text
-from consumer.decoding.written_schema import WrittenSchema
 from consumer.errors import Hold, HoldReason, Transient
 from consumer.http.messages import NoAnswer
 from consumer.masking import mask
@@ -68,7 +67,7 @@ _BUSY: Final = frozenset(
 )
 
 
-class _SchemaVersion(msgspec.Struct, frozen=True, rename="pascal"):
+class SchemaVersion(msgspec.Struct, frozen=True, rename="pascal"):
     """The part of an answer that decoding needs."""
 
     schema_definition: str
@@ -81,16 +80,16 @@ class _GlueError(msgspec.Struct):
     other_message: str = msgspec.field(default="", name="Message")
 
 
-_FOUND = msgspec.json.Decoder(_SchemaVersion)
+_FOUND = msgspec.json.Decoder(SchemaVersion)
 _FAULT = msgspec.json.Decoder(_GlueError)
 
 
 def body_of(schema: bytes) -> bytes:
     """Return the body of the request for a schema version."""
-    return msgspec.json.encode({"SchemaVersionId": guid_text(schema)})
+    return msgspec.json.encode({"SchemaVersionId": str(UUID(bytes=schema))})
 
 
-def read_glue_answer(outcome: HttpOutcome) -> WrittenSchema | None:
+def read_glue_answer(outcome: HttpOutcome) -> SchemaVersion | None:
     """Read an answer; `None` when the registry does not have the schema version.
 
     Raises: `Transient`; `Hold` (AUTH when AWS refuses, CONFIG when the answer is not Glue's).
@@ -118,19 +117,18 @@ def read_glue_answer(outcome: HttpOutcome) -> WrittenSchema | None:
     raise Hold(HoldReason.CONFIG, f"{detail}; {remedy}check kafka.schema_registry.region")
 
 
-def _found(answer: Answer) -> WrittenSchema:
+def _found(answer: Answer) -> SchemaVersion:
     if answer.truncated:
         detail = f"expected at most {len(answer.body)} bytes for one schema, got more from AWS Glue"
         raise Hold(HoldReason.CONFIG, detail)
     try:
-        found = _FOUND.decode(answer.body)
+        return _FOUND.decode(answer.body)
     except (msgspec.DecodeError, RecursionError):
         detail = (
             "expected a schema version from AWS Glue, got another kind of answer; check the"
             " endpoint (AWS_ENDPOINT_URL_GLUE)"
         )
         raise Hold(HoldReason.CONFIG, detail) from None
-    return WrittenSchema(found.data_format, found.schema_definition, indexes="glue")
 
 
 def _fault(answer: Answer) -> tuple[str, str]:

@@ -249,7 +249,7 @@ def test_a_number_of_a_java_serializer_is_named(key: bytes, serializer: str) -> 
 
 @pytest.mark.parametrize("key", [b"\1a", b"\3", b"abc", b"7"])
 def test_other_keys_are_text(key: bytes) -> None:
-    """A control character alone is not a frame."""
+    """A control character by itself is not a frame."""
     assert key.decode() == KafkaKey(key).scalar
 
 
