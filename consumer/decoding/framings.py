@@ -37,19 +37,23 @@ Reads: TypeAlias = Literal["json", "confluent", "glue"]
 class Framing(msgspec.Struct, frozen=True):
     """A framing by its name.
 
-    `registry` is the type of registry by which it can be read. Otherwise `advice` says what to do.
+    `registry` is the type of registry by which it can be read. Otherwise `advice` says what to do;
+    `later` is the type of registry by which records can be read that are written after that.
     """
 
     name: str
     registry: Literal["confluent", "glue"] | None = None
     advice: str = ""
+    later: Literal["confluent"] | None = None
 
     def advice_for(self, reads: Reads) -> str:
         """Return what to do where something else is read."""
-        if self.registry is None:
-            return self.advice or (_WRITE_JSON if reads == "json" else _USE_SERIALIZER)
-        key = _KEYS[self.registry]
-        return f"set the route's `encoding` and {key}" if reads == "json" else f"set {key}"
+        if self.registry is not None:
+            key = _KEYS[self.registry]
+            return f"set the route's `encoding` and {key}" if reads == "json" else f"set {key}"
+        if self.later is not None and reads == "json":
+            return f"{self.advice}, and here the route's `encoding` and {_KEYS[self.later]}"
+        return self.advice or (_WRITE_JSON if reads == "json" else _USE_SERIALIZER)
 
 
 _NOT_JSON: Final = frozenset(
@@ -88,13 +92,16 @@ _AZURE_TYPE: Final = re.compile(rb"[a-z]+/[a-z.-]+\+[0-9a-f]{32}", re.IGNORECASE
 _AZURE_PREAMBLE: Final = re.compile(rb"\0\0\0\0[0-9a-f]{32}")
 _LONG_ID: Final = re.compile(rb"\0\0\0\0\0(?!\0\0\0\0).{4}", re.DOTALL)
 
-_APICURIO: Final = Framing("an id in Apicurio's own headers", advice=_APICURIO_PRODUCER)
+_APICURIO: Final = Framing(
+    "an id in Apicurio's own headers", advice=_APICURIO_PRODUCER, later="confluent"
+)
 _APICURIO_LONG: Final = Framing(
     "Apicurio's frame with an id of 8 bytes",
     advice=(
         "set apicurio.registry.as-confluent=true at the producer (in version 3:"
         " apicurio.registry.id-handler=io.apicurio.registry.serde.Default4ByteIdHandler)"
     ),
+    later="confluent",
 )
 _AZURE: Final = Framing(
     "the framing of Azure's schema registry",

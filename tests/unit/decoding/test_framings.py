@@ -30,7 +30,7 @@ CONFLUENT_KEY = "set the route's `encoding` and kafka.schema_registry.url"
 GLUE_KEY = "set the route's `encoding` and kafka.schema_registry: {type: glue, region: REGION}"
 APICURIO_KEY = (
     "set apicurio.registry.headers.enabled=false and apicurio.registry.as-confluent=true at the"
-    " producer"
+    " producer, and here the route's `encoding` and kafka.schema_registry.url"
 )
 AZURE_KEY = (
     "its API is not Confluent's and is not read: let the producer write JSON, or use a registry"
@@ -69,7 +69,8 @@ FRAMED = [
         (
             "Apicurio's frame with an id of 8 bytes; set apicurio.registry.as-confluent=true at the"
             " producer (in version 3: apicurio.registry.id-handler="
-            "io.apicurio.registry.serde.Default4ByteIdHandler)"
+            "io.apicurio.registry.serde.Default4ByteIdHandler), and here the route's `encoding` and"
+            " kafka.schema_registry.url"
         ),
         id="apicurio-long-id",
     ),

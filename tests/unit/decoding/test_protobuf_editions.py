@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from google.protobuf import descriptor_pb2, json_format
+from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from consumer.decoding.protobuf_body import compile_protobuf
 from consumer.decoding.protobuf_files import ProtobufFiles
@@ -371,3 +374,48 @@ def test_a_descriptor_of_protoc_keeps_its_features(tmp_path: Path) -> None:
     packed = base64.b64encode(file.SerializeToString()).decode()
     assert opened(NEWEST, body) == opened(packed, body)
     assert {"id": None, "part": {"x": 1}, "many": [], "mood": "MOOD_GOOD"} == opened(packed, body)
+
+
+@pytest.fixture(scope="module")
+def oracles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Descriptor]:
+    """Return the message type of each schema as protoc compiles it."""
+    return {
+        name: Protoc(tmp_path_factory.mktemp("oracle"), SCHEMAS[name]).message(row(SCHEMAS[name]))
+        for name in ("proto2", "features")
+    }
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    name=st.sampled_from(["proto2", "features"]),
+    parts=st.lists(
+        st.binary(max_size=6)
+        | st.builds(
+            lambda number, kind, rest: bytes([number << 3 | kind]) + rest,
+            st.integers(1, 15),
+            st.integers(0, 5),
+            st.binary(max_size=4),
+        ),
+        max_size=5,
+    ),
+)
+def test_any_bytes_have_the_outcome_of_the_oracle(
+    name: str, parts: list[bytes], oracles: dict[str, Descriptor]
+) -> None:
+    """The same row, or both refuse the body."""
+    body = b"\x08\x01\x18\x01" + b"".join(parts)
+    try:
+        message = GetMessageClass(oracles[name]).FromString(body)
+        expected = json_format.MessageToDict(
+            message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+        )
+    except (DecodeError, UnicodeDecodeError, TypeError):
+        expected = None
+    try:
+        found = without_unset(opened(SCHEMAS[name], body))
+    except RecordError:
+        found = None
+    if expected is None or found is None or not message.IsInitialized():
+        assert found is None
+    else:
+        assert expected == found
