@@ -120,7 +120,8 @@ def _check_route(route: SectionValues, section: SectionValues | None, findings: 
     place, path = route.place_of(ENCODING), route.path_of(ENCODING)
     if section is None:
         text = (
-            f"`{name}` needs a schema registry; write kafka.schema_registry: {{url: https://HOST}}"
+            f"`{name}` needs a schema registry; write kafka.schema_registry: {{url: https://HOST}},"
+            f" for AWS Glue {{type: glue, region: REGION}}"
         )
         findings.fault(place, path, text)
     library = ENCODINGS[name].library
