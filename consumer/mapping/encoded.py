@@ -121,8 +121,10 @@ class OpenedRecord:
         return self.original.offset()
 
     def headers(self) -> Headers | None:
-        """Return the headers in order."""
-        return headers_of(self.original)
+        """Return the headers in order, without those that name the schemas of key and value."""
+        return [
+            one for one in headers_of(self.original) if one[0] not in {KEY_HEADER, VALUE_HEADER}
+        ]
 
     def timestamp(self) -> tuple[int, int]:
         """Return the timestamp type and milliseconds."""

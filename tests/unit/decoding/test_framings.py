@@ -19,7 +19,7 @@ from consumer.mapping.settings import (
     ObjectSettings,
     RouteSettings,
 )
-from consumer.model import PlainRecord
+from consumer.model import Delete, PlainRecord
 
 if TYPE_CHECKING:
     from consumer.model import Headers
@@ -229,6 +229,40 @@ def test_a_framed_key_is_named_and_never_used_as_text(key: bytes, said: str) -> 
     assert f"DECODE_FRAMED in $key: expected JSON or text as Kafka key, got {said}" == fault_of(
         None, key=key
     )
+
+
+@pytest.mark.parametrize("encoding", ["json", "avro"])
+@pytest.mark.parametrize("key", [b"\x0e", b"0", b"H550e8400-e29b-41d4", b'"seventeen letters'])
+def test_a_key_with_its_schema_in_a_header_is_never_used_as_text(
+    key: bytes, encoding: EncodingName
+) -> None:
+    """Its bytes are a body in Avro, some of them also text or a number."""
+    (mapper,) = route(encoding).mappers("t")
+    headers = [("apicurio.key.globalId", bytes(7) + b"\1")]
+    with pytest.raises(RecordError) as caught:
+        mapper.map(PlainRecord("t", 0, 0, key=key, value=None, headers=headers), 1_800_000_000_000)
+    assert (
+        "DECODE_FRAMED in $key: expected JSON or text as Kafka key, got an id in Apicurio's own"
+        f" headers; {APICURIO_KEY}" == str(caught.value)
+    )
+
+
+def test_a_key_of_confluent_with_its_id_in_a_header_is_named() -> None:
+    """Where JSON is read."""
+    said = fault_of(None, [(KEY_HEADER, b"\0\0\0\0\7")], key=b"\x0e")
+    assert said.startswith(
+        "DECODE_FRAMED in $key: expected JSON or text as Kafka key, got the Conf"
+    )
+
+
+@pytest.mark.parametrize("key", [b'{"id":"7"}', b'"7"'])
+def test_a_key_in_json_is_read_whatever_the_headers_say(key: bytes) -> None:
+    """A serializer for JSON Schema writes JSON."""
+    (mapper,) = route().mappers("t")
+    headers = [(KEY_HEADER, b"\0\0\0\0\7")]
+    mapped = mapper.map(PlainRecord("t", 0, 0, key=key, value=None, headers=headers), 0)
+    assert isinstance(mapped, Delete)
+    assert "7" == mapped.key
 
 
 @pytest.mark.parametrize(
