@@ -21,7 +21,6 @@ from consumer.decoding.schema_ids import (
     ID,
     KEY_HEADER,
     VALUE_HEADER,
-    shown,
     split_glue,
     split_id,
 )
@@ -90,6 +89,7 @@ id."""
 
 _AZURE_TYPE: Final = re.compile(rb"[a-z]+/[a-z.-]+\+[0-9a-f]{32}", re.IGNORECASE)
 _AZURE_PREAMBLE: Final = re.compile(rb"\0\0\0\0[0-9a-f]{32}")
+_GUID_BYTES: Final = 16
 _LONG_ID: Final = re.compile(rb"\0\0\0\0\0(?!\0\0\0\0).{4}", re.DOTALL)
 
 _APICURIO: Final = Framing(
@@ -109,6 +109,10 @@ _AZURE: Final = Framing(
         "its API is not Confluent's and is not read: let the producer write JSON, or use a"
         " registry with Confluent's API"
     ),
+)
+_CONFLUENT: Final = Framing("the Confluent wire format", registry="confluent")
+_CONFLUENT_GUID: Final = Framing(
+    "the Confluent wire format with a schema GUID", registry="confluent"
 )
 _GLUE: Final = Framing("AWS Glue's frame", registry="glue")
 _IN_HEADER: Final = Framing(
@@ -172,22 +176,24 @@ def foreign_header(headers: Headers, name: str) -> Framing | None:
 def framing_by_bytes(content: bytes) -> Framing | None:
     """Return the framing that the first bytes show."""
     first = content[0] if content else None
-    if first == ID and content[1:3] == b"{\0":  # JSON in UTF-16
-        return None
     if first in (ID, GUID):
-        if _AZURE_PREAMBLE.match(content) is not None:
-            return _AZURE
-        if _LONG_ID.match(content) is not None:
-            return _APICURIO_LONG
-        found = split_id(content)
-        return (
-            None
-            if found is None or (not found[1] and first == ID)
-            else Framing(f"the Confluent wire format ({shown(found[0])})", registry="confluent")
-        )
+        return _framing_of_id(content)
     if first == GLUE and split_glue(content) is not None:
         return _GLUE
     return next((framing for magic, framing in _MAGIC if content.startswith(magic)), None)
+
+
+def _framing_of_id(content: bytes) -> Framing | None:
+    """Return the framing of bytes that begin with 0 or 1."""
+    if _AZURE_PREAMBLE.match(content) is not None:
+        return _AZURE
+    if _LONG_ID.match(content) is not None:
+        return _APICURIO_LONG
+    _, body = split_id(content) or (None, b"")
+    if content[0] == GUID:
+        return _CONFLUENT_GUID if len(content) > _GUID_BYTES else None
+    is_utf_16 = content[1:3] == b"{\0"
+    return _CONFLUENT if body and not is_utf_16 else None
 
 
 def not_json(framing: Framing) -> str:

@@ -46,7 +46,7 @@ def detail_of(value: bytes) -> str:
         pytest.param(
             b"\x00\x00\x00\x00\x01\x02",
             (
-                "DECODE_FRAMED: expected JSON, got the Confluent wire format (schema 1); set the"
+                "DECODE_FRAMED: expected JSON, got the Confluent wire format; set the"
                 " route's `encoding` and kafka.schema_registry.url"
             ),
             id="A39",
