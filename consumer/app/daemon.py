@@ -98,7 +98,7 @@ class Daemon:
             )
             for target, batcher in batchers.items()
         }
-        schemas = SchemaCache()
+        schemas = SchemaCache(settings.registry_type)
         self._state = EngineState(
             routes=RouteTable(
                 settings.routes, connector.name, connector.objects, schemas, route_filter

@@ -29,7 +29,7 @@ from consumer.errors import ConfigFaults
 from consumer.http.client import HttpTransport
 from consumer.http.hosts import Hosts
 from consumer.model import RecordOutcome
-from consumer.registry.client import RegistryClient
+from consumer.registry.registries import registry_client
 from consumer.source.kafka import KafkaSource
 from consumer.source.login import connection
 
@@ -139,7 +139,7 @@ def real_ports(
     )
     registry = None
     if settings.registry is not None:
-        registry = RegistryClient(settings.registry, clock)
+        registry = registry_client(settings.registry, clock)
         closing.push_async_callback(registry.close)
     ports = Ports(
         source=source,

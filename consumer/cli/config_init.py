@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from consumer.mapping.settings import FormatName
     from consumer.operations.sampling.sampler import Sample
-    from consumer.registry.settings import RegistrySettings
+    from consumer.registry.settings import AnyRegistry
 
 AUTO = "auto"
 _NAME = re.compile(r"[a-z][a-z0-9_.]*")
@@ -170,7 +170,7 @@ def init(
 
 
 def _looks(
-    samples: dict[str, Sample], hints: dict[str, TopicHints], registry: RegistrySettings | None
+    samples: dict[str, Sample], hints: dict[str, TopicHints], registry: AnyRegistry | None
 ) -> dict[str, FirstLook]:
     """Guess the routes of each topic; no two of them have an object of the same name."""
     looks: dict[str, FirstLook] = {}

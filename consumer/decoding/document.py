@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
+from consumer.decoding.framings import framing_by_bytes, not_json
 from consumer.errors import Reason, RecordError
 
 if TYPE_CHECKING:
@@ -21,18 +22,6 @@ _ANY = msgspec.json.Decoder(msgspec.Raw)
 _OBJECT = msgspec.json.Decoder(JsonObject)
 _TEXT = msgspec.json.Decoder(str)
 
-_FRAMES = (
-    (b"\x1f\x8b", "gzip"),
-    (b"\x28\xb5\x2f\xfd", "zstd"),
-    (b"\x04\x22\x4d\x18", "lz4"),
-    (b"\x82SNAPPY\x00", "snappy"),
-    (b"BZh", "bzip2"),
-    (b"\xfd7zXZ\x00", "xz"),
-    (b"PK\x03\x04", "zip"),
-    (b"PAR1", "Parquet"),
-    (b"Obj\x01", "an Avro object container"),
-    (b"\xac\xed\x00\x05", "Java serialisation"),
-)
 DEEPEST = 500
 """Most levels of nesting. The interpreter's stack limits the decoder, and its free part varies.
 Half of it is left for the code that opens the members later."""
@@ -52,7 +41,6 @@ _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b'[]{}"\\'))
 _STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1, ord('"'): 0, ord("\\"): 0}
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
-_REGISTRY_HEADER_BYTES = 5
 _KINDS = {0x5B: "an array", 0x22: "text", 0x6E: "null", 0x74: "true", 0x66: "false"}
 _TEXT_STARTS = frozenset(b'{["-0123456789ntf')
 _ASCII_END = 0x80
@@ -164,13 +152,9 @@ def require_utf8(value: bytes) -> None:
 
 def _refuse(value: bytes, body: bytes, message: str) -> NoReturn:
     """Raise the reason why bytes are not JSON: another format, another encoding, or syntax."""
-    frame = next((name for magic, name in _FRAMES if value.startswith(magic)), None)
-    if frame is not None:
-        detail = f"expected JSON, got {frame}, which is not unpacked; let the producer write JSON"
-        raise RecordError(Reason.DECODE_FRAMED, detail)
-    if value[0] == 0 and len(value) > _REGISTRY_HEADER_BYTES and value[1:3] != b"{\x00":
-        detail = "expected JSON, got the schema registry's wire format; set the route's `encoding`"
-        raise RecordError(Reason.DECODE_FRAMED, detail)
+    framing = framing_by_bytes(value)
+    if framing is not None:
+        raise RecordError(Reason.DECODE_FRAMED, not_json(framing))
     # Bytes that do not even start like JSON are a syntax error, not a wrong encoding.
     if body[0] in _TEXT_STARTS or body[0] >= _ASCII_END:
         require_utf8(value)

@@ -13,8 +13,11 @@ import msgspec
 from consumer.decoding.change_event import ChangeEvent
 from consumer.decoding.columns import NO_COLUMNS
 from consumer.decoding.filtered import FILTERED
+from consumer.decoding.framings import named_by_header
 from consumer.decoding.opened import Absent
+from consumer.decoding.schema_ids import VALUE_HEADER
 from consumer.errors import Reason, RecordError
+from consumer.headers import headers_of
 from consumer.mapping.conditions import Where
 from consumer.mapping.custom import CustomRule
 from consumer.mapping.deleted_row import deleted_row
@@ -56,7 +59,12 @@ class SlowPath:
 
         `None` for a tombstone whose null is written in a schema wrapper.
         """
-        return self._decoder.open(value, record)
+        try:
+            return self._decoder.open(value, record)
+        except RecordError as error:
+            if self._route.encoding != "json":
+                raise
+            raise named_by_header(error, headers_of(record), VALUE_HEADER) from None
 
     def map_opened(
         self, envelope: Envelope, record: Record, wall_ms: int

@@ -9,7 +9,7 @@ import msgspec
 from consumer.dead_letter.fuse import SHARE_FROM_COUNT, WINDOW_S
 from consumer.mapping.routing import takes
 from consumer.operations.plurals import count_of
-from consumer.operations.sampling.recognition import CLEAR_SHARE, Recognition, recognise
+from consumer.operations.sampling.recognition import CLEAR_SHARE, FRAMES, Recognition, recognise
 from consumer.operations.sampling.sampled_rows import rows_of
 from consumer.operations.sampling.sampler import NoSample
 from consumer.operations.sampling.shared_objects import SharedObjects
@@ -181,11 +181,13 @@ def _other_format(recognition: Recognition, route: RouteSettings) -> str | None:
     """
     if recognition.framings:
         framing, count = next(iter(recognition.framings.items()))
+        is_glue = recognition.registry == "glue"
         if route.encoding == "json":
             return (
-                f"expected encoding {route.encoding}, got schema registry framing in {count} of"
-                f" {count_of(recognition.value_count, 'value')}: set encoding: {framing} on the"
-                f" route (guessed from the bytes)"
+                f"expected encoding {route.encoding}, got {FRAMES[recognition.registry]} in"
+                f" {count} of {count_of(recognition.value_count, 'value')}: set encoding: {framing}"
+                f" on the route (guessed from the bytes)"
+                + (", and type: glue in kafka.schema_registry" if is_glue else "")
             )
         return None
     name = recognition.format
