@@ -84,7 +84,10 @@ def replay(
         bool,
         typer.Option(
             "--lift",
-            help="Raise Record Modified by 1 ms, so that the tenant accepts rows it already has.",
+            help=(
+                "Raise Record Modified above every one that the daemons gave the row, so that the"
+                " tenant takes rows that it already has."
+            ),
         ),
     ] = False,
     rate: Annotated[
