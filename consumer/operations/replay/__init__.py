@@ -17,7 +17,7 @@ How this works::
     finished    the checkpoint is deleted
 
 With --lift the log is also read from its beginning into `GivenVersions`: the highest version that a
-daemon can have given each row. `ReplayFilter` sends the row above it (`consumer/mapping/version.py`).
+daemon can have given each row. `ReplayFilter` sends the row above it (`mapping/version.py`).
 
 Which changes are selected depends on the object (`ReplayRule`):
 
