@@ -40,6 +40,7 @@ FIELDS: Final[dict[str, str]] = {
     "log_level": "The log level in force from now on.",
     "object": "Data 360 object or CRM sObject.",
     "offset": "Offset of the record.",
+    "offset_s": "This machine's clock minus the service's, in seconds.",
     "partition": "Partition number.",
     "partitions": "List of `topic[partition]@position`, or the number of partitions.",
     "position": "Next offset to read.",
@@ -135,6 +136,18 @@ EVENTS: Final[tuple[LogEvent, ...]] = (
         "info",
         ("lasted_s",),
         "The group accepted a commit after the process was stopped; requests are sent again.",
+    ),
+    LogEvent(
+        "clock_off",
+        "warning",
+        ("offset_s", "detail"),
+        "This machine's clock is more than 60 s away from the service's; times are corrected.",
+    ),
+    LogEvent(
+        "clock_right",
+        "info",
+        ("offset_s",),
+        "This machine's clock agrees with the service's again.",
     ),
     # ── configuration
     LogEvent(

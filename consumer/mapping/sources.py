@@ -283,9 +283,12 @@ def row_columns(source: ValueSource) -> tuple[str, ...]:
 
 
 def kafka_time_ms(record: Record) -> int | None:
-    """Return the record's timestamp in milliseconds; `None` when the record has none."""
+    """Return the record's timestamp in milliseconds; `None` when the record has none.
+
+    A producer that sets no timestamp sends -1, also as a create time; 0 is not a time either.
+    """
     kind, timestamp_ms = record.timestamp()
-    return timestamp_ms if kind else None
+    return timestamp_ms if kind and timestamp_ms > 0 else None
 
 
 _METADATA: dict[str, Callable[[Record], object]] = {
