@@ -5,25 +5,22 @@ It also sees when an earlier error has ended.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 import structlog
 from confluent_kafka import KafkaException, TopicPartition
 
 from consumer.errors import HoldReason
-from consumer.source.client_conf import INTERNAL_TOPICS
 from consumer.source.error_codes import HOLDS, class_of, detail_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from confluent_kafka import Consumer, KafkaError
     from confluent_kafka.admin._metadata import TopicMetadata
 
     from consumer.model import Assignment
     from consumer.source.active_errors import ActiveErrors
     from consumer.source.ownership import OwnedPartition, Ownership
+    from consumer.source.subscribed_topics import SubscribedTopics
 
 DESCRIBE_EVERY_S: Final = 10.0
 TIMEOUT_S: Final = 1.0
@@ -51,12 +48,11 @@ class BrokerWatch:
     """
 
     def __init__(
-        self, topics: Sequence[str], ownership: Ownership, active_errors: ActiveErrors
+        self, topics: SubscribedTopics, ownership: Ownership, active_errors: ActiveErrors
     ) -> None:
         self.ends: dict[Assignment, int] = {}
         self.partition_count = 0
-        self._names = [topic for topic in topics if not topic.startswith("^")]
-        self._patterns = [re.compile(topic) for topic in topics if topic.startswith("^")]
+        self._topics = topics
         self._ownership = ownership
         self._active_errors = active_errors
         self._describe_at_s = 0.0
@@ -69,7 +65,7 @@ class BrokerWatch:
         if now_s >= self._describe_at_s or self._active_errors.has_global():
             self._describe_at_s = now_s + DESCRIBE_EVERY_S
             try:
-                described = dict(self._describe(consumer))
+                described = self._topics.describe(consumer, TIMEOUT_S)
             except KafkaException as error:
                 self._on_no_answer(error.args[0], now_s)
                 return
@@ -87,16 +83,6 @@ class BrokerWatch:
         """
         owned.end_offset = offset
         self.ends[owned.assignment] = offset
-
-    def _describe(self, consumer: Consumer) -> Iterator[tuple[str, TopicMetadata]]:
-        for name in self._names:
-            yield name, consumer.list_topics(name, timeout=TIMEOUT_S).topics[name]
-        if self._patterns:
-            for name, topic in consumer.list_topics(timeout=TIMEOUT_S).topics.items():
-                if name in self._names or name in INTERNAL_TOPICS:
-                    continue
-                if any(pattern.match(name) for pattern in self._patterns):
-                    yield name, topic
 
     def _on_no_answer(self, error: KafkaError, now_s: float) -> None:
         if REFUSED in self._active_errors.global_kinds():

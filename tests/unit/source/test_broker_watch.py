@@ -9,6 +9,7 @@ from consumer.errors import HoldReason
 from consumer.source.active_errors import ActiveErrors
 from consumer.source.broker_watch import BROKERS, REFUSED, BrokerWatch
 from consumer.source.ownership import OwnedPartition, Ownership, StartPosition
+from consumer.source.subscribed_topics import SubscribedTopics
 from tests.unit.source.client import Answers
 
 
@@ -26,7 +27,9 @@ class ApiUser:
             lambda reason, _, assignment: self.events.append(f"held {reason} {assignment}"),
             lambda reason, assignment: self.events.append(f"released {reason} {assignment}"),
         )
-        self.watch = BrokerWatch(topics or ("t",), self.ownership, self.active_errors)
+        self.watch = BrokerWatch(
+            SubscribedTopics(topics or ("t",)), self.ownership, self.active_errors
+        )
 
     def turn(self, now_s: float = 0.0) -> None:
         """Run one check."""
