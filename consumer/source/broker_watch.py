@@ -12,6 +12,7 @@ from confluent_kafka import KafkaException, TopicPartition
 
 from consumer.errors import HoldReason
 from consumer.source.error_codes import HOLDS, class_of, detail_of
+from consumer.source.patience import Patience
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 DESCRIBE_EVERY_S: Final = 10.0
 TIMEOUT_S: Final = 1.0
+LONGEST_TIMEOUT_S: Final = 3.0
 ENDS_PER_TURN: Final = 10
 """End offsets requested per second: each costs the consumer thread two round trips."""
 
@@ -53,6 +55,7 @@ class BrokerWatch:
         self.ends: dict[Assignment, int] = {}
         self.partition_count = 0
         self._topics = topics
+        self._patience = Patience(TIMEOUT_S, LONGEST_TIMEOUT_S)
         self._ownership = ownership
         self._active_errors = active_errors
         self._describe_at_s = 0.0
@@ -60,13 +63,14 @@ class BrokerWatch:
         self._log = structlog.get_logger()
 
     def turn(self, consumer: Consumer, now_s: float) -> None:
-        """Check the brokers; blocks for at most a second if none answers."""
+        """Check the brokers; blocks for a few seconds if none answers."""
         # While an error applies to all partitions, each iteration checks whether it has ended.
         if now_s >= self._describe_at_s or self._active_errors.has_global():
             self._describe_at_s = now_s + DESCRIBE_EVERY_S
             try:
-                described = self._topics.describe(consumer, TIMEOUT_S)
+                described = self._topics.describe(consumer, self._patience.timeout_s)
             except KafkaException as error:
+                self._patience.failed(error.args[0])
                 self._on_no_answer(error.args[0], now_s)
                 return
             self._answered(described, now_s)

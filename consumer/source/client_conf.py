@@ -63,7 +63,7 @@ COOPERATIVE: Final = "cooperative-sticky"
 MAX_POLL_INTERVAL_MS: Final = 300_000
 """librdkafka's default of `max.poll.interval.ms`."""
 
-LONGEST_BLOCK_S: Final = 10.0
+LONGEST_BLOCK_S: Final = 6.0
 
 
 def client_conf(settings: KafkaSettings, hooks: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from consumer.source.error_codes import ErrorClass, class_of
 from consumer.source.ownership import StartPosition
+from consumer.source.patience import Patience
 from consumer.source.topic_ids import is_recreated
 
 if TYPE_CHECKING:
@@ -84,8 +85,7 @@ class StartPositions:
         self._topic_ids = topic_ids
         self._topics = topics
         self._offsets = offsets
-        self._longest_ask_s = longest_ask_s
-        self._timeout_s = min(ASK_TIMEOUT_S, longest_ask_s)
+        self._patience = Patience(ASK_TIMEOUT_S, longest_ask_s)
         self._undecided: set[PartitionKey] = set()
         self._log = structlog.get_logger()
 
@@ -110,8 +110,7 @@ class StartPositions:
         try:
             yield from self._round(consumer, keys)
         except KafkaException as error:
-            if error.args[0].code() == KafkaError._TIMED_OUT:  # noqa: SLF001 - the client's public constant
-                self._timeout_s = min(self._timeout_s * 2, self._longest_ask_s)
+            self._patience.failed(error.args[0])
             raise
 
     def _round(self, consumer: Consumer, keys: Sequence[PartitionKey]) -> Iterator[ResolvedStarts]:
@@ -134,7 +133,9 @@ class StartPositions:
         without = [key for key in keys if key not in with_position]
         if not without:
             return
-        described = self._topics.describe(consumer, self._timeout_s, {key[0] for key in without})
+        described = self._topics.describe(
+            consumer, self._patience.timeout_s, {key[0] for key in without}
+        )
         leaders = {
             (name, number): partition.leader
             for name, topic in described.items()
@@ -244,7 +245,7 @@ class StartPositions:
         self, consumer: Consumer, keys: Iterable[PartitionKey], *, of_others: bool = False
     ) -> dict[PartitionKey, _Committed]:
         asked = [TopicPartition(*key) for key in keys]
-        answers = consumer.committed(asked, timeout=self._timeout_s) if asked else []
+        answers = consumer.committed(asked, timeout=self._patience.timeout_s) if asked else []
         for answer in answers:
             if answer.error is not None and not (of_others and _is_hidden(answer.error)):
                 raise KafkaException(answer.error)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from consumer.model import PartitionKey
     from consumer.source.offset_requests import StartAt
 
-LONGEST_S = 10.0
+LONGEST_S = 6.0
 
 
 class FarBrokers(Answers):
@@ -113,7 +113,7 @@ class ApiUser:
 
 
 @pytest.mark.parametrize("start_at", ["earliest", "latest", 1_700_000_000_000])
-@pytest.mark.parametrize("rtt_s", [0.06, 1.5, 4.0, 9.0])
+@pytest.mark.parametrize("rtt_s", [0.06, 1.5, 5.0])
 def test_i8_600_partitions_begin_however_far_the_brokers_are(
     rtt_s: float, start_at: StartAt
 ) -> None:
