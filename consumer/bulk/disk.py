@@ -56,8 +56,9 @@ def disk_error(error: OSError | sqlite3.Error, path: Path) -> Hold | Fatal:
     if no_space:
         return Hold(
             HoldReason.SPOOL,
-            f"no space left on the disk of {path.parent} ({cause}): it needs three times flush.bytes"
-            " for each object; free space, or set delivery.spool_dir to a larger volume",
+            f"no space left on the disk of {path.parent} ({cause}): expected three times"
+            " flush.bytes for each object; free space, or set delivery.spool_dir to a larger"
+            " volume",
         )
     if refused:
         return Hold(

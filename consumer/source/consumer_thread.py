@@ -273,8 +273,9 @@ class ConsumerThread:
         ]
         if positions:
             self._commits.send(self._consumer, positions[:1])
-        else:
-            # Nothing is owned: `lost` was posted before, and there is nothing to prove.
+        elif not len(self._ownership):
+            # Nothing is owned: `lost` was posted before, and there is nothing to prove. Otherwise
+            # the first commit of the engine is the proof.
             self._prove(gaps)
 
     def _prove(self, gaps: int) -> None:
@@ -346,14 +347,6 @@ class ConsumerThread:
             )
         self._pauses.apply(self._consumer)
         self.watch.refresh_soon()
-        # A start position that is not committed would be computed again by the next owner, with
-        # another result. Once committed, it is a position like any other.
-        first = [
-            Position(each.assignment, each.read_offset)
-            for each in taken
-            if each.assignment.committed is None
-        ]
-        self._commits.send(self._consumer, first)
 
     def _leave(self) -> None:
         try:
