@@ -13,22 +13,23 @@ from confluent_kafka import KafkaException, TopicPartition
 from consumer.errors import HoldReason
 from consumer.source.error_codes import HOLDS, class_of, detail_of
 from consumer.source.patience import Patience
+from consumer.source.subscribed_topics import leaders_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from confluent_kafka import Consumer, KafkaError
     from confluent_kafka.admin._metadata import TopicMetadata
 
-    from consumer.model import Assignment
+    from consumer.model import Assignment, PartitionKey
     from consumer.source.active_errors import ActiveErrors
+    from consumer.source.offset_requests import OffsetRequests, StartAt
     from consumer.source.ownership import OwnedPartition, Ownership
     from consumer.source.subscribed_topics import SubscribedTopics
 
 DESCRIBE_EVERY_S: Final = 10.0
 TIMEOUT_S: Final = 1.0
 LONGEST_TIMEOUT_S: Final = 3.0
-ENDS_PER_TURN: Final = 10
-"""End offsets requested per second: each costs the consumer thread two round trips."""
-
 ASKED_END_S: Final = 10.0
 """How old the end offset of a paused partition may get. It is not fetched, so its end must be
 requested."""
@@ -50,7 +51,11 @@ class BrokerWatch:
     """
 
     def __init__(
-        self, topics: SubscribedTopics, ownership: Ownership, active_errors: ActiveErrors
+        self,
+        topics: SubscribedTopics,
+        ownership: Ownership,
+        active_errors: ActiveErrors,
+        offsets: OffsetRequests,
     ) -> None:
         self.ends: dict[Assignment, int] = {}
         self.partition_count = 0
@@ -60,6 +65,9 @@ class BrokerWatch:
         self._active_errors = active_errors
         self._describe_at_s = 0.0
         self._missing: dict[str, float] = {}  # topic: missing since
+        self._leaders: dict[PartitionKey, int] = {}
+        self._offsets = offsets
+        self._asked: Iterator[dict[PartitionKey, int]] = iter(())
         self._log = structlog.get_logger()
 
     def turn(self, consumer: Consumer, now_s: float) -> None:
@@ -74,7 +82,8 @@ class BrokerWatch:
                 self._on_no_answer(error.args[0], now_s)
                 return
             self._answered(described, now_s)
-        self._update_ends(consumer, now_s)
+        self._update_ends(consumer)
+        self._ask_ends(now_s)
 
     def refresh_soon(self) -> None:
         """Describe the topics in the next iteration: the assignment has just changed."""
@@ -99,6 +108,7 @@ class BrokerWatch:
         # One answer ends the outage, but another broker may still reject this client.
         self._active_errors.end_when_quiet(REFUSED, now_s, REFUSED_QUIET_S)
         self.partition_count = sum(len(topic.partitions) for topic in described.values())
+        self._leaders = leaders_of(described)
         for name, topic in described.items():
             self._check_topic(name, topic, now_s)
 
@@ -132,32 +142,39 @@ class BrokerWatch:
             else:
                 self._active_errors.end(LEADER, owned.assignment)
 
-    def _update_ends(self, consumer: Consumer, now_s: float) -> None:
-        paused: list[OwnedPartition] = []
+    def _update_ends(self, consumer: Consumer) -> None:
         ends: dict[Assignment, int] = {}
         for owned in self._ownership:
             end = self.ends.get(owned.assignment)
             # A paused partition gets no fetches, so its cached end would be old.
-            if owned.client_paused:
-                paused.append(owned)
-            elif owned.end_offset != owned.read_offset:
+            if not owned.client_paused and owned.end_offset != owned.read_offset:
                 end = max(_cached_end(consumer, owned), owned.read_offset)
             if end is not None:
                 ends[owned.assignment] = end
         self.ends = ends
-        # The oldest first, so that all paused partitions get their turn.
-        stale = sorted(
-            (each for each in paused if now_s - each.end_s >= ASKED_END_S),
-            key=lambda each: each.end_s,
-        )
-        for owned in stale[:ENDS_PER_TURN]:
-            owned.end_s = now_s
-            try:
-                _, ends[owned.assignment] = consumer.get_watermark_offsets(
-                    TopicPartition(*owned.key), timeout=TIMEOUT_S, cached=False
-                )
-            except KafkaException:
-                return  # requested again in 10 s; the error itself is reported elsewhere
+
+    def _ask_ends(self, now_s: float) -> None:
+        """Request the ends of paused partitions, without waiting for the leaders.
+
+        What does not arrive is requested again in 10 s; the error itself is reported elsewhere.
+        """
+        stale = [
+            owned
+            for owned in self._ownership
+            if owned.client_paused
+            and now_s - owned.end_s >= ASKED_END_S
+            and self._leaders.get(owned.key, -1) >= 0
+        ]
+        if stale:
+            for owned in stale:
+                owned.end_s = now_s
+            wanted: dict[PartitionKey, StartAt] = {owned.key: "latest" for owned in stale}
+            self._asked = self._offsets.answers(wanted, self._leaders, [])
+        # The first step sends the requests; each gives the ends that have arrived.
+        for key, end in next(self._asked, {}).items():
+            found = self._ownership.at(key)
+            if found is not None and found.client_paused:
+                self.ends[found.assignment] = end
 
 
 def _cached_end(consumer: Consumer, owned: OwnedPartition) -> int:

@@ -129,12 +129,14 @@ class ConsumerThread:
             incremental=self._incremental,
             drain_timeout_s=settings.drain_timeout_s,
         )
+        self._consumer, administrator = self._make_clients()
         topics = SubscribedTopics(settings.topics)
-        self.watch = BrokerWatch(topics, self._ownership, self._active_errors)
+        self.watch = BrokerWatch(
+            topics, self._ownership, self._active_errors, OffsetRequests(administrator)
+        )
         self._sorting = MessageSorter(
             self._ownership, chunk_queue, self._active_errors, self.watch, self._errors
         )
-        self._consumer, administrator = self._make_clients()
         self._topic_ids = TopicIds(administrator, available=settings.has_topic_ids)
         starts = StartPositions(
             settings.start_at,

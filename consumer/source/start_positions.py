@@ -13,6 +13,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from consumer.source.error_codes import ErrorClass, class_of
 from consumer.source.ownership import StartPosition
 from consumer.source.patience import Patience
+from consumer.source.subscribed_topics import leaders_of
 from consumer.source.topic_ids import is_recreated
 
 if TYPE_CHECKING:
@@ -136,12 +137,7 @@ class StartPositions:
         described = self._topics.describe(
             consumer, self._patience.timeout_s, {key[0] for key in without}
         )
-        leaders = {
-            (name, number): partition.leader
-            for name, topic in described.items()
-            if topic.error is None
-            for number, partition in topic.partitions.items()
-        }
+        leaders = leaders_of(described)
         yield NOTHING
         is_new_group = not committed and self._start_at != "earliest"
         if is_new_group:

@@ -9,10 +9,12 @@ from consumer.source.client_conf import INTERNAL_TOPICS
 from consumer.source.error_codes import ErrorClass, class_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from confluent_kafka import Consumer
     from confluent_kafka.admin._metadata import TopicMetadata
+
+    from consumer.model import PartitionKey
 
 SINGLE_REQUESTS: Final = 3
 """Topics that are requested one by one in one call. More names are looked up in the list of all
@@ -69,3 +71,13 @@ class SubscribedTopics:
         return name not in INTERNAL_TOPICS and any(
             pattern.match(name) for pattern in self._patterns
         )
+
+
+def leaders_of(described: Mapping[str, TopicMetadata]) -> dict[PartitionKey, int]:
+    """Return the leader of each partition of the topics that exist; negative without one."""
+    return {
+        (name, number): partition.leader
+        for name, topic in described.items()
+        if topic.error is None
+        for number, partition in topic.partitions.items()
+    }
