@@ -37,7 +37,9 @@ FIELDS: Final[dict[str, str]] = {
     "last_known_end": "End offset of the deleted topic's partition, as last seen.",
     "lasted_s": "How long the problem lasted, in seconds.",
     "line": "The client's own text.",
+    "new_host": "Host name that requests are sent to from now on.",
     "log_level": "The log level in force from now on.",
+    "old_host": "Host name that requests were sent to before.",
     "object": "Data 360 object or CRM sObject.",
     "offset": "Offset of the record.",
     "partition": "Partition number.",
@@ -274,6 +276,12 @@ EVENTS: Final[tuple[LogEvent, ...]] = (
         "No new access token: `refused` by the service, or `failed` to get an answer.",
     ),
     LogEvent(
+        "tenant_moved",
+        "info",
+        ("old_host", "new_host"),
+        "A new login named another host for the tenant or the CRM; requests go there from now on.",
+    ),
+    LogEvent(
         "requests_throttled",
         "info",
         ("wait_s",),
@@ -289,7 +297,7 @@ EVENTS: Final[tuple[LogEvent, ...]] = (
         "undocumented_acceptance",
         "warning",
         ("object", "detail"),
-        "The service accepted a batch with a status that it does not document.",
+        "The service accepted a batch with a status or a body that it does not document.",
     ),
     # ── bulk jobs
     LogEvent(

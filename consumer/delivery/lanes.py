@@ -18,6 +18,7 @@ from consumer.delivery.verdicts import (
     Accepted,
     HoldLane,
     Isolate,
+    Moved,
     RefreshToken,
     Reject,
     Retry,
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 
 Spawn: TypeAlias = "Callable[[Coroutine[object, object, None]], asyncio.Task[None]]"
 
+
+MOVED: Final = "moved"
+"""The cause of a retry at the tenant's new address."""
 
 TOKEN_WAIT_S: Final = 0.5
 """The shortest wait for a token; the provider says when it asks the login again."""
@@ -234,6 +238,9 @@ class Lanes:
                 if hold is not None:
                     verdict = hold
                     break
+            elif isinstance(verdict, Moved):
+                refused = None
+                self._observer.retried(MOVED)
             else:
                 break
         groups = (

@@ -132,6 +132,9 @@ class InProcessRegistry:
         await self._clock.sleep(self._latency_s())
         return self._registry.answer(request)
 
+    def leave(self, origin: str) -> None:
+        """Close nothing: no connection is open."""
+
     async def close(self) -> None:
         """Close nothing: no connection is open."""
 

@@ -133,7 +133,7 @@ async def test_everything_rejected_holds_within_20_and_ends_by_itself(faults: st
         pytest.param("retry-after:{rfc850}", 8, 13, id="RFC 850 date"),
         pytest.param("retry-after:{asctime}", 8, 13, id="asctime date"),
         pytest.param("retry-after:Sun, 06 Nov 1994 08:49:37 GMT", 1, 3, id="a date long past"),
-        pytest.param("retry-after:900", 300, 332, id="longer than is borne"),
+        pytest.param("retry-after:400", 400, 442, id="longer than five minutes"),
         pytest.param("retry-after:999999999", 0, 3, id="a lifetime"),
         pytest.param("retry-after:-5", 0, 3, id="negative"),
         pytest.param("retry-after:soon", 0, 3, id="a word"),

@@ -34,6 +34,7 @@ PROMISED = {
     ("request_seconds", "histogram", ()),
     ("batch_bytes", "histogram", ()),
     ("batch_records", "histogram", ()),
+    ("undocumented_acceptances_total", "counter", ("object",)),
     ("retries_total", "counter", ("cause",)),
     ("bisect_requests_total", "counter", ()),
     ("dead_letters_total", "counter", ("topic", "reason")),
@@ -84,6 +85,7 @@ def _counted() -> Metrics:
     metrics.request(
         "customers", Operation.UPSERT, 202, seconds=0.2, body_bytes=180_000, records=450
     )
+    metrics.odd_acceptance("customers")
     metrics.retry("503")
     metrics.bisected(2)
     metrics.dead_letter("t", Reason.FIELD_TYPE)
@@ -143,6 +145,7 @@ def test_labels_are_the_promised_ones() -> None:
         ("request_seconds_sum", {}, 0.2),
         ("batch_bytes_sum", {}, 180_000),
         ("batch_records_sum", {}, 450),
+        ("undocumented_acceptances_total", {"object": "customers"}, 1),
         ("retries_total", {"cause": "503"}, 1),
         ("bisect_requests_total", {}, 2),
         ("dead_letters_total", {"topic": "t", "reason": "FIELD_TYPE"}, 1),

@@ -35,10 +35,15 @@ class Counted:
 
     def __init__(self) -> None:
         self.results: list[str] = []
+        self.moves: list[tuple[str, str]] = []
 
     def token_refresh(self, result: str) -> None:
         """Note one."""
         self.results.append(result)
+
+    def tenant_moved(self, old_host: str, new_host: str) -> None:
+        """Note a move."""
+        self.moves.append((old_host, new_host))
 
 
 @pytest.fixture
