@@ -24,6 +24,7 @@ class LogEvent(msgspec.Struct, frozen=True):
 
 FIELDS: Final[dict[str, str]] = {
     "admin_port": "TCP port of the admin server, or `off`.",
+    "bytes": "Largest request body, in bytes.",
     "code": "Name of the Kafka client's error code, e.g. `TOPIC_AUTHORIZATION_FAILED`.",
     "commits": "Number of offset commits.",
     "config_sha256": "SHA-256 of the effective configuration, secrets left out.",
@@ -286,6 +287,13 @@ EVENTS: Final[tuple[LogEvent, ...]] = (
         "info",
         ("wait_s",),
         "The service asked for a pause, and requests wait for it.",
+    ),
+    LogEvent(
+        "body_limit_changed",
+        "info",
+        ("object", "bytes"),
+        "Requests of this object have at most this size: larger ones were answered 413, or are not"
+        " any more.",
     ),
     LogEvent(
         "batch_outcome_unknown",

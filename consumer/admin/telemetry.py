@@ -140,6 +140,10 @@ class Telemetry:
         """Count a request that was needed only to find the record at fault."""
         self._metrics.bisected()
 
+    def body_limit_changed(self, target: Target, limit_bytes: int) -> None:
+        """Log that requests of an object have another limit, as answers 413 have shown."""
+        _log.info("body_limit_changed", object=target.object, bytes=limit_bytes)
+
     def throttled(self, duration_s: float) -> None:
         """Log and count a pause that the service asked for."""
         self._metrics.throttled(duration_s)

@@ -32,6 +32,7 @@ Which of these requests:
   every=10  ratio=0.05  seed=7  times=2
   from=10s  until=20s      time since the rules were set
   host=localhost:8081      sent to this host and port
+  larger=120000            with a larger body, in bytes
 
 Effect:
   status=503               this answer; the request has no effect
@@ -240,6 +241,7 @@ _SETTERS: Final[dict[str, Callable[[_RuleLine, str], None]]] = {
     "delay": lambda line, text: line.outcome("delay_s", _duration_s(text)),
     "late": lambda line, text: line.outcome("late_s", _duration_s(text)),
     "drip": _RuleLine.drip,
+    "larger": lambda line, text: line.figure("larger", _number(text)),
     "host": lambda line, text: line.figure("host", text),
     "instance": lambda line, text: line.outcome("instance", text),
     "skew": lambda line, text: line.outcome("skew_s", _duration_s(text)),

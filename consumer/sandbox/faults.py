@@ -23,12 +23,14 @@ class FaultMatch(msgspec.Struct, frozen=True, kw_only=True):
 
     `first`, `last`, `every` and `ratio` count the requests that match endpoint, object and window,
     from 1. The window is in seconds since the rules were set. `times` limits how often the rule
-    applies. `host` is the host and port that the request was sent to.
+    applies. `host` is the host and port that the request was sent to; `larger` is a
+    number of bytes that its body exceeds.
     """
 
     endpoints: frozenset[Endpoint] = frozenset(Endpoint)
     object: str | None = None
     host: str | None = None
+    larger: int = -1
     first: int = 1
     last: int | None = None
     every: int = 1
@@ -99,13 +101,19 @@ class _ActiveRule:
         self._random = random.Random(rule.match.seed)  # noqa: S311 - a script that can be repeated, not a secret
 
     def matches(
-        self, endpoint: Endpoint, object_name: str | None, elapsed_s: float, host: str | None = None
+        self,
+        endpoint: Endpoint,
+        object_name: str | None,
+        elapsed_s: float,
+        host: str | None = None,
+        body_bytes: int = 0,
     ) -> bool:
         match = self.rule.match
         return (
             endpoint in match.endpoints
             and match.object in {None, object_name}
             and match.host in {None, host}
+            and match.larger < body_bytes
             and match.from_s <= elapsed_s
             and (match.until_s is None or elapsed_s < match.until_s)
         )
@@ -141,14 +149,19 @@ class Faults:
         self._since_s = now_s
 
     def effect(
-        self, endpoint: Endpoint, object_name: str | None, now_s: float, host: str | None = None
+        self,
+        endpoint: Endpoint,
+        object_name: str | None,
+        now_s: float,
+        host: str | None = None,
+        body_bytes: int = 0,
     ) -> FaultEffect:
         """Return the effect on this request: the one of the first rule that applies."""
         chosen = NO_FAULT
         for active in self._active:
             effect = active.rule.effect
             if isinstance(effect, Poison) or not active.matches(
-                endpoint, object_name, now_s - self._since_s, host
+                endpoint, object_name, now_s - self._since_s, host, body_bytes
             ):
                 continue
             # Every matching rule counts the request, also when an earlier one applies.

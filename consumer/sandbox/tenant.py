@@ -151,7 +151,7 @@ class Tenant:
         now_s = self._clock.now_s()
         call = self._with_object(request, _read_call(request))
         host = urlsplit(request.url).netloc
-        effect = self._faults.effect(call.endpoint, call.object, now_s, host)
+        effect = self._faults.effect(call.endpoint, call.object, now_s, host, len(request.body))
         wall_ms = self._clock.wall_ms() + round(effect.skew_s * 1000)
         self._advance(now_s, wall_ms)
         # Before the answer, so that this request is the first to meet the revoked token.

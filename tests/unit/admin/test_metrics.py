@@ -47,6 +47,7 @@ PROMISED = {
     ("token_expires_seconds", "gauge", ()),
     ("rate_limit_requests_per_second", "gauge", ()),
     ("in_flight_requests", "gauge", ()),
+    ("body_limit_bytes", "gauge", ("object",)),
     ("throttled_seconds_total", "counter", ()),
     ("build_info", "gauge", ("version", "config_sha256", "python")),
 }
@@ -67,6 +68,7 @@ REPORT = StatusReport(
     token=TokenStatus(expires_in_s=60.0),
     rate=RateStatus(limit=125.0, share=0.5),
     in_flight=4,
+    body_limits={"customers": 100_000},
     buffer_bytes=99,
     freshness_s={"t": 1.5},
 )
@@ -163,6 +165,7 @@ def test_labels_are_the_promised_ones() -> None:
         ("token_expires_seconds", {}, 60),
         ("rate_limit_requests_per_second", {}, 125),
         ("in_flight_requests", {}, 4),
+        ("body_limit_bytes", {"object": "customers"}, 100_000),
     ],
 )
 def test_each_call_reaches_its_sample(name: str, labels: dict[str, str], value: float) -> None:

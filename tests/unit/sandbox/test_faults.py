@@ -100,6 +100,13 @@ def test_the_tenant_can_move(caller: Caller) -> None:
     assert "localhost:1" == json.loads(caller.exchange().body)["instance_url"]
 
 
+def test_large_bodies_can_be_refused(caller: Caller) -> None:
+    """As by a proxy with a body limit of its own."""
+    caller.script("upsert larger=100 status=413")
+    rows = [{"id": "1"}, {"id": "2" * 100}]
+    assert [202, 413] == [caller.upsert("plain", row).status for row in rows]
+
+
 def test_expired_tokens_are_refused(caller: Caller) -> None:
     """401 with the reason of the service."""
     caller.script("upsert nth=1 expire-tokens")
