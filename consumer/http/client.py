@@ -142,7 +142,12 @@ class HttpTransport:
                 # Closes the connection, unless the answer was read to its end: then it is back in
                 # the pool already.
                 response.close()
-        except (aiohttp.ClientError, http_exceptions.HttpProcessingError, OSError) as error:
+        except (
+            aiohttp.ClientError,
+            http_exceptions.HttpProcessingError,
+            OSError,
+            UnicodeError,
+        ) as error:
             return translate(
                 error,
                 written=body is None or body.consumed,
@@ -196,6 +201,7 @@ TABLE: Final[dict[type[BaseException], tuple[Failure, str, bool]]] = {
         True,
     ),
     http_exceptions.HttpProcessingError: (Failure.MALFORMED, "answer is not HTTP", True),
+    UnicodeError: (Failure.CONNECTION, "host name not encodable", False),
     aiohttp.InvalidURL: (Failure.CONNECTION, "invalid URL", False),
     aiohttp.NonHttpUrlClientError: (Failure.CONNECTION, "expected an http(s) URL", False),
     aiohttp.RedirectClientError: (Failure.MALFORMED, "invalid redirect", True),
