@@ -43,7 +43,8 @@ START_AT = defaulted(
     "start_at",
     StartAtKind(),
     "earliest",
-    "Where to start on a topic for which the group has no committed offset.",
+    "Where a group starts that has no committed offset in any subscribed topic. Topics and"
+    " partitions that are new to a group with offsets start at their beginning.",
 )
 PROPERTIES = optional(
     "properties",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from consumer.config import yaml_file
+from consumer.config.conditions import check_shared_objects
 from consumer.config.connector_schema import read_connector_schema
 from consumer.config.effective import sha256_of
 from consumer.config.environment import expand
@@ -221,6 +222,7 @@ def _connector_and_routes(
     if len(whole) < len(routes):
         return None, ()
     check_same_destination([*zip(routes, whole, strict=True)], findings)
+    check_shared_objects([*zip(routes, whole, strict=True)], findings)
     if connector is None:
         return (NO_CONNECTOR if destinations == {"crm_bulk"} else None), whole
     used_objects = {name: objects[name] for name in names if name in objects}

@@ -26,6 +26,14 @@ DEEPEST = 500
 """Most levels of nesting. The interpreter's stack limits the decoder, and its free part varies.
 Half of it is left for the code that opens the members later."""
 
+LARGEST_VALUE = 16 << 20
+"""Most bytes of a value that is opened. The largest row that can be sent is a fraction of it."""
+
+MOST_MEMBERS = 100_000
+_MANY_BYTES = 1 << 20
+"""Smaller values cannot have more members than `MOST_MEMBERS` by much. A member that is opened
+takes some 250 bytes."""
+
 _DEPTH = f"expected at most {DEEPEST} levels of nesting, got more"
 _ROUNDS = 16
 _PREFIX_FACTOR = 2
@@ -38,11 +46,23 @@ _TEXT_STARTS = frozenset(b'{["-0123456789ntf')
 _ASCII_END = 0x80
 
 
+def check_size(value: bytes) -> None:
+    """Raise RECORD_SIZE for a value that would take too much memory or time to open."""
+    if len(value) > LARGEST_VALUE:
+        limit = f"at most {LARGEST_VALUE >> 20} MiB"
+        detail = f"expected a value of {limit}, got {len(value):,} bytes"
+        raise RecordError(Reason.RECORD_SIZE, detail)
+    if len(value) > _MANY_BYTES and value.count(b'":') > MOST_MEMBERS:
+        detail = f"expected a value with at most {MOST_MEMBERS:,} members, got more"
+        raise RecordError(Reason.RECORD_SIZE, detail)
+
+
 def open_object(value: bytes) -> JsonObject:
     """Open a JSON object one level deep. Syntax and UTF-8 are checked in all of it, used or not.
 
-    Raises: `RecordError` with the DECODE reason.
+    Raises: `RecordError` with the DECODE reason, or RECORD_SIZE.
     """
+    check_size(value)
     body = value.strip(_WHITE)
     if not body:
         got = f"white space only (length {len(value)})" if value else "0 bytes"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
+from consumer.decoding.document import check_size
 from consumer.decoding.encodings import compiled
 from consumer.decoding.kafka_key import NAME as KEY
 from consumer.decoding.schema_ids import KEY_HEADER, VALUE_HEADER, shown
@@ -85,6 +86,7 @@ class OpenedRecord:
             content = self.original.value()
             if content is None:
                 return None
+            check_size(content)
             self._document = self._values.document(
                 self._values.wire.frame_of(content, headers_of(self.original), VALUE_HEADER)
             )

@@ -270,10 +270,25 @@ class TemplatePart:
         return Absent.MISSING if found is None else self.written(found)
 
 
+def parts_of(source: ValueSource) -> tuple[ValueSource, ...]:
+    """Return the sources inside a template; any other source is its only part."""
+    if not isinstance(source, Template):
+        return (source,)
+    return tuple(part.source for part in source.parts if not isinstance(part, str))
+
+
+def row_columns(source: ValueSource) -> tuple[str, ...]:
+    """Return the columns of the row that a source reads."""
+    return tuple(part.column for part in parts_of(source) if isinstance(part, RowPath))
+
+
 def kafka_time_ms(record: Record) -> int | None:
-    """Return the record's timestamp in milliseconds; `None` when the record has none."""
+    """Return the record's timestamp in milliseconds; `None` when the record has none.
+
+    A producer that sets no timestamp sends -1, also as a create time; 0 is not a time either.
+    """
     kind, timestamp_ms = record.timestamp()
-    return timestamp_ms if kind else None
+    return timestamp_ms if kind and timestamp_ms > 0 else None
 
 
 _METADATA: dict[str, Callable[[Record], object]] = {

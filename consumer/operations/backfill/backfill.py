@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from consumer import __version__
 from consumer.admin.metrics import Metrics
 from consumer.admin.telemetry import Telemetry
+from consumer.app.service_clock import ServiceClock, WatchedTransport
 from consumer.app.targets import spool_root
 from consumer.auth.provider import TokenProvider
 from consumer.bulk.job_state import HourlyJobs
@@ -60,7 +61,7 @@ class BackfillRun:
         self._request = request
         self._folder = folder
         self._display = display
-        self._clock = clock = SystemClock()
+        self._clock = clock = ServiceClock(SystemClock())
         self._routes = chosen_routes(settings, request)
         self._group = ConsumerGroup(settings.kafka)
         schema_cache = SchemaCache(settings.registry_type)
@@ -69,7 +70,9 @@ class BackfillRun:
             Metrics(version=__version__, config_sha256=settings.config_sha256), clock
         )
         hosts = Hosts.known(settings.salesforce.login_url, settings.salesforce.allowed_domains)
-        self._transport = HttpTransport(hosts, clock, connections=_CONNECTIONS)
+        self._transport = WatchedTransport(
+            HttpTransport(hosts, clock, connections=_CONNECTIONS), clock
+        )
         self._tokens = TokenProvider(
             settings.salesforce, self._transport, clock, jitter=random.random, observer=telemetry
         )
