@@ -252,6 +252,7 @@ class Daemon:
             self._schemas,
             stop_on_fault=settings.dead_letter.on_fault == "stop",
             clock=ports.clock,
+            latest_ms=ports.latest_ms or (lambda _: ports.clock.wall_ms()),
             failed=self.fail,
             pump=self._pipeline.pump,
             observer=self._telemetry,
