@@ -30,7 +30,7 @@ from consumer.errors import ConfigFaults, Hold, Transient
 from consumer.http.client import HttpTransport
 from consumer.http.hosts import Hosts
 from consumer.model import RecordOutcome
-from consumer.registry.client import RegistryClient
+from consumer.registry.registries import registry_client
 from consumer.source.kafka import KafkaSource
 from consumer.source.login import connection
 
@@ -168,7 +168,7 @@ def real_ports(
     """Build the ports of a daemon around its source and the service; `closing` closes them."""
     registry = None
     if settings.registry is not None:
-        registry = RegistryClient(settings.registry, clock)
+        registry = registry_client(settings.registry, clock)
         closing.push_async_callback(registry.close)
     return Ports(
         source=source,

@@ -106,6 +106,10 @@ class WatchedTransport:
             self._clock.note(outcome)
         return outcome
 
+    def leave(self, origin: str) -> None:
+        """Close the connections to this origin that no request uses."""
+        self._transport.leave(origin)
+
     async def close(self) -> None:
         """Close every connection."""
         await self._transport.close()

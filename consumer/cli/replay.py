@@ -34,7 +34,7 @@ from consumer.operations.replay.checkpoint import Checkpoint
 from consumer.operations.replay.plan import default_rate
 from consumer.operations.replay.replay import Replay, default_checkpoint_path
 from consumer.operations.replay.state import ReplayRequest
-from consumer.registry.client import RegistryClient
+from consumer.registry.registries import registry_client
 
 if TYPE_CHECKING:
     from consumer.app.ports import Ports
@@ -181,7 +181,7 @@ class _ReplayCommand:
                 checkpoint.discard()
             registry = None
             if self._given.registry is not None:
-                registry = RegistryClient(self._given.registry, clock)
+                registry = registry_client(self._given.registry, clock)
                 stack.push_async_callback(registry.close)
             made = Replay(
                 self._given,

@@ -89,7 +89,12 @@ def events_of(
     if after is None:
         detail = f"expected an object for op {op}, got {found(members, 'after')}"
         raise RecordError(Reason.ENVELOPE_SHAPE, detail, field="after")
-    return (ChangeEvent(operation=operation, row=after, old_row=before, source_ms=source_ms),)
+    # The row before an update has invented values too, where the replica identity is an index.
+    return (
+        ChangeEvent(
+            operation=operation, row=after, old_row=before, keys_only=True, source_ms=source_ms
+        ),
+    )
 
 
 def operation_of(op: Opened, place: str) -> Operation | Filtered:

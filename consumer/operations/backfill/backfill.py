@@ -30,7 +30,7 @@ from consumer.operations.backfill.sending import JobFileWriter, JobSender
 from consumer.operations.backfill.state import BackfillFolder, BackfillPhase
 from consumer.operations.kafka.group import ConsumerGroup
 from consumer.operations.schema_prefetch import SchemaPrefetch
-from consumer.registry.client import RegistryClient
+from consumer.registry.registries import registry_client
 from consumer.source.lease import NoGate
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class BackfillRun:
         self._clock = clock = ServiceClock(SystemClock())
         self._routes = chosen_routes(settings, request)
         self._group = ConsumerGroup(settings.kafka)
-        schema_cache = SchemaCache()
+        schema_cache = SchemaCache(settings.registry_type)
         self._makers = RowMakers(settings, self._routes, schema_cache)
         telemetry = Telemetry(
             Metrics(version=__version__, config_sha256=settings.config_sha256), clock
@@ -83,7 +83,7 @@ class BackfillRun:
             clock,
         )
         self._registry = (
-            RegistryClient(settings.registry, clock) if settings.registry is not None else None
+            registry_client(settings.registry, clock) if settings.registry is not None else None
         )
         self._schemas = SchemaPrefetch(schema_cache, self._registry, clock, display.waits)
         self._runner = JobRunner(

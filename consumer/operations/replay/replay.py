@@ -126,7 +126,8 @@ class Replay:
         self._rate = requests_per_second
         self._clock = clock
         self._display = display
-        schema_cache, connector = SchemaCache(), self._replay_settings.connector
+        schema_cache = SchemaCache(settings.registry_type)
+        connector = self._replay_settings.connector
         self._scan = RangeScan(
             checkpoint,
             log,
