@@ -8,14 +8,13 @@ import msgspec
 
 from consumer.decoding.formats import FormatSettings
 from consumer.decoding.placeholders import DEFAULT_PLACEHOLDERS, Placeholders
+from consumer.mapping.composed_sources import row_sources, sources_of
 from consumer.mapping.settings import ObjectSettings, RouteSettings
 from consumer.mapping.sources import (
     EnvelopePath,
     RowPath,
-    TemplatePart,
     ValueSource,
     source_of,
-    template_of,
 )
 from consumer.mapping.version import VersionMemory
 
@@ -60,12 +59,10 @@ class BoundRoute(msgspec.Struct, frozen=True):
         sources: list[ValueSource] = [source_of(path) for path in self.route.where]
         for name in self.object.fields:
             rule = rules.get(name)
-            if rule is not None and isinstance(rule.template, str):
-                parts = template_of(rule.template, lambda _: str).parts
-                sources += [part.source for part in parts if isinstance(part, TemplatePart)]
-            elif rule is not None and isinstance(rule.source, str):
-                sources.append(source_of(rule.source))
-            elif rule is None or rule.const is msgspec.UNSET:
+            if rule is None:
                 sources.append(RowPath((name,)))
+            elif rule.const is msgspec.UNSET:
+                for source in sources_of(rule):
+                    sources += row_sources(source)
         columns = {one.column for one in sources if isinstance(one, RowPath | EnvelopePath)}
         return frozenset(columns | ({"payload"} if self.route.custom is not None else set()))

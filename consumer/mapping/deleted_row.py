@@ -8,12 +8,13 @@ from consumer.decoding.kafka_key import JAVA_TEXT
 from consumer.decoding.kafka_key import NAME as KAFKA_KEY
 from consumer.decoding.opened import Absent, Opened, Row, open_value
 from consumer.errors import Reason, RecordError
-from consumer.mapping.sources import RowPath, Template, ValueSource
+from consumer.mapping.composed_sources import row_sources
+from consumer.mapping.sources import RowPath
 
 if TYPE_CHECKING:
     from consumer.decoding.change_event import ChangeEvent
     from consumer.decoding.kafka_key import KafkaKey
-    from consumer.mapping.sources import Origin
+    from consumer.mapping.sources import Origin, ValueSource
 
 TYPE_DEFAULTS: frozenset[object] = frozenset(
     {
@@ -39,12 +40,7 @@ Source: measured with Debezium under PostgreSQL's default replica identity.
 
 def key_columns(source: ValueSource) -> tuple[str, ...]:
     """Return the columns of the row that the key reads."""
-    if isinstance(source, RowPath):
-        return (source.column,)
-    if isinstance(source, Template):
-        parts = (part.source for part in source.parts if not isinstance(part, str))
-        return tuple(part.column for part in parts if isinstance(part, RowPath))
-    return ()
+    return tuple(one.column for one in row_sources(source) if isinstance(one, RowPath))
 
 
 def deleted_row(event: ChangeEvent, origin: Origin, columns: tuple[str, ...]) -> Row:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from consumer.config.findings import did_you_mean
+from consumer.mapping.composed_sources import row_sources, sources_of
 from consumer.mapping.paths import quote_step
-from consumer.mapping.sources import RowPath, Template, source_of, template_of
+from consumer.mapping.sources import RowPath, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -31,7 +32,9 @@ def unseen_columns(route: RouteSettings, columns: Collection[str]) -> Iterator[s
     if route.custom is not None or route.row is not None:
         return
     for rule, source in _sources(route):
-        for path in _read_by(source):
+        for path in row_sources(source):
+            if not isinstance(path, RowPath):
+                continue
             name = path.column
             whole = ".".join(map(str, path.steps))
             # A dot separates steps, so a column with a dot in its name needs quotes.
@@ -47,10 +50,8 @@ def unseen_columns(route: RouteSettings, columns: Collection[str]) -> Iterator[s
 
 def _sources(route: RouteSettings) -> Iterator[tuple[str, ValueSource]]:
     for name, rule in route.fields.items():
-        if isinstance(rule.template, str):
-            yield f"fields.{name}", template_of(rule.template, lambda _path: str)
-        elif isinstance(rule.source, str):
-            yield f"fields.{name}", source_of(rule.source)
+        for source in sources_of(rule):
+            yield f"fields.{name}", source
     for path in route.where:
         yield f"where.{path}", source_of(path)
 
@@ -58,13 +59,3 @@ def _sources(route: RouteSettings) -> Iterator[tuple[str, ValueSource]]:
 def _is_mark(route: RouteSettings, name: str) -> bool:
     """Return whether a name is one of the members that the format adds to the columns."""
     return route.format == "debezium_flat" and name.startswith(route.flat_prefix)
-
-
-def _read_by(source: ValueSource) -> Iterator[RowPath]:
-    """Yield the paths of a source in the row; none for the key, headers and the envelope."""
-    if isinstance(source, RowPath):
-        yield source
-    if isinstance(source, Template):
-        for part in source.parts:
-            if not isinstance(part, str):
-                yield from _read_by(part.source)
