@@ -7,7 +7,6 @@ text (`a.*b|a` reads to the end for each `a`), so the text is limited too.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +15,8 @@ import re2
 from consumer.errors import Reason, RecordError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from consumer.mapping.settings import RegexSettings
 
 LONGEST_TEXT: Final = 10_000
@@ -31,7 +32,7 @@ found takes 3 s with the largest program; usual patterns take microseconds."""
 
 LONGEST_PATTERN: Final = 1_000
 
-_RE2_COMPILE: Final[Callable[..., Any]] = re2.compile
+_RE2_COMPILE: Final[Any] = re2.compile
 _REFERENCE: Final = re.compile(r"\\(.?)", re.DOTALL)
 _GROUPS: Final = frozenset("0123456789")
 

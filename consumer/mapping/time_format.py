@@ -144,6 +144,8 @@ def fault_of_time_format(pattern: str) -> str | None:
         if letters is not None and letters not in LETTERS:
             guess = _MEANT.get(letters)
             meant = f"; did you mean `{guess}`?" if guess else ""
+            if "%" in pattern:
+                meant = "; letters are written without %"
             known = ", ".join(LETTERS)
             return (
                 f"`{letters}` is not a letter of `format`; expected {known}, or text in single"
