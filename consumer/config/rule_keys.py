@@ -107,8 +107,8 @@ SCALE = optional(
 FORMAT_PATTERN = required(
     "pattern",
     Text("a pattern such as dd.MM.yyyy"),
-    "Letters `yyyy`, `yy`, `MM`, `M`, `dd`, `d`, `HH`, `H`, `hh`, `h`, `a`, `mm`, `ss`, `SSS`,"
-    " `XXX` and `XX`; other letters in single quotes.",
+    "Symbols `yyyy`, `yy`, `MM`, `M`, `dd`, `d`, `HH`, `H`, `hh`, `h`, `a`, `mm`, `ss`, `SSS`,"
+    " `XXX` and `XX`; other symbols in single quotes.",
 )
 FORMAT_ZONE = optional(
     "zone",

@@ -95,6 +95,9 @@ _ALLOWED_TYPES: dict[ConfigKey[object], tuple[FieldType, ...]] = {
     HASH: (FieldType.TEXT,),
     MASK: (FieldType.TEXT,),
 }
+_BEFORE_VALUES: tuple[ConfigKey[object], ...] = (LOWER, UPPER, TRIM)
+"""Keys that change the text that `values` are looked up by, whatever the type of the field is."""
+
 _CONVERT_TEXT: dict[FieldType, tuple[ConfigKey[object], ...]] = {
     FieldType.NUMBER: (NUMBER, VALUES),
     FieldType.BOOLEAN: (VALUES,),
@@ -228,9 +231,11 @@ def _check_types(rule: SectionValues, target: FieldType, findings: Findings) -> 
             and rule[key] is not None
             and rule[key] is not False
             and target not in types
+            and not (key in _BEFORE_VALUES and rule.given(VALUES))
         ):
             allowed = " and ".join(", ".join(types).rsplit(", ", 1))
-            text = f"not allowed for a {target} field, only for {allowed}; remove it"
+            others = ", or together with values" if key in _BEFORE_VALUES else ""
+            text = f"not allowed for a {target} field, only for {allowed}{others}; remove it"
             findings.fault(rule.place_of(key), rule.path_of(key), text)
 
 

@@ -79,7 +79,7 @@ class RegexSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TimeFormatSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The `format` of a rule: pattern letters, and the time zone of the text, else UTC."""
+    """The `format` of a rule: pattern symbols, and the time zone of the text, else UTC."""
 
     pattern: str
     zone: str | None = None

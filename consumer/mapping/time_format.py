@@ -1,6 +1,6 @@
-"""Writes a date or a time as text by a rule's `format`: the pattern letters of Java and Salesforce.
+"""Writes a date or a time as text by a rule's `format`: the pattern symbols of Java and Salesforce.
 
-`yyyy-MM-dd HH:mm:ss.SSS` and a few more letters; text in single quotes and all other characters are
+`yyyy-MM-dd HH:mm:ss.SSS` and a few more symbols; text in single quotes and all other characters are
 copied. A point in time is written in the zone of the format, else in UTC.
 """
 
@@ -30,7 +30,7 @@ _TOKEN: Final = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*|[^A-Za-z']+|'")
 _DATE_TEXT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}Z?")
 _CLOCK_TEXT: Final = re.compile(r"[0-9]{2}:.*", re.DOTALL)
 
-LETTERS: Final[dict[str, Callable[[datetime], str]]] = {
+SYMBOLS: Final[dict[str, Callable[[datetime], str]]] = {
     "yyyy": lambda at: f"{at.year:04}",
     "yy": lambda at: f"{at.year % 100:02}",
     "MM": lambda at: f"{at.month:02}",
@@ -48,10 +48,10 @@ LETTERS: Final[dict[str, Callable[[datetime], str]]] = {
     "XXX": lambda at: _offset(at, ":"),
     "XX": lambda at: _offset(at, ""),
 }
-"""Each group of letters with its writer."""
+"""Each group of symbols with its writer."""
 
-_DATE_LETTERS: Final = frozenset("yMd")
-_CLOCK_LETTERS: Final = frozenset("HhmsSa")
+_DATE_SYMBOLS: Final = frozenset("yMd")
+_CLOCK_SYMBOLS: Final = frozenset("HhmsSa")
 _MEANT: Final = {
     "YYYY": "yyyy",
     "YY": "yy",
@@ -72,12 +72,12 @@ class TimeFormat:
 
     def __init__(self, settings: TimeFormatSettings, source_zone: tzinfo | None) -> None:
         self._writers: list[str | Callable[[datetime], str]] = [
-            literal if letters is None else LETTERS[letters]
-            for literal, letters in _tokens(settings.pattern)
+            literal if symbols is None else SYMBOLS[symbols]
+            for literal, symbols in _tokens(settings.pattern)
         ]
-        used = _letters(settings.pattern)
-        self._has_date = not used.isdisjoint(_DATE_LETTERS)
-        self._has_clock = not used.isdisjoint(_CLOCK_LETTERS)
+        used = _symbols(settings.pattern)
+        self._has_date = not used.isdisjoint(_DATE_SYMBOLS)
+        self._has_clock = not used.isdisjoint(_CLOCK_SYMBOLS)
         self._has_offset = "X" in used
         self._zone: tzinfo = UTC if settings.zone is None else ZoneInfo(settings.zone)
         self._source_zone = source_zone
@@ -120,7 +120,7 @@ class TimeFormat:
         if self._has_clock or self._has_offset:
             raise RecordError(
                 Reason.TIME_FORMAT,
-                "expected a date-time for `format`, got a date; leave out the letters of the time"
+                "expected a date-time for `format`, got a date; leave out the symbols of the time"
                 " of day",
             )
         return datetime.fromisoformat(day_text(days))
@@ -129,7 +129,7 @@ class TimeFormat:
         if self._has_date or self._has_offset:
             raise RecordError(
                 Reason.TIME_FORMAT,
-                "expected a date-time for `format`, got a time of day; leave out the letters of"
+                "expected a date-time for `format`, got a time of day; leave out the symbols of"
                 " the date",
             )
         # Nine digits of a second are read as six.
@@ -138,28 +138,28 @@ class TimeFormat:
 
 def fault_of_time_format(pattern: str) -> str | None:
     """Return why a pattern cannot be used, else `None`."""
-    for literal, letters in _tokens(pattern):
-        if letters is None and literal == "'" and "''" not in pattern:
+    for literal, symbols in _tokens(pattern):
+        if symbols is None and literal == "'" and "''" not in pattern:
             return "the quote has no end; write text in single quotes, or '' for one quote"
-        if letters is not None and letters not in LETTERS:
-            guess = _MEANT.get(letters)
+        if symbols is not None and symbols not in SYMBOLS:
+            guess = _MEANT.get(symbols)
             meant = f"; did you mean `{guess}`?" if guess else ""
             if "%" in pattern:
-                meant = "; letters are written without %"
-            known = ", ".join(LETTERS)
+                meant = "; symbols are written without %"
+            known = ", ".join(SYMBOLS)
             return (
-                f"`{letters}` is not a letter of `format`; expected {known}, or text in single"
+                f"`{symbols}` is not a symbol of `format`; expected {known}, or text in single"
                 f" quotes{meant}"
             )
-    return _fault_of_letters(_letters(pattern))
+    return _fault_of_symbols(_symbols(pattern))
 
 
-def _fault_of_letters(used: frozenset[str]) -> str | None:
-    """Return which letter lacks another one, so that it was probably mistaken, else `None`."""
+def _fault_of_symbols(used: frozenset[str]) -> str | None:
+    """Return which symbol lacks another one, so that it was probably mistaken, else `None`."""
     has_hour = not used.isdisjoint("Hh")
     fault = None
     if not used:
-        fault = "the pattern has no letters; write one such as dd.MM.yyyy"
+        fault = "the pattern has no symbols; write one such as dd.MM.yyyy"
     elif "m" in used and not has_hour:
         fault = "`mm` is the minute, and the pattern has no hour; write MM for the month"
     elif "M" in used and has_hour and used.isdisjoint("yd"):
@@ -170,7 +170,7 @@ def _fault_of_letters(used: frozenset[str]) -> str | None:
 
 
 def _tokens(pattern: str) -> Iterator[tuple[str, str | None]]:
-    """Yield each part of a pattern: literal text and `None`, or nothing and a group of letters."""
+    """Yield each part of a pattern: literal text and `None`, or nothing and a group of symbols."""
     for match in _TOKEN.finditer(pattern):
         if match[2] is not None:
             yield "", match[0]
@@ -182,8 +182,8 @@ def _tokens(pattern: str) -> Iterator[tuple[str, str | None]]:
             yield match[0], None
 
 
-def _letters(pattern: str) -> frozenset[str]:
-    return frozenset(letters[0] for _, letters in _tokens(pattern) if letters is not None)
+def _symbols(pattern: str) -> frozenset[str]:
+    return frozenset(symbols[0] for _, symbols in _tokens(pattern) if symbols is not None)
 
 
 def _offset(at: datetime, separator: str) -> str:

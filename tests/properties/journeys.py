@@ -158,8 +158,8 @@ def rules(draw: st.DrawFn, name: str, target: FieldType) -> FieldRule:
             st.sampled_from(["1", "a", "true", "null", "é", MARK, ""]), DEFAULTS[target], min_size=1
         )
     )
-    trim = target is not FieldType.BOOLEAN and draw(st.booleans())
-    lower = target is FieldType.TEXT and draw(st.booleans())
+    trim = (target is not FieldType.BOOLEAN or values is not None) and draw(st.booleans())
+    lower = (target is FieldType.TEXT or values is not None) and draw(st.booleans())
     number = target is FieldType.NUMBER and draw(st.booleans())
     steps = draw(text_steps(target, is_replaced=values is not None))
     if kind == "template":
