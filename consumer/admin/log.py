@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 import structlog
 
+from consumer.admin.events import CHANGES
 from consumer.admin.redaction import MASK, clean, names_a_secret
 from consumer.admin.repeats import Repeats
 from consumer.errors import ConsumerError
@@ -33,9 +34,17 @@ ExcInfo = tuple[type[BaseException], BaseException, "TracebackType | None"]
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 FRAMES: Final = 12
 """How many frames of a traceback are kept, the innermost ones."""
+MOST_LEAVES: Final = 5
+"""How many errors of a group are named."""
 
 NESTED: Final = 3
 """How many levels of lists and mappings in a field are kept; a deeper one becomes text."""
+
+
+_HOLD_STARTED: Final = "hold_started"
+"""Written for each hold: two holds of one scope may have the same text, and both end."""
+
+_BEGUN_BY_END: Final = {end: begin for begin, end in CHANGES.items()}
 
 
 class Threshold:
@@ -57,7 +66,9 @@ class Threshold:
 class Collapse:
     """Drops an event that was written a moment ago.
 
-    Two events are the same when their texts and lists are equal; numbers are not compared.
+    Two events are the same when their texts and lists are equal; numbers are not compared. The end
+    of a state, and the start of a hold, is always written: else the log would end with
+    `hold_ended` although the hold has begun again.
     """
 
     def __init__(self, now_s: Callable[[], float]) -> None:
@@ -67,6 +78,17 @@ class Collapse:
 
     def __call__(self, _logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
         """Pass an event on with `repeated` when some were dropped before it, or drop it."""
+        name = event.get("event")
+        if name == _HOLD_STARTED:
+            return event
+        begun = _BEGUN_BY_END.get(name) if isinstance(name, str) else None
+        if begun is not None:
+            # The state may begin again within seconds, and that line must be written, too.
+            with self._lock:
+                self._repeats.forget(
+                    lambda line: isinstance(line, tuple) and ("event", begun) in line
+                )
+            return event
         # A list names partitions: two rebalances within a second move different ones, and both are
         # written.
         texts = sorted(
@@ -160,8 +182,18 @@ def show_exception(_logger: WrappedLogger, _method: str, event: EventDict) -> Ev
     exc_info = _exc_info(given)
     if exc_info is not None:
         event["exception"] = _describe(exc_info[1])
-        event["at"] = _places(exc_info[2])
+        event["at"] = _places(leaves_of(exc_info[1])[0])
     return event
+
+
+def leaves_of(error: BaseException) -> list[BaseException]:
+    """Return the errors of a group, and of the groups inside it; of any other error, itself.
+
+    The tasks of the daemon run in groups, whose own type and place say nothing.
+    """
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    return [leaf for inner in error.exceptions for leaf in leaves_of(inner)]
 
 
 def _exc_info(given: object) -> ExcInfo | None:
@@ -178,6 +210,8 @@ def _describe(error: BaseException) -> str:
 
     A library's message is left out: it may repeat the value that the library was given.
     """
+    if isinstance(error, BaseExceptionGroup):
+        return " and ".join(_describe(leaf) for leaf in leaves_of(error)[:MOST_LEAVES])
     name = (
         f"{type(error).__name__}: {error}"
         if isinstance(error, ConsumerError)
@@ -189,10 +223,10 @@ def _describe(error: BaseException) -> str:
     return name if cause is None else f"{name}, caused by {_describe(cause)}"
 
 
-def _places(frames: TracebackType | None) -> list[str]:
+def _places(error: BaseException) -> list[str]:
     return [
         f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
-        for frame in traceback.extract_tb(frames)[-FRAMES:]
+        for frame in traceback.extract_tb(error.__traceback__)[-FRAMES:]
     ]
 
 

@@ -231,7 +231,7 @@ def _check_alternatives(rule: SectionValues, findings: Findings) -> None:
     for one in rule[FIRST_OF] or ():
         path, template = tried(lambda of: of[FIRST_OF_FROM], one), one[FIRST_OF_TEMPLATE]
         if (path is None) == (template is None):
-            text = "expected one of from and template; write a source path or a template"
+            text = "write exactly one of from and template"
             findings.fault(one.place, one.path, text)
         if path is not None:
             place, at = _place(one, FIRST_OF_FROM)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from consumer.decoding.opened import Absent
 from consumer.mapping.paths import split_template
-from consumer.mapping.sources import source_of
+from consumer.mapping.sources import RowPath, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,17 +80,18 @@ class AlternativeSource:
         self.conversion = conversion
 
 
-def row_sources(source: ValueSource) -> Iterator[ValueSource]:
-    """Yield the sources of single values that a source is made of."""
+def parts_of(source: ValueSource) -> tuple[ValueSource, ...]:
+    """Return the sources of single values that a source is made of; else only the source."""
     if isinstance(source, Template):
-        for part in source.parts:
-            if isinstance(part, TemplatePart):
-                yield part.source
-    elif isinstance(source, FirstOf):
-        for alternative in source.alternatives:
-            yield from row_sources(alternative.source)
-    else:
-        yield source
+        return tuple(part.source for part in source.parts if isinstance(part, TemplatePart))
+    if isinstance(source, FirstOf):
+        return tuple(part for one in source.alternatives for part in parts_of(one.source))
+    return (source,)
+
+
+def row_columns(source: ValueSource) -> tuple[str, ...]:
+    """Return the columns of the row that a source reads."""
+    return tuple(part.column for part in parts_of(source) if isinstance(part, RowPath))
 
 
 def sources_of(rule: FieldRule) -> Iterator[ValueSource]:

@@ -8,13 +8,11 @@ from consumer.decoding.kafka_key import JAVA_TEXT
 from consumer.decoding.kafka_key import NAME as KAFKA_KEY
 from consumer.decoding.opened import Absent, Opened, Row, open_value
 from consumer.errors import Reason, RecordError
-from consumer.mapping.composed_sources import row_sources
-from consumer.mapping.sources import RowPath
 
 if TYPE_CHECKING:
     from consumer.decoding.change_event import ChangeEvent
     from consumer.decoding.kafka_key import KafkaKey
-    from consumer.mapping.sources import Origin, ValueSource
+    from consumer.mapping.sources import Origin
 
 TYPE_DEFAULTS: frozenset[object] = frozenset(
     {
@@ -36,11 +34,6 @@ TYPE_DEFAULTS: frozenset[object] = frozenset(
 
 Source: measured with Debezium under PostgreSQL's default replica identity.
 """
-
-
-def key_columns(source: ValueSource) -> tuple[str, ...]:
-    """Return the columns of the row that the key reads."""
-    return tuple(one.column for one in row_sources(source) if isinstance(one, RowPath))
 
 
 def deleted_row(event: ChangeEvent, origin: Origin, columns: tuple[str, ...]) -> Row:

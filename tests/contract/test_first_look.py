@@ -297,6 +297,18 @@ def test_a_secret_on_the_command_line_is_refused(started: Callable[..., Any]) ->
     )
 
 
+@pytest.mark.parametrize("option", ["--property", "--registry"])
+@pytest.mark.parametrize("text", ["hunter2", "=hunter2", "hunter2=", "SHVudGVyMg==", "Hunter2=a"])
+def test_text_without_a_name_is_not_repeated(
+    option: str, text: str, started: Callable[..., Any]
+) -> None:
+    """It may be a secret whose name was forgotten."""
+    ran = started("web.clicks", words=(option, text))
+    shown = re.sub(r"[│\s]+", " ", ran.out + ran.err)
+    assert (2, True) == (ran.code, "got text without a name or a value" in shown)
+    assert not re.search("hunter2|SHVudGVyMg", shown, re.IGNORECASE)
+
+
 CONFIG = """\
 kafka:
   {{bootstrap_servers: "{bootstrap}", group_id: g, properties: {{security.protocol: PLAINTEXT}}}}
@@ -330,7 +342,7 @@ def test_lint_warns_of_records_that_would_be_dead_lettered(sampled: Callable[...
     """By reason and field, with the count and the first place; exit 1 beyond the fuse's share."""
     ran = sampled("pg_default_schemaless.shop.public.customers", "debezium")
     assert ran.code == 1
-    assert "would hold this topic (MASS_REJECT)" in ran.out
+    assert "the daemon holds the topic (MASS_REJECT) from a share of 5.0% on" in ran.out
     (line,) = [line for line in ran.out.splitlines() if "FIELD_TYPE in balance" in line]
     assert re.search(
         r"consumer.yaml:10: warning: \S+: \d+ of 10 records would be dead-lettered: FIELD_TYPE",
