@@ -45,6 +45,7 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b'[]{}"\\'))
 _STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1, ord('"'): 0, ord("\\"): 0}
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 _REGISTRY_HEADER_BYTES = 5
+_LENGTH_BYTES = 8
 _KINDS = {0x5B: "an array", 0x22: "text", 0x6E: "null", 0x74: "true", 0x66: "false"}
 _TEXT_STARTS = frozenset(b'{["-0123456789ntf')
 _ASCII_END = 0x80
@@ -148,6 +149,12 @@ def _refuse(value: bytes, body: bytes, message: str) -> NoReturn:
     if frame is not None:
         detail = f"expected JSON, got {frame}, which is not unpacked; let the producer write JSON"
         raise RecordError(Reason.DECODE_FRAMED, detail)
+    if is_of_open_protocol(value):
+        detail = (
+            "expected JSON, got lengths before each event, as TiCDC's open protocol has them; set"
+            " protocol=canal-json or protocol=debezium in the sink URI of the changefeed"
+        )
+        raise RecordError(Reason.DECODE_FRAMED, detail)
     if value[0] == 0 and len(value) > _REGISTRY_HEADER_BYTES and value[1:3] != b"{\x00":
         detail = "expected JSON, got the schema registry's wire format; set the route's `encoding`"
         raise RecordError(Reason.DECODE_FRAMED, detail)
@@ -160,6 +167,20 @@ def _refuse(value: bytes, body: bytes, message: str) -> NoReturn:
     raise RecordError(
         Reason.DECODE_SYNTAX, f"not valid JSON: {message.removeprefix('JSON is malformed: ')}"
     )
+
+
+def is_of_open_protocol(value: bytes) -> bool:
+    """Return whether bytes are events of TiCDC's open protocol: 8 bytes of length before each.
+
+    An event is a JSON object, or 0 bytes for a resolved timestamp.
+    """
+    at = 0
+    while at + _LENGTH_BYTES <= len(value):
+        start = at + _LENGTH_BYTES
+        at = start + int.from_bytes(value[at:start])
+        if start < at and value[start : start + 1] != b"{":
+            return False
+    return bool(value) and at == len(value)
 
 
 def _is_whole(value: bytes) -> bool:
@@ -180,5 +201,8 @@ def _refuse_kind(body: bytes) -> NoReturn:
     kind = _KINDS.get(body[0], "a number")
     detail = f"expected a JSON object, got {kind}"
     if kind == "text" and _TEXT.decode(body).lstrip().startswith(("{", "[")):
-        detail += " that holds a JSON document (double encoded): let the producer encode it once"
+        detail += (
+            " that holds a JSON document (double encoded): let the producer encode it once, or read"
+            " it with `row: {parse: json}` and format json"
+        )
     raise RecordError(Reason.DECODE_NOT_OBJECT, detail)
