@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from consumer.model import Record
 
 UPSERT_OPS = frozenset({"c", "u", "r", "i"})
-"""The values of `op` that insert or update a row. Only Debezium's Cassandra connector writes `i`."""
+"""The values of `op` that insert or update a row; only the Cassandra connector writes `i`."""
 CLOCKS = (("ts_ns", 1_000_000), ("ts_us", 1_000), ("ts_ms", 1))
 """Members that hold the time, the finest first, each with its ticks per millisecond."""
 

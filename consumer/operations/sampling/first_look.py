@@ -224,10 +224,12 @@ def _format_of(sample: Sample, recognition: Recognition) -> FormatName:
     count = recognition.value_count
     name = recognition.format
     if name is None and not count:
+        seen = ", ".join(_counted(recognition.own))
+        what = f"records that its source writes for itself ({seen})" if seen else "null values"
         _refuse(
             sample,
-            f"has only null values among {count_of(len(sample.records), 'record')}; sample more"
-            f" with --records",
+            f"has only {what} among {count_of(len(sample.records), 'record')}; sample more with"
+            f" --records, or leave out the topic",
         )
     if name is None:
         seen = ", ".join(_counted(recognition.refused))
@@ -259,6 +261,7 @@ def _count_line(sample: Sample, recognition: Recognition) -> str:
         *_counted(recognition.formats),
         *_counted(recognition.framings),
         *_counted(recognition.refused),
+        *_counted(recognition.own),
     ]
     if recognition.null_count:
         kinds.append(f"{recognition.null_count} null")

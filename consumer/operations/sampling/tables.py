@@ -27,7 +27,17 @@ PHYSICAL_TABLE: Final = "__dbz__physicalTableIdentifier"
 _PLACES: Final[dict[FormatName, tuple[tuple[str, ...], ...]]] = {
     "canal": (("database", "table"),),
     "cloudevents": (("iodebeziumdb", "iodebeziumschema", "iodebeziumtable"),),
-    "debezium": (("source.db", "source.schema", "source.table"),),
+    "debezium": (
+        # Vitess and Cassandra have a keyspace, ScyllaDB and CockroachDB have other names.
+        ("source.db", "source.keyspace", "source.schema", "source.table"),
+        (
+            "source.keyspace_name",
+            "source.database_name",
+            "source.schema_name",
+            "source.table_name",
+        ),
+        ("source.db", "source.collection"),
+    ),
     "dms": (("metadata.schema-name", "metadata.table-name"),),
     "goldengate": (("table",),),
     "maxwell": (("database", "table"),),
