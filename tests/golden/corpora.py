@@ -1,6 +1,6 @@
 """Runs `config init`, `lint` and `map` on records in the shapes of public change streams.
 
-`corpora/` has a file of records for each source, in the form that `map` reads. The shapes are those
+`streams/` has a file of records for each source, in the form that `map` reads. The shapes are those
 of the source's documentation or tests; all values are invented. `python -m tests.golden.corpora`
 writes the outcomes again; review the diff before you commit it.
 """
@@ -25,12 +25,13 @@ from consumer.operations.sampling.sampler import NoSample, Sample
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from consumer.config.settings import Settings
     from consumer.model import PlainRecord
     from consumer.operations.sampling.guessed_route import GuessedRoute
 
-FOLDER: Final = Path(__file__).parent / "corpora"
+FOLDER: Final = Path(__file__).parent / "streams"
 OUTCOMES: Final = FOLDER / "outcomes.jsonl"
-_WALL_MS: Final = 1_796_000_000_000
+WALL_MS: Final = 1_796_000_000_000
 
 
 class SeenRoute(msgspec.Struct, frozen=True):
@@ -90,16 +91,14 @@ def outcome_of(name: str) -> SourceOutcome:
             for route, _ in look.routes
         ),
         remarks=tuple(dict.fromkeys(one for _, remarks in look.routes for one in remarks[1:])),
-        map=tuple(mapped(look.routes, records)),
+        map=tuple(mapped(settings_of(look.routes), records)),
     )
 
 
-def mapped(
-    routes: Sequence[tuple[GuessedRoute, tuple[str, ...]]], records: Iterable[PlainRecord]
-) -> list[msgspec.Raw]:
-    """Map records with the files that `config init` writes.
+def settings_of(routes: Sequence[tuple[GuessedRoute, tuple[str, ...]]]) -> Settings:
+    """Return the settings in the files that `config init` writes.
 
-    Raises: `AssertionError` if `lint` finds a fault in these files.
+    Raises: `AssertionError` with the faults that `lint` finds in these files.
     """
     with TemporaryDirectory() as folder:
         file = Path(folder) / "consumer.yaml"
@@ -108,14 +107,18 @@ def mapped(
             connector_schema(route for route, _ in routes), "utf-8"
         )
         inspected = inspect(file, environ={}, overrides=[])
-    assert () == inspected.faults
-    settings = inspected.settings
-    assert settings is not None
+    assert () == inspected.faults, "; ".join(map(str, inspected.faults))
+    assert inspected.settings is not None
+    return inspected.settings
+
+
+def mapped(settings: Settings, records: Iterable[PlainRecord]) -> list[msgspec.Raw]:
+    """Return the lines that `map` prints, without the topic and the partition."""
     table = RouteTable(settings.routes, settings.connector.name, settings.connector.objects)
     return [
         msgspec.Raw(msgspec.json.encode(_without_place(outcome)))
         for record in records
-        for outcome in outcomes(table, record, _WALL_MS, settings.delivery.batch_bytes)
+        for outcome in outcomes(table, record, WALL_MS, settings.delivery.batch_bytes)
     ]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from consumer.config.tree import plain_value
 from consumer.mapping.settings import FieldType
+from consumer.masking import escape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -131,7 +132,7 @@ def _chosen(key: str, choice: ReasonedChoice) -> str:
 
 
 def _route(route: GuessedRoute, remarks: Iterable[str]) -> Iterator[str]:
-    yield from (f"  # {remark}" for remark in remarks)
+    yield from (f"  # {escape(remark)}" for remark in remarks)
     yield f"  - topics: [{_scalar(route.topic)}]"
     yield f"    format: {route.format}"
     if route.encoding != "json":
@@ -144,7 +145,7 @@ def _route(route: GuessedRoute, remarks: Iterable[str]) -> Iterator[str]:
     if route.where:
         yield "    where:"
         yield from (
-            f"      {_scalar(path)}: [{', '.join(map(_scalar, names))}]"
+            f"      {_scalar(path)}: [{', '.join(map(_condition, names))}]"
             for path, names in route.where.items()
         )
     if route.tombstones is not None:
@@ -180,5 +181,10 @@ def _scalar(text: str) -> str:
     )
 
 
+def _condition(name: str | None) -> str:
+    """Return one value of a condition; null if the envelope does not have the name."""
+    return "null" if name is None else _scalar(name)
+
+
 def _remarked(line: str, remark: str) -> str:
-    return f"{line.ljust(_COMMENT_COLUMN - 1)} # {remark}" if remark else line
+    return f"{line.ljust(_COMMENT_COLUMN - 1)} # {escape(remark)}" if remark else line

@@ -139,7 +139,8 @@ def _groups(
         several = len(families) > 1 or len(family) < len(every)
         names = [dict(table.names) for table in family]
         where = {
-            source: tuple(dict.fromkeys(one[source] for one in names if source in one))
+            # A table may lack a name that others have: null is the condition for that.
+            source: tuple(dict.fromkeys(one.get(source) for one in names))
             for source in differing
         }
         remarks = []

@@ -50,7 +50,7 @@ class TopicTables(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     topic: str
-    where: dict[str, tuple[str, ...]] = {}
+    where: dict[str, tuple[str | None, ...]] = {}
     shards: tuple[str, ...] = ()
     key: tuple[str, ...] = ()
 

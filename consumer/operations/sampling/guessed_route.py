@@ -63,7 +63,7 @@ class GuessedRoute(msgspec.Struct, frozen=True, kw_only=True):
     event_time: ReasonedChoice | None
     partial: bool
     tombstones: ReasonedChoice | None
-    where: dict[str, tuple[str, ...]] = {}
+    where: dict[str, tuple[str | None, ...]] = {}
 
 
 def object_names(topics: Iterable[str]) -> dict[str, str]:

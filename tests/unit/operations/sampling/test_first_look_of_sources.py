@@ -15,6 +15,7 @@ from tests.unit.operations.sampling.test_first_look import (
     debezium,
     dms,
     looked,
+    maxwell,
     sample,
     tried,
 )
@@ -206,3 +207,29 @@ def test_a_chosen_key_is_for_the_tables_that_have_it(tmp_path: Path) -> None:
     assert [{"1"}, {"A1"}] == [trial.keys for trial in tried(found, tmp_path, look)]
     with pytest.raises(NoSample, match="--key COLUMN"):
         looked(found, key=("nowhere",))
+
+
+def test_a_table_s_name_does_not_end_a_comment(tmp_path: Path) -> None:
+    """A name may have any sign; it stays in its place in the file."""
+    names = ["a\nroutes: []", "b\u2028\x00", "c"]
+    found = sample(*(maxwell("insert", name, ROW) for name in names))
+    look = looked(found)
+    trials = tried(found, tmp_path, look)
+    assert [{"upsert": 1, "filtered where": 2}] * 3 == [trial.outcomes for trial in trials]
+    lines = (tmp_path / "consumer.yaml").read_text("utf-8").splitlines()
+    assert 1 == sum(line.startswith("routes:") for line in lines)
+
+
+def test_a_table_without_a_name_that_others_have_gets_its_own_records(tmp_path: Path) -> None:
+    """The condition for a missing name is null."""
+    found = sample(debezium("c", ROW, db="d", table="t"), debezium("c", ROW, table="t"))
+    trials = tried(found, tmp_path)
+    assert [{"upsert": 1, "filtered where": 1}] * 2 == [trial.outcomes for trial in trials]
+
+
+def test_names_that_differ_only_in_signs_have_different_fields(tmp_path: Path) -> None:
+    """A number after an underscore would be two underscores, which Data 360 does not take."""
+    names = ["_", "%", "a_", "a%", "A_", "\u65e5", "x" * 90, "x" * 91]
+    found = sample({"id": 1, **{name: f"v{at}" for at, name in enumerate(names)}})
+    (trial,) = tried(found, tmp_path)
+    assert ({"upsert": 1}, []) == (trial.outcomes, trial.never_filled)
