@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from consumer.decoding.change_event import ChangeEvent, Envelope
 from consumer.decoding.connect_schema import columns_of_envelope
-from consumer.decoding.debezium_topics import is_ticdc_watermark, own_record
+from consumer.decoding.debezium_topics import is_heartbeat, is_ticdc_watermark, own_record
 from consumer.decoding.document import open_member, open_object
 from consumer.decoding.filtered import FILTERED
 from consumer.decoding.members import found, row_or_null, whole_number
@@ -55,6 +55,8 @@ class DebeziumDecoder:
             own = own_record(envelope.members, record.topic())
             if own is not None:
                 return own
+            if is_heartbeat(envelope.members):
+                return FILTERED[FilterRule.HEARTBEAT]
             detail = (
                 "expected a Debezium envelope, got an object without `op`; for plain rows set"
                 " `format: json` or `format: debezium_flat`"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from consumer.decoding.debezium_topics import own_record
+from consumer.decoding.debezium_topics import is_simple_watermark, own_record
 from consumer.decoding.document import is_of_open_protocol, open_member, open_object
 from consumer.decoding.opened import open_value
 from consumer.decoding.wire_form import KEY_HEADER, VALUE_HEADER, split_id
@@ -16,6 +16,7 @@ from consumer.decoding.wrapping import is_connect_null, is_connect_struct
 from consumer.errors import RecordError
 from consumer.headers import headers_of
 from consumer.mapping.settings import FormatName
+from consumer.model import FilterRule
 from consumer.operations.sampling.unknown_formats import (
     is_sql_server_event,
     operation_in_header,
@@ -103,9 +104,9 @@ def recognise(records: Iterable[Record]) -> Recognition:
                     null_count += 1
                     continue
                 members = _unwrapped(document)
-                filtered = own_record(members, record.topic())
-                if filtered is not None:
-                    own[filtered.rule] += 1
+                rule = _own_rule(members, record)
+                if rule is not None:
+                    own[rule] += 1
                     continue
                 name, prefix = _format_of(members, record)
             except RecordError as error:
@@ -129,6 +130,14 @@ def recognise(records: Iterable[Record]) -> Recognition:
         own=dict(own.most_common()),
         prefix=prefixes.most_common(1)[0][0] if +prefixes else DEFAULT_PREFIX,
     )
+
+
+def _own_rule(members: JsonObject, record: Record) -> FilterRule | None:
+    """Return the rule that filters a record without a row; `None` for any other record."""
+    if is_simple_watermark(members):
+        return FilterRule.WATERMARK
+    filtered = own_record(members, record.topic())
+    return None if filtered is None else filtered.rule
 
 
 def framing_of(value: bytes, record: Record) -> str | None:
