@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import msgspec
 
 from consumer.decoding.encodings import compiled
+from consumer.decoding.filtered import FILTERED
 from consumer.decoding.kafka_key import NAME as KEY
+from consumer.decoding.ticdc_frames import control_rule
 from consumer.decoding.wire_form import KEY_HEADER, VALUE_HEADER, frame_of, schema_of, shown
 from consumer.errors import RecordError
 from consumer.headers import headers_of
@@ -157,8 +159,17 @@ class EncodedRoute:
         return start + reached
 
     def map(self, record: Record, wall_ms: int) -> Mapped | tuple[Mapped, ...]:
-        """Map one record to its change, or to several changes in order."""
-        mapped = self._mapper.map(self._opened(record), wall_ms)
+        """Map one record to its change, or to several changes in order.
+
+        Raises: `RecordError`, but not for TiCDC's control records, which are filtered.
+        """
+        try:
+            mapped = self._mapper.map(self._opened(record), wall_ms)
+        except RecordError:
+            rule = control_rule(record)
+            if rule is None:
+                raise
+            return FILTERED[rule]
         if isinstance(mapped, Filtered):
             return mapped
         for part in mapped if isinstance(mapped, tuple) else (mapped,):
