@@ -32,6 +32,7 @@ _ODD_NAMES: Final = (
     *("record_id", "source_changed_at", "value", "payload", "schema", "resolved", "ddl", "status"),
 )
 _WIDE: Final = 300
+_SHARE: Final = 1 / 4
 _Row = dict[str, Any]
 _Change = tuple[str, str, _Row | None, _Row | None]
 """Operation (c, u, d), table, row before and row after."""
@@ -46,7 +47,13 @@ class Tables:
         self.keys: dict[str, tuple[str, ...]] = {}
         self.rows: dict[str, dict[tuple[Any, ...], _Row]] = {}
         self.changes: list[_Change] = []
+        self._keys_change = most > 1
         columns = {f"t{'abc'[n]}": self._columns() for n in range(rng.randint(1, most))}
+        if most > 1 and rng.random() < _SHARE:
+            # Shards of one table, which have the same columns and the same key.
+            shared = self._columns()
+            columns = {f"t_{n}": shared for n in range(rng.randint(2, most))}
+            self.keys = dict.fromkeys(columns, shared[:1])
         for _ in range(rng.randint(2, 12)):
             self._change(columns)
 
@@ -71,6 +78,8 @@ class Tables:
             before = rows.pop(self._rng.choice([*rows]))
             others = [name for name in columns[table] if name not in keys]
             after = before | {name: self._value() for name in others} if kind == "u" else None
+            if after is not None and self._keys_change and self._rng.random() < _SHARE:
+                after |= {name: self._key() for name in keys}
         if after is not None:
             rows[tuple(after[name] for name in keys)] = after
         self.changes.append((kind, table, before, after))
@@ -94,8 +103,10 @@ def _debezium(kind: str, table: str, before: _Row | None, after: _Row | None) ->
 
 def _maxwell(kind: str, table: str, before: _Row | None, after: _Row | None) -> _Row:
     name = {"c": "insert", "u": "update", "d": "delete"}[kind]
-    row = after or before
-    return {"database": "shop", "table": table, "type": name, "ts": _MS // 1000, "data": row}
+    value: _Row = {"database": "shop", "table": table, "type": name, "ts": _MS // 1000}
+    if before is not None and after is not None:
+        value["old"] = {one: old for one, old in before.items() if old != after[one]}
+    return value | {"data": after or before}
 
 
 def _canal(kind: str, table: str, before: _Row | None, after: _Row | None) -> _Row:
