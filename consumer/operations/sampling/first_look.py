@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import msgspec
 
 from consumer.decoding.schema_cache import SchemaCache
 from consumer.mapping.settings import EncodingName, FormatName
 from consumer.operations.plurals import count_of
+from consumer.operations.sampling.first_files import yaml_scalar
 from consumer.operations.sampling.guessed_key import TopicTables
 from consumer.operations.sampling.guessed_route import GuessedRoute, guess_route
-from consumer.operations.sampling.guesses import fit_name
+from consumer.operations.sampling.guesses import fit_name, path_of, words_of
 from consumer.operations.sampling.recognition import CLEAR_SHARE, EVIDENCE, Recognition, recognise
 from consumer.operations.sampling.sampled_rows import SampledRows, rows_of
 from consumer.operations.sampling.sampler import NoSample
@@ -24,12 +25,16 @@ from consumer.operations.sampling.tables import (
 from consumer.operations.sampling.unframed import schemas_in, unframed
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from consumer.operations.sampling.sampler import Sample
     from consumer.operations.sampling.tables import SourceTable
     from consumer.operations.sampling.unframed import UnframedSample
     from consumer.registry.settings import RegistrySettings
+
+
+_DELETED: Final = frozenset({"deleted", "removed", "tombstone"})
+"""Words in the name of a column that may mark deleted rows."""
 
 
 class TopicHints(msgspec.Struct, frozen=True):
@@ -96,8 +101,9 @@ def look_at(
             group.tables,
         )
         used.add(guessed.object)
-        refused = [f"not decoded: {line}" for line in _counted(group.rows.refused)]
-        routes.append((guessed, (*remarks, *group.remarks, *refused)))
+        more = [*group.remarks, *_soft_deletes(group.rows)]
+        more += [f"not decoded: {line}" for line in _counted(group.rows.refused)]
+        routes.append((guessed, (*remarks, *more)))
     return FirstLook(tuple(routes), schemas)
 
 
@@ -179,6 +185,18 @@ def _object_name(group: _Group, hints: TopicHints, used: Collection[str]) -> str
     name = fit_name(group.table, ())
     lower = {one.lower() for one in used}
     return name if name.lower() not in lower else fit_name(f"{hints.object}_{group.table}", used)
+
+
+def _soft_deletes(rows: SampledRows) -> Iterator[str]:
+    """Yield a remark for each column that may say that its row is deleted."""
+    for name, seen in rows.columns.items():
+        is_flag = seen.kinds["boolean"] and set(seen.kinds) <= {"boolean", "null"}
+        if rows.form == "json" and is_flag and words_of(name) & _DELETED:
+            path = yaml_scalar(path_of(*seen.steps))
+            yield (
+                f"column {name} may mark deleted rows, which are upserts here; to delete them write"
+                f" operation: {{from: {path}, insert: [false, null], delete: true}}"
+            )
 
 
 def _refuse_no_rows(sample: Sample, name: FormatName, rows: SampledRows) -> NoReturn:

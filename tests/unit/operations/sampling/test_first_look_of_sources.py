@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from consumer.config.load import inspect
 from consumer.model import PlainRecord
 from consumer.operations.sampling.sampler import NoSample, Sample
+from consumer.operations.sampling.trial import run_trials
 from tests.unit.operations.sampling.test_first_look import (
     MS,
     Value,
@@ -233,3 +235,31 @@ def test_names_that_differ_only_in_signs_have_different_fields(tmp_path: Path) -
     found = sample({"id": 1, **{name: f"v{at}" for at, name in enumerate(names)}})
     (trial,) = tried(found, tmp_path)
     assert ({"upsert": 1}, []) == (trial.outcomes, trial.never_filled)
+
+
+@pytest.mark.parametrize("column", ["is_deleted", "isDeleted", "deleted", "row.removed"])
+def test_a_column_that_may_mark_deleted_rows_is_named(column: str, tmp_path: Path) -> None:
+    """With the operation that the remark gives, they are deleted."""
+    found = sample({"id": 1, column: False}, {"id": 1, column: True}, {"id": 2, column: None})
+    look = looked(found)
+    ((route, remarks),) = look.routes
+    (remark,) = [one for one in remarks if "may mark deleted rows" in one]
+    (trial,) = tried(found, tmp_path, look)
+    assert {"upsert": 3} == trial.outcomes
+    file = tmp_path / "consumer.yaml"
+    operation = remark.partition("write operation: ")[2]
+    text = file.read_text("utf-8").replace(
+        f"    object: {route.object}\n", f"    object: {route.object}\n    operation: {operation}\n"
+    )
+    file.write_text(text, "utf-8")
+    inspected = inspect(file, environ={}, overrides=[])
+    assert inspected.settings is not None
+    (trial,) = run_trials(inspected.settings, found.records, MS)
+    assert {"upsert": 2, "delete": 1} == trial.outcomes
+
+
+@pytest.mark.parametrize("value", ["2026-02-01", "no", 1])
+def test_another_value_is_not_a_mark_of_deleted_rows(value: object) -> None:
+    """Only true and false are clear."""
+    ((_, remarks),) = looked(sample({"id": 1, "deleted": value})).routes
+    assert "may mark" not in " ".join(remarks)
