@@ -49,6 +49,7 @@ LAYERS = {
     "consumer.bulk.csv": PURE,
     "consumer.bulk.job_state": PURE,
     "consumer.registry.exchange": PURE,
+    "consumer.registry.glue_exchange": PURE,
     "consumer.source": EDGE,
     "consumer.delivery": EDGE,
     "consumer.auth": EDGE,

@@ -125,7 +125,8 @@ class RateStatus(msgspec.Struct, frozen=True, kw_only=True):
 class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     """The body of `/status`: one snapshot, taken on the event loop, so that its figures agree.
 
-    `freshness_s` is now minus the source time of the oldest open record, by topic. `accounts` are
+    `freshness_s` is now minus the source time of the oldest open record, by topic. `clock_offset_s`
+    is the machine's clock minus the service's, `None` before the first answer. `accounts` are
     present only for `/status?ledger`.
     """
 
@@ -141,6 +142,7 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     in_flight: int = 0
     buffer_bytes: int = 0
     freshness_s: dict[str, float] = {}
+    clock_offset_s: float | None = None
     bulk: tuple[BulkStatus, ...] = ()
     accounts: Accounts | None = None
 

@@ -51,6 +51,11 @@ class SnapshotGauges(Collector):
             None if report is None else report.token.expires_in_s,
         )
         yield _plain(
+            "clock_offset_seconds",
+            "This machine's clock minus the service's; no sample before the first answer.",
+            None if report is None else report.clock_offset_s,
+        )
+        yield _plain(
             "rate_limit_requests_per_second",
             "Requests per second that this replica may send now.",
             None if report is None else report.rate.limit,

@@ -44,13 +44,11 @@ from consumer.source.lease import OwnershipGate
 from consumer.source.parking import Parking, partition_of, topic_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from consumer.admin.telemetry import Telemetry
     from consumer.app.ports import Ports
     from consumer.config.settings import Settings
     from consumer.dead_letter.settings import FuseSettings
-    from consumer.mapping.port import RouteMapper
+    from consumer.mapping.port import RouteFilter
 
 TICK_S: Final = 1.0
 """How often the loop reports that it is alive, and updates the share of the tenant's rate."""
@@ -64,7 +62,7 @@ class Daemon:
         settings: Settings,
         ports: Ports,
         telemetry: Telemetry,
-        route_filter: Callable[[RouteMapper], RouteMapper] | None = None,
+        route_filter: RouteFilter | None = None,
         record_fuse: FuseSettings | None = None,
     ) -> None:
         """`route_filter` wraps every route, for a verb that sends only some of the records.
@@ -98,7 +96,7 @@ class Daemon:
             )
             for target, batcher in batchers.items()
         }
-        schemas = SchemaCache()
+        schemas = SchemaCache(settings.registry_type)
         self._state = EngineState(
             routes=RouteTable(
                 settings.routes, connector.name, connector.objects, schemas, route_filter

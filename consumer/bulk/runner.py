@@ -9,6 +9,7 @@ import msgspec
 
 from consumer.backoff import full_jitter_s, jittered_pause_s, probe_interval_s
 from consumer.bulk.answers import Busy, Done, NotFound, Refused, RetryLater, Uncertain, read_outcome
+from consumer.bulk.disk import DiskWatch
 from consumer.bulk.job_journal import JournalEntry
 from consumer.bulk.job_state import (
     BUSY_HOLD_S,
@@ -85,19 +86,11 @@ class Broken(msgspec.Struct, frozen=True):
 JobEnd: TypeAlias = Finished | Broken
 
 
-class JobWatch(Protocol):
-    """Receives the progress of one job."""
+class JobWatch(DiskWatch, Protocol):
+    """Receives the progress of one job, and its holds."""
 
     def phase(self, phase: str, job_id: str | None) -> None:
         """The job enters this phase."""
-        ...
-
-    def held(self, hold: HoldLane) -> None:
-        """The job is on hold; called again and again while it is."""
-        ...
-
-    def released(self) -> None:
-        """The hold has ended."""
         ...
 
 
@@ -151,7 +144,7 @@ class JobRunner:
         Transient faults and faults of the set-up are waited out, under a hold.
         """
         end = await self.run_keeping_journal(plan, journal, watch)
-        journal.clear()
+        await journal.cleared(watch, self._clock)
         return end
 
     async def run_keeping_journal(
@@ -161,7 +154,7 @@ class JobRunner:
         job = await self._create(plan, watch)
         try:
             entry = JournalEntry(job.id, plan.operation.value, spool=plan.spool)
-            journal.write(entry)
+            await journal.written(entry, watch, self._clock)
             for at, path in enumerate(plan.files):
                 watch.phase(f"uploading file {at + 1} of {len(plan.files)}", job.id)
                 result = await self.step(
@@ -169,14 +162,15 @@ class JobRunner:
                 )
                 if not isinstance(result, Done):
                     await self._abort(plan.target, job.id, watch)
-                    journal.clear()
+                    await journal.cleared(watch, self._clock)
                     # The file may be stored or not: only a new job has every row exactly once.
                     return Broken(f"{job.named} was aborted: {result.detail}")
                 entry = msgspec.structs.replace(entry, uploaded=at + 1)
-                journal.write(entry)
+                await journal.written(entry, watch, self._clock)
             watch.phase("closing", job.id)
             # Noted before the request: a job that may be closed must never count as open.
-            journal.write(msgspec.structs.replace(entry, closed=True))
+            closed = msgspec.structs.replace(entry, closed=True)
+            await journal.written(closed, watch, self._clock)
             await self._close(plan.target, job.id, watch)
             return await self.wait_until_over(plan.target, job.id, watch)
         finally:
@@ -195,10 +189,11 @@ class JobRunner:
         else:
             await self.settle_leftover_job(plan.target, journal, watch)
             # Noted before the creation: after a crash in between, the job is found by its time.
-            journal.write(JournalEntry("", plan.operation.value, begun_ms=self._clock.wall_ms()))
+            begun = JournalEntry("", plan.operation.value, begun_ms=self._clock.wall_ms())
+            await journal.written(begun, watch, self._clock)
             end = await self.run_keeping_journal(plan, journal, watch)
         if isinstance(end, Broken):
-            journal.clear()
+            await journal.cleared(watch, self._clock)
         return end
 
     async def settle_leftover_job(
@@ -223,7 +218,7 @@ class JobRunner:
         elif job is not None and not job.state.is_over:
             self._observer.job_found(target, job.named, "adopted: a new job waits for its end")
             await self.wait_until_over(target, job.id, watch)
-        journal.clear()
+        await journal.cleared(watch, self._clock)
 
     async def adopt(self, target: Target, job_id: str, watch: JobWatch) -> JobEnd:
         """Wait for a job of an earlier run whose outcome is needed, and log it."""

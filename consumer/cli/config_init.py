@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -36,9 +37,10 @@ if TYPE_CHECKING:
 
     from consumer.mapping.settings import FormatName
     from consumer.operations.sampling.sampler import Sample
-    from consumer.registry.settings import RegistrySettings
+    from consumer.registry.settings import AnyRegistry
 
 AUTO = "auto"
+_NAME = re.compile(r"[a-z][a-z0-9_.]*")
 
 
 def init(
@@ -131,9 +133,11 @@ def init(
         for topic, name in names.items()
     }
     _refuse_to_overwrite(folder, force=force)
-    client_properties = dict(_pair(one, "--property") for one in properties or [])
+    client_properties = dict(
+        _pair(one, "--property", "security.protocol=SSL") for one in properties or []
+    )
     brokers = named_brokers(bootstrap, client_properties, GROUP, os.environ)
-    registry_keys = dict(_pair(one, "--registry") for one in registry or [])
+    registry_keys = dict(_pair(one, "--registry", "url=https://...") for one in registry or [])
     schemas = named_registry(registry_keys, folder, os.environ)
     try:
         with Sampler(brokers) as sampler:
@@ -167,7 +171,7 @@ def init(
 
 
 def _looks(
-    samples: dict[str, Sample], hints: dict[str, TopicHints], registry: RegistrySettings | None
+    samples: dict[str, Sample], hints: dict[str, TopicHints], registry: AnyRegistry | None
 ) -> dict[str, FirstLook]:
     """Guess the routes of each topic; no two of them have an object of the same name."""
     looks: dict[str, FirstLook] = {}
@@ -261,11 +265,14 @@ def _zone(zone: str | None) -> str | None:
         raise typer.BadParameter(message, param_hint="--zone") from None
 
 
-def _pair(text: str, option: str) -> tuple[str, str]:
-    """Read NAME=VALUE; a message shows only the text before `=`, the rest may be a secret."""
-    name, sign, value = text.partition("=")
-    if not sign or not name:
-        message = f"expected NAME=VALUE, got `{name}`"
+def _pair(text: str, option: str, example: str) -> tuple[str, str]:
+    """Read NAME=VALUE; a message shows nothing of it, because it may be a secret without a name.
+
+    Base64 ends with `=`, so that a text with nothing after it is no name either.
+    """
+    name, _, value = text.partition("=")
+    if not _NAME.fullmatch(name) or not value.strip("="):
+        message = f"expected NAME=VALUE such as {example}, got text without a name or a value"
         raise typer.BadParameter(message, param_hint=option)
     return name, value
 

@@ -25,8 +25,8 @@ class SampleReport(msgspec.Struct):
     value: list[dict[str, object]] = []
     warnings: int = 0
     """How many of the lines are warnings."""
-    held: bool = False
-    """Whether the daemon would hold a topic because of its dead letters."""
+    beyond_fuse: bool = False
+    """Whether a topic has more dead letters in its sample than `dead_letter.fuse` allows."""
 
 
 def sample_of(settings: Settings, count: int) -> SampleReport:
@@ -49,7 +49,7 @@ def sample_of(settings: Settings, count: int) -> SampleReport:
 def _add(report: SampleReport, settings: Settings, seen: SampledTopic) -> None:
     """Add one topic to the report."""
     warnings = list(warnings_of(settings, seen))
-    report.held |= bool(seen.blown)
+    report.beyond_fuse |= bool(seen.beyond_fuse)
     report.warnings += len(warnings)
     report.lines += [escape(f"{one.place}: warning: {one.text}") for one in warnings]
     for trial in seen.trials:
@@ -68,7 +68,7 @@ def _add(report: SampleReport, settings: Settings, seen: SampledTopic) -> None:
             "topic": seen.topic,
             "records": seen.record_count,
             "problem": seen.problem or None,
-            "held": seen.blown or None,
+            "beyond_fuse": seen.beyond_fuse or None,
             "formats": dict(seen.recognition.formats) if seen.recognition else {},
             "warnings": [{"route": one.place, "message": one.text} for one in warnings],
             "routes": [_trial(trial) for trial in seen.trials],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from consumer.config.conditions import sends_deletes
 from consumer.config.findings import Unread
 from consumer.config.route_keys import (
     CRM,
@@ -16,8 +17,6 @@ from consumer.config.route_keys import (
     FLUSH,
     FLUSH_BYTES,
     FLUSH_EVERY,
-    FORMAT,
-    TOMBSTONES,
 )
 from consumer.config.rule_keys import CONST
 from consumer.mapping.settings import (
@@ -135,7 +134,7 @@ def _check_key(route: SectionValues, key: str, findings: Findings) -> None:
 
 def _check_deletes(route: SectionValues, findings: Findings) -> None:
     """Refuse deletes where no field identifies the row to delete."""
-    if route[DELETES] != "delete" or (route[FORMAT] == "json" and route[TOMBSTONES] != "delete"):
+    if route[DELETES] != "delete" or not sends_deletes(route):
         return
     text = (
         "an insert without external_id has no field to find the deleted row by; write deletes:"

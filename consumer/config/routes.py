@@ -5,6 +5,12 @@ from __future__ import annotations
 import zoneinfo
 from typing import TYPE_CHECKING, Any
 
+from consumer.config.conditions import (
+    check_not_met,
+    check_where,
+    sends_deletes,
+    where_settings,
+)
 from consumer.config.crm import PLACE_RULE, crm_flush, crm_target
 from consumer.config.custom import import_function
 from consumer.config.envelopes import (
@@ -33,13 +39,12 @@ from consumer.config.route_keys import (
     TOMBSTONES,
     TOPICS,
     UNAVAILABLE_VALUE,
-    WHERE,
     ZONE,
 )
 from consumer.config.rule_keys import CONST, RULE_DEFAULT, VALUES
 from consumer.config.rules import fault_of_key, field_rule
-from consumer.config.source_paths import fault_of_path
 from consumer.config.topics import check_topics
+from consumer.config.where_keys import WHERE_NOT_MET
 from consumer.decoding.placeholders import placeholder_bytes
 from consumer.mapping.settings import (
     PLACE_KEY,
@@ -102,7 +107,7 @@ def route_settings(
     """
     tried(check_topics, route, findings)
     tried(_check_zone, route, findings)
-    tried(_check_where, route, findings)
+    tried(check_where, route, findings)
     tried(_check_companions, route, findings)
     tried(check_envelope, route, findings)
     if tried(lambda: route[DESTINATION]) == "crm_bulk":
@@ -124,7 +129,9 @@ def route_settings(
     tried(_check_keys, route, objects[name], findings)
     tried(_check_partial, route, objects[name], findings)
     tried(_check_bulk, route, objects[name], findings)
-    return _built(route, rules, custom, object=name, flush=_flush(route))
+    built = _built(route, rules, custom, object=name, flush=_flush(route))
+    tried(check_not_met, route, built, objects[name], findings)
+    return built
 
 
 def _crm_route(route: SectionValues, folder: Path, findings: Findings) -> RouteSettings:
@@ -146,9 +153,11 @@ def _crm_route(route: SectionValues, folder: Path, findings: Findings) -> RouteS
     # An insert without external_id has no key field: its position in Kafka serves as key.
     if crm.described.primary_key == PLACE_KEY:
         rules |= {PLACE_KEY: PLACE_RULE}
-    return _built(
+    built = _built(
         route, rules, custom, object=crm.described.name, flush=crm_flush(route, findings), crm=crm
     )
+    tried(check_not_met, route, built, crm.described, findings)
+    return built
 
 
 def _built(
@@ -161,7 +170,7 @@ def _built(
     crm: CrmTarget | None = None,
 ) -> RouteSettings:
     """Build the settings of a checked route."""
-    tombstones, where, flat_prefix = route[TOMBSTONES], route[WHERE], route[FLAT_PREFIX]
+    tombstones, flat_prefix = route[TOMBSTONES], route[FLAT_PREFIX]
     return RouteSettings(
         topics=route[TOPICS],
         object=object,
@@ -175,7 +184,8 @@ def _built(
         zone=route[ZONE],
         flat_prefix=FLAT_PREFIX_DEFAULT if flat_prefix is None else flat_prefix,
         unavailable_value=route[UNAVAILABLE_VALUE],
-        where=where or {},
+        where=where_settings(route),
+        where_not_met=route[WHERE_NOT_MET],
         operation=operation_settings(route),
         row=row_settings(route),
         before=before_settings(route),
@@ -237,9 +247,7 @@ def _check_partial(route: SectionValues, target: ObjectSettings, findings: Findi
             " rows, or set refresh_mode: partial"
         )
         findings.warn(route.place_of(FORMAT), route.path_of(FORMAT), text)
-    # Plain rows have no deletes: only a null value may mean one.
-    deletes = route[FORMAT] != "json" or route[TOMBSTONES] == "delete"
-    if target.refresh_mode == "partial" and route[DELETES] == "delete" and deletes:
+    if target.refresh_mode == "partial" and route[DELETES] == "delete" and sends_deletes(route):
         text = (
             f"deletes are sent to `{target.name}`, which has refresh_mode partial; Salesforce's"
             " help asks for refresh mode Upsert for deletes: test a delete on your data stream, or"
@@ -305,13 +313,6 @@ def _check_zone(route: SectionValues, findings: Findings) -> None:
         guess = did_you_mean(name, zoneinfo.available_timezones())
         text = f"`{name}` is not a time zone; write one such as Europe/Berlin{guess}"
         findings.fault(route.place_of(ZONE), route.path_of(ZONE), text)
-
-
-def _check_where(route: SectionValues, findings: Findings) -> None:
-    """Check the source paths of the filter."""
-    for path in route[WHERE] or {}:
-        if fault := fault_of_path(path):
-            findings.fault(route.place_of(WHERE, path), route.path_of(WHERE, path), fault)
 
 
 def _check_unavailable_value(route: SectionValues, findings: Findings) -> None:

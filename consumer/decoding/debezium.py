@@ -9,7 +9,7 @@ from consumer.decoding.connect_schema import columns_of_envelope
 from consumer.decoding.debezium_topics import is_heartbeat, is_ticdc_watermark, own_record
 from consumer.decoding.document import open_member, open_object
 from consumer.decoding.filtered import FILTERED
-from consumer.decoding.members import found, row_or_null, whole_number
+from consumer.decoding.members import clock_ticks, found, row_or_null
 from consumer.decoding.opened import open_value
 from consumer.decoding.wrapping import EmbeddedSchemaCache, is_connect_null, unwrap
 from consumer.errors import Reason, RecordError
@@ -94,7 +94,12 @@ def events_of(
     if after is None:
         detail = f"expected an object for op {op}, got {found(members, 'after')}"
         raise RecordError(Reason.ENVELOPE_SHAPE, detail, field="after")
-    return (ChangeEvent(operation=operation, row=after, old_row=before, source_ms=source_ms),)
+    # The row before an update has invented values too, where the replica identity is an index.
+    return (
+        ChangeEvent(
+            operation=operation, row=after, old_row=before, keys_only=True, source_ms=source_ms
+        ),
+    )
 
 
 def operation_of(op: Opened, place: str) -> Operation | Filtered:
@@ -113,11 +118,14 @@ def operation_of(op: Opened, place: str) -> Operation | Filtered:
 
 
 def change_time_ms(members: Row) -> int | None:
-    """Return the time of the change at the source, else the time of the envelope."""
+    """Return the time of the change at the source, else the time of the envelope.
+
+    In snapshots some connectors write 0 into `source`.
+    """
     source = open_member(members.get("source"))
     for place in (source or {}, members):
         for name, per_ms in CLOCKS:
-            ticks = whole_number(place.get(name))
+            ticks = clock_ticks(place.get(name))
             if ticks is not None:
                 return ticks // per_ms
     return None

@@ -223,7 +223,7 @@ def _body(request: Request) -> _Body | None:
 async def _save(content: aiohttp.StreamReader, path: Path) -> bytes:
     """Write an answer's body to a file, piece by piece; the answer itself gets an empty body.
 
-    Raises: `Fatal` when the file cannot be written.
+    Raises: `Hold(SPOOL)` when the file cannot be written: the request is repeated.
     """
     with _open_to_write(path) as file:
         while not content.at_eof():
@@ -231,7 +231,7 @@ async def _save(content: aiohttp.StreamReader, path: Path) -> bytes:
             try:
                 file.write(piece)
             except OSError as error:
-                raise Fatal(_cannot_write(path, error)) from error
+                raise _cannot_write(path, error) from error
     return b""
 
 
@@ -239,11 +239,15 @@ def _open_to_write(path: Path) -> BinaryIO:
     try:
         return path.open("wb", buffering=0)
     except OSError as error:
-        raise Fatal(_cannot_write(path, error)) from error
+        raise _cannot_write(path, error) from error
 
 
-def _cannot_write(path: Path, error: OSError) -> str:
-    return f"cannot write the spooled file {path}: {error.strerror}"
+def _cannot_write(path: Path, error: OSError) -> Hold:
+    detail = (
+        f"cannot write the answer of the service to {path}: {error.strerror}; free space on its"
+        " disk, or set delivery.spool_dir to another volume"
+    )
+    return Hold(HoldReason.SPOOL, detail)
 
 
 class _Body(Payload):

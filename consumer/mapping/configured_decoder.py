@@ -262,9 +262,11 @@ def _time_source(route: RouteSettings, bound: BoundRoute) -> VersionField | None
 def _time_ms(time: VersionField, origin: Origin) -> int | None:
     """Return the time of a change; `None` if the record has none there."""
     try:
-        return time.of(time.source.fetch(origin))
+        found_ms = time.of(time.source.fetch(origin))
     except RecordError as error:
         raise RecordError(error.reason, error.detail, field=time.name) from None
+    # 0 and -1 are how sources write a time that they do not know.
+    return found_ms if found_ms is not None and found_ms > 0 else None
 
 
 def _columns_at(row: _RowSource) -> Callable[[ConnectField | None], Columns]:

@@ -106,4 +106,7 @@ def constant(value: str | float | bool | None, target: FieldType) -> Out:  # noq
 
 _CANONICAL = writing_of(FieldType.TEXT, None)
 
-__all__ = ["Conversion", "Digits", "constant", "scalar_text"]
+TEXT_RULE = Conversion(FieldType.TEXT, None, None, None)
+"""The conversion of a value that is read as it is."""
+
+__all__ = ["TEXT_RULE", "Conversion", "Digits", "constant", "scalar_text"]

@@ -9,6 +9,7 @@ import msgspec
 from consumer.decoding.columns import Column, Columns, column_at
 from consumer.decoding.opened import Absent, Opened
 from consumer.errors import Reason, RecordError
+from consumer.mapping.conditions import Where
 from consumer.mapping.conversion import Conversion, constant, scalar_text
 from consumer.mapping.keys import KeyField
 from consumer.mapping.settings import FieldRule, FieldType
@@ -103,12 +104,14 @@ class RowPlan(msgspec.Struct, frozen=True):
     """All fields of an object, compiled for one source schema: the input of both paths.
 
     `order` is the schema's order of fields. `others` are all fields but the key and the version.
+    `where` are the conditions of the route.
     """
 
     key: KeyField
     version: VersionField | None
     others: tuple[Field, ...]
     order: tuple[str, ...]
+    where: Where
 
 
 def compile_row(bound: BoundRoute, columns: Columns) -> RowPlan:
@@ -145,7 +148,8 @@ def compile_row(bound: BoundRoute, columns: Columns) -> RowPlan:
             target.record_modified, source, conversion, zone, ruled=rule is not None
         )
     key = KeyField(target.primary_key, *compiled(target.primary_key))
-    return RowPlan(key, version, tuple(others), tuple(target.fields))
+    where = Where(bound, columns)
+    return RowPlan(key, version, tuple(others), tuple(target.fields), where)
 
 
 def _source(

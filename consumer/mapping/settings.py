@@ -90,6 +90,24 @@ Listed: TypeAlias = str | int | float | bool | None
 """A value that a configuration lists: of a condition, or of an operation."""
 
 
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """The tests of one path in `where` that is written as a mapping: all of them must hold.
+
+    `excluded` is its `not`. `above` and `below` exclude the bound itself; both are numbers, or both
+    are dates or times. `unit` and `scale` are those of a field rule.
+    """
+
+    excluded: tuple[Listed, ...] = ()
+    above: str | int | float | None = None
+    below: str | int | float | None = None
+    unit: TimeUnit | None = None
+    scale: int | None = None
+
+
+WhereEntry: TypeAlias = tuple[Listed, ...] | Comparison
+"""What `where` says about one path: the values that it accepts, or the tests that must hold."""
+
+
 class OperationSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The `operation` of a route: the path of its value, and the values of each kind."""
 
@@ -172,7 +190,8 @@ class RouteSettings(msgspec.Struct, frozen=True, kw_only=True):
     zone: str | None = None
     flat_prefix: str = "__"
     unavailable_value: str | None = None
-    where: dict[str, tuple[Listed, ...]] = {}
+    where: dict[str, WhereEntry] = {}
+    where_not_met: Literal["filter", "delete"] = "filter"
     operation: OperationSettings | None = None
     row: RowSettings | None = None
     before: BeforeSettings | None = None
@@ -186,3 +205,8 @@ class RouteSettings(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the route describes the envelope around its rows, which format json has not."""
         described = (self.operation, self.row, self.before, self.time)
         return self.format == "json" and any(one is not None for one in described)
+
+    def is_mark(self, column: str) -> bool:
+        """Whether a column is metadata that Debezium's transformation adds to a flat row."""
+        prefix = self.flat_prefix
+        return self.format == "debezium_flat" and prefix != "" and column.startswith(prefix)

@@ -9,7 +9,8 @@ import msgspec
 
 from consumer.decoding.cells import CELL_STEPS, absence_of_cell
 from consumer.decoding.document import json_in_text, open_member
-from consumer.decoding.kafka_key import JAVA_TEXT, KafkaKey, key_text
+from consumer.decoding.framings import framing_by_header
+from consumer.decoding.kafka_key import JAVA_TEXT, KafkaKey, key_text, refuse_framing
 from consumer.decoding.opened import (
     Absent,
     Nested,
@@ -19,6 +20,7 @@ from consumer.decoding.opened import (
     open_json,
     open_value,
 )
+from consumer.decoding.schema_ids import KEY_HEADER
 from consumer.errors import Reason, RecordError
 from consumer.headers import headers_of
 from consumer.mapping.kinds import named_kind
@@ -61,6 +63,9 @@ class Origin:
         """The Kafka key, opened on first use."""
         if self._key is None:
             self._key = KafkaKey(self.record.key())
+            # Only headers show that such a key is the body of a serializer with a schema.
+            if self._key.is_bare:
+                refuse_framing(framing_by_header(headers_of(self.record), KEY_HEADER))
         return self._key
 
     def at(self, row: Row, absent: Absent = Absent.MISSING) -> Origin:
@@ -265,10 +270,25 @@ class TemplatePart:
         return Absent.MISSING if found is None else self.written(found)
 
 
+def parts_of(source: ValueSource) -> tuple[ValueSource, ...]:
+    """Return the sources inside a template; any other source is its only part."""
+    if not isinstance(source, Template):
+        return (source,)
+    return tuple(part.source for part in source.parts if not isinstance(part, str))
+
+
+def row_columns(source: ValueSource) -> tuple[str, ...]:
+    """Return the columns of the row that a source reads."""
+    return tuple(part.column for part in parts_of(source) if isinstance(part, RowPath))
+
+
 def kafka_time_ms(record: Record) -> int | None:
-    """Return the record's timestamp in milliseconds; `None` when the record has none."""
+    """Return the record's timestamp in milliseconds; `None` when the record has none.
+
+    A producer that sets no timestamp sends -1, also as a create time; 0 is not a time either.
+    """
     kind, timestamp_ms = record.timestamp()
-    return timestamp_ms if kind else None
+    return timestamp_ms if kind and timestamp_ms > 0 else None
 
 
 _METADATA: dict[str, Callable[[Record], object]] = {

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from consumer.auth.secret_files import Signature
     from consumer.clock import Clock
-    from consumer.decoding.wire_form import SchemaRef
+    from consumer.decoding.schema_ids import SchemaRef
     from consumer.http.client import Transport
     from consumer.registry.exchange import RegisteredSchema
     from consumer.registry.settings import RegistrySettings

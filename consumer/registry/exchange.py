@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from urllib.parse import quote
+from uuid import UUID
 
 import msgspec
 
@@ -17,7 +18,7 @@ from consumer.http.messages import NoAnswer, Request
 from consumer.masking import mask
 
 if TYPE_CHECKING:
-    from consumer.decoding.wire_form import SchemaRef
+    from consumer.decoding.schema_ids import SchemaRef
     from consumer.http.messages import Answer, HttpOutcome
 
 _OK: Final = 200
@@ -64,10 +65,7 @@ def schema_path(schema: SchemaRef) -> str:
     """Return the path of a schema, by its id or its GUID."""
     if isinstance(schema, int):
         return f"/schemas/ids/{schema}"
-    digits = schema.hex()
-    return (
-        f"/schemas/guids/{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
-    )
+    return f"/schemas/guids/{UUID(bytes=schema)}"
 
 
 def reference_path(pointer: Pointer) -> str:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from hypothesis import strategies as st
 
-from consumer.mapping.settings import FieldRule, FieldType, ObjectSettings, RouteSettings, TimeUnit
+from consumer.decoding.opened import ExactFloat
+from consumer.mapping.settings import (
+    Comparison,
+    FieldRule,
+    FieldType,
+    ObjectSettings,
+    RouteSettings,
+    TimeUnit,
+    WhereEntry,
+)
 from consumer.model import PlainRecord
 from tests.properties.values import MARK, VALUES
 
@@ -147,17 +156,48 @@ def rules(draw: st.DrawFn, name: str, target: FieldType) -> FieldRule:
 
 
 @st.composite
+def comparisons(draw: st.DrawFn) -> Comparison:
+    """Draw the tests of one path of `where`: values that are excluded, and bounds."""
+    excluded = draw(st.sets(st.sampled_from(["a", 1, None, True, "", ExactFloat("1.10")])))
+    above, below = draw(
+        st.sampled_from(
+            [
+                (None, None),
+                (0, None),
+                (None, 10),
+                (ExactFloat("1.09"), ExactFloat("1.11")),
+                ("2024-01-01", None),
+                (None, "2024-02-29T10:00:00.123Z"),
+                ("2024-02-28", "2026-01-01T00:00:00+02:00"),
+            ]
+        )
+    )
+    is_time = isinstance(above or below, str)
+    return Comparison(
+        excluded=tuple(excluded),
+        above=above,
+        below=below,
+        unit=draw(st.sampled_from([None, "us", "days"])) if is_time else None,
+        scale=draw(st.sampled_from([None, None, 2])) if not is_time else None,
+    )
+
+
+@st.composite
 def bound_routes(draw: st.DrawFn) -> tuple[RouteSettings, ObjectSettings]:
     """Draw a route and its object."""
     ruled = draw(st.sets(st.sampled_from(list(FIELDS)), max_size=3))
-    where: dict[str, tuple[Any, ...]] = draw(
-        st.sampled_from(
-            [
-                *[{}] * 8,
-                {"$envelope.op": ("c", "u")},
-                {"name": ("a", 1, None)},
-                {"c.d": (7,), "code": ("a", "1", True, None)},
-            ]
+    where: dict[str, WhereEntry] = draw(
+        st.one_of(
+            *[st.just({})] * 3,
+            st.sampled_from(
+                [
+                    {"$envelope.op": ("c", "u")},
+                    {"name": ("a", 1, None)},
+                    {"c.d": (7,), "code": ("a", "1", True, None)},
+                    {"__op": ("c", "u"), "code": ("a", None)},
+                ]
+            ),
+            st.dictionaries(SOURCES, comparisons(), min_size=1, max_size=2),
         )
     )
     target = ObjectSettings(
@@ -177,14 +217,20 @@ def bound_routes(draw: st.DrawFn) -> tuple[RouteSettings, ObjectSettings]:
     for name in ("id", "seen"):
         if name in fields and isinstance(fields[name].const, str | int | float | bool | None):
             del fields[name]
+    deletes: Literal["delete", "ignore", "dead_letter"] = draw(
+        st.sampled_from(["delete", "delete", "ignore", "dead_letter"])
+    )
     route = RouteSettings(
         topics=(TOPIC,),
         object="things",
         format=draw(st.sampled_from(["json", "debezium", "debezium_flat"])),
-        deletes=draw(st.sampled_from(["delete", "delete", "ignore", "dead_letter"])),
+        deletes=deletes,
         tombstones=draw(st.sampled_from(["ignore", "delete"])),
         zone=draw(st.sampled_from([None, "Europe/Berlin"])),
         where=where,
+        where_not_met=draw(st.sampled_from(["filter", "delete"]))
+        if deletes == "delete"
+        else "filter",
         fields=fields,
     )
     return route, target

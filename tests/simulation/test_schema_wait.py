@@ -6,6 +6,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from consumer.dead_letter.settings import DeadLetterSettings, FuseSettings
@@ -106,6 +107,34 @@ async def test_a_record_behind_a_waiting_one_does_not_overtake_it() -> None:
     await world.until(member.settled)
     assert {"1"} == rows(world)
     assert world.tenant.rows("customers")["1"]["email"] is None
+    await member.stop()
+
+
+@scenario
+async def test_keys_and_values_in_the_frame_of_aws_glue_wait_too() -> None:
+    """They name their schema by the id of its version; an outage is a hold."""
+    made = settings(objects=[CUSTOMERS], routes=[ROUTE])
+    world = World(msgspec.structs.replace(made, registry_type="glue"))
+    producer = Producer(world)
+    key = world.registry.register(f"{TOPIC}-key", '"long"')
+    frames = [
+        b"\3\0" + world.registry.guid(number).bytes + avro_body(text, value)
+        for number, text, value in (
+            (producer.id, producer.schema, {"id": 7, "updated_at": "2025-01-01T00:00:00Z"}),
+            (key, '"long"', 7),
+        )
+    ]
+    world.registry.trouble = 503
+    for value in (frames[0], None):
+        world.log.append(TOPIC, 0, key=frames[1], value=value, timestamp_ms=world.clock.wall_ms())
+    member = world.member()
+    await member.start(0)
+    await world.until(lambda: bool(holds(member)))
+    assert [HoldReason.BROKER] == [reason for reason, _ in holds(member)]
+    world.registry.trouble = None
+    await world.until(member.settled)
+    assert ([], set(), []) == (holds(member), rows(world), world.dead_letter_reasons())
+    assert 2 == member.status().ledger.polled
     await member.stop()
 
 

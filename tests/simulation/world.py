@@ -12,6 +12,7 @@ from consumer.admin.settings import AdminSettings, LogSettings
 from consumer.admin.telemetry import Telemetry
 from consumer.app.daemon import Daemon
 from consumer.app.ports import Ports
+from consumer.app.service_clock import ServiceClock, WatchedTransport
 from consumer.auth.exchange import core_flow
 from consumer.auth.provider import TokenProvider
 from consumer.auth.settings import SalesforceSettings, Secret
@@ -98,6 +99,7 @@ class World:
     ) -> None:
         self.settings = given or settings()
         self.clock = VirtualClock()
+        self.machine = VirtualClock()
         self.random = random.Random(seed)  # noqa: S311 - a schedule, not a secret
         self.log = MemoryLog()
         self.tenant = Tenant(
@@ -190,11 +192,13 @@ class Member:
     """One daemon of the group."""
 
     def __init__(self, world: World) -> None:
-        clock = world.clock
+        self.clock = clock = ServiceClock(world.machine)
         self._world = world
         self.metrics = Metrics(version="0", config_sha256="0")
         telemetry = Telemetry(self.metrics, clock)
-        transport = InProcessTransport(world.tenant, clock, latency_s=world.latency_s)
+        transport = WatchedTransport(
+            InProcessTransport(world.tenant, clock, latency_s=world.latency_s), clock
+        )
         self.source = MemorySource(
             world.log, drain_timeout_s=world.settings.delivery.drain_timeout_s
         )
@@ -225,6 +229,7 @@ class Member:
             ),
             telemetry,
         )
+        self.daemon.status.use_clock_offset(clock.ahead_s)
         self.task: asyncio.Task[None] | None = None
 
     async def start(self, *partitions: int, topic: str = TOPIC) -> None:

@@ -9,10 +9,9 @@ import msgspec
 from consumer.decoding.cells import CELL_STEPS
 from consumer.decoding.columns import column_at
 from consumer.decoding.opened import Absent
-from consumer.mapping.conversion import Conversion
+from consumer.mapping.conversion import TEXT_RULE
 from consumer.mapping.fast_path.leaves import Conflict, Leaves
 from consumer.mapping.fast_path.shapes import Shape, TakeSlowPath, first_shape, opener
-from consumer.mapping.settings import FieldType
 from consumer.mapping.sources import (
     DocumentPath,
     EnvelopePath,
@@ -28,11 +27,10 @@ if TYPE_CHECKING:
     from consumer.decoding.columns import Column, Columns
     from consumer.decoding.opened import Opened
     from consumer.decoding.placeholders import Placeholders
+    from consumer.mapping.conversion import Conversion
     from consumer.mapping.fast_path.leaves import Layout, Leaf, Path
     from consumer.mapping.sources import ValueSource
     from consumer.model import Record
-
-TEXT_RULE = Conversion(FieldType.TEXT, None, None, None)
 
 
 class UsedPaths:

@@ -102,7 +102,7 @@ def _kafka(
     yield f"  bootstrap_servers: {yaml_scalar(bootstrap)}"
     yield f"  group_id: {GROUP}"
     yield _remarked(
-        "  start_at: earliest", "for partitions without a position: earliest | latest | a time"
+        "  start_at: earliest", "for a group without positions: earliest | latest | a time"
     )
     if properties:
         yield "  properties:"

@@ -13,7 +13,13 @@ from consumer.operations.sampling.first_files import yaml_scalar
 from consumer.operations.sampling.guessed_key import TopicTables
 from consumer.operations.sampling.guessed_route import GuessedRoute, guess_route
 from consumer.operations.sampling.guesses import fit_name, path_of, words_of
-from consumer.operations.sampling.recognition import CLEAR_SHARE, EVIDENCE, Recognition, recognise
+from consumer.operations.sampling.recognition import (
+    CLEAR_SHARE,
+    EVIDENCE,
+    FRAMES,
+    Recognition,
+    recognise,
+)
 from consumer.operations.sampling.sampled_rows import SampledRows, rows_of
 from consumer.operations.sampling.sampler import NoSample
 from consumer.operations.sampling.tables import (
@@ -27,10 +33,18 @@ from consumer.operations.sampling.unframed import schemas_in, unframed
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
+    from consumer.decoding.wire_formats import RegistryType
     from consumer.operations.sampling.sampler import Sample
     from consumer.operations.sampling.tables import SourceTable
     from consumer.operations.sampling.unframed import UnframedSample
-    from consumer.registry.settings import RegistrySettings
+    from consumer.registry.settings import AnyRegistry
+
+
+_OPTIONS: Final[dict[RegistryType, str]] = {
+    "confluent": "--registry url=https://HOST",
+    "glue": "--registry type=glue --registry region=REGION",
+}
+"""The options of `config init` that name a registry of each type."""
 
 
 _DELETED: Final = frozenset({"deleted", "removed", "tombstone"})
@@ -59,7 +73,7 @@ class FirstLook(msgspec.Struct, frozen=True):
 def look_at(
     sample: Sample,
     hints: TopicHints,
-    registry: RegistrySettings | None = None,
+    registry: AnyRegistry | None = None,
     taken: Collection[str] = (),
 ) -> FirstLook:
     """Detect the format of a topic and guess a route for each table in it.
@@ -77,7 +91,7 @@ def look_at(
         # The bytes give the encoding only roughly. The registry knows it, so its schemas decide,
         # and the values are recognised a second time as JSON.
         if registry is None:
-            _refuse(sample, f"{_framed(recognition)}; add --registry url=https://HOST")
+            _refuse(sample, f"{_framed(recognition)}; add {_OPTIONS[recognition.registry]}")
         schemas = schemas_in(sample.records, registry)
         opened = unframed(sample.records, schemas)
         encoding = _encoding_of(sample, opened)
@@ -217,8 +231,8 @@ def _framed(recognition: Recognition) -> str:
     """Return how many values have the framing of a schema registry."""
     framing, framed = next(iter(recognition.framings.items()))
     return (
-        f"has {framed} of {recognition.value_count} values in schema registry framing (by their"
-        f" bytes, encoding {framing})"
+        f"has {framed} of {recognition.value_count} values in {FRAMES[recognition.registry]} (by"
+        f" their bytes, encoding {framing})"
     )
 
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
+from consumer.decoding import glue_form
 from consumer.decoding.debezium_topics import is_simple_watermark, own_record
-from consumer.decoding.document import is_of_open_protocol, open_member, open_object
+from consumer.decoding.document import open_member, open_object
+from consumer.decoding.framings import foreign_header, is_of_open_protocol, named_by_header
 from consumer.decoding.opened import open_value
-from consumer.decoding.wire_form import KEY_HEADER, VALUE_HEADER, split_id
+from consumer.decoding.schema_ids import KEY_HEADER, VALUE_HEADER, split_id
+from consumer.decoding.wire_formats import RegistryType
 from consumer.decoding.wrapping import is_connect_null, is_connect_struct
 from consumer.errors import RecordError
 from consumer.headers import headers_of
-from consumer.mapping.settings import FormatName
+from consumer.mapping.settings import EncodingName, FormatName
 from consumer.model import FilterRule
 from consumer.operations.sampling.unknown_formats import (
     is_sql_server_event,
@@ -33,6 +36,12 @@ CLEAR_SHARE: Final = 0.9
 """A format or encoding is only accepted if this share of the values has it."""
 
 DEFAULT_PREFIX: Final = "__"
+
+FRAMES: Final[dict[RegistryType, str]] = {
+    "confluent": "schema registry framing",
+    "glue": "AWS Glue's frame",
+}
+"""The framing of each type of registry, as a person reads it."""
 
 _NULL: Final = b"null"
 """A null value as JSON text, which some `debezium_flat` topics have instead of a tombstone."""
@@ -53,7 +62,8 @@ class Recognition(msgspec.Struct, frozen=True, kw_only=True):
     """The formats of the values in a sample.
 
     `formats` and `framings` count the values, most frequent first. `refused` counts values that are
-    not JSON objects, by reason. `unknown` counts values that look like change records of a system
+    not JSON objects, by reason. `registry` is the type of registry that the framed values need.
+    `unknown` counts values that look like change records of a system
     whose format is not known, by system; they are counted as `json` in `formats`. `own` counts the
     records that a source writes for itself, by filter rule: they have no row and no format.
     `prefix` is the prefix of the columns that `debezium_flat` adds.
@@ -62,6 +72,7 @@ class Recognition(msgspec.Struct, frozen=True, kw_only=True):
     formats: dict[FormatName, int]
     unknown: dict[str, int]
     framings: dict[str, int]
+    registry: RegistryType = "confluent"
     refused: dict[str, int]
     null_count: int
     prefix: str
@@ -86,6 +97,7 @@ def recognise(records: Iterable[Record]) -> Recognition:
     """Recognise the format of each value in a sample."""
     formats: Counter[FormatName] = Counter()
     framings: Counter[str] = Counter()
+    registries: Counter[RegistryType] = Counter()
     refused: Counter[str] = Counter()
     prefixes: Counter[str] = Counter()
     unknown: Counter[str] = Counter()
@@ -96,7 +108,8 @@ def recognise(records: Iterable[Record]) -> Recognition:
         if value is None or value == _NULL:
             null_count += 1
         elif (framing := framing_of(value, record)) is not None:
-            framings[framing] += 1
+            framings[framing.encoding] += 1
+            registries[framing.registry] += 1
         else:
             try:
                 document = open_object(value)
@@ -110,7 +123,8 @@ def recognise(records: Iterable[Record]) -> Recognition:
                     continue
                 name, prefix = _format_of(members, record)
             except RecordError as error:
-                refused[f"{error.reason} ({error.detail})"] += 1
+                fault = named_by_header(error, headers_of(record), VALUE_HEADER)
+                refused[f"{fault.reason} ({fault.detail})"] += 1
                 continue
             formats[name] += 1
             prefixes[prefix] += name == "debezium_flat"
@@ -125,6 +139,7 @@ def recognise(records: Iterable[Record]) -> Recognition:
         formats=dict(formats.most_common()),
         unknown=dict(unknown.most_common()),
         framings=dict(framings.most_common()),
+        registry=registries.most_common(1)[0][0] if registries else "confluent",
         refused=dict(refused.most_common()),
         null_count=null_count,
         own=dict(own.most_common()),
@@ -140,20 +155,41 @@ def _own_rule(members: JsonObject, record: Record) -> FilterRule | None:
     return None if filtered is None else filtered.rule
 
 
-def framing_of(value: bytes, record: Record) -> str | None:
-    """Return the encoding of a value with schema registry framing, or `None` without framing.
+class SeenFraming(NamedTuple):
+    """The framing of a value: the type of the registry, and the encoding as it is guessed."""
+
+    registry: RegistryType
+    encoding: EncodingName
+
+
+def framing_of(value: bytes, record: Record) -> SeenFraming | None:
+    """Return the framing of a value by a schema registry that can be read, or `None`.
 
     The framing has the id of the schema but not the encoding, which is guessed from the bytes after
     it.
     """
-    # Its lengths begin with zero bytes, like the framing.
-    if is_of_open_protocol(value):
+    headers = headers_of(record)
+    # The lengths of TiCDC's open protocol begin with zero bytes, like the wire format.
+    if foreign_header(headers, VALUE_HEADER) is not None or is_of_open_protocol(value):
         return None
+    if glue_form.schema_of(value, headers, VALUE_HEADER) is not None:
+        try:
+            return SeenFraming(
+                "glue", _encoding_of(glue_form.frame_of(value, (), VALUE_HEADER).body)
+            )
+        except RecordError:  # the body does not decompress
+            return SeenFraming("glue", "avro")
     _, body = split_id(value) or (None, b"")
     # Newer serializers put the schema id into a header; the value then has no prefix to recognise.
     if not body:
-        by_header = any(name in {KEY_HEADER, VALUE_HEADER} for name, _ in headers_of(record))
-        return ("json_schema" if _is_like_json(value) else "avro") if by_header else None
+        by_header = any(name in {KEY_HEADER, VALUE_HEADER} for name, _ in headers)
+        if not by_header:
+            return None
+        return SeenFraming("confluent", "json_schema" if _is_like_json(value) else "avro")
+    return SeenFraming("confluent", _encoding_of(body))
+
+
+def _encoding_of(body: bytes) -> EncodingName:
     if _is_like_json(body):
         return "json_schema"
     return "protobuf" if body[:1] == b"\x00" and _is_protobuf(body[1:]) else "avro"

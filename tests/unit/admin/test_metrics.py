@@ -44,6 +44,7 @@ PROMISED = {
     ("hold", "gauge", ("reason",)),
     ("token_refreshes_total", "counter", ("result",)),
     ("token_expires_seconds", "gauge", ()),
+    ("clock_offset_seconds", "gauge", ()),
     ("rate_limit_requests_per_second", "gauge", ()),
     ("in_flight_requests", "gauge", ()),
     ("throttled_seconds_total", "counter", ()),
@@ -68,6 +69,7 @@ REPORT = StatusReport(
     in_flight=4,
     buffer_bytes=99,
     freshness_s={"t": 1.5},
+    clock_offset_s=-600.5,
 )
 
 
@@ -158,6 +160,7 @@ def test_labels_are_the_promised_ones() -> None:
         ("hold", {"reason": "SINK"}, 1),
         ("hold", {"reason": "BROKER"}, 0),
         ("token_expires_seconds", {}, 60),
+        ("clock_offset_seconds", {}, -600.5),
         ("rate_limit_requests_per_second", {}, 125),
         ("in_flight_requests", {}, 4),
     ],

@@ -63,8 +63,8 @@ def detail_of(value: bytes) -> str:
         pytest.param(
             b"\x00\x00\x00\x00\x01\x02",
             (
-                "DECODE_FRAMED: expected JSON, got the schema registry's wire format; set the"
-                " route's `encoding`"
+                "DECODE_FRAMED: expected JSON, got the Confluent wire format; set the"
+                " route's `encoding` and kafka.schema_registry.url"
             ),
             id="A39",
         ),
