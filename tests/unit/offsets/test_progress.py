@@ -58,7 +58,7 @@ def test_a_start_without_a_position_is_committed() -> None:
 
 
 def test_a_first_position_after_the_start_is_committed_at_once() -> None:
-    """Then there is no commit of the start."""
+    """Then the start is never committed."""
     progress, assignment = owned(committed=None)
     assignment.next_offset = 12
     progress.advance([], 0.5)
