@@ -18,11 +18,12 @@ from consumer.decoding.opened import Absent
 from consumer.decoding.schema_ids import VALUE_HEADER
 from consumer.errors import Reason, RecordError
 from consumer.headers import headers_of
+from consumer.mapping.composed_sources import row_columns
 from consumer.mapping.conditions import Where
 from consumer.mapping.custom import CustomRule
 from consumer.mapping.deleted_row import deleted_row
 from consumer.mapping.fields import compile_row
-from consumer.mapping.sources import Origin, kafka_time_ms, row_columns
+from consumer.mapping.sources import Origin, kafka_time_ms
 from consumer.mapping.version import LARGEST_LEAD_MS, NO_LIMIT_MS
 from consumer.model import Delete, Filtered, FilterRule, Operation, Upsert
 
