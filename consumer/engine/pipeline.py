@@ -6,12 +6,13 @@ return at once. The picture is in the package's docstring.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from consumer.dead_letter.envelope import RecordFault
 from consumer.engine.record_dispatch import DispatchObserver
 from consumer.engine.state import EngineState, open_lows
 from consumer.errors import Hold, HoldReason, Reason
+from consumer.holds import RATE_HOLD_S
 from consumer.model import Operation, RecordCount, RecordOutcome, Target
 from consumer.offsets.committing import Committing
 from consumer.source.port import Chunk, Position
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     from consumer.model import Assignment, Change, PartialRecord, Record
     from consumer.source.intake import Intake
     from consumer.source.port import Source
-
-RATE_HOLD_S: Final = 3.0
-"""A pause that the service asked for is reported as a RATE hold when it is longer than this."""
 
 
 class PipelineObserver(DispatchObserver, Protocol):
