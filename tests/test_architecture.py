@@ -42,6 +42,7 @@ LAYERS = {
     "consumer.delivery.load_control": PURE,
     "consumer.delivery.isolate": PURE,
     "consumer.auth.assertion": PURE,
+    "consumer.auth.doubt": PURE,
     "consumer.auth.exchange": PURE,
     "consumer.auth.token": PURE,
     "consumer.dead_letter.envelope": PURE,

@@ -24,6 +24,7 @@ class LogEvent(msgspec.Struct, frozen=True):
 
 FIELDS: Final[dict[str, str]] = {
     "admin_port": "TCP port of the admin server, or `off`.",
+    "bytes": "Largest request body, in bytes.",
     "code": "Name of the Kafka client's error code, e.g. `TOPIC_AUTHORIZATION_FAILED`.",
     "commits": "Number of offset commits.",
     "config_sha256": "SHA-256 of the effective configuration, secrets left out.",
@@ -37,7 +38,9 @@ FIELDS: Final[dict[str, str]] = {
     "last_known_end": "End offset of the deleted topic's partition, as last seen.",
     "lasted_s": "How long the problem lasted, in seconds.",
     "line": "The client's own text.",
+    "new_host": "Host name that requests are sent to from now on.",
     "log_level": "The log level in force from now on.",
+    "old_host": "Host name that requests were sent to before.",
     "object": "Data 360 object or CRM sObject.",
     "offset": "Offset of the record.",
     "offset_s": "This machine's clock minus the service's, in seconds.",
@@ -312,10 +315,23 @@ EVENTS: Final[tuple[LogEvent, ...]] = (
         "No new access token: `refused` by the service, or `failed` to get an answer.",
     ),
     LogEvent(
+        "tenant_moved",
+        "info",
+        ("old_host", "new_host"),
+        "A new login named another host for the tenant or the CRM; requests go there from now on.",
+    ),
+    LogEvent(
         "requests_throttled",
         "info",
         ("wait_s",),
         "The service asked for a pause, and requests wait for it.",
+    ),
+    LogEvent(
+        "body_limit_changed",
+        "info",
+        ("object", "bytes"),
+        "Requests of this object have at most this size: larger ones were answered 413, or are not"
+        " any more.",
     ),
     LogEvent(
         "batch_outcome_unknown",
@@ -327,7 +343,7 @@ EVENTS: Final[tuple[LogEvent, ...]] = (
         "undocumented_acceptance",
         "warning",
         ("object", "detail"),
-        "The service accepted a batch with a status that it does not document.",
+        "The service accepted a batch with a status or a body that it does not document.",
     ),
     # ── bulk jobs
     LogEvent(

@@ -84,7 +84,14 @@ def _labelled(report: StatusReport | None) -> Iterator[GaugeMetricFamily]:
     hold = GaugeMetricFamily(
         PREFIX + "hold", "1 while records are held for this reason.", labels=("reason",)
     )
+    limit = GaugeMetricFamily(
+        PREFIX + "body_limit_bytes",
+        "Largest request body: as configured, or learned from answers 413.",
+        labels=("object",),
+    )
     if report is not None:
+        for name, limit_bytes in report.body_limits.items():
+            limit.add_metric((name,), limit_bytes)
         for owned in report.assignment:
             if owned.lag is not None:
                 lag.add_metric((owned.topic, str(owned.partition)), owned.lag)
@@ -95,4 +102,4 @@ def _labelled(report: StatusReport | None) -> Iterator[GaugeMetricFamily]:
         }
         for reason in HoldReason:
             hold.add_metric((reason,), 1 if reason in held else 0)
-    yield from (lag, fresh, hold)
+    yield from (lag, fresh, hold, limit)

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
     from consumer.auth.exchange import AuthFlow, Secrets
     from consumer.auth.settings import SalesforceSettings
-    from consumer.clock import Clock
     from consumer.config.settings import Settings
     from consumer.http.client import Transport
     from consumer.source.port import Source
@@ -163,7 +162,7 @@ def real_ports(
     settings: Settings,
     source: Source,
     service: ServicePorts,
-    clock: Clock,
+    clock: ServiceClock,
     closing: AsyncExitStack,
 ) -> Ports:
     """Build the ports of a daemon around its source and the service; `closing` closes them."""
@@ -184,6 +183,7 @@ def real_ports(
         ),
         clock=clock,
         rng=random.random,
+        latest_ms=clock.latest_ms,
         registry=registry,
     )
 

@@ -37,6 +37,24 @@ class ServiceClock:
         """Return the time of the wall clock, corrected where it is off."""
         return self._offset.corrected_ms(self.machine.now_s(), self.machine.wall_ms())
 
+    def latest_ms(self, record_ms: int) -> int:
+        """Return the latest time that it may be, given the Kafka timestamp of a record."""
+        now_s, wall_ms = self.machine.now_s(), self.machine.wall_ms()
+        latest_ms = self._offset.latest_ms(record_ms, now_s, wall_ms)
+        if latest_ms > wall_ms + ALLOWED_MS and not self._is_off:
+            self._is_off = True
+            offset_s = round((wall_ms - latest_ms) / 1_000)
+            _log.warning(
+                "clock_off",
+                offset_s=offset_s,
+                detail=(
+                    f"this machine's clock is {-offset_s} s behind the Kafka timestamp of a record,"
+                    " and the service's answers have no date to tell which one is right; such"
+                    " records are not refused for their time; set the clock (NTP)"
+                ),
+            )
+        return latest_ms
+
     async def sleep(self, duration_s: float) -> None:
         """Wait as the machine's clock does."""
         await self.machine.sleep(duration_s)
@@ -87,6 +105,10 @@ class WatchedTransport:
         if isinstance(outcome, Answer):
             self._clock.note(outcome)
         return outcome
+
+    def leave(self, origin: str) -> None:
+        """Close the connections to this origin that no request uses."""
+        self._transport.leave(origin)
 
     async def close(self) -> None:
         """Close every connection."""

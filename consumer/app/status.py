@@ -122,6 +122,10 @@ class DaemonStatus:
             token=TokenStatus(expires_in_s=self._token_expires_in_s()),
             rate=RateStatus(limit=self._rate.limit_per_s(now_s), share=self._rate.share),
             in_flight=self._lanes.in_flight if self._lanes is not None else 0,
+            body_limits={
+                target.object: batcher.body_limit.limit_bytes
+                for target, batcher in engine.batchers.items()
+            },
             buffer_bytes=engine.held_bytes,
             freshness_s=self._freshness_s(wall_ms),
             clock_offset_s=self._clock_ahead_s(),

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from consumer.bulk.job_journal import JobJournal, JournalEntry
     from consumer.bulk.job_state import Job
     from consumer.bulk.row_buffer import BulkBatch, RowBuffer
-    from consumer.bulk.runner import JobEnd, JobRunner, JobWatch
+    from consumer.bulk.runner import JobEnd, JobRunner
+    from consumer.bulk.step_sender import JobWatch
     from consumer.clock import Clock
     from consumer.http.messages import Request
     from consumer.model import Assignment, PartialRecord, Record

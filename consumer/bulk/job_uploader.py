@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from consumer.bulk.disk import remove, until_written
 from consumer.bulk.files import write_files
 from consumer.bulk.job_state import FILE_BYTES
-from consumer.bulk.runner import Broken, JobPlan, JobWatch
+from consumer.bulk.runner import Broken, JobPlan
 from consumer.delivery.verdicts import HoldLane
 from consumer.errors import HoldReason
 from consumer.mapping.times import moment_text
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from consumer.bulk.job_journal import JobJournal
     from consumer.bulk.row_buffer import BulkBatch, RowBuffer
     from consumer.bulk.runner import JobRunner
+    from consumer.bulk.step_sender import JobWatch
     from consumer.clock import Clock
 
 _FIRST_REPEAT_S: Final = 60.0

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from consumer.bulk.crm_row_buffer import CrmRowBuffer
     from consumer.bulk.crm_spool import CrmSpool
     from consumer.bulk.job_state import Job
-    from consumer.bulk.runner import JobEnd, JobRunner, JobWatch
+    from consumer.bulk.runner import JobEnd, JobRunner
+    from consumer.bulk.step_sender import JobWatch
     from consumer.clock import Clock
     from consumer.http.messages import Request
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from consumer.operations.replay.replay import ReplayResult
 
 _RULE_TEXT: Final = {
-    ReplayRule.NEWEST: "no record_modified: the newest state of a row up to the group's position",
+    ReplayRule.NEWEST: "no record_modified, or --lift: the newest state up to the group's position",
     ReplayRule.DATED: "record_modified: the last state in the range; the tenant keeps the newer",
     ReplayRule.MERGED: "partial rows: all changes of the range, then later ones of these rows",
     ReplayRule.EVERY: "engagement: every event of the range",

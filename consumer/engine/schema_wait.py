@@ -13,6 +13,7 @@ from consumer.backoff import probe_interval_s
 from consumer.decoding.schema_ids import KEY_HEADER, VALUE_HEADER, shown
 from consumer.errors import Hold, HoldReason, Transient
 from consumer.headers import headers_of
+from consumer.holds import RATE_HOLD_S
 
 if TYPE_CHECKING:
     import asyncio
@@ -120,7 +121,9 @@ class SchemaWait:
             except Hold as hold:
                 self._hold_waiters(schema, hold)
             except Transient as fault:
-                self._hold_waiters(schema, Hold(HoldReason.BROKER, fault.detail))
+                is_pause = (fault.after_s or 0.0) > RATE_HOLD_S
+                reason = HoldReason.RATE if is_pause else HoldReason.BROKER
+                self._hold_waiters(schema, Hold(reason, fault.detail))
             else:
                 self._cache.put(schema, written, self._clock.now_s())
                 break

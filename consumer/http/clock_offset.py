@@ -15,6 +15,7 @@ When is the service's time used?
 | at most a day apart, three samples agree | the service's |
 | further apart, or too few samples, or set or suspended since | the later |
 | more than a year apart | the machine's: the peer has no clock |
+| no sample at all | for a record whose Kafka timestamp is later, that timestamp |
 
 The later one, because a time is the bound for versions that are too far ahead: where it is not sure
 which clock is right, no good record may be refused.
@@ -81,7 +82,7 @@ class ClockOffset:
     def ahead_ms(self, now_s: float, wall_ms: int) -> int | None:
         """Return how far the machine's clock is ahead of the service's; negative: behind.
 
-        `None` when no answer has told.
+        `None` before the first answer with a date.
         """
         if not self._samples:
             return None
@@ -96,6 +97,17 @@ class ClockOffset:
         if self._is_sure(now_s, wall_ms) and abs(ahead_ms) <= LARGEST_CORRECTION_MS:
             return service_ms
         return max(wall_ms, service_ms)
+
+    def latest_ms(self, record_ms: int, now_s: float, wall_ms: int) -> int:
+        """Return the latest time that it may be, given the Kafka timestamp of a record.
+
+        Where the service's time is not known, a record of the future shows that the machine's clock
+        or the producer's is off; the record is not to blame for the machine's.
+        """
+        corrected_ms = self.corrected_ms(now_s, wall_ms)
+        if self._samples or not ALLOWED_MS < record_ms - corrected_ms <= LARGEST_CORRECTION_MS:
+            return corrected_ms
+        return record_ms
 
     def _is_sure(self, now_s: float, wall_ms: int) -> bool:
         return self._agree and not _differ(wall_ms - now_s * 1_000, self._samples[-1].machine_ms)

@@ -83,8 +83,10 @@ def request_for(url: str, path: str, credentials: RegistryCredentials, timeout_s
     return Request(method="GET", url=url + path, headers=tuple(headers), timeout_s=timeout_s)
 
 
-def read_answer(outcome: HttpOutcome) -> RegisteredSchema | None:
+def read_answer(outcome: HttpOutcome, asked_s: float | None = None) -> RegisteredSchema | None:
     """Read an answer; `None` when the registry does not have the schema.
+
+    `asked_s` is the pause that the answer asks for.
 
     Raises: `Transient`; `Hold` (AUTH for 401 and 403, CONFIG when the answer is not a registry's).
     """
@@ -119,7 +121,9 @@ def read_answer(outcome: HttpOutcome) -> RegisteredSchema | None:
             f"{detail}; check the credentials in kafka.schema_registry and their permissions",
         )
     if outcome.status in _TRANSIENT or outcome.status >= _SERVER_ERRORS:
-        raise Transient(detail)
+        if asked_s:
+            detail = f"{detail}; it asked for a pause of {asked_s:.0f} s"
+        raise Transient(detail, after_s=asked_s)
     if outcome.status in _REDIRECTS:
         raise Hold(
             HoldReason.CONFIG,

@@ -118,17 +118,7 @@ class StartPositions:
         ids = self._topic_ids.ask({topic for topic, _ in keys})
         yield NOTHING
         committed = self._committed(consumer, keys)
-        starts = [
-            StartPosition(
-                key,
-                position.offset,
-                position.offset,
-                position.leader_epoch,
-                ids.get(key[0], position.topic_id),
-            )
-            for key, position in committed.items()
-            if not self._is_outdated(key, position, ids)
-        ]
+        starts = self._at_positions(committed, ids)
         yield ResolvedStarts(starts)
         with_position = {start.key for start in starts}
         without = [key for key in keys if key not in with_position]
@@ -141,8 +131,13 @@ class StartPositions:
         yield NOTHING
         is_new_group = not committed and self._start_at != "earliest"
         if is_new_group:
-            is_new_group = not self._committed(consumer, leaders, of_others=True)
-            yield NOTHING
+            present = self._committed(consumer, leaders, of_others=True)
+            is_new_group = not present
+            # Another member may have committed the positions of all partitions since the request
+            # above. Then our partitions have one too, and are not new.
+            ours = {key: present[key] for key in without if key in present}
+            without = [key for key in without if key not in present]
+            yield ResolvedStarts(self._at_positions(ours, ids))
         if is_new_group:
             yield from self._pin(consumer, leaders)
         else:
@@ -151,6 +146,22 @@ class StartPositions:
         if errors and any(key not in leaders for key in without):
             # The topic may have been deleted since the assignment.
             yield ResolvedStarts(failed=errors[0])
+
+    def _at_positions(
+        self, committed: Mapping[PartitionKey, _Committed], ids: Mapping[str, str]
+    ) -> list[StartPosition]:
+        """Return the starts of partitions whose position is valid."""
+        return [
+            StartPosition(
+                key,
+                position.offset,
+                position.offset,
+                position.leader_epoch,
+                ids.get(key[0], position.topic_id),
+            )
+            for key, position in committed.items()
+            if not self._is_outdated(key, position, ids)
+        ]
 
     def _begin(
         self,

@@ -423,3 +423,21 @@ def test_a_range_that_retention_removes_is_a_refusal(
             await Replaying(world, tmp_path, ReplayRequest(topics=(TOPIC,), begin="0")).run()
 
     VirtualLoop.run(steps())
+
+
+@scenario
+async def test_a_long_pause_is_shown_and_kept(tmp_path: Path) -> None:
+    """The replay says that it waits for the tenant, and for how long."""
+    world = world_of(UNDATED)
+    for key in range(20):
+        world.change(key, "c", email="new")
+    await deliver_with_broken_mapping(world)
+    world.faults("upsert nth=1 status=429 retry-after=400")
+    replaying = Replaying(world, tmp_path, ReplayRequest(topics=(TOPIC,), begin="0", end="20"))
+    result = await replaying.run()
+    assert result is not None
+    assert result.is_finished
+    assert 400.0 <= result.elapsed_s <= 480.0
+    assert any(
+        "RATE: the service asked for a pause of 4" in one for one in replaying.display.waited
+    )

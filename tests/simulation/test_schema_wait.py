@@ -318,3 +318,31 @@ async def test_records_waiting_for_a_schema_do_not_overtake_parked_ones_before_t
     assert not member.status().holds
     assert "last@example.com" == world.tenant.rows("customers")["1"]["email"]
     await member.stop()
+
+
+@pytest.mark.parametrize("trouble", [429, 503])
+@scenario
+async def test_a_pause_of_the_registry_is_kept(trouble: int) -> None:
+    """I14: with two schemas asked for, nothing is asked before Retry-After; the hold is RATE."""
+    world = world_of()
+    writer = Producer(world)
+    member = world.member()
+    world.registry.trouble, world.registry.retry_after = trouble, "400"
+    await member.start(0, 1)
+    writer.put(1)
+    await world.until(lambda: bool(world.registry.asked))
+    asked_s = world.clock.now_s()
+    writer.evolve("email")
+    writer.put(2, partition=1, email="a@x.io")
+    world.registry.trouble = None
+    await world.until(
+        lambda: {HoldReason.RATE} == {hold.reason for hold in member.status().holds}, 20.0
+    )
+    asked_for_pause = [hold.detail for hold in member.status().holds]
+    assert all("pause" in detail for detail in asked_for_pause), asked_for_pause
+    await asyncio.sleep(asked_s + 399.0 - world.clock.now_s())
+    assert 1 == world.registry.asked.total()
+    await world.until(member.settled, within_s=75)
+    assert {"1", "2"} == world.tenant.rows("customers").keys()
+    assert not member.status().holds
+    await member.stop()

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 import structlog.testing
 
+from consumer.http.messages import Answer
 from consumer.sandbox.login import LoginCredentials
 from consumer.sandbox.virtual_time import VirtualLoop
 from tests.simulation.scenarios import scenario
 from tests.simulation.test_logins_at_their_worst import jwt_settings, key_pair
-from tests.simulation.world import Member, World
+from tests.simulation.world import CUSTOMERS, ROUTES, VIEWS, Member, World, settings
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from consumer.http.client import Transport
+    from consumer.http.messages import HttpOutcome, Request
 
 TEN_MINUTES_MS = 600_000
 
@@ -123,4 +128,50 @@ async def test_a_peer_with_an_absurd_date_breaks_nothing(skew: str) -> None:
     await member.start(0)
     await settled(world, member)
     assert 10 == len(world.tenant.rows("customers"))
+    await member.stop()
+
+
+class Dateless:
+    """A network that takes the dates out of the answers."""
+
+    def __init__(self, network: Transport) -> None:
+        self._network = network
+
+    async def send(self, request: Request) -> HttpOutcome:
+        """Send once."""
+        outcome = await self._network.send(request)
+        if not isinstance(outcome, Answer):
+            return outcome
+        kept = tuple(one for one in outcome.headers if one[0] != "date")
+        return msgspec.structs.replace(outcome, headers=kept)
+
+    async def close(self) -> None:
+        """Close the network."""
+        await self._network.close()
+
+
+@pytest.mark.parametrize("routes", [1, 2])
+@scenario
+async def test_without_a_date_the_timestamps_of_the_records_are_believed(routes: int) -> None:
+    """A late machine has no other clock to ask; a record beyond both clocks is at fault."""
+    mirror = msgspec.structs.replace(CUSTOMERS, name="mirror")
+    to_mirror = msgspec.structs.replace(ROUTES[0], object="mirror")
+    world = World(
+        settings(
+            objects=(CUSTOMERS, mirror, VIEWS),
+            routes=(*ROUTES, to_mirror) if routes == 2 else ROUTES,
+        )
+    )
+    world.between = Dateless
+    world.machine.skew_ms = -TEN_MINUTES_MS
+    member = world.member()
+    with structlog.testing.capture_logs() as lines:
+        await member.start(0)
+        some(world, 0)
+        await settled(world, member)
+    assert 10 == len(world.tenant.rows("customers"))
+    assert ["clock_off"] == [one["event"] for one in lines if one["event"].startswith("clock_")]
+    some(world, 100, ahead_ms=420_000)
+    await world.until(member.settled)
+    assert {"TIME_RANGE"} == {*world.dead_letter_reasons()}
     await member.stop()

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from consumer.admin.port import StatusReport
+    from consumer.http.client import Transport
 
 TOPIC = "shop.public.customers"
 ORIGIN = "http://127.0.0.1:8021"
@@ -92,7 +93,11 @@ def settings(
 
 
 class World:
-    """Everything outside the daemon, and the members of the group."""
+    """Everything outside the daemon, and the members of the group.
+
+    `clock` is that of the service, `machine` that of the members. `between` is put between members
+    and the service.
+    """
 
     def __init__(
         self, given: Settings | None = None, *, seed: int = 1, latency_s: float = 0.05
@@ -100,6 +105,7 @@ class World:
         self.settings = given or settings()
         self.clock = VirtualClock()
         self.machine = VirtualClock()
+        self.between: Callable[[Transport], Transport] = lambda network: network
         self.random = random.Random(seed)  # noqa: S311 - a schedule, not a secret
         self.log = MemoryLog()
         self.tenant = Tenant(
@@ -196,9 +202,8 @@ class Member:
         self._world = world
         self.metrics = Metrics(version="0", config_sha256="0")
         telemetry = Telemetry(self.metrics, clock)
-        transport = WatchedTransport(
-            InProcessTransport(world.tenant, clock, latency_s=world.latency_s), clock
-        )
+        network = InProcessTransport(world.tenant, clock, latency_s=world.latency_s)
+        transport = WatchedTransport(world.between(network), clock)
         self.source = MemorySource(
             world.log, drain_timeout_s=world.settings.delivery.drain_timeout_s
         )
@@ -225,6 +230,7 @@ class Member:
                 dead_letters=world.dead_letters,
                 clock=clock,
                 rng=world.random.random,
+                latest_ms=clock.latest_ms,
                 registry=world.registry_client(),
             ),
             telemetry,

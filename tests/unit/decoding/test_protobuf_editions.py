@@ -10,7 +10,7 @@ import pytest
 from google.protobuf import descriptor_pb2, json_format
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from consumer.decoding.protobuf_body import compile_protobuf
@@ -385,7 +385,7 @@ def oracles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Descriptor]:
     }
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     name=st.sampled_from(["proto2", "features"]),
     parts=st.lists(

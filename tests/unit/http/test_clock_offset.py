@@ -61,7 +61,7 @@ def test_a_clock_that_is_off_is_corrected(ahead_ms: int, elapsed_s: float) -> No
 
 
 @pytest.mark.parametrize("ahead_ms", [0, 59_000, -59_000])
-def test_a_small_difference_is_left_alone(ahead_ms: int) -> None:
+def test_a_small_difference_is_not_corrected(ahead_ms: int) -> None:
     """It may be of the request, and the bound has five minutes."""
     machine = Machine(ahead_ms)
     machine.answers(5)
@@ -154,3 +154,22 @@ def test_a_suspended_machine_trusts_its_own_clock() -> None:
     machine.answers(5)
     now_s, wall_ms = machine.now_s, machine.wall_ms + 600_000
     assert wall_ms == machine.offset.corrected_ms(now_s, wall_ms)
+
+
+@pytest.mark.parametrize(
+    ("record_ms", "expected_ms"),
+    [(0, 0), (59_000, 0), (600_000, 600_000), (DAY_MS + 1_000, 0), (-600_000, 0), (-(10**15), 0)],
+)
+def test_without_a_date_a_record_of_the_future_shows_the_time(
+    record_ms: int, expected_ms: int
+) -> None:
+    """Within a day; once the service's time is known, that decides."""
+    machine = Machine()
+    latest_ms = machine.offset.latest_ms(
+        machine.wall_ms + record_ms, machine.now_s, machine.wall_ms
+    )
+    assert expected_ms == latest_ms - machine.wall_ms
+    machine.answers(3)
+    assert machine.wall_ms == machine.offset.latest_ms(
+        machine.wall_ms + record_ms, machine.now_s, machine.wall_ms
+    )

@@ -171,6 +171,17 @@ def test_i10_the_positions_of_another_member_stay() -> None:
     assert [("t", 0, 10)] == [(pin.topic, pin.partition, pin.offset) for pin in pins]
 
 
+def test_i10_positions_that_another_member_commits_meanwhile_are_used() -> None:
+    """Both members start for the first time; our partition is not new because the other is."""
+    api = ApiUser(fresh(), "latest")
+    found: list[StartPosition] = []
+    for step in api.positions.find(api.answers.as_consumer(), [ZERO]):
+        found += step.starts
+        if "committed" in api.answers.requests:
+            api.answers.positions |= {ZERO: 10, ONE: 20}
+    assert [StartPosition(ZERO, 10, 10)] == found
+
+
 def test_earliest_needs_no_pins() -> None:
     """The beginning is the same for every member."""
     api = ApiUser(fresh(), "earliest")
