@@ -22,6 +22,7 @@ FORMATS = Choice[FormatName](
     "json",
     "debezium",
     "debezium_flat",
+    "debezium_mongodb",
     "cloudevents",
     "maxwell",
     "canal",

@@ -15,7 +15,7 @@ from consumer.decoding.wrapping import EmbeddedSchemaCache, is_wrapped
 from consumer.errors import Reason, RecordError
 
 if TYPE_CHECKING:
-    from consumer.decoding.opened import Opened
+    from consumer.decoding.opened import Opened, Row
 
 NAME = "$key"
 JAVA_TEXT = (
@@ -55,6 +55,11 @@ class KafkaKey:
             self.scalar = _open_scalar(content)
         if type(self.scalar) is str:
             self.is_java_text = _JAVA_TEXT(self.scalar) is not None
+
+    @property
+    def row(self) -> Row | None:
+        """The columns of the row that the key has; `None` for a key that is one value."""
+        return self.fields
 
     def _open_object(self, content: bytes) -> None:
         """Open a JSON object, bare or in Connect's wrapping."""

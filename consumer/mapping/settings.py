@@ -12,6 +12,7 @@ FormatName: TypeAlias = Literal[
     "json",
     "debezium",
     "debezium_flat",
+    "debezium_mongodb",
     "cloudevents",
     "maxwell",
     "canal",

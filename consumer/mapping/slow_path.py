@@ -61,12 +61,13 @@ class SlowPath:
         self, envelope: Envelope, record: Record, wall_ms: int
     ) -> Mapped | tuple[Mapped, ...]:
         """Map an opened value: conditions, operation, field rules."""
-        origin = Origin(record, envelope.members, self._decoder.placeholders)
+        decoder = self._decoder
+        origin = Origin(record, envelope.members, decoder.placeholders, decoder.key_type)
         # Conditions on the record come before the operation is read: a route that lists the
         # operations it takes filters a truncate instead of failing on it.
         if not self.where.takes_record(origin):
             return FILTERED[FilterRule.WHERE]
-        events = self._decoder.events(envelope, record)
+        events = decoder.events(envelope, record)
         if isinstance(events, Filtered):
             return events
         return self._mapped(events, origin, envelope.columns, wall_ms)
@@ -92,7 +93,7 @@ class SlowPath:
                 "expected a Kafka key that names the row to delete, got a tombstone without a key",
                 field=self._bound.object.primary_key,
             )
-        origin = Origin(record)
+        origin = Origin(record, key_type=self._decoder.key_type)
         if not self.where.takes_record(origin):
             return FILTERED[FilterRule.WHERE]
         event = ChangeEvent(operation=Operation.DELETE, row=None, keys_only=True)
@@ -188,7 +189,7 @@ class SlowPath:
         # replica identity has type defaults in all columns but the key.
         if self.where.row_conditions:
             row = deleted_row(event, origin, columns)
-            known = columns + tuple(origin.key.fields or ()) if event.keys_only else tuple(row)
+            known = columns + tuple(origin.key.row or ()) if event.keys_only else tuple(row)
             if not self.where.takes_row(origin.at(row), event.added.union(known)):
                 return [FILTERED[FilterRule.WHERE]]
         refused = self._refused_delete()

@@ -16,6 +16,7 @@ from consumer.decoding.opened import (
     Opened,
     PartialObject,
     Row,
+    SourceValue,
     open_json,
     open_value,
 )
@@ -41,15 +42,17 @@ class Origin:
     `absent` says what it means that the row lacks a column.
     """
 
-    __slots__ = ("_key", "absent", "members", "placeholders", "record", "row")
+    __slots__ = ("_key", "absent", "key_type", "members", "placeholders", "record", "row")
 
     def __init__(
         self,
         record: Record,
         members: Row | None = None,
         placeholders: Placeholders | None = None,
+        key_type: type[KafkaKey] = KafkaKey,
     ) -> None:
         self.record = record
+        self.key_type = key_type
         self.members = members
         self.placeholders = placeholders
         self.row: Row = _NO_ROW
@@ -60,7 +63,7 @@ class Origin:
     def key(self) -> KafkaKey:
         """The Kafka key, opened on first use."""
         if self._key is None:
-            self._key = KafkaKey(self.record.key())
+            self._key = self.key_type(self.record.key())
         return self._key
 
     def at(self, row: Row, absent: Absent = Absent.MISSING) -> Origin:
@@ -106,7 +109,10 @@ class DocumentPath:
         """
         for step in self.steps[start:]:
             if isinstance(value, PartialObject):
-                value = value.get(str(step), Absent.UNPROVIDED)
+                value = value.part(str(step))
+                continue
+            if isinstance(value, SourceValue):
+                value = value.step(step)
                 continue
             opened, value = self._opened(value, placeholders)
             # Null on the path makes the whole path null.

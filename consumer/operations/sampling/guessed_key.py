@@ -144,7 +144,8 @@ class KeyGuesser:
         A member that is not a column is read from the key: Debezium's topic routing adds the shard
         under any name.
         """
-        keys = [key.fields for key in self._rows.keys if key is not None and key.fields is not None]
+        rows = [key.row for key in self._rows.keys if key is not None]
+        keys = [one for one in rows if one is not None]
         # One record without such a key is enough: its row would have no primary key.
         if not keys or len(keys) < len(self._rows.rows):
             return None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from consumer.decoding.debezium import is_mongodb
 from consumer.decoding.document import open_member, open_object
 from consumer.decoding.opened import open_value
 from consumer.decoding.wire_form import KEY_HEADER, VALUE_HEADER, split_id
@@ -214,6 +215,14 @@ def _is_debezium(members: JsonObject) -> bool:
     return {"before", "after"} <= members.keys() and open_value(members["op"]) in known
 
 
+def _is_mongodb(members: JsonObject) -> bool:
+    if not {"op", "source"} <= members.keys():
+        return False
+    source = open_member(members["source"]) or {}
+    is_change = bool({"updateDescription", "patch", "filter"} & members.keys())
+    return is_mongodb(members) or (is_change and "collection" in source)
+
+
 def _is_canal(members: JsonObject) -> bool:
     if {"isDdl", "type", "database"} <= members.keys():
         return True
@@ -242,6 +251,7 @@ _SIGNS: Final[dict[FormatName, Callable[[JsonObject], bool]]] = {
     "canal": _is_canal,
     "goldengate": _is_goldengate,
     "dms": lambda members: "record-type" in (open_member(members.get("metadata")) or {}),
+    "debezium_mongodb": _is_mongodb,
     "debezium": _is_debezium,
     "maxwell": _is_maxwell,
 }
@@ -253,6 +263,7 @@ EVIDENCE: Final[dict[FormatName, str]] = {
     "canal": "`type` and rows in an array `data`",
     "goldengate": "`op_type`, `op_ts` and a row `before` or `after`",
     "dms": "`metadata.record-type`",
+    "debezium_mongodb": "`op` and documents of MongoDB as JSON text",
     "debezium": "`op` and a row `before` or `after`",
     "maxwell": "`database`, `type` and `ts`",
     "debezium_flat": "columns and the members that Debezium adds to them",

@@ -21,6 +21,7 @@ from consumer.decoding.opened import (
     EpochMillis,
     Nested,
     Opened,
+    PartialObject,
     Row,
     TimeOfDay,
     open_value,
@@ -169,7 +170,14 @@ def _row_of(
     declared = open_member(envelope.members.get("mysqlType")) or {}
     values: dict[str, Opened] = {}
     found.unprovided |= event.absent is Absent.UNPROVIDED
-    for name, value in (event.row or {}).items():
+    row = event.row or {}
+    for name, value in row.items():
+        # Of a document that an update names in part, the parts are not columns.
+        if isinstance(value, PartialObject) and found.form not in _COMPOUND:
+            found.unprovided = True
+            continue
+        if found.form == "debezium_mongodb" and name.partition(".")[0] in row.keys() - {name}:
+            continue
         # Salesforce sends the parts of a compound field (a name, an address) that have changed.
         parts = value if isinstance(value, dict) else open_member(value)
         if found.form in _COMPOUND and parts is not None:
@@ -187,18 +195,20 @@ def _row_of(
         values[name] = opened
         seen = found.columns.setdefault(name, SeenColumn(name))
         seen.look_at(opened, columns.get(name), str(open_value(declared.get(name)) or ""))
-    return SampledRow(values, _key_of(record), envelope.members)
+    return SampledRow(values, _key_of(record, decoder.key_type), envelope.members)
 
 
-def _key_of(record: Record) -> KafkaKey | None:
+def _key_of(record: Record, key_type: type[KafkaKey]) -> KafkaKey | None:
     """Return the Kafka key, or `None` if there is none or it does not decode."""
     content = record.key()
     if content is None:
         return None
     try:
-        return KafkaKey(content)
+        key = key_type(content)
+        is_readable = key.row is not None or key.scalar is not None
     except RecordError:
         return None
+    return key if is_readable else None
 
 
 def kind_seen(opened: Opened) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from consumer.decoding.debezium_mongodb import ID
 from consumer.decoding.document import open_member
 from consumer.decoding.formats import DECODERS, FormatSettings
 from consumer.decoding.opened import open_value
@@ -28,6 +29,7 @@ _PLACES: Final[dict[FormatName, tuple[tuple[str, ...], ...]]] = {
     "canal": (("database", "table"),),
     "cloudevents": (("iodebeziumdb", "iodebeziumschema", "iodebeziumtable"),),
     "debezium": (("source.db", "source.schema", "source.table"),),
+    "debezium_mongodb": (("source.db", "source.collection"),),
     "dms": (("metadata.schema-name", "metadata.table-name"),),
     "goldengate": (("table",),),
     "maxwell": (("database", "table"),),
@@ -122,6 +124,8 @@ def distinguishing(tables: Iterable[SourceTable]) -> tuple[str, ...]:
 
 def key_columns(members: Row, key: KafkaKey | None, name: FormatName) -> tuple[str, ...]:
     """Return the key columns that the envelope names, or Maxwell's Kafka key; empty if none."""
+    if name == "debezium_mongodb":
+        return (ID,)
     raw = members.get(_KEYS.get(name, ""))
     if isinstance(raw, msgspec.Raw):
         try:
