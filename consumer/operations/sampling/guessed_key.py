@@ -9,7 +9,7 @@ import msgspec
 
 from consumer.config.source_paths import fault_of_template
 from consumer.decoding.columns import LogicalType
-from consumer.decoding.opened import Digits, Nested, Opened
+from consumer.decoding.opened import Digits, EpochMillis, Nested, Opened
 from consumer.errors import RecordError
 from consumer.mapping.numbers import variable_decimal
 from consumer.mapping.settings import FieldType, FormatName
@@ -310,6 +310,8 @@ def _text(opened: Opened) -> str | None:
     if isinstance(opened, Nested):
         # Debezium's pair of scale and bytes, as Oracle's NUMBER without a scale has it.
         opened = _decimal(opened)
+    if isinstance(opened, EpochMillis):
+        return str(int(opened))
     if isinstance(opened, bool) or not isinstance(opened, str):
         return None
     # Numbers are kept as their digits. A fraction has several spellings (1.0, 1.00) and no key.

@@ -78,6 +78,22 @@ def test_documents_are_recognised_with_their_types(tmp_path: Path) -> None:
     assert {*OIDS} == trial.keys
 
 
+def test_a_date_may_be_the_id(tmp_path: Path) -> None:
+    """As may a number with a fraction and an object."""
+    ids: list[tuple[object, object]] = [
+        ({"$date": MS}, {"$date": "2023-11-14T22:13:20Z"}),
+        (12.5, 12.5),
+        ({"a": 1}, {"a": 1}),
+    ]
+    created = [change("c", {"_id": one, "name": "a"}) for one, _ in ids]
+    deleted = [change("d", None) for _ in ids]
+    keys: list[object] = [{"id": json.dumps(one)} for _, one in ids]
+    (trial,) = tried(sample(*created, *deleted, keys=[*keys, *keys]), tmp_path)
+
+    assert {"upsert": 3, "delete": 3} == +trial.outcomes
+    assert {"2023-11-14T22:13:20.000Z", "12.5", '{"a":1}'} == trial.keys
+
+
 @pytest.mark.parametrize("keys", [KEYS, [None, None]], ids=["kafka-key", "no-key"])
 def test_the_id_of_a_document_is_its_key(keys: list[object]) -> None:
     """With and without a Kafka key."""
