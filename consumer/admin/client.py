@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from consumer.admin.port import StatusReport
+from consumer.admin.redaction import printable
 
 if TYPE_CHECKING:
     from consumer.admin.settings import AdminSettings
@@ -41,8 +42,8 @@ def report_of(settings: AdminSettings) -> StatusReport:
         status, body = answer.status, answer.read(ANSWER_BYTES)
     except (OSError, HTTPException) as error:
         message = (
-            f"no daemon answers at {at} ({error}): check that it is running, and that this is its"
-            " admin.listen"
+            f"no daemon answers at {at} ({printable(str(error))}): check that it is"
+            " running, and that this is its admin.listen"
         )
         raise NoReport(message) from error
     finally:
@@ -54,10 +55,21 @@ def report_of(settings: AdminSettings) -> StatusReport:
         )
         raise NoReport(message)
     try:
-        return msgspec.json.decode(body, type=StatusReport)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return msgspec.convert(_printable(msgspec.json.decode(body)), StatusReport)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         message = (
-            f"expected a status report from {at}, got something else ({error}): another program"
-            " listens there, or a daemon of another version"
+            f"expected a status report from {at}, got something else ({printable(str(error))}):"
+            " another program listens there, or a daemon of another version"
         )
         raise NoReport(message) from error
+
+
+def _printable(value: object) -> object:
+    """Escape what a terminal would act on in all texts of a report: anything may listen there."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, list):
+        return [_printable(inner) for inner in value]
+    if isinstance(value, dict):
+        return {name: _printable(inner) for name, inner in value.items()}
+    return value

@@ -93,7 +93,14 @@ EVENTS: Final[tuple[LogEvent, ...]] = (
         "event_loop_error",
         "warning",
         ("detail",),
-        "The event loop reported a problem that carries no exception; the daemon continues.",
+        "The event loop reported a problem of one connection, or one without an exception; the"
+        " daemon continues.",
+    ),
+    LogEvent(
+        "process_is_dumpable",
+        "warning",
+        ("detail",),
+        "The system refused to keep the memory of the process from other processes of its user.",
     ),
     LogEvent(
         "loop_stalled",

@@ -33,6 +33,8 @@ ExcInfo = tuple[type[BaseException], BaseException, "TracebackType | None"]
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 FRAMES: Final = 12
 """How many frames of a traceback are kept, the innermost ones."""
+MOST_LEAVES: Final = 5
+"""How many errors of a group are named."""
 
 NESTED: Final = 3
 """How many levels of lists and mappings in a field are kept; a deeper one becomes text."""
@@ -160,8 +162,18 @@ def show_exception(_logger: WrappedLogger, _method: str, event: EventDict) -> Ev
     exc_info = _exc_info(given)
     if exc_info is not None:
         event["exception"] = _describe(exc_info[1])
-        event["at"] = _places(exc_info[2])
+        event["at"] = _places(leaves_of(exc_info[1])[0])
     return event
+
+
+def leaves_of(error: BaseException) -> list[BaseException]:
+    """Return the errors of a group, and of the groups inside it; of any other error, itself.
+
+    The tasks of the daemon run in groups, whose own type and place say nothing.
+    """
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    return [leaf for inner in error.exceptions for leaf in leaves_of(inner)]
 
 
 def _exc_info(given: object) -> ExcInfo | None:
@@ -178,6 +190,8 @@ def _describe(error: BaseException) -> str:
 
     A library's message is left out: it may repeat the value that the library was given.
     """
+    if isinstance(error, BaseExceptionGroup):
+        return " and ".join(_describe(leaf) for leaf in leaves_of(error)[:MOST_LEAVES])
     name = (
         f"{type(error).__name__}: {error}"
         if isinstance(error, ConsumerError)
@@ -189,10 +203,10 @@ def _describe(error: BaseException) -> str:
     return name if cause is None else f"{name}, caused by {_describe(cause)}"
 
 
-def _places(frames: TracebackType | None) -> list[str]:
+def _places(error: BaseException) -> list[str]:
     return [
         f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
-        for frame in traceback.extract_tb(frames)[-FRAMES:]
+        for frame in traceback.extract_tb(error.__traceback__)[-FRAMES:]
     ]
 
 

@@ -48,7 +48,12 @@ _UNSAFE: Final = re.compile(
 def clean(text: str) -> str:
     """Return the text with secrets masked, unsafe characters escaped, and cut to the limit."""
     cut = text if len(text) <= TEXT_CHARACTERS else text[: TEXT_CHARACTERS - 1] + "…"
-    return _UNSAFE.sub(_escape, _NAMED.sub(_mask_named, _SECRETS.sub(MASK, cut)))
+    return printable(_NAMED.sub(_mask_named, _SECRETS.sub(MASK, cut)))
+
+
+def printable(text: str) -> str:
+    """Return the text with the characters escaped that a terminal would act on."""
+    return _UNSAFE.sub(_escape, text)
 
 
 def names_a_secret(name: str) -> bool:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 import msgspec
 from aiohttp import web
 from prometheus_client.exposition import choose_encoder
 
+from consumer.admin.connections import ConnectionLimit, request_log
+from consumer.admin.host_header import answer_known_hosts
 from consumer.errors import ConfigFaults
 
 if TYPE_CHECKING:
     from consumer.admin.metrics import Metrics
     from consumer.admin.port import Check, StatusProvider
+    from consumer.admin.settings import AdminSettings
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -41,7 +45,9 @@ HEADERS: Final = {
 REQUEST_BYTES: Final = 1024
 """The port takes no bodies."""
 
-KEEP_ALIVE_S: Final = 30.0
+IDLE_S: Final = 5.0
+"""A connection without a complete request for so long is closed."""
+
 SHUTDOWN_S: Final = 1.0
 """A shutdown never waits longer for the admin port."""
 
@@ -49,12 +55,16 @@ SHUTDOWN_S: Final = 1.0
 class AdminServer:
     """The admin port. It is read-only: every path takes GET and HEAD, and nothing else."""
 
-    def __init__(self, host: str, port: int, *, provider: StatusProvider, metrics: Metrics) -> None:
-        self._host = host
-        self._requested_port = port
+    def __init__(
+        self, settings: AdminSettings, *, provider: StatusProvider, metrics: Metrics
+    ) -> None:
+        self._host = settings.host or ""
+        self._requested_port = settings.port
+        self._host_names = frozenset(settings.host_names)
         self._provider = provider
         self._metrics = metrics
         self._runner: web.AppRunner | None = None
+        self._listening: asyncio.Server | None = None
 
     @property
     def metrics(self) -> Metrics:
@@ -64,13 +74,15 @@ class AdminServer:
     @property
     def port(self) -> int:
         """The bound port; with 0 in the settings, the one that the system chose."""
-        if self._runner is None or not self._runner.addresses:
+        if self._listening is None:
             return self._requested_port
-        return int(self._runner.addresses[0][1])
+        return int(self._listening.sockets[0].getsockname()[1])
 
     async def start(self) -> None:
         """Start to listen. Raises `ConfigFaults` when the address cannot be used."""
-        app = web.Application(client_max_size=REQUEST_BYTES)
+        app = web.Application(
+            client_max_size=REQUEST_BYTES, middlewares=[answer_known_hosts(self._host_names)]
+        )
         app.on_response_prepare.append(_harden)
         app.router.add_get("/livez", self._livez)
         app.router.add_get("/readyz", self._readyz)
@@ -81,13 +93,16 @@ class AdminServer:
         runner = web.AppRunner(
             app,
             access_log=None,
+            logger=request_log(),
             handle_signals=False,
-            keepalive_timeout=KEEP_ALIVE_S,
+            keepalive_timeout=IDLE_S,
             shutdown_timeout=SHUTDOWN_S,
         )
         await runner.setup()
         try:
-            await web.TCPSite(runner, self._host, self._requested_port).start()
+            self._listening = await asyncio.get_running_loop().create_server(
+                ConnectionLimit(cast("web.Server", runner.server)), self._host, self._requested_port
+            )
         except OSError as error:
             await runner.cleanup()
             raise ConfigFaults([self._cannot_listen(error)]) from error
@@ -95,6 +110,9 @@ class AdminServer:
 
     async def stop(self) -> None:
         """Stop listening; open answers are finished within a second. May be called unstarted."""
+        listening, self._listening = self._listening, None
+        if listening is not None:
+            listening.close()
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()

@@ -8,10 +8,15 @@ import msgspec
 
 
 class AdminSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The `admin` section; `host` is `None` when the admin port is off."""
+    """The `admin` section; `host` is `None` when the admin port is off.
+
+    `host_names` are the names, in lower case, that the port answers to beside addresses and names
+    inside the cluster.
+    """
 
     host: str | None = "127.0.0.1"
     port: int = 8080
+    host_names: tuple[str, ...] = ()
 
 
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -84,9 +84,7 @@ async def serve(
             RecordOutcome,
         )
         metrics.watch(daemon.status)
-        admin = AdminServer(
-            settings.admin.host or "", settings.admin.port, provider=daemon.status, metrics=metrics
-        )
+        admin = AdminServer(settings.admin, provider=daemon.status, metrics=metrics)
         closing.push_async_callback(admin.stop)
         closing.enter_context(daemon_signals(daemon, read_level or (lambda: settings.log.level)))
         gc.freeze()
@@ -175,12 +173,22 @@ def daemon_signals(daemon: Daemon, read_level: Callable[[], str]) -> Iterator[No
 
 
 def _unawaited(daemon: Daemon, context: dict[str, Any]) -> None:
-    """End the run for an exception in a callback, which no task would raise."""
+    """End the run for an exception in a callback, which no task would raise.
+
+    An error of one connection is only logged: asyncio has closed it, or tries to accept again.
+    """
     error = context.get("exception")
-    if isinstance(error, Exception):
-        daemon.broken(error)
-    else:
+    if not isinstance(error, Exception):
         _log.warning("event_loop_error", detail=context.get("message"))
+    elif not _OF_A_CONNECTION.isdisjoint(context):
+        detail = f"{context.get('message')} ({type(error).__name__})"
+        _log.warning("event_loop_error", detail=detail)
+    else:
+        daemon.broken(error)
+
+
+_OF_A_CONNECTION = frozenset({"socket", "transport", "protocol"})
+"""Keys that asyncio gives to its exception handler for an error of a socket or of its transport."""
 
 
 class Signals:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
-from consumer.admin.log import configure
+from consumer.admin.log import configure, leaves_of
+from consumer.app.process_limits import limit_process
 from consumer.app.serve import serve
 from consumer.cli.options import DEFAULT_FILE, ConfigFile, Overrides, settings
 from consumer.errors import ConsumerError, Fatal
@@ -44,8 +45,11 @@ def run(*, config: ConfigFile = DEFAULT_FILE, overrides: Overrides = None) -> No
 def to_its_end(daemon: Coroutine[object, object, Result]) -> Result:
     """Run a coroutine that contains a daemon and return its result.
 
+    The limits of the process are set first.
+
     Raises: `Fatal` for an unexpected exception, which is logged with its traceback.
     """
+    limit_process()
     try:
         return asyncio.run(daemon)
     except ConsumerError:
@@ -56,5 +60,6 @@ def to_its_end(daemon: Coroutine[object, object, Result]) -> Result:
             "internal_error",
             detail="internal error, stopping; uncommitted records will be read again after restart",
         )
-        message = f"{type(error).__name__}, see the log"
+        names = " and ".join(dict.fromkeys(type(leaf).__name__ for leaf in leaves_of(error)))
+        message = f"{names}, see the log"
         raise Fatal(message) from error

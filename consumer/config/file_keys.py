@@ -354,7 +354,18 @@ LISTEN = defaulted(
     "127.0.0.1:8080",
     "Address of the health checks, the metrics and the status page; `off` disables them.",
 )
-ADMIN = section("admin", Section("a mapping", LISTEN), "The admin server.")
+HOST_NAMES = optional(
+    "host_names",
+    ListOf(
+        Text(
+            "a host name such as daemon.example.com", r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*"
+        ),
+        from_scalar=one_entry,
+    ),
+    "Names under which a browser or a proxy reaches the admin server. IP addresses, `localhost` and"
+    " names inside the cluster need no entry; any other name is refused.",
+)
+ADMIN = section("admin", Section("a mapping", LISTEN, HOST_NAMES), "The admin server.")
 LEVEL = defaulted(
     "level",
     Choice[Level]("debug", "info", "warning", "error"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from consumer.admin.settings import AdminSettings, LogSettings
 from consumer.config.file_keys import (
     BATCH_BYTES,
@@ -16,6 +18,7 @@ from consumer.config.file_keys import (
     FUSE,
     FUSE_CONSECUTIVE,
     FUSE_RATIO,
+    HOST_NAMES,
     IN_FLIGHT,
     LEVEL,
     LINGER,
@@ -89,7 +92,8 @@ def admin_settings(admin: SectionValues, findings: Findings) -> AdminSettings:
     if at is None:
         text = "expected host:port, such as 127.0.0.1:8080, or off"
         raise findings.fault(admin.place_of(LISTEN), admin.path_of(LISTEN), text)
-    return at
+    names = tuple(name.lower() for name in admin[HOST_NAMES] or ())
+    return msgspec.structs.replace(at, host_names=names)
 
 
 def admin_at(text: str) -> AdminSettings | None:

@@ -17,6 +17,7 @@ import fastavro
 import msgspec
 from fastavro.schema import SchemaParseException, UnknownType
 
+from consumer.decoding.avro_measure import compile_measure
 from consumer.decoding.avro_schema import read_avro_schema
 from consumer.decoding.floats import double_as_json, float_as_json
 from consumer.decoding.wrapping import wrapping_around
@@ -28,10 +29,6 @@ if TYPE_CHECKING:
     from consumer.decoding.avro_schema import ValueFix
     from consumer.decoding.wire_form import Frame
     from consumer.decoding.written_schema import Transcode, WrittenSchema
-
-DEEPEST_BODY: Final = 2_048
-"""Largest body, in bytes, of a recursive schema: each byte may be one level deeper, and the reader
-has no limit; beyond about 4,000 levels it ends the process (measured)."""
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -54,22 +51,21 @@ _UNREADABLE = (
 def compile_avro(written: WrittenSchema) -> Transcode:
     """Compile the decoder of one schema. Raises: DECODE_SCHEMA."""
     schema = read_avro_schema(written)
-    # fastavro reads every schema in the same way inside a record, and its value is taken out again.
-    named = isinstance(schema.node, dict)
+    # Any other type is read inside a record, which adds no bytes, and its value is taken out again.
+    named = isinstance(schema.node, dict) and schema.node["type"] == "record"
     try:
         node: Any = fastavro.parse_schema(schema.node if named else _in_record(schema.node))
     except (SchemaParseException, UnknownType, ValueError, TypeError, KeyError) as error:
         detail = f"not a valid Avro schema ({type(error).__name__})"
         raise RecordError(Reason.DECODE_SCHEMA, detail) from None
+    _index_without_wrapping(node)
+    measure = compile_measure(schema.node, recursive=schema.recursive)
     before, after = wrapping_around(schema.connect)
     fix = _fixer(schema.fix)
 
     def transcode(frame: Frame) -> bytes:
         body = frame.body
-        if schema.recursive and len(body) > DEEPEST_BODY:
-            limit = f"{DEEPEST_BODY} bytes for a recursive Avro schema"
-            detail = f"expected at most {limit}, got {len(body)}"
-            raise RecordError(Reason.DECODE_DEPTH, detail)
+        measure(body)
         value = _read(body, node)
         if not named:
             value = value[_VALUE]
@@ -89,6 +85,31 @@ _VALUE: Final = "value"
 def _in_record(node: Any) -> Any:  # noqa: ANN401 - a schema as JSON gives it
     """Wrap a schema without a name into a record, which adds no bytes to the body."""
     return {"type": "record", "name": _RECORD_NAME, "fields": [{"name": _VALUE, "type": node}]}
+
+
+def _index_without_wrapping(parsed: Any) -> None:  # noqa: ANN401 - a schema that fastavro parsed
+    """Make fastavro refuse a negative index into a union or an enum.
+
+    It looks the index up with `[]`, so that -1 is the last branch or symbol of a list. In a dict
+    there is none.
+    """
+    for part in (parsed, *parsed["__named_schemas"].values()):
+        _look_up(part)
+
+
+def _look_up(node: Any) -> Any:  # noqa: ANN401 - a part of a parsed schema
+    """Replace unions and lists of symbols by dicts in a part of a schema, and return the part."""
+    if isinstance(node, list):
+        return {"type": "union", **{at: _look_up(branch) for at, branch in enumerate(node)}}
+    if isinstance(node, dict):
+        for field in node.get("fields", ()):
+            field["type"] = _look_up(field["type"])
+        for name in ("items", "values"):
+            if name in node:
+                node[name] = _look_up(node[name])
+        if isinstance(node.get("symbols"), list):
+            node["symbols"] = dict(enumerate(node["symbols"]))
+    return node
 
 
 def _read(body: bytes, node: Any) -> Any:  # noqa: ANN401 - as the schema says

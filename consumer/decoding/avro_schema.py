@@ -66,6 +66,9 @@ could take all memory."""
 
 DEEPEST: Final = 64
 
+_CHOICE: Final = ""
+"""Stands among the open types for a union, array or map: each takes a byte, and may end there."""
+
 
 class ValueFix(msgspec.Struct, frozen=True):
     """The fix that a value needs after it was read, by its `kind`.
@@ -171,6 +174,8 @@ class _AvroSchemaReader:
         full, _ = _full_name(node, space)
         # The type is being read right now: it is recursive, and no column describes it any deeper.
         if _name(full, loose) in self._open:
+            if _CHOICE not in self._open[self._open.index(_name(full, loose)) :]:
+                _refuse("it has a record that always contains itself, so no value of it can end")
             self.recursive = True
             return _Type(
                 _name(full, loose), ConnectField(type="struct", name=full), ValueFix("any")
@@ -233,7 +238,9 @@ class _AvroSchemaReader:
 
     def _array(self, node: AvroNode, space: str, depth: int, loose: bool) -> _Type:  # noqa: FBT001
         """Read an array. Items without bytes are refused: a few bytes could claim any number."""
+        self._open.append(_CHOICE)
         part = self.read(node["items"], space, depth + 1, loose)
+        self._open.pop()
         if part.empty:
             _refuse("it has an array whose items take no bytes, so its length has no limit")
         fix = ValueFix("array", each=part.fix) if part.fix is not None else None
@@ -242,7 +249,9 @@ class _AvroSchemaReader:
         return _Type({"type": "array", "items": part.node}, connect, fix)
 
     def _map(self, node: AvroNode, space: str, depth: int, loose: bool) -> _Type:  # noqa: FBT001
+        self._open.append(_CHOICE)
         part = self.read(node["values"], space, depth + 1, loose)
+        self._open.pop()
         fix = ValueFix("map", each=part.fix) if part.fix is not None else None
         connect = _connect(node, "map", "map")
         connect.values = part.connect
@@ -250,7 +259,9 @@ class _AvroSchemaReader:
 
     def _union(self, branches: list[AvroNode], space: str, depth: int, loose: bool) -> _Type:  # noqa: FBT001
         several = sum(branch != "null" for branch in branches) > 1
+        self._open.append(_CHOICE)
         found = [self.read(branch, space, depth + 1, loose or several) for branch in branches]
+        self._open.pop()
         node = [one.node for one in found]
         # The branch is known only when a value is read: no column can describe it.
         if several:

@@ -10,6 +10,9 @@ _SINGLE: Final = struct.Struct("<f")
 _FEWEST_DIGITS: Final = 6
 _MOST_DIGITS: Final = 9
 
+LARGEST_DECIMAL_BYTES: Final = 130
+"""An integer with more bytes than this is infinite as a double (2^1024, and a sign)."""
+
 
 def double_as_json(value: float | None) -> float | str | None:
     """Return a double for the JSON encoder, which writes its shortest digits."""

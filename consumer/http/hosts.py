@@ -22,6 +22,8 @@ _URL = re.compile(
     r"(https?)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?(/[!-\[\]-~]*)?", re.ASCII
 )
 _EXPECTED_URL = "http(s)://HOST[:PORT][/PATH]"
+_LONGEST_LABEL = 63
+_LONGEST_NAME = 253
 _HTTPS_PORT = 443
 _LARGEST_PORT = 65_535
 _TRANSLATED = IPv6Address("64:ff9b::")
@@ -60,15 +62,30 @@ class OneHost(msgspec.Struct, frozen=True):
         return None
 
 
+def _authority_fault(host: str, port: str | None) -> str | None:
+    """Return why a host or port cannot be connected to, or `None`; the name is not repeated.
+
+    Source: RFC 1035, 2.3.4. The resolver raises `UnicodeError` for a name that breaks it.
+    """
+    if port is not None and not 0 < int(port) <= _LARGEST_PORT:
+        return f"port {port} is out of range; expected 1 to {_LARGEST_PORT}"
+    if host.startswith("["):
+        return None
+    labels = host.split(".")
+    if not all(labels) or len(host) > _LONGEST_NAME or max(map(len, labels)) > _LONGEST_LABEL:
+        return (
+            f"expected a host name of at most {_LONGEST_NAME} characters, with 1 to"
+            f" {_LONGEST_LABEL} between its dots, got another"
+        )
+    return None
+
+
 def service_address_fault(url: str) -> str | None:
     """Return why a base URL cannot be used, or `None`; the message repeats nothing of it."""
     found = _URL.fullmatch(url)
     if found is None:
         return f"not a plain URL; expected {_EXPECTED_URL} without user, query or fragment"
-    port = found.group(3)
-    if port is not None and not 0 < int(port) <= _LARGEST_PORT:
-        return f"port {port} is out of range; expected 1 to {_LARGEST_PORT}"
-    return None
+    return _authority_fault(found.group(2), found.group(3))
 
 
 def is_loopback_url(url: str) -> bool:
@@ -99,8 +116,8 @@ class Hosts(msgspec.Struct, frozen=True):
         if found is None:
             return f"not an absolute URL of the form {_EXPECTED_URL}"
         scheme, host, port = found.group(1), found.group(2).lower(), found.group(3)
-        if port is not None and not 0 < int(port) <= _LARGEST_PORT:
-            return f"port {port} is out of range; expected 1 to {_LARGEST_PORT}"
+        if (fault := _authority_fault(host, port)) is not None:
+            return fault
         if self.local_scheme is not None and is_loopback_name(host):
             return None
         if not self._allows(host):

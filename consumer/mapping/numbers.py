@@ -9,6 +9,7 @@ from decimal import ROUND_FLOOR, Context, Decimal
 
 import msgspec
 
+from consumer.decoding.floats import LARGEST_DECIMAL_BYTES
 from consumer.decoding.opened import Digits, Nested
 from consumer.errors import Reason, RecordError
 
@@ -19,8 +20,6 @@ SAFE_LENGTH = 300
 """Any number without an exponent and with at most this many characters is finite as a double."""
 
 _LARGEST_SCALE = 400
-_LARGEST_BYTES = 130
-"""An integer with more bytes than this is infinite as a double (2^1024, and a sign)."""
 
 NANO = 1_000_000_000
 NANO_ENDS = (-(2**63), 2**63 - 1)
@@ -70,7 +69,7 @@ def decimal_of_text(text: str, scale: int) -> Digits:
         raise RecordError(
             Reason.FIELD_FORMAT, "expected base64 of a decimal's bytes, got other text"
         )
-    if len(unscaled) > _LARGEST_BYTES or abs(scale) > _LARGEST_SCALE:
+    if len(unscaled) > LARGEST_DECIMAL_BYTES or abs(scale) > _LARGEST_SCALE:
         raise RecordError(Reason.NUMBER_RANGE, _RANGE)
     digits = str(int.from_bytes(unscaled, "big", signed=True))
     if scale == 0:

@@ -258,15 +258,15 @@ class Fleet:
             with error:
                 return error.code, error.read().decode()
 
-    def events(self, event: str) -> Iterator[tuple[int, dict[int, int]]]:
-        """Yield every line with this event in the members' logs.
+    def events(self, *events: str) -> Iterator[tuple[int, dict[int, int]]]:
+        """Yield every line with one of these events in the members' logs.
 
         As its wall time in ms, and positions by partition.
         """
         for log in {member.log for member in self._members}:
             for line in log.read_text().splitlines():
                 entry = json.loads(line) if line.startswith("{") else {}
-                if entry.get("event") != event:
+                if entry.get("event") not in events:
                     continue
                 found = [_POSITION.search(place) for place in entry.get("partitions", [])]
                 positions = {int(each[1]): int(each[2]) for each in found if each is not None}
@@ -277,11 +277,7 @@ class Fleet:
 
         Wall times in ms.
         """
-        return [
-            wall_ms
-            for event in ("partitions_lost", "records_released")
-            for wall_ms, _ in self.events(event)
-        ]
+        return [wall_ms for wall_ms, _ in self.events("partitions_lost", "records_released")]
 
     def faults(self, *rules: str) -> None:
         """Activate a fault script in the tenant."""

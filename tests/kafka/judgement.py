@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from tests.kafka.traffic import Traffic
 
 
+_REVOKED = ("partitions_revoked", "partitions revoked")
+"""The event of now, and of the version before it: rollouts run both."""
+
+
 def crash_now(fleet: Fleet, broker: Administered) -> Crash:
     """Record a crash that has just happened; changes committed now may not be sent again."""
     wall_ms = time.time_ns() // 1_000_000
@@ -103,7 +107,7 @@ def open_when_revoked(fleet: Fleet, traffic: Traffic) -> Counter[str]:
     """Count the revocations in the members' logs, and those with open records.
 
     A record was open if it was first accepted after the revocation, and the member had read it
-    before.
+    before. A pod of the previous version writes the event under its former name.
     """
     first_ms: dict[Place, int] = {}
     for wall_ms, _, _, versions in fleet.acceptances():
@@ -111,7 +115,7 @@ def open_when_revoked(fleet: Fleet, traffic: Traffic) -> Counter[str]:
             if version is not None:
                 first_ms.setdefault(traffic.places[version // 1000 - BASE_MS], wall_ms)
     counts: Counter[str] = Counter()
-    for revoked_ms, positions in fleet.events("partitions_revoked"):
+    for revoked_ms, positions in fleet.events(*_REVOKED):
         counts["revokes"] += 1
         counts["revokes with records open"] += any(
             place.offset < positions.get(place.partition, 0) and accepted_ms > revoked_ms

@@ -23,6 +23,7 @@ from consumer.admin.port import (
     TokenStatus,
 )
 from consumer.admin.server import AdminServer
+from consumer.admin.settings import AdminSettings
 from consumer.errors import HoldReason
 from tests.still_daemon import StillDaemon
 
@@ -79,7 +80,9 @@ def daemon() -> StillDaemon:
 @pytest.fixture
 async def server(daemon: StillDaemon) -> AsyncIterator[AdminServer]:
     made = AdminServer(
-        "127.0.0.1", 0, provider=daemon, metrics=Metrics(version="0", config_sha256="0")
+        AdminSettings(host="127.0.0.1", port=0),
+        provider=daemon,
+        metrics=Metrics(version="0", config_sha256="0"),
     )
     await made.start()
     yield made

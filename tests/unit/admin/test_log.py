@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -123,6 +125,25 @@ def test_an_exception_is_its_type_and_places(out: io.StringIO) -> None:
         line["at"][0].startswith("test_log.py:"),
         "alice" in out.getvalue(),
     )
+
+
+def test_the_errors_of_a_group_are_named_with_a_place(out: io.StringIO) -> None:
+    """The tasks of the daemon run in groups, whose own type and place say nothing."""
+    errors: list[Exception] = []
+    for text in ("alice", "bob"):
+        try:
+            int(text)
+        except ValueError as error:
+            errors.append(error)
+    group = ExceptionGroup("all", [ExceptionGroup("tasks", errors), OSError(28, "No space")])
+    structlog.get_logger().error("failed", exc_info=group)
+    (line,) = _lines(out)
+    assert "ValueError and ValueError and OSError: No space" == line["exception"]
+    assert ["int(text)"] == [
+        Path(__file__).read_text().splitlines()[int(re.findall(r":(\d+) ", at)[0]) - 1].strip()
+        for at in line["at"]
+    ]
+    assert "alice" not in out.getvalue()
 
 
 def test_our_own_errors_keep_their_message(out: io.StringIO) -> None:

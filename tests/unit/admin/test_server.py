@@ -23,6 +23,7 @@ from consumer.admin.port import (
     StatusReport,
 )
 from consumer.admin.server import AdminServer
+from consumer.admin.settings import AdminSettings
 from consumer.errors import ConfigFaults, HoldReason
 from tests.still_daemon import StillDaemon
 
@@ -62,7 +63,7 @@ def daemon() -> StillDaemon:
 async def server(daemon: StillDaemon) -> AsyncIterator[AdminServer]:
     metrics = Metrics(version="0.1.0", config_sha256="ab12")
     metrics.watch(daemon)
-    made = AdminServer("127.0.0.1", 0, provider=daemon, metrics=metrics)
+    made = AdminServer(AdminSettings(host="127.0.0.1", port=0), provider=daemon, metrics=metrics)
     await made.start()
     yield made
     await made.stop()
@@ -255,7 +256,9 @@ async def test_a_taken_port_is_a_fault_of_the_configuration(
 ) -> None:
     """The message names the address and what to set instead."""
     second = AdminServer(
-        "127.0.0.1", server.port, provider=daemon, metrics=Metrics(version="0", config_sha256="0")
+        AdminSettings(host="127.0.0.1", port=server.port),
+        provider=daemon,
+        metrics=Metrics(version="0", config_sha256="0"),
     )
     with pytest.raises(
         ConfigFaults, match=rf"^admin\.listen: 127\.0\.0\.1:{server.port} is in use.*another port"
@@ -266,7 +269,9 @@ async def test_a_taken_port_is_a_fault_of_the_configuration(
 async def test_a_foreign_address_is_a_fault_of_the_configuration(daemon: StillDaemon) -> None:
     """The message says that the address is not of this machine."""
     foreign = AdminServer(
-        "192.0.2.1", 0, provider=daemon, metrics=Metrics(version="0", config_sha256="0")
+        AdminSettings(host="192.0.2.1", port=0),
+        provider=daemon,
+        metrics=Metrics(version="0", config_sha256="0"),
     )
     with pytest.raises(ConfigFaults, match="not an address of this machine"):
         await foreign.start()
@@ -275,20 +280,26 @@ async def test_a_foreign_address_is_a_fault_of_the_configuration(daemon: StillDa
 async def test_stop_without_start_does_no_harm(daemon: StillDaemon) -> None:
     """A daemon that fails before it listens is stopped like any other."""
     await AdminServer(
-        "127.0.0.1", 0, provider=daemon, metrics=Metrics(version="0", config_sha256="0")
+        AdminSettings(host="127.0.0.1", port=0),
+        provider=daemon,
+        metrics=Metrics(version="0", config_sha256="0"),
     ).stop()
 
 
 async def test_the_port_is_free_after_stop(daemon: StillDaemon) -> None:
     """The bound port is released."""
     first = AdminServer(
-        "127.0.0.1", 0, provider=daemon, metrics=Metrics(version="0", config_sha256="0")
+        AdminSettings(host="127.0.0.1", port=0),
+        provider=daemon,
+        metrics=Metrics(version="0", config_sha256="0"),
     )
     await first.start()
     port = first.port
     await first.stop()
     again = AdminServer(
-        "127.0.0.1", port, provider=daemon, metrics=Metrics(version="0", config_sha256="0")
+        AdminSettings(host="127.0.0.1", port=port),
+        provider=daemon,
+        metrics=Metrics(version="0", config_sha256="0"),
     )
     await again.start()
     await again.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
@@ -146,3 +147,42 @@ def test_the_admin_port_of_the_file_is_used(run: Run, port: AdminPort, examples:
         "json",
     )
     assert (0, "g") == (ran.code, json.loads(ran.out or "{}").get("group_id"))
+
+
+@pytest.mark.parametrize("output", ["text", "json"])
+def test_nothing_that_a_terminal_would_act_on_is_printed(
+    run: Run, port: AdminPort, output: str
+) -> None:
+    """Anything may listen on the port, and a topic's name is a producer's choice."""
+    evil = "\x1b]0;title\x07\x1b[2J\u202e\x9b31m"
+    port.set_report(
+        msgspec.structs.replace(
+            BUSY,
+            group_id=evil,
+            assignment=(
+                PartitionStatus(topic=evil, partition=0, epoch=1, position=5, trouble=evil),
+            ),
+            bulk=(BulkStatus(object=evil, phase=evil, job=evil),),
+        )
+    )
+    shown = run("status", "--at", port.at, "--output", output)
+    assert 0 == shown.code
+    assert not set(evil) & set(shown.out) & set("\x1b\x07\x9b\u202e")
+    assert "title" in shown.out
+
+
+def test_a_status_line_of_another_protocol_is_escaped(run: Run) -> None:
+    """The library's error repeats it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=_answer, args=(server,), daemon=True).start()
+        shown = run("status", "--at", f"127.0.0.1:{server.getsockname()[1]}")
+    assert 1 == shown.code
+    assert "no daemon answers" in shown.err
+    assert "\x1b" not in shown.err
+
+
+def _answer(server: socket.socket) -> None:
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(1000)
+        connection.sendall(b"\x1b[2J SSH\r\n\r\n")

@@ -30,3 +30,10 @@ def test_an_unexpected_error_is_fatal() -> None:
     """The message has only its type, because its text may hold a value of a record."""
     with pytest.raises(Fatal, match=r"^ZeroDivisionError, see the log$"):
         to_its_end(ends(ZeroDivisionError("4711")))
+
+
+def test_every_error_of_a_group_is_named() -> None:
+    """The daemon's tasks run in groups, and `ExceptionGroup` says nothing."""
+    inner = ExceptionGroup("tasks", [ZeroDivisionError("4711"), KeyError("4711")])
+    with pytest.raises(Fatal, match=r"^ZeroDivisionError and KeyError and OSError, see the log$"):
+        to_its_end(ends(ExceptionGroup("all", [inner, OSError(), KeyError()])))

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from consumer.decoding.avro_body import DEEPEST_BODY, compile_avro
+from consumer.decoding.avro_body import compile_avro
 from consumer.decoding.wire_form import Frame
 from consumer.decoding.written_schema import Reference, WrittenSchema
 from consumer.errors import RecordError
@@ -335,12 +335,3 @@ def test_a_schema_with_too_many_uses_of_types_is_refused() -> None:
         nested = {"type": "record", "name": f"l{depth}", "fields": fields}
     with pytest.raises(RecordError, match="expected at most 20000 types"):
         compile_avro(WrittenSchema("AVRO", json.dumps(nested)))
-
-
-def test_a_recursive_schema_has_a_limit() -> None:
-    """The reader does not count levels, and a stack overflow would end the process."""
-    schema = record(("next", ["null", "shop.row"]))
-    assert {"next": {"next": None}} == json.loads(document(schema, b"\x02\0"))["payload"]
-    for steps in (DEEPEST_BODY - 1, DEEPEST_BODY):
-        with pytest.raises(RecordError, match="DECODE_DEPTH"):
-            document(schema, b"\x02" * steps + b"\0")

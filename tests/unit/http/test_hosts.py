@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from consumer.http.hosts import Hosts
+from consumer.http.hosts import Hosts, service_address_fault
 
 PUBLIC = Hosts.known("https://login.salesforce.com", ["salesforce.com", "Example.COM"])
 LOCAL = Hosts.known("http://127.0.0.1:8400", ["salesforce.com"])
@@ -169,3 +169,29 @@ def test_localhost_must_be_this_machine() -> None:
     """A loopback name must resolve to a loopback address."""
     assert LOCAL.address_fault("localhost", ["127.0.0.1", "::1"]) is None
     assert LOCAL.address_fault("localhost", ["10.0.0.1"]) is not None
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        pytest.param("x..salesforce.com", id="empty-label"),
+        pytest.param(".salesforce.com", id="empty-first-label"),
+        pytest.param(f"{'x' * 64}.salesforce.com", id="long-label"),
+        pytest.param("x." * 120 + "salesforce.com", id="long-name"),
+    ],
+)
+def test_a_name_that_dns_cannot_look_up_is_refused(host: str) -> None:
+    """The resolver would raise `UnicodeError`, and nothing of a long name belongs into a log."""
+    fault = PUBLIC.fault(f"https://{host}/x") or ""
+    assert fault.startswith("expected a host name of at most 253 characters")
+    assert host not in fault
+    assert fault == service_address_fault(f"http://{host}:8081")
+    with pytest.raises(ValueError, match="expected a host name"):
+        PUBLIC.tenant_origin(host)
+
+
+def test_the_longest_names_are_looked_up() -> None:
+    """63 characters in a label, 253 in all."""
+    host = f"{'x' * 63}." * 3 + f"{'x' * 46}.salesforce.com"
+    assert 253 == len(host)
+    assert PUBLIC.fault(f"https://{host}") is None
