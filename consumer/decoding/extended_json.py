@@ -88,7 +88,7 @@ class ExtendedJson(SourceValue):
 
     def open(self) -> Opened:
         """Return the value. An object or array is in plain JSON."""
-        opened = _typed(self._raw)
+        opened, _ = _typed(self._raw)
         return Nested(_written(self._raw, str)) if isinstance(opened, Nested) else opened
 
     def json(self) -> msgspec.Raw:
@@ -97,7 +97,7 @@ class ExtendedJson(SourceValue):
 
     def step(self, step: str | int) -> object:
         """Return the member or element. The name of a type (`$date`) leads to the value itself."""
-        opened = _typed(self._raw)
+        opened, members = _typed(self._raw)
         if opened is None:
             return None
         if not isinstance(opened, Nested):
@@ -109,7 +109,6 @@ class ExtendedJson(SourceValue):
                 Reason.FIELD_TYPE, f"expected an object inside the source path, got {got}"
             )
         found: msgspec.Raw | None = None
-        members = open_member(self._raw)
         if members is not None:
             found = members.get(str(step))
         elif isinstance(step, int):
@@ -133,7 +132,7 @@ class DocumentId(ExtendedJson):
 
     def open(self) -> Opened:
         """Return text, an integer, a date-time, or null."""
-        opened = _typed(self._raw)
+        opened, _ = _typed(self._raw)
         if isinstance(opened, Nested):
             return _written(self._raw, _same_number)
         if isinstance(opened, bool):
@@ -144,20 +143,21 @@ class DocumentId(ExtendedJson):
         return Digits(digits) if _INTEGER.fullmatch(digits) else digits
 
 
-def _typed(raw: msgspec.Raw) -> Opened:
-    """Open a value; `Nested` for an array, and for an object that is not one typed value."""
-    opened = open_json(raw)
-    if not isinstance(opened, Nested):
-        return opened
+_NOT_TYPED = Nested("")
+"""Stands for an array, and for an object that is not one typed value."""
+
+
+def _typed(raw: msgspec.Raw) -> tuple[Opened, JsonObject | None]:
+    """Open a value, and return it with the members of an object; `_NOT_TYPED` for nested JSON."""
+    if bytes(raw)[:1] == b"[":
+        return _NOT_TYPED, None
     members = open_member(raw)
-    if members is None or len(members) > _MOST_MEMBERS:
-        return opened
+    if members is None:
+        return open_json(raw), None
+    if len(members) > _MOST_MEMBERS:
+        return _NOT_TYPED, members
     read = _TYPES.get(frozenset(members))
-    found = opened if read is None else read(members)
-    return opened if isinstance(found, Nested) else found
-
-
-_NOT_TYPED = Nested("{}")
+    return _NOT_TYPED if read is None else read(members), members
 
 
 def _number(members: JsonObject) -> Opened:
@@ -170,8 +170,7 @@ def _number(members: JsonObject) -> Opened:
 
 def _date(members: JsonObject) -> Opened:
     raw = members["$date"]
-    inner = open_member(raw)
-    value = open_json(raw) if inner is None else _typed(raw)
+    value, _ = _typed(raw)
     if type(value) is str:
         if not _MOMENT.fullmatch(value):
             return value
@@ -252,10 +251,9 @@ def _same_number(digits: str) -> str:
 
 def _written(raw: msgspec.Raw, number: Callable[[str], str]) -> str:
     """Return a value in plain and compact JSON. `number` writes the digits of a number."""
-    opened = _typed(raw)
+    opened, members = _typed(raw)
     if not isinstance(opened, Nested):
         return _written_value(opened, number)
-    members = open_member(raw)
     if members is None:
         return f"[{','.join([_written(one, number) for one in _ELEMENTS.decode(raw)])}]"
     pairs = [f"{_ENCODED(name).decode()}:{_written(one, number)}" for name, one in members.items()]
