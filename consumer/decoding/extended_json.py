@@ -144,7 +144,7 @@ class DocumentId(ExtendedJson):
 
 
 _NOT_TYPED = Nested("")
-"""Stands for an array, and for an object that is not one typed value."""
+"""The mark of an array, and of an object that is not one typed value."""
 
 
 def _typed(raw: msgspec.Raw) -> tuple[Opened, JsonObject | None]:

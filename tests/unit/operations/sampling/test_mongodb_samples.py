@@ -102,7 +102,7 @@ def test_the_id_of_a_document_is_its_key(keys: list[object]) -> None:
 
 
 def test_updates_without_the_document_need_a_partial_object(tmp_path: Path) -> None:
-    """A part of a field is no column of its own."""
+    """A part of a field has no column."""
     description = {"updatedFields": '{"address.city": "Basel", "visits": 6}', "removedFields": []}
     update = change("u", None, updateDescription=description)
     found = sample(*CREATES, update, keys=[*KEYS, KEYS[0]])
